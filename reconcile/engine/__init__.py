@@ -1,0 +1,1 @@
+"""Plan and apply, for resources of any kind. Knows no nginx and no YAML."""

@@ -1,0 +1,48 @@
+"""What went wrong, why, and what to do: the one shape of every error that a user sees."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """The exit codes that scripts depend on."""
+
+    OK = 0
+    ERROR = 1
+    CHANGES = 2
+    VERIFICATION_FAILED = 3
+    LOCKED = 4
+    STALE_PLAN = 5
+
+
+class ReconcileError(Exception):
+    """A failure told as what happened, why, and how to fix it.
+
+    `what` is one sentence, `why` the cause in the words of whoever refused,
+    `fix` the next step and the state the host was left in.
+    """
+
+    exit_code: ExitCode = ExitCode.ERROR
+
+    def __init__(self, what: str, why: str = "", fix: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.why = why
+        self.fix = fix
+
+    def __str__(self) -> str:
+        parts = [self.what, self.why and f"why: {self.why}", self.fix and f"fix: {self.fix}"]
+        return "\n".join(part for part in parts if part)
+
+
+class LockHeld(ReconcileError):
+    """Another apply is at work on this host."""
+
+    exit_code = ExitCode.LOCKED
+
+
+class StalePlan(ReconcileError):
+    """The host, the file or the version has moved on since the plan was approved."""
+
+    exit_code = ExitCode.STALE_PLAN

@@ -1,0 +1,1 @@
+"""One file a resource kind: what it is, how it is read, put and removed."""

@@ -1,0 +1,1 @@
+"""What a person writes: reconcile.yaml, checked, and expanded into resources."""

@@ -1,0 +1,1 @@
+"""Proof by request: the probes and the checklist."""
