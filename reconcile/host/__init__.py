@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from reconcile.host.accounts import Accounts
@@ -15,3 +14,76 @@ if TYPE_CHECKING:
     from reconcile.host.services import ServiceManager
     from reconcile.host.state import StateDir
     from reconcile.host.undo import Recorder
+
+ServiceManagerName = Literal["systemd", "process", "none"]
+
+
+@dataclass(frozen=True)
+class HostSettings:
+    """What the YAML's `host` section (or the defaults) says about this machine."""
+
+    service_manager: ServiceManagerName = "systemd"
+    state_dir: str = "/var/lib/reconcile"
+    nginx_config: str = "/etc/nginx/nginx.conf"
+    nginx_binary: str = "/usr/sbin/nginx"
+
+
+class Host:
+    """This machine, as everything above sees it; each part is made when first used.
+
+    While an apply runs, `recorder` is its journal: every changing primitive
+    tells it how to take the effect back, before the effect.
+    """
+
+    def __init__(self, settings: HostSettings | None = None) -> None:
+        self.settings = settings or HostSettings()
+        self.recorder: Recorder | None = None
+
+    @cached_property
+    def name(self) -> str:
+        import socket
+
+        return socket.gethostname()
+
+    @cached_property
+    def privileged(self) -> bool:
+        """Whether we run as root."""
+        import os
+
+        return os.geteuid() == 0
+
+    @cached_property
+    def files(self) -> Files:
+        from reconcile.host.files import Files
+
+        return Files(self)
+
+    @cached_property
+    def accounts(self) -> Accounts:
+        from reconcile.host.accounts import Accounts
+
+        return Accounts()
+
+    @cached_property
+    def commands(self) -> Commands:
+        from reconcile.host.commands import Commands
+
+        return Commands()
+
+    @cached_property
+    def services(self) -> ServiceManager:
+        from reconcile.host.services import service_manager
+
+        return service_manager(self)
+
+    @cached_property
+    def http(self) -> HttpClient:
+        from reconcile.host.http import HttpClient
+
+        return HttpClient()
+
+    @cached_property
+    def state(self) -> StateDir:
+        from reconcile.host.state import StateDir
+
+        return StateDir(self.settings.state_dir)

@@ -1,0 +1,1 @@
+"""Nginx understood as Nginx does: its files, which location answers, with which headers."""
