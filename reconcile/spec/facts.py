@@ -1,0 +1,36 @@
+"""What the expansion has to know of the host: read once, then plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from reconcile.host import ServiceManagerName
+
+if TYPE_CHECKING:
+    from reconcile.nginx.layout import Layout
+
+
+@dataclass(frozen=True)
+class HostFacts:
+    """The host, as far as the meaning of the YAML depends on it.
+
+    `sources` holds the content of every path that `Spec.file_sources()` names.
+    `serves_sites` tells that an earlier apply put sites into nginx, so that taking the last
+    one out is made live too.
+    """
+
+    hostname: str
+    nginx_config: str
+    nginx_binary: str
+    nginx_version: str
+    layout: Layout
+    worker_user: str
+    service_manager: ServiceManagerName = "systemd"
+    ipv6: bool = True
+    privileged: bool = True
+    state_dir: str = "/var/lib/reconcile"
+    unit_dir: str = "/etc/systemd/system"
+    sources: Mapping[str, bytes] = field(default_factory=dict)
+    serves_sites: bool = False
