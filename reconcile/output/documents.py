@@ -1,0 +1,220 @@
+"""The JSON that scripts read, as typed models; schemas/ is generated from these."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from reconcile.engine.model import ApplyResult, Cause, CheckStatus, Severity
+from reconcile.output.escape import printable
+
+FORMAT_VERSION = "1.0"
+"""The minor number grows when keys are added, the major one when they change."""
+
+ActionWord = Literal["create", "update", "delete", "no-op"]
+
+
+class Document(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _encodable(cls, values: Any) -> Any:
+        return encodable(values)
+
+
+def encodable(value: Any) -> Any:
+    """`value` with bytes that are no UTF-8 as `\\xNN`: JSON has no other place for them."""
+    if isinstance(value, str):
+        return value if _is_utf8(value) else printable(value, keep="\n\t")
+    if isinstance(value, Mapping):
+        return {encodable(key): encodable(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [encodable(item) for item in value]
+    return value
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+class ConfigFile(Document):
+    """The reconcile.yaml that was used."""
+
+    file: str
+    digest: str
+    git_commit: str | None
+
+
+class ChangeValues(Document):
+    """What differs, and only that; null where there is nothing before or after."""
+
+    actions: list[ActionWord]
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+
+
+class ResourceChange(Document):
+    address: str
+    kind: str
+    name: str
+    site: str | None
+    sites: list[str]
+    change: ChangeValues
+    cause: Cause
+    because: str
+    places: list[str] = Field(description="file:line in the YAML")
+
+
+class ResourceConflict(Document):
+    address: str
+    field: str
+    values: list[str]
+    places: list[str]
+
+
+class FailedReading(Document):
+    address: str
+    reason: str
+
+
+class FindingItem(Document):
+    rule: str
+    severity: Severity
+    what: str
+    evidence: list[str]
+    fix: str
+    apply_fixes: bool
+    source: str
+
+
+class BehaviourChangeItem(Document):
+    request: str
+    before: str
+    after: str
+
+
+class CheckItem(Document):
+    name: str
+    status: CheckStatus
+    detail: str
+
+
+class Counts(Document):
+    add: int
+    change: int
+    destroy: int
+    ignored: int
+
+
+class ErrorItem(Document):
+    what: str
+    why: str
+    fix: str
+
+
+class Head(Document):
+    """What every document begins with."""
+
+    format_version: str = FORMAT_VERSION
+    reconcile_version: str
+    host: str
+    timestamp: str = Field(description="RFC 3339, UTC")
+
+
+class PlanDocument(Head):
+    """`reconcile plan --json`."""
+
+    config: ConfigFile | None
+    fingerprint: str
+    partial: bool
+    resource_changes: list[ResourceChange]
+    conflicts: list[ResourceConflict]
+    unknown: list[FailedReading]
+    behaviour_changes: list[BehaviourChangeItem]
+    findings: list[FindingItem]
+    checks: list[CheckItem]
+    summary: Counts
+    result: Literal["planned"]
+    exit_code: int
+
+
+class DriftDocument(PlanDocument):
+    """`reconcile drift --json`: the plan, and how the host fares."""
+
+    in_sync: bool
+    healthy: bool
+    first_seen: str | None
+    last_success: str | None
+
+
+class VerifyDocument(Head):
+    """`reconcile verify --json`."""
+
+    checks: list[CheckItem]
+    healthy: bool
+    result: Literal["verified", "failed"]
+    exit_code: int
+
+
+class ErrorDocument(Document):
+    """Standard output of any command with `--json` that ended in an error."""
+
+    format_version: str = FORMAT_VERSION
+    reconcile_version: str
+    result: Literal["error"]
+    error: ErrorItem
+    exit_code: int
+
+
+class PlannedChange(Document):
+    type: Literal["planned_change"]
+    change: ResourceChange
+
+
+class Step(Document):
+    """A change that begins, is done, or could not be done."""
+
+    type: Literal["apply_start", "apply_complete", "apply_errored"]
+    address: str
+    action: ActionWord
+    message: str
+    elapsed_s: float
+
+
+class Told(Document):
+    """A step of a roll-back, or a note."""
+
+    type: Literal["rollback", "note"]
+    address: str | None
+    message: str
+
+
+class Checked(Document):
+    type: Literal["check"]
+    check: CheckItem
+
+
+class Summary(Head):
+    """The last line of `reconcile apply --json`."""
+
+    type: Literal["summary"]
+    config: ConfigFile | None
+    fingerprint: str
+    checks: list[CheckItem]
+    notes: list[str]
+    error: ErrorItem | None
+    summary: Counts
+    elapsed_s: float
+    result: ApplyResult
+    exit_code: int
+
+
+ApplyLine = Annotated[PlannedChange | Step | Told | Checked | Summary, Field(discriminator="type")]
+"""One line of `reconcile apply --json`."""

@@ -1,0 +1,42 @@
+"""One lossless way to show any text on a terminal."""
+
+from __future__ import annotations
+
+import re
+
+_ESCAPE = re.compile(r"\\x([0-9a-f]{2})")
+
+
+def printable(text: str | bytes, *, keep: str = "") -> str:
+    r"""`text` with every unprintable character as the `\xNN` of its UTF-8 bytes.
+
+    Characters in `keep` pass. A backslash that already looks like the start of
+    such an escape becomes `\x5c`, so that `original` gets everything back.
+    Names from the host are attacker's text: ESC, line breaks and bidi marks
+    would otherwise let a file write on the terminal.
+    """
+    if isinstance(text, bytes):
+        text = text.decode("utf-8", "surrogateescape")
+    if text.isprintable() and "\\x" not in text:
+        return text
+    text = _ESCAPE.sub(r"\\x5cx\1", text)
+    return "".join(c if c.isprintable() or c in keep else _escaped(c) for c in text)
+
+
+def original(shown: str) -> str:
+    """What `printable` was given."""
+    raw = b"".join(
+        bytes.fromhex(part) if index % 2 else part.encode("utf-8", "surrogateescape")
+        for index, part in enumerate(_ESCAPE.split(shown))
+    )
+    return raw.decode("utf-8", "surrogateescape")
+
+
+def _escaped(character: str) -> str:
+    # Half of a surrogate pair, from a JSON text, is no byte of any file name.
+    raw = character.encode("utf-8", "surrogateescape" if _is_byte(character) else "surrogatepass")
+    return "".join(f"\\x{byte:02x}" for byte in raw)
+
+
+def _is_byte(character: str) -> bool:
+    return "\udc80" <= character <= "\udcff"

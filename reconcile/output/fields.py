@@ -1,0 +1,163 @@
+"""One field's way from before to after, in lines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from reconcile.engine.model import Action, Change, FieldChange
+from reconcile.output.escape import printable
+from reconcile.output.style import Style
+
+SENSITIVE = "(sensitive)"
+CONTEXT_LINES = 3
+TEXT_LIMIT = 200_000
+"""Characters of a text above which its lines are not compared."""
+LINES_SHOWN = 60
+"""Lines of one field that a plan shows unless asked for all."""
+NO_NEWLINE = "\\ No newline at end of file"
+
+
+def fields_of(change: Change) -> tuple[FieldChange, ...]:
+    """The fields that a change is told by: those that differ, or all of a new resource."""
+    if change.fields or change.after is None:
+        return change.fields
+    if change.before is not None:
+        return ()
+    shown = change.after.shown()
+    return tuple(FieldChange(name, None, of, change.cause) for name, of in shown.items())
+
+
+def field_lines(change: Change, field: FieldChange, style: Style, *, full: bool) -> list[str]:
+    """The lines for `field`, without indentation; what is sensitive stays hidden."""
+    action = _action(change, field)
+    name = f"{style.glyph(action)} {printable(field.name)}"
+    tag = style.dim(f"  # {field.cause}") if change.cause == "both" else ""
+    if field.sensitive:
+        return [f"{name} = {_hidden(action)}{tag}"]
+    below = _lines_below(field, style)
+    if below is not None:
+        return [f"{name}{tag}", *_capped(below, style, full=full)]
+    return _beside(name, field, action, style, tag)
+
+
+def _action(change: Change, field: FieldChange) -> Action:
+    if change.action in ("create", "delete"):
+        return change.action
+    if field.before is None:
+        return "create"
+    return "delete" if field.after is None else "update"
+
+
+def _hidden(action: Action) -> str:
+    return f"{SENSITIVE} -> {SENSITIVE}" if action == "update" else SENSITIVE
+
+
+def _lines_below(field: FieldChange, style: Style) -> list[str] | None:
+    """The field as lines of its own, None where it fits beside its name."""
+    before, after = field.before, field.after
+    if _is_text(before) or _is_text(after):
+        return _text_lines(before or "", after or "", style)
+    if _is_a(Mapping, before, after):
+        return list(_mapping_lines(before or {}, after or {}, style))
+    if _is_a((list, tuple), before, after):
+        return list(_sequence_lines(before or (), after or (), style))
+    return None
+
+
+def _is_a(of: type | tuple[type, ...], before: Any, after: Any) -> bool:
+    values = [value for value in (before, after) if value is not None]
+    return any(values) and all(isinstance(value, of) for value in values)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and "\n" in value
+
+
+def _beside(name: str, field: FieldChange, action: Action, style: Style, tag: str) -> list[str]:
+    if action == "create":
+        return [f"{name} = {value(field.after)}{tag}"]
+    if action == "delete":
+        return [f"{name} = {value(field.before)}{tag}"]
+    before, after = value(field.before), value(field.after)
+    width = len(field.name) + len(before) + len(after) + 15
+    if style.width is not None and width > style.width:
+        return [f"{name} = {before}{tag}", f"    -> {after}"]
+    return [f"{name} = {before} -> {after}{tag}"]
+
+
+def value(of: Any) -> str:
+    """A JSON value in one printable line."""
+    if isinstance(of, str):
+        return f'"{printable(of)}"'
+    return printable(json.dumps(of, ensure_ascii=False, default=str))
+
+
+def _text_lines(before: str, after: str, style: Style) -> list[str]:
+    if len(before) + len(after) > TEXT_LIMIT:
+        return [f"{_size(before)} -> {_size(after)}"]
+    # Costs 4 ms to import, and only changed texts need it.
+    from difflib import unified_diff
+
+    lines = unified_diff(_split(before), _split(after), n=CONTEXT_LINES, lineterm="")
+    hunks = [line for index, line in enumerate(lines) if index >= 2]
+    whole = not before or not after
+    return [_dressed(line, style) for line in (hunks[1:] if whole else hunks)]
+
+
+def _size(text: str) -> str:
+    return f"{text.count(chr(10)):,} lines"
+
+
+def _split(text: str) -> list[str]:
+    """Lines as Nginx counts them: only a line feed ends one."""
+    if not text:
+        return []
+    lines = text.split("\n")
+    return lines[:-1] if lines[-1] == "" else [*lines, NO_NEWLINE]
+
+
+def _dressed(line: str, style: Style) -> str:
+    shown = printable(line, keep="\t")
+    if line.startswith("@@"):
+        return style.dim(shown)
+    if line.startswith("+"):
+        return style.action("create", shown)
+    return style.action("delete", shown) if line.startswith("-") else shown
+
+
+def _mapping_lines(
+    before: Mapping[str, Any], after: Mapping[str, Any], style: Style
+) -> Iterator[str]:
+    for key in sorted(before.keys() | after.keys()):
+        if before.get(key) == after.get(key):
+            continue
+        name = printable(str(key))
+        if key not in before:
+            yield f"{style.glyph('create')} {name} = {value(after[key])}"
+        elif key not in after:
+            yield f"{style.glyph('delete')} {name} = {value(before[key])}"
+        else:
+            yield f"{style.glyph('update')} {name} = {value(before[key])} -> {value(after[key])}"
+    same = sum(key in after and after[key] == item for key, item in before.items())
+    yield from _unchanged(same, style)
+
+
+def _sequence_lines(before: Sequence[Any], after: Sequence[Any], style: Style) -> Iterator[str]:
+    yield from (f"{style.glyph('delete')} {value(item)}" for item in before if item not in after)
+    yield from (f"{style.glyph('create')} {value(item)}" for item in after if item not in before)
+    yield from _unchanged(sum(item in after for item in before), style)
+
+
+def _unchanged(count: int, style: Style) -> Iterator[str]:
+    if count:
+        yield style.dim(f"# ({count} unchanged hidden)")
+
+
+def _capped(lines: list[str], style: Style, *, full: bool) -> list[str]:
+    indented = [f"    {line}" for line in lines]
+    if full or len(lines) <= LINES_SHOWN + 1:
+        return indented
+    left_out = style.dim(f"    # ({len(lines) - LINES_SHOWN} more lines, --full shows them)")
+    return [*indented[:LINES_SHOWN], left_out]

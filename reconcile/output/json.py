@@ -1,0 +1,231 @@
+"""Plans, reports, events and errors as the documents that scripts read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import BaseModel
+
+from reconcile import __version__
+from reconcile.engine.model import (
+    Action,
+    Change,
+    Check,
+    ConfigOrigin,
+    Event,
+    FieldChange,
+    Finding,
+    Plan,
+    Report,
+    failed,
+)
+from reconcile.errors import ExitCode
+from reconcile.output import documents as doc
+from reconcile.output.fields import SENSITIVE, fields_of
+
+
+def plan_document(
+    plan: Plan, exit_code: int, *, now: datetime, full: bool = False, checks: Sequence[Check] = ()
+) -> doc.PlanDocument:
+    """`plan` as the object of `plan --json`; no-op changes only where `full`."""
+    return doc.PlanDocument(**_plan_fields(plan, exit_code, now, full, checks))
+
+
+def drift_document(
+    plan: Plan,
+    exit_code: int,
+    *,
+    now: datetime,
+    checks: Sequence[Check],
+    first_seen: str | None = None,
+    last_success: str | None = None,
+) -> doc.DriftDocument:
+    """`plan` and `checks` as the object of `drift --json`: sync and health apart."""
+    return doc.DriftDocument(
+        **_plan_fields(plan, exit_code, now, False, checks),
+        in_sync=plan.exit_code(detailed=True) == ExitCode.OK,
+        healthy=not failed(checks),
+        first_seen=first_seen,
+        last_success=last_success,
+    )
+
+
+def verify_document(
+    checks: Sequence[Check], host: str, exit_code: int, *, now: datetime
+) -> doc.VerifyDocument:
+    """The object of `verify --json`."""
+    healthy = not failed(checks)
+    return doc.VerifyDocument(
+        **_head(host, now),
+        checks=_checks(checks),
+        healthy=healthy,
+        result="verified" if healthy else "failed",
+        exit_code=exit_code,
+    )
+
+
+def error_document(what: str, why: str, fix: str, exit_code: int) -> doc.ErrorDocument:
+    """What any command prints with `--json` instead of its document when it fails."""
+    return doc.ErrorDocument(
+        reconcile_version=__version__,
+        result="error",
+        error=doc.ErrorItem(what=what, why=why, fix=fix),
+        exit_code=exit_code,
+    )
+
+
+def planned_line(change: Change) -> doc.PlannedChange:
+    return doc.PlannedChange(type="planned_change", change=change_item(change))
+
+
+def event_line(event: Event) -> BaseModel:
+    """The line of `apply --json` for one step of an apply."""
+    change = event.change
+    if event.type == "planned_change" and change is not None:
+        return planned_line(change)
+    if event.type == "check" and event.check is not None:
+        return doc.Checked(type="check", check=_check(event.check))
+    if event.type in ("apply_start", "apply_complete", "apply_errored") and change is not None:
+        return doc.Step(
+            type=event.type,
+            address=str(change.ref),
+            action=change.action,
+            message=event.message,
+            elapsed_s=round(event.elapsed_s, 3),
+        )
+    told = "rollback" if event.type == "rollback" else "note"
+    return doc.Told(type=told, address=change and str(change.ref), message=event.message)
+
+
+def summary_line(report: Report, exit_code: int, *, now: datetime) -> doc.Summary:
+    """The last line of `apply --json`: what was done, not what was planned."""
+    error = doc.ErrorItem(what=report.error, why=report.why, fix=report.fix)
+    return doc.Summary(
+        type="summary",
+        **_head(report.plan.host, now),
+        config=_config(report.plan.config),
+        fingerprint=report.plan.fingerprint,
+        checks=_checks(report.checks),
+        notes=list(report.notes),
+        error=error if report.error else None,
+        summary=_counts(report.done, report.plan.ignored),
+        elapsed_s=round(report.elapsed_s, 3),
+        result=report.result,
+        exit_code=exit_code,
+    )
+
+
+def dumped(document: BaseModel, *, indent: int | None = None) -> str:
+    """`document` as JSON text: one line, or indented for people."""
+    return json.dumps(document.model_dump(mode="json"), ensure_ascii=False, indent=indent)
+
+
+def change_item(change: Change) -> doc.ResourceChange:
+    """`change` with only what differs, and nothing sensitive."""
+    fields = fields_of(change)
+    before = {field.name: _shown(field, field.before) for field in fields}
+    after = {field.name: _shown(field, field.after) for field in fields}
+    return doc.ResourceChange(
+        address=str(change.ref),
+        kind=change.ref.kind,
+        name=change.ref.name,
+        site=change.sites[0] if change.sites else None,
+        sites=list(change.sites),
+        change=doc.ChangeValues(
+            actions=[change.action],
+            before=None if change.before is None else before,
+            after=None if change.after is None else after,
+        ),
+        cause=change.cause,
+        because=change.because,
+        places=[str(place) for place in change.places],
+    )
+
+
+def finding_item(finding: Finding) -> doc.FindingItem:
+    return doc.FindingItem(
+        rule=finding.rule,
+        severity=finding.severity,
+        what=finding.what,
+        evidence=list(finding.evidence),
+        fix=finding.fix,
+        apply_fixes=finding.apply_fixes,
+        source=finding.source,
+    )
+
+
+def _plan_fields(
+    plan: Plan, exit_code: int, now: datetime, full: bool, checks: Sequence[Check]
+) -> dict[str, Any]:
+    listed = [change for change in plan.changes if full or change.action != "no-op"]
+    return {
+        **_head(plan.host, now),
+        "config": _config(plan.config),
+        "fingerprint": plan.fingerprint,
+        "partial": plan.partial,
+        "resource_changes": [change_item(change) for change in listed],
+        **_beside_changes(plan),
+        "checks": _checks(checks),
+        "summary": _counts(plan.changes, plan.ignored),
+        "result": "planned",
+        "exit_code": exit_code,
+    }
+
+
+def _beside_changes(plan: Plan) -> dict[str, Any]:
+    return {
+        "conflicts": [
+            doc.ResourceConflict(
+                address=str(conflict.ref),
+                field=conflict.field,
+                values=list(conflict.values),
+                places=[str(place) for place in conflict.places],
+            )
+            for conflict in plan.conflicts
+        ],
+        "unknown": [
+            doc.FailedReading(address=str(reading.ref), reason=reading.reason)
+            for reading in plan.unknown
+        ],
+        "behaviour_changes": [
+            doc.BehaviourChangeItem(request=item.request, before=item.before, after=item.after)
+            for item in plan.behaviour_changes
+        ],
+        "findings": [finding_item(finding) for finding in plan.findings],
+    }
+
+
+def _head(host: str, now: datetime) -> dict[str, str]:
+    timestamp = now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return {"reconcile_version": __version__, "host": host, "timestamp": timestamp}
+
+
+def _config(origin: ConfigOrigin | None) -> doc.ConfigFile | None:
+    if origin is None:
+        return None
+    return doc.ConfigFile(file=origin.file, digest=origin.digest, git_commit=origin.git_commit)
+
+
+def _shown(field: FieldChange, value: Any) -> Any:
+    return SENSITIVE if field.sensitive and value is not None else value
+
+
+def _checks(checks: Iterable[Check]) -> list[doc.CheckItem]:
+    return [_check(check) for check in checks]
+
+
+def _check(check: Check) -> doc.CheckItem:
+    return doc.CheckItem(name=check.name, status=check.status, detail=check.detail)
+
+
+def _counts(changes: Iterable[Change], ignored: int) -> doc.Counts:
+    actions: list[Action] = [change.action for change in changes]
+    return doc.Counts(
+        add=actions.count("create"),
+        change=actions.count("update"),
+        destroy=actions.count("delete"),
+        ignored=ignored,
+    )

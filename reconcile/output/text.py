@@ -1,0 +1,226 @@
+"""Plans, reports and checks as a person reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from reconcile.engine.model import (
+    Action,
+    Change,
+    Check,
+    Conflict,
+    Finding,
+    Plan,
+    Report,
+    Unknown,
+    failed,
+)
+from reconcile.output.escape import printable
+from reconcile.output.fields import field_lines, fields_of
+from reconcile.output.style import GLYPHS, Style
+
+PLAIN = Style()
+_LEGEND: dict[Action, str] = {
+    "create": "create", "update": "update in-place", "delete": "destroy",
+}  # fmt: skip
+_FATE: dict[Action, str] = {
+    "create": "will be created",
+    "update": "will be updated in-place",
+    "delete": "will be destroyed",
+    "no-op": "is as it should be",
+}
+_DONE: dict[Action, str] = {
+    "create": "created", "update": "updated", "delete": "destroyed", "no-op": "unchanged",
+}  # fmt: skip
+
+
+def plan_text(
+    plan: Plan, style: Style = PLAIN, *, full: bool = False, summary: bool = False
+) -> str:
+    """The whole plan, ending with its totals; `summary` lists addresses only."""
+    return _joined(
+        _conflicts(plan.conflicts, style),
+        _unreadable(plan.unknown, style),
+        _changes(_listed(plan, full=full), plan.host, style, full=full, summary=summary),
+        _behaviour(plan, style),
+        findings_text(plan.findings, style),
+        [totals(plan, style)],
+    )
+
+
+def report_text(report: Report, style: Style = PLAIN) -> str:
+    """What became of a plan: its checks, notes and totals."""
+    notes = [line for note in report.notes for line in style.wrap(f"Note: {printable(note)}")]
+    return _joined(checks_text(report.checks, style), notes, [_outcome(report, style)])
+
+
+def verification_text(checks: Sequence[Check], style: Style = PLAIN) -> str:
+    """All checks and the verdict over them."""
+    bad = len(failed(checks))
+    passed = sum(check.status == "pass" for check in checks)
+    skipped = f", {n} skipped" if (n := sum(c.status == "skipped" for c in checks)) else ""
+    if not checks:
+        verdict = "Nothing to verify: the configuration asks for no request."
+    elif bad:
+        verdict = style.error(f"Verification failed: {bad} of {len(checks)} checks{skipped}.")
+    else:
+        verdict = style.good(f"Verified: {passed} of {len(checks)} checks passed{skipped}.")
+    return _joined(checks_text(checks, style), [verdict])
+
+
+def checks_text(checks: Iterable[Check], style: Style = PLAIN) -> list[str]:
+    """A line for each check: its status, its name, what was seen."""
+    return [line for check in checks for line in check_lines(check, style)]
+
+
+def check_lines(check: Check, style: Style = PLAIN) -> list[str]:
+    word = check.status.upper() if check.status == "fail" else check.status
+    head = style.status(check.status, f"{word:<8}")
+    detail = f": {printable(check.detail)}" if check.detail else ""
+    first, *rest = style.wrap(f"{printable(check.name)}{detail}", " " * 10, " " * 10)
+    return [f"  {head}{first.lstrip()}", *rest]
+
+
+def findings_text(findings: Iterable[Finding], style: Style = PLAIN) -> list[str]:
+    """What a person should know, each with its evidence and its fix."""
+    return [line for finding in findings for line in _finding(finding, style)]
+
+
+def error_text(what: str, why: str, fix: str, style: Style = PLAIN) -> str:
+    """An error as what / why / fix, one block."""
+    lines = style.wrap(f"Error: {printable(what)}", hanging="  ")
+    lines[0] = lines[0].replace("Error:", style.error("Error:"), 1)
+    for label, text in (("why: ", why), ("fix: ", fix)):
+        for index, part in enumerate(text.splitlines()):
+            lines += style.wrap(printable(part), "  " + (label if index == 0 else " " * 5), " " * 7)
+    return "\n".join(lines)
+
+
+def totals(plan: Plan, style: Style = PLAIN) -> str:
+    """The last line of a plan; it says the same as the exit code."""
+    ignored = f" ({plan.ignored} ignored)" if plan.ignored else ""
+    add, change, destroy = (plan.count(action) for action in ("create", "update", "delete"))
+    if plan.conflicts:
+        return style.error(f"No plan: {_counted(len(plan.conflicts), 'conflict')}.")
+    if add or change or destroy:
+        line = f"{style.bold('Plan:')} {add} to add, {change} to change, {destroy} to destroy."
+        return f"{line}{ignored}{_unknown_note(plan)}"
+    if plan.unknown:
+        return f"Nothing to change in what could be read{ignored}.{_unknown_note(plan)}"
+    where = "The selected part of the host" if plan.partial else "The host"
+    return style.good(f"No changes. {where} matches the configuration.") + ignored
+
+
+def action_line(change: Change, style: Style = PLAIN) -> str:
+    """One line for a change that was made."""
+    return f"{style.glyph(change.action)} {address(change)}: {_DONE[change.action]}"
+
+
+def address(change: Change) -> str:
+    return printable(str(change.ref))
+
+
+def _joined(*blocks: Sequence[str]) -> str:
+    return "\n\n".join("\n".join(block) for block in blocks if block)
+
+
+def _listed(plan: Plan, *, full: bool) -> list[Change]:
+    return [change for change in plan.changes if full or change.action != "no-op"]
+
+
+def _changes(
+    changes: Sequence[Change], host: str, style: Style, *, full: bool, summary: bool
+) -> list[str]:
+    if not changes:
+        return []
+    present = {change.action for change in changes}
+    legend = [f"  {style.glyph(a)} {word}" for a, word in _LEGEND.items() if a in present]
+    head = [style.bold(f"What reconcile would do on {printable(host)}:"), *legend, ""]
+    if summary:
+        return head + [f"  {style.glyph(c.action)} {address(c)}" for c in changes]
+    blocks = ("\n".join(_change(change, style, full=full)) for change in changes)
+    return [*head, "\n\n".join(blocks)]
+
+
+def _change(change: Change, style: Style, *, full: bool) -> list[str]:
+    header = style.bold(f"# {address(change)} {_FATE[change.action]}")
+    lines = [f"  {header}"]
+    lines += [style.dim(line) for line in style.wrap(_reason(change), "  # ", "  #   ")]
+    for field in fields_of(change):
+        lines += [f"  {line}" for line in field_lines(change, field, style, full=full)]
+    return lines
+
+
+def _reason(change: Change) -> str:
+    because = f": {printable(change.because)}" if change.because else ""
+    places = ", ".join(printable(str(place)) for place in change.places)
+    return f"{change.cause}{because}" + (f" ({places})" if places else "")
+
+
+def _behaviour(plan: Plan, style: Style) -> list[str]:
+    if not plan.behaviour_changes:
+        return []
+    lines = [style.bold("What visitors will notice:")]
+    for change in plan.behaviour_changes:
+        lines += style.wrap(printable(change.request), "  ", "    ")
+        lines += style.wrap(f"{GLYPHS['delete']} {printable(change.before)}", "    ", "      ")
+        lines += style.wrap(f"{GLYPHS['create']} {printable(change.after)}", "    ", "      ")
+    return lines
+
+
+def _finding(finding: Finding, style: Style) -> list[str]:
+    label = style.severity(finding.severity, finding.severity.capitalize())
+    first, *rest = style.wrap(f"{printable(finding.what)} [{finding.rule}]", " " * 9, "  ")
+    lines = [f"{label}: {first.lstrip()}", *rest]
+    for line in finding.evidence:
+        lines += style.wrap(printable(line), "  | ", "  |   ")
+    return lines + (style.wrap(printable(finding.fix), "  fix: ", "       ") if finding.fix else [])
+
+
+def _conflicts(conflicts: Sequence[Conflict], style: Style) -> list[str]:
+    lines: list[str] = []
+    for conflict in conflicts:
+        what = f"{printable(str(conflict.ref))} is wanted in two ways: {printable(conflict.field)}"
+        lines += style.wrap(what, "  ", "    ")
+        lines += [f"    {line}" for line in _sides(conflict)]
+    return [style.error("Conflicts:"), *lines] if lines else []
+
+
+def _sides(conflict: Conflict) -> list[str]:
+    places = [f"  ({printable(str(place))})" for place in conflict.places[:2]] + ["", ""]
+    return [
+        f"{printable(value)}{place}" for value, place in zip(conflict.values, places, strict=False)
+    ]
+
+
+def _unreadable(unknown: Sequence[Unknown], style: Style) -> list[str]:
+    lines: list[str] = []
+    for reading in unknown:
+        text = f"{printable(str(reading.ref))}: {printable(reading.reason)}"
+        lines += style.wrap(text, "  ? ", "    ")
+    return [style.error("Could not be read:"), *lines] if lines else []
+
+
+def _unknown_note(plan: Plan) -> str:
+    if not plan.unknown:
+        return ""
+    return f" {_counted(len(plan.unknown), 'reading')} failed: the plan is incomplete."
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" + ("" if count == 1 else "s")
+
+
+def _outcome(report: Report, style: Style) -> str:
+    done = [change.action for change in report.done]
+    counts = (
+        f"{done.count('create')} added, {done.count('update')} changed, "
+        f"{done.count('delete')} destroyed."
+    )
+    if report.result == "no_changes":
+        return totals(report.plan, style)
+    if report.result == "applied":
+        return style.good(f"Apply complete! {counts}")
+    if report.result == "rolled_back":
+        return style.error("Rolled back. The host is as it was before.")
+    return style.error(f"Apply failed. {counts}")

@@ -1,0 +1,134 @@
+"""What a script reads."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from reconcile.engine.model import Event, Plan
+from reconcile.output.json import (
+    drift_document,
+    dumped,
+    error_document,
+    event_line,
+    plan_document,
+    planned_line,
+    summary_line,
+    verify_document,
+)
+from reconcile.output.schemas import output_schemas, schema_text
+from tests.output import samples
+
+NOW = datetime(2026, 11, 22, 8, tzinfo=UTC)
+SCHEMAS = Path(__file__).parents[2] / "schemas"
+
+
+def valid(name: str, text: str) -> Any:
+    """The document in `text`, which its published schema accepts."""
+    document = json.loads(text)
+    jsonschema.validate(document, json.loads((SCHEMAS / f"{name}.schema.json").read_text()))
+    return document
+
+
+def test_a_plan_reads_as_agreed(golden: Callable[[str, str], None]) -> None:
+    document = plan_document(samples.EVERYTHING, 1, now=NOW, checks=samples.CHECKS)
+
+    golden("everything.json", dumped(document, indent=2))
+
+
+@pytest.mark.parametrize(
+    "plan", [samples.EVERYTHING, samples.CONFLICTING, samples.CLEAN, samples.HOSTILE]
+)
+def test_every_plan_has_the_published_form(plan: Plan) -> None:
+    valid("plan", dumped(plan_document(plan, 0, now=NOW)))
+
+
+def test_bytes_that_are_no_text_are_escaped() -> None:
+    [item] = valid("plan", dumped(plan_document(samples.HOSTILE, 2, now=NOW)))["resource_changes"]
+
+    assert r"\xff" in item["address"]
+
+
+def test_a_secret_is_never_shown() -> None:
+    shown = dumped(plan_document(samples.EVERYTHING, 2, now=NOW))
+
+    assert "TOKEN" not in shown
+    assert '{"content": "(sensitive)"}' in shown
+
+
+def test_only_what_changes_stands_in_before_and_after() -> None:
+    change = planned_line(samples.UPDATED).change.change
+
+    assert {"mode", "content"} == set(change.before or {}) == set(change.after or {})
+
+
+def test_a_created_resource_has_no_before() -> None:
+    change = planned_line(samples.CREATED).change.change
+
+    assert (change.before, change.after) == (None, {"mode": "0644", "content": "ok\n"})
+
+
+def test_sync_and_health_are_told_apart() -> None:
+    document = valid(
+        "drift", dumped(drift_document(samples.CLEAN, 3, now=NOW, checks=samples.CHECKS))
+    )
+
+    assert (document["in_sync"], document["healthy"]) == (True, False)
+
+
+def test_a_failed_reading_is_not_in_sync() -> None:
+    blind = Plan("web1", (), "sha256:abc", unknown=samples.EVERYTHING.unknown)
+
+    assert not drift_document(blind, 1, now=NOW, checks=()).in_sync
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        Event("planned_change", samples.UPDATED),
+        Event("apply_start", samples.UPDATED),
+        Event("apply_complete", samples.UPDATED, elapsed_s=0.25),
+        Event("apply_errored", samples.UPDATED, message="disk full"),
+        Event("rollback", message="undoing 3 effects"),
+        Event("rollback", samples.UPDATED),
+        Event("check", check=samples.CHECKS[0]),
+        Event("note", message="kept"),
+    ],
+)
+def test_every_event_has_the_published_form(event: Event) -> None:
+    line = valid("apply", dumped(event_line(event)))
+
+    assert event.type == line["type"]
+
+
+def test_the_summary_counts_what_was_done_not_what_was_planned() -> None:
+    line = valid("apply", dumped(summary_line(samples.ROLLED_BACK, 3, now=NOW)))
+
+    assert line["summary"] == {"add": 1, "change": 0, "destroy": 0, "ignored": 2}
+    assert (line["result"], line["exit_code"]) == ("rolled_back", 3)
+    assert line["error"]["why"] == "403 instead of 200"
+
+
+def test_a_line_is_one_line() -> None:
+    assert "\n" not in dumped(event_line(Event("planned_change", samples.UPDATED)))
+
+
+def test_verification_and_errors_have_the_published_form() -> None:
+    verified = valid("verify", dumped(verify_document(samples.CHECKS, "web1", 3, now=NOW)))
+    error = valid("error", dumped(error_document("what", "why", "fix", 1)))
+
+    assert (verified["result"], error["result"]) == ("failed", "error")
+
+
+@pytest.mark.parametrize("name", sorted(output_schemas()))
+def test_the_published_schema_is_the_present_one(name: str) -> None:
+    """If this fails: `reconcile schema --write schemas`."""
+    published = (SCHEMAS / f"{name}.schema.json").read_text(encoding="utf-8")
+
+    assert schema_text(output_schemas()[name]) == published

@@ -1,0 +1,128 @@
+"""What a person reads."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from reconcile.engine.model import Change, FieldChange, Plan, Report
+from reconcile.output.style import Style
+from reconcile.output.text import error_text, plan_text, report_text, totals, verification_text
+from tests.output import samples
+
+Golden = Callable[[str, str], None]
+
+
+@pytest.mark.parametrize(
+    ("name", "plan"),
+    [
+        ("everything", samples.EVERYTHING),
+        ("conflict", samples.CONFLICTING),
+        ("clean", samples.CLEAN),
+        ("hostile", samples.HOSTILE),
+    ],
+)
+def test_a_plan_reads_as_agreed(name: str, plan: Plan, golden: Golden) -> None:
+    golden(f"{name}.txt", plan_text(plan))
+
+
+def test_a_plan_on_a_narrow_terminal_reads_as_agreed(golden: Golden) -> None:
+    golden("narrow.txt", plan_text(samples.EVERYTHING, Style(width=50)))
+
+
+def test_a_summary_lists_addresses_only(golden: Golden) -> None:
+    golden("summary.txt", plan_text(samples.EVERYTHING, summary=True))
+
+
+@pytest.mark.parametrize(
+    ("name", "report"), [("applied", samples.APPLIED), ("rolled_back", samples.ROLLED_BACK)]
+)
+def test_a_report_reads_as_agreed(name: str, report: Report, golden: Golden) -> None:
+    golden(f"{name}.txt", report_text(report))
+
+
+def test_colour_changes_no_character_of_the_text() -> None:
+    coloured = plan_text(samples.EVERYTHING, Style(colour=True))
+
+    assert "\x1b[" in coloured
+    assert plan_text(samples.EVERYTHING) == re.sub(r"\x1b\[[0-9]*m", "", coloured)
+
+
+def test_the_legend_lists_only_the_actions_present() -> None:
+    only_created = replace(samples.CLEAN, changes=(samples.CREATED,))
+
+    legend = [
+        line for line in plan_text(only_created).splitlines() if re.match(r"  [+~-] \w", line)
+    ]
+
+    assert legend[:1] == ["  + create"]
+    assert "destroy\n" not in plan_text(only_created)
+
+
+def test_a_secret_is_never_shown() -> None:
+    shown = plan_text(samples.EVERYTHING, full=True)
+
+    assert "TOKEN" not in shown
+    assert "(sensitive) -> (sensitive)" in shown
+
+
+def test_nothing_from_the_host_reaches_the_terminal_raw() -> None:
+    assert all(c.isprintable() or c == "\n" for c in plan_text(samples.HOSTILE))
+
+
+def test_a_failed_reading_is_never_called_in_sync() -> None:
+    blind = replace(samples.EVERYTHING, changes=())
+
+    assert "No changes." not in plan_text(blind)
+    assert "1 reading failed: the plan is incomplete." in totals(blind)
+
+
+def test_a_long_text_is_cut_unless_all_of_it_is_wanted() -> None:
+    long = "".join(f"line {n}\n" for n in range(100))
+    made = samples.change("/a", None, {"content": long})
+    plan = replace(samples.CLEAN, changes=(made,))
+
+    assert "# (40 more lines, --full shows them)" in plan_text(plan)
+    assert "+line 99" in plan_text(plan, full=True)
+
+
+def test_only_a_line_feed_ends_a_line() -> None:
+    field = FieldChange("content", "a\x0cb\n", "a\x0cc\n")
+    plan = replace(samples.CLEAN, changes=(samples.change("/a", {}, {}, field),))
+
+    assert r"-a\x0cb" in plan_text(plan)
+
+
+def test_a_missing_newline_at_the_end_is_told() -> None:
+    field = FieldChange("content", "a\nb\n", "a\nb")
+    plan = replace(samples.CLEAN, changes=(samples.change("/a", {}, {}, field),))
+
+    assert "No newline at end of file" in plan_text(plan)
+
+
+def test_checks_and_verdict_read_as_agreed(golden: Golden) -> None:
+    golden("verification.txt", verification_text(samples.CHECKS))
+
+
+def test_an_error_says_what_why_and_fix() -> None:
+    shown = error_text("nginx refuses", "line one\nline two", "Correct it.")
+
+    expected = "Error: nginx refuses\n  why: line one\n       line two\n  fix: Correct it."
+    assert expected == shown
+
+
+def test_no_line_of_prose_is_wider_than_the_terminal() -> None:
+    shown = error_text("word " * 40, "word " * 40, "word " * 40, Style(width=60))
+
+    assert max(map(len, shown.splitlines())) <= 60
+
+
+def test_an_unchanged_resource_is_listed_only_in_full() -> None:
+    same: Change = samples.change("/same", {}, {})
+    plan = replace(samples.CLEAN, changes=(same,))
+
+    assert "/same" not in plan_text(plan)
+    assert "/same is as it should be" in plan_text(plan, full=True)
