@@ -22,8 +22,6 @@ from reconcile.engine.model import (
 
 SITE = "/etc/nginx/sites-available/shop.conf"
 OLD_CONFIG = "server {\n" + "    # line\n" * 8 + "    listen 80;\n}\n"
-    "server {\n" + "".join(f"    # line {n}\n" for n in range(1, 9)) + "    listen 80;\n}\n"
-)
 NEW_CONFIG = OLD_CONFIG.replace("listen 80;", "listen 8080;")
 
 
