@@ -1,0 +1,52 @@
+"""What an nginx binary was built with: the values behind directives that are left out."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Build:
+    """The compiled defaults of one nginx; a `version` of () is not known."""
+
+    version: tuple[int, ...] = ()
+    prefix: str = "/usr/local/nginx"
+    config_path: str = "/usr/local/nginx/conf/nginx.conf"
+    pid_path: str = "/usr/local/nginx/logs/nginx.pid"
+    error_log: str = "/usr/local/nginx/logs/error.log"
+    access_log: str = "/usr/local/nginx/logs/access.log"
+    user: str = "nobody"
+    group: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> Build:
+        """Read the output of `nginx -V`; what it leaves out has nginx's own default."""
+        version = re.search(r"^nginx version: \S+?/(\d+(?:\.\d+)*)", text, re.MULTILINE)
+        line = re.search(r"^configure arguments:(.*)$", text, re.MULTILINE)
+        options = _options(line[1] if line else "")
+        prefix = options.get("prefix", cls.prefix)
+        return cls(
+            version=tuple(int(part) for part in version[1].split(".")) if version else (),
+            prefix=prefix,
+            config_path=_under(prefix, options.get("conf-path", "conf/nginx.conf")),
+            pid_path=_under(prefix, options.get("pid-path", "logs/nginx.pid")),
+            error_log=_log(prefix, options.get("error-log-path", "logs/error.log")),
+            access_log=_log(prefix, options.get("http-log-path", "logs/access.log")),
+            user=options.get("user", cls.user),
+            group=options.get("group", options.get("user", cls.group)),
+        )
+
+
+def _options(arguments: str) -> dict[str, str]:
+    pairs = (word[2:].partition("=") for word in shlex.split(arguments) if word.startswith("--"))
+    return {name: value for name, _, value in pairs}
+
+
+def _log(prefix: str, path: str) -> str:
+    return path if path == "stderr" else _under(prefix, path)
+
+
+def _under(prefix: str, path: str) -> str:
+    return path if path.startswith("/") else f"{prefix.rstrip('/')}/{path}"

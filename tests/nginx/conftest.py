@@ -1,0 +1,87 @@
+"""A private nginx for each question: nothing of the host's own nginx is read or touched."""
+
+from __future__ import annotations
+
+import glob
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+NGINX = "/usr/sbin/nginx"
+
+MAIN = """\
+pid {prefix}/nginx.pid;
+error_log stderr;
+events {{}}
+http {{
+    access_log off;
+    client_body_temp_path {prefix}/tmp-body;
+    proxy_temp_path {prefix}/tmp-proxy;
+    fastcgi_temp_path {prefix}/tmp-fastcgi;
+    uwsgi_temp_path {prefix}/tmp-uwsgi;
+    scgi_temp_path {prefix}/tmp-scgi;
+    include {prefix}/http.conf;
+}}
+"""
+
+
+class DiskReader:
+    """The reader over the real file system."""
+
+    def read(self, path: str) -> bytes:
+        return Path(path).read_bytes()
+
+    def glob(self, pattern: str) -> list[str]:
+        return sorted(glob.glob(pattern), key=lambda path: path.encode("utf-8", "surrogateescape"))
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What `nginx -t` said."""
+
+    accepted: bool
+    message: str
+
+
+@dataclass(frozen=True)
+class Judge:
+    """`nginx -t` over configurations of our own below `prefix`."""
+
+    prefix: Path
+
+    def write(self, files: dict[str, bytes]) -> Path:
+        for name, data in files.items():
+            path = self.prefix / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+        return self.prefix / "nginx.conf"
+
+    def main(self) -> bytes:
+        return MAIN.format(prefix=self.prefix).encode()
+
+    def of_http(self, data: bytes) -> Verdict:
+        """The verdict over `data` as a file included in the http block."""
+        return self.of({"nginx.conf": self.main(), "http.conf": data})
+
+    def of(self, files: dict[str, bytes]) -> Verdict:
+        config = self.write(files)
+        done = subprocess.run(
+            [NGINX, "-t", "-p", f"{self.prefix}/", "-c", str(config), "-e", "stderr"],
+            capture_output=True,
+            timeout=30,
+            check=False,
+        )
+        return Verdict(done.returncode == 0, done.stderr.decode("utf-8", "surrogateescape"))
+
+
+@pytest.fixture(scope="session")
+def disk() -> DiskReader:
+    return DiskReader()
+
+
+@pytest.fixture(scope="module")
+def judge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Judge]:
+    return Judge(tmp_path_factory.mktemp("judge"))
