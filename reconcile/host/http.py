@@ -1,0 +1,273 @@
+"""One HTTP request to a given address: bounded in time and size, nothing followed."""
+
+from __future__ import annotations
+
+import errno
+import io
+import secrets
+import socket
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from http.client import HTTPResponse
+
+BODY_LIMIT = 64 * 1024
+"""Bytes of a body that are read; the rest is left unread."""
+
+HttpError = Literal[
+    "refused", "reset", "timeout", "unreachable", "no_such_family", "tls", "protocol", "failed"
+]
+_ERRNO: dict[int | None, HttpError] = {
+    errno.ECONNREFUSED: "refused",
+    errno.ENOENT: "refused",
+    errno.ECONNRESET: "reset",
+    errno.EPIPE: "reset",
+    errno.ECONNABORTED: "reset",
+    errno.ETIMEDOUT: "timeout",
+    errno.EHOSTUNREACH: "unreachable",
+    errno.ENETUNREACH: "unreachable",
+    errno.EAFNOSUPPORT: "no_such_family",
+    errno.EADDRNOTAVAIL: "no_such_family",
+}
+
+
+@dataclass(frozen=True)
+class HttpTarget:
+    """Whom to ask: `address` is an IP or `unix:/path`; `host` is the Host header and the SNI.
+
+    The certificate is not verified: we ask the machine that we are on, by its own
+    address, so there is nobody in between, and a self-signed one must work too.
+    """
+
+    address: str
+    port: int
+    host: str
+    tls: bool = False
+
+    @property
+    def authority(self) -> str:
+        """The Host header: the port is told where it is not the usual one."""
+        usual = 443 if self.tls else 80
+        name = f"[{self.host}]" if ":" in self.host else self.host
+        return name if self.port == usual else f"{name}:{self.port}"
+
+
+@dataclass(frozen=True)
+class HttpAnswer:
+    """What came back; `error` says why nothing did. Headers keep order and duplicates."""
+
+    status: int = 0
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+    truncated: bool = False
+    elapsed_ms: float = 0.0
+    peer: str = ""
+    error: HttpError | None = None
+    detail: str = ""
+
+    def values(self, name: str) -> tuple[str, ...]:
+        """Every value of the header `name`, in order."""
+        return tuple(value for key, value in self.headers if key.lower() == name.lower())
+
+
+class HttpClient:
+    """Asks on a fresh connection each time; no redirect, no proxy, no name lookup."""
+
+    def request(
+        self,
+        target: HttpTarget,
+        path: str,
+        *,
+        method: str = "GET",
+        headers: Sequence[tuple[str, str]] = (),
+        body: bytes = b"",
+        timeout_s: float = 5.0,
+    ) -> HttpAnswer:
+        """Ask once. `timeout_s` bounds the whole exchange, however slowly it drips.
+
+        Errors: a server that does not answer is an answer with `error`, never an exception.
+        """
+        # Cost 20 ms to import, and a plan asks nothing.
+        from http.client import HTTPException
+
+        started = time.monotonic()
+        deadline = _Deadline(started + timeout_s)
+        try:
+            answer = _exchange(target, _request(target, path, method, headers, body), deadline)
+        except TimeoutError:
+            answer = HttpAnswer(error="timeout", detail=f"no whole answer within {timeout_s:g} s")
+        except OSError as problem:
+            answer = HttpAnswer(error=_classified(problem), detail=problem.strerror or str(problem))
+        except HTTPException as problem:
+            told = f"{type(problem).__name__}: {problem}"
+            answer = HttpAnswer(error="protocol", detail=told[:200])
+        return replace(answer, elapsed_ms=round((time.monotonic() - started) * 1000, 1))
+
+
+def multipart(field: str, filename: str, content: bytes) -> tuple[str, bytes]:
+    """Content-Type and body of a form with one file, as a browser sends it.
+
+    Source: RFC 7578; quoting of names by the HTML standard.
+    """
+    boundary = f"reconcile-{secrets.token_hex(12)}"
+    disposition = f'form-data; name="{_quoted(field)}"; filename="{_quoted(filename)}"'
+    head = f"--{boundary}\r\nContent-Disposition: {disposition}\r\nContent-Type: text/plain\r\n\r\n"
+    body = head.encode() + content + f"\r\n--{boundary}--\r\n".encode()
+    return f"multipart/form-data; boundary={boundary}", body
+
+
+def _quoted(name: str) -> str:
+    return name.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")
+
+
+class _Deadline:
+    """A moment of the monotonic clock."""
+
+    def __init__(self, at: float) -> None:
+        self._at = at
+
+    def left_s(self) -> float:
+        left = self._at - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        return left
+
+
+class _TimedStream(io.RawIOBase):
+    """Reads a socket. A socket's own timeout starts anew with every byte; this one does not."""
+
+    def __init__(self, sock: socket.socket, deadline: _Deadline) -> None:
+        self._sock, self._deadline = sock, deadline
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override] # narrower than Buffer
+        self._sock.settimeout(self._deadline.left_s())
+        return self._sock.recv_into(buffer)
+
+
+class _Readable:
+    """As much of a socket as HTTPResponse asks for."""
+
+    def __init__(self, stream: _TimedStream) -> None:
+        self._stream = stream
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        return io.BufferedReader(self._stream)
+
+
+def _request(
+    target: HttpTarget, path: str, method: str, headers: Sequence[tuple[str, str]], body: bytes
+) -> bytes:
+    from urllib.parse import quote
+
+    fixed = [("Host", target.authority), ("Connection", "close"), ("User-Agent", "reconcile")]
+    length = [("Content-Length", str(len(body)))] if body or method == "POST" else []
+    lines = [f"{method} {quote(path, safe=_URL_CHARACTERS, errors='surrogateescape')} HTTP/1.1"]
+    lines += [f"{name}: {_one_line(value)}" for name, value in [*fixed, *headers, *length]]
+    return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
+
+
+_URL_CHARACTERS = "/%?&=+:;@!$'()*,~-._"
+
+
+def _one_line(value: str) -> str:
+    if "\r" in value or "\n" in value:
+        raise ValueError(f"a header cannot hold a line break: {value!r}")
+    return value
+
+
+def _exchange(target: HttpTarget, request: bytes, deadline: _Deadline) -> HttpAnswer:
+    with _connected(target, deadline) as sock:
+        peer = _peer(sock)
+        refusal = _sent(sock, request, deadline)
+        stream = _Readable(_TimedStream(sock, deadline))
+        try:
+            return _read(stream, peer)
+        except ConnectionError as problem:
+            raise refusal or problem from None
+
+
+def _sent(sock: socket.socket, request: bytes, deadline: _Deadline) -> OSError | None:
+    """Send all; a server may refuse a large body with an answer before it has read it."""
+    sock.settimeout(deadline.left_s())
+    try:
+        sock.sendall(request)
+    except (BrokenPipeError, ConnectionResetError) as problem:
+        return problem
+    return None
+
+
+def _read(stream: _Readable, peer: str) -> HttpAnswer:
+    from http.client import HTTPResponse
+
+    response = HTTPResponse(stream, method="GET")  # type: ignore[arg-type] # only makefile is used
+    response.begin()
+    body = response.read(BODY_LIMIT + 1)
+    answer = HttpAnswer(
+        status=response.status,
+        headers=tuple(response.getheaders()),
+        body=body[:BODY_LIMIT],
+        truncated=len(body) > BODY_LIMIT,
+        peer=peer,
+    )
+    return answer if len(body) > BODY_LIMIT else _whole(answer, response)
+
+
+def _whole(answer: HttpAnswer, response: HTTPResponse) -> HttpAnswer:
+    if not response.length:
+        return answer
+    told = f"the body ended {response.length} bytes too early"
+    return HttpAnswer(peer=answer.peer, error="protocol", detail=told)
+
+
+def _connected(target: HttpTarget, deadline: _Deadline) -> socket.socket:
+    sock = _plain(target, deadline)
+    if not target.tls:
+        return sock
+    try:
+        return _with_tls(sock, target, deadline)
+    except BaseException:
+        sock.close()
+        raise
+
+
+def _plain(target: HttpTarget, deadline: _Deadline) -> socket.socket:
+    unix = target.address.startswith("unix:")
+    ip = socket.AF_INET6 if ":" in target.address else socket.AF_INET
+    sock = socket.socket(socket.AF_UNIX if unix else ip, socket.SOCK_STREAM)
+    try:
+        sock.settimeout(deadline.left_s())
+        sock.connect(target.address[5:] if unix else (target.address, target.port))
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def _with_tls(sock: socket.socket, target: HttpTarget, deadline: _Deadline) -> socket.socket:
+    # Costs 10 ms to import.
+    import ssl
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    sock.settimeout(deadline.left_s())
+    return context.wrap_socket(sock, server_hostname=target.host)
+
+
+def _peer(sock: socket.socket) -> str:
+    name = sock.getpeername()
+    return str(name[0]) if isinstance(name, tuple) else str(name)
+
+
+def _classified(problem: OSError) -> HttpError:
+    if type(problem).__module__ == "ssl":
+        return "tls"
+    if isinstance(problem, ConnectionResetError):
+        return "reset"
+    return _ERRNO.get(problem.errno, "failed")
