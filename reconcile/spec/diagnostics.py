@@ -1,0 +1,55 @@
+"""What is wrong with a file, each fault with its place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from reconcile.errors import ReconcileError
+
+
+class Mark(NamedTuple):
+    """A place in the file; line and column count from 1."""
+
+    line: int
+    column: int
+
+
+@dataclass(frozen=True, order=True)
+class Diagnostic:
+    """One fault: where it is, what is wrong, and what would be right (`hint`, may be empty)."""
+
+    file: str
+    line: int
+    column: int
+    message: str
+    hint: str = ""
+
+    def __str__(self) -> str:
+        hint = f" ({self.hint})" if self.hint else ""
+        return f"{self.file}:{self.line}:{self.column}: {self.message}{hint}"
+
+
+class SpecErrors(ReconcileError):
+    """The file cannot be used; `diagnostics` holds every fault in it, in the file's order."""
+
+    def __init__(self, file: str, diagnostics: Iterable[Diagnostic]) -> None:
+        self.file = file
+        self.diagnostics: tuple[Diagnostic, ...] = tuple(sorted(set(diagnostics)))
+        count = len(self.diagnostics)
+        super().__init__(
+            what=f"{file} has {count} {'error' if count == 1 else 'errors'}",
+            why="\n".join(map(str, self.diagnostics)),
+            fix="Correct the file; `reconcile validate` checks it alone. Nothing was changed.",
+        )
+
+
+def nearest(name: str, known: Sequence[str]) -> str:
+    """A hint that names the nearest of `known`, or all of them where none is near."""
+    from difflib import get_close_matches
+
+    close = get_close_matches(name, known, n=1, cutoff=0.6)
+    if close:
+        return f"did you mean {close[0]}?"
+    return f"known here: {', '.join(known)}" if 0 < len(known) <= 12 else ""

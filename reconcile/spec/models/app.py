@@ -1,0 +1,39 @@
+"""The app behind a site."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from reconcile.spec.models.section import Section
+from reconcile.spec.values.hosts import Upstream
+from reconcile.spec.values.names import ModuleName, ServiceName, UserName
+from reconcile.spec.values.paths import UnitPath
+
+
+class Gunicorn(Section):
+    """Gunicorn, run by a unit that is managed here."""
+
+    directory: UnitPath = Field(description="The directory the app is started in.")
+    python: UnitPath = Field(description="The interpreter that has Gunicorn and the app.")
+    module: ModuleName = Field(description="The app as Gunicorn takes it: module:app.")
+    workers: Annotated[int, Field(ge=1, le=512)] = Field(
+        default=3, description="How many worker processes."
+    )
+
+
+class App(Section):
+    """Who answers what is no file."""
+
+    upstream: Upstream | None = Field(
+        default=None,
+        description="Where the app listens: unix:/run/gunicorn.sock or http://127.0.0.1:8000.",
+    )
+    service: ServiceName | None = Field(
+        default=None, description="The systemd service that runs the app."
+    )
+    user: UserName | None = Field(default=None, description="The user the app runs as.")
+    gunicorn: Gunicorn | None = Field(
+        default=None, description="Manage the unit and its socket as well."
+    )

@@ -1,0 +1,44 @@
+"""A URL path and the directory it is served from."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from reconcile.nginx.site import Role
+from reconcile.spec.models.owners import OwnerChoice
+from reconcile.spec.models.section import Section
+from reconcile.spec.values.names import Name
+from reconcile.spec.values.paths import NginxPath, Path
+
+DEFAULT_OWNER: dict[Role, str] = {"static": "assets", "media": "uploads", "private": "uploads"}
+# A private file's cache header is the app's: nginx passes it on with X-Accel-Redirect.
+DEFAULT_CACHE: dict[Role, str | None] = {"static": "week", "media": "day", "private": None}
+
+
+class Location(Section):
+    """What of the site is files."""
+
+    role: Role = Field(
+        description="static: shipped with the app. media: what users uploaded, never changed or "
+        "removed. private: only for the app to hand out by X-Accel-Redirect."
+    )
+    dir: NginxPath = Field(description="The directory on the host.")
+    source: Path | None = Field(
+        default=None, description="The folder whose files are copied to dir at every apply."
+    )
+    owner: OwnerChoice | None = Field(
+        default=None,
+        description="Who owns the files: assets for static, uploads for media and private.",
+    )
+    cache: Name | None = Field(
+        default=None, description="The cache policy: week for static, day for media."
+    )
+    prune: bool = Field(default=False, description="Remove files that the source does not have.")
+
+    @property
+    def owner_or_default(self) -> OwnerChoice:
+        return self.owner or DEFAULT_OWNER[self.role]
+
+    @property
+    def cache_or_default(self) -> str | None:
+        return self.cache or DEFAULT_CACHE[self.role]

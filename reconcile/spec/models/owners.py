@@ -1,0 +1,40 @@
+"""Who owns what, and with which modes."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import Discriminator, Field, Tag
+
+from reconcile.spec.models.section import Section
+from reconcile.spec.values.names import Name, UserName
+from reconcile.spec.values.units import DirsMode, FilesMode
+
+
+class Owner(Section):
+    """A user, a group, and the modes of directories and files; what is left out is not managed."""
+
+    user: UserName | None = Field(default=None, description="The owning user, by name.")
+    group: UserName | None = Field(default=None, description="The owning group, by name.")
+    dirs: DirsMode | None = Field(
+        default=None, description="The mode of directories, as a quoted octal number."
+    )
+    files: FilesMode | None = Field(
+        default=None, description="The mode of files, as a quoted octal number."
+    )
+
+
+BUILT_IN = {
+    "assets": Owner.model_construct(user="root", group="root", dirs=0o755, files=0o644),
+    "uploads": Owner.model_construct(user="www-data", group="www-data", dirs=0o755, files=0o644),
+}
+
+
+def _form(value: Any) -> str:
+    return "owner" if isinstance(value, dict | Owner) else "name"
+
+
+OwnerChoice = Annotated[
+    Annotated[Name, Tag("name")] | Annotated[Owner, Tag("owner")], Discriminator(_form)
+]
+"""An owner by name, or one described in place."""

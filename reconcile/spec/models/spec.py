@@ -1,0 +1,95 @@
+"""The whole file."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, PrivateAttr
+
+from reconcile.engine.model import Place
+from reconcile.spec.diagnostics import Mark
+from reconcile.spec.models import caches, owners
+from reconcile.spec.models.caches import CachePolicy
+from reconcile.spec.models.host import HostSection
+from reconcile.spec.models.owners import Owner, OwnerChoice
+from reconcile.spec.models.paths import HostPath
+from reconcile.spec.models.section import Section
+from reconcile.spec.models.sites import Site
+from reconcile.spec.nodes import Loc, Node, key_mark
+from reconcile.spec.values.names import Name
+from reconcile.spec.values.paths import AbsolutePath
+
+
+class Spec(Section):
+    """What shall be true of one host."""
+
+    version: Literal[1] = Field(description="The version of this format.")
+    host: HostSection = Field(
+        default=HostSection.model_construct(),
+        description="The machine; read off it where left out.",
+    )
+    owners: dict[Name, Owner] = Field(
+        default={}, description="Who owns what, by name; assets and uploads are built in."
+    )
+    cache_policies: dict[Name, CachePolicy] = Field(
+        default={}, description="Cache-Control by name; week, day, hashed and none are built in."
+    )
+    paths: dict[AbsolutePath, HostPath] = Field(
+        default={}, description="Further host paths, keyed by absolute path."
+    )
+    sites: dict[Name, Site] = Field(default={}, description="The sites, by name.")
+
+    _file: str = PrivateAttr(default="reconcile.yaml")
+    _root: Node = PrivateAttr(default=Node({}, Mark(1, 1)))
+    _digest: str = PrivateAttr(default="")
+
+    def come_from(self, file: str, root: Node, digest: str) -> Spec:
+        """Tell where this was read; returns itself."""
+        self._file, self._root, self._digest = file, root, digest
+        return self
+
+    @property
+    def file(self) -> str:
+        """The file as it was named."""
+        return self._file
+
+    @property
+    def digest(self) -> str:
+        """`sha256:…` of the file's bytes."""
+        return self._digest
+
+    def place(self, *loc: str | int) -> Place:
+        """Where the file says what stands at `loc`: `place("sites", "shop", "tls")`."""
+        return Place(self._file, *key_mark(self._root, loc))
+
+    def owner(self, choice: OwnerChoice) -> Owner:
+        """The owner of that name (what it leaves out is the built-in's), or the one in place."""
+        if isinstance(choice, Owner):
+            return choice
+        return self.all_owners()[choice]
+
+    def all_owners(self) -> dict[str, Owner]:
+        """The file's owners over the built-in ones, field by field."""
+        merged = {
+            name: owners.BUILT_IN[name].model_copy(update=owner.model_dump(exclude_none=True))
+            for name, owner in self.owners.items()
+            if name in owners.BUILT_IN
+        }
+        return owners.BUILT_IN | self.owners | merged
+
+    def all_cache_policies(self) -> dict[str, CachePolicy]:
+        return caches.BUILT_IN | self.cache_policies
+
+    def file_sources(self) -> tuple[str, ...]:
+        """Every file whose content `paths` asks for: HostFacts.sources has to hold them."""
+        return tuple(sorted({path.source for path in self.paths.values() if path.source}))
+
+
+def known_owners(declared: Loc) -> tuple[str, ...]:
+    """The names that `owner:` may say, given those the file declares."""
+    return tuple(sorted({*owners.BUILT_IN, *map(str, declared)}))
+
+
+def known_cache_policies(declared: Loc) -> tuple[str, ...]:
+    """The names that `cache:` may say, given those the file declares."""
+    return tuple(sorted({*caches.BUILT_IN, *map(str, declared)}))
