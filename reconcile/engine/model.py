@@ -1,38 +1,21 @@
-"""The words of the engine: references, resources, changes, plans and reports."""
+"""The words of the engine: changes, plans and reports."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Self
+from typing import Any, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict
-
+from reconcile.engine.resource import Cause as Cause
+from reconcile.engine.resource import Ref as Ref
+from reconcile.engine.resource import Resource as Resource
 from reconcile.errors import ExitCode
 
-if TYPE_CHECKING:
-    from reconcile.host import Host
-
-Cause = Literal["drift", "pending", "both"]
 Action = Literal["create", "update", "delete", "no-op"]
 CheckStatus = Literal["pass", "fail", "unknown", "skipped"]
 Severity = Literal["error", "warning", "note"]
+Digests = Mapping[str, str]
 ApplyResult = Literal["no_changes", "applied", "rolled_back", "failed"]
-
-
-class Ref(NamedTuple):
-    """The address of a resource, written `kind:name`."""
-
-    kind: str
-    name: str
-
-    def __str__(self) -> str:
-        return f"{self.kind}:{self.name}"
-
-    @classmethod
-    def parse(cls, text: str) -> Ref:
-        kind, _, name = text.partition(":")
-        return cls(kind, name)
 
 
 class Place(NamedTuple):
@@ -44,86 +27,6 @@ class Place(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}"
-
-
-class Resource(BaseModel):
-    """One thing on the host, desired or observed: the same type serves both.
-
-    In a desired resource a field that is None is not managed. In an observed
-    one every field that was asked for holds what is there.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    kind: str
-    order: ClassVar[int]
-    removal_order: ClassVar[int]
-    when_undeclared: ClassVar[Literal["remove", "forget"]] = "remove"
-    about: ClassVar[frozenset[str]] = frozenset({"kind"})
-    """Fields that say which thing is meant or how to treat it; never a difference."""
-
-    @property
-    def name(self) -> str:
-        raise NotImplementedError(f"{type(self).__name__} has no name")
-
-    @property
-    def ref(self) -> Ref:
-        return Ref(self.kind, self.name)
-
-    @classmethod
-    def of(cls, name: str) -> Self:
-        """The least resource of that name: enough to observe and remove it."""
-        raise NotImplementedError(f"{cls.__name__} cannot be made of a name")
-
-    @classmethod
-    def prepare(cls, host: Host, resources: Sequence[Self]) -> None:
-        """Read at once what `observe` of all `resources` will need."""
-
-    def requires(self) -> frozenset[Ref]:
-        """What has to be in place before this; refs outside the plan are ignored."""
-        return frozenset()
-
-    def observe(self, host: Host) -> Self | None:
-        """What is there now, None where absent. Changes nothing."""
-        raise NotImplementedError
-
-    def completed(self, before: Self | None) -> Self:
-        """This with every unmanaged field filled from what is there."""
-        if before is None:
-            return self
-        unmanaged = {
-            name: getattr(before, name)
-            for name in type(self).model_fields
-            if getattr(self, name) is None and getattr(before, name) is not None
-        }
-        return self.model_copy(update=unmanaged) if unmanaged else self
-
-    def rehearse(self, host: Host, changes: Sequence[Change]) -> None:
-        """Refuse now, before anything live changes, what could not hold afterwards."""
-
-    def put(self, host: Host, before: Self | None) -> None:
-        """Make the host as this says; `self` is completed, `before` was just observed."""
-        raise NotImplementedError
-
-    def reread(self, host: Host, before: Self | None) -> Self | None:
-        """What is there after `put`, read anew."""
-        return self.observe(host)
-
-    def remove(self, host: Host) -> None:
-        """Take this off the host; never anything that is not ours."""
-        raise NotImplementedError
-
-    def managed(self) -> dict[str, Any]:
-        """Field → value of everything that can differ and is managed."""
-        return {
-            name: value
-            for name in type(self).model_fields
-            if name not in self.about and (value := getattr(self, name)) is not None
-        }
-
-    def shown(self) -> dict[str, Any]:
-        """Field → JSON value as a person should see it: quoted modes, no secrets."""
-        return self.managed()
 
 
 @dataclass(frozen=True)
@@ -189,12 +92,20 @@ class Change:
             return "delete"
         return "update" if self.fields else "no-op"
 
+    @property
+    def subject(self) -> Resource:
+        """What is made or, for a delete, taken away."""
+        resource = self.before if self.after is None else self.after
+        if resource is None:
+            raise ValueError(f"{self.ref} changes from nothing to nothing")
+        return resource
+
     def inverse(self) -> Change:
         """The change that takes this one back."""
         back = tuple(
             FieldChange(f.name, f.after, f.before, f.cause, f.sensitive) for f in self.fields
         )
-        return Change(self.ref, self.after, self.before, self.cause, "rolled back", back)
+        return Change(self.ref, self.after, self.before, self.cause, "taken back", back)
 
 
 @dataclass(frozen=True)
@@ -238,6 +149,19 @@ class ConfigOrigin:
 
 
 @dataclass(frozen=True)
+class Basis:
+    """What a plan was computed from, as digests: enough to know it again and say what moved.
+
+    `changes`: address → (digests of before, digests of after), None where absent.
+    """
+
+    host: str
+    version: str
+    config: str
+    changes: Mapping[str, tuple[Digests | None, Digests | None]]
+
+
+@dataclass(frozen=True)
 class Plan:
     """Everything that would be done, in order, and what it was computed from."""
 
@@ -251,6 +175,13 @@ class Plan:
     ignored: int = 0
     partial: bool = False
     config: ConfigOrigin | None = None
+    basis: Basis | None = field(default=None, repr=False)
+    """What the fingerprint was taken of."""
+    desired: Desired = field(default_factory=dict, repr=False, compare=False)
+    in_sync: Mapping[Ref, Resource] = field(default_factory=dict, repr=False, compare=False)
+    """What was observed of resources that need no change."""
+    released: frozenset[Ref] = field(default=frozenset(), repr=False)
+    """Owned until now, and no longer once this plan is done."""
 
     def count(self, action: Action) -> int:
         return sum(change.action == action for change in self.changes)
@@ -271,7 +202,12 @@ class Event:
     """A step of an apply, told while it happens."""
 
     type: Literal[
-        "planned_change", "apply_start", "apply_complete", "apply_errored", "rollback", "check",
+        "planned_change",
+        "apply_start",
+        "apply_complete",
+        "apply_errored",
+        "rollback",
+        "check",
         "note",
     ]
     change: Change | None = None

@@ -1,0 +1,58 @@
+"""How an observed resource differs from the desired one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from reconcile.engine.model import FieldChange
+from reconcile.engine.resource import Resource
+
+HIDDEN = "(sensitive)"
+
+
+def differences(before: Resource | None, after: Resource | None) -> tuple[FieldChange, ...]:
+    """One entry for each field that `after` manages and `before` does not hold.
+
+    Where either is absent, every field of the other is listed.
+    """
+    old, new = _managed(before), _managed(after)
+    names = new if after is not None else old
+    changed = [name for name in names if old.get(name) != new.get(name)]
+    if not changed:
+        return ()
+    shown_old, shown_new = _shown(before), _shown(after)
+    return tuple(FieldChange(name, *_narrowed(shown_old.get(name), shown_new.get(name)),
+                             sensitive=name in _sensitive(before, after))
+                 for name in changed)  # fmt: skip
+
+
+def _managed(resource: Resource | None) -> dict[str, Any]:
+    return {} if resource is None else resource.managed()
+
+
+def _shown(resource: Resource | None) -> dict[str, Any]:
+    if resource is None:
+        return {}
+    hidden = dict.fromkeys(resource.sensitive_fields() & resource.managed().keys(), HIDDEN)
+    return resource.shown() | hidden
+
+
+def _sensitive(*resources: Resource | None) -> frozenset[str]:
+    known = [resource.sensitive_fields() for resource in resources if resource is not None]
+    return frozenset[str]().union(*known)
+
+
+def _narrowed(before: Any, after: Any) -> tuple[Any, Any]:
+    """Of two mappings only the keys that differ, however deep the difference lies."""
+    if not (isinstance(before, Mapping) and isinstance(after, Mapping)):
+        return before, after
+    # Costs 0.2 s to import, so a plan with nothing to do must not come here.
+    from deepdiff import DeepDiff
+
+    differ = DeepDiff(dict(before), dict(after)).affected_root_keys
+    return _only(before, differ), _only(after, differ)
+
+
+def _only(mapping: Mapping[str, Any], keys: Any) -> dict[str, Any]:
+    return {key: value for key, value in mapping.items() if key in keys}

@@ -1,0 +1,34 @@
+"""Digests: what we remember and compare where contents must not be kept."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Set
+from hashlib import sha256
+from typing import Any
+
+from pydantic import BaseModel
+
+
+def digest(value: Any) -> str:
+    """`sha256:…` of a value, the same in every process and on every host.
+
+    Errors: TypeError for a value that has no canonical form.
+    """
+    data = value if isinstance(value, bytes) else canonical(value).encode()
+    return f"sha256:{sha256(data).hexdigest()}"
+
+
+def canonical(value: Any) -> str:
+    """The one JSON text of `value`: sorted keys, no blanks, ASCII only."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), default=_plain)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return {"bytes": digest(value)}
+    if isinstance(value, BaseModel):
+        return value.model_dump()
+    if isinstance(value, Set):
+        return sorted(value, key=canonical)
+    raise TypeError(f"{type(value).__name__} has no canonical form")

@@ -1,0 +1,49 @@
+"""Plans that are refused, however well they were computed."""
+
+from __future__ import annotations
+
+from collections.abc import Sized
+
+from reconcile.engine.model import Plan
+from reconcile.errors import ReconcileError
+
+
+def refuse_unclear(plan: Plan) -> None:
+    """Refuse to act on declarations that conflict or on a host that could not be read."""
+    if plan.conflicts:
+        why = "; ".join(
+            f"{c.ref} {c.field}: {c.values[0]} or {c.values[1]}"
+            f" ({', '.join(str(place) for place in c.places)})"
+            for c in plan.conflicts
+        )
+        raise ReconcileError(
+            "The configuration contradicts itself.", why,
+            "Make the declarations agree. Nothing was changed.",
+        )  # fmt: skip
+    if plan.unknown:
+        raise ReconcileError(
+            "A part of the host could not be read.",
+            "; ".join(f"{unknown.ref}: {unknown.reason}" for unknown in plan.unknown),
+            "Remove the cause, or leave that part out with --exclude. Nothing was changed.",
+        )
+
+
+def refuse_excess(plan: Plan, *, max_deletes: int | None) -> None:
+    """Refuse a plan that deletes more than the user allowed."""
+    deletes = plan.count("delete")
+    if max_deletes is not None and deletes > max_deletes:
+        raise ReconcileError(
+            f"The plan destroys {deletes} resources, {max_deletes} are allowed.",
+            "More is removed than --max-deletes says.",
+            "Look at the plan; if it is right, raise --max-deletes. Nothing was changed.",
+        )
+
+
+def refuse_emptying(declared: Sized, owned: Sized, *, allow_empty: bool) -> None:
+    """Refuse a YAML that declares nothing while we own something: most likely a wrong file."""
+    if owned and not declared and not allow_empty:
+        raise ReconcileError(
+            "The configuration declares nothing.",
+            f"reconcile owns {len(owned)} resources on this host; all would be removed.",
+            "Check the file; if that is what you want, say --allow-empty. Nothing was changed.",
+        )

@@ -1,0 +1,130 @@
+"""What we made or took over, remembered by digest, never by content."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from reconcile.engine.digest import canonical, digest
+from reconcile.engine.model import Declared, Plan
+from reconcile.engine.resource import Ref, Resource
+from reconcile.errors import ReconcileError
+
+FORMAT = 1
+BEGINNING = ""
+"""The head of a history that has no row yet."""
+
+
+class LedgerUnusable(ReconcileError):
+    """The ledger is there but is not what we wrote."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One owned resource: `created` where it was not there before us, `since` in UTC."""
+
+    sites: tuple[str, ...] = ()
+    created: bool = False
+    protected: bool = False
+    digests: Mapping[str, str] = field(default_factory=dict)
+    since: str = ""
+
+
+Rows = Mapping[Ref, Row]
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """Every row, how often it was written, and the last row of the history it belongs to."""
+
+    rows: Rows = field(default_factory=dict)
+    serial: int = 0
+    head: str = BEGINNING
+
+    def next(self, rows: Rows, head: str) -> Ledger:
+        return Ledger(rows, self.serial + 1, head)
+
+
+def rows_after(rows: Rows, plan: Plan, done: Mapping[Ref, Resource | None], at: str) -> Rows:
+    """The rows once `done` of the plan is done; its values are what was read back.
+
+    Whatever the plan left alone keeps its row. What was protected once stays protected.
+    """
+    unfinished = {change.ref for change in plan.changes} - done.keys()
+    kept = {ref: row for ref, row in rows.items() if ref not in plan.released - unfinished}
+    created = {change.ref for change in plan.changes if change.before is None}
+    for ref, declared in plan.desired.items():
+        seen = done.get(ref) or plan.in_sync.get(ref)
+        if seen is not None and ref not in unfinished:
+            first = Row(created=ref in created, since=at)
+            kept[ref] = _refreshed(rows.get(ref, first), declared, seen)
+    return dict(sorted(kept.items()))
+
+
+def _refreshed(row: Row, declared: Declared, seen: Resource) -> Row:
+    return replace(
+        row,
+        sites=tuple(sorted(declared.sites)),
+        protected=row.protected or declared.resource.protected,
+        digests=declared.resource.remembered(seen),
+    )
+
+
+def encode(ledger: Ledger) -> bytes:
+    """The ledger as a file that shows when someone else has changed it."""
+    body = {
+        "format": FORMAT,
+        "serial": ledger.serial,
+        "head": ledger.head,
+        "rows": {str(ref): asdict(row) for ref, row in sorted(ledger.rows.items())},
+    }
+    return (canonical(body | {"digest": digest(body)}) + "\n").encode()
+
+
+def decode(data: bytes) -> Ledger:
+    """The ledger that `encode` made these bytes of.
+
+    Errors: LedgerUnusable for a file that is cut short, edited, or of a later format.
+    """
+    body = _parsed(data)
+    if isinstance(body.get("format"), int) and body["format"] > FORMAT:
+        raise _unusable("was written by a later version of reconcile", "Use that version.")
+    try:
+        ledger = Ledger(
+            {Ref.parse(ref): _row(row) for ref, row in body["rows"].items()},
+            body["serial"],
+            body["head"],
+        )
+        genuine = encode(ledger) == data
+    except (KeyError, TypeError, ValueError, AttributeError):
+        genuine = False
+    if not genuine:
+        raise _unusable("is not what reconcile wrote: it was edited or is damaged")
+    return ledger
+
+
+def _parsed(data: bytes) -> dict[str, Any]:
+    try:
+        body = json.loads(data)
+    except (ValueError, RecursionError):
+        body = None
+    if not isinstance(body, dict):
+        raise _unusable("is cut short or is no JSON")
+    return body
+
+
+def _row(row: dict[str, Any]) -> Row:
+    return Row(**(row | {"sites": tuple(row["sites"])}))
+
+
+def _unusable(why: str, fix: str = "") -> LedgerUnusable:
+    return LedgerUnusable(
+        "The ledger cannot be used.",
+        f"It {why}.",
+        fix
+        or "Restore ledger.json from a backup, or move it away: then nothing is owned, so"
+        " nothing that the YAML dropped is removed, and every other change is planned as before."
+        " Nothing was changed.",
+    )

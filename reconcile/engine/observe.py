@@ -1,0 +1,60 @@
+"""What the host is like now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from itertools import groupby
+from operator import attrgetter
+from typing import TYPE_CHECKING
+
+from reconcile.engine.model import Observed, Unknown
+from reconcile.engine.resource import Ref, Resource
+from reconcile.errors import ReconcileError
+
+if TYPE_CHECKING:
+    from reconcile.host import Host
+
+Make = Callable[[Ref], Resource]
+
+
+def observe(resources: Iterable[Resource], host: Host) -> dict[Ref, Resource | Unknown | None]:
+    """What is there of each resource; a reading that fails is Unknown, with its reason."""
+    observed: dict[Ref, Resource | Unknown | None] = {}
+    by_kind = sorted(resources, key=attrgetter("ref"))
+    for _, group in groupby(by_kind, key=type):
+        observed |= _observe_kind(list(group), host)
+    return observed
+
+
+def observe_undeclared(refs: Iterable[Ref], make: Make, host: Host) -> Observed:
+    """The same for what is known by name only; a kind that nobody knows is Unknown."""
+    made: list[Resource] = []
+    unknown: dict[Ref, Resource | Unknown | None] = {}
+    for ref in refs:
+        try:
+            made.append(make(ref))
+        except (KeyError, ValueError):
+            unknown[ref] = Unknown(ref, f"this version knows no resource {ref}")
+    return observe(made, host) | unknown
+
+
+def _observe_kind(resources: list[Resource], host: Host) -> dict[Ref, Resource | Unknown | None]:
+    try:
+        type(resources[0]).prepare(host, resources)
+    except (ReconcileError, OSError) as error:
+        return {item.ref: Unknown(item.ref, reason(error)) for item in resources}
+    return {item.ref: _observe_one(item, host) for item in resources}
+
+
+def _observe_one(resource: Resource, host: Host) -> Resource | Unknown | None:
+    try:
+        return resource.observe(host)
+    except (ReconcileError, OSError) as error:
+        return Unknown(resource.ref, reason(error))
+
+
+def reason(error: ReconcileError | OSError) -> str:
+    """An error in one line."""
+    if isinstance(error, ReconcileError):
+        return " ".join(part for part in (error.what, error.why) if part)
+    return error.strerror or str(error)

@@ -1,0 +1,172 @@
+"""From what should be, what is and what we own to the changes: a pure function."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from reconcile.engine.diff import differences
+from reconcile.engine.fingerprint import basis, fingerprint
+from reconcile.engine.ledger import Row, Rows
+from reconcile.engine.model import (
+    BehaviourChange,
+    Change,
+    ConfigOrigin,
+    Conflict,
+    Declared,
+    Desired,
+    FieldChange,
+    Finding,
+    Observed,
+    Plan,
+    Unknown,
+)  # fmt: skip
+from reconcile.engine.order import in_order
+from reconcile.engine.protect import guarded, protected_names, violations
+from reconcile.engine.resource import Cause, Ref, Resource
+
+NEW = Row()
+
+
+def plan(
+    desired: Desired,
+    observed: Observed,
+    owned: Rows,
+    *,
+    host: str,
+    config: ConfigOrigin | None = None,
+    partial: bool = False,
+    conflicts: Sequence[Conflict] = (),
+    findings: Sequence[Finding] = (),
+    behaviour_changes: Sequence[BehaviourChange] = (),
+) -> Plan:
+    """Everything that would make `observed` what is `desired`, in order.
+
+    A ref is planned for only where it was observed; an owned one that is no
+    longer desired is removed, unless it is protected or its kind is left behind.
+    """
+    protected = protected_names(desired, (ref for ref, row in owned.items() if row.protected))
+    wanted = tuple(_wanted(desired, observed, owned))
+    removals = tuple(_removals(desired, observed, owned, protected))
+    staying = dict(_staying(removals))
+    leaving = tuple(change for change in removals if change.ref not in staying)
+    changes = in_order((*wanted, *leaving))
+    rests_on = basis(host, changes, config)
+    return Plan(
+        host=host,
+        changes=changes,
+        fingerprint=fingerprint(rests_on),
+        conflicts=(*conflicts, *violations(desired, protected)),
+        unknown=tuple(item for item in observed.values() if isinstance(item, Unknown)),
+        findings=(*findings, *(_left_behind(ref, why) for ref, why in staying.items())),
+        behaviour_changes=tuple(behaviour_changes),
+        partial=partial,
+        config=config,
+        basis=rests_on,
+        desired=desired,
+        in_sync=_in_sync(desired, observed, {change.ref for change in changes}),
+        released=_released(desired, observed, owned),
+    )
+
+
+def _wanted(desired: Desired, observed: Observed, owned: Rows) -> Iterator[Change]:
+    """A creation or an update for each desired resource that the host does not hold."""
+    for ref, declared in desired.items():
+        before = observed.get(ref)
+        if ref not in observed or isinstance(before, Unknown):
+            continue
+        fields = differences(before, declared.resource)
+        if fields or before is None:
+            yield _change(ref, declared, before, fields, owned.get(ref, NEW))
+
+
+def _change(
+    ref: Ref, declared: Declared, before: Resource | None, fields: Sequence[FieldChange], row: Row
+) -> Change:
+    asked = declared.resource
+    tagged = tuple(
+        replace(item, cause=asked.cause(item.name, before, row.digests)) for item in fields
+    )
+    cause = _together({item.cause for item in tagged}) if row is not NEW else "pending"
+    return Change(
+        ref, before, asked.completed(before), cause, _because(cause, before, tagged, row),
+        tagged, declared.sites, declared.places,
+    )  # fmt: skip
+
+
+def _together(causes: set[Cause]) -> Cause:
+    """The cause of several fields at once; a thing without fields that is gone has drifted."""
+    if not causes:
+        return "drift"
+    return causes.pop() if len(causes) == 1 else "both"
+
+
+def _because(cause: Cause, before: Resource | None, fields: Sequence[FieldChange], row: Row) -> str:
+    if row is NEW:
+        return "not on the host yet" if before is None else "not managed until now"
+    if before is None:
+        return "removed since the last apply"
+    names = ", ".join(item.name for item in fields)
+    return {
+        "drift": f"{names} changed since the last apply",
+        "pending": f"the configuration asks for another {names}",
+        "both": "the configuration changed, and so did the host",
+    }[cause]
+
+
+def _removals(
+    desired: Desired, observed: Observed, owned: Rows, protected: frozenset[str]
+) -> Iterator[Change]:
+    """A deletion for each owned resource that is there and that nothing declares any more."""
+    declared_as = {ref.name: ref.kind for ref in desired}
+    for ref, row in owned.items():
+        there = observed.get(ref)
+        if ref in desired or there is None or isinstance(there, Unknown):
+            continue
+        inherited = declared_as.get(ref.name) in there.heirs
+        if inherited or guarded(ref.name, protected) or not _removable(there, row):
+            continue
+        yield Change(
+            ref, there, None, "pending", "no longer declared", differences(there, None), row.sites
+        )
+
+
+def _removable(resource: Resource, row: Row) -> bool:
+    if resource.protected or row.protected:
+        return False
+    always = resource.when_undeclared == "remove"
+    return always or (resource.when_undeclared == "remove_if_created" and row.created)
+
+
+def _staying(removals: Sequence[Change]) -> Iterator[tuple[Ref, str]]:
+    """What would not be gone after all, and why; deepest first, so that a parent knows."""
+    leaving = {change.ref for change in removals}
+    for change in sorted(removals, key=lambda change: change.ref.name, reverse=True):
+        why = change.subject.stays(frozenset(leaving))
+        if why:
+            leaving.remove(change.ref)
+            yield change.ref, why
+
+
+def _left_behind(ref: Ref, why: str) -> Finding:
+    return Finding("left-behind", "note", f"{ref} is no longer declared, but stays: {why}")
+
+
+def _in_sync(desired: Desired, observed: Observed, changed: set[Ref]) -> dict[Ref, Resource]:
+    return {
+        ref: there
+        for ref, there in observed.items()
+        if ref in desired and ref not in changed and isinstance(there, Resource)
+    }
+
+
+def _released(desired: Desired, observed: Observed, owned: Rows) -> frozenset[Ref]:
+    """Rows that need not be kept: undeclared, readable, and nobody's data."""
+    return frozenset(
+        ref
+        for ref, row in owned.items()
+        if ref not in desired
+        and ref in observed
+        and not isinstance(observed[ref], Unknown)
+        and not row.protected
+    )

@@ -1,0 +1,86 @@
+"""Which part of the declaration a command is about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from reconcile.engine.model import Desired
+from reconcile.engine.resource import Ref
+from reconcile.errors import ReconcileError
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Sites by name, targets and exclusions by address or a pattern of addresses; all if empty."""
+
+    sites: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
+    excludes: tuple[str, ...] = ()
+
+    @property
+    def partial(self) -> bool:
+        return bool(self.sites or self.targets or self.excludes)
+
+
+def select(
+    desired: Desired, owned: Mapping[Ref, tuple[str, ...]], selection: Selection
+) -> frozenset[Ref]:
+    """The refs that a selection is about; `owned` names the sites of each ledger row.
+
+    What a target requires comes with it.
+    Errors: ReconcileError for a site or a pattern that matches nothing.
+    """
+    sites = dict(owned) | {ref: declared.sites for ref, declared in desired.items()}
+    chosen = set(sites)
+    if selection.sites:
+        chosen &= _of_sites(sites, selection.sites)
+    if selection.targets:
+        chosen &= _required(desired, _matching(sites, selection.targets))
+    if selection.excludes:
+        chosen -= _matching(sites, selection.excludes)
+    return frozenset(chosen)
+
+
+def _of_sites(sites: Mapping[Ref, tuple[str, ...]], wanted: Iterable[str]) -> set[Ref]:
+    known = {site for names in sites.values() for site in names}
+    for site in wanted:
+        _refuse_unknown(site, known)
+    return {ref for ref, names in sites.items() if not {*wanted}.isdisjoint(names)}
+
+
+def _matching(refs: Iterable[Ref], patterns: Iterable[str]) -> set[Ref]:
+    addresses = {str(ref): ref for ref in refs}
+    found: set[Ref] = set()
+    for pattern in patterns:
+        hits = {ref for text, ref in addresses.items() if text == pattern}
+        hits |= {ref for text, ref in addresses.items() if fnmatchcase(text, pattern)}
+        if not hits:
+            _refuse_unknown(pattern, addresses)
+        found |= hits
+    return found
+
+
+def _required(desired: Desired, refs: set[Ref]) -> set[Ref]:
+    """`refs` with everything that they stand on, directly or not."""
+    found: set[Ref] = set()
+    waiting = [*refs]
+    while waiting:
+        ref = waiting.pop()
+        if ref in found:
+            continue
+        found.add(ref)
+        if ref in desired:
+            waiting += desired[ref].resource.requires()
+    return found
+
+
+def _refuse_unknown(name: str, known: Iterable[str]) -> None:
+    if name in known:
+        return
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, list(known), n=1, cutoff=0.5)
+    hint = f"Did you mean {near[0]}?" if near else "`reconcile graph` lists every address."
+    raise ReconcileError(f"Nothing here is called {name}.", "", hint)
