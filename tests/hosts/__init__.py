@@ -39,16 +39,16 @@ Everything lives in ${XDG_CACHE_HOME:-~/.cache}/reconcile-tests (or $RECONCILE_T
 are built once, keyed by what they are made of; the next run sweeps what a killed one left behind.
 """
 
-from tests.hosts.debian import CommandFailed, Completed, DebianHost
+from tests.hosts.debian import CommandFailedError, Completed, DebianHost
 from tests.hosts.http import Response
-from tests.hosts.lab import HostsUnavailable, Lab
+from tests.hosts.lab import HostsUnavailableError, Lab
 from tests.hosts.manifest import Manifest
 
 __all__ = [
-    "CommandFailed",
+    "CommandFailedError",
     "Completed",
     "DebianHost",
-    "HostsUnavailable",
+    "HostsUnavailableError",
     "Lab",
     "Manifest",
     "Response",

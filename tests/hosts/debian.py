@@ -22,7 +22,7 @@ ENVIRONMENT = {"PATH": SAFE_PATH, "HOME": "/root", "LANG": "C.UTF-8"}
 KILLED = 137
 
 
-class CommandFailed(AssertionError):
+class CommandFailedError(AssertionError):
     """A command that a test relies on did not exit 0."""
 
 
@@ -50,12 +50,12 @@ class DebianHost:
     ) -> Completed:
         """Run a command in a fresh environment; text that is no UTF-8 shows as `\\xNN`.
 
-        Errors: CommandFailed when it exits other than 0 (unless `check` is off) or takes longer
-        than `timeout_s`, after which it is dead.
+        Errors: CommandFailedError when it exits other than 0 (unless `check` is off) or takes
+        longer than `timeout_s`, after which it is dead.
         """
         done = self._call(argv, input, timeout_s, user, cwd, env or {})
         if check and done.returncode:
-            raise CommandFailed(_told(argv, done))
+            raise CommandFailedError(_told(argv, done))
         return done
 
     def reconcile(
@@ -88,7 +88,7 @@ class DebianHost:
         """The bytes of a file."""
         done = self._raw(("cat", "--", path), None, 60, None, "/", {})
         if done.returncode:
-            raise CommandFailed(done.stderr.decode(errors="backslashreplace"))
+            raise CommandFailedError(done.stderr.decode(errors="backslashreplace"))
         return done.stdout
 
     def exists(self, path: str) -> bool:
@@ -172,7 +172,7 @@ class DebianHost:
             env={"PATH": SAFE_PATH},
         )
         if done.returncode in (KILLED, -9):
-            raise CommandFailed(f"{' '.join(argv)}: killed (after {timeout_s} s at most)")
+            raise CommandFailedError(f"{' '.join(argv)}: killed (after {timeout_s} s at most)")
         return done
 
 

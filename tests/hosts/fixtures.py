@@ -8,7 +8,7 @@ import pytest
 
 from tests.hosts import images
 from tests.hosts.debian import DebianHost
-from tests.hosts.lab import HostsUnavailable, Lab, require_hosts
+from tests.hosts.lab import HostsUnavailableError, Lab, require_hosts
 
 Boot = Callable[..., DebianHost]
 
@@ -18,7 +18,7 @@ def lab() -> Iterator[Lab]:
     """This run's lab, its images built."""
     try:
         require_hosts()
-    except HostsUnavailable as unavailable:
+    except HostsUnavailableError as unavailable:
         # Never a skip: a run without hosts must not look like one that passed on them.
         pytest.fail(str(unavailable), pytrace=False)
     lab = Lab(images.layers())

@@ -1,4 +1,4 @@
-"""A test run's own lab: its folder, its network, the hosts it booted; all of it ends with the run."""
+"""A test run's lab: its folder, its network, the hosts it booted; all of it ends with the run."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ NEEDED = ("debootstrap", "systemd-nspawn", "nsenter", "unshare", "ip", "setsid")
 BOOT_IN_GROUPS = 'for group in $GROUPS_; do echo $$ >"$group/cgroup.procs"; done; exec "$@"'
 
 
-class HostsUnavailable(Exception):
+class HostsUnavailableError(Exception):
     """This machine cannot boot test hosts."""
 
 
 def require_hosts() -> None:
-    """Raise HostsUnavailable, with the way out, where hosts can't be booted."""
+    """Raise HostsUnavailableError, with the way out, where hosts can't be booted."""
     missing = [tool for tool in NEEDED if not shutil.which(tool)]
     if os.geteuid() != 0:
         reason = "they need root"
@@ -38,7 +38,7 @@ def require_hosts() -> None:
         reason = "there is no cgroup2 mount"
     else:
         return
-    raise HostsUnavailable(
+    raise HostsUnavailableError(
         f"Real test hosts cannot be booted here: {reason}. "
         "Run ./tests/run.sh, or leave these tests out with: pytest -m 'not host'"
     )
@@ -210,13 +210,19 @@ def _wait_until_up(machine: _Machine, process: subprocess.Popen[bytes]) -> int:
 
 def _leader(machine: _Machine) -> int | None:
     """The process of the machine that is PID 1 inside."""
-    group = machine.groups[0]
-    for procs in group.rglob("cgroup.procs"):
-        for pid in procs.read_text().split():
-            status = Path(f"/proc/{pid}/status")
-            if status.exists() and f"NSpid:\t{pid}\t1\n" in status.read_text():
+    for procs in machine.groups[0].rglob("cgroup.procs"):
+        for pid in _text(procs).split():
+            if f"NSpid:\t{pid}\t1\n" in _text(Path(f"/proc/{pid}/status")):
                 return int(pid)
     return None
+
+
+def _text(path: Path) -> str:
+    """The file's text; none when the kernel object behind it is gone by now."""
+    try:
+        return path.read_text()
+    except OSError:
+        return ""
 
 
 def _is_up(leader: int) -> bool:

@@ -14,7 +14,7 @@ import subprocess
 def main(asked: str) -> None:
     """Print the manifest that `asked` (JSON) describes."""
     wanted = json.loads(asked)
-    entries = {}
+    entries: dict[str, object] = {}
     for root in wanted["roots"]:
         for path in everything_below(root, frozenset(wanted["exclude"])):
             entries[path] = entry(path, wanted["mtimes"])

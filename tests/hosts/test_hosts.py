@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.hosts import CommandFailed, DebianHost, Lab
+from tests.hosts import CommandFailedError, DebianHost, Lab
 from tests.hosts.cache import cache_folder
 from tests.hosts.fixtures import Boot
 from tests.hosts.lab import sweep
@@ -69,12 +69,12 @@ def test_a_command_runs_as_the_user_asked_for(host: DebianHost) -> None:
 
 def test_a_failing_command_raises_unless_told_otherwise(host: DebianHost) -> None:
     assert 3 == host.run("sh", "-c", "exit 3", check=False).returncode
-    with pytest.raises(CommandFailed, match="exited 3"):
+    with pytest.raises(CommandFailedError, match="exited 3"):
         host.run("sh", "-c", "exit 3")
 
 
 def test_a_command_out_of_time_is_killed_inside_the_host(host: DebianHost) -> None:
-    with pytest.raises(CommandFailed, match="killed"):
+    with pytest.raises(CommandFailedError, match="killed"):
         host.run("sleep", "1234", timeout_s=0.2)
 
     assert 1 == host.run("pgrep", "-f", "^sleep 1234", check=False).returncode
