@@ -1,0 +1,54 @@
+"""One value as one nginx token."""
+
+from __future__ import annotations
+
+import re
+
+from reconcile.errors import ReconcileError
+
+_BARE = re.compile(r"[A-Za-z0-9/.:*@%+,=_~\[\]-]+", re.ASCII)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_TOKEN_LIMIT = 4000
+"""Nginx refuses a token of 4096 bytes; the rest is for its quotes and the directive's name."""
+
+
+class Raw(str):
+    """Configuration text of our own making, or already parsed: passes unquoted."""
+
+    __slots__ = ()
+
+
+class Unquotable(ReconcileError):
+    """No nginx token can hold this value and mean just that."""
+
+
+def nginx_quote(value: str | int) -> str:
+    """`value` as one token that nginx reads back as exactly that.
+
+    Errors: Unquotable for control characters, for `$` (nginx has no escape for
+    it: it would become a variable), for an empty or an overlong value.
+    Source: ngx_conf_read_token() and ngx_http_script_compile() of nginx 1.22.
+    """
+    if isinstance(value, Raw | int):
+        return str(value)
+    if reason := _unquotable(value):
+        raise Unquotable(
+            what=f"nginx's configuration cannot hold {value!r}",
+            why=reason,
+            fix="Choose another value in reconcile.yaml. Nothing was changed.",
+        )
+    if _BARE.fullmatch(value):
+        return value
+    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _unquotable(value: str) -> str:
+    if not value:
+        return "it is empty"
+    if _CONTROL.search(value):
+        return "it holds a control character"
+    if "$" in value:
+        return "nginx would take its $ for a variable, and knows no escape"
+    if len(value.encode("utf-8", "surrogateescape")) > _TOKEN_LIMIT:
+        return f"it is longer than {_TOKEN_LIMIT} bytes"
+    return ""

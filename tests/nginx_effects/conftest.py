@@ -1,0 +1,283 @@
+"""A real nginx of our own for each test, in a folder of its own, on free ports."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import signal
+import socket
+import socketserver
+import ssl
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from email.message import Message
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+
+import pytest
+
+from reconcile.nginx.render import render_site
+from reconcile.nginx.site import Listen, LocationView, SiteView, TlsView
+
+NGINX = "/usr/sbin/nginx"
+
+MAIN = """
+user www-data;
+worker_processes 2;
+pid {root}/run/nginx.pid;
+error_log {root}/log/error.log;
+events {{ worker_connections 64; }}
+http {{
+    access_log {root}/log/access.log;
+    client_body_temp_path {root}/tmp/body;
+    proxy_temp_path {root}/tmp/proxy;
+    fastcgi_temp_path {root}/tmp/fastcgi;
+    uwsgi_temp_path {root}/tmp/uwsgi;
+    scgi_temp_path {root}/tmp/scgi;
+    include /etc/nginx/mime.types;
+    default_type application/octet-stream;
+    # What a foreign http block may hold, and our locations must not inherit.
+    expires 1h;
+    autoindex on;
+    {http}
+    include {root}/etc/sites-enabled/*;
+}}
+"""
+
+
+def until(condition: Callable[[], bool], *, timeout_s: float = 5.0) -> None:
+    """Wait until `condition` holds; AssertionError at the deadline."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, "the deadline passed"
+        time.sleep(0.01)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def accepts(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@dataclass
+class Answer:
+    status: int
+    headers: Message
+    body: bytes
+
+    def all(self, name: str) -> list[str]:
+        return self.headers.get_all(name) or []
+
+
+@dataclass
+class Nginx:
+    """nginx under `root`: etc/, log/, run/, tmp/."""
+
+    root: Path
+    http: str = ""
+    binary: str = NGINX
+    started: bool = field(default=False, init=False)
+
+    @property
+    def config(self) -> Path:
+        return self.root / "etc/nginx.conf"
+
+    @property
+    def master(self) -> int:
+        return int((self.root / "run/nginx.pid").read_text())
+
+    def lay_out(self) -> None:
+        for name in ("etc/sites-enabled", "etc/sites-available", "log", "run", "tmp"):
+            (self.root / name).mkdir(parents=True)
+        self.config.write_text(MAIN.format(root=self.root, http=self.http))
+
+    def site(self, name: str, text: bytes | str) -> Path:
+        data = text.encode() if isinstance(text, str) else text
+        path = self.root / f"etc/sites-enabled/{name}.conf"
+        path.write_bytes(data)
+        return path
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [self.binary, "-c", str(self.config), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+
+    def start(self) -> None:
+        result = self.run()
+        assert (0, "") == (result.returncode, result.stderr)
+        self.started = True
+        until(lambda: (self.root / "run/nginx.pid").exists())
+
+    def stop(self) -> None:
+        pid_file = self.root / "run/nginx.pid"
+        if self.started and pid_file.exists():
+            os.kill(self.master, signal.SIGTERM)
+            until(lambda: not pid_file.exists())
+
+    def error_log(self) -> str:
+        return (self.root / "log/error.log").read_text()
+
+
+class _App(BaseHTTPRequestHandler):
+    """Says that the app answered; /x-accel/NAME sends the private file NAME through nginx."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        if self.path.startswith("/x-accel/"):
+            self.send_header("X-Accel-Redirect", "/protected/" + self.path.removeprefix("/x-accel/"))
+        self.send_header("X-Served-By", "app")
+        self.end_headers()
+        wanted = ("Host", "X-Real-IP", "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host")
+        self.wfile.write("\n".join(f"{n}={self.headers[n]}" for n in wanted).encode())
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.do_GET()
+
+    def log_message(self, *arguments: object) -> None:
+        pass
+
+    def address_string(self) -> str:
+        return "unix"
+
+
+class _Server(socketserver.ThreadingUnixStreamServer):
+    daemon_threads = True
+
+
+@dataclass
+class World:
+    """One site of ours behind a real nginx, with files to ask for."""
+
+    nginx: Nginx
+    root: Path
+    port: int
+    tls_port: int
+    view: SiteView
+
+    def serve(self, **changes: object) -> None:
+        from dataclasses import replace
+
+        self.view = replace(self.view, **changes)
+        self.nginx.site("myapp", render_site(self.view, "1.22.1"))
+        self.nginx.start()
+
+    def ask(
+        self,
+        target: str,
+        method: str = "GET",
+        *,
+        body: bytes | None = None,
+        port: int | None = None,
+        headers: dict[str, str] | None = None,
+        address: str = "127.0.0.1",
+    ) -> Answer:
+        """One raw request on a fresh connection; `target` goes out as it is."""
+        port = port or self.port
+        if port == self.tls_port:
+            context = ssl._create_unverified_context()
+            connection = http.client.HTTPSConnection(address, port, timeout=5, context=context)
+        else:
+            connection = http.client.HTTPConnection(address, port, timeout=5)
+        connection.putrequest(method, target, skip_host=True)
+        sent = {"Host": "example.com", **(headers or {})}
+        if body is not None:
+            sent["Content-Length"] = str(len(body))
+        for name, value in sent.items():
+            connection.putheader(name, value)
+        connection.endheaders(body)
+        response = connection.getresponse()
+        answer = Answer(response.status, response.headers, response.read())
+        connection.close()
+        return answer
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """A folder that the workers may enter, which pytest's own are not."""
+    import shutil
+    import tempfile
+
+    path = Path(tempfile.mkdtemp(prefix="reconcile-nginx-"))
+    path.chmod(0o755)
+    yield path
+    shutil.rmtree(path)
+
+
+@pytest.fixture
+def nginx(place: Path) -> Iterator[Nginx]:
+    server = Nginx(place / "nginx")
+    server.lay_out()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def world(nginx: Nginx, place: Path) -> Iterator[World]:
+    """The canonical site with a static, a media and a private location, not yet started."""
+    for name in ("static/css", "static/.git", "static/.well-known", "media", "private"):
+        (place / name).mkdir(parents=True)
+    for name, text in {
+        "static/health.txt": "ok\n",
+        "static/css/app.css": "body {}\n",
+        "static/.git/HEAD": "ref\n",
+        "static/.env": "SECRET=1\n",
+        "static/.well-known/security.txt": "Contact: x\n",
+        "media/.env": "SECRET=1\n",
+        "media/sample.txt": "upload\n",
+        "media/evil.html": "<script>1</script>",
+        "media/evil.svg": "<svg/>",
+        "media/evil.js": "1",
+        "media/evil.xml": "<a/>",
+        "media/evil.pdf": "%PDF",
+        "media/photo.png": "png",
+        "media/noext": "<script>1</script>",
+        "private/report.txt": "secret report\n",
+        "staticsecret.txt": "sibling\n",
+        "app.py": "source\n",
+    }.items():
+        (place / name).write_text(text)
+    sock = place / "app.sock"
+    server = _Server(str(sock), _App)
+    sock.chmod(0o666)
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}).start()
+    port, tls_port = free_port(), free_port()
+    view = SiteView(
+        name="myapp",
+        server_names=("example.com",),
+        listens=(Listen("", port), Listen("[::]", port)),
+        upstream=f"unix:{sock}",
+        max_upload_bytes=2 << 20,
+        locations=(
+            LocationView("static", "/static/", f"{place}/static", "public, max-age=604800"),
+            LocationView("media", "/media/", f"{place}/media", "public, max-age=86400"),
+            LocationView("private", "/protected/", f"{place}/private"),
+        ),
+    )
+    yield World(nginx, place, port, tls_port, view)
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def with_tls(world: World) -> World:
+    """The same world with a certificate of its own and a TLS port."""
+    from dataclasses import replace
+
+    key, certificate = world.root / "key.pem", world.root / "certificate.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+         "-nodes", "-keyout", key, "-out", certificate, "-days", "2", "-subj", "/CN=example.com"],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    tls = TlsView(str(certificate), str(key), redirect=True, hsts_s=31536000)
+    listens = (*world.view.listens, Listen("", world.tls_port, tls=True))
+    world.view = replace(world.view, tls=tls, listens=listens)
+    return world

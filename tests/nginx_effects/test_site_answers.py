@@ -1,0 +1,278 @@
+"""What the rendered site answers, asked of a real nginx."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from reconcile.nginx.render import generation_of, render_site
+from reconcile.nginx.site import LocationView
+
+SLASHES = [
+    ("/static", 301, None),
+    ("/static/health.txt", 200, b"ok\n"),
+    ("/static/css/app.css", 200, b"body {}\n"),
+    ("/static/css", 301, None),
+    ("/static/", 403, None),
+    ("/static/missing.css", 404, None),
+    ("/static../app.py", 200, b"app"),
+    ("/static/../app.py", 200, b"app"),
+    ("/static/..%2fapp.py", 200, b"app"),
+    ("/static/%2e%2e/app.py", 200, b"app"),
+    ("/static//../app.py", 200, b"app"),
+    ("/staticsecret.txt", 200, b"app"),
+    ("/media", 301, None),
+    ("/media../app.py", 200, b"app"),
+    ("/media/sample.txt", 200, b"upload\n"),
+    ("/", 200, b"app"),
+    ("/protected/report.txt", 404, None),
+    ("/protected", 200, b"app"),
+]
+
+
+@pytest.mark.parametrize(("target", "status", "body"), SLASHES)
+def test_each_uri_is_answered_by_the_right_one(world, target, status, body):
+    world.serve()
+
+    answer = world.ask(target)
+
+    assert status == answer.status
+    if body == b"app":
+        assert ["app"] == answer.all("X-Served-By")
+    else:
+        assert [] == answer.all("X-Served-By")
+        assert body is None or body == answer.body
+
+
+def test_a_redirect_holds_behind_any_port_and_proxy(world):
+    world.serve()
+
+    assert ["/static/"] == world.ask("/static").all("Location")
+    assert ["/static/css/"] == world.ask("/static/css").all("Location")
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
+def test_it_answers_over_v4_and_v6(world, address):
+    world.serve()
+
+    assert b"ok\n" == world.ask("/static/health.txt", address=address).body
+
+
+DOTFILES = ["/static/.env", "/static/.git/HEAD", "/static/.git/", "/media/.env", "/media/.x/y"]
+
+
+@pytest.mark.parametrize("target", DOTFILES)
+def test_a_dotfile_is_not_served(world, target):
+    world.serve()
+
+    assert 404 == world.ask(target).status
+
+
+def test_well_known_is_served_from_static(world):
+    world.serve()
+
+    assert b"Contact: x\n" == world.ask("/static/.well-known/security.txt").body
+
+
+@pytest.mark.parametrize(
+    ("target", "value"),
+    [
+        ("/static/health.txt", "public, max-age=604800"),
+        ("/media/sample.txt", "public, max-age=86400"),
+    ],
+)
+def test_one_cache_control_line_though_the_http_block_says_expires(world, target, value):
+    world.serve()
+
+    answer = world.ask(target)
+
+    assert [value] == answer.all("Cache-Control")
+    assert [] == answer.all("Expires")
+    assert ["nosniff"] == answer.all("X-Content-Type-Options")
+
+
+def test_an_error_is_not_cached_but_stays_nosniff(world):
+    world.serve()
+
+    answer = world.ask("/static/missing.css")
+
+    assert [] == answer.all("Cache-Control")
+    assert ["nosniff"] == answer.all("X-Content-Type-Options")
+
+
+def test_the_apps_own_answers_get_no_cache_header(world):
+    world.serve()
+
+    assert [] == world.ask("/").all("Cache-Control")
+
+
+ACTIVE = ["evil.html", "evil.svg", "evil.js", "evil.xml", "evil.pdf", "noext"]
+
+
+@pytest.mark.parametrize("name", ACTIVE)
+def test_an_upload_that_a_browser_could_run_is_a_download_in_a_sandbox(world, name):
+    world.serve()
+
+    answer = world.ask(f"/media/{name}")
+
+    assert ["application/octet-stream"] == answer.all("Content-Type")
+    assert ["sandbox; default-src 'none'"] == answer.all("Content-Security-Policy")
+    assert ["nosniff"] == answer.all("X-Content-Type-Options")
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("photo.png", "image/png"), ("sample.txt", "text/plain")]
+)
+def test_a_harmless_upload_keeps_its_type(world, name, kind):
+    world.serve()
+
+    assert [kind] == world.ask(f"/media/{name}").all("Content-Type")
+
+
+@pytest.mark.parametrize("owner", [0, 33])
+def test_a_link_among_the_uploads_leads_nowhere(world, owner):
+    secret = world.root / "secret.txt"
+    secret.write_text("secret")
+    os.chown(secret, owner, owner)
+    (world.root / "media/link.txt").symlink_to(secret)
+    os.lchown(world.root / "media/link.txt", 33, 33)
+    world.serve()
+
+    assert 403 == world.ask("/media/link.txt").status
+
+
+def test_uploads_of_the_apps_user_below_folders_are_served(world):
+    folder = world.root / "media/2026"
+    folder.mkdir()
+    (folder / "a.txt").write_text("mine")
+    for path in (world.root / "media", folder, folder / "a.txt"):
+        os.chown(path, 33, 33)
+    folder.chmod(0o711)
+    world.serve()
+
+    assert b"mine" == world.ask("/media/2026/a.txt").body
+
+
+def test_media_may_itself_be_reached_through_a_link(world):
+    (world.root / "uploads").symlink_to("media")
+    media = LocationView("media", "/media/", f"{world.root}/uploads")
+    world.serve(locations=(media,))
+
+    assert b"upload\n" == world.ask("/media/sample.txt").body
+
+
+def test_a_private_file_comes_only_through_the_app(world):
+    world.serve()
+
+    assert 404 == world.ask("/protected/report.txt").status
+    assert b"secret report\n" == world.ask("/x-accel/report.txt").body
+
+
+def test_an_upload_over_the_limit_is_413_and_one_below_is_not(world):
+    world.serve(max_upload_bytes=4096)
+
+    assert 200 == world.ask("/upload", "POST", body=b"x" * 4096).status
+    assert 413 == world.ask("/upload", "POST", body=b"x" * 4097).status
+
+
+def test_the_app_is_told_who_asked_and_how(world):
+    world.serve()
+
+    forged = {"X-Forwarded-Host": "evil", "X-Forwarded-Proto": "https", "X-Real-IP": "6.6.6.6"}
+    told = dict(line.split("=", 1) for line in world.ask("/", headers=forged).body.decode().split("\n"))
+
+    assert {
+        "Host": "example.com",
+        "X-Real-IP": "127.0.0.1",
+        "X-Forwarded-For": "127.0.0.1",
+        "X-Forwarded-Proto": "http",
+        "X-Forwarded-Host": "example.com",
+    } == told
+
+
+def test_a_regex_location_of_the_users_own_does_not_shadow_the_files(world):
+    hostile = r"location ~* \.(css|js|png|txt)$ { return 418; }"
+    world.serve(extra=hostile)
+
+    assert b"body {}\n" == world.ask("/static/css/app.css").body
+    assert b"upload\n" == world.ask("/media/sample.txt").body
+    assert 418 == world.ask("/other.css").status
+
+
+def test_tls_redirects_plain_requests_and_sends_hsts_everywhere(with_tls):
+    world = with_tls
+    world.serve()
+
+    redirect = world.ask("/static/health.txt?a=b")
+    assert 301 == redirect.status
+    assert [f"https://example.com:{world.tls_port}/static/health.txt?a=b"] == redirect.all("Location")
+    for target in ("/", "/static/health.txt", "/media/sample.txt", "/static/missing"):
+        answer = world.ask(target, port=world.tls_port)
+        assert ["max-age=31536000"] == answer.all("Strict-Transport-Security"), target
+    assert [] == redirect.all("Strict-Transport-Security")
+
+
+def test_without_a_redirect_both_ports_serve_the_site(with_tls):
+    from dataclasses import replace
+
+    world = with_tls
+    world.serve(tls=replace(world.view.tls, redirect=False, hsts_s=None))
+
+    for port in (world.port, world.tls_port):
+        answer = world.ask("/static/health.txt", port=port)
+        assert b"ok\n" == answer.body
+        assert [] == answer.all("Strict-Transport-Security")
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[tuple[str, str]]:
+    """Another machine on a wire to this one: its network namespace, and our address there."""
+    name = f"rcx{os.getpid()}"
+    ours = f"10.{os.getpid() % 200 + 20}.77.1"
+    for command in (
+        f"ip netns add {name}",
+        f"ip link add {name} type veth peer name eth0 netns {name}",
+        f"ip addr add {ours}/30 dev {name}",
+        f"ip link set {name} up",
+        f"ip -n {name} addr add {ours[:-1]}2/30 dev eth0",
+        f"ip -n {name} link set eth0 up",
+    ):
+        subprocess.run(command.split(), check=True)
+    yield name, ours
+    subprocess.run(["ip", "netns", "del", name], check=True)
+
+
+def test_the_generation_is_told_to_this_machine_and_to_nobody_else(world, elsewhere):
+    machine, ours = elsewhere
+    world.serve()
+    token = generation_of(render_site(world.view, "1.22.1")).encode()
+    url = f"http://{ours}:{world.port}"
+    there = ["ip", "netns", "exec", machine, "curl", "-s", "-H", "Host: example.com",
+             "-H", "X-Forwarded-For: 127.0.0.1"]  # fmt: skip
+
+    def asked_elsewhere(path: str) -> bytes:
+        return subprocess.run([*there, url + path], capture_output=True, check=True).stdout
+
+    for address in ("127.0.0.1", "::1", ours):
+        assert token == world.ask("/.reconcile-generation", address=address).body
+    assert b"ok\n" == asked_elsewhere("/static/health.txt")
+    assert token not in asked_elsewhere("/.reconcile-generation")
+    assert b"404 Not Found" in asked_elsewhere("/.reconcile-generation")
+
+
+def test_a_site_of_files_alone_needs_no_app(world):
+    static = LocationView("static", "/", f"{world.root}/static", "no-cache")
+    world.serve(upstream=None, locations=(static,))
+
+    assert b"ok\n" == world.ask("/health.txt").body
+    assert 404 == world.ask("/.env").status
+
+
+def test_a_site_without_an_app_answers_404_beside_its_files(world):
+    world.serve(upstream=None)
+
+    assert b"ok\n" == world.ask("/static/health.txt").body
+    assert 404 == world.ask("/").status
