@@ -1,0 +1,122 @@
+"""Files of this machine, read and changed by descriptor; errors are HostErrors."""
+
+from __future__ import annotations
+
+import errno
+from typing import TYPE_CHECKING
+
+from reconcile.host.errors import HostError, explained
+from reconcile.host.files import read
+from reconcile.host.files.flags import changing
+from reconcile.host.files.model import Stat
+from reconcile.host.files.resolve import directory
+
+if TYPE_CHECKING:
+    from reconcile.host import Host
+    from reconcile.host.accounts import Account
+    from reconcile.host.files.access import Walk
+
+LIMIT = 16 << 20
+"""Bytes above which a file is no configuration, and is not read into memory."""
+
+
+class Files:
+    """Every path is absolute; names may hold any byte (surrogateescape).
+
+    Readers change nothing. Each changing method tells the recorder, where there
+    is one, how it is taken back before it acts. Errors: HostError.
+    """
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
+    def stat(self, path: str, *, follow: bool = False) -> Stat | None:
+        """What `path` is, None where absent; `follow`: of what it safely points to."""
+        with explained(f"{path} cannot be examined"):
+            return read.stat_of(path, follow=follow)
+
+    def content(self, path: str, limit: int = LIMIT) -> tuple[Stat, bytes] | None:
+        """A file's facts and bytes from one descriptor, None where absent."""
+        try:
+            with explained(f"{path} cannot be read"):
+                return read.content(path, limit)
+        except HostError as error:
+            if error.errno in (errno.ENOENT, errno.ENOTDIR):
+                return None
+            raise
+
+    def read(self, path: str, limit: int = LIMIT) -> bytes:
+        """The bytes of the file that `path` is or safely points to."""
+        with explained(f"{path} cannot be read"):
+            return read.content(path, limit)[1]
+
+    def readlink(self, path: str) -> str:
+        with explained(f"{path} cannot be read as a symlink"):
+            return read.readlink(path)
+
+    def listdir(self, path: str) -> list[str]:
+        """Names sorted by bytes; our own temporary and kept files are left out."""
+        with explained(f"{path} cannot be listed"):
+            return read.listdir(path)
+
+    def glob(self, pattern: str) -> list[str]:
+        """What glob(3) lists in the C locale: sorted by bytes, `*` without dotfiles."""
+        with explained(f"{pattern} cannot be expanded"):
+            return read.glob(pattern)
+
+    def is_closed(self, path: str) -> bool:
+        """Whether only root (or who runs this) can change names in the directory or above it."""
+        with explained(f"{path} cannot be examined"), directory(path) as (_, guard):
+            return guard == "closed"
+
+    def access(self, path: str, account: Account) -> Walk:
+        """What `account` may do with each component of `path`."""
+        from reconcile.host.files.access import walk_as
+
+        with explained(f"{path} cannot be examined"):
+            return walk_as(path, account)
+
+    def write(self, path: str, data: bytes, *, uid: int, gid: int, mode: int) -> None:
+        """Give `path` this content, owner and mode: old or new, never torn, durable."""
+        from reconcile.host.files import write
+
+        with changing(path, "written"):
+            write.write(self._host, path, data, uid, gid, mode)
+
+    def symlink(self, path: str, target: str) -> None:
+        """Make `path` a symlink to `target`, atomically in place of a file or symlink."""
+        from reconcile.host.files import write
+
+        with changing(path, "linked"):
+            write.symlink(self._host, path, target)
+
+    def unlink(self, path: str) -> None:
+        """Remove a file or symlink; nothing to do where it is gone."""
+        from reconcile.host.files import write
+
+        with changing(path, "removed"):
+            write.unlink(self._host, path)
+
+    def mkdir(self, path: str, *, uid: int, gid: int, mode: int) -> None:
+        """Make a directory in an existing one."""
+        from reconcile.host.files import write
+
+        with changing(path, "made"):
+            write.mkdir(self._host, path, uid, gid, mode)
+
+    def rmdir(self, path: str) -> bool:
+        """Remove a directory; False where anything is in it, which then stays."""
+        from reconcile.host.files import write
+
+        with changing(path, "removed"):
+            return write.rmdir(self._host, path)
+
+    def set_meta(self, path: str, *, uid: int, gid: int, mode: int) -> None:
+        """Give a file or directory this owner and exactly this mode.
+
+        Where somebody else may write, root's inodes are refused, not given away.
+        """
+        from reconcile.host.files import write
+
+        with changing(path, "given its owner and mode"):
+            write.set_meta(self._host, path, uid, gid, mode)

@@ -1,0 +1,75 @@
+"""Owner, mode and extended attributes of a pinned inode."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Mapping
+
+ACL = "system.posix_acl_access"
+CAPABILITY = "security.capability"
+TOUCHED = (ACL, CAPABILITY)
+"""What chmod (an ACL's mask) and chown (a program's capabilities) change by the way."""
+ABSENT = {errno.ENODATA, errno.ENOTSUP}
+
+
+def by_descriptor(fd: int) -> str:
+    """A path to exactly the inode of `fd`, for calls that refuse an O_PATH descriptor."""
+    return f"/proc/self/fd/{fd}"
+
+
+def attribute(fd: int, name: str) -> bytes | None:
+    try:
+        return os.getxattr(by_descriptor(fd), name)
+    except OSError as error:
+        if error.errno in ABSENT:
+            return None
+        raise
+
+
+def touched_attributes(fd: int) -> dict[str, str]:
+    """The attributes that `change` may spoil, in hex."""
+    found = {name: attribute(fd, name) for name in TOUCHED}
+    return {name: value.hex() for name, value in found.items() if value is not None}
+
+
+def restore_attributes(fd: int, attributes: Mapping[str, str]) -> None:
+    for name, value in attributes.items():
+        os.setxattr(by_descriptor(fd), name, bytes.fromhex(value))
+
+
+def change(fd: int, uid: int, gid: int, mode: int) -> None:
+    """Give the pinned inode this owner and exactly this mode, keeping its capabilities."""
+    st = os.fstat(fd)
+    if (st.st_uid, st.st_gid) != (uid, gid):
+        capability = attribute(fd, CAPABILITY) if stat.S_ISREG(st.st_mode) else None
+        os.chown(by_descriptor(fd), uid, gid)
+        if capability is not None:
+            os.setxattr(by_descriptor(fd), CAPABILITY, capability)
+    # Only after chown, which clears setuid and setgid.
+    if stat.S_IMODE(os.fstat(fd).st_mode) != mode:
+        os.chmod(by_descriptor(fd), mode)
+
+
+def copy_attributes(source: int, target: int) -> None:
+    """Give `target` the extended attributes of `source`, but its capabilities.
+
+    New content has not earned the capabilities of the old: the kernel drops
+    them on a write, too.
+    """
+    for name in os.listxattr(by_descriptor(source)):
+        if name == CAPABILITY:
+            continue
+        value = attribute(source, name)
+        if value is not None and value != attribute(target, name):
+            _set(target, name, value)
+
+
+def _set(fd: int, name: str, value: bytes) -> None:
+    try:
+        os.setxattr(by_descriptor(fd), name, value)
+    except PermissionError:
+        # security.* and trusted.* are root's to set; a user's own copy does without.
+        if os.geteuid() == 0 or name.startswith(("user.", "system.")):
+            raise

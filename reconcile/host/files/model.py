@@ -1,0 +1,41 @@
+"""What is read off the filesystem."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass
+from typing import Literal
+
+FileKind = Literal["file", "directory", "symlink", "other"]
+
+
+@dataclass(frozen=True)
+class Stat:
+    """One inode's facts; `mode` holds the twelve permission bits, times are in ns."""
+
+    kind: FileKind
+    uid: int
+    gid: int
+    mode: int
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+    ino: int
+    dev: int
+    nlink: int
+
+    @classmethod
+    def of(cls, st: os.stat_result) -> Stat:
+        return cls(
+            kind_of(st.st_mode), st.st_uid, st.st_gid, stat.S_IMODE(st.st_mode), st.st_size,
+            st.st_mtime_ns, st.st_ctime_ns, st.st_ino, st.st_dev, st.st_nlink,
+        )  # fmt: skip
+
+
+def kind_of(mode: int) -> FileKind:
+    if stat.S_ISREG(mode):
+        return "file"
+    if stat.S_ISDIR(mode):
+        return "directory"
+    return "symlink" if stat.S_ISLNK(mode) else "other"

@@ -1,0 +1,51 @@
+"""Paths as strings that may hold any byte, and the names of our own helpers among them."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+
+MARK = ".reconcile-"
+OURS = re.compile(r"\A\..*\.reconcile-[0-9a-zA-Z_-]+\Z", re.DOTALL)
+LONGEST_STEM = 160
+"""Bytes of the original name that a helper's name repeats; the limit is 255."""
+
+
+def parent(path: str) -> str:
+    return os.path.dirname(path)
+
+
+def base(path: str) -> str:
+    return os.path.basename(path)
+
+
+def join(folder: str, *names: str) -> str:
+    return os.path.join(folder, *names)
+
+
+def ancestors(path: str) -> Iterator[str]:
+    """Every directory above `path`, nearest first, `/` last."""
+    while path != "/":
+        path = parent(path)
+        yield path
+
+
+def as_bytes(path: str) -> bytes:
+    """The bytes that the kernel sees; also the order in which paths are listed."""
+    return os.fsencode(path)
+
+
+def token() -> str:
+    return os.urandom(8).hex()
+
+
+def helper(name: str, label: str) -> str:
+    """A name beside `name` that nobody can guess and `is_ours` knows again."""
+    stem = os.fsdecode(os.fsencode(name)[:LONGEST_STEM])
+    return f".{stem}{MARK}{label}-{token()}"
+
+
+def is_ours(name: str) -> bool:
+    """Whether `name` is that of a temporary or kept file of ours."""
+    return MARK in name and OURS.match(name) is not None

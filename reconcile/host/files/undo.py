@@ -1,0 +1,186 @@
+"""How each change of a file is taken back."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from abc import abstractmethod
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar
+
+from reconcile.host.errors import explained
+from reconcile.host.files.keep import sync_directory
+from reconcile.host.files.meta import change, restore_attributes
+from reconcile.host.files.names import join, parent
+from reconcile.host.files.read import identity
+from reconcile.host.files.resolve import Entry, entry
+from reconcile.host.undo import Undo, undo_record
+
+if TYPE_CHECKING:
+    from reconcile.host import Host
+
+CHANGED_SINCE = "{} has been changed since, so it was left as it is"
+
+
+@dataclass(frozen=True)
+class FileUndo(Undo):
+    """Takes back what was done to the name `path`."""
+
+    path: str
+
+    def undo(self, host: Host) -> str:  # noqa: ARG002  files need no more than their path
+        with explained(f"{self.path} cannot be put back"):
+            try:
+                with entry(self.path) as at:
+                    note = self.restore(at)
+                    sync_directory(at.dir_fd)
+                    return note
+            except FileNotFoundError:
+                # Its directory is gone, and with it everything to be taken back.
+                return ""
+
+    @abstractmethod
+    def restore(self, at: Entry) -> str: ...
+
+
+@undo_record
+@dataclass(frozen=True)
+class Replaced(FileUndo):
+    """`path` got new content, written as `temp` beside it; `keep` is the old inode's place."""
+
+    op: ClassVar[str] = "files.replaced"
+    temp: str
+    wrote: str
+    keep: str | None = None
+
+    def restore(self, at: Entry) -> str:
+        _drop(join(parent(self.path), self.temp))
+        if self.keep is None:
+            return self._take_away(at)
+        return _put_back(at, self.keep, self.wrote)
+
+    def _take_away(self, at: Entry) -> str:
+        now = identity(at)
+        if now == self.wrote:
+            os.unlink(at.name, dir_fd=at.dir_fd)
+        return CHANGED_SINCE.format(self.path) if now not in ("", self.wrote) else ""
+
+    def forget(self, host: Host) -> None:  # noqa: ARG002
+        with explained(f"what was kept of {self.path} cannot be removed"):
+            _drop(join(parent(self.path), self.temp))
+            _drop(self.keep)
+
+
+@undo_record
+@dataclass(frozen=True)
+class Removed(FileUndo):
+    """`path` was unlinked; its inode lives on as `keep`."""
+
+    op: ClassVar[str] = "files.removed"
+    keep: str
+
+    def restore(self, at: Entry) -> str:
+        return _put_back(at, self.keep, wrote="")
+
+    def forget(self, host: Host) -> None:  # noqa: ARG002
+        with explained(f"what was kept of {self.path} cannot be removed"):
+            _drop(self.keep)
+
+
+@undo_record
+@dataclass(frozen=True)
+class MadeDirectory(FileUndo):
+    """`path` was made as a directory."""
+
+    op: ClassVar[str] = "files.made_directory"
+
+    def restore(self, at: Entry) -> str:
+        try:
+            os.rmdir(at.name, dir_fd=at.dir_fd)
+        except FileNotFoundError:
+            return ""
+        except OSError as error:
+            if error.errno in (errno.ENOTEMPTY, errno.ENOTDIR, errno.EEXIST):
+                return f"{self.path} is not empty, so it was left"
+            raise
+        return ""
+
+
+@undo_record
+@dataclass(frozen=True)
+class RemovedDirectory(FileUndo):
+    """The empty directory `path` was removed; mtimes of directories are not restored."""
+
+    op: ClassVar[str] = "files.removed_directory"
+    uid: int
+    gid: int
+    mode: int
+    attributes: dict[str, str] = field(default_factory=dict)
+
+    def restore(self, at: Entry) -> str:
+        try:
+            os.mkdir(at.name, 0o700, dir_fd=at.dir_fd)
+        except FileExistsError:
+            return ""
+        pin = at.pin()
+        try:
+            change(pin, self.uid, self.gid, self.mode)
+            restore_attributes(pin, self.attributes)
+        finally:
+            os.close(pin)
+        return ""
+
+
+@undo_record
+@dataclass(frozen=True)
+class Meta(FileUndo):
+    """The inode `ino` under `path` had this owner, mode and these attributes."""
+
+    op: ClassVar[str] = "files.meta"
+    ino: int
+    uid: int
+    gid: int
+    mode: int
+    attributes: dict[str, str] = field(default_factory=dict)
+
+    def restore(self, at: Entry) -> str:
+        pin = at.pin()
+        try:
+            if os.fstat(pin).st_ino != self.ino:
+                return CHANGED_SINCE.format(self.path)
+            change(pin, self.uid, self.gid, self.mode)
+            restore_attributes(pin, self.attributes)
+        finally:
+            os.close(pin)
+        return ""
+
+    @classmethod
+    def of(cls, path: str, pin: int, attributes: dict[str, str]) -> Meta:
+        st = os.fstat(pin)
+        return cls(path, st.st_ino, st.st_uid, st.st_gid, stat.S_IMODE(st.st_mode), attributes)
+
+
+def _put_back(at: Entry, keep: str, wrote: str) -> str:
+    """Give the name its old inode again; a rename, so it needs no space and is all or nothing."""
+    with entry(keep) as kept:
+        old, now = kept.stat(), at.stat()
+        if old is None:
+            return ""
+        if now is not None and (now.st_ino, now.st_dev) == (old.st_ino, old.st_dev):
+            os.unlink(kept.name, dir_fd=kept.dir_fd)
+        elif now is None or identity(at) == wrote:
+            os.rename(kept.name, at.name, src_dir_fd=kept.dir_fd, dst_dir_fd=at.dir_fd)
+        else:
+            return f"{CHANGED_SINCE.format(at.path)}; what it was is kept as {keep}"
+    return ""
+
+
+def _drop(path: str | None) -> None:
+    if path is None:
+        return
+    try:
+        with entry(path) as at:
+            os.unlink(at.name, dir_fd=at.dir_fd)
+    except FileNotFoundError:
+        return

@@ -1,0 +1,105 @@
+"""One apply at a time, by a lock that the kernel frees when its holder dies."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from reconcile.errors import LockHeld
+from reconcile.host.errors import explained
+from reconcile.host.files.names import join
+from reconcile.host.files.resolve import entry
+
+if TYPE_CHECKING:
+    from reconcile.host import Host
+
+RUN = "/run/reconcile.lock"
+NAME = "lock"
+POLL_S = 0.05
+FLAGS = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+CANNOT_WRITE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT}
+
+
+@contextmanager
+def lock(host: Host, command: str, *, timeout_s: float = 0.0) -> Iterator[None]:
+    """Hold the host's lock for the body, waiting at most `timeout_s` for it.
+
+    The file stays where it is: removing it would let two in.
+    Errors: LockHeld, naming the holder.
+    """
+    fd = _open(host)
+    try:
+        _acquire(fd, timeout_s)
+        _sign(fd, host, command)
+        yield
+        os.ftruncate(fd, 0)
+    finally:
+        os.close(fd)
+
+
+def _open(host: Host) -> int:
+    """The host-wide file, or one in the state directory: for a sandbox, or where /run is closed."""
+    if host.settings.service_manager != "process":
+        try:
+            return _open_at(RUN)
+        except OSError as error:
+            if error.errno not in CANNOT_WRITE:
+                raise
+    path = join(host.state.make(), NAME)
+    with explained(f"the lock {path} could not be opened"):
+        return _open_at(path)
+
+
+def _open_at(path: str) -> int:
+    with entry(path) as at:
+        return os.open(at.name, FLAGS, 0o600, dir_fd=at.dir_fd)
+
+
+def _acquire(fd: int, timeout_s: float) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not _try(fd):
+        if time.monotonic() >= deadline:
+            raise _held(_holder(fd))
+        time.sleep(POLL_S)
+
+
+def _try(fd: int) -> bool:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _sign(fd: int, host: Host, command: str) -> None:
+    since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    user = os.environ.get("SUDO_USER") or host.accounts.current.name
+    holder = {"pid": os.getpid(), "user": user, "since": since, "command": command}
+    os.ftruncate(fd, 0)
+    os.pwrite(fd, json.dumps(holder).encode(), 0)
+
+
+def _holder(fd: int) -> dict[str, Any]:
+    """What the holder wrote; nothing in the moment before it has."""
+    try:
+        told = json.loads(os.pread(fd, 4096, 0))
+    except ValueError:
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
+def _held(holder: dict[str, Any]) -> LockHeld:
+    who = "by {user} since {since}, pid {pid}: {command}".format(
+        **{key: holder.get(key, "?") for key in ("user", "since", "pid", "command")}
+    )
+    return LockHeld(
+        what="another apply is at work on this host",
+        why=f"the lock is held {who}" if holder else "the lock was taken a moment ago",
+        fix="Wait for it, or give --lock-timeout. The lock frees itself when its holder ends.",
+    )

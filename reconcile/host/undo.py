@@ -1,0 +1,77 @@
+"""How effects are taken back: records that outlive the process, and who keeps them.
+
+A record is told to the recorder before its effect. Undoing it is idempotent and
+conditional: it finds out what of the effect has happened, takes that back, and
+leaves alone whatever somebody else has changed since.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import asdict, dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from reconcile.host import Host
+
+
+@dataclass(frozen=True)
+class Undo(ABC):
+    """How one effect is taken back; fields are JSON values only."""
+
+    op: ClassVar[str]
+
+    @abstractmethod
+    def undo(self, host: Host) -> str:
+        """Take the effect back; "" or why something was left as it is."""
+
+    def forget(self, host: Host) -> None:  # noqa: B027  most keep nothing
+        """Drop what was kept for `undo`, which will not be asked for any more."""
+
+
+class Recorder(Protocol):
+    """The journal while an apply runs."""
+
+    @property
+    def id(self) -> str:
+        """Short, of letters, digits, `-` and `_` only: it is part of file names."""
+
+    @property
+    def keep_dir(self) -> str:
+        """An existing directory, root's (or ours) alone, for inodes that undo needs."""
+
+    def intend(self, *undos: Undo) -> None:
+        """Remember `undos`, in this order; durable when this returns."""
+
+
+HOMES = {
+    "files": "reconcile.host.files.undo",
+    "services": "reconcile.host.services.undo",
+}
+"""The part of an `op` before its dot → the module that registers it."""
+
+_records: dict[str, type[Undo]] = {}
+Record = TypeVar("Record", bound=type[Undo])
+
+
+def undo_record(record: Record) -> Record:
+    """Class decorator: `record` can be read back from JSON by its `op`."""
+    _records[record.op] = record
+    return record
+
+
+def to_json(record: Undo) -> dict[str, Any]:
+    return {"op": record.op, **asdict(record)}
+
+
+def from_json(data: dict[str, Any]) -> Undo:
+    """Errors: KeyError for an `op` that this version does not know."""
+    op = data["op"]
+    import_module(HOMES[op.partition(".")[0]])
+    return _records[op](**{name: value for name, value in data.items() if name != "op"})
+
+
+def undo(record: Undo, host: Host) -> str:
+    """Take back one effect; "" or why something was left as it is."""
+    return record.undo(host)
