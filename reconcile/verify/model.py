@@ -60,7 +60,8 @@ class MediaCanary:
     """Write a file below `dir` as `writer`, get it back below `prefix`, remove it.
 
     Proves that what the app saves is what visitors load. The same content under a name that
-    begins with a dot has to be 404. `writer` None is whoever runs us.
+    begins with a dot has to be 404. `writer` None is whoever runs us. `mode` is what an upload
+    gets: where its group does not let nginx read it, the canary shows that too.
     """
 
     name: str
@@ -70,6 +71,7 @@ class MediaCanary:
     dir: str
     writer: str | None
     expect: Expectation = field(default_factory=Expectation)
+    mode: int = 0o644
 
 
 @dataclass(frozen=True)

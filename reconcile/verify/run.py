@@ -1,0 +1,80 @@
+"""Ask a host every question, all at once, until the answers are good or time is up."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from reconcile.engine.model import Check
+from reconcile.host.canary import Canary
+from reconcile.verify.asking import Asker, in_parallel, over
+from reconcile.verify.judge import judged
+from reconcile.verify.media import clear_canary, media_checks, plant_canary
+from reconcile.verify.model import HttpProbe, MediaCanary, Probe, UploadProbe
+from reconcile.verify.upload import upload_check
+
+if TYPE_CHECKING:
+    from reconcile.host import Host
+
+SETTLE_S = 5.0
+"""How long a bad answer may still be that of a reload or of an app that starts."""
+TIMEOUT_S = 5.0
+"""How long one exchange may take."""
+
+Canaries = dict[MediaCanary, Canary | Check]
+
+
+def verify(
+    probes: Sequence[Probe],
+    host: Host,
+    *,
+    settle_s: float = SETTLE_S,
+    timeout_s: float = TIMEOUT_S,
+) -> tuple[Check, ...]:
+    """One check for each probe and address, in the order of `probes`.
+
+    Errors: none; what cannot be asked is a failed check. Every canary is removed
+    again; where that cannot be done, a failed check says so.
+    """
+    asker = Asker(host.http, timeout_s, time.monotonic() + settle_s)
+    canaries: Canaries = {}
+    try:
+        # Before any thread starts: a canary is written by a fork.
+        for probe in _of_media(probes):
+            canaries[probe] = plant_canary(probe, host)
+        asked = in_parallel([partial(_checks, probe, canaries, asker) for probe in probes])
+    finally:
+        left = _cleared(canaries, host)
+    return asked + left
+
+
+def _of_media(probes: Iterable[Probe]) -> Iterable[MediaCanary]:
+    return (probe for probe in probes if isinstance(probe, MediaCanary))
+
+
+def _cleared(canaries: Canaries, host: Host) -> tuple[Check, ...]:
+    planted = ((probe, canary) for probe, canary in canaries.items() if isinstance(canary, Canary))
+    left = (clear_canary(probe, host, canary) for probe, canary in planted)
+    return tuple(check for check in left if check is not None)
+
+
+def _checks(probe: Probe, canaries: Canaries, asker: Asker) -> tuple[Check, ...]:
+    if isinstance(probe, HttpProbe):
+        return _http_checks(probe, asker)
+    if isinstance(probe, UploadProbe):
+        return (upload_check(probe, asker),)
+    canary = canaries[probe]
+    return (canary,) if isinstance(canary, Check) else media_checks(probe, canary, asker)
+
+
+def _http_checks(probe: HttpProbe, asker: Asker) -> tuple[Check, ...]:
+    return tuple(
+        asker.settled(_once(probe, asker, address)) for address in probe.endpoint.addresses
+    )
+
+
+def _once(probe: HttpProbe, asker: Asker, address: str) -> Callable[[], Check]:
+    name = f"{probe.name} over {over(address)}"
+    return lambda: judged(name, asker.get(probe.endpoint, address, probe.path), probe.expect)
