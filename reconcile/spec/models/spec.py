@@ -15,7 +15,7 @@ from reconcile.spec.models.owners import Owner, OwnerChoice
 from reconcile.spec.models.paths import HostPath
 from reconcile.spec.models.section import Section
 from reconcile.spec.models.sites import Site
-from reconcile.spec.nodes import Loc, Node, key_mark
+from reconcile.spec.nodes import Node, key_mark
 from reconcile.spec.values.names import Name
 from reconcile.spec.values.paths import AbsolutePath
 
@@ -41,12 +41,13 @@ class Spec(Section):
 
     _file: str = PrivateAttr(default="reconcile.yaml")
     _root: Node = PrivateAttr(default=Node({}, Mark(1, 1)))
-    _digest: str = PrivateAttr(default="")
+    _data: bytes = PrivateAttr(default=b"")
 
-    def come_from(self, file: str, root: Node, digest: str) -> Spec:
-        """Tell where this was read; returns itself."""
-        self._file, self._root, self._digest = file, root, digest
-        return self
+    def come_from(self, file: str, root: Node, data: bytes) -> Spec:
+        """The same, knowing where it was read."""
+        known = self.model_copy()
+        known._file, known._root, known._data = file, root, data
+        return known
 
     @property
     def file(self) -> str:
@@ -56,7 +57,9 @@ class Spec(Section):
     @property
     def digest(self) -> str:
         """`sha256:…` of the file's bytes."""
-        return self._digest
+        from hashlib import sha256
+
+        return f"sha256:{sha256(self._data).hexdigest()}"
 
     def place(self, *loc: str | int) -> Place:
         """Where the file says what stands at `loc`: `place("sites", "shop", "tls")`."""
@@ -83,13 +86,3 @@ class Spec(Section):
     def file_sources(self) -> tuple[str, ...]:
         """Every file whose content `paths` asks for: HostFacts.sources has to hold them."""
         return tuple(sorted({path.source for path in self.paths.values() if path.source}))
-
-
-def known_owners(declared: Loc) -> tuple[str, ...]:
-    """The names that `owner:` may say, given those the file declares."""
-    return tuple(sorted({*owners.BUILT_IN, *map(str, declared)}))
-
-
-def known_cache_policies(declared: Loc) -> tuple[str, ...]:
-    """The names that `cache:` may say, given those the file declares."""
-    return tuple(sorted({*caches.BUILT_IN, *map(str, declared)}))

@@ -41,6 +41,14 @@ def parse_absolute(value: Any) -> str:
     return _checked(written.rstrip("/") or "/")
 
 
+def parse_key(value: Any) -> str:
+    """An absolute path spelt in the one way that makes equal paths equal keys."""
+    path = parse_absolute(value)
+    if path != value:
+        raise UnfitError(f"{quoted(value)} ends with a slash", f'write "{path}"')
+    return path
+
+
 def parse_nginx_path(value: Any, context: Context) -> str:
     """A path that nginx's configuration will hold."""
     return _without(parse_path(value, context), UNSAFE_IN_NGINX, "nginx's configuration")
@@ -80,9 +88,7 @@ def _schema(example: str, characters: str) -> dict[str, Any]:
 Path = Annotated[
     str, Written(parse_path, _schema("./app/static", r"[^\x00-\x1f\x7f]+"), in_context=True)
 ]
-AbsolutePath = Annotated[
-    str, Written(parse_absolute, _schema("/var/www/myapp", r"/[^\x00-\x1f\x7f]*"))
-]
+AbsolutePath = Annotated[str, Written(parse_key, _schema("/var/www/myapp", r"/[^\x00-\x1f\x7f]*"))]
 NginxPath = Annotated[
     str,
     Written(

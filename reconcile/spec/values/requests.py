@@ -8,20 +8,16 @@ from typing import Annotated, Any
 from reconcile.spec.values.written import UnfitError, Written, matching, quoted, text
 
 _SEGMENT = r"[A-Za-z0-9_~@+-][A-Za-z0-9_~@+.-]*"
-_PREFIX = re.compile(rf"/(?:{_SEGMENT}/)+", re.ASCII)
+_PREFIX = re.compile(rf"/(?:{_SEGMENT}/)*", re.ASCII)
 
 
 def parse_prefix(value: Any) -> str:
     """A location: a URL path that begins and ends with a slash."""
     written = text(value, "a location")
-    if written == "/":
-        raise UnfitError(
-            "the location / belongs to the app", "serve files below a path of their own"
-        )
     if not written.startswith("/") or not written.endswith("/"):
         raise UnfitError(
             f"the location {quoted(written)} has to begin and end with a slash",
-            f'write "/{written.strip("/")}/"',
+            f'write "/{written.strip("/")}/"' if written.strip("/") else "",
         )
     if not _PREFIX.fullmatch(written) or len(written) > 255:
         raise UnfitError(
@@ -45,7 +41,7 @@ Prefix = Annotated[
         parse_prefix,
         {
             "type": "string",
-            "pattern": rf"^/(?:{_SEGMENT}/)+$",
+            "pattern": rf"^/(?:{_SEGMENT}/)*$",
             "maxLength": 255,
             "examples": ["/static/", "/media/"],
         },

@@ -1,0 +1,73 @@
+"""The app: where it listens, what runs it, and that it can save what it is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from reconcile.spec.checks.fault import Fault
+from reconcile.spec.models.app import App
+from reconcile.spec.models.locations import Location
+from reconcile.spec.models.owners import Owner
+from reconcile.spec.models.sites import Site
+from reconcile.spec.models.spec import Spec
+from reconcile.spec.nodes import Loc
+from reconcile.spec.tree import inside
+
+_HERE = ("127.0.0.1", "localhost", "[::1]")
+
+
+def check_apps(spec: Spec) -> Iterator[Fault]:
+    for name, site in spec.sites.items():
+        if site.app:
+            yield from _check_app(("sites", name, "app"), site.app)
+            yield from _check_code(("sites", name, "app"), site)
+            yield from _check_uploads(spec, ("sites", name, "locations"), site)
+
+
+def _check_app(loc: Loc, app: App) -> Iterator[Fault]:
+    if app.upstream is None and app.gunicorn is None:
+        hint = "write unix:/run/gunicorn.sock or http://127.0.0.1:8000"
+        yield Fault((*loc, "upstream"), "upstream is missing", hint)
+    if app.gunicorn and app.upstream and not _is_here(app.upstream):
+        yield Fault(
+            (*loc, "upstream"),
+            f"Gunicorn runs on this host, not on {app.upstream}",
+            "write unix:/run/gunicorn.sock or http://127.0.0.1:8000",
+        )
+
+
+def _is_here(upstream: str) -> bool:
+    return upstream.startswith("unix:") or upstream.rpartition(":")[0] in _HERE
+
+
+def _check_code(loc: Loc, site: Site) -> Iterator[Fault]:
+    """Code among the uploads is code that anybody may upload; code below a prefix is shown."""
+    gunicorn = site.app and site.app.gunicorn
+    for prefix, location in site.locations.items() if gunicorn else ():
+        for key in ("directory", "python"):
+            if inside(getattr(gunicorn, key), location.dir):
+                message = f"{key} lies in what {prefix} serves"
+                yield Fault((*loc, "gunicorn", key), message, "keep code and files apart")
+
+
+def _check_uploads(spec: Spec, loc: Loc, site: Site) -> Iterator[Fault]:
+    user = site.app and site.app.user
+    for prefix, location in site.locations.items() if user else ():
+        owner = _owner(spec, location)
+        if location.role == "media" and owner and _shuts_out(owner, user or ""):
+            yield Fault(
+                (*loc, prefix),
+                f"the app runs as {user} and cannot save in what {owner.user} owns",
+                f"give it an owner with user: {user}, or dirs that a group may write",
+            )
+
+
+def _owner(spec: Spec, location: Location) -> Owner | None:
+    choice = location.owner_or_default
+    return choice if isinstance(choice, Owner) else spec.all_owners().get(choice)
+
+
+def _shuts_out(owner: Owner, user: str) -> bool:
+    if owner.user is None or owner.dirs is None or user == "root":
+        return False
+    return owner.user != user and not owner.dirs & 0o022

@@ -1,0 +1,81 @@
+"""Ports: what speaks TLS, and which of several sites answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from reconcile.spec.checks.fault import Fault
+from reconcile.spec.models.sites import Site
+from reconcile.spec.models.spec import Spec
+from reconcile.spec.nodes import Loc
+from reconcile.spec.values.hosts import ListenOn
+
+_Socket = tuple[str, int]
+
+
+def check_listens(spec: Spec) -> Iterator[Fault]:
+    for name, site in spec.sites.items():
+        yield from _check_site(("sites", name), site)
+    yield from _check_names(spec)
+    yield from _check_defaults(spec)
+    yield from _check_protocols(spec)
+
+
+def _check_site(loc: Loc, site: Site) -> Iterator[Fault]:
+    seen: set[_Socket] = set()
+    for index, listen in enumerate(site.listen or ()):
+        here = (*loc, "listen", index)
+        if site.tls is None and (listen.ssl or listen.port == 443):
+            yield Fault(
+                here, f"port {listen.port} needs tls", "give the site tls:, or another port"
+            )
+        if _socket(listen) in seen:
+            yield Fault(here, f"port {listen.port} stands twice")
+        seen.add(_socket(listen))
+    if site.tls and not any(map(site.speaks_tls, site.listens)):
+        yield Fault((*loc, "tls"), "no port of this site speaks TLS", 'add 443 or "8443 ssl"')
+
+
+def _check_names(spec: Spec) -> Iterator[Fault]:
+    """Where two sites have a name on one port, nginx only warns and never uses the second."""
+    taken: dict[tuple[_Socket, str], str] = {}
+    for name, site in spec.sites.items():
+        for index, host in enumerate(site.server_names):
+            for listen in site.listens:
+                first = taken.setdefault((_socket(listen), host), name)
+                if first != name:
+                    yield Fault(
+                        ("sites", name, "server_names", index),
+                        f"{host} on port {listen.port} belongs to the site {first}",
+                    )
+
+
+def _check_defaults(spec: Spec) -> Iterator[Fault]:
+    taken: dict[_Socket, str] = {}
+    for name, site in spec.sites.items():
+        for listen in site.listens if site.default_server else ():
+            first = taken.setdefault(_socket(listen), name)
+            if first != name:
+                yield Fault(
+                    ("sites", name, "default_server"),
+                    f"the site {first} is the default server of port {listen.port}",
+                    "keep one of them",
+                )
+
+
+def _check_protocols(spec: Spec) -> Iterator[Fault]:
+    spoken: dict[_Socket, tuple[str, bool]] = {}
+    for name, site in spec.sites.items():
+        for listen in site.listens:
+            tls = site.speaks_tls(listen)
+            first, first_tls = spoken.setdefault(_socket(listen), (name, tls))
+            if tls != first_tls:
+                protocol = "TLS" if first_tls else "plain HTTP"
+                yield Fault(
+                    ("sites", name, "listen"),
+                    f"port {listen.port} speaks {protocol} for the site {first}",
+                )
+
+
+def _socket(listen: ListenOn) -> _Socket:
+    return listen.address, listen.port

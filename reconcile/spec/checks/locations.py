@@ -1,0 +1,38 @@
+"""Each location by itself: what its role allows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from reconcile.spec.checks.fault import Fault
+from reconcile.spec.models.locations import Location
+from reconcile.spec.models.spec import Spec
+from reconcile.spec.nodes import Loc
+from reconcile.spec.tree import inside
+
+
+def check_locations(spec: Spec) -> Iterator[Fault]:
+    for name, site in spec.sites.items():
+        for prefix, location in site.locations.items():
+            loc = ("sites", name, "locations", prefix)
+            yield from _check_role(loc, location)
+            if prefix == "/" and site.app:
+                yield Fault(loc, "the location / belongs to the app", "serve files below /static/")
+
+
+def _check_role(loc: Loc, location: Location) -> Iterator[Fault]:
+    if location.role != "static":
+        for key in ("source", "prune"):
+            if getattr(location, key):
+                message = f"{key} is for static files; {location.role} files are never changed"
+                yield Fault((*loc, key), message, f"leave out {key}")
+    elif location.prune and not location.source:
+        yield Fault((*loc, "prune"), "prune needs a source that says what belongs here")
+    if location.role == "private" and location.cache:
+        yield Fault((*loc, "cache"), "the app gives private files their Cache-Control")
+    if location.source and _overlap(location.source, location.dir):
+        yield Fault((*loc, "source"), "source and dir lie in each other", "keep them apart")
+
+
+def _overlap(one: str, other: str) -> bool:
+    return inside(one, other) or inside(other, one)

@@ -1,0 +1,45 @@
+"""The `paths` section: each entry is one thing, and lies where it can lie."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from reconcile.spec.checks.fault import Fault
+from reconcile.spec.models.paths import HostPath
+from reconcile.spec.models.spec import Spec
+from reconcile.spec.nodes import Loc
+from reconcile.spec.tree import ancestors
+
+
+def check_paths(spec: Spec) -> Iterator[Fault]:
+    for path, entry in spec.paths.items():
+        loc = ("paths", path)
+        yield from _check_entry(loc, entry)
+        yield from _check_way(spec, loc, path)
+    for name, site in spec.sites.items():
+        for prefix, location in site.locations.items():
+            yield from _check_way(spec, ("sites", name, "locations", prefix, "dir"), location.dir)
+
+
+def _check_entry(loc: Loc, entry: HostPath) -> Iterator[Fault]:
+    if entry == HostPath():
+        yield Fault(loc, "this path says nothing", "give it an owner, a source or a link")
+    if entry.link is not None:
+        for key in ("owner", "source", "sensitive"):
+            if getattr(entry, key):
+                yield Fault((*loc, key), f"a link has no {key}", f"leave out {key} or link")
+    elif entry.sensitive and entry.source is None:
+        yield Fault((*loc, "sensitive"), "only a file with a source can be sensitive")
+    if loc == ("paths", "/"):
+        yield Fault(loc, "the root directory is not managed", "name a path below it")
+
+
+def _check_way(spec: Spec, loc: Loc, path: str) -> Iterator[Fault]:
+    for above in ancestors(path):
+        entry = spec.paths.get(above)
+        if entry and entry.form == "file":
+            yield Fault(loc, f"{path} lies below {above}, which `paths` makes a file")
+        if entry and entry.form == "symlink":
+            yield Fault(
+                loc, f"{path} leads through the link {above}", f"name it below {entry.link}"
+            )
