@@ -60,6 +60,16 @@ class Commands:
             self._found[program] = _irreplaceable(path)
         return self._found.get(program)
 
+    def required(self, program: str) -> str:
+        """As `find`, but CommandMissing where it is not installed."""
+        if path := self.find(program):
+            return path
+        raise CommandMissing(
+            what=f"{program} is not installed",
+            why=f"it is not in {':'.join(SAFE_PATH)}" if "/" not in program else "no such file",
+            fix="Install it and run the same command again.",
+        )
+
     def run(
         self,
         argv: Sequence[str],
@@ -76,7 +86,7 @@ class Commands:
 
         with Popen(
             argv,
-            executable=self._required(argv[0]),
+            executable=self.required(argv[0]),
             stdin=DEVNULL if input is None else PIPE,
             stdout=PIPE,
             stderr=PIPE,
@@ -86,15 +96,6 @@ class Commands:
         ) as process:
             out, err = _communicate(process, input, timeout_s)
         return Completed(tuple(argv), process.returncode, _text(out), _text(err))
-
-    def _required(self, program: str) -> str:
-        if path := self.find(program):
-            return path
-        raise CommandMissing(
-            what=f"{program} is not installed",
-            why=f"it is not in {':'.join(SAFE_PATH)}" if "/" not in program else "no such file",
-            fix="Install it and run the same command again.",
-        )
 
 
 def _look_up(program: str) -> str | None:

@@ -1,0 +1,85 @@
+"""The part of systemd's unit files that the process manager understands."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from reconcile.errors import ReconcileError
+
+_ESCAPES = re.compile(r"%[%t]|\$\$")
+
+
+@dataclass(frozen=True)
+class Program:
+    """What to run for a unit, how, and as whom (`user` None: whoever runs us)."""
+
+    command: tuple[str, ...]
+    before: tuple[tuple[str, ...], ...] = ()
+    directory: str = "/"
+    environment: Mapping[str, str] = field(default_factory=dict)
+    umask: int = 0o022
+    user: str | None = None
+    group: str | None = None
+    runtime_directory: str | None = None
+    notifies: bool = False
+
+
+def parse(unit: str, text: str, *, runtime_root: str) -> Program:
+    """The program of a service unit; what is not in `Program` is ignored.
+
+    `runtime_root` stands for `%t`. Errors: ReconcileError where there is nothing to run.
+    Source: systemd.service(5), systemd.exec(5).
+    """
+    settings = _service_settings(text)
+
+    def last(name: str) -> str | None:
+        found = settings.get(name)
+        return _literal(found[-1], runtime_root) if found and found[-1] else None
+
+    if not settings.get("ExecStart"):
+        raise ReconcileError(
+            what=f"{unit} says nothing to run",
+            why="its file has no ExecStart= in a [Service] section",
+            fix="Declare app.gunicorn in the YAML, or remove app.service.",
+        )
+    return Program(
+        command=_words(settings["ExecStart"][-1], runtime_root),
+        before=tuple(_words(line, runtime_root) for line in settings.get("ExecStartPre", ())),
+        directory=last("WorkingDirectory") or "/",
+        environment=dict(
+            word.split("=", 1)
+            for line in settings.get("Environment", ())
+            for word in _words(line, runtime_root)
+        ),
+        umask=int(last("UMask") or "022", 8),
+        user=last("User"),
+        group=last("Group"),
+        runtime_directory=last("RuntimeDirectory"),
+        notifies=last("Type") == "notify",
+    )
+
+
+def _service_settings(text: str) -> dict[str, list[str]]:
+    """Name → values of the [Service] section, in the order of the file."""
+    section = ""
+    settings: dict[str, list[str]] = {}
+    for line in map(str.strip, text.splitlines()):
+        if line.startswith("["):
+            section = line
+        elif section == "[Service]" and "=" in line and line[0] not in "#;":
+            name, _, value = line.partition("=")
+            settings.setdefault(name.strip(), []).append(value.strip())
+    return settings
+
+
+def _words(line: str, runtime_root: str) -> tuple[str, ...]:
+    import shlex
+
+    return tuple(_literal(word, runtime_root) for word in shlex.split(line))
+
+
+def _literal(text: str, runtime_root: str) -> str:
+    meanings = {"%%": "%", "$$": "$", "%t": runtime_root}
+    return _ESCAPES.sub(lambda match: meanings[match.group()], text)
