@@ -173,6 +173,27 @@ class ErrorDocument(Document):
     exit_code: int
 
 
+class DiagnosticItem(Document):
+    """One fault of the YAML; line and column count from 1."""
+
+    file: str
+    line: int
+    column: int
+    message: str
+    hint: str
+
+
+class ValidationDocument(Document):
+    """`reconcile validate --json`."""
+
+    format_version: str = FORMAT_VERSION
+    reconcile_version: str
+    valid: bool
+    error_count: int
+    diagnostics: list[DiagnosticItem]
+    exit_code: int
+
+
 class PlannedChange(Document):
     type: Literal["planned_change"]
     change: ResourceChange

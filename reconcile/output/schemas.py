@@ -15,6 +15,7 @@ _DOCUMENTS: dict[str, Any] = {
     "drift": documents.DriftDocument,
     "apply": documents.ApplyLine,
     "verify": documents.VerifyDocument,
+    "validate": documents.ValidationDocument,
     "error": documents.ErrorDocument,
 }
 

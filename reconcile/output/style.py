@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from reconcile.engine.model import Action, CheckStatus, Severity
+if TYPE_CHECKING:
+    # Its pydantic costs 80 ms, and `--help` is dressed too.
+    from reconcile.engine.model import Action, CheckStatus, Severity
 
 GLYPHS: dict[Action, str] = {"create": "+", "update": "~", "delete": "-", "no-op": " "}
 _BOLD, _DIM, _RED, _GREEN, _YELLOW, _CYAN = "1", "2", "31", "32", "33", "36"
@@ -66,3 +69,6 @@ class Style:
 
     def _dress(self, text: str, code: str) -> str:
         return f"\x1b[{code}m{text}\x1b[0m" if self.colour and text else text
+
+
+PLAIN = Style()

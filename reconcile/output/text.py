@@ -17,9 +17,8 @@ from reconcile.engine.model import (
 )
 from reconcile.output.escape import printable
 from reconcile.output.fields import field_lines, fields_of
-from reconcile.output.style import GLYPHS, Style
+from reconcile.output.style import GLYPHS, PLAIN, Style
 
-PLAIN = Style()
 _LEGEND: dict[Action, str] = {
     "create": "create", "update": "update in-place", "delete": "destroy",
 }  # fmt: skip
@@ -84,16 +83,6 @@ def check_lines(check: Check, style: Style = PLAIN) -> list[str]:
 def findings_text(findings: Iterable[Finding], style: Style = PLAIN) -> list[str]:
     """What a person should know, each with its evidence and its fix."""
     return [line for finding in findings for line in _finding(finding, style)]
-
-
-def error_text(what: str, why: str, fix: str, style: Style = PLAIN) -> str:
-    """An error as what / why / fix, one block."""
-    lines = style.wrap(f"Error: {printable(what)}", hanging="  ")
-    lines[0] = lines[0].replace("Error:", style.error("Error:"), 1)
-    for label, text in (("why: ", why), ("fix: ", fix)):
-        for index, part in enumerate(text.splitlines()):
-            lines += style.wrap(printable(part), "  " + (label if index == 0 else " " * 5), " " * 7)
-    return "\n".join(lines)
 
 
 def totals(plan: Plan, style: Style = PLAIN) -> str:

@@ -9,8 +9,9 @@ from dataclasses import replace
 import pytest
 
 from reconcile.engine.model import Change, FieldChange, Plan, Report
+from reconcile.output.error import error_text
 from reconcile.output.style import Style
-from reconcile.output.text import error_text, plan_text, report_text, totals, verification_text
+from reconcile.output.text import plan_text, report_text, totals, verification_text
 from tests.output import samples
 
 Golden = Callable[[str, str], None]

@@ -1,0 +1,46 @@
+"""`reconcile init`: a first reconcile.yaml, commented."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+
+from reconcile.cli.terminal import show
+from reconcile.errors import ExitCode, ReconcileError
+
+USUAL_SOURCES = ("app/static", "static", "src/static")
+
+
+def init(
+    file: Annotated[
+        str, typer.Option("--file", "-f", metavar="FILE", help="Where to write it.")
+    ] = "reconcile.yaml",
+) -> int:
+    """Write a commented reconcile.yaml for a Flask app."""
+    from importlib.resources import files
+
+    template = (files("reconcile.cli") / "init.yaml").read_text(encoding="utf-8")
+    folder = os.path.dirname(os.path.abspath(file))
+    _write(file, template.replace("./app/static", f"./{_static_source(folder)}"))
+    show(f"Wrote {file}. Say there what your host should be, then: reconcile plan -f {file}")
+    return ExitCode.OK
+
+
+def _static_source(folder: str) -> str:
+    """Where the app beside the file keeps its assets, or the usual place for them."""
+    there = (name for name in USUAL_SOURCES if os.path.isdir(os.path.join(folder, name)))
+    return next(there, USUAL_SOURCES[0])
+
+
+def _write(path: str, content: str) -> None:
+    try:
+        with open(path, "x", encoding="utf-8") as file:
+            file.write(content)
+    except FileExistsError:
+        fix = "Remove it, or name another file with -f."
+        raise ReconcileError(f"{path} is there already", "", f"{fix} It was not touched.") from None
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise ReconcileError(f"{path} cannot be written", why, "Name another with -f.") from None

@@ -1,0 +1,55 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+
+from reconcile.errors import ReconcileError
+
+LOCAL = "reconcile.yaml"
+VARIABLE = "RECONCILE_FILE"
+SYSTEM = "/etc/reconcile/reconcile.yaml"
+
+File = Annotated[
+    str | None,
+    typer.Option(
+        "--file",
+        "-f",
+        metavar="FILE",
+        help=f"The YAML; else ./{LOCAL}, then ${VARIABLE}, then {SYSTEM}.",
+        show_default=False,
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+Detailed = Annotated[
+    bool, typer.Option("--detailed-exitcode", help="Exit with 2 where there are changes.")
+]
+Sites = Annotated[
+    list[str] | None,
+    typer.Option("--site", metavar="NAME", help="Only this site; may be repeated."),
+]
+Targets = Annotated[
+    list[str] | None,
+    typer.Option("--target", metavar="REF", help="Only this address and what it requires."),
+]
+Excludes = Annotated[
+    list[str] | None,
+    typer.Option("--exclude", metavar="REF", help="All but this address."),
+]
+
+
+def chosen_file(given: str | None) -> str:
+    """The file to use. Errors: ReconcileError where there is none in any of its places."""
+    if given is not None:
+        return given
+    for path in (LOCAL, os.environ.get(VARIABLE), SYSTEM):
+        if path and (path == os.environ.get(VARIABLE) or os.path.exists(path)):
+            return path
+    raise ReconcileError(
+        "There is no reconcile.yaml",
+        f"neither ./{LOCAL} nor {SYSTEM} exists, and {VARIABLE} is not set",
+        "Name a file with -f, or write one with `reconcile init`.",
+    )

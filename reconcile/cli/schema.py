@@ -1,0 +1,57 @@
+"""`reconcile schema`: the JSON Schemas of what is read and of what is printed."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated, Any
+
+import typer
+
+from reconcile.cli.terminal import show
+from reconcile.errors import ExitCode, ReconcileError
+
+
+def schema(
+    name: Annotated[
+        str, typer.Argument(help="reconcile (the YAML), plan, apply, drift, verify, …")
+    ] = "reconcile",
+    write: Annotated[
+        str | None, typer.Option("--write", metavar="DIR", help="Write all of them there.")
+    ] = None,
+) -> int:
+    """Print a JSON Schema; an editor completes reconcile.yaml from it."""
+    from reconcile.output.schemas import schema_text
+
+    schemas = all_schemas()
+    if write is not None:
+        return _written(schemas, write)
+    if name not in schemas:
+        raise ReconcileError(
+            f"There is no schema called {name}", "", f"Known are: {', '.join(schemas)}."
+        )
+    show(schema_text(schemas[name]).rstrip())
+    return ExitCode.OK
+
+
+def all_schemas() -> dict[str, dict[str, Any]]:
+    """Name → schema: the YAML first."""
+    from reconcile.output.schemas import output_schemas
+    from reconcile.spec.schema import spec_schema
+
+    return {"reconcile": spec_schema(), **output_schemas()}
+
+
+def _written(schemas: dict[str, dict[str, Any]], folder: str) -> int:
+    from reconcile.output.schemas import schema_text
+
+    for name, content in schemas.items():
+        path = os.path.join(folder, f"{name}.schema.json")
+        try:
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(schema_text(content))
+        except OSError as error:
+            raise ReconcileError(
+                f"{path} cannot be written", error.strerror or "", "Name a folder of yours."
+            ) from None
+        show(path)
+    return ExitCode.OK

@@ -1,0 +1,29 @@
+"""What `reconcile validate --json` prints."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from reconcile import __version__
+from reconcile.output.documents import DiagnosticItem, ValidationDocument
+from reconcile.spec.diagnostics import Diagnostic
+
+
+def validation_document(diagnostics: Sequence[Diagnostic], exit_code: int) -> ValidationDocument:
+    """Every fault of the file with its place."""
+    return ValidationDocument(
+        reconcile_version=__version__,
+        valid=not diagnostics,
+        error_count=len(diagnostics),
+        diagnostics=[
+            DiagnosticItem(
+                file=fault.file,
+                line=fault.line,
+                column=fault.column,
+                message=fault.message,
+                hint=fault.hint,
+            )
+            for fault in diagnostics
+        ],
+        exit_code=exit_code,
+    )
