@@ -1,0 +1,221 @@
+"""Run a program in a filesystem of its own: planned changes in place, all else read-only.
+
+Nothing that it does to a file reaches the machine. Its network is the machine's.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import stat
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from reconcile.errors import ReconcileError
+from reconcile.host.commands import ENVIRONMENT, Completed
+
+_CLONE_NEWNS, _CLONE_NEWUSER = 0x00020000, 0x10000000
+_MS_BIND, _MS_REC, _MS_PRIVATE = 0x1000, 0x4000, 0x40000
+_MOUNT_SETATTR, _AT_RECURSIVE, _MOUNT_ATTR_RDONLY = 442, 0x8000, 0x1
+_AT_FDCWD = -100
+
+
+class NoNamespace(ReconcileError):
+    """The kernel (or the container around us) gives no private mount namespace."""
+
+
+class _Absent:
+    """A name that is not there, and may be made anew."""
+
+
+class _Folder:
+    """A folder that is there, with whatever the machine has in it."""
+
+
+@dataclass(frozen=True)
+class Link:
+    """A symlink."""
+
+    target: str
+
+
+ABSENT, FOLDER = _Absent(), _Folder()
+Entry = bytes | Link | _Absent | _Folder
+View = Mapping[str, Entry]
+"""Absolute path → what the program finds there. The folder of each path can be written to."""
+
+
+def run_in_view(argv: Sequence[str], view: View, *, timeout_s: float = 10.0) -> Completed:
+    """Run `argv` (an absolute, trusted program) where `view` lies over the machine's files.
+
+    Errors: NoNamespace before anything was run; TimeoutExpired is a ReconcileError.
+    """
+    from subprocess import DEVNULL, SubprocessError, TimeoutExpired, run
+
+    library = ctypes.CDLL(None, use_errno=True)
+    trouble, telling = os.pipe()
+    try:
+        done = run(
+            argv,
+            stdin=DEVNULL,
+            capture_output=True,
+            cwd="/",
+            env=ENVIRONMENT,
+            timeout=timeout_s,
+            preexec_fn=lambda: _told(telling, lambda: _enter(_Kernel(library), view)),  # noqa: PLW1509
+            check=False,
+        )
+    except TimeoutExpired:
+        raise ReconcileError(
+            what=f"{argv[0]} did not end within {timeout_s:g} s",
+            why="it was asked about the planned configuration in a private place, and was killed",
+            fix="Nothing was changed. Look whether a file it reads lies on a dead filesystem.",
+        ) from None
+    except SubprocessError:
+        os.set_blocking(trouble, False)
+        raise _no_namespace(os.read(trouble, 4096).decode()) from None
+    finally:
+        os.close(trouble)
+        os.close(telling)
+    text = (part.decode("utf-8", "surrogateescape") for part in (done.stdout, done.stderr))
+    return Completed(tuple(argv), done.returncode, *text)
+
+
+def _no_namespace(why: str) -> NoNamespace:
+    return NoNamespace(
+        what="no private mount namespace is to be had here",
+        why=why,
+        fix="Give the container CAP_SYS_ADMIN, or allow unprivileged user namespaces.",
+    )
+
+
+def _told(telling: int, setup: Any) -> None:
+    try:
+        setup()
+    except OSError as error:
+        os.write(telling, str(error).encode())
+        raise
+
+
+class _Kernel:
+    """The few system calls that Python 3.11 has no name for."""
+
+    def __init__(self, library: ctypes.CDLL) -> None:
+        self._library = library
+
+    def unshare(self, flags: int) -> None:
+        self._checked(self._library.unshare(flags), "unshare")
+
+    def mount(self, source: str, target: str, kind: str, flags: int, data: str = "") -> None:
+        names = (os.fsencode(source), os.fsencode(target), kind.encode())
+        result = self._library.mount(*names, ctypes.c_ulong(flags), data.encode() or None)
+        self._checked(result, f"mount {target}")
+
+    def make_read_only(self, path: bytes) -> None:
+        """All mounts from `path` down. Source: mount_setattr(2), Linux 5.12."""
+        attributes = (ctypes.c_uint64 * 4)(_MOUNT_ATTR_RDONLY, 0, 0, 0)
+        size = ctypes.c_size_t(ctypes.sizeof(attributes))
+        flags = ctypes.c_uint(_AT_RECURSIVE)
+        result = self._library.syscall(
+            ctypes.c_long(_MOUNT_SETATTR), _AT_FDCWD, path, flags, ctypes.byref(attributes), size
+        )
+        self._checked(result, "mount_setattr")
+
+    def _checked(self, result: int, call: str) -> None:
+        if result < 0:
+            number = ctypes.get_errno()
+            raise OSError(number, f"{call}: {os.strerror(number)}")
+
+
+def _enter(kernel: _Kernel, view: View) -> None:
+    _leave_the_machine(kernel)
+    kernel.mount("none", "/", "none", _MS_REC | _MS_PRIVATE)
+    kernel.make_read_only(b"/")
+    for top, below in _tops(view).items():
+        _lay_over(kernel, top, below)
+
+
+def _leave_the_machine(kernel: _Kernel) -> None:
+    uid, gid = os.geteuid(), os.getegid()
+    if uid == 0:
+        kernel.unshare(_CLONE_NEWNS)
+        return
+    kernel.unshare(_CLONE_NEWNS | _CLONE_NEWUSER)
+    # The same ids as outside: the program is to see itself as whom it will really run as.
+    for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
+        with open(f"/proc/self/{name}", "w") as map_file:
+            map_file.write(text)
+
+
+@dataclass
+class _Node:
+    """What the view says of one name: an entry, or a folder with such names in it."""
+
+    entry: Entry | None = None
+    below: dict[str, _Node] = field(default_factory=dict)
+
+
+def _tops(view: View) -> dict[str, _Node]:
+    """The existing folders over which the view is laid, none of them within another."""
+    folders = sorted({_existing(os.path.dirname(path)) for path in view} - {"/"})
+    tops: dict[str, _Node] = {}
+    for folder in folders:
+        if not any(folder.startswith(f"{top}/") for top in tops):
+            tops[folder] = _Node()
+    for path, entry in view.items():
+        _place(tops, os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path)), entry)
+    return tops
+
+
+def _existing(folder: str) -> str:
+    while not os.path.isdir(folder):
+        folder = os.path.dirname(folder)
+    return os.path.realpath(folder)
+
+
+def _place(tops: dict[str, _Node], path: str, entry: Entry) -> None:
+    for top, node in tops.items():
+        if path.startswith(f"{top}/"):
+            for name in path.removeprefix(f"{top}/").split("/"):
+                node = node.below.setdefault(name, _Node())
+            node.entry = entry
+
+
+def _lay_over(kernel: _Kernel, top: str, node: _Node) -> None:
+    """Cover `top` with a filesystem in memory that shows the same, changes applied."""
+    old = os.open(top, os.O_PATH | os.O_DIRECTORY)
+    kernel.mount("tmpfs", top, "tmpfs", 0, "mode=0755")
+    _fill(kernel, f"/proc/self/fd/{old}", top, node)
+    os.close(old)
+
+
+def _fill(kernel: _Kernel, old: str, new: str, node: _Node) -> None:
+    if os.path.isdir(old):
+        for entry in os.scandir(old):
+            if entry.name not in node.below:
+                _show(kernel, entry, f"{new}/{entry.name}")
+    for name, below in node.below.items():
+        _put(kernel, f"{old}/{name}", f"{new}/{name}", below)
+
+
+def _show(kernel: _Kernel, entry: os.DirEntry[str], new: str) -> None:
+    if entry.is_symlink():
+        os.symlink(os.readlink(entry.path), new)
+    elif entry.is_dir():
+        os.mkdir(new)
+        kernel.mount(entry.path, new, "none", _MS_BIND | _MS_REC)
+    else:
+        os.mknod(new, stat.S_IFREG | 0o600)
+        kernel.mount(entry.path, new, "none", _MS_BIND)
+
+
+def _put(kernel: _Kernel, old: str, new: str, node: _Node) -> None:
+    if isinstance(node.entry, bytes):
+        with open(new, "wb") as file:
+            file.write(node.entry)
+    elif isinstance(node.entry, Link):
+        os.symlink(node.entry.target, new)
+    elif node.below or node.entry is FOLDER:
+        os.mkdir(new)
+        _fill(kernel, old, new, node)
