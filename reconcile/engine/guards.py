@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sized
 
-from reconcile.engine.model import Plan
-from reconcile.errors import ReconcileError
+from reconcile.engine.fingerprint import what_moved
+from reconcile.engine.model import Basis, Plan
+from reconcile.errors import ReconcileError, StalePlan
 
 
 def refuse_unclear(plan: Plan) -> None:
@@ -47,3 +48,13 @@ def refuse_emptying(declared: Sized, owned: Sized, *, allow_empty: bool) -> None
             f"reconcile owns {len(owned)} resources on this host; all would be removed.",
             "Check the file; if that is what you want, say --allow-empty. Nothing was changed.",
         )
+
+
+def refuse_stale(approved: Basis, now: Basis) -> None:
+    """Refuse to carry out anything but exactly what was approved."""
+    moved = what_moved(approved, now)
+    if moved:
+        raise StalePlan(
+            "The plan that was approved no longer fits this host.", "; ".join(moved),
+            "Plan again and look at the new plan. Nothing was changed.",
+        )  # fmt: skip

@@ -1,0 +1,243 @@
+"""Carrying out a plan, so that it holds as a whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from reconcile.engine.diff import differences
+from reconcile.engine.guards import refuse_unclear
+from reconcile.engine.history import By, Entry
+from reconcile.engine.interrupt import Interrupted, interruptible, uninterrupted
+from reconcile.engine.journal import Journal
+from reconcile.engine.ledger import Ledger, encode, rows_after
+from reconcile.engine.model import ApplyResult, Change, Check, Event, Plan, Report, failed
+from reconcile.engine.observe import reason
+from reconcile.engine.records import next_records, now, read_ledger, write_records
+from reconcile.engine.resource import Ref, Resource
+from reconcile.engine.rollback import Listen, RollbackFailed, retire, roll_back
+from reconcile.errors import ReconcileError
+
+if TYPE_CHECKING:
+    from reconcile.host import Host
+
+Verify = Callable[[], Sequence[Check]]
+Done = dict[Ref, Resource | None]
+
+
+class DidNotHold(ReconcileError):
+    """What was read back is not what was written."""
+
+
+class VerificationFailed(ReconcileError):
+    """The host is as planned, and does not answer as it should."""
+
+
+def apply(
+    plan: Plan, host: Host, *, verify: Verify, listen: Listen, by: By, roll_back: bool = True
+) -> Report:
+    """Carry out `plan`; the caller holds the lock, has recovered, and planned just now.
+
+    Anything that fails, a check too, takes everything back unless `roll_back` is False.
+    Errors: ReconcileError where the plan is refused before anything has changed.
+    """
+    refuse_unclear(plan)
+    ledger = read_ledger(host.state)
+    attempt = _Attempt(plan, host, ledger, verify, listen, by, roll_back)
+    if not plan.changes:
+        return attempt.take_over()
+    for declared in plan.desired.values():
+        declared.resource.rehearse(host, plan.changes)
+    return attempt.run()
+
+
+@dataclass
+class _Attempt:
+    plan: Plan
+    host: Host
+    ledger: Ledger
+    verify: Verify
+    listen: Listen
+    by: By
+    may_roll_back: bool
+    started: float = field(default_factory=monotonic)
+    at: str = field(default_factory=now)
+    done: Done = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    checks: tuple[Check, ...] = ()
+
+    def take_over(self) -> Report:
+        """Own what is as declared already; writes only where that is news."""
+        rows = rows_after(self.ledger.rows, self.plan, {}, self.at)
+        if rows != self.ledger.rows:
+            entry = self._entry("no_changes")
+            write_records(self.host.state, *next_records(self.ledger, rows, entry))
+        return self._report("no_changes")
+
+    def run(self) -> Report:
+        journal = Journal.begin(self.host.state, encode(self.ledger), self._entry("begun"))
+        try:
+            with interruptible(), _recording(self.host, journal):
+                self._carry_out()
+                self._refuse_failed(self._check())
+            self._decide(journal, "applied")
+        except (ReconcileError, OSError, Interrupted) as error:
+            return self._failed(journal, _as_error(error))
+        except BaseException:
+            # A fault of ours: the host is put back all the same, then the fault is told.
+            roll_back(journal, self.host, self._entry("rolled_back", "internal error"))
+            raise
+        return self._stands(journal, "applied")
+
+    def _carry_out(self) -> None:
+        for change in self.plan.changes:
+            began = monotonic()
+            self.listen(Event("apply_start", change))
+            try:
+                self.done[change.ref] = self._make(change)
+            except (ReconcileError, OSError) as error:
+                elapsed = monotonic() - began
+                self.listen(Event("apply_errored", change, None, reason(error), elapsed))
+                raise
+            self.listen(Event("apply_complete", change, elapsed_s=monotonic() - began))
+
+    def _make(self, change: Change) -> Resource | None:
+        """Put or remove, then read back; what was read."""
+        if change.after is None:
+            change.subject.remove(self.host)
+            self._note_what_stayed(change)
+            return None
+        change.after.put(self.host, change.before)
+        seen = change.after.reread(self.host, change.before)
+        _refuse_other(change.ref, seen, self.plan.desired[change.ref].resource)
+        return seen
+
+    def _note_what_stayed(self, change: Change) -> None:
+        there = change.subject.observe(self.host)
+        if there is None:
+            return
+        why = there.stays(frozenset())
+        if not why:
+            raise DidNotHold(f"{change.ref} was removed and is still there.")
+        self._tell(f"{change.ref} stays: {why}")
+
+    def _check(self) -> tuple[Check, ...]:
+        self.checks = tuple(self.verify())
+        for check in self.checks:
+            self.listen(Event("check", check=check))
+        return self.checks
+
+    def _refuse_failed(self, checks: Sequence[Check]) -> None:
+        bad = failed(checks)
+        if bad:
+            raise VerificationFailed(
+                f"Verification failed: {len(bad)} of {len(checks)} checks.",
+                "; ".join(f"{check.name}: {check.detail or check.status}" for check in bad),
+            )
+
+    def _failed(self, journal: Journal, error: ReconcileError) -> Report:
+        if not self.may_roll_back:
+            self._decide(journal, "failed", error.what)
+            return self._stands(journal, "failed", error)
+        try:
+            # Whoever listens may be the one who is broken: a closed pipe.
+            self.listen(Event("rollback", message=error.what))
+        finally:
+            worse = self._rolled_back(journal, error)
+        if worse:
+            why = "; ".join(part for part in (error.what, error.why, worse.why) if part)
+            return self._report("failed", ReconcileError(worse.what, why, worse.fix))
+        self._check_again()
+        return self._report("rolled_back", error)
+
+    def _rolled_back(self, journal: Journal, error: ReconcileError) -> RollbackFailed | None:
+        try:
+            self.notes += roll_back(journal, self.host, self._entry("rolled_back", error.what))
+        except RollbackFailed as worse:
+            return worse
+        return None
+
+    def _check_again(self) -> None:
+        try:
+            self._check()
+        except (ReconcileError, OSError) as error:
+            self.checks = ()
+            self._tell(f"The host could not be verified after the rollback: {reason(error)}")
+
+    def _decide(self, journal: Journal, result: ApplyResult, error: str = "") -> None:
+        """From here on what was done stands."""
+        with uninterrupted():
+            journal.close()
+            rows = rows_after(self.ledger.rows, self.plan, self.done, self.at)
+            after, row = next_records(self.ledger, rows, self._entry(result, error))
+            journal.decide(row, after)
+
+    def _stands(
+        self, journal: Journal, result: ApplyResult, error: ReconcileError | None = None
+    ) -> Report:
+        try:
+            with uninterrupted():
+                journal.settle()
+                retire(self.host)
+        except (ReconcileError, OSError) as trouble:
+            self._tell(f"It is done, but not all of it is written down yet: {reason(trouble)}")
+        return self._report(result, error)
+
+    def _report(self, result: ApplyResult, error: ReconcileError | None = None) -> Report:
+        kept = () if result == "rolled_back" else self._made()
+        report = Report(
+            self.plan, result, kept, self.checks,
+            elapsed_s=monotonic() - self.started, notes=tuple(self.notes),
+        )  # fmt: skip
+        if error is None:
+            return report
+        return replace(report, error=error.what, why=error.why, fix=error.fix)
+
+    def _entry(self, result: str, error: str = "") -> Entry:
+        changes = self.plan.changes if result == "begun" else self._made()
+        return Entry(
+            self.at, self.by, result,
+            tuple((str(change.ref), change.action, change.cause) for change in changes),
+            self.plan.config.digest if self.plan.config else "", self.plan.fingerprint, error,
+            round(monotonic() - self.started, 3),
+        )  # fmt: skip
+
+    def _made(self) -> tuple[Change, ...]:
+        return tuple(change for change in self.plan.changes if change.ref in self.done)
+
+    def _tell(self, note: str) -> None:
+        self.notes.append(note)
+        self.listen(Event("note", message=note))
+
+
+@contextmanager
+def _recording(host: Host, journal: Journal) -> Iterator[None]:
+    host.recorder = journal
+    try:
+        yield
+    finally:
+        host.recorder = None
+
+
+def _refuse_other(ref: Ref, seen: Resource | None, asked: Resource) -> None:
+    """A difference that is left after writing is an error, never a success."""
+    left = differences(seen, asked)
+    if seen is not None and not left:
+        return
+    told = "; ".join(f"{f.name} is {f.before!r}, not {f.after!r}" for f in left)
+    raise DidNotHold(
+        f"{ref} was written and is not as it should be.",
+        "nothing is there" if seen is None else told,
+        "Something else on the host changes it, or its filesystem cannot hold it.",
+    )
+
+
+def _as_error(error: ReconcileError | OSError | Interrupted) -> ReconcileError:
+    if isinstance(error, ReconcileError):
+        return error
+    if isinstance(error, Interrupted):
+        return ReconcileError("The apply was interrupted.", f"by {error}")
+    return ReconcileError("The host refused a change.", reason(error))

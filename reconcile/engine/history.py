@@ -1,0 +1,128 @@
+"""Who applied what, when, with which result: rows that are each bound to the one before."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from reconcile.engine.digest import canonical, digest
+from reconcile.engine.ledger import BEGINNING, Ledger
+
+if TYPE_CHECKING:
+    from reconcile.host.state import StateDir
+
+FOLDER = "history"
+
+
+@dataclass(frozen=True)
+class By:
+    """Who asked for an apply, and how; `commit` is that of the YAML, where it is known."""
+
+    user: str = ""
+    command: str = ""
+    commit: str | None = None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One apply. `changes` are (address, action, cause) of what was done; `at` is in UTC."""
+
+    at: str
+    by: By
+    result: str
+    changes: tuple[tuple[str, str, str], ...] = ()
+    config: str = ""
+    fingerprint: str = ""
+    error: str = ""
+    duration_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class Row:
+    """An entry in its place: `previous` is the digest of the row before."""
+
+    number: int
+    previous: str
+    entry: Entry
+
+    @property
+    def digest(self) -> str:
+        return digest(asdict(self))
+
+    @property
+    def file(self) -> str:
+        return f"{FOLDER}/{self.number:08d}.json"
+
+
+def following(ledger: Ledger, entry: Entry) -> Row:
+    """The row for `entry`, bound to the history that the ledger knows."""
+    return Row(ledger.serial + 1, ledger.head, entry)
+
+
+def write(state: StateDir, row: Row) -> None:
+    """Put a row into its file; writing the same row again does no harm."""
+    state.write(row.file, encode(row))
+
+
+def encode(row: Row) -> bytes:
+    return (canonical(asdict(row)) + "\n").encode()
+
+
+def decode(data: bytes) -> Row:
+    """Errors: ValueError for bytes that are not a row."""
+    try:
+        return row_of(json.loads(data))
+    except (KeyError, TypeError, RecursionError) as error:
+        raise ValueError(f"not a row of the history: {error}") from None
+
+
+def row_of(body: dict[str, Any]) -> Row:
+    return Row(body["number"], body["previous"], entry_of(body["entry"]))
+
+
+def entry_of(body: dict[str, Any]) -> Entry:
+    changes = tuple((address, action, cause) for address, action, cause in body["changes"])
+    return Entry(**(body | {"by": By(**body["by"]), "changes": changes}))
+
+
+def rows(state: StateDir) -> Iterator[Row | str]:
+    """Every row from the first on; the name of the file in place of one that is damaged."""
+    for name in state.names(FOLDER):
+        data = state.read(f"{FOLDER}/{name}")
+        try:
+            yield decode(data or b"")
+        except ValueError:
+            yield name
+
+
+def last(state: StateDir) -> Row | None:
+    """The latest row that can be read."""
+    names = state.names(FOLDER)
+    for name in reversed(names):
+        try:
+            return decode(state.read(f"{FOLDER}/{name}") or b"")
+        except ValueError:
+            continue
+    return None
+
+
+def problems(found: Sequence[Row | str], ledger: Ledger) -> tuple[str, ...]:
+    """What shows that a history was edited, shortened or lost a row; () for a whole one."""
+    return tuple(_problems(found, ledger))
+
+
+def _problems(found: Sequence[Row | str], ledger: Ledger) -> Iterator[str]:
+    head, number = BEGINNING, 0
+    for row in found:
+        if isinstance(row, str):
+            yield f"{row} cannot be read"
+            continue
+        if row.number != number + 1:
+            yield f"row {number + 1} is missing before row {row.number}"
+        elif row.previous != head:
+            yield f"row {row.number} does not follow row {number}: one of the two was edited"
+        head, number = row.digest, row.number
+    if (ledger.serial, ledger.head) != (number, head):
+        yield f"the ledger knows {ledger.serial} rows, and the last one is not row {number}"

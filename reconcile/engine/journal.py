@@ -1,0 +1,161 @@
+"""What an apply is about to do, written down before it does it.
+
+A journal is open while its effects may have to be taken back, decided once it
+stands what the ledger and the history will say, and ended when they say it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+from reconcile.engine import history
+from reconcile.engine.digest import canonical
+from reconcile.engine.records import write_records
+from reconcile.errors import ReconcileError
+
+if TYPE_CHECKING:
+    from reconcile.host import Host
+    from reconcile.host.state import Log, StateDir
+    from reconcile.host.undo import Undo
+
+FOLDER = "journal"
+RESERVE_BYTES = 64 << 10
+Phase = Literal["open", "decided", "ended"]
+
+
+@dataclass(frozen=True)
+class Status:
+    """How far a journal has come.
+
+    `before` is the ledger as it was (a file's text), `entry` what was begun; `row` and
+    `after` are the history row and the ledger that were decided upon.
+    """
+
+    phase: Phase
+    before: str
+    entry: history.Entry
+    row: history.Row | None = None
+    after: str = ""
+
+
+class Journal:
+    """One apply's journal; a `Recorder` for the host while the apply runs."""
+
+    def __init__(self, state: StateDir, name: str) -> None:
+        self._state = state
+        self._log: Log | None = None
+        self.id = name
+        self.folder = f"{FOLDER}/{name}"
+
+    @classmethod
+    def begin(cls, state: StateDir, before: bytes, entry: history.Entry) -> Journal:
+        """A new journal, durable, with room for what undo will need."""
+        numbers = [int(name) for name in state.names(FOLDER) if name.isdecimal()]
+        journal = cls(state, f"{max(numbers, default=0) + 1:08d}")
+        state.make(f"{journal.folder}/keep")
+        # Freed when the outcome is written, so that a disk filled meanwhile cannot prevent that.
+        state.write(f"{journal.folder}/reserve", bytes(RESERVE_BYTES + 3 * len(before)))
+        journal._set(Status("open", before.decode(), entry))
+        return journal
+
+    @property
+    def keep_dir(self) -> str:
+        return self._state.path_of(f"{self.folder}/keep")
+
+    @property
+    def status(self) -> Status | None:
+        """None where the journal was cut off before it began: then nothing has happened."""
+        data = self._state.read(f"{self.folder}/status.json")
+        return None if data is None else _status(data, self.folder)
+
+    def intend(self, *undos: Undo) -> None:
+        """Remember `undos`; on the disk, with one flush for all, when this returns."""
+        from reconcile.host.undo import to_json
+
+        if self._log is None:
+            self._log = self._state.log(f"{self.folder}/undo.jsonl")
+        self._log.append("".join(canonical(to_json(undo)) + "\n" for undo in undos).encode())
+
+    def undos(self) -> tuple[Undo, ...]:
+        """All that was intended, in order.
+
+        A last line without its end was cut off by a crash, so its effect never began.
+        Errors: ReconcileError for any other line that is damaged.
+        """
+        from reconcile.host.undo import from_json
+
+        data = self._state.read(f"{self.folder}/undo.jsonl") or b""
+        try:
+            return tuple(from_json(json.loads(line)) for line in data.split(b"\n")[:-1])
+        except (ValueError, KeyError, TypeError) as error:
+            raise _damaged(self.folder, str(error)) from None
+
+    def decide(self, row: history.Row, after: bytes) -> None:
+        """From here on the apply counts as `row` says, though we be killed."""
+        self._state.remove(f"{self.folder}/reserve")
+        self._set(replace(self._begun(), phase="decided", row=row, after=after.decode()))
+
+    def settle(self) -> None:
+        """Have the ledger and the history say what was decided."""
+        status = self._begun()
+        if status.row is None:
+            raise _damaged(self.folder, "nothing was decided")
+        write_records(self._state, status.after.encode(), status.row)
+        self.close()
+        self._set(replace(status, phase="ended"))
+
+    def reopen(self, entry: history.Entry) -> None:
+        """Have an ended apply taken back after all: by us or, if we are killed, by the next."""
+        self._set(replace(self._begun(), phase="open", entry=entry))
+
+    def discard(self, host: Host) -> None:
+        """Drop the journal, and all that was kept for an undo which nobody will ask for."""
+        for undo in self.undos():
+            undo.forget(host)
+        self._state.remove(self.folder)
+
+    def close(self) -> None:
+        if self._log is not None:
+            self._log.close()
+            self._log = None
+
+    def _begun(self) -> Status:
+        status = self.status
+        if status is None:
+            raise _damaged(self.folder, "it was never begun")
+        return status
+
+    def _set(self, status: Status) -> None:
+        self._state.write(f"{self.folder}/status.json", canonical(asdict(status)).encode())
+
+
+def journals(state: StateDir) -> Iterator[Journal]:
+    """Every journal, newest first."""
+    for name in reversed(state.names(FOLDER)):
+        yield Journal(state, name)
+
+
+def _status(data: bytes, folder: str) -> Status:
+    try:
+        body = json.loads(data)
+        row = body["row"]
+        return Status(
+            body["phase"],
+            body["before"],
+            history.entry_of(body["entry"]),
+            history.row_of(row) if row else None,
+            body["after"],
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        raise _damaged(folder, str(error)) from None
+
+
+def _damaged(folder: str, why: str) -> ReconcileError:
+    return ReconcileError(
+        f"The journal {folder} is damaged.", why,
+        "It says how an interrupted apply is taken back. Look at it, put right by hand what it"
+        " names, then move it out of the state directory. Nothing was changed.",
+    )  # fmt: skip

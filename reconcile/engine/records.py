@@ -1,0 +1,43 @@
+"""The ledger and the history as they lie in the state directory."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from reconcile.engine import history
+from reconcile.engine.ledger import BEGINNING, Ledger, Rows, decode, encode
+
+if TYPE_CHECKING:
+    from reconcile.host.state import StateDir
+
+LEDGER = "ledger.json"
+
+
+def read_ledger(state: StateDir) -> Ledger:
+    """The ledger; an empty one where it is lost, which loses removals and causes only.
+
+    Errors: LedgerUnusable.
+    """
+    data = state.read(LEDGER)
+    if data is not None:
+        return decode(data)
+    row = history.last(state)
+    return Ledger({}, row.number, row.digest) if row else Ledger({}, 0, BEGINNING)
+
+
+def write_records(state: StateDir, ledger: bytes, row: history.Row) -> None:
+    """Write both, the history first: a ledger never names a row that is not there."""
+    history.write(state, row)
+    state.write(LEDGER, ledger)
+
+
+def next_records(ledger: Ledger, rows: Rows, entry: history.Entry) -> tuple[bytes, history.Row]:
+    """What `write_records` is to write once `entry` has happened and `rows` are owned."""
+    row = history.following(ledger, entry)
+    return encode(ledger.next(rows, row.digest)), row
+
+
+def now() -> str:
+    """The present second in UTC, as ISO 8601."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

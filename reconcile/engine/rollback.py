@@ -1,0 +1,156 @@
+"""Taking an apply back, effect by effect."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from reconcile.engine.history import By, Entry
+from reconcile.engine.interrupt import uninterrupted
+from reconcile.engine.journal import Journal, Status, journals
+from reconcile.engine.ledger import decode
+from reconcile.engine.model import Event
+from reconcile.engine.observe import reason
+from reconcile.engine.records import next_records, now, read_ledger
+from reconcile.errors import ReconcileError
+
+if TYPE_CHECKING:
+    from reconcile.host import Host
+    from reconcile.host.undo import Undo
+
+Listen = Callable[[Event], None]
+RETAINED = 2
+"""Journals kept after their end: the last apply's, and one beside it."""
+
+
+class RollbackFailed(ReconcileError):
+    """The host is not what it was; the journal says what is left to take back."""
+
+
+def roll_back(journal: Journal, host: Host, entry: Entry) -> tuple[str, ...]:
+    """Take back all that `journal` intended, then write down that it was.
+
+    Returns what was left as it is because somebody else has changed it since.
+    Safe to be killed in, and to be called again.
+    Errors: RollbackFailed, after everything else was taken back.
+    """
+    host.recorder = None
+    with uninterrupted():
+        notes, problems = _take_back(journal.undos(), host)
+        if problems:
+            raise _unfinished(journal, problems)
+        _write_down(journal, host, entry)
+        if not notes:
+            journal.discard(host)
+    return notes
+
+
+def recover(host: Host, listen: Listen) -> tuple[str, ...]:
+    """Bring to its end what an interrupted apply left behind; the caller holds the lock.
+
+    What was decided is finished, all else is rolled back. Says so, and returns what it said.
+    """
+    return tuple(note for journal in journals(host.state) for note in _end(journal, host, listen))
+
+
+def unfinished(host: Host) -> tuple[Entry, ...]:
+    """The applies that `recover` would bring to an end; reads only."""
+    found = [journal.status for journal in journals(host.state)]
+    return tuple(status.entry for status in found if status and status.phase != "ended")
+
+
+def take_back_last(host: Host, by: By, listen: Listen) -> tuple[str, ...]:
+    """Undo the last apply, whose verdict was that it stands; the caller holds the lock.
+
+    Errors: ReconcileError where there is none, RollbackFailed.
+    """
+    journal, status = _last_applied(host)
+    entry = Entry(
+        now(), by, "rolled_back", _reversed(status.entry), status.entry.config,
+        status.entry.fingerprint,
+    )  # fmt: skip
+    journal.reopen(entry)
+    listen(Event("rollback", message=f"taking back the apply of {status.entry.at}"))
+    return roll_back(journal, host, entry)
+
+
+def retire(host: Host) -> None:
+    """Drop the journals, and what they kept, that are older than anyone may ask for."""
+    for journal in [*journals(host.state)][RETAINED:]:
+        journal.discard(host)
+
+
+def _take_back(undos: Sequence[Undo], host: Host) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Last first; one that fails does not keep the others from being tried."""
+    notes: list[str] = []
+    problems: list[str] = []
+    for undo in _in_order(undos):
+        try:
+            notes.append(undo.undo(host))
+        except (ReconcileError, OSError) as error:
+            problems.append(reason(error))
+    return tuple(filter(None, notes)), tuple(problems)
+
+
+def _in_order(undos: Sequence[Undo]) -> Iterator[Undo]:
+    yield from (undo for undo in reversed(undos) if not undo.afterwards)
+    # A reload that was told three times is made good by one.
+    yield from dict.fromkeys(undo for undo in undos if undo.afterwards)
+
+
+def _write_down(journal: Journal, host: Host, entry: Entry) -> None:
+    status = journal.status
+    before = decode(status.before.encode()).rows if status else {}
+    after, row = next_records(read_ledger(host.state), before, entry)
+    journal.decide(row, after)
+    journal.settle()
+
+
+def _end(journal: Journal, host: Host, listen: Listen) -> Iterator[str]:
+    status = journal.status
+    if status is None:
+        host.state.remove(journal.folder)
+    elif status.phase == "decided":
+        journal.settle()
+        yield _told(
+            listen, f"The apply of {status.entry.at} was done but not written down; now it is."
+        )
+    elif status.phase == "open":
+        yield _told(listen, f"The apply of {status.entry.at} was interrupted and is rolled back.")
+        ended = replace(status.entry, result="rolled_back", error="interrupted")
+        yield from roll_back(journal, host, ended)
+
+
+def _told(listen: Listen, message: str) -> str:
+    listen(Event("rollback", message=message))
+    return message
+
+
+def _last_applied(host: Host) -> tuple[Journal, Status]:
+    for journal in journals(host.state):
+        status = journal.status
+        if status and status.row and status.row.entry.result in ("applied", "failed"):
+            return journal, status
+    raise ReconcileError(
+        "There is no apply to take back.",
+        "None was made here, the last one was rolled back already, or its journal is gone.",
+        "`reconcile history` tells what was applied. Nothing was changed.",
+    )
+
+
+def _reversed(entry: Entry) -> tuple[tuple[str, str, str], ...]:
+    opposite = {"create": "delete", "delete": "create"}
+    return tuple(
+        (address, opposite.get(action, action), cause)
+        for address, action, cause in reversed(entry.changes)
+    )
+
+
+def _unfinished(journal: Journal, problems: Sequence[str]) -> RollbackFailed:
+    return RollbackFailed(
+        "The rollback could not be finished: a part of the host is not what it was.",
+        "; ".join(problems),
+        f"Remove the cause, then run `reconcile rollback`: it goes on where this stopped"
+        f" ({journal.folder}).",
+    )
