@@ -61,6 +61,9 @@ class ServiceManager(Protocol):
 
     def status(self, unit: str) -> UnitStatus: ...
 
+    def outdated(self, status: UnitStatus) -> bool:
+        """Whether what runs was started from an older unit file than the present one."""
+
     def start(self, unit: str) -> None: ...
 
     def stop(self, unit: str) -> None: ...

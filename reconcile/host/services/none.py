@@ -43,6 +43,9 @@ class NoServices:
             state=f"skipped: nothing runs while an image is built ({said or 'not-found'})",
         )
 
+    def outdated(self, status: UnitStatus) -> bool:
+        return bool(status.active)  # nothing is, so nothing can be
+
     def start(self, unit: str) -> None:
         self._refuse("start", unit)
 

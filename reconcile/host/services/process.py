@@ -61,6 +61,9 @@ class ProcessManager:
             state="active (running)",
         )
 
+    def outdated(self, status: UnitStatus) -> bool:
+        return status.needs_daemon_reload
+
     def start(self, unit: str) -> None:
         before = self.status(unit)
         tell_active(self._host, before)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -56,6 +57,11 @@ class Systemd:
         if read := self._read.pop(unit, None):
             return read
         return next(iter(self._show([unit])))
+
+    def outdated(self, status: UnitStatus) -> bool:
+        if status.needs_daemon_reload:
+            return True
+        return (status.started_at or 0.0) < max(map(_changed_at, _sources(status)), default=0.0)
 
     def start(self, unit: str) -> None:
         tell_active(self._host, self.status(unit))
@@ -193,6 +199,18 @@ def _epoch_seconds(stamp: str) -> float | None:
         return None
     _, date, clock, _ = stamp.split()
     return datetime.fromisoformat(f"{date}T{clock}+00:00").timestamp()
+
+
+def _sources(status: UnitStatus) -> tuple[str, ...]:
+    return tuple(path for path in (status.fragment_path, *status.dropins) if path)
+
+
+def _changed_at(path: str) -> float:
+    """When the content of `path` changed last, in seconds since the epoch; now where it is gone."""
+    try:
+        return os.stat(path).st_mtime
+    except FileNotFoundError:
+        return time.time()
 
 
 def _fix(status: UnitStatus) -> str:

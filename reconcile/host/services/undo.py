@@ -1,7 +1,7 @@
 """How changes of services are taken back.
 
-Records are undone in reverse, so what is told before a unit file is written runs after that
-file is back, and what is told after it runs while the new file still stands.
+Stopping and disabling come in their turn, while a unit file that we wrote still stands; what
+ran from an older file is started again afterwards, when that file is back.
 """
 
 from __future__ import annotations
@@ -54,12 +54,10 @@ class EnabledBefore(Undo):
 @undo_record
 @dataclass(frozen=True)
 class UnitFileBefore(Undo):
-    """A unit file was written or removed while the unit was as told here.
-
-    Undone once the file is back: who ran before runs again from the old file.
-    """
+    """A unit file was written or removed while the unit was as told here."""
 
     op: ClassVar[str] = "services.unit_file"
+    afterwards: ClassVar[bool] = True
     unit: str
     active: bool
     main_pid: int

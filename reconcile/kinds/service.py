@@ -1,0 +1,126 @@
+"""A service (or socket): at boot, now, and from which unit file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from hashlib import sha256
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
+
+from reconcile.engine.resource import Ref, Resource
+from reconcile.host import Host
+from reconcile.kinds.gunicorn_units import HEADER
+
+if TYPE_CHECKING:
+    from reconcile.host.services import UnitStatus
+
+OLDER = "older"
+NOTHING = "nothing"
+
+
+class Service(Resource):
+    """A unit as its service manager has it.
+
+    `active` means running now; a socket that would start it is not enough. `runs` is the digest
+    of the unit file (`running`) that the process was started from, "older" where the file or a
+    drop-in has changed since, "nothing" where no process runs. Only units whose file says that
+    reconcile manages it are ever stopped because nothing declares them any more.
+    """
+
+    kind: Literal["service"] = "service"
+    unit: str
+    enabled: bool | None = None
+    active: bool | None = None
+    runs: str | None = None
+    ours: bool = False
+    needs: tuple[str, ...] = ()
+    """Refs, as text, of what has to be in place before it is started."""
+
+    order: ClassVar[int] = 50
+    removal_order: ClassVar[int] = 95
+    writes_contents: ClassVar[bool] = False
+    about: ClassVar[frozenset[str]] = frozenset({"unit", "ours", "needs"})
+
+    @property
+    def name(self) -> str:
+        return self.unit
+
+    @classmethod
+    def of(cls, name: str) -> Self:
+        return cls(unit=name)
+
+    @classmethod
+    def prepare(cls, host: Host, resources: Sequence[Self]) -> None:
+        host.services.prefetch([resource.unit for resource in resources])
+
+    def requires(self) -> frozenset[Ref]:
+        return frozenset(map(Ref.parse, self.needs))
+
+    def observe(self, host: Host) -> Self | None:
+        status = host.services.status(self.unit)
+        if not status.loaded or (self._asks_nothing and _at_rest(status)):
+            return None
+        return self.model_copy(
+            update={
+                "enabled": status.enabled,
+                "active": status.active,
+                "runs": None if self.runs is None else _runs(host, status),
+                "ours": _is_ours(host, status),
+            }
+        )
+
+    def put(self, host: Host, before: Self | None) -> None:  # noqa: ARG002
+        services = host.services
+        status = services.status(self.unit)
+        outdated = self.runs is not None and bool(status.active) and services.outdated(status)
+        if status.needs_daemon_reload:
+            services.daemon_reload()
+        if self.enabled is not None and self.enabled != status.enabled:
+            (services.enable if self.enabled else services.disable)(self.unit)
+        if self.active and not status.active:
+            services.start(self.unit)
+        elif self.active is False and status.active:
+            services.stop(self.unit)
+        elif outdated:
+            services.restart(self.unit)
+
+    def remove(self, host: Host) -> None:
+        # A socket that is still open would start its service again.
+        for unit in (f"{self.unit.removesuffix('.service')}.socket", self.unit):
+            status = host.services.status(unit)
+            if status.active and _is_ours(host, status):
+                host.services.stop(unit)
+        status = host.services.status(self.unit)
+        if status.enabled and _is_ours(host, status):
+            host.services.disable(self.unit)
+
+    def stays(self, leaving: frozenset[Ref]) -> str:  # noqa: ARG002
+        return "" if self.ours else "reconcile did not make its unit, so it is not stopped"
+
+    @property
+    def _asks_nothing(self) -> bool:
+        """Made from a ledger's row: there is something to it as long as it can be stopped."""
+        return self.enabled is None and self.active is None
+
+
+def running(text: str) -> str:
+    """The value of `runs` for a process that was started from this unit file."""
+    return "sha256:" + sha256(text.encode()).hexdigest()
+
+
+def _at_rest(status: UnitStatus) -> bool:
+    return not status.active and not status.enabled
+
+
+def _runs(host: Host, status: UnitStatus) -> str:
+    if not status.active:
+        return NOTHING
+    if host.services.outdated(status):
+        return OLDER
+    return "sha256:" + sha256(host.files.read(status.fragment_path)).hexdigest()
+
+
+def _is_ours(host: Host, status: UnitStatus) -> bool:
+    """Whether its unit file stands where we put ours, and says that it is ours."""
+    if status.fragment_path != host.services.unit_path(status.unit):
+        return False
+    return host.files.read(status.fragment_path).startswith(HEADER.encode())
