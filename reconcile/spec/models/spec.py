@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 from pydantic import Field, PrivateAttr
 
 from reconcile.engine.model import Place
 from reconcile.spec.diagnostics import Mark
-from reconcile.spec.models import caches, owners
+from reconcile.spec.models.caches import BUILT_IN as BUILT_IN_POLICIES
 from reconcile.spec.models.caches import CachePolicy
 from reconcile.spec.models.host import HostSection
-from reconcile.spec.models.owners import Owner, OwnerChoice
+from reconcile.spec.models.owners import BUILT_IN as BUILT_IN_OWNERS
+from reconcile.spec.models.owners import Owner
 from reconcile.spec.models.paths import HostPath
 from reconcile.spec.models.section import Section
 from reconcile.spec.models.sites import Site
@@ -65,23 +67,17 @@ class Spec(Section):
         """Where the file says what stands at `loc`: `place("sites", "shop", "tls")`."""
         return Place(self._file, *key_mark(self._root, loc))
 
-    def owner(self, choice: OwnerChoice) -> Owner:
-        """The owner of that name (what it leaves out is the built-in's), or the one in place."""
-        if isinstance(choice, Owner):
-            return choice
-        return self.all_owners()[choice]
-
-    def all_owners(self) -> dict[str, Owner]:
+    def all_owners(self, built_in: Mapping[str, Owner] = BUILT_IN_OWNERS) -> dict[str, Owner]:
         """The file's owners over the built-in ones, field by field."""
         merged = {
-            name: owners.BUILT_IN[name].model_copy(update=owner.model_dump(exclude_none=True))
+            name: built_in[name].model_copy(update=owner.model_dump(exclude_none=True))
             for name, owner in self.owners.items()
-            if name in owners.BUILT_IN
+            if name in built_in
         }
-        return owners.BUILT_IN | self.owners | merged
+        return {**built_in, **self.owners, **merged}
 
     def all_cache_policies(self) -> dict[str, CachePolicy]:
-        return caches.BUILT_IN | self.cache_policies
+        return BUILT_IN_POLICIES | self.cache_policies
 
     def file_sources(self) -> tuple[str, ...]:
         """Every file whose content `paths` asks for: HostFacts.sources has to hold them."""

@@ -1,0 +1,51 @@
+"""From what a person wrote to what has to be: resources and questions. A pure function."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from reconcile.engine.model import Declared
+from reconcile.spec.expansion.app import expand_app
+from reconcile.spec.expansion.locations import expand_location
+from reconcile.spec.expansion.nginx import expand_nginx, expand_site_file, rendered
+from reconcile.spec.expansion.paths import expand_path
+from reconcile.spec.expansion.probes import expand_probes
+from reconcile.spec.expansion.scope import Scope, SiteScope
+from reconcile.spec.facts import HostFacts
+from reconcile.spec.models.spec import Spec
+from reconcile.verify.model import Probe
+
+
+@dataclass(frozen=True)
+class Expansion:
+    """What has to be on the host, and what it has to answer; one resource may come repeatedly."""
+
+    declared: tuple[Declared, ...]
+    probes: tuple[Probe, ...]
+
+
+def expand(spec: Spec, facts: HostFacts) -> Expansion:
+    """The meaning of `spec` on a host with these facts.
+
+    Errors: ReconcileError where a value cannot be written down safely, or a source is missing.
+    """
+    scope = Scope(spec, facts)
+    sites = tuple(SiteScope(scope, name, site) for name, site in spec.sites.items())
+    files = {facts.layout.file_path(site.name): rendered(site) for site in sites}
+    declared = (*_of_paths(scope), *_of_sites(sites, files), *expand_nginx(scope, files))
+    probes = tuple(probe for site in sites for probe in expand_probes(site))
+    return Expansion(declared, probes)
+
+
+def _of_paths(scope: Scope) -> Iterator[Declared]:
+    for path, entry in scope.spec.paths.items():
+        yield from expand_path(scope, path, entry)
+
+
+def _of_sites(sites: tuple[SiteScope, ...], files: Mapping[str, bytes]) -> Iterator[Declared]:
+    for site in sites:
+        for prefix, location in site.site.locations.items():
+            yield from expand_location(site, prefix, location)
+        yield from expand_site_file(site, files[site.facts.layout.file_path(site.name)])
+        yield from expand_app(site)

@@ -1,0 +1,78 @@
+"""A location becomes its directory, the way to it, and what is in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from reconcile.engine.model import Declared
+from reconcile.spec.expansion.scope import SiteScope
+from reconcile.spec.models.locations import Location
+from reconcile.spec.models.owners import Owner
+
+HEALTH_FILE = "health.txt"
+HEALTH_CONTENT = b"ok\n"
+
+
+def expand_location(site: SiteScope, prefix: str, location: Location) -> Iterator[Declared]:
+    owner = site.scope.owner(location.owner_or_default)
+    at = ("locations", prefix, "dir")
+    users = _visitors(site, location)
+    yield from site.scope.way(location.dir, site.at(*at), (site.name,), *users)
+    yield site.declare(
+        "directory",
+        *at,
+        path=location.dir,
+        user=owner.user,
+        group=owner.group,
+        mode=owner.dirs,
+        enterable_by=users,
+        protected=location.role != "static",
+    )
+    yield from _contents(site, prefix, location, owner)
+
+
+def _visitors(site: SiteScope, location: Location) -> tuple[str, ...]:
+    """Who has to get there: nginx, and the app where it writes."""
+    users = [site.scope.worker_user]
+    if location.role != "static" and site.site.app and site.app_user:
+        users.append(site.app_user)
+    return tuple(dict.fromkeys(users))
+
+
+def _contents(site: SiteScope, prefix: str, location: Location, owner: Owner) -> Iterator[Declared]:
+    common: dict[str, Any] = {
+        "path": location.dir,
+        "user": owner.user,
+        "group": owner.group,
+        "dirs": owner.dirs,
+        "files": owner.files,
+    }
+    at = ("locations", prefix)
+    if location.role != "static":
+        yield site.declare("tree", *at, **common, protected=True)
+    elif location.source is None:
+        yield site.declare("tree", *at, **common)
+        yield _health_file(site, prefix, location, owner)
+    else:
+        yield site.declare(
+            "assets",
+            *at,
+            **common,
+            source=location.source,
+            prune=location.prune,
+            extra={HEALTH_FILE: HEALTH_CONTENT},
+        )
+
+
+def _health_file(site: SiteScope, prefix: str, location: Location, owner: Owner) -> Declared:
+    return site.declare(
+        "file",
+        "locations",
+        prefix,
+        path=f"{location.dir}/{HEALTH_FILE}",
+        content=HEALTH_CONTENT,
+        user=owner.user,
+        group=owner.group,
+        mode=owner.files,
+    )

@@ -1,0 +1,111 @@
+"""A site becomes nginx's file for it; all of them have to be what nginx serves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from reconcile.engine.digest import digest
+from reconcile.engine.model import Declared
+from reconcile.nginx.site import Listen, LocationView, SiteView, TlsView
+from reconcile.spec.expansion.scope import Scope, SiteScope
+from reconcile.spec.models.locations import Location
+from reconcile.spec.models.tls import Tls
+from reconcile.spec.values.hosts import ListenOn
+
+SERVICE = "nginx.service"
+
+
+def expand_site_file(site: SiteScope, content: bytes) -> Iterator[Declared]:
+    """The file with that content, and the link by which nginx reads it."""
+    layout = site.facts.layout
+    path, link = layout.file_path(site.name), layout.link_path(site.name)
+    root = site.scope.root
+    yield site.declare("directory", path=layout.available_dir)
+    yield site.declare("file", path=path, content=content, user=root, group=root, mode=0o644)
+    if link is not None:
+        yield site.declare("symlink", path=link, target=path)
+
+
+def expand_nginx(scope: Scope, files: Mapping[str, bytes]) -> Iterator[Declared]:
+    """That nginx runs and serves `files`: path → content."""
+    names = tuple(scope.spec.sites)
+    manager = scope.facts.service_manager
+    if names:
+        yield scope.declare(
+            "service",
+            ("sites",),
+            names,
+            unit=SERVICE,
+            enabled=None if manager == "process" else True,
+            active=None if manager == "none" else True,
+            needs=tuple(_config_refs(scope)),
+        )
+    if manager != "none" and (names or scope.facts.serves_sites):
+        yield scope.declare(
+            "nginx_live",
+            ("sites",),
+            names,
+            config=scope.facts.nginx_config,
+            serves={path: digest(content) for path, content in sorted(files.items())},
+            current=True,
+        )
+
+
+def _config_refs(scope: Scope) -> Iterator[str]:
+    """What nginx reads when it starts."""
+    for name in scope.spec.sites:
+        yield f"file:{scope.facts.layout.file_path(name)}"
+        if link := scope.facts.layout.link_path(name):
+            yield f"symlink:{link}"
+
+
+def rendered(site: SiteScope) -> bytes:
+    """The content of the site's configuration file."""
+    from reconcile.nginx.render import render_site
+
+    return render_site(site_view(site), site.facts.nginx_version)
+
+
+def site_view(site: SiteScope) -> SiteView:
+    """What the template is given for a site."""
+    declared = site.site
+    return SiteView(
+        name=site.name,
+        server_names=declared.server_names,
+        listens=listens(site),
+        default_server=declared.default_server,
+        tls=_tls(declared.tls) if declared.tls else None,
+        max_upload_bytes=declared.max_upload,
+        upstream=site.upstream,
+        locations=tuple(_location(site, *item) for item in declared.locations.items()),
+        extra=declared.extra,
+    )
+
+
+def listens(site: SiteScope) -> tuple[Listen, ...]:
+    """Every socket; a bare port is one of v4 and, where the host has it, one of v6."""
+    return tuple(
+        Listen(address, listen.port, site.site.speaks_tls(listen))
+        for listen in site.site.listens
+        for address in _addresses(site, listen)
+    )
+
+
+def _addresses(site: SiteScope, listen: ListenOn) -> tuple[str, ...]:
+    if listen.address:
+        return (listen.address,)
+    return ("", "[::]") if site.facts.ipv6 else ("",)
+
+
+def _tls(tls: Tls) -> TlsView:
+    return TlsView(tls.certificate, tls.key, tls.redirect, tls.hsts)
+
+
+def _location(site: SiteScope, prefix: str, location: Location) -> LocationView:
+    return LocationView(location.role, prefix, location.dir, cache_control(site, location))
+
+
+def cache_control(site: SiteScope, location: Location) -> str | None:
+    """The Cache-Control of a location's files, None where the app gives it."""
+    name = location.cache_or_default
+    return site.scope.spec.all_cache_policies()[name].header if name else None

@@ -1,0 +1,52 @@
+"""An entry of `paths` becomes a directory, a file or a link, and the way to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from reconcile.engine.model import Declared
+from reconcile.errors import ReconcileError
+from reconcile.spec.expansion.scope import Scope
+from reconcile.spec.models.owners import Owner
+from reconcile.spec.models.paths import HostPath
+from reconcile.spec.nodes import Loc
+
+
+def expand_path(scope: Scope, path: str, entry: HostPath) -> Iterator[Declared]:
+    """Errors: ReconcileError where the facts lack the content of `source`."""
+    loc: Loc = ("paths", path)
+    yield from scope.way(path, loc)
+    if entry.link is not None:
+        yield scope.declare("symlink", loc, path=path, target=entry.link)
+        return
+    owner = scope.owner(entry.owner) if entry.owner else Owner()
+    if entry.source is None:
+        yield scope.declare(
+            "directory", loc, path=path, user=owner.user, group=owner.group, mode=owner.dirs
+        )
+    else:
+        yield _file(scope, path, entry, owner)
+
+
+def _file(scope: Scope, path: str, entry: HostPath, owner: Owner) -> Declared:
+    return scope.declare(
+        "file",
+        ("paths", path),
+        path=path,
+        content=_content(scope, path, entry.source or ""),
+        user=owner.user,
+        group=owner.group,
+        mode=owner.files,
+        sensitive=entry.sensitive,
+    )
+
+
+def _content(scope: Scope, path: str, source: str) -> bytes:
+    content = scope.facts.sources.get(source)
+    if content is None:
+        raise ReconcileError(
+            what=f"{path} has no content to be made of",
+            why=f"{source} does not exist ({scope.spec.place('paths', path, 'source')})",
+            fix="Create the file, or correct its name in the YAML. Nothing was changed.",
+        )
+    return content

@@ -1,0 +1,123 @@
+"""What every part of an expansion is given: the file, the facts, and whose part it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from reconcile.engine.model import Declared
+from reconcile.kinds import registry
+from reconcile.nginx.site import Role
+from reconcile.spec.facts import HostFacts
+from reconcile.spec.models import owners
+from reconcile.spec.models.app import App, Gunicorn
+from reconcile.spec.models.locations import Location
+from reconcile.spec.models.owners import Owner, OwnerChoice
+from reconcile.spec.models.sites import Site
+from reconcile.spec.models.spec import Spec
+from reconcile.spec.nodes import Loc
+from reconcile.spec.tree import ancestors
+
+
+@dataclass(frozen=True)
+class Scope:
+    """A file on a host."""
+
+    spec: Spec
+    facts: HostFacts
+
+    @cached_property
+    def worker_user(self) -> str:
+        return self.spec.host.nginx.user or self.facts.worker_user
+
+    @cached_property
+    def owners(self) -> dict[str, Owner]:
+        """Every owner by name; who is not root cannot give files away unless told to."""
+        if self.facts.privileged:
+            return self.spec.all_owners()
+        nobody = {"user": None, "group": None}
+        built_in = {
+            name: owner.model_copy(update=nobody) for name, owner in owners.BUILT_IN.items()
+        }
+        return self.spec.all_owners(built_in)
+
+    def owner(self, choice: OwnerChoice) -> Owner:
+        return choice if isinstance(choice, Owner) else self.owners[choice]
+
+    @property
+    def root(self) -> str | None:
+        """The owner of what belongs to the system; None for whoever applies."""
+        return "root" if self.facts.privileged else None
+
+    def declare(self, kind: str, loc: Loc, sites: tuple[str, ...] = (), **fields: Any) -> Declared:
+        """A resource of that kind, wanted by what stands at `loc`."""
+        return Declared(registry.load(kind)(**fields), sites, (self.spec.place(*loc),))
+
+    def way(
+        self, path: str, loc: Loc, sites: tuple[str, ...] = (), *users: str
+    ) -> Iterator[Declared]:
+        """Every directory above `path`, and that `users` can pass through it."""
+        for above in ancestors(path):
+            yield self.declare("directory", loc, sites, path=above, enterable_by=users or None)
+
+
+@dataclass(frozen=True)
+class SiteScope:
+    """One site of a file on a host."""
+
+    scope: Scope
+    name: str
+    site: Site
+
+    @property
+    def facts(self) -> HostFacts:
+        return self.scope.facts
+
+    @property
+    def app(self) -> App:
+        return self.site.app or App()
+
+    @property
+    def gunicorn(self) -> Gunicorn | None:
+        return self.app.gunicorn
+
+    @property
+    def service(self) -> str | None:
+        """The unit that runs the app."""
+        if self.app.service is None and self.gunicorn:
+            return f"gunicorn-{self.name}.service"
+        return self.app.service
+
+    @property
+    def upstream(self) -> str | None:
+        """Where the app listens, as nginx's proxy_pass and Gunicorn's bind take it."""
+        if self.app.upstream is None and self.service and self.gunicorn:
+            folder = "/run" if self.facts.privileged else self.facts.state_dir
+            return f"unix:{folder}/{self.service.removesuffix('.service')}.sock"
+        return self.app.upstream
+
+    @property
+    def app_user(self) -> str | None:
+        """Who the app runs as: who is said to, else who owns what is uploaded."""
+        if self.app.user:
+            return self.app.user
+        owner = self.uploads_owner
+        return owner.user if owner else self.scope.owners["uploads"].user
+
+    @property
+    def uploads_owner(self) -> Owner | None:
+        """The owner of what the app writes, None where it writes nothing."""
+        written = (*self.by_role("media"), *self.by_role("private"))
+        return self.scope.owner(written[0][1].owner_or_default) if written else None
+
+    def by_role(self, role: Role) -> tuple[tuple[str, Location], ...]:
+        """Prefix and location of that role."""
+        return tuple(item for item in self.site.locations.items() if item[1].role == role)
+
+    def declare(self, kind: str, *loc: str, **fields: Any) -> Declared:
+        return self.scope.declare(kind, self.at(*loc), (self.name,), **fields)
+
+    def at(self, *loc: str) -> Loc:
+        return ("sites", self.name, *loc)
