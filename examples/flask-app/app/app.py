@@ -8,6 +8,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from flask import Flask, abort, render_template, request
+from werkzeug.datastructures import FileStorage
 from werkzeug.utils import secure_filename
 
 SHOWN = 20
@@ -18,21 +19,21 @@ app.config["MAX_CONTENT_LENGTH"] = 20 * 1024 * 1024
 
 
 @app.get("/")
-def index():
+def index() -> str:
     return render_template("index.html", names=newest_uploads())
 
 
 @app.post("/upload")
-def upload_file():
+def upload_file() -> tuple[dict[str, str], int]:
     sent = request.files.get("file")
     name = secure_filename(sent.filename or "") if sent else ""
-    if not name:
+    if sent is None or not name:
         abort(400, "Send a file in the form field 'file'.")
     name = saved(sent, name)
     return {"filename": name, "url": f"/media/{name}"}, 201
 
 
-def saved(sent, name):
+def saved(sent: FileStorage, name: str) -> str:
     """Save under `name`, or beside it where another upload has that name; return the name."""
     folder = Path(app.config["UPLOAD_FOLDER"])
     stem, ending = os.path.splitext(name)
@@ -45,7 +46,7 @@ def saved(sent, name):
             name = f"{stem}-{uuid4().hex[:8]}{ending}"
 
 
-def newest_uploads():
+def newest_uploads() -> list[str]:
     """The names of the latest uploads, newest first."""
     with os.scandir(app.config["UPLOAD_FOLDER"]) as entries:
         files = [entry for entry in entries if entry.is_file() and not entry.name.startswith(".")]
