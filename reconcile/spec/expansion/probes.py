@@ -71,13 +71,13 @@ def _redirect(site: SiteScope) -> Iterator[Probe]:
 
 
 def _location(site: SiteScope, prefix: str, location: Location) -> Iterator[Probe]:
-    if prefix != "/":
-        expect = Expectation(frozenset({301}), served_by="nginx")
-        yield _http(site, f"{prefix} without its slash leads there", prefix.rstrip("/"), expect)
     by_nginx = Expectation(frozenset({404}), served_by="nginx")
     if location.role == "private":
         yield _http(site, f"{prefix} is closed to visitors", prefix, by_nginx)
         return
+    if prefix != "/":
+        redirect = Expectation(frozenset({301}), served_by="nginx")
+        yield _http(site, f"{prefix} without its slash leads there", prefix.rstrip("/"), redirect)
     yield _http(site, f"{prefix} hides dotfiles", f"{prefix}.reconcile-probe", by_nginx)
     if location.role == "static":
         yield _health(site, prefix, location)

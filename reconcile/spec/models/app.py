@@ -16,7 +16,10 @@ class Gunicorn(Section):
     """Gunicorn, run by a unit that is managed here."""
 
     directory: UnitPath = Field(description="The directory the app is started in.")
-    python: UnitPath = Field(description="The interpreter that has Gunicorn and the app.")
+    python: UnitPath = Field(
+        description="The interpreter that has Gunicorn and the app.",
+        examples=["/srv/myapp/.venv/bin/python"],
+    )
     module: ModuleName = Field(description="The app as Gunicorn takes it: module:app.")
     workers: Annotated[int, Field(ge=1, le=512)] = Field(
         default=3, description="How many worker processes."

@@ -29,9 +29,12 @@ class Location(Section):
     owner: OwnerChoice | None = Field(
         default=None,
         description="Who owns the files: assets for static, uploads for media and private.",
+        examples=["assets", "uploads"],
     )
     cache: Name | None = Field(
-        default=None, description="The cache policy: week for static, day for media."
+        default=None,
+        description="The cache policy: week for static, day for media.",
+        examples=["week", "day", "hashed", "none"],
     )
     prune: bool = Field(default=False, description="Remove files that the source does not have.")
 

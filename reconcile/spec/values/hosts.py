@@ -127,7 +127,7 @@ ServerName = Annotated[
         parse_server_name,
         {
             "type": "string",
-            "pattern": r"^[^\x00-\x20\x7f~/;{}$\"'\\#:]+$",
+            "pattern": r"""^[^\x00-\x20\x7f~/;{}$"'\\#:]+$""",
             "maxLength": 255,
             "examples": ["example.com", "www.example.com", "*.example.com"],
         },
@@ -156,7 +156,7 @@ Upstream = Annotated[
         parse_upstream,
         {
             "type": "string",
-            "pattern": r"^(?:unix:/[^\x00-\x20\x7f;{}$\"'\\#%:]+"
+            "pattern": r"""^(?:unix:/[^\x00-\x20\x7f;{}$"'\\#%:]+"""
             r"|http://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):[1-9][0-9]{0,4}/?)$",
             "examples": ["unix:/run/gunicorn.sock", "http://127.0.0.1:8000"],
         },

@@ -50,7 +50,7 @@ Prefix = Annotated[
 UrlPath = Annotated[
     str,
     matching(
-        r"/[!-\"$-~]*",
+        r"""/[!"$-~]*""",
         "a URL path",
         hint="begin it with / and percent-encode what is not plain ASCII",
         examples=("/static/css/app.css", "/"),
