@@ -159,14 +159,13 @@ class DebianHost:
         cwd: str,
         env: Mapping[str, str],
     ) -> subprocess.CompletedProcess[bytes]:
-        enter = ["nsenter", "--target", str(self.leader), "--all"]
         # Killed from the inside: nsenter's own death would leave the command running.
         limit = ["timeout", "--signal=KILL", str(timeout_s)]
         become = ["setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups"] if user else []
         settings = [f"{key}={value}" for key, value in {**ENVIRONMENT, **env}.items()]
         fresh = ["env", "--ignore-environment", f"--chdir={cwd}", *settings]
         done = subprocess.run(
-            [*enter, *limit, *become, *fresh, *argv],
+            [*entering(self.leader), *limit, *become, *fresh, *argv],
             input=data or b"",
             capture_output=True,
             env={"PATH": SAFE_PATH},
@@ -174,6 +173,11 @@ class DebianHost:
         if done.returncode in (KILLED, -9):
             raise CommandFailedError(f"{' '.join(argv)}: killed (after {timeout_s} s at most)")
         return done
+
+
+def entering(leader: int) -> list[str]:
+    """The command that runs another inside the host whose systemd is `leader`."""
+    return ["nsenter", "--target", str(leader), "--all", "--root"]
 
 
 def _told(argv: Sequence[str], done: Completed) -> str:

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from tests.hosts.cache import cache_folder, locked, remove_tree
-from tests.hosts.debian import DebianHost
+from tests.hosts.debian import DebianHost, entering
 from tests.hosts.wait import wait_for
 
 BOOT_TIMEOUT_S = 60.0
@@ -199,13 +199,16 @@ def _start(machine: _Machine, name: str) -> subprocess.Popen[bytes]:
 def _wait_until_up(machine: _Machine, process: subprocess.Popen[bytes]) -> int:
     """The PID, as seen from here, of the host's systemd once all its services are started."""
 
-    def state() -> int | None:
+    def leader_of_a_host_that_is_up() -> int | None:
         if process.poll() is not None:
-            raise RuntimeError(f"the host {machine.id} ended while booting:\n{_console(machine)}")
+            raise RuntimeError(f"{machine.id} ended while booting:\n{_console(machine)}")
         leader = _leader(machine)
         return leader if leader and _is_up(leader) else None
 
-    return wait_for(state, f"the host {machine.id} to boot", timeout_s=BOOT_TIMEOUT_S)
+    try:
+        return wait_for(leader_of_a_host_that_is_up, machine.id, timeout_s=BOOT_TIMEOUT_S)
+    except AssertionError as late:
+        raise RuntimeError(f"{late} to boot:\n{_console(machine)}") from late
 
 
 def _leader(machine: _Machine) -> int | None:
@@ -226,7 +229,7 @@ def _text(path: Path) -> str:
 
 
 def _is_up(leader: int) -> bool:
-    asked = ["nsenter", "--target", str(leader), "--all", "systemctl", "is-system-running"]
+    asked = [*entering(leader), "systemctl", "is-system-running"]
     said = subprocess.run(asked, capture_output=True, text=True).stdout.strip()
     return said in ("running", "degraded")
 
