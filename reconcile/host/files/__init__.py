@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from reconcile.host.errors import HostError, explained
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from reconcile.host import Host
     from reconcile.host.accounts import Account
     from reconcile.host.files.access import Walk
+    from reconcile.host.files.scan import Deviation, Rule, Scan
 
 LIMIT = 16 << 20
 """Bytes above which a file is no configuration, and is not read into memory."""
@@ -76,6 +78,13 @@ class Files:
         with explained(f"{path} cannot be examined"):
             return walk_as(path, account)
 
+    def may(self, path: str, accounts: Sequence[Account], want: int) -> list[bool]:
+        """For each account whether it has all bits of `want` on the inode itself."""
+        from reconcile.host.files.access import may
+
+        with explained(f"{path} cannot be examined"):
+            return may(path, accounts, want)
+
     def write(self, path: str, data: bytes, *, uid: int, gid: int, mode: int) -> None:
         """Give `path` this content, owner and mode: old or new, never torn, durable."""
         from reconcile.host.files import write
@@ -120,3 +129,24 @@ class Files:
 
         with changing(path, "given its owner and mode"):
             write.set_meta(self._host, path, uid, gid, mode)
+
+    def scan(self, root: str, rule: Rule, excluded: Collection[str] = ()) -> Scan:
+        """Compare owners and modes of everything below `root`; `excluded` are relative paths."""
+        from reconcile.host.files.spread import scan
+
+        with explained(f"what is below {root} cannot be examined"):
+            return scan(root, rule, excluded)
+
+    def mend(self, root: str, rule: Rule, deviations: Sequence[Deviation]) -> None:
+        """Put right what a scan found; whatever is not provably that is left alone."""
+        from reconcile.host.files.mend import mend
+
+        with changing(root, "given its owners and modes"):
+            mend(self._host, root, rule, deviations)
+
+    def look_again(self, root: str, rule: Rule, deviations: Sequence[Deviation]) -> list[Deviation]:
+        """Those of `deviations` that still deviate and could be mended."""
+        from reconcile.host.files.mend import look_again
+
+        with explained(f"what is below {root} cannot be examined"):
+            return look_again(root, rule, deviations)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import stat
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -145,8 +145,21 @@ def _pinned(path: str) -> Iterator[int | None]:
 
 def step(path: str, pin: int, account: Account) -> Step:
     """What `account` may do with one pinned inode."""
-    found = os.fstat(pin)
-    st = Stat.of(found)
-    acl = () if stat.S_ISLNK(found.st_mode) else parse_acl(attribute(pin, ACL))
+    st, acl = _facts(pin)
     may = [allows(st, acl, account, want) for want in (EXECUTE, READ, WRITE)]
     return Step(path, st, *may)
+
+
+def may(path: str, accounts: Sequence[Account], want: int) -> list[bool]:
+    """For each account whether it has `want` on the inode itself; False where it is absent."""
+    with _pinned(path) as pin:
+        if pin is None:
+            return [False] * len(accounts)
+        st, acl = _facts(pin)
+        return [allows(st, acl, account, want) for account in accounts]
+
+
+def _facts(pin: int) -> tuple[Stat, tuple[AclEntry, ...]]:
+    found = os.fstat(pin)
+    acl = () if stat.S_ISLNK(found.st_mode) else parse_acl(attribute(pin, ACL))
+    return Stat.of(found), acl

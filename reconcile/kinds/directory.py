@@ -1,0 +1,140 @@
+"""A directory: its owner, its mode, and who must be able to pass through it."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal, Self
+
+from reconcile.engine.resource import Ref, Resource
+from reconcile.host import Host
+from reconcile.host.files.access import EXECUTE
+from reconcile.host.files.model import Stat
+from reconcile.host.files.names import join
+from reconcile.kinds.common import folders_above, octal, owner_ids, wrong_kind
+
+NEW_MODE = 0o755
+
+
+class Directory(Resource):
+    """One directory, not what is in it.
+
+    `enterable_by` names users who must be able to pass; observed, it lists those
+    of them who can. Where absent and unmanaged it is made as who applies, 0755.
+    """
+
+    kind: Literal["directory"] = "directory"
+    path: str
+    user: str | None = None
+    group: str | None = None
+    mode: int | None = None
+    enterable_by: tuple[str, ...] | None = None
+    holds: frozenset[str] | None = None
+    """Observed for a removal only: the names in it that reconcile did not write."""
+
+    order: ClassVar[int] = 10
+    removal_order: ClassVar[int] = 99
+    when_undeclared: ClassVar[Literal["remove", "remove_if_created", "forget"]] = (
+        "remove_if_created"
+    )
+    writes_contents: ClassVar[bool] = False
+    about: ClassVar[frozenset[str]] = frozenset({"path", "holds"})
+
+    @property
+    def name(self) -> str:
+        return self.path
+
+    @classmethod
+    def of(cls, name: str) -> Self:
+        return cls(path=name, holds=frozenset())
+
+    def requires(self) -> frozenset[Ref]:
+        return folders_above(self.path)
+
+    def observe(self, host: Host) -> Self | None:
+        found = host.files.stat(self.path, follow=True)
+        if found is None:
+            return None
+        if found.kind != "directory":
+            raise wrong_kind(self.path, found.kind, "directory")
+        return self.model_copy(update=self._seen(host, found))
+
+    def _seen(self, host: Host, found: Stat) -> dict[str, Any]:
+        return {
+            "user": host.accounts.user_name(found.uid),
+            "group": host.accounts.group_name(found.gid),
+            "mode": found.mode,
+            "enterable_by": self._able(host),
+            "holds": None if self.holds is None else self._held(host),
+        }
+
+    def _able(self, host: Host) -> tuple[str, ...] | None:
+        """Those of `enterable_by` who can pass through this directory itself."""
+        if self.enterable_by is None:
+            return None
+        users = [host.accounts.user(name) for name in self.enterable_by]
+        may = host.files.may(self.path, users, EXECUTE)
+        return tuple(name for name, allowed in zip(self.enterable_by, may, strict=True) if allowed)
+
+    def _held(self, host: Host) -> frozenset[str]:
+        from reconcile.host.files.shipped import Shipped
+
+        return frozenset(host.files.listdir(self.path)) - Shipped(host, self.path).alone()
+
+    def completed(self, before: Self | None) -> Self:
+        if before is None:
+            return self if self.mode is not None else self.model_copy(update={"mode": NEW_MODE})
+        after = super().completed(before)
+        if self.mode is None and self.enterable_by is not None:
+            # The mode follows from who must pass, so the old one is not asked for.
+            return after.model_copy(update={"mode": None})
+        return after
+
+    def put(self, host: Host, before: Self | None) -> None:
+        uid, gid = owner_ids(host, self.user, self.group)
+        if before is None:
+            host.files.mkdir(self.path, uid=uid, gid=gid, mode=self.mode or NEW_MODE)
+        elif (self.user, self.group, self.mode) != (before.user, before.group, before.mode):
+            mode = before.mode if self.mode is None else self.mode
+            host.files.set_meta(self.path, uid=uid, gid=gid, mode=mode or 0)
+        if self.enterable_by:
+            self._open(host)
+
+    def _open(self, host: Host) -> None:
+        """Add the least execute bits that let everyone of `enterable_by` pass."""
+        found = host.files.stat(self.path, follow=True)
+        able = self._able(host) or ()
+        kept_out = [name for name in self.enterable_by or () if name not in able]
+        if found is None or not kept_out:
+            return
+        mode = found.mode
+        for name in kept_out:
+            mode |= _least_bit(found, host, name)
+        host.files.set_meta(self.path, uid=found.uid, gid=found.gid, mode=mode)
+
+    def remove(self, host: Host) -> None:
+        """Only where nothing is left in it."""
+        host.files.rmdir(self.path)
+
+    def stays(self, leaving: frozenset[Ref]) -> str:
+        going = {ref.name for ref in leaving}
+        left = sorted(name for name in self.holds or () if join(self.path, name) not in going)
+        return f"it still holds {_some(left)}" if left else ""
+
+    def shown(self) -> dict[str, Any]:
+        shown = self.managed()
+        if self.mode is not None:
+            shown["mode"] = octal(self.mode)
+        if self.enterable_by is not None:
+            shown["enterable_by"] = list(self.enterable_by)
+        return shown
+
+
+def _least_bit(found: Stat, host: Host, name: str) -> int:
+    account = host.accounts.user(name)
+    if account.uid == found.uid:
+        return 0o100
+    return 0o010 if found.gid in account.groups else 0o001
+
+
+def _some(names: list[str], most: int = 3) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
