@@ -9,7 +9,8 @@ from typing import Any
 
 from tests.hosts import DebianHost
 
-APP = Path(__file__).with_name("flask-app")
+EXAMPLE = Path(__file__).parents[2] / "examples/flask-app"
+APP = EXAMPLE / "app"
 
 SITE_FILE = "/etc/nginx/sites-available/myapp.conf"
 SITE_LINK = "/etc/nginx/sites-enabled/myapp.conf"
