@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 class HostFacts:
     """The host, as far as the meaning of the YAML depends on it.
 
+    `user` and `group` are who applies, by name: root where `privileged`.
     `sources` holds the content of every path that `Spec.file_sources()` names.
     `serves_sites` tells that an earlier apply put sites into nginx, so that taking the last
     one out is made live too.
@@ -30,6 +31,8 @@ class HostFacts:
     service_manager: ServiceManagerName = "systemd"
     ipv6: bool = True
     privileged: bool = True
+    user: str = "root"
+    group: str = "root"
     state_dir: str = "/var/lib/reconcile"
     unit_dir: str = "/etc/systemd/system"
     sources: Mapping[str, bytes] = field(default_factory=dict)

@@ -63,8 +63,9 @@ def _check_uploads(spec: Spec, loc: Loc, site: Site) -> Iterator[Fault]:
 
 
 def _owner(spec: Spec, location: Location) -> Owner | None:
-    choice = location.owner_or_default
-    return choice if isinstance(choice, Owner) else spec.all_owners().get(choice)
+    owners = spec.all_owners()
+    unknown = isinstance(location.owner, str) and location.owner not in owners
+    return None if unknown else location.owner_among(owners)
 
 
 def _shuts_out(owner: Owner, user: str) -> bool:

@@ -35,8 +35,8 @@ def _managed(site: SiteScope, view: GunicornView) -> Iterator[Declared]:
             "gunicorn",
             path=_path(site, unit),
             content=content,
-            user=site.scope.root,
-            group=site.scope.root,
+            user=site.facts.user,
+            group=site.facts.group,
         )
     needs = (*(f"unit:{_path(site, unit)}" for unit in units), *_folders(view))
     for unit, content in units.items():

@@ -15,7 +15,7 @@ HEALTH_CONTENT = b"ok\n"
 
 
 def expand_location(site: SiteScope, prefix: str, location: Location) -> Iterator[Declared]:
-    owner = site.scope.owner(location.owner_or_default)
+    owner = site.owner_of(location)
     at = ("locations", prefix, "dir")
     users = _visitors(site, location)
     yield from site.scope.way(location.dir, site.at(*at), (site.name,), *users)

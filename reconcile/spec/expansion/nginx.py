@@ -19,9 +19,11 @@ def expand_site_file(site: SiteScope, content: bytes) -> Iterator[Declared]:
     """The file with that content, and the link by which nginx reads it."""
     layout = site.facts.layout
     path, link = layout.file_path(site.name), layout.link_path(site.name)
-    root = site.scope.root
+    facts = site.facts
     yield site.declare("directory", path=layout.available_dir)
-    yield site.declare("file", path=path, content=content, user=root, group=root, mode=0o644)
+    yield site.declare(
+        "file", path=path, content=content, user=facts.user, group=facts.group, mode=0o644
+    )
     if link is not None:
         yield site.declare("symlink", path=link, target=path)
 

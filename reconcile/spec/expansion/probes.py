@@ -99,7 +99,7 @@ def _health(site: SiteScope, prefix: str, location: Location) -> Probe:
 
 
 def _canary(site: SiteScope, prefix: str, location: Location) -> Probe:
-    owner = site.scope.owner(location.owner_or_default)
+    owner = site.owner_of(location)
     return MediaCanary(
         name=_name(site, f"{prefix} serves what the app saves"),
         site=site.name,

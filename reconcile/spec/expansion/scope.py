@@ -37,19 +37,12 @@ class Scope:
         """Every owner by name; who is not root cannot give files away unless told to."""
         if self.facts.privileged:
             return self.spec.all_owners()
-        nobody = {"user": None, "group": None}
-        built_in = {
-            name: owner.model_copy(update=nobody) for name, owner in owners.BUILT_IN.items()
-        }
+        me = {"user": self.facts.user, "group": self.facts.group}
+        built_in = {name: owner.model_copy(update=me) for name, owner in owners.BUILT_IN.items()}
         return self.spec.all_owners(built_in)
 
     def owner(self, choice: OwnerChoice) -> Owner:
         return choice if isinstance(choice, Owner) else self.owners[choice]
-
-    @property
-    def root(self) -> str | None:
-        """The owner of what belongs to the system; None for whoever applies."""
-        return "root" if self.facts.privileged else None
 
     def declare(self, kind: str, loc: Loc, sites: tuple[str, ...] = (), **fields: Any) -> Declared:
         """A resource of that kind, wanted by what stands at `loc`."""
@@ -110,7 +103,10 @@ class SiteScope:
     def uploads_owner(self) -> Owner | None:
         """The owner of what the app writes, None where it writes nothing."""
         written = (*self.by_role("media"), *self.by_role("private"))
-        return self.scope.owner(written[0][1].owner_or_default) if written else None
+        return self.owner_of(written[0][1]) if written else None
+
+    def owner_of(self, location: Location) -> Owner:
+        return location.owner_among(self.scope.owners)
 
     def by_role(self, role: Role) -> tuple[tuple[str, Location], ...]:
         """Prefix and location of that role."""

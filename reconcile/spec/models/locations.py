@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from pydantic import Field
 
 from reconcile.nginx.site import Role
-from reconcile.spec.models.owners import OwnerChoice
+from reconcile.spec.models.owners import Owner, OwnerChoice
 from reconcile.spec.models.section import Section
 from reconcile.spec.values.names import Name
 from reconcile.spec.values.paths import NginxPath, Path
@@ -41,6 +43,13 @@ class Location(Section):
     @property
     def owner_or_default(self) -> OwnerChoice:
         return self.owner or DEFAULT_OWNER[self.role]
+
+    def owner_among(self, owners: Mapping[str, Owner]) -> Owner:
+        """Who owns what is here: what its owner leaves out is as the role has it by default."""
+        choice = self.owner_or_default
+        chosen = choice if isinstance(choice, Owner) else owners[choice]
+        default = owners[DEFAULT_OWNER[self.role]]
+        return default.model_copy(update=chosen.model_dump(exclude_none=True))
 
     @property
     def cache_or_default(self) -> str | None:

@@ -12,7 +12,10 @@ from reconcile.spec.values.units import DirsMode, FilesMode
 
 
 class Owner(Section):
-    """A user, a group, and the modes of directories and files; what is left out is not managed."""
+    """A user, a group, and the modes of directories and files.
+
+    What is left out is not managed in `paths`, and as the role has it by default in a location.
+    """
 
     user: UserName | None = Field(default=None, description="The owning user, by name.")
     group: UserName | None = Field(default=None, description="The owning group, by name.")
