@@ -107,9 +107,7 @@ def _exec(launch: Launch, report: int | None) -> NoReturn:
 def _set_up(launch: Launch, report: int | None) -> None:
     _redirect(launch.log_path)
     _close_others(report)
-    # Python ignores SIGPIPE, and what is ignored stays ignored over exec.
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    _hear_every_signal()
     os.umask(launch.umask)
     if launch.account and os.geteuid() == 0:
         account, gid = launch.account, launch.gid
@@ -118,6 +116,14 @@ def _set_up(launch: Launch, report: int | None) -> None:
         os.setresgid(main_group, main_group, main_group)
         os.setresuid(account.uid, account.uid, account.uid)
     os.chdir(launch.directory)
+
+
+def _hear_every_signal() -> None:
+    # What is ignored stays ignored over exec: SIGPIPE by Python, SIGHUP under nohup.
+    for number in signal.valid_signals():
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 
 def _redirect(log_path: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from typing import TYPE_CHECKING
 
@@ -32,9 +31,9 @@ def start_program(host: Host, sandbox: Sandbox, unit: str) -> None:
             why=f"there is no {sandbox.unit_path(unit)}",
             fix="Declare app.gunicorn in the YAML, or remove app.service.",
         )
-    root = "/run" if host.privileged else f"{sandbox.state_dir}/run"
-    program = parse(unit, text, runtime_root=root)
-    _make_runtime_directory(host, program, root)
+    program = parse(unit, text, runtime_root=sandbox.runtime_root)
+    if program.runtime_directory:
+        sandbox.make_runtime_directory(program.runtime_directory)
     log_from = sandbox.log_size(unit)
     log_path = sandbox.log_path(unit)
     for command in program.before:
@@ -79,12 +78,3 @@ def _launch(
         account=account,
         gid=host.accounts.group(program.group) if account and program.group else None,
     )
-
-
-def _make_runtime_directory(host: Host, program: Program, root: str) -> None:
-    if program.runtime_directory is None:
-        return
-    path = f"{root}/{program.runtime_directory}"
-    os.makedirs(path, mode=0o700, exist_ok=True)
-    if program.user and host.privileged:
-        os.chown(path, host.accounts.user(program.user).uid, -1, follow_symlinks=False)

@@ -20,6 +20,14 @@ class Sandbox:
         for folder in ("", "/run", "/log"):
             os.makedirs(self.state_dir + folder, mode=0o700, exist_ok=True)
 
+    @property
+    def runtime_root(self) -> str:
+        return f"{self.state_dir}/run"
+
+    def make_runtime_directory(self, name: str) -> None:
+        """A private folder of the program's own; out of reach for one that runs as another user."""
+        os.makedirs(f"{self.runtime_root}/{name}", mode=0o700, exist_ok=True)
+
     def unit_path(self, unit: str) -> str:
         return f"{self.state_dir}/units/{checked(unit)}"
 
