@@ -58,9 +58,16 @@ def plant(host: Host, folder: str, canary: Canary, *, mode: int, writer: str | N
     Errors: OSError as the kernel gave it to that user.
     """
 
+    names = (canary.name, canary.hidden_name)
+
     def errand() -> None:
-        for name in (canary.name, canary.hidden_name):
-            _write(f"{folder}/{name}", canary.content, mode)
+        try:
+            for name in names:
+                _write(f"{folder}/{name}", canary.content, mode)
+        except OSError:
+            for name in names:
+                _remove(f"{folder}/{name}", canary)
+            raise
 
     _run_as(host, writer, errand)
 

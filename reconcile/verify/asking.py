@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from threading import Event
 from typing import TYPE_CHECKING
 
 from reconcile.engine.model import Check
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 PAUSE_S = 0.1
 LONGEST_PAUSE_S = 1.0
+MOST_AT_ONCE = 16
 
 
 @dataclass(frozen=True)
@@ -23,11 +25,13 @@ class Asker:
     """Whom to ask through, and until when a bad answer may still turn good.
 
     Units: `timeout_s` bounds one exchange; `until` is on the monotonic clock.
+    `given_up` ends all waiting at once.
     """
 
     http: HttpClient
     timeout_s: float
     until: float
+    given_up: Event = field(default_factory=Event)
 
     def get(self, endpoint: Endpoint, address: str, path: str) -> HttpAnswer:
         return self.http.request(target(endpoint, address), path, timeout_s=self.timeout_s)
@@ -49,9 +53,8 @@ class Asker:
         """The first good result of `check`, or the last bad one before time is up."""
         pause_s = PAUSE_S
         while (result := check()).status in ("fail", "unknown"):
-            if time.monotonic() + pause_s >= self.until:
+            if time.monotonic() + pause_s >= self.until or self.given_up.wait(pause_s):
                 return result
-            time.sleep(pause_s)
             pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
         return result
 
@@ -65,11 +68,19 @@ def over(address: str) -> str:
     return "IPv6" if ":" in address else "IPv4"
 
 
-def in_parallel(checks: Sequence[Callable[[], tuple[Check, ...]]]) -> tuple[Check, ...]:
+def in_parallel(
+    checks: Sequence[Callable[[], tuple[Check, ...]]], given_up: Event
+) -> tuple[Check, ...]:
     """The results of all `checks`, in their order, as fast as the slowest."""
     # Costs 10 ms to import, and a plan asks nothing.
     from concurrent.futures import ThreadPoolExecutor
 
-    with ThreadPoolExecutor(max_workers=min(16, len(checks) or 1)) as pool:
-        return tuple(result for results in pool.map(lambda check: check(), checks)
-                     for result in results)  # fmt: skip
+    with ThreadPoolExecutor(max_workers=min(MOST_AT_ONCE, len(checks) or 1)) as pool:
+        asked = [pool.submit(check) for check in checks]
+        try:
+            return tuple(result for future in asked for result in future.result())
+        except BaseException:
+            # Ctrl-C must not wait until the last answer has settled.
+            given_up.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise

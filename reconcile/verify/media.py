@@ -19,17 +19,15 @@ if TYPE_CHECKING:
 HIDDEN = Expectation(status=frozenset({403, 404}))
 
 
-def plant_canary(probe: MediaCanary, host: Host) -> Canary | Check:
-    """The canary that now lies in the media directory, or the check that says why none does."""
-    canary = Canary.new()
+def plant_canary(probe: MediaCanary, host: Host, canary: Canary) -> Check | None:
+    """Put the canary into the media directory; the check that says why it cannot be done."""
     try:
         sweep(host, probe.dir, writer=probe.writer)
         plant(host, probe.dir, canary, mode=probe.mode, writer=probe.writer)
     except (OSError, ReconcileError) as problem:
-        clear_canary(probe, host, canary)
         what = f"{_who(probe)} cannot write to {probe.dir}: {_why(problem)}"
         return Check(probe.name, "fail", what)
-    return canary
+    return None
 
 
 def clear_canary(probe: MediaCanary, host: Host, canary: Canary) -> Check | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,16 @@ SETTLE_S = 5.0
 TIMEOUT_S = 5.0
 """How long one exchange may take."""
 
-Canaries = dict[MediaCanary, Canary | Check]
+
+@dataclass
+class Planted:
+    """A canary from before it is written, so that nothing can come between the two."""
+
+    canary: Canary = field(default_factory=Canary.new)
+    problem: Check | None = None
+
+
+Canaries = dict[MediaCanary, Planted]
 
 
 def verify(
@@ -43,8 +53,11 @@ def verify(
     try:
         # Before any thread starts: a canary is written by a fork.
         for probe in _of_media(probes):
-            canaries[probe] = plant_canary(probe, host)
-        asked = in_parallel([partial(_checks, probe, canaries, asker) for probe in probes])
+            planted = canaries[probe] = Planted()
+            planted.problem = plant_canary(probe, host, planted.canary)
+        asked = in_parallel(
+            [partial(_checks, probe, canaries, asker) for probe in probes], asker.given_up
+        )
     finally:
         left = _cleared(canaries, host)
     return asked + left
@@ -55,8 +68,8 @@ def _of_media(probes: Iterable[Probe]) -> Iterable[MediaCanary]:
 
 
 def _cleared(canaries: Canaries, host: Host) -> tuple[Check, ...]:
-    planted = ((probe, canary) for probe, canary in canaries.items() if isinstance(canary, Canary))
-    left = (clear_canary(probe, host, canary) for probe, canary in planted)
+    """Failed checks for what could not be removed; what was never written cannot be left."""
+    left = (clear_canary(probe, host, planted.canary) for probe, planted in canaries.items())
     return tuple(check for check in left if check is not None)
 
 
@@ -65,8 +78,10 @@ def _checks(probe: Probe, canaries: Canaries, asker: Asker) -> tuple[Check, ...]
         return _http_checks(probe, asker)
     if isinstance(probe, UploadProbe):
         return (upload_check(probe, asker),)
-    canary = canaries[probe]
-    return (canary,) if isinstance(canary, Check) else media_checks(probe, canary, asker)
+    planted = canaries[probe]
+    if planted.problem:
+        return (planted.problem,)
+    return media_checks(probe, planted.canary, asker)
 
 
 def _http_checks(probe: HttpProbe, asker: Asker) -> tuple[Check, ...]:
