@@ -1,0 +1,314 @@
+"""Carrying out a plan on real files, as a whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import ClassVar, Literal, Self
+
+import pytest
+
+from reconcile.engine import history
+from reconcile.engine.model import Change, Check
+from reconcile.engine.records import read_ledger
+from reconcile.engine.resource import Ref, Resource
+from reconcile.engine.rollback import unfinished
+from reconcile.errors import LockHeld, ReconcileError
+from reconcile.host import Host
+from reconcile.host.files.undo import Replaced
+from reconcile.host.lock import lock
+from reconcile.kinds.directory import Directory
+from reconcile.kinds.file import File
+from reconcile.kinds.symlink import Symlink
+from tests.engine.machine import Machine
+
+
+class Trap(Resource):
+    """Does something unexpected when it is put, after everything else."""
+
+    kind: Literal["trap"] = "trap"
+    spring: Callable[[], object]
+    rehearsal: Callable[[], object] = lambda: None
+    order: ClassVar[int] = 90
+    removal_order: ClassVar[int] = 90
+    about: ClassVar[frozenset[str]] = frozenset({"spring", "rehearsal"})
+    when_undeclared: ClassVar[Literal["remove", "remove_if_created", "forget"]] = "forget"
+
+    @property
+    def name(self) -> str:
+        return "trap"
+
+    def observe(self, host: Host) -> Self | None:
+        return None
+
+    def put(self, host: Host, before: Self | None) -> None:
+        self.spring()
+
+    def rehearse(self, host: Host, changes: object) -> None:
+        self.rehearsal()
+
+    def reread(self, host: Host, before: Self | None) -> Self | None:
+        return self
+
+
+def a_site(machine: Machine, text: bytes = b"server {}\n") -> list[Resource]:
+    """A folder with a file in it and a link to that."""
+    folder, file = machine.path("sites"), machine.path("sites/shop.conf")
+    return [
+        Directory(path=folder, mode=0o755),
+        File(path=file, content=text, mode=0o644),
+        Symlink(path=machine.path("enabled"), target=file),
+    ]
+
+
+def refuse() -> None:
+    raise ReconcileError("nginx refuses the configuration.", "bogus directive")
+
+
+def down() -> tuple[Check, ...]:
+    return (Check("GET /", "fail", "502 from nginx"), Check("GET /static/", "pass"))
+
+
+def events(machine: Machine) -> list[tuple[str, str]]:
+    return [(e.type, str(e.change.ref.kind) if e.change else e.message) for e in machine.said]
+
+
+def history_of(machine: Machine) -> list[tuple[str, int]]:
+    return [
+        (row.entry.result, len(row.entry.changes))
+        for row in history.rows(machine.host.state)
+        if isinstance(row, history.Row)
+    ]
+
+
+def test_an_apply_makes_the_host_as_declared_and_the_next_plan_is_empty(machine: Machine) -> None:
+    report = machine.apply(*a_site(machine))
+
+    assert ("applied", 3) == (report.result, len(report.done))
+    assert b"server {}\n" == Path(machine.path("enabled")).read_bytes()
+    assert () == machine.plan(*a_site(machine)).changes
+
+
+def test_a_second_apply_changes_nothing_and_writes_nothing(machine: Machine) -> None:
+    machine.apply(*a_site(machine))
+    before = {path: path.stat().st_mtime_ns for path in Path(machine.state).rglob("*.json")}
+
+    report = machine.apply(*a_site(machine))
+
+    assert "no_changes" == report.result
+    after = {path: path.stat().st_mtime_ns for path in Path(machine.state).rglob("*.json")}
+    assert before == after
+
+
+def test_what_is_as_declared_already_is_taken_over(machine: Machine) -> None:
+    folder = Directory(path=machine.path("sites"), mode=0o755)
+    Path(folder.path).mkdir(mode=0o755)
+
+    report = machine.apply(folder)
+
+    assert "no_changes" == report.result
+    assert not read_ledger(machine.host.state).rows[folder.ref].created
+
+
+def test_a_file_dropped_from_the_yaml_is_removed(machine: Machine) -> None:
+    machine.apply(*a_site(machine))
+
+    machine.apply()
+
+    assert {} == machine.manifest()
+    assert {} == read_ledger(machine.host.state).rows
+
+
+def test_every_step_is_told_while_it_happens(machine: Machine) -> None:
+    machine.apply(*a_site(machine))
+
+    assert [
+        ("apply_start", "directory"), ("apply_complete", "directory"),
+        ("apply_start", "file"), ("apply_complete", "file"),
+        ("apply_start", "symlink"), ("apply_complete", "symlink"), ("check", ""),
+    ] == events(machine)  # fmt: skip
+
+
+class TestRollback:
+    def test_a_failed_check_takes_everything_back(self, machine: Machine) -> None:
+        machine.apply(*a_site(machine))
+        before = machine.manifest()
+
+        report = machine.apply(*a_site(machine, b"server { listen 81; }\n"), verify=down)
+
+        assert before == machine.manifest()
+        assert ("rolled_back", (), "GET /: 502 from nginx") == (
+            report.result, report.done, report.why,
+        )  # fmt: skip
+        assert 3 == report.exit_code(detailed=False)
+
+    def test_a_change_that_fails_takes_everything_back(self, machine: Machine) -> None:
+        report = machine.apply(*a_site(machine), Trap(spring=refuse))
+
+        assert {} == machine.manifest()
+        assert "nginx refuses the configuration." == report.error
+
+    def test_a_removal_is_taken_back_with_content_owner_mode_and_mtime(
+        self, machine: Machine
+    ) -> None:
+        machine.apply(*a_site(machine))
+        before = machine.manifest()
+
+        machine.apply(verify=down)
+
+        assert before == machine.manifest()
+
+    def test_what_is_read_back_must_be_what_was_written(self, machine: Machine) -> None:
+        class Stubborn(File):
+            def put(self, host: Host, before: Self | None) -> None:
+                super().put(host, before)
+                host.files.set_meta(self.path, uid=os.geteuid(), gid=os.getegid(), mode=0o600)
+
+        file = Stubborn(path=machine.path("a"), content=b"x", mode=0o644)
+
+        report = machine.apply(file)
+
+        assert ("rolled_back", "mode is '0600', not '0644'") == (report.result, report.why)
+        assert {} == machine.manifest()
+
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+    def test_an_interrupt_takes_everything_back(
+        self, machine: Machine, number: signal.Signals
+    ) -> None:
+        before = signal.getsignal(number)
+
+        report = machine.apply(*a_site(machine), Trap(spring=lambda: signal.raise_signal(number)))
+
+        assert ("rolled_back", f"by {number.name}") == (report.result, report.why)
+        assert {} == machine.manifest()
+        assert before == signal.getsignal(number)
+
+    def test_an_interrupt_while_taking_back_is_not_heard(
+        self, machine: Machine, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        restore = Replaced.undo
+
+        def restore_disturbed(self: Replaced, host: Host) -> str:
+            signal.raise_signal(signal.SIGINT)
+            return restore(self, host)
+
+        monkeypatch.setattr(Replaced, "undo", restore_disturbed)
+
+        report = machine.apply(*a_site(machine), verify=down)
+
+        assert ("rolled_back", {}) == (report.result, machine.manifest())
+
+    def test_a_fault_of_our_own_takes_everything_back_and_is_told(self, machine: Machine) -> None:
+        with pytest.raises(ZeroDivisionError):
+            machine.apply(*a_site(machine), Trap(spring=lambda: 1 // 0))
+
+        assert {} == machine.manifest()
+
+    def test_a_listener_that_breaks_takes_everything_back(self, machine: Machine) -> None:
+        class Pipe(list):  # type: ignore[type-arg]  # of events
+            def append(self, event: object) -> None:
+                raise BrokenPipeError(32, "Broken pipe")
+
+        machine.said = Pipe()
+
+        with pytest.raises(BrokenPipeError):
+            machine.apply(*a_site(machine))
+
+        assert {} == machine.manifest()
+        assert () == unfinished(machine.host)
+
+    def test_what_fails_the_rehearsal_changes_nothing(self, machine: Machine) -> None:
+        with pytest.raises(ReconcileError, match="nginx refuses"):
+            machine.apply(*a_site(machine), Trap(spring=refuse, rehearsal=refuse))
+
+        assert {} == machine.manifest()
+        assert [] == history_of(machine)
+
+    def test_without_rollback_what_was_done_stands_and_is_owned(self, machine: Machine) -> None:
+        report = machine.apply(*a_site(machine), Trap(spring=refuse), roll_back=False)
+
+        assert ("failed", 1) == (report.result, report.exit_code(detailed=False))
+        assert {Ref("trap", "trap")} == {
+            change.ref for change in machine.plan(*a_site(machine), Trap(spring=refuse)).changes
+        }
+
+    def test_the_ledger_after_a_rollback_is_the_one_before(self, machine: Machine) -> None:
+        machine.apply(*a_site(machine))
+        rows = read_ledger(machine.host.state).rows
+
+        machine.apply(verify=down)
+
+        assert rows == read_ledger(machine.host.state).rows
+
+    def test_what_somebody_else_changed_meanwhile_is_left_and_told(self, machine: Machine) -> None:
+        file = Path(machine.path("a"))
+        machine.apply(File(path=str(file), content=b"old", mode=0o644))
+
+        def meddle() -> tuple[Check, ...]:
+            file.write_bytes(b"mine")
+            return down()
+
+        report = machine.apply(File(path=str(file), content=b"new", mode=0o644), verify=meddle)
+
+        assert b"mine" == file.read_bytes()
+        (note,) = report.notes
+        assert "has been changed since" in note
+        kept = note.rpartition(" ")[2]
+        assert b"old" == Path(kept).read_bytes()
+
+
+class TestTakingBackTheLast:
+    def test_the_host_is_what_it_was_before_the_last_apply(self, machine: Machine) -> None:
+        machine.apply(*a_site(machine))
+        before, rows = machine.manifest(), read_ledger(machine.host.state).rows
+        machine.apply(*a_site(machine, b"server { listen 81; }\n"))
+
+        machine.take_back()
+
+        assert (before, rows) == (machine.manifest(), read_ledger(machine.host.state).rows)
+
+    def test_it_is_in_the_history(self, machine: Machine) -> None:
+        machine.apply(*a_site(machine))
+        machine.take_back()
+
+        assert [("applied", 3), ("rolled_back", 3)] == history_of(machine)
+        assert () == history.problems(
+            [*history.rows(machine.host.state)], read_ledger(machine.host.state)
+        )
+
+    def test_there_is_nothing_to_take_back_on_a_fresh_host(self, machine: Machine) -> None:
+        with pytest.raises(ReconcileError, match="There is no apply to take back"):
+            machine.take_back()
+
+    def test_what_is_kept_for_it_is_bounded(self, machine: Machine) -> None:
+        for count in range(5):
+            machine.apply(*a_site(machine, b"# %d\n" % count))
+
+        assert 2 == len([*(Path(machine.state) / "journal").iterdir()])
+
+
+def test_only_one_apply_is_at_work(machine: Machine) -> None:
+    with lock(machine.host, "reconcile apply"), pytest.raises(LockHeld, match="another apply"):
+        machine.apply(*a_site(machine))
+
+
+def test_everything_that_is_remembered_is_ours_alone(machine: Machine) -> None:
+    os.umask(0)
+    try:
+        machine.apply(*a_site(machine))
+    finally:
+        os.umask(0o022)
+
+    modes = {
+        (path.is_dir(), path.stat().st_mode & 0o777)
+        for path in [Path(machine.state), *Path(machine.state).rglob("*")]
+        if "keep" not in path.parts
+    }
+    assert {(True, 0o700), (False, 0o600)} == modes
+
+
+def test_a_change_may_not_go_from_nothing_to_nothing() -> None:
+    with pytest.raises(ValueError, match="from nothing to nothing"):
+        Change(Ref("file", "/a"), None, None).subject  # noqa: B018 - reading it is the point

@@ -1,0 +1,168 @@
+"""Killed at any effect, the host is as before or as planned, never in between."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from reconcile.engine import history
+from reconcile.engine.model import Check
+from reconcile.engine.records import read_ledger
+from reconcile.engine.resource import Resource
+from reconcile.engine.rollback import unfinished
+from reconcile.kinds.directory import Directory
+from reconcile.kinds.file import File
+from reconcile.kinds.symlink import Symlink
+from tests.engine.killing import Replay, killed_at
+from tests.engine.machine import Machine
+
+Site = tuple[Resource, ...]
+Manifest = dict[str, tuple[object, ...]]
+
+
+def down() -> tuple[Check, ...]:
+    return (Check("GET /", "fail", "502"),)
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """What was applied before, and what is being done when the process is killed."""
+
+    first: Callable[[Machine], Site]
+    second: Callable[[Machine], Site]
+    act: Callable[[Machine], object]
+
+
+def nothing(machine: Machine) -> Site:
+    return ()
+
+
+def one_site(machine: Machine, text: bytes = b"server {}\n", mode: int = 0o644) -> Site:
+    return (
+        Directory(path=machine.path("sites"), mode=0o755),
+        File(path=machine.path("sites/shop.conf"), content=text, mode=mode),
+        File(path=machine.path("sites/env"), content=b"KEY=1\n", mode=0o600),
+        Symlink(path=machine.path("enabled"), target=machine.path("sites/shop.conf")),
+    )
+
+
+def another_site(machine: Machine) -> Site:
+    """Content, mode and link changed, one file dropped, one new."""
+    return (
+        Directory(path=machine.path("sites"), mode=0o750),
+        File(path=machine.path("sites/shop.conf"), content=b"server { listen 81; }\n", mode=0o640),
+        File(path=machine.path("sites/new.conf"), content=b"# new\n", mode=0o644),
+        Symlink(path=machine.path("enabled"), target=machine.path("sites/new.conf")),
+    )
+
+
+def apply_and_take_back(machine: Machine) -> None:
+    machine.apply(*another_site(machine))
+    machine.take_back()
+
+
+SCENARIOS = {
+    "first apply": Scenario(nothing, one_site, lambda m: m.apply(*one_site(m))),
+    "change": Scenario(one_site, another_site, lambda m: m.apply(*another_site(m))),
+    "removal": Scenario(one_site, nothing, lambda m: m.apply()),
+    "rollback": Scenario(one_site, another_site, lambda m: m.apply(*another_site(m), verify=down)),
+    "apply, then taking it back": Scenario(one_site, another_site, apply_and_take_back),
+}
+
+
+@pytest.fixture(params=SCENARIOS)
+def scenario(request: pytest.FixtureRequest) -> Scenario:
+    return SCENARIOS[request.param]
+
+
+@pytest.fixture
+def machine(swift_machine: Machine) -> Machine:
+    return swift_machine
+
+
+@pytest.fixture
+def stage(machine: Machine, scenario: Scenario, memory: Path) -> Replay:
+    """The box as it is before the act, to be brought back after each kill."""
+    Path(machine.path("foreign")).write_bytes(b"not ours")
+    machine.apply(*scenario.first(machine))
+    return Replay(memory / "box", memory / "copy")
+
+
+def whole(machine: Machine, scenario: Scenario) -> list[Manifest]:
+    """The states that the host may be in when all is over: as before, or as planned."""
+    states = [timeless(machine.manifest())]
+    for declared in (scenario.first, scenario.second):
+        machine.apply(*declared(machine))
+        states.append(timeless(machine.manifest()))
+    return states
+
+
+def timeless(manifest: Manifest) -> Manifest:
+    """Without the time of a file that was written by whichever run came first."""
+    return {path: facts[:5] for path, facts in manifest.items()}
+
+
+def refuse_remains(machine: Machine) -> None:
+    """Nothing half done, nothing temporary, and a history that is whole."""
+    state = machine.host.state
+    assert () == unfinished(machine.host)
+    assert () == history.problems([*history.rows(state)], read_ledger(state))
+    assert [] == [path for path in machine.manifest() if ".reconcile-" in path]
+
+
+def test_killed_at_any_effect_it_is_as_before_or_as_planned(
+    machine: Machine, scenario: Scenario, stage: Replay
+) -> None:
+    expected = whole(machine, scenario)
+
+    for number in stage.kills(lambda: scenario.act(machine)):
+        machine.recover()
+
+        assert timeless(machine.manifest()) in expected, f"killed at effect {number}"
+        refuse_remains(machine)
+
+
+def test_killed_at_any_effect_one_rerun_converges(
+    machine: Machine, scenario: Scenario, stage: Replay
+) -> None:
+    for number in stage.kills(lambda: scenario.act(machine), step=5):
+        machine.apply(*another_site(machine))
+
+        assert machine.plan(*another_site(machine)).empty, f"killed at effect {number}"
+        refuse_remains(machine)
+
+
+def test_killed_in_the_recovery_as_well_the_next_one_ends_it(
+    machine: Machine, scenario: Scenario, stage: Replay
+) -> None:
+    expected = whole(machine, scenario)
+
+    for number in stage.kills(lambda: scenario.act(machine), step=10):
+        again = 0
+        while killed_at(again, machine.recover):
+            machine.recover()
+
+            assert timeless(machine.manifest()) in expected, f"killed at {number}, then at {again}"
+            refuse_remains(machine)
+            again += 3
+            stage.restore()
+            killed_at(number, lambda: scenario.act(machine))
+
+
+def test_without_recovery_some_kill_does_leave_the_host_half_done(
+    swift_machine: Machine, memory: Path
+) -> None:
+    """Proof that the harness bites."""
+    swift_machine.apply(*one_site(swift_machine))
+    stage = Replay(memory / "box", memory / "copy")
+    expected = whole(swift_machine, SCENARIOS["change"])
+
+    found = [
+        timeless(swift_machine.manifest())
+        for _ in stage.kills(lambda: swift_machine.apply(*another_site(swift_machine)))
+    ]
+
+    assert [manifest for manifest in found if manifest not in expected]
