@@ -59,11 +59,21 @@ def verify(
             [partial(_checks, probe, canaries, asker) for probe in probes], asker.given_up
         )
     finally:
-        left = (
-            clear_canary(probe, host, planted.canary)
-            for probe, planted in canaries.items()
-            if planted.problem is None
-        )
+        left = _cleared(canaries, host)
+    return asked + left
+
+
+def _of_media(probes: Iterable[Probe]) -> Iterable[MediaCanary]:
+    return (probe for probe in probes if isinstance(probe, MediaCanary))
+
+
+def _cleared(canaries: Canaries, host: Host) -> tuple[Check, ...]:
+    """Failed checks for what could not be removed; what was never written cannot be left."""
+    left = (
+        clear_canary(probe, host, planted.canary)
+        for probe, planted in canaries.items()
+        if planted.problem is None
+    )
     return tuple(check for check in left if check is not None)
 
 
