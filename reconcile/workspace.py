@@ -1,0 +1,202 @@
+"""One reconcile.yaml on one host: where the rooms come together."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import TYPE_CHECKING
+
+from reconcile.engine.desired import merge
+from reconcile.engine.model import Check, ConfigOrigin, Declared, Event, Finding, Plan
+from reconcile.engine.observe import observe, observe_undeclared
+from reconcile.engine.plan import plan
+from reconcile.engine.records import read_ledger
+from reconcile.engine.resource import Ref, Resource
+from reconcile.engine.rollback import unfinished
+from reconcile.engine.select import Selection, select
+from reconcile.host import Host
+from reconcile.kinds import registry
+from reconcile.nginx.discover import discover
+from reconcile.spec.expand import Expansion, expand
+from reconcile.spec.facts import HostFacts
+from reconcile.spec.load import load
+
+if TYPE_CHECKING:
+    from reconcile.engine.history import By
+    from reconcile.engine.ledger import Ledger
+    from reconcile.engine.model import Basis, Conflict, Report
+    from reconcile.spec.models.spec import Spec
+
+Listen = Callable[[Event], None]
+EVERYTHING = Selection()
+
+
+def ignore(event: Event) -> None:
+    """Nobody listens."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How an apply is to be done; what a guard refuses by default has to be allowed here."""
+
+    verify: bool = True
+    roll_back: bool = True
+    max_deletes: int | None = None
+    allow_empty: bool = False
+
+
+class Workspace:
+    """What a file asks of a host. The host is read once, when first needed."""
+
+    def __init__(self, spec: Spec, host: Host) -> None:
+        self.spec = spec
+        self.host = host
+
+    @classmethod
+    def open(cls, file: str) -> Workspace:
+        """Errors: SpecErrors for a faulty file, ReconcileError for one that cannot be read."""
+        spec = load(file)
+        return cls(spec, Host(spec.host.settings()))
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        return read_ledger(self.host.state)
+
+    @cached_property
+    def facts(self) -> HostFacts:
+        """Errors: ReconcileError where nginx is missing or its configuration cannot be read."""
+        nginx, accounts, settings = discover(self.host), self.host.accounts, self.host.settings
+        me = accounts.current
+        worker = self.spec.host.nginx.user or nginx.layout.worker_user
+        return HostFacts(
+            hostname=self.host.name,
+            nginx_config=settings.nginx_config,
+            nginx_binary=nginx.binary,
+            nginx_version=nginx.version,
+            layout=nginx.layout,
+            # Started by anyone but root, nginx cannot change its user.
+            worker_user=worker if self.host.privileged else me.name,
+            service_manager=settings.service_manager,
+            ipv6=nginx.ipv6,
+            privileged=self.host.privileged,
+            user=me.name,
+            group=accounts.group_name(me.gid),
+            state_dir=settings.state_dir,
+            unit_dir=os.path.dirname(self.host.services.unit_path("any.service")),
+            sources={path: self.host.files.read(path) for path in self.spec.file_sources()},
+            serves_sites=any(ref.kind == "nginx_live" for ref in self.ledger.rows),
+        )
+
+    @cached_property
+    def expansion(self) -> Expansion:
+        return expand(self.spec, self.facts)
+
+    @cached_property
+    def merged(self) -> tuple[dict[Ref, Declared], tuple[Conflict, ...]]:
+        return merge(self.expansion.declared)
+
+    @property
+    def desired(self) -> dict[Ref, Declared]:
+        return self.merged[0]
+
+    def plan(self, selection: Selection = EVERYTHING) -> Plan:
+        """How the host differs from the file. Changes nothing, takes no lock."""
+        rows = self.ledger.rows
+        sites = {ref: row.sites for ref, row in rows.items()}
+        chosen = select(self.desired, sites, selection)
+        wanted = [item.resource for ref, item in self.desired.items() if ref in chosen]
+        dropped = sorted(chosen - self.desired.keys())
+        return plan(
+            self.desired,
+            {**observe(wanted, self.host), **observe_undeclared(dropped, _made, self.host)},
+            rows,
+            host=self.host.name,
+            config=ConfigOrigin(self.spec.file, self.spec.digest),
+            partial=selection.partial,
+            conflicts=self.merged[1],
+            findings=tuple(self._interrupted()),
+        )
+
+    def plan_again(self, approved: Basis, selection: Selection = EVERYTHING) -> Plan:
+        """The same plan from the host as it is by now. Errors: StalePlan where it is another."""
+        from reconcile.engine.guards import refuse_stale
+
+        now = Workspace(self.spec, Host(self.host.settings)).plan(selection)
+        if now.basis is not None:
+            refuse_stale(approved, now.basis)
+        return now
+
+    @contextmanager
+    def locked(
+        self, command: str, *, timeout_s: float = 0.0, listen: Listen = ignore
+    ) -> Iterator[Workspace]:
+        """Keep every other apply away, end one that was interrupted, then look anew.
+
+        Errors: LockHeld, naming the holder; RollbackFailed.
+        """
+        from reconcile.engine.rollback import recover
+        from reconcile.host.lock import lock
+
+        with lock(self.host, command, timeout_s=timeout_s):
+            recover(self.host, listen)
+            yield Workspace(self.spec, Host(self.host.settings))
+
+    def apply(
+        self, planned: Plan, command: str, *, options: Options = Options(), listen: Listen = ignore
+    ) -> Report:
+        """Carry out a plan of this workspace, which has to be a locked one.
+
+        Errors: ReconcileError where it is refused before anything has changed.
+        """
+        from reconcile.engine.apply import apply
+        from reconcile.engine.guards import refuse_emptying, refuse_excess
+
+        declared = (*self.spec.sites, *self.spec.paths)
+        refuse_emptying(declared, self.ledger.rows, allow_empty=options.allow_empty)
+        refuse_excess(planned, max_deletes=options.max_deletes)
+        sites = _touched(planned) if planned.partial else None
+        verify = partial(self.verify, sites) if options.verify else tuple
+        return apply(
+            planned, self.host, verify=verify, listen=listen, by=self.by(command),
+            roll_back=options.roll_back,
+        )  # fmt: skip
+
+    def take_back(self, command: str, *, listen: Listen = ignore) -> tuple[str, ...]:
+        """Undo the last apply; the workspace has to be a locked one. Errors: ReconcileError."""
+        from reconcile.engine.rollback import take_back_last
+
+        return take_back_last(self.host, self.by(command), listen)
+
+    def verify(self, sites: frozenset[str] | None = None) -> tuple[Check, ...]:
+        """Ask the host everything that the file promises, or what concerns `sites`."""
+        from reconcile.verify.run import verify
+
+        probes = self.expansion.probes
+        return verify([p for p in probes if sites is None or p.site in sites], self.host)
+
+    def by(self, command: str) -> By:
+        """Who is at work, for the history."""
+        from reconcile.engine.history import By
+
+        return By(os.environ.get("SUDO_USER") or self.host.accounts.current.name, command)
+
+    def _interrupted(self) -> Iterator[Finding]:
+        for entry in unfinished(self.host):
+            yield Finding(
+                "interrupted-apply", "warning",
+                f"The apply that {entry.by.user} began at {entry.at} has not come to its end.",
+                fix="If it is not at work any more, the next apply, or `reconcile rollback`,"
+                " takes it back first.",
+                apply_fixes=True,
+            )  # fmt: skip
+
+
+def _made(ref: Ref) -> Resource:
+    return registry.load(ref.kind).of(ref.name)
+
+
+def _touched(planned: Plan) -> frozenset[str]:
+    return frozenset(site for change in planned.changes for site in change.sites)
