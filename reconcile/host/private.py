@@ -63,7 +63,7 @@ def run_in_view(argv: Sequence[str], view: View, *, timeout_s: float = 10.0) -> 
             cwd="/",
             env=ENVIRONMENT,
             timeout=timeout_s,
-            preexec_fn=lambda: _told(telling, lambda: _enter(_Kernel(library), view)),  # noqa: PLW1509
+            preexec_fn=lambda: _told(telling, lambda: _enter(_Kernel(library), view)),
             check=False,
         )
     except TimeoutExpired:
@@ -143,7 +143,11 @@ def _leave_the_machine(kernel: _Kernel) -> None:
         return
     kernel.unshare(_CLONE_NEWNS | _CLONE_NEWUSER)
     # The same ids as outside: the program is to see itself as whom it will really run as.
-    for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
+    for name, text in (
+        ("setgroups", "deny"),
+        ("uid_map", f"{uid} {uid} 1"),
+        ("gid_map", f"{gid} {gid} 1"),
+    ):
         with open(f"/proc/self/{name}", "w") as map_file:
             map_file.write(text)
 
@@ -164,7 +168,11 @@ def _tops(view: View) -> dict[str, _Node]:
         if not any(folder.startswith(f"{top}/") for top in tops):
             tops[folder] = _Node()
     for path, entry in view.items():
-        _place(tops, os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path)), entry)
+        _place(
+            tops,
+            os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path)),
+            entry,
+        )
     return tops
 
 

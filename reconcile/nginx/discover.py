@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from reconcile.errors import ReconcileError
@@ -70,10 +70,10 @@ class Discovered:
     def build(self) -> Build:
         return Build.parse(self.build_text)
 
-    @cached_property
+    @property
     def build_text(self) -> str:
-        """What `nginx -V` says; 3 ms, so it is asked anew in each run."""
-        return self.host.commands.run([self.binary, "-V"], timeout_s=10).stderr
+        """What `nginx -V` says."""
+        return _build_text(self.host, self.binary)
 
     @property
     def version(self) -> str:
@@ -99,6 +99,12 @@ class Discovered:
         """The configuration as it would be with `planned` in place. Errors: as of `tree`."""
         reader = PlannedReader(self.host, HostReader(self.host), planned)
         return load(self.config_path, reader)
+
+
+@lru_cache(maxsize=8)
+def _build_text(host: Host, binary: str) -> str:
+    # 3 ms: asked anew in each run, once.
+    return host.commands.run([binary, "-V"], timeout_s=10).stderr
 
 
 def discover(host: Host) -> Discovered:

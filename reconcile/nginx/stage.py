@@ -81,6 +81,11 @@ def validate(nginx: Discovered, planned: Planned) -> Validated:
     )
 
 
+def concerning(nginx: Discovered, planned: Planned) -> Planned:
+    """What of `planned` nginx reads, now or once it is in place."""
+    return _concerning(nginx, planned, _readable(nginx, planned))
+
+
 def _tested(nginx: Discovered, planned: Planned) -> tuple[Refusal | None, tuple[str, ...]]:
     tree = _readable(nginx, planned)
     writes = written_paths(tree, nginx.build, nginx.build_text)

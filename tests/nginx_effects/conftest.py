@@ -12,13 +12,14 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email.message import Message
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 
+from reconcile.host import Host, HostSettings
 from reconcile.nginx.render import render_site
 from reconcile.nginx.site import Listen, LocationView, SiteView, TlsView
 
@@ -131,7 +132,9 @@ class _App(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.send_response(200)
         if self.path.startswith("/x-accel/"):
-            self.send_header("X-Accel-Redirect", "/protected/" + self.path.removeprefix("/x-accel/"))
+            self.send_header(
+                "X-Accel-Redirect", "/protected/" + self.path.removeprefix("/x-accel/")
+            )
         self.send_header("X-Served-By", "app")
         self.end_headers()
         wanted = ("Host", "X-Real-IP", "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host")
@@ -151,6 +154,9 @@ class _App(BaseHTTPRequestHandler):
 class _Server(socketserver.ThreadingUnixStreamServer):
     daemon_threads = True
 
+    def handle_error(self, *arguments: object) -> None:
+        """Nginx hangs up on an upload that is too large; that is no news."""
+
 
 @dataclass
 class World:
@@ -162,11 +168,12 @@ class World:
     tls_port: int
     view: SiteView
 
-    def serve(self, **changes: object) -> None:
-        from dataclasses import replace
-
+    def write(self, **changes: object) -> Path:
         self.view = replace(self.view, **changes)
-        self.nginx.site("myapp", render_site(self.view, "1.22.1"))
+        return self.nginx.site("myapp", render_site(self.view, "1.22.1"))
+
+    def serve(self, **changes: object) -> None:
+        self.write(**changes)
         self.nginx.start()
 
     def ask(
@@ -269,8 +276,6 @@ def world(nginx: Nginx, place: Path) -> Iterator[World]:
 @pytest.fixture
 def with_tls(world: World) -> World:
     """The same world with a certificate of its own and a TLS port."""
-    from dataclasses import replace
-
     key, certificate = world.root / "key.pem", world.root / "certificate.pem"
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
@@ -281,3 +286,20 @@ def with_tls(world: World) -> World:
     listens = (*world.view.listens, Listen("", world.tls_port, tls=True))
     world.view = replace(world.view, tls=tls, listens=listens)
     return world
+
+
+@pytest.fixture
+def host(nginx: Nginx) -> Host:
+    """Reconcile's view of this machine, with that nginx as its nginx."""
+    return host_with(nginx)
+
+
+def host_with(nginx: Nginx) -> Host:
+    return Host(
+        HostSettings(
+            service_manager="process",
+            state_dir=str(nginx.root / "state"),
+            nginx_config=str(nginx.config),
+            nginx_binary=nginx.binary,
+        )
+    )

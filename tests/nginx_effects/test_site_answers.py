@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -182,7 +183,9 @@ def test_the_app_is_told_who_asked_and_how(world):
     world.serve()
 
     forged = {"X-Forwarded-Host": "evil", "X-Forwarded-Proto": "https", "X-Real-IP": "6.6.6.6"}
-    told = dict(line.split("=", 1) for line in world.ask("/", headers=forged).body.decode().split("\n"))
+    told = dict(
+        line.split("=", 1) for line in world.ask("/", headers=forged).body.decode().split("\n")
+    )
 
     assert {
         "Host": "example.com",
@@ -208,7 +211,9 @@ def test_tls_redirects_plain_requests_and_sends_hsts_everywhere(with_tls):
 
     redirect = world.ask("/static/health.txt?a=b")
     assert 301 == redirect.status
-    assert [f"https://example.com:{world.tls_port}/static/health.txt?a=b"] == redirect.all("Location")
+    assert [f"https://example.com:{world.tls_port}/static/health.txt?a=b"] == redirect.all(
+        "Location"
+    )
     for target in ("/", "/static/health.txt", "/media/sample.txt", "/static/missing"):
         answer = world.ask(target, port=world.tls_port)
         assert ["max-age=31536000"] == answer.all("Strict-Transport-Security"), target
@@ -216,8 +221,6 @@ def test_tls_redirects_plain_requests_and_sends_hsts_everywhere(with_tls):
 
 
 def test_without_a_redirect_both_ports_serve_the_site(with_tls):
-    from dataclasses import replace
-
     world = with_tls
     world.serve(tls=replace(world.view.tls, redirect=False, hsts_s=None))
 

@@ -1,0 +1,144 @@
+"""What nginx serves right now, as against what lies on the disk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
+
+from reconcile.engine.resource import Ref, Resource
+from reconcile.errors import ReconcileError
+from reconcile.host import Host
+from reconcile.host.private import ABSENT, FOLDER, Entry, Link
+from reconcile.kinds.directory import Directory
+from reconcile.kinds.file import File
+from reconcile.kinds.symlink import Symlink
+from reconcile.nginx.discover import Discovered, discover
+from reconcile.nginx.live import read_live, record_live, running
+
+if TYPE_CHECKING:
+    from reconcile.engine.model import Change
+    from reconcile.nginx.stage import NginxRejected
+    from reconcile.nginx.tree import ConfigTree
+
+SERVICE = Ref("service", "nginx.service")
+
+
+class ServerNameTaken(ReconcileError):
+    """Another server answers for our name, so nginx would ignore ours."""
+
+
+class NginxLive(Resource):
+    """The configuration that the workers have in memory.
+
+    `serves` maps each file of ours to the digest of the text that is served, or to "older
+    than the file". `current` tells the same of everything else in the include tree.
+    Where nginx does not run nothing is stale: it starts with what is on the disk.
+    """
+
+    kind: Literal["nginx_live"] = "nginx_live"
+    config: str
+    serves: Mapping[str, str] | None = None
+    current: bool | None = None
+
+    order: ClassVar[int] = 90
+    removal_order: ClassVar[int] = 90
+    when_undeclared: ClassVar[Literal["remove", "remove_if_created", "forget"]] = "forget"
+    writes_contents: ClassVar[bool] = False
+    about: ClassVar[frozenset[str]] = frozenset({"config"})
+
+    @property
+    def name(self) -> str:
+        return self.config
+
+    @classmethod
+    def of(cls, name: str) -> Self:
+        return cls(config=name)
+
+    def requires(self) -> frozenset[Ref]:
+        return frozenset({SERVICE, *(Ref("file", path) for path in self.serves or ())})
+
+    def observe(self, host: Host) -> Self | None:
+        nginx = discover(host)
+        now = running(nginx) if host.services.runs_services else None
+        if now is None:
+            return self
+        live = read_live(nginx, now)
+        return self.model_copy(update={"serves": dict(live.serves), "current": live.current})
+
+    def rehearse(self, host: Host, changes: Sequence[Change]) -> None:
+        """Have nginx test the planned tree, and see whether it will get its names and ports.
+
+        Errors: NginxRejected, ServerNameTaken, PortTaken; nothing has changed then.
+        """
+        from reconcile.nginx.stage import NginxRejected, concerning, validate
+
+        nginx = discover(host)
+        planned = dict(_planned(changes))
+        if not concerning(nginx, planned) and self.ref not in {c.ref for c in changes}:
+            return
+        try:
+            validated = validate(nginx, planned)
+        except NginxRejected as refused:
+            raise _told_of_yaml(refused, changes) from None
+        _refuse_taken_names(validated.tree)
+        if host.services.runs_services:
+            _rehearse_running(nginx, validated.tree)
+
+    def put(self, host: Host, before: Self | None) -> None:  # noqa: ARG002
+        from reconcile.nginx.reload import NginxReloaded, make_live
+
+        if not host.services.runs_services:
+            return
+        if host.recorder is not None:
+            host.recorder.intend(NginxReloaded(self.config))
+        make_live(host)
+
+    def remove(self, host: Host) -> None:
+        """Nothing of ours: what is served follows the files."""
+
+
+def _planned(changes: Sequence[Change]) -> Iterator[tuple[str, Entry]]:
+    for change in changes:
+        after = change.after
+        if after is None and change.ref.kind in ("file", "symlink"):
+            yield change.ref.name, ABSENT
+        elif isinstance(after, File) and after.content is not None:
+            yield after.path, after.content
+        elif isinstance(after, Symlink) and after.target is not None:
+            yield after.path, Link(after.target)
+        elif isinstance(after, Directory) and change.before is None:
+            yield after.path, FOLDER
+
+
+def _told_of_yaml(refused: NginxRejected, changes: Sequence[Change]) -> NginxRejected:
+    """The same refusal, with the place in the YAML that its line comes from."""
+    for change in changes:
+        after = change.after
+        loaded = isinstance(after, Symlink) and after.path == refused.file
+        if change.places and (loaded or change.ref.name == refused.file):
+            where = " and ".join(str(place) for place in change.places)
+            refused.fix = f"Correct {where}. Nothing was changed."
+    return refused
+
+
+def _refuse_taken_names(tree: ConfigTree) -> None:
+    from reconcile.nginx.neighbours import name_conflicts
+
+    for conflict in name_conflicts(tree):
+        if conflict.ours_loses:
+            raise ServerNameTaken(
+                what=f"another site already answers for {conflict.name}",
+                why=str(conflict),
+                fix=f"Remove that name (or the whole site) at {conflict.winner.place}, "
+                "or take it out of reconcile.yaml. Nothing was changed.",
+            )
+
+
+def _rehearse_running(nginx: Discovered, tree: ConfigTree) -> None:
+    from reconcile.nginx.binds import foresee_binds
+
+    now = running(nginx)
+    foresee_binds(tree, now.master_pid if now else 0)
+    if now and read_live(nginx, now).is_disk(nginx):
+        # A rollback gives files new change times; by this record they still count as served.
+        record_live(nginx, now)

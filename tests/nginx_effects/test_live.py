@@ -1,0 +1,207 @@
+"""What nginx serves, read off its workers; a reload is done only when that is proven."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from reconcile.engine.digest import digest
+from reconcile.kinds.nginx_live import NginxLive
+from reconcile.nginx.binds import PortTaken
+from reconcile.nginx.discover import discover
+from reconcile.nginx.live import OLDER, running
+from reconcile.nginx.reload import NginxReloaded, NginxReloadFailed
+from reconcile.nginx.render import render_site
+from reconcile.nginx.site import Listen
+
+from .conftest import free_port, until
+
+
+@pytest.fixture
+def live(world, host):
+    """The running canonical site, and the resource that says so."""
+    newest = world.write().stat().st_ctime
+    # Closer than the grain of start times counts as older.
+    until(lambda: time.time() > newest + 0.02)
+    world.nginx.start()
+    until(lambda: running(discover(host)) is not None)
+    return wanted(world)
+
+
+def wanted(world) -> NginxLive:
+    text = render_site(world.view, "1.22.1")
+    path = str(world.nginx.root / "etc/sites-enabled/myapp.conf")
+    return NginxLive(config=str(world.nginx.config), serves={path: digest(text)}, current=True)
+
+
+def test_workers_newer_than_every_file_serve_what_is_on_the_disk(live, host):
+    assert live == live.observe(host)
+
+
+def test_a_file_that_is_newer_than_the_workers_is_not_served(world, live, host):
+    [path] = live.serves
+    Path(path).write_bytes(Path(path).read_bytes())
+
+    seen = live.observe(host)
+
+    assert (False, {path: OLDER}) == (seen.current, seen.serves)
+
+
+def test_a_foreign_file_that_came_or_went_makes_the_workers_old(world, live, host):
+    other = world.nginx.site("other", "server { listen 127.0.0.1:1; }")
+    other.unlink()
+
+    seen = live.observe(host)
+
+    assert (False, live.serves) == (seen.current, seen.serves)
+
+
+def test_put_has_the_workers_serve_the_disk_and_returns_when_they_do(world, live, host):
+    world.write(max_upload_bytes=10)
+    after = wanted(world)
+
+    after.put(host, live)
+
+    assert after == after.observe(host)
+    assert 413 == world.ask("/", "POST", body=b"x" * 11).status
+
+
+def test_put_does_not_reload_what_is_served_already(world, live, host):
+    before = running(discover(host))
+
+    live.put(host, live)
+
+    assert before == running(discover(host))
+
+
+def test_workers_of_a_proven_reload_are_known_though_the_files_are_touched(world, live, host):
+    live.put(host, live)
+    [path] = live.serves
+    os.utime(path)
+    os.utime(world.nginx.config)
+
+    assert live == live.observe(host)
+
+
+def test_after_a_proven_reload_a_hand_edit_is_the_files_drift_and_not_nginxs(world, live, host):
+    live.put(host, live)
+    [path] = live.serves
+    Path(path).write_bytes(Path(path).read_bytes() + b"# by hand\n")
+
+    assert live == live.observe(host)
+
+
+def test_a_foreign_reload_of_other_text_shows_though_the_file_is_put_back(world, live, host):
+    live.put(host, live)
+    [path] = live.serves
+    text = Path(path).read_bytes()
+    Path(path).write_bytes(text.replace(b"604800", b"1"))
+    reload_by_hand(world, host)
+    Path(path).write_bytes(text)
+
+    assert {path: OLDER} == live.observe(host).serves
+
+
+def reload_by_hand(world, host) -> None:
+    before = set(running(discover(host)).workers)
+    os.kill(world.nginx.master, signal.SIGHUP)
+    until(lambda: bool((now := running(discover(host))) and not before & set(now.workers)))
+
+
+def test_an_nginx_that_does_not_run_serves_nothing_old(world, live, host):
+    world.nginx.stop()
+
+    assert live == live.observe(host)
+
+
+def test_a_reload_that_nginx_ignores_is_an_error_with_nginxs_words(world, live, host):
+    world.nginx.site("broken", "nonsense on;")
+
+    with pytest.raises(NginxReloadFailed) as failed:
+        live.put(host, live)
+
+    assert 'unknown directive "nonsense"' in failed.value.why
+
+
+def test_a_site_that_another_server_answers_for_is_not_taken_for_live(
+    world, live, host, monkeypatch
+):
+    monkeypatch.setattr("reconcile.nginx.reload.DEADLINE_S", 1.0)
+    first = f"server {{ listen {world.port}; server_name example.com; return 418; }}"
+    rival = world.nginx.site("a-rival", first)
+
+    with pytest.raises(NginxReloadFailed) as failed:
+        live.put(host, live)
+
+    assert "status 418" in failed.value.why
+    assert f"nginx answers by {rival}:1" in failed.value.why
+
+
+def test_undo_reloads_what_is_back_on_the_disk(world, live, host):
+    [path] = live.serves
+    text = Path(path).read_bytes()
+    Path(path).write_bytes(text.replace(b"604800", b"1"))
+    reload_by_hand(world, host)
+    assert ["public, max-age=1"] == world.ask("/static/health.txt").all("Cache-Control")
+    Path(path).write_bytes(text)
+
+    assert "" == NginxReloaded(str(world.nginx.config)).undo(host)
+
+    assert ["public, max-age=604800"] == world.ask("/static/health.txt").all("Cache-Control")
+    assert live == live.observe(host)
+
+
+def test_the_intention_is_journaled_before_the_reload(world, live, host):
+    class Recorder:
+        def __init__(self) -> None:
+            self.told = []
+
+        def intend(self, *undos) -> None:
+            self.told += [(undo, running(discover(host)).workers) for undo in undos]
+
+    host.recorder = Recorder()
+    workers = running(discover(host)).workers
+    world.nginx.site("other", "server { listen 127.0.0.1:1; }").unlink()
+
+    live.put(host, live)
+
+    assert [(NginxReloaded(str(world.nginx.config)), workers)] == host.recorder.told
+    assert workers != running(discover(host)).workers
+
+
+def test_from_every_address_to_one_of_them_takes_a_restart_and_gets_it(world, live, host):
+    world.write(listens=(Listen("127.0.0.1", world.port),))
+    master = world.nginx.master
+    after = wanted(world)
+
+    after.put(host, live)
+
+    assert master != world.nginx.master
+    assert after == after.observe(host)
+    with pytest.raises(ConnectionRefusedError):
+        world.ask("/", address="::1")
+
+
+def test_a_port_of_another_process_is_refused_with_its_name(world, live, host):
+    with socket.create_server(("127.0.0.1", free_port())) as taken:
+        port = taken.getsockname()[1]
+        world.write(listens=(*world.view.listens, Listen("", port)))
+
+        with pytest.raises(PortTaken) as refused:
+            wanted(world).put(host, live)
+
+    assert f"(pid {os.getpid()}) on 127.0.0.1:{port} holds it" in refused.value.why
+
+
+def test_without_a_service_manager_nothing_is_stale(world, live, host):
+    other = replace(host.settings, service_manager="none")
+    image = type(host)(other)
+    world.nginx.site("other", "server { listen 127.0.0.1:1; }")
+
+    assert live == live.observe(image)
