@@ -1,0 +1,256 @@
+"""Nginx is asked about the planned tree before anything changes, and nothing of it leaks."""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from reconcile.engine.model import Change, Place
+from reconcile.host.accounts import Accounts
+from reconcile.host.private import ABSENT, Link, NoNamespace
+from reconcile.host.processes import as_user
+from reconcile.kinds.file import File
+from reconcile.kinds.nginx_live import NginxLive, ServerNameTaken
+from reconcile.nginx.binds import PortTaken
+from reconcile.nginx.discover import discover
+from reconcile.nginx.render import render_site
+from reconcile.nginx.stage import NginxRejected, validate
+
+GOOD = b"server { listen 127.0.0.1:48999; server_name good.example; }\n"
+BAD = b"# one\nbogus on;\n"
+
+
+def manifest(*roots: Path) -> dict[str, tuple]:
+    """Everything below the roots: kind, mode, owner, times, and content or target."""
+    found = {}
+    for root in roots:
+        for path in (root, *root.rglob("*")):
+            status = path.lstat()
+            content = os.readlink(path) if path.is_symlink() else None
+            if stat.S_ISREG(status.st_mode):
+                content = path.read_bytes()
+            times = (status.st_mtime_ns, status.st_ctime_ns)
+            found[str(path)] = (status.st_mode, status.st_uid, status.st_gid, *times, content)
+    return found
+
+
+@pytest.fixture(params=["private namespace", "copy"])
+def way(request, monkeypatch) -> str:
+    """Both ways of asking: the usual one, and that of a host without namespaces."""
+    if request.param == "copy":
+
+        def none_here(*arguments: object) -> None:
+            raise NoNamespace("no private mount namespace is to be had here", "EPERM")
+
+        monkeypatch.setattr("reconcile.nginx.stage.run_in_view", none_here)
+    return request.param
+
+
+def sites(nginx, name: str) -> str:
+    return str(nginx.root / f"etc/sites-enabled/{name}")
+
+
+def test_a_good_plan_passes_and_leaves_no_trace(nginx, host, way):
+    before = manifest(nginx.root)
+
+    validated = validate(discover(host), {sites(nginx, "a.conf"): GOOD})
+
+    assert before == manifest(nginx.root)
+    assert sites(nginx, "a.conf") in validated.tree.files
+    assert (way == "copy") == bool(validated.notes)
+
+
+def test_the_canonical_site_passes(world, host, way):
+    plan = {sites(world.nginx, "myapp.conf"): render_site(world.view, "1.22.1")}
+
+    assert validate(discover(host), plan)
+
+
+def test_a_bad_plan_is_refused_in_nginxs_words_and_leaves_no_trace(nginx, host, way):
+    before = manifest(nginx.root)
+
+    with pytest.raises(NginxRejected) as refused:
+        validate(discover(host), {sites(nginx, "a.conf"): BAD})
+
+    assert before == manifest(nginx.root)
+    assert 'unknown directive "bogus"' == refused.value.why
+    assert (sites(nginx, "a.conf"), 2) == (refused.value.file, refused.value.line)
+    assert "planned" in refused.value.what
+
+
+def test_what_was_broken_before_us_is_said_to_be(nginx, host, way):
+    nginx.site("foreign", BAD)
+
+    with pytest.raises(NginxRejected) as refused:
+        validate(discover(host), {sites(nginx, "a.conf"): GOOD})
+
+    place = f"{sites(nginx, 'foreign.conf')}:2"
+    assert f"nginx's configuration was broken before us: {place}" == refused.value.what
+
+
+def test_a_plan_that_mends_what_was_broken_passes(nginx, host, way):
+    nginx.site("foreign", BAD)
+
+    assert validate(discover(host), {sites(nginx, "foreign.conf"): ABSENT})
+
+
+def test_files_that_include_each_other_are_refused(nginx, host, way):
+    own = sites(nginx, "a.conf")
+
+    with pytest.raises(NginxRejected):
+        validate(discover(host), {own: f"include {own};".encode()})
+
+
+def test_a_planned_link_is_read_through_to_its_planned_file(nginx, host, way):
+    target = str(nginx.root / "etc/sites-available/a.conf")
+
+    with pytest.raises(NginxRejected) as refused:
+        validate(discover(host), {target: BAD, sites(nginx, "a.conf"): Link(target)})
+
+    assert sites(nginx, "a.conf") == refused.value.file
+
+
+def test_a_changed_file_is_read_through_the_link_that_is_there(nginx, host, way):
+    target = nginx.root / "etc/sites-available/a.conf"
+    target.write_bytes(GOOD)
+    Path(sites(nginx, "a.conf")).symlink_to("../sites-available/a.conf")
+
+    with pytest.raises(NginxRejected) as refused:
+        validate(discover(host), {str(target): BAD})
+
+    assert (sites(nginx, "a.conf"), 2) == (refused.value.file, refused.value.line)
+
+
+def test_a_planned_certificate_outside_the_configuration_is_found(with_tls, host):
+    world = with_tls
+    certificate, key = (Path(path) for path in (world.view.tls.certificate, world.view.tls.key))
+    plan = {str(path): path.read_bytes() for path in (certificate, key)}
+    certificate.unlink()
+    key.unlink()
+    plan[sites(world.nginx, "myapp.conf")] = render_site(world.view, "1.22.1")
+    before = manifest(world.root)
+
+    assert validate(discover(host), plan)
+
+    assert before == manifest(world.root)
+
+
+def test_a_log_that_is_a_link_of_the_web_user_reaches_nothing(nginx, host, place, way):
+    victim = place / "victim"
+    logs = nginx.root / "log"
+    os.chown(logs, 33, 33)
+    for name in ("error.log", "access.log"):
+        (logs / name).symlink_to(victim)
+        os.lchown(logs / name, 33, 33)
+    before = manifest(place)
+
+    validate(discover(host), {sites(nginx, "a.conf"): GOOD})
+
+    assert before == manifest(place)
+    assert not victim.exists()
+
+
+def test_what_a_directive_that_we_do_not_know_writes_stays_inside_too(nginx, host, place):
+    log = place / "unknown.log"
+    site = f"server {{ listen 127.0.0.1:1; error_log {log}; access_log {log}; }}"
+    before = manifest(place)
+
+    validate(discover(host), {sites(nginx, "a.conf"): site.encode()})
+
+    assert before == manifest(place)
+
+
+def test_stock_debian_is_left_as_it_was(tmp_path):
+    from reconcile.host import Host
+
+    roots = [Path(path) for path in ("/etc/nginx", "/var/log/nginx", "/var/lib/nginx")]
+    pid = Path("/run/nginx.pid")
+    before = (manifest(*roots), pid.exists())
+
+    validate(discover(Host()), {"/etc/nginx/conf.d/reconcile-test.conf": GOOD})
+
+    assert before == (manifest(*roots), pid.exists())
+
+
+def test_a_running_nginx_on_the_same_ports_does_not_mind(world, host):
+    world.serve()
+    workers = (world.root / "nginx/run/nginx.pid").read_text()
+
+    assert validate(discover(host), {sites(world.nginx, "a.conf"): GOOD})
+
+    assert b"ok\n" == world.ask("/static/health.txt").body
+    assert workers == (world.root / "nginx/run/nginx.pid").read_text()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"), [(GOOD, "passed ()"), (BAD, 'refused unknown directive "bogus"')]
+)
+def test_an_ordinary_user_gets_the_same_exact_answer(nginx, host, text, said):
+    nobody = Accounts().user("nobody")
+    for path in (nginx.root, *nginx.root.rglob("*")):
+        os.chown(path, nobody.uid, nobody.gid)
+    before = manifest(nginx.root)
+
+    def asked() -> str:
+        try:
+            notes = validate(discover(host), {sites(nginx, "a.conf"): text}).notes
+        except NginxRejected as refused:
+            return f"refused {refused.why}"
+        return f"passed {notes}"
+
+    assert said == as_user(nobody, asked)
+    assert before == manifest(nginx.root)
+
+
+@pytest.fixture
+def rehearsed(world, host):
+    """Rehearse a plan for the site as nginx_live does in an apply; an error passes through."""
+
+    def rehearse(text: bytes) -> None:
+        path = sites(world.nginx, "myapp.conf")
+        place = Place("reconcile.yaml", 14)
+        file = File(path=path, content=text)
+        live = NginxLive(config=str(world.nginx.config), serves={path: "x"}, current=True)
+        live.rehearse(host, [Change(file.ref, None, file, places=(place,))])
+
+    return rehearse
+
+
+def test_a_refusal_names_the_place_in_the_yaml(world, rehearsed):
+    text = render_site(replace(world.view, extra="bogus on;"), "1.22.1")
+
+    with pytest.raises(NginxRejected) as refused:
+        rehearsed(text)
+
+    assert "reconcile.yaml:14" in refused.value.fix
+    assert 'unknown directive "bogus"' == refused.value.why
+
+
+def test_a_name_that_another_site_would_keep_is_refused(world, rehearsed):
+    text = f"server {{ listen {world.port}; server_name Example.com; }}"
+    rival = world.nginx.site("a-rival", text)
+
+    with pytest.raises(ServerNameTaken) as refused:
+        rehearsed(render_site(world.view, "1.22.1"))
+
+    assert f"nginx answers by {rival}:1" in refused.value.why
+
+
+def test_a_port_that_another_process_holds_is_refused(world, rehearsed):
+    with socket.create_server(("127.0.0.1", world.port)), pytest.raises(PortTaken) as refused:
+        rehearsed(render_site(world.view, "1.22.1"))
+
+    assert f"(pid {os.getpid()}) on 127.0.0.1:{world.port} holds it" in refused.value.why
+
+
+def test_changes_that_nginx_does_not_read_are_not_rehearsed(world, host):
+    world.nginx.site("broken", BAD)
+    file = File(path=str(world.root / "static/x.css"), content=b"x")
+    live = NginxLive(config=str(world.nginx.config), serves={}, current=True)
+
+    live.rehearse(host, [Change(file.ref, None, file)])
