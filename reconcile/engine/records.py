@@ -41,3 +41,9 @@ def next_records(ledger: Ledger, rows: Rows, entry: history.Entry) -> tuple[byte
 def now() -> str:
     """The present second in UTC, as ISO 8601."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def sweep_records(state: StateDir) -> None:
+    """Remove what a write of these left behind when it was killed; the caller holds the lock."""
+    state.sweep("", LEDGER)
+    state.sweep(history.FOLDER)

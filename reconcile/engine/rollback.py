@@ -12,7 +12,7 @@ from reconcile.engine.journal import Journal, Status, journals
 from reconcile.engine.ledger import decode
 from reconcile.engine.model import Event
 from reconcile.engine.observe import reason
-from reconcile.engine.records import next_records, now, read_ledger
+from reconcile.engine.records import next_records, now, read_ledger, sweep_records
 from reconcile.errors import ReconcileError
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ def recover(host: Host, listen: Listen) -> tuple[str, ...]:
 
     What was decided is finished, all else is rolled back. Says so, and returns what it said.
     """
+    sweep_records(host.state)
     return tuple(note for journal in journals(host.state) for note in _end(journal, host, listen))
 
 
@@ -108,6 +109,7 @@ def _write_down(journal: Journal, host: Host, entry: Entry) -> None:
 
 
 def _end(journal: Journal, host: Host, listen: Listen) -> Iterator[str]:
+    host.state.sweep(journal.folder)
     status = journal.status
     if status is None:
         host.state.remove(journal.folder)

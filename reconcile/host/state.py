@@ -107,6 +107,21 @@ class StateDir:
                 return []
         return sorted((name for name in names if not is_ours(name)), key=as_bytes)
 
+    def sweep(self, folder: str = "", stem: str = "") -> None:
+        """Remove what killed writes left of files in `folder` whose names begin with `stem`.
+
+        For who alone writes them, as the holder of the lock does.
+        """
+        path = self.path_of(folder)
+        with explained(f"{path} could not be swept"):
+            try:
+                with directory(path) as (fd, _):
+                    for name in names_in(fd):
+                        if is_ours(name) and name.startswith(f".{stem}"):
+                            os.unlink(name, dir_fd=fd)
+            except FileNotFoundError:
+                return
+
     def make(self, folder: str = "") -> str:
         """Make a folder (and the state directory) where absent; its absolute path."""
         path = self.path

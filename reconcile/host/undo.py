@@ -21,6 +21,8 @@ class Undo(ABC):
     """How one effect is taken back; fields are JSON values only."""
 
     op: ClassVar[str]
+    afterwards: ClassVar[bool] = False
+    """Undone after all others, which are undone in reverse: it reads files that they put back."""
 
     @abstractmethod
     def undo(self, host: Host) -> str:
@@ -48,6 +50,7 @@ class Recorder(Protocol):
 HOMES = {
     "files": "reconcile.host.files.undo",
     "services": "reconcile.host.services.undo",
+    "nginx": "reconcile.nginx.reload",
 }
 """The part of an `op` before its dot → the module that registers it."""
 

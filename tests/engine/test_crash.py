@@ -111,6 +111,7 @@ def refuse_remains(machine: Machine) -> None:
     assert () == unfinished(machine.host)
     assert () == history.problems([*history.rows(state)], read_ledger(state))
     assert [] == [path for path in machine.manifest() if ".reconcile-" in path]
+    assert [] == [path.name for path in Path(machine.state).glob("**/.*.reconcile-new-*")]
 
 
 def test_killed_at_any_effect_it_is_as_before_or_as_planned(
