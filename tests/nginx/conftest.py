@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-NGINX = "/usr/sbin/nginx"
+NGINX = os.environ.get("NGINX_BINARY", "/usr/sbin/nginx")
 
 MAIN = """\
 pid {prefix}/nginx.pid;

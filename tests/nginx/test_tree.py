@@ -55,7 +55,8 @@ def test_every_file_of_debian_writes_back_byte_for_byte(path: Path) -> None:
 def outside_the_spans(file: ParsedFile) -> bytes:
     """What is left of a file without its directives, comments and white space."""
     left = bytearray(file.data)
-    for start, end in [(x.start, x.end) for x in (*file.directives, *file.comments)]:
+    spans = [(d.start, d.end) for d in file.directives] + [(c.start, c.end) for c in file.comments]
+    for start, end in spans:
         left[start:end] = b" " * (end - start)
     return bytes(left).strip()
 

@@ -1,0 +1,146 @@
+"""One request under way: what nginx remembers between its phases, and its variables."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from reconcile.nginx.locations import Undecidable
+from reconcile.nginx.request import FileKind, Files, Request
+from reconcile.nginx.route import Answer, Hop
+from reconcile.nginx.scope import Scope
+from reconcile.nginx.servers import ServerChoice, hostname
+from reconcile.nginx.text import from_raw, to_raw
+
+MAX_URI_CHANGES = 10
+"""Nginx gives up with 500 after so many internal redirects."""
+
+_VARIABLE = re.compile(r"\$(?:\{(\w+)\}|([1-9])|([A-Za-z_]\w*))", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Status:
+    """A status that error_page may still turn into something else."""
+
+    code: int
+    target: str | None = None
+    path: str | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Jump:
+    """An internal redirect: to a path, or to a named location (`@name`)."""
+
+    path: str
+    args: str = ""
+
+
+Outcome = Answer | Status | Jump
+
+
+@dataclass
+class Visit:
+    """The state of one request; strings carry one character a byte."""
+
+    request: Request
+    choice: ServerChoice
+    files: Files
+    prefix: str
+    path: str
+    args: str
+    method: str
+    scope: Scope
+    internal: bool = False
+    uri_changed: bool = False
+    valid_location: bool = True
+    add_uri_to_alias: bool = False
+    error_handled: bool = False
+    error_status: int = 0
+    changes_left: int = MAX_URI_CHANGES + 1
+    match: re.Match[str] | None = None
+    variables: dict[str, str | None] = field(default_factory=dict)
+    hops: list[Hop] = field(default_factory=list)
+
+    @property
+    def server_scope(self) -> Scope:
+        return self.choice.server.scope
+
+    def kind(self, path: str) -> FileKind:
+        """What stands at `path`. Errors: Undecidable where nobody knows."""
+        kind = self.files.kind(from_raw(path))
+        if kind == "unknown":
+            raise Undecidable(f"{from_raw(path)} could not be looked at")
+        return kind
+
+    def remember(self, match: re.Match[str] | None) -> None:
+        """Keep a regex match: its groups become $1 and the named variables."""
+        if match:
+            self.match = match
+            for name, value in match.groupdict().items():
+                self.variables[name] = value or ""
+
+    def expand(self, template: str, *, quote_groups: bool = False) -> str:
+        """`template` with its variables. Errors: Undecidable at one that is not static."""
+
+        def value(match: re.Match[str]) -> str:
+            if match[2]:
+                return self._group(int(match[2]), quote=quote_groups)
+            return self.variable(match[1] or match[3])
+
+        return _VARIABLE.sub(value, to_raw(template)) if "$" in template else to_raw(template)
+
+    def try_expand(self, template: str) -> str | None:
+        """`template` as text; None where a variable is not known beforehand."""
+        try:
+            return from_raw(self.expand(template))
+        except Undecidable:
+            return None
+
+    def _group(self, number: int, *, quote: bool) -> str:
+        if not self.match or number > self.match.re.groups:
+            return ""
+        value = self.match[number] or ""
+        return _quoted(value) if quote and "%" in self.request.uri else value
+
+    def variable(self, name: str) -> str:
+        """One variable's value. Errors: Undecidable where it is not known beforehand."""
+        if name.isdigit():
+            return self._group(int(name), quote=False)
+        value = self.variables[name] if name in self.variables else self._builtin(name)
+        if value is None:
+            raise Undecidable(f"${name} is not known beforehand")
+        return value
+
+    def _builtin(self, name: str) -> str | None:
+        request = self.request
+        if name.startswith("http_"):
+            return to_raw(self._header(name[5:].replace("_", "-")))
+        if name == "host":
+            return to_raw(hostname(request.host) or self.choice.server.names[0])
+        if name in ("uri", "document_uri"):
+            return self.path
+        if name in ("args", "query_string"):
+            return self.args
+        fixed = {
+            "request_uri": request.uri,
+            "is_args": "?" if self.args else "",
+            "scheme": request.scheme,
+            "https": "on" if request.scheme == "https" else "",
+            "request_method": request.method,
+            "remote_addr": request.client,
+            "server_port": str(request.address.port),
+            "server_addr": request.address.host,
+            "server_name": self.choice.server.names[0],
+        }
+        return to_raw(fixed[name]) if name in fixed else None
+
+    def _header(self, name: str) -> str:
+        return self.request.host if name == "host" else self.request.headers.get(name, "")
+
+
+_UNSAFE_ARGS = re.compile(r"[\x00-\x20\"#%&+?;\x7f-\xff]")
+
+
+def _quoted(value: str) -> str:
+    return _UNSAFE_ARGS.sub(lambda match: f"%{ord(match[0]):02X}", value)

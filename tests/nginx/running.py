@@ -1,0 +1,178 @@
+"""A real nginx of our own on free ports, serving a small tree of files that name themselves."""
+
+from __future__ import annotations
+
+import errno
+import http.client
+import os
+import signal
+import socket
+import stat
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from reconcile.nginx.listen import Address
+from reconcile.nginx.reader import OverlayReader
+from reconcile.nginx.request import FileKind, Request
+from reconcile.nginx.route import Route
+from reconcile.nginx.routing import Router
+from reconcile.nginx.tree import load
+from tests.nginx.conftest import MAIN, NGINX, DiskReader
+
+FILES = [
+    *["index.html", "c.css", "d.html", ".env", "a/index.html", "a/c.css", "a/d.html", "a/.env"],
+    *[
+        "a/b/c.css",
+        "a/b/x.txt",
+        "b/c.css",
+        "b/a/d.html",
+        "a b.css",
+        "other.htm",
+        "e.HTML",
+        "ab.css",
+    ],
+]
+"""Each holds its own absolute path."""
+
+STARTUP_LIMIT_S = 5
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What a client saw."""
+
+    status: int
+    body: bytes
+    headers: tuple[tuple[str, str], ...]
+
+    def all(self, name: str) -> tuple[str, ...]:
+        return tuple(value for key, value in self.headers if key.lower() == name.lower())
+
+    def one(self, name: str) -> str | None:
+        values = self.all(name)
+        return values[0] if values else None
+
+
+class RealFiles:
+    """The disk as a worker that is root sees it."""
+
+    def kind(self, path: str) -> FileKind:
+        try:
+            mode = os.stat(path).st_mode
+        except OSError:
+            return "missing"
+        if stat.S_ISREG(mode):
+            return "file"
+        return "directory" if stat.S_ISDIR(mode) else "special"
+
+
+@dataclass(frozen=True)
+class Running:
+    """A configuration that nginx serves, and that our router read."""
+
+    address: Address
+    router: Router
+
+    def ask(self, uri: str, host: str = "x.test", method: str = "GET") -> Answered:
+        """The real answer."""
+        connection = http.client.HTTPConnection(self.address.host, self.address.port, timeout=10)
+        try:
+            connection.putrequest(method, uri, skip_host=True, skip_accept_encoding=True)
+            connection.putheader("Host", host)
+            connection.endheaders()
+            answer = connection.getresponse()
+            return Answered(answer.status, answer.read(), tuple(answer.getheaders()))
+        finally:
+            connection.close()
+
+    def foretell(self, uri: str, host: str = "x.test", method: str = "GET") -> Route:
+        """Our prediction of it."""
+        request = Request(uri, host=host, address=self.address, method=method)
+        return self.router.route(request, RealFiles())
+
+
+def lay_files(prefix: Path) -> None:
+    """Make the tree of files below r1/ and r2/."""
+    for root in ("r1", "r2"):
+        for name in FILES:
+            path = prefix / root / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(str(path))
+        (prefix / root / "empty").mkdir(exist_ok=True)
+
+
+def free_ports(count: int) -> list[int]:
+    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [each.getsockname()[1] for each in held]
+    for each in held:
+        each.close()
+    return ports
+
+
+class Nothing:
+    """An empty disk."""
+
+    def read(self, path: str) -> bytes:
+        raise FileNotFoundError(errno.ENOENT, "No such file or directory", path)
+
+    def glob(self, pattern: str) -> list[str]:
+        return []
+
+
+def overlay(files: Mapping[str, bytes | None]) -> OverlayReader:
+    """These files and no others."""
+    return OverlayReader(Nothing(), files)
+
+
+@contextmanager
+def running(
+    prefix: Path, http_block: str, port: int, host: str = "127.0.0.1", binary: str = NGINX
+) -> Iterator[Running | None]:
+    """Serve `http_block` (which listens on `port`); None where nginx refuses it."""
+    config = prefix / "nginx.conf"
+    config.write_text(MAIN.format(prefix=prefix))
+    (prefix / "http.conf").write_text(http_block)
+    log = prefix / "start.log"
+    (prefix / "nginx.pid").unlink(missing_ok=True)
+    with log.open("wb") as errors:
+        process = subprocess.Popen(
+            [
+                binary,
+                "-p",
+                f"{prefix}/",
+                "-c",
+                str(config),
+                "-e",
+                "stderr",
+                "-g",
+                "daemon off; master_process off;",
+            ],
+            stdout=errors,
+            stderr=errors,
+        )
+    try:
+        if not _serves(process, prefix / "nginx.pid"):
+            yield None
+        else:
+            router = Router(load(str(config), DiskReader()), prefix=str(prefix))
+            yield Running(Address(host, port), router)
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+        process.wait(timeout=STARTUP_LIMIT_S)
+
+
+def _serves(process: subprocess.Popen[bytes], pid_file: Path) -> bool:
+    """Wait for the pid file, which nginx writes once its sockets are open."""
+    deadline = time.monotonic() + STARTUP_LIMIT_S
+    while time.monotonic() < deadline:
+        if pid_file.exists():
+            return True
+        if process.poll() is not None:
+            return False
+        time.sleep(0.002)
+    raise TimeoutError("nginx neither starts nor gives up")
