@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from reconcile.engine.digest import canonical
 from reconcile.engine.history import By, Entry
 from reconcile.engine.interrupt import uninterrupted
 from reconcile.engine.journal import Journal, Status, journals
@@ -14,10 +15,10 @@ from reconcile.engine.model import Event
 from reconcile.engine.observe import reason
 from reconcile.engine.records import next_records, now, read_ledger, sweep_records
 from reconcile.errors import ReconcileError
+from reconcile.host.undo import Undo, to_json
 
 if TYPE_CHECKING:
     from reconcile.host import Host
-    from reconcile.host.undo import Undo
 
 Listen = Callable[[Event], None]
 RETAINED = 2
@@ -97,7 +98,7 @@ def _take_back(undos: Sequence[Undo], host: Host) -> tuple[tuple[str, ...], tupl
 def _in_order(undos: Sequence[Undo]) -> Iterator[Undo]:
     yield from (undo for undo in reversed(undos) if not undo.afterwards)
     # A reload that was told three times is made good by one.
-    yield from dict.fromkeys(undo for undo in undos if undo.afterwards)
+    yield from {canonical(to_json(undo)): undo for undo in undos if undo.afterwards}.values()
 
 
 def _write_down(journal: Journal, host: Host, entry: Entry) -> None:

@@ -46,8 +46,8 @@ class Machine:
     def path(self, name: str) -> str:
         return f"{self.root}/{name}"
 
-    def plan(self, *declared: Resource) -> Plan:
-        host = self.host
+    def plan(self, *declared: Resource, host: Host | None = None) -> Plan:
+        host = host or self.host
         desired = {item.ref: Declared(item, ("shop",)) for item in declared}
         rows = read_ledger(host.state).rows
         observed = {
@@ -64,11 +64,20 @@ class Machine:
     ) -> Report:
         host = self.host
         with lock(host, "reconcile apply"):
-            recover(host, self.said.append)
-            return apply(
-                self.plan(*declared), host, verify=verify, listen=self.said.append, by=BY,
-                roll_back=roll_back,
-            )  # fmt: skip
+            return self.apply_locked(host, *declared, verify=verify, roll_back=roll_back)
+
+    def apply_locked(
+        self,
+        host: Host,
+        *declared: Resource,
+        verify: Callable[[], Sequence[Check]] = all_is_well,
+        roll_back: bool = True,
+    ) -> Report:
+        recover(host, self.said.append)
+        return apply(
+            self.plan(*declared, host=host), host, verify=verify, listen=self.said.append, by=BY,
+            roll_back=roll_back,
+        )  # fmt: skip
 
     def recover(self) -> tuple[str, ...]:
         host = self.host

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from reconcile.engine.model import Cause, FieldChange, Unknown
+from reconcile.engine.plan import plan as a_plan
 from reconcile.engine.resource import Ref
 from tests.engine.world import (
     Clock,
@@ -82,6 +83,14 @@ def test_a_failed_reading_is_unknown_and_never_planned_for() -> None:
     assert () == plan.changes
     assert (Unknown(Ref("note", "/a"), "/a cannot be read. I/O error"),) == plan.unknown
     assert 1 == plan.exit_code(detailed=True)
+
+
+def test_what_was_not_observed_is_not_planned_for() -> None:
+    asked, dropped = Note(path="/asked", text="x"), Note(path="/dropped", text="x")
+
+    plan = a_plan(declare(asked), {}, last_wrote(dropped), host="web1", partial=True)
+
+    assert ((), frozenset(), True) == (plan.changes, plan.released, plan.partial)
 
 
 class TestCauses:

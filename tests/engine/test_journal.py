@@ -1,0 +1,186 @@
+"""What an apply is about to do, on the disk before it does it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+
+from reconcile.engine import history
+from reconcile.engine.history import By, Entry
+from reconcile.engine.journal import Journal, journals
+from reconcile.engine.ledger import Ledger, encode
+from reconcile.engine.records import next_records, read_ledger
+from reconcile.engine.rollback import RollbackFailed, recover, roll_back, unfinished
+from reconcile.errors import ReconcileError
+from reconcile.host import Host, HostSettings
+from reconcile.host.undo import Undo, undo_record
+from tests.engine.machine import Machine
+
+ENTRY = Entry("2026-11-22T08:00:00Z", By("root", "reconcile apply"), "begun")
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Host:
+    return Host(HostSettings(state_dir=str(tmp_path / "state")))
+
+
+@undo_record
+@dataclass(frozen=True)
+class Told(Undo):
+    """Says in a list that it was taken back; fails while its word is in `stuck`."""
+
+    op: ClassVar[str] = "files.told"
+    word: str
+    said: ClassVar[list[str]] = []
+    stuck: ClassVar[set[str]] = set()
+
+    def undo(self, host: Host) -> str:
+        if self.word in self.stuck:
+            raise ReconcileError(f"{self.word} cannot be put back", "disk gone")
+        self.said.append(self.word)
+        return ""
+
+
+@undo_record
+@dataclass(frozen=True)
+class Reloaded(Told):
+    op: ClassVar[str] = "files.reloaded"
+    afterwards: ClassVar[bool] = True
+    words: list[str] = field(default_factory=list)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_said() -> None:
+    Told.said.clear()
+    Told.stuck.clear()
+
+
+def a_journal(host: Host, *undos: Undo) -> Journal:
+    journal = Journal.begin(host.state, encode(Ledger()), ENTRY)
+    journal.intend(*undos)
+    return journal
+
+
+def hear(host: Host) -> tuple[str, ...]:
+    return recover(host, lambda event: None)
+
+
+def test_what_was_intended_is_read_back_in_order_by_another_process(host: Host) -> None:
+    journal = a_journal(host, Told("one"), Told("two"))
+    journal.intend(Reloaded("three", ["x"]))
+
+    again = Journal(host.state, journal.id)
+
+    assert (Told("one"), Told("two"), Reloaded("three", ["x"])) == again.undos()
+
+
+def test_a_last_line_that_was_cut_off_never_took_effect(host: Host) -> None:
+    journal = a_journal(host, Told("one"), Told("two"))
+    log = Path(host.state.path_of(f"{journal.folder}/undo.jsonl"))
+    log.write_bytes(log.read_bytes()[:-5])
+
+    assert (Told("one"),) == journal.undos()
+
+
+def test_a_damaged_line_in_the_middle_stops_everything(host: Host) -> None:
+    journal = a_journal(host, Told("one"), Told("two"))
+    log = Path(host.state.path_of(f"{journal.folder}/undo.jsonl"))
+    log.write_bytes(b"garbage\n" + log.read_bytes())
+
+    with pytest.raises(ReconcileError, match="is damaged"):
+        hear(host)
+
+
+def test_effects_are_taken_back_last_first_and_one_reload_after_all(host: Host) -> None:
+    journal = a_journal(host, Told("a"), Reloaded("reload"), Told("b"), Reloaded("reload"))
+
+    roll_back(journal, host, ENTRY)
+
+    assert ["b", "a", "reload"] == Told.said
+
+
+def test_a_journal_that_was_never_begun_is_dropped(host: Host) -> None:
+    host.state.make("journal/00000001")
+
+    assert () == hear(host)
+    assert [] == [*journals(host.state)]
+
+
+def test_an_interrupted_apply_is_rolled_back_by_the_next_and_said(host: Host) -> None:
+    a_journal(host, Told("a"))
+    assert (ENTRY,) == unfinished(host)
+
+    said = hear(host)
+
+    assert ("The apply of 2026-11-22T08:00:00Z was interrupted and is rolled back.",) == said
+    assert (["a"], ()) == (Told.said, unfinished(host))
+
+
+def test_an_apply_that_was_decided_is_finished_not_rolled_back(host: Host) -> None:
+    journal = a_journal(host, Told("a"))
+    after, row = next_records(Ledger(), {}, Entry("now", By(), "applied"))
+    journal.decide(row, after)
+
+    hear(host)
+
+    assert ([], 1, row) == (Told.said, read_ledger(host.state).serial, history.last(host.state))
+
+
+class TestARollbackThatFails:
+    def test_the_rest_is_taken_back_and_the_next_start_goes_on(self, host: Host) -> None:
+        journal = a_journal(host, Told("a"), Told("b"))
+        Told.stuck.add("b")
+
+        with pytest.raises(RollbackFailed) as error:
+            roll_back(journal, host, ENTRY)
+
+        assert (["a"], "b cannot be put back disk gone") == (Told.said, error.value.why)
+        Told.stuck.clear()
+        hear(host)
+        assert (["a", "b", "a"], ()) == (Told.said, unfinished(host))
+
+    def test_nothing_new_is_applied_before_it_is_finished(self, machine: Machine) -> None:
+        a_journal(machine.host, Told("a"))
+        Told.stuck.add("a")
+
+        with pytest.raises(RollbackFailed):
+            machine.apply()
+
+
+@pytest.mark.parametrize(
+    ("harm", "problem"),
+    [
+        (lambda rows: rows[1].write_bytes(rows[1].read_bytes().replace(b"root", b"eve!")),
+         "row 3 does not follow row 2: one of the two was edited"),
+        (lambda rows: rows[2].write_bytes(rows[2].read_bytes().replace(b"root", b"eve!")),
+         "the ledger knows 3 rows, and the last one is not row 3"),
+        (lambda rows: rows[2].unlink(), "the ledger knows 3 rows, and the last one is not row 2"),
+        (lambda rows: rows[1].unlink(), "row 2 is missing before row 3"),
+        (lambda rows: rows[1].write_bytes(b"{"), "00000002.json cannot be read"),
+    ],
+    ids=["an edited row", "an edited last row", "a cut tail", "a lost row", "a damaged row"],
+)  # fmt: skip
+def test_a_history_that_was_tampered_with_shows_it(
+    host: Host, harm: Callable[[list[Path]], object], problem: str
+) -> None:
+    for _ in range(3):
+        roll_back(a_journal(host), host, ENTRY)
+    assert () == history.problems([*history.rows(host.state)], read_ledger(host.state))
+
+    harm(sorted(Path(host.state.path_of("history")).iterdir()))
+
+    assert problem in history.problems([*history.rows(host.state)], read_ledger(host.state))
+
+
+def test_a_lost_ledger_is_an_empty_one_that_goes_on_with_the_history(host: Host) -> None:
+    roll_back(a_journal(host), host, ENTRY)
+    os.unlink(host.state.path_of("ledger.json"))
+
+    roll_back(a_journal(host), host, ENTRY)
+
+    assert () == history.problems([*history.rows(host.state)], read_ledger(host.state))
