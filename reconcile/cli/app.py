@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from reconcile.cli import init, schema, validate
+from reconcile.cli import apply, demo, drift, init, plan, schema, validate, verify
 
 app = typer.Typer(
     help="Desired state for web apps behind Nginx and Gunicorn: plan, apply, verify.",
@@ -23,6 +23,14 @@ def _reconcile(
     """Answered before the command line is read; here for --help."""
 
 
-app.command("init")(init.init)
-app.command("validate")(validate.validate)
-app.command("schema")(schema.schema)
+for command in (
+    init.init,
+    validate.validate,
+    plan.plan,
+    apply.apply,
+    verify.verify,
+    drift.drift,
+    schema.schema,
+    demo.demo,
+):
+    app.command(command.__name__)(command)

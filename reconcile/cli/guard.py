@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from types import FrameType
 
+from reconcile.cli.terminal import forget_stdout, style
 from reconcile.errors import ExitCode, ReconcileError
 
 DEBUG = "RECONCILE_DEBUG"
@@ -33,7 +34,7 @@ def guarded(command: Callable[[], int]) -> int:
     try:
         sys.stdout.flush()
     except BrokenPipeError:
-        _forget_stdout()
+        forget_stdout()
     return int(code)
 
 
@@ -47,7 +48,7 @@ def _outcome(command: Callable[[], int]) -> int:
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
     except BrokenPipeError:
-        _forget_stdout()
+        forget_stdout()
         return ExitCode.ERROR
     except Exception as error:  # noqa: BLE001  it is told, in the one place for it
         return _unexpected(error)
@@ -77,7 +78,6 @@ def _misused(error: Exception) -> int:
 
 
 def _told(what: str, why: str, fix: str, code: ExitCode) -> int:
-    from reconcile.cli.terminal import style
     from reconcile.output.error import error_text
 
     if "--json" in sys.argv:
@@ -92,7 +92,7 @@ def _print_document(what: str, why: str, fix: str, code: ExitCode) -> None:
     try:
         sys.stdout.write(dumped(error_document(what, why, fix, code)) + "\n")
     except BrokenPipeError:
-        _forget_stdout()
+        forget_stdout()
 
 
 def _listen_to_signals() -> None:
@@ -104,8 +104,3 @@ def _listen_to_signals() -> None:
 
 def _end(number: int, _frame: FrameType | None) -> None:
     raise Ended(number)
-
-
-def _forget_stdout() -> None:
-    """Nobody reads any more, so let the interpreter's own last flush go nowhere."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from reconcile.errors import ReconcileError
+
+if TYPE_CHECKING:
+    from reconcile.engine.select import Selection
+    from reconcile.workspace import Workspace
 
 LOCAL = "reconcile.yaml"
 VARIABLE = "RECONCILE_FILE"
@@ -53,3 +58,19 @@ def chosen_file(given: str | None) -> str:
         f"neither ./{LOCAL} nor {SYSTEM} exists, and {VARIABLE} is not set",
         "Name a file with -f, or write one with `reconcile init`.",
     )
+
+
+def opened(file: str | None) -> Workspace:
+    """The workspace of the file that was given, or of the one in its usual places."""
+    from reconcile.workspace import Workspace
+
+    return Workspace.open(chosen_file(file))
+
+
+def selection(
+    sites: Sequence[str] | None, targets: Sequence[str] | None, excludes: Sequence[str] | None
+) -> Selection:
+    """The part of the host that was asked for; all of it by default."""
+    from reconcile.engine.select import Selection
+
+    return Selection(tuple(sites or ()), tuple(targets or ()), tuple(excludes or ()))

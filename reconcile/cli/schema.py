@@ -36,9 +36,9 @@ def schema(
 def all_schemas() -> dict[str, dict[str, Any]]:
     """Name → schema: the YAML first."""
     from reconcile.output.schemas import output_schemas
-    from reconcile.spec.schema import spec_schema
+    from reconcile.spec.schema import json_schema
 
-    return {"reconcile": spec_schema(), **output_schemas()}
+    return {"reconcile": json_schema(), **output_schemas()}
 
 
 def _written(schemas: dict[str, dict[str, Any]], folder: str) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from datetime import UTC, datetime
 from typing import TextIO
 
 from reconcile.output.style import Style
@@ -28,6 +29,15 @@ def interactive() -> bool:
 def show(text: str) -> None:
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
+
+
+def forget_stdout() -> None:
+    """Nobody reads any more, so let everything that is still to be said go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
 
 
 def _width(stream: TextIO) -> int | None:

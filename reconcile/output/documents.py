@@ -166,6 +166,7 @@ class VerifyDocument(Head):
 class ErrorDocument(Document):
     """Standard output of any command with `--json` that ended in an error."""
 
+    type: Literal["error"] = "error"
     format_version: str = FORMAT_VERSION
     reconcile_version: str
     result: Literal["error"]

@@ -48,23 +48,33 @@ def plan_text(
 
 
 def report_text(report: Report, style: Style = PLAIN) -> str:
-    """What became of a plan: its checks, notes and totals."""
+    """What became of a plan: checks that are not good, notes and totals."""
     notes = [line for note in report.notes for line in style.wrap(f"Note: {printable(note)}")]
-    return _joined(checks_text(report.checks, style), notes, [_outcome(report, style)])
+    bad = checks_text(failed(report.checks), style)
+    return _joined([*bad, *_verdict(report.checks, style)], notes, [_outcome(report, style)])
 
 
 def verification_text(checks: Sequence[Check], style: Style = PLAIN) -> str:
     """All checks and the verdict over them."""
+    nothing = ["Nothing to verify: the configuration asks for no request."]
+    return _joined(checks_text(checks, style), _verdict(checks, style) or nothing)
+
+
+def drift_text(plan: Plan, checks: Sequence[Check], style: Style = PLAIN) -> str:
+    """The plan, then how the host answers: sync and health are two questions."""
+    bad = checks_text(failed(checks), style)
+    return _joined([plan_text(plan, style)], [*bad, *_verdict(checks, style)])
+
+
+def _verdict(checks: Sequence[Check], style: Style) -> list[str]:
+    if not checks:
+        return []
     bad = len(failed(checks))
     passed = sum(check.status == "pass" for check in checks)
     skipped = f", {n} skipped" if (n := sum(c.status == "skipped" for c in checks)) else ""
-    if not checks:
-        verdict = "Nothing to verify: the configuration asks for no request."
-    elif bad:
-        verdict = style.error(f"Verification failed: {bad} of {len(checks)} checks{skipped}.")
-    else:
-        verdict = style.good(f"Verified: {passed} of {len(checks)} checks passed{skipped}.")
-    return _joined(checks_text(checks, style), [verdict])
+    if bad:
+        return [style.error(f"Verification failed: {bad} of {len(checks)} checks{skipped}.")]
+    return [style.good(f"Verified: {passed} of {len(checks)} checks passed{skipped}.")]
 
 
 def checks_text(checks: Iterable[Check], style: Style = PLAIN) -> list[str]:

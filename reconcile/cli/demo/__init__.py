@@ -18,7 +18,7 @@ def demo(
         str | None, typer.Option("--stop", metavar="DIR", help="End a demo that was kept.")
     ] = None,
 ) -> int:
-    """Plan, apply, verify, drift and repair in a throw-away folder; no root needed."""
+    """The whole story in a throw-away folder; no root needed."""
     from reconcile.cli.demo.stage import build, found, nginx_binary, take_down
 
     if stop is not None:

@@ -1,0 +1,69 @@
+"""`reconcile plan`: the diff, and nothing else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from reconcile.cli.options import (
+    Detailed,
+    Excludes,
+    File,
+    Json,
+    Sites,
+    Targets,
+    opened,
+    selection,
+)
+from reconcile.cli.terminal import now, show, style
+from reconcile.errors import ReconcileError
+
+if TYPE_CHECKING:
+    from reconcile.engine.model import Plan
+
+
+def plan(
+    file: File = None,
+    json: Json = False,
+    detailed_exitcode: Detailed = False,
+    site: Sites = None,
+    target: Targets = None,
+    exclude: Excludes = None,
+    summary: Annotated[bool, typer.Option("--summary", help="Addresses only.")] = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="Whole texts, and what needs no change.")
+    ] = False,
+    json_into: Annotated[
+        str | None,
+        typer.Option("--json-into", metavar="FILE", help="Write the JSON there, beside the text."),
+    ] = None,
+) -> int:
+    """Show how the host differs from the YAML; changes nothing."""
+    from reconcile.output.text import plan_text
+
+    made = opened(file).plan(selection(site, target, exclude))
+    code = made.exit_code(detailed=detailed_exitcode)
+    if json:
+        show(_document(made, code, full=full))
+    else:
+        show(plan_text(made, style(), full=full, summary=summary))
+    if json_into is not None:
+        _write(json_into, _document(made, code, full=full))
+    return code
+
+
+def _document(made: Plan, code: int, *, full: bool) -> str:
+    from reconcile.output.json import dumped, plan_document
+
+    return dumped(plan_document(made, code, now=now(), full=full))
+
+
+def _write(path: str, text: str) -> None:
+    try:
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text + "\n")
+    except OSError as error:
+        raise ReconcileError(
+            f"{path} cannot be written", error.strerror or str(error), "Name another file."
+        ) from None

@@ -1,0 +1,34 @@
+"""`reconcile verify`: every promise put to the test, nothing changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from reconcile.cli.options import File, Json, Sites, opened
+from reconcile.cli.terminal import now, show, style
+from reconcile.errors import ExitCode
+
+if TYPE_CHECKING:
+    from reconcile.engine.model import Check
+
+
+def verify(file: File = None, json: Json = False, site: Sites = None) -> int:
+    """Send the probes; what they write is removed again."""
+    from reconcile.engine.model import failed
+    from reconcile.output.text import verification_text
+
+    workspace = opened(file)
+    checks = workspace.verify(frozenset(site) if site else None)
+    code = ExitCode.VERIFICATION_FAILED if failed(checks) else ExitCode.OK
+    if json:
+        show(_document(checks, workspace.host.name, code))
+    else:
+        show(verification_text(checks, style()))
+    return code
+
+
+def _document(checks: Sequence[Check], host: str, code: int) -> str:
+    from reconcile.output.json import dumped, verify_document
+
+    return dumped(verify_document(checks, host, code, now=now()))
