@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from reconcile.engine.diff import differences
@@ -58,7 +58,7 @@ def plan(
         fingerprint=fingerprint(rests_on),
         conflicts=(*conflicts, *violations(desired, protected)),
         unknown=tuple(item for item in observed.values() if isinstance(item, Unknown)),
-        findings=(*findings, *(_left_behind(ref, why) for ref, why in staying.items())),
+        findings=(*findings, *_seen(observed), *_left_behind(staying)),
         behaviour_changes=tuple(behaviour_changes),
         partial=partial,
         config=config,
@@ -148,8 +148,16 @@ def _staying(removals: Sequence[Change]) -> Iterator[tuple[Ref, str]]:
             yield change.ref, why
 
 
-def _left_behind(ref: Ref, why: str) -> Finding:
-    return Finding("left-behind", "note", f"{ref} is no longer declared, but stays: {why}")
+def _seen(observed: Observed) -> Iterator[Finding]:
+    for there in observed.values():
+        if isinstance(there, Resource):
+            yield from there.findings()
+
+
+def _left_behind(staying: Mapping[Ref, str]) -> Iterator[Finding]:
+    for ref, why in staying.items():
+        told = f"{ref} is no longer declared, but stays: {why}"
+        yield Finding("left-behind", "note", told)
 
 
 def _in_sync(desired: Desired, observed: Observed, changed: set[Ref]) -> dict[Ref, Resource]:

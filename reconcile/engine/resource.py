@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from reconcile.engine.digest import digest
 
 if TYPE_CHECKING:
-    from reconcile.engine.model import Change
+    from reconcile.engine.model import Change, Finding
     from reconcile.host import Host
 
 Cause = Literal["drift", "pending", "both"]
@@ -113,6 +113,10 @@ class Resource(BaseModel):
     def stays(self, leaving: frozenset[Ref]) -> str:  # noqa: ARG002
         """Why this, as observed, is left in place once `leaving` are gone; "" where it is not."""
         return ""
+
+    def findings(self) -> tuple[Finding, ...]:
+        """What was seen while observing that a person should know, beside any difference."""
+        return ()
 
     def managed(self) -> dict[str, Any]:
         """Field → value of everything that can differ and is managed."""

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from reconcile.engine.model import Cause, FieldChange, Unknown
+from reconcile.engine.model import Cause, FieldChange, Finding, Unknown
 from reconcile.engine.plan import plan as a_plan
 from reconcile.engine.resource import Ref
 from tests.engine.world import (
@@ -91,6 +91,16 @@ def test_what_was_not_observed_is_not_planned_for() -> None:
     plan = a_plan(declare(asked), {}, last_wrote(dropped), host="web1", partial=True)
 
     assert ((), frozenset(), True) == (plan.changes, plan.released, plan.partial)
+
+
+def test_what_a_reading_came_across_is_told_though_nothing_differs() -> None:
+    class Odd(Note):
+        def findings(self) -> tuple[Finding, ...]:
+            return (Finding("odd", "note", f"{self.path} is odd"),)
+
+    plan = planned(a_world(Odd(path="/a", text="x")), declare(Odd(path="/a", text="x")))
+
+    assert (True, ["/a is odd"]) == (plan.empty, [finding.what for finding in plan.findings])
 
 
 class TestCauses:
