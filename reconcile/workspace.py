@@ -158,11 +158,16 @@ class Workspace:
         refuse_emptying(declared, self.ledger.rows, allow_empty=options.allow_empty)
         refuse_excess(planned, max_deletes=options.max_deletes)
         sites = _touched(planned) if planned.partial else None
-        verify = partial(self.verify, sites) if options.verify else tuple
+        known = frozenset(site for row in self.ledger.rows.values() for site in row.sites)
         return apply(
-            planned, self.host, verify=verify, listen=listen, by=self.by(command),
+            planned,
+            self.host,
+            verify=partial(self.verify, sites) if options.verify else tuple,
+            verify_rolled_back=partial(self.verify, known) if options.verify else tuple,
+            listen=listen,
+            by=self.by(command),
             roll_back=options.roll_back,
-        )  # fmt: skip
+        )
 
     def take_back(self, command: str, *, listen: Listen = ignore) -> tuple[str, ...]:
         """Undo the last apply; the workspace has to be a locked one. Errors: ReconcileError."""

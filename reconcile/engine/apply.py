@@ -37,16 +37,26 @@ class VerificationFailed(ReconcileError):
 
 
 def apply(
-    plan: Plan, host: Host, *, verify: Verify, listen: Listen, by: By, roll_back: bool = True
+    plan: Plan,
+    host: Host,
+    *,
+    verify: Verify,
+    verify_rolled_back: Verify,
+    listen: Listen,
+    by: By,
+    roll_back: bool = True,
 ) -> Report:
     """Carry out `plan`; the caller holds the lock, has recovered, and planned just now.
 
-    Anything that fails, a check too, takes everything back unless `roll_back` is False.
+    Anything that fails, a check too, takes everything back unless `roll_back` is False;
+    `verify_rolled_back` then checks what held before. The report has the checks that decided.
     Errors: ReconcileError where the plan is refused before anything has changed.
     """
     refuse_unclear(plan)
     ledger = read_ledger(host.state)
-    attempt = _Attempt(plan, host, ledger, verify, listen, by, roll_back)
+    attempt = _Attempt(
+        plan, host, ledger, verify, verify_rolled_back, listen, by, roll_back
+    )  # fmt: skip
     if not plan.changes:
         return attempt.take_over()
     for declared in plan.desired.values():
@@ -60,6 +70,7 @@ class _Attempt:
     host: Host
     ledger: Ledger
     verify: Verify
+    verify_rolled_back: Verify
     listen: Listen
     by: By
     may_roll_back: bool
@@ -82,7 +93,8 @@ class _Attempt:
         try:
             with interruptible(), _recording(self.host, journal):
                 self._carry_out()
-                self._refuse_failed(self._check())
+                self.checks = self._check(self.verify)
+                self._refuse_failed(self.checks)
             self._decide(journal, "applied")
         except (ReconcileError, OSError, Interrupted) as error:
             return self._failed(journal, _as_error(error))
@@ -124,11 +136,11 @@ class _Attempt:
             raise DidNotHold(f"{change.ref} was removed and is still there.")
         self._tell(f"{change.ref} stays: {why}")
 
-    def _check(self) -> tuple[Check, ...]:
-        self.checks = tuple(self.verify())
-        for check in self.checks:
+    def _check(self, verify: Verify) -> tuple[Check, ...]:
+        checks = tuple(verify())
+        for check in checks:
             self.listen(Event("check", check=check))
-        return self.checks
+        return checks
 
     def _refuse_failed(self, checks: Sequence[Check]) -> None:
         bad = failed(checks)
@@ -162,10 +174,13 @@ class _Attempt:
 
     def _check_again(self) -> None:
         try:
-            self._check()
+            bad = failed(self._check(self.verify_rolled_back))
         except (ReconcileError, OSError) as error:
-            self.checks = ()
             self._tell(f"The host could not be verified after the rollback: {reason(error)}")
+            return
+        if bad:
+            names = ", ".join(check.name for check in bad)
+            self._tell(f"After the rollback, too, these checks do not pass: {names}")
 
     def _decide(self, journal: Journal, result: ApplyResult, error: str = "") -> None:
         """From here on what was done stands."""

@@ -38,6 +38,7 @@ class Machine:
     root: str
     state: str
     said: list[Event] = field(default_factory=list)
+    verify_rolled_back: Callable[[], Sequence[Check]] = all_is_well
 
     @property
     def host(self) -> Host:
@@ -75,9 +76,14 @@ class Machine:
     ) -> Report:
         recover(host, self.said.append)
         return apply(
-            self.plan(*declared, host=host), host, verify=verify, listen=self.said.append, by=BY,
+            self.plan(*declared, host=host),
+            host,
+            verify=verify,
+            verify_rolled_back=self.verify_rolled_back,
+            listen=self.said.append,
+            by=BY,
             roll_back=roll_back,
-        )  # fmt: skip
+        )
 
     def recover(self) -> tuple[str, ...]:
         host = self.host

@@ -226,6 +226,14 @@ class TestRollback:
         assert {} == machine.manifest()
         assert [] == history_of(machine)
 
+    def test_the_report_has_the_checks_that_decided(self, machine: Machine) -> None:
+        machine.verify_rolled_back = down
+
+        report = machine.apply(*a_site(machine), verify=down)
+
+        assert down() == report.checks
+        assert ("After the rollback, too, these checks do not pass: GET /",) == report.notes
+
     def test_without_rollback_what_was_done_stands_and_is_owned(self, machine: Machine) -> None:
         report = machine.apply(*a_site(machine), Trap(spring=refuse), roll_back=False)
 
