@@ -84,8 +84,8 @@ class Service(Resource):
             services.restart(self.unit)
 
     def remove(self, host: Host) -> None:
-        # A socket that is still open would start its service again.
-        for unit in (f"{self.unit.removesuffix('.service')}.socket", self.unit):
+        # A socket that is still open may have started its service again by then.
+        for unit in (self.unit, f"{self.unit.removesuffix('.service')}.socket", self.unit):
             status = host.services.status(unit)
             if status.active and _is_ours(host, status):
                 host.services.stop(unit)

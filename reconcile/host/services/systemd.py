@@ -146,11 +146,15 @@ class Systemd:
         """The unit's last words since then, bounded; empty where there are none to be had."""
         if self._host.commands.find("journalctl") is None:
             return ""
+        # What a program said last may still be on its way to the journal when it has ended.
+        self._host.commands.run(("journalctl", "--sync"))
+        # Forwards, --lines would count from --since on and leave the last words out.
         told = self._host.commands.run(
-            ("journalctl", "--quiet", "--no-pager", "--output=cat", f"--lines={JOURNAL_LINES}",
-             f"--since=@{since:.6f}", f"--unit={unit}")
+            ("journalctl", "--quiet", "--no-pager", "--output=cat", "--reverse",
+             f"--lines={JOURNAL_LINES}", f"--since=@{since:.6f}", f"--unit={unit}")
         )  # fmt: skip
-        return "\n".join(line[:JOURNAL_LINE_WIDTH] for line in told.stdout.splitlines())
+        lines = reversed(told.stdout.splitlines())
+        return "\n".join(line[:JOURNAL_LINE_WIDTH] for line in lines)
 
 
 def parse_show(units: Iterable[str], text: str) -> Iterator[UnitStatus]:
@@ -185,10 +189,10 @@ def _state(said: dict[str, str]) -> str:
     """All of it in systemd's words, as `systemctl status` has them."""
     if said["LoadState"] != "loaded":
         return said["LoadState"]
-    states = [said["ActiveState"], said["SubState"]]
-    if said.get("Result", "success") != "success":
-        states.append(said["Result"])
-    return f"{states[0]} ({', '.join(dict.fromkeys(states[1:]))})"
+    active = said["ActiveState"]
+    details = dict.fromkeys((said["SubState"], said.get("Result", "success")))
+    told = ", ".join(word for word in details if word not in (active, "success"))
+    return f"{active} ({told})" if told else active
 
 
 def _epoch_seconds(stamp: str) -> float | None:
