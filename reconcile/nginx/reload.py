@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from reconcile.errors import ReconcileError
 from reconcile.host.http import HttpTarget
+from reconcile.host.logs import LogPosition
 from reconcile.host.processes import wait_until
 from reconcile.host.undo import Undo, undo_record
 from reconcile.nginx.binds import foresee_binds
@@ -24,10 +25,9 @@ if TYPE_CHECKING:
     from reconcile.host import Host
 
 SERVICE = "nginx.service"
-DEADLINE_S = 15.0
+DEADLINE_S = 10.0
 _ANSWER_TIMEOUT_S = 2.0
 _EMERG = re.compile(rb"^.*\[emerg\].*$", re.MULTILINE)
-_LOG_LIMIT = 1 << 30
 _LOOPBACK = {ANY_IPV4: "127.0.0.1", ANY_IPV6: "::1"}
 
 
@@ -68,16 +68,17 @@ def make_live(host: Host) -> None:
 
 
 def _take_up(nginx: Discovered, before: Running) -> None:
-    log = _ErrorLog.at_its_end(nginx)
+    path = nginx.layout.error_log
+    log = LogPosition.at_end_of(path) if path.startswith("/") else None
     binds = foresee_binds(nginx.tree, before.master_pid)
     if binds.restart_because:
         nginx.host.services.restart(SERVICE)
         return
     nginx.host.services.reload(SERVICE)
     retired = wait_until(
-        lambda: bool(log.emergencies()) or _retired(nginx, before), timeout_s=DEADLINE_S
+        lambda: bool(_emergencies(log)) or _retired(nginx, before), timeout_s=DEADLINE_S
     )
-    if told := log.emergencies():
+    if told := _emergencies(log):
         raise _ignored(told[0])
     if not retired:
         raise _ignored(f"after {DEADLINE_S:g} s workers from before the reload still serve")
@@ -97,30 +98,10 @@ def _ignored(why: str) -> NginxReloadFailed:
     )
 
 
-@dataclass(frozen=True)
-class _ErrorLog:
-    """The main error log from some moment on; `path` "" where it is no file."""
-
-    host: Host
-    path: str
-    ino: int
-    offset: int
-
-    @classmethod
-    def at_its_end(cls, nginx: Discovered) -> _ErrorLog:
-        path = nginx.layout.error_log
-        found = nginx.host.files.stat(path, follow=True) if path.startswith("/") else None
-        if found is None or found.kind != "file":
-            return cls(nginx.host, path if path.startswith("/") else "", 0, 0)
-        return cls(nginx.host, path, found.ino, found.size)
-
-    def emergencies(self) -> list[str]:
-        """Lines that tell why a configuration was not taken up."""
-        found = self.host.files.content(self.path, _LOG_LIMIT) if self.path else None
-        if found is None:
-            return []
-        start = self.offset if found[0].ino == self.ino else 0
-        return [line.decode("utf-8", "replace") for line in _EMERG.findall(found[1][start:])]
+def _emergencies(log: LogPosition | None) -> list[str]:
+    """Lines that tell why a configuration was not taken up; none where the log is no file."""
+    news = log.news() if log else b""
+    return [line.decode("utf-8", "replace") for line in _EMERG.findall(news)]
 
 
 @dataclass(frozen=True)

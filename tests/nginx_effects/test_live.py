@@ -199,6 +199,47 @@ def test_a_port_of_another_process_is_refused_with_its_name(world, live, host):
     assert f"(pid {os.getpid()}) on 127.0.0.1:{port} holds it" in refused.value.why
 
 
+def test_a_site_with_tls_is_proven_on_both_of_its_ports(with_tls, live, host, asked):
+    with_tls.write(max_upload_bytes=10)
+
+    wanted(with_tls).put(host, live)
+
+    assert {with_tls.port, with_tls.tls_port} == {target.port for target in asked}
+    assert {True, False} == {target.tls for target in asked}
+
+
+@pytest.fixture
+def asked(host, monkeypatch) -> list:
+    """Every target that is asked over HTTP, as it is asked for real."""
+    targets = []
+    request = host.http.request
+
+    def noted(target, *arguments, **more):
+        targets.append(target)
+        return request(target, *arguments, **more)
+
+    monkeypatch.setattr(host.http, "request", noted)
+    return targets
+
+
+def test_a_site_whose_own_directives_answer_first_is_proven_by_its_workers(world, live, host):
+    world.write(extra="return 418;")
+
+    wanted(world).put(host, live)
+
+    assert 418 == world.ask("/").status
+
+
+def test_old_news_in_the_error_log_is_no_failure(world, live, host):
+    with (world.nginx.root / "log/error.log").open("a") as log:
+        log.write("2026/01/01 00:00:00 [emerg] 1#1: bind() to 0.0.0.0:80 failed\n")
+    world.write(max_upload_bytes=10)
+
+    wanted(world).put(host, live)
+
+    assert wanted(world) == wanted(world).observe(host)
+
+
 def test_without_a_service_manager_nothing_is_stale(world, live, host):
     other = replace(host.settings, service_manager="none")
     image = type(host)(other)
