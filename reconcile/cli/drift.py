@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from reconcile.engine.model import Check, Plan
     from reconcile.workspace import Workspace
 
+SETTLE_S = 1.0
+"""Nobody has just reloaded anything, so a bad answer is soon the last word."""
+
 
 def drift(
     file: File = None,
@@ -39,7 +42,7 @@ def _read_only_checks(workspace: Workspace) -> tuple[Check, ...]:
     from reconcile.verify.run import verify
 
     asking = [probe for probe in workspace.expansion.probes if isinstance(probe, HttpProbe)]
-    return verify(asking, workspace.host)
+    return verify(asking, workspace.host, settle_s=SETTLE_S)
 
 
 def _exit_code(plan: Plan, checks: Sequence[Check]) -> ExitCode:

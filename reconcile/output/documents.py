@@ -238,5 +238,7 @@ class Summary(Head):
     exit_code: int
 
 
-ApplyLine = Annotated[PlannedChange | Step | Told | Checked | Summary, Field(discriminator="type")]
+ApplyLine = Annotated[
+    PlannedChange | Step | Told | Checked | Summary | ErrorDocument, Field(discriminator="type")
+]
 """One line of `reconcile apply --json`."""

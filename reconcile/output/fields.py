@@ -14,6 +14,8 @@ SENSITIVE = "(sensitive)"
 CONTEXT_LINES = 3
 TEXT_LIMIT = 200_000
 """Characters of a text above which its lines are not compared."""
+SHORT = 60
+"""Characters of a list that still stands beside its name."""
 LINES_SHOWN = 60
 """Lines of one field that a plan shows unless asked for all."""
 NO_NEWLINE = "\\ No newline at end of file"
@@ -21,10 +23,14 @@ NO_NEWLINE = "\\ No newline at end of file"
 
 def fields_of(change: Change) -> tuple[FieldChange, ...]:
     """The fields that a change is told by: those that differ, or all of a new resource."""
+    if change.after is None or change.before is not None:
+        return change.fields
+    return tuple(field for field in _made(change) if field.after not in ([], (), {}))
+
+
+def _made(change: Change) -> tuple[FieldChange, ...]:
     if change.fields or change.after is None:
         return change.fields
-    if change.before is not None:
-        return ()
     shown = change.after.shown()
     return tuple(FieldChange(name, None, of, change.cause) for name, of in shown.items())
 
@@ -62,7 +68,7 @@ def _lines_below(field: FieldChange, style: Style) -> list[str] | None:
     if _is_a(Mapping, before, after):
         return list(_mapping_lines(before or {}, after or {}, style))
     if _is_a((list, tuple), before, after):
-        return list(_sequence_lines(before or (), after or (), style))
+        return _sequence_lines(before or (), after or (), style)
     return None
 
 
@@ -144,10 +150,19 @@ def _mapping_lines(
     yield from _unchanged(same, style)
 
 
-def _sequence_lines(before: Sequence[Any], after: Sequence[Any], style: Style) -> Iterator[str]:
-    yield from (f"{style.glyph('delete')} {value(item)}" for item in before if item not in after)
-    yield from (f"{style.glyph('create')} {value(item)}" for item in after if item not in before)
-    yield from _unchanged(sum(item in after for item in before), style)
+def _sequence_lines(before: Sequence[Any], after: Sequence[Any], style: Style) -> list[str] | None:
+    """None for a short one. Where nothing is to be left, each item is something to mend."""
+    if before and not after:
+        return [f"{style.glyph('update')} {_bare(item)}" for item in before]
+    if len(value(before)) + len(value(after)) <= SHORT:
+        return None
+    lines = [f"{style.glyph('delete')} {_bare(item)}" for item in before if item not in after]
+    lines += [f"{style.glyph('create')} {_bare(item)}" for item in after if item not in before]
+    return lines + list(_unchanged(sum(item in after for item in before), style))
+
+
+def _bare(item: Any) -> str:
+    return printable(item) if isinstance(item, str) else value(item)
 
 
 def _unchanged(count: int, style: Style) -> Iterator[str]:

@@ -195,7 +195,7 @@ def _sides(conflict: Conflict) -> list[str]:
 def _unreadable(unknown: Sequence[Unknown], style: Style) -> list[str]:
     lines: list[str] = []
     for reading in unknown:
-        text = f"{printable(str(reading.ref))}: {printable(reading.reason)}"
+        text = f"{printable(str(reading.ref))}: {printable('; '.join(reading.reason.splitlines()))}"
         lines += style.wrap(text, "  ? ", "    ")
     return [style.error("Could not be read:"), *lines] if lines else []
 

@@ -6,6 +6,7 @@ import os
 import signal
 
 from reconcile.cli.demo.stage import SERVICE, Stage
+from reconcile.host.processes import children
 
 SITE = "nginx/sites-available/demo.conf"
 LINK = "nginx/sites-enabled/demo.conf"
@@ -17,14 +18,21 @@ def break_five_things(stage: Stage) -> list[str]:
     _edit(f"{stage.root}/{SITE}", "max-age=604800", "max-age=60")
     os.unlink(f"{stage.root}/{LINK}")
     os.chmod(f"{stage.root}/www/media", 0)
-    os.kill(stage.host.services.status(SERVICE).main_pid, signal.SIGKILL)
-    return [
-        "rm www/static/css/app.css                  a deploy that went half wrong",
-        f"sed -i s/604800/60/ {SITE}   a quick fix by hand",
-        f"rm {LINK}           a site that nobody misses, yet",
-        "chmod 000 www/media                        a backup script with a bug",
-        "kill -9 of Gunicorn                        a night at the office",
-    ]
+    _kill(stage.host.services.status(SERVICE).main_pid)
+    told = {
+        "rm www/static/css/app.css": "a deploy that went half wrong",
+        f"sed -i s/604800/60/ {SITE}": "a quick fix by hand",
+        f"rm {LINK}": "a site that nobody misses, until the next reload",
+        "chmod 000 www/media": "a backup script with a bug",
+        "pkill -9 gunicorn": "a bad night",
+    }
+    width = max(map(len, told))
+    return [f"{command:<{width}}  # {why}" for command, why in told.items()]
+
+
+def _kill(master: int) -> None:
+    for pid in (*children(master), master):
+        os.kill(pid, signal.SIGKILL)
 
 
 def _edit(path: str, old: str, new: str) -> None:
