@@ -9,7 +9,7 @@ version: 1
 sites:
   myapp:
     server_names: [example.com]       # the names that visitors type
-    # listen: [80]                    # v4 and v6; 80, and 443 with tls, where left out
+    # listen: [80, 443]               # v4 and v6; 80, and 443 with tls, where left out
     # max_upload: 20MB                # nginx refuses more than 1MB where left out
     # tls:
     #   certificate: /etc/ssl/example.com/fullchain.pem

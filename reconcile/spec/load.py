@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -12,8 +12,11 @@ from reconcile.errors import ReconcileError
 from reconcile.spec import faults, yaml
 from reconcile.spec.diagnostics import Diagnostic, SpecErrors
 from reconcile.spec.models.spec import Spec
-from reconcile.spec.nodes import Loc, Node, key_mark, plain, real
+from reconcile.spec.nodes import Loc, Node, place_mark, plain, real
 from reconcile.spec.values.written import Context
+
+if TYPE_CHECKING:
+    from reconcile.spec.checks import Fault
 
 
 def load(path: str) -> Spec:
@@ -115,9 +118,17 @@ def _cross_checked(
     """The faults between parts; none that could follow from a part that is faulty by itself."""
     from reconcile.spec.checks import check
 
-    faulty = {real(root, error["loc"])[:-1] for error in errors}
+    faulty = {real(root, error["loc"]) for error in errors}
     return tuple(
-        Diagnostic(file, *key_mark(root, fault.loc), fault.message, fault.hint)
+        Diagnostic(file, *place_mark(root, fault.loc), fault.message, fault.hint)
         for fault in check(spec, root)
-        if fault.certain or fault.loc[:-1] not in faulty
+        if not any(_may_explain(loc, fault) for loc in faulty)
     )
+
+
+def _may_explain(faulty: Loc, fault: Fault) -> bool:
+    """Whether `fault` may come only of what is wrong at `faulty`: beside or above it, or below."""
+    if fault.certain:
+        return len(faulty) <= 1
+    around, below = faulty[:-1], faulty[: len(fault.loc)]
+    return fault.loc[: len(around)] == around or below == fault.loc

@@ -68,6 +68,13 @@ def mark_of(root: Node, loc: Loc) -> Mark:
     return at(root, loc).mark
 
 
+def place_mark(root: Node, loc: Loc) -> Mark:
+    """Where a person should look for `loc`: at the value where it is one, else at its key."""
+    steps = real(root, loc)
+    is_value = steps == loc and not isinstance(at(root, steps).value, dict | tuple)
+    return mark_of(root, steps) if is_value else key_mark(root, steps)
+
+
 def key_mark(root: Node, loc: Loc) -> Mark:
     """Where the key that `loc` ends with stands; its value's place for the item of a list."""
     steps = real(root, loc)

@@ -25,6 +25,8 @@ def check_apps(spec: Spec) -> Iterator[Fault]:
 
 
 def _check_app(loc: Loc, app: App) -> Iterator[Fault]:
+    if app.service == "nginx.service":
+        yield Fault((*loc, "service"), "nginx.service is nginx itself, not the app")
     if app.upstream is None and app.gunicorn is None:
         hint = "write unix:/run/gunicorn.sock or http://127.0.0.1:8000"
         yield Fault((*loc, "upstream"), "upstream is missing", hint)

@@ -33,11 +33,15 @@ BUILT_IN = {
 }
 
 
+# Tags stand in the place of an error: they must not look like keys.
+BY_NAME, IN_PLACE = "(name)", "(owner)"
+
+
 def _form(value: Any) -> str:
-    return "owner" if isinstance(value, dict | Owner) else "name"
+    return IN_PLACE if isinstance(value, dict | Owner) else BY_NAME
 
 
 OwnerChoice = Annotated[
-    Annotated[Name, Tag("name")] | Annotated[Owner, Tag("owner")], Discriminator(_form)
+    Annotated[Name, Tag(BY_NAME)] | Annotated[Owner, Tag(IN_PLACE)], Discriminator(_form)
 ]
 """An owner by name, or one described in place."""

@@ -46,12 +46,16 @@ class UploadProbe(Section):
     )
 
 
+# Tags stand in the place of an error: they must not look like keys.
+GET, UPLOAD = "(get)", "(upload)"
+
+
 def _form(value: Any) -> str:
     if isinstance(value, dict):
-        return "upload" if "upload" in value else "get"
-    return "upload" if isinstance(value, UploadProbe) else "get"
+        return UPLOAD if "upload" in value else GET
+    return UPLOAD if isinstance(value, UploadProbe) else GET
 
 
 SiteProbe = Annotated[
-    Annotated[GetProbe, Tag("get")] | Annotated[UploadProbe, Tag("upload")], Discriminator(_form)
+    Annotated[GetProbe, Tag(GET)] | Annotated[UploadProbe, Tag(UPLOAD)], Discriminator(_form)
 ]

@@ -1,0 +1,102 @@
+"""Files that the tests of the spec begin with."""
+
+from __future__ import annotations
+
+from reconcile.spec.diagnostics import SpecErrors
+from reconcile.spec.load import loads
+from reconcile.spec.models.spec import Spec
+
+FILE = "/srv/app/reconcile.yaml"
+
+SMALLEST = """\
+version: 1
+sites:
+  myapp:
+    server_names: [example.com]
+    app: {upstream: "unix:/run/gunicorn.sock", service: gunicorn.service}
+    locations:
+      /static/: {role: static, dir: /var/www/myapp/static, source: ./app/static}
+      /media/:  {role: media,  dir: /var/www/myapp/media}
+"""
+
+WHOLE = """\
+version: 1
+host:
+  nginx: {config: /etc/nginx/nginx.conf, binary: /usr/sbin/nginx, user: www-data}
+  service_manager: systemd
+  state_dir: /var/lib/reconcile
+owners:
+  assets:  {user: root,     group: root,     dirs: "0755", files: "0644"}
+  uploads: {user: www-data, group: www-data, dirs: "0755", files: "0644"}
+cache_policies:
+  week:   {max_age: 7d, visibility: public}
+  day:    {max_age: 1d, visibility: public}
+  hashed: {max_age: 1y, visibility: public, immutable: true}
+  none:   {no_store: true}
+paths:
+  /var/www/myapp:     {owner: assets}
+  /etc/myapp/app.env:
+    {owner: {user: root, group: www-data, files: "0640"}, source: ./app.env, sensitive: true}
+  /var/www/myapp/current: {link: /srv/releases/42}
+sites:
+  myapp:
+    server_names: [example.com, www.example.com]
+    listen: [80, 443]
+    default_server: false
+    tls: {certificate: /etc/ssl/shop.pem, key: /etc/ssl/shop.key, redirect: true, hsts: 1y}
+    max_upload: 20MB
+    app:
+      upstream: unix:/run/gunicorn.sock
+      service: gunicorn.service
+      user: www-data
+      gunicorn:
+        directory: /srv/myapp
+        python: /srv/myapp/.venv/bin/python
+        module: "app:app"
+        workers: 3
+    locations:
+      /static/:
+        role: static
+        dir: /var/www/myapp/static
+        source: ./app/static
+        owner: assets
+        cache: week
+        prune: false
+      /media/: {role: media, dir: /var/www/myapp/media, owner: uploads, cache: day}
+      /protected/: {role: private, dir: /srv/files/protected}
+    extra: |
+      gzip on;
+    probes:
+      - get: /static/css/app.css
+        expect:
+          status: 200
+          served_by: nginx
+          headers: {Cache-Control: "public, max-age=604800"}
+      - {upload: /upload, field: file, then_get: "/media/{filename}"}
+"""
+
+
+def spec(text: str) -> Spec:
+    return loads(text.encode(), FILE)
+
+
+def site(*lines: str, name: str = "shop") -> str:
+    """A file with one site that has these lines; its names and app are given."""
+    head = [
+        "version: 1",
+        "sites:",
+        f"  {name}:",
+        "    server_names: [shop.test]",
+        "    app: {upstream: 'http://127.0.0.1:8000'}",
+    ]
+    return "\n".join([*head, *(f"    {line}" for line in lines), ""])
+
+
+def faults(text: str | bytes) -> list[str]:
+    """Everything that is wrong with a file: `line:column message (hint)`."""
+    data = text if isinstance(text, bytes) else text.encode()
+    try:
+        loads(data, FILE)
+    except SpecErrors as error:
+        return [str(fault).removeprefix(f"{FILE}:") for fault in error.diagnostics]
+    return []

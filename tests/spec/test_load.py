@@ -1,0 +1,141 @@
+"""Whatever the bytes: a spec, or what is wrong with them."""
+
+from __future__ import annotations
+
+import random
+
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from reconcile.engine.model import Place
+from reconcile.errors import ReconcileError
+from reconcile.host import HostSettings
+from reconcile.spec.diagnostics import SpecErrors
+from reconcile.spec.load import loads
+from reconcile.spec.models.caches import BUILT_IN
+from reconcile.spec.models.spec import Spec
+from tests.spec.examples import FILE, SMALLEST, WHOLE, spec
+
+TOKENS = list("\n \t:-?[]{},&*!|>'\"%@`#~<=0179aäé\0\x1b\u2028\ufeff") + [
+    "version: 1", "sites:", "\n  ", "null", "true", "0755", "<<: ", "*a", "&a ", "!!python/none ",
+    "---\n", "...\n", "\\ud800", "\\UFFFFFFFF", "%YAML 1.1", '"', "{}", "[]", "- ", "? ",
+]  # fmt: skip
+
+
+def outcome(data: bytes) -> Spec | SpecErrors:
+    try:
+        return loads(data, FILE)
+    except SpecErrors as errors:
+        return errors
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    st.one_of(
+        st.binary(max_size=300),
+        st.lists(st.sampled_from(TOKENS), max_size=60).map("".join).map(str.encode),
+    )
+)
+@example(b"? ? ? a")
+@example(b"version: 1\nsites: {? {a: b}: c}")
+@example(b"%TAG ! tag:x,2000:\n---\nversion: !x 1")
+def test_any_bytes_are_a_spec_or_told_to_be_none(data: bytes) -> None:
+    found = outcome(data)
+
+    if isinstance(found, SpecErrors):
+        assert found.diagnostics
+        assert all(fault.line >= 1 and fault.column >= 1 for fault in found.diagnostics)
+        assert str(found).encode()
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.integers(0, 10**9))
+def test_a_whole_file_with_damage_is_a_spec_or_told_to_be_none(seed: int) -> None:
+    dice = random.Random(seed)
+    text = WHOLE
+    for _ in range(dice.randint(1, 4)):
+        start = dice.randrange(len(text))
+        text = text[:start] + dice.choice(TOKENS) + text[start + dice.randint(0, 12) :]
+
+    found = outcome(text.encode())
+
+    lines = text.split("\n")
+    if isinstance(found, SpecErrors):
+        assert all(fault.line <= len(lines) for fault in found.diagnostics)
+
+
+def test_the_smallest_file_is_a_whole_site() -> None:
+    site = spec(SMALLEST).sites["myapp"]
+
+    assert ("example.com",) == site.server_names
+    assert (80,) == tuple(listen.port for listen in site.listens)
+    assert ["assets", "uploads"] == [
+        location.owner_or_default for location in site.locations.values()
+    ]
+    assert ["week", "day"] == [location.cache_or_default for location in site.locations.values()]
+
+
+def test_every_key_of_the_whole_file_arrives() -> None:
+    whole = spec(WHOLE)
+    site = whole.sites["myapp"]
+
+    assert HostSettings() == whole.host.settings()
+    assert site.tls is not None
+    assert 31_536_000 == site.tls.hsts
+    assert 20 * 1024**2 == site.max_upload
+    assert "gzip on;\n" == site.extra
+    assert site.app is not None
+    assert site.app.gunicorn is not None
+    assert "app:app" == site.app.gunicorn.module
+    assert ["static", "media", "private"] == [place.role for place in site.locations.values()]
+    assert 2 == len(site.probes)
+    assert ("/srv/app/app.env",) == whole.file_sources()
+    assert BUILT_IN == whole.cache_policies
+
+
+def test_built_in_policies_are_what_the_file_would_say_of_them() -> None:
+    headers = {name: policy.header for name, policy in BUILT_IN.items()}
+
+    assert {
+        "week": "public, max-age=604800",
+        "day": "public, max-age=86400",
+        "hashed": "public, max-age=31536000, immutable",
+        "none": "no-store",
+    } == headers
+
+
+def test_relative_paths_start_at_the_folder_of_the_file() -> None:
+    location = spec(SMALLEST).sites["myapp"].locations["/static/"]
+
+    assert "/srv/app/app/static" == location.source
+
+
+def test_what_an_owner_leaves_out_is_as_the_built_in_one_has_it() -> None:
+    owner = spec("version: 1\nowners: {uploads: {user: flask}}").all_owners()["uploads"]
+
+    assert ("flask", "www-data", 0o755, 0o644) == (
+        owner.user, owner.group, owner.dirs, owner.files,
+    )  # fmt: skip
+
+
+def test_every_place_of_the_file_can_be_named() -> None:
+    whole = spec(WHOLE)
+
+    assert Place(FILE, 20, 3) == whole.place("sites", "myapp")
+    assert Place(FILE, 24, 5) == whole.place("sites", "myapp", "tls")
+    assert Place(FILE, 36, 7) == whole.place("sites", "myapp", "locations", "/static/")
+    assert Place(FILE, 18, 3) == whole.place("paths", "/var/www/myapp/current")
+
+
+def test_the_digest_is_that_of_the_bytes() -> None:
+    assert spec("version: 1").digest != spec("version: 1 ").digest
+    assert spec("version: 1").digest.startswith("sha256:")
+
+
+def test_all_that_is_raised_for_a_file_is_told_as_what_why_and_fix() -> None:
+    errors = outcome(b"version: 3")
+
+    assert isinstance(errors, ReconcileError)
+    assert f"{FILE} has 1 error" == errors.what
+    assert f"{FILE}:1:10: the number 3 is not known here (write 1)" == errors.why
+    assert "Nothing was changed." in errors.fix

@@ -1,0 +1,231 @@
+"""What may be written for each kind of value, and what it means."""
+
+from __future__ import annotations
+
+import pytest
+
+from reconcile.spec.values.hosts import (
+    ListenOn,
+    parse_listen,
+    parse_server_name,
+    parse_upstream,
+)
+from reconcile.spec.values.paths import parse_nginx_path, parse_path
+from reconcile.spec.values.requests import parse_prefix
+from reconcile.spec.values.units import (
+    parse_dirs_mode,
+    parse_duration,
+    parse_files_mode,
+    parse_size,
+)
+from reconcile.spec.values.written import Context, Octal, UnfitError
+
+HERE = Context(folder="/srv/app")
+
+
+@pytest.mark.parametrize(
+    ("written", "seconds"),
+    [("0s", 0), ("30s", 30), ("10m", 600), ("1h", 3600), ("7d", 604_800), ("2w", 1_209_600),
+     ("1y", 31_536_000), ("68y", 2_144_448_000)],
+)  # fmt: skip
+def test_a_duration_is_a_number_and_a_unit(written: str, seconds: int) -> None:
+    assert seconds == parse_duration(written)
+
+
+@pytest.mark.parametrize(
+    "written", ["", "7", "d", "7 d", "7D", "07d", "-7d", "1.5h", "1h30m", "7days", "69y", "٧d", 7]
+)
+def test_anything_else_is_no_duration(written: object) -> None:
+    with pytest.raises(UnfitError):
+        parse_duration(written)
+
+
+@pytest.mark.parametrize(
+    ("written", "size"), [("1KB", 1024), ("20MB", 20_971_520), ("1GB", 1_073_741_824)]
+)
+def test_a_size_counts_as_nginx_counts(written: str, size: int) -> None:
+    assert size == parse_size(written)
+
+
+@pytest.mark.parametrize(
+    "written", ["", "0MB", "20", "20M", "20mb", "20 MB", "1.5MB", "9999GB", 20]
+)
+def test_anything_else_is_no_size(written: object) -> None:
+    with pytest.raises(UnfitError):
+        parse_size(written)
+
+
+@pytest.mark.parametrize(
+    ("written", "mode"),
+    [("0755", 0o755), ("755", 0o755), ("0700", 0o700), ("2775", 0o2775), ("1777", 0o1777)],
+)
+def test_a_mode_of_directories_is_octal(written: str, mode: int) -> None:
+    assert mode == parse_dirs_mode(written)
+
+
+@pytest.mark.parametrize("written", ["0644", "0777", "4755", "0055", "75", "07555", "0o755", "rwx"])
+def test_directories_must_be_usable_and_not_for_all_to_write(written: str) -> None:
+    with pytest.raises(UnfitError):
+        parse_dirs_mode(written)
+
+
+@pytest.mark.parametrize(
+    ("written", "mode"), [("0644", 0o644), ("640", 0o640), ("0400", 0o400), ("0755", 0o755)]
+)
+def test_a_mode_of_files_is_octal(written: str, mode: int) -> None:
+    assert mode == parse_files_mode(written)
+
+
+@pytest.mark.parametrize("written", ["4755", "2755", "1644", "0666", "0044", "", "0888"])
+def test_files_must_be_readable_not_special_and_not_for_all_to_write(written: str) -> None:
+    with pytest.raises(UnfitError):
+        parse_files_mode(written)
+
+
+@pytest.mark.parametrize("written", [755, 493, 0, Octal("0755"), Octal("0o755")])
+def test_an_unquoted_mode_is_refused_with_the_hint_to_quote_it(written: object) -> None:
+    with pytest.raises(UnfitError) as raised:
+        parse_dirs_mode(written)
+
+    assert raised.value.hint.startswith('quote it: "')
+
+
+@pytest.mark.parametrize(
+    ("written", "path"),
+    [
+        ("/var/www", "/var/www"),
+        ("/var/www/", "/var/www"),
+        ("./static", "/srv/app/static"),
+        ("static", "/srv/app/static"),
+        ("../other/", "/srv/other"),
+        ("a/./b/../c", "/srv/app/a/c"),
+        ("/srv/größe", "/srv/größe"),
+        ("/srv/my app", "/srv/my app"),
+    ],
+)
+def test_a_path_is_absolute_or_starts_at_the_files_folder(written: str, path: str) -> None:
+    assert path == parse_path(written, HERE)
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["", "/a/../b", "/a/./b", "//a", "/a//b", "/..", "/a\x00b", "/a\nb", "/a\u202eb", "/" + "x" * 256,
+     "/" + "x/" * 600, 5, True, None],
+)  # fmt: skip
+def test_a_path_that_could_mislead_is_refused(written: object) -> None:
+    with pytest.raises(UnfitError):
+        parse_path(written, HERE)
+
+
+@pytest.mark.parametrize("character", list(";{}$\"'\\#"))
+def test_a_path_for_nginx_holds_nothing_that_nginx_reads_as_more(character: str) -> None:
+    with pytest.raises(UnfitError):
+        parse_nginx_path(f"/var/www/a{character}b", HERE)
+
+
+def test_the_files_folder_is_checked_like_the_rest_of_a_path() -> None:
+    with pytest.raises(UnfitError):
+        parse_nginx_path("./static", Context(folder="/srv/a;b"))
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        ("example.com", "example.com"),
+        ("EXAMPLE.com", "example.com"),
+        ("*.example.com", "*.example.com"),
+        ("localhost", "localhost"),
+        ("127.0.0.1", "127.0.0.1"),
+        ("_", "_"),
+        ("münchen.example", "xn--mnchen-3ya.example"),
+        ("*.münchen.example", "*.xn--mnchen-3ya.example"),
+        ("xn--mnchen-3ya.example", "xn--mnchen-3ya.example"),
+    ],
+)
+def test_a_host_name_is_what_a_request_will_hold(written: str, name: str) -> None:
+    assert name == parse_server_name(written)
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["", ".", "a..b", ".example.com", "example.com.", "-a.com", "a-.com", "a b", "*", "*.com",
+     "www.*.com", "~^www", "http://a.com", "a.com/x", "a.com:80", "a;b", "a{b", "$host", "a\nb",
+     "x" * 64 + ".com", "a." * 127 + "com", "☃.net\u3002", "\u0661.com\u202e", 80],
+)  # fmt: skip
+def test_anything_else_is_no_host_name(written: object) -> None:
+    with pytest.raises(UnfitError):
+        parse_server_name(written)
+
+
+@pytest.mark.parametrize(
+    ("written", "listen"),
+    [
+        (80, ListenOn("", 80)),
+        ("80", ListenOn("", 80)),
+        ("127.0.0.1:8080", ListenOn("127.0.0.1", 8080)),
+        ("[::1]:8080", ListenOn("[::1]", 8080)),
+        ("[0:0::1]:8080", ListenOn("[::1]", 8080)),
+        ("8443 ssl", ListenOn("", 8443, ssl=True)),
+    ],
+)
+def test_a_listen_is_a_port_and_perhaps_an_address(written: object, listen: ListenOn) -> None:
+    assert listen == parse_listen(written)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [0, -1, 65536, "080", "a", "example.com:80", "1.2.3:80", "999.1.1.1:80", "[::g]:80", "::1:80",
+     "80 default_server", "80;", "unix:/a", True, "[1.2.3.4]:80"],
+)  # fmt: skip
+def test_anything_else_is_nothing_to_listen_on(written: object) -> None:
+    with pytest.raises(UnfitError):
+        parse_listen(written)
+
+
+@pytest.mark.parametrize(
+    ("written", "upstream"),
+    [
+        ("unix:/run/gunicorn.sock", "unix:/run/gunicorn.sock"),
+        ("http://127.0.0.1:8000", "127.0.0.1:8000"),
+        ("http://127.0.0.1:8000/", "127.0.0.1:8000"),
+        ("http://[::1]:8000", "[::1]:8000"),
+        ("http://app.internal:80", "app.internal:80"),
+    ],
+)
+def test_an_upstream_is_a_socket_or_an_address(written: str, upstream: str) -> None:
+    assert upstream == parse_upstream(written)
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["", "unix:", "unix:run/a", "unix:/run/../a", "unix:/run/a:b", "unix:/run/a b", "unix:/run/$a",
+     "unix:/" + "x" * 107, "http://127.0.0.1", "http://127.0.0.1:0", "http://127.0.0.1:99999",
+     "http://a/b:80", "http://a:80/path", "https://127.0.0.1:8000", "127.0.0.1:8000",
+     "http://$host:80", "http://a;b:80", 8000],
+)  # fmt: skip
+def test_anything_else_is_no_upstream(written: object) -> None:
+    with pytest.raises(UnfitError):
+        parse_upstream(written)
+
+
+@pytest.mark.parametrize("written", ["/static/", "/a/b/", "/a.b/", "/~me/", "/", "/x+y@z/"])
+def test_a_location_begins_and_ends_with_a_slash(written: str) -> None:
+    assert written == parse_prefix(written)
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["", "static", "/static", "static/", "//", "/a//b/", "/../", "/a/../b/", "/.git/", "/a b/",
+     "/a;b/", "/a{b/", "/a$b/", '/a"b/', "/a#b/", "/a\\b/", "/a%20b/", "/ä/", "/a\n/", 5],
+)  # fmt: skip
+def test_anything_else_is_no_location(written: object) -> None:
+    with pytest.raises(UnfitError):
+        parse_prefix(written)
+
+
+@pytest.mark.parametrize("written", ["static", "/static", "static/"])
+def test_a_location_without_its_slashes_is_told_the_right_form(written: str) -> None:
+    with pytest.raises(UnfitError) as raised:
+        parse_prefix(written)
+
+    assert 'write "/static/"' == raised.value.hint
