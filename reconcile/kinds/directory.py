@@ -75,9 +75,7 @@ class Directory(Resource):
         return tuple(name for name, allowed in zip(self.enterable_by, may, strict=True) if allowed)
 
     def _held(self, host: Host) -> frozenset[str]:
-        from reconcile.host.files.shipped import Shipped
-
-        return frozenset(host.files.listdir(self.path)) - Shipped(host, self.path).alone()
+        return frozenset(host.files.listdir(self.path)) - host.files.shipped(self.path).alone()
 
     def completed(self, before: Self | None) -> Self:
         if before is None:

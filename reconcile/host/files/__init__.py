@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from reconcile.host.accounts import Account
     from reconcile.host.files.access import Walk
     from reconcile.host.files.scan import Deviation, Rule, Scan
+    from reconcile.host.files.shipped import Shipped
+    from reconcile.host.files.survey import Order, Survey
 
 LIMIT = 16 << 20
 """Bytes above which a file is no configuration, and is not read into memory."""
@@ -150,3 +152,31 @@ class Files:
 
         with explained(f"what is below {root} cannot be examined"):
             return look_again(root, rule, deviations)
+
+    def survey(self, order: Order) -> Survey:
+        """Compare a source folder with its copy."""
+        from reconcile.host.files.shipped import Shipped
+        from reconcile.host.files.surveyor import survey
+
+        with explained(f"{order.source} and {order.root} cannot be compared"):
+            return survey(order, Shipped(self._host, order.root))
+
+    def ship(self, order: Order) -> None:
+        """Make the copy true, and remember what was written."""
+        from reconcile.host.files.ship import ship
+
+        with changing(order.root, f"made like {order.source}"):
+            ship(self._host, order)
+
+    def shipped(self, root: str) -> Shipped:
+        """What was written to `root` by `ship`, as remembered."""
+        from reconcile.host.files.shipped import Shipped
+
+        return Shipped(self._host, root)
+
+    def withdraw(self, root: str) -> None:
+        """Remove what `ship` wrote and nobody changed since, then empty directories of ours."""
+        from reconcile.host.files.ship import withdraw
+
+        with changing(root, "cleared"):
+            withdraw(self._host, root)

@@ -26,14 +26,14 @@ def keep(host: Host, at: Entry, intent: Callable[[str | None], Undo]) -> None:
     if found is None:
         host.recorder.intend(intent(None))
         return
-    for place in _places(host.recorder, at, found.st_dev):
+    for place in places(host.recorder, at, found.st_dev):
         host.recorder.intend(intent(place))
-        if _link(at, place):
+        if link(at, place):
             return
 
 
-def _places(recorder: Recorder, at: Entry, device: int) -> Iterator[str]:
-    """In the journal where that is the same filesystem, else beside the file."""
+def places(recorder: Recorder, at: Entry, device: int) -> Iterator[str]:
+    """Where the old inode may be kept: in the journal if on that filesystem, else beside."""
     name = helper(at.name, recorder.id)
     if _device(recorder.keep_dir) == device:
         yield join(recorder.keep_dir, name)
@@ -46,8 +46,11 @@ def _device(path: str) -> int | None:
     return None if found is None else found.st_dev
 
 
-def _link(at: Entry, place: str) -> bool:
-    """False where a bind mount lies between two paths of one filesystem."""
+def link(at: Entry, place: str) -> bool:
+    """Keep the inode of `at` under `place` too, durably.
+
+    False where a bind mount lies between two paths of one filesystem.
+    """
     with entry(place) as to:
         try:
             os.link(

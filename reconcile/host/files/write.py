@@ -39,7 +39,7 @@ def write(host: Host, path: str, data: bytes, uid: int, gid: int, mode: int) -> 
             _fill(at, temp, data, uid, gid, mode)
             os.rename(temp, at.name, src_dir_fd=at.dir_fd, dst_dir_fd=at.dir_fd)
         except BaseException:
-            _sweep(at, temp)
+            sweep(at, temp)
             raise
         # Without this a power cut can roll the rename back.
         sync_directory(at.dir_fd)
@@ -78,7 +78,8 @@ def inherit(at: Entry, fd: int) -> None:
         os.close(pin)
 
 
-def _sweep(at: Entry, temp: str) -> None:
+def sweep(at: Entry, temp: str) -> None:
+    """Remove a name beside `at`, if it is there."""
     try:
         os.unlink(temp, dir_fd=at.dir_fd)
     except FileNotFoundError:
@@ -95,7 +96,7 @@ def symlink(host: Host, path: str, target: str) -> None:
             os.symlink(target, temp, dir_fd=at.dir_fd)
             os.rename(temp, at.name, src_dir_fd=at.dir_fd, dst_dir_fd=at.dir_fd)
         except BaseException:
-            _sweep(at, temp)
+            sweep(at, temp)
             raise
         sync_directory(at.dir_fd)
 
@@ -118,14 +119,19 @@ def mkdir(host: Host, path: str, uid: int, gid: int, mode: int) -> None:
             raise FileExistsError(errno.EEXIST, "File exists")
         if host.recorder is not None:
             host.recorder.intend(MadeDirectory(path))
-        os.mkdir(at.name, 0o700, dir_fd=at.dir_fd)
-        pin = os.open(at.name, PIN_DIRECTORY, dir_fd=at.dir_fd)
-        try:
-            _refuse_swapped(pin, at)
-            change(pin, uid, gid, mode)
-        finally:
-            os.close(pin)
+        make_directory(at, uid, gid, mode)
         sync_directory(at.dir_fd)
+
+
+def make_directory(at: Entry, uid: int, gid: int, mode: int) -> None:
+    """Make `at`, which must not exist; not recorded and not yet durable."""
+    os.mkdir(at.name, 0o700, dir_fd=at.dir_fd)
+    pin = os.open(at.name, PIN_DIRECTORY, dir_fd=at.dir_fd)
+    try:
+        _refuse_swapped(pin, at)
+        change(pin, uid, gid, mode)
+    finally:
+        os.close(pin)
 
 
 def _refuse_swapped(pin: int, at: Entry) -> None:
@@ -142,23 +148,27 @@ def _refuse_swapped(pin: int, at: Entry) -> None:
 def rmdir(host: Host, path: str) -> bool:
     """Remove the directory `path`; False where anything is in it, and nothing was done."""
     with entry(path) as at:
-        pin = os.open(at.name, PIN_DIRECTORY, dir_fd=at.dir_fd)
-        try:
-            st, attributes = os.fstat(pin), touched_attributes(pin)
-        finally:
-            os.close(pin)
-        if host.recorder is not None:
-            mode = stat.S_IMODE(st.st_mode)
-            record = RemovedDirectory(path, st.st_uid, st.st_gid, mode, attributes)
-            host.recorder.intend(record)
-        try:
-            os.rmdir(at.name, dir_fd=at.dir_fd)
-        except OSError as error:
-            if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
-                return False
-            raise
-        sync_directory(at.dir_fd)
-        return True
+        return remove_directory(host, at)
+
+
+def remove_directory(host: Host, at: Entry) -> bool:
+    """Remove `at`, recorded; False where anything is in it."""
+    pin = os.open(at.name, PIN_DIRECTORY, dir_fd=at.dir_fd)
+    try:
+        st, attributes = os.fstat(pin), touched_attributes(pin)
+    finally:
+        os.close(pin)
+    if host.recorder is not None:
+        mode = stat.S_IMODE(st.st_mode)
+        host.recorder.intend(RemovedDirectory(at.path, st.st_uid, st.st_gid, mode, attributes))
+    try:
+        os.rmdir(at.name, dir_fd=at.dir_fd)
+    except OSError as error:
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+            return False
+        raise
+    sync_directory(at.dir_fd)
+    return True
 
 
 def set_meta(host: Host, path: str, uid: int, gid: int, mode: int) -> None:

@@ -1,0 +1,157 @@
+"""Many changes below one root: recorded together, made durable together."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from reconcile.host.files.descent import Descent
+from reconcile.host.files.keep import keep, link, places, sync_directory
+from reconcile.host.files.meta import change
+from reconcile.host.files.names import as_bytes, helper, join
+from reconcile.host.files.read import identity
+from reconcile.host.files.resolve import Entry
+from reconcile.host.files.scan import Rule
+from reconcile.host.files.shipped import Signature
+from reconcile.host.files.sync import sync_filesystem
+from reconcile.host.files.undo import MadeDirectory, Removed, Replaced
+from reconcile.host.files.write import NEW, inherit, make_directory, remove_directory, sweep
+
+if TYPE_CHECKING:
+    from reconcile.host import Host
+    from reconcile.host.undo import Undo
+
+FEW = 16
+"""Files up to which flushing each is quicker than flushing the whole filesystem."""
+
+
+@dataclass
+class Target:
+    """A file to be given content of the digest `wrote`; `temp` is its name until it is whole."""
+
+    path: str
+    wrote: str
+    fill: Callable[[int], None]
+    temp: str = ""
+    keep: str | None = None
+
+
+class Batch:
+    """Changes below a root whose directories are reached by `way`. Errors: OSError, HostError."""
+
+    def __init__(self, host: Host, root: str, way: Descent) -> None:
+        self._host, self._root, self._way = host, root, way
+        self._label = host.recorder.id if host.recorder else "new"
+
+    def _intend(self, undos: Sequence[Undo]) -> None:
+        if self._host.recorder is not None and undos:
+            self._host.recorder.intend(*undos)
+
+    def _entry(self, path: str) -> Entry:
+        """Good until the next one: its directory is held by the way down."""
+        folder, _, name = path.rpartition("/")
+        fd, guard = self._way.to(folder)
+        return Entry(join(self._root, path), fd, name, guard)
+
+    def make_folders(self, folders: Collection[str], rule: Rule) -> None:
+        ordered = sorted(folders, key=as_bytes)
+        self._intend([MadeDirectory(join(self._root, path)) for path in ordered])
+        for path in ordered:
+            make_directory(self._entry(path), rule.uid, rule.gid, rule.dirs)
+        self._flush(ordered)
+
+    def deliver(self, targets: Sequence[Target], rule: Rule) -> dict[str, Signature]:
+        """Write all beside their names, then rename them in this order; what each is then."""
+        for target in targets:
+            target.temp = helper(target.path.rpartition("/")[2], self._label)
+            target.keep = self._place_to_keep(target.path)
+        self._intend([
+            Replaced(join(self._root, one.path), one.temp, one.wrote, one.keep) for one in targets
+        ])  # fmt: skip
+        try:
+            self._write_all(targets, rule)
+            seen = {target.path: self._finish(target) for target in targets}
+        except BaseException:
+            for target in targets:
+                sweep(self._entry(target.path), target.temp)
+            raise
+        self._flush([target.path for target in targets])
+        return seen
+
+    def _place_to_keep(self, path: str) -> str | None:
+        """Where the inode that is there now is to be kept; None where nothing is there."""
+        if self._host.recorder is None:
+            return None
+        at = self._entry(path)
+        found = at.stat()
+        return None if found is None else next(places(self._host.recorder, at, found.st_dev))
+
+    def _write_all(self, targets: Sequence[Target], rule: Rule) -> None:
+        few = len(targets) <= FEW
+        for target in targets:
+            at = self._entry(target.path)
+            fd = os.open(target.temp, NEW, 0o600, dir_fd=at.dir_fd)
+            try:
+                target.fill(fd)
+                inherit(at, fd)
+                change(fd, rule.uid, rule.gid, rule.files)
+                if few:
+                    os.fsync(fd)
+            finally:
+                os.close(fd)
+        if not few:
+            sync_filesystem(self._way.to("")[0])
+
+    def _finish(self, target: Target) -> Signature:
+        at = self._entry(target.path)
+        if target.keep is not None and not link(at, target.keep):
+            # A bind mount lies between, so the old inode is kept beside instead.
+            keep(self._host, at, lambda place: Replaced(at.path, target.temp, target.wrote, place))
+        os.rename(target.temp, at.name, src_dir_fd=at.dir_fd, dst_dir_fd=at.dir_fd)
+        return Signature.of(os.stat(at.name, dir_fd=at.dir_fd, follow_symlinks=False))
+
+    def remove(self, paths: Sequence[str]) -> None:
+        """Unlink files and symlinks; what has gone meanwhile is no error."""
+        kept = {path: self._place_to_keep(path) for path in paths}
+        self._intend([
+            Removed(join(self._root, path), place) for path, place in kept.items() if place
+        ])  # fmt: skip
+        for path, place in kept.items():
+            at = self._entry(path)
+            if place is not None and not link(at, place):
+                keep(self._host, at, partial(_removed, at.path))
+            sweep(at, at.name)
+        self._flush(paths)
+
+    def remove_folders(self, folders: Collection[str]) -> None:
+        """Remove, deepest first, those of `folders` in which nothing is left."""
+        for path in sorted(folders, key=as_bytes, reverse=True):
+            at = self._entry(path)
+            if at.stat() is not None:
+                remove_directory(self._host, at)
+
+    def still_holding(self, digests: Mapping[str, str]) -> list[str]:
+        """The paths whose files still have the digest given."""
+        return [path for path, wrote in digests.items() if self._identity(path) == wrote]
+
+    def _identity(self, path: str) -> str:
+        try:
+            return identity(self._entry(path))
+        except (FileNotFoundError, NotADirectoryError):
+            return ""
+
+    def _flush(self, paths: Sequence[str]) -> None:
+        """Make the names durable."""
+        folders = {path.rpartition("/")[0] for path in paths}
+        if len(folders) > FEW:
+            sync_filesystem(self._way.to("")[0])
+            return
+        for folder in sorted(folders):
+            sync_directory(self._way.to(folder)[0])
+
+
+def _removed(path: str, place: str | None) -> Removed:
+    return Removed(path, place or "")
