@@ -155,7 +155,7 @@ class Workspace:
         from reconcile.engine.guards import refuse_emptying, refuse_excess
 
         declared = (*self.spec.sites, *self.spec.paths)
-        refuse_emptying(declared, self.ledger.rows, allow_empty=options.allow_empty)
+        refuse_emptying(declared, planned.released, allow_empty=options.allow_empty)
         refuse_excess(planned, max_deletes=options.max_deletes)
         sites = _touched(planned) if planned.partial else None
         known = frozenset(site for row in self.ledger.rows.values() for site in row.sites)

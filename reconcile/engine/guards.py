@@ -40,12 +40,12 @@ def refuse_excess(plan: Plan, *, max_deletes: int | None) -> None:
         )
 
 
-def refuse_emptying(declared: Sized, owned: Sized, *, allow_empty: bool) -> None:
-    """Refuse a YAML that declares nothing while we own something: most likely a wrong file."""
-    if owned and not declared and not allow_empty:
+def refuse_emptying(declared: Sized, released: Sized, *, allow_empty: bool) -> None:
+    """Refuse a YAML that declares nothing where we would give up something: a wrong file?"""
+    if released and not declared and not allow_empty:
         raise ReconcileError(
             "The configuration declares nothing.",
-            f"reconcile owns {len(owned)} resources on this host; all would be removed.",
+            f"reconcile would remove or give up all {len(released)} resources that it owns here.",
             "Check the file; if that is what you want, say --allow-empty. Nothing was changed.",
         )
 

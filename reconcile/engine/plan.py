@@ -109,7 +109,7 @@ def _because(cause: Cause, before: Resource | None, fields: Sequence[FieldChange
     names = ", ".join(item.name for item in fields)
     return {
         "drift": f"{names} changed since the last apply",
-        "pending": f"the configuration asks for another {names}",
+        "pending": f"the configuration has moved on: {names}",
         "both": "the configuration changed, and so did the host",
     }[cause]
 
