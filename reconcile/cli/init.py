@@ -19,11 +19,10 @@ def init(
     ] = "reconcile.yaml",
 ) -> int:
     """Write a commented reconcile.yaml for a Flask app."""
-    from importlib.resources import files
+    from reconcile.spec.init import starter_text
 
-    template = (files("reconcile.cli") / "init.yaml").read_text(encoding="utf-8")
     folder = os.path.dirname(os.path.abspath(file))
-    _write(file, template.replace("./app/static", f"./{_static_source(folder)}"))
+    _write(file, starter_text().replace("./app/static", f"./{_static_source(folder)}"))
     show(f"Wrote {file}. Say there what your host should be, then: reconcile plan -f {file}")
     return ExitCode.OK
 

@@ -27,15 +27,20 @@ def judged(name: str, answer: HttpAnswer, expect: Expectation) -> Check:
 
 def shortcomings(answer: HttpAnswer, expect: Expectation) -> Iterator[str]:
     """What is not as expected, in words."""
-    if expect.status and answer.status not in expect.status:
-        wanted = " or ".join(map(str, sorted(expect.status)))
-        yield f"{answer.status} instead of {wanted}"
-    elif answer.status in expect.not_status:
-        yield f"{answer.status} is not acceptable"
+    unfit = _unfit_status(answer, expect)
+    if unfit:
+        yield unfit
     for header, value in expect.headers:
         yield from _header_shortcomings(header, value, answer.values(header))
-    if expect.body is not None and expect.body.encode() not in answer.body:
+    # What an error page does not hold is no news.
+    if not unfit and expect.body is not None and expect.body.encode() not in answer.body:
         yield f"the body does not hold {expect.body[:_SHOWN_BYTES]!r}{_beginning(answer)}"
+
+
+def _unfit_status(answer: HttpAnswer, expect: Expectation) -> str:
+    if expect.status and answer.status not in expect.status:
+        return f"{answer.status} instead of {' or '.join(map(str, sorted(expect.status)))}"
+    return f"{answer.status} is not acceptable" if answer.status in expect.not_status else ""
 
 
 def _header_shortcomings(header: str, wanted: str, values: tuple[str, ...]) -> Iterator[str]:

@@ -65,9 +65,15 @@ def test_an_answer_is_held_against_the_expectation(
 
 
 def test_all_that_is_wrong_is_told_at_once() -> None:
-    expect = Expectation(status=frozenset({200}), headers=(("A", "b"),), body="absent")
+    expect = Expectation(status=frozenset({200}), headers=(("A", "b"),))
 
-    assert 3 == len(judged("probe", NGINX_PAGE, expect).detail.split("; "))
+    assert "404 instead of 200; no A, b expected" == judged("probe", NGINX_PAGE, expect).detail
+
+
+def test_the_body_of_an_error_page_is_not_looked_at() -> None:
+    expect = Expectation(status=frozenset({200}), body="Uploads")
+
+    assert "404 instead of 200" == judged("probe", NGINX_PAGE, expect).detail
 
 
 @pytest.mark.parametrize(
