@@ -28,7 +28,7 @@ class Journal:
                 if (note := one.undo(host))]
 
 values = json.load(sys.stdin)
-host = Host(HostSettings(service_manager=values.pop("service_manager", "systemd")))
+host = Host(HostSettings(**{"service_manager": "systemd", **values.pop("settings", {})}))
 services = host.services
 globals().update(values)
 
@@ -51,12 +51,15 @@ class RefusedError(Exception):
         self.what, self.why, self.fix = what, why, fix
 
 
-def inside(host: DebianHost, code: str, **values: object) -> Any:
-    """What `code`, the body of a function, returns there; it knows `host` and `services`."""
+def inside(host: DebianHost, code: str, *, user: str | None = None, **values: object) -> Any:
+    """What `code`, the body of a function, returns there; it knows `host` and `services`.
+
+    `settings` are those of the Host, all other values are names that `code` knows.
+    """
     body = textwrap.indent(textwrap.dedent(code), "    ")
     program = f"{PRELUDE}{body}\n{EPILOGUE}"
     python = ("/opt/reconcile/bin/python", "-I", "-c", program)
-    told = json.loads(host.run(*python, input=json.dumps(values).encode()).stdout)
+    told = json.loads(host.run(*python, input=json.dumps(values).encode(), user=user).stdout)
     if "error" in told:
         raise RefusedError(*told["error"])
     return told["answer"]

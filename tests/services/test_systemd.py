@@ -248,7 +248,7 @@ def test_while_an_image_is_built_units_are_enabled_and_nothing_runs(debian: Debi
         return [before, services.status(unit)]
         """,
         unit=unit,
-        service_manager="none",
+        settings={"service_manager": "none"},
     )
 
     assert ["enabled", "inactive"] == [
@@ -264,5 +264,8 @@ def test_while_an_image_is_built_units_are_enabled_and_nothing_runs(debian: Debi
 def test_while_an_image_is_built_nothing_is_started(debian: DebianHost, verb: str) -> None:
     with pytest.raises(RefusedError, match=f"Cannot {verb} nginx"):
         inside(
-            debian, "getattr(services, verb)('nginx.service')", verb=verb, service_manager="none"
+            debian,
+            "getattr(services, verb)('nginx.service')",
+            verb=verb,
+            settings={"service_manager": "none"},
         )
