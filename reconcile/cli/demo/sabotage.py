@@ -17,13 +17,13 @@ def break_five_things(stage: Stage) -> list[str]:
     os.unlink(f"{stage.root}/www/static/css/app.css")
     _edit(f"{stage.root}/{SITE}", "max-age=604800", "max-age=60")
     os.unlink(f"{stage.root}/{LINK}")
-    os.chmod(f"{stage.root}/www/media", 0)
+    os.chmod(f"{stage.root}/www/media", 0o700)
     _kill(stage.host.services.status(SERVICE).main_pid)
     told = {
         "rm www/static/css/app.css": "a deploy that went half wrong",
         f"sed -i s/604800/60/ {SITE}": "a quick fix by hand",
         f"rm {LINK}": "a site that nobody misses, until the next reload",
-        "chmod 000 www/media": "a backup script with a bug",
+        "chmod 700 www/media": "a backup script with a bug",
         "pkill -9 gunicorn": "a bad night",
     }
     width = max(map(len, told))

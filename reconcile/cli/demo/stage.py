@@ -154,8 +154,11 @@ def _runner() -> str:
     from reconcile.host.accounts import Accounts, UnknownAccount
     from reconcile.host.processes import as_user
 
+    spec = find_spec("gunicorn")
+    package = spec.origin if spec and spec.origin else sys.executable
+
     def reaches_python() -> bool:
-        return os.access(sys.executable, os.X_OK) and all(map(os.path.exists, sys.path[1:]))
+        return os.access(sys.executable, os.X_OK) and os.access(package, os.R_OK)
 
     try:
         able = as_user(Accounts().user("www-data"), reaches_python)
