@@ -2,50 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from reconcile.nginx.locations import Undecidable
 from reconcile.nginx.route import Answer
 from reconcile.nginx.text import from_raw
 from reconcile.nginx.uri import escaped
-from reconcile.nginx.visit import Jump, Outcome, Status, Visit
+from reconcile.nginx.visit import Jump, Outcome, Root, Status, Visit
 
 _STATIC_METHODS = ("GET", "HEAD", "POST")
-
-
-@dataclass(frozen=True)
-class Root:
-    """Where paths are looked up: `folder` replaces the first `cut` bytes of the path.
-
-    `is_whole` is an alias inside a regex location: it stands for the file itself.
-    """
-
-    folder: str
-    cut: int = 0
-    is_alias: bool = False
-    is_whole: bool = False
-
-
-def root_of(visit: Visit) -> Root:
-    """The root or alias that holds here. Errors: Undecidable at a variable not known."""
-    scope = visit.scope.nearest("root", "alias")
-    if scope is None:
-        return Root(visit.prefix + "html")
-    is_alias = "alias" in scope.own
-    written = scope.own["alias" if is_alias else "root"][0].args[0]
-    folder = visit.expand(written if is_alias else written.removesuffix("/"))
-    if not folder.startswith("/") and (folder or not written.startswith("/")):
-        folder = visit.prefix + folder
-    if is_alias and scope.is_regex:
-        return Root(folder, is_alias=True, is_whole=True)
-    return Root(folder, len(scope.name) if is_alias else 0, is_alias=is_alias)
-
-
-def file_path(visit: Visit, root: Root) -> str:
-    """The path on disk that the present URI stands for."""
-    if root.is_whole:
-        return root.folder + (visit.path if visit.add_uri_to_alias else "")
-    return root.folder + visit.path[root.cut :]
 
 
 def _alias_after_rewrite(visit: Visit, root: Root) -> Status | None:
@@ -59,7 +22,7 @@ def try_files(visit: Visit) -> Outcome | None:
     written = visit.scope.own.get("try_files")
     if not written:
         return None
-    root = root_of(visit)
+    root = visit.root()
     if refusal := _alias_after_rewrite(visit, root):
         return refusal
     *tried, last = written[0].args
@@ -113,8 +76,8 @@ def _handled(visit: Visit, name: str, args: tuple[str, ...]) -> Answer:
 def _static(visit: Visit) -> Outcome:
     if visit.method not in _STATIC_METHODS:
         return Status(405, reason=f"files are not there for {visit.method}")
-    root = root_of(visit)
-    path = file_path(visit, root)
+    root = visit.root()
+    path = visit.file_path(root)
     if refusal := _alias_after_rewrite(visit, root):
         return refusal
     kind = visit.kind(path)
@@ -138,10 +101,10 @@ def _index(visit: Visit) -> Outcome | None:
         name = visit.expand(name)
         if name.startswith("/"):
             return Jump(name, visit.args)
-        root = root_of(visit)
+        root = visit.root()
         if refusal := _alias_after_rewrite(visit, root):
             return refusal
-        folder = file_path(visit, root)
+        folder = visit.file_path(root)
         kind = visit.kind(folder + name)
         if kind == "denied":
             return Status(403, path=from_raw(folder + name), reason=kind)
@@ -166,10 +129,10 @@ def _no_folder(visit: Visit, folder: str, *, is_index: bool = False) -> Status |
 def _listing(visit: Visit) -> Outcome:
     if visit.method not in _STATIC_METHODS:
         return Status(405, reason=f"files are not there for {visit.method}")
-    root = root_of(visit)
+    root = visit.root()
     if refusal := _alias_after_rewrite(visit, root):
         return refusal
-    folder = file_path(visit, root)
+    folder = visit.file_path(root)
     if visit.method == "POST" or visit.scope.argument("autoindex", "off") != "on":
         return Status(403, path=from_raw(folder), reason="there is no index, and no autoindex")
     # Nginx cuts the slash off without looking: an alias that lacks it loses a letter.
@@ -179,14 +142,15 @@ def _listing(visit: Visit) -> Outcome:
     return Answer("listing", visit.error_status or 200, path=from_raw(folder))
 
 
-def unsupported(visit: Visit) -> None:
+def check_model(visit: Visit) -> None:
     """Errors: Undecidable where a module decides that is no part of this model."""
-    for name in _OPAQUE:
-        if visit.scope.nearest(name) and visit.scope.argument(name, "") != "off":
+    opaque = _OPAQUE if visit.method in _STATIC_METHODS else (*_OPAQUE, "dav_methods")
+    for name in opaque:
+        if visit.scope.argument(name, "off") != "off":
             raise Undecidable(f"{name} decides")
 
 
 _OPAQUE = (
     "auth_request", "auth_jwt", "rewrite_by_lua_block", "rewrite_by_lua_file",
-    "access_by_lua_block", "access_by_lua_file", "random_index", "dav_methods",
+    "access_by_lua_block", "access_by_lua_file", "random_index",
 )  # fmt: skip

@@ -11,6 +11,7 @@ from reconcile.nginx.route import Answer
 from reconcile.nginx.scope import Scope
 from reconcile.nginx.text import from_raw, to_raw
 from reconcile.nginx.tree import Directive
+from reconcile.nginx.uri import tidied
 from reconcile.nginx.visit import Outcome, Status, Visit
 
 _REDIRECTS = (301, 302, 303, 307, 308)
@@ -97,7 +98,7 @@ def _rewrite(visit: Visit, directive: Directive) -> Outcome | _Stop | None:
 
 
 def _redirected(visit: Visit, replacement: str, flag: str, *, keeps_args: bool) -> Status:
-    target = visit.expand(replacement, quote_groups=True)
+    target = tidied(visit.expand(replacement, quote_groups=True))
     if keeps_args and visit.args:
         target += ("&" if "?" in replacement else "?") + visit.args
     return Status(301 if flag == "permanent" else 302, target=target)

@@ -5,10 +5,12 @@ Source: nginx's request phases (1.22 to 1.31), measured against its answers.
 
 from __future__ import annotations
 
+import re
+
 from reconcile.nginx import uri
 from reconcile.nginx.access import check_access
 from reconcile.nginx.build import Build
-from reconcile.nginx.content import content, try_files, unsupported
+from reconcile.nginx.content import check_model, content, try_files
 from reconcile.nginx.locations import Undecidable
 from reconcile.nginx.request import Files, Request, UnknownFiles
 from reconcile.nginx.rewriting import run_rewrites
@@ -20,6 +22,7 @@ from reconcile.nginx.text import from_raw
 from reconcile.nginx.tree import ConfigTree
 from reconcile.nginx.visit import Jump, Outcome, Status, Visit
 
+_BAD_HOST = re.compile(r"\.\.|[/\x00-\x20\x7f]")
 _ABRUPT = (408, 444, 499)
 _REDIRECTS = (301, 302, 303, 307, 308)
 _SHOWN_AS_400 = (494, 495, 496, 497)
@@ -59,7 +62,7 @@ class Router:
         )
         visit.remember(choice.match)
         try:
-            answer = _finish(visit, _start(visit) if sent else Status(400, reason="malformed URI"))
+            answer = _finish(visit, _start(visit))
         except Undecidable as unknown:
             answer = Answer("unknown", None, reason=unknown.reason)
         return Route(
@@ -74,6 +77,10 @@ class Router:
 
 
 def _start(visit: Visit) -> Outcome:
+    if not visit.path:
+        return Status(400, reason="malformed URI")
+    if _BAD_HOST.search(visit.request.host):
+        return Status(400, reason="malformed Host header")
     if visit.choice.listen.ssl and visit.request.scheme == "http":
         return Status(497, reason="plain HTTP was sent to an HTTPS port")
     return _from_server(visit)
@@ -81,7 +88,6 @@ def _start(visit: Visit) -> Outcome:
 
 def _from_server(visit: Visit) -> Outcome:
     visit.scope, visit.valid_location = visit.server_scope, True
-    unsupported(visit)
     return run_rewrites(visit, visit.server_scope) or _from_location(visit)
 
 
@@ -128,7 +134,7 @@ def _within_limit_except(scope: Scope, method: str) -> Scope:
 
 def _serve(visit: Visit) -> Outcome:
     """The phases after rewriting: access, try_files, content."""
-    unsupported(visit)
+    check_model(visit)
     return check_access(visit) or try_files(visit) or content(visit)
 
 

@@ -50,9 +50,34 @@ def _resolved(segments: list[str], *, merge_slashes: bool) -> str | None:
     return "/" + "/".join(kept)
 
 
-_UNSAFE = re.compile(r"[\x00-\x20\"#%?\x7f-\xff]")
+_UNSAFE = re.compile(r"""[\x00-\x20"#%<>?\\^`{|}\x7f-\xff]""")
+_UNSAFE_IN_ARGS = re.compile(r"""[\x00-\x20"#%&+;<>?\\^`{|}\x7f-\xff]""")
+_ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
 
 
 def escaped(path: str) -> str:
     """`path` as nginx writes it into a Location header."""
-    return _UNSAFE.sub(lambda match: f"%{ord(match[0]):02X}", path)
+    return _UNSAFE.sub(_percent, path)
+
+
+def escaped_argument(value: str) -> str:
+    """`value` as nginx writes a captured group into arguments and redirects."""
+    return _UNSAFE_IN_ARGS.sub(_percent, value)
+
+
+def _percent(match: re.Match[str]) -> str:
+    return f"%{ord(match[0]):02X}"
+
+
+def tidied(target: str) -> str:
+    """A rewrite's redirect target as nginx sends it: harmless escapes undone up to the `?`."""
+    head, mark, tail = target.partition("?")
+    question = next((m for m in _ESCAPE.finditer(head) if m[1].upper() == "3F"), None)
+    if question:
+        head, mark, tail = head[: question.start()], "?", target[question.end() :]
+    return _ESCAPE.sub(_plain, head) + mark + tail
+
+
+def _plain(match: re.Match[str]) -> str:
+    code = int(match[1], 16)
+    return chr(code) if 0x25 < code < 0x7F else match[0]

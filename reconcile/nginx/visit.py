@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from reconcile.nginx import uri
 from reconcile.nginx.locations import Undecidable
 from reconcile.nginx.request import FileKind, Files, Request
 from reconcile.nginx.route import Answer, Hop
@@ -39,6 +40,19 @@ class Jump:
 Outcome = Answer | Status | Jump
 
 
+@dataclass(frozen=True)
+class Root:
+    """Where paths are looked up: `folder` replaces the first `cut` bytes of the path.
+
+    `is_whole` is an alias inside a regex location: it stands for the file itself.
+    """
+
+    folder: str
+    cut: int = 0
+    is_alias: bool = False
+    is_whole: bool = False
+
+
 @dataclass
 class Visit:
     """The state of one request; strings carry one character a byte."""
@@ -63,6 +77,11 @@ class Visit:
     hops: list[Hop] = field(default_factory=list)
 
     @property
+    def _is_escaped(self) -> bool:
+        path = self.request.uri.partition("?")[0]
+        return "%" in path or "+" in path
+
+    @property
     def server_scope(self) -> Scope:
         return self.choice.server.scope
 
@@ -72,6 +91,26 @@ class Visit:
         if kind == "unknown":
             raise Undecidable(f"{from_raw(path)} could not be looked at")
         return kind
+
+    def root(self) -> Root:
+        """The root or alias that holds here. Errors: Undecidable at a variable not known."""
+        scope = self.scope.nearest("root", "alias")
+        if scope is None:
+            return Root(self.prefix + "html")
+        is_alias = "alias" in scope.own
+        written = scope.own["alias" if is_alias else "root"][0].args[0]
+        folder = self.expand(written if is_alias else written.removesuffix("/"))
+        if not folder.startswith("/") and not (folder == "" and written == "/"):
+            folder = self.prefix + folder
+        if is_alias and scope.is_regex:
+            return Root(folder, is_alias=True, is_whole=True)
+        return Root(folder, len(scope.name) if is_alias else 0, is_alias=is_alias)
+
+    def file_path(self, root: Root) -> str:
+        """The path on disk that the present URI stands for."""
+        if root.is_whole:
+            return root.folder + (self.path if self.add_uri_to_alias else "")
+        return root.folder + self.path[root.cut :]
 
     def remember(self, match: re.Match[str] | None) -> None:
         """Keep a regex match: its groups become $1 and the named variables."""
@@ -101,7 +140,7 @@ class Visit:
         if not self.match or number > self.match.re.groups:
             return ""
         value = self.match[number] or ""
-        return _quoted(value) if quote and "%" in self.request.uri else value
+        return uri.escaped_argument(value) if quote and self._is_escaped else value
 
     def variable(self, name: str) -> str:
         """One variable's value. Errors: Undecidable where it is not known beforehand."""
@@ -122,12 +161,18 @@ class Visit:
             return self.path
         if name in ("args", "query_string"):
             return self.args
+        if name == "document_root":
+            return self.root().folder
+        if name == "request_filename":
+            return self.file_path(self.root())
+        if name.startswith("arg_"):
+            return self._argument(name[4:].lower())
         fixed = {
             "request_uri": request.uri,
             "is_args": "?" if self.args else "",
             "scheme": request.scheme,
             "https": "on" if request.scheme == "https" else "",
-            "request_method": request.method,
+            "request_method": self.method,
             "remote_addr": request.client,
             "server_port": str(request.address.port),
             "server_addr": request.address.host,
@@ -135,12 +180,9 @@ class Visit:
         }
         return to_raw(fixed[name]) if name in fixed else None
 
+    def _argument(self, name: str) -> str:
+        pairs = (pair.partition("=") for pair in self.args.split("&"))
+        return next((value for key, mark, value in pairs if mark and key.lower() == name), "")
+
     def _header(self, name: str) -> str:
         return self.request.host if name == "host" else self.request.headers.get(name, "")
-
-
-_UNSAFE_ARGS = re.compile(r"[\x00-\x20\"#%&+?;\x7f-\xff]")
-
-
-def _quoted(value: str) -> str:
-    return _UNSAFE_ARGS.sub(lambda match: f"%{ord(match[0]):02X}", value)

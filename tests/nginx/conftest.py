@@ -2,41 +2,13 @@
 
 from __future__ import annotations
 
-import glob
-import os
 import subprocess
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-NGINX = os.environ.get("NGINX_BINARY", "/usr/sbin/nginx")
-
-MAIN = """\
-pid {prefix}/nginx.pid;
-error_log stderr;
-events {{}}
-http {{
-    access_log off;
-    client_body_temp_path {prefix}/tmp-body;
-    proxy_temp_path {prefix}/tmp-proxy;
-    fastcgi_temp_path {prefix}/tmp-fastcgi;
-    uwsgi_temp_path {prefix}/tmp-uwsgi;
-    scgi_temp_path {prefix}/tmp-scgi;
-    include {prefix}/http.conf;
-}}
-"""
-
-
-class DiskReader:
-    """The reader over the real file system."""
-
-    def read(self, path: str) -> bytes:
-        return Path(path).read_bytes()
-
-    def glob(self, pattern: str) -> list[str]:
-        return sorted(glob.glob(pattern), key=lambda path: path.encode("utf-8", "surrogateescape"))
+from tests.nginx.running import MAIN, NGINX, DiskReader
 
 
 @dataclass(frozen=True)
@@ -84,5 +56,5 @@ def disk() -> DiskReader:
 
 
 @pytest.fixture(scope="module")
-def judge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Judge]:
+def judge(tmp_path_factory: pytest.TempPathFactory) -> Judge:
     return Judge(tmp_path_factory.mktemp("judge"))

@@ -16,7 +16,8 @@ URIS = [
     "/a/nope.css", "//a//c.css", "/a/./c.css", "/a/../c.css", "/a%2Fc.css", "/%61/c.css", "/empty",
     "/empty/", "/a/%2e%2e/d.html", "/..", "/a/..", "/a/.", "/a%20b.css", "/C.CSS", "/e.HTML",
     "/a/b/../../b/a/d.html", "/a?x=1", "/a/b/nope/", "/b/a/d.html?q", "/a/%", "/abc", "/acss",
-    "/a%3Fb", "/a/c.css/", "/a%25", "/index.html", "/a/index.html", "/other.htm", "/ab.css",
+    "/a%3Fb", "/a%3Fb/%7Ec%20;&+d.css", "/a/c.css/", "/a%25", "/index.html", "/a/index.html",
+    "/other.htm", "/ab.css",
 ]  # fmt: skip
 
 texts = st.sampled_from(["one", "$uri", "$1-$request_uri", "$host", "$rest", "u=$document_uri"])

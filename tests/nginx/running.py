@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import glob
 import http.client
 import os
 import signal
@@ -21,7 +22,34 @@ from reconcile.nginx.request import FileKind, Request
 from reconcile.nginx.route import Route
 from reconcile.nginx.routing import Router
 from reconcile.nginx.tree import load
-from tests.nginx.conftest import MAIN, NGINX, DiskReader
+
+NGINX = os.environ.get("NGINX_BINARY", "/usr/sbin/nginx")
+
+MAIN = """\
+pid {prefix}/nginx.pid;
+error_log stderr;
+events {{}}
+http {{
+    access_log off;
+    client_body_temp_path {prefix}/tmp-body;
+    proxy_temp_path {prefix}/tmp-proxy;
+    fastcgi_temp_path {prefix}/tmp-fastcgi;
+    uwsgi_temp_path {prefix}/tmp-uwsgi;
+    scgi_temp_path {prefix}/tmp-scgi;
+    include {prefix}/http.conf;
+}}
+"""
+
+
+class DiskReader:
+    """The reader over the real file system."""
+
+    def read(self, path: str) -> bytes:
+        return Path(path).read_bytes()
+
+    def glob(self, pattern: str) -> list[str]:
+        return sorted(glob.glob(pattern), key=lambda path: path.encode("utf-8", "surrogateescape"))
+
 
 FILES = [
     *["index.html", "c.css", "d.html", ".env", "a/index.html", "a/c.css", "a/d.html", "a/.env"],
@@ -77,21 +105,29 @@ class Running:
     address: Address
     router: Router
 
-    def ask(self, uri: str, host: str = "x.test", method: str = "GET") -> Answered:
+    def ask(
+        self, uri: str, host: str = "x.test", method: str = "GET", body: bytes = b""
+    ) -> Answered:
         """The real answer."""
         connection = http.client.HTTPConnection(self.address.host, self.address.port, timeout=10)
         try:
             connection.putrequest(method, uri, skip_host=True, skip_accept_encoding=True)
             connection.putheader("Host", host)
-            connection.endheaders()
+            if body:
+                connection.putheader("Content-Length", str(len(body)))
+            connection.endheaders(body or None)
             answer = connection.getresponse()
             return Answered(answer.status, answer.read(), tuple(answer.getheaders()))
         finally:
             connection.close()
 
-    def foretell(self, uri: str, host: str = "x.test", method: str = "GET") -> Route:
+    def foretell(
+        self, uri: str, host: str = "x.test", method: str = "GET", body: bytes = b""
+    ) -> Route:
         """Our prediction of it."""
-        request = Request(uri, host=host, address=self.address, method=method)
+        request = Request(
+            uri, host=host, address=self.address, method=method, body_length=len(body)
+        )
         return self.router.route(request, RealFiles())
 
 

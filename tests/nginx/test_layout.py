@@ -10,23 +10,14 @@ from reconcile.errors import ReconcileError
 from reconcile.nginx.build import Build
 from reconcile.nginx.layout import Layout, read_layout
 from reconcile.nginx.listen import Address, parse_addresses
-from reconcile.nginx.reader import OverlayReader
 from reconcile.nginx.tree import load
-from tests.nginx.conftest import NGINX, DiskReader
+from tests.nginx.running import NGINX, DiskReader, overlay
 
 
 def layout_of(text: str, build: Build = Build(), **files: str) -> Layout:
     planned: dict[str, bytes | None] = {f"/n/{name}": data.encode() for name, data in files.items()}
     planned["/n/nginx.conf"] = text.encode()
-    return read_layout(load("/n/nginx.conf", OverlayReader(Empty(), planned)), build)
-
-
-class Empty:
-    def read(self, path: str) -> bytes:
-        raise FileNotFoundError(2, "No such file or directory", path)
-
-    def glob(self, pattern: str) -> list[str]:
-        return []
+    return read_layout(load("/n/nginx.conf", overlay(planned)), build)
 
 
 def test_debian_reads_sites_enabled(disk: DiskReader) -> None:

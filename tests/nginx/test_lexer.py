@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from reconcile.nginx.lexer import BUFFER_SIZE, NginxSyntaxError, statements
 from reconcile.nginx.tree import parse
 from tests.nginx.conftest import Judge
+from tests.nginx.running import free_ports, running
 
 SYNTAX = re.compile(r"\[emerg\] \d+#\d+: ((?:unexpected|too long).*?) in \S+:(\d+)", re.DOTALL)
 
@@ -139,3 +141,56 @@ def refusal_of(source: bytes) -> tuple[str, int] | None:
     except NginxSyntaxError as refused:
         return refused.message, refused.line
     return None
+
+
+VALUES = [
+    *[
+        '"a b"',
+        "'a b'",
+        r"a\ b",
+        r"a\;b",
+        r'"a\"b"',
+        r"'a\'b'",
+        r'"a\'b"',
+        r"a\\b",
+        r"a\tb",
+        r'"a\nb"',
+    ],
+    *[r"a\rb", r"a\.b", r"a\zb", '"a}b"', "a}b", "a{2}", '"a{2}"', 'a"b', "a'b'c", "a#b", '"#b"'],
+    *[
+        '""',
+        "''",
+        "\u00e9",
+        "a\u00a0b",
+        '"a;b"',
+        '"a\n  b"',
+        "a\\\nb",
+        "(a)",
+        '"a\\\\"',
+        "a=b",
+        "'\"'",
+    ],
+]
+
+
+@pytest.mark.parametrize("written", VALUES)
+def test_a_value_means_what_nginx_takes_it_for(tmp_path: Path, written: str) -> None:
+    """The value that nginx sends back in an answer is the word that we read."""
+    (port,) = free_ports(1)
+    source = f"server {{ listen 127.0.0.1:{port}; return 200 {written}; }}"
+    with running(tmp_path, source, port) as nginx:
+        expected = nginx.ask("/").body if nginx else None
+
+    read = word_after(source.encode(), "200")
+
+    assert expected == (None if read is None else read.encode("utf-8", "surrogateescape"))
+
+
+def word_after(source: bytes, word: str) -> str | None:
+    """The word after `word` in the one directive of a block; None where it is refused."""
+    try:
+        words = next(found for found in words_of(source) if word in found)
+        parse(source, "x")
+    except NginxSyntaxError:
+        return None
+    return words[words.index(word) + 1] if len(words) == 3 else None

@@ -20,7 +20,8 @@ from reconcile.nginx.tree import (
     parse,
     written_back,
 )
-from tests.nginx.conftest import DiskReader, Judge
+from tests.nginx.conftest import Judge
+from tests.nginx.running import DiskReader, Nothing, overlay
 
 ETC_NGINX = Path("/etc/nginx")
 DEBIAN_FILES = sorted(path for path in ETC_NGINX.rglob("*") if path.is_file())
@@ -29,15 +30,7 @@ DEBIAN_FILES = sorted(path for path in ETC_NGINX.rglob("*") if path.is_file())
 def tree_of(**files: str) -> ConfigTree:
     """A tree of planned files alone; `main` is the configuration, `a_conf` is a.conf."""
     named = {f"/n/{name.replace('_', '.')}": text.encode() for name, text in files.items()}
-    return load("/n/main", OverlayReader(Nothing(), named))
-
-
-class Nothing:
-    def read(self, path: str) -> bytes:
-        raise FileNotFoundError(2, "No such file or directory", path)
-
-    def glob(self, pattern: str) -> list[str]:
-        return []
+    return load("/n/main", overlay(named))
 
 
 def names(tree: ConfigTree) -> list[str]:
@@ -102,7 +95,7 @@ def test_a_glob_without_files_is_no_error() -> None:
 def test_a_relative_include_starts_at_the_folder_of_the_main_file() -> None:
     files = {"/n/main": b"include sub/a;", "/n/sub/a": b"include sub/b;", "/n/sub/b": b"b;"}
 
-    tree = load("/n/main", OverlayReader(Nothing(), files))
+    tree = load("/n/main", overlay(files))
 
     assert ["b"] == names(tree)
 
