@@ -13,7 +13,8 @@ from reconcile.kinds.directory import Directory
 from reconcile.kinds.file import File
 from reconcile.kinds.symlink import Symlink
 from reconcile.nginx.discover import Discovered, discover
-from reconcile.nginx.live import read_live, record_live, running
+from reconcile.nginx.live import read_live, real_path, record_live, running
+from reconcile.nginx.render import extra_line
 
 if TYPE_CHECKING:
     from reconcile.engine.model import Change
@@ -79,7 +80,7 @@ class NginxLive(Resource):
         try:
             validated = validate(nginx, planned)
         except NginxRejected as refused:
-            raise _told_of_yaml(refused, changes) from None
+            raise _told_of_yaml(host, refused, changes) from None
         _refuse_taken_names(validated.tree)
         if host.services.runs_services:
             _rehearse_running(nginx, validated.tree)
@@ -110,15 +111,21 @@ def _planned(changes: Sequence[Change]) -> Iterator[tuple[str, Entry]]:
             yield after.path, FOLDER
 
 
-def _told_of_yaml(refused: NginxRejected, changes: Sequence[Change]) -> NginxRejected:
+def _told_of_yaml(host: Host, refused: NginxRejected, changes: Sequence[Change]) -> NginxRejected:
     """The same refusal, with the place in the YAML that its line comes from."""
+    links = {c.after.path: c.after.target for c in changes if isinstance(c.after, Symlink)}
+    path = links.get(refused.file) or (real_path(host, refused.file) if refused.file else "")
     for change in changes:
-        after = change.after
-        loaded = isinstance(after, Symlink) and after.path == refused.file
-        if change.places and (loaded or change.ref.name == refused.file):
-            where = " and ".join(str(place) for place in change.places)
-            refused.fix = f"Correct {where}. Nothing was changed."
+        if change.ref == Ref("file", path) and change.places:
+            refused.fix = f"Correct {_where(change, refused.line)}. Nothing was changed."
     return refused
+
+
+def _where(change: Change, line: int) -> str:
+    places = " and ".join(str(place) for place in change.places)
+    content = change.after.content if isinstance(change.after, File) else None
+    number = extra_line(content or b"", line)
+    return f"line {number} of `extra` at {places}" if number else places
 
 
 def _refuse_taken_names(tree: ConfigTree) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from posixpath import dirname, join, normpath
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from reconcile.engine.digest import digest
 from reconcile.host.processes import Identity, identity, started_at, title, workers
 from reconcile.nginx.render import is_managed
-from reconcile.nginx.tree import ConfigTree
+from reconcile.nginx.tree import ConfigTree, Directive
 
 if TYPE_CHECKING:
     from reconcile.host import Host
@@ -89,7 +89,10 @@ def read_live(nginx: Discovered, now: Running) -> Live:
         real: text if start is not None and newest[loaded] < start else OLDER
         for loaded, real, text in _managed(nginx)
     }
-    changed = max([*newest.values(), *_folder_ctimes(nginx)])
+    others = (
+        _newest_ctime_s(nginx.host, path) for path in (*_folders(nginx), *_certificates(nginx))
+    )
+    changed = max([*newest.values(), *others])
     return Live(serves, start is not None and changed < start)
 
 
@@ -107,10 +110,11 @@ def managed_on_disk(nginx: Discovered) -> dict[str, str]:
 def _managed(nginx: Discovered) -> Iterator[tuple[str, str, str]]:
     for path, file in nginx.tree.files.items():
         if is_managed(file.data):
-            yield path, _real(nginx.host, path), digest(file.data)
+            yield path, real_path(nginx.host, path), digest(file.data)
 
 
-def _real(host: Host, path: str) -> str:
+def real_path(host: Host, path: str) -> str:
+    """Where a link in the include tree leads; the path itself where it is none."""
     found = host.files.stat(path)
     if found is None or found.kind != "symlink":
         return path
@@ -118,30 +122,46 @@ def _real(host: Host, path: str) -> str:
 
 
 def _foreign_digest(nginx: Discovered) -> str:
-    """A digest of all in the tree that is not ours, names included."""
+    """A digest of all that nginx read but what is ours, names included; keys stay unread."""
     running = sha256()
     for path, file in nginx.tree.files.items():
         if not is_managed(file.data):
             name = path.encode("utf-8", "surrogateescape")
             running.update(b"%d %s %d " % (len(name), name, len(file.data)) + file.data)
+    for path in _certificates(nginx):
+        found = nginx.host.files.stat(path, follow=True)
+        running.update(f"{path} {found and (found.ino, found.size, found.mtime_ns)}".encode())
     return running.hexdigest()
 
 
 def _newest_ctime_s(host: Host, path: str) -> float:
-    both = (host.files.stat(path), host.files.stat(path, follow=True))
-    return max((found.ctime_ns for found in both if found), default=0) / _NS_PER_S
+    name = host.files.stat(path)
+    target = host.files.stat(path, follow=True) if name and name.kind == "symlink" else None
+    return max((found.ctime_ns for found in (name, target) if found), default=0) / _NS_PER_S
 
 
-def _folder_ctimes(nginx: Discovered) -> Iterator[float]:
-    """When names last came or went where the includes have wildcards."""
-    for folder in _globbed(nginx.tree):
-        yield _newest_ctime_s(nginx.host, folder)
-
-
-def _globbed(tree: ConfigTree) -> frozenset[str]:
-    globs = [include for include in tree.includes.values() if include.is_glob]
+def _folders(nginx: Discovered) -> frozenset[str]:
+    """Where a name that comes or goes changes what an include with wildcards reads."""
+    globs = [include for include in nginx.tree.includes.values() if include.is_glob]
     below = {dirname(path) for include in globs for path in include.paths}
     return frozenset({include.folder for include in globs} | below)
+
+
+def _certificates(nginx: Discovered) -> tuple[str, ...]:
+    """Certificates and keys, which nginx reads when it loads its configuration."""
+    named = {d.args[0] for d in _ssl(nginx.tree.directives, nginx.tree) if d.args}
+    files = (
+        name for name in named if "$" not in name and not name.startswith(("data:", "engine:"))
+    )
+    return tuple(sorted(join(nginx.tree.prefix, name) for name in files))
+
+
+def _ssl(directives: Iterable[Directive], tree: ConfigTree) -> Iterator[Directive]:
+    for directive in directives:
+        if directive.block is not None:
+            yield from _ssl(tree.children(directive), tree)
+        elif directive.name in ("ssl_certificate", "ssl_certificate_key"):
+            yield directive
 
 
 def _recorded(nginx: Discovered) -> _Record | None:

@@ -22,6 +22,7 @@ _GENERATION = re.compile(
     rb"location = %s \{[^}]*\}[^}]*return 200 ([0-9a-f]{32});" % re.escape(GENERATION_PATH.encode())
 )
 _TOKEN_LENGTH = 32
+_EXTRA = "# extra, from reconcile.yaml"
 
 # Images, sound, film and plain text run nothing. SVG and PDF can, and are left out on purpose.
 _MEDIA_TYPES = (
@@ -70,6 +71,13 @@ def generation_of(data: bytes) -> str | None:
     return found[1].decode() if found else None
 
 
+def extra_line(data: bytes, line: int) -> int | None:
+    """Which line of `extra` that line of a rendered file is; both count from 1."""
+    before = data.partition(_EXTRA.encode())[0]
+    found = line - before.count(b"\n") - 1
+    return found if found > 0 and len(before) < len(data) else None
+
+
 def _fields(site: SiteView, nginx_version: str) -> dict[str, Any]:
     plain = tuple(listen for listen in site.listens if not listen.tls)
     encrypted = tuple(listen for listen in site.listens if listen.tls)
@@ -81,6 +89,7 @@ def _fields(site: SiteView, nginx_version: str) -> dict[str, Any]:
         "redirect_to": _redirect_target(site.tls_port),
         "hsts": bool(site.tls and site.tls.hsts_s is not None),
         "extra": _checked_extra(site),
+        "extra_header": Raw(_EXTRA),
         "serves_root": any(location.prefix == "/" for location in site.locations),
         "http2_directive": _version(nginx_version) >= HTTP2_DIRECTIVE_SINCE,
         "managed_header": Raw(MANAGED_HEADER),

@@ -222,6 +222,22 @@ def asked(host, monkeypatch) -> list:
     return targets
 
 
+@pytest.mark.parametrize("proven", [False, True])
+def test_a_certificate_that_was_renewed_without_a_reload_is_not_served(
+    with_tls, live, host, proven
+):
+    if proven:
+        live.put(host, live)
+    certificate = Path(with_tls.view.tls.certificate)
+    certificate.write_bytes(certificate.read_bytes() + b"\n")
+
+    assert not live.observe(host).current
+
+    live.put(host, live)
+
+    assert live == live.observe(host)
+
+
 def test_a_site_whose_own_directives_answer_first_is_proven_by_its_workers(world, live, host):
     world.write(extra="return 418;")
 

@@ -152,3 +152,23 @@ def test_an_nginx_that_runs_something_older_is_the_one_thing_to_mend(
     assert {"nginx_live:/etc/nginx/nginx.conf"} == planned.addresses
     assert b"shop" == served(host, 80)
     assert 0 == site.plan(host).exit_code
+
+
+def test_without_namespaces_nginx_is_still_asked_and_nothing_changes(
+    debian_host: DebianHost,
+) -> None:
+    host = debian_host
+    host.write("/etc/reconcile/reconcile.yaml", with_listen("[80]") + "      bogus on;\n")
+    confined = ["setpriv", "--bounding-set=-sys_admin", "--inh-caps=-sys_admin"]
+    before = host.manifest(mtimes=True)
+
+    done = host.run(
+        *confined, "/usr/local/bin/reconcile", "apply", "--auto-approve",
+        cwd="/etc/reconcile", check=False,
+    )  # fmt: skip
+
+    assert 1 == done.returncode
+    assert 'unknown directive "bogus"' in done.stderr
+    assert "/etc/nginx/sites-enabled/shop.conf:" in done.stderr
+    assert "line 2 of `extra` at reconcile.yaml:4" in done.stderr
+    assert [] == list(differences(before, host.manifest(mtimes=True)))
