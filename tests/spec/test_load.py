@@ -16,7 +16,8 @@ from reconcile.spec.models.caches import BUILT_IN
 from reconcile.spec.models.spec import Spec
 from tests.spec.examples import FILE, SMALLEST, WHOLE, spec
 
-TOKENS = list("\n \t:-?[]{},&*!|>'\"%@`#~<=0179aäé\0\x1b\u2028\ufeff") + [
+TOKENS = [
+    *"\n \t:-?[]{},&*!|>'\"%@`#~<=0179aäé\0\x1b\u2028\ufeff",
     "version: 1", "sites:", "\n  ", "null", "true", "0755", "<<: ", "*a", "&a ", "!!python/none ",
     "---\n", "...\n", "\\ud800", "\\UFFFFFFFF", "%YAML 1.1", '"', "{}", "[]", "- ", "? ",
 ]  # fmt: skip

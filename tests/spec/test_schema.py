@@ -39,7 +39,12 @@ def test_the_schema_is_a_schema() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    [SMALLEST, WHOLE, starter_text(), *(path.read_text() for path in EXAMPLES)],
+    [
+        SMALLEST,
+        WHOLE,
+        starter_text(),
+        *(path.read_text() for path in EXAMPLES),
+    ],
     ids=["smallest", "whole", "starter", *(str(path.parent.name) for path in EXAMPLES)],
 )
 def test_a_good_file_is_good_to_both(text: str) -> None:

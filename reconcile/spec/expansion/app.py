@@ -93,7 +93,7 @@ def gunicorn_view(site: SiteScope, gunicorn: Gunicorn, service: str, bind: str) 
         group=group if site.facts.privileged else None,
         writable=tuple(dict.fromkeys(location.dir for _, location in written)),
         umask=umask(owner.files, owner.dirs) if owner else USUAL_UMASK,
-        connecting_user=site.scope.worker_user,
+        connecting_user=site.facts.worker_user,
     )
 
 

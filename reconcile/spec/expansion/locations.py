@@ -9,6 +9,7 @@ from reconcile.engine.model import Declared
 from reconcile.spec.expansion.scope import SiteScope
 from reconcile.spec.models.locations import Location
 from reconcile.spec.models.owners import Owner
+from reconcile.spec.tree import inside
 
 HEALTH_FILE = "health.txt"
 HEALTH_CONTENT = b"ok\n"
@@ -34,7 +35,7 @@ def expand_location(site: SiteScope, prefix: str, location: Location) -> Iterato
 
 def _visitors(site: SiteScope, location: Location) -> tuple[str, ...]:
     """Who has to get there: nginx, and the app where it writes."""
-    users = [site.scope.worker_user]
+    users = [site.facts.worker_user]
     if location.role != "static" and site.site.app and site.app_user:
         users.append(site.app_user)
     return tuple(dict.fromkeys(users))
@@ -47,6 +48,7 @@ def _contents(site: SiteScope, prefix: str, location: Location, owner: Owner) ->
         "group": owner.group,
         "dirs": owner.dirs,
         "files": owner.files,
+        "except_": _elsewhere(site, location),
     }
     at = ("locations", prefix)
     if location.role != "static":
@@ -63,6 +65,12 @@ def _contents(site: SiteScope, prefix: str, location: Location, owner: Owner) ->
             prune=location.prune,
             extra={HEALTH_FILE: HEALTH_CONTENT},
         )
+
+
+def _elsewhere(site: SiteScope, location: Location) -> tuple[str, ...]:
+    """What lies in the directory and has an owner of its own in `paths`."""
+    paths = site.scope.spec.paths
+    return tuple(sorted(p for p in paths if p != location.dir and inside(p, location.dir)))
 
 
 def _health_file(site: SiteScope, prefix: str, location: Location, owner: Owner) -> Declared:

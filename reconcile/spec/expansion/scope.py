@@ -29,10 +29,6 @@ class Scope:
     facts: HostFacts
 
     @cached_property
-    def worker_user(self) -> str:
-        return self.spec.host.nginx.user or self.facts.worker_user
-
-    @cached_property
     def owners(self) -> dict[str, Owner]:
         """Every owner by name; who is not root cannot give files away unless told to."""
         if self.facts.privileged:

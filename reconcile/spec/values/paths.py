@@ -88,7 +88,9 @@ def _schema(example: str, characters: str) -> dict[str, Any]:
 Path = Annotated[
     str, Written(parse_path, _schema("./app/static", r"[^\x00-\x1f\x7f]+"), in_context=True)
 ]
-AbsolutePath = Annotated[str, Written(parse_key, _schema("/var/www/myapp", r"/(?:[^\x00-\x1f\x7f]*[^\x00-\x1f\x7f/])?"))]
+AbsolutePath = Annotated[
+    str, Written(parse_key, _schema("/var/www/myapp", r"/(?:[^\x00-\x1f\x7f]*[^\x00-\x1f\x7f/])?"))
+]
 NginxPath = Annotated[
     str,
     Written(
