@@ -79,6 +79,7 @@ class _Attempt:
     done: Done = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     checks: tuple[Check, ...] = ()
+    ended_by: int = 0
 
     def take_over(self) -> Report:
         """Own what is as declared already; writes only where that is news."""
@@ -97,6 +98,7 @@ class _Attempt:
                 self._refuse_failed(self.checks)
             self._decide(journal, "applied")
         except (ReconcileError, OSError, Interrupted) as error:
+            self.ended_by = error.number if isinstance(error, Interrupted) else 0
             return self._failed(journal, _as_error(error))
         except BaseException:
             # A fault of ours: the host is put back all the same, then the fault is told.
@@ -205,7 +207,7 @@ class _Attempt:
         kept = () if result == "rolled_back" else self._made()
         report = Report(
             self.plan, result, kept, self.checks,
-            elapsed_s=monotonic() - self.started, notes=tuple(self.notes),
+            elapsed_s=monotonic() - self.started, notes=tuple(self.notes), ended_by=self.ended_by,
         )  # fmt: skip
         if error is None:
             return report

@@ -15,9 +15,13 @@ Handler = Callable[[int, FrameType | None], object]
 class Interrupted(BaseException):
     """SIGINT, SIGTERM or SIGHUP; no Exception, so nobody takes it for a failure to handle."""
 
+    def __init__(self, number: int) -> None:
+        super().__init__(signal.Signals(number).name)
+        self.number = number
+
 
 def _interrupt(number: int, _frame: FrameType | None) -> None:
-    raise Interrupted(signal.Signals(number).name)
+    raise Interrupted(number)
 
 
 def _let_pass(_number: int, _frame: FrameType | None) -> None:

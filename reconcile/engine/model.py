@@ -229,9 +229,13 @@ class Report:
     fix: str = ""
     elapsed_s: float = 0.0
     notes: tuple[str, ...] = field(default=())
+    ended_by: int = 0
+    """The signal that put an end to it, 0 for none."""
 
-    def exit_code(self, *, detailed: bool) -> ExitCode:
-        """3 for failed verification that was rolled back, 1 for any other failure."""
+    def exit_code(self, *, detailed: bool) -> int:
+        """3 for what was rolled back, 1 for any other failure; a shell's own for a signal."""
+        if self.ended_by:
+            return 128 + self.ended_by
         if self.result == "failed":
             return ExitCode.ERROR
         if self.result == "rolled_back":
