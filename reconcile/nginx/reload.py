@@ -127,7 +127,8 @@ def _prove_generations(nginx: Discovered, deadline: float) -> None:
 
 
 def _answer(host: Host, question: _Question) -> str:
-    answer = host.http.request(question.target, GENERATION_PATH, timeout_s=_ANSWER_TIMEOUT_S)
+    asked = f"{GENERATION_PATH}?{question.token}"
+    answer = host.http.request(question.target, asked, timeout_s=_ANSWER_TIMEOUT_S)
     if answer.error:
         return f"no answer ({answer.detail or answer.error})"
     text = answer.body.decode("utf-8", "replace")

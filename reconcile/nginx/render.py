@@ -19,7 +19,8 @@ GENERATION_PATH = "/.reconcile-generation"
 HTTP2_DIRECTIVE_SINCE = (1, 25, 1)
 
 _GENERATION = re.compile(
-    rb"location = %s \{[^}]*\}[^}]*return 200 ([0-9a-f]{32});" % re.escape(GENERATION_PATH.encode())
+    rb"location = %s \{(?:[^}]*\}){2}[^}]*return 200 ([0-9a-f]{32});"
+    % re.escape(GENERATION_PATH.encode())
 )
 _TOKEN_LENGTH = 32
 _EXTRA = "# extra, from reconcile.yaml"

@@ -248,22 +248,45 @@ def elsewhere() -> Iterator[tuple[str, str]]:
     subprocess.run(["ip", "netns", "del", name], check=True)
 
 
-def test_the_generation_is_told_to_this_machine_and_to_nobody_else(world, elsewhere):
+@pytest.fixture
+def from_elsewhere(world, elsewhere):
+    """Ask over that wire with curl."""
     machine, ours = elsewhere
+
+    def ask(path: str, *headers: str) -> bytes:
+        named = [part for header in ("Host: example.com", *headers) for part in ("-H", header)]
+        command = ["ip", "netns", "exec", machine, "curl", "-s", *named]
+        url = f"http://{ours}:{world.port}{path}"
+        return subprocess.run([*command, url], capture_output=True, check=True).stdout
+
+    return ask
+
+
+def test_the_generation_is_told_to_this_machine_and_to_nobody_else(
+    world, elsewhere, from_elsewhere
+):
     world.serve()
-    token = generation_of(render_site(world.view, "1.22.1")).encode()
-    url = f"http://{ours}:{world.port}"
-    there = ["ip", "netns", "exec", machine, "curl", "-s", "-H", "Host: example.com",
-             "-H", "X-Forwarded-For: 127.0.0.1"]  # fmt: skip
+    token = generation_of(render_site(world.view, "1.22.1"))
+    path = f"/.reconcile-generation?{token}"
 
-    def asked_elsewhere(path: str) -> bytes:
-        return subprocess.run([*there, url + path], capture_output=True, check=True).stdout
+    for address in ("127.0.0.1", "::1", elsewhere[1]):
+        assert token.encode() == world.ask(path, address=address).body
+    assert b"ok\n" == from_elsewhere("/static/health.txt")
+    assert b"404 Not Found" in from_elsewhere(path, "X-Forwarded-For: 127.0.0.1")
 
-    for address in ("127.0.0.1", "::1", ours):
-        assert token == world.ask("/.reconcile-generation", address=address).body
-    assert b"ok\n" == asked_elsewhere("/static/health.txt")
-    assert token not in asked_elsewhere("/.reconcile-generation")
-    assert b"404 Not Found" in asked_elsewhere("/.reconcile-generation")
+
+def test_a_forged_address_does_not_get_the_generation_out_of_nginx(
+    world, elsewhere, from_elsewhere
+):
+    trusting = "set_real_ip_from 0.0.0.0/0; real_ip_header X-Forwarded-For;\n"
+    world.nginx.config.write_text(
+        world.nginx.config.read_text().replace("http {", f"http {{ {trusting}")
+    )
+    world.serve()
+    forged = f"X-Forwarded-For: {elsewhere[1]}"
+
+    for path in ("/.reconcile-generation", "/.reconcile-generation?x"):
+        assert b"404 Not Found" in from_elsewhere(path, forged)
 
 
 def test_a_site_of_files_alone_needs_no_app(world):
