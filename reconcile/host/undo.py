@@ -8,7 +8,7 @@ leaves alone whatever somebody else has changed since.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
@@ -65,7 +65,7 @@ def undo_record(record: Record) -> Record:
 
 
 def to_json(record: Undo) -> dict[str, Any]:
-    return {"op": record.op, **asdict(record)}
+    return {"op": record.op, **vars(record)}
 
 
 def from_json(data: dict[str, Any]) -> Undo:

@@ -19,7 +19,7 @@ from reconcile.host.files.batch import Batch, Target
 from reconcile.host.files.mend import descent, mend
 from reconcile.host.files.names import as_bytes
 from reconcile.host.files.read import CHUNK
-from reconcile.host.files.shipped import Copied, Shipped, Signature
+from reconcile.host.files.shipped import Shipped, Signature, row
 from reconcile.host.files.source import Source, source
 from reconcile.host.files.survey import Copy, Order, Survey
 from reconcile.host.files.surveyor import survey
@@ -49,20 +49,19 @@ def ship(host: Host, order: Order) -> None:
     """Make the copy what `order` asks for, and remember what was written."""
     shipped = Shipped(host, order.root)
     found = survey(order, shipped, remember=True)
-    files = {
-        path: Copied(original, copy, shipped.digest(path))
-        for path, (original, copy) in found.equal.items()
-    }
+    newest_ns = 0
     with source(order.source) as ours, descent(order.root) as way:
         batch = Batch(host, order.root, way)
         batch.make_folders(found.folders, order.rule)
         # First, so that no stale sibling outlives the file it was made of.
         batch.remove(list(found.stale))
         for deliveries in _batches(ours, found.copies):
-            files.update(_deliver(batch, ours, order, deliveries))
+            for path, original, copy, digest in _deliver(batch, ours, order, deliveries):
+                found.rows[path] = row(original, copy, digest)
+                newest_ns = max(newest_ns, copy.ctime_ns)
     mend(host, order.root, order.rule, found.deviations)
     _prune(host, order, found)
-    shipped.save(files, shipped.folders | frozenset(found.folders))
+    shipped.save(found.rows, shipped.folders | frozenset(found.folders), newest_ns)
 
 
 def _prune(host: Host, order: Order, found: Survey) -> None:
@@ -140,14 +139,14 @@ def _moving(copy: Copy) -> HostError:
 
 def _deliver(
     batch: Batch, ours: Source, order: Order, deliveries: Sequence[Delivery]
-) -> Iterator[tuple[str, Copied]]:
+) -> Iterator[tuple[str, Signature, Signature, bytes]]:
     targets = [
         Target(one.copy.path, f"sha256:{one.digest.hex()}", partial(_fill, ours, one))
         for one in deliveries
     ]
     seen = batch.deliver(targets, order.rule)
     for one in deliveries:
-        yield one.copy.path, Copied(one.original, seen[one.copy.path], one.digest)
+        yield one.copy.path, one.original, seen[one.copy.path], one.digest
 
 
 def _fill(ours: Source, one: Delivery, fd: int) -> None:

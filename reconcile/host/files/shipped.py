@@ -38,12 +38,12 @@ class Signature(NamedTuple):
         return cls(st.st_size, st.st_mtime_ns, st.st_ctime_ns, st.st_ino)
 
 
-class Copied(NamedTuple):
-    """A file of the source and its copy, found equal; `digest` is b"" where we did not write it."""
+def row(original: Signature, copy: Signature, digest: bytes = NOT_OURS) -> bytes:
+    """What is remembered of a file of the source and its copy, once they are equal.
 
-    source: Signature
-    target: Signature
-    digest: bytes
+    `digest` is the SHA-256 of what we wrote; none where we found the copy there.
+    """
+    return ROW.pack(*original, *copy, digest)
 
 
 class Shipped:
@@ -65,7 +65,7 @@ class Shipped:
         record: dict[str, Any] = marshal.loads(body)  # noqa: S302  sealed, in our own directory
         return record
 
-    @property
+    @cached_property
     def rows(self) -> dict[str, bytes]:
         rows: dict[str, bytes] = self._record["files"]
         return rows
@@ -81,8 +81,8 @@ class Shipped:
 
     def ours(self) -> dict[str, str]:
         """Relative path → `sha256:…` of every file that we wrote."""
-        rows = {path: ROW.unpack(row)[-1] for path, row in self.rows.items()}
-        return {path: f"sha256:{own.hex()}" for path, own in rows.items() if own != NOT_OURS}
+        own = {path: known[-32:] for path, known in self.rows.items()}
+        return {path: f"sha256:{one.hex()}" for path, one in own.items() if one != NOT_OURS}
 
     def alone(self) -> frozenset[str]:
         """The names in the root below which nothing is but what we wrote."""
@@ -101,29 +101,36 @@ class Shipped:
             return []
         return [join(folder, name) for name in self._host.files.listdir(path)]
 
-    def vouches(self, path: str, source: Signature, target: Signature) -> bool:
+    def vouches(self, path: str, original: os.stat_result, copy: os.stat_result) -> bool:
         """Whether both are still exactly what was once found equal."""
-        row = self.rows.get(path)
-        newest = max(source.ctime_ns, target.ctime_ns)
-        settled = newest + SETTLED_NS < self._record["at"]
-        return row is not None and settled and row[:-32] == SIGNATURES.pack(*source, *target)
+        known = self.rows.get(path)
+        if known is None or max(original.st_ctime_ns, copy.st_ctime_ns) >= self._settled_ns:
+            return False
+        return known[:-32] == SIGNATURES.pack(
+            original.st_size, original.st_mtime_ns, original.st_ctime_ns, original.st_ino,
+            copy.st_size, copy.st_mtime_ns, copy.st_ctime_ns, copy.st_ino,
+        )  # fmt: skip
+
+    @cached_property
+    def _settled_ns(self) -> int:
+        settled: int = self._record["at"] - SETTLED_NS
+        return settled
 
     def knows_source(self, path: str, source: Signature) -> bool:
         """Whether the source has not moved since we copied it."""
-        row = self.rows.get(path)
-        return row is not None and Signature(*ROW.unpack(row)[:4]) == source
+        known = self.rows.get(path)
+        return known is not None and Signature(*ROW.unpack(known)[:4]) == source
 
     def digest(self, path: str) -> bytes:
-        row = self.rows.get(path)
-        return NOT_OURS if row is None else row[-32:]
+        known = self.rows.get(path)
+        return NOT_OURS if known is None else known[-32:]
 
-    def save(self, files: dict[str, Copied], folders: frozenset[str]) -> None:
-        """Replace the record; recorded for undo like any other file."""
-        _wait_until_settled(files)
-        rows = {
-            path: ROW.pack(*one.source, *one.target, one.digest or NOT_OURS)
-            for path, one in files.items()
-        }
+    def save(self, rows: dict[str, bytes], folders: frozenset[str], newest_ns: int) -> None:
+        """Replace the record, which is undone like any other file.
+
+        `newest_ns` is the youngest ctime among the copies just written.
+        """
+        _wait_until_settled(newest_ns)
         record = {"at": time.time_ns(), "files": rows, "folders": sorted(folders)}
         body = marshal.dumps(record, MARSHAL_VERSION)
         self._host.state.make(FOLDER)
@@ -137,7 +144,7 @@ class Shipped:
         self._host.files.unlink(self._host.state.path_of(self.name))
 
 
-def _wait_until_settled(files: dict[str, Copied]) -> None:
+def _wait_until_settled(newest_ns: int) -> None:
     """A change within one tick of the clock would not show, so let the tick pass."""
-    newest = max((one.target.ctime_ns for one in files.values()), default=0)
-    time.sleep(min(max(newest + SETTLED_NS + 1_000_000 - time.time_ns(), 0), SETTLED_NS * 2) / 1e9)
+    wait_ns = newest_ns + SETTLED_NS + 1_000_000 - time.time_ns()
+    time.sleep(min(max(wait_ns, 0), 2 * SETTLED_NS) / 1e9)

@@ -28,8 +28,15 @@ class Original(NamedTuple):
     """A file or directory of the source; `real` is its path there once symlinks are followed."""
 
     real: str
-    is_directory: bool
-    signature: Signature
+    st: os.stat_result
+
+    @property
+    def is_directory(self) -> bool:
+        return stat.S_ISDIR(self.st.st_mode)
+
+    @property
+    def signature(self) -> Signature:
+        return Signature.of(self.st)
 
 
 @dataclass
@@ -85,7 +92,7 @@ class Source:
         if linked and not sheltered and not hard_links_are_protected():
             self.left_out.foreign.add(path)
             return None
-        return Original(path, is_directory, Signature.of(st))
+        return Original(path, st)
 
     def _follow(self, path: str) -> tuple[str, os.stat_result, bool]:
         """Where a symlink leads inside the source. Errors: ELOOP where it leads out of it."""

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from reconcile.host.files.scan import Deviation, Examples, Rule
-from reconcile.host.files.shipped import Signature
 from reconcile.host.files.source import LeftOut
 
 Moved = Literal["source", "host"]
@@ -53,8 +52,8 @@ class Survey:
     surplus: list[str] = field(default_factory=list)
     surplus_folders: list[str] = field(default_factory=list)
     deviations: list[Deviation] = field(default_factory=list)
-    equal: dict[str, tuple[Signature, Signature]] = field(default_factory=dict)
-    """Files that are right, and what proves it; filled only on request."""
+    rows: dict[str, bytes] = field(default_factory=dict)
+    """What is to be remembered of the files that are right; filled only on request."""
     others: Examples = field(default_factory=Examples)
     """Files that are not in the source and stay."""
     withheld: Examples = field(default_factory=Examples)

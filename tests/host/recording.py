@@ -1,0 +1,41 @@
+"""A recorder in memory, for what a journal does on disk."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+
+from reconcile.host import Host
+from reconcile.host.undo import Undo, from_json, to_json, undo
+
+
+@dataclass
+class MemoryRecorder:
+    """Keeps records as a journal does: as JSON text, in order."""
+
+    keep_dir: str
+    id: str = "7-test"
+    lines: list[str] = field(default_factory=list)
+
+    @property
+    def undos(self) -> list[Undo]:
+        return [from_json(json.loads(line)) for line in self.lines]
+
+    def intend(self, *undos: Undo) -> None:
+        self.lines.extend(json.dumps(to_json(one)) for one in undos)
+
+    def take_back(self, host: Host) -> list[str]:
+        """Undo everything in reverse; the notes on what was left."""
+        notes = [undo(one, host) for one in reversed(self.undos)]
+        return [note for note in notes if note]
+
+    def forget(self, host: Host) -> None:
+        for one in self.undos:
+            one.forget(host)
+
+
+def recording(host: Host) -> MemoryRecorder:
+    """A recorder at work on `host`."""
+    recorder = MemoryRecorder(host.state.make("journal/7-test/keep"))
+    host.recorder = recorder
+    return recorder
