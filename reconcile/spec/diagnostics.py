@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from reconcile.errors import ReconcileError
@@ -16,8 +15,7 @@ class Mark(NamedTuple):
     column: int
 
 
-@dataclass(frozen=True, order=True)
-class Diagnostic:
+class Diagnostic(NamedTuple):
     """One fault: where it is, what is wrong, and what would be right (`hint`, may be empty)."""
 
     file: str

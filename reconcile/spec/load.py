@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import posixpath
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from reconcile.errors import ReconcileError
-from reconcile.spec import faults, yaml
+from reconcile.spec import yaml
 from reconcile.spec.diagnostics import Diagnostic, SpecErrors
 from reconcile.spec.models.spec import Spec
 from reconcile.spec.nodes import Loc, Node, place_mark, plain, real
@@ -32,9 +33,8 @@ def loads(data: bytes, file: str) -> Spec:
     root, found = yaml.read(data, file)
     context = Context(folder=posixpath.dirname(posixpath.abspath(file)))
     spec, errors = _validated(plain(root), context)
-    found += tuple(
-        faults.diagnostic(error, file, root) for error in errors if not faults.follows(error, root)
-    )
+    if errors:
+        found += tuple(_diagnosed(errors, file, root))
     if spec is not None:
         found += _cross_checked(spec, errors, file, root)
     if found or spec is None:
@@ -52,6 +52,12 @@ def _read(path: str) -> bytes:
             why=error.strerror or str(error),
             fix="Name the file with -f, or write one with `reconcile init`. Nothing was changed.",
         ) from None
+
+
+def _diagnosed(errors: list[ErrorDetails], file: str, root: Node) -> Iterator[Diagnostic]:
+    from reconcile.spec.faults import diagnostic, follows
+
+    return (diagnostic(error, file, root) for error in errors if not follows(error, root))
 
 
 def _validated(values: Any, context: Context) -> tuple[Spec | None, list[ErrorDetails]]:
