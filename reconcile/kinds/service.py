@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from hashlib import sha256
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
+from reconcile.engine.digest import digest
 from reconcile.engine.resource import Ref, Resource
 from reconcile.host import Host
 from reconcile.kinds.gunicorn_units import HEADER
@@ -21,7 +21,7 @@ class Service(Resource):
     """A unit as its service manager has it.
 
     `active` means running now; a socket that would start it is not enough. `runs` is the digest
-    of the unit file (`running`) that the process was started from, "older" where the file or a
+    of the unit file that the process was started from, "older" where the file or a
     drop-in has changed since, "nothing" where no process runs. Only units whose file says that
     reconcile manages it are ever stopped because nothing declares them any more.
     """
@@ -53,7 +53,8 @@ class Service(Resource):
         host.services.prefetch([resource.unit for resource in resources])
 
     def requires(self) -> frozenset[Ref]:
-        return frozenset(map(Ref.parse, self.needs))
+        # Its socket first: restarting that one restarts the service with it.
+        return frozenset({*map(Ref.parse, self.needs), Ref("service", self._socket)}) - {self.ref}
 
     def observe(self, host: Host) -> Self | None:
         status = host.services.status(self.unit)
@@ -85,7 +86,7 @@ class Service(Resource):
 
     def remove(self, host: Host) -> None:
         # A socket that is still open may have started its service again by then.
-        for unit in (self.unit, f"{self.unit.removesuffix('.service')}.socket", self.unit):
+        for unit in (self.unit, self._socket, self.unit):
             status = host.services.status(unit)
             if status.active and _is_ours(host, status):
                 host.services.stop(unit)
@@ -97,14 +98,14 @@ class Service(Resource):
         return "" if self.ours else "reconcile did not make its unit, so it is not stopped"
 
     @property
+    def _socket(self) -> str:
+        """What the socket is called that would start this one, if there is such a socket."""
+        return f"{self.unit.rpartition('.')[0]}.socket"
+
+    @property
     def _asks_nothing(self) -> bool:
         """Made from a ledger's row: there is something to it as long as it can be stopped."""
         return self.enabled is None and self.active is None
-
-
-def running(text: str) -> str:
-    """The value of `runs` for a process that was started from this unit file."""
-    return "sha256:" + sha256(text.encode()).hexdigest()
 
 
 def _at_rest(status: UnitStatus) -> bool:
@@ -116,7 +117,7 @@ def _runs(host: Host, status: UnitStatus) -> str:
         return NOTHING
     if host.services.outdated(status):
         return OLDER
-    return "sha256:" + sha256(host.files.read(status.fragment_path)).hexdigest()
+    return digest(host.files.read(status.fragment_path))
 
 
 def _is_ours(host: Host, status: UnitStatus) -> bool:

@@ -32,7 +32,8 @@ PYTHONS = {"debian": "/usr/bin/python3", "current": "/opt/apps-venv/bin/python"}
 
 RENDER = """
 from reconcile.kinds.gunicorn_units import unit_texts
-from reconcile.kinds.service import Service, running
+from reconcile.engine.digest import digest
+from reconcile.kinds.service import Service
 from reconcile.kinds.unit import Unit
 from reconcile.kinds.unit_views import GunicornView
 
@@ -41,7 +42,7 @@ service_text, socket_text = unit_texts(view)
 texts = {view.service: service_text, **({view.socket: socket_text} if view.socket else {})}
 units = [Unit(path=f"/etc/systemd/system/{name}", content=text, user="root", group="root")
          for name, text in sorted(texts.items(), reverse=True)]
-services_ = [Service(unit=name, enabled=True, active=True, runs=running(text))
+services_ = [Service(unit=name, enabled=True, active=True, runs=digest(text.encode()))
              for name, text in sorted(texts.items(), reverse=True)]
 everything = [*units, *services_]
 

@@ -11,12 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from reconcile.engine.digest import digest
 from reconcile.engine.resource import Resource
 from reconcile.errors import ReconcileError
 from reconcile.host import Host
 from reconcile.host.processes import identity, wait_until
 from reconcile.kinds.gunicorn_units import unit_texts
-from reconcile.kinds.service import Service, running
+from reconcile.kinds.service import Service
 from reconcile.kinds.unit import Unit
 from reconcile.kinds.unit_views import GunicornView
 from tests.services.conftest import Journal
@@ -38,7 +39,7 @@ def declared(host: Host, tmp_path: Path) -> Declare:
         view = GunicornView(**{**values, **changes})  # type: ignore[arg-type]  # a table of fields
         text, _ = unit_texts(view, "process")
         unit = Unit(path=host.services.unit_path("shop.service"), content=text)
-        return [unit, Service(unit="shop.service", active=True, runs=running(text))]
+        return [unit, Service(unit="shop.service", active=True, runs=digest(text.encode()))]
 
     return declare
 

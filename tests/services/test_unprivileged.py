@@ -79,4 +79,9 @@ def test_who_started_them_may_end_and_they_stay_until_they_are_stopped(debian: D
 
     assert ["1", "1"] == parents
     assert "" == debian.run("ps", "-o", "pid=", *asked, check=False).stdout
-    assert "" == debian.run("find", "/run", "/var/log", "-user", "www-data").stdout
+    assert (
+        ""
+        == debian.run(
+            "find", "/run", "/var/log", "-user", "www-data", "-newer", f"{HOME}/app.py"
+        ).stdout
+    )
