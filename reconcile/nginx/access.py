@@ -42,7 +42,10 @@ def _covers(written: str, client: str) -> bool:
         return True
     if written == "unix:" or client.startswith("unix:"):
         return written == "unix:" and client.startswith("unix:")
-    return ip_address(client) in ip_network(written, strict=False)
+    try:
+        return ip_address(client) in ip_network(written, strict=False)
+    except ValueError:
+        raise Undecidable(f"{written} is no address range that we can read") from None
 
 
 def _by_password(visit: Visit) -> Verdict:

@@ -48,7 +48,7 @@ def _take(visit: Visit, root: Root, candidate: str) -> bool:
 
 
 def _fallback(visit: Visit, last: str) -> Outcome:
-    if last.startswith("="):
+    if last.startswith("=") and last[1:].isdecimal():
         return Status(int(last[1:]), reason="nothing of try_files exists")
     target = visit.expand(last)
     if target.startswith("@"):
@@ -88,7 +88,9 @@ def _static(visit: Visit) -> Outcome:
         return Status(403 if kind == "denied" else 404, path=from_raw(path), reason=kind)
     if visit.method == "POST":
         return Status(405, path=from_raw(path), reason="files are not there for POST")
-    return Answer("file", visit.error_status or 200, path=from_raw(path))
+    strict = visit.scope.argument("disable_symlinks", "off")
+    reason = "" if strict == "off" else f"unless disable_symlinks {strict} refuses a link in it"
+    return Answer("file", visit.error_status or 200, path=from_raw(path), reason=reason)
 
 
 def _index(visit: Visit) -> Outcome | None:

@@ -6,11 +6,13 @@ import re
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from reconcile.nginx.lexer import NginxSyntaxError
 from reconcile.nginx.tree import Directive
 
 ANY_IPV4 = "0.0.0.0"  # noqa: S104 - the word for it; nothing is bound here
 ANY_IPV6 = "::"
 DEFAULT_PORT = "80"
+HIGHEST_PORT = 65535
 
 _PORTS = re.compile(r"\d+(-\d+)?", re.ASCII)
 
@@ -48,7 +50,13 @@ class Listen:
 
     @classmethod
     def parse(cls, directive: Directive) -> tuple[Listen, ...]:
-        """What a `listen` directive binds: one address, or one for each port of a range."""
+        """What a `listen` directive binds: one address, or one for each port of a range.
+
+        Errors: NginxSyntaxError where nginx would refuse it.
+        """
+        if not directive.args:
+            message = 'invalid number of arguments in "listen" directive'
+            raise NginxSyntaxError(message, directive.file, directive.line)
         written, parameters = directive.args[0], directive.args[1:]
         return tuple(
             cls(
@@ -58,20 +66,32 @@ class Listen:
                 ipv6only="ipv6only=off" not in parameters,
                 place=directive.place,
             )
-            for address in parse_addresses(written)
+            for address in _addresses(directive, written)
         )
+
+
+def _addresses(directive: Directive, written: str) -> tuple[Address, ...]:
+    try:
+        return parse_addresses(written)
+    except ValueError:
+        message = f'invalid port in "{written}" of the "listen" directive'
+        raise NginxSyntaxError(message, directive.file, directive.line) from None
 
 
 def parse_addresses(written: str) -> tuple[Address, ...]:
     """Read `80`, `8000-8010`, `*:80`, `host`, `host:80`, `[::]:80` or `unix:/path`.
 
     A host name is kept as it is: resolving it is nginx's at start-up, not ours.
+    Errors: ValueError where a port is not one.
     """
     if written[:5].lower() == "unix:":
         return (Address(written, 0),)
     host, port = _split(written)
     first, _, last = port.partition("-")
-    return tuple(Address(host, number) for number in range(int(first), int(last or first) + 1))
+    numbers = range(int(first), int(last or first) + 1)
+    if not numbers or numbers[0] < 1 or numbers[-1] > HIGHEST_PORT:
+        raise ValueError(written)
+    return tuple(Address(host, number) for number in numbers)
 
 
 def _split(written: str) -> tuple[str, str]:

@@ -69,7 +69,7 @@ def _set(visit: Visit, args: Sequence[str]) -> None:
 
 
 def _return(visit: Visit, args: Sequence[str]) -> Outcome:
-    if not args[0].isdigit():
+    if not args[0].isdecimal():
         return Status(302, target=visit.expand(args[0]))
     code = int(args[0])
     if len(args) == 1 and code >= 400:
@@ -126,6 +126,8 @@ def _rewritten(
 def holds(visit: Visit, directive: Directive) -> bool:
     """Whether an `if` is true. Errors: Undecidable."""
     words = _condition(directive.args)
+    if not words or len(words) > 3:
+        raise Undecidable(f"the condition of {directive.place} is not ours to read")
     if words[0].startswith("$"):
         value = visit.variable(words[0].strip("${}"))
         return value not in ("", "0") if len(words) == 1 else _compare(visit, value, words[1:])
@@ -155,9 +157,10 @@ def _compare(visit: Visit, value: str, words: Sequence[str]) -> bool:
 
 
 def _file_test(visit: Visit, words: Sequence[str]) -> bool:
-    test, path = words[0].removeprefix("!"), visit.expand(words[1])
-    if test == "-x":
-        raise Undecidable("an `if (-x …)` asks for a permission bit")
+    test = words[0].removeprefix("!")
+    if test not in ("-f", "-d", "-e") or len(words) != 2:
+        raise Undecidable(f"the condition {' '.join(words)} is not ours to read")
+    path = visit.expand(words[1])
     kind = visit.kind(path if path.startswith("/") else visit.prefix + path)
     found = {
         "-f": kind == "file",

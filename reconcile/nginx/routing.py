@@ -23,6 +23,7 @@ from reconcile.nginx.tree import ConfigTree
 from reconcile.nginx.visit import Jump, Outcome, Status, Visit
 
 _BAD_HOST = re.compile(r"\.\.|[/\x00-\x20\x7f]")
+_OVERWRITE = re.compile(r"=[0-9]*")
 _ABRUPT = (408, 444, 499)
 _REDIRECTS = (301, 302, 303, 307, 308)
 _SHOWN_AS_400 = (494, 495, 496, 497)
@@ -30,6 +31,9 @@ _SHOWN_AS_400 = (494, 495, 496, 497)
 
 class Router:
     """All routing of one configuration; build it once, ask it often.
+
+    Errors: NginxSyntaxError, at the latest by `route`, where nginx would refuse
+    a directive that routing reads.
 
     `prefix` is where relative paths start: what nginx was built with, or its `-p`.
     """
@@ -41,7 +45,7 @@ class Router:
     def route(self, request: Request, files: Files | None = None) -> Route:
         """Foretell the answer; without `files` whatever rests on the disk is unknown.
 
-        Errors: none; what cannot be told is an answer of kind `unknown`.
+        What cannot be told is an answer of kind `unknown`, with the reason.
         """
         try:
             choice = self.servers.find(request.address, request.host)
@@ -160,10 +164,10 @@ def _enter_named(visit: Visit, name: str) -> Outcome:
     named = visit.choice.server.locations.named.get(name)
     if named is None:
         return Status(500, reason=f"there is no location {from_raw(name)}")
-    visit.scope = named
+    visit.scope = _within_limit_except(named, visit.method)
     visit.hops.append(Hop(from_raw(visit.path), named, "named location"))
     visit.uri_changed = False
-    outcome = run_rewrites(visit, named)
+    outcome = run_rewrites(visit, visit.scope)
     if outcome is None and visit.uri_changed:
         visit.changes_left -= 1
         return _from_location(visit)
@@ -185,7 +189,7 @@ def _special(visit: Visit, status: Status) -> Outcome:
 
 
 def _error_page(visit: Visit, args: tuple[str, ...]) -> Outcome:
-    overwrite = next((int(arg[1:] or 0) for arg in args[:-1] if arg.startswith("=")), None)
+    overwrite = next((int(arg[1:] or 0) for arg in args[:-1] if _OVERWRITE.fullmatch(arg)), None)
     if overwrite is not None:
         visit.error_status = overwrite
     target = visit.expand(args[-1])

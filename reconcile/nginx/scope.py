@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import Literal
 
+from reconcile.nginx.arity import check_arity
 from reconcile.nginx.text import to_raw
 from reconcile.nginx.tree import ConfigTree, Directive
 
@@ -44,9 +45,10 @@ class Scope:
 
     @cached_property
     def own(self) -> dict[str, list[Directive]]:
-        """This level's directives by name, in nginx's order."""
+        """This level's directives by name, in nginx's order. Errors: NginxSyntaxError."""
         by_name: dict[str, list[Directive]] = {}
         for directive in self.tree.children(self.directive):
+            check_arity(directive)
             by_name.setdefault(directive.name, []).append(directive)
         return by_name
 
@@ -57,6 +59,8 @@ class Scope:
     @cached_property
     def rewrites(self) -> tuple[Directive, ...]:
         """What the rewrite module runs at this level, in order."""
+        if _REWRITES.isdisjoint(self.own):
+            return ()
         return tuple(directive for directive in self.directives if directive.name in _REWRITES)
 
     @property
