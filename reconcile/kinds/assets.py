@@ -73,6 +73,10 @@ class Assets(Resource):
     def requires(self) -> frozenset[Ref]:
         return folders_above(self.path) | {Ref("directory", self.path)}
 
+    def reaches(self, below: str) -> bool:
+        """All that lies below the root but what is someone else's."""
+        return not any(below == path or below.startswith(f"{path}/") for path in self.except_)
+
     def observe(self, host: Host) -> Self | None:
         if not self.source:
             return self._remembered(host)

@@ -13,9 +13,11 @@ from reconcile.engine.model import Check
 from reconcile.engine.records import read_ledger
 from reconcile.engine.resource import Resource
 from reconcile.engine.rollback import unfinished
+from reconcile.kinds.assets import Assets
 from reconcile.kinds.directory import Directory
 from reconcile.kinds.file import File
 from reconcile.kinds.symlink import Symlink
+from reconcile.kinds.tree import Tree
 from tests.engine.killing import Replay, killed_at
 from tests.engine.machine import Machine
 
@@ -59,6 +61,29 @@ def another_site(machine: Machine) -> Site:
     )
 
 
+def with_uploads(machine: Machine) -> Site:
+    """Uploads that somebody has locked away, and static files; nothing of it declared yet."""
+    media = Path(machine.path("media"))
+    (media / "deep").mkdir(parents=True)
+    source = Path(machine.root).with_name("source")
+    (source / "css").mkdir(parents=True)
+    for number in range(8):
+        (media / "deep" / f"{number}.jpg").write_bytes(b"%d" % number)
+        (media / "deep" / f"{number}.jpg").chmod(0o600)
+        (source / "css" / f"{number}.css").write_bytes(b"/* %d */" % number)
+    return ()
+
+
+def mended_and_shipped(machine: Machine) -> Site:
+    media, static = machine.path("media"), machine.path("static")
+    return (
+        Directory(path=media, mode=0o755, protected=True),
+        Tree(path=media, dirs=0o755, files=0o644, protected=True),
+        Directory(path=static, mode=0o755),
+        Assets(path=static, source=str(Path(machine.root).with_name("source"))),
+    )
+
+
 def apply_and_take_back(machine: Machine) -> None:
     machine.apply(*another_site(machine))
     machine.take_back()
@@ -69,6 +94,7 @@ SCENARIOS = {
     "change": Scenario(one_site, another_site, lambda m: m.apply(*another_site(m))),
     "removal": Scenario(one_site, nothing, lambda m: m.apply()),
     "rollback": Scenario(one_site, another_site, lambda m: m.apply(*another_site(m), verify=down)),
+    "trees": Scenario(with_uploads, mended_and_shipped, lambda m: m.apply(*mended_and_shipped(m))),
     "apply, then taking it back": Scenario(one_site, another_site, apply_and_take_back),
 }
 
@@ -93,11 +119,9 @@ def stage(machine: Machine, scenario: Scenario, memory: Path) -> Replay:
 
 def whole(machine: Machine, scenario: Scenario) -> list[Manifest]:
     """The states that the host may be in when all is over: as before, or as planned."""
-    states = [timeless(machine.manifest())]
-    for declared in (scenario.first, scenario.second):
-        machine.apply(*declared(machine))
-        states.append(timeless(machine.manifest()))
-    return states
+    before = timeless(machine.manifest())
+    machine.apply(*scenario.second(machine))
+    return [before, timeless(machine.manifest())]
 
 
 def timeless(manifest: Manifest) -> Manifest:
@@ -130,25 +154,28 @@ def test_killed_at_any_effect_one_rerun_converges(
     machine: Machine, scenario: Scenario, stage: Replay
 ) -> None:
     for number in stage.kills(lambda: scenario.act(machine), step=5):
-        machine.apply(*another_site(machine))
+        machine.apply(*scenario.second(machine))
 
-        assert machine.plan(*another_site(machine)).empty, f"killed at effect {number}"
+        assert machine.plan(*scenario.second(machine)).empty, f"killed at effect {number}"
         refuse_remains(machine)
 
 
+@pytest.mark.parametrize(
+    ("step", "step_again"), [(20, 5), pytest.param(1, 1, marks=pytest.mark.nightly)]
+)
 def test_killed_in_the_recovery_as_well_the_next_one_ends_it(
-    machine: Machine, scenario: Scenario, stage: Replay
+    machine: Machine, scenario: Scenario, stage: Replay, step: int, step_again: int
 ) -> None:
     expected = whole(machine, scenario)
 
-    for number in stage.kills(lambda: scenario.act(machine), step=10):
+    for number in stage.kills(lambda: scenario.act(machine), step=step):
         again = 0
         while killed_at(again, machine.recover):
             machine.recover()
 
             assert timeless(machine.manifest()) in expected, f"killed at {number}, then at {again}"
             refuse_remains(machine)
-            again += 3
+            again += step_again
             stage.restore()
             killed_at(number, lambda: scenario.act(machine))
 
