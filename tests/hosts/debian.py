@@ -20,6 +20,7 @@ Completed = subprocess.CompletedProcess[str]
 SAFE_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 ENVIRONMENT = {"PATH": SAFE_PATH, "HOME": "/root", "LANG": "C.UTF-8"}
 KILLED = 137
+TOLD_CHARACTERS = 3000
 
 
 class CommandFailedError(AssertionError):
@@ -181,7 +182,8 @@ def entering(leader: int) -> list[str]:
 
 
 def _told(argv: Sequence[str], done: Completed) -> str:
-    return f"{' '.join(argv)} exited {done.returncode}\n{done.stdout}{done.stderr}"
+    said = (done.stdout + done.stderr)[-TOLD_CHARACTERS:]
+    return f"{' '.join(argv)} exited {done.returncode}\n{said}"
 
 
 def _packed(folder: Path) -> bytes:

@@ -19,7 +19,7 @@ ALWAYS_CHANGING = (
 OPENING = ("open", "openat", "openat2")
 FOR_WRITING = re.compile(r"O_WRONLY|O_RDWR|O_CREAT|O_TRUNC|O_TMPFILE")
 # An apply holds its lock and says who holds it; a terminal or /dev/null keeps nothing.
-ALLOWED = re.compile(r"/run/reconcile\.lock|\"/dev/(null|tty|urandom)\"")
+ALLOWED = re.compile(r"/run(/|>, \")reconcile\.lock|\"/dev/(null|tty|urandom)\"")
 CALL = re.compile(r"^\d+ +(?P<call>(?P<name>\w+)\(.*\)) += (?P<result>-?\d+|0x\w+)")
 
 
