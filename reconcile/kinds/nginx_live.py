@@ -71,14 +71,14 @@ class NginxLive(Resource):
 
         Errors: NginxRejected, ServerNameTaken, PortTaken; nothing has changed then.
         """
-        from reconcile.nginx.stage import NginxRejected, concerning, validate
+        from reconcile.nginx.stage import NginxRejected, Stage
 
         nginx = discover(host)
-        planned = dict(_planned(changes))
-        if not concerning(nginx, planned) and self.ref not in {c.ref for c in changes}:
+        stage = Stage(nginx, dict(_planned(changes)))
+        if not stage.concerning and self.ref not in {change.ref for change in changes}:
             return
         try:
-            validated = validate(nginx, planned)
+            validated = stage.validate()
         except NginxRejected as refused:
             raise _told_of_yaml(host, refused, changes) from None
         _refuse_taken_names(validated.tree)

@@ -95,10 +95,9 @@ class Discovered:
         found = self.host.files.content("/proc/net/if_inet6")
         return bool(found and found[1].strip())
 
-    def read_with(self, planned: Planned) -> ConfigTree:
-        """The configuration as it would be with `planned` in place. Errors: as of `tree`."""
-        reader = PlannedReader(self.host, HostReader(self.host), planned)
-        return load(self.config_path, reader)
+    def reader_with(self, planned: Planned) -> PlannedReader:
+        """The host's files as they would be with `planned` in place."""
+        return PlannedReader(self.host, HostReader(self.host), planned)
 
 
 @lru_cache(maxsize=8)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from posixpath import dirname, join, normpath
 
 from reconcile.host import Host
@@ -28,9 +28,12 @@ class PlannedReader:
     host: Host
     base: Reader
     planned: Planned
+    reached: set[str] = field(default_factory=set, init=False)
+    """Every path that was read so far, links and what they lead to."""
 
     def read(self, path: str) -> bytes:
         for _ in range(_MOST_LINKS):
+            self.reached.add(path)
             entry = self.planned.get(path)
             if isinstance(entry, bytes):
                 return entry

@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from reconcile.errors import ReconcileError
 from reconcile.host.private import ABSENT, Entry, NoNamespace, run_in_view
+from reconcile.nginx import globs
 from reconcile.nginx.discover import Discovered
 from reconcile.nginx.lexer import NginxSyntaxError
-from reconcile.nginx.planned import Planned
-from reconcile.nginx.tree import ConfigTree, Directive
+from reconcile.nginx.planned import Planned, PlannedReader
+from reconcile.nginx.tree import ConfigTree, Directive, load
 from reconcile.nginx.written import written_paths
 
 if TYPE_CHECKING:
@@ -57,65 +59,91 @@ class Validated:
     notes: tuple[str, ...] = ()
 
 
-def validate(nginx: Discovered, planned: Planned) -> Validated:
-    """Have nginx test the tree as `planned` would make it; the host is left untouched.
+@dataclass(frozen=True)
+class Stage:
+    """The host's nginx with a plan laid over it; nothing of it is on the host."""
 
-    It runs as we do, in a private mount namespace where all but what it may write is
-    read-only; ports are bound for a moment as by any `nginx -t`.
-    Errors: NginxRejected, with "broken before us" where today's tree gets the same answer.
-    """
-    refusal, notes = _tested(nginx, planned)
-    if refusal is None:
-        return Validated(nginx.read_with(planned), notes)
-    before, _ = _tested(nginx, {})
-    if before == refusal:
-        raise NginxRejected(
-            what=f"nginx's configuration was broken before us: {refusal.place}",
+    nginx: Discovered
+    planned: Planned
+
+    @cached_property
+    def _reader(self) -> PlannedReader:
+        return self.nginx.reader_with(self.planned)
+
+    @cached_property
+    def tree(self) -> ConfigTree | None:
+        """The planned configuration, None where it cannot be read."""
+        # Nginx stops at such an error before it opens anything to write, and says it better.
+        try:
+            return self.read()
+        except ReconcileError:
+            return None
+
+    def read(self) -> ConfigTree:
+        """The planned configuration. Errors: those of `tree.load`."""
+        return load(self.nginx.config_path, self._reader)
+
+    @cached_property
+    def concerning(self) -> Planned:
+        """What nginx could read of the plan: not the web roots, which may hold a million files."""
+        folder = self.nginx.config_path.rpartition("/")[0] + "/"
+        named = _words(self.tree) | self._reader.reached if self.tree else frozenset()
+        patterns = _patterns(self.tree) if self.tree else ()
+        return {
+            path: entry
+            for path, entry in self.planned.items()
+            if path.startswith(folder)
+            or path in named
+            or any(globs.matches(pattern, path) for pattern in patterns)
+        }
+
+    def validate(self) -> Validated:
+        """Have nginx test the planned tree; the host is left untouched.
+
+        Nginx runs as we do, in a private mount namespace where all but what it may write is
+        read-only; ports are bound for a moment as by any `nginx -t`.
+        Errors: NginxRejected, with "broken before us" where today's tree gets the same answer.
+        """
+        refusal, notes = self.tested()
+        if refusal is not None:
+            raise self._rejected(refusal)
+        return Validated(self.tree or self.read(), notes)
+
+    def tested(self) -> tuple[Refusal | None, tuple[str, ...]]:
+        """Nginx's no, if it says no, and what has to be said about how it was asked."""
+        writes = written_paths(self.tree, self.nginx.build, self.nginx.build_text)
+        try:
+            return _asked(self.nginx, {**dict.fromkeys(writes, ABSENT), **self.concerning}), ()
+        except NoNamespace as missing:
+            return self._tested_on_a_copy(), (_told_aloud(missing),)
+
+    def _tested_on_a_copy(self) -> Refusal | None:
+        from reconcile.nginx.copied import copied_tree
+
+        try:
+            tree = self.tree or self.read()
+        except NginxSyntaxError as error:
+            return Refusal(error.message, error.file, error.line)
+        except ReconcileError as error:
+            return Refusal(error.why)
+        with copied_tree(self.nginx, tree) as copy:
+            argv = [self.nginx.binary, "-t", "-c", copy.config_path]
+            done = self.nginx.host.commands.run(argv, timeout_s=10)
+            return copy.told_of_originals(refusal_of(done))
+
+    def _rejected(self, refusal: Refusal) -> NginxRejected:
+        before, _ = Stage(self.nginx, {}).tested()
+        if before == refusal:
+            return NginxRejected(
+                what=f"nginx's configuration was broken before us: {refusal.place}",
+                refusal=refusal,
+                fix=f"Mend {refusal.place}, then run this again. Nothing was changed.",
+            )
+        return NginxRejected(
+            what=f"nginx refuses the planned configuration at {refusal.place}",
             refusal=refusal,
-            fix=f"Mend {refusal.place}, then run this again. Nothing was changed.",
+            fix="Correct what reconcile.yaml says about it. Nothing was changed.",
         )
-    raise NginxRejected(
-        what=f"nginx refuses the planned configuration at {refusal.place}",
-        refusal=refusal,
-        fix="Correct what reconcile.yaml says about it. Nothing was changed.",
-    )
-
-
-def concerning(nginx: Discovered, planned: Planned) -> Planned:
-    """What of `planned` nginx reads, now or once it is in place."""
-    return _concerning(nginx, planned, _readable(nginx, planned))
-
-
-def _tested(nginx: Discovered, planned: Planned) -> tuple[Refusal | None, tuple[str, ...]]:
-    tree = _readable(nginx, planned)
-    writes = written_paths(tree, nginx.build, nginx.build_text)
-    view = {**dict.fromkeys(writes, ABSENT), **_concerning(nginx, planned, tree)}
-    try:
-        return _asked(nginx, view), ()
-    except NoNamespace as missing:
-        return _tested_on_a_copy(nginx, planned), (_told_aloud(missing),)
-
-
-def _readable(nginx: Discovered, planned: Planned) -> ConfigTree | None:
-    # Nginx stops at such an error before it opens anything to write, and says it better.
-    try:
-        return nginx.read_with(planned)
-    except ReconcileError:
-        return None
-
-
-def _tested_on_a_copy(nginx: Discovered, planned: Planned) -> Refusal | None:
-    from reconcile.nginx.copied import copied_tree
-
-    try:
-        tree = nginx.read_with(planned)
-    except NginxSyntaxError as error:
-        return Refusal(error.message, error.file, error.line)
-    except ReconcileError as error:
-        return Refusal(error.why)
-    with copied_tree(nginx, tree) as copy:
-        argv = [nginx.binary, "-t", "-c", copy.config_path]
-        return copy.told_of_originals(refusal_of(nginx.host.commands.run(argv, timeout_s=10)))
 
 
 def _told_aloud(missing: NoNamespace) -> str:
@@ -125,15 +153,8 @@ def _told_aloud(missing: NoNamespace) -> str:
     )
 
 
-def _concerning(nginx: Discovered, planned: Planned, tree: ConfigTree | None) -> Planned:
-    """What of the plan nginx could read: not the web roots, which may hold a million files."""
-    folder = nginx.config_path.rpartition("/")[0] + "/"
-    named = _words(tree) if tree else frozenset()
-    return {
-        path: entry
-        for path, entry in planned.items()
-        if path.startswith(folder) or path in named or (tree and path in tree.files)
-    }
+def _patterns(tree: ConfigTree) -> tuple[str, ...]:
+    return tuple(include.pattern for include in tree.includes.values() if include.is_glob)
 
 
 def _words(tree: ConfigTree) -> frozenset[str]:

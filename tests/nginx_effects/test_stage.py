@@ -20,7 +20,7 @@ from reconcile.kinds.nginx_live import NginxLive, ServerNameTaken
 from reconcile.nginx.binds import PortTaken
 from reconcile.nginx.discover import discover
 from reconcile.nginx.render import render_site
-from reconcile.nginx.stage import NginxRejected, validate
+from reconcile.nginx.stage import NginxRejected, Stage, Validated
 
 GOOD = b"server { listen 127.0.0.1:48999; server_name good.example; }\n"
 PR_SET_DUMPABLE = 4
@@ -51,6 +51,10 @@ def way(request, monkeypatch) -> str:
 
         monkeypatch.setattr("reconcile.nginx.stage.run_in_view", none_here)
     return request.param
+
+
+def validate(nginx, planned) -> Validated:
+    return Stage(nginx, planned).validate()
 
 
 def sites(nginx, name: str) -> str:
@@ -126,6 +130,27 @@ def test_a_changed_file_is_read_through_the_link_that_is_there(nginx, host, way)
         validate(discover(host), {str(target): BAD})
 
     assert (sites(nginx, "a.conf"), 2) == (refused.value.file, refused.value.line)
+
+
+def test_an_included_folder_elsewhere_is_part_of_the_plan(nginx, host, place, way):
+    (place / "more").mkdir()
+    (place / "real").mkdir()
+    nginx.site("more", f"include {place}/more/*.conf;")
+    (place / "more/old.conf").write_bytes(BAD)
+    (place / "more/link.conf").symlink_to("../real/linked.conf")
+    (place / "real/linked.conf").write_bytes(BAD)
+    before = manifest(place)
+
+    validate(
+        discover(host),
+        {
+            f"{place}/more/old.conf": ABSENT,
+            f"{place}/more/new.conf": GOOD,
+            f"{place}/real/linked.conf": b"# mended\n",
+        },
+    )
+
+    assert before == manifest(place)
 
 
 def test_a_planned_certificate_outside_the_configuration_is_found(with_tls, host):
