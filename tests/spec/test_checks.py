@@ -71,6 +71,19 @@ CONTRADICTIONS = {
         "version: 1\npaths: {/srv/x: {link: /srv/r}, /srv/x/y: {owner: assets}}",
         "2:33: /srv/x/y leads through the link /srv/x (name it below /srv/r)",
     ),
+    "a location in what is a link": (
+        site("locations: {/s/: {role: static, dir: /srv/s}}") + "paths: {/srv/s: {link: /srv/r}}",
+        "6:42: `paths` makes /srv/s a symlink",
+    ),
+    "a location behind a link": (
+        site("locations: {/s/: {role: static, dir: /srv/s/x}}")
+        + "paths: {/srv/s: {link: /srv/r}}",
+        "6:42: /srv/s/x leads through the link /srv/s (name it below /srv/r)",
+    ),
+    "a port on every address and on all of IPv6": (
+        site("listen: [80, '[::]:80']"),
+        "6:18: port 80 stands twice",
+    ),
     "a site that serves nothing": (
         "version: 1\nsites: {s: {server_names: [a.test]}}",
         "2:9: this site serves nothing (give it an app or locations)",

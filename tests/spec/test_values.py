@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from reconcile.spec.values.hosts import (
     ListenOn,
@@ -10,8 +14,8 @@ from reconcile.spec.values.hosts import (
     parse_server_name,
     parse_upstream,
 )
-from reconcile.spec.values.paths import parse_nginx_path, parse_path
-from reconcile.spec.values.requests import parse_prefix
+from reconcile.spec.values.paths import parse_nginx_path, parse_path, parse_unit_path
+from reconcile.spec.values.requests import parse_header_value, parse_prefix
 from reconcile.spec.values.units import (
     parse_dirs_mode,
     parse_duration,
@@ -230,3 +234,55 @@ def test_a_location_without_its_slashes_is_told_the_right_form(written: str) -> 
         parse_prefix(written)
 
     assert 'write "/static/"' == raised.value.hint
+
+
+PARSERS = [
+    parse_duration,
+    parse_size,
+    parse_dirs_mode,
+    parse_files_mode,
+    parse_server_name,
+    parse_listen,
+    parse_upstream,
+    parse_prefix,
+    parse_header_value,
+    lambda value: parse_path(value, HERE),
+    lambda value: parse_nginx_path(value, HERE),
+    lambda value: parse_unit_path(value, HERE),
+]
+ANYTHING = st.one_of(
+    st.text(max_size=40),
+    st.text(alphabet="a.0:[]/*-_ñß\u0661\u3002xn", max_size=20),
+    st.sampled_from(["unix:", "http://", "*.", "/"]).flatmap(
+        lambda head: st.text(max_size=20).map(lambda tail: head + tail)
+    ),
+    st.integers(),
+    st.booleans(),
+    st.just(()),
+    st.just({}),
+)
+
+
+@pytest.mark.parametrize("parse", PARSERS)
+@settings(max_examples=80, deadline=None)
+@given(value=ANYTHING)
+def test_any_value_is_taken_or_told_to_be_unfit(
+    parse: Callable[[object], object], value: object
+) -> None:
+    try:
+        outcome = parse(value)
+    except UnfitError as error:
+        outcome = str(error)
+
+    assert not isinstance(outcome, str) or outcome.isprintable()
+
+
+@settings(max_examples=150, deadline=None)
+@given(ANYTHING)
+def test_a_host_name_that_is_taken_is_taken_again_as_it_is(value: object) -> None:
+    try:
+        name = parse_server_name(value)
+    except UnfitError:
+        return
+    assert name == parse_server_name(name)
+    assert name.isascii()

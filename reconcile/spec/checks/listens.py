@@ -11,6 +11,7 @@ from reconcile.spec.nodes import Loc
 from reconcile.spec.values.hosts import ListenOn
 
 _Socket = tuple[str, int]
+ANY_IPV4 = "0.0.0.0"  # noqa: S104 - the word for it; nothing is bound here
 
 
 def check_listens(spec: Spec) -> Iterator[Fault]:
@@ -29,9 +30,9 @@ def _check_site(loc: Loc, site: Site) -> Iterator[Fault]:
             yield Fault(
                 here, f"port {listen.port} needs tls", "give the site tls:, or another port"
             )
-        if _socket(listen) in seen:
+        if not seen.isdisjoint(_sockets(listen)):
             yield Fault(here, f"port {listen.port} stands twice")
-        seen.add(_socket(listen))
+        seen.update(_sockets(listen))
     if site.tls and not any(map(site.speaks_tls, site.listens)):
         yield Fault((*loc, "tls"), "no port of this site speaks TLS", 'add 443 or "8443 ssl"')
 
@@ -41,24 +42,24 @@ def _check_names(spec: Spec) -> Iterator[Fault]:
     taken: dict[tuple[_Socket, str], str] = {}
     for name, site in spec.sites.items():
         for index, host in enumerate(site.server_names):
-            for listen in site.listens:
-                first = taken.setdefault((_socket(listen), host), name)
+            for socket in _all_sockets(site):
+                first = taken.setdefault((socket, host), name)
                 if first != name:
                     yield Fault(
                         ("sites", name, "server_names", index),
-                        f"{host} on port {listen.port} belongs to the site {first}",
+                        f"{host} on port {socket[1]} belongs to the site {first}",
                     )
 
 
 def _check_defaults(spec: Spec) -> Iterator[Fault]:
     taken: dict[_Socket, str] = {}
     for name, site in spec.sites.items():
-        for listen in site.listens if site.default_server else ():
-            first = taken.setdefault(_socket(listen), name)
+        for socket in _all_sockets(site) if site.default_server else ():
+            first = taken.setdefault(socket, name)
             if first != name:
                 yield Fault(
                     ("sites", name, "default_server"),
-                    f"the site {first} is the default server of port {listen.port}",
+                    f"the site {first} is the default server of port {socket[1]}",
                     "keep one of them",
                 )
 
@@ -66,9 +67,9 @@ def _check_defaults(spec: Spec) -> Iterator[Fault]:
 def _check_protocols(spec: Spec) -> Iterator[Fault]:
     spoken: dict[_Socket, tuple[str, bool]] = {}
     for name, site in spec.sites.items():
-        for listen in site.listens:
+        for listen, socket in _listened(site):
             tls = site.speaks_tls(listen)
-            first, first_tls = spoken.setdefault(_socket(listen), (name, tls))
+            first, first_tls = spoken.setdefault(socket, (name, tls))
             if tls != first_tls:
                 protocol = "TLS" if first_tls else "plain HTTP"
                 yield Fault(
@@ -77,5 +78,15 @@ def _check_protocols(spec: Spec) -> Iterator[Fault]:
                 )
 
 
-def _socket(listen: ListenOn) -> _Socket:
-    return listen.address, listen.port
+def _listened(site: Site) -> Iterator[tuple[ListenOn, _Socket]]:
+    return ((listen, socket) for listen in site.listens for socket in _sockets(listen))
+
+
+def _all_sockets(site: Site) -> Iterator[_Socket]:
+    return (socket for _, socket in _listened(site))
+
+
+def _sockets(listen: ListenOn) -> tuple[_Socket, ...]:
+    """A bare port is bound on every address of both families."""
+    addresses = (listen.address,) if listen.address else (ANY_IPV4, "[::]")
+    return tuple((address, listen.port) for address in addresses)

@@ -13,12 +13,13 @@ from reconcile.spec.tree import ancestors
 
 def check_paths(spec: Spec) -> Iterator[Fault]:
     for path, entry in spec.paths.items():
-        loc = ("paths", path)
-        yield from _check_entry(loc, entry)
-        yield from _check_way(spec, loc, path)
+        yield from _check_entry(("paths", path), entry)
+        yield from _check_way(spec, ("paths", path), path)
     for name, site in spec.sites.items():
         for prefix, location in site.locations.items():
-            yield from _check_way(spec, ("sites", name, "locations", prefix, "dir"), location.dir)
+            loc = ("sites", name, "locations", prefix, "dir")
+            yield from _check_way(spec, loc, location.dir)
+            yield from _check_end(spec, loc, location.dir)
 
 
 def _check_entry(loc: Loc, entry: HostPath) -> Iterator[Fault]:
@@ -43,3 +44,9 @@ def _check_way(spec: Spec, loc: Loc, path: str) -> Iterator[Fault]:
             yield Fault(
                 loc, f"{path} leads through the link {above}", f"name it below {entry.link}"
             )
+
+
+def _check_end(spec: Spec, loc: Loc, path: str) -> Iterator[Fault]:
+    entry = spec.paths.get(path)
+    if entry and entry.form != "directory":
+        yield Fault(loc, f"`paths` makes {path} a {entry.form}")
