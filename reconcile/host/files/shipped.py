@@ -21,7 +21,7 @@ MARSHAL_VERSION = 4
 ROW = struct.Struct("<8Q32s")
 SIGNATURES = struct.Struct("<8Q")
 NOT_OURS = bytes(32)
-SETTLED_NS = 50_000_000
+SETTLED_NS = 20_000_000
 """The kernel's clock for ctime is coarser than this; a younger one proves nothing."""
 
 

@@ -1,0 +1,190 @@
+"""Nothing outside is changed while the web user swaps names under root's hands.
+
+Each operation runs against an attacker who turns a directory into a symlink that
+leads to root's files, and back, as fast as the machine allows. The same attacker
+against a plain recursive chown shows that the test bites.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from reconcile.errors import ReconcileError
+from reconcile.host import Host
+from reconcile.host.files.scan import Rule
+from reconcile.host.files.survey import Order
+from tests.host.attack import WEB, attacker, swap
+from tests.host.disk import picture
+from tests.host.recording import recording
+
+RULE = Rule(WEB, WEB, 0o644, 0o755)
+SHORT, LONG = 750, 36_000
+SHIPPED_SHORT, SHIPPED_LONG = 100, 4_000
+"""Runs of each operation; a shipment flushes the disk. 5,350 in all, 256,000 at night."""
+CONTROL_RUNS = 20_000
+
+Operation = Callable[[Host, Path, int], None]
+
+
+@pytest.fixture
+def media(tmp_path: Path) -> Path:
+    """The web user's directory, with `album` in it and `decoy`, a symlink to root's files."""
+    tmp_path.chmod(0o755)
+    for folder in list(tmp_path.parents)[:-2]:
+        folder.chmod(folder.stat().st_mode | 0o111)
+    outside = tmp_path / "outside"
+    outside.mkdir(mode=0o755)
+    for name in ("photo.jpg", "shadow"):
+        (outside / name).write_text("root's own")
+        (outside / name).chmod(0o600)
+    source = tmp_path / "source/album"
+    source.mkdir(parents=True)
+    (source / "photo.jpg").write_text("shipped")
+    (source / "new.css").write_text("shipped too")
+    album = tmp_path / "media/album"
+    album.mkdir(parents=True)
+    (album / "photo.jpg").write_text("a visitor's")
+    (tmp_path / "media/decoy").symlink_to(outside)
+    for path in (tmp_path / "media", album, album / "photo.jpg"):
+        os.chown(path, WEB, WEB)
+    return tmp_path / "media"
+
+
+def set_meta_of_a_file(host: Host, media: Path, run: int) -> None:
+    host.files.set_meta(f"{media}/album/photo.jpg", uid=WEB, gid=WEB, mode=(0o600, 0o644)[run % 2])
+
+
+def set_meta_of_a_directory(host: Host, media: Path, run: int) -> None:
+    host.files.set_meta(f"{media}/album", uid=WEB, gid=WEB, mode=(0o700, 0o755)[run % 2])
+
+
+def write(host: Host, media: Path, run: int) -> None:
+    host.files.write(f"{media}/album/photo.jpg", b"%d" % run, uid=WEB, gid=WEB, mode=0o644)
+
+
+def link(host: Host, media: Path, run: int) -> None:
+    host.files.symlink(f"{media}/album/shadow", f"target{run}")
+
+
+def unlink(host: Host, media: Path, run: int) -> None:
+    host.files.unlink(f"{media}/album/photo.jpg")
+    host.files.write(f"{media}/album/photo.jpg", b"x", uid=WEB, gid=WEB, mode=0o644)
+
+
+def mend_a_tree(host: Host, media: Path, run: int) -> None:
+    rule = Rule(WEB, WEB, (0o600, 0o644)[run % 2], 0o755)
+    host.files.mend(str(media), rule, host.files.scan(str(media), rule).deviations)
+
+
+def ship_assets(host: Host, media: Path, run: int) -> None:
+    (media.parent / "source/album/photo.jpg").write_text(f"shipped {run}")
+    host.files.ship(Order(str(media.parent / "source"), str(media), RULE, prune=True))
+
+
+def take_back(host: Host, media: Path, run: int) -> None:
+    recorder = recording(host)
+    try:
+        with suppress(ReconcileError):
+            host.files.write(f"{media}/album/photo.jpg", b"x", uid=WEB, gid=WEB, mode=0o644)
+            host.files.set_meta(f"{media}/album/photo.jpg", uid=WEB, gid=WEB, mode=0o600)
+        recorder.take_back(host)
+    finally:
+        host.recorder = None
+
+
+OPERATIONS = (
+    set_meta_of_a_file, set_meta_of_a_directory, write, link, unlink, mend_a_tree, ship_assets,
+    take_back,
+)  # fmt: skip
+operations = pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: one.__name__)
+
+
+def attack(host: Host, media: Path, operation: Operation, runs: int) -> tuple[int, int]:
+    """How often the operation was carried out, and how often refused."""
+    refused = 0
+    with attacker(swap(media / "album", media / "decoy")):
+        for run in range(runs):
+            try:
+                operation(host, media, run)
+            except ReconcileError:
+                refused += 1
+    return runs - refused, refused
+
+
+@operations
+def test_nothing_outside_is_changed(host: Host, media: Path, operation: Operation) -> None:
+    runs = SHIPPED_SHORT if operation is ship_assets else SHORT
+    _held_against(host, media, operation, runs)
+
+
+@pytest.mark.nightly
+@operations
+def test_nothing_outside_is_changed_in_many_runs(
+    host: Host, media: Path, operation: Operation
+) -> None:
+    runs = SHIPPED_LONG if operation is ship_assets else LONG
+    _held_against(host, media, operation, runs)
+
+
+def _held_against(host: Host, media: Path, operation: Operation, runs: int) -> None:
+    outside = media.parent / "outside"
+    before = picture(outside)
+
+    done, refused = attack(host, media, operation, runs)
+
+    assert before == picture(outside)
+    assert runs == done + refused
+    assert done > 0
+
+
+def test_the_same_attacker_wins_against_a_recursive_chown(host: Host, media: Path) -> None:
+    """The positive control: without it, the tests above could be blind."""
+    outside = media.parent / "outside"
+    before = picture(outside)
+
+    def recursive_chown(host: Host, media: Path, run: int) -> None:
+        with suppress(FileNotFoundError):
+            for name in os.listdir(media / "album"):
+                os.chown(media / "album" / name, WEB, WEB)
+
+    with attacker(swap(media / "album", media / "decoy")):
+        for run in range(CONTROL_RUNS):
+            recursive_chown(host, media, run)
+            if before != picture(outside):
+                break
+
+    assert before != picture(outside)
+
+
+def test_the_attack_meets_both_the_real_directory_and_the_decoy(host: Host, media: Path) -> None:
+    done, refused = attack(host, media, set_meta_of_a_file, 3_000)
+
+    assert done > 0
+    assert refused > 0
+
+
+class TestHardLinks:
+    """A link to root's file, put into place while a tree is mended."""
+
+    def test_no_inode_of_roots_is_given_away(self, host: Host, media: Path) -> None:
+        secret = media.parent / "outside/shadow"
+        # As where the kernel does not protect links: the attacker has one ready.
+        os.link(secret, media / "decoy.hard")
+        photo = media / "album.jpg"
+        photo.write_text("a visitor's")
+        os.chown(photo, WEB, WEB)
+        before = secret.stat()
+
+        with attacker(swap(photo, media / "decoy.hard")):
+            for run in range(SHORT):
+                mend_a_tree(host, media, run)
+                with suppress(ReconcileError):
+                    host.files.set_meta(str(photo), uid=WEB, gid=WEB, mode=0o644)
+
+        after = secret.stat()
+        assert (before.st_uid, before.st_mode) == (after.st_uid, after.st_mode)
