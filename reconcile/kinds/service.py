@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Self
 from reconcile.engine.digest import digest
 from reconcile.engine.resource import Ref, Resource
 from reconcile.host import Host
+from reconcile.host.services import ServiceFailed, way_out
 from reconcile.kinds.gunicorn_units import HEADER
 
 if TYPE_CHECKING:
+    from reconcile.engine.model import Change
     from reconcile.host.services import UnitStatus
 
 OLDER = "older"
@@ -69,6 +71,20 @@ class Service(Resource):
             }
         )
 
+    def rehearse(self, host: Host, changes: Sequence[Change]) -> None:
+        """Refuse a unit that nobody has and nobody makes, or that must not be started."""
+        refs = {change.ref for change in changes}
+        if self.ref not in refs or not (self.active or self.enabled):
+            return
+        status = host.services.status(self.unit)
+        to_be_made = Ref("unit", host.services.unit_path(self.unit)) in refs
+        if status.masked or not (status.loaded or to_be_made):
+            raise ServiceFailed(
+                what=f"{self.unit} cannot be started",
+                why="it is masked" if status.masked else "the host has no unit of that name",
+                fix=f"{way_out(status)} Nothing was changed.",
+            )
+
     def put(self, host: Host, before: Self | None) -> None:  # noqa: ARG002
         services = host.services
         status = services.status(self.unit)
@@ -115,13 +131,13 @@ def _at_rest(status: UnitStatus) -> bool:
 def _runs(host: Host, status: UnitStatus) -> str:
     if not status.active:
         return NOTHING
-    if host.services.outdated(status):
+    if status.masked or host.services.outdated(status):
         return OLDER
     return digest(host.files.read(status.fragment_path))
 
 
 def _is_ours(host: Host, status: UnitStatus) -> bool:
     """Whether its unit file stands where we put ours, and says that it is ours."""
-    if status.fragment_path != host.services.unit_path(status.unit):
+    if status.masked or status.fragment_path != host.services.unit_path(status.unit):
         return False
     return host.files.read(status.fragment_path).startswith(HEADER.encode())

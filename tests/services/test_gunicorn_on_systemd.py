@@ -296,3 +296,35 @@ def test_a_user_that_does_not_exist_is_told_before_anything_is_lost(debian: Debi
 
     assert "nouser.service failed" in refused.value.what
     assert "user" in refused.value.why.lower()
+
+
+REHEARSE = """
+from reconcile.engine.model import Change
+from reconcile.kinds.service import Service
+service = Service(unit=unit, enabled=True, active=True)
+service.rehearse(host, [Change(service.ref, service.observe(host), service)])
+"""
+
+
+@pytest.mark.parametrize(
+    ("unit", "why", "fix"),
+    [
+        ("absent.service", "the host has no unit of that name", "Install what brings"),
+        ("hidden.service", "it is masked", "systemctl unmask hidden.service"),
+    ],
+)
+def test_a_service_that_cannot_start_is_refused_before_anything_changes(
+    debian: DebianHost, unit: str, why: str, fix: str
+) -> None:
+    debian.run("systemctl", "mask", "hidden.service")
+
+    with pytest.raises(RefusedError, match="cannot be started") as refused:
+        inside(debian, REHEARSE, unit=unit)
+
+    assert why == refused.value.why
+    assert fix in refused.value.fix
+
+
+def test_a_service_that_can_start_is_not_refused(debian: DebianHost) -> None:
+    inside(debian, REHEARSE, unit="nginx.service")
+    inside(debian, REHEARSE.replace("[Change(", "[] and [Change("), unit="absent.service")

@@ -111,3 +111,12 @@ def checked(unit: str) -> str:
         why="a unit is called like gunicorn.service: letters, digits, : _ . @ - and its type",
         fix="Correct the name in the YAML. Nothing was changed.",
     )
+
+
+def way_out(status: UnitStatus) -> str:
+    """What to do about a unit that does not start, by how it stands."""
+    if not status.loaded:
+        return f"Install what brings {status.unit}, or correct its name in the YAML."
+    if status.masked:
+        return f"systemctl unmask {status.unit}, if it may run again."
+    return f"Mend what it complains of; more by: journalctl -u {status.unit}"

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from reconcile.errors import ReconcileError
-from reconcile.host.services import ServiceFailed, UnitStatus, checked
+from reconcile.host.services import ServiceFailed, UnitStatus, checked, way_out
 from reconcile.host.services.undo import tell_active, tell_enabled
 from reconcile.host.services.waiting import wait_until_active
 
@@ -23,6 +23,8 @@ PROPERTIES = (
 )
 # Longer than any TimeoutStartSec of the units that we write; systemd's own default is 90 s.
 JOB_TIMEOUT_S = 120.0
+# One observation of everything takes less; what was not asked for by then is out of date.
+FRESH_S = 2.0
 JOURNAL_LINES = 20
 JOURNAL_LINE_WIDTH = 300
 # What a unit file's [Install] has to say to a boot; other states can't be enabled at all.
@@ -47,14 +49,17 @@ class Systemd:
     def __init__(self, host: Host) -> None:
         self._host = host
         self._read: dict[str, UnitStatus] = {}
+        self._read_at = 0.0
 
     def prefetch(self, units: Sequence[str]) -> None:
         wanted = list(dict.fromkeys(units))
         if wanted:
             self._read = dict(zip(wanted, self._show(wanted), strict=True))
+            self._read_at = time.monotonic()
 
     def status(self, unit: str) -> UnitStatus:
-        if read := self._read.pop(unit, None):
+        read = self._read.pop(unit, None)
+        if read and time.monotonic() - self._read_at < FRESH_S:
             return read
         return next(iter(self._show([unit])))
 
@@ -120,7 +125,7 @@ class Systemd:
         raise ServiceFailed(
             what=f"systemctl {verb} {unit} failed",
             why=self._journal(unit, since) or done.said,
-            fix=_fix(self.status(unit)),
+            fix=way_out(self.status(unit)),
         )
 
     def _systemctl(self, *words: str) -> Completed:
@@ -215,11 +220,3 @@ def _changed_at(path: str) -> float:
         return os.stat(path).st_mtime
     except FileNotFoundError:
         return time.time()
-
-
-def _fix(status: UnitStatus) -> str:
-    if not status.loaded:
-        return f"Install what brings {status.unit}, or correct its name in the YAML."
-    if status.masked:
-        return f"systemctl unmask {status.unit}, if it may run again."
-    return f"Mend what it complains of; more by: journalctl -u {status.unit}"
