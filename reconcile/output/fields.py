@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from reconcile.engine.model import Action, Change, FieldChange
+from reconcile.engine.model import Action, Change, FieldChange, Plan
 from reconcile.output.escape import printable
 from reconcile.output.style import Style
 
@@ -19,6 +19,14 @@ SHORT = 60
 LINES_SHOWN = 60
 """Lines of one field that a plan shows unless asked for all."""
 NO_NEWLINE = "\\ No newline at end of file"
+
+
+def listed(plan: Plan, *, full: bool) -> tuple[Change, ...]:
+    """The changes that are shown; where `full`, with what needs none."""
+    changes = tuple(change for change in plan.changes if full or change.action != "no-op")
+    if not full:
+        return changes
+    return changes + tuple(Change(ref, same, same) for ref, same in plan.in_sync.items())
 
 
 def fields_of(change: Change) -> tuple[FieldChange, ...]:

@@ -24,7 +24,7 @@ from reconcile.engine.model import (
 )
 from reconcile.errors import ExitCode
 from reconcile.output import documents as doc
-from reconcile.output.fields import SENSITIVE, fields_of
+from reconcile.output.fields import SENSITIVE, fields_of, listed
 
 
 def plan_document(
@@ -160,13 +160,12 @@ def finding_item(finding: Finding) -> doc.FindingItem:
 def _plan_fields(
     plan: Plan, exit_code: int, now: datetime, full: bool, checks: Sequence[Check]
 ) -> dict[str, Any]:
-    listed = [change for change in plan.changes if full or change.action != "no-op"]
     return {
         **_head(plan.host, now),
         "config": _config(plan.config),
         "fingerprint": plan.fingerprint,
         "partial": plan.partial,
-        "resource_changes": [change_item(change) for change in listed],
+        "resource_changes": [change_item(change) for change in listed(plan, full=full)],
         **_beside_changes(plan),
         "checks": _checks(checks),
         "summary": _counts(plan.changes, plan.ignored),

@@ -16,7 +16,7 @@ from reconcile.engine.model import (
     failed,
 )
 from reconcile.output.escape import printable
-from reconcile.output.fields import field_lines, fields_of
+from reconcile.output.fields import field_lines, fields_of, listed
 from reconcile.output.style import GLYPHS, PLAIN, Style
 
 _LEGEND: dict[Action, str] = {
@@ -40,7 +40,7 @@ def plan_text(
     return _joined(
         _conflicts(plan.conflicts, style),
         _unreadable(plan.unknown, style),
-        _changes(_listed(plan, full=full), plan.host, style, full=full, summary=summary),
+        _changes(listed(plan, full=full), plan.host, style, full=full, summary=summary),
         _behaviour(plan, style),
         findings_text(plan.findings, style),
         [totals(plan, style)],
@@ -121,10 +121,6 @@ def address(change: Change) -> str:
 
 def _joined(*blocks: Sequence[str]) -> str:
     return "\n\n".join("\n".join(block) for block in blocks if block)
-
-
-def _listed(plan: Plan, *, full: bool) -> list[Change]:
-    return [change for change in plan.changes if full or change.action != "no-op"]
 
 
 def _changes(

@@ -1,0 +1,54 @@
+"""The command line as a shell runs it, and a small real host to run it on."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from reconcile.cli.demo.stage import Stage, build, nginx_binary, take_down
+
+COMMAND = (sys.executable, "-m", "reconcile")
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """Run `reconcile ARGUMENTS` with its output piped; an environment of its own."""
+
+    def run_command(
+        *arguments: str,
+        cwd: str | Path = tmp_path,
+        env: dict[str, str] | None = None,
+        **more: object,
+    ) -> subprocess.CompletedProcess[str]:
+        environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), **(env or {})}
+        return subprocess.run(  # type: ignore[call-overload, no-any-return] # as subprocess.run
+            [*COMMAND, *arguments],
+            cwd=cwd,
+            env=environment,
+            text=True,
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            timeout=120,
+            **more,
+        )
+
+    return run_command
+
+
+@pytest.fixture
+def stage() -> Iterator[Stage]:
+    """The demo's host before its first apply; below /tmp, which other users may enter."""
+    root = tempfile.mkdtemp(prefix="reconcile-cli-")
+    made = build(root, nginx_binary())
+    yield made
+    if os.path.isdir(root):
+        take_down(made)
+    shutil.rmtree(root, ignore_errors=True)

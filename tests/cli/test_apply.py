@@ -1,0 +1,249 @@
+"""Plan, apply, verify and drift on a real small host: real nginx, real Gunicorn."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from reconcile.cli.demo.stage import Stage
+from reconcile.host.lock import lock
+from tests.cli.conftest import COMMAND, Run
+from tests.cli.terminal import on_a_terminal
+
+SCHEMAS = Path(__file__).parents[2] / "schemas"
+# What running processes write, and what an apply keeps for itself.
+OWN = ("log", "run", "state", "tmp")
+
+
+@pytest.fixture
+def applied(stage: Stage, run: Run) -> Stage:
+    done = run("apply", "--auto-approve", cwd=stage.root)
+    assert 0 == done.returncode, done.stdout + done.stderr
+    return stage
+
+
+def manifest(stage: Stage) -> dict[str, tuple[int, int, int, str]]:
+    """Owner, mode and content of everything that is neither a log nor ours."""
+    found = {}
+    for folder, _, names in os.walk(stage.root):
+        if os.path.relpath(folder, stage.root).split("/")[0] in OWN:
+            continue
+        for path in (folder, *(f"{folder}/{name}" for name in names)):
+            seen = os.lstat(path)
+            plain = os.path.isfile(path) and not path.endswith(".pyc")
+            digest = hashlib.sha256(Path(path).read_bytes()).hexdigest() if plain else ""
+            found[path] = (seen.st_uid, seen.st_gid, seen.st_mode, digest)
+    return {path: what for path, what in found.items() if "__pycache__" not in path}
+
+
+def documents(text: str, name: str) -> list[dict[str, Any]]:
+    """Every line of `text`, each as its published schema wants it."""
+    schema = json.loads((SCHEMAS / f"{name}.schema.json").read_text())
+    found = [json.loads(line) for line in text.splitlines()]
+    for document in found:
+        jsonschema.validate(document, schema)
+    return found
+
+
+def add_probe(stage: Stage, probe: str) -> None:
+    with open(stage.file, "a") as file:
+        file.write(f"      - {probe}\n")
+
+
+def test_a_plan_shows_what_is_missing_and_changes_nothing(stage: Stage, run: Run) -> None:
+    before = manifest(stage)
+
+    plain = run("plan", cwd=stage.root)
+    detailed = run("plan", "--detailed-exitcode", "--summary", cwd=stage.root)
+
+    assert (0, 2) == (plain.returncode, detailed.returncode)
+    assert (
+        f"  # file:{stage.root}/nginx/sites-available/demo.conf will be created\n" in plain.stdout
+    )
+    assert "Plan: 7 to add, 1 to change, 0 to destroy.\n" in detailed.stdout
+    assert before == manifest(stage)
+    assert not os.path.exists(f"{stage.root}/state")
+
+
+def test_a_plan_as_json_beside_the_text_says_the_same(
+    stage: Stage, run: Run, tmp_path: Path
+) -> None:
+    beside = tmp_path / "plan.json"
+
+    done = run("plan", "--json-into", str(beside), cwd=stage.root)
+    [document] = documents(beside.read_text(), "plan")
+
+    added = document["summary"]["add"]
+    assert f"Plan: {added} to add, " in done.stdout
+    assert "planned" == document["result"]
+
+
+def test_an_apply_makes_the_plan_empty_and_a_second_one_does_nothing(
+    applied: Stage, run: Run
+) -> None:
+    again = run("apply", "--auto-approve", "--detailed-exitcode", cwd=applied.root)
+    plan = run("plan", "--detailed-exitcode", cwd=applied.root)
+    full = run("plan", "--full", cwd=applied.root)
+
+    assert (0, 0) == (again.returncode, plan.returncode)
+    assert "No changes. The host matches the configuration.\n" == plan.stdout
+    assert "is as it should be" in full.stdout
+
+
+def test_an_apply_tells_scripts_each_step_and_a_summary(stage: Stage, run: Run) -> None:
+    done = run("apply", "--auto-approve", "--json", "--detailed-exitcode", cwd=stage.root)
+
+    lines = documents(done.stdout, "apply")
+    types = [line["type"] for line in lines]
+    assert {"planned_change", "apply_start", "apply_complete", "check", "summary"} == set(types)
+    assert types.count("planned_change") == types.count("apply_complete") == 8
+    assert ("applied", 2, 2) == (lines[-1]["result"], lines[-1]["exit_code"], done.returncode)
+
+
+def test_without_anyone_to_ask_nothing_is_applied(stage: Stage, run: Run) -> None:
+    before = manifest(stage)
+
+    done = run("apply", cwd=stage.root)
+
+    assert 1 == done.returncode
+    assert "--auto-approve" in done.stderr
+    assert before == manifest(stage)
+
+
+@pytest.mark.parametrize("answer", ["no\n", "y\n", "YES\n", "\n", "\x04"])
+def test_only_yes_is_yes(stage: Stage, answer: str) -> None:
+    before = manifest(stage)
+
+    seen = on_a_terminal("apply", cwd=stage.root, types=answer)
+
+    assert 1 == seen.code
+    assert "The plan was not approved" in seen.text
+    assert before == manifest(stage)
+
+
+def test_yes_applies_what_was_shown(stage: Stage) -> None:
+    seen = on_a_terminal("apply", cwd=stage.root, types="yes\n")
+
+    assert 0 == seen.code, seen.text
+    assert "Apply complete!" in seen.text
+    assert "\x1b[" in seen.text
+
+
+def test_no_color_holds_on_a_terminal(stage: Stage) -> None:
+    seen = on_a_terminal("plan", "--summary", cwd=stage.root, env={"NO_COLOR": "1"})
+
+    assert "\x1b" not in seen.text
+
+
+def test_prose_is_wrapped_on_a_narrow_terminal(stage: Stage) -> None:
+    seen = on_a_terminal("apply", "--site", "x" * 30, cwd=stage.root, columns=40)
+
+    assert max(map(len, seen.text.splitlines())) <= 60
+
+
+def test_a_probe_that_fails_takes_everything_back(stage: Stage, run: Run) -> None:
+    add_probe(stage, "{get: /none, expect: {status: 200}}")
+    before = manifest(stage)
+
+    done = run("apply", "--auto-approve", cwd=stage.root)
+
+    assert 3 == done.returncode
+    assert "GET /none" in done.stderr
+    assert "404 instead of 200" in done.stderr
+    assert "Rolled back. The host is as it was before." in done.stdout
+    assert before == manifest(stage)
+    assert not stage.host.services.status("nginx.service").active
+
+
+def test_a_failed_check_is_no_drift(applied: Stage, run: Run) -> None:
+    add_probe(applied, "{get: /none, expect: {status: 200}}")
+
+    verified = run("verify", "--json", cwd=applied.root)
+    drifted = run("drift", "--json", cwd=applied.root)
+
+    [health], [drift] = documents(verified.stdout, "verify"), documents(drifted.stdout, "drift")
+    assert (3, False) == (verified.returncode, health["healthy"])
+    assert (3, True, False) == (drifted.returncode, drift["in_sync"], drift["healthy"])
+
+
+def test_drift_is_seen_and_silence_means_all_is_well(applied: Stage, run: Run) -> None:
+    clean = run("drift", "--quiet", cwd=applied.root)
+    os.chmod(f"{applied.root}/www/static/css/app.css", 0o600)
+    drifted = run("drift", "--quiet", cwd=applied.root)
+
+    assert (0, "", "") == (clean.returncode, clean.stdout, clean.stderr)
+    assert 2 == drifted.returncode
+    assert "css/app.css" in drifted.stdout
+
+
+def test_whoever_holds_the_lock_is_waited_for_or_named(applied: Stage, run: Run) -> None:
+    with lock(applied.host, "a long apply", timeout_s=0):
+        done = run("apply", "--auto-approve", "--lock-timeout", "0.2", cwd=applied.root)
+
+    assert 4 == done.returncode
+    assert "a long apply" in done.stderr
+
+
+def test_ctrl_c_takes_everything_back(stage: Stage) -> None:
+    before = manifest(stage)
+    with started(stage, "apply", "--auto-approve", "--json") as process:
+        assert process.stdout is not None
+        next(line for line in process.stdout if b'"apply_complete"' in line)
+
+        process.send_signal(signal.SIGINT)
+        rest = process.stdout.read()
+
+    assert 130 == process.returncode
+    assert "rolled_back" == json.loads(rest.splitlines()[-1])["result"]
+    assert before == manifest(stage)
+
+
+def test_an_apply_goes_on_when_nobody_reads_any_more(stage: Stage, run: Run) -> None:
+    with started(stage, "apply", "--auto-approve") as process:
+        noise = with_nobody_reading(process)
+
+    assert (0, b"") == (process.returncode, noise)
+    assert 0 == run("plan", "--detailed-exitcode", cwd=stage.root).returncode
+
+
+def test_a_closed_pipe_makes_no_noise(stage: Stage) -> None:
+    with started(stage, "plan") as process:
+        assert b"" == with_nobody_reading(process)
+
+
+def started(stage: Stage, *arguments: str) -> subprocess.Popen[bytes]:
+    pipe = subprocess.PIPE
+    return subprocess.Popen([*COMMAND, *arguments], cwd=stage.root, stdout=pipe, stderr=pipe)
+
+
+def with_nobody_reading(process: subprocess.Popen[bytes]) -> bytes:
+    """What comes on stderr when stdout is closed at once."""
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+    return process.stderr.read()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--site", "dem"], "Did you mean demo?"),
+        (["--target", "file:/none"], "file:/none"),
+        (["--exclude", "x"], "Nothing here is called x."),
+    ],
+)
+def test_a_selection_of_nothing_is_refused(
+    stage: Stage, run: Run, arguments: list[str], told: str
+) -> None:
+    done = run("plan", *arguments, cwd=stage.root)
+
+    assert 1 == done.returncode
+    assert told in done.stderr

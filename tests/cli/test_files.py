@@ -1,0 +1,122 @@
+"""Commands that need no host: init, validate, schema."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from tests.cli.conftest import Run
+
+SCHEMAS = Path(__file__).parents[2] / "schemas"
+WRONG = "version: 1\nsites:\n  a:\n    server_name: [x]\n    listen: yes\n"
+
+
+def schema(name: str) -> object:
+    return json.loads((SCHEMAS / f"{name}.schema.json").read_text())
+
+
+def test_the_file_that_init_writes_is_valid(run: Run) -> None:
+    written = run("init")
+    checked = run("validate")
+
+    assert (0, 0) == (written.returncode, checked.returncode), written.stderr + checked.stderr
+
+
+def test_init_finds_the_assets_of_the_app_beside_it(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "static").mkdir()
+
+    run("init")
+
+    assert "source: ./static\n" in (tmp_path / "reconcile.yaml").read_text()
+
+
+def test_init_overwrites_nothing(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "reconcile.yaml").write_text("mine")
+
+    done = run("init")
+
+    assert 1 == done.returncode
+    assert "reconcile.yaml is there already" in done.stderr
+    assert "mine" == (tmp_path / "reconcile.yaml").read_text()
+
+
+def test_every_error_of_a_file_is_told_with_its_place(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "reconcile.yaml").write_text(WRONG)
+
+    done = run("validate")
+
+    assert (1, "") == (done.returncode, done.stdout)
+    assert "reconcile.yaml:4:5: " in done.stderr
+    assert "did you mean server_names?" in done.stderr
+    assert "reconcile.yaml:5:" in done.stderr
+
+
+def test_validate_tells_scripts_the_same(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "reconcile.yaml").write_text(WRONG)
+
+    done = run("validate", "--json")
+
+    document = json.loads(done.stdout)
+    jsonschema.validate(document, schema("validate"))
+    assert (1, False) == (done.returncode, document["valid"])
+    assert document["error_count"] == len(document["diagnostics"]) >= 2
+    places = [(d["file"], d["line"], d["column"]) for d in document["diagnostics"]]
+    assert ("reconcile.yaml", 4, 5) in places
+
+
+def test_a_valid_file_is_valid_for_scripts_too(run: Run) -> None:
+    run("init")
+
+    document = json.loads(run("validate", "--json").stdout)
+
+    assert (True, 0, []) == (document["valid"], document["error_count"], document["diagnostics"])
+
+
+@pytest.mark.parametrize("command", ["validate", "plan", "apply", "verify", "drift"])
+def test_without_a_file_every_command_says_how_to_get_one(run: Run, command: str) -> None:
+    done = run(command)
+
+    assert 1 == done.returncode
+    assert "There is no reconcile.yaml" in done.stderr
+    assert "reconcile init" in done.stderr
+
+
+def test_an_error_is_json_where_json_was_asked_for(run: Run) -> None:
+    done = run("plan", "--json")
+
+    document = json.loads(done.stdout)
+    jsonschema.validate(document, schema("error"))
+    assert ("error", 1) == (document["result"], document["exit_code"])
+
+
+def test_the_file_may_come_from_the_environment(run: Run, tmp_path: Path) -> None:
+    run("init", "-f", "other.yaml")
+
+    done = run("validate", env={"RECONCILE_FILE": "other.yaml"})
+
+    assert "other.yaml is valid.\n" == done.stdout
+
+
+def test_a_file_here_comes_before_the_environment(run: Run, tmp_path: Path) -> None:
+    run("init")
+
+    assert "reconcile.yaml" in run("validate", env={"RECONCILE_FILE": "other.yaml"}).stdout
+
+
+def test_schemas_are_printed_and_written(run: Run, tmp_path: Path) -> None:
+    printed = run("schema", "plan")
+    run("schema", "--write", str(tmp_path))
+
+    assert schema("plan") == json.loads(printed.stdout)
+    published = {path.name: path.read_text() for path in SCHEMAS.iterdir()}
+    assert published == {path.name: path.read_text() for path in tmp_path.glob("*.schema.json")}
+
+
+def test_an_unknown_schema_is_refused_with_those_there_are(run: Run) -> None:
+    done = run("schema", "nope")
+
+    assert 1 == done.returncode
+    assert "reconcile, plan" in done.stderr

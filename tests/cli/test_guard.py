@@ -1,0 +1,57 @@
+"""No traceback reaches a user, and every end has its exit code."""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+
+from reconcile.cli.guard import Ended, guarded
+from reconcile.errors import LockHeld, ReconcileError, StalePlan
+
+
+def raising(error: BaseException) -> int:
+    raise error
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (ReconcileError("what", "why", "fix"), 1),
+        (LockHeld("what"), 4),
+        (StalePlan("what"), 5),
+        (KeyboardInterrupt(), 130),
+        (Ended(signal.SIGTERM), 143),
+        (ValueError("a fault of ours"), 1),
+        (RecursionError(), 1),
+        (MemoryError(), 1),
+    ],
+)
+def test_every_way_to_end_has_its_exit_code(error: BaseException, code: int) -> None:
+    assert code == guarded(lambda: raising(error))
+
+
+def test_a_fault_of_ours_is_told_in_words(capsys: pytest.CaptureFixture[str]) -> None:
+    guarded(lambda: raising(ValueError("\x1b[2Jodd")))
+
+    told = capsys.readouterr().err
+    assert "Traceback" not in told
+    assert r"a fault of its own: ValueError: \x1b[2Jodd" in told
+    assert "RECONCILE_DEBUG=1" in told
+
+
+def test_the_traceback_is_there_for_who_asks(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RECONCILE_DEBUG", "1")
+
+    guarded(lambda: raising(ValueError("odd")))
+
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_what_why_and_fix_go_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+    guarded(lambda: raising(ReconcileError("It broke", "of age", "Buy another.")))
+
+    told = capsys.readouterr()
+    assert ("", "Error: It broke\n  why: of age\n  fix: Buy another.\n") == (told.out, told.err)
