@@ -6,7 +6,7 @@ import errno
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from reconcile.errors import ReconcileError
+from reconcile.errors import ExitCode, ReconcileError
 from reconcile.host.ports import Holder, bind_error, holders
 from reconcile.nginx.listen import ANY_IPV4, ANY_IPV6, Address, Listen
 from reconcile.nginx.tree import ConfigTree, Directive
@@ -15,7 +15,12 @@ _IMPLIED_PORT = 80
 
 
 class PortTaken(ReconcileError):
-    """Nginx could not bind what the configuration asks for."""
+    """Nginx could not bind what the configuration asks for.
+
+    Foreseen or met, it ends an apply in the same way: it did not hold, the host is as before.
+    """
+
+    exit_code = ExitCode.VERIFICATION_FAILED
 
 
 @dataclass(frozen=True)

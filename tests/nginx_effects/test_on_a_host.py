@@ -62,7 +62,7 @@ def test_a_busy_port_is_refused_with_its_holder_and_nothing_changes(
 
     done = host.reconcile("apply", "--auto-approve")
 
-    assert 1 == done.returncode
+    assert 3 == done.returncode
     assert "nginx cannot listen on 0.0.0.0:8080" in done.stderr
     assert "python3 (pid" in done.stderr
     assert [] == list(differences(before, host.manifest(mtimes=True)))
