@@ -130,7 +130,8 @@ class _Attempt:
         return seen
 
     def _note_what_stayed(self, change: Change) -> None:
-        there = change.subject.observe(self.host)
+        # As the ledger asks: a service that was running is gone once it has come to rest.
+        there = type(change.subject).of(change.ref.name).observe(self.host)
         if there is None:
             return
         why = there.stays(frozenset())

@@ -56,7 +56,9 @@ def _predecessors(by_ref: Mapping[Ref, Change]) -> dict[Ref, set[Ref]]:
     """For each change, those that must be done before it."""
     first: dict[Ref, set[Ref]] = {ref: set() for ref in by_ref}
     for ref, change in by_ref.items():
-        for required in change.subject.requires() & by_ref.keys() - {ref}:
+        for required in change.subject.requires():
+            if required == ref or required not in by_ref:
+                continue
             removed = by_ref[required].after is None
             if change.after is None and removed:
                 first[required].add(ref)
