@@ -1,0 +1,156 @@
+"""One reconcile.yaml on one host, from the file to the applied plan."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from reconcile.engine.history import By, Entry
+from reconcile.engine.journal import Journal
+from reconcile.engine.ledger import Ledger, encode
+from reconcile.engine.model import Plan
+from reconcile.engine.select import Selection
+from reconcile.errors import LockHeld, ReconcileError, StalePlan
+from reconcile.workspace import Options, Workspace
+
+SITE = """
+  {name}:
+    server_names: [{name}.example]
+    listen: [{port}]
+    app: {{upstream: "http://127.0.0.1:9"}}
+    locations:
+      /static/: {{role: static, dir: {root}/www/{name}, source: {root}/app}}
+"""
+UNCHECKED = Options(verify=False)
+PATIENCE_S = 30.0
+"""The lock is the machine's, and other tests may hold it for a moment."""
+
+
+class Image:
+    """A host that is only files: an image being built, with an nginx of its own."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        (root / "nginx" / "conf.d").mkdir(parents=True)
+        (root / "nginx" / "nginx.conf").write_text(
+            f"pid {root}/nginx.pid;\nevents {{}}\nhttp {{ include conf.d/*.conf; }}\n"
+        )
+        (root / "app").mkdir()
+        (root / "app" / "site.css").write_text("body {}\n")
+
+    def declare(self, **sites: int) -> Workspace:
+        """The workspace of a file that has these sites, each on its port."""
+        file = self.root / "reconcile.yaml"
+        written = "".join(
+            SITE.format(name=name, port=port, root=self.root) for name, port in sites.items()
+        )
+        file.write_text(
+            f"version: 1\nhost:\n  nginx: {{config: {self.root}/nginx/nginx.conf}}\n"
+            f"  service_manager: none\n  state_dir: {self.root}/state\n"
+            + (f"sites:{written}" if sites else "")
+        )
+        return Workspace.open(str(file))
+
+    def apply(self, workspace: Workspace, selection: Selection = Selection()) -> str:
+        with workspace.locked("reconcile apply", timeout_s=PATIENCE_S) as locked:
+            plan = locked.plan(selection)
+            return locked.apply(plan, "reconcile apply", options=UNCHECKED).result
+
+    def site_file(self, name: str) -> Path:
+        return self.root / "nginx" / "conf.d" / f"{name}.conf"
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> Image:
+    return Image(tmp_path)
+
+
+def sites_of(plan: Plan) -> set[str]:
+    return {site for change in plan.changes for site in change.sites}
+
+
+def test_what_is_applied_is_what_the_next_plan_finds(image: Image) -> None:
+    assert "applied" == image.apply(image.declare(shop=8001))
+
+    assert image.declare(shop=8001).plan().empty
+    assert "body {}\n" == (image.root / "www" / "shop" / "site.css").read_text()
+
+
+def test_one_site_of_two_is_planned_alone(image: Image) -> None:
+    workspace = image.declare(shop=8001, blog=8002)
+
+    image.apply(workspace, Selection(sites=("blog",)))
+
+    assert (False, True) == (image.site_file("shop").exists(), image.site_file("blog").exists())
+    assert {"shop"} <= sites_of(image.declare(shop=8001, blog=8002).plan())
+
+
+def test_a_site_that_was_dropped_is_removed_and_the_other_stays(image: Image) -> None:
+    image.apply(image.declare(shop=8001, blog=8002))
+
+    image.apply(image.declare(blog=8002))
+
+    assert (False, True) == (image.site_file("shop").exists(), image.site_file("blog").exists())
+    assert not (image.root / "www" / "shop").exists()
+
+
+def test_a_plan_that_was_approved_is_refused_once_the_host_has_moved(image: Image) -> None:
+    image.apply(image.declare(shop=8001))
+    workspace = image.declare(shop=8003)
+    approved = workspace.plan()
+    assert approved.basis is not None
+
+    image.site_file("shop").write_text("# by hand\n")
+
+    with (
+        workspace.locked("reconcile apply", timeout_s=PATIENCE_S) as locked,
+        pytest.raises(StalePlan) as error,
+    ):
+        locked.plan_again(approved.basis)
+    assert f"file:{image.site_file('shop')}: content changed on the host" in error.value.why
+
+
+def test_a_plan_that_still_fits_is_planned_again_as_it_was(image: Image) -> None:
+    workspace = image.declare(shop=8001)
+    approved = workspace.plan()
+    assert approved.basis is not None
+
+    assert approved.fingerprint == workspace.plan_again(approved.basis).fingerprint
+
+
+def test_a_file_that_declares_nothing_is_refused_while_something_is_owned(image: Image) -> None:
+    image.apply(image.declare(shop=8001))
+
+    with pytest.raises(ReconcileError, match="declares nothing"):
+        image.apply(image.declare())
+    assert image.site_file("shop").exists()
+
+
+def test_an_apply_that_was_interrupted_is_a_warning_in_the_plan(image: Image) -> None:
+    workspace = image.declare(shop=8001)
+    begun = Entry("2026-11-22T08:00:00Z", By("ann"), "begun")
+    Journal.begin(workspace.host.state, encode(Ledger()), begun)
+
+    assert ["The apply that ann began at 2026-11-22T08:00:00Z has not come to its end."] == [
+        finding.what for finding in workspace.plan().findings
+    ]
+
+
+def test_a_second_lock_is_refused_while_the_first_is_held(image: Image) -> None:
+    workspace = image.declare(shop=8001)
+
+    with workspace.locked("reconcile apply", timeout_s=PATIENCE_S), pytest.raises(LockHeld):  # noqa: SIM117
+        with image.declare(shop=8001).locked("reconcile apply"):
+            pass
+
+
+def test_the_last_apply_is_taken_back(image: Image) -> None:
+    image.apply(image.declare(shop=8001))
+    before = image.site_file("shop").read_text()
+    image.apply(image.declare(shop=8003))
+
+    with image.declare(shop=8003).locked("reconcile rollback", timeout_s=PATIENCE_S) as locked:
+        locked.take_back("reconcile rollback")
+
+    assert before == image.site_file("shop").read_text()
