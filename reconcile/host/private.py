@@ -49,7 +49,8 @@ View = Mapping[str, Entry]
 def run_in_view(argv: Sequence[str], view: View, *, timeout_s: float = 10.0) -> Completed:
     """Run `argv` (an absolute, trusted program) where `view` lies over the machine's files.
 
-    Errors: NoNamespace before anything was run; TimeoutExpired is a ReconcileError.
+    Units: `timeout_s` bounds the whole run.
+    Errors: NoNamespace, before anything was run; ReconcileError where it did not end in time.
     """
     from subprocess import DEVNULL, SubprocessError, TimeoutExpired, run
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple
@@ -65,7 +66,11 @@ class Copy:
             Path(self._place(path)).write_bytes(self._rewritten(file))
 
     def _place(self, path: str) -> str:
-        return f"{self.folder}/.{list(self.tree.files).index(path)}.conf"
+        return f"{self.folder}/.{self._numbers[path]}.conf"
+
+    @cached_property
+    def _numbers(self) -> dict[str, int]:
+        return {path: number for number, path in enumerate(self.tree.files)}
 
     def _fresh(self) -> str:
         self._written += 1
