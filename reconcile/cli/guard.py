@@ -15,8 +15,8 @@ DEBUG = "RECONCILE_DEBUG"
 _ENDING = (signal.SIGTERM, signal.SIGHUP)
 
 
-class Ended(KeyboardInterrupt):
-    """Asked to end by a signal; like Ctrl-C it leaves time to roll back."""
+class Ended(BaseException):
+    """Asked to end by a signal; like Ctrl-C it leaves time to clean up."""
 
     def __init__(self, number: int) -> None:
         super().__init__()

@@ -70,8 +70,8 @@ def _run(command: list[str], folder: str) -> int:
     process = subprocess.Popen(command, cwd=folder)
     try:
         return process.wait()
-    except KeyboardInterrupt:
-        # It has to roll back before its folder goes.
+    except BaseException:
+        # Whatever ends us, it has to roll back before its folder goes.
         process.terminate()
         process.wait()
         raise

@@ -1,0 +1,96 @@
+"""The whole story, as root and as an ordinary user's own folder."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from reconcile.host.http import HttpClient, HttpTarget
+from tests.cli.conftest import COMMAND, Run
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "flask-app" / "app"
+PACKAGED = Path(__file__).parents[2] / "reconcile" / "cli" / "demo" / "app"
+
+
+def left_over() -> list[str]:
+    """Processes that still run from a folder of a demo."""
+    listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)
+    return [line for line in listed.stdout.splitlines() if "/reconcile-demo-" in line]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> dict[str, str]:
+    """An environment in which the demo makes its folder below `tmp_path`."""
+    return {"TMPDIR": str(tmp_path)}
+
+
+def test_the_story_is_told_to_its_end_and_leaves_nothing(
+    run: Run, tmp_path: Path, folder: dict[str, str]
+) -> None:
+    done = run("demo", env=folder)
+
+    assert 0 == done.returncode, done.stdout + done.stderr
+    told = done.stdout
+    assert 5 == len(re.findall(r"^  \w.*  # ", told.partition("five things")[2], re.MULTILINE))
+    assert "Plan: 1 to add, 5 to change, 0 to destroy." in told
+    assert 2 == told.count("Apply complete!")
+    assert told.index("Apply complete!") < told.index("No changes. The host matches")
+    assert told.endswith("Everything is stopped and cleaned up.\n")
+    assert [] == list(tmp_path.glob("reconcile-demo-*"))
+    assert [] == left_over()
+
+
+def test_a_demo_that_is_kept_runs_until_it_is_stopped(run: Run, folder: dict[str, str]) -> None:
+    told = run("demo", "--keep", env=folder).stdout
+    port = int(re.findall(r"http://demo\.localhost:(\d+)/", told)[-1])
+    root = told.rstrip().rpartition(" ")[2]
+    page = HttpClient().request(HttpTarget("127.0.0.1", port, "demo.localhost"), "/")
+
+    stopped = run("demo", "--stop", root)
+
+    assert (200, 0) == (page.status, stopped.returncode)
+    assert not os.path.exists(root)
+    assert [] == left_over()
+
+
+def test_only_a_demo_is_stopped(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "precious").write_text("x")
+
+    done = run("demo", "--stop", str(tmp_path))
+
+    assert 1 == done.returncode
+    assert "There is no demo in" in done.stderr
+    assert (tmp_path / "precious").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_demo_cleans_up(
+    tmp_path: Path, folder: dict[str, str], number: signal.Signals
+) -> None:
+    with subprocess.Popen(
+        [*COMMAND, "demo"], stdout=subprocess.PIPE, text=True, env=os.environ | folder
+    ) as process:
+        assert process.stdout is not None
+        next(line for line in process.stdout if ": created (" in line)
+        process.send_signal(number)
+        process.stdout.read()
+
+    assert 128 + number == process.returncode
+    assert [] == list(tmp_path.glob("reconcile-demo-*"))
+    assert [] == left_over()
+
+
+def test_the_packaged_app_is_the_example() -> None:
+    def files(folder: Path) -> dict[str, bytes]:
+        return {
+            str(path.relative_to(folder)): path.read_bytes()
+            for path in folder.rglob("*")
+            if path.is_file() and "__pycache__" not in path.parts
+        }
+
+    assert files(EXAMPLE) == files(PACKAGED)
