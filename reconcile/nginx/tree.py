@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -208,12 +209,21 @@ class _Loader:
             raise NginxSyntaxError(message, self._chain[-1], included_by.line if included_by else 1)
         if path in self.files:
             return
-        file = self.files[path] = parse(self._read(path, included_by), path)
+        data = self._read(path, included_by)
         self._chain.append(path)
-        for directive in _every_include(file.directives):
+        try:
+            file = self.files[path] = parse(data, path)
+        except NginxSyntaxError as refused:
+            # Nginx opens what is included above the error first, and may refuse that.
+            self._open_all(_includes_above(data, path, refused.line))
+            raise
+        self._open_all(_every_include(file.directives))
+        self._chain.pop()
+
+    def _open_all(self, includes: Iterable[Directive]) -> None:
+        for directive in includes:
             for target in self._resolve(directive).paths:
                 self.open(target, directive)
-        self._chain.pop()
 
     def _read(self, path: str, included_by: Directive | None) -> bytes:
         try:
@@ -246,6 +256,14 @@ def _every_include(directives: Iterable[Directive]) -> Iterator[Directive]:
             yield directive
         elif directive.block:
             yield from _every_include(directive.block)
+
+
+def _includes_above(data: bytes, path: str, line: int) -> Iterator[Directive]:
+    """The includes of a file that has an error at `line`."""
+    with suppress(NginxSyntaxError):
+        for kind, words, at, start, end in statements(data, path):
+            if kind == ";" and words[0] == "include" and at < line:
+                yield Directive(words[0], tuple(words[1:]), path, at, start, end)
 
 
 def _misread(message: str, included_by: Directive | None, path: str) -> ReconcileError:

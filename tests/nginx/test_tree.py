@@ -108,6 +108,13 @@ def test_a_missing_include_is_refused_at_the_line_that_names_it() -> None:
     assert (expected, 2) == (refused.value.message, refused.value.line)
 
 
+def test_a_missing_include_is_refused_before_an_error_below_it() -> None:
+    with pytest.raises(NginxSyntaxError) as refused:
+        tree_of(main="include b.conf;\n\n}")
+
+    assert 1 == refused.value.line
+
+
 def test_a_missing_main_file_says_what_to_do() -> None:
     with pytest.raises(ReconcileError, match="/n/main cannot be read"):
         load("/n/main", Nothing())
