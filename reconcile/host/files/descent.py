@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 
+from reconcile.host.files.meta import by_descriptor
 from reconcile.host.files.resolve import Guard, guard_of
 
 READ_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -27,6 +28,19 @@ def mount_of(fd: int) -> int:
     finally:
         os.close(info)
     return int(text.partition(MOUNT_ID)[2].split(None, 1)[0])
+
+
+def are_mounts_below(root: int) -> bool:
+    """Whether anything is mounted below the directory `root`, as far as names tell.
+
+    Source: proc_pid_mountinfo(5), field 5, where blanks and backslashes are escaped.
+    """
+    path = os.fsencode(os.readlink(by_descriptor(root)))
+    for old, new in ((b"\\", b"\\134"), (b" ", b"\\040"), (b"\t", b"\\011"), (b"\n", b"\\012")):
+        path = path.replace(old, new)
+    below = path.rstrip(b"/") + b"/"
+    with open("/proc/self/mountinfo", "rb") as lines:
+        return any(line.split(b" ", 5)[4].startswith(below) for line in lines)
 
 
 class Descent:

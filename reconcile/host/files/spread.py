@@ -23,6 +23,8 @@ ENOUGH_LOOKED = 40_000
 SHARES_PER_WORKER = 16
 HUGE = 1 << 20
 """Bytes of a directory itself above which its names are divided among the workers."""
+SHALLOW = 16
+"""Levels down to which directories are reached from the root to divide what is below."""
 TOKEN = 4
 PIPE = 60_000 // TOKEN
 """Shares that fit into a pipe before anybody reads from it."""
@@ -59,6 +61,9 @@ def _divide(walker: Walker, workers: int) -> list[Share]:
     shares: list[Share] = []
     while waiting and not _enough(walker, len(waiting), workers):
         place = waiting.popleft()
+        if place.depth >= SHALLOW:
+            shares.append(Share(place))
+            continue
         if workers > 1 and _is_huge(walker, place):
             shares += [Share(place, part, workers) for part in range(workers)]
             continue

@@ -27,6 +27,7 @@ CHANGED_SINCE = "{} has been changed since, so it was left as it is"
 class FileUndo(Undo):
     """Takes back what was done to the name `path`."""
 
+    changes_names: ClassVar[bool] = True
     path: str
 
     def undo(self, host: Host) -> str:  # noqa: ARG002  files need no more than their path
@@ -34,7 +35,8 @@ class FileUndo(Undo):
             try:
                 with entry(self.path) as at:
                     note = self.restore(at)
-                    sync_directory(at.dir_fd)
+                    if self.changes_names:
+                        sync_directory(at.dir_fd)
                     return note
             except FileNotFoundError:
                 # Its directory is gone, and with it everything to be taken back.
@@ -138,6 +140,7 @@ class Meta(FileUndo):
     """The inode `ino` under `path` had this owner, mode and these attributes."""
 
     op: ClassVar[str] = "files.meta"
+    changes_names: ClassVar[bool] = False
     ino: int
     uid: int
     gid: int

@@ -12,10 +12,10 @@ from collections import deque
 from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
-from reconcile.host.files.descent import mount_of, open_below
+from reconcile.host.files.descent import are_mounts_below, mount_of, open_below
 from reconcile.host.files.names import is_ours
 from reconcile.host.files.ownership import givable
-from reconcile.host.files.resolve import Guard, guard_of
+from reconcile.host.files.resolve import PIN, Guard, guard_of
 from reconcile.host.files.scan import Deviation, Rule, Scan
 
 DEEPEST = 20_000
@@ -75,6 +75,7 @@ class Walker:
         self.looked = 0
         self.held = 0
         self.device, self.mount = os.fstat(root).st_dev, mount_of(root)
+        self.mounts_below = are_mounts_below(root)
         self.regular = stat.S_IFREG | rule.files
         self.directory = stat.S_IFDIR | rule.dirs
 
@@ -205,24 +206,28 @@ class Walker:
         if stat.S_ISLNK(st.st_mode):
             self.scan.symlinks += 1
         elif stat.S_ISDIR(st.st_mode):
-            if st.st_dev != self.device:
-                self.scan.mounts.add(level.place.path_of(name))
-                return
-            self.scan.directories += 1
-            level.pending.append(name)
-            self._compare(level, name, st, self.directory)
+            if self._compare(level, name, st, self.directory):
+                self.scan.directories += 1
+                level.pending.append(name)
         elif stat.S_ISREG(st.st_mode):
             self.scan.files += 1
             self._compare(level, name, st, self.regular)
         else:
             self.scan.special += 1
 
-    def _compare(self, level: Level, name: str, st: os.stat_result, mode: int) -> None:
+    def _compare(self, level: Level, name: str, st: os.stat_result, mode: int) -> bool:
+        """Sort in what may deviate; False for another mount, which is none of our business."""
         rule = self.rule
+        if st.st_dev != self.device:
+            self.scan.mounts.add(level.place.path_of(name))
+            return False
         if (st.st_mode, st.st_uid, st.st_gid) == (mode, rule.uid, rule.gid):
-            return
+            return True
         path, is_directory = level.place.path_of(name), stat.S_ISDIR(st.st_mode)
         sheltered = level.guard == "closed"
+        if self.mounts_below and self._is_mount(level.fd, name):
+            self.scan.mounts.add(path)
+            return False
         if not is_directory and st.st_nlink > 1:
             self.scan.hard_links.add(path)
         elif not sheltered and not givable(st.st_uid, rule.uid):
@@ -233,6 +238,18 @@ class Walker:
                 st.st_ino, st.st_ctime_ns, sheltered,
             )  # fmt: skip
             self.scan.deviates(found)
+        return True
+
+    def _is_mount(self, above: int, name: str) -> bool:
+        """Whether a name stands for a mount; a bind mount of this filesystem looks like any."""
+        try:
+            pin = os.open(name, PIN, dir_fd=above)
+        except FileNotFoundError:
+            return False
+        try:
+            return mount_of(pin) != self.mount
+        finally:
+            os.close(pin)
 
 
 class IsAMount(OSError):
