@@ -262,7 +262,7 @@ def _includes_above(data: bytes, path: str, line: int) -> Iterator[Directive]:
     """The includes of a file that has an error at `line`."""
     with suppress(NginxSyntaxError):
         for kind, words, at, start, end in statements(data, path):
-            if kind == ";" and words[0] == "include" and at < line:
+            if kind == ";" and words[0] == "include" and at <= line:
                 yield Directive(words[0], tuple(words[1:]), path, at, start, end)
 
 
