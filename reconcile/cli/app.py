@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import typer
 
-from reconcile.cli import apply, demo, drift, init, plan, schema, validate, verify
+from reconcile.cli import (
+    apply,
+    demo,
+    drift,
+    graph,
+    history,
+    init,
+    plan,
+    rollback,
+    schema,
+    validate,
+    verify,
+)
 
 app = typer.Typer(
     help="Desired state for web apps behind Nginx and Gunicorn: plan, apply, verify.",
@@ -30,6 +42,9 @@ for command in (
     apply.apply,
     verify.verify,
     drift.drift,
+    rollback.rollback,
+    history.history,
+    graph.graph,
     schema.schema,
     demo.demo,
 ):

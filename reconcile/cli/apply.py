@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reconcile.cli.options import Excludes, File, Json, Sites, Targets, opened, selection
-from reconcile.cli.terminal import interactive, style
-from reconcile.errors import ReconcileError
+from reconcile.cli.approval import ask, typed_command
+from reconcile.cli.options import (
+    Excludes,
+    File,
+    Json,
+    LockTimeout,
+    Sites,
+    Targets,
+    opened,
+    selection,
+)
 
 if TYPE_CHECKING:
     from reconcile.cli.progress import Listener
@@ -17,10 +24,11 @@ if TYPE_CHECKING:
     from reconcile.engine.select import Selection
     from reconcile.workspace import Options, Workspace
 
-QUESTION = "Only 'yes' applies this: "
-
 
 def apply(
+    saved: Annotated[
+        str | None, typer.Argument(metavar="[PLAN]", help="A plan saved by `plan --out`.")
+    ] = None,
     file: File = None,
     json: Json = False,
     auto_approve: Annotated[
@@ -32,9 +40,7 @@ def apply(
     site: Sites = None,
     target: Targets = None,
     exclude: Excludes = None,
-    lock_timeout: Annotated[
-        float, typer.Option("--lock-timeout", metavar="SECONDS", min=0, help="Wait for the lock.")
-    ] = 0.0,
+    lock_timeout: LockTimeout = 0.0,
     no_rollback: Annotated[
         bool, typer.Option("--no-rollback", help="Leave a failed apply as it is.")
     ] = False,
@@ -51,16 +57,50 @@ def apply(
     from reconcile.cli.progress import listener
     from reconcile.workspace import Options
 
-    workspace, chosen = opened(file), selection(site, target, exclude)
+    chosen, listen = selection(site, target, exclude), listener(json=json)
     options = Options(not no_verify, not no_rollback, max_deletes, allow_empty)
-    listen = listener(json=json)
+    if saved is not None:
+        _refuse_selection(chosen)
+        report = _apply_saved(saved, file, options, lock_timeout, listen)
+        return _ended(report, listen, detailed=detailed_exitcode)
+    workspace = opened(file)
     approved = None if auto_approve else _approved(workspace, chosen, listen)
     with workspace.locked("apply", timeout_s=lock_timeout, listen=listen) as locked:
         plan = _planned(locked, chosen, approved, listen)
         report = _carried_out(locked, plan, options, listen)
-    code = report.exit_code(detailed=detailed_exitcode)
+    return _ended(report, listen, detailed=detailed_exitcode)
+
+
+def _ended(report: Report, listen: Listener, *, detailed: bool) -> int:
+    code = report.exit_code(detailed=detailed)
     listen.end(report, code)
     return code
+
+
+def _refuse_selection(chosen: Selection) -> None:
+    if chosen.partial:
+        raise ReconcileError(
+            "A saved plan says by itself which part of the host it is about",
+            "--site, --target and --exclude go with `plan --out`",
+            "Leave them out, or plan again. Nothing was changed.",
+        )
+
+
+def _apply_saved(
+    path: str, file: str | None, options: Options, lock_timeout_s: float, listen: Listener
+) -> Report:
+    """Carry out what was approved, and nothing else. Errors: StalePlan."""
+    from dataclasses import replace
+
+    from reconcile.gitops.saved_plan import read, refuse_used
+
+    approved = read(path)
+    workspace = opened_for(approved, file)
+    with workspace.locked("apply", timeout_s=lock_timeout_s, listen=listen) as locked:
+        refuse_used(approved, locked.host.state)
+        plan = locked.plan_again(approved.basis, approved.selection)
+        listen.plan(plan)
+        return _carried_out(locked, plan, replace(options, saved_plan=approved.id), listen)
 
 
 def _approved(workspace: Workspace, chosen: Selection, listen: Listener) -> Plan:
@@ -71,7 +111,7 @@ def _approved(workspace: Workspace, chosen: Selection, listen: Listener) -> Plan
     listen.plan(plan)
     refuse_unclear(plan)
     if plan.changes:
-        _ask()
+        ask("this plan")
     return plan
 
 
@@ -86,23 +126,4 @@ def _planned(locked: Workspace, chosen: Selection, approved: Plan | None, listen
 
 def _carried_out(locked: Workspace, plan: Plan, options: Options, listen: Listener) -> Report:
     with listen.working(plan):
-        return locked.apply(plan, _command(), options=options, listen=listen)
-
-
-def _ask() -> None:
-    """Errors: ReconcileError unless someone is there and types yes."""
-    if not interactive():
-        raise ReconcileError(
-            "Nobody is there to approve the plan",
-            "standard input or output is no terminal",
-            "Say --auto-approve where a script applies. Nothing was changed.",
-        )
-    sys.stdout.write(f"\n{style().bold(QUESTION)}")
-    sys.stdout.flush()
-    if sys.stdin.readline().strip() != "yes":
-        raise ReconcileError("The plan was not approved", "", "Nothing was changed.")
-
-
-def _command() -> str:
-    """What was typed, for the history."""
-    return " ".join(("reconcile", *sys.argv[1:]))
+        return locked.apply(plan, typed_command(), options=options, listen=listen)

@@ -12,6 +12,7 @@ from reconcile.errors import ReconcileError
 
 if TYPE_CHECKING:
     from reconcile.engine.select import Selection
+    from reconcile.gitops.saved_plan import SavedPlan
     from reconcile.workspace import Workspace
 
 LOCAL = "reconcile.yaml"
@@ -45,6 +46,10 @@ Excludes = Annotated[
     typer.Option("--exclude", metavar="REF", help="All but this address."),
 ]
 
+LockTimeout = Annotated[
+    float, typer.Option("--lock-timeout", metavar="SECONDS", min=0, help="Wait for the lock.")
+]
+
 
 def chosen_file(given: str | None) -> str:
     """The file to use. Errors: ReconcileError where there is none in any of its places."""
@@ -65,6 +70,23 @@ def opened(file: str | None) -> Workspace:
     from reconcile.workspace import Workspace
 
     return Workspace.open(chosen_file(file))
+
+
+def opened_for(saved: SavedPlan, file: str | None) -> Workspace:
+    """The workspace that a saved plan was made in. Errors: StalePlan where it is another now.
+
+    The file that the plan names is taken only where nobody else could have written it:
+    otherwise an approval could bring its own instructions.
+    """
+    from reconcile.gitops.saved_plan import refuse_elsewhere, refuse_other_config
+    from reconcile.host import Host
+
+    host = Host()
+    refuse_elsewhere(saved, host.name)
+    named = saved.file if host.files.is_closed(saved.file) else None
+    workspace = opened(file or named)
+    refuse_other_config(saved, workspace.spec.digest, workspace.spec.file)
+    return workspace
 
 
 def selection(

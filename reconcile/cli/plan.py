@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -21,6 +22,8 @@ from reconcile.errors import ReconcileError
 
 if TYPE_CHECKING:
     from reconcile.engine.model import Plan
+    from reconcile.engine.select import Selection
+    from reconcile.workspace import Workspace
 
 
 def plan(
@@ -38,11 +41,16 @@ def plan(
         str | None,
         typer.Option("--json-into", metavar="FILE", help="Write the JSON there, beside the text."),
     ] = None,
+    out: Annotated[
+        str | None,
+        typer.Option("--out", metavar="FILE", help="Save the plan for `apply FILE`."),
+    ] = None,
 ) -> int:
     """Show how the host differs from the YAML; changes nothing."""
     from reconcile.output.text import plan_text
 
-    made = opened(file).plan(selection(site, target, exclude))
+    workspace, chosen = opened(file), selection(site, target, exclude)
+    made = workspace.plan(chosen)
     code = made.exit_code(detailed=detailed_exitcode)
     if json:
         show(_document(made, code, full=full))
@@ -50,7 +58,16 @@ def plan(
         show(plan_text(made, style(), full=full, summary=summary))
     if json_into is not None:
         _write(json_into, _document(made, code, full=full))
+    if out is not None:
+        _save(out, made, workspace, chosen)
     return code
+
+
+def _save(path: str, made: Plan, workspace: Workspace, chosen: Selection) -> None:
+    from reconcile.gitops import saved_plan
+
+    yaml = os.path.abspath(workspace.spec.file)
+    saved_plan.write(path, saved_plan.saved(made, yaml, chosen, workspace.user))
 
 
 def _document(made: Plan, code: int, *, full: bool) -> str:

@@ -29,6 +29,9 @@ class Listener(Protocol):
 
     def end(self, report: Report, code: int, /) -> None: ...
 
+    def undone(self, notes: tuple[str, ...], /) -> None:
+        """A rollback has come to its end; `notes` tell what somebody else has changed since."""
+
 
 def listener(*, json: bool) -> Listener:
     """JSON lines; or text, with a progress bar on a terminal."""
@@ -60,6 +63,10 @@ class JsonLines:
 
         _say(dumped(summary_line(report, code, now=now())))
 
+    def undone(self, notes: tuple[str, ...]) -> None:
+        for note in notes:
+            self(Event("note", message=note))
+
 
 class Lines:
     """A line for each change that is made."""
@@ -87,6 +94,11 @@ class Lines:
 
             error = error_text(report.error, report.why, report.fix, style(sys.stderr))
             sys.stderr.write(error + "\n")
+
+    def undone(self, notes: tuple[str, ...]) -> None:
+        from reconcile.output.text import rollback_text
+
+        _say(rollback_text(notes, style()))
 
 
 class Bar(Lines):

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from reconcile.cli.options import File, Json, Sites, opened
 from reconcile.cli.terminal import now, show, style
-from reconcile.errors import ExitCode
+from reconcile.errors import ExitCode, ReconcileError
 
 if TYPE_CHECKING:
     from reconcile.engine.model import Check
+    from reconcile.workspace import Workspace
 
 
 def verify(file: File = None, json: Json = False, site: Sites = None) -> int:
@@ -19,6 +20,7 @@ def verify(file: File = None, json: Json = False, site: Sites = None) -> int:
     from reconcile.output.text import verification_text
 
     workspace = opened(file)
+    _refuse_unknown(site or (), workspace)
     checks = workspace.verify(frozenset(site) if site else None)
     code = ExitCode.VERIFICATION_FAILED if failed(checks) else ExitCode.OK
     if json:
@@ -26,6 +28,17 @@ def verify(file: File = None, json: Json = False, site: Sites = None) -> int:
     else:
         show(verification_text(checks, style()))
     return code
+
+
+def _refuse_unknown(sites: Sequence[str], workspace: Workspace) -> None:
+    """A mistyped site has no checks, and would pass."""
+    unknown = sorted(set(sites) - workspace.spec.sites.keys())
+    if unknown:
+        raise ReconcileError(
+            f"There is no site called {unknown[0]}",
+            "",
+            f"The file has: {', '.join(workspace.spec.sites) or 'none'}.",
+        )
 
 
 def _document(checks: Sequence[Check], host: str, code: int) -> str:

@@ -163,6 +163,36 @@ class VerifyDocument(Head):
     exit_code: int
 
 
+class HistoryChange(Document):
+    address: str
+    action: str
+    cause: str
+
+
+class HistoryItem(Document):
+    """One apply; `at` is in UTC."""
+
+    number: int
+    at: str
+    user: str
+    command: str
+    git_commit: str | None
+    result: str
+    changes: list[HistoryChange]
+    config_digest: str
+    fingerprint: str
+    error: str
+    duration_s: float
+
+
+class HistoryDocument(Head):
+    """`reconcile history --json`; `problems` tells where the record was edited or shortened."""
+
+    entries: list[HistoryItem]
+    problems: list[str]
+    exit_code: int
+
+
 class ErrorDocument(Document):
     """Standard output of any command with `--json` that ended in an error."""
 

@@ -59,7 +59,7 @@ def verify_document(
     """The object of `verify --json`."""
     healthy = not failed(checks)
     return doc.VerifyDocument(
-        **_head(host, now),
+        **head(host, now),
         checks=_checks(checks),
         healthy=healthy,
         result="verified" if healthy else "failed",
@@ -105,7 +105,7 @@ def summary_line(report: Report, exit_code: int, *, now: datetime) -> doc.Summar
     error = doc.ErrorItem(what=report.error, why=report.why, fix=report.fix)
     return doc.Summary(
         type="summary",
-        **_head(report.plan.host, now),
+        **head(report.plan.host, now),
         config=_config(report.plan.config),
         fingerprint=report.plan.fingerprint,
         checks=_checks(report.checks),
@@ -161,7 +161,7 @@ def _plan_fields(
     plan: Plan, exit_code: int, now: datetime, full: bool, checks: Sequence[Check]
 ) -> dict[str, Any]:
     return {
-        **_head(plan.host, now),
+        **head(plan.host, now),
         "config": _config(plan.config),
         "fingerprint": plan.fingerprint,
         "partial": plan.partial,
@@ -197,7 +197,7 @@ def _beside_changes(plan: Plan) -> dict[str, Any]:
     }
 
 
-def _head(host: str, now: datetime) -> dict[str, str]:
+def head(host: str, now: datetime) -> dict[str, str]:
     timestamp = now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     return {"reconcile_version": __version__, "host": host, "timestamp": timestamp}
 

@@ -15,6 +15,7 @@ _DOCUMENTS: dict[str, Any] = {
     "drift": documents.DriftDocument,
     "apply": documents.ApplyLine,
     "verify": documents.VerifyDocument,
+    "history": documents.HistoryDocument,
     "validate": documents.ValidationDocument,
     "error": documents.ErrorDocument,
 }

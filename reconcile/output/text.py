@@ -19,6 +19,7 @@ from reconcile.output.escape import printable
 from reconcile.output.fields import field_lines, fields_of, listed
 from reconcile.output.style import GLYPHS, PLAIN, Style
 
+ROLLED_BACK = "Rolled back. The host is as it was before."
 _LEGEND: dict[Action, str] = {
     "create": "create", "update": "update in-place", "delete": "destroy",
 }  # fmt: skip
@@ -52,6 +53,13 @@ def report_text(report: Report, style: Style = PLAIN) -> str:
     notes = [line for note in report.notes for line in style.wrap(f"Note: {printable(note)}")]
     bad = checks_text(failed(report.checks), style)
     return _joined([*bad, *_verdict(report.checks, style)], notes, [_outcome(report, style)])
+
+
+def rollback_text(notes: Sequence[str], style: Style = PLAIN) -> str:
+    """The end of a rollback, and what it had to leave."""
+    told = [line for note in notes for line in style.wrap(f"Note: {printable(note)}")]
+    end = "Rolled back, but for what the notes say." if notes else ROLLED_BACK
+    return _joined(told, [style.good(end)])
 
 
 def verification_text(checks: Sequence[Check], style: Style = PLAIN) -> str:
@@ -217,5 +225,5 @@ def _outcome(report: Report, style: Style) -> str:
     if report.result == "applied":
         return style.good(f"Apply complete! {counts}")
     if report.result == "rolled_back":
-        return style.error("Rolled back. The host is as it was before.")
+        return style.error(ROLLED_BACK)
     return style.error(f"Apply failed. {counts}")

@@ -125,7 +125,7 @@ def test_only_yes_is_yes(stage: Stage, answer: str) -> None:
     seen = on_a_terminal("apply", cwd=stage.root, types=answer)
 
     assert 1 == seen.code
-    assert "The plan was not approved" in seen.text
+    assert "It was not approved" in seen.text
     assert before == manifest(stage)
 
 
@@ -247,3 +247,47 @@ def test_a_selection_of_nothing_is_refused(
 
     assert 1 == done.returncode
     assert told in done.stderr
+
+
+def test_a_mistyped_site_is_not_verified_as_fine(stage: Stage, run: Run) -> None:
+    done = run("verify", "--site", "dem", cwd=stage.root)
+
+    assert 1 == done.returncode
+    assert "The file has: demo." in done.stderr
+
+
+def test_a_rollback_undoes_the_last_apply(stage: Stage, run: Run) -> None:
+    before = manifest(stage)
+    run("apply", "--auto-approve", cwd=stage.root)
+
+    done = run("rollback", "--auto-approve", cwd=stage.root)
+
+    assert 0 == done.returncode, done.stderr
+    assert done.stdout.endswith("Rolled back. The host is as it was before.\n")
+    assert before == manifest(stage)
+    assert not stage.host.services.status("demo.service").active
+
+
+def test_the_history_tells_who_did_what(stage: Stage, run: Run) -> None:
+    run("apply", "--auto-approve", cwd=stage.root)
+    run("rollback", "--auto-approve", cwd=stage.root)
+
+    told = run("history", cwd=stage.root)
+    [document] = documents(run("history", "--json", cwd=stage.root).stdout, "history")
+
+    assert ["applied", "rolled_back"] == [entry["result"] for entry in document["entries"]]
+    assert "applied (8 changes)" in told.stdout
+    assert "reconcile rollback --auto-approve" in told.stdout
+    assert [] == document["problems"]
+
+
+@pytest.mark.parametrize(
+    ("options", "edge"), [((), '"service:demo.service" -> "unit:'), (("--mermaid",), " --> ")]
+)
+def test_the_graph_shows_what_requires_what(
+    stage: Stage, run: Run, options: tuple[str, ...], edge: str
+) -> None:
+    done = run("graph", *options, cwd=stage.root)
+
+    assert 0 == done.returncode
+    assert edge in done.stdout

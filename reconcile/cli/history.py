@@ -1,0 +1,28 @@
+"""`reconcile history`: who applied what, when, with which result."""
+
+from __future__ import annotations
+
+from reconcile.cli.options import File, Json, opened
+from reconcile.cli.terminal import now, show, style
+from reconcile.errors import ExitCode
+
+
+def history(file: File = None, json: Json = False) -> int:
+    """Tell who applied what, when, with which result."""
+    from reconcile.engine import history as records
+
+    workspace = opened(file)
+    rows = tuple(records.rows(workspace.host.state))
+    problems = records.problems(rows, workspace.ledger)
+    code = ExitCode.ERROR if problems else ExitCode.OK
+    known = [row for row in rows if not isinstance(row, str)]
+    if json:
+        from reconcile.output.history import history_document
+        from reconcile.output.json import dumped
+
+        show(dumped(history_document(known, problems, workspace.host.name, code, now=now())))
+    else:
+        from reconcile.output.history import history_text
+
+        show(history_text(known, problems, style()))
+    return code
