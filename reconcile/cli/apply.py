@@ -15,8 +15,10 @@ from reconcile.cli.options import (
     Sites,
     Targets,
     opened,
+    opened_for,
     selection,
 )
+from reconcile.errors import ReconcileError
 
 if TYPE_CHECKING:
     from reconcile.cli.progress import Listener

@@ -80,11 +80,10 @@ def opened_for(saved: SavedPlan, file: str | None) -> Workspace:
     """
     from reconcile.gitops.saved_plan import refuse_elsewhere, refuse_other_config
     from reconcile.host import Host
+    from reconcile.host.publish import only_ours
 
-    host = Host()
-    refuse_elsewhere(saved, host.name)
-    named = saved.file if host.files.is_closed(saved.file) else None
-    workspace = opened(file or named)
+    refuse_elsewhere(saved, Host().name)
+    workspace = opened(file or (saved.file if only_ours(saved.file) else None))
     refuse_other_config(saved, workspace.spec.digest, workspace.spec.file)
     return workspace
 
