@@ -62,7 +62,7 @@ class Source:
         # A descriptor of our own, because following a symlink moves the way.
         fd = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=above)
         try:
-            names = [name for name in os.listdir(fd) if not name.startswith(".")]
+            names = [name for name in sorted(os.listdir(fd)) if not name.startswith(".")]
             found = [(name, self._original(fd, folder, name, guard == "closed")) for name in names]
         finally:
             os.close(fd)

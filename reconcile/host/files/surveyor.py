@@ -82,7 +82,7 @@ class _Surveyor:
         readable = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=fd)
         found = {}
         try:
-            for name in os.listdir(readable):
+            for name in sorted(os.listdir(readable)):
                 if not name.startswith("."):
                     with suppress(FileNotFoundError):
                         found[name] = os.stat(name, dir_fd=readable, follow_symlinks=False)
@@ -111,7 +111,7 @@ class _Surveyor:
                 self._file(path, original, copy)
                 self._siblings(path, wanted, there)
         if pair.folder == "":
-            for name in self.order.extra.keys() - wanted.keys():
+            for name in sorted(self.order.extra.keys() - wanted.keys()):
                 self._extra(name, self.order.extra[name], there.get(name))
 
     def _is_settled(self, path: str, original: Original, copy: os.stat_result) -> bool:
@@ -211,7 +211,7 @@ class _Surveyor:
 
     def _unwanted(self, pair: Pair, wanted: Mapping[str, Original], there: Names) -> None:
         known = wanted.keys() | (self.order.extra.keys() if pair.folder == "" else frozenset())
-        for name in there.keys() - known:
+        for name in sorted(there.keys() - known):
             path = join(pair.folder, name)
             if path in self.order.excluded:
                 self._stays(path)
