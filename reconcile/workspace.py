@@ -46,20 +46,30 @@ class Options:
     roll_back: bool = True
     max_deletes: int | None = None
     allow_empty: bool = False
+    saved_plan: str | None = None
+    """The id of the saved plan that is carried out; it is good for no further apply."""
 
 
 class Workspace:
     """What a file asks of a host. The host is read once, when first needed."""
 
-    def __init__(self, spec: Spec, host: Host) -> None:
+    def __init__(self, spec: Spec, host: Host, commit: str | None = None) -> None:
         self.spec = spec
         self.host = host
+        self.commit = commit
 
     @classmethod
-    def open(cls, file: str) -> Workspace:
-        """Errors: SpecErrors for a faulty file, ReconcileError for one that cannot be read."""
+    def open(cls, file: str, commit: str | None = None) -> Workspace:
+        """The workspace of a file, which may come from a Git commit.
+
+        Errors: SpecErrors for a faulty file, ReconcileError for one that cannot be read.
+        """
         spec = load(file)
-        return cls(spec, Host(spec.host.settings()))
+        return cls(spec, Host(spec.host.settings()), commit)
+
+    def anew(self) -> Workspace:
+        """The same, knowing nothing yet of the host."""
+        return Workspace(self.spec, Host(self.host.settings), self.commit)
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -114,7 +124,7 @@ class Workspace:
             {**observe(wanted, self.host), **observe_undeclared(dropped, _made, self.host)},
             rows,
             host=self.host.name,
-            config=ConfigOrigin(self.spec.file, self.spec.digest),
+            config=ConfigOrigin(self.spec.file, self.spec.digest, self.commit),
             partial=selection.partial,
             conflicts=self.merged[1],
             findings=tuple(self._interrupted()),
@@ -124,7 +134,7 @@ class Workspace:
         """The same plan from the host as it is by now. Errors: StalePlan where it is another."""
         from reconcile.engine.guards import refuse_stale
 
-        now = Workspace(self.spec, Host(self.host.settings)).plan(selection)
+        now = self.anew().plan(selection)
         if now.basis is not None:
             refuse_stale(approved, now.basis)
         return now
@@ -142,7 +152,7 @@ class Workspace:
 
         with lock(self.host, command, timeout_s=timeout_s):
             recover(self.host, listen)
-            yield Workspace(self.spec, Host(self.host.settings))
+            yield self.anew()
 
     def apply(
         self, planned: Plan, command: str, *, options: Options = Options(), listen: Listen = ignore
@@ -165,7 +175,7 @@ class Workspace:
             verify=partial(self.verify, sites) if options.verify else tuple,
             verify_rolled_back=partial(self.verify, known) if options.verify else tuple,
             listen=listen,
-            by=self.by(command),
+            by=self.by(command, options.saved_plan),
             roll_back=options.roll_back,
         )
 
@@ -182,11 +192,16 @@ class Workspace:
         probes = self.expansion.probes
         return verify([p for p in probes if sites is None or p.site in sites], self.host)
 
-    def by(self, command: str) -> By:
+    def by(self, command: str, saved_plan: str | None = None) -> By:
         """Who is at work, for the history."""
         from reconcile.engine.history import By
 
-        return By(os.environ.get("SUDO_USER") or self.host.accounts.current.name, command)
+        return By(self.user, command, self.commit, saved_plan)
+
+    @property
+    def user(self) -> str:
+        """Whoever typed the command, also where sudo ran it."""
+        return os.environ.get("SUDO_USER") or self.host.accounts.current.name
 
     def _interrupted(self) -> Iterator[Finding]:
         for entry in unfinished(self.host):

@@ -18,11 +18,15 @@ FOLDER = "history"
 
 @dataclass(frozen=True)
 class By:
-    """Who asked for an apply, and how; `commit` is that of the YAML, where it is known."""
+    """Who asked for an apply, and how.
+
+    `commit` is that of the YAML, `plan` the id of the saved plan, where there is one.
+    """
 
     user: str = ""
     command: str = ""
     commit: str | None = None
+    plan: str | None = None
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""What runs while nobody looks: saved plans, drift checks, schedules, pulls."""

@@ -1,0 +1,189 @@
+"""A plan in a file: somebody's approval of exactly these changes, good for one apply.
+
+It is no script: an apply observes the host again, plans again, and asks only whether
+that is the plan which was approved.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from reconcile import __version__
+from reconcile.engine import history
+from reconcile.engine.digest import canonical, digest
+from reconcile.engine.model import Basis
+from reconcile.engine.records import now
+from reconcile.engine.select import Selection
+from reconcile.errors import ReconcileError, StalePlan
+from reconcile.host.publish import publish, read_given
+
+if TYPE_CHECKING:
+    from reconcile.engine.model import Plan
+    from reconcile.host.state import StateDir
+
+LARGEST_BYTES = 32 << 20
+PRIVATE = 0o600
+Change = tuple[dict[str, str] | None, dict[str, str] | None]
+
+
+class PlanUnusable(StalePlan):
+    """The file is not a plan that reconcile wrote, or is one no more."""
+
+
+class SavedPlan(BaseModel):
+    """What was approved: digests, addresses and actions, never a value."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    what: Literal["reconcile saved plan"] = "reconcile saved plan"
+    format: Literal[1] = 1
+    id: str
+    made_at: str
+    made_by: str
+    file: str
+    host: str
+    version: str
+    config: str
+    fingerprint: str
+    sites: tuple[str, ...]
+    targets: tuple[str, ...]
+    excludes: tuple[str, ...]
+    actions: dict[str, str]
+    changes: dict[str, Change]
+
+    @property
+    def selection(self) -> Selection:
+        return Selection(self.sites, self.targets, self.excludes)
+
+    @property
+    def basis(self) -> Basis:
+        return Basis(self.host, self.version, self.config, self.changes)
+
+
+def saved(plan: Plan, file: str, selection: Selection, user: str) -> SavedPlan:
+    """`plan`, made of the YAML at `file`, an absolute path.
+
+    Errors: ReconcileError for a plan that nobody can approve.
+    """
+    if plan.basis is None or plan.unknown or plan.conflicts:
+        raise ReconcileError(
+            "The plan is not saved: it is not complete",
+            "a part of the host could not be read, or the configuration contradicts itself",
+            "Remove what the plan names, then plan again.",
+        )
+    return SavedPlan(
+        id=secrets.token_hex(16),
+        made_at=now(),
+        made_by=user,
+        file=file,
+        host=plan.basis.host,
+        version=plan.basis.version,
+        config=plan.basis.config,
+        fingerprint=plan.fingerprint,
+        sites=selection.sites,
+        targets=selection.targets,
+        excludes=selection.excludes,
+        actions={str(change.ref): change.action for change in plan.changes},
+        changes={address: _plain(sides) for address, sides in plan.basis.changes.items()},
+    )
+
+
+def _plain(sides: tuple[Any, Any]) -> Change:
+    before, after = sides
+    return (None if before is None else dict(before), None if after is None else dict(after))
+
+
+def encode(plan: SavedPlan) -> bytes:
+    """The plan as a file that shows when it was changed."""
+    body = plan.model_dump(mode="json")
+    return (canonical(body | {"digest": digest(body)}) + "\n").encode()
+
+
+def decode(data: bytes, name: str) -> SavedPlan:
+    """Errors: PlanUnusable for anything but what `encode` made."""
+    try:
+        body = json.loads(data)
+    except (ValueError, RecursionError):
+        raise _unusable(name, "it is cut short or was never a saved plan") from None
+    _refuse_other_format(body, name)
+    try:
+        # As JSON: there a tuple is a list.
+        plan = SavedPlan.model_validate_json(canonical(_without_digest(body)))
+        genuine = encode(plan) == data
+    except (ValidationError, ValueError, RecursionError):
+        genuine = False
+    if not genuine:
+        raise _unusable(name, "it is not what reconcile wrote: it was edited or is damaged")
+    return plan
+
+
+def write(path: str, plan: SavedPlan) -> None:
+    """Save it 0600; only an older saved plan is ever replaced. Errors: HostError."""
+    publish(path, encode(plan), mode=PRIVATE, replaceable=_is_saved_plan)
+
+
+def read(path: str) -> SavedPlan:
+    """Errors: PlanUnusable; HostError where the file cannot be read."""
+    data = read_given(path, LARGEST_BYTES)
+    if len(data) > LARGEST_BYTES:
+        raise _unusable(path, "no saved plan is that large")
+    return decode(data, path)
+
+
+def refuse_elsewhere(plan: SavedPlan, host: str) -> None:
+    """Refuse what was approved for another host, or made by another version of us."""
+    if plan.host != host:
+        raise _stale(f"it was made for {plan.host}, this is {host}")
+    if plan.version != __version__:
+        raise _stale(f"it was made by reconcile {plan.version}, this is {__version__}")
+
+
+def refuse_other_config(plan: SavedPlan, config: str, file: str) -> None:
+    """Refuse where the YAML is not the one that was planned."""
+    if plan.config != config:
+        raise _stale(f"{file} is not the YAML it was made of, which was {plan.file} as it was then")
+
+
+def refuse_used(plan: SavedPlan, state: StateDir) -> None:
+    """Refuse an approval that was made use of, whatever came of it."""
+    for row in history.rows(state):
+        if not isinstance(row, str) and row.entry.by.plan == plan.id:
+            told = f"it was applied by {row.entry.by.user} at {row.entry.at}: {row.entry.result}"
+            raise _stale(f"{told}; a saved plan is good for one apply")
+
+
+def _without_digest(body: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in body.items() if key != "digest"}
+
+
+def _refuse_other_format(body: Any, name: str) -> None:
+    if not isinstance(body, dict) or body.get("what") != "reconcile saved plan":
+        raise _unusable(name, "it is cut short or was never a saved plan")
+    if body.get("format") != 1:
+        raise _unusable(name, "it was written by another version of reconcile")
+
+
+def _is_saved_plan(data: bytes) -> bool:
+    try:
+        decode(data, "")
+    except PlanUnusable:
+        return False
+    return True
+
+
+def _unusable(name: str, why: str) -> PlanUnusable:
+    return PlanUnusable(
+        f"{name} is no plan that can be applied", why,
+        "Plan again with --out, and have that approved. Nothing was changed.",
+    )  # fmt: skip
+
+
+def _stale(why: str) -> StalePlan:
+    return StalePlan(
+        "The saved plan cannot be applied.", why,
+        "Plan again with --out, and have that approved. Nothing was changed.",
+    )  # fmt: skip

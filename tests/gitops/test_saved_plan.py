@@ -1,0 +1,152 @@
+"""A saved plan is an approval: good once, here, now, or refused in plain words."""
+
+from __future__ import annotations
+
+import json
+import random
+import stat
+from pathlib import Path
+
+import pytest
+
+from reconcile.engine.digest import canonical, digest
+from reconcile.engine.fingerprint import what_moved
+from reconcile.engine.history import By, Entry
+from reconcile.engine.ledger import Ledger
+from reconcile.engine.records import next_records, write_records
+from reconcile.engine.select import Selection
+from reconcile.errors import ExitCode, ReconcileError, StalePlan
+from reconcile.gitops import saved_plan
+from reconcile.gitops.saved_plan import PlanUnusable, SavedPlan, decode, encode
+from reconcile.host.errors import HostError
+from reconcile.host.state import StateDir
+from tests.engine.world import Note, a_world, declare, planned
+from tests.gitops.mutation import mutations
+
+SECRET = "TOKEN=hunter2"
+
+
+def a_plan() -> SavedPlan:
+    desired = declare(
+        Note(path="/etc/a", text="new"), Note(path="/etc/app.env", text=SECRET, secret=True)
+    )
+    world = a_world(Note(path="/etc/a", text="old", colour="red"))
+    selection = Selection(sites=("shop",))
+    return saved_plan.saved(planned(world, desired), "/etc/reconcile.yaml", selection, "ann")
+
+
+def test_what_is_read_is_what_was_saved(tmp_path: Path) -> None:
+    plan, file = a_plan(), tmp_path / "plan"
+
+    saved_plan.write(str(file), plan)
+
+    assert plan == saved_plan.read(str(file))
+    assert 0o600 == stat.S_IMODE(file.stat().st_mode)
+
+
+def test_the_file_holds_digests_and_no_value() -> None:
+    text = encode(a_plan()).decode()
+
+    assert "hunter2" not in text
+    assert "red" not in text
+
+
+def test_an_older_saved_plan_is_replaced_and_nothing_else_is(tmp_path: Path) -> None:
+    file = tmp_path / "plan"
+    saved_plan.write(str(file), a_plan())
+    newer = a_plan()
+
+    saved_plan.write(str(file), newer)
+
+    assert newer == saved_plan.read(str(file))
+
+
+@pytest.mark.parametrize("kind", ["a file of someone's", "a symlink", "a folder"])
+def test_what_is_not_a_saved_plan_is_never_written_over(tmp_path: Path, kind: str) -> None:
+    file, other = tmp_path / "plan", tmp_path / "other"
+    other.write_text("mine")
+    if kind == "a file of someone's":
+        file.write_text("mine")
+    elif kind == "a symlink":
+        file.symlink_to(other)
+    else:
+        file.mkdir()
+
+    with pytest.raises(HostError):
+        saved_plan.write(str(file), a_plan())
+
+    assert "mine" == other.read_text()
+    assert {"plan", "other"} == {path.name for path in tmp_path.iterdir()}
+
+
+def test_of_a_thousand_mutated_files_none_is_taken_for_a_plan() -> None:
+    genuine = encode(a_plan())
+
+    for mutant in mutations(genuine, 1000, random.Random(5)):
+        with pytest.raises(PlanUnusable) as refused:
+            decode(mutant, "plan")
+        assert ExitCode.STALE_PLAN == refused.value.exit_code
+        assert refused.value.why
+
+
+def forged(seed: int) -> bytes:
+    """A plan with one value replaced and the digest made right again."""
+    chance = random.Random(seed)
+    body = json.loads(encode(a_plan()))
+    del body["digest"]
+    key = chance.choice([name for name in body if name != "what"])
+    body[key] = chance.choice([None, 7, "x", [], ["x"], [1], {}, {"x": "y"}, {"x": [None, None]}])
+    return (canonical(body | {"digest": digest(body)}) + "\n").encode()
+
+
+def test_a_forged_plan_is_refused_or_approves_only_what_planning_says() -> None:
+    real = a_plan()
+
+    for seed in range(300):
+        try:
+            plan = decode(forged(seed), "plan")
+        except PlanUnusable:
+            continue
+        moved = what_moved(plan.basis, real.basis)
+        assert moved or plan.basis == real.basis
+
+
+def test_a_plan_of_another_host_is_refused() -> None:
+    with pytest.raises(StalePlan, match="web1, this is web2"):
+        _raise_why(lambda: saved_plan.refuse_elsewhere(a_plan(), "web2"))
+
+
+def test_a_plan_of_another_version_is_refused() -> None:
+    older = a_plan().model_copy(update={"version": "0.0.1"})
+
+    with pytest.raises(StalePlan, match=r"reconcile 0\.0\.1"):
+        _raise_why(lambda: saved_plan.refuse_elsewhere(older, "web1"))
+
+
+@pytest.mark.parametrize("result", ["applied", "rolled_back", "failed"])
+def test_a_plan_that_was_applied_is_good_for_nothing_more(tmp_path: Path, result: str) -> None:
+    state, plan = StateDir(str(tmp_path / "state")), a_plan()
+    saved_plan.refuse_used(plan, state)
+    entry = Entry("2026-01-01T00:00:00Z", By("ann", "reconcile apply", None, plan.id), result)
+    write_records(state, *next_records(Ledger(), {}, entry))
+
+    with pytest.raises(StalePlan, match=f"by ann at 2026-01-01T00:00:00Z: {result}"):
+        _raise_why(lambda: saved_plan.refuse_used(plan, state))
+
+
+def test_a_plan_with_a_part_that_could_not_be_read_is_not_saved() -> None:
+    world = a_world()
+    world.broken.add("/etc/a")
+
+    with pytest.raises(ReconcileError, match="not complete"):
+        saved_plan.saved(
+            planned(world, declare(Note(path="/etc/a", text="x"))), "/r.yaml", Selection(), "ann"
+        )
+
+
+def _raise_why(act: object) -> None:
+    """Raise the refusal again with its reason as the message."""
+    try:
+        act()  # type: ignore[operator] # a function without arguments
+    except StalePlan as refused:
+        raise StalePlan(refused.why) from None
