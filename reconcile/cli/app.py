@@ -2,50 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from importlib import import_module
+
 import typer
 
-from reconcile.cli import (
-    apply,
-    demo,
-    drift,
-    graph,
-    history,
-    init,
-    plan,
-    rollback,
-    schema,
-    validate,
-    verify,
-)
-
-app = typer.Typer(
-    help="Desired state for web apps behind Nginx and Gunicorn: plan, apply, verify.",
-    no_args_is_help=True,
-    # Rich would double the time of --help.
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+# Each is the function of that name in the module of that name, in the order of --help.
+COMMANDS = (
+    "init",
+    "validate",
+    "plan",
+    "apply",
+    "verify",
+    "drift",
+    "rollback",
+    "history",
+    "graph",
+    "schema",
+    "demo",
 )
 
 
-@app.callback()
+def app_for(arguments: Sequence[str]) -> typer.Typer:
+    """The command line with the one command that `arguments` begin with, else with all."""
+    app = typer.Typer(
+        help="Desired state for web apps behind Nginx and Gunicorn: plan, apply, verify.",
+        no_args_is_help=True,
+        # Rich would double the time of --help.
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_reconcile)
+    named = tuple(arguments[:1])
+    for name in named if named and named[0] in COMMANDS else COMMANDS:
+        app.command(name)(getattr(import_module(f"reconcile.cli.{name}"), name))
+    return app
+
+
 def _reconcile(
     version: bool = typer.Option(False, "--version", "-V", help="Print the version."),
 ) -> None:
     """Answered before the command line is read; here for --help."""
-
-
-for command in (
-    init.init,
-    validate.validate,
-    plan.plan,
-    apply.apply,
-    verify.verify,
-    drift.drift,
-    rollback.rollback,
-    history.history,
-    graph.graph,
-    schema.schema,
-    demo.demo,
-):
-    app.command(command.__name__)(command)
