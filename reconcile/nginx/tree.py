@@ -200,6 +200,7 @@ class _Loader:
         self.files: dict[str, ParsedFile] = {}
         self.includes: dict[str, Include] = {}
         self._chain: list[str] = []
+        self._contents: dict[str, bytes] = {}
 
     def open(self, path: str, included_by: Directive | None) -> None:
         if path in self._chain:
@@ -209,7 +210,7 @@ class _Loader:
             raise NginxSyntaxError(message, self._chain[-1], included_by.line if included_by else 1)
         if path in self.files:
             return
-        data = self._read(path, included_by)
+        data = self._contents[path] = self._read(path, included_by)
         self._chain.append(path)
         try:
             file = self.files[path] = parse(data, path)
@@ -231,12 +232,23 @@ class _Loader:
         except OSError as error:
             call = "read" if isinstance(error, IsADirectoryError) else "open"
             message = f'{call}() "{path}" failed ({error.errno}: {error.strerror})'
-            raise _misread(message, included_by, path) from error
+            if included_by:
+                raise self._refused(message, included_by) from error
+            raise ReconcileError(
+                what=f"the nginx configuration {path} cannot be read",
+                why=message,
+                fix="Install nginx, or name its configuration with host.nginx.config.",
+            ) from error
+
+    def _refused(self, message: str, directive: Directive) -> NginxSyntaxError:
+        """Nginx names the line on which a directive ends."""
+        text = self._contents[directive.file][directive.span]
+        return NginxSyntaxError(message, directive.file, directive.line + text.count(b"\n"))
 
     def _resolve(self, directive: Directive) -> Include:
         if len(directive.args) != 1:
             message = 'invalid number of arguments in "include" directive'
-            raise NginxSyntaxError(message, directive.file, directive.line)
+            raise self._refused(message, directive)
         written = directive.args[0]
         if written not in self.includes:
             self.includes[written] = self._include(written)
@@ -264,16 +276,6 @@ def _includes_above(data: bytes, path: str, line: int) -> Iterator[Directive]:
         for kind, words, at, start, end in statements(data, path):
             if kind == ";" and words[0] == "include" and at <= line:
                 yield Directive(words[0], tuple(words[1:]), path, at, start, end)
-
-
-def _misread(message: str, included_by: Directive | None, path: str) -> ReconcileError:
-    if included_by:
-        return NginxSyntaxError(message, included_by.file, included_by.line)
-    return ReconcileError(
-        what=f"the nginx configuration {path} cannot be read",
-        why=message,
-        fix="Install nginx, or name its configuration with host.nginx.config.",
-    )
 
 
 def _cycle(chain: list[str]) -> IncludeCycleError:
