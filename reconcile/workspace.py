@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from reconcile.engine.desired import merge
 from reconcile.engine.model import Check, ConfigOrigin, Declared, Event, Finding, Plan
-from reconcile.engine.observe import observe, observe_undeclared
+from reconcile.engine.observe import observe, observe_undeclared, origins
 from reconcile.engine.plan import plan
 from reconcile.engine.records import read_ledger
 from reconcile.engine.resource import Ref, Resource
@@ -119,10 +119,15 @@ class Workspace:
         chosen = select(self.desired, sites, selection)
         wanted = [item.resource for ref, item in self.desired.items() if ref in chosen]
         dropped = sorted(chosen - self.desired.keys())
+        observed = {
+            **observe(wanted, self.host),
+            **observe_undeclared(dropped, _made, self.host),
+        }
         return plan(
             self.desired,
-            {**observe(wanted, self.host), **observe_undeclared(dropped, _made, self.host)},
+            observed,
             rows,
+            origins=origins(wanted, observed, self.host),
             host=self.host.name,
             config=ConfigOrigin(self.spec.file, self.spec.digest, self.commit),
             partial=selection.partial,

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 
 from reconcile import __version__
 from reconcile.engine.digest import digest
 from reconcile.engine.model import Basis, Change, ConfigOrigin, Digests, Plan
-from reconcile.engine.resource import Resource
+from reconcile.engine.resource import Ref, Resource
+
+NO_ORIGINS: Mapping[Ref, str] = {}
 
 
-def basis(host: str, changes: Iterable[Change], config: ConfigOrigin | None) -> Basis:
+def basis(
+    host: str,
+    changes: Iterable[Change],
+    config: ConfigOrigin | None,
+    origins: Mapping[Ref, str] = NO_ORIGINS,
+) -> Basis:
     """What a plan rests on: the host, our version, the YAML, and each change as digests."""
     return Basis(
         host=host,
         version=__version__,
         config=config.digest if config else "",
         changes={
-            str(change.ref): (_digests(change.before), _digests(change.after))
+            str(change.ref): (_digests(change.before), _asked(change, origins))
             for change in changes
         },
     )  # fmt: skip
@@ -36,6 +43,11 @@ def same(approved: Plan, now: Plan) -> bool:
 def what_moved(approved: Basis, now: Basis) -> tuple[str, ...]:
     """A sentence for each thing that differs from what was approved; () for the same plan."""
     return tuple(_moved(approved, now))
+
+
+def _asked(change: Change, origins: Mapping[Ref, str]) -> Digests | None:
+    digests, origin = _digests(change.after), origins.get(change.ref)
+    return {**digests, "source": origin} if digests is not None and origin else digests
 
 
 def _digests(resource: Resource | None) -> Digests | None:

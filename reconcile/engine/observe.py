@@ -38,6 +38,13 @@ def observe_undeclared(refs: Iterable[Ref], make: Make, host: Host) -> Observed:
     return observe(made, host) | unknown
 
 
+def origins(resources: Iterable[Resource], observed: Observed, host: Host) -> dict[Ref, str]:
+    """The origin of each resource that would be made anew."""
+    missing = [item for item in resources if observed.get(item.ref, item) is None]
+    found = {item.ref: item.origin(host) for item in missing}
+    return {ref: origin for ref, origin in found.items() if origin}
+
+
 def _observe_kind(resources: list[Resource], host: Host) -> dict[Ref, Resource | Unknown | None]:
     try:
         type(resources[0]).prepare(host, resources)
@@ -56,5 +63,5 @@ def _observe_one(resource: Resource, host: Host) -> Resource | Unknown | None:
 def reason(error: ReconcileError | OSError) -> str:
     """An error in one line."""
     if isinstance(error, ReconcileError):
-        return " ".join(part for part in (error.what, error.why) if part)
+        return ": ".join(part for part in (error.what, error.why) if part)
     return error.strerror or str(error)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from reconcile.engine.diff import differences
-from reconcile.engine.fingerprint import basis, fingerprint
+from reconcile.engine.fingerprint import NO_ORIGINS, basis, fingerprint
 from reconcile.engine.ledger import Row, Rows
 from reconcile.engine.model import (
     BehaviourChange,
@@ -39,6 +39,7 @@ def plan(
     conflicts: Sequence[Conflict] = (),
     findings: Sequence[Finding] = (),
     behaviour_changes: Sequence[BehaviourChange] = (),
+    origins: Mapping[Ref, str] = NO_ORIGINS,
 ) -> Plan:
     """Everything that would make `observed` what is `desired`, in order.
 
@@ -51,7 +52,7 @@ def plan(
     staying = dict(_staying(removals))
     leaving = tuple(change for change in removals if change.ref not in staying)
     changes = in_order((*wanted, *leaving))
-    rests_on = basis(host, changes, config)
+    rests_on = basis(host, changes, config, origins)
     return Plan(
         host=host,
         changes=changes,
@@ -75,7 +76,8 @@ def _wanted(desired: Desired, observed: Observed, owned: Rows) -> Iterator[Chang
         before = observed.get(ref)
         if ref not in observed or isinstance(before, Unknown):
             continue
-        fields = differences(before, declared.resource)
+        asked = declared.resource
+        fields = differences(before, asked.completed(None) if before is None else asked)
         if fields or before is None:
             yield _change(ref, declared, before, fields, owned.get(ref, NEW))
 

@@ -80,6 +80,13 @@ class Resource(BaseModel):
         """What is there now, None where absent. Changes nothing."""
         raise NotImplementedError
 
+    def origin(self, host: Host) -> str:  # noqa: ARG002
+        """A digest of what `put` would copy from elsewhere, "" where it copies nothing.
+
+        Asked where nothing is there yet: later, `observe` sees every difference.
+        """
+        return ""
+
     def completed(self, before: Self | None) -> Self:
         """This with every unmanaged field filled from what is there."""
         if before is None:

@@ -85,6 +85,9 @@ class Assets(Resource):
             return None
         return self._with(host.files.survey(self._order(host)))
 
+    def origin(self, host: Host) -> str:
+        return host.files.digest_of_source(self.source)
+
     def _remembered(self, host: Host) -> Self | None:
         """For a removal: there as long as we remember having written anything."""
         shipped = host.files.shipped(self.path)

@@ -161,6 +161,13 @@ class Files:
         with explained(f"{order.source} and {order.root} cannot be compared"):
             return survey(order, Shipped(self._host, order.root))
 
+    def digest_of_source(self, path: str) -> str:
+        """`sha256:…` of all that would be shipped from the folder `path`."""
+        from reconcile.host.files.contents import digest_of_source
+
+        with explained(f"{path} cannot be read"):
+            return digest_of_source(path)
+
     def ship(self, order: Order) -> None:
         """Make the copy true, and remember what was written."""
         from reconcile.host.files.ship import ship
