@@ -82,7 +82,10 @@ def allows(st: Stat, acl: tuple[AclEntry, ...], account: Account, want: int) -> 
         return not want & EXECUTE or executable
     if account.uid == st.uid:
         return _grants(st.mode >> 6, want)
-    return _by_acl(st, acl, account, want) if acl else _by_mode(st, account, want)
+    # Linux does not look at the list where the mask, shown as the group's bits, is empty.
+    if acl and st.mode & 0o070:
+        return _by_acl(st, acl, account, want)
+    return _by_mode(st, account, want)
 
 
 def _grants(bits: int, want: int) -> bool:

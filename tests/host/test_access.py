@@ -1,0 +1,100 @@
+"""Who may pass and read: our evaluation against the kernel's own decision."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import subprocess
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+from reconcile.host import Host
+from reconcile.host.files.access import EXECUTE, READ, WRITE
+
+ACCESS_LISTS = (
+    None, "u:nobody:r-x", "u:nobody:---", "g:games:rwx", "g:nogroup:-w-,g:games:r--",
+    "u:www-data:rwx,m::r--", "g:www-data:r-x,g:games:-wx",
+)  # fmt: skip
+MODES = (0o000, 0o111, 0o640, 0o705, 0o077)
+OWNERS = ((0, 0), (33, 5), (65534, 33), (5, 65534))
+USERS = ("www-data", "nobody", "games", "root")
+
+
+@pytest.fixture
+def opened_up(site: Path) -> Path:
+    """A folder that everybody reaches."""
+    for folder in [site, *list(site.parents)[:-2]]:
+        folder.chmod(folder.stat().st_mode | 0o055)
+    return site
+
+
+WANTS = (EXECUTE, READ, WRITE)
+
+
+def kernel_allows(user: str, path: Path) -> list[bool]:
+    """For each of `WANTS`, asked by access(2) in a process of that user."""
+    child = os.fork()
+    if child == 0:
+        try:
+            account = pwd.getpwnam(user)
+            os.initgroups(user, account.pw_gid)
+            os.setgid(account.pw_gid)
+            os.setuid(account.pw_uid)
+            os._exit(sum(want for want in WANTS if os.access(path, want)))
+        finally:
+            os._exit(9)
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    assert status < 8
+    return [bool(status & want) for want in WANTS]
+
+
+@pytest.mark.parametrize("kind", ["file", "directory"])
+@pytest.mark.parametrize("acl", ACCESS_LISTS)
+def test_every_user_may_do_what_the_kernel_lets_them(
+    host: Host, opened_up: Path, kind: str, acl: str | None
+) -> None:
+    path = opened_up / "it"
+    path.touch() if kind == "file" else path.mkdir()
+    expected, actual = {}, {}
+    for (uid, gid), mode in product(OWNERS, MODES):
+        subprocess.run(["setfacl", "-b", path], check=True)
+        os.chown(path, uid, gid)
+        path.chmod(mode)
+        if acl:
+            subprocess.run(["setfacl", "-m", acl, path], check=True)
+        for user in USERS:
+            account = host.accounts.user(user)
+            case = (uid, gid, f"{mode:04o}", user)
+            expected[case] = kernel_allows(user, path)
+            actual[case] = [host.files.may(str(path), [account], want)[0] for want in WANTS]
+
+    assert expected == actual
+
+
+class TestTheWay:
+    def test_the_first_closed_directory_is_named(self, host: Host, opened_up: Path) -> None:
+        (opened_up / "a/b/c").mkdir(parents=True)
+        (opened_up / "a/b").chmod(0o750)
+
+        walk = host.files.access(f"{opened_up}/a/b/c", host.accounts.user("www-data"))
+
+        assert walk.blocked is not None
+        assert f"{opened_up}/a/b" == walk.blocked.path
+        assert not walk.can_enter
+
+    def test_an_open_way_to_a_file_that_may_be_read(self, host: Host, opened_up: Path) -> None:
+        (opened_up / "file").touch(mode=0o644)
+
+        walk = host.files.access(f"{opened_up}/file", host.accounts.user("nobody"))
+
+        assert walk.can_read
+        assert ["/", "/tmp"] == [step.path for step in walk.steps][:2]
+
+    def test_what_is_absent_ends_the_way(self, host: Host, opened_up: Path) -> None:
+        walk = host.files.access(f"{opened_up}/no/file", host.accounts.user("nobody"))
+
+        assert None is walk.last
+        assert not walk.can_read
+        assert str(opened_up) == walk.steps[-1].path
