@@ -51,17 +51,8 @@ def plan_text(
 def report_text(report: Report, style: Style = PLAIN) -> str:
     """What became of a plan: checks that are not good, notes and totals."""
     notes = [line for note in report.notes for line in style.wrap(f"Note: {printable(note)}")]
-    return _joined(_checked(report, style), notes, [_outcome(report, style)])
-
-
-def _checked(report: Report, style: Style) -> list[str]:
-    bad = failed(report.checks)
-    if report.result != "rolled_back":
-        return [*checks_text(bad, style), *_verdict(report.checks, style)]
-    if not bad:
-        return _verdict(report.checks, style)
-    # The error names what failed; before a first apply everything does, which is no news.
-    return [style.dim(f"As it was before, {len(bad)} of {len(report.checks)} checks do not pass.")]
+    bad = checks_text(failed(report.checks), style)
+    return _joined([*bad, *_verdict(report.checks, style)], notes, [_outcome(report, style)])
 
 
 def rollback_text(notes: Sequence[str], style: Style = PLAIN) -> str:
