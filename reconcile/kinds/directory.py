@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from reconcile.engine.resource import Ref, Resource
 from reconcile.host import Host
+from reconcile.host.accounts import Accounts
 from reconcile.host.files.access import EXECUTE
 from reconcile.host.files.model import Stat
 from reconcile.host.files.names import join
@@ -79,12 +80,19 @@ class Directory(Resource):
 
     def completed(self, before: Self | None) -> Self:
         if before is None:
-            return self if self.mode is not None else self.model_copy(update={"mode": NEW_MODE})
+            return self.model_copy(update=self._as_made())
         after = super().completed(before)
         if self.mode is None and self.enterable_by is not None:
             # The mode follows from who must pass, so the old one is not asked for.
             return after.model_copy(update={"mode": None})
         return after
+
+    def _as_made(self) -> dict[str, Any]:
+        """What a new directory gets where nothing was asked for."""
+        names = Accounts()
+        me = names.current
+        made = {"user": me.name, "group": names.group_name(me.gid), "mode": NEW_MODE}
+        return {field: value for field, value in made.items() if getattr(self, field) is None}
 
     def put(self, host: Host, before: Self | None) -> None:
         uid, gid = owner_ids(host, self.user, self.group)
