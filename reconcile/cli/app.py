@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 
 import typer
 
-# Each is the function of that name in the module of that name, in the order of --help.
+# Each is the function, or the group, of that name in the module of that name, as --help lists it.
 COMMANDS = (
     "init",
     "validate",
@@ -17,6 +17,7 @@ COMMANDS = (
     "drift",
     "rollback",
     "history",
+    "state",
     "graph",
     "schema",
     "demo",
@@ -36,8 +37,15 @@ def app_for(arguments: Sequence[str]) -> typer.Typer:
     app.callback()(_reconcile)
     named = tuple(arguments[:1])
     for name in named if named and named[0] in COMMANDS else COMMANDS:
-        app.command(name)(getattr(import_module(f"reconcile.cli.{name}"), name))
+        _add(app, name, getattr(import_module(f"reconcile.cli.{name}"), name))
     return app
+
+
+def _add(app: typer.Typer, name: str, command: typer.Typer | Callable[..., int]) -> None:
+    if isinstance(command, typer.Typer):
+        app.add_typer(command, name=name)
+    else:
+        app.command(name)(command)
 
 
 def _reconcile(

@@ -9,13 +9,11 @@ from reconcile.errors import ExitCode
 
 def history(file: File = None, json: Json = False) -> int:
     """Tell who applied what, when, with which result."""
-    from reconcile.engine import history as records
+    from reconcile.engine.audit import audit
 
     workspace = opened(file)
-    rows = tuple(records.rows(workspace.host.state))
-    problems = records.problems(rows, workspace.ledger)
+    known, problems = audit(workspace.host.state, workspace.ledger)
     code = ExitCode.ERROR if problems else ExitCode.OK
-    known = [row for row in rows if not isinstance(row, str)]
     if json:
         from reconcile.output.history import history_document
         from reconcile.output.json import dumped

@@ -193,6 +193,27 @@ class HistoryDocument(Head):
     exit_code: int
 
 
+class StateItem(Document):
+    """One row of the ledger: digests of what was last written, never a content."""
+
+    address: str
+    kind: str
+    name: str
+    sites: list[str]
+    created: bool
+    protected: bool
+    since: str
+    digests: dict[str, str]
+
+
+class StateDocument(Head):
+    """`reconcile state list|show|forget --json`."""
+
+    resources: list[StateItem]
+    forgotten: list[str]
+    exit_code: int
+
+
 class ErrorDocument(Document):
     """Standard output of any command with `--json` that ended in an error."""
 

@@ -16,6 +16,7 @@ _DOCUMENTS: dict[str, Any] = {
     "apply": documents.ApplyLine,
     "verify": documents.VerifyDocument,
     "history": documents.HistoryDocument,
+    "state": documents.StateDocument,
     "validate": documents.ValidationDocument,
     "error": documents.ErrorDocument,
 }

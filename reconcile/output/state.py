@@ -1,0 +1,55 @@
+"""What the ledger holds, as text and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from reconcile.engine.ledger import Row, Rows
+from reconcile.engine.resource import Ref
+from reconcile.output import documents as doc
+from reconcile.output.escape import printable
+from reconcile.output.json import head
+
+
+def state_text(rows: Rows) -> str:
+    """An address a line."""
+    return "\n".join(printable(str(ref)) for ref in rows) or "The ledger is empty."
+
+
+def row_text(ref: Ref, row: Row) -> str:
+    """All that is remembered of one resource."""
+    facts = {
+        "sites": ", ".join(row.sites) or "-",
+        "since": row.since,
+        "created": "by reconcile" if row.created else "before reconcile, which took it over",
+        "protected": "yes" if row.protected else "no",
+    }
+    lines = [printable(str(ref)), *(f"  {name}: {printable(told)}" for name, told in facts.items())]
+    lines += [f"  last written {name}: {digest}" for name, digest in sorted(row.digests.items())]
+    return "\n".join(lines)
+
+
+def state_document(
+    rows: Rows, host: str, *, now: datetime, forgotten: Sequence[Ref] = ()
+) -> doc.StateDocument:
+    """The object of `state list|show|forget --json`."""
+    return doc.StateDocument(
+        **head(host, now),
+        resources=[_item(ref, row) for ref, row in rows.items()],
+        forgotten=[str(ref) for ref in forgotten],
+        exit_code=0,
+    )
+
+
+def _item(ref: Ref, row: Row) -> doc.StateItem:
+    return doc.StateItem(
+        address=str(ref),
+        kind=ref.kind,
+        name=ref.name,
+        sites=list(row.sites),
+        created=row.created,
+        protected=row.protected,
+        since=row.since,
+        digests=dict(row.digests),
+    )

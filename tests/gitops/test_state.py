@@ -1,0 +1,61 @@
+"""`reconcile state` and `reconcile history` on a real small host."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from reconcile.cli.demo.stage import Stage
+from tests.cli.conftest import Run, run, stage
+
+__all__ = ["run", "stage"]
+SCHEMAS = Path(__file__).parents[2] / "schemas"
+
+
+@pytest.fixture
+def applied(stage: Stage, run: Run) -> Stage:
+    done = run("apply", "--auto-approve", cwd=stage.root)
+    assert 0 == done.returncode, done.stdout + done.stderr
+    return stage
+
+
+def document(text: str, name: str) -> dict[str, object]:
+    found: dict[str, object] = json.loads(text)
+    jsonschema.validate(found, json.loads((SCHEMAS / f"{name}.schema.json").read_text()))
+    return found
+
+
+def test_the_ledger_is_listed_shown_and_forgotten_from(applied: Stage, run: Run) -> None:
+    address = f"file:{applied.root}/nginx/sites-available/demo.conf"
+
+    listed = run("state", "list", cwd=applied.root)
+    shown = run("state", "show", address, cwd=applied.root)
+    forgotten = run("state", "forget", address, cwd=applied.root)
+    gone = run("state", "show", address, cwd=applied.root)
+
+    assert address in listed.stdout.splitlines()
+    assert "last written content: sha256:" in shown.stdout
+    assert (0, 1) == (forgotten.returncode, gone.returncode), forgotten.stderr
+    assert os.path.exists(address.removeprefix("file:"))
+
+
+def test_scripts_are_told_the_same(applied: Stage, run: Run) -> None:
+    listed = document(run("state", "list", "--json", cwd=applied.root).stdout, "state")
+    history = document(run("history", "--json", cwd=applied.root).stdout, "history")
+
+    assert listed["resources"]
+    assert ([], 0) == (history["problems"], history["exit_code"])
+
+
+def test_an_edited_history_is_an_error(applied: Stage, run: Run) -> None:
+    row = Path(applied.root, "state/history/00000001.json")
+    row.write_text(row.read_text().replace('"applied"', '"failed"'))
+
+    done = run("history", cwd=applied.root)
+
+    assert 1 == done.returncode
+    assert "Damaged: " in done.stdout
