@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar, Literal, Self
 
+from reconcile.engine.model import Change
 from reconcile.engine.resource import Ref, Resource
+from reconcile.errors import ReconcileError
 from reconcile.host import Host
 from reconcile.host.accounts import Accounts
-from reconcile.host.files.access import EXECUTE
+from reconcile.host.files.access import EXECUTE, enters
 from reconcile.host.files.model import Stat
 from reconcile.host.files.names import join
-from reconcile.kinds.common import folders_above, octal, owner_ids, wrong_kind
+from reconcile.kinds.common import folders_above, octal, owner_ids, refuse_unknown_owner, wrong_kind
 
 NEW_MODE = 0o755
 
@@ -51,6 +54,7 @@ class Directory(Resource):
         return folders_above(self.path)
 
     def observe(self, host: Host) -> Self | None:
+        refuse_unknown_owner(host, self.user, self.group)
         found = host.files.stat(self.path, follow=True)
         if found is None:
             return None
@@ -94,6 +98,27 @@ class Directory(Resource):
         made = {"user": me.name, "group": names.group_name(me.gid), "mode": NEW_MODE}
         return {field: value for field, value in made.items() if getattr(self, field) is None}
 
+    def rehearse(self, host: Host, changes: Sequence[Change]) -> None:  # noqa: ARG002
+        """A declared mode that keeps out who must pass can never hold."""
+        if self.mode is None or not self.enterable_by:
+            return
+        uid, gid = owner_ids(host, self.user, self.group)
+        kept_out = [
+            name
+            for name in self.enterable_by
+            if not enters(host.accounts.user(name), uid, gid, self.mode)
+        ]
+        there = self.observe(host) if kept_out else None
+        if there is not None and there.mode == self.mode:
+            # An access list may let them in all the same.
+            kept_out = [name for name in kept_out if name not in (there.enterable_by or ())]
+        if kept_out:
+            raise ReconcileError(
+                what=f"mode {octal(self.mode)} of {self.path} keeps {', '.join(kept_out)} out",
+                why="Nginx, or the app, has to pass through this directory",
+                fix='Declare the mode "0755", or the group of who must pass. Nothing was changed.',
+            )
+
     def put(self, host: Host, before: Self | None) -> None:
         uid, gid = owner_ids(host, self.user, self.group)
         if before is None:
@@ -101,7 +126,7 @@ class Directory(Resource):
         elif (self.user, self.group, self.mode) != (before.user, before.group, before.mode):
             mode = before.mode if self.mode is None else self.mode
             host.files.set_meta(self.path, uid=uid, gid=gid, mode=mode or 0)
-        if self.enterable_by:
+        if self.enterable_by and self.mode is None:
             self._open(host)
 
     def _open(self, host: Host) -> None:

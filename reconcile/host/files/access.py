@@ -113,6 +113,15 @@ def _is_group_of(line: AclEntry, st: Stat, account: Account) -> bool:
     return line.tag == GROUP and line.id in account.groups
 
 
+def enters(account: Account, uid: int, gid: int, mode: int) -> bool:
+    """Whether a directory of this owner and mode, without an access list, lets `account` pass."""
+    if account.uid == 0:
+        return True
+    if account.uid == uid:
+        return bool(mode & 0o100)
+    return bool(mode & (0o010 if gid in account.groups else 0o001))
+
+
 def parse_acl(value: bytes | None) -> tuple[AclEntry, ...]:
     """The lines of a system.posix_acl_access attribute; none where there is no attribute."""
     if not value:

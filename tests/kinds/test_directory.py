@@ -1,0 +1,117 @@
+"""A directory, and who must be able to pass through it."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from reconcile.errors import ReconcileError
+from reconcile.host import Host
+from reconcile.host.errors import HostError
+from reconcile.kinds.directory import Directory
+
+
+def put(wanted: Directory, host: Host) -> Directory:
+    before = wanted.observe(host)
+    wanted.completed(before).put(host, before)
+    after = wanted.observe(host)
+    assert after is not None
+    return after
+
+
+def mode_of(path: Path) -> str:
+    return f"{stat.S_IMODE(path.stat().st_mode):04o}"
+
+
+@pytest.mark.parametrize(
+    ("owner", "before", "after"),
+    [((0, 0), 0o700, "0701"), ((0, 33), 0o700, "0710"), ((33, 0), 0o600, "0700"),
+     ((0, 0), 0o755, "0755")],
+    ids=["by others", "by their group", "as its owner", "who can already"],
+)  # fmt: skip
+def test_who_must_pass_gets_the_least_bit_that_lets_them(
+    host: Host, site: Path, owner: tuple[int, int], before: int, after: str
+) -> None:
+    os.chown(site, *owner)
+    site.chmod(before)
+
+    found = put(Directory(path=str(site), enterable_by=("www-data",)), host)
+
+    assert ("www-data",) == found.enterable_by
+    assert after == mode_of(site)
+
+
+def test_a_mode_that_keeps_them_out_is_refused_before_anything_changes(
+    host: Host, site: Path
+) -> None:
+    wanted = Directory(path=str(site), mode=0o750, enterable_by=("www-data",))
+
+    with pytest.raises(ReconcileError, match=f"mode 0750 of {site} keeps www-data out"):
+        wanted.rehearse(host, ())
+
+    Directory(path=str(site), group="www-data", mode=0o750, enterable_by=("www-data",)).rehearse(
+        host, ()
+    )
+
+
+def test_a_symlink_to_a_directory_that_only_root_can_have_made_is_that_directory(
+    host: Host, site: Path
+) -> None:
+    (site / "real").mkdir(mode=0o700)
+    (site / "link").symlink_to("real")
+
+    put(Directory(path=f"{site}/link", mode=0o755), host)
+
+    assert "0755" == mode_of(site / "real")
+    assert (site / "link").is_symlink()
+
+
+def test_a_file_in_its_place_is_refused(host: Host, site: Path) -> None:
+    (site / "file").touch()
+
+    with pytest.raises(HostError, match="is a file, and the YAML wants a directory there"):
+        Directory(path=f"{site}/file").observe(host)
+
+
+def test_made_without_a_mode_it_is_0755_whatever_the_umask(host: Host, site: Path) -> None:
+    old = os.umask(0o077)
+    try:
+        put(Directory(path=f"{site}/new"), host)
+    finally:
+        os.umask(old)
+
+    assert "0755" == mode_of(site / "new")
+
+
+class TestRemoval:
+    def test_stays_as_long_as_anything_is_in_it(self, host: Host, site: Path) -> None:
+        for number in range(5):
+            (site / f"{number}").touch()
+        there = Directory.of(str(site)).observe(host)
+
+        assert there is not None
+        assert "it still holds 0, 1, 2 and 2 more" == there.stays(frozenset())
+        there.remove(host)
+        assert 5 == len(os.listdir(site))
+
+    def test_goes_when_all_in_it_goes_too(self, host: Host, site: Path) -> None:
+        inner = Directory(path=f"{site}/inner")
+        put(inner, host)
+        there = Directory.of(str(site)).observe(host)
+
+        assert there is not None
+        assert "" == there.stays(frozenset({inner.ref}))
+
+
+def test_an_access_list_counts(host: Host, site: Path) -> None:
+    site.chmod(0o700)
+    subprocess.run(["setfacl", "-m", "u:www-data:x", site], check=True)
+
+    found = Directory(path=str(site), enterable_by=("www-data",)).observe(host)
+
+    assert found is not None
+    assert ("www-data",) == found.enterable_by
