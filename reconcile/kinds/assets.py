@@ -15,7 +15,7 @@ from reconcile.host.accounts import Accounts
 from reconcile.host.errors import HostError
 from reconcile.host.files.scan import Deviation, Examples, Rule
 from reconcile.host.files.survey import Copy, Moved, Order, Survey
-from reconcile.kinds.common import folders_above, octal, owner_ids
+from reconcile.kinds.common import folders_above, octal, owner_ids, refuse_unknown_owner
 
 MOST_KEPT = 50_000
 MOST_SHOWN = 1_000
@@ -80,6 +80,7 @@ class Assets(Resource):
     def observe(self, host: Host) -> Self | None:
         if not self.source:
             return self._remembered(host)
+        refuse_unknown_owner(host, self.user, self.group)
         self._refuse_no_source(host)
         if host.files.stat(self.path, follow=True) is None:
             return None

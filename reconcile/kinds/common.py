@@ -31,6 +31,11 @@ def owner_ids(host: Host, user: str | None, group: str | None) -> tuple[int, int
     return uid, gid
 
 
+def refuse_unknown_owner(host: Host, user: str | None, group: str | None) -> None:
+    """For every reading: an owner without an account fails the plan, not the apply."""
+    owner_ids(host, user, group)
+
+
 def wrong_kind(path: str, there: FileKind, wanted: FileKind) -> HostError:
     """What stands there is not ours to throw away."""
     return HostError(

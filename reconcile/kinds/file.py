@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from reconcile.engine.resource import Ref, Resource
 from reconcile.host import Host
-from reconcile.kinds.common import folders_above, octal, owner_ids, wrong_kind
+from reconcile.kinds.common import folders_above, octal, owner_ids, refuse_unknown_owner, wrong_kind
 
 NEW_MODE = 0o644
 
@@ -43,6 +43,7 @@ class File(Resource):
         return folders_above(self.path)
 
     def observe(self, host: Host) -> Self | None:
+        refuse_unknown_owner(host, self.user, self.group)
         found, content = host.files.stat(self.path), None
         if found is not None and found.kind != "file":
             raise wrong_kind(self.path, found.kind, "file")

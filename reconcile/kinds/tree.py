@@ -15,7 +15,7 @@ from reconcile.host import Host
 from reconcile.host.accounts import Accounts
 from reconcile.host.errors import HostError
 from reconcile.host.files.scan import Deviation, Examples, Rule, Scan
-from reconcile.kinds.common import folders_above, octal, owner_ids
+from reconcile.kinds.common import folders_above, octal, owner_ids, refuse_unknown_owner
 
 RULE = ("user", "group", "dirs", "files")
 NAMED = 5
@@ -66,6 +66,7 @@ class Tree(Resource):
 
     def observe(self, host: Host) -> Self | None:
         """Where the root is absent, nothing below it deviates."""
+        refuse_unknown_owner(host, self.user, self.group)
         if not self.declared or host.files.stat(self.path, follow=True) is None:
             return self._with(Scan())
         scan = host.files.scan(self.path, self._rule(host), self._excluded())

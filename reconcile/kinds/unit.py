@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal, Self
 from reconcile.engine.resource import Ref, Resource
 from reconcile.host import Host
 from reconcile.host.services.undo import tell_unit_file
-from reconcile.kinds.common import folders_above, octal, owner_ids, wrong_kind
+from reconcile.kinds.common import folders_above, octal, owner_ids, refuse_unknown_owner, wrong_kind
 from reconcile.kinds.gunicorn_units import HEADER
 
 FOLDER_MODE = 0o755
@@ -46,6 +46,7 @@ class Unit(Resource):
         return folders_above(self.path)
 
     def observe(self, host: Host) -> Self | None:
+        refuse_unknown_owner(host, self.user, self.group)
         there = host.files.stat(self.path)
         if there is not None and there.kind != "file":
             raise wrong_kind(self.path, there.kind, "file")

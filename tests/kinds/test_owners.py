@@ -1,0 +1,41 @@
+"""An owner that the host does not know."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from reconcile.engine.model import Unknown
+from reconcile.engine.observe import observe
+from reconcile.engine.resource import Resource
+from reconcile.host import Host
+from reconcile.kinds.assets import Assets
+from reconcile.kinds.directory import Directory
+from reconcile.kinds.file import File
+from reconcile.kinds.tree import Tree
+from reconcile.kinds.unit import Unit
+
+NOBODY = "no-such-user"
+
+
+@pytest.mark.parametrize("kind", [Directory, File, Tree, Unit])
+def test_an_unknown_user_fails_the_reading_though_nothing_is_there_yet(
+    kind: type[Resource], tmp_path: Path
+):
+    asked = kind(path=str(tmp_path / "absent"), user=NOBODY)
+
+    (read,) = observe([asked], Host()).values()
+
+    assert isinstance(read, Unknown)
+    assert NOBODY in read.reason
+
+
+def test_an_unknown_group_fails_the_reading_of_assets(tmp_path: Path):
+    (tmp_path / "source").mkdir()
+    asked = Assets(path=str(tmp_path / "absent"), source=str(tmp_path / "source"), group=NOBODY)
+
+    (read,) = observe([asked], Host()).values()
+
+    assert isinstance(read, Unknown)
+    assert NOBODY in read.reason
