@@ -22,14 +22,6 @@ OWNERS = ((0, 0), (33, 5), (65534, 33), (5, 65534))
 USERS = ("www-data", "nobody", "games", "root")
 
 
-@pytest.fixture
-def opened_up(site: Path) -> Path:
-    """A folder that everybody reaches."""
-    for folder in [site, *list(site.parents)[:-2]]:
-        folder.chmod(folder.stat().st_mode | 0o055)
-    return site
-
-
 WANTS = (EXECUTE, READ, WRITE)
 
 
@@ -53,9 +45,9 @@ def kernel_allows(user: str, path: Path) -> list[bool]:
 @pytest.mark.parametrize("kind", ["file", "directory"])
 @pytest.mark.parametrize("acl", ACCESS_LISTS)
 def test_every_user_may_do_what_the_kernel_lets_them(
-    host: Host, opened_up: Path, kind: str, acl: str | None
+    host: Host, public: Path, kind: str, acl: str | None
 ) -> None:
-    path = opened_up / "it"
+    path = public / "it"
     path.touch() if kind == "file" else path.mkdir()
     expected, actual = {}, {}
     for (uid, gid), mode in product(OWNERS, MODES):
@@ -74,27 +66,27 @@ def test_every_user_may_do_what_the_kernel_lets_them(
 
 
 class TestTheWay:
-    def test_the_first_closed_directory_is_named(self, host: Host, opened_up: Path) -> None:
-        (opened_up / "a/b/c").mkdir(parents=True)
-        (opened_up / "a/b").chmod(0o750)
+    def test_the_first_closed_directory_is_named(self, host: Host, public: Path) -> None:
+        (public / "a/b/c").mkdir(parents=True)
+        (public / "a/b").chmod(0o750)
 
-        walk = host.files.access(f"{opened_up}/a/b/c", host.accounts.user("www-data"))
+        walk = host.files.access(f"{public}/a/b/c", host.accounts.user("www-data"))
 
         assert walk.blocked is not None
-        assert f"{opened_up}/a/b" == walk.blocked.path
+        assert f"{public}/a/b" == walk.blocked.path
         assert not walk.can_enter
 
-    def test_an_open_way_to_a_file_that_may_be_read(self, host: Host, opened_up: Path) -> None:
-        (opened_up / "file").touch(mode=0o644)
+    def test_an_open_way_to_a_file_that_may_be_read(self, host: Host, public: Path) -> None:
+        (public / "file").touch(mode=0o644)
 
-        walk = host.files.access(f"{opened_up}/file", host.accounts.user("nobody"))
+        walk = host.files.access(f"{public}/file", host.accounts.user("nobody"))
 
         assert walk.can_read
         assert ["/", "/tmp"] == [step.path for step in walk.steps][:2]
 
-    def test_what_is_absent_ends_the_way(self, host: Host, opened_up: Path) -> None:
-        walk = host.files.access(f"{opened_up}/no/file", host.accounts.user("nobody"))
+    def test_what_is_absent_ends_the_way(self, host: Host, public: Path) -> None:
+        walk = host.files.access(f"{public}/no/file", host.accounts.user("nobody"))
 
         assert None is walk.last
         assert not walk.can_read
-        assert str(opened_up) == walk.steps[-1].path
+        assert str(public) == walk.steps[-1].path

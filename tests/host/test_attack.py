@@ -32,27 +32,24 @@ Operation = Callable[[Host, Path, int], None]
 
 
 @pytest.fixture
-def media(tmp_path: Path) -> Path:
+def media(public: Path) -> Path:
     """The web user's directory, with `album` in it and `decoy`, a symlink to root's files."""
-    tmp_path.chmod(0o755)
-    for folder in list(tmp_path.parents)[:-2]:
-        folder.chmod(folder.stat().st_mode | 0o111)
-    outside = tmp_path / "outside"
+    outside = public / "outside"
     outside.mkdir(mode=0o755)
     for name in ("photo.jpg", "shadow"):
         (outside / name).write_text("root's own")
         (outside / name).chmod(0o600)
-    source = tmp_path / "source/album"
+    source = public / "source/album"
     source.mkdir(parents=True)
     (source / "photo.jpg").write_text("shipped")
     (source / "new.css").write_text("shipped too")
-    album = tmp_path / "media/album"
+    album = public / "media/album"
     album.mkdir(parents=True)
     (album / "photo.jpg").write_text("a visitor's")
-    (tmp_path / "media/decoy").symlink_to(outside)
-    for path in (tmp_path / "media", album, album / "photo.jpg"):
+    (public / "media/decoy").symlink_to(outside)
+    for path in (public / "media", album, album / "photo.jpg"):
         os.chown(path, WEB, WEB)
-    return tmp_path / "media"
+    return public / "media"
 
 
 def set_meta_of_a_file(host: Host, media: Path, run: int) -> None:

@@ -27,11 +27,9 @@ SET_DUMPABLE = 4
 
 
 @pytest.fixture
-def home(site: Path) -> Path:
+def home(public: Path) -> Path:
     """A folder of the web user's, who may do nothing elsewhere."""
-    for folder in [site, *list(site.parents)[:-2]]:
-        folder.chmod(folder.stat().st_mode | 0o055)
-    home = site / "home"
+    home = public / "home"
     home.mkdir(mode=0o700)
     (home / "source").mkdir()
     (home / "source/app.css").write_text("body{}")
