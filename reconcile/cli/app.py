@@ -15,6 +15,7 @@ COMMANDS = (
     "apply",
     "verify",
     "drift",
+    "doctor",
     "rollback",
     "history",
     "state",

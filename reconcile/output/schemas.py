@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from reconcile.output import documents
+from reconcile.output import doctor, documents
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _DOCUMENTS: dict[str, Any] = {
@@ -17,6 +17,7 @@ _DOCUMENTS: dict[str, Any] = {
     "verify": documents.VerifyDocument,
     "history": documents.HistoryDocument,
     "state": documents.StateDocument,
+    "doctor": doctor.DoctorDocument,
     "validate": documents.ValidationDocument,
     "error": documents.ErrorDocument,
 }

@@ -1,0 +1,79 @@
+"""`reconcile doctor`: what is wrong, why, and what to do; changes nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from reconcile.cli.options import File, Json, Sites, chosen_file
+from reconcile.cli.terminal import now, show, style
+from reconcile.errors import ReconcileError
+
+if TYPE_CHECKING:
+    from reconcile.doctor.model import Diagnosis
+    from reconcile.doctor.snapshot import Snapshot
+
+
+def doctor(
+    file: File = None,
+    json: Json = False,
+    site: Sites = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
+    sarif: Annotated[bool, typer.Option("--sarif", help="Print SARIF, for code scanning.")] = False,
+) -> int:
+    """Tell what is wrong on this host, with or without a YAML."""
+    from reconcile.doctor.run import diagnose
+
+    if json + markdown + sarif > 1:
+        raise ReconcileError("One form at a time", "", "Choose --json, --markdown or --sarif.")
+    found = diagnose(_snapshot(file, site or []))
+    form = "json" if json else "markdown" if markdown else "sarif" if sarif else "text"
+    show(_shown(found, form))
+    return found.exit_code()
+
+
+def _snapshot(file: str | None, sites: list[str]) -> Snapshot:
+    """The host as the YAML describes it; without any YAML, the host alone."""
+    from reconcile.doctor.declared import declaration
+    from reconcile.doctor.snapshot import Snapshot, asked_for
+    from reconcile.host import Host
+    from reconcile.workspace import Workspace
+
+    path = _file(file)
+    if path is None:
+        whole = Snapshot(Host())
+    else:
+        workspace = Workspace.open(path)
+        whole = Snapshot(workspace.host, declaration(workspace.spec))
+    if not sites:
+        return whole
+    names = [name for server in whole.router.servers.servers for name in server.names]
+    return Snapshot(whole.host, whole.declared, asked_for(whole.declared, sites, names))
+
+
+def _file(given: str | None) -> str | None:
+    try:
+        return chosen_file(given)
+    except ReconcileError:
+        return None
+
+
+def _shown(found: Diagnosis, form: str) -> str:
+    from reconcile.output.doctor import doctor_document, doctor_markdown, doctor_text
+
+    findings, unknown, rules = found.findings, found.unknown, found.rules
+    code = found.exit_code()
+    if form == "text":
+        return doctor_text(found.host, findings, unknown, rules=rules, style=style())
+    if form == "markdown":
+        return doctor_markdown(found.host, findings, unknown, rules=rules)
+    if form == "json":
+        from reconcile.output.json import dumped
+
+        return dumped(
+            doctor_document(found.host, findings, unknown, rules=rules, exit_code=code, now=now())
+        )
+    from reconcile.output.sarif import sarif_text
+
+    return sarif_text(findings, unknown, complete=not unknown)

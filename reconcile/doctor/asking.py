@@ -1,0 +1,30 @@
+"""Requests as visitors make them, sent to this machine itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reconcile.doctor.mapping import arrival, hostname_of
+from reconcile.host.http import HttpAnswer, HttpTarget
+from reconcile.nginx.listen import Listen
+from reconcile.nginx.servers import Server
+
+if TYPE_CHECKING:
+    from reconcile.doctor.snapshot import Snapshot
+
+TIMEOUT_S = 2.0
+
+
+def addresses(server: Server) -> tuple[Listen, ...]:
+    """The listens of a server that can be asked over TCP, plain ones first."""
+    tcp = (listen for listen in server.listens if not listen.address.host.startswith("unix:"))
+    return tuple(sorted(tcp, key=lambda listen: listen.ssl))
+
+
+def ask(
+    snapshot: Snapshot, server: Server, listen: Listen, path: str, method: str = "GET"
+) -> HttpAnswer:
+    """One request to `server` on one of its addresses."""
+    address = arrival(listen)
+    target = HttpTarget(address.host, address.port, hostname_of(server) or "localhost", listen.ssl)
+    return snapshot.host.http.request(target, path, method=method, timeout_s=TIMEOUT_S)

@@ -1,0 +1,89 @@
+"""What nginx and the apps have complained of lately: the ends of their logs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from reconcile.host.tail import tail
+from reconcile.nginx.tree import ConfigTree, Directive
+
+if TYPE_CHECKING:
+    from reconcile.host import Host
+
+LOG_BYTES = 256 << 10
+"""How much of each log is read, from its end."""
+JOURNAL_LINES = 400
+
+_LINE = re.compile(
+    r"^(?P<at>\d{4}/\d\d/\d\d \d\d:\d\d:\d\d) \[(?P<level>\w+)\] "
+    r"(?:\d+#\d+: )?(?:\*\d+ )?(?P<said>.*)$"
+)
+_CALL = re.compile(r'^(?P<call>[a-z_]+\(\)) (?:to )?"?(?P<path>[^"]*?)"? failed \((?P<errno>\d+):')
+
+
+class LogLine(NamedTuple):
+    """One line of an error log; `path` and `errno` are "" and 0 where it names none."""
+
+    log: str
+    at: str
+    level: str
+    said: str
+    call: str = ""
+    path: str = ""
+    errno: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.log}: {self.at} [{self.level}] {self.said}"
+
+
+def read_error_logs(tree: ConfigTree, main: str) -> tuple[LogLine, ...]:
+    """The last lines of every error log of the configuration, oldest first within a log."""
+    paths = dict.fromkeys([main, *_written(tree.directives, tree)])
+    return tuple(
+        line
+        for path in paths
+        if path.startswith("/") and "$" not in path
+        for line in parsed(path, tail(path, LOG_BYTES))
+    )
+
+
+def parsed(log: str, lines: Iterable[str]) -> Iterator[LogLine]:
+    """Lines of an error log; what is none of nginx's is left out."""
+    for text in lines:
+        if match := _LINE.match(text):
+            call = _CALL.match(match["said"])
+            yield LogLine(
+                log,
+                match["at"],
+                match["level"],
+                match["said"],
+                call["call"] if call else "",
+                call["path"] if call else "",
+                int(call["errno"]) if call else 0,
+            )
+
+
+def _written(directives: Iterable[Directive], tree: ConfigTree) -> Iterator[str]:
+    for directive in directives:
+        if directive.block is not None and directive.name in ("http", "server", "location"):
+            yield from _written(tree.children(directive), tree)
+        elif directive.name == "error_log" and directive.args:
+            yield directive.args[0]
+
+
+def read_journal(host: Host, unit: str) -> tuple[str, ...]:
+    """The last lines of a unit's log, oldest first; none where there is none to be had."""
+    from reconcile.host.services import checked
+
+    if host.settings.service_manager == "process":
+        return tail(f"{host.settings.state_dir}/log/{checked(unit)}.log", LOG_BYTES)
+    if host.settings.service_manager != "systemd" or host.commands.find("journalctl") is None:
+        return ()
+    done = host.commands.run(
+        ("journalctl", "--quiet", "--no-pager", "--output=cat", f"--lines={JOURNAL_LINES}",
+         f"--unit={checked(unit)}"),
+        timeout_s=10,
+    )  # fmt: skip
+    return tuple(done.stdout.splitlines())

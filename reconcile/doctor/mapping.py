@@ -1,0 +1,133 @@
+"""Which folder stands behind which URL prefix, read off the configuration."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from reconcile.doctor.declared import Declaration, DeclaredLocation
+from reconcile.nginx.listen import ANY_IPV4, ANY_IPV6, Address, Listen
+from reconcile.nginx.render import is_managed
+from reconcile.nginx.request import Request
+from reconcile.nginx.scope import Scope
+from reconcile.nginx.servers import Server
+from reconcile.nginx.text import from_raw
+from reconcile.nginx.tree import Directive
+
+Role = Literal["static", "media", "other"]
+_MEDIA = re.compile(r"media|upload|attachment|avatar", re.IGNORECASE)
+_STATIC = re.compile(r"static|asset|/(?:css|js|img|images|fonts|dist|build)\b", re.IGNORECASE)
+_LOOPBACK = {ANY_IPV4: "127.0.0.1", ANY_IPV6: "::1"}
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """A location with a root or alias of its own.
+
+    `folder` is what the prefix itself stands for, exactly as nginx puts it together.
+    """
+
+    server: Server
+    scope: Scope
+    directive: Directive
+    prefix: str
+    folder: str
+    role: Role
+    declared: DeclaredLocation | None = None
+
+    @property
+    def is_alias(self) -> bool:
+        return self.directive.name == "alias"
+
+    @property
+    def path(self) -> str:
+        """The folder without a slash at its end."""
+        return self.folder.rstrip("/") or "/"
+
+    @property
+    def place(self) -> str:
+        return self.directive.place
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether reconcile wrote the file, so that an apply writes it again."""
+        return is_managed(self.scope.tree.files[self.directive.file].data)
+
+    @property
+    def is_internal(self) -> bool:
+        return bool(self.scope.inherited("internal"))
+
+    def __str__(self) -> str:
+        return f"{self.scope} of {self.server.names[0] or 'the server without a name'}"
+
+
+def mappings(servers: Iterable[Server], declared: Declaration) -> Iterator[Mapped]:
+    """Every prefix location that names a folder without variables; nested ones included."""
+    for server in servers:
+        for scope in _locations(server.scope):
+            found = _mapped(server, scope, declared)
+            if found is not None:
+                yield found
+
+
+def every_location(server: Server) -> Iterator[Scope]:
+    """All locations of a server, nested ones included."""
+    return _locations(server.scope)
+
+
+def _locations(scope: Scope) -> Iterator[Scope]:
+    for location in scope.locations:
+        yield location
+        yield from _locations(location)
+
+
+def _mapped(server: Server, scope: Scope, declared: Declaration) -> Mapped | None:
+    if scope.is_regex or scope.modifier in ("@", "=") or scope.handler or "return" in scope.own:
+        return None
+    written = scope.own.get("alias") or scope.own.get("root")
+    if not written or "$" in written[0].args[0] or not written[0].args[0].startswith("/"):
+        return None
+    directive, prefix = written[0], from_raw(scope.name)
+    value = directive.args[0]
+    folder = value if directive.name == "alias" else value.removesuffix("/") + prefix
+    said = _declared(server, prefix, declared)
+    return Mapped(server, scope, directive, prefix, folder, _role(prefix, value, said), said)
+
+
+def _declared(server: Server, prefix: str, declared: Declaration) -> DeclaredLocation | None:
+    wanted = prefix.rstrip("/")
+    for location in declared.locations:
+        if location.prefix.rstrip("/") == wanted and any(map(location.serves, server.names)):
+            return location
+    return None
+
+
+def _role(prefix: str, folder: str, said: DeclaredLocation | None) -> Role:
+    if said is not None:
+        return "static" if said.role == "static" else "media"
+    for text in (prefix, folder):
+        if _MEDIA.search(text):
+            return "media"
+        if _STATIC.search(text):
+            return "static"
+    return "other"
+
+
+def hostname_of(server: Server) -> str:
+    """A name that leads to this server; "" where only regexes and wildcards do."""
+    plain = (name for name in server.names if not name.startswith(("~", "*", ".")))
+    return next((name.removesuffix(".*") for name in plain if name not in ("", "_")), "")
+
+
+def arrival(listen: Listen) -> Address:
+    """Where on this machine a connection to that listen arrives."""
+    return Address(_LOOPBACK.get(listen.address.host, listen.address.host), listen.address.port)
+
+
+def visit(server: Server, uri: str, listen: Listen | None = None) -> Request:
+    """A visitor's request to this server."""
+    on = listen or next((one for one in server.listens if not one.ssl), server.listens[0])
+    scheme: Literal["http", "https"] = "https" if on.ssl else "http"
+    return Request(uri, host=hostname_of(server), address=arrival(on), scheme=scheme)

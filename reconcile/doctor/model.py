@@ -1,0 +1,76 @@
+"""The words of the doctor: a rule, what it says, and what it could not look at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from reconcile.engine.model import Finding, Severity, Unknown
+from reconcile.errors import ExitCode
+
+if TYPE_CHECKING:
+    from reconcile.doctor.snapshot import Snapshot
+
+
+@dataclass(frozen=True)
+class Unseen:
+    """Something that a rule should have looked at and could not."""
+
+    what: str
+    why: str
+
+
+Said = Finding | Unseen
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One thing that can be wrong with a host.
+
+    `rows` are the rows of `guide.ROWS` that it covers. `look` reads the snapshot and changes
+    nothing; an error ends this rule alone, and is told as unknown.
+    """
+
+    name: str
+    rows: tuple[str, ...]
+    look: Callable[[Snapshot], Iterator[Said]]
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """All that was found, worst first, and all that could not be looked at."""
+
+    host: str
+    findings: tuple[Finding, ...]
+    unknown: tuple[Unknown, ...]
+    rules: int
+
+    def exit_code(self) -> ExitCode:
+        """1 where something could not be looked at, 2 for findings; notes do not count."""
+        if self.unknown:
+            return ExitCode.ERROR
+        serious = any(finding.severity != "note" for finding in self.findings)
+        return ExitCode.CHANGES if serious else ExitCode.OK
+
+
+def error(what: str, *evidence: str, fix: str, by_apply: bool = False) -> Finding:
+    """Something that does not work, or that lets strangers in."""
+    return _said("error", what, evidence, fix, by_apply)
+
+
+def warning(what: str, *evidence: str, fix: str, by_apply: bool = False) -> Finding:
+    """Something that works now and will hurt."""
+    return _said("warning", what, evidence, fix, by_apply)
+
+
+def note(what: str, *evidence: str, fix: str = "") -> Finding:
+    """Something to know; it does not change the exit code."""
+    return _said("note", what, evidence, fix, False)
+
+
+def _said(
+    severity: Severity, what: str, evidence: tuple[str, ...], fix: str, by_apply: bool
+) -> Finding:
+    # Its rule and its row of the guide are the same for all that a rule says: see run.py.
+    return Finding("", severity, what, evidence, fix, by_apply)

@@ -1,0 +1,69 @@
+"""A real file, asked for by HTTP on every address of its server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from reconcile.doctor.asking import addresses, ask
+from reconcile.doctor.mapping import Mapped
+from reconcile.doctor.model import Said, error
+from reconcile.doctor.snapshot import Snapshot
+from reconcile.host.files.inventory import Item
+from reconcile.host.http import HttpAnswer
+from reconcile.nginx.listen import Listen
+from reconcile.nginx.uri import escaped
+from reconcile.verify.judge import is_by_nginx
+
+PREFERRED = "health.txt"
+MEANS = {
+    404: "the mapping is wrong, or another server or location answers",
+    403: "permissions are in the way",
+    301: "nginx sends visitors elsewhere",
+    502: "the app answers for this, and cannot be reached",
+}
+
+
+def probe(snapshot: Snapshot, mapped: Mapped) -> Iterator[Said]:
+    """Ask for one file of a location; a folder without a fit file gives nothing to ask for."""
+    name = _name(snapshot, mapped)
+    if not name or mapped.is_internal or snapshot.running is None:
+        return
+    uri = mapped.prefix + escaped(name)
+    for listen in addresses(mapped.server):
+        answer = ask(snapshot, mapped.server, listen, uri)
+        if answer.error == "no_such_family" or _is_redirected_to_tls(listen, answer):
+            continue
+        if answer.error or answer.status != 200 or not is_by_nginx(answer):
+            yield _told(mapped, name, uri, listen, answer)
+
+
+def _name(snapshot: Snapshot, mapped: Mapped) -> str:
+    """A plain file that visitors may have; a health file where there is one."""
+    found = snapshot.inventory(mapped.path)
+    if found is None or not mapped.prefix.endswith("/"):
+        return ""
+    fit = [item.path for item in found.of_kind("file") if _is_fit(item)]
+    return PREFERRED if PREFERRED in fit else min(fit, key=len, default="")
+
+
+def _is_fit(item: Item) -> bool:
+    return not any(part.startswith(".") for part in item.path.split("/"))
+
+
+def _is_redirected_to_tls(listen: Listen, answer: HttpAnswer) -> bool:
+    location = "".join(answer.values("Location"))
+    return answer.status in (301, 308) and not listen.ssl and location.startswith("https://")
+
+
+def _told(mapped: Mapped, name: str, uri: str, listen: Listen, answer: HttpAnswer) -> Said:
+    means = MEANS.get(answer.status, "the app answered, not nginx" if answer.status else "")
+    shown = f"no answer ({answer.detail})" if answer.error else f"{answer.status}"
+    return error(
+        f"{uri} of {mapped.server.names[0]} is answered {shown} on {listen.address}: {means}.",
+        f"{mapped.path}/{name} is there",
+        f"GET {uri}, Host: {mapped.server.names[0]}, to {listen.address}: {shown}",
+        f"{mapped.place}: {mapped.directive.name} {mapped.directive.args[0]};",
+        fix="See the other findings of this location first; then its path: namei -l"
+        f" {mapped.path}/{name}",
+        by_apply=mapped.is_ours,
+    )

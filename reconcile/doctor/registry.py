@@ -1,0 +1,56 @@
+"""The rules in the order in which they are asked; a new one is a file in rules/ and a line."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from reconcile.doctor.model import Rule
+
+NAMES = (
+    "root-doubling",
+    "alias-slash",
+    "alias-target",
+    "files-missing",
+    "nginx-read",
+    "app-write",
+    "route-shadowed",
+    "served-by-app",
+    "config-valid",
+    "dup-server",
+    "default-server-capture",
+    "log-triage",
+    "gunicorn-triage",
+    "socket-chain",
+    "ephemeral-path",
+    "media-preserved",
+    "upload-dir-mismatch",
+    "url-mismatch",
+    "traversal-leak",
+    "dotfile-exposure",
+    "duplicate-cache-control",
+    "expires-over-proxy",
+    "header-loss",
+    "active-uploads",
+    "body-limit",
+    "stale-live-config",
+    "bind-conflict",
+    "stale-precompressed",
+    "sites-enabled-hygiene",
+    "symlink-escape",
+    "writable-static",
+    "temp-dir-owner",
+    "probe-static",
+    "probe-media",
+    "selinux-sandbox",
+)
+
+
+def load() -> tuple[Rule, ...]:
+    """Every rule."""
+    return tuple(map(rule, NAMES))
+
+
+def rule(name: str) -> Rule:
+    """The rule of that name: `RULE` in its file."""
+    found: Rule = import_module(f"reconcile.doctor.rules.{name.replace('-', '_')}").RULE
+    return found

@@ -1,0 +1,1 @@
+"""One file a rule; each has a `RULE`."""

@@ -1,0 +1,84 @@
+"""What a location serves is not there, or is not what the YAML declares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from reconcile.doctor.declared import DeclaredLocation
+from reconcile.doctor.evidence import quoted
+from reconcile.doctor.mapping import Mapped, every_location
+from reconcile.doctor.model import Rule, Said, error
+from reconcile.doctor.snapshot import Snapshot
+from reconcile.nginx.scope import Scope
+
+
+def look(snapshot: Snapshot) -> Iterator[Said]:
+    for mapped in snapshot.mapped:
+        yield from _elsewhere(mapped)
+        yield from _absent(snapshot, mapped)
+    yield from _undeclared(snapshot)
+    for server in snapshot.servers:
+        yield from (_one_for_all(scope) for scope in every_location(server) if _is_whole(scope))
+
+
+def _elsewhere(mapped: Mapped) -> Iterator[Said]:
+    said = mapped.declared
+    if said and said.dir.rstrip("/") != mapped.path:
+        yield error(
+            f"{mapped} serves {mapped.path}, the YAML says {said.dir}.",
+            f"{mapped.place}: {mapped.directive.name} {mapped.directive.args[0]};",
+            f"{said.place}: dir: {said.dir}",
+            fix="reconcile apply"
+            if mapped.is_ours
+            else f"{mapped.place}: alias {said.dir}/; then reload nginx.",
+            by_apply=mapped.is_ours,
+        )
+
+
+def _absent(snapshot: Snapshot, mapped: Mapped) -> Iterator[Said]:
+    found = snapshot.host.files.stat(mapped.path, follow=True)
+    if found is not None and found.kind == "directory":
+        return
+    what = "is not there" if found is None else "is no directory"
+    made = f"install -d -m 0755 {quoted(mapped.path)}"
+    yield error(
+        f"{mapped.path}, which {mapped} serves, {what}.",
+        f"{mapped.place}: {mapped.directive.name} {mapped.directive.args[0]};",
+        fix=made if found is None else f"Name a directory at {mapped.place}.",
+        by_apply=mapped.declared is not None and mapped.declared.dir.rstrip("/") == mapped.path,
+    )
+
+
+def _undeclared(snapshot: Snapshot) -> Iterator[Said]:
+    """Locations that the YAML wants and no server has."""
+    there = {mapped.declared for mapped in snapshot.mapped}
+    for wanted in snapshot.declared.locations:
+        if wanted not in there and _is_asked(snapshot, wanted):
+            yield error(
+                f"No server of nginx has the location {wanted.prefix} of {wanted.site}.",
+                f"{wanted.place}: {wanted.prefix}",
+                fix="reconcile apply",
+                by_apply=True,
+            )
+
+
+def _is_asked(snapshot: Snapshot, wanted: DeclaredLocation) -> bool:
+    return not snapshot.only or any(map(wanted.serves, snapshot.only))
+
+
+def _is_whole(scope: Scope) -> bool:
+    """An alias in a regex location without a group of it: every URI is the folder itself."""
+    aliases = scope.own.get("alias", ())
+    return scope.is_regex and any("$" not in alias.args[0] for alias in aliases)
+
+
+def _one_for_all(scope: Scope) -> Said:
+    alias = scope.own["alias"][0]
+    return error(
+        f"The alias of {scope} stands for every URI alike: no file below it can be reached.",
+        f"{alias.place}: alias {alias.args[0]};",
+        fix=f"{alias.place}: use a prefix location, or end the alias with a group: …/$1;",
+    )
+
+
+RULE = Rule("alias-target", ("DB3", "DB4", "DB8", "CL1", "CL2"), look)

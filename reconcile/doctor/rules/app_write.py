@@ -1,0 +1,57 @@
+"""The app's user may not save uploads: by mode and owner, or by its unit's sandbox."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from reconcile.doctor.evidence import grant, namei, quoted
+from reconcile.doctor.mapping import Mapped
+from reconcile.doctor.model import Rule, Said, error
+from reconcile.doctor.sandbox import hidden, refusal
+from reconcile.doctor.snapshot import App, Snapshot
+
+
+def look(snapshot: Snapshot) -> Iterator[Said]:
+    for mapped in snapshot.of_role("media"):
+        for app in snapshot.apps_of(mapped.server):
+            yield from _by_mode(snapshot, mapped, app)
+            yield from _by_sandbox(mapped, app)
+
+
+def _by_mode(snapshot: Snapshot, mapped: Mapped, app: App) -> Iterator[Said]:
+    walk = snapshot.walk(mapped.path, app.account)
+    last = walk.last
+    if last is None or (walk.blocked is None and last.writable and last.passable):
+        return
+    step = walk.blocked or last
+    who, accounts = app.account, snapshot.host.accounts
+    given = f"chown {who.name} {quoted(mapped.path)}" if step is last else ""
+    yield error(
+        f"The app ({app.unit.name}, {who.name}) may not write to {mapped.path}.",
+        *namei(walk, accounts),
+        fix=given or grant(step, who, accounts, "x"),
+        by_apply=mapped.declared is not None,
+    )
+
+
+def _by_sandbox(mapped: Mapped, app: App) -> Iterator[Said]:
+    why = refusal(app.unit, mapped.path)
+    if why:
+        yield error(
+            f"The sandbox of {app.unit.name} keeps the app from writing to {mapped.path}.",
+            why,
+            fix=_way_out(app, mapped.path),
+        )
+
+
+def _way_out(app: App, folder: str) -> str:
+    if hidden(app.unit, folder):
+        return f"Keep uploads outside of {folder}, for example below /var/www or /srv."
+    line = f"[Service]\\nReadWritePaths={folder}\\n"
+    return (
+        f"printf '{line}' | systemctl edit --stdin {app.unit.name}"
+        f" && systemctl restart {app.unit.name}"
+    )
+
+
+RULE = Rule("app-write", ("CC5", "DB10", "DB14", "CL6", "ST12"), look)

@@ -1,0 +1,27 @@
+"""An address that nginx is to listen on and cannot get by a reload, or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from reconcile.doctor.model import Rule, Said, error, warning
+from reconcile.doctor.snapshot import Snapshot
+from reconcile.nginx.binds import PortTaken, foresee_binds
+
+
+def look(snapshot: Snapshot) -> Iterator[Said]:
+    master = snapshot.running.master_pid if snapshot.running else 0
+    try:
+        because = foresee_binds(snapshot.tree, master).restart_because
+    except PortTaken as taken:
+        yield error(f"{taken.what}.", taken.why, fix="Stop what holds it, or choose another port.")
+        return
+    if because:
+        yield warning(
+            "A reload cannot bring this configuration into force, only a restart.",
+            because,
+            fix="systemctl restart nginx",
+        )
+
+
+RULE = Rule("bind-conflict", (), look)

@@ -1,0 +1,55 @@
+"""Uploads that nginx refuses for their size."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from reconcile.doctor.model import Rule, Said, error, note, warning
+from reconcile.doctor.snapshot import Snapshot
+from reconcile.doctor.upstream import Passed
+from reconcile.nginx.sizes import body_limit
+
+_TOO_LARGE = re.compile(r"client intended to send too large body: (\d+) bytes")
+_SERVER = re.compile(r", server: ([^,]+),")
+
+
+def look(snapshot: Snapshot) -> Iterator[Said]:
+    served = {id(one.server) for one in snapshot.of_role("media")}
+    for passed in snapshot.passed:
+        limit = body_limit(passed.scope)
+        said = snapshot.declared_app(passed.server)
+        if said and said.max_upload and 0 < limit < said.max_upload:
+            yield error(
+                f"nginx takes {limit} bytes at most, the YAML wants {said.max_upload}.",
+                f"{passed.scope.directive.place}: {passed.scope}",
+                f"{said.place}: max_upload",
+                fix="reconcile apply",
+                by_apply=True,
+            )
+        elif refused := _refused(snapshot, passed, limit):
+            yield refused
+        elif id(passed.server) in served and not passed.scope.inherited("client_max_body_size"):
+            yield note(
+                f"Uploads to {passed.server.names[0]} over 1 MB are answered 413.",
+                f"{passed.server.place}: no client_max_body_size",
+                fix=f"{passed.server.place}: client_max_body_size 20m; where larger ones are"
+                " wanted.",
+            )
+
+
+def _refused(snapshot: Snapshot, passed: Passed, limit: int) -> Said | None:
+    """The last upload in the log that was too large, and would be again."""
+    for line in reversed(snapshot.error_lines):
+        size, server = _TOO_LARGE.search(line.said), _SERVER.search(line.said)
+        if size and server and server[1] in passed.server.names and 0 < limit < int(size[1]):
+            return warning(
+                f"nginx refused an upload of {size[1]} bytes to {server[1]} (413).",
+                str(line),
+                f"{passed.scope.directive.place}: client_max_body_size is {limit} bytes",
+                fix=f"{passed.server.place}: client_max_body_size {int(size[1]) // 2**20 + 1}m;",
+            )
+    return None
+
+
+RULE = Rule("body-limit", (), look)

@@ -1,0 +1,45 @@
+"""Two Cache-Control headers in one answer: caches may take either."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from reconcile.doctor.mapping import every_location
+from reconcile.doctor.model import Rule, Said, warning
+from reconcile.doctor.snapshot import Snapshot
+from reconcile.nginx.headers import added_headers
+from reconcile.nginx.scope import Scope
+
+_SILENT = ("off",)
+
+
+def look(snapshot: Snapshot) -> Iterator[Said]:
+    for server in snapshot.servers:
+        for scope in every_location(server):
+            sources = _sources(scope)
+            if len(sources) > 1:
+                yield warning(
+                    f"{scope} of {server.names[0]} sends {len(sources)} Cache-Control headers.",
+                    *sources,
+                    fix=f"{scope.directive.place}: one line, such as add_header Cache-Control"
+                    ' "public, max-age=604800"; and no expires.',
+                )
+
+
+def _sources(scope: Scope) -> list[str]:
+    """Every directive in force that adds the header, where one of them stands in this place."""
+    own = {*scope.own} & {"expires", "add_header"}
+    if not own or "return" in scope.own:
+        return []
+    added = [
+        f"{one.place}: add_header Cache-Control {one.value}"
+        for one in added_headers(scope)
+        if one.name.lower() == "cache-control"
+    ]
+    expires = scope.inherited("expires")
+    if expires and expires[-1].args[-1] not in _SILENT:
+        added.append(f"{expires[-1].place}: expires {' '.join(expires[-1].args)}")
+    return added
+
+
+RULE = Rule("duplicate-cache-control", (), look)

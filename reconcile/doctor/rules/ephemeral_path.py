@@ -1,0 +1,74 @@
+"""Files in a place that a deploy or a reboot takes away."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from reconcile.doctor.mapping import Mapped
+from reconcile.doctor.model import Rule, Said, error, warning
+from reconcile.doctor.snapshot import Snapshot
+from reconcile.host.mounts import filesystem_of
+
+_RELEASE = re.compile(r"/(?:releases?|deployments?|versions)/[^/]+(?:/|$)")
+_CURRENT = re.compile(r"/(?:current|live)(?:/|$)")
+_CONTAINER = re.compile(r"/(?:docker/overlay2|containers/storage/overlay)/")
+_MEMORY = ("tmpfs", "ramfs")
+_TEMPORARY = re.compile(r"^/(?:var/)?tmp/")
+
+
+def look(snapshot: Snapshot) -> Iterator[Said]:
+    for mapped in snapshot.of_role("static", "media"):
+        why = _why(snapshot, mapped)
+        if why:
+            yield _told(mapped, why)
+
+
+def _why(snapshot: Snapshot, mapped: Mapped) -> str:
+    path, real = mapped.path, _real(snapshot, mapped.path)
+    if filesystem_of(real) in _MEMORY:
+        return f"{real} lies in memory and is empty after a reboot"
+    if _TEMPORARY.match(f"{real}/"):
+        return f"{real} is cleaned up by the system"
+    if _CONTAINER.search(real):
+        return f"{real} lies in the layer of a container and goes with it"
+    # Static files may well come with each release, as long as nginx follows to the next one.
+    followed = mapped.role == "static" and _CURRENT.search(path)
+    if _RELEASE.search(f"{real}/") and not followed:
+        return f"{real} belongs to one release"
+    return ""
+
+
+def _real(snapshot: Snapshot, path: str) -> str:
+    """`path` with the links on the way resolved, as far as that is safe."""
+    from posixpath import join, normpath
+
+    files, done = snapshot.host.files, "/"
+    for name in path.strip("/").split("/"):
+        step = join(done, name)
+        found = files.stat(step)
+        if found is not None and found.kind == "symlink":
+            done = normpath(join(done, files.readlink(step)))
+        else:
+            done = step
+    return done
+
+
+def _told(mapped: Mapped, why: str) -> Said:
+    evidence = f"{mapped.place}: {mapped.directive.name} {mapped.directive.args[0]};"
+    stable = f"/var/www/{mapped.server.names[0].strip('*~.') or 'myapp'}/{mapped.role}"
+    if mapped.role == "media":
+        return error(
+            f"Uploads below {mapped.path} will be lost: {why}.",
+            evidence,
+            fix=f"Move them to a directory that stays, such as {stable}, and name it both in"
+            " nginx and in the app.",
+        )
+    return warning(
+        f"Static files in {mapped.path} will not stay: {why}.",
+        evidence,
+        fix=f"Copy them at each deploy to a directory that stays, such as {stable}.",
+    )
+
+
+RULE = Rule("ephemeral-path", ("CC8", "CL10"), look)

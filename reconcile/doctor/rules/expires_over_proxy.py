@@ -1,0 +1,25 @@
+"""Caching that nginx forces on the app's own answers, private ones included."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from reconcile.doctor.model import Rule, Said, warning
+from reconcile.doctor.snapshot import Snapshot
+
+
+def look(snapshot: Snapshot) -> Iterator[Said]:
+    for passed in snapshot.passed:
+        found = passed.scope.inherited("expires")
+        written = " ".join(found[-1].args) if found else "off"
+        if written not in ("off", "epoch", "-1"):
+            yield warning(
+                f"expires {written} overwrites what the app of {passed.server.names[0]} says of"
+                " caching, private, no-store included.",
+                f"{found[-1].place}: expires {written};",
+                f"{passed.place}: {passed.directive.name} {passed.directive.args[0]};",
+                fix=f"{passed.scope.directive.place}: expires off; where requests are passed on.",
+            )
+
+
+RULE = Rule("expires-over-proxy", (), look)

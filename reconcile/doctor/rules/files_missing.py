@@ -1,0 +1,79 @@
+"""The app's static files were never copied to where nginx looks, or are older ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from reconcile.doctor.evidence import examples, quoted
+from reconcile.doctor.mapping import Mapped
+from reconcile.doctor.model import Rule, Said, error, warning
+from reconcile.doctor.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from reconcile.host.files.survey import Survey
+
+USUAL_SOURCES = ("static", "app/static", "src/static")
+
+
+def look(snapshot: Snapshot) -> Iterator[Said]:
+    for mapped in snapshot.of_role("static"):
+        source = source_of(snapshot, mapped)
+        if source and snapshot.inventory(mapped.path) is not None:
+            yield from _compared(mapped, source, survey(snapshot, mapped, source))
+
+
+def source_of(snapshot: Snapshot, mapped: Mapped) -> str:
+    """Where the files of a location come from: as declared, else as the app has them; or ""."""
+    if mapped.declared and mapped.declared.source:
+        return mapped.declared.source
+    for app in snapshot.apps_of(mapped.server):
+        for usual in USUAL_SOURCES:
+            folder = f"{app.unit.working_directory}/{usual}"
+            found = folder.startswith("/") and snapshot.host.files.stat(folder, follow=True)
+            if found and found.kind == "directory" and not _same(snapshot, folder, mapped.path):
+                return folder
+    return ""
+
+
+def _same(snapshot: Snapshot, one: str, other: str) -> bool:
+    stats = [snapshot.host.files.stat(path, follow=True) for path in (one, other)]
+    ids = {(found.dev, found.ino) for found in stats if found}
+    return len(ids) == 1 and None not in stats
+
+
+def survey(snapshot: Snapshot, mapped: Mapped, source: str) -> Survey:
+    """How the served folder differs from its source, by content; owners and modes set aside."""
+    from reconcile.host.files.scan import Rule as ModeRule
+    from reconcile.host.files.survey import Order
+
+    return snapshot.host.files.survey(Order(source, mapped.path, ModeRule(0, 0, 0o644, 0o755)))
+
+
+def _compared(mapped: Mapped, source: str, found: Survey) -> Iterator[Said]:
+    missing = [copy.path for copy in found.copies if copy.is_new]
+    changed = [copy.path for copy in found.copies if not copy.is_new]
+    by_apply = mapped.declared is not None and mapped.declared.source == source
+    fix = (
+        "reconcile apply"
+        if by_apply
+        else f"rsync -rt {quoted(source + '/')} {quoted(mapped.path + '/')}"
+    )
+    if missing:
+        yield error(
+            f"{len(missing)} of the app's static files are not in {mapped.path}.",
+            f"in {source} and not served: {examples(missing)}",
+            f"{mapped.place}: {mapped.directive.name} {mapped.directive.args[0]};",
+            fix=fix,
+            by_apply=by_apply,
+        )
+    if changed:
+        yield warning(
+            f"{len(changed)} files in {mapped.path} differ from the app's.",
+            f"other content in {source}: {examples(changed)}",
+            fix=fix,
+            by_apply=by_apply,
+        )
+
+
+RULE = Rule("files-missing", ("CC3", "DB8", "DB12", "CL3"), look)

@@ -1,0 +1,84 @@
+"""What the app's log says of files, where its cause still holds."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from reconcile.doctor.evidence import quoted
+from reconcile.doctor.mapping import visit
+from reconcile.doctor.model import Rule, Said, error, warning
+from reconcile.doctor.snapshot import App, Snapshot
+
+_REFUSED = re.compile(r"\[Errno (13|30)\] [^:]+: '(/[^']+)'")
+_ABSENT = re.compile(r"\[Errno 2\] [^:]+: '(/[^']+)'")
+_FULL = re.compile(r"\[Errno (28|122)\] ")
+_STATIC = re.compile(r'"(?:GET|HEAD) (/(?:static|media|assets|uploads)/[^ ?"]*)[^"]*" (\d+)')
+
+
+def look(snapshot: Snapshot) -> Iterator[Said]:
+    for app in snapshot.apps:
+        lines = snapshot.journal(app.unit.name)
+        yield from _refused(snapshot, app, lines)
+        yield from _absent(snapshot, app, lines)
+        yield from _full(app, lines)
+        yield from _static(snapshot, app, lines)
+
+
+def _refused(snapshot: Snapshot, app: App, lines: tuple[str, ...]) -> Iterator[Said]:
+    seen = {match[2]: (match[1], line) for line in lines if (match := _REFUSED.search(line))}
+    for path, (number, line) in seen.items():
+        folder = path.rpartition("/")[0] or "/"
+        if number == "30" or not _may_write(snapshot, app, folder):
+            yield error(
+                f"{app.unit.name} ({app.account.name}) was refused {path}"
+                f" ({'read-only' if number == '30' else 'permission denied'}).",
+                line,
+                fix=f"ReadWritePaths={folder} in {app.unit.name} (see the rule app-write)."
+                if number == "30"
+                else f"chown {app.account.name} {quoted(folder)} (see the rule app-write).",
+            )
+
+
+def _may_write(snapshot: Snapshot, app: App, folder: str) -> bool:
+    walk = snapshot.walk(folder, app.account)
+    return walk.can_enter and walk.last is not None and walk.last.writable
+
+
+def _absent(snapshot: Snapshot, app: App, lines: tuple[str, ...]) -> Iterator[Said]:
+    """An upload folder that the app was told of and that is not there."""
+    seen = {match[1]: line for line in lines if (match := _ABSENT.search(line))}
+    for path, line in seen.items():
+        folder = path.rpartition("/")[0] or "/"
+        if snapshot.host.files.stat(folder, follow=True) is None:
+            yield error(
+                f"{app.unit.name} looks for {folder}, which is not there.",
+                line,
+                fix=f"Set UPLOAD_FOLDER to the directory that nginx serves, or make {folder}.",
+            )
+
+
+def _full(app: App, lines: tuple[str, ...]) -> Iterator[Said]:
+    full = [line for line in lines if _FULL.search(line)]
+    if full:
+        yield warning(
+            f"{app.unit.name} had no room left to write.", full[-1], fix="Make room: df -h; df -i"
+        )
+
+
+def _static(snapshot: Snapshot, app: App, lines: tuple[str, ...]) -> Iterator[Said]:
+    """Requests for files in the app's access log, where nginx still passes them on."""
+    seen = {match[1]: line for line in lines if (match := _STATIC.search(line))}
+    for server in app.servers:
+        for uri, line in list(seen.items())[-1:]:
+            route = snapshot.router.route(visit(server, uri), snapshot.disk)
+            if route.server is server and route.answer.kind == "pass":
+                yield warning(
+                    f"{app.unit.name} answered {len(seen)} requests for files that nginx should.",
+                    line,
+                    f"{route.hops[-1].place if route.hops else server.place}: passes {uri} on",
+                    fix=f"{server.place}: add a location ^~ /{uri.split('/')[1]}/ with an alias.",
+                )
+
+
+RULE = Rule("gunicorn-triage", ("CC4", "CC5", "CC6", "DB14", "DB15", "DB16"), look)

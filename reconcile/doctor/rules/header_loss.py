@@ -1,0 +1,42 @@
+"""An add_header in a location drops the ones from outside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from reconcile.doctor.mapping import every_location
+from reconcile.doctor.model import Rule, Said, warning
+from reconcile.doctor.snapshot import Snapshot
+from reconcile.nginx.headers import AddedHeader, added_headers
+from reconcile.nginx.scope import Scope
+
+_SECURITY = {
+    *("strict-transport-security", "x-content-type-options", "content-security-policy"),
+    *("x-frame-options", "referrer-policy", "permissions-policy"),
+}
+
+
+def look(snapshot: Snapshot) -> Iterator[Said]:
+    for server in snapshot.servers:
+        for scope in every_location(server):
+            lost = _lost(scope)
+            if lost:
+                names = ", ".join(header.name for header in lost)
+                yield warning(
+                    f"{scope} of {server.names[0]} answers without {names}.",
+                    *(f"{one.place}: add_header {one.name}, not inherited" for one in lost),
+                    f"{scope.own['add_header'][0].place}: an add_header of its own",
+                    fix=f"{scope.directive.place}: repeat them there.",
+                )
+
+
+def _lost(scope: Scope) -> list[AddedHeader]:
+    if "add_header" not in scope.own or scope.parent is None or "return" in scope.own:
+        return []
+    kept = {header.name.lower() for header in added_headers(scope)}
+    return [
+        header for header in added_headers(scope.parent) if header.name.lower() in _SECURITY - kept
+    ]
+
+
+RULE = Rule("header-loss", (), look)

@@ -1,0 +1,97 @@
+"""What nginx's error log says, by the number of the error, where its cause still holds."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from reconcile.doctor.logs import LogLine
+from reconcile.doctor.model import Rule, Said, error, note, warning
+from reconcile.doctor.snapshot import Snapshot
+from reconcile.doctor.upstream import local_port, socket_path
+
+ENOENT, EACCES, ENOTDIR, EMFILE = 2, 13, 20, 24
+_UPSTREAM = re.compile(r'connect\(\) .*failed \((\d+):.*upstream: "[a-z]+://(.*?)"')
+_SOCKET = re.compile(r"^(unix:[^:]*)")
+_FORBIDDEN = re.compile(r'"([^"]*)" is forbidden \((\d+):')
+_MEANS = {2: "its socket is missing", 13: "nginx may not open its socket", 111: "nobody listens"}
+
+
+def look(snapshot: Snapshot) -> Iterator[Said]:
+    lines = snapshot.error_lines
+    yield from _denied(snapshot, lines)
+    yield from _missing(snapshot, lines)
+    yield from _upstreams(snapshot, lines)
+    yield from _exhausted(snapshot, lines)
+
+
+def _denied(snapshot: Snapshot, lines: tuple[LogLine, ...]) -> Iterator[Said]:
+    """403 by permissions: told as long as the worker is still refused there."""
+    seen: dict[str, LogLine] = {}
+    for line in lines:
+        found = _FORBIDDEN.search(line.said)
+        path = line.path if line.errno == EACCES else found[1] if found and found[2] == "13" else ""
+        if path.startswith("/") and "connect()" not in line.call:
+            seen[path] = line
+    for path, line in list(seen.items())[-3:]:
+        if snapshot.disk.kind(path) == "denied":
+            yield error(
+                f"nginx was refused {path} (13: permission denied), and still is.",
+                str(line),
+                fix=f"Look at the way down with: namei -l {path} (see the rule nginx-read).",
+            )
+
+
+def _missing(snapshot: Snapshot, lines: tuple[LogLine, ...]) -> Iterator[Said]:
+    paths = {line.path: line for line in lines if line.errno in (ENOENT, ENOTDIR) and line.path}
+    gone = {path: line for path, line in paths.items() if _is_gone(snapshot, path)}
+    if gone:
+        yield note(
+            f"nginx looked for {len(gone)} files that are not there (404).",
+            *(str(line) for line in list(gone.values())[-3:]),
+        )
+
+
+def _is_gone(snapshot: Snapshot, path: str) -> bool:
+    return path.startswith("/") and snapshot.disk.kind(path) == "missing"
+
+
+def _upstreams(snapshot: Snapshot, lines: tuple[LogLine, ...]) -> Iterator[Said]:
+    seen: dict[str, tuple[int, LogLine]] = {}
+    for line in lines:
+        if match := _UPSTREAM.search(line.said):
+            unix = _SOCKET.match(match[2])
+            seen[unix[1] if unix else match[2].partition("/")[0]] = (int(match[1]), line)
+    used = {target for passed in snapshot.passed for target in passed.targets}
+    for target, (number, line) in seen.items():
+        if target in used and _is_local(target) and not snapshot.holders(target):
+            yield error(
+                f"502: nginx could not reach {target}: {_MEANS.get(number, f'error {number}')}.",
+                str(line),
+                fix="Start the app, then see the rule socket-chain.",
+            )
+
+
+def _is_local(target: str) -> bool:
+    return bool(socket_path(target) or local_port(target))
+
+
+def _exhausted(snapshot: Snapshot, lines: tuple[LogLine, ...]) -> Iterator[Said]:
+    born = snapshot.running.oldest_start_s if snapshot.running else None
+    full = [line for line in lines if f"({EMFILE}:" in line.said and _is_since(line, born)]
+    if full:
+        yield warning(
+            "nginx ran out of file descriptors (24: too many open files).",
+            str(full[-1]),
+            fix="Raise worker_rlimit_nofile in nginx.conf, then reload nginx.",
+        )
+
+
+def _is_since(line: LogLine, born: float | None) -> bool:
+    from datetime import datetime
+
+    # Its times are those of this machine, without a zone.
+    return born is None or datetime.strptime(line.at, "%Y/%m/%d %H:%M:%S").timestamp() >= born - 1
+
+
+RULE = Rule("log-triage", ("CC5", "DB5", "DB6", "DB7"), look)

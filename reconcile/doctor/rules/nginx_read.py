@@ -1,0 +1,69 @@
+"""The nginx worker may not enter a directory on the way, or not read a file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from reconcile.doctor.evidence import examples, grant, namei, quoted
+from reconcile.doctor.mapping import Mapped
+from reconcile.doctor.model import Rule, Said, Unseen, error, note
+from reconcile.doctor.snapshot import MOST_ITEMS, Snapshot
+from reconcile.host.files.access import EXECUTE, READ, Walk, allows
+from reconcile.host.files.inventory import Inventory
+
+
+def look(snapshot: Snapshot) -> Iterator[Said]:
+    for mapped in snapshot.mapped:
+        walk = snapshot.walk(mapped.path, snapshot.worker)
+        if walk.blocked is not None or (walk.last is not None and not walk.last.passable):
+            yield _shut_out(snapshot, mapped, walk)
+        elif walk.complete:
+            yield from _below(snapshot, mapped)
+
+
+def _shut_out(snapshot: Snapshot, mapped: Mapped, walk: Walk) -> Said:
+    step = walk.blocked or walk.steps[-1]
+    who = snapshot.worker
+    seen = [line for line in snapshot.error_lines if line.errno == 13 and _is_in(line.path, mapped)]
+    return error(
+        f"nginx ({who.name}) may not enter {step.path}, so all of {mapped} is 403.",
+        *namei(walk, snapshot.host.accounts),
+        *(str(line) for line in seen[-1:]),
+        fix=grant(step, who, snapshot.host.accounts, "x"),
+        by_apply=mapped.declared is not None,
+    )
+
+
+def _is_in(path: str, mapped: Mapped) -> bool:
+    return path.startswith(f"{mapped.path}/")
+
+
+def _below(snapshot: Snapshot, mapped: Mapped) -> Iterator[Said]:
+    found = snapshot.inventory(mapped.path)
+    if found is None:
+        return
+    refused = list(_refused(snapshot, found))
+    if refused:
+        yield error(
+            f"nginx ({snapshot.worker.name}) may not read {len(refused)} names in {mapped.path}.",
+            f"answered 403: {examples(refused)}",
+            fix=f"chmod -R o+rX {quoted(mapped.path)}, or give the group of the worker the same.",
+            by_apply=mapped.declared is not None,
+        )
+    for folder in found.refused:
+        yield Unseen(f"{found.root}/{folder}", "it cannot be listed by the user who runs this")
+    if not found.complete:
+        yield note(f"Only the first {MOST_ITEMS} names in {mapped.path} were examined.")
+
+
+def _refused(snapshot: Snapshot, found: Inventory) -> Iterator[str]:
+    wanted = {"file": READ, "directory": EXECUTE}
+    for item in found.items:
+        want = wanted.get(item.stat.kind)
+        # What begins with a dot is not meant to be served.
+        is_hidden = any(part.startswith(".") for part in item.path.split("/"))
+        if want and not is_hidden and not allows(item.stat, item.acl, snapshot.worker, want):
+            yield item.path
+
+
+RULE = Rule("nginx-read", ("CC5", "DB6", "DB9", "DB10", "DB13", "CL5"), look)

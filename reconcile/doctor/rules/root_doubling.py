@@ -1,0 +1,42 @@
+"""`root` in a location appends the whole URI: its own prefix comes twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from reconcile.doctor.evidence import quoted
+from reconcile.doctor.mapping import Mapped
+from reconcile.doctor.model import Rule, Said, error
+from reconcile.doctor.snapshot import Snapshot
+
+
+def look(snapshot: Snapshot) -> Iterator[Said]:
+    for mapped in snapshot.mapped:
+        if _doubles(mapped) and snapshot.inventory(mapped.path) is None:
+            yield error(
+                f"{mapped} looks for its files in {mapped.folder}: root appends the whole URI.",
+                f"{mapped.place}: root {mapped.directive.args[0]};",
+                f"{mapped.prefix}NAME is looked for as {mapped.folder}NAME, which is not there",
+                *_in_the_log(snapshot, mapped),
+                fix=f"{mapped.place}: alias {quoted(_slashed(mapped.directive.args[0]))};"
+                " in place of root, then reload nginx.",
+                by_apply=mapped.is_ours,
+            )
+
+
+def _doubles(mapped: Mapped) -> bool:
+    own = mapped.prefix.strip("/")
+    root = mapped.directive.args[0].rstrip("/")
+    return not mapped.is_alias and bool(own) and f"{root}/".endswith(f"/{own}/")
+
+
+def _in_the_log(snapshot: Snapshot, mapped: Mapped) -> list[str]:
+    lines = [line for line in snapshot.error_lines if line.path.startswith(mapped.folder)]
+    return [str(line) for line in lines[-1:]]
+
+
+def _slashed(path: str) -> str:
+    return path.rstrip("/") + "/"
+
+
+RULE = Rule("root-doubling", ("CC1", "DB4", "CL1", "CL2"), look)

@@ -1,0 +1,74 @@
+"""What lies in the folders that nginx reads and should not, or should be read and is not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from reconcile.doctor.evidence import quoted
+from reconcile.doctor.model import Rule, Said, error, warning
+from reconcile.doctor.snapshot import Snapshot
+from reconcile.nginx.discover import HostReader
+from reconcile.nginx.tree import load
+
+_LEFTOVER = re.compile(r"(?:~|\.(?:bak|old|orig|save|swp|rej|dpkg-\w+|ucf-\w+|rpm\w+))$|^#.*#$")
+_ODD = {b"\xef\xbb\xbf": "a byte order mark", b"\xc2\xa0": "a no-break space"}
+
+
+class _Lenient(HostReader):
+    """What nginx stumbles over is empty here, so that the rest can be looked at."""
+
+    def read(self, path: str) -> bytes:
+        try:
+            return super().read(path)
+        except OSError:
+            return b""
+
+
+def look(snapshot: Snapshot) -> Iterator[Said]:
+    tree = load(snapshot.nginx.config_path, _Lenient(snapshot.host))
+    for include in tree.includes.values():
+        if include.is_glob:
+            for path in include.paths:
+                yield from _loaded(snapshot, path)
+    for path, file in tree.files.items():
+        yield from _odd(path, file.data)
+
+
+def _loaded(snapshot: Snapshot, path: str) -> Iterator[Said]:
+    name = path.rpartition("/")[2]
+    found = snapshot.host.files.stat(path)
+    if found is None:
+        return
+    if found.kind == "directory":
+        yield error(
+            f"{path} is a folder: nginx refuses to load its configuration.",
+            fix=f"Move it away: mv {quoted(path)} /root/",
+        )
+    elif found.kind == "symlink" and snapshot.host.files.stat(path, follow=True) is None:
+        yield error(
+            f"{path} leads to nothing: nginx refuses to load its configuration.",
+            f"{path} -> {snapshot.host.files.readlink(path)}",
+            fix=f"rm {quoted(path)}",
+        )
+    elif _LEFTOVER.search(name):
+        yield warning(
+            f"{path} looks like a leftover, and nginx reads it.",
+            "what sorts first wins its names",
+            fix=f"Move it away: mv {quoted(path)} /root/",
+        )
+
+
+def _odd(path: str, data: bytes) -> Iterator[Said]:
+    for mark, called in _ODD.items():
+        at = data.find(mark)
+        line = 1 + data.count(b"\n", 0, at)
+        # In a comment it does no harm.
+        if at >= 0 and b"#" not in data[data.rfind(b"\n", 0, at) + 1 : at]:
+            yield warning(
+                f"{path}:{line} holds {called}, which nginx takes for part of a word.",
+                fix=f"Remove it: {path}:{line}",
+            )
+
+
+RULE = Rule("sites-enabled-hygiene", ("DB2",), look)

@@ -1,0 +1,72 @@
+"""A .gz beside a file that has changed since: gzip clients get the old one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from reconcile.doctor.evidence import examples, quoted
+from reconcile.doctor.mapping import Mapped
+from reconcile.doctor.model import Rule, Said, note, warning
+from reconcile.doctor.snapshot import Snapshot
+from reconcile.host.files.inventory import Inventory
+
+MOST_BYTES = 8 << 20
+ENDINGS = (".gz", ".br")
+
+
+def look(snapshot: Snapshot) -> Iterator[Said]:
+    for mapped in snapshot.mapped:
+        found = snapshot.inventory(mapped.path)
+        stale = (
+            [path for path in _older(found) if _differs(snapshot, mapped, path)] if found else []
+        )
+        if stale:
+            yield _told(mapped, stale)
+
+
+def _older(found: Inventory) -> Iterator[str]:
+    """Compressed files that are older than what they were made of."""
+    files = {item.path: item.stat for item in found.of_kind("file")}
+    for path, packed in files.items():
+        for ending in ENDINGS:
+            plain = files.get(path.removesuffix(ending)) if path.endswith(ending) else None
+            if plain and plain.mtime_ns > packed.mtime_ns:
+                yield path
+
+
+def _differs(snapshot: Snapshot, mapped: Mapped, path: str) -> bool:
+    """Whether a .gz holds another content; of a .br its age has to tell."""
+    import gzip
+    import io
+    import zlib
+
+    if not path.endswith(".gz"):
+        return True
+    files = snapshot.host.files
+    plain = files.read(f"{mapped.path}/{path.removesuffix('.gz')}", MOST_BYTES)
+    packed = files.read(f"{mapped.path}/{path}", MOST_BYTES)
+    try:
+        with gzip.open(io.BytesIO(packed)) as unpacked:
+            return unpacked.read(len(plain) + 1) != plain
+    except (OSError, EOFError, zlib.error):
+        return True
+
+
+def _told(mapped: Mapped, stale: list[str]) -> Said:
+    is_used = any(mapped.scope.argument(name, "off") != "off" for name in (
+        "gzip_static", "brotli_static"))  # fmt: skip
+    what = f"{len(stale)} compressed files in {mapped.path} are older than their originals"
+    evidence = f"other content than beside it: {examples(stale)}"
+    if not is_used:
+        return note(f"{what}; nginx does not send them.", evidence)
+    return warning(
+        f"{what}, and nginx sends them.",
+        evidence,
+        f"{mapped.place}: gzip_static is on",
+        fix=f"rm {' '.join(quoted(f'{mapped.path}/{path}') for path in stale[:3])}, and make them"
+        " anew at each deploy.",
+        by_apply=mapped.declared is not None and mapped.declared.source is not None,
+    )
+
+
+RULE = Rule("stale-precompressed", (), look)

@@ -1,0 +1,56 @@
+"""The app's pages name files at URLs where nobody has them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from urllib.parse import unquote, urljoin, urlsplit
+
+from reconcile.doctor.asking import addresses, ask
+from reconcile.doctor.mapping import hostname_of
+from reconcile.doctor.model import Rule, Said, error
+from reconcile.doctor.snapshot import Snapshot
+from reconcile.nginx.servers import Server
+
+MOST_LINKS = 20
+_LINK = re.compile(
+    rb"""<(?:link|script|img|source|video|audio)\b[^>]*?\s(?:href|src)\s*=\s*["']([^"'>]+)""",
+    re.IGNORECASE,
+)
+_ENDING = re.compile(r"\.[A-Za-z0-9]{1,5}$")
+
+
+def look(snapshot: Snapshot) -> Iterator[Said]:
+    for server in {id(one.server): one.server for one in snapshot.passed}.values():
+        lost = [(link, status) for link in _links(snapshot, server)
+                if (status := _status(snapshot, server, link)) in (404, 410)]  # fmt: skip
+        if lost:
+            prefixes = [one.prefix for one in snapshot.mapped if one.server is server]
+            serves = ", ".join(prefixes) or "no location with files"
+            yield error(
+                f"The start page of {server.names[0]} names {len(lost)} files that nobody serves.",
+                *(f"GET {link}: {status}" for link, status in lost[:3]),
+                f"{server.place}: nginx serves {serves}",
+                fix="Make the app's URL path (static_url_path, the upload route) and the location"
+                " in nginx the same.",
+            )
+
+
+def _links(snapshot: Snapshot, server: Server) -> list[str]:
+    """Paths of files of this very server that its start page loads."""
+    found: dict[str, None] = {}
+    for address in addresses(server)[:1]:
+        page = ask(snapshot, server, address, "/")
+        for raw in _LINK.findall(page.body) if page.status == 200 else ():
+            link = urlsplit(urljoin("http://here.invalid/", raw.decode("utf-8", "replace")))
+            is_own = link.netloc in ("here.invalid", hostname_of(server))
+            if is_own and _ENDING.search(unquote(link.path)):
+                found[link.path] = None
+    return list(found)[:MOST_LINKS]
+
+
+def _status(snapshot: Snapshot, server: Server, link: str) -> int:
+    return ask(snapshot, server, addresses(server)[0], link).status
+
+
+RULE = Rule("url-mismatch", ("CC7", "DB7", "DB15"), look)

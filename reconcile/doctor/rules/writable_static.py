@@ -1,0 +1,52 @@
+"""Static files that the app (or nginx itself) can change: whoever breaks in can, too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from reconcile.doctor.evidence import quoted
+from reconcile.doctor.mapping import Mapped
+from reconcile.doctor.model import Rule, Said, warning
+from reconcile.doctor.snapshot import Snapshot
+from reconcile.host.accounts import Account
+from reconcile.host.files.access import WRITE, allows
+
+
+def look(snapshot: Snapshot) -> Iterator[Said]:
+    for mapped in snapshot.of_role("static"):
+        for who, called in _who(snapshot, mapped):
+            if path := _writable(snapshot, mapped, who):
+                yield warning(
+                    f"{called} ({who.name}) can change the static files in {mapped.path}.",
+                    f"{who.name} may write {path}",
+                    f"{mapped.place}: {mapped.directive.name} {mapped.directive.args[0]};",
+                    fix=f"chown -R root:root {quoted(mapped.path)}"
+                    f" && chmod -R go-w {quoted(mapped.path)}",
+                    by_apply=mapped.declared is not None,
+                )
+                break
+
+
+def _who(snapshot: Snapshot, mapped: Mapped) -> Iterator[tuple[Account, str]]:
+    """Everyone but root who runs programs here."""
+    for app in snapshot.apps_of(mapped.server):
+        if app.account.uid:
+            yield app.account, f"The app {app.unit.name}"
+    if snapshot.worker.uid and snapshot.host.privileged:
+        yield snapshot.worker, "nginx"
+
+
+def _writable(snapshot: Snapshot, mapped: Mapped, who: Account) -> str:
+    walk = snapshot.walk(mapped.path, who)
+    if walk.last is None or walk.blocked is not None:
+        return ""
+    if walk.last.writable:
+        return mapped.path
+    found = snapshot.inventory(mapped.path)
+    for item in found.items if found else ():
+        if item.stat.kind != "symlink" and allows(item.stat, item.acl, who, WRITE):
+            return f"{mapped.path}/{item.path}"
+    return ""
+
+
+RULE = Rule("writable-static", ("DB10",), look)

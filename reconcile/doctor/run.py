@@ -1,0 +1,50 @@
+"""Every rule over one snapshot; none hides another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from reconcile.doctor import registry
+from reconcile.doctor.guide import source
+from reconcile.doctor.model import Diagnosis, Rule, Unseen
+from reconcile.doctor.snapshot import Snapshot
+from reconcile.engine.model import Finding, Severity, Unknown
+from reconcile.engine.resource import Ref
+from reconcile.errors import ReconcileError
+
+RANK: dict[Severity, int] = {"error": 0, "warning": 1, "note": 2}
+
+
+def diagnose(snapshot: Snapshot, rules: Iterable[Rule] | None = None) -> Diagnosis:
+    """What all rules say. Errors: none; a rule that fails to read is an unknown."""
+    findings: list[Finding] = []
+    unknown: list[Unknown] = []
+    asked = list(registry.load() if rules is None else rules)
+    for rule in asked:
+        _ask(rule, snapshot, findings, unknown)
+    # Sorted is stable: within a severity they stay in the order of the rules.
+    findings.sort(key=lambda finding: RANK[finding.severity])
+    return Diagnosis(snapshot.host.name, _once(findings), tuple(unknown), len(asked))
+
+
+def _ask(rule: Rule, snapshot: Snapshot, findings: list[Finding], unknown: list[Unknown]) -> None:
+    try:
+        for said in rule.look(snapshot):
+            if isinstance(said, Unseen):
+                unknown.append(_unknown(rule, f"{said.what}: {said.why}"))
+            else:
+                findings.append(replace(said, rule=rule.name, source=source(rule.rows)))
+    except ReconcileError as error:
+        unknown.append(_unknown(rule, f"{error.what}: {error.why}" if error.why else error.what))
+    except OSError as error:
+        unknown.append(_unknown(rule, f"{error.filename or ''}: {error.strerror or error}"))
+
+
+def _unknown(rule: Rule, reason: str) -> Unknown:
+    return Unknown(Ref("rule", rule.name), reason)
+
+
+def _once(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """A folder that two servers map is told once."""
+    return tuple(dict.fromkeys(findings))

@@ -1,0 +1,61 @@
+"""Where an app saves uploads, as far as it says so without being run."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+NAMES = ("UPLOAD_FOLDER", "MEDIA_ROOT", "UPLOADS_DEFAULT_DEST")
+
+
+class Setting(NamedTuple):
+    """One setting that names an absolute folder."""
+
+    name: str
+    folder: str
+    place: str
+
+
+def of_environment(unit: str, environment: Mapping[str, str]) -> Iterator[Setting]:
+    """Settings in the environment of a unit, as FLASK_UPLOAD_FOLDER or UPLOAD_FOLDER."""
+    for name, value in environment.items():
+        if name.removeprefix("FLASK_") in NAMES and value.startswith("/"):
+            yield Setting(name, value, unit)
+
+
+def of_source(path: str, data: bytes) -> Iterator[Setting]:
+    """Settings that a Python file gives as a plain text, a name for one, or a join of such.
+
+    Nothing is run. A file that is no Python says nothing.
+    """
+    try:
+        tree = ast.parse(data, path)
+    except (SyntaxError, ValueError):
+        return
+    known: dict[str, str] = {}
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and (value := _text(node.value, known)) is not None:
+            for target in node.targets:
+                name = _name(target)
+                known[name] = value
+                if name in NAMES and value.startswith("/") and not isinstance(target, ast.Name):
+                    yield Setting(name, value, f"{path}:{node.lineno}")
+
+
+def _name(target: ast.expr) -> str:
+    """The name that is assigned to: of a variable, or the key of `app.config[…]`."""
+    if isinstance(target, ast.Subscript) and isinstance(target.slice, ast.Constant):
+        return str(target.slice.value)
+    return target.id if isinstance(target, ast.Name) else ""
+
+
+def _text(value: ast.expr, known: Mapping[str, str]) -> str | None:
+    if isinstance(value, ast.Constant) and isinstance(value.value, str):
+        return value.value
+    if isinstance(value, ast.Name):
+        return known.get(value.id)
+    if isinstance(value, ast.Call) and ast.unparse(value.func).endswith("path.join"):
+        parts = [_text(part, known) for part in value.args]
+        return None if None in parts else "/".join(part.rstrip("/") for part in parts if part)
+    return None

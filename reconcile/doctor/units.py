@@ -1,0 +1,123 @@
+"""The units of this host with their users and sandboxes, read by one call."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from reconcile.errors import ReconcileError
+
+if TYPE_CHECKING:
+    from reconcile.host import Host
+
+_PROPERTIES = (
+    *("Id", "ActiveState", "MainPID", "User", "Group", "SupplementaryGroups", "DynamicUser"),
+    *("ExecStart", "ExecStartPre", "WorkingDirectory", "Environment", "Triggers", "Listen"),
+    *("ProtectSystem", "ProtectHome", "PrivateTmp", "ReadWritePaths", "ReadOnlyPaths"),
+    *("InaccessiblePaths", "RootDirectory", "RootImage", "BindPaths", "TemporaryFileSystem"),
+    *("StateDirectory", "RuntimeDirectory", "CacheDirectory", "LogsDirectory", "FragmentPath"),
+)
+_ARGV = re.compile(r"argv\[\]=(.*?) ;")
+_NO_WORD = re.compile(r"^[-+!:@|]*")
+
+
+@dataclass(frozen=True)
+class UnitView:
+    """One unit; `said` are its properties in systemd's words."""
+
+    name: str
+    said: Mapping[str, str] = field(default_factory=dict)
+
+    def words(self, name: str) -> tuple[str, ...]:
+        """The words of a list property, without the marks that may stand before them."""
+        return tuple(_NO_WORD.sub("", word) for word in self.said.get(name, "").split())
+
+    @property
+    def user(self) -> str:
+        return self.said.get("User") or "root"
+
+    @property
+    def group(self) -> str:
+        return self.said.get("Group", "")
+
+    @property
+    def main_pid(self) -> int:
+        return int(self.said.get("MainPID") or 0)
+
+    @property
+    def active(self) -> bool:
+        return self.said.get("ActiveState") in ("active", "reloading", "activating")
+
+    @property
+    def working_directory(self) -> str:
+        return self.said.get("WorkingDirectory", "").lstrip("!-")
+
+    @property
+    def command(self) -> str:
+        """Everything that it runs, as one text."""
+        written = f"{self.said.get('ExecStart', '')} {self.said.get('ExecStartPre', '')}"
+        return " ; ".join(_ARGV.findall(written)) or written.strip()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Environment= as written; files of EnvironmentFile= are not read."""
+        try:
+            words = shlex.split(self.said.get("Environment", ""))
+        except ValueError:
+            return {}
+        return dict(word.split("=", 1) for word in words if "=" in word)
+
+    def is_on(self, name: str) -> bool:
+        return self.said.get(name) in ("yes", "true", "1")
+
+
+def read_units(host: Host) -> dict[str, UnitView]:
+    """Every loaded service and socket, by name. Errors: ReconcileError."""
+    manager = host.settings.service_manager
+    if manager == "systemd":
+        return {unit.name: unit for unit in _of_systemd(host)}
+    if manager == "process":
+        return {unit.name: unit for unit in _of_processes(host)}
+    return {}
+
+
+def _of_systemd(host: Host) -> Iterator[UnitView]:
+    words = ("systemctl", "show", "--no-pager", "--all", f"--property={','.join(_PROPERTIES)}")
+    done = host.commands.run((*words, "--", "*.service", "*.socket"))
+    if not done.ok:
+        raise ReconcileError("systemd did not tell about its units", done.said)
+    for block in done.stdout.strip("\n").split("\n\n"):
+        said: dict[str, str] = {}
+        for line in block.splitlines():
+            name, _, value = line.partition("=")
+            # A socket has one Listen= line an address.
+            said[name] = f"{said[name]}\n{value}" if name in said else value
+        if "Id" in said:
+            yield UnitView(said["Id"], said)
+
+
+def _of_processes(host: Host) -> Iterator[UnitView]:
+    from reconcile.host.services.unit_file import parse
+
+    folder = f"{host.settings.state_dir}/units"
+    if host.files.stat(folder) is None:
+        return
+    for name in host.files.listdir(folder):
+        if name.endswith(".service"):
+            text = host.files.read(f"{folder}/{name}").decode("utf-8", "surrogateescape")
+            program = parse(name, text, runtime_root=f"{host.settings.state_dir}/run")
+            status = host.services.status(name)
+            said = {
+                "Id": name,
+                "ActiveState": "active" if status.active else "inactive",
+                "MainPID": str(status.main_pid),
+                "User": program.user or host.accounts.current.name,
+                "Group": program.group or "",
+                "ExecStart": shlex.join(program.command),
+                "WorkingDirectory": program.directory,
+                "FragmentPath": f"{folder}/{name}",
+            }
+            yield UnitView(name, said)

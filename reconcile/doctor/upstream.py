@@ -1,0 +1,80 @@
+"""Where servers pass requests to."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from reconcile.nginx.scope import PASSES, Scope
+from reconcile.nginx.servers import Server
+from reconcile.nginx.tree import ConfigTree, Directive
+
+_LOCAL = ("127.0.0.1", "localhost", "[::1]", "0.0.0.0")  # noqa: S104  as it may be written
+_TARGET = re.compile(r"^(?:[a-z]+://)?(.*)$")
+
+
+@dataclass(frozen=True)
+class Passed:
+    """A location that hands requests on; `targets` are `unix:/path` or `host:port`."""
+
+    server: Server
+    scope: Scope
+    directive: Directive
+    targets: tuple[str, ...]
+
+    @property
+    def place(self) -> str:
+        return self.directive.place
+
+
+def passes(servers: Iterable[Server], tree: ConfigTree) -> Iterator[Passed]:
+    """Every location that passes requests away; targets with variables are left out."""
+    groups = dict(_groups(tree))
+    for server in servers:
+        for scope in _scopes(server.scope):
+            for name in PASSES & scope.own.keys():
+                directive = scope.own[name][-1]
+                yield Passed(server, scope, directive, tuple(_targets(directive, groups)))
+
+
+def _scopes(scope: Scope) -> Iterator[Scope]:
+    yield scope
+    for location in scope.locations:
+        yield from _scopes(location)
+
+
+def _groups(tree: ConfigTree) -> Iterator[tuple[str, tuple[str, ...]]]:
+    for http in tree.directives:
+        if http.name == "http":
+            for group in tree.children(http):
+                if group.name == "upstream" and group.args:
+                    members = (d for d in tree.children(group) if d.name == "server" and d.args)
+                    yield group.args[0], tuple(d.args[0] for d in members)
+
+
+def _targets(directive: Directive, groups: dict[str, tuple[str, ...]]) -> Iterator[str]:
+    match = _TARGET.match(directive.args[0])
+    written = match[1] if match else ""
+    if "$" in written:
+        return
+    for target in groups.get(written.partition("/")[0], (written,)):
+        yield _plain(target)
+
+
+def _plain(target: str) -> str:
+    if target.startswith("unix:"):
+        return "unix:" + target.removeprefix("unix:").partition(":")[0]
+    host = target.partition("/")[0]
+    return host if re.search(r":\d+$", host) else f"{host}:80"
+
+
+def local_port(target: str) -> int:
+    """The port of a target on this machine, 0 where it is elsewhere or a unix socket."""
+    host, _, port = target.rpartition(":")
+    return int(port) if host in _LOCAL and port.isdigit() else 0
+
+
+def socket_path(target: str) -> str:
+    """The path of a unix target, "" where it is none."""
+    return target.removeprefix("unix:") if target.startswith("unix:") else ""

@@ -1,0 +1,47 @@
+"""Unix sockets that are listened on, and the processes that hold them."""
+
+from __future__ import annotations
+
+import os
+import stat
+from contextlib import suppress
+
+_LISTENS = 0x10000
+
+
+def listening_at(path: str) -> tuple[int, ...]:
+    """Inodes of the unix sockets that listen under that name.
+
+    Source: proc(5), /proc/net/unix: the flag __SO_ACCEPTCON.
+    """
+    with open("/proc/net/unix", encoding="utf-8", errors="surrogateescape") as table:
+        next(table)
+        rows = [line.rstrip("\n").split(maxsplit=7) for line in table]
+    return tuple(int(row[6]) for row in rows if row[7:] == [path] and int(row[3], 16) & _LISTENS)
+
+
+def holders_of(inodes: tuple[int, ...]) -> tuple[int, ...]:
+    """The processes that hold one of these sockets, lowest first, as far as we may see them."""
+    wanted = {f"socket:[{inode}]" for inode in inodes}
+    return tuple(pid for pid in _pids() if wanted and _holds(pid, wanted))
+
+
+def _pids() -> list[int]:
+    return sorted(int(name) for name in os.listdir("/proc") if name.isdigit())
+
+
+def _holds(pid: int, wanted: set[str]) -> bool:
+    # Processes end while we look, and other users' are closed to us.
+    with suppress(OSError):
+        for fd in os.scandir(f"/proc/{pid}/fd"):
+            with suppress(OSError):
+                if os.readlink(fd.path) in wanted:
+                    return True
+    return False
+
+
+def is_socket(path: str) -> bool:
+    """Whether a socket stands at `path`."""
+    with suppress(OSError):
+        return stat.S_ISSOCK(os.stat(path).st_mode)
+    return False

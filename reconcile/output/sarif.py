@@ -1,0 +1,67 @@
+"""Findings as SARIF, for code scanning.
+
+Source: SARIF 2.1.0 (OASIS), sections 3.13 to 3.31.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from reconcile import __version__
+from reconcile.engine.model import Finding, Unknown
+from reconcile.output.escape import printable
+
+SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
+_PLACE = re.compile(r"(/[^\s:;,()]+):(\d+)")
+
+
+def sarif_text(findings: Sequence[Finding], unknown: Sequence[Unknown], *, complete: bool) -> str:
+    """One run with a result for each finding; what was not looked at is a notification."""
+    run = {
+        "tool": {"driver": {
+            "name": "reconcile doctor",
+            "version": __version__,
+            "rules": [{"id": rule, "name": rule} for rule in sorted({f.rule for f in findings})],
+        }},
+        "invocations": [{
+            "executionSuccessful": complete,
+            "toolExecutionNotifications": [
+                {"level": "error", "message": {"text": printable(f"{u.ref.name}: {u.reason}")}}
+                for u in unknown
+            ],
+        }],
+        "results": [_result(finding) for finding in findings],
+    }  # fmt: skip
+    return json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2)
+
+
+def _result(finding: Finding) -> dict[str, Any]:
+    fix = f"\nFix: {finding.fix}" if finding.fix else ""
+    text = "\n".join((finding.what, *finding.evidence)) + fix
+    found = {
+        "ruleId": finding.rule,
+        "level": finding.severity,
+        "message": {"text": printable(text, keep="\n")},
+        "properties": {"source": finding.source, "apply_fixes": finding.apply_fixes},
+    }
+    places = list(_places((finding.what, *finding.evidence, finding.fix)))
+    return {**found, "locations": places[:1]} if places else found
+
+
+def _places(texts: Iterable[str]) -> Iterable[dict[str, Any]]:
+    """Where `file:line` stands in the evidence."""
+    for text in texts:
+        for match in _PLACE.finditer(text):
+            yield {"physicalLocation": {
+                "artifactLocation": {"uri": f"file://{_uri(match[1])}"},
+                "region": {"startLine": int(match[2])},
+            }}  # fmt: skip
+
+
+def _uri(path: str) -> str:
+    from urllib.parse import quote
+
+    return quote(path, errors="surrogateescape")
