@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from reconcile.host import Host
+from reconcile.host.errors import HostError
 from reconcile.host.files.access import EXECUTE, READ, WRITE
 
 ACCESS_LISTS = (
@@ -90,3 +91,41 @@ class TestTheWay:
         assert None is walk.last
         assert not walk.can_read
         assert str(public) == walk.steps[-1].path
+
+    def test_a_link_is_followed_through_every_component_that_it_leads_to(
+        self, host: Host, public: Path
+    ) -> None:
+        (public / "closed/in").mkdir(parents=True)
+        (public / "closed/in/file").touch(mode=0o644)
+        (public / "closed").chmod(0o700)
+        (public / "current").symlink_to("closed/../closed/in")
+
+        walk = host.files.access(f"{public}/current/file", host.accounts.user("www-data"))
+
+        assert walk.blocked is not None
+        assert f"{public}/closed" == walk.blocked.path
+        assert not walk.can_read
+
+    def test_a_link_that_somebody_else_may_move_is_looked_at_all_the_same(
+        self, host: Host, public: Path
+    ) -> None:
+        public.chmod(0o777)
+        (public / "file").touch(mode=0o644)
+        (public / "link").symlink_to(public / "file")
+
+        assert host.files.access(f"{public}/link", host.accounts.user("nobody")).can_read
+
+    def test_links_in_a_circle_are_an_error(self, host: Host, public: Path) -> None:
+        (public / "a").symlink_to("b")
+        (public / "b").symlink_to("a")
+
+        with pytest.raises(HostError):
+            host.files.access(f"{public}/a", host.accounts.user("nobody"))
+
+    def test_the_access_list_of_a_component_is_told(self, host: Host, public: Path) -> None:
+        subprocess.run(["setfacl", "-m", "u:games:--x", public], check=True)
+
+        walk = host.files.access(str(public), host.accounts.user("games"))
+
+        assert walk.last is not None
+        assert host.accounts.user("games").uid in [line.id for line in walk.last.acl]

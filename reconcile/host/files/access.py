@@ -5,19 +5,20 @@ Source: acl(5), "Access check algorithm"; path_resolution(7).
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import struct
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from posixpath import dirname, join
 from typing import NamedTuple
 
+from reconcile.dataclass import dataclass
 from reconcile.host.accounts import Account
 from reconcile.host.files.meta import ACL, attribute
 from reconcile.host.files.model import Stat
-from reconcile.host.files.names import ancestors
-from reconcile.host.files.resolve import entry
+from reconcile.host.files.resolve import MOST_SYMLINKS, entry
 
 READ, WRITE, EXECUTE = 4, 2, 1
 USER_OBJ, USER, GROUP_OBJ, GROUP, MASK, OTHER = 0x01, 0x02, 0x04, 0x08, 0x10, 0x20
@@ -47,11 +48,15 @@ class Step:
     passable: bool
     readable: bool
     writable: bool
+    acl: tuple[AclEntry, ...] = ()
 
 
 @dataclass(frozen=True)
 class Walk:
-    """Every component from `/` to the path, as far as it exists."""
+    """Every component from `/` to the path, as far as it exists.
+
+    After a symlink follow the components of what it leads to.
+    """
 
     steps: tuple[Step, ...]
     complete: bool
@@ -60,7 +65,8 @@ class Walk:
     def blocked(self) -> Step | None:
         """The first directory above the path that keeps the account out."""
         way = self.steps[:-1] if self.complete else self.steps
-        return next((step for step in way if not step.passable), None)
+        folders = (step for step in way if step.stat.kind == "directory")
+        return next((step for step in folders if not step.passable), None)
 
     @property
     def last(self) -> Step | None:
@@ -131,20 +137,70 @@ def parse_acl(value: bytes | None) -> tuple[AclEntry, ...]:
 
 
 def walk_as(path: str, account: Account) -> Walk:
-    """Look at `/` and every component down to `path`, symlinks followed where that is safe."""
-    steps: list[Step] = []
-    for component in (*reversed(list(ancestors(path))), path):
-        with _pinned(component) as pin:
+    """Look at `/` and every component down to `path`, symlinks followed as the kernel would.
+
+    Nothing is opened but the names themselves, so a link leads nobody astray.
+    Errors: OSError where we may not look ourselves.
+    """
+    way = _Way(account)
+    try:
+        return Walk(way.down(path), complete=way.complete)
+    except PermissionError:
+        # What keeps us out keeps out the account too, where it says so.
+        if all(step.passable for step in way.steps):
+            raise
+        return Walk(tuple(way.steps), complete=False)
+
+
+class _Way:
+    """The physical way: a name is looked at only below directories that are no links."""
+
+    def __init__(self, account: Account) -> None:
+        self._account = account
+        self.steps: list[Step] = []
+        self.complete = True
+        self._links = 0
+
+    def down(self, path: str) -> tuple[Step, ...]:
+        here, names = "/", _reversed_names(path)
+        self._look(here)
+        while names and self.complete:
+            name = names.pop()
+            if name == "..":
+                here = dirname(here)
+                continue
+            target = self._look(join(here, name))
+            if target is None:
+                here = join(here, name)
+            else:
+                names += _reversed_names(target)
+                here = "/" if target.startswith("/") else here
+        return tuple(self.steps)
+
+    def _look(self, path: str) -> str | None:
+        """Note the step; where a symlink leads, None for anything else."""
+        with _pinned(path, follow=False) as pin:
             if pin is None:
-                return Walk(tuple(steps), complete=False)
-            steps.append(step(component, pin, account))
-    return Walk(tuple(steps), complete=True)
+                self.complete = False
+                return None
+            found = step(path, pin, self._account)
+            self.steps.append(found)
+            if found.stat.kind != "symlink":
+                return None
+            self._links += 1
+            if self._links > MOST_SYMLINKS:
+                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
+            return os.readlink("", dir_fd=pin)
+
+
+def _reversed_names(path: str) -> list[str]:
+    return [name for name in reversed(path.split("/")) if name not in ("", ".")]
 
 
 @contextmanager
-def _pinned(path: str) -> Iterator[int | None]:
+def _pinned(path: str, *, follow: bool = True) -> Iterator[int | None]:
     try:
-        with entry(path, follow=True) as at:
+        with entry(path, follow=follow) as at:
             pin: int | None = at.pin()
     except (FileNotFoundError, NotADirectoryError):
         pin = None
@@ -158,8 +214,10 @@ def _pinned(path: str) -> Iterator[int | None]:
 def step(path: str, pin: int, account: Account) -> Step:
     """What `account` may do with one pinned inode."""
     st, acl = _facts(pin)
-    may = [allows(st, acl, account, want) for want in (EXECUTE, READ, WRITE)]
-    return Step(path, st, *may)
+    passable, readable, writable = (
+        allows(st, acl, account, want) for want in (EXECUTE, READ, WRITE)
+    )
+    return Step(path, st, passable, readable, writable, acl)
 
 
 def may(path: str, accounts: Sequence[Account], want: int) -> list[bool]:
