@@ -42,9 +42,10 @@ def seen(folder: Path, name: str, **planned: str) -> str:
         ("closed/", "directory"),
         ("closed/file", "denied"),
         ("closed/nothing", "denied"),
-        ("closed/../file", "file"),
+        ("closed/../file", "denied"),
         ("link", "denied"),
         ("void", "missing"),
+        ("../open/file", "file"),
         ("nothing", "missing"),
     ],
 )
