@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from reconcile.dataclass import dataclass
 from reconcile.engine.digest import canonical, digest
 from reconcile.engine.ledger import BEGINNING, Ledger
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Literal
 
+from reconcile.dataclass import dataclass
 from reconcile.engine import history
 from reconcile.engine.digest import canonical
 from reconcile.engine.records import write_records

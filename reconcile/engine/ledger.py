@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, field, replace
 from typing import Any
 
+from reconcile.dataclass import dataclass
 from reconcile.engine.digest import canonical, digest
 from reconcile.engine.model import Declared, Plan
 from reconcile.engine.resource import Ref, Resource

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+from reconcile.dataclass import dataclass
 from reconcile.engine.model import Desired
 from reconcile.engine.resource import Ref
 from reconcile.errors import ReconcileError

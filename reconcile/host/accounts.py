@@ -5,9 +5,9 @@ from __future__ import annotations
 import grp
 import os
 import pwd
-from dataclasses import dataclass
 from functools import cached_property
 
+from reconcile.dataclass import dataclass
 from reconcile.errors import ReconcileError
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from reconcile.dataclass import dataclass
 from reconcile.errors import ReconcileError
 
 if TYPE_CHECKING:

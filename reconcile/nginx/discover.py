@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import errno
-from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
+from reconcile.dataclass import dataclass
 from reconcile.errors import ReconcileError
 from reconcile.host.errors import HostError
 from reconcile.nginx.build import Build

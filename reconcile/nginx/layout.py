@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import chain
 from typing import Literal
 
+from reconcile.dataclass import dataclass
 from reconcile.errors import ReconcileError
 from reconcile.nginx import globs
 from reconcile.nginx.build import Build

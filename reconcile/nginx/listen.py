@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import NamedTuple
 
+from reconcile.dataclass import dataclass
 from reconcile.nginx.lexer import NginxSyntaxError
 from reconcile.nginx.tree import Directive
 

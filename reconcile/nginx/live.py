@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from hashlib import sha256
 from posixpath import dirname, join, normpath
 from typing import TYPE_CHECKING
 
+from reconcile.dataclass import dataclass
 from reconcile.engine.digest import digest
 from reconcile.host.processes import Identity, identity, started_at, title, workers
 from reconcile.nginx.render import is_managed

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from posixpath import dirname, join, normpath
 
+from reconcile.dataclass import dataclass
 from reconcile.host import Host
 from reconcile.host.private import ABSENT, FOLDER, Entry, Link
 from reconcile.nginx import globs

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Protocol
 
+from reconcile.dataclass import dataclass
 from reconcile.nginx import globs
 
 

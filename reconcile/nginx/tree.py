@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import NamedTuple
 
+from reconcile.dataclass import dataclass
 from reconcile.errors import ReconcileError
 from reconcile.nginx import globs
 from reconcile.nginx.lexer import NginxSyntaxError, Statement, statements

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from reconcile.dataclass import dataclass
 
 if TYPE_CHECKING:
     # Its pydantic costs 80 ms, and `--help` is dressed too.

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from reconcile.dataclass import dataclass
 from reconcile.spec.diagnostics import Mark
 
 Loc = tuple[str | int, ...]

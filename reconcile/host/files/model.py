@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass
 from typing import Literal
+
+from reconcile.dataclass import dataclass
 
 FileKind = Literal["file", "directory", "symlink", "other"]
 

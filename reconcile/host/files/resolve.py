@@ -13,10 +13,10 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
+from reconcile.dataclass import dataclass
 from reconcile.host.errors import UnsafePath
 from reconcile.host.files.model import kind_of
 

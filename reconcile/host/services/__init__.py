@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from reconcile.dataclass import dataclass
 from reconcile.errors import ReconcileError
 
 if TYPE_CHECKING:

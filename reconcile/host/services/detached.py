@@ -6,9 +6,9 @@ import os
 import signal
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
+from reconcile.dataclass import dataclass
 from reconcile.errors import ReconcileError
 
 if TYPE_CHECKING:

@@ -7,8 +7,9 @@ import json
 import os
 import select
 import signal
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
+from reconcile.dataclass import dataclass
 from reconcile.host.processes import Identity, identity
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 
+from reconcile.dataclass import dataclass
 from reconcile.host.services import ServiceFailed, checked
 
 LAST_WORDS_BYTES = 4096

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from reconcile.dataclass import dataclass
 from reconcile.errors import ReconcileError
 
 _ESCAPES = re.compile(r"%[%t]|\$\$")

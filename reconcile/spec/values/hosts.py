@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Annotated, Any
 
+from reconcile.dataclass import dataclass
 from reconcile.spec.values.paths import UNSAFE_IN_UNITS, parse_absolute
 from reconcile.spec.values.written import UnfitError, Written, describe, quoted, text
 
