@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cached_property, partial
+from time import monotonic
 from typing import TYPE_CHECKING
 
+from dataclasses import dataclass
 from reconcile.engine.desired import merge
+from reconcile.engine.drift import Drift
 from reconcile.engine.model import Check, ConfigOrigin, Declared, Event, Finding, Plan
 from reconcile.engine.observe import observe, observe_undeclared, origins
 from reconcile.engine.plan import plan
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
 
 Listen = Callable[[Event], None]
 EVERYTHING = Selection()
+UNTOUCHED_SETTLE_S = 1.0
+"""Where nobody has just reloaded anything, a bad answer is soon the last word."""
 
 
 def ignore(event: Event) -> None:
@@ -45,9 +49,15 @@ class Options:
     verify: bool = True
     roll_back: bool = True
     max_deletes: int | None = None
+    max_delete_share: float | None = None
+    """Of all that is owned, as a fraction; what `max_deletes` says goes first."""
     allow_empty: bool = False
     saved_plan: str | None = None
     """The id of the saved plan that is carried out; it is good for no further apply."""
+
+
+UNATTENDED = Options(max_delete_share=0.5)
+"""For what nobody looks at: more than half of what is owned is never removed."""
 
 
 class Workspace:
@@ -97,6 +107,7 @@ class Workspace:
             state_dir=settings.state_dir,
             unit_dir=os.path.dirname(self.host.services.unit_path("any.service")),
             sources={path: self.host.files.read(path) for path in self.spec.file_sources()},
+            certificates=frozenset(filter(self._has_certificate, self.spec.certificate_names())),
             serves_sites=any(ref.kind == "nginx_live" for ref in self.ledger.rows),
         )
 
@@ -132,8 +143,22 @@ class Workspace:
             config=ConfigOrigin(self.spec.file, self.spec.digest, self.commit),
             partial=selection.partial,
             conflicts=self.merged[1],
-            findings=tuple(self._interrupted()),
+            findings=(*self._interrupted(), *self.expansion.findings),
         )
+
+    def drift(self) -> Drift:
+        """How the host stands now, and since when. Changes nothing, takes no lock."""
+        from reconcile.engine.records import now
+        from reconcile.gitops.memory import recall
+        from reconcile.host.lock import holder
+
+        began, at, applying = monotonic(), now(), holder(self.host)
+        plan, checks = self.plan(), self.ask()
+        memory, _ = recall(self.host.state)
+        return Drift(
+            plan, checks, at, memory.first_seen, memory.last_success,
+            applying or holder(self.host), monotonic() - began,
+        )  # fmt: skip
 
     def plan_again(self, approved: Basis, selection: Selection = EVERYTHING) -> Plan:
         """The same plan from the host as it is by now. Errors: StalePlan where it is another."""
@@ -167,11 +192,17 @@ class Workspace:
         Errors: ReconcileError where it is refused before anything has changed.
         """
         from reconcile.engine.apply import apply
-        from reconcile.engine.guards import refuse_emptying, refuse_excess
+        from reconcile.engine.guards import (
+            refuse_emptying,
+            refuse_excess,
+            refuse_excessive_share,
+        )
 
         declared = (*self.spec.sites, *self.spec.paths)
         refuse_emptying(declared, planned.released, allow_empty=options.allow_empty)
         refuse_excess(planned, max_deletes=options.max_deletes)
+        if options.max_deletes is None and options.max_delete_share is not None:
+            refuse_excessive_share(planned, len(self.ledger.rows), options.max_delete_share)
         sites = _touched(planned) if planned.partial else None
         known = frozenset(site for row in self.ledger.rows.values() for site in row.sites)
         return apply(
@@ -197,6 +228,14 @@ class Workspace:
         probes = self.expansion.probes
         return verify([p for p in probes if sites is None or p.site in sites], self.host)
 
+    def ask(self) -> tuple[Check, ...]:
+        """Requests only: a check that writes, be it for a moment, is for `verify`."""
+        from reconcile.verify.model import HttpProbe
+        from reconcile.verify.run import verify
+
+        asking = [probe for probe in self.expansion.probes if isinstance(probe, HttpProbe)]
+        return verify(asking, self.host, settle_s=UNTOUCHED_SETTLE_S)
+
     def by(self, command: str, saved_plan: str | None = None) -> By:
         """Who is at work, for the history."""
         from reconcile.engine.history import By
@@ -207,6 +246,14 @@ class Workspace:
     def user(self) -> str:
         """Whoever typed the command, also where sudo ran it."""
         return os.environ.get("SUDO_USER") or self.host.accounts.current.name
+
+    def _has_certificate(self, name: str) -> bool:
+        """Whether certbot has got it; what cannot be read is an error, and not "not yet"."""
+        from reconcile.spec.models.tls import Tls
+
+        tls = Tls.model_construct(letsencrypt=name)
+        paths = (tls.chain_path, tls.key_path)
+        return all(self.host.files.stat(path, follow=True) is not None for path in paths)
 
     def _interrupted(self) -> Iterator[Finding]:
         for entry in unfinished(self.host):

@@ -1,67 +1,76 @@
-"""`reconcile drift`: the plan and the probes, for cron and CI; changes nothing."""
+"""`reconcile drift`: the plan and the probes, for cron and CI; changes nothing unless told to."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reconcile.cli.options import File, Json, opened
+from reconcile.cli.options import File, Json, Markdown, opened
 from reconcile.cli.terminal import now, show, style
 from reconcile.errors import ExitCode
 
 if TYPE_CHECKING:
-    from reconcile.engine.model import Check, Plan
-    from reconcile.workspace import Workspace
-
-SETTLE_S = 1.0
-"""Nobody has just reloaded anything, so a bad answer is soon the last word."""
+    from reconcile.engine.drift import Drift
 
 
 def drift(
     file: File = None,
     json: Json = False,
+    markdown: Markdown = False,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Say nothing where all is well.")
     ] = False,
+    metrics_file: Annotated[
+        str | None,
+        typer.Option("--metrics-file", metavar="FILE", help="Write metrics for Prometheus there."),
+    ] = None,
+    notify: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--notify",
+            metavar="URL",
+            help="Tell a change of state there (Apprise); @FILE reads URLs from a file.",
+        ),
+    ] = None,
+    remind: Annotated[
+        str, typer.Option("--remind", metavar="DURATION", help="Tell it again after so long.")
+    ] = "1d",
+    heal: Annotated[
+        bool, typer.Option("--heal", help="Mend what drifted; never what is pending.")
+    ] = False,
 ) -> int:
     """Tell whether the host is still as declared, and answers."""
+    from reconcile.cli import watch
+
+    notices = watch.Notices.of(notify or (), remind)
     workspace = opened(file)
-    plan, checks = workspace.plan(), _read_only_checks(workspace)
-    code = _exit_code(plan, checks)
-    if quiet and code == ExitCode.OK:
-        return code
-    show(_document(plan, checks, code) if json else _text(plan, checks))
+    seen, report = workspace.drift(), None
+    if heal:
+        report = watch.heal(workspace, seen)
+    if report is not None:
+        seen = watch.mended(workspace.anew().drift(), report)
+    failed = report.exit_code(detailed=False) if report else ExitCode.OK
+    followed = watch.follow(workspace, seen, metrics_file, notices)
+    code = failed or seen.exit_code or followed
+    if not quiet or code or seen.mended:
+        show(_document(seen, code) if json else _markdown(seen) if markdown else _text(seen))
     return code
 
 
-def _read_only_checks(workspace: Workspace) -> tuple[Check, ...]:
-    """Requests only: a check that writes, be it for a moment, is for `verify`."""
-    from reconcile.verify.model import HttpProbe
-    from reconcile.verify.run import verify
-
-    asking = [probe for probe in workspace.expansion.probes if isinstance(probe, HttpProbe)]
-    return verify(asking, workspace.host, settle_s=SETTLE_S)
-
-
-def _exit_code(plan: Plan, checks: Sequence[Check]) -> ExitCode:
-    """What could not be read comes first, then drift, then health."""
-    from reconcile.engine.model import failed
-
-    code = plan.exit_code(detailed=True)
-    if code == ExitCode.OK and failed(checks):
-        return ExitCode.VERIFICATION_FAILED
-    return code
-
-
-def _text(plan: Plan, checks: Sequence[Check]) -> str:
+def _text(seen: Drift) -> str:
     from reconcile.output.text import drift_text
 
-    return drift_text(plan, checks, style())
+    return drift_text(seen, style())
 
 
-def _document(plan: Plan, checks: Sequence[Check], code: int) -> str:
+def _markdown(seen: Drift) -> str:
+    from reconcile.output.markdown import drift_markdown
+
+    return drift_markdown(seen)
+
+
+def _document(seen: Drift, code: int) -> str:
     from reconcile.output.json import drift_document, dumped
 
-    return dumped(drift_document(plan, code, now=now(), checks=checks))
+    return dumped(drift_document(seen, now=now(), exit_code=code))

@@ -12,6 +12,7 @@ from reconcile.cli.options import (
     Excludes,
     File,
     Json,
+    Markdown,
     Sites,
     Targets,
     opened,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 def plan(
     file: File = None,
     json: Json = False,
+    markdown: Markdown = False,
     detailed_exitcode: Detailed = False,
     site: Sites = None,
     target: Targets = None,
@@ -54,6 +56,10 @@ def plan(
     code = made.exit_code(detailed=detailed_exitcode)
     if json:
         show(_document(made, code, full=full))
+    elif markdown:
+        from reconcile.output.markdown import plan_markdown
+
+        show(plan_markdown(made))
     else:
         show(plan_text(made, style(), full=full, summary=summary))
     if json_into is not None:

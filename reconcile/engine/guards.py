@@ -40,6 +40,18 @@ def refuse_excess(plan: Plan, *, max_deletes: int | None) -> None:
         )
 
 
+def refuse_excessive_share(plan: Plan, owned: int, share: float) -> None:
+    """Refuse, where nobody looks, a plan that deletes too large a part of what is owned."""
+    deletes = plan.count("delete")
+    if deletes > owned * share:
+        raise ReconcileError(
+            f"The plan destroys {deletes} of the {owned} resources that reconcile owns here.",
+            f"An unattended apply may destroy {share:.0%} of them.",
+            "Look at the plan; if it is right, say --max-deletes, or apply it yourself."
+            " Nothing was changed.",
+        )
+
+
 def refuse_emptying(declared: Sized, released: Sized, *, allow_empty: bool) -> None:
     """Refuse a YAML that declares nothing where we would give up something: a wrong file?"""
     if released and not declared and not allow_empty:

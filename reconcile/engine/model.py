@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal, NamedTuple
 
+from dataclasses import dataclass
 from reconcile.engine.resource import Cause as Cause
 from reconcile.engine.resource import Ref as Ref
 from reconcile.engine.resource import Resource as Resource
@@ -14,6 +15,7 @@ from reconcile.errors import ExitCode
 Action = Literal["create", "update", "delete", "no-op"]
 CheckStatus = Literal["pass", "fail", "unknown", "skipped"]
 Severity = Literal["error", "warning", "note"]
+CAUSES: tuple[Cause, ...] = ("drift", "pending", "both")
 Digests = Mapping[str, str]
 ApplyResult = Literal["no_changes", "applied", "rolled_back", "failed"]
 

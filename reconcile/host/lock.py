@@ -43,6 +43,50 @@ def lock(host: Host, command: str, *, timeout_s: float = 0.0) -> Iterator[None]:
         os.close(fd)
 
 
+def holder(host: Host) -> str:
+    """Who holds the lock, "" if nobody; neither takes the lock nor touches its file."""
+    for path in (RUN, join(host.state.path, NAME)):
+        sandboxed = host.settings.service_manager == "process"
+        told = _held_by(path) if path != RUN or not sandboxed else ""
+        if told:
+            return told
+    return ""
+
+
+def _held_by(path: str) -> str:
+    try:
+        with open(path, "rb") as file:
+            return _who(_holder(file.fileno())) if _is_locked(os.fstat(file.fileno())) else ""
+    except OSError:
+        return ""
+
+
+def _is_locked(found: os.stat_result) -> bool:
+    """Whether the kernel lists a lock on it. Source: proc_locks(5)."""
+    # To try the lock would take it for a moment, and an apply that comes then be refused.
+    with open("/proc/locks", encoding="ascii") as locks:
+        return any(
+            line.split()[1] == "FLOCK" and line.split()[5].endswith(f":{found.st_ino}")
+            for line in locks
+            if "->" not in line
+        )
+
+
+@contextmanager
+def turn(host: Host, name: str, *, timeout_s: float) -> Iterator[bool]:
+    """Let one at a time into the body, by a file of the state directory; whether it is our turn."""
+    path = join(host.state.make(), name)
+    with explained(f"the lock {path} could not be opened"):
+        fd = _open_at(path)
+    try:
+        deadline = time.monotonic() + timeout_s
+        while not (ours := _try(fd)) and time.monotonic() < deadline:
+            time.sleep(POLL_S)
+        yield ours
+    finally:
+        os.close(fd)
+
+
 def _open(host: Host) -> int:
     """The host-wide file, or one in the state directory: for a sandbox, or where /run is closed."""
     if host.settings.service_manager != "process":
@@ -94,10 +138,14 @@ def _holder(fd: int) -> dict[str, Any]:
     return told if isinstance(told, dict) else {}
 
 
-def _held(holder: dict[str, Any]) -> LockHeld:
-    who = "by {user} since {since}, pid {pid}: {command}".format(
+def _who(holder: dict[str, Any]) -> str:
+    return "by {user} since {since}, pid {pid}: {command}".format(
         **{key: holder.get(key, "?") for key in ("user", "since", "pid", "command")}
     )
+
+
+def _held(holder: dict[str, Any]) -> LockHeld:
+    who = _who(holder)
     return LockHeld(
         what="another apply is at work on this host",
         why=f"the lock is held {who}" if holder else "the lock was taken a moment ago",

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from reconcile.engine.drift import State
 from reconcile.engine.model import ApplyResult, Cause, CheckStatus, Severity
 from reconcile.output.escape import printable
 
@@ -145,13 +146,27 @@ class PlanDocument(Head):
     exit_code: int
 
 
+class DeviationItem(Document):
+    """One field that is not as declared; `*` is all of a resource."""
+
+    address: str
+    field: str
+    cause: Cause
+    first_seen: str = Field(description="RFC 3339, UTC")
+
+
 class DriftDocument(PlanDocument):
     """`reconcile drift --json`: the plan, and how the host fares."""
 
     in_sync: bool
     healthy: bool
-    first_seen: str | None
-    last_success: str | None
+    state: State
+    first_seen: str | None = Field(description="Since when anything differs")
+    last_success: str | None = Field(description="When all was well for the last time")
+    deviations: list[DeviationItem]
+    applying: str = Field(description="Who was applying meanwhile, empty if nobody")
+    mended: list[str] = Field(description="Addresses that --heal mended just before")
+    elapsed_s: float
 
 
 class VerifyDocument(Head):

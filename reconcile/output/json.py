@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from reconcile import __version__
+from reconcile.engine.drift import Drift
 from reconcile.engine.model import (
     Action,
     Change,
@@ -22,7 +23,6 @@ from reconcile.engine.model import (
     Report,
     failed,
 )
-from reconcile.errors import ExitCode
 from reconcile.output import documents as doc
 from reconcile.output.fields import SENSITIVE, fields_of, listed
 
@@ -35,21 +35,21 @@ def plan_document(
 
 
 def drift_document(
-    plan: Plan,
-    exit_code: int,
-    *,
-    now: datetime,
-    checks: Sequence[Check],
-    first_seen: str | None = None,
-    last_success: str | None = None,
+    drift: Drift, *, now: datetime, exit_code: int | None = None
 ) -> doc.DriftDocument:
-    """`plan` and `checks` as the object of `drift --json`: sync and health apart."""
+    """The object of `drift --json`: sync and health apart."""
+    code = drift.exit_code if exit_code is None else exit_code
     return doc.DriftDocument(
-        **_plan_fields(plan, exit_code, now, False, checks),
-        in_sync=plan.exit_code(detailed=True) == ExitCode.OK,
-        healthy=not failed(checks),
-        first_seen=first_seen,
-        last_success=last_success,
+        **_plan_fields(drift.plan, code, now, False, drift.checks),
+        in_sync=drift.in_sync,
+        healthy=drift.healthy,
+        state=drift.state,
+        first_seen=drift.first_seen,
+        last_success=drift.last_success,
+        deviations=[doc.DeviationItem(**item._asdict()) for item in drift.deviations],
+        applying=drift.applying,
+        mended=list(drift.mended),
+        elapsed_s=round(drift.elapsed_s, 3),
     )
 
 

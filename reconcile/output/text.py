@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from reconcile.engine.drift import Drift
 from reconcile.engine.model import (
+    CAUSES,
     Action,
     Change,
     Check,
@@ -68,10 +70,45 @@ def verification_text(checks: Sequence[Check], style: Style = PLAIN) -> str:
     return _joined(checks_text(checks, style), _verdict(checks, style) or nothing)
 
 
-def drift_text(plan: Plan, checks: Sequence[Check], style: Style = PLAIN) -> str:
-    """The plan, then how the host answers: sync and health are two questions."""
-    bad = checks_text(failed(checks), style)
-    return _joined([plan_text(plan, style)], [*bad, *_verdict(checks, style)])
+def drift_text(drift: Drift, style: Style = PLAIN) -> str:
+    """The plan, since when it differs, then how the host answers: sync and health are two."""
+    bad = checks_text(failed(drift.checks), style)
+    return _joined(
+        [*_applying(drift, style)],
+        [style.good(f"Mended: {printable(address)}") for address in drift.mended],
+        [plan_text(drift.plan, style)],
+        _since(drift, style),
+        [*bad, *_verdict(drift.checks, style)],
+    )
+
+
+def drift_summary(drift: Drift) -> str:
+    """One sentence for each question; the same in every form."""
+    causes = ", ".join(f"{drift.count(cause)} {cause}" for cause in CAUSES)
+    since = f" Differs since {drift.first_seen}." if drift.first_seen else ""
+    return f"In sync: {_yes(drift.in_sync)} ({causes}). Healthy: {_yes(drift.healthy)}.{since}"
+
+
+def _yes(answer: bool) -> str:
+    return "yes" if answer else "no"
+
+
+def _applying(drift: Drift, style: Style) -> list[str]:
+    if not drift.applying:
+        return []
+    told = f"An apply is at work {printable(drift.applying)}: what follows may be half of it."
+    return [style.bold(line) for line in style.wrap(told)]
+
+
+def _since(drift: Drift, style: Style) -> list[str]:
+    if drift.in_sync:
+        return [drift_summary(drift)]
+    lines = [
+        f"  {item.first_seen}  {item.cause:<7}  {printable(item.address)} {printable(item.field)}"
+        for item in drift.deviations
+    ]
+    head = [style.bold("First seen:")] if lines else []
+    return [*head, *lines, drift_summary(drift)]
 
 
 def _verdict(checks: Sequence[Check], style: Style) -> list[str]:

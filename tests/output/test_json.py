@@ -11,6 +11,7 @@ from typing import Any
 import jsonschema
 import pytest
 
+from reconcile.engine.drift import Drift
 from reconcile.engine.model import Event, Plan
 from reconcile.output.json import (
     drift_document,
@@ -26,6 +27,7 @@ from reconcile.output.schemas import output_schemas, schema_text
 from tests.output import samples
 
 NOW = datetime(2026, 11, 22, 8, tzinfo=UTC)
+AT = "2026-11-22T08:00:00Z"
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 
 
@@ -76,7 +78,7 @@ def test_a_created_resource_has_no_before() -> None:
 
 def test_sync_and_health_are_told_apart() -> None:
     document = valid(
-        "drift", dumped(drift_document(samples.CLEAN, 3, now=NOW, checks=samples.CHECKS))
+        "drift", dumped(drift_document(Drift(samples.CLEAN, samples.CHECKS, AT), now=NOW))
     )
 
     assert (document["in_sync"], document["healthy"]) == (True, False)
@@ -85,7 +87,7 @@ def test_sync_and_health_are_told_apart() -> None:
 def test_a_failed_reading_is_not_in_sync() -> None:
     blind = Plan("web1", (), "sha256:abc", unknown=samples.EVERYTHING.unknown)
 
-    assert not drift_document(blind, 1, now=NOW, checks=()).in_sync
+    assert not drift_document(Drift(blind, (), AT), now=NOW).in_sync
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,96 @@
+"""A drift check as metrics, for node_exporter's textfile collector."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime
+from typing import TYPE_CHECKING, get_args
+
+from reconcile import __version__
+from reconcile.engine.drift import STATES
+from reconcile.engine.model import CheckStatus
+from reconcile.gitops.notify import seconds_between
+from reconcile.host.publish import publish
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
+
+    from reconcile.engine.drift import Drift
+
+READABLE = 0o644
+"""node_exporter runs as a user of its own; what is told here is no secret."""
+FIRST_LINE = b"# HELP reconcile_"
+PREFIX = "reconcile_drift_"
+
+
+def write(path: str, drift: Drift) -> None:
+    """Write the metrics to `path`, whole or not at all. Errors: HostError."""
+    publish(path, text(drift), mode=READABLE, replaceable=_is_ours)
+
+
+def text(drift: Drift) -> bytes:
+    """The metrics in Prometheus' text format."""
+    # Costs 30 ms to import.
+    from prometheus_client import CollectorRegistry, generate_latest
+
+    registry = CollectorRegistry()
+    _values(registry, drift)
+    _labelled(registry, drift)
+    return generate_latest(registry)
+
+
+def _is_ours(old: bytes) -> bool:
+    return not old or old.startswith(FIRST_LINE)
+
+
+def _values(registry: CollectorRegistry, drift: Drift) -> None:
+    from prometheus_client import Gauge
+
+    since = drift.first_seen
+    values: dict[str, tuple[str, float | None]] = {
+        "in_sync": ("1 where the host is as declared.", drift.in_sync),
+        "healthy": ("1 where every probe passes.", drift.healthy),
+        "apply_in_progress": ("1 where an apply was at work meanwhile.", bool(drift.applying)),
+        "unknown_readings": ("Readings that failed.", len(drift.plan.unknown)),
+        "ignored_changes": ("Changes that an ignore rule suppresses.", drift.plan.ignored),
+        "first_seen_timestamp_seconds": (
+            "Since when anything differs; absent where nothing does.", _epoch(since),
+        ),
+        "age_seconds": (
+            "For how long anything has differed, 0 where nothing does.",
+            seconds_between(since, drift.at) if since else 0.0,
+        ),
+        "last_run_timestamp_seconds": ("When this check began.", _epoch(drift.at)),
+        "last_success_timestamp_seconds": (
+            "When the host was last found in sync and healthy; absent where never.",
+            _epoch(drift.last_success),
+        ),
+        "duration_seconds": ("How long this check took.", drift.elapsed_s),
+    }  # fmt: skip
+    for name, (told, value) in values.items():
+        if value is not None:
+            Gauge(PREFIX + name, told, registry=registry).set(value)
+
+
+def _labelled(registry: CollectorRegistry, drift: Drift) -> None:
+    from prometheus_client import Gauge
+
+    info = Gauge("reconcile_info", "The version.", ["version"], registry=registry)
+    info.labels(__version__).set(1)
+    state = Gauge(PREFIX + "state", "1 for the present state.", ["state"], registry=registry)
+    for name in STATES:
+        state.labels(name).set(name == drift.state)
+    changes = Gauge(
+        PREFIX + "changes", "What differs, by kind and cause.", ["kind", "cause"], registry=registry
+    )
+    counted = Counter((change.ref.kind, change.cause) for change in drift.plan.changes)
+    for (kind, cause), count in sorted(counted.items()):
+        changes.labels(kind, cause).set(count)
+    probes = Gauge(PREFIX + "probes", "Probes by result.", ["status"], registry=registry)
+    results = Counter(check.status for check in drift.checks)
+    for status in get_args(CheckStatus):
+        probes.labels(status).set(results[status])
+
+
+def _epoch(at: str | None) -> float | None:
+    return datetime.fromisoformat(at).timestamp() if at else None
