@@ -12,13 +12,15 @@ from reconcile.doctor.snapshot import App, Snapshot
 
 _REFUSED = re.compile(r"\[Errno (13|30)\] [^:]+: '(/[^']+)'")
 _ABSENT = re.compile(r"\[Errno 2\] [^:]+: '(/[^']+)'")
+# Gunicorn's own control socket: without it the app runs just as well.
+_HARMLESS = "Control server error"
 _FULL = re.compile(r"\[Errno (28|122)\] ")
 _STATIC = re.compile(r'"(?:GET|HEAD) (/(?:static|media|assets|uploads)/[^ ?"]*)[^"]*" (\d+)')
 
 
 def look(snapshot: Snapshot) -> Iterator[Said]:
     for app in snapshot.apps:
-        lines = snapshot.journal(app.unit.name)
+        lines = tuple(x for x in snapshot.journal(app.unit.name) if _HARMLESS not in x)
         yield from _refused(snapshot, app, lines)
         yield from _absent(snapshot, app, lines)
         yield from _full(app, lines)

@@ -9,7 +9,7 @@ from reconcile.doctor.evidence import quoted
 from reconcile.doctor.model import Rule, Said, error, warning
 from reconcile.doctor.snapshot import Snapshot
 from reconcile.nginx.discover import HostReader
-from reconcile.nginx.tree import load
+from reconcile.nginx.tree import Include, load
 
 _LEFTOVER = re.compile(r"(?:~|\.(?:bak|old|orig|save|swp|rej|dpkg-\w+|ucf-\w+|rpm\w+))$|^#.*#$")
 _ODD = {b"\xef\xbb\xbf": "a byte order mark", b"\xc2\xa0": "a no-break space"}
@@ -30,12 +30,12 @@ def look(snapshot: Snapshot) -> Iterator[Said]:
     for include in tree.includes.values():
         if include.is_glob:
             for path in include.paths:
-                yield from _loaded(snapshot, path)
+                yield from _loaded(snapshot, include, path)
     for path, file in tree.files.items():
         yield from _odd(path, file.data)
 
 
-def _loaded(snapshot: Snapshot, path: str) -> Iterator[Said]:
+def _loaded(snapshot: Snapshot, include: Include, path: str) -> Iterator[Said]:
     name = path.rpartition("/")[2]
     found = snapshot.host.files.stat(path)
     if found is None:
@@ -43,6 +43,7 @@ def _loaded(snapshot: Snapshot, path: str) -> Iterator[Said]:
     if found.kind == "directory":
         yield error(
             f"{path} is a folder: nginx refuses to load its configuration.",
+            f"read as a file because of {include.pattern}",
             fix=f"Move it away: mv {quoted(path)} /root/",
         )
     elif found.kind == "symlink" and snapshot.host.files.stat(path, follow=True) is None:
@@ -67,6 +68,7 @@ def _odd(path: str, data: bytes) -> Iterator[Said]:
         if at >= 0 and b"#" not in data[data.rfind(b"\n", 0, at) + 1 : at]:
             yield warning(
                 f"{path}:{line} holds {called}, which nginx takes for part of a word.",
+                f"bytes {mark.hex(' ')} at offset {at}",
                 fix=f"Remove it: {path}:{line}",
             )
 

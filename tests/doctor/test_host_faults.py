@@ -1,0 +1,138 @@
+"""Faults that concern the whole nginx: each is put on one host, told, and taken away again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from tests.doctor.conftest import doctor
+from tests.hosts import DebianHost
+from tests.hosts.fixtures import Boot
+
+pytestmark = pytest.mark.host
+
+SITE = "/etc/nginx/sites-enabled/site.conf"
+FINE = "server { listen 8080; server_name fine.test; return 404; }\n"
+
+
+@pytest.fixture(scope="module")
+def host(module_hosts: Boot) -> DebianHost:
+    host = module_hosts("wide")
+    host.write(SITE, FINE)
+    host.run("systemctl", "reload", "nginx")
+    return host
+
+
+@contextmanager
+def changed(host: DebianHost, text: str, *, reload: bool = False) -> Iterator[None]:
+    host.write(SITE, text)
+    if reload:
+        host.run("systemctl", "reload", "nginx")
+    try:
+        yield
+    finally:
+        host.write(SITE, FINE)
+        host.run("systemctl", "reset-failed", "nginx")
+        host.run("systemctl", "restart", "nginx")
+
+
+def test_a_stock_host_is_silent(host: DebianHost) -> None:
+    said = doctor(host)
+
+    assert (0, [], []) == (said.exit_code, said.document["findings"], said.unknown)
+
+
+def test_config_valid_is_told_with_nginx_s_own_place(host: DebianHost) -> None:
+    with changed(host, FINE.replace("return", "retrun")):
+        said = doctor(host)
+
+    assert f'{SITE}:1: unknown directive "retrun"' in said.of("config-valid")[0]["evidence"][0]
+
+
+def test_a_broken_file_hides_no_rule_that_can_do_without_it(host: DebianHost) -> None:
+    with changed(host, "server {"):
+        said = doctor(host)
+
+    assert {"config-valid"} == said.rules
+    assert "rule:alias-slash" in {one["address"] for one in said.unknown}
+    assert 1 == said.exit_code
+
+
+def test_stale_live_config_is_told_until_the_reload(host: DebianHost) -> None:
+    with changed(host, FINE + "# changed\n"):
+        before = doctor(host).of("stale-live-config")
+        host.run("systemctl", "reload", "nginx")
+        assert before
+
+    assert [] == doctor(host).of("stale-live-config")
+
+
+def test_bind_conflict_names_who_holds_the_port(host: DebianHost) -> None:
+    held = ("/usr/bin/python3", "-m", "http.server", "8081")
+    host.run("systemd-run", "--unit=hog", "--quiet", *held)
+    with changed(host, FINE.replace("8080", "8081")):
+        said = doctor(host).of("bind-conflict")
+        host.run("systemctl", "stop", "hog")
+
+    assert "8081" in said[0]["what"]
+    assert "python3" in said[0]["evidence"][0]
+
+
+def test_bind_conflict_is_silent_where_nginx_itself_holds_the_port(host: DebianHost) -> None:
+    with changed(host, FINE + FINE.replace("fine", "other")):
+        assert [] == doctor(host).of("bind-conflict")
+
+
+def test_bind_conflict_tells_where_only_a_restart_helps(host: DebianHost) -> None:
+    with changed(host, FINE.replace("listen 8080", "listen 127.0.0.1:8080")):
+        (said,) = doctor(host).of("bind-conflict")
+
+    assert "restart" in said["fix"]
+
+
+@pytest.mark.parametrize(
+    ("make", "what"),
+    [
+        ("ln -s /nowhere /etc/nginx/sites-enabled/dangling", "leads to nothing"),
+        ("mkdir /etc/nginx/sites-enabled/folder", "is a folder"),
+    ],
+)
+def test_sites_enabled_hygiene_tells_what_breaks_the_load(
+    host: DebianHost, make: str, what: str
+) -> None:
+    host.run("sh", "-c", make)
+
+    said = doctor(host)
+
+    host.run("rm", "-rf", make.split()[-1])
+    assert what in said.of("sites-enabled-hygiene")[0]["what"]
+    assert {"config-valid", "sites-enabled-hygiene"} == said.rules
+
+
+def test_selinux_sandbox_tells_what_apparmor_denied(host: DebianHost) -> None:
+    denied = (
+        'audit: type=1400 apparmor="DENIED" operation="open" profile="/usr/sbin/nginx"'
+        ' name="/srv/static/a.css" pid=7 comm="nginx" requested_mask="r"\n'
+    )
+    host.write("/var/log/kern.log", denied.replace("nginx", "cupsd"))
+    others = doctor(host).of("selinux-sandbox")
+    host.write("/var/log/kern.log", denied)
+
+    said = doctor(host).of("selinux-sandbox")
+
+    host.run("rm", "/var/log/kern.log")
+    assert [] == others
+    assert "/srv/static/a.css" in said[0]["evidence"][0]
+
+
+def test_without_rights_it_says_what_it_could_not_see(host: DebianHost) -> None:
+    host.run("chmod", "0600", SITE)
+
+    done = host.run("/usr/local/bin/reconcile", "doctor", user="www-data", check=False)
+
+    host.run("chmod", "0644", SITE)
+    assert 1 == done.returncode
+    assert "Could not be looked at:" in done.stdout
+    assert SITE in done.stdout

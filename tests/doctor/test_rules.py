@@ -1,0 +1,31 @@
+"""Every rule speaks on its fault and is silent on the twin, on one host that has them all."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.doctor.conftest import Said
+from tests.doctor.faults import FAULTS, Fault
+
+pytestmark = pytest.mark.host
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.id)
+def test_a_rule_speaks_on_its_fault(sick: Said, fault: Fault) -> None:
+    assert sick.about(fault.rule, f"bad-{fault.id}"), sick.of(fault.rule)
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.id)
+def test_a_rule_is_silent_on_what_only_looks_alike(sick: Said, fault: Fault) -> None:
+    assert [] == sick.about(fault.rule, f"good-{fault.id}")
+
+
+def test_everything_could_be_looked_at(sick: Said) -> None:
+    assert [] == sick.unknown
+    assert 2 == sick.exit_code
+
+
+def test_every_finding_has_evidence_a_fix_and_a_source(sick: Said) -> None:
+    for finding in sick.document["findings"]:
+        assert finding["severity"] == "note" or (finding["evidence"] and finding["fix"]), finding
+        assert finding["source"], finding

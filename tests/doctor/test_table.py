@@ -1,0 +1,44 @@
+"""Every row of the guide has a rule, every rule a fault, a twin and a page."""
+
+from __future__ import annotations
+
+import pytest
+
+from reconcile.doctor import registry
+from reconcile.doctor.guide import ROWS
+from tests.doctor import table
+
+RULES = registry.load()
+
+
+def test_no_row_of_the_guide_is_without_a_rule() -> None:
+    covered = {row for rule in RULES for row in rule.rows}
+
+    assert set(ROWS) == covered
+
+
+def test_the_page_of_all_rules_is_the_present_one() -> None:
+    """If this fails: `python -m tests.doctor.table`."""
+    assert table.text() == (table.PAGES / "README.md").read_text()
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+def test_a_rule_is_called_like_its_file(rule: registry.Rule) -> None:
+    assert rule.look.__module__.endswith("." + rule.name.replace("-", "_"))
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+def test_a_rule_has_a_page_that_names_its_tests(rule: registry.Rule) -> None:
+    page = (table.PAGES / f"{rule.name}.md").read_text()
+    proofs = table.proofs(rule.name)
+
+    assert proofs
+    assert [] == [name for name in proofs if f"`{name}`" not in page]
+    for section in ("Symptom", "Cause", "How it is found", "Fix", "Proof"):
+        assert f"## {section}\n\n" in page
+
+
+def test_a_page_belongs_to_a_rule() -> None:
+    pages = {path.stem for path in table.PAGES.glob("*.md")} - {"README"}
+
+    assert set(registry.NAMES) == pages
