@@ -24,10 +24,11 @@ def doctor(
 ) -> int:
     """Tell what is wrong on this host, with or without a YAML."""
     from reconcile.doctor.run import diagnose
+    from reconcile.host.read_only import read_only
 
     if json + markdown + sarif > 1:
         raise ReconcileError("One form at a time", "", "Choose --json, --markdown or --sarif.")
-    found = diagnose(_snapshot(file, site or []))
+    found = read_only(lambda: diagnose(_snapshot(file, site or [])))
     form = "json" if json else "markdown" if markdown else "sarif" if sarif else "text"
     show(_shown(found, form))
     return found.exit_code()

@@ -49,10 +49,11 @@ def plan(
     ] = None,
 ) -> int:
     """Show how the host differs from the YAML; changes nothing."""
+    from reconcile.host.read_only import read_only
     from reconcile.output.text import plan_text
 
     workspace, chosen = opened(file), selection(site, target, exclude)
-    made = workspace.plan(chosen)
+    made = read_only(lambda: workspace.plan(chosen))
     code = made.exit_code(detailed=detailed_exitcode)
     if json:
         show(_document(made, code, full=full))

@@ -17,10 +17,13 @@ if TYPE_CHECKING:
 def verify(file: File = None, json: Json = False, site: Sites = None) -> int:
     """Send the probes; what they write is removed again."""
     from reconcile.engine.model import failed
+    from reconcile.host.read_only import read_only
     from reconcile.output.text import verification_text
 
     workspace = opened(file)
     _refuse_unknown(site or (), workspace)
+    # Only the canary writes, and what it has to prove is found out before.
+    read_only(lambda: workspace.expansion)
     checks = workspace.verify(frozenset(site) if site else None)
     code = ExitCode.VERIFICATION_FAILED if failed(checks) else ExitCode.OK
     if json:

@@ -5,7 +5,6 @@ Nothing that it does to a file reaches the machine. Its network is the machine's
 
 from __future__ import annotations
 
-import ctypes
 import os
 import stat
 from collections.abc import Mapping, Sequence
@@ -14,11 +13,14 @@ from typing import Any
 
 from reconcile.errors import ReconcileError
 from reconcile.host.commands import ENVIRONMENT, Completed
-
-_CLONE_NEWNS, _CLONE_NEWUSER = 0x00020000, 0x10000000
-_MS_BIND, _MS_REC, _MS_PRIVATE = 0x1000, 0x4000, 0x40000
-_MOUNT_SETATTR, _AT_RECURSIVE, _MOUNT_ATTR_RDONLY = 442, 0x8000, 0x1
-_AT_FDCWD = -100
+from reconcile.host.kernel import (
+    CLONE_NEWNS,
+    CLONE_NEWUSER,
+    MS_BIND,
+    MS_PRIVATE,
+    MS_REC,
+    Kernel,
+)
 
 
 class NoNamespace(ReconcileError):
@@ -54,7 +56,7 @@ def run_in_view(argv: Sequence[str], view: View, *, timeout_s: float = 10.0) -> 
     """
     from subprocess import DEVNULL, SubprocessError, TimeoutExpired, run
 
-    library = ctypes.CDLL(None, use_errno=True)
+    kernel = Kernel()
     trouble, telling = os.pipe()
     try:
         done = run(
@@ -64,7 +66,7 @@ def run_in_view(argv: Sequence[str], view: View, *, timeout_s: float = 10.0) -> 
             cwd="/",
             env=ENVIRONMENT,
             timeout=timeout_s,
-            preexec_fn=lambda: _told(telling, lambda: _enter(_Kernel(library), view)),
+            preexec_fn=lambda: _told(telling, lambda: _enter(kernel, view)),
             check=False,
         )
     except TimeoutExpired:
@@ -99,50 +101,20 @@ def _told(telling: int, setup: Any) -> None:
         raise
 
 
-class _Kernel:
-    """The few system calls that Python 3.11 has no name for."""
-
-    def __init__(self, library: ctypes.CDLL) -> None:
-        self._library = library
-
-    def unshare(self, flags: int) -> None:
-        self._checked(self._library.unshare(flags), "unshare")
-
-    def mount(self, source: str, target: str, kind: str, flags: int, data: str = "") -> None:
-        names = (os.fsencode(source), os.fsencode(target), kind.encode())
-        result = self._library.mount(*names, ctypes.c_ulong(flags), data.encode() or None)
-        self._checked(result, f"mount {target}")
-
-    def make_read_only(self, path: bytes) -> None:
-        """All mounts from `path` down. Source: mount_setattr(2), Linux 5.12."""
-        attributes = (ctypes.c_uint64 * 4)(_MOUNT_ATTR_RDONLY, 0, 0, 0)
-        size = ctypes.c_size_t(ctypes.sizeof(attributes))
-        flags = ctypes.c_uint(_AT_RECURSIVE)
-        result = self._library.syscall(
-            ctypes.c_long(_MOUNT_SETATTR), _AT_FDCWD, path, flags, ctypes.byref(attributes), size
-        )
-        self._checked(result, "mount_setattr")
-
-    def _checked(self, result: int, call: str) -> None:
-        if result < 0:
-            number = ctypes.get_errno()
-            raise OSError(number, f"{call}: {os.strerror(number)}")
-
-
-def _enter(kernel: _Kernel, view: View) -> None:
+def _enter(kernel: Kernel, view: View) -> None:
     _leave_the_machine(kernel)
-    kernel.mount("none", "/", "none", _MS_REC | _MS_PRIVATE)
+    kernel.mount("none", "/", "none", MS_REC | MS_PRIVATE)
     kernel.make_read_only(b"/")
     for top, below in _tops(view).items():
         _lay_over(kernel, top, below)
 
 
-def _leave_the_machine(kernel: _Kernel) -> None:
+def _leave_the_machine(kernel: Kernel) -> None:
     uid, gid = os.geteuid(), os.getegid()
     if uid == 0:
-        kernel.unshare(_CLONE_NEWNS)
+        kernel.unshare(CLONE_NEWNS)
         return
-    kernel.unshare(_CLONE_NEWNS | _CLONE_NEWUSER)
+    kernel.unshare(CLONE_NEWNS | CLONE_NEWUSER)
     # The same ids as outside: the program is to see itself as whom it will really run as.
     for name, text in (
         ("setgroups", "deny"),
@@ -191,7 +163,7 @@ def _place(tops: dict[str, _Node], path: str, entry: Entry) -> None:
             node.entry = entry
 
 
-def _lay_over(kernel: _Kernel, top: str, node: _Node) -> None:
+def _lay_over(kernel: Kernel, top: str, node: _Node) -> None:
     """Cover `top` with a filesystem in memory that shows the same, changes applied."""
     old = os.open(top, os.O_PATH | os.O_DIRECTORY)
     kernel.mount("tmpfs", top, "tmpfs", 0, "mode=0755")
@@ -199,7 +171,7 @@ def _lay_over(kernel: _Kernel, top: str, node: _Node) -> None:
     os.close(old)
 
 
-def _fill(kernel: _Kernel, old: str, new: str, node: _Node) -> None:
+def _fill(kernel: Kernel, old: str, new: str, node: _Node) -> None:
     if os.path.isdir(old):
         for entry in os.scandir(old):
             if entry.name not in node.below:
@@ -208,18 +180,18 @@ def _fill(kernel: _Kernel, old: str, new: str, node: _Node) -> None:
         _put(kernel, f"{old}/{name}", f"{new}/{name}", below)
 
 
-def _show(kernel: _Kernel, entry: os.DirEntry[str], new: str) -> None:
+def _show(kernel: Kernel, entry: os.DirEntry[str], new: str) -> None:
     if entry.is_symlink():
         os.symlink(os.readlink(entry.path), new)
     elif entry.is_dir():
         os.mkdir(new)
-        kernel.mount(entry.path, new, "none", _MS_BIND | _MS_REC)
+        kernel.mount(entry.path, new, "none", MS_BIND | MS_REC)
     else:
         os.mknod(new, stat.S_IFREG | 0o600)
-        kernel.mount(entry.path, new, "none", _MS_BIND)
+        kernel.mount(entry.path, new, "none", MS_BIND)
 
 
-def _put(kernel: _Kernel, old: str, new: str, node: _Node) -> None:
+def _put(kernel: Kernel, old: str, new: str, node: _Node) -> None:
     if isinstance(node.entry, bytes):
         with open(new, "wb") as file:
             file.write(node.entry)

@@ -1,0 +1,41 @@
+"""The few system calls that Python 3.11 has no name for."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+
+CLONE_NEWNS, CLONE_NEWUSER = 0x00020000, 0x10000000
+MS_BIND, MS_REC, MS_PRIVATE = 0x1000, 0x4000, 0x40000
+_MOUNT_SETATTR, _AT_RECURSIVE, _MOUNT_ATTR_RDONLY = 442, 0x8000, 0x1
+_AT_FDCWD = -100
+
+
+class Kernel:
+    """Errors: OSError that names the call."""
+
+    def __init__(self) -> None:
+        self._library = ctypes.CDLL(None, use_errno=True)
+
+    def unshare(self, flags: int) -> None:
+        self._checked(self._library.unshare(flags), "unshare")
+
+    def mount(self, source: str, target: str, kind: str, flags: int, data: str = "") -> None:
+        names = (os.fsencode(source), os.fsencode(target), kind.encode())
+        result = self._library.mount(*names, ctypes.c_ulong(flags), data.encode() or None)
+        self._checked(result, f"mount {target}")
+
+    def make_read_only(self, path: bytes) -> None:
+        """All mounts from `path` down. Source: mount_setattr(2), Linux 5.12."""
+        attributes = (ctypes.c_uint64 * 4)(_MOUNT_ATTR_RDONLY, 0, 0, 0)
+        size = ctypes.c_size_t(ctypes.sizeof(attributes))
+        flags = ctypes.c_uint(_AT_RECURSIVE)
+        result = self._library.syscall(
+            ctypes.c_long(_MOUNT_SETATTR), _AT_FDCWD, path, flags, ctypes.byref(attributes), size
+        )
+        self._checked(result, "mount_setattr")
+
+    def _checked(self, result: int, call: str) -> None:
+        if result < 0:
+            number = ctypes.get_errno()
+            raise OSError(number, f"{call}: {os.strerror(number)}")
