@@ -8,7 +8,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from reconcile.nginx.quote import Raw, nginx_quote
-from reconcile.nginx.site import SiteView
+from reconcile.nginx.site import CHALLENGES, SiteView
 from reconcile.nginx.tree import parse
 
 if TYPE_CHECKING:
@@ -95,6 +95,7 @@ def _fields(site: SiteView, nginx_version: str) -> dict[str, Any]:
         "http2_directive": _version(nginx_version) >= HTTP2_DIRECTIVE_SINCE,
         "managed_header": Raw(MANAGED_HEADER),
         "generation_path": GENERATION_PATH,
+        "challenges": CHALLENGES,
         "media_types": _MEDIA_TYPES,
         "dotfiles": _DOTFILES,
     }

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from reconcile.engine.model import Declared
+from reconcile.dataclass import dataclass
+from reconcile.engine.model import Declared, Finding
+from reconcile.spec.expansion.letsencrypt import expand_letsencrypt, first_certificate
 from reconcile.spec.expansion.app import expand_app
 from reconcile.spec.expansion.locations import expand_location
 from reconcile.spec.expansion.nginx import expand_nginx, expand_site_file, rendered
@@ -19,9 +21,13 @@ from reconcile.verify.model import Probe
 
 @dataclass(frozen=True)
 class Expansion:
-    """What has to be on the host, and what it has to answer; one resource may come repeatedly."""
+    """What has to be on the host, what it has to answer, and what is left to people.
+
+    One resource may come repeatedly.
+    """
 
     declared: tuple[Declared, ...]
+    findings: tuple[Finding, ...] = ()
     probes: tuple[Probe, ...]
 
 
@@ -35,7 +41,8 @@ def expand(spec: Spec, facts: HostFacts) -> Expansion:
     files = {facts.layout.file_path(site.name): rendered(site) for site in sites}
     declared = (*_of_paths(scope), *_of_sites(sites, files), *expand_nginx(scope, files))
     probes = tuple(probe for site in sites for probe in expand_probes(site))
-    return Expansion(declared, probes)
+    findings = tuple(finding for site in sites for finding in first_certificate(site))
+    return Expansion(declared, probes, findings)
 
 
 def _of_paths(scope: Scope) -> Iterator[Declared]:
@@ -47,5 +54,6 @@ def _of_sites(sites: tuple[SiteScope, ...], files: Mapping[str, bytes]) -> Itera
     for site in sites:
         for prefix, location in site.site.locations.items():
             yield from expand_location(site, prefix, location)
+        yield from expand_letsencrypt(site)
         yield from expand_site_file(site, files[site.facts.layout.file_path(site.name)])
         yield from expand_app(site)

@@ -19,6 +19,7 @@ class HostFacts:
     `user` and `group` are who applies, by name: root where `privileged`.
     `sources` holds the content of every path that `Spec.file_sources()` names.
     `serves_sites` tells that an earlier apply put sites into nginx, so that taking the last
+    `certificates` are those of `Spec.certificate_names()` that certbot has got.
     one out is made live too.
     """
 
@@ -37,3 +38,4 @@ class HostFacts:
     unit_dir: str = "/etc/systemd/system"
     sources: Mapping[str, bytes] = field(default_factory=dict)
     serves_sites: bool = False
+    certificates: frozenset[str] = frozenset()

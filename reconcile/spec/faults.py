@@ -15,7 +15,7 @@ from reconcile.spec.nodes import Loc, Node, at, key_mark, mark_of, real
 from reconcile.spec.values.written import UnfitError, describe, quoted
 
 # Keys that the format knows and this version does not.
-NOT_YET = frozenset({"containers", "ignore", "flask", "letsencrypt"})
+NOT_YET = frozenset({"ignore"})
 
 _EXPECTED = {
     "bool_type": "true or false",

@@ -279,3 +279,24 @@ FITTING = {
 @pytest.mark.parametrize("text", FITTING.values(), ids=FITTING.keys())
 def test_what_fits_together_is_accepted(text: str) -> None:
     assert [] == faults(text)
+
+
+MEDIA = "locations: {/media/: {role: media, dir: /srv/m}}"
+
+
+def test_what_a_container_saves_has_to_be_served_by_some_site() -> None:
+    text = site(MEDIA) + "containers: [{compose: ./c.yaml, service: web, mounts: {/up/: /app/up}}]"
+
+    assert ["7:63: no site has a media or private location /up/ (known here: /media/)"] == faults(
+        text
+    )
+    assert [] == faults(text.replace("/up/:", "/media/:"))
+
+
+def test_an_app_is_flasks_or_djangos() -> None:
+    both = "flask: {directory: ., module: 'app:app'}, django: {directory: ., settings: p.settings}"
+    text = site().replace("{upstream:", f"{{{both}, upstream:")
+
+    [fault] = faults(text)
+
+    assert "an app is either Flask's or Django's" in fault

@@ -6,7 +6,7 @@ import pytest
 
 from reconcile.errors import ReconcileError
 from reconcile.spec.load import load
-from tests.spec.examples import SMALLEST, WHOLE, faults, site
+from tests.spec.examples import WHOLE, faults, site
 
 TOLD = {
     "a misspelt section": (
@@ -31,7 +31,7 @@ TOLD = {
     ),
     "a key that is like no other": (
         site("tls: {certificate: /c, key: /k, zzz: 1}"),
-        '6:37: "zzz" is not a key here (known here: certificate, key, redirect, hsts)',
+        '6:37: "zzz" is not a key here (known here: certificate, key, letsencrypt, redirect, hsts)',
     ),
     "a missing version": ("sites: {}", '1:1: "version" is missing'),
     "another version": ("version: 2", "1:10: the number 2 is not known here (write 1)"),
@@ -108,10 +108,7 @@ def test_a_fault_is_told_with_its_place_and_what_would_be_right(text: str, fault
 @pytest.mark.parametrize(
     ("text", "key"),
     [
-        ("version: 1\ncontainers: []", "containers"),
         ("version: 1\nignore: []", "ignore"),
-        (site("tls: {certificate: /c, key: /k, letsencrypt: a.test}"), "letsencrypt"),
-        (SMALLEST.replace("service: g", "flask: {}, service: g"), "flask"),
     ],
 )
 def test_what_a_later_version_brings_is_named_as_that(text: str, key: str) -> None:

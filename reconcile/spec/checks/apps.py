@@ -30,6 +30,8 @@ def _check_app(loc: Loc, app: App) -> Iterator[Fault]:
     if app.upstream is None and app.gunicorn is None:
         hint = "write unix:/run/gunicorn.sock or http://127.0.0.1:8000"
         yield Fault((*loc, "upstream"), "upstream is missing", hint)
+    if app.flask and app.django:
+        yield Fault((*loc, "django"), "an app is either Flask's or Django's", "keep one of the two")
     if app.gunicorn and app.upstream and not _is_here(app.upstream):
         yield Fault(
             (*loc, "upstream"),

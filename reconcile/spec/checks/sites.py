@@ -9,7 +9,6 @@ from reconcile.spec.models.probes import GetProbe
 from reconcile.spec.models.sites import Site
 from reconcile.spec.models.spec import Spec
 from reconcile.spec.nodes import Loc
-from reconcile.spec.tree import inside
 
 
 def check_sites(spec: Spec) -> Iterator[Fault]:
@@ -20,7 +19,6 @@ def check_sites(spec: Spec) -> Iterator[Fault]:
         yield from _check_names(loc, site)
         yield from _check_extra(loc, site)
         yield from _check_probes(loc, site)
-        yield from _check_key(loc, site)
 
 
 def _check_names(loc: Loc, site: Site) -> Iterator[Fault]:
@@ -52,11 +50,3 @@ def _check_probes(loc: Loc, site: Site) -> Iterator[Fault]:
             yield Fault((*loc, "probes", index), "an upload needs an app that takes it")
         elif probe.expect.served_by == "app":
             yield Fault((*loc, "probes", index), "this site has no app that could answer")
-
-
-def _check_key(loc: Loc, site: Site) -> Iterator[Fault]:
-    for prefix, location in site.locations.items():
-        if site.tls and inside(site.tls.key, location.dir):
-            yield Fault(
-                (*loc, "tls", "key"), f"the private key lies below {prefix}, for all to get"
-            )

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from reconcile.engine.digest import digest
 from reconcile.engine.model import Declared
 from reconcile.nginx.site import Listen, LocationView, SiteView, TlsView
+from reconcile.spec.expansion.letsencrypt import WEBROOT
 from reconcile.spec.expansion.scope import Scope, SiteScope
 from reconcile.spec.models.locations import Location
 from reconcile.spec.models.tls import Tls
@@ -76,19 +77,20 @@ def site_view(site: SiteScope) -> SiteView:
         server_names=declared.server_names,
         listens=listens(site),
         default_server=declared.default_server,
-        tls=_tls(declared.tls) if declared.tls else None,
+        tls=_tls(site.tls) if site.tls else None,
         max_upload_bytes=declared.max_upload,
         upstream=site.upstream,
         locations=tuple(_location(site, *item) for item in declared.locations.items()),
         extra=declared.extra,
+        challenge_root=WEBROOT if site.letsencrypt else None,
     )
 
 
 def listens(site: SiteScope) -> tuple[Listen, ...]:
     """Every socket; a bare port is one of v4 and, where the host has it, one of v6."""
     return tuple(
-        Listen(address, listen.port, site.site.speaks_tls(listen))
-        for listen in site.site.listens
+        Listen(address, listen.port, site.speaks_tls(listen))
+        for listen in site.listens
         for address in _addresses(site, listen)
     )
 
@@ -100,7 +102,7 @@ def _addresses(site: SiteScope, listen: ListenOn) -> tuple[str, ...]:
 
 
 def _tls(tls: Tls) -> TlsView:
-    return TlsView(tls.certificate, tls.key, tls.redirect, tls.hsts)
+    return TlsView(tls.chain_path, tls.key_path, tls.redirect, tls.hsts)
 
 
 def _location(site: SiteScope, prefix: str, location: Location) -> LocationView:

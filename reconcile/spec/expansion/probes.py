@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from reconcile.nginx.site import CHALLENGES
+from reconcile.spec.checks.tls import CHALLENGE_PORT
 from reconcile.spec.expansion.locations import HEALTH_CONTENT, HEALTH_FILE
 from reconcile.spec.expansion.nginx import cache_control
 from reconcile.spec.expansion.scope import SiteScope
@@ -26,6 +28,7 @@ NEW_FILE_MODE = 0o644
 
 def expand_probes(site: SiteScope) -> Iterator[Probe]:
     yield from _redirect(site)
+    yield from _challenge(site)
     if site.upstream:
         answered = Expectation(not_status=BAD_GATEWAY, served_by="app")
         yield _http(site, "the app answers", "/", answered)
@@ -37,12 +40,13 @@ def expand_probes(site: SiteScope) -> Iterator[Probe]:
 
 def endpoint(site: SiteScope) -> Endpoint:
     """Where visitors end up: the first port that speaks TLS, else the first."""
-    ports = site.site.listens
-    return _endpoint(site, next(filter(site.site.speaks_tls, ports), ports[0]))
+    ports = site.listens
+    return endpoint_on(site, next(filter(site.speaks_tls, ports), ports[0]))
 
 
-def _endpoint(site: SiteScope, listen: ListenOn) -> Endpoint:
-    scheme = "https" if site.site.speaks_tls(listen) else "http"
+def endpoint_on(site: SiteScope, listen: ListenOn) -> Endpoint:
+    """Where one of its ports is asked."""
+    scheme = "https" if site.speaks_tls(listen) else "http"
     return Endpoint(scheme, _host(site), listen.port, _addresses(site, listen))  # type: ignore[arg-type]  # both are schemes
 
 
@@ -60,14 +64,26 @@ def _addresses(site: SiteScope, listen: ListenOn) -> tuple[str, ...]:
 
 
 def _redirect(site: SiteScope) -> Iterator[Probe]:
-    if not site.site.tls or not site.site.tls.redirect:
+    if not site.tls or not site.tls.redirect:
         return
     secure = endpoint(site)
     expect = Expectation(frozenset({301}), headers=(("Location", secure.url("/")),))
-    for listen in site.site.listens:
-        if not site.site.speaks_tls(listen):
-            what = f"port {listen.port} leads to HTTPS"
-            yield HttpProbe(_name(site, what), site.name, _endpoint(site, listen), "/", expect)
+    for listen in _plain(site):
+        what = f"port {listen.port} leads to HTTPS"
+        yield HttpProbe(_name(site, what), site.name, endpoint_on(site, listen), "/", expect)
+
+
+def _challenge(site: SiteScope) -> Iterator[Probe]:
+    """That nobody but nginx, from certbot's folder, answers to Let's Encrypt."""
+    by_nginx = Expectation(frozenset({404}), served_by="nginx")
+    for listen in _plain(site) if site.letsencrypt else ():
+        if listen.port == CHALLENGE_PORT:
+            name, at = _name(site, "Let's Encrypt finds its proofs"), endpoint_on(site, listen)
+            yield HttpProbe(name, site.name, at, CHALLENGES + "reconcile-probe", by_nginx)
+
+
+def _plain(site: SiteScope) -> Iterator[ListenOn]:
+    return (listen for listen in site.listens if not site.speaks_tls(listen))
 
 
 def _location(site: SiteScope, prefix: str, location: Location) -> Iterator[Probe]:

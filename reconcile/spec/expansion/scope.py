@@ -17,8 +17,10 @@ from reconcile.spec.models.locations import Location
 from reconcile.spec.models.owners import Owner, OwnerChoice
 from reconcile.spec.models.sites import Site
 from reconcile.spec.models.spec import Spec
+from reconcile.spec.models.tls import Tls
 from reconcile.spec.nodes import Loc
 from reconcile.spec.tree import ancestors
+from reconcile.spec.values.hosts import ListenOn
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,29 @@ class SiteScope:
         """The owner of what the app writes, None where it writes nothing."""
         written = (*self.by_role("media"), *self.by_role("private"))
         return self.owner_of(written[0][1]) if written else None
+
+    @property
+    def letsencrypt(self) -> str | None:
+        """The name of the certificate that certbot keeps."""
+        return self.site.tls.letsencrypt if self.site.tls else None
+
+    @property
+    def awaits_certificate(self) -> bool:
+        """Whether certbot has still to get it: nginx cannot start without, nor certbot do so."""
+        return self.letsencrypt is not None and self.letsencrypt not in self.facts.certificates
+
+    @property
+    def tls(self) -> Tls | None:
+        """How TLS is spoken now, None where there is nothing yet to speak it with."""
+        return None if self.awaits_certificate else self.site.tls
+
+    @property
+    def listens(self) -> tuple[ListenOn, ...]:
+        """What is listened on now."""
+        return tuple(one for one in self.site.listens if self.tls or not self.site.speaks_tls(one))
+
+    def speaks_tls(self, listen: ListenOn) -> bool:
+        return self.tls is not None and self.site.speaks_tls(listen)
 
     def owner_of(self, location: Location) -> Owner:
         return location.owner_among(self.scope.owners)

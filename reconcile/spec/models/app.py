@@ -8,8 +8,8 @@ from pydantic import Field
 
 from reconcile.spec.models.section import Section
 from reconcile.spec.values.hosts import Upstream
-from reconcile.spec.values.names import ModuleName, ServiceName, UserName
-from reconcile.spec.values.paths import UnitPath
+from reconcile.spec.values.names import ModuleName, ServiceName, SettingsName, UserName
+from reconcile.spec.values.paths import Path, UnitPath
 
 
 class Gunicorn(Section):
@@ -26,6 +26,20 @@ class Gunicorn(Section):
     )
 
 
+class Flask(Section):
+    """A Flask app whose own settings are compared with what nginx serves."""
+
+    directory: Path = Field(description="The directory the app is imported from.")
+    module: ModuleName = Field(description="The app as Gunicorn takes it: module:app.")
+
+
+class Django(Section):
+    """A Django project whose own settings are compared with what nginx serves."""
+
+    directory: Path = Field(description="The directory that holds manage.py.")
+    settings: SettingsName = Field(description="What DJANGO_SETTINGS_MODULE is to be.")
+
+
 class App(Section):
     """Who answers what is no file."""
 
@@ -39,4 +53,10 @@ class App(Section):
     user: UserName | None = Field(default=None, description="The user the app runs as.")
     gunicorn: Gunicorn | None = Field(
         default=None, description="Manage the unit and its socket as well."
+    )
+    flask: Flask | None = Field(
+        default=None, description="Compare a Flask app's own settings (reconcile doctor)."
+    )
+    django: Django | None = Field(
+        default=None, description="Compare a Django project's own settings (reconcile doctor)."
     )

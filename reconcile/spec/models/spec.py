@@ -11,6 +11,7 @@ from reconcile.engine.model import Place
 from reconcile.spec.diagnostics import Mark
 from reconcile.spec.models.caches import BUILT_IN as BUILT_IN_POLICIES
 from reconcile.spec.models.caches import CachePolicy
+from reconcile.spec.models.containers import Container
 from reconcile.spec.models.host import HostSection
 from reconcile.spec.models.owners import BUILT_IN as BUILT_IN_OWNERS
 from reconcile.spec.models.owners import Owner
@@ -40,6 +41,9 @@ class Spec(Section):
         default={}, description="Further host paths, keyed by absolute path."
     )
     sites: dict[Name, Site] = Field(default={}, description="The sites, by name.")
+    containers: tuple[Container, ...] = Field(
+        default=(), description="Containers whose uploads the sites serve."
+    )
 
     _file: str = PrivateAttr(default="reconcile.yaml")
     _root: Node = PrivateAttr(default=Node({}, Mark(1, 1)))
@@ -82,3 +86,8 @@ class Spec(Section):
     def file_sources(self) -> tuple[str, ...]:
         """Every file whose content `paths` asks for: HostFacts.sources has to hold them."""
         return tuple(sorted({path.source for path in self.paths.values() if path.source}))
+
+    def certificate_names(self) -> tuple[str, ...]:
+        """Every certificate of certbot's: HostFacts.certificates has to name those that exist."""
+        said = (site.tls.letsencrypt for site in self.sites.values() if site.tls)
+        return tuple(sorted({name for name in said if name}))

@@ -44,3 +44,31 @@ ModuleName = Annotated[
         examples=("app:app", "myapp.wsgi:application", "app:create_app()"),
     ),
 ]
+SettingsName = Annotated[
+    str,
+    matching(
+        r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*",
+        "a module of settings",
+        hint="write it as DJANGO_SETTINGS_MODULE has it: project.settings",
+        examples=("project.settings",),
+    ),
+]
+CertificateName = Annotated[
+    str,
+    matching(
+        r"[A-Za-z0-9][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+)*",
+        "the name of a certificate of certbot's",
+        hint="`certbot certificates` lists them",
+        examples=("example.com",),
+        limit=200,
+    ),
+]
+ComposeService = Annotated[
+    str,
+    matching(
+        r"[A-Za-z0-9._-]+",
+        "the name of a service of a compose file",
+        examples=("web",),
+        limit=200,
+    ),
+]
