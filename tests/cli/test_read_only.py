@@ -16,7 +16,7 @@ from tests.stories.system_calls import ALWAYS_CHANGING, OPENING, Trace
 
 CLOSED = re.compile(r"mount_setattr\(.*MOUNT_ATTR_RDONLY.* = 0\b")
 # A private place, that nobody else sees; and what a drift check tells the next.
-ITS_OWN = re.compile(r"^mount\(|/dev/null|/state>?[/,].*drift\.")
+ITS_OWN = re.compile(r"^mount(_setattr)?\(|/dev/null|/state>?[/,].*drift\.")
 DRIFT_MEMORY = {"state/drift.json", "state/drift.lock"}
 
 COMMANDS = {
