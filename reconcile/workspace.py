@@ -134,7 +134,7 @@ class Workspace:
             **observe(wanted, self.host),
             **observe_undeclared(dropped, _made, self.host),
         }
-        return plan(
+        made = plan(
             self.desired,
             observed,
             rows,
@@ -145,6 +145,7 @@ class Workspace:
             conflicts=self.merged[1],
             findings=(*self._interrupted(), *self.expansion.findings),
         )
+        return self._foreseen(made)
 
     def drift(self) -> Drift:
         """How the host stands now, and since when. Changes nothing, takes no lock."""
@@ -159,6 +160,14 @@ class Workspace:
             plan, checks, at, memory.first_seen, memory.last_success,
             applying or holder(self.host), monotonic() - began,
         )  # fmt: skip
+
+    def _foreseen(self, made: Plan) -> Plan:
+        """With nothing to do there is nothing to foresee, and nothing to pay."""
+        if not made.changes:
+            return made
+        from reconcile.foresight import concerns_nginx, foreseen
+
+        return foreseen(made, self.spec, self.facts, self.host) if concerns_nginx(made) else made
 
     def plan_again(self, approved: Basis, selection: Selection = EVERYTHING) -> Plan:
         """The same plan from the host as it is by now. Errors: StalePlan where it is another."""

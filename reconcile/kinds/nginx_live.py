@@ -74,7 +74,7 @@ class NginxLive(Resource):
         from reconcile.nginx.stage import NginxRejected, Stage
 
         nginx = discover(host)
-        stage = Stage(nginx, dict(_planned(changes)))
+        stage = Stage(nginx, dict(planned_entries(changes)))
         if not stage.concerning and self.ref not in {change.ref for change in changes}:
             return
         try:
@@ -98,7 +98,8 @@ class NginxLive(Resource):
         """Nothing of ours: what is served follows the files."""
 
 
-def _planned(changes: Sequence[Change]) -> Iterator[tuple[str, Entry]]:
+def planned_entries(changes: Sequence[Change]) -> Iterator[tuple[str, Entry]]:
+    """What the changes make of paths that nginx may read as configuration."""
     for change in changes:
         after = change.after
         if after is None and change.ref.kind in ("file", "symlink"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import NamedTuple
@@ -233,7 +234,11 @@ class _Loader:
             call = "read" if isinstance(error, IsADirectoryError) else "open"
             message = f'{call}() "{path}" failed ({error.errno}: {error.strerror})'
             if included_by:
-                raise self._refused(message, included_by) from error
+                refused = self._refused(message, included_by)
+                if error.errno == errno.ENOENT and self._resolve(included_by).is_glob:
+                    # A glob gives names that are there.
+                    refused.fix = f"{path} is a symlink that leads to nothing: remove it."
+                raise refused from error
             raise ReconcileError(
                 what=f"the nginx configuration {path} cannot be read",
                 why=message,

@@ -21,6 +21,8 @@ from reconcile.output.escape import printable
 from reconcile.output.fields import field_lines, fields_of, listed
 from reconcile.output.style import GLYPHS, PLAIN, Style
 
+BEHAVIOUR_SHOWN = 8
+"""Requests under a plan; JSON and --full have all."""
 ROLLED_BACK = "Rolled back. The host is as it was before."
 _LEGEND: dict[Action, str] = {
     "create": "create", "update": "update in-place", "delete": "destroy",
@@ -44,7 +46,7 @@ def plan_text(
         _conflicts(plan.conflicts, style),
         _unreadable(plan.unknown, style),
         _changes(listed(plan, full=full), plan.host, style, full=full, summary=summary),
-        _behaviour(plan, style),
+        _behaviour(plan, style, full=full),
         findings_text(plan.findings, style),
         [totals(plan, style)],
     )
@@ -197,14 +199,17 @@ def _reason(change: Change) -> str:
     return f"{change.cause}{because}" + (f" ({places})" if places else "")
 
 
-def _behaviour(plan: Plan, style: Style) -> list[str]:
+def _behaviour(plan: Plan, style: Style, *, full: bool) -> list[str]:
     if not plan.behaviour_changes:
         return []
     lines = [style.bold("What visitors will notice:")]
-    for change in plan.behaviour_changes:
+    shown = plan.behaviour_changes[: None if full else BEHAVIOUR_SHOWN]
+    for change in shown:
         lines += style.wrap(printable(change.request), "  ", "    ")
         lines += style.wrap(f"{GLYPHS['delete']} {printable(change.before)}", "    ", "      ")
         lines += style.wrap(f"{GLYPHS['create']} {printable(change.after)}", "    ", "      ")
+    if left := len(plan.behaviour_changes) - len(shown):
+        lines.append(style.dim(f"  # ({_counted(left, 'more request')}, --full shows them)"))
     return lines
 
 
