@@ -42,14 +42,15 @@ def drift(
 ) -> int:
     """Tell whether the host is still as declared, and answers."""
     from reconcile.cli import watch
+    from reconcile.host.read_only import read_only
 
     notices = watch.Notices.of(notify or (), remind)
     workspace = opened(file)
-    seen, report = workspace.drift(), None
+    seen, report = read_only(workspace.drift), None
     if heal:
         report = watch.heal(workspace, seen)
     if report is not None:
-        seen = watch.mended(workspace.anew().drift(), report)
+        seen = watch.mended(read_only(workspace.anew().drift), report)
     failed = report.exit_code(detailed=False) if report else ExitCode.OK
     followed = watch.follow(workspace, seen, metrics_file, notices)
     code = failed or seen.exit_code or followed

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import field
 from typing import Literal, NamedTuple
 
-from dataclasses import dataclass
+from reconcile.dataclass import dataclass
 from reconcile.engine.model import Cause, Change, Check, Plan, failed
 from reconcile.errors import ExitCode
 

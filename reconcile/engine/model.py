@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import field
 from typing import Any, Literal, NamedTuple
 
-from dataclasses import dataclass
+from reconcile.dataclass import dataclass
 from reconcile.engine.resource import Cause as Cause
 from reconcile.engine.resource import Ref as Ref
 from reconcile.engine.resource import Resource as Resource
@@ -111,6 +111,16 @@ class Change:
 
 
 @dataclass(frozen=True)
+class Ignored:
+    """A difference that a rule declares to be none; `until` is a day, "" for always."""
+
+    address: str
+    field: str
+    reason: str
+    until: str = ""
+
+
+@dataclass(frozen=True)
 class Finding:
     """Something that a person should know, beside what will be changed."""
 
@@ -175,6 +185,8 @@ class Plan:
     findings: tuple[Finding, ...] = ()
     behaviour_changes: tuple[BehaviourChange, ...] = ()
     ignored: int = 0
+    """How many differences a rule declares to be none; `ignored_changes` says which."""
+    ignored_changes: tuple[Ignored, ...] = ()
     partial: bool = False
     config: ConfigOrigin | None = None
     basis: Basis | None = field(default=None, repr=False)

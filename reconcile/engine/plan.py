@@ -17,6 +17,7 @@ from reconcile.engine.model import (
     Desired,
     FieldChange,
     Finding,
+    Ignored,
     Observed,
     Plan,
     Unknown,
@@ -40,6 +41,7 @@ def plan(
     findings: Sequence[Finding] = (),
     behaviour_changes: Sequence[BehaviourChange] = (),
     origins: Mapping[Ref, str] = NO_ORIGINS,
+    ignored: Sequence[Ignored] = (),
 ) -> Plan:
     """Everything that would make `observed` what is `desired`, in order.
 
@@ -61,6 +63,8 @@ def plan(
         unknown=tuple(item for item in observed.values() if isinstance(item, Unknown)),
         findings=(*findings, *_seen(observed), *_left_behind(staying)),
         behaviour_changes=tuple(behaviour_changes),
+        ignored=len(ignored),
+        ignored_changes=tuple(ignored),
         partial=partial,
         config=config,
         basis=rests_on,

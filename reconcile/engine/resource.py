@@ -134,6 +134,19 @@ class Resource(BaseModel):
             if name not in ignored and (value := getattr(self, name)) is not None
         }
 
+    def ignorable(self) -> frozenset[str]:
+        """Fields whose difference may be declared to be none."""
+        return frozenset(self.managed())
+
+    def leaving(self, field: str, seen: Self) -> tuple[Self, Self] | None:
+        """What is asked, and what counts as seen, once `field` may be as it is.
+
+        None where it does not differ anyway.
+        """
+        if field not in self.managed() or getattr(self, field) == getattr(seen, field):
+            return None
+        return self.model_copy(update={field: getattr(seen, field)}), seen
+
     def shown(self) -> dict[str, Any]:
         """Field → JSON value as a person should see it: quoted modes, no secrets."""
         return self.managed()

@@ -135,6 +135,34 @@ class Tree(Resource):
         now = self.digests()
         return "pending" if any(now[name] != written.get(name) for name in RULE) else "drift"
 
+    def ignorable(self) -> frozenset[str]:
+        return frozenset({"mode", "owner", "deviations"})
+
+    def leaving(self, field: str, seen: Self) -> tuple[Self, Self] | None:
+        """`mode` or `owner` of everything below, or all `deviations`.
+
+        What has to be mended for another reason is given its owner and mode all the same.
+        """
+        kept = tuple(one for one in seen.deviations if self._matters(one, field))
+        gone = len(seen.deviations) - len(kept)
+        if not gone:
+            return None
+        return self, seen.model_copy(
+            update={"deviations": kept, "deviating": seen.deviating - gone}
+        )
+
+    def _matters(self, found: Deviation, ignored: str) -> bool:
+        accounts = Accounts()
+        owner = (
+            accounts.user(self.user).uid if self.user else found.uid,
+            accounts.group(self.group) if self.group else found.gid,
+        )
+        differs = {
+            "owner": (found.uid, found.gid) != owner,
+            "mode": found.mode != (self.dirs if found.is_directory else self.files),
+        }
+        return any(differs[name] for name in differs if name != ignored and ignored in differs)
+
     def shown(self) -> dict[str, Any]:
         modes = {"dirs": octal(self.dirs), "files": octal(self.files)}
         return {**self.managed(), **modes, "deviations": list(self._lines())}

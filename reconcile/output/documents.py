@@ -107,6 +107,15 @@ class CheckItem(Document):
     detail: str
 
 
+class IgnoredChange(Document):
+    """A difference that a rule of the YAML declares to be none; `until` is empty for always."""
+
+    address: str
+    field: str
+    reason: str
+    until: str
+
+
 class Counts(Document):
     add: int
     change: int
@@ -140,6 +149,7 @@ class PlanDocument(Head):
     unknown: list[FailedReading]
     behaviour_changes: list[BehaviourChangeItem]
     findings: list[FindingItem]
+    ignored_changes: list[IgnoredChange]
     checks: list[CheckItem]
     summary: Counts
     result: Literal["planned"]

@@ -193,6 +193,12 @@ def _beside_changes(plan: Plan) -> dict[str, Any]:
             doc.BehaviourChangeItem(request=item.request, before=item.before, after=item.after)
             for item in plan.behaviour_changes
         ],
+        "ignored_changes": [
+            doc.IgnoredChange(
+                address=item.address, field=item.field, reason=item.reason, until=item.until
+            )
+            for item in plan.ignored_changes
+        ],
         "findings": [finding_item(finding) for finding in plan.findings],
     }
 

@@ -98,6 +98,8 @@ def _beside(plan: Plan) -> Iterator[str]:
         yield f"- :grey_question: {ref} could not be read: {_code(reading.reason)}"
     for item in plan.behaviour_changes:
         yield f"- {_code(item.request)}: {_code(item.before)} → {_code(item.after)}"
+    for ignored in plan.ignored_changes:
+        yield f"- ignored: {_code(ignored.address)} {ignored.field}: {_text(ignored.reason)}"
     for finding in plan.findings:
         yield f"- {finding.severity}: {_text(finding.what)}"
 

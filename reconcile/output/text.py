@@ -48,6 +48,7 @@ def plan_text(
         _changes(listed(plan, full=full), plan.host, style, full=full, summary=summary),
         _behaviour(plan, style, full=full),
         findings_text(plan.findings, style),
+        _ignored(plan, style),
         [totals(plan, style)],
     )
 
@@ -211,6 +212,15 @@ def _behaviour(plan: Plan, style: Style, *, full: bool) -> list[str]:
     if left := len(plan.behaviour_changes) - len(shown):
         lines.append(style.dim(f"  # ({_counted(left, 'more request')}, --full shows them)"))
     return lines
+
+
+def _ignored(plan: Plan, style: Style) -> list[str]:
+    lines = [style.bold("Ignored, as the configuration says:")]
+    for item in plan.ignored_changes:
+        until = f" (until {item.until})" if item.until else ""
+        told = f"{printable(item.address)} {item.field}: {printable(item.reason)}{until}"
+        lines += style.wrap(told, "  ", "    ")
+    return lines if plan.ignored_changes else []
 
 
 def _finding(finding: Finding, style: Style) -> list[str]:

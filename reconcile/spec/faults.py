@@ -14,9 +14,6 @@ from reconcile.spec.models.spec import Spec
 from reconcile.spec.nodes import Loc, Node, at, key_mark, mark_of, real
 from reconcile.spec.values.written import UnfitError, describe, quoted
 
-# Keys that the format knows and this version does not.
-NOT_YET = frozenset({"ignore"})
-
 _EXPECTED = {
     "bool_type": "true or false",
     "int_type": "a whole number",
@@ -86,8 +83,6 @@ def _unquoted(expected: str) -> str:
 def _unknown_key(loc: Loc) -> tuple[str, str]:
     key = str(loc[-1])
     known = keys_at(loc[:-1])
-    if key in NOT_YET and key not in known:
-        return f"{key} is not supported by this version of reconcile", "leave it out for now"
     return f"{quoted(key)} is not a key here", nearest(key, known)
 
 

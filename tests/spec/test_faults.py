@@ -105,19 +105,6 @@ def test_a_fault_is_told_with_its_place_and_what_would_be_right(text: str, fault
     assert [fault] == faults(text)
 
 
-@pytest.mark.parametrize(
-    ("text", "key"),
-    [
-        ("version: 1\nignore: []", "ignore"),
-    ],
-)
-def test_what_a_later_version_brings_is_named_as_that(text: str, key: str) -> None:
-    [fault] = faults(text)
-
-    assert fault.endswith(
-        f": {key} is not supported by this version of reconcile (leave it out for now)"
-    )
-
 
 def test_every_fault_of_a_file_is_told_at_once_in_its_order() -> None:
     text = WHOLE.replace('dirs: "0755"', "dirs: 0755").replace("max_age: 7d", "max_age: 7")

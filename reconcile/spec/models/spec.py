@@ -13,6 +13,7 @@ from reconcile.spec.models.caches import BUILT_IN as BUILT_IN_POLICIES
 from reconcile.spec.models.caches import CachePolicy
 from reconcile.spec.models.containers import Container
 from reconcile.spec.models.host import HostSection
+from reconcile.spec.models.ignore import IgnoreRule
 from reconcile.spec.models.owners import BUILT_IN as BUILT_IN_OWNERS
 from reconcile.spec.models.owners import Owner
 from reconcile.spec.models.paths import HostPath
@@ -43,6 +44,9 @@ class Spec(Section):
     sites: dict[Name, Site] = Field(default={}, description="The sites, by name.")
     containers: tuple[Container, ...] = Field(
         default=(), description="Containers whose uploads the sites serve."
+    )
+    ignore: tuple[IgnoreRule, ...] = Field(
+        default=(), description="Differences that are known and may stay."
     )
 
     _file: str = PrivateAttr(default="reconcile.yaml")

@@ -1,0 +1,128 @@
+"""Differences that the YAML declares to be none."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from reconcile.cli.demo.stage import Stage
+from reconcile.engine.ignore import Rule, sift
+from reconcile.engine.model import Place, Plan
+from reconcile.engine.plan import plan
+from reconcile.kinds.tree import Tree
+from tests.cli.conftest import Run, run, stage
+from tests.engine.conftest import in_box
+from tests.engine.world import Note, a_world, declare, last_wrote, look
+from tests.spec.examples import faults
+
+__all__ = ["run", "stage"]
+TODAY = date(2026, 11, 22)
+PLACE = Place("reconcile.yaml", 9)
+
+
+def rule(ref: str, field: str, until: date | None = None) -> Rule:
+    return Rule(ref, field, "known", until, PLACE)
+
+
+def planned(*rules: Rule, there: Note | None = None) -> Plan:
+    wanted = Note(path="/etc/a", text="right", colour="red")
+    desired, owned = declare(wanted), last_wrote(wanted)
+    world = a_world(there or Note(path="/etc/a", text="wrong", colour="red"))
+    left = sift(desired, look(world, desired, owned), rules, TODAY)
+    return plan(
+        left.desired, left.observed, owned, host="web1", ignored=left.ignored,
+        findings=left.findings,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("ref", ["note:/etc/a", "note:/etc/*", "*:*"])
+def test_an_ignored_difference_is_counted_and_not_planned(ref: str) -> None:
+    made = planned(rule(ref, "text"))
+
+    assert ((), 1) == (made.changes, made.ignored)
+    assert "note:/etc/a" == made.ignored_changes[0].address
+
+
+@pytest.mark.parametrize("ignored", [("note:/etc/b", "text"), ("note:/etc/a", "colour")])
+def test_a_rule_about_something_else_ignores_nothing(ignored: tuple[str, str]) -> None:
+    made = planned(rule(*ignored))
+
+    assert (1, 0) == (len(made.changes), made.ignored)
+
+
+def test_the_other_fields_are_mended_and_the_ignored_one_stays_as_it_is() -> None:
+    there = Note(path="/etc/a", text="wrong", colour="blue")
+
+    [change] = planned(rule("note:/etc/a", "text"), there=there).changes
+
+    assert ["colour"] == [field.name for field in change.fields]
+    assert Note(path="/etc/a", text="wrong", colour="red") == change.after
+
+
+def test_a_rule_holds_through_its_last_day_and_is_a_finding_then() -> None:
+    last_day = planned(rule("note:/etc/a", "text", TODAY))
+    day_after = planned(rule("note:/etc/a", "text", date(2026, 11, 21)))
+
+    assert (0, 1) == (len(last_day.changes), len(day_after.changes))
+    assert ["ignore-expired"] == [finding.rule for finding in day_after.findings]
+
+
+def test_a_rule_that_names_nothing_is_told() -> None:
+    found = planned(rule("note:/etc/a", "colours")).findings
+
+    assert ["ignore-unused"] == [finding.rule for finding in found]
+
+
+def test_of_a_tree_the_modes_alone_can_be_ignored(tmp_path: Path) -> None:
+    machine = in_box(tmp_path / "box")
+    os.mkdir(machine.path("media"))
+    for name, uid in (("mode", 0), ("owner", 33)):
+        Path(machine.path(f"media/{name}")).write_text("x")
+        os.chown(machine.path(f"media/{name}"), uid, uid)
+    os.chmod(machine.path("media/mode"), 0o600)
+    tree = Tree(path=machine.path("media"), user="root", group="root")
+    seen = tree.observe(machine.host)
+    assert seen is not None
+
+    left = tree.leaving("mode", seen)
+
+    assert left is not None
+    assert ["owner"] == [found.path for found in left[1].deviations]
+    assert 1 == left[1].deviating
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "{ref: 'file:/a', field: mode}",
+        "{ref: 'file:/a', field: mode, reason: ''}",
+        "{ref: '/a', field: mode, reason: x}",
+        "{ref: 'file:/a', field: mode, reason: x, until: 2027-02-30}",
+        "{ref: 'file:/a', field: mode, reason: x, until: tomorrow}",
+    ],
+)
+def test_a_rule_without_a_reason_an_address_or_a_real_day_is_refused(written: str) -> None:
+    assert faults(f"version: 1\nignore:\n  - {written}\n")
+
+
+def test_on_a_host_it_is_shown_and_neither_drift_nor_mended(stage: Stage, run: Run) -> None:
+    done = run("apply", "--auto-approve", cwd=stage.root)
+    assert 0 == done.returncode, done.stderr
+    address = f"directory:{stage.root}/www/media"
+    with open(stage.file, "a") as file:
+        file.write(f'ignore:\n  - {{ref: "{address}", field: mode, reason: "by hand"}}\n')
+    os.chmod(f"{stage.root}/www/media", 0o711)
+
+    drift = run("drift", "--json", cwd=stage.root)
+    plan = run("plan", "--detailed-exitcode", cwd=stage.root)
+    applied = run("apply", "--auto-approve", cwd=stage.root)
+
+    told = json.loads(drift.stdout)
+    assert (0, 0, 0) == (drift.returncode, plan.returncode, applied.returncode), drift.stdout
+    assert (1, "by hand") == (told["summary"]["ignored"], told["ignored_changes"][0]["reason"])
+    assert "No changes. The host matches the configuration. (1 ignored)" in plan.stdout
+    assert 0o711 == os.stat(f"{stage.root}/www/media").st_mode & 0o777
