@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from posixpath import normpath
 from typing import TYPE_CHECKING
 
 from reconcile.doctor.declared import Declaration, DeclaredApp
-from reconcile.doctor.disk import WorkersDisk
 from reconcile.doctor.logs import LogLine, read_error_logs, read_journal
 from reconcile.doctor.mapping import Mapped, mappings
 from reconcile.doctor.units import UnitView, read_units
@@ -19,6 +19,7 @@ from reconcile.host.files.inventory import Inventory, inventory
 from reconcile.host.membership import ids_of, unit_of
 from reconcile.host.sockets import holders_of, listening_at
 from reconcile.nginx.discover import Discovered, discover
+from reconcile.nginx.disk import Assumed, WorkersDisk, worker_of
 from reconcile.nginx.live import Running, running
 from reconcile.nginx.routing import Router
 from reconcile.nginx.servers import Server
@@ -75,17 +76,16 @@ class Snapshot:
 
     @cached_property
     def worker(self) -> Account:
-        """Who reads the files: the ids of a worker that runs, else those of the configuration."""
-        for serving in self.running.workers if self.running else ():
-            if ids := ids_of(serving.pid):
-                return Account(self.host.accounts.user_name(ids[0]), *ids)
-        if not self.host.privileged:
-            return self.host.accounts.current
-        return self.host.accounts.user(self.nginx.layout.worker_user)
+        """Who reads the files."""
+        return worker_of(self.nginx)
 
     @cached_property
     def disk(self) -> WorkersDisk:
         return WorkersDisk(self.host, self.worker)
+
+    def disk_with(self, path: str) -> Assumed:
+        """The disk as if that file were there."""
+        return Assumed(self.disk, {normpath(path)})
 
     @cached_property
     def servers(self) -> tuple[Server, ...]:

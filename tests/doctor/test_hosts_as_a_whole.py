@@ -168,10 +168,7 @@ def test_all_eight_common_causes_are_found_without_a_yaml(module_hosts: Boot) ->
 
     said = doctor(host)
 
-    found = {
-        rule: bool(said.about(rule, f"/c{number}"))
-        for number, rule in enumerate(CAUSES, 1)
-    }
+    found = {rule: bool(said.about(rule, f"/c{number}")) for number, rule in enumerate(CAUSES, 1)}
     assert dict.fromkeys(CAUSES, True) == found
 
 

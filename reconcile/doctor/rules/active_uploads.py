@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reconcile.doctor.disk import Assumed
 from reconcile.doctor.mapping import Mapped, visit
 from reconcile.doctor.model import Rule, Said, warning
 from reconcile.doctor.snapshot import Snapshot
@@ -34,7 +33,7 @@ def _runs(snapshot: Snapshot, mapped: Mapped, ending: str) -> bool:
     if mapped.is_internal or not mapped.prefix.endswith("/"):
         return False
     name = f"reconcile-canary.{ending}"
-    disk = Assumed(snapshot.disk, {mapped.folder + name})
+    disk = snapshot.disk_with(mapped.folder + name)
     route = snapshot.router.route(visit(mapped.server, mapped.prefix + name), disk)
     if route.server is not mapped.server or route.answer.kind != "file" or route.scope is None:
         return False

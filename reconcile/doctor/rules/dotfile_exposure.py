@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reconcile.doctor.disk import Assumed
 from reconcile.doctor.evidence import examples
 from reconcile.doctor.mapping import Mapped, visit
 from reconcile.doctor.model import Rule, Said, error, warning
@@ -56,7 +55,7 @@ def _is_hidden(path: str) -> bool:
 def _is_served(snapshot: Snapshot, mapped: Mapped, name: str) -> bool:
     path = mapped.folder + name
     uri = mapped.prefix + escaped(name)
-    route = snapshot.router.route(visit(mapped.server, uri), Assumed(snapshot.disk, {path}))
+    route = snapshot.router.route(visit(mapped.server, uri), snapshot.disk_with(path))
     return (
         route.server is mapped.server and route.answer.kind == "file" and route.answer.path == path
     )

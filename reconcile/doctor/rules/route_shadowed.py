@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from posixpath import splitext
 
-from reconcile.doctor.disk import Assumed
 from reconcile.doctor.mapping import Mapped, visit
 from reconcile.doctor.model import Rule, Said, error
 from reconcile.doctor.snapshot import Snapshot
@@ -39,7 +38,7 @@ def _route(snapshot: Snapshot, mapped: Mapped, name: str) -> Route | None:
     if mapped.is_internal or not mapped.prefix.endswith("/"):
         return None
     uri = mapped.prefix + escaped(name)
-    disk = Assumed(snapshot.disk, {mapped.folder + name})
+    disk = snapshot.disk_with(mapped.folder + name)
     route = snapshot.router.route(visit(mapped.server, uri), disk)
     return route if route.server is mapped.server else None
 

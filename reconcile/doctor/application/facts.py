@@ -1,0 +1,68 @@
+"""The settings of an app, as it told them itself; every word of it may be anything."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+class Garbled(ValueError):
+    """This is no answer of the inspector's."""
+
+
+@dataclass(frozen=True)
+class Link:
+    """A file that a template names. `url` ends with "/" where only a request knows the rest.
+
+    `routed` tells whether the app itself has a route for it, `endpoint` which.
+    """
+
+    url: str
+    place: str
+    routed: bool
+    endpoint: str
+
+
+@dataclass(frozen=True)
+class AppFacts:
+    """What the app is set to; None where it has no such setting.
+
+    `folders`: name of a setting → the folder that uploads are saved in. `static_url` and
+    `media_url` are URL paths, the first without a slash at its end. Units: `most_bytes`.
+    """
+
+    static_url: str | None
+    static_folder: str | None
+    media_url: str | None
+    folders: Mapping[str, str]
+    most_bytes: int | None
+    routes: tuple[tuple[str, str], ...]
+    links: tuple[Link, ...]
+
+
+def app_facts(told: Any) -> AppFacts:
+    """Errors: Garbled where it is not of the form that the inspector gives."""
+    try:
+        return AppFacts(
+            static_url=_text(told["static_url"]),
+            static_folder=_text(told["static_folder"]),
+            media_url=_text(told.get("media_url")),
+            folders={str(name): str(path) for name, path in told["folders"].items()},
+            most_bytes=_number(told["most_bytes"]),
+            routes=tuple((str(rule), str(endpoint)) for rule, endpoint in told["routes"]),
+            links=tuple(
+                Link(str(url), str(place), bool(routed), str(endpoint))
+                for url, place, routed, endpoint in told["links"]
+            ),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise Garbled(f"{type(error).__name__}: {error}") from None
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value)
+
+
+def _number(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
