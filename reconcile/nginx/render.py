@@ -23,6 +23,7 @@ _GENERATION = re.compile(
     % re.escape(GENERATION_PATH.encode())
 )
 _TOKEN_LENGTH = 32
+_NO_TOKEN = "0" * _TOKEN_LENGTH
 _EXTRA = "# extra, from reconcile.yaml"
 
 # Images, sound, film and plain text run nothing. SVG and PDF can, and are left out on purpose.
@@ -56,9 +57,8 @@ def render_site(site: SiteView, nginx_version: str = "") -> bytes:
     `site.extra` is not a sequence of whole directives.
     """
     fields = _fields(site, nginx_version)
-    draft = _template().render(fields, generation="0" * _TOKEN_LENGTH)
-    token = sha256(_encode(draft)).hexdigest()[:_TOKEN_LENGTH]
-    return _encode(_template().render(fields, generation=token))
+    draft = _template().render(fields, generation=_NO_TOKEN)
+    return _encode(_template().render(fields, generation=_token(_encode(draft))))
 
 
 def is_managed(data: bytes) -> bool:
@@ -72,11 +72,23 @@ def generation_of(data: bytes) -> str | None:
     return found[1].decode() if found else None
 
 
+def intact(data: bytes) -> bool:
+    """Whether this is to the byte what `render_site` made of some site: its token fits."""
+    token = generation_of(data)
+    if token is None:
+        return False
+    return token == _token(data.replace(token.encode(), _NO_TOKEN.encode()))
+
+
 def extra_line(data: bytes, line: int) -> int | None:
     """Which line of `extra` that line of a rendered file is; both count from 1."""
     before = data.partition(_EXTRA.encode())[0]
     found = line - before.count(b"\n") - 1
     return found if found > 0 and len(before) < len(data) else None
+
+
+def _token(draft: bytes) -> str:
+    return sha256(draft).hexdigest()[:_TOKEN_LENGTH]
 
 
 def _fields(site: SiteView, nginx_version: str) -> dict[str, Any]:

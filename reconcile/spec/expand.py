@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from reconcile.dataclass import dataclass
 from reconcile.engine.model import Declared, Finding
-from reconcile.spec.expansion.letsencrypt import expand_letsencrypt, first_certificate
+from reconcile.nginx.render import render_site
 from reconcile.spec.expansion.app import expand_app
+from reconcile.spec.expansion.letsencrypt import expand_letsencrypt, first_certificate
 from reconcile.spec.expansion.locations import expand_location
-from reconcile.spec.expansion.nginx import expand_nginx, expand_site_file, rendered
+from reconcile.spec.expansion.nginx import Render, expand_nginx, expand_site_file, rendered
 from reconcile.spec.expansion.paths import expand_path
 from reconcile.spec.expansion.probes import expand_probes
 from reconcile.spec.expansion.scope import Scope, SiteScope
@@ -27,18 +27,18 @@ class Expansion:
     """
 
     declared: tuple[Declared, ...]
-    findings: tuple[Finding, ...] = ()
     probes: tuple[Probe, ...]
+    findings: tuple[Finding, ...] = ()
 
 
-def expand(spec: Spec, facts: HostFacts) -> Expansion:
+def expand(spec: Spec, facts: HostFacts, render: Render = render_site) -> Expansion:
     """The meaning of `spec` on a host with these facts.
 
     Errors: ReconcileError where a value cannot be written down safely, or a source is missing.
     """
     scope = Scope(spec, facts)
     sites = tuple(SiteScope(scope, name, site) for name, site in spec.sites.items())
-    files = {facts.layout.file_path(site.name): rendered(site) for site in sites}
+    files = {facts.layout.file_path(site.name): rendered(site, render) for site in sites}
     declared = (*_of_paths(scope), *_of_sites(sites, files), *expand_nginx(scope, files))
     probes = tuple(probe for site in sites for probe in expand_probes(site))
     findings = tuple(finding for site in sites for finding in first_certificate(site))
@@ -54,6 +54,6 @@ def _of_sites(sites: tuple[SiteScope, ...], files: Mapping[str, bytes]) -> Itera
     for site in sites:
         for prefix, location in site.site.locations.items():
             yield from expand_location(site, prefix, location)
-        yield from expand_letsencrypt(site)
         yield from expand_site_file(site, files[site.facts.layout.file_path(site.name)])
+        yield from expand_letsencrypt(site)
         yield from expand_app(site)

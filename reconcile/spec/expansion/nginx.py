@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from reconcile.engine.digest import digest
 from reconcile.engine.model import Declared
@@ -14,6 +14,7 @@ from reconcile.spec.models.tls import Tls
 from reconcile.spec.values.hosts import ListenOn
 
 SERVICE = "nginx.service"
+Render = Callable[[SiteView, str], bytes]
 
 
 def expand_site_file(site: SiteScope, content: bytes) -> Iterator[Declared]:
@@ -62,11 +63,9 @@ def _config_refs(scope: Scope) -> Iterator[str]:
             yield f"symlink:{link}"
 
 
-def rendered(site: SiteScope) -> bytes:
+def rendered(site: SiteScope, render: Render) -> bytes:
     """The content of the site's configuration file."""
-    from reconcile.nginx.render import render_site
-
-    return render_site(site_view(site), site.facts.nginx_version)
+    return render(site_view(site), site.facts.nginx_version)
 
 
 def site_view(site: SiteScope) -> SiteView:
