@@ -1,0 +1,303 @@
+"""One reconcile.yaml on one host: where the rooms come together."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import date
+from functools import cached_property, partial
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from reconcile.dataclass import dataclass
+from reconcile.engine.desired import merge
+from reconcile.engine.drift import Drift
+from reconcile.engine.ignore import Rule, sift
+from reconcile.engine.model import Check, ConfigOrigin, Declared, Event, Finding, Plan
+from reconcile.engine.observe import observe, observe_undeclared, origins
+from reconcile.engine.plan import plan
+from reconcile.engine.records import read_ledger
+from reconcile.engine.resource import Ref, Resource
+from reconcile.engine.rollback import unfinished
+from reconcile.engine.select import Selection, select
+from reconcile.host import Host
+from reconcile.host.errors import HostError
+from reconcile.kinds import registry
+from reconcile.nginx.discover import discover
+from reconcile.nginx.renderings import Renderings
+from reconcile.spec.expand import Expansion, expand
+from reconcile.spec.facts import HostFacts
+from reconcile.spec.load import load
+
+if TYPE_CHECKING:
+    from reconcile.engine.history import By
+    from reconcile.engine.ledger import Ledger
+    from reconcile.engine.model import Basis, Conflict, Report
+    from reconcile.spec.models.spec import Spec
+
+Listen = Callable[[Event], None]
+EVERYTHING = Selection()
+UNTOUCHED_SETTLE_S = 1.0
+"""Where nobody has just reloaded anything, a bad answer is soon the last word."""
+
+
+def ignore(event: Event) -> None:
+    """Nobody listens."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How an apply is to be done; what a guard refuses by default has to be allowed here."""
+
+    verify: bool = True
+    roll_back: bool = True
+    max_deletes: int | None = None
+    max_delete_share: float | None = None
+    """Of all that is owned, as a fraction; what `max_deletes` says goes first."""
+    allow_empty: bool = False
+    saved_plan: str | None = None
+    """The id of the saved plan that is carried out; it is good for no further apply."""
+
+
+UNATTENDED = Options(max_delete_share=0.5)
+"""For what nobody looks at: more than half of what is owned is never removed."""
+
+
+class Workspace:
+    """What a file asks of a host. The host is read once, when first needed."""
+
+    def __init__(self, spec: Spec, host: Host, commit: str | None = None) -> None:
+        self.spec = spec
+        self.host = host
+        self.commit = commit
+
+    @classmethod
+    def open(cls, file: str, commit: str | None = None) -> Workspace:
+        """The workspace of a file, which may come from a Git commit.
+
+        Errors: SpecErrors for a faulty file, ReconcileError for one that cannot be read.
+        """
+        spec = load(file)
+        return cls(spec, Host(spec.host.settings()), commit)
+
+    def anew(self) -> Workspace:
+        """The same, knowing nothing yet of the host."""
+        return Workspace(self.spec, Host(self.host.settings), self.commit)
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        return read_ledger(self.host.state)
+
+    @cached_property
+    def facts(self) -> HostFacts:
+        """Errors: ReconcileError where nginx is missing or its configuration cannot be read."""
+        nginx, accounts, settings = discover(self.host), self.host.accounts, self.host.settings
+        me = accounts.current
+        worker = self.spec.host.nginx.user or nginx.layout.worker_user
+        return HostFacts(
+            hostname=self.host.name,
+            nginx_config=settings.nginx_config,
+            nginx_binary=nginx.binary,
+            nginx_version=nginx.version,
+            layout=nginx.layout,
+            # Started by anyone but root, nginx cannot change its user.
+            worker_user=worker if self.host.privileged else me.name,
+            service_manager=settings.service_manager,
+            ipv6=nginx.ipv6,
+            privileged=self.host.privileged,
+            user=me.name,
+            group=accounts.group_name(me.gid),
+            state_dir=settings.state_dir,
+            unit_dir=os.path.dirname(self.host.services.unit_path("any.service")),
+            sources={path: self.host.files.read(path) for path in self.spec.file_sources()},
+            certificates=frozenset(filter(self._has_certificate, self.spec.certificate_names())),
+            serves_sites=any(ref.kind == "nginx_live" for ref in self.ledger.rows),
+        )
+
+    @cached_property
+    def renderings(self) -> Renderings:
+        return Renderings.read(self.host.state)
+
+    @cached_property
+    def expansion(self) -> Expansion:
+        return expand(self.spec, self.facts, self.renderings)
+
+    @cached_property
+    def merged(self) -> tuple[dict[Ref, Declared], tuple[Conflict, ...]]:
+        return merge(self.expansion.declared)
+
+    @property
+    def desired(self) -> dict[Ref, Declared]:
+        return self.merged[0]
+
+    def plan(self, selection: Selection = EVERYTHING) -> Plan:
+        """How the host differs from the file. Changes nothing, takes no lock."""
+        rows = self.ledger.rows
+        sites = {ref: row.sites for ref, row in rows.items()}
+        chosen = select(self.desired, sites, selection)
+        wanted = [item.resource for ref, item in self.desired.items() if ref in chosen]
+        dropped = sorted(chosen - self.desired.keys())
+        observed = {
+            **observe(wanted, self.host),
+            **observe_undeclared(dropped, _made, self.host),
+        }
+        left = sift(self.desired, observed, tuple(self._ignore_rules()), date.today())
+        made = plan(
+            left.desired,
+            left.observed,
+            rows,
+            origins=origins(wanted, observed, self.host),
+            host=self.host.name,
+            config=ConfigOrigin(self.spec.file, self.spec.digest, self.commit),
+            partial=selection.partial,
+            conflicts=self.merged[1],
+            ignored=left.ignored,
+            findings=(*self._interrupted(), *self.expansion.findings, *left.findings),
+        )
+        return self._foreseen(made)
+
+    def drift(self) -> Drift:
+        """How the host stands now, and since when. Changes nothing, takes no lock."""
+        from reconcile.engine.records import now
+        from reconcile.gitops.memory import recall
+        from reconcile.host.lock import holder
+
+        began, at, applying = monotonic(), now(), holder(self.host)
+        plan, checks = self.plan(), self.ask()
+        memory, _ = recall(self.host.state)
+        return Drift(
+            plan, checks, at, memory.first_seen, memory.last_success,
+            applying or holder(self.host), monotonic() - began,
+        )  # fmt: skip
+
+    def _foreseen(self, made: Plan) -> Plan:
+        """With nothing to do there is nothing to foresee, and nothing to pay."""
+        if not made.changes:
+            return made
+        from reconcile.foresight import concerns_nginx, foreseen
+
+        return foreseen(made, self.spec, self.facts, self.host) if concerns_nginx(made) else made
+
+    def plan_again(self, approved: Basis, selection: Selection = EVERYTHING) -> Plan:
+        """The same plan from the host as it is by now. Errors: StalePlan where it is another."""
+        from reconcile.engine.guards import refuse_stale
+
+        now = self.anew().plan(selection)
+        if now.basis is not None:
+            refuse_stale(approved, now.basis)
+        return now
+
+    @contextmanager
+    def locked(
+        self, command: str, *, timeout_s: float = 0.0, listen: Listen = ignore
+    ) -> Iterator[Workspace]:
+        """Keep every other apply away, end one that was interrupted, then look anew.
+
+        Errors: LockHeld, naming the holder; RollbackFailed.
+        """
+        from reconcile.engine.rollback import recover
+        from reconcile.host.lock import lock
+
+        with lock(self.host, command, timeout_s=timeout_s):
+            recover(self.host, listen)
+            yield self.anew()
+
+    def apply(
+        self, planned: Plan, command: str, *, options: Options = Options(), listen: Listen = ignore
+    ) -> Report:
+        """Carry out a plan of this workspace, which has to be a locked one.
+
+        Errors: ReconcileError where it is refused before anything has changed.
+        """
+        from reconcile.engine.apply import apply
+        from reconcile.engine.guards import (
+            refuse_emptying,
+            refuse_excess,
+            refuse_excessive_share,
+        )
+
+        declared = (*self.spec.sites, *self.spec.paths)
+        refuse_emptying(declared, planned.released, allow_empty=options.allow_empty)
+        refuse_excess(planned, max_deletes=options.max_deletes)
+        if options.max_deletes is None and options.max_delete_share is not None:
+            refuse_excessive_share(planned, len(self.ledger.rows), options.max_delete_share)
+        sites = _touched(planned) if planned.partial else None
+        known = frozenset(site for row in self.ledger.rows.values() for site in row.sites)
+        report = apply(
+            planned,
+            self.host,
+            verify=partial(self.verify, sites) if options.verify else tuple,
+            verify_rolled_back=partial(self.verify, known) if options.verify else tuple,
+            listen=listen,
+            by=self.by(command, options.saved_plan),
+            roll_back=options.roll_back,
+        )
+        if report.result == "applied":
+            # Without them the next plan takes longer, and that is all.
+            with suppress(HostError):
+                self.renderings.keep(self.host.state)
+        return report
+
+    def take_back(self, command: str, *, listen: Listen = ignore) -> tuple[str, ...]:
+        """Undo the last apply; the workspace has to be a locked one. Errors: ReconcileError."""
+        from reconcile.engine.rollback import take_back_last
+
+        return take_back_last(self.host, self.by(command), listen)
+
+    def verify(self, sites: frozenset[str] | None = None) -> tuple[Check, ...]:
+        """Ask the host everything that the file promises, or what concerns `sites`."""
+        from reconcile.verify.run import verify
+
+        probes = self.expansion.probes
+        return verify([p for p in probes if sites is None or p.site in sites], self.host)
+
+    def ask(self) -> tuple[Check, ...]:
+        """Requests only: a check that writes, be it for a moment, is for `verify`."""
+        from reconcile.verify.model import HttpProbe
+        from reconcile.verify.run import verify
+
+        asking = [probe for probe in self.expansion.probes if isinstance(probe, HttpProbe)]
+        return verify(asking, self.host, settle_s=UNTOUCHED_SETTLE_S)
+
+    def by(self, command: str, saved_plan: str | None = None) -> By:
+        """Who is at work, for the history."""
+        from reconcile.engine.history import By
+
+        return By(self.user, command, self.commit, saved_plan)
+
+    @property
+    def user(self) -> str:
+        """Whoever typed the command, also where sudo ran it."""
+        return os.environ.get("SUDO_USER") or self.host.accounts.current.name
+
+    def _has_certificate(self, name: str) -> bool:
+        """Whether certbot has got it; what cannot be read is an error, and not "not yet"."""
+        from reconcile.spec.models.tls import Tls
+
+        tls = Tls.model_construct(letsencrypt=name)
+        paths = (tls.chain_path, tls.key_path)
+        return all(self.host.files.stat(path, follow=True) is not None for path in paths)
+
+    def _ignore_rules(self) -> Iterator[Rule]:
+        for number, rule in enumerate(self.spec.ignore):
+            place = self.spec.place("ignore", number)
+            yield Rule(rule.ref, rule.field, rule.reason, rule.until, place)
+
+    def _interrupted(self) -> Iterator[Finding]:
+        for entry in unfinished(self.host):
+            yield Finding(
+                "interrupted-apply", "warning",
+                f"The apply that {entry.by.user} began at {entry.at} has not come to its end.",
+                fix="If it is not at work any more, the next apply, or `reconcile rollback`,"
+                " takes it back first.",
+                apply_fixes=True,
+            )  # fmt: skip
+
+
+def _made(ref: Ref) -> Resource:
+    return registry.load(ref.kind).of(ref.name)
+
+
+def _touched(planned: Plan) -> frozenset[str]:
+    return frozenset(site for change in planned.changes for site in change.sites)
