@@ -30,7 +30,7 @@ _BOOLEANS = {"true": True, "false": False}
 # What YAML forbids, and what only some readers take for the end of a line: a comment would
 # end there for the parser and go on for a person's eye.
 _FORBIDDEN = re.compile(
-    "[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]"
 )
 # Control characters that an escape can bring in, and those that turn the reading direction.
 _UNSEEN = re.compile(
