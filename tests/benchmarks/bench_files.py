@@ -1,7 +1,7 @@
 """Trees and assets beside find, cp and rsync, in one run: `python tests/benchmarks/bench_files.py`.
 
 Each pair is run in turn, several times, on a warm cache; medians are compared.
-Needs root, and about 1 GB for the million files of `--files 1000000`.
+Needs root, rsync, and about 1 GB and 3 minutes for a million files.
 """
 
 from __future__ import annotations
@@ -14,10 +14,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+from reconcile.cli.demo.stage import Stage, build, nginx_binary, take_down
 from reconcile.host import Host, HostSettings
 from reconcile.host.undo import Undo
 from reconcile.kinds.assets import Assets
@@ -26,6 +28,7 @@ from reconcile.kinds.tree import Tree
 WEB = "www-data"
 PER_FOLDER = 1_000
 ROUNDS = 5
+RECONCILE = (sys.executable, "-m", "reconcile")
 
 Act = Callable[[], object]
 
@@ -65,17 +68,19 @@ def seconds(act: Act) -> float:
     return time.perf_counter() - start
 
 
-def side_by_side(job: str, ours: Act, peer: str, theirs: Act, bar: float) -> Row:
+def side_by_side(
+    job: str, ours: Act, peer: str, theirs: Act, bar: float, start_up_s: float = 0.0
+) -> Row:
     """Medians of runs in turn, so that a busy machine slows both."""
     pairs = [(seconds(ours), seconds(theirs)) for _ in range(ROUNDS)]
     return Row(
         job, statistics.median(p[0] for p in pairs), peer,
-        statistics.median(p[1] for p in pairs), bar,
+        start_up_s + statistics.median(p[1] for p in pairs), bar,
     )  # fmt: skip
 
 
-def run(*argv: object) -> None:
-    subprocess.run([str(one) for one in argv], check=True, stdout=subprocess.DEVNULL)
+def run(*argv: object, cwd: str = "/") -> None:
+    subprocess.run([str(one) for one in argv], check=True, stdout=subprocess.DEVNULL, cwd=cwd)
 
 
 def make(root: Path, count: int, size: int = 0) -> None:
@@ -111,12 +116,74 @@ def trees(folder: Path, host: Host, count: int) -> list[Row]:
     )]  # fmt: skip
 
 
-def assets(folder: Path, host: Host, count: int) -> list[Row]:
-    source, root = folder / "source", folder / "static"
+def command(folder: Path, media: Path, count: int) -> Iterator[Row | str]:
+    """`reconcile plan` as a whole, on the demo's host with `media` among its uploads."""
+    (folder / "stage").mkdir()
+    stage = build(str(folder / "stage"), nginx_binary())
+    try:
+        run(*RECONCILE, "apply", "--auto-approve", cwd=stage.root)
+        plan = partial(run, *RECONCILE, "plan", "--detailed-exitcode", cwd=stage.root)
+        bare = statistics.median(seconds(plan) for _ in range(ROUNDS))
+        uploads = Path(stage.root, "www/media")
+        run("chown", "-R", f"--reference={uploads}", media)
+        media.rename(uploads / "many")
+        owner, group = uploads.owner(), uploads.group()
+        wrong = ("(", "!", "-user", owner, "-o", "!", "-group", group, "-o", "!", "-perm", "644")
+        yield side_by_side(
+            f"reconcile plan, {count:,} files", plan, "find, and a plan of no files",
+            lambda: run("find", uploads, "-type", "f", *wrong, ")"), 1.0, start_up_s=bare,
+        )  # fmt: skip
+        yield f"peak memory of `reconcile plan` with {count:,} files: {peak_mb(stage):.0f} MB"
+        (uploads / "many").rename(media)
+    finally:
+        take_down(stage)
+
+
+def peak_mb(stage: Stage) -> float:
+    """The most that a plan and all that it forks hold at once; shared pages count once."""
+    process = subprocess.Popen([*RECONCILE, "plan"], cwd=stage.root, stdout=subprocess.DEVNULL)
+    peak = 0
+    while process.poll() is None:
+        peak = max(peak, sum(map(resident_kb, (process.pid, *children(process.pid)))))
+    return peak / 1024
+
+
+def children(pid: int) -> list[int]:
+    try:
+        text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+        tasks = [Path(task, "children").read_text() for task in Path(f"/proc/{pid}/task").iterdir()]
+    except FileNotFoundError:
+        return []
+    return [int(child) for child in {*text.split(), *" ".join(tasks).split()}]
+
+
+def resident_kb(pid: int) -> int:
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith("Pss:")), 0)
+
+
+def linear(host: Host, few: Path, many: Path, counts: tuple[int, int]) -> str:
+    """How the cost of one file changes with their number."""
+
+    def cost(root: Path, count: int) -> float:
+        tree = Tree(path=str(root), user=WEB, group=WEB)
+        return statistics.median(seconds(lambda: tree.observe(host)) for _ in range(9)) / count
+
+    small, large = cost(few, counts[0]), cost(many, counts[1])
+    return (
+        f"a file costs {small * 1e6:.2f} us among {counts[0]:,} and {large * 1e6:.2f} us"
+        f" among {counts[1]:,} (x{large / small:.2f}, at most 1.15)"
+    )
+
+
+def first_copy(folder: Path, host: Host, count: int) -> Row:
+    source = folder / "first"
     make(source, count, size=2_000)
-    wanted = Assets(path=str(root), source=str(source), user="root", group="root")
-    fresh, copy = folder / "fresh", folder / "copy"
-    peer = ("rsync", "-a") if shutil.which("rsync") else ("cp", "-a")
+    wanted = Assets(path="/", source=str(source), user="root", group="root")
+    fresh, copy = folder / "fresh", folder / "copied"
 
     def first() -> None:
         shutil.rmtree(fresh, ignore_errors=True)
@@ -125,24 +192,25 @@ def assets(folder: Path, host: Host, count: int) -> list[Row]:
 
     def theirs() -> None:
         shutil.rmtree(copy, ignore_errors=True)
-        run(*peer, f"{source}/" if peer[0] == "rsync" else source, copy)
+        run("rsync", "-a", f"{source}/", copy)
         os.sync()
 
-    rows = [side_by_side(
-        f"first copy of {count:,} files, durable", first, f"{' '.join(peer)}, sync", theirs, 1.5
-    )]  # fmt: skip
+    return side_by_side(
+        f"first copy of {count:,} files, durable", first, "rsync -a, sync", theirs, 1.5
+    )  # fmt: skip
+
+
+def no_op(folder: Path, host: Host, count: int) -> Row:
+    source, root, copy = folder / "source", folder / "static", folder / "copy"
+    make(source, count, size=2_000)
+    wanted = Assets(path=str(root), source=str(source), user="root", group="root")
     root.mkdir()
     wanted.put(host, None)
-    again: tuple[object, ...] = ("rsync", "-an", "--delete", f"{source}/", copy)
-    name, act = "rsync -an --delete", lambda: run(*again)
-    if peer[0] != "rsync":
-        name, act = "find of both, sizes and times", lambda: run(
-            "find", source, copy, "-printf", "%s %T@ %p\n"
-        )  # fmt: skip
-    rows.append(side_by_side(
-        f"compare {count:,} copied files", lambda: wanted.observe(host), name, act, 1.5
-    ))  # fmt: skip
-    return rows
+    run("rsync", "-a", f"{source}/", copy)
+    return side_by_side(
+        f"compare {count:,} copied files", lambda: wanted.observe(host),
+        "rsync -an --delete", lambda: run("rsync", "-an", "--delete", f"{source}/", copy), 1.5,
+    )  # fmt: skip
 
 
 def small(folder: Path, host: Host) -> str:
@@ -159,19 +227,31 @@ def small(folder: Path, host: Host) -> str:
     return f"100 static and 100 media files add {best * 1000:.1f} ms to a plan with nothing to do"
 
 
+def rows(folder: Path, host: Host, counts: list[int], copied: int) -> Iterator[Row | str]:
+    yield small(folder, host)
+    for count in counts:
+        yield from trees(folder / str(count), host, count)
+    few, many = (folder / str(count) / "media" for count in (counts[0], counts[-1]))
+    yield linear(host, few, many, (counts[0], counts[-1]))
+    for count in counts[1:]:
+        yield from command(folder / str(count), folder / str(count) / "media", count)
+    yield first_copy(folder, host, 10_000)
+    yield no_op(folder, host, copied)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--files", type=int, default=100_000)
-    parser.add_argument("--assets", type=int, default=10_000)
+    parser.add_argument("--files", type=int, nargs="+", default=[10_000, 100_000])
+    parser.add_argument("--assets", type=int, default=100_000)
     parser.add_argument("--folder", default="/var/tmp")
     chosen = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="bench-files-", dir=chosen.folder))
+    folder.chmod(0o755)
     host = Host(HostSettings(service_manager="process", state_dir=str(folder / "state")))
     host.recorder = Discarding(host)
     try:
-        print(small(folder, host))
-        for row in (*trees(folder, host, chosen.files), *assets(folder, host, chosen.assets)):
-            print(row)
+        for row in rows(folder, host, chosen.files, chosen.assets):
+            print(row, flush=True)
     finally:
         shutil.rmtree(folder)
 
