@@ -6,6 +6,7 @@ import errno
 import os
 import stat
 from abc import abstractmethod
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
@@ -13,7 +14,7 @@ from reconcile.host.errors import explained
 from reconcile.host.files.keep import sync_directory
 from reconcile.host.files.meta import change, restore_attributes
 from reconcile.host.files.names import join, parent
-from reconcile.host.files.read import identity
+from reconcile.host.files.read import identity, names_in
 from reconcile.host.files.resolve import Entry, entry
 from reconcile.host.undo import Undo, undo_record
 
@@ -121,17 +122,24 @@ class RemovedDirectory(FileUndo):
     attributes: dict[str, str] = field(default_factory=dict)
 
     def restore(self, at: Entry) -> str:
-        try:
+        with suppress(FileExistsError):
             os.mkdir(at.name, 0o700, dir_fd=at.dir_fd)
-        except FileExistsError:
-            return ""
         pin = at.pin()
         try:
-            change(pin, self.uid, self.gid, self.mode)
-            restore_attributes(pin, self.attributes)
+            if self._is_being_restored(pin):
+                change(pin, self.uid, self.gid, self.mode)
+                restore_attributes(pin, self.attributes)
         finally:
             os.close(pin)
         return ""
+
+    def _is_being_restored(self, pin: int) -> bool:
+        """Whether it was made just now, or by a rollback that was killed before it was done."""
+        st = os.fstat(pin)
+        if not stat.S_ISDIR(st.st_mode) or names_in(pin):
+            return False
+        ours = st.st_uid in (os.geteuid(), self.uid)
+        return ours and stat.S_IMODE(st.st_mode) in (0o700, self.mode)
 
 
 @undo_record
