@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from reconcile.engine.model import BehaviourChange, Change, Finding, Plan
+from reconcile.engine.observe import reason
 from reconcile.errors import ReconcileError
 from reconcile.host.files.samples import samples
 from reconcile.kinds.file import File
@@ -51,10 +52,10 @@ def foreseen(plan: Plan, spec: Spec, facts: HostFacts, host: Host) -> Plan:
     """
     try:
         return _Foresight(plan, spec, facts, host).told()
-    except ReconcileError as trouble:
-        why = f"{trouble.what}: {trouble.why}" if trouble.why else trouble.what
+    except (ReconcileError, OSError) as trouble:
+        fix = trouble.fix if isinstance(trouble, ReconcileError) else ""
         what = "What visitors will notice cannot be foretold."
-        unforeseen = Finding("foresight", "warning", what, (why,), trouble.fix)
+        unforeseen = Finding("foresight", "warning", what, (reason(trouble),), fix)
         return replace(plan, findings=(*plan.findings, unforeseen))
 
 

@@ -16,6 +16,7 @@ COMMANDS = (
     "verify",
     "drift",
     "doctor",
+    "explain",
     "rollback",
     "history",
     "state",

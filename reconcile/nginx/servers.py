@@ -95,6 +95,11 @@ class ServerTable:
                     self._by_address.setdefault(address, []).append((server, listen))
         self._names: dict[Address, _Names] = {}
 
+    @property
+    def addresses(self) -> tuple[Address, ...]:
+        """Every address that a server listens on."""
+        return tuple(self._by_address)
+
     def bound(self, address: Address) -> Address | None:
         """The address whose servers take a connection to `address`."""
         family = ANY_IPV6 if ":" in address.host else ANY_IPV4

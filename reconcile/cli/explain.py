@@ -1,0 +1,72 @@
+"""`reconcile explain URL`: who answers it, why, and with what; changes nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from reconcile.cli.options import File, Json, chosen_file
+from reconcile.cli.terminal import now, show, style
+from reconcile.errors import ExitCode, ReconcileError
+
+if TYPE_CHECKING:
+    from reconcile.host import Host
+    from reconcile.host.http import HttpAnswer
+    from reconcile.nginx.request import Request
+
+
+def explain(
+    url: Annotated[str, typer.Argument(metavar="URL", help="As a visitor would type it.")],
+    file: File = None,
+    json: Json = False,
+    live: Annotated[
+        bool, typer.Option("--live", help="Ask nginx too, and compare its answer.")
+    ] = False,
+    address: Annotated[
+        str | None,
+        typer.Option("--address", metavar="IP", help="Where the connection arrives; ::1 for IPv6."),
+    ] = None,
+) -> int:
+    """Tell which server and location answer, which file, which headers, and who may read it."""
+    from reconcile.host.read_only import read_only
+    from reconcile.nginx.discover import discover
+    from reconcile.nginx.explain import explain as explained
+    from reconcile.nginx.explain import reached
+    from reconcile.nginx.url import parse_url
+
+    host, asked = _host(file), parse_url(url, address)
+    nginx = discover(host)
+    request = asked if address else reached(nginx, asked)
+    found = read_only(lambda: explained(nginx, request))
+    real = _asked(host, request) if live else None
+    if json:
+        from reconcile.output.explain import explain_document
+        from reconcile.output.json import dumped
+
+        show(dumped(explain_document(url, found, host.name, now=now(), live=real)))
+    else:
+        from reconcile.output.explain import explain_text
+
+        show(explain_text(url, found, style(), real))
+    return ExitCode.OK
+
+
+def _host(file: str | None) -> Host:
+    """The host as the YAML describes it; without any YAML, with everything in its usual place."""
+    from reconcile.host import Host
+    from reconcile.workspace import Workspace
+
+    try:
+        path = chosen_file(file)
+    except ReconcileError:
+        return Host()
+    return Workspace.open(path).host
+
+
+def _asked(host: Host, request: Request) -> HttpAnswer:
+    from reconcile.host.http import HttpTarget
+
+    at = request.address
+    target = HttpTarget(at.host, at.port, request.host.strip("[]"), request.scheme == "https")
+    return host.http.request(target, request.uri)

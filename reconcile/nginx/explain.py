@@ -1,0 +1,284 @@
+"""Why a URL is answered as it is: server, location, file, headers, and who may read the file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from reconcile.nginx import pcre
+from reconcile.nginx.behaviour import told
+from reconcile.nginx.disk import WorkersDisk, worker_of
+from reconcile.nginx.headers import SentHeader, content_type, sent_headers
+from reconcile.nginx.listen import ANY_IPV4, ANY_IPV6, Address
+from reconcile.nginx.request import Request
+from reconcile.nginx.route import Hop, Route
+from reconcile.nginx.routing import Router
+from reconcile.nginx.servers import Server, hostname
+from reconcile.nginx.text import to_raw
+
+if TYPE_CHECKING:
+    from reconcile.host.accounts import Account
+    from reconcile.host.files.access import Step
+    from reconcile.nginx.discover import Discovered
+    from reconcile.nginx.scope import Scope
+
+_LOOPBACK = {ANY_IPV4: "127.0.0.1", ANY_IPV6: "::1"}
+_HAS_TYPE = ("file", "return")
+
+
+@dataclass(frozen=True)
+class Rival:
+    """A server or location that might have answered, and why it does not."""
+
+    what: str
+    place: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A location that took the request on its way, and those that did not."""
+
+    path: str
+    what: str
+    place: str
+    why: str
+    rivals: tuple[Rival, ...]
+
+
+@dataclass(frozen=True)
+class Component:
+    """One component of a file's path; `allowed`: the worker may pass it, or read the file."""
+
+    path: str
+    kind: str
+    owner: str
+    group: str
+    mode: int
+    acl: tuple[str, ...]
+    allowed: bool
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """The whole story of one request; `path` ends where nothing is there.
+
+    `fix` is the smallest command that lets the worker in, "" where nothing keeps it out.
+    `elsewhere` maps the other addresses of that port to their answers, where they differ.
+    """
+
+    request: Request
+    route: Route
+    answer: str
+    server_rivals: tuple[Rival, ...]
+    choices: tuple[Choice, ...]
+    mapped_by: Rival | None
+    worker: Account
+    path: tuple[Component, ...]
+    headers: tuple[SentHeader, ...]
+    fix: str
+    elsewhere: tuple[tuple[str, str], ...]
+
+    @property
+    def blocked(self) -> Component | None:
+        """What keeps the worker out."""
+        return next((component for component in self.path if not component.allowed), None)
+
+
+def explain(nginx: Discovered, request: Request) -> Explanation:
+    """Follow `request` through the configuration as it lies on the disk.
+
+    Errors: ReconcileError where the configuration or the worker's user cannot be read.
+    """
+    worker = worker_of(nginx)
+    disk = WorkersDisk(nginx.host, worker)
+    router = Router(nginx.tree, nginx.build.prefix)
+    route = router.route(request, disk)
+    path = tuple(_path(nginx, route, worker))
+    answer = told(route)
+    others = _at_other_addresses(router, request)
+    answers = ((str(other.address), told(router.route(other, disk))) for other in others)
+    return Explanation(
+        request=request,
+        route=route,
+        answer=answer,
+        server_rivals=tuple(_server_rivals(router, route)),
+        choices=tuple(_choice(route, hop) for hop in route.hops),
+        mapped_by=_mapped_by(route),
+        worker=worker,
+        path=path,
+        headers=tuple(_headers(route)),
+        fix=_fix(nginx, path, worker),
+        elsewhere=tuple((address, other) for address, other in answers if other != answer),
+    )
+
+
+def reached(nginx: Discovered, request: Request) -> Request:
+    """`request` at an address of its port where something listens, loopback before others."""
+    router = Router(nginx.tree, nginx.build.prefix)
+    if router.servers.bound(request.address):
+        return request
+    return next(_at_other_addresses(router, request), request)
+
+
+def _at_other_addresses(router: Router, request: Request) -> Iterator[Request]:
+    for address in router.servers.addresses:
+        if address.port == request.address.port and address != router.servers.bound(
+            request.address
+        ):
+            at = Address(_LOOPBACK.get(address.host, address.host), address.port)
+            yield replace(request, address=at, client=at.host)
+
+
+def _server_rivals(router: Router, route: Route) -> Iterator[Rival]:
+    """Servers with the name that was asked for, and the default that would take it otherwise."""
+    default = router.servers.default(route.request.address)
+    bound = router.servers.bound(route.request.address)
+    name = hostname(route.request.host)
+    for server in router.servers.servers:
+        if route.server is not None and server.scope.directive is route.server.scope.directive:
+            continue
+        if name in [known.lower() for known in server.names]:
+            yield _rival(server, _why_not_named(server, bound))
+        elif server is default:
+            yield _rival(server, "the default server of this address, for names that no site has")
+
+
+def _why_not_named(server: Server, bound: Address | None) -> str:
+    if any(listen.address == bound for listen in server.listens):
+        return "has the same name, but nginx read the other first and ignores it here"
+    listens = ", ".join(str(listen.address) for listen in server.listens)
+    return f"has the name, but does not listen on {bound or 'this port'} (only on {listens})"
+
+
+def _rival(server: Server, why: str) -> Rival:
+    return Rival(f"server {' '.join(filter(None, server.names))}".strip(), server.place, why)
+
+
+def _choice(route: Route, hop: Hop) -> Choice:
+    rivals = tuple(_location_rivals(route, hop))
+    return Choice(hop.path, str(hop.scope), hop.place, hop.why, rivals)
+
+
+def _location_rivals(route: Route, hop: Hop) -> Iterator[Rival]:
+    """The server's locations that fit the path too."""
+    if route.server is None or hop.scope.modifier == "@":
+        return
+    chosen = set(map(id, hop.scope.outward()))
+    for location in route.server.scope.locations:
+        if id(location) not in chosen and _fits(location, to_raw(hop.path)):
+            yield Rival(str(location), location.directive.place, _why_not(location, hop))
+
+
+def _fits(location: Scope, path: str) -> bool:
+    if location.modifier == "@":
+        return False
+    if location.modifier == "=":
+        return location.name == path
+    if not location.is_regex:
+        return path.startswith(location.name)
+    pattern = pcre.compiled(location.name, caseless=location.modifier == "~*")
+    return pattern is not None and pattern.search(path) is not None
+
+
+def _why_not(location: Scope, hop: Hop) -> str:
+    winner = _outermost(hop.scope)
+    if winner.modifier == "=":
+        return "an exact match goes before it"
+    if location.is_regex:
+        if winner.is_regex:
+            return "a regex further down; the first that matches wins"
+        return "a regex, and ^~ stops the search for one"
+    if winner.is_regex:
+        return "a prefix, and a regex that matches goes before it"
+    return "a shorter prefix"
+
+
+def _outermost(scope: Scope) -> Scope:
+    """The location directly in the server around `scope`."""
+    around = [level for level in scope.outward() if level.directive.name == "location"]
+    return around[-1] if around else scope
+
+
+def _mapped_by(route: Route) -> Rival | None:
+    """The alias or root that made the path."""
+    level = route.scope.nearest("root", "alias") if route.scope and route.answer.path else None
+    if level is None:
+        return None
+    directive = (level.own.get("alias") or level.own["root"])[0]
+    return Rival(" ".join((directive.name, *directive.args)), directive.place, "")
+
+
+def _path(nginx: Discovered, route: Route, worker: Account) -> Iterator[Component]:
+    if route.answer.path is None:
+        return
+    walk = nginx.host.files.access(route.answer.path, worker)
+    told: set[str] = set()
+    for step in walk.steps:
+        if step.path not in told:
+            told.add(step.path)
+            is_file = step.stat.kind not in ("directory", "symlink")
+            yield _component(nginx, step, step.readable if is_file else step.passable)
+
+
+def _component(nginx: Discovered, step: Step, allowed: bool) -> Component:
+    accounts, found = nginx.host.accounts, step.stat
+    return Component(
+        step.path, found.kind, accounts.user_name(found.uid), accounts.group_name(found.gid),
+        found.mode, tuple(_acl(nginx, step)), allowed,
+    )  # fmt: skip
+
+
+def _acl(nginx: Discovered, step: Step) -> Iterator[str]:
+    """The named entries of an access list and its mask, as getfacl writes them."""
+    from reconcile.host.files.access import GROUP, MASK, USER
+
+    accounts = nginx.host.accounts
+    for line in step.acl:
+        bits = "".join(c if line.bits & b else "-" for c, b in (("r", 4), ("w", 2), ("x", 1)))
+        if line.tag == USER:
+            yield f"user:{accounts.user_name(line.id)}:{bits}"
+        elif line.tag == GROUP:
+            yield f"group:{accounts.group_name(line.id)}:{bits}"
+        elif line.tag == MASK:
+            yield f"mask::{bits}"
+
+
+def _headers(route: Route) -> Iterator[SentHeader]:
+    scope, answer = route.scope, route.answer
+    if scope is None:
+        return
+    if answer.kind in _HAS_TYPE and answer.status != 204:
+        yield SentHeader("Content-Type", content_type(scope, route.path), "")
+    if answer.kind == "redirect":
+        yield SentHeader("Location", _location(route, scope), "")
+    yield from sent_headers(route)
+
+
+def _location(route: Route, scope: Scope) -> str:
+    """The Location as a client sees it."""
+    target, request = route.answer.target or "", route.request
+    if not target.startswith("/") or scope.argument("absolute_redirect", "on") == "off":
+        return target
+    usual = {"http": 80, "https": 443}[request.scheme]
+    hides_port = scope.argument("port_in_redirect", "on") == "off"
+    port = request.address.port
+    shown = "" if port == usual or hides_port else f":{port}"
+    return f"{request.scheme}://{hostname(request.host) or request.address.host}{shown}{target}"
+
+
+def _fix(nginx: Discovered, path: tuple[Component, ...], worker: Account) -> str:
+    """The least permission that lets the worker past the first component that it may not pass."""
+    from shlex import quote
+
+    blocked = next((component for component in path if not component.allowed), None)
+    if blocked is None:
+        return ""
+    bit = "x" if blocked.kind == "directory" else "r"
+    if blocked.owner == worker.name:
+        return f"chmod u+{bit} {quote(blocked.path)}"
+    if blocked.acl:
+        return f"setfacl -m u:{worker.name}:{bit} {quote(blocked.path)}"
+    shares = nginx.host.accounts.group(blocked.group) in worker.groups
+    return f"chmod {'g' if shares else 'o'}+{bit} {quote(blocked.path)}"
