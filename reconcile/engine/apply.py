@@ -60,7 +60,8 @@ def apply(
     if not plan.changes:
         return attempt.take_over()
     for declared in plan.desired.values():
-        declared.resource.rehearse(host, plan.changes)
+        for note in declared.resource.rehearse(host, plan.changes):
+            attempt.tell(note)
     return attempt.run()
 
 
@@ -137,7 +138,7 @@ class _Attempt:
         why = there.stays(frozenset())
         if not why:
             raise DidNotHold(f"{change.ref} was removed and is still there.")
-        self._tell(f"{change.ref} stays: {why}")
+        self.tell(f"{change.ref} stays: {why}")
 
     def _check(self, verify: Verify) -> tuple[Check, ...]:
         checks = tuple(verify())
@@ -179,11 +180,11 @@ class _Attempt:
         try:
             bad = failed(self._check(self.verify_rolled_back))
         except (ReconcileError, OSError) as error:
-            self._tell(f"The host could not be verified after the rollback: {reason(error)}")
+            self.tell(f"The host could not be verified after the rollback: {reason(error)}")
             return
         if bad:
             names = ", ".join(check.name for check in bad)
-            self._tell(f"After the rollback, too, these checks do not pass: {names}")
+            self.tell(f"After the rollback, too, these checks do not pass: {names}")
 
     def _decide(self, journal: Journal, result: ApplyResult, error: str = "") -> None:
         """From here on what was done stands."""
@@ -201,7 +202,7 @@ class _Attempt:
                 journal.settle()
                 retire(self.host)
         except (ReconcileError, OSError) as trouble:
-            self._tell(f"It is done, but not all of it is written down yet: {reason(trouble)}")
+            self.tell(f"It is done, but not all of it is written down yet: {reason(trouble)}")
         return self._report(result, error)
 
     def _report(self, result: ApplyResult, error: ReconcileError | None = None) -> Report:
@@ -226,7 +227,7 @@ class _Attempt:
     def _made(self) -> tuple[Change, ...]:
         return tuple(change for change in self.plan.changes if change.ref in self.done)
 
-    def _tell(self, note: str) -> None:
+    def tell(self, note: str) -> None:
         self.notes.append(note)
         self.listen(Event("note", message=note))
 

@@ -98,8 +98,12 @@ class Resource(BaseModel):
         }
         return self.model_copy(update=unmanaged) if unmanaged else self
 
-    def rehearse(self, host: Host, changes: Sequence[Change]) -> None:
-        """Refuse now, before anything live changes, what could not hold afterwards."""
+    def rehearse(self, host: Host, changes: Sequence[Change]) -> Sequence[str]:  # noqa: ARG002
+        """Refuse now, before anything live changes, what could not hold afterwards.
+
+        What is returned is told to the user: in which way less could be tried than usual.
+        """
+        return ()
 
     def put(self, host: Host, before: Self | None) -> None:
         """Make the host as this says; `self` is completed, `before` was just observed."""

@@ -98,10 +98,10 @@ class Directory(Resource):
         made = {"user": me.name, "group": names.group_name(me.gid), "mode": NEW_MODE}
         return {field: value for field, value in made.items() if getattr(self, field) is None}
 
-    def rehearse(self, host: Host, changes: Sequence[Change]) -> None:  # noqa: ARG002
+    def rehearse(self, host: Host, changes: Sequence[Change]) -> Sequence[str]:  # noqa: ARG002
         """A declared mode that keeps out who must pass can never hold."""
         if self.mode is None or not self.enterable_by:
-            return
+            return ()
         uid, gid = owner_ids(host, self.user, self.group)
         kept_out = [
             name
@@ -118,6 +118,7 @@ class Directory(Resource):
                 why="Nginx, or the app, has to pass through this directory",
                 fix='Declare the mode "0755", or the group of who must pass. Nothing was changed.',
             )
+        return ()
 
     def put(self, host: Host, before: Self | None) -> None:
         uid, gid = owner_ids(host, self.user, self.group)

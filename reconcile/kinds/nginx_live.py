@@ -66,9 +66,10 @@ class NginxLive(Resource):
         live = read_live(nginx, now)
         return self.model_copy(update={"serves": dict(live.serves), "current": live.current})
 
-    def rehearse(self, host: Host, changes: Sequence[Change]) -> None:
+    def rehearse(self, host: Host, changes: Sequence[Change]) -> Sequence[str]:
         """Have nginx test the planned tree, and see whether it will get its names and ports.
 
+        Told is where nginx could be asked only about a copy.
         Errors: NginxRejected, ServerNameTaken, PortTaken; nothing has changed then.
         """
         from reconcile.nginx.stage import NginxRejected, Stage
@@ -76,7 +77,7 @@ class NginxLive(Resource):
         nginx = discover(host)
         stage = Stage(nginx, dict(planned_entries(changes)))
         if not stage.concerning and self.ref not in {change.ref for change in changes}:
-            return
+            return ()
         try:
             validated = stage.validate()
         except NginxRejected as refused:
@@ -84,6 +85,7 @@ class NginxLive(Resource):
         _refuse_taken_names(validated.tree)
         if host.services.runs_services:
             _rehearse_running(nginx, validated.tree)
+        return validated.notes
 
     def put(self, host: Host, before: Self | None) -> None:  # noqa: ARG002
         from reconcile.nginx.reload import NginxReloaded, make_live

@@ -71,11 +71,11 @@ class Service(Resource):
             }
         )
 
-    def rehearse(self, host: Host, changes: Sequence[Change]) -> None:
+    def rehearse(self, host: Host, changes: Sequence[Change]) -> Sequence[str]:
         """Refuse a unit that nobody has and nobody makes, or that must not be started."""
         refs = {change.ref for change in changes}
         if self.ref not in refs or not (self.active or self.enabled):
-            return
+            return ()
         status = host.services.status(self.unit)
         to_be_made = Ref("unit", host.services.unit_path(self.unit)) in refs
         if status.masked or not (status.loaded or to_be_made):
@@ -84,6 +84,7 @@ class Service(Resource):
                 why="it is masked" if status.masked else "the host has no unit of that name",
                 fix=f"{way_out(status)} Nothing was changed.",
             )
+        return ()
 
     def put(self, host: Host, before: Self | None) -> None:  # noqa: ARG002
         services = host.services

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import ClassVar, Literal, Self
 
@@ -31,9 +31,10 @@ class Trap(Resource):
     kind: Literal["trap"] = "trap"
     spring: Callable[[], object]
     rehearsal: Callable[[], object] = lambda: None
+    notes: tuple[str, ...] = ()
     order: ClassVar[int] = 90
     removal_order: ClassVar[int] = 90
-    about: ClassVar[frozenset[str]] = frozenset({"spring", "rehearsal"})
+    about: ClassVar[frozenset[str]] = frozenset({"spring", "rehearsal", "notes"})
     when_undeclared: ClassVar[Literal["remove", "remove_if_created", "forget"]] = "forget"
 
     @property
@@ -46,8 +47,9 @@ class Trap(Resource):
     def put(self, host: Host, before: Self | None) -> None:
         self.spring()
 
-    def rehearse(self, host: Host, changes: object) -> None:
+    def rehearse(self, host: Host, changes: object) -> Sequence[str]:
         self.rehearsal()
+        return self.notes
 
     def reread(self, host: Host, before: Self | None) -> Self | None:
         return self
@@ -219,6 +221,12 @@ class TestRollback:
 
         assert {} == machine.manifest()
         assert () == unfinished(machine.host)
+
+    def test_what_the_rehearsal_has_to_say_reaches_the_user(self, machine: Machine) -> None:
+        report = machine.apply(Trap(spring=lambda: None, notes=("tested on a copy",)))
+
+        assert ("tested on a copy",) == report.notes
+        assert ("note", "tested on a copy") in events(machine)
 
     def test_what_fails_the_rehearsal_changes_nothing(self, machine: Machine) -> None:
         with pytest.raises(ReconcileError, match="nginx refuses"):

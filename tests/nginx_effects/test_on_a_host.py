@@ -60,8 +60,10 @@ def test_a_busy_port_is_refused_with_its_holder_and_nothing_changes(
     deploy(host, "[8080]")
     before = host.manifest(mtimes=True)
 
+    findings = site.plan(host).document["findings"]
     done = host.reconcile("apply", "--auto-approve")
 
+    assert [("bind-conflict", "error")] == [(f["rule"], f["severity"]) for f in findings]
     assert 3 == done.returncode
     assert "nginx cannot listen on 0.0.0.0:8080" in done.stderr
     assert "python3 (pid" in done.stderr
@@ -75,8 +77,10 @@ def test_from_every_address_to_one_is_a_restart(debian_host: DebianHost) -> None
     before = master(host)
     deploy(host, '["127.0.0.1:8080"]')
 
+    [live] = [c for c in site.plan(host).document["resource_changes"] if c["kind"] == "nginx_live"]
     site.apply(host)
 
+    assert "a reload is not enough, nginx is restarted: nginx itself holds" in live["because"]
     assert before != master(host)
     listening = host.run("ss", "-Hltn", "sport = :8080").stdout.split()
     assert "127.0.0.1:8080" in listening
@@ -172,3 +176,19 @@ def test_without_namespaces_nginx_is_still_asked_and_nothing_changes(
     assert "/etc/nginx/sites-enabled/shop.conf:" in done.stderr
     assert "line 2 of `extra` at reconcile.yaml:4" in done.stderr
     assert [] == list(differences(before, host.manifest(mtimes=True)))
+
+
+def test_without_namespaces_the_user_is_told_that_a_copy_was_tested(
+    debian_host: DebianHost,
+) -> None:
+    host = debian_host
+    deploy(host, "[80]")
+    confined = ["setpriv", "--bounding-set=-sys_admin", "--inh-caps=-sys_admin"]
+
+    done = host.run(
+        *confined, "/usr/local/bin/reconcile", "apply", "--auto-approve", cwd="/etc/reconcile"
+    )
+
+    assert "Note: " in done.stdout
+    assert "nginx tested a copy of its configuration" in done.stdout
+    assert b"shop" == served(host, 80)

@@ -6,6 +6,7 @@ import ctypes
 import os
 import socket
 import stat
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -240,14 +241,20 @@ def test_an_ordinary_user_gets_the_same_exact_answer(nginx, host, text, said):
 def rehearsed(world, host):
     """Rehearse a plan for the site as nginx_live does in an apply; an error passes through."""
 
-    def rehearse(text: bytes) -> None:
+    def rehearse(text: bytes) -> Sequence[str]:
         path = sites(world.nginx, "myapp.conf")
         place = Place("reconcile.yaml", 14)
         file = File(path=path, content=text)
         live = NginxLive(config=str(world.nginx.config), serves={path: "x"}, current=True)
-        live.rehearse(host, [Change(file.ref, None, file, places=(place,))])
+        return live.rehearse(host, [Change(file.ref, None, file, places=(place,))])
 
     return rehearse
+
+
+def test_that_only_a_copy_was_tested_is_told(world, rehearsed, way):
+    told = "".join(rehearsed(render_site(world.view, "1.22.1")))
+
+    assert (way == "copy") == ("nginx tested a copy of its configuration" in told)
 
 
 def test_a_refusal_names_the_place_in_the_yaml(world, rehearsed):
