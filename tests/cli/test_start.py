@@ -9,10 +9,33 @@ from pathlib import Path
 import pytest
 
 from reconcile import __version__
+from reconcile.cli.demo.stage import Stage
 from reconcile.cli.main import trusted
 from tests.cli.conftest import Run
 
 HEAVY = ("pydantic", "rich", "yaml", "jinja2", "deepdiff", "ssl", "http.client", "asyncio")
+NEVER_FOR_NOTHING = {
+    *("asyncio", "concurrent.futures", "deepdiff", "http.client", "idna", "jinja2", "logging"),
+    *("multiprocessing", "rich", "ssl"),
+    *("reconcile.doctor", "reconcile.engine.apply", "reconcile.nginx.routing"),
+    *("reconcile.nginx.stage", "reconcile.output.json", "reconcile.verify.run"),
+}
+IMPORTS = """
+import sys
+from reconcile.cli.main import main
+code = main()
+sys.stderr.write(" ".join(sys.modules))
+sys.exit(code)
+"""
+
+
+def imports_of(*arguments: str, cwd: str | Path) -> set[str]:
+    """Every module that `reconcile ARGUMENTS` imports until it has ended well."""
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORTS, *arguments], capture_output=True, text=True, cwd=cwd
+    )
+    assert 0 == done.returncode, done.stderr
+    return set(done.stderr.split())
 
 
 @pytest.mark.parametrize("option", ["--version", "-V"])
@@ -41,17 +64,29 @@ def test_every_command_has_help(run: Run, command: str) -> None:
     assert f"reconcile {command}" in done.stdout
 
 
-def test_help_imports_nothing_heavy() -> None:
-    done = subprocess.run(
-        [sys.executable, "-X", "importtime", "-m", "reconcile", "--help"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+def test_help_imports_nothing_heavy(tmp_path: Path) -> None:
+    imported = imports_of("--help", cwd=tmp_path)
 
-    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert "typer" in imported
     assert set() == imported & set(HEAVY)
+
+
+@pytest.mark.parametrize("command", ["init", "apply", "doctor"])
+def test_a_command_brings_no_other_one(command: str, tmp_path: Path) -> None:
+    imported = imports_of(command, "--help", cwd=tmp_path)
+
+    assert f"reconcile.cli.{command}" in imported
+    assert {"reconcile.cli.demo", "reconcile.cli.graph"} & imported == set()
+
+
+def test_a_plan_with_nothing_to_do_imports_only_what_it_needs(run: Run, stage: Stage) -> None:
+    applied = run("apply", "--auto-approve", "-f", stage.file)
+
+    imported = imports_of("plan", "--detailed-exitcode", "-f", stage.file, cwd=stage.root)
+
+    assert 0 == applied.returncode, applied.stderr
+    assert "reconcile.kinds.nginx_live" in imported
+    assert set() == imported & NEVER_FOR_NOTHING
 
 
 @pytest.mark.parametrize(
