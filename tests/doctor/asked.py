@@ -1,0 +1,58 @@
+"""A host with a configuration of the test's own, and what one rule says of it; nothing runs."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from reconcile.doctor import registry
+from reconcile.doctor.declared import declaration
+from reconcile.doctor.model import Diagnosis
+from reconcile.doctor.run import diagnose
+from reconcile.doctor.snapshot import Snapshot
+from reconcile.engine.model import Finding
+from reconcile.host import Host, HostSettings
+from reconcile.spec.load import loads
+
+NGINX = """
+user www-data;
+error_log {root}/error.log;
+pid {root}/nginx.pid;
+events {{ }}
+http {{
+{http}
+}}
+"""
+
+
+def configured(root: Path, http: str) -> Host:
+    """A host whose nginx has this http block."""
+    (root / "nginx.conf").write_text(NGINX.format(root=root, http=http))
+    settings = HostSettings(
+        service_manager="none", state_dir=str(root / "state"), nginx_config=str(root / "nginx.conf")
+    )
+    return Host(settings)
+
+
+def ask(rule: str, host: Host, root: Path, yaml: str = "version: 1") -> Diagnosis:
+    """What one rule says, with this reconcile.yaml in `root`."""
+    declared = declaration(loads(yaml.encode(), str(root / "reconcile.yaml")))
+    return diagnose(Snapshot(host, declared), [registry.rule(rule)])
+
+
+def serious(found: Diagnosis) -> list[Finding]:
+    """What it found, notes aside; everything has to have been looked at."""
+    assert () == found.unknown
+    return [finding for finding in found.findings if finding.severity != "note"]
+
+
+def state_of(root: Path) -> dict[str, Any]:
+    """Every file below `root`, by what would show a change."""
+    found = {}
+    for top, folders, names in os.walk(root):
+        for name in (*folders, *names):
+            path = os.path.join(top, name)
+            st = os.lstat(path)
+            found[path] = (st.st_mode, st.st_uid, st.st_size, st.st_mtime_ns, st.st_ino)
+    return found
