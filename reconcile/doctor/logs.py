@@ -10,6 +10,7 @@ from reconcile.host.tail import tail
 from reconcile.nginx.tree import ConfigTree, Directive
 
 if TYPE_CHECKING:
+    from reconcile.doctor.units import UnitView
     from reconcile.host import Host
 
 LOG_BYTES = 256 << 10
@@ -73,17 +74,18 @@ def _written(directives: Iterable[Directive], tree: ConfigTree) -> Iterator[str]
             yield directive.args[0]
 
 
-def read_journal(host: Host, unit: str) -> tuple[str, ...]:
-    """The last lines of a unit's log, oldest first; none where there is none to be had."""
+def read_journal(host: Host, unit: UnitView) -> tuple[str, ...]:
+    """The last lines that a unit's present run has logged, oldest first."""
     from reconcile.host.services import checked
 
     if host.settings.service_manager == "process":
-        return tail(f"{host.settings.state_dir}/log/{checked(unit)}.log", LOG_BYTES)
-    if host.settings.service_manager != "systemd" or host.commands.find("journalctl") is None:
+        return tail(f"{host.settings.state_dir}/log/{checked(unit.name)}.log", LOG_BYTES)
+    run = unit.said.get("InvocationID")
+    if not run or host.commands.find("journalctl") is None:
         return ()
     done = host.commands.run(
         ("journalctl", "--quiet", "--no-pager", "--output=cat", f"--lines={JOURNAL_LINES}",
-         f"--unit={checked(unit)}"),
+         f"_SYSTEMD_INVOCATION_ID={run}"),
         timeout_s=10,
     )  # fmt: skip
     return tuple(done.stdout.splitlines())

@@ -24,7 +24,7 @@ _LOOPBACK = {ANY_IPV4: "127.0.0.1", ANY_IPV6: "::1"}
 
 @dataclass(frozen=True)
 class Mapped:
-    """A location with a root or alias of its own.
+    """A location that stands for a folder, by its alias or root or by the root of its server.
 
     `folder` is what the prefix itself stands for, exactly as nginx puts it together.
     """
@@ -64,7 +64,7 @@ class Mapped:
 
 
 def mappings(servers: Iterable[Server], declared: Declaration) -> Iterator[Mapped]:
-    """Every prefix location that names a folder without variables; nested ones included."""
+    """Every prefix location that stands for a folder without variables; nested ones included."""
     for server in servers:
         for scope in _locations(server.scope):
             found = _mapped(server, scope, declared)
@@ -86,7 +86,7 @@ def _locations(scope: Scope) -> Iterator[Scope]:
 def _mapped(server: Server, scope: Scope, declared: Declaration) -> Mapped | None:
     if scope.is_regex or scope.modifier in ("@", "=") or scope.handler or "return" in scope.own:
         return None
-    written = scope.own.get("alias") or scope.own.get("root")
+    written = scope.own.get("alias") or scope.own.get("root") or _inherited_root(scope)
     if not written or "$" in written[0].args[0] or not written[0].args[0].startswith("/"):
         return None
     directive, prefix = written[0], from_raw(scope.name)
@@ -94,6 +94,15 @@ def _mapped(server: Server, scope: Scope, declared: Declaration) -> Mapped | Non
     folder = value if directive.name == "alias" else value.removesuffix("/") + prefix
     said = _declared(server, prefix, declared)
     return Mapped(server, scope, directive, prefix, folder, _role(prefix, value, said), said)
+
+
+def _inherited_root(scope: Scope) -> list[Directive]:
+    """The root of the server, where the location is about files and nothing else."""
+    if scope.name == "/" or "try_files" in scope.own:
+        return []
+    level = scope.nearest("root", "alias")
+    named = level is not None and "root" in level.own and level.directive.name == "server"
+    return level.own["root"] if level is not None and named else []
 
 
 def _declared(server: Server, prefix: str, declared: Declaration) -> DeclaredLocation | None:

@@ -12,6 +12,7 @@ from reconcile.doctor.snapshot import Snapshot
 from reconcile.engine.model import Finding, Severity, Unknown
 from reconcile.engine.resource import Ref
 from reconcile.errors import ReconcileError
+from reconcile.nginx.locations import Undecidable
 
 RANK: dict[Severity, int] = {"error": 0, "warning": 1, "note": 2}
 
@@ -37,8 +38,13 @@ def _ask(rule: Rule, snapshot: Snapshot, findings: list[Finding], unknown: list[
                 findings.append(replace(said, rule=rule.name, source=source(rule.rows)))
     except ReconcileError as error:
         unknown.append(_unknown(rule, f"{error.what}: {error.why}" if error.why else error.what))
+    except Undecidable as undecided:
+        unknown.append(_unknown(rule, undecided.reason))
     except OSError as error:
-        unknown.append(_unknown(rule, f"{error.filename or ''}: {error.strerror or error}"))
+        named = f"{error.filename}: " if error.filename else ""
+        unknown.append(_unknown(rule, f"{named}{error.strerror or error}"))
+    except Exception as error:  # noqa: BLE001  one rule's own fault must not hide the others
+        unknown.append(_unknown(rule, f"this rule has a fault: {type(error).__name__}: {error}"))
 
 
 def _unknown(rule: Rule, reason: str) -> Unknown:

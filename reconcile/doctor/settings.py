@@ -34,13 +34,16 @@ def of_source(path: str, data: bytes) -> Iterator[Setting]:
     except (SyntaxError, ValueError):
         return
     known: dict[str, str] = {}
+    found: dict[str, Setting] = {}
     for node in tree.body:
         if isinstance(node, ast.Assign) and (value := _text(node.value, known)) is not None:
             for target in node.targets:
                 name = _name(target)
                 known[name] = value
                 if name in NAMES and value.startswith("/") and not isinstance(target, ast.Name):
-                    yield Setting(name, value, f"{path}:{node.lineno}")
+                    found[name] = Setting(name, value, f"{path}:{node.lineno}")
+    # What is assigned last holds.
+    yield from found.values()
 
 
 def _name(target: ast.expr) -> str:

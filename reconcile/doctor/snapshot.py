@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
-from posixpath import normpath
+from posixpath import join, normpath
 from typing import TYPE_CHECKING
 
 from reconcile.doctor.declared import Declaration, DeclaredApp
@@ -16,8 +16,9 @@ from reconcile.doctor.upstream import Passed, local_port, passes, socket_path
 from reconcile.errors import ReconcileError
 from reconcile.host.accounts import Account
 from reconcile.host.files.inventory import Inventory, inventory
-from reconcile.host.membership import ids_of, unit_of
-from reconcile.host.sockets import holders_of, listening_at
+from reconcile.host.membership import cwd_of, ids_of, unit_of
+from reconcile.host.processes import children, title
+from reconcile.host.sockets import connects, holders_of, listening_at
 from reconcile.nginx.discover import Discovered, discover
 from reconcile.nginx.disk import Assumed, WorkersDisk, worker_of
 from reconcile.nginx.live import Running, running
@@ -35,7 +36,7 @@ MOST_ITEMS = 50_000
 
 @dataclass(frozen=True)
 class App:
-    """A program behind nginx: its unit, and the ids it runs with."""
+    """A program behind nginx: its unit (or what stands for one), and the ids it runs with."""
 
     unit: UnitView
     account: Account
@@ -110,59 +111,79 @@ class Snapshot:
 
     @cached_property
     def apps(self) -> tuple[App, ...]:
-        """Every program that nginx passes requests to, where its unit can be told."""
-        served: dict[str, dict[int, Server]] = {}
+        """Every program of this machine that nginx passes requests to."""
+        found: dict[str, App] = {}
         for passed in self.passed:
-            for name in self._units_behind(passed):
-                served.setdefault(name, {})[id(passed.server)] = passed.server
-        return tuple(
-            App(self.units[name], self.account_of(self.units[name]), tuple(servers.values()))
-            for name, servers in served.items()
-        )
+            for target in passed.targets:
+                for app in self._apps_at(passed.server, target):
+                    known = found.get(app.unit.name, app)
+                    servers = dict.fromkeys((*known.servers, passed.server))
+                    found[app.unit.name] = replace(known, servers=tuple(servers))
+        return tuple(found.values())
+
+    def _apps_at(self, server: Server, target: str) -> Iterator[App]:
+        pids = [pid for pid in self.holders(target) if pid != 1]
+        said = self.declared_app(server)
+        name = said.service if said and said.service in self.units else self._unit_at(target, pids)
+        if name and name in self.units:
+            unit = self.units[name]
+            yield App(unit, self._account(unit, pids), (server,))
+        elif pids:
+            told = {"MainPID": str(pids[0]), "WorkingDirectory": cwd_of(pids[0])}
+            unit = UnitView(f"{title(pids[0])[:40]} (pid {pids[0]})", told)
+            yield App(unit, self._account(unit, pids), (server,))
 
     def apps_of(self, server: Server) -> tuple[App, ...]:
         return tuple(app for app in self.apps if server in app.servers)
 
-    def declared_app(self, server: Server) -> DeclaredApp | None:
-        names = {name.lower() for name in server.names}
-        for app in self.declared.apps:
-            if names & {name.lower() for name in app.server_names}:
-                return app
-        return None
-
-    def _units_behind(self, passed: Passed) -> tuple[str, ...]:
-        said = self.declared_app(passed.server)
-        if said and said.service and said.service in self.units:
-            return (said.service,)
-        found = (self._unit_at(target) for target in passed.targets)
-        return tuple(dict.fromkeys(name for name in found if name))
-
-    def _unit_at(self, target: str) -> str:
+    def _unit_at(self, target: str, pids: Sequence[int]) -> str | None:
         """The service at an upstream: who listens there, else whose unit names it."""
-        for pid in self.holders(target):
+        for pid in pids:
             if (name := unit_of(pid)) and name in self.units:
                 return name
         address = socket_path(target) or target
         for name, unit in self.units.items():
             if name.endswith(".socket") and address in unit.said.get("Listen", ""):
-                return next(iter(unit.words("Triggers")), "")
+                return next(iter(unit.words("Triggers")), None)
             if name.endswith(".service") and address in unit.command:
                 return name
-        return ""
+        return None
 
     def holders(self, target: str) -> tuple[int, ...]:
-        """The processes that listen at an upstream of this machine."""
+        """The processes that listen at an upstream of this machine, as far as we may see them."""
         if path := socket_path(target):
-            return holders_of(listening_at(path))
+            return holders_of(listening_at(path) or listening_at(self.real(path)))
         from reconcile.host.ports import holders
 
         port = local_port(target)
-        return tuple(holder.pid for holder in holders(port) if holder.pid) if port else ()
+        masters = [holder.pid for holder in holders(port) if holder.pid] if port else []
+        return (*masters, *(pid for master in masters if master != 1 for pid in children(master)))
 
-    def account_of(self, unit: UnitView) -> Account:
-        """Whom the unit runs as: its process's ids, else those that it is to have."""
-        if unit.main_pid and (ids := ids_of(unit.main_pid)):
-            return Account(self.host.accounts.user_name(ids[0]), *ids)
+    def is_listened_at(self, target: str) -> bool:
+        """Whether somebody takes connections at an upstream, be it from within a container."""
+        if path := socket_path(target):
+            return bool(listening_at(path)) or connects(path)
+        return connects(("127.0.0.1", local_port(target)), ("::1", local_port(target)))
+
+    def real(self, path: str) -> str:
+        """`path` with the links on the way resolved, as far as that is safe."""
+        files, done = self.host.files, "/"
+        for name in path.strip("/").split("/"):
+            step = join(done, name)
+            found = files.stat(step)
+            is_link = found is not None and found.kind == "symlink"
+            done = normpath(join(done, files.readlink(step))) if is_link else step
+        return done
+
+    def _account(self, unit: UnitView, pids: Sequence[int]) -> Account:
+        """Whom the app runs as: the ids of a process that listens, else those of its unit.
+
+        The workers write the uploads; their master may still be root.
+        """
+        ids = [found for pid in (*pids, unit.main_pid) if pid and (found := ids_of(pid))]
+        if ids:
+            chosen = max(ids, key=lambda found: found[0] != 0)
+            return Account(self.host.accounts.user_name(chosen[0]), *chosen)
         user = self.host.accounts.user(unit.user)
         gid = self.host.accounts.group(unit.group) if unit.group else user.gid
         more = frozenset(map(self.host.accounts.group, unit.words("SupplementaryGroups")))
@@ -186,10 +207,10 @@ class Snapshot:
     def error_lines(self) -> tuple[LogLine, ...]:
         return read_error_logs(self.tree, self.nginx.layout.error_log)
 
-    def journal(self, unit: str) -> tuple[str, ...]:
-        if unit not in self._journals:
-            self._journals[unit] = read_journal(self.host, unit)
-        return self._journals[unit]
+    def journal(self, unit: UnitView) -> tuple[str, ...]:
+        if unit.name not in self._journals:
+            self._journals[unit.name] = read_journal(self.host, unit)
+        return self._journals[unit.name]
 
 
 def asked_for(

@@ -19,6 +19,7 @@ _PROPERTIES = (
     *("ProtectSystem", "ProtectHome", "PrivateTmp", "ReadWritePaths", "ReadOnlyPaths"),
     *("InaccessiblePaths", "RootDirectory", "RootImage", "BindPaths", "TemporaryFileSystem"),
     *("StateDirectory", "RuntimeDirectory", "CacheDirectory", "LogsDirectory", "FragmentPath"),
+    "InvocationID",
 )
 _ARGV = re.compile(r"argv\[\]=(.*?) ;")
 _NO_WORD = re.compile(r"^[-+!:@|]*")
@@ -75,9 +76,13 @@ class UnitView:
 
 
 def read_units(host: Host) -> dict[str, UnitView]:
-    """Every loaded service and socket, by name. Errors: ReconcileError."""
+    """Every loaded service and socket, by name; none where nothing manages services here.
+
+    Errors: ReconcileError where the manager does not answer.
+    """
     manager = host.settings.service_manager
-    if manager == "systemd":
+    # The mark of a booted systemd; source: sd_booted(3). In a container there is none.
+    if manager == "systemd" and host.files.stat("/run/systemd/system") is not None:
         return {unit.name: unit for unit in _of_systemd(host)}
     if manager == "process":
         return {unit.name: unit for unit in _of_processes(host)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from contextlib import suppress
 
@@ -23,3 +24,10 @@ def ids_of(pid: int) -> tuple[int, int, frozenset[int]] | None:
         uid, gid = int(fields["Uid"].split()[1]), int(fields["Gid"].split()[1])
         return uid, gid, frozenset({gid, *map(int, fields["Groups"].split())})
     return None
+
+
+def cwd_of(pid: int) -> str:
+    """The folder that `pid` works in, "" where we may not see it."""
+    with suppress(OSError):
+        return os.readlink(f"/proc/{pid}/cwd")
+    return ""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import socket
 import stat
 from contextlib import suppress
 
+CONNECT_TIMEOUT_S = 1.0
 _LISTENS = 0x10000
 
 
@@ -45,3 +47,27 @@ def is_socket(path: str) -> bool:
     with suppress(OSError):
         return stat.S_ISSOCK(os.stat(path).st_mode)
     return False
+
+
+def connects(*addresses: str | tuple[str, int]) -> bool:
+    """Whether one of these takes a connection: the path of a unix socket, or address and port.
+
+    Nothing is sent. Units: at most CONNECT_TIMEOUT_S each.
+    """
+    return any(_connects(address) for address in addresses)
+
+
+def _connects(address: str | tuple[str, int]) -> bool:
+    if isinstance(address, str):
+        family = socket.AF_UNIX
+    else:
+        family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.settimeout(CONNECT_TIMEOUT_S)
+            probe.connect(address)
+    except PermissionError:
+        return True  # Somebody has to be there to be kept from.
+    except OSError:
+        return False
+    return True

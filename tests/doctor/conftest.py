@@ -73,7 +73,9 @@ class Said:
 def doctor(host: DebianHost, *options: str) -> Said:
     done = host.reconcile("doctor", "--json", *options, cwd="/")
     assert done.returncode in (0, 1, 2), done.stdout + done.stderr
-    return Said(done.returncode, json.loads(done.stdout))
+    document = json.loads(done.stdout)
+    assert "findings" in document, document
+    return Said(done.returncode, document)
 
 
 @pytest.fixture(scope="package")

@@ -23,6 +23,12 @@ APP = """
     location / { proxy_pass http://unix:/run/shared.sock; }
 """
 OWN_APP = APP.replace("shared", "{n}")
+# Started by hand, as root, its workers another user's: no unit tells who it is.
+WITHOUT_UNIT = (
+    "cd {d}/app; systemd-run --scope --quiet /opt/apps-venv/bin/gunicorn -D -w 1"
+    " --user www-data --group www-data -b 127.0.0.1:{port} app:app;"
+    " timeout 10 sh -c 'until curl -s http://127.0.0.1:{port}/ >/dev/null; do sleep 0.05; done'"
+)
 LISTEN = "listen 80; listen [::]:80;"
 
 
@@ -67,6 +73,12 @@ FAULTS = [
         Side(static("root {d}/static/;"), after="curl -s http://{n}.test/static/health.txt"),
         Side(static("root {d};")),
     ),
+    Fault(
+        "root-doubling",
+        Side("root {d}/static; location ^~ /static/ { " + DOTFILES + " }"),
+        Side("root {d}; location ^~ /static/ { " + DOTFILES + " }"),
+        variant="inherited",
+    ),
     Fault("alias-slash", Side(static("alias {d}/static;")), Side(static("alias {d}/static/;"))),
     Fault("alias-target", Side(static("alias {d}/gone/;")), Side(static("alias {d}/static/;"))),
     Fault(
@@ -102,6 +114,14 @@ FAULTS = [
         Side(MEDIA + OWN_APP, unit="ProtectSystem=strict"),
         Side(MEDIA + OWN_APP, unit="ProtectSystem=strict\nReadWritePaths={d}/media"),
         variant="sandbox",
+    ),
+    Fault(
+        "app-write",
+        Side(MEDIA + "location / { proxy_pass http://127.0.0.1:9101; }", "chown root {d}/media",
+             after=WITHOUT_UNIT.replace("{port}", "9101")),
+        Side(MEDIA + "location / { proxy_pass http://127.0.0.1:9102; }",
+             after=WITHOUT_UNIT.replace("{port}", "9102")),
+        variant="without-unit",
     ),
     Fault(
         "route-shadowed",
@@ -188,6 +208,14 @@ FAULTS = [
         Side(MEDIA, "echo '0 3 * * * root rsync -a --delete /srv/new/ {d}/' >/etc/cron.d/{n}"),
         Side(MEDIA, "echo '0 3 * * * root rsync -a --delete --exclude=media/ /srv/new/ {d}/'"
              " >/etc/cron.d/{n}"),
+    ),
+    Fault(
+        "media-preserved",
+        Side(MEDIA + OWN_APP, unit="",
+             setup="printf 'rsync -a --delete-after \\\n  build/ {d}\n' >{d}/app/deploy.sh"),
+        Side(MEDIA + OWN_APP, unit="",
+             setup="echo 'rsync -a --delay-updates build/ {d}' >{d}/app/deploy.sh"),
+        variant="script",
     ),
     Fault(
         "upload-dir-mismatch",

@@ -69,6 +69,17 @@ def test_stale_live_config_is_told_until_the_reload(host: DebianHost) -> None:
     assert [] == doctor(host).of("stale-live-config")
 
 
+def test_stale_live_config_tells_where_no_nginx_runs(host: DebianHost) -> None:
+    host.run("systemctl", "stop", "nginx")
+
+    said = doctor(host)
+
+    host.run("systemctl", "start", "nginx")
+    assert ["nginx does not run: nobody answers."] == [
+        one["what"] for one in said.of("stale-live-config")
+    ]
+
+
 def test_bind_conflict_names_who_holds_the_port(host: DebianHost) -> None:
     held = ("/usr/bin/python3", "-m", "http.server", "8081")
     host.run("systemd-run", "--unit=hog", "--quiet", *held)
@@ -113,12 +124,13 @@ def test_sites_enabled_hygiene_tells_what_breaks_the_load(
 
 def test_selinux_sandbox_tells_what_apparmor_denied(host: DebianHost) -> None:
     denied = (
-        'audit: type=1400 apparmor="DENIED" operation="open" profile="/usr/sbin/nginx"'
-        ' name="/srv/static/a.css" pid=7 comm="nginx" requested_mask="r"\n'
+        'audit: type=1400 audit({at}:12): apparmor="DENIED" operation="open"'
+        ' profile="/usr/sbin/nginx" name="/srv/static/a.css" pid=7 comm="nginx"\n'
     )
-    host.write("/var/log/kern.log", denied.replace("nginx", "cupsd"))
+    now, long_ago = (denied.replace("{at}", at) for at in ("4000000000.1", "1000000000.1"))
+    host.write("/var/log/kern.log", now.replace("nginx", "cupsd") + long_ago)
     others = doctor(host).of("selinux-sandbox")
-    host.write("/var/log/kern.log", denied)
+    host.write("/var/log/kern.log", now)
 
     said = doctor(host).of("selinux-sandbox")
 

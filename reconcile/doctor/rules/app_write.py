@@ -47,10 +47,12 @@ def _by_sandbox(mapped: Mapped, app: App) -> Iterator[Said]:
 def _way_out(app: App, folder: str) -> str:
     if hidden(app.unit, folder):
         return f"Keep uploads outside of {folder}, for example below /var/www or /srv."
-    line = f"[Service]\\nReadWritePaths={folder}\\n"
+    unit = quoted(app.unit.name)
+    drop_in = f"/etc/systemd/system/{unit}.d"
+    text = quoted(f"[Service]\\nReadWritePaths={folder}\\n")
     return (
-        f"printf '{line}' | systemctl edit --stdin {app.unit.name}"
-        f" && systemctl restart {app.unit.name}"
+        f"mkdir -p {drop_in} && printf {text} >{drop_in}/uploads.conf"
+        f" && systemctl daemon-reload && systemctl restart {unit}"
     )
 
 

@@ -25,7 +25,7 @@ def look(snapshot: Snapshot) -> Iterator[Said]:
 
 
 def _why(snapshot: Snapshot, mapped: Mapped) -> str:
-    path, real = mapped.path, _real(snapshot, mapped.path)
+    path, real = mapped.path, snapshot.real(mapped.path)
     if filesystem_of(real) in _MEMORY:
         return f"{real} lies in memory and is empty after a reboot"
     if _TEMPORARY.match(f"{real}/"):
@@ -37,21 +37,6 @@ def _why(snapshot: Snapshot, mapped: Mapped) -> str:
     if _RELEASE.search(f"{real}/") and not followed:
         return f"{real} belongs to one release"
     return ""
-
-
-def _real(snapshot: Snapshot, path: str) -> str:
-    """`path` with the links on the way resolved, as far as that is safe."""
-    from posixpath import join, normpath
-
-    files, done = snapshot.host.files, "/"
-    for name in path.strip("/").split("/"):
-        step = join(done, name)
-        found = files.stat(step)
-        if found is not None and found.kind == "symlink":
-            done = normpath(join(done, files.readlink(step)))
-        else:
-            done = step
-    return done
 
 
 def _told(mapped: Mapped, why: str) -> Said:

@@ -57,7 +57,7 @@ def _compared(mapped: Mapped, source: str, found: Survey) -> Iterator[Said]:
     fix = (
         "reconcile apply"
         if by_apply
-        else f"rsync -rt {quoted(source + '/')} {quoted(mapped.path + '/')}"
+        else f"cp -r {quoted(source + '/.')} {quoted(mapped.path + '/')}"
     )
     if missing:
         yield error(

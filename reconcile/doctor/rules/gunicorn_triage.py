@@ -20,7 +20,7 @@ _STATIC = re.compile(r'"(?:GET|HEAD) (/(?:static|media|assets|uploads)/[^ ?"]*)[
 
 def look(snapshot: Snapshot) -> Iterator[Said]:
     for app in snapshot.apps:
-        lines = tuple(x for x in snapshot.journal(app.unit.name) if _HARMLESS not in x)
+        lines = tuple(x for x in snapshot.journal(app.unit) if _HARMLESS not in x)
         yield from _refused(snapshot, app, lines)
         yield from _absent(snapshot, app, lines)
         yield from _full(app, lines)

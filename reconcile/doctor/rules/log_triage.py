@@ -64,7 +64,7 @@ def _upstreams(snapshot: Snapshot, lines: tuple[LogLine, ...]) -> Iterator[Said]
             seen[unix[1] if unix else match[2].partition("/")[0]] = (int(match[1]), line)
     used = {target for passed in snapshot.passed for target in passed.targets}
     for target, (number, line) in seen.items():
-        if target in used and _is_local(target) and not snapshot.holders(target):
+        if target in used and _is_local(target) and not snapshot.is_listened_at(target):
             yield error(
                 f"502: nginx could not reach {target}: {_MEANS.get(number, f'error {number}')}.",
                 str(line),

@@ -15,6 +15,8 @@ from reconcile.doctor.snapshot import Snapshot
 MOST_BYTES = 256 << 10
 SCRIPTS = ("*.sh", "Makefile", "deploy*", "Procfile", "fabfile.py", "justfile")
 _PLACES = ("/etc/crontab", "/etc/cron.*/*", "/var/spool/cron/crontabs/*", "/usr/local/bin/*")
+# rsync(1): --del, --delete and --delete-before, -during, -delay, -after, -excluded.
+_DELETES = re.compile(r"\brsync\b.*\s--del(?:ete(?:-\w+)?)?(?:\s|$)")
 _END = re.compile(r"[;&|\n]")
 
 
@@ -52,7 +54,7 @@ def _deletions(snapshot: Snapshot) -> Iterator[tuple[str, str, tuple[str, ...]]]
     for place, text in _texts(snapshot):
         for number, line in enumerate(text.replace("\\\n", " ").splitlines(), 1):
             for command in _END.split(line):
-                if "rsync" in command and "--del" in command and (found := _parsed(command)):
+                if _DELETES.search(command) and (found := _parsed(command)):
                     yield f"{place}:{number}", *found
 
 

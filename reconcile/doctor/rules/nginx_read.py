@@ -17,7 +17,7 @@ def look(snapshot: Snapshot) -> Iterator[Said]:
         walk = snapshot.walk(mapped.path, snapshot.worker)
         if walk.blocked is not None or (walk.last is not None and not walk.last.passable):
             yield _shut_out(snapshot, mapped, walk)
-        elif walk.complete:
+        elif walk.complete and mapped.role != "other":
             yield from _below(snapshot, mapped)
 
 
@@ -47,7 +47,7 @@ def _below(snapshot: Snapshot, mapped: Mapped) -> Iterator[Said]:
         yield error(
             f"nginx ({snapshot.worker.name}) may not read {len(refused)} names in {mapped.path}.",
             f"answered 403: {examples(refused)}",
-            fix=f"chmod -R o+rX {quoted(mapped.path)}, or give the group of the worker the same.",
+            fix=f"chmod -R o+rX {quoted(mapped.path)}",
             by_apply=mapped.declared is not None,
         )
     for folder in found.refused:

@@ -15,6 +15,7 @@ from reconcile.host.tail import tail
 
 LOG_BYTES = 256 << 10
 _LOGS = ("/var/log/audit/audit.log", "/var/log/kern.log")
+_STAMP = re.compile(r"audit\((\d+\.\d+):")
 _SELINUX = re.compile(r'avc:\s+denied\s+\{ ([^}]*) \}.*comm="((?:nginx|gunicorn)[^"]*)"')
 _APPARMOR = re.compile(
     r'apparmor="DENIED".*?profile="([^"]*(?:nginx|gunicorn)[^"]*)".*?name="([^"]*)"'
@@ -24,7 +25,7 @@ _APPARMOR = re.compile(
 def look(snapshot: Snapshot) -> Iterator[Said]:
     yield from _hidden_sockets(snapshot)
     for log in _LOGS:
-        lines = tail(log, LOG_BYTES)
+        lines = tuple(x for x in tail(log, LOG_BYTES) if _is_recent(snapshot, x))
         yield from _denials(snapshot, log, lines)
 
 
@@ -65,6 +66,13 @@ def _denials(snapshot: Snapshot, log: str, lines: tuple[str, ...]) -> Iterator[S
             fix=f"Allow {match[2] if match else 'it'} in the profile {profile}, then reload it:"
             " apparmor_parser -r.",
         )
+
+
+def _is_recent(snapshot: Snapshot, line: str) -> bool:
+    """Whether it was denied to the nginx that runs now: what came before may be mended."""
+    stamp = _STAMP.search(line)
+    born = snapshot.running.oldest_start_s if snapshot.running else None
+    return stamp is None or born is None or float(stamp[1]) >= born
 
 
 def _served(snapshot: Snapshot) -> tuple[Mapped, ...]:

@@ -8,7 +8,7 @@ from reconcile.doctor.evidence import grant, namei, quoted
 from reconcile.doctor.model import Rule, Said, error
 from reconcile.doctor.snapshot import Snapshot
 from reconcile.doctor.upstream import Passed, local_port, socket_path
-from reconcile.host.sockets import is_socket, listening_at
+from reconcile.host.sockets import is_socket
 
 
 def look(snapshot: Snapshot) -> Iterator[Said]:
@@ -16,7 +16,7 @@ def look(snapshot: Snapshot) -> Iterator[Said]:
         for target in passed.targets:
             if path := socket_path(target):
                 yield from _unix(snapshot, passed, path)
-            elif local_port(target) and not snapshot.holders(target):
+            elif local_port(target) and not snapshot.is_listened_at(target):
                 yield _nobody(passed, target, f"nobody listens on {target} (111)")
 
 
@@ -25,7 +25,7 @@ def _unix(snapshot: Snapshot, passed: Passed, path: str) -> Iterator[Said]:
         yield _nobody(passed, path, f"there is no {path} (2)")
     elif not is_socket(path):
         yield _nobody(passed, path, f"{path} is no socket")
-    elif not listening_at(path):
+    elif not snapshot.is_listened_at(f"unix:{path}"):
         yield _nobody(passed, path, f"{path} was left behind: nobody listens (111)")
     else:
         yield from _closed(snapshot, passed, path)
@@ -52,8 +52,8 @@ def _closed(snapshot: Snapshot, passed: Passed, path: str) -> Iterator[Said]:
         f"nginx ({who.name}) may not open the socket {path} (13): answers 502.",
         f"{passed.place}: {passed.directive.name} {passed.directive.args[0]};",
         *namei(walk, accounts),
-        fix=f"SocketGroup={who.name} and SocketMode=0660 in its .socket unit; now:"
-        f" chgrp {who.name} {quoted(path)} && chmod g+rw {quoted(path)}"
+        fix=f"chgrp {who.name} {quoted(path)} && chmod g+rw {quoted(path)}"
+        f"  # for good: SocketGroup={who.name} and SocketMode=0660 in its .socket unit"
         if step is last
         else grant(step, who, accounts, "x"),
     )

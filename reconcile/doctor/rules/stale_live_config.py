@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reconcile.doctor.model import Rule, Said, warning
+from reconcile.doctor.model import Rule, Said, error, warning
 from reconcile.doctor.snapshot import Snapshot
 from reconcile.nginx.live import read_live
 
 
 def look(snapshot: Snapshot) -> Iterator[Said]:
     now = snapshot.running
-    if now is None or read_live(snapshot.nginx, now).is_disk(snapshot.nginx):
+    if now is None:
+        yield from _down(snapshot)
+        return
+    if read_live(snapshot.nginx, now).is_disk(snapshot.nginx):
         return
     yield warning(
         "nginx runs with an older configuration than the one on the disk.",
@@ -21,6 +24,16 @@ def look(snapshot: Snapshot) -> Iterator[Said]:
         fix="nginx -t && systemctl reload nginx, then look for [emerg] in the error log.",
         by_apply=bool(snapshot.declared.sites),
     )
+
+
+def _down(snapshot: Snapshot) -> Iterator[Said]:
+    # In an image that is being built nothing runs.
+    if snapshot.host.settings.service_manager != "none":
+        yield error(
+            "nginx does not run: nobody answers.",
+            f"no master process of nginx behind {snapshot.nginx.layout.pid_path}",
+            fix="nginx -t && systemctl start nginx",
+        )
 
 
 RULE = Rule("stale-live-config", (), look)

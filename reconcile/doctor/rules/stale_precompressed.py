@@ -63,8 +63,8 @@ def _told(mapped: Mapped, stale: list[str]) -> Said:
         f"{what}, and nginx sends them.",
         evidence,
         f"{mapped.place}: gzip_static is on",
-        fix=f"rm {' '.join(quoted(f'{mapped.path}/{path}') for path in stale[:3])}, and make them"
-        " anew at each deploy.",
+        fix=f"rm {' '.join(quoted(f'{mapped.path}/{path}') for path in stale)}"
+        "  # and make them anew at each deploy",
         by_apply=mapped.declared is not None and mapped.declared.source is not None,
     )
 

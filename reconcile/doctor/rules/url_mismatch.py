@@ -22,8 +22,7 @@ _ENDING = re.compile(r"\.[A-Za-z0-9]{1,5}$")
 
 def look(snapshot: Snapshot) -> Iterator[Said]:
     for server in {id(one.server): one.server for one in snapshot.passed}.values():
-        lost = [(link, status) for link in _links(snapshot, server)
-                if (status := _status(snapshot, server, link)) in (404, 410)]  # fmt: skip
+        lost = list(_lost(snapshot, server))
         if lost:
             prefixes = [one.prefix for one in snapshot.mapped if one.server is server]
             serves = ", ".join(prefixes) or "no location with files"
@@ -49,8 +48,14 @@ def _links(snapshot: Snapshot, server: Server) -> list[str]:
     return list(found)[:MOST_LINKS]
 
 
-def _status(snapshot: Snapshot, server: Server, link: str) -> int:
-    return ask(snapshot, server, addresses(server)[0], link).status
+def _lost(snapshot: Snapshot, server: Server) -> Iterator[tuple[str, int]]:
+    for link in _links(snapshot, server):
+        answer = ask(snapshot, server, addresses(server)[0], link)
+        if answer.error:
+            # Who hangs once would hang for each of them.
+            return
+        if answer.status in (404, 410):
+            yield link, answer.status
 
 
 RULE = Rule("url-mismatch", ("CC7", "DB7", "DB15"), look)

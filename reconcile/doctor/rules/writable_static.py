@@ -28,11 +28,13 @@ def look(snapshot: Snapshot) -> Iterator[Said]:
 
 
 def _who(snapshot: Snapshot, mapped: Mapped) -> Iterator[tuple[Account, str]]:
-    """Everyone but root who runs programs here."""
+    """Everyone but root who runs programs here; without root they all are one user."""
+    if not snapshot.host.privileged:
+        return
     for app in snapshot.apps_of(mapped.server):
         if app.account.uid:
             yield app.account, f"The app {app.unit.name}"
-    if snapshot.worker.uid and snapshot.host.privileged:
+    if snapshot.worker.uid:
         yield snapshot.worker, "nginx"
 
 

@@ -1,0 +1,153 @@
+"""What can be told without a host: sandboxes, log lines, settings, and rules that fail."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from reconcile.doctor.guide import ROWS
+from reconcile.doctor.logs import parsed
+from reconcile.doctor.model import Rule, Said, Unseen, error, note
+from reconcile.doctor.run import diagnose
+from reconcile.doctor.sandbox import hidden, refusal
+from reconcile.doctor.settings import of_environment, of_source
+from reconcile.doctor.snapshot import Snapshot
+from reconcile.doctor.units import UnitView
+from reconcile.errors import ReconcileError
+from reconcile.host import Host
+from reconcile.output.doctor import doctor_markdown, doctor_text
+from reconcile.output.sarif import sarif_text
+
+
+@pytest.mark.parametrize(
+    ("settings", "folder", "word"),
+    [
+        ({}, "/var/www/media", ""),
+        ({"ProtectSystem": "no"}, "/usr/share/media", ""),
+        ({"ProtectSystem": "yes"}, "/usr/share/media", "ProtectSystem=yes"),
+        ({"ProtectSystem": "yes"}, "/etc/media", ""),
+        ({"ProtectSystem": "full"}, "/etc/media", "ProtectSystem=full"),
+        ({"ProtectSystem": "full"}, "/var/www/media", ""),
+        ({"ProtectSystem": "strict"}, "/var/www/media", "ProtectSystem=strict"),
+        ({"ProtectSystem": "strict", "ReadWritePaths": "/var/www"}, "/var/www/media", ""),
+        ({"ProtectSystem": "strict", "ReadWritePaths": "-/var/www"}, "/var/www/media", ""),
+        ({"ProtectSystem": "strict", "ReadWritePaths": "/var/w"}, "/var/www/media", "strict"),
+        ({"ProtectSystem": "strict", "StateDirectory": "shop"}, "/var/lib/shop/media", ""),
+        ({"ReadOnlyPaths": "/var/www"}, "/var/www/media", "ReadOnlyPaths"),
+        ({"ReadOnlyPaths": "/var/www", "ReadWritePaths": "/var/www/media"}, "/var/www/media", ""),
+        ({"ReadWritePaths": "/var", "ReadOnlyPaths": "/var/www"}, "/var/www/m", "ReadOnlyPaths"),
+        ({"InaccessiblePaths": "/var/www"}, "/var/www/media", "InaccessiblePaths"),
+        ({"ProtectHome": "yes"}, "/home/shop/media", "ProtectHome=yes"),
+        ({"ProtectHome": "read-only"}, "/home/shop/media", "ProtectHome=read-only"),
+        ({"ProtectHome": "yes"}, "/homestead/media", ""),
+        ({"PrivateTmp": "yes"}, "/tmp/media", "PrivateTmp"),
+        ({"PrivateTmp": "yes"}, "/var/tmp/media", "PrivateTmp"),
+        ({"DynamicUser": "yes"}, "/var/www/media", "ProtectSystem=strict"),
+    ],
+)
+def test_a_sandbox_refuses_what_systemd_says_it_does(
+    settings: dict[str, str], folder: str, word: str
+) -> None:
+    why = refusal(UnitView("shop.service", settings), folder)
+
+    assert word in why
+    assert bool(word) == bool(why)
+
+
+def test_a_private_tmp_hides_a_socket_and_a_read_only_system_does_not() -> None:
+    assert hidden(UnitView("a.service", {"PrivateTmp": "yes"}), "/tmp/a.sock")
+    assert not hidden(UnitView("a.service", {"ProtectSystem": "strict"}), "/run/a.sock")
+
+
+def test_lines_of_an_error_log_give_their_path_and_number() -> None:
+    text = (
+        '2026/11/22 10:00:00 [error] 7#7: *3 open() "/srv/a b/x.css" failed'
+        " (13: Permission denied), client: 127.0.0.1"
+    )
+
+    (line,) = parsed("/var/log/nginx/error.log", [text, "no line of nginx"])
+
+    assert ("open()", "/srv/a b/x.css", 13) == (line.call, line.path, line.errno)
+
+
+@pytest.mark.parametrize(
+    ("source", "folders"),
+    [
+        ('app.config["UPLOAD_FOLDER"] = "/srv/media"', ["/srv/media"]),
+        ('ROOT = "/srv"\napp.config["UPLOAD_FOLDER"] = os.path.join(ROOT, "up")', ["/srv/up"]),
+        ('app.config["UPLOAD_FOLDER"] = "/a"\napp.config["UPLOAD_FOLDER"] = "/b"', ["/b"]),
+        ('app.config["UPLOAD_FOLDER"] = os.environ["X"]', []),
+        ('app.config["UPLOAD_FOLDER"] = "uploads"', []),
+        ('MEDIA_ROOT = "/never/used"', []),
+        ("this is no Python", []),
+        ("\0", []),
+    ],
+)
+def test_the_source_of_an_app_is_read_and_never_run(source: str, folders: list[str]) -> None:
+    assert folders == [setting.folder for setting in of_source("app.py", source.encode())]
+
+
+def test_the_environment_of_a_unit_may_name_the_folder() -> None:
+    environment = {"FLASK_UPLOAD_FOLDER": "/srv/up", "UPLOAD_FOLDER": "relative", "HOME": "/root"}
+
+    assert ["/srv/up"] == [one.folder for one in of_environment("a.service", environment)]
+
+
+def broken(_: Snapshot) -> Iterator[Said]:
+    yield error("seen before it broke", "evidence", fix="fix")
+    raise ReconcileError("the disk cannot be read", "input/output error")
+
+
+def faulty(_: Snapshot) -> Iterator[Said]:
+    raise KeyError("unforeseen")
+    yield note("never")
+
+
+def half_blind(_: Snapshot) -> Iterator[Said]:
+    yield Unseen("/srv/secret", "permission denied")
+    yield note("a note")
+
+
+def fine(_: Snapshot) -> Iterator[Said]:
+    yield error("something else", "evidence", fix="fix")
+
+
+def test_a_rule_that_fails_is_unknown_and_hides_neither_itself_nor_another() -> None:
+    rules = [Rule(look.__name__, (), look) for look in (broken, faulty, half_blind, fine)]
+
+    found = diagnose(Snapshot(Host()), rules)
+
+    assert ["broken", "fine", "half_blind"] == [finding.rule for finding in found.findings]
+    assert ["broken", "faulty", "half_blind"] == [unknown.ref.name for unknown in found.unknown]
+    assert 1 == found.exit_code()
+
+
+@pytest.mark.parametrize(
+    ("look", "code"), [(lambda _: iter(()), 0), (lambda _: iter([note("n")]), 0), (fine, 2)]
+)
+def test_only_what_is_serious_changes_the_exit_code(look: object, code: int) -> None:
+    rule = Rule("rule", ("CC1",), look)  # type: ignore[arg-type]
+
+    found = diagnose(Snapshot(Host()), [rule])
+
+    assert code == found.exit_code()
+    assert all(finding.source == ROWS["CC1"] for finding in found.findings)
+
+
+HOSTILE = "/srv/\x1b[2J`<img src=x>|\n# heading"
+
+
+def test_text_from_the_host_writes_on_no_terminal_and_is_no_markup() -> None:
+    rule = Rule("rule", (), lambda _: iter([error(HOSTILE, HOSTILE, fix=HOSTILE)]))
+    found = diagnose(Snapshot(Host()), [rule])
+    shown = {"findings": found.findings, "unknown": found.unknown}
+
+    text = doctor_text("web1", **shown, rules=1)
+    markdown = doctor_markdown("web1", **shown, rules=1)
+    sarif = json.loads(sarif_text(found.findings, found.unknown, complete=True))
+
+    assert "\x1b" not in text + markdown + json.dumps(sarif)
+    assert "\n# heading" not in text + markdown
+    assert "<img" not in markdown.replace("\\<img", "").replace("'<img", "")
