@@ -15,6 +15,7 @@ COMMANDS = (
     "apply",
     "verify",
     "drift",
+    "pull",
     "doctor",
     "explain",
     "rollback",

@@ -41,12 +41,13 @@ def refuse_excess(plan: Plan, *, max_deletes: int | None) -> None:
 
 
 def refuse_excessive_share(plan: Plan, owned: int, share: float) -> None:
-    """Refuse, where nobody looks, a plan that deletes too large a part of what is owned."""
-    deletes = plan.count("delete")
-    if deletes > owned * share:
+    """Refuse, where nobody looks, a plan that gives up too large a part of what is owned."""
+    given_up = len(plan.released)
+    if given_up > owned * share:
         raise ReconcileError(
-            f"The plan destroys {deletes} of the {owned} resources that reconcile owns here.",
-            f"An unattended apply may destroy {share:.0%} of them.",
+            f"The plan removes or gives up {given_up} of the {owned} resources that reconcile"
+            " owns here.",
+            f"An unattended apply may give up {share:.0%} of them.",
             "Look at the plan; if it is right, say --max-deletes, or apply it yourself."
             " Nothing was changed.",
         )

@@ -1,0 +1,130 @@
+"""`reconcile pull`: a revision of a Git repository, verified before a byte of it is used."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from reconcile.cli.options import Json, LockTimeout
+from reconcile.cli.terminal import now, show, style
+from reconcile.errors import ExitCode, LockHeld, ReconcileError
+
+if TYPE_CHECKING:
+    from reconcile.gitops.pull import Origin, Pulled
+    from reconcile.host import Host
+    from reconcile.workspace import Workspace
+
+Path = Annotated[str, typer.Option("--file", "-f", metavar="FILE", help="The YAML in there.")]
+
+
+class Then(StrEnum):
+    """What is done with a revision that was accepted."""
+
+    PLAN = "plan"
+    DRIFT = "drift"
+    APPLY = "apply"
+
+
+def pull(
+    repository: Annotated[str, typer.Argument(metavar="URL", help="Where it is fetched from.")],
+    file: Path = "reconcile.yaml",
+    branch: Annotated[
+        str | None, typer.Option("--branch", metavar="NAME", help="main by default.")
+    ] = None,
+    tag: Annotated[str | None, typer.Option("--tag", metavar="NAME", help="A tag instead.")] = None,
+    allowed_signers: Annotated[
+        str | None,
+        typer.Option("--allowed-signers", metavar="FILE", help="SSH keys, as ssh-keygen has them."),
+    ] = None,
+    gpg_keys: Annotated[
+        str | None, typer.Option("--gpg-keys", metavar="FILE", help="Exported GPG keys.")
+    ] = None,
+    unsigned: Annotated[
+        bool, typer.Option("--unsigned", help="Take what nobody has signed.")
+    ] = False,
+    then: Annotated[Then, typer.Option("--then", help="What to do with it.")] = Then.PLAN,
+    retry: Annotated[
+        bool, typer.Option("--retry", help="Apply a revision that has failed before.")
+    ] = False,
+    max_deletes: Annotated[
+        int | None,
+        typer.Option("--max-deletes", metavar="N", min=0, help="Refuse to destroy more."),
+    ] = None,
+    state_dir: Annotated[
+        str, typer.Option("--state-dir", metavar="DIR", help="Where the mirror is kept.")
+    ] = "/var/lib/reconcile",
+    lock_timeout: LockTimeout = 0.0,
+    json: Json = False,
+) -> int:
+    """Fetch a revision, verify who signed it, then plan, compare or apply it."""
+    from reconcile.gitops.pull import origin, pull, refuse_failed
+    from reconcile.host import Host, HostSettings
+    from reconcile.host.lock import turn
+    from reconcile.workspace import Workspace
+
+    host = Host(HostSettings(state_dir=state_dir))
+    of = origin(
+        repository, branch=branch, tag=tag, file=file, ssh_signers=allowed_signers,
+        gpg_keys=gpg_keys, unsigned=unsigned,
+    )  # fmt: skip
+    with turn(host, "pull.lock", timeout_s=lock_timeout) as ours:
+        if not ours:
+            raise LockHeld("another pull is at work on this host", "", "Give --lock-timeout.")
+        pulled = pull(host, of)
+        workspace = Workspace.open(pulled.file, pulled.commit)
+        if then is Then.APPLY:
+            if not retry:
+                refuse_failed(host, of, pulled.commit)
+            return _apply(workspace, host, of, pulled, max_deletes, lock_timeout, json=json)
+        return _look(workspace, then, json=json)
+
+
+def _look(workspace: Workspace, then: Then, *, json: bool) -> int:
+    from reconcile.output.json import drift_document, dumped, plan_document
+    from reconcile.output.text import drift_text, plan_text
+
+    if then is Then.DRIFT:
+        seen = workspace.drift()
+        show(dumped(drift_document(seen, now=now())) if json else drift_text(seen, style()))
+        return seen.exit_code
+    plan = workspace.plan()
+    code = plan.exit_code(detailed=True)
+    show(dumped(plan_document(plan, code, now=now())) if json else plan_text(plan, style()))
+    return code
+
+
+def _apply(
+    workspace: Workspace,
+    host: Host,
+    of: Origin,
+    pulled: Pulled,
+    max_deletes: int | None,
+    lock_timeout_s: float,
+    *,
+    json: bool,
+) -> int:
+    """Nobody looks, so nothing is asked; what fails is not tried again."""
+    from dataclasses import replace
+
+    from reconcile.cli.progress import listener
+    from reconcile.gitops.pull import remember_failure
+    from reconcile.workspace import UNATTENDED
+
+    options = UNATTENDED if max_deletes is None else replace(UNATTENDED, max_deletes=max_deletes)
+    listen = listener(json=json)
+    with workspace.locked("pull", timeout_s=lock_timeout_s, listen=listen) as locked:
+        plan = locked.plan()
+        listen.plan(plan)
+        try:
+            with listen.working(plan):
+                report = locked.apply(plan, "reconcile pull", options=options, listen=listen)
+        except ReconcileError as error:
+            remember_failure(host, of, pulled.commit, error.what)
+            raise
+    code = report.exit_code(detailed=False)
+    if code != ExitCode.OK:
+        remember_failure(host, of, pulled.commit, report.error)
+    listen.end(report, code)
+    return code

@@ -1,0 +1,287 @@
+"""`reconcile pull` from a real repository with real signatures, on a real small host."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import stat
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from reconcile.cli.demo.stage import Stage
+from tests.cli.conftest import Run, run, stage
+
+__all__ = ["run", "stage"]
+Pull = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@dataclass
+class Repository:
+    """Somebody's clone of the repository that the host pulls from."""
+
+    bare: Path
+    clone: Path
+    keys: Path
+
+    def git(self, *arguments: str) -> str:
+        who = ("-c", "user.name=ann", "-c", "user.email=ann@example.com", "-c", "gpg.format=ssh")
+        environment = {"PATH": os.environ["PATH"], "HOME": str(self.keys)}
+        done = subprocess.run(
+            ["git", *who, *arguments], cwd=self.clone, env=environment, text=True,
+            capture_output=True, check=True,
+        )  # fmt: skip
+        return done.stdout.strip()
+
+    def push(self, key: str | None, *options: str) -> str:
+        """Commit everything, signed with that key, and push it; the commit."""
+        self.git("add", "-A")
+        signed = ("-c", f"user.signingkey={self.keys / key}") if key else ()
+        self.git(
+            *signed, "commit", "-q", "-m", "change", "-S" if key else "--no-gpg-sign", *options
+        )
+        self.git("push", "-q", "--force", "origin", "HEAD:main")
+        return self.git("rev-parse", "HEAD")
+
+
+def new_key(folder: Path, name: str) -> str:
+    subprocess.run(
+        ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / name)], check=True
+    )
+    return (folder / f"{name}.pub").read_text()
+
+
+@pytest.fixture
+def repository(stage: Stage, tmp_path: Path) -> Repository:
+    """One signed commit of the stage's YAML and its sources."""
+    made = Repository(tmp_path / "bare.git", tmp_path / "clone", tmp_path / "keys")
+    made.keys.mkdir()
+    made.clone.mkdir()
+    allowed = new_key(made.keys, "ann")
+    new_key(made.keys, "eve")
+    (made.keys / "allowed").write_text(f"ann@example.com {allowed}")
+    made.git("init", "-q", "--bare", str(made.bare))
+    made.git("init", "-q", "-b", "main")
+    made.git("remote", "add", "origin", str(made.bare))
+    shutil.copy(stage.file, made.clone)
+    shutil.copytree(f"{stage.root}/app", made.clone / "app")
+    made.push("ann")
+    return made
+
+
+@pytest.fixture
+def pull(stage: Stage, run: Run, repository: Repository) -> Pull:
+    def pull_it(*options: str) -> subprocess.CompletedProcess[str]:
+        signers = ("--allowed-signers", str(repository.keys / "allowed"))
+        where = ("--state-dir", f"{stage.root}/state")
+        return run("pull", str(repository.bare), *signers, *where, *options, cwd=stage.root)
+
+    return pull_it
+
+
+def site_file(stage: Stage) -> str:
+    return f"{stage.root}/nginx/sites-available/demo.conf"
+
+
+def append(repository: Repository, text: str) -> None:
+    with open(repository.clone / "reconcile.yaml", "a") as file:
+        file.write(text)
+
+
+def test_a_signed_commit_is_planned_then_applied_and_the_history_names_it(
+    stage: Stage, run: Run, repository: Repository, pull: Pull
+) -> None:
+    planned = pull()
+    applied = pull("--then", "apply")
+    checked = pull("--then", "drift", "--json")
+
+    assert (2, 0, 0) == (planned.returncode, applied.returncode, checked.returncode), applied.stderr
+    commit = repository.git("rev-parse", "HEAD")
+    history = json.loads(run("history", "--json", cwd=stage.root).stdout)
+    assert commit == history["entries"][-1]["git_commit"]
+    assert commit == json.loads(checked.stdout)["config"]["git_commit"]
+    assert os.path.exists(site_file(stage))
+
+
+@pytest.mark.parametrize(
+    ("key", "told"), [(None, "is not signed"), ("eve", "is signed by nobody who may")]
+)
+def test_what_nobody_allowed_has_signed_is_refused(
+    stage: Stage, repository: Repository, pull: Pull, key: str | None, told: str
+) -> None:
+    append(repository, "# another\n")
+    repository.push(key)
+
+    done = pull("--then", "apply")
+
+    assert 1 == done.returncode
+    assert told in done.stderr
+    assert not os.path.exists(site_file(stage))
+
+
+def test_a_rewritten_history_is_refused_though_it_is_signed(
+    stage: Stage, repository: Repository, pull: Pull
+) -> None:
+    pull()
+    append(repository, "# instead\n")
+    repository.push("ann", "--amend")
+
+    done = pull("--then", "apply")
+
+    assert 1 == done.returncode
+    assert "the history was rewritten" in done.stderr
+    assert not os.path.exists(site_file(stage))
+
+
+def test_an_older_revision_is_refused(stage: Stage, repository: Repository, pull: Pull) -> None:
+    append(repository, "# newer\n")
+    repository.push("ann")
+    pull()
+    repository.git("push", "-q", "--force", "origin", "HEAD~1:main")
+
+    done = pull("--then", "apply")
+
+    assert 1 == done.returncode
+    assert "an older revision is offered" in done.stderr
+
+
+def test_a_commit_with_a_broken_yaml_is_told_with_its_line(
+    stage: Stage, repository: Repository, pull: Pull
+) -> None:
+    append(repository, "sites: again\n")
+    repository.push("ann")
+
+    done = pull("--then", "apply")
+
+    assert 1 == done.returncode
+    assert "reconcile.yaml:" in done.stderr
+    assert not os.path.exists(site_file(stage))
+
+
+def test_a_revision_that_failed_is_not_applied_again(
+    stage: Stage, repository: Repository, pull: Pull
+) -> None:
+    append(repository, "      - {get: /none, expect: {status: 200}}\n")
+    repository.push("ann")
+
+    first = pull("--then", "apply")
+    second = pull("--then", "apply")
+    retried = pull("--then", "apply", "--retry")
+
+    assert (3, 1, 3) == (first.returncode, second.returncode, retried.returncode)
+    assert "is not applied again" in second.stderr
+    assert not os.path.exists(site_file(stage))
+
+
+def test_a_repository_that_cannot_be_reached_is_told(
+    stage: Stage, repository: Repository, pull: Pull
+) -> None:
+    shutil.rmtree(repository.bare)
+
+    done = pull("--then", "apply")
+
+    assert 1 == done.returncode
+    assert "refs/heads/main could not be fetched" in done.stderr
+
+
+def test_a_signed_tag_is_as_good_as_a_branch(repository: Repository, pull: Pull) -> None:
+    key = ("-c", f"user.signingkey={repository.keys / 'ann'}")
+    repository.git(*key, "tag", "-s", "-m", "release", "v1")
+    repository.git("tag", "-a", "-m", "nobody's", "v2")
+    repository.git("push", "-q", "origin", "v1", "v2")
+
+    signed, unsigned = pull("--tag", "v1"), pull("--tag", "v2")
+
+    assert (2, 1) == (signed.returncode, unsigned.returncode), signed.stderr
+    assert "is not signed" in unsigned.stderr
+
+
+def test_a_gpg_signature_counts_where_its_key_is_given(
+    stage: Stage, run: Run, repository: Repository, tmp_path: Path
+) -> None:
+    ring = tmp_path / "ring"
+    ring.mkdir(mode=0o700)
+    gpg = ["gpg", "--homedir", str(ring), "--batch", "--quiet", "--passphrase", ""]
+    subprocess.run([*gpg, "--quick-gen-key", "ann@example.com", "ed25519"], check=True)
+    keys = tmp_path / "keys.asc"
+    subprocess.run([*gpg, "--output", str(keys), "--export", "ann@example.com"], check=True)
+    wrapper = tmp_path / "gpg.sh"
+    wrapper.write_text(f'#!/bin/sh\nexec gpg --homedir {ring} --batch "$@"\n')
+    wrapper.chmod(0o755)
+    append(repository, "# by gpg\n")
+    repository.git("add", "-A")
+    repository.git(
+        "-c", "gpg.format=openpgp", "-c", f"gpg.program={wrapper}", "-c",
+        "user.signingkey=ann@example.com", "commit", "-q", "-S", "-m", "signed",
+    )  # fmt: skip
+    repository.git("push", "-q", "origin", "HEAD:main")
+    where = ("--state-dir", f"{stage.root}/state")
+
+    by_gpg = run("pull", str(repository.bare), "--gpg-keys", str(keys), *where, cwd=stage.root)
+    signers = ("--allowed-signers", str(repository.keys / "allowed"))
+    by_ssh = run("pull", str(repository.bare), *signers, *where, cwd=stage.root)
+
+    assert (2, 1) == (by_gpg.returncode, by_ssh.returncode), by_gpg.stderr
+    assert "is signed by nobody who may" in by_ssh.stderr
+
+
+def test_what_the_repository_says_of_filters_hooks_and_links_is_not_obeyed(
+    stage: Stage, repository: Repository, pull: Pull, tmp_path: Path
+) -> None:
+    proof = tmp_path / "ran"
+    (repository.clone / ".gitattributes").write_text("* filter=evil\n")
+    (repository.clone / ".gitconfig").write_text(f'[filter "evil"]\n\tsmudge = touch {proof}\n')
+    (repository.clone / "app/static/shadow.txt").symlink_to("/etc/shadow")
+    repository.push("ann")
+
+    done = pull("--then", "apply")
+
+    assert 0 == done.returncode, done.stderr
+    assert not proof.exists()
+    served = Path(f"{stage.root}/www/static/shadow.txt")
+    assert not served.exists() or served.read_text() == "/etc/shadow"
+
+
+def test_the_mirror_is_ours_alone(stage: Stage, pull: Pull) -> None:
+    pull()
+
+    for folder, _, names in os.walk(f"{stage.root}/state/pull"):
+        for path in (folder, *(f"{folder}/{name}" for name in names)):
+            assert 0 == stat.S_IMODE(os.lstat(path).st_mode) & 0o077, path
+
+
+def test_without_anyone_who_may_sign_nothing_is_fetched(stage: Stage, run: Run) -> None:
+    done = run("pull", "/nowhere.git", cwd=stage.root)
+
+    assert 1 == done.returncode
+    assert "whoever can push there would be root here" in done.stderr
+
+
+def test_signers_that_others_may_write_decide_nothing(repository: Repository, pull: Pull) -> None:
+    (repository.keys / "allowed").chmod(0o666)
+
+    done = pull()
+
+    assert 1 == done.returncode
+    assert "does not decide who may sign" in done.stderr
+
+
+def test_half_of_what_is_owned_is_never_removed_unattended(
+    stage: Stage, repository: Repository, pull: Pull
+) -> None:
+    assert 0 == pull("--then", "apply").returncode
+    text = (repository.clone / "reconcile.yaml").read_text()
+    (repository.clone / "reconcile.yaml").write_text(
+        text.split("sites:")[0] + f"paths:\n  {stage.root}/kept: {{owner: {{user: root}}}}\n"
+    )
+    repository.push("ann")
+
+    done = pull("--then", "apply")
+
+    assert 1 == done.returncode
+    assert "An unattended apply may give up 50% of them." in done.stderr
+    assert os.path.exists(site_file(stage))
