@@ -136,6 +136,13 @@ class Snapshot:
     def apps_of(self, server: Server) -> tuple[App, ...]:
         return tuple(app for app in self.apps if server in app.servers)
 
+    def declared_app(self, server: Server) -> DeclaredApp | None:
+        names = {name.lower() for name in server.names}
+        for app in self.declared.apps:
+            if names & {name.lower() for name in app.server_names}:
+                return app
+        return None
+
     def _unit_at(self, target: str, pids: Sequence[int]) -> str | None:
         """The service at an upstream: who listens there, else whose unit names it."""
         for pid in pids:
