@@ -9,6 +9,7 @@ from typing import NamedTuple
 from reconcile.nginx.headers import content_type, sent_headers, values_of
 from reconcile.nginx.route import Route
 from tests.nginx.running import Answered, Running, free_ports, running
+from tests.nginx.tally import TALLY
 
 COMPARED = ("X-Mark", "X-Other", "Cache-Control")
 
@@ -43,7 +44,9 @@ def disagreements(
 
 def compare(nginx: Running, uri: str, method: str) -> Disagreement:
     foretold = nginx.foretell(uri, method=method)
-    if foretold.answer.kind == "unknown":
+    is_unknown = foretold.answer.kind == "unknown"
+    TALLY["answers said to be unknown" if is_unknown else "answers"] += 1
+    if is_unknown:
         return Disagreement(uri, {}, {})
     return Disagreement(uri, expected(foretold), seen(nginx.ask(uri, method=method), foretold))
 

@@ -13,6 +13,7 @@ from reconcile.nginx.request import Request
 from reconcile.nginx.routing import Router
 from reconcile.nginx.tree import load
 from tests.nginx.running import Running, free_ports, overlay, running
+from tests.nginx.tally import TALLY
 
 NAMES = [
     *["a.test", "b.a.test", ".a.test", "*.a.test", "*.b.a.test", "a.*", "www.a.*", "b.*"],
@@ -65,6 +66,7 @@ def assert_agreement(folder: Path, blocks: str, local: str) -> None:
         assume(nginx is not None)
         assert nginx is not None
         for host in HOSTS:
+            TALLY["servers"] += 1
             assert answer_of(nginx, host) == nginx.foretell("/", host=host).answer.body, host
 
 

@@ -22,6 +22,7 @@ from reconcile.nginx.tree import (
 )
 from tests.nginx.conftest import Judge
 from tests.nginx.running import DiskReader, Nothing, overlay
+from tests.nginx.tally import TALLY
 
 ETC_NGINX = Path("/etc/nginx")
 DEBIAN_FILES = sorted(path for path in ETC_NGINX.rglob("*") if path.is_file())
@@ -190,6 +191,7 @@ def assert_same_verdict(judge: Judge, disk: DiskReader, seed: int) -> None:
     """What nginx accepts we read; what it refuses for its syntax we refuse in its words."""
     files = damaged(debian_configuration(judge.prefix), random.Random(seed))
     verdict = judge.of(files)
+    TALLY["verdicts"] += 1
     refusal = SYNTAX.search(verdict.message)
     ours = refusal_of(judge.prefix / "nginx.conf", disk)
 
