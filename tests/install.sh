@@ -26,6 +26,9 @@ chattr e2fsprogs
 ip iproute2
 pgrep procps
 openssl openssl
+gpg gnupg
+ssh-keygen openssh-client
+promtool prometheus
 debootstrap debootstrap
 systemd-nspawn systemd-container
 LIST

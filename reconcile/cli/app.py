@@ -16,6 +16,7 @@ COMMANDS = (
     "verify",
     "drift",
     "pull",
+    "schedule",
     "doctor",
     "explain",
     "rollback",

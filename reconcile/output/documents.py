@@ -239,6 +239,18 @@ class StateDocument(Head):
     exit_code: int
 
 
+class ScheduleDocument(Head):
+    """`reconcile schedule status --json`; `by` and `next_run` are empty where there is none."""
+
+    installed: bool
+    by: str
+    next_run: str
+    last_run: str | None
+    last_state: State | None
+    last_success: str | None
+    exit_code: int
+
+
 class ErrorDocument(Document):
     """Standard output of any command with `--json` that ended in an error."""
 

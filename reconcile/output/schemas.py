@@ -16,6 +16,7 @@ _DOCUMENTS: dict[str, Any] = {
     "apply": documents.ApplyLine,
     "verify": documents.VerifyDocument,
     "history": documents.HistoryDocument,
+    "schedule": documents.ScheduleDocument,
     "state": documents.StateDocument,
     "doctor": doctor.DoctorDocument,
     "validate": documents.ValidationDocument,

@@ -75,7 +75,8 @@ def _base() -> Path:
 
 
 def _dependencies(base: Path) -> Path:
-    tool = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]["dependencies"]
+    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]
+    tool = [*project["dependencies"], *project["optional-dependencies"]["notify"]]
 
     def build(folder: Path) -> None:
         wheels = folder / "wheels"

@@ -1,0 +1,64 @@
+"""What a schedule consists of."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from reconcile.errors import ReconcileError
+from reconcile.gitops.schedule import HEADER, SERVICE, TIMER, Schedule, checked
+from reconcile.host.errors import HostError
+from reconcile.host.timers import drop, put
+
+COMMAND = ("/opt/reconcile/bin/python", "-I", "-m", "reconcile", "drift", "--quiet")
+
+
+def test_a_check_may_write_only_where_it_was_told_to() -> None:
+    text = Schedule(COMMAND, "hourly", ("/var/lib/reconcile",)).units[SERVICE]
+
+    assert "ProtectSystem=strict\n" in text
+    assert "ReadWritePaths=/var/lib/reconcile\n" in text
+    assert f"ExecStart={' '.join(COMMAND)}\n" in text
+
+
+def test_checks_of_many_hosts_do_not_come_at_once() -> None:
+    text = Schedule(COMMAND, "*:0/15", (), delay_s=120).units[TIMER]
+
+    assert "OnCalendar=*:0/15\nRandomizedDelaySec=120\n" in text
+
+
+def test_cron_runs_the_same_command_at_a_minute_of_its_own() -> None:
+    text = Schedule(COMMAND, "hourly", (), minute=17).cron
+
+    assert f"17 * * * * root {' '.join(COMMAND)}\n" in text
+    assert text.startswith(HEADER)
+
+
+def test_a_time_that_cron_cannot_say_is_refused() -> None:
+    with pytest.raises(ReconcileError, match="cron is not told"):
+        _ = Schedule(COMMAND, "*:0/15", ()).cron
+
+
+@pytest.mark.parametrize("part", ["/a b", "/a;reboot", "$(id)", "/a\nExecStart=/bin/x", "`id`", ""])
+def test_nothing_in_a_schedule_means_more_than_itself(part: str) -> None:
+    with pytest.raises(ReconcileError, match="cannot stand in a schedule"):
+        checked((*COMMAND, part), "hourly")
+
+
+def test_a_time_brings_no_further_line() -> None:
+    with pytest.raises(ReconcileError, match="is no time"):
+        checked(COMMAND, "hourly\nOnBootSec=0")
+
+
+def test_a_file_of_someone_else_is_neither_written_nor_removed(tmp_path: Path) -> None:
+    file = tmp_path / "reconcile-drift"
+    file.write_text("mine")
+
+    with pytest.raises(HostError):
+        put(str(file), HEADER, HEADER)
+    with pytest.raises(ReconcileError, match="is not ours"):
+        drop(str(file), HEADER)
+
+    assert ("mine", 1) == (file.read_text(), len(os.listdir(tmp_path)))

@@ -1,0 +1,140 @@
+"""A timer of ours looks at a real host while nobody else does."""
+
+from __future__ import annotations
+
+import json
+import stat
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.hosts import DebianHost
+from tests.hosts.wait import wait_for
+from tests.stories import site
+
+pytestmark = pytest.mark.host
+
+METRICS = "/var/lib/node_exporter/reconcile.prom"
+MESSAGES = "/tmp/messages"
+HOOK = f"""
+from http.server import BaseHTTPRequestHandler, HTTPServer
+class Hook(BaseHTTPRequestHandler):
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        with open("{MESSAGES}", "ab") as file:
+            file.write(body + b"\\n")
+        self.send_response(200)
+        self.end_headers()
+HTTPServer(("127.0.0.1", 8099), Hook).serve_forever()
+"""
+SERVICE = "reconcile-drift.service"
+
+
+@pytest.fixture
+def host(debian_host: DebianHost) -> DebianHost:
+    """A host in sync, with a webhook and a folder for metrics."""
+    site.deploy(debian_host)
+    site.apply(debian_host)
+    debian_host.write("/opt/hook.py", HOOK)
+    debian_host.run("systemd-run", "--quiet", "--unit=hook", "/usr/bin/python3", "/opt/hook.py")
+    debian_host.run("install", "-d", "/var/lib/node_exporter")
+    return debian_host
+
+
+def install(host: DebianHost, *options: str) -> None:
+    notify = ("--notify", "json://127.0.0.1:8099/very-secret-token")
+    host.reconcile(
+        "schedule", "install", "--every", "*:*:0/3", "--delay", "0", "--metrics-file", METRICS,
+        *notify, *options, check=True,
+    )  # fmt: skip
+
+
+def metrics(host: DebianHost) -> dict[str, float]:
+    text = host.read(METRICS).decode() if host.exists(METRICS) else ""
+    return {
+        sample.name: sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if not sample.labels
+    }
+
+
+def messages(host: DebianHost) -> list[str]:
+    return host.read(MESSAGES).decode().splitlines() if host.exists(MESSAGES) else []
+
+
+def wait_for_runs(host: DebianHost, count: int) -> None:
+    """Until the timer has started that many further checks, and the last has ended."""
+    seen: set[str] = set()
+
+    def enough() -> bool:
+        asked = host.run("systemctl", "show", "--property=InvocationID,ActiveState", SERVICE)
+        told = dict(line.split("=", 1) for line in asked.stdout.splitlines())
+        invocation, state = told["InvocationID"], told["ActiveState"]
+        seen.add(invocation)
+        return len(seen) > count and state != "activating"
+
+    wait_for(enough, f"{count} checks", timeout_s=60)
+
+
+def is_in_sync(host: DebianHost, answer: int) -> None:
+    wait_for(
+        lambda: metrics(host).get("reconcile_drift_in_sync") == answer, "metrics", timeout_s=40
+    )
+
+
+def test_the_timer_finds_drift_tells_it_once_and_is_silent_when_it_is_mended(
+    host: DebianHost,
+) -> None:
+    install(host)
+    is_in_sync(host, 1)
+    host.run("chmod", "0600", site.STYLESHEET)
+    is_in_sync(host, 0)
+    wait_for_runs(host, 2)
+    drifting = messages(host)
+    host.run("chmod", "0644", site.STYLESHEET)
+    is_in_sync(host, 1)
+    wait_for_runs(host, 2)
+
+    assert 1 == len(drifting)
+    assert f"assets:{site.STATIC}" in drifting[0]
+    assert 2 == len(messages(host))
+    assert "in sync again" in messages(host)[1]
+    journal = host.run("journalctl", "-u", SERVICE, "--output=cat").stdout
+    assert "very-secret-token" not in journal + host.run("ps", "-eo", "args").stdout
+    status = json.loads(host.reconcile("schedule", "status", "--json").stdout)
+    assert (True, "in_sync") == (status["installed"], status["last_state"])
+
+
+def test_nothing_of_ours_can_be_read_by_others(host: DebianHost) -> None:
+    install(host)
+    is_in_sync(host, 1)
+
+    listed = host.run("find", "/var/lib/reconcile", "-printf", "%m %p\\n").stdout
+
+    for line in listed.splitlines():
+        mode, path = line.split(" ", 1)
+        assert 0 == stat.S_IMODE(int(mode, 8)) & 0o077, path
+
+
+def test_healing_mends_what_drifted(host: DebianHost) -> None:
+    install(host, "--heal")
+    is_in_sync(host, 1)
+
+    host.run("chmod", "0600", site.STYLESHEET)
+    wait_for(lambda: host.testinfra.file(site.STYLESHEET).mode == 0o644, "the mode", timeout_s=40)
+
+    wait_for(lambda: len(messages(host)) == 1, "the message", timeout_s=20)
+    assert "drift was mended" in messages(host)[0]
+
+
+def test_what_was_installed_is_removed_without_a_trace(host: DebianHost) -> None:
+    install(host)
+    removed = host.reconcile("schedule", "remove")
+    again = host.reconcile("schedule", "remove")
+
+    assert (0, 0) == (removed.returncode, again.returncode)
+    assert "Nothing was scheduled here." in again.stdout
+    assert not host.exists(f"/etc/systemd/system/{SERVICE}")
+    assert not host.exists("/var/lib/reconcile/notify")
+    assert not host.exists("/etc/systemd/system/timers.target.wants/reconcile-drift.timer")
