@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from reconcile.doctor.asking import addresses, ask
-from reconcile.doctor.mapping import Mapped
+from reconcile.doctor.mapping import Mapped, visit
 from reconcile.doctor.model import Said, error
 from reconcile.doctor.snapshot import Snapshot
 from reconcile.host.files.inventory import Item
@@ -33,8 +34,18 @@ def probe(snapshot: Snapshot, mapped: Mapped) -> Iterator[Said]:
         answer = ask(snapshot, mapped.server, listen, uri)
         if answer.error == "no_such_family" or _is_redirected_to_tls(listen, answer):
             continue
-        if answer.error or answer.status != 200 or not is_by_nginx(answer):
+        is_wrong = answer.error or answer.status != 200 or not is_by_nginx(answer)
+        if is_wrong and not _is_meant(snapshot, mapped, listen, uri):
             yield _told(mapped, name, uri, listen, answer)
+
+
+def _is_meant(snapshot: Snapshot, mapped: Mapped, listen: Listen, uri: str) -> bool:
+    """Whether the configuration says itself that visitors from here get something else."""
+    request = visit(mapped.server, uri, listen)
+    asked = replace(request, client=request.address.host)
+    answer = snapshot.router.route(asked, snapshot.disk).answer
+    refused = answer.kind == "error" and answer.reason.startswith(("deny ", "auth_basic "))
+    return refused or answer.kind in ("redirect", "return")
 
 
 def _name(snapshot: Snapshot, mapped: Mapped) -> str:

@@ -96,7 +96,13 @@ class Snapshot:
 
     @cached_property
     def mapped(self) -> tuple[Mapped, ...]:
-        return tuple(mappings(self.servers, self.declared))
+        """Every location that stands for a folder; one for a single file is no matter of ours."""
+        every = mappings(self.servers, self.declared)
+        return tuple(one for one in every if one.prefix.endswith("/") or not self._is_file(one))
+
+    def _is_file(self, mapped: Mapped) -> bool:
+        found = self.host.files.stat(mapped.path, follow=True)
+        return found is not None and found.kind == "file"
 
     def of_role(self, *roles: str) -> tuple[Mapped, ...]:
         return tuple(one for one in self.mapped if one.role in roles)

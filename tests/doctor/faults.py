@@ -88,6 +88,19 @@ FAULTS = [
         variant="regex",
     ),
     Fault(
+        "alias-target",
+        Side("location /robots.txt { alias {d}/robots.txt; }"),
+        Side("location /robots.txt { alias {d}/static/health.txt; }"),
+        variant="single-file",
+    ),
+    Fault(
+        "alias-target",
+        Side("location /files/ { alias {d}/files/; }"),
+        Side("location /files/ { root {d}; try_files $uri @app; }"
+             " location @app { proxy_pass http://unix:/run/shared.sock; }"),
+        variant="fallback",
+    ),
+    Fault(
         "files-missing",
         Side(STATIC + OWN_APP, "mkdir -p {d}/app/static/js; echo 1 >{d}/app/static/js/app.js",
              unit=""),
@@ -265,6 +278,13 @@ FAULTS = [
         Side("expires 1d; location / { expires off; proxy_pass http://unix:/run/shared.sock; }"),
     ),
     Fault(
+        "expires-over-proxy",
+        Side("location / { expires max; proxy_pass http://unix:/run/shared.sock; }"),
+        Side("location / { expires ${v}; proxy_pass http://unix:/run/shared.sock; }",
+             more="map $uri ${v} { default off; }"),
+        variant="variable",
+    ),
+    Fault(
         "header-loss",
         Side("add_header X-Frame-Options DENY always;"
              + static("alias {d}/static/; add_header X-A b;")),
@@ -318,10 +338,12 @@ FAULTS = [
         Side(APP + "client_body_temp_path {d}/tmp;", after="chown root {d}/tmp"),
         Side(APP + "client_body_temp_path {d}/tmp;"),
     ),
-    Fault("probe-static", Side(static("alias {d}/static/; deny all;")),
-          Side(static("alias {d}/static/; allow 127.0.0.1; allow ::1; deny all;"))),
-    Fault("probe-media", Side("location ^~ /media/ { alias {d}/media/; deny all; }"),
-          Side("location ^~ /media/ { alias {d}/media/; allow 127.0.0.1; allow ::1; deny all; }")),
+    Fault("probe-static", Side(static("alias {d}/static;")),
+          Side(static("alias {d}/static/; deny all;"))),
+    Fault("probe-media", Side("location ^~ /media/ { alias {d}/media/; }"
+                              " location = /media/sample.txt { root /var/www/html; }"),
+          Side("location ^~ /media/ { alias {d}/media/; auth_basic closed;"
+               " auth_basic_user_file /etc/hostname; }")),
     Fault(
         "selinux-sandbox",
         Side("location / { proxy_pass http://unix:/tmp/{n}.sock; }",

@@ -87,7 +87,14 @@ def built(module_hosts: Boot) -> DebianHost:
     return host
 
 
-@pytest.mark.parametrize("options", [("-f", "/etc/reconcile/reconcile.yaml"), ()])
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("-f", "/etc/reconcile/reconcile.yaml"),
+        ("-f", "/etc/reconcile/reconcile.yaml", "--site", "myapp"),
+        (),
+    ],
+)
 def test_a_host_that_apply_built_is_silent(built: DebianHost, options: tuple[str, ...]) -> None:
     if not options:
         built.run("mv", "/etc/reconcile/reconcile.yaml", "/root/aside.yaml")

@@ -37,7 +37,8 @@ def _elsewhere(mapped: Mapped) -> Iterator[Said]:
 
 def _absent(snapshot: Snapshot, mapped: Mapped) -> Iterator[Said]:
     found = snapshot.host.files.stat(mapped.path, follow=True)
-    if found is not None and found.kind == "directory":
+    # With try_files another answers for what is not there.
+    if (found is not None and found.kind == "directory") or "try_files" in mapped.scope.own:
         return
     what = "is not there" if found is None else "is no directory"
     made = f"install -d -m 0755 {quoted(mapped.path)}"

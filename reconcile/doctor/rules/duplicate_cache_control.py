@@ -10,8 +10,6 @@ from reconcile.doctor.snapshot import Snapshot
 from reconcile.nginx.headers import added_headers
 from reconcile.nginx.scope import Scope
 
-_SILENT = ("off",)
-
 
 def look(snapshot: Snapshot) -> Iterator[Said]:
     for server in snapshot.servers:
@@ -37,7 +35,8 @@ def _sources(scope: Scope) -> list[str]:
         if one.name.lower() == "cache-control"
     ]
     expires = scope.inherited("expires")
-    if expires and expires[-1].args[-1] not in _SILENT:
+    # A variable may well be off for just these answers.
+    if expires and expires[-1].args[-1] != "off" and "$" not in expires[-1].args[-1]:
         added.append(f"{expires[-1].place}: expires {' '.join(expires[-1].args)}")
     return added
 
