@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from reconcile.nginx.site import Role
 
 if TYPE_CHECKING:
+    from reconcile.spec.models.app import App
     from reconcile.spec.models.sites import Site
     from reconcile.spec.models.spec import Spec
 
@@ -31,6 +32,27 @@ class DeclaredLocation:
 
 
 @dataclass(frozen=True)
+class DeclaredCode:
+    """The code of an app: Flask's `module:app`, or Django's settings. "" as `python`: any."""
+
+    framework: Literal["flask", "django"]
+    directory: str
+    name: str
+    python: str
+    place: str
+
+
+@dataclass(frozen=True)
+class DeclaredContainer:
+    """A service of a compose file; `mounts`: prefix → directory inside the container."""
+
+    compose: str
+    service: str
+    mounts: Mapping[str, str]
+    place: str
+
+
+@dataclass(frozen=True)
 class DeclaredApp:
     """What the YAML says of the app of a site."""
 
@@ -40,6 +62,7 @@ class DeclaredApp:
     user: str | None
     max_upload: int | None
     place: str
+    code: DeclaredCode | None = None
 
 
 @dataclass(frozen=True)
@@ -48,6 +71,7 @@ class Declaration:
 
     locations: tuple[DeclaredLocation, ...] = ()
     apps: tuple[DeclaredApp, ...] = ()
+    containers: tuple[DeclaredContainer, ...] = ()
 
     @property
     def sites(self) -> dict[str, tuple[str, ...]]:
@@ -60,6 +84,7 @@ def declaration(spec: Spec) -> Declaration:
     return Declaration(
         tuple(one for name, site in spec.sites.items() for one in _locations(spec, name, site)),
         tuple(_app(spec, name, site) for name, site in spec.sites.items()),
+        tuple(_containers(spec)),
     )
 
 
@@ -89,4 +114,23 @@ def _app(spec: Spec, name: str, site: Site) -> DeclaredApp:
         user=app.user if app else None,
         max_upload=site.max_upload,
         place=str(spec.place("sites", name)),
+        code=_code(spec, name, app) if app else None,
     )
+
+
+def _code(spec: Spec, name: str, app: App) -> DeclaredCode | None:
+    python = app.gunicorn.python if app.gunicorn else ""
+    at = ("sites", name, "app")
+    if app.flask:
+        directory, module = app.flask.directory, app.flask.module
+        return DeclaredCode("flask", directory, module, python, str(spec.place(*at, "flask")))
+    if app.django:
+        directory, settings = app.django.directory, app.django.settings
+        return DeclaredCode("django", directory, settings, python, str(spec.place(*at, "django")))
+    return None
+
+
+def _containers(spec: Spec) -> Iterator[DeclaredContainer]:
+    for index, one in enumerate(spec.containers):
+        place = str(spec.place("containers", index))
+        yield DeclaredContainer(one.compose, one.service, dict(one.mounts), place)

@@ -23,7 +23,9 @@ NAMES = (
     "socket-chain",
     "ephemeral-path",
     "media-preserved",
+    "app-import",
     "upload-dir-mismatch",
+    "container-volume",
     "url-mismatch",
     "traversal-leak",
     "dotfile-exposure",
@@ -42,6 +44,9 @@ NAMES = (
     "probe-static",
     "probe-media",
     "selinux-sandbox",
+    "tls-certificate",
+    "tls-key",
+    "certbot-edits",
 )
 
 

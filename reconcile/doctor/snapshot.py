@@ -26,6 +26,8 @@ from reconcile.nginx.routing import Router
 from reconcile.nginx.servers import Server
 
 if TYPE_CHECKING:
+    from reconcile.doctor.application.facts import AppFacts
+    from reconcile.doctor.application.importing import Told
     from reconcile.host import Host
     from reconcile.host.files.access import Walk
     from reconcile.nginx.tree import ConfigTree
@@ -58,6 +60,7 @@ class Snapshot:
         self._walks: dict[tuple[str, int], Walk] = {}
         self._inventories: dict[str, Inventory | None] = {}
         self._journals: dict[str, tuple[str, ...]] = {}
+        self._told: dict[str, Told] = {}
 
     @cached_property
     def nginx(self) -> Discovered:
@@ -141,6 +144,23 @@ class Snapshot:
 
     def apps_of(self, server: Server) -> tuple[App, ...]:
         return tuple(app for app in self.apps if server in app.servers)
+
+    def told(self, app: DeclaredApp | None) -> Told | None:
+        """What the app of a site says of itself; None where the YAML does not say what to ask."""
+        if app is None or app.code is None:
+            return None
+        if app.site not in self._told:
+            from reconcile.doctor.application.importing import import_app
+
+            self._told[app.site] = import_app(self, app, app.code)
+        return self._told[app.site]
+
+    def facts_of(self, server: Server) -> AppFacts | None:
+        """The settings of the app behind a server, None where it could not be asked."""
+        from reconcile.doctor.application.facts import AppFacts
+
+        told = self.told(self.declared_app(server))
+        return told.facts if told and isinstance(told.facts, AppFacts) else None
 
     def declared_app(self, server: Server) -> DeclaredApp | None:
         names = {name.lower() for name in server.names}

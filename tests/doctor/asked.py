@@ -21,14 +21,16 @@ error_log {root}/error.log;
 pid {root}/nginx.pid;
 events {{ }}
 http {{
-{http}
+    include {root}/conf.d/*.conf;
 }}
 """
 
 
 def configured(root: Path, http: str) -> Host:
     """A host whose nginx has this http block."""
-    (root / "nginx.conf").write_text(NGINX.format(root=root, http=http))
+    (root / "nginx.conf").write_text(NGINX.format(root=root))
+    (root / "conf.d").mkdir(exist_ok=True)
+    (root / "conf.d/site.conf").write_text(http)
     settings = HostSettings(
         service_manager="none", state_dir=str(root / "state"), nginx_config=str(root / "nginx.conf")
     )

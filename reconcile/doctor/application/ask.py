@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from posixpath import basename, dirname
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from reconcile.doctor.application.facts import AppFacts, Garbled, app_facts
-from reconcile.host.confined import Ended, run_confined
+from reconcile.host.confined import Ended, NotConfined, run_confined
+from reconcile.host.errors import HostError
 
 if TYPE_CHECKING:
+    from reconcile.doctor.declared import DeclaredCode
     from reconcile.host import Host
     from reconcile.host.accounts import Account
 
@@ -22,48 +25,38 @@ _SECRET = ("SECRET", "PASSW", "TOKEN", "KEY", "DSN", "URL", "URI", "CREDENTIAL")
 
 
 @dataclass(frozen=True)
-class Question:
-    """Which code to import: Flask's `module:app`, or Django's settings."""
-
-    framework: Literal["flask", "django"]
-    directory: str
-    name: str
-    python: str
-    place: str
-
-
-@dataclass(frozen=True)
 class NotImported:
-    """Why the app could not be asked; `at` is the line of its own code, "" where none is known."""
+    """Why the app could not be asked; `at` is the line of its own code, "" where none is known.
+
+    `tried` is False where this host gives no place to try it in.
+    """
 
     why: str
     at: str = ""
+    tried: bool = True
 
 
 def ask_app(
-    question: Question,
+    code: DeclaredCode,
+    python: str,
     account: Account,
     environment: Mapping[str, str],
     *,
     timeout_s: float = TIMEOUT_S,
 ) -> AppFacts | NotImported:
-    """Import the app as `account`, confined, with the environment of its service.
-
-    Errors: NotConfined where this host gives no place to do it in.
-    """
-    wanted = {
-        "framework": question.framework,
-        "directory": question.directory,
-        "name": question.name,
-    }
-    argv = (question.python, "-B", "-c", _inspector(), json.dumps(wanted))
-    ended = run_confined(
-        argv,
-        account,
-        directory=question.directory,
-        environment=environment,
-        timeout_s=timeout_s,
-    )
+    """Import the app as `account`, confined, with the environment of its service."""
+    wanted = {"framework": code.framework, "directory": code.directory, "name": code.name}
+    argv = (python, "-B", "-c", _inspector(), json.dumps(wanted))
+    try:
+        ended = run_confined(
+            argv,
+            account,
+            directory=code.directory,
+            environment=environment,
+            timeout_s=timeout_s,
+        )
+    except NotConfined as error:
+        return NotImported(f"{error.what}: {error.why}", tried=False)
     return _understood(ended, environment, timeout_s)
 
 
@@ -82,8 +75,13 @@ def _candidates(directory: str, command: str) -> Iterator[str]:
 
 
 def _is_there(host: Host, path: str) -> bool:
-    """Links are the usual form of a venv's Python; which one it is decides who runs it, not we."""
-    return host.files.stat(path) is not None
+    """A link that somebody else could turn will do: the app's own user runs it, confined."""
+    try:
+        return host.files.stat(path) is not None
+    except HostError as refused:
+        if refused.errno != errno.ELOOP:
+            raise
+        return True
 
 
 @cache

@@ -27,6 +27,14 @@ def look(snapshot: Snapshot) -> Iterator[Said]:
                 fix="reconcile apply",
                 by_apply=True,
             )
+        elif (most := _of_the_app(snapshot, passed)) and 0 < limit < most:
+            yield warning(
+                f"The app takes {most} bytes, nginx refuses all above {limit} (413).",
+                f"the app: MAX_CONTENT_LENGTH = {most}",
+                f"{passed.scope.directive.place}: client_max_body_size is {limit} bytes",
+                fix=f"{passed.server.place}: client_max_body_size {most}; in the YAML"
+                f" max_upload: {-(-most // 10**6)}MB",
+            )
         elif refused := _refused(snapshot, passed, limit):
             yield refused
         elif id(passed.server) in served and not passed.scope.inherited("client_max_body_size"):
@@ -36,6 +44,11 @@ def look(snapshot: Snapshot) -> Iterator[Said]:
                 fix=f"{passed.server.place}: client_max_body_size 20m; where larger ones are"
                 " wanted.",
             )
+
+
+def _of_the_app(snapshot: Snapshot, passed: Passed) -> int | None:
+    facts = snapshot.facts_of(passed.server)
+    return facts.most_bytes if facts else None
 
 
 def _refused(snapshot: Snapshot, passed: Passed, limit: int) -> Said | None:

@@ -8,27 +8,36 @@ from reconcile.doctor.evidence import quoted
 from reconcile.doctor.model import Rule, Said, error
 from reconcile.doctor.settings import Setting, of_environment, of_source
 from reconcile.doctor.snapshot import App, Snapshot
+from reconcile.nginx.servers import Server
 
 MOST_FILES = 50
 MOST_BYTES = 256 << 10
 
 
 def look(snapshot: Snapshot) -> Iterator[Said]:
-    for app in snapshot.apps:
-        for server in app.servers:
-            media = [one for one in snapshot.of_role("media") if one.server is server]
-            if media:
-                for setting in _settings(snapshot, app):
-                    if not any(_is_in(snapshot, setting.folder, one.path) for one in media):
-                        yield error(
-                            f"{app.unit.name} saves uploads in {setting.folder},"
-                            f" nginx serves {media[0].path}.",
-                            f"{setting.place}: {setting.name} = {setting.folder}",
-                            f"{media[0].place}: {media[0].directive.name}"
-                            f" {media[0].directive.args[0]};",
-                            fix=f"Set {setting.name} to {quoted(media[0].path)},"
-                            f" then: systemctl restart {app.unit.name}",
-                        )
+    for server in {id(one.server): one.server for one in snapshot.of_role("media")}.values():
+        media = [one for one in snapshot.of_role("media") if one.server is server]
+        for app, setting in _saving(snapshot, server):
+            if not any(_is_in(snapshot, setting.folder, one.path) for one in media):
+                yield error(
+                    f"{app} saves uploads in {setting.folder}, nginx serves {media[0].path}.",
+                    f"{setting.place}: {setting.name} = {setting.folder}",
+                    f"{media[0].place}: {media[0].directive.name} {media[0].directive.args[0]};",
+                    fix=f"Set {setting.name} to {quoted(media[0].path)}, then: systemctl"
+                    f" restart {app}",
+                )
+
+
+def _saving(snapshot: Snapshot, server: Server) -> Iterator[tuple[str, Setting]]:
+    """Where the app behind `server` saves: by its own word, else by its environment and source."""
+    said, facts = snapshot.declared_app(server), snapshot.facts_of(server)
+    if said and said.code and facts:
+        for name, folder in facts.folders.items():
+            yield said.service or said.site, Setting(name, folder, f"{said.code.name}, imported")
+        return
+    for app in snapshot.apps_of(server):
+        for setting in _settings(snapshot, app):
+            yield app.unit.name, setting
 
 
 def _settings(snapshot: Snapshot, app: App) -> Iterator[Setting]:

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator
 from urllib.parse import unquote, urljoin, urlsplit
 
-from reconcile.doctor.asking import addresses, ask
+from reconcile.doctor.application.urls import mismatches
+from reconcile.doctor.asking import addresses, ask, reachable
 from reconcile.doctor.mapping import hostname_of
 from reconcile.doctor.model import Rule, Said, error
 from reconcile.doctor.snapshot import Snapshot
@@ -22,6 +23,8 @@ _ENDING = re.compile(r"\.[A-Za-z0-9]{1,5}$")
 
 def look(snapshot: Snapshot) -> Iterator[Said]:
     for server in {id(one.server): one.server for one in snapshot.passed}.values():
+        if facts := snapshot.facts_of(server):
+            yield from mismatches(snapshot, server, facts)
         lost = list(_lost(snapshot, server))
         if lost:
             prefixes = [one.prefix for one in snapshot.mapped if one.server is server]
@@ -38,7 +41,7 @@ def look(snapshot: Snapshot) -> Iterator[Said]:
 def _links(snapshot: Snapshot, server: Server) -> list[str]:
     """Paths of files of this very server that its start page loads."""
     found: dict[str, None] = {}
-    for address in addresses(server)[:1]:
+    for address in reachable(snapshot, server)[:1]:
         page = ask(snapshot, server, address, "/")
         for raw in _LINK.findall(page.body) if page.status == 200 else ():
             link = urlsplit(urljoin("http://here.invalid/", raw.decode("utf-8", "replace")))

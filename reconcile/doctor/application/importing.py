@@ -1,0 +1,52 @@
+"""Whose code it is, as whom and with which Python it is imported."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from reconcile.doctor.application.ask import NotImported, ask_app, interpreter
+from reconcile.doctor.application.facts import AppFacts
+from reconcile.doctor.declared import DeclaredApp, DeclaredCode
+from reconcile.host.accounts import Account
+from reconcile.host.environ import environment_of
+
+if TYPE_CHECKING:
+    from reconcile.doctor.snapshot import App, Snapshot
+
+_USUAL = "www-data"
+
+
+@dataclass(frozen=True)
+class Told:
+    """What came of importing the app of a site, and how it was done."""
+
+    app: DeclaredApp
+    code: DeclaredCode
+    account: Account
+    python: str
+    facts: AppFacts | NotImported
+
+
+def import_app(snapshot: Snapshot, app: DeclaredApp, code: DeclaredCode) -> Told:
+    """Errors: UnknownAccount where the app's user does not exist."""
+    running = _running(snapshot, app)
+    account = running.account if running else _account(snapshot, app)
+    command = running.unit.command if running else ""
+    python = code.python or interpreter(snapshot.host, code.directory, command)
+    environment: dict[str, str] = {}
+    if running:
+        environment = environment_of(running.unit.main_pid) or running.unit.environment
+    return Told(app, code, account, python, ask_app(code, python, account, environment))
+
+
+def _running(snapshot: Snapshot, app: DeclaredApp) -> App | None:
+    for one in snapshot.apps:
+        if any(snapshot.declared_app(server) == app for server in one.servers):
+            return one
+    return None
+
+
+def _account(snapshot: Snapshot, app: DeclaredApp) -> Account:
+    accounts = snapshot.host.accounts
+    return accounts.user(app.user or _USUAL) if snapshot.host.privileged else accounts.current

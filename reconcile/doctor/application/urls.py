@@ -1,0 +1,84 @@
+"""The URLs that an app makes, against those that nginx answers from files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from reconcile.doctor.application.facts import AppFacts, Link
+from reconcile.doctor.mapping import Mapped, visit
+from reconcile.doctor.model import Said, error, warning
+
+if TYPE_CHECKING:
+    from reconcile.doctor.snapshot import Snapshot
+    from reconcile.nginx.servers import Server
+
+SHOWN = 3
+_CANARY = "reconcile-canary.txt"
+_UPLOADS = re.compile(r"^(/[^<>]*(?:media|upload|attachment|avatar|files?)[^<>]*/)<[^<>]+>$", re.I)
+
+
+def mismatches(snapshot: Snapshot, server: Server, facts: AppFacts) -> Iterator[Said]:
+    """What of the app's URLs ends up elsewhere than its files."""
+    name = server.names[0] if server.names else ""
+    for setting, url, role in (
+        ("static_url_path", facts.static_url, "static"),
+        ("MEDIA_URL", facts.media_url, "media"),
+    ):
+        served = _served(snapshot, server, role)
+        if url and url.startswith("/") and served and _is_passed(snapshot, server, url):
+            yield error(
+                f"The app's {role} files are at {url.rstrip('/')}/, nginx serves"
+                f" {served[0].prefix}.",
+                f"the app: {setting} = {url}",
+                f"{served[0].place}: {served[0].scope}",
+                fix=f"Set {setting} to {served[0].prefix.rstrip('/')}, or serve the location"
+                f" {url.rstrip('/')}/.",
+            )
+    lost = [link for link in facts.links if _is_lost(snapshot, server, link, facts)]
+    if lost:
+        yield _lost(name, lost, snapshot, server)
+    yield from _uploads(snapshot, server, facts)
+
+
+def _is_lost(snapshot: Snapshot, server: Server, link: Link, facts: AppFacts) -> bool:
+    # What lies below the static URL is one finding, not one for each file.
+    below = facts.static_url and link.url.startswith(f"{facts.static_url}/")
+    return not link.routed and not below and _is_passed(snapshot, server, link.url)
+
+
+def _lost(name: str, lost: list[Link], snapshot: Snapshot, server: Server) -> Said:
+    prefixes = [one.prefix for one in snapshot.mapped if one.server is server]
+    return error(
+        f"Templates of {name} name {len(lost)} URLs that neither nginx nor the app answers.",
+        *(f"{link.place}: {link.url}" for link in lost[:SHOWN]),
+        f"{server.place}: nginx serves {', '.join(prefixes) or 'no files'}",
+        fix="Make the URLs in the templates and the location in nginx the same.",
+    )
+
+
+def _uploads(snapshot: Snapshot, server: Server, facts: AppFacts) -> Iterator[Said]:
+    """The app hands out uploads by itself, under another URL than nginx does."""
+    media = _served(snapshot, server, "media")
+    for rule, endpoint in facts.routes if media else ():
+        found = _UPLOADS.match(rule)
+        if found and endpoint != "static" and _is_passed(snapshot, server, found[1]):
+            yield warning(
+                f"The app itself serves {found[1]}, nginx serves {media[0].prefix}.",
+                f"the app: the route {rule} ({endpoint})",
+                f"{media[0].place}: {media[0].scope}",
+                fix=f"Let the app's pages name {media[0].prefix}, or make the location {found[1]}.",
+            )
+
+
+def _served(snapshot: Snapshot, server: Server, role: str) -> list[Mapped]:
+    return [one for one in snapshot.of_role(role) if one.server is server and not one.is_internal]
+
+
+def _is_passed(snapshot: Snapshot, server: Server, url: str) -> bool:
+    """Whether nginx hands `url`, or a file below it, on to the app."""
+    uri = url if "." in url.rpartition("/")[2] else f"{url.rstrip('/')}/{_CANARY}"
+    listen = next((one for one in server.listens if one.ssl), server.listens[0])
+    route = snapshot.router.route(visit(server, uri, listen), snapshot.disk)
+    return route.server is server and route.answer.kind == "pass"

@@ -1,0 +1,1 @@
+"""Compose files, as far as the mounts of a service go. Source: the Compose Specification."""

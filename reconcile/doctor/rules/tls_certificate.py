@@ -1,0 +1,120 @@
+"""A certificate that browsers refuse: key, dates, names or chain are not right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from reconcile.doctor import certificates as tls
+from reconcile.doctor.certificates import Pair
+from reconcile.doctor.evidence import examples, quoted
+from reconcile.doctor.model import Rule, Said, Unseen, error, note, warning
+from reconcile.doctor.snapshot import Snapshot
+from reconcile.errors import ReconcileError
+
+if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
+
+
+def look(snapshot: Snapshot) -> Iterator[Said]:
+    for pair in tls.pairs(snapshot):
+        try:
+            yield from _pair(snapshot, pair)
+        except (ReconcileError, ValueError) as failed:
+            why = failed.why if isinstance(failed, ReconcileError) else str(failed)
+            yield Unseen(pair.certificate, why)
+
+
+def _pair(snapshot: Snapshot, pair: Pair) -> Iterator[Said]:
+    found = snapshot.host.files.content(pair.certificate, tls.LARGEST)
+    if found is None:
+        yield error(
+            f"The certificate {pair.certificate} is not there: nginx cannot start.",
+            pair.evidence,
+            fix="Put it there, or take the TLS port off the server block.",
+        )
+        return
+    chain = tls.chain(found[1])
+    yield from _key(snapshot, pair, chain[0])
+    yield from _dates(pair, chain[0])
+    yield from _names(pair, chain[0])
+    yield from _chain(snapshot, pair, chain)
+
+
+def _key(snapshot: Snapshot, pair: Pair, leaf: Certificate) -> Iterator[Said]:
+    found = snapshot.host.files.content(pair.key, tls.LARGEST)
+    if found is None or tls.fits(leaf, found[1]) is not False:
+        return
+    yield error(
+        f"{pair.key} is not the key of {pair.certificate}: nginx cannot start.",
+        pair.evidence,
+        f"the file begins with the certificate of {leaf.subject.rfc4514_string()}",
+        fix="Put the site's own certificate first in the file, the intermediate ones after it;"
+        " or name the key that belongs to it.",
+    )
+
+
+def _dates(pair: Pair, leaf: Certificate) -> Iterator[Said]:
+    left, until = tls.left_days(leaf), f"{leaf.not_valid_after_utc:%Y-%m-%d %H:%M} UTC"
+    renew = "Renew it (certbot renew), then: systemctl reload nginx"
+    if left < 0:
+        yield error(f"{pair.certificate} ended on {until}.", pair.evidence, fix=renew)
+    elif leaf.not_valid_before_utc > datetime.now(UTC):
+        begins = f"{leaf.not_valid_before_utc:%Y-%m-%d %H:%M} UTC"
+        yield error(
+            f"{pair.certificate} is not valid before {begins}.",
+            pair.evidence,
+            fix="Set the machine's clock right (timedatectl), or wait until then.",
+        )
+    elif left < tls.renewal_days(leaf):
+        yield warning(
+            f"{pair.certificate} ends in {int(left)} days, on {until}, and was not renewed yet.",
+            pair.evidence,
+            fix="See why the renewal fails: certbot renew --dry-run",
+        )
+
+
+def _names(pair: Pair, leaf: Certificate) -> Iterator[Said]:
+    certified = tls.names(leaf)
+    asked = [name for name in pair.server.names if "." in name.strip(".*") and name[0] not in "~."]
+    missing = [name for name in asked if not tls.is_named(name, certified)]
+    if missing:
+        yield error(
+            f"{pair.certificate} is not for {', '.join(missing)}: browsers refuse it there.",
+            pair.evidence,
+            f"it is for {examples(sorted(certified)) or 'no name at all'}",
+            fix="Get one with all names: certbot certonly --webroot --expand"
+            f" {' '.join(f'-d {quoted(name)}' for name in asked)}",
+        )
+
+
+def _chain(snapshot: Snapshot, pair: Pair, chain: tuple[Certificate, ...]) -> Iterator[Said]:
+    for own, issuer in pairwise(chain):
+        if not tls.is_issued(own, issuer):
+            yield warning(
+                f"The chain in {pair.certificate} is broken: not every certificate is followed"
+                " by its issuer's.",
+                f"{own.subject.rfc4514_string()} was issued by {own.issuer.rfc4514_string()},"
+                f" and {issuer.subject.rfc4514_string()} follows",
+                fix="Put the site's certificate first, then its issuer's, then that one's.",
+            )
+            return
+    last = chain[-1]
+    if last.subject == last.issuer:
+        if len(chain) == 1:
+            yield note(f"{pair.certificate} is signed by itself: no browser knows it.",
+                       pair.evidence)  # fmt: skip
+        return
+    known = snapshot.host.files.content(tls.AUTHORITIES)
+    if known and not tls.is_vouched_for(last, known[1]):
+        yield note(
+            f"The chain in {pair.certificate} ends at nobody whom this machine trusts: an"
+            " intermediate certificate is missing, or its authority is a private one.",
+            f"the last was issued by {last.issuer.rfc4514_string()}",
+            fix="Use fullchain.pem, not cert.pem.",
+        )
+
+
+RULE = Rule("tls-certificate", (), look)

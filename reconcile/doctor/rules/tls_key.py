@@ -1,0 +1,48 @@
+"""A private key that others than root can read, or that visitors can get."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from reconcile.doctor.certificates import Pair, pairs
+from reconcile.doctor.evidence import namei, quoted
+from reconcile.doctor.model import Rule, Said, error, warning
+from reconcile.doctor.snapshot import Snapshot
+from reconcile.host.accounts import Account
+
+_NOBODY = Account("any user of this machine", 0xFFFF_FFFD, 0xFFFF_FFFD, frozenset())
+
+
+def look(snapshot: Snapshot) -> Iterator[Said]:
+    for pair in {pair.key: pair for pair in pairs(snapshot)}.values():
+        yield from _served(snapshot, pair)
+        if snapshot.host.privileged:
+            yield from _readable(snapshot, pair)
+
+
+def _served(snapshot: Snapshot, pair: Pair) -> Iterator[Said]:
+    for mapped in snapshot.mapped:
+        if f"{snapshot.real(pair.key)}/".startswith(f"{mapped.path.rstrip('/')}/"):
+            yield error(
+                f"The private key {pair.key} lies in what {mapped.prefix} serves.",
+                f"{mapped.place}: {mapped.directive.name} {mapped.directive.args[0]};",
+                fix="Take it out of there, and get a new certificate with a new key.",
+            )
+            return
+
+
+def _readable(snapshot: Snapshot, pair: Pair) -> Iterator[Said]:
+    """nginx reads keys as root, before its workers give root up."""
+    who = [_NOBODY, snapshot.worker, *(app.account for app in snapshot.apps_of(pair.server))]
+    for account in who:
+        walk = snapshot.walk(pair.key, account)
+        if account.uid != 0 and walk.can_read:
+            yield warning(
+                f"{account.name} can read the private key {pair.key}.",
+                *namei(walk, snapshot.host.accounts),
+                fix=f"chown root:root {quoted(pair.key)} && chmod 0600 {quoted(pair.key)}",
+            )
+            return
+
+
+RULE = Rule("tls-key", (), look)

@@ -1,0 +1,328 @@
+"""What an app says of itself, compared with nginx: real apps, imported in a venv of theirs."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from reconcile.doctor.application.ask import _without_secrets, interpreter
+from reconcile.doctor.application.facts import AppFacts, Garbled, app_facts
+from reconcile.doctor.model import Diagnosis
+from reconcile.doctor.snapshot import Snapshot
+from reconcile.host import Host
+from tests.doctor.apps import venv
+from tests.doctor.asked import ask, configured, serious, state_of
+
+SERVER = """
+server {{
+    listen 127.0.0.1:8099;
+    server_name shop.test;
+    client_max_body_size {limit};
+    location {static} {{ alias {root}/static/; }}
+    location /media/ {{ alias {root}/media/; }}
+    location / {{ proxy_pass http://127.0.0.1:1; }}
+}}
+"""
+YAML = """
+version: 1
+sites:
+  shop:
+    server_names: [shop.test]
+    app:
+      upstream: http://127.0.0.1:1
+      user: www-data
+      {framework}
+    locations:
+      /media/: {{role: media, dir: {root}/media}}
+"""
+FLASK = "flask: {directory: ./app, module: 'app:app'}"
+DJANGO = "django: {directory: ./app, settings: project.settings}"
+APP = """
+from flask import Flask
+app = Flask(__name__{options})
+app.config["UPLOAD_FOLDER"] = "{folder}"
+app.config["MAX_CONTENT_LENGTH"] = {most}
+{more}
+"""
+SETTINGS = """
+SECRET_KEY = "x"
+STATIC_URL = "{static}"
+STATIC_ROOT = "/var/www/shop/static"
+MEDIA_URL = "{media}"
+MEDIA_ROOT = "{folder}"
+TEMPLATES = []
+"""
+
+
+@pytest.fixture(scope="module")
+def packages() -> Iterator[Path]:
+    """A folder with a venv that has Flask and Django."""
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o755)
+    venv(folder / "venv")
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def root(packages: Path) -> Iterator[Path]:
+    """A folder with an empty app and its media, and the venv beside."""
+    folder = Path(tempfile.mkdtemp(dir=packages))
+    folder.chmod(0o755)
+    for name in ("app/templates", "media", "static"):
+        (folder / name).mkdir(parents=True)
+    (folder / "app/.venv").symlink_to(packages / "venv")
+    yield folder
+    shutil.rmtree(folder)
+
+
+def asked(
+    rule: str, root: Path, framework: str = FLASK, *, static: str = "/static/", limit: str = "1m"
+) -> Diagnosis:
+    host = configured(root, SERVER.format(root=root, static=static, limit=limit))
+    return ask(rule, host, root, YAML.format(root=root, framework=framework))
+
+
+def write(root: Path, *, options: str = "", folder: str = "", most: str = "None", more: str = "",
+          template: str = "") -> None:  # fmt: skip
+    folder = folder or f"{root}/media"
+    text = APP.format(options=options, folder=folder, most=most, more=more)
+    (root / "app/app.py").write_text(text)
+    (root / "app/templates/page.html").write_text(template)
+    # The app may write to itself: that it cannot is the confinement's doing.
+    for path in ("app", "app/app.py"):
+        shutil.chown(root / path, "www-data", "www-data")
+
+
+def project(
+    root: Path, *, static: str = "/static/", media: str = "/media/", folder: str = ""
+) -> None:
+    (root / "app/project").mkdir()
+    text = SETTINGS.format(static=static, media=media, folder=folder or f"{root}/media")
+    (root / "app/project/settings.py").write_text(text)
+
+
+HOSTILE = {
+    "writes": ("open('app.py', 'a')", "Read-only file system"),
+    "sleeps": ("import time; time.sleep(60)", "did not come to an end within 10 s"),
+    "connects": (
+        "import socket; socket.create_connection(('127.0.0.1', 80))", "Network is unreachable"
+    ),
+    "exits": ("import sys; sys.exit('no database')", "SystemExit: no database"),
+    "leaves at once": ("import os; os._exit(7)", "ended the process (exited 7)"),
+    "lies": ("import os; os.write(3, b'{'); os._exit(0)", "ended the process (exited 0)"),
+    "raises": ("raise KeyError('DATABASE')", "KeyError: 'DATABASE'"),
+    "lacks a package": ("import psycopg_none", "No module named 'psycopg_none'"),
+    "is no Python": ("def (", "SyntaxError"),
+    "has no app": ("del app", "has no attribute 'app'"),
+    "is no Flask app": ("app = 1", "this is no Flask app: int"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("more", "why"), HOSTILE.values(), ids=HOSTILE)
+def test_app_import_says_why_it_failed_and_nothing_has_changed(
+    root: Path, more: str, why: str
+) -> None:
+    write(root, more=more)
+    before, began = state_of(root / "app"), time.monotonic()
+
+    [finding] = serious(asked("app-import", root))
+
+    assert why in finding.what
+    assert f"as www-data in {root}/app" in finding.evidence[0]
+    assert before == state_of(root / "app")
+    assert time.monotonic() - began < 15
+
+
+def test_app_import_names_the_line_of_the_apps_own_code(root: Path) -> None:
+    write(root, more="raise KeyError('x')")
+
+    [finding] = serious(asked("app-import", root))
+
+    assert f"{root}/app/app.py:6" in finding.evidence
+
+
+def test_app_import_that_leaves_children_ends_with_an_answer_and_no_child(root: Path) -> None:
+    more = "import os, time\nif os.fork() == 0:\n    os.setsid()\n    time.sleep(60)"
+    write(root, more=more)
+
+    assert [] == serious(asked("app-import", root))
+    titles = [Path(p, "cmdline") for p in Path("/proc").iterdir() if p.name.isdigit()]
+    assert not any(f"{root}/app".encode() in t.read_bytes() for t in titles if t.exists())
+
+
+def test_app_import_is_silent_where_it_succeeds(root: Path) -> None:
+    write(root, more="print('hello')\nimport threading, time\n"
+          "threading.Thread(target=time.sleep, args=(60,)).start()")  # fmt: skip
+
+    assert [] == serious(asked("app-import", root))
+
+
+def test_app_import_takes_a_factory_of_a_package(root: Path) -> None:
+    (root / "app/shop").mkdir()
+    (root / "app/shop/__init__.py").write_text(
+        "from flask import Flask\ndef create_app():\n    return Flask(__name__)\n"
+    )
+
+    assert [] == serious(asked("app-import", root, FLASK.replace("app:app", "shop:create_app()")))
+
+
+def test_app_import_where_the_app_cannot_be_read_says_so(root: Path) -> None:
+    write(root)
+    shutil.chown(root / "app", "root")
+    os.chmod(root / "app", 0o700)
+
+    [finding] = serious(asked("app-import", root))
+
+    assert "Permission denied" in finding.what
+
+
+def test_app_import_of_an_app_that_runs_as_root_is_not_tried(root: Path) -> None:
+    write(root)
+    host = configured(root, SERVER.format(root=root, static="/static/", limit="1m"))
+    yaml = YAML.format(root=root, framework=FLASK).replace("user: www-data", "user: root")
+    yaml = yaml.replace("role: media", "owner: {user: root}, role: media")
+
+    found = ask("app-import", host, root, yaml)
+
+    assert ["app:app of shop: .venv/bin/python is not run as root: root is kept out of too little"
+            ] == [one.reason.replace(f"{root}/app/", "") for one in found.unknown]  # fmt: skip
+
+
+def test_upload_dir_mismatch_by_the_imported_settings(root: Path) -> None:
+    write(root, folder="/srv/elsewhere")
+
+    [finding] = serious(asked("upload-dir-mismatch", root))
+
+    assert f"shop saves uploads in /srv/elsewhere, nginx serves {root}/media." == finding.what
+
+
+def test_upload_dir_mismatch_is_silent_where_a_link_leads_to_the_same(root: Path) -> None:
+    (root / "link").symlink_to(root / "media")
+    write(root, folder=f"{root}/link")
+
+    assert [] == serious(asked("upload-dir-mismatch", root))
+
+
+def test_upload_dir_mismatch_of_django(root: Path) -> None:
+    project(root, folder="/srv/elsewhere")
+
+    [finding] = serious(asked("upload-dir-mismatch", root, DJANGO))
+
+    assert "MEDIA_ROOT = /srv/elsewhere" in finding.evidence[0]
+
+
+def test_upload_dir_mismatch_of_a_right_django_is_silent(root: Path) -> None:
+    project(root)
+
+    assert [] == serious(asked("upload-dir-mismatch", root, DJANGO))
+
+
+def test_url_mismatch_of_the_static_url(root: Path) -> None:
+    write(root, options=", static_url_path='/assets'")
+
+    [finding] = serious(asked("url-mismatch", root))
+
+    assert "The app's static files are at /assets/, nginx serves /static/." == finding.what
+
+
+def test_url_mismatch_of_a_template_names_its_line(root: Path) -> None:
+    write(root, template="<p>\n<img src='/uploads/{{ name }}'>\n<a href='/about'>")
+
+    [finding] = serious(asked("url-mismatch", root))
+
+    assert f"{root}/app/templates/page.html:2: /uploads/" == finding.evidence[0]
+
+
+def test_url_mismatch_of_a_route_that_hands_out_uploads(root: Path) -> None:
+    write(root, more="@app.get('/uploads/<path:name>')\ndef sent(name): return name")
+
+    [finding] = serious(asked("url-mismatch", root))
+
+    assert "The app itself serves /uploads/, nginx serves /media/." == finding.what
+
+
+def test_url_mismatch_of_djangos_media_url(root: Path) -> None:
+    project(root, media="/uploads/")
+
+    [finding] = serious(asked("url-mismatch", root, DJANGO))
+
+    assert "The app's media files are at /uploads/, nginx serves /media/." == finding.what
+
+
+def test_url_mismatch_is_silent_where_all_urls_are_nginxs_or_the_apps(root: Path) -> None:
+    write(
+        root,
+        more="@app.get('/chart/<name>.png')\ndef chart(name): return name\n"
+        "@app.post('/upload')\ndef upload(): return ''",
+        template="<link href=\"{{ url_for('static', filename='css/a.css') }}\">"
+        "<img src='/media/{{ name }}'><img src='/chart/a.png'><img src='//cdn.test/a.png'>"
+        "<script src='https://cdn.test/a.js'></script>",
+    )
+
+    assert [] == serious(asked("url-mismatch", root))
+
+
+def test_url_mismatch_of_a_right_django_is_silent(root: Path) -> None:
+    project(root, static="static/")
+
+    assert [] == serious(asked("url-mismatch", root, DJANGO))
+
+
+def test_body_limit_below_what_the_app_takes(root: Path) -> None:
+    write(root, most="50 * 2**20")
+
+    [finding] = serious(asked("body-limit", root, limit="20m"))
+
+    assert "The app takes 52428800 bytes, nginx refuses all above 20971520 (413)." == finding.what
+
+
+def test_body_limit_is_silent_where_nginx_takes_as_much(root: Path) -> None:
+    write(root, most="20 * 2**20")
+
+    assert [] == serious(asked("body-limit", root, limit="20m"))
+
+
+def test_the_interpreter_is_the_services_own_before_a_venv_near_by(root: Path) -> None:
+    folder = str(root / "app")
+    gunicorn = f"{folder}/.venv/bin/gunicorn -w 2 app:app"
+
+    assert f"{folder}/.venv/bin/python" == interpreter(Host(), folder, gunicorn)
+    assert f"{folder}/.venv/bin/python" == interpreter(Host(), folder, "")
+    assert "/usr/bin/python3" == interpreter(Host(), "/srv", "/none/bin/gunicorn app:app")
+
+
+def test_what_the_service_was_given_in_confidence_is_not_told() -> None:
+    given = {"DATABASE_URL": "postgres://u:pw@h/d", "SHOP": "shop.test"}
+
+    told = _without_secrets("postgres://u:pw@h/d of shop.test", given)
+
+    assert "(sensitive) of shop.test" == told
+
+
+@pytest.mark.parametrize("told", [None, [], {}, {"routes": 1}, {"folders": []}, "x", 7])
+def test_an_answer_of_another_form_is_no_answer(told: object) -> None:
+    with pytest.raises(Garbled):
+        app_facts(told)
+
+
+def test_the_app_is_imported_once_for_all_rules(root: Path) -> None:
+    from reconcile.doctor.declared import declaration
+    from reconcile.spec.load import loads
+
+    write(root, folder="/srv/elsewhere")
+    host = configured(root, SERVER.format(root=root, static="/static/", limit="1m"))
+    yaml = YAML.format(root=root, framework=FLASK)
+    snapshot = Snapshot(host, declaration(loads(yaml.encode(), str(root / "r.yaml"))))
+    [server] = snapshot.servers
+
+    first = snapshot.facts_of(server)
+
+    assert isinstance(first, AppFacts)
+    assert first is snapshot.facts_of(server)

@@ -1,0 +1,179 @@
+"""Compose files as the specification has them."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reconcile.doctor.compose.interpolate import Unresolved, env_file, interpolated
+from reconcile.doctor.compose.mounts import BadCompose, Mount
+from reconcile.doctor.compose.read import ServiceView, read_service
+
+VALUES = {"DATA": "/srv/data", "EMPTY": ""}
+INTERPOLATED = {
+    "plain": ("/srv", "/srv"),
+    "a name": ("$DATA/up", "/srv/data/up"),
+    "in braces": ("${DATA}/up", "/srv/data/up"),
+    "a dollar": ("$$DATA", "$DATA"),
+    "a default that is not needed": ("${DATA:-/x}", "/srv/data"),
+    "a default of what is not set": ("${NONE:-/x}", "/x"),
+    "a default of what is empty": ("${EMPTY:-/x}", "/x"),
+    "a default for what is not set alone": ("${EMPTY-/x}", ""),
+    "a default with a variable": ("${NONE:-${DATA}/x}", "/srv/data/x"),
+    "a default within a default": ("${NONE:-${ALSO:-/y}}/z", "/y/z"),
+    "an alternative": ("${DATA:+/a}", "/a"),
+    "an alternative of what is empty": ("${EMPTY:+/a}", ""),
+    "an alternative of what is set": ("${EMPTY+/a}", "/a"),
+    "required and there": ("${DATA:?needed}", "/srv/data"),
+    "an empty default": ("${NONE:-}/x", "/x"),
+}
+
+
+@pytest.mark.parametrize(("text", "expected"), INTERPOLATED.values(), ids=INTERPOLATED)
+def test_a_variable_gets_its_value(text: str, expected: str) -> None:
+    assert expected == interpolated(text, VALUES)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["$NONE", "${NONE}", "${NONE:?needed}", "${EMPTY:?needed}", "${DATA", "${}", "$1", "${DATA!x}"],
+)
+def test_what_has_no_value_here_is_not_guessed(text: str) -> None:
+    with pytest.raises(Unresolved):
+        interpolated(text, VALUES)
+
+
+@given(st.text())
+def test_any_text_is_a_value_or_unresolved(text: str) -> None:
+    try:
+        assert "$" in text or text == interpolated(text, {})
+    except Unresolved:
+        assert "$" in text
+
+
+def test_an_env_file_gives_values() -> None:
+    text = (
+        "# a comment\nexport A=1\nB = two # said\nC='$A'\nD=\"${A}0\"\nE=\nnone\nF: yaml\nG=a#b\n"
+    )
+
+    expected = {"A": "1", "B": "two", "C": "$A", "D": "10", "E": "", "F": "yaml", "G": "a#b"}
+    assert expected == env_file(text)
+
+
+def read(volumes: str, *more: str, env: str = "") -> ServiceView:
+    text = "\n".join(["services:", "  web:", f"    volumes: {volumes}", *more])
+    found = read_service((text.encode(),), env.encode(), "web", folder="/srv/shop")
+    assert found is not None
+    return found
+
+
+FORMS = {
+    "a path of the host": ("['/data:/app/media']", Mount("bind", "/data", "/app/media")),
+    "a path beside the file": ("['./m:/app/media']", Mount("bind", "/srv/shop/m", "/app/media")),
+    "a path above": ("['../m:/app/media']", Mount("bind", "/srv/m", "/app/media")),
+    "a named volume": ("['up:/app/media/']", Mount("volume", "up", "/app/media")),
+    "a volume without a name": ("[/app/media]", Mount("volume", "", "/app/media")),
+    "read-only": ("['up:/m:ro']", Mount("volume", "up", "/m", read_only=True)),
+    "read-only among modes": ("['/d:/m:z,ro']", Mount("bind", "/d", "/m", read_only=True)),
+    "writable in words": ("['/d:/m:rw,Z']", Mount("bind", "/d", "/m")),
+    "the long form": (
+        "[{type: bind, source: ./m, target: /m, bind: {create_host_path: true}}]",
+        Mount("bind", "/srv/shop/m", "/m"),
+    ),
+    "the long form, read-only": (
+        "[{type: volume, source: up, target: /m, read_only: true, volume: {nocopy: true}}]",
+        Mount("volume", "up", "/m", read_only=True),
+    ),
+    "a part of a volume": (
+        "[{type: volume, source: up, target: /m, volume: {subpath: a/b}}]",
+        Mount("volume", "up", "/m", subpath="a/b"),
+    ),
+    "memory": ("[{type: tmpfs, target: /m, tmpfs: {size: 1000}}]", Mount("tmpfs", "", "/m")),
+    "a variable": ("['${WHERE:-/data}:/m']", Mount("bind", "/data", "/m")),
+    "a variable of the .env file": ("['$UP:/m']", Mount("bind", "/env", "/m")),
+}
+
+
+@pytest.mark.parametrize(("volumes", "mount"), FORMS.values(), ids=FORMS)
+def test_a_volume_is_read_in_every_form(volumes: str, mount: Mount) -> None:
+    assert (mount,) == read(volumes, env="UP=/env").mounts
+
+
+@pytest.mark.parametrize(
+    "volumes", ["x", "[1]", "['a:b']", "[{type: bind, source: /a}]", "['~/m:/m']", "[''])"]
+)
+def test_a_volume_that_is_none_is_refused(volumes: str) -> None:
+    with pytest.raises(BadCompose):
+        read(volumes)
+
+
+def test_the_innermost_mount_is_the_one_that_counts() -> None:
+    service = read("['/a:/app', '/b:/app/media', '/c:/app/media2']")
+
+    found = service.mount_at("/app/media/2026")
+
+    assert found is not None
+    assert ("/b", "2026") == (found.source, found.inside("/app/media/2026"))
+
+
+FOLDERS = {
+    "by its project's folder": ("", "/var/lib/docker/volumes/shop_up/_data"),
+    "by its project's name": ("name: Mine", "/var/lib/docker/volumes/mine_up/_data"),
+    "by its own name": ("volumes: {up: {name: said}}", "/var/lib/docker/volumes/said/_data"),
+    "from elsewhere": ("volumes: {up: {external: true}}", "/var/lib/docker/volumes/up/_data"),
+    "a folder by its driver": (
+        "volumes: {up: {driver_opts: {type: none, o: bind, device: /data}}}", "/data"
+    ),
+    "another driver": ("volumes: {up: {driver: nfs}}", ""),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("more", "folder"), FOLDERS.values(), ids=FOLDERS)
+def test_a_named_volume_lies_in_a_folder_of_the_host(more: str, folder: str) -> None:
+    service = read("['up:/m']", more)
+
+    assert folder == service.folder_of(service.mounts[0])
+
+
+def test_an_override_replaces_what_has_the_same_target() -> None:
+    files = (
+        b"services: {web: {volumes: ['/a:/m', '/k:/k'], user: '1'}}",
+        b"services: {web: {volumes: ['/b:/m'], user: 33:33}}",
+    )
+
+    found = read_service(files, b"", "web", folder="/srv/shop")
+
+    assert found is not None
+    assert ({"/m": "/b", "/k": "/k"}, "33:33") == (
+        {mount.target: mount.source for mount in found.mounts}, found.user
+    )  # fmt: skip
+
+
+def test_anchors_merge_keys_and_other_variables_are_no_hindrance() -> None:
+    text = b"""
+x-common: &common
+  environment: {SECRET: "${NOT_HERE:?}"}
+  volumes: ["./m:/m"]
+services:
+  web: {<<: *common, image: "app:${TAG}"}
+"""
+
+    found = read_service((text,), b"", "web", folder="/srv/shop")
+
+    assert found is not None
+    assert (Mount("bind", "/srv/shop/m", "/m"),) == found.mounts
+
+
+def test_what_is_not_read_is_named() -> None:
+    assert ("extends",) == read("[]", "    extends: {service: base}").elsewhere
+
+
+def test_a_service_that_is_not_there_is_none() -> None:
+    assert read_service((b"services: {}",), b"", "web", folder="/") is None
+
+
+@pytest.mark.parametrize("text", [b"[]", b"services: []", b"a: [", b"services: {web: 1}", b"\xff"])
+def test_a_file_that_is_no_compose_file_is_refused(text: bytes) -> None:
+    with pytest.raises(BadCompose):
+        read_service((text,), b"", "web", folder="/")

@@ -1,0 +1,188 @@
+"""Certificates, keys and certbot, with real certificates of an authority of the test's own."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from reconcile.doctor import certificates
+from reconcile.doctor.model import Diagnosis
+from tests.doctor.asked import ask, configured, serious
+from tests.doctor.pki import Pki
+
+SERVER = """
+server {{
+    listen 127.0.0.1:8443 ssl;
+    server_name {names};
+    ssl_certificate {certificate};
+    ssl_certificate_key {key};
+    location /static/ {{ alias {root}/static/; }}
+}}
+"""
+
+
+@pytest.fixture(scope="module")
+def pki() -> Iterator[Pki]:
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o755)
+    made = Pki(folder)
+    made.issue("site", names="shop.test www.shop.test *.cdn.test")
+    made.issue("other", names="other.test")
+    made.issue("ended", begins="-90", ends="-1")
+    made.issue("ending", begins="-80", ends="9")
+    made.issue("short", begins="-1", ends="5")
+    made.issue("to-come", begins="2")
+    made.chain("full.pem", "site", "between")
+    yield made
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(autouse=True)
+def authorities(pki: Pki, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This machine trusts the test's own authority, and no other."""
+    monkeypatch.setattr(certificates, "AUTHORITIES", str(pki.folder / "root.pem"))
+
+
+def asked(
+    rule: str, pki: Pki, root: Path, certificate: str = "full.pem", key: str = "site.key",
+    names: str = "shop.test",
+) -> Diagnosis:  # fmt: skip
+    http = SERVER.format(
+        root=root, names=names, certificate=pki.folder / certificate, key=pki.folder / key
+    )
+    return ask(rule, configured(root, http), root)
+
+
+def test_tls_certificate_is_silent_where_all_is_right(pki: Pki, tmp_path: Path) -> None:
+    found = asked("tls-certificate", pki, tmp_path, names="shop.test www.shop.test a.cdn.test")
+
+    assert ((), ()) == (found.findings, found.unknown)
+
+
+FAULTS = {
+    "another key": ("full.pem", "other.key", "is not the key of", "error"),
+    "the issuer first": ("reversed.pem", "site.key", "is not the key of", "error"),
+    "ended": ("ended.pem", "ended.key", "ended on", "error"),
+    "soon to end": ("ending.pem", "ending.key", "ends in 8 days", "warning"),
+    "not yet begun": ("to-come.pem", "to-come.key", "is not valid before", "error"),
+    "another name": ("other.pem", "other.key", "is not for shop.test", "error"),
+    "a chain out of order": ("broken.pem", "site.key", "is broken", "warning"),
+    "no certificate": ("none.pem", "site.key", "is not there", "error"),
+}
+
+
+@pytest.mark.parametrize(("certificate", "key", "what", "severity"), FAULTS.values(), ids=FAULTS)
+def test_tls_certificate_speaks(
+    pki: Pki, tmp_path: Path, certificate: str, key: str, what: str, severity: str
+) -> None:
+    pki.chain("reversed.pem", "between", "site")
+    pki.chain("broken.pem", "site", "root", "between")
+
+    found = serious(asked("tls-certificate", pki, tmp_path, certificate, key))
+
+    assert any(what in one.what and severity == one.severity for one in found), found
+
+
+def test_tls_certificate_of_few_days_is_renewed_later(pki: Pki, tmp_path: Path) -> None:
+    assert [] == serious(asked("tls-certificate", pki, tmp_path, "short.pem", "short.key"))
+
+
+NOTES = {
+    "no intermediate": ("site.pem", "site.key", "ends at nobody whom this machine trusts"),
+    "signed by itself": ("root.pem", "root.key", "is signed by itself"),
+}
+
+
+@pytest.mark.parametrize(("certificate", "key", "what"), NOTES.values(), ids=NOTES)
+def test_tls_certificate_notes_who_vouches(
+    pki: Pki, tmp_path: Path, certificate: str, key: str, what: str
+) -> None:
+    found = asked("tls-certificate", pki, tmp_path, certificate, key)
+
+    assert [what] == [what for one in found.findings if one.severity == "note" and what in one.what]
+
+
+def test_tls_certificate_that_is_none_is_unknown(pki: Pki, tmp_path: Path) -> None:
+    (pki.folder / "garbage.pem").write_text("garbage")
+
+    assert 1 == len(asked("tls-certificate", pki, tmp_path, "garbage.pem").unknown)
+
+
+@pytest.mark.parametrize(
+    ("name", "is_named"),
+    [("shop.test", True), ("SHOP.test", True), ("a.cdn.test", True), ("cdn.test", False),
+     ("a.b.cdn.test", False), ("*.cdn.test", True), ("*.shop.test", False), ("x.test", False)],
+)  # fmt: skip
+def test_a_name_is_certified_as_browsers_have_it(name: str, is_named: bool) -> None:
+    assert is_named == certificates.is_named(name, frozenset({"shop.test", "*.cdn.test"}))
+
+
+def test_tls_key_that_anybody_can_read(pki: Pki, tmp_path: Path) -> None:
+    shutil.copy(pki.folder / "site.key", pki.folder / "open.key")
+    (pki.folder / "open.key").chmod(0o644)
+
+    [finding] = serious(asked("tls-key", pki, tmp_path, key="open.key"))
+
+    assert f"any user of this machine can read the private key {pki.folder}/open.key." == (
+        finding.what
+    )
+    assert f"chmod 0600 {pki.folder}/open.key" in finding.fix
+
+
+def test_tls_key_that_the_worker_can_read(pki: Pki, tmp_path: Path) -> None:
+    shutil.copy(pki.folder / "site.key", pki.folder / "group.key")
+    (pki.folder / "group.key").chmod(0o640)
+    shutil.chown(pki.folder / "group.key", group="www-data")
+
+    [finding] = serious(asked("tls-key", pki, tmp_path, key="group.key"))
+
+    assert "www-data can read the private key" in finding.what
+
+
+def test_tls_key_that_visitors_can_get(pki: Pki, tmp_path: Path) -> None:
+    (tmp_path / "static").mkdir()
+    shutil.copy(pki.folder / "site.key", tmp_path / "static/site.key")
+
+    found = serious(asked("tls-key", pki, tmp_path, key=f"{tmp_path}/static/site.key"))
+
+    assert "error" == found[0].severity
+    assert "lies in what /static/ serves" in found[0].what
+
+
+def test_tls_key_of_roots_own_is_silent(pki: Pki, tmp_path: Path) -> None:
+    assert [] == serious(asked("tls-key", pki, tmp_path))
+
+
+EDITED = """
+server {
+    listen 8443 ssl; # managed by Certbot
+    server_name shop.test;
+    ssl_certificate /etc/letsencrypt/live/shop.test/fullchain.pem; # managed by Certbot
+    ssl_certificate_key /etc/letsencrypt/live/shop.test/privkey.pem; # managed by Certbot
+}
+"""
+
+
+def test_certbot_edits_in_a_file_of_ours_are_told(tmp_path: Path) -> None:
+    host = configured(tmp_path, "# Managed by reconcile (site shop)\n" + EDITED)
+
+    [finding] = serious(ask("certbot-edits", host, tmp_path))
+
+    assert f"{tmp_path}/conf.d/site.conf:4: 3 lines" in finding.evidence[0]
+    assert "tls: {letsencrypt: shop.test}" in finding.fix
+
+
+def test_certbot_edits_in_a_foreign_file_are_a_note(tmp_path: Path) -> None:
+    found = ask("certbot-edits", configured(tmp_path, EDITED), tmp_path)
+
+    assert ["note"] == [finding.severity for finding in found.findings]
+
+
+def test_certbot_edits_is_silent_where_certbot_only_gets_certificates(tmp_path: Path) -> None:
+    text = EDITED.replace(" # managed by Certbot", "")
+
+    assert () == ask("certbot-edits", configured(tmp_path, text), tmp_path).findings
