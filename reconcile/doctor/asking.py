@@ -21,6 +21,14 @@ def addresses(server: Server) -> tuple[Listen, ...]:
     return tuple(sorted(tcp, key=lambda listen: listen.ssl))
 
 
+def reachable(snapshot: Snapshot, server: Server) -> tuple[Listen, ...]:
+    """Those of its addresses where a request can be made that is meant for this server."""
+    if hostname_of(server):
+        return addresses(server)
+    table = snapshot.router.servers
+    return tuple(on for on in addresses(server) if table.default(arrival(on)) is server)
+
+
 def ask(
     snapshot: Snapshot, server: Server, listen: Listen, path: str, method: str = "GET"
 ) -> HttpAnswer:

@@ -125,9 +125,18 @@ def _role(prefix: str, folder: str, said: DeclaredLocation | None) -> Role:
 
 
 def hostname_of(server: Server) -> str:
-    """A name that leads to this server; "" where only regexes and wildcards do."""
-    plain = (name for name in server.names if not name.startswith(("~", "*", ".")))
-    return next((name.removesuffix(".*") for name in plain if name not in ("", "_")), "")
+    """A name that leads to this server; "" where only a regex does, or no name at all."""
+    examples = filter(None, map(_example, sorted(server.names, key=lambda name: "*" in name)))
+    return next(examples, "")
+
+
+def _example(name: str) -> str:
+    """A name that `name`, as server_name has it, stands for."""
+    if name in ("", "_") or name.startswith("~"):
+        return ""
+    if name.startswith("*."):
+        return f"reconcile{name[1:]}"
+    return f"{name[:-1]}test" if name.endswith(".*") else name.removeprefix(".")
 
 
 def arrival(listen: Listen) -> Address:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from reconcile.doctor.asking import addresses, ask
+from reconcile.doctor.asking import ask, reachable
 from reconcile.doctor.mapping import Mapped, visit
 from reconcile.doctor.model import Said, error
 from reconcile.doctor.snapshot import Snapshot
@@ -30,7 +30,7 @@ def probe(snapshot: Snapshot, mapped: Mapped) -> Iterator[Said]:
     if not name or mapped.is_internal or snapshot.running is None:
         return
     uri = mapped.prefix + escaped(name)
-    for listen in addresses(mapped.server):
+    for listen in reachable(snapshot, mapped.server):
         answer = ask(snapshot, mapped.server, listen, uri)
         if answer.error == "no_such_family" or _is_redirected_to_tls(listen, answer):
             continue

@@ -340,6 +340,13 @@ FAULTS = [
     ),
     Fault("probe-static", Side(static("alias {d}/static;")),
           Side(static("alias {d}/static/; deny all;"))),
+    Fault(
+        "probe-static",
+        Side(static("alias {d}/static;")),
+        Side("", more=r"server { {l} server_name ~^{n}\d\.test$; "
+             + static("alias {d}/static/;") + " }"),
+        variant="regex-name",
+    ),
     Fault("probe-media", Side("location ^~ /media/ { alias {d}/media/; }"
                               " location = /media/sample.txt { root /var/www/html; }"),
           Side("location ^~ /media/ { alias {d}/media/; auth_basic closed;"
