@@ -71,6 +71,9 @@ def _unexpected(error: Exception) -> int:
 
 def _misused(error: Exception) -> int:
     """A usage error of the command line; its own exit code 2 would say "changes"."""
+    if type(error).__name__ == "NoArgsIsHelpError":
+        sys.stdout.write(f"{error}\n")
+        return ExitCode.OK
     context = getattr(error, "ctx", None)
     command = context.command_path if context else "reconcile"
     what = str(error.format_message())  # type: ignore[attr-defined] # the parser's own errors

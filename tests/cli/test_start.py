@@ -64,6 +64,13 @@ def test_every_command_has_help(run: Run, command: str) -> None:
     assert f"reconcile {command}" in done.stdout
 
 
+@pytest.mark.parametrize("arguments", [(), ("state",), ("schedule",)])
+def test_naming_no_command_is_asking_for_help(run: Run, arguments: tuple[str, ...]) -> None:
+    bare, asked = run(*arguments), run(*arguments, "--help")
+
+    assert (0, asked.stdout.strip(), "") == (bare.returncode, bare.stdout.strip(), bare.stderr)
+
+
 def test_help_imports_nothing_heavy(tmp_path: Path) -> None:
     imported = imports_of("--help", cwd=tmp_path)
 
