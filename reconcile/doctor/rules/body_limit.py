@@ -33,7 +33,7 @@ def look(snapshot: Snapshot) -> Iterator[Said]:
                 f"the app: MAX_CONTENT_LENGTH = {most}",
                 f"{passed.scope.directive.place}: client_max_body_size is {limit} bytes",
                 fix=f"{passed.server.place}: client_max_body_size {most}; in the YAML"
-                f" max_upload: {-(-most // 10**6)}MB",
+                f" max_upload: {-(-most // 2**20)}MB",
             )
         elif refused := _refused(snapshot, passed, limit):
             yield refused
