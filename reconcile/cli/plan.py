@@ -50,11 +50,14 @@ def plan(
 ) -> int:
     """Show how the host differs from the YAML; changes nothing."""
     from reconcile.host.read_only import read_only
+    from reconcile.output.escape import printable
     from reconcile.output.text import plan_text
 
     workspace, chosen = opened(file), selection(site, target, exclude)
     made = read_only(lambda: workspace.plan(chosen))
     code = made.exit_code(detailed=detailed_exitcode)
+    if out is not None:
+        _save(out, made, workspace, chosen)
     if json:
         show(_document(made, code, full=full))
     elif markdown:
@@ -63,10 +66,10 @@ def plan(
         show(plan_markdown(made))
     else:
         show(plan_text(made, style(), full=full, summary=summary))
+        if out is not None:
+            show(f"\nSaved. To apply exactly this, once: reconcile apply {printable(out)}")
     if json_into is not None:
         _write(json_into, _document(made, code, full=full))
-    if out is not None:
-        _save(out, made, workspace, chosen)
     return code
 
 

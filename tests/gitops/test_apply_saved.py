@@ -20,6 +20,7 @@ def plan(stage: Stage, run: Run, tmp_path: Path) -> str:
     file = str(tmp_path / "first.plan")
     done = run("plan", "--out", file, cwd=stage.root)
     assert 0 == done.returncode, done.stderr
+    assert f"reconcile apply {file}" in done.stdout
     assert not os.path.exists(f"{stage.root}/state")
     return file
 

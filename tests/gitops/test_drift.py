@@ -212,6 +212,18 @@ def test_a_damaged_memory_is_told_and_begun_anew(applied: Stage, run: Run) -> No
     assert 1 == json.loads(memory.read_text())["format"]
 
 
+def test_a_memory_that_cannot_be_written_is_told_and_changes_no_exit_code(
+    applied: Stage, run: Run
+) -> None:
+    os.mkdir(f"{applied.root}/state/drift.lock")
+
+    done = run("drift", cwd=applied.root)
+
+    assert 0 == done.returncode
+    assert 1 == done.stderr.count("Note: ")
+    assert "drift.lock could not be opened" in done.stderr
+
+
 def test_an_apply_in_progress_is_reported_and_not_waited_for(
     applied: Stage, run: Run, hook: Hook
 ) -> None:
