@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from reconcile.engine.model import Observed, Unknown
 from reconcile.engine.resource import Ref, Resource
 from reconcile.errors import ReconcileError
+from reconcile.host.errors import cause
 
 if TYPE_CHECKING:
     from reconcile.host import Host
@@ -64,4 +65,4 @@ def reason(error: ReconcileError | OSError) -> str:
     """An error in one line."""
     if isinstance(error, ReconcileError):
         return ": ".join(part for part in (error.what, error.why) if part)
-    return error.strerror or str(error)
+    return cause(error)

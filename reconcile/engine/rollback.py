@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -41,9 +42,14 @@ def roll_back(journal: Journal, host: Host, entry: Entry) -> tuple[str, ...]:
         notes, problems = _take_back(journal.undos(), host)
         if problems:
             raise _unfinished(journal, problems)
-        _write_down(journal, host, entry)
+        try:
+            _write_down(journal, host, entry)
+        except (ReconcileError, OSError) as error:
+            raise _untold(error) from error
         if not notes:
-            journal.discard(host)
+            # What cannot be dropped now goes with the journals that have served their time.
+            with suppress(ReconcileError, OSError):
+                journal.discard(host)
     return notes
 
 
@@ -147,6 +153,14 @@ def _reversed(entry: Entry) -> tuple[tuple[str, str, str], ...]:
     return tuple(
         (address, opposite.get(action, action), cause)
         for address, action, cause in reversed(entry.changes)
+    )
+
+
+def _untold(error: ReconcileError | OSError) -> RollbackFailed:
+    return RollbackFailed(
+        "Everything was taken back, but that could not be written down.",
+        reason(error),
+        "Remove the cause, then run `reconcile rollback`, which ends it.",
     )
 
 

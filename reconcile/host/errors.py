@@ -28,6 +28,7 @@ WORDS = {
     errno.EBUSY: "it is in use, for one as a mount point",
     errno.ETXTBSY: "it is a program that is running",
     errno.ENOTSUP: "the filesystem cannot do that",
+    errno.EINTR: "a signal interrupted it",
 }
 
 FIXES = {
@@ -72,5 +73,9 @@ def host_error(what: str, error: OSError) -> HostError:
     number = error.errno or 0
     if isinstance(error, UnsafePath):
         return HostError(what, error.strerror or "", error.fix, number)
-    why = WORDS.get(number, error.strerror or str(error))
-    return HostError(what, why, FIXES.get(number, ""), number)
+    return HostError(what, cause(error), FIXES.get(number, ""), number)
+
+
+def cause(error: OSError) -> str:
+    """Why the kernel refused, in plain words."""
+    return WORDS.get(error.errno or 0, error.strerror or str(error))

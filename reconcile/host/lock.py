@@ -8,7 +8,7 @@ import json
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from reconcile.errors import LockHeld
@@ -38,7 +38,9 @@ def lock(host: Host, command: str, *, timeout_s: float = 0.0) -> Iterator[None]:
         _acquire(fd, timeout_s)
         _sign(fd, host, command)
         yield
-        os.ftruncate(fd, 0)
+        # Whoever reads it looks first whether it is locked, so what is left there does no harm.
+        with suppress(OSError):
+            os.ftruncate(fd, 0)
     finally:
         os.close(fd)
 
@@ -125,8 +127,9 @@ def _sign(fd: int, host: Host, command: str) -> None:
     since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     user = os.environ.get("SUDO_USER") or host.accounts.current.name
     holder = {"pid": os.getpid(), "user": user, "since": since, "command": command}
-    os.ftruncate(fd, 0)
-    os.pwrite(fd, json.dumps(holder).encode(), 0)
+    with explained("the lock could not be signed"):
+        os.ftruncate(fd, 0)
+        os.pwrite(fd, json.dumps(holder).encode(), 0)
 
 
 def _holder(fd: int) -> dict[str, Any]:

@@ -92,8 +92,12 @@ class StateDir:
         """Open `name` for durable appends, created where absent."""
         with self._place(name) as at:
             fd = os.open(at.name, APPEND, 0o600, dir_fd=at.dir_fd)
-            os.fchmod(fd, 0o600)
-            sync_directory(at.dir_fd)
+            try:
+                os.fchmod(fd, 0o600)
+                sync_directory(at.dir_fd)
+            except BaseException:
+                os.close(fd)
+                raise
         return Log(fd, self.path_of(name))
 
     def names(self, folder: str = "") -> list[str]:

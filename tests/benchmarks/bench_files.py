@@ -7,6 +7,7 @@ Needs root, rsync, and about 1 GB and 3 minutes for a million files.
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import shutil
 import statistics
@@ -247,6 +248,7 @@ def main() -> None:
     chosen = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="bench-files-", dir=chosen.folder))
     folder.chmod(0o755)
+    gc.set_threshold(50_000)  # as the command line does
     host = Host(HostSettings(service_manager="process", state_dir=str(folder / "state")))
     host.recorder = Discarding(host)
     try:

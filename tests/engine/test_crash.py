@@ -85,8 +85,8 @@ def mended_and_shipped(machine: Machine) -> Site:
 
 
 def apply_and_take_back(machine: Machine) -> None:
-    machine.apply(*another_site(machine))
-    machine.take_back()
+    if machine.apply(*another_site(machine)).result == "applied":
+        machine.take_back()
 
 
 SCENARIOS = {

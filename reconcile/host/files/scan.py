@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import NamedTuple
 
+from reconcile.host.errors import cause
 from reconcile.host.files.names import as_bytes
 
 MOST_KEPT = 50_000
@@ -95,7 +96,7 @@ class Scan:
 
     def fails(self, path: str, error: OSError | None, why: str = "") -> None:
         self.unreadable.add(path)
-        self.why_unreadable = self.why_unreadable or why or (error and error.strerror) or ""
+        self.why_unreadable = self.why_unreadable or why or (cause(error) if error else "")
 
     def merge(self, other: Scan) -> None:
         for name in ("deviating", "files", "directories", "symlinks", "special", "vanished"):

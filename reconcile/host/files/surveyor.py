@@ -99,8 +99,10 @@ class _Surveyor:
 
     def _wanted(self, pair: Pair, wanted: Mapping[str, Original], there: Names) -> None:
         compressed = any(name.endswith(COMPRESSED) for name in there)
+        # A hundred thousand names come through here, and joining paths took a tenth of the time.
+        above = f"{pair.folder}/" if pair.folder else ""
         for name, original in wanted.items():
-            path, copy = join(pair.folder, name), there.get(name)
+            path, copy = above + name, there.get(name)
             if path in self.order.excluded:
                 continue
             if copy is not None and not compressed and self._is_settled(path, original, copy):

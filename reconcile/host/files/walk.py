@@ -163,7 +163,7 @@ class Walker:
             self.held -= 1
 
     def _failed(self, place: Place, error: OSError) -> None:
-        path = "/".join(place.names())
+        path = "/".join(place.names()) or "."
         if isinstance(error, IsAMount):
             self.scan.mounts.add(path)
         elif isinstance(error, FileNotFoundError):
