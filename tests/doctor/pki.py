@@ -39,8 +39,8 @@ class Pki:
         self.folder = folder
         self.key("root")
         self._config("x.test")
-        openssl(folder, "req", "-new", "-x509", "-key", "root.key", "-subj", "/CN=Root", "-days",
-                "3650", "-out", "root.pem", "-config", "x.cnf", "-extensions", "authority")  # fmt: skip
+        words = "req -new -x509 -key root.key -subj /CN=Root -days 3650 -out root.pem"
+        openssl(folder, *words.split(), "-config", "x.cnf", "-extensions", "authority")
         self.issue("between", "/CN=Between", by="root", extensions="authority")
 
     def key(self, name: str) -> Path:

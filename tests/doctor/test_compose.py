@@ -165,6 +165,16 @@ services:
     assert (Mount("bind", "/srv/shop/m", "/m"),) == found.mounts
 
 
+def test_what_is_merged_again_and_again_stays_small() -> None:
+    levels = [f"x-{n}: &l{n} {{<<: [*l{n - 1}, *l{n - 1}]}}" for n in range(1, 60)]
+    text = "\n".join(["x-0: &l0 {user: '7'}", *levels, "services: {web: {<<: *l59}}"])
+
+    found = read_service((text.encode(),), b"", "web", folder="/")
+
+    assert found is not None
+    assert "7" == found.user
+
+
 def test_what_is_not_read_is_named() -> None:
     assert ("extends",) == read("[]", "    extends: {service: base}").elsewhere
 

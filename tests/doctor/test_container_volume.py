@@ -84,6 +84,25 @@ def test_container_volume_takes_a_volume_that_is_the_folder(tmp_path: Path) -> N
     assert [] == serious(asked(tmp_path, "{volumes: ['up:/app/media'], user: '1000'}", more))
 
 
+def test_container_volume_asks_any_site_that_has_the_prefix(tmp_path: Path) -> None:
+    (tmp_path / "compose.yaml").write_text(
+        "services: {web: {volumes: ['./media:/app/media'], user: '0'}}"
+    )
+    other = YAML.replace(
+        "sites:\n",
+        """sites:
+  other:
+    server_names: [other.test]
+    locations:
+      /media/: {{role: media, dir: {root}/other}}
+""",
+    ).format(root=tmp_path, service="web")
+    host = configured(tmp_path, "server { listen 8099; server_name shop.test; }")
+    (tmp_path / "media").mkdir()
+
+    assert [] == serious(ask("container-volume", host, tmp_path, other))
+
+
 def test_container_volume_reads_the_override_and_the_env_file(tmp_path: Path) -> None:
     override = "services: {web: {volumes: ['${WHERE}:/app/media'], user: '1000'}}"
     (tmp_path / "compose.override.yaml").write_text(override)

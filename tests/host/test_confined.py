@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -187,6 +189,34 @@ def test_an_interpreter_that_cannot_be_run_is_told_with_the_reason(public: Path)
     ended = run_confined(("/none/python",), WWW, directory=str(public), environment={})
 
     assert ("not started", True) == (ended.how, "No such file" in ended.why)
+
+
+UNPRIVILEGED = """
+import sys
+from reconcile.host import Host
+from reconcile.host.confined import run_confined
+for script in ("import os; print(os.getuid(), os.listdir('/proc')[-1])",
+               "open(sys.argv[0], 'a')", "import socket; socket.socket()"):
+    ended = run_confined(("/usr/bin/python3", "-c", script), Host().accounts.current,
+                         directory="/", environment={})
+    print(ended.how, ended.code, ended.said.decode().strip())
+"""
+
+
+def test_whoever_is_not_root_gets_the_same_by_a_user_namespace(public: Path) -> None:
+    package = Path(__file__).parents[2] / "reconcile"
+    shutil.copytree(package, public / "reconcile", ignore=shutil.ignore_patterns("__pycache__"))
+    me = ("setpriv", f"--reuid={WWW.uid}", f"--regid={WWW.gid}", "--clear-groups")
+
+    told = subprocess.run(
+        (*me, PYTHON, "-B", "-c", UNPRIVILEGED),
+        cwd=public,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+
+    assert [f"exited 0 {WWW.uid} 1", "exited 1 ", "exited 1 "] == told.splitlines()
 
 
 def test_root_is_kept_out_of_too_little(public: Path) -> None:

@@ -13,7 +13,7 @@ from reconcile.doctor.compose.interpolate import Unresolved, env_file, interpola
 from reconcile.doctor.compose.mounts import BadCompose, Mount, is_true, mounts_of
 
 if TYPE_CHECKING:
-    from yaml import SafeLoader
+    from yaml import MappingNode, SafeLoader
 
 OVERRIDES = {
     f"{name}.{ending}": f"{name}.override.{ending}"
@@ -100,6 +100,12 @@ def _loader() -> type[SafeLoader]:
             first: [(tag, form) for tag, form in forms if tag in kept]
             for first, forms in yaml.SafeLoader.yaml_implicit_resolvers.items()
         }
+
+        def flatten_mapping(self, node: MappingNode) -> None:
+            """Each key once: what is merged twice at every level would double at each."""
+            super().flatten_mapping(node)
+            pairs = {str(key.value): (key, value) for key, value in node.value}
+            node.value = list(pairs.values())
 
     return Texts
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from posixpath import basename, dirname, join
 
 from reconcile.doctor.compose.interpolate import Unresolved
@@ -25,6 +26,30 @@ def look(snapshot: Snapshot) -> Iterator[Said]:
             yield Unseen(f"{container.compose}, {container.service}", str(told))
 
 
+@dataclass(frozen=True)
+class _Case:
+    """What one directory of a container is for: the locations that serve its uploads."""
+
+    snapshot: Snapshot
+    container: DeclaredContainer
+    service: ServiceView
+    path: str
+    locations: tuple[DeclaredLocation, ...]
+
+    @property
+    def at(self) -> str:
+        return f"{self.container.compose}: {self.service.name}"
+
+    @property
+    def served(self) -> str:
+        first = self.locations[0]
+        return f"{first.place}: {first.prefix} serves {first.dir}"
+
+    @property
+    def fix(self) -> str:
+        return f"{self.at}: volumes: [{quoted(f'{self.locations[0].dir}:{self.path}')}]"
+
+
 def _container(snapshot: Snapshot, container: DeclaredContainer) -> Iterator[Said]:
     service = _service(snapshot, container)
     if service is None:
@@ -35,9 +60,9 @@ def _container(snapshot: Snapshot, container: DeclaredContainer) -> Iterator[Sai
         )
         return
     for prefix, path in container.mounts.items():
-        for location in snapshot.declared.locations:
-            if location.prefix == prefix:
-                yield from _uploads(snapshot, container, service, location, path)
+        every = snapshot.declared.locations
+        locations = tuple(one for one in every if one.prefix == prefix)
+        yield from _uploads(_Case(snapshot, container, service, path, locations))
 
 
 def _service(snapshot: Snapshot, container: DeclaredContainer) -> ServiceView | None:
@@ -51,32 +76,26 @@ def _service(snapshot: Snapshot, container: DeclaredContainer) -> ServiceView | 
     return read_service(read, env[1] if env else b"", container.service, folder=folder)
 
 
-def _uploads(
-    snapshot: Snapshot,
-    container: DeclaredContainer,
-    service: ServiceView,
-    location: DeclaredLocation,
-    path: str,
-) -> Iterator[Said]:
-    mount, at = service.mount_at(path), f"{container.compose}: {service.name}"
-    fix = f"{at}: volumes: [{quoted(f'{location.dir}:{path}')}]"
+def _uploads(case: _Case) -> Iterator[Said]:
+    service, path, mount = case.service, case.path, case.service.mount_at(case.path)
     if mount is None and service.elsewhere:
-        yield Unseen(f"{at}, {path}", f"it also has {', '.join(service.elsewhere)}, not read here")
+        elsewhere = ", ".join(service.elsewhere)
+        yield Unseen(f"{case.at}, {path}", f"it also has {elsewhere}, not read here")
     elif mount is None or mount.kind in ("tmpfs", "other") or not mount.source:
         yield error(
             f"Uploads to {path} of {service.name} are lost with the container: {_why(mount)}.",
-            at,
-            f"{location.place}: {location.prefix} serves {location.dir}",
-            fix=fix,
+            case.at,
+            case.served,
+            fix=case.fix,
         )
     elif mount.read_only:
         yield error(
             f"{service.name} cannot save uploads: {path} is mounted read-only.",
-            f"{at}: {mount.source}:{mount.target}, read-only",
-            fix=f"Take ro (read_only) off; {fix}",
+            f"{case.at}: {mount.source}:{mount.target}, read-only",
+            fix=f"Take ro (read_only) off; {case.fix}",
         )
     else:
-        yield from _folder(snapshot, service, mount, location, path, at, fix)
+        yield from _folder(case, mount)
 
 
 def _why(mount: Mount | None) -> str:
@@ -87,29 +106,21 @@ def _why(mount: Mount | None) -> str:
     return "the volume there has no name, and each new container gets another"
 
 
-def _folder(
-    snapshot: Snapshot,
-    service: ServiceView,
-    mount: Mount,
-    location: DeclaredLocation,
-    path: str,
-    at: str,
-    fix: str,
-) -> Iterator[Said]:
-    source = service.folder_of(mount)
+def _folder(case: _Case, mount: Mount) -> Iterator[Said]:
+    source = case.service.folder_of(mount)
     if not source:
-        yield Unseen(f"{at}, {mount.source}", "only its driver knows where that volume lies")
+        yield Unseen(f"{case.at}, {mount.source}", "only its driver knows where that volume lies")
         return
-    folder = join(source, mount.inside(path)).rstrip("/")
-    if not _is_same(snapshot, folder, location.dir):
+    folder = join(source, mount.inside(case.path)).rstrip("/")
+    if not any(_is_same(case.snapshot, folder, location.dir) for location in case.locations):
         yield error(
-            f"{service.name} saves uploads in {folder}, nginx serves {location.dir}.",
-            f"{at}: {mount.source}:{mount.target}, so that {path} is {folder}",
-            f"{location.place}: {location.prefix} serves {location.dir}",
-            fix=fix,
+            f"{case.service.name} saves uploads in {folder}, nginx serves {case.locations[0].dir}.",
+            f"{case.at}: {mount.source}:{mount.target}, so that {case.path} is {folder}",
+            case.served,
+            fix=case.fix,
         )
         return
-    yield from _writing(snapshot, service, folder, at)
+    yield from _writing(case.snapshot, case.service, folder, case.at)
 
 
 def _is_same(snapshot: Snapshot, one: str, other: str) -> bool:
