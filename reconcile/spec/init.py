@@ -12,8 +12,7 @@ sites:
     # listen: [80, 443]               # v4 and v6; 80, and 443 with tls, where left out
     # max_upload: 20MB                # nginx refuses more than 1MB where left out
     # tls:
-    #   certificate: /etc/ssl/example.com/fullchain.pem
-    #   key: /etc/ssl/example.com/privkey.pem
+    #   letsencrypt: example.com      # or certificate: and key:, by their paths
     #   hsts: 1y                      # once everything works over HTTPS
 
     app:
@@ -25,6 +24,7 @@ sites:
       #   python: /srv/myapp/.venv/bin/python
       #   module: "app:app"
       #   workers: 3
+      # flask: {directory: ./app, module: "app:app"}   # for `reconcile doctor` to ask
 
     locations:
       # Shipped with the app: copied from source at every apply, kept a week by browsers.
@@ -58,6 +58,10 @@ sites:
 # How long browsers keep what they got. week, day, hashed and none are built in.
 # cache_policies:
 #   hour: {max_age: 1h, visibility: public}
+
+# Containers whose uploads are served here: `reconcile doctor` looks at their mounts.
+# containers:
+#   - {compose: ./compose.yaml, service: web, mounts: {/media/: /app/media}}
 
 # Further directories, files and links.
 # paths:
