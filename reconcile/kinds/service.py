@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
-from reconcile.engine.digest import digest
 from reconcile.engine.resource import Ref, Resource
 from reconcile.host import Host
 from reconcile.host.services import ServiceFailed, way_out
@@ -23,9 +22,9 @@ class Service(Resource):
     """A unit as its service manager has it.
 
     `active` means running now; a socket that would start it is not enough. `runs` is the digest
-    of the unit file that the process was started from, "older" where the file or a
-    drop-in has changed since, "nothing" where no process runs. Only units whose file says that
-    reconcile manages it are ever stopped because nothing declares them any more.
+    of the unit file that the process was started from, "older" where that can't be told but
+    the file or a drop-in has changed since, "nothing" where no process runs. Only units whose
+    file says that reconcile manages it are ever stopped because nothing declares them any more.
     """
 
     kind: Literal["service"] = "service"
@@ -89,7 +88,7 @@ class Service(Resource):
     def put(self, host: Host, before: Self | None) -> None:  # noqa: ARG002
         services = host.services
         status = services.status(self.unit)
-        outdated = self.runs is not None and bool(status.active) and services.outdated(status)
+        outdated = self.runs not in (None, _runs(host, status)) and bool(status.active)
         if status.needs_daemon_reload:
             services.daemon_reload()
         if self.enabled is not None and self.enabled != status.enabled:
@@ -100,6 +99,8 @@ class Service(Resource):
             services.stop(self.unit)
         elif outdated:
             services.restart(self.unit)
+        if self.runs is not None:
+            services.remember_start(self.unit)
 
     def remove(self, host: Host) -> None:
         # A socket that is still open may have started its service again by then.
@@ -132,9 +133,7 @@ def _at_rest(status: UnitStatus) -> bool:
 def _runs(host: Host, status: UnitStatus) -> str:
     if not status.active:
         return NOTHING
-    if status.masked or host.services.outdated(status):
-        return OLDER
-    return digest(host.files.read(status.fragment_path))
+    return (None if status.masked else host.services.started_from(status)) or OLDER
 
 
 def _is_ours(host: Host, status: UnitStatus) -> bool:

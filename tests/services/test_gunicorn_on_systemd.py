@@ -83,6 +83,11 @@ def with_units(debian: DebianHost, view: dict[str, object], code: str) -> Any:
     return inside(debian, RENDER + textwrap.dedent(code), values={"view": view})
 
 
+def invocation(debian: DebianHost, unit: str) -> str:
+    """systemd's name for the present run of the unit."""
+    return debian.run("systemctl", "show", "-P", "InvocationID", unit).stdout.strip()
+
+
 def curl(debian: DebianHost, socket: str, *arguments: str, user: str = "www-data") -> str:
     command = ("curl", "-sS", "-m", "10", "--unix-socket", socket, *arguments)
     done = debian.run(*command, user=user, check=False)
@@ -157,20 +162,38 @@ def test_a_stopped_service_is_a_difference_although_its_socket_listens(debian: D
 
 
 @pytest.mark.parametrize("unit", ["service", "socket"])
-def test_an_edited_unit_file_is_put_back_and_run(debian: DebianHost, unit: str) -> None:
+def test_an_edited_unit_file_is_put_back_and_restarts_nothing(
+    debian: DebianHost, unit: str
+) -> None:
     view = an_app(debian, f"edited{unit}")
     with_units(debian, view, "put()")
+    runs = invocation(debian, f"edited{unit}.{unit}")
     path = f"/etc/systemd/system/edited{unit}.{unit}"
 
     debian.run("sh", "-c", f"echo '# edited' >> {path}")
     left = with_units(debian, view, "return differences()")
     mended = with_units(debian, view, "put(); return differences()")
 
-    assert [path, f"edited{unit}.{unit}"] == [name for name, _, _ in left]
-    assert "older" == left[1][2]["runs"]
+    assert [path] == [name for name, _, _ in left]
     assert [] == mended
     assert b"# edited" not in debian.read(path)
+    assert runs == invocation(debian, f"edited{unit}.{unit}")
     assert "version 1" in curl(debian, f"/run/edited{unit}.sock", "http://app/")
+
+
+def test_what_was_started_from_an_edited_unit_file_is_started_anew(debian: DebianHost) -> None:
+    view = an_app(debian, "restarted")
+    with_units(debian, view, "put()")
+    path = "/etc/systemd/system/restarted.service"
+
+    debian.run("sh", "-c", f"echo '# edited' >> {path}; systemctl daemon-reload")
+    debian.run("systemctl", "restart", "restarted.service")
+    left = with_units(debian, view, "return differences()")
+    mended = with_units(debian, view, "put(); return differences()")
+
+    assert [path, "restarted.service"] == [name for name, _, _ in left]
+    assert [] == mended
+    assert "version 1" in curl(debian, "/run/restarted.sock", "http://app/")
 
 
 def test_a_changed_mode_of_the_unit_file_restarts_nothing(debian: DebianHost) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from reconcile.engine.digest import digest
 from reconcile.errors import ReconcileError
 from reconcile.host import Host
 from reconcile.host.processes import children, identity, wait_until
@@ -98,17 +99,16 @@ def test_a_restart_gives_another_process(host: Host, write_unit: WriteUnit) -> N
     assert before != host.services.status(unit).main_pid
 
 
-def test_a_process_that_runs_from_an_older_file_is_outdated(
+def test_a_process_was_started_from_the_file_of_then_whatever_became_of_it(
     host: Host, write_unit: WriteUnit
 ) -> None:
     unit = write_unit("sleep.service", SLEEP)
+    then = digest(Path(host.services.unit_path(unit)).read_bytes())
     host.services.start(unit)
-    fresh = host.services.outdated(host.services.status(unit))
 
     write_unit("sleep.service", SLEEP, "UMask=0077")
 
-    assert not fresh
-    assert host.services.outdated(host.services.status(unit))
+    assert then == host.services.started_from(host.services.status(unit))
 
 
 def test_another_process_under_the_recorded_id_is_not_taken_for_ours(

@@ -10,6 +10,7 @@ from reconcile.host.services import UnitStatus
 from reconcile.host.services.systemd import parse_show
 
 RUNNING = """\
+InvocationID=0f1e2d3c4b5a69788796a5b4c3d2e1f0
 MainPID=42
 Result=success
 ExecMainStartTimestamp=Sun 2026-11-22 15:15:16.131682 UTC
@@ -120,7 +121,8 @@ def at(microsecond: int) -> float:
 
 CASES = [
     (RUNNING, UnitStatus("u.service", loaded=True, active=True, enabled=True, main_pid=42,
-                         started_at=at(131682), state="active (running)",
+                         started_at=at(131682), invocation="0f1e2d3c4b5a69788796a5b4c3d2e1f0",
+                         state="active (running)",
                          fragment_path="/lib/systemd/system/nginx.service")),
     (ABSENT, UnitStatus("u.service", loaded=False, state="not-found")),
     (SOCKET, UnitStatus("u.service", loaded=True, active=True, enabled=True,

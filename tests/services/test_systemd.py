@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from reconcile.engine.digest import digest
 from tests.hosts import DebianHost
 from tests.hosts.fixtures import Boot
 from tests.services.inside import RefusedError, inside
@@ -158,7 +159,7 @@ def test_a_unit_that_cannot_be_enabled_is_an_error(debian: DebianHost) -> None:
     assert inside(debian, "return services.status(unit).enabled", unit=unit) is None
 
 
-OUTDATED = "return services.outdated(services.status(unit))"
+STARTED_FROM = "return services.started_from(services.status(unit))"
 
 
 @pytest.mark.parametrize(
@@ -166,21 +167,41 @@ OUTDATED = "return services.outdated(services.status(unit))"
     # A first drop-in is nothing to systemd itself until it is told to reload.
     [("{unit}", True), ("{unit}", False), ("{unit}.d/more.conf", True)],
 )
-def test_a_changed_file_or_drop_in_makes_the_process_outdated_until_it_is_restarted(
+def test_what_somebody_else_started_is_older_than_a_change_until_it_is_restarted(
     debian: DebianHost, changed: str, reload: bool
 ) -> None:
     unit = write_unit(debian, f"older{len(changed)}{reload}.service")
     debian.run("systemctl", "start", unit)
-    fresh = inside(debian, OUTDATED, unit=unit)
+    fresh = inside(debian, STARTED_FROM, unit=unit)
 
     path = f"/etc/systemd/system/{changed.format(unit=unit)}"
     debian.write(path, "[Unit]\nDescription=changed\n" + (SLEEP if path.endswith(unit) else ""))
     if reload:
         debian.run("systemctl", "daemon-reload")
-    edited = inside(debian, OUTDATED, unit=unit)
+    edited = inside(debian, STARTED_FROM, unit=unit)
     inside(debian, "services.daemon_reload(); services.restart(unit)", unit=unit)
 
-    assert [False, True, False] == [fresh, edited, inside(debian, OUTDATED, unit=unit)]
+    again = inside(debian, STARTED_FROM, unit=unit)
+    there = digest(debian.read(f"/etc/systemd/system/{unit}"))
+    assert (digest(SLEEP.encode()), None, there) == (fresh, edited, again)
+
+
+@pytest.mark.parametrize("changed", ["{unit}", "{unit}.d/more.conf"])
+def test_what_is_remembered_of_a_start_holds_for_this_run_and_these_drop_ins(
+    debian: DebianHost, changed: str
+) -> None:
+    unit = write_unit(debian, f"remembered{len(changed)}.service")
+    inside(debian, "services.start(unit); services.remember_start(unit)", unit=unit)
+
+    path = f"/etc/systemd/system/{changed.format(unit=unit)}"
+    debian.write(path, "[Unit]\nDescription=changed\n" + (SLEEP if path.endswith(unit) else ""))
+    debian.run("systemctl", "daemon-reload")
+    edited = inside(debian, STARTED_FROM, unit=unit)
+    debian.run("systemctl", "restart", unit)
+    restarted = inside(debian, STARTED_FROM, unit=unit)
+
+    assert edited == (digest(SLEEP.encode()) if path.endswith(unit) else None)
+    assert restarted == digest(debian.read(f"/etc/systemd/system/{unit}"))
 
 
 def test_a_rollback_stops_and_disables_what_was_not_there_before(debian: DebianHost) -> None:

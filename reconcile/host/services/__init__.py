@@ -24,8 +24,9 @@ class UnitStatus:
     """How a unit stands.
 
     `active` is None where nothing can run (an image), `enabled` None where there is nothing to
-    enable (a static unit, no boot). `started_at` is in seconds since the epoch. `state` says all
-    of it in the service manager's words.
+    enable (a static unit, no boot). `started_at` is in seconds since the epoch. `invocation` is
+    systemd's own name for this one run of the unit. `state` says all of it in the service
+    manager's words.
     """
 
     unit: str
@@ -34,6 +35,7 @@ class UnitStatus:
     enabled: bool | None = None
     main_pid: int = 0
     started_at: float | None = None
+    invocation: str = ""
     needs_daemon_reload: bool = False
     fragment_path: str = ""
     dropins: tuple[str, ...] = ()
@@ -61,8 +63,14 @@ class ServiceManager(Protocol):
 
     def status(self, unit: str) -> UnitStatus: ...
 
-    def outdated(self, status: UnitStatus) -> bool:
-        """Whether what runs was started from an older unit file than the present one."""
+    def started_from(self, status: UnitStatus) -> str | None:
+        """The digest of the unit file that what runs was started from.
+
+        None where nobody can tell but that it was not the present one.
+        """
+
+    def remember_start(self, unit: str) -> None:
+        """Keep what `started_from` says now, whatever becomes of the file while this run lasts."""
 
     def start(self, unit: str) -> None: ...
 

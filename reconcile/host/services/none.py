@@ -43,8 +43,11 @@ class NoServices:
             state=f"skipped: nothing runs while an image is built ({said or 'not-found'})",
         )
 
-    def outdated(self, status: UnitStatus) -> bool:
-        return bool(status.active)  # nothing is, so nothing can be
+    def started_from(self, status: UnitStatus) -> str | None:  # noqa: ARG002
+        return None
+
+    def remember_start(self, unit: str) -> None:
+        """Nothing runs."""
 
     def start(self, unit: str) -> None:
         self._refuse("start", unit)

@@ -61,8 +61,12 @@ class ProcessManager:
             state="active (running)",
         )
 
-    def outdated(self, status: UnitStatus) -> bool:
-        return status.needs_daemon_reload
+    def started_from(self, status: UnitStatus) -> str | None:
+        running = read_running(self._sandbox.record_path(status.unit))
+        return running.digest if running and running.alive else None
+
+    def remember_start(self, unit: str) -> None:
+        """It is written down with every start."""
 
     def start(self, unit: str) -> None:
         before = self.status(unit)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from reconcile.errors import ReconcileError
 from reconcile.host.services import ServiceFailed, UnitStatus, checked, way_out
+from reconcile.host.services.started import forget_start, record_start, started_from
 from reconcile.host.services.undo import tell_active, tell_enabled
 from reconcile.host.services.waiting import wait_until_active
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 UNIT_DIRECTORY = "/etc/systemd/system"
 PROPERTIES = (
     "LoadState,ActiveState,SubState,Result,UnitFileState,MainPID,ExecMainStartTimestamp,"
-    "ActiveEnterTimestamp,NeedDaemonReload,FragmentPath,DropInPaths"
+    "ActiveEnterTimestamp,NeedDaemonReload,FragmentPath,DropInPaths,InvocationID"
 )
 # Longer than any TimeoutStartSec of the units that we write; systemd's own default is 90 s.
 JOB_TIMEOUT_S = 120.0
@@ -63,10 +63,11 @@ class Systemd:
             return read
         return next(iter(self._show([unit])))
 
-    def outdated(self, status: UnitStatus) -> bool:
-        if status.needs_daemon_reload:
-            return True
-        return (status.started_at or 0.0) < max(map(_changed_at, _sources(status)), default=0.0)
+    def started_from(self, status: UnitStatus) -> str | None:
+        return started_from(self._host, status)
+
+    def remember_start(self, unit: str) -> None:
+        record_start(self._host, self.status(unit))
 
     def start(self, unit: str) -> None:
         tell_active(self._host, self.status(unit))
@@ -105,6 +106,7 @@ class Systemd:
     def forget(self, unit: str) -> None:
         # Fails where nothing is remembered, and then there is nothing to forget.
         self._systemctl("reset-failed", checked(unit))
+        forget_start(self._host, unit)
 
     def unit_path(self, name: str) -> str:
         return f"{UNIT_DIRECTORY}/{checked(name)}"
@@ -182,6 +184,7 @@ def _status(unit: str, said: dict[str, str]) -> UnitStatus:
         enabled=BOOT.get(said["UnitFileState"]),
         main_pid=int(said.get("MainPID") or 0),
         started_at=_epoch_seconds(running_since) if active else None,
+        invocation=said.get("InvocationID", "") if active else "",
         needs_daemon_reload=said["NeedDaemonReload"] == "yes",
         fragment_path=said["FragmentPath"],
         dropins=tuple(said["DropInPaths"].split()),
@@ -208,15 +211,3 @@ def _epoch_seconds(stamp: str) -> float | None:
         return None
     _, date, clock, _ = stamp.split()
     return datetime.fromisoformat(f"{date}T{clock}+00:00").timestamp()
-
-
-def _sources(status: UnitStatus) -> tuple[str, ...]:
-    return tuple(path for path in (status.fragment_path, *status.dropins) if path)
-
-
-def _changed_at(path: str) -> float:
-    """When the content of `path` changed last, in seconds since the epoch; now where it is gone."""
-    try:
-        return os.stat(path).st_mtime
-    except FileNotFoundError:
-        return time.time()
