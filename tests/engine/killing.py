@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,14 +19,30 @@ EFFECTS = (
 
 def killed_at(number: int, act: Callable[[], object]) -> bool:
     """Run `act` in a child that is killed before its effect of that number; False if none is."""
-    child = os.fork()
-    if child == 0:
+
+    def life() -> None:
         _live_until(number)
         act()
-        os._exit(0)
-    _, status = os.waitpid(child, 0)
+
+    _, status = os.waitpid(forked(life), 0)
     assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0, "the child failed by itself"
     return os.WIFSIGNALED(status)
+
+
+def forked(life: Callable[[], object]) -> int:
+    """The pid of a child that does `life` and ends, whatever becomes of it.
+
+    An exception that left it would go on in the child, with the rest of the tests.
+    """
+    child = os.fork()
+    if child == 0:
+        try:
+            life()
+            os._exit(0)
+        finally:
+            traceback.print_exc()
+            os._exit(1)
+    return child
 
 
 def _live_until(number: int) -> None:

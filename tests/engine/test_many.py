@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from reconcile.host import Host
 from reconcile.host.lock import lock
 from reconcile.kinds.file import File
 from tests.engine.conftest import in_box
+from tests.engine.killing import forked
 from tests.engine.machine import Machine
 
 AT_ONCE = 20
@@ -36,13 +38,7 @@ def one_apply(machine: Machine, number: int) -> None:
 def test_of_many_applies_at_once_exactly_one_is_at_work_and_no_row_is_lost(
     swift_machine: Machine,
 ) -> None:
-    children = []
-    for number in range(AT_ONCE):
-        child = os.fork()
-        if child == 0:
-            one_apply(swift_machine, number)
-            os._exit(0)
-        children.append(child)
+    children = [forked(partial(one_apply, swift_machine, number)) for number in range(AT_ONCE)]
 
     assert {0} == {os.waitpid(child, 0)[1] for child in children}
     state = swift_machine.host.state
