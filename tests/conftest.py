@@ -1,3 +1,17 @@
-"""What every test may ask for."""
+"""What every test may ask for, and how long it may take."""
+
+from __future__ import annotations
+
+import pytest
 
 pytest_plugins = ["tests.hosts.fixtures"]
+
+# Seconds. The first test on a host also waits until its images are built.
+LIMITS_S = {"host": 1200, "nightly": 7200}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        limits = [limit for mark, limit in LIMITS_S.items() if item.get_closest_marker(mark)]
+        if limits and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(max(limits)))

@@ -175,16 +175,11 @@ def running(
     (prefix / "nginx.pid").unlink(missing_ok=True)
     with log.open("wb") as errors:
         process = subprocess.Popen(
+            # A run that is killed takes its nginx along.
             [
-                binary,
-                "-p",
-                f"{prefix}/",
-                "-c",
-                str(config),
-                "-e",
-                "stderr",
-                "-g",
-                "daemon off; master_process off;",
+                *("setpriv", "--pdeathsig", "KILL", binary),
+                *("-p", f"{prefix}/", "-c", str(config), "-e", "stderr"),
+                *("-g", "daemon off; master_process off;"),
             ],
             stdout=errors,
             stderr=errors,
