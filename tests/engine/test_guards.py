@@ -46,7 +46,7 @@ def test_a_plan_with_a_failed_reading_is_not_applied() -> None:
     with pytest.raises(ReconcileError) as error:
         refuse_unclear(planned(world, declare(Note(path="/a", text="x"))))
 
-    assert "note:/a: /a cannot be read. I/O error" == error.value.why
+    assert "note:/a: /a cannot be read: I/O error" == error.value.why
 
 
 def test_a_plan_with_a_conflict_is_not_applied() -> None:

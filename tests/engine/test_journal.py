@@ -139,7 +139,7 @@ class TestARollbackThatFails:
         with pytest.raises(RollbackFailed) as error:
             roll_back(journal, host, ENTRY)
 
-        assert (["a"], "b cannot be put back disk gone") == (Told.said, error.value.why)
+        assert (["a"], "b cannot be put back: disk gone") == (Told.said, error.value.why)
         Told.stuck.clear()
         hear(host)
         assert (["a", "b", "a"], ()) == (Told.said, unfinished(host))

@@ -81,7 +81,7 @@ def test_a_failed_reading_is_unknown_and_never_planned_for() -> None:
     plan = planned(world, declare(Note(path="/a", text="x")))
 
     assert () == plan.changes
-    assert (Unknown(Ref("note", "/a"), "/a cannot be read. I/O error"),) == plan.unknown
+    assert (Unknown(Ref("note", "/a"), "/a cannot be read: I/O error"),) == plan.unknown
     assert 1 == plan.exit_code(detailed=True)
 
 

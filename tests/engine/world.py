@@ -48,7 +48,7 @@ class InWorld(Resource):
     def observe(self, host: Host) -> Self | None:
         world = world_of(host)
         if self.path in world.broken:
-            raise ReconcileError(f"{self.path} cannot be read.", "I/O error")
+            raise ReconcileError(f"{self.path} cannot be read", "I/O error")
         there = world.things.get(self.path)
         return there if isinstance(there, type(self)) else None
 
