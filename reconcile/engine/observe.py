@@ -64,5 +64,5 @@ def _observe_one(resource: Resource, host: Host) -> Resource | Unknown | None:
 def reason(error: ReconcileError | OSError) -> str:
     """An error in one line."""
     if isinstance(error, ReconcileError):
-        return ": ".join(part for part in (error.what, error.why) if part)
+        return f"{error.what.rstrip('.')}: {error.why}" if error.why else error.what
     return cause(error)
