@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from jsonschema import validate
 
 from reconcile.errors import ReconcileError
+from reconcile.host.http import HttpAnswer
 from reconcile.nginx.discover import discover
 from reconcile.nginx.explain import Explanation, explain, reached
 from reconcile.nginx.listen import Address
 from reconcile.nginx.url import parse_url
-from reconcile.output.explain import explain_text
+from reconcile.output.explain import explain_document, explain_text
+from reconcile.output.json import dumped
+from reconcile.output.schemas import output_schemas
 from tests.foresight.conftest import GuidesHost
 
 URL = "http://example.com/static/css/app.css"
@@ -188,3 +194,18 @@ def test_names_from_the_host_cannot_write_on_the_terminal(guide: GuidesHost) -> 
     found = explained(guide, "http://example.com/static/%1b[31m")
 
     assert "\x1b" not in explain_text("http://example.com/static/\x1b[31m", found)
+
+
+def test_the_json_keeps_to_its_schema(guide: GuidesHost) -> None:
+    found = explained(guide)
+    real = HttpAnswer(200, (("Cache-Control", "public"),))
+
+    document = explain_document(URL, found, "web1", now=datetime.now(UTC), live=real)
+
+    schema = output_schemas()["explain"]
+    told = json.loads(dumped(document))
+    validate(told, schema)
+    assert (["Content-Type", "Expires", "Cache-Control"], False) == (
+        [header["name"] for header in told["headers"]][:3],
+        told["live"]["agrees"],
+    )
