@@ -23,6 +23,9 @@ strace strace
 setfacl acl
 setfattr attr
 chattr e2fsprogs
+mkfs.ext4 e2fsprogs
+rsync rsync
+losetup mount
 ip iproute2
 pgrep procps
 openssl openssl

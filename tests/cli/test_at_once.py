@@ -1,0 +1,87 @@
+"""Fifty people type `reconcile apply` at the same moment, each with a change of his own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from reconcile.cli.demo.stage import Stage
+from reconcile.engine import history
+from reconcile.engine.records import read_ledger
+from reconcile.engine.rollback import unfinished
+from tests.cli.conftest import COMMAND, Run
+
+WAITING = ("--auto-approve", "--no-verify", "--lock-timeout", "500")
+# Tells when an apply begins and ends, from inside of the one process that holds the lock.
+TOLD = """
+import os, sys
+from reconcile.engine import apply as engine
+from reconcile.cli.main import main
+real = engine._Attempt.run
+log = os.open(sys.argv.pop(), os.O_WRONLY | os.O_APPEND)
+def run(attempt):
+    os.write(log, b"in %d\\n" % os.getpid())
+    try:
+        return real(attempt)
+    finally:
+        os.write(log, b"out %d\\n" % os.getpid())
+engine._Attempt.run = run
+sys.exit(main())
+"""
+
+
+def start(stage: Stage, number: int, log: Path) -> subprocess.Popen[bytes]:
+    """An apply of the same site that takes uploads `number` megabytes larger."""
+    yaml = Path(stage.root, f"{number}.yaml")
+    yaml.write_text(Path(stage.file).read_text().replace("20MB", f"{number + 21}MB"))
+    argv = [sys.executable, "-c", TOLD, "apply", "-f", yaml, *WAITING]
+    return subprocess.Popen([*argv, log], cwd=stage.root, stdout=subprocess.DEVNULL)
+
+
+@pytest.mark.parametrize("at_once", [10, pytest.param(50, marks=pytest.mark.nightly)])
+def test_exactly_one_apply_is_at_work_at_any_time_and_no_row_is_lost(
+    run: Run, stage: Stage, tmp_path: Path, at_once: int
+) -> None:
+    assert 0 == run("apply", "--auto-approve", cwd=stage.root).returncode
+    log = tmp_path / "log"
+    log.touch()
+
+    processes = [start(stage, number, log) for number in range(at_once)]
+    codes = [process.wait(timeout=600) for process in processes]
+
+    assert [0] * at_once == codes
+    told = [line.split() for line in log.read_text().splitlines()]
+    assert ["in", "out"] * at_once == [word for word, _ in told]
+    assert all(told[i][1] == told[i + 1][1] for i in range(0, len(told), 2))
+    state = stage.host.state
+    rows = [*history.rows(state)]
+    assert at_once + 1 == len(rows) == read_ledger(state).serial
+    assert () == history.problems(rows, read_ledger(state))
+    assert () == unfinished(stage.host)
+
+
+def test_without_waiting_all_but_one_are_refused_and_told_who_is_at_work(
+    run: Run, stage: Stage
+) -> None:
+    argv = [*COMMAND, "apply", "--auto-approve"]
+    environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
+    processes = [
+        subprocess.Popen(
+            argv,
+            cwd=stage.root,
+            env=environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(4)
+    ]
+
+    ends = [(process.communicate(timeout=120)[1], process.returncode) for process in processes]
+
+    assert {0, 4} == {code for _, code in ends}
+    assert all("another apply is at work" in told for told, code in ends if code == 4)
