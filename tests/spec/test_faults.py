@@ -105,7 +105,6 @@ def test_a_fault_is_told_with_its_place_and_what_would_be_right(text: str, fault
     assert [fault] == faults(text)
 
 
-
 def test_every_fault_of_a_file_is_told_at_once_in_its_order() -> None:
     text = WHOLE.replace('dirs: "0755"', "dirs: 0755").replace("max_age: 7d", "max_age: 7")
     text = text.replace("default_server: false", "defualt_server: no")
