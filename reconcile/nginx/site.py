@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
-Role = Literal["static", "media", "private"]
+from reconcile.dataclass import dataclass
 
+Role = Literal["static", "media", "private"]
 CHALLENGES = "/.well-known/acme-challenge/"
 """Where Let's Encrypt asks for its proofs. Source: RFC 8555, section 8.3."""
+
 
 @dataclass(frozen=True)
 class Listen:
@@ -52,8 +53,8 @@ class SiteView:
 
     `upstream` is what follows `http://` in proxy_pass: `unix:/run/x.sock` or `127.0.0.1:8000`;
     None where there is no app. `extra` holds the user's own directives, line ends LF.
-    The generation token is no part of it: `render_site` derives it from the text it renders.
     `challenge_root` is the folder that certbot lays its proofs in, None without certbot.
+    The generation token is no part of it: `render_site` derives it from the text it renders.
     """
 
     name: str
@@ -65,8 +66,8 @@ class SiteView:
     upstream: str | None = None
     locations: tuple[LocationView, ...] = ()
     extra: str = ""
-
     challenge_root: str | None = None
+
     @property
     def tls_port(self) -> int | None:
         """The first port that speaks TLS: where a redirect leads."""

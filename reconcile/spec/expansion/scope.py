@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from reconcile.dataclass import dataclass
 from reconcile.engine.model import Declared
 from reconcile.kinds import registry
 from reconcile.nginx.site import Role
