@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
+from reconcile.dataclass import dataclass
 from reconcile.host import ServiceManagerName
 
 if TYPE_CHECKING:
@@ -18,8 +19,8 @@ class HostFacts:
 
     `user` and `group` are who applies, by name: root where `privileged`.
     `sources` holds the content of every path that `Spec.file_sources()` names.
-    `serves_sites` tells that an earlier apply put sites into nginx, so that taking the last
     `certificates` are those of `Spec.certificate_names()` that certbot has got.
+    `serves_sites` tells that an earlier apply put sites into nginx, so that taking the last
     one out is made live too.
     """
 
@@ -39,3 +40,12 @@ class HostFacts:
     sources: Mapping[str, bytes] = field(default_factory=dict)
     serves_sites: bool = False
     certificates: frozenset[str] = frozenset()
+
+    @property
+    def runs_services(self) -> bool:
+        return self.service_manager != "none"
+
+    @property
+    def has_services(self) -> bool:
+        """Whether a service can be anything here: running, or enabled."""
+        return self.runs_services or self.has_boot
