@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class HostFacts:
     """The host, as far as the meaning of the YAML depends on it.
 
-    `user` and `group` are who applies, by name: root where `privileged`.
+    `has_boot` tells that a service can be enabled here. `user` and `group` are who applies, by name: root where `privileged`.
     `sources` holds the content of every path that `Spec.file_sources()` names.
     `certificates` are those of `Spec.certificate_names()` that certbot has got.
     `serves_sites` tells that an earlier apply put sites into nginx, so that taking the last
@@ -31,6 +31,7 @@ class HostFacts:
     layout: Layout
     worker_user: str
     service_manager: ServiceManagerName = "systemd"
+    has_boot: bool = True
     ipv6: bool = True
     privileged: bool = True
     user: str = "root"
