@@ -155,9 +155,9 @@ def _staying(removals: Sequence[Change]) -> Iterator[tuple[Ref, str]]:
 
 
 def _seen(observed: Observed) -> Iterator[Finding]:
-    for there in observed.values():
-        if isinstance(there, Resource):
-            yield from there.findings()
+    """What several resources tell alike is told once."""
+    there = (one for one in observed.values() if isinstance(one, Resource))
+    yield from dict.fromkeys(finding for one in there for finding in one.findings())
 
 
 def _left_behind(staying: Mapping[Ref, str]) -> Iterator[Finding]:

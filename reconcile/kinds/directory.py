@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from typing import Any, ClassVar, Literal, Self
 
-from reconcile.engine.model import Change
+from reconcile.engine.model import Change, Finding
 from reconcile.engine.resource import Ref, Resource
 from reconcile.errors import ReconcileError
 from reconcile.host import Host
@@ -33,6 +34,8 @@ class Directory(Resource):
     enterable_by: tuple[str, ...] | None = None
     holds: frozenset[str] | None = None
     """Observed for a removal only: the names in it that reconcile did not write."""
+    exposed: tuple[str, str] | None = None
+    """Observed: a directory above that somebody else may write, and who."""
 
     order: ClassVar[int] = 10
     removal_order: ClassVar[int] = 99
@@ -40,7 +43,7 @@ class Directory(Resource):
         "remove_if_created"
     )
     writes_contents: ClassVar[bool] = False
-    about: ClassVar[frozenset[str]] = frozenset({"path", "holds"})
+    about: ClassVar[frozenset[str]] = frozenset({"path", "holds", "exposed"})
 
     @property
     def name(self) -> str:
@@ -69,7 +72,12 @@ class Directory(Resource):
             "mode": found.mode,
             "enterable_by": self._able(host),
             "holds": None if self.holds is None else self._held(host),
+            "exposed": self._exposed(host),
         }
+
+    def _exposed(self, host: Host) -> tuple[str, str] | None:
+        found = host.files.exposed_above(self.path)
+        return None if found is None else (found[0], _writer(found[1], host))
 
     def _able(self, host: Host) -> tuple[str, ...] | None:
         """Those of `enterable_by` who can pass through this directory itself."""
@@ -151,6 +159,22 @@ class Directory(Resource):
         left = sorted(name for name in self.holds or () if join(self.path, name) not in going)
         return f"it still holds {_some(left)}" if left else ""
 
+    def findings(self) -> tuple[Finding, ...]:
+        """Whoever may write above can swap what is below, whatever its own mode."""
+        if self.exposed is None:
+            return ()
+        above, writer = self.exposed
+        return (
+            Finding(
+                "unsafe-parent", "warning",
+                f"{above} may be written by {writer}, who can so replace directories below it"
+                " that reconcile looks after. No symlink is followed there, and root's files"
+                " are not given away.",
+                fix=f"chown root:root {shlex.quote(above)} && chmod go-w {shlex.quote(above)};"
+                " what an app has to write belongs in a directory of its own, as media does.",
+            ),
+        )  # fmt: skip
+
     def shown(self) -> dict[str, Any]:
         shown = self.managed()
         if self.mode is not None:
@@ -158,6 +182,15 @@ class Directory(Resource):
         if self.enterable_by is not None:
             shown["enterable_by"] = list(self.enterable_by)
         return shown
+
+
+def _writer(found: Stat, host: Host) -> str:
+    """Who else may write it. Called only where somebody may."""
+    if found.mode & 0o002:
+        return "everyone"
+    if found.mode & 0o020:
+        return f"the group {host.accounts.group_name(found.gid)}"
+    return f"its owner {host.accounts.user_name(found.uid)}"
 
 
 def _least_bit(found: Stat, host: Host, name: str) -> int:

@@ -115,3 +115,36 @@ def test_an_access_list_counts(host: Host, site: Path) -> None:
 
     assert found is not None
     assert ("www-data",) == found.enterable_by
+
+
+class TestAnUnsafeParent:
+    """Whoever may write above a directory can replace it, whatever its own mode."""
+
+    @pytest.mark.parametrize(
+        ("uid", "mode", "writer"),
+        [(33, 0o755, "its owner www-data"), (0, 0o777, "everyone"), (0, 0o775, "the group root")],
+    )
+    def test_is_told_with_who_may_write_it_and_the_fix(
+        self, host: Host, site: Path, uid: int, mode: int, writer: str
+    ) -> None:
+        (site / "app/media").mkdir(parents=True)
+        os.chown(site / "app", uid, 0)
+        (site / "app").chmod(mode)
+
+        found = Directory(path=f"{site}/app/media").observe(host)
+
+        assert found is not None
+        [finding] = found.findings()
+        assert ("unsafe-parent", "warning") == (finding.rule, finding.severity)
+        assert finding.what.startswith(f"{site}/app may be written by {writer},")
+        assert finding.fix.startswith(f"chown root:root {site}/app && chmod go-w {site}/app")
+
+    def test_that_is_roots_alone_or_sticky_is_none(self, host: Host, site: Path) -> None:
+        (site / "tmp/media").mkdir(parents=True)
+        (site / "tmp").chmod(0o1777)
+        os.chown(site / "tmp/media", 33, 33)
+
+        found = Directory(path=f"{site}/tmp/media").observe(host)
+
+        assert found is not None
+        assert () == found.findings()

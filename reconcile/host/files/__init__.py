@@ -10,7 +10,7 @@ from reconcile.host.errors import HostError, explained
 from reconcile.host.files import read
 from reconcile.host.files.flags import changing
 from reconcile.host.files.model import Stat
-from reconcile.host.files.resolve import directory
+from reconcile.host.files.resolve import directory, first_open_above
 
 if TYPE_CHECKING:
     from reconcile.host import Host
@@ -72,6 +72,12 @@ class Files:
         """Whether only root (or who runs this) can change names in the directory or above it."""
         with explained(f"{path} cannot be examined"), directory(path) as (_, guard):
             return guard == "closed"
+
+    def exposed_above(self, path: str) -> tuple[str, Stat] | None:
+        """The topmost directory on the way to `path` that somebody else may write; not itself."""
+        with explained(f"what is above {path} cannot be examined"):
+            found = first_open_above(path)
+        return None if found is None else (found[0], Stat.of(found[1]))
 
     def access(self, path: str, account: Account) -> Walk:
         """What `account` may do with each component of `path`."""
