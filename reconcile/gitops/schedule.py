@@ -93,6 +93,7 @@ def _timer(of: Schedule) -> str:
     lines = (
         HEADER, "[Unit]", "Description=Compare this host with its reconcile.yaml regularly", "",
         "[Timer]", f"OnCalendar={of.every}", f"RandomizedDelaySec={of.delay_s}",
-        "AccuracySec=1s", "Persistent=yes", f"Unit={SERVICE}", "", "[Install]", "WantedBy=timers.target",
+        "AccuracySec=1s", "Persistent=yes", f"Unit={SERVICE}", "",
+        "[Install]", "WantedBy=timers.target",
     )  # fmt: skip
     return "\n".join(lines) + "\n"
