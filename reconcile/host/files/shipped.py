@@ -104,7 +104,8 @@ class Shipped:
     def vouches(self, path: str, original: os.stat_result, copy: os.stat_result) -> bool:
         """Whether both are still exactly what was once found equal."""
         known = self.rows.get(path)
-        if known is None or max(original.st_ctime_ns, copy.st_ctime_ns) >= self._settled_ns:
+        settled_ns = self._settled_ns
+        if known is None or original.st_ctime_ns >= settled_ns or copy.st_ctime_ns >= settled_ns:
             return False
         return known[:-32] == SIGNATURES.pack(
             original.st_size, original.st_mtime_ns, original.st_ctime_ns, original.st_ino,

@@ -72,6 +72,8 @@ class Source:
         path = f"{folder}/{name}" if folder else name
         try:
             st = os.stat(name, dir_fd=fd, follow_symlinks=False)
+            if stat.S_ISREG(st.st_mode) and st.st_nlink == 1:
+                return Original(path, st)  # as nearly all of a hundred thousand are
             if stat.S_ISLNK(st.st_mode):
                 path, st, sheltered = self._follow(path)
         except FileNotFoundError:
