@@ -104,6 +104,7 @@ class Workspace:
             # Started by anyone but root, nginx cannot change its user.
             worker_user=worker if self.host.privileged else me.name,
             service_manager=settings.service_manager,
+            has_boot=self.host.services.has_boot,
             ipv6=nginx.ipv6,
             privileged=self.host.privileged,
             user=me.name,

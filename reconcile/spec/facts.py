@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 class HostFacts:
     """The host, as far as the meaning of the YAML depends on it.
 
-    `has_boot` tells that a service can be enabled here. `user` and `group` are who applies, by name: root where `privileged`.
+    `has_boot` tells that a service can be enabled here.
+    `user` and `group` are who applies, by name: root where `privileged`.
     `sources` holds the content of every path that `Spec.file_sources()` names.
     `certificates` are those of `Spec.certificate_names()` that certbot has got.
     `serves_sites` tells that an earlier apply put sites into nginx, so that taking the last

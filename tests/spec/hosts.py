@@ -37,6 +37,7 @@ HOST = HostFacts(
 SANDBOX = replace(
     HOST,
     service_manager="process",
+    has_boot=False,
     privileged=False,
     user="me",
     group="us",

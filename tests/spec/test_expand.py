@@ -315,6 +315,13 @@ def test_in_an_image_services_are_enabled_and_nothing_runs() -> None:
     assert [] == [address for address in found if address.startswith("nginx_live:")]
 
 
+@pytest.mark.parametrize("text", [SMALLEST, GUNICORN], ids=["a unit of theirs", "a unit of ours"])
+def test_in_an_image_without_systemctl_nothing_is_asked_of_services(text: str) -> None:
+    found = desired(text, replace(IMAGE, has_boot=False))
+
+    assert [] == [address for address in found if address.startswith("service:")]
+
+
 def test_in_a_sandbox_everything_belongs_to_who_applies() -> None:
     found = desired(GUNICORN.replace(", user: www-data", ""), SANDBOX)
     file = found["file:/etc/nginx/sites-available/myapp.conf"]

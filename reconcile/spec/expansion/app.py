@@ -19,7 +19,7 @@ def expand_app(site: SiteScope) -> Iterator[Declared]:
     if site.gunicorn and site.service and site.upstream:
         yield from _managed(site, gunicorn_view(site, site.gunicorn, site.service, site.upstream))
     elif site.service:
-        yield _service(site, site.service, ("app", "service"))
+        yield from _service(site, site.service, ("app", "service"))
 
 
 def _managed(site: SiteScope, view: GunicornView) -> Iterator[Declared]:
@@ -40,7 +40,7 @@ def _managed(site: SiteScope, view: GunicornView) -> Iterator[Declared]:
         )
     needs = (*(f"unit:{_path(site, unit)}" for unit in units), *_folders(view))
     for unit, content in units.items():
-        yield _service(site, unit, ("app", "gunicorn"), content, needs)
+        yield from _service(site, unit, ("app", "gunicorn"), content, needs)
 
 
 def _folders(view: GunicornView) -> Iterator[str]:
@@ -57,17 +57,21 @@ def _service(
     at: tuple[str, ...],
     content: str | None = None,
     needs: tuple[str, ...] = (),
-) -> Declared:
-    """A service that is up and comes up at boot; with `content`, one that runs that unit."""
-    manager = site.facts.service_manager
-    runs = None if content is None or manager == "none" else digest(content.encode())
-    return site.declare(
+) -> Iterator[Declared]:
+    """A service that is up and comes up at boot; with `content`, one that runs that unit.
+
+    No such thing where it can be neither.
+    """
+    facts = site.facts
+    if not facts.has_services:
+        return
+    yield site.declare(
         "service",
         *at,
         unit=unit,
-        enabled=None if manager == "process" else True,
-        active=None if manager == "none" else True,
-        runs=runs,
+        enabled=True if facts.has_boot else None,
+        active=True if facts.runs_services else None,
+        runs=digest(content.encode()) if content is not None and facts.runs_services else None,
         ours=content is not None,
         needs=needs,
     )

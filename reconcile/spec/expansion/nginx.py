@@ -33,18 +33,17 @@ def expand_site_file(site: SiteScope, content: bytes) -> Iterator[Declared]:
 def expand_nginx(scope: Scope, files: Mapping[str, bytes]) -> Iterator[Declared]:
     """That nginx runs and serves `files`: path → content."""
     names = tuple(scope.spec.sites)
-    manager = scope.facts.service_manager
-    if names:
+    if names and scope.facts.has_services:
         yield scope.declare(
             "service",
             ("sites",),
             names,
             unit=SERVICE,
-            enabled=None if manager == "process" else True,
-            active=None if manager == "none" else True,
+            enabled=True if scope.facts.has_boot else None,
+            active=True if scope.facts.runs_services else None,
             needs=tuple(_config_refs(scope)),
         )
-    if manager != "none" and (names or scope.facts.serves_sites):
+    if scope.facts.runs_services and (names or scope.facts.serves_sites):
         yield scope.declare(
             "nginx_live",
             ("sites",),
