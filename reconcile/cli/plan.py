@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -70,7 +71,19 @@ def plan(
             show(f"\nSaved. To apply exactly this, once: reconcile apply {printable(out)}")
     if json_into is not None:
         _write(json_into, _document(made, code, full=full))
+    _tell_what_is_unclear(made)
     return code
+
+
+def _tell_what_is_unclear(made: Plan) -> None:
+    """An apply would refuse such a plan: to be read also where the plan itself goes elsewhere."""
+    from reconcile.engine.guards import refuse_unclear
+    from reconcile.output.error import error_text
+
+    try:
+        refuse_unclear(made)
+    except ReconcileError as error:
+        sys.stderr.write(error_text(error.what, error.why, error.fix, style(sys.stderr)) + "\n")
 
 
 def _save(path: str, made: Plan, workspace: Workspace, chosen: Selection) -> None:

@@ -163,6 +163,20 @@ def test_a_probe_that_fails_takes_everything_back(stage: Stage, run: Run) -> Non
     assert not stage.host.services.status("nginx.service").active
 
 
+def test_what_cannot_be_read_is_told_beside_the_plan_as_well(stage: Stage, run: Run) -> None:
+    os.rename(f"{stage.root}/app/static", f"{stage.root}/app/elsewhere")
+
+    shown = run("plan", cwd=stage.root)
+    told = run("plan", "--json", cwd=stage.root)
+
+    assert (1, 1) == (shown.returncode, told.returncode)
+    assert shown.stderr.startswith("Error: A part of the host could not be read.\n  why: assets:")
+    assert f"{stage.root}/app/static" in shown.stderr
+    assert "  fix: " in shown.stderr
+    assert shown.stderr == told.stderr
+    assert 1 == len(documents(told.stdout, "plan"))
+
+
 def test_a_failed_check_is_no_drift(applied: Stage, run: Run) -> None:
     add_probe(applied, "{get: /none, expect: {status: 200}}")
 
