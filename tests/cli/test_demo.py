@@ -6,6 +6,8 @@ import os
 import re
 import signal
 import subprocess
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,22 +19,27 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "flask-app" / "app"
 PACKAGED = Path(__file__).parents[2] / "reconcile" / "cli" / "demo" / "app"
 
 
-def left_over() -> list[str]:
-    """Processes that still run from a folder of a demo."""
+def left_over(folder: Path) -> list[str]:
+    """Processes that still run from a demo below `folder`, and what lies there."""
     listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)
-    return [line for line in listed.stdout.splitlines() if "/reconcile-demo-" in line]
+    running = [line for line in listed.stdout.splitlines() if f"{folder}/" in line]
+    return [*running, *map(str, folder.glob("reconcile-demo-*"))]
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> dict[str, str]:
-    """An environment in which the demo makes its folder below `tmp_path`."""
-    return {"TMPDIR": str(tmp_path)}
+def folder() -> Iterator[Path]:
+    """Where the demo makes its folder; a socket's path may be no longer than 107 bytes."""
+    with tempfile.TemporaryDirectory(prefix="reconcile-test-") as path:
+        os.chmod(path, 0o755)
+        yield Path(path)
 
 
-def test_the_story_is_told_to_its_end_and_leaves_nothing(
-    run: Run, tmp_path: Path, folder: dict[str, str]
-) -> None:
-    done = run("demo", env=folder)
+def below(folder: Path) -> dict[str, str]:
+    return {"TMPDIR": str(folder)}
+
+
+def test_the_story_is_told_to_its_end_and_leaves_nothing(run: Run, folder: Path) -> None:
+    done = run("demo", env=below(folder))
 
     assert 0 == done.returncode, done.stdout + done.stderr
     told = done.stdout
@@ -41,12 +48,11 @@ def test_the_story_is_told_to_its_end_and_leaves_nothing(
     assert 2 == told.count("Apply complete!")
     assert told.index("Apply complete!") < told.index("No changes. The host matches")
     assert told.endswith("Everything is stopped and cleaned up.\n")
-    assert [] == list(tmp_path.glob("reconcile-demo-*"))
-    assert [] == left_over()
+    assert [] == left_over(folder)
 
 
-def test_a_demo_that_is_kept_runs_until_it_is_stopped(run: Run, folder: dict[str, str]) -> None:
-    told = run("demo", "--keep", env=folder).stdout
+def test_a_demo_that_is_kept_runs_until_it_is_stopped(run: Run, folder: Path) -> None:
+    told = run("demo", "--keep", env=below(folder)).stdout
     port = int(re.findall(r"http://demo\.localhost:(\d+)/", told)[-1])
     root = told.rstrip().rpartition(" ")[2]
     page = HttpClient().request(HttpTarget("127.0.0.1", port, "demo.localhost"), "/")
@@ -55,7 +61,7 @@ def test_a_demo_that_is_kept_runs_until_it_is_stopped(run: Run, folder: dict[str
 
     assert (200, 0) == (page.status, stopped.returncode)
     assert not os.path.exists(root)
-    assert [] == left_over()
+    assert [] == left_over(folder)
 
 
 def test_only_a_demo_is_stopped(run: Run, tmp_path: Path) -> None:
@@ -69,11 +75,9 @@ def test_only_a_demo_is_stopped(run: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_demo_cleans_up(
-    tmp_path: Path, folder: dict[str, str], number: signal.Signals
-) -> None:
+def test_an_interrupted_demo_cleans_up(folder: Path, number: signal.Signals) -> None:
     with subprocess.Popen(
-        [*COMMAND, "demo"], stdout=subprocess.PIPE, text=True, env=os.environ | folder
+        [*COMMAND, "demo"], stdout=subprocess.PIPE, text=True, env=os.environ | below(folder)
     ) as process:
         assert process.stdout is not None
         next(line for line in process.stdout if ": created (" in line)
@@ -81,8 +85,7 @@ def test_an_interrupted_demo_cleans_up(
         process.stdout.read()
 
     assert 128 + number == process.returncode
-    assert [] == list(tmp_path.glob("reconcile-demo-*"))
-    assert [] == left_over()
+    assert [] == left_over(folder)
 
 
 def test_the_packaged_app_is_the_example() -> None:
