@@ -1,8 +1,8 @@
-"""`reconcile verify`: every promise put to the test, nothing changed."""
+"""`reconcile verify`: the checklist and every promise put to the test, nothing changed."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from reconcile.cli.options import File, Json, Sites, opened
@@ -10,27 +10,57 @@ from reconcile.cli.terminal import now, show, style
 from reconcile.errors import ExitCode, ReconcileError
 
 if TYPE_CHECKING:
+    from reconcile.doctor.checklist import Box
     from reconcile.engine.model import Check
     from reconcile.workspace import Workspace
 
+    Ticked = list[tuple[str, tuple[Box, ...]]]
+
 
 def verify(file: File = None, json: Json = False, site: Sites = None) -> int:
-    """Send the probes; what they write is removed again."""
-    from reconcile.engine.model import failed
+    """Tick the guide's checklist for each site and send the probes; what they write is removed."""
     from reconcile.host.read_only import read_only
-    from reconcile.output.text import verification_text
 
     workspace = opened(file)
     _refuse_unknown(site or (), workspace)
     # Only the canary writes, and what it has to prove is found out before.
     read_only(lambda: workspace.expansion)
-    checks = workspace.verify(frozenset(site) if site else None)
-    code = ExitCode.VERIFICATION_FAILED if failed(checks) else ExitCode.OK
-    if json:
-        show(_document(checks, workspace.host.name, code))
-    else:
-        show(verification_text(checks, style()))
+    probed = workspace.verify(frozenset(site) if site else None)
+    ticked = read_only(lambda: _ticked(workspace, site or workspace.spec.sites, probed))
+    boxes = [box.check for _, site_boxes in ticked for box in site_boxes]
+    checks = (*boxes, *probed)
+    code = _code(checks)
+    show(_document(checks, workspace.host.name, code) if json else _text(ticked, probed))
     return code
+
+
+def _ticked(workspace: Workspace, sites: Iterable[str], probed: Sequence[Check]) -> Ticked:
+    from reconcile.doctor.checklist import checklists
+    from reconcile.doctor.declared import declaration
+
+    declared = declaration(workspace.spec)
+    probes = workspace.expansion.probes
+    return list(checklists(workspace.host, declared, dict.fromkeys(sites), probes, probed))
+
+
+def _code(checks: Sequence[Check]) -> ExitCode:
+    """What failed weighs more than what nobody could look at."""
+    seen = {check.status for check in checks}
+    if "fail" in seen:
+        return ExitCode.VERIFICATION_FAILED
+    return ExitCode.ERROR if "unknown" in seen else ExitCode.OK
+
+
+def _text(ticked: Ticked, probed: Sequence[Check]) -> str:
+    from reconcile.output.checklist import checklist_text
+    from reconcile.output.text import verification_text
+
+    lists = [
+        checklist_text(site, [(box.title, box.check) for box in boxes], style())
+        for site, boxes in ticked
+    ]
+    boxes = [box.check for _, site_boxes in ticked for box in site_boxes]
+    return "\n\n".join([*lists, verification_text(probed, style(), also=boxes)])
 
 
 def _refuse_unknown(sites: Sequence[str], workspace: Workspace) -> None:

@@ -67,10 +67,12 @@ def rollback_text(notes: Sequence[str], style: Style = PLAIN) -> str:
     return _joined(told, [style.good(end)])
 
 
-def verification_text(checks: Sequence[Check], style: Style = PLAIN) -> str:
-    """All checks and the verdict over them."""
+def verification_text(
+    checks: Sequence[Check], style: Style = PLAIN, *, also: Sequence[Check] = ()
+) -> str:
+    """All checks and the verdict over them, and over those shown before (`also`)."""
     nothing = ["Nothing to verify: the configuration asks for no request."]
-    return _joined(checks_text(checks, style), _verdict(checks, style) or nothing)
+    return _joined(checks_text(checks, style), _verdict([*also, *checks], style) or nothing)
 
 
 def drift_text(drift: Drift, style: Style = PLAIN) -> str:

@@ -18,6 +18,9 @@ _TEMPORARY = re.compile(r"^/(?:var/)?tmp/")
 
 
 def look(snapshot: Snapshot) -> Iterator[Said]:
+    # What is thrown away together with nginx's own configuration is meant to be.
+    if _vanishes(snapshot.real(snapshot.nginx.config_path)):
+        return
     for mapped in snapshot.of_role("static", "media"):
         why = _why(snapshot, mapped)
         if why:
@@ -26,10 +29,8 @@ def look(snapshot: Snapshot) -> Iterator[Said]:
 
 def _why(snapshot: Snapshot, mapped: Mapped) -> str:
     path, real = mapped.path, snapshot.real(mapped.path)
-    if filesystem_of(real) in _MEMORY:
-        return f"{real} lies in memory and is empty after a reboot"
-    if _TEMPORARY.match(f"{real}/"):
-        return f"{real} is cleaned up by the system"
+    if vanishing := _vanishes(real):
+        return f"{real} {vanishing}"
     if _CONTAINER.search(real):
         return f"{real} lies in the layer of a container and goes with it"
     # Static files may well come with each release, as long as nginx follows to the next one.
@@ -37,6 +38,12 @@ def _why(snapshot: Snapshot, mapped: Mapped) -> str:
     if _RELEASE.search(f"{real}/") and not followed:
         return f"{real} belongs to one release"
     return ""
+
+
+def _vanishes(path: str) -> str:
+    if filesystem_of(path) in _MEMORY:
+        return "lies in memory and is empty after a reboot"
+    return "is cleaned up by the system" if _TEMPORARY.match(f"{path}/") else ""
 
 
 def _told(mapped: Mapped, why: str) -> Said:

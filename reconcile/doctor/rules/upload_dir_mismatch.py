@@ -17,7 +17,7 @@ MOST_BYTES = 256 << 10
 def look(snapshot: Snapshot) -> Iterator[Said]:
     for server in {id(one.server): one.server for one in snapshot.of_role("media")}.values():
         media = [one for one in snapshot.of_role("media") if one.server is server]
-        for app, setting in _saving(snapshot, server):
+        for app, setting in saving(snapshot, server):
             if not any(_is_in(snapshot, setting.folder, one.path) for one in media):
                 yield error(
                     f"{app} saves uploads in {setting.folder}, nginx serves {media[0].path}.",
@@ -28,7 +28,7 @@ def look(snapshot: Snapshot) -> Iterator[Said]:
                 )
 
 
-def _saving(snapshot: Snapshot, server: Server) -> Iterator[tuple[str, Setting]]:
+def saving(snapshot: Snapshot, server: Server) -> Iterator[tuple[str, Setting]]:
     """Where the app behind `server` saves: by its own word, else by its environment and source."""
     said, facts = snapshot.declared_app(server), snapshot.facts_of(server)
     if said and said.code and facts:

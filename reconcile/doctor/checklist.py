@@ -1,0 +1,239 @@
+"""The guide's ten boxes for one site, each ticked only by evidence gathered now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import TYPE_CHECKING
+
+from reconcile.doctor import registry
+from reconcile.doctor.guide import CHECKLIST
+from reconcile.doctor.model import Diagnosis, Rule
+from reconcile.doctor.rules.upload_dir_mismatch import saving
+from reconcile.doctor.run import diagnose
+from reconcile.doctor.snapshot import Snapshot
+from reconcile.engine.model import Check
+from reconcile.errors import ReconcileError
+from reconcile.spec.expansion.locations import HEALTH_FILE
+from reconcile.verify.model import HttpProbe, MediaCanary, Probe, UploadProbe
+
+if TYPE_CHECKING:
+    from reconcile.doctor.declared import Declaration
+    from reconcile.host import Host
+
+Proofs = Mapping[str, Sequence[Check]]
+"""Row of the checklist → what the probes that prove it have seen."""
+UNASKED = "no file could be written there to ask for"
+NOTHING = "the site has nothing of the kind, or nothing tells"
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What was looked at for one box: what is fine, what is wrong, what could not be seen."""
+
+    fine: tuple[str, ...] = ()
+    wrong: tuple[str, ...] = ()
+    unseen: tuple[str, ...] = ()
+
+    def __add__(self, more: Seen) -> Seen:
+        return Seen(self.fine + more.fine, self.wrong + more.wrong, self.unseen + more.unseen)
+
+
+@dataclass(frozen=True)
+class Box:
+    """One line of the checklist."""
+
+    row: str
+    check: Check
+
+    @property
+    def title(self) -> str:
+        return f"{self.row.removeprefix('CL')}. {CHECKLIST[self.row]}"
+
+
+def box(site: str, row: str, seen: Seen) -> Box:
+    """Ticked where something shows that it is so, and nothing that it is not.
+
+    With nothing for or against it, it is skipped: nothing said is no evidence.
+    """
+    name = f"checklist:{site}:{row.removeprefix('CL')}"
+    for status, told in (("fail", seen.wrong), ("unknown", seen.unseen), ("pass", seen.fine)):
+        if told:
+            return Box(row, Check(name, status, "; ".join(dict.fromkeys(told))))  # type: ignore[arg-type]  # all three are statuses
+    return Box(row, Check(name, "skipped", NOTHING))
+
+
+def diagnosed(found: Diagnosis) -> Seen:
+    """What rules have against a box; that they are silent is no evidence by itself."""
+    wrong = tuple(finding.what for finding in found.findings if finding.severity != "note")
+    return Seen((), wrong, tuple(f"{one.ref.name}: {one.reason}" for one in found.unknown))
+
+
+def probed(checks: Iterable[Check]) -> Seen:
+    """What probes say of a box."""
+    told: dict[str, list[str]] = {"pass": [], "fail": [], "unknown": [], "skipped": []}
+    for check in checks:
+        told[check.status].append(f"{check.name.removeprefix('probe:')}: {check.detail}")
+    return Seen(*(tuple(told[status]) for status in ("pass", "fail", "unknown")))
+
+
+def proofs(
+    probes: Iterable[Probe], checks: Sequence[Check], declared: Declaration
+) -> dict[str, list[Check]]:
+    """The checks of these probes, by the box that they prove."""
+    found: dict[str, list[Check]] = {row: [] for row in CHECKLIST}
+    for probe in probes:
+        answers = [check for check in checks if check.name.startswith(f"{probe.name} over ")]
+        itself = [check for check in checks if check.name == probe.name]
+        if isinstance(probe, UploadProbe):
+            found["CL4"] += itself
+        elif isinstance(probe, MediaCanary):
+            # Its own name is borne by a canary that could not even be written.
+            found["CL6"] += itself or [_written(probe)]
+            found["CL9"] += answers or [Check(probe.name, "unknown", UNASKED)]
+        elif _is_health(probe, declared):
+            found["CL8"] += answers
+    return found
+
+
+def _written(probe: MediaCanary) -> Check:
+    return Check(probe.name, "pass", f"written to {probe.dir} as {probe.writer or 'this user'}")
+
+
+def _is_health(probe: HttpProbe, declared: Declaration) -> bool:
+    static = (one.prefix for one in declared.locations if one.role == "static")
+    return probe.path in {prefix + HEALTH_FILE for prefix in static}
+
+
+def of_site(declared: Declaration, site: str) -> Declaration:
+    """What the YAML says of one site alone."""
+    locations = tuple(one for one in declared.locations if one.site == site)
+    prefixes = {one.prefix for one in locations}
+    mounts = (
+        replace(one, mounts={at: path for at, path in one.mounts.items() if at in prefixes})
+        for one in declared.containers
+    )
+    apps = tuple(one for one in declared.apps if one.site == site)
+    return replace(
+        declared, locations=locations, apps=apps, containers=tuple(o for o in mounts if o.mounts)
+    )
+
+
+def checklist(host: Host, declared: Declaration, site: str, proven: Proofs) -> tuple[Box, ...]:
+    """The ten boxes of `site`. Errors: none; what cannot be read is an unknown box."""
+    own = of_site(declared, site)
+    snapshot = Snapshot(host, own, frozenset(own.sites[site]))
+    asked = cache(lambda rule, view: diagnose(view, [rule]))
+    views = _Views(snapshot)
+    return tuple(
+        box(site, row, _seen(row, views, asked) + probed(proven[row])) for row in CHECKLIST
+    )
+
+
+class _Views:
+    """The snapshot, whole and with the locations of one role alone."""
+
+    def __init__(self, whole: Snapshot) -> None:
+        self.whole = whole
+        self.of = cache(self._of)
+
+    def _of(self, role: str) -> Snapshot:
+        view = copy(self.whole)
+        locations = self.whole.declared.locations
+        view.mapped = self.whole.of_role(role)
+        is_static = role == "static"
+        own = tuple(one for one in locations if (one.role == "static") == is_static)
+        view.declared = replace(self.whole.declared, locations=own)
+        return view
+
+
+Asked = Callable[[Rule, Snapshot], Diagnosis]
+
+
+def _seen(row: str, views: _Views, asked: Asked) -> Seen:
+    covering = [rule for rule in registry.load() if row in rule.rows]
+    try:
+        view = views.of(ROLES[row]) if row in ROLES else views.whole
+        seen = Seen()
+        for rule in covering:
+            seen += diagnosed(asked(rule, view))
+        if ROLES.get(row) == "media":
+            seen = _without(seen, covering, views.of("static"), asked)
+        return seen + EVIDENCE[row](view)
+    except ReconcileError as error:
+        return Seen(unseen=(f"{error.what}: {error.why}",))
+    except OSError as error:
+        return Seen(unseen=(f"{error.filename or ''}: {error.strerror or error}",))
+
+
+def _without(seen: Seen, covering: Sequence[Rule], static: Snapshot, asked: Asked) -> Seen:
+    """Less what is said of the static files, or of the site as a whole: that has its own box."""
+    other = {what for rule in covering for what in diagnosed(asked(rule, static)).wrong}
+    return replace(seen, wrong=tuple(what for what in seen.wrong if what not in other))
+
+
+def _mapping(view: Snapshot) -> Seen:
+    return Seen(tuple(f"{one.place}: {one.prefix} is {one.folder}" for one in view.mapped))
+
+
+def _files(view: Snapshot) -> Seen:
+    seen = Seen()
+    for mapped in view.of_role("static"):
+        found = view.inventory(mapped.path)
+        count = len(list(found.of_kind("file"))) if found else 0
+        told = (f"{mapped.path} has {count} files",)
+        seen += Seen(fine=told) if count else Seen(wrong=told)
+    return seen
+
+
+def _saving(view: Snapshot) -> Seen:
+    servers = {id(one.server): one.server for one in view.of_role("media")}.values()
+    told = (setting for server in servers for _, setting in saving(view, server))
+    return Seen(tuple(f"{one.place}: {one.name} = {one.folder}" for one in told))
+
+
+def _readable(view: Snapshot) -> Seen:
+    served = view.of_role("static", "media")
+    return Seen(tuple(f"{view.worker.name} may read {one.path}" for one in served))
+
+
+def _accepted(_: Snapshot) -> Seen:
+    return Seen(("nginx accepts its configuration",))
+
+
+def _kept(view: Snapshot) -> Seen:
+    served = view.of_role("static", "media")
+    return Seen(tuple(f"no release and no deploy takes {one.path} away" for one in served))
+
+
+def _by_probes_alone(_: Snapshot) -> Seen:
+    return Seen()
+
+
+ROLES = {"CL1": "static", "CL2": "media", "CL8": "static", "CL9": "media"}
+"""Rows that are about one kind of location, while their rules are about all."""
+EVIDENCE: Mapping[str, Callable[[Snapshot], Seen]] = {
+    "CL1": _mapping,
+    "CL2": _mapping,
+    "CL3": _files,
+    "CL4": _saving,
+    "CL5": _readable,
+    "CL6": _by_probes_alone,
+    "CL7": _accepted,
+    "CL8": _by_probes_alone,
+    "CL9": _by_probes_alone,
+    "CL10": _kept,
+}
+"""What speaks for a box once no rule speaks against it."""
+
+
+def checklists(
+    host: Host, declared: Declaration, sites: Iterable[str], probes: Sequence[Probe],
+    checks: Sequence[Check],
+) -> Iterator[tuple[str, tuple[Box, ...]]]:  # fmt: skip
+    """Each site with its boxes; `checks` are what `probes` have just seen."""
+    for site in sites:
+        own = [probe for probe in probes if probe.site == site]
+        yield site, checklist(host, declared, site, proofs(own, checks, of_site(declared, site)))
