@@ -21,7 +21,8 @@ run_pytest_as_root() {
   fi
 }
 
-# With a choice of its own (-m), one run; else the fast tests first.
+# With a choice of its own (-m), one run; else the fast tests first. Two processes share the
+# tests, a file's hosts stay with one of them; -n0 among the arguments has all in one.
 for argument in "$@"; do
   case $argument in -m | -m?*)
     run_pytest "$@"
@@ -31,8 +32,8 @@ for argument in "$@"; do
 done
 
 fast=0 hosts=0
-run_pytest -m 'not host and not nightly' "$@" || fast=$?
+run_pytest -n auto --dist worksteal -m 'not host and not nightly' "$@" || fast=$?
 [ "$fast" -eq 0 ] || [ "$fast" -eq "$NOTHING_COLLECTED" ] || exit "$fast"
-run_pytest_as_root -m 'host and not nightly' "$@" || hosts=$?
+run_pytest_as_root -n 2 --dist loadfile -m 'host and not nightly' "$@" || hosts=$?
 [ "$hosts" -ne "$NOTHING_COLLECTED" ] || exit "$fast"
 exit "$hosts"
