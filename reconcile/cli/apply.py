@@ -60,7 +60,12 @@ def apply(
     from reconcile.workspace import Options
 
     chosen, listen = selection(site, target, exclude), listener(json=json)
-    options = Options(not no_verify, not no_rollback, max_deletes, allow_empty)
+    options = Options(
+        verify=not no_verify,
+        roll_back=not no_rollback,
+        max_deletes=max_deletes,
+        allow_empty=allow_empty,
+    )
     if saved is not None:
         _refuse_selection(chosen)
         report = _apply_saved(saved, file, options, lock_timeout, listen)

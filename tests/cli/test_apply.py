@@ -163,6 +163,18 @@ def test_a_probe_that_fails_takes_everything_back(stage: Stage, run: Run) -> Non
     assert not stage.host.services.status("nginx.service").active
 
 
+def test_all_is_given_up_only_when_that_is_said(applied: Stage, run: Run) -> None:
+    text = Path(applied.file).read_text()
+    Path(applied.file).write_text(text.partition("sites:")[0])
+
+    refused = run("apply", "--auto-approve", cwd=applied.root)
+    done = run("apply", "--auto-approve", "--allow-empty", cwd=applied.root)
+
+    assert (1, 0) == (refused.returncode, done.returncode), done.stderr
+    assert "The configuration declares nothing." in refused.stderr
+    assert not os.path.exists(f"{applied.root}/nginx/sites-enabled/demo.conf")
+
+
 def test_what_cannot_be_read_is_told_beside_the_plan_as_well(stage: Stage, run: Run) -> None:
     os.rename(f"{stage.root}/app/static", f"{stage.root}/app/elsewhere")
 
