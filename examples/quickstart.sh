@@ -18,6 +18,14 @@ as_root() {
     fi
 }
 
+quietly() {
+    local said
+    said=$("$@" 2>&1) || {
+        printf '%s\n' "$said" >&2
+        exit 1
+    }
+}
+
 missing_packages() {
     # ensurepip is what Debian leaves out of python3 without python3-venv.
     python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
@@ -35,9 +43,9 @@ install_missing() {
         exit 1
     fi
     echo "Installing with apt-get: $*"
-    as_root apt-get -qq update
-    as_root env DEBIAN_FRONTEND=noninteractive \
-        apt-get -qq -y --no-install-recommends install "$@" >/dev/null
+    quietly as_root apt-get -q update
+    quietly as_root env DEBIAN_FRONTEND=noninteractive \
+        apt-get -q -y --no-install-recommends install "$@"
 }
 
 install_reconcile() {
