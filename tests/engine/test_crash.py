@@ -138,12 +138,13 @@ def refuse_remains(machine: Machine) -> None:
     assert [] == [path.name for path in Path(machine.state).glob("**/.*.reconcile-new-*")]
 
 
+@pytest.mark.parametrize("step", [3, pytest.param(1, marks=pytest.mark.nightly)])
 def test_killed_at_any_effect_it_is_as_before_or_as_planned(
-    machine: Machine, scenario: Scenario, stage: Replay
+    machine: Machine, scenario: Scenario, stage: Replay, step: int
 ) -> None:
     expected = whole(machine, scenario)
 
-    for number in stage.kills(lambda: scenario.act(machine)):
+    for number in stage.kills(lambda: scenario.act(machine), step=step):
         machine.recover()
 
         assert timeless(machine.manifest()) in expected, f"killed at effect {number}"
@@ -153,7 +154,7 @@ def test_killed_at_any_effect_it_is_as_before_or_as_planned(
 def test_killed_at_any_effect_one_rerun_converges(
     machine: Machine, scenario: Scenario, stage: Replay
 ) -> None:
-    for number in stage.kills(lambda: scenario.act(machine), step=5):
+    for number in stage.kills(lambda: scenario.act(machine), step=10):
         machine.apply(*scenario.second(machine))
 
         assert machine.plan(*scenario.second(machine)).empty, f"killed at effect {number}"
