@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -45,7 +46,14 @@ def run(tmp_path: Path) -> Run:
 
 @pytest.fixture
 def stage() -> Iterator[Stage]:
-    """The demo's host before its first apply; below /tmp, which other users may enter."""
+    """The demo's host before its first apply."""
+    with staged() as made:
+        yield made
+
+
+@contextmanager
+def staged() -> Iterator[Stage]:
+    """A host of the demo's; below /tmp, which other users may enter."""
     root = tempfile.mkdtemp(prefix="reconcile-cli-")
     made = build(root, nginx_binary())
     yield made
