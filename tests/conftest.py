@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 
 pytest_plugins = ["tests.hosts.fixtures"]
 
 # Seconds. The first test on a host also waits until its images are built.
 LIMITS_S = {"host": 1200, "nightly": 7200}
+
+# Whoever starts us in the background, or by nohup, has these ignored, and so has every child.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
