@@ -75,12 +75,13 @@ def in_parallel(
     # Costs 10 ms to import, and a plan asks nothing.
     from concurrent.futures import ThreadPoolExecutor
 
-    with ThreadPoolExecutor(max_workers=min(MOST_AT_ONCE, len(checks) or 1)) as pool:
+    pool = ThreadPoolExecutor(max_workers=min(MOST_AT_ONCE, len(checks) or 1))
+    try:
         asked = [pool.submit(check) for check in checks]
-        try:
-            return tuple(result for future in asked for result in future.result())
-        except BaseException:
-            # Ctrl-C must not wait until the last answer has settled.
-            given_up.set()
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+        return tuple(result for future in asked for result in future.result())
+    except BaseException:
+        # Ctrl-C must not wait until the last answer has settled.
+        given_up.set()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)

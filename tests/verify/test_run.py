@@ -228,6 +228,6 @@ def test_no_canary_stays_when_the_run_is_interrupted(site: Site, tmp_path: Path)
     assert site.uploads()
 
     process.send_signal(2)
-    process.wait(40)
+    process.wait(15)
 
     assert set() == site.uploads()
