@@ -15,23 +15,23 @@ from reconcile.kinds.file import File
 from reconcile.kinds.foreseen_disk import foreseen_disk
 from reconcile.kinds.nginx_live import planned_entries
 from reconcile.nginx.behaviour import Question, Side, behaviour_changes
-from reconcile.nginx.binds import PortTaken, foresee_binds
-from reconcile.nginx.discover import discover
-from reconcile.nginx.disk import WorkersDisk, worker_of
+from reconcile.nginx.config.semantic import semantic_diff
 from reconcile.nginx.hazards import hazards
-from reconcile.nginx.live import real_path, running
-from reconcile.nginx.render import is_managed
-from reconcile.nginx.request import Request
-from reconcile.nginx.routing import Router
-from reconcile.nginx.semantic import semantic_diff
-from reconcile.nginx.stage import Stage
+from reconcile.nginx.rendering.render import is_managed
+from reconcile.nginx.routing.request import Request
+from reconcile.nginx.routing.router import Router
+from reconcile.nginx.running.binds import PortTaken, foresee_binds
+from reconcile.nginx.running.discover import discover
+from reconcile.nginx.running.disk import WorkersDisk, worker_of
+from reconcile.nginx.running.live import real_path, running
+from reconcile.nginx.running.stage import Stage
 from reconcile.spec.expansion.scope import Scope, SiteScope
 from reconcile.spec.expansion.visits import expand_visits
 
 if TYPE_CHECKING:
     from reconcile.host import Host
-    from reconcile.nginx.servers import Server
-    from reconcile.nginx.tree import ConfigTree
+    from reconcile.nginx.config.tree import ConfigTree
+    from reconcile.nginx.routing.servers import Server
     from reconcile.spec.facts import HostFacts
     from reconcile.spec.models.spec import Spec
 

@@ -24,8 +24,8 @@ from reconcile.engine.select import Selection, select
 from reconcile.host import Host
 from reconcile.host.errors import HostError
 from reconcile.kinds import registry
-from reconcile.nginx.discover import discover
-from reconcile.nginx.renderings import Renderings
+from reconcile.nginx.rendering.renderings import Renderings
+from reconcile.nginx.running.discover import discover
 from reconcile.spec.expand import Expansion, expand
 from reconcile.spec.facts import HostFacts
 from reconcile.spec.load import load

@@ -13,7 +13,7 @@ from reconcile.errors import ExitCode, ReconcileError
 if TYPE_CHECKING:
     from reconcile.host import Host
     from reconcile.host.http import HttpAnswer
-    from reconcile.nginx.request import Request
+    from reconcile.nginx.routing.request import Request
 
 
 def explain(
@@ -30,10 +30,10 @@ def explain(
 ) -> int:
     """Tell which server and location answer, which file, which headers, and who may read it."""
     from reconcile.host.read_only import read_only
-    from reconcile.nginx.discover import discover
     from reconcile.nginx.explain import explain as explained
     from reconcile.nginx.explain import reached
-    from reconcile.nginx.url import parse_url
+    from reconcile.nginx.routing.url import parse_url
+    from reconcile.nginx.running.discover import discover
 
     host, asked = _host(file), parse_url(url, address)
     nginx = discover(host)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from reconcile.doctor.mapping import arrival, hostname_of
 from reconcile.host.http import HttpAnswer, HttpTarget
-from reconcile.nginx.listen import Listen
-from reconcile.nginx.servers import Server
+from reconcile.nginx.config.listen import Listen
+from reconcile.nginx.routing.servers import Server
 
 if TYPE_CHECKING:
     from reconcile.doctor.snapshot import Snapshot

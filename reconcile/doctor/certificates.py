@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
     from reconcile.doctor.snapshot import Snapshot
-    from reconcile.nginx.servers import Server
-    from reconcile.nginx.tree import Directive
+    from reconcile.nginx.config.tree import Directive
+    from reconcile.nginx.routing.servers import Server
 
 LARGEST = 1 << 20
 AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from reconcile.nginx.site import Role
+from reconcile.nginx.rendering.site import Role
 
 if TYPE_CHECKING:
     from reconcile.spec.models.app import App

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from reconcile.host.tail import tail
-from reconcile.nginx.tree import ConfigTree, Directive
+from reconcile.nginx.config.tree import ConfigTree, Directive
 
 if TYPE_CHECKING:
     from reconcile.doctor.units import UnitView

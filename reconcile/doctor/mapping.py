@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from reconcile.doctor.declared import Declaration, DeclaredLocation
-from reconcile.nginx.listen import ANY_IPV4, ANY_IPV6, Address, Listen
-from reconcile.nginx.render import is_managed
-from reconcile.nginx.request import Request
-from reconcile.nginx.scope import Scope
-from reconcile.nginx.servers import Server
-from reconcile.nginx.text import from_raw
-from reconcile.nginx.tree import Directive
+from reconcile.nginx.config.listen import ANY_IPV4, ANY_IPV6, Address, Listen
+from reconcile.nginx.config.scope import Scope
+from reconcile.nginx.config.text import from_raw
+from reconcile.nginx.config.tree import Directive
+from reconcile.nginx.rendering.render import is_managed
+from reconcile.nginx.routing.request import Request
+from reconcile.nginx.routing.servers import Server
 
 Role = Literal["static", "media", "other"]
 _MEDIA = re.compile(r"media|upload|attachment|avatar", re.IGNORECASE)

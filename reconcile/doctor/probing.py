@@ -11,8 +11,8 @@ from reconcile.doctor.model import Said, error
 from reconcile.doctor.snapshot import Snapshot
 from reconcile.host.files.inventory import Item
 from reconcile.host.http import HttpAnswer
-from reconcile.nginx.listen import Listen
-from reconcile.nginx.uri import escaped
+from reconcile.nginx.config.listen import Listen
+from reconcile.nginx.routing.uri import escaped
 from reconcile.verify.judge import is_by_nginx
 
 PREFERRED = "health.txt"

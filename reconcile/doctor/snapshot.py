@@ -19,18 +19,18 @@ from reconcile.host.files.inventory import Inventory, inventory
 from reconcile.host.membership import cwd_of, ids_of, unit_of
 from reconcile.host.processes import children, title
 from reconcile.host.sockets import connects, holders_of, listening_at
-from reconcile.nginx.discover import Discovered, discover
-from reconcile.nginx.disk import Assumed, WorkersDisk, worker_of
-from reconcile.nginx.live import Running, running
-from reconcile.nginx.routing import Router
-from reconcile.nginx.servers import Server
+from reconcile.nginx.routing.router import Router
+from reconcile.nginx.routing.servers import Server
+from reconcile.nginx.running.discover import Discovered, discover
+from reconcile.nginx.running.disk import Assumed, WorkersDisk, worker_of
+from reconcile.nginx.running.live import Running, running
 
 if TYPE_CHECKING:
     from reconcile.doctor.application.facts import AppFacts
     from reconcile.doctor.application.importing import Told
     from reconcile.host import Host
     from reconcile.host.files.access import Walk
-    from reconcile.nginx.tree import ConfigTree
+    from reconcile.nginx.config.tree import ConfigTree
 
 MOST_ITEMS = 50_000
 """Files looked at below one folder; of a larger one a part is examined, and a note says so."""

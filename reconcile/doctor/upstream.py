@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from reconcile.nginx.scope import PASSES, Scope
-from reconcile.nginx.servers import Server
-from reconcile.nginx.tree import ConfigTree, Directive
+from reconcile.nginx.config.scope import PASSES, Scope
+from reconcile.nginx.config.tree import ConfigTree, Directive
+from reconcile.nginx.routing.servers import Server
 
 _LOCAL = ("127.0.0.1", "localhost", "[::1]", "0.0.0.0")  # noqa: S104  as it may be written
 _TARGET = re.compile(r"^(?:[a-z]+://)?(.*)$")

@@ -50,7 +50,7 @@ class Recorder(Protocol):
 HOMES = {
     "files": "reconcile.host.files.undo",
     "services": "reconcile.host.services.undo",
-    "nginx": "reconcile.nginx.reload",
+    "nginx": "reconcile.nginx.running.reload",
 }
 """The part of an `op` before its dot → the module that registers it."""
 

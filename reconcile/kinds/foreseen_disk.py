@@ -14,7 +14,7 @@ from reconcile.kinds.directory import Directory
 from reconcile.kinds.file import File
 from reconcile.kinds.symlink import Symlink
 from reconcile.kinds.tree import Tree
-from reconcile.nginx.request import FileKind
+from reconcile.nginx.routing.request import FileKind
 
 if TYPE_CHECKING:
     from reconcile.engine.model import Change

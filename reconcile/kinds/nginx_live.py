@@ -12,14 +12,14 @@ from reconcile.host.private import ABSENT, FOLDER, Entry, Link
 from reconcile.kinds.directory import Directory
 from reconcile.kinds.file import File
 from reconcile.kinds.symlink import Symlink
-from reconcile.nginx.discover import Discovered, discover
-from reconcile.nginx.live import read_live, real_path, record_live, running
-from reconcile.nginx.render import extra_line
+from reconcile.nginx.rendering.render import extra_line
+from reconcile.nginx.running.discover import Discovered, discover
+from reconcile.nginx.running.live import read_live, real_path, record_live, running
 
 if TYPE_CHECKING:
     from reconcile.engine.model import Change
-    from reconcile.nginx.stage import NginxRejected
-    from reconcile.nginx.tree import ConfigTree
+    from reconcile.nginx.config.tree import ConfigTree
+    from reconcile.nginx.running.stage import NginxRejected
 
 SERVICE = Ref("service", "nginx.service")
 
@@ -72,7 +72,7 @@ class NginxLive(Resource):
         Told is where nginx could be asked only about a copy.
         Errors: NginxRejected, ServerNameTaken, PortTaken; nothing has changed then.
         """
-        from reconcile.nginx.stage import NginxRejected, Stage
+        from reconcile.nginx.running.stage import NginxRejected, Stage
 
         nginx = discover(host)
         stage = Stage(nginx, dict(planned_entries(changes)))
@@ -88,7 +88,7 @@ class NginxLive(Resource):
         return validated.notes
 
     def put(self, host: Host, before: Self | None) -> None:  # noqa: ARG002
-        from reconcile.nginx.reload import NginxReloaded, make_live
+        from reconcile.nginx.running.reload import NginxReloaded, make_live
 
         if not host.services.runs_services:
             return
@@ -145,7 +145,7 @@ def _refuse_taken_names(tree: ConfigTree) -> None:
 
 
 def _rehearse_running(nginx: Discovered, tree: ConfigTree) -> None:
-    from reconcile.nginx.binds import foresee_binds
+    from reconcile.nginx.running.binds import foresee_binds
 
     now = running(nginx)
     foresee_binds(tree, now.master_pid if now else 0)

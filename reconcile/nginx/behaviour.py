@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from reconcile.engine.model import BehaviourChange
-from reconcile.nginx.disk import Assumed
-from reconcile.nginx.headers import sent_headers, values_of
-from reconcile.nginx.request import Files, Request
-from reconcile.nginx.route import Answer, Route
-from reconcile.nginx.routing import Router
+from reconcile.nginx.routing.headers import sent_headers, values_of
+from reconcile.nginx.routing.request import Files, Request
+from reconcile.nginx.routing.route import Answer, Route
+from reconcile.nginx.routing.router import Router
+from reconcile.nginx.running.disk import Assumed
 
 _BY_THE_CLOCK = "(depends on the moment)"
 

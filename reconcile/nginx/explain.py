@@ -6,22 +6,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from reconcile.nginx import pcre
 from reconcile.nginx.behaviour import told
-from reconcile.nginx.disk import WorkersDisk, worker_of
-from reconcile.nginx.headers import SentHeader, content_type, sent_headers
-from reconcile.nginx.listen import ANY_IPV4, ANY_IPV6, Address
-from reconcile.nginx.request import Request
-from reconcile.nginx.route import Hop, Route
-from reconcile.nginx.routing import Router
-from reconcile.nginx.servers import Server, hostname
-from reconcile.nginx.text import to_raw
+from reconcile.nginx.config.listen import ANY_IPV4, ANY_IPV6, Address
+from reconcile.nginx.config.text import to_raw
+from reconcile.nginx.routing import pcre
+from reconcile.nginx.routing.headers import SentHeader, content_type, sent_headers
+from reconcile.nginx.routing.request import Request
+from reconcile.nginx.routing.route import Hop, Route
+from reconcile.nginx.routing.router import Router
+from reconcile.nginx.routing.servers import Server, hostname
+from reconcile.nginx.running.disk import WorkersDisk, worker_of
 
 if TYPE_CHECKING:
     from reconcile.host.accounts import Account
     from reconcile.host.files.access import Step
-    from reconcile.nginx.discover import Discovered
-    from reconcile.nginx.scope import Scope
+    from reconcile.nginx.config.scope import Scope
+    from reconcile.nginx.running.discover import Discovered
 
 _LOOPBACK = {ANY_IPV4: "127.0.0.1", ANY_IPV6: "::1"}
 _HAS_TYPE = ("file", "return")

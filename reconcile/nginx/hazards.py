@@ -6,14 +6,14 @@ import re
 from collections.abc import Iterator
 
 from reconcile.engine.model import Finding
-from reconcile.nginx.binds import listens_of
-from reconcile.nginx.listen import Address
-from reconcile.nginx.locations import Undecidable
+from reconcile.nginx.config.listen import Address
+from reconcile.nginx.config.tree import ConfigTree
 from reconcile.nginx.neighbours import NameConflict, name_conflicts
-from reconcile.nginx.render import is_managed
-from reconcile.nginx.routing import Router
-from reconcile.nginx.servers import Server
-from reconcile.nginx.tree import ConfigTree
+from reconcile.nginx.rendering.render import is_managed
+from reconcile.nginx.routing.locations import Undecidable
+from reconcile.nginx.routing.router import Router
+from reconcile.nginx.routing.servers import Server
+from reconcile.nginx.running.binds import listens_of
 
 _LEFTOVER = re.compile(r"(?:~|\.(?:bak|old|orig|save|swp|rej|dpkg-\w+|ucf-\w+|rpm\w+))$|^#.*#$")
 _ODD = {b"\xef\xbb\xbf": "a byte order mark", b"\xc2\xa0": "a no-break space"}

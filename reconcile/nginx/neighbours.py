@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from reconcile.nginx.listen import Address, Listen
-from reconcile.nginx.render import is_managed
-from reconcile.nginx.tree import ConfigTree, Directive
+from reconcile.nginx.config.listen import Address, Listen
+from reconcile.nginx.config.tree import ConfigTree, Directive
+from reconcile.nginx.rendering.render import is_managed
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from datetime import datetime
 from reconcile.errors import ExitCode
 from reconcile.host.http import HttpAnswer
 from reconcile.nginx.explain import Choice, Component, Explanation, Rival
-from reconcile.nginx.headers import SentHeader
+from reconcile.nginx.routing.headers import SentHeader
 from reconcile.output import explain_documents as doc
 from reconcile.output.escape import printable
 from reconcile.output.json import head

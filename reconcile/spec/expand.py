@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from reconcile.dataclass import dataclass
 from reconcile.engine.model import Declared, Finding
-from reconcile.nginx.render import render_site
+from reconcile.nginx.rendering.render import render_site
 from reconcile.spec.expansion.app import expand_app
 from reconcile.spec.expansion.letsencrypt import expand_letsencrypt, first_certificate
 from reconcile.spec.expansion.locations import expand_location

@@ -10,7 +10,7 @@ from reconcile.dataclass import dataclass
 from reconcile.host import ServiceManagerName
 
 if TYPE_CHECKING:
-    from reconcile.nginx.layout import Layout
+    from reconcile.nginx.config.layout import Layout
 
 
 @dataclass(frozen=True)

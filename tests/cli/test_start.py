@@ -17,8 +17,8 @@ HEAVY = ("pydantic", "rich", "yaml", "jinja2", "deepdiff", "ssl", "http.client",
 NEVER_FOR_NOTHING = {
     *("asyncio", "concurrent.futures", "deepdiff", "http.client", "idna", "jinja2", "logging"),
     *("multiprocessing", "rich", "ssl"),
-    *("reconcile.doctor", "reconcile.engine.apply", "reconcile.nginx.routing"),
-    *("reconcile.nginx.stage", "reconcile.output.json", "reconcile.verify.run"),
+    *("reconcile.doctor", "reconcile.engine.apply", "reconcile.nginx.routing.router"),
+    *("reconcile.nginx.running.stage", "reconcile.output.json", "reconcile.verify.run"),
 }
 IMPORTS = """
 import sys

@@ -18,9 +18,9 @@ from reconcile.doctor.snapshot import Snapshot
 from reconcile.doctor.units import UnitView
 from reconcile.errors import ReconcileError
 from reconcile.host import Host
-from reconcile.nginx.listen import Address
-from reconcile.nginx.servers import ServerTable
-from reconcile.nginx.tree import load
+from reconcile.nginx.config.listen import Address
+from reconcile.nginx.config.tree import load
+from reconcile.nginx.routing.servers import ServerTable
 from reconcile.output.doctor import doctor_markdown, doctor_text
 from reconcile.output.sarif import sarif_text
 from tests.nginx.running import overlay

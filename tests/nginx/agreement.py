@@ -6,8 +6,8 @@ from pathlib import Path
 from posixpath import normpath
 from typing import NamedTuple
 
-from reconcile.nginx.headers import content_type, sent_headers, values_of
-from reconcile.nginx.route import Route
+from reconcile.nginx.routing.headers import content_type, sent_headers, values_of
+from reconcile.nginx.routing.route import Route
 from tests.nginx.running import Answered, Running, free_ports, running
 from tests.nginx.tally import TALLY
 

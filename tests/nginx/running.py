@@ -15,12 +15,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from reconcile.nginx.listen import Address
-from reconcile.nginx.reader import OverlayReader
-from reconcile.nginx.request import FileKind, Request
-from reconcile.nginx.route import Route
-from reconcile.nginx.routing import Router
-from reconcile.nginx.tree import load
+from reconcile.nginx.config.listen import Address
+from reconcile.nginx.config.reader import OverlayReader
+from reconcile.nginx.config.tree import load
+from reconcile.nginx.routing.request import FileKind, Request
+from reconcile.nginx.routing.route import Route
+from reconcile.nginx.routing.router import Router
 
 NGINX = os.environ.get("NGINX_BINARY", "/usr/sbin/nginx")
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from reconcile.kinds.file import File
-from reconcile.nginx.lexer import NginxSyntaxError
-from reconcile.nginx.tree import parse, written_back
+from reconcile.nginx.config.lexer import NginxSyntaxError
+from reconcile.nginx.config.tree import parse, written_back
 from reconcile.spec.expand import expand
 from reconcile.spec.load import load
 from tests.nginx.conftest import Judge

@@ -7,10 +7,10 @@ import subprocess
 import pytest
 
 from reconcile.errors import ReconcileError
-from reconcile.nginx.build import Build
-from reconcile.nginx.layout import Layout, read_layout
-from reconcile.nginx.listen import Address, parse_addresses
-from reconcile.nginx.tree import load
+from reconcile.nginx.config.build import Build
+from reconcile.nginx.config.layout import Layout, read_layout
+from reconcile.nginx.config.listen import Address, parse_addresses
+from reconcile.nginx.config.tree import load
 from tests.nginx.running import NGINX, DiskReader, overlay
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reconcile.nginx import pcre
+from reconcile.nginx.routing import pcre
 from tests.nginx.running import Running, free_ports, running
 
 PATTERNS = [

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from reconcile.host.state import StateDir
-from reconcile.nginx import render, renderings
-from reconcile.nginx.renderings import NAME, Renderings
-from reconcile.nginx.site import Listen, LocationView, SiteView
+from reconcile.nginx.rendering import render, renderings
+from reconcile.nginx.rendering.renderings import NAME, Renderings
+from reconcile.nginx.rendering.site import Listen, LocationView, SiteView
 
 SITE = SiteView(
     name="shop",

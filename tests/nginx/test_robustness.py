@@ -9,12 +9,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reconcile.errors import ReconcileError
-from reconcile.nginx.effective import effective
-from reconcile.nginx.headers import content_type, sent_headers
-from reconcile.nginx.listen import Address
-from reconcile.nginx.request import Request
-from reconcile.nginx.routing import Router
-from reconcile.nginx.tree import load
+from reconcile.nginx.config.listen import Address
+from reconcile.nginx.config.tree import load
+from reconcile.nginx.routing.effective import effective
+from reconcile.nginx.routing.headers import content_type, sent_headers
+from reconcile.nginx.routing.request import Request
+from reconcile.nginx.routing.router import Router
 from tests.nginx import generated
 from tests.nginx.running import RealFiles, overlay
 

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from reconcile.nginx.listen import Address
-from reconcile.nginx.request import Request
-from reconcile.nginx.routing import Router
-from reconcile.nginx.tree import load
+from reconcile.nginx.config.listen import Address
+from reconcile.nginx.config.tree import load
+from reconcile.nginx.routing.request import Request
+from reconcile.nginx.routing.router import Router
 from tests.nginx.running import Running, free_ports, overlay, running
 from tests.nginx.tally import TALLY
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from reconcile.nginx.effective import effective
-from reconcile.nginx.headers import sent_headers, values_of
+from reconcile.nginx.routing.effective import effective
+from reconcile.nginx.routing.headers import sent_headers, values_of
 from tests.nginx.running import Running, free_ports, running
 
 
@@ -177,9 +177,9 @@ def test_a_body_over_the_limit_is_413(site: Path) -> None:
 
 
 def test_an_unreadable_file_is_403() -> None:
-    from reconcile.nginx.request import Request
-    from reconcile.nginx.routing import Router
-    from reconcile.nginx.tree import load
+    from reconcile.nginx.config.tree import load
+    from reconcile.nginx.routing.request import Request
+    from reconcile.nginx.routing.router import Router
     from tests.nginx.running import overlay
 
     class Denied:

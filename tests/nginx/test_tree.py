@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from reconcile.errors import ReconcileError
-from reconcile.nginx.lexer import NginxSyntaxError
-from reconcile.nginx.reader import OverlayReader
-from reconcile.nginx.tree import (
+from reconcile.nginx.config.lexer import NginxSyntaxError
+from reconcile.nginx.config.reader import OverlayReader
+from reconcile.nginx.config.tree import (
     MAX_DEPTH,
     ConfigTree,
     IncludeCycleError,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reconcile.nginx.uri import Uri, normalise
+from reconcile.nginx.routing.uri import Uri, normalise
 from tests.nginx.running import Running, free_ports, running
 from tests.nginx.tally import TALLY
 

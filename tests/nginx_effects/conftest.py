@@ -20,8 +20,8 @@ from pathlib import Path
 import pytest
 
 from reconcile.host import Host, HostSettings
-from reconcile.nginx.render import render_site
-from reconcile.nginx.site import Listen, LocationView, SiteView, TlsView
+from reconcile.nginx.rendering.render import render_site
+from reconcile.nginx.rendering.site import Listen, LocationView, SiteView, TlsView
 
 NGINX = "/usr/sbin/nginx"
 

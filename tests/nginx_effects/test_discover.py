@@ -11,9 +11,9 @@ import pytest
 from reconcile.errors import ReconcileError
 from reconcile.host import Host
 from reconcile.host.ports import Holder, bind_error, holders
-from reconcile.nginx.binds import needed
-from reconcile.nginx.discover import discover
 from reconcile.nginx.neighbours import name_conflicts
+from reconcile.nginx.running.binds import needed
+from reconcile.nginx.running.discover import discover
 
 
 def test_the_layout_version_and_addresses_are_read(nginx, host):

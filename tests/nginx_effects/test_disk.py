@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from reconcile.host import Host
-from reconcile.nginx.discover import discover
-from reconcile.nginx.disk import Assumed, WorkersDisk, worker_of
+from reconcile.nginx.running.discover import discover
+from reconcile.nginx.running.disk import Assumed, WorkersDisk, worker_of
 
 from .conftest import World
 

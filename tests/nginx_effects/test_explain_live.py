@@ -8,9 +8,9 @@ import pytest
 
 from reconcile.host import Host
 from reconcile.host.http import HttpAnswer, HttpTarget
-from reconcile.nginx.discover import discover
 from reconcile.nginx.explain import Explanation, explain
-from reconcile.nginx.url import parse_url
+from reconcile.nginx.routing.url import parse_url
+from reconcile.nginx.running.discover import discover
 from reconcile.output.explain import compared, explain_text
 
 from .conftest import World

@@ -13,12 +13,12 @@ import pytest
 
 from reconcile.engine.digest import digest
 from reconcile.kinds.nginx_live import NginxLive
-from reconcile.nginx.binds import PortTaken
-from reconcile.nginx.discover import discover
-from reconcile.nginx.live import OLDER, running
-from reconcile.nginx.reload import NginxReloaded, NginxReloadFailed
-from reconcile.nginx.render import render_site
-from reconcile.nginx.site import Listen
+from reconcile.nginx.rendering.render import render_site
+from reconcile.nginx.rendering.site import Listen
+from reconcile.nginx.running.binds import PortTaken
+from reconcile.nginx.running.discover import discover
+from reconcile.nginx.running.live import OLDER, running
+from reconcile.nginx.running.reload import NginxReloaded, NginxReloadFailed
 
 from .conftest import free_port, until
 
@@ -132,7 +132,7 @@ def test_a_reload_that_nginx_ignores_is_an_error_with_nginxs_words(world, live, 
 def test_a_site_that_another_server_answers_for_is_not_taken_for_live(
     world, live, host, monkeypatch
 ):
-    monkeypatch.setattr("reconcile.nginx.reload.DEADLINE_S", 1.0)
+    monkeypatch.setattr("reconcile.nginx.running.reload.DEADLINE_S", 1.0)
     first = f"server {{ listen {world.port}; server_name example.com; return 418; }}"
     rival = world.nginx.site("a-rival", first)
 

@@ -18,10 +18,10 @@ from reconcile.host.private import ABSENT, Link, NoNamespace
 from reconcile.host.processes import as_user
 from reconcile.kinds.file import File
 from reconcile.kinds.nginx_live import NginxLive, ServerNameTaken
-from reconcile.nginx.binds import PortTaken
-from reconcile.nginx.discover import discover
-from reconcile.nginx.render import render_site
-from reconcile.nginx.stage import NginxRejected, Stage, Validated
+from reconcile.nginx.rendering.render import render_site
+from reconcile.nginx.running.binds import PortTaken
+from reconcile.nginx.running.discover import discover
+from reconcile.nginx.running.stage import NginxRejected, Stage, Validated
 
 GOOD = b"server { listen 127.0.0.1:48999; server_name good.example; }\n"
 PR_SET_DUMPABLE = 4
@@ -50,7 +50,7 @@ def way(request, monkeypatch) -> str:
         def none_here(*arguments: object) -> None:
             raise NoNamespace("no private mount namespace is to be had here", "EPERM")
 
-        monkeypatch.setattr("reconcile.nginx.stage.run_in_view", none_here)
+        monkeypatch.setattr("reconcile.nginx.running.stage.run_in_view", none_here)
     return request.param
 
 

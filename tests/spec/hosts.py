@@ -8,7 +8,7 @@ from typing import Any
 from reconcile.engine.desired import merge
 from reconcile.engine.model import Conflict
 from reconcile.engine.resource import Ref, Resource
-from reconcile.nginx.layout import Layout
+from reconcile.nginx.config.layout import Layout
 from reconcile.spec.expand import Expansion, expand
 from reconcile.spec.facts import HostFacts
 from tests.spec.examples import spec

@@ -12,7 +12,7 @@ from reconcile.doctor.model import Said, error, warning
 
 if TYPE_CHECKING:
     from reconcile.doctor.snapshot import Snapshot
-    from reconcile.nginx.servers import Server
+    from reconcile.nginx.routing.servers import Server
 
 SHOWN = 3
 _CANARY = "reconcile-canary.txt"

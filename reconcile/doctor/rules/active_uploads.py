@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from reconcile.doctor.mapping import Mapped, visit
 from reconcile.doctor.model import Rule, Said, warning
 from reconcile.doctor.snapshot import Snapshot
-from reconcile.nginx.headers import content_type, sent_headers, values_of
-from reconcile.nginx.route import Route
+from reconcile.nginx.routing.headers import content_type, sent_headers, values_of
+from reconcile.nginx.routing.route import Route
 
 _ACTIVE = {"html": "text/html", "svg": "image/svg+xml"}
 _TAMED = (("Content-Security-Policy", "sandbox"), ("Content-Disposition", "attachment"))

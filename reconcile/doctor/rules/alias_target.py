@@ -9,7 +9,7 @@ from reconcile.doctor.evidence import quoted
 from reconcile.doctor.mapping import Mapped, every_location
 from reconcile.doctor.model import Rule, Said, error
 from reconcile.doctor.snapshot import Snapshot
-from reconcile.nginx.scope import Scope
+from reconcile.nginx.config.scope import Scope
 
 
 def look(snapshot: Snapshot) -> Iterator[Said]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from reconcile.doctor.model import Rule, Said, error, warning
 from reconcile.doctor.snapshot import Snapshot
-from reconcile.nginx.binds import PortTaken, foresee_binds
+from reconcile.nginx.running.binds import PortTaken, foresee_binds
 
 
 def look(snapshot: Snapshot) -> Iterator[Said]:

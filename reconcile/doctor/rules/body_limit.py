@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from reconcile.doctor.model import Rule, Said, error, note, warning
 from reconcile.doctor.snapshot import Snapshot
 from reconcile.doctor.upstream import Passed
-from reconcile.nginx.sizes import body_limit
+from reconcile.nginx.config.sizes import body_limit
 
 _TOO_LARGE = re.compile(r"client intended to send too large body: (\d+) bytes")
 _SERVER = re.compile(r", server: ([^,]+),")

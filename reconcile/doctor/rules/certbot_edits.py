@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from reconcile.doctor.model import Rule, Said, note, warning
 from reconcile.doctor.snapshot import Snapshot
-from reconcile.nginx.render import is_managed
+from reconcile.nginx.rendering.render import is_managed
 
 _MARK = b"managed by Certbot"
 _NAME = re.compile(rb"/etc/letsencrypt/live/([^/\s;]+)/")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from reconcile.doctor.model import Rule, Said, error
 from reconcile.doctor.snapshot import Snapshot
-from reconcile.nginx.stage import Stage
+from reconcile.nginx.running.stage import Stage
 
 
 def look(snapshot: Snapshot) -> Iterator[Said]:

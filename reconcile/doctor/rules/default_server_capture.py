@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from reconcile.doctor.mapping import hostname_of
 from reconcile.doctor.model import Rule, Said, note, warning
 from reconcile.doctor.snapshot import Snapshot
-from reconcile.nginx.listen import ANY_IPV4, ANY_IPV6, Address
-from reconcile.nginx.servers import Server
+from reconcile.nginx.config.listen import ANY_IPV4, ANY_IPV6, Address
+from reconcile.nginx.routing.servers import Server
 
 _FAMILIES = {ANY_IPV4: ("IPv4", "127.0.0.1"), ANY_IPV6: ("IPv6", "::1")}
 

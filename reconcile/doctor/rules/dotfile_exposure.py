@@ -8,7 +8,7 @@ from reconcile.doctor.evidence import examples
 from reconcile.doctor.mapping import Mapped, visit
 from reconcile.doctor.model import Rule, Said, error, warning
 from reconcile.doctor.snapshot import Snapshot
-from reconcile.nginx.uri import escaped
+from reconcile.nginx.routing.uri import escaped
 
 CANDIDATES = (".env", ".git/HEAD")
 

@@ -8,8 +8,8 @@ from posixpath import splitext
 from reconcile.doctor.mapping import Mapped, visit
 from reconcile.doctor.model import Rule, Said, error
 from reconcile.doctor.snapshot import Snapshot
-from reconcile.nginx.route import Route
-from reconcile.nginx.uri import escaped
+from reconcile.nginx.routing.route import Route
+from reconcile.nginx.routing.uri import escaped
 
 USUAL = {"static": (".css", ".js", ".png", ".svg"), "media": (".jpg", ".png", ".txt")}
 _NAME = "reconcile-canary"

@@ -8,7 +8,7 @@ from reconcile.doctor.mapping import Mapped, visit
 from reconcile.doctor.model import Rule, Said, error, warning
 from reconcile.doctor.rules.files_missing import USUAL_SOURCES
 from reconcile.doctor.snapshot import App, Snapshot
-from reconcile.nginx.servers import Server
+from reconcile.nginx.routing.servers import Server
 
 
 def look(snapshot: Snapshot) -> Iterator[Said]:

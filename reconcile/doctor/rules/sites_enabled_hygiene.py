@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from reconcile.doctor.evidence import quoted
 from reconcile.doctor.model import Rule, Said, error, warning
 from reconcile.doctor.snapshot import Snapshot
-from reconcile.nginx.discover import HostReader
-from reconcile.nginx.tree import Include, load
+from reconcile.nginx.config.tree import Include, load
+from reconcile.nginx.running.discover import HostReader
 
 _LEFTOVER = re.compile(r"(?:~|\.(?:bak|old|orig|save|swp|rej|dpkg-\w+|ucf-\w+|rpm\w+))$|^#.*#$")
 _ODD = {b"\xef\xbb\xbf": "a byte order mark", b"\xc2\xa0": "a no-break space"}

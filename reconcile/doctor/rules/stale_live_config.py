@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from reconcile.doctor.model import Rule, Said, error, warning
 from reconcile.doctor.snapshot import Snapshot
-from reconcile.nginx.live import read_live
+from reconcile.nginx.running.live import read_live
 
 
 def look(snapshot: Snapshot) -> Iterator[Said]:

@@ -8,7 +8,7 @@ from reconcile.doctor.evidence import quoted
 from reconcile.doctor.model import Rule, Said, error
 from reconcile.doctor.settings import Setting, of_environment, of_source
 from reconcile.doctor.snapshot import App, Snapshot
-from reconcile.nginx.servers import Server
+from reconcile.nginx.routing.servers import Server
 
 MOST_FILES = 50
 MOST_BYTES = 256 << 10

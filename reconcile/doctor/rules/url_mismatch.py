@@ -11,7 +11,7 @@ from reconcile.doctor.asking import addresses, ask, reachable
 from reconcile.doctor.mapping import hostname_of
 from reconcile.doctor.model import Rule, Said, error
 from reconcile.doctor.snapshot import Snapshot
-from reconcile.nginx.servers import Server
+from reconcile.nginx.routing.servers import Server
 
 MOST_LINKS = 20
 _LINK = re.compile(

@@ -32,8 +32,8 @@ def _check_names(loc: Loc, site: Site) -> Iterator[Fault]:
 def _check_extra(loc: Loc, site: Site) -> Iterator[Fault]:
     if not site.extra:
         return
-    from reconcile.nginx.lexer import NginxSyntaxError
-    from reconcile.nginx.tree import parse
+    from reconcile.nginx.config.lexer import NginxSyntaxError
+    from reconcile.nginx.config.tree import parse
 
     try:
         parse(site.extra.encode(), "extra")

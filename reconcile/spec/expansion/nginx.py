@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from reconcile.engine.digest import digest
 from reconcile.engine.model import Declared
-from reconcile.nginx.site import Listen, LocationView, SiteView, TlsView
+from reconcile.nginx.rendering.site import Listen, LocationView, SiteView, TlsView
 from reconcile.spec.expansion.letsencrypt import WEBROOT
 from reconcile.spec.expansion.scope import Scope, SiteScope
 from reconcile.spec.models.locations import Location

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reconcile.nginx.site import CHALLENGES
+from reconcile.nginx.rendering.site import CHALLENGES
 from reconcile.spec.checks.tls import CHALLENGE_PORT
 from reconcile.spec.expansion.locations import HEALTH_CONTENT, HEALTH_FILE
 from reconcile.spec.expansion.nginx import cache_control

@@ -9,7 +9,7 @@ from typing import Any
 from reconcile.dataclass import dataclass
 from reconcile.engine.model import Declared
 from reconcile.kinds import registry
-from reconcile.nginx.site import Role
+from reconcile.nginx.rendering.site import Role
 from reconcile.spec.facts import HostFacts
 from reconcile.spec.models import owners
 from reconcile.spec.models.app import App, Gunicorn

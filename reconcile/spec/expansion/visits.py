@@ -7,9 +7,9 @@ from dataclasses import replace
 from posixpath import basename
 
 from reconcile.nginx.behaviour import Question
-from reconcile.nginx.listen import Address
-from reconcile.nginx.request import Request
-from reconcile.nginx.sizes import DEFAULT_BODY_LIMIT
+from reconcile.nginx.config.listen import Address
+from reconcile.nginx.config.sizes import DEFAULT_BODY_LIMIT
+from reconcile.nginx.routing.request import Request
 from reconcile.spec.expansion.probes import endpoint, endpoint_on
 from reconcile.spec.expansion.scope import SiteScope
 from reconcile.spec.models.locations import Location

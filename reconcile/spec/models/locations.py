@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from pydantic import Field
 
-from reconcile.nginx.site import Role
+from reconcile.nginx.rendering.site import Role
 from reconcile.spec.models.owners import Owner, OwnerChoice
 from reconcile.spec.models.section import Section
 from reconcile.spec.values.names import Name

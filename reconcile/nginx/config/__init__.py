@@ -1,0 +1,1 @@
+"""Configuration files read as nginx reads them: bytes to tokens, directives, includes, levels."""

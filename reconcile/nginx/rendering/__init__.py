@@ -1,0 +1,1 @@
+"""A site's configuration file, written: canonical blocks, every value quoted."""

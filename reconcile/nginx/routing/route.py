@@ -1,0 +1,78 @@
+"""What routing tells: the way of a request through the configuration, and its answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from reconcile.nginx.config.listen import Listen
+from reconcile.nginx.config.scope import Scope
+from reconcile.nginx.routing.request import Request
+from reconcile.nginx.routing.servers import Server
+
+AnswerKind = Literal["file", "listing", "pass", "handler", "return", "redirect", "error", "unknown"]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What nginx does with a request.
+
+    `file` and `listing` name a `path`; an `error` names the path that it looked
+    for, where it did. `pass` has the upstream as `target`, `redirect` the
+    Location as nginx holds it before it makes it absolute. `status` is None
+    where somebody else decides it; `unknown` says in `reason` why.
+    """
+
+    kind: AnswerKind
+    status: int | None
+    path: str | None = None
+    target: str | None = None
+    body: str | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Hop:
+    """One choice of a location: the path it was made for, and why it fell so."""
+
+    path: str
+    scope: Scope
+    why: str
+    beaten: tuple[Scope, ...] = ()
+
+    @property
+    def place(self) -> str:
+        return self.scope.directive.place
+
+
+@dataclass(frozen=True)
+class Route:
+    """The way of one request, from its connection to its answer.
+
+    `hops` holds a choice for each internal redirect; the last one answered.
+    `scope` is the level whose headers and limits hold for the answer, and
+    `path` the last normalised path.
+    """
+
+    request: Request
+    answer: Answer
+    server: Server | None = None
+    listen: Listen | None = None
+    server_why: str = ""
+    hops: tuple[Hop, ...] = ()
+    scope: Scope | None = None
+    path: str = ""
+    expand: Callable[[str], str | None] | None = field(default=None, compare=False, repr=False)
+
+    def expanded(self, template: str) -> str | None:
+        """A directive's text with this request's variables; None where one is not known."""
+        if "$" not in template:
+            return template
+        return self.expand(template) if self.expand else None
+
+    @property
+    def location(self) -> Scope | None:
+        """The location that answered; None where the server itself did."""
+        found = self.hops[-1].scope if self.hops else None
+        return found if found and found.directive.name == "location" else None

@@ -1,0 +1,188 @@
+"""One request under way: what nginx remembers between its phases, and its variables."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from reconcile.nginx.config.scope import Scope
+from reconcile.nginx.config.text import from_raw, to_raw
+from reconcile.nginx.routing import uri
+from reconcile.nginx.routing.locations import Undecidable
+from reconcile.nginx.routing.request import FileKind, Files, Request
+from reconcile.nginx.routing.route import Answer, Hop
+from reconcile.nginx.routing.servers import ServerChoice, hostname
+
+MAX_URI_CHANGES = 10
+"""Nginx gives up with 500 after so many internal redirects."""
+
+_VARIABLE = re.compile(r"\$(?:\{(\w+)\}|([1-9])|([A-Za-z_]\w*))", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Status:
+    """A status that error_page may still turn into something else."""
+
+    code: int
+    target: str | None = None
+    path: str | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Jump:
+    """An internal redirect: to a path, or to a named location (`@name`)."""
+
+    path: str
+    args: str = ""
+
+
+Outcome = Answer | Status | Jump
+
+
+@dataclass(frozen=True)
+class Root:
+    """Where paths are looked up: `folder` replaces the first `cut` bytes of the path.
+
+    `is_whole` is an alias inside a regex location: it stands for the file itself.
+    """
+
+    folder: str
+    cut: int = 0
+    is_alias: bool = False
+    is_whole: bool = False
+
+
+@dataclass
+class Visit:
+    """The state of one request; strings carry one character a byte."""
+
+    request: Request
+    choice: ServerChoice
+    files: Files
+    prefix: str
+    path: str
+    args: str
+    method: str
+    scope: Scope
+    internal: bool = False
+    uri_changed: bool = False
+    valid_location: bool = True
+    add_uri_to_alias: bool = False
+    error_handled: bool = False
+    error_status: int = 0
+    changes_left: int = MAX_URI_CHANGES + 1
+    match: re.Match[str] | None = None
+    variables: dict[str, str | None] = field(default_factory=dict)
+    hops: list[Hop] = field(default_factory=list)
+
+    @property
+    def _is_escaped(self) -> bool:
+        path = self.request.uri.partition("?")[0]
+        return "%" in path or "+" in path
+
+    @property
+    def server_scope(self) -> Scope:
+        return self.choice.server.scope
+
+    def kind(self, path: str) -> FileKind:
+        """What stands at `path`. Errors: Undecidable where nobody knows."""
+        kind = self.files.kind(from_raw(path))
+        if kind == "unknown":
+            raise Undecidable(f"{from_raw(path)} could not be looked at")
+        return kind
+
+    def root(self) -> Root:
+        """The root or alias that holds here. Errors: Undecidable at a variable not known."""
+        scope = self.scope.nearest("root", "alias")
+        if scope is None:
+            return Root(self.prefix + "html")
+        is_alias = "alias" in scope.own
+        written = scope.own["alias" if is_alias else "root"][0].args[0]
+        folder = self.expand(written if is_alias else written.removesuffix("/"))
+        if not folder.startswith("/") and not (folder == "" and written == "/"):
+            folder = self.prefix + folder
+        if is_alias and scope.is_regex:
+            return Root(folder, is_alias=True, is_whole=True)
+        return Root(folder, len(scope.name) if is_alias else 0, is_alias=is_alias)
+
+    def file_path(self, root: Root) -> str:
+        """The path on disk that the present URI stands for."""
+        if root.is_whole:
+            return root.folder + (self.path if self.add_uri_to_alias else "")
+        return root.folder + self.path[root.cut :]
+
+    def remember(self, match: re.Match[str] | None) -> None:
+        """Keep a regex match: its groups become $1 and the named variables."""
+        if match:
+            self.match = match
+            for name, value in match.groupdict().items():
+                self.variables[name] = value or ""
+
+    def expand(self, template: str, *, quote_groups: bool = False) -> str:
+        """`template` with its variables. Errors: Undecidable at one that is not static."""
+
+        def value(match: re.Match[str]) -> str:
+            if match[2]:
+                return self._group(int(match[2]), quote=quote_groups)
+            return self.variable(match[1] or match[3])
+
+        return _VARIABLE.sub(value, to_raw(template)) if "$" in template else to_raw(template)
+
+    def try_expand(self, template: str) -> str | None:
+        """`template` as text; None where a variable is not known beforehand."""
+        try:
+            return from_raw(self.expand(template))
+        except Undecidable:
+            return None
+
+    def _group(self, number: int, *, quote: bool) -> str:
+        if not self.match or number > self.match.re.groups:
+            return ""
+        value = self.match[number] or ""
+        return uri.escaped_argument(value) if quote and self._is_escaped else value
+
+    def variable(self, name: str) -> str:
+        """One variable's value. Errors: Undecidable where it is not known beforehand."""
+        if name.isdigit():
+            return self._group(int(name), quote=False)
+        value = self.variables[name] if name in self.variables else self._builtin(name)
+        if value is None:
+            raise Undecidable(f"${name} is not known beforehand")
+        return value
+
+    def _builtin(self, name: str) -> str | None:
+        request = self.request
+        if name.startswith("http_"):
+            return to_raw(self._header(name[5:].replace("_", "-")))
+        if name == "host":
+            return to_raw(hostname(request.host) or self.choice.server.names[0])
+        if name in ("uri", "document_uri"):
+            return self.path
+        if name in ("args", "query_string"):
+            return self.args
+        if name == "document_root":
+            return self.root().folder
+        if name == "request_filename":
+            return self.file_path(self.root())
+        if name.startswith("arg_"):
+            return self._argument(name[4:].lower())
+        fixed = {
+            "request_uri": request.uri,
+            "is_args": "?" if self.args else "",
+            "scheme": request.scheme,
+            "https": "on" if request.scheme == "https" else "",
+            "request_method": self.method,
+            "remote_addr": request.client,
+            "server_port": str(request.address.port),
+            "server_addr": request.address.host,
+            "server_name": self.choice.server.names[0],
+        }
+        return to_raw(fixed[name]) if name in fixed else None
+
+    def _argument(self, name: str) -> str:
+        pairs = (pair.partition("=") for pair in self.args.split("&"))
+        return next((value for key, mark, value in pairs if mark and key.lower() == name), "")
+
+    def _header(self, name: str) -> str:
+        return self.request.host if name == "host" else self.request.headers.get(name, "")

@@ -1,0 +1,98 @@
+"""What a reload would have to bind, and what stands in its way."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from reconcile.errors import ExitCode, ReconcileError
+from reconcile.host.ports import Holder, bind_error, holders
+from reconcile.nginx.config.listen import ANY_IPV4, ANY_IPV6, Address, Listen
+from reconcile.nginx.config.tree import ConfigTree, Directive
+
+_IMPLIED_PORT = 80
+
+
+class PortTaken(ReconcileError):
+    """Nginx could not bind what the configuration asks for.
+
+    Foreseen or met, it ends an apply in the same way: it did not hold, the host is as before.
+    """
+
+    exit_code = ExitCode.VERIFICATION_FAILED
+
+
+@dataclass(frozen=True)
+class Binds:
+    """`restart_because` is "" where a reload is enough: nginx opens new sockets before it
+    closes its old ones, so it stands in its own way when `*:80` becomes `127.0.0.1:80`."""
+
+    restart_because: str = ""
+
+
+def foresee_binds(tree: ConfigTree, master_pid: int) -> Binds:
+    """Whether nginx (its master's pid, 0 where none runs) will get every address of `tree`.
+
+    Errors: PortTaken, naming who holds it.
+    """
+    reasons = [reason for listen in needed(tree) if (reason := _hindered(listen, master_pid))]
+    return Binds(reasons[0] if reasons else "")
+
+
+def needed(tree: ConfigTree) -> Iterator[Listen]:
+    """The sockets that nginx binds: an address whose wildcard is there needs none of its own.
+
+    Source: ngx_http_init_listening() of nginx 1.22.
+    """
+    listens = {listen.address: listen for listen in listens_of(tree)}
+    for address, listen in listens.items():
+        wildcard = Address(ANY_IPV6 if ":" in address.host else ANY_IPV4, address.port)
+        covered = address != wildcard and wildcard in listens
+        if not covered and not address.host.startswith("unix:"):
+            yield listen
+
+
+def listens_of(tree: ConfigTree) -> Iterator[Listen]:
+    """Every listen of every server in an http block, in nginx's order."""
+    for http in tree.directives:
+        if http.name == "http":
+            for server in tree.children(http):
+                if server.name == "server":
+                    yield from _of_server(d for d in tree.children(server))
+
+
+def _of_server(directives: Iterable[Directive]) -> Iterator[Listen]:
+    written = [listen for d in directives if d.name == "listen" for listen in Listen.parse(d)]
+    yield from written or [Listen(Address(ANY_IPV4, _IMPLIED_PORT))]
+
+
+def _hindered(listen: Listen, master_pid: int) -> str:
+    """Why a restart is needed for this one, "" where not. Errors: PortTaken."""
+    address = listen.address
+    number = bind_error(address.host, address.port, v6only=listen.ipv6only)
+    if number == 0:
+        return ""
+    if number != errno.EADDRINUSE:
+        raise _refused(listen, f"the kernel refuses it: {errno.errorcode[number]}")
+    there = holders(address.port)
+    ours = [holder for holder in there if master_pid and holder.pid == master_pid]
+    if any(_same(holder, address) for holder in ours):
+        return ""
+    if ours and all(holder.pid == master_pid for holder in there):
+        return f"nginx itself holds {ours[0].host}:{address.port}, which {address} overlaps"
+    others = [holder for holder in there if holder not in ours]
+    raise _refused(listen, "; ".join(f"{holder} holds it" for holder in others) or "it is in use")
+
+
+def _same(holder: Holder, address: Address) -> bool:
+    return (holder.host, holder.port) == (address.host, address.port)
+
+
+def _refused(listen: Listen, why: str) -> PortTaken:
+    asked_at = f" ({listen.place})" if listen.place else ""
+    return PortTaken(
+        what=f"nginx cannot listen on {listen.address}{asked_at}",
+        why=why,
+        fix="Stop what holds the port, or choose another one. Nothing was changed.",
+    )

@@ -1,0 +1,179 @@
+"""What the workers really serve, read off the workers themselves."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
+from hashlib import sha256
+from posixpath import dirname, join, normpath
+from typing import TYPE_CHECKING
+
+from reconcile.dataclass import dataclass
+from reconcile.engine.digest import digest
+from reconcile.host.processes import Identity, identity, started_at, title, workers
+from reconcile.nginx.config.tree import ConfigTree, Directive
+from reconcile.nginx.rendering.render import is_managed
+
+if TYPE_CHECKING:
+    from reconcile.host import Host
+    from reconcile.nginx.running.discover import Discovered
+
+OLDER = "older than the file"
+_RECORD = "nginx-live.json"
+_NS_PER_S = 1_000_000_000
+
+
+@dataclass(frozen=True)
+class Running:
+    """The nginx that runs: its master, and the workers that take new connections."""
+
+    master_pid: int
+    workers: tuple[Identity, ...]
+
+    @property
+    def oldest_start_s(self) -> float | None:
+        """When the first of the workers was started, seconds since the epoch."""
+        starts = [started_at(worker.pid) for worker in self.workers]
+        known = [start for start in starts if start is not None]
+        return min(known) if known and len(known) == len(starts) else None
+
+
+@dataclass(frozen=True)
+class Live:
+    """What is served: managed file → digest of its text, or OLDER.
+
+    `current` tells that everything else in the tree is served as it lies on the disk.
+    """
+
+    serves: Mapping[str, str]
+    current: bool
+
+    def is_disk(self, nginx: Discovered) -> bool:
+        """Whether a reload would change nothing."""
+        return self.current and dict(self.serves) == managed_on_disk(nginx)
+
+
+@dataclass(frozen=True)
+class _Record:
+    """What these very workers were proven to serve."""
+
+    config: str
+    workers: tuple[Identity, ...]
+    serves: Mapping[str, str]
+    foreign: str
+
+
+def running(nginx: Discovered) -> Running | None:
+    """The running nginx of this configuration, by its pid file; None where it does not run."""
+    found = nginx.host.files.content(nginx.layout.pid_path)
+    text = found[1].strip() if found else b""
+    if not text.isdigit() or not title(int(text)).startswith("nginx: master process"):
+        return None
+    pid = int(text)
+    serving = (identity(worker) for worker in workers(pid))
+    return Running(pid, tuple(sorted(worker for worker in serving if worker)))
+
+
+def read_live(nginx: Discovered, now: Running) -> Live:
+    """What `now` serves: as recorded where these are the workers of our last proof, else by
+    which is newer, the workers or the files.
+
+    Kernel start times have a grain of 10 ms: what is closer than that counts as older.
+    """
+    record = _recorded(nginx)
+    if record and record.workers == now.workers:
+        return Live(record.serves, record.foreign == _foreign_digest(nginx))
+    start = now.oldest_start_s
+    newest = {path: _newest_ctime_s(nginx.host, path) for path in nginx.tree.files}
+    serves = {
+        real: text if start is not None and newest[loaded] < start else OLDER
+        for loaded, real, text in _managed(nginx)
+    }
+    others = (
+        _newest_ctime_s(nginx.host, path) for path in (*_folders(nginx), *_certificates(nginx))
+    )
+    changed = max([*newest.values(), *others])
+    return Live(serves, start is not None and changed < start)
+
+
+def record_live(nginx: Discovered, now: Running) -> None:
+    """Remember that these workers serve what lies on the disk now."""
+    record = _Record(nginx.config_path, now.workers, managed_on_disk(nginx), _foreign_digest(nginx))
+    nginx.host.state.write(_RECORD, json.dumps(asdict(record)).encode())
+
+
+def managed_on_disk(nginx: Discovered) -> dict[str, str]:
+    """Every file of ours in the include tree, by its real path → the digest of its text."""
+    return {real: text for _, real, text in _managed(nginx)}
+
+
+def _managed(nginx: Discovered) -> Iterator[tuple[str, str, str]]:
+    for path, file in nginx.tree.files.items():
+        if is_managed(file.data):
+            yield path, real_path(nginx.host, path), digest(file.data)
+
+
+def real_path(host: Host, path: str) -> str:
+    """Where a link in the include tree leads; the path itself where it is none."""
+    found = host.files.stat(path)
+    if found is None or found.kind != "symlink":
+        return path
+    return normpath(join(dirname(path), host.files.readlink(path)))
+
+
+def _foreign_digest(nginx: Discovered) -> str:
+    """A digest of all that nginx read but what is ours, names included; keys stay unread."""
+    running = sha256()
+    for path, file in nginx.tree.files.items():
+        if not is_managed(file.data):
+            name = path.encode("utf-8", "surrogateescape")
+            running.update(b"%d %s %d " % (len(name), name, len(file.data)) + file.data)
+    for path in _certificates(nginx):
+        found = nginx.host.files.stat(path, follow=True)
+        running.update(f"{path} {found and (found.ino, found.size, found.mtime_ns)}".encode())
+    return running.hexdigest()
+
+
+def _newest_ctime_s(host: Host, path: str) -> float:
+    name = host.files.stat(path)
+    target = host.files.stat(path, follow=True) if name and name.kind == "symlink" else None
+    return max((found.ctime_ns for found in (name, target) if found), default=0) / _NS_PER_S
+
+
+def _folders(nginx: Discovered) -> frozenset[str]:
+    """Where a name that comes or goes changes what an include with wildcards reads."""
+    globs = [include for include in nginx.tree.includes.values() if include.is_glob]
+    below = {dirname(path) for include in globs for path in include.paths}
+    return frozenset({include.folder for include in globs} | below)
+
+
+def _certificates(nginx: Discovered) -> tuple[str, ...]:
+    """Certificates and keys, which nginx reads when it loads its configuration."""
+    named = {d.args[0] for d in _ssl(nginx.tree.directives, nginx.tree) if d.args}
+    files = (
+        name for name in named if "$" not in name and not name.startswith(("data:", "engine:"))
+    )
+    return tuple(sorted(join(nginx.tree.prefix, name) for name in files))
+
+
+def _ssl(directives: Iterable[Directive], tree: ConfigTree) -> Iterator[Directive]:
+    for directive in directives:
+        if directive.block is not None:
+            yield from _ssl(tree.children(directive), tree)
+        elif directive.name in ("ssl_certificate", "ssl_certificate_key"):
+            yield directive
+
+
+def _recorded(nginx: Discovered) -> _Record | None:
+    data = nginx.host.state.read(_RECORD)
+    if data is None:
+        return None
+    try:
+        body = json.loads(data)
+        workers_then = tuple(Identity(*worker) for worker in body["workers"])
+        record = _Record(body["config"], workers_then, body["serves"], body["foreign"])
+    except (ValueError, KeyError, TypeError):
+        # Only a shortcut: without it, the times of files and workers decide.
+        return None
+    return record if record.config == nginx.config_path else None

@@ -1,0 +1,174 @@
+"""Make the configuration on the disk the one that is served, and prove that it is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from time import monotonic
+from typing import TYPE_CHECKING, ClassVar
+
+from reconcile.errors import ReconcileError
+from reconcile.host.http import HttpTarget
+from reconcile.host.logs import LogPosition
+from reconcile.host.processes import wait_until
+from reconcile.host.undo import Undo, undo_record
+from reconcile.nginx.config.listen import ANY_IPV4, ANY_IPV6, Listen
+from reconcile.nginx.config.tree import ConfigTree, Directive
+from reconcile.nginx.neighbours import name_conflicts
+from reconcile.nginx.rendering.render import GENERATION_PATH, generation_of, is_managed
+from reconcile.nginx.running.binds import foresee_binds
+from reconcile.nginx.running.discover import Discovered, discover
+from reconcile.nginx.running.live import Running, read_live, record_live, running
+
+if TYPE_CHECKING:
+    from reconcile.host import Host
+
+SERVICE = "nginx.service"
+DEADLINE_S = 10.0
+_ANSWER_TIMEOUT_S = 2.0
+_EMERG = re.compile(rb"^.*\[emerg\].*$", re.MULTILINE)
+_LOOPBACK = {ANY_IPV4: "127.0.0.1", ANY_IPV6: "::1"}
+
+
+class NginxReloadFailed(ReconcileError):
+    """Nginx was told to reload and goes on serving what it served before."""
+
+
+@undo_record
+@dataclass(frozen=True)
+class NginxReloaded(Undo):
+    """Nginx took up a configuration; once the files are back, it takes up those."""
+
+    op: ClassVar[str] = "nginx.reloaded"
+    afterwards: ClassVar[bool] = True
+    config: str
+
+    def undo(self, host: Host) -> str:
+        make_live(host)
+        return ""
+
+
+def make_live(host: Host) -> None:
+    """Have nginx serve what lies on the disk, by a reload (or a restart where it must be),
+    and return only when that is proven; nothing to do where nginx does not run.
+
+    Units: at most DEADLINE_S for the whole proof.
+    Errors: NginxReloadFailed with the evidence; PortTaken; ServiceFailed.
+    """
+    nginx = discover(host)
+    before = running(nginx)
+    if before is None:
+        return
+    if not read_live(nginx, before).is_disk(nginx):
+        _take_up(nginx, before)
+    _prove_generations(nginx, monotonic() + DEADLINE_S)
+    if now := running(nginx):
+        record_live(nginx, now)
+
+
+def _take_up(nginx: Discovered, before: Running) -> None:
+    path = nginx.layout.error_log
+    log = LogPosition.at_end_of(path) if path.startswith("/") else None
+    binds = foresee_binds(nginx.tree, before.master_pid)
+    if binds.restart_because:
+        nginx.host.services.restart(SERVICE)
+        return
+    nginx.host.services.reload(SERVICE)
+    retired = wait_until(
+        lambda: bool(_emergencies(log)) or _retired(nginx, before), timeout_s=DEADLINE_S
+    )
+    if told := _emergencies(log):
+        raise _ignored(told[0])
+    if not retired:
+        raise _ignored(f"after {DEADLINE_S:g} s workers from before the reload still serve")
+
+
+def _retired(nginx: Discovered, before: Running) -> bool:
+    """Whether all that serve have started since."""
+    now = running(nginx)
+    return bool(now and now.workers) and not set(before.workers) & set(now.workers if now else ())
+
+
+def _ignored(why: str) -> NginxReloadFailed:
+    return NginxReloadFailed(
+        what="nginx was told to reload and still serves the configuration from before",
+        why=why,
+        fix="Remove that cause; where it is an address that nginx itself holds, restart nginx.",
+    )
+
+
+def _emergencies(log: LogPosition | None) -> list[str]:
+    """Lines that tell why a configuration was not taken up; none where the log is no file."""
+    news = log.news() if log else b""
+    return [line.decode("utf-8", "replace") for line in _EMERG.findall(news)]
+
+
+@dataclass(frozen=True)
+class _Question:
+    """One server of ours on one of its addresses, and the token it has to tell."""
+
+    target: HttpTarget
+    token: str
+    place: str
+
+
+def _prove_generations(nginx: Discovered, deadline: float) -> None:
+    left = list(_questions(nginx.tree))
+    answers: dict[_Question, str] = {}
+
+    def all_told() -> bool:
+        answers.update((question, _answer(nginx.host, question)) for question in left)
+        left[:] = [question for question in left if answers[question] != question.token]
+        return not left
+
+    if not wait_until(all_told, timeout_s=max(deadline - monotonic(), 0), every_s=0.05):
+        raise _not_served(nginx.tree, left[0], answers[left[0]])
+
+
+def _answer(host: Host, question: _Question) -> str:
+    asked = f"{GENERATION_PATH}?{question.token}"
+    answer = host.http.request(question.target, asked, timeout_s=_ANSWER_TIMEOUT_S)
+    if answer.error:
+        return f"no answer ({answer.detail or answer.error})"
+    text = answer.body.decode("utf-8", "replace")
+    return text if answer.status == 200 and len(text) == 32 else f"status {answer.status}"
+
+
+def _questions(tree: ConfigTree) -> Iterator[_Question]:
+    for file in tree.files.values():
+        token = generation_of(file.data) if is_managed(file.data) else None
+        for server in file.directives:
+            if token and server.name == "server" and _asks_nothing_first(server):
+                for target in _targets(list(tree.children(server))):
+                    yield _Question(target, token, server.place)
+
+
+def _asks_nothing_first(server: Directive) -> bool:
+    # These act on the server's level, before any location: the user's own may hide the token.
+    return not any(d.name in ("return", "rewrite", "if") for d in server.block or ())
+
+
+def _targets(inside: list[Directive]) -> Iterator[HttpTarget]:
+    names = [name for d in inside if d.name == "server_name" for name in d.args]
+    for directive in inside:
+        if directive.name == "listen":
+            for listen in Listen.parse(directive):
+                yield _target(listen, names[0] if names else "localhost")
+
+
+def _target(listen: Listen, name: str) -> HttpTarget:
+    host = listen.address.host
+    # Any name below a wildcard will do.
+    host_name = name.replace("*", "reconcile").lstrip(".")
+    return HttpTarget(_LOOPBACK.get(host, host), listen.address.port, host_name, tls=listen.ssl)
+
+
+def _not_served(tree: ConfigTree, question: _Question, answer: str) -> NginxReloadFailed:
+    taken = [str(c) for c in name_conflicts(tree) if question.place in (c.loser.place,)]
+    asked = f"{question.target.host} on {question.target.address} port {question.target.port}"
+    return NginxReloadFailed(
+        what=f"nginx does not serve the new configuration of {question.target.host}",
+        why="; ".join([f"asked for {asked}, it answered: {answer}", *taken]),
+        fix=f"Look which server answers there instead of {question.place} (nginx -T).",
+    )
