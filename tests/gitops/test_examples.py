@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -102,24 +103,47 @@ def test_the_command_of_the_crontab_is_silent_on_a_clean_host(
     assert (0, "", "") == (done.returncode, done.stdout, done.stderr)
 
 
-def test_alerts_ask_for_metrics_that_are_written(stage: Stage, run: Run, tmp_path: Path) -> None:
+def test_alerts_and_dashboard_ask_for_metrics_that_are_written(
+    stage: Stage, run: Run, tmp_path: Path
+) -> None:
     run("drift", "--metrics-file", str(tmp_path / "a.prom"), cwd=stage.root)
-    written = (tmp_path / "a.prom").read_text()
+    written = set(re.findall(r"^reconcile_\w+", (tmp_path / "a.prom").read_text(), re.MULTILINE))
     [group] = read("alerts.yml")["groups"]
+    questions = [rule["expr"] for rule in group["rules"]] + dashboard_questions()
 
-    asked = {name for rule in group["rules"] for name in re.findall(r"reconcile_\w+", rule["expr"])}
+    asked = {name for question in questions for name in re.findall(r"reconcile_\w+", question)}
 
-    assert len(asked) >= 5
-    assert set() == {name for name in asked if f"\n{name} " not in written}
+    assert len(asked) >= 9
+    assert set() == asked - written
+
+
+def dashboard_questions() -> list[str]:
+    """What the panels ask of Prometheus."""
+    dashboard = json.loads((EXAMPLES / "dashboard.json").read_text())
+    return [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
 
 
 def test_prometheus_accepts_the_alerts() -> None:
-    done = subprocess.run(
-        ["promtool", "check", "rules", str(EXAMPLES / "alerts.yml")],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    assert "SUCCESS" in promtool_of(EXAMPLES / "alerts.yml")
 
-    assert 0 == done.returncode, done.stdout + done.stderr
+
+def test_prometheus_accepts_what_the_dashboard_asks(tmp_path: Path) -> None:
+    rules = [
+        {"record": f"panel:{at}", "expr": question}
+        for at, question in enumerate(dashboard_questions())
+    ]
+    file = tmp_path / "rules.yml"
+    file.write_text(yaml.safe_dump({"groups": [{"name": "dashboard", "rules": rules}]}))
+
+    assert f"SUCCESS: {len(rules)} rules found" in promtool_of(file)
+
+
+def promtool_of(rules: Path) -> str:
+    """What promtool says of the rules: SUCCESS, or what is wrong."""
+    done = subprocess.run(
+        ["promtool", "check", "rules", str(rules)], capture_output=True, text=True, check=False
+    )
+    return done.stdout + done.stderr
 
 
 def test_the_hook_of_pre_commit_checks_each_file(run: Run, tmp_path: Path) -> None:
