@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reconcile.cli.options import File, Json, Markdown, opened
+from reconcile.cli.options import File, Json, Markdown, Quiet, opened
 from reconcile.cli.terminal import now, show, style
 from reconcile.errors import ExitCode
 
@@ -18,9 +18,7 @@ def drift(
     file: File = None,
     json: Json = False,
     markdown: Markdown = False,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Say nothing where all is well.")
-    ] = False,
+    quiet: Quiet = False,
     metrics_file: Annotated[
         str | None,
         typer.Option("--metrics-file", metavar="FILE", help="Write metrics for Prometheus there."),

@@ -30,6 +30,7 @@ File = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing where all is well.")]
 Markdown = Annotated[bool, typer.Option("--markdown", help="Print Markdown for a merge request.")]
 Detailed = Annotated[
     bool, typer.Option("--detailed-exitcode", help="Exit with 2 where there are changes.")

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reconcile.cli.options import Json, LockTimeout
+from reconcile.cli.options import Json, LockTimeout, Quiet
 from reconcile.cli.terminal import now, show, style
 from reconcile.errors import ExitCode, LockHeld, ReconcileError
 
 if TYPE_CHECKING:
     from reconcile.gitops.pull import Origin, Pulled
     from reconcile.host import Host
-    from reconcile.workspace import Workspace
+    from reconcile.workspace import Options, Workspace
 
 Path = Annotated[str, typer.Option("--file", "-f", metavar="FILE", help="The YAML in there.")]
 
@@ -57,6 +57,7 @@ def pull(
     ] = "/var/lib/reconcile",
     lock_timeout: LockTimeout = 0.0,
     json: Json = False,
+    quiet: Quiet = False,
 ) -> int:
     """Fetch a revision, verify who signed it, then plan, compare or apply it."""
     from reconcile.gitops.pull import origin, pull, refuse_failed
@@ -77,22 +78,38 @@ def pull(
         if then is Then.APPLY:
             if not retry:
                 refuse_failed(host, of, pulled.commit)
-            return _apply(workspace, host, of, pulled, max_deletes, lock_timeout, json=json)
-        return _look(workspace, then, json=json)
+            options = _unattended(max_deletes)
+            return _apply(
+                workspace, host, of, pulled, options, lock_timeout, json=json, quiet=quiet
+            )
+        code, text = _look(workspace, then, json=json)
+    if code != ExitCode.OK or not quiet:
+        show(text)
+    return code
 
 
-def _look(workspace: Workspace, then: Then, *, json: bool) -> int:
+def _look(workspace: Workspace, then: Then, *, json: bool) -> tuple[int, str]:
+    """The exit code, and what there is to say."""
+    from reconcile.host.read_only import read_only
     from reconcile.output.json import drift_document, dumped, plan_document
     from reconcile.output.text import drift_text, plan_text
 
     if then is Then.DRIFT:
-        seen = workspace.drift()
-        show(dumped(drift_document(seen, now=now())) if json else drift_text(seen, style()))
-        return seen.exit_code
-    plan = workspace.plan()
+        seen = read_only(workspace.drift)
+        text = dumped(drift_document(seen, now=now())) if json else drift_text(seen, style())
+        return seen.exit_code, text
+    plan = read_only(workspace.plan)
     code = plan.exit_code(detailed=True)
-    show(dumped(plan_document(plan, code, now=now())) if json else plan_text(plan, style()))
-    return code
+    return code, dumped(plan_document(plan, code, now=now())) if json else plan_text(plan, style())
+
+
+def _unattended(max_deletes: int | None) -> Options:
+    """Nobody looks, so there are limits to what may go."""
+    from dataclasses import replace
+
+    from reconcile.workspace import UNATTENDED
+
+    return UNATTENDED if max_deletes is None else replace(UNATTENDED, max_deletes=max_deletes)
 
 
 def _apply(
@@ -100,23 +117,22 @@ def _apply(
     host: Host,
     of: Origin,
     pulled: Pulled,
-    max_deletes: int | None,
+    options: Options,
     lock_timeout_s: float,
     *,
     json: bool,
+    quiet: bool,
 ) -> int:
     """Nobody looks, so nothing is asked; what fails is not tried again."""
-    from dataclasses import replace
-
     from reconcile.cli.progress import listener
     from reconcile.gitops.pull import remember_failure
-    from reconcile.workspace import UNATTENDED
 
-    options = UNATTENDED if max_deletes is None else replace(UNATTENDED, max_deletes=max_deletes)
     listen = listener(json=json)
     with workspace.locked("pull", timeout_s=lock_timeout_s, listen=listen) as locked:
         plan = locked.plan()
-        listen.plan(plan)
+        silent = quiet and plan.exit_code(detailed=True) == ExitCode.OK
+        if not silent:
+            listen.plan(plan)
         try:
             with listen.working(plan):
                 report = locked.apply(plan, "reconcile pull", options=options, listen=listen)
@@ -126,5 +142,6 @@ def _apply(
     code = report.exit_code(detailed=False)
     if code != ExitCode.OK:
         remember_failure(host, of, pulled.commit, report.error)
-    listen.end(report, code)
+    if code != ExitCode.OK or not silent:
+        listen.end(report, code)
     return code

@@ -107,6 +107,16 @@ def test_a_signed_commit_is_planned_then_applied_and_the_history_names_it(
     assert os.path.exists(site_file(stage))
 
 
+@pytest.mark.parametrize("then", ["plan", "drift", "apply"])
+def test_quiet_says_nothing_where_all_is_well(pull: Pull, then: str) -> None:
+    loud = pull("--then", "apply", "--quiet")
+
+    done = pull("--then", then, "--quiet")
+
+    assert (0, True) == (loud.returncode, "Apply complete!" in loud.stdout)
+    assert (0, "", "") == (done.returncode, done.stdout, done.stderr)
+
+
 @pytest.mark.parametrize(
     ("key", "told"), [(None, "is not signed"), ("eve", "is signed by nobody who may")]
 )
