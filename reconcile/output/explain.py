@@ -151,26 +151,12 @@ def explain_document(
     url: str, found: Explanation, host: str, *, now: datetime, live: HttpAnswer | None = None
 ) -> doc.ExplainDocument:
     """The object of `explain --json`."""
-    route, server = found.route, found.route.server
     return doc.ExplainDocument(
         **head(host, now),
         url=url,
         address=str(found.request.address),
-        answer=doc.ExplainedAnswer(
-            kind=route.answer.kind,
-            status=route.answer.status,
-            told=found.answer,
-            file=route.answer.path,
-            target=route.answer.target,
-            reason=route.answer.reason,
-        ),
-        server=server
-        and doc.ExplainedServer(
-            names=[name for name in server.names if name],
-            place=server.place,
-            why=route.server_why,
-            others=_others(found.server_rivals),
-        ),
+        answer=_answer_item(found),
+        server=_server_item(found),
         locations=[
             doc.ExplainedLocation(
                 path=choice.path,
@@ -196,6 +182,30 @@ def explain_document(
         ],
         live=_live_item(found, live) if live else None,
         exit_code=ExitCode.OK,
+    )
+
+
+def _answer_item(found: Explanation) -> doc.ExplainedAnswer:
+    answer = found.route.answer
+    return doc.ExplainedAnswer(
+        kind=answer.kind,
+        status=answer.status,
+        told=found.answer,
+        file=answer.path,
+        target=answer.target,
+        reason=answer.reason,
+    )
+
+
+def _server_item(found: Explanation) -> doc.ExplainedServer | None:
+    server = found.route.server
+    if server is None:
+        return None
+    return doc.ExplainedServer(
+        names=[name for name in server.names if name],
+        place=server.place,
+        why=found.route.server_why,
+        others=_others(found.server_rivals),
     )
 
 
