@@ -121,12 +121,11 @@ def of_site(declared: Declaration, site: str) -> Declaration:
     )
 
 
-def checklist(host: Host, declared: Declaration, site: str, proven: Proofs) -> tuple[Box, ...]:
+def checklist(whole: Snapshot, site: str, proven: Proofs) -> tuple[Box, ...]:
     """The ten boxes of `site`. Errors: none; what cannot be read is an unknown box."""
-    own = of_site(declared, site)
-    snapshot = Snapshot(host, own, frozenset(own.sites[site]))
+    own = of_site(whole.declared, site)
     asked = cache(lambda rule, view: diagnose(view, [rule]))
-    views = _Views(snapshot)
+    views = _Views(whole.about(own, frozenset(own.sites[site])))
     return tuple(
         box(site, row, _seen(row, views, asked) + probed(proven[row])) for row in CHECKLIST
     )
@@ -234,6 +233,7 @@ def checklists(
     checks: Sequence[Check],
 ) -> Iterator[tuple[str, tuple[Box, ...]]]:  # fmt: skip
     """Each site with its boxes; `checks` are what `probes` have just seen."""
+    whole = Snapshot(host, declared)
     for site in sites:
         own = [probe for probe in probes if probe.site == site]
-        yield site, checklist(host, declared, site, proofs(own, checks, of_site(declared, site)))
+        yield site, checklist(whole, site, proofs(own, checks, of_site(declared, site)))

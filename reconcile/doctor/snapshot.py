@@ -1,4 +1,4 @@
-"""One host, each part of it read once and only when a rule asks for it."""
+"""What rules look at: the servers that were asked about, on a machine that is read once."""
 
 from __future__ import annotations
 
@@ -9,21 +9,22 @@ from posixpath import join, normpath
 from typing import TYPE_CHECKING
 
 from reconcile.doctor.declared import Declaration, DeclaredApp
-from reconcile.doctor.logs import LogLine, read_error_logs, read_journal
+from reconcile.doctor.logs import LogLine
+from reconcile.doctor.machine import Machine
 from reconcile.doctor.mapping import Mapped, mappings
-from reconcile.doctor.units import UnitView, read_units
+from reconcile.doctor.units import UnitView
 from reconcile.doctor.upstream import Passed, local_port, passes, socket_path
 from reconcile.errors import ReconcileError
 from reconcile.host.accounts import Account
-from reconcile.host.files.inventory import Inventory, inventory
+from reconcile.host.files.inventory import Inventory
 from reconcile.host.membership import cwd_of, ids_of, unit_of
 from reconcile.host.processes import children, title
 from reconcile.host.sockets import connects, holders_of, listening_at
 from reconcile.nginx.routing.router import Router
 from reconcile.nginx.routing.servers import Server
-from reconcile.nginx.running.discover import Discovered, discover
-from reconcile.nginx.running.disk import Assumed, WorkersDisk, worker_of
-from reconcile.nginx.running.live import Running, running
+from reconcile.nginx.running.discover import Discovered
+from reconcile.nginx.running.disk import Assumed, WorkersDisk
+from reconcile.nginx.running.live import Running
 
 if TYPE_CHECKING:
     from reconcile.doctor.application.facts import AppFacts
@@ -31,9 +32,7 @@ if TYPE_CHECKING:
     from reconcile.host import Host
     from reconcile.host.files.access import Walk
     from reconcile.nginx.config.tree import ConfigTree
-
-MOST_ITEMS = 50_000
-"""Files looked at below one folder; of a larger one a part is examined, and a note says so."""
+    from reconcile.nginx.running.stage import Refusal
 
 
 @dataclass(frozen=True)
@@ -57,35 +56,44 @@ class Snapshot:
         self.host = host
         self.declared = declared
         self.only = only
-        self._walks: dict[tuple[str, int], Walk] = {}
-        self._inventories: dict[str, Inventory | None] = {}
-        self._journals: dict[str, tuple[str, ...]] = {}
+        self.machine = Machine(host)
         self._told: dict[str, Told] = {}
 
-    @cached_property
-    def nginx(self) -> Discovered:
-        return discover(self.host)
+    def about(self, declared: Declaration, only: frozenset[str]) -> Snapshot:
+        """Other servers of the same machine: what was read of it is not read again."""
+        other = Snapshot(self.host, declared, only)
+        other.machine = self.machine
+        return other
 
-    @cached_property
+    @property
+    def nginx(self) -> Discovered:
+        return self.machine.nginx
+
+    @property
     def tree(self) -> ConfigTree:
         return self.nginx.tree
 
-    @cached_property
+    @property
     def router(self) -> Router:
-        return Router(self.tree, prefix=self.nginx.build.prefix)
+        return self.machine.router
 
-    @cached_property
+    @property
     def running(self) -> Running | None:
-        return running(self.nginx)
+        return self.machine.running
 
-    @cached_property
+    @property
+    def refusal(self) -> Refusal | None:
+        """What `nginx -t` has against the configuration on the disk."""
+        return self.machine.refusal
+
+    @property
     def worker(self) -> Account:
         """Who reads the files."""
-        return worker_of(self.nginx)
+        return self.machine.worker
 
-    @cached_property
+    @property
     def disk(self) -> WorkersDisk:
-        return WorkersDisk(self.host, self.worker)
+        return self.machine.disk
 
     def disk_with(self, path: str) -> Assumed:
         """The disk as if that file were there."""
@@ -114,9 +122,9 @@ class Snapshot:
     def passed(self) -> tuple[Passed, ...]:
         return tuple(passes(self.servers, self.tree))
 
-    @cached_property
+    @property
     def units(self) -> dict[str, UnitView]:
-        return read_units(self.host)
+        return self.machine.units
 
     @cached_property
     def apps(self) -> tuple[App, ...]:
@@ -223,27 +231,18 @@ class Snapshot:
         return Account(user.name, user.uid, gid, user.groups | more | {gid})
 
     def walk(self, path: str, account: Account) -> Walk:
-        key = (path, hash(account))
-        if key not in self._walks:
-            self._walks[key] = self.host.files.access(path, account)
-        return self._walks[key]
+        return self.machine.walk(path, account)
 
     def inventory(self, folder: str) -> Inventory | None:
         """What lies below `folder`; None where there is no such folder."""
-        if folder not in self._inventories:
-            found = self.host.files.stat(folder, follow=True)
-            there = found is not None and found.kind == "directory"
-            self._inventories[folder] = inventory(folder, MOST_ITEMS) if there else None
-        return self._inventories[folder]
+        return self.machine.inventory(folder)
 
-    @cached_property
+    @property
     def error_lines(self) -> tuple[LogLine, ...]:
-        return read_error_logs(self.tree, self.nginx.layout.error_log)
+        return self.machine.error_lines
 
     def journal(self, unit: UnitView) -> tuple[str, ...]:
-        if unit.name not in self._journals:
-            self._journals[unit.name] = read_journal(self.host, unit)
-        return self._journals[unit.name]
+        return self.machine.journal(unit)
 
 
 def asked_for(

@@ -18,6 +18,7 @@ from reconcile.spec.load import loads
 from reconcile.verify.model import Endpoint, HttpProbe, MediaCanary, Probe, UploadProbe
 from tests.hosts import DebianHost
 from tests.hosts.fixtures import Boot
+from tests.stories import site
 from tests.stories.site import EXAMPLE
 
 PASS, FAIL = Check("probe:shop a over v4", "pass", "200"), Check("probe:shop b", "fail", "403")
@@ -172,3 +173,29 @@ def test_a_parent_that_nobody_may_enter_opens_its_boxes_and_no_others(built: Deb
     assert {4: "fail", 5: "fail", 6: "fail", 9: "unknown"} == {
         n: status for n, status in boxes.items() if status != "pass"
     }
+
+
+SECOND = """
+  blog:
+    server_names: [blog.test]
+    locations:
+      /static/: {role: static, dir: /var/www/blog/static}
+      /media/: {role: media, dir: /var/www/blog/media}
+"""
+
+
+@pytest.mark.host
+def test_what_sites_share_is_read_once_for_all_of_them(module_hosts: Boot) -> None:
+    host = module_hosts("shared")
+    site.deploy(host, site.SMALLEST + SECOND)
+    site.apply(host)
+
+    host.run("strace", "-f", "-qq", "-e", "trace=execve", "-o", "/root/calls",
+             "reconcile", "verify", "-f", "/etc/reconcile/reconcile.yaml")  # fmt: skip
+
+    calls = host.read("/root/calls").decode()
+    asked = (
+        '"/usr/sbin/nginx", "-t"',
+        '"show", "--no-pager", "--all"',
+    )
+    assert dict.fromkeys(asked, 1) == {what: calls.count(what) for what in asked}

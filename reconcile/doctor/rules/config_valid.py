@@ -6,12 +6,10 @@ from collections.abc import Iterator
 
 from reconcile.doctor.model import Rule, Said, error
 from reconcile.doctor.snapshot import Snapshot
-from reconcile.nginx.running.stage import Stage
 
 
 def look(snapshot: Snapshot) -> Iterator[Said]:
-    refusal, _ = Stage(snapshot.nginx, {}).tested()
-    if refusal is not None:
+    if refusal := snapshot.refusal:
         yield error(
             "nginx refuses its configuration: a reload keeps the old one, a restart ends in no"
             " nginx at all.",

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reconcile.doctor.evidence import examples, grant, namei, quoted
+from reconcile.doctor.machine import MOST_ITEMS
 from reconcile.doctor.mapping import Mapped
 from reconcile.doctor.model import Rule, Said, Unseen, error, note
-from reconcile.doctor.snapshot import MOST_ITEMS, Snapshot
+from reconcile.doctor.snapshot import Snapshot
 from reconcile.host.files.access import EXECUTE, READ, Walk, allows
 from reconcile.host.files.inventory import Inventory
 

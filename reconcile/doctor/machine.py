@@ -1,0 +1,86 @@
+"""What is the same for every site of a host, read once and only when somebody asks for it."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from reconcile.doctor.logs import LogLine, read_error_logs, read_journal
+from reconcile.doctor.units import UnitView, read_units
+from reconcile.host.accounts import Account
+from reconcile.host.files.inventory import Inventory, inventory
+from reconcile.nginx.routing.router import Router
+from reconcile.nginx.running.discover import Discovered, discover
+from reconcile.nginx.running.disk import WorkersDisk, worker_of
+from reconcile.nginx.running.live import Running, running
+from reconcile.nginx.running.stage import Stage
+
+if TYPE_CHECKING:
+    from reconcile.host import Host
+    from reconcile.host.files.access import Walk
+    from reconcile.nginx.running.stage import Refusal
+
+MOST_ITEMS = 50_000
+"""Files looked at below one folder; of a larger one a part is examined, and a note says so."""
+
+
+class Machine:
+    """A host. Errors: each part raises ReconcileError or OSError where it cannot be read."""
+
+    def __init__(self, host: Host) -> None:
+        self.host = host
+        self._walks: dict[tuple[str, Account], Walk] = {}
+        self._inventories: dict[str, Inventory | None] = {}
+        self._journals: dict[str, tuple[str, ...]] = {}
+
+    @cached_property
+    def nginx(self) -> Discovered:
+        return discover(self.host)
+
+    @cached_property
+    def router(self) -> Router:
+        return Router(self.nginx.tree, prefix=self.nginx.build.prefix)
+
+    @cached_property
+    def running(self) -> Running | None:
+        return running(self.nginx)
+
+    @cached_property
+    def refusal(self) -> Refusal | None:
+        """What `nginx -t` has against the configuration on the disk."""
+        return Stage(self.nginx, {}).tested()[0]
+
+    @cached_property
+    def worker(self) -> Account:
+        return worker_of(self.nginx)
+
+    @cached_property
+    def disk(self) -> WorkersDisk:
+        return WorkersDisk(self.host, self.worker)
+
+    @cached_property
+    def units(self) -> dict[str, UnitView]:
+        return read_units(self.host)
+
+    @cached_property
+    def error_lines(self) -> tuple[LogLine, ...]:
+        return read_error_logs(self.nginx.tree, self.nginx.layout.error_log)
+
+    def journal(self, unit: UnitView) -> tuple[str, ...]:
+        if unit.name not in self._journals:
+            self._journals[unit.name] = read_journal(self.host, unit)
+        return self._journals[unit.name]
+
+    def walk(self, path: str, account: Account) -> Walk:
+        key = (path, account)
+        if key not in self._walks:
+            self._walks[key] = self.host.files.access(path, account)
+        return self._walks[key]
+
+    def inventory(self, folder: str) -> Inventory | None:
+        """What lies below `folder`; None where there is no such folder."""
+        if folder not in self._inventories:
+            found = self.host.files.stat(folder, follow=True)
+            there = found is not None and found.kind == "directory"
+            self._inventories[folder] = inventory(folder, MOST_ITEMS) if there else None
+        return self._inventories[folder]
