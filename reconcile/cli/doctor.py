@@ -23,14 +23,17 @@ def doctor(
     sarif: Annotated[bool, typer.Option("--sarif", help="Print SARIF, for code scanning.")] = False,
 ) -> int:
     """Tell what is wrong on this host, with or without a YAML."""
+    from reconcile.cli.looking import Looking
     from reconcile.doctor.run import diagnose
-    from reconcile.host.read_only import read_only
 
     if json + markdown + sarif > 1:
         raise ReconcileError("One form at a time", "", "Choose --json, --markdown or --sarif.")
-    found = read_only(lambda: diagnose(_snapshot(file, site or [])))
+    look = Looking()
+    found = look(lambda: diagnose(_snapshot(file, site or [])))
     form = "json" if json else "markdown" if markdown else "sarif" if sarif else "text"
-    show(_shown(found, form))
+    show(_shown(look.noting(found) if json else found, form))
+    if not json:
+        look.tell()
     return found.exit_code()
 
 
@@ -50,7 +53,7 @@ def _snapshot(file: str | None, sites: list[str]) -> Snapshot:
     if not sites:
         return whole
     names = [name for server in whole.router.servers.servers for name in server.names]
-    return Snapshot(whole.host, whole.declared, asked_for(whole.declared, sites, names))
+    return whole.about(whole.declared, asked_for(whole.declared, sites, names))
 
 
 def _file(given: str | None) -> str | None:

@@ -39,21 +39,27 @@ def drift(
     ] = False,
 ) -> int:
     """Tell whether the host is still as declared, and answers."""
+    from dataclasses import replace
+
     from reconcile.cli import watch
-    from reconcile.host.read_only import read_only
+    from reconcile.cli.looking import Looking
 
     notices = watch.Notices.of(notify or (), remind)
-    workspace = opened(file)
-    seen, report = read_only(workspace.drift), None
+    workspace, look = opened(file), Looking()
+    seen, report = look(workspace.drift), None
     if heal:
         report = watch.heal(workspace, seen)
     if report is not None:
-        seen = watch.mended(read_only(workspace.anew().drift), report)
+        seen = watch.mended(look(workspace.anew().drift), report)
     failed = report.exit_code(detailed=False) if report else ExitCode.OK
     followed = watch.follow(workspace, seen, metrics_file, notices)
     code = failed or seen.exit_code or followed
     if not quiet or code or seen.mended:
+        if json:
+            seen = replace(seen, plan=look.noting(seen.plan))
         show(_document(seen, code) if json else _markdown(seen) if markdown else _text(seen))
+        if not json:
+            look.tell()
     return code
 
 

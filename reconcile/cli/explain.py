@@ -29,16 +29,16 @@ def explain(
     ] = None,
 ) -> int:
     """Tell which server and location answer, which file, which headers, and who may read it."""
-    from reconcile.host.read_only import read_only
+    from reconcile.cli.looking import Looking
     from reconcile.nginx.explain import explain as explained
     from reconcile.nginx.explain import reached
     from reconcile.nginx.routing.url import parse_url
     from reconcile.nginx.running.discover import discover
 
-    host, asked = _host(file), parse_url(url, address)
+    host, asked, look = _host(file), parse_url(url, address), Looking()
     nginx = discover(host)
     request = asked if address else reached(nginx, asked)
-    found = read_only(lambda: explained(nginx, request))
+    found = look(lambda: explained(nginx, request))
     real = _asked(host, request) if live else None
     if json:
         from reconcile.output.explain import explain_document
@@ -49,6 +49,7 @@ def explain(
         from reconcile.output.explain import explain_text
 
         show(explain_text(url, found, style(), real))
+    look.tell()
     return ExitCode.OK
 
 

@@ -50,17 +50,17 @@ def plan(
     ] = None,
 ) -> int:
     """Show how the host differs from the YAML; changes nothing."""
-    from reconcile.host.read_only import read_only
+    from reconcile.cli.looking import Looking
     from reconcile.output.escape import printable
     from reconcile.output.text import plan_text
 
-    workspace, chosen = opened(file), selection(site, target, exclude)
-    made = read_only(lambda: workspace.plan(chosen))
+    workspace, chosen, look = opened(file), selection(site, target, exclude), Looking()
+    made = look(lambda: workspace.plan(chosen))
     code = made.exit_code(detailed=detailed_exitcode)
     if out is not None:
         _save(out, made, workspace, chosen)
     if json:
-        show(_document(made, code, full=full))
+        show(_document(look.noting(made), code, full=full))
     elif markdown:
         from reconcile.output.markdown import plan_markdown
 
@@ -70,7 +70,9 @@ def plan(
         if out is not None:
             show(f"\nSaved. To apply exactly this, once: reconcile apply {printable(out)}")
     if json_into is not None:
-        _write(json_into, _document(made, code, full=full))
+        _write(json_into, _document(look.noting(made), code, full=full))
+    if not json:
+        look.tell()
     _tell_what_is_unclear(made)
     return code
 

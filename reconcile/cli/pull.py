@@ -12,6 +12,7 @@ from reconcile.cli.terminal import now, show, style
 from reconcile.errors import ExitCode, LockHeld, ReconcileError
 
 if TYPE_CHECKING:
+    from reconcile.cli.looking import Looking
     from reconcile.gitops.pull import Origin, Pulled
     from reconcile.host import Host
     from reconcile.workspace import Options, Workspace
@@ -60,6 +61,7 @@ def pull(
     quiet: Quiet = False,
 ) -> int:
     """Fetch a revision, verify who signed it, then plan, compare or apply it."""
+    from reconcile.cli.looking import Looking
     from reconcile.gitops.pull import origin, pull, refuse_failed
     from reconcile.host import Host, HostSettings
     from reconcile.host.lock import turn
@@ -82,25 +84,33 @@ def pull(
             return _apply(
                 workspace, host, of, pulled, options, lock_timeout, json=json, quiet=quiet
             )
-        code, text = _look(workspace, then, json=json)
+        look = Looking()
+        code, text = _looked(look, workspace, then, json=json)
     if code != ExitCode.OK or not quiet:
         show(text)
+        if not json:
+            look.tell()
     return code
 
 
-def _look(workspace: Workspace, then: Then, *, json: bool) -> tuple[int, str]:
+def _looked(look: Looking, workspace: Workspace, then: Then, *, json: bool) -> tuple[int, str]:
     """The exit code, and what there is to say."""
-    from reconcile.host.read_only import read_only
+    from dataclasses import replace
+
     from reconcile.output.json import drift_document, dumped, plan_document
     from reconcile.output.text import drift_text, plan_text
 
     if then is Then.DRIFT:
-        seen = read_only(workspace.drift)
-        text = dumped(drift_document(seen, now=now())) if json else drift_text(seen, style())
-        return seen.exit_code, text
-    plan = read_only(workspace.plan)
+        seen = look(workspace.drift)
+        if not json:
+            return seen.exit_code, drift_text(seen, style())
+        noted = replace(seen, plan=look.noting(seen.plan))
+        return seen.exit_code, dumped(drift_document(noted, now=now()))
+    plan = look(workspace.plan)
     code = plan.exit_code(detailed=True)
-    return code, dumped(plan_document(plan, code, now=now())) if json else plan_text(plan, style())
+    if not json:
+        return code, plan_text(plan, style())
+    return code, dumped(plan_document(look.noting(plan), code, now=now()))
 
 
 def _unattended(max_deletes: int | None) -> Options:

@@ -19,18 +19,19 @@ if TYPE_CHECKING:
 
 def verify(file: File = None, json: Json = False, site: Sites = None) -> int:
     """Tick the guide's checklist for each site and send the probes; what they write is removed."""
-    from reconcile.host.read_only import read_only
+    from reconcile.cli.looking import Looking
 
-    workspace = opened(file)
+    workspace, look = opened(file), Looking()
     _refuse_unknown(site or (), workspace)
     # Only the canary writes, and what it has to prove is found out before.
-    read_only(lambda: workspace.expansion)
+    look(lambda: workspace.expansion)
     probed = workspace.verify(frozenset(site) if site else None)
-    ticked = read_only(lambda: _ticked(workspace, site or workspace.spec.sites, probed))
+    ticked = look(lambda: _ticked(workspace, site or workspace.spec.sites, probed))
     boxes = [box.check for _, site_boxes in ticked for box in site_boxes]
     checks = (*boxes, *probed)
     code = _code(checks)
     show(_document(checks, workspace.host.name, code) if json else _text(ticked, probed))
+    look.tell()
     return code
 
 

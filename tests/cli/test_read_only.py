@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -13,6 +14,7 @@ import pytest
 from reconcile.cli.demo.stage import Stage
 from tests.cli.conftest import COMMAND, Run, staged
 from tests.host.disk import picture
+from tests.host.refusing import WITHOUT_THE_CAPABILITY
 from tests.stories.system_calls import ALWAYS_CHANGING, OPENING, Trace
 
 CLOSED = re.compile(r"mount_setattr\(.*MOUNT_ATTR_RDONLY.* = 0\b")
@@ -105,3 +107,56 @@ def test_it_looks_from_where_nothing_can_be_written(
     trace = traced(tmp_path, applied, command)
 
     assert any(CLOSED.search(line) for line in trace.lines)
+
+
+def refused(applied: Stage, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """The command as root in a container that must not mount."""
+    return subprocess.run(
+        [*WITHOUT_THE_CAPABILITY, *COMMAND, *arguments],
+        cwd=applied.root,
+        env={"PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["plan"],
+        ["drift"],
+        ["doctor"],
+        ["verify"],
+        ["verify", "--json"],
+        ["explain", "http://localhost/"],
+    ],
+    ids=" ".join,
+)
+def test_where_the_kernel_refuses_that_it_is_said_once_beside_what_was_asked_for(
+    applied: Stage, command: list[str]
+) -> None:
+    done = refused(applied, *command)
+
+    assert 1 == done.stderr.count("Note: The kernel did not make the host read-only")
+    assert 1 == done.stderr.count("CAP_SYS_ADMIN is missing")
+    assert "not-read-only" not in done.stdout
+
+
+@pytest.mark.parametrize("command", ["plan", "drift", "doctor"])
+def test_json_has_it_among_the_findings_and_the_exit_code_stays(
+    applied: Stage, command: str
+) -> None:
+    before = refused(applied, command)
+
+    done = refused(applied, command, "--json")
+
+    notes = [one for one in json.loads(done.stdout)["findings"] if one["rule"] == "not-read-only"]
+    assert ["note"] == [one["severity"] for one in notes]
+    assert (before.returncode, "") == (done.returncode, done.stderr)
+
+
+def test_a_quiet_drift_check_is_not_made_loud_by_it(applied: Stage) -> None:
+    done = refused(applied, "drift", "--quiet")
+
+    assert (0, "", "") == (done.returncode, done.stdout, done.stderr)

@@ -6,12 +6,23 @@ import errno
 import os
 import socket
 import subprocess
+import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
-from reconcile.host.read_only import read_only
+from reconcile.host import read_only as where
+from tests.host.refusing import WITHOUT_THE_CALL, WITHOUT_THE_CAPABILITY
+
+Seen = TypeVar("Seen")
+
+
+def read_only(look: Callable[[], Seen]) -> Seen:
+    """On this machine the kernel is never to refuse."""
+    return where.read_only(look, pytest.fail)
 
 
 @pytest.mark.parametrize("folder", ["/etc", "/tmp", "/dev/shm", "/run", "/root"])
@@ -89,3 +100,37 @@ def test_what_was_seen_is_returned_and_what_went_wrong_is_raised() -> None:
     assert 7 == read_only(lambda: 7)
     with pytest.raises(ZeroDivisionError):
         read_only(lambda: 1 // 0)
+
+
+LOOK = """
+import os, sys
+from reconcile.host.read_only import read_only
+os.setuid(int(sys.argv[1]))
+print("seen", read_only(lambda: "all", lambda why: print("refused:", why)))
+"""
+
+
+@pytest.mark.parametrize(
+    ("refusing", "why"),
+    [
+        (WITHOUT_THE_CAPABILITY, "CAP_SYS_ADMIN is missing"),
+        (WITHOUT_THE_CALL, "the kernel is older than Linux 5.12"),
+    ],
+    ids=["as in a container", "as on an old kernel"],
+)
+def test_where_the_kernel_refuses_it_is_said_why_and_looked_all_the_same(
+    refusing: list[str], why: str
+) -> None:
+    done = subprocess.run(
+        [*refusing, sys.executable, "-c", LOOK, "0"], capture_output=True, text=True
+    )
+
+    refused, seen = done.stdout.splitlines()
+    assert refused.startswith(f"refused: {why}")
+    assert "seen all" == seen
+
+
+def test_to_a_user_who_can_write_nothing_there_anyway_it_is_not_said() -> None:
+    done = subprocess.run([sys.executable, "-c", LOOK, "33"], capture_output=True, text=True)
+
+    assert "seen all\n" == done.stdout, done.stderr
