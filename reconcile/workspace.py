@@ -15,7 +15,7 @@ from reconcile.engine.desired import merge
 from reconcile.engine.drift import Drift
 from reconcile.engine.ignore import Rule, sift
 from reconcile.engine.model import Check, ConfigOrigin, Declared, Event, Finding, Plan
-from reconcile.engine.observe import observe, observe_undeclared, origins
+from reconcile.engine.observe import forewarnings, observe, observe_undeclared, origins
 from reconcile.engine.plan import plan
 from reconcile.engine.records import read_ledger
 from reconcile.engine.resource import Ref, Resource
@@ -25,7 +25,8 @@ from reconcile.host import Host
 from reconcile.host.errors import HostError
 from reconcile.kinds import registry
 from reconcile.nginx.rendering.renderings import Renderings
-from reconcile.nginx.running.discover import discover
+from reconcile.nginx.running.discover import Discovered, discover
+from reconcile.nginx.running.live import real_path
 from reconcile.spec.expand import Expansion, expand
 from reconcile.spec.facts import HostFacts
 from reconcile.spec.load import load
@@ -113,6 +114,7 @@ class Workspace:
             unit_dir=os.path.dirname(self.host.services.unit_path("any.service")),
             sources={path: self.host.files.read(path) for path in self.spec.file_sources()},
             certificates=frozenset(filter(self._has_certificate, self.spec.certificate_names())),
+            nginx_reads=self._nginx_reads(nginx),
             serves_sites=any(ref.kind == "nginx_live" for ref in self.ledger.rows),
         )
 
@@ -154,7 +156,12 @@ class Workspace:
             partial=selection.partial,
             conflicts=self.merged[1],
             ignored=left.ignored,
-            findings=(*self._interrupted(), *self.expansion.findings, *left.findings),
+            findings=(
+                *self._interrupted(),
+                *self.expansion.findings,
+                *left.findings,
+                *forewarnings(wanted, observed, self.host),
+            ),
         )
         return self._foreseen(made)
 
@@ -271,6 +278,10 @@ class Workspace:
     def user(self) -> str:
         """Whoever typed the command, also where sudo ran it."""
         return os.environ.get("SUDO_USER") or self.host.accounts.current.name
+
+    def _nginx_reads(self, nginx: Discovered) -> frozenset[str]:
+        files = self.spec.file_paths()
+        return files and files & {real_path(self.host, path) for path in nginx.tree.files}
 
     def _has_certificate(self, name: str) -> bool:
         """Whether certbot has got it; what cannot be read is an error, and not "not yet"."""

@@ -14,7 +14,13 @@ from reconcile.kinds.file import File
 from reconcile.kinds.symlink import Symlink
 from reconcile.nginx.rendering.render import extra_line
 from reconcile.nginx.running.discover import Discovered, discover
-from reconcile.nginx.running.live import read_live, real_path, record_live, running
+from reconcile.nginx.running.live import (
+    foreign_served,
+    read_live,
+    real_path,
+    record_live,
+    running,
+)
 
 if TYPE_CHECKING:
     from reconcile.engine.model import Change
@@ -64,7 +70,9 @@ class NginxLive(Resource):
         if now is None:
             return self
         live = read_live(nginx, now)
-        return self.model_copy(update={"serves": dict(live.serves), "current": live.current})
+        foreign = foreign_served(nginx, live, frozenset(self.serves or ()))
+        serves = {**foreign, **live.serves}
+        return self.model_copy(update={"serves": serves, "current": live.current})
 
     def rehearse(self, host: Host, changes: Sequence[Change]) -> Sequence[str]:
         """Have nginx test the planned tree, and see whether it will get its names and ports.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from posixpath import dirname, join, normpath
 from typing import ClassVar, Literal, Self
 
 from reconcile.engine.resource import Ref, Resource
@@ -10,7 +11,7 @@ from reconcile.kinds.common import folders_above, wrong_kind
 
 
 class Symlink(Resource):
-    """One symlink and what it points to, word for word."""
+    """One symlink and where it leads; a relative target of the same meaning is left alone."""
 
     kind: Literal["symlink"] = "symlink"
     path: str
@@ -37,7 +38,12 @@ class Symlink(Resource):
             return None
         if found.kind != "symlink":
             raise wrong_kind(self.path, found.kind, "symlink")
-        return self.model_copy(update={"target": host.files.readlink(self.path)})
+        return self.model_copy(update={"target": self._as_asked(host.files.readlink(self.path))})
+
+    def _as_asked(self, target: str) -> str | None:
+        """A relative target that leads where we want it to lead is as good as ours."""
+        same = normpath(join(dirname(self.path), target)) == self.target
+        return self.target if same else target
 
     def put(self, host: Host, before: Self | None) -> None:  # noqa: ARG002
         if self.target is not None:

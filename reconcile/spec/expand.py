@@ -10,7 +10,13 @@ from reconcile.nginx.rendering.render import render_site
 from reconcile.spec.expansion.app import expand_app
 from reconcile.spec.expansion.letsencrypt import expand_letsencrypt, first_certificate
 from reconcile.spec.expansion.locations import expand_location
-from reconcile.spec.expansion.nginx import Render, expand_nginx, expand_site_file, rendered
+from reconcile.spec.expansion.nginx import (
+    Render,
+    expand_nginx,
+    expand_site_file,
+    foreign_files,
+    rendered,
+)
 from reconcile.spec.expansion.paths import expand_path
 from reconcile.spec.expansion.probes import expand_probes
 from reconcile.spec.expansion.scope import Scope, SiteScope
@@ -38,8 +44,9 @@ def expand(spec: Spec, facts: HostFacts, render: Render = render_site) -> Expans
     """
     scope = Scope(spec, facts)
     sites = tuple(SiteScope(scope, name, site) for name, site in spec.sites.items())
-    files = {facts.layout.file_path(site.name): rendered(site, render) for site in sites}
-    declared = (*_of_paths(scope), *_of_sites(sites, files), *expand_nginx(scope, files))
+    files = {site.file: rendered(site, render) for site in sites if not site.site.adopted}
+    served = {**files, **foreign_files(scope)}
+    declared = (*_of_paths(scope), *_of_sites(sites, files), *expand_nginx(scope, served))
     probes = tuple(probe for site in sites for probe in expand_probes(site))
     findings = tuple(finding for site in sites for finding in first_certificate(site))
     return Expansion(declared, probes, findings)
@@ -54,6 +61,7 @@ def _of_sites(sites: tuple[SiteScope, ...], files: Mapping[str, bytes]) -> Itera
     for site in sites:
         for prefix, location in site.site.locations.items():
             yield from expand_location(site, prefix, location)
-        yield from expand_site_file(site, files[site.facts.layout.file_path(site.name)])
+        if site.file in files:
+            yield from expand_site_file(site, files[site.file])
         yield from expand_letsencrypt(site)
         yield from expand_app(site)

@@ -21,6 +21,7 @@ class HostFacts:
     `user` and `group` are who applies, by name: root where `privileged`.
     `sources` holds the content of every path that `Spec.file_sources()` names.
     `certificates` are those of `Spec.certificate_names()` that certbot has got.
+    `nginx_reads` are those of `Spec.file_paths()` that nginx reads as configuration.
     `serves_sites` tells that an earlier apply put sites into nginx, so that taking the last
     one out is made live too.
     """
@@ -42,6 +43,7 @@ class HostFacts:
     sources: Mapping[str, bytes] = field(default_factory=dict)
     serves_sites: bool = False
     certificates: frozenset[str] = frozenset()
+    nginx_reads: frozenset[str] = frozenset()
 
     @property
     def runs_services(self) -> bool:

@@ -97,6 +97,17 @@ def read_live(nginx: Discovered, now: Running) -> Live:
     return Live(serves, start is not None and changed < start)
 
 
+def foreign_served(nginx: Discovered, live: Live, paths: frozenset[str]) -> dict[str, str]:
+    """The same for files of others that the tree has under one of these real paths."""
+    wanted = paths - live.serves.keys()
+    found = ((real_path(nginx.host, name), file) for name, file in nginx.tree.files.items())
+    return {
+        real: digest(file.data) if live.current else OLDER
+        for real, file in (found if wanted else ())
+        if real in wanted
+    }
+
+
 def record_live(nginx: Discovered, now: Running) -> None:
     """Remember that these workers serve what lies on the disk now."""
     record = _Record(nginx.config_path, now.workers, managed_on_disk(nginx), _foreign_digest(nginx))

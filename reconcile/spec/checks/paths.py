@@ -26,11 +26,13 @@ def _check_entry(loc: Loc, entry: HostPath) -> Iterator[Fault]:
     if entry == HostPath():
         yield Fault(loc, "this path says nothing", "give it an owner, a source or a link")
     if entry.link is not None:
-        for key in ("owner", "source", "sensitive"):
+        for key in ("owner", "source", "content", "sensitive"):
             if getattr(entry, key):
                 yield Fault((*loc, key), f"a link has no {key}", f"leave out {key} or link")
-    elif entry.sensitive and entry.source is None:
+    elif entry.sensitive and entry.form != "file":
         yield Fault((*loc, "sensitive"), "only a file with a source can be sensitive")
+    if entry.source is not None and entry.content is not None:
+        yield Fault((*loc, "content"), "source says what the file holds", "keep one of the two")
     if loc == ("paths", "/"):
         yield Fault(loc, "the root directory is not managed", "name a path below it")
 

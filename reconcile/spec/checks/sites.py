@@ -18,6 +18,9 @@ def check_sites(spec: Spec) -> Iterator[Fault]:
             yield Fault(loc, "this site serves nothing", "give it an app or locations")
         yield from _check_names(loc, site)
         yield from _check_extra(loc, site)
+        entry = spec.paths.get(site.adopted or "")
+        if entry and entry.form != "file":
+            yield Fault((*loc, "adopted"), f"`paths` makes {site.adopted} a {entry.form}")
         yield from _check_probes(loc, site)
 
 

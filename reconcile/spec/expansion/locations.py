@@ -55,7 +55,8 @@ def _contents(site: SiteScope, prefix: str, location: Location, owner: Owner) ->
         yield site.declare("tree", *at, **common, protected=True)
     elif location.source is None:
         yield site.declare("tree", *at, **common)
-        yield _health_file(site, prefix, location, owner)
+        if not site.site.adopted:
+            yield _health_file(site, prefix, location, owner)
     else:
         yield site.declare(
             "assets",

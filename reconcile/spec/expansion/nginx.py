@@ -8,6 +8,7 @@ from reconcile.engine.digest import digest
 from reconcile.engine.model import Declared
 from reconcile.nginx.rendering.site import Listen, LocationView, SiteView, TlsView
 from reconcile.spec.expansion.letsencrypt import WEBROOT
+from reconcile.spec.expansion.paths import file_content
 from reconcile.spec.expansion.scope import Scope, SiteScope
 from reconcile.spec.models.locations import Location
 from reconcile.spec.models.tls import Tls
@@ -20,7 +21,7 @@ Render = Callable[[SiteView, str], bytes]
 def expand_site_file(site: SiteScope, content: bytes) -> Iterator[Declared]:
     """The file with that content, and the link by which nginx reads it."""
     layout = site.facts.layout
-    path, link = layout.file_path(site.name), layout.link_path(site.name)
+    path, link = site.file, layout.link_path(site.name)
     facts = site.facts
     yield site.declare("directory", path=layout.available_dir)
     yield site.declare(
@@ -56,10 +57,21 @@ def expand_nginx(scope: Scope, files: Mapping[str, bytes]) -> Iterator[Declared]
 
 def _config_refs(scope: Scope) -> Iterator[str]:
     """What nginx reads when it starts."""
-    for name in scope.spec.sites:
-        yield f"file:{scope.facts.layout.file_path(name)}"
+    for name, site in scope.spec.sites.items():
+        yield f"file:{site.adopted or scope.facts.layout.file_path(name)}"
         if link := scope.facts.layout.link_path(name):
             yield f"symlink:{link}"
+
+
+def foreign_files(scope: Scope) -> dict[str, bytes]:
+    """Files of `paths` that nginx reads: what is served has to follow them as well."""
+    paths = scope.spec.paths
+    adopted = {site.adopted for site in scope.spec.sites.values() if site.adopted}
+    return {
+        path: file_content(scope, path, paths[path])
+        for path in sorted(adopted | scope.facts.nginx_reads)
+        if path in paths and paths[path].form == "file"
+    }
 
 
 def rendered(site: SiteScope, render: Render) -> bytes:

@@ -20,7 +20,7 @@ def expand_path(scope: Scope, path: str, entry: HostPath) -> Iterator[Declared]:
         yield scope.declare("symlink", loc, path=path, target=entry.link)
         return
     owner = scope.owner(entry.owner) if entry.owner else Owner()
-    if entry.source is None:
+    if entry.form == "directory":
         yield scope.declare(
             "directory", loc, path=path, user=owner.user, group=owner.group, mode=owner.dirs
         )
@@ -33,7 +33,7 @@ def _file(scope: Scope, path: str, entry: HostPath, owner: Owner) -> Declared:
         "file",
         ("paths", path),
         path=path,
-        content=_content(scope, path, entry.source or ""),
+        content=file_content(scope, path, entry),
         user=owner.user,
         group=owner.group,
         mode=owner.files,
@@ -41,12 +41,15 @@ def _file(scope: Scope, path: str, entry: HostPath, owner: Owner) -> Declared:
     )
 
 
-def _content(scope: Scope, path: str, source: str) -> bytes:
-    content = scope.facts.sources.get(source)
+def file_content(scope: Scope, path: str, entry: HostPath) -> bytes:
+    """What the file at `path` has to hold. Errors: ReconcileError where its source is missing."""
+    if entry.content is not None:
+        return entry.content.encode("utf-8", "surrogateescape")
+    content = scope.facts.sources.get(entry.source or "")
     if content is None:
         raise ReconcileError(
             what=f"{path} has no content to be made of",
-            why=f"{source} does not exist ({scope.spec.place('paths', path, 'source')})",
+            why=f"{entry.source} does not exist ({scope.spec.place('paths', path, 'source')})",
             fix="Create the file, or correct its name in the YAML. Nothing was changed.",
         )
     return content

@@ -18,6 +18,7 @@ from reconcile.verify.model import (
     HttpProbe,
     MediaCanary,
     Probe,
+    Server,
     UploadProbe,
 )
 
@@ -27,15 +28,27 @@ NEW_FILE_MODE = 0o644
 
 
 def expand_probes(site: SiteScope) -> Iterator[Probe]:
-    yield from _redirect(site)
-    yield from _challenge(site)
-    if site.upstream:
-        answered = Expectation(not_status=BAD_GATEWAY, served_by="app")
-        yield _http(site, "the app answers", "/", answered)
-    for prefix, location in site.site.locations.items():
-        yield from _location(site, prefix, location)
+    if site.site.adopted:
+        yield from _app(site, served_by=None)
+    else:
+        yield from _promised(site)
     for probe in site.site.probes:
         yield _declared(site, probe)
+
+
+def _promised(site: SiteScope) -> Iterator[Probe]:
+    """What a file of ours always holds; one that was adopted promises nothing of the kind."""
+    yield from _redirect(site)
+    yield from _challenge(site)
+    yield from _app(site, served_by="app")
+    for prefix, location in site.site.locations.items():
+        yield from _location(site, prefix, location)
+
+
+def _app(site: SiteScope, served_by: Server | None) -> Iterator[Probe]:
+    if site.upstream:
+        answered = Expectation(not_status=BAD_GATEWAY, served_by=served_by)
+        yield _http(site, "the app answers", "/", answered)
 
 
 def endpoint(site: SiteScope) -> Endpoint:

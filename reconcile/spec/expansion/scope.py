@@ -67,6 +67,11 @@ class SiteScope:
         return self.scope.facts
 
     @property
+    def file(self) -> str:
+        """The nginx file that serves it: one written by hand, or else ours."""
+        return self.site.adopted or self.facts.layout.file_path(self.name)
+
+    @property
     def app(self) -> App:
         return self.site.app or App()
 
@@ -105,8 +110,8 @@ class SiteScope:
 
     @property
     def letsencrypt(self) -> str | None:
-        """The name of the certificate that certbot keeps."""
-        return self.site.tls.letsencrypt if self.site.tls else None
+        """The name of the certificate that certbot keeps for a file of ours."""
+        return self.site.tls.letsencrypt if self.site.tls and not self.site.adopted else None
 
     @property
     def awaits_certificate(self) -> bool:

@@ -12,6 +12,7 @@ from reconcile.spec.models.probes import SiteProbe
 from reconcile.spec.models.section import Section
 from reconcile.spec.models.tls import Tls
 from reconcile.spec.values.hosts import ListenOn, ListenValue, ServerName
+from reconcile.spec.values.paths import AbsolutePath
 from reconcile.spec.values.requests import Prefix
 from reconcile.spec.values.units import Size
 
@@ -39,6 +40,12 @@ class Site(Section):
         default={}, description="URL paths that are served from directories."
     )
     extra: str = Field(default="", description="Further nginx directives for the server block.")
+    adopted: AbsolutePath | None = Field(
+        default=None,
+        description="The Nginx file, written by hand, that serves this site: as long as it is "
+        "named here nothing is rendered in its place.",
+        examples=["/etc/nginx/sites-available/myapp"],
+    )
     probes: tuple[SiteProbe, ...] = Field(
         default=(), description="Questions to ask after every apply."
     )

@@ -91,6 +91,10 @@ class Spec(Section):
         """Every file whose content `paths` asks for: HostFacts.sources has to hold them."""
         return tuple(sorted({path.source for path in self.paths.values() if path.source}))
 
+    def file_paths(self) -> frozenset[str]:
+        """Every path that is to be a file: HostFacts.nginx_reads has to name nginx's own."""
+        return frozenset(path for path, entry in self.paths.items() if entry.form == "file")
+
     def certificate_names(self) -> tuple[str, ...]:
         """Every certificate of certbot's: HostFacts.certificates has to name those that exist."""
         said = (site.tls.letsencrypt for site in self.sites.values() if site.tls)

@@ -1,0 +1,85 @@
+"""A site that a hand-written file serves, and files whose text stands in the YAML."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from reconcile.engine.digest import digest
+from reconcile.kinds.file import File
+from reconcile.kinds.nginx_live import NginxLive
+from tests.spec.examples import faults, spec
+from tests.spec.hosts import HOST, desired, expanded
+
+OLD = "/etc/nginx/sites-available/myapp"
+ADOPTED = f"""
+version: 1
+paths:
+  {OLD}:
+    content: |
+      server {{ listen 80; }}
+  /etc/nginx/sites-enabled/myapp: {{link: {OLD}}}
+sites:
+  myapp:
+    server_names: [example.com]
+    adopted: {OLD}
+    app: {{upstream: "unix:/run/gunicorn.sock", service: gunicorn.service}}
+    locations:
+      /static/: {{role: static, dir: /var/www/myapp/static}}
+      /media/: {{role: media, dir: /var/www/myapp/media}}
+"""
+TEXT = b"server { listen 80; }\n"
+
+
+def test_no_file_of_ours_takes_the_place_of_one_that_was_adopted() -> None:
+    files = {ref for ref in desired(ADOPTED) if ref.startswith(("file:", "symlink:"))}
+
+    assert {f"file:{OLD}", "symlink:/etc/nginx/sites-enabled/myapp"} == files
+
+
+def test_a_file_s_text_may_stand_in_the_yaml() -> None:
+    file = desired(ADOPTED)[f"file:{OLD}"]
+
+    assert isinstance(file, File)
+    assert TEXT == file.content
+
+
+def test_nginx_has_to_serve_what_was_adopted() -> None:
+    live = desired(ADOPTED)["nginx_live:/etc/nginx/nginx.conf"]
+
+    assert isinstance(live, NginxLive)
+    assert {OLD: digest(TEXT)} == live.serves
+
+
+def test_nginx_has_to_serve_every_file_of_paths_that_it_reads() -> None:
+    text = "version: 1\npaths:\n  /etc/nginx/conf.d/a.conf: {content: 'gzip on;'}\n"
+    others = "sites:\n  s: {server_names: [a.test], adopted: /etc/x, app: {upstream: 'http://b:1'}}"
+    host = replace(HOST, nginx_reads=frozenset({"/etc/nginx/conf.d/a.conf"}))
+
+    live = desired(text + others, host)["nginx_live:/etc/nginx/nginx.conf"]
+
+    assert isinstance(live, NginxLive)
+    assert {"/etc/nginx/conf.d/a.conf": digest(b"gzip on;")} == live.serves
+
+
+def test_what_a_hand_written_file_does_not_promise_is_not_probed() -> None:
+    assert ["probe:myapp the app answers"] == [probe.name for probe in expanded(ADOPTED).probes]
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ("{content: a, source: ./b}", "source says what the file holds"),
+        ("{content: a, link: /b}", "a link has no content"),
+        ("{owner: assets}", f"`paths` makes {OLD} a directory"),
+    ],
+)
+def test_contradictions_are_told(entry: str, message: str) -> None:
+    text = ADOPTED.replace("\n    content: |\n      server { listen 80; }\n", f" {entry}\n")
+
+    assert message in [fault.split(": ")[1].split(" (")[0] for fault in faults(text)]
+
+
+def test_the_place_of_an_adopted_file_is_known() -> None:
+    assert OLD == spec(ADOPTED).sites["myapp"].adopted
