@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,19 @@ def test_what_is_applied_is_what_the_next_plan_finds(image: Image) -> None:
 
     assert image.declare(shop=8001).plan().empty
     assert "body {}\n" == (image.root / "www" / "shop" / "site.css").read_text()
+
+
+def test_a_directory_that_somebody_else_can_replace_is_told_once_before_the_first_apply(
+    image: Image,
+) -> None:
+    (image.root / "www").mkdir()
+    os.chown(image.root / "www", 33, 33)
+
+    found = image.declare(shop=8001, blog=8002).plan().findings
+
+    unsafe = [finding.what for finding in found if finding.rule == "unsafe-parent"]
+    assert 1 == len(unsafe)
+    assert unsafe[0].startswith(f"{image.root}/www may be written by its owner www-data,")
 
 
 def test_one_site_of_two_is_planned_alone(image: Image) -> None:

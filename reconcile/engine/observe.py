@@ -7,7 +7,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from reconcile.engine.model import Observed, Unknown
+from reconcile.engine.model import Finding, Observed, Unknown
 from reconcile.engine.resource import Ref, Resource
 from reconcile.errors import ReconcileError
 from reconcile.host.errors import cause
@@ -41,9 +41,20 @@ def observe_undeclared(refs: Iterable[Ref], make: Make, host: Host) -> Observed:
 
 def origins(resources: Iterable[Resource], observed: Observed, host: Host) -> dict[Ref, str]:
     """The origin of each resource that would be made anew."""
-    missing = [item for item in resources if observed.get(item.ref, item) is None]
-    found = {item.ref: item.origin(host) for item in missing}
+    found = {item.ref: item.origin(host) for item in _missing(resources, observed)}
     return {ref: origin for ref, origin in found.items() if origin}
+
+
+def forewarnings(
+    resources: Iterable[Resource], observed: Observed, host: Host
+) -> tuple[Finding, ...]:
+    """What each resource that would be made anew has to say before."""
+    missing = _missing(resources, observed)
+    return tuple(finding for item in missing for finding in item.forewarnings(host))
+
+
+def _missing(resources: Iterable[Resource], observed: Observed) -> list[Resource]:
+    return [item for item in resources if observed.get(item.ref, item) is None]
 
 
 def _observe_kind(resources: list[Resource], host: Host) -> dict[Ref, Resource | Unknown | None]:

@@ -61,7 +61,7 @@ def plan(
         fingerprint=fingerprint(rests_on),
         conflicts=(*conflicts, *violations(desired, protected)),
         unknown=tuple(item for item in observed.values() if isinstance(item, Unknown)),
-        findings=(*findings, *_seen(observed), *_left_behind(staying)),
+        findings=_each_once(*findings, *_seen(observed), *_left_behind(staying)),
         behaviour_changes=tuple(behaviour_changes),
         ignored=len(ignored),
         ignored_changes=tuple(ignored),
@@ -155,9 +155,13 @@ def _staying(removals: Sequence[Change]) -> Iterator[tuple[Ref, str]]:
 
 
 def _seen(observed: Observed) -> Iterator[Finding]:
-    """What several resources tell alike is told once."""
     there = (one for one in observed.values() if isinstance(one, Resource))
-    yield from dict.fromkeys(finding for one in there for finding in one.findings())
+    return (finding for one in there for finding in one.findings())
+
+
+def _each_once(*findings: Finding) -> tuple[Finding, ...]:
+    """What several resources tell alike is told once."""
+    return tuple(dict.fromkeys(findings))
 
 
 def _left_behind(staying: Mapping[Ref, str]) -> Iterator[Finding]:

@@ -87,6 +87,10 @@ class Resource(BaseModel):
         """
         return ""
 
+    def forewarnings(self, host: Host) -> tuple[Finding, ...]:  # noqa: ARG002
+        """What a person should know before this is made: asked where nothing is there yet."""
+        return ()
+
     def completed(self, before: Self | None) -> Self:
         """This with every unmanaged field filled from what is there."""
         if before is None:

@@ -159,6 +159,9 @@ class Directory(Resource):
         left = sorted(name for name in self.holds or () if join(self.path, name) not in going)
         return f"it still holds {_some(left)}" if left else ""
 
+    def forewarnings(self, host: Host) -> tuple[Finding, ...]:
+        return self.model_copy(update={"exposed": self._exposed(host)}).findings()
+
     def findings(self) -> tuple[Finding, ...]:
         """Whoever may write above can swap what is below, whatever its own mode."""
         if self.exposed is None:

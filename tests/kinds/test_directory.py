@@ -148,3 +148,18 @@ class TestAnUnsafeParent:
 
         assert found is not None
         assert () == found.findings()
+
+    def test_is_told_too_before_the_directory_is_made(self, host: Host, site: Path) -> None:
+        (site / "app").mkdir()
+        os.chown(site / "app", 33, 0)
+        missing = Directory(path=f"{site}/app/media/2026")
+
+        [finding] = missing.forewarnings(host)
+
+        assert missing.observe(host) is None
+        assert finding.what.startswith(f"{site}/app may be written by its owner www-data,")
+
+    def test_there_is_none_where_all_that_is_missing_will_be_made_by_us(
+        self, host: Host, site: Path
+    ) -> None:
+        assert () == Directory(path=f"{site}/www/app/media").forewarnings(host)

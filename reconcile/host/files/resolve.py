@@ -104,14 +104,17 @@ def directory(path: str) -> Iterator[tuple[int, Guard]]:
 def first_open_above(path: str) -> tuple[str, os.stat_result] | None:
     """The topmost directory on the way to `path` that somebody else may write; not itself.
 
-    Errors: FileNotFoundError where a directory on the way is absent; UnsafePath.
+    Those that are absent are nobody's. Errors: UnsafePath.
     """
     names = _names(path)[:0:-1]
     for depth in range(1, len(names) + 1):
         above = "/" + "/".join(names[:depth])
-        with directory(above) as (fd, guard):
-            if guard == "open":
-                return above, os.fstat(fd)
+        try:
+            with directory(above) as (fd, guard):
+                if guard == "open":
+                    return above, os.fstat(fd)
+        except FileNotFoundError:
+            return None
     return None
 
 
