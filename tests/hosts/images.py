@@ -18,16 +18,18 @@ CHECKOUT = Path(__file__).parents[2]
 SUITE = "bookworm"
 PYTHON_VERSION = "3.11"
 PACKAGES = (
-    *("acl", "attr", "ca-certificates", "curl", "dbus", "e2fsprogs", "git", "gunicorn", "iproute2"),
-    *("nginx-light", "procps", "python3", "python3-flask", "python3-venv", "strace", "sudo"),
-    *("systemd", "systemd-sysv"),
+    *("acl", "attr", "ca-certificates", "certbot", "curl", "dbus", "e2fsprogs", "git", "gunicorn"),
+    *("iproute2", "nginx-light", "pebble", "procps", "python3", "python3-certbot-nginx"),
+    # python3-cryptography asks for it by a virtual name, and debootstrap knows none.
+    "python3-cffi-backend",
+    *("python3-flask", "python3-venv", "strace", "sudo", "systemd", "systemd-sysv"),
 )
 
 # Timers would change hosts behind the tests' back; the network is the lab's.
 FINISH_BASE = """
 rm -rf /var/cache/apt/archives/*.deb /var/lib/apt/lists/*
-for unit in apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer \
-            fstrim.timer systemd-networkd.service systemd-resolved.service; do
+for unit in apt-daily.timer apt-daily-upgrade.timer certbot.timer dpkg-db-backup.timer \
+            e2scrub_all.timer fstrim.timer systemd-networkd.service systemd-resolved.service; do
   ln -sf /dev/null "/etc/systemd/system/$unit"
 done
 printf '127.0.0.1 localhost\\n::1 localhost ip6-localhost\\n' >/etc/hosts
