@@ -30,9 +30,14 @@ def reachable(snapshot: Snapshot, server: Server) -> tuple[Listen, ...]:
 
 
 def ask(
-    snapshot: Snapshot, server: Server, listen: Listen, path: str, method: str = "GET"
+    snapshot: Snapshot,
+    server: Server,
+    listen: Listen,
+    path: str,
+    *,
+    timeout_s: float = TIMEOUT_S,
 ) -> HttpAnswer:
     """One request to `server` on one of its addresses."""
     address = arrival(listen)
     target = HttpTarget(address.host, address.port, hostname_of(server) or "localhost", listen.ssl)
-    return snapshot.host.http.request(target, path, method=method, timeout_s=TIMEOUT_S)
+    return snapshot.host.http.request(target, path, timeout_s=timeout_s)

@@ -80,12 +80,21 @@ def read_journal(host: Host, unit: UnitView) -> tuple[str, ...]:
 
     if host.settings.service_manager == "process":
         return tail(f"{host.settings.state_dir}/log/{checked(unit.name)}.log", LOG_BYTES)
+    return _journal(host, unit)
+
+
+def journal_since(host: Host, unit: UnitView, since_s: float) -> tuple[str, ...]:
+    """Those of the last lines that a unit has logged since then; seconds since the epoch."""
+    return _journal(host, unit, f"--since=@{int(since_s)}")
+
+
+def _journal(host: Host, unit: UnitView, *options: str) -> tuple[str, ...]:
     run = unit.said.get("InvocationID")
     if not run or host.commands.find("journalctl") is None:
         return ()
     done = host.commands.run(
         ("journalctl", "--quiet", "--no-pager", "--output=cat", f"--lines={JOURNAL_LINES}",
-         f"_SYSTEMD_INVOCATION_ID={run}"),
+         *options, f"_SYSTEMD_INVOCATION_ID={run}"),
         timeout_s=10,
     )  # fmt: skip
     return tuple(done.stdout.splitlines())

@@ -26,7 +26,7 @@ MEANS = {
 
 def probe(snapshot: Snapshot, mapped: Mapped) -> Iterator[Said]:
     """Ask for one file of a location; a folder without a fit file gives nothing to ask for."""
-    name = _name(snapshot, mapped)
+    name = sample(snapshot, mapped.path) if mapped.prefix.endswith("/") else ""
     if not name or mapped.is_internal or snapshot.running is None:
         return
     uri = mapped.prefix + escaped(name)
@@ -48,10 +48,10 @@ def _is_meant(snapshot: Snapshot, mapped: Mapped, listen: Listen, uri: str) -> b
     return refused or answer.kind in ("redirect", "return")
 
 
-def _name(snapshot: Snapshot, mapped: Mapped) -> str:
-    """A plain file that visitors may have; a health file where there is one."""
-    found = snapshot.inventory(mapped.path)
-    if found is None or not mapped.prefix.endswith("/"):
+def sample(snapshot: Snapshot, folder: str) -> str:
+    """A plain file below `folder` that visitors may have, "" where there is none."""
+    found = snapshot.inventory(folder)
+    if found is None:
         return ""
     fit = [item.path for item in found.of_kind("file") if _is_fit(item)]
     return PREFERRED if PREFERRED in fit else min(fit, key=len, default="")

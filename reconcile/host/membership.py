@@ -1,4 +1,4 @@
-"""As whom a process really runs, and which service it belongs to."""
+"""As whom a process really runs, which service it belongs to, where it works and prints."""
 
 from __future__ import annotations
 
@@ -30,4 +30,11 @@ def cwd_of(pid: int) -> str:
     """The folder that `pid` works in, "" where we may not see it."""
     with suppress(OSError):
         return os.readlink(f"/proc/{pid}/cwd")
+    return ""
+
+
+def output_of(pid: int) -> str:
+    """What the standard output of `pid` leads to: a path or `socket:[…]`; "" where unseen."""
+    with suppress(OSError):
+        return os.readlink(f"/proc/{pid}/fd/1")
     return ""

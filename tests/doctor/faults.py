@@ -155,6 +155,16 @@ FAULTS = [
         variant="bare",
     ),
     Fault(
+        "served-by-app",
+        Side("root /var/www/html; location / { try_files $uri @app; }"
+             " location @app { proxy_pass http://unix:/run/{n}.sock; }",
+             "cp -r {d}/static {d}/app/", unit=""),
+        Side("root {d}; location / { try_files $uri @app; }"
+             " location @app { proxy_pass http://unix:/run/{n}.sock; }",
+             "cp -r {d}/static {d}/app/", unit=""),
+        variant="try-files",
+    ),
+    Fault(
         "dup-server",
         Side(STATIC, more="server { {l} server_name {n}.test; return 404; }"),
         Side(STATIC, more="server { listen 8099; server_name {n}.test; return 404; }"),

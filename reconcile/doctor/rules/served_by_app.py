@@ -3,37 +3,57 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from reconcile.doctor.mapping import Mapped, visit
 from reconcile.doctor.model import Rule, Said, error, warning
+from reconcile.doctor.probing import sample
 from reconcile.doctor.rules.files_missing import USUAL_SOURCES
 from reconcile.doctor.snapshot import App, Snapshot
+from reconcile.doctor.trail import Suspect, Trail, follow
+from reconcile.nginx.routing.route import Route
 from reconcile.nginx.routing.servers import Server
+from reconcile.nginx.routing.uri import escaped
+
+
+@dataclass(frozen=True)
+class _Unmapped:
+    """The app has static files, and nobody but the app answers for them."""
+
+    server: Server
+    app: App
+    folder: str
+    uri: str
+    route: Route
+
+    @property
+    def suspect(self) -> Suspect:
+        return Suspect(self.server, self.uri, is_passed=True)
 
 
 def look(snapshot: Snapshot) -> Iterator[Said]:
-    for server in {id(one.server): one.server for one in snapshot.passed}.values():
-        yield from _unmapped(snapshot, server)
-    for mapped in snapshot.of_role("static", "media"):
-        yield from _bare(snapshot, mapped)
+    servers = {id(one.server): one.server for one in snapshot.passed}.values()
+    unmapped = [one for server in servers for one in _unmapped(snapshot, server)]
+    mapped = [pair for one in snapshot.of_role("static", "media") for pair in _asked(snapshot, one)]
+    suspects = [*(one.suspect for one in unmapped), *(suspect for _, suspect in mapped)]
+    trails = follow(snapshot, list(dict.fromkeys(suspects)))
+    for one in unmapped:
+        yield _without_location(one, trails[one.suspect])
+    for location, suspect in mapped:
+        if trails[suspect].by == "app":
+            yield _in_spite_of_it(location, trails[suspect])
+    for location in snapshot.of_role("static", "media"):
+        yield from _bare(snapshot, location)
 
 
-def _unmapped(snapshot: Snapshot, server: Server) -> Iterator[Said]:
-    """The app has static files, and nobody but the app answers for them."""
-    route = snapshot.router.route(visit(server, "/static/reconcile-canary.css"), snapshot.disk)
-    if route.server is not server or route.answer.kind != "pass":
-        return
+def _unmapped(snapshot: Snapshot, server: Server) -> Iterator[_Unmapped]:
     for app in snapshot.apps_of(server):
         if folder := _static_of(snapshot, app):
-            place = route.hops[-1].place if route.hops else server.place
-            yield error(
-                f"Requests for /static/ on {server.names[0]} reach the app: "
-                "no location maps them to files.",
-                f"{place}: /static/… is passed to {route.answer.target}",
-                f"{app.unit.name} keeps its static files in {folder}",
-                fix=f"{server.place}: add location ^~ /static/ {{ alias {folder}/; }},"
-                " better with a copy outside of the app's directory.",
-            )
+            name = sample(snapshot, folder) or "reconcile-canary.css"
+            uri = f"/static/{escaped(name)}"
+            route = snapshot.router.route(visit(server, uri), snapshot.disk)
+            if route.server is server and route.answer.kind == "pass":
+                yield _Unmapped(server, app, folder, uri, route)
 
 
 def _static_of(snapshot: Snapshot, app: App) -> str:
@@ -43,6 +63,44 @@ def _static_of(snapshot: Snapshot, app: App) -> str:
         if found and found.kind == "directory":
             return folder
     return ""
+
+
+def _asked(snapshot: Snapshot, mapped: Mapped) -> Iterator[tuple[Mapped, Suspect]]:
+    """A file of a location that the configuration gives to nginx, on a server with an app."""
+    if mapped.is_internal or not snapshot.apps_of(mapped.server) or mapped.prefix[-1:] != "/":
+        return
+    if name := sample(snapshot, mapped.path):
+        uri = mapped.prefix + escaped(name)
+        route = snapshot.router.route(visit(mapped.server, uri), snapshot.disk)
+        if route.server is mapped.server and route.answer.kind == "file":
+            yield mapped, Suspect(mapped.server, uri, is_passed=False)
+
+
+def _without_location(found: _Unmapped, trail: Trail) -> Said:
+    server, hops = found.server, found.route.hops
+    place = hops[-1].place if hops else server.place
+    # The logs show what runs, the route what the files on the disk say.
+    will = " after the next reload" if trail.by == "nginx" else ""
+    return (warning if will else error)(
+        f"Requests for /static/ on {server.names[0]} reach the app{will}: "
+        "no location maps them to files.",
+        f"{place}: {found.uri} is passed to {found.route.answer.target}",
+        f"{found.app.unit.name} keeps its static files in {found.folder}",
+        *trail.evidence,
+        fix=f"{server.place}: add location ^~ /static/ {{ alias {found.folder}/; }},"
+        " better with a copy outside of the app's directory.",
+    )
+
+
+def _in_spite_of_it(mapped: Mapped, trail: Trail) -> Said:
+    return error(
+        f"Requests for {mapped.prefix} on {mapped.server.names[0]} reach the app in spite of"
+        f" {mapped.scope}.",
+        *trail.evidence,
+        f"{mapped.place}: {mapped.directive.name} {mapped.directive.args[0]};",
+        fix="systemctl reload nginx  # the running nginx does not do what its files say",
+        by_apply=mapped.is_ours,
+    )
 
 
 def _bare(snapshot: Snapshot, mapped: Mapped) -> Iterator[Said]:

@@ -1,0 +1,113 @@
+"""Where a Gunicorn writes down the requests that it answers.
+
+Source: Gunicorn's settings `accesslog`, `config`, `chdir`; of the configuration file,
+GUNICORN_CMD_ARGS and the command line, the last that has one holds.
+"""
+
+from __future__ import annotations
+
+import ast
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from posixpath import join
+from typing import TYPE_CHECKING
+
+from reconcile.doctor.logs import journal_since
+from reconcile.host.environ import environment_of
+from reconcile.host.membership import output_of
+from reconcile.host.processes import title
+from reconcile.host.tail import tail
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from reconcile.doctor.units import UnitView
+    from reconcile.host import Host
+
+LOG_BYTES = 64 << 10
+USUAL_CONFIG = "gunicorn.conf.py"
+PRINTED = "-"
+
+
+@dataclass(frozen=True)
+class AccessLog:
+    """`where` as people name it; `lines` reads its last lines, of a journal those since then."""
+
+    where: str
+    lines: Callable[[float], tuple[str, ...]]
+
+
+def access_log(host: Host, unit: UnitView) -> AccessLog | None:
+    """The access log of a Gunicorn that runs; None where it keeps none that we could read."""
+    written = _written(host, unit)
+    if not written:
+        return None
+    if written != PRINTED:
+        return _of_file(join(unit.working_directory or "/", written))
+    output = output_of(unit.main_pid)
+    if output.startswith("/"):
+        return None if output.startswith("/dev/") else _of_file(output)
+    if not unit.said.get("InvocationID"):
+        return None
+    return AccessLog(f"journalctl -u {unit.name}", partial(journal_since, host, unit))
+
+
+def _of_file(path: str) -> AccessLog:
+    return AccessLog(path, lambda _since_s: tail(path, LOG_BYTES))
+
+
+def _written(host: Host, unit: UnitView) -> str:
+    """The setting `accesslog`, "" where there is none."""
+    arguments = [*_given(unit), *_words(unit.command or title(unit.main_pid))]
+    folder = join(unit.working_directory or "/", _option(arguments, "--chdir"))
+    by_option = _option(arguments, "--access-logfile")
+    return by_option or _of_config(host, join(folder, _config(arguments)))
+
+
+def _given(unit: UnitView) -> list[str]:
+    environment = environment_of(unit.main_pid) or unit.environment
+    return _words(environment.get("GUNICORN_CMD_ARGS", ""))
+
+
+def _config(arguments: list[str]) -> str:
+    named = _option(arguments, "--config", "-c")
+    return named.removeprefix("file:") or USUAL_CONFIG
+
+
+def _words(command: str) -> list[str]:
+    try:
+        return shlex.split(command)
+    except ValueError:
+        return command.split()
+
+
+def _option(arguments: list[str], *names: str) -> str:
+    """The last value of an option, be it a word of its own or behind "="."""
+    found = ""
+    for word, after in zip(arguments, [*arguments[1:], ""], strict=True):
+        if word in names:
+            found = after
+        for name in names:
+            if word.startswith(f"{name}="):
+                found = word.partition("=")[2]
+    return found
+
+
+def _of_config(host: Host, path: str) -> str:
+    found = host.files.content(path)
+    return next(_assigned(found[1]), "") if found else ""
+
+
+def _assigned(data: bytes) -> Iterator[str]:
+    """What a configuration file says outright; it is read and never run."""
+    try:
+        body = ast.parse(data).body
+    except (SyntaxError, ValueError):
+        return
+    for node in reversed(body):
+        if isinstance(node, ast.Assign) and "accesslog" in map(ast.unparse, node.targets):
+            if isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+                yield node.value.value
+            return
