@@ -46,6 +46,18 @@ ROWS = {
         "location /a { location ^~ /a/ { return 200 nested; } }"
         r" location ~ \.css$ { return 200 regex; }",
     ),
+    "an alias behind a rewrite and a break of its own": (
+        *("GET", "/a/"),
+        "location / { alias @P@/r1/; rewrite ^/a/(.*)$ /b/$1; break; }",
+    ),
+    "an alias behind a break without a rewrite": (
+        *("GET", "/a/"),
+        "location / { alias @P@/r1/; break; }",
+    ),
+    "an alias behind the server's rewrite and break": (
+        *("GET", "/a/"),
+        "rewrite ^/a/(.*)$ /b/$1; break; location / { alias @P@/r1/; }",
+    ),
 }
 
 

@@ -44,6 +44,8 @@ def _step(visit: Visit, scope: Scope, directive: Directive) -> Outcome | _Stop |
         case "rewrite":
             return _rewrite(visit, directive)
         case "break":
+            # After a `rewrite` it counts as that rewrite's own flag.
+            visit.valid_location = visit.valid_location and not visit.uri_changed
             visit.uri_changed = False
             return _Stop()
         case "set":
