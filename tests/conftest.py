@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-pytest_plugins = ["tests.hosts.fixtures"]
+pytest_plugins = ["tests.hosts.fixtures", "tests.tally"]
 
 # Seconds. The first test on a host also waits until its images are built.
 LIMITS_S = {"host": 1200, "nightly": 7200}

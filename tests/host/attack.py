@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import mmap
 import os
+import random
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -11,9 +14,28 @@ from pathlib import Path
 WEB = 33
 
 
+class Attacks:
+    """How often the attacker has succeeded so far; counted in memory that both processes see."""
+
+    def __init__(self) -> None:
+        self._shared = memoryview(mmap.mmap(-1, mmap.PAGESIZE)).cast("Q")
+
+    @property
+    def count(self) -> int:
+        return self._shared[0]
+
+    def add(self) -> None:
+        self._shared[0] += 1
+
+
 @contextmanager
-def attacker(act: Callable[[], None]) -> Iterator[None]:
-    """`act` over and over, as the web user, in a process of its own."""
+def attacker(act: Callable[[], None], rest_s: float = 0) -> Iterator[Attacks]:
+    """`act` over and over, as the web user, in a process of its own.
+
+    It rests up to `rest_s` seconds every other time, so that an operation gets far
+    before the ground moves.
+    """
+    attacks = Attacks()
     child = os.fork()
     if child == 0:
         try:
@@ -23,10 +45,13 @@ def attacker(act: Callable[[], None]) -> Iterator[None]:
             while True:
                 with suppress(OSError):
                     act()
+                    attacks.add()
+                if rest_s and random.random() < 0.5:
+                    time.sleep(random.random() * rest_s)
         finally:
             os._exit(1)
     try:
-        yield
+        yield attacks
     finally:
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)

@@ -8,8 +8,10 @@ against a plain recursive chown shows that the test bites.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -21,12 +23,18 @@ from reconcile.host.files.survey import Order
 from tests.host.attack import WEB, attacker, swap
 from tests.host.disk import picture
 from tests.host.recording import recording
+from tests.tally import TALLY
 
 RULE = Rule(WEB, WEB, 0o644, 0o755)
 SHORT, LONG = 750, 36_000
 SHIPPED_SHORT, SHIPPED_LONG = 100, 4_000
-"""Runs of each operation; a shipment flushes the disk. 5,350 in all, 256,000 at night."""
+"""Runs of each operation at each pace; a shipment flushes the disk."""
+PACES = {"restless": 0, "resting": 3e-4}
+"""How long the attacker may rest, in seconds: never, he wins nearly every turn; a little, more
+operations find the real directory and have it taken away under their hands."""
 CONTROL_RUNS = 20_000
+WAIT_S = 120
+"""For a machine so busy that one of the two hardly had a turn."""
 
 Operation = Callable[[Host, Path, int], None]
 
@@ -99,44 +107,89 @@ OPERATIONS = (
     take_back,
 )  # fmt: skip
 operations = pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: one.__name__)
+paces = pytest.mark.parametrize("rest_s", PACES.values(), ids=PACES)
 
 
-def attack(host: Host, media: Path, operation: Operation, runs: int) -> tuple[int, int]:
-    """How often the operation was carried out, and how often refused."""
-    refused = 0
-    with attacker(swap(media / "album", media / "decoy")):
-        for run in range(runs):
+@dataclass
+class Outcome:
+    """How often the operation was carried out, how often refused, and how often attacked in it."""
+
+    done: int = 0
+    refused: int = 0
+    attacked: int = 0
+
+    @property
+    def runs(self) -> int:
+        return self.done + self.refused
+
+    def tells(self) -> bool:
+        """A test whose operation never got through, or was hardly attacked, is blind."""
+        return self.done > 0 and 100 * self.attacked >= self.runs
+
+
+def got_through_and_was_refused(outcome: Outcome) -> bool:
+    return outcome.done > 0 and outcome.refused > 0
+
+
+def attack(
+    host: Host,
+    media: Path,
+    operation: Operation,
+    runs: int,
+    act: Callable[[], None],
+    *,
+    rest_s: float = 0,
+    until: Callable[[Outcome], bool] = Outcome.tells,
+) -> Outcome:
+    """So many `runs` against an attacker who does `act`, and more where they have to tell more."""
+    outcome, deadline = Outcome(), time.monotonic() + WAIT_S
+    with attacker(act, rest_s) as attacks:
+        while outcome.runs < runs or not (until(outcome) or time.monotonic() > deadline):
+            before = attacks.count
             try:
-                operation(host, media, run)
+                operation(host, media, outcome.runs)
+                outcome.done += 1
             except ReconcileError:
-                refused += 1
-    return runs - refused, refused
+                outcome.refused += 1
+            outcome.attacked += attacks.count > before
+    return outcome
 
 
+def directories(media: Path) -> Callable[[], None]:
+    return swap(media / "album", media / "decoy")
+
+
+@paces
 @operations
-def test_nothing_outside_is_changed(host: Host, media: Path, operation: Operation) -> None:
+def test_nothing_outside_is_changed(
+    host: Host, media: Path, operation: Operation, rest_s: float
+) -> None:
     runs = SHIPPED_SHORT if operation is ship_assets else SHORT
-    _held_against(host, media, operation, runs)
+    _held_against(host, media, operation, runs, rest_s)
 
 
 @pytest.mark.nightly
+@paces
 @operations
 def test_nothing_outside_is_changed_in_many_runs(
-    host: Host, media: Path, operation: Operation
+    host: Host, media: Path, operation: Operation, rest_s: float
 ) -> None:
     runs = SHIPPED_LONG if operation is ship_assets else LONG
-    _held_against(host, media, operation, runs)
+    _held_against(host, media, operation, runs, rest_s)
 
 
-def _held_against(host: Host, media: Path, operation: Operation, runs: int) -> None:
+def _held_against(host: Host, media: Path, operation: Operation, runs: int, rest_s: float) -> None:
     outside = media.parent / "outside"
     before = picture(outside)
 
-    done, refused = attack(host, media, operation, runs)
+    outcome = attack(host, media, operation, runs, directories(media), rest_s=rest_s)
 
+    TALLY["attacks: runs"] += outcome.runs
+    TALLY["attacks: runs with names swapped while they ran"] += outcome.attacked
+    TALLY["attacks: writes outside"] += before != picture(outside)
     assert before == picture(outside)
-    assert runs == done + refused
-    assert done > 0
+    assert outcome.runs >= runs
+    assert outcome.tells(), outcome
 
 
 def test_the_same_attacker_wins_against_a_recursive_chown(host: Host, media: Path) -> None:
@@ -149,20 +202,27 @@ def test_the_same_attacker_wins_against_a_recursive_chown(host: Host, media: Pat
             for name in os.listdir(media / "album"):
                 os.chown(media / "album" / name, WEB, WEB)
 
-    with attacker(swap(media / "album", media / "decoy")):
-        for run in range(CONTROL_RUNS):
+    deadline, run = time.monotonic() + WAIT_S, 0
+    with attacker(directories(media)):
+        while before == picture(outside) and (run < CONTROL_RUNS or time.monotonic() < deadline):
             recursive_chown(host, media, run)
-            if before != picture(outside):
-                break
+            run += 1
 
     assert before != picture(outside)
 
 
 def test_the_attack_meets_both_the_real_directory_and_the_decoy(host: Host, media: Path) -> None:
-    done, refused = attack(host, media, set_meta_of_a_file, 3_000)
+    outcome = attack(
+        host,
+        media,
+        set_meta_of_a_file,
+        3_000,
+        directories(media),
+        until=got_through_and_was_refused,
+    )
 
-    assert done > 0
-    assert refused > 0
+    assert outcome.done > 0
+    assert outcome.refused > 0
 
 
 class TestHardLinks:
@@ -177,11 +237,12 @@ class TestHardLinks:
         os.chown(photo, WEB, WEB)
         before = secret.stat()
 
-        with attacker(swap(photo, media / "decoy.hard")):
-            for run in range(SHORT):
-                mend_a_tree(host, media, run)
-                with suppress(ReconcileError):
-                    host.files.set_meta(str(photo), uid=WEB, gid=WEB, mode=0o644)
+        def mend_both(host: Host, media: Path, run: int) -> None:
+            mend_a_tree(host, media, run)
+            host.files.set_meta(str(photo), uid=WEB, gid=WEB, mode=0o644)
+
+        outcome = attack(host, media, mend_both, SHORT, swap(photo, media / "decoy.hard"))
 
         after = secret.stat()
         assert (before.st_uid, before.st_mode) == (after.st_uid, after.st_mode)
+        assert outcome.tells(), outcome
