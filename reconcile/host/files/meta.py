@@ -34,9 +34,15 @@ def touched_attributes(fd: int) -> dict[str, str]:
     return {name: value.hex() for name, value in found.items() if value is not None}
 
 
+def all_attributes(fd: int) -> dict[str, str]:
+    """Every attribute, in hex: a label, a default ACL, what others have put there."""
+    found = {name: attribute(fd, name) for name in os.listxattr(by_descriptor(fd))}
+    return {name: value.hex() for name, value in found.items() if value is not None}
+
+
 def restore_attributes(fd: int, attributes: Mapping[str, str]) -> None:
     for name, value in attributes.items():
-        os.setxattr(by_descriptor(fd), name, bytes.fromhex(value))
+        _set(fd, name, bytes.fromhex(value))
 
 
 def change(fd: int, uid: int, gid: int, mode: int) -> None:

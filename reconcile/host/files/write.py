@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from reconcile.host.errors import HostError
 from reconcile.host.files.keep import keep, sync_directory
-from reconcile.host.files.meta import change, copy_attributes, touched_attributes
+from reconcile.host.files.meta import all_attributes, change, copy_attributes, touched_attributes
 from reconcile.host.files.names import helper
 from reconcile.host.files.ownership import may_change
 from reconcile.host.files.read import names_in
@@ -155,7 +155,7 @@ def remove_directory(host: Host, at: Entry) -> bool:
     """Remove `at`, recorded; False where anything is in it."""
     pin = os.open(at.name, PIN_DIRECTORY, dir_fd=at.dir_fd)
     try:
-        st, attributes = os.fstat(pin), touched_attributes(pin)
+        st, attributes = os.fstat(pin), all_attributes(pin)
     finally:
         os.close(pin)
     if host.recorder is not None:
