@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from reconcile.doctor.declared import Declaration, DeclaredLocation
+from reconcile.doctor.variables import Spot, Variables
 from reconcile.nginx.config.listen import ANY_IPV4, ANY_IPV6, Address, Listen
 from reconcile.nginx.config.scope import Scope
 from reconcile.nginx.config.text import from_raw
 from reconcile.nginx.config.tree import Directive
 from reconcile.nginx.rendering.render import is_managed
+from reconcile.nginx.routing.locations import Undecidable
 from reconcile.nginx.routing.request import Request
 from reconcile.nginx.routing.servers import Server
 
@@ -26,7 +28,8 @@ _LOOPBACK = {ANY_IPV4: "127.0.0.1", ANY_IPV6: "::1"}
 class Mapped:
     """A location that stands for a folder, by its alias or root or by the root of its server.
 
-    `folder` is what the prefix itself stands for, exactly as nginx puts it together.
+    `folder` is what the prefix itself stands for, exactly as nginx puts it together. `host` is
+    the one name for which it does; "": any.
     """
 
     server: Server
@@ -36,6 +39,12 @@ class Mapped:
     folder: str
     role: Role
     declared: DeclaredLocation | None = None
+    host: str = ""
+
+    @property
+    def root(self) -> str:
+        """What its alias or root is, with the values of the variables in it."""
+        return self.folder if self.is_alias else self.folder.removesuffix(self.prefix) or "/"
 
     @property
     def is_alias(self) -> bool:
@@ -63,13 +72,55 @@ class Mapped:
         return f"{self.scope} of {self.server.names[0] or 'the server without a name'}"
 
 
-def mappings(servers: Iterable[Server], declared: Declaration) -> Iterator[Mapped]:
-    """Every prefix location that stands for a folder without variables; nested ones included."""
-    for server in servers:
-        for scope in _locations(server.scope):
-            found = _mapped(server, scope, declared)
-            if found is not None:
-                yield found
+@dataclass(frozen=True)
+class Unmapped:
+    """A location whose folder is not known, since it depends on the request."""
+
+    server: Server
+    scope: Scope
+    directive: Directive
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.scope} of {self.server.names[0] or 'the server without a name'}"
+
+
+@dataclass(frozen=True)
+class Mappings:
+    """How locations are read: with which YAML, routed how, relative paths starting at `prefix`."""
+
+    declared: Declaration
+    variables: Variables
+    prefix: str
+
+    def of(self, servers: Iterable[Server]) -> Iterator[Mapped | Unmapped]:
+        """Every location that stands for a folder; nested ones included."""
+        for server in servers:
+            for scope in _locations(server.scope):
+                if directive := _directive(scope):
+                    yield from self._of(server, scope, directive)
+
+    def _of(
+        self, server: Server, scope: Scope, directive: Directive
+    ) -> Iterator[Mapped | Unmapped]:
+        try:
+            for spot in self._spots(server, scope, directive.args[0]):
+                yield self._mapped(server, scope, directive, spot)
+        except Undecidable as undecided:
+            yield Unmapped(server, scope, directive, undecided.reason)
+
+    def _spots(self, server: Server, scope: Scope, value: str) -> Iterator[Spot]:
+        if "$" in value:
+            return self.variables.spots(server, scope, value)
+        return iter((Spot(from_raw(scope.name), value),))
+
+    def _mapped(self, server: Server, scope: Scope, directive: Directive, spot: Spot) -> Mapped:
+        value = spot.value if spot.value.startswith("/") else f"{self.prefix}/{spot.value}"
+        is_alias = directive.name == "alias"
+        folder = value if is_alias else value.removesuffix("/") + spot.prefix
+        said = _declared(server, spot.prefix, self.declared)
+        role = _role(spot.prefix, value, said)
+        return Mapped(server, scope, directive, spot.prefix, folder, role, said, spot.host)
 
 
 def every_location(server: Server) -> Iterator[Scope]:
@@ -83,17 +134,15 @@ def _locations(scope: Scope) -> Iterator[Scope]:
         yield from _locations(location)
 
 
-def _mapped(server: Server, scope: Scope, declared: Declaration) -> Mapped | None:
-    if scope.is_regex or scope.modifier in ("@", "=") or scope.handler or "return" in scope.own:
+def _directive(scope: Scope) -> Directive | None:
+    """The alias or root that makes a location stand for a folder."""
+    if scope.modifier in ("@", "=") or scope.handler or "return" in scope.own:
         return None
+    if scope.is_regex:
+        # Without a variable it stands for one file alone: see the rule alias-target.
+        return next((one for one in scope.own.get("alias", ()) if "$" in one.args[0]), None)
     written = scope.own.get("alias") or scope.own.get("root") or _inherited_root(scope)
-    if not written or "$" in written[0].args[0] or not written[0].args[0].startswith("/"):
-        return None
-    directive, prefix = written[0], from_raw(scope.name)
-    value = directive.args[0]
-    folder = value if directive.name == "alias" else value.removesuffix("/") + prefix
-    said = _declared(server, prefix, declared)
-    return Mapped(server, scope, directive, prefix, folder, _role(prefix, value, said), said)
+    return written[0] if written else None
 
 
 def _inherited_root(scope: Scope) -> list[Directive]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from reconcile.engine.model import Finding, Severity, Unknown
 from reconcile.errors import ExitCode
+from reconcile.nginx.routing.locations import Undecidable
 
 if TYPE_CHECKING:
     from reconcile.doctor.snapshot import Snapshot
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,17 @@ class Rule:
     name: str
     rows: tuple[str, ...]
     look: Callable[[Snapshot], Iterator[Said]]
+
+
+def each(things: Iterable[T], look: Callable[[T], Iterable[Said]]) -> Iterator[Said]:
+    """What `look` says of each; what nginx does with one and nobody can tell hides no other."""
+    unseen: dict[Unseen, None] = {}
+    for thing in things:
+        try:
+            yield from look(thing)
+        except Undecidable as undecided:
+            unseen[Unseen(str(thing), undecided.reason)] = None
+    yield from unseen
 
 
 @dataclass(frozen=True)

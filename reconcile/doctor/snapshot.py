@@ -11,15 +11,20 @@ from typing import TYPE_CHECKING
 from reconcile.doctor.declared import Declaration, DeclaredApp
 from reconcile.doctor.logs import LogLine
 from reconcile.doctor.machine import Machine
-from reconcile.doctor.mapping import Mapped, mappings
+from reconcile.doctor.mapping import Mapped, Mappings, Unmapped
 from reconcile.doctor.units import UnitView
 from reconcile.doctor.upstream import Passed, local_port, passes, socket_path
+from reconcile.doctor.variables import Variables
+from reconcile.doctor.visitors import Visitors
 from reconcile.errors import ReconcileError
 from reconcile.host.accounts import Account
 from reconcile.host.files.inventory import Inventory
 from reconcile.host.membership import cwd_of, ids_of, unit_of
 from reconcile.host.processes import children, title
 from reconcile.host.sockets import connects, holders_of, listening_at
+from reconcile.nginx.routing.locations import Undecidable
+from reconcile.nginx.routing.request import Files, Request
+from reconcile.nginx.routing.route import Route
 from reconcile.nginx.routing.router import Router
 from reconcile.nginx.routing.servers import Server
 from reconcile.nginx.running.discover import Discovered
@@ -95,6 +100,27 @@ class Snapshot:
     def disk(self) -> WorkersDisk:
         return self.machine.disk
 
+    @cached_property
+    def visitors(self) -> Visitors:
+        return Visitors(self.router.servers)
+
+    def route(
+        self, server: Server, uri: str, files: Files | None = None, host: str = ""
+    ) -> Route | None:
+        """How `server` answers a visitor; None where others have all of its names.
+
+        Errors: Undecidable where that cannot be told: unknown is never fine.
+        """
+        request = self.visitors.request(server, uri, host)
+        return self.answered(request, files) if request else None
+
+    def answered(self, request: Request, files: Files | None = None) -> Route:
+        """How that request is answered. Errors: Undecidable where that cannot be told."""
+        route = self.router.route(request, files or self.disk)
+        if route.answer.kind == "unknown":
+            raise Undecidable(f"{request.uri}: {route.answer.reason}")
+        return route
+
     def disk_with(self, path: str) -> Assumed:
         """The disk as if that file were there."""
         return Assumed(self.disk, {normpath(path)})
@@ -108,8 +134,19 @@ class Snapshot:
     @cached_property
     def mapped(self) -> tuple[Mapped, ...]:
         """Every location that stands for a folder; one for a single file is no matter of ours."""
-        every = mappings(self.servers, self.declared)
+        every = (one for one in self._located if isinstance(one, Mapped))
         return tuple(one for one in every if one.prefix.endswith("/") or not self._is_file(one))
+
+    @property
+    def unmapped(self) -> tuple[Unmapped, ...]:
+        """Locations whose folder is not known."""
+        return tuple(one for one in self._located if isinstance(one, Unmapped))
+
+    @cached_property
+    def _located(self) -> tuple[Mapped | Unmapped, ...]:
+        variables = Variables(self.router, self.visitors)
+        prefix = self.nginx.build.prefix.rstrip("/")
+        return tuple(Mappings(self.declared, variables, prefix).of(self.servers))
 
     def _is_file(self, mapped: Mapped) -> bool:
         found = self.host.files.stat(mapped.path, follow=True)

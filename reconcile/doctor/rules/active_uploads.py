@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
-from reconcile.doctor.mapping import Mapped, visit
-from reconcile.doctor.model import Rule, Said, warning
+from reconcile.doctor.mapping import Mapped
+from reconcile.doctor.model import Rule, Said, each, warning
 from reconcile.doctor.snapshot import Snapshot
 from reconcile.nginx.routing.headers import content_type, sent_headers, values_of
 from reconcile.nginx.routing.route import Route
@@ -15,18 +16,21 @@ _TAMED = (("Content-Security-Policy", "sandbox"), ("Content-Disposition", "attac
 
 
 def look(snapshot: Snapshot) -> Iterator[Said]:
-    for mapped in snapshot.of_role("media"):
-        runs = [ending for ending in _ACTIVE if _runs(snapshot, mapped, ending)]
-        if runs:
-            yield warning(
-                f"An uploaded {' or '.join(f'.{ending}' for ending in runs)} file below"
-                f" {mapped.prefix} runs as a page of {mapped.server.names[0]}.",
-                f"{mapped.place}: {mapped.prefix}x.{runs[0]} is sent as {_ACTIVE[runs[0]]}",
-                fix=f"{mapped.scope.directive.place}: a types list without them, default_type"
-                " application/octet-stream; add_header Content-Security-Policy"
-                " \"sandbox; default-src 'none'\" always;",
-                by_apply=mapped.is_ours,
-            )
+    return each(snapshot.of_role("media"), partial(_active, snapshot))
+
+
+def _active(snapshot: Snapshot, mapped: Mapped) -> Iterator[Said]:
+    runs = [ending for ending in _ACTIVE if _runs(snapshot, mapped, ending)]
+    if runs:
+        yield warning(
+            f"An uploaded {' or '.join(f'.{ending}' for ending in runs)} file below"
+            f" {mapped.prefix} runs as a page of {mapped.server.names[0]}.",
+            f"{mapped.place}: {mapped.prefix}x.{runs[0]} is sent as {_ACTIVE[runs[0]]}",
+            fix=f"{mapped.scope.directive.place}: a types list without them, default_type"
+            " application/octet-stream; add_header Content-Security-Policy"
+            " \"sandbox; default-src 'none'\" always;",
+            by_apply=mapped.is_ours,
+        )
 
 
 def _runs(snapshot: Snapshot, mapped: Mapped, ending: str) -> bool:
@@ -34,8 +38,8 @@ def _runs(snapshot: Snapshot, mapped: Mapped, ending: str) -> bool:
         return False
     name = f"reconcile-canary.{ending}"
     disk = snapshot.disk_with(mapped.folder + name)
-    route = snapshot.router.route(visit(mapped.server, mapped.prefix + name), disk)
-    if route.server is not mapped.server or route.answer.kind != "file" or route.scope is None:
+    route = snapshot.route(mapped.server, mapped.prefix + name, disk, mapped.host)
+    if route is None or route.answer.kind != "file" or route.scope is None:
         return False
     kind = content_type(route.scope, mapped.folder + name).partition(";")[0]
     return kind == _ACTIVE[ending] and not _is_tamed(route)

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from reconcile.doctor.declared import DeclaredLocation
 from reconcile.doctor.evidence import quoted
-from reconcile.doctor.mapping import Mapped, every_location
-from reconcile.doctor.model import Rule, Said, error
+from reconcile.doctor.mapping import Mapped, Unmapped, every_location
+from reconcile.doctor.model import Rule, Said, Unseen, error, note
 from reconcile.doctor.snapshot import Snapshot
 from reconcile.nginx.config.scope import Scope
 
@@ -16,6 +16,7 @@ def look(snapshot: Snapshot) -> Iterator[Said]:
     for mapped in snapshot.mapped:
         yield from _elsewhere(mapped)
         yield from _absent(snapshot, mapped)
+    yield from map(_unknown, snapshot.unmapped)
     yield from _undeclared(snapshot)
     for server in snapshot.servers:
         yield from (_one_for_all(scope) for scope in every_location(server) if _is_whole(scope))
@@ -48,6 +49,12 @@ def _absent(snapshot: Snapshot, mapped: Mapped) -> Iterator[Said]:
         fix=made if found is None else f"Name a directory at {mapped.place}.",
         by_apply=mapped.declared is not None and mapped.declared.dir.rstrip("/") == mapped.path,
     )
+
+
+def _unknown(one: Unmapped) -> Said:
+    if one.scope.is_regex:
+        return note(f"{one} was not looked at: {one.why}.", one.directive.place)
+    return Unseen(f"{one} ({one.directive.place})", one.why)
 
 
 def _undeclared(snapshot: Snapshot) -> Iterator[Said]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from reconcile.doctor.evidence import examples
-from reconcile.doctor.mapping import Mapped, visit
-from reconcile.doctor.model import Rule, Said, error, warning
+from reconcile.doctor.mapping import Mapped
+from reconcile.doctor.model import Rule, Said, each, error, warning
 from reconcile.doctor.snapshot import Snapshot
 from reconcile.nginx.routing.uri import escaped
 
@@ -14,20 +15,23 @@ CANDIDATES = (".env", ".git/HEAD")
 
 
 def look(snapshot: Snapshot) -> Iterator[Said]:
-    for mapped in snapshot.mapped:
-        if mapped.is_internal or not mapped.prefix.endswith("/"):
-            continue
-        real = [name for name in _real(snapshot, mapped) if _is_served(snapshot, mapped, name)]
-        if real:
-            yield error(
-                f"{mapped} gives away hidden files.",
-                f"served: {examples([mapped.prefix + name for name in real])}",
-                f"{mapped.place}: {mapped.directive.name} {mapped.directive.args[0]};",
-                fix=_fix(mapped),
-                by_apply=mapped.is_ours,
-            )
-        elif mapped.role != "other":
-            yield from _possible(snapshot, mapped)
+    return each(snapshot.mapped, partial(_exposed, snapshot))
+
+
+def _exposed(snapshot: Snapshot, mapped: Mapped) -> Iterator[Said]:
+    if mapped.is_internal or not mapped.prefix.endswith("/"):
+        return
+    real = [name for name in _real(snapshot, mapped) if _is_served(snapshot, mapped, name)]
+    if real:
+        yield error(
+            f"{mapped} gives away hidden files.",
+            f"served: {examples([mapped.prefix + name for name in real])}",
+            f"{mapped.place}: {mapped.directive.name} {mapped.directive.args[0]};",
+            fix=_fix(mapped),
+            by_apply=mapped.is_ours,
+        )
+    elif mapped.role != "other":
+        yield from _possible(snapshot, mapped)
 
 
 def _possible(snapshot: Snapshot, mapped: Mapped) -> Iterator[Said]:
@@ -55,10 +59,8 @@ def _is_hidden(path: str) -> bool:
 def _is_served(snapshot: Snapshot, mapped: Mapped, name: str) -> bool:
     path = mapped.folder + name
     uri = mapped.prefix + escaped(name)
-    route = snapshot.router.route(visit(mapped.server, uri), snapshot.disk_with(path))
-    return (
-        route.server is mapped.server and route.answer.kind == "file" and route.answer.path == path
-    )
+    route = snapshot.route(mapped.server, uri, snapshot.disk_with(path), mapped.host)
+    return route is not None and route.answer.kind == "file" and route.answer.path == path
 
 
 def _fix(mapped: Mapped) -> str:

@@ -4,27 +4,30 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import partial
 
 from reconcile.doctor.evidence import quoted
-from reconcile.doctor.mapping import visit
-from reconcile.doctor.model import Rule, Said, error, warning
+from reconcile.doctor.model import Rule, Said, each, error, warning
 from reconcile.doctor.snapshot import App, Snapshot
+from reconcile.nginx.routing.servers import Server
 
 _REFUSED = re.compile(r"\[Errno (13|30)\] [^:]+: '(/[^']+)'")
 _ABSENT = re.compile(r"\[Errno 2\] [^:]+: '(/[^']+)'")
 # Gunicorn's own control socket: without it the app runs just as well.
 _HARMLESS = "Control server error"
 _FULL = re.compile(r"\[Errno (28|122)\] ")
+# Requests that this very program has made.
+_OWN = '"reconcile"'
 _STATIC = re.compile(r'"(?:GET|HEAD) (/(?:static|media|assets|uploads)/[^ ?"]*)[^"]*" (\d+)')
 
 
 def look(snapshot: Snapshot) -> Iterator[Said]:
     for app in snapshot.apps:
-        lines = tuple(x for x in snapshot.journal(app.unit) if _HARMLESS not in x)
+        lines = tuple(x for x in snapshot.journal(app.unit) if _HARMLESS not in x and _OWN not in x)
         yield from _refused(snapshot, app, lines)
         yield from _absent(snapshot, app, lines)
         yield from _full(app, lines)
-        yield from _static(snapshot, app, lines)
+        yield from each(app.servers, partial(_static, snapshot, app, lines))
 
 
 def _refused(snapshot: Snapshot, app: App, lines: tuple[str, ...]) -> Iterator[Said]:
@@ -68,19 +71,20 @@ def _full(app: App, lines: tuple[str, ...]) -> Iterator[Said]:
         )
 
 
-def _static(snapshot: Snapshot, app: App, lines: tuple[str, ...]) -> Iterator[Said]:
+def _static(
+    snapshot: Snapshot, app: App, lines: tuple[str, ...], server: Server
+) -> Iterator[Said]:
     """Requests for files in the app's access log, where nginx still passes them on."""
     seen = {match[1]: line for line in lines if (match := _STATIC.search(line))}
-    for server in app.servers:
-        for uri, line in list(seen.items())[-1:]:
-            route = snapshot.router.route(visit(server, uri), snapshot.disk)
-            if route.server is server and route.answer.kind == "pass":
-                yield warning(
-                    f"{app.unit.name} answered {len(seen)} requests for files that nginx should.",
-                    line,
-                    f"{route.hops[-1].place if route.hops else server.place}: passes {uri} on",
-                    fix=f"{server.place}: add a location ^~ /{uri.split('/')[1]}/ with an alias.",
-                )
+    for uri, line in list(seen.items())[-1:]:
+        route = snapshot.route(server, uri)
+        if route and route.answer.kind == "pass":
+            yield warning(
+                f"{app.unit.name} answered {len(seen)} requests for files that nginx should.",
+                line,
+                f"{route.hops[-1].place if route.hops else server.place}: passes {uri} on",
+                fix=f"{server.place}: add a location ^~ /{uri.split('/')[1]}/ with an alias.",
+            )
 
 
 RULE = Rule("gunicorn-triage", ("CC4", "CC5", "CC6", "DB14", "DB15", "DB16"), look)

@@ -18,7 +18,7 @@ def look(snapshot: Snapshot) -> Iterator[Said]:
                 f"{mapped.place}: root {mapped.directive.args[0]};",
                 f"{mapped.prefix}NAME is looked for as {mapped.folder}NAME, which is not there",
                 *_in_the_log(snapshot, mapped),
-                fix=f"{mapped.place}: alias {quoted(_slashed(mapped.directive.args[0]))};"
+                fix=f"{mapped.place}: alias {quoted(_slashed(mapped.root))};"
                 " in place of root, then reload nginx.",
                 by_apply=mapped.is_ours,
             )
@@ -26,7 +26,7 @@ def look(snapshot: Snapshot) -> Iterator[Said]:
 
 def _doubles(mapped: Mapped) -> bool:
     own = mapped.prefix.strip("/")
-    root = mapped.directive.args[0].rstrip("/")
+    root = mapped.root.rstrip("/")
     return not mapped.is_alias and bool(own) and f"{root}/".endswith(f"/{own}/")
 
 

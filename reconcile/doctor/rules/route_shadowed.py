@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from posixpath import splitext
 
-from reconcile.doctor.mapping import Mapped, visit
-from reconcile.doctor.model import Rule, Said, error
+from reconcile.doctor.mapping import Mapped
+from reconcile.doctor.model import Rule, Said, each, error
 from reconcile.doctor.snapshot import Snapshot
 from reconcile.nginx.routing.route import Route
 from reconcile.nginx.routing.uri import escaped
@@ -16,14 +17,17 @@ _NAME = "reconcile-canary"
 
 
 def look(snapshot: Snapshot) -> Iterator[Said]:
-    for mapped in snapshot.mapped:
-        lost = [
-            (name, route)
-            for name in _names(snapshot, mapped)
-            if (route := _route(snapshot, mapped, name)) and _is_lost(route, mapped, name)
-        ]
-        if lost:
-            yield _told(mapped, lost)
+    return each(snapshot.mapped, partial(_shadowed, snapshot))
+
+
+def _shadowed(snapshot: Snapshot, mapped: Mapped) -> Iterator[Said]:
+    lost = [
+        (name, route)
+        for name in _names(snapshot, mapped)
+        if (route := _route(snapshot, mapped, name)) and _is_lost(route, mapped, name)
+    ]
+    if lost:
+        yield _told(mapped, lost)
 
 
 def _names(snapshot: Snapshot, mapped: Mapped) -> list[str]:
@@ -39,8 +43,7 @@ def _route(snapshot: Snapshot, mapped: Mapped, name: str) -> Route | None:
         return None
     uri = mapped.prefix + escaped(name)
     disk = snapshot.disk_with(mapped.folder + name)
-    route = snapshot.router.route(visit(mapped.server, uri), disk)
-    return route if route.server is mapped.server else None
+    return snapshot.route(mapped.server, uri, disk, mapped.host)
 
 
 def _is_lost(route: Route, mapped: Mapped, name: str) -> bool:

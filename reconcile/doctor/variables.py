@@ -1,0 +1,117 @@
+"""The folders that a root or an alias with variables stands for, as far as that can be told."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
+
+from reconcile.doctor.visitors import Visitors, examples, is_plain
+from reconcile.doctor.witness import witnesses
+from reconcile.nginx.config.scope import Scope
+from reconcile.nginx.config.text import from_raw
+from reconcile.nginx.routing import pcre
+from reconcile.nginx.routing.locations import Undecidable
+from reconcile.nginx.routing.route import Route
+from reconcile.nginx.routing.router import Router
+from reconcile.nginx.routing.servers import Server
+
+_CANARIES = ("reconcile-canary", "reconcile/canary")
+"""Unlike names: what is the same for both holds for every file."""
+_VARIABLE = re.compile(r"\$\{?([1-9]|[A-Za-z_]\w*)\}?", re.ASCII)
+_OF_ONE_VISITOR = re.compile(
+    r"\$\{?(?:http_(?!host\b)|arg_|cookie_|remote_|args\b|query_string\b|request)", re.ASCII
+)
+_STRANGERS = 5
+
+
+@dataclass(frozen=True)
+class Spot:
+    """A URL prefix and the value of its root or alias; `host`: the one name that it holds for.
+
+    "" as `host`: it is the same for every visitor.
+    """
+
+    prefix: str
+    value: str
+    host: str = ""
+
+
+class Variables:
+    """Variables of a location get their values from requests that are routed there."""
+
+    def __init__(self, router: Router, visitors: Visitors) -> None:
+        self._router = router
+        self._visitors = visitors
+
+    def spots(self, server: Server, scope: Scope, value: str) -> Iterator[Spot]:
+        """What `value` stands for there, for each of the server's names if they differ.
+
+        Errors: Undecidable where it depends on more than the name, or nobody can tell.
+        """
+        if _OF_ONE_VISITOR.search(value):
+            raise Undecidable(f"{value} is another folder for each visitor")
+        plain = [name.removeprefix(".") for name in server.names if is_plain(name)]
+        found = [spot for host in plain if (spot := self._spot(server, scope, value, host))]
+        if len(plain) < len(server.names):
+            found += self._strangers(server, scope, value)
+        if len({spot.value for spot in found}) == 1:
+            found = [replace(found[0], host="")]
+        yield from found
+
+    def _strangers(self, server: Server, scope: Scope, value: str) -> Iterator[Spot]:
+        """What holds for names that only a wildcard or a regex stands for."""
+        hosts = list(islice(examples(server), _STRANGERS)) or [""]
+        found = {spot.value: spot for host in hosts
+                 if (spot := self._spot(server, scope, value, host))}  # fmt: skip
+        if len(found) > 1:
+            raise Undecidable(f"{value} is another folder for each name")
+        yield from (replace(spot, host="") for spot in found.values())
+
+    def _spot(self, server: Server, scope: Scope, value: str, host: str) -> Spot | None:
+        """What holds for one name; None where no request of that name gets to the server."""
+        found = set[Spot]()
+        for canary in _CANARIES:
+            uri = self._uri(scope, value, canary)
+            asked = self._visitors.request(server, uri, host)
+            if asked is None:
+                return None
+            told = self._told(self._router.route(asked), scope, value)
+            rest = canary if scope.is_regex else ""
+            if not told.endswith(rest):
+                raise Undecidable(f"{value} is no folder that a prefix stands for")
+            found.add(Spot(uri.removesuffix(canary), told.removesuffix(rest), host))
+        if len(found) > 1:
+            raise Undecidable(f"{value} is another folder for each URI")
+        return found.pop()
+
+    @staticmethod
+    def _told(route: Route, scope: Scope, value: str) -> str:
+        if route.location is not scope:
+            raise Undecidable(f"{value}: {route.request.uri} does not get to {scope}")
+        told = route.expanded(value)
+        if told is None:
+            raise Undecidable(f"the variables of {value} are not known beforehand")
+        return told
+
+    @staticmethod
+    def _uri(scope: Scope, value: str, canary: str) -> str:
+        """A URI for `canary` that the location should take."""
+        if not scope.is_regex:
+            return from_raw(scope.name) + canary
+        *others, last = _groups(scope, value) or (0,)
+        uris = witnesses(from_raw(scope.name), {last: canary}) if last else iter(())
+        whole = (uri for uri in uris if uri.startswith("/") and uri.endswith(canary))
+        if others or not (uri := next(whole, "")):
+            raise Undecidable(f"{value} is another folder for each URI")
+        return uri
+
+
+def _groups(scope: Scope, value: str) -> tuple[int, ...]:
+    """The groups of a regex location that `value` uses; 0 for one that it has not."""
+    pattern = pcre.compiled(scope.name, caseless=scope.modifier == "~*")
+    names = pattern.groupindex if pattern else {}
+    used = _VARIABLE.findall(value)
+    return tuple(int(one) if one.isdigit() else names[one] for one in used
+                 if one.isdigit() or one in names)  # fmt: skip

@@ -1,0 +1,104 @@
+"""Requests as visitors make them: each is proven to reach the server that it is meant for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain, islice
+from typing import Literal
+
+from reconcile.doctor.witness import witnesses
+from reconcile.nginx.config.listen import ANY_IPV4, ANY_IPV6, Address, Listen
+from reconcile.nginx.routing.locations import Undecidable
+from reconcile.nginx.routing.request import Request
+from reconcile.nginx.routing.servers import Server, ServerTable
+
+_LOOPBACK = {ANY_IPV4: "127.0.0.1", ANY_IPV6: "::1"}
+_NOBODYS = ("localhost", "reconcile.invalid", "")
+"""Names that mostly no server has, so that they reach the default one."""
+_LABELS = ("reconcile", "reconcile-canary")
+_SUFFIXES = ("test", "invalid")
+_MOST = 20
+
+
+def arrival(listen: Listen) -> Address:
+    """Where on this machine a connection to that listen arrives."""
+    return Address(_LOOPBACK.get(listen.address.host, listen.address.host), listen.address.port)
+
+
+def examples(server: Server) -> Iterator[str]:
+    """Names that its server_name stands for, plain ones first; nobody has proven them yet."""
+    return chain.from_iterable(map(_examples, sorted(server.names, key=_strangeness)))
+
+
+def is_plain(name: str) -> bool:
+    """Whether it is one name alone, and one that visitors can type."""
+    return name not in ("", "_") and _strangeness(name) == 0
+
+
+def _strangeness(name: str) -> int:
+    return 2 if name.startswith("~") else int("*" in name)
+
+
+def _examples(name: str) -> Iterator[str]:
+    if name in ("", "_"):
+        return iter(())
+    if name.startswith("~"):
+        return islice(witnesses(name[1:]), _MOST)
+    if name.startswith("*."):
+        return (f"{label}{name[1:]}" for label in _LABELS)
+    if name.endswith(".*"):
+        return (f"{name[:-1]}{suffix}" for suffix in _SUFFIXES)
+    return iter((name.removeprefix("."),))
+
+
+class Visitors:
+    """Whom to ask for, so that a server answers. Errors: Undecidable where that is not known."""
+
+    def __init__(self, table: ServerTable) -> None:
+        self._table = table
+        self._known: dict[tuple[int, Listen], str | None] = {}
+
+    def name(self, server: Server) -> str:
+        """One of its own names by which it is reached; "" where there is none, or none known."""
+        return next((name for name in examples(server) if self._is_reached(server, name)), "")
+
+    def _is_reached(self, server: Server, name: str) -> bool:
+        return any(self.reaches(server, on, name) for on in server.listens)
+
+    def host(self, server: Server, listen: Listen) -> str | None:
+        """A Host header for which it answers on that address; None where none is known."""
+        key = (id(server), listen)
+        if key not in self._known:
+            hosts = chain(examples(server), _NOBODYS, {"_"} & {*server.names})
+            found = (host for host in hosts if self.reaches(server, listen, host))
+            self._known[key] = next(found, None)
+        return self._known[key]
+
+    def reaches(self, server: Server, listen: Listen, host: str) -> bool:
+        try:
+            return self._table.find(arrival(listen), host).server is server
+        except Undecidable:
+            return False
+
+    def request(self, server: Server, uri: str, host: str = "") -> Request | None:
+        """A request that reaches `server`, by `host` where one is given; None where none can.
+
+        Errors: Undecidable where one may, and we know none.
+        """
+        for listen in sorted(server.listens, key=lambda one: one.ssl):
+            if host:
+                found = host if self.reaches(server, listen, host) else None
+            else:
+                found = self.host(server, listen)
+            if found is not None:
+                return request(uri, listen, found)
+        if all(_strangeness(name) == 0 for name in server.names):
+            # Others have all its names: the rule dup-server says so.
+            return None
+        raise Undecidable(f"no name is known that leads to {' '.join(server.names)}")
+
+
+def request(uri: str, listen: Listen, host: str) -> Request:
+    """A visitor's request for `host` to that address."""
+    scheme: Literal["http", "https"] = "https" if listen.ssl else "http"
+    return Request(uri, host=host, address=arrival(listen), scheme=scheme)
