@@ -62,8 +62,11 @@ def copy_attributes(source: int, target: int) -> None:
     """Give `target` the extended attributes of `source`, but its capabilities.
 
     New content has not earned the capabilities of the old: the kernel drops
-    them on a write, too.
+    them on a write, too. And it lets in nobody whom the old did not: where the
+    directory has a default ACL, a new file gets one by itself.
     """
+    if attribute(source, ACL) is None and attribute(target, ACL) is not None:
+        os.removexattr(by_descriptor(target), ACL)
     for name in os.listxattr(by_descriptor(source)):
         if name == CAPABILITY:
             continue
