@@ -10,6 +10,7 @@ import typer
 # Each is the function, or the group, of that name in the module of that name, as --help lists it.
 COMMANDS = (
     "init",
+    "adopt",
     "validate",
     "plan",
     "apply",

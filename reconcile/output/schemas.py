@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from reconcile.output import doctor, documents, explain_documents
+from reconcile.output import adopt, doctor, documents, explain_documents
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _DOCUMENTS: dict[str, Any] = {
@@ -19,6 +19,7 @@ _DOCUMENTS: dict[str, Any] = {
     "schedule": documents.ScheduleDocument,
     "state": documents.StateDocument,
     "doctor": doctor.DoctorDocument,
+    "adopt": adopt.AdoptDocument,
     "validate": documents.ValidationDocument,
     "explain": explain_documents.ExplainDocument,
     "error": documents.ErrorDocument,

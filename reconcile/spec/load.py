@@ -42,6 +42,23 @@ def loads(data: bytes, file: str) -> Spec:
     return spec.come_from(file, root, data)
 
 
+def faults(data: bytes, file: str) -> tuple[tuple[Loc, str], ...]:
+    """What is wrong with a file, by the keys that lead there: for a program that wrote it.
+
+    Errors: SpecErrors where it is no YAML that we read.
+    """
+    from reconcile.spec.checks import check
+    from reconcile.spec.faults import diagnostic
+
+    root, found = yaml.read(data, file)
+    if found:
+        raise SpecErrors(file, found)
+    spec, errors = _validated(plain(root), Context(posixpath.dirname(posixpath.abspath(file))))
+    own = ((real(root, error["loc"]), diagnostic(error, file, root).message) for error in errors)
+    between = check(spec, root) if spec else ()
+    return (*own, *((fault.loc, fault.message) for fault in between))
+
+
 def _read(path: str) -> bytes:
     try:
         with open(path, "rb") as file:

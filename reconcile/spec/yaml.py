@@ -38,6 +38,11 @@ _UNSEEN = re.compile(
 )
 
 
+def can_hold(text: str) -> bool:
+    """Whether a value of the file can be that text."""
+    return not (_FORBIDDEN.search(text) or _UNSEEN.search(text))
+
+
 class _Events(Reader, Scanner, Parser):
     """The parser's events, of the pure-Python loader: the one in C can be made to crash."""
 

@@ -87,6 +87,13 @@ def extra_line(data: bytes, line: int) -> int | None:
     return found if found > 0 and len(before) < len(data) else None
 
 
+def written_extra(data: bytes) -> str:
+    """`extra` as a rendered file has it, "" where it has none."""
+    _, found, text = data.partition(f"{_EXTRA}\n".encode())
+    written = text.removesuffix(b"\n}\n").decode("utf-8", "surrogateescape")
+    return f"{written}\n" if found else ""
+
+
 def _token(draft: bytes) -> str:
     return sha256(draft).hexdigest()[:_TOKEN_LENGTH]
 

@@ -1,0 +1,105 @@
+"""From a host to the reconcile.yaml that leaves it as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from reconcile.adopt.around import HostAround
+from reconcile.adopt.draft import Draft, Note
+from reconcile.adopt.sites import Nginx, read_sites
+from reconcile.adopt.trial import Planner, Trial
+from reconcile.adopt.validity import make_valid
+from reconcile.adopt.writing import yaml_text
+from reconcile.doctor.snapshot import Snapshot
+from reconcile.engine.model import Plan
+from reconcile.errors import ExitCode
+from reconcile.host import Host, HostSettings
+from reconcile.spec.load import loads
+from reconcile.workspace import Workspace
+
+_HEAD = """\
+What `reconcile adopt` found on {host}. The plan after this file is empty: each site is left to
+the Nginx file that serves it now (`adopted`), whose text stands below, under `paths`. From now
+on `reconcile drift` tells when somebody changes one of them, and `reconcile apply` puts it back."""
+_BOOTED = "/run/systemd/system"
+"""The mark of a booted systemd; source: sd_booted(3)."""
+
+
+@dataclass(frozen=True)
+class Adopted:
+    """The file, and what it cannot say.
+
+    `plan` is the plan after it, None where only root could make it. `secret` tells that the
+    text holds what not everybody may read on the host.
+    """
+
+    text: str
+    sites: tuple[str, ...]
+    notes: tuple[Note, ...]
+    plan: Plan | None
+    complete: bool
+    secret: bool
+
+    @property
+    def exit_code(self) -> ExitCode:
+        return ExitCode.OK if self.complete else ExitCode.ERROR
+
+
+def adopt(host: Host, file: str, only: Collection[str] = ()) -> Adopted:
+    """The host as a reconcile.yaml that will lie at `file`. Changes nothing.
+
+    Errors: ReconcileError where nginx's configuration cannot be read, or no site is called so.
+    """
+    draft = Draft()
+    draft.remark((), _HEAD.format(host=host.name))
+    _tell_host(host, draft)
+    snapshot = Snapshot(host)
+    nginx = Nginx(snapshot.tree, snapshot.router, snapshot.nginx.layout, snapshot.nginx.ipv6)
+    around = HostAround(host, snapshot)
+    watched = read_sites(nginx, around, draft, only)
+    plan = None
+    if host.privileged or host.settings.service_manager == "process":
+        plan = Trial(draft, watched, nginx.layout, around).settle(_planner(file), file)
+    else:
+        make_valid(draft, file)
+        what = "whether the plan after this is empty cannot be told: only root sees what it needs"
+        draft.failed("", what, "Run it again with sudo.")
+    return Adopted(
+        text=yaml_text(draft.values, draft.remarks),
+        sites=tuple(draft.values.get("sites", {})),
+        notes=tuple(draft.notes),
+        plan=plan,
+        complete=not draft.incomplete,
+        secret=watched.secret,
+    )
+
+
+def _planner(file: str) -> Planner:
+    def planned(draft: Draft) -> Plan:
+        spec = loads(yaml_text(draft.values, draft.remarks).encode(), file)
+        return Workspace(spec, Host(spec.host.settings())).plan()
+
+    return planned
+
+
+def _tell_host(host: Host, draft: Draft) -> None:
+    """What the file has to say of the machine: only what is not as by default."""
+    usual, here = HostSettings(), host.settings
+    said: dict[str, object] = {}
+    nginx = {
+        key: getattr(here, f"nginx_{key}")
+        for key in ("config", "binary")
+        if getattr(here, f"nginx_{key}") != getattr(usual, f"nginx_{key}")
+    }
+    if nginx:
+        said["nginx"] = nginx
+    if here.service_manager != usual.service_manager:
+        said["service_manager"] = here.service_manager
+    elif host.files.stat(_BOOTED) is None:
+        said["service_manager"] = "none"
+        draft.remark(("host",), "No systemd runs here, so no service is looked after.")
+    if here.state_dir != usual.state_dir:
+        said["state_dir"] = here.state_dir
+    if said:
+        draft.values["host"] = said

@@ -1,0 +1,137 @@
+"""The host around its nginx, as adoption asks it; see `found.Around`."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from posixpath import join
+
+from reconcile.adopt.found import FoundApp, FoundFile, FoundFolder, FoundGunicorn
+from reconcile.doctor.snapshot import App, Snapshot
+from reconcile.doctor.upstream import socket_path
+from reconcile.errors import ReconcileError
+from reconcile.host import Host
+from reconcile.host.files.inventory import Inventory, inventory
+from reconcile.host.files.model import Stat
+from reconcile.kinds.gunicorn_units import HEADER
+from reconcile.nginx.routing.servers import Server
+from reconcile.nginx.running.live import real_path
+from reconcile.spec.expansion.locations import HEALTH_FILE
+from reconcile.spec.values.units import parse_dirs_mode, parse_files_mode
+from reconcile.spec.values.written import UnfitError
+
+_MOST_ITEMS = 50_000
+_COMMAND = re.compile(r"^ExecStart=(\S+) -m gunicorn --workers (\d+) .*?(\S+)$", re.MULTILINE)
+_DIRECTORY = re.compile(r"^WorkingDirectory=(.+)$", re.MULTILINE)
+
+
+class HostAround:
+    """Errors: ReconcileError and OSError where something cannot be read."""
+
+    def __init__(self, host: Host, snapshot: Snapshot) -> None:
+        self._host = host
+        self._snapshot = snapshot
+        self._folders: dict[str, FoundFolder | None] = {}
+
+    def real(self, path: str) -> str:
+        return real_path(self._host, path)
+
+    def file(self, path: str) -> FoundFile | None:
+        found = self._host.files.content(path)
+        if found is None:
+            return None
+        stat, data = found
+        names = self._host.accounts
+        return FoundFile(data, names.user_name(stat.uid), names.group_name(stat.gid), stat.mode)
+
+    def folder(self, path: str) -> FoundFolder | None:
+        if path not in self._folders:
+            self._folders[path] = self._looked_at(path)
+        return self._folders[path]
+
+    def _looked_at(self, path: str) -> FoundFolder | None:
+        root = self._host.files.stat(path, follow=True)
+        if root is None or root.kind != "directory":
+            return None
+        found = inventory(path, _MOST_ITEMS)
+        if found.refused:
+            raise ReconcileError(f"{join(path, found.refused[0])} is closed to this user")
+        return _described(root, found, self._host)
+
+    def app(self, server: Server, target: str) -> FoundApp:
+        apps = [app for app in self._snapshot.apps_of(server) if self._is_at(app, target)]
+        known = [app for app in apps if app.unit.name in self._snapshot.units]
+        if len(known) != 1:
+            return FoundApp(problem=self._unseen(target) if not apps else "")
+        [app] = known
+        return FoundApp(app.unit.name, app.account.name, self._gunicorn(app))
+
+    def _is_at(self, app: App, target: str) -> bool:
+        """Whether that is the app at the target, where its server has several."""
+        others = [one for one in self._snapshot.apps if set(one.servers) & set(app.servers)]
+        words = f"{app.unit.command} {self._sockets.get(app.unit.name, '')}"
+        pids = self._snapshot.holders(target)
+        return (
+            len(others) == 1
+            or app.unit.main_pid in pids
+            or (socket_path(target) or target) in words
+        )
+
+    @cached_property
+    def _sockets(self) -> dict[str, str]:
+        """Service → where the sockets listen that start it."""
+        units = self._snapshot.units.values()
+        return {
+            service: unit.said.get("Listen", "")
+            for unit in units
+            for service in unit.words("Triggers")
+        }
+
+    def _unseen(self, target: str) -> str:
+        listened = self._snapshot.is_listened_at(target)
+        if listened and not self._host.privileged:
+            return f"whose process listens at {target} is told to root only"
+        return ""
+
+    def _gunicorn(self, app: App) -> FoundGunicorn | None:
+        """What a unit of ours says; of a unit that anybody else wrote nothing is guessed."""
+        path = app.unit.said.get("FragmentPath", "")
+        found = self._host.files.content(path) if path else None
+        text = found[1].decode("utf-8", "replace") if found else ""
+        command, directory = _COMMAND.search(text), _DIRECTORY.search(text)
+        if not text.startswith(HEADER) or not command or not directory:
+            return None
+        python, workers, module = command.groups()
+        return FoundGunicorn(directory[1], python, module.strip('"'), int(workers))
+
+
+def _described(root: Stat, found: Inventory, host: Host) -> FoundFolder:
+    kinds = ("directory", "file")
+    stats = [root, *(item.stat for item in found.items if item.stat.kind in kinds)]
+    (uid, gid), _ = Counter((one.uid, one.gid) for one in stats).most_common(1)[0]
+    files = [item.path for item in found.of_kind("file")]
+    plain = (path for path in files if not path.rpartition("/")[2].startswith("."))
+    return FoundFolder(
+        user=host.accounts.user_name(uid),
+        group=host.accounts.group_name(gid),
+        dirs=_most_common(stats, "directory", parse_dirs_mode),
+        files=_most_common(stats, "file", parse_files_mode),
+        sample=next(plain, ""),
+        has_health_file=HEALTH_FILE in files,
+    )
+
+
+def _most_common(stats: list[Stat], kind: str, parse: Callable[[str], int]) -> int | None:
+    """The mode that most have, of those that the YAML would allow; None where none has one."""
+    counted = Counter(one.mode for one in stats if one.kind == kind)
+    return next(_allowed(counted, parse), None)
+
+
+def _allowed(counted: Counter[int], parse: Callable[[str], int]) -> Iterator[int]:
+    for mode, _ in counted.most_common():
+        try:
+            yield parse(f"{mode:04o}")
+        except UnfitError:
+            continue

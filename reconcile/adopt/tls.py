@@ -1,0 +1,100 @@
+"""TLS of a hand-written site: its certificate, and what plain HTTP gets."""
+
+from __future__ import annotations
+
+import re
+from posixpath import join
+from typing import Any
+
+from reconcile.adopt.behind import NoFiles, Requests
+from reconcile.adopt.caches import duration
+from reconcile.adopt.draft import Draft
+from reconcile.adopt.groups import Group
+from reconcile.nginx.config.tree import Directive
+from reconcile.nginx.rendering.site import CHALLENGES
+from reconcile.nginx.routing.router import Router
+from reconcile.nginx.routing.servers import Server
+from reconcile.spec.models.tls import LIVE
+from reconcile.spec.nodes import Loc
+
+_HSTS = re.compile(r"max-age=(\d{1,9})(.*)", re.ASCII)
+_CERTBOTS = re.compile(rf"{LIVE}/([^/]+)/fullchain\.pem")
+
+
+def adopt_tls(group: Group, draft: Draft, site: str, router: Router, *, is_ours: bool) -> bool:
+    """Write TLS down where the site speaks it; False where it does and that cannot be said."""
+    server, at = group.main.server, ("sites", site, "tls")
+    if not group.main.speaks_tls:
+        return True
+    paths = {key: _path(server, name) for key, name in _NAMES.items()}
+    if None in paths.values():
+        what = "the certificate is not named by a path, so the site cannot be said"
+        draft.tell(server.place, what, at=("sites", site))
+        return False
+    tls: dict[str, Any] = dict(paths)
+    if is_ours and any(one.name == CHALLENGES for one in _locations(group)):
+        found = _CERTBOTS.fullmatch(str(paths["certificate"]))
+        tls = {"letsencrypt": found[1]} if found else tls
+    if not _redirects(group, router):
+        tls["redirect"] = False
+    draft.sites[site]["tls"] = tls
+    _hsts(server, tls, draft, at)
+    if len(server.scope.inherited("ssl_certificate")) > 1:
+        draft.tell(server.place, "of several certificates the first is named", at=at)
+    return True
+
+
+_NAMES = {"certificate": "ssl_certificate", "key": "ssl_certificate_key"}
+
+
+def _path(server: Server, name: str) -> str | None:
+    found = server.scope.inherited(name)
+    written = found[0].args[0] if found and found[0].args else "$"
+    if "$" in written or written.startswith(("data:", "engine:")):
+        return None
+    return join(server.scope.tree.prefix, written)
+
+
+def _locations(group: Group) -> list[Any]:
+    members = (group.main, *group.others)
+    return [one for block in members for one in block.server.scope.locations]
+
+
+def _redirects(group: Group, router: Router) -> bool:
+    """Whether every plain port of its names leads to HTTPS."""
+    requests = Requests(router)
+    plain = [
+        block.server
+        for block in (group.main, *group.others)
+        if any(not listen.ssl for listen in block.server.listens)
+    ]
+    return bool(plain) and all(_leads_to_https(server, router, requests) for server in plain)
+
+
+def _leads_to_https(server: Server, router: Router, requests: Requests) -> bool:
+    asked = requests.to(server, "/")
+    if asked is None or asked.scheme == "https":
+        return False
+    answer = router.route(asked, NoFiles()).answer
+    return answer.kind == "redirect" and (answer.target or "").startswith("https://")
+
+
+def hsts_of(server: Server) -> Directive | None:
+    """The header that makes browsers insist on HTTPS."""
+    for directive in server.scope.own.get("add_header", []):
+        if directive.args[0].lower() == "strict-transport-security":
+            return directive
+    return None
+
+
+def _hsts(server: Server, tls: dict[str, Any], draft: Draft, at: Loc) -> None:
+    directive = hsts_of(server)
+    found = _HSTS.fullmatch(directive.args[1]) if directive else None
+    if directive is None:
+        return
+    if found is None:
+        draft.tell(directive.place, "Strict-Transport-Security has no plain max-age", at=at)
+        return
+    tls["hsts"] = duration(int(found[1]))
+    if found[2]:
+        draft.tell(directive.place, f"only the adopted file says {found[2].strip('; ')}", at=at)

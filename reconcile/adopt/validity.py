@@ -1,0 +1,83 @@
+"""Takes out of a draft what reconcile.yaml cannot hold, and says so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from reconcile.adopt.draft import Draft, value_at
+from reconcile.adopt.writing import yaml_text
+from reconcile.errors import ReconcileError
+from reconcile.spec.load import faults
+from reconcile.spec.nodes import Loc
+from reconcile.spec.yaml import can_hold
+
+_OPTIONAL = frozenset(["extra", "max_upload", "default_server", "probes", "owner", "cache", "hsts"])
+"""Keys without which what they stand in still says what it should."""
+_APPS = frozenset(["service", "user", "gunicorn"])
+
+
+def make_valid(draft: Draft, file: str) -> None:
+    """Take out every part that is faulty, and what is nothing without it."""
+    for loc, message in list(_unspeakable(draft.values, ())):
+        _take_out(draft, _part(loc, draft.values), message)
+    while found := faults(yaml_text(draft.values, draft.remarks).encode(), file):
+        # From the back, so that what goes leaves the places of the others as they are.
+        going = [
+            _take_out(draft, _part(loc, draft.values), message)
+            for loc, message in sorted(found, key=_depth_first, reverse=True)
+        ]
+        if not any(going):
+            raise ReconcileError(
+                what="This host cannot be written down as a reconcile.yaml",
+                why="; ".join(f"{'.'.join(map(str, loc))}: {message}" for loc, message in found),
+                fix="Report this, with the configuration of this host. Nothing was written.",
+            )
+
+
+def _depth_first(fault: tuple[Loc, str]) -> list[str]:
+    return [f"{part:09}" if isinstance(part, int) else part for part in fault[0]]
+
+
+def _unspeakable(value: Any, loc: Loc) -> Iterator[tuple[Loc, str]]:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if not can_hold(str(key)):
+                yield (*loc, key), f"{key!a} cannot stand in YAML"
+            else:
+                yield from _unspeakable(inner, (*loc, key))
+    elif isinstance(value, list):
+        for index, inner in reversed(list(enumerate(value))):
+            yield from _unspeakable(inner, (*loc, index))
+    elif isinstance(value, str) and not can_hold(value):
+        yield loc, f"{value[:60]!a} cannot stand in YAML"
+
+
+def _part(loc: Loc, values: dict[str, Any]) -> Loc:
+    """What has to go for a fault at `loc`: as little as leaves something that is true."""
+    section, *inner = loc
+    if section != "sites" or len(inner) < 2:
+        return loc[:3] if section == "paths" and loc[2:3] == ("owner",) else loc[:2]
+    key = inner[1]
+    if key == "server_names" and len(inner) > 2 and len(value_at(loc[:3], values) or ()) > 1:
+        return loc[:4]
+    if key == "locations" and len(inner) > 2:
+        return loc[:5] if inner[3:4] and inner[3] in _OPTIONAL else loc[:4]
+    if key == "app":
+        return loc[:4] if inner[2:3] and inner[2] in _APPS else loc[:3]
+    if key == "tls" and inner[2:3] == ["hsts"]:
+        return loc[:4]
+    return loc[:3] if key in _OPTIONAL else loc[:2]
+
+
+def _take_out(draft: Draft, loc: Loc, message: str) -> bool:
+    """Whether there was anything to take out."""
+    value = value_at(loc, draft.values)
+    if value is None:
+        return False
+    named = f"{'.'.join(map(str, loc))}" + (f" ({value})" if isinstance(value, str) else "")
+    draft.drop(loc)
+    whole = loc[0] == "sites" and len(loc) == 2
+    what = f"{named} is left out: {message}"
+    draft.tell("", what, at=() if whole or loc[1] not in draft.values.get("sites", {}) else loc[:2])
+    return True

@@ -1,0 +1,116 @@
+"""A draft as YAML that people like to read: comments, short lines, every text quoted right."""
+
+from __future__ import annotations
+
+import json
+import re
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from reconcile.output.escape import printable
+from reconcile.spec.nodes import Loc
+from reconcile.spec.yaml import resolve
+
+_WIDTH = 100
+_PLAIN = re.compile(r"[A-Za-z0-9_/.][A-Za-z0-9_/.:@+=-]*", re.ASCII)
+_STEP = "  "
+
+Remarks = Mapping[Loc, Sequence[str]]
+
+
+def yaml_text(values: Mapping[str, Any], remarks: Remarks) -> str:
+    """The file. Remarks stand above the key at their place; those at () begin the file."""
+    head = [line for remark in remarks.get((), ()) for line in _comment(remark, "")]
+    return "\n".join([*head, *_mapping(values, remarks, ())]) + "\n"
+
+
+def _mapping(values: Mapping[str, Any], remarks: Remarks, loc: Loc) -> Iterator[str]:
+    indent = _STEP * len(loc)
+    for key, value in values.items():
+        here = (*loc, key)
+        is_part = not loc or (loc == ("sites",) and isinstance(value, dict))
+        if is_part and key != next(iter(values)):
+            yield ""
+        for remark in remarks.get(here, ()):
+            yield from _comment(remark, indent)
+        yield from _entry(f"{indent}{scalar(key)}:", value, remarks, here)
+
+
+def _entry(start: str, value: Any, remarks: Remarks, loc: Loc) -> Iterator[str]:
+    short = f"{start} {_flow(value)}"
+    is_spoken_of = any(known[: len(loc)] == loc and known != loc for known in remarks)
+    in_one_line = not is_spoken_of and _is_short(value) and len(short) <= _WIDTH
+    if isinstance(value, str) and "\n" in value and not value.endswith("\n\n"):
+        yield from _block(start, value, _STEP * len(loc))
+    elif in_one_line or not isinstance(value, dict | list):
+        yield short
+    elif isinstance(value, dict):
+        yield start
+        yield from _mapping(value, remarks, loc)
+    else:
+        yield start
+        yield from _items(value, remarks, loc)
+
+
+def _items(values: Sequence[Any], remarks: Remarks, loc: Loc) -> Iterator[str]:
+    indent = _STEP * len(loc)
+    for index, value in enumerate(values):
+        for remark in remarks.get((*loc, index), ()):
+            yield from _comment(remark, indent)
+        yield f"{indent}- {_flow(value)}"
+
+
+def _is_short(value: Any) -> bool:
+    """Whether it may stand in one line: a list of scalars, or a mapping of such."""
+    if not isinstance(value, dict | list):
+        return True
+    inner = value.values() if isinstance(value, dict) else value
+    return all(
+        not isinstance(one, dict | list) or (isinstance(value, dict) and _holds_scalars(one))
+        for one in inner
+    ) and not any(isinstance(one, str) and "\n" in one for one in inner)
+
+
+def _holds_scalars(value: Any) -> bool:
+    inner = value.values() if isinstance(value, dict) else value
+    return not any(isinstance(one, dict | list) for one in inner)
+
+
+def _flow(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{scalar(key)}: {_flow(one)}" for key, one in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_flow, value)) + "]"
+    return scalar(value)
+
+
+def scalar(value: object) -> str:
+    """A value as it can stand anywhere in the file, and is read back as exactly that."""
+    if value is True or value is False:
+        return str(value).lower()
+    if isinstance(value, int):
+        return str(value)
+    text = str(value)
+    is_plain = _PLAIN.fullmatch(text) and not text.endswith(":") and resolve(text, True) is text
+    return text if is_plain else json.dumps(text, ensure_ascii=False)
+
+
+def _block(start: str, text: str, indent: str) -> Iterator[str]:
+    """A literal block: the text as it stands, without any escape; one line end at most ends it."""
+    first = next((line for line in text.split("\n") if line), "")
+    # The reader cannot see where the text begins that itself begins with space.
+    deeper = str(len(_STEP)) if first[:1].isspace() else ""
+    yield f"{start} |{deeper}{'' if text.endswith(chr(10)) else '-'}"
+    for line in text.removesuffix("\n").split("\n"):
+        yield f"{indent}{line}" if line else ""
+
+
+def _comment(text: str, indent: str) -> Iterator[str]:
+    """Nothing of the host's can end a comment: line breaks and the like are shown as escapes."""
+    for line in text.split("\n"):
+        shown = printable(line)
+        room = max(_WIDTH - len(indent) - 2, 40)
+        wrapped = textwrap.wrap(shown, room, break_long_words=False, break_on_hyphens=False)
+        for part in wrapped or [""]:
+            yield f"{indent}# {part}".rstrip()
