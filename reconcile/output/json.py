@@ -119,8 +119,19 @@ def summary_line(report: Report, exit_code: int, *, now: datetime) -> doc.Summar
 
 
 def dumped(document: BaseModel, *, indent: int | None = None) -> str:
-    """`document` as JSON text: one line, or indented for people."""
-    return json.dumps(document.model_dump(mode="json"), ensure_ascii=False, indent=indent)
+    """`document` as JSON text: one line, or indented for people; safe on a terminal.
+
+    JSON itself escapes ASCII's control characters; the others come from names of files as well.
+    """
+    text = json.dumps(document.model_dump(mode="json"), ensure_ascii=False, indent=indent)
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c == "\n" else _escaped(c) for c in text)
+
+
+def _escaped(character: str) -> str:
+    units = character.encode("utf-16-be", "surrogatepass").hex()
+    return "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))
 
 
 def change_item(change: Change) -> doc.ResourceChange:

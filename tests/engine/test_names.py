@@ -24,7 +24,17 @@ NAMES = st.sets(
     min_size=1,
     max_size=6,
 )
-HOSTILE = {b"\x1b[31mred", b"a\nb", b"\xff\xfe", "‮gnp".encode(), b"\x9b0m", b"\r", b" "}
+HOSTILE = {
+    b"\x1b[31mred",
+    b"a\nb",
+    b"\xc2\x80",
+    b"\x7f",
+    b"\xff\xfe",
+    "‮gnp".encode(),
+    b"\x9b0m",
+    b"\r",
+    b" ",
+}
 
 
 def refuse_raw(text: str) -> None:

@@ -121,6 +121,19 @@ def test_a_line_is_one_line() -> None:
     assert "\n" not in dumped(event_line(Event("planned_change", samples.UPDATED)))
 
 
+@pytest.mark.parametrize(
+    "name", ["\x80", "\x7f", "\x1b[31m", "\u202egpj", "\u2028", "\U000e0001", "\n"]
+)
+@pytest.mark.parametrize("indent", [None, 2])
+def test_nothing_unprintable_stands_in_it_and_nothing_is_lost(
+    name: str, indent: int | None
+) -> None:
+    text = dumped(error_document("x", name, "", 1), indent=indent)
+
+    assert all(line.isprintable() for line in text.split("\n"))
+    assert name == json.loads(text)["error"]["why"]
+
+
 def test_verification_and_errors_have_the_published_form() -> None:
     verified = valid("verify", dumped(verify_document(samples.CHECKS, "web1", 3, now=NOW)))
     error = valid("error", dumped(error_document("what", "why", "fix", 1)))
