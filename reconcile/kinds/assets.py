@@ -16,6 +16,7 @@ from reconcile.host.errors import HostError
 from reconcile.host.files.scan import Deviation, Examples, Rule
 from reconcile.host.files.survey import Copy, Moved, Order, Survey
 from reconcile.kinds.common import folders_above, octal, owner_ids, refuse_unknown_owner
+from reconcile.kinds.side_effects import masks_finding, masks_told
 
 MOST_KEPT = 50_000
 MOST_SHOWN = 1_000
@@ -54,12 +55,14 @@ class Assets(Resource):
     differing: int = 0
     total: int | None = None
     notes: tuple[str, ...] = ()
+    masked: tuple[str, ...] = ()
+    """Observed: what new modes will do to access lists."""
 
     order: ClassVar[int] = 35
     removal_order: ClassVar[int] = 97
     heirs: ClassVar[frozenset[str]] = frozenset({"tree"})
     about: ClassVar[frozenset[str]] = frozenset(
-        {"path", "extra", "except_", "differing", "total", "notes"}
+        {"path", "extra", "except_", "differing", "total", "notes", "masked"}
     )
 
     @property
@@ -84,7 +87,10 @@ class Assets(Resource):
         self._refuse_no_source(host)
         if host.files.stat(self.path, follow=True) is None:
             return None
-        return self._with(host.files.survey(self._order(host)))
+        order = self._order(host)
+        found = host.files.survey(order)
+        masked = host.files.masked_below(self.path, order.rule, found.deviations)
+        return self._with(found).model_copy(update={"masked": masks_told(host, masked)})
 
     def origin(self, host: Host) -> str:
         return host.files.digest_of_source(self.source)
@@ -134,8 +140,9 @@ class Assets(Resource):
         host.files.withdraw(self.path)
 
     def findings(self) -> tuple[Finding, ...]:
-        """What was seen and left alone."""
-        return tuple(Finding("assets-left-alone", "note", note) for note in self.notes)
+        """What was seen and left alone, and what is changed by the way."""
+        left = tuple(Finding("assets-left-alone", "note", note) for note in self.notes)
+        return (*left, masks_finding(self.path, self.masked)) if self.masked else left
 
     def digests(self) -> dict[str, str]:
         rule = {name: digest(getattr(self, name)) for name in RULE}

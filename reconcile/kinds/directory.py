@@ -15,6 +15,7 @@ from reconcile.host.files.access import EXECUTE, enters
 from reconcile.host.files.model import Stat
 from reconcile.host.files.names import join
 from reconcile.kinds.common import folders_above, octal, owner_ids, refuse_unknown_owner, wrong_kind
+from reconcile.kinds.side_effects import grants_told, mask_finding
 
 NEW_MODE = 0o755
 
@@ -36,6 +37,8 @@ class Directory(Resource):
     """Observed for a removal only: the names in it that reconcile did not write."""
     exposed: tuple[str, str] | None = None
     """Observed: a directory above that somebody else may write, and who."""
+    masked: str = ""
+    """Observed: what the new mode will do to the access list."""
 
     order: ClassVar[int] = 10
     removal_order: ClassVar[int] = 99
@@ -43,7 +46,7 @@ class Directory(Resource):
         "remove_if_created"
     )
     writes_contents: ClassVar[bool] = False
-    about: ClassVar[frozenset[str]] = frozenset({"path", "holds", "exposed"})
+    about: ClassVar[frozenset[str]] = frozenset({"path", "holds", "exposed", "masked"})
 
     @property
     def name(self) -> str:
@@ -73,7 +76,14 @@ class Directory(Resource):
             "enterable_by": self._able(host),
             "holds": None if self.holds is None else self._held(host),
             "exposed": self._exposed(host),
+            "masked": self._masked(host, found),
         }
+
+    def _masked(self, host: Host, found: Stat) -> str:
+        """With a mode of the YAML; who must pass is let in by adding to it, never cut down."""
+        if self.mode in (None, found.mode):
+            return ""
+        return grants_told(host, host.files.masked(self.path, self.mode or 0))
 
     def _exposed(self, host: Host) -> tuple[str, str] | None:
         found = host.files.exposed_above(self.path)
@@ -163,20 +173,8 @@ class Directory(Resource):
         return self.model_copy(update={"exposed": self._exposed(host)}).findings()
 
     def findings(self) -> tuple[Finding, ...]:
-        """Whoever may write above can swap what is below, whatever its own mode."""
-        if self.exposed is None:
-            return ()
-        above, writer = self.exposed
-        return (
-            Finding(
-                "unsafe-parent", "warning",
-                f"{above} may be written by {writer}, who can so replace directories below it"
-                " that reconcile looks after. No symlink is followed there, and root's files"
-                " are not given away.",
-                fix=f"chown root:root {shlex.quote(above)} && chmod go-w {shlex.quote(above)};"
-                " what an app has to write belongs in a directory of its own, as media does.",
-            ),
-        )  # fmt: skip
+        unsafe = () if self.exposed is None else (_unsafe_parent(*self.exposed),)
+        return (*unsafe, mask_finding(self.path, self.masked)) if self.masked else unsafe
 
     def shown(self) -> dict[str, Any]:
         shown = self.managed()
@@ -185,6 +183,18 @@ class Directory(Resource):
         if self.enterable_by is not None:
             shown["enterable_by"] = list(self.enterable_by)
         return shown
+
+
+def _unsafe_parent(above: str, writer: str) -> Finding:
+    """Whoever may write above can swap what is below, whatever its own mode."""
+    return Finding(
+        "unsafe-parent", "warning",
+        f"{above} may be written by {writer}, who can so replace directories below it"
+        " that reconcile looks after. No symlink is followed there, and root's files"
+        " are not given away.",
+        fix=f"chown root:root {shlex.quote(above)} && chmod go-w {shlex.quote(above)};"
+        " what an app has to write belongs in a directory of its own, as media does.",
+    )  # fmt: skip
 
 
 def _writer(found: Stat, host: Host) -> str:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import Any, ClassVar, Literal, Self
 
+from reconcile.engine.model import Finding
 from reconcile.engine.resource import Ref, Resource
 from reconcile.host import Host
+from reconcile.host.files.model import Stat
 from reconcile.kinds.common import folders_above, octal, owner_ids, refuse_unknown_owner, wrong_kind
+from reconcile.kinds.side_effects import capability_finding, grants_told, mask_finding
 
 NEW_MODE = 0o644
 
@@ -26,10 +29,16 @@ class File(Resource):
     group: str | None = None
     mode: int | None = None
     sensitive: bool = False
+    masked: str = ""
+    """Observed: what the new mode will do to the access list."""
+    loses_capabilities: bool = False
+    """Observed: it has some, and will get new content."""
 
     order: ClassVar[int] = 20
     removal_order: ClassVar[int] = 65
-    about: ClassVar[frozenset[str]] = frozenset({"path", "sensitive"})
+    about: ClassVar[frozenset[str]] = frozenset(
+        {"path", "sensitive", "masked", "loses_capabilities"}
+    )
 
     @property
     def name(self) -> str:
@@ -52,11 +61,27 @@ class File(Resource):
             found, content = host.files.content(self.path) or (None, None)
         if found is None:
             return None
-        owner = {
+        seen = {
             "user": host.accounts.user_name(found.uid),
             "group": host.accounts.group_name(found.gid),
+            "mode": found.mode,
+            "content": content,
         }
-        return self.model_copy(update={**owner, "mode": found.mode, "content": content})
+        return self.model_copy(update={**seen, **self._side_effects(host, found, content)})
+
+    def _side_effects(self, host: Host, found: Stat, content: bytes | None) -> dict[str, Any]:
+        effects: dict[str, Any] = {}
+        if self.mode not in (None, found.mode):
+            grants = host.files.masked(self.path, self.mode or 0)
+            effects["masked"] = grants_told(host, grants)
+        if content != self.content:
+            effects["loses_capabilities"] = host.files.has_capabilities(self.path)
+        return effects
+
+    def findings(self) -> tuple[Finding, ...]:
+        masked = (mask_finding(self.path, self.masked),) if self.masked else ()
+        lost = (capability_finding(self.path),) if self.loses_capabilities else ()
+        return (*masked, *lost)
 
     def completed(self, before: Self | None) -> Self:
         if before is None and self.mode is None:

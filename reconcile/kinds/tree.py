@@ -16,6 +16,7 @@ from reconcile.host.accounts import Accounts
 from reconcile.host.errors import HostError
 from reconcile.host.files.scan import Deviation, Examples, Rule, Scan
 from reconcile.kinds.common import folders_above, octal, owner_ids, refuse_unknown_owner
+from reconcile.kinds.side_effects import masks_finding, masks_told
 
 RULE = ("user", "group", "dirs", "files")
 NAMED = 5
@@ -43,6 +44,8 @@ class Tree(Resource):
     total: int | None = None
     whole: int = 0
     notes: tuple[str, ...] = ()
+    masked: tuple[str, ...] = ()
+    """Observed: what new modes will do to access lists."""
     declared: bool = True
 
     order: ClassVar[int] = 30
@@ -50,7 +53,7 @@ class Tree(Resource):
     when_undeclared: ClassVar[Literal["remove", "remove_if_created", "forget"]] = "forget"
     writes_contents: ClassVar[bool] = False
     about: ClassVar[frozenset[str]] = frozenset(
-        {"path", "except_", "deviating", "total", "whole", "notes", "declared"}
+        {"path", "except_", "deviating", "total", "whole", "notes", "masked", "declared"}
     )
 
     @property
@@ -71,7 +74,8 @@ class Tree(Resource):
             return self._with(Scan())
         scan = host.files.scan(self.path, self._rule(host), self._excluded())
         _refuse_unreadable(self.path, scan)
-        return self._with(scan)
+        masked = host.files.masked_below(self.path, self._rule(host), scan.deviations)
+        return self._with(scan).model_copy(update={"masked": masks_told(host, masked)})
 
     def _with(self, scan: Scan) -> Self:
         return self.model_copy(
@@ -119,8 +123,9 @@ class Tree(Resource):
         )
 
     def findings(self) -> tuple[Finding, ...]:
-        """What was seen and left alone."""
-        return tuple(Finding("tree-left-alone", "note", note) for note in self.notes)
+        """What was seen and left alone, and what is changed by the way."""
+        left = tuple(Finding("tree-left-alone", "note", note) for note in self.notes)
+        return (*left, masks_finding(self.path, self.masked)) if self.masked else left
 
     def digests(self) -> dict[str, str]:
         # What is kept is only the first part, and a plan is bound to the whole.

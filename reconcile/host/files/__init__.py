@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from reconcile.host.files.access import Walk
     from reconcile.host.files.scan import Deviation, Rule, Scan
     from reconcile.host.files.shipped import Shipped
+    from reconcile.host.files.side_effects import Grant, Masked
     from reconcile.host.files.survey import Order, Survey
 
 LIMIT = 16 << 20
@@ -151,6 +152,31 @@ class Files:
 
         with changing(root, "given its owners and modes"):
             mend(self._host, root, rule, deviations)
+
+    def masked(self, path: str, mode: int) -> tuple[Grant, ...]:
+        """What the access list of `path` grants by name, and would not once it had `mode`."""
+        from reconcile.host.files.side_effects import masked
+
+        with explained(f"{path} cannot be examined"):
+            return masked(path, mode)
+
+    def masked_below(
+        self, root: str, rule: Rule, deviations: Sequence[Deviation]
+    ) -> Sequence[Masked]:
+        """The same of those of `deviations` that have such a list, once they are mended."""
+        if not deviations:
+            return ()
+        from reconcile.host.files.side_effects import masked_below
+
+        with explained(f"what is below {root} cannot be examined"):
+            return list(masked_below(root, rule, deviations))
+
+    def has_capabilities(self, path: str) -> bool:
+        """Whether the file is a program with powers of its own (setcap)."""
+        from reconcile.host.files.side_effects import has_capabilities
+
+        with explained(f"{path} cannot be examined"):
+            return has_capabilities(path)
 
     def look_again(self, root: str, rule: Rule, deviations: Sequence[Deviation]) -> list[Deviation]:
         """Those of `deviations` that still deviate and could be mended."""
