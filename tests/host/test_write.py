@@ -108,6 +108,23 @@ class TestEveryEffect:
 
         assert step > 1
 
+    def test_whose_undo_dies_anywhere_is_taken_back_exactly_by_the_next(
+        self, host: Host, full: Path, tmp_path: Path, effect: Effect
+    ) -> None:
+        before = picture(full)
+        host.state.make("journal/7-test/keep")
+        step, died = 0, True
+
+        while died:
+            step += 1
+            journal = Journal(tmp_path / f"log{step}", host)
+            effect(recorded_in(journal.log, host), full)
+            died = dies_at(step, lambda journal=journal: journal.take_back(host))
+            journal.take_back(host)
+            assert before == picture(full), f"killed at the {step}. change of its undo"
+
+        assert step > 1
+
     def test_leaves_nothing_behind_once_its_undo_is_forgotten(
         self, host: Host, recorder: MemoryRecorder, full: Path, effect: Effect
     ) -> None:
