@@ -45,9 +45,17 @@ class SpecErrors(ReconcileError):
 
 def nearest(name: str, known: Sequence[str]) -> str:
     """A hint that names the nearest of `known`, or all of them where none is near."""
+    close = closest(name, known)
+    return f"did you mean {close}?" if close else all_of(known)
+
+
+def closest(name: str, known: Sequence[str]) -> str:
+    """The one of `known` that `name` is most like, "" where it is like none."""
     from difflib import get_close_matches
 
-    close = get_close_matches(name, known, n=1, cutoff=0.6)
-    if close:
-        return f"did you mean {close[0]}?"
+    return next(iter(get_close_matches(name, known, n=1, cutoff=0.6)), "")
+
+
+def all_of(known: Sequence[str]) -> str:
+    """A hint that names all of `known`, "" where that would be a long list."""
     return f"known here: {', '.join(known)}" if 0 < len(known) <= 12 else ""

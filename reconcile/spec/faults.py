@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
-from reconcile.spec.diagnostics import Diagnostic, Mark, nearest
+from reconcile.spec.diagnostics import Diagnostic, Mark, all_of, closest, nearest
 from reconcile.spec.models.spec import Spec
 from reconcile.spec.nodes import Loc, Node, at, key_mark, mark_of, real
 from reconcile.spec.values.written import UnfitError, describe, quoted
@@ -23,6 +24,9 @@ _EXPECTED = {
     "model_attributes_type": "a mapping",
     "tuple_type": "a list",
 }
+_MAPPINGS = frozenset({"dict_type", "model_type", "model_attributes_type"})
+# What stands in a list of YAML's without quotes.
+_PLAIN = re.compile(r"[\w./][\w./:-]{0,60}")
 _YES_AND_NO = {"yes": "true", "on": "true", "no": "false", "off": "false"}
 
 
@@ -52,9 +56,9 @@ def _said(error: ErrorDetails, loc: Loc) -> tuple[str, str]:
     if kind == "value_error":
         return _unfit(context["error"])
     if kind == "literal_error":
-        return f"{describe(value)} is not known here", f"write {_unquoted(context['expected'])}"
+        return f"{describe(value)} is not known here", _expected_hint(value, context["expected"])
     if kind in _EXPECTED:
-        return f"expected {_EXPECTED[kind]}, got {describe(value)}", _typed_hint(kind, value)
+        return f"expected {_EXPECTED[kind]}, got {describe(value)}", _typed_hint(kind, value, loc)
     if kind in ("greater_than_equal", "less_than_equal"):
         limit = f"at least {context['ge']}" if "ge" in context else f"at most {context['le']}"
         return f"{name} has to be {limit}", ""
@@ -67,17 +71,25 @@ def _unfit(error: Exception) -> tuple[str, str]:
     return str(error), error.hint if isinstance(error, UnfitError) else ""
 
 
-def _typed_hint(kind: str, value: Any) -> str:
+def _typed_hint(kind: str, value: Any, loc: Loc) -> str:
     if kind == "bool_type" and isinstance(value, str):
         right = _YES_AND_NO.get(value.lower())
         return f"write {right}" if right else ""
     if kind == "string_type" and isinstance(value, int):
         return f'quote it: "{str(value).lower()}"'
-    return "write [a, b]" if kind == "tuple_type" else ""
+    if kind in _MAPPINGS:
+        return all_of(keys_at(loc))
+    return _list_hint(value) if kind == "tuple_type" else ""
 
 
-def _unquoted(expected: str) -> str:
-    return expected.replace("'", "")
+def _list_hint(value: Any) -> str:
+    is_plain = isinstance(value, str | int) and _PLAIN.fullmatch(str(value))
+    return f"write [{value}]" if is_plain else "write [a, b]"
+
+
+def _expected_hint(value: Any, expected: str) -> str:
+    choices = expected.replace("'", "")
+    return f"write {choices}, without quotes" if value == expected else f"write {choices}"
 
 
 def _unknown_key(loc: Loc) -> tuple[str, str]:
@@ -131,9 +143,20 @@ def _is_model(annotation: Any) -> bool:
     return isinstance(annotation, type) and issubclass(annotation, BaseModel)
 
 
-def follows(error: ErrorDetails, root: Node) -> bool:
-    """Whether the error only follows from another one, told by itself."""
+def misspelt(errors: Sequence[ErrorDetails]) -> frozenset[Loc]:
+    """The places of the keys that an unknown one beside them is most like."""
+    unknown = [error["loc"] for error in errors if error["type"] == "extra_forbidden"]
+    return frozenset((*loc[:-1], closest(str(loc[-1]), keys_at(loc[:-1]))) for loc in unknown)
+
+
+def follows(error: ErrorDetails, root: Node, meant: frozenset[Loc]) -> bool:
+    """Whether the error only follows from another one, told by itself.
+
+    A key that `meant` names is not missing: it is there under a wrong name.
+    """
     if error["type"] == "too_short" and error["input"]:
+        return True
+    if error["type"] == "missing" and error["loc"] in meant:
         return True
     steps = real(root, error["loc"])
     return any(at(root, steps[:end]).refused for end in range(len(steps) + 1))

@@ -72,9 +72,11 @@ def _read(path: str) -> bytes:
 
 
 def _diagnosed(errors: list[ErrorDetails], file: str, root: Node) -> Iterator[Diagnostic]:
-    from reconcile.spec.faults import diagnostic, follows
+    from reconcile.spec.faults import diagnostic, follows, misspelt
 
-    return (diagnostic(error, file, root) for error in errors if not follows(error, root))
+    meant = misspelt(errors)
+    told = (error for error in errors if not follows(error, root, meant))
+    return (diagnostic(error, file, root) for error in told)
 
 
 def _validated(values: Any, context: Context) -> tuple[Spec | None, list[ErrorDetails]]:

@@ -17,7 +17,7 @@ from yaml.scanner import Scanner
 
 from reconcile.spec.diagnostics import Diagnostic, Mark, SpecErrors
 from reconcile.spec.nodes import Node
-from reconcile.spec.values.written import Octal, quoted
+from reconcile.spec.values.written import Octal, code_point, quoted
 
 LARGEST_BYTES = 1024 * 1024
 DEEPEST = 32
@@ -26,6 +26,13 @@ _INTEGER = re.compile(r"[-+]?(?:0|[1-9]\d{0,17})", re.ASCII)
 _OCTAL = re.compile(r"0o?[0-7]+", re.ASCII)
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 _BOOLEANS = {"true": True, "false": False}
+
+_HINTS = {
+    r"character '\t'": "indent with spaces, never with tabs",
+    "expected <block end>": "indent keys of one mapping alike",
+    "mapping values are not": "look at the indentation, and quote a text that holds a colon",
+}
+"""What usually helps, by a part of what the parser complains of."""
 
 # What YAML forbids, and what only some readers take for the end of a line: a comment would
 # end there for the parser and go on for a person's eye.
@@ -86,11 +93,11 @@ def _decoded(data: bytes, file: str) -> str:
         text = data.decode("utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         mark = _position(data[: error.start].decode("utf-8"))
-        message = f"the byte \\x{data[error.start]:02x} is not UTF-8"
+        message = f"the byte 0x{data[error.start]:02X} is not UTF-8"
         raise _UnreadableError(Diagnostic(file, *mark, message, "save the file as UTF-8")) from None
     found = _FORBIDDEN.search(text)
     if found:
-        message = f"the control character {quoted(found[0])} is not allowed"
+        message = f"the control character {code_point(found[0])} is not allowed"
         raise _UnreadableError(Diagnostic(file, *_position(text[: found.start()]), message))
     return text
 
@@ -111,9 +118,8 @@ class _DocumentReader:
         try:
             return self._document(events)
         except yaml.MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            message = " ".join(filter(None, (error.context, error.problem)))
-            raise self._unreadable(_mark(mark), f"not YAML: {message}") from None
+            mark = _mark(error.problem_mark or error.context_mark)
+            raise self._unreadable(mark, *_not_yaml(error, mark)) from None
         except (ValueError, OverflowError):
             # An escape beyond Unicode, a %YAML version of 5,000 digits.
             message = "not YAML: a number here is out of range"
@@ -201,7 +207,7 @@ class _DocumentReader:
         if getattr(event, "tag", None) is not None:
             self._fault(mark, f"the tag {quoted(event.tag)} is not allowed", "leave it out")
         if isinstance(event, ScalarEvent) and (unseen := _UNSEEN.search(event.value)):
-            self._fault(mark, f"the text holds {quoted(unseen[0])}, which cannot be shown")
+            self._fault(mark, f"the text holds {code_point(unseen[0])}, which cannot be shown")
         return len(self.faults) > before
 
     def _fault(self, mark: Mark, message: str, hint: str = "") -> None:
@@ -225,6 +231,15 @@ def resolve(written: str, is_plain: bool) -> Any:
     if _OCTAL.fullmatch(written):
         return Octal(written)
     return _BOOLEANS.get(written, written)
+
+
+def _not_yaml(error: yaml.MarkedYAMLError, mark: Mark) -> tuple[str, str]:
+    """What the parser says, with the line where it began to go wrong, and what usually helps."""
+    context, problem, began = error.context, error.problem or "", error.context_mark
+    if context and began and _mark(began).line != mark.line:
+        context += f" that begins in line {_mark(began).line}"
+    hint = next((hint for sign, hint in _HINTS.items() if sign in problem), "")
+    return f"not YAML: {' '.join(filter(None, (context, problem)))}", hint
 
 
 def _is_plain(event: ScalarEvent) -> bool:

@@ -35,7 +35,7 @@ TOLD = {
     ),
     "a missing version": ("sites: {}", '1:1: "version" is missing'),
     "another version": ("version: 2", "1:10: the number 2 is not known here (write 1)"),
-    "a quoted version": ('version: "1"', '1:10: "1" is not known here (write 1)'),
+    "a quoted version": ('version: "1"', '1:10: "1" is not known here (write 1, without quotes)'),
     "a missing key": (
         site("locations:", "  /s/: {role: static}"),
         '7:7: "dir" is missing',
@@ -50,7 +50,28 @@ TOLD = {
     ),
     "a text for a list": (
         "version: 1\nsites: {s: {server_names: a.test, app: {upstream: 'unix:/a'}}}",
-        '2:27: expected a list, got "a.test" (write [a, b])',
+        '2:27: expected a list, got "a.test" (write [a.test])',
+    ),
+    "a number for a list": (
+        site("listen: 80"),
+        "6:13: expected a list, got the number 80 (write [80])",
+    ),
+    "a text with signs of YAML's for a list": (
+        "version: 1\nsites: {s: {server_names: 'a, b', app: {upstream: 'unix:/a'}}}",
+        '2:27: expected a list, got "a, b" (write [a, b])',
+    ),
+    "true for a mapping": (
+        site("tls: true"),
+        "6:10: expected a mapping, got true"
+        " (known here: certificate, key, letsencrypt, redirect, hsts)",
+    ),
+    "a number for a mapping of names": (
+        "version: 1\npaths: 1",
+        "2:8: expected a mapping, got the number 1",
+    ),
+    "a required key that is misspelt is not missing as well": (
+        "version: 1\nsites: {s: {server_name: [a.test], app: {upstream: 'unix:/a'}}}",
+        '2:13: "server_name" is not a key here (did you mean server_names?)',
     ),
     "an empty list": (
         "version: 1\nsites: {s: {server_names: [], app: {upstream: 'unix:/a'}}}",
@@ -121,6 +142,15 @@ def test_every_fault_of_a_file_is_told_at_once_in_its_order() -> None:
         '40:16: no owner is called "asets" (did you mean assets?)',
         "43:23: the alias *media is not allowed (write the value out)",
     ] == found
+
+
+def test_a_contradiction_is_told_beside_the_fault_of_another_entry() -> None:
+    text = "version: 1\npaths: {etc/x: {owner: assets}, /l: {link: /a, source: ./s}}"
+
+    assert [
+        '2:9: "etc/x" is not absolute (begin it with /)',
+        "2:56: a link has no source (leave out source or link)",
+    ] == faults(text)
 
 
 def test_what_only_follows_from_a_fault_is_not_told_beside_it() -> None:

@@ -18,19 +18,39 @@ REFUSED = {
     "a text": (b"hello\n", "1:1: the file has to be a mapping (begin with `version: 1`)"),
     "bytes that are not UTF-8": (
         b"version: 1\n# caf\xe9\n",
-        "2:6: the byte \\xe9 is not UTF-8 (save the file as UTF-8)",
+        "2:6: the byte 0xE9 is not UTF-8 (save the file as UTF-8)",
     ),
     "a control character": (
         b"version: 1\nx: a\x1bb\n",
-        '2:5: the control character "\\x1b" is not allowed',
+        "2:5: the control character U+001B is not allowed",
     ),
     "a line end that only some readers see": (
         "version: 1 # \u2028x: 2\n".encode(),
-        '1:14: the control character "\\u2028" is not allowed',
+        "1:14: the control character U+2028 is not allowed",
     ),
     "a second document": (
         b"version: 1\n---\nversion: 1\n",
         "2:1: a second document begins here (keep to one document)",
+    ),
+    "a tab": (
+        b"version: 1\nsites:\n\ta: {}\n",
+        "3:1: not YAML: while scanning for the next token found character '\\t' that cannot start"
+        " any token (indent with spaces, never with tabs)",
+    ),
+    "a key that is indented less than the one beside it": (
+        b"version: 1\nhost:\n   state_dir: /a\n  nginx: {}\n",
+        "4:3: not YAML: while parsing a block mapping that begins in line 1 expected <block end>,"
+        " but found '<block mapping start>' (indent keys of one mapping alike)",
+    ),
+    "a colon too many": (
+        b"version: 1\nhost: state_dir: /a\n",
+        "2:16: not YAML: mapping values are not allowed here"
+        " (look at the indentation, and quote a text that holds a colon)",
+    ),
+    "a list that is never closed": (
+        b"version: 1\nsites:\n  a: [b\n  c: {}\n",
+        "4:4: not YAML: while parsing a flow sequence that begins in line 3"
+        " expected ',' or ']', but got ':'",
     ),
     "an unclosed list": (
         b"version: 1\nsites: [",
@@ -75,15 +95,15 @@ REFUSED_PARTS = {
     "null": ("version: 1\nsites: ~", '2:8: "sites" has no value (give it one, or leave it out)'),
     "an escaped control character": (
         'version: 1\npaths: {"/a\\e": {owner: assets}}',
-        '2:9: the text holds "\\x1b", which cannot be shown',
+        "2:9: the text holds U+001B, which cannot be shown",
     ),
     "an escaped half of a character": (
         'version: 1\npaths: {"/a\\ud800": {owner: assets}}',
-        '2:9: the text holds "\\ud800", which cannot be shown',
+        "2:9: the text holds U+D800, which cannot be shown",
     ),
     "a character that turns the reading direction": (
         "version: 1\npaths: {/a\u202eb: {owner: assets}}",
-        '2:9: the text holds "\\u202e", which cannot be shown',
+        "2:9: the text holds U+202E, which cannot be shown",
     ),
 }
 

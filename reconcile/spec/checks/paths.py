@@ -28,7 +28,8 @@ def _check_entry(loc: Loc, entry: HostPath) -> Iterator[Fault]:
     if entry.link is not None:
         for key in ("owner", "source", "content", "sensitive"):
             if getattr(entry, key):
-                yield Fault((*loc, key), f"a link has no {key}", f"leave out {key} or link")
+                hint = f"leave out {key} or link"
+                yield Fault((*loc, key), f"a link has no {key}", hint, certain=True)
     elif entry.sensitive and entry.form != "file":
         yield Fault((*loc, "sensitive"), "only a file with a source can be sensitive")
     if entry.source is not None and entry.content is not None:

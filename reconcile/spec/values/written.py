@@ -78,7 +78,12 @@ def describe(value: Any) -> str:
 def quoted(value: str) -> str:
     """A text in quotes, without anything that a terminal would obey."""
     shown = value if len(value) <= 60 else value[:57] + "..."
-    return '"' + "".join(c if c.isprintable() else ascii(c)[1:-1] for c in shown) + '"'
+    return '"' + "".join(c if c.isprintable() else f"<{code_point(c)}>" for c in shown) + '"'
+
+
+def code_point(character: str) -> str:
+    """The name of a character that cannot be shown: a backslash would be escaped once more."""
+    return f"U+{ord(character):04X}"
 
 
 def matching(
