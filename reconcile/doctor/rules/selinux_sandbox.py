@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
-from reconcile.doctor.evidence import quoted
-from reconcile.doctor.mapping import Mapped
+from reconcile.doctor.mandatory.by_apparmor import by_apparmor
+from reconcile.doctor.mandatory.by_selinux import by_selinux
+from reconcile.doctor.mandatory.log import logged
 from reconcile.doctor.model import Rule, Said, error
 from reconcile.doctor.sandbox import hidden
 from reconcile.doctor.snapshot import Snapshot
 from reconcile.doctor.upstream import socket_path
-from reconcile.host.tail import tail
-
-LOG_BYTES = 256 << 10
-_LOGS = ("/var/log/audit/audit.log", "/var/log/kern.log")
-_STAMP = re.compile(r"audit\((\d+\.\d+):")
-_SELINUX = re.compile(r'avc:\s+denied\s+\{ ([^}]*) \}.*comm="((?:nginx|gunicorn)[^"]*)"')
-_APPARMOR = re.compile(
-    r'apparmor="DENIED".*?profile="([^"]*(?:nginx|gunicorn)[^"]*)".*?name="([^"]*)"'
-)
+from reconcile.host.security import Security
 
 
 def look(snapshot: Snapshot) -> Iterator[Said]:
+    return found(snapshot, Security())
+
+
+def found(snapshot: Snapshot, security: Security) -> Iterator[Said]:
+    """What all three say, with the security modules as `security` shows them."""
     yield from _hidden_sockets(snapshot)
-    for log in _LOGS:
-        lines = tuple(x for x in tail(log, LOG_BYTES) if _is_recent(snapshot, x))
-        yield from _denials(snapshot, log, lines)
+    logs = logged(snapshot)
+    yield from by_selinux(snapshot, security, logs)
+    yield from by_apparmor(snapshot, security, logs)
 
 
 def _hidden_sockets(snapshot: Snapshot) -> Iterator[Said]:
@@ -43,48 +40,6 @@ def _hidden_sockets(snapshot: Snapshot) -> Iterator[Said]:
                         f"{passed.place}: {passed.directive.name} {passed.directive.args[0]};",
                         fix="Put the socket below /run (RuntimeDirectory= or a .socket unit).",
                     )
-
-
-def _denials(snapshot: Snapshot, log: str, lines: tuple[str, ...]) -> Iterator[Said]:
-    enforced = _is_enforcing(snapshot)
-    selinux = [line for line in lines if _SELINUX.search(line)] if enforced else []
-    if selinux:
-        folders = " ".join(quoted(mapped.path) for mapped in _served(snapshot))
-        yield error(
-            "SELinux denied nginx or the app.",
-            f"{log}: {selinux[-1]}",
-            fix=f"semanage fcontext and restorecon -R {folders} (httpd_sys_content_t to read,"
-            " httpd_sys_rw_content_t to write).",
-        )
-    apparmor = [line for line in lines if _APPARMOR.search(line)]
-    if apparmor:
-        match = _APPARMOR.search(apparmor[-1])
-        profile = match[1] if match else ""
-        yield error(
-            "AppArmor denied nginx or the app.",
-            f"{log}: {apparmor[-1]}",
-            fix=f"Allow {match[2] if match else 'it'} in the profile {profile}, then reload it:"
-            " apparmor_parser -r.",
-        )
-
-
-def _is_recent(snapshot: Snapshot, line: str) -> bool:
-    """Whether it was denied to the nginx that runs now: what came before may be mended."""
-    stamp = _STAMP.search(line)
-    born = snapshot.running.oldest_start_s if snapshot.running else None
-    return stamp is None or born is None or float(stamp[1]) >= born
-
-
-def _served(snapshot: Snapshot) -> tuple[Mapped, ...]:
-    return snapshot.of_role("static", "media")
-
-
-def _is_enforcing(snapshot: Snapshot) -> bool:
-    """Whether SELinux forbids anything here; without its tools there is nothing to say."""
-    commands = snapshot.host.commands
-    if commands.find("getenforce") is None:
-        return False
-    return commands.run(("getenforce",)).stdout.strip() == "Enforcing"
 
 
 RULE = Rule("selinux-sandbox", ("ST12",), look)

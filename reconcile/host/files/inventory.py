@@ -13,6 +13,7 @@ from reconcile.host.files.access import AclEntry, parse_acl
 from reconcile.host.files.meta import ABSENT, ACL, by_descriptor
 from reconcile.host.files.model import Stat
 from reconcile.host.files.resolve import directory
+from reconcile.host.security import label_at
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 DEEPEST = 64
@@ -20,12 +21,16 @@ DEEPEST = 64
 
 
 class Item(NamedTuple):
-    """One name; `path` is relative to the root, `target` what a symlink says."""
+    """One name; `path` is relative to the root, `target` what a symlink says.
+
+    `label` is SELinux's, where it was asked for.
+    """
 
     path: str
     stat: Stat
     acl: tuple[AclEntry, ...] = ()
     target: str = ""
+    label: str = ""
 
 
 @dataclass
@@ -36,6 +41,7 @@ class Inventory:
     """
 
     root: str
+    labelled: bool = False
     items: list[Item] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
     complete: bool = True
@@ -44,9 +50,9 @@ class Inventory:
         return (item for item in self.items if item.stat.kind == kind)
 
 
-def inventory(root: str, most: int) -> Inventory:
+def inventory(root: str, most: int, *, labelled: bool = False) -> Inventory:
     """At most `most` items below `root`, no symlink followed. Errors: OSError for `root` itself."""
-    found = Inventory(root)
+    found = Inventory(root, labelled)
     with directory(root) as (pin, _):
         top = os.open(".", _FOLDER, dir_fd=pin)
     try:
@@ -65,6 +71,8 @@ def _look(found: Inventory, fd: int, folder: str, most: int, deeper: int) -> Non
         # It may be gone by now, and then it is not there.
         with suppress(FileNotFoundError):
             item = _item(fd, folder, name)
+            if found.labelled:
+                item = item._replace(label=label_at(fd, name))
             found.items.append(item)
             if item.stat.kind == "directory":
                 below.append(name)
