@@ -14,6 +14,7 @@ run_pytest() {
 }
 
 # Hosts are booted by root; the rest runs as who asked.
+# shellcheck disable=SC2317  # called by its name
 run_pytest_as_root() {
   if [ "$(id -u)" -eq 0 ]; then run_pytest "$@"; else
     printf 'tests: the host tests need root: using sudo\n' >&2
@@ -21,8 +22,7 @@ run_pytest_as_root() {
   fi
 }
 
-# With a choice of its own (-m), one run; else the fast tests first. Two processes share the
-# tests, a file's hosts stay with one of them; -n0 among the arguments has all in one.
+# With a choice of its own (-m), one run; -n0 among the arguments has all in one process.
 for argument in "$@"; do
   case $argument in -m | -m?*)
     run_pytest "$@"
@@ -31,9 +31,18 @@ for argument in "$@"; do
   esac
 done
 
-fast=0 hosts=0
-run_pytest -n auto --dist worksteal -m 'not host and not nightly' "$@" || fast=$?
-[ "$fast" -eq 0 ] || [ "$fast" -eq "$NOTHING_COLLECTED" ] || exit "$fast"
-run_pytest_as_root -n 2 --dist loadfile -m 'host and not nightly' "$@" || hosts=$?
-[ "$hosts" -ne "$NOTHING_COLLECTED" ] || exit "$fast"
-exit "$hosts"
+# A stage that has no test among the chosen ones is none; one that fails is the last.
+stage() {
+  run=$1 marked=$2 status=0
+  shift 2
+  "$run" -m "$marked and not nightly" "$@" || status=$?
+  [ "$status" -eq 0 ] || [ "$status" -eq "$NOTHING_COLLECTED" ] || exit "$status"
+  [ "$status" -ne 0 ] || some=0
+}
+
+# The fast tests first. Two processes share the tests; a file's hosts stay with one of them.
+some=$NOTHING_COLLECTED
+stage run_pytest 'not process and not host' -n auto --dist worksteal "$@"
+stage run_pytest 'process and not host' -n auto --dist worksteal "$@"
+stage run_pytest_as_root host -n 2 --dist loadfile "$@"
+exit "$some"

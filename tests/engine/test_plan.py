@@ -249,6 +249,7 @@ class TestProtection:
         assert ["note:/media-old"] == addresses(plan)
 
 
+@pytest.mark.process
 def test_a_plan_with_nothing_to_do_does_not_import_deepdiff() -> None:
     script = """
 import sys

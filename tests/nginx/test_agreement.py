@@ -11,6 +11,8 @@ from tests.nginx import generated
 from tests.nginx.agreement import disagreements
 from tests.nginx.running import lay_files
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture(scope="module")
 def prefix(tmp_path_factory: pytest.TempPathFactory) -> Path:

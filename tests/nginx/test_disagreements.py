@@ -9,6 +9,8 @@ import pytest
 from tests.nginx.agreement import disagreements
 from tests.nginx.running import lay_files
 
+pytestmark = pytest.mark.process
+
 ROWS = {
     "internal is inherited": ("GET", "/", "location / { internal; location /a { root r1; } }"),
     "204 has no type": ("GET", "/", "location / { return 204; }"),

@@ -20,6 +20,7 @@ def layout_of(text: str, build: Build = Build(), **files: str) -> Layout:
     return read_layout(load("/n/nginx.conf", overlay(planned)), build)
 
 
+@pytest.mark.process
 def test_debian_reads_sites_enabled(disk: DiskReader) -> None:
     version = subprocess.run([NGINX, "-V"], capture_output=True, text=True, check=True).stderr
 

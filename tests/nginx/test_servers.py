@@ -47,6 +47,7 @@ def server_blocks(draw: st.DrawFn) -> str:
     return "\n".join(blocks)
 
 
+@pytest.mark.process
 @settings(serving, max_examples=60)
 @given(blocks=server_blocks(), local=st.sampled_from(["127.0.0.1", "127.0.0.2", "127.0.0.3"]))
 def test_the_server_is_the_one_foretold(tmp_path: Path, blocks: str, local: str) -> None:

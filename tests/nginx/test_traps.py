@@ -12,6 +12,8 @@ from reconcile.nginx.routing.effective import effective
 from reconcile.nginx.routing.headers import sent_headers, values_of
 from tests.nginx.running import Running, free_ports, running
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture
 def site(tmp_path: Path) -> Path:

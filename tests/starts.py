@@ -1,0 +1,73 @@
+"""What starts a process is marked `process`, so that the unit suite stays fast and quiet.
+
+Marked here by folder and by fixture, elsewhere by hand; who forgets it is told by a
+failing test.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+FOLDERS = ("cli", "foresight", "host", "kinds", "nginx_effects", "services")
+"""Real commands, a real nginx, real users, real locks."""
+FIXTURES = {
+    *(
+        "authorities",
+        "debian",
+        "echoing",
+        "image",
+        "judge",
+        "matching",
+        "packages",
+        "running_site",
+        "written",
+    ),
+    *("memory", "run", "small_disk", "stage"),
+}
+STARTS = {"subprocess.Popen", "os.posix_spawn", "os.exec", "os.fork", "os.forkpty"}
+MARKS = ("process", "host")
+
+
+class _Unit:
+    """The unit test at work, if one is, and what it started."""
+
+    def __init__(self) -> None:
+        self.is_at_work, self.started = False, ""
+
+    def watch(self, event: str, args: tuple[Any, ...]) -> None:
+        if self.is_at_work and event in STARTS:
+            self.started = f"{event}{args[:2]}"
+
+
+_unit = _Unit()
+# Events of the interpreter, which no library gets around.
+sys.addaudithook(_unit.watch)
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m chooses by marks
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        folder = item.path.relative_to(item.config.rootpath / "tests").parts[0]
+        if folder in FOLDERS or FIXTURES.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker("process")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    _unit.started = ""
+    _unit.is_at_work = not any(item.get_closest_marker(mark) for mark in MARKS)
+    try:
+        return (yield)
+    finally:
+        _unit.is_at_work = False
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
+    yield
+    started, _unit.started = _unit.started, ""
+    assert not started, f"A unit test started a process: mark it `process`. {started}"
