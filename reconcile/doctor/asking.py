@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reconcile.doctor.mapping import arrival, hostname_of
+from reconcile.doctor.visitors import arrival
 from reconcile.host.http import HttpAnswer, HttpTarget
 from reconcile.nginx.config.listen import Listen
 from reconcile.nginx.routing.servers import Server
@@ -23,10 +23,7 @@ def addresses(server: Server) -> tuple[Listen, ...]:
 
 def reachable(snapshot: Snapshot, server: Server) -> tuple[Listen, ...]:
     """Those of its addresses where a request can be made that is meant for this server."""
-    if hostname_of(server):
-        return addresses(server)
-    table = snapshot.router.servers
-    return tuple(on for on in addresses(server) if table.default(arrival(on)) is server)
+    return tuple(on for on in addresses(server) if snapshot.visitors.asked_for(server, on))
 
 
 def ask(
@@ -35,9 +32,11 @@ def ask(
     listen: Listen,
     path: str,
     *,
+    host: str = "",
     timeout_s: float = TIMEOUT_S,
 ) -> HttpAnswer:
-    """One request to `server` on one of its addresses."""
+    """One request to `server` on one of its addresses, for `host` where one is given."""
     address = arrival(listen)
-    target = HttpTarget(address.host, address.port, hostname_of(server) or "localhost", listen.ssl)
+    name = host or snapshot.visitors.asked_for(server, listen) or "localhost"
+    target = HttpTarget(address.host, address.port, name, listen.ssl)
     return snapshot.host.http.request(target, path, timeout_s=timeout_s)

@@ -9,19 +9,16 @@ from typing import Literal
 
 from reconcile.doctor.declared import Declaration, DeclaredLocation
 from reconcile.doctor.variables import Spot, Variables
-from reconcile.nginx.config.listen import ANY_IPV4, ANY_IPV6, Address, Listen
 from reconcile.nginx.config.scope import Scope
 from reconcile.nginx.config.text import from_raw
 from reconcile.nginx.config.tree import Directive
 from reconcile.nginx.rendering.render import is_managed
 from reconcile.nginx.routing.locations import Undecidable
-from reconcile.nginx.routing.request import Request
 from reconcile.nginx.routing.servers import Server
 
 Role = Literal["static", "media", "other"]
 _MEDIA = re.compile(r"media|upload|attachment|avatar", re.IGNORECASE)
 _STATIC = re.compile(r"static|asset|/(?:css|js|img|images|fonts|dist|build)\b", re.IGNORECASE)
-_LOOPBACK = {ANY_IPV4: "127.0.0.1", ANY_IPV6: "::1"}
 
 
 @dataclass(frozen=True)
@@ -171,30 +168,3 @@ def _role(prefix: str, folder: str, said: DeclaredLocation | None) -> Role:
         if _STATIC.search(text):
             return "static"
     return "other"
-
-
-def hostname_of(server: Server) -> str:
-    """A name that leads to this server; "" where only a regex does, or no name at all."""
-    examples = filter(None, map(_example, sorted(server.names, key=lambda name: "*" in name)))
-    return next(examples, "")
-
-
-def _example(name: str) -> str:
-    """A name that `name`, as server_name has it, stands for."""
-    if name in ("", "_") or name.startswith("~"):
-        return ""
-    if name.startswith("*."):
-        return f"reconcile{name[1:]}"
-    return f"{name[:-1]}test" if name.endswith(".*") else name.removeprefix(".")
-
-
-def arrival(listen: Listen) -> Address:
-    """Where on this machine a connection to that listen arrives."""
-    return Address(_LOOPBACK.get(listen.address.host, listen.address.host), listen.address.port)
-
-
-def visit(server: Server, uri: str, listen: Listen | None = None) -> Request:
-    """A visitor's request to this server."""
-    on = listen or next((one for one in server.listens if not one.ssl), server.listens[0])
-    scheme: Literal["http", "https"] = "https" if on.ssl else "http"
-    return Request(uri, host=hostname_of(server), address=arrival(on), scheme=scheme)

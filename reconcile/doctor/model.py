@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from reconcile.doctor.snapshot import Snapshot
 
 T = TypeVar("T")
+F = TypeVar("F")
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,20 @@ def each(things: Iterable[T], look: Callable[[T], Iterable[Said]]) -> Iterator[S
         except Undecidable as undecided:
             unseen[Unseen(str(thing), undecided.reason)] = None
     yield from unseen
+
+
+def seen(
+    things: Iterable[T], find: Callable[[T], Iterable[F]]
+) -> tuple[tuple[F, ...], tuple[Unseen, ...]]:
+    """What `find` finds in each; and what it could not, since nobody can tell what nginx does."""
+    found: list[F] = []
+    unseen: dict[Unseen, None] = {}
+    for thing in things:
+        try:
+            found += find(thing)
+        except Undecidable as undecided:
+            unseen[Unseen(str(thing), undecided.reason)] = None
+    return tuple(found), tuple(unseen)
 
 
 @dataclass(frozen=True)

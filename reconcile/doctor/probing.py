@@ -6,16 +6,19 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from reconcile.doctor.asking import ask, reachable
-from reconcile.doctor.mapping import Mapped, visit
+from reconcile.doctor.mapping import Mapped
 from reconcile.doctor.model import Said, error
 from reconcile.doctor.snapshot import Snapshot
+from reconcile.doctor.visitors import arrival, request
 from reconcile.host.files.inventory import Item
 from reconcile.host.http import HttpAnswer
 from reconcile.nginx.config.listen import Listen
+from reconcile.nginx.routing.locations import Undecidable
 from reconcile.nginx.routing.uri import escaped
 from reconcile.verify.judge import is_by_nginx
 
 PREFERRED = "health.txt"
+_REFUSALS = (301, 302, 303, 307, 401, 403, 429)
 MEANS = {
     404: "the mapping is wrong, or another server or location answers",
     403: "permissions are in the way",
@@ -31,19 +34,24 @@ def probe(snapshot: Snapshot, mapped: Mapped) -> Iterator[Said]:
         return
     uri = mapped.prefix + escaped(name)
     for listen in reachable(snapshot, mapped.server):
-        answer = ask(snapshot, mapped.server, listen, uri)
+        answer = ask(snapshot, mapped.server, listen, uri, host=mapped.host)
         if answer.error == "no_such_family" or _is_redirected_to_tls(listen, answer):
             continue
         is_wrong = answer.error or answer.status != 200 or not is_by_nginx(answer)
-        if is_wrong and not _is_meant(snapshot, mapped, listen, uri):
+        if is_wrong and not _is_meant(snapshot, mapped, listen, uri, answer.status):
             yield _told(mapped, name, uri, listen, answer)
 
 
-def _is_meant(snapshot: Snapshot, mapped: Mapped, listen: Listen, uri: str) -> bool:
-    """Whether the configuration says itself that visitors from here get something else."""
-    request = visit(mapped.server, uri, listen)
-    asked = replace(request, client=request.address.host)
+def _is_meant(snapshot: Snapshot, mapped: Mapped, listen: Listen, uri: str, status: int) -> bool:
+    """Whether the configuration says itself that visitors from here get something else.
+
+    Errors: Undecidable where it may, and a module decides that is not simulated.
+    """
+    host = mapped.host or snapshot.visitors.asked_for(mapped.server, listen)
+    asked = replace(request(uri, listen, host), client=arrival(listen).host)
     answer = snapshot.router.route(asked, snapshot.disk).answer
+    if answer.kind == "unknown" and status in _REFUSALS:
+        raise Undecidable(f"{uri} is answered {status}: {answer.reason}")
     refused = answer.kind == "error" and answer.reason.startswith(("deny ", "auth_basic "))
     return refused or answer.kind in ("redirect", "return")
 

@@ -105,13 +105,19 @@ class Snapshot:
         return Visitors(self.router.servers)
 
     def route(
-        self, server: Server, uri: str, files: Files | None = None, host: str = ""
+        self,
+        server: Server,
+        uri: str,
+        files: Files | None = None,
+        host: str = "",
+        *,
+        prefers_tls: bool = False,
     ) -> Route | None:
         """How `server` answers a visitor; None where others have all of its names.
 
         Errors: Undecidable where that cannot be told: unknown is never fine.
         """
-        request = self.visitors.request(server, uri, host)
+        request = self.visitors.request(server, uri, host, prefers_tls=prefers_tls)
         return self.answered(request, files) if request else None
 
     def answered(self, request: Request, files: Files | None = None) -> Route:

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Literal
 
 from reconcile.doctor.access_log import AccessLog, access_log
 from reconcile.doctor.asking import ask, reachable
-from reconcile.doctor.mapping import visit
 from reconcile.doctor.visits import answered_by, visit_logs
 from reconcile.errors import ReconcileError
 from reconcile.host.http import HttpAnswer
 from reconcile.host.processes import wait_until
 from reconcile.host.tail import tail
 from reconcile.nginx.config.text import from_raw
+from reconcile.nginx.routing.locations import Undecidable
+from reconcile.nginx.routing.route import Route
 from reconcile.nginx.routing.servers import Server
 from reconcile.verify.judge import is_by_nginx
 
@@ -121,10 +122,18 @@ def _control(snapshot: Snapshot, server: Server) -> str:
         prefix = from_raw(passed.scope.name)
         if passed.server is server and passed.scope.modifier in ("", "^~"):
             uri = f"{prefix.rstrip('/')}/reconcile-control"
-            route = snapshot.router.route(visit(server, uri), snapshot.disk)
-            if route.server is server and route.answer.kind == "pass":
+            route = _route(snapshot, server, uri)
+            if route and route.answer.kind == "pass":
                 return uri
     return ""
+
+
+def _route(snapshot: Snapshot, server: Server, uri: str) -> Route | None:
+    """None where nobody can tell: then another witness is needed."""
+    try:
+        return snapshot.route(server, uri)
+    except Undecidable:
+        return None
 
 
 def _send(
@@ -195,8 +204,8 @@ def _by_nginx_s_log(snapshot: Snapshot, sent: _Sent) -> Trail | None:
 
 
 def _lines_of_nginx(snapshot: Snapshot, sent: _Sent) -> Iterator[tuple[Mapping[str, str], str]]:
-    route = snapshot.router.route(visit(sent.server, sent.uri), snapshot.disk)
-    scope = route.hops[-1].scope if route.hops else sent.server.scope
+    route = _route(snapshot, sent.server, sent.uri)
+    scope = route.hops[-1].scope if route and route.hops else sent.server.scope
     for log in visit_logs(scope, snapshot.nginx.build.access_log):
         try:
             line = _with(tail(log.path, LOG_BYTES), sent.nonce)

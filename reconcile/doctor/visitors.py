@@ -74,18 +74,25 @@ class Visitors:
             self._known[key] = next(found, None)
         return self._known[key]
 
+    def asked_for(self, server: Server, listen: Listen) -> str:
+        """The name that visitors who want it send there, whoever answers; "" where none is known"""
+        plain = (name.removeprefix(".") for name in server.names if is_plain(name))
+        return self.host(server, listen) or next(plain, "")
+
     def reaches(self, server: Server, listen: Listen, host: str) -> bool:
         try:
             return self._table.find(arrival(listen), host).server is server
         except Undecidable:
             return False
 
-    def request(self, server: Server, uri: str, host: str = "") -> Request | None:
+    def request(
+        self, server: Server, uri: str, host: str = "", *, prefers_tls: bool = False
+    ) -> Request | None:
         """A request that reaches `server`, by `host` where one is given; None where none can.
 
         Errors: Undecidable where one may, and we know none.
         """
-        for listen in sorted(server.listens, key=lambda one: one.ssl):
+        for listen in sorted(server.listens, key=lambda one: one.ssl != prefers_tls):
             if host:
                 found = host if self.reaches(server, listen, host) else None
             else:

@@ -352,7 +352,8 @@ FAULTS = [
           Side(static("alias {d}/static/; deny all;"))),
     Fault(
         "probe-static",
-        Side(static("alias {d}/static;")),
+        Side("", more=r"server { {l} server_name ~^{n}\d\.test$; "
+             + static("alias {d}/static;") + " }"),
         Side("", more=r"server { {l} server_name ~^{n}\d\.test$; "
              + static("alias {d}/static/;") + " }"),
         variant="regex-name",

@@ -9,7 +9,6 @@ import pytest
 
 from reconcile.doctor.guide import ROWS
 from reconcile.doctor.logs import parsed
-from reconcile.doctor.mapping import hostname_of
 from reconcile.doctor.model import Rule, Said, Unseen, error, note
 from reconcile.doctor.run import diagnose
 from reconcile.doctor.sandbox import hidden, refusal
@@ -18,12 +17,8 @@ from reconcile.doctor.snapshot import Snapshot
 from reconcile.doctor.units import UnitView
 from reconcile.errors import ReconcileError
 from reconcile.host import Host
-from reconcile.nginx.config.listen import Address
-from reconcile.nginx.config.tree import load
-from reconcile.nginx.routing.servers import ServerTable
 from reconcile.output.doctor import doctor_markdown, doctor_text
 from reconcile.output.sarif import sarif_text
-from tests.nginx.running import overlay
 
 
 @pytest.mark.parametrize(
@@ -98,30 +93,6 @@ def test_the_environment_of_a_unit_may_name_the_folder() -> None:
     environment = {"FLASK_UPLOAD_FOLDER": "/srv/up", "UPLOAD_FOLDER": "relative", "HOME": "/root"}
 
     assert ["/srv/up"] == [one.folder for one in of_environment("a.service", environment)]
-
-
-@pytest.mark.parametrize(
-    ("names", "host"),
-    [
-        ("shop.test", "shop.test"),
-        ("*.shop.test shop.test", "shop.test"),
-        ("*.shop.test", "reconcile.shop.test"),
-        (".shop.test", "shop.test"),
-        ("www.shop.*", "www.shop.test"),
-        ("~^shop", ""),
-        ("_", ""),
-        ('""', ""),
-    ],
-)
-def test_a_server_is_asked_by_a_name_that_leads_to_it(names: str, host: str) -> None:
-    text = f"http {{ server {{ return 404; }} server {{ server_name {names}; }} }}"
-    servers = ServerTable(load("/n.conf", overlay({"/n.conf": text.encode()})))
-
-    asked = hostname_of(servers.servers[1])
-
-    assert host == asked
-    if host:
-        assert servers.servers[1] is servers.find(Address("127.0.0.1", 80), asked).server
 
 
 def broken(_: Snapshot) -> Iterator[Said]:

@@ -9,6 +9,8 @@ import pytest
 from reconcile.doctor.model import Diagnosis
 from tests.doctor.asked import ask, configured, serious
 
+pytestmark = pytest.mark.process
+
 KNOWN = {
     "the host": ("server_name shop.test;", "location /s/ { alias {r}/$host/s/; }"),
     "a root with the host": ("server_name shop.test;", "location /s/ { root {r}/$host; }"),

@@ -13,6 +13,8 @@ from reconcile.nginx.routing.servers import ServerTable
 from tests.doctor.asked import ask, configured, serious
 from tests.nginx.running import overlay
 
+pytestmark = pytest.mark.process
+
 DEFAULT = "server { listen 8099 default_server; return 404; }"
 SHADOWED = """
 location /static/ { alias %s/static/; }

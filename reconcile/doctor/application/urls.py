@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from reconcile.doctor.application.facts import AppFacts, Link
-from reconcile.doctor.mapping import Mapped, visit
+from reconcile.doctor.mapping import Mapped
 from reconcile.doctor.model import Said, error, warning
 
 if TYPE_CHECKING:
@@ -79,6 +79,5 @@ def _served(snapshot: Snapshot, server: Server, role: str) -> list[Mapped]:
 def _is_passed(snapshot: Snapshot, server: Server, url: str) -> bool:
     """Whether nginx hands `url`, or a file below it, on to the app."""
     uri = url if "." in url.rpartition("/")[2] else f"{url.rstrip('/')}/{_CANARY}"
-    listen = next((one for one in server.listens if one.ssl), server.listens[0])
-    route = snapshot.router.route(visit(server, uri, listen), snapshot.disk)
-    return route.server is server and route.answer.kind == "pass"
+    route = snapshot.route(server, uri, prefers_tls=True)
+    return route is not None and route.answer.kind == "pass"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reconcile.doctor.mapping import hostname_of
 from reconcile.doctor.model import Rule, Said, note, warning
 from reconcile.doctor.snapshot import Snapshot
 from reconcile.nginx.config.listen import ANY_IPV4, ANY_IPV6, Address
@@ -15,7 +14,7 @@ _FAMILIES = {ANY_IPV4: ("IPv4", "127.0.0.1"), ANY_IPV6: ("IPv6", "::1")}
 
 def look(snapshot: Snapshot) -> Iterator[Said]:
     for server in snapshot.servers:
-        name = hostname_of(server)
+        name = snapshot.visitors.name(server)
         if name and name != "localhost":
             for port in sorted({listen.address.port for listen in server.listens}):
                 yield from _over_the_other(snapshot, server, name, port)

@@ -71,9 +71,7 @@ def _full(app: App, lines: tuple[str, ...]) -> Iterator[Said]:
         )
 
 
-def _static(
-    snapshot: Snapshot, app: App, lines: tuple[str, ...], server: Server
-) -> Iterator[Said]:
+def _static(snapshot: Snapshot, app: App, lines: tuple[str, ...], server: Server) -> Iterator[Said]:
     """Requests for files in the app's access log, where nginx still passes them on."""
     seen = {match[1]: line for line in lines if (match := _STATIC.search(line))}
     for uri, line in list(seen.items())[-1:]:

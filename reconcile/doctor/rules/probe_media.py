@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
-from reconcile.doctor.model import Rule, Said
+from reconcile.doctor.model import Rule, Said, each
 from reconcile.doctor.probing import probe
 from reconcile.doctor.snapshot import Snapshot
 
 
 def look(snapshot: Snapshot) -> Iterator[Said]:
-    for mapped in snapshot.of_role("media"):
-        yield from probe(snapshot, mapped)
+    return each(snapshot.of_role("media"), partial(probe, snapshot))
 
 
 RULE = Rule("probe-media", ("DB11", "DB12", "DB13", "CL9"), look)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
-from reconcile.doctor.mapping import Mapped, visit
-from reconcile.doctor.model import Rule, Said, error, warning
+from reconcile.doctor.mapping import Mapped
+from reconcile.doctor.model import Rule, Said, each, error, seen, warning
 from reconcile.doctor.probing import sample
 from reconcile.doctor.rules.files_missing import USUAL_SOURCES
 from reconcile.doctor.snapshot import App, Snapshot
@@ -33,8 +34,10 @@ class _Unmapped:
 
 def look(snapshot: Snapshot) -> Iterator[Said]:
     servers = {id(one.server): one.server for one in snapshot.passed}.values()
-    unmapped = [one for server in servers for one in _unmapped(snapshot, server)]
-    mapped = [pair for one in snapshot.of_role("static", "media") for pair in _asked(snapshot, one)]
+    locations = snapshot.of_role("static", "media")
+    unmapped, unseen = seen(servers, partial(_unmapped, snapshot))
+    mapped, unseen_too = seen(locations, partial(_asked, snapshot))
+    yield from (*unseen, *unseen_too)
     suspects = [*(one.suspect for one in unmapped), *(suspect for _, suspect in mapped)]
     trails = follow(snapshot, list(dict.fromkeys(suspects)))
     for one in unmapped:
@@ -42,8 +45,7 @@ def look(snapshot: Snapshot) -> Iterator[Said]:
     for location, suspect in mapped:
         if trails[suspect].by == "app":
             yield _in_spite_of_it(location, trails[suspect])
-    for location in snapshot.of_role("static", "media"):
-        yield from _bare(snapshot, location)
+    yield from each(locations, partial(_bare, snapshot))
 
 
 def _unmapped(snapshot: Snapshot, server: Server) -> Iterator[_Unmapped]:
@@ -51,8 +53,8 @@ def _unmapped(snapshot: Snapshot, server: Server) -> Iterator[_Unmapped]:
         if folder := _static_of(snapshot, app):
             name = sample(snapshot, folder) or "reconcile-canary.css"
             uri = f"/static/{escaped(name)}"
-            route = snapshot.router.route(visit(server, uri), snapshot.disk)
-            if route.server is server and route.answer.kind == "pass":
+            route = snapshot.route(server, uri)
+            if route and route.answer.kind == "pass":
                 yield _Unmapped(server, app, folder, uri, route)
 
 
@@ -71,8 +73,8 @@ def _asked(snapshot: Snapshot, mapped: Mapped) -> Iterator[tuple[Mapped, Suspect
         return
     if name := sample(snapshot, mapped.path):
         uri = mapped.prefix + escaped(name)
-        route = snapshot.router.route(visit(mapped.server, uri), snapshot.disk)
-        if route.server is mapped.server and route.answer.kind == "file":
+        route = snapshot.route(mapped.server, uri)
+        if route and route.answer.kind == "file":
             yield mapped, Suspect(mapped.server, uri, is_passed=False)
 
 
@@ -107,8 +109,8 @@ def _bare(snapshot: Snapshot, mapped: Mapped) -> Iterator[Said]:
     bare = mapped.prefix.rstrip("/")
     if not bare or bare == mapped.prefix or mapped.is_internal:
         return
-    route = snapshot.router.route(visit(mapped.server, bare), snapshot.disk)
-    if route.server is mapped.server and route.answer.kind == "pass":
+    route = snapshot.route(mapped.server, bare)
+    if route and route.answer.kind == "pass":
         yield warning(
             f"{bare} without its slash reaches the app, not {mapped}.",
             f"{route.hops[-1].place}: {bare} is passed to {route.answer.target}",

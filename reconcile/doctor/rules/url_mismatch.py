@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from urllib.parse import unquote, urljoin, urlsplit
 
 from reconcile.doctor.application.urls import mismatches
 from reconcile.doctor.asking import addresses, ask, reachable
-from reconcile.doctor.mapping import hostname_of
-from reconcile.doctor.model import Rule, Said, error
+from reconcile.doctor.model import Rule, Said, each, error
 from reconcile.doctor.snapshot import Snapshot
 from reconcile.nginx.routing.servers import Server
 
@@ -22,20 +22,24 @@ _ENDING = re.compile(r"\.[A-Za-z0-9]{1,5}$")
 
 
 def look(snapshot: Snapshot) -> Iterator[Said]:
-    for server in {id(one.server): one.server for one in snapshot.passed}.values():
-        if facts := snapshot.facts_of(server):
-            yield from mismatches(snapshot, server, facts)
-        lost = list(_lost(snapshot, server))
-        if lost:
-            prefixes = [one.prefix for one in snapshot.mapped if one.server is server]
-            serves = ", ".join(prefixes) or "no location with files"
-            yield error(
-                f"The start page of {server.names[0]} names {len(lost)} files that nobody serves.",
-                *(f"GET {link}: {status}" for link, status in lost[:3]),
-                f"{server.place}: nginx serves {serves}",
-                fix="Make the app's URL path (static_url_path, the upload route) and the location"
-                " in nginx the same.",
-            )
+    servers = {id(one.server): one.server for one in snapshot.passed}.values()
+    return each(servers, partial(_server, snapshot))
+
+
+def _server(snapshot: Snapshot, server: Server) -> Iterator[Said]:
+    if facts := snapshot.facts_of(server):
+        yield from mismatches(snapshot, server, facts)
+    lost = list(_lost(snapshot, server))
+    if lost:
+        prefixes = [one.prefix for one in snapshot.mapped if one.server is server]
+        serves = ", ".join(prefixes) or "no location with files"
+        yield error(
+            f"The start page of {server.names[0]} names {len(lost)} files that nobody serves.",
+            *(f"GET {link}: {status}" for link, status in lost[:3]),
+            f"{server.place}: nginx serves {serves}",
+            fix="Make the app's URL path (static_url_path, the upload route) and the location"
+            " in nginx the same.",
+        )
 
 
 def _links(snapshot: Snapshot, server: Server) -> list[str]:
@@ -45,7 +49,7 @@ def _links(snapshot: Snapshot, server: Server) -> list[str]:
         page = ask(snapshot, server, address, "/")
         for raw in _LINK.findall(page.body) if page.status == 200 else ():
             link = urlsplit(urljoin("http://here.invalid/", raw.decode("utf-8", "replace")))
-            is_own = link.netloc in ("here.invalid", hostname_of(server))
+            is_own = link.netloc in ("here.invalid", snapshot.visitors.asked_for(server, address))
             if is_own and _ENDING.search(unquote(link.path)):
                 found[link.path] = None
     return list(found)[:MOST_LINKS]

@@ -36,6 +36,9 @@ class Server:
     def place(self) -> str:
         return self.scope.directive.place
 
+    def __str__(self) -> str:
+        return f"server {' '.join(filter(None, self.names)) or 'without a name'} ({self.place})"
+
 
 @dataclass(frozen=True)
 class ServerChoice:
