@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -18,6 +19,9 @@ SHORT = 60
 """Characters of a list that still stands beside its name."""
 LINES_SHOWN = 60
 """Lines of one field that a plan shows unless asked for all."""
+DIGEST_SHOWN = len("sha256:") + 12
+"""Characters of a digest; JSON has all."""
+_DIGEST = re.compile("sha256:[0-9a-f]{64}")
 NO_NEWLINE = "\\ No newline at end of file"
 
 
@@ -102,9 +106,11 @@ def _beside(name: str, field: FieldChange, action: Action, style: Style, tag: st
 
 
 def value(of: Any) -> str:
-    """A JSON value in one printable line."""
+    """A JSON value in one printable line; of a digest, what tells it from another."""
     if isinstance(of, str):
-        return f'"{printable(of)}"'
+        return (
+            f'"{printable(of[:DIGEST_SHOWN])}…"' if _DIGEST.fullmatch(of) else f'"{printable(of)}"'
+        )
     return printable(json.dumps(of, ensure_ascii=False, default=str))
 
 

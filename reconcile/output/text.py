@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from reconcile.engine.drift import Drift
+from reconcile.engine.drift import WHOLE, Deviation, Drift
 from reconcile.engine.model import (
     CAUSES,
     Action,
@@ -109,22 +110,32 @@ def _since(drift: Drift, style: Style) -> list[str]:
     if drift.in_sync:
         return [drift_summary(drift)]
     lines = [
-        f"  {item.first_seen}  {item.cause:<7}  {printable(item.address)} {printable(item.field)}"
+        f"  {item.first_seen}  {item.cause:<7}  {printable(item.address)}{_field(item)}"
         for item in drift.deviations
     ]
     head = [style.bold("First seen:")] if lines else []
     return [*head, *lines, drift_summary(drift)]
 
 
+def _field(item: Deviation) -> str:
+    return "" if item.field == WHOLE else f" {printable(item.field)}"
+
+
 def _verdict(checks: Sequence[Check], style: Style) -> list[str]:
     if not checks:
         return []
-    bad = len(failed(checks))
-    passed = sum(check.status == "pass" for check in checks)
-    skipped = f", {n} skipped" if (n := sum(c.status == "skipped" for c in checks)) else ""
-    if bad:
-        return [style.error(f"Verification failed: {bad} of {len(checks)} checks{skipped}.")]
-    return [style.good(f"Verified: {passed} of {len(checks)} checks passed{skipped}.")]
+    found = Counter(check.status for check in checks)
+    skipped = f", {found['skipped']} skipped" if found["skipped"] else ""
+    things = _counted(found["unknown"], "thing")
+    unseen = f"{things} could not be looked at" if found["unknown"] else ""
+    if found["fail"]:
+        more = f", {unseen}" if unseen else ""
+        told = f"Verification failed: {found['fail']} of {len(checks)} checks{more}{skipped}."
+        return [style.error(told)]
+    passed = f"{found['pass']} of {len(checks)} checks passed{skipped}"
+    if unseen:
+        return [style.error(f"Not verified: {unseen}. Nothing failed: {passed}.")]
+    return [style.good(f"Verified: {passed}.")]
 
 
 def checks_text(checks: Iterable[Check], style: Style = PLAIN) -> list[str]:
@@ -190,6 +201,8 @@ def _changes(
 def _change(change: Change, style: Style, *, full: bool) -> list[str]:
     header = style.bold(f"# {address(change)} {_FATE[change.action]}")
     lines = [f"  {header}"]
+    if change.action == "no-op":
+        return lines
     lines += [style.dim(line) for line in style.wrap(_reason(change), "  # ", "  #   ")]
     for field in fields_of(change):
         lines += [f"  {line}" for line in field_lines(change, field, style, full=full)]

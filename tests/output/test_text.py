@@ -8,10 +8,11 @@ from dataclasses import replace
 
 import pytest
 
+from reconcile.engine.drift import Drift
 from reconcile.engine.model import Change, FieldChange, Plan, Report
 from reconcile.output.error import error_text
 from reconcile.output.style import Style
-from reconcile.output.text import plan_text, report_text, totals, verification_text
+from reconcile.output.text import drift_text, plan_text, report_text, totals, verification_text
 from tests.output import samples
 
 Golden = Callable[[str, str], None]
@@ -127,3 +128,25 @@ def test_an_unchanged_resource_is_listed_only_in_full() -> None:
 
     assert "/same" not in plan_text(plan)
     assert "/same is as it should be" in plan_text(plan, full=True)
+
+
+def test_what_needs_no_change_has_no_cause() -> None:
+    plan = replace(samples.CLEAN, changes=(samples.change("/same", {}, {}),))
+
+    assert "pending" not in plan_text(plan, full=True)
+
+
+def test_a_digest_is_shown_as_far_as_a_person_compares_it() -> None:
+    before, after = f"sha256:{'a' * 64}", f"sha256:{'b' * 64}"
+    field = FieldChange("runs", before, after)
+    plan = replace(samples.CLEAN, changes=(samples.change("/a", {}, {}, field),))
+
+    assert '~ runs = "sha256:aaaaaaaaaaaa…" -> "sha256:bbbbbbbbbbbb…"' in plan_text(plan)
+
+
+def test_a_resource_that_is_missing_is_listed_without_a_field() -> None:
+    plan = replace(samples.CLEAN, changes=(samples.CREATED,))
+
+    shown = drift_text(Drift(plan, (), "2026-11-22T08:00:00Z"))
+
+    assert f"  pending  {samples.CREATED.ref}\n" in shown
