@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import date
 from functools import cached_property, partial
 from time import monotonic
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from reconcile.engine.ledger import Ledger
     from reconcile.engine.model import Basis, Conflict, Report
     from reconcile.spec.models.spec import Spec
+    from reconcile.spec.questions import Questions
 
 Listen = Callable[[Event], None]
 EVERYTHING = Selection()
@@ -92,9 +94,19 @@ class Workspace:
 
     @cached_property
     def facts(self) -> HostFacts:
-        """Errors: ReconcileError where nginx is missing or its configuration cannot be read."""
+        """All that decides what the file means here. Errors: ReconcileError."""
+        return replace(
+            self._surroundings,
+            sources={path: self.host.files.read(path) for path in self.spec.file_sources()},
+            certificates=frozenset(filter(self._has_certificate, self.spec.certificate_names())),
+            serves_sites=any(ref.kind == "nginx_live" for ref in self.ledger.rows),
+        )
+
+    @cached_property
+    def _surroundings(self) -> HostFacts:
+        """What everybody may see. Errors: ReconcileError, for one where nginx is missing."""
         nginx, accounts, settings = discover(self.host), self.host.accounts, self.host.settings
-        me = accounts.current
+        by = self.host.applied_by
         worker = self.spec.host.nginx.user or nginx.layout.worker_user
         return HostFacts(
             hostname=self.host.name,
@@ -103,19 +115,16 @@ class Workspace:
             nginx_version=nginx.version,
             layout=nginx.layout,
             # Started by anyone but root, nginx cannot change its user.
-            worker_user=worker if self.host.privileged else me.name,
+            worker_user=worker if by.uid == 0 else by.name,
             service_manager=settings.service_manager,
             has_boot=self.host.services.has_boot,
             ipv6=nginx.ipv6,
-            privileged=self.host.privileged,
-            user=me.name,
-            group=accounts.group_name(me.gid),
+            privileged=by.uid == 0,
+            user=by.name,
+            group=accounts.group_name(by.gid),
             state_dir=settings.state_dir,
             unit_dir=os.path.dirname(self.host.services.unit_path("any.service")),
-            sources={path: self.host.files.read(path) for path in self.spec.file_sources()},
-            certificates=frozenset(filter(self._has_certificate, self.spec.certificate_names())),
             nginx_reads=self._nginx_reads(nginx),
-            serves_sites=any(ref.kind == "nginx_live" for ref in self.ledger.rows),
         )
 
     @cached_property
@@ -125,6 +134,15 @@ class Workspace:
     @cached_property
     def expansion(self) -> Expansion:
         return expand(self.spec, self.facts, self.renderings)
+
+    @cached_property
+    def questions(self) -> Questions:
+        """What the host has to answer. The ledger and the sources are not needed for it."""
+        from reconcile.spec.questions import Questions, questions
+
+        if self.host.privileged:
+            return Questions(self.expansion.probes)
+        return questions(self.spec, self._surroundings, self._has_certificate)
 
     @cached_property
     def merged(self) -> tuple[dict[Ref, Declared], tuple[Conflict, ...]]:
@@ -257,15 +275,17 @@ class Workspace:
         """Ask the host everything that the file promises, or what concerns `sites`."""
         from reconcile.verify.run import verify
 
-        probes = self.expansion.probes
-        return verify([p for p in probes if sites is None or p.site in sites], self.host)
+        asked, hidden = self.questions.probes, self.questions.hidden
+        probes = [probe for probe in asked if sites is None or probe.site in sites]
+        unseen = (hidden[site] for site in hidden if sites is None or site in sites)
+        return (*unseen, *verify(probes, self.host))
 
     def ask(self) -> tuple[Check, ...]:
         """Requests only: a check that writes, be it for a moment, is for `verify`."""
         from reconcile.verify.model import HttpProbe
         from reconcile.verify.run import verify
 
-        asking = [probe for probe in self.expansion.probes if isinstance(probe, HttpProbe)]
+        asking = [probe for probe in self.questions.probes if isinstance(probe, HttpProbe)]
         return verify(asking, self.host, settle_s=UNTOUCHED_SETTLE_S)
 
     def by(self, command: str, saved_plan: str | None = None) -> By:

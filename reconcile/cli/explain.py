@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -50,7 +51,11 @@ def explain(
 
         show(explain_text(url, found, style(), real))
     look.tell()
-    return ExitCode.OK
+    if found.route.answer.kind != "unknown":
+        return ExitCode.OK
+    if host.onlooking and not json:
+        sys.stderr.write("Not everything may be seen by this user: run it with sudo.\n")
+    return ExitCode.ERROR
 
 
 def _host(file: str | None) -> Host:

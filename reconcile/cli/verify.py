@@ -24,7 +24,7 @@ def verify(file: File = None, json: Json = False, site: Sites = None) -> int:
     workspace, look = opened(file), Looking()
     _refuse_unknown(site or (), workspace)
     # Only the canary writes, and what it has to prove is found out before.
-    look(lambda: workspace.expansion)
+    look(lambda: workspace.questions)
     probed = workspace.verify(frozenset(site) if site else None)
     ticked = look(lambda: _ticked(workspace, site or workspace.spec.sites, probed))
     boxes = [box.check for _, site_boxes in ticked for box in site_boxes]
@@ -40,8 +40,8 @@ def _ticked(workspace: Workspace, sites: Iterable[str], probed: Sequence[Check])
     from reconcile.doctor.declared import declaration
 
     declared = declaration(workspace.spec)
-    probes = workspace.expansion.probes
-    return list(checklists(workspace.host, declared, dict.fromkeys(sites), probes, probed))
+    asked = workspace.questions
+    return list(checklists(workspace.host, declared, dict.fromkeys(sites), asked, probed))
 
 
 def _code(checks: Sequence[Check]) -> ExitCode:

@@ -16,15 +16,19 @@ from reconcile.doctor.run import diagnose
 from reconcile.doctor.snapshot import Snapshot
 from reconcile.engine.model import Check
 from reconcile.errors import ReconcileError
+from reconcile.host.errors import in_one_line
 from reconcile.spec.expansion.locations import HEALTH_FILE
 from reconcile.verify.model import HttpProbe, MediaCanary, Probe, UploadProbe
 
 if TYPE_CHECKING:
     from reconcile.doctor.declared import Declaration
     from reconcile.host import Host
+    from reconcile.spec.questions import Questions
 
 Proofs = Mapping[str, Sequence[Check]]
 """Row of the checklist → what the probes that prove it have seen."""
+PROVEN = ("CL6", "CL8", "CL9")
+"""The rows that nothing but a probe can tick."""
 UNASKED = "no file could be written there to ask for"
 NOTHING = "the site has nothing of the kind, or nothing tells"
 
@@ -92,7 +96,8 @@ def proofs(
         elif isinstance(probe, MediaCanary):
             # Its own name is borne by a canary that could not even be written.
             found["CL6"] += itself or [_written(probe)]
-            found["CL9"] += answers or [Check(probe.name, "unknown", UNASKED)]
+            blind = [check for check in itself if check.status == "unknown"]
+            found["CL9"] += answers or blind or [Check(probe.name, "unknown", UNASKED)]
         elif _is_health(probe, declared):
             found["CL8"] += answers
     return found
@@ -162,7 +167,7 @@ def _seen(row: str, views: _Views, asked: Asked) -> Seen:
             seen = _without(seen, covering, views.of("static"), asked)
         return seen + EVIDENCE[row](view)
     except ReconcileError as error:
-        return Seen(unseen=(f"{error.what}: {error.why}",))
+        return Seen(unseen=(in_one_line(error),))
     except OSError as error:
         return Seen(unseen=(f"{error.filename or ''}: {error.strerror or error}",))
 
@@ -229,11 +234,14 @@ EVIDENCE: Mapping[str, Callable[[Snapshot], Seen]] = {
 
 
 def checklists(
-    host: Host, declared: Declaration, sites: Iterable[str], probes: Sequence[Probe],
+    host: Host, declared: Declaration, sites: Iterable[str], asked: Questions,
     checks: Sequence[Check],
 ) -> Iterator[tuple[str, tuple[Box, ...]]]:  # fmt: skip
-    """Each site with its boxes; `checks` are what `probes` have just seen."""
+    """Each site with its boxes; `checks` are what the probes have just seen."""
     whole = Snapshot(host, declared)
     for site in sites:
-        own = [probe for probe in probes if probe.site == site]
-        yield site, checklist(whole, site, proofs(own, checks, of_site(declared, site)))
+        own = [probe for probe in asked.probes if probe.site == site]
+        proven = proofs(own, checks, of_site(declared, site))
+        for row in PROVEN if site in asked.hidden else ():
+            proven[row].append(asked.hidden[site])
+        yield site, checklist(whole, site, proven)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
+from reconcile.errors import ReconcileError
 from reconcile.host.tail import tail
 from reconcile.nginx.config.tree import ConfigTree, Directive
 
@@ -92,9 +93,22 @@ def _journal(host: Host, unit: UnitView, *options: str) -> tuple[str, ...]:
     run = unit.said.get("InvocationID")
     if not run or host.commands.find("journalctl") is None:
         return ()
+    _refuse_blind(host, unit)
     done = host.commands.run(
         ("journalctl", "--quiet", "--no-pager", "--output=cat", f"--lines={JOURNAL_LINES}",
          *options, f"_SYSTEMD_INVOCATION_ID={run}"),
         timeout_s=10,
     )  # fmt: skip
     return tuple(done.stdout.splitlines())
+
+
+def _refuse_blind(host: Host, unit: UnitView) -> None:
+    """Whoever may not read the journal is shown an empty one. Source: journalctl(1), access."""
+    patterns = ("/run/log/journal/*/system.journal", "/var/log/journal/*/system.journal")
+    journals = [path for pattern in patterns for path in host.files.glob(pattern)]
+    me = host.accounts.current
+    if journals and not any(host.files.access(path, me).can_read for path in journals):
+        raise ReconcileError(
+            what=f"The journal of {unit.name} cannot be read",
+            why=f"{me.name} is in none of its groups (systemd-journal, adm). Run it with sudo.",
+        )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from reconcile.doctor.logs import LogLine, read_error_logs, read_journal
 from reconcile.doctor.units import UnitView, read_units
 from reconcile.host.accounts import Account
+from reconcile.host.errors import explained
 from reconcile.host.files.inventory import Inventory, inventory
 from reconcile.nginx.routing.router import Router
 from reconcile.nginx.running.discover import Discovered, discover
@@ -82,5 +83,6 @@ class Machine:
         if folder not in self._inventories:
             found = self.host.files.stat(folder, follow=True)
             there = found is not None and found.kind == "directory"
-            self._inventories[folder] = inventory(folder, MOST_ITEMS) if there else None
+            with explained(f"{folder} cannot be listed"):
+                self._inventories[folder] = inventory(folder, MOST_ITEMS) if there else None
         return self._inventories[folder]

@@ -12,6 +12,7 @@ from reconcile.doctor.snapshot import Snapshot
 from reconcile.engine.model import Finding, Severity, Unknown
 from reconcile.engine.resource import Ref
 from reconcile.errors import ReconcileError
+from reconcile.host.errors import in_one_line
 from reconcile.nginx.routing.locations import Undecidable
 
 RANK: dict[Severity, int] = {"error": 0, "warning": 1, "note": 2}
@@ -37,7 +38,7 @@ def _ask(rule: Rule, snapshot: Snapshot, findings: list[Finding], unknown: list[
             else:
                 findings.append(replace(said, rule=rule.name, source=source(rule.rows)))
     except ReconcileError as error:
-        unknown.append(_unknown(rule, f"{error.what}: {error.why}" if error.why else error.what))
+        unknown.append(_unknown(rule, in_one_line(error)))
     except Undecidable as undecided:
         unknown.append(_unknown(rule, undecided.reason))
     except OSError as error:

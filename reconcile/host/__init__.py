@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from reconcile.dataclass import dataclass
 
 if TYPE_CHECKING:
-    from reconcile.host.accounts import Accounts
+    from reconcile.host.accounts import Account, Accounts
     from reconcile.host.commands import Commands
     from reconcile.host.files import Files
     from reconcile.host.http import HttpClient
@@ -64,6 +64,18 @@ class Host:
         from reconcile.host.accounts import Accounts
 
         return Accounts()
+
+    @cached_property
+    def applied_by(self) -> Account:
+        """Who applies here: root where what is remembered is not for us to write, else we."""
+        if self.privileged or self.state.is_ours():
+            return self.accounts.current
+        return self.accounts.user(self.accounts.user_name(0))
+
+    @property
+    def onlooking(self) -> bool:
+        """Whether this machine is somebody else's, and what we may not see there may be fine."""
+        return self.applied_by.uid != self.accounts.current.uid
 
     @cached_property
     def commands(self) -> Commands:

@@ -82,6 +82,15 @@ def clear(host: Host, folder: str, canary: Canary, *, writer: str | None) -> Non
     _run_as(host, writer, errand)
 
 
+def may_clear(folder: str) -> bool:
+    """Whether who runs this could remove a file from `folder`."""
+    try:
+        with directory(folder) as (pinned, _):
+            return os.access(".", os.W_OK | os.X_OK, dir_fd=pinned, effective_ids=True)
+    except OSError:
+        return False
+
+
 def clear_upload(folder: str, relative: str, canary: Canary) -> bool:
     """Remove the canary that an app saved as `folder`/`relative`; False where it is not there.
 

@@ -32,7 +32,7 @@ WORDS = {
 }
 
 FIXES = {
-    errno.EACCES: "Run as root, or as the owner.",
+    errno.EACCES: "Run it with sudo, or as the owner.",
     errno.EPERM: "Run as root; in a container, look at its capabilities.",
     errno.EROFS: "Mount it read-write, and look in the kernel's log for why it is not.",
     errno.ENOSPC: "Make room (df -h, df -i), then run this again.",
@@ -74,6 +74,13 @@ def host_error(what: str, error: OSError) -> HostError:
     if isinstance(error, UnsafePath):
         return HostError(what, error.strerror or "", error.fix, number)
     return HostError(what, cause(error), FIXES.get(number, ""), number)
+
+
+def in_one_line(error: ReconcileError) -> str:
+    """What and why; where rights alone are missing, with the way to get them."""
+    line = f"{error.what}: {error.why}" if error.why else error.what
+    missing = isinstance(error, HostError) and error.errno == errno.EACCES
+    return f"{line}. {error.fix}" if missing else line
 
 
 def cause(error: OSError) -> str:

@@ -18,6 +18,10 @@ Answer = TypeVar("Answer")
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
+class NotRoot(ReconcileError):
+    """Only root may become another user."""
+
+
 class Identity(NamedTuple):
     """One process for all time: an id that is used again has another start or another boot."""
 
@@ -92,10 +96,10 @@ def as_user(account: Account, errand: Callable[[], Answer], *, timeout_s: float 
     import json
 
     if os.geteuid() not in (0, account.uid):
-        raise ReconcileError(
+        raise NotRoot(
             what=f"Cannot act as {account.name}",
             why="only root may become another user",
-            fix="Run as root.",
+            fix="Run it with sudo.",
         )
     told = _forked(lambda: _account_of(errand, account), timeout_s)
     if not told:

@@ -46,6 +46,13 @@ class StateDir:
     def __init__(self, path: str) -> None:
         self.path = path
 
+    def is_ours(self) -> bool:
+        """Whether who runs this may write here, or make it where it is absent."""
+        there = self.path
+        while not os.path.lexists(there):
+            there = os.path.dirname(there)
+        return os.access(there, os.W_OK | os.X_OK)
+
     def path_of(self, name: str) -> str:
         return join(self.path, name) if name else self.path
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from reconcile.engine.model import Check
 from reconcile.errors import ReconcileError
 from reconcile.host.canary import Canary, clear, plant, sweep
+from reconcile.host.processes import NotRoot
 from reconcile.verify.asking import Asker, over
 from reconcile.verify.judge import judged
 from reconcile.verify.model import Expectation, MediaCanary
@@ -24,6 +25,9 @@ def plant_canary(probe: MediaCanary, host: Host, canary: Canary) -> Check | None
     try:
         sweep(host, probe.dir, writer=probe.writer)
         plant(host, probe.dir, canary, mode=probe.mode, writer=probe.writer)
+    except NotRoot as refused:
+        what = f"nothing written to {probe.dir} as {_who(probe)}: {refused.why}. {refused.fix}"
+        return Check(probe.name, "unknown", what)
     except (OSError, ReconcileError) as problem:
         what = f"{_who(probe)} cannot write to {probe.dir}: {_why(problem)}"
         return Check(probe.name, "fail", what)

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from reconcile.engine.model import Check
-from reconcile.host.canary import Canary, clear_upload
+from reconcile.host.canary import Canary, clear_upload, may_clear
 from reconcile.host.http import HttpAnswer, multipart
 from reconcile.verify.asking import Asker
 from reconcile.verify.judge import judged
@@ -23,6 +23,9 @@ _SHOWN_BYTES = 60
 
 def upload_check(probe: UploadProbe, asker: Asker) -> Check:
     """Post a canary, load it, compare, and remove it where it can be found."""
+    if probe.dir is not None and not may_clear(probe.dir):
+        why = f"nothing uploaded: it could not be removed from {probe.dir} again"
+        return Check(probe.name, "unknown", f"{why}. Run it with sudo.")
     canary = Canary.new()
     posted = _Posted()
     seen = asker.settled(lambda: posted.judge(probe, canary, asker))

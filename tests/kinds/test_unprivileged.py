@@ -95,7 +95,7 @@ def test_what_is_roots_is_refused_in_plain_words(home: Path) -> None:
         with pytest.raises(HostError) as refused:
             host_of(home).files.write("/etc/reconcile-test", b"", uid=WEB, gid=WEB, mode=0o644)
         assert refused.value.why.startswith("permission denied")
-        assert "Run as root, or as the owner." == refused.value.fix
+        assert "Run it with sudo, or as the owner." == refused.value.fix
 
     as_web_user(act)
 

@@ -15,6 +15,7 @@ import pytest
 from reconcile.engine.model import Check
 from reconcile.host import Host
 from reconcile.host.canary import Canary
+from reconcile.host.processes import as_user
 from reconcile.verify.model import Expectation, HttpProbe, MediaCanary, UploadProbe
 from reconcile.verify.run import verify
 from tests.verify.conftest import APP_USER, Site, free_port
@@ -230,4 +231,15 @@ def test_no_canary_stays_when_the_run_is_interrupted(site: Site, tmp_path: Path)
     process.send_signal(2)
     process.wait(15)
 
+    assert set() == site.uploads()
+
+
+def test_what_only_root_may_do_is_unknown_and_not_failed(site: Site, host: Host) -> None:
+    def as_nobody() -> list[list[str]]:
+        checks = verify([canary(site), upload(site)], Host(), settle_s=0)
+        return [[check.name, check.status] for check in checks]
+
+    assert [["media", "unknown"], ["upload", "unknown"]] == as_user(
+        host.accounts.user("nobody"), as_nobody
+    )
     assert set() == site.uploads()

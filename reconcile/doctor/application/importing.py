@@ -37,6 +37,11 @@ def import_app(snapshot: Snapshot, app: DeclaredApp, code: DeclaredCode) -> Told
     environment: dict[str, str] = {}
     if running:
         environment = environment_of(running.unit.main_pid) or running.unit.environment
+    if not snapshot.host.privileged and account.uid != snapshot.host.accounts.current.uid:
+        refused = NotImported(
+            f"only root may run it as {account.name}. Run it with sudo.", tried=False
+        )
+        return Told(app, code, account, python, refused)
     return Told(app, code, account, python, ask_app(code, python, account, environment))
 
 
@@ -48,5 +53,5 @@ def _running(snapshot: Snapshot, app: DeclaredApp) -> App | None:
 
 
 def _account(snapshot: Snapshot, app: DeclaredApp) -> Account:
-    accounts = snapshot.host.accounts
-    return accounts.user(app.user or _USUAL) if snapshot.host.privileged else accounts.current
+    by = snapshot.host.applied_by
+    return snapshot.host.accounts.user(app.user or _USUAL) if by.uid == 0 else by

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reconcile.doctor.model import Rule, Said, error, warning
+from reconcile.doctor.model import Rule, Said, Unseen, error, warning
 from reconcile.doctor.snapshot import Snapshot
 from reconcile.nginx.running.binds import PortTaken, foresee_binds
 
@@ -14,6 +14,9 @@ def look(snapshot: Snapshot) -> Iterator[Said]:
     try:
         because = foresee_binds(snapshot.tree, master).restart_because
     except PortTaken as taken:
+        if snapshot.host.onlooking and "EACCES" in taken.why:
+            yield Unseen(taken.what, "only root may try to. Run it with sudo.")
+            return
         yield error(f"{taken.what}.", taken.why, fix="Stop what holds it, or choose another port.")
         return
     if because:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reconcile.doctor.model import Rule, Said, error
+from reconcile.doctor.model import Rule, Said, Unseen, error
 from reconcile.doctor.snapshot import Snapshot
 
 
 def look(snapshot: Snapshot) -> Iterator[Said]:
-    if refusal := snapshot.refusal:
+    refusal = snapshot.refusal
+    if refusal is None:
+        return
+    if snapshot.host.onlooking and "Permission denied" in refusal.message:
+        yield Unseen("nginx -t", f"{refusal.message}. Run it with sudo.")
+    else:
         yield error(
             "nginx refuses its configuration: a reload keeps the old one, a restart ends in no"
             " nginx at all.",

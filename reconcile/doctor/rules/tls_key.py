@@ -16,7 +16,7 @@ _NOBODY = Account("any user of this machine", 0xFFFF_FFFD, 0xFFFF_FFFD, frozense
 def look(snapshot: Snapshot) -> Iterator[Said]:
     for pair in {pair.key: pair for pair in pairs(snapshot)}.values():
         yield from _served(snapshot, pair)
-        if snapshot.host.privileged:
+        if snapshot.host.applied_by.uid == 0:
             yield from _readable(snapshot, pair)
 
 

@@ -29,7 +29,7 @@ def look(snapshot: Snapshot) -> Iterator[Said]:
 
 def _who(snapshot: Snapshot, mapped: Mapped) -> Iterator[tuple[Account, str]]:
     """Everyone but root who runs programs here; without root they all are one user."""
-    if not snapshot.host.privileged:
+    if snapshot.host.applied_by.uid:
         return
     for app in snapshot.apps_of(mapped.server):
         if app.account.uid:

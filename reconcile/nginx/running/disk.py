@@ -29,8 +29,9 @@ def worker_of(nginx: Discovered) -> Account:
     for worker in now.workers if now else ():
         if ids := ids_of(worker.pid):
             return Account(accounts.user_name(ids[0]), *ids)
+    starter = nginx.host.applied_by
     # Started by anyone but root, nginx cannot change its user.
-    return accounts.user(nginx.layout.worker_user) if nginx.host.privileged else accounts.current
+    return accounts.user(nginx.layout.worker_user) if starter.uid == 0 else starter
 
 
 class WorkersDisk:
