@@ -14,6 +14,7 @@ from reconcile.engine import history
 from reconcile.engine.records import read_ledger
 from reconcile.engine.rollback import unfinished
 from tests.cli.conftest import COMMAND, Run
+from tests.tally import TALLY
 
 WAITING = ("--auto-approve", "--no-verify", "--lock-timeout", "500")
 # Tells when an apply begins and ends, from inside of the one process that holds the lock.
@@ -53,6 +54,7 @@ def test_exactly_one_apply_is_at_work_at_any_time_and_no_row_is_lost(
     processes = [start(stage, number, log) for number in range(at_once)]
     codes = [process.wait(timeout=600) for process in processes]
 
+    TALLY["applies at once on one host"] += at_once
     assert [0] * at_once == codes
     told = [line.split() for line in log.read_text().splitlines()]
     assert ["in", "out"] * at_once == [word for word, _ in told]

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from tests.tally import TALLY
+
 CALLS = (
     "open", "write", "pwrite", "rename", "link", "symlink", "unlink", "rmdir", "mkdir",
     "chmod", "fchmod", "chown", "fchown", "setxattr", "removexattr", "fsync", "ftruncate",
@@ -46,3 +48,4 @@ def failing_at(number: int, error: int, times: int = 1) -> Iterator[Counter]:
     finally:
         for name, call in real.items():
             setattr(os, name, call)
+        TALLY["faults at a call"] += counter.failed

@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from tests.tally import TALLY
+
 EFFECTS = (
-    "open", "write", "rename", "link", "symlink", "unlink", "rmdir", "mkdir",
+    "open", "write", "pwrite", "ftruncate", "rename", "link", "symlink", "unlink", "rmdir", "mkdir",
     "chmod", "fchmod", "chown", "fchown", "setxattr", "removexattr",
 )  # fmt: skip
 """What changes a filesystem, as whoever comes after a kill sees it; flushing does not."""
@@ -89,5 +91,6 @@ class Replay:
             self.restore()
             if not killed_at(number, act):
                 return
+            TALLY["kills at an effect"] += 1
             yield number
             number += step

@@ -20,6 +20,7 @@ from reconcile.kinds.symlink import Symlink
 from reconcile.kinds.tree import Tree
 from tests.engine.killing import Replay, killed_at
 from tests.engine.machine import Machine
+from tests.tally import TALLY
 
 Site = tuple[Resource, ...]
 Manifest = dict[str, tuple[object, ...]]
@@ -151,10 +152,11 @@ def test_killed_at_any_effect_it_is_as_before_or_as_planned(
         refuse_remains(machine)
 
 
+@pytest.mark.parametrize("step", [10, pytest.param(1, marks=pytest.mark.nightly)])
 def test_killed_at_any_effect_one_rerun_converges(
-    machine: Machine, scenario: Scenario, stage: Replay
+    machine: Machine, scenario: Scenario, stage: Replay, step: int
 ) -> None:
-    for number in stage.kills(lambda: scenario.act(machine), step=10):
+    for number in stage.kills(lambda: scenario.act(machine), step=step):
         machine.apply(*scenario.second(machine))
 
         assert machine.plan(*scenario.second(machine)).empty, f"killed at effect {number}"
@@ -172,6 +174,7 @@ def test_killed_in_the_recovery_as_well_the_next_one_ends_it(
     for number in stage.kills(lambda: scenario.act(machine), step=step):
         again = 0
         while killed_at(again, machine.recover):
+            TALLY["kills at an effect of the recovery"] += 1
             machine.recover()
 
             assert timeless(machine.manifest()) in expected, f"killed at {number}, then at {again}"

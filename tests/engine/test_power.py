@@ -17,6 +17,7 @@ from tests.engine.conftest import in_box
 from tests.engine.machine import Machine
 from tests.engine.power import Disk, cut_at, own_mounts
 from tests.engine.test_crash import refuse_remains, timeless
+from tests.tally import TALLY
 
 FEW, MANY = 4, 60
 
@@ -85,6 +86,7 @@ def test_after_a_power_cut_every_file_is_old_or_new_and_a_rerun_converges(
         number = cut * (effects - 1) // (cuts - 1)
         reset(disk, machine)
         assert cut_at(number, disk, lambda: apply_new(machine)), f"no cut at {number}"
+        TALLY["power cuts"] += 1
         disk.restart()
 
         where = f"power cut before effect {number} of {effects}"

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from reconcile.nginx.routing.headers import content_type, sent_headers, values_of
 from reconcile.nginx.routing.route import Route
 from tests.nginx.running import Answered, Running, free_ports, running
-from tests.nginx.tally import TALLY
+from tests.nginx.tally import compared
 
 COMPARED = ("X-Mark", "X-Other", "Cache-Control")
 
@@ -45,7 +45,7 @@ def disagreements(
 def compare(nginx: Running, uri: str, method: str) -> Disagreement:
     foretold = nginx.foretell(uri, method=method)
     is_unknown = foretold.answer.kind == "unknown"
-    TALLY["answers said to be unknown" if is_unknown else "answers"] += 1
+    compared("answers said to be unknown" if is_unknown else "answers")
     if is_unknown:
         return Disagreement(uri, {}, {})
     return Disagreement(uri, expected(foretold), seen(nginx.ask(uri, method=method), foretold))

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from tests.nginx.running import MAIN, NGINX, DiskReader
-from tests.nginx.tally import TALLY, figures
 
 
 @dataclass(frozen=True)
@@ -59,9 +58,3 @@ def disk() -> DiskReader:
 @pytest.fixture(scope="module")
 def judge(tmp_path_factory: pytest.TempPathFactory) -> Judge:
     return Judge(tmp_path_factory.mktemp("judge"))
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """What the run amounts to: the figures of docs/nginx-model.md."""
-    if TALLY:
-        terminalreporter.write_line(f"compared with {figures()}")

@@ -13,7 +13,7 @@ from reconcile.nginx.config.lexer import BUFFER_SIZE, NginxSyntaxError, statemen
 from reconcile.nginx.config.tree import parse
 from tests.nginx.conftest import Judge
 from tests.nginx.running import free_ports, running
-from tests.nginx.tally import TALLY
+from tests.nginx.tally import compared
 
 SYNTAX = re.compile(r"\[emerg\] \d+#\d+: ((?:unexpected|too long).*?) in \S+:(\d+)", re.DOTALL)
 
@@ -129,7 +129,7 @@ def assert_agreement(judge: Judge, soup: bytes) -> None:
     # `types` takes any words, so only the token rules decide.
     source = b"types {\n" + soup + b"\n}\n"
     verdict = judge.of_http(source)
-    TALLY["verdicts"] += 1
+    compared("verdicts")
     refusal = SYNTAX.search(verdict.message)
     expected = None if refusal is None else (refusal[1], int(refusal[2]))
 

@@ -13,7 +13,7 @@ from reconcile.nginx.config.tree import load
 from reconcile.nginx.routing.request import Request
 from reconcile.nginx.routing.router import Router
 from tests.nginx.running import Running, free_ports, overlay, running
-from tests.nginx.tally import TALLY
+from tests.nginx.tally import compared
 
 NAMES = [
     *["a.test", "b.a.test", ".a.test", "*.a.test", "*.b.a.test", "a.*", "www.a.*", "b.*"],
@@ -67,7 +67,7 @@ def assert_agreement(folder: Path, blocks: str, local: str) -> None:
         assume(nginx is not None)
         assert nginx is not None
         for host in HOSTS:
-            TALLY["servers"] += 1
+            compared("servers")
             assert answer_of(nginx, host) == nginx.foretell("/", host=host).answer.body, host
 
 

@@ -22,7 +22,7 @@ from reconcile.nginx.config.tree import (
 )
 from tests.nginx.conftest import Judge
 from tests.nginx.running import DiskReader, Nothing, overlay
-from tests.nginx.tally import TALLY
+from tests.nginx.tally import compared
 
 ETC_NGINX = Path("/etc/nginx")
 DEBIAN_FILES = sorted(path for path in ETC_NGINX.rglob("*") if path.is_file())
@@ -191,7 +191,7 @@ def assert_same_verdict(judge: Judge, disk: DiskReader, seed: int) -> None:
     """What nginx accepts we read; what it refuses for its syntax we refuse in its words."""
     files = damaged(debian_configuration(judge.prefix), random.Random(seed))
     verdict = judge.of(files)
-    TALLY["verdicts"] += 1
+    compared("verdicts")
     refusal = SYNTAX.search(verdict.message)
     ours = refusal_of(judge.prefix / "nginx.conf", disk)
 

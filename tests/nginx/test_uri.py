@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from reconcile.nginx.routing.uri import Uri, normalise
 from tests.nginx.running import Running, free_ports, running
-from tests.nginx.tally import TALLY
+from tests.nginx.tally import compared
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_any_uri_is_understood_as_nginx_understands_it_at_length(
 
 
 def assert_same(echoing: Running, sent: str) -> None:
-    TALLY["URIs"] += 1
+    compared("URIs")
     answered = echoing.ask(sent)
     foretold = echoing.foretell(sent).answer
 
