@@ -19,8 +19,12 @@ def ask(what: str) -> None:
     question = style().bold(f"Only 'yes' approves {what}: ")
     sys.stdout.write(f"\n{question}")
     sys.stdout.flush()
-    if sys.stdin.readline().strip() != "yes":
-        raise ReconcileError("It was not approved", "", "Nothing was changed.")
+    answer = sys.stdin.readline()
+    if not answer.endswith("\n"):
+        sys.stdout.write("\n")
+    if answer.strip() != "yes":
+        told = what[0].upper() + what[1:]
+        raise ReconcileError(f"{told} was not approved, so nothing was changed")
 
 
 def typed_command() -> str:

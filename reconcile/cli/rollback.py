@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from reconcile.cli.approval import ask, typed_command
 from reconcile.cli.options import File, Json, LockTimeout, opened
-from reconcile.errors import ExitCode
+from reconcile.cli.terminal import show, style
+from reconcile.errors import ExitCode, ReconcileError
+
+if TYPE_CHECKING:
+    from reconcile.cli.progress import Listener
+    from reconcile.engine.history import Entry
+    from reconcile.workspace import Workspace
 
 
 def rollback(
@@ -21,14 +27,31 @@ def rollback(
 ) -> int:
     """Undo the last apply, or an unfinished one."""
     from reconcile.cli.progress import listener
-    from reconcile.engine.rollback import unfinished
+    from reconcile.engine.rollback import last_applied, unfinished
+    from reconcile.output.history import taking_back_text
 
     workspace, listen = opened(file), listener(json=json)
     interrupted = unfinished(workspace.host)
+    shown = interrupted[0] if interrupted else last_applied(workspace.host)
+    if not json:
+        show(taking_back_text(shown, style()))
     if not auto_approve:
         ask("undoing the interrupted apply" if interrupted else "undoing the last apply")
     with workspace.locked("rollback", timeout_s=lock_timeout, listen=listen) as locked:
         # Taking the lock has ended what was interrupted; the apply before it still stands.
-        notes = () if interrupted else locked.take_back(typed_command(), listen=listen)
+        notes = () if interrupted else _taken_back(locked, shown, listen)
     listen.undone(notes)
     return ExitCode.OK
+
+
+def _taken_back(locked: Workspace, shown: Entry, listen: Listener) -> tuple[str, ...]:
+    """Undo what was shown, and nothing that came in between. Errors: ReconcileError."""
+    from reconcile.engine.rollback import last_applied
+
+    if last_applied(locked.host) != shown:
+        raise ReconcileError(
+            "Another apply came in between",
+            "the last one is not the one that was shown any more",
+            "Look at `reconcile history`, then run this again. Nothing was changed.",
+        )
+    return locked.take_back(typed_command(), listen=listen)

@@ -68,6 +68,12 @@ def unfinished(host: Host) -> tuple[Entry, ...]:
     return tuple(status.entry for status in found if status and status.phase != "ended")
 
 
+def last_applied(host: Host) -> Entry:
+    """The apply that `take_back_last` would undo; reads only. Errors: ReconcileError for none."""
+    _, status = _last_applied(host)
+    return status.row.entry if status.row else status.entry
+
+
 def take_back_last(host: Host, by: By, listen: Listen) -> tuple[str, ...]:
     """Undo the last apply, whose verdict was that it stands; the caller holds the lock.
 

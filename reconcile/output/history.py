@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from reconcile.engine.history import Row
+from reconcile.engine.history import Entry, Row
+from reconcile.engine.model import Action
 from reconcile.output import documents as doc
 from reconcile.output.escape import printable
 from reconcile.output.json import head
-from reconcile.output.style import PLAIN, Style
+from reconcile.output.style import GLYPHS, PLAIN, Style
 
 
 def history_text(rows: Sequence[Row], problems: Sequence[str], style: Style = PLAIN) -> str:
@@ -18,11 +19,27 @@ def history_text(rows: Sequence[Row], problems: Sequence[str], style: Style = PL
     return "\n".join([*lines, *(style.error(f"Damaged: {printable(p)}") for p in problems)])
 
 
+def taking_back_text(entry: Entry, style: Style = PLAIN) -> str:
+    """What the apply of `entry` did, for who is about to take it back."""
+    by = f"{printable(entry.by.user)}, {printable(entry.by.command)}"
+    head = f"What rollback would take back: the apply of {entry.at} by {by}"
+    done = [f"  {style.action(a, GLYPHS[a])} {printable(address)}" for address, a in _done(entry)]
+    return "\n".join([*style.wrap(head, "", "  "), *done])
+
+
+def _done(entry: Entry) -> Iterator[tuple[str, Action]]:
+    known: dict[str, Action] = {action: action for action in GLYPHS}
+    for address, action, _ in entry.changes:
+        if action in known:
+            yield address, known[action]
+
+
 def _line(row: Row, style: Style) -> str:
     entry = row.entry
     count = len(entry.changes)
     changes = f"{count} change" + ("" if count == 1 else "s")
-    result = style.good(entry.result) if entry.result == "applied" else style.bold(entry.result)
+    word = entry.result.replace("_", " ")
+    result = style.good(word) if entry.result == "applied" else style.bold(word)
     error = f": {printable(entry.error)}" if entry.error else ""
     told = f"{printable(entry.by.user)}, {printable(entry.by.command)}"
     return f"{row.number:>4}  {entry.at}  {result} ({changes}) by {told}{error}"

@@ -122,11 +122,17 @@ def test_without_anyone_to_ask_nothing_is_applied(stage: Stage, run: Run) -> Non
 def test_only_yes_is_yes(stage: Stage, answer: str) -> None:
     before = manifest(stage)
 
-    seen = on_a_terminal("apply", cwd=stage.root, types=answer)
+    seen = on_a_terminal("apply", cwd=stage.root, types=answer, env={"NO_COLOR": "1"})
 
     assert 1 == seen.code
-    assert "It was not approved" in seen.text
+    assert "Error: This plan was not approved, so nothing was changed\n" in seen.text
     assert before == manifest(stage)
+
+
+def test_an_error_begins_a_line_of_its_own_where_the_question_got_no_answer(stage: Stage) -> None:
+    seen = on_a_terminal("apply", cwd=stage.root, types="\x04", env={"NO_COLOR": "1"})
+
+    assert "\nError: This plan was not approved" in seen.text
 
 
 def test_yes_applies_what_was_shown(stage: Stage) -> None:
@@ -294,6 +300,30 @@ def test_a_rollback_undoes_the_last_apply(stage: Stage, run: Run) -> None:
     assert not stage.host.services.status("demo.service").active
 
 
+def test_a_rollback_shows_what_it_takes_back_before_it_asks(applied: Stage) -> None:
+    before = manifest(applied)
+
+    seen = on_a_terminal(
+        "rollback", cwd=applied.root, types="no\n", columns=200, env={"NO_COLOR": "1"}
+    )
+
+    shown, _, rest = seen.text.partition("Only 'yes' approves")
+    assert 1 == seen.code
+    assert "What rollback would take back: the apply of " in shown
+    assert "reconcile apply --auto-approve" in shown
+    assert f"  + file:{applied.root}/nginx/sites-available/demo.conf\n" in shown
+    assert "so nothing was changed" in rest
+    assert before == manifest(applied)
+
+
+def test_where_there_is_nothing_to_take_back_nobody_is_asked(stage: Stage) -> None:
+    seen = on_a_terminal("rollback", cwd=stage.root, types="yes\n")
+
+    assert 1 == seen.code
+    assert "There is no apply to take back" in seen.text
+    assert "approves" not in seen.text
+
+
 def test_the_history_tells_who_did_what(stage: Stage, run: Run) -> None:
     run("apply", "--auto-approve", cwd=stage.root)
     run("rollback", "--auto-approve", cwd=stage.root)
@@ -303,6 +333,7 @@ def test_the_history_tells_who_did_what(stage: Stage, run: Run) -> None:
 
     assert ["applied", "rolled_back"] == [entry["result"] for entry in document["entries"]]
     assert "applied (8 changes)" in told.stdout
+    assert "rolled back (8 changes)" in told.stdout
     assert "reconcile rollback --auto-approve" in told.stdout
     assert [] == document["problems"]
 
