@@ -79,8 +79,16 @@ FAULTS = [
         Side("root {d}; location ^~ /static/ { " + DOTFILES + " }"),
         variant="inherited",
     ),
-    Fault("alias-slash", Side(static("alias {d}/static;")), Side(static("alias {d}/static/;"))),
-    Fault("alias-target", Side(static("alias {d}/gone/;")), Side(static("alias {d}/static/;"))),
+    Fault(
+        "alias-slash",
+        Side(static("alias {d}/static;")),
+        Side("location ^~ /static { root {d}; } location /css { alias {d}/static/css; }"),
+    ),
+    Fault(
+        "alias-target",
+        Side(static("alias {d}/gone/;")),
+        Side(static("alias {d}/link/;"), "ln -s static {d}/link"),
+    ),
     Fault(
         "alias-target",
         Side(r"location ~ ^/static/ { alias {d}/static/; }"),
@@ -169,7 +177,12 @@ FAULTS = [
         Side(STATIC, more="server { {l} server_name {n}.test; return 404; }"),
         Side(STATIC, more="server { listen 8099; server_name {n}.test; return 404; }"),
     ),
-    Fault("default-server-capture", Side(STATIC, listen="listen 80;"), Side(STATIC)),
+    Fault(
+        "default-server-capture",
+        Side(STATIC, listen="listen 80;"),
+        # Nobody else listens there over IPv6: it is refused, and captured by nobody.
+        Side(STATIC, listen="listen 8097;"),
+    ),
     Fault(
         "log-triage",
         Side(STATIC, "chmod 0600 {d}/static/health.txt",
@@ -209,7 +222,8 @@ FAULTS = [
     Fault(
         "socket-chain",
         Side("location / { proxy_pass http://unix:/run/{n}.sock; }"),
-        Side("location / { proxy_pass http://unix:/run/shared.sock; }"),
+        # Nobody listens there before the first connection but systemd.
+        Side(OWN_APP, unit=""),
     ),
     Fault(
         "socket-chain",
@@ -280,7 +294,8 @@ FAULTS = [
     Fault(
         "duplicate-cache-control",
         Side(static('alias {d}/static/; expires 7d; add_header Cache-Control "public";')),
-        Side(static("alias {d}/static/; expires 7d;")),
+        Side("expires 7d;"
+             + static('alias {d}/static/; expires off; add_header Cache-Control "public";')),
     ),
     Fault(
         "expires-over-proxy",
@@ -325,7 +340,8 @@ FAULTS = [
     Fault(
         "sites-enabled-hygiene",
         Side(STATIC, file="{n}.conf~"),
-        Side(STATIC, file="{n}.conf"),
+        # The include of conf.d is *.conf: what is called otherwise is not read there.
+        Side(STATIC, "echo 'server {' >/etc/nginx/conf.d/{n}.conf~"),
     ),
     Fault(
         "sites-enabled-hygiene",

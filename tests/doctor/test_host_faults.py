@@ -51,6 +51,24 @@ def test_config_valid_is_told_with_nginx_s_own_place(host: DebianHost) -> None:
     assert f'{SITE}:1: unknown directive "retrun"' in said.of("config-valid")[0]["evidence"][0]
 
 
+BESIDE = "/etc/nginx/sites-available/unused"
+
+
+def test_config_valid_is_silent_on_a_warning_and_on_what_nginx_never_reads(
+    host: DebianHost,
+) -> None:
+    host.write(BESIDE, "server { retrun 404;")
+    host.write("/etc/nginx/conf.d/site.conf.off", "} }")
+    with changed(host, FINE + FINE, reload=True):
+        tested = host.run("nginx", "-t")
+        said = doctor(host)
+
+    host.run("rm", BESIDE, "/etc/nginx/conf.d/site.conf.off")
+    assert 'conflicting server name "fine.test"' in tested.stderr
+    assert {"dup-server"} == said.rules
+    assert [] == said.unknown
+
+
 def test_a_broken_file_hides_no_rule_that_can_do_without_it(host: DebianHost) -> None:
     with changed(host, "server {"):
         said = doctor(host)
@@ -62,11 +80,47 @@ def test_a_broken_file_hides_no_rule_that_can_do_without_it(host: DebianHost) ->
 
 def test_stale_live_config_is_told_until_the_reload(host: DebianHost) -> None:
     with changed(host, FINE + "# changed\n"):
-        before = doctor(host).of("stale-live-config")
+        (before,) = doctor(host).of("stale-live-config")
         host.run("systemctl", "reload", "nginx")
-        assert before
+
+        assert SITE in before["evidence"][0]
 
     assert [] == doctor(host).of("stale-live-config")
+
+
+SLOW = """
+import socket, time
+asked = socket.create_connection(("127.0.0.1", 8080))
+asked.sendall(b"GET /file HTTP/1.1\\r\\nHost: fine.test\\r\\n\\r\\n")
+asked.recv(10)
+open("/run/slow", "w").close()
+time.sleep(60)
+"""
+
+
+def test_stale_live_config_is_silent_while_an_old_worker_drains(host: DebianHost) -> None:
+    host.run("sh", "-c", "mkdir -p /srv/slow; truncate -s 100M /srv/slow/file")
+    with changed(host, FINE.replace("return 404;", "root /srv/slow;"), reload=True):
+        host.run("systemd-run", "--unit=slow", "--quiet", "/usr/bin/python3", "-c", SLOW)
+        host.run("timeout", "10", "sh", "-c", "until test -e /run/slow; do sleep 0.02; done")
+        host.run("systemctl", "reload", "nginx")
+        said = doctor(host)
+        draining = host.run("pgrep", "-f", "worker process is shutting down", check=False)
+        host.run("systemctl", "stop", "slow")
+
+    assert draining.stdout
+    assert [] == said.of("stale-live-config")
+
+
+def test_stale_live_config_is_silent_on_a_change_of_what_nginx_never_reads(
+    host: DebianHost,
+) -> None:
+    host.write(BESIDE, FINE)
+
+    said = doctor(host)
+
+    host.run("rm", BESIDE)
+    assert [] == said.of("stale-live-config")
 
 
 def test_stale_live_config_tells_where_no_nginx_runs(host: DebianHost) -> None:

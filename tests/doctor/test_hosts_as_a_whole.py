@@ -106,6 +106,12 @@ def test_a_host_that_apply_built_is_silent(built: DebianHost, options: tuple[str
     assert (set(), [], 0) == (said.rules, said.unknown, said.exit_code)
 
 
+def test_stale_live_config_is_silent_where_files_are_only_touched(built: DebianHost) -> None:
+    built.run("touch", "/etc/nginx/nginx.conf", "/etc/nginx/sites-available/myapp.conf")
+
+    assert [] == doctor(built).of("stale-live-config")
+
+
 def test_what_apply_is_said_to_fix_is_gone_after_apply(built: DebianHost) -> None:
     built.run("sh", "-c", "rm /var/www/myapp/static/css/app.css; chmod 0700 /var/www/myapp/static;"
               " chown root /var/www/myapp/media; sed -i 's,media/;,media;,'"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from reconcile.doctor.evidence import examples
 from reconcile.doctor.model import Rule, Said, error, warning
 from reconcile.doctor.snapshot import Snapshot
-from reconcile.nginx.running.live import read_live
+from reconcile.nginx.running.live import changed_since, read_live
 
 
 def look(snapshot: Snapshot) -> Iterator[Said]:
@@ -17,9 +18,9 @@ def look(snapshot: Snapshot) -> Iterator[Said]:
     if read_live(snapshot.nginx, now).is_disk(snapshot.nginx):
         return
     yield warning(
-        "nginx runs with an older configuration than the one on the disk.",
+        "nginx has not read its configuration since it was last changed.",
         f"its workers ({', '.join(str(worker.pid) for worker in now.workers)}) were started before"
-        " the last change of its files",
+        f" the last change of {examples(changed_since(snapshot.nginx, now)) or 'its files'}",
         *(str(line) for line in snapshot.error_lines[-50:] if line.level == "emerg"),
         fix="nginx -t && systemctl reload nginx, then look for [emerg] in the error log.",
         by_apply=bool(snapshot.declared.sites),

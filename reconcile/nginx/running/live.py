@@ -97,6 +97,13 @@ def read_live(nginx: Discovered, now: Running) -> Live:
     return Live(serves, start is not None and changed < start)
 
 
+def changed_since(nginx: Discovered, now: Running) -> tuple[str, ...]:
+    """What nginx reads and has changed since `now` was started, folders with its files included."""
+    start = now.oldest_start_s or 0.0
+    every = (*nginx.tree.files, *_certificates(nginx), *sorted(_folders(nginx)))
+    return tuple(path for path in every if _newest_ctime_s(nginx.host, path) >= start)
+
+
 def foreign_served(nginx: Discovered, live: Live, paths: frozenset[str]) -> dict[str, str]:
     """The same for files of others that the tree has under one of these real paths."""
     wanted = paths - live.serves.keys()
