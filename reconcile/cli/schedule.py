@@ -43,6 +43,7 @@ def install(
     delay: Annotated[
         int, typer.Option("--delay", metavar="SECONDS", min=0, help="At most so much later.")
     ] = 300,
+    json: Json = False,
 ) -> int:
     """Have this host compared with its YAML regularly."""
     from reconcile.gitops import schedule as texts
@@ -54,16 +55,17 @@ def install(
     made = _schedule(workspace, path, every, metrics_file, notify or [], heal=heal, delay_s=delay)
     if timers.has_systemd():
         timers.install(workspace.host, made.units, texts.HEADER, texts.TIMER)
-        show(f"Installed {texts.TIMER}: {every}, up to {delay} s later.")
+        told = f"Installed {texts.TIMER}: {every}, up to {delay} s later."
     else:
         timers.put(texts.CRON_FILE, made.cron, texts.HEADER)
-        show(f"Installed {texts.CRON_FILE}: {every}.")
+        told = f"Installed {texts.CRON_FILE}: {every}."
+    show(_document(workspace) if json else told)
     return ExitCode.OK
 
 
 @schedule.command("remove")
-def remove(file: File = None) -> int:
-    """Take it back."""
+def remove(file: File = None, json: Json = False) -> int:
+    """Take the timer or the cron file back."""
     from reconcile.gitops import schedule as texts
     from reconcile.host import timers
 
@@ -74,19 +76,25 @@ def remove(file: File = None) -> int:
         units = (texts.TIMER, texts.SERVICE)
         gone |= timers.remove(workspace.host, units, texts.HEADER, texts.TIMER)
     workspace.host.state.remove(NOTIFY)
-    show("Removed." if gone else "Nothing was scheduled here.")
+    told = "Removed." if gone else "Nothing was scheduled here."
+    show(_document(workspace) if json else told)
     return ExitCode.OK
 
 
 @schedule.command("status")
 def status(file: File = None, json: Json = False) -> int:
     """Tell when it ran, what it found, and when it runs next."""
-    from reconcile.output.json import dumped
     from reconcile.output.schedule import schedule_text
 
-    told = _status(opened(file))
-    show(dumped(told) if json else schedule_text(told))
+    workspace = opened(file)
+    show(_document(workspace) if json else schedule_text(_status(workspace)))
     return ExitCode.OK
+
+
+def _document(workspace: Workspace) -> str:
+    from reconcile.output.json import dumped
+
+    return dumped(_status(workspace))
 
 
 def _status(workspace: Workspace) -> ScheduleDocument:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from reconcile.cli.options import Json
 from reconcile.cli.terminal import show
 from reconcile.errors import ExitCode, ReconcileError
 
@@ -18,13 +19,16 @@ def schema(
     write: Annotated[
         str | None, typer.Option("--write", metavar="DIR", help="Write all of them there.")
     ] = None,
+    json: Json = False,
 ) -> int:
     """Print a JSON Schema; an editor completes reconcile.yaml from it."""
     from reconcile.output.schemas import schema_text
 
     schemas = all_schemas()
     if write is not None:
-        return _written(schemas, write)
+        files = _written(schemas, write)
+        show(_document(files) if json else "\n".join(files))
+        return ExitCode.OK
     if name not in schemas:
         raise ReconcileError(
             f"There is no schema called {name}", "", f"Known are: {', '.join(schemas)}."
@@ -41,9 +45,16 @@ def all_schemas() -> dict[str, dict[str, Any]]:
     return {"reconcile": json_schema(), **output_schemas()}
 
 
-def _written(schemas: dict[str, dict[str, Any]], folder: str) -> int:
+def _document(files: list[str]) -> str:
+    from reconcile.output.json import dumped, written_document
+
+    return dumped(written_document(files))
+
+
+def _written(schemas: dict[str, dict[str, Any]], folder: str) -> list[str]:
     from reconcile.output.schemas import schema_text
 
+    paths = []
     for name, content in schemas.items():
         path = os.path.join(folder, f"{name}.schema.json")
         try:
@@ -53,5 +64,5 @@ def _written(schemas: dict[str, dict[str, Any]], folder: str) -> int:
             raise ReconcileError(
                 f"{path} cannot be written", error.strerror or "", "Name a folder of yours."
             ) from None
-        show(path)
-    return ExitCode.OK
+        paths.append(path)
+    return paths

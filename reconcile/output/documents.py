@@ -239,8 +239,47 @@ class StateDocument(Head):
     exit_code: int
 
 
+class GraphItem(Document):
+    """A resource, and the addresses of those that have to be there before it."""
+
+    address: str
+    requires: list[str]
+
+
+class GraphDocument(Head):
+    """`reconcile graph --json`."""
+
+    resources: list[GraphItem]
+    exit_code: int
+
+
+class WrittenDocument(Document):
+    """`reconcile init --json` and `reconcile schema --write DIR --json`."""
+
+    format_version: str = FORMAT_VERSION
+    reconcile_version: str
+    files: list[str]
+    result: Literal["written"] = "written"
+    exit_code: int = 0
+
+
+class DemoDocument(Document):
+    """`reconcile demo --json`; `address` is what to type while it is `running`."""
+
+    format_version: str = FORMAT_VERSION
+    reconcile_version: str
+    folder: str
+    running: bool
+    address: str
+    port: int | None
+    exit_code: int = 0
+
+
 class ScheduleDocument(Head):
-    """`reconcile schedule status --json`; `by` and `next_run` are empty where there is none."""
+    """`reconcile schedule install|status|remove --json`: how it stands now.
+
+    `by` and `next_run` are empty where there is none.
+    """
 
     installed: bool
     by: str

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from reconcile.engine.model import Desired, Ref
+from reconcile.output import documents as doc
 from reconcile.output.escape import printable
+from reconcile.output.json import head
 
 
 def dot(desired: Desired) -> str:
@@ -21,6 +24,16 @@ def mermaid_text(desired: Desired) -> str:
     nodes = [f'  {number[ref]}["{_entities(ref)}"]' for ref in sorted(desired)]
     edges = [f"  {number[ref]} --> {number[other]}" for ref, other in _edges(desired)]
     return "\n".join(["graph RL", *nodes, *edges])
+
+
+def graph_document(desired: Desired, host: str, *, now: datetime) -> doc.GraphDocument:
+    """The object of `graph --json`."""
+    edges = [*_edges(desired)]
+    resources = [
+        doc.GraphItem(address=str(ref), requires=[str(other) for one, other in edges if one == ref])
+        for ref in sorted(desired)
+    ]
+    return doc.GraphDocument(**head(host, now), resources=resources, exit_code=0)
 
 
 def _edges(desired: Desired) -> Iterator[tuple[Ref, Ref]]:

@@ -77,6 +77,22 @@ def error_document(what: str, why: str, fix: str, exit_code: int) -> doc.ErrorDo
     )
 
 
+def written_document(files: Sequence[str]) -> doc.WrittenDocument:
+    """What a command prints that does nothing but write files."""
+    return doc.WrittenDocument(reconcile_version=__version__, files=list(files))
+
+
+def demo_document(folder: str, address: str = "", port: int | None = None) -> doc.DemoDocument:
+    """The object of `demo --json`; without an address it does not run (any more)."""
+    return doc.DemoDocument(
+        reconcile_version=__version__,
+        folder=folder,
+        running=bool(address),
+        address=address,
+        port=port,
+    )
+
+
 def planned_line(change: Change) -> doc.PlannedChange:
     return doc.PlannedChange(type="planned_change", change=change_item(change))
 

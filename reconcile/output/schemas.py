@@ -22,6 +22,9 @@ _DOCUMENTS: dict[str, Any] = {
     "adopt": adopt.AdoptDocument,
     "validate": documents.ValidationDocument,
     "explain": explain_documents.ExplainDocument,
+    "graph": documents.GraphDocument,
+    "written": documents.WrittenDocument,
+    "demo": documents.DemoDocument,
     "error": documents.ErrorDocument,
 }
 

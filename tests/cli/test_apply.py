@@ -338,6 +338,14 @@ def test_the_history_tells_who_did_what(stage: Stage, run: Run) -> None:
     assert [] == document["problems"]
 
 
+def test_the_graph_tells_programs_the_same(stage: Stage, run: Run) -> None:
+    [document] = documents(run("graph", "--json", cwd=stage.root).stdout, "graph")
+
+    requires = {item["address"]: item["requires"] for item in document["resources"]}
+    assert f"unit:{stage.root}/state/units/demo.service" in requires["service:demo.service"]
+    assert {address for above in requires.values() for address in above} <= requires.keys()
+
+
 @pytest.mark.parametrize(
     ("options", "edge"), [((), '"service:demo.service" -> "unit:'), (("--mermaid",), " --> ")]
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -9,13 +10,16 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import jsonschema
 import pytest
 
 from reconcile.host.http import HttpClient, HttpTarget
 from tests.cli.conftest import COMMAND, Run
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "flask-app" / "app"
+SCHEMA = Path(__file__).parents[2] / "schemas" / "demo.schema.json"
 PACKAGED = Path(__file__).parents[2] / "reconcile" / "cli" / "demo" / "app"
 
 
@@ -32,6 +36,12 @@ def folder() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="reconcile-test-") as path:
         os.chmod(path, 0o755)
         yield Path(path)
+
+
+def document(text: str) -> dict[str, Any]:
+    told: dict[str, Any] = json.loads(text)
+    jsonschema.validate(told, json.loads(SCHEMA.read_text()))
+    return told
 
 
 def below(folder: Path) -> dict[str, str]:
@@ -61,6 +71,18 @@ def test_a_demo_that_is_kept_runs_until_it_is_stopped(run: Run, folder: Path) ->
 
     assert (200, 0) == (page.status, stopped.returncode)
     assert not os.path.exists(root)
+    assert [] == left_over(folder)
+
+
+def test_a_script_is_told_where_a_kept_demo_is(run: Run, folder: Path) -> None:
+    done = run("demo", "--keep", "--json", env=below(folder))
+    told = document(done.stdout)
+    page = HttpClient().request(HttpTarget("127.0.0.1", told["port"], "demo.localhost"), "/")
+
+    stopped = document(run("demo", "--stop", told["folder"], "--json").stdout)
+
+    assert "Apply complete!" in done.stderr
+    assert (True, 200, False) == (told["running"], page.status, stopped["running"])
     assert [] == left_over(folder)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 from pathlib import Path
 
 import jsonschema
@@ -31,6 +32,25 @@ def test_init_finds_the_assets_of_the_app_beside_it(run: Run, tmp_path: Path) ->
     run("init")
 
     assert "source: ./static\n" in (tmp_path / "reconcile.yaml").read_text()
+
+
+def test_init_tells_scripts_what_it_wrote(run: Run) -> None:
+    done = run("init", "-f", "new.yaml", "--json")
+
+    document = json.loads(done.stdout)
+    jsonschema.validate(document, schema("written"))
+    assert (0, ["new.yaml"]) == (done.returncode, document["files"])
+
+
+def test_init_leaves_nothing_half_written(run: Run, tmp_path: Path) -> None:
+    def no_room() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+
+    done = run("init", preexec_fn=no_room)
+
+    assert 1 == done.returncode
+    assert "reconcile.yaml cannot be written" in done.stderr
+    assert [] == list(tmp_path.iterdir())
 
 
 def test_init_overwrites_nothing(run: Run, tmp_path: Path) -> None:
@@ -113,6 +133,18 @@ def test_schemas_are_printed_and_written(run: Run, tmp_path: Path) -> None:
     assert schema("plan") == json.loads(printed.stdout)
     published = {path.name: path.read_text() for path in SCHEMAS.iterdir()}
     assert published == {path.name: path.read_text() for path in tmp_path.glob("*.schema.json")}
+
+
+def test_scripts_are_told_which_schemas_were_written(run: Run, tmp_path: Path) -> None:
+    done = run("schema", "--write", str(tmp_path), "--json")
+
+    document = json.loads(done.stdout)
+    jsonschema.validate(document, schema("written"))
+    assert sorted(document["files"]) == sorted(map(str, tmp_path.glob("*.schema.json")))
+
+
+def test_a_schema_is_json_with_and_without_asking(run: Run) -> None:
+    assert run("schema", "plan").stdout == run("schema", "plan", "--json").stdout
 
 
 def test_an_unknown_schema_is_refused_with_those_there_are(run: Run) -> None:

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from reconcile.cli.options import Json
 from reconcile.cli.terminal import show
 from reconcile.errors import ExitCode
+
+if TYPE_CHECKING:
+    from reconcile.cli.demo.stage import Stage
 
 
 def demo(
@@ -17,13 +25,14 @@ def demo(
     stop: Annotated[
         str | None, typer.Option("--stop", metavar="DIR", help="End a demo that was kept.")
     ] = None,
+    json: Json = False,
 ) -> int:
     """The whole story in a throw-away folder; no root needed."""
     from reconcile.cli.demo.stage import build, found, nginx_binary, take_down
 
     if stop is not None:
         take_down(found(stop))
-        show(f"Stopped, and {stop} is gone.")
+        show(_document(stop) if json else f"Stopped, and {stop} is gone.")
         return ExitCode.OK
     from tempfile import mkdtemp
 
@@ -32,12 +41,39 @@ def demo(
     nginx = nginx_binary()
     stage = build(mkdtemp(prefix="reconcile-demo-"), nginx)
     try:
-        tell(stage)
+        with _aside() if json else nullcontext():
+            tell(stage)
     finally:
         if not keep:
             take_down(stage)
-    show(_kept(stage.address, stage.root) if keep else "\nEverything is stopped and cleaned up.")
+    if json:
+        show(_document(stage.root, stage) if keep else _document(stage.root))
+    else:
+        end = "\nEverything is stopped and cleaned up."
+        show(_kept(stage.address, stage.root) if keep else end)
     return ExitCode.OK
+
+
+@contextmanager
+def _aside() -> Iterator[None]:
+    """Whatever the body and its processes say goes to standard error."""
+    sys.stdout.flush()
+    kept = os.dup(sys.stdout.fileno())
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        os.dup2(kept, sys.stdout.fileno())
+        os.close(kept)
+
+
+def _document(folder: str, running: Stage | None = None) -> str:
+    from reconcile.output.json import demo_document, dumped
+
+    if running is None:
+        return dumped(demo_document(folder))
+    return dumped(demo_document(folder, running.address, running.port))
 
 
 def _kept(address: str, root: str) -> str:
