@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reconcile.cli.options import File, Json, opened
+from reconcile.cli.options import File, Json, opened_records
 from reconcile.cli.terminal import now, show, style
 from reconcile.errors import ExitCode
 
@@ -11,7 +11,7 @@ def history(file: File = None, json: Json = False) -> int:
     """Tell who applied what, when, with which result."""
     from reconcile.engine.audit import audit
 
-    workspace = opened(file)
+    workspace = opened_records(file)
     known, problems = audit(workspace.host.state, workspace.ledger)
     code = ExitCode.ERROR if problems else ExitCode.OK
     if json:

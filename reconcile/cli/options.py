@@ -55,11 +55,9 @@ LockTimeout = Annotated[
 
 def chosen_file(given: str | None) -> str:
     """The file to use. Errors: ReconcileError where there is none in any of its places."""
-    if given is not None:
-        return given
-    for path in (LOCAL, os.environ.get(VARIABLE), SYSTEM):
-        if path and (path == os.environ.get(VARIABLE) or os.path.exists(path)):
-            return path
+    found = given if given is not None else found_file()
+    if found is not None:
+        return found
     raise ReconcileError(
         "There is no reconcile.yaml",
         f"neither ./{LOCAL} nor {SYSTEM} exists, and {VARIABLE} is not set",
@@ -67,11 +65,34 @@ def chosen_file(given: str | None) -> str:
     )
 
 
+def found_file() -> str | None:
+    """The YAML in the first of its usual places; None where there is none."""
+    for path in (LOCAL, os.environ.get(VARIABLE), SYSTEM):
+        if path and (path == os.environ.get(VARIABLE) or os.path.exists(path)):
+            return path
+    return None
+
+
 def opened(file: str | None) -> Workspace:
     """The workspace of the file that was given, or of the one in its usual places."""
     from reconcile.workspace import Workspace
 
     return Workspace.open(chosen_file(file))
+
+
+def opened_records(file: str | None) -> Workspace:
+    """The same for what reconcile itself remembers of the host, which outlives the YAML.
+
+    Without any YAML it is looked for where it is by default.
+    """
+    from reconcile.host import Host
+    from reconcile.spec.load import loads
+    from reconcile.workspace import Workspace
+
+    if file is None and found_file() is None:
+        spec = loads(b"version: 1", LOCAL)
+        return Workspace(spec, Host(spec.host.settings()))
+    return opened(file)
 
 
 def opened_for(saved: SavedPlan, file: str | None) -> Workspace:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from reconcile.cli.approval import ask, typed_command
-from reconcile.cli.options import File, Json, LockTimeout, opened
+from reconcile.cli.options import File, Json, LockTimeout, opened_records
 from reconcile.cli.terminal import show, style
 from reconcile.errors import ExitCode, ReconcileError
 
@@ -30,7 +30,7 @@ def rollback(
     from reconcile.engine.rollback import last_applied, unfinished
     from reconcile.output.history import taking_back_text
 
-    workspace, listen = opened(file), listener(json=json)
+    workspace, listen = opened_records(file), listener(json=json)
     interrupted = unfinished(workspace.host)
     shown = interrupted[0] if interrupted else last_applied(workspace.host)
     if not json:

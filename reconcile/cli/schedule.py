@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reconcile.cli.options import File, Json, chosen_file, opened
+from reconcile.cli.options import File, Json, chosen_file, opened, opened_records
 from reconcile.cli.terminal import now, show
 from reconcile.errors import ExitCode, ReconcileError
 
@@ -69,7 +69,7 @@ def remove(file: File = None, json: Json = False) -> int:
     from reconcile.gitops import schedule as texts
     from reconcile.host import timers
 
-    workspace = opened(file)
+    workspace = opened_records(file)
     _refuse_unprivileged(workspace)
     gone = timers.drop(texts.CRON_FILE, texts.HEADER)
     if timers.has_systemd():
@@ -86,7 +86,7 @@ def status(file: File = None, json: Json = False) -> int:
     """Tell when it ran, what it found, and when it runs next."""
     from reconcile.output.schedule import schedule_text
 
-    workspace = opened(file)
+    workspace = opened_records(file)
     show(_document(workspace) if json else schedule_text(_status(workspace)))
     return ExitCode.OK
 

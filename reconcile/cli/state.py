@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from reconcile.cli.approval import typed_command
-from reconcile.cli.options import File, Json, LockTimeout, Sites, opened
+from reconcile.cli.options import File, Json, LockTimeout, Sites, opened_records
 from reconcile.cli.terminal import now, show
 from reconcile.errors import ExitCode, ReconcileError
 
@@ -30,10 +30,10 @@ def list_(file: File = None, json: Json = False, site: Sites = None) -> int:
     """List every address that reconcile owns here."""
     from reconcile.output.state import state_text
 
-    workspace = opened(file)
+    workspace = opened_records(file)
     rows = workspace.ledger.rows
     if site:
-        rows = {ref: row for ref, row in rows.items() if not {*site}.isdisjoint(row.sites)}
+        rows = _of_sites(rows, site)
     show(_document(rows, workspace.host.name) if json else state_text(rows))
     return ExitCode.OK
 
@@ -44,7 +44,7 @@ def show_(address: Address, file: File = None, json: Json = False) -> int:
     from reconcile.engine.resource import Ref
     from reconcile.output.state import row_text
 
-    workspace, ref = opened(file), Ref.parse(address)
+    workspace, ref = opened_records(file), Ref.parse(address)
     row = workspace.ledger.rows.get(ref)
     if row is None:
         raise ReconcileError(
@@ -71,12 +71,24 @@ def forget(
     from reconcile.engine.resource import Ref
 
     refs = [Ref.parse(address) for address in dict.fromkeys(addresses)]
-    with opened(file).locked("state forget", timeout_s=lock_timeout) as locked:
+    with opened_records(file).locked("state forget", timeout_s=lock_timeout) as locked:
         by = locked.by(typed_command())
         rows = forget(locked.host, refs, by, protected_too=protected_too).rows
         told = _document(rows, locked.host.name, refs) if json else _forgotten(refs)
     show(told)
     return ExitCode.OK
+
+
+def _of_sites(rows: Rows, sites: Sequence[str]) -> Rows:
+    """Errors: ReconcileError for a site that nothing is of."""
+    known = {site for row in rows.values() for site in row.sites}
+    for site in sites:
+        if site not in known:
+            raise ReconcileError(
+                f"Nothing in the ledger is of the site {site}", "",
+                f"Known are: {', '.join(sorted(known)) or 'none'}.",
+            )  # fmt: skip
+    return {ref: row for ref, row in rows.items() if not {*sites}.isdisjoint(row.sites)}
 
 
 def _forgotten(refs: Sequence[Ref]) -> str:

@@ -104,6 +104,20 @@ def test_without_a_file_every_command_says_how_to_get_one(run: Run, command: str
     assert "reconcile init" in done.stderr
 
 
+@pytest.mark.parametrize("command", [["history"], ["state", "list"], ["schedule", "status"]])
+def test_what_reconcile_remembers_is_told_without_a_file(run: Run, command: list[str]) -> None:
+    done = run(*command)
+
+    assert (0, "") == (done.returncode, done.stderr)
+
+
+def test_a_file_that_was_named_and_is_not_there_is_never_replaced_by_defaults(run: Run) -> None:
+    done = run("history", "-f", "none.yaml")
+
+    assert 1 == done.returncode
+    assert "none.yaml cannot be read" in done.stderr
+
+
 def test_an_error_is_json_where_json_was_asked_for(run: Run) -> None:
     done = run("plan", "--json")
 

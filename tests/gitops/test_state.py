@@ -43,6 +43,15 @@ def test_the_ledger_is_listed_shown_and_forgotten_from(applied: Stage, run: Run)
     assert os.path.exists(address.removeprefix("file:"))
 
 
+def test_a_site_that_owns_nothing_is_an_error_and_not_an_empty_ledger(
+    applied: Stage, run: Run
+) -> None:
+    done = run("state", "list", "--site", "nope", cwd=applied.root)
+
+    assert (1, "") == (done.returncode, done.stdout)
+    assert "Nothing in the ledger is of the site nope" in done.stderr
+
+
 def test_scripts_are_told_the_same(applied: Stage, run: Run) -> None:
     listed = document(run("state", "list", "--json", cwd=applied.root).stdout, "state")
     history = document(run("history", "--json", cwd=applied.root).stdout, "history")
