@@ -19,9 +19,11 @@ from reconcile.spec.load import loads
 from reconcile.workspace import Workspace
 
 _HEAD = """\
-What `reconcile adopt` found on {host}. The plan after this file is empty: each site is left to
-the Nginx file that serves it now (`adopted`), whose text stands below, under `paths`. From now
-on `reconcile drift` tells when somebody changes one of them, and `reconcile apply` puts it back."""
+What `reconcile adopt` found on {host}. The plan after this file is empty.
+A site with `adopted` is left to the Nginx file that serves it now, whose text stands under `paths`:
+`reconcile drift` tells when somebody changes it, and `reconcile apply` puts it back. A site without
+it is one that reconcile wrote. No `source` is guessed: name the folder that a static location is
+shipped from, and its files are copied from there."""
 _BOOTED = "/run/systemd/system"
 """The mark of a booted systemd; source: sd_booted(3)."""
 

@@ -118,20 +118,27 @@ class _Site:
         file = self.around.real(loaded)
         self.watched.serves[self.name] = loaded
         data = self.nginx.tree.files[loaded].data
-        is_ours = is_managed(data) and file == self.nginx.layout.file_path(self.name)
+        is_ours = is_managed(data)
+        is_exact = is_ours and file == self.nginx.layout.file_path(self.name)
         if not self.main.serves:
-            what = f"{self._titled} is no site for reconcile: it serves neither an app nor files"
-            self.draft.tell(self.main.server.place, what)
-            watch(self.draft, self.watched, loaded, self.around)
+            self._refused("it serves neither an app nor files")
             return
         self.draft.sites[self.name] = {"server_names": self._names()}
         if self._written(data, is_ours=is_ours):
-            self.watched.exact |= {self.name} if is_ours else set()
-            if not is_ours:
+            self.watched.exact |= {self.name} if is_exact else set()
+            if not is_exact:
                 adopt_file(self.draft, self.watched, self.name, self.around)
         else:
             self.draft.drop(("sites", self.name))
-            watch(self.draft, self.watched, loaded, self.around)
+            self._refused("nothing that it serves can be said")
+
+    def _refused(self, why: str) -> None:
+        """No site, but a file all the same, which is watched like the others."""
+        loaded = self.scope.directive.file
+        watch(self.draft, self.watched, loaded, self.around)
+        at = ("paths", self.around.real(loaded))
+        what = f"{self._titled} is no site for reconcile: {why}"
+        self.draft.tell(self.main.server.place, what, at=at if self.draft.has(at) else ())
 
     @property
     def _titled(self) -> str:
@@ -144,8 +151,6 @@ class _Site:
         self._listen()
         said = [*self._limit(), *self._app(is_ours=is_ours), *self._locations(is_ours=is_ours)]
         if self.draft.sites[self.name].keys().isdisjoint(("app", "locations")):
-            what = f"{self._titled} is left out: nothing that it serves can be said"
-            self.draft.tell(self.main.server.place, what)
             return False
         self._probes()
         settle_user(self.entry, self.draft, ("sites", self.name))

@@ -19,6 +19,8 @@ from reconcile.spec.tree import inside
 
 _SERVING = ("app", "locations")
 _MOST_ROUNDS = 20
+_IGNORABLE = frozenset(["tree", "directory", "service"])
+"""Owners, modes and processes may stay as they are; contents are as the draft has them."""
 _HEALTH_FILE = "/health.txt"
 
 Planner = Callable[[Draft], Plan]
@@ -40,9 +42,13 @@ class Trial:
         for _ in range(_MOST_ROUNDS):
             make_valid(self.draft, file)
             plan = planned(self.draft)
+            # What asks for less comes first: much of the rest follows from it.
             found: list[Leftover] = [*plan.unknown, *plan.conflicts, *plan.changes]
-            eased = [self._eased(one) for one in found]
-            if not any(eased):
+            asked_less = [self._asks_less(one) for one in found]
+            if any(asked_less):
+                continue
+            ignored = [self._ignored(one) for one in plan.changes]
+            if not any(ignored):
                 break
         for change in plan.changes:
             what = f"the plan after this is not empty: {change.ref} ({change.because})"
@@ -51,16 +57,15 @@ class Trial:
             self.draft.failed("", f"{unknown.ref} cannot be read: {unknown.reason}")
         return plan
 
-    def _eased(self, found: Leftover) -> bool:
-        """Whether the draft asks for less now, so that this may stay as it is."""
-        ref = found.ref
+    def _asks_less(self, found: Leftover) -> bool:
+        """Whether the draft does not ask any more for what would have to be made or decided."""
         if isinstance(found, Change) and found.action == "delete":
             return False
-        if self._given_back(ref):
+        if self._given_back(found.ref):
             return True
         if isinstance(found, Change) and found.action == "update":
-            return self._ignored(found)
-        asking = list(self._asking(ref))
+            return False
+        asking = list(self._asking(found.ref))
         # Of two that cannot both be, the first may stay.
         going = asking[-1:] if isinstance(found, Conflict) else asking
         dropped = [self._dropped(loc, found) for loc in going]
@@ -77,7 +82,8 @@ class Trial:
         asking = [site for site in self.watched.exact if self._writes(site, ref.name)]
         for site in asking:
             what = f"{site}: the file on the host is not what reconcile would write now"
-            draft.tell(self.watched.serves[site], what, at=("sites", site))
+            fix = "What was added by hand stands only there."
+            draft.tell(self.watched.serves[site], what, fix, at=("sites", site))
             adopt_file(draft, self.watched, site, self.around)
         return bool(asking)
 
@@ -92,7 +98,7 @@ class Trial:
 
     def _ignored(self, change: Change) -> bool:
         """Rules for what differs: it stays, and everything else of the resource is looked after."""
-        if change.ref.kind == "nginx_live":
+        if change.action != "update" or change.ref.kind not in _IGNORABLE:
             return False
         names = list(_fields(change))
         may = change.after.ignorable() if change.after else frozenset()
@@ -164,6 +170,9 @@ def _lines(change: Change, name: str) -> Iterator[str]:
     for field in change.fields:
         if isinstance(field.before, list | tuple) and isinstance(change.after, Tree):
             yield from map(str, field.before)
+        elif field.name == name == "enterable_by":
+            shut_out = [user for user in field.after if user not in field.before]
+            yield f"{', '.join(shut_out)} cannot pass through it"
         elif field.name == name:
             yield f"{field.name} is {value(field.before)}, and not {value(field.after)}"
 
