@@ -51,6 +51,8 @@ def install(
 
     workspace = opened(file)
     _refuse_unprivileged(workspace)
+    if timers.has_systemd():
+        timers.refuse_unknown_time(workspace.host, every)
     path = os.path.abspath(chosen_file(file))
     made = _schedule(workspace, path, every, metrics_file, notify or [], heal=heal, delay_s=delay)
     if timers.has_systemd():

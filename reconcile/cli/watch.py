@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -39,10 +40,10 @@ def heal(workspace: Workspace, seen: Drift) -> Report | None:
         report = _mended(workspace, seen)
         well = report.exit_code(detailed=False) == ExitCode.OK
     except (LockHeld, StalePlan) as error:
-        note(f"{error.what} {error.why}")
+        note(_in_one_line(error))
         return None
     except ReconcileError as error:
-        note(f"{error.what} {error.why}")
+        note(_in_one_line(error))
         well = False
     if not well:
         _remember_failure(workspace.host, seen.plan.fingerprint)
@@ -60,7 +61,7 @@ def follow(workspace: Workspace, seen: Drift, metrics_file: str | None, notices:
     try:
         write(metrics_file, seen)
     except ReconcileError as error:
-        note(" ".join(part for part in (error.what, error.why, error.fix) if part))
+        note(_in_one_line(error))
         return ExitCode.ERROR
     return ExitCode.OK
 
@@ -91,13 +92,18 @@ def note(text: str) -> None:
     sys.stderr.write(f"Note: {printable(text.strip())}\n")
 
 
+def _in_one_line(error: ReconcileError) -> str:
+    told = ": ".join(part.rstrip(".") for part in (error.what, error.why) if part)
+    return f"{told}. {error.fix}"
+
+
 @contextmanager
 def noted() -> Iterator[None]:
     """What goes wrong in the body is told, and is no reason for the check to fail."""
     try:
         yield
     except ReconcileError as error:
-        note(" ".join(part for part in (error.what, error.why, error.fix) if part))
+        note(_in_one_line(error))
 
 
 def _mended(workspace: Workspace, seen: Drift) -> Report:
@@ -157,15 +163,31 @@ def mended(seen: Drift, report: Report | None) -> Drift:
 def _urls(given: str) -> Iterator[str]:
     """URLs hold passwords, and everyone sees a command line: a file keeps them to itself."""
     if not given.startswith("@"):
-        yield given
+        yield _address(given)
         return
     from reconcile.host.publish import only_ours, read_given
 
     path = given.removeprefix("@")
+    if not os.path.lexists(path):
+        raise ReconcileError(
+            f"{path} cannot be read for addresses to notify", "there is no such file",
+            "Write one address a line there, as root, mode 0600.",
+        )  # fmt: skip
     if not only_ours(path):
         raise ReconcileError(
             f"{path} is not read for addresses to notify", "somebody else may write it",
             "Give it to root, mode 0600.",
         )  # fmt: skip
     lines = read_given(path, 1 << 16).decode("utf-8", "replace").splitlines()
-    yield from (line.strip() for line in lines if line.strip() and not line.startswith("#"))
+    found = (line.strip() for line in lines)
+    yield from (_address(line) for line in found if line and not line.startswith("#"))
+
+
+def _address(given: str) -> str:
+    """Errors: ReconcileError for what cannot be an address: when it is needed is too late."""
+    if "://" not in given:
+        raise ReconcileError(
+            "That is no address to notify", "one begins with the name of a service and ://",
+            "Write it as Apprise does: json://…, mailto://…, slack://…; or @FILE.",
+        )  # fmt: skip
+    return given

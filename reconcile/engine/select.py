@@ -45,8 +45,9 @@ def select(
 
 def _of_sites(sites: Mapping[Ref, tuple[str, ...]], wanted: Iterable[str]) -> set[Ref]:
     known = {site for names in sites.values() for site in names}
+    hint = f"The sites here: {', '.join(sorted(known)) or 'none'}."
     for site in wanted:
-        _refuse_unknown(site, known)
+        _refuse_unknown(site, known, hint)
     return {ref for ref, names in sites.items() if not {*wanted}.isdisjoint(names)}
 
 
@@ -57,7 +58,7 @@ def _matching(refs: Iterable[Ref], patterns: Iterable[str]) -> set[Ref]:
         hits = {ref for text, ref in addresses.items() if text == pattern}
         hits |= {ref for text, ref in addresses.items() if fnmatchcase(text, pattern)}
         if not hits:
-            _refuse_unknown(pattern, addresses)
+            _refuse_unknown(pattern, addresses, "`reconcile graph` lists every address.")
         found |= hits
     return found
 
@@ -76,11 +77,11 @@ def _required(desired: Desired, refs: set[Ref]) -> set[Ref]:
     return found
 
 
-def _refuse_unknown(name: str, known: Iterable[str]) -> None:
+def _refuse_unknown(name: str, known: Iterable[str], otherwise: str) -> None:
     if name in known:
         return
     from difflib import get_close_matches
 
     near = get_close_matches(name, list(known), n=1, cutoff=0.5)
-    hint = f"Did you mean {near[0]}?" if near else "`reconcile graph` lists every address."
+    hint = f"Did you mean {near[0]}?" if near else otherwise
     raise ReconcileError(f"Nothing here is called {name}.", "", hint)

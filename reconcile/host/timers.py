@@ -42,6 +42,16 @@ def drop(path: str, header: str) -> bool:
     return True
 
 
+def refuse_unknown_time(host: Host, every: str) -> None:
+    """Errors: ReconcileError for what systemd does not take for a time."""
+    done = host.commands.run(("systemd-analyze", "calendar", "--", every))
+    if not done.ok:
+        raise ReconcileError(
+            f"{every!r} is no time that systemd understands", done.said,
+            "Say hourly, daily or *:0/15. Nothing was changed.",
+        )  # fmt: skip
+
+
 def install(host: Host, units: Mapping[str, str], header: str, timer: str) -> None:
     """Put the units in place and start the timer. Errors: ReconcileError."""
     for name, text in units.items():
@@ -78,5 +88,6 @@ def _systemctl(host: Host, *arguments: str) -> None:
     done = host.commands.run(("systemctl", *arguments))
     if not done.ok:
         raise ReconcileError(
-            f"systemctl {' '.join(arguments)} failed", done.said, "See systemctl status."
-        )
+            f"systemctl {' '.join(arguments)} failed", done.said,
+            f"See: systemctl status {arguments[-1]}",
+        )  # fmt: skip

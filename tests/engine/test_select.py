@@ -55,6 +55,14 @@ def test_a_site_that_does_not_exist_is_refused() -> None:
         select(DESIRED, OWNED, Selection(sites=("shup",)))
 
 
+def test_a_site_that_is_like_no_other_is_refused_with_those_there_are() -> None:
+    with pytest.raises(ReconcileError) as refused:
+        select(DESIRED, OWNED, Selection(sites=("zzz",)))
+
+    assert refused.value.fix.startswith("The sites here: ")
+    assert "shop" in refused.value.fix
+
+
 @pytest.mark.parametrize(
     ("selection", "partial"), [(Selection(), False), (Selection(excludes=("note:/blog",)), True)]
 )

@@ -201,6 +201,23 @@ def test_addresses_come_from_a_file_that_only_we_can_write(
     assert "secret-token" not in refused.stderr
 
 
+def test_a_file_of_addresses_that_is_not_there_is_told_as_missing(stage: Stage, run: Run) -> None:
+    done = run("drift", "--notify", f"@{stage.root}/none", cwd=stage.root)
+
+    assert 1 == done.returncode
+    assert f"{stage.root}/none cannot be read" in done.stderr
+    assert "somebody else" not in done.stderr
+
+
+def test_what_is_no_address_is_refused_before_there_is_anything_to_tell(
+    stage: Stage, run: Run
+) -> None:
+    done = run("drift", "--notify", "ops@example.com", cwd=stage.root)
+
+    assert (1, "") == (done.returncode, done.stdout)
+    assert "no address to notify" in done.stderr
+
+
 def test_a_damaged_memory_is_told_and_begun_anew(applied: Stage, run: Run) -> None:
     memory = Path(applied.root, "state/drift.json")
     memory.write_text('{"format": 1, "first_seen": [')

@@ -128,6 +128,18 @@ def test_healing_mends_what_drifted(host: DebianHost) -> None:
     assert "drift was mended" in messages(host)[0]
 
 
+def test_a_time_that_systemd_does_not_know_is_refused_before_anything_is_written(
+    debian_host: DebianHost,
+) -> None:
+    site.deploy(debian_host)
+
+    done = debian_host.reconcile("schedule", "install", "--every", "15m")
+
+    assert 1 == done.returncode
+    assert "'15m' is no time that systemd understands" in done.stderr
+    assert not debian_host.exists(f"/etc/systemd/system/{SERVICE}")
+
+
 def test_what_was_installed_is_removed_without_a_trace(host: DebianHost) -> None:
     install(host)
     removed = host.reconcile("schedule", "remove")
