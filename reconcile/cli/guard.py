@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -13,6 +14,8 @@ from reconcile.errors import ExitCode, ReconcileError
 
 DEBUG = "RECONCILE_DEBUG"
 _ENDING = (signal.SIGTERM, signal.SIGHUP)
+# Whatever was being done, the machine is at fault.
+_MACHINE = (errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC, errno.EROFS)
 
 
 class Ended(BaseException):
@@ -51,16 +54,29 @@ def _outcome(command: Callable[[], int]) -> int:
         forget_stdout()
         return ExitCode.ERROR
     except Exception as error:  # noqa: BLE001  it is told, in the one place for it
+        _trace(error)
+        if isinstance(error, OSError) and error.errno in _MACHINE:
+            return _refused(error)
         return _unexpected(error)
+
+
+def _trace(error: Exception) -> None:
+    if os.environ.get(DEBUG) and not hasattr(error, "format_message"):
+        import traceback
+
+        traceback.print_exception(error)
+
+
+def _refused(error: OSError) -> int:
+    from reconcile.host.errors import host_error
+
+    told = host_error(f"The machine refused a call: {error}", error)
+    return _told(told.what, told.why, told.fix, told.exit_code)
 
 
 def _unexpected(error: Exception) -> int:
     if hasattr(error, "format_message"):
         return _misused(error)
-    if os.environ.get(DEBUG):
-        import traceback
-
-        traceback.print_exception(error)
     return _told(
         f"reconcile met a fault of its own: {type(error).__name__}: {error}",
         "This is a bug. Changes of an unfinished apply are rolled back by the next one.",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from reconcile.dataclass import dataclass
 from reconcile.errors import ReconcileError
+from reconcile.host.errors import explained
 
 if TYPE_CHECKING:
     from subprocess import Popen
@@ -80,20 +81,23 @@ class Commands:
         """Run `argv` to its end; any exit status is an answer, not an error.
 
         Units: `timeout_s` bounds the whole run, its children included.
-        Errors: CommandMissing, CommandTimeout.
+        Errors: CommandMissing, CommandTimeout; HostError where the machine can start no more.
         """
         from subprocess import DEVNULL, PIPE, Popen
 
-        with Popen(
-            argv,
-            executable=self.required(argv[0]),
-            stdin=DEVNULL if input is None else PIPE,
-            stdout=PIPE,
-            stderr=PIPE,
-            cwd="/",
-            env=ENVIRONMENT,
-            start_new_session=True,
-        ) as process:
+        executable = self.required(argv[0])
+        with explained(f"{argv[0]} could not be started"):
+            process = Popen(
+                argv,
+                executable=executable,
+                stdin=DEVNULL if input is None else PIPE,
+                stdout=PIPE,
+                stderr=PIPE,
+                cwd="/",
+                env=ENVIRONMENT,
+                start_new_session=True,
+            )
+        with process:
             out, err = _communicate(process, input, timeout_s)
         return Completed(tuple(argv), process.returncode, _text(out), _text(err))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 
 import pytest
@@ -38,6 +39,15 @@ def test_a_fault_of_ours_is_told_in_words(capsys: pytest.CaptureFixture[str]) ->
     assert "Traceback" not in told
     assert r"a fault of its own: ValueError: \x1b[2Jodd" in told
     assert "RECONCILE_DEBUG=1" in told
+
+
+def test_a_fault_of_the_machine_is_no_fault_of_ours(capsys: pytest.CaptureFixture[str]) -> None:
+    code = guarded(lambda: raising(OSError(errno.EMFILE, "Too many open files")))
+
+    told = capsys.readouterr().err
+    assert (1, True) == (code, told.startswith("Error: The machine refused a call: "))
+    assert "  why: this process has too many files open\n" in told
+    assert "  fix: Raise the limit of open files (ulimit -n).\n" in told
 
 
 def test_the_traceback_is_there_for_who_asks(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import time
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from reconcile.host.commands import CommandMissing, Commands, CommandTimeout
+from reconcile.host.errors import HostError
 
 
 @pytest.fixture
@@ -85,6 +87,21 @@ def test_a_missing_program_is_an_error_that_names_it(commands: Commands) -> None
         commands.run(("no-such-program",))
 
     assert commands.find("no-such-program") is None
+
+
+def test_a_machine_that_can_start_no_more_is_told_in_words(
+    commands: Commands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(os, "pipe", refuse)
+
+    with pytest.raises(HostError) as refused:
+        commands.run(["/bin/true"])
+
+    assert "/bin/true could not be started" == refused.value.what
+    assert "this process has too many files open" == refused.value.why
 
 
 def test_a_program_that_others_may_write_is_refused(commands: Commands, tmp_path: Path) -> None:
