@@ -136,7 +136,7 @@ def _where(change: Change, line: int) -> str:
     places = " and ".join(str(place) for place in change.places)
     content = change.after.content if isinstance(change.after, File) else None
     number = extra_line(content or b"", line)
-    return f"line {number} of `extra` at {places}" if number else places
+    return f"line {number} of `extra` of the site at {places}" if number else places
 
 
 def _refuse_taken_names(tree: ConfigTree) -> None:

@@ -35,9 +35,9 @@ class Side:
     router: Router
     files: Files
 
-    def answer(self, request: Request, supposed: frozenset[str]) -> str:
+    def route(self, request: Request, supposed: frozenset[str]) -> Route:
         files = Assumed(self.files, supposed) if supposed else self.files
-        return told(self.router.route(request, files))
+        return self.router.route(request, files)
 
 
 def behaviour_changes(
@@ -49,13 +49,24 @@ def behaviour_changes(
 
 def _of(question: Question, before: Side, after: Side) -> Iterator[BehaviourChange]:
     ways: dict[tuple[str, str], list[Request]] = {}
+    same: set[tuple[str, str]] = set()
     for request in question.requests:
-        answers = tuple(side.answer(request, question.supposed) for side in (before, after))
-        ways.setdefault((answers[0], answers[1]), []).append(request)
-    for (was, will_be), requests in ways.items():
-        if was != will_be:
+        was, will_be = (side.route(request, question.supposed) for side in (before, after))
+        way = told(was), told(will_be)
+        ways.setdefault(way, []).append(request)
+        if _seen(was) == _seen(will_be):
+            same.add(way)
+    for (was_told, will_be_told), requests in ways.items():
+        if (was_told, will_be_told) not in same:
             where = f" {_over(requests)}" if len(ways) > 1 else ""
-            yield BehaviourChange(question.told + where, was, will_be)
+            yield BehaviourChange(question.told + where, was_told, will_be_told)
+
+
+def _seen(route: Route) -> str:
+    """What of an answer a visitor sees: of a refusal neither its reason nor whose it is."""
+    if route.server is None or route.answer.kind != "error":
+        return told(route)
+    return f"{route.answer.status}{_cached(route)}"
 
 
 def _over(requests: Iterable[Request]) -> str:
@@ -68,8 +79,11 @@ def told(route: Route) -> str:
     if route.server is None:
         listens = not route.answer.reason.startswith("no server listens")
         return _what(route.answer) if listens else "nobody: nothing listens there"
-    cache = "".join(f", Cache-Control: {value}" for value in _cache_control(route))
-    return _what(route.answer) + cache + _whose(route)
+    return _what(route.answer) + _cached(route) + _whose(route)
+
+
+def _cached(route: Route) -> str:
+    return "".join(f", Cache-Control: {value}" for value in _cache_control(route))
 
 
 def _cache_control(route: Route) -> list[str]:

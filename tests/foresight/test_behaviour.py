@@ -77,6 +77,18 @@ def test_a_default_server_of_ours_is_told_by_address(guide: GuidesHost) -> None:
     assert will_be.startswith("passed on to http://unix:/run/gunicorn.sock")
 
 
+def test_the_same_refusal_from_elsewhere_is_not_noticed(guide: GuidesHost) -> None:
+    """A visitor sees 404 before and 404 after."""
+    (guide.root / "nginx/sites-enabled/myapp.conf").unlink()
+    guide.site_file.unlink()
+
+    noticed = guide.noticed()
+
+    statuses = [(was[:4], will_be[:4]) for was, will_be in noticed.values()]
+    assert noticed
+    assert ("404 ", "404") not in statuses
+
+
 def test_where_nobody_listens_yet_nobody_answers(guide: GuidesHost) -> None:
     guide.yaml = YAML.replace("    app:", "    listen: [8080]\n    app:")
 

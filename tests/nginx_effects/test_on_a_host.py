@@ -174,7 +174,7 @@ def test_without_namespaces_nginx_is_still_asked_and_nothing_changes(
     assert 1 == done.returncode
     assert 'unknown directive "bogus"' in done.stderr
     assert "/etc/nginx/sites-enabled/shop.conf:" in done.stderr
-    assert "line 2 of `extra` at reconcile.yaml:4" in done.stderr
+    assert "line 2 of `extra` of the site at reconcile.yaml:4" in done.stderr
     assert [] == list(differences(before, host.manifest(mtimes=True)))
 
 

@@ -139,10 +139,11 @@ class Stage:
                 refusal=refusal,
                 fix=f"Mend {refusal.place}, then run this again. Nothing was changed.",
             )
+        at = f" at {refusal.place}" if refusal.file else ""
         return NginxRejected(
-            what=f"nginx refuses the planned configuration at {refusal.place}",
+            what=f"nginx refuses the planned configuration{at}",
             refusal=refusal,
-            fix="Correct what reconcile.yaml says about it. Nothing was changed.",
+            fix="Correct what the YAML says about it. Nothing was changed.",
         )
 
 
