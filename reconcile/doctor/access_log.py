@@ -1,6 +1,6 @@
-"""Where a Gunicorn writes down the requests that it answers.
+"""Where a Gunicorn writes down the requests that it answers, and what went wrong.
 
-Source: Gunicorn's settings `accesslog`, `config`, `chdir`; of the configuration file,
+Source: Gunicorn's settings `accesslog`, `errorlog`, `config`, `chdir`; of the configuration file,
 GUNICORN_CMD_ARGS and the command line, the last that has one holds.
 """
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 LOG_BYTES = 64 << 10
 USUAL_CONFIG = "gunicorn.conf.py"
 PRINTED = "-"
+_OPTIONS = {"accesslog": ("--access-logfile",), "errorlog": ("--error-logfile", "--log-file")}
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class AccessLog:
 
 def access_log(host: Host, unit: UnitView) -> AccessLog | None:
     """The access log of a Gunicorn that runs; None where it keeps none that we could read."""
-    written = _written(host, unit)
+    written = _written(host, unit, "accesslog")
     if not written:
         return None
     if written != PRINTED:
@@ -54,16 +55,27 @@ def access_log(host: Host, unit: UnitView) -> AccessLog | None:
     return AccessLog(f"journalctl -u {unit.name}", partial(journal_since, host, unit))
 
 
+def log_files(host: Host, unit: UnitView) -> tuple[str, ...]:
+    """The files that a Gunicorn that runs logs to; the journal is none."""
+    written = {_written(host, unit, name) for name in _OPTIONS}
+    named = [
+        join(unit.working_directory or "/", one) for one in written if one not in ("", PRINTED)
+    ]
+    printed = [output_of(unit.main_pid, stream) for stream in (1, 2)]
+    found = [one for one in (*named, *printed) if one.startswith("/")]
+    return tuple(dict.fromkeys(one for one in found if not one.startswith("/dev/")))
+
+
 def _of_file(path: str) -> AccessLog:
     return AccessLog(path, lambda _since_s: tail(path, LOG_BYTES))
 
 
-def _written(host: Host, unit: UnitView) -> str:
-    """The setting `accesslog`, "" where there is none."""
+def _written(host: Host, unit: UnitView, setting: str) -> str:
+    """The setting `accesslog` or `errorlog`, "" where there is none."""
     arguments = [*_given(unit), *_words(unit.command or title(unit.main_pid))]
     folder = join(unit.working_directory or "/", _option(arguments, "--chdir"))
-    by_option = _option(arguments, "--access-logfile")
-    return by_option or _of_config(host, join(folder, _config(arguments)))
+    by_option = _option(arguments, *_OPTIONS[setting])
+    return by_option or _of_config(host, join(folder, _config(arguments)), setting)
 
 
 def _given(unit: UnitView) -> list[str]:
@@ -95,19 +107,19 @@ def _option(arguments: list[str], *names: str) -> str:
     return found
 
 
-def _of_config(host: Host, path: str) -> str:
+def _of_config(host: Host, path: str, setting: str) -> str:
     found = host.files.content(path)
-    return next(_assigned(found[1]), "") if found else ""
+    return next(_assigned(found[1], setting), "") if found else ""
 
 
-def _assigned(data: bytes) -> Iterator[str]:
+def _assigned(data: bytes, setting: str) -> Iterator[str]:
     """What a configuration file says outright; it is read and never run."""
     try:
         body = ast.parse(data).body
     except (SyntaxError, ValueError):
         return
     for node in reversed(body):
-        if isinstance(node, ast.Assign) and "accesslog" in map(ast.unparse, node.targets):
+        if isinstance(node, ast.Assign) and setting in map(ast.unparse, node.targets):
             if isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
                 yield node.value.value
             return

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from reconcile.errors import ReconcileError
-from reconcile.host.tail import tail
+from reconcile.host.tail import recent, tail
 from reconcile.nginx.config.tree import ConfigTree, Directive
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ _LINE = re.compile(
     r"(?:\d+#\d+: )?(?:\*\d+ )?(?P<said>.*)$"
 )
 _CALL = re.compile(r'^(?P<call>[a-z_]+\(\)) (?:to )?"?(?P<path>[^"]*?)"? failed \((?P<errno>\d+):')
+_SERVER = re.compile(r", server: ([^,]*), request: ")
 
 
 class LogLine(NamedTuple):
@@ -36,6 +37,19 @@ class LogLine(NamedTuple):
     path: str = ""
     errno: int = 0
 
+    @property
+    def server(self) -> str:
+        """The first name of the server that it is about, "" where it is about none."""
+        found = _SERVER.search(self.said)
+        return found[1] if found else ""
+
+    @property
+    def written_s(self) -> float:
+        """When, in seconds since the epoch; its times are those of this machine, without a zone."""
+        from datetime import datetime
+
+        return datetime.strptime(self.at, "%Y/%m/%d %H:%M:%S").timestamp()
+
     def __str__(self) -> str:
         return f"{self.log}: {self.at} [{self.level}] {self.said}"
 
@@ -47,7 +61,8 @@ def read_error_logs(tree: ConfigTree, main: str) -> tuple[LogLine, ...]:
         line
         for path in paths
         if path.startswith("/") and "$" not in path
-        for line in parsed(path, tail(path, LOG_BYTES))
+        for log, lines in recent(path, LOG_BYTES)
+        for line in parsed(log, lines)
     )
 
 

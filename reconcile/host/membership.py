@@ -33,8 +33,8 @@ def cwd_of(pid: int) -> str:
     return ""
 
 
-def output_of(pid: int) -> str:
-    """What the standard output of `pid` leads to: a path or `socket:[…]`; "" where unseen."""
+def output_of(pid: int, stream: int = 1) -> str:
+    """What the standard output (2: error) of `pid` leads to: a path, `socket:[…]`, or ""."""
     with suppress(OSError):
-        return os.readlink(f"/proc/{pid}/fd/1")
+        return os.readlink(f"/proc/{pid}/fd/{stream}")
     return ""

@@ -6,16 +6,19 @@ import re
 from collections.abc import Iterator
 from functools import partial
 
+from reconcile.doctor.app_log import app_log
 from reconcile.doctor.evidence import quoted
-from reconcile.doctor.model import Rule, Said, each, error, warning
+from reconcile.doctor.model import Rule, Said, each, error, note, warning
 from reconcile.doctor.snapshot import App, Snapshot
+from reconcile.host.mounts import is_read_only
+from reconcile.host.space import is_full
 from reconcile.nginx.routing.servers import Server
 
 _REFUSED = re.compile(r"\[Errno (13|30)\] [^:]+: '(/[^']+)'")
 _ABSENT = re.compile(r"\[Errno 2\] [^:]+: '(/[^']+)'")
 # Gunicorn's own control socket: without it the app runs just as well.
 _HARMLESS = "Control server error"
-_FULL = re.compile(r"\[Errno (28|122)\] ")
+_FULL = re.compile(r"\[Errno (28|122)\] (?:[^:]+: '(/[^']+)')?")
 # Requests that this very program has made.
 _OWN = '"reconcile"'
 _STATIC = re.compile(r'"(?:GET|HEAD) (/(?:static|media|assets|uploads)/[^ ?"]*)[^"]*" (\d+)')
@@ -23,10 +26,12 @@ _STATIC = re.compile(r'"(?:GET|HEAD) (/(?:static|media|assets|uploads)/[^ ?"]*)[
 
 def look(snapshot: Snapshot) -> Iterator[Said]:
     for app in snapshot.apps:
-        lines = tuple(x for x in snapshot.journal(app.unit) if _HARMLESS not in x and _OWN not in x)
+        lines = tuple(
+            x for x in app_log(snapshot, app.unit) if _HARMLESS not in x and _OWN not in x
+        )
         yield from _refused(snapshot, app, lines)
         yield from _absent(snapshot, app, lines)
-        yield from _full(app, lines)
+        yield from _full(snapshot, app, lines)
         yield from each(app.servers, partial(_static, snapshot, app, lines))
 
 
@@ -34,7 +39,7 @@ def _refused(snapshot: Snapshot, app: App, lines: tuple[str, ...]) -> Iterator[S
     seen = {match[2]: (match[1], line) for line in lines if (match := _REFUSED.search(line))}
     for path, (number, line) in seen.items():
         folder = path.rpartition("/")[0] or "/"
-        if number == "30" or not _may_write(snapshot, app, folder):
+        if _is_still(snapshot, app, folder, number):
             yield error(
                 f"{app.unit.name} ({app.account.name}) was refused {path}"
                 f" ({'read-only' if number == '30' else 'permission denied'}).",
@@ -43,6 +48,13 @@ def _refused(snapshot: Snapshot, app: App, lines: tuple[str, ...]) -> Iterator[S
                 if number == "30"
                 else f"chown {app.account.name} {quoted(folder)} (see the rule app-write).",
             )
+
+
+def _is_still(snapshot: Snapshot, app: App, folder: str, number: str) -> bool:
+    if number == "30":
+        # As the process itself sees it: its unit's sandbox shows there too.
+        return is_read_only(app.unit.main_pid, snapshot.real(folder)) is not False
+    return not _may_write(snapshot, app, folder)
 
 
 def _may_write(snapshot: Snapshot, app: App, folder: str) -> bool:
@@ -63,12 +75,24 @@ def _absent(snapshot: Snapshot, app: App, lines: tuple[str, ...]) -> Iterator[Sa
             )
 
 
-def _full(app: App, lines: tuple[str, ...]) -> Iterator[Said]:
-    full = [line for line in lines if _FULL.search(line)]
-    if full:
+def _full(snapshot: Snapshot, app: App, lines: tuple[str, ...]) -> Iterator[Said]:
+    """No room, or no quota: it is told as long as there is none where the app saves."""
+    full = [match for line in lines if (match := _FULL.search(line))]
+    if not full:
+        return
+    saves = [one.path for one in snapshot.of_role("media") if one.server in app.servers]
+    places = [*filter(None, (match[2] for match in full[-1:])), *saves]
+    still = [place for place in places if is_full(place)]
+    line = full[-1].string
+    if still or full[-1][1] == "122":
+        where = f" in {still[0]}" if still else ""
         yield warning(
-            f"{app.unit.name} had no room left to write.", full[-1], fix="Make room: df -h; df -i"
+            f"{app.unit.name} had no room left to write{where}.",
+            line,
+            fix="Make room: df -h; df -i",
         )
+    else:
+        yield note(f"{app.unit.name} had no room left to write for a while.", line)
 
 
 def _static(snapshot: Snapshot, app: App, lines: tuple[str, ...], server: Server) -> Iterator[Said]:

@@ -1,16 +1,18 @@
-"""What nginx's error log says, by the number of the error, where its cause still holds."""
+"""What nginx's logs say, by the number of the error, where its cause still holds."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 
+from reconcile.doctor.complaints import complaints
 from reconcile.doctor.logs import LogLine
-from reconcile.doctor.model import Rule, Said, error, note, warning
+from reconcile.doctor.model import Rule, Said, error, note
 from reconcile.doctor.snapshot import Snapshot
 from reconcile.doctor.upstream import local_port, socket_path
+from reconcile.doctor.visited import visited
 
-ENOENT, EACCES, ENOTDIR, EMFILE = 2, 13, 20, 24
+ENOENT, EACCES, ENOTDIR = 2, 13, 20
 _UPSTREAM = re.compile(r'connect\(\) .*failed \((\d+):.*upstream: "[a-z]+://(.*?)"')
 _SOCKET = re.compile(r"^(unix:[^:]*)")
 _FORBIDDEN = re.compile(r'"([^"]*)" is forbidden \((\d+):')
@@ -18,11 +20,13 @@ _MEANS = {2: "its socket is missing", 13: "nginx may not open its socket", 111: 
 
 
 def look(snapshot: Snapshot) -> Iterator[Said]:
-    lines = snapshot.error_lines
+    names = {name for server in snapshot.servers for name in server.names}
+    lines = tuple(x for x in snapshot.error_lines if not x.server or x.server in names)
     yield from _denied(snapshot, lines)
     yield from _missing(snapshot, lines)
     yield from _upstreams(snapshot, lines)
-    yield from _exhausted(snapshot, lines)
+    yield from complaints(snapshot, lines)
+    yield from visited(snapshot)
 
 
 def _denied(snapshot: Snapshot, lines: tuple[LogLine, ...]) -> Iterator[Said]:
@@ -74,24 +78,6 @@ def _upstreams(snapshot: Snapshot, lines: tuple[LogLine, ...]) -> Iterator[Said]
 
 def _is_local(target: str) -> bool:
     return bool(socket_path(target) or local_port(target))
-
-
-def _exhausted(snapshot: Snapshot, lines: tuple[LogLine, ...]) -> Iterator[Said]:
-    born = snapshot.running.oldest_start_s if snapshot.running else None
-    full = [line for line in lines if f"({EMFILE}:" in line.said and _is_since(line, born)]
-    if full:
-        yield warning(
-            "nginx ran out of file descriptors (24: too many open files).",
-            str(full[-1]),
-            fix="Raise worker_rlimit_nofile in nginx.conf, then reload nginx.",
-        )
-
-
-def _is_since(line: LogLine, born: float | None) -> bool:
-    from datetime import datetime
-
-    # Its times are those of this machine, without a zone.
-    return born is None or datetime.strptime(line.at, "%Y/%m/%d %H:%M:%S").timestamp() >= born - 1
 
 
 RULE = Rule("log-triage", ("CC5", "DB5", "DB6", "DB7"), look)

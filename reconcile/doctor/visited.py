@@ -1,0 +1,165 @@
+"""What visitors got for files of late, by nginx's access logs, where they still would."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
+
+from reconcile.doctor.model import Said, note, warning
+from reconcile.doctor.visits import VisitLog, answered_by, visit_logs
+from reconcile.host.tail import recent
+from reconcile.nginx.config.scope import PASSES
+from reconcile.nginx.config.text import from_raw
+from reconcile.nginx.routing.locations import Undecidable
+from reconcile.nginx.routing.route import Answer
+from reconcile.nginx.routing.servers import Server
+
+if TYPE_CHECKING:
+    from reconcile.doctor.snapshot import Snapshot
+
+LOG_BYTES = 256 << 10
+MOST_URIS, SHOWN = 50, 3
+_REQUEST = re.compile(r"^(?:GET|HEAD) (/[^ ?]*)")
+_FILES = re.compile(r"^/(?:static|media|assets|uploads)/")
+_OWN = "reconcile"
+_HOSTS = ("host", "http_host", "server_name")
+
+
+_FOLDERS = frozenset(["alias", "root", "try_files"])
+
+
+class Visit(NamedTuple):
+    """The last request for that URI: `by` is who answered, where the log tells."""
+
+    uri: str
+    status: str
+    by: str
+    line: str
+
+
+@dataclass
+class Place:
+    """A server, the prefixes that it has folders for, and the last visits to its files."""
+
+    server: Server
+    visits: dict[str, Visit] = field(default_factory=dict)
+
+    @cached_property
+    def prefixes(self) -> tuple[str, ...]:
+        locations = (one for one in self.server.scope.locations if one.modifier in ("", "^~"))
+        named = (one for one in locations if _FOLDERS & one.own.keys() and one.name != "/")
+        return tuple(from_raw(one.name) for one in named)
+
+    @cached_property
+    def lets_the_app_answer(self) -> bool:
+        """Whether the app is meant to see URLs of files: it hands them back by X-Accel-Redirect."""
+        return any("internal" in one.own for one in self.server.scope.locations)
+
+    @cached_property
+    def has_app(self) -> bool:
+        return any(PASSES & scope.own.keys() for scope in self.server.scope.locations)
+
+    def covers(self, uri: str) -> bool:
+        return uri.startswith(self.prefixes)
+
+    def may_have(self, uri: str) -> bool:
+        """Whether a request for that file is one of its own."""
+        return self.covers(uri) or bool(self.has_app and _FILES.match(uri))
+
+
+def visited(snapshot: Snapshot) -> Iterator[Said]:
+    for place in _visited_places(snapshot):
+        yield from _judged(snapshot, place)
+
+
+def _judged(snapshot: Snapshot, place: Place) -> Iterator[Said]:
+    gone, refused, passed = list[str](), list[str](), list[str]()
+    for one in list(place.visits.values())[-MOST_URIS:]:
+        answer = _answer(snapshot, place.server, one.uri)
+        if answer is None:
+            continue
+        if answer.kind == "pass" and _is_unmeant(place, one):
+            passed.append(one.line)
+        elif answer.kind == "error" and one.status == "404" and answer.status == 404:
+            gone.append(one.line)
+        elif answer.kind == "error" and one.status == "403" and answer.path:
+            refused.append(one.line)
+    yield from _told(place.server, gone, refused, passed)
+
+
+def _answer(snapshot: Snapshot, server: Server, uri: str) -> Answer | None:
+    """How it is answered by now. Of what cannot be foretold, the rules about its server tell."""
+    try:
+        route = snapshot.route(server, uri)
+    except Undecidable:
+        return None
+    return route.answer if route else None
+
+
+def _is_unmeant(place: Place, one: Visit) -> bool:
+    """Whether the app has answered for a file: strangers ask for many that nobody has."""
+    if one.by == "nginx":
+        return False
+    is_served = one.status.startswith("2") or one.status == "304"
+    return place.covers(one.uri) or (is_served and not place.lets_the_app_answer)
+
+
+def _told(server: Server, gone: list[str], refused: list[str], passed: list[str]) -> Iterator[Said]:
+    name = server.names[0] or server.place
+    if gone:
+        yield note(
+            f"Visitors of {name} asked for {len(gone)} files that are not there.", *gone[-SHOWN:]
+        )
+    if refused:
+        yield warning(
+            f"Visitors of {name} were refused {len(refused)} files (403), and still are.",
+            *refused[-SHOWN:],
+            fix="See the rule nginx-read: namei -l on the path of each.",
+        )
+    if passed:
+        yield warning(
+            f"The app, not nginx, answers for {len(passed)} files of {name}.",
+            *passed[-SHOWN:],
+            fix=f"{server.place}: add a location ^~ with an alias for them (see the rules"
+            " served-by-app and route-shadowed).",
+        )
+
+
+def _visited_places(snapshot: Snapshot) -> list[Place]:
+    """The servers asked about, with the last visit to each URI that is certain to be theirs."""
+    places = {id(one): Place(one) for one in snapshot.router.servers.servers}
+    for log, servers in _logs(snapshot).items():
+        sharing = [places[key] for key in servers]
+        for path, lines in recent(log.path, LOG_BYTES):
+            for line in lines:
+                _sort(sharing, log.fields(line), f"{path}: {line}")
+    return [places[id(server)] for server in snapshot.servers]
+
+
+def _logs(snapshot: Snapshot) -> dict[VisitLog, set[int]]:
+    """Each access log with the servers that write to it."""
+    every: dict[VisitLog, set[int]] = {}
+    for server in snapshot.router.servers.servers:
+        for scope in (server.scope, *server.scope.locations):
+            for log in visit_logs(scope, snapshot.nginx.build.access_log):
+                every.setdefault(log, set()).add(id(server))
+    return every
+
+
+def _sort(sharing: list[Place], fields: Mapping[str, str], line: str) -> None:
+    """Put a visit where it belongs; a log that many servers share often does not tell."""
+    asked = _REQUEST.match(fields.get("request", ""))
+    if not asked or fields.get("http_user_agent") == _OWN:
+        return
+    named = next((fields[name].partition(":")[0] for name in _HOSTS if name in fields), "")
+    able = [one for one in sharing if not named or named in one.server.names]
+    fit = [one for one in able if one.may_have(asked[1])]
+    if len(fit) == 1:
+        # Taken out first, so that the latest come last.
+        fit[0].visits.pop(asked[1], None)
+        fit[0].visits[asked[1]] = Visit(
+            asked[1], fields.get("status", ""), answered_by(fields), line
+        )

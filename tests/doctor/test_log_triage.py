@@ -1,0 +1,256 @@
+"""Each class of what nginx complains of, and its twin that is history or another site's."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from reconcile.doctor import registry
+from reconcile.doctor.run import diagnose
+from reconcile.doctor.snapshot import Snapshot
+from reconcile.host.tail import recent
+from tests.doctor.asked import ask, configured, serious
+from tests.doctor.conftest import SERVICE, doctor
+from tests.hosts import DebianHost
+from tests.hosts.fixtures import Boot
+
+pytestmark = pytest.mark.host
+
+HTTP = """
+log_format told '$request|$status|$upstream_addr|$http_user_agent';
+access_log {root}/access.log told;
+server {{
+    listen 127.0.0.1:8099;
+    server_name shop.test;
+    location /static/ {{ alias {root}/static/; }}
+    location ~ \\.js$ {{ proxy_pass http://127.0.0.1:1; }}
+    location / {{ proxy_pass http://127.0.0.1:1; }}
+}}
+server {{
+    listen 127.0.0.1:8099;
+    server_name other.test;
+    access_log {root}/other.log told;
+    location /static/ {{ alias {root}/other/; }}
+}}
+"""
+OF = 'client: 127.0.0.1, server: shop.test, request: "GET / HTTP/1.1", host: "shop.test"'
+CLASSES = {
+    "24": ("accept4() failed (24: Too many open files)", "file descriptors"),
+    "connections": ("512 worker_connections are not enough", "worker_connections"),
+    "110": (
+        "*1 upstream timed out (110: Connection timed out) while reading response header from"
+        f" upstream, {OF}",
+        "504",
+    ),
+    "104": (
+        f"*1 recv() failed (104: Connection reset by peer) while reading response header, {OF}",
+        "broke off",
+    ),
+    "closed": (
+        f"*1 upstream prematurely closed connection while reading response header, {OF}",
+        "broke off",
+    ),
+    "header": (
+        f"*1 upstream sent too big header while reading response header from upstream, {OF}",
+        "headers are larger",
+    ),
+}
+
+
+@pytest.fixture
+def root() -> Iterator[Path]:
+    root = Path(tempfile.mkdtemp(dir="/srv"))
+    root.chmod(0o755)
+    (root / "static").mkdir()
+    yield root
+    shutil.rmtree(root)
+
+
+def line(said: str) -> str:
+    return f"{time.strftime('%Y/%m/%d %H:%M:%S')} [error] 7#7: {said}\n"
+
+
+def logged(root: Path, *said: str, name: str = "error.log") -> list[str]:
+    """What is said, notes aside, of an error log with these lines."""
+    (root / name).write_text("".join(map(line, said)))
+    found = serious(ask("log-triage", configured(root, HTTP.format(root=root)), root))
+    return [f"{one.what} {' '.join(one.evidence)}" for one in found]
+
+
+@pytest.mark.parametrize(("said", "what"), CLASSES.values(), ids=CLASSES)
+def test_log_triage_knows_a_class_that_nobody_can_try_again(
+    root: Path, said: str, what: str
+) -> None:
+    [finding] = logged(root, said, said)
+
+    assert what in finding
+    assert "2 times" in finding
+    assert said.removeprefix("*1 ") in finding
+
+
+def test_log_triage_reads_on_in_the_log_that_was_just_put_aside(root: Path) -> None:
+    (root / "error.log").write_text("")
+
+    [finding] = logged(root, CLASSES["24"][0], name="error.log.1")
+
+    assert f"{root}/error.log.1: " in finding
+
+
+def test_log_triage_leaves_out_lines_of_sites_that_were_not_asked_about(root: Path) -> None:
+    (root / "error.log").write_text(line(CLASSES["110"][0]))
+    host = configured(root, HTTP.format(root=root))
+    rule = [registry.rule("log-triage")]
+
+    other = diagnose(Snapshot(host, only=frozenset(["other.test"])), rule)
+    shop = diagnose(Snapshot(host, only=frozenset(["shop.test"])), rule)
+
+    assert ([], 1) == (serious(other), len(serious(shop)))
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        f"*1 client intended to send too large body: 9 bytes, {OF}",
+        f'*1 open() "/srv/gone" failed (2: No such file or directory), {OF}',
+        f'*1 open() "/srv" failed (13: Permission denied), {OF}',
+        f"*1 connect() failed (111: Connection refused) while connecting to upstream, {OF}"
+        ', upstream: "http://127.0.0.1:9/", host: "a"',
+        'signal process started; open() "/x" (24',
+    ],
+    ids=["too large", "missing", "mended", "an upstream that is gone", "no number"],
+)
+def test_log_triage_is_silent_on_what_only_looks_alike(root: Path, said: str) -> None:
+    assert [] == logged(root, said)
+
+
+@pytest.mark.parametrize(
+    ("entries", "what"),
+    [
+        (["GET /static/a.js HTTP/1.1|404|127.0.0.1:1|curl"], "answers for 1 files of shop.test"),
+        (["GET /assets/a.css HTTP/1.1|200|127.0.0.1:1|curl"], "answers for 1 files"),
+        (["GET /assets/a.css HTTP/1.1|404|127.0.0.1:1|a scanner"], ""),
+        (["GET /static/a.js HTTP/1.1|404|127.0.0.1:1|reconcile"], ""),
+        (["GET /static/a.css HTTP/1.1|200|-|curl"], ""),
+        (["GET /static/a.js HTTP/1.1|200|-|curl"], ""),
+        (["POST /static/a.js HTTP/1.1|404|127.0.0.1:1|curl"], ""),
+        (["no line of ours"], ""),
+    ],
+    ids=["shadowed", "served by the app", "nobody's file", "our own request", "by nginx",
+         "by nginx then", "no reading", "of another form"],
+)  # fmt: skip
+def test_log_triage_tells_what_of_the_access_log_is_handled_unexpectedly(
+    root: Path, entries: list[str], what: str
+) -> None:
+    (root / "access.log").write_text("".join(f"{one}\n" for one in entries))
+
+    found = logged(root)
+
+    assert bool(what) == bool(found)
+    assert all(what in one and entries[0] in one for one in found)
+
+
+def test_log_triage_tells_of_visitors_that_were_refused_and_still_are(root: Path) -> None:
+    (root / "static/a.css").write_text("a")
+    (root / "static/a.css").chmod(0o600)
+    (root / "access.log").write_text("GET /static/a.css HTTP/1.1|403|-|curl\n")
+
+    [before] = logged(root)
+    (root / "static/a.css").chmod(0o644)
+
+    assert "refused 1 files (403)" in before
+    assert [] == logged(root)
+
+
+def test_log_triage_notes_files_that_visitors_did_not_find(root: Path) -> None:
+    (root / "access.log").write_text("GET /static/gone.css HTTP/1.1|404|-|curl\n")
+
+    found = ask("log-triage", configured(root, HTTP.format(root=root)), root)
+
+    assert ["note"] == [one.severity for one in found.findings]
+    assert "gone.css" in found.findings[0].evidence[0]
+
+
+def test_a_log_is_read_from_its_end_and_never_more_than_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "a.log").write_text("new 1\nnew 2\n")
+    (tmp_path / "a.log-20261120").write_text("older\n")
+    (tmp_path / "a.log-20261121").write_text("old 1\nold 2\n")
+    (tmp_path / "a.log-20261119.gz").write_text("oldest\n")
+
+    def lines(limit: int) -> list[str]:
+        return [line for _, part in recent(str(tmp_path / "a.log"), limit) for line in part]
+
+    assert ["old 1", "old 2", "new 1", "new 2"] == lines(100)
+    assert ["old 2", "new 1", "new 2"] == lines(20)
+    assert ["new 2"] == lines(8)
+
+
+SLOW = """
+import os, time
+def app(environ, start):
+    path = environ["PATH_INFO"]
+    if path == "/sleep":
+        time.sleep(2)
+    if path == "/die":
+        os._exit(1)
+    start("200 OK", [("Content-Type", "text/plain")] + [("X-Long", "x" * 9000)] * (path == "/long"))
+    return [b"fine"]
+"""
+SITE = """server { listen 80; server_name slow.test; client_max_body_size 1m;
+    client_body_temp_path /srv/small/body; client_body_buffer_size 1k;
+    location / { proxy_pass http://127.0.0.1:9400; proxy_read_timeout 200ms; }
+}"""
+# The log tells no more than seconds.
+NEXT_SECOND = "t=$(date +%s); until [ $(date +%s) -gt $t ]; do sleep 0.05; done; "
+REAL = {
+    "/sleep": "504: the app did not answer in time",
+    "/die": "502: the app broke off its answer",
+    "/long": "502: the app's headers are larger",
+}
+
+
+@pytest.fixture(scope="module")
+def slow(module_hosts: Boot) -> DebianHost:
+    host = module_hosts("slow")
+    host.write("/srv/slow/app/app.py", SLOW)
+    unit = SERVICE.format(d="/srv/slow", bind="-b 127.0.0.1:9400", unit="")
+    host.write("/etc/systemd/system/slow.service", unit)
+    host.write("/etc/nginx/sites-enabled/slow", SITE)
+    host.run("sh", "-c", "mkdir /srv/small; mount -t tmpfs -o size=2m none /srv/small;"
+             " systemctl daemon-reload; systemctl start slow; systemctl reload nginx")  # fmt: skip
+    answers(host)
+    return host
+
+
+def answers(host: DebianHost) -> None:
+    host.run("timeout", "20", "sh", "-c",
+             "until curl -sf http://127.0.0.1:9400/ >/dev/null; do sleep 0.05; done")  # fmt: skip
+
+
+@pytest.mark.parametrize(("path", "what"), REAL.items())
+def test_log_triage_tells_what_the_app_did_until_it_is_another_one(
+    slow: DebianHost, path: str, what: str
+) -> None:
+    slow.http("GET", path, host="slow.test")
+
+    before = doctor(slow).about("log-triage", what)
+    slow.run("sh", "-c", NEXT_SECOND + "systemctl restart slow")
+    answers(slow)
+
+    assert before
+    assert [] == doctor(slow).about("log-triage", what)
+
+
+def test_log_triage_tells_of_a_full_disk_as_long_as_it_is_full(slow: DebianHost) -> None:
+    slow.run("sh", "-c", "head -c 2000000 /dev/zero >/srv/small/filler || true")
+    slow.http("POST", "/", host="slow.test", body=b"x" * 500_000)
+
+    full = doctor(slow).about("log-triage", "/srv/small/body")
+    slow.run("rm", "/srv/small/filler")
+
+    assert "28: no space left on device" in full[0]
+    assert [] == doctor(slow).about("log-triage", "/srv/small/body")
