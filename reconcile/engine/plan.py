@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
@@ -61,7 +62,12 @@ def plan(
         fingerprint=fingerprint(rests_on),
         conflicts=(*conflicts, *violations(desired, protected)),
         unknown=tuple(item for item in observed.values() if isinstance(item, Unknown)),
-        findings=_each_once(*findings, *_seen(observed), *_left_behind(staying)),
+        findings=_each_once(
+            *findings,
+            *_seen(observed),
+            *_left_behind(staying),
+            *(() if partial else _dropped_sites(leaving, desired)),
+        ),
         behaviour_changes=tuple(behaviour_changes),
         ignored=len(ignored),
         ignored_changes=tuple(ignored),
@@ -168,6 +174,20 @@ def _left_behind(staying: Mapping[Ref, str]) -> Iterator[Finding]:
     for ref, why in staying.items():
         told = f"{ref} is no longer declared, but stays: {why}"
         yield Finding("left-behind", "note", told)
+
+
+def _dropped_sites(removals: Sequence[Change], desired: Desired) -> Iterator[Finding]:
+    """Sites that go as a whole: they may well stand in another YAML."""
+    declared = {site for item in desired.values() for site in item.sites}
+    gone = Counter(site for change in removals for site in change.sites if site not in declared)
+    for site, count in sorted(gone.items()):
+        things = "resource" if count == 1 else "resources"
+        yield Finding(
+            "site-dropped", "warning",
+            f"The YAML has no site {site}: {count} {things} of it will be destroyed.",
+            fix="One YAML describes the whole host. If another one has that site, bring both"
+            " into one file before you apply.",
+        )  # fmt: skip
 
 
 def _in_sync(desired: Desired, observed: Observed, changed: set[Ref]) -> dict[Ref, Resource]:

@@ -187,6 +187,32 @@ class TestRemoval:
             finding.what for finding in plan.findings
         ]
 
+    def test_a_site_that_goes_as_a_whole_is_named(self) -> None:
+        """Somebody with a YAML for each app would take the other ones down."""
+        old, more, kept = (Note(path=path, text="x") for path in ("/old", "/more", "/kept"))
+
+        plan = planned(
+            a_world(old, more, kept), declare(kept, site="blog"), last_wrote(old, more, kept)
+        )
+
+        [finding] = plan.findings
+        assert ("site-dropped", "warning") == (finding.rule, finding.severity)
+        assert "The YAML has no site shop: 2 resources of it will be destroyed." == finding.what
+
+    def test_a_site_that_only_shrinks_is_not_named(self) -> None:
+        old, kept = Note(path="/old", text="x"), Note(path="/kept", text="x")
+
+        plan = planned(a_world(old, kept), declare(kept), last_wrote(old, kept))
+
+        assert () == plan.findings
+
+    def test_a_part_of_a_plan_tells_nothing_of_whole_sites(self) -> None:
+        old = Note(path="/old", text="x")
+
+        plan = planned(a_world(old), {}, last_wrote(old), partial=True)
+
+        assert () == plan.findings
+
     def test_a_shelf_below_which_another_stays_stays_as_well(self) -> None:
         outer, inner = Shelf(path="/s", colour="red"), Shelf(path="/s/t", colour="red")
         foreign = Note(path="/s/t/foreign", text="x")
