@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from reconcile.adopt.around import HostAround
 from reconcile.adopt.draft import Draft, Note
-from reconcile.adopt.sites import Nginx, read_sites
+from reconcile.adopt.site import Nginx
+from reconcile.adopt.sites import read_sites
 from reconcile.adopt.trial import Planner, Trial
 from reconcile.adopt.validity import make_valid
 from reconcile.adopt.writing import yaml_text

@@ -145,7 +145,7 @@ def settle_user(site: dict[str, Any], draft: Draft, at: Loc) -> None:
     """Leave the app's user out where it is the one by default, or can save nothing as it stands."""
     app = site.get("app", {})
     user = app.get("user")
-    if user is None:
+    if user in (None, "root"):
         return
     owners = list(_owners(site.get("locations", {})))
     shut_out = [
@@ -167,7 +167,7 @@ def _owners(locations: Mapping[str, Any]) -> Iterator[tuple[str, str, bool]]:
             named = BUILT_IN_OWNERS[owner] if isinstance(owner, str) else None
             user = named.user if named else owner["user"]
             dirs = 0 if named else int(owner["dirs"], 8)
-            yield prefix, str(user), bool(dirs & 0o022) or user == "root"
+            yield prefix, str(user), bool(dirs & 0o022)
 
 
 def _tell_the_rest(found: Behind, draft: Draft, at: Loc) -> None:

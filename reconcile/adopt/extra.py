@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 from reconcile.nginx.config.tree import ConfigTree, Directive
 from reconcile.nginx.routing.servers import Server
@@ -18,21 +19,56 @@ _CERTBOT = "options-ssl-nginx.conf"
 """Certbot's own choice of protocols, which a file of ours makes as well."""
 
 
-def extra_of(server: Server, tree: ConfigTree, said: Iterable[Directive]) -> tuple[str, list[str]]:
-    """The directives that are left, as text; and those that no text can hold, each by its words."""
+@dataclass
+class Extra:
+    """The text; what it cannot say, as place and words; the files that are included."""
+
+    lines: list[str] = field(default_factory=list)
+    told: list[tuple[str, str]] = field(default_factory=list)
+    included: list[str] = field(default_factory=list)
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self.lines)
+
+
+def extra_of(server: Server, tree: ConfigTree, said: Iterable[Directive]) -> Extra:
+    """The directives that are left once `said` are said by keys of their own."""
     known = {(one.file, one.start) for one in said}
-    kept, lost = [], []
+    found = Extra()
     for directive in server.scope.directive.block or ():
-        if directive.name in _SAID or (directive.file, directive.start) in known:
-            continue
-        if directive.name == "include" and directive.args[0].endswith(_CERTBOT):
-            continue
-        text = _text(directive, tree)
-        if text is None:
-            lost.append(f"{directive.name} ({directive.place})")
-        else:
-            kept.append(text)
-    return "\n".join(kept), lost
+        if directive.name == "include":
+            _include(directive, tree, known, found)
+        elif directive.name not in _SAID and (directive.file, directive.start) not in known:
+            _keep(directive, tree, found)
+    return found
+
+
+def _include(
+    directive: Directive, tree: ConfigTree, known: set[tuple[str, int]], found: Extra
+) -> None:
+    """An include is kept, but for what the keys say already: twice, Nginx would refuse it."""
+    found.included += tree.includes[directive.args[0]].paths
+    if directive.args[0].endswith(_CERTBOT):
+        return
+    inside = list(tree.expanded([directive]))
+    doubled = [one for one in inside if (one.file, one.start) in known or one.name in _SAID]
+    if inside and len(doubled) == len(inside):
+        return
+    if doubled:
+        names = ", ".join(" ".join([one.name, *one.args]) for one in doubled)
+        what = f"include {directive.args[0]} holds what the YAML says as well: {names}"
+        found.told.append((directive.place, what))
+    _keep(directive, tree, found)
+
+
+def _keep(directive: Directive, tree: ConfigTree, found: Extra) -> None:
+    text = _text(directive, tree)
+    if text is None:
+        what = f"{directive.name} is in no encoding that YAML can hold, and is left out"
+        found.told.append((directive.place, what))
+    else:
+        found.lines.append(text)
 
 
 def _text(directive: Directive, tree: ConfigTree) -> str | None:

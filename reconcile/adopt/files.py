@@ -54,6 +54,23 @@ def watch(draft: Draft, watched: Watched, loaded: str, around: Around) -> None:
         draft.paths[loaded] = {"link": real}
 
 
+def adopt_file(draft: Draft, watched: Watched, site: str, around: Around) -> None:
+    """Leave a site to the file that serves it now, and watch that file."""
+    loaded = watched.serves[site]
+    entry = draft.sites[site]
+    draft.sites[site] = {
+        "server_names": entry["server_names"],
+        "adopted": around.real(loaded),
+        **{key: value for key, value in entry.items() if key != "server_names"},
+    }
+    watched.exact.discard(site)
+    draft.remark(
+        ("sites", site, "adopted"),
+        "This file serves the site as it is. `docs/adopt.md` tells how to have it written anew.",
+    )
+    watch(draft, watched, loaded, around)
+
+
 def _refused(draft: Draft, watched: Watched, path: str, file: FoundFile) -> bool:
     if watched.bytes + len(file.data) > _ROOM:
         why = "with it the YAML would get too large"

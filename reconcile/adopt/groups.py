@@ -21,6 +21,8 @@ class Block:
     server: Server
     behind: Behind | None
     folders: tuple[Folder, ...]
+    is_reached: bool = True
+    """Whether a request is known that it answers."""
 
     @property
     def serves(self) -> bool:
@@ -42,7 +44,12 @@ class Group:
 def blocks(router: Router, tree: ConfigTree) -> tuple[Block, ...]:
     requests = Requests(router)
     return tuple(
-        Block(server, behind(server, router, tree, requests), tuple(folders(server)))
+        Block(
+            server,
+            behind(server, router, tree, requests),
+            tuple(folders(server)),
+            requests.to(server, "/") is not None,
+        )
         for server in router.servers.servers
     )
 

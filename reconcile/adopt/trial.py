@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from reconcile.adopt.draft import Draft
-from reconcile.adopt.files import Watched
+from reconcile.adopt.files import Watched, adopt_file
 from reconcile.adopt.found import Around
-from reconcile.adopt.sites import adopt_file
 from reconcile.adopt.validity import make_valid
 from reconcile.engine.model import Change, Conflict, Plan, Unknown
 from reconcile.engine.resource import Ref

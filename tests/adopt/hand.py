@@ -8,7 +8,8 @@ from typing import Any
 
 from reconcile.adopt.draft import Draft
 from reconcile.adopt.found import FoundApp, FoundFile, FoundFolder
-from reconcile.adopt.sites import Nginx, read_sites
+from reconcile.adopt.site import Nginx
+from reconcile.adopt.sites import read_sites
 from reconcile.adopt.validity import make_valid
 from reconcile.adopt.writing import yaml_text
 from reconcile.nginx.config.reader import OverlayReader
@@ -84,13 +85,15 @@ def read(
     only: tuple[str, ...] = (),
     main: bytes = MAIN,
     suffix: str = "",
+    included: Mapping[str, str] | None = None,
     **around: Any,
 ) -> Read:
     """Each text is a file of sites-enabled: site0, site1, …"""
     texts = (one.encode() if isinstance(one, str) else one for one in servers)
     files = {f"{ENABLED}/site{number}{suffix}": text for number, text in enumerate(texts)}
     config = "/etc/nginx/nginx.conf"
-    tree = load(config, OverlayReader(_Nothing(), {config: main, **files}))
+    others = {path: text.encode() for path, text in (included or {}).items()}
+    tree = load(config, OverlayReader(_Nothing(), {config: main, **files, **others}))
     draft = Draft()
     nginx = Nginx(tree, Router(tree, "/usr/share/nginx"), DEBIAN)
     read_sites(nginx, SaidAround(files, **around), draft, only)

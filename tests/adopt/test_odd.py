@@ -95,6 +95,14 @@ def test_the_second_server_of_a_name_is_one_site_with_the_first() -> None:
     assert found.told("a second server with these names serves on its own")
 
 
+def test_a_server_that_no_visitor_reaches_is_told() -> None:
+    found = read(server(APP, "a.test"), server("return 204;", "b.test"), server(APP, "b.test"))
+
+    assert ["site0"] == list(found.sites)[:1]
+    unreached = read(server(APP, "_"), server(APP, "_"))
+    assert any("no visitor is known to reach it" in note for note in unreached.notes)
+
+
 def test_catch_alls_of_two_ports_are_two_sites() -> None:
     texts = [
         f"server {{ listen {port} default_server; location / {{ proxy_pass http://b:{port}; }} }}"

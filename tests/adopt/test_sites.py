@@ -257,6 +257,14 @@ def test_an_app_that_cannot_save_its_uploads_is_told() -> None:
     assert found.told("the app runs as deploy, which cannot save in /media/ (www-data)")
 
 
+def test_an_app_that_runs_as_root_saves_wherever_it_likes() -> None:
+    apps = {"unix:/run/gunicorn.sock": FoundApp("gunicorn.service", "root")}
+
+    found = site(APP, "location /media/ { alias /srv/m/; }", apps=apps, folders={"/srv/m": UPLOADS})
+
+    assert "root" == found["app"]["user"]
+
+
 CERTBOT = """
 server {
     server_name example.com www.example.com;
@@ -324,6 +332,50 @@ def test_what_a_location_has_beside_what_the_yaml_says_is_told() -> None:
     )
 
     assert found.told("/static/ has more than the YAML can say: add_header X-A b; gzip_static on")
+
+
+SNIPPET = "/etc/nginx/snippets/x.conf"
+
+
+def test_an_include_is_kept_and_said_not_to_be_watched() -> None:
+    found = read(f"{NAMED} {APP} include {SNIPPET}; }}", included={SNIPPET: "gzip on;"})
+
+    assert f"include {SNIPPET};\n" == found.sites["site0"]["extra"]
+    assert f"It includes {SNIPPET}: not watched." in found.text
+
+
+def test_an_include_that_keys_say_as_well_is_not_kept() -> None:
+    inside = "location /static/ { alias /srv/s/; }"
+
+    found = read(f"{NAMED} {APP} include {SNIPPET}; }}", included={SNIPPET: inside})
+
+    assert "extra" not in found.sites["site0"]
+    assert {"/static/"} == found.sites["site0"]["locations"].keys()
+
+
+def test_an_include_that_keys_say_in_part_is_told() -> None:
+    inside = "location /static/ { alias /srv/s/; } gzip on;"
+
+    found = read(f"{NAMED} {APP} include {SNIPPET}; }}", included={SNIPPET: inside})
+
+    assert f"include {SNIPPET};\n" == found.sites["site0"]["extra"]
+    assert found.told("holds what the YAML says as well: location /static/")
+
+
+def test_what_a_listen_has_beside_its_address_is_told() -> None:
+    found = read(f"server {{ listen 80 proxy_protocol; server_name a.test; {APP} }}")
+
+    assert found.told("listen 80 has more than the YAML can say: proxy_protocol")
+
+
+def test_http_3_beside_https_is_https() -> None:
+    found = site(
+        "listen 443 ssl; listen 443 quic; listen [::]:443 ssl;",
+        "ssl_certificate /c.pem; ssl_certificate_key /k.pem;",
+        APP,
+    )
+
+    assert "listen" not in found
 
 
 def test_two_files_with_many_servers_are_as_many_sites() -> None:
