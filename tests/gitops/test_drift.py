@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+import subprocess
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from reconcile.cli.demo.stage import Stage
 from reconcile.host.lock import lock
-from tests.cli.conftest import Run, run, stage
+from tests.cli.conftest import COMMAND, Run, run, stage, staged
 
 __all__ = ["run", "stage"]
 SCHEMAS = Path(__file__).parents[2] / "schemas"
@@ -50,11 +51,24 @@ def hook() -> Iterator[Hook]:
     server.server_close()
 
 
+@pytest.fixture(scope="module")
+def host() -> Iterator[Stage]:
+    """One host for all tests here, applied once."""
+    with staged() as stage:
+        apply = [*COMMAND, "apply", "--auto-approve"]
+        subprocess.run(apply, cwd=stage.root, check=True, capture_output=True)
+        yield stage
+
+
 @pytest.fixture
-def applied(stage: Stage, run: Run) -> Stage:
-    done = run("apply", "--auto-approve", cwd=stage.root)
-    assert 0 == done.returncode, done.stdout + done.stderr
-    return stage
+def applied(host: Stage) -> Iterator[Stage]:
+    """As after the apply, nothing remembered."""
+    wish = Path(host.file).read_text()
+    yield host
+    Path(host.file).write_text(wish)
+    mend_it(host)
+    for path in Path(host.root, "state").glob("drift.*"):
+        path.rmdir() if path.is_dir() else path.unlink()
 
 
 def stylesheet(stage: Stage) -> str:
