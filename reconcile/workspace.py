@@ -125,6 +125,7 @@ class Workspace:
             state_dir=settings.state_dir,
             unit_dir=os.path.dirname(self.host.services.unit_path("any.service")),
             nginx_reads=self._nginx_reads(nginx),
+            packed_sent=nginx.packed_sent,
         )
 
     @cached_property

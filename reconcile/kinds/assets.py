@@ -13,15 +13,21 @@ from reconcile.engine.resource import Cause, Ref, Resource
 from reconcile.host import Host
 from reconcile.host.accounts import Accounts
 from reconcile.host.errors import HostError
+from reconcile.host.files.compress import Encoding, refuse_missing
 from reconcile.host.files.scan import Deviation, Examples, Rule
-from reconcile.host.files.survey import Copy, Moved, Order, Survey
+from reconcile.host.files.survey import Copy, Moved, Order, Stale, Survey
 from reconcile.kinds.common import folders_above, octal, owner_ids, refuse_unknown_owner
 from reconcile.kinds.side_effects import masks_finding, masks_told
 
 MOST_KEPT = 50_000
 MOST_SHOWN = 1_000
 NAMED = 5
-RULE = ("user", "group", "dirs", "files", "prune")
+RULE = ("user", "group", "dirs", "files", "prune", "precompress")
+
+STALE: dict[Stale, str] = {
+    "outdated": "compressed from another version of its file, is removed",
+    "unasked": "compressed by us and no longer asked for, is removed",
+}
 
 
 class Difference(NamedTuple):
@@ -48,6 +54,8 @@ class Assets(Resource):
     dirs: int = 0o755
     files: int = 0o644
     prune: bool = False
+    precompress: tuple[Encoding, ...] = ()
+    """In which encodings compressed siblings are made of what becomes smaller by it."""
     extra: dict[str, bytes] = {}
     except_: tuple[str, ...] = ()
     """Absolute paths below the root that are someone else's to look after."""
@@ -85,6 +93,7 @@ class Assets(Resource):
             return self._remembered(host)
         refuse_unknown_owner(host, self.user, self.group)
         self._refuse_no_source(host)
+        refuse_missing(self.precompress)
         if host.files.stat(self.path, follow=True) is None:
             return None
         order = self._order(host)
@@ -119,7 +128,7 @@ class Assets(Resource):
         excluded = [path.removeprefix(below) for path in self.except_ if path.startswith(below)]
         return Order(
             self.source, self.path, Rule(uid, gid, self.files, self.dirs), self.prune, self.extra,
-            frozenset(excluded),
+            frozenset(excluded), self.precompress,
         )  # fmt: skip
 
     def _with(self, found: Survey) -> Self:
@@ -173,8 +182,7 @@ class Assets(Resource):
 def _differences(found: Survey, wanted: Assets) -> Iterator[Difference]:
     yield from (Difference(f"{path}/", "missing", "source") for path in found.folders)
     yield from (_copied(copy) for copy in found.copies)
-    for path in found.stale:
-        yield Difference(path, "compressed from another version of its file, is removed", "source")
+    yield from (Difference(path, STALE[why], "source") for path, why in found.stale.items())
     for path in found.surplus:
         yield Difference(path, "not in the source, is removed", "source")
     for path in found.surplus_folders:
@@ -184,6 +192,9 @@ def _differences(found: Survey, wanted: Assets) -> Iterator[Difference]:
 
 
 def _copied(copy: Copy) -> Difference:
+    if copy.encoding:
+        what = "is made, compressed" if copy.is_new else "is made anew, compressed"
+        return Difference(copy.path, what, copy.moved)
     if copy.is_new:
         return Difference(copy.path, f"missing ({copy.new_size} bytes)", copy.moved)
     sizes = f"{copy.old_size} -> {copy.new_size} bytes"

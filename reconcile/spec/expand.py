@@ -17,6 +17,7 @@ from reconcile.spec.expansion.nginx import (
     foreign_files,
     rendered,
 )
+from reconcile.spec.expansion.packed import unsent
 from reconcile.spec.expansion.paths import expand_path
 from reconcile.spec.expansion.probes import expand_probes
 from reconcile.spec.expansion.scope import Scope, SiteScope
@@ -48,7 +49,9 @@ def expand(spec: Spec, facts: HostFacts, render: Render = render_site) -> Expans
     served = {**files, **foreign_files(scope)}
     declared = (*_of_paths(scope), *_of_sites(sites, files), *expand_nginx(scope, served))
     probes = tuple(probe for site in sites for probe in expand_probes(site))
-    findings = tuple(finding for site in sites for finding in first_certificate(site))
+    findings = tuple(
+        finding for site in sites for finding in (*first_certificate(site), *unsent(site))
+    )
     return Expansion(declared, probes, findings)
 
 

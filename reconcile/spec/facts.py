@@ -10,6 +10,7 @@ from reconcile.dataclass import dataclass
 from reconcile.host import ServiceManagerName
 
 if TYPE_CHECKING:
+    from reconcile.host.files.compress import Encoding
     from reconcile.nginx.config.layout import Layout
 
 
@@ -22,6 +23,7 @@ class HostFacts:
     `sources` holds the content of every path that `Spec.file_sources()` names.
     `certificates` are those of `Spec.certificate_names()` that certbot has got.
     `nginx_reads` are those of `Spec.file_paths()` that nginx reads as configuration.
+    `packed_sent` are the encodings in which nginx can send files that lie there compressed.
     `serves_sites` tells that an earlier apply put sites into nginx, so that taking the last
     one out is made live too.
     """
@@ -44,6 +46,7 @@ class HostFacts:
     serves_sites: bool = False
     certificates: frozenset[str] = frozenset()
     nginx_reads: frozenset[str] = frozenset()
+    packed_sent: frozenset[Encoding] = frozenset()
 
     @property
     def runs_services(self) -> bool:

@@ -34,6 +34,7 @@ sites:
         source: ./app/static
         # cache: hashed               # for names that hold a hash: a year, never asked again
         # prune: true                 # remove files that source no longer has
+        # precompress: [gzip]         # make app.css.gz beside app.css, for nginx to send
 
       # Uploaded by users: owners and modes are kept right, files are never changed or removed.
       /media/:

@@ -12,7 +12,7 @@ import pytest
 
 from reconcile.host import Host
 from reconcile.host.errors import HostError
-from reconcile.host.files import surveyor
+from reconcile.host.files import comparison, judge, readers
 from reconcile.kinds.assets import Assets
 from reconcile.kinds.directory import Directory
 from tests.host.disk import picture
@@ -144,7 +144,19 @@ def test_a_file_that_nobody_touched_is_not_opened(
     shipped: Assets, host: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened: list[str] = []
-    monkeypatch.setattr(surveyor._Surveyor, "_equal", lambda self, path, *_: opened.append(path))
+    monkeypatch.setattr(judge.Judge, "is_equal", lambda self, path, *_: opened.append(path))
+
+    assert [] == lines(shipped, host)
+    assert [] == opened
+
+
+def test_a_file_is_not_opened_again_once_its_mode_was_put_right(
+    shipped: Assets, host: Host, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (root / "css/app.css").chmod(0o600)
+    apply(shipped, host)
+    opened: list[str] = []
+    monkeypatch.setattr(judge.Judge, "is_equal", lambda self, path, *_: opened.append(path))
 
     assert [] == lines(shipped, host)
     assert [] == opened
@@ -159,6 +171,63 @@ def test_without_what_we_remember_contents_are_compared(
     (root / "js/app.js").write_text("FIRST js/app.js")
 
     assert ["js/app.js: other content (15 bytes)"] == lines(shipped, host)
+
+
+@pytest.mark.process
+class TestOnAllCores:
+    @pytest.fixture
+    def large(self, source: Path) -> Path:
+        """Enough files for more than one process, in some small and one wide directory."""
+        for number in range(6_000):
+            folder = source / ("wide" if number % 2 else f"{number % 40}")
+            folder.mkdir(exist_ok=True)
+            (folder / f"{number}.txt").touch()
+        return source
+
+    @pytest.fixture(params=[1 << 20, 1], ids=["as it is", "as if every directory was huge"])
+    def _huge(self, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(comparison, "HUGE", request.param)
+        monkeypatch.setattr(readers, "ALONE", 400)
+        monkeypatch.setattr(readers, "SHARES_PER_READER", 2)
+
+    @pytest.mark.usefixtures("_huge")
+    def test_each_finds_its_share_and_all_is_told_in_one_order(
+        self, assets: Assets, host: Host, root: Path, large: Path
+    ) -> None:
+        apply(assets, host)
+        assert [] == lines(assets, host)
+        (root / "wide/5.txt").write_text("x")
+        (root / "wide/7.txt").unlink()
+        (large / "8/8.txt").write_text("second")
+        (root / "10/by-hand").touch()
+        pruning = assets.model_copy(update={"prune": True})
+
+        assert [
+            "8/8.txt: other content (0 -> 6 bytes)",
+            "wide/5.txt: other content (1 -> 0 bytes)",
+            "wide/7.txt: missing (0 bytes)",
+            "10/by-hand: not in the source, is removed",
+        ] == lines(pruning, host)
+        found = pruning.observe(host)
+        assert found is not None
+        assert 6_005 == found.total
+
+        apply(pruning, host)
+        assert [] == lines(pruning, host)
+
+    @pytest.mark.usefixtures("_huge")
+    def test_what_stops_another_reader_is_told_like_our_own(
+        self, shipped: Assets, host: Host, root: Path, large: Path
+    ) -> None:
+        apply(shipped, host)
+        for number in range(0, 40, 2):
+            folder = root / f"{number}"
+            file = next(folder.iterdir())
+            file.unlink()
+            file.mkdir()
+
+        with pytest.raises(HostError, match="is in the way: the source has a file there"):
+            shipped.observe(host)
 
 
 class TestWhatTheSourceDoesNotHave:

@@ -193,7 +193,7 @@ class World:
             connection = http.client.HTTPSConnection(address, port, timeout=5, context=context)
         else:
             connection = http.client.HTTPConnection(address, port, timeout=5)
-        connection.putrequest(method, target, skip_host=True)
+        connection.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
         sent = {"Host": "example.com", **(headers or {})}
         if body is not None:
             sent["Content-Length"] = str(len(body))

@@ -62,6 +62,7 @@ sites:
         owner: assets
         cache: week
         prune: false
+        precompress: [gzip]
       /media/: {role: media, dir: /var/www/myapp/media, owner: uploads, cache: day}
       /protected/: {role: private, dir: /srv/files/protected}
     extra: |

@@ -142,7 +142,7 @@ CONTRADICTIONS = {
     ),
     "an app that cannot save uploads": (
         WHOLE.replace("user: www-data\n      gunicorn", "user: flask\n      gunicorn"),
-        "43:7: the app runs as flask and cannot save in what www-data owns "
+        "44:7: the app runs as flask and cannot save in what www-data owns "
         "(give it an owner with user: flask, or dirs that a group may write)",
     ),
     "directives that close the server block": (
@@ -182,6 +182,19 @@ CONTRADICTIONS = {
     "pruning without a source": (
         site("locations: {/s/: {role: static, dir: /srv/s, prune: true}}"),
         "6:57: prune needs a source that says what belongs here",
+    ),
+    "compressed media": (
+        site("locations: {/m/: {role: media, dir: /srv/m, precompress: [gzip]}}"),
+        "6:49: precompress is for static files; media files are never changed"
+        " (leave out precompress)",
+    ),
+    "compressing without a source": (
+        site("locations: {/s/: {role: static, dir: /srv/s, precompress: [gzip]}}"),
+        "6:50: precompress needs a source to make copies of",
+    ),
+    "an encoding that nobody knows": (
+        site("locations: {/s/: {role: static, dir: /srv/s, source: ./s, precompress: [gz]}}"),
+        '6:77: "gz" is not known here (write gzip, br or zstd)',
     ),
     "a cache policy for private files": (
         site("locations: {/p/: {role: private, dir: /srv/p, cache: day}}"),

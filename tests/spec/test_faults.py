@@ -140,7 +140,7 @@ def test_every_fault_of_a_file_is_told_at_once_in_its_order() -> None:
         '15:31: no owner is called "asets" (did you mean assets?)',
         '23:5: "defualt_server" is not a key here (did you mean default_server?)',
         '40:16: no owner is called "asets" (did you mean assets?)',
-        "43:23: the alias *media is not allowed (write the value out)",
+        "44:23: the alias *media is not allowed (write the value out)",
     ] == found
 
 

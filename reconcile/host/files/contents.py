@@ -24,7 +24,9 @@ def _shipped(origin: Source) -> Iterator[tuple[str, str]]:
     waiting, entered = [("", "")], {""}
     while waiting:
         shown, folder = waiting.pop()
-        for name, one in origin.originals(folder).items():
+        with origin.listing(folder) as at:
+            found = origin.originals(folder, at, sorted(at.names))
+        for name, one in found.items():
             path = f"{shown}/{name}"
             if not one.is_directory:
                 with origin.opened(one.real) as fd:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
 
 from reconcile.host.files.meta import by_descriptor
 from reconcile.host.files.resolve import Guard, guard_of
@@ -43,6 +46,21 @@ def are_mounts_below(root: int) -> bool:
         return any(line.split(b" ", 5)[4].startswith(below) for line in lines)
 
 
+class Listing(NamedTuple):
+    """A directory's names, as they come, and who may change them.
+
+    Its descriptor is its own, and stays when the way moves on.
+    """
+
+    fd: int
+    guard: Guard
+    names: list[str]
+
+
+NOTHING = Listing(-1, "open", [])
+"""The listing of a directory that does not exist."""
+
+
 class Descent:
     """Directories below a root, the last one held open: quick for paths in order."""
 
@@ -65,6 +83,19 @@ class Descent:
                 if name:
                     self._enter(name)
         return self._fd, self._guard
+
+    @contextmanager
+    def listing(self, folder: str) -> Iterator[Listing]:
+        above, guard = self.to(folder)
+        fd = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=above)
+        try:
+            yield Listing(fd, guard, os.listdir(fd))
+        finally:
+            os.close(fd)
+
+    def size(self, folder: str) -> int:
+        """The size of a directory itself, which tells how many names it holds."""
+        return os.fstat(self.to(folder)[0]).st_size
 
     def _leads_to(self, folder: str) -> bool:
         return folder.startswith(self._at + "/") if self._at else True

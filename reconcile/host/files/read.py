@@ -120,11 +120,17 @@ def _matches(folder: str, part: str) -> list[str]:
 def digest_of(fd: int) -> str:
     """`sha256:…` of everything in the open file."""
     running = sha256()
+    for chunk in chunks(fd):
+        running.update(chunk)
+    return f"sha256:{running.hexdigest()}"
+
+
+def chunks(fd: int) -> Iterator[bytes]:
+    """All that is in the open file, from its beginning."""
     offset = 0
     while chunk := os.pread(fd, CHUNK, offset):
-        running.update(chunk)
+        yield chunk
         offset += len(chunk)
-    return f"sha256:{running.hexdigest()}"
 
 
 def identity(at: Entry) -> str:

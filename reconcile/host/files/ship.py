@@ -8,6 +8,7 @@ half of one.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -16,10 +17,11 @@ from typing import TYPE_CHECKING
 
 from reconcile.host.errors import HostError
 from reconcile.host.files.batch import Batch, Target
+from reconcile.host.files.compress import compressed
 from reconcile.host.files.mend import descent, mend
 from reconcile.host.files.names import as_bytes
-from reconcile.host.files.read import CHUNK
-from reconcile.host.files.shipped import Shipped, Signature, row
+from reconcile.host.files.read import chunks
+from reconcile.host.files.shipped import NO_COPY, NOT_OURS, Shipped, Signature, row
 from reconcile.host.files.source import Source, source
 from reconcile.host.files.survey import Copy, Order, Survey
 from reconcile.host.files.surveyor import survey
@@ -43,25 +45,29 @@ class Delivery:
     data: bytes | None
     digest: bytes
     original: Signature
+    is_gain: bool = True
+    """Whether it is worth writing: what compressing does not make smaller is not."""
 
 
 def ship(host: Host, order: Order) -> None:
     """Make the copy what `order` asks for, and remember what was written."""
     shipped = Shipped(host, order.root)
-    found = survey(order, shipped, remember=True)
-    newest_ns = 0
+    found, newest_ns = survey(order, shipped, remember=True), 0
+    if found.deviations:
+        mend(host, order.root, order.rule, found.deviations)
+        # Their ctimes are new, so what is to be remembered of them is only known now.
+        found, newest_ns = survey(order, shipped, remember=True), time.time_ns()
+    rows = {path: known for path in found.settled if (known := shipped.row(path))} | found.rows
     with source(order.source) as ours, descent(order.root) as way:
         batch = Batch(host, order.root, way)
         batch.make_folders(found.folders, order.rule)
         # First, so that no stale sibling outlives the file it was made of.
         batch.remove(list(found.stale))
         for deliveries in _batches(ours, found.copies):
-            for path, original, copy, digest in _deliver(batch, ours, order, deliveries):
-                found.rows[path] = row(original, copy, digest)
-                newest_ns = max(newest_ns, copy.ctime_ns)
-    mend(host, order.root, order.rule, found.deviations)
+            rows |= _deliver(batch, ours, order, deliveries)
+            newest_ns = max(newest_ns, time.time_ns())
     _prune(host, order, found)
-    shipped.save(found.rows, shipped.folders | frozenset(found.folders), newest_ns)
+    shipped.save(rows, shipped.folders | frozenset(found.folders), newest_ns)
 
 
 def _prune(host: Host, order: Order, found: Survey) -> None:
@@ -81,19 +87,29 @@ def withdraw(host: Host, root: str) -> None:
     shipped.forget()
 
 
-def _rank(copy: Copy) -> tuple[int, bool, bytes]:
+def _rank(group: Sequence[Copy]) -> tuple[int, bool, bytes]:
     """New before changed, what is referred to before what refers."""
-    path = copy.path.lower()
+    first = group[0]
+    path = first.file.lower()
     rank = 2 if path.endswith(PAGES) else 1 if path.endswith(REFERRING) else 0
-    return rank, not copy.is_new, as_bytes(copy.path)
+    return rank, not first.is_new, as_bytes(first.file)
+
+
+def _groups(copies: Sequence[Copy]) -> list[list[Copy]]:
+    """Each file with its compressed siblings, in the order in which they are published."""
+    groups: dict[str, list[Copy]] = {}
+    for copy in sorted(copies, key=lambda one: one.encoding or ""):
+        groups.setdefault(copy.file, []).append(copy)
+    return sorted(groups.values(), key=_rank)
 
 
 def _batches(ours: Source, copies: Sequence[Copy]) -> Iterator[list[Delivery]]:
     batch: list[Delivery] = []
     size = 0
-    for copy in sorted(copies, key=_rank):
-        batch.append(_load(ours, copy))
-        size += len(batch[-1].data or b"")
+    for group in _groups(copies):
+        loaded = _load(ours, group)
+        batch += loaded
+        size += sum(len(one.data or b"") for one in loaded)
         if len(batch) >= BATCH_FILES or size >= BATCH_BYTES:
             yield batch
             batch, size = [], 0
@@ -101,30 +117,34 @@ def _batches(ours: Source, copies: Sequence[Copy]) -> Iterator[list[Delivery]]:
         yield batch
 
 
-def _load(ours: Source, copy: Copy) -> Delivery:
-    if copy.data is not None:
-        facts = Signature(len(copy.data), 0, 0, 0)
-        return Delivery(copy, copy.data, sha256(copy.data).digest(), facts)
-    with ours.opened(copy.real) as fd:
+def _load(ours: Source, group: Sequence[Copy]) -> list[Delivery]:
+    """A file and its siblings, all of one reading."""
+    first = group[0]
+    if first.data is not None:
+        facts = Signature(len(first.data), 0, 0, 0)
+        return [Delivery(first, first.data, sha256(first.data).digest(), facts)]
+    is_packed = any(copy.encoding for copy in group)
+    with ours.opened(first.real) as fd:
         before = Signature.of(os.fstat(fd))
-        if before.size > LARGE:
-            return Delivery(copy, None, _digest(fd), before)
-        data = b"".join(_chunks(fd))
+        if before.size > LARGE and not is_packed:
+            return [Delivery(first, None, _digest(fd), before)]
+        data = b"".join(chunks(fd))
         if Signature.of(os.fstat(fd)) != before or len(data) != before.size:
-            raise _moving(copy)
-    return Delivery(copy, data, sha256(data).digest(), before)
+            raise _moving(first)
+    return [_delivery(copy, data, before) for copy in group]
 
 
-def _chunks(fd: int) -> Iterator[bytes]:
-    offset = 0
-    while chunk := os.pread(fd, CHUNK, offset):
-        yield chunk
-        offset += len(chunk)
+def _delivery(copy: Copy, data: bytes, original: Signature) -> Delivery:
+    if copy.encoding is None:
+        return Delivery(copy, data, sha256(data).digest(), original)
+    packed = compressed(copy.encoding, data)
+    is_gain = len(packed) < len(data)
+    return Delivery(copy, packed, sha256(packed).digest(), original, is_gain)
 
 
 def _digest(fd: int) -> bytes:
     running = sha256()
-    for chunk in _chunks(fd):
+    for chunk in chunks(fd):
         running.update(chunk)
     return running.digest()
 
@@ -139,14 +159,23 @@ def _moving(copy: Copy) -> HostError:
 
 def _deliver(
     batch: Batch, ours: Source, order: Order, deliveries: Sequence[Delivery]
-) -> Iterator[tuple[str, Signature, Signature, bytes]]:
+) -> dict[str, bytes]:
+    """Publish them; path → what is to be remembered."""
+    futile = [one for one in deliveries if not one.is_gain]
+    batch.remove([one.copy.path for one in futile if not one.copy.is_new])
+    gains = [one for one in deliveries if one.is_gain]
     targets = [
         Target(one.copy.path, f"sha256:{one.digest.hex()}", partial(_fill, ours, one))
-        for one in deliveries
+        for one in gains
     ]
     seen = batch.deliver(targets, order.rule)
-    for one in deliveries:
-        yield one.copy.path, one.original, seen[one.copy.path], one.digest
+    return {one.copy.path: _row(one, seen[one.copy.path], one.digest) for one in gains} | {
+        one.copy.path: _row(one, NO_COPY, NOT_OURS) for one in futile
+    }
+
+
+def _row(one: Delivery, copy: Signature, digest: bytes) -> bytes:
+    return row(one.original, copy, digest, is_made=one.copy.encoding is not None)
 
 
 def _fill(ours: Source, one: Delivery, fd: int) -> None:
@@ -155,7 +184,7 @@ def _fill(ours: Source, one: Delivery, fd: int) -> None:
         return
     running = sha256()
     with ours.opened(one.copy.real) as original:
-        for chunk in _chunks(original):
+        for chunk in chunks(original):
             running.update(chunk)
             _write(fd, chunk)
     if running.digest() != one.digest:

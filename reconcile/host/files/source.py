@@ -9,12 +9,12 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from reconcile.host.files.descent import Descent
+from reconcile.host.files.descent import Descent, Listing
 from reconcile.host.files.meta import by_descriptor
 from reconcile.host.files.ownership import hard_links_are_protected
 from reconcile.host.files.resolve import PIN, directory
@@ -47,6 +47,10 @@ class LeftOut:
     special: Examples = field(default_factory=Examples)
     foreign: Examples = field(default_factory=Examples)
 
+    def merge(self, other: LeftOut) -> None:
+        for name in ("outside", "special", "foreign"):
+            getattr(self, name).merge(getattr(other, name))
+
 
 class Source:
     """One source folder, pinned while it is used. Names that begin with a dot are not shipped."""
@@ -56,16 +60,19 @@ class Source:
         self._owner = os.fstat(root).st_uid
         self.left_out = LeftOut()
 
-    def originals(self, folder: str) -> dict[str, Original]:
-        """Name → what is shipped of the directory `folder`, a real path in the source."""
-        above, guard = self._way.to(folder)
-        # A descriptor of our own, because following a symlink moves the way.
-        fd = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=above)
-        try:
-            names = [name for name in sorted(os.listdir(fd)) if not name.startswith(".")]
-            found = [(name, self._original(fd, folder, name, guard == "closed")) for name in names]
-        finally:
-            os.close(fd)
+    def listing(self, folder: str) -> AbstractContextManager[Listing]:
+        """What is in the directory `folder`, a real path in the source."""
+        return self._way.listing(folder)
+
+    def size(self, folder: str) -> int:
+        """The size of that directory itself, which tells how many names it holds."""
+        return self._way.size(folder)
+
+    def originals(self, folder: str, at: Listing, names: Iterable[str]) -> dict[str, Original]:
+        """Name → what of `names` is shipped, in their order; `at` is the listing of `folder`."""
+        sheltered = at.guard == "closed"
+        shown = (name for name in names if not name.startswith("."))
+        found = ((name, self._original(at.fd, folder, name, sheltered)) for name in shown)
         return {name: one for name, one in found if one is not None}
 
     def _original(self, fd: int, folder: str, name: str, sheltered: bool) -> Original | None:

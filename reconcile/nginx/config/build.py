@@ -20,13 +20,16 @@ class Build:
     access_log: str = "/usr/local/nginx/logs/access.log"
     user: str = "nobody"
     group: str = ""
+    arguments: tuple[str, ...] = ()
+    """As it was configured: `--with-http_gzip_static_module` and so on."""
 
     @classmethod
     def parse(cls, text: str) -> Build:
         """Read the output of `nginx -V`; what it leaves out has nginx's own default."""
         version = re.search(r"^nginx version: \S+?/(\d+(?:\.\d+)*)", text, re.MULTILINE)
         line = re.search(r"^configure arguments:(.*)$", text, re.MULTILINE)
-        options = _options(line[1] if line else "")
+        arguments = tuple(shlex.split(line[1])) if line else ()
+        options = _options(arguments)
         prefix = options.get("prefix", cls.prefix)
         return cls(
             version=tuple(int(part) for part in version[1].split(".")) if version else (),
@@ -37,11 +40,12 @@ class Build:
             access_log=_log(prefix, options.get("http-log-path", "logs/access.log")),
             user=options.get("user", cls.user),
             group=options.get("group", options.get("user", cls.group)),
+            arguments=arguments,
         )
 
 
-def _options(arguments: str) -> dict[str, str]:
-    pairs = (word[2:].partition("=") for word in shlex.split(arguments) if word.startswith("--"))
+def _options(arguments: tuple[str, ...]) -> dict[str, str]:
+    pairs = (word[2:].partition("=") for word in arguments if word.startswith("--"))
     return {name: value for name, _, value in pairs}
 
 

@@ -7,6 +7,7 @@ from functools import cache
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
+from reconcile.host.files.compress import Encoding
 from reconcile.nginx.config.tree import parse
 from reconcile.nginx.rendering.quote import Raw, nginx_quote
 from reconcile.nginx.rendering.site import CHALLENGES, SiteView
@@ -45,6 +46,11 @@ _MEDIA_TYPES = (
     ("video/webm", ("webm",)),
     ("text/plain", ("txt",)),
 )
+STATIC_DIRECTIVES: dict[Encoding, str] = {
+    "gzip": "gzip_static",
+    "br": "brotli_static",
+    "zstd": "zstd_static",
+}
 # RFC 8615 makes .well-known public; it can only stand in what the site's owner ships.
 _DOTFILES = {"static": r"/\.(?!well-known/)", "media": r"/\.", "private": r"/\."}
 
@@ -117,6 +123,7 @@ def _fields(site: SiteView, nginx_version: str) -> dict[str, Any]:
         "challenges": CHALLENGES,
         "media_types": _MEDIA_TYPES,
         "dotfiles": _DOTFILES,
+        "static_directives": STATIC_DIRECTIVES,
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from reconcile.dataclass import dataclass
+from reconcile.host.files.compress import Encoding
 
 Role = Literal["static", "media", "private"]
 CHALLENGES = "/.well-known/acme-challenge/"
@@ -38,13 +39,15 @@ class TlsView:
 class LocationView:
     """A URL prefix (`/static/`) served from `dir` (absolute, no slash at its end).
 
-    `cache_control` is the whole value of the one header line, None for none.
+    `cache_control` is the whole value of the one header line, None for none. `packed` are
+    the encodings whose ready-made copies nginx is to send.
     """
 
     role: Role
     prefix: str
     dir: str
     cache_control: str | None = None
+    packed: tuple[Encoding, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,13 @@ from reconcile.errors import ReconcileError
 from reconcile.host.errors import HostError
 from reconcile.nginx.config.build import Build
 from reconcile.nginx.config.layout import Layout, read_layout
+from reconcile.nginx.config.modules import packed_sent
 from reconcile.nginx.config.planned import Planned, PlannedReader
 from reconcile.nginx.config.tree import ConfigTree, load
 
 if TYPE_CHECKING:
     from reconcile.host import Host
+    from reconcile.host.files.compress import Encoding
 
 _NO_SUCH_FILE = (errno.ENOENT, errno.ENOTDIR)
 
@@ -88,6 +90,11 @@ class Discovered:
     @cached_property
     def layout(self) -> Layout:
         return read_layout(self.tree, self.build)
+
+    @cached_property
+    def packed_sent(self) -> frozenset[Encoding]:
+        """The encodings in which it can send files that lie there compressed."""
+        return packed_sent(self.build, self.tree)
 
     @cached_property
     def ipv6(self) -> bool:

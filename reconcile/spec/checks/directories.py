@@ -20,6 +20,8 @@ _SYSTEM_ITSELF = frozenset(
     for name in ("backups", "cache", "lib", "local", "lock", "log", "mail", "run", "spool", "tmp")
 )
 
+_SHIPPING = ("source", "prune", "precompress")
+
 
 class _Placed(NamedTuple):
     loc: Loc
@@ -83,5 +85,5 @@ def _agree(one: Location, other: Location) -> bool:
     if one.role != other.role or one.owner_or_default != other.owner_or_default:
         return False
     if one.dir == other.dir:
-        return one.source == other.source and one.prune == other.prune
+        return all(getattr(one, key) == getattr(other, key) for key in _SHIPPING)
     return one.role == "static" and not (one.prune or other.prune)

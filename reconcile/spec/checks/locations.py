@@ -22,12 +22,15 @@ def check_locations(spec: Spec) -> Iterator[Fault]:
 
 def _check_role(loc: Loc, location: Location) -> Iterator[Fault]:
     if location.role != "static":
-        for key in ("source", "prune"):
+        for key in ("source", "prune", "precompress"):
             if getattr(location, key):
                 message = f"{key} is for static files; {location.role} files are never changed"
                 yield Fault((*loc, key), message, f"leave out {key}")
-    elif location.prune and not location.source:
-        yield Fault((*loc, "prune"), "prune needs a source that says what belongs here")
+    elif not location.source:
+        if location.prune:
+            yield Fault((*loc, "prune"), "prune needs a source that says what belongs here")
+        if location.precompress:
+            yield Fault((*loc, "precompress"), "precompress needs a source to make copies of")
     if location.role == "private" and location.cache:
         yield Fault((*loc, "cache"), "the app gives private files their Cache-Control")
     if location.source and _overlap(location.source, location.dir):

@@ -64,6 +64,7 @@ def _contents(site: SiteScope, prefix: str, location: Location, owner: Owner) ->
             **common,
             source=location.source,
             prune=location.prune,
+            precompress=location.precompress,
             extra={HEALTH_FILE: HEALTH_CONTENT},
         )
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from reconcile.engine.digest import digest
 from reconcile.engine.model import Declared
+from reconcile.host.files.compress import SUFFIXES
 from reconcile.nginx.rendering.site import Listen, LocationView, SiteView, TlsView
 from reconcile.spec.expansion.letsencrypt import WEBROOT
 from reconcile.spec.expansion.paths import file_content
@@ -116,7 +117,9 @@ def _tls(tls: Tls) -> TlsView:
 
 
 def _location(site: SiteScope, prefix: str, location: Location) -> LocationView:
-    return LocationView(location.role, prefix, location.dir, cache_control(site, location))
+    sent = site.facts.packed_sent
+    packed = tuple(encoding for encoding in SUFFIXES if encoding in sent & {*location.precompress})
+    return LocationView(location.role, prefix, location.dir, cache_control(site, location), packed)
 
 
 def cache_control(site: SiteScope, location: Location) -> str | None:

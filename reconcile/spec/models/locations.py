@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from pydantic import Field
 
+from reconcile.host.files.compress import Encoding
 from reconcile.nginx.rendering.site import Role
 from reconcile.spec.models.owners import Owner, OwnerChoice
 from reconcile.spec.models.section import Section
@@ -39,6 +40,12 @@ class Location(Section):
         examples=["week", "day", "hashed", "none"],
     )
     prune: bool = Field(default=False, description="Remove files that the source does not have.")
+    precompress: tuple[Encoding, ...] = Field(
+        default=(),
+        description="Encodings in which compressed copies are made beside the files, for nginx to "
+        "send. br and zstd need reconcile-host[compress], and a module of nginx's.",
+        examples=[["gzip"], ["gzip", "br"]],
+    )
 
     @property
     def owner_or_default(self) -> OwnerChoice:
