@@ -24,6 +24,7 @@ setfacl acl
 setfattr attr
 chattr e2fsprogs
 mkfs.ext4 e2fsprogs
+mkfs.btrfs btrfs-progs
 rsync rsync
 losetup mount
 ip iproute2

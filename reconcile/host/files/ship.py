@@ -17,8 +17,10 @@ from typing import TYPE_CHECKING
 
 from reconcile.host.errors import HostError
 from reconcile.host.files.batch import Batch, Target
+from reconcile.host.files.clone import cloned
 from reconcile.host.files.compress import compressed
 from reconcile.host.files.mend import descent, mend
+from reconcile.host.files.meta import by_descriptor
 from reconcile.host.files.names import as_bytes
 from reconcile.host.files.read import chunks
 from reconcile.host.files.shipped import NO_COPY, NOT_OURS, Shipped, Signature, row
@@ -182,13 +184,21 @@ def _fill(ours: Source, one: Delivery, fd: int) -> None:
     if one.data is not None:
         _write(fd, one.data)
         return
-    running = sha256()
     with ours.opened(one.copy.real) as original:
-        for chunk in chunks(original):
-            running.update(chunk)
-            _write(fd, chunk)
-    if running.digest() != one.digest:
+        if not cloned(original, fd):
+            for chunk in chunks(original):
+                _write(fd, chunk)
+    if _written(fd) != one.digest:
         raise _moving(one.copy)
+
+
+def _written(fd: int) -> bytes:
+    """The digest of what a file that is open for writing holds now."""
+    again = os.open(by_descriptor(fd), os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return _digest(again)
+    finally:
+        os.close(again)
 
 
 def _write(fd: int, data: bytes) -> None:

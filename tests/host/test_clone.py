@@ -1,0 +1,137 @@
+"""A large file is copied by the kernel: its content is never written by this process."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from reconcile.host import Host
+from reconcile.host.errors import HostError
+from reconcile.host.files import clone, ship
+from reconcile.host.files.scan import Rule
+from reconcile.host.files.survey import Order
+
+SIZE = 6 << 20
+RULE = Rule(0, 0, 0o644, 0o755)
+SHIP = """
+import sys
+from reconcile.host import Host, HostSettings
+from reconcile.host.files.scan import Rule
+from reconcile.host.files.survey import Order
+host = Host(HostSettings(service_manager="process", state_dir=sys.argv[3]))
+host.files.ship(Order(sys.argv[1], sys.argv[2], Rule(0, 0, 0o644, 0o755)))
+"""
+CALL = re.compile(r"^\d+ +(\w+)\((.*)\) += (-?\d+)", re.MULTILINE)
+
+
+@pytest.fixture
+def order(tmp_path: Path, site: Path) -> Order:
+    """A source with one film, and an empty root."""
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "film.mp4").write_bytes(os.urandom(SIZE))
+    return Order(str(source), str(site), RULE)
+
+
+def is_copied(order: Order) -> bool:
+    names = os.listdir(order.root)
+    films = [Path(folder, "film.mp4").read_bytes() for folder in (order.source, order.root)]
+    return ["film.mp4"] == names and films[0] == films[1]
+
+
+def test_its_bytes_are_copied_by_the_kernel(order: Order, tmp_path: Path) -> None:
+    trace = tmp_path / "trace"
+    strace = ("strace", "-f", "-y", "-qq", "-o", trace, "-e", "trace=/write|copy|sendfile|splice")
+
+    subprocess.run(
+        [*strace, sys.executable, "-c", SHIP, order.source, order.root, tmp_path / "state"],
+        check=True,
+    )
+
+    calls = [call for call in CALL.findall(trace.read_text()) if ".film.mp4" in call[1]]
+    assert {"copy_file_range"} == {name for name, _, _ in calls}
+    assert SIZE == sum(int(count) for _, _, count in calls)
+    assert is_copied(order)
+
+
+@pytest.mark.parametrize("why", ["EXDEV", "EINVAL", "ENOSYS", "EOPNOTSUPP", "EPERM"])
+def test_where_the_kernel_cannot_it_is_copied_here(
+    order: Order, host: Host, monkeypatch: pytest.MonkeyPatch, why: str
+) -> None:
+    copy, calls = os.copy_file_range, []
+
+    def refusing(original: int, target: int, count: int, *, offset_src: int) -> int:
+        calls.append(offset_src)
+        if offset_src:
+            raise OSError(getattr(errno, why), why)
+        return copy(original, target, SIZE // 2, offset_src=0)
+
+    monkeypatch.setattr(os, "copy_file_range", refusing)
+    host.files.ship(order)
+
+    assert [0, SIZE // 2] == calls
+    assert is_copied(order)
+
+
+@pytest.mark.parametrize("why", ["ENOSPC", "EIO", "EDQUOT"])
+def test_where_writing_fails_it_is_told_and_nothing_is_left(
+    order: Order, host: Host, monkeypatch: pytest.MonkeyPatch, why: str
+) -> None:
+    def failing(*_: int, **__: int) -> int:
+        raise OSError(getattr(errno, why), os.strerror(getattr(errno, why)))
+
+    monkeypatch.setattr(os, "copy_file_range", failing)
+
+    with pytest.raises(HostError):
+        host.files.ship(order)
+    assert [] == os.listdir(order.root)
+
+
+def test_a_source_that_changes_while_it_is_copied_is_noticed(
+    order: Order, host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def late(original: int, target: int) -> bool:
+        film = Path(order.source, "film.mp4")
+        then = film.stat().st_mtime_ns
+        with film.open("r+b") as file:
+            file.write(b"another beginning")
+        os.utime(film, ns=(then, then))
+        return clone.cloned(original, target)
+
+    monkeypatch.setattr(ship, "cloned", late)
+
+    with pytest.raises(HostError, match="changes while it is copied"):
+        host.files.ship(order)
+    assert [] == os.listdir(order.root)
+
+
+class TestBlocksAreShared:
+    """On a filesystem that can, a copy takes no space: btrfs in a file, mounted."""
+
+    @pytest.fixture
+    def btrfs(self, tmp_path: Path) -> Iterator[Path]:
+        image, at = tmp_path / "btrfs.img", tmp_path / "btrfs"
+        at.mkdir()
+        with image.open("wb") as file:
+            file.truncate(256 << 20)
+        subprocess.run(["mkfs.btrfs", "-q", "--mixed", image], check=True)
+        subprocess.run(["mount", "-o", "loop", image, at], check=True)
+        yield at
+        subprocess.run(["umount", at], check=True)
+
+    def test_a_film_of_more_than_half_of_the_disk_is_copied(self, btrfs: Path, host: Host) -> None:
+        (btrfs / "source").mkdir()
+        (btrfs / "root").mkdir()
+        (btrfs / "source/film.mp4").write_bytes(os.urandom(160 << 20))
+        order = Order(str(btrfs / "source"), str(btrfs / "root"), RULE)
+
+        host.files.ship(order)
+
+        assert is_copied(order)
