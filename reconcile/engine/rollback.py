@@ -16,6 +16,8 @@ from reconcile.engine.model import Event
 from reconcile.engine.observe import reason
 from reconcile.engine.records import next_records, now, read_ledger, sweep_records
 from reconcile.errors import ReconcileError
+from reconcile.host.errors import explained
+from reconcile.host.files.sync import flush
 from reconcile.host.undo import Undo, to_json
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ def roll_back(journal: Journal, host: Host, entry: Entry) -> tuple[str, ...]:
     Errors: RollbackFailed, after everything else was taken back.
     """
     host.recorder = None
+    journal.close()
     with uninterrupted():
         notes, problems = _take_back(journal.undos(), host)
         if problems:
@@ -96,7 +99,11 @@ def retire(host: Host) -> None:
 
 
 def _take_back(undos: Sequence[Undo], host: Host) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Last first; one that fails does not keep the others from being tried."""
+    """Last first; one that fails does not keep the others from being tried.
+
+    Durable when this returns. All are flushed together: until then the journal is
+    open, and whoever comes after a power cut takes back what was not flushed.
+    """
     notes: list[str] = []
     problems: list[str] = []
     for undo in _in_order(undos):
@@ -104,6 +111,11 @@ def _take_back(undos: Sequence[Undo], host: Host) -> tuple[tuple[str, ...], tupl
             notes.append(undo.undo(host))
         except (ReconcileError, OSError) as error:
             problems.append(reason(error))
+    try:
+        with explained("what was taken back cannot be made durable"):
+            flush(undo.folder for undo in undos if undo.folder)
+    except ReconcileError as error:
+        problems.append(reason(error))
     return tuple(filter(None, notes)), tuple(problems)
 
 

@@ -24,9 +24,17 @@ class Undo(ABC):
     afterwards: ClassVar[bool] = False
     """Undone after all others, which are undone in reverse: it reads files that they put back."""
 
+    @property
+    def folder(self) -> str:
+        """The directory in which it changes something on the disk; "" for none."""
+        return ""
+
     @abstractmethod
     def undo(self, host: Host) -> str:
-        """Take the effect back; "" or why something was left as it is."""
+        """Take the effect back; "" or why something was left as it is.
+
+        Durable only once `folder` is flushed, so that many are flushed together.
+        """
 
     def forget(self, host: Host) -> None:  # noqa: B027  most keep nothing
         """Drop what was kept for `undo`, which will not be asked for any more."""

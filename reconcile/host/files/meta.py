@@ -42,7 +42,8 @@ def all_attributes(fd: int) -> dict[str, str]:
 
 def restore_attributes(fd: int, attributes: Mapping[str, str]) -> None:
     for name, value in attributes.items():
-        _set(fd, name, bytes.fromhex(value))
+        if attribute(fd, name) != bytes.fromhex(value):
+            _set(fd, name, bytes.fromhex(value))
 
 
 def change(fd: int, uid: int, gid: int, mode: int) -> None:

@@ -3,8 +3,29 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
+from contextlib import suppress
 from functools import cache
 from typing import Any
+
+from reconcile.host.files.keep import sync_directory
+from reconcile.host.files.resolve import directory
+
+FEW = 16
+"""Directories up to which flushing each is quicker than flushing the whole filesystem."""
+
+
+def flush(folders: Iterable[str]) -> None:
+    """Make durable what was changed in these directories; one that is gone needs nothing."""
+    together: dict[int, list[str]] = {}
+    for folder in sorted(set(folders)):
+        with suppress(FileNotFoundError, NotADirectoryError), directory(folder) as (pin, _):
+            together.setdefault(os.fstat(pin).st_dev, []).append(folder)
+    for on_one_device in together.values():
+        many = len(on_one_device) > FEW
+        for folder in on_one_device[:1] if many else on_one_device:
+            with directory(folder) as (pin, _):
+                (sync_filesystem if many else sync_directory)(pin)
 
 
 def sync_filesystem(pinned: int) -> None:

@@ -7,11 +7,10 @@ import os
 import stat
 from abc import abstractmethod
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar
 
 from reconcile.host.errors import explained
-from reconcile.host.files.keep import sync_directory
 from reconcile.host.files.meta import change, restore_attributes
 from reconcile.host.files.names import join, parent
 from reconcile.host.files.read import identity, names_in
@@ -28,17 +27,17 @@ CHANGED_SINCE = "{} has been changed since, so it was left as it is"
 class FileUndo(Undo):
     """Takes back what was done to the name `path`."""
 
-    changes_names: ClassVar[bool] = True
     path: str
+
+    @property
+    def folder(self) -> str:
+        return parent(self.path)
 
     def undo(self, host: Host) -> str:  # noqa: ARG002  files need no more than their path
         with explained(f"{self.path} cannot be put back"):
             try:
                 with entry(self.path) as at:
-                    note = self.restore(at)
-                    if self.changes_names:
-                        sync_directory(at.dir_fd)
-                    return note
+                    return self.restore(at)
             except FileNotFoundError:
                 # Its directory is gone, and with it everything to be taken back.
                 return ""
@@ -58,7 +57,7 @@ class Replaced(FileUndo):
     keep: str | None = None
 
     def restore(self, at: Entry) -> str:
-        _drop(join(parent(self.path), self.temp))
+        _remove(replace(at, name=self.temp))
         if self.keep is None:
             return self._take_away(at)
         return _put_back(at, self.keep, self.wrote)
@@ -99,10 +98,10 @@ class MadeDirectory(FileUndo):
     op: ClassVar[str] = "files.made_directory"
 
     def restore(self, at: Entry) -> str:
+        if at.stat() is None:
+            return ""
         try:
             os.rmdir(at.name, dir_fd=at.dir_fd)
-        except FileNotFoundError:
-            return ""
         except OSError as error:
             if error.errno in (errno.ENOTEMPTY, errno.ENOTDIR, errno.EEXIST):
                 return f"{self.path} is not empty, so it was left"
@@ -148,7 +147,6 @@ class Meta(FileUndo):
     """The inode `ino` under `path` had this owner, mode and these attributes."""
 
     op: ClassVar[str] = "files.meta"
-    changes_names: ClassVar[bool] = False
     ino: int
     uid: int
     gid: int
@@ -192,6 +190,12 @@ def _drop(path: str | None) -> None:
         return
     try:
         with entry(path) as at:
-            os.unlink(at.name, dir_fd=at.dir_fd)
+            _remove(at)
     except FileNotFoundError:
         return
+
+
+def _remove(at: Entry) -> None:
+    # A read-only filesystem refuses to remove even what is not there.
+    if at.stat() is not None:
+        os.unlink(at.name, dir_fd=at.dir_fd)
