@@ -19,12 +19,14 @@ from reconcile.host import Host, HostSettings
 from reconcile.spec.load import loads
 from reconcile.workspace import Workspace
 
-_HEAD = """\
-What `reconcile adopt` found on {host}. The plan after this file is empty.
-A site with `adopted` is left to the Nginx file that serves it now, whose text stands under `paths`:
-`reconcile drift` tells when somebody changes it, and `reconcile apply` puts it back. A site without
-it is one that reconcile wrote. No `source` is guessed: name the folder that a static location is
-shipped from, and its files are copied from there."""
+_HEAD = (
+    "What `reconcile adopt` found on {host}. The plan after this file is empty.",
+    "A site with `adopted` is left to the Nginx file that serves it now, whose text stands under"
+    " `paths`: `reconcile drift` tells when somebody changes it, `reconcile apply` puts it back."
+    " A site without `adopted` is one that reconcile wrote.",
+    "No `source` is guessed: name the folder that a static location is shipped from, and its files"
+    " are copied from there.",
+)
 _BOOTED = "/run/systemd/system"
 """The mark of a booted systemd; source: sd_booted(3)."""
 
@@ -55,7 +57,8 @@ def adopt(host: Host, file: str, only: Collection[str] = ()) -> Adopted:
     Errors: ReconcileError where nginx's configuration cannot be read, or no site is called so.
     """
     draft = Draft()
-    draft.remark((), _HEAD.format(host=host.name))
+    for line in _HEAD:
+        draft.remark((), line.format(host=host.name))
     _tell_host(host, draft)
     snapshot = Snapshot(host)
     nginx = Nginx(snapshot.tree, snapshot.router, snapshot.nginx.layout, snapshot.nginx.ipv6)
@@ -101,7 +104,7 @@ def _tell_host(host: Host, draft: Draft) -> None:
         said["service_manager"] = here.service_manager
     elif host.files.stat(_BOOTED) is None:
         said["service_manager"] = "none"
-        draft.remark(("host",), "No systemd runs here, so no service is looked after.")
+        draft.tell("", "no systemd runs here, so no service is looked after", at=("host",))
     if here.state_dir != usual.state_dir:
         said["state_dir"] = here.state_dir
     if said:
