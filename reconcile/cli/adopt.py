@@ -32,7 +32,10 @@ def adopt(
         typer.Option("--output", "-o", metavar="FILE", help="Write it there, if nothing is there."),
     ] = None,
 ) -> int:
-    """Tell what is on this host as a reconcile.yaml; the plan after it is empty."""
+    """Write what is on this host as a reconcile.yaml.
+
+    A plan made with it is empty; nothing on the host is changed.
+    """
     from reconcile.adopt.adoption import adopt as adopted
     from reconcile.cli.looking import Looking
 

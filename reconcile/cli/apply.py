@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 def apply(
     saved: Annotated[
-        str | None, typer.Argument(metavar="[PLAN]", help="A plan saved by `plan --out`.")
+        str | None, typer.Argument(metavar="PLAN", help="A plan saved by `plan --out`.")
     ] = None,
     file: File = None,
     json: Json = False,
@@ -49,13 +49,13 @@ def apply(
     no_verify: Annotated[bool, typer.Option("--no-verify", help="Send no probes.")] = False,
     max_deletes: Annotated[
         int | None,
-        typer.Option("--max-deletes", metavar="N", min=0, help="Refuse to destroy more."),
+        typer.Option("--max-deletes", metavar="N", min=0, help="Refuse a plan that destroys more."),
     ] = None,
     allow_empty: Annotated[
         bool, typer.Option("--allow-empty", help="Let a YAML that declares nothing remove all.")
     ] = False,
 ) -> int:
-    """Make the host what the YAML says, or take it all back."""
+    """Make the host what the YAML says; what fails is taken back."""
     from reconcile.cli.progress import listener
     from reconcile.workspace import Options
 

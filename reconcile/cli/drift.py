@@ -32,13 +32,13 @@ def drift(
         ),
     ] = None,
     remind: Annotated[
-        str, typer.Option("--remind", metavar="DURATION", help="Tell it again after so long.")
+        str, typer.Option("--remind", metavar="DURATION", help="Tell the same again after so long.")
     ] = "1d",
     heal: Annotated[
         bool, typer.Option("--heal", help="Mend what drifted; never what is pending.")
     ] = False,
 ) -> int:
-    """Tell whether the host is still as declared, and answers."""
+    """Tell whether the host is still as declared, and answers right."""
     from dataclasses import replace
 
     from reconcile.cli import watch

@@ -29,7 +29,7 @@ def explain(
         typer.Option("--address", metavar="IP", help="Where the connection arrives; ::1 for IPv6."),
     ] = None,
 ) -> int:
-    """Tell which server and location answer, which file, which headers, and who may read it."""
+    """Tell who answers a URL, with which file, and who may read it."""
     from reconcile.cli.looking import Looking
     from reconcile.nginx.explain import explain as explained
     from reconcile.nginx.explain import reached

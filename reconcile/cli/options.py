@@ -41,15 +41,24 @@ Sites = Annotated[
 ]
 Targets = Annotated[
     list[str] | None,
-    typer.Option("--target", metavar="REF", help="Only this address and what it requires."),
+    typer.Option(
+        "--target",
+        metavar="REF",
+        help="Only this address or pattern, and what it requires; may be repeated.",
+    ),
 ]
 Excludes = Annotated[
     list[str] | None,
-    typer.Option("--exclude", metavar="REF", help="All but this address."),
+    typer.Option(
+        "--exclude", metavar="REF", help="All but this address or pattern; may be repeated."
+    ),
 ]
 
 LockTimeout = Annotated[
-    float, typer.Option("--lock-timeout", metavar="SECONDS", min=0, help="Wait for the lock.")
+    float,
+    typer.Option(
+        "--lock-timeout", metavar="SECONDS", min=0, help="Wait so long for another apply to end."
+    ),
 ]
 
 

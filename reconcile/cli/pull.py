@@ -32,26 +32,36 @@ def pull(
     repository: Annotated[str, typer.Argument(metavar="URL", help="Where it is fetched from.")],
     file: Path = "reconcile.yaml",
     branch: Annotated[
-        str | None, typer.Option("--branch", metavar="NAME", help="main by default.")
+        str | None,
+        typer.Option(
+            "--branch", metavar="NAME", help="The branch to fetch; main where none is named."
+        ),
     ] = None,
-    tag: Annotated[str | None, typer.Option("--tag", metavar="NAME", help="A tag instead.")] = None,
+    tag: Annotated[
+        str | None, typer.Option("--tag", metavar="NAME", help="Fetch this tag, and no branch.")
+    ] = None,
     allowed_signers: Annotated[
         str | None,
-        typer.Option("--allowed-signers", metavar="FILE", help="SSH keys, as ssh-keygen has them."),
+        typer.Option(
+            "--allowed-signers",
+            metavar="FILE",
+            help="SSH keys that may sign, as ssh-keygen lists them.",
+        ),
     ] = None,
     gpg_keys: Annotated[
-        str | None, typer.Option("--gpg-keys", metavar="FILE", help="Exported GPG keys.")
+        str | None,
+        typer.Option("--gpg-keys", metavar="FILE", help="GPG keys that may sign, exported."),
     ] = None,
     unsigned: Annotated[
-        bool, typer.Option("--unsigned", help="Take what nobody has signed.")
+        bool, typer.Option("--unsigned", help="Take also what nobody has signed.")
     ] = False,
-    then: Annotated[Then, typer.Option("--then", help="What to do with it.")] = Then.PLAN,
+    then: Annotated[Then, typer.Option("--then", help="What to do with the revision.")] = Then.PLAN,
     retry: Annotated[
         bool, typer.Option("--retry", help="Apply a revision that has failed before.")
     ] = False,
     max_deletes: Annotated[
         int | None,
-        typer.Option("--max-deletes", metavar="N", min=0, help="Refuse to destroy more."),
+        typer.Option("--max-deletes", metavar="N", min=0, help="Refuse a plan that destroys more."),
     ] = None,
     state_dir: Annotated[
         str, typer.Option("--state-dir", metavar="DIR", help="Where the mirror is kept.")
@@ -60,7 +70,7 @@ def pull(
     json: Json = False,
     quiet: Quiet = False,
 ) -> int:
-    """Fetch a revision, verify who signed it, then plan, compare or apply it."""
+    """Fetch a signed revision, then plan, compare or apply it."""
     from reconcile.cli.looking import Looking
     from reconcile.gitops.pull import origin, pull, refuse_failed
     from reconcile.host import Host, HostSettings

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from reconcile.workspace import Workspace
 
 schedule = typer.Typer(
-    help="Drift checks at regular times: a systemd timer, or cron where there is no systemd.",
+    help="Check for drift regularly, by a systemd timer or cron.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -29,19 +29,27 @@ NOTIFY = "notify"
 def install(
     file: File = None,
     every: Annotated[
-        str, typer.Option("--every", metavar="TIME", help="hourly, daily, *:0/15 …")
+        str,
+        typer.Option(
+            "--every", metavar="TIME", help="hourly, daily, or as systemd has it: *:0/15."
+        ),
     ] = "hourly",
     heal: Annotated[
         bool, typer.Option("--heal", help="Mend what drifted; never what is pending.")
     ] = False,
     metrics_file: Annotated[
-        str | None, typer.Option("--metrics-file", metavar="FILE", help="As `drift` has it.")
+        str | None,
+        typer.Option("--metrics-file", metavar="FILE", help="Have each check write metrics."),
     ] = None,
     notify: Annotated[
-        list[str] | None, typer.Option("--notify", metavar="URL", help="As `drift` has it.")
+        list[str] | None,
+        typer.Option("--notify", metavar="URL", help="Have changes told there (Apprise)."),
     ] = None,
     delay: Annotated[
-        int, typer.Option("--delay", metavar="SECONDS", min=0, help="At most so much later.")
+        int,
+        typer.Option(
+            "--delay", metavar="SECONDS", min=0, help="Begin up to so much later, at random."
+        ),
     ] = 300,
     json: Json = False,
 ) -> int:

@@ -14,7 +14,8 @@ from reconcile.errors import ExitCode, ReconcileError
 
 def schema(
     name: Annotated[
-        str, typer.Argument(help="reconcile (the YAML), plan, apply, drift, verify, …")
+        str,
+        typer.Argument(metavar="NAME", help="reconcile (the YAML), plan, apply, drift, verify, …"),
     ] = "reconcile",
     write: Annotated[
         str | None, typer.Option("--write", metavar="DIR", help="Write all of them there.")

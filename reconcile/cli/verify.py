@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 
 def verify(file: File = None, json: Json = False, site: Sites = None) -> int:
-    """Tick the guide's checklist for each site and send the probes; what they write is removed."""
+    """Send the probes, and tick a checklist for each site.
+
+    One probe saves a file as the app does, loads it, and removes it.
+    """
     from reconcile.cli.looking import Looking
 
     workspace, look = opened(file), Looking()

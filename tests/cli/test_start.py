@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -62,6 +63,23 @@ def test_every_command_has_help(run: Run, command: str) -> None:
 
     assert 0 == done.returncode
     assert f"reconcile {command}" in done.stdout
+
+
+@pytest.mark.parametrize("arguments", [(), ("state",), ("schedule",)])
+def test_no_summary_of_a_command_is_cut_short(run: Run, arguments: tuple[str, ...]) -> None:
+    summaries = run(*arguments, "-h").stdout.partition("Commands:")[2].splitlines()
+
+    assert [] == [line for line in summaries if line and not line.endswith(".")]
+    assert [] == [line for line in summaries if line.endswith("..")]
+
+
+@pytest.mark.parametrize("command", ["apply", "schema"])
+def test_an_argument_that_may_be_left_out_stands_in_one_pair_of_brackets(
+    run: Run, command: str
+) -> None:
+    usage = run(command, "-h").stdout.splitlines()[0]
+
+    assert re.search(r" \[[A-Z]+\]$", usage), usage
 
 
 @pytest.mark.parametrize("arguments", [(), ("state",), ("schedule",)])
