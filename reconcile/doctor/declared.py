@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from reconcile.host.accounts import Account
 from reconcile.nginx.rendering.site import Role
 
 if TYPE_CHECKING:
@@ -26,6 +27,18 @@ class DeclaredLocation:
     source: str | None
     prune: bool
     place: str
+    user: str
+    dirs: int
+    files: int
+
+    def lets(self, account: Account, bits: int, *, folder: bool) -> bool:
+        """Whether an account may do that once an apply has set owner and mode.
+
+        Its groups are left out: who is let in by them alone is told that it is not certain.
+        """
+        mode = self.dirs if folder else self.files
+        granted = mode >> 6 if account.name == self.user else mode
+        return account.uid == 0 or granted & bits == bits
 
     def serves(self, name: str) -> bool:
         return name.lower() in (own.lower() for own in self.server_names)
@@ -90,6 +103,7 @@ def declaration(spec: Spec) -> Declaration:
 
 def _locations(spec: Spec, name: str, site: Site) -> Iterator[DeclaredLocation]:
     for prefix, location in site.locations.items():
+        owner = location.owner_among(spec.all_owners())
         yield DeclaredLocation(
             site=name,
             server_names=tuple(map(str, site.server_names)),
@@ -99,6 +113,9 @@ def _locations(spec: Spec, name: str, site: Site) -> Iterator[DeclaredLocation]:
             source=location.source,
             prune=location.prune,
             place=str(spec.place("sites", name, "locations", prefix)),
+            user=owner.user or "",
+            dirs=owner.dirs or 0,
+            files=owner.files or 0,
         )
 
 

@@ -12,7 +12,7 @@ from reconcile.doctor.variables import Spot, Variables
 from reconcile.nginx.config.scope import Scope
 from reconcile.nginx.config.text import from_raw
 from reconcile.nginx.config.tree import Directive
-from reconcile.nginx.rendering.render import is_managed
+from reconcile.nginx.rendering.render import extra_line, intact, is_managed
 from reconcile.nginx.routing.locations import Undecidable
 from reconcile.nginx.routing.servers import Server
 
@@ -58,8 +58,17 @@ class Mapped:
 
     @property
     def is_ours(self) -> bool:
-        """Whether reconcile wrote the file, so that an apply writes it again."""
-        return is_managed(self.scope.tree.files[self.directive.file].data)
+        """Whether reconcile wrote the file."""
+        return is_managed(_text(self.scope))
+
+    @property
+    def is_restored(self) -> bool:
+        """Whether the next apply writes this location anew, or takes it away.
+
+        That is so where somebody has changed our file since, but not what `extra` has in it.
+        """
+        data, line = _text(self.scope), self.scope.directive.line
+        return is_managed(data) and not intact(data) and extra_line(data, line) is None
 
     @property
     def is_internal(self) -> bool:
@@ -118,6 +127,15 @@ class Mappings:
         said = _declared(server, spot.prefix, self.declared)
         role = _role(spot.prefix, value, said)
         return Mapped(server, scope, directive, spot.prefix, folder, role, said, spot.host)
+
+
+def is_ours(server: Server) -> bool:
+    """Whether reconcile wrote the file that a server stands in."""
+    return is_managed(_text(server.scope))
+
+
+def _text(scope: Scope) -> bytes:
+    return scope.tree.files[scope.directive.file].data
 
 
 def every_location(server: Server) -> Iterator[Scope]:

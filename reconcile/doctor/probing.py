@@ -84,5 +84,4 @@ def _told(mapped: Mapped, name: str, uri: str, listen: Listen, answer: HttpAnswe
         f"{mapped.place}: {mapped.directive.name} {mapped.directive.args[0]};",
         fix="See the other findings of this location first; then its path: namei -l"
         f" {mapped.path}/{name}",
-        by_apply=mapped.is_ours,
     )

@@ -29,7 +29,7 @@ def _active(snapshot: Snapshot, mapped: Mapped) -> Iterator[Said]:
             fix=f"{mapped.scope.directive.place}: a types list without them, default_type"
             " application/octet-stream; add_header Content-Security-Policy"
             " \"sandbox; default-src 'none'\" always;",
-            by_apply=mapped.is_ours,
+            by_apply=mapped.is_restored,
         )
 
 

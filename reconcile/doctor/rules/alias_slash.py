@@ -19,7 +19,7 @@ def look(snapshot: Snapshot) -> Iterator[Said]:
                 f"{mapped.prefix}health.txt is looked for as {mapped.folder}health.txt",
                 *seen,
                 fix=f"{mapped.place}: alias {mapped.folder}/; then reload nginx.",
-                by_apply=mapped.is_ours,
+                by_apply=mapped.is_restored,
             )
 
 

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 from reconcile.doctor.declared import DeclaredLocation
 from reconcile.doctor.evidence import quoted
-from reconcile.doctor.mapping import Mapped, Unmapped, every_location
+from reconcile.doctor.mapping import Mapped, Unmapped, every_location, is_ours
 from reconcile.doctor.model import Rule, Said, Unseen, error, note
 from reconcile.doctor.snapshot import Snapshot
 from reconcile.nginx.config.scope import Scope
+from reconcile.nginx.rendering.site import CHALLENGES
 
 
 def look(snapshot: Snapshot) -> Iterator[Said]:
@@ -38,16 +39,19 @@ def _elsewhere(mapped: Mapped) -> Iterator[Said]:
 
 def _absent(snapshot: Snapshot, mapped: Mapped) -> Iterator[Said]:
     found = snapshot.host.files.stat(mapped.path, follow=True)
+    # certbot makes this one for as long as it is asked for a proof.
+    if mapped.prefix.startswith(CHALLENGES.rstrip("/")):
+        return
     # With try_files another answers for what is not there.
     if (found is not None and found.kind == "directory") or "try_files" in mapped.scope.own:
         return
-    what = "is not there" if found is None else "is no directory"
+    what, said = "is not there" if found is None else "is no directory", mapped.declared
     made = f"install -d -m 0755 {quoted(mapped.path)}"
     yield error(
         f"{mapped.path}, which {mapped} serves, {what}.",
         f"{mapped.place}: {mapped.directive.name} {mapped.directive.args[0]};",
         fix=made if found is None else f"Name a directory at {mapped.place}.",
-        by_apply=mapped.declared is not None and mapped.declared.dir.rstrip("/") == mapped.path,
+        by_apply=found is None and said is not None and said.dir.rstrip("/") == mapped.path,
     )
 
 
@@ -66,8 +70,16 @@ def _undeclared(snapshot: Snapshot) -> Iterator[Said]:
                 f"No server of nginx has the location {wanted.prefix} of {wanted.site}.",
                 f"{wanted.place}: {wanted.prefix}",
                 fix="reconcile apply",
-                by_apply=True,
+                by_apply=not _is_claimed(snapshot, wanted),
             )
+
+
+def _is_claimed(snapshot: Snapshot, wanted: DeclaredLocation) -> bool:
+    """Whether a file that is not ours has a server of that name: an apply leaves it there."""
+    return any(
+        any(map(wanted.serves, server.names)) and not is_ours(server)
+        for server in snapshot.router.servers.servers
+    )
 
 
 def _is_asked(snapshot: Snapshot, wanted: DeclaredLocation) -> bool:

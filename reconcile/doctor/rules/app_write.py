@@ -9,6 +9,9 @@ from reconcile.doctor.mapping import Mapped
 from reconcile.doctor.model import Rule, Said, error
 from reconcile.doctor.sandbox import hidden, refusal
 from reconcile.doctor.snapshot import App, Snapshot
+from reconcile.host.files.access import EXECUTE, WRITE
+
+WX = WRITE | EXECUTE
 
 
 def look(snapshot: Snapshot) -> Iterator[Said]:
@@ -24,13 +27,13 @@ def _by_mode(snapshot: Snapshot, mapped: Mapped, app: App) -> Iterator[Said]:
     if last is None or (walk.blocked is None and last.writable and last.passable):
         return
     step = walk.blocked or last
-    who, accounts = app.account, snapshot.host.accounts
+    who, accounts, said = app.account, snapshot.host.accounts, mapped.declared
     given = f"chown {who.name} {quoted(mapped.path)}" if step is last else ""
     yield error(
         f"The app ({app.unit.name}, {who.name}) may not write to {mapped.path}.",
         *namei(walk, accounts),
         fix=given or grant(step, who, accounts, "x"),
-        by_apply=mapped.declared is not None,
+        by_apply=said is not None and said.user == who.name and said.lets(who, WX, folder=True),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from reconcile.doctor.mapping import is_ours
 from reconcile.doctor.model import Rule, Said, error, note, warning
 from reconcile.doctor.snapshot import Snapshot
 from reconcile.doctor.upstream import Passed
@@ -25,7 +26,7 @@ def look(snapshot: Snapshot) -> Iterator[Said]:
                 f"{passed.scope.directive.place}: {passed.scope}",
                 f"{said.place}: max_upload",
                 fix="reconcile apply",
-                by_apply=True,
+                by_apply=is_ours(passed.server),
             )
         elif (most := _of_the_app(snapshot, passed)) and 0 < limit < most:
             yield warning(

@@ -28,7 +28,7 @@ def _exposed(snapshot: Snapshot, mapped: Mapped) -> Iterator[Said]:
             f"served: {examples([mapped.prefix + name for name in real])}",
             f"{mapped.place}: {mapped.directive.name} {mapped.directive.args[0]};",
             fix=_fix(mapped),
-            by_apply=mapped.is_ours,
+            by_apply=mapped.is_restored,
         )
     elif mapped.role != "other":
         yield from _possible(snapshot, mapped)
@@ -41,7 +41,7 @@ def _possible(snapshot: Snapshot, mapped: Mapped) -> Iterator[Said]:
             f"{mapped} would give away hidden files, were there any.",
             f"{mapped.place}: nothing refuses {mapped.prefix}{would[0]}",
             fix=_fix(mapped),
-            by_apply=mapped.is_ours,
+            by_apply=mapped.is_restored,
         )
 
 

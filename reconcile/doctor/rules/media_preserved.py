@@ -1,43 +1,98 @@
-"""Uploads that a deploy deletes: below a static folder, or below the target of rsync --delete."""
+"""Uploads that a deploy takes away: deleted, moved, or left behind in the last release."""
 
 from __future__ import annotations
 
-import fnmatch
-import re
-import shlex
-from collections.abc import Iterator
-from itertools import pairwise
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from posixpath import basename, dirname
 
+from reconcile.doctor.deploys.deletions import Deletion, deletions, put_back
+from reconcile.doctor.deploys.playbooks import of_playbook
+from reconcile.doctor.deploys.scripts import Command, Script, commands, of_python
 from reconcile.doctor.mapping import Mapped
 from reconcile.doctor.model import Rule, Said, error, warning
 from reconcile.doctor.snapshot import Snapshot
 
 MOST_BYTES = 256 << 10
-SCRIPTS = ("*.sh", "Makefile", "deploy*", "Procfile", "fabfile.py", "justfile")
-_PLACES = ("/etc/crontab", "/etc/cron.*/*", "/var/spool/cron/crontabs/*", "/usr/local/bin/*")
-# rsync(1): --del, --delete and --delete-before, -during, -delay, -after, -excluded.
-_DELETES = re.compile(r"\brsync\b.*\s--del(?:ete(?:-\w+)?)?(?:\s|$)")
-_END = re.compile(r"[;&|\n]")
+SCRIPTS = ("*.sh", "Makefile", "deploy*", "Procfile", "fabfile.py", "justfile", ".git/hooks/*",
+           "*.yml", "*.yaml", "ansible/*.yml", "ansible/*.yaml", "deploy/*", "scripts/*",
+           "bin/*.sh")  # fmt: skip
+_PLACES = ("/etc/crontab", "/etc/cron.*/*", "/var/spool/cron/crontabs/*", "/usr/local/bin/*",
+           "/usr/local/sbin/*")  # fmt: skip
+_PLAYBOOK = (".yml", ".yaml")
+
+
+@dataclass(frozen=True)
+class _Deploy:
+    """One script: what it takes away, and where it puts things back."""
+
+    deletions: tuple[Deletion, ...]
+    put_back: frozenset[str] = frozenset()
 
 
 def look(snapshot: Snapshot) -> Iterator[Said]:
     media = [one for one in snapshot.of_role("media") if not one.is_internal]
-    if not media:
-        return
-    for place, target, excluded in _deletions(snapshot):
-        for mapped in media:
-            if _is_below(mapped.path, target) and not _is_kept(mapped.path, target, excluded):
-                yield error(
-                    f"A deploy deletes the uploads in {mapped.path}.",
-                    f"{place}: rsync --delete to {target}",
-                    f"{mapped.place}: {mapped.directive.name} {mapped.directive.args[0]};",
-                    fix=f"Exclude it there (--exclude={mapped.path.removeprefix(target)}/),"
-                    " or move the uploads out of the target.",
-                )
+    for deploy in _deploys(snapshot) if media else ():
+        for deletion in deploy.deletions:
+            for mapped in media:
+                yield from _lost(snapshot, mapped, deletion, deploy.put_back)
     yield from _in_static(snapshot, media)
 
 
-def _in_static(snapshot: Snapshot, media: list[Mapped]) -> Iterator[Said]:
+def _lost(
+    snapshot: Snapshot, mapped: Mapped, deletion: Deletion, put_back: frozenset[str]
+) -> Iterator[Said]:
+    real = snapshot.real(mapped.path)
+    if deletion.kind == "replaces":
+        top = _replaced(snapshot, mapped.path, deletion.target)
+    else:
+        is_kept = not deletion.certain and {mapped.path, real} & put_back
+        top = "" if is_kept else _real(snapshot, deletion).hit(real)
+    if top:
+        severity = error if deletion.certain else warning
+        yield severity(
+            _WHAT[deletion.kind].format(path=mapped.path, top=top),
+            f"{deletion.place}: {deletion.told}",
+            f"{mapped.place}: {mapped.directive.name} {mapped.directive.args[0]};",
+            fix=_fix(deletion, real.removeprefix(top).strip("/")),
+        )
+
+
+_WHAT = {
+    "deletes": "A deploy deletes the uploads in {path}.",
+    "moves": "A deploy moves the uploads in {path} away.",
+    "replaces": "A deploy puts another folder in the place of {top}: the uploads in {path} stay"
+    " behind in the last release.",
+}
+
+
+def _fix(deletion: Deletion, inner: str) -> str:
+    if deletion.kind == "replaces":
+        return "Keep the uploads beside the releases, and link to them in each."
+    if deletion.told.startswith("git clean"):
+        return f"Spare them there (-e {inner}/), or move the uploads out of the folder."
+    if deletion.certain and inner:
+        return f"Exclude it there (--exclude={inner}/), or move the uploads out of the target."
+    return "Move the uploads to a folder that no deploy touches."
+
+
+def _real(snapshot: Snapshot, deletion: Deletion) -> Deletion:
+    """The same with the links on the way to its target resolved; not those among a pattern."""
+    fixed, rest = deletion.target, ""
+    while "*" in fixed or "?" in fixed or "[" in fixed:
+        fixed, rest = dirname(fixed), f"/{basename(fixed)}{rest}"
+    return replace(deletion, target=snapshot.real(fixed).rstrip("/") + rest)
+
+
+def _replaced(snapshot: Snapshot, path: str, link: str) -> str:
+    """The link on the way to `path`, where what it leads to has the uploads in it."""
+    found = snapshot.host.files.stat(link)
+    is_on_the_way = found and found.kind == "symlink" and _is_below(path, link)
+    inside = is_on_the_way and _is_below(snapshot.real(path), snapshot.real(link))
+    return link if inside else ""
+
+
+def _in_static(snapshot: Snapshot, media: Sequence[Mapped]) -> Iterator[Said]:
     for mapped in media:
         for static in snapshot.of_role("static"):
             if static.server is mapped.server and _is_below(mapped.path, static.path):
@@ -49,51 +104,44 @@ def _in_static(snapshot: Snapshot, media: list[Mapped]) -> Iterator[Said]:
                 )
 
 
-def _deletions(snapshot: Snapshot) -> Iterator[tuple[str, str, tuple[str, ...]]]:
-    """Every `rsync --delete` that is to be found: where, to what folder, excluding what."""
-    for place, text in _texts(snapshot):
-        for number, line in enumerate(text.replace("\\\n", " ").splitlines(), 1):
-            for command in _END.split(line):
-                if _DELETES.search(command) and (found := _parsed(command)):
-                    yield f"{place}:{number}", *found
-
-
-def _texts(snapshot: Snapshot) -> Iterator[tuple[str, str]]:
-    files = snapshot.host.files
-    for unit in snapshot.units.values():
-        yield unit.said.get("FragmentPath") or unit.name, unit.command
-    folders = {app.unit.working_directory for app in snapshot.apps} - {"", "/"}
-    patterns = (*_PLACES, *(f"{folder}/{name}" for folder in folders for name in SCRIPTS))
-    for path in (path for pattern in patterns for path in files.glob(pattern)):
-        found = files.stat(path, follow=True)
-        if found and found.kind == "file" and found.size <= MOST_BYTES:
-            yield path, files.read(path).decode("utf-8", "surrogateescape")
-
-
-def _parsed(command: str) -> tuple[str, tuple[str, ...]] | None:
-    try:
-        words = shlex.split(command, comments=True)
-    except ValueError:
-        return None
-    excluded = tuple(word.partition("=")[2] for word in words if word.startswith("--exclude="))
-    spaced = tuple(after for word, after in pairwise(words) if word == "--exclude")
-    target = words[-1] if words else ""
-    return (target.rstrip("/") or "/", excluded + spaced) if target.startswith("/") else None
-
-
 def _is_below(path: str, top: str) -> bool:
     return f"{path}/".startswith(top.rstrip("/") + "/")
 
 
-def _is_kept(path: str, target: str, excluded: tuple[str, ...]) -> bool:
-    """Whether one of the folders from the target down to `path` is excluded."""
-    inner = path.removeprefix(target).strip("/").split("/")
-    ways = ["/".join(inner[: n + 1]) for n in range(len(inner))]
-    return any(
-        fnmatch.fnmatch(way, word.strip("/")) or fnmatch.fnmatch(name, word.strip("/"))
-        for word in excluded
-        for way, name in zip(ways, inner, strict=True)
-    )
+def _deploys(snapshot: Snapshot) -> Iterator[_Deploy]:
+    for script in _scripts(snapshot):
+        if script.place.endswith(_PLAYBOOK):
+            yield _Deploy(tuple(of_playbook(script.place, script.text)))
+        elif script.place.endswith(".py"):
+            yield from (_deploy(list(commands(one))) for one in of_python(script))
+        else:
+            yield _deploy(list(commands(script)))
+
+
+def _deploy(every: Sequence[Command]) -> _Deploy:
+    found = tuple(deletion for command in every for deletion in deletions(command))
+    return _Deploy(found, frozenset(path for command in every for path in put_back(command)))
+
+
+def _scripts(snapshot: Snapshot) -> Iterator[Script]:
+    """The units, cron tables and programs of this machine, and what lies in the app's folder."""
+    for unit in snapshot.units.values():
+        place = unit.said.get("FragmentPath") or unit.name
+        yield Script(place, unit.command, unit.working_directory)
+    folders = {app.unit.working_directory for app in snapshot.apps} - {"", "/"}
+    yield from (script for pattern in _PLACES for script in _read(snapshot, pattern, ""))
+    for folder in sorted(folders):
+        for name in SCRIPTS:
+            yield from _read(snapshot, f"{folder}/{name}", folder)
+
+
+def _read(snapshot: Snapshot, pattern: str, folder: str) -> Iterator[Script]:
+    files = snapshot.host.files
+    for path in files.glob(pattern):
+        found = files.stat(path, follow=True)
+        if found and found.kind == "file" and found.size <= MOST_BYTES:
+            text = files.read(path).decode("utf-8", "surrogateescape")
+            yield Script(path, text, folder)
 
 
 RULE = Rule("media-preserved", ("CL10",), look)

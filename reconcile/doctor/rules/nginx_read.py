@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from reconcile.doctor.evidence import examples, grant, namei, quoted
 from reconcile.doctor.machine import MOST_ITEMS
@@ -49,12 +49,25 @@ def _below(snapshot: Snapshot, mapped: Mapped) -> Iterator[Said]:
             f"nginx ({snapshot.worker.name}) may not read {len(refused)} names in {mapped.path}.",
             f"answered 403: {examples(refused)}",
             fix=f"chmod -R o+rX {quoted(mapped.path)}",
-            by_apply=mapped.declared is not None,
+            by_apply=_is_opened(snapshot, mapped, found, refused),
         )
     for folder in found.refused:
         yield Unseen(f"{found.root}/{folder}", "it cannot be listed by the user who runs this")
     if not found.complete:
         yield note(f"Only the first {MOST_ITEMS} names in {mapped.path} were examined.")
+
+
+def _is_opened(
+    snapshot: Snapshot, mapped: Mapped, found: Inventory, refused: Sequence[str]
+) -> bool:
+    """Whether the owner and the modes of the YAML let nginx in; of an ACL they change nothing."""
+    said, who, names = mapped.declared, snapshot.worker, frozenset(refused)
+    return (
+        said is not None
+        and said.lets(who, READ, folder=False)
+        and said.lets(who, EXECUTE, folder=True)
+        and not any(item.acl for item in found.items if item.path in names)
+    )
 
 
 def _refused(snapshot: Snapshot, found: Inventory) -> Iterator[str]:

@@ -20,7 +20,7 @@ def look(snapshot: Snapshot) -> Iterator[Said]:
                 *_in_the_log(snapshot, mapped),
                 fix=f"{mapped.place}: alias {quoted(_slashed(mapped.root))};"
                 " in place of root, then reload nginx.",
-                by_apply=mapped.is_ours,
+                by_apply=mapped.is_restored,
             )
 
 

@@ -69,7 +69,7 @@ def _told(mapped: Mapped, lost: list[tuple[str, Route]]) -> Said:
         f"it should be {mapped.folder}{name} ({mapped.place})",
         fix=f"{mapped.scope.directive.place}: location ^~ {mapped.prefix} {{ … }},"
         " which stops the search for a regex; then reload nginx.",
-        by_apply=mapped.is_ours,
+        by_apply=mapped.is_restored and mapped.scope.modifier != "^~",
     )
 
 

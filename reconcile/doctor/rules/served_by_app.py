@@ -101,7 +101,7 @@ def _in_spite_of_it(mapped: Mapped, trail: Trail) -> Said:
         *trail.evidence,
         f"{mapped.place}: {mapped.directive.name} {mapped.directive.args[0]};",
         fix="systemctl reload nginx  # the running nginx does not do what its files say",
-        by_apply=mapped.is_ours,
+        by_apply=mapped.declared is not None,
     )
 
 
@@ -115,7 +115,7 @@ def _bare(snapshot: Snapshot, mapped: Mapped) -> Iterator[Said]:
             f"{bare} without its slash reaches the app, not {mapped}.",
             f"{route.hops[-1].place}: {bare} is passed to {route.answer.target}",
             fix=f"{mapped.server.place}: add location = {bare} {{ return 301 {mapped.prefix}; }}",
-            by_apply=mapped.is_ours,
+            by_apply=mapped.is_restored,
         )
 
 

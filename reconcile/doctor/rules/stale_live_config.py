@@ -23,7 +23,7 @@ def look(snapshot: Snapshot) -> Iterator[Said]:
         f" the last change of {examples(changed_since(snapshot.nginx, now)) or 'its files'}",
         *(str(line) for line in snapshot.error_lines[-50:] if line.level == "emerg"),
         fix="nginx -t && systemctl reload nginx, then look for [emerg] in the error log.",
-        by_apply=bool(snapshot.declared.sites),
+        by_apply=bool(snapshot.declared.sites) and snapshot.refusal is None,
     )
 
 

@@ -21,7 +21,7 @@ def look(snapshot: Snapshot) -> Iterator[Said]:
             [path for path in _older(found) if _differs(snapshot, mapped, path)] if found else []
         )
         if stale:
-            yield _told(mapped, stale)
+            yield _told(snapshot, mapped, stale)
 
 
 def _older(found: Inventory) -> Iterator[str]:
@@ -52,7 +52,17 @@ def _differs(snapshot: Snapshot, mapped: Mapped, path: str) -> bool:
         return True
 
 
-def _told(mapped: Mapped, stale: list[str]) -> Said:
+def _is_renewed(snapshot: Snapshot, mapped: Mapped, stale: list[str]) -> bool:
+    """Whether an apply mends all: what lies in the source with its compressed form, it copies."""
+    source = mapped.declared.source if mapped.declared else None
+    files = snapshot.host.files
+    return source is not None and all(
+        files.stat(f"{source}/{path.rpartition('.')[0]}") and not files.stat(f"{source}/{path}")
+        for path in stale
+    )
+
+
+def _told(snapshot: Snapshot, mapped: Mapped, stale: list[str]) -> Said:
     is_used = any(mapped.scope.argument(name, "off") != "off" for name in (
         "gzip_static", "brotli_static"))  # fmt: skip
     what = f"{len(stale)} compressed files in {mapped.path} are older than their originals"
@@ -65,7 +75,7 @@ def _told(mapped: Mapped, stale: list[str]) -> Said:
         f"{mapped.place}: gzip_static is on",
         fix=f"rm {' '.join(quoted(f'{mapped.path}/{path}') for path in stale)}"
         "  # and make them anew at each deploy",
-        by_apply=mapped.declared is not None and mapped.declared.source is not None,
+        by_apply=_is_renewed(snapshot, mapped, stale),
     )
 
 

@@ -23,7 +23,7 @@ def look(snapshot: Snapshot) -> Iterator[Said]:
                 f"{len(leaving)} links below {mapped.path} lead out of it, and nginx follows them.",
                 examples([f"{mapped.path}/{item.path} -> {item.target}" for item in leaving]),
                 fix=_fix(mapped),
-                by_apply=mapped.is_ours,
+                by_apply=mapped.is_restored and mapped.role == "media",
             )
         elif mapped.role == "media":
             yield note(

@@ -31,7 +31,7 @@ def _told(mapped: Mapped) -> Said:
         f"{mapped.place}: alias {mapped.folder};",
         leak,
         fix=f"{scope.directive.place}: {spelled} {{ alias {mapped.path}/; … }}; then reload nginx.",
-        by_apply=mapped.is_ours,
+        by_apply=mapped.is_restored,
     )
 
 
