@@ -52,6 +52,8 @@ class Trial:
         for change in plan.changes:
             what = f"the plan after this is not empty: {change.ref} ({change.because})"
             self.draft.failed("", what, _way_out(change))
+        for conflict in plan.conflicts:
+            self.draft.failed("", f"{conflict.ref}: {_why(conflict)}")
         for unknown in plan.unknown:
             self.draft.failed("", f"{unknown.ref} cannot be read: {unknown.reason}")
         return plan
@@ -80,7 +82,7 @@ class Trial:
             return False
         asking = [site for site in self.watched.exact if self._writes(site, ref.name)]
         for site in asking:
-            what = f"{site}: the file on the host is not what reconcile would write now"
+            what = f"{site}: {ref.name} is not what reconcile would write now"
             fix = "What was added by hand stands only there."
             draft.tell(self.watched.serves[site], what, fix, at=("sites", site))
             adopt_file(draft, self.watched, site, self.around)

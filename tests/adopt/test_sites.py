@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from reconcile.adopt.found import FoundApp, FoundFolder
 from reconcile.errors import ReconcileError
+from reconcile.kinds.file import File
 from reconcile.nginx.rendering.render import render_site
 from reconcile.nginx.rendering.site import Listen, LocationView, SiteView, TlsView
 from tests.adopt.hand import UPLOADS, Read, read
+from tests.spec.hosts import HOST, desired
 
 APP = "location / { proxy_pass http://unix:/run/gunicorn.sock; }"
 NAMED = "server { listen 80; listen [::]:80; server_name example.com; "
@@ -456,3 +459,49 @@ def test_a_file_of_ours_that_is_not_where_we_write_is_adopted_like_any_other() -
     entry = read_ours(OURS, suffix="").spec.sites["site0"]
 
     assert ("/etc/nginx/sites-available/site0", OURS.extra) == (entry.adopted, entry.extra)
+
+
+WRITTEN = {
+    "the smallest": "app: {upstream: http://127.0.0.1:8000}",
+    "one port": "listen: [8080]\n    app: {upstream: http://127.0.0.1:8000}",
+    "addresses": 'listen: ["127.0.0.1:81", "[::1]:82"]\n    app: {upstream: "unix:/run/a.sock"}',
+    "the default server": "default_server: true\n    app: {upstream: http://127.0.0.1:8000}",
+    "only IPv4": 'listen: ["0.0.0.0:80"]\n    app: {upstream: http://127.0.0.1:8000}',
+    "files and no app": "locations: {/static/: {role: static, dir: /srv/s, cache: hashed}}",
+    "files at the root": "locations: {/: {role: static, dir: /srv/s, cache: none}}",
+    "all roles": """max_upload: 20MB
+    app: {upstream: http://127.0.0.1:8000}
+    locations:
+      /static/: {role: static, dir: /srv/s}
+      /media/: {role: media, dir: /srv/m, cache: none}
+      /p/: {role: private, dir: /srv/p}""",
+    "TLS": """tls: {certificate: /c.pem, key: /k.pem, hsts: 1y}
+    app: {upstream: http://127.0.0.1:8000}""",
+    "TLS without a redirect": """tls: {certificate: /c.pem, key: /k.pem, redirect: false}
+    app: {upstream: http://127.0.0.1:8000}""",
+    "TLS on another port": """tls: {certificate: /c.pem, key: /k.pem}
+    listen: [80, "8443 ssl"]
+    locations: {/static/: {role: static, dir: /srv/s}}""",
+    "Let's Encrypt": """tls: {letsencrypt: a.test, hsts: 7d}
+    app: {upstream: http://127.0.0.1:8000}""",
+    "directives of one's own": """app: {upstream: http://127.0.0.1:8000}
+    extra: |
+      gzip on;
+
+      # a remark
+      location = /x { return 200 "$uri }"; }""",
+}
+
+
+@pytest.mark.parametrize("lines", WRITTEN.values(), ids=WRITTEN)
+def test_what_reconcile_writes_for_a_site_it_reads_as_that_site(lines: str) -> None:
+    host = replace(HOST, certificates=frozenset({"a.test"}))
+    yaml = f"version: 1\nsites:\n  site0:\n    server_names: [a.test]\n    {lines}\n"
+    written = desired(yaml, host)["file:/etc/nginx/sites-available/site0.conf"]
+    assert isinstance(written, File)
+
+    found = read(written.content or b"", suffix=".conf")
+
+    again = desired(found.text, host)["file:/etc/nginx/sites-available/site0.conf"]
+    assert isinstance(again, File)
+    assert (written.content or b"").decode() == (again.content or b"").decode()
