@@ -68,14 +68,57 @@ FINE = {
     "the long form": "{volumes: [{type: bind, source: ./media, target: /app/media}], user: '0'}",
     "through a link": "{volumes: ['./link:/app/media'], user: '1000:1000'}",
     "the image's user": "{volumes: ['./media:/app/media']}",
+    "the one name that every image has": "{volumes: ['./media:/app/media'], user: root}",
+    "a name of the host's": (
+        "{volumes: ['./media:/app/media', './passwd:/etc/passwd:ro'], user: app}"
+    ),
+    "a number with a group's name": "{volumes: ['./media:/app/media'], user: '1000:app'}",
 }
 
 
 @pytest.mark.parametrize("web", FINE.values(), ids=FINE)
 def test_container_volume_is_silent(tmp_path: Path, web: str) -> None:
     (tmp_path / "link").symlink_to("media")
+    (tmp_path / "passwd").write_text("root:x:0:0::/:/bin/sh\napp:x:1000:1000::/:/bin/sh\n")
 
     assert [] == serious(asked(tmp_path, web))
+
+
+CERTAIN = ("root", "root:root", "'0:0'", "'1000:app'")
+
+
+@pytest.mark.parametrize("user", CERTAIN)
+def test_container_volume_notes_nothing_where_the_user_is_certain(
+    tmp_path: Path, user: str
+) -> None:
+    assert () == asked(tmp_path, f"{{volumes: [./media:/app/media], user: {user}}}").findings
+
+
+def test_container_volume_speaks_of_a_name_that_the_hosts_own_passwd_has(tmp_path: Path) -> None:
+    (tmp_path / "passwd").write_text("app:x:33:33::/:/bin/sh\n")
+    web = "{volumes: [./media:/app/media, ./passwd:/etc/passwd:ro], user: app}"
+
+    [finding] = serious(asked(tmp_path, web))
+
+    assert "runs as app (33:33) and may not write" in finding.what
+
+
+@pytest.mark.parametrize("user", ["app", "app:app", "'33:app'", "''"])
+def test_container_volume_notes_how_a_user_of_the_image_becomes_certain(
+    tmp_path: Path, user: str
+) -> None:
+    [finding] = asked(tmp_path, f"{{volumes: [./media:/app/media], user: {user}}}").findings
+
+    assert "note" == finding.severity
+    assert "depends on the image" in finding.what
+    assert f"docker compose -f {tmp_path}/compose.yaml run --rm --entrypoint id web" in finding.fix
+
+
+def test_container_volume_notes_nothing_where_anybody_may_write(tmp_path: Path) -> None:
+    (tmp_path / "media").mkdir()
+    (tmp_path / "media").chmod(0o777)
+
+    assert () == asked(tmp_path, "{volumes: [./media:/app/media], user: app}").findings
 
 
 def test_container_volume_takes_a_volume_that_is_the_folder(tmp_path: Path) -> None:

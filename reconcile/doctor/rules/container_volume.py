@@ -16,6 +16,9 @@ from reconcile.doctor.snapshot import Snapshot
 from reconcile.host.accounts import Account
 
 _LARGEST = 1 << 20
+_ACCOUNTS = "/etc/passwd"
+_WX = 0o3
+_NOBODY = Account("anybody", 0xFFFF_FFFD, 0xFFFF_FFFD, frozenset())
 
 
 def look(snapshot: Snapshot) -> Iterator[Said]:
@@ -120,7 +123,7 @@ def _folder(case: _Case, mount: Mount) -> Iterator[Said]:
             fix=case.fix,
         )
         return
-    yield from _writing(case.snapshot, case.service, folder, case.at)
+    yield from _writing(case, folder)
 
 
 def _is_same(snapshot: Snapshot, one: str, other: str) -> bool:
@@ -130,29 +133,66 @@ def _is_same(snapshot: Snapshot, one: str, other: str) -> bool:
     return None not in found and len({(st.dev, st.ino) for st in found if st}) == 1
 
 
-def _writing(snapshot: Snapshot, service: ServiceView, folder: str, at: str) -> Iterator[Said]:
+def _writing(case: _Case, folder: str) -> Iterator[Said]:
     """Only the folder itself counts: the way to it is no way of the container's."""
-    uid, _, gid = service.user.partition(":")
-    if not uid.isdigit() or (gid and not gid.isdigit()):
-        who = f"user {service.user}" if service.user else "the user of its image"
-        yield note(
-            f"Whether {who} may write to {folder} depends on the image.",
-            at,
-            fix=f'Name the user by numbers: user: "$(stat -c %u:%g {quoted(folder)})"',
-        )
+    files, user = case.snapshot.host.files, case.service.user
+    found = files.stat(folder, follow=True)
+    if found is None or files.may(folder, (_NOBODY,), _WX)[0]:
         return
-    account = Account(uid, int(uid), int(gid or 0), frozenset({int(gid or 0)}))
-    if snapshot.host.files.stat(folder) is None:
-        return
-    if not snapshot.host.files.may(folder, (account,), 0o3)[0]:
-        found = snapshot.host.files.stat(folder, follow=True)
-        owner = f"{found.uid}:{found.gid} {found.mode:04o}" if found else ""
+    account = _account(case, found.uid)
+    if account is None:
+        yield _depends(case, folder)
+    elif not files.may(folder, (account,), _WX)[0]:
+        owner = f"{found.uid}:{found.gid}"
+        ids = f"{account.uid}:{account.gid}"
+        called = user if user[:1].isdigit() else f"{user} ({ids})"
         yield error(
-            f"{service.name} runs as {service.user} and may not write to {folder}.",
-            f"{at}: user: {service.user}",
-            f"{folder} belongs to {owner}",
-            fix=f'chown {service.user} {quoted(folder)}, or user: "{owner.partition(" ")[0]}"',
+            f"{case.service.name} runs as {called} and may not write to {folder}.",
+            f"{case.at}: user: {user}",
+            f"{folder} belongs to {owner} {found.mode:04o}",
+            fix=f'chown {ids} {quoted(folder)}, or user: "{owner}"',
         )
+
+
+def _account(case: _Case, owner: int) -> Account | None:
+    """Whom the container runs as; None where only its image has the name."""
+    name, _, group = case.service.user.partition(":")
+    if name.isdigit() and (not group or group.isdigit() or int(name) == owner):
+        return _of_ids(int(name), int(group) if group.isdigit() else 0)
+    if name == "root" and group in ("", "root", "0"):
+        return _of_ids(0, 0)
+    ids = _in_passwd(case, name) if name and not group else None
+    return _of_ids(*ids) if ids else None
+
+
+def _of_ids(uid: int, gid: int) -> Account:
+    return Account(str(uid), uid, gid, frozenset({gid}))
+
+
+def _in_passwd(case: _Case, name: str) -> tuple[int, int] | None:
+    """Its ids in the /etc/passwd that the container has from this host, where it has one."""
+    mount = case.service.mount_at(_ACCOUNTS)
+    found = (
+        case.snapshot.host.files.content(mount.source, _LARGEST)
+        if mount and mount.kind == "bind" and mount.target == _ACCOUNTS
+        else None
+    )
+    for line in found[1].decode("utf-8", "replace").splitlines() if found else ():
+        fields = line.split(":")
+        if fields[0] == name and len(fields) > 3 and fields[2].isdigit() and fields[3].isdigit():
+            return int(fields[2]), int(fields[3])
+    return None
+
+
+def _depends(case: _Case, folder: str) -> Said:
+    user, compose = case.service.user, quoted(case.container.compose)
+    who = f"user {user}" if user else "the user of its image"
+    return note(
+        f"Whether {who} may write to {folder} depends on the image.",
+        case.at,
+        fix=f"docker compose -f {compose} run --rm --entrypoint id {quoted(case.service.name)}"
+        f'  # then name the user by these numbers, as user: "UID:GID", and chown {quoted(folder)}',
+    )
 
 
 RULE = Rule("container-volume", ("CC4", "CC8", "CL4", "CL6", "CL10"), look)
