@@ -86,7 +86,9 @@ class Workspace:
 
     def anew(self) -> Workspace:
         """The same, knowing nothing yet of the host."""
-        return Workspace(self.spec, Host(self.host.settings), self.commit)
+        host = Host(self.host.settings)
+        host.tally = self.host.tally
+        return Workspace(self.spec, host, self.commit)
 
     @cached_property
     def ledger(self) -> Ledger:

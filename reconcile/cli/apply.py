@@ -105,7 +105,8 @@ def _apply_saved(
     workspace = opened_for(approved, file)
     with workspace.locked("apply", timeout_s=lock_timeout_s, listen=listen) as locked:
         refuse_used(approved, locked.host.state)
-        plan = locked.plan_again(approved.basis, approved.selection)
+        with listen.looking(locked.host):
+            plan = locked.plan_again(approved.basis, approved.selection)
         listen.plan(plan)
         return _carried_out(locked, plan, replace(options, saved_plan=approved.id), listen)
 
@@ -114,7 +115,8 @@ def _approved(workspace: Workspace, chosen: Selection, listen: Listener) -> Plan
     """The plan that a person has seen and said yes to. Errors: ReconcileError where not."""
     from reconcile.engine.guards import refuse_unclear
 
-    plan = workspace.plan(chosen)
+    with listen.looking(workspace.host):
+        plan = workspace.plan(chosen)
     listen.plan(plan)
     refuse_unclear(plan)
     if plan.changes:
@@ -124,9 +126,10 @@ def _approved(workspace: Workspace, chosen: Selection, listen: Listener) -> Plan
 
 def _planned(locked: Workspace, chosen: Selection, approved: Plan | None, listen: Listener) -> Plan:
     """The plan of this moment, when nobody else can apply; what was approved must hold."""
-    if approved is not None and approved.basis is not None:
-        return locked.plan_again(approved.basis, chosen)
-    plan = locked.plan(chosen)
+    with listen.looking(locked.host):
+        if approved is not None and approved.basis is not None:
+            return locked.plan_again(approved.basis, chosen)
+        plan = locked.plan(chosen)
     listen.plan(plan)
     return plan
 

@@ -42,11 +42,14 @@ def drift(
     from dataclasses import replace
 
     from reconcile.cli import watch
+    from reconcile.cli.counting import counted
     from reconcile.cli.looking import Looking
 
     notices = watch.Notices.of(notify or (), remind)
     workspace, look = opened(file), Looking()
-    seen, report = look(workspace.drift), None
+    report = None
+    with counted(workspace.host, json=json):
+        seen = look(workspace.drift)
     if heal:
         report = watch.heal(workspace, seen)
     if report is not None:

@@ -50,12 +50,14 @@ def plan(
     ] = None,
 ) -> int:
     """Show how the host differs from the YAML; changes nothing."""
+    from reconcile.cli.counting import counted
     from reconcile.cli.looking import Looking
     from reconcile.output.escape import printable
     from reconcile.output.text import plan_text
 
     workspace, chosen, look = opened(file), selection(site, target, exclude), Looking()
-    made = look(lambda: workspace.plan(chosen))
+    with counted(workspace.host, json=json):
+        made = look(lambda: workspace.plan(chosen))
     code = made.exit_code(detailed=detailed_exitcode)
     if out is not None:
         _save(out, made, workspace, chosen)

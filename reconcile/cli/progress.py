@@ -17,9 +17,13 @@ if TYPE_CHECKING:
 
     from rich.progress import Progress
 
+    from reconcile.host import Host
+
 
 class Listener(Protocol):
     """Hears of an apply from its plan to its end; never a reason for it to fail."""
+
+    def looking(self, host: Host, /) -> AbstractContextManager[None]: ...
 
     def plan(self, plan: Plan, /) -> None: ...
 
@@ -42,6 +46,10 @@ def listener(*, json: bool) -> Listener:
 
 class JsonLines:
     """One object a line, as `apply --json` promises."""
+
+    @contextmanager
+    def looking(self, _host: Host) -> Iterator[None]:
+        yield
 
     def plan(self, plan: Plan) -> None:
         from reconcile.output.json import dumped, planned_line
@@ -70,6 +78,11 @@ class JsonLines:
 
 class Lines:
     """A line for each change that is made."""
+
+    def looking(self, host: Host) -> AbstractContextManager[None]:
+        from reconcile.cli.counting import counted
+
+        return counted(host, json=False)
 
     def plan(self, plan: Plan) -> None:
         _say(plan_text(plan, style()))

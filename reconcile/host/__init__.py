@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from reconcile.host.accounts import Account, Accounts
     from reconcile.host.commands import Commands
     from reconcile.host.files import Files
+    from reconcile.host.files.tally import Tally
     from reconcile.host.http import HttpClient
     from reconcile.host.services import ServiceManager
     from reconcile.host.state import StateDir
@@ -33,12 +34,14 @@ class Host:
     """This machine, as everything above sees it; each part is made when first used.
 
     While an apply runs, `recorder` is its journal: every changing primitive
-    tells it how to take the effect back, before the effect.
+    tells it how to take the effect back, before the effect. While somebody watches
+    a long look, `tally` is told of every directory.
     """
 
     def __init__(self, settings: HostSettings | None = None) -> None:
         self.settings = settings or HostSettings()
         self.recorder: Recorder | None = None
+        self.tally: Tally | None = None
 
     @cached_property
     def name(self) -> str:

@@ -144,7 +144,7 @@ class Files:
         from reconcile.host.files.spread import scan
 
         with explained(f"what is below {root} cannot be examined"):
-            return scan(root, rule, excluded)
+            return scan(root, rule, excluded, self._host.tally)
 
     def mend(self, root: str, rule: Rule, deviations: Sequence[Deviation]) -> None:
         """Put right what a scan found; whatever is not provably that is left alone."""
@@ -191,7 +191,7 @@ class Files:
         from reconcile.host.files.surveyor import survey
 
         with explained(f"{order.source} and {order.root} cannot be compared"):
-            return survey(order, Shipped(self._host, order.root))
+            return survey(order, Shipped(self._host, order.root), tally=self._host.tally)
 
     def digest_of_source(self, path: str) -> str:
         """`sha256:…` of all that would be shipped from the folder `path`."""

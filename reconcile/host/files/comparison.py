@@ -11,7 +11,7 @@ import stat
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
 from hashlib import sha256
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from reconcile.host.files.compress import COMPRESSED
 from reconcile.host.files.descent import NOTHING, Descent, Listing
@@ -22,6 +22,9 @@ from reconcile.host.files.shipped import Shipped, Signature
 from reconcile.host.files.siblings import Siblings
 from reconcile.host.files.source import Original, Source
 from reconcile.host.files.survey import Copy, Moved, Order, Survey
+
+if TYPE_CHECKING:
+    from reconcile.host.files.tally import Tally
 
 HUGE = 1 << 20
 """Bytes of a directory itself above which its names are divided among the readers."""
@@ -55,9 +58,17 @@ class Comparison:
     """Gathers in `found` what differs in the directories that it looks at."""
 
     def __init__(
-        self, ours: Source, order: Order, shipped: Shipped, way: Descent, *, remember: bool
+        self,
+        ours: Source,
+        order: Order,
+        shipped: Shipped,
+        way: Descent,
+        *,
+        remember: bool,
+        tally: Tally | None,
     ) -> None:
         self.source, self.order, self.shipped, self.way = ours, order, shipped, way
+        self.tally = tally
         self.judge = Judge(ours, order, shipped, way, remember=remember)
         self.siblings = Siblings(self.judge)
         self.below: list[Pair] = []
@@ -90,6 +101,8 @@ class Comparison:
             self._extras(pair, wanted.keys() | done, stats)
         self._unwanted(pair, wanted, stats)
         self.looked += len(own) + len(there)
+        if self.tally is not None:
+            self.tally.add(len(own) + len(there))
         return self.below
 
     def is_huge(self, pair: Pair) -> bool:

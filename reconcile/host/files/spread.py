@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from reconcile.host.files.readers import divide, readers, together
 from reconcile.host.files.resolve import directory
 from reconcile.host.files.scan import Rule, Scan
 from reconcile.host.files.walk import ROOT, Place, Share, Walker
+
+if TYPE_CHECKING:
+    from reconcile.host.files.tally import Tally
 
 HUGE = 1 << 20
 """Bytes of a directory itself above which its names are divided among the readers."""
@@ -16,15 +20,16 @@ SHALLOW = 16
 """Levels down to which directories are reached from the root to divide what is below."""
 
 
-def scan(root: str, rule: Rule, excluded: Collection[str] = ()) -> Scan:
+def scan(root: str, rule: Rule, excluded: Collection[str] = (), tally: Tally | None = None) -> Scan:
     """Compare everything below the directory `root` with `rule`; changes nothing.
 
-    `excluded` are paths relative to the root, left out with all that is below.
+    `excluded` are paths relative to the root, left out with all that is below; `tally`
+    is told how many names were looked at.
     """
     with directory(root) as (pin, guard):
         fd = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=pin)
         try:
-            return _scan(Walker(fd, guard, rule, excluded)).in_order()
+            return _scan(Walker(fd, guard, rule, excluded, tally)).in_order()
         finally:
             os.close(fd)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from reconcile.host.files.comparison import WHOLE, Comparison, Pair
 from reconcile.host.files.mend import descent
@@ -11,19 +12,24 @@ from reconcile.host.files.shipped import Shipped
 from reconcile.host.files.source import source
 from reconcile.host.files.survey import Order, Survey
 
+if TYPE_CHECKING:
+    from reconcile.host.files.tally import Tally
+
 Look = Callable[[Iterator[Pair]], Survey]
 
 
-def survey(order: Order, shipped: Shipped, *, remember: bool = False) -> Survey:
-    """Compare; changes nothing. `remember` fills `settled` and `rows`.
+def survey(
+    order: Order, shipped: Shipped, *, remember: bool = False, tally: Tally | None = None
+) -> Survey:
+    """Compare; changes nothing. `remember` fills `settled` and `rows`, `tally` is told how far.
 
     Errors: FileNotFoundError and NotADirectoryError for the source or the root.
     """
     try:
-        return _survey(order, shipped, together, remember=remember)
+        return _survey(order, shipped, together, remember=remember, tally=tally)
     except ReaderDied:
         # Whatever stopped the other one we meet ourselves, and can tell it.
-        return _survey(order, shipped, alone, remember=remember)
+        return _survey(order, shipped, alone, remember=remember, tally=tally)
 
 
 def _survey(
@@ -32,9 +38,10 @@ def _survey(
     by: Callable[[Sequence[Pair], Look], list[Survey]],
     *,
     remember: bool,
+    tally: Tally | None,
 ) -> Survey:
     with source(order.source) as ours, descent(order.root) as way:
-        comparison = Comparison(ours, order, shipped, way, remember=remember)
+        comparison = Comparison(ours, order, shipped, way, remember=remember, tally=tally)
 
         def below(pair: Pair) -> Iterable[Pair]:
             if readers() > 1 and comparison.is_huge(pair):

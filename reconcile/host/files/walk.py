@@ -10,13 +10,16 @@ import os
 import stat
 from collections import deque
 from collections.abc import Collection, Iterator
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from reconcile.host.files.descent import are_mounts_below, mount_of, open_below
 from reconcile.host.files.names import is_ours
 from reconcile.host.files.ownership import givable
 from reconcile.host.files.resolve import PIN, Guard, guard_of
 from reconcile.host.files.scan import Deviation, Rule, Scan
+
+if TYPE_CHECKING:
+    from reconcile.host.files.tally import Tally
 
 DEEPEST = 20_000
 MOST_OPEN = 200
@@ -68,9 +71,17 @@ class Level:
 class Walker:
     """Looks at what lies below one pinned root; what it finds gathers in `scan`."""
 
-    def __init__(self, root: int, guard: Guard, rule: Rule, excluded: Collection[str]) -> None:
+    def __init__(
+        self,
+        root: int,
+        guard: Guard,
+        rule: Rule,
+        excluded: Collection[str],
+        tally: Tally | None = None,
+    ) -> None:
         self.root, self.guard, self.rule = root, guard, rule
         self.excluded = frozenset(excluded)
+        self.tally = tally
         self.scan = Scan()
         self.looked = 0
         self.held = 0
@@ -175,7 +186,7 @@ class Walker:
         """Examine every name in a directory; the loop that a million files go through."""
         fd, look = level.fd, os.stat
         regular, uid, gid = self.regular, self.rule.uid, self.rule.gid
-        files = 0
+        files, before = 0, self.looked
         for name in self._names(level, share):
             try:
                 st = look(name, dir_fd=fd, follow_symlinks=False)
@@ -188,6 +199,8 @@ class Walker:
                 self._odd(level, name, st)
         self.scan.files += files
         self.looked += files
+        if self.tally is not None:
+            self.tally.add(self.looked - before)
 
     def _names(self, level: Level, share: Share) -> list[str] | Iterator[str]:
         try:

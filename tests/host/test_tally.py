@@ -1,0 +1,61 @@
+"""How many names a long look has looked at, whoever of its readers did."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from reconcile.host import Host
+from reconcile.host.files import readers
+from reconcile.host.files.scan import Rule
+from reconcile.host.files.survey import Order
+from reconcile.host.files.tally import Tally
+
+FOLDERS, FILES = 40, 150
+NAMES = FOLDERS * (FILES + 1)
+RULE = Rule(0, 0, 0o644, 0o755)
+
+
+@pytest.fixture
+def tree(site: Path) -> Path:
+    """More than one reader would be given, in folders to be shared out."""
+    for folder in range(FOLDERS):
+        (site / "tree" / str(folder)).mkdir(parents=True)
+        for file in range(FILES):
+            (site / "tree" / str(folder) / f"{file}.jpg").touch()
+    return site / "tree"
+
+
+@pytest.fixture(autouse=True)
+def two(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(readers, "readers", lambda: 2)
+    assert NAMES > readers.ALONE
+
+
+def test_every_name_of_a_tree_counts_once(host: Host, tree: Path) -> None:
+    host.tally = Tally()
+
+    scan = host.files.scan(str(tree), RULE)
+
+    assert (FOLDERS * FILES, FOLDERS) == (scan.files, scan.directories)
+    assert NAMES == host.tally.total
+
+
+def test_every_name_of_a_source_and_of_its_copy_counts_once(
+    host: Host, tree: Path, site: Path
+) -> None:
+    order = Order(str(tree), str(site / "copy"), RULE)
+    (site / "copy").mkdir()
+    host.files.ship(order)
+    host.tally = Tally()
+
+    survey = host.files.survey(order)
+
+    assert 0 == survey.differing
+    assert 2 * NAMES == host.tally.total
+
+
+def test_what_nobody_watches_is_not_counted(host: Host, tree: Path) -> None:
+    assert host.files.scan(str(tree), RULE).files == FOLDERS * FILES
+    assert host.tally is None
