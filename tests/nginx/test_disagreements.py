@@ -52,6 +52,11 @@ ROWS = {
         *("GET", "/a/"),
         "location / { alias @P@/r1/; rewrite ^/a/(.*)$ /b/$1; break; }",
     ),
+    "an app that is asked for nothing": (
+        *("GET", "/"),
+        "root @P@/r1; location = /index.html { root @P@/r1/a/b/x.txt; try_files $none =404;"
+        " set $none ''; proxy_pass http://127.0.0.1:@UPSTREAM@; }",
+    ),
     "an alias behind a break without a rewrite": (
         *("GET", "/a/"),
         "location / { alias @P@/r1/; break; }",

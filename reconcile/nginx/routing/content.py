@@ -69,6 +69,8 @@ def content(visit: Visit) -> Outcome:
 
 def _handled(visit: Visit, name: str, args: tuple[str, ...]) -> Answer:
     if name.endswith("_pass"):
+        if not visit.path:
+            raise Undecidable(f"{args[0]} is asked for an empty path, which is no request of HTTP")
         return Answer("pass", visit.error_status or None, target=args[0])
     return Answer("handler", visit.error_status or None, reason=name)
 
