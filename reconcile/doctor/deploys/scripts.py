@@ -17,6 +17,11 @@ _END = re.compile(r"&&|\|\||[;&|\n()]")
 _REDIRECTION = re.compile(r"\s\d*&?>{1,2}(?:&\d|\s*[^\s;&|]+)|\s\d*<\s*[^\s;&|<]+")
 _ASSIGNMENT = re.compile(r"^(?:export\s+|readonly\s+|local\s+)?([A-Za-z_]\w*)=(.*)$", re.DOTALL)
 _VARIABLE = re.compile(r"\$(?:\{([A-Za-z_]\w*)(?::?[?-][^}]*)?\}|([A-Za-z_]\w*))")
+_WORTH = re.compile(
+    r"(?<![\w.-])(?:rsync|rm|git|mv|ln|cp|cd)(?![\w.-])"
+    r"|^\s*(?:export\s+|readonly\s+|local\s+)?[A-Za-z_]\w*="
+)
+"""What a statement needs to be of interest: to read all of them as a shell does takes long."""
 _SAYS = frozenset(["echo", "printf", "logger", "alias", "man", "#", ":"])
 
 
@@ -56,7 +61,7 @@ def commands(script: Script) -> Iterator[Command]:
     """Every command of a script, in its order; comments are none."""
     known: dict[str, str] = {}
     folder = script.folder
-    for number, text in _statements(script):
+    for number, text in _statements(script) if "\0" not in script.text else ():
         try:
             words = tuple(shlex.split(text, comments=True))
         except ValueError:
@@ -77,8 +82,8 @@ def _statements(script: Script) -> Iterator[tuple[int, str]]:
     number = 1
     for line in script.text.replace("\\\n", "\0").splitlines():
         whole = _REDIRECTION.sub(" ", line.replace("\0", " "))
-        for text in _END.split(whole):
-            yield number, text
+        if _WORTH.search(whole):
+            yield from ((number, text) for text in _END.split(whole) if _WORTH.search(text))
         number += 1 + line.count("\0")
 
 

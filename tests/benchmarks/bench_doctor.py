@@ -1,0 +1,138 @@
+"""How long `reconcile doctor` takes on a host with many sites and files, as a whole process.
+
+    python tests/benchmarks/bench_doctor.py [RUNS]
+
+An nginx of its own, in a folder below /tmp, serves the sites; the doctor asks it, compares the
+static files with their sources and looks at every file. Ends with 1 where the limit is missed.
+Needs the package installed, nginx, and root.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+SITES, FILES = 10, 10_000
+MOST_S = 2.0
+RECONCILE = f"{os.path.dirname(sys.executable)}/reconcile"
+NGINX = shutil.which("nginx") or "/usr/sbin/nginx"
+
+MAIN = """\
+user www-data;
+pid {root}/nginx.pid;
+error_log {root}/error.log;
+events {{ }}
+http {{
+    access_log off;
+    client_body_temp_path {root}/body;
+    proxy_temp_path {root}/proxy;
+    fastcgi_temp_path {root}/fastcgi;
+    uwsgi_temp_path {root}/uwsgi;
+    scgi_temp_path {root}/scgi;
+    include {root}/conf.d/*.conf;
+}}
+"""
+SITE = """\
+server {{
+    listen 127.0.0.1:{port};
+    server_name site{n}.test;
+    location = /static {{ return 301 /static/; }}
+    location ^~ /static/ {{
+        alias {root}/www/site{n}/static/;
+        location ~ /\\. {{ return 404; }}
+    }}
+    location ^~ /media/ {{
+        alias {root}/www/site{n}/media/;
+        location ~ /\\. {{ return 404; }}
+    }}
+}}
+"""
+HOST = """\
+version: 1
+host:
+  nginx: {{config: {root}/nginx.conf, binary: {nginx}}}
+  service_manager: none
+  state_dir: {root}/state
+sites:
+"""
+DECLARED = """\
+  site{n}:
+    server_names: [site{n}.test]
+    listen: [{port}]
+    locations:
+      /static/: {{role: static, dir: {root}/www/site{n}/static, source: {root}/src/site{n}}}
+      /media/: {{role: media, dir: {root}/www/site{n}/media}}
+"""
+
+
+def main() -> int:
+    runs = int(sys.argv[1]) if len(sys.argv) > 1 else 9
+    root = tempfile.mkdtemp(prefix="reconcile-bench-")
+    try:
+        Path(root).chmod(0o755)
+        lay_out(Path(root))
+        command = [NGINX, "-c", f"{root}/nginx.conf"]
+        subprocess.run(command, check=True)
+        try:
+            return measured(root, runs)
+        finally:
+            subprocess.run([*command, "-s", "stop"], check=True)
+    finally:
+        shutil.rmtree(root)
+
+
+def lay_out(root: Path) -> None:
+    """Sites and files in `root`."""
+    port = free_port()
+    (root / "conf.d").mkdir()
+    (root / "nginx.conf").write_text(MAIN.format(root=root))
+    declared = HOST.format(root=root, nginx=NGINX)
+    for n in range(SITES):
+        text = SITE.format(root=root, n=n, port=port)
+        (root / f"conf.d/site{n}.conf").write_text(text)
+        declared += DECLARED.format(root=root, n=n, port=port)
+        for folder in (f"src/site{n}", f"www/site{n}/media"):
+            (root / folder).mkdir(parents=True)
+            for number in range(FILES // SITES // 2):
+                (root / folder / f"{number}.txt").write_text(f"{n} {number}\n" * 20)
+        shutil.copytree(root / f"src/site{n}", root / f"www/site{n}/static")
+    (root / "reconcile.yaml").write_text(declared)
+
+
+def free_port() -> int:
+    import socket
+
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        return int(held.getsockname()[1])
+
+
+def measured(root: str, runs: int) -> int:
+    command = (RECONCILE, "doctor", "--json", "-f", f"{root}/reconcile.yaml")
+    told = [timed(command) for _ in range(runs + 1)][1:]
+    seconds = [one for one, _ in told]
+    took_s = statistics.median(seconds)
+    found = told[-1][1]
+    print(
+        f"doctor, {SITES} sites, {FILES} files, {found['rules']} rules,"
+        f" {len(found['findings'])} findings, {len(found['unknown'])} unknown:"
+        f" {took_s:.2f} s (limit {MOST_S:.1f} s; {min(seconds):.2f} to {max(seconds):.2f} s)"
+    )
+    return 0 if took_s <= MOST_S else 1
+
+
+def timed(command: tuple[str, ...]) -> tuple[float, dict[str, list[object]]]:
+    began = time.monotonic()
+    done = subprocess.run(command, stdout=subprocess.PIPE, check=False)
+    return time.monotonic() - began, json.loads(done.stdout)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
