@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
+from reconcile.engine.model import Finding
 from reconcile.engine.resource import Ref, Resource
 from reconcile.host import Host
 from reconcile.host.services import ServiceFailed, way_out
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 OLDER = "older"
 NOTHING = "nothing"
+NO_UNIT = "the host has no unit of that name"
 
 
 class Service(Resource):
@@ -70,6 +72,13 @@ class Service(Resource):
             }
         )
 
+    def forewarnings(self, host: Host) -> tuple[Finding, ...]:
+        made = f"unit:{host.services.unit_path(self.unit)}" in self.needs
+        if made or self._asks_nothing or not host.services.runs_services:
+            return ()
+        status = host.services.status(self.unit)
+        return () if status.loaded or status.masked else (_missing(status),)
+
     def rehearse(self, host: Host, changes: Sequence[Change]) -> Sequence[str]:
         """Refuse a unit that nobody has and nobody makes, or that must not be started."""
         refs = {change.ref for change in changes}
@@ -80,7 +89,7 @@ class Service(Resource):
         if status.masked or not (status.loaded or to_be_made):
             raise ServiceFailed(
                 what=f"{self.unit} cannot be started",
-                why="it is masked" if status.masked else "the host has no unit of that name",
+                why="it is masked" if status.masked else NO_UNIT,
                 fix=f"{way_out(status)} Nothing was changed.",
             )
         return ()
@@ -124,6 +133,14 @@ class Service(Resource):
     def _asks_nothing(self) -> bool:
         """Made from a ledger's row: there is something to it as long as it can be stopped."""
         return self.enabled is None and self.active is None
+
+
+def _missing(status: UnitStatus) -> Finding:
+    return Finding(
+        "service-missing", "error",
+        f"{status.unit} cannot be started: {NO_UNIT}.",
+        fix=f"{way_out(status)} Apply refuses until then.",
+    )  # fmt: skip
 
 
 def _at_rest(status: UnitStatus) -> bool:

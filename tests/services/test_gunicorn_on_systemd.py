@@ -348,6 +348,29 @@ def test_a_service_that_cannot_start_is_refused_before_anything_changes(
     assert fix in refused.value.fix
 
 
+FOREWARN = """
+from reconcile.kinds.service import Service
+service = Service(unit=unit, enabled=True, active=True, needs=tuple(needs))
+return [(one.rule, one.severity, one.what, one.fix) for one in service.forewarnings(host)]
+"""
+
+
+def test_a_plan_tells_of_a_unit_that_nobody_has_before_an_apply_refuses_it(
+    debian: DebianHost,
+) -> None:
+    [[rule, severity, what, fix]] = inside(debian, FOREWARN, unit="absent.service", needs=[])
+
+    assert ("service-missing", "error") == (rule, severity)
+    assert "absent.service cannot be started: the host has no unit of that name." == what
+    assert "app.gunicorn" in fix
+
+
+def test_a_unit_that_is_made_by_the_plan_is_not_missing(debian: DebianHost) -> None:
+    needs = ["unit:/etc/systemd/system/absent.service"]
+
+    assert [] == inside(debian, FOREWARN, unit="absent.service", needs=needs)
+
+
 def test_a_service_that_can_start_is_not_refused(debian: DebianHost) -> None:
     inside(debian, REHEARSE, unit="nginx.service")
     inside(debian, REHEARSE.replace("[Change(", "[] and [Change("), unit="absent.service")

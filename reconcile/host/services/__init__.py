@@ -124,7 +124,10 @@ def checked(unit: str) -> str:
 def way_out(status: UnitStatus) -> str:
     """What to do about a unit that does not start, by how it stands."""
     if not status.loaded:
-        return f"Install what brings {status.unit}, or correct its name in the YAML."
+        return (
+            f"Install what brings {status.unit}, correct its name in the YAML, or have reconcile"
+            " write the unit: app.gunicorn."
+        )
     if status.masked:
         return f"systemctl unmask {status.unit}, if it may run again."
     return f"Mend what it complains of; more by: journalctl -u {status.unit}"
