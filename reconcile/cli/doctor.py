@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reconcile.cli.options import File, Json, Sites, chosen_file
+from reconcile.cli.options import File, Json, Sites, chosen_file, refuse_two_forms
 from reconcile.cli.terminal import now, show, style
 from reconcile.errors import ReconcileError
 
@@ -26,8 +26,7 @@ def doctor(
     from reconcile.cli.looking import Looking
     from reconcile.doctor.run import diagnose
 
-    if json + markdown + sarif > 1:
-        raise ReconcileError("One form at a time", "", "Choose --json, --markdown or --sarif.")
+    refuse_two_forms(json=json, markdown=markdown, sarif=sarif)
     look = Looking()
     found = look(lambda: diagnose(_snapshot(file, site or [])))
     form = "json" if json else "markdown" if markdown else "sarif" if sarif else "text"

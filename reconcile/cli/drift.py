@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reconcile.cli.options import File, Json, Markdown, Quiet, opened
+from reconcile.cli.options import File, Json, Markdown, Quiet, opened, refuse_two_forms
 from reconcile.cli.terminal import now, show, style
 from reconcile.errors import ExitCode
 
@@ -45,6 +45,7 @@ def drift(
     from reconcile.cli.counting import counted
     from reconcile.cli.looking import Looking
 
+    refuse_two_forms(json=json, markdown=markdown)
     notices = watch.Notices.of(notify or (), remind)
     workspace, look = opened(file), Looking()
     report = None

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from reconcile.cli.options import File, Json, opened
+from reconcile.cli.options import File, Json, opened, refuse_two_forms
 from reconcile.cli.terminal import now, show
 from reconcile.errors import ExitCode
 
@@ -21,6 +21,7 @@ def graph(
     """Print what requires what, as DOT or Mermaid."""
     from reconcile.output.graph import dot, graph_document, mermaid_text
 
+    refuse_two_forms(json=json, mermaid=mermaid)
     workspace = opened(file)
     if json:
         from reconcile.output.json import dumped

@@ -74,6 +74,14 @@ def chosen_file(given: str | None) -> str:
     )
 
 
+def refuse_two_forms(**asked: bool) -> None:
+    """Errors: ReconcileError where more than one of these options was given."""
+    names = [f"--{name}" for name, given in asked.items() if given]
+    if len(names) > 1:
+        told = " and ".join(names[:2])
+        raise ReconcileError(f"{told} are two forms of one answer", "", "Choose one of them.")
+
+
 def found_file() -> str | None:
     """The YAML in the first of its usual places; None where there is none."""
     for path in (LOCAL, os.environ.get(VARIABLE), SYSTEM):

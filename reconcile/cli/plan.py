@@ -17,6 +17,7 @@ from reconcile.cli.options import (
     Sites,
     Targets,
     opened,
+    refuse_two_forms,
     selection,
 )
 from reconcile.cli.terminal import now, show, style
@@ -55,6 +56,7 @@ def plan(
     from reconcile.output.escape import printable
     from reconcile.output.text import plan_text
 
+    refuse_two_forms(json=json, markdown=markdown)
     workspace, chosen, look = opened(file), selection(site, target, exclude), Looking()
     with counted(workspace.host, json=json):
         made = look(lambda: workspace.plan(chosen))

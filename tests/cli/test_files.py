@@ -118,6 +118,22 @@ def test_a_file_that_was_named_and_is_not_there_is_never_replaced_by_defaults(ru
     assert "none.yaml cannot be read" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("command", "forms"),
+    [
+        ("plan", ("--json", "--markdown")),
+        ("drift", ("--json", "--markdown")),
+        ("doctor", ("--markdown", "--sarif")),
+        ("graph", ("--json", "--mermaid")),
+    ],
+)
+def test_two_forms_at_once_are_refused(run: Run, command: str, forms: tuple[str, str]) -> None:
+    done = run(command, *forms)
+
+    assert 1 == done.returncode
+    assert f"{forms[0]} and {forms[1]} are two forms of one answer" in done.stderr
+
+
 def test_an_error_is_json_where_json_was_asked_for(run: Run) -> None:
     done = run("plan", "--json")
 
