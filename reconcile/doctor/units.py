@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ _PROPERTIES = (
     *("ProtectSystem", "ProtectHome", "PrivateTmp", "ReadWritePaths", "ReadOnlyPaths"),
     *("InaccessiblePaths", "RootDirectory", "RootImage", "BindPaths", "TemporaryFileSystem"),
     *("StateDirectory", "RuntimeDirectory", "CacheDirectory", "LogsDirectory", "FragmentPath"),
-    "InvocationID",
+    *("InvocationID", "EnvironmentFiles"),
 )
 _ARGV = re.compile(r"argv\[\]=(.*?) ;")
 _NO_WORD = re.compile(r"^[-+!:@|]*")
@@ -64,15 +65,32 @@ class UnitView:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Environment= as written; files of EnvironmentFile= are not read."""
-        try:
-            words = shlex.split(self.said.get("Environment", ""))
-        except ValueError:
-            return {}
-        return dict(word.split("=", 1) for word in words if "=" in word)
+        """Environment= as written; for EnvironmentFile= see `environment_files`."""
+        return assigned(self.said.get("Environment", ""))
+
+    @property
+    def environment_files(self) -> tuple[str, ...]:
+        """The files of EnvironmentFile=, in their order; the last that sets a variable holds."""
+        lines = self.said.get("EnvironmentFiles", "").splitlines()
+        return tuple(line.rpartition(" (")[0] for line in lines if line.startswith("/"))
 
     def is_on(self, name: str) -> bool:
         return self.said.get(name) in ("yes", "true", "1")
+
+
+def assigned(text: str) -> dict[str, str]:
+    """The variables that words of a unit or of an environment file set.
+
+    Source: systemd.exec(5), EnvironmentFile=: quoted as in a shell, comments from `#` or `;`.
+    """
+    lines = (line.strip() for line in text.replace("\\\n", "").splitlines())
+    found: dict[str, str] = {}
+    for line in lines:
+        with suppress(ValueError):
+            words = shlex.split(line) if line[:1] not in ("#", ";") else []
+            pairs = (word.partition("=") for word in words)
+            found.update((name, value) for name, sign, value in pairs if sign)
+    return found
 
 
 def read_units(host: Host) -> dict[str, UnitView]:

@@ -10,7 +10,7 @@ from pathlib import Path
 PYTHON = "/usr/bin/python3"
 PACKAGES = (
     *("flask", "werkzeug", "jinja2", "markupsafe", "click", "itsdangerous", "blinker"),
-    *("django", "asgiref", "sqlparse"),
+    *("django", "asgiref", "sqlparse", "whitenoise"),
 )
 
 

@@ -94,18 +94,31 @@ def _inspector() -> str:
 def _understood(
     ended: Ended, environment: Mapping[str, str], timeout_s: float
 ) -> AppFacts | NotImported:
+    told, failed = _told(ended.said)
+    if told is not None:
+        return told
     if ended.how == "timeout":
         return NotImported(f"its import did not come to an end within {timeout_s:g} s")
     if ended.how == "not started":
         return NotImported(ended.why)
-    try:
-        answer = json.loads(ended.said)
-        if "error" in answer:
-            why = _without_secrets(str(answer["error"]), environment)
-            return NotImported(why, str(answer.get("place", "")))
-        return app_facts(answer["told"])
-    except (ValueError, TypeError, KeyError, RecursionError, Garbled):
+    if failed is None:
         return NotImported(f"its import ended the process ({ended.how} {ended.code})")
+    return NotImported(_without_secrets(failed.why, environment), failed.at)
+
+
+def _told(said: bytes) -> tuple[AppFacts | None, NotImported | None]:
+    """The fullest of what it told, and what went wrong; of whatever else it said, nothing."""
+    told, failed = None, None
+    for line in said.splitlines():
+        try:
+            answer = json.loads(line)
+            if "error" in answer:
+                failed = NotImported(str(answer["error"]), str(answer.get("place", "")))
+            else:
+                told = app_facts(answer["told"])
+        except (ValueError, TypeError, KeyError, RecursionError, Garbled):
+            continue
+    return told, failed
 
 
 def _without_secrets(text: str, environment: Mapping[str, str]) -> str:

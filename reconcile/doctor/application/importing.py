@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from reconcile.doctor.application.ask import NotImported, ask_app, interpreter
 from reconcile.doctor.application.facts import AppFacts
 from reconcile.doctor.declared import DeclaredApp, DeclaredCode
+from reconcile.doctor.units import UnitView, assigned
 from reconcile.host.accounts import Account
 from reconcile.host.environ import environment_of
 
@@ -34,15 +35,24 @@ def import_app(snapshot: Snapshot, app: DeclaredApp, code: DeclaredCode) -> Told
     account = running.account if running else _account(snapshot, app)
     command = running.unit.command if running else ""
     python = code.python or interpreter(snapshot.host, code.directory, command)
-    environment: dict[str, str] = {}
-    if running:
-        environment = environment_of(running.unit.main_pid) or running.unit.environment
+    environment = _environment(snapshot, running.unit) if running else {}
     if not snapshot.host.privileged and account.uid != snapshot.host.accounts.current.uid:
         refused = NotImported(
             f"only root may run it as {account.name}. Run it with sudo.", tried=False
         )
         return Told(app, code, account, python, refused)
     return Told(app, code, account, python, ask_app(code, python, account, environment))
+
+
+def _environment(snapshot: Snapshot, unit: UnitView) -> dict[str, str]:
+    """What the service runs with, else what it would be started with."""
+    if running := environment_of(unit.main_pid):
+        return running
+    found = unit.environment
+    for path in unit.environment_files:
+        if content := snapshot.host.files.content(path):
+            found |= assigned(content[1].decode("utf-8", "surrogateescape"))
+    return found
 
 
 def _running(snapshot: Snapshot, app: DeclaredApp) -> App | None:

@@ -1,17 +1,22 @@
 """Runs in the app's own interpreter, confined: import the app, tell its settings as JSON.
 
 This file is handed to that interpreter as text: it needs nothing of reconcile, and keeps to
-what Python 3.7 knows. Nothing of the app is called but its factory; templates are only parsed.
+what Python 3.7 knows. What is told comes in lines, a fuller one after the other: templates are
+rendered last, as what they call is the app's own, and may take its time.
 """
 
 from __future__ import annotations
 
+import ast
 import importlib
 import json
 import os
 import re
+import signal
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 FOLDERS = re.compile(
@@ -21,33 +26,76 @@ LINK = re.compile(
     r"""<(?:link|script|img|source|video|audio|a)\b[^>]*?\s(?:href|src|poster)\s*=\s*["'](/[^"'<>]*)"""
 )
 TAG = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
-DJANGO_STATIC = re.compile(r"""\{%\s*static\s+["']([^"']+)["']\s*%\}""")
 ENDING = re.compile(r"\.[A-Za-z0-9]{1,5}$")
 MOST_TEMPLATES, MOST_CHARACTERS, MOST_TOLD = 300, 200000, 500
 CANARY = "reconcile-canary.txt"
+UNKNOWN = "\0"
+"""Stands in a text for what only a request knows."""
 
 
-def main(wanted: dict[str, str]) -> dict[str, Any]:
-    """The settings of a Flask app (`module`) or a Django project (`settings`)."""
+RENDER_S, ALL_RENDER_S = 0.3, 2.0
+WRAPPERS = ("application", "app", "wsgi_app", "wsgi_application", "_app")
+
+
+def main(wanted: dict[str, str], tell: Callable[[dict[str, Any]], None]) -> None:
+    """Tell the settings of a Flask app (`module`) or a Django project (`settings`)."""
     sys.path.insert(0, wanted["directory"])
     if wanted["framework"] == "django":
-        return django(wanted["name"])
-    return flask(loaded(wanted["name"]))
+        django(wanted["name"], wanted["directory"], tell)
+        return
+    app = unwrapped(loaded(wanted["name"]))
+    told = flask(app)
+    tell(told)
+    known = {link[0] for link in told["links"]}
+    adapter = adapter_of(app)
+    found = {url: place for place, url in rendered(app) if url not in known}
+    more = [[url, place, *answering(adapter, url)] for url, place in found.items()]
+    tell({**told, "links": (told["links"] + more)[:MOST_TOLD]})
 
 
 def loaded(name: str) -> Any:
-    """`module:app`, `module:package.app` or `module:factory()`, as Gunicorn takes it."""
-    module, _, path = name.partition(":")
+    """`module:app`, `module:package.app` or `module:factory(…)`, as Gunicorn takes it."""
+    module, _, expression = name.partition(":")
+    called = ast.parse(expression or "application", mode="eval").body
+    path = ast_path(called.func if isinstance(called, ast.Call) else called)
     found: Any = importlib.import_module(module)
-    for part in path.replace("()", "").split("."):
+    for part in path:
         found = getattr(found, part)
-    return found() if path.endswith("()") else found
+    if not isinstance(called, ast.Call):
+        return found
+    values = {one.arg: ast.literal_eval(one.value) for one in called.keywords if one.arg}
+    return found(*map(ast.literal_eval, called.args), **values)
+
+
+def ast_path(named: ast.expr) -> list[str]:
+    if isinstance(named, ast.Attribute):
+        return [*ast_path(named.value), named.attr]
+    if isinstance(named, ast.Name):
+        return [named.id]
+    raise TypeError("neither a name nor the call of one")
+
+
+def unwrapped(app: Any) -> Any:
+    """The Flask app inside of its middleware: ProxyFix, WhiteNoise and the like keep it."""
+    inner = app
+    for _ in range(5):
+        if is_flask(inner):
+            return inner
+        kept = (getattr(inner, name, None) for name in WRAPPERS)
+        inner = next((one for one in kept if one is not None), None)
+    raise TypeError("this is no Flask app: " + type(app).__name__)
+
+
+def is_flask(app: Any) -> bool:
+    return all(hasattr(app, name) for name in ("config", "url_map", "jinja_env"))
+
+
+def adapter_of(app: Any) -> Any:
+    return app.url_map.bind("localhost", script_name=app.config.get("APPLICATION_ROOT") or "/")
 
 
 def flask(app: Any) -> dict[str, Any]:
-    if not all(hasattr(app, name) for name in ("config", "url_map", "jinja_env")):
-        raise TypeError("this is no Flask app: " + type(app).__name__)
-    adapter = app.url_map.bind("localhost", script_name=app.config.get("APPLICATION_ROOT") or "/")
+    adapter = adapter_of(app)
     links = [*flask_links(app, adapter)][:MOST_TOLD]
     return {
         "static_url": app.static_url_path if app.has_static_folder else None,
@@ -112,9 +160,9 @@ def constants(call: Any) -> Any:
 def literal(source: str, path: str) -> Iterator[tuple[str, str]]:
     """URLs of files that the source names outright; the part before what only a request knows."""
     newline = "\n"
-    shown = TAG.sub(lambda found: "\0" + newline * found.group().count(newline), source)
+    shown = TAG.sub(lambda found: UNKNOWN + newline * found.group().count(newline), source)
     for found in LINK.finditer(shown[:MOST_CHARACTERS]):
-        url, sign, _ = found.group(1).partition("\0")
+        url, sign, _ = found.group(1).partition(UNKNOWN)
         url = url.partition("?")[0].partition("#")[0]
         whole = not sign and ENDING.search(url)
         begun = sign and url.endswith("/") and url.count("/") > 1
@@ -122,35 +170,122 @@ def literal(source: str, path: str) -> Iterator[tuple[str, str]]:
             yield f"{path}:{shown.count(newline, 0, found.start()) + 1}", url
 
 
-def django(settings_module: str) -> dict[str, Any]:
+def rendered(app: Any) -> Iterator[tuple[str, str]]:
+    """URLs of files in what templates become, as far as they can without a request's values."""
+    environment = app.jinja_env.overlay(undefined=anything())
+    context: dict[str, Any] = {}
+    until = time.monotonic() + ALL_RENDER_S
+    with app.test_request_context("/"):
+        in_time(lambda: app.update_template_context(context))
+        for name in app.jinja_env.loader.list_templates() if app.jinja_env.loader else ():
+            if name.endswith((".html", ".htm", ".j2", ".jinja2")) and time.monotonic() < until:
+                shown = in_time(partial(page, environment, name, context)) or ""
+                for place, url in literal(shown.replace("%00", UNKNOWN), name):
+                    # Its lines are those of the page, not those of the template.
+                    yield f"{place.rpartition(':')[0]} (rendered)", url
+
+
+def page(environment: Any, name: str, context: dict[str, Any]) -> str:
+    return str(environment.get_template(name).render(context))
+
+
+def anything() -> Any:
+    """What only a request or a database knows: it can be called and gone through, and is shown
+    as a sign that no URL holds."""
+
+    class Anything(importlib.import_module("jinja2").ChainableUndefined):  # type: ignore[misc] # the app's own
+        def __str__(self) -> str:
+            return UNKNOWN
+
+        __html__ = __str__
+
+        def __call__(self, *_: Any, **__: Any) -> Any:
+            return self
+
+        def __iter__(self) -> Iterator[Any]:
+            yield self
+
+    return Anything
+
+
+def in_time(errand: Callable[[], Any]) -> Any:
+    """What it returns; None where it fails, or takes longer than a page may."""
+
+    def stop(*_: Any) -> None:
+        raise TimeoutError
+
+    signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, RENDER_S)
+    try:
+        return errand()
+    except Exception:  # noqa: BLE001  a page that needs more than there is names no files
+        return None
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def django(settings_module: str, directory: str, tell: Callable[[dict[str, Any]], None]) -> None:
     os.environ["DJANGO_SETTINGS_MODULE"] = settings_module
     settings = importlib.import_module("django.conf").settings
     importlib.import_module(settings_module)
+    told = django_settings(settings)
+    tell(told)
+    importlib.import_module("django").setup()
+    resolver = importlib.import_module("django.urls").get_resolver()
+    links = [*django_links(settings, directory)][:MOST_TOLD]
+    tell(
+        {
+            **told,
+            "routes": [["/" + str(one.pattern), str(one)] for one in resolver.url_patterns],
+            "links": [[url, place, is_django_s(resolver, url), ""] for url, place in links],
+        }
+    )
+
+
+def django_settings(settings: Any) -> dict[str, Any]:
     static, media = settings.STATIC_URL, settings.MEDIA_URL
+    folder = settings.MEDIA_ROOT
     return {
         "static_url": slashed(static).rstrip("/") if static else None,
         "static_folder": str(settings.STATIC_ROOT) if settings.STATIC_ROOT else None,
         "media_url": slashed(media) if media else None,
-        "folders": {"MEDIA_ROOT": os.path.abspath(str(settings.MEDIA_ROOT))}
-        if settings.MEDIA_ROOT else {},
+        "folders": {"MEDIA_ROOT": os.path.abspath(str(folder))} if folder else {},
         "most_bytes": None,
         "routes": [],
-        "links": [[url, place, False, ""] for url, place in django_links(settings)][:MOST_TOLD],
-    }  # fmt: skip
+        "links": [],
+    }
 
 
 def slashed(url: str) -> str:
     return url if url.startswith(("/", "http:", "https:")) else "/" + url
 
 
-def django_links(settings: Any) -> Iterator[tuple[str, str]]:
+def is_django_s(resolver: Any, url: str) -> bool:
+    """Whether the project has a route for `url`, or for what may follow it."""
+    try:
+        resolver.resolve(url + CANARY if url.endswith("/") else url)
+    except Exception as error:  # noqa: BLE001  Django's, which this interpreter may lack
+        return type(error).__name__ != "Resolver404"
+    return True
+
+
+def django_links(settings: Any, directory: str) -> Iterator[tuple[str, str]]:
+    """What templates name outright; what they name by the tag `static` lies below STATIC_URL."""
     paths = [str(path) for engine in settings.TEMPLATES for path in engine.get("DIRS", ())]
+    paths += [
+        folder for name in settings.INSTALLED_APPS for folder in own_templates(name, directory)
+    ]
     for path in template_files(paths):
         with open(path, encoding="utf-8", errors="replace") as file:
-            source = file.read(MOST_CHARACTERS)
-        for found in DJANGO_STATIC.finditer(source):
-            line = source.count("\n", 0, found.start()) + 1
-            yield slashed(settings.STATIC_URL) + found.group(1), f"{path}:{line}"
+            for place, url in literal(file.read(MOST_CHARACTERS), path):
+                yield url, place
+
+
+def own_templates(name: str, directory: str) -> list[str]:
+    """The templates of an installed app, where it is the project's own; it is not imported."""
+    parts = name.split(".apps.")[0].split(".")
+    folder = os.path.join(directory, *parts, "templates")
+    return [folder] if os.path.isdir(folder) else []
 
 
 def template_files(folders_: list[str]) -> list[str]:
@@ -174,20 +309,23 @@ def where(error: BaseException, directory: str) -> str:
     return place
 
 
-def answer(wanted: dict[str, str]) -> dict[str, Any]:
+def answer(wanted: dict[str, str], say: Callable[[dict[str, Any]], None]) -> None:
     try:
-        return {"told": main(wanted)}
+        main(wanted, lambda told: say({"told": told}))
     except BaseException as error:  # noqa: BLE001  SystemExit too: it is what is to be told
         text = f"{type(error).__name__}: {error}"
-        return {"error": text[:500], "place": where(error, wanted["directory"])}
+        say({"error": text[:500], "place": where(error, wanted["directory"])})
 
 
 if __name__ == "__main__":
     # The app may print; only the last word is ours.
-    pipe = os.dup(1)
-    os.dup2(2, 1)
-    said = json.dumps(answer(json.loads(sys.argv[1])), default=str).encode()
-    with os.fdopen(pipe, "wb") as report:
-        report.write(said)
+    with os.fdopen(os.dup(1), "wb") as report:
+        os.dup2(2, 1)
+
+        def say(said: dict[str, Any]) -> None:
+            report.write(json.dumps(said, default=str).encode() + b"\n")
+            report.flush()
+
+        answer(json.loads(sys.argv[1]), say)
     # Threads that the app has left, and what it does at exit, are not waited for.
     os._exit(0)

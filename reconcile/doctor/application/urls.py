@@ -40,6 +40,7 @@ def mismatches(snapshot: Snapshot, server: Server, facts: AppFacts) -> Iterator[
     if lost:
         yield _lost(name, lost, snapshot, server)
     yield from _uploads(snapshot, server, facts)
+    yield from _blueprints(snapshot, server, facts)
 
 
 def _is_lost(snapshot: Snapshot, server: Server, link: Link, facts: AppFacts) -> bool:
@@ -69,6 +70,20 @@ def _uploads(snapshot: Snapshot, server: Server, facts: AppFacts) -> Iterator[Sa
                 f"the app: the route {rule} ({endpoint})",
                 f"{media[0].place}: {media[0].scope}",
                 fix=f"Let the app's pages name {media[0].prefix}, or make the location {found[1]}.",
+            )
+
+
+def _blueprints(snapshot: Snapshot, server: Server, facts: AppFacts) -> Iterator[Said]:
+    """Blueprints with static files of their own, on a server that has the app's by nginx."""
+    served = _served(snapshot, server, "static")
+    for rule, endpoint in facts.routes if served else ():
+        prefix = rule.partition("<")[0]
+        if endpoint.endswith(".static") and _is_passed(snapshot, server, prefix):
+            yield warning(
+                f"The app itself serves {prefix}, nginx serves {served[0].prefix} alone.",
+                f"the app: the route {rule} ({endpoint})",
+                f"{served[0].place}: {served[0].scope}",
+                fix=f"Make a location ^~ {prefix} with the blueprint's static folder as alias.",
             )
 
 

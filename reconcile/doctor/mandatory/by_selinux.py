@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from reconcile.doctor.evidence import examples
+from reconcile.doctor.machine import MOST_ITEMS
 from reconcile.doctor.mandatory.audit import Avc, avcs, type_of
 from reconcile.doctor.mandatory.selinux import (
     CONNECT,
@@ -19,7 +20,6 @@ from reconcile.doctor.mandatory.selinux import (
 )
 from reconcile.doctor.mapping import Mapped
 from reconcile.doctor.model import Said, error, note
-from reconcile.doctor.machine import MOST_ITEMS
 from reconcile.doctor.upstream import local_port, socket_path
 from reconcile.host.errors import HostError
 from reconcile.host.files.inventory import inventory

@@ -11,6 +11,7 @@ from reconcile.doctor.model import Rule, Said, error, warning
 from reconcile.doctor.snapshot import Snapshot
 
 if TYPE_CHECKING:
+    from reconcile.doctor.application.facts import AppFacts
     from reconcile.host.files.survey import Survey
 
 USUAL_SOURCES = ("static", "app/static", "src/static")
@@ -21,12 +22,17 @@ def look(snapshot: Snapshot) -> Iterator[Said]:
         source = source_of(snapshot, mapped)
         if source and snapshot.inventory(mapped.path) is not None:
             yield from _compared(mapped, source, survey(snapshot, mapped, source))
+        yield from _never_collected(snapshot, mapped)
 
 
 def source_of(snapshot: Snapshot, mapped: Mapped) -> str:
     """Where the files of a location come from: as declared, else as the app has them; or ""."""
     if mapped.declared and mapped.declared.source:
         return mapped.declared.source
+    facts = snapshot.facts_of(mapped.server)
+    told = facts.static_folder if facts and is_of_the_app(facts, mapped) else None
+    if told and snapshot.inventory(told) is not None:
+        return "" if _same(snapshot, told, mapped.path) else told
     for app in snapshot.apps_of(mapped.server):
         for usual in USUAL_SOURCES:
             folder = f"{app.unit.working_directory}/{usual}"
@@ -34,6 +40,11 @@ def source_of(snapshot: Snapshot, mapped: Mapped) -> str:
             if found and found.kind == "directory" and not _same(snapshot, folder, mapped.path):
                 return folder
     return ""
+
+
+def is_of_the_app(facts: AppFacts, mapped: Mapped) -> bool:
+    """Whether the app means these very URLs with its static files."""
+    return facts.static_url is not None and mapped.prefix.rstrip("/") == facts.static_url
 
 
 def _same(snapshot: Snapshot, one: str, other: str) -> bool:
@@ -48,6 +59,21 @@ def survey(snapshot: Snapshot, mapped: Mapped, source: str) -> Survey:
     from reconcile.host.files.survey import Order
 
     return snapshot.host.files.survey(Order(source, mapped.path, ModeRule(0, 0, 0o644, 0o755)))
+
+
+def _never_collected(snapshot: Snapshot, mapped: Mapped) -> Iterator[Said]:
+    """Django gathers its files in STATIC_ROOT, and nginx serves another folder, or none is made."""
+    said, facts = snapshot.declared_app(mapped.server), snapshot.facts_of(mapped.server)
+    if not facts or not facts.static_folder or not said or not said.code:
+        return
+    is_django = said.code.framework == "django" and is_of_the_app(facts, mapped)
+    if is_django and snapshot.inventory(facts.static_folder) is None:
+        yield error(
+            f"{facts.static_folder} is not there: the app's static files were never collected.",
+            f"{said.code.name}: STATIC_ROOT = {facts.static_folder}",
+            f"{mapped.place}: {mapped.directive.name} {mapped.directive.args[0]};",
+            fix=f"Set STATIC_ROOT to {quoted(mapped.path)}, then: python manage.py collectstatic",
+        )
 
 
 def _compared(mapped: Mapped, source: str, found: Survey) -> Iterator[Said]:
