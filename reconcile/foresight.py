@@ -15,6 +15,7 @@ from reconcile.kinds.file import File
 from reconcile.kinds.foreseen_disk import foreseen_disk
 from reconcile.kinds.nginx_live import planned_entries
 from reconcile.nginx.behaviour import Question, Side, behaviour_changes
+from reconcile.nginx.certbot import Edits, edits
 from reconcile.nginx.config.semantic import semantic_diff
 from reconcile.nginx.hazards import hazards
 from reconcile.nginx.rendering.render import is_managed
@@ -71,9 +72,18 @@ class _Foresight:
         return replace(
             self.plan,
             changes=tuple(self._explained(change, restart) for change in self.plan.changes),
-            findings=(*self.plan.findings, *self._hazards(), *taken),
+            findings=(*self.plan.findings, *self._hazards(), *taken, *self._undone()),
             behaviour_changes=self._behaviour(),
         )
+
+    def _undone(self) -> Iterator[Finding]:
+        """What certbot has written into files of ours, and will not find there any more."""
+        for change in self.plan.changes:
+            before, after = change.before, change.after
+            if isinstance(before, File) and isinstance(after, File) and is_managed(_text(before)):
+                found = edits(_text(before))
+                if found and not edits(_text(after)):
+                    yield _taken_back(after, found)
 
     @cached_property
     def _stage(self) -> Stage:
@@ -165,6 +175,18 @@ def _differs(change: Change) -> str:
         return ""
     found = semantic_diff(before.content, after.content or b"", after.path)
     return str(found) if found else ""
+
+
+def _text(file: File) -> bytes:
+    return file.content or b""
+
+
+def _taken_back(file: File, found: Edits) -> Finding:
+    has_tls = b"ssl_certificate" in _text(file)
+    lost = "" if has_tls else ", and HTTPS with them"
+    what = f"certbot has edited {file.path}: this takes its lines out again{lost}."
+    evidence = f"{file.path}:{found.lines[0]}: {found.told}"
+    return Finding("certbot-edits", "warning", what, (evidence,), found.way_out)
 
 
 def _samples(root: str) -> tuple[str, ...]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
     from cryptography.x509 import Certificate
 
     from reconcile.doctor.snapshot import Snapshot
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
     from reconcile.nginx.routing.servers import Server
 
 LARGEST = 1 << 20
+_BLOCK = re.compile(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----\s", re.DOTALL)
 AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
 
 
@@ -26,6 +30,8 @@ class Pair:
     directive: Directive
     certificate: str
     key: str
+    passphrases: str = ""
+    """The file that holds them, "" where there is none."""
 
     @property
     def evidence(self) -> str:
@@ -42,7 +48,12 @@ def pairs(snapshot: Snapshot) -> Iterator[Pair]:
         for directive, key in zip(certificates, keys, strict=False):
             paths = (directive.args[0], key.args[0])
             if not any("$" in path or path.startswith(("data:", "engine:")) for path in paths):
-                yield Pair(server, directive, *(_absolute(snapshot, path) for path in paths))
+                files = (_absolute(snapshot, path) for path in (*paths, *_passphrases(server)))
+                yield Pair(server, directive, *files)
+
+
+def _passphrases(server: Server) -> Iterator[str]:
+    yield from (one.args[0] for one in server.scope.inherited("ssl_password_file")[:1])
 
 
 def _absolute(snapshot: Snapshot, path: str) -> str:
@@ -59,31 +70,67 @@ def chain(data: bytes) -> tuple[Certificate, ...]:
     return tuple(load_pem_x509_certificates(data))
 
 
-def fits(certificate: Certificate, key: bytes) -> bool | None:
-    """Whether the key is the certificate's; None for an encrypted one. Errors: ValueError."""
-    from cryptography.hazmat.primitives.serialization import (
-        Encoding,
-        PublicFormat,
-        load_pem_private_key,
-    )
+class Encrypted(Exception):
+    """The key asks for a passphrase, and none of those that are known opens it."""
+
+
+def fits(certificate: Certificate, key: bytes, passphrases: Iterable[bytes] = ()) -> bool:
+    """Whether the key is the certificate's. Errors: ValueError; Encrypted."""
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+    form = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    public = _private(key, passphrases).public_key()
+    return public.public_bytes(*form) == certificate.public_key().public_bytes(*form)
+
+
+def _private(key: bytes, passphrases: Iterable[bytes]) -> PrivateKeyTypes:
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
     try:
-        private = load_pem_private_key(key, None)
+        return load_pem_private_key(key, None)
     except TypeError:
-        return None
-    form = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    return private.public_key().public_bytes(*form) == certificate.public_key().public_bytes(*form)
+        pass
+    for passphrase in passphrases:
+        try:
+            return load_pem_private_key(key, passphrase)
+        except ValueError:
+            continue
+    raise Encrypted
 
 
 def names(certificate: Certificate) -> frozenset[str]:
-    """The DNS names it is for, lower case. The common name has not counted since RFC 6125."""
-    from cryptography.x509 import DNSName, ExtensionNotFound, SubjectAlternativeName
+    """The names it is for, lower case. The common name has not counted since RFC 6125."""
+    from cryptography.x509 import DNSName, ExtensionNotFound, IPAddress, SubjectAlternativeName
 
     try:
-        found = certificate.extensions.get_extension_for_class(SubjectAlternativeName)
+        found = certificate.extensions.get_extension_for_class(SubjectAlternativeName).value
     except ExtensionNotFound:
         return frozenset()
-    return frozenset(name.lower() for name in found.value.get_values_for_type(DNSName))
+    addresses = map(str, found.get_values_for_type(IPAddress))
+    return frozenset(name.lower() for name in (*found.get_values_for_type(DNSName), *addresses))
+
+
+def asked_names(server_names: Iterable[str]) -> Iterator[str]:
+    """Those that visitors may type, as a browser compares them; a `*.` stays one.
+
+    What only a regex or a `*` at the end stands for can be any name.
+    """
+    for name in map(str.lower, server_names):
+        if name.startswith("."):
+            yield from map(_ascii, (name[1:], f"*{name}"))
+        elif "." in name and not name.startswith("~") and not name.endswith("*"):
+            yield _ascii(name)
+
+
+def _ascii(name: str) -> str:
+    """What a browser makes of a name with other letters; as it is where that is no name."""
+    from idna import IDNAError, encode
+
+    labels = name.removeprefix("*.")
+    try:
+        return name if labels.isascii() else name.replace(labels, encode(labels).decode())
+    except IDNAError:
+        return name
 
 
 def is_named(name: str, certified: frozenset[str]) -> bool:
@@ -91,10 +138,10 @@ def is_named(name: str, certified: frozenset[str]) -> bool:
 
     A `*.` in `name` is one of nginx's: it stands for any number of labels.
     """
-    own = name.lower()
-    if own.startswith("*."):
-        return own in certified
-    return own in certified or "*." + own.partition(".")[2] in certified
+    if name in certified:
+        return True
+    is_address = name.replace(".", "").isdigit()
+    return not is_address and "*." + name.partition(".")[2] in certified
 
 
 def is_issued(certificate: Certificate, by: Certificate) -> bool:
@@ -110,7 +157,18 @@ def is_issued(certificate: Certificate, by: Certificate) -> bool:
 
 def is_vouched_for(last: Certificate, authorities: bytes) -> bool:
     """Whether a chain that ends with `last` ends at an authority that this machine trusts."""
-    return any(is_issued(last, root) for root in chain(authorities) if root.subject == last.issuer)
+    return any(is_issued(last, root) for root in _roots(authorities) if root.subject == last.issuer)
+
+
+def _roots(authorities: bytes) -> Iterator[Certificate]:
+    """Some that every machine trusts have faults of form, which are no matter of this host's."""
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for block in _BLOCK.findall(authorities):
+            with suppress(ValueError):
+                yield from chain(block)
 
 
 def left_days(certificate: Certificate) -> float:

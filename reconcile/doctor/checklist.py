@@ -9,6 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from reconcile.doctor import registry
+from reconcile.doctor.application.ask import NotImported
 from reconcile.doctor.guide import CHECKLIST
 from reconcile.doctor.model import Diagnosis, Rule
 from reconcile.doctor.rules.upload_dir_mismatch import saving
@@ -195,7 +196,16 @@ def _files(view: Snapshot) -> Seen:
 def _saving(view: Snapshot) -> Seen:
     servers = {id(one.server): one.server for one in view.of_role("media")}.values()
     told = (setting for server in servers for _, setting in saving(view, server))
-    return Seen(tuple(f"{one.place}: {one.name} = {one.folder}" for one in told))
+    fine = tuple(f"{one.place}: {one.name} = {one.folder}" for one in told)
+    return Seen(fine) if fine else Seen(unseen=tuple(_unasked(view)))
+
+
+def _unasked(view: Snapshot) -> Iterator[str]:
+    """Apps that would tell where they save, if we might ask them."""
+    for app in view.declared.apps:
+        told = view.told(app)
+        if told and isinstance(told.facts, NotImported) and not told.facts.tried:
+            yield f"{told.code.name}: {told.facts.why}"
 
 
 def _readable(view: Snapshot) -> Seen:

@@ -12,14 +12,16 @@ MARKS: dict[CheckStatus, str] = {"pass": "[x]", "fail": "[ ]", "unknown": "[?]",
 
 
 def checklist_text(site: str, boxes: Iterable[tuple[str, Check]], style: Style = PLAIN) -> str:
-    """A site's name, then a line for each (title, check)."""
+    """A site's name, then each (title, check): its mark, and below it what was seen."""
     lines = [style.bold(printable(site))]
     for title, check in boxes:
-        lines += _line(title, check, style)
+        lines += _lines(title, check, style)
     return "\n".join(lines)
 
 
-def _line(title: str, check: Check, style: Style) -> Sequence[str]:
+def _lines(title: str, check: Check, style: Style) -> Sequence[str]:
+    first, *rest = style.wrap(title, " " * 6, " " * 9)
     mark = style.status(check.status, MARKS[check.status])
-    first, *rest = style.wrap(f"{title}: {printable(check.detail)}", " " * 6, " " * 9)
-    return [f"  {mark} {first.lstrip()}", *rest]
+    seen = style.wrap(printable(check.detail), " " * 9)
+    dressed = map(style.dim, seen) if check.status in ("pass", "skipped") else seen
+    return [f"  {mark} {first.lstrip()}", *rest, *dressed]

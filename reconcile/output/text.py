@@ -11,6 +11,7 @@ from reconcile.engine.model import (
     Action,
     Change,
     Check,
+    CheckStatus,
     Conflict,
     Finding,
     Plan,
@@ -34,6 +35,7 @@ _FATE: dict[Action, str] = {
     "delete": "will be destroyed",
     "no-op": "is as it should be",
 }
+_RANK: dict[CheckStatus, int] = {"pass": 0, "skipped": 1, "unknown": 2, "fail": 3}
 _DONE: dict[Action, str] = {
     "create": "created", "update": "updated", "delete": "destroyed", "no-op": "unchanged",
 }  # fmt: skip
@@ -71,9 +73,13 @@ def rollback_text(notes: Sequence[str], style: Style = PLAIN) -> str:
 def verification_text(
     checks: Sequence[Check], style: Style = PLAIN, *, also: Sequence[Check] = ()
 ) -> str:
-    """All checks and the verdict over them, and over those shown before (`also`)."""
+    """All checks and the verdict over them, and over those shown before (`also`).
+
+    What failed comes last: it is what one sees at the end of a long list.
+    """
     nothing = ["Nothing to verify: the configuration asks for no request."]
-    return _joined(checks_text(checks, style), _verdict([*also, *checks], style) or nothing)
+    ordered = sorted(checks, key=lambda check: _RANK[check.status])
+    return _joined(checks_text(ordered, style), _verdict([*also, *checks], style) or nothing)
 
 
 def drift_text(drift: Drift, style: Style = PLAIN) -> str:

@@ -43,17 +43,18 @@ class Pki:
         openssl(folder, *words.split(), "-config", "x.cnf", "-extensions", "authority")
         self.issue("between", "/CN=Between", by="root", extensions="authority")
 
-    def key(self, name: str) -> Path:
+    def key(self, name: str, kind: str = "EC") -> Path:
         path = self.folder / f"{name}.key"
-        openssl(self.folder, "genpkey", "-algorithm", "EC", "-pkeyopt",
-                "ec_paramgen_curve:P-256", "-out", path.name)  # fmt: skip
+        size = {"EC": "ec_paramgen_curve:P-256", "RSA": "rsa_keygen_bits:2048"}[kind]
+        openssl(self.folder, "genpkey", "-algorithm", kind, "-pkeyopt", size, "-out", path.name)
         path.chmod(0o600)
         return path
 
     def issue(self, name: str, subject: str = "", *, by: str = "between", names: str = "shop.test",
-              begins: str = "", ends: str = "", extensions: str = "site") -> Path:  # fmt: skip
+              begins: str = "", ends: str = "", extensions: str = "site",
+              kind: str = "EC") -> Path:  # fmt: skip
         """A certificate with a key of its own; days from now, `-1` was yesterday."""
-        self.key(name)
+        self.key(name, kind)
         self._config(names)
         openssl(self.folder, "req", "-new", "-key", f"{name}.key", "-subj",
                 subject or "/CN=shop.test", "-out", f"{name}.csr", "-config", "x.cnf")  # fmt: skip
@@ -70,7 +71,9 @@ class Pki:
         return path
 
     def _config(self, names: str) -> None:
-        listed = ",".join(f"DNS:{name}" for name in names.split())
+        listed = ",".join(
+            name if name.startswith("IP:") else f"DNS:{name}" for name in names.split()
+        )
         (self.folder / "x.cnf").write_text(CONFIG.format(names=listed, folder=self.folder))
 
 

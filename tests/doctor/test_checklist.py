@@ -117,10 +117,10 @@ def test_the_boxes_are_printed_as_people_tick_them() -> None:
 
     assert [
         "shop",
-        "  [x] pass: seen",
-        "  [ ] fail: seen",
-        "  [?] unknown: seen",
-        "  [-] skipped: seen",
+        *("  [x] pass", "         seen"),
+        *("  [ ] fail", "         seen"),
+        *("  [?] unknown", "         seen"),
+        *("  [-] skipped", "         seen"),
     ] == checklist_text("shop", boxes).splitlines()
 
 
@@ -152,9 +152,7 @@ def test_a_host_that_apply_built_has_ten_ticks(built: DebianHost) -> None:
 
     lines = [line for line in done.stdout.splitlines() if line.startswith("  [")]
     assert 0 == done.returncode, done.stdout + done.stderr
-    assert [f"  [x] {n}. {title}" for n, title in enumerate(CHECKLIST.values(), 1)] == [
-        line.split(":")[0] for line in lines
-    ]
+    assert [f"  [x] {n}. {title}" for n, title in enumerate(CHECKLIST.values(), 1)] == lines
 
 
 @pytest.mark.host

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,9 +11,11 @@ from pathlib import Path
 import pytest
 
 from reconcile.doctor import certificates
+from reconcile.doctor.certificates import Pair
 from reconcile.doctor.model import Diagnosis
+from reconcile.doctor.rules.tls_certificate import widened
 from tests.doctor.asked import ask, configured, serious
-from tests.doctor.pki import Pki
+from tests.doctor.pki import Pki, openssl
 
 SERVER = """
 server {{
@@ -20,6 +23,7 @@ server {{
     server_name {names};
     ssl_certificate {certificate};
     ssl_certificate_key {key};
+    {more}
     location /static/ {{ alias {root}/static/; }}
 }}
 """
@@ -36,7 +40,15 @@ def pki() -> Iterator[Pki]:
     made.issue("ending", begins="-80", ends="9")
     made.issue("short", begins="-1", ends="5")
     made.issue("to-come", begins="2")
+    made.issue("late-between", "/CN=Between", by="root", extensions="authority",
+               begins="-90", ends="-1")  # fmt: skip
+    made.issue("late", by="late-between")
+    made.issue("rsa", kind="RSA")
     made.chain("full.pem", "site", "between")
+    made.chain("late-full.pem", "late", "late-between")
+    made.chain("rsa-full.pem", "rsa", "between")
+    locked = "pkey -in site.key -aes128 -passout pass:word -out locked.key"
+    openssl(folder, *locked.split())
     yield made
     shutil.rmtree(folder)
 
@@ -49,11 +61,10 @@ def authorities(pki: Pki, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def asked(
     rule: str, pki: Pki, root: Path, certificate: str = "full.pem", key: str = "site.key",
-    names: str = "shop.test",
+    names: str = "shop.test", more: str = "",
 ) -> Diagnosis:  # fmt: skip
-    http = SERVER.format(
-        root=root, names=names, certificate=pki.folder / certificate, key=pki.folder / key
-    )
+    certificate, key = str(pki.folder / certificate), str(pki.folder / key)
+    http = SERVER.format(root=root, names=names, certificate=certificate, key=key, more=more)
     return ask(rule, configured(root, http), root)
 
 
@@ -71,6 +82,8 @@ FAULTS = {
     "not yet begun": ("to-come.pem", "to-come.key", "is not valid before", "error"),
     "another name": ("other.pem", "other.key", "is not for shop.test", "error"),
     "a chain out of order": ("broken.pem", "site.key", "is broken", "warning"),
+    "an ended intermediate": ("late-full.pem", "late.key", "holds a certificate that", "error"),
+    "a key with a passphrase": ("full.pem", "locked.key", "asks for a passphrase:", "error"),
     "no certificate": ("none.pem", "site.key", "is not there", "error"),
 }
 
@@ -112,13 +125,83 @@ def test_tls_certificate_that_is_none_is_unknown(pki: Pki, tmp_path: Path) -> No
     assert 1 == len(asked("tls-certificate", pki, tmp_path, "garbage.pem").unknown)
 
 
+@pytest.mark.parametrize(("words", "what"), [("other\nword\n", 0), ("other\n", 1)])
+def test_tls_certificate_tries_the_passphrases_that_nginx_has(
+    pki: Pki, tmp_path: Path, words: str, what: int
+) -> None:
+    (tmp_path / "words").write_text(words)
+    more = f"ssl_password_file {tmp_path}/words;"
+
+    found = serious(asked("tls-certificate", pki, tmp_path, key="locked.key", more=more))
+
+    assert what == len([one for one in found if f"that is not in {tmp_path}/words" in one.what])
+
+
+@pytest.mark.parametrize(("key", "wrong"), [("rsa.key", []), ("other.key", ["rsa-full.pem"])])
+def test_tls_certificate_looks_at_each_of_two_kinds_of_keys(
+    pki: Pki, tmp_path: Path, key: str, wrong: list[str]
+) -> None:
+    more = (f"ssl_certificate {pki.folder}/rsa-full.pem;"
+            f" ssl_certificate_key {pki.folder}/{key};")  # fmt: skip
+
+    found = serious(asked("tls-certificate", pki, tmp_path, more=more))
+
+    assert [f"{pki.folder}/{key} is not the key of {pki.folder}/{name}: nginx cannot start."
+            for name in wrong] == [finding.what for finding in found]  # fmt: skip
+
+
+def test_tls_certificate_and_key_in_one_file_are_right(pki: Pki, tmp_path: Path) -> None:
+    both = pki.folder / "both.pem"
+    parts = ("full.pem", "site.key")
+    both.write_bytes(b"".join((pki.folder / part).read_bytes() for part in parts))
+
+    assert [] == serious(asked("tls-certificate", pki, tmp_path, "both.pem", "both.pem"))
+
+
+def test_tls_certificate_of_certbots_is_widened_by_its_name() -> None:
+    live = Pair(None, None, "/etc/letsencrypt/live/shop.test/fullchain.pem", "")  # type: ignore[arg-type]  # neither is asked for
+
+    told = widened(live, ["shop.test", "www.shop.test"])
+
+    assert told.endswith("certbot certonly --webroot -w /var/www/letsencrypt --cert-name shop.test"
+                         " -d shop.test -d www.shop.test")  # fmt: skip
+
+
+def test_an_authority_of_a_bad_form_hides_no_other(pki: Pki) -> None:
+    bad = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
+    authorities = bad + (pki.folder / "root.pem").read_bytes()
+    [between] = certificates.chain((pki.folder / "between.pem").read_bytes())
+
+    assert certificates.is_vouched_for(between, authorities)
+
+
 @pytest.mark.parametrize(
     ("name", "is_named"),
-    [("shop.test", True), ("SHOP.test", True), ("a.cdn.test", True), ("cdn.test", False),
-     ("a.b.cdn.test", False), ("*.cdn.test", True), ("*.shop.test", False), ("x.test", False)],
-)  # fmt: skip
+    [
+        *(("shop.test", True), ("SHOP.test", True), ("a.cdn.test", True), ("cdn.test", False)),
+        *(("a.b.cdn.test", False), ("*.cdn.test", True), ("*.shop.test", False)),
+        *(("x.test", False), (".shop.test", False), (".both.test", True)),
+        *(("bücher.test", True), ("x.bücher.test", False), ("192.0.2.7", True)),
+        *(("192.0.2.8", False), ("cdn.*", True), ("www.shop.*", True), ("~^x\\.test$", True)),
+        *(("localhost", True), ("_", True), ("", True)),
+    ],
+)
 def test_a_name_is_certified_as_browsers_have_it(name: str, is_named: bool) -> None:
-    assert is_named == certificates.is_named(name, frozenset({"shop.test", "*.cdn.test"}))
+    certified = frozenset({"shop.test", "*.cdn.test", "both.test", "*.both.test",
+                           "xn--bcher-kva.test", "192.0.2.7"})  # fmt: skip
+
+    asked_for = certificates.asked_names([name])
+
+    assert is_named == all(certificates.is_named(one, certified) for one in asked_for)
+
+
+def test_an_address_is_certified_by_an_address(pki: Pki, tmp_path: Path) -> None:
+    pki.issue("address", names="shop.test IP:192.0.2.7")
+    named = "shop.test 192.0.2.7"
+
+    found = asked("tls-certificate", pki, tmp_path, "address.pem", "address.key", named)
+
+    assert [] == serious(found)
 
 
 def test_tls_key_that_anybody_can_read(pki: Pki, tmp_path: Path) -> None:
@@ -141,6 +224,40 @@ def test_tls_key_that_the_worker_can_read(pki: Pki, tmp_path: Path) -> None:
     [finding] = serious(asked("tls-key", pki, tmp_path, key="group.key"))
 
     assert "www-data can read the private key" in finding.what
+
+
+@pytest.mark.parametrize(
+    ("entry", "who"),
+    [("user:games:r", "games"), ("group:games:r", "the group games"), ("user:games:-", ""),
+     ("user:root:r", "")],
+)  # fmt: skip
+def test_tls_key_that_an_access_list_opens(pki: Pki, tmp_path: Path, entry: str, who: str) -> None:
+    # A copy over the last one would keep its list.
+    (pki.folder / "listed.key").unlink(missing_ok=True)
+    shutil.copy(pki.folder / "site.key", pki.folder / "listed.key")
+    (pki.folder / "listed.key").chmod(0o600)
+    subprocess.run(["setfacl", "-m", entry, pki.folder / "listed.key"], check=True)
+
+    found = serious(asked("tls-key", pki, tmp_path, key="listed.key"))
+
+    assert [f"{who} can read the private key {pki.folder}/listed.key."] * bool(who) == [
+        finding.what for finding in found
+    ]
+
+
+def test_tls_key_behind_a_closed_folder_is_silent_as_certbot_has_it(
+    pki: Pki, tmp_path: Path
+) -> None:
+    tmp_path.chmod(0o755)
+    live, archive = tmp_path / "live/shop", tmp_path / "archive/shop"
+    for folder in (live, archive):
+        folder.mkdir(parents=True)
+        folder.parent.chmod(0o700)
+    shutil.copy(pki.folder / "site.key", archive / "privkey1.pem")
+    (archive / "privkey1.pem").chmod(0o644)
+    (live / "privkey.pem").symlink_to("../../archive/shop/privkey1.pem")
+
+    assert [] == serious(asked("tls-key", pki, tmp_path, key=f"{live}/privkey.pem"))
 
 
 def test_tls_key_that_visitors_can_get(pki: Pki, tmp_path: Path) -> None:

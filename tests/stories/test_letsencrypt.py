@@ -1,15 +1,18 @@
-"""A site with a certificate of Let's Encrypt, from nothing to HTTPS; certbot's part is played."""
+"""A site with a certificate of certbot's, from nothing to HTTPS; the authority is a test server."""
 
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
 from tests.hosts import DebianHost
 from tests.hosts.fixtures import Boot
 from tests.hosts.wait import wait_for
-from tests.stories import site
+from tests.stories import acme, site
 
 pytestmark = pytest.mark.host
 
@@ -17,91 +20,148 @@ YAML = site.with_line("tls: {letsencrypt: example.com}\n    max_upload: 20MB").r
     "      user: www-data\n",
     "      user: www-data\n      flask: {directory: /srv/myapp, module: 'app:app'}\n",
 )
-LIVE = "/etc/letsencrypt/live/example.com"
-PROOF = "/.well-known/acme-challenge/token"
-HOOK = "/etc/letsencrypt/renewal-hooks/deploy/reconcile-nginx"
+LIVE = "/etc/nginx/nginx.conf"
+PROOFS = "/var/www/letsencrypt/.well-known/acme-challenge"
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A host after the first apply, without a certificate, and what was said of it."""
+
+    host: DebianHost
+    answered: int
+    proof: bytes
+    told: str
+    doctor: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Certified:
+    """The same host with TLS; `planned` is the plan that turned it on."""
+
+    host: DebianHost
+    planned: site.Planned
 
 
 @pytest.fixture(scope="module")
-def host(module_hosts: Boot) -> DebianHost:
-    """A host after the first apply: there is no certificate yet."""
+def waiting(module_hosts: Boot) -> Waiting:
     host = module_hosts("tls1")
     site.deploy(host, YAML)
     site.apply(host)
-    return host
+    doctor = json.loads(host.reconcile("doctor", "--json").stdout)
+    host.write(f"{PROOFS}/token", "proof\n")
+    proof = host.http("GET", "/.well-known/acme-challenge/token").body
+    host.run("rm", "-r", "/var/www/letsencrypt/.well-known")
+    answered = host.http("GET", "/static/css/app.css").status
+    return Waiting(host, answered, proof, host.reconcile("plan").stdout, doctor)
 
 
-def certify(host: DebianHost) -> None:
-    """What `certbot certonly` leaves behind: files in archive/, links to them in live/."""
-    archive = "/etc/letsencrypt/archive/example.com"
-    host.run(
-        "sh", "-ec",
-        f"mkdir -p {archive} {LIVE}; chmod 0700 /etc/letsencrypt/live /etc/letsencrypt/archive;"
-        " openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 80 -batch"
-        " -subj /CN=example.com -addext subjectAltName=DNS:example.com"
-        f" -keyout {archive}/privkey1.pem -out {archive}/fullchain1.pem 2>/dev/null;"
-        f" chmod 0600 {archive}/privkey1.pem;"
-        f" ln -sf ../../archive/example.com/privkey1.pem {LIVE}/privkey.pem;"
-        f" ln -sf ../../archive/example.com/fullchain1.pem {LIVE}/fullchain.pem",
-    )  # fmt: skip
-
-
-def served_serial(host: DebianHost) -> str:
-    """The serial number of the certificate that nginx answers with."""
-    asked = "openssl s_client -connect 127.0.0.1:443 -servername example.com </dev/null 2>/dev/null"
-    return host.run("sh", "-c", f"{asked} | openssl x509 -noout -serial").stdout
-
-
-def test_the_site_comes_up_so_that_certbot_can_prove_its_name(host: DebianHost) -> None:
-    folder = "/var/www/letsencrypt/.well-known/acme-challenge"
-    host.run("sh", "-ec", f"mkdir -p {folder}; echo proof >{folder}/token")
-
-    assert (200, b"proof\n") == (
-        host.http("GET", PROOF).status, host.http("GET", PROOF).body
-    )  # fmt: skip
-    assert 200 == host.http("GET", "/static/css/app.css").status
-
-
-def test_the_plan_says_how_to_get_the_certificate(host: DebianHost) -> None:
-    told = host.reconcile("plan").stdout
-
-    assert "certbot certonly --webroot -w /var/www/letsencrypt --cert-name example.com" in told
-
-
-def test_with_the_certificate_an_apply_turns_tls_on(host: DebianHost) -> None:
-    certify(host)
-
+@pytest.fixture(scope="module")
+def certified(waiting: Waiting) -> Certified:
+    """certbot has run as the plan said."""
+    host = waiting.host
+    acme.found(host, "example.com")
+    acme.certbot(host, *advised(waiting.told).split())
+    planned = site.plan(host)
     site.apply(host)
+    return Certified(host, planned)
+
+
+def advised(told: str) -> str:
+    """What certbot is to be called with."""
+    found = re.search(r"After the apply: certbot (.*?) && reconcile apply", " ".join(told.split()))
+    assert found is not None, told
+    return found[1]
+
+
+def serious(doctor: dict[str, Any]) -> list[Any]:
+    """What was found and what could not be looked at, notes aside."""
+    return [one for one in doctor["findings"] if one["severity"] != "note"] + doctor["unknown"]
+
+
+def test_the_site_comes_up_so_that_certbot_can_prove_its_name(waiting: Waiting) -> None:
+    assert (200, b"proof\n") == (waiting.answered, waiting.proof)
+
+
+def test_doctor_is_silent_before_certbot_has_run(waiting: Waiting) -> None:
+    assert [] == serious(waiting.doctor)
+
+
+def test_the_plan_says_how_to_get_the_certificate(waiting: Waiting) -> None:
+    wanted = "certonly --webroot -w /var/www/letsencrypt --cert-name example.com -d example.com"
+
+    assert wanted == advised(waiting.told)
+
+
+def test_the_authority_has_fetched_the_proof_from_nginx(certified: Certified) -> None:
+    log = certified.host.read("/var/log/nginx/access.log").decode()
+
+    assert re.search(r'"GET /\.well-known/acme-challenge/\S+ HTTP/1\.1" 200 .*Pebble', log)
+
+
+def test_the_plan_after_certbot_is_tls_and_nothing_else(certified: Certified) -> None:
+    assert {f"file:{site.SITE_FILE}", f"nginx_live:{LIVE}"} == certified.planned.addresses
+    [change] = [one for one in certified.planned.document["resource_changes"]
+                if one["address"] == f"file:{site.SITE_FILE}"]  # fmt: skip
+    assert "listen 443 ssl" in change["change"]["after"]["content"]
+
+
+def test_with_the_certificate_an_apply_turns_tls_on(certified: Certified) -> None:
+    host = certified.host
 
     assert 301 == host.http("GET", "/").status
-    assert b"proof\n" == host.http("GET", PROOF).body
-    assert "serial=" in served_serial(host)
+    assert acme.kept_serial(host, "example.com") == acme.served_serial(host, "example.com")
     assert set() == site.plan(host).addresses
 
 
-def test_the_hook_makes_nginx_take_up_a_renewed_certificate(host: DebianHost) -> None:
-    certify(host)
-    site.apply(host)
-    before = served_serial(host)
-    certify(host)
+def test_a_renewed_certificate_is_served_by_itself(certified: Certified) -> None:
+    host = certified.host
+    before = acme.served_serial(host, "example.com")
 
-    host.run(HOOK)
+    said = acme.renew(host)
 
-    wait_for(lambda: before != served_serial(host), "the renewed certificate")
-
-
-def test_doctor_is_silent_on_it_notes_aside(host: DebianHost) -> None:
-    certify(host)
-    site.apply(host)
-
-    told = json.loads(host.reconcile("doctor", "--json").stdout)
-
-    assert ([], []) == (
-        [one for one in told["findings"] if one["severity"] != "note"], told["unknown"]
-    )  # fmt: skip
+    renewed = acme.kept_serial(host, "example.com")
+    assert before != renewed
+    wait_for(lambda: renewed == acme.served_serial(host, "example.com"), "the new certificate")
+    assert "error output" not in said.stdout + said.stderr
+    assert set() == site.plan(host).addresses
 
 
-def test_doctor_asks_the_app_of_the_host_itself(host: DebianHost) -> None:
+def test_a_hook_that_nginx_refuses_says_why_and_fails(certified: Certified) -> None:
+    host = certified.host
+    host.write("/etc/nginx/conf.d/broken.conf", "nonsense;\n")
+
+    done = host.run("/etc/letsencrypt/renewal-hooks/deploy/reconcile-nginx", check=False)
+    host.run("rm", "/etc/nginx/conf.d/broken.conf")
+
+    assert (1, True) == (done.returncode, 'unknown directive "nonsense"' in done.stderr)
+
+
+def test_verify_ticks_every_box(certified: Certified) -> None:
+    done = certified.host.reconcile("verify")
+
+    boxes = [line for line in done.stdout.splitlines() if line.startswith("  [")]
+    assert (0, 10) == (done.returncode, len([box for box in boxes if box.startswith("  [x]")]))
+
+
+def test_doctor_is_silent_on_it_notes_aside(certified: Certified) -> None:
+    done = certified.host.reconcile("doctor", "--json")
+
+    assert ([], "") == (serious(json.loads(done.stdout)), done.stderr)
+
+
+def test_an_ordinary_user_is_not_told_that_there_is_no_certificate(certified: Certified) -> None:
+    command = ("/usr/local/bin/reconcile", "verify", "--json")
+    done = certified.host.run(*command, user="games", cwd="/etc/reconcile", check=False)
+
+    checks = {one["name"]: one for one in json.loads(done.stdout)["checks"]}
+    assert (1, "unknown") == (done.returncode, checks["probe:myapp"]["status"])
+    assert "whether it has its certificate" in checks["probe:myapp"]["detail"]
+    assert {"unknown"} == {checks[f"checklist:myapp:{n}"]["status"] for n in (4, 6, 8, 9)}
+
+
+def test_doctor_asks_the_app_of_the_host_itself(certified: Certified) -> None:
+    host = certified.host
     app = host.read("/srv/myapp/app.py")
     host.write("/srv/myapp/app.py", app.decode() + "app.config['UPLOAD_FOLDER'] = '/srv/other'\n")
 

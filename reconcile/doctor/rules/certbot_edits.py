@@ -2,39 +2,32 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from reconcile.doctor.model import Rule, Said, note, warning
 from reconcile.doctor.snapshot import Snapshot
+from reconcile.nginx.certbot import Edits, edits
 from reconcile.nginx.rendering.render import is_managed
-
-_MARK = b"managed by Certbot"
-_NAME = re.compile(rb"/etc/letsencrypt/live/([^/\s;]+)/")
 
 
 def look(snapshot: Snapshot) -> Iterator[Said]:
     for path, file in snapshot.tree.files.items():
-        lines = [n for n, line in enumerate(file.data.splitlines(), 1) if _MARK in line]
-        if lines:
-            yield _said(path, file.data, lines)
+        if found := edits(file.data):
+            yield _said(path, found, is_ours=is_managed(file.data))
 
 
-def _said(path: str, data: bytes, lines: list[int]) -> Said:
-    name = next((found.decode() for found in _NAME.findall(data)), "NAME")
-    evidence = f"{path}:{lines[0]}: {len(lines)} lines are marked as managed by Certbot"
-    if not is_managed(data):
+def _said(path: str, found: Edits, *, is_ours: bool) -> Said:
+    evidence = f"{path}:{found.lines[0]}: {found.told}"
+    if not is_ours:
         return note(
             f"certbot keeps TLS in {path} by editing it.",
             evidence,
-            fix=f"To have the whole file declared: tls: {{letsencrypt: {name}}}",
+            fix=f"To have the whole file declared: tls: {{letsencrypt: {found.name}}}",
         )
     return warning(
         f"certbot has edited {path}, which reconcile writes: the next apply takes that back.",
         evidence,
-        fix=f"Declare tls: {{letsencrypt: {name}}} and let certbot keep its hands off the file:"
-        f" certbot certonly --webroot -w /var/www/letsencrypt --cert-name {name}"
-        " --force-renewal, then: reconcile apply",
+        fix=found.way_out,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -13,9 +14,13 @@ from reconcile.doctor.evidence import examples, quoted
 from reconcile.doctor.model import Rule, Said, Unseen, error, note, warning
 from reconcile.doctor.snapshot import Snapshot
 from reconcile.errors import ReconcileError
+from reconcile.nginx.certbot import WEBROOT
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
+
+
+_LIVE = re.compile(r"/etc/letsencrypt/live/([^/]+)/")
 
 
 def look(snapshot: Snapshot) -> Iterator[Said]:
@@ -40,12 +45,19 @@ def _pair(snapshot: Snapshot, pair: Pair) -> Iterator[Said]:
     yield from _key(snapshot, pair, chain[0])
     yield from _dates(pair, chain[0])
     yield from _names(pair, chain[0])
+    yield from _between(pair, chain)
     yield from _chain(snapshot, pair, chain)
 
 
 def _key(snapshot: Snapshot, pair: Pair, leaf: Certificate) -> Iterator[Said]:
     found = snapshot.host.files.content(pair.key, tls.LARGEST)
-    if found is None or tls.fits(leaf, found[1]) is not False:
+    if found is None:
+        return
+    try:
+        if tls.fits(leaf, found[1], _passphrases(snapshot, pair)):
+            return
+    except tls.Encrypted:
+        yield _encrypted(pair)
         return
     yield error(
         f"{pair.key} is not the key of {pair.certificate}: nginx cannot start.",
@@ -53,6 +65,21 @@ def _key(snapshot: Snapshot, pair: Pair, leaf: Certificate) -> Iterator[Said]:
         f"the file begins with the certificate of {leaf.subject.rfc4514_string()}",
         fix="Put the site's own certificate first in the file, the intermediate ones after it;"
         " or name the key that belongs to it.",
+    )
+
+
+def _passphrases(snapshot: Snapshot, pair: Pair) -> list[bytes]:
+    found = pair.passphrases and snapshot.host.files.content(pair.passphrases, tls.LARGEST)
+    return found[1].splitlines() if found else []
+
+
+def _encrypted(pair: Pair) -> Said:
+    missing = f" that is not in {pair.passphrases}" if pair.passphrases else ""
+    return error(
+        f"{pair.key} asks for a passphrase{missing}: nginx cannot start by itself.",
+        pair.evidence,
+        fix=f"openssl pkey -in {quoted(pair.key)} -out NEW, and put NEW there with mode 0600;"
+        " or name a file with the passphrase: ssl_password_file.",
     )
 
 
@@ -78,16 +105,38 @@ def _dates(pair: Pair, leaf: Certificate) -> Iterator[Said]:
 
 def _names(pair: Pair, leaf: Certificate) -> Iterator[Said]:
     certified = tls.names(leaf)
-    asked = [name for name in pair.server.names if "." in name.strip(".*") and name[0] not in "~."]
+    asked = list(tls.asked_names(pair.server.names))
     missing = [name for name in asked if not tls.is_named(name, certified)]
     if missing:
         yield error(
             f"{pair.certificate} is not for {', '.join(missing)}: browsers refuse it there.",
             pair.evidence,
             f"it is for {examples(sorted(certified)) or 'no name at all'}",
-            fix="Get one with all names: certbot certonly --webroot --expand"
-            f" {' '.join(f'-d {quoted(name)}' for name in asked)}",
+            fix=widened(pair, asked),
         )
+
+
+def widened(pair: Pair, asked: list[str]) -> str:
+    """How to get a certificate for all the names that are asked for."""
+    names = " ".join(f"-d {quoted(name)}" for name in asked)
+    of_certbot = _LIVE.match(pair.certificate)
+    which = f"-w {WEBROOT} --cert-name {of_certbot[1]}" if of_certbot else "--expand"
+    return f"Get one with all names: certbot certonly --webroot {which} {names}"
+
+
+def _between(pair: Pair, chain: tuple[Certificate, ...]) -> Iterator[Said]:
+    """Intermediate certificates that have ended; what is signed by itself needs no dates."""
+    for number, one in enumerate(chain[1:], 1):
+        if one.subject != one.issuer and tls.left_days(one) < 0:
+            say = error if number == 1 else warning
+            yield say(
+                f"The chain in {pair.certificate} holds a certificate that ended on"
+                f" {one.not_valid_after_utc:%Y-%m-%d %H:%M} UTC.",
+                f"the one of {one.subject.rfc4514_string()}",
+                pair.evidence,
+                fix="Put the newer one of that issuer in its place; certbot does so by itself:"
+                " certbot renew --force-renewal",
+            )
 
 
 def _chain(snapshot: Snapshot, pair: Pair, chain: tuple[Certificate, ...]) -> Iterator[Said]:

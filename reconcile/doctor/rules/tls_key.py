@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from reconcile.doctor.certificates import Pair, pairs
 from reconcile.doctor.evidence import namei, quoted
 from reconcile.doctor.model import Rule, Said, error, warning
 from reconcile.doctor.snapshot import Snapshot
 from reconcile.host.accounts import Account
+from reconcile.host.files.access import GROUP, USER
 
 _NOBODY = Account("any user of this machine", 0xFFFF_FFFD, 0xFFFF_FFFD, frozenset())
 
@@ -33,7 +35,8 @@ def _served(snapshot: Snapshot, pair: Pair) -> Iterator[Said]:
 
 def _readable(snapshot: Snapshot, pair: Pair) -> Iterator[Said]:
     """nginx reads keys as root, before its workers give root up."""
-    who = [_NOBODY, snapshot.worker, *(app.account for app in snapshot.apps_of(pair.server))]
+    apps = (app.account for app in snapshot.apps_of(pair.server))
+    who = [_NOBODY, snapshot.worker, *apps, *_listed(snapshot, pair.key)]
     for account in who:
         walk = snapshot.walk(pair.key, account)
         if account.uid != 0 and walk.can_read:
@@ -43,6 +46,18 @@ def _readable(snapshot: Snapshot, pair: Pair) -> Iterator[Said]:
                 fix=f"chown root:root {quoted(pair.key)} && chmod 0600 {quoted(pair.key)}",
             )
             return
+
+
+def _listed(snapshot: Snapshot, path: str) -> Iterator[Account]:
+    """Whom the key's access list names; each is asked for by itself."""
+    last = snapshot.walk(path, _NOBODY).last
+    accounts = snapshot.host.accounts
+    for entry in last.acl if last else ():
+        if entry.tag == USER:
+            yield accounts.user(accounts.user_name(entry.id))
+        elif entry.tag == GROUP:
+            name = f"the group {accounts.group_name(entry.id)}"
+            yield replace(_NOBODY, name=name, groups=frozenset({entry.id}))
 
 
 RULE = Rule("tls-key", (), look)

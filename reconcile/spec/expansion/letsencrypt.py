@@ -9,9 +9,9 @@ import shlex
 from collections.abc import Iterator
 
 from reconcile.engine.model import Declared, Finding
+from reconcile.nginx.certbot import WEBROOT
 from reconcile.spec.expansion.scope import SiteScope
 
-WEBROOT = "/var/www/letsencrypt"
 HOOK = "/etc/letsencrypt/renewal-hooks/deploy/reconcile-nginx"
 
 
@@ -33,7 +33,9 @@ def hook(site: SiteScope) -> bytes:
     """nginx's own signal: unlike `systemctl reload` it fails where the configuration is bad."""
     command = shlex.join((site.facts.nginx_binary, "-c", site.facts.nginx_config, "-s", "reload"))
     why = "# Managed by reconcile: nginx takes up the new certificate."
-    return f"#!/bin/sh\n{why}\nexec {command}\n".encode("utf-8", "surrogateescape")
+    # certbot passes on what a hook says, and nginx says a word about every signal.
+    run = f'said=$({command} 2>&1) || {{ echo "$said" >&2; exit 1; }}'
+    return f"#!/bin/sh\n{why}\n{run}\n".encode("utf-8", "surrogateescape")
 
 
 def first_certificate(site: SiteScope) -> Iterator[Finding]:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from reconcile.engine.digest import digest
 from reconcile.engine.model import Declared
 from reconcile.host.files.compress import SUFFIXES
+from reconcile.nginx.certbot import WEBROOT
 from reconcile.nginx.rendering.site import Listen, LocationView, SiteView, TlsView
-from reconcile.spec.expansion.letsencrypt import WEBROOT
 from reconcile.spec.expansion.paths import file_content
 from reconcile.spec.expansion.scope import Scope, SiteScope
 from reconcile.spec.models.locations import Location
