@@ -97,6 +97,19 @@ def test_json_holds_the_file_and_the_notes(guided: DebianHost) -> None:
     assert {"myapp"} == loads(document["yaml"].encode(), "it").sites.keys()
 
 
+def test_doctor_finds_the_same_with_and_without_the_adopted_yaml(guided: DebianHost) -> None:
+    def rules() -> set[tuple[str, str]]:
+        document = json.loads(guided.reconcile("doctor", "--json").stdout)
+        assert [] == document["unknown"]
+        return {(one["rule"], one["severity"]) for one in document["findings"]}
+
+    guided.run("rm", "-f", YAML)
+    before = rules()
+    adopt(guided)
+
+    assert before == rules()
+
+
 def test_a_hand_edit_is_drift_and_apply_heals_it(guided: DebianHost) -> None:
     adopt(guided)
     guided.reconcile("apply", "--auto-approve", check=True)

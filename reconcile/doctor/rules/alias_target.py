@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from posixpath import normpath
 
 from reconcile.doctor.declared import DeclaredLocation
 from reconcile.doctor.evidence import quoted
@@ -65,13 +66,25 @@ def _undeclared(snapshot: Snapshot) -> Iterator[Said]:
     """Locations that the YAML wants and no server has."""
     there = {mapped.declared for mapped in snapshot.mapped}
     for wanted in snapshot.declared.locations:
-        if wanted not in there and _is_asked(snapshot, wanted):
+        is_there = wanted in there or _by_root(snapshot, wanted)
+        if not is_there and _is_asked(snapshot, wanted):
             yield error(
                 f"No server of nginx has the location {wanted.prefix} of {wanted.site}.",
                 f"{wanted.place}: {wanted.prefix}",
                 fix="reconcile apply",
                 by_apply=not _is_claimed(snapshot, wanted),
             )
+
+
+def _by_root(snapshot: Snapshot, wanted: DeclaredLocation) -> bool:
+    """Whether the root of a server is that folder; no location of its own then stands for it."""
+    roots = (
+        directive.args[0]
+        for server in snapshot.router.servers.servers
+        if any(map(wanted.serves, server.names))
+        for directive in server.scope.own.get("root", ())
+    )
+    return any(normpath(f"{root}/{wanted.prefix}") == wanted.dir for root in roots)
 
 
 def _is_claimed(snapshot: Snapshot, wanted: DeclaredLocation) -> bool:
