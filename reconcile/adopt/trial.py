@@ -113,7 +113,10 @@ class Trial:
             reason = "as it was when this file was made"
             rules.append({"ref": _pattern(change.ref), "field": name, "reason": reason})
             told = "; ".join(_lines(change, name))
-            fix = "Without its rule in `ignore` the next apply mends that."
+            fix = (
+                f"As long as its rule in `ignore` stands, no other {name} there is told either;"
+                " without it the next apply mends this."
+            )
             self.draft.tell(change.ref.name, f"left as it is: {told}", fix, at=at)
         return bool(fresh)
 
