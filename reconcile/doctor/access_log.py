@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 LOG_BYTES = 64 << 10
 USUAL_CONFIG = "gunicorn.conf.py"
 PRINTED = "-"
+_STREAMS = ("/dev/stdout", "/dev/stderr", "/proc/self/fd/1", "/proc/self/fd/2")
 _OPTIONS = {"accesslog": ("--access-logfile",), "errorlog": ("--error-logfile", "--log-file")}
 
 
@@ -45,7 +46,7 @@ def access_log(host: Host, unit: UnitView) -> AccessLog | None:
     written = _written(host, unit, "accesslog")
     if not written:
         return None
-    if written != PRINTED:
+    if written not in (PRINTED, *_STREAMS):
         return _of_file(join(unit.working_directory or "/", written))
     output = output_of(unit.main_pid)
     if output.startswith("/"):

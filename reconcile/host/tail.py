@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 
@@ -11,7 +12,9 @@ from reconcile.host.files.resolve import entry
 
 
 def tail(path: str, limit: int) -> tuple[str, ...]:
-    """The whole lines in the last `limit` bytes of `path`; none where there is no such file.
+    """The whole lines in the last `limit` bytes of `path`.
+
+    None where there is no such file, nor where it keeps nothing: a pipe, /dev/null, a terminal.
 
     Errors: HostError where it may not be read.
     """
@@ -21,6 +24,10 @@ def tail(path: str, limit: int) -> tuple[str, ...]:
                 start = max(0, os.fstat(fd).st_size - limit)
                 data = os.pread(fd, limit, start)
         except (FileNotFoundError, NotADirectoryError):
+            return ()
+        except OSError as refused:
+            if refused.errno != errno.EINVAL:
+                raise
             return ()
     # Where it was cut, the first line is only the end of one.
     whole = data.partition(b"\n")[2] if start else data

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 import time
@@ -173,6 +174,17 @@ def test_log_triage_notes_files_that_visitors_did_not_find(root: Path) -> None:
 
     assert ["note"] == [one.severity for one in found.findings]
     assert "gone.css" in found.findings[0].evidence[0]
+
+
+def test_log_triage_has_nothing_to_read_where_a_log_keeps_nothing(root: Path) -> None:
+    os.mkfifo(root / "fifo")
+    (root / "terminal").symlink_to("/dev/null")
+    kept = f"error_log {root}/fifo; access_log /dev/null; access_log {root}/terminal;"
+    http = HTTP.replace("location / ", kept.replace("{", "{{") + " location / ", 1)
+
+    found = ask("log-triage", configured(root, http.format(root=root)), root)
+
+    assert ((), ()) == (found.findings, found.unknown)
 
 
 def test_a_log_is_read_from_its_end_and_never_more_than_asked_for(tmp_path: Path) -> None:

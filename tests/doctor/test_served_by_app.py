@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
+from reconcile.doctor.access_log import access_log
+from reconcile.doctor.units import UnitView
 from reconcile.doctor.visits import COMBINED, VisitLog, answered_by
+from reconcile.host import Host
 from tests.doctor.conftest import SERVICE, WSGI, Said, doctor
 from tests.hosts import DebianHost
 from tests.hosts.fixtures import Boot
@@ -149,6 +154,42 @@ def test_served_by_app_leaves_no_trace_that_gunicorn_triage_takes_for_a_visitor(
 ) -> None:
     assert said.rules
     assert [] == doctor(host).of("gunicorn-triage")
+
+
+@pytest.mark.parametrize(
+    ("options", "config", "where"),
+    [
+        ("--access-logfile -", "", "{top}/out"),
+        ("--access-logfile /dev/stdout", "", "{top}/out"),
+        ("--access-logfile log", "", "{top}/log"),
+        ("--access-logfile log --access-logfile=later", "", "{top}/later"),
+        ("", "accesslog = 'a'\naccesslog = 'b'", "{top}/b"),
+        ("-c other.py", "accesslog = 'a'", None),
+        ("", "accesslog = '/log' if DEBUG else None", None),
+        ("", "this is no Python", None),
+        ("", "", None),
+    ],
+)
+def test_a_gunicorn_logs_where_its_last_setting_says(
+    tmp_path: Path, options: str, config: str, where: str | None
+) -> None:
+    (tmp_path / "gunicorn.conf.py").write_text(config)
+    with (tmp_path / "out").open("w") as out:
+        running = subprocess.Popen(["/bin/sleep", "60"], stdout=out)
+    unit = UnitView(
+        "shop.service",
+        {
+            "MainPID": str(running.pid),
+            "WorkingDirectory": str(tmp_path),
+            "ExecStart": f"{{ path=/x ; argv[]=/x/gunicorn {options} app:app ; ignore_errors=no }}",
+        },
+    )
+
+    found = access_log(Host(), unit)
+
+    running.kill()
+    running.wait()
+    assert (where and where.format(top=tmp_path)) == (found and found.where)
 
 
 @pytest.mark.parametrize(
