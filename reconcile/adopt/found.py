@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -67,9 +65,3 @@ class Around(Protocol):
         ...
 
     def app(self, server: Server, target: str) -> FoundApp: ...
-
-
-def most(values: Iterable[tuple[str, str, int]]) -> tuple[str, str, int] | None:
-    """The user, group and mode that the most have; of equals the first seen."""
-    counted = Counter(values).most_common(1)
-    return counted[0][0] if counted else None

@@ -83,3 +83,10 @@ def test_contradictions_are_told(entry: str, message: str) -> None:
 
 def test_the_place_of_an_adopted_file_is_known() -> None:
     assert OLD == spec(ADOPTED).sites["myapp"].adopted
+
+
+def test_an_adopted_file_and_its_link_belong_to_their_site() -> None:
+    sites = {str(one.resource.ref): one.sites for one in expanded(ADOPTED).declared}
+
+    assert ("myapp",) == sites[f"file:{OLD}"]
+    assert ("myapp",) == sites["symlink:/etc/nginx/sites-enabled/myapp"]

@@ -17,7 +17,9 @@ def expand_path(scope: Scope, path: str, entry: HostPath) -> Iterator[Declared]:
     loc: Loc = ("paths", path)
     yield from scope.way(path, loc)
     if entry.link is not None:
-        yield scope.declare("symlink", loc, path=path, target=entry.link)
+        yield scope.declare(
+            "symlink", loc, _served(scope, entry.link), path=path, target=entry.link
+        )
         return
     owner = scope.owner(entry.owner) if entry.owner else Owner()
     if entry.form == "directory":
@@ -32,6 +34,7 @@ def _file(scope: Scope, path: str, entry: HostPath, owner: Owner) -> Declared:
     return scope.declare(
         "file",
         ("paths", path),
+        _served(scope, path),
         path=path,
         content=file_content(scope, path, entry),
         user=owner.user,
@@ -39,6 +42,11 @@ def _file(scope: Scope, path: str, entry: HostPath, owner: Owner) -> Declared:
         mode=owner.files,
         sensitive=entry.sensitive,
     )
+
+
+def _served(scope: Scope, path: str) -> tuple[str, ...]:
+    """The sites that were adopted with that file."""
+    return tuple(name for name, site in scope.spec.sites.items() if site.adopted == path)
 
 
 def file_content(scope: Scope, path: str, entry: HostPath) -> bytes:
