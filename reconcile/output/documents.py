@@ -184,7 +184,7 @@ class VerifyDocument(Head):
 
     checks: list[CheckItem]
     healthy: bool
-    result: Literal["verified", "failed"]
+    result: Literal["verified", "incomplete", "failed"]
     exit_code: int
 
 

@@ -57,12 +57,12 @@ def verify_document(
     checks: Sequence[Check], host: str, exit_code: int, *, now: datetime
 ) -> doc.VerifyDocument:
     """The object of `verify --json`."""
-    healthy = not failed(checks)
+    seen = {check.status for check in checks}
     return doc.VerifyDocument(
         **head(host, now),
         checks=_checks(checks),
-        healthy=healthy,
-        result="verified" if healthy else "failed",
+        healthy=not failed(checks),
+        result="failed" if "fail" in seen else "incomplete" if "unknown" in seen else "verified",
         exit_code=exit_code,
     )
 

@@ -141,6 +141,14 @@ def test_verification_and_errors_have_the_published_form() -> None:
     assert (verified["result"], error["result"]) == ("failed", "error")
 
 
+def test_what_could_not_be_looked_at_has_not_failed() -> None:
+    checks = [check for check in samples.CHECKS if check.status != "fail"]
+
+    told = valid("verify", dumped(verify_document(checks, "web1", 1, now=NOW)))
+
+    assert ("incomplete", False) == (told["result"], told["healthy"])
+
+
 @pytest.mark.parametrize("name", sorted(output_schemas()))
 def test_the_published_schema_is_the_present_one(name: str) -> None:
     """If this fails: `reconcile schema --write schemas`."""
