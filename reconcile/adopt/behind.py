@@ -20,6 +20,7 @@ from reconcile.nginx.routing.servers import Server
 from reconcile.spec.models.owners import BUILT_IN as BUILT_IN_OWNERS
 from reconcile.spec.nodes import Loc
 
+_AT_THE_DOOR = (401, 403)
 _NO_FILE = "/reconcile-no-such-file"
 _WITH_PATH = re.compile(r"https?://(?:unix:[^:]+:/.+|(?!unix:)[^/]+/.+)$")
 _SAID = re.compile(
@@ -70,7 +71,7 @@ def behind(server: Server, router: Router, tree: ConfigTree, requests: Requests)
     for passed in passes([server], tree):
         is_it = handler is not None and passed.directive.start == handler.start
         if is_it and handler is not None and passed.directive.file == handler.file:
-            return Behind(passed, hops) if passed.targets else None
+            return Behind(passed, hops)
     return None
 
 
@@ -81,7 +82,9 @@ def _handler(
     if asked is None:
         return None, ()
     route = router.route(asked, NoFiles())
-    if route.answer.kind != "pass" or route.scope is None:
+    # Who has no password, or the wrong address, is shown the door of the app all the same.
+    is_the_app_s = route.answer.kind == "pass" or route.answer.status in _AT_THE_DOOR
+    if not is_the_app_s or route.scope is None:
         return None, ()
     return route.scope.handler, tuple(hop.scope.directive for hop in route.hops)
 
@@ -118,6 +121,8 @@ def adopt_app(
 def _unfit(found: Behind, written: str) -> str:
     if found.passed.directive.name != "proxy_pass":
         return f"{found.passed.directive.name} is not HTTP"
+    if not found.passed.targets:
+        return f"{written} is decided by a variable"
     if len(found.passed.targets) > 1:
         return f"{written} stands for {len(found.passed.targets)} servers"
     if written.startswith("https://"):

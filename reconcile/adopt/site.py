@@ -184,6 +184,9 @@ class SiteReader:
             self.draft.tell(place, what, at=at)
         if found.included:
             self.draft.remark(at, f"It includes {', '.join(found.included)}: not watched.")
+        if "locations" in self.entry and any("add_header" in line for line in found.lines):
+            what = "Once reconcile writes the file, add_header from here reaches no location above"
+            self.draft.remark((*at, "extra"), f"{what}: each names its own.")
         return f"{found.text}\n" if found.text else ""
 
     def _others(self) -> None:

@@ -196,6 +196,11 @@ def test_the_largest_upload_is_read(size: str, expected: str | None) -> None:
         ("location / { proxy_pass http://127.0.0.1:8000; }", "http://127.0.0.1:8000"),
         ("location / { proxy_pass http://127.0.0.1:8000/; }", "http://127.0.0.1:8000"),
         ("location / { proxy_pass http://backend.test; }", "http://backend.test:80"),
+        ("deny all; location / { proxy_pass http://127.0.0.1:8000; }", "http://127.0.0.1:8000"),
+        (
+            "auth_basic x; auth_basic_user_file y; location / { proxy_pass http://127.0.0.1:1; }",
+            "http://127.0.0.1:1",
+        ),
         (
             "root /srv/w; location / { try_files $uri @app; } "
             "location @app { proxy_pass http://unix:/run/gunicorn.sock; }",
@@ -214,6 +219,7 @@ def test_the_app_is_who_answers_what_is_no_file(config: str, upstream: str) -> N
         ("location / { proxy_pass https://127.0.0.1:8443; }", "is reached by HTTPS"),
         ("location / { proxy_pass http://127.0.0.1:8000/app; }", "goes below a path of the app"),
         ("location / { proxy_pass http://two; }", "http://two stands for 2 servers"),
+        ("location / { proxy_pass http://$host:80; }", "is decided by a variable"),
     ],
 )
 def test_an_app_that_the_yaml_cannot_name_is_told(config: str, why: str) -> None:
@@ -335,6 +341,16 @@ def test_what_a_location_has_beside_what_the_yaml_says_is_told() -> None:
     )
 
     assert found.told("/static/ has more than the YAML can say: add_header X-A b; gzip_static on")
+
+
+def test_a_header_that_locations_of_ours_do_not_inherit_is_told() -> None:
+    header = "add_header X-Frame-Options DENY;"
+
+    found = read(f"{NAMED} {APP} location /static/ {{ alias /srv/s/; }} {header} }}")
+
+    assert (
+        "# Once reconcile writes the file, add_header from here reaches no location" in found.text
+    )
 
 
 SNIPPET = "/etc/nginx/snippets/x.conf"
