@@ -119,6 +119,17 @@ def test_tls_certificate_notes_who_vouches(
     assert [what] == [what for one in found.findings if one.severity == "note" and what in one.what]
 
 
+def test_tls_certificate_with_its_chain_is_not_told_to_bring_one(
+    pki: Pki, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(certificates, "AUTHORITIES", str(pki.folder / "other.pem"))
+
+    [finding] = asked("tls-certificate", pki, tmp_path).findings
+
+    assert ("note", "") == (finding.severity, finding.fix)
+    assert "a further intermediate certificate is missing" in finding.what
+
+
 def test_tls_certificate_that_is_none_is_unknown(pki: Pki, tmp_path: Path) -> None:
     (pki.folder / "garbage.pem").write_text("garbage")
 

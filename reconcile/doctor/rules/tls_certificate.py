@@ -14,6 +14,7 @@ from reconcile.doctor.evidence import examples, quoted
 from reconcile.doctor.model import Rule, Said, Unseen, error, note, warning
 from reconcile.doctor.snapshot import Snapshot
 from reconcile.errors import ReconcileError
+from reconcile.host.errors import in_one_line
 from reconcile.nginx.certbot import WEBROOT
 
 if TYPE_CHECKING:
@@ -27,9 +28,10 @@ def look(snapshot: Snapshot) -> Iterator[Said]:
     for pair in tls.pairs(snapshot):
         try:
             yield from _pair(snapshot, pair)
-        except (ReconcileError, ValueError) as failed:
-            why = failed.why if isinstance(failed, ReconcileError) else str(failed)
-            yield Unseen(pair.certificate, why)
+        except ReconcileError as failed:
+            yield Unseen(pair.certificate, in_one_line(failed))
+        except ValueError as failed:
+            yield Unseen(pair.certificate, str(failed))
 
 
 def _pair(snapshot: Snapshot, pair: Pair) -> Iterator[Said]:
@@ -158,11 +160,13 @@ def _chain(snapshot: Snapshot, pair: Pair, chain: tuple[Certificate, ...]) -> It
         return
     known = snapshot.host.files.content(tls.AUTHORITIES)
     if known and not tls.is_vouched_for(last, known[1]):
+        is_alone = len(chain) == 1
         yield note(
-            f"The chain in {pair.certificate} ends at nobody whom this machine trusts: an"
-            " intermediate certificate is missing, or its authority is a private one.",
+            f"The chain in {pair.certificate} ends at nobody whom this machine trusts:"
+            f" {'an' if is_alone else 'a further'} intermediate certificate is missing, or its"
+            " authority is a private one.",
             f"the last was issued by {last.issuer.rfc4514_string()}",
-            fix="Use fullchain.pem, not cert.pem.",
+            fix="Use fullchain.pem, not cert.pem." if is_alone else "",
         )
 
 
