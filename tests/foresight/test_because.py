@@ -34,6 +34,21 @@ def test_two_files_differ_by(other: bytes, told: str) -> None:
     assert told == str(semantic_diff(SITE, other, "x"))
 
 
+TOKEN = "server { %s location = /.reconcile-generation { return 200 %s; } }"
+
+
+def test_our_own_token_is_not_told_beside_what_a_person_changed() -> None:
+    old, new = ((TOKEN % sides).encode() for sides in (("listen 80;", "aa"), ("", "bb")))
+
+    assert "- `listen 80` in server" == str(semantic_diff(old, new, "x"))
+
+
+def test_our_own_token_is_told_where_nothing_else_differs() -> None:
+    old, new = ((TOKEN % ("", token)).encode() for token in ("aa", "bb"))
+
+    assert "`return 200 aa`" in str(semantic_diff(old, new, "x"))
+
+
 def test_a_file_that_nginx_would_refuse_is_not_compared() -> None:
     assert None is semantic_diff(SITE, b"server {", "x")
 

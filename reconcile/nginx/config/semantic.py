@@ -8,8 +8,10 @@ from dataclasses import dataclass
 
 from reconcile.nginx.config.lexer import NginxSyntaxError
 from reconcile.nginx.config.tree import Directive, parse
+from reconcile.nginx.rendering.render import GENERATION_PATH
 
 _MOST_NAMED = 3
+_TOKEN = f"location = {GENERATION_PATH}"
 
 Told = tuple[str, ...]
 """The blocks around a directive, then the directive itself, each as its words."""
@@ -33,8 +35,10 @@ class SemanticDiff:
             return "only comments and layout differ"
         if self.is_reordered:
             return "the same directives stand in another order"
-        told = [f"- {_named(one)}" for one in self.removed]
-        told += [f"+ {_named(one)}" for one in self.added]
+        differing = [("-", one) for one in self.removed] + [("+", one) for one in self.added]
+        # Our own token changes with every other directive: it is told where nothing else is.
+        telling = [(sign, one) for sign, one in differing if _TOKEN not in one] or differing
+        told = [f"{sign} {_named(one)}" for sign, one in telling]
         more = len(told) - _MOST_NAMED
         return ", ".join(told[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 
