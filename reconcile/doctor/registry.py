@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import import_module
 
 from reconcile.doctor.model import Rule
@@ -50,6 +51,7 @@ NAMES = (
 )
 
 
+@cache
 def load() -> tuple[Rule, ...]:
     """Every rule."""
     return tuple(map(rule, NAMES))
