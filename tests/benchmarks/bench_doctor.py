@@ -11,12 +11,15 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import shutil
+import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 SITES, FILES = 10, 10_000
@@ -107,31 +110,44 @@ def lay_out(root: Path) -> None:
 
 
 def free_port() -> int:
-    import socket
-
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         return int(held.getsockname()[1])
 
 
+@dataclass(frozen=True)
+class Run:
+    seconds: float
+    cpu_seconds: float
+    told: dict[str, list[object]]
+
+
 def measured(root: str, runs: int) -> int:
+    """Print a line; 1 where the limit is missed. CPU time is what other work disturbs least."""
     command = (RECONCILE, "doctor", "--json", "-f", f"{root}/reconcile.yaml")
-    told = [timed(command) for _ in range(runs + 1)][1:]
-    seconds = [one for one, _ in told]
-    took_s = statistics.median(seconds)
-    found = told[-1][1]
+    timed(command)  # leaves the bytecode
+    every = [timed(command) for _ in range(runs)]
+    took_s = statistics.median(run.seconds for run in every)
+    cpu_s = statistics.median(run.cpu_seconds for run in every)
+    told = every[-1].told
     print(
-        f"doctor, {SITES} sites, {FILES} files, {found['rules']} rules,"
-        f" {len(found['findings'])} findings, {len(found['unknown'])} unknown:"
-        f" {took_s:.2f} s (limit {MOST_S:.1f} s; {min(seconds):.2f} to {max(seconds):.2f} s)"
+        f"doctor, {SITES} sites, {FILES} files, {told['rules']} rules,"
+        f" {len(told['findings'])} findings, {len(told['unknown'])} unknown:"
+        f" {took_s:.2f} s (limit {MOST_S:.1f} s), {cpu_s:.2f} s of CPU time"
     )
     return 0 if took_s <= MOST_S else 1
 
 
-def timed(command: tuple[str, ...]) -> tuple[float, dict[str, list[object]]]:
-    began = time.monotonic()
+def timed(command: tuple[str, ...]) -> Run:
+    before, began = _cpu_s(), time.monotonic()
     done = subprocess.run(command, stdout=subprocess.PIPE, check=False)
-    return time.monotonic() - began, json.loads(done.stdout)
+    seconds = time.monotonic() - began
+    return Run(seconds, _cpu_s() - before, json.loads(done.stdout))
+
+
+def _cpu_s() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 if __name__ == "__main__":
