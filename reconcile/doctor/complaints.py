@@ -84,7 +84,7 @@ def _born(snapshot: Snapshot) -> float | None:
 
 
 def _is_of_a_former_app(snapshot: Snapshot, kind: _Class, line: LogLine) -> bool:
-    servers = [server for server in snapshot.servers if line.server in server.names]
+    servers = [server for server in snapshot.servers if line.is_about(server)]
     apps = [app for server in servers for app in snapshot.apps_of(server)]
     starts = [started_at(app.unit.main_pid) for app in apps if app.unit.main_pid]
     known = [start for start in starts if start is not None]

@@ -13,6 +13,7 @@ from reconcile.nginx.config.tree import ConfigTree, Directive
 if TYPE_CHECKING:
     from reconcile.doctor.units import UnitView
     from reconcile.host import Host
+    from reconcile.nginx.routing.servers import Server
 
 LOG_BYTES = 256 << 10
 """How much of each log is read, from its end."""
@@ -42,6 +43,10 @@ class LogLine(NamedTuple):
         """The first name of the server that it is about, "" where it is about none."""
         found = _SERVER.search(self.said)
         return found[1] if found else ""
+
+    def is_about(self, server: Server) -> bool:
+        """Source: ngx_http_core_merge_srv_conf; a dot before a name is not shown."""
+        return bool(self.server) and self.server in (name.lstrip(".") for name in server.names)
 
     @property
     def written_s(self) -> float:

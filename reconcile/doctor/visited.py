@@ -65,6 +65,13 @@ class Place:
     def covers(self, uri: str) -> bool:
         return uri.startswith(self.prefixes)
 
+    def may_be(self, host: str) -> bool:
+        """Whether it can have been asked under that name; of a regex that is not known here."""
+        own = self.server.names
+        wide = (name.lstrip("*") for name in own if name.startswith((".", "*.")))
+        is_exact = host in (name.lstrip(".") for name in own)
+        return is_exact or any(map(host.endswith, wide)) or any(n.startswith("~") for n in own)
+
     def may_have(self, uri: str) -> bool:
         """Whether a request for that file is one of its own."""
         return self.covers(uri) or bool(self.has_app and _FILES.match(uri))
@@ -155,7 +162,7 @@ def _sort(sharing: list[Place], fields: Mapping[str, str], line: str) -> None:
     if not asked or fields.get("http_user_agent") == _OWN:
         return
     named = next((fields[name].partition(":")[0] for name in _HOSTS if name in fields), "")
-    able = [one for one in sharing if not named or named in one.server.names]
+    able = [one for one in sharing if not named or one.may_be(named)]
     fit = [one for one in able if one.may_have(asked[1])]
     if len(fit) == 1:
         # Taken out first, so that the latest come last.

@@ -24,10 +24,13 @@ pytestmark = pytest.mark.host
 
 HTTP = """
 log_format told '$request|$status|$upstream_addr|$http_user_agent';
-access_log {root}/access.log told;
+log_format named '$host|$request|$status|$upstream_addr';
+access_log {root}/shared.log named;
 server {{
     listen 127.0.0.1:8099;
-    server_name shop.test;
+    server_name .shop.test;
+    access_log {root}/access.log told;
+    access_log {root}/shared.log named;
     location /static/ {{ alias {root}/static/; }}
     location ~ \\.js$ {{ proxy_pass http://127.0.0.1:1; }}
     location / {{ proxy_pass http://127.0.0.1:1; }}
@@ -35,7 +38,7 @@ server {{
 server {{
     listen 127.0.0.1:8099;
     server_name other.test;
-    access_log {root}/other.log told;
+    access_log {root}/shared.log named;
     location /static/ {{ alias {root}/other/; }}
 }}
 """
@@ -108,7 +111,7 @@ def test_log_triage_leaves_out_lines_of_sites_that_were_not_asked_about(root: Pa
     rule = [registry.rule("log-triage")]
 
     other = diagnose(Snapshot(host, only=frozenset(["other.test"])), rule)
-    shop = diagnose(Snapshot(host, only=frozenset(["shop.test"])), rule)
+    shop = diagnose(Snapshot(host, only=frozenset([".shop.test"])), rule)
 
     assert ([], 1) == (serious(other), len(serious(shop)))
 
@@ -132,7 +135,7 @@ def test_log_triage_is_silent_on_what_only_looks_alike(root: Path, said: str) ->
 @pytest.mark.parametrize(
     ("entries", "what"),
     [
-        (["GET /static/a.js HTTP/1.1|404|127.0.0.1:1|curl"], "answers for 1 files of shop.test"),
+        (["GET /static/a.js HTTP/1.1|404|127.0.0.1:1|curl"], "answers for 1 files of .shop.test"),
         (["GET /assets/a.css HTTP/1.1|200|127.0.0.1:1|curl"], "answers for 1 files"),
         (["GET /assets/a.css HTTP/1.1|404|127.0.0.1:1|a scanner"], ""),
         (["GET /static/a.js HTTP/1.1|404|127.0.0.1:1|reconcile"], ""),
@@ -153,6 +156,17 @@ def test_log_triage_tells_what_of_the_access_log_is_handled_unexpectedly(
 
     assert bool(what) == bool(found)
     assert all(what in one and entries[0] in one for one in found)
+
+
+@pytest.mark.parametrize(
+    ("host", "found"), [("www.shop.test", 1), ("shop.test", 1), ("other.test", 0), ("x.test", 0)]
+)
+def test_log_triage_goes_by_the_name_in_a_log_that_many_servers_share(
+    root: Path, host: str, found: int
+) -> None:
+    (root / "shared.log").write_text(f"{host}|GET /static/a.js HTTP/1.1|404|127.0.0.1:1\n")
+
+    assert found == len(logged(root))
 
 
 def test_log_triage_tells_of_visitors_that_were_refused_and_still_are(root: Path) -> None:

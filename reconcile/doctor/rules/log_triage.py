@@ -20,13 +20,17 @@ _MEANS = {2: "its socket is missing", 13: "nginx may not open its socket", 111: 
 
 
 def look(snapshot: Snapshot) -> Iterator[Said]:
-    names = {name for server in snapshot.servers for name in server.names}
-    lines = tuple(x for x in snapshot.error_lines if not x.server or x.server in names)
+    lines = tuple(line for line in snapshot.error_lines if _is_asked_about(snapshot, line))
     yield from _denied(snapshot, lines)
     yield from _missing(snapshot, lines)
     yield from _upstreams(snapshot, lines)
     yield from complaints(snapshot, lines)
     yield from visited(snapshot)
+
+
+def _is_asked_about(snapshot: Snapshot, line: LogLine) -> bool:
+    is_any = not snapshot.only or not line.server
+    return is_any or any(line.is_about(server) for server in snapshot.servers)
 
 
 def _denied(snapshot: Snapshot, lines: tuple[LogLine, ...]) -> Iterator[Said]:
