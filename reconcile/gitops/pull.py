@@ -69,6 +69,12 @@ def origin(
         raise ReconcileError("A branch or a tag is pulled, not both", "", "Leave one out.")
     if url.startswith("-") or "\n" in url:
         raise ReconcileError("That is no address of a repository", "", "Name a URL or a path.")
+    if unsigned and (ssh_signers or gpg_keys):
+        raise ReconcileError(
+            "--unsigned says that nobody has to sign, and keys say that somebody has to",
+            "both cannot hold",
+            "Leave out --unsigned, or the keys. Nothing was fetched.",
+        )
     if not unsigned and not (ssh_signers or gpg_keys):
         raise ReconcileError(
             "Nobody is named who may have signed what is pulled",

@@ -86,7 +86,7 @@ class Mirror:
             f"{revision[:12]} is signed by nobody who may"
             if signed
             else f"{revision[:12]} is not signed",
-            done.said or "there is no signature",
+            done.said if signed else "the commit or tag holds no signature",
             "Have it signed with a key that this host allows. Nothing was changed.",
         )
 

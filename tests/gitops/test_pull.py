@@ -207,7 +207,16 @@ def test_a_signed_tag_is_as_good_as_a_branch(repository: Repository, pull: Pull)
     signed, unsigned = pull("--tag", "v1"), pull("--tag", "v2")
 
     assert (2, 1) == (signed.returncode, unsigned.returncode), signed.stderr
-    assert "is not signed" in unsigned.stderr
+    assert "is not signed\n  why: the commit or tag holds no signature\n" in unsigned.stderr
+
+
+def test_unsigned_beside_keys_is_refused_for_it_would_win(
+    repository: Repository, pull: Pull
+) -> None:
+    done = pull("--unsigned")
+
+    assert 1 == done.returncode
+    assert "--unsigned says that nobody has to sign" in done.stderr
 
 
 def test_a_gpg_signature_counts_where_its_key_is_given(
