@@ -121,7 +121,7 @@ def _status(workspace: Workspace) -> ScheduleDocument:
         properties = ("ActiveState", "NextElapseUSecRealtime")
         said = timers.shown(workspace.host, texts.TIMER, *properties)
         if said.get("ActiveState") == "active":
-            by, following = texts.TIMER, said.get("NextElapseUSecRealtime", "")
+            by, following = texts.TIMER, texts.in_utc(said.get("NextElapseUSecRealtime", ""))
     return schedule_document(
         workspace.host.name, by, following, memory.last_run, memory.last_state,
         memory.last_success, now=now(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from datetime import datetime
 
 from reconcile.dataclass import dataclass
 from reconcile.errors import ReconcileError
@@ -61,6 +62,14 @@ def checked(command: Sequence[str], every: str) -> tuple[str, ...]:
     if not CALENDAR.fullmatch(every):
         raise ReconcileError(f"{every!r} is no time", "", "Say hourly, daily or *:0/15.")
     return tuple(command)
+
+
+def in_utc(told: str) -> str:
+    """A time as systemd tells it in UTC, as we tell it; "" for anything else."""
+    try:
+        return datetime.strptime(told, "%a %Y-%m-%d %H:%M:%S UTC").strftime("%Y-%m-%dT%H:%M:%SZ")
+    except ValueError:
+        return ""
 
 
 def _service(of: Schedule) -> str:

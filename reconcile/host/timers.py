@@ -74,8 +74,10 @@ def remove(host: Host, units: Sequence[str], header: str, timer: str) -> bool:
 
 
 def shown(host: Host, unit: str, *properties: str) -> dict[str, str]:
-    """What systemd says of a unit."""
-    done = host.commands.run(("systemctl", "show", f"--property={','.join(properties)}", unit))
+    """What systemd says of a unit, times in UTC."""
+    asked = ("show", f"--property={','.join(properties)}", unit)
+    # Its --timestamp=utc is not heeded here (252).
+    done = host.commands.run(("env", "TZ=UTC", "systemctl", *asked))
     pairs = (line.partition("=") for line in done.stdout.splitlines())
     return {name: value for name, _, value in pairs}
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from reconcile.errors import ReconcileError
-from reconcile.gitops.schedule import HEADER, SERVICE, TIMER, Schedule, checked
+from reconcile.gitops.schedule import HEADER, SERVICE, TIMER, Schedule, checked, in_utc
 from reconcile.host.errors import HostError
 from reconcile.host.timers import drop, put
 
@@ -34,6 +34,18 @@ def test_cron_runs_the_same_command_at_a_minute_of_its_own() -> None:
 
     assert f"17 * * * * root {' '.join(COMMAND)}\n" in text
     assert text.startswith(HEADER)
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ("Sun 2026-11-22 18:17:02 UTC", "2026-11-22T18:17:02Z"),
+        ("", ""),
+        ("n/a", ""),
+    ],
+)
+def test_the_next_run_is_told_as_every_other_time(told: str, expected: str) -> None:
+    assert expected == in_utc(told)
 
 
 def test_a_time_that_cron_cannot_say_is_refused() -> None:
