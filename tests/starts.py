@@ -67,7 +67,10 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
+    # What a folder's tests share, such as booted hosts, ends with the last one, whichever it is.
+    if nextitem is None or nextitem.path.parent != item.path.parent:
+        _unit.is_at_work = False
     yield
     started, _unit.started = _unit.started, ""
     assert not started, f"A unit test started a process: mark it `process`. {started}"
