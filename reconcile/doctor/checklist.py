@@ -66,7 +66,8 @@ def box(site: str, row: str, seen: Seen) -> Box:
     name = f"checklist:{site}:{row.removeprefix('CL')}"
     for status, told in (("fail", seen.wrong), ("unknown", seen.unseen), ("pass", seen.fine)):
         if told:
-            return Box(row, Check(name, status, "; ".join(dict.fromkeys(told))))  # type: ignore[arg-type]  # all three are statuses
+            line = "; ".join(dict.fromkeys(told)).replace(".; ", "; ")
+            return Box(row, Check(name, status, line))  # type: ignore[arg-type]  # all three are statuses
     return Box(row, Check(name, "skipped", NOTHING))
 
 

@@ -34,6 +34,7 @@ UNREAD = Unknown(Ref("rule", "nginx-read"), "refused")
         ((note("so so"),), (), (PASS,), "pass", "shop a over v4: 200"),
         ((error("shut", fix=""),), (), (PASS,), "fail", "shut"),
         ((warning("ajar", fix=""),), (), (PASS,), "fail", "ajar"),
+        ((error("shut.", fix=""), error("ajar.", fix="")), (), (), "fail", "shut; ajar."),
         ((), (), (PASS, FAIL), "fail", "shop b: 403"),
         ((error("shut", fix=""),), (UNREAD,), (FAIL,), "fail", "shut; shop b: 403"),
         ((), (UNREAD,), (PASS,), "unknown", "nginx-read: refused"),
