@@ -62,6 +62,8 @@ class JsonLines:
         yield
 
     def __call__(self, event: Event) -> None:
+        if event.type == "apply_progress":
+            return  # for who watches; a program waits
         from reconcile.output.json import dumped, event_line
 
         _say(dumped(event_line(event)))
@@ -142,8 +144,8 @@ class Bar(Lines):
             super().__call__(event)
             return
         [task] = self._progress.task_ids
-        if event.type == "apply_start" and event.change is not None:
-            self._progress.update(task, description=_plain(event.change))
+        if event.type in ("apply_start", "apply_progress") and event.change is not None:
+            self._progress.update(task, description=_plain(event.change) + _far(event))
         if event.type == "apply_complete":
             self._progress.advance(task)
         line = _line(event)
@@ -154,6 +156,10 @@ class Bar(Lines):
 def _plain(change: Change) -> str:
     """Rich reads [brackets] as its own words."""
     return address(change).replace("[", r"\[")
+
+
+def _far(event: Event) -> str:
+    return f": {event.done:,} of {event.total:,} files" if event.total else ""
 
 
 def _line(event: Event) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -111,13 +112,19 @@ class _Attempt:
         for change in self.plan.changes:
             began = monotonic()
             self.listen(Event("apply_start", change))
+            self.host.copied = partial(self._tell_progress, change)
             try:
                 self.done[change.ref] = self._make(change)
             except (ReconcileError, OSError) as error:
                 elapsed = monotonic() - began
                 self.listen(Event("apply_errored", change, None, reason(error), elapsed))
                 raise
+            finally:
+                self.host.copied = None
             self.listen(Event("apply_complete", change, elapsed_s=monotonic() - began))
+
+    def _tell_progress(self, change: Change, done: int, total: int) -> None:
+        self.listen(Event("apply_progress", change, done=done, total=total))
 
     def _make(self, change: Change) -> Resource | None:
         """Put or remove, then read back; what was read."""

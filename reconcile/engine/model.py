@@ -213,11 +213,12 @@ class Plan:
 
 @dataclass(frozen=True)
 class Event:
-    """A step of an apply, told while it happens."""
+    """A step of an apply, told while it happens; of a long one also how many files are done."""
 
     type: Literal[
         "planned_change",
         "apply_start",
+        "apply_progress",
         "apply_complete",
         "apply_errored",
         "rollback",
@@ -228,6 +229,8 @@ class Event:
     check: Check | None = None
     message: str = ""
     elapsed_s: float = 0.0
+    done: int = 0
+    total: int = 0
 
 
 @dataclass(frozen=True)

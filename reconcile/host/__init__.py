@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Literal
 from reconcile.dataclass import dataclass
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from reconcile.host.accounts import Account, Accounts
     from reconcile.host.commands import Commands
     from reconcile.host.files import Files
@@ -35,13 +37,15 @@ class Host:
 
     While an apply runs, `recorder` is its journal: every changing primitive
     tells it how to take the effect back, before the effect. While somebody watches
-    a long look, `tally` is told of every directory.
+    a long look, `tally` is told of every directory; and `copied`, while somebody watches a
+    long copy, how many files of how many are written.
     """
 
     def __init__(self, settings: HostSettings | None = None) -> None:
         self.settings = settings or HostSettings()
         self.recorder: Recorder | None = None
         self.tally: Tally | None = None
+        self.copied: Callable[[int, int], None] | None = None
 
     @cached_property
     def name(self) -> str:

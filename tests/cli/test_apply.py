@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import signal
 import subprocess
 from pathlib import Path
@@ -141,6 +142,18 @@ def test_yes_applies_what_was_shown(stage: Stage) -> None:
     assert 0 == seen.code, seen.text
     assert "Apply complete!" in seen.text
     assert "\x1b[" in seen.text
+
+
+def test_a_long_copy_tells_how_many_files_are_done(stage: Stage) -> None:
+    for number in range(12_000):
+        Path(stage.root, f"app/static/{number}.txt").touch()
+
+    seen = on_a_terminal(
+        "apply", "--auto-approve", cwd=stage.root, columns=200, env={"NO_COLOR": "1"}
+    )
+
+    assert 0 == seen.code, seen.text
+    assert re.search(r"assets:\S+: \d+,\d{3} of 12,\d{3} files", seen.text)
 
 
 def test_no_color_holds_on_a_terminal(stage: Stage) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from reconcile.host import Host
 from reconcile.host.errors import HostError
-from reconcile.host.files import comparison, judge, readers
+from reconcile.host.files import comparison, judge, readers, ship
 from reconcile.kinds.assets import Assets
 from reconcile.kinds.directory import Directory
 from tests.host.disk import picture
@@ -171,6 +171,28 @@ def test_without_what_we_remember_contents_are_compared(
     (root / "js/app.js").write_text("FIRST js/app.js")
 
     assert ["js/app.js: other content (15 bytes)"] == lines(shipped, host)
+
+
+class TestALongCopy:
+    def test_tells_how_far_it_is(
+        self, assets: Assets, host: Host, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(ship, "QUIET_S", 0)
+        monkeypatch.setattr(ship, "EVERY_S", 0)
+        told: list[tuple[int, int]] = []
+        host.copied = lambda *how_far: told.append(how_far)
+
+        apply(assets, host)
+
+        assert [(done, 5) for done in range(1, 6)] == sorted(set(told) - {(0, 5)})
+
+    def test_a_short_one_is_quiet(self, assets: Assets, host: Host) -> None:
+        told: list[tuple[int, int]] = []
+        host.copied = lambda *how_far: told.append(how_far)
+
+        apply(assets, host)
+
+        assert [] == told
 
 
 @pytest.mark.process

@@ -35,6 +35,7 @@ LARGE = 4 << 20
 """Bytes above which a file is streamed, and not held in memory."""
 BATCH_FILES = 2_000
 BATCH_BYTES = 64 << 20
+QUIET_S, EVERY_S = 0.7, 0.2
 REFERRING = (".css", ".js", ".mjs", ".json", ".webmanifest")
 PAGES = (".html", ".htm", ".xhtml")
 
@@ -51,6 +52,20 @@ class Delivery:
     """Whether it is worth writing: what compressing does not make smaller is not."""
 
 
+class Steps:
+    """Counts the files that are done, for `host.copied`; quiet while a copy is short."""
+
+    def __init__(self, host: Host, total: int) -> None:
+        self._host, self._total, self._done = host, total, 0
+        self._next_s = time.monotonic() + QUIET_S
+
+    def add(self, count: int) -> None:
+        self._done += count
+        if self._host.copied is not None and time.monotonic() >= self._next_s:
+            self._next_s = time.monotonic() + EVERY_S
+            self._host.copied(self._done, self._total)
+
+
 def ship(host: Host, order: Order) -> None:
     """Make the copy what `order` asks for, and remember what was written."""
     shipped = Shipped(host, order.root)
@@ -65,8 +80,9 @@ def ship(host: Host, order: Order) -> None:
         batch.make_folders(found.folders, order.rule)
         # First, so that no stale sibling outlives the file it was made of.
         batch.remove(list(found.stale))
-        for deliveries in _batches(ours, found.copies):
-            rows |= _deliver(batch, ours, order, deliveries)
+        steps = Steps(host, len(found.copies))
+        for deliveries in _batches(ours, found.copies, steps):
+            rows |= _deliver(batch, ours, order, deliveries, steps)
             newest_ns = max(newest_ns, time.time_ns())
     _prune(host, order, found)
     shipped.save(rows, shipped.folders | frozenset(found.folders), newest_ns)
@@ -105,11 +121,13 @@ def _groups(copies: Sequence[Copy]) -> list[list[Copy]]:
     return sorted(groups.values(), key=_rank)
 
 
-def _batches(ours: Source, copies: Sequence[Copy]) -> Iterator[list[Delivery]]:
+def _batches(ours: Source, copies: Sequence[Copy], steps: Steps) -> Iterator[list[Delivery]]:
     batch: list[Delivery] = []
     size = 0
     for group in _groups(copies):
         loaded = _load(ours, group)
+        # Of those, compressing is what takes time; of the others, writing.
+        steps.add(sum(copy.encoding is not None for copy in group))
         batch += loaded
         size += sum(len(one.data or b"") for one in loaded)
         if len(batch) >= BATCH_FILES or size >= BATCH_BYTES:
@@ -160,14 +178,14 @@ def _moving(copy: Copy) -> HostError:
 
 
 def _deliver(
-    batch: Batch, ours: Source, order: Order, deliveries: Sequence[Delivery]
+    batch: Batch, ours: Source, order: Order, deliveries: Sequence[Delivery], steps: Steps
 ) -> dict[str, bytes]:
     """Publish them; path → what is to be remembered."""
     futile = [one for one in deliveries if not one.is_gain]
     batch.remove([one.copy.path for one in futile if not one.copy.is_new])
     gains = [one for one in deliveries if one.is_gain]
     targets = [
-        Target(one.copy.path, f"sha256:{one.digest.hex()}", partial(_fill, ours, one))
+        Target(one.copy.path, f"sha256:{one.digest.hex()}", partial(_fill, ours, one, steps))
         for one in gains
     ]
     seen = batch.deliver(targets, order.rule)
@@ -180,7 +198,8 @@ def _row(one: Delivery, copy: Signature, digest: bytes) -> bytes:
     return row(one.original, copy, digest, is_made=one.copy.encoding is not None)
 
 
-def _fill(ours: Source, one: Delivery, fd: int) -> None:
+def _fill(ours: Source, one: Delivery, steps: Steps, fd: int) -> None:
+    steps.add(one.copy.encoding is None)
     if one.data is not None:
         _write(fd, one.data)
         return
