@@ -29,7 +29,7 @@ FIXTURES = {
     *("memory", "run", "small_disk", "stage"),
 }
 STARTS = {"subprocess.Popen", "os.posix_spawn", "os.exec", "os.fork", "os.forkpty"}
-MARKS = ("process", "host")
+MARKS = ("process", "host", "nightly")
 
 
 class _Unit:

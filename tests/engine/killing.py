@@ -84,9 +84,9 @@ class Replay:
         shutil.rmtree(self.folder)
         shutil.copytree(self.copy, self.folder, symlinks=True)
 
-    def kills(self, act: Callable[[], object], *, step: int = 1) -> Iterator[int]:
+    def kills(self, act: Callable[[], object], *, first: int = 0, step: int = 1) -> Iterator[int]:
         """Have `act` killed at every `step`-th effect, each time from the same beginning."""
-        number = 0
+        number = first
         while True:
             self.restore()
             if not killed_at(number, act):

@@ -164,14 +164,19 @@ def test_killed_at_any_effect_one_rerun_converges(
 
 
 @pytest.mark.parametrize(
-    ("step", "step_again"), [(20, 5), pytest.param(1, 1, marks=pytest.mark.nightly)]
+    ("first", "step", "step_again"),
+    [
+        (0, 20, 5),
+        # In shares, since it is the longest of all: no core waits for another.
+        *(pytest.param(share, 8, 1, marks=pytest.mark.nightly) for share in range(8)),
+    ],
 )
 def test_killed_in_the_recovery_as_well_the_next_one_ends_it(
-    machine: Machine, scenario: Scenario, stage: Replay, step: int, step_again: int
+    machine: Machine, scenario: Scenario, stage: Replay, first: int, step: int, step_again: int
 ) -> None:
     expected = whole(machine, scenario)
 
-    for number in stage.kills(lambda: scenario.act(machine), step=step):
+    for number in stage.kills(lambda: scenario.act(machine), first=first, step=step):
         again = 0
         while killed_at(again, machine.recover):
             TALLY["kills at an effect of the recovery"] += 1
