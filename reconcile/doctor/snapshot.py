@@ -150,7 +150,7 @@ class Snapshot:
 
     @cached_property
     def _located(self) -> tuple[Mapped | Unmapped, ...]:
-        variables = Variables(self.router, self.visitors)
+        variables = Variables(self.router, self.visitors, self.host.files)
         prefix = self.nginx.build.prefix.rstrip("/")
         return tuple(Mappings(self.declared, variables, prefix).of(self.servers))
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
 
 from reconcile.doctor.visitors import Visitors, examples, is_plain
 from reconcile.doctor.witness import witnesses
+from reconcile.host.files import Files
 from reconcile.nginx.config.scope import Scope
-from reconcile.nginx.config.text import from_raw
+from reconcile.nginx.config.text import from_raw, to_raw
 from reconcile.nginx.routing import pcre
 from reconcile.nginx.routing.locations import Undecidable
 from reconcile.nginx.routing.route import Route
@@ -23,7 +25,7 @@ _VARIABLE = re.compile(r"\$\{?([1-9]|[A-Za-z_]\w*)\}?", re.ASCII)
 _OF_ONE_VISITOR = re.compile(
     r"\$\{?(?:http_(?!host\b)|arg_|cookie_|remote_|args\b|query_string\b|request)", re.ASCII
 )
-_STRANGERS = 5
+_STRANGERS, _MOST_TENANTS = 5, 50
 
 
 @dataclass(frozen=True)
@@ -41,9 +43,10 @@ class Spot:
 class Variables:
     """Variables of a location get their values from requests that are routed there."""
 
-    def __init__(self, router: Router, visitors: Visitors) -> None:
+    def __init__(self, router: Router, visitors: Visitors, files: Files) -> None:
         self._router = router
         self._visitors = visitors
+        self._files = files
 
     def spots(self, server: Server, scope: Scope, value: str) -> Iterator[Spot]:
         """What `value` stands for there, for each of the server's names if they differ.
@@ -54,11 +57,11 @@ class Variables:
             raise Undecidable(f"{value} is another folder for each visitor")
         plain = [name.removeprefix(".") for name in server.names if is_plain(name)]
         found = [spot for host in plain if (spot := self._spot(server, scope, value, host))]
-        if len(plain) < len(server.names):
-            found += self._strangers(server, scope, value)
-        if len({spot.value for spot in found}) == 1:
-            found = [replace(found[0], host="")]
+        if len(plain) == len(server.names):
+            yield from found if len({spot.value for spot in found}) > 1 else _for_all(found)
+            return
         yield from found
+        yield from self._strangers(server, scope, value)
 
     def _strangers(self, server: Server, scope: Scope, value: str) -> Iterator[Spot]:
         """What holds for names that only a wildcard or a regex stands for."""
@@ -66,8 +69,37 @@ class Variables:
         found = {spot.value: spot for host in hosts
                  if (spot := self._spot(server, scope, value, host))}  # fmt: skip
         if len(found) > 1:
+            yield from self._tenants(server, scope, value)
+        else:
+            yield from _for_all(found.values())
+
+    def _tenants(self, server: Server, scope: Scope, value: str) -> Iterator[Spot]:
+        """Every folder that is there already, with a name that leads to it."""
+        if scope.is_regex:
             raise Undecidable(f"{value} is another folder for each name")
-        yield from (replace(spot, host="") for spot in found.values())
+        paths = sorted(set(self._folders(_VARIABLE.sub("*", value))))
+        for path in paths[:_MOST_TENANTS]:
+            yield self._tenant(server, scope, value, path)
+        if not paths or len(paths) > _MOST_TENANTS:
+            looked = f", and only {_MOST_TENANTS} of them were looked at" if paths else ""
+            raise Undecidable(f"{value} is another folder for each name{looked}")
+
+    def _folders(self, pattern: str) -> Iterator[str]:
+        for path in self._files.glob(pattern):
+            found = self._files.stat(path, follow=True)
+            if found and found.kind == "directory":
+                yield path.rstrip("/")
+
+    def _tenant(self, server: Server, scope: Scope, value: str, path: str) -> Spot:
+        form = "([^/]+)".join(map(re.escape, _VARIABLE.sub("\0", value).split("\0")))
+        parts = re.match(form.rstrip("/"), path)
+        for host in _hosts(server, parts.groups() if parts else ()):
+            # The default server takes any name, and then no group has a text.
+            with suppress(Undecidable):
+                spot = self._spot(server, scope, value, host)
+                if spot and spot.value.rstrip("/") == path:
+                    return spot
+        raise Undecidable(f"no name is known that leads to {path}")
 
     def _spot(self, server: Server, scope: Scope, value: str, host: str) -> Spot | None:
         """What holds for one name; None where no request of that name gets to the server."""
@@ -106,6 +138,24 @@ class Variables:
         if others or not (uri := next(whole, "")):
             raise Undecidable(f"{value} is another folder for each URI")
         return uri
+
+
+def _for_all(spots: Iterable[Spot]) -> Iterator[Spot]:
+    """What is the same for every name, once."""
+    return (replace(spot, host="") for spot in islice(spots, 1))
+
+
+def _hosts(server: Server, texts: Iterable[str]) -> Iterator[str]:
+    """Names of a server that have one of these texts where a variable takes it from."""
+    for text in texts:
+        yield text
+        for name in server.names:
+            if name.startswith("*."):
+                yield f"{text}{name[1:]}"
+            elif name.startswith("~"):
+                pattern = pcre.compiled(to_raw(name[1:]))
+                for group in range(1, pattern.groups + 1 if pattern else 1):
+                    yield from islice(witnesses(name[1:], {group: text}), 1)
 
 
 def _groups(scope: Scope, value: str) -> tuple[int, ...]:

@@ -69,9 +69,55 @@ def test_the_files_of_a_name_are_asked_for_by_that_name(tmp_path: Path) -> None:
     assert "served: /s/.env" in finding.evidence
 
 
+TENANTS = {
+    "the host": ("server_name *.shop.test;", "{r}/$host/s/", "ann.shop.test", "bob.shop.test"),
+    "a group": (r"server_name ~^(?<who>[a-z]+)\.test$;", "{r}/$who/s/", "ann", "bob"),
+    "a numbered group": (r"server_name ~^([a-z]+)\.(com|test)$;", "{r}/$1/s/", "ann", "bob"),
+}
+
+
+@pytest.mark.parametrize(("named", "folder", "one", "other"), TENANTS.values(), ids=TENANTS)
+def test_the_folders_of_a_wildcard_are_those_that_are_there(
+    tmp_path: Path, named: str, folder: str, one: str, other: str
+) -> None:
+    for name in (one, other):
+        (tmp_path / name / "s").mkdir(parents=True)
+    (tmp_path / other / "s/.env").write_text("SECRET=1")
+    (tmp_path / "file").write_text("no folder")
+    location = f"location /s/ {{ alias {folder}; }}"
+
+    assert [] == serious(_asked(tmp_path, named, location))
+    [finding] = serious(_asked(tmp_path, named, location, rule="dotfile-exposure"))
+
+    assert "served: /s/.env" in finding.evidence
+
+
+def test_one_folder_alone_is_asked_for_by_its_own_name(tmp_path: Path) -> None:
+    (tmp_path / "all/ann.test").mkdir(parents=True)
+    (tmp_path / "all/ann.test/.env").write_text("SECRET=1")
+    location = "location /s/ { alias {r}/all/$host/; }"
+
+    [finding] = serious(_asked(tmp_path, "server_name *.test;", location, "dotfile-exposure"))
+
+    assert "served: /s/.env" in finding.evidence
+
+
+def test_a_folder_that_no_name_leads_to_is_unknown(tmp_path: Path) -> None:
+    (tmp_path / "x_y/s").mkdir(parents=True)
+    named = r"server_name ~^(?<who>[a-z]+)\.test$;"
+
+    found = _asked(tmp_path, named, "location /s/ { alias {r}/$who/s/; }")
+
+    assert [True] == [f"leads to {tmp_path}/x_y/s" in one.reason for one in found.unknown]
+
+
 UNKNOWN = {
     "any name of a wildcard": ("server_name *.test;", "alias {r}/$host/s/;", "for each name"),
-    "a group of any name": (r"server_name ~^(?<who>.+)\.test$;", "alias {r}/$who/;", "each name"),
+    "a group of any name": (
+        r"server_name ~^(?<who>.+)\.test$;",
+        "alias {r}/gone/$who/;",
+        "each name",
+    ),
     "a header": ("server_name a.test;", "alias {r}/$http_x_tenant/;", "for each visitor"),
     "a cookie": ("server_name a.test;", "alias {r}/$cookie_t/;", "for each visitor"),
     "the URI": ("server_name a.test;", "root {r}$uri;", "for each URI"),
