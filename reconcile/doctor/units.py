@@ -99,17 +99,32 @@ def read_units(host: Host) -> dict[str, UnitView]:
     Errors: ReconcileError where the manager does not answer.
     """
     manager = host.settings.service_manager
-    # The mark of a booted systemd; source: sd_booted(3). In a container there is none.
-    if manager == "systemd" and host.files.stat("/run/systemd/system") is not None:
-        return {unit.name: unit for unit in _of_systemd(host)}
+    if _is_booted(host):
+        return {unit.name: unit for unit in _of_systemd(host, "*.service", "*.socket")}
     if manager == "process":
         return {unit.name: unit for unit in _of_processes(host)}
     return {}
 
 
-def _of_systemd(host: Host) -> Iterator[UnitView]:
+def read_unit(host: Host, name: str) -> UnitView | None:
+    """One service by its name, be it loaded or not; None where there is none.
+
+    Errors: ReconcileError where the manager does not answer.
+    """
+    if not _is_booted(host):
+        return read_units(host).get(name)
+    return next((unit for unit in _of_systemd(host, name) if unit.said.get("FragmentPath")), None)
+
+
+def _is_booted(host: Host) -> bool:
+    """Source: sd_booted(3); in a container there is none."""
+    is_asked = host.settings.service_manager == "systemd"
+    return is_asked and host.files.stat("/run/systemd/system") is not None
+
+
+def _of_systemd(host: Host, *names: str) -> Iterator[UnitView]:
     words = ("systemctl", "show", "--no-pager", "--all", f"--property={','.join(_PROPERTIES)}")
-    done = host.commands.run((*words, "--", "*.service", "*.socket"))
+    done = host.commands.run((*words, "--", *names))
     if not done.ok:
         raise ReconcileError("systemd did not tell about its units", done.said)
     for block in done.stdout.strip("\n").split("\n\n"):

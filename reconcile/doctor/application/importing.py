@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from reconcile.doctor.application.ask import NotImported, ask_app, interpreter
 from reconcile.doctor.application.facts import AppFacts
 from reconcile.doctor.declared import DeclaredApp, DeclaredCode
-from reconcile.doctor.units import UnitView, assigned
+from reconcile.doctor.units import UnitView, assigned, read_unit
 from reconcile.host.accounts import Account
 from reconcile.host.environ import environment_of
 
@@ -33,15 +33,21 @@ def import_app(snapshot: Snapshot, app: DeclaredApp, code: DeclaredCode) -> Told
     """Errors: UnknownAccount where the app's user does not exist."""
     running = _running(snapshot, app)
     account = running.account if running else _account(snapshot, app)
-    command = running.unit.command if running else ""
+    unit = running.unit if running else _stopped(snapshot, app)
+    command = unit.command if unit else ""
     python = code.python or interpreter(snapshot.host, code.directory, command)
-    environment = _environment(snapshot, running.unit) if running else {}
+    environment = _environment(snapshot, unit) if unit else {}
     if not snapshot.host.privileged and account.uid != snapshot.host.accounts.current.uid:
         refused = NotImported(
             f"only root may run it as {account.name}. Run it with sudo.", tried=False
         )
         return Told(app, code, account, python, refused)
     return Told(app, code, account, python, ask_app(code, python, account, environment))
+
+
+def _stopped(snapshot: Snapshot, app: DeclaredApp) -> UnitView | None:
+    """The service that is declared: a stopped one is in nobody's memory, but in its file."""
+    return read_unit(snapshot.host, app.service) if app.service else None
 
 
 def _environment(snapshot: Snapshot, unit: UnitView) -> dict[str, str]:
