@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 from reconcile.host.files.descent import Descent
 from reconcile.host.files.keep import keep, link, places, sync_directory
 from reconcile.host.files.meta import change
-from reconcile.host.files.names import as_bytes, helper, join
+from reconcile.host.files.names import as_bytes, helper, join, parent
 from reconcile.host.files.read import identity
 from reconcile.host.files.resolve import Entry
 from reconcile.host.files.scan import Rule
 from reconcile.host.files.shipped import Signature
-from reconcile.host.files.sync import sync_filesystem
+from reconcile.host.files.sync import flush, sync_filesystem
 from reconcile.host.files.undo import MadeDirectory, Removed, Replaced
 from reconcile.host.files.write import NEW, inherit, make_directory, remove_directory, sweep
 
@@ -90,26 +90,43 @@ class Batch:
         return None if found is None else next(places(self._host.recorder, at, found.st_dev))
 
     def _write_all(self, targets: Sequence[Target], rule: Rule) -> None:
-        few = len(targets) <= FEW
+        """The new beside the old, and the old kept: all of it durable, so that names may move."""
+        many = len(targets) > FEW
         for target in targets:
-            at = self._entry(target.path)
-            fd = os.open(target.temp, NEW, 0o600, dir_fd=at.dir_fd)
-            try:
-                target.fill(fd)
-                inherit(at, fd)
-                change(fd, rule.uid, rule.gid, rule.files)
-                if few:
-                    os.fsync(fd)
-            finally:
-                os.close(fd)
-        if not few:
+            self._write(target, rule, flush=not many)
+        for target in targets:
+            if target.keep is not None:
+                self._keep_old(target.path, target.keep, partial(_replaced, self._root, target))
+        self._flush_kept([target.keep for target in targets], many=many)
+
+    def _write(self, target: Target, rule: Rule, *, flush: bool) -> None:
+        at = self._entry(target.path)
+        fd = os.open(target.temp, NEW, 0o600, dir_fd=at.dir_fd)
+        try:
+            target.fill(fd)
+            inherit(at, fd)
+            change(fd, rule.uid, rule.gid, rule.files)
+            if flush:
+                os.fsync(fd)
+        finally:
+            os.close(fd)
+
+    def _keep_old(self, path: str, place: str, instead: Callable[[str | None], Undo]) -> None:
+        """Link the inode that is there to its place; the caller flushes all of them together."""
+        at = self._entry(path)
+        if not link(at, place):
+            # A bind mount lies between, so the old inode is kept beside instead.
+            keep(self._host, at, instead)
+
+    def _flush_kept(self, kept: Collection[str | None], *, many: bool) -> None:
+        """A power cut must not keep a rename, and lose what it took the name from."""
+        if many:
             sync_filesystem(self._way.to("")[0])
+        else:
+            flush(parent(place) for place in kept if place is not None)
 
     def _finish(self, target: Target) -> Signature:
         at = self._entry(target.path)
-        if target.keep is not None and not link(at, target.keep):
-            # A bind mount lies between, so the old inode is kept beside instead.
-            keep(self._host, at, lambda place: Replaced(at.path, target.temp, target.wrote, place))
         os.rename(target.temp, at.name, src_dir_fd=at.dir_fd, dst_dir_fd=at.dir_fd)
         return Signature.of(os.stat(at.name, dir_fd=at.dir_fd, follow_symlinks=False))
 
@@ -120,9 +137,11 @@ class Batch:
             Removed(join(self._root, path), place) for path, place in kept.items() if place
         ])  # fmt: skip
         for path, place in kept.items():
+            if place is not None:
+                self._keep_old(path, place, partial(_removed, join(self._root, path)))
+        self._flush_kept(kept.values(), many=len(paths) > FEW)
+        for path in paths:
             at = self._entry(path)
-            if place is not None and not link(at, place):
-                keep(self._host, at, partial(_removed, at.path))
             sweep(at, at.name)
         self._flush(paths)
 
@@ -151,6 +170,10 @@ class Batch:
             return
         for folder in sorted(folders):
             sync_directory(self._way.to(folder)[0])
+
+
+def _replaced(root: str, target: Target, place: str | None) -> Replaced:
+    return Replaced(join(root, target.path), target.temp, target.wrote, place)
 
 
 def _removed(path: str, place: str | None) -> Removed:

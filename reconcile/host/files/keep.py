@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from reconcile.host.files.names import helper, join, parent
-from reconcile.host.files.resolve import Entry, entry
+from reconcile.host.files.resolve import Entry, directory, entry
 
 if TYPE_CHECKING:
     from reconcile.host import Host
@@ -29,6 +29,9 @@ def keep(host: Host, at: Entry, intent: Callable[[str | None], Undo]) -> None:
     for place in places(host.recorder, at, found.st_dev):
         host.recorder.intend(intent(place))
         if link(at, place):
+            # A power cut must not keep what comes next and lose this link.
+            with directory(parent(place)) as (pin, _):
+                sync_directory(pin)
             return
 
 
@@ -47,7 +50,7 @@ def _device(path: str) -> int | None:
 
 
 def link(at: Entry, place: str) -> bool:
-    """Keep the inode of `at` under `place` too, durably.
+    """Keep the inode of `at` under `place` too; durable once that directory is flushed.
 
     False where a bind mount lies between two paths of one filesystem.
     """
@@ -60,8 +63,6 @@ def link(at: Entry, place: str) -> bool:
             if error.errno == errno.EXDEV:
                 return False
             raise
-        # A power cut must not keep the rename and lose this link.
-        sync_directory(to.dir_fd)
     return True
 
 
