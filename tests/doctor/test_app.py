@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -110,7 +109,6 @@ def project(
 
 HOSTILE = {
     "writes": ("open('app.py', 'a')", "Read-only file system"),
-    "sleeps": ("import time; time.sleep(60)", "did not come to an end within 10 s"),
     "connects": (
         "import socket; socket.create_connection(('127.0.0.1', 80))", "Network is unreachable"
     ),
@@ -130,14 +128,13 @@ def test_app_import_says_why_it_failed_and_nothing_has_changed(
     root: Path, more: str, why: str
 ) -> None:
     write(root, more=more)
-    before, began = state_of(root / "app"), time.monotonic()
+    before = state_of(root / "app")
 
     [finding] = serious(asked("app-import", root))
 
     assert why in finding.what
     assert f"as www-data in {root}/app" in finding.evidence[0]
     assert before == state_of(root / "app")
-    assert time.monotonic() - began < 15
 
 
 def test_app_import_names_the_line_of_the_apps_own_code(root: Path) -> None:

@@ -45,7 +45,11 @@ for _ in range(10):
         time.sleep(600)
 {end}
 """
-ENDS = {"sleeps": "time.sleep(600)", "exits": "os._exit(0)", "raises": "raise SystemExit('no')"}
+ENDS = {
+    "sleeps": ("time.sleep(600)", "did not come to an end within 10 s"),
+    "exits": ("os._exit(0)", "ended the process (exited 0)"),
+    "raises": ("raise SystemExit('no')", "SystemExit: no"),
+}
 
 
 @pytest.fixture(scope="module")
@@ -65,8 +69,8 @@ def processes(host: DebianHost) -> set[str]:
     return {line.strip() for line in told.splitlines()}
 
 
-@pytest.mark.parametrize("end", ENDS.values(), ids=ENDS)
-def test_app_import_can_not_hurt_a_host(host: DebianHost, end: str) -> None:
+@pytest.mark.parametrize(("end", "why"), ENDS.values(), ids=ENDS)
+def test_app_import_can_not_hurt_a_host(host: DebianHost, end: str, why: str) -> None:
     host.write("/srv/asked/app.py", HOSTILE.replace("{end}", end), user="www-data")
     folders = "find /var/www /srv /tmp /dev/shm /etc /run -printf '%p %m %u %s %T@ %C@\\n' | sort"
     logs = "cat /var/log/nginx/access.log; journalctl -u gunicorn --output=cat"
@@ -77,6 +81,7 @@ def test_app_import_can_not_hurt_a_host(host: DebianHost, end: str) -> None:
 
     [finding] = said.of("app-import")
     assert "app:app of myapp cannot be imported" in finding["what"]
+    assert why in finding["what"]
     assert time.monotonic() - began < 20
     assert before == (processes(host), host.run("sh", "-c", folders).stdout)
     assert "/harm" not in host.run("sh", "-c", logs).stdout

@@ -207,8 +207,8 @@ def test_ten_sites_with_ten_thousand_files_take_two_seconds_at_most(module_hosts
 
 
 @pytest.mark.parametrize("form", ["--markdown", "--sarif"])
-def test_each_form_tells_the_same_findings(sick_host: DebianHost, form: str) -> None:
-    findings = doctor(sick_host).document["findings"]
+def test_each_form_tells_the_same_findings(sick_host: DebianHost, sick: Said, form: str) -> None:
+    findings = sick.document["findings"]
 
     done = sick_host.reconcile("doctor", form, cwd="/")
 

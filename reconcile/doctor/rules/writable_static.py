@@ -22,7 +22,7 @@ def look(snapshot: Snapshot) -> Iterator[Said]:
                     f"{mapped.place}: {mapped.directive.name} {mapped.directive.args[0]};",
                     fix=f"chown -R root:root {quoted(mapped.path)}"
                     f" && chmod -R go-w {quoted(mapped.path)}",
-                    by_apply=_is_closed(snapshot, mapped, who),
+                    by_apply=_is_closed(mapped, who),
                 )
                 break
 
@@ -38,17 +38,13 @@ def _who(snapshot: Snapshot, mapped: Mapped) -> Iterator[tuple[Account, str]]:
         yield snapshot.worker, "nginx"
 
 
-def _is_closed(snapshot: Snapshot, mapped: Mapped, who: Account) -> bool:
-    """Whether the owner and the modes of the YAML keep it out; an ACL outlives them."""
-    said, found = mapped.declared, snapshot.inventory(mapped.path)
-    walk = snapshot.walk(mapped.path, who)
-    acls = (walk.last and walk.last.acl, *(item.acl for item in (found.items if found else ())))
-    return (
-        said is not None
-        and not any(acls)
-        and who.name != said.user
-        and not (said.dirs | said.files) & 0o022
-    )
+def _is_closed(mapped: Mapped, who: Account) -> bool:
+    """Whether the owner and the modes of the YAML keep it out.
+
+    An ACL does not outlive them: nobody whom it names may more than the group. Source: acl(5).
+    """
+    said = mapped.declared
+    return said is not None and who.name != said.user and not (said.dirs | said.files) & 0o022
 
 
 def _writable(snapshot: Snapshot, mapped: Mapped, who: Account) -> str:
