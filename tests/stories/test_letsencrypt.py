@@ -21,6 +21,7 @@ YAML = site.with_line("tls: {letsencrypt: example.com}\n    max_upload: 20MB").r
     "      user: www-data\n      flask: {directory: /srv/myapp, module: 'app:app'}\n",
 )
 LIVE = "/etc/nginx/nginx.conf"
+HOOK = "/etc/letsencrypt/renewal-hooks/deploy/reconcile-nginx"
 PROOFS = "/var/www/letsencrypt/.well-known/acme-challenge"
 
 
@@ -131,8 +132,9 @@ def test_a_hook_that_nginx_refuses_says_why_and_fails(certified: Certified) -> N
     host = certified.host
     host.write("/etc/nginx/conf.d/broken.conf", "nonsense;\n")
 
-    done = host.run("/etc/letsencrypt/renewal-hooks/deploy/reconcile-nginx", check=False)
+    done = host.run(HOOK, check=False)
     host.run("rm", "/etc/nginx/conf.d/broken.conf")
+    host.run(HOOK)
 
     assert (1, True) == (done.returncode, 'unknown directive "nonsense"' in done.stderr)
 
