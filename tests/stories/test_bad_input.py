@@ -83,7 +83,7 @@ def test_an_apply_by_somebody_without_the_right_to_is_refused(host: DebianHost) 
     done = host.run(*command, user="www-data", cwd="/etc/reconcile", check=False)
 
     assert 1 == done.returncode, done.stdout + done.stderr
-    assert "root" in done.stderr
+    assert "sudo" in done.stderr
     assert "Traceback" not in done.stderr
     assert {} == differences(before, host.manifest(mtimes=True))
 
