@@ -138,7 +138,8 @@ def test_what_the_loader_takes_the_schema_takes(document: dict[str, Any]) -> Non
 # What only the loader knows, in words that its messages hold.
 BEYOND_A_SCHEMA = (
     "is called", "belongs to", "lies in", "in each other", "says nothing", "has to begin",
-    "files are never changed", "prune needs", "precompress needs", "gives private", "is longer", "needs tls",
+    "files are never changed", "prune needs", "precompress needs", "gives private", "is longer",
+    "needs tls",
     "is missing", "no age", "cannot be kept", "a link has no", "can be sensitive",
     "speaks TLS", "cannot save", "is not a host name", "is not a whole directive", "not an address",
     "serves nothing", "stands twice", "speaks TLS",
