@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from reconcile.host.errors import HostError
 from reconcile.host.files.descent import Descent
 from reconcile.host.files.keep import keep, link, places, sync_directory
 from reconcile.host.files.meta import change
@@ -37,6 +38,8 @@ class Target:
     fill: Callable[[int], None]
     temp: str = ""
     keep: str | None = None
+    old: int = 0
+    """The inode that was kept."""
 
 
 class Batch:
@@ -96,7 +99,8 @@ class Batch:
             self._write(target, rule, flush=not many)
         for target in targets:
             if target.keep is not None:
-                self._keep_old(target.path, target.keep, partial(_replaced, self._root, target))
+                instead = partial(_replaced, self._root, target)
+                target.old = self._keep_old(target.path, target.keep, instead)
         self._flush_kept([target.keep for target in targets], many=many)
 
     def _write(self, target: Target, rule: Rule, *, flush: bool) -> None:
@@ -111,12 +115,13 @@ class Batch:
         finally:
             os.close(fd)
 
-    def _keep_old(self, path: str, place: str, instead: Callable[[str | None], Undo]) -> None:
-        """Link the inode that is there to its place; the caller flushes all of them together."""
+    def _keep_old(self, path: str, place: str, instead: Callable[[str | None], Undo]) -> int:
+        """Link the inode that is there to its place, and tell which; the caller flushes all."""
         at = self._entry(path)
         if not link(at, place):
             # A bind mount lies between, so the old inode is kept beside instead.
             keep(self._host, at, instead)
+        return os.stat(at.name, dir_fd=at.dir_fd, follow_symlinks=False).st_ino
 
     def _flush_kept(self, kept: Collection[str | None], *, many: bool) -> None:
         """A power cut must not keep a rename, and lose what it took the name from."""
@@ -127,6 +132,8 @@ class Batch:
 
     def _finish(self, target: Target) -> Signature:
         at = self._entry(target.path)
+        if target.keep is not None and _inode(at) not in (None, target.old):
+            raise _changing(at.path)
         os.rename(target.temp, at.name, src_dir_fd=at.dir_fd, dst_dir_fd=at.dir_fd)
         return Signature.of(os.stat(at.name, dir_fd=at.dir_fd, follow_symlinks=False))
 
@@ -136,13 +143,17 @@ class Batch:
         self._intend([
             Removed(join(self._root, path), place) for path, place in kept.items() if place
         ])  # fmt: skip
-        for path, place in kept.items():
-            if place is not None:
-                self._keep_old(path, place, partial(_removed, join(self._root, path)))
+        old = {
+            path: self._keep_old(path, place, partial(_removed, join(self._root, path)))
+            for path, place in kept.items()
+            if place is not None
+        }
         self._flush_kept(kept.values(), many=len(paths) > FEW)
         for path in paths:
             at = self._entry(path)
-            sweep(at, at.name)
+            # What somebody has put there meanwhile is not kept, so it stays.
+            if _inode(at) == old.get(path, _inode(at)):
+                sweep(at, at.name)
         self._flush(paths)
 
     def remove_folders(self, folders: Collection[str]) -> None:
@@ -170,6 +181,19 @@ class Batch:
             return
         for folder in sorted(folders):
             sync_directory(self._way.to(folder)[0])
+
+
+def _inode(at: Entry) -> int | None:
+    found = at.stat()
+    return None if found is None else found.st_ino
+
+
+def _changing(path: str) -> HostError:
+    return HostError(
+        what=f"{path} was replaced by somebody else while it was written over",
+        why="what they have put there is not kept, and would be lost",
+        fix="Find out who writes there, then apply again.",
+    )
 
 
 def _replaced(root: str, target: Target, place: str | None) -> Replaced:

@@ -1,0 +1,76 @@
+"""Many files changed together: what somebody else does meanwhile is not lost."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+
+import pytest
+
+from reconcile.host import Host
+from reconcile.host.errors import HostError
+from reconcile.host.files.batch import Batch
+from reconcile.host.files.scan import Rule
+from reconcile.host.files.survey import Order
+from tests.host.recording import MemoryRecorder
+
+RULE = Rule(0, 0, 0o644, 0o755)
+
+
+@pytest.fixture
+def shipped(host: Host, site: Path) -> Order:
+    """A source and its copy, that differ by now."""
+    (site / "source").mkdir()
+    (site / "static").mkdir()
+    order = Order(str(site / "source"), str(site / "static"), RULE, prune=True)
+    for name in ("a.css", "b.css"):
+        (site / "source" / name).write_bytes(b"old")
+    host.files.ship(order)
+    (site / "source/a.css").write_bytes(b"new")
+    (site / "source/b.css").unlink()
+    return order
+
+
+def meanwhile(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have somebody else replace `path` when the old inodes have just been kept."""
+    flush = Batch._flush_kept
+
+    def flushed(batch: Batch, kept: Collection[str | None], *, many: bool) -> None:
+        flush(batch, kept, many=many)
+        if any(kept):
+            path.with_name("theirs").write_bytes(b"theirs")
+            path.with_name("theirs").rename(path)
+
+    monkeypatch.setattr(Batch, "_flush_kept", flushed)
+
+
+def test_a_file_that_is_replaced_by_somebody_else_is_not_written_over(
+    host: Host,
+    recorder: MemoryRecorder,
+    shipped: Order,
+    site: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    meanwhile(site / "static/a.css", monkeypatch)
+
+    with pytest.raises(HostError, match="replaced by somebody else while it was written over"):
+        host.files.ship(shipped)
+
+    told = recorder.take_back(host)
+    assert told[0].startswith(f"{site}/static/a.css has been changed since")
+    assert b"theirs" == (site / "static/a.css").read_bytes()
+
+
+def test_one_that_was_to_be_removed_stays(
+    host: Host,
+    recorder: MemoryRecorder,
+    shipped: Order,
+    site: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (site / "source/a.css").write_bytes(b"old")
+    meanwhile(site / "static/b.css", monkeypatch)
+
+    host.files.ship(shipped)
+
+    assert b"theirs" == (site / "static/b.css").read_bytes()
