@@ -81,14 +81,21 @@ def main() -> int:
     try:
         Path(root).chmod(0o755)
         lay_out(Path(root))
-        command = [NGINX, "-c", f"{root}/nginx.conf"]
-        subprocess.run(command, check=True)
+        nginx = subprocess.Popen((NGINX, "-g", "daemon off;", "-c", f"{root}/nginx.conf"))
         try:
+            wait_for(f"{root}/nginx.pid")
             return measured(root, runs)
         finally:
-            subprocess.run([*command, "-s", "stop"], check=True)
+            nginx.terminate()
+            nginx.wait()
     finally:
         shutil.rmtree(root)
+
+
+def wait_for(path: str) -> None:
+    until = time.monotonic() + 10
+    while not os.path.exists(path) and time.monotonic() < until:
+        time.sleep(0.02)
 
 
 def lay_out(root: Path) -> None:
