@@ -143,10 +143,13 @@ def command(folder: Path, media: Path, count: int) -> Iterator[Row | str]:
 def peak_mb(stage: Stage) -> float:
     """The most that a plan and all that it forks hold at once; shared pages count once."""
     process = subprocess.Popen([*RECONCILE, "plan"], cwd=stage.root, stdout=subprocess.DEVNULL)
-    peak = 0
-    while process.poll() is None:
-        peak = max(peak, sum(map(resident_kb, (process.pid, *children(process.pid)))))
-    return peak / 1024
+    return max(sampled_mb(process.pid, lambda: process.poll() is None))
+
+
+def sampled_mb(pid: int, goes_on: Act) -> Iterator[float]:
+    yield 0
+    while goes_on():
+        yield sum(map(resident_kb, (pid, *children(pid)))) / 1024
 
 
 def children(pid: int) -> list[int]:
@@ -201,17 +204,29 @@ def first_copy(folder: Path, host: Host, count: int) -> Row:
     )  # fmt: skip
 
 
-def no_op(folder: Path, host: Host, count: int) -> Row:
+def no_op(folder: Path, host: Host, count: int) -> Iterator[Row | str]:
+    folder /= f"assets-{count}"
     source, root, copy = folder / "source", folder / "static", folder / "copy"
     make(source, count, size=2_000)
     wanted = Assets(path=str(root), source=str(source), user="root", group="root")
     root.mkdir()
     wanted.put(host, None)
     run("rsync", "-a", f"{source}/", copy)
-    return side_by_side(
+    yield side_by_side(
         f"compare {count:,} copied files", lambda: wanted.observe(host),
         "rsync -an --delete", lambda: run("rsync", "-an", "--delete", f"{source}/", copy), 1.5,
     )  # fmt: skip
+    yield f"peak memory of comparing {count:,} copied files: {comparing_mb(wanted, host):.0f} MB"
+
+
+def comparing_mb(wanted: Assets, host: Host) -> float:
+    """The most that a process and all that it forks hold while it compares."""
+    process = os.fork()
+    if process == 0:
+        for _ in range(ROUNDS):
+            wanted.observe(host)
+        os._exit(0)
+    return max(sampled_mb(process, lambda: os.waitpid(process, os.WNOHANG) == (0, 0)))
 
 
 def small(folder: Path, host: Host) -> str:
@@ -228,22 +243,31 @@ def small(folder: Path, host: Host) -> str:
     return f"100 static and 100 media files add {best * 1000:.1f} ms to a plan with nothing to do"
 
 
-def rows(folder: Path, host: Host, counts: list[int], copied: int) -> Iterator[Row | str]:
-    yield small(folder, host)
+def rows_of_trees(folder: Path, host: Host, counts: list[int]) -> Iterator[Row | str]:
     for count in counts:
         yield from trees(folder / str(count), host, count)
     few, many = (folder / str(count) / "media" for count in (counts[0], counts[-1]))
     yield linear(host, few, many, (counts[0], counts[-1]))
     for count in counts[1:]:
         yield from command(folder / str(count), folder / str(count) / "media", count)
+
+
+def rows_of_assets(folder: Path, host: Host, counts: list[int]) -> Iterator[Row | str]:
     yield first_copy(folder, host, 10_000)
-    yield no_op(folder, host, copied)
+    for count in counts:
+        yield from no_op(folder, host, count)
+
+
+def show(rows: Iterator[Row | str]) -> None:
+    for row in rows:
+        print(row, flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--files", type=int, nargs="+", default=[10_000, 100_000])
-    parser.add_argument("--assets", type=int, default=100_000)
+    parser.add_argument("--assets", type=int, nargs="+", default=[10_000, 100_000])
+    parser.add_argument("--only", choices=("trees", "assets"))
     parser.add_argument("--folder", default="/var/tmp")
     chosen = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="bench-files-", dir=chosen.folder))
@@ -252,8 +276,11 @@ def main() -> None:
     host = Host(HostSettings(service_manager="process", state_dir=str(folder / "state")))
     host.recorder = Discarding(host)
     try:
-        for row in rows(folder, host, chosen.files, chosen.assets):
-            print(row, flush=True)
+        print(small(folder, host), flush=True)
+        if chosen.only != "assets":
+            show(rows_of_trees(folder, host, chosen.files))
+        if chosen.only != "trees":
+            show(rows_of_assets(folder, host, chosen.assets))
     finally:
         shutil.rmtree(folder)
 
