@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -22,3 +26,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         limits = [limit for mark, limit in LIMITS_S.items() if item.get_closest_marker(mark)]
         if limits and not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(max(limits)))
+
+
+@pytest.fixture
+def public() -> Iterator[Path]:
+    """An empty folder that every user reaches; pytest closes its own to them, at any time."""
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)

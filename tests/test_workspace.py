@@ -63,8 +63,9 @@ class Image:
 
 
 @pytest.fixture
-def image(tmp_path: Path) -> Image:
-    return Image(tmp_path)
+def image(public: Path) -> Image:
+    """In a folder that no other process of the tests opens or closes meanwhile."""
+    return Image(public)
 
 
 def sites_of(plan: Plan) -> set[str]:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -30,12 +27,3 @@ def site(tmp_path: Path) -> Path:
     site = tmp_path / "site"
     site.mkdir(mode=0o755)
     return site
-
-
-@pytest.fixture
-def public() -> Iterator[Path]:
-    """An empty folder that every user reaches; pytest closes its own to them, at any time."""
-    folder = Path(tempfile.mkdtemp())
-    folder.chmod(0o755)
-    yield folder
-    shutil.rmtree(folder)
