@@ -247,7 +247,7 @@ def slow(module_hosts: Boot) -> DebianHost:
     host.write("/etc/systemd/system/slow.service", unit)
     host.write("/etc/nginx/sites-enabled/slow", SITE)
     host.run("sh", "-c", "mkdir /srv/small; mount -t tmpfs -o size=2m none /srv/small;"
-             " systemctl daemon-reload; systemctl start slow; systemctl reload nginx")  # fmt: skip
+             " systemctl daemon-reload; systemctl start slow; systemctl restart nginx")  # fmt: skip
     answers(host)
     return host
 
