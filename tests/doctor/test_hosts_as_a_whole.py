@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 
 import pytest
 
@@ -185,7 +184,8 @@ def test_all_eight_common_causes_are_found_without_a_yaml(module_hosts: Boot) ->
     assert dict.fromkeys(CAUSES, True) == found
 
 
-def test_ten_sites_with_ten_thousand_files_take_two_seconds_at_most(module_hosts: Boot) -> None:
+def test_nothing_is_unknown_of_ten_sites_with_ten_thousand_files(module_hosts: Boot) -> None:
+    """How long it takes is measured in benchmarks/bench_doctor.py."""
     host = module_hosts("many")
     for number in range(10):
         text = f"""server {{ listen 80; listen [::]:80; server_name s{number}.test;
@@ -198,12 +198,10 @@ def test_ten_sites_with_ten_thousand_files_take_two_seconds_at_most(module_hosts
              " mkdir -p /srv/s$s/$f; cd /srv/s$s/$f; seq 500 | split -l 1 -a 3 - x;"
              " done; done; systemctl reload nginx")  # fmt: skip
 
-    began = time.monotonic()
     said = doctor(host)
-    took_s = time.monotonic() - began
 
     assert [] == said.unknown
-    assert took_s < 2.0
+    assert all(said.about("files-missing", f"/srv/s{number}") == [] for number in range(10))
 
 
 @pytest.mark.parametrize("form", ["--markdown", "--sarif"])
