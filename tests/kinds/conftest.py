@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.host.conftest import host, public, recorder, site
+from tests.host.conftest import host, recorder, site
 
-__all__ = ["host", "public", "recorder", "site"]
+__all__ = ["host", "recorder", "site"]
