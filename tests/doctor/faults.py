@@ -371,6 +371,16 @@ FAULTS = [
              "gzip -k {d}/static/css/app.css; touch -d 2020-01-01 {d}/static/css/*.gz"),
     ),
     Fault(
+        "stale-precompressed",
+        Side(static("alias {d}/static/; gzip_static always;"),
+             "echo old | gzip >{d}/static/css/app.css.gz; touch -d 2020-01-01 {d}/static/css/*.gz"),
+        # No directive has nginx send these.
+        Side(static("alias {d}/static/; gzip_static on;"),
+             "for e in br zst; do echo old >{d}/static/css/app.css.$e; done;"
+             " touch -d 2020-01-01 {d}/static/css/app.css.*"),
+        variant="not-sent",
+    ),
+    Fault(
         "sites-enabled-hygiene",
         Side(STATIC, file="{n}.conf~"),
         # The include of conf.d is *.conf: what is called otherwise is not read there.

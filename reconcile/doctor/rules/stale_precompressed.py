@@ -1,4 +1,4 @@
-"""A .gz beside a file that has changed since: gzip clients get the old one."""
+"""A .gz, .br or .zst beside a file that has changed since: most browsers get the old one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from reconcile.doctor.snapshot import Snapshot
 from reconcile.host.files.inventory import Inventory
 
 MOST_BYTES = 8 << 20
-ENDINGS = (".gz", ".br")
+SENT_BY = {".gz": "gzip_static", ".br": "brotli_static", ".zst": "zstd_static"}
+"""Ending → the directive that has nginx send such a file in place of the one asked for."""
 
 
 def look(snapshot: Snapshot) -> Iterator[Said]:
@@ -28,14 +29,14 @@ def _older(found: Inventory) -> Iterator[str]:
     """Compressed files that are older than what they were made of."""
     files = {item.path: item.stat for item in found.of_kind("file")}
     for path, packed in files.items():
-        for ending in ENDINGS:
+        for ending in SENT_BY:
             plain = files.get(path.removesuffix(ending)) if path.endswith(ending) else None
             if plain and plain.mtime_ns > packed.mtime_ns:
                 yield path
 
 
 def _differs(snapshot: Snapshot, mapped: Mapped, path: str) -> bool:
-    """Whether a .gz holds another content; of a .br its age has to tell."""
+    """Whether a .gz holds another content; of the others their age has to tell."""
     import gzip
     import io
     import zlib
@@ -63,20 +64,25 @@ def _is_renewed(snapshot: Snapshot, mapped: Mapped, stale: list[str]) -> bool:
 
 
 def _told(snapshot: Snapshot, mapped: Mapped, stale: list[str]) -> Said:
-    is_used = any(mapped.scope.argument(name, "off") != "off" for name in (
-        "gzip_static", "brotli_static"))  # fmt: skip
-    what = f"{len(stale)} compressed files in {mapped.path} are older than their originals"
-    evidence = f"other content than beside it: {examples(stale)}"
-    if not is_used:
+    sent = [path for path in stale if mapped.scope.argument(_directive(path), "off") != "off"]
+    told = sent or stale
+    what = f"{len(told)} compressed files in {mapped.path} are older than their originals"
+    evidence = f"other content than beside it: {examples(told)}"
+    if not sent:
         return note(f"{what}; nginx does not send them.", evidence)
+    directives = sorted({_directive(path) for path in sent})
     return warning(
         f"{what}, and nginx sends them.",
         evidence,
-        f"{mapped.place}: gzip_static is on",
-        fix=f"rm {' '.join(quoted(f'{mapped.path}/{path}') for path in stale)}"
-        "  # and make them anew at each deploy",
-        by_apply=_is_renewed(snapshot, mapped, stale),
+        f"{mapped.place}: {' and '.join(directives)} is on",
+        fix=f"rm {' '.join(quoted(f'{mapped.path}/{path}') for path in sent)}"
+        "  # and make them anew at each deploy, or declare `precompress`",
+        by_apply=_is_renewed(snapshot, mapped, sent),
     )
+
+
+def _directive(path: str) -> str:
+    return SENT_BY["." + path.rpartition(".")[2]]
 
 
 RULE = Rule("stale-precompressed", (), look)
