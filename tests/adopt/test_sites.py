@@ -13,32 +13,11 @@ from reconcile.kinds.file import File
 from reconcile.nginx.rendering.render import render_site
 from reconcile.nginx.rendering.site import Listen, LocationView, SiteView, TlsView
 from tests.adopt.hand import UPLOADS, Read, read
+from tests.guide import GUIDE
 from tests.spec.hosts import HOST, desired
 
 APP = "location / { proxy_pass http://unix:/run/gunicorn.sock; }"
 NAMED = "server { listen 80; listen [::]:80; server_name example.com; "
-GUIDE = """
-server {
-listen 80;
-server_name example.com;
-location /static/ {
-alias /var/www/myapp/static/;
-access_log off;
-expires 7d;
-add_header Cache-Control "public";
-}
-location /media/ {
-alias /var/www/myapp/media/;
-access_log off;
-expires 1d;
-add_header Cache-Control "public";
-}
-location / {
-proxy_pass http://unix:/run/gunicorn.sock;
-include /etc/nginx/proxy_params;
-}
-}
-"""
 
 
 def site(*lines: str, **around: Any) -> dict[str, Any]:
@@ -51,7 +30,7 @@ def site(*lines: str, **around: Any) -> dict[str, Any]:
 
 def test_the_guide_s_site_is_read_whole() -> None:
     found = read(
-        GUIDE.replace("include /etc/nginx/proxy_params;", ""),
+        GUIDE.replace("include proxy_params;", ""),
         apps={"unix:/run/gunicorn.sock": FoundApp("gunicorn.service", "www-data")},
         folders={f"/var/www/myapp/{name}": UPLOADS for name in ("static", "media")},
     )

@@ -7,34 +7,12 @@ import json
 import pytest
 
 from tests.doctor.conftest import SERVICE, SOCKET, WSGI, Said, doctor
+from tests.guide import GUIDE
 from tests.hosts import DebianHost
 from tests.hosts.fixtures import Boot
 from tests.stories.site import APP, SMALLEST, apply, deploy
 
 pytestmark = pytest.mark.host
-
-GUIDE = """
-server {
-listen 80;
-server_name example.com;
-location /static/ {
-alias /var/www/myapp/static/;
-access_log off;
-expires 7d;
-add_header Cache-Control "public";
-}
-location /media/ {
-alias /var/www/myapp/media/;
-access_log off;
-expires 1d;
-add_header Cache-Control "public";
-}
-location / {
-proxy_pass http://unix:/run/gunicorn.sock;
-include proxy_params;
-}
-}
-"""
 
 
 @pytest.fixture(scope="module")

@@ -12,28 +12,8 @@ import pytest
 
 from reconcile.engine.model import BehaviourChange, Plan
 from reconcile.workspace import Options, Workspace
+from tests.guide import GUIDE
 
-GUIDE = """
-server {
-    listen 80;
-    server_name example.com;
-    location /static/ {
-        alias ROOT/www/static/;
-        access_log off;
-        expires 7d;
-        add_header Cache-Control "public";
-    }
-    location /media/ {
-        alias ROOT/www/media/;
-        access_log off;
-        expires 1d;
-        add_header Cache-Control "public";
-    }
-    location / {
-        proxy_pass http://unix:/run/gunicorn.sock;
-    }
-}
-"""
 DEFAULT = """
 server {
     listen 80 default_server;
@@ -112,7 +92,8 @@ def guide() -> Iterator[GuidesHost]:
         "http {\n    include ROOT/nginx/sites-enabled/*;\n}\n",
     )
     host.write("nginx/sites-available/default", DEFAULT)
-    host.write("nginx/sites-available/myapp.conf", GUIDE)
+    site = GUIDE.replace("/var/www/myapp", "ROOT/www").replace("include proxy_params;", "")
+    host.write("nginx/sites-available/myapp.conf", site)
     (root / "nginx/sites-enabled").mkdir()
     for name in ("default", "myapp.conf"):
         (root / "nginx/sites-enabled" / name).symlink_to(root / "nginx/sites-available" / name)

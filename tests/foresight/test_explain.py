@@ -39,7 +39,7 @@ def test_the_server_and_the_location_are_told_with_their_lines(guide: GuidesHost
 
     enabled = f"{guide.root}/nginx/sites-enabled/myapp.conf"
     assert found.route.server is not None
-    assert f"{enabled}:2" == found.route.server.place
+    assert f"{enabled}:1" == found.route.server.place
     assert [f"{enabled}:{line_of(guide, 'location /static/')}"] == [c.place for c in found.choices]
 
 

@@ -10,10 +10,10 @@ import pytest
 from reconcile.spec.load import loads
 from reconcile.spec.models.spec import Spec
 from tests.doctor.conftest import SERVICE, SOCKET
+from tests.guide import GUIDE
 from tests.hosts import DebianHost
 from tests.hosts.fixtures import Boot
 from tests.stories import site
-from tests.stories.test_behaviour import GUIDE
 
 pytestmark = pytest.mark.host
 
@@ -85,7 +85,7 @@ def test_all_that_the_guide_made_is_in_the_yaml(guided: DebianHost) -> None:
     assert [("/static/", "static", "week"), ("/media/", "media", "day")] == [
         (prefix, one.role, one.cache_or_default) for prefix, one in found.locations.items()
     ]
-    assert GUIDE.decode() == spec.paths[OLD].content
+    assert GUIDE == spec.paths[OLD].content
 
 
 def test_json_holds_the_file_and_the_notes(guided: DebianHost) -> None:
@@ -121,7 +121,7 @@ def test_a_hand_edit_is_drift_and_apply_heals_it(guided: DebianHost) -> None:
     assert 2 == drift.returncode, drift.stdout
     assert "-        expires 8d;" in drift.stdout
     guided.reconcile("apply", "--auto-approve", check=True)
-    assert GUIDE == guided.read(OLD)
+    assert GUIDE.encode() == guided.read(OLD)
     assert ["max-age=604800", "public"] == guided.http("GET", "/static/health.txt").lines(
         "Cache-Control"
     )

@@ -6,34 +6,13 @@ import json
 
 import pytest
 
+from tests.guide import GUIDE
 from tests.hosts import DebianHost
 from tests.hosts.fixtures import Boot
 from tests.stories import site
 
 pytestmark = pytest.mark.host
 
-# As the guide has it; the stock default site stays enabled beside it.
-GUIDE = b"""server {
-    listen 80;
-    server_name example.com;
-    location /static/ {
-        alias /var/www/myapp/static/;
-        access_log off;
-        expires 7d;
-        add_header Cache-Control "public";
-    }
-    location /media/ {
-        alias /var/www/myapp/media/;
-        access_log off;
-        expires 1d;
-        add_header Cache-Control "public";
-    }
-    location / {
-        proxy_pass http://unix:/run/gunicorn.sock;
-        include proxy_params;
-    }
-}
-"""
 STYLESHEET = "http://example.com/static/css/app.css"
 
 
