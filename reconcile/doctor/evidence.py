@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -12,6 +12,11 @@ if TYPE_CHECKING:
 
 _KINDS = {"directory": "d", "file": "-", "symlink": "l", "other": "?"}
 SHOWN = 3
+
+
+def counted(things: Sized, noun: str) -> str:
+    """`1 file`, `3 files`."""
+    return f"{len(things)} {noun}{'' if len(things) == 1 else 's'}"
 
 
 def quoted(path: str) -> str:

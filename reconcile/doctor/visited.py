@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
+from reconcile.doctor.evidence import counted
 from reconcile.doctor.model import Said, note, warning
 from reconcile.doctor.visits import VisitLog, answered_by, visit_logs
 from reconcile.host.tail import recent
@@ -117,18 +118,16 @@ def _is_unmeant(place: Place, one: Visit) -> bool:
 def _told(server: Server, gone: list[str], refused: list[str], passed: list[str]) -> Iterator[Said]:
     name = server.names[0] or server.place
     if gone:
-        yield note(
-            f"Visitors of {name} asked for {len(gone)} files that are not there.", *gone[-SHOWN:]
-        )
+        yield note(f"Visitors of {name} asked for {counted(gone, 'file')} in vain.", *gone[-SHOWN:])
     if refused:
         yield warning(
-            f"Visitors of {name} were refused {len(refused)} files (403), and still are.",
+            f"Visitors of {name} were refused {counted(refused, 'file')} (403), and still are.",
             *refused[-SHOWN:],
             fix="See the rule nginx-read: namei -l on the path of each.",
         )
     if passed:
         yield warning(
-            f"The app, not nginx, answers for {len(passed)} files of {name}.",
+            f"The app, not nginx, answers for {counted(passed, 'file')} of {name}.",
             *passed[-SHOWN:],
             fix=f"{server.place}: add a location ^~ with an alias for them (see the rules"
             " served-by-app and route-shadowed).",

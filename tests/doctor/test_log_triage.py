@@ -135,8 +135,8 @@ def test_log_triage_is_silent_on_what_only_looks_alike(root: Path, said: str) ->
 @pytest.mark.parametrize(
     ("entries", "what"),
     [
-        (["GET /static/a.js HTTP/1.1|404|127.0.0.1:1|curl"], "answers for 1 files of .shop.test"),
-        (["GET /assets/a.css HTTP/1.1|200|127.0.0.1:1|curl"], "answers for 1 files"),
+        (["GET /static/a.js HTTP/1.1|404|127.0.0.1:1|curl"], "answers for 1 file of .shop.test"),
+        (["GET /assets/a.css HTTP/1.1|200|127.0.0.1:1|curl"], "answers for 1 file"),
         (["GET /assets/a.css HTTP/1.1|404|127.0.0.1:1|a scanner"], ""),
         (["GET /static/a.js HTTP/1.1|404|127.0.0.1:1|reconcile"], ""),
         (["GET /static/a.css HTTP/1.1|200|-|curl"], ""),
@@ -177,7 +177,7 @@ def test_log_triage_tells_of_visitors_that_were_refused_and_still_are(root: Path
     [before] = logged(root)
     (root / "static/a.css").chmod(0o644)
 
-    assert "refused 1 files (403)" in before
+    assert "refused 1 file (403)" in before
     assert [] == logged(root)
 
 

@@ -9,6 +9,7 @@ import pytest
 from tests.doctor.conftest import Said, doctor
 from tests.hosts import DebianHost
 from tests.hosts.fixtures import Boot
+from tests.hosts.wait import wait_for
 from tests.stories.site import SMALLEST, apply, deploy
 
 pytestmark = pytest.mark.host
@@ -106,10 +107,17 @@ def broken(host: DebianHost) -> Said:
     host.run("cp", "-p", saved, "/root/")
     host.write(saved, FILE.format(n=UNREAD, body=ROOMY))
     host.run("nginx", "-t")
+    old = wait_for(lambda: workers(host), "the workers")
     host.run("systemctl", "reload", "nginx")
+    wait_for(lambda: not old & workers(host), "the new workers")
     # On the disk it is right again; nginx has not read it since.
     host.run("mv", f"/root/{UNREAD}.conf", saved)
     return doctor(host)
+
+
+def workers(host: DebianHost) -> set[str]:
+    """Of nginx, those that are shutting down left out."""
+    return set(host.run("pgrep", "-f", "^nginx: worker process$", check=False).stdout.split())
 
 
 @pytest.fixture(scope="module")

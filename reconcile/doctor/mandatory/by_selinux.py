@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from reconcile.doctor.evidence import examples
+from reconcile.doctor.evidence import counted, examples
 from reconcile.doctor.machine import MOST_ITEMS
 from reconcile.doctor.mandatory.audit import Avc, avcs, type_of
 from reconcile.doctor.mandatory.selinux import (
@@ -60,7 +60,7 @@ def _labels(snapshot: Snapshot, security: Security, mapped: Mapped) -> Iterator[
     wrong = list(_refused_below(security, mapped))
     if wrong:
         names = [path for path, _ in wrong]
-        what = f"nginx ({DOMAIN}) may not read {len(wrong)} names in {mapped.path}"
+        what = f"nginx ({DOMAIN}) may not read {counted(wrong, 'name')} in {mapped.path}"
         shown = (f"{mapped.path}/{path}: {type_}" for path, type_ in wrong[:SHOWN])
         yield _wrong(mapped, what, *shown, f"answered 403: {examples(names)}")
 

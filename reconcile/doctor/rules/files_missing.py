@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from reconcile.doctor.evidence import examples, quoted
+from reconcile.doctor.evidence import counted, examples, quoted
 from reconcile.doctor.mapping import Mapped
 from reconcile.doctor.model import Rule, Said, error, warning
 from reconcile.doctor.snapshot import Snapshot
@@ -95,7 +95,7 @@ def _compared(mapped: Mapped, source: str, found: Survey) -> Iterator[Said]:
         )
     if changed:
         yield warning(
-            f"{len(changed)} files in {mapped.path} differ from the app's.",
+            f"{mapped.path} has {counted(changed, 'file')} other than the app's.",
             f"other content in {source}: {examples(changed)}",
             fix=fix,
             by_apply=by_apply,

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from reconcile.doctor.complaints import complaints
+from reconcile.doctor.evidence import counted
 from reconcile.doctor.logs import LogLine
 from reconcile.doctor.model import Rule, Said, error, note
 from reconcile.doctor.snapshot import Snapshot
@@ -55,7 +56,7 @@ def _missing(snapshot: Snapshot, lines: tuple[LogLine, ...]) -> Iterator[Said]:
     gone = {path: line for path, line in paths.items() if _is_gone(snapshot, path)}
     if gone:
         yield note(
-            f"nginx looked for {len(gone)} files that are not there (404).",
+            f"nginx looked for {counted(gone, 'file')} in vain (404).",
             *(str(line) for line in list(gone.values())[-3:]),
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from reconcile.doctor.evidence import examples, grant, namei, quoted
+from reconcile.doctor.evidence import counted, examples, grant, namei, quoted
 from reconcile.doctor.machine import MOST_ITEMS
 from reconcile.doctor.mapping import Mapped
 from reconcile.doctor.model import Rule, Said, Unseen, error, note
@@ -46,7 +46,8 @@ def _below(snapshot: Snapshot, mapped: Mapped) -> Iterator[Said]:
     refused = list(_refused(snapshot, found))
     if refused:
         yield error(
-            f"nginx ({snapshot.worker.name}) may not read {len(refused)} names in {mapped.path}.",
+            f"nginx ({snapshot.worker.name}) may not read {counted(refused, 'name')}"
+            f" in {mapped.path}.",
             f"answered 403: {examples(refused)}",
             fix=f"chmod -R o+rX {quoted(mapped.path)}",
             by_apply=_is_opened(snapshot, mapped, found, refused),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reconcile.doctor.evidence import examples, quoted
+from reconcile.doctor.evidence import counted, examples, quoted
 from reconcile.doctor.mapping import Mapped
 from reconcile.doctor.model import Rule, Said, note, warning
 from reconcile.doctor.snapshot import Snapshot
@@ -66,13 +66,13 @@ def _is_renewed(snapshot: Snapshot, mapped: Mapped, stale: list[str]) -> bool:
 def _told(snapshot: Snapshot, mapped: Mapped, stale: list[str]) -> Said:
     sent = [path for path in stale if mapped.scope.argument(_directive(path), "off") != "off"]
     told = sent or stale
-    what = f"{len(told)} compressed files in {mapped.path} are older than their originals"
+    what = f"{mapped.path} has {counted(told, 'compressed file')} older than the original"
     evidence = f"other content than beside it: {examples(told)}"
     if not sent:
-        return note(f"{what}; nginx does not send them.", evidence)
+        return note(f"{what}, which nginx does not send.", evidence)
     directives = sorted({_directive(path) for path in sent})
     return warning(
-        f"{what}, and nginx sends them.",
+        f"{what}, which nginx sends.",
         evidence,
         f"{mapped.place}: {' and '.join(directives)} is on",
         fix=f"rm {' '.join(quoted(f'{mapped.path}/{path}') for path in sent)}"

@@ -9,6 +9,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 from reconcile.doctor.application.urls import mismatches
 from reconcile.doctor.asking import addresses, ask, reachable
+from reconcile.doctor.evidence import counted
 from reconcile.doctor.model import Rule, Said, each, error
 from reconcile.doctor.snapshot import Snapshot
 from reconcile.nginx.routing.servers import Server
@@ -34,7 +35,8 @@ def _server(snapshot: Snapshot, server: Server) -> Iterator[Said]:
         prefixes = [one.prefix for one in snapshot.mapped if one.server is server]
         serves = ", ".join(prefixes) or "no location with files"
         yield error(
-            f"The start page of {server.names[0]} names {len(lost)} files that nobody serves.",
+            f"The start page of {server.names[0]} names {counted(lost, 'file')}"
+            " that nobody serves.",
             *(f"GET {link}: {status}" for link, status in lost[:3]),
             f"{server.place}: nginx serves {serves}",
             fix="Make the app's URL path (static_url_path, the upload route) and the location"
