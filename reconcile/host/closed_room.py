@@ -33,7 +33,8 @@ _SAFE = _MS_NOSUID | _MS_NODEV | _MS_NOEXEC
 _DEVICES = ("null", "zero", "full", "random", "urandom")
 _PR_SET_PDEATHSIG, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS = 1, 24, 38
 _MOST_MEMORY_BYTES = 4 << 30
-_MORE_TASKS = 128
+_MORE_TASKS = 1024
+"""The kernel counts a user's tasks in all containers together; in one, the others are not seen."""
 
 
 class Room:
