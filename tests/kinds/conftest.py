@@ -2,6 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
+
 from tests.host.conftest import host, recorder, site
 
 __all__ = ["host", "recorder", "site"]
+
+
+@pytest.fixture
+def root(site: Path) -> Path:
+    """An empty static root."""
+    root = site / "static"
+    root.mkdir()
+    return root

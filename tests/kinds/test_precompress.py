@@ -38,13 +38,6 @@ def source(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def root(site: Path) -> Path:
-    root = site / "static"
-    root.mkdir()
-    return root
-
-
-@pytest.fixture
 def assets(source: Path, root: Path) -> Assets:
     return Assets(
         path=str(root), source=str(source), user="root", group="root", precompress=("gzip",)
