@@ -1,7 +1,8 @@
 """Small files that prove a way through the machine, and that never stay behind.
 
 A canary's name and content say whose it is. Only a plain file with both is
-ever removed, so no upload can be mistaken for one.
+ever removed, so no upload can be mistaken for one. One that was cut short, by a
+kill or a full disk, has the beginning of its content, or nothing.
 """
 
 from __future__ import annotations
@@ -140,7 +141,8 @@ def _write(path: str, content: bytes, mode: int) -> None:
 def _remove(path: str, canary: Canary) -> bool:
     try:
         with entry(path) as at:
-            if _content(at.dir_fd, at.name, len(canary.content)) != canary.content:
+            content = _content(at.dir_fd, at.name, len(canary.content))
+            if content is None or not canary.content.startswith(content):
                 return False
             os.unlink(at.name, dir_fd=at.dir_fd)
     except OSError as problem:
@@ -150,13 +152,13 @@ def _remove(path: str, canary: Canary) -> bool:
     return True
 
 
-def _content(dir_fd: int, name: str, size: int) -> bytes:
-    """What the plain file `name` of `size` bytes holds, empty where it is anything else."""
+def _content(dir_fd: int, name: str, most: int) -> bytes | None:
+    """What the plain file `name` holds; None where it is anything else, or has over `most` bytes."""
     fd = os.open(name, _READ, dir_fd=dir_fd)
     try:
         found = os.fstat(fd)
-        plain = stat.S_ISREG(found.st_mode) and found.st_size == size
-        return os.read(fd, size) if plain else b""
+        is_ours = stat.S_ISREG(found.st_mode) and found.st_size <= most
+        return os.read(fd, most) if is_ours else None
     finally:
         os.close(fd)
 

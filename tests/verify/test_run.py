@@ -179,10 +179,23 @@ def test_canaries_of_a_run_that_was_killed_are_swept_by_the_next(site: Site, hos
     assert set() == site.uploads()
 
 
+@pytest.mark.parametrize("written", [0, 1, 30])
+def test_a_canary_that_was_cut_short_is_swept_as_well(
+    site: Site, host: Host, written: int
+) -> None:
+    left = Canary.new()
+    (Path(site.media) / left.name).write_bytes(left.content[:written])
+
+    verify([canary(site)], host, settle_s=0)
+
+    assert set() == site.uploads()
+
+
 @pytest.mark.parametrize(
     ("name", "content"),
     [
         (Canary("0" * 32).name, b"a holiday"),
+        (Canary("0" * 32).name, Canary("0" * 32).content + b"a holiday"),
         (Canary("0" * 32).name, Canary("1" * 32).content),
         ("reconcile-canary-1.txt", b"reconcile canary 1\n"),
         ("holiday.txt", Canary("0" * 32).content),
