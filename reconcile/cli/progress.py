@@ -145,7 +145,10 @@ class Bar(Lines):
             return
         [task] = self._progress.task_ids
         if event.type in ("apply_start", "apply_progress") and event.change is not None:
-            self._progress.update(task, description=_plain(event.change) + _far(event))
+            doing = _plain(event.change) + _far(event)
+            # How far a copy is comes seldom: it is shown at once, not at the bar's next tick.
+            is_far = event.type == "apply_progress"
+            self._progress.update(task, description=doing, refresh=is_far)
         if event.type == "apply_complete":
             self._progress.advance(task)
         line = _line(event)

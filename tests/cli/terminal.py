@@ -8,6 +8,7 @@ import pty
 import struct
 import sys
 import termios
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -25,13 +26,17 @@ def on_a_terminal(
     types: str = "",
     columns: int = 100,
     env: dict[str, str] | None = None,
+    program: Sequence[str] = ("-m", "reconcile"),
 ) -> Seen:
-    """Run `reconcile ARGUMENTS` on a terminal of that width; `types` is typed ahead."""
+    """Run `reconcile ARGUMENTS` on a terminal of that width; `types` is typed ahead.
+
+    `program` is what Python is given in its place, for one that has other limits.
+    """
     pid, terminal = pty.fork()
     if pid == 0:
         os.chdir(cwd)
         environment = {"PATH": os.environ["PATH"], "TERM": "xterm", **(env or {})}
-        os.execve(sys.executable, [sys.executable, "-m", "reconcile", *arguments], environment)
+        os.execve(sys.executable, [sys.executable, *program, *arguments], environment)
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
     os.write(terminal, types.encode())
     shown = b"".join(iter(lambda: _read(terminal), b""))

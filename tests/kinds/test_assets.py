@@ -179,7 +179,10 @@ class TestALongCopy:
 
         assert [(done, 5) for done in range(1, 6)] == sorted(set(told) - {(0, 5)})
 
-    def test_a_short_one_is_quiet(self, assets: Assets, host: Host) -> None:
+    def test_a_short_one_is_quiet(
+        self, assets: Assets, host: Host, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(ship, "QUIET_S", 60)
         told: list[tuple[int, int]] = []
         host.copied = lambda *how_far: told.append(how_far)
 
