@@ -153,7 +153,7 @@ def _remove(path: str, canary: Canary) -> bool:
 
 
 def _content(dir_fd: int, name: str, most: int) -> bytes | None:
-    """What the plain file `name` holds; None where it is anything else, or has over `most` bytes."""
+    """What the plain file `name` holds, up to `most` bytes; None where it is anything else."""
     fd = os.open(name, _READ, dir_fd=dir_fd)
     try:
         found = os.fstat(fd)
