@@ -180,9 +180,7 @@ def test_canaries_of_a_run_that_was_killed_are_swept_by_the_next(site: Site, hos
 
 
 @pytest.mark.parametrize("written", [0, 1, 30])
-def test_a_canary_that_was_cut_short_is_swept_as_well(
-    site: Site, host: Host, written: int
-) -> None:
+def test_a_canary_that_was_cut_short_is_swept_as_well(site: Site, host: Host, written: int) -> None:
     left = Canary.new()
     (Path(site.media) / left.name).write_bytes(left.content[:written])
 
