@@ -18,6 +18,7 @@ from reconcile.engine.ignore import Rule, sift
 from reconcile.engine.model import Check, ConfigOrigin, Declared, Event, Finding, Plan
 from reconcile.engine.observe import forewarnings, observe, observe_undeclared, origins
 from reconcile.engine.plan import plan
+from reconcile.engine.protect import looked_up, protected_names
 from reconcile.engine.records import read_ledger
 from reconcile.engine.resource import Ref, Resource
 from reconcile.engine.rollback import unfinished
@@ -35,7 +36,8 @@ from reconcile.spec.load import load
 if TYPE_CHECKING:
     from reconcile.engine.history import By
     from reconcile.engine.ledger import Ledger
-    from reconcile.engine.model import Basis, Conflict, Report
+    from reconcile.engine.model import Basis, Conflict, Desired, Report
+    from reconcile.engine.protect import Lineages
     from reconcile.spec.models.spec import Spec
     from reconcile.spec.questions import Questions
 
@@ -172,6 +174,7 @@ class Workspace:
             left.observed,
             rows,
             origins=origins(wanted, observed, self.host),
+            lineages=self._lineages(left.desired),
             host=self.host.name,
             config=ConfigOrigin(self.spec.file, self.spec.digest, self.commit),
             partial=selection.partial,
@@ -185,6 +188,12 @@ class Workspace:
             ),
         )
         return self._foreseen(made)
+
+    def _lineages(self, desired: Desired) -> Lineages:
+        """Where everything that could meet other people's data really lies."""
+        kept = (ref for ref, row in self.ledger.rows.items() if row.protected)
+        folders = looked_up(desired, protected_names(desired, kept))
+        return {folder: self.host.files.lineage(folder) for folder in folders}
 
     def drift(self) -> Drift:
         """How the host stands now, and since when. Changes nothing, takes no lock."""

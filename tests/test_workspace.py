@@ -53,6 +53,23 @@ class Image:
         )
         return Workspace.open(str(file))
 
+    def declare_media(self, static: str, media: str) -> Workspace:
+        """The workspace of one site that prunes what it ships, and has uploads beside it."""
+        workspace = self.declare(shop=8001)
+        file = Path(workspace.spec.file)
+        head, _, _ = file.read_text().partition("      /static/")
+        shipped = f"role: static, dir: {self.root}/{static}, source: {self.root}/app, prune: true"
+        lines = [f"      /static/: {{{shipped}}}"] if static else []
+        lines += [f"      /media/: {{role: media, dir: {self.root}/{media}}}"] if media else []
+        file.write_text(head + "\n".join(lines) + "\n")
+        return Workspace.open(str(file))
+
+    def upload(self, folder: str) -> Path:
+        (self.root / folder).mkdir(parents=True, exist_ok=True)
+        path = self.root / folder / "cat.jpg"
+        path.write_bytes(b"a cat")
+        return path
+
     def apply(self, workspace: Workspace, selection: Selection = Selection()) -> str:
         with workspace.locked("reconcile apply", timeout_s=PATIENCE_S) as locked:
             plan = locked.plan(selection)
@@ -169,3 +186,24 @@ def test_the_last_apply_is_taken_back(image: Image) -> None:
         locked.take_back("reconcile rollback")
 
     assert before == image.site_file("shop").read_text()
+
+
+def test_uploads_that_a_symlink_gives_a_second_name_are_not_pruned(image: Image) -> None:
+    cat = image.upload("media")
+    (image.root / "static").symlink_to(image.root / "media")
+
+    with pytest.raises(ReconcileError) as told:
+        image.apply(image.declare_media("static", "media"))
+
+    assert f"protected: {image.root}/media, of which this is another name" in told.value.why
+    assert b"a cat" == cat.read_bytes()
+
+
+def test_uploads_below_what_is_pruned_are_found_behind_their_symlink(image: Image) -> None:
+    cat = image.upload("static/uploads")
+    (image.root / "media").symlink_to(image.root / "static/uploads")
+
+    with pytest.raises(ReconcileError):
+        image.apply(image.declare_media("static", "media"))
+
+    assert b"a cat" == cat.read_bytes()

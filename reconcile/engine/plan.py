@@ -24,7 +24,7 @@ from reconcile.engine.model import (
     Unknown,
 )  # fmt: skip
 from reconcile.engine.order import in_order
-from reconcile.engine.protect import guarded, protected_names, violations
+from reconcile.engine.protect import UNKNOWN, Lineages, guarded, protected_names, violations
 from reconcile.engine.resource import Cause, Ref, Resource
 
 NEW = Row()
@@ -43,6 +43,7 @@ def plan(
     behaviour_changes: Sequence[BehaviourChange] = (),
     origins: Mapping[Ref, str] = NO_ORIGINS,
     ignored: Sequence[Ignored] = (),
+    lineages: Lineages = UNKNOWN,
 ) -> Plan:
     """Everything that would make `observed` what is `desired`, in order.
 
@@ -60,7 +61,7 @@ def plan(
         host=host,
         changes=changes,
         fingerprint=fingerprint(rests_on),
-        conflicts=(*conflicts, *violations(desired, protected)),
+        conflicts=(*conflicts, *violations(desired, protected, lineages)),
         unknown=tuple(item for item in observed.values() if isinstance(item, Unknown)),
         findings=_each_once(
             *findings,

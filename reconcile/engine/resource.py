@@ -52,6 +52,8 @@ class Resource(BaseModel):
     """Kinds that take over what this leaves, when declared under the same name."""
     writes_contents: ClassVar[bool] = True
     """Whether this replaces contents at its path, as against owners, modes or processes."""
+    written_into: ClassVar[bool] = False
+    """Whether this writes into the directory of its name, be that a symlink to one."""
     about: ClassVar[frozenset[str]] = frozenset()
     """Fields that say which thing is meant or how to treat it; never a difference."""
 

@@ -69,6 +69,7 @@ class Assets(Resource):
     order: ClassVar[int] = 35
     removal_order: ClassVar[int] = 97
     heirs: ClassVar[frozenset[str]] = frozenset({"tree"})
+    written_into: ClassVar[bool] = True
     about: ClassVar[frozenset[str]] = frozenset(
         {"path", "extra", "except_", "differing", "total", "notes", "masked"}
     )

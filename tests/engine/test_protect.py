@@ -6,6 +6,8 @@ import pytest
 
 from reconcile.engine.protect import violations
 from reconcile.engine.resource import Resource
+from reconcile.host.files.lineage import Place
+from reconcile.host.files.names import ancestors
 from reconcile.kinds.assets import Assets
 from reconcile.kinds.directory import Directory
 from reconcile.kinds.file import File
@@ -48,3 +50,52 @@ def test_nothing_may_be_declared_that_could_write_there(resource: Resource) -> N
 )
 def test_what_only_sets_owners_or_keeps_away_may(resource: Resource) -> None:
     assert () == violations(declare(resource), frozenset({MEDIA}))
+
+
+@pytest.mark.parametrize(
+    ("resource", "folder", "at"),
+    [
+        (Assets(path="/srv/static", source="/src"), "/srv/static", MEDIA),
+        (Assets(path="/srv/shop/css", source="/src"), "/srv/shop/css", f"{MEDIA}/css"),
+        (Assets(path="/srv/shop", source="/src"), "/srv/shop", "/var/www/shop"),
+        (File(path="/srv/media/robots.txt", content=b"x"), "/srv/media", MEDIA),
+    ],
+    ids=["the same place", "a place in it", "a place above it", "a file in it"],
+)
+def test_nor_by_another_name_of_the_place(resource: Resource, folder: str, at: str) -> None:
+    lineages = {MEDIA: _lineage(MEDIA), folder: _lineage(at)}
+
+    (conflict,) = violations(declare(resource), frozenset({MEDIA}), lineages)
+
+    assert f"protected: {MEDIA}, of which this is another name" == conflict.values[1]
+
+
+@pytest.mark.parametrize(
+    ("resource", "folder", "at"),
+    [
+        (Assets(path="/srv/static", source="/src"), "/srv/static", "/var/www/shop/static"),
+        (Assets(path="/srv/shop", source="/src", except_=("/srv/shop/media",)), "/srv/shop",
+         "/var/www/shop"),
+        (Symlink(path="/srv/current", target=MEDIA), "/srv", "/srv"),
+    ],
+    ids=["a neighbour", "assets that spare it", "a link to it"],
+)  # fmt: skip
+def test_another_name_of_another_place_is_no_matter(
+    resource: Resource, folder: str, at: str
+) -> None:
+    lineages = {MEDIA: _lineage(MEDIA), folder: _lineage(at)}
+
+    assert () == violations(declare(resource), frozenset({MEDIA}), lineages)
+
+
+def test_where_the_protected_is_absent_nothing_can_be_lost() -> None:
+    absent = (Place(0, 0, MEDIA), *_lineage(MEDIA)[1:])
+    lineages = {MEDIA: absent, "/srv/shop": _lineage("/var/www/shop")}
+
+    declared = declare(Assets(path="/srv/shop", source="/src"))
+
+    assert () == violations(declared, frozenset({MEDIA}), lineages)
+
+
+def _lineage(path: str) -> tuple[Place, ...]:
+    return tuple(Place(1, hash(one) or 1, one) for one in (path, *ancestors(path)))

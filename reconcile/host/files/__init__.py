@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from reconcile.host import Host
     from reconcile.host.accounts import Account
     from reconcile.host.files.access import Walk
+    from reconcile.host.files.lineage import Lineage
     from reconcile.host.files.scan import Deviation, Rule, Scan
     from reconcile.host.files.shipped import Shipped
     from reconcile.host.files.side_effects import Grant, Masked
@@ -79,6 +80,12 @@ class Files:
         with explained(f"what is above {path} cannot be examined"):
             found = first_open_above(path)
         return None if found is None else (found[0], Stat.of(found[1]))
+
+    def lineage(self, path: str) -> Lineage:
+        """The directory that `path` really is, and all that it lies in, nearest first."""
+        from reconcile.host.files.lineage import lineage
+
+        return lineage(path)
 
     def access(self, path: str, account: Account) -> Walk:
         """What `account` may do with each component of `path`."""
