@@ -11,7 +11,7 @@ from reconcile.engine.digest import canonical
 from reconcile.engine.history import By, Entry
 from reconcile.engine.interrupt import uninterrupted
 from reconcile.engine.journal import Journal, Status, journals
-from reconcile.engine.ledger import decode
+from reconcile.engine.ledger import Rows, decode
 from reconcile.engine.model import Event
 from reconcile.engine.observe import reason
 from reconcile.engine.records import next_records, now, read_ledger, sweep_records
@@ -128,9 +128,26 @@ def _in_order(undos: Sequence[Undo]) -> Iterator[Undo]:
 def _write_down(journal: Journal, host: Host, entry: Entry) -> None:
     status = journal.status
     before = decode(status.before.encode()).rows if status else {}
-    after, row = next_records(read_ledger(host.state), before, entry)
+    ledger = read_ledger(host.state)
+    rows = dict(sorted({**_still_protected(ledger.rows, host), **before}.items()))
+    after, row = next_records(ledger, rows, entry)
     journal.decide(row, after)
     journal.settle()
+
+
+def _still_protected(rows: Rows, host: Host) -> Rows:
+    """Other people's data that has arrived is theirs, though its declaration is taken back."""
+    kept = ((ref, row) for ref, row in rows.items() if row.protected)
+    return {ref: row for ref, row in kept if _holds_something(ref.name, host)}
+
+
+def _holds_something(path: str, host: Host) -> bool:
+    """What cannot be looked into counts as full."""
+    try:
+        there = host.files.stat(path, follow=True) is not None
+        return there and bool(host.files.listdir(path))
+    except (ReconcileError, OSError):
+        return True
 
 
 def _end(journal: Journal, host: Host, listen: Listen) -> Iterator[str]:

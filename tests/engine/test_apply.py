@@ -19,9 +19,11 @@ from reconcile.errors import LockHeld, ReconcileError
 from reconcile.host import Host
 from reconcile.host.files.undo import Replaced
 from reconcile.host.lock import lock
+from reconcile.kinds.assets import Assets
 from reconcile.kinds.directory import Directory
 from reconcile.kinds.file import File
 from reconcile.kinds.symlink import Symlink
+from reconcile.kinds.tree import Tree
 from tests.engine.machine import Machine
 
 
@@ -304,6 +306,34 @@ class TestTakingBackTheLast:
             machine.apply(*a_site(machine, b"# %d\n" % count))
 
         assert 2 == len([*(Path(machine.state) / "journal").iterdir()])
+
+
+def uploads_in(media: str) -> tuple[Directory, Tree]:
+    return Directory(path=media, mode=0o755, protected=True), Tree(path=media, protected=True)
+
+
+class TestWhatArrivedMeanwhile:
+    def test_uploads_stay_protected_though_their_apply_is_taken_back(
+        self, machine: Machine
+    ) -> None:
+        media = machine.path("media")
+        machine.apply(*uploads_in(media))
+        Path(media, "cat.jpg").write_bytes(b"a cat")
+
+        machine.take_back()
+
+        assert {Ref("directory", media), Ref("tree", media)} == read_ledger(
+            machine.host.state
+        ).rows.keys()
+        assert machine.plan(Assets(path=media, source=machine.path("app"), prune=True)).conflicts
+
+    def test_an_empty_folder_is_forgotten(self, machine: Machine) -> None:
+        media = machine.path("media")
+        machine.apply(*uploads_in(media))
+
+        machine.take_back()
+
+        assert {} == read_ledger(machine.host.state).rows
 
 
 def test_only_one_apply_is_at_work(machine: Machine) -> None:
