@@ -98,7 +98,9 @@ class Directory(Resource):
         return tuple(name for name, allowed in zip(self.enterable_by, may, strict=True) if allowed)
 
     def _held(self, host: Host) -> frozenset[str]:
-        return frozenset(host.files.listdir(self.path)) - host.files.shipped(self.path).alone()
+        # On another filesystem than our memory, what undo needs is kept in here, too.
+        names = host.files.listdir(self.path, helpers=True)
+        return frozenset(names) - host.files.shipped(self.path).alone()
 
     def completed(self, before: Self | None) -> Self:
         if before is None:

@@ -308,6 +308,21 @@ class TestTakingBackTheLast:
         assert 2 == len([*(Path(machine.state) / "journal").iterdir()])
 
 
+def test_a_folder_that_holds_what_undo_needs_stays_and_the_apply_holds(
+    machine: Machine, memory: Path
+) -> None:
+    machine.state = str(memory / "state")
+    folder, page = machine.path("www"), machine.path("www/page.html")
+    machine.apply(Directory(path=folder), File(path=page, content=b"a page"))
+
+    report = machine.apply()
+
+    assert "applied" == report.result
+    assert not os.path.exists(page)
+    (note,) = report.notes
+    assert note.startswith(f"directory:{folder} stays: it still holds .page.html.reconcile-")
+
+
 def uploads_in(media: str) -> tuple[Directory, Tree]:
     return Directory(path=media, mode=0o755, protected=True), Tree(path=media, protected=True)
 

@@ -60,10 +60,10 @@ class Files:
         with explained(f"{path} cannot be read as a symlink"):
             return read.readlink(path)
 
-    def listdir(self, path: str) -> list[str]:
-        """Names sorted by bytes; our own temporary and kept files are left out."""
+    def listdir(self, path: str, *, helpers: bool = False) -> list[str]:
+        """Names sorted by bytes; our own temporary and kept files only with `helpers`."""
         with explained(f"{path} cannot be listed"):
-            return read.listdir(path)
+            return read.listdir(path, helpers=helpers)
 
     def glob(self, pattern: str) -> list[str]:
         """What glob(3) lists in the C locale: sorted by bytes, `*` without dotfiles."""

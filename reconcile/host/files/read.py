@@ -76,11 +76,11 @@ def readlink(path: str) -> str:
         return os.readlink(at.name, dir_fd=at.dir_fd)
 
 
-def listdir(path: str) -> list[str]:
-    """The names in a directory, sorted by bytes, without our own helpers."""
+def listdir(path: str, *, helpers: bool = False) -> list[str]:
+    """The names in a directory, sorted by bytes; our own helpers only if asked for."""
     with directory(path) as (fd, _):
         names = names_in(fd)
-    return sorted((name for name in names if not is_ours(name)), key=as_bytes)
+    return sorted((name for name in names if helpers or not is_ours(name)), key=as_bytes)
 
 
 def names_in(fd: int) -> list[str]:
