@@ -18,7 +18,7 @@ from reconcile.engine.records import next_records, now, read_ledger, sweep_recor
 from reconcile.errors import ReconcileError
 from reconcile.host.errors import explained
 from reconcile.host.files.sync import flush
-from reconcile.host.undo import Undo, to_json
+from reconcile.host.undo import Undo, joined, to_json
 
 if TYPE_CHECKING:
     from reconcile.host import Host
@@ -120,7 +120,7 @@ def _take_back(undos: Sequence[Undo], host: Host) -> tuple[tuple[str, ...], tupl
 
 
 def _in_order(undos: Sequence[Undo]) -> Iterator[Undo]:
-    yield from (undo for undo in reversed(undos) if not undo.afterwards)
+    yield from reversed([*joined(undo for undo in undos if not undo.afterwards)])
     # A reload that was told three times is made good by one.
     yield from {canonical(to_json(undo)): undo for undo in undos if undo.afterwards}.values()
 

@@ -8,9 +8,10 @@ leaves alone whatever somebody else has changed since.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, TypeVar
 
 if TYPE_CHECKING:
     from reconcile.host import Host
@@ -36,8 +37,27 @@ class Undo(ABC):
         Durable only once `folder` is flushed, so that many are flushed together.
         """
 
+    @property
+    def subject(self) -> Hashable | None:
+        """What it is about, where several undos of it can be `joined`."""
+        return None
+
+    def joined(self, later: Self) -> Self:
+        """What takes back both: this effect, and a later one on the same subject."""
+        raise NotImplementedError(f"{self.op} has no subject")
+
     def forget(self, host: Host) -> None:  # noqa: B027  most keep nothing
         """Drop what was kept for `undo`, which will not be asked for any more."""
+
+
+def joined(undos: Iterable[Undo]) -> Iterator[Undo]:
+    """`undos` in their order, several of one thing as one in the place of the first."""
+    left: dict[Hashable, Undo] = {}
+    for number, undo in enumerate(undos):
+        subject = number if undo.subject is None else undo.subject
+        first = left.get(subject)
+        left[subject] = undo if first is None else first.joined(undo)
+    yield from left.values()
 
 
 class Recorder(Protocol):

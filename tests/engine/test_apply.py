@@ -288,6 +288,18 @@ class TestTakingBackTheLast:
 
         assert (before, rows) == (machine.manifest(), read_ledger(machine.host.state).rows)
 
+    def test_a_mode_that_somebody_gave_since_is_left_and_told(self, machine: Machine) -> None:
+        file = Path(machine.path("a"))
+        file.touch()
+        file.chmod(0o666)
+        machine.apply(File(path=str(file), mode=0o644))
+        file.chmod(0o600)
+
+        [note] = machine.take_back()
+
+        assert f"{file} has been changed since, so it was left as it is" == note
+        assert 0o100600 == file.stat().st_mode
+
     def test_it_is_in_the_history(self, machine: Machine) -> None:
         machine.apply(*a_site(machine))
         machine.take_back()

@@ -15,7 +15,7 @@ from reconcile.host.files.names import join
 from reconcile.host.files.ownership import givable
 from reconcile.host.files.resolve import PIN, Guard, directory
 from reconcile.host.files.scan import Deviation, Rule
-from reconcile.host.files.undo import Meta
+from reconcile.host.files.undo import Meta, Standing
 
 if TYPE_CHECKING:
     from reconcile.host import Host
@@ -62,7 +62,8 @@ def _records(root: str, way: Descent, rule: Rule, batch: Sequence[Deviation]) ->
     for found in batch:
         with _pinned(way, rule, found) as pin:
             if pin is not None:
-                yield Meta.of(join(root, found.path), pin, touched_attributes(pin))
+                given = Standing(rule.uid, rule.gid, _mode(rule, found))
+                yield Meta.of(join(root, found.path), pin, touched_attributes(pin), given)
 
 
 def _mend(way: Descent, rule: Rule, found: Deviation) -> None:

@@ -6,9 +6,10 @@ import errno
 import os
 import stat
 from abc import abstractmethod
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, Self
 
 from reconcile.host.errors import explained
 from reconcile.host.files.meta import change, restore_attributes
@@ -141,10 +142,22 @@ class RemovedDirectory(FileUndo):
         return ours and stat.S_IMODE(st.st_mode) in (0o700, self.mode)
 
 
+class Standing(NamedTuple):
+    """Whose an inode is, and its mode."""
+
+    uid: int
+    gid: int
+    mode: int
+
+    @classmethod
+    def of(cls, st: os.stat_result) -> Standing:
+        return cls(st.st_uid, st.st_gid, stat.S_IMODE(st.st_mode))
+
+
 @undo_record
 @dataclass(frozen=True)
 class Meta(FileUndo):
-    """The inode `ino` under `path` had this owner, mode and these attributes."""
+    """The inode `ino` under `path` had this owner, mode and these attributes, and got `given`."""
 
     op: ClassVar[str] = "files.meta"
     ino: int
@@ -152,11 +165,26 @@ class Meta(FileUndo):
     gid: int
     mode: int
     attributes: dict[str, str] = field(default_factory=dict)
+    given: Sequence[Sequence[int]] = ()
+    """Each Standing that we gave it; none where an older version wrote this."""
+
+    @classmethod
+    def of(cls, path: str, pin: int, attributes: dict[str, str], given: Standing) -> Meta:
+        st = os.fstat(pin)
+        return cls(path, st.st_ino, *Standing.of(st), attributes, [given])
+
+    @property
+    def subject(self) -> tuple[str, str, int]:
+        return self.op, self.path, self.ino
+
+    def joined(self, later: Self) -> Self:
+        """A directory may be given a mode, and then one more bit of it."""
+        return replace(self, given=[*self.given, *later.given])
 
     def restore(self, at: Entry) -> str:
         pin = at.pin()
         try:
-            if os.fstat(pin).st_ino != self.ino:
+            if not self._is_ours(os.fstat(pin)):
                 return CHANGED_SINCE.format(self.path)
             change(pin, self.uid, self.gid, self.mode)
             restore_attributes(pin, self.attributes)
@@ -164,10 +192,15 @@ class Meta(FileUndo):
             os.close(pin)
         return ""
 
-    @classmethod
-    def of(cls, path: str, pin: int, attributes: dict[str, str]) -> Meta:
-        st = os.fstat(pin)
-        return cls(path, st.st_ino, st.st_uid, st.st_gid, stat.S_IMODE(st.st_mode), attributes)
+    def _is_ours(self, st: os.stat_result) -> bool:
+        """Whether nobody but us has changed it: as it was, as we made it, or half way between."""
+        if st.st_ino != self.ino or not self.given:
+            return st.st_ino == self.ino
+        known = [Standing(self.uid, self.gid, self.mode), *(Standing(*one) for one in self.given)]
+        # Between chown and chmod it has the owner of one and the mode of another, less setuid.
+        modes = {mode & kept for _, _, mode in known for kept in (0o7777, 0o1777)}
+        now = Standing.of(st)
+        return now[:2] in {one[:2] for one in known} and now.mode in modes
 
 
 def _put_back(at: Entry, keep: str, wrote: str) -> str:

@@ -21,6 +21,7 @@ from reconcile.host.files.undo import (
     Removed,
     RemovedDirectory,
     Replaced,
+    Standing,
 )
 
 if TYPE_CHECKING:
@@ -178,7 +179,8 @@ def set_meta(host: Host, path: str, uid: int, gid: int, mode: int) -> None:
         try:
             may_change(at, os.fstat(pin), uid)
             if host.recorder is not None:
-                host.recorder.intend(Meta.of(path, pin, touched_attributes(pin)))
+                given = Standing(uid, gid, mode)
+                host.recorder.intend(Meta.of(path, pin, touched_attributes(pin), given))
             change(pin, uid, gid, mode)
         finally:
             os.close(pin)
