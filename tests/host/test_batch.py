@@ -37,7 +37,7 @@ def meanwhile(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     def flushed(batch: Batch, kept: Collection[str | None], *, many: bool) -> None:
         flush(batch, kept, many=many)
-        if any(kept):
+        if kept:
             path.with_name("theirs").write_bytes(b"theirs")
             path.with_name("theirs").rename(path)
 
@@ -53,12 +53,30 @@ def test_a_file_that_is_replaced_by_somebody_else_is_not_written_over(
 ) -> None:
     meanwhile(site / "static/a.css", monkeypatch)
 
-    with pytest.raises(HostError, match="replaced by somebody else while it was written over"):
+    with pytest.raises(HostError, match="put there by somebody else while it was written"):
         host.files.ship(shipped)
 
     told = recorder.take_back(host)
     assert told[0].startswith(f"{site}/static/a.css has been changed since")
     assert b"theirs" == (site / "static/a.css").read_bytes()
+
+
+def test_one_that_appears_where_a_new_one_was_to_be_is_not_either(
+    host: Host,
+    recorder: MemoryRecorder,
+    shipped: Order,
+    site: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (site / "source/a.css").write_bytes(b"old")
+    (site / "source/c.css").write_bytes(b"new")
+    meanwhile(site / "static/c.css", monkeypatch)
+
+    with pytest.raises(HostError, match="put there by somebody else while it was written"):
+        host.files.ship(shipped)
+
+    recorder.take_back(host)
+    assert b"theirs" == (site / "static/c.css").read_bytes()
 
 
 def test_one_that_was_to_be_removed_stays(

@@ -39,7 +39,7 @@ class Target:
     temp: str = ""
     keep: str | None = None
     old: int = 0
-    """The inode that was kept."""
+    """The inode that was kept; 0 where there was none."""
 
 
 class Batch:
@@ -132,7 +132,8 @@ class Batch:
 
     def _finish(self, target: Target) -> Signature:
         at = self._entry(target.path)
-        if target.keep is not None and _inode(at) not in (None, target.old):
+        # Nothing that is not kept is written over, be it new there or in place of the old.
+        if self._host.recorder is not None and _inode(at) not in (None, target.old):
             raise _changing(at.path)
         os.rename(target.temp, at.name, src_dir_fd=at.dir_fd, dst_dir_fd=at.dir_fd)
         return Signature.of(os.stat(at.name, dir_fd=at.dir_fd, follow_symlinks=False))
@@ -190,7 +191,7 @@ def _inode(at: Entry) -> int | None:
 
 def _changing(path: str) -> HostError:
     return HostError(
-        what=f"{path} was replaced by somebody else while it was written over",
+        what=f"{path} was put there by somebody else while it was written",
         why="what they have put there is not kept, and would be lost",
         fix="Find out who writes there, then apply again.",
     )
