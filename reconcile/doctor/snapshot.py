@@ -21,7 +21,7 @@ from reconcile.host.accounts import Account
 from reconcile.host.files.inventory import Inventory
 from reconcile.host.membership import cwd_of, ids_of, unit_of
 from reconcile.host.processes import children, title
-from reconcile.host.sockets import connects, holders_of, listening_at
+from reconcile.host.sockets import connects, holders_at, listening_at
 from reconcile.nginx.routing.locations import Undecidable
 from reconcile.nginx.routing.request import Files, Request
 from reconcile.nginx.routing.route import Route
@@ -229,14 +229,14 @@ class Snapshot:
         for name, unit in self.units.items():
             if name.endswith(".socket") and address in unit.said.get("Listen", ""):
                 return next(iter(unit.words("Triggers")), None)
-            if name.endswith(".service") and address in unit.command:
+            if name.endswith(".service") and unit.binds(address):
                 return name
         return None
 
     def holders(self, target: str) -> tuple[int, ...]:
         """The processes that listen at an upstream of this machine, as far as we may see them."""
         if path := socket_path(target):
-            return holders_of(listening_at(path) or listening_at(self.real(path)))
+            return holders_at(path) or holders_at(self.real(path))
         from reconcile.host.ports import holders
 
         port = local_port(target)

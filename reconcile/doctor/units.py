@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from posixpath import normpath
 from typing import TYPE_CHECKING
 
 from reconcile.errors import ReconcileError
@@ -62,6 +63,13 @@ class UnitView:
         """Everything that it runs, as one text."""
         written = f"{self.said.get('ExecStart', '')} {self.said.get('ExecStartPre', '')}"
         return " ; ".join(_ARGV.findall(written)) or written.strip()
+
+    def binds(self, address: str) -> bool:
+        """Whether its command names that address; a socket also as one beside its folder."""
+        start = self.working_directory.rstrip("/") + "/"
+        beside = address.removeprefix(start) if start != "/" else address
+        names = re.findall(r"unix:(?://)?([^/\s]\S*)", self.command)
+        return address in self.command or beside in map(normpath, names)
 
     @property
     def environment(self) -> dict[str, str]:

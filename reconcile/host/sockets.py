@@ -5,7 +5,11 @@ from __future__ import annotations
 import os
 import socket
 import stat
+from collections.abc import Iterator
 from contextlib import suppress
+from posixpath import basename, join, normpath
+
+from reconcile.host.membership import cwd_of
 
 CONNECT_TIMEOUT_S = 1.0
 _LISTENS = 0x10000
@@ -16,10 +20,30 @@ def listening_at(path: str) -> tuple[int, ...]:
 
     Source: proc(5), /proc/net/unix: the flag __SO_ACCEPTCON.
     """
+    return tuple(inode for inode, name in _listening() if name == path)
+
+
+def _listening() -> list[tuple[int, str]]:
+    """Inode and name of each; the name is what was bound, be it relative to a folder."""
     with open("/proc/net/unix", encoding="utf-8", errors="surrogateescape") as table:
         next(table)
         rows = [line.rstrip("\n").split(maxsplit=7) for line in table]
-    return tuple(int(row[6]) for row in rows if row[7:] == [path] and int(row[3], 16) & _LISTENS)
+    return [(int(row[6]), row[7]) for row in rows if row[7:] and int(row[3], 16) & _LISTENS]
+
+
+def holders_at(path: str) -> tuple[int, ...]:
+    """The processes that listen at the unix socket `path`, lowest first, as far as we may see them.
+
+    Also those that bound it by a name that starts at the folder they are in.
+    """
+    return holders_of(listening_at(path)) or tuple(sorted(_beside(path)))
+
+
+def _beside(path: str) -> Iterator[int]:
+    for inode, name in _listening():
+        if name[0] not in "/@" and basename(name) == basename(path):
+            holders = holders_of((inode,))
+            yield from (pid for pid in holders if normpath(join(cwd_of(pid), name)) == path)
 
 
 def holders_of(inodes: tuple[int, ...]) -> tuple[int, ...]:

@@ -37,10 +37,13 @@ def configured(root: Path, http: str) -> Host:
     return Host(settings)
 
 
-def ask(rule: str, host: Host, root: Path, yaml: str = "version: 1") -> Diagnosis:
-    """What one rule says, with this reconcile.yaml in `root`."""
+def ask(
+    rule: str, host: Host, root: Path, yaml: str = "version: 1", *, site: str = ""
+) -> Diagnosis:
+    """What one rule says, with this reconcile.yaml in `root`, of the server `site` ("": of all)."""
     declared = declaration(loads(yaml.encode(), str(root / "reconcile.yaml")))
-    return diagnose(Snapshot(host, declared), [registry.rule(rule)])
+    only = frozenset(filter(None, [site]))
+    return diagnose(Snapshot(host, declared, only), [registry.rule(rule)])
 
 
 def serious(found: Diagnosis) -> list[Finding]:

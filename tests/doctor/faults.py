@@ -29,6 +29,13 @@ WITHOUT_UNIT = (
     " --user www-data --group www-data -b 127.0.0.1:{port} app:app;"
     " timeout 10 sh -c 'until curl -s http://127.0.0.1:{port}/ >/dev/null; do sleep 0.05; done'"
 )
+# The socket's name starts at the app's own folder; the kernel tells just that name.
+APP_BESIDE = APP.replace("/run/shared.sock", "{d}/app/app.sock")
+BESIDE = (
+    "chown games {d}/app; systemd-run --quiet --unit={n}-beside -p User=games -p Group=www-data"
+    " -p WorkingDirectory={d}/app /opt/apps-venv/bin/gunicorn -w 1 -m 007 -b unix:app.sock app:app;"
+    " timeout 10 sh -c 'until [ -S {d}/app/app.sock ]; do sleep 0.05; done'"
+)
 LISTEN = "listen 80; listen [::]:80;"
 
 
@@ -107,6 +114,12 @@ FAULTS = [
         Side("location /files/ { root {d}; try_files $uri @app; }"
              " location @app { proxy_pass http://unix:/run/shared.sock; }"),
         variant="fallback",
+    ),
+    Fault(
+        "alias-target",
+        Side("root {d}; location /old/ { rewrite ^/old/a(.*)$ /new/$1 permanent; root {d}; }"),
+        Side("root {d}; location /old/ { rewrite ^/old/(.*)$ /new/$1 permanent; root {d}; }"),
+        variant="rewrite",
     ),
     Fault(
         "files-missing",
@@ -401,6 +414,12 @@ FAULTS = [
         "writable-static",
         Side(STATIC, "chown -R www-data {d}/static"),
         Side(STATIC, "chgrp -R adm {d}/static; chmod -R g+w {d}/static"),
+    ),
+    Fault(
+        "writable-static",
+        Side(STATIC + APP_BESIDE, "chown -R games {d}/static; " + BESIDE),
+        Side(STATIC + APP_BESIDE, BESIDE),
+        variant="relative-socket",
     ),
     Fault(
         "temp-dir-owner",

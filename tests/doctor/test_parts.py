@@ -151,3 +151,23 @@ def test_text_from_the_host_writes_on_no_terminal_and_is_no_markup() -> None:
     assert "\x1b" not in text + markdown + json.dumps(sarif)
     assert "\n# heading" not in text + markdown
     assert "<img" not in markdown.replace("\\<img", "").replace("'<img", "")
+
+
+@pytest.mark.parametrize(
+    ("bind", "is_it"),
+    [
+        ("unix:/srv/shop/app.sock", True),
+        ("unix:app.sock", True),
+        ("unix:./app.sock", True),
+        ("unix:run/app.sock", False),
+        ("unix:other.sock", False),
+        ("127.0.0.1:8000", False),
+    ],
+)
+def test_a_unit_binds_the_socket_that_its_command_names_be_it_beside_its_folder(
+    bind: str, is_it: bool
+) -> None:
+    command = f"{{ path=/usr/bin/gunicorn ; argv[]=/usr/bin/gunicorn -b {bind} app:app ; }}"
+    unit = UnitView("a.service", {"ExecStart": command, "WorkingDirectory": "/srv/shop"})
+
+    assert is_it == unit.binds("/srv/shop/app.sock")

@@ -310,6 +310,16 @@ def test_certbot_edits_in_a_foreign_file_are_a_note(tmp_path: Path) -> None:
     assert ["note"] == [finding.severity for finding in found.findings]
 
 
+@pytest.mark.parametrize(("site", "count"), [("", 1), ("shop.test", 1), ("blog.test", 0)])
+def test_certbot_edits_are_told_of_the_site_that_was_asked_about(
+    tmp_path: Path, site: str, count: int
+) -> None:
+    host = configured(tmp_path, EDITED)
+    (tmp_path / "conf.d/blog.conf").write_text("server { listen 80; server_name blog.test; }")
+
+    assert count == len(ask("certbot-edits", host, tmp_path, site=site).findings)
+
+
 def test_certbot_edits_is_silent_where_certbot_only_gets_certificates(tmp_path: Path) -> None:
     text = EDITED.replace(" # managed by Certbot", "")
 

@@ -12,6 +12,7 @@ from reconcile.doctor.model import Rule, Said, Unseen, error, note
 from reconcile.doctor.snapshot import Snapshot
 from reconcile.nginx.config.scope import Scope
 from reconcile.nginx.rendering.site import CHALLENGES
+from reconcile.nginx.routing.locations import Undecidable
 
 
 def look(snapshot: Snapshot) -> Iterator[Said]:
@@ -46,6 +47,8 @@ def _absent(snapshot: Snapshot, mapped: Mapped) -> Iterator[Said]:
     # With try_files another answers for what is not there.
     if (found is not None and found.kind == "directory") or "try_files" in mapped.scope.own:
         return
+    if "rewrite" in mapped.scope.own and not _serves(snapshot, mapped):
+        return
     what, said = "is not there" if found is None else "is no directory", mapped.declared
     made = f"install -d -m 0755 {quoted(mapped.path)}"
     yield error(
@@ -54,6 +57,17 @@ def _absent(snapshot: Snapshot, mapped: Mapped) -> Iterator[Said]:
         fix=made if found is None else f"Name a directory at {mapped.place}.",
         by_apply=found is None and said is not None and said.dir.rstrip("/") == mapped.path,
     )
+
+
+def _serves(snapshot: Snapshot, mapped: Mapped) -> bool:
+    """Whether a file in that folder could be loaded at all; where that is unknown, it could."""
+    name = "reconcile-sample.txt"
+    disk = snapshot.disk_with(f"{mapped.path}/{name}")
+    try:
+        route = snapshot.route(mapped.server, f"{mapped.prefix.rstrip('/')}/{name}", disk)
+    except Undecidable:
+        return True
+    return route is None or route.answer.kind == "file"
 
 
 def _unknown(one: Unmapped) -> Said:

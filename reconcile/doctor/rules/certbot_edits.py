@@ -11,8 +11,9 @@ from reconcile.nginx.rendering.render import is_managed
 
 
 def look(snapshot: Snapshot) -> Iterator[Said]:
+    asked = {server.scope.directive.file for server in snapshot.servers}
     for path, file in snapshot.tree.files.items():
-        if found := edits(file.data):
+        if (path in asked or not snapshot.only) and (found := edits(file.data)):
             yield _said(path, found, is_ours=is_managed(file.data))
 
 
