@@ -100,14 +100,14 @@ def test_too_few_open_files_are_told_and_nothing_is_left_half_done(
     swift_machine.apply(*scenario.first(swift_machine))
     stage = Replay(memory / "box", memory / "copy")
     before, after = whole(swift_machine, scenario)
-    # The limit is on numbers: what others in this process have closed again leaves room below.
-    used, most = os.dup(0), resource.getrlimit(resource.RLIMIT_NOFILE)
-    os.close(used)
+    # The limit is on numbers, of which others in this process hold some, low ones and high ones.
+    taken, most = set(os.listdir("/proc/self/fd")), resource.getrlimit(resource.RLIMIT_NOFILE)
+    free = [number for number in range(most[0]) if str(number) not in taken]
     ends = []
 
     for spare in range(40):
         stage.restore()
-        resource.setrlimit(resource.RLIMIT_NOFILE, (used + spare, most[1]))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (free[spare], most[1]))
         try:
             ended, said = told(lambda: scenario.act(swift_machine))
         finally:
