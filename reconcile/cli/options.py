@@ -29,6 +29,12 @@ File = Annotated[
         show_default=False,
     ),
 ]
+FileUnread = Annotated[
+    str | None,
+    typer.Option(
+        "--file", "-f", metavar="FILE", help="Taken as everywhere, and not read for this."
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing where all is well.")]
 Markdown = Annotated[bool, typer.Option("--markdown", help="Print Markdown for a merge request.")]

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from reconcile.cli.options import Json
+from reconcile.cli.options import FileUnread, Json
 from reconcile.cli.terminal import show
 from reconcile.errors import ExitCode, ReconcileError
 
@@ -20,6 +20,7 @@ def schema(
     write: Annotated[
         str | None, typer.Option("--write", metavar="DIR", help="Write all of them there.")
     ] = None,
+    _file: FileUnread = None,
     json: Json = False,
 ) -> int:
     """Print a JSON Schema; an editor completes reconcile.yaml from it."""

@@ -177,6 +177,14 @@ def test_a_schema_is_json_with_and_without_asking(run: Run) -> None:
     assert run("schema", "plan").stdout == run("schema", "plan", "--json").stdout
 
 
+def test_a_file_may_be_named_to_every_command(run: Run) -> None:
+    with_file = run("schema", "plan", "-f", "reconcile.yaml")
+    demo_help = run("demo", "--help").stdout
+
+    assert run("schema", "plan").stdout == with_file.stdout
+    assert "-f, --file FILE" in demo_help
+
+
 def test_an_unknown_schema_is_refused_with_those_there_are(run: Run) -> None:
     done = run("schema", "nope")
 

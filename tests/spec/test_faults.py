@@ -89,6 +89,14 @@ TOLD = {
         site("probes: [{get: /, expect: {status: 99}}]"),
         '6:40: "status" has to be at least 100',
     ),
+    "a duration without its unit": (
+        "version: 1\ncache_policies: {c: {max_age: 7}}",
+        "2:31: expected a duration, got the number 7 (write 30s, 10m, 1h, 7d, 2w or 1y)",
+    ),
+    "a size without its unit": (
+        site("max_upload: 20"),
+        "6:17: expected a size, got the number 20 (write 512KB, 20MB or 1GB)",
+    ),
     "a number for a name": (
         "version: 1\nowners: {o: {user: 33}}",
         '2:20: expected a user or group name, got the number 33 (quote it: "33")',
@@ -136,7 +144,7 @@ def test_every_fault_of_a_file_is_told_at_once_in_its_order() -> None:
     assert [
         '7:52: an unquoted 0755 is another number to every YAML reader (quote it: "0755")',
         '8:52: an unquoted 0755 is another number to every YAML reader (quote it: "0755")',
-        '10:21: expected a duration, got the number 7 (quote it: "7")',
+        "10:21: expected a duration, got the number 7 (write 30s, 10m, 1h, 7d, 2w or 1y)",
         '15:31: no owner is called "asets" (did you mean assets?)',
         '23:5: "defualt_server" is not a key here (did you mean default_server?)',
         '40:16: no owner is called "asets" (did you mean assets?)',

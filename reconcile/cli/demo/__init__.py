@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reconcile.cli.options import Json
+from reconcile.cli.options import FileUnread, Json
 from reconcile.cli.terminal import show
 from reconcile.errors import ExitCode
 
@@ -25,6 +25,7 @@ def demo(
     stop: Annotated[
         str | None, typer.Option("--stop", metavar="DIR", help="End a demo that was kept.")
     ] = None,
+    _file: FileUnread = None,
     json: Json = False,
 ) -> int:
     """The whole story in a throw-away folder; no root needed."""

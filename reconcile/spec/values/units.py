@@ -21,6 +21,8 @@ BYTES = {"KB": 1024, "MB": 1024**2, "GB": 1024**3}
 LONGEST_S = 2**31 - 1
 LARGEST_BYTES = 2**40
 
+_DURATIONS = "write 30s, 10m, 1h, 7d, 2w or 1y"
+_SIZES = "write 512KB, 20MB or 1GB"
 _DURATION = re.compile(r"(0|[1-9]\d{0,9})([smhdwy])", re.ASCII)
 _SIZE = re.compile(r"([1-9]\d{0,9})(KB|MB|GB)", re.ASCII)
 _MODE = re.compile(r"[0-7]{3,4}", re.ASCII)
@@ -28,10 +30,10 @@ _MODE = re.compile(r"[0-7]{3,4}", re.ASCII)
 
 def parse_duration(value: Any) -> int:
     """Seconds of `7d`, `1h`, `1y` (365 days)."""
-    written = text(value, "a duration")
+    written = text(value, "a duration", _DURATIONS)
     found = _DURATION.fullmatch(written)
     if not found:
-        raise UnfitError(f"{quoted(written)} is not a duration", "write 30s, 10m, 1h, 7d, 2w or 1y")
+        raise UnfitError(f"{quoted(written)} is not a duration", _DURATIONS)
     seconds = int(found[1]) * SECONDS[found[2]]
     if seconds > LONGEST_S:
         raise UnfitError(f"{quoted(written)} is longer than 68 years")
@@ -40,10 +42,10 @@ def parse_duration(value: Any) -> int:
 
 def parse_size(value: Any) -> int:
     """Bytes of `20MB`; a KB is 1024 bytes, as nginx counts."""
-    written = text(value, "a size")
+    written = text(value, "a size", _SIZES)
     found = _SIZE.fullmatch(written)
     if not found:
-        raise UnfitError(f"{quoted(written)} is not a size", "write 512KB, 20MB or 1GB")
+        raise UnfitError(f"{quoted(written)} is not a size", _SIZES)
     size = int(found[1]) * BYTES[found[2]]
     if size > LARGEST_BYTES:
         raise UnfitError(f"{quoted(written)} is more than 1024GB")

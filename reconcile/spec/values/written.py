@@ -53,14 +53,16 @@ class Written:
         return dict(self.schema)
 
 
-def text(value: Any, what: str) -> str:
+def text(value: Any, what: str, hint: str = "") -> str:
     """`value`, which has to be a text.
 
-    Errors: UnfitError, naming `what` was expected.
+    Errors: UnfitError, naming `what` was expected; a number is to be quoted, unless `hint`
+    says otherwise.
     """
     if isinstance(value, str):
         return value
-    hint = f'quote it: "{value}"' if isinstance(value, int) and not isinstance(value, bool) else ""
+    if not hint and isinstance(value, int) and not isinstance(value, bool):
+        hint = f'quote it: "{value}"'
     raise UnfitError(f"expected {what}, got {describe(value)}", hint)
 
 
