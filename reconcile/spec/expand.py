@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from reconcile.dataclass import dataclass
 from reconcile.engine.model import Declared, Finding
 from reconcile.nginx.rendering.render import render_site
-from reconcile.spec.expansion.app import expand_app
+from reconcile.spec.expansion.app import as_root, expand_app
 from reconcile.spec.expansion.letsencrypt import expand_letsencrypt, first_certificate
 from reconcile.spec.expansion.locations import expand_location
 from reconcile.spec.expansion.nginx import (
@@ -49,10 +49,14 @@ def expand(spec: Spec, facts: HostFacts, render: Render = render_site) -> Expans
     served = {**files, **foreign_files(scope)}
     declared = (*_of_paths(scope), *_of_sites(sites, files), *expand_nginx(scope, served))
     probes = tuple(probe for site in sites for probe in expand_probes(site))
-    findings = tuple(
-        finding for site in sites for finding in (*first_certificate(site), *unsent(site))
-    )
+    findings = tuple(finding for site in sites for finding in _findings(site))
     return Expansion(declared, probes, findings)
+
+
+def _findings(site: SiteScope) -> Iterator[Finding]:
+    yield from as_root(site)
+    yield from first_certificate(site)
+    yield from unsent(site)
 
 
 def _of_paths(scope: Scope) -> Iterator[Declared]:

@@ -192,6 +192,37 @@ def test_an_apps_own_service_is_kept_up_but_its_unit_is_not_ours() -> None:
     assert Service(unit="gunicorn.service", enabled=True, active=True) == service
 
 
+ROOTS_UPLOADS = GUNICORN.replace(", user: www-data}", "}").replace(
+    "role: media, ", "role: media, owner: {user: root}, "
+)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [SMALLEST.replace("service: gunicorn.service", "user: root"), ROOTS_UPLOADS],
+    ids=["as it is said", "as who owns the uploads"],
+)
+def test_an_app_that_runs_as_root_is_warned_of(text: str) -> None:
+    [finding] = expanded(text).findings
+
+    assert ("app-as-root", "warning") == (finding.rule, finding.severity)
+    assert "The app of myapp runs as root" in finding.what
+    assert f"{FILE}:5" in finding.evidence
+
+
+@pytest.mark.parametrize(
+    ("text", "host"),
+    [
+        (SMALLEST, HOST),
+        (GUNICORN, HOST),
+        (GUNICORN.replace("user: www-data", "user: root"), replace(SANDBOX, privileged=True)),
+    ],
+    ids=["nothing is said", "a user of its own", "a sandbox"],
+)
+def test_of_any_other_app_there_is_no_such_warning(text: str, host: HostFacts) -> None:
+    assert () == expanded(text, host).findings
+
+
 def test_gunicorn_gets_a_unit_and_a_socket_and_runs_what_they_say() -> None:
     found = desired(GUNICORN)
     unit = found["unit:/etc/systemd/system/gunicorn-myapp.service"]

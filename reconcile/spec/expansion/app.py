@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reconcile.engine.digest import digest
-from reconcile.engine.model import Declared
+from reconcile.engine.model import Declared, Finding
 from reconcile.kinds.gunicorn_units import unit_texts
 from reconcile.kinds.unit_views import GunicornView
 from reconcile.spec.expansion.scope import SiteScope
@@ -98,6 +98,21 @@ def gunicorn_view(site: SiteScope, gunicorn: Gunicorn, service: str, bind: str) 
         writable=tuple(dict.fromkeys(location.dir for _, location in written)),
         umask=umask(owner.files, owner.dirs) if owner else USUAL_UMASK,
         connecting_user=site.facts.worker_user,
+    )
+
+
+def as_root(site: SiteScope) -> Iterator[Finding]:
+    """A warning where whoever takes the app over has the host."""
+    runs_as = site.app_user if site.gunicorn else site.app.user
+    # A sandbox's processes are those of whoever tries it out.
+    if runs_as != "root" or site.facts.service_manager == "process":
+        return
+    yield Finding(
+        "app-as-root",
+        "warning",
+        f"The app of {site.name} runs as root: who finds a fault in it has the whole host.",
+        (str(site.scope.spec.place(*site.at("app"))),),
+        fix="Give it a user of its own in app.user, www-data for one, who owns its uploads.",
     )
 
 
