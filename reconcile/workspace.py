@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import date
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from reconcile.engine.protect import Lineages
     from reconcile.spec.models.spec import Spec
     from reconcile.spec.questions import Questions
+    from reconcile.verify.model import HttpProbe, Probe
 
 Listen = Callable[[Event], None]
 EVERYTHING = Selection()
@@ -262,10 +263,11 @@ class Workspace:
             refuse_excessive_share(planned, len(self.ledger.rows), options.max_delete_share)
         sites = _touched(planned) if planned.partial else None
         known = frozenset(site for row in self.ledger.rows.values() for site in row.sites)
+        borne = self._borne(sites) if options.verify and planned.changes else ()
         report = apply(
             planned,
             self.host,
-            verify=partial(self.verify, sites) if options.verify else tuple,
+            verify=partial(self.verify, sites, borne) if options.verify else tuple,
             verify_rolled_back=partial(self.verify, known) if options.verify else tuple,
             listen=listen,
             by=self.by(command, options.saved_plan),
@@ -275,7 +277,7 @@ class Workspace:
             # Without them the next plan takes longer, and that is all.
             with suppress(HostError):
                 self.renderings.keep(self.host.state)
-        return report
+        return replace(report, notes=(*_found_ill(borne), *report.notes))
 
     def take_back(self, command: str, *, listen: Listen = ignore) -> tuple[str, ...]:
         """Undo the last apply; the workspace has to be a locked one. Errors: ReconcileError."""
@@ -283,14 +285,30 @@ class Workspace:
 
         return take_back_last(self.host, self.by(command), listen)
 
-    def verify(self, sites: frozenset[str] | None = None) -> tuple[Check, ...]:
-        """Ask the host everything that the file promises, or what concerns `sites`."""
+    def verify(
+        self, sites: frozenset[str] | None = None, borne: Sequence[HttpProbe] = ()
+    ) -> tuple[Check, ...]:
+        """Ask the host everything that the file promises, or what concerns `sites`.
+
+        Of `borne` no more is asked than what is bearable.
+        """
         from reconcile.verify.run import verify
 
-        asked, hidden = self.questions.probes, self.questions.hidden
-        probes = [probe for probe in asked if sites is None or probe.site in sites]
+        hidden = self.questions.hidden
+        less: dict[str, Probe] = {probe.name: probe.borne for probe in borne}
+        probes = [less.get(probe.name, probe) for probe in self._asked(sites)]
         unseen = (hidden[site] for site in hidden if sites is None or site in sites)
         return (*unseen, *verify(probes, self.host))
+
+    def _borne(self, sites: frozenset[str] | None) -> tuple[HttpProbe, ...]:
+        """What an apply does not answer for: it was no better before."""
+        from reconcile.verify.run import only_bearable
+
+        return only_bearable(self._asked(sites), self.host)
+
+    def _asked(self, sites: frozenset[str] | None) -> list[Probe]:
+        probes = self.questions.probes
+        return [probe for probe in probes if sites is None or probe.site in sites]
 
     def ask(self) -> tuple[Check, ...]:
         """Requests only: a check that writes, be it for a moment, is for `verify`."""
@@ -341,6 +359,14 @@ class Workspace:
 
 def _made(ref: Ref) -> Resource:
     return registry.load(ref.kind).of(ref.name)
+
+
+def _found_ill(borne: Iterable[HttpProbe]) -> Iterator[str]:
+    for probe in borne:
+        yield (
+            f"The app of {probe.site} answered with an error before this apply, and was not asked"
+            " for more after it: `reconcile doctor` tells what is in its log."
+        )
 
 
 def _touched(planned: Plan) -> frozenset[str]:

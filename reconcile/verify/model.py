@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import field, replace
 from typing import Literal
 
 from reconcile.dataclass import dataclass
@@ -48,13 +48,22 @@ class Expectation:
 
 @dataclass(frozen=True)
 class HttpProbe:
-    """GET `path` once an address; a redirect is an answer, not a step."""
+    """GET `path` once an address; a redirect is an answer, not a step.
+
+    `bearable` is what an apply puts up with where it was no better before.
+    """
 
     name: str
     site: str
     endpoint: Endpoint
     path: str
     expect: Expectation = field(default_factory=Expectation)
+    bearable: Expectation | None = None
+
+    @property
+    def borne(self) -> HttpProbe:
+        """The same question, asking for no more than what is bearable."""
+        return replace(self, expect=self.bearable or self.expect)
 
 
 @dataclass(frozen=True)

@@ -63,6 +63,17 @@ def verify(
     return asked + left
 
 
+def only_bearable(
+    probes: Iterable[Probe], host: Host, *, timeout_s: float = TIMEOUT_S
+) -> tuple[HttpProbe, ...]:
+    """Those that are answered bearably at this moment, and no better."""
+    asker = Asker(host.http, timeout_s, time.monotonic())
+    bearing = [probe for probe in probes if isinstance(probe, HttpProbe) and probe.bearable]
+    fair = in_parallel([partial(_fair, probe, asker) for probe in bearing], asker.given_up)
+    names = {check.name for check in fair}
+    return tuple(probe for probe in bearing if probe.name in names)
+
+
 def _of_media(probes: Iterable[Probe]) -> Iterable[MediaCanary]:
     return (probe for probe in probes if isinstance(probe, MediaCanary))
 
@@ -97,3 +108,13 @@ def _http_checks(probe: HttpProbe, asker: Asker) -> tuple[Check, ...]:
 def _once(probe: HttpProbe, asker: Asker, address: str) -> Callable[[], Check]:
     name = f"{probe.name} over {over(address)}"
     return lambda: judged(name, asker.get(probe.endpoint, address, probe.path), probe.expect)
+
+
+def _fair(probe: HttpProbe, asker: Asker) -> tuple[Check, ...]:
+    """The checks that fail, and pass where no more than what is bearable is asked for."""
+    answers = [asker.get(probe.endpoint, at, probe.path) for at in probe.endpoint.addresses]
+    checks = (
+        (judged(probe.name, answer, probe.expect), judged(probe.name, answer, probe.borne.expect))
+        for answer in answers
+    )
+    return tuple(fair for well, fair in checks if (well.status, fair.status) == ("fail", "pass"))

@@ -192,6 +192,42 @@ def test_a_probe_that_fails_takes_everything_back(stage: Stage, run: Run) -> Non
     assert not stage.host.services.status("nginx.service").active
 
 
+def break_app(stage: Stage) -> None:
+    """Its front page is an error of its own, and only what every app is asked asks for it."""
+    code, yaml = Path(f"{stage.root}/app/app.py"), Path(stage.file)
+    code.write_text(code.read_text().replace("return render_template", "return 1 / 0 or abort"))
+    yaml.write_text("".join(x for x in yaml.read_text().splitlines(True) if "get: /," not in x))
+
+
+def test_an_app_that_comes_up_with_an_error_of_its_own_takes_everything_back(
+    stage: Stage, run: Run
+) -> None:
+    break_app(stage)
+    before = manifest(stage)
+
+    done = run("apply", "--auto-approve", cwd=stage.root)
+
+    assert 3 == done.returncode, done.stdout + done.stderr
+    assert "the app answers over IPv4: 500 is not acceptable" in done.stderr
+    assert before == manifest(stage)
+
+
+def test_an_app_that_answered_with_an_error_before_does_not_stop_an_apply(
+    applied: Stage, run: Run
+) -> None:
+    break_app(applied)
+    applied.host.services.restart("demo.service")
+    os.chmod(f"{applied.root}/www/media", 0o700)
+
+    done = run("apply", "--auto-approve", cwd=applied.root)
+    drifted = run("drift", "--json", cwd=applied.root)
+
+    assert 0 == done.returncode, done.stdout + done.stderr
+    assert "Note: The app of demo answered with an error before this apply" in done.stdout
+    [document] = documents(drifted.stdout, "drift")
+    assert (3, True, False) == (drifted.returncode, document["in_sync"], document["healthy"])
+
+
 def test_all_is_given_up_only_when_that_is_said(applied: Stage, run: Run) -> None:
     text = Path(applied.file).read_text()
     Path(applied.file).write_text(text.partition("sites:")[0])

@@ -101,11 +101,18 @@ def test_a_location_without_its_slash_is_redirected_by_nginx() -> None:
     assert Expectation(frozenset({301}), served_by="nginx") == probe.expect
 
 
-def test_the_app_has_to_answer_whatever_it_says() -> None:
+def test_the_app_has_to_answer_whatever_it_says_but_an_error_of_its_own() -> None:
     probe = probes(SMALLEST)["the app answers"]
 
     assert isinstance(probe, HttpProbe)
-    assert Expectation(not_status=frozenset({502, 504}), served_by="app") == probe.expect
+    assert Expectation(not_status=frozenset(range(500, 600)), served_by="app") == probe.expect
+
+
+def test_an_error_of_the_apps_own_is_borne_by_an_apply_that_found_it() -> None:
+    probe = probes(SMALLEST)["the app answers"]
+
+    assert isinstance(probe, HttpProbe)
+    assert Expectation(not_status=frozenset({502, 504}), served_by="app") == probe.bearable
 
 
 def test_private_files_are_closed_to_visitors() -> None:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from reconcile.host import Host
 from reconcile.host.canary import Canary
 from reconcile.host.processes import as_user
 from reconcile.verify.model import Expectation, HttpProbe, MediaCanary, UploadProbe
-from reconcile.verify.run import verify
+from reconcile.verify.run import only_bearable, verify
 from tests.verify.conftest import APP_USER, Site, free_port
 
 OK_BY_NGINX = Expectation(
@@ -254,3 +255,21 @@ def test_what_only_root_may_do_is_unknown_and_not_failed(site: Site, host: Host)
         host.accounts.user("nobody"), as_nobody
     )
     assert set() == site.uploads()
+
+
+def test_only_what_is_bearable_and_no_better_is_borne(site: Site, host: Host) -> None:
+    bearable = Expectation(not_status=frozenset({502}))
+    asked = {
+        "good": Expectation(status=frozenset({200})),
+        "bearable": Expectation(not_status=frozenset({200})),
+    }
+    probes = [
+        replace(get(site, "/static/health.txt", expect), name=name, bearable=bearable)
+        for name, expect in asked.items()
+    ]
+    no_app = replace(get(site, "/", Expectation(status=frozenset({200}))), bearable=bearable)
+
+    borne = only_bearable([*probes, no_app, canary(site)], host)
+
+    assert (probes[1],) == borne
+    assert bearable == probes[1].borne.expect

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from reconcile.nginx.rendering.site import CHALLENGES
 from reconcile.spec.checks.tls import CHALLENGE_PORT
@@ -22,6 +23,8 @@ from reconcile.verify.model import (
     UploadProbe,
 )
 
+# An app that answers for itself, and cannot do what it is there for.
+SERVER_ERRORS = frozenset(range(500, 600))
 # What nginx answers for an app that is not there, or does not answer.
 BAD_GATEWAY = frozenset({502, 504})
 NEW_FILE_MODE = 0o644
@@ -47,8 +50,9 @@ def _promised(site: SiteScope) -> Iterator[Probe]:
 
 def _app(site: SiteScope, served_by: Server | None) -> Iterator[Probe]:
     if site.upstream:
+        well = Expectation(not_status=SERVER_ERRORS, served_by=served_by)
         answered = Expectation(not_status=BAD_GATEWAY, served_by=served_by)
-        yield _http(site, "the app answers", "/", answered)
+        yield replace(_http(site, "the app answers", "/", well), bearable=answered)
 
 
 def endpoint(site: SiteScope) -> Endpoint:
@@ -175,7 +179,7 @@ def _lands(site: SiteScope, then_get: str) -> tuple[str | None, str | None]:
     return prefix, location.dir
 
 
-def _http(site: SiteScope, what: str, path: str, expect: Expectation) -> Probe:
+def _http(site: SiteScope, what: str, path: str, expect: Expectation) -> HttpProbe:
     return HttpProbe(_name(site, what), site.name, endpoint(site), path, expect)
 
 
