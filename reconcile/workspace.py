@@ -268,7 +268,7 @@ class Workspace:
             planned,
             self.host,
             verify=partial(self.verify, sites, borne) if options.verify else tuple,
-            verify_rolled_back=partial(self.verify, known) if options.verify else tuple,
+            verify_rolled_back=partial(self.verify, known, borne) if options.verify else tuple,
             listen=listen,
             by=self.by(command, options.saved_plan),
             roll_back=options.roll_back,

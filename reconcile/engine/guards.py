@@ -34,7 +34,7 @@ def refuse_excess(plan: Plan, *, max_deletes: int | None) -> None:
     deletes = plan.count("delete")
     if max_deletes is not None and deletes > max_deletes:
         raise ReconcileError(
-            f"The plan destroys {deletes} resources, {max_deletes} are allowed.",
+            f"The plan destroys more than it may: {deletes}, where {max_deletes} is the most.",
             "More is removed than --max-deletes says.",
             "Look at the plan; if it is right, raise --max-deletes. Nothing was changed.",
         )

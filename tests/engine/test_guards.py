@@ -19,7 +19,7 @@ def test_as_many_deletions_as_allowed_pass(allowed: int | None) -> None:
 def test_one_deletion_too_many_is_refused() -> None:
     plan = planned(a_world(*OLD), {}, last_wrote(*OLD))
 
-    with pytest.raises(ReconcileError, match="destroys 2 resources, 1 are allowed"):
+    with pytest.raises(ReconcileError, match="destroys more than it may: 2, where 1 is the most"):
         refuse_excess(plan, max_deletes=1)
 
 
