@@ -164,14 +164,15 @@ def thrown(
 ) -> tuple[subprocess.CompletedProcess[str], list[str]]:
     """An apply in which that call fails, and all its calls.
 
-    How many it makes depends on what else runs on the machine, since it looks at processes:
-    where it made fewer, the last of them fails in the next try.
+    Which call has that number depends on what else runs on the machine, since an apply looks at
+    processes: where it was none inside of the box, the nearest that is fails in the next try.
     """
     for _ in range(5):
         done, lines = traced(change.begin(), f"{name}:error={error}:when={number}")
-        if any("(INJ" in line for line in lines):
+        if any("(INJ" in line and INSIDE.match(line) for line in lines):
             break
-        number = max(made for call, made in calls_of(lines) if call == name)
+        inside = [made for call, made in calls_of(lines) if call == name]
+        number = min(inside, key=lambda made, wanted=number: abs(made - wanted))
     return done, lines
 
 
