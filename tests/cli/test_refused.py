@@ -51,6 +51,8 @@ CALLS = (
 )
 ERRORS = ("ENOSPC", "EIO", "EROFS", "EACCES", "EPERM", "EMFILE", "EINTR")
 INSIDE = re.compile(r"^(?P<call>\w+)\(.*/box/(root|state|nginx)/")
+# A call that fails gives no new descriptor, so no path of it: what it was called on tells.
+ELSEWHERE = re.compile(r"^\w+\(\d+<(?![^>]*/box)")
 ENDS = {0, 1, 3}
 FEWEST = 6
 """Descriptors with which Python itself still starts."""
@@ -169,9 +171,9 @@ def thrown(
     """
     for _ in range(5):
         done, lines = traced(change.begin(), f"{name}:error={error}:when={number}")
-        if any("(INJ" in line and INSIDE.match(line) for line in lines):
+        if any("(INJ" in line and not ELSEWHERE.match(line) for line in lines):
             break
-        inside = [made for call, made in calls_of(lines) if call == name]
+        inside = [made for call, made in calls_of(lines) if call == name] or [number]
         number = min(inside, key=lambda made, wanted=number: abs(made - wanted))
     return done, lines
 
