@@ -44,39 +44,26 @@ def meanwhile(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Batch, "_flush_kept", flushed)
 
 
-def test_a_file_that_is_replaced_by_somebody_else_is_not_written_over(
+@pytest.mark.parametrize(
+    "name", ["a.css", "c.css"], ids=["in place of the old", "where a new one was to be"]
+)
+def test_what_somebody_else_puts_there_meanwhile_is_not_written_over(
     host: Host,
     recorder: MemoryRecorder,
     shipped: Order,
     site: Path,
     monkeypatch: pytest.MonkeyPatch,
+    name: str,
 ) -> None:
-    meanwhile(site / "static/a.css", monkeypatch)
+    (site / "source/c.css").write_bytes(b"new")
+    meanwhile(site / "static" / name, monkeypatch)
 
     with pytest.raises(HostError, match="put there by somebody else while it was written"):
         host.files.ship(shipped)
 
     told = recorder.take_back(host)
-    assert told[0].startswith(f"{site}/static/a.css has been changed since")
-    assert b"theirs" == (site / "static/a.css").read_bytes()
-
-
-def test_one_that_appears_where_a_new_one_was_to_be_is_not_either(
-    host: Host,
-    recorder: MemoryRecorder,
-    shipped: Order,
-    site: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    (site / "source/a.css").write_bytes(b"old")
-    (site / "source/c.css").write_bytes(b"new")
-    meanwhile(site / "static/c.css", monkeypatch)
-
-    with pytest.raises(HostError, match="put there by somebody else while it was written"):
-        host.files.ship(shipped)
-
-    recorder.take_back(host)
-    assert b"theirs" == (site / "static/c.css").read_bytes()
+    assert told[0].startswith(f"{site}/static/{name} has been changed since")
+    assert b"theirs" == (site / "static" / name).read_bytes()
 
 
 def test_one_that_was_to_be_removed_stays(
