@@ -11,6 +11,9 @@ from functools import cached_property, partial
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from reconcile.config.expand import Expansion, expand
+from reconcile.config.facts import HostFacts
+from reconcile.config.load import load
 from reconcile.dataclass import dataclass
 from reconcile.engine.desired import merge
 from reconcile.engine.drift import Drift
@@ -23,23 +26,20 @@ from reconcile.engine.records import read_ledger
 from reconcile.engine.resource import Ref, Resource
 from reconcile.engine.rollback import unfinished
 from reconcile.engine.select import Selection, select
-from reconcile.host import Host
-from reconcile.host.errors import HostError
-from reconcile.kinds import registry
-from reconcile.nginx.rendering.renderings import Renderings
+from reconcile.filesystem.errors import HostError
+from reconcile.nginx.render.renderings import Renderings
 from reconcile.nginx.running.discover import Discovered, discover
 from reconcile.nginx.running.live import real_path
-from reconcile.spec.expand import Expansion, expand
-from reconcile.spec.facts import HostFacts
-from reconcile.spec.load import load
+from reconcile.resources import registry
+from reconcile.system import Host
 
 if TYPE_CHECKING:
+    from reconcile.config.models.spec import Spec
+    from reconcile.config.questions import Questions
     from reconcile.engine.history import By
     from reconcile.engine.ledger import Ledger
     from reconcile.engine.model import Basis, Conflict, Desired, Report
     from reconcile.engine.protect import Lineages
-    from reconcile.spec.models.spec import Spec
-    from reconcile.spec.questions import Questions
     from reconcile.verify.model import HttpProbe, Probe
 
 Listen = Callable[[Event], None]
@@ -144,7 +144,7 @@ class Workspace:
     @cached_property
     def questions(self) -> Questions:
         """What the host has to answer. The ledger and the sources are not needed for it."""
-        from reconcile.spec.questions import Questions, questions
+        from reconcile.config.questions import Questions, questions
 
         if self.host.privileged:
             return Questions(self.expansion.probes)
@@ -200,7 +200,7 @@ class Workspace:
         """How the host stands now, and since when. Changes nothing, takes no lock."""
         from reconcile.engine.records import now
         from reconcile.gitops.memory import recall
-        from reconcile.host.lock import holder
+        from reconcile.system.lock import holder
 
         began, at, applying = monotonic(), now(), holder(self.host)
         plan, checks = self.plan(), self.ask()
@@ -214,7 +214,7 @@ class Workspace:
         """With nothing to do there is nothing to foresee, and nothing to pay."""
         if not made.changes:
             return made
-        from reconcile.foresight import concerns_nginx, foreseen
+        from reconcile.impact.plan_impact import concerns_nginx, foreseen
 
         return foreseen(made, self.spec, self.facts, self.host) if concerns_nginx(made) else made
 
@@ -236,7 +236,7 @@ class Workspace:
         Errors: LockHeld, naming the holder; RollbackFailed.
         """
         from reconcile.engine.rollback import recover
-        from reconcile.host.lock import lock
+        from reconcile.system.lock import lock
 
         with lock(self.host, command, timeout_s=timeout_s):
             recover(self.host, listen)
@@ -335,7 +335,7 @@ class Workspace:
 
     def _has_certificate(self, name: str) -> bool:
         """Whether certbot has got it; what cannot be read is an error, and not "not yet"."""
-        from reconcile.spec.models.tls import Tls
+        from reconcile.config.models.tls import Tls
 
         tls = Tls.model_construct(letsencrypt=name)
         paths = (tls.chain_path, tls.key_path)

@@ -12,11 +12,11 @@ from reconcile.adopt.sites import read_sites
 from reconcile.adopt.trial import Planner, Trial
 from reconcile.adopt.validity import make_valid
 from reconcile.adopt.writing import yaml_text
+from reconcile.config.load import loads
 from reconcile.doctor.snapshot import Snapshot
 from reconcile.engine.model import Plan
 from reconcile.errors import ExitCode
-from reconcile.host import Host, HostSettings
-from reconcile.spec.load import loads
+from reconcile.system import Host, HostSettings
 from reconcile.workspace import Workspace
 
 _HEAD = (

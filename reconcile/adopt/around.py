@@ -9,18 +9,18 @@ from functools import cached_property
 from posixpath import join
 
 from reconcile.adopt.found import FoundApp, FoundFile, FoundFolder, FoundGunicorn
+from reconcile.config.expansion.locations import HEALTH_FILE
+from reconcile.config.values.units import parse_dirs_mode, parse_files_mode
+from reconcile.config.values.written import UnfitError
 from reconcile.doctor.snapshot import App, Snapshot
 from reconcile.doctor.upstream import socket_path
 from reconcile.errors import ReconcileError
-from reconcile.host import Host
-from reconcile.host.files.inventory import Inventory, inventory
-from reconcile.host.files.model import Stat
-from reconcile.kinds.gunicorn_units import HEADER
+from reconcile.filesystem.inventory import Inventory, inventory
+from reconcile.filesystem.model import Stat
 from reconcile.nginx.routing.servers import Server
 from reconcile.nginx.running.live import real_path
-from reconcile.spec.expansion.locations import HEALTH_FILE
-from reconcile.spec.values.units import parse_dirs_mode, parse_files_mode
-from reconcile.spec.values.written import UnfitError
+from reconcile.resources.gunicorn_units import HEADER
+from reconcile.system import Host
 
 _MOST_ITEMS = 50_000
 _COMMAND = re.compile(r"^ExecStart=(\S+) -m gunicorn --workers (\d+) .*?(\S+)$", re.MULTILINE)

@@ -9,16 +9,16 @@ from typing import Any
 
 from reconcile.adopt.draft import Draft
 from reconcile.adopt.found import Around, FoundApp
+from reconcile.config.models.owners import BUILT_IN as BUILT_IN_OWNERS
+from reconcile.config.nodes import Loc
 from reconcile.doctor.upstream import Passed, passes
 from reconcile.doctor.visitors import Visitors
 from reconcile.errors import ReconcileError
-from reconcile.nginx.config.tree import ConfigTree, Directive
+from reconcile.nginx.model.tree import ConfigTree, Directive
 from reconcile.nginx.routing.locations import Undecidable
 from reconcile.nginx.routing.request import FileKind, Request
 from reconcile.nginx.routing.router import Router
 from reconcile.nginx.routing.servers import Server
-from reconcile.spec.models.owners import BUILT_IN as BUILT_IN_OWNERS
-from reconcile.spec.nodes import Loc
 
 _AT_THE_DOOR = (401, 403)
 _NO_FILE = "/reconcile-no-such-file"

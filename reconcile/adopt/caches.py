@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from reconcile.spec.models.caches import BUILT_IN, CachePolicy
-from reconcile.spec.values.units import LONGEST_S, SECONDS
+from reconcile.config.models.caches import BUILT_IN, CachePolicy
+from reconcile.config.values.units import LONGEST_S, SECONDS
 
 _UNITS = sorted(SECONDS.items(), key=lambda unit: -unit[1])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from reconcile.spec.nodes import Loc
+from reconcile.config.nodes import Loc
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ from typing import Any
 
 from reconcile.adopt.draft import Draft
 from reconcile.adopt.found import Around, FoundFile
+from reconcile.config.yaml import LARGEST_BYTES, can_hold
 from reconcile.errors import ReconcileError
-from reconcile.nginx.config.tree import ConfigTree
-from reconcile.spec.yaml import LARGEST_BYTES, can_hold
+from reconcile.nginx.model.tree import ConfigTree
 
 _READABLE_BY_ALL = 0o004
 _ROOM = LARGEST_BYTES // 2

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from reconcile.adopt.behind import Behind, Requests, behind
 from reconcile.adopt.locations import Folder, folders
-from reconcile.nginx.config.tree import ConfigTree
+from reconcile.nginx.model.tree import ConfigTree
 from reconcile.nginx.routing.router import Router
 from reconcile.nginx.routing.servers import Server
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 
 from reconcile.adopt.draft import Draft
 from reconcile.adopt.groups import Block, Group
-from reconcile.nginx.config.listen import ANY_IPV4, ANY_IPV6, Listen
-from reconcile.spec.nodes import Loc
+from reconcile.config.nodes import Loc
+from reconcile.nginx.model.listen import ANY_IPV4, ANY_IPV6, Listen
 
 _TLS_PORT = 443
 _SAID = re.compile(r"default_server|default|ssl|http2|ipv6only=(on|off)")

@@ -11,19 +11,19 @@ from typing import Any
 from reconcile.adopt.caches import name_of, policy_of, written
 from reconcile.adopt.draft import Draft
 from reconcile.adopt.found import Around, FoundFolder
+from reconcile.config.models.caches import BUILT_IN as BUILT_IN_POLICIES
+from reconcile.config.models.locations import DEFAULT_CACHE, DEFAULT_OWNER
+from reconcile.config.models.owners import BUILT_IN as BUILT_IN_OWNERS
+from reconcile.config.models.owners import Owner
+from reconcile.config.nodes import Loc
 from reconcile.errors import ReconcileError
-from reconcile.nginx.config.scope import Scope
-from reconcile.nginx.config.text import from_raw
-from reconcile.nginx.rendering.site import Role
+from reconcile.nginx.model.scope import Scope
+from reconcile.nginx.model.text import from_raw
+from reconcile.nginx.render.site import Role
 from reconcile.nginx.routing.headers import sent_headers, values_of
 from reconcile.nginx.routing.request import Request
 from reconcile.nginx.routing.route import Answer, Route
 from reconcile.nginx.routing.servers import Server
-from reconcile.spec.models.caches import BUILT_IN as BUILT_IN_POLICIES
-from reconcile.spec.models.locations import DEFAULT_CACHE, DEFAULT_OWNER
-from reconcile.spec.models.owners import BUILT_IN as BUILT_IN_OWNERS
-from reconcile.spec.models.owners import Owner
-from reconcile.spec.nodes import Loc
 
 _STATIC = re.compile(r"static|asset|/(?:css|js|img|images|fonts|dist|build)\b", re.IGNORECASE)
 _MEDIA = re.compile(r"media|upload|attachment|avatar", re.IGNORECASE)

@@ -6,9 +6,9 @@ from reconcile.adopt.behind import NoFiles, Requests
 from reconcile.adopt.draft import Draft
 from reconcile.adopt.found import Around
 from reconcile.adopt.groups import Block
+from reconcile.config.expansion.locations import HEALTH_FILE
 from reconcile.nginx.routing.router import Router
-from reconcile.nginx.running.disk import Assumed
-from reconcile.spec.expansion.locations import HEALTH_FILE
+from reconcile.nginx.running.worker_view import Assumed
 
 
 def adopt_probes(block: Block, draft: Draft, site: str, router: Router, around: Around) -> None:

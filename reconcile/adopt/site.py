@@ -16,17 +16,17 @@ from reconcile.adopt.listening import adopt_listens
 from reconcile.adopt.locations import Folder, adopt_folder
 from reconcile.adopt.probes import adopt_probes
 from reconcile.adopt.tls import adopt_tls, hsts_of
-from reconcile.nginx.config.layout import Layout
-from reconcile.nginx.config.scope import Scope
-from reconcile.nginx.config.sizes import parse_size
-from reconcile.nginx.config.tree import ConfigTree, Directive
-from reconcile.nginx.rendering.render import is_managed, written_extra
-from reconcile.nginx.rendering.site import CHALLENGES
+from reconcile.config.values.paths import parse_nginx_path
+from reconcile.config.values.requests import parse_prefix
+from reconcile.config.values.units import BYTES
+from reconcile.config.values.written import Context, UnfitError
+from reconcile.nginx.model.layout import Layout
+from reconcile.nginx.model.scope import Scope
+from reconcile.nginx.model.sizes import parse_size
+from reconcile.nginx.model.tree import ConfigTree, Directive
+from reconcile.nginx.render.render import is_managed, written_extra
+from reconcile.nginx.render.site import CHALLENGES
 from reconcile.nginx.routing.router import Router
-from reconcile.spec.values.paths import parse_nginx_path
-from reconcile.spec.values.requests import parse_prefix
-from reconcile.spec.values.units import BYTES
-from reconcile.spec.values.written import Context, UnfitError
 
 
 @dataclass(frozen=True)

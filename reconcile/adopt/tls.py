@@ -10,12 +10,12 @@ from reconcile.adopt.behind import NoFiles, Requests
 from reconcile.adopt.caches import duration
 from reconcile.adopt.draft import Draft
 from reconcile.adopt.groups import Group
-from reconcile.nginx.config.tree import Directive
-from reconcile.nginx.rendering.site import CHALLENGES
+from reconcile.config.models.tls import LIVE
+from reconcile.config.nodes import Loc
+from reconcile.nginx.model.tree import Directive
+from reconcile.nginx.render.site import CHALLENGES
 from reconcile.nginx.routing.router import Router
 from reconcile.nginx.routing.servers import Server
-from reconcile.spec.models.tls import LIVE
-from reconcile.spec.nodes import Loc
 
 _HSTS = re.compile(r"max-age=(\d{1,9})(.*)", re.ASCII)
 _CERTBOTS = re.compile(rf"{LIVE}/([^/]+)/fullchain\.pem")

@@ -8,13 +8,13 @@ from reconcile.adopt.draft import Draft
 from reconcile.adopt.files import Watched, adopt_file
 from reconcile.adopt.found import Around
 from reconcile.adopt.validity import make_valid
+from reconcile.config.nodes import Loc
+from reconcile.config.tree import inside
 from reconcile.engine.model import Change, Conflict, Plan, Unknown
 from reconcile.engine.resource import Ref
-from reconcile.kinds.tree import Tree
-from reconcile.nginx.config.layout import Layout
+from reconcile.nginx.model.layout import Layout
 from reconcile.output.fields import value
-from reconcile.spec.nodes import Loc
-from reconcile.spec.tree import inside
+from reconcile.resources.tree import Tree
 
 _SERVING = ("app", "locations")
 _MOST_ROUNDS = 20

@@ -7,10 +7,10 @@ from typing import Any
 
 from reconcile.adopt.draft import Draft, value_at
 from reconcile.adopt.writing import yaml_text
+from reconcile.config.load import faults
+from reconcile.config.nodes import Loc
+from reconcile.config.yaml import can_hold
 from reconcile.errors import ReconcileError
-from reconcile.spec.load import faults
-from reconcile.spec.nodes import Loc
-from reconcile.spec.yaml import can_hold
 
 _OPTIONAL = frozenset(["extra", "max_upload", "default_server", "probes", "owner", "cache", "hsts"])
 """Keys without which what they stand in still says what it should."""

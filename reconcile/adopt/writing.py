@@ -8,9 +8,9 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from reconcile.config.nodes import Loc
+from reconcile.config.yaml import resolve
 from reconcile.output.escape import printable
-from reconcile.spec.nodes import Loc
-from reconcile.spec.yaml import resolve
 
 _WIDTH = 100
 _PLAIN = re.compile(r"[A-Za-z0-9_/.][A-Za-z0-9_/.:@+=-]*", re.ASCII)

@@ -14,7 +14,7 @@ from reconcile.errors import ReconcileError
 
 if TYPE_CHECKING:
     from reconcile.adopt.adoption import Adopted
-    from reconcile.host import Host
+    from reconcile.system import Host
 
 _PRIVATE, _PUBLIC = 0o600, 0o644
 
@@ -61,8 +61,8 @@ def adopt(
 
 
 def _host(file: str | None) -> Host:
-    from reconcile.host import Host
-    from reconcile.spec.load import load
+    from reconcile.config.load import load
+    from reconcile.system import Host
 
     return Host(load(file).host.settings()) if file else Host()
 

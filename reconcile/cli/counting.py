@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from reconcile.cli.terminal import style
 
 if TYPE_CHECKING:
-    from reconcile.host import Host
-    from reconcile.host.files.tally import Tally
+    from reconcile.filesystem.tally import Tally
+    from reconcile.system import Host
 
 AFTER_S = 0.7
 """A look that takes less needs no telling."""
@@ -32,7 +32,7 @@ def counted(host: Host, *, json: bool) -> Iterator[None]:
     if json or not style(sys.stderr).colour:
         yield
         return
-    from reconcile.host.files.tally import Tally
+    from reconcile.filesystem.tally import Tally
 
     host.tally = Tally()
     line = _Line(host.tally)

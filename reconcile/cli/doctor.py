@@ -40,7 +40,7 @@ def _snapshot(file: str | None, sites: list[str]) -> Snapshot:
     """The host as the YAML describes it; without any YAML, the host alone."""
     from reconcile.doctor.declared import declaration
     from reconcile.doctor.snapshot import Snapshot, asked_for
-    from reconcile.host import Host
+    from reconcile.system import Host
     from reconcile.workspace import Workspace
 
     path = _file(file)

@@ -12,9 +12,9 @@ from reconcile.cli.terminal import now, show, style
 from reconcile.errors import ExitCode, ReconcileError
 
 if TYPE_CHECKING:
-    from reconcile.host import Host
-    from reconcile.host.http import HttpAnswer
     from reconcile.nginx.routing.request import Request
+    from reconcile.system import Host
+    from reconcile.system.http import HttpAnswer
 
 
 def explain(
@@ -60,7 +60,7 @@ def explain(
 
 def _host(file: str | None) -> Host:
     """The host as the YAML describes it; without any YAML, with everything in its usual place."""
-    from reconcile.host import Host
+    from reconcile.system import Host
     from reconcile.workspace import Workspace
 
     try:
@@ -71,7 +71,7 @@ def _host(file: str | None) -> Host:
 
 
 def _asked(host: Host, request: Request) -> HttpAnswer:
-    from reconcile.host.http import HttpTarget
+    from reconcile.system.http import HttpTarget
 
     at = request.address
     target = HttpTarget(at.host, at.port, request.host.strip("[]"), request.scheme == "https")

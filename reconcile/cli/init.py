@@ -21,8 +21,8 @@ def init(
     json: Json = False,
 ) -> int:
     """Write a commented reconcile.yaml for a Flask app."""
+    from reconcile.config.init import starter_text
     from reconcile.output.escape import printable
-    from reconcile.spec.init import starter_text
 
     folder = os.path.dirname(os.path.abspath(file))
     _write(file, starter_text().replace("./app/static", f"./{_static_source(folder)}"))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
-from reconcile.host.read_only import read_only
+from reconcile.system.read_only import read_only
 
 if TYPE_CHECKING:
     from reconcile.doctor.model import Diagnosis

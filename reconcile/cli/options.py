@@ -108,8 +108,8 @@ def opened_records(file: str | None) -> Workspace:
 
     Without any YAML it is looked for where it is by default.
     """
-    from reconcile.host import Host
-    from reconcile.spec.load import loads
+    from reconcile.config.load import loads
+    from reconcile.system import Host
     from reconcile.workspace import Workspace
 
     if file is None and found_file() is None:
@@ -125,8 +125,8 @@ def opened_for(saved: SavedPlan, file: str | None) -> Workspace:
     otherwise an approval could bring its own instructions.
     """
     from reconcile.gitops.saved_plan import refuse_elsewhere, refuse_other_config
-    from reconcile.host import Host
-    from reconcile.host.publish import only_ours
+    from reconcile.system import Host
+    from reconcile.system.publish import only_ours
 
     refuse_elsewhere(saved, Host().name)
     workspace = opened(file or (saved.file if only_ours(saved.file) else None))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from rich.progress import Progress
 
-    from reconcile.host import Host
+    from reconcile.system import Host
 
 
 class Listener(Protocol):

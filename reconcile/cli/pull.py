@@ -14,7 +14,7 @@ from reconcile.errors import ExitCode, LockHeld, ReconcileError
 if TYPE_CHECKING:
     from reconcile.cli.looking import Looking
     from reconcile.gitops.pull import Origin, Pulled
-    from reconcile.host import Host
+    from reconcile.system import Host
     from reconcile.workspace import Options, Workspace
 
 Path = Annotated[str, typer.Option("--file", "-f", metavar="FILE", help="The YAML in there.")]
@@ -73,8 +73,8 @@ def pull(
     """Fetch a signed revision, then plan, compare or apply it."""
     from reconcile.cli.looking import Looking
     from reconcile.gitops.pull import origin, pull, refuse_failed
-    from reconcile.host import Host, HostSettings
-    from reconcile.host.lock import turn
+    from reconcile.system import Host, HostSettings
+    from reconcile.system.lock import turn
     from reconcile.workspace import Workspace
 
     host = Host(HostSettings(state_dir=state_dir))

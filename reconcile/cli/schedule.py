@@ -55,7 +55,7 @@ def install(
 ) -> int:
     """Have this host compared with its YAML regularly."""
     from reconcile.gitops import schedule as texts
-    from reconcile.host import timers
+    from reconcile.system import timers
 
     workspace = opened(file)
     _refuse_unprivileged(workspace)
@@ -77,7 +77,7 @@ def install(
 def remove(file: File = None, json: Json = False) -> int:
     """Take the timer or the cron file back."""
     from reconcile.gitops import schedule as texts
-    from reconcile.host import timers
+    from reconcile.system import timers
 
     workspace = opened_records(file)
     _refuse_unprivileged(workspace)
@@ -110,8 +110,8 @@ def _document(workspace: Workspace) -> str:
 def _status(workspace: Workspace) -> ScheduleDocument:
     from reconcile.gitops import schedule as texts
     from reconcile.gitops.memory import recall
-    from reconcile.host import timers
     from reconcile.output.schedule import schedule_document
+    from reconcile.system import timers
 
     memory, _ = recall(workspace.host.state)
     by, following = "", ""

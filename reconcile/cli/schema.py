@@ -41,8 +41,8 @@ def schema(
 
 def all_schemas() -> dict[str, dict[str, Any]]:
     """Name → schema: the YAML first."""
+    from reconcile.config.schema import json_schema
     from reconcile.output.schemas import output_schemas
-    from reconcile.spec.schema import json_schema
 
     return {"reconcile": json_schema(), **output_schemas()}
 

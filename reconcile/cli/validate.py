@@ -9,13 +9,13 @@ from reconcile.cli.terminal import show, style
 from reconcile.errors import ExitCode
 
 if TYPE_CHECKING:
-    from reconcile.spec.diagnostics import Diagnostic
+    from reconcile.config.diagnostics import Diagnostic
 
 
 def validate(file: File = None, json: Json = False) -> int:
     """Check the YAML alone; every error of it at once."""
-    from reconcile.spec.diagnostics import SpecErrors
-    from reconcile.spec.load import load
+    from reconcile.config.diagnostics import SpecErrors
+    from reconcile.config.load import load
 
     path = chosen_file(file)
     try:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from reconcile.engine.drift import Drift
     from reconcile.engine.model import Report
     from reconcile.gitops.memory import Memory
-    from reconcile.host import Host
+    from reconcile.system import Host
     from reconcile.workspace import Workspace
 
 COMMAND = "reconcile drift --heal"
@@ -76,7 +76,7 @@ class Notices:
     @classmethod
     def of(cls, given: Sequence[str], remind: str) -> Notices:
         """Errors: ReconcileError for a file of URLs that others may write, or no duration."""
-        from reconcile.spec.values.units import parse_duration
+        from reconcile.config.values.units import parse_duration
 
         try:
             seconds = parse_duration(remind)
@@ -117,7 +117,7 @@ def _mended(workspace: Workspace, seen: Drift) -> Report:
 def _remember(host: Host, seen: Drift, notices: Notices) -> None:
     """Keep what the next check has to know, and tell what is news; one check at a time."""
     from reconcile.gitops.memory import after, recall, remember
-    from reconcile.host.lock import turn
+    from reconcile.system.lock import turn
 
     # A check makes no folder of ours on a host that we never changed, unless it has to.
     if not notices.urls and not host.state.exists():
@@ -137,7 +137,7 @@ def _told(memory: Memory, seen: Drift, notices: Notices) -> Memory:
 
     if not notices.urls or not is_news(seen, memory, notices.remind_s):
         return memory
-    from reconcile.host.messages import send
+    from reconcile.system.messages import send
 
     with noted():
         send(notices.urls, *message(seen))
@@ -147,7 +147,7 @@ def _told(memory: Memory, seen: Drift, notices: Notices) -> Memory:
 
 def _remember_failure(host: Host, fingerprint: str) -> None:
     from reconcile.gitops.memory import recall, remember
-    from reconcile.host.lock import turn
+    from reconcile.system.lock import turn
 
     with noted(), turn(host, TURN, timeout_s=TURN_S):
         memory, _ = recall(host.state)
@@ -165,7 +165,7 @@ def _urls(given: str) -> Iterator[str]:
     if not given.startswith("@"):
         yield _address(given)
         return
-    from reconcile.host.publish import only_ours, read_given
+    from reconcile.system.publish import only_ours, read_given
 
     path = given.removeprefix("@")
     if not os.path.lexists(path):

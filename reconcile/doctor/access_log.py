@@ -15,16 +15,16 @@ from posixpath import join
 from typing import TYPE_CHECKING
 
 from reconcile.doctor.logs import journal_since
-from reconcile.host.environ import environment_of
-from reconcile.host.membership import output_of
-from reconcile.host.processes import title
-from reconcile.host.tail import tail
+from reconcile.system.environ import environment_of
+from reconcile.system.membership import output_of
+from reconcile.system.processes import title
+from reconcile.system.tail import tail
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from reconcile.doctor.units import UnitView
-    from reconcile.host import Host
+    from reconcile.system import Host
 
 LOG_BYTES = 64 << 10
 USUAL_CONFIG = "gunicorn.conf.py"

@@ -9,8 +9,8 @@ from itertools import dropwhile
 from typing import TYPE_CHECKING
 
 from reconcile.doctor.access_log import log_files
-from reconcile.host.processes import started_at
-from reconcile.host.tail import recent
+from reconcile.system.processes import started_at
+from reconcile.system.tail import recent
 
 if TYPE_CHECKING:
     from reconcile.doctor.snapshot import Snapshot

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reconcile.doctor.visitors import arrival
-from reconcile.host.http import HttpAnswer, HttpTarget
-from reconcile.nginx.config.listen import Listen
+from reconcile.nginx.model.listen import Listen
 from reconcile.nginx.routing.servers import Server
+from reconcile.system.http import HttpAnswer, HttpTarget
 
 if TYPE_CHECKING:
     from reconcile.doctor.snapshot import Snapshot

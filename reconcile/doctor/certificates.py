@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
     from reconcile.doctor.snapshot import Snapshot
-    from reconcile.nginx.config.tree import Directive
+    from reconcile.nginx.model.tree import Directive
     from reconcile.nginx.routing.servers import Server
 
 LARGEST = 1 << 20

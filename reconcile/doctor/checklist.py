@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING
 
+from reconcile.config.expansion.locations import HEALTH_FILE
 from reconcile.doctor import registry
 from reconcile.doctor.application.ask import NotImported
 from reconcile.doctor.guide import CHECKLIST
@@ -17,14 +18,13 @@ from reconcile.doctor.run import diagnose
 from reconcile.doctor.snapshot import Snapshot
 from reconcile.engine.model import Check
 from reconcile.errors import ReconcileError
-from reconcile.host.errors import in_one_line
-from reconcile.spec.expansion.locations import HEALTH_FILE
+from reconcile.filesystem.errors import in_one_line
 from reconcile.verify.model import HttpProbe, MediaCanary, Probe, UploadProbe
 
 if TYPE_CHECKING:
+    from reconcile.config.questions import Questions
     from reconcile.doctor.declared import Declaration
-    from reconcile.host import Host
-    from reconcile.spec.questions import Questions
+    from reconcile.system import Host
 
 Proofs = Mapping[str, Sequence[Check]]
 """Row of the checklist → what the probes that prove it have seen."""

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reconcile.doctor.model import Said, error, note, warning
-from reconcile.host.processes import started_at
-from reconcile.host.space import is_full
+from reconcile.system.processes import started_at
+from reconcile.system.space import is_full
 
 if TYPE_CHECKING:
     from reconcile.doctor.logs import LogLine

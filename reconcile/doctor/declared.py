@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from reconcile.host.accounts import Account
-from reconcile.nginx.rendering.site import Role
+from reconcile.nginx.render.site import Role
+from reconcile.system.accounts import Account
 
 if TYPE_CHECKING:
-    from reconcile.spec.models.app import App
-    from reconcile.spec.models.sites import Site
-    from reconcile.spec.models.spec import Spec
+    from reconcile.config.models.app import App
+    from reconcile.config.models.sites import Site
+    from reconcile.config.models.spec import Spec
 
 
 @dataclass(frozen=True)

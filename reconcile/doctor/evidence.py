@@ -7,8 +7,8 @@ from collections.abc import Sequence, Sized
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from reconcile.host.accounts import Account, Accounts
-    from reconcile.host.files.access import Step, Walk
+    from reconcile.filesystem.access import Step, Walk
+    from reconcile.system.accounts import Account, Accounts
 
 _KINDS = {"directory": "d", "file": "-", "symlink": "l", "other": "?"}
 SHOWN = 3

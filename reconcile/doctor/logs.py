@@ -7,13 +7,13 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from reconcile.errors import ReconcileError
-from reconcile.host.tail import recent, tail
-from reconcile.nginx.config.tree import ConfigTree, Directive
+from reconcile.nginx.model.tree import ConfigTree, Directive
+from reconcile.system.tail import recent, tail
 
 if TYPE_CHECKING:
     from reconcile.doctor.units import UnitView
-    from reconcile.host import Host
     from reconcile.nginx.routing.servers import Server
+    from reconcile.system import Host
 
 LOG_BYTES = 256 << 10
 """How much of each log is read, from its end."""
@@ -97,7 +97,7 @@ def _written(directives: Iterable[Directive], tree: ConfigTree) -> Iterator[str]
 
 def read_journal(host: Host, unit: UnitView) -> tuple[str, ...]:
     """The last lines that a unit's present run has logged, oldest first."""
-    from reconcile.host.services import checked
+    from reconcile.system.services import checked
 
     if host.settings.service_manager == "process":
         return tail(f"{host.settings.state_dir}/log/{checked(unit.name)}.log", LOG_BYTES)

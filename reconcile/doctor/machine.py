@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING
 
 from reconcile.doctor.logs import LogLine, read_error_logs, read_journal
 from reconcile.doctor.units import UnitView, read_units
-from reconcile.host.accounts import Account
-from reconcile.host.errors import explained
-from reconcile.host.files.inventory import Inventory, inventory
+from reconcile.filesystem.errors import explained
+from reconcile.filesystem.inventory import Inventory, inventory
 from reconcile.nginx.routing.router import Router
 from reconcile.nginx.running.discover import Discovered, discover
-from reconcile.nginx.running.disk import WorkersDisk, worker_of
 from reconcile.nginx.running.live import Running, running
 from reconcile.nginx.running.stage import Stage
+from reconcile.nginx.running.worker_view import WorkersDisk, worker_of
+from reconcile.system.accounts import Account
 
 if TYPE_CHECKING:
-    from reconcile.host import Host
-    from reconcile.host.files.access import Walk
+    from reconcile.filesystem.access import Walk
     from reconcile.nginx.running.stage import Refusal
+    from reconcile.system import Host
 
 MOST_ITEMS = 50_000
 """Files looked at below one folder; of a larger one a part is examined, and a note says so."""

@@ -9,10 +9,10 @@ from typing import Literal
 
 from reconcile.doctor.declared import Declaration, DeclaredLocation
 from reconcile.doctor.variables import Spot, Variables
-from reconcile.nginx.config.scope import Scope
-from reconcile.nginx.config.text import from_raw
-from reconcile.nginx.config.tree import Directive
-from reconcile.nginx.rendering.render import extra_line, intact, is_managed
+from reconcile.nginx.model.scope import Scope
+from reconcile.nginx.model.text import from_raw
+from reconcile.nginx.model.tree import Directive
+from reconcile.nginx.render.render import extra_line, intact, is_managed
 from reconcile.nginx.routing.locations import Undecidable
 from reconcile.nginx.routing.servers import Server
 

@@ -10,11 +10,11 @@ from reconcile.doctor.mapping import Mapped
 from reconcile.doctor.model import Said, error
 from reconcile.doctor.snapshot import Snapshot
 from reconcile.doctor.visitors import arrival, request
-from reconcile.host.files.inventory import Item
-from reconcile.host.http import HttpAnswer
-from reconcile.nginx.config.listen import Listen
+from reconcile.filesystem.inventory import Item
+from reconcile.nginx.model.listen import Listen
 from reconcile.nginx.routing.locations import Undecidable
 from reconcile.nginx.routing.uri import escaped
+from reconcile.system.http import HttpAnswer
 from reconcile.verify.judge import is_by_nginx
 
 PREFERRED = "health.txt"

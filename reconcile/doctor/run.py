@@ -12,7 +12,7 @@ from reconcile.doctor.snapshot import Snapshot
 from reconcile.engine.model import Finding, Severity, Unknown
 from reconcile.engine.resource import Ref
 from reconcile.errors import ReconcileError
-from reconcile.host.errors import in_one_line
+from reconcile.filesystem.errors import in_one_line
 from reconcile.nginx.routing.locations import Undecidable
 
 RANK: dict[Severity, int] = {"error": 0, "warning": 1, "note": 2}

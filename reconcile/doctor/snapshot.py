@@ -17,27 +17,27 @@ from reconcile.doctor.upstream import Passed, local_port, passes, socket_path
 from reconcile.doctor.variables import Variables
 from reconcile.doctor.visitors import Visitors
 from reconcile.errors import ReconcileError
-from reconcile.host.accounts import Account
-from reconcile.host.files.inventory import Inventory
-from reconcile.host.membership import cwd_of, ids_of, unit_of
-from reconcile.host.processes import children, title
-from reconcile.host.sockets import connects, holders_at, listening_at
+from reconcile.filesystem.inventory import Inventory
 from reconcile.nginx.routing.locations import Undecidable
 from reconcile.nginx.routing.request import Files, Request
 from reconcile.nginx.routing.route import Route
 from reconcile.nginx.routing.router import Router
 from reconcile.nginx.routing.servers import Server
 from reconcile.nginx.running.discover import Discovered
-from reconcile.nginx.running.disk import Assumed, WorkersDisk
 from reconcile.nginx.running.live import Running
+from reconcile.nginx.running.worker_view import Assumed, WorkersDisk
+from reconcile.system.accounts import Account
+from reconcile.system.membership import cwd_of, ids_of, unit_of
+from reconcile.system.processes import children, title
+from reconcile.system.sockets import connects, holders_at, listening_at
 
 if TYPE_CHECKING:
     from reconcile.doctor.application.facts import AppFacts
     from reconcile.doctor.application.importing import Told
-    from reconcile.host import Host
-    from reconcile.host.files.access import Walk
-    from reconcile.nginx.config.tree import ConfigTree
+    from reconcile.filesystem.access import Walk
+    from reconcile.nginx.model.tree import ConfigTree
     from reconcile.nginx.running.stage import Refusal
+    from reconcile.system import Host
 
 
 @dataclass(frozen=True)
@@ -237,7 +237,7 @@ class Snapshot:
         """The processes that listen at an upstream of this machine, as far as we may see them."""
         if path := socket_path(target):
             return holders_at(path) or holders_at(self.real(path))
-        from reconcile.host.ports import holders
+        from reconcile.system.ports import holders
 
         port = local_port(target)
         masters = [holder.pid for holder in holders(port) if holder.pid] if port else []

@@ -12,13 +12,13 @@ from reconcile.doctor.access_log import AccessLog, access_log
 from reconcile.doctor.asking import ask, reachable
 from reconcile.doctor.visits import answered_by, visit_logs
 from reconcile.errors import ReconcileError
-from reconcile.host.http import HttpAnswer
-from reconcile.host.processes import wait_until
-from reconcile.host.tail import tail
-from reconcile.nginx.config.text import from_raw
+from reconcile.nginx.model.text import from_raw
 from reconcile.nginx.routing.locations import Undecidable
 from reconcile.nginx.routing.route import Route
 from reconcile.nginx.routing.servers import Server
+from reconcile.system.http import HttpAnswer
+from reconcile.system.processes import wait_until
+from reconcile.system.tail import tail
 from reconcile.verify.judge import is_by_nginx
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from reconcile.errors import ReconcileError
 
 if TYPE_CHECKING:
-    from reconcile.host import Host
+    from reconcile.system import Host
 
 _PROPERTIES = (
     *("Id", "ActiveState", "MainPID", "User", "Group", "SupplementaryGroups", "DynamicUser"),
@@ -146,7 +146,7 @@ def _of_systemd(host: Host, *names: str) -> Iterator[UnitView]:
 
 
 def _of_processes(host: Host) -> Iterator[UnitView]:
-    from reconcile.host.services.unit_file import parse
+    from reconcile.system.services.unit_file import parse
 
     folder = f"{host.settings.state_dir}/units"
     if host.files.stat(folder) is None:

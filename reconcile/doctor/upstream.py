@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from reconcile.nginx.config.scope import PASSES, Scope
-from reconcile.nginx.config.tree import ConfigTree, Directive
+from reconcile.nginx.model.scope import PASSES, Scope
+from reconcile.nginx.model.tree import ConfigTree, Directive
 from reconcile.nginx.routing.servers import Server
 
 _LOCAL = ("127.0.0.1", "localhost", "[::1]", "0.0.0.0")  # noqa: S104  as it may be written

@@ -10,9 +10,9 @@ from itertools import islice
 
 from reconcile.doctor.visitors import Visitors, examples, is_plain
 from reconcile.doctor.witness import witnesses
-from reconcile.host.files import Files
-from reconcile.nginx.config.scope import Scope
-from reconcile.nginx.config.text import from_raw, to_raw
+from reconcile.filesystem import Files
+from reconcile.nginx.model.scope import Scope
+from reconcile.nginx.model.text import from_raw, to_raw
 from reconcile.nginx.routing import pcre
 from reconcile.nginx.routing.locations import Undecidable
 from reconcile.nginx.routing.route import Route

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from reconcile.doctor.evidence import counted
 from reconcile.doctor.model import Said, note, warning
 from reconcile.doctor.visits import VisitLog, answered_by, visit_logs
-from reconcile.host.tail import recent
-from reconcile.nginx.config.scope import PASSES
-from reconcile.nginx.config.text import from_raw
+from reconcile.nginx.model.scope import PASSES
+from reconcile.nginx.model.text import from_raw
 from reconcile.nginx.routing.locations import Undecidable
 from reconcile.nginx.routing.route import Answer
 from reconcile.nginx.routing.servers import Server
+from reconcile.system.tail import recent
 
 if TYPE_CHECKING:
     from reconcile.doctor.snapshot import Snapshot

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from reconcile.nginx.config.scope import Scope
+from reconcile.nginx.model.scope import Scope
 
 COMBINED = (
     '$remote_addr - $remote_user [$time_local] "$request" '

@@ -23,7 +23,7 @@ from reconcile.engine.rollback import Listen, RollbackFailed, retire, roll_back
 from reconcile.errors import ReconcileError
 
 if TYPE_CHECKING:
-    from reconcile.host import Host
+    from reconcile.system import Host
 
 Verify = Callable[[], Sequence[Check]]
 Done = dict[Ref, Resource | None]

@@ -10,7 +10,7 @@ from reconcile.engine.journal import journals
 from reconcile.engine.ledger import Ledger
 
 if TYPE_CHECKING:
-    from reconcile.host.state import StateDir
+    from reconcile.system.state import StateDir
 
 
 def audit(state: StateDir, ledger: Ledger) -> tuple[tuple[Row, ...], tuple[str, ...]]:

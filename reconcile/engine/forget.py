@@ -13,7 +13,7 @@ from reconcile.engine.resource import Ref
 from reconcile.errors import ReconcileError
 
 if TYPE_CHECKING:
-    from reconcile.host import Host
+    from reconcile.system import Host
 
 
 def forget(host: Host, refs: Collection[Ref], by: By, *, protected_too: bool = False) -> Ledger:

@@ -12,7 +12,7 @@ from reconcile.engine.digest import canonical, digest
 from reconcile.engine.ledger import BEGINNING, Ledger
 
 if TYPE_CHECKING:
-    from reconcile.host.state import StateDir
+    from reconcile.system.state import StateDir
 
 FOLDER = "history"
 

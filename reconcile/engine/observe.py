@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from reconcile.engine.model import Finding, Observed, Unknown
 from reconcile.engine.resource import Ref, Resource
 from reconcile.errors import ReconcileError
-from reconcile.host.errors import cause
+from reconcile.filesystem.errors import cause
 
 if TYPE_CHECKING:
-    from reconcile.host import Host
+    from reconcile.system import Host
 
 Make = Callable[[Ref], Resource]
 

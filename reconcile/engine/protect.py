@@ -11,7 +11,7 @@ from reconcile.engine.model import Conflict, Desired
 from reconcile.engine.resource import Ref, Resource
 
 if TYPE_CHECKING:
-    from reconcile.host.files.lineage import Lineage, Place
+    from reconcile.filesystem.lineage import Lineage, Place
 
 Lineages = Mapping[str, "Lineage"]
 """A directory's name → where it really lies."""

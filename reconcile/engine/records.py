@@ -9,7 +9,7 @@ from reconcile.engine import history
 from reconcile.engine.ledger import BEGINNING, Ledger, Rows, decode, encode
 
 if TYPE_CHECKING:
-    from reconcile.host.state import StateDir
+    from reconcile.system.state import StateDir
 
 LEDGER = "ledger.json"
 

@@ -11,7 +11,7 @@ from reconcile.engine.digest import digest
 
 if TYPE_CHECKING:
     from reconcile.engine.model import Change, Finding
-    from reconcile.host import Host
+    from reconcile.system import Host
 
 Cause = Literal["drift", "pending", "both"]
 

@@ -16,12 +16,12 @@ from reconcile.engine.model import Event
 from reconcile.engine.observe import reason
 from reconcile.engine.records import next_records, now, read_ledger, sweep_records
 from reconcile.errors import ReconcileError
-from reconcile.host.errors import explained
-from reconcile.host.files.sync import flush
-from reconcile.host.undo import Undo, joined, to_json
+from reconcile.filesystem.errors import explained
+from reconcile.filesystem.sync import flush
+from reconcile.system.undo import Undo, joined, to_json
 
 if TYPE_CHECKING:
-    from reconcile.host import Host
+    from reconcile.system import Host
 
 Listen = Callable[[Event], None]
 RETAINED = 2

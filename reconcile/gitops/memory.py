@@ -10,7 +10,7 @@ from reconcile.engine.drift import State
 
 if TYPE_CHECKING:
     from reconcile.engine.drift import Drift
-    from reconcile.host.state import StateDir
+    from reconcile.system.state import StateDir
 
 FILE = "drift.json"
 

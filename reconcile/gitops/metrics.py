@@ -10,7 +10,7 @@ from reconcile import __version__
 from reconcile.engine.drift import STATES
 from reconcile.engine.model import CheckStatus
 from reconcile.gitops.notify import seconds_between
-from reconcile.host.publish import publish
+from reconcile.system.publish import publish
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry

@@ -11,10 +11,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from reconcile.dataclass import dataclass
 from reconcile.engine.records import now
 from reconcile.errors import ReconcileError
-from reconcile.host.git import Mirror
+from reconcile.system.git import Mirror
 
 if TYPE_CHECKING:
-    from reconcile.host import Host
+    from reconcile.system import Host
 
 FOLDER = "pull"
 
@@ -90,7 +90,7 @@ def origin(
 
 def pull(host: Host, of: Origin) -> Pulled:
     """Fetch, verify, and only then look at it. Errors: ReconcileError; the host is untouched."""
-    from reconcile.host.publish import only_ours
+    from reconcile.system.publish import only_ours
 
     for keys in filter(None, (of.ssh_signers, of.gpg_keys)):
         if not only_ours(keys):

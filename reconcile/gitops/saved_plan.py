@@ -19,11 +19,11 @@ from reconcile.engine.model import Basis
 from reconcile.engine.records import now
 from reconcile.engine.select import Selection
 from reconcile.errors import ReconcileError, StalePlan
-from reconcile.host.publish import publish, read_given
+from reconcile.system.publish import publish, read_given
 
 if TYPE_CHECKING:
     from reconcile.engine.model import Plan
-    from reconcile.host.state import StateDir
+    from reconcile.system.state import StateDir
 
 LARGEST_BYTES = 32 << 20
 PRIVATE = 0o600

@@ -6,22 +6,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from reconcile.nginx.behaviour import told
-from reconcile.nginx.config.listen import ANY_IPV4, ANY_IPV6, Address
-from reconcile.nginx.config.text import to_raw
+from reconcile.nginx.model.listen import ANY_IPV4, ANY_IPV6, Address
+from reconcile.nginx.model.text import to_raw
 from reconcile.nginx.routing import pcre
+from reconcile.nginx.routing.describe import describe
 from reconcile.nginx.routing.headers import SentHeader, content_type, sent_headers
 from reconcile.nginx.routing.request import Request
 from reconcile.nginx.routing.route import Hop, Route
 from reconcile.nginx.routing.router import Router
 from reconcile.nginx.routing.servers import Server, hostname
-from reconcile.nginx.running.disk import WorkersDisk, worker_of
+from reconcile.nginx.running.worker_view import WorkersDisk, worker_of
 
 if TYPE_CHECKING:
-    from reconcile.host.accounts import Account
-    from reconcile.host.files.access import Step
-    from reconcile.nginx.config.scope import Scope
+    from reconcile.filesystem.access import Step
+    from reconcile.nginx.model.scope import Scope
     from reconcile.nginx.running.discover import Discovered
+    from reconcile.system.accounts import Account
 
 _LOOPBACK = {ANY_IPV4: "127.0.0.1", ANY_IPV6: "::1"}
 _HAS_TYPE = ("file", "return")
@@ -96,9 +96,9 @@ def explain(nginx: Discovered, request: Request) -> Explanation:
     router = Router(nginx.tree, nginx.build.prefix)
     route = router.route(request, disk)
     path = tuple(_path(nginx, route, worker))
-    answer = told(route)
+    answer = describe(route)
     others = _at_other_addresses(router, request)
-    answers = ((str(other.address), told(router.route(other, disk))) for other in others)
+    answers = ((str(other.address), describe(router.route(other, disk))) for other in others)
     return Explanation(
         request=request,
         route=route,
@@ -232,7 +232,7 @@ def _component(nginx: Discovered, step: Step, allowed: bool) -> Component:
 
 def _acl(nginx: Discovered, step: Step) -> Iterator[str]:
     """The named entries of an access list and its mask, as getfacl writes them."""
-    from reconcile.host.files.access import GROUP, MASK, USER
+    from reconcile.filesystem.access import GROUP, MASK, USER
 
     accounts = nginx.host.accounts
     for line in step.acl:

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from reconcile.errors import ExitCode
-from reconcile.host.http import HttpAnswer
 from reconcile.nginx.explain import Choice, Component, Explanation, Rival
 from reconcile.nginx.routing.headers import SentHeader
 from reconcile.output import explain_documents as doc
 from reconcile.output.escape import printable
 from reconcile.output.json import head
 from reconcile.output.style import PLAIN, Style
+from reconcile.system.http import HttpAnswer
 
 _UNKNOWN = "(depends on the request or the moment)"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from reconcile import __version__
+from reconcile.config.diagnostics import Diagnostic
 from reconcile.output.documents import DiagnosticItem, ValidationDocument
-from reconcile.spec.diagnostics import Diagnostic
 
 
 def validation_document(diagnostics: Sequence[Diagnostic], exit_code: int) -> ValidationDocument:

@@ -9,11 +9,11 @@ from threading import Event
 from typing import TYPE_CHECKING
 
 from reconcile.engine.model import Check
-from reconcile.host.http import HttpAnswer, HttpTarget
+from reconcile.system.http import HttpAnswer, HttpTarget
 from reconcile.verify.model import Endpoint
 
 if TYPE_CHECKING:
-    from reconcile.host.http import HttpClient
+    from reconcile.system.http import HttpClient
 
 PAUSE_S = 0.1
 LONGEST_PAUSE_S = 1.0

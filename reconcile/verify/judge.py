@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
 
 from reconcile.engine.model import Check
-from reconcile.host.http import HttpAnswer
+from reconcile.system.http import HttpAnswer
 from reconcile.verify.model import Expectation, Server
 
 _OWN_PAGE = b"<hr><center>nginx"

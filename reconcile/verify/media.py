@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 from reconcile.engine.model import Check
 from reconcile.errors import ReconcileError
-from reconcile.host.canary import Canary, clear, plant, sweep
-from reconcile.host.processes import NotRoot
+from reconcile.system.canary import Canary, clear, plant, sweep
+from reconcile.system.processes import NotRoot
 from reconcile.verify.asking import Asker, over
 from reconcile.verify.judge import judged
 from reconcile.verify.model import Expectation, MediaCanary
 
 if TYPE_CHECKING:
-    from reconcile.host import Host
+    from reconcile.system import Host
 
 HIDDEN = Expectation(status=frozenset({403, 404}))
 

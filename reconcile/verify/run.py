@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from reconcile.engine.model import Check
-from reconcile.host.canary import Canary
+from reconcile.system.canary import Canary
 from reconcile.verify.asking import Asker, in_parallel, over
 from reconcile.verify.judge import judged
 from reconcile.verify.media import clear_canary, media_checks, plant_canary
@@ -17,7 +17,7 @@ from reconcile.verify.model import HttpProbe, MediaCanary, Probe, UploadProbe
 from reconcile.verify.upload import upload_check
 
 if TYPE_CHECKING:
-    from reconcile.host import Host
+    from reconcile.system import Host
 
 SETTLE_S = 5.0
 """How long a bad answer may still be that of a reload or of an app that starts."""

@@ -9,8 +9,8 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from reconcile.engine.model import Check
-from reconcile.host.canary import Canary, clear_upload, may_clear
-from reconcile.host.http import HttpAnswer, multipart
+from reconcile.system.canary import Canary, clear_upload, may_clear
+from reconcile.system.http import HttpAnswer, multipart
 from reconcile.verify.asking import Asker
 from reconcile.verify.judge import judged
 from reconcile.verify.model import Expectation, UploadProbe

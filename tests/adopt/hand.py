@@ -12,12 +12,12 @@ from reconcile.adopt.site import Nginx
 from reconcile.adopt.sites import read_sites
 from reconcile.adopt.validity import make_valid
 from reconcile.adopt.writing import yaml_text
-from reconcile.nginx.config.reader import OverlayReader
-from reconcile.nginx.config.tree import load
+from reconcile.config.load import loads
+from reconcile.config.models.spec import Spec
+from reconcile.nginx.model.reader import OverlayReader
+from reconcile.nginx.model.tree import load
 from reconcile.nginx.routing.router import Router
 from reconcile.nginx.routing.servers import Server
-from reconcile.spec.load import loads
-from reconcile.spec.models.spec import Spec
 from tests.spec.hosts import DEBIAN
 
 MAIN = b"events {} http { include /etc/nginx/sites-enabled/*; }"

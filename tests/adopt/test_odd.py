@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from reconcile.adopt.found import FoundApp, FoundFolder
 from reconcile.adopt.writing import scalar, yaml_text
-from reconcile.spec import yaml
-from reconcile.spec.nodes import plain
+from reconcile.config import yaml
+from reconcile.config.nodes import plain
 from tests.adopt.hand import ENABLED, read
 from tests.nginx.generated import locations, server_ifs
 

@@ -48,10 +48,10 @@ server {{
 OURS = """
 import resource, sys, time
 from tests.nginx.running import DiskReader, RealFiles
-from reconcile.nginx.config.listen import Address
+from reconcile.nginx.model.listen import Address
 from reconcile.nginx.routing.request import Request
 from reconcile.nginx.routing.router import Router
-from reconcile.nginx.config.tree import load
+from reconcile.nginx.model.tree import load
 start = time.process_time()
 tree = load(sys.argv[1], DiskReader())
 read = time.process_time() - start

@@ -23,8 +23,8 @@ from reconcile.engine.journal import Journal
 from reconcile.engine.ledger import encode
 from reconcile.engine.records import now, read_ledger
 from reconcile.engine.rollback import roll_back
-from reconcile.host import Host, HostSettings
-from reconcile.kinds.assets import Assets
+from reconcile.resources.assets import Assets
+from reconcile.system import Host, HostSettings
 
 ROUNDS = 3
 SIZE = 2_000

@@ -15,7 +15,7 @@ import jsonschema
 import pytest
 
 from reconcile.cli.demo.stage import Stage
-from reconcile.host.lock import lock
+from reconcile.system.lock import lock
 from tests.cli.conftest import COMMAND, Run
 from tests.cli.terminal import on_a_terminal
 
@@ -25,7 +25,7 @@ OWN = ("log", "run", "state", "tmp")
 
 EVERY_COPY_IS_LONG = """
 import sys
-from reconcile.host.files import ship
+from reconcile.filesystem import ship
 ship.QUIET_S = 0
 from reconcile.cli.main import main
 sys.exit(main())

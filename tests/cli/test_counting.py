@@ -24,7 +24,7 @@ sys.exit(main())
 LONG = """
 import time
 from reconcile.cli.counting import counted
-from reconcile.host import Host
+from reconcile.system import Host
 host = Host()
 with counted(host, json={json}):
     for _ in range(30):

@@ -15,7 +15,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from reconcile.host.http import HttpClient, HttpTarget
+from reconcile.system.http import HttpClient, HttpTarget
 from tests.cli.conftest import COMMAND, Run
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "flask-app" / "app"

@@ -110,7 +110,7 @@ def test_a_plan_with_nothing_to_do_imports_only_what_it_needs(run: Run, stage: S
     imported = imports_of("plan", "--detailed-exitcode", "-f", stage.file, cwd=stage.root)
 
     assert 0 == applied.returncode, applied.stderr
-    assert "reconcile.kinds.nginx_live" in imported
+    assert "reconcile.resources.nginx_live" in imported
     assert set() == imported & NEVER_FOR_NOTHING
 
 

@@ -6,14 +6,14 @@ import os
 from pathlib import Path
 from typing import Any
 
+from reconcile.config.load import loads
 from reconcile.doctor import registry
 from reconcile.doctor.declared import declaration
 from reconcile.doctor.model import Diagnosis
 from reconcile.doctor.run import diagnose
 from reconcile.doctor.snapshot import Snapshot
 from reconcile.engine.model import Finding
-from reconcile.host import Host, HostSettings
-from reconcile.spec.load import loads
+from reconcile.system import Host, HostSettings
 
 NGINX = """
 user www-data;

@@ -14,7 +14,7 @@ from reconcile.doctor.application.ask import _without_secrets, interpreter
 from reconcile.doctor.application.facts import AppFacts, Garbled, app_facts
 from reconcile.doctor.model import Diagnosis
 from reconcile.doctor.snapshot import Snapshot
-from reconcile.host import Host
+from reconcile.system import Host
 from tests.doctor.apps import venv
 from tests.doctor.asked import ask, configured, serious, state_of
 
@@ -310,8 +310,8 @@ def test_an_answer_of_another_form_is_no_answer(told: object) -> None:
 
 
 def test_the_app_is_imported_once_for_all_rules(root: Path) -> None:
+    from reconcile.config.load import loads
     from reconcile.doctor.declared import declaration
-    from reconcile.spec.load import loads
 
     write(root, folder="/srv/elsewhere")
     host = configured(root, SERVER.format(root=root, static="/static/", limit="1m"))

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from reconcile.config.load import loads
 from reconcile.doctor.checklist import box, diagnosed, of_site, probed, proofs
 from reconcile.doctor.declared import declaration
 from reconcile.doctor.guide import CHECKLIST
@@ -14,7 +15,6 @@ from reconcile.doctor.model import Diagnosis, error, note, warning
 from reconcile.engine.model import Check, Finding, Unknown
 from reconcile.engine.resource import Ref
 from reconcile.output.checklist import checklist_text
-from reconcile.spec.load import loads
 from reconcile.verify.model import Endpoint, HttpProbe, MediaCanary, Probe, UploadProbe
 from tests.hosts import DebianHost
 from tests.hosts.fixtures import Boot

@@ -23,7 +23,7 @@ from reconcile.doctor.mandatory.selinux import is_mended, refused, relabel, reme
 from reconcile.doctor.model import Unseen
 from reconcile.doctor.snapshot import Snapshot
 from reconcile.engine.model import Finding
-from reconcile.host.security import Security
+from reconcile.system.security import Security
 from tests.doctor.asked import configured
 
 pytestmark = pytest.mark.process

@@ -16,9 +16,9 @@ from reconcile.doctor.settings import of_environment, of_source
 from reconcile.doctor.snapshot import Snapshot
 from reconcile.doctor.units import UnitView
 from reconcile.errors import ReconcileError
-from reconcile.host import Host
 from reconcile.output.doctor import doctor_markdown, doctor_text
 from reconcile.output.sarif import sarif_text
+from reconcile.system import Host
 
 
 @pytest.mark.parametrize(

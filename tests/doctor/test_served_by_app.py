@@ -12,7 +12,7 @@ import pytest
 from reconcile.doctor.access_log import access_log
 from reconcile.doctor.units import UnitView
 from reconcile.doctor.visits import COMBINED, VisitLog, answered_by
-from reconcile.host import Host
+from reconcile.system import Host
 from tests.doctor.conftest import SERVICE, WSGI, Said, doctor
 from tests.hosts import DebianHost
 from tests.hosts.fixtures import Boot

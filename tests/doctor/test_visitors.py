@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from reconcile.doctor.visitors import Visitors
-from reconcile.nginx.config.listen import Address
-from reconcile.nginx.config.tree import load
+from reconcile.nginx.model.listen import Address
+from reconcile.nginx.model.tree import load
 from reconcile.nginx.routing.servers import ServerTable
 from tests.doctor.asked import ask, configured, serious
 from tests.nginx.running import overlay

@@ -16,9 +16,9 @@ from reconcile.engine.plan import plan
 from reconcile.engine.records import read_ledger
 from reconcile.engine.resource import Ref, Resource
 from reconcile.engine.rollback import recover, take_back_last
-from reconcile.host import Host, HostSettings
-from reconcile.host.lock import lock
-from reconcile.kinds import registry
+from reconcile.resources import registry
+from reconcile.system import Host, HostSettings
+from reconcile.system.lock import lock
 
 BY = By("tester", "reconcile apply")
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from reconcile.host.kernel import CLONE_NEWNS, MS_PRIVATE, MS_REC, Kernel
+from reconcile.system.kernel import CLONE_NEWNS, MS_PRIVATE, MS_REC, Kernel
 from tests.engine.killing import EFFECTS
 
 EXT4_IOC_SHUTDOWN = 0x8004587D

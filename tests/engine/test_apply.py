@@ -16,14 +16,14 @@ from reconcile.engine.records import read_ledger
 from reconcile.engine.resource import Ref, Resource
 from reconcile.engine.rollback import unfinished
 from reconcile.errors import LockHeld, ReconcileError
-from reconcile.host import Host
-from reconcile.host.files.undo import Replaced
-from reconcile.host.lock import lock
-from reconcile.kinds.assets import Assets
-from reconcile.kinds.directory import Directory
-from reconcile.kinds.file import File
-from reconcile.kinds.symlink import Symlink
-from reconcile.kinds.tree import Tree
+from reconcile.filesystem.undo import Replaced
+from reconcile.resources.assets import Assets
+from reconcile.resources.directory import Directory
+from reconcile.resources.file import File
+from reconcile.resources.symlink import Symlink
+from reconcile.resources.tree import Tree
+from reconcile.system import Host
+from reconcile.system.lock import lock
 from tests.engine.machine import Machine
 
 

@@ -13,11 +13,11 @@ from reconcile.engine.model import Check
 from reconcile.engine.records import read_ledger
 from reconcile.engine.resource import Resource
 from reconcile.engine.rollback import unfinished
-from reconcile.kinds.assets import Assets
-from reconcile.kinds.directory import Directory
-from reconcile.kinds.file import File
-from reconcile.kinds.symlink import Symlink
-from reconcile.kinds.tree import Tree
+from reconcile.resources.assets import Assets
+from reconcile.resources.directory import Directory
+from reconcile.resources.file import File
+from reconcile.resources.symlink import Symlink
+from reconcile.resources.tree import Tree
 from tests.engine.killing import Replay, killed_at
 from tests.engine.machine import Machine
 from tests.tally import TALLY

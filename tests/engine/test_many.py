@@ -14,9 +14,9 @@ from reconcile.engine import history
 from reconcile.engine.records import read_ledger
 from reconcile.engine.rollback import unfinished
 from reconcile.errors import ReconcileError
-from reconcile.host import Host
-from reconcile.host.lock import lock
-from reconcile.kinds.file import File
+from reconcile.resources.file import File
+from reconcile.system import Host
+from reconcile.system.lock import lock
 from tests.engine.conftest import in_box
 from tests.engine.killing import forked
 from tests.engine.machine import Machine

@@ -10,11 +10,11 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconcile.kinds.assets import Assets
-from reconcile.kinds.directory import Directory
-from reconcile.kinds.tree import Tree
 from reconcile.output.json import dumped, plan_document
 from reconcile.output.text import plan_text
+from reconcile.resources.assets import Assets
+from reconcile.resources.directory import Directory
+from reconcile.resources.tree import Tree
 from tests.engine.conftest import in_box
 
 NAMES = st.sets(

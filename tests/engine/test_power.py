@@ -12,7 +12,7 @@ from reconcile.engine import history
 from reconcile.engine.model import Report
 from reconcile.engine.records import read_ledger
 from reconcile.engine.resource import Ref
-from reconcile.kinds.file import File
+from reconcile.resources.file import File
 from tests.engine.conftest import in_box
 from tests.engine.machine import Machine
 from tests.engine.power import Disk, cut_at, own_mounts

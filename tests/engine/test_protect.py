@@ -6,13 +6,13 @@ import pytest
 
 from reconcile.engine.protect import violations
 from reconcile.engine.resource import Resource
-from reconcile.host.files.lineage import Place
-from reconcile.host.files.names import ancestors
-from reconcile.kinds.assets import Assets
-from reconcile.kinds.directory import Directory
-from reconcile.kinds.file import File
-from reconcile.kinds.symlink import Symlink
-from reconcile.kinds.tree import Tree
+from reconcile.filesystem.lineage import Place
+from reconcile.filesystem.names import ancestors
+from reconcile.resources.assets import Assets
+from reconcile.resources.directory import Directory
+from reconcile.resources.file import File
+from reconcile.resources.symlink import Symlink
+from reconcile.resources.tree import Tree
 from tests.engine.world import declare
 
 MEDIA = "/var/www/shop/media"

@@ -12,9 +12,9 @@ import pytest
 
 from reconcile.engine.model import Event, Report
 from reconcile.errors import ReconcileError
-from reconcile.host.errors import FIXES, WORDS
-from reconcile.kinds.directory import Directory
-from reconcile.kinds.file import File
+from reconcile.filesystem.errors import FIXES, WORDS
+from reconcile.resources.directory import Directory
+from reconcile.resources.file import File
 from tests.engine.machine import Machine
 from tests.engine.power import Disk, own_mounts
 from tests.engine.test_crash import refuse_remains, timeless

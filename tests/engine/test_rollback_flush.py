@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from reconcile.engine import rollback
-from reconcile.kinds.directory import Directory
-from reconcile.kinds.file import File
+from reconcile.resources.directory import Directory
+from reconcile.resources.file import File
 from tests.engine.machine import Machine
 from tests.engine.power import Disk, own_mounts
 from tests.engine.test_crash import timeless

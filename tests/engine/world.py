@@ -12,7 +12,7 @@ from reconcile.engine.observe import observe, observe_undeclared
 from reconcile.engine.plan import plan
 from reconcile.engine.resource import Ref, Resource
 from reconcile.errors import ReconcileError
-from reconcile.host import Host
+from reconcile.system import Host
 
 
 @dataclass

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reconcile.nginx.config.semantic import semantic_diff
+from reconcile.nginx.model.semantic import semantic_diff
 from tests.foresight.conftest import GuidesHost
 
 SITE = b"server { listen 80; location /a { expires 7d; } }"

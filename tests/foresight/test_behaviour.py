@@ -140,16 +140,16 @@ def test_under_the_plan_stand_a_few_lines_and_all_where_asked_for(guide: GuidesH
 @pytest.fixture
 def forgotten() -> Iterator[None]:
     """The module as a fresh process has it: not imported."""
-    kept = sys.modules.pop("reconcile.foresight", None)
+    kept = sys.modules.pop("reconcile.impact.plan_impact", None)
     yield
     if kept:
-        sys.modules["reconcile.foresight"] = kept
+        sys.modules["reconcile.impact.plan_impact"] = kept
 
 
 @pytest.mark.usefixtures("forgotten")
 def test_a_plan_with_nothing_to_do_foresees_nothing_and_imports_nothing(guide: GuidesHost) -> None:
     guide.apply()
-    sys.modules.pop("reconcile.foresight", None)
+    sys.modules.pop("reconcile.impact.plan_impact", None)
 
     assert guide.plan().empty
-    assert "reconcile.foresight" not in sys.modules
+    assert "reconcile.impact.plan_impact" not in sys.modules

@@ -11,14 +11,14 @@ import pytest
 from jsonschema import validate
 
 from reconcile.errors import ReconcileError
-from reconcile.host.http import HttpAnswer
-from reconcile.nginx.config.listen import Address
 from reconcile.nginx.explain import Explanation, explain, reached
+from reconcile.nginx.model.listen import Address
 from reconcile.nginx.routing.url import parse_url
 from reconcile.nginx.running.discover import discover
 from reconcile.output.explain import explain_document, explain_text
 from reconcile.output.json import dumped
 from reconcile.output.schemas import output_schemas
+from reconcile.system.http import HttpAnswer
 from tests.foresight.conftest import GuidesHost
 
 URL = "http://example.com/static/css/app.css"

@@ -18,7 +18,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from reconcile.cli.demo.stage import Stage
-from reconcile.host.lock import lock
+from reconcile.system.lock import lock
 from tests.cli.conftest import COMMAND, Run, run, stage, staged
 
 __all__ = ["run", "stage"]

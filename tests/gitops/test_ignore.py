@@ -13,7 +13,7 @@ from reconcile.cli.demo.stage import Stage
 from reconcile.engine.ignore import Rule, sift
 from reconcile.engine.model import Place, Plan
 from reconcile.engine.plan import plan
-from reconcile.kinds.tree import Tree
+from reconcile.resources.tree import Tree
 from tests.cli.conftest import Run, run, stage
 from tests.engine.conftest import in_box
 from tests.engine.world import Note, a_world, declare, last_wrote, look

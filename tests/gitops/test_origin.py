@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from reconcile.host.files.contents import digest_of_source
+from reconcile.filesystem.contents import digest_of_source
 
 
 @pytest.fixture

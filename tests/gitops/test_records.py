@@ -15,8 +15,8 @@ from reconcile.engine.ledger import Ledger, LedgerUnusable, Row, decode, encode
 from reconcile.engine.records import read_ledger
 from reconcile.engine.resource import Ref
 from reconcile.errors import ReconcileError
-from reconcile.kinds.directory import Directory
-from reconcile.kinds.file import File
+from reconcile.resources.directory import Directory
+from reconcile.resources.file import File
 from tests.engine.conftest import in_box
 from tests.engine.machine import Machine
 from tests.gitops.mutation import mutations

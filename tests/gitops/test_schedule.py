@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from reconcile.errors import ReconcileError
+from reconcile.filesystem.errors import HostError
 from reconcile.gitops.schedule import HEADER, SERVICE, TIMER, Schedule, checked, in_utc
-from reconcile.host.errors import HostError
-from reconcile.host.timers import drop, put
+from reconcile.system.timers import drop, put
 
 COMMAND = ("/opt/reconcile/bin/python", "-I", "-m", "reconcile", "drift", "--quiet")
 

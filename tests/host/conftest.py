@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from reconcile.host import Host, HostSettings
+from reconcile.system import Host, HostSettings
 from tests.host.recording import MemoryRecorder, recording
 
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from reconcile.host import Host
-from reconcile.host.undo import Undo, from_json, to_json, undo
+from reconcile.system import Host
+from reconcile.system.undo import Undo, from_json, to_json, undo
 
 CHANGES = (
     "open", "write", "mkdir", "rmdir", "rename", "link", "symlink", "unlink", "chown", "chmod",

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 
-from reconcile.host import Host
-from reconcile.host.undo import Undo, from_json, to_json, undo
+from reconcile.system import Host
+from reconcile.system.undo import Undo, from_json, to_json, undo
 
 
 @dataclass

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from reconcile.host import Host
-from reconcile.host.errors import HostError
-from reconcile.host.files.access import EXECUTE, READ, WRITE
+from reconcile.filesystem.access import EXECUTE, READ, WRITE
+from reconcile.filesystem.errors import HostError
+from reconcile.system import Host
 
 ACCESS_LISTS = (
     None, "u:nobody:r-x", "u:nobody:---", "g:games:rwx", "g:nogroup:-w-,g:games:r--",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reconcile.host.accounts import Accounts, UnknownAccount
+from reconcile.system.accounts import Accounts, UnknownAccount
 
 
 def test_a_user_is_known_with_all_its_groups() -> None:

@@ -17,9 +17,9 @@ from pathlib import Path
 import pytest
 
 from reconcile.errors import ReconcileError
-from reconcile.host import Host, canary
-from reconcile.host.files.scan import Rule
-from reconcile.host.files.survey import Order
+from reconcile.filesystem.scan import Rule
+from reconcile.filesystem.survey import Order
+from reconcile.system import Host, canary
 from tests.host.attack import WEB, attacker, swap
 from tests.host.disk import picture
 from tests.host.recording import recording

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from reconcile.host import Host
-from reconcile.host.errors import HostError
-from reconcile.host.files.batch import Batch
-from reconcile.host.files.scan import Rule
-from reconcile.host.files.survey import Order
+from reconcile.filesystem.batch import Batch
+from reconcile.filesystem.errors import HostError
+from reconcile.filesystem.scan import Rule
+from reconcile.filesystem.survey import Order
+from reconcile.system import Host
 from tests.host.recording import MemoryRecorder
 
 RULE = Rule(0, 0, 0o644, 0o755)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from reconcile.host import Host
-from reconcile.host.canary import Canary, plant
+from reconcile.system import Host
+from reconcile.system.canary import Canary, plant
 
 
 @pytest.fixture

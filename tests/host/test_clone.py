@@ -12,19 +12,19 @@ from pathlib import Path
 
 import pytest
 
-from reconcile.host import Host
-from reconcile.host.errors import HostError
-from reconcile.host.files import clone, ship
-from reconcile.host.files.scan import Rule
-from reconcile.host.files.survey import Order
+from reconcile.filesystem import clone, ship
+from reconcile.filesystem.errors import HostError
+from reconcile.filesystem.scan import Rule
+from reconcile.filesystem.survey import Order
+from reconcile.system import Host
 
 SIZE = 6 << 20
 RULE = Rule(0, 0, 0o644, 0o755)
 SHIP = """
 import sys
-from reconcile.host import Host, HostSettings
-from reconcile.host.files.scan import Rule
-from reconcile.host.files.survey import Order
+from reconcile.system import Host, HostSettings
+from reconcile.filesystem.scan import Rule
+from reconcile.filesystem.survey import Order
 host = Host(HostSettings(service_manager="process", state_dir=sys.argv[3]))
 host.files.ship(Order(sys.argv[1], sys.argv[2], Rule(0, 0, 0o644, 0o755)))
 """

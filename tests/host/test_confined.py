@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from reconcile.host import Host
-from reconcile.host.confined import Ended, NotConfined, run_confined
+from reconcile.system import Host
+from reconcile.system.confined import Ended, NotConfined, run_confined
 from tests.doctor.asked import state_of
 
 PYTHON = "/usr/bin/python3"
@@ -193,8 +193,8 @@ def test_an_interpreter_that_cannot_be_run_is_told_with_the_reason(public: Path)
 
 UNPRIVILEGED = """
 import sys
-from reconcile.host import Host
-from reconcile.host.confined import run_confined
+from reconcile.system import Host
+from reconcile.system.confined import run_confined
 for script in ("import os; print(os.getuid(), os.listdir('/proc')[-1])",
                "open(sys.argv[0], 'a')", "import socket; socket.socket()"):
     ended = run_confined(("/usr/bin/python3", "-c", script), Host().accounts.current,

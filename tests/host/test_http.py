@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from reconcile.host.http import BODY_LIMIT, HttpAnswer, HttpClient, HttpTarget, multipart
+from reconcile.system.http import BODY_LIMIT, HttpAnswer, HttpClient, HttpTarget, multipart
 
 Behaviour = Callable[[socket.socket], None]
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from reconcile.host import Host
-from reconcile.host.files.scan import Rule
-from reconcile.host.files.survey import Order
+from reconcile.filesystem.scan import Rule
+from reconcile.filesystem.survey import Order
+from reconcile.system import Host
 from tests.host.recording import MemoryRecorder
 
 LABEL = b"system_u:object_r:httpd_sys_content_t:s0\0"

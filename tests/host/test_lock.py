@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from reconcile.errors import ExitCode, LockHeld
-from reconcile.host import Host
-from reconcile.host.lock import lock
+from reconcile.system import Host
+from reconcile.system.lock import lock
 
 
 def held_by_another(host: Host) -> int:

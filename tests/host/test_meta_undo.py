@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from reconcile.host import Host
-from reconcile.host.files.undo import CHANGED_SINCE, Meta, Standing
-from reconcile.host.undo import joined
+from reconcile.filesystem.undo import CHANGED_SINCE, Meta, Standing
+from reconcile.system import Host
+from reconcile.system.undo import joined
 
 ROOT, WEB, OTHER = 0, 33, 34
 OLD = Standing(ROOT, ROOT, 0o4750)

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 import pytest
 
-from reconcile.host import read_only as where
+from reconcile.system import read_only as where
 from tests.host.refusing import WITHOUT_THE_CALL, WITHOUT_THE_CAPABILITY
 
 Seen = TypeVar("Seen")
@@ -104,7 +104,7 @@ def test_what_was_seen_is_returned_and_what_went_wrong_is_raised() -> None:
 
 LOOK = """
 import os, sys
-from reconcile.host.read_only import read_only
+from reconcile.system.read_only import read_only
 os.setuid(int(sys.argv[1]))
 print("seen", read_only(lambda: "all", lambda why: print("refused:", why)))
 """

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from reconcile.host import Host
-from reconcile.host.errors import HostError
+from reconcile.filesystem.errors import HostError
+from reconcile.system import Host
 
 WEB = 33
 

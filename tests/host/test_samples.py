@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from reconcile.host.files.samples import LOOKED_AT, samples
+from reconcile.filesystem.samples import LOOKED_AT, samples
 
 
 def lay(root: Path, *names: str) -> str:

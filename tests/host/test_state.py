@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from reconcile.host.errors import HostError
-from reconcile.host.state import StateDir
+from reconcile.filesystem.errors import HostError
+from reconcile.system.state import StateDir
 
 
 @pytest.fixture

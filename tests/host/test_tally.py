@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from reconcile.host import Host
-from reconcile.host.files import readers
-from reconcile.host.files.scan import Rule
-from reconcile.host.files.survey import Order
-from reconcile.host.files.tally import Tally
+from reconcile.filesystem import readers
+from reconcile.filesystem.scan import Rule
+from reconcile.filesystem.survey import Order
+from reconcile.filesystem.tally import Tally
+from reconcile.system import Host
 
 FOLDERS, FILES = 40, 150
 NAMES = FOLDERS * (FILES + 1)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from reconcile.host import Host
-from reconcile.host.errors import HostError
+from reconcile.filesystem.errors import HostError
+from reconcile.system import Host
 from tests.host.crash import Journal, dies_at, recorded_in
 from tests.host.disk import picture
 from tests.host.recording import MemoryRecorder

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from reconcile.host import Host
-from reconcile.host.errors import HostError
-from reconcile.host.files import comparison, judge, readers, ship
-from reconcile.kinds.assets import Assets
-from reconcile.kinds.directory import Directory
+from reconcile.filesystem import comparison, judge, readers, ship
+from reconcile.filesystem.errors import HostError
+from reconcile.resources.assets import Assets
+from reconcile.resources.directory import Directory
+from reconcile.system import Host
 from tests.host.disk import picture
 from tests.host.recording import recording
 

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from reconcile.engine.resource import Resource
-from reconcile.host import Host
-from reconcile.kinds.assets import Assets
-from reconcile.kinds.directory import Directory
-from reconcile.kinds.file import File
-from reconcile.kinds.tree import Tree
+from reconcile.resources.assets import Assets
+from reconcile.resources.directory import Directory
+from reconcile.resources.file import File
+from reconcile.resources.tree import Tree
+from reconcile.system import Host
 
 ACL, DEFAULT_ACL = "system.posix_acl_access", "system.posix_acl_default"
 CAPABILITY, LABEL, NOTE = "security.capability", "security.selinux", "user.note"

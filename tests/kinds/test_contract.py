@@ -13,13 +13,13 @@ import pytest
 from reconcile.engine.diff import differences
 from reconcile.engine.resource import Resource
 from reconcile.errors import ReconcileError
-from reconcile.host import Host
-from reconcile.kinds.assets import Assets
-from reconcile.kinds.directory import Directory
-from reconcile.kinds.file import File
-from reconcile.kinds.registry import MODULES, load
-from reconcile.kinds.symlink import Symlink
-from reconcile.kinds.tree import Tree
+from reconcile.resources.assets import Assets
+from reconcile.resources.directory import Directory
+from reconcile.resources.file import File
+from reconcile.resources.registry import MODULES, load
+from reconcile.resources.symlink import Symlink
+from reconcile.resources.tree import Tree
+from reconcile.system import Host
 from tests.host.disk import picture
 from tests.host.recording import recording
 

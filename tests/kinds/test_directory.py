@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from reconcile.errors import ReconcileError
-from reconcile.host import Host
-from reconcile.host.errors import HostError
-from reconcile.kinds.directory import Directory
+from reconcile.filesystem.errors import HostError
+from reconcile.resources.directory import Directory
+from reconcile.system import Host
 
 
 def put(wanted: Directory, host: Host) -> Directory:

@@ -9,12 +9,12 @@ import pytest
 from reconcile.engine.model import Unknown
 from reconcile.engine.observe import observe
 from reconcile.engine.resource import Resource
-from reconcile.host import Host
-from reconcile.kinds.assets import Assets
-from reconcile.kinds.directory import Directory
-from reconcile.kinds.file import File
-from reconcile.kinds.tree import Tree
-from reconcile.kinds.unit import Unit
+from reconcile.resources.assets import Assets
+from reconcile.resources.directory import Directory
+from reconcile.resources.file import File
+from reconcile.resources.tree import Tree
+from reconcile.resources.unit import Unit
+from reconcile.system import Host
 
 NOBODY = "no-such-user"
 

@@ -10,11 +10,11 @@ import brotli
 import pytest
 import zstandard
 
-from reconcile.host import Host
-from reconcile.host.errors import HostError
-from reconcile.host.files import compress, siblings
-from reconcile.host.files.compress import SUFFIXES, Encoding, compressed, is_worth
-from reconcile.kinds.assets import Assets
+from reconcile.filesystem import compress, siblings
+from reconcile.filesystem.compress import SUFFIXES, Encoding, compressed, is_worth
+from reconcile.filesystem.errors import HostError
+from reconcile.resources.assets import Assets
+from reconcile.system import Host
 from tests.host.disk import picture
 from tests.host.recording import recording
 

@@ -15,11 +15,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reconcile.host import Host
-from reconcile.host.errors import HostError
-from reconcile.host.files import scan as scan_words
-from reconcile.host.files import spread
-from reconcile.kinds.tree import Tree
+from reconcile.filesystem import scan as scan_words
+from reconcile.filesystem import spread
+from reconcile.filesystem.errors import HostError
+from reconcile.resources.tree import Tree
+from reconcile.system import Host
 from tests.host.disk import picture
 from tests.host.recording import recording
 

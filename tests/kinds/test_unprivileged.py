@@ -11,13 +11,13 @@ import pytest
 
 from reconcile.engine.diff import differences
 from reconcile.engine.resource import Resource
-from reconcile.host import Host, HostSettings
-from reconcile.host.errors import HostError
-from reconcile.kinds.assets import Assets
-from reconcile.kinds.directory import Directory
-from reconcile.kinds.file import File
-from reconcile.kinds.symlink import Symlink
-from reconcile.kinds.tree import Tree
+from reconcile.filesystem.errors import HostError
+from reconcile.resources.assets import Assets
+from reconcile.resources.directory import Directory
+from reconcile.resources.file import File
+from reconcile.resources.symlink import Symlink
+from reconcile.resources.tree import Tree
+from reconcile.system import Host, HostSettings
 from tests.host.disk import picture
 from tests.host.recording import recording
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from reconcile.kinds.file import File
-from reconcile.nginx.config.lexer import NginxSyntaxError
-from reconcile.nginx.config.tree import parse, written_back
-from reconcile.spec.expand import expand
-from reconcile.spec.load import load
+from reconcile.config.expand import expand
+from reconcile.config.load import load
+from reconcile.nginx.model.lexer import NginxSyntaxError
+from reconcile.nginx.model.tree import parse, written_back
+from reconcile.resources.file import File
 from tests.nginx.conftest import Judge
 from tests.spec.hosts import HOST
 

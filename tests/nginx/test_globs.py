@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from reconcile.nginx.config import globs
+from reconcile.nginx.model import globs
 
 NAMES = ["a.conf", "b.conf", ".hidden.conf", "a.conf~", "ab", "a]b", "-", "x*y", "sub/a.conf", "^a"]
 PATTERNS = [

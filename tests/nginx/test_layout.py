@@ -7,10 +7,10 @@ import subprocess
 import pytest
 
 from reconcile.errors import ReconcileError
-from reconcile.nginx.config.build import Build
-from reconcile.nginx.config.layout import Layout, read_layout
-from reconcile.nginx.config.listen import Address, parse_addresses
-from reconcile.nginx.config.tree import load
+from reconcile.nginx.model.build import Build
+from reconcile.nginx.model.layout import Layout, read_layout
+from reconcile.nginx.model.listen import Address, parse_addresses
+from reconcile.nginx.model.tree import load
 from tests.nginx.running import NGINX, DiskReader, overlay
 
 

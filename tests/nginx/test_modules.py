@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from reconcile.nginx.config.build import Build
-from reconcile.nginx.config.modules import packed_sent
-from reconcile.nginx.config.tree import load
+from reconcile.nginx.model.build import Build
+from reconcile.nginx.model.modules import packed_sent
+from reconcile.nginx.model.tree import load
 from tests.nginx.running import overlay
 
 GZIP = "--with-http_gzip_static_module"

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from reconcile.host.state import StateDir
-from reconcile.nginx.rendering import render, renderings
-from reconcile.nginx.rendering.renderings import NAME, Renderings
-from reconcile.nginx.rendering.site import Listen, LocationView, SiteView
+from reconcile.nginx.render import render, renderings
+from reconcile.nginx.render.renderings import NAME, Renderings
+from reconcile.nginx.render.site import Listen, LocationView, SiteView
+from reconcile.system.state import StateDir
 
 SITE = SiteView(
     name="shop",

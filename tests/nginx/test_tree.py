@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from reconcile.errors import ReconcileError
-from reconcile.nginx.config.lexer import NginxSyntaxError
-from reconcile.nginx.config.reader import OverlayReader
-from reconcile.nginx.config.tree import (
+from reconcile.nginx.model.lexer import NginxSyntaxError
+from reconcile.nginx.model.reader import OverlayReader
+from reconcile.nginx.model.tree import (
     MAX_DEPTH,
     ConfigTree,
     IncludeCycleError,

@@ -19,9 +19,9 @@ from pathlib import Path
 
 import pytest
 
-from reconcile.host import Host, HostSettings
-from reconcile.nginx.rendering.render import render_site
-from reconcile.nginx.rendering.site import Listen, LocationView, SiteView, TlsView
+from reconcile.nginx.render.render import render_site
+from reconcile.nginx.render.site import Listen, LocationView, SiteView, TlsView
+from reconcile.system import Host, HostSettings
 
 NGINX = "/usr/sbin/nginx"
 

@@ -9,11 +9,11 @@ from dataclasses import replace
 import pytest
 
 from reconcile.errors import ReconcileError
-from reconcile.host import Host
-from reconcile.host.ports import Holder, bind_error, holders
-from reconcile.nginx.neighbours import name_conflicts
 from reconcile.nginx.running.binds import needed
 from reconcile.nginx.running.discover import discover
+from reconcile.nginx.server_name_conflicts import name_conflicts
+from reconcile.system import Host
+from reconcile.system.ports import Holder, bind_error, holders
 
 
 def test_the_layout_version_and_addresses_are_read(nginx, host):

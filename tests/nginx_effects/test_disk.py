@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from reconcile.host import Host
 from reconcile.nginx.running.discover import discover
-from reconcile.nginx.running.disk import Assumed, WorkersDisk, worker_of
+from reconcile.nginx.running.worker_view import Assumed, WorkersDisk, worker_of
+from reconcile.system import Host
 
 from .conftest import World
 

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from reconcile.host import Host
-from reconcile.host.http import HttpAnswer, HttpTarget
 from reconcile.nginx.explain import Explanation, explain
 from reconcile.nginx.routing.url import parse_url
 from reconcile.nginx.running.discover import discover
 from reconcile.output.explain import compared, explain_text
+from reconcile.system import Host
+from reconcile.system.http import HttpAnswer, HttpTarget
 
 from .conftest import World
 

@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 
 from reconcile.engine.digest import digest
-from reconcile.kinds.nginx_live import NginxLive
-from reconcile.nginx.rendering.render import render_site
-from reconcile.nginx.rendering.site import Listen
+from reconcile.nginx.render.render import render_site
+from reconcile.nginx.render.site import Listen
 from reconcile.nginx.running.binds import PortTaken
 from reconcile.nginx.running.discover import discover
 from reconcile.nginx.running.live import OLDER, running
 from reconcile.nginx.running.reload import NginxReloaded, NginxReloadFailed
+from reconcile.resources.nginx_live import NginxLive
 
 from .conftest import free_port, until
 

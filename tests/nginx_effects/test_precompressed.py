@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from reconcile.host import Host
-from reconcile.kinds.assets import Assets
 from reconcile.nginx.running.discover import discover
+from reconcile.resources.assets import Assets
+from reconcile.system import Host
 from tests.nginx_effects.conftest import World
 
 FIRST, SECOND = b"body { color: black; }\n" * 100, b"body { color: white; }\n" * 100

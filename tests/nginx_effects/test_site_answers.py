@@ -9,8 +9,8 @@ from dataclasses import replace
 
 import pytest
 
-from reconcile.nginx.rendering.render import generation_of, render_site
-from reconcile.nginx.rendering.site import LocationView
+from reconcile.nginx.render.render import generation_of, render_site
+from reconcile.nginx.render.site import LocationView
 
 SLASHES = [
     ("/static", 301, None),

@@ -13,15 +13,15 @@ from pathlib import Path
 import pytest
 
 from reconcile.engine.model import Change, Place
-from reconcile.host.accounts import Accounts
-from reconcile.host.private import ABSENT, Link, NoNamespace
-from reconcile.host.processes import as_user
-from reconcile.kinds.file import File
-from reconcile.kinds.nginx_live import NginxLive, ServerNameTaken
-from reconcile.nginx.rendering.render import render_site
+from reconcile.nginx.render.render import render_site
 from reconcile.nginx.running.binds import PortTaken
 from reconcile.nginx.running.discover import discover
 from reconcile.nginx.running.stage import NginxRejected, Stage, Validated
+from reconcile.resources.file import File
+from reconcile.resources.nginx_live import NginxLive, ServerNameTaken
+from reconcile.system.accounts import Accounts
+from reconcile.system.private import ABSENT, Link, NoNamespace
+from reconcile.system.processes import as_user
 
 GOOD = b"server { listen 127.0.0.1:48999; server_name good.example; }\n"
 PR_SET_DUMPABLE = 4
@@ -194,7 +194,7 @@ def test_what_a_directive_that_we_do_not_know_writes_stays_inside_too(nginx, hos
 
 
 def test_stock_debian_is_left_as_it_was(tmp_path):
-    from reconcile.host import Host
+    from reconcile.system import Host
 
     roots = [Path(path) for path in ("/etc/nginx", "/var/log/nginx", "/var/lib/nginx")]
     pid = Path("/run/nginx.pid")

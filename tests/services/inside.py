@@ -11,8 +11,8 @@ from tests.hosts import DebianHost
 PRELUDE = """
 import dataclasses, json, sys
 from reconcile.errors import ReconcileError
-from reconcile.host import Host, HostSettings
-from reconcile.host.undo import from_json, to_json
+from reconcile.system import Host, HostSettings
+from reconcile.system.undo import from_json, to_json
 
 class Journal:
     id, keep_dir = "7-test", "/var/lib/keep"

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from reconcile.host.commands import CommandMissing, Commands, CommandTimeout
-from reconcile.host.errors import HostError
+from reconcile.filesystem.errors import HostError
+from reconcile.system.commands import CommandMissing, Commands, CommandTimeout
 
 
 @pytest.fixture

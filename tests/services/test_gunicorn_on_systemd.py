@@ -31,11 +31,11 @@ def write():
 PYTHONS = {"debian": "/usr/bin/python3", "current": "/opt/apps-venv/bin/python"}
 
 RENDER = """
-from reconcile.kinds.gunicorn_units import unit_texts
+from reconcile.resources.gunicorn_units import unit_texts
 from reconcile.engine.digest import digest
-from reconcile.kinds.service import Service
-from reconcile.kinds.unit import Unit
-from reconcile.kinds.unit_views import GunicornView
+from reconcile.resources.service import Service
+from reconcile.resources.unit import Unit
+from reconcile.resources.unit_views import GunicornView
 
 view = GunicornView(**{**values["view"], "writable": tuple(values["view"]["writable"])})
 service_text, socket_text = unit_texts(view)
@@ -242,7 +242,7 @@ def test_a_service_that_is_not_ours_stays(debian: DebianHost) -> None:
     why = inside(
         debian,
         """
-        from reconcile.kinds.service import Service
+        from reconcile.resources.service import Service
         nginx = Service.of("nginx.service").observe(host)
         nginx.remove(host)
         return nginx.stays(frozenset())
@@ -323,7 +323,7 @@ def test_a_user_that_does_not_exist_is_told_before_anything_is_lost(debian: Debi
 
 REHEARSE = """
 from reconcile.engine.model import Change
-from reconcile.kinds.service import Service
+from reconcile.resources.service import Service
 service = Service(unit=unit, enabled=True, active=True)
 service.rehearse(host, [Change(service.ref, service.observe(host), service)])
 """
@@ -349,7 +349,7 @@ def test_a_service_that_cannot_start_is_refused_before_anything_changes(
 
 
 FOREWARN = """
-from reconcile.kinds.service import Service
+from reconcile.resources.service import Service
 service = Service(unit=unit, enabled=True, active=True, needs=tuple(needs))
 return [(one.rule, one.severity, one.what, one.fix) for one in service.forewarnings(host)]
 """

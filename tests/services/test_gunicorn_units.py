@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconcile.errors import ReconcileError
-from reconcile.host.services.unit_file import parse
-from reconcile.kinds.gunicorn_units import HEADER, quoted, unit_texts
-from reconcile.kinds.unit_views import GunicornView
+from reconcile.resources.gunicorn_units import HEADER, quoted, unit_texts
+from reconcile.resources.unit_views import GunicornView
+from reconcile.system.services.unit_file import parse
 
 VIEW = GunicornView(
     site="shop", service="shop.service", socket="shop.socket", directory="/srv/shop",

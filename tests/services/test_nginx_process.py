@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from reconcile.errors import ReconcileError
-from reconcile.host import Host
-from reconcile.host.processes import children, identity, wait_until, workers
-from reconcile.host.services import ServiceFailed
-from reconcile.host.services.nginx_process import nginx_pid_path
+from reconcile.system import Host
+from reconcile.system.processes import children, identity, wait_until, workers
+from reconcile.system.services import ServiceFailed
+from reconcile.system.services.nginx_process import nginx_pid_path
 from tests.services.conftest import Journal
 
 

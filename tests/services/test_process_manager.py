@@ -16,12 +16,12 @@ import pytest
 
 from reconcile.engine.digest import digest
 from reconcile.errors import ReconcileError
-from reconcile.host import Host
-from reconcile.host.processes import children, identity, wait_until
-from reconcile.host.services import ServiceFailed
-from reconcile.host.services.running import end
-from reconcile.kinds.gunicorn_units import unit_texts
-from reconcile.kinds.unit_views import GunicornView
+from reconcile.resources.gunicorn_units import unit_texts
+from reconcile.resources.unit_views import GunicornView
+from reconcile.system import Host
+from reconcile.system.processes import children, identity, wait_until
+from reconcile.system.services import ServiceFailed
+from reconcile.system.services.running import end
 from tests.services.conftest import Journal, WriteUnit
 
 SLEEP = "ExecStart=/usr/bin/sleep 1000"
@@ -262,7 +262,7 @@ def test_a_start_that_is_killed_half_way_leaves_nothing_running(
     log = str(tmp_path / "log")
     killed = f"""
         import os, signal
-        from reconcile.host.services.detached import Launch, spawn
+        from reconcile.system.services.detached import Launch, spawn
         def born(pid):
             print(pid, flush=True)
             os.kill(os.getpid(), signal.SIGKILL)

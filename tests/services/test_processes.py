@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from reconcile.errors import ReconcileError
-from reconcile.host.accounts import Account, Accounts
-from reconcile.host.processes import (
+from reconcile.system.accounts import Account, Accounts
+from reconcile.system.processes import (
     as_user,
     children,
     identity,

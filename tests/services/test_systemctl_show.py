@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from reconcile.host.services import UnitStatus
-from reconcile.host.services.systemd import parse_show
+from reconcile.system.services import UnitStatus
+from reconcile.system.services.systemd import parse_show
 
 RUNNING = """\
 InvocationID=0f1e2d3c4b5a69788796a5b4c3d2e1f0

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from reconcile.spec.diagnostics import SpecErrors
-from reconcile.spec.load import loads
-from reconcile.spec.models.spec import Spec
+from reconcile.config.diagnostics import SpecErrors
+from reconcile.config.load import loads
+from reconcile.config.models.spec import Spec
 
 FILE = "/srv/app/reconcile.yaml"
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from reconcile.config.expand import Expansion, expand
+from reconcile.config.facts import HostFacts
 from reconcile.engine.desired import merge
 from reconcile.engine.model import Conflict
 from reconcile.engine.resource import Ref, Resource
-from reconcile.nginx.config.layout import Layout
-from reconcile.spec.expand import Expansion, expand
-from reconcile.spec.facts import HostFacts
+from reconcile.nginx.model.layout import Layout
 from tests.spec.examples import spec
 
 DEBIAN = Layout(

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from reconcile.engine.digest import digest
-from reconcile.kinds.file import File
-from reconcile.kinds.nginx_live import NginxLive
+from reconcile.resources.file import File
+from reconcile.resources.nginx_live import NginxLive
 from tests.spec.examples import faults, spec
 from tests.spec.hosts import HOST, desired, expanded
 

@@ -9,20 +9,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reconcile.config.expand import expand
+from reconcile.config.expansion.app import umask
+from reconcile.config.facts import HostFacts
 from reconcile.engine.desired import merge
 from reconcile.engine.digest import digest
 from reconcile.engine.model import Place
 from reconcile.errors import ReconcileError
-from reconcile.kinds.assets import Assets
-from reconcile.kinds.directory import Directory
-from reconcile.kinds.file import File
-from reconcile.kinds.nginx_live import NginxLive
-from reconcile.kinds.service import Service
-from reconcile.kinds.tree import Tree
-from reconcile.kinds.unit import Unit
-from reconcile.spec.expand import expand
-from reconcile.spec.expansion.app import umask
-from reconcile.spec.facts import HostFacts
+from reconcile.resources.assets import Assets
+from reconcile.resources.directory import Directory
+from reconcile.resources.file import File
+from reconcile.resources.nginx_live import NginxLive
+from reconcile.resources.service import Service
+from reconcile.resources.tree import Tree
+from reconcile.resources.unit import Unit
 from tests.spec.examples import FILE, SMALLEST, WHOLE, site, spec
 from tests.spec.hosts import (
     CONF_D,

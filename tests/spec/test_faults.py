@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from reconcile.config.load import load
 from reconcile.errors import ReconcileError
-from reconcile.spec.load import load
 from tests.spec.examples import WHOLE, faults, site
 
 TOLD = {

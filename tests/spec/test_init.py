@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from reconcile.spec.init import starter_text
+from reconcile.config.init import starter_text
 from tests.spec.examples import faults, spec
 
 

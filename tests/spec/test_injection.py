@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from reconcile.spec.nodes import Loc, plain
-from reconcile.spec.yaml import read
+from reconcile.config.nodes import Loc, plain
+from reconcile.config.yaml import read
 from tests.spec.examples import WHOLE, faults
 
 # What ends a word, a string, a line or a block, begins a variable, a comment or an expansion.

@@ -7,13 +7,13 @@ import random
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from reconcile.config.diagnostics import SpecErrors
+from reconcile.config.load import loads
+from reconcile.config.models.caches import BUILT_IN
+from reconcile.config.models.spec import Spec
 from reconcile.engine.model import Place
 from reconcile.errors import ReconcileError
-from reconcile.host import HostSettings
-from reconcile.spec.diagnostics import SpecErrors
-from reconcile.spec.load import loads
-from reconcile.spec.models.caches import BUILT_IN
-from reconcile.spec.models.spec import Spec
+from reconcile.system import HostSettings
 from tests.spec.examples import FILE, SMALLEST, WHOLE, spec
 
 TOKENS = [

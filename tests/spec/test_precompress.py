@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from reconcile.kinds.assets import Assets
-from reconcile.kinds.file import File
-from reconcile.spec.facts import HostFacts
+from reconcile.config.facts import HostFacts
+from reconcile.resources.assets import Assets
+from reconcile.resources.file import File
 from tests.spec.examples import SMALLEST
 from tests.spec.hosts import HOST, desired, expanded
 

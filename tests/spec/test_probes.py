@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from reconcile.spec.facts import HostFacts
+from reconcile.config.facts import HostFacts
 from reconcile.verify.model import (
     Endpoint,
     Expectation,

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from reconcile.spec.init import starter_text
-from reconcile.spec.nodes import plain
-from reconcile.spec.schema import json_schema, json_schema_text
-from reconcile.spec.yaml import read
+from reconcile.config.init import starter_text
+from reconcile.config.nodes import plain
+from reconcile.config.schema import json_schema, json_schema_text
+from reconcile.config.yaml import read
 from tests.spec.examples import SMALLEST, WHOLE, faults
 from tests.spec.test_faults import TOLD
 

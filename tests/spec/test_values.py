@@ -8,21 +8,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconcile.spec.values.hosts import (
+from reconcile.config.values.hosts import (
     ListenOn,
     parse_listen,
     parse_server_name,
     parse_upstream,
 )
-from reconcile.spec.values.paths import parse_nginx_path, parse_path, parse_unit_path
-from reconcile.spec.values.requests import parse_header_value, parse_prefix
-from reconcile.spec.values.units import (
+from reconcile.config.values.paths import parse_nginx_path, parse_path, parse_unit_path
+from reconcile.config.values.requests import parse_header_value, parse_prefix
+from reconcile.config.values.units import (
     parse_dirs_mode,
     parse_duration,
     parse_files_mode,
     parse_size,
 )
-from reconcile.spec.values.written import Context, Octal, UnfitError
+from reconcile.config.values.written import Context, Octal, UnfitError
 
 HERE = Context(folder="/srv/app")
 

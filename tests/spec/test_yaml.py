@@ -6,9 +6,9 @@ import time
 
 import pytest
 
-from reconcile.spec.diagnostics import SpecErrors
-from reconcile.spec.nodes import plain
-from reconcile.spec.yaml import DEEPEST, LARGEST_BYTES, read, resolve
+from reconcile.config.diagnostics import SpecErrors
+from reconcile.config.nodes import plain
+from reconcile.config.yaml import DEEPEST, LARGEST_BYTES, read, resolve
 from tests.spec.examples import SMALLEST, faults
 
 REFUSED = {

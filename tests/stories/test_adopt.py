@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from reconcile.spec.load import loads
-from reconcile.spec.models.spec import Spec
+from reconcile.config.load import loads
+from reconcile.config.models.spec import Spec
 from tests.doctor.conftest import SERVICE, SOCKET
 from tests.guide import GUIDE
 from tests.hosts import DebianHost

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from reconcile.host import Host
+from reconcile.system import Host
 from reconcile.verify.model import Endpoint
 
 APP = Path(__file__).parents[2] / "examples" / "flask-app" / "app"

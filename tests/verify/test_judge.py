@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reconcile.host.http import HttpAnswer
+from reconcile.system.http import HttpAnswer
 from reconcile.verify.judge import is_by_nginx, judged
 from reconcile.verify.model import Expectation
 

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from reconcile.engine.model import Check
-from reconcile.host import Host
-from reconcile.host.canary import Canary
-from reconcile.host.processes import as_user
+from reconcile.system import Host
+from reconcile.system.canary import Canary
+from reconcile.system.processes import as_user
 from reconcile.verify.model import Expectation, HttpProbe, MediaCanary, UploadProbe
 from reconcile.verify.run import only_bearable, verify
 from tests.verify.conftest import APP_USER, Site, free_port
@@ -226,7 +226,7 @@ def test_a_link_under_the_name_of_a_canary_leads_nowhere(site: Site, host: Host)
 def test_no_canary_stays_when_the_run_is_interrupted(site: Site, tmp_path: Path) -> None:
     script = tmp_path / "run.py"
     script.write_text(
-        "from reconcile.host import Host\n"
+        "from reconcile.system import Host\n"
         "from reconcile.verify.model import *\n"
         "from reconcile.verify.run import verify\n"
         f"e = Endpoint('http', 'shop.example', {site.port}, ('127.0.0.1',))\n"

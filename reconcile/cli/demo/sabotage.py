@@ -6,7 +6,7 @@ import os
 import signal
 
 from reconcile.cli.demo.stage import SERVICE, Stage
-from reconcile.host.processes import children
+from reconcile.system.processes import children
 
 SITE = "nginx/sites-available/demo.conf"
 LINK = "nginx/sites-enabled/demo.conf"

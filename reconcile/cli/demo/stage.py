@@ -13,7 +13,7 @@ from string import Template
 from typing import Any
 
 from reconcile.errors import ReconcileError
-from reconcile.host import Host, HostSettings
+from reconcile.system import Host, HostSettings
 
 MARK = ".reconcile-demo"
 FOLDERS = ("nginx/sites-available", "nginx/sites-enabled", "log", "run", "tmp", "www")
@@ -151,8 +151,8 @@ def _runner() -> str:
     """Who runs the app and nginx: ourselves; for root www-data, if it can reach our Python."""
     if os.geteuid() != 0:
         return _name_of(os.geteuid())
-    from reconcile.host.accounts import Accounts, UnknownAccount
-    from reconcile.host.processes import as_user
+    from reconcile.system.accounts import Accounts, UnknownAccount
+    from reconcile.system.processes import as_user
 
     spec = find_spec("gunicorn")
     package = spec.origin if spec and spec.origin else sys.executable
@@ -168,13 +168,13 @@ def _runner() -> str:
 
 
 def _name_of(uid: int) -> str:
-    from reconcile.host.accounts import Accounts
+    from reconcile.system.accounts import Accounts
 
     return Accounts().user_name(uid)
 
 
 def _group_of(user: str) -> str:
-    from reconcile.host.accounts import Accounts
+    from reconcile.system.accounts import Accounts
 
     accounts = Accounts()
     return accounts.group_name(accounts.user(user).gid)

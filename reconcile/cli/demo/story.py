@@ -9,7 +9,7 @@ from reconcile.cli.demo.sabotage import break_five_things
 from reconcile.cli.demo.stage import Stage
 from reconcile.cli.terminal import show, style
 from reconcile.errors import ExitCode, ReconcileError
-from reconcile.host.http import HttpAnswer, HttpClient, HttpTarget, multipart
+from reconcile.system.http import HttpAnswer, HttpClient, HttpTarget, multipart
 
 PHOTO = b"pretend that this is a photo\n"
 

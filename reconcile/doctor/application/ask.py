@@ -11,13 +11,13 @@ from posixpath import basename, dirname
 from typing import TYPE_CHECKING
 
 from reconcile.doctor.application.facts import AppFacts, Garbled, app_facts
-from reconcile.host.confined import Ended, NotConfined, run_confined
-from reconcile.host.errors import HostError
+from reconcile.filesystem.errors import HostError
+from reconcile.system.confined import Ended, NotConfined, run_confined
 
 if TYPE_CHECKING:
     from reconcile.doctor.declared import DeclaredCode
-    from reconcile.host import Host
-    from reconcile.host.accounts import Account
+    from reconcile.system import Host
+    from reconcile.system.accounts import Account
 
 TIMEOUT_S = 10.0
 _FOLDERS = (".venv", "venv", "env")

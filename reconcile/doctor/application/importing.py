@@ -9,8 +9,8 @@ from reconcile.doctor.application.ask import NotImported, ask_app, interpreter
 from reconcile.doctor.application.facts import AppFacts
 from reconcile.doctor.declared import DeclaredApp, DeclaredCode
 from reconcile.doctor.units import UnitView, assigned, read_unit
-from reconcile.host.accounts import Account
-from reconcile.host.environ import environment_of
+from reconcile.system.accounts import Account
+from reconcile.system.environ import environment_of
 
 if TYPE_CHECKING:
     from reconcile.doctor.snapshot import App, Snapshot

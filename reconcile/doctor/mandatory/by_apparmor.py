@@ -12,7 +12,7 @@ from reconcile.doctor.model import Said, error
 if TYPE_CHECKING:
     from reconcile.doctor.mandatory.log import Logged
     from reconcile.doctor.snapshot import Snapshot
-    from reconcile.host.security import Security
+    from reconcile.system.security import Security
 
 _SERVERS = ("nginx", "gunicorn", "uwsgi", "uvicorn", "hypercorn")
 

@@ -21,13 +21,13 @@ from reconcile.doctor.mandatory.selinux import (
 from reconcile.doctor.mapping import Mapped
 from reconcile.doctor.model import Said, error, note
 from reconcile.doctor.upstream import local_port, socket_path
-from reconcile.host.errors import HostError
-from reconcile.host.files.inventory import inventory
+from reconcile.filesystem.errors import HostError
+from reconcile.filesystem.inventory import inventory
 
 if TYPE_CHECKING:
     from reconcile.doctor.mandatory.log import Logged
     from reconcile.doctor.snapshot import Snapshot
-    from reconcile.host.security import Security
+    from reconcile.system.security import Security
 
 SHOWN = 3
 _APPS = ("gunicorn", "uwsgi", "uvicorn", "hypercorn")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from reconcile.host.tail import tail
+from reconcile.system.tail import tail
 
 if TYPE_CHECKING:
     from reconcile.doctor.snapshot import Snapshot

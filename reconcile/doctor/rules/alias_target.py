@@ -10,8 +10,8 @@ from reconcile.doctor.evidence import quoted
 from reconcile.doctor.mapping import Mapped, Unmapped, every_location, is_ours
 from reconcile.doctor.model import Rule, Said, Unseen, error, note
 from reconcile.doctor.snapshot import Snapshot
-from reconcile.nginx.config.scope import Scope
-from reconcile.nginx.rendering.site import CHALLENGES
+from reconcile.nginx.model.scope import Scope
+from reconcile.nginx.render.site import CHALLENGES
 from reconcile.nginx.routing.locations import Undecidable
 
 

@@ -9,7 +9,7 @@ from reconcile.doctor.mapping import Mapped
 from reconcile.doctor.model import Rule, Said, error
 from reconcile.doctor.sandbox import hidden, refusal
 from reconcile.doctor.snapshot import App, Snapshot
-from reconcile.host.files.access import EXECUTE, WRITE
+from reconcile.filesystem.access import EXECUTE, WRITE
 
 WX = WRITE | EXECUTE
 

@@ -9,7 +9,7 @@ from reconcile.doctor.mapping import is_ours
 from reconcile.doctor.model import Rule, Said, error, note, warning
 from reconcile.doctor.snapshot import Snapshot
 from reconcile.doctor.upstream import Passed
-from reconcile.nginx.config.sizes import body_limit
+from reconcile.nginx.model.sizes import body_limit
 
 _TOO_LARGE = re.compile(r"client intended to send too large body: (\d+) bytes")
 _SERVER = re.compile(r", server: ([^,]+),")

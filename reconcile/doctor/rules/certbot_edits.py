@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from reconcile.doctor.model import Rule, Said, note, warning
 from reconcile.doctor.snapshot import Snapshot
 from reconcile.nginx.certbot import Edits, edits
-from reconcile.nginx.rendering.render import is_managed
+from reconcile.nginx.render.render import is_managed
 
 
 def look(snapshot: Snapshot) -> Iterator[Said]:

@@ -13,7 +13,7 @@ from reconcile.doctor.declared import DeclaredContainer, DeclaredLocation
 from reconcile.doctor.evidence import quoted
 from reconcile.doctor.model import Rule, Said, Unseen, error, note
 from reconcile.doctor.snapshot import Snapshot
-from reconcile.host.accounts import Account
+from reconcile.system.accounts import Account
 
 _LARGEST = 1 << 20
 _ACCOUNTS = "/etc/passwd"

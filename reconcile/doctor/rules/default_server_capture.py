@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from reconcile.doctor.model import Rule, Said, note, warning
 from reconcile.doctor.snapshot import Snapshot
-from reconcile.nginx.config.listen import ANY_IPV4, ANY_IPV6, Address
+from reconcile.nginx.model.listen import ANY_IPV4, ANY_IPV6, Address
 from reconcile.nginx.routing.servers import Server
 
 _FAMILIES = {ANY_IPV4: ("IPv4", "127.0.0.1"), ANY_IPV6: ("IPv6", "::1")}

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from reconcile.doctor.model import Rule, Said, error
 from reconcile.doctor.snapshot import Snapshot
-from reconcile.nginx.neighbours import NameConflict, name_conflicts
+from reconcile.nginx.server_name_conflicts import NameConflict, name_conflicts
 
 
 def look(snapshot: Snapshot) -> Iterator[Said]:

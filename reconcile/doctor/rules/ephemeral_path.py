@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from reconcile.doctor.mapping import Mapped
 from reconcile.doctor.model import Rule, Said, error, warning
 from reconcile.doctor.snapshot import Snapshot
-from reconcile.host.mounts import filesystem_of
+from reconcile.system.mounts import filesystem_of
 
 _RELEASE = re.compile(r"/(?:releases?|deployments?|versions)/[^/]+(?:/|$)")
 _CURRENT = re.compile(r"/(?:current|live)(?:/|$)")

@@ -12,7 +12,7 @@ from reconcile.doctor.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from reconcile.doctor.application.facts import AppFacts
-    from reconcile.host.files.survey import Survey
+    from reconcile.filesystem.survey import Survey
 
 USUAL_SOURCES = ("static", "app/static", "src/static")
 
@@ -55,8 +55,8 @@ def _same(snapshot: Snapshot, one: str, other: str) -> bool:
 
 def survey(snapshot: Snapshot, mapped: Mapped, source: str) -> Survey:
     """How the served folder differs from its source, by content; owners and modes set aside."""
-    from reconcile.host.files.scan import Rule as ModeRule
-    from reconcile.host.files.survey import Order
+    from reconcile.filesystem.scan import Rule as ModeRule
+    from reconcile.filesystem.survey import Order
 
     return snapshot.host.files.survey(Order(source, mapped.path, ModeRule(0, 0, 0o644, 0o755)))
 

@@ -10,9 +10,9 @@ from reconcile.doctor.app_log import app_log
 from reconcile.doctor.evidence import quoted
 from reconcile.doctor.model import Rule, Said, each, error, note, warning
 from reconcile.doctor.snapshot import App, Snapshot
-from reconcile.host.mounts import is_read_only
-from reconcile.host.space import is_full
 from reconcile.nginx.routing.servers import Server
+from reconcile.system.mounts import is_read_only
+from reconcile.system.space import is_full
 
 _REFUSED = re.compile(r"\[Errno (13|30)\] [^:]+: '(/[^']+)'")
 _ABSENT = re.compile(r"\[Errno 2\] [^:]+: '(/[^']+)'")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from reconcile.doctor.mapping import every_location
 from reconcile.doctor.model import Rule, Said, warning
 from reconcile.doctor.snapshot import Snapshot
-from reconcile.nginx.config.scope import Scope
+from reconcile.nginx.model.scope import Scope
 from reconcile.nginx.routing.headers import AddedHeader, added_headers
 
 _SECURITY = {

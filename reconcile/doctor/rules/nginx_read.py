@@ -9,8 +9,8 @@ from reconcile.doctor.machine import MOST_ITEMS
 from reconcile.doctor.mapping import Mapped
 from reconcile.doctor.model import Rule, Said, Unseen, error, note
 from reconcile.doctor.snapshot import Snapshot
-from reconcile.host.files.access import EXECUTE, READ, Walk, allows
-from reconcile.host.files.inventory import Inventory
+from reconcile.filesystem.access import EXECUTE, READ, Walk, allows
+from reconcile.filesystem.inventory import Inventory
 
 
 def look(snapshot: Snapshot) -> Iterator[Said]:

@@ -11,7 +11,7 @@ from reconcile.doctor.model import Rule, Said, error
 from reconcile.doctor.sandbox import hidden
 from reconcile.doctor.snapshot import Snapshot
 from reconcile.doctor.upstream import socket_path
-from reconcile.host.security import Security
+from reconcile.system.security import Security
 
 
 def look(snapshot: Snapshot) -> Iterator[Said]:

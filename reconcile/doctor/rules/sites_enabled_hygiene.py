@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from reconcile.doctor.evidence import quoted
 from reconcile.doctor.model import Rule, Said, error, warning
 from reconcile.doctor.snapshot import Snapshot
-from reconcile.nginx.config.tree import Include, load
+from reconcile.nginx.model.tree import Include, load
 from reconcile.nginx.running.discover import HostReader
 
 _LEFTOVER = re.compile(r"(?:~|\.(?:bak|old|orig|save|swp|rej|dpkg-\w+|ucf-\w+|rpm\w+))$|^#.*#$")

@@ -8,7 +8,7 @@ from reconcile.doctor.evidence import grant, namei, quoted
 from reconcile.doctor.model import Rule, Said, error
 from reconcile.doctor.snapshot import Snapshot
 from reconcile.doctor.upstream import Passed, local_port, socket_path
-from reconcile.host.sockets import is_socket
+from reconcile.system.sockets import is_socket
 
 
 def look(snapshot: Snapshot) -> Iterator[Said]:

@@ -8,7 +8,7 @@ from reconcile.doctor.evidence import counted, examples, quoted
 from reconcile.doctor.mapping import Mapped
 from reconcile.doctor.model import Rule, Said, note, warning
 from reconcile.doctor.snapshot import Snapshot
-from reconcile.host.files.inventory import Inventory
+from reconcile.filesystem.inventory import Inventory
 
 MOST_BYTES = 8 << 20
 SENT_BY = {".gz": "gzip_static", ".br": "brotli_static", ".zst": "zstd_static"}

@@ -9,7 +9,7 @@ from reconcile.doctor.evidence import examples
 from reconcile.doctor.mapping import Mapped
 from reconcile.doctor.model import Rule, Said, error, note
 from reconcile.doctor.snapshot import Snapshot
-from reconcile.host.files.inventory import Item
+from reconcile.filesystem.inventory import Item
 
 
 def look(snapshot: Snapshot) -> Iterator[Said]:

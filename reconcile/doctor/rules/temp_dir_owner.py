@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from reconcile.doctor.evidence import quoted
 from reconcile.doctor.model import Rule, Said, error
 from reconcile.doctor.snapshot import Snapshot
-from reconcile.nginx.config.scope import Scope
+from reconcile.nginx.model.scope import Scope
 
 _COMPILED = re.compile(r"--http-(client-body|proxy)-temp-path=([^'\s]+)")
 _DIRECTIVES = {"client-body": "client_body_temp_path", "proxy": "proxy_temp_path"}

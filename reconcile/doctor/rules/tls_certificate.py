@@ -14,7 +14,7 @@ from reconcile.doctor.evidence import examples, quoted
 from reconcile.doctor.model import Rule, Said, Unseen, error, note, warning
 from reconcile.doctor.snapshot import Snapshot
 from reconcile.errors import ReconcileError
-from reconcile.host.errors import in_one_line
+from reconcile.filesystem.errors import in_one_line
 from reconcile.nginx.certbot import WEBROOT
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from reconcile.doctor.certificates import Pair, pairs
 from reconcile.doctor.evidence import namei, quoted
 from reconcile.doctor.model import Rule, Said, error, warning
 from reconcile.doctor.snapshot import Snapshot
-from reconcile.host.accounts import Account
-from reconcile.host.files.access import GROUP, USER
+from reconcile.filesystem.access import GROUP, USER
+from reconcile.system.accounts import Account
 
 _NOBODY = Account("any user of this machine", 0xFFFF_FFFD, 0xFFFF_FFFD, frozenset())
 

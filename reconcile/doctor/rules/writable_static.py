@@ -8,8 +8,8 @@ from reconcile.doctor.evidence import quoted
 from reconcile.doctor.mapping import Mapped
 from reconcile.doctor.model import Rule, Said, warning
 from reconcile.doctor.snapshot import Snapshot
-from reconcile.host.accounts import Account
-from reconcile.host.files.access import WRITE, allows
+from reconcile.filesystem.access import WRITE, allows
+from reconcile.system.accounts import Account
 
 
 def look(snapshot: Snapshot) -> Iterator[Said]:

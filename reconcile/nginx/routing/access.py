@@ -5,8 +5,8 @@ from __future__ import annotations
 from ipaddress import ip_address, ip_network
 from typing import Literal
 
-from reconcile.nginx.config.scope import Scope
-from reconcile.nginx.config.tree import Directive
+from reconcile.nginx.model.scope import Scope
+from reconcile.nginx.model.tree import Directive
 from reconcile.nginx.routing.locations import Undecidable
 from reconcile.nginx.routing.visit import Status, Visit
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reconcile.nginx.config.text import from_raw
+from reconcile.nginx.model.text import from_raw
 from reconcile.nginx.routing.locations import Undecidable
 from reconcile.nginx.routing.route import Answer
 from reconcile.nginx.routing.uri import escaped

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from reconcile.nginx.config.scope import PASSES, Scope
-from reconcile.nginx.config.sizes import body_limit
-from reconcile.nginx.config.tree import Directive
+from reconcile.nginx.model.scope import PASSES, Scope
+from reconcile.nginx.model.sizes import body_limit
+from reconcile.nginx.model.tree import Directive
 from reconcile.nginx.routing.access import access_rules
 from reconcile.nginx.routing.headers import AddedHeader, added_headers
 

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 
-from reconcile.nginx.config.scope import Scope
+from reconcile.nginx.model.scope import Scope
 from reconcile.nginx.routing import pcre
 
 

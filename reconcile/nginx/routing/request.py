@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from reconcile.nginx.config.listen import Address
+from reconcile.nginx.model.listen import Address
 
 FileKind = Literal["file", "directory", "missing", "denied", "special", "unknown"]
 """What open(2) and fstat(2) say as the worker's user, symlinks followed.

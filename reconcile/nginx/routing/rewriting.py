@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from reconcile.nginx.config.scope import Scope
-from reconcile.nginx.config.text import from_raw, to_raw
-from reconcile.nginx.config.tree import Directive
+from reconcile.nginx.model.scope import Scope
+from reconcile.nginx.model.text import from_raw, to_raw
+from reconcile.nginx.model.tree import Directive
 from reconcile.nginx.routing import pcre
 from reconcile.nginx.routing.locations import Undecidable
 from reconcile.nginx.routing.route import Answer

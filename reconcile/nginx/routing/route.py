@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from reconcile.nginx.config.listen import Listen
-from reconcile.nginx.config.scope import Scope
+from reconcile.nginx.model.listen import Listen
+from reconcile.nginx.model.scope import Scope
 from reconcile.nginx.routing.request import Request
 from reconcile.nginx.routing.servers import Server
 

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import re
 
-from reconcile.nginx.config.build import Build
-from reconcile.nginx.config.scope import Scope
-from reconcile.nginx.config.sizes import body_limit
-from reconcile.nginx.config.text import from_raw
-from reconcile.nginx.config.tree import ConfigTree
+from reconcile.nginx.model.build import Build
+from reconcile.nginx.model.scope import Scope
+from reconcile.nginx.model.sizes import body_limit
+from reconcile.nginx.model.text import from_raw
+from reconcile.nginx.model.tree import ConfigTree
 from reconcile.nginx.routing import uri
 from reconcile.nginx.routing.access import check_access
 from reconcile.nginx.routing.content import check_model, content, try_files

@@ -6,7 +6,7 @@ from ipaddress import ip_address
 from urllib.parse import quote, urlsplit
 
 from reconcile.errors import ReconcileError
-from reconcile.nginx.config.listen import Address
+from reconcile.nginx.model.listen import Address
 from reconcile.nginx.routing.request import Request
 
 _PORTS = {"http": 80, "https": 443}

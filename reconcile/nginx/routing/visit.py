@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from reconcile.nginx.config.scope import Scope
-from reconcile.nginx.config.text import from_raw, to_raw
+from reconcile.nginx.model.scope import Scope
+from reconcile.nginx.model.text import from_raw, to_raw
 from reconcile.nginx.routing import uri
 from reconcile.nginx.routing.locations import Undecidable
 from reconcile.nginx.routing.request import FileKind, Files, Request

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from reconcile.errors import ExitCode, ReconcileError
-from reconcile.host.ports import Holder, bind_error, holders
-from reconcile.nginx.config.listen import ANY_IPV4, ANY_IPV6, Address, Listen
-from reconcile.nginx.config.tree import ConfigTree, Directive
+from reconcile.nginx.model.listen import ANY_IPV4, ANY_IPV6, Address, Listen
+from reconcile.nginx.model.tree import ConfigTree, Directive
+from reconcile.system.ports import Holder, bind_error, holders
 
 _IMPLIED_PORT = 80
 

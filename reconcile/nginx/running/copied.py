@@ -10,8 +10,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple
 
-from reconcile.nginx.config.tree import ConfigTree, Directive, ParsedFile
-from reconcile.nginx.config.written import written_by
+from reconcile.nginx.model.tree import ConfigTree, Directive, ParsedFile
+from reconcile.nginx.model.written import written_by
 
 if TYPE_CHECKING:
     from reconcile.nginx.running.discover import Discovered

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 
 from reconcile.dataclass import dataclass
 from reconcile.errors import ReconcileError
-from reconcile.host.errors import HostError
-from reconcile.nginx.config.build import Build
-from reconcile.nginx.config.layout import Layout, read_layout
-from reconcile.nginx.config.modules import packed_sent
-from reconcile.nginx.config.planned import Planned, PlannedReader
-from reconcile.nginx.config.tree import ConfigTree, load
+from reconcile.filesystem.errors import HostError
+from reconcile.nginx.model.build import Build
+from reconcile.nginx.model.layout import Layout, read_layout
+from reconcile.nginx.model.modules import packed_sent
+from reconcile.nginx.model.planned import Planned, PlannedReader
+from reconcile.nginx.model.tree import ConfigTree, load
 
 if TYPE_CHECKING:
-    from reconcile.host import Host
-    from reconcile.host.files.compress import Encoding
+    from reconcile.filesystem.compress import Encoding
+    from reconcile.system import Host
 
 _NO_SUCH_FILE = (errno.ENOENT, errno.ENOTDIR)
 

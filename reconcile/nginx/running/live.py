@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 from reconcile.dataclass import dataclass
 from reconcile.engine.digest import digest
-from reconcile.host.processes import Identity, identity, started_at, title, workers
-from reconcile.nginx.config.tree import ConfigTree, Directive
-from reconcile.nginx.rendering.render import is_managed
+from reconcile.nginx.model.tree import ConfigTree, Directive
+from reconcile.nginx.render.render import is_managed
+from reconcile.system.processes import Identity, identity, started_at, title, workers
 
 if TYPE_CHECKING:
-    from reconcile.host import Host
     from reconcile.nginx.running.discover import Discovered
+    from reconcile.system import Host
 
 OLDER = "older than the file"
 _RECORD = "nginx-live.json"

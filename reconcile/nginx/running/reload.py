@@ -9,20 +9,20 @@ from time import monotonic
 from typing import TYPE_CHECKING, ClassVar
 
 from reconcile.errors import ReconcileError
-from reconcile.host.http import HttpTarget
-from reconcile.host.logs import LogPosition
-from reconcile.host.processes import wait_until
-from reconcile.host.undo import Undo, undo_record
-from reconcile.nginx.config.listen import ANY_IPV4, ANY_IPV6, Listen
-from reconcile.nginx.config.tree import ConfigTree, Directive
-from reconcile.nginx.neighbours import name_conflicts
-from reconcile.nginx.rendering.render import GENERATION_PATH, generation_of, is_managed
+from reconcile.nginx.model.listen import ANY_IPV4, ANY_IPV6, Listen
+from reconcile.nginx.model.tree import ConfigTree, Directive
+from reconcile.nginx.render.render import GENERATION_PATH, generation_of, is_managed
 from reconcile.nginx.running.binds import foresee_binds
 from reconcile.nginx.running.discover import Discovered, discover
 from reconcile.nginx.running.live import Running, read_live, record_live, running
+from reconcile.nginx.server_name_conflicts import name_conflicts
+from reconcile.system.http import HttpTarget
+from reconcile.system.logs import LogPosition
+from reconcile.system.processes import wait_until
+from reconcile.system.undo import Undo, undo_record
 
 if TYPE_CHECKING:
-    from reconcile.host import Host
+    from reconcile.system import Host
 
 SERVICE = "nginx.service"
 DEADLINE_S = 10.0

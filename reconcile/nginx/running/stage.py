@@ -9,16 +9,16 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from reconcile.errors import ReconcileError
-from reconcile.host.private import ABSENT, Entry, NoNamespace, run_in_view
-from reconcile.nginx.config import globs
-from reconcile.nginx.config.lexer import NginxSyntaxError
-from reconcile.nginx.config.planned import Planned, PlannedReader
-from reconcile.nginx.config.tree import ConfigTree, Directive, load
-from reconcile.nginx.config.written import written_paths
+from reconcile.nginx.model import globs
+from reconcile.nginx.model.lexer import NginxSyntaxError
+from reconcile.nginx.model.planned import Planned, PlannedReader
+from reconcile.nginx.model.tree import ConfigTree, Directive, load
+from reconcile.nginx.model.written import written_paths
 from reconcile.nginx.running.discover import Discovered
+from reconcile.system.private import ABSENT, Entry, NoNamespace, run_in_view
 
 if TYPE_CHECKING:
-    from reconcile.host.commands import Completed
+    from reconcile.system.commands import Completed
 
 # With a compiled error log of "stderr" (as on Debian) the lines come as in a log file.
 _EMERG = re.compile(

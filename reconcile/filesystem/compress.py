@@ -1,0 +1,79 @@
+"""Compressed siblings (`app.css.gz` beside `app.css`), which Nginx serves in place of the file.
+
+Source: ngx_http_gzip_static_module, and its like for Brotli and Zstandard.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+from reconcile.filesystem.errors import HostError
+
+Encoding = Literal["gzip", "br", "zstd"]
+"""As in `Content-Encoding`."""
+
+SUFFIXES: dict[Encoding, str] = {"gzip": ".gz", "br": ".br", "zstd": ".zst"}
+COMPRESSED = tuple(SUFFIXES.values())
+PACKAGES: dict[Encoding, str] = {"br": "brotli", "zstd": "zstandard"}
+"""Modules of the extra `compress`; gzip is in the standard library."""
+
+COMPRESSIBLE = (
+    ".css", ".js", ".mjs", ".json", ".map", ".webmanifest", ".html", ".htm", ".xhtml", ".xml",
+    ".rss", ".atom", ".svg", ".txt", ".md", ".csv", ".wasm", ".ico", ".bmp", ".ttf", ".otf", ".eot",
+)  # fmt: skip
+SMALLEST = 1_024
+"""Bytes below which the answer fits into one packet anyway."""
+LARGEST = 16 << 20
+"""Bytes above which a file is not taken into memory to be compressed."""
+
+
+def is_worth(name: str, size: int) -> bool:
+    """Whether a file of this name and size usually becomes smaller, by enough."""
+    return SMALLEST <= size <= LARGEST and name.lower().endswith(COMPRESSIBLE)
+
+
+def refuse_missing(encodings: Sequence[Encoding]) -> None:
+    """Errors: HostError where a library that is needed is not installed."""
+    from importlib.util import find_spec
+
+    for encoding in encodings:
+        package = PACKAGES.get(encoding)
+        if package is not None and find_spec(package) is None:
+            raise HostError(
+                what=f"precompress: {encoding} cannot be done",
+                why=f"the Python package {package} is not installed",
+                fix="Install reconcile-host[compress], or take"
+                f" {encoding} out of `precompress` in the YAML.",
+            )
+
+
+def compressed(encoding: Encoding, data: bytes) -> bytes:
+    """As small as the format gets it; the same bytes for the same data, library and version."""
+    return _COMPRESS[encoding](data)
+
+
+def _gzip(data: bytes) -> bytes:
+    import gzip
+
+    return gzip.compress(data, compresslevel=9, mtime=0)
+
+
+def _brotli(data: bytes) -> bytes:
+    import brotli
+
+    return bytes(brotli.compress(data, mode=brotli.MODE_TEXT, quality=11))
+
+
+def _zstd(data: bytes) -> bytes:
+    import zstandard
+
+    # Browsers refuse windows over 8 MiB, which level 19 keeps to and 20 and more do not.
+    return zstandard.ZstdCompressor(level=19).compress(data)
+
+
+_COMPRESS: dict[Encoding, Callable[[bytes], bytes]] = {
+    "gzip": _gzip,
+    "br": _brotli,
+    "zstd": _zstd,
+}

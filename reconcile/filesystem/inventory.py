@@ -1,0 +1,114 @@
+"""What lies below a folder, looked at once: kinds, owners, modes, ACLs, where links lead."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from reconcile.filesystem.access import AclEntry, parse_acl
+from reconcile.filesystem.meta import ABSENT, ACL, by_descriptor
+from reconcile.filesystem.model import Stat
+from reconcile.filesystem.resolve import directory
+from reconcile.system.security import label_at
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+DEEPEST = 64
+"""Folders in folders: what is deeper is told as left out."""
+
+
+class Item(NamedTuple):
+    """One name; `path` is relative to the root, `target` what a symlink says.
+
+    `label` is SELinux's, where it was asked for.
+    """
+
+    path: str
+    stat: Stat
+    acl: tuple[AclEntry, ...] = ()
+    target: str = ""
+    label: str = ""
+
+
+@dataclass
+class Inventory:
+    """All items, parents before what is in them; `complete` unless more was there than asked for.
+
+    `refused` are folders that we ourselves may not list.
+    """
+
+    root: str
+    labelled: bool = False
+    items: list[Item] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+    complete: bool = True
+
+    def of_kind(self, kind: str) -> Iterator[Item]:
+        return (item for item in self.items if item.stat.kind == kind)
+
+
+def inventory(root: str, most: int, *, labelled: bool = False) -> Inventory:
+    """At most `most` items below `root`, no symlink followed. Errors: OSError for `root` itself."""
+    found = Inventory(root, labelled)
+    with directory(root) as (pin, _):
+        top = os.open(".", _FOLDER, dir_fd=pin)
+    try:
+        _look(found, top, "", most, DEEPEST)
+    finally:
+        os.close(top)
+    return found
+
+
+def _look(found: Inventory, fd: int, folder: str, most: int, deeper: int) -> None:
+    below: list[str] = []
+    for name in sorted(os.listdir(fd)):
+        if len(found.items) >= most:
+            found.complete = False
+            return
+        # It may be gone by now, and then it is not there.
+        with suppress(FileNotFoundError):
+            item = _item(fd, folder, name)
+            if found.labelled:
+                item = item._replace(label=label_at(fd, name))
+            found.items.append(item)
+            if item.stat.kind == "directory":
+                below.append(name)
+    for name in below:
+        _descend(found, fd, folder, name, most, deeper - 1)
+
+
+def _descend(found: Inventory, fd: int, folder: str, name: str, most: int, deeper: int) -> None:
+    path = f"{folder}{name}/"
+    if deeper == 0:
+        found.complete = False
+        return
+    try:
+        inner = os.open(name, _FOLDER, dir_fd=fd)
+    except OSError:
+        found.refused.append(path)
+        return
+    try:
+        _look(found, inner, path, most, deeper)
+    finally:
+        os.close(inner)
+
+
+def _item(fd: int, folder: str, name: str) -> Item:
+    at = os.stat(name, dir_fd=fd, follow_symlinks=False)
+    if stat.S_ISLNK(at.st_mode):
+        return Item(folder + name, Stat.of(at), target=os.readlink(name, dir_fd=fd))
+    return Item(folder + name, Stat.of(at), _acl(fd, name))
+
+
+def _acl(fd: int, name: str) -> tuple[AclEntry, ...]:
+    try:
+        # nginx opens the name; so does this, and a link put there meanwhile is not followed.
+        value = os.getxattr(f"{by_descriptor(fd)}/{name}", ACL, follow_symlinks=False)
+    except OSError as error:
+        if error.errno in ABSENT:
+            return ()
+        raise
+    return parse_acl(value)

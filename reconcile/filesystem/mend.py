@@ -1,0 +1,115 @@
+"""Putting owners and modes right: every inode pinned, proven, recorded, then changed."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from reconcile.filesystem.descent import Descent
+from reconcile.filesystem.meta import change, touched_attributes
+from reconcile.filesystem.names import join
+from reconcile.filesystem.ownership import givable
+from reconcile.filesystem.resolve import PIN, Guard, directory
+from reconcile.filesystem.scan import Deviation, Rule
+from reconcile.filesystem.undo import Meta, Standing
+
+if TYPE_CHECKING:
+    from reconcile.system import Host
+
+BATCH = 2_000
+"""Inodes whose undo is made durable at once."""
+GONE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EXDEV}
+"""What became of a name is not what was seen: it is no longer ours to change."""
+
+
+@contextmanager
+def descent(root: str) -> Iterator[Descent]:
+    """Ways down from the directory `root`."""
+    with directory(root) as (pin, guard):
+        way = Descent(pin, guard)
+        try:
+            yield way
+        finally:
+            way.close()
+
+
+def mend(host: Host, root: str, rule: Rule, deviations: Sequence[Deviation]) -> None:
+    """Give what deviates below `root` the rule's owner and mode.
+
+    What has vanished, was swapped, or may not be given away is left alone; the
+    next scan tells. Upper directories first, as the scan lists them.
+    """
+    with descent(root) as way:
+        for start in range(0, len(deviations), BATCH):
+            batch = deviations[start : start + BATCH]
+            if host.recorder is not None:
+                host.recorder.intend(*_records(root, way, rule, batch))
+            for found in batch:
+                _mend(way, rule, found)
+
+
+def look_again(root: str, rule: Rule, deviations: Sequence[Deviation]) -> list[Deviation]:
+    """Those of `deviations` that still are as they were seen."""
+    with descent(root) as way:
+        return [found for found in deviations if _still(way, rule, found)]
+
+
+def _records(root: str, way: Descent, rule: Rule, batch: Sequence[Deviation]) -> Iterator[Meta]:
+    for found in batch:
+        with _pinned(way, rule, found) as pin:
+            if pin is not None:
+                given = Standing(rule.uid, rule.gid, _mode(rule, found))
+                yield Meta.of(join(root, found.path), pin, touched_attributes(pin), given)
+
+
+def _mend(way: Descent, rule: Rule, found: Deviation) -> None:
+    with _pinned(way, rule, found) as pin:
+        if pin is not None:
+            change(pin, rule.uid, rule.gid, _mode(rule, found))
+
+
+def _still(way: Descent, rule: Rule, found: Deviation) -> bool:
+    with _pinned(way, rule, found) as pin:
+        if pin is None:
+            return False
+        now = os.fstat(pin)
+        wanted = (rule.uid, rule.gid, _mode(rule, found))
+        return (now.st_uid, now.st_gid, stat.S_IMODE(now.st_mode)) != wanted
+
+
+def _mode(rule: Rule, found: Deviation) -> int:
+    return rule.dirs if found.is_directory else rule.files
+
+
+@contextmanager
+def _pinned(way: Descent, rule: Rule, found: Deviation) -> Iterator[int | None]:
+    """The inode that was seen, pinned; None where it must not, or cannot, be changed."""
+    folder, _, name = found.path.rpartition("/")
+    try:
+        above, guard = way.to(folder)
+        pin = os.open(name, PIN, dir_fd=above)
+    except OSError as error:
+        if error.errno not in GONE:
+            raise
+        yield None
+        return
+    try:
+        yield pin if _may_change(way, pin, guard, rule, found) else None
+    finally:
+        os.close(pin)
+
+
+def _may_change(way: Descent, pin: int, guard: Guard, rule: Rule, found: Deviation) -> bool:
+    now = os.fstat(pin)
+    kind = stat.S_ISDIR(now.st_mode) if found.is_directory else stat.S_ISREG(now.st_mode)
+    if not kind or now.st_ino != found.ino or not way.on_this_mount(pin):
+        return False
+    if not found.is_directory and now.st_nlink > 1:
+        return False
+    # Unchanged since it was seen where nobody else could write, so it is no planted link.
+    proven = found.sheltered and now.st_ctime_ns == found.ctime_ns
+    return proven or guard == "closed" or givable(now.st_uid, rule.uid)

@@ -1,0 +1,208 @@
+"""What a plan means beyond its changes: to visitors, to other sites, to nginx itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from reconcile.config.expansion.scope import Scope, SiteScope
+from reconcile.engine.model import BehaviourChange, Change, Finding, Plan
+from reconcile.engine.observe import reason
+from reconcile.errors import ReconcileError
+from reconcile.filesystem.samples import samples
+from reconcile.impact.config_warnings import hazards
+from reconcile.impact.planned_files import foreseen_disk
+from reconcile.impact.response_diff import Question, Side, behaviour_changes
+from reconcile.impact.sample_requests import expand_visits
+from reconcile.nginx.certbot import Edits, edits
+from reconcile.nginx.model.semantic import semantic_diff
+from reconcile.nginx.render.render import is_managed
+from reconcile.nginx.routing.request import Request
+from reconcile.nginx.routing.router import Router
+from reconcile.nginx.running.binds import PortTaken, foresee_binds
+from reconcile.nginx.running.discover import discover
+from reconcile.nginx.running.live import real_path, running
+from reconcile.nginx.running.stage import Stage
+from reconcile.nginx.running.worker_view import WorkersDisk, worker_of
+from reconcile.resources.file import File
+from reconcile.resources.nginx_live import planned_entries
+
+if TYPE_CHECKING:
+    from reconcile.config.facts import HostFacts
+    from reconcile.config.models.spec import Spec
+    from reconcile.nginx.model.tree import ConfigTree
+    from reconcile.nginx.routing.servers import Server
+    from reconcile.system import Host
+
+KINDS = frozenset({"file", "symlink", "directory", "tree", "assets", "nginx_live"})
+"""What a change has to be of, for anybody to notice it through nginx."""
+SAMPLES = 2
+_NO_NAME = ("~", "*", ".")
+
+
+def concerns_nginx(plan: Plan) -> bool:
+    return any(change.ref.kind in KINDS for change in plan.changes)
+
+
+def foreseen(plan: Plan, spec: Spec, facts: HostFacts, host: Host) -> Plan:
+    """`plan` with what it will change for visitors, what stands in its way, and how it goes live.
+
+    A configuration that cannot be read foretells nothing: apply refuses it with nginx's words.
+    """
+    try:
+        return _Foresight(plan, spec, facts, host).told()
+    except (ReconcileError, OSError) as trouble:
+        fix = trouble.fix if isinstance(trouble, ReconcileError) else ""
+        what = "What visitors will notice cannot be foretold."
+        unforeseen = Finding("foresight", "warning", what, (reason(trouble),), fix)
+        return replace(plan, findings=(*plan.findings, unforeseen))
+
+
+@dataclass(frozen=True)
+class _Foresight:
+    plan: Plan
+    spec: Spec
+    facts: HostFacts
+    host: Host
+
+    def told(self) -> Plan:
+        restart, taken = self._binds()
+        return replace(
+            self.plan,
+            changes=tuple(self._explained(change, restart) for change in self.plan.changes),
+            findings=(*self.plan.findings, *self._hazards(), *taken, *self._undone()),
+            behaviour_changes=self._behaviour(),
+        )
+
+    def _undone(self) -> Iterator[Finding]:
+        """What certbot has written into files of ours, and will not find there any more."""
+        for change in self.plan.changes:
+            before, after = change.before, change.after
+            if isinstance(before, File) and isinstance(after, File) and is_managed(_text(before)):
+                found = edits(_text(before))
+                if found and not edits(_text(after)):
+                    yield _taken_back(after, found)
+
+    @cached_property
+    def _stage(self) -> Stage:
+        return Stage(discover(self.host), dict(planned_entries(self.plan.changes)))
+
+    @cached_property
+    def _after(self) -> ConfigTree:
+        return self._stage.read()
+
+    @cached_property
+    def _routers(self) -> tuple[Router, Router]:
+        prefix = self._stage.nginx.build.prefix
+        return Router(self._stage.nginx.tree, prefix), Router(self._after, prefix)
+
+    def _hazards(self) -> tuple[Finding, ...]:
+        return tuple(hazards(self._after, self._routers[1]))
+
+    def _behaviour(self) -> tuple[BehaviourChange, ...]:
+        worker = worker_of(self._stage.nginx)
+        names = self._samples
+        planned = foreseen_disk(self.plan.changes, names, self.host, worker)
+        before, after = self._routers
+        return behaviour_changes(
+            self._questions(names),
+            Side(before, WorkersDisk(self.host, worker)),
+            Side(after, WorkersDisk(self.host, worker, planned)),
+        )
+
+    @cached_property
+    def _sites(self) -> tuple[SiteScope, ...]:
+        scope = Scope(self.spec, self.facts)
+        return tuple(SiteScope(scope, name, site) for name, site in self.spec.sites.items())
+
+    @cached_property
+    def _samples(self) -> dict[str, tuple[str, ...]]:
+        return {
+            location.dir: _samples(location.source or location.dir)
+            for site in self._sites
+            for location in site.site.locations.values()
+        }
+
+    def _questions(self, names: dict[str, tuple[str, ...]]) -> list[Question]:
+        asked = [question for site in self._sites for question in expand_visits(site, names)]
+        known = {request.host for question in asked for request in question.requests}
+        return [*asked, *self._of_names_that_go(known)]
+
+    def _of_names_that_go(self, known: set[str]) -> Iterator[Question]:
+        """The names of today's servers in files that the plan changes, if no site has them."""
+        changing = {change.ref.name for change in self.plan.changes}
+        for server in self._routers[0].servers.servers:
+            file = server.scope.directive.file
+            if {file, real_path(self.host, file)} & changing:
+                for name in server.names:
+                    if name and not name.startswith(_NO_NAME) and name not in known:
+                        yield _root_of(server, name)
+
+    def _binds(self) -> tuple[str, tuple[Finding, ...]]:
+        """Why nginx has to be restarted, "" where not; and a port that it cannot get."""
+        settings = self.host.settings
+        may_bind = self.host.privileged or settings.service_manager == "process"
+        if not (may_bind and self.host.services.runs_services and self._changes_config):
+            return "", ()
+        now = running(self._stage.nginx)
+        try:
+            return foresee_binds(self._after, now.master_pid if now else 0).restart_because, ()
+        except PortTaken as taken:
+            fix = "Stop what holds the port, or choose another one. Apply refuses until then."
+            return "", (Finding("bind-conflict", "error", taken.what, (taken.why,), fix),)
+
+    @property
+    def _changes_config(self) -> bool:
+        changes = self.plan.changes
+        return bool(self._stage.concerning) or any(c.ref.kind == "nginx_live" for c in changes)
+
+    def _explained(self, change: Change, restart: str) -> Change:
+        if change.ref.kind == "nginx_live" and restart:
+            because = f"{change.because}; a reload is not enough, nginx is restarted: {restart}"
+            return replace(change, because=because)
+        differs = _differs(change)
+        return replace(change, because=f"{change.because}: {differs}") if differs else change
+
+
+def _differs(change: Change) -> str:
+    """How nginx sees the change of a file of its own; "" for any other change."""
+    before, after = change.before, change.after
+    if not (isinstance(before, File) and isinstance(after, File) and before.content):
+        return ""
+    if before.content == after.content or not is_managed(after.content or b""):
+        return ""
+    found = semantic_diff(before.content, after.content or b"", after.path)
+    return str(found) if found else ""
+
+
+def _text(file: File) -> bytes:
+    return file.content or b""
+
+
+def _taken_back(file: File, found: Edits) -> Finding:
+    has_tls = b"ssl_certificate" in _text(file)
+    lost = "" if has_tls else ", and HTTPS with them"
+    what = f"certbot has edited {file.path}: this takes its lines out again{lost}."
+    evidence = f"{file.path}:{found.lines[0]}: {found.told}"
+    return Finding("certbot-edits", "warning", what, (evidence,), found.way_out)
+
+
+def _samples(root: str) -> tuple[str, ...]:
+    """Names of files there; none where there is no such folder, or it is not ours to read."""
+    try:
+        return samples(root, SAMPLES)
+    except (OSError, ReconcileError):
+        return ()
+
+
+def _root_of(server: Server, name: str) -> Question:
+    listen = server.listens[0]
+    loopback = "::1" if ":" in listen.address.host else "127.0.0.1"
+    host = loopback if listen.address.is_wildcard else listen.address.host
+    address = listen.address._replace(host=host)
+    scheme = "https" if listen.ssl else "http"
+    port = "" if address.port == {"http": 80, "https": 443}[scheme] else f":{address.port}"
+    request = Request("/", name, address, scheme=scheme)  # type: ignore[arg-type]  # both are schemes
+    return Question(f"GET {scheme}://{name}{port}/", (request,))

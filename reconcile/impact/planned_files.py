@@ -1,0 +1,76 @@
+"""Paths as a plan will leave them for nginx's worker."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from posixpath import join
+from typing import TYPE_CHECKING
+
+from reconcile.filesystem.access import enters
+from reconcile.filesystem.names import ancestors
+from reconcile.nginx.routing.request import FileKind
+from reconcile.resources.assets import Assets
+from reconcile.resources.common import owner_ids
+from reconcile.resources.directory import Directory
+from reconcile.resources.file import File
+from reconcile.resources.symlink import Symlink
+from reconcile.resources.tree import Tree
+
+if TYPE_CHECKING:
+    from reconcile.engine.model import Change
+    from reconcile.system import Host
+    from reconcile.system.accounts import Account
+
+Samples = Mapping[str, Sequence[str]]
+"""A directory → names of files in it, relative."""
+
+
+def foreseen_disk(
+    changes: Sequence[Change], samples: Samples, host: Host, worker: Account
+) -> dict[str, FileKind]:
+    """Path → what the worker will find there; of assets and trees only the samples."""
+    look = _Look(samples, host, worker)
+    return {path: kind for change in changes for path, kind in look.of(change)}
+
+
+class _Look:
+    def __init__(self, samples: Samples, host: Host, worker: Account) -> None:
+        self._samples = samples
+        self._host = host
+        self._worker = worker
+
+    def of(self, change: Change) -> Iterator[tuple[str, FileKind]]:
+        after = change.after
+        if after is None and change.ref.kind in ("file", "symlink", "directory"):
+            yield change.ref.name, "missing"
+        elif isinstance(after, Directory):
+            yield after.path, self._directory(after)
+        elif isinstance(after, File):
+            yield after.path, "file" if self._may(after, after.mode, 2) else "denied"
+        elif isinstance(after, Symlink):
+            # Where it leads is looked up on the disk as it is, so nothing is said of it.
+            yield after.path, "unknown"
+        elif isinstance(after, Assets | Tree):
+            yield from self._contents(after)
+
+    def _directory(self, after: Directory) -> FileKind:
+        if self._worker.name in (after.enterable_by or ()):
+            return "directory"
+        return "directory" if self._may(after, after.mode, 0) else "denied"
+
+    def _contents(self, after: Assets | Tree) -> Iterator[tuple[str, FileKind]]:
+        names = [*self._samples.get(after.path, ()), *(getattr(after, "extra", ()))]
+        folder: FileKind = "directory" if self._may(after, after.dirs, 0) else "denied"
+        file: FileKind = "file" if self._may(after, after.files, 2) else "denied"
+        for name in names:
+            for above in ancestors(f"/{name}"):
+                if above != "/":
+                    yield after.path + above, folder
+            yield join(after.path, name), file
+
+    def _may(self, after: Directory | File | Assets | Tree, mode: int | None, shift: int) -> bool:
+        """Whether the worker gets in (shift 0), or may read (2)."""
+        if mode is None:
+            return True
+        uid, gid = owner_ids(self._host, after.user, after.group)
+        return enters(self._worker, uid, gid, mode >> shift)

@@ -1,0 +1,84 @@
+"""What visitors of a site ask for: a handful of real URIs of each location."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from posixpath import basename
+
+from reconcile.config.expansion.probes import endpoint, endpoint_on
+from reconcile.config.expansion.scope import SiteScope
+from reconcile.config.models.locations import Location
+from reconcile.config.models.probes import UploadProbe
+from reconcile.impact.response_diff import Question
+from reconcile.nginx.model.listen import Address
+from reconcile.nginx.model.sizes import DEFAULT_BODY_LIMIT
+from reconcile.nginx.routing.request import Request
+from reconcile.verify.model import Endpoint
+
+Samples = Mapping[str, Sequence[str]]
+"""A location's directory → names of files in it, relative."""
+
+_DOTFILE = ".env"
+_SAMPLE = "reconcile-sample.jpg"
+
+
+def expand_visits(site: SiteScope, samples: Samples) -> Iterator[Question]:
+    main = endpoint(site)
+    for listen in site.listens:
+        yield _get(endpoint_on(site, listen), "/")
+    for prefix, location in site.site.locations.items():
+        yield from _of_location(main, prefix, location, samples.get(location.dir, ()))
+    if site.upstream:
+        yield from _uploads(site, main)
+    yield from _by_address(site, main, samples)
+
+
+def _of_location(
+    at: Endpoint, prefix: str, location: Location, names: Sequence[str]
+) -> Iterator[Question]:
+    for name in names:
+        yield _get(at, prefix + name)
+    if location.role != "static" and not names:
+        yield _get(at, prefix + _SAMPLE, f"{location.dir}/{_SAMPLE}")
+    # One address will do for the rest: what the others answer shows in the files above.
+    once = replace(at, addresses=at.addresses[:1])
+    yield _get(once, prefix)
+    if prefix != "/":
+        yield _get(once, prefix.rstrip("/"))
+        # Out of the directory and in again: an answer shows that its siblings are open too.
+        around = f"{prefix.rstrip('/')}../{basename(location.dir)}/{_SAMPLE}"
+        yield _get(once, around, f"{location.dir}/{_SAMPLE}")
+    yield _get(once, prefix + _DOTFILE, f"{location.dir}/{_DOTFILE}")
+
+
+def _uploads(site: SiteScope, at: Endpoint) -> Iterator[Question]:
+    """The largest body that is let through, and one byte more."""
+    limit = site.site.max_upload
+    limit = DEFAULT_BODY_LIMIT if limit is None else limit
+    path = next((p.upload for p in site.site.probes if isinstance(p, UploadProbe)), "/")
+    for length in (limit, limit + 1) if limit else ():
+        asked = _get(at, path)
+        requests = (replace(r, method="POST", body_length=length) for r in asked.requests[:1])
+        yield Question(f"POST {at.url(path)} with {length} bytes", tuple(requests))
+
+
+def _by_address(site: SiteScope, at: Endpoint, samples: Samples) -> Iterator[Question]:
+    """Without the name, as a monitor or a curious visitor asks."""
+    named = ((prefix, samples.get(one.dir)) for prefix, one in site.site.locations.items())
+    for path in ["/", *(prefix + names[0] for prefix, names in named if names)][:2]:
+        for address in at.addresses:
+            yield _get(Endpoint(at.scheme, _bracketed(address), at.port, (address,)), path)
+
+
+def _bracketed(address: str) -> str:
+    return f"[{address}]" if ":" in address else address
+
+
+def _get(at: Endpoint, path: str, *supposed: str) -> Question:
+    requests = (
+        Request(path, at.host, Address(address, at.port), scheme=at.scheme, client=address)
+        for address in at.addresses
+    )
+    there = " (if there is one)" if supposed else ""
+    return Question(f"GET {at.url(path)}{there}", tuple(requests), frozenset(supposed))

@@ -1,0 +1,122 @@
+"""Where a site's file belongs on this host, read off the include tree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain
+from typing import Literal
+
+from reconcile.dataclass import dataclass
+from reconcile.errors import ReconcileError
+from reconcile.nginx.model import globs
+from reconcile.nginx.model.build import Build
+from reconcile.nginx.model.listen import Listen
+from reconcile.nginx.model.tree import ConfigTree, Directive, Include
+
+Style = Literal["sites-enabled", "conf.d"]
+_PROBE_NAME = "reconcile-probe.conf"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How this host's nginx is laid out.
+
+    With `sites-enabled` a site is a file in `available_dir` and a link in
+    `enabled_dir`; with `conf.d` both are the one folder and there is no link.
+    `error_log` is the first main-level log that is a file, else what stands
+    there (`stderr`, `syslog:…`).
+    """
+
+    style: Style
+    available_dir: str
+    enabled_dir: str
+    worker_user: str
+    pid_path: str
+    error_log: str
+    listens: tuple[Listen, ...]
+
+    def file_path(self, site: str) -> str:
+        """The file that holds the site."""
+        return f"{self.available_dir}/{site}.conf"
+
+    def link_path(self, site: str) -> str | None:
+        """The link by which nginx reads the site; None where it reads the file itself."""
+        if self.style == "conf.d":
+            return None
+        return f"{self.enabled_dir}/{site}.conf"
+
+    def loaded_path(self, site: str) -> str:
+        """The name under which nginx opens the site."""
+        return self.link_path(site) or self.file_path(site)
+
+
+def read_layout(tree: ConfigTree, build: Build) -> Layout:
+    """The layout of a loaded configuration; `build` stands in for what it leaves out.
+
+    Errors: ReconcileError where nginx reads neither kind of folder inside `http`.
+    """
+    style, folder = _sites_folder(tree)
+    available = folder.removesuffix("enabled") + "available" if style != "conf.d" else folder
+    main = {directive.name: directive for directive in tree.directives}
+    user, pid = main.get("user"), main.get("pid")
+    return Layout(
+        style=style,
+        available_dir=available,
+        enabled_dir=folder,
+        worker_user=user.args[0] if user and user.args else build.user,
+        pid_path=_absolute(pid.args[0] if pid and pid.args else build.pid_path, build.prefix),
+        error_log=_error_log(tree, build),
+        listens=tuple(_listens(tree)),
+    )
+
+
+def _sites_folder(tree: ConfigTree) -> tuple[Style, str]:
+    folders = [include.folder for include in _http_includes(tree) if _reads_sites(include)]
+    for style in ("sites-enabled", "conf.d"):
+        for folder in folders:
+            if folder.rpartition("/")[2] == style:
+                return style, folder
+    raise ReconcileError(
+        what=f"{tree.config_path} reads neither sites-enabled/ nor conf.d/",
+        why="a site needs a folder whose *.conf files nginx includes inside its http block",
+        fix=f"Add `include {tree.prefix}conf.d/*.conf;` to the http block of {tree.config_path}.",
+    )
+
+
+def _http_includes(tree: ConfigTree) -> Iterator[Include]:
+    for directive in tree.directives:
+        if directive.name == "http":
+            for _, include in tree.includes_of(directive.block or ()):
+                yield include
+
+
+def _reads_sites(include: Include) -> bool:
+    return globs.matches(include.pattern, f"{include.folder}/{_PROBE_NAME}")
+
+
+def _error_log(tree: ConfigTree, build: Build) -> str:
+    written = [d.args[0] for d in tree.directives if d.name == "error_log" and d.args]
+    files = [log for log in written if not _is_stream(log)]
+    chosen = (files or written or [build.error_log])[0]
+    return chosen if _is_stream(chosen) else _absolute(chosen, build.prefix)
+
+
+def _is_stream(log: str) -> bool:
+    return log == "stderr" or log.startswith(("syslog:", "memory:"))
+
+
+def _absolute(path: str, prefix: str) -> str:
+    return path if path.startswith("/") else f"{prefix.rstrip('/')}/{path}"
+
+
+def _listens(tree: ConfigTree) -> Iterator[Listen]:
+    for http in _named(tree.directives, "http"):
+        for server in _named(tree.children(http), "server"):
+            written = list(_named(tree.children(server), "listen"))
+            yield from chain.from_iterable(map(Listen.parse, written))
+            if not written:
+                yield Listen.implied()
+
+
+def _named(directives: Iterator[Directive], name: str) -> Iterator[Directive]:
+    return (directive for directive in directives if directive.name == name)

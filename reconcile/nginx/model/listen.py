@@ -1,0 +1,113 @@
+"""The addresses that servers listen on."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from reconcile.dataclass import dataclass
+from reconcile.nginx.model.lexer import NginxSyntaxError
+from reconcile.nginx.model.tree import Directive
+
+ANY_IPV4 = "0.0.0.0"  # noqa: S104 - the word for it; nothing is bound here
+ANY_IPV6 = "::"
+DEFAULT_PORT = "80"
+HIGHEST_PORT = 65535
+
+_PORTS = re.compile(r"\d+(-\d+)?", re.ASCII)
+
+
+class Address(NamedTuple):
+    """A socket that nginx binds: an IP without brackets, or `unix:/path` with port 0."""
+
+    host: str
+    port: int
+
+    @property
+    def is_wildcard(self) -> bool:
+        return self.host in (ANY_IPV4, ANY_IPV6)
+
+    def __str__(self) -> str:
+        if self.host.startswith("unix:"):
+            return self.host
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True)
+class Listen:
+    """One `listen` of one server; `place` is None where nginx supplies it."""
+
+    address: Address
+    default_server: bool = False
+    ssl: bool = False
+    ipv6only: bool = True
+    place: str | None = None
+
+    @classmethod
+    def implied(cls, *, privileged: bool = True) -> Listen:
+        """What a server without `listen` gets: port 80, or 8000 where nginx is not root."""
+        return cls(Address(ANY_IPV4, 80 if privileged else 8000))
+
+    @classmethod
+    def parse(cls, directive: Directive) -> tuple[Listen, ...]:
+        """What a `listen` directive binds: one address, or one for each port of a range.
+
+        Errors: NginxSyntaxError where nginx would refuse it.
+        """
+        if not directive.args:
+            message = 'invalid number of arguments in "listen" directive'
+            raise NginxSyntaxError(message, directive.file, directive.line)
+        written, parameters = directive.args[0], directive.args[1:]
+        return tuple(
+            cls(
+                address,
+                default_server="default_server" in parameters or "default" in parameters,
+                ssl="ssl" in parameters,
+                ipv6only="ipv6only=off" not in parameters,
+                place=directive.place,
+            )
+            for address in _addresses(directive, written)
+        )
+
+
+def _addresses(directive: Directive, written: str) -> tuple[Address, ...]:
+    try:
+        return parse_addresses(written)
+    except ValueError:
+        message = f'invalid port in "{written}" of the "listen" directive'
+        raise NginxSyntaxError(message, directive.file, directive.line) from None
+
+
+def parse_addresses(written: str) -> tuple[Address, ...]:
+    """Read `80`, `8000-8010`, `*:80`, `host`, `host:80`, `[::]:80` or `unix:/path`.
+
+    A host name is kept as it is: resolving it is nginx's at start-up, not ours.
+    Errors: ValueError where a port is not one.
+    """
+    if written[:5].lower() == "unix:":
+        return (Address(written, 0),)
+    host, port = _split(written)
+    first, _, last = port.partition("-")
+    numbers = range(int(first), int(last or first) + 1)
+    if not numbers or numbers[0] < 1 or numbers[-1] > HIGHEST_PORT:
+        raise ValueError(written)
+    return tuple(Address(host, number) for number in numbers)
+
+
+def _split(written: str) -> tuple[str, str]:
+    if _PORTS.fullmatch(written):
+        return ANY_IPV4, written
+    if written.startswith("["):
+        host, _, port = written[1:].partition("]")
+        return _canonical(host), port.lstrip(":") or DEFAULT_PORT
+    host, _, port = written.partition(":")
+    return ANY_IPV4 if host == "*" else host, port or DEFAULT_PORT
+
+
+def _canonical(host: str) -> str:
+    from ipaddress import IPv6Address
+
+    try:
+        return str(IPv6Address(host))
+    except ValueError:
+        return host

@@ -1,0 +1,88 @@
+"""How two versions of a configuration file differ for nginx: directive by directive."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from reconcile.nginx.model.lexer import NginxSyntaxError
+from reconcile.nginx.model.tree import Directive, parse
+from reconcile.nginx.render.render import GENERATION_PATH
+
+_MOST_NAMED = 3
+_TOKEN = f"location = {GENERATION_PATH}"
+
+Told = tuple[str, ...]
+"""The blocks around a directive, then the directive itself, each as its words."""
+
+
+@dataclass(frozen=True)
+class SemanticDiff:
+    """Directives that only one of two files has; `is_reordered` where both have the same."""
+
+    removed: tuple[Told, ...]
+    added: tuple[Told, ...]
+    is_reordered: bool = False
+
+    @property
+    def is_layout_only(self) -> bool:
+        """Whether nginx reads the same from both."""
+        return not (self.removed or self.added or self.is_reordered)
+
+    def __str__(self) -> str:
+        if self.is_layout_only:
+            return "only comments and layout differ"
+        if self.is_reordered:
+            return "the same directives stand in another order"
+        differing = [("-", one) for one in self.removed] + [("+", one) for one in self.added]
+        # Our own token changes with every other directive: it is told where nothing else is.
+        telling = [(sign, one) for sign, one in differing if _TOKEN not in one] or differing
+        told = [f"{sign} {_named(one)}" for sign, one in telling]
+        more = len(told) - _MOST_NAMED
+        return ", ".join(told[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def semantic_diff(before: bytes, after: bytes, path: str) -> SemanticDiff | None:
+    """What differs but comments, layout and quoting; None where either is not to be read."""
+    try:
+        old, new = (list(_flat(parse(data, path).directives)) for data in (before, after))
+    except NginxSyntaxError:
+        return None
+    removed, added = _without(old, new), _without(new, old)
+    return SemanticDiff(removed, added, is_reordered=old != new and not (removed or added))
+
+
+def _flat(directives: Iterable[Directive], outer: Told = ()) -> Iterator[Told]:
+    for directive in directives:
+        here = (*outer, " ".join(map(_word, (directive.name, *directive.args))))
+        yield here if directive.block is None else (*here, "{}")
+        yield from _flat(directive.block or (), here)
+
+
+def _word(word: str) -> str:
+    is_plain = word and not any(char.isspace() or char in ";{}" for char in word)
+    return word if is_plain else f'"{word}"'
+
+
+def _without(these: list[Told], those: list[Told]) -> tuple[Told, ...]:
+    """What `these` have more often; a block that is gone stands for all that was in it."""
+    left = Counter(those)
+    missing = []
+    for told in these:
+        left[told] -= 1
+        if left[told] < 0:
+            missing.append(told)
+    gone = {told[:-1] for told in missing if told[-1] == "{}"}
+    return tuple(told for told in missing if not any(part in gone for part in _around(told)))
+
+
+def _around(told: Told) -> Iterator[Told]:
+    """The blocks around a directive."""
+    depth = len(told) - (2 if told[-1] == "{}" else 1)
+    return (told[: end + 1] for end in range(depth))
+
+
+def _named(told: Told) -> str:
+    *outer, last = [part for part in told if part != "{}"]
+    return f"`{last}` in {outer[-1]}" if outer else f"`{last}`"

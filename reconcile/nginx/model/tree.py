@@ -1,0 +1,291 @@
+"""Configuration files as directives, and the tree that their includes make."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from typing import NamedTuple
+
+from reconcile.dataclass import dataclass
+from reconcile.errors import ReconcileError
+from reconcile.nginx.model import globs
+from reconcile.nginx.model.lexer import NginxSyntaxError, Statement, statements
+from reconcile.nginx.model.reader import Reader
+
+MAX_DEPTH = 100
+"""Blocks in blocks, and files including files: deeper is refused here (nginx has no limit)."""
+
+# Nginx reads the lines of these blocks with a handler that knows no nested block.
+_SIMPLE = (";", "lua")
+_FLAT_BLOCKS = frozenset({"types", "map", "geo", "split_clients", "charset_map"})
+
+
+class IncludeCycleError(ReconcileError):
+    """Files that include each other without end; nginx dies on them."""
+
+
+class Directive(NamedTuple):
+    """One directive; `start` and `end` are byte offsets in `file`, up to its `;` or `}`.
+
+    `block` is None for a simple directive. A `*_by_lua_block` is a simple
+    directive whose last argument is the Lua text.
+    """
+
+    name: str
+    args: tuple[str, ...]
+    file: str
+    line: int
+    start: int
+    end: int
+    block: tuple[Directive, ...] | None = None
+
+    @property
+    def span(self) -> slice:
+        """The directive's own bytes within its file's data."""
+        return slice(self.start, self.end)
+
+    @property
+    def place(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+class Comment(NamedTuple):
+    """A comment from its `#` to before the end of the line; offsets are in bytes."""
+
+    line: int
+    start: int
+    end: int
+
+
+class ParsedFile(NamedTuple):
+    """One file, read by itself; its includes are directives like any other."""
+
+    path: str
+    data: bytes
+    directives: tuple[Directive, ...]
+    comments: tuple[Comment, ...]
+
+
+class Include(NamedTuple):
+    """What one include argument stood for: an absolute pattern and the files it gave.
+
+    `folder` is the deepest folder without a wildcard: a change in it may change `paths`.
+    """
+
+    pattern: str
+    folder: str
+    paths: tuple[str, ...]
+    is_glob: bool
+
+
+@dataclass(frozen=True)
+class ConfigTree:
+    """A configuration with all that it includes, as nginx reads it.
+
+    `files` holds every file by the name nginx opens it under, in the order of
+    its first opening; `includes` every include by its argument as written.
+    """
+
+    config_path: str
+    prefix: str
+    files: Mapping[str, ParsedFile]
+    includes: Mapping[str, Include]
+
+    @property
+    def directives(self) -> Iterator[Directive]:
+        """The main context, includes replaced by what they include."""
+        return self.expanded(self.files[self.config_path].directives)
+
+    def children(self, parent: Directive) -> Iterator[Directive]:
+        """The directives of a block, includes replaced by what they include."""
+        return self.expanded(parent.block or ())
+
+    def expanded(self, directives: Iterable[Directive]) -> Iterator[Directive]:
+        """`directives` in nginx's order, includes replaced by what they include."""
+        for directive in directives:
+            if directive.name == "include":
+                for path in self.includes[directive.args[0]].paths:
+                    yield from self.expanded(self.files[path].directives)
+            else:
+                yield directive
+
+    def includes_of(self, directives: Iterable[Directive]) -> Iterator[tuple[Directive, Include]]:
+        """The includes that act in one context, also those inside included files."""
+        for directive in directives:
+            if directive.name == "include":
+                include = self.includes[directive.args[0]]
+                yield directive, include
+                for path in include.paths:
+                    yield from self.includes_of(self.files[path].directives)
+
+    def contents(self) -> dict[str, bytes]:
+        """The bytes of every file that was read."""
+        return {path: file.data for path, file in self.files.items()}
+
+
+def load(config_path: str, reader: Reader, prefix: str | None = None) -> ConfigTree:
+    """Read `config_path` and everything it includes.
+
+    `prefix` is where relative includes start: the configuration's own folder
+    unless told otherwise, as in nginx.
+    Errors: NginxSyntaxError at the place nginx names; IncludeCycleError.
+    """
+    folder = config_path.rpartition("/")[0] if prefix is None else prefix.rstrip("/")
+    loader = _Loader(reader, folder + "/")
+    loader.open(config_path, included_by=None)
+    return ConfigTree(config_path, loader.prefix, loader.files, loader.includes)
+
+
+def parse(data: bytes, path: str) -> ParsedFile:
+    """Read one file's directives and comments. Errors: NginxSyntaxError."""
+    siblings: list[Directive] = []
+    outer: list[tuple[list[Directive], Statement]] = []
+    comments: list[Comment] = []
+    for statement in statements(data, path):
+        kind, words, line, start, end = statement
+        if kind in _SIMPLE:
+            siblings.append(Directive(words[0], tuple(words[1:]), path, line, start, end))
+        elif kind == "{":
+            if refusal := _refusal(statement, outer):
+                raise NginxSyntaxError(refusal, path, 1 + data.count(b"\n", 0, end))
+            outer.append((siblings, statement))
+            siblings = []
+        elif kind == "}":
+            if not outer:
+                raise NginxSyntaxError('unexpected "}"', path, line)
+            block = tuple(siblings)
+            siblings, (_, words, line, start, _) = outer.pop()
+            siblings.append(Directive(words[0], tuple(words[1:]), path, line, start, end, block))
+        else:
+            comments.append(Comment(line, start, end))
+    if outer:
+        last_line = 1 + data.count(b"\n")
+        raise NginxSyntaxError('unexpected end of file, expecting "}"', path, last_line)
+    return ParsedFile(path, data, tuple(siblings), tuple(comments))
+
+
+def written_back(file: ParsedFile) -> bytes:
+    """The file again, put together from the spans of its tree and what lies between them."""
+    return b"".join(_pieces(file.data, file.directives, 0, len(file.data)))
+
+
+def _pieces(
+    data: bytes, directives: Iterable[Directive], position: int, end: int
+) -> Iterator[bytes]:
+    for directive in directives:
+        yield data[position : directive.start]
+        if directive.block is None:
+            yield data[directive.span]
+        else:
+            yield from _pieces(data, directive.block, directive.start, directive.end)
+        position = directive.end
+    yield data[position:end]
+
+
+def _refusal(opening: Statement, outer: list[tuple[list[Directive], Statement]]) -> str:
+    """Why nginx would not let this block open here; "" where it would."""
+    if opening.words[0] == "include":
+        return 'directive "include" is not terminated by ";"'
+    if outer and outer[-1][1].words[0] in _FLAT_BLOCKS:
+        return 'unexpected "{"'
+    return f"blocks nested more than {MAX_DEPTH} deep" if len(outer) >= MAX_DEPTH else ""
+
+
+class _Loader:
+    """Opens files depth first, each once, and remembers by which chain it came."""
+
+    def __init__(self, reader: Reader, prefix: str) -> None:
+        self.reader = reader
+        self.prefix = prefix
+        self.files: dict[str, ParsedFile] = {}
+        self.includes: dict[str, Include] = {}
+        self._chain: list[str] = []
+        self._contents: dict[str, bytes] = {}
+
+    def open(self, path: str, included_by: Directive | None) -> None:
+        if path in self._chain:
+            raise _cycle([*self._chain[self._chain.index(path) :], path])
+        if len(self._chain) >= MAX_DEPTH:
+            message = f"files included more than {MAX_DEPTH} deep"
+            raise NginxSyntaxError(message, self._chain[-1], included_by.line if included_by else 1)
+        if path in self.files:
+            return
+        data = self._contents[path] = self._read(path, included_by)
+        self._chain.append(path)
+        try:
+            file = self.files[path] = parse(data, path)
+        except NginxSyntaxError as refused:
+            # Nginx opens what is included above the error first, and may refuse that.
+            self._open_all(_includes_above(data, path, refused.line))
+            raise
+        self._open_all(_every_include(file.directives))
+        self._chain.pop()
+
+    def _open_all(self, includes: Iterable[Directive]) -> None:
+        for directive in includes:
+            for target in self._resolve(directive).paths:
+                self.open(target, directive)
+
+    def _read(self, path: str, included_by: Directive | None) -> bytes:
+        try:
+            return self.reader.read(path)
+        except OSError as error:
+            call = "read" if isinstance(error, IsADirectoryError) else "open"
+            message = f'{call}() "{path}" failed ({error.errno}: {error.strerror})'
+            if included_by:
+                refused = self._refused(message, included_by)
+                if error.errno == errno.ENOENT and self._resolve(included_by).is_glob:
+                    # A glob gives names that are there.
+                    refused.fix = f"{path} is a symlink that leads to nothing: remove it."
+                raise refused from error
+            raise ReconcileError(
+                what=f"the nginx configuration {path} cannot be read",
+                why=message,
+                fix="Install nginx, or name its configuration with host.nginx.config.",
+            ) from error
+
+    def _refused(self, message: str, directive: Directive) -> NginxSyntaxError:
+        """Nginx names the line on which a directive ends."""
+        text = self._contents[directive.file][directive.span]
+        return NginxSyntaxError(message, directive.file, directive.line + text.count(b"\n"))
+
+    def _resolve(self, directive: Directive) -> Include:
+        if len(directive.args) != 1:
+            message = 'invalid number of arguments in "include" directive'
+            raise self._refused(message, directive)
+        written = directive.args[0]
+        if written not in self.includes:
+            self.includes[written] = self._include(written)
+        return self.includes[written]
+
+    def _include(self, written: str) -> Include:
+        pattern = written if written.startswith("/") else self.prefix + written
+        if not globs.is_glob(pattern):
+            return Include(pattern, globs.static_folder(pattern), (pattern,), is_glob=False)
+        paths = tuple(self.reader.glob(pattern))
+        return Include(pattern, globs.static_folder(pattern), paths, is_glob=True)
+
+
+def _every_include(directives: Iterable[Directive]) -> Iterator[Directive]:
+    for directive in directives:
+        if directive.name == "include":
+            yield directive
+        elif directive.block:
+            yield from _every_include(directive.block)
+
+
+def _includes_above(data: bytes, path: str, line: int) -> Iterator[Directive]:
+    """The includes of a file that has an error at `line`."""
+    with suppress(NginxSyntaxError):
+        for kind, words, at, start, end in statements(data, path):
+            if kind == ";" and words[0] == "include" and at <= line:
+                yield Directive(words[0], tuple(words[1:]), path, at, start, end)
+
+
+def _cycle(chain: list[str]) -> IncludeCycleError:
+    return IncludeCycleError(
+        what="nginx's configuration includes itself without end",
+        why=" includes ".join(chain),
+        fix=f"Remove the include that leads back to {chain[-1]}.",
+    )

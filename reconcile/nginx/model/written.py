@@ -1,0 +1,51 @@
+"""Where nginx writes when it reads its configuration, `nginx -t` included."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from reconcile.nginx.model.build import Build
+from reconcile.nginx.model.tree import ConfigTree, Directive
+
+_COMPILED = re.compile(
+    r"--(?:pid|lock|error-log|http-log|http-[a-z]+(?:-[a-z]+)?-temp)-path=([^'\s]+)"
+)
+_DIRECTIVES = re.compile(
+    r"pid|lock_file|error_log|access_log|client_body_temp_path|stream_access_log"
+    r"|(?:proxy|fastcgi|uwsgi|scgi)_(?:temp|cache)_path"
+)
+_NO_FILE = re.compile(r"off$|stderr$|syslog:|memory:")
+
+
+def written_paths(tree: ConfigTree | None, build: Build, build_text: str) -> frozenset[str]:
+    """Every path that this nginx makes or opens for writing when it starts with `tree`.
+
+    None for a tree that cannot be read: then only what was compiled in.
+    Paths with variables are left out: nginx opens them when it answers.
+    """
+    words = [*_COMPILED.findall(build_text), *(_named(tree.directives, tree) if tree else ())]
+    return frozenset(
+        word if word.startswith("/") else f"{build.prefix.rstrip('/')}/{word}"
+        for word in words
+        if not _NO_FILE.match(word)
+    )
+
+
+def written_by(directive: Directive) -> str | None:
+    """The file or folder that nginx makes or opens for writing because of this directive."""
+    if not directive.args or directive.block is not None:
+        return None
+    word = directive.args[0]
+    if directive.name == "listen":
+        return word.removeprefix("unix:") if word.startswith("unix:") else None
+    is_file = _DIRECTIVES.fullmatch(directive.name) and not _NO_FILE.match(word)
+    return word if is_file and "$" not in word else None
+
+
+def _named(directives: Iterable[Directive], tree: ConfigTree) -> Iterator[str]:
+    for directive in directives:
+        if directive.block is not None:
+            yield from _named(tree.children(directive), tree)
+        elif path := written_by(directive):
+            yield path

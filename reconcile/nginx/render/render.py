@@ -1,0 +1,163 @@
+"""A site's configuration file: the canonical server blocks, every value quoted."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from reconcile.filesystem.compress import Encoding
+from reconcile.nginx.model.tree import parse
+from reconcile.nginx.render.quote import Raw, nginx_quote
+from reconcile.nginx.render.site import CHALLENGES, SiteView
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+MANAGED_HEADER = "# Managed by reconcile"
+GENERATION_PATH = "/.reconcile-generation"
+HTTP2_DIRECTIVE_SINCE = (1, 25, 1)
+
+_GENERATION = re.compile(
+    rb"location = %s \{(?:[^}]*\}){2}[^}]*return 200 ([0-9a-f]{32});"
+    % re.escape(GENERATION_PATH.encode())
+)
+_TOKEN_LENGTH = 32
+_NO_TOKEN = "0" * _TOKEN_LENGTH
+_EXTRA = "# extra, from reconcile.yaml"
+
+# Images, sound, film and plain text run nothing. SVG and PDF can, and are left out on purpose.
+_MEDIA_TYPES = (
+    ("image/avif", ("avif",)),
+    ("image/bmp", ("bmp",)),
+    ("image/gif", ("gif",)),
+    ("image/jpeg", ("jpg", "jpeg")),
+    ("image/png", ("png",)),
+    ("image/webp", ("webp",)),
+    ("image/x-icon", ("ico",)),
+    ("audio/flac", ("flac",)),
+    ("audio/mp4", ("m4a",)),
+    ("audio/mpeg", ("mp3",)),
+    ("audio/ogg", ("oga", "ogg", "opus")),
+    ("audio/wav", ("wav",)),
+    ("video/mp4", ("mp4", "m4v")),
+    ("video/quicktime", ("mov",)),
+    ("video/webm", ("webm",)),
+    ("text/plain", ("txt",)),
+)
+STATIC_DIRECTIVES: dict[Encoding, str] = {
+    "gzip": "gzip_static",
+    "br": "brotli_static",
+    "zstd": "zstd_static",
+}
+# RFC 8615 makes .well-known public; it can only stand in what the site's owner ships.
+_DOTFILES = {"static": r"/\.(?!well-known/)", "media": r"/\.", "private": r"/\."}
+
+
+def render_site(site: SiteView, nginx_version: str = "") -> bytes:
+    """The whole file of one site, for that nginx (`1.22.1`; "" is taken for an old one).
+
+    It holds a generation token, the digest of everything else in it.
+    Errors: Unquotable for a value that no token can hold; NginxSyntaxError where
+    `site.extra` is not a sequence of whole directives.
+    """
+    fields = _fields(site, nginx_version)
+    draft = _template().render(fields, generation=_NO_TOKEN)
+    return _encode(_template().render(fields, generation=_token(_encode(draft))))
+
+
+def is_managed(data: bytes) -> bool:
+    """Whether this is a file of ours, by its first line."""
+    return data.startswith(MANAGED_HEADER.encode())
+
+
+def generation_of(data: bytes) -> str | None:
+    """The generation token in a rendered file, None where it has none."""
+    found = _GENERATION.search(data)
+    return found[1].decode() if found else None
+
+
+def intact(data: bytes) -> bool:
+    """Whether this is to the byte what `render_site` made of some site: its token fits."""
+    token = generation_of(data)
+    if token is None:
+        return False
+    return token == _token(data.replace(token.encode(), _NO_TOKEN.encode()))
+
+
+def extra_line(data: bytes, line: int) -> int | None:
+    """Which line of `extra` that line of a rendered file is; both count from 1."""
+    before = data.partition(_EXTRA.encode())[0]
+    found = line - before.count(b"\n") - 1
+    return found if found > 0 and len(before) < len(data) else None
+
+
+def written_extra(data: bytes) -> str:
+    """`extra` as a rendered file has it, "" where it has none."""
+    _, found, text = data.partition(f"{_EXTRA}\n".encode())
+    written = text.removesuffix(b"\n}\n").decode("utf-8", "surrogateescape")
+    return f"{written}\n" if found else ""
+
+
+def _token(draft: bytes) -> str:
+    return sha256(draft).hexdigest()[:_TOKEN_LENGTH]
+
+
+def _fields(site: SiteView, nginx_version: str) -> dict[str, Any]:
+    plain = tuple(listen for listen in site.listens if not listen.tls)
+    encrypted = tuple(listen for listen in site.listens if listen.tls)
+    redirects = bool(site.tls and site.tls.redirect and site.tls_port)
+    return {
+        "site": site,
+        "redirected": plain if redirects else (),
+        "served": encrypted if redirects else site.listens,
+        "redirect_to": _redirect_target(site.tls_port),
+        "hsts": bool(site.tls and site.tls.hsts_s is not None),
+        "extra": _checked_extra(site),
+        "extra_header": Raw(_EXTRA),
+        "serves_root": any(location.prefix == "/" for location in site.locations),
+        "http2_directive": _version(nginx_version) >= HTTP2_DIRECTIVE_SINCE,
+        "managed_header": Raw(MANAGED_HEADER),
+        "generation_path": GENERATION_PATH,
+        "challenges": CHALLENGES,
+        "media_types": _MEDIA_TYPES,
+        "dotfiles": _DOTFILES,
+        "static_directives": STATIC_DIRECTIVES,
+    }
+
+
+def _redirect_target(tls_port: int | None) -> Raw:
+    port = "" if tls_port in (443, None) else f":{tls_port}"
+    return Raw(f"https://$host{port}$request_uri")
+
+
+def _checked_extra(site: SiteView) -> Raw:
+    """The user's directives; parsed by themselves, so that no `}` of theirs closes our block."""
+    text = site.extra.strip("\n")
+    parse(_encode(text), f"sites.{site.name}.extra")
+    return Raw(text)
+
+
+def _version(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", text))
+
+
+def _encode(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+@cache
+def _template() -> Template:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("reconcile.nginx.render"),
+        undefined=StrictUndefined,
+        finalize=nginx_quote,
+        autoescape=False,  # noqa: S701 - this is no HTML; `finalize` quotes for nginx
+        keep_trailing_newline=True,
+        auto_reload=False,
+    )
+    environment.filters["slashed"] = lambda path: path.rstrip("/") + "/"
+    return environment.get_template("site.conf.j2")

@@ -1,0 +1,69 @@
+"""What was rendered when it was applied, so that a plan with nothing to do need not render.
+
+Importing the template engine and compiling the templates is a tenth of such a plan.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reconcile.engine.digest import digest
+from reconcile.nginx.render.render import intact, render_site
+from reconcile.nginx.render.site import SiteView
+
+if TYPE_CHECKING:
+    from reconcile.system.state import StateDir
+
+NAME = "cache/renderings.json"
+
+
+class Renderings:
+    """`render_site`, but what it answered to the very same question before is not asked again."""
+
+    def __init__(self, known: Mapping[str, str] | None = None) -> None:
+        self._known = known or {}
+        self._used: dict[str, str] = {}
+        self._code = ""
+
+    @classmethod
+    def read(cls, state: StateDir) -> Renderings:
+        """Those of the last apply; none where they are lost, which costs only time."""
+        return cls(_decoded(state.read(NAME)))
+
+    def keep(self, state: StateDir) -> None:
+        """Remember what was used, and nothing else. Errors: HostError."""
+        if self._used != self._known:
+            state.write(NAME, json.dumps(self._used, sort_keys=True).encode())
+
+    def __call__(self, site: SiteView, nginx_version: str) -> bytes:
+        key = digest([self._code_digest(), nginx_version, asdict(site)])
+        known = self._known.get(key, "").encode("utf-8", "surrogateescape")
+        # A text that is no more what was rendered does not fit the token in it.
+        data = known if known and intact(known) else render_site(site, nginx_version)
+        self._used[key] = data.decode("utf-8", "surrogateescape")
+        return data
+
+    def _code_digest(self) -> str:
+        self._code = self._code or _code_digest(Path(__file__).parent)
+        return self._code
+
+
+def _code_digest(package: Path) -> str:
+    """The digest of all that decides how a site is rendered, our own code included."""
+    templates = sorted(package.joinpath("templates").iterdir())
+    code = [package / name for name in ("quote.py", "render.py", "site.py")]
+    return sha256(b"".join(path.read_bytes() for path in (*templates, *code))).hexdigest()
+
+
+def _decoded(data: bytes | None) -> dict[str, str]:
+    try:
+        kept = json.loads(data or b"{}")
+    except ValueError:
+        return {}
+    pairs = kept.items() if isinstance(kept, dict) else ()
+    return {key: text for key, text in pairs if isinstance(text, str)}

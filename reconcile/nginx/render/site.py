@@ -1,0 +1,77 @@
+"""What the renderer needs to know of a site: plain values, checked before they get here."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from reconcile.dataclass import dataclass
+from reconcile.filesystem.compress import Encoding
+
+Role = Literal["static", "media", "private"]
+CHALLENGES = "/.well-known/acme-challenge/"
+"""Where Let's Encrypt asks for its proofs. Source: RFC 8555, section 8.3."""
+
+
+@dataclass(frozen=True)
+class Listen:
+    """One `listen` of a server block; `address` is "" (every v4), "[::]", or a single address."""
+
+    address: str
+    port: int
+    tls: bool = False
+
+    def __str__(self) -> str:
+        """As it stands in the configuration, without `ssl` and `default_server`."""
+        return f"{self.address}:{self.port}" if self.address else str(self.port)
+
+
+@dataclass(frozen=True)
+class TlsView:
+    """The certificate, and what the plain ports answer; `hsts_s` in seconds, None for no header."""
+
+    certificate: str
+    key: str
+    redirect: bool = True
+    hsts_s: int | None = None
+
+
+@dataclass(frozen=True)
+class LocationView:
+    """A URL prefix (`/static/`) served from `dir` (absolute, no slash at its end).
+
+    `cache_control` is the whole value of the one header line, None for none. `packed` are
+    the encodings whose ready-made copies nginx is to send.
+    """
+
+    role: Role
+    prefix: str
+    dir: str
+    cache_control: str | None = None
+    packed: tuple[Encoding, ...] = ()
+
+
+@dataclass(frozen=True)
+class SiteView:
+    """One site's configuration file.
+
+    `upstream` is what follows `http://` in proxy_pass: `unix:/run/x.sock` or `127.0.0.1:8000`;
+    None where there is no app. `extra` holds the user's own directives, line ends LF.
+    `challenge_root` is the folder that certbot lays its proofs in, None without certbot.
+    The generation token is no part of it: `render_site` derives it from the text it renders.
+    """
+
+    name: str
+    server_names: tuple[str, ...]
+    listens: tuple[Listen, ...]
+    default_server: bool = False
+    tls: TlsView | None = None
+    max_upload_bytes: int | None = None
+    upstream: str | None = None
+    locations: tuple[LocationView, ...] = ()
+    extra: str = ""
+    challenge_root: str | None = None
+
+    @property
+    def tls_port(self) -> int | None:
+        """The first port that speaks TLS: where a redirect leads."""
+        return next((listen.port for listen in self.listens if listen.tls), None)

@@ -1,0 +1,61 @@
+"""An answer of nginx's in one line, for people."""
+
+from __future__ import annotations
+
+from reconcile.nginx.routing.headers import sent_headers, values_of
+from reconcile.nginx.routing.route import Answer, Route
+
+_BY_THE_CLOCK = "(depends on the moment)"
+
+
+def describe(route: Route) -> str:
+    """An answer in one line: what, with which Cache-Control lines, and from whom."""
+    if route.server is None:
+        listens = not route.answer.reason.startswith("no server listens")
+        return _what(route.answer) if listens else "nobody: nothing listens there"
+    return _what(route.answer) + cache_suffix(route) + _whose(route)
+
+
+def cache_suffix(route: Route) -> str:
+    return "".join(f", Cache-Control: {value}" for value in _cache_control(route))
+
+
+def _cache_control(route: Route) -> list[str]:
+    values = values_of(sent_headers(route), "Cache-Control")
+    return [_BY_THE_CLOCK if value is None else value for value in values]
+
+
+def _what(answer: Answer) -> str:
+    match answer.kind:
+        case "file":
+            status = "" if answer.status == 200 else f"{answer.status} with "
+            return f"{status}file {answer.path}"
+        case "listing":
+            return f"a listing of {answer.path}"
+        case "pass":
+            return f"passed on to {answer.target}"
+        case "redirect":
+            return f"{answer.status} to {answer.target}"
+        case "return" | "handler":
+            return f"{answer.status or 200} from nginx itself"
+        case "unknown":
+            return f"not to be told: {answer.reason}"
+        case "error":
+            return _refusal(answer)
+
+
+def _refusal(answer: Answer) -> str:
+    if answer.status == 444:
+        return "a connection that is closed without an answer"
+    if answer.path and answer.reason in ("missing", "denied"):
+        why = "is not there" if answer.reason == "missing" else "is closed to nginx's workers"
+        return f"{answer.status} ({answer.path} {why})"
+    says_more = answer.reason not in ("", "return") and answer.status != 413
+    return f"{answer.status} ({answer.reason})" if says_more else str(answer.status)
+
+
+def _whose(route: Route) -> str:
+    """Said only where no name led there: the site is then not the one that was asked for."""
+    if route.server is None or route.server_why.startswith("server_name"):
+        return ""
+    return f", from the default server at {route.server.place}"

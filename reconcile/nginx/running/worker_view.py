@@ -1,0 +1,118 @@
+"""The disk as the nginx worker sees it, now and as a plan would leave it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from posixpath import normpath
+from typing import TYPE_CHECKING
+
+from reconcile.errors import ReconcileError
+from reconcile.nginx.routing.request import FileKind, Files
+from reconcile.nginx.running.live import running
+from reconcile.system.accounts import Account
+from reconcile.system.membership import ids_of
+
+if TYPE_CHECKING:
+    from reconcile.filesystem.access import Step, Walk
+    from reconcile.nginx.running.discover import Discovered
+    from reconcile.system import Host
+
+_KINDS: Mapping[str, FileKind] = {"file": "file", "directory": "directory"}
+
+
+def worker_of(nginx: Discovered) -> Account:
+    """Who reads the files: the ids of a worker that runs, else those of the configuration.
+
+    Errors: UnknownAccount where the configuration names a user that is not there.
+    """
+    accounts, now = nginx.host.accounts, running(nginx)
+    for worker in now.workers if now else ():
+        if ids := ids_of(worker.pid):
+            return Account(accounts.user_name(ids[0]), *ids)
+    starter = nginx.host.applied_by
+    # Started by anyone but root, nginx cannot change its user.
+    return accounts.user(nginx.layout.worker_user) if starter.uid == 0 else starter
+
+
+class WorkersDisk:
+    """Kinds of paths as open(2) of the worker would find them; see `request.Files`.
+
+    `planned` are paths as they will be: a `directory` is one that the worker can pass, a
+    `file` one that it can read.
+    """
+
+    def __init__(
+        self, host: Host, worker: Account, planned: Mapping[str, FileKind] | None = None
+    ) -> None:
+        self._host = host
+        self._worker = worker
+        self._planned = planned or {}
+        self._known: dict[str, FileKind] = {}
+
+    def kind(self, path: str) -> FileKind:
+        if path not in self._known:
+            self._known[path] = self._look(path)
+        return self._known[path]
+
+    def _look(self, path: str) -> FileKind:
+        try:
+            walk = self._host.files.access(path, self._worker)
+        except ReconcileError:
+            return "unknown"
+        kind = self._as_planned(walk, path) if self._planned else _on_disk(walk)
+        # A name with a slash behind it has to be a directory.
+        return "missing" if kind == "file" and path.endswith("/") else kind
+
+    def _as_planned(self, walk: Walk, path: str) -> FileKind:
+        """The same way, with what the plan makes, opens or removes on it."""
+        way = walk.steps[:-1] if walk.complete else walk.steps
+        kinds = [self._planned.get(step.path) or _passing(step) for step in way]
+        if walk.complete:
+            kinds.append(self._planned.get(walk.steps[-1].path) or _last(walk.steps[-1]))
+        else:
+            there = {step.path for step in walk.steps}
+            beyond = [name for name in _components(normpath(path)) if name not in there]
+            kinds += [self._planned.get(name, "missing") for name in beyond]
+        *way_kinds, last = kinds
+        barred = next((kind for kind in way_kinds if kind != "directory"), None)
+        return last if barred is None else _barred(barred)
+
+
+class Assumed:
+    """The same disk, with some files that need not be there."""
+
+    def __init__(self, files: Files, there: Collection[str]) -> None:
+        self._files = files
+        self._there = there
+
+    def kind(self, path: str) -> FileKind:
+        return "file" if normpath(path) in self._there else self._files.kind(path)
+
+
+def _on_disk(walk: Walk) -> FileKind:
+    return "denied" if walk.blocked is not None else _last(walk.last)
+
+
+def _passing(step: Step | None) -> FileKind:
+    if step is None:
+        return "missing"
+    if step.stat.kind == "symlink":
+        return "directory"
+    return _last(step) if step.passable else "denied"
+
+
+def _last(step: Step | None) -> FileKind:
+    if step is None:
+        return "missing"
+    kind = _KINDS.get(step.stat.kind, "special")
+    return "denied" if kind == "file" and not step.readable else kind
+
+
+def _barred(kind: FileKind) -> FileKind:
+    """What a path is below a component that is no directory, or none to pass."""
+    return "denied" if kind == "denied" else "missing"
+
+
+def _components(path: str) -> list[str]:
+    names = [name for name in path.split("/") if name]
+    return ["/", *("/" + "/".join(names[: end + 1]) for end in range(len(names)))]

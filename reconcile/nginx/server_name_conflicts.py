@@ -1,0 +1,57 @@
+"""Sites that claim one another's names: what nginx ignores with a mere warning."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from reconcile.nginx.model.listen import Address, Listen
+from reconcile.nginx.model.tree import ConfigTree, Directive
+from reconcile.nginx.render.render import is_managed
+
+
+@dataclass(frozen=True)
+class NameConflict:
+    """Two servers with one name on one address: nginx answers by `winner`, the first it read."""
+
+    name: str
+    address: Address
+    winner: Directive
+    loser: Directive
+    ours_loses: bool
+    ours_wins: bool
+
+    def __str__(self) -> str:
+        return (
+            f"{self.name} on {self.address} is claimed twice: nginx answers by "
+            f"{self.winner.place} and ignores {self.loser.place}"
+        )
+
+
+def name_conflicts(tree: ConfigTree) -> tuple[NameConflict, ...]:
+    """Every name that two servers of `tree` claim on the same address, in nginx's order."""
+    first: dict[tuple[str, Address], Directive] = {}
+    found = []
+    for name, address, server in _claims(tree):
+        winner = first.setdefault((name, address), server)
+        if winner is not server:
+            ours = [is_managed(tree.files[side.file].data) for side in (winner, server)]
+            found.append(NameConflict(name, address, winner, server, ours[1], ours[0]))
+    return tuple(found)
+
+
+def _claims(tree: ConfigTree) -> Iterator[tuple[str, Address, Directive]]:
+    for http in tree.directives:
+        if http.name == "http":
+            for server in tree.children(http):
+                if server.name == "server":
+                    yield from _claims_of(tree, server)
+
+
+def _claims_of(tree: ConfigTree, server: Directive) -> Iterator[tuple[str, Address, Directive]]:
+    inside = list(tree.children(server))
+    names = [name.lower() for d in inside if d.name == "server_name" for name in d.args] or [""]
+    listens = [listen for d in inside if d.name == "listen" for listen in Listen.parse(d)]
+    for listen in listens or [Listen.implied()]:
+        for name in dict.fromkeys(names):
+            yield name, listen.address, server

@@ -1,0 +1,162 @@
+"""What nginx serves right now, as against what lies on the disk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
+
+from reconcile.engine.resource import Ref, Resource
+from reconcile.errors import ReconcileError
+from reconcile.nginx.render.render import extra_line
+from reconcile.nginx.running.discover import Discovered, discover
+from reconcile.nginx.running.live import (
+    foreign_served,
+    read_live,
+    real_path,
+    record_live,
+    running,
+)
+from reconcile.resources.directory import Directory
+from reconcile.resources.file import File
+from reconcile.resources.symlink import Symlink
+from reconcile.system import Host
+from reconcile.system.private import ABSENT, FOLDER, Entry, Link
+
+if TYPE_CHECKING:
+    from reconcile.engine.model import Change
+    from reconcile.nginx.model.tree import ConfigTree
+    from reconcile.nginx.running.stage import NginxRejected
+
+SERVICE = Ref("service", "nginx.service")
+
+
+class ServerNameTaken(ReconcileError):
+    """Another server answers for our name, so nginx would ignore ours."""
+
+
+class NginxLive(Resource):
+    """The configuration that the workers have in memory.
+
+    `serves` maps each file of ours to the digest of the text that is served, or to "older
+    than the file". `current` tells the same of everything else in the include tree.
+    Where nginx does not run nothing is stale: it starts with what is on the disk.
+    """
+
+    kind: Literal["nginx_live"] = "nginx_live"
+    config: str
+    serves: Mapping[str, str] | None = None
+    current: bool | None = None
+
+    order: ClassVar[int] = 90
+    removal_order: ClassVar[int] = 90
+    when_undeclared: ClassVar[Literal["remove", "remove_if_created", "forget"]] = "forget"
+    writes_contents: ClassVar[bool] = False
+    about: ClassVar[frozenset[str]] = frozenset({"config"})
+
+    @property
+    def name(self) -> str:
+        return self.config
+
+    @classmethod
+    def of(cls, name: str) -> Self:
+        return cls(config=name)
+
+    def requires(self) -> frozenset[Ref]:
+        return frozenset({SERVICE, *(Ref("file", path) for path in self.serves or ())})
+
+    def observe(self, host: Host) -> Self | None:
+        nginx = discover(host)
+        now = running(nginx) if host.services.runs_services else None
+        if now is None:
+            return self
+        live = read_live(nginx, now)
+        foreign = foreign_served(nginx, live, frozenset(self.serves or ()))
+        serves = {**foreign, **live.serves}
+        return self.model_copy(update={"serves": serves, "current": live.current})
+
+    def rehearse(self, host: Host, changes: Sequence[Change]) -> Sequence[str]:
+        """Have nginx test the planned tree, and see whether it will get its names and ports.
+
+        Told is where nginx could be asked only about a copy.
+        Errors: NginxRejected, ServerNameTaken, PortTaken; nothing has changed then.
+        """
+        from reconcile.nginx.running.stage import NginxRejected, Stage
+
+        nginx = discover(host)
+        stage = Stage(nginx, dict(planned_entries(changes)))
+        if not stage.concerning and self.ref not in {change.ref for change in changes}:
+            return ()
+        try:
+            validated = stage.validate()
+        except NginxRejected as refused:
+            raise _told_of_yaml(host, refused, changes) from None
+        _refuse_taken_names(validated.tree)
+        if host.services.runs_services:
+            _rehearse_running(nginx, validated.tree)
+        return validated.notes
+
+    def put(self, host: Host, before: Self | None) -> None:  # noqa: ARG002
+        from reconcile.nginx.running.reload import NginxReloaded, make_live
+
+        if not host.services.runs_services:
+            return
+        if host.recorder is not None:
+            host.recorder.intend(NginxReloaded(self.config))
+        make_live(host)
+
+    def remove(self, host: Host) -> None:
+        """Nothing of ours: what is served follows the files."""
+
+
+def planned_entries(changes: Sequence[Change]) -> Iterator[tuple[str, Entry]]:
+    """What the changes make of paths that nginx may read as configuration."""
+    for change in changes:
+        after = change.after
+        if after is None and change.ref.kind in ("file", "symlink"):
+            yield change.ref.name, ABSENT
+        elif isinstance(after, File) and after.content is not None:
+            yield after.path, after.content
+        elif isinstance(after, Symlink) and after.target is not None:
+            yield after.path, Link(after.target)
+        elif isinstance(after, Directory) and change.before is None:
+            yield after.path, FOLDER
+
+
+def _told_of_yaml(host: Host, refused: NginxRejected, changes: Sequence[Change]) -> NginxRejected:
+    """The same refusal, with the place in the YAML that its line comes from."""
+    links = {c.after.path: c.after.target for c in changes if isinstance(c.after, Symlink)}
+    path = links.get(refused.file) or (real_path(host, refused.file) if refused.file else "")
+    for change in changes:
+        if change.ref == Ref("file", path) and change.places:
+            refused.fix = f"Correct {_where(change, refused.line)}. Nothing was changed."
+    return refused
+
+
+def _where(change: Change, line: int) -> str:
+    places = " and ".join(str(place) for place in change.places)
+    content = change.after.content if isinstance(change.after, File) else None
+    number = extra_line(content or b"", line)
+    return f"line {number} of `extra` of the site at {places}" if number else places
+
+
+def _refuse_taken_names(tree: ConfigTree) -> None:
+    from reconcile.nginx.server_name_conflicts import name_conflicts
+
+    for conflict in name_conflicts(tree):
+        if conflict.ours_loses:
+            raise ServerNameTaken(
+                what=f"another site already answers for {conflict.name}",
+                why=str(conflict),
+                fix=f"Remove that name (or the whole site) at {conflict.winner.place}, "
+                "or take it out of reconcile.yaml. Nothing was changed.",
+            )
+
+
+def _rehearse_running(nginx: Discovered, tree: ConfigTree) -> None:
+    from reconcile.nginx.running.binds import foresee_binds
+
+    now = running(nginx)
+    foresee_binds(tree, now.master_pid if now else 0)
+    if now and read_live(nginx, now).is_disk(nginx):
+        # A rollback gives files new change times; by this record they still count as served.
+        record_live(nginx, now)

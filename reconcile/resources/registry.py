@@ -1,0 +1,25 @@
+"""Which module holds which kind. A new kind is one file and one line here."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from reconcile.engine.model import Resource
+
+MODULES = {
+    "directory": "Directory",
+    "file": "File",
+    "symlink": "Symlink",
+    "tree": "Tree",
+    "assets": "Assets",
+    "unit": "Unit",
+    "service": "Service",
+    "nginx_live": "NginxLive",
+}
+
+
+def load(kind: str) -> type[Resource]:
+    """The class of `kind`, imported when first asked for; KeyError where unknown."""
+    module = import_module(f"reconcile.resources.{kind}")
+    loaded: type[Resource] = getattr(module, MODULES[kind])
+    return loaded

@@ -1,0 +1,160 @@
+"""A service (or socket): at boot, now, and from which unit file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
+
+from reconcile.engine.model import Finding
+from reconcile.engine.resource import Ref, Resource
+from reconcile.resources.gunicorn_units import HEADER
+from reconcile.system import Host
+from reconcile.system.services import ServiceFailed, way_out
+
+if TYPE_CHECKING:
+    from reconcile.engine.model import Change
+    from reconcile.system.services import UnitStatus
+
+OLDER = "older"
+NOTHING = "nothing"
+NO_UNIT = "the host has no unit of that name"
+
+
+class Service(Resource):
+    """A unit as its service manager has it.
+
+    `active` means running now; a socket that would start it is not enough. `runs` is the digest
+    of the unit file that the process was started from, "older" where that can't be told but
+    the file or a drop-in has changed since, "nothing" where no process runs. Only units whose
+    file says that reconcile manages it are ever stopped because nothing declares them any more.
+    """
+
+    kind: Literal["service"] = "service"
+    unit: str
+    enabled: bool | None = None
+    active: bool | None = None
+    runs: str | None = None
+    ours: bool = False
+    needs: tuple[str, ...] = ()
+    """Refs, as text, of what has to be in place before it is started."""
+
+    order: ClassVar[int] = 50
+    removal_order: ClassVar[int] = 95
+    writes_contents: ClassVar[bool] = False
+    about: ClassVar[frozenset[str]] = frozenset({"unit", "ours", "needs"})
+
+    @property
+    def name(self) -> str:
+        return self.unit
+
+    @classmethod
+    def of(cls, name: str) -> Self:
+        return cls(unit=name)
+
+    @classmethod
+    def prepare(cls, host: Host, resources: Sequence[Self]) -> None:
+        host.services.prefetch([resource.unit for resource in resources])
+
+    def requires(self) -> frozenset[Ref]:
+        # Its socket first: restarting that one restarts the service with it.
+        return frozenset({*map(Ref.parse, self.needs), Ref("service", self._socket)}) - {self.ref}
+
+    def observe(self, host: Host) -> Self | None:
+        status = host.services.status(self.unit)
+        if not status.loaded or (self._asks_nothing and _at_rest(status)):
+            return None
+        return self.model_copy(
+            update={
+                "enabled": status.enabled,
+                "active": status.active,
+                "runs": None if self.runs is None else _runs(host, status),
+                "ours": _is_ours(host, status),
+            }
+        )
+
+    def forewarnings(self, host: Host) -> tuple[Finding, ...]:
+        made = f"unit:{host.services.unit_path(self.unit)}" in self.needs
+        if made or self._asks_nothing or not host.services.runs_services:
+            return ()
+        status = host.services.status(self.unit)
+        return () if status.loaded or status.masked else (_missing(status),)
+
+    def rehearse(self, host: Host, changes: Sequence[Change]) -> Sequence[str]:
+        """Refuse a unit that nobody has and nobody makes, or that must not be started."""
+        refs = {change.ref for change in changes}
+        if self.ref not in refs or not (self.active or self.enabled):
+            return ()
+        status = host.services.status(self.unit)
+        to_be_made = Ref("unit", host.services.unit_path(self.unit)) in refs
+        if status.masked or not (status.loaded or to_be_made):
+            raise ServiceFailed(
+                what=f"{self.unit} cannot be started",
+                why="it is masked" if status.masked else NO_UNIT,
+                fix=f"{way_out(status)} Nothing was changed.",
+            )
+        return ()
+
+    def put(self, host: Host, before: Self | None) -> None:  # noqa: ARG002
+        services = host.services
+        status = services.status(self.unit)
+        outdated = self.runs not in (None, _runs(host, status)) and bool(status.active)
+        if status.needs_daemon_reload:
+            services.daemon_reload()
+        if self.enabled is not None and self.enabled != status.enabled:
+            (services.enable if self.enabled else services.disable)(self.unit)
+        if self.active and not status.active:
+            services.start(self.unit)
+        elif self.active is False and status.active:
+            services.stop(self.unit)
+        elif outdated:
+            services.restart(self.unit)
+        if self.runs is not None:
+            services.remember_start(self.unit)
+
+    def remove(self, host: Host) -> None:
+        # A socket that is still open may have started its service again by then.
+        for unit in (self.unit, self._socket, self.unit):
+            status = host.services.status(unit)
+            if status.active and _is_ours(host, status):
+                host.services.stop(unit)
+        status = host.services.status(self.unit)
+        if status.enabled and _is_ours(host, status):
+            host.services.disable(self.unit)
+
+    def stays(self, leaving: frozenset[Ref]) -> str:  # noqa: ARG002
+        return "" if self.ours else "reconcile did not make its unit, so it is not stopped"
+
+    @property
+    def _socket(self) -> str:
+        """What the socket is called that would start this one, if there is such a socket."""
+        return f"{self.unit.rpartition('.')[0]}.socket"
+
+    @property
+    def _asks_nothing(self) -> bool:
+        """Made from a ledger's row: there is something to it as long as it can be stopped."""
+        return self.enabled is None and self.active is None
+
+
+def _missing(status: UnitStatus) -> Finding:
+    return Finding(
+        "service-missing", "error",
+        f"{status.unit} cannot be started: {NO_UNIT}.",
+        fix=f"{way_out(status)} Apply refuses until then.",
+    )  # fmt: skip
+
+
+def _at_rest(status: UnitStatus) -> bool:
+    return not status.active and not status.enabled
+
+
+def _runs(host: Host, status: UnitStatus) -> str:
+    if not status.active:
+        return NOTHING
+    return (None if status.masked else host.services.started_from(status)) or OLDER
+
+
+def _is_ours(host: Host, status: UnitStatus) -> bool:
+    """Whether its unit file stands where we put ours, and says that it is ours."""
+    if status.masked or status.fragment_path != host.services.unit_path(status.unit):
+        return False
+    return host.files.read(status.fragment_path).startswith(HEADER.encode())

@@ -1,0 +1,104 @@
+"""A unit file of our own: systemd's, or the process manager's."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal, Self
+
+from reconcile.engine.resource import Ref, Resource
+from reconcile.resources.common import (
+    folders_above,
+    octal,
+    owner_ids,
+    refuse_unknown_owner,
+    wrong_kind,
+)
+from reconcile.resources.gunicorn_units import HEADER
+from reconcile.system import Host
+from reconcile.system.services.undo import tell_unit_file
+
+FOLDER_MODE = 0o755
+
+
+class Unit(Resource):
+    """One unit file; the service manager reads it anew after every change.
+
+    Where its owner is unmanaged it is made as who applies.
+    """
+
+    kind: Literal["unit"] = "unit"
+    path: str
+    content: str | None = None
+    user: str | None = None
+    group: str | None = None
+    mode: int = 0o644
+
+    order: ClassVar[int] = 40
+    removal_order: ClassVar[int] = 96
+    about: ClassVar[frozenset[str]] = frozenset({"path"})
+
+    @property
+    def name(self) -> str:
+        return self.path
+
+    @property
+    def unit(self) -> str:
+        return self.path.rpartition("/")[2]
+
+    @classmethod
+    def of(cls, name: str) -> Self:
+        return cls(path=name)
+
+    def requires(self) -> frozenset[Ref]:
+        return folders_above(self.path)
+
+    def observe(self, host: Host) -> Self | None:
+        refuse_unknown_owner(host, self.user, self.group)
+        there = host.files.stat(self.path)
+        if there is not None and there.kind != "file":
+            raise wrong_kind(self.path, there.kind, "file")
+        found = host.files.content(self.path) if there else None
+        if found is None:
+            return None
+        stat, content = found
+        return self.model_copy(
+            update={
+                "content": content.decode("utf-8", "backslashreplace"),
+                "user": host.accounts.user_name(stat.uid),
+                "group": host.accounts.group_name(stat.gid),
+                "mode": stat.mode,
+            }
+        )
+
+    def put(self, host: Host, before: Self | None) -> None:
+        uid, gid = owner_ids(host, self.user, self.group)
+        if before and before.content == self.content:
+            # A file that is not written anew gives no reason to start its service anew.
+            host.files.set_meta(self.path, uid=uid, gid=gid, mode=self.mode)
+            return
+        self._tell_what_runs(host)
+        self._make_folder(host, uid, gid)
+        data = (self.content or "").encode()
+        host.files.write(self.path, data, uid=uid, gid=gid, mode=self.mode)
+        host.services.daemon_reload()
+
+    def remove(self, host: Host) -> None:
+        self._tell_what_runs(host)
+        host.files.unlink(self.path)
+        host.services.daemon_reload()
+        host.services.forget(self.unit)
+
+    def stays(self, leaving: frozenset[Ref]) -> str:  # noqa: ARG002
+        ours = self.content is None or self.content.startswith(HEADER)
+        return "" if ours else "it no longer says that reconcile manages it"
+
+    def shown(self) -> dict[str, Any]:
+        return {**self.managed(), "mode": octal(self.mode)}
+
+    def _tell_what_runs(self, host: Host) -> None:
+        tell_unit_file(host, host.services.status(self.unit))
+
+    def _make_folder(self, host: Host, uid: int, gid: int) -> None:
+        # The process manager's own folder is made with the first unit in it.
+        folder = self.path.rpartition("/")[0]
+        if host.files.stat(folder, follow=True) is None:
+            host.files.mkdir(folder, uid=uid, gid=gid, mode=FOLDER_MODE)

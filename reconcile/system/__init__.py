@@ -1,0 +1,109 @@
+"""The only room that touches the machine."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
+
+from reconcile.dataclass import dataclass
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from reconcile.filesystem import Files
+    from reconcile.filesystem.tally import Tally
+    from reconcile.system.accounts import Account, Accounts
+    from reconcile.system.commands import Commands
+    from reconcile.system.http import HttpClient
+    from reconcile.system.services import ServiceManager
+    from reconcile.system.state import StateDir
+    from reconcile.system.undo import Recorder
+
+ServiceManagerName = Literal["systemd", "process", "none"]
+
+
+@dataclass(frozen=True)
+class HostSettings:
+    """What the YAML's `host` section (or the defaults) says about this machine."""
+
+    service_manager: ServiceManagerName = "systemd"
+    state_dir: str = "/var/lib/reconcile"
+    nginx_config: str = "/etc/nginx/nginx.conf"
+    nginx_binary: str = "/usr/sbin/nginx"
+
+
+class Host:
+    """This machine, as everything above sees it; each part is made when first used.
+
+    While an apply runs, `recorder` is its journal: every changing primitive
+    tells it how to take the effect back, before the effect. While somebody watches
+    a long look, `tally` is told of every directory; and `copied`, while somebody watches a
+    long copy, how many files of how many are written.
+    """
+
+    def __init__(self, settings: HostSettings | None = None) -> None:
+        self.settings = settings or HostSettings()
+        self.recorder: Recorder | None = None
+        self.tally: Tally | None = None
+        self.copied: Callable[[int, int], None] | None = None
+
+    @cached_property
+    def name(self) -> str:
+        import socket
+
+        return socket.gethostname()
+
+    @cached_property
+    def privileged(self) -> bool:
+        """Whether we run as root."""
+        import os
+
+        return os.geteuid() == 0
+
+    @cached_property
+    def files(self) -> Files:
+        from reconcile.filesystem import Files
+
+        return Files(self)
+
+    @cached_property
+    def accounts(self) -> Accounts:
+        from reconcile.system.accounts import Accounts
+
+        return Accounts()
+
+    @cached_property
+    def applied_by(self) -> Account:
+        """Who applies here: root where what is remembered is not for us to write, else we."""
+        if self.privileged or self.state.is_ours():
+            return self.accounts.current
+        return self.accounts.user(self.accounts.user_name(0))
+
+    @property
+    def onlooking(self) -> bool:
+        """Whether this machine is somebody else's, and what we may not see there may be fine."""
+        return self.applied_by.uid != self.accounts.current.uid
+
+    @cached_property
+    def commands(self) -> Commands:
+        from reconcile.system.commands import Commands
+
+        return Commands()
+
+    @cached_property
+    def services(self) -> ServiceManager:
+        from reconcile.system.services import service_manager
+
+        return service_manager(self)
+
+    @cached_property
+    def http(self) -> HttpClient:
+        from reconcile.system.http import HttpClient
+
+        return HttpClient()
+
+    @cached_property
+    def state(self) -> StateDir:
+        from reconcile.system.state import StateDir
+
+        return StateDir(self.settings.state_dir)

@@ -1,0 +1,167 @@
+"""Run other programs: absolute, trusted binaries, a fresh environment, no shell, a deadline."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from reconcile.dataclass import dataclass
+from reconcile.errors import ReconcileError
+from reconcile.filesystem.errors import explained
+
+if TYPE_CHECKING:
+    from subprocess import Popen
+
+SAFE_PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
+ENVIRONMENT = {"PATH": ":".join(SAFE_PATH), "LC_ALL": "C.UTF-8"}
+_GROUP_OR_OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
+
+
+class CommandMissing(ReconcileError):
+    """The program is not installed, or somebody else than root could have replaced it."""
+
+
+class CommandTimeout(ReconcileError):
+    """The program did not end in time; its whole process group was killed."""
+
+
+@dataclass(frozen=True)
+class Completed:
+    """What a program that ended said; bytes that are no UTF-8 survive as surrogates."""
+
+    argv: tuple[str, ...]
+    returncode: int
+    stdout: str
+    stderr: str
+
+    @property
+    def ok(self) -> bool:
+        return self.returncode == 0
+
+    @property
+    def said(self) -> str:
+        """Its own words about what went wrong."""
+        return (self.stderr.strip() or self.stdout.strip()) or f"exit status {self.returncode}"
+
+
+class Commands:
+    """The one place that starts programs and waits for them."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, str] = {}
+
+    def find(self, program: str) -> str | None:
+        """The absolute path of `program`, links resolved, None where not installed.
+
+        Errors: CommandMissing where somebody but root (or us) could replace it.
+        """
+        if program not in self._found and (path := _look_up(program)):
+            self._found[program] = _irreplaceable(path)
+        return self._found.get(program)
+
+    def required(self, program: str) -> str:
+        """As `find`, but CommandMissing where it is not installed."""
+        if path := self.find(program):
+            return path
+        raise CommandMissing(
+            what=f"{program} is not installed",
+            why=f"it is not in {':'.join(SAFE_PATH)}" if "/" not in program else "no such file",
+            fix="Install it and run the same command again.",
+        )
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        timeout_s: float = 30.0,
+        input: bytes | None = None,  # noqa: A002  subprocess has made this its standard name
+    ) -> Completed:
+        """Run `argv` to its end; any exit status is an answer, not an error.
+
+        Units: `timeout_s` bounds the whole run, its children included.
+        Errors: CommandMissing, CommandTimeout; HostError where the machine can start no more.
+        """
+        from subprocess import DEVNULL, PIPE, Popen
+
+        executable = self.required(argv[0])
+        with explained(f"{argv[0]} could not be started"):
+            process = Popen(
+                argv,
+                executable=executable,
+                stdin=DEVNULL if input is None else PIPE,
+                stdout=PIPE,
+                stderr=PIPE,
+                cwd="/",
+                env=ENVIRONMENT,
+                start_new_session=True,
+            )
+        with process:
+            out, err = _communicate(process, input, timeout_s)
+        return Completed(tuple(argv), process.returncode, _text(out), _text(err))
+
+
+def _look_up(program: str) -> str | None:
+    places = (program,) if program.startswith("/") else (f"{d}/{program}" for d in SAFE_PATH)
+    for path in places:
+        if os.path.isfile(path) and os.access(path, os.X_OK):
+            return path
+    return None
+
+
+def _irreplaceable(program: str) -> str:
+    """The real path of `program`; CommandMissing unless only root and we could change it."""
+    real = path = os.path.realpath(program)
+    while True:
+        status = os.stat(path)
+        if status.st_uid not in (0, os.geteuid()) or _writable_by_others(status):
+            raise CommandMissing(
+                what=f"{program} is not safe to run",
+                why=f"{path} can be changed by others (owner {status.st_uid}, "
+                f"mode {stat.S_IMODE(status.st_mode):04o})",
+                fix=f"chown root:root {path} && chmod go-w {path}",
+            )
+        if path == "/":
+            return real
+        path = os.path.dirname(path)
+
+
+def _writable_by_others(status: os.stat_result) -> bool:
+    # In a sticky directory like /tmp nobody can replace what belongs to root or us.
+    sticky = stat.S_ISDIR(status.st_mode) and status.st_mode & stat.S_ISVTX
+    return bool(status.st_mode & _GROUP_OR_OTHERS_WRITE) and not sticky
+
+
+def _communicate(
+    process: Popen[bytes], data: bytes | None, timeout_s: float
+) -> tuple[bytes, bytes]:
+    from subprocess import TimeoutExpired
+
+    try:
+        return process.communicate(data, timeout=timeout_s)
+    except TimeoutExpired as expired:
+        _kill_group(process)
+        command = " ".join(map(os.fsdecode, process.args))  # type: ignore[arg-type]
+        said = _text(expired.stderr or b"").strip()
+        raise CommandTimeout(
+            what=f"{command} did not end within {timeout_s:g} s",
+            why=said or "it said nothing",
+            fix="It was killed. Look at what it waits for and run the same command again.",
+        ) from None
+    except BaseException:
+        _kill_group(process)
+        raise
+
+
+def _kill_group(process: Popen[bytes]) -> None:
+    import signal
+
+    # As long as its leader is not reaped, the group's id can't have been given to others.
+    if process.returncode is None:
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "surrogateescape")

@@ -1,0 +1,202 @@
+"""Run a program in a filesystem of its own: planned changes in place, all else read-only.
+
+Nothing that it does to a file reaches the machine. Its network is the machine's.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from reconcile.errors import ReconcileError
+from reconcile.system.commands import ENVIRONMENT, Completed
+from reconcile.system.kernel import (
+    CLONE_NEWNS,
+    CLONE_NEWUSER,
+    MS_BIND,
+    MS_PRIVATE,
+    MS_REC,
+    Kernel,
+)
+
+
+class NoNamespace(ReconcileError):
+    """The kernel (or the container around us) gives no private mount namespace."""
+
+
+class _Absent:
+    """A name that is not there, and may be made anew."""
+
+
+class _Folder:
+    """A folder that is there, with whatever the machine has in it."""
+
+
+@dataclass(frozen=True)
+class Link:
+    """A symlink."""
+
+    target: str
+
+
+ABSENT, FOLDER = _Absent(), _Folder()
+Entry = bytes | Link | _Absent | _Folder
+View = Mapping[str, Entry]
+"""Absolute path → what the program finds there. The folder of each path can be written to."""
+
+
+def run_in_view(argv: Sequence[str], view: View, *, timeout_s: float = 10.0) -> Completed:
+    """Run `argv` (an absolute, trusted program) where `view` lies over the machine's files.
+
+    Units: `timeout_s` bounds the whole run.
+    Errors: NoNamespace, before anything was run; ReconcileError where it did not end in time.
+    """
+    from subprocess import DEVNULL, SubprocessError, TimeoutExpired, run
+
+    kernel = Kernel()
+    trouble, telling = os.pipe()
+    try:
+        done = run(
+            argv,
+            stdin=DEVNULL,
+            capture_output=True,
+            cwd="/",
+            env=ENVIRONMENT,
+            timeout=timeout_s,
+            preexec_fn=lambda: _told(telling, lambda: _enter(kernel, view)),
+            check=False,
+        )
+    except TimeoutExpired:
+        raise ReconcileError(
+            what=f"{argv[0]} did not end within {timeout_s:g} s",
+            why="it was asked about the planned configuration in a private place, and was killed",
+            fix="Nothing was changed. Look whether a file it reads lies on a dead filesystem.",
+        ) from None
+    except SubprocessError:
+        os.set_blocking(trouble, False)
+        raise _no_namespace(os.read(trouble, 4096).decode()) from None
+    finally:
+        os.close(trouble)
+        os.close(telling)
+    text = (part.decode("utf-8", "surrogateescape") for part in (done.stdout, done.stderr))
+    return Completed(tuple(argv), done.returncode, *text)
+
+
+def _no_namespace(why: str) -> NoNamespace:
+    return NoNamespace(
+        what="no private mount namespace is to be had here",
+        why=why,
+        fix="Give the container CAP_SYS_ADMIN, or allow unprivileged user namespaces.",
+    )
+
+
+def _told(telling: int, setup: Any) -> None:
+    try:
+        setup()
+    except OSError as error:
+        os.write(telling, str(error).encode())
+        raise
+
+
+def _enter(kernel: Kernel, view: View) -> None:
+    _leave_the_machine(kernel)
+    kernel.mount("none", "/", "none", MS_REC | MS_PRIVATE)
+    kernel.make_read_only(b"/")
+    for top, below in _tops(view).items():
+        _lay_over(kernel, top, below)
+
+
+def _leave_the_machine(kernel: Kernel) -> None:
+    uid, gid = os.geteuid(), os.getegid()
+    if uid == 0:
+        kernel.unshare(CLONE_NEWNS)
+        return
+    kernel.unshare(CLONE_NEWNS | CLONE_NEWUSER)
+    # The same ids as outside: the program is to see itself as whom it will really run as.
+    for name, text in (
+        ("setgroups", "deny"),
+        ("uid_map", f"{uid} {uid} 1"),
+        ("gid_map", f"{gid} {gid} 1"),
+    ):
+        with open(f"/proc/self/{name}", "w") as map_file:
+            map_file.write(text)
+
+
+@dataclass
+class _Node:
+    """What the view says of one name: an entry, or a folder with such names in it."""
+
+    entry: Entry | None = None
+    below: dict[str, _Node] = field(default_factory=dict)
+
+
+def _tops(view: View) -> dict[str, _Node]:
+    """The existing folders over which the view is laid, none of them within another."""
+    folders = sorted({_existing(os.path.dirname(path)) for path in view} - {"/"})
+    tops: dict[str, _Node] = {}
+    for folder in folders:
+        if not any(folder.startswith(f"{top}/") for top in tops):
+            tops[folder] = _Node()
+    for path, entry in view.items():
+        _place(
+            tops,
+            os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path)),
+            entry,
+        )
+    return tops
+
+
+def _existing(folder: str) -> str:
+    while not os.path.isdir(folder):
+        folder = os.path.dirname(folder)
+    return os.path.realpath(folder)
+
+
+def _place(tops: dict[str, _Node], path: str, entry: Entry) -> None:
+    for top, node in tops.items():
+        if path.startswith(f"{top}/"):
+            for name in path.removeprefix(f"{top}/").split("/"):
+                node = node.below.setdefault(name, _Node())
+            node.entry = entry
+
+
+def _lay_over(kernel: Kernel, top: str, node: _Node) -> None:
+    """Cover `top` with a filesystem in memory that shows the same, changes applied."""
+    old = os.open(top, os.O_PATH | os.O_DIRECTORY)
+    kernel.mount("tmpfs", top, "tmpfs", 0, "mode=0755")
+    _fill(kernel, f"/proc/self/fd/{old}", top, node)
+    os.close(old)
+
+
+def _fill(kernel: Kernel, old: str, new: str, node: _Node) -> None:
+    if os.path.isdir(old):
+        for entry in os.scandir(old):
+            if entry.name not in node.below:
+                _show(kernel, entry, f"{new}/{entry.name}")
+    for name, below in node.below.items():
+        _put(kernel, f"{old}/{name}", f"{new}/{name}", below)
+
+
+def _show(kernel: Kernel, entry: os.DirEntry[str], new: str) -> None:
+    if entry.is_symlink():
+        os.symlink(os.readlink(entry.path), new)
+    elif entry.is_dir():
+        os.mkdir(new)
+        kernel.mount(entry.path, new, "none", MS_BIND | MS_REC)
+    else:
+        os.mknod(new, stat.S_IFREG | 0o600)
+        kernel.mount(entry.path, new, "none", MS_BIND)
+
+
+def _put(kernel: Kernel, old: str, new: str, node: _Node) -> None:
+    if isinstance(node.entry, bytes):
+        with open(new, "wb") as file:
+            file.write(node.entry)
+    elif isinstance(node.entry, Link):
+        os.symlink(node.entry.target, new)
+    elif node.below or node.entry is FOLDER:
+        os.mkdir(new)
+        _fill(kernel, old, new, node)

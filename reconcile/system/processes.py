@@ -1,0 +1,213 @@
+"""What runs on this machine, and small errands run as another user."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+from reconcile.errors import ReconcileError
+
+if TYPE_CHECKING:
+    from reconcile.system.accounts import Account
+
+Answer = TypeVar("Answer")
+
+_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+
+
+class NotRoot(ReconcileError):
+    """Only root may become another user."""
+
+
+class Identity(NamedTuple):
+    """One process for all time: an id that is used again has another start or another boot."""
+
+    pid: int
+    start_ticks: int
+    boot_id: str
+
+
+def identity(pid: int) -> Identity | None:
+    """Who `pid` is now; None where no such process lives (a zombie does not)."""
+    fields = _stat_fields(pid)
+    if fields is None or fields.state in "ZX":
+        return None
+    return Identity(pid, fields.start_ticks, _boot_id())
+
+
+def started_at(pid: int) -> float | None:
+    """When `pid` was started, None where it does not live.
+
+    Units: seconds since the epoch, at most 10 ms too early, never too late; comparable with
+    the change times of files as long as nobody has set the clock since.
+    """
+    fields = _stat_fields(pid)
+    if fields is None or fields.state in "ZX":
+        return None
+    booted_at = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+    return booted_at + fields.start_ticks / _TICKS_PER_S
+
+
+def children(pid: int) -> tuple[int, ...]:
+    """The direct children of `pid`, zombies left out."""
+    return tuple(
+        child
+        for child in _pids()
+        if (fields := _stat_fields(child)) and fields.parent == pid and fields.state not in "ZX"
+    )
+
+
+def title(pid: int) -> str:
+    """The command line of `pid` as it shows itself, empty where it does not live."""
+    raw = _read(f"/proc/{pid}/cmdline")
+    return raw.replace(b"\0", b" ").strip().decode("utf-8", "surrogateescape")
+
+
+def workers(master_pid: int) -> tuple[int, ...]:
+    """The worker processes of a nginx master that take new connections."""
+    return tuple(
+        child
+        for child in children(master_pid)
+        if title(child).startswith("nginx: worker process")
+        and not title(child).endswith("is shutting down")
+    )
+
+
+def wait_until(condition: Callable[[], bool], *, timeout_s: float, every_s: float = 0.02) -> bool:
+    """Whether `condition` came true in time; it is asked at least once."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(every_s)
+    return True
+
+
+def as_user(account: Account, errand: Callable[[], Answer], *, timeout_s: float = 10.0) -> Answer:
+    """What `errand` returns when a forked child runs it with all of `account`'s ids.
+
+    Nothing is executed; the answer has to be JSON (text that is no UTF-8 included).
+    Errors: OSError and ReconcileError as the errand raised them; ReconcileError where it
+    raised anything else, did not end in time, or where we may not become that user.
+    """
+    import json
+
+    if os.geteuid() not in (0, account.uid):
+        raise NotRoot(
+            what=f"Cannot act as {account.name}",
+            why="only root may become another user",
+            fix="Run it with sudo.",
+        )
+    told = _forked(lambda: _account_of(errand, account), timeout_s)
+    if not told:
+        raise ReconcileError(
+            what=f"What was tried as {account.name} gave no answer within {timeout_s:g} s",
+            why="the process hung or was killed",
+            fix="Look for a filesystem that does not answer, then run the same command again.",
+        )
+    how, content = json.loads(told)
+    if how == "answer":
+        answer: Answer = content
+        return answer
+    raise OSError(*content) if how == "refused" else ReconcileError(*content)
+
+
+def _account_of(errand: Callable[[], object], account: Account) -> bytes:
+    """The outcome of `errand` as JSON: in what way it ended, and with what."""
+    import json
+
+    try:
+        _become(account)
+        outcome = ("answer", errand())
+    except OSError as error:
+        outcome = ("refused", (error.errno, error.strerror, *_name_in(error)))
+    except ReconcileError as error:
+        outcome = ("failed", (error.what, error.why, error.fix))
+    except Exception as error:  # noqa: BLE001  it is carried to the parent, who raises it
+        outcome = ("failed", (f"{type(error).__name__}: {error}",))
+    return json.dumps(outcome).encode()
+
+
+def _name_in(error: OSError) -> tuple[str, ...]:
+    return (os.fsdecode(error.filename),) if isinstance(error.filename, str | bytes) else ()
+
+
+def _become(account: Account) -> None:
+    """Take on `account` for good: groups first, since without root's uid they can't be set."""
+    if os.geteuid() == 0:
+        os.setgroups(sorted(account.groups))
+        os.setresgid(account.gid, account.gid, account.gid)
+        os.setresuid(account.uid, account.uid, account.uid)
+
+
+def _forked(tell: Callable[[], bytes], timeout_s: float) -> bytes:
+    """What a forked child's `tell` returned; empty where it gave nothing in time."""
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        _tell_and_exit(tell, writing)
+    os.close(writing)
+    try:
+        return _read_until_closed(reading, timeout_s)
+    finally:
+        os.close(reading)
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+
+
+def _tell_and_exit(tell: Callable[[], bytes], writing: int) -> None:
+    try:
+        with os.fdopen(writing, "wb") as pipe:
+            pipe.write(tell())
+    finally:
+        # Nothing of the parent's may run twice: no buffers flushed, no exit handlers.
+        os._exit(0)
+
+
+def _read_until_closed(reading: int, timeout_s: float) -> bytes:
+    """Everything up to the end of the pipe; nothing of it where the end did not come in time."""
+    import select
+
+    deadline = time.monotonic() + timeout_s
+    told = bytearray()
+    while True:
+        left_s = deadline - time.monotonic()
+        if left_s <= 0 or not select.select([reading], [], [], left_s)[0]:
+            return b""
+        chunk = os.read(reading, 65_536)
+        if not chunk:
+            return bytes(told)
+        told += chunk
+
+
+class _Stat(NamedTuple):
+    state: str
+    parent: int
+    start_ticks: int
+
+
+def _stat_fields(pid: int) -> _Stat | None:
+    """Source: proc(5), /proc/pid/stat; the name in brackets may hold anything."""
+    _, _, after_name = _read(f"/proc/{pid}/stat").rpartition(b") ")
+    fields = after_name.split()
+    return _Stat(fields[0].decode(), int(fields[1]), int(fields[19])) if fields else None
+
+
+def _pids() -> Iterator[int]:
+    return (int(name) for name in os.listdir("/proc") if name.isdigit())
+
+
+def _boot_id() -> str:
+    return _read("/proc/sys/kernel/random/boot_id").decode().strip()
+
+
+def _read(path: str) -> bytes:
+    """The content of a file of /proc; empty where the process has gone."""
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""

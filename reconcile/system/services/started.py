@@ -1,0 +1,83 @@
+"""From which unit file systemd started what runs, remembered by who had it started.
+
+A process never changes the file that it was started from, so what is remembered of this very run
+stays true however the file is edited and put back. Of any other run only the times can tell.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from reconcile.system import Host
+    from reconcile.system.services import UnitStatus
+
+
+def record_start(host: Host, status: UnitStatus) -> None:
+    """Remember that this run is from the files that lie there now, where the times prove it."""
+    if status.invocation and not _is_older(status):
+        record = {
+            "invocation": status.invocation,
+            "file": _digest(host, status.fragment_path),
+            "dropins": _dropins(host, status),
+        }
+        host.state.write(_name(status.unit), json.dumps(record).encode())
+
+
+def forget_start(host: Host, unit: str) -> None:
+    """Drop what is remembered of a unit."""
+    host.state.remove(_name(unit))
+
+
+def started_from(host: Host, status: UnitStatus) -> str | None:
+    """See `ServiceManager`: as remembered of this run, else by which is newer, run or files."""
+    record = _recorded(host, status.unit)
+    if (
+        status.invocation
+        and record.get("invocation") == status.invocation
+        and record.get("dropins") == _dropins(host, status)
+    ):
+        return str(record.get("file"))
+    return None if _is_older(status) else _digest(host, status.fragment_path)
+
+
+def _recorded(host: Host, unit: str) -> dict[str, object]:
+    data = host.state.read(_name(unit))
+    try:
+        record = json.loads(data or b"{}")
+    except ValueError:
+        # Only what makes it exact: without it, the times decide.
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def _name(unit: str) -> str:
+    return f"started/{unit}.json"
+
+
+def _digest(host: Host, path: str) -> str:
+    return f"sha256:{hashlib.sha256(host.files.read(path)).hexdigest()}"
+
+
+def _dropins(host: Host, status: UnitStatus) -> dict[str, str]:
+    there = (path for path in status.dropins if host.files.stat(path, follow=True))
+    return {path: _digest(host, path) for path in there}
+
+
+def _is_older(status: UnitStatus) -> bool:
+    if status.needs_daemon_reload or not status.fragment_path:
+        return True
+    changes = map(_changed_at, (status.fragment_path, *status.dropins))
+    return (status.started_at or 0.0) < max(changes)
+
+
+def _changed_at(path: str) -> float:
+    """When the content of `path` changed last, in seconds since the epoch; now where it is gone."""
+    try:
+        return os.stat(path).st_mtime
+    except FileNotFoundError:
+        return time.time()

@@ -1,0 +1,213 @@
+"""systemd, by `systemctl`: one call reads all units; every change waits until it holds."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from reconcile.errors import ReconcileError
+from reconcile.system.services import ServiceFailed, UnitStatus, checked, way_out
+from reconcile.system.services.started import forget_start, record_start, started_from
+from reconcile.system.services.undo import tell_active, tell_enabled
+from reconcile.system.services.waiting import wait_until_active
+
+if TYPE_CHECKING:
+    from reconcile.system import Host
+    from reconcile.system.commands import Completed
+
+UNIT_DIRECTORY = "/etc/systemd/system"
+PROPERTIES = (
+    "LoadState,ActiveState,SubState,Result,UnitFileState,MainPID,ExecMainStartTimestamp,"
+    "ActiveEnterTimestamp,NeedDaemonReload,FragmentPath,DropInPaths,InvocationID"
+)
+# Longer than any TimeoutStartSec of the units that we write; systemd's own default is 90 s.
+JOB_TIMEOUT_S = 120.0
+# One observation of everything takes less; what was not asked for by then is out of date.
+FRESH_S = 2.0
+JOURNAL_LINES = 20
+JOURNAL_LINE_WIDTH = 300
+# What a unit file's [Install] has to say to a boot; other states can't be enabled at all.
+BOOT = {
+    "enabled": True,
+    "enabled-runtime": False,
+    "linked": False,
+    "linked-runtime": False,
+    "disabled": False,
+    "indirect": False,
+    "masked": False,
+    "masked-runtime": False,
+}
+
+
+class Systemd:
+    """The system's own systemd. See `ServiceManager`."""
+
+    runs_services = True
+    has_boot = True
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._read: dict[str, UnitStatus] = {}
+        self._read_at = 0.0
+
+    def prefetch(self, units: Sequence[str]) -> None:
+        wanted = list(dict.fromkeys(units))
+        if wanted:
+            self._read = dict(zip(wanted, self._show(wanted), strict=True))
+            self._read_at = time.monotonic()
+
+    def status(self, unit: str) -> UnitStatus:
+        read = self._read.pop(unit, None)
+        if read and time.monotonic() - self._read_at < FRESH_S:
+            return read
+        return next(iter(self._show([unit])))
+
+    def started_from(self, status: UnitStatus) -> str | None:
+        return started_from(self._host, status)
+
+    def remember_start(self, unit: str) -> None:
+        record_start(self._host, self.status(unit))
+
+    def start(self, unit: str) -> None:
+        tell_active(self._host, self.status(unit))
+        self._bring_up("start", unit)
+
+    def restart(self, unit: str) -> None:
+        # Nothing to tell: the process that ended can't be brought back, only its unit file.
+        self._bring_up("restart", unit)
+
+    def stop(self, unit: str) -> None:
+        tell_active(self._host, self.status(unit))
+        self._job("stop", unit)
+
+    def reload(self, unit: str) -> None:
+        self._job("reload", unit)
+
+    def enable(self, unit: str) -> None:
+        tell_enabled(self._host, self.status(unit))
+        done = self._job("enable", unit)
+        if not self.status(unit).enabled:
+            raise ServiceFailed(
+                what=f"{unit} was not enabled",
+                why=done.said if done.stderr else "its unit file has no [Install] section",
+                fix=f"Look at it with: systemctl cat {unit}",
+            )
+
+    def disable(self, unit: str) -> None:
+        tell_enabled(self._host, self.status(unit))
+        self._job("disable", unit)
+
+    def daemon_reload(self) -> None:
+        done = self._systemctl("daemon-reload")
+        if not done.ok:
+            raise ReconcileError("systemd did not read its unit files anew", done.said)
+
+    def forget(self, unit: str) -> None:
+        # Fails where nothing is remembered, and then there is nothing to forget.
+        self._systemctl("reset-failed", checked(unit))
+        forget_start(self._host, unit)
+
+    def unit_path(self, name: str) -> str:
+        return f"{UNIT_DIRECTORY}/{checked(name)}"
+
+    def _bring_up(self, verb: str, unit: str) -> None:
+        # A unit that failed too often is not even tried until its failures are forgotten.
+        self.forget(unit)
+        since = time.time()
+        self._job(verb, unit)
+        wait_until_active(self, unit, lambda: self._journal(unit, since))
+
+    def _job(self, verb: str, unit: str) -> Completed:
+        """Have systemd do `verb`; returns when it is done. Errors: ServiceFailed."""
+        since = time.time()
+        done = self._systemctl(verb, checked(unit))
+        if done.ok:
+            return done
+        raise ServiceFailed(
+            what=f"systemctl {verb} {unit} failed",
+            why=self._journal(unit, since) or done.said,
+            fix=way_out(self.status(unit)),
+        )
+
+    def _systemctl(self, *words: str) -> Completed:
+        self._read.clear()
+        return self._host.commands.run(
+            ("systemctl", "--no-ask-password", *words), timeout_s=JOB_TIMEOUT_S
+        )
+
+    def _show(self, units: Sequence[str]) -> Iterator[UnitStatus]:
+        names = [checked(unit) for unit in units]
+        done = self._host.commands.run(
+            ("systemctl", "show", "--timestamp=us+utc", f"--property={PROPERTIES}", "--", *names)
+        )
+        if not done.ok:
+            raise ReconcileError(
+                what="systemd did not tell how its units stand",
+                why=done.said,
+                fix="Where no systemd runs, set host.service_manager to process or none.",
+            )
+        return parse_show(names, done.stdout)
+
+    def _journal(self, unit: str, since: float) -> str:
+        """The unit's last words since then, bounded; empty where there are none to be had."""
+        if self._host.commands.find("journalctl") is None:
+            return ""
+        # What a program said last may still be on its way to the journal when it has ended.
+        self._host.commands.run(("journalctl", "--sync"))
+        # Forwards, --lines would count from --since on and leave the last words out.
+        told = self._host.commands.run(
+            ("journalctl", "--quiet", "--no-pager", "--output=cat", "--reverse",
+             f"--lines={JOURNAL_LINES}", f"--since=@{since:.6f}", f"--unit={unit}")
+        )  # fmt: skip
+        lines = reversed(told.stdout.splitlines())
+        return "\n".join(line[:JOURNAL_LINE_WIDTH] for line in lines)
+
+
+def parse_show(units: Iterable[str], text: str) -> Iterator[UnitStatus]:
+    """The status of each of `units` from what `systemctl show` said of them, in that order.
+
+    Source: systemctl(1): properties as NAME=VALUE lines, units apart by an empty line.
+    """
+    blocks = text.strip("\n").split("\n\n")
+    for unit, block in zip(units, blocks, strict=True):
+        yield _status(unit, dict(line.split("=", 1) for line in block.splitlines() if "=" in line))
+
+
+def _status(unit: str, said: dict[str, str]) -> UnitStatus:
+    running_since = said.get("ExecMainStartTimestamp") or said.get("ActiveEnterTimestamp", "")
+    active = said["ActiveState"] in ("active", "reloading", "refreshing")
+    return UnitStatus(
+        unit=unit,
+        loaded=said["LoadState"] != "not-found",
+        active=active,
+        enabled=BOOT.get(said["UnitFileState"]),
+        main_pid=int(said.get("MainPID") or 0),
+        started_at=_epoch_seconds(running_since) if active else None,
+        invocation=said.get("InvocationID", "") if active else "",
+        needs_daemon_reload=said["NeedDaemonReload"] == "yes",
+        fragment_path=said["FragmentPath"],
+        dropins=tuple(said["DropInPaths"].split()),
+        masked=said["LoadState"] == "masked",
+        state=_state(said),
+    )
+
+
+def _state(said: dict[str, str]) -> str:
+    """All of it in systemd's words, as `systemctl status` has them."""
+    if said["LoadState"] != "loaded":
+        return said["LoadState"]
+    active = said["ActiveState"]
+    details = dict.fromkeys((said["SubState"], said.get("Result", "success")))
+    told = ", ".join(word for word in details if word not in (active, "success"))
+    return f"{active} ({told})" if told else active
+
+
+def _epoch_seconds(stamp: str) -> float | None:
+    """Seconds since the epoch of a stamp like "Sun 2026-11-22 14:53:02.541481 UTC"."""
+    from datetime import datetime
+
+    if not stamp:
+        return None
+    _, date, clock, _ = stamp.split()
+    return datetime.fromisoformat(f"{date}T{clock}+00:00").timestamp()

@@ -1,0 +1,46 @@
+"""Started is not up: a service counts as active when it stays so."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from reconcile.system.services import ServiceFailed
+
+if TYPE_CHECKING:
+    from reconcile.system.services import ServiceManager, UnitStatus
+
+ACTIVE_TIMEOUT_S = 30.0
+# Most programs that can't run say so within a few hundredths of a second.
+STEADY_S = 0.3
+POLL_S = 0.05
+
+
+def wait_until_active(manager: ServiceManager, unit: str, last_words: Callable[[], str]) -> None:
+    """Return once `unit` has been active with one main process for STEADY_S.
+
+    Errors: ServiceFailed, with `last_words()` as why, as soon as it is seen to be down.
+    """
+    deadline = time.monotonic() + ACTIVE_TIMEOUT_S
+    steady_since, known_pid = time.monotonic(), -1
+    while time.monotonic() - steady_since < STEADY_S or known_pid < 0:
+        status = manager.status(unit)
+        if _is_down(status) or time.monotonic() > deadline:
+            raise _not_up(status, last_words())
+        if not status.active or status.main_pid != known_pid:
+            steady_since = time.monotonic()
+            known_pid = status.main_pid if status.active else -1
+        time.sleep(POLL_S)
+
+
+def _is_down(status: UnitStatus) -> bool:
+    return not status.active and not status.state.startswith("activating (start")
+
+
+def _not_up(status: UnitStatus, last_words: str) -> ServiceFailed:
+    return ServiceFailed(
+        what=f"{status.unit} does not stay up: {status.state}",
+        why=last_words or "it said nothing",
+        fix="Mend what it complains of, then apply again.",
+    )
