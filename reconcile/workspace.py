@@ -206,9 +206,14 @@ class Workspace:
         plan, checks = self.plan(), self.ask()
         memory, _ = recall(self.host.state)
         return Drift(
-            plan, checks, at, memory.first_seen, memory.last_success,
-            applying or holder(self.host), monotonic() - began,
-        )  # fmt: skip
+            plan,
+            checks,
+            at,
+            memory.first_seen,
+            memory.last_success,
+            applying or holder(self.host),
+            monotonic() - began,
+        )
 
     def _foreseen(self, made: Plan) -> Plan:
         """With nothing to do there is nothing to foresee, and nothing to pay."""
@@ -349,12 +354,13 @@ class Workspace:
     def _interrupted(self) -> Iterator[Finding]:
         for entry in unfinished(self.host):
             yield Finding(
-                "interrupted-apply", "warning",
+                "interrupted-apply",
+                "warning",
                 f"The apply that {entry.by.user} began at {entry.at} has not come to its end.",
                 fix="If it is not at work any more, the next apply, or `reconcile rollback`,"
                 " takes it back first.",
                 apply_fixes=True,
-            )  # fmt: skip
+            )
 
 
 def _made(ref: Ref) -> Resource:

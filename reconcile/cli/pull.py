@@ -79,9 +79,14 @@ def pull(
 
     host = Host(HostSettings(state_dir=state_dir))
     of = origin(
-        repository, branch=branch, tag=tag, file=file, ssh_signers=allowed_signers,
-        gpg_keys=gpg_keys, unsigned=unsigned,
-    )  # fmt: skip
+        repository,
+        branch=branch,
+        tag=tag,
+        file=file,
+        ssh_signers=allowed_signers,
+        gpg_keys=gpg_keys,
+        unsigned=unsigned,
+    )
     with turn(host, "pull.lock", timeout_s=lock_timeout) as ours:
         if not ours:
             raise LockHeld("another pull is at work on this host", "", "Give --lock-timeout.")

@@ -123,9 +123,14 @@ def _status(workspace: Workspace) -> ScheduleDocument:
         if said.get("ActiveState") == "active":
             by, following = texts.TIMER, texts.in_utc(said.get("NextElapseUSecRealtime", ""))
     return schedule_document(
-        workspace.host.name, by, following, memory.last_run, memory.last_state,
-        memory.last_success, now=now(),
-    )  # fmt: skip
+        workspace.host.name,
+        by,
+        following,
+        memory.last_run,
+        memory.last_state,
+        memory.last_success,
+        now=now(),
+    )
 
 
 def _schedule(

@@ -85,9 +85,10 @@ def _of_sites(rows: Rows, sites: Sequence[str]) -> Rows:
     for site in sites:
         if site not in known:
             raise ReconcileError(
-                f"Nothing in the ledger is of the site {site}", "",
+                f"Nothing in the ledger is of the site {site}",
+                "",
                 f"Known are: {', '.join(sorted(known)) or 'none'}.",
-            )  # fmt: skip
+            )
     return {ref: row for ref, row in rows.items() if not {*sites}.isdisjoint(row.sites)}
 
 

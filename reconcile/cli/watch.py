@@ -170,14 +170,16 @@ def _urls(given: str) -> Iterator[str]:
     path = given.removeprefix("@")
     if not os.path.lexists(path):
         raise ReconcileError(
-            f"{path} cannot be read for addresses to notify", "there is no such file",
+            f"{path} cannot be read for addresses to notify",
+            "there is no such file",
             "Write one address a line there, as root, mode 0600.",
-        )  # fmt: skip
+        )
     if not only_ours(path):
         raise ReconcileError(
-            f"{path} is not read for addresses to notify", "somebody else may write it",
+            f"{path} is not read for addresses to notify",
+            "somebody else may write it",
             "Give it to root, mode 0600.",
-        )  # fmt: skip
+        )
     lines = read_given(path, 1 << 16).decode("utf-8", "replace").splitlines()
     found = (line.strip() for line in lines)
     yield from (_address(line) for line in found if line and not line.startswith("#"))
@@ -187,7 +189,8 @@ def _address(given: str) -> str:
     """Errors: ReconcileError for what cannot be an address: when it is needed is too late."""
     if "://" not in given:
         raise ReconcileError(
-            "That is no address to notify", "one begins with the name of a service and ://",
+            "That is no address to notify",
+            "one begins with the name of a service and ://",
             "Write it as Apprise does: json://…, mailto://…, slack://…; or @FILE.",
-        )  # fmt: skip
+        )
     return given

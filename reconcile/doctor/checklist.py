@@ -245,9 +245,12 @@ EVIDENCE: Mapping[str, Callable[[Snapshot], Seen]] = {
 
 
 def checklists(
-    host: Host, declared: Declaration, sites: Iterable[str], asked: Questions,
+    host: Host,
+    declared: Declaration,
+    sites: Iterable[str],
+    asked: Questions,
     checks: Sequence[Check],
-) -> Iterator[tuple[str, tuple[Box, ...]]]:  # fmt: skip
+) -> Iterator[tuple[str, tuple[Box, ...]]]:
     """Each site with its boxes; `checks` are what the probes have just seen."""
     whole = Snapshot(host, declared)
     for site in sites:

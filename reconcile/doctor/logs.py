@@ -115,10 +115,17 @@ def _journal(host: Host, unit: UnitView, *options: str) -> tuple[str, ...]:
         return ()
     _refuse_blind(host, unit)
     done = host.commands.run(
-        ("journalctl", "--quiet", "--no-pager", "--output=cat", f"--lines={JOURNAL_LINES}",
-         *options, f"_SYSTEMD_INVOCATION_ID={run}"),
+        (
+            "journalctl",
+            "--quiet",
+            "--no-pager",
+            "--output=cat",
+            f"--lines={JOURNAL_LINES}",
+            *options,
+            f"_SYSTEMD_INVOCATION_ID={run}",
+        ),
         timeout_s=10,
-    )  # fmt: skip
+    )
     return tuple(done.stdout.splitlines())
 
 

@@ -66,8 +66,9 @@ class Variables:
     def _strangers(self, server: Server, scope: Scope, value: str) -> Iterator[Spot]:
         """What holds for names that only a wildcard or a regex stands for."""
         hosts = list(islice(examples(server), _STRANGERS)) or [""]
-        found = {spot.value: spot for host in hosts
-                 if (spot := self._spot(server, scope, value, host))}  # fmt: skip
+        found = {
+            spot.value: spot for host in hosts if (spot := self._spot(server, scope, value, host))
+        }
         if len(found) > 1:
             yield from self._tenants(server, scope, value)
         else:
@@ -163,5 +164,6 @@ def _groups(scope: Scope, value: str) -> tuple[int, ...]:
     pattern = pcre.compiled(scope.name, caseless=scope.modifier == "~*")
     names = pattern.groupindex if pattern else {}
     used = _VARIABLE.findall(value)
-    return tuple(int(one) if one.isdigit() else names[one] for one in used
-                 if one.isdigit() or one in names)  # fmt: skip
+    return tuple(
+        int(one) if one.isdigit() else names[one] for one in used if one.isdigit() or one in names
+    )

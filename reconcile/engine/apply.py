@@ -55,9 +55,7 @@ def apply(
     """
     refuse_unclear(plan)
     ledger = read_ledger(host.state)
-    attempt = _Attempt(
-        plan, host, ledger, verify, verify_rolled_back, listen, by, roll_back
-    )  # fmt: skip
+    attempt = _Attempt(plan, host, ledger, verify, verify_rolled_back, listen, by, roll_back)
     if not plan.changes:
         return attempt.take_over()
     for declared in plan.desired.values():
@@ -215,9 +213,14 @@ class _Attempt:
     def _report(self, result: ApplyResult, error: ReconcileError | None = None) -> Report:
         kept = () if result == "rolled_back" else self._made()
         report = Report(
-            self.plan, result, kept, self.checks,
-            elapsed_s=monotonic() - self.started, notes=tuple(self.notes), ended_by=self.ended_by,
-        )  # fmt: skip
+            self.plan,
+            result,
+            kept,
+            self.checks,
+            elapsed_s=monotonic() - self.started,
+            notes=tuple(self.notes),
+            ended_by=self.ended_by,
+        )
         if error is None:
             return report
         return replace(report, error=error.what, why=error.why, fix=error.fix)
@@ -225,11 +228,15 @@ class _Attempt:
     def _entry(self, result: str, error: str = "") -> Entry:
         changes = self.plan.changes if result == "begun" else self._made()
         return Entry(
-            self.at, self.by, result,
+            self.at,
+            self.by,
+            result,
             tuple((str(change.ref), change.action, change.cause) for change in changes),
-            self.plan.config.digest if self.plan.config else "", self.plan.fingerprint, error,
+            self.plan.config.digest if self.plan.config else "",
+            self.plan.fingerprint,
+            error,
             round(monotonic() - self.started, 3),
-        )  # fmt: skip
+        )
 
     def _made(self) -> tuple[Change, ...]:
         return tuple(change for change in self.plan.changes if change.ref in self.done)

@@ -22,9 +22,14 @@ def differences(before: Resource | None, after: Resource | None) -> tuple[FieldC
     if not changed:
         return ()
     shown_old, shown_new = _shown(before), _shown(after)
-    return tuple(FieldChange(name, *_narrowed(shown_old.get(name), shown_new.get(name)),
-                             sensitive=name in _sensitive(before, after))
-                 for name in changed)  # fmt: skip
+    return tuple(
+        FieldChange(
+            name,
+            *_narrowed(shown_old.get(name), shown_new.get(name)),
+            sensitive=name in _sensitive(before, after),
+        )
+        for name in changed
+    )
 
 
 def _managed(resource: Resource | None) -> dict[str, Any]:

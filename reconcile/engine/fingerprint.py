@@ -28,7 +28,7 @@ def basis(
             str(change.ref): (_digests(change.before), _asked(change, origins))
             for change in changes
         },
-    )  # fmt: skip
+    )
 
 
 def fingerprint(of: Basis) -> str:

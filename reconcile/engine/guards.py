@@ -18,9 +18,10 @@ def refuse_unclear(plan: Plan) -> None:
             for c in plan.conflicts
         )
         raise ReconcileError(
-            "The configuration contradicts itself.", why,
+            "The configuration contradicts itself.",
+            why,
             "Make the declarations agree. Nothing was changed.",
-        )  # fmt: skip
+        )
     if plan.unknown:
         raise ReconcileError(
             "A part of the host could not be read.",
@@ -68,6 +69,7 @@ def refuse_stale(approved: Basis, now: Basis) -> None:
     moved = what_moved(approved, now)
     if moved:
         raise StalePlan(
-            "The plan that was approved no longer fits this host.", "; ".join(moved),
+            "The plan that was approved no longer fits this host.",
+            "; ".join(moved),
             "Plan again and look at the new plan. Nothing was changed.",
-        )  # fmt: skip
+        )

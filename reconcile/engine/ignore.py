@@ -59,16 +59,21 @@ def _findings(desired: Desired, rules: Sequence[Rule], today: date) -> Iterator[
     for rule in rules:
         if rule.over(today):
             yield Finding(
-                "ignore-expired", "warning",
+                "ignore-expired",
+                "warning",
                 f"{rule.field} of {rule.ref} is ignored no more: {_day(rule.until)} is over."
-                f" It was: {rule.reason}", (str(rule.place),),
+                f" It was: {rule.reason}",
+                (str(rule.place),),
                 "Remove the rule, or set a later `until`.",
-            )  # fmt: skip
+            )
         elif not any(_concerns(rule, ref, desired) for ref in desired):
             yield Finding(
-                "ignore-unused", "note", f"No resource here has {rule.field} and is {rule.ref}.",
-                (str(rule.place),), "Remove the rule, or name it as the plan does.",
-            )  # fmt: skip
+                "ignore-unused",
+                "note",
+                f"No resource here has {rule.field} and is {rule.ref}.",
+                (str(rule.place),),
+                "Remove the rule, or name it as the plan does.",
+            )
 
 
 def _concerns(rule: Rule, ref: Ref, desired: Desired) -> bool:

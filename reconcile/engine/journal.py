@@ -156,7 +156,8 @@ def _status(data: bytes, folder: str) -> Status:
 
 def _damaged(folder: str, why: str) -> ReconcileError:
     return ReconcileError(
-        f"The journal {folder} is damaged.", why,
+        f"The journal {folder} is damaged.",
+        why,
         "It says how an interrupted apply is taken back. Look at it, put right by hand what it"
         " names, then move it out of the state directory. Nothing was changed.",
-    )  # fmt: skip
+    )

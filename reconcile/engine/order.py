@@ -26,9 +26,10 @@ def in_order(changes: Iterable[Change]) -> tuple[Change, ...]:
     except CycleError as error:
         circle = " → ".join(str(ref) for ref in error.args[1])
         raise ReconcileError(
-            "The resources cannot be put in order.", f"they require each other: {circle}",
+            "The resources cannot be put in order.",
+            f"they require each other: {circle}",
             "Nothing was changed. Remove one of these dependencies.",
-        ) from None  # fmt: skip
+        ) from None
     return tuple(by_ref[ref] for ref in _drained(sorter, by_ref))
 
 

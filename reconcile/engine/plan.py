@@ -22,7 +22,7 @@ from reconcile.engine.model import (
     Observed,
     Plan,
     Unknown,
-)  # fmt: skip
+)
 from reconcile.engine.order import in_order
 from reconcile.engine.protect import UNKNOWN, Lineages, guarded, protected_names, violations
 from reconcile.engine.resource import Cause, Ref, Resource
@@ -102,9 +102,15 @@ def _change(
     )
     cause = _together({item.cause for item in tagged}) if row is not NEW else "pending"
     return Change(
-        ref, before, asked.completed(before), cause, _because(cause, before, tagged, row),
-        tagged, declared.sites, declared.places,
-    )  # fmt: skip
+        ref,
+        before,
+        asked.completed(before),
+        cause,
+        _because(cause, before, tagged, row),
+        tagged,
+        declared.sites,
+        declared.places,
+    )
 
 
 def _together(causes: set[Cause]) -> Cause:
@@ -184,11 +190,12 @@ def _dropped_sites(removals: Sequence[Change], desired: Desired) -> Iterator[Fin
     for site, count in sorted(gone.items()):
         things = "resource" if count == 1 else "resources"
         yield Finding(
-            "site-dropped", "warning",
+            "site-dropped",
+            "warning",
             f"The YAML has no site {site}: {count} {things} of it will be destroyed.",
             fix="One YAML describes the whole host. If another one has that site, bring both"
             " into one file before you apply.",
-        )  # fmt: skip
+        )
 
 
 def _in_sync(desired: Desired, observed: Observed, changed: set[Ref]) -> dict[Ref, Resource]:

@@ -84,9 +84,13 @@ def take_back_last(host: Host, by: By, listen: Listen) -> tuple[str, ...]:
     """
     journal, status = _last_applied(host)
     entry = Entry(
-        now(), by, "rolled_back", _reversed(status.entry), status.entry.config,
+        now(),
+        by,
+        "rolled_back",
+        _reversed(status.entry),
+        status.entry.config,
         status.entry.fingerprint,
-    )  # fmt: skip
+    )
     journal.reopen(entry)
     listen(Event("rollback", message=f"taking back the apply of {status.entry.at}"))
     return roll_back(journal, host, entry)

@@ -71,9 +71,9 @@ class Batch:
         for target in targets:
             target.temp = helper(target.path.rpartition("/")[2], self._label)
             target.keep = self._place_to_keep(target.path)
-        self._intend([
-            Replaced(join(self._root, one.path), one.temp, one.wrote, one.keep) for one in targets
-        ])  # fmt: skip
+        self._intend(
+            [Replaced(join(self._root, one.path), one.temp, one.wrote, one.keep) for one in targets]
+        )
         try:
             self._write_all(targets, rule)
             seen = {target.path: self._finish(target) for target in targets}
@@ -141,9 +141,9 @@ class Batch:
     def remove(self, paths: Sequence[str]) -> None:
         """Unlink files and symlinks; what has gone meanwhile is no error."""
         kept = {path: self._place_to_keep(path) for path in paths}
-        self._intend([
-            Removed(join(self._root, path), place) for path, place in kept.items() if place
-        ])  # fmt: skip
+        self._intend(
+            [Removed(join(self._root, path), place) for path, place in kept.items() if place]
+        )
         old = {
             path: self._keep_old(path, place, partial(_removed, join(self._root, path)))
             for path, place in kept.items()

@@ -19,9 +19,29 @@ PACKAGES: dict[Encoding, str] = {"br": "brotli", "zstd": "zstandard"}
 """Modules of the extra `compress`; gzip is in the standard library."""
 
 COMPRESSIBLE = (
-    ".css", ".js", ".mjs", ".json", ".map", ".webmanifest", ".html", ".htm", ".xhtml", ".xml",
-    ".rss", ".atom", ".svg", ".txt", ".md", ".csv", ".wasm", ".ico", ".bmp", ".ttf", ".otf", ".eot",
-)  # fmt: skip
+    ".css",
+    ".js",
+    ".mjs",
+    ".json",
+    ".map",
+    ".webmanifest",
+    ".html",
+    ".htm",
+    ".xhtml",
+    ".xml",
+    ".rss",
+    ".atom",
+    ".svg",
+    ".txt",
+    ".md",
+    ".csv",
+    ".wasm",
+    ".ico",
+    ".bmp",
+    ".ttf",
+    ".otf",
+    ".eot",
+)
 SMALLEST = 1_024
 """Bytes below which the answer fits into one packet anyway."""
 LARGEST = 16 << 20

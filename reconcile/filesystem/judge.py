@@ -55,9 +55,12 @@ class Judge:
             self.found.rows[path] = row(original, copy, digest, is_made=is_made)
 
     def differs(
-        self, path: str, original: Original, there: os.stat_result | None,
+        self,
+        path: str,
+        original: Original,
+        there: os.stat_result | None,
         encoding: Encoding | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """It has to be written, as the original or made of it."""
         moved: Moved = "host" if self.shipped.knows_source(path, original.signature) else "source"
         size = original.st.st_size if encoding is None else 0
@@ -98,10 +101,18 @@ class Judge:
         if linked or not (sheltered or givable(st.st_uid, rule.uid)):
             self.found.withheld.add(path)
             return
-        self.found.deviations.append(Deviation(
-            path, is_directory, st.st_uid, st.st_gid, stat.S_IMODE(st.st_mode),
-            st.st_ino, st.st_ctime_ns, sheltered,
-        ))  # fmt: skip
+        self.found.deviations.append(
+            Deviation(
+                path,
+                is_directory,
+                st.st_uid,
+                st.st_gid,
+                stat.S_IMODE(st.st_mode),
+                st.st_ino,
+                st.st_ctime_ns,
+                sheltered,
+            )
+        )
 
 
 def _same(one: int, other: int) -> bool:

@@ -29,9 +29,17 @@ class Stat:
     @classmethod
     def of(cls, st: os.stat_result) -> Stat:
         return cls(
-            kind_of(st.st_mode), st.st_uid, st.st_gid, stat.S_IMODE(st.st_mode), st.st_size,
-            st.st_mtime_ns, st.st_ctime_ns, st.st_ino, st.st_dev, st.st_nlink,
-        )  # fmt: skip
+            kind_of(st.st_mode),
+            st.st_uid,
+            st.st_gid,
+            stat.S_IMODE(st.st_mode),
+            st.st_size,
+            st.st_mtime_ns,
+            st.st_ctime_ns,
+            st.st_ino,
+            st.st_dev,
+            st.st_nlink,
+        )
 
 
 def kind_of(mode: int) -> FileKind:

@@ -69,9 +69,15 @@ class Quick:
             if one_ctime >= settled_ns or its_ctime >= settled_ns:
                 continue
             if row[:KNOWN] == pack(
-                one[6], one.st_mtime_ns, one_ctime, one[1],
-                its[6], its.st_mtime_ns, its_ctime, its[1],
-            ):  # fmt: skip
+                one[6],
+                one.st_mtime_ns,
+                one_ctime,
+                one[1],
+                its[6],
+                its.st_mtime_ns,
+                its_ctime,
+                its[1],
+            ):
                 found[name] = row
         return found, made
 

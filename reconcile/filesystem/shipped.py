@@ -169,16 +169,21 @@ class Shipped:
         """
         _wait_until_settled(newest_ns)
         record = {
-            "format": FORMAT, "at": time.time_ns(), "files": packed(rows),
+            "format": FORMAT,
+            "at": time.time_ns(),
+            "files": packed(rows),
             "folders": sorted(folders),
-        }  # fmt: skip
+        }
         body = marshal.dumps(record, MARSHAL_VERSION)
         self._host.state.make(FOLDER)
         me = self._host.accounts.current
         self._host.files.write(
-            self._host.state.path_of(self.name), blake2b(body, digest_size=SEAL).digest() + body,
-            uid=me.uid, gid=me.gid, mode=0o600,
-        )  # fmt: skip
+            self._host.state.path_of(self.name),
+            blake2b(body, digest_size=SEAL).digest() + body,
+            uid=me.uid,
+            gid=me.gid,
+            mode=0o600,
+        )
 
     def forget(self) -> None:
         self._host.files.unlink(self._host.state.path_of(self.name))

@@ -48,9 +48,14 @@ class Siblings:
                     self._judge.found.stale[path + suffix] = "outdated"
 
     def _made(
-        self, file: str, encoding: Encoding, original: Original,
-        there: os.stat_result | None, *, changes: bool,
-    ) -> None:  # fmt: skip
+        self,
+        file: str,
+        encoding: Encoding,
+        original: Original,
+        there: os.stat_result | None,
+        *,
+        changes: bool,
+    ) -> None:
         """One that is asked for; made anew together with its file, so that it is never older."""
         path, signature = file + SUFFIXES[encoding], original.signature
         if not changes and there is None and self._shipped.is_no_gain(path, signature):

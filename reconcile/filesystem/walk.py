@@ -247,9 +247,15 @@ class Walker:
             self.scan.withheld.add(path)
         else:
             found = Deviation(
-                path, is_directory, st.st_uid, st.st_gid, stat.S_IMODE(st.st_mode),
-                st.st_ino, st.st_ctime_ns, sheltered,
-            )  # fmt: skip
+                path,
+                is_directory,
+                st.st_uid,
+                st.st_gid,
+                stat.S_IMODE(st.st_mode),
+                st.st_ino,
+                st.st_ctime_ns,
+                sheltered,
+            )
             self.scan.deviates(found)
         return True
 

@@ -54,7 +54,8 @@ def _values(registry: CollectorRegistry, drift: Drift) -> None:
         "unknown_readings": ("Readings that failed.", len(drift.plan.unknown)),
         "ignored_changes": ("Changes that an ignore rule suppresses.", drift.plan.ignored),
         "first_seen_timestamp_seconds": (
-            "Since when anything differs; absent where nothing does.", _epoch(since),
+            "Since when anything differs; absent where nothing does.",
+            _epoch(since),
         ),
         "age_seconds": (
             "For how long anything has differed, 0 where nothing does.",
@@ -66,7 +67,7 @@ def _values(registry: CollectorRegistry, drift: Drift) -> None:
             _epoch(drift.last_success),
         ),
         "duration_seconds": ("How long this check took.", drift.elapsed_s),
-    }  # fmt: skip
+    }
     for name, (told, value) in values.items():
         if value is not None:
             Gauge(PREFIX + name, told, registry=registry).set(value)

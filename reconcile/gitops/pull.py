@@ -95,9 +95,10 @@ def pull(host: Host, of: Origin) -> Pulled:
     for keys in filter(None, (of.ssh_signers, of.gpg_keys)):
         if not only_ours(keys):
             raise ReconcileError(
-                f"{keys} does not decide who may sign", "it is missing, or others may write it",
+                f"{keys} does not decide who may sign",
+                "it is missing, or others may write it",
                 "Give it and its folder to root, writable by nobody else. Nothing was changed.",
-            )  # fmt: skip
+            )
     mirror = Mirror(host, of.folder, of.url)
     revision = mirror.fetch(of.ref)
     if not of.unsigned:
@@ -122,9 +123,10 @@ def refuse_failed(host: Host, of: Origin, commit: str) -> None:
     before = failure(host, of)
     if before is not None and before.commit == commit:
         raise ReconcileError(
-            f"{commit[:12]} is not applied again", f"at {before.at} it failed: {before.why}",
+            f"{commit[:12]} is not applied again",
+            f"at {before.at} it failed: {before.why}",
             "Push a revision that mends it, or say --retry. Nothing was changed.",
-        )  # fmt: skip
+        )
 
 
 def remember_failure(host: Host, of: Origin, commit: str, why: str) -> None:

@@ -177,13 +177,15 @@ def _is_saved_plan(data: bytes) -> bool:
 
 def _unusable(name: str, why: str) -> PlanUnusable:
     return PlanUnusable(
-        f"{name} is no plan that can be applied", why,
+        f"{name} is no plan that can be applied",
+        why,
         "Plan again with --out, and have that approved. Nothing was changed.",
-    )  # fmt: skip
+    )
 
 
 def _stale(why: str) -> StalePlan:
     return StalePlan(
-        "The saved plan cannot be applied.", why,
+        "The saved plan cannot be applied.",
+        why,
         "Plan again with --out, and have that approved. Nothing was changed.",
-    )  # fmt: skip
+    )

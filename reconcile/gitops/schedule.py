@@ -40,9 +40,10 @@ class Schedule:
         times = {"hourly": f"{self.minute} * * * *", "daily": f"{self.minute} 4 * * *"}
         if self.every not in times:
             raise ReconcileError(
-                f"cron is not told to run {self.every!r}", "there is no systemd on this host",
+                f"cron is not told to run {self.every!r}",
+                "there is no systemd on this host",
                 "Say --every hourly or daily. Nothing was changed.",
-            )  # fmt: skip
+            )
         command = " ".join(part.replace("%", r"\%") for part in self.command)
         path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
         return f"{HEADER}\n{path}\n{times[self.every]} root {command}\n"
@@ -56,9 +57,10 @@ def checked(command: Sequence[str], every: str) -> tuple[str, ...]:
     for part in command:
         if not PLAIN.fullmatch(part):
             raise ReconcileError(
-                f"{part!r} cannot stand in a schedule", "it has blanks or signs with a meaning",
+                f"{part!r} cannot stand in a schedule",
+                "it has blanks or signs with a meaning",
                 "Use a path without them; put addresses to notify in a file: --notify @FILE.",
-            )  # fmt: skip
+            )
     if not CALENDAR.fullmatch(every):
         raise ReconcileError(f"{every!r} is no time", "", "Say hourly, daily or *:0/15.")
     return tuple(command)
@@ -77,32 +79,60 @@ def _service(of: Schedule) -> str:
     command = " ".join(part.replace("%", "%%") for part in of.command)
     confined = () if of.heal else _confined(of.writes)
     lines = (
-        HEADER, "[Unit]",
+        HEADER,
+        "[Unit]",
         "Description=Compare this host with its reconcile.yaml" + (", and mend drift" * of.heal),
-        "Documentation=man:systemd.timer(5)", "After=network.target", "", "[Service]",
-        "Type=oneshot", f"ExecStart={command}", "Nice=10", "IOSchedulingClass=idle",
-        "UMask=0077", "TimeoutStartSec=15min",
-        "NoNewPrivileges=yes", "LockPersonality=yes", "RestrictRealtime=yes",
-        "KeyringMode=private", *confined,
-    )  # fmt: skip
+        "Documentation=man:systemd.timer(5)",
+        "After=network.target",
+        "",
+        "[Service]",
+        "Type=oneshot",
+        f"ExecStart={command}",
+        "Nice=10",
+        "IOSchedulingClass=idle",
+        "UMask=0077",
+        "TimeoutStartSec=15min",
+        "NoNewPrivileges=yes",
+        "LockPersonality=yes",
+        "RestrictRealtime=yes",
+        "KeyringMode=private",
+        *confined,
+    )
     return "\n".join(lines) + "\n"
 
 
 def _confined(writes: Sequence[str]) -> tuple[str, ...]:
     return (
-        "ProtectSystem=strict", "ProtectHome=read-only", "ProtectKernelTunables=yes",
-        "ProtectKernelModules=yes", "ProtectKernelLogs=yes", "ProtectControlGroups=yes",
-        "ProtectClock=yes", "ProtectHostname=yes", "PrivateDevices=yes", "RestrictSUIDSGID=yes",
-        "SystemCallArchitectures=native", "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6",
+        "ProtectSystem=strict",
+        "ProtectHome=read-only",
+        "ProtectKernelTunables=yes",
+        "ProtectKernelModules=yes",
+        "ProtectKernelLogs=yes",
+        "ProtectControlGroups=yes",
+        "ProtectClock=yes",
+        "ProtectHostname=yes",
+        "PrivateDevices=yes",
+        "RestrictSUIDSGID=yes",
+        "SystemCallArchitectures=native",
+        "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6",
         *(f"ReadWritePaths={path}" for path in writes),
-    )  # fmt: skip
+    )
 
 
 def _timer(of: Schedule) -> str:
     lines = (
-        HEADER, "[Unit]", "Description=Compare this host with its reconcile.yaml regularly", "",
-        "[Timer]", f"OnCalendar={of.every}", f"RandomizedDelaySec={of.delay_s}",
-        "AccuracySec=1s", "Persistent=yes", f"Unit={SERVICE}", "",
-        "[Install]", "WantedBy=timers.target",
-    )  # fmt: skip
+        HEADER,
+        "[Unit]",
+        "Description=Compare this host with its reconcile.yaml regularly",
+        "",
+        "[Timer]",
+        f"OnCalendar={of.every}",
+        f"RandomizedDelaySec={of.delay_s}",
+        "AccuracySec=1s",
+        "Persistent=yes",
+        f"Unit={SERVICE}",
+        "",
+        "[Install]",
+        "WantedBy=timers.target",
+    )
     return "\n".join(lines) + "\n"

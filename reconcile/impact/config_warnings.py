@@ -42,19 +42,21 @@ def _claimed_twice(conflict: NameConflict) -> Iterator[Finding]:
     )
     if conflict.ours_loses and not conflict.ours_wins:
         yield Finding(
-            "dup-server", "error",
+            "dup-server",
+            "error",
             f"Another site already answers for {conflict.name}, and nginx would ignore ours.",
             evidence,
             f"Remove that name (or the whole site) at {conflict.winner.place}, "
             "or take it out of reconcile.yaml. Apply refuses until then.",
-        )  # fmt: skip
+        )
     elif conflict.ours_wins and not conflict.ours_loses:
         yield Finding(
-            "dup-server", "warning",
+            "dup-server",
+            "warning",
             f"We take {conflict.name} from another site, which nginx then ignores for it.",
             evidence,
             f"Remove that name (or the whole site) at {conflict.loser.place}.",
-        )  # fmt: skip
+        )
 
 
 def _captured(tree: ConfigTree, router: Router, server: Server) -> Iterator[Finding]:
@@ -80,7 +82,8 @@ def _taker(router: Router, address: Address, name: str) -> Server | None:
 
 def _capture(server: Server, taker: Server, name: str, address: Address) -> Finding:
     return Finding(
-        "default-server-capture", "warning",
+        "default-server-capture",
+        "warning",
         f"Another server answers for {name} on {address}.",
         (
             f"{server.place}: does not listen on {address}",
@@ -88,7 +91,7 @@ def _capture(server: Server, taker: Server, name: str, address: Address) -> Find
         ),
         f'Add "{address}" to the listen of the site in reconcile.yaml, '
         f"or remove that listen at {taker.place}.",
-    )  # fmt: skip
+    )
 
 
 def hygiene(tree: ConfigTree) -> Iterator[Finding]:

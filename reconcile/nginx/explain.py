@@ -225,9 +225,14 @@ def _path(nginx: Discovered, route: Route, worker: Account) -> Iterator[Componen
 def _component(nginx: Discovered, step: Step, allowed: bool) -> Component:
     accounts, found = nginx.host.accounts, step.stat
     return Component(
-        step.path, found.kind, accounts.user_name(found.uid), accounts.group_name(found.gid),
-        found.mode, tuple(_acl(nginx, step)), allowed,
-    )  # fmt: skip
+        step.path,
+        found.kind,
+        accounts.user_name(found.uid),
+        accounts.group_name(found.gid),
+        found.mode,
+        tuple(_acl(nginx, step)),
+        allowed,
+    )
 
 
 def _acl(nginx: Discovered, step: Step) -> Iterator[str]:

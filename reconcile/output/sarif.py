@@ -21,20 +21,26 @@ _PLACE = re.compile(r"(/[^\s:;,()]+):(\d+)")
 def sarif_text(findings: Sequence[Finding], unknown: Sequence[Unknown], *, complete: bool) -> str:
     """One run with a result for each finding; what was not looked at is a notification."""
     run = {
-        "tool": {"driver": {
-            "name": "reconcile doctor",
-            "version": __version__,
-            "rules": [{"id": rule, "name": rule} for rule in sorted({f.rule for f in findings})],
-        }},
-        "invocations": [{
-            "executionSuccessful": complete,
-            "toolExecutionNotifications": [
-                {"level": "error", "message": {"text": printable(f"{u.ref.name}: {u.reason}")}}
-                for u in unknown
-            ],
-        }],
+        "tool": {
+            "driver": {
+                "name": "reconcile doctor",
+                "version": __version__,
+                "rules": [
+                    {"id": rule, "name": rule} for rule in sorted({f.rule for f in findings})
+                ],
+            }
+        },
+        "invocations": [
+            {
+                "executionSuccessful": complete,
+                "toolExecutionNotifications": [
+                    {"level": "error", "message": {"text": printable(f"{u.ref.name}: {u.reason}")}}
+                    for u in unknown
+                ],
+            }
+        ],
         "results": [_result(finding) for finding in findings],
-    }  # fmt: skip
+    }
     return json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2)
 
 
@@ -55,10 +61,12 @@ def _places(texts: Iterable[str]) -> Iterable[dict[str, Any]]:
     """Where `file:line` stands in the evidence."""
     for text in texts:
         for match in _PLACE.finditer(text):
-            yield {"physicalLocation": {
-                "artifactLocation": {"uri": f"file://{_uri(match[1])}"},
-                "region": {"startLine": int(match[2])},
-            }}  # fmt: skip
+            yield {
+                "physicalLocation": {
+                    "artifactLocation": {"uri": f"file://{_uri(match[1])}"},
+                    "region": {"startLine": int(match[2])},
+                }
+            }
 
 
 def _uri(path: str) -> str:

@@ -12,12 +12,13 @@ if TYPE_CHECKING:
 
 GLYPHS: dict[Action, str] = {"create": "+", "update": "~", "delete": "-", "no-op": " "}
 _BOLD, _DIM, _RED, _GREEN, _YELLOW, _CYAN = "1", "2", "31", "32", "33", "36"
-_ACTIONS: dict[Action, str] = {
-    "create": _GREEN, "update": _YELLOW, "delete": _RED, "no-op": _DIM,
-}  # fmt: skip
+_ACTIONS: dict[Action, str] = {"create": _GREEN, "update": _YELLOW, "delete": _RED, "no-op": _DIM}
 _STATUSES: dict[CheckStatus, str] = {
-    "pass": _GREEN, "fail": _RED, "unknown": _YELLOW, "skipped": _DIM,
-}  # fmt: skip
+    "pass": _GREEN,
+    "fail": _RED,
+    "unknown": _YELLOW,
+    "skipped": _DIM,
+}
 _SEVERITIES: dict[Severity, str] = {"error": _RED, "warning": _YELLOW, "note": _CYAN}
 
 

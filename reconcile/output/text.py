@@ -26,9 +26,7 @@ from reconcile.output.style import GLYPHS, PLAIN, Style
 BEHAVIOUR_SHOWN = 8
 """Requests under a plan; JSON and --full have all."""
 ROLLED_BACK = "Rolled back. The host is as it was before."
-_LEGEND: dict[Action, str] = {
-    "create": "create", "update": "update in-place", "delete": "destroy",
-}  # fmt: skip
+_LEGEND: dict[Action, str] = {"create": "create", "update": "update in-place", "delete": "destroy"}
 _FATE: dict[Action, str] = {
     "create": "will be created",
     "update": "will be updated in-place",
@@ -37,8 +35,11 @@ _FATE: dict[Action, str] = {
 }
 _RANK: dict[CheckStatus, int] = {"pass": 0, "skipped": 1, "unknown": 2, "fail": 3}
 _DONE: dict[Action, str] = {
-    "create": "created", "update": "updated", "delete": "destroyed", "no-op": "unchanged",
-}  # fmt: skip
+    "create": "created",
+    "update": "updated",
+    "delete": "destroyed",
+    "no-op": "unchanged",
+}
 
 
 def plan_text(

@@ -128,9 +128,14 @@ class Assets(Resource):
         below = self.path.rstrip("/") + "/"
         excluded = [path.removeprefix(below) for path in self.except_ if path.startswith(below)]
         return Order(
-            self.source, self.path, Rule(uid, gid, self.files, self.dirs), self.prune, self.extra,
-            frozenset(excluded), self.precompress,
-        )  # fmt: skip
+            self.source,
+            self.path,
+            Rule(uid, gid, self.files, self.dirs),
+            self.prune,
+            self.extra,
+            frozenset(excluded),
+            self.precompress,
+        )
 
     def _with(self, found: Survey) -> Self:
         return self.model_copy(
@@ -159,9 +164,7 @@ class Assets(Resource):
         told = [list(one) for one in self.differences]
         return {**rule, "differences": digest([self.differing, told])}
 
-    def cause(
-        self, field: str, before: Self | None, written: Mapping[str, str]
-    ) -> Cause:  # fmt: skip
+    def cause(self, field: str, before: Self | None, written: Mapping[str, str]) -> Cause:
         """Told apart by file: the source has moved since it was copied, or the copy has."""
         if field not in written or before is None:
             return "pending"
@@ -218,14 +221,22 @@ def _notes(wanted: Assets, found: Survey) -> Iterator[str]:
     root, out = wanted.path, found.left_out
     told: tuple[tuple[Examples, str], ...] = (
         (found.others, f"below {root} are not in the source and stay (prune is off)"),
-        (found.withheld, f"below {root} keep their owner or mode: they have further names, or"
-         " belong to another user where somebody else may write"),
-        (out.outside, f"in {wanted.source} are symlinks that lead out of it, or links in linked"
-         " directories, and are not shipped"),
+        (
+            found.withheld,
+            f"below {root} keep their owner or mode: they have further names, or"
+            " belong to another user where somebody else may write",
+        ),
+        (
+            out.outside,
+            f"in {wanted.source} are symlinks that lead out of it, or links in linked"
+            " directories, and are not shipped",
+        ),
         (out.special, f"in {wanted.source} are neither files nor directories and are not shipped"),
-        (out.foreign, f"in {wanted.source} are another user's, with further names, and are not"
-         " shipped"),
-    )  # fmt: skip
+        (
+            out.foreign,
+            f"in {wanted.source} are another user's, with further names, and are not shipped",
+        ),
+    )
     for examples, why in told:
         if examples.count:
             more = ", ..." if examples.count > NAMED else ""

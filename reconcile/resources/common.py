@@ -9,9 +9,11 @@ from reconcile.filesystem.names import ancestors
 from reconcile.system import Host
 
 ARTICLES: dict[FileKind, str] = {
-    "file": "a file", "directory": "a directory", "symlink": "a symlink",
+    "file": "a file",
+    "directory": "a directory",
+    "symlink": "a symlink",
     "other": "neither a file nor a directory",
-}  # fmt: skip
+}
 
 
 def octal(mode: int) -> str:

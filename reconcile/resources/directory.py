@@ -196,13 +196,14 @@ class Directory(Resource):
 def _unsafe_parent(above: str, writer: str) -> Finding:
     """Whoever may write above can swap what is below, whatever its own mode."""
     return Finding(
-        "unsafe-parent", "warning",
+        "unsafe-parent",
+        "warning",
         f"{above} may be written by {writer}, who can so replace directories below it"
         " that reconcile looks after. No symlink is followed there, and root's files"
         " are not given away.",
         fix=f"chown root:root {shlex.quote(above)} && chmod go-w {shlex.quote(above)};"
         " what an app has to write belongs in a directory of its own, as media does.",
-    )  # fmt: skip
+    )
 
 
 def _writer(found: Stat, host: Host) -> str:

@@ -137,10 +137,11 @@ class Service(Resource):
 
 def _missing(status: UnitStatus) -> Finding:
     return Finding(
-        "service-missing", "error",
+        "service-missing",
+        "error",
         f"{status.unit} cannot be started: {NO_UNIT}.",
         fix=f"{way_out(status)} Apply refuses until then.",
-    )  # fmt: skip
+    )
 
 
 def _at_rest(status: UnitStatus) -> bool:

@@ -25,10 +25,11 @@ def grants_told(host: Host, grants: Sequence[Grant]) -> str:
 def mask_finding(path: str, told: str) -> Finding:
     """That the new mode of `path` changes what its access list grants."""
     return Finding(
-        "acl-mask", "note",
+        "acl-mask",
+        "note",
         f"The mode of {path} is the mask of its access list (ACL) too, so the new one changes what"
         f" that grants: {told}.",
-    )  # fmt: skip
+    )
 
 
 def masks_told(host: Host, masked: Sequence[Masked]) -> tuple[str, ...]:
@@ -47,11 +48,12 @@ def masks_finding(root: str, told: tuple[str, ...]) -> Finding:
 def capability_finding(path: str) -> Finding:
     """That new content has not earned the capabilities of the old."""
     return Finding(
-        "capabilities-dropped", "note",
+        "capabilities-dropped",
+        "note",
         f"{path} gets new content and loses its capabilities, as by any write: the kernel would"
         " take them away too.",
         fix=f"Where the new content is to have them, too, run setcap on {path} afterwards.",
-    )  # fmt: skip
+    )
 
 
 def _whose(host: Host, grant: Grant) -> str:

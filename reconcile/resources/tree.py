@@ -133,8 +133,11 @@ class Tree(Resource):
         return {**rule, "deviations": f"{self.deviating}:{self.whole:016x}"}
 
     def cause(
-        self, field: str, before: Self | None, written: Mapping[str, str]  # noqa: ARG002
-    ) -> Cause:  # fmt: skip
+        self,
+        field: str,
+        before: Self | None,  # noqa: ARG002
+        written: Mapping[str, str],
+    ) -> Cause:
         if field not in written:
             return "pending"
         now = self.digests()
@@ -205,12 +208,18 @@ def _named(paths: Sequence[str]) -> str:
 
 def _notes(root: str, scan: Scan) -> Iterator[str]:
     told: tuple[tuple[Examples, str], ...] = (
-        (scan.withheld, "belong to another user where somebody else may write, so they are not"
-         " given away; look at them, then remove them or copy them as their right owner"),
-        (scan.hard_links, "have further names (hard links), perhaps elsewhere, so they are left"
-         " as they are; replace them by copies"),
+        (
+            scan.withheld,
+            "belong to another user where somebody else may write, so they are not"
+            " given away; look at them, then remove them or copy them as their right owner",
+        ),
+        (
+            scan.hard_links,
+            "have further names (hard links), perhaps elsewhere, so they are left"
+            " as they are; replace them by copies",
+        ),
         (scan.mounts, "are other mounts and are not entered"),
-    )  # fmt: skip
+    )
     for examples, why in told:
         if examples.count:
             yield f"{examples.count} below {root} {why}: {_named(examples.paths)}"

@@ -21,12 +21,20 @@ if TYPE_CHECKING:
 FETCHED, ACCEPTED = "refs/reconcile/fetched", "refs/reconcile/accepted"
 FETCH_TIMEOUT_S = 300.0
 SETTINGS = (
-    "core.hooksPath=/dev/null", "core.fsmonitor=false", "core.symlinks=false",
-    "core.attributesFile=/dev/null", "core.sshCommand=ssh -o BatchMode=yes",
-    "credential.helper=", "protocol.ext.allow=never", "gc.auto=0", "fetch.fsckObjects=true",
-    "advice.detachedHead=false", "core.sharedRepository=0600", "submodule.recurse=false",
+    "core.hooksPath=/dev/null",
+    "core.fsmonitor=false",
+    "core.symlinks=false",
+    "core.attributesFile=/dev/null",
+    "core.sshCommand=ssh -o BatchMode=yes",
+    "credential.helper=",
+    "protocol.ext.allow=never",
+    "gc.auto=0",
+    "fetch.fsckObjects=true",
+    "advice.detachedHead=false",
+    "core.sharedRepository=0600",
+    "submodule.recurse=false",
     "gpg.minTrustLevel=undefined",
-)  # fmt: skip
+)
 PRIVATE_UMASK = 0o077
 
 
@@ -50,14 +58,22 @@ class Mirror:
         """Bring `refs/heads/…` or `refs/tags/…` here; the object that it names."""
         self._make()
         done = self._git(
-            "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules",
-            "--", self._url, f"+{ref}:{FETCHED}", timeout_s=FETCH_TIMEOUT_S,
-        )  # fmt: skip
+            "fetch",
+            "--quiet",
+            "--no-tags",
+            "--no-write-fetch-head",
+            "--no-recurse-submodules",
+            "--",
+            self._url,
+            f"+{ref}:{FETCHED}",
+            timeout_s=FETCH_TIMEOUT_S,
+        )
         if not done.ok:
             raise ReconcileError(
-                f"{ref} could not be fetched", done.said,
+                f"{ref} could not be fetched",
+                done.said,
                 "Look whether the repository can be reached and has it. Nothing was changed.",
-            )  # fmt: skip
+            )
         return self._asked("rev-parse", "--verify", f"{FETCHED}^{{object}}")
 
     def commit_of(self, revision: str) -> str:

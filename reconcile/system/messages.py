@@ -23,9 +23,10 @@ def send(urls: Sequence[str], title: str, body: str) -> None:
         from apprise import Apprise
     except ImportError:
         raise NotSent(
-            "Nobody was notified: the package apprise is not installed", "",
+            "Nobody was notified: the package apprise is not installed",
+            "",
             "pip install 'reconcile-host[notify]'",
-        ) from None  # fmt: skip
+        ) from None
     for url in urls:
         with _silence():
             service = Apprise()
@@ -39,13 +40,15 @@ def _not_sent(url: str, *, known: bool) -> NotSent:
     scheme = url.partition("://")[0] if "://" in url else "that"
     if not known:
         return NotSent(
-            f"Nobody was notified by {scheme}", "it is no address that Apprise understands",
+            f"Nobody was notified by {scheme}",
+            "it is no address that Apprise understands",
             "See the list of services in Apprise's documentation.",
-        )  # fmt: skip
+        )
     return NotSent(
-        f"Nobody was notified by {scheme}", "the service cannot be reached, or refused the message",
+        f"Nobody was notified by {scheme}",
+        "the service cannot be reached, or refused the message",
         "The next check tries again.",
-    )  # fmt: skip
+    )
 
 
 @contextmanager

@@ -85,9 +85,10 @@ def _there(folder: int, name: str, path: str, replaceable: Replaceable) -> bool:
         if plain and replaceable(file.read(MOST_LOOKED_AT)):
             return True
     raise HostError(
-        f"{path} is there already", "it is not a file of that kind by reconcile",
+        f"{path} is there already",
+        "it is not a file of that kind by reconcile",
         "Name another file, or remove it. It was not touched.",
-    )  # fmt: skip
+    )
 
 
 def _unlink(folder: int, name: str) -> None:

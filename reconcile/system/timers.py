@@ -47,9 +47,10 @@ def refuse_unknown_time(host: Host, every: str) -> None:
     done = host.commands.run(("systemd-analyze", "calendar", "--", every))
     if not done.ok:
         raise ReconcileError(
-            f"{every!r} is no time that systemd understands", done.said,
+            f"{every!r} is no time that systemd understands",
+            done.said,
             "Say hourly, daily or *:0/15. Nothing was changed.",
-        )  # fmt: skip
+        )
 
 
 def install(host: Host, units: Mapping[str, str], header: str, timer: str) -> None:
@@ -90,6 +91,7 @@ def _systemctl(host: Host, *arguments: str) -> None:
     done = host.commands.run(("systemctl", *arguments))
     if not done.ok:
         raise ReconcileError(
-            f"systemctl {' '.join(arguments)} failed", done.said,
+            f"systemctl {' '.join(arguments)} failed",
+            done.said,
             f"See: systemctl status {arguments[-1]}",
-        )  # fmt: skip
+        )

@@ -207,17 +207,54 @@ def test_a_text_stays_a_text(text: str) -> None:
 
 
 names = st.sampled_from(
-    ["a.test", "b.test", ".c.test", "*.d.test", "e.*", r"~^f\d\.test$", '""', "_", "UPPER.test",
-     "localhost", "xn--bcher-kva.test", "under_score", '"q\\"x"', "1.2.3.4"]
-)  # fmt: skip
+    [
+        "a.test",
+        "b.test",
+        ".c.test",
+        "*.d.test",
+        "e.*",
+        r"~^f\d\.test$",
+        '""',
+        "_",
+        "UPPER.test",
+        "localhost",
+        "xn--bcher-kva.test",
+        "under_score",
+        '"q\\"x"',
+        "1.2.3.4",
+    ]
+)
 listens = st.sampled_from(
-    ["80", "[::]:80", "443 ssl", "8443 ssl", "127.0.0.1:8080", "80 default_server", "443",
-     "unix:/run/x.sock", "localhost:81", "[::1]:82", "9000-9002", "[::]:80 ipv6only=off"]
-)  # fmt: skip
+    [
+        "80",
+        "[::]:80",
+        "443 ssl",
+        "8443 ssl",
+        "127.0.0.1:8080",
+        "80 default_server",
+        "443",
+        "unix:/run/x.sock",
+        "localhost:81",
+        "[::1]:82",
+        "9000-9002",
+        "[::]:80 ipv6only=off",
+    ]
+)
 places = st.sampled_from(
-    ["/srv/a/", "/srv/a/b", "/var/www/html", "/etc/nginx", "/", "/srv/$host/", '"/srv/a b/"',
-     '"/srv/é/"', "relative", '"/srv/\'q/"', "/srv/../etc/"]
-)  # fmt: skip
+    [
+        "/srv/a/",
+        "/srv/a/b",
+        "/var/www/html",
+        "/etc/nginx",
+        "/",
+        "/srv/$host/",
+        '"/srv/a b/"',
+        '"/srv/é/"',
+        "relative",
+        '"/srv/\'q/"',
+        "/srv/../etc/",
+    ]
+)
 odd_locations = st.builds(
     lambda how, prefix, kind, place: f"location {how} {prefix} {{ {kind} {place}; }}",
     st.sampled_from(["", "^~", "=", "~"]),
@@ -226,20 +263,34 @@ odd_locations = st.builds(
     places,
 )
 more = st.sampled_from(
-    ["client_max_body_size 20m;", "client_max_body_size 0;", "ssl_certificate /c.pem;",
-     "ssl_certificate_key /k.pem;", "return 301 https://$host$request_uri;", "gzip on;",
-     'add_header Strict-Transport-Security "max-age=1";', "root /srv/www;", APP,
-     "location @n { proxy_pass http://127.0.0.1:8000; }", "set $x y;"]
-)  # fmt: skip
+    [
+        "client_max_body_size 20m;",
+        "client_max_body_size 0;",
+        "ssl_certificate /c.pem;",
+        "ssl_certificate_key /k.pem;",
+        "return 301 https://$host$request_uri;",
+        "gzip on;",
+        'add_header Strict-Transport-Security "max-age=1";',
+        "root /srv/www;",
+        APP,
+        "location @n { proxy_pass http://127.0.0.1:8000; }",
+        "set $x y;",
+    ]
+)
 servers = st.builds(
     lambda on, named, lines: "\n".join(
-        ["server {", *(f"listen {one};" for one in on),
-         *([f"server_name {' '.join(named)};"] if named else []), *lines, "}"]
+        [
+            "server {",
+            *(f"listen {one};" for one in on),
+            *([f"server_name {' '.join(named)};"] if named else []),
+            *lines,
+            "}",
+        ]
     ),
     st.lists(listens, max_size=3),
     st.lists(names, max_size=3),
     st.lists(st.one_of(odd_locations, more, locations(), server_ifs), max_size=6),
-)  # fmt: skip
+)
 
 
 @given(st.lists(servers, min_size=1, max_size=4), st.integers(1, 3))

@@ -75,9 +75,12 @@ def side_by_side(
     """Medians of runs in turn, so that a busy machine slows both."""
     pairs = [(seconds(ours), seconds(theirs)) for _ in range(ROUNDS)]
     return Row(
-        job, statistics.median(p[0] for p in pairs), peer,
-        start_up_s + statistics.median(p[1] for p in pairs), bar,
-    )  # fmt: skip
+        job,
+        statistics.median(p[0] for p in pairs),
+        peer,
+        start_up_s + statistics.median(p[1] for p in pairs),
+        bar,
+    )
 
 
 def run(*argv: object, cwd: str = "/") -> None:
@@ -99,9 +102,12 @@ def trees(folder: Path, host: Host, count: int) -> list[Row]:
     tree = Tree(path=str(root), user=WEB, group=WEB)
     wrong = ("(", "!", "-user", WEB, "-o", "!", "-group", WEB, "-o", "!", "-perm", "644", ")")
     check = side_by_side(
-        f"check {count:,} converged files", lambda: tree.observe(host),
-        "find with the same predicates", lambda: run("find", root, "-type", "f", *wrong), 1.0,
-    )  # fmt: skip
+        f"check {count:,} converged files",
+        lambda: tree.observe(host),
+        "find with the same predicates",
+        lambda: run("find", root, "-type", "f", *wrong),
+        1.0,
+    )
     spoiled = [str(path) for path in sorted(root.rglob("*.jpg"))[:: count // 100][:100]]
 
     def repair() -> None:
@@ -112,9 +118,12 @@ def trees(folder: Path, host: Host, count: int) -> list[Row]:
         tree.completed(before).put(host, before)
         tree.reread(host, before)
 
-    return [check, side_by_side(
-        f"repair 100 of {count:,}", repair, "the check alone", lambda: tree.observe(host), 1.2
-    )]  # fmt: skip
+    return [
+        check,
+        side_by_side(
+            f"repair 100 of {count:,}", repair, "the check alone", lambda: tree.observe(host), 1.2
+        ),
+    ]
 
 
 def command(folder: Path, media: Path, count: int) -> Iterator[Row | str]:
@@ -131,9 +140,13 @@ def command(folder: Path, media: Path, count: int) -> Iterator[Row | str]:
         owner, group = uploads.owner(), uploads.group()
         wrong = ("(", "!", "-user", owner, "-o", "!", "-group", group, "-o", "!", "-perm", "644")
         yield side_by_side(
-            f"reconcile plan, {count:,} files", plan, "find, and a plan of no files",
-            lambda: run("find", uploads, "-type", "f", *wrong, ")"), 1.0, start_up_s=bare,
-        )  # fmt: skip
+            f"reconcile plan, {count:,} files",
+            plan,
+            "find, and a plan of no files",
+            lambda: run("find", uploads, "-type", "f", *wrong, ")"),
+            1.0,
+            start_up_s=bare,
+        )
         yield f"peak memory of `reconcile plan` with {count:,} files: {peak_mb(stage):.0f} MB"
         (uploads / "many").rename(media)
     finally:
@@ -201,7 +214,7 @@ def first_copy(folder: Path, host: Host, count: int) -> Row:
 
     return side_by_side(
         f"first copy of {count:,} files, durable", first, "rsync -a, sync", theirs, 1.5
-    )  # fmt: skip
+    )
 
 
 def no_op(folder: Path, host: Host, count: int) -> Iterator[Row | str]:
@@ -213,9 +226,12 @@ def no_op(folder: Path, host: Host, count: int) -> Iterator[Row | str]:
     wanted.put(host, None)
     run("rsync", "-a", f"{source}/", copy)
     yield side_by_side(
-        f"compare {count:,} copied files", lambda: wanted.observe(host),
-        "rsync -an --delete", lambda: run("rsync", "-an", "--delete", f"{source}/", copy), 1.5,
-    )  # fmt: skip
+        f"compare {count:,} copied files",
+        lambda: wanted.observe(host),
+        "rsync -an --delete",
+        lambda: run("rsync", "-an", "--delete", f"{source}/", copy),
+        1.5,
+    )
     yield f"peak memory of comparing {count:,} copied files: {comparing_mb(wanted, host):.0f} MB"
 
 

@@ -157,9 +157,13 @@ def test_a_long_copy_tells_how_many_files_are_done(stage: Stage) -> None:
         Path(stage.root, f"app/static/{number:03}.txt").touch()
 
     seen = on_a_terminal(
-        "apply", "--auto-approve", cwd=stage.root, columns=200, env={"NO_COLOR": "1"},
+        "apply",
+        "--auto-approve",
+        cwd=stage.root,
+        columns=200,
+        env={"NO_COLOR": "1"},
         program=("-c", EVERY_COPY_IS_LONG),
-    )  # fmt: skip
+    )
 
     assert 0 == seen.code, seen.text
     [total] = set(re.findall(r"assets:\S+: [\d,]+ of ([\d,]+) files", seen.text))

@@ -44,8 +44,10 @@ def on_a_terminal(*command: str, cwd: str = "/", env: dict[str, str] | None = No
         [sys.executable, *command],
         cwd=cwd,
         env={"PATH": os.environ["PATH"], "TERM": "xterm", **(env or {})},
-        stdin=side, stdout=side, stderr=side,
-    )  # fmt: skip
+        stdin=side,
+        stdout=side,
+        stderr=side,
+    )
     os.close(side)
     shown = b""
     try:

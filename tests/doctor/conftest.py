@@ -144,8 +144,12 @@ def _server(name: str, side: Side) -> str:
 
 
 def _filled(text: str, name: str) -> str:
-    words = {"{d}": f"/srv/{name}", "{n}": name, "{l}": "listen 80; listen [::]:80;",
-             "{v}": name.replace("-", "_")}  # fmt: skip
+    words = {
+        "{d}": f"/srv/{name}",
+        "{n}": name,
+        "{l}": "listen 80; listen [::]:80;",
+        "{v}": name.replace("-", "_"),
+    }
     for word, value in words.items():
         text = text.replace(word, value)
     return text

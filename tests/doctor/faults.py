@@ -111,8 +111,10 @@ FAULTS = [
     Fault(
         "alias-target",
         Side("location /files/ { alias {d}/files/; }"),
-        Side("location /files/ { root {d}; try_files $uri @app; }"
-             " location @app { proxy_pass http://unix:/run/shared.sock; }"),
+        Side(
+            "location /files/ { root {d}; try_files $uri @app; }"
+            " location @app { proxy_pass http://unix:/run/shared.sock; }"
+        ),
         variant="fallback",
     ),
     Fault(
@@ -123,8 +125,11 @@ FAULTS = [
     ),
     Fault(
         "files-missing",
-        Side(STATIC + OWN_APP, "mkdir -p {d}/app/static/js; echo 1 >{d}/app/static/js/app.js",
-             unit=""),
+        Side(
+            STATIC + OWN_APP,
+            "mkdir -p {d}/app/static/js; echo 1 >{d}/app/static/js/app.js",
+            unit="",
+        ),
         Side(STATIC + OWN_APP, "cp -r {d}/static {d}/app/", unit=""),
     ),
     Fault(
@@ -151,18 +156,27 @@ FAULTS = [
     ),
     Fault(
         "app-write",
-        Side(MEDIA + "location / { proxy_pass http://127.0.0.1:9101; }", "chown root {d}/media",
-             after=WITHOUT_UNIT.replace("{port}", "9101")),
-        Side(MEDIA + "location / { proxy_pass http://127.0.0.1:9102; }",
-             after=WITHOUT_UNIT.replace("{port}", "9102")),
+        Side(
+            MEDIA + "location / { proxy_pass http://127.0.0.1:9101; }",
+            "chown root {d}/media",
+            after=WITHOUT_UNIT.replace("{port}", "9101"),
+        ),
+        Side(
+            MEDIA + "location / { proxy_pass http://127.0.0.1:9102; }",
+            after=WITHOUT_UNIT.replace("{port}", "9102"),
+        ),
         variant="without-unit",
     ),
     Fault(
         "route-shadowed",
-        Side("location /static/ { alias {d}/static/; }"
-             r" location ~* \.(css|js)$ { root /var/www/html; }"),
-        Side("location ^~ /static/ { alias {d}/static/; }"
-             r" location ~* \.(css|js)$ { root /var/www/html; }"),
+        Side(
+            "location /static/ { alias {d}/static/; }"
+            r" location ~* \.(css|js)$ { root /var/www/html; }"
+        ),
+        Side(
+            "location ^~ /static/ { alias {d}/static/; }"
+            r" location ~* \.(css|js)$ { root /var/www/html; }"
+        ),
     ),
     Fault(
         "served-by-app",
@@ -177,12 +191,18 @@ FAULTS = [
     ),
     Fault(
         "served-by-app",
-        Side("root /var/www/html; location / { try_files $uri @app; }"
-             " location @app { proxy_pass http://unix:/run/{n}.sock; }",
-             "cp -r {d}/static {d}/app/", unit=""),
-        Side("root {d}; location / { try_files $uri @app; }"
-             " location @app { proxy_pass http://unix:/run/{n}.sock; }",
-             "cp -r {d}/static {d}/app/", unit=""),
+        Side(
+            "root /var/www/html; location / { try_files $uri @app; }"
+            " location @app { proxy_pass http://unix:/run/{n}.sock; }",
+            "cp -r {d}/static {d}/app/",
+            unit="",
+        ),
+        Side(
+            "root {d}; location / { try_files $uri @app; }"
+            " location @app { proxy_pass http://unix:/run/{n}.sock; }",
+            "cp -r {d}/static {d}/app/",
+            unit="",
+        ),
         variant="try-files",
     ),
     Fault(
@@ -198,32 +218,57 @@ FAULTS = [
     ),
     Fault(
         "log-triage",
-        Side(STATIC, "chmod 0600 {d}/static/health.txt",
-             after="curl -s http://{n}.test/static/health.txt"),
-        Side(STATIC, "chmod 0600 {d}/static/health.txt",
-             after="curl -s http://{n}.test/static/health.txt; chmod 0644 {d}/static/health.txt"),
+        Side(
+            STATIC,
+            "chmod 0600 {d}/static/health.txt",
+            after="curl -s http://{n}.test/static/health.txt",
+        ),
+        Side(
+            STATIC,
+            "chmod 0600 {d}/static/health.txt",
+            after="curl -s http://{n}.test/static/health.txt; chmod 0644 {d}/static/health.txt",
+        ),
     ),
     Fault(
         "log-triage",
-        Side("location / { proxy_pass http://unix:/run/{n}.sock; }",
-             after="curl -s http://{n}.test/"),
-        Side(OWN_APP, unit="", after="systemctl stop {n}.socket; rm -f /run/{n}.sock;"
-             " curl -s http://{n}.test/; systemctl start {n}.socket"),
+        Side(
+            "location / { proxy_pass http://unix:/run/{n}.sock; }", after="curl -s http://{n}.test/"
+        ),
+        Side(
+            OWN_APP,
+            unit="",
+            after="systemctl stop {n}.socket; rm -f /run/{n}.sock;"
+            " curl -s http://{n}.test/; systemctl start {n}.socket",
+        ),
         variant="upstream",
     ),
     Fault(
         "gunicorn-triage",
-        Side(MEDIA + OWN_APP, "chown root {d}/media", unit="Environment=UPLOAD_FOLDER={d}/media",
-             after="curl -s http://{n}.test/save"),
-        Side(MEDIA + OWN_APP, "chown root {d}/media", unit="Environment=UPLOAD_FOLDER={d}/media",
-             after="curl -s http://{n}.test/save; chown www-data {d}/media"),
+        Side(
+            MEDIA + OWN_APP,
+            "chown root {d}/media",
+            unit="Environment=UPLOAD_FOLDER={d}/media",
+            after="curl -s http://{n}.test/save",
+        ),
+        Side(
+            MEDIA + OWN_APP,
+            "chown root {d}/media",
+            unit="Environment=UPLOAD_FOLDER={d}/media",
+            after="curl -s http://{n}.test/save; chown www-data {d}/media",
+        ),
     ),
     Fault(
         "gunicorn-triage",
-        Side(MEDIA + OWN_APP, unit="Environment=UPLOAD_FOLDER={d}/gone",
-             after="curl -s http://{n}.test/save"),
-        Side(MEDIA + OWN_APP, unit="Environment=UPLOAD_FOLDER={d}/media",
-             after="curl -s http://{n}.test/save"),
+        Side(
+            MEDIA + OWN_APP,
+            unit="Environment=UPLOAD_FOLDER={d}/gone",
+            after="curl -s http://{n}.test/save",
+        ),
+        Side(
+            MEDIA + OWN_APP,
+            unit="Environment=UPLOAD_FOLDER={d}/media",
+            after="curl -s http://{n}.test/save",
+        ),
         variant="path",
     ),
     Fault(
@@ -246,74 +291,117 @@ FAULTS = [
     ),
     Fault(
         "ephemeral-path",
-        Side("location ^~ /media/ { alias {d}/releases/42/media/; }",
-             "mkdir -p {d}/releases; mv {d} {d}.42; mkdir -p {d}/releases;"
-             " mv {d}.42 {d}/releases/42; chmod 0755 {d}"),
-        Side("location ^~ /static/ { alias {d}/current/static/; }",
-             "mv {d} {d}.42; mkdir -p {d}/releases; mv {d}.42 {d}/releases/42;"
-             " ln -s releases/42 {d}/current; chmod 0755 {d}"),
+        Side(
+            "location ^~ /media/ { alias {d}/releases/42/media/; }",
+            "mkdir -p {d}/releases; mv {d} {d}.42; mkdir -p {d}/releases;"
+            " mv {d}.42 {d}/releases/42; chmod 0755 {d}",
+        ),
+        Side(
+            "location ^~ /static/ { alias {d}/current/static/; }",
+            "mv {d} {d}.42; mkdir -p {d}/releases; mv {d}.42 {d}/releases/42;"
+            " ln -s releases/42 {d}/current; chmod 0755 {d}",
+        ),
     ),
     Fault(
         "media-preserved",
         Side(MEDIA, "echo '0 3 * * * root rsync -a --delete /srv/new/ {d}/' >/etc/cron.d/{n}"),
-        Side(MEDIA, "echo '0 3 * * * root rsync -a --delete --exclude=media/ /srv/new/ {d}/'"
-             " >/etc/cron.d/{n}"),
+        Side(
+            MEDIA,
+            "echo '0 3 * * * root rsync -a --delete --exclude=media/ /srv/new/ {d}/'"
+            " >/etc/cron.d/{n}",
+        ),
     ),
     Fault(
         "media-preserved",
-        Side(MEDIA + OWN_APP, unit="",
-             setup="printf 'rsync -a --delete-after \\\n  build/ {d}\n' >{d}/app/deploy.sh"),
-        Side(MEDIA + OWN_APP, unit="",
-             setup="echo 'rsync -a --delay-updates build/ {d}' >{d}/app/deploy.sh"),
+        Side(
+            MEDIA + OWN_APP,
+            unit="",
+            setup="printf 'rsync -a --delete-after \\\n  build/ {d}\n' >{d}/app/deploy.sh",
+        ),
+        Side(
+            MEDIA + OWN_APP,
+            unit="",
+            setup="echo 'rsync -a --delay-updates build/ {d}' >{d}/app/deploy.sh",
+        ),
         variant="script",
     ),
     Fault(
         "media-preserved",
         Side(MEDIA, "printf 'APP={d}\n\nrm -rf $APP\n' >/usr/local/bin/deploy-{n};"),
-        Side(MEDIA, "printf 'APP={d}\nmv $APP/media /srv/saved\nrm -rf $APP\nmkdir $APP\n"
-             "mv /srv/saved $APP/media\n' >/usr/local/bin/deploy-{n};"),
+        Side(
+            MEDIA,
+            "printf 'APP={d}\nmv $APP/media /srv/saved\nrm -rf $APP\nmkdir $APP\n"
+            "mv /srv/saved $APP/media\n' >/usr/local/bin/deploy-{n};",
+        ),
         variant="rm",
     ),
     Fault(
         "media-preserved",
-        Side(MEDIA + OWN_APP, unit="",
-             setup="echo 'cd {d} && git clean -fdx && git pull' >{d}/app/deploy.sh"),
-        Side(MEDIA + OWN_APP, unit="",
-             setup="echo 'cd {d} && git clean -fdx -e media/ && git pull' >{d}/app/deploy.sh"),
+        Side(
+            MEDIA + OWN_APP,
+            unit="",
+            setup="echo 'cd {d} && git clean -fdx && git pull' >{d}/app/deploy.sh",
+        ),
+        Side(
+            MEDIA + OWN_APP,
+            unit="",
+            setup="echo 'cd {d} && git clean -fdx -e media/ && git pull' >{d}/app/deploy.sh",
+        ),
         variant="git-clean",
     ),
     Fault(
         "media-preserved",
-        Side("location ^~ /media/ { alias {d}/current/media/; }" + OWN_APP, unit="",
-             setup="mkdir {d}/r7; mv {d}/media {d}/r7/; ln -s r7 {d}/current;"
-             " echo 'ln -sfn {d}/r8 {d}/current' >{d}/app/deploy.sh"),
-        Side("location ^~ /media/ { alias {d}/current/media/; }" + OWN_APP, unit="",
-             setup="mkdir {d}/r7; ln -s {d}/media {d}/r7/media; ln -s r7 {d}/current;"
-             " echo 'ln -sfn {d}/r8 {d}/current' >{d}/app/deploy.sh"),
+        Side(
+            "location ^~ /media/ { alias {d}/current/media/; }" + OWN_APP,
+            unit="",
+            setup="mkdir {d}/r7; mv {d}/media {d}/r7/; ln -s r7 {d}/current;"
+            " echo 'ln -sfn {d}/r8 {d}/current' >{d}/app/deploy.sh",
+        ),
+        Side(
+            "location ^~ /media/ { alias {d}/current/media/; }" + OWN_APP,
+            unit="",
+            setup="mkdir {d}/r7; ln -s {d}/media {d}/r7/media; ln -s r7 {d}/current;"
+            " echo 'ln -sfn {d}/r8 {d}/current' >{d}/app/deploy.sh",
+        ),
         variant="release",
     ),
     Fault(
         "media-preserved",
-        Side(MEDIA + OWN_APP, unit="", setup="printf '%s\n' '- hosts: all' '  tasks:'"
-             " '  - synchronize: {src: ./, dest: {d}/, delete: yes}' >{d}/app/deploy.yml"),
-        Side(MEDIA + OWN_APP, unit="", setup="printf '%s\n' '- hosts: all' '  tasks:'"
-             " '  - synchronize: {src: ./, dest: {d}/static/, delete: yes}' >{d}/app/deploy.yml"),
+        Side(
+            MEDIA + OWN_APP,
+            unit="",
+            setup="printf '%s\n' '- hosts: all' '  tasks:'"
+            " '  - synchronize: {src: ./, dest: {d}/, delete: yes}' >{d}/app/deploy.yml",
+        ),
+        Side(
+            MEDIA + OWN_APP,
+            unit="",
+            setup="printf '%s\n' '- hosts: all' '  tasks:'"
+            " '  - synchronize: {src: ./, dest: {d}/static/, delete: yes}' >{d}/app/deploy.yml",
+        ),
         variant="playbook",
     ),
     Fault(
         "upload-dir-mismatch",
         Side(MEDIA + OWN_APP, unit="Environment=UPLOAD_FOLDER={d}/uploads"),
-        Side(MEDIA + OWN_APP, "ln -s media {d}/uploads",
-             unit="Environment=UPLOAD_FOLDER={d}/uploads"),
+        Side(
+            MEDIA + OWN_APP, "ln -s media {d}/uploads", unit="Environment=UPLOAD_FOLDER={d}/uploads"
+        ),
     ),
     Fault(
         "upload-dir-mismatch",
-        Side(MEDIA + OWN_APP, unit="",
-             setup="sed -i '1i ROOT = \"{d}/lost\"\\nclass app: config = {}\\n"
-             "app.config[\"UPLOAD_FOLDER\"] = ROOT' {d}/app/app.py"),
-        Side(MEDIA + OWN_APP, unit="",
-             setup="sed -i '1i ROOT = \"{d}/media\"\\nclass app: config = {}\\n"
-             "app.config[\"UPLOAD_FOLDER\"] = ROOT' {d}/app/app.py"),
+        Side(
+            MEDIA + OWN_APP,
+            unit="",
+            setup='sed -i \'1i ROOT = "{d}/lost"\\nclass app: config = {}\\n'
+            'app.config["UPLOAD_FOLDER"] = ROOT\' {d}/app/app.py',
+        ),
+        Side(
+            MEDIA + OWN_APP,
+            unit="",
+            setup='sed -i \'1i ROOT = "{d}/media"\\nclass app: config = {}\\n'
+            'app.config["UPLOAD_FOLDER"] = ROOT\' {d}/app/app.py',
+        ),
         variant="source",
     ),
     Fault(
@@ -340,8 +428,10 @@ FAULTS = [
     Fault(
         "duplicate-cache-control",
         Side(static('alias {d}/static/; expires 7d; add_header Cache-Control "public";')),
-        Side("expires 7d;"
-             + static('alias {d}/static/; expires off; add_header Cache-Control "public";')),
+        Side(
+            "expires 7d;"
+            + static('alias {d}/static/; expires off; add_header Cache-Control "public";')
+        ),
     ),
     Fault(
         "expires-over-proxy",
@@ -351,46 +441,67 @@ FAULTS = [
     Fault(
         "expires-over-proxy",
         Side("location / { expires max; proxy_pass http://unix:/run/shared.sock; }"),
-        Side("location / { expires ${v}; proxy_pass http://unix:/run/shared.sock; }",
-             more="map $uri ${v} { default off; }"),
+        Side(
+            "location / { expires ${v}; proxy_pass http://unix:/run/shared.sock; }",
+            more="map $uri ${v} { default off; }",
+        ),
         variant="variable",
     ),
     Fault(
         "header-loss",
-        Side("add_header X-Frame-Options DENY always;"
-             + static("alias {d}/static/; add_header X-A b;")),
-        Side("add_header X-Frame-Options DENY always;" + static(
-            "alias {d}/static/; add_header X-A b; add_header X-Frame-Options DENY always;")),
+        Side(
+            "add_header X-Frame-Options DENY always;"
+            + static("alias {d}/static/; add_header X-A b;")
+        ),
+        Side(
+            "add_header X-Frame-Options DENY always;"
+            + static("alias {d}/static/; add_header X-A b; add_header X-Frame-Options DENY always;")
+        ),
     ),
     Fault(
         "active-uploads",
         Side("location ^~ /media/ { alias {d}/media/; }"),
-        Side("location ^~ /media/ { alias {d}/media/; types { image/png png; }"
-             " default_type application/octet-stream; }"),
+        Side(
+            "location ^~ /media/ { alias {d}/media/; types { image/png png; }"
+            " default_type application/octet-stream; }"
+        ),
     ),
     Fault(
         "body-limit",
-        Side("location / { proxy_pass http://unix:/run/shared.sock; }",
-             after="head -c 2000000 /dev/zero | curl -s -H Expect: --data-binary @-"
-             " http://{n}.test/ || true"),
-        Side(APP, after="head -c 2000000 /dev/zero | curl -s -H Expect: --data-binary @-"
-             " http://{n}.test/ || true"),
+        Side(
+            "location / { proxy_pass http://unix:/run/shared.sock; }",
+            after="head -c 2000000 /dev/zero | curl -s -H Expect: --data-binary @-"
+            " http://{n}.test/ || true",
+        ),
+        Side(
+            APP,
+            after="head -c 2000000 /dev/zero | curl -s -H Expect: --data-binary @-"
+            " http://{n}.test/ || true",
+        ),
     ),
     Fault(
         "stale-precompressed",
-        Side(static("alias {d}/static/; gzip_static on;"),
-             "echo old | gzip >{d}/static/css/app.css.gz; touch -d 2020-01-01 {d}/static/css/*.gz"),
-        Side(static("alias {d}/static/; gzip_static on;"),
-             "gzip -k {d}/static/css/app.css; touch -d 2020-01-01 {d}/static/css/*.gz"),
+        Side(
+            static("alias {d}/static/; gzip_static on;"),
+            "echo old | gzip >{d}/static/css/app.css.gz; touch -d 2020-01-01 {d}/static/css/*.gz",
+        ),
+        Side(
+            static("alias {d}/static/; gzip_static on;"),
+            "gzip -k {d}/static/css/app.css; touch -d 2020-01-01 {d}/static/css/*.gz",
+        ),
     ),
     Fault(
         "stale-precompressed",
-        Side(static("alias {d}/static/; gzip_static always;"),
-             "echo old | gzip >{d}/static/css/app.css.gz; touch -d 2020-01-01 {d}/static/css/*.gz"),
+        Side(
+            static("alias {d}/static/; gzip_static always;"),
+            "echo old | gzip >{d}/static/css/app.css.gz; touch -d 2020-01-01 {d}/static/css/*.gz",
+        ),
         # No directive has nginx send these.
-        Side(static("alias {d}/static/; gzip_static on;"),
-             "for e in br zst; do echo old >{d}/static/css/app.css.$e; done;"
-             " touch -d 2020-01-01 {d}/static/css/app.css.*"),
+        Side(
+            static("alias {d}/static/; gzip_static on;"),
+            "for e in br zst; do echo old >{d}/static/css/app.css.$e; done;"
+            " touch -d 2020-01-01 {d}/static/css/app.css.*",
+        ),
         variant="not-sent",
     ),
     Fault(
@@ -426,24 +537,40 @@ FAULTS = [
         Side(APP + "client_body_temp_path {d}/tmp;", after="chown root {d}/tmp"),
         Side(APP + "client_body_temp_path {d}/tmp;"),
     ),
-    Fault("probe-static", Side(static("alias {d}/static;")),
-          Side(static("alias {d}/static/; deny all;"))),
     Fault(
         "probe-static",
-        Side("", more=r"server { {l} server_name ~^{n}\d\.test$; "
-             + static("alias {d}/static;") + " }"),
-        Side("", more=r"server { {l} server_name ~^{n}\d\.test$; "
-             + static("alias {d}/static/;") + " }"),
+        Side(static("alias {d}/static;")),
+        Side(static("alias {d}/static/; deny all;")),
+    ),
+    Fault(
+        "probe-static",
+        Side(
+            "",
+            more=r"server { {l} server_name ~^{n}\d\.test$; " + static("alias {d}/static;") + " }",
+        ),
+        Side(
+            "",
+            more=r"server { {l} server_name ~^{n}\d\.test$; " + static("alias {d}/static/;") + " }",
+        ),
         variant="regex-name",
     ),
-    Fault("probe-media", Side("location ^~ /media/ { alias {d}/media/; }"
-                              " location = /media/sample.txt { root /var/www/html; }"),
-          Side("location ^~ /media/ { alias {d}/media/; auth_basic closed;"
-               " auth_basic_user_file /etc/hostname; }")),
+    Fault(
+        "probe-media",
+        Side(
+            "location ^~ /media/ { alias {d}/media/; }"
+            " location = /media/sample.txt { root /var/www/html; }"
+        ),
+        Side(
+            "location ^~ /media/ { alias {d}/media/; auth_basic closed;"
+            " auth_basic_user_file /etc/hostname; }"
+        ),
+    ),
     Fault(
         "selinux-sandbox",
-        Side("location / { proxy_pass http://unix:/tmp/{n}.sock; }",
-             unit="PrivateTmp=yes\nEnvironment=BIND=/tmp/{n}.sock"),
+        Side(
+            "location / { proxy_pass http://unix:/tmp/{n}.sock; }",
+            unit="PrivateTmp=yes\nEnvironment=BIND=/tmp/{n}.sock",
+        ),
         Side(OWN_APP, unit="PrivateTmp=yes"),
     ),
-]  # fmt: skip
+]

@@ -50,19 +50,57 @@ class Pki:
         path.chmod(0o600)
         return path
 
-    def issue(self, name: str, subject: str = "", *, by: str = "between", names: str = "shop.test",
-              begins: str = "", ends: str = "", extensions: str = "site",
-              kind: str = "EC") -> Path:  # fmt: skip
+    def issue(
+        self,
+        name: str,
+        subject: str = "",
+        *,
+        by: str = "between",
+        names: str = "shop.test",
+        begins: str = "",
+        ends: str = "",
+        extensions: str = "site",
+        kind: str = "EC",
+    ) -> Path:
         """A certificate with a key of its own; days from now, `-1` was yesterday."""
         self.key(name, kind)
         self._config(names)
-        openssl(self.folder, "req", "-new", "-key", f"{name}.key", "-subj",
-                subject or "/CN=shop.test", "-out", f"{name}.csr", "-config", "x.cnf")  # fmt: skip
+        openssl(
+            self.folder,
+            "req",
+            "-new",
+            "-key",
+            f"{name}.key",
+            "-subj",
+            subject or "/CN=shop.test",
+            "-out",
+            f"{name}.csr",
+            "-config",
+            "x.cnf",
+        )
         (self.folder / "index.txt").write_text("")
-        openssl(self.folder, "ca", "-batch", "-config", "x.cnf", "-in", f"{name}.csr", "-cert",
-                f"{by}.pem", "-keyfile", f"{by}.key", "-out", f"{name}.pem", "-notext",
-                "-startdate", _date(begins or "-1"), "-enddate", _date(ends or "89"),
-                "-extensions", extensions)  # fmt: skip
+        openssl(
+            self.folder,
+            "ca",
+            "-batch",
+            "-config",
+            "x.cnf",
+            "-in",
+            f"{name}.csr",
+            "-cert",
+            f"{by}.pem",
+            "-keyfile",
+            f"{by}.key",
+            "-out",
+            f"{name}.pem",
+            "-notext",
+            "-startdate",
+            _date(begins or "-1"),
+            "-enddate",
+            _date(ends or "89"),
+            "-extensions",
+            extensions,
+        )
         return self.folder / f"{name}.pem"
 
     def chain(self, file: str, *names: str) -> Path:

@@ -88,8 +88,15 @@ def asked(
     return ask(rule, host, root, YAML.format(root=root, framework=framework))
 
 
-def write(root: Path, *, options: str = "", folder: str = "", most: str = "None", more: str = "",
-          template: str = "") -> None:  # fmt: skip
+def write(
+    root: Path,
+    *,
+    options: str = "",
+    folder: str = "",
+    most: str = "None",
+    more: str = "",
+    template: str = "",
+) -> None:
     folder = folder or f"{root}/media"
     text = APP.format(options=options, folder=folder, most=most, more=more)
     (root / "app/app.py").write_text(text)
@@ -110,7 +117,8 @@ def project(
 HOSTILE = {
     "writes": ("open('app.py', 'a')", "Read-only file system"),
     "connects": (
-        "import socket; socket.create_connection(('127.0.0.1', 80))", "Network is unreachable"
+        "import socket; socket.create_connection(('127.0.0.1', 80))",
+        "Network is unreachable",
     ),
     "exits": ("import sys; sys.exit('no database')", "SystemExit: no database"),
     "leaves at once": ("import os; os._exit(7)", "ended the process (exited 7)"),
@@ -120,7 +128,7 @@ HOSTILE = {
     "is no Python": ("def (", "SyntaxError"),
     "has no app": ("del app", "has no attribute 'app'"),
     "is no Flask app": ("app = 1", "this is no Flask app: int"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("more", "why"), HOSTILE.values(), ids=HOSTILE)
@@ -155,8 +163,11 @@ def test_app_import_that_leaves_children_ends_with_an_answer_and_no_child(root: 
 
 
 def test_app_import_is_silent_where_it_succeeds(root: Path) -> None:
-    write(root, more="print('hello')\nimport threading, time\n"
-          "threading.Thread(target=time.sleep, args=(60,)).start()")  # fmt: skip
+    write(
+        root,
+        more="print('hello')\nimport threading, time\n"
+        "threading.Thread(target=time.sleep, args=(60,)).start()",
+    )
 
     assert [] == serious(asked("app-import", root))
 
@@ -188,8 +199,9 @@ def test_app_import_of_an_app_that_runs_as_root_is_not_tried(root: Path) -> None
 
     found = ask("app-import", host, root, yaml)
 
-    assert ["app:app of shop: .venv/bin/python is not run as root: root is kept out of too little"
-            ] == [one.reason.replace(f"{root}/app/", "") for one in found.unknown]  # fmt: skip
+    assert [
+        "app:app of shop: .venv/bin/python is not run as root: root is kept out of too little"
+    ] == [one.reason.replace(f"{root}/app/", "") for one in found.unknown]
 
 
 def test_upload_dir_mismatch_by_the_imported_settings(root: Path) -> None:

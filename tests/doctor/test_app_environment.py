@@ -52,8 +52,12 @@ def host(module_hosts: Boot) -> DebianHost:
         unit="EnvironmentFile=/etc/shop.env\nEnvironment=SHOP_UPLOADS=/srv/overruled",
     )
     host.write("/etc/systemd/system/shop.service", unit)
-    host.run("sh", "-c", "mkdir /srv/shop/media; chown www-data /srv/shop/media;"
-             " systemctl daemon-reload; systemctl reload nginx")  # fmt: skip
+    host.run(
+        "sh",
+        "-c",
+        "mkdir /srv/shop/media; chown www-data /srv/shop/media;"
+        " systemctl daemon-reload; systemctl reload nginx",
+    )
     return host
 
 

@@ -175,8 +175,15 @@ def with_pages(root: Path, page: str) -> None:
     more = "INSTALLED_APPS = ['shop.apps.ShopConfig']\nROOT_URLCONF = 'project.urls'\n"
     settings.write_text(settings.read_text() + more)
     config = "from django.apps import AppConfig\nclass ShopConfig(AppConfig):\n    name = 'shop'\n"
-    put(root, {"project/urls.py": URLS, "shop/__init__.py": "", "shop/apps.py": config,
-               "shop/templates/shop/page.html": page})  # fmt: skip
+    put(
+        root,
+        {
+            "project/urls.py": URLS,
+            "shop/__init__.py": "",
+            "shop/apps.py": config,
+            "shop/templates/shop/page.html": page,
+        },
+    )
 
 
 def test_url_mismatch_of_a_template_of_django_names_its_line(root: Path) -> None:
@@ -188,8 +195,11 @@ def test_url_mismatch_of_a_template_of_django_names_its_line(root: Path) -> None
 
 
 def test_url_mismatch_is_silent_where_a_template_of_django_names_what_there_is(root: Path) -> None:
-    with_pages(root, "{% load static %}<link href='{% static 'a.css' %}'><img src='/chart/a.png'>"
-               "<img src='/media/{{ name }}'><script src='/static/a.js'></script>")  # fmt: skip
+    with_pages(
+        root,
+        "{% load static %}<link href='{% static 'a.css' %}'><img src='/chart/a.png'>"
+        "<img src='/media/{{ name }}'><script src='/static/a.js'></script>",
+    )
 
     assert [] == serious(asked("url-mismatch", root, DJANGO))
 
@@ -211,7 +221,7 @@ def test_a_project_of_django_whose_urls_fail_still_tells_its_settings(root: Path
         ("A='unfinished\nB=2", {"B": "2"}),
         ("no variable", {}),
     ],
-)  # fmt: skip
+)
 def test_an_environment_file_is_read_as_systemd_does(text: str, variables: dict[str, str]) -> None:
     assert variables == assigned(text)
 

@@ -158,9 +158,13 @@ def test_a_host_that_apply_built_has_ten_ticks(built: DebianHost) -> None:
 
 @pytest.mark.host
 def test_a_parent_that_nobody_may_enter_opens_its_boxes_and_no_others(built: DebianHost) -> None:
-    built.run("sh", "-c", "mkdir /srv/shut && mv /var/www/myapp/media /srv/shut/media"
-              " && sed -i s,/var/www/myapp/media,/srv/shut/media,"
-              " /srv/myapp/reconcile.yaml /srv/myapp/app/app.py")  # fmt: skip
+    built.run(
+        "sh",
+        "-c",
+        "mkdir /srv/shut && mv /var/www/myapp/media /srv/shut/media"
+        " && sed -i s,/var/www/myapp/media,/srv/shut/media,"
+        " /srv/myapp/reconcile.yaml /srv/myapp/app/app.py",
+    )
     built.reconcile("apply", "--auto-approve", cwd="/srv/myapp", check=True)
     before = ticked(built)
     built.run("chmod", "0700", "/srv/shut")
@@ -189,8 +193,19 @@ def test_what_sites_share_is_read_once_for_all_of_them(module_hosts: Boot) -> No
     site.deploy(host, site.SMALLEST + SECOND)
     site.apply(host)
 
-    host.run("strace", "-f", "-qq", "-e", "trace=execve", "-o", "/root/calls",
-             "reconcile", "verify", "-f", "/etc/reconcile/reconcile.yaml")  # fmt: skip
+    host.run(
+        "strace",
+        "-f",
+        "-qq",
+        "-e",
+        "trace=execve",
+        "-o",
+        "/root/calls",
+        "reconcile",
+        "verify",
+        "-f",
+        "/etc/reconcile/reconcile.yaml",
+    )
 
     calls = host.read("/root/calls").decode()
     asked = (

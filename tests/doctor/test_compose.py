@@ -123,10 +123,11 @@ FOLDERS = {
     "by its own name": ("volumes: {up: {name: said}}", "/var/lib/docker/volumes/said/_data"),
     "from elsewhere": ("volumes: {up: {external: true}}", "/var/lib/docker/volumes/up/_data"),
     "a folder by its driver": (
-        "volumes: {up: {driver_opts: {type: none, o: bind, device: /data}}}", "/data"
+        "volumes: {up: {driver_opts: {type: none, o: bind, device: /data}}}",
+        "/data",
     ),
     "another driver": ("volumes: {up: {driver: nfs}}", ""),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("more", "folder"), FOLDERS.values(), ids=FOLDERS)
@@ -146,8 +147,9 @@ def test_an_override_replaces_what_has_the_same_target() -> None:
 
     assert found is not None
     assert ({"/m": "/b", "/k": "/k"}, "33:33") == (
-        {mount.target: mount.source for mount in found.mounts}, found.user
-    )  # fmt: skip
+        {mount.target: mount.source for mount in found.mounts},
+        found.user,
+    )
 
 
 def test_anchors_merge_keys_and_other_variables_are_no_hindrance() -> None:

@@ -44,9 +44,10 @@ FAULTS = {
         "saves uploads in /var/lib/docker/volumes/{project}_up/_data",
     ),
     "the wrong user": (
-        "{volumes: ['./media:/app/media'], user: '33:33'}", "runs as 33:33 and may not write"
+        "{volumes: ['./media:/app/media'], user: '33:33'}",
+        "runs as 33:33 and may not write",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("web", "what"), FAULTS.values(), ids=FAULTS)

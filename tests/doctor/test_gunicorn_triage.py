@@ -27,9 +27,13 @@ def host(module_hosts: Boot) -> DebianHost:
     host = module_hosts("triage")
     host.write("/etc/nginx/sites-enabled/shop", SITE)
     host.write("/srv/shop/app/app.py", WSGI)
-    host.run("sh", "-c", "mkdir /srv/shop/media; mount -t tmpfs -o size=2m,mode=777 none"
-             " /srv/shop/media; chown -R www-data /srv/shop/app /srv/shop/media;"
-             " chmod 777 /srv/shop; systemctl reload nginx")  # fmt: skip
+    host.run(
+        "sh",
+        "-c",
+        "mkdir /srv/shop/media; mount -t tmpfs -o size=2m,mode=777 none"
+        " /srv/shop/media; chown -R www-data /srv/shop/app /srv/shop/media;"
+        " chmod 777 /srv/shop; systemctl reload nginx",
+    )
     host.write("/srv/shop/error.log", OLD, user="www-data")
     start(host, "")
     return host
@@ -42,8 +46,12 @@ def start(host: DebianHost, more: str) -> None:
         unit=f"Environment=UPLOAD_FOLDER=/srv/shop/media\n{more}",
     )
     host.write("/etc/systemd/system/shop.service", unit)
-    host.run("sh", "-c", "systemctl daemon-reload; systemctl restart shop; timeout 20 sh -c 'until"
-             " curl -sf http://127.0.0.1:9500/ >/dev/null; do sleep 0.05; done'")  # fmt: skip
+    host.run(
+        "sh",
+        "-c",
+        "systemctl daemon-reload; systemctl restart shop; timeout 20 sh -c 'until"
+        " curl -sf http://127.0.0.1:9500/ >/dev/null; do sleep 0.05; done'",
+    )
 
 
 def test_gunicorn_triage_takes_what_a_former_run_has_logged_for_history(host: DebianHost) -> None:
@@ -111,7 +119,12 @@ def test_a_line_of_gunicorn_says_when_it_was_written(line: str, at: float | None
 
 
 def test_lines_without_a_date_belong_to_the_line_before_them() -> None:
-    lines = ["PermissionError: old", "[1970-01-01 00:01:00 +0000] old", "KeyError: old",
-             "[1970-01-01 00:02:00 +0000] new", "KeyError: new"]  # fmt: skip
+    lines = [
+        "PermissionError: old",
+        "[1970-01-01 00:01:00 +0000] old",
+        "KeyError: old",
+        "[1970-01-01 00:02:00 +0000] new",
+        "KeyError: new",
+    ]
 
     assert lines[3:] == list(since(119.5, lines))

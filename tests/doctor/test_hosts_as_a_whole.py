@@ -20,19 +20,27 @@ def guided(module_hosts: Boot) -> Said:
     """Stock Debian with the guide's commands typed in, its Gunicorn on a socket."""
     host = module_hosts("guided")
     host.put_tree(APP, "/srv/myapp")
-    host.run("sh", "-c", "mkdir -p /var/www/myapp/static /var/www/myapp/media"
-             " && cp -r /srv/myapp/static/. /var/www/myapp/static/"
-             " && echo ok >/var/www/myapp/static/health.txt"
-             " && echo upload-test >/var/www/myapp/media/sample.txt"
-             " && chown -R www-data:www-data /var/www/myapp")  # fmt: skip
+    host.run(
+        "sh",
+        "-c",
+        "mkdir -p /var/www/myapp/static /var/www/myapp/media"
+        " && cp -r /srv/myapp/static/. /var/www/myapp/static/"
+        " && echo ok >/var/www/myapp/static/health.txt"
+        " && echo upload-test >/var/www/myapp/media/sample.txt"
+        " && chown -R www-data:www-data /var/www/myapp",
+    )
     host.write("/etc/nginx/sites-available/myapp", GUIDE)
     host.run("ln", "-s", "/etc/nginx/sites-available/myapp", "/etc/nginx/sites-enabled/myapp")
     own = "Environment=UPLOAD_FOLDER=/var/www/myapp/media"
     unit = SERVICE.format(d="/srv/myapp", bind="", unit=own).replace("/srv/myapp/app", "/srv/myapp")
     host.write("/etc/systemd/system/gunicorn.service", unit)
     host.write("/etc/systemd/system/gunicorn.socket", SOCKET.format(path="/run/gunicorn.sock"))
-    host.run("sh", "-c", "systemctl daemon-reload && systemctl start gunicorn.socket"
-             " && nginx -t && systemctl reload nginx")  # fmt: skip
+    host.run(
+        "sh",
+        "-c",
+        "systemctl daemon-reload && systemctl start gunicorn.socket"
+        " && nginx -t && systemctl reload nginx",
+    )
     return doctor(host)
 
 
@@ -90,9 +98,13 @@ def test_stale_live_config_is_silent_where_files_are_only_touched(built: DebianH
 
 
 def test_what_apply_is_said_to_fix_is_gone_after_apply(built: DebianHost) -> None:
-    built.run("sh", "-c", "rm /var/www/myapp/static/css/app.css; chmod 0700 /var/www/myapp/static;"
-              " chown root /var/www/myapp/media; sed -i 's,media/;,media;,'"
-              " /etc/nginx/sites-available/myapp.conf; systemctl reload nginx")  # fmt: skip
+    built.run(
+        "sh",
+        "-c",
+        "rm /var/www/myapp/static/css/app.css; chmod 0700 /var/www/myapp/static;"
+        " chown root /var/www/myapp/media; sed -i 's,media/;,media;,'"
+        " /etc/nginx/sites-available/myapp.conf; systemctl reload nginx",
+    )
     before = doctor(built)
 
     apply(built)
@@ -142,9 +154,11 @@ def test_all_eight_common_causes_are_found_without_a_yaml(module_hosts: Boot) ->
     for number, (rule, body) in enumerate(CAUSES.items(), 1):
         d, name = f"/srv/c{number}", f"c{number}"
         inside = "releases/7/media" if rule == "ephemeral-path" else "media"
-        script.append(f"mkdir -p {d}/static {d}/{inside} {d}/app/static; cp /srv/app.py {d}/app/;"
-                      f" echo a >{d}/app/static/a.css; chown www-data {d}/{inside};"
-                      f" echo {d} >>/root/all; systemctl start {name}.socket")  # fmt: skip
+        script.append(
+            f"mkdir -p {d}/static {d}/{inside} {d}/app/static; cp /srv/app.py {d}/app/;"
+            f" echo a >{d}/app/static/a.css; chown www-data {d}/{inside};"
+            f" echo {d} >>/root/all; systemctl start {name}.socket"
+        )
         own = "Environment=PAGE=/uploads/a.png" if rule == "url-mismatch" else ""
         own += f"\nEnvironment=UPLOAD_FOLDER={d}/else" if rule == "upload-dir-mismatch" else ""
         host.write(f"/etc/systemd/system/{name}.service", SERVICE.format(d=d, bind="", unit=own))
@@ -172,9 +186,13 @@ def test_nothing_is_unknown_of_ten_sites_with_ten_thousand_files(module_hosts: B
         }}
         """
         host.write(f"/etc/nginx/sites-enabled/s{number}", text)
-    host.run("sh", "-c", "for s in 0 1 2 3 4 5 6 7 8 9; do for f in static media; do"
-             " mkdir -p /srv/s$s/$f; cd /srv/s$s/$f; seq 500 | split -l 1 -a 3 - x;"
-             " done; done; systemctl reload nginx")  # fmt: skip
+    host.run(
+        "sh",
+        "-c",
+        "for s in 0 1 2 3 4 5 6 7 8 9; do for f in static media; do"
+        " mkdir -p /srv/s$s/$f; cd /srv/s$s/$f; seq 500 | split -l 1 -a 3 - x;"
+        " done; done; systemctl reload nginx",
+    )
 
     said = doctor(host)
 

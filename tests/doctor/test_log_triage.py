@@ -144,9 +144,17 @@ def test_log_triage_is_silent_on_what_only_looks_alike(root: Path, said: str) ->
         (["POST /static/a.js HTTP/1.1|404|127.0.0.1:1|curl"], ""),
         (["no line of ours"], ""),
     ],
-    ids=["shadowed", "served by the app", "nobody's file", "our own request", "by nginx",
-         "by nginx then", "no reading", "of another form"],
-)  # fmt: skip
+    ids=[
+        "shadowed",
+        "served by the app",
+        "nobody's file",
+        "our own request",
+        "by nginx",
+        "by nginx then",
+        "no reading",
+        "of another form",
+    ],
+)
 def test_log_triage_tells_what_of_the_access_log_is_handled_unexpectedly(
     root: Path, entries: list[str], what: str
 ) -> None:
@@ -246,15 +254,24 @@ def slow(module_hosts: Boot) -> DebianHost:
     unit = SERVICE.format(d="/srv/slow", bind="-b 127.0.0.1:9400", unit="")
     host.write("/etc/systemd/system/slow.service", unit)
     host.write("/etc/nginx/sites-enabled/slow", SITE)
-    host.run("sh", "-c", "mkdir /srv/small; mount -t tmpfs -o size=2m none /srv/small;"
-             " systemctl daemon-reload; systemctl start slow; systemctl restart nginx")  # fmt: skip
+    host.run(
+        "sh",
+        "-c",
+        "mkdir /srv/small; mount -t tmpfs -o size=2m none /srv/small;"
+        " systemctl daemon-reload; systemctl start slow; systemctl restart nginx",
+    )
     answers(host)
     return host
 
 
 def answers(host: DebianHost) -> None:
-    host.run("timeout", "20", "sh", "-c",
-             "until curl -sf http://127.0.0.1:9400/ >/dev/null; do sleep 0.05; done")  # fmt: skip
+    host.run(
+        "timeout",
+        "20",
+        "sh",
+        "-c",
+        "until curl -sf http://127.0.0.1:9400/ >/dev/null; do sleep 0.05; done",
+    )
 
 
 @pytest.mark.parametrize(("path", "what"), REAL.items())

@@ -77,8 +77,8 @@ OTHERS = {
     "Apache in the same domain": CONNECT.replace('comm="nginx"', 'comm="httpd"'),
     "another domain": CONNECT.replace("httpd_t", "container_t"),
     "another program": OPEN.replace("httpd_t", "sshd_t").replace('comm="nginx"', 'comm="sshd"'),
-    "no denial": "type=AVC msg=audit(1.0:1): avc:  granted  { open } for  pid=1 comm=\"nginx\"",
-}  # fmt: skip
+    "no denial": 'type=AVC msg=audit(1.0:1): avc:  granted  { open } for  pid=1 comm="nginx"',
+}
 APPARMOR = (
     "Feb 15 14:29:52 web1 kernel: [132.57] audit: type=1400 audit(1455571792.565:32):"
     ' apparmor="DENIED" operation="open" profile="/usr/sbin/nginx" name="/srv/static/a.css"'
@@ -237,7 +237,7 @@ def test_selinux_sandbox_is_silent_on_what_nginx_was_not_kept_from(root: Path, l
         (OPEN.replace("var_t", "user_home_t"), "/home/a", "setsebool -P httpd_read_user_content 1"),
         (OPEN.replace("{path}", "/var/www/a"), "/var/www/a", "restorecon -Rv /var/www/a"),
     ],
-)  # fmt: skip
+)
 def test_each_denial_has_its_own_remedy(line: str, folder: str, fix: str) -> None:
     [denied] = avcs([line])
 

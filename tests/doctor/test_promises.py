@@ -47,14 +47,17 @@ BROKEN = {
     "root-doubling": (ROOMY + STATIC.replace("alias", "root") + MEDIA, ""),
     "traversal-leak": (ROOMY + STATIC.replace("^~ /static/", "^~ /static") + MEDIA, ""),
     "route-shadowed": (
-        ROOMY + STATIC.replace("^~", "") + r"location ~ \.css$ { root /var/empty; }" + MEDIA, ""
+        ROOMY + STATIC.replace("^~", "") + r"location ~ \.css$ { root /var/empty; }" + MEDIA,
+        "",
     ),
     "served-by-app": (ROOMY + STATIC.replace("location = /static", "location = /x") + MEDIA, ""),
     "dotfile-exposure": (
-        ROOMY + STATIC + MEDIA.replace("return 404;", ""), "echo A=1 >{d}/media/.env"
+        ROOMY + STATIC + MEDIA.replace("return 404;", ""),
+        "echo A=1 >{d}/media/.env",
     ),
     "active-uploads": (
-        ROOMY + STATIC + MEDIA.replace("types { } default_type application/octet-stream;", ""), ""
+        ROOMY + STATIC + MEDIA.replace("types { } default_type application/octet-stream;", ""),
+        "",
     ),
     "symlink-escape": (
         ROOMY + STATIC + MEDIA.replace("disable_symlinks on from={d}/media/;", ""),
@@ -80,7 +83,7 @@ BROKEN = {
     "app-write-parent": ("", "chmod 0700 {d}"),
     "writable-static": ("", "chown -R www-data {d}/static"),
     "writable-static-acl": ("", "setfacl -m u:www-data:rwx {d}/static"),
-}  # fmt: skip
+}
 
 
 @pytest.fixture(scope="module")
@@ -131,12 +134,13 @@ def promised(said: Said, name: str) -> list[dict[str, Any]]:
     return [
         one
         for one in said.document["findings"]
-        if one["apply_fixes"] and any(
+        if one["apply_fixes"]
+        and any(
             f"{mark}{name}{end}" in text
             for text in (one["what"], *one["evidence"])
             for mark, end in (("/", "/"), ("", ".test"), ("of ", "."), ("/", ".conf"))
         )
-    ]  # fmt: skip
+    ]
 
 
 @pytest.mark.parametrize("name", [*BROKEN, UNREAD])

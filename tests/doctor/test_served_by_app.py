@@ -61,13 +61,17 @@ def host(module_hosts: Boot) -> DebianHost:
             names.append(f"{side}-{name}")
             _site(host, names[-1], kind, port, mapped=side == "good")
     every = " ".join(names)
-    host.run("sh", "-c", f"mkdir -p /var/log/app; for n in {every}; do"
-             " mkdir -p /srv/$n/app/static; echo css >/srv/$n/app/static/a.css;"
-             " chown -R www-data /srv/$n/app; done; chown www-data /var/log/app;"
-             f" systemctl daemon-reload; systemctl start {every}; systemctl reload nginx;"
-             " for p in $(grep -ho '9[23]0[0-9]' /etc/nginx/sites-enabled/*); do"
-             " timeout 20 sh -c \"until curl -s http://127.0.0.1:$p/ >/dev/null; do sleep 0.05;"
-             ' done"; done')  # fmt: skip
+    host.run(
+        "sh",
+        "-c",
+        f"mkdir -p /var/log/app; for n in {every}; do"
+        " mkdir -p /srv/$n/app/static; echo css >/srv/$n/app/static/a.css;"
+        " chown -R www-data /srv/$n/app; done; chown www-data /var/log/app;"
+        f" systemctl daemon-reload; systemctl start {every}; systemctl reload nginx;"
+        " for p in $(grep -ho '9[23]0[0-9]' /etc/nginx/sites-enabled/*); do"
+        ' timeout 20 sh -c "until curl -s http://127.0.0.1:$p/ >/dev/null; do sleep 0.05;'
+        ' done"; done',
+    )
     return host
 
 

@@ -29,9 +29,11 @@ def fixes(said: Said, rule: str, name: str) -> list[str]:
     return [
         one["fix"]
         for one in said.of(rule)
-        if any(text.rstrip(";/.,").endswith(named) or f"{named}/" in text or f"{named}." in text
-               for text in (one["what"], *one["evidence"]))
-    ]  # fmt: skip
+        if any(
+            text.rstrip(";/.,").endswith(named) or f"{named}/" in text or f"{named}." in text
+            for text in (one["what"], *one["evidence"])
+        )
+    ]
 
 
 @pytest.fixture(scope="module")

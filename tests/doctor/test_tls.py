@@ -40,8 +40,9 @@ def pki() -> Iterator[Pki]:
     made.issue("ending", begins="-80", ends="9")
     made.issue("short", begins="-1", ends="5")
     made.issue("to-come", begins="2")
-    made.issue("late-between", "/CN=Between", by="root", extensions="authority",
-               begins="-90", ends="-1")  # fmt: skip
+    made.issue(
+        "late-between", "/CN=Between", by="root", extensions="authority", begins="-90", ends="-1"
+    )
     made.issue("late", by="late-between")
     made.issue("rsa", kind="RSA")
     made.chain("full.pem", "site", "between")
@@ -60,9 +61,14 @@ def authorities(pki: Pki, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def asked(
-    rule: str, pki: Pki, root: Path, certificate: str = "full.pem", key: str = "site.key",
-    names: str = "shop.test", more: str = "",
-) -> Diagnosis:  # fmt: skip
+    rule: str,
+    pki: Pki,
+    root: Path,
+    certificate: str = "full.pem",
+    key: str = "site.key",
+    names: str = "shop.test",
+    more: str = "",
+) -> Diagnosis:
     certificate, key = str(pki.folder / certificate), str(pki.folder / key)
     http = SERVER.format(root=root, names=names, certificate=certificate, key=key, more=more)
     return ask(rule, configured(root, http), root)
@@ -152,13 +158,14 @@ def test_tls_certificate_tries_the_passphrases_that_nginx_has(
 def test_tls_certificate_looks_at_each_of_two_kinds_of_keys(
     pki: Pki, tmp_path: Path, key: str, wrong: list[str]
 ) -> None:
-    more = (f"ssl_certificate {pki.folder}/rsa-full.pem;"
-            f" ssl_certificate_key {pki.folder}/{key};")  # fmt: skip
+    more = f"ssl_certificate {pki.folder}/rsa-full.pem; ssl_certificate_key {pki.folder}/{key};"
 
     found = serious(asked("tls-certificate", pki, tmp_path, more=more))
 
-    assert [f"{pki.folder}/{key} is not the key of {pki.folder}/{name}: nginx cannot start."
-            for name in wrong] == [finding.what for finding in found]  # fmt: skip
+    assert [
+        f"{pki.folder}/{key} is not the key of {pki.folder}/{name}: nginx cannot start."
+        for name in wrong
+    ] == [finding.what for finding in found]
 
 
 def test_tls_certificate_and_key_in_one_file_are_right(pki: Pki, tmp_path: Path) -> None:
@@ -174,8 +181,10 @@ def test_tls_certificate_of_certbots_is_widened_by_its_name() -> None:
 
     told = widened(live, ["shop.test", "www.shop.test"])
 
-    assert told.endswith("certbot certonly --webroot -w /var/www/letsencrypt --cert-name shop.test"
-                         " -d shop.test -d www.shop.test")  # fmt: skip
+    assert told.endswith(
+        "certbot certonly --webroot -w /var/www/letsencrypt --cert-name shop.test"
+        " -d shop.test -d www.shop.test"
+    )
 
 
 def test_an_authority_of_a_bad_form_hides_no_other(pki: Pki) -> None:
@@ -198,8 +207,9 @@ def test_an_authority_of_a_bad_form_hides_no_other(pki: Pki) -> None:
     ],
 )
 def test_a_name_is_certified_as_browsers_have_it(name: str, is_named: bool) -> None:
-    certified = frozenset({"shop.test", "*.cdn.test", "both.test", "*.both.test",
-                           "xn--bcher-kva.test", "192.0.2.7"})  # fmt: skip
+    certified = frozenset(
+        {"shop.test", "*.cdn.test", "both.test", "*.both.test", "xn--bcher-kva.test", "192.0.2.7"}
+    )
 
     asked_for = certificates.asked_names([name])
 
@@ -239,9 +249,13 @@ def test_tls_key_that_the_worker_can_read(pki: Pki, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("entry", "who"),
-    [("user:games:r", "games"), ("group:games:r", "the group games"), ("user:games:-", ""),
-     ("user:root:r", "")],
-)  # fmt: skip
+    [
+        ("user:games:r", "games"),
+        ("group:games:r", "the group games"),
+        ("user:games:-", ""),
+        ("user:root:r", ""),
+    ],
+)
 def test_tls_key_that_an_access_list_opens(pki: Pki, tmp_path: Path, entry: str, who: str) -> None:
     # A copy over the last one would keep its list.
     (pki.folder / "listed.key").unlink(missing_ok=True)

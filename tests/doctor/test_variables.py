@@ -15,17 +15,27 @@ KNOWN = {
     "the host": ("server_name shop.test;", "location /s/ { alias {r}/$host/s/; }"),
     "a root with the host": ("server_name shop.test;", "location /s/ { root {r}/$host; }"),
     "an inherited root": ("server_name shop.test; root {r}/$host;", "location /s/ { }"),
-    "the first name": ("server_name shop.test *.x.test;",
-                       "location /s/ { root {r}/$server_name; }"),
-    "a group of the name": (r"server_name ~^(?<who>shop)\.test$;",
-                            "location /s/ { alias {r}/$who.test/s/; }"),
-    "a variable that is set": ("server_name shop.test; set $base {r}/$host;",
-                               "location /s/ { alias $base/s/; }"),
-    "a group of the location": ("server_name shop.test;",
-                                "location ~ ^/s/(.*)$ { alias {r}/shop.test/s/$1; }"),
-    "a named group": ("server_name shop.test;",
-                      "location ~ ^/s/(?<rest>.+)$ { alias {r}/$host/s/$rest; }"),
-}  # fmt: skip
+    "the first name": (
+        "server_name shop.test *.x.test;",
+        "location /s/ { root {r}/$server_name; }",
+    ),
+    "a group of the name": (
+        r"server_name ~^(?<who>shop)\.test$;",
+        "location /s/ { alias {r}/$who.test/s/; }",
+    ),
+    "a variable that is set": (
+        "server_name shop.test; set $base {r}/$host;",
+        "location /s/ { alias $base/s/; }",
+    ),
+    "a group of the location": (
+        "server_name shop.test;",
+        "location ~ ^/s/(.*)$ { alias {r}/shop.test/s/$1; }",
+    ),
+    "a named group": (
+        "server_name shop.test;",
+        "location ~ ^/s/(?<rest>.+)$ { alias {r}/$host/s/$rest; }",
+    ),
+}
 
 
 @pytest.mark.parametrize(("named", "location"), KNOWN.values(), ids=KNOWN)

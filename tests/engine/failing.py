@@ -10,9 +10,24 @@ from typing import Any
 from tests.tally import TALLY
 
 CALLS = (
-    "open", "write", "pwrite", "rename", "link", "symlink", "unlink", "rmdir", "mkdir",
-    "chmod", "fchmod", "chown", "fchown", "setxattr", "removexattr", "fsync", "ftruncate",
-)  # fmt: skip
+    "open",
+    "write",
+    "pwrite",
+    "rename",
+    "link",
+    "symlink",
+    "unlink",
+    "rmdir",
+    "mkdir",
+    "chmod",
+    "fchmod",
+    "chown",
+    "fchown",
+    "setxattr",
+    "removexattr",
+    "fsync",
+    "ftruncate",
+)
 """All that changes a filesystem or makes a change durable, and every opening of a file."""
 
 

@@ -13,9 +13,23 @@ from typing import Any
 from tests.tally import TALLY
 
 EFFECTS = (
-    "open", "write", "pwrite", "ftruncate", "rename", "link", "symlink", "unlink", "rmdir", "mkdir",
-    "chmod", "fchmod", "chown", "fchown", "setxattr", "removexattr",
-)  # fmt: skip
+    "open",
+    "write",
+    "pwrite",
+    "ftruncate",
+    "rename",
+    "link",
+    "symlink",
+    "unlink",
+    "rmdir",
+    "mkdir",
+    "chmod",
+    "fchmod",
+    "chown",
+    "fchown",
+    "setxattr",
+    "removexattr",
+)
 """What changes a filesystem, as whoever comes after a kill sees it; flushing does not."""
 
 

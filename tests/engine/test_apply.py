@@ -129,10 +129,14 @@ def test_every_step_is_told_while_it_happens(machine: Machine) -> None:
     machine.apply(*a_site(machine))
 
     assert [
-        ("apply_start", "directory"), ("apply_complete", "directory"),
-        ("apply_start", "file"), ("apply_complete", "file"),
-        ("apply_start", "symlink"), ("apply_complete", "symlink"), ("check", ""),
-    ] == events(machine)  # fmt: skip
+        ("apply_start", "directory"),
+        ("apply_complete", "directory"),
+        ("apply_start", "file"),
+        ("apply_complete", "file"),
+        ("apply_start", "symlink"),
+        ("apply_complete", "symlink"),
+        ("check", ""),
+    ] == events(machine)
 
 
 class TestRollback:
@@ -144,8 +148,10 @@ class TestRollback:
 
         assert before == machine.manifest()
         assert ("rolled_back", (), "GET /: 502 from nginx") == (
-            report.result, report.done, report.why,
-        )  # fmt: skip
+            report.result,
+            report.done,
+            report.why,
+        )
         assert 3 == report.exit_code(detailed=False)
 
     def test_a_change_that_fails_takes_everything_back(self, machine: Machine) -> None:

@@ -33,15 +33,19 @@ def test_the_same_plan_computed_twice_is_the_same() -> None:
 @pytest.mark.parametrize(
     ("now", "sentence"),
     [
-        (the_plan(a_world(Note(path="/a", text="hand", colour="red"))),
-         "note:/a: text changed on the host"),
-        (the_plan(asked=ASKED.model_copy(update={"text": "newer"})),
-         "note:/a: text changed as it should be"),
+        (
+            the_plan(a_world(Note(path="/a", text="hand", colour="red"))),
+            "note:/a: text changed on the host",
+        ),
+        (
+            the_plan(asked=ASKED.model_copy(update={"text": "newer"})),
+            "note:/a: text changed as it should be",
+        ),
         (the_plan(a_world(ASKED)), "note:/a needs no change any more"),
         (the_plan(a_world()), "note:/a: vanished on the host"),
         (the_plan(config=ConfigOrigin("reconcile.yaml", "sha256:2")), "the YAML is another one"),
     ],
-)  # fmt: skip
+)
 def test_what_moved_is_said(now: Plan, sentence: str) -> None:
     approved = the_plan()
 

@@ -155,16 +155,20 @@ class TestARollbackThatFails:
 @pytest.mark.parametrize(
     ("harm", "problem"),
     [
-        (lambda rows: rows[1].write_bytes(rows[1].read_bytes().replace(b"root", b"eve!")),
-         "row 3 does not follow row 2: one of the two was edited"),
-        (lambda rows: rows[2].write_bytes(rows[2].read_bytes().replace(b"root", b"eve!")),
-         "the ledger knows 3 rows, and the last one is not row 3"),
+        (
+            lambda rows: rows[1].write_bytes(rows[1].read_bytes().replace(b"root", b"eve!")),
+            "row 3 does not follow row 2: one of the two was edited",
+        ),
+        (
+            lambda rows: rows[2].write_bytes(rows[2].read_bytes().replace(b"root", b"eve!")),
+            "the ledger knows 3 rows, and the last one is not row 3",
+        ),
         (lambda rows: rows[2].unlink(), "the ledger knows 3 rows, and the last one is not row 2"),
         (lambda rows: rows[1].unlink(), "row 2 is missing before row 3"),
         (lambda rows: rows[1].write_bytes(b"{"), "00000002.json cannot be read"),
     ],
     ids=["an edited row", "an edited last row", "a cut tail", "a lost row", "a damaged row"],
-)  # fmt: skip
+)
 def test_a_history_that_was_tampered_with_shows_it(
     host: Host, harm: Callable[[list[Path]], object], problem: str
 ) -> None:

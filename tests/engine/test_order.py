@@ -26,8 +26,13 @@ def order_of(*changes: Change) -> list[str]:
 
 
 def test_kinds_come_by_their_rank_then_by_depth_then_by_name() -> None:
-    changes = [created(Clock(path="/c")), created(Note(path="/n")), created(Shelf(path="/b/x")),
-               created(Shelf(path="/z")), created(Shelf(path="/a"))]  # fmt: skip
+    changes = [
+        created(Clock(path="/c")),
+        created(Note(path="/n")),
+        created(Shelf(path="/b/x")),
+        created(Shelf(path="/z")),
+        created(Shelf(path="/a")),
+    ]
 
     assert ["shelf:/a", "shelf:/z", "shelf:/b/x", "note:/n", "clock:/c"] == order_of(*changes)
 

@@ -10,16 +10,7 @@ import pytest
 from reconcile.engine.model import Cause, FieldChange, Finding, Unknown
 from reconcile.engine.plan import plan as a_plan
 from reconcile.engine.resource import Ref
-from tests.engine.world import (
-    Clock,
-    Note,
-    Shelf,
-    a_world,
-    addresses,
-    declare,
-    last_wrote,
-    planned,
-)  # fmt: skip
+from tests.engine.world import Clock, Note, Shelf, a_world, addresses, declare, last_wrote, planned
 
 
 def test_a_host_that_is_as_declared_needs_no_change() -> None:
@@ -36,8 +27,9 @@ def test_what_is_missing_is_created_with_every_field() -> None:
     (change,) = plan.changes
     assert "create" == change.action
     assert (
-        FieldChange("text", None, "hello"), FieldChange("colour", None, "red"),
-    ) == change.fields  # fmt: skip
+        FieldChange("text", None, "hello"),
+        FieldChange("colour", None, "red"),
+    ) == change.fields
 
 
 def test_only_the_fields_that_differ_are_listed() -> None:
@@ -111,13 +103,19 @@ class TestCauses:
         [
             (Note(path="/a", text="v1", colour="blue"), LAST, "drift"),
             (LAST, Note(path="/a", text="v2", colour="red"), "pending"),
-            (Note(path="/a", text="vX", colour="red"),
-             Note(path="/a", text="v2", colour="red"), "both"),
-            (Note(path="/a", text="v1", colour="blue"),
-             Note(path="/a", text="v2", colour="red"), "both"),
+            (
+                Note(path="/a", text="vX", colour="red"),
+                Note(path="/a", text="v2", colour="red"),
+                "both",
+            ),
+            (
+                Note(path="/a", text="v1", colour="blue"),
+                Note(path="/a", text="v2", colour="red"),
+                "both",
+            ),
         ],
         ids=["the host moved", "the YAML moved", "both moved", "each moved in another field"],
-    )  # fmt: skip
+    )
     def test_the_ledger_tells_who_moved(self, there: Note, asked: Note, cause: Cause) -> None:
         plan = planned(a_world(there), declare(asked), last_wrote(self.LAST))
 
@@ -137,8 +135,9 @@ class TestCauses:
         plan = planned(a_world(), declare(self.LAST), last_wrote(self.LAST))
 
         assert ("drift", "removed since the last apply") == (
-            plan.changes[0].cause, plan.changes[0].because,
-        )  # fmt: skip
+            plan.changes[0].cause,
+            plan.changes[0].because,
+        )
 
     def test_without_a_ledger_all_is_pending(self) -> None:
         plan = planned(a_world(Note(path="/a", text="other")), declare(Note(path="/a", text="x")))

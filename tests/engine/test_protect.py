@@ -28,9 +28,15 @@ MEDIA = "/var/www/shop/media"
         Assets(path="/var/www/shop", source="/srv/static"),
         Assets(path="/var/www/shop", source="/srv/static", except_=(f"{MEDIA}-old",)),
     ],
-    ids=["a file in it", "a link in its place", "assets in its place", "assets in it",
-         "assets above it", "assets that spare something else"],
-)  # fmt: skip
+    ids=[
+        "a file in it",
+        "a link in its place",
+        "assets in its place",
+        "assets in it",
+        "assets above it",
+        "assets that spare something else",
+    ],
+)
 def test_nothing_may_be_declared_that_could_write_there(resource: Resource) -> None:
     (conflict,) = violations(declare(resource), frozenset({MEDIA}))
 
@@ -74,12 +80,15 @@ def test_nor_by_another_name_of_the_place(resource: Resource, folder: str, at: s
     ("resource", "folder", "at"),
     [
         (Assets(path="/srv/static", source="/src"), "/srv/static", "/var/www/shop/static"),
-        (Assets(path="/srv/shop", source="/src", except_=("/srv/shop/media",)), "/srv/shop",
-         "/var/www/shop"),
+        (
+            Assets(path="/srv/shop", source="/src", except_=("/srv/shop/media",)),
+            "/srv/shop",
+            "/var/www/shop",
+        ),
         (Symlink(path="/srv/current", target=MEDIA), "/srv", "/srv"),
     ],
     ids=["a neighbour", "assets that spare it", "a link to it"],
-)  # fmt: skip
+)
 def test_another_name_of_another_place_is_no_matter(
     resource: Resource, folder: str, at: str
 ) -> None:

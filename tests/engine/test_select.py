@@ -35,10 +35,16 @@ OWNED = {GONE: ("old",), SHOP.ref: ("renamed",)}
         (Selection(sites=("shop",), excludes=("shelf:/s",)), {SHOP.ref}),
     ],
     ids=[
-        "nothing said is everything", "a site with what it shares", "a site that was dropped",
-        "an address", "a target brings what it requires", "a pattern", "an exclusion", "both",
+        "nothing said is everything",
+        "a site with what it shares",
+        "a site that was dropped",
+        "an address",
+        "a target brings what it requires",
+        "a pattern",
+        "an exclusion",
+        "both",
     ],
-)  # fmt: skip
+)
 def test_a_selection_chooses(selection: Selection, expected: set[Ref]) -> None:
     assert expected == select(DESIRED, OWNED, selection)
 

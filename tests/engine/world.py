@@ -129,8 +129,10 @@ class Clock(InWorld):
 
 
 KINDS: dict[str, Callable[[str], Resource]] = {
-    "note": Note.of, "shelf": Shelf.of, "clock": Clock.of,
-}  # fmt: skip
+    "note": Note.of,
+    "shelf": Shelf.of,
+    "clock": Clock.of,
+}
 
 
 def make(ref: Ref) -> Resource:
@@ -156,9 +158,7 @@ def last_wrote(*resources: Resource, created: bool = True) -> dict[Ref, Row]:
 def look(world: World, desired: Desired, owned: dict[Ref, Row]) -> Observed:
     declared = [item.resource for item in desired.values()]
     undeclared = sorted(owned.keys() - desired.keys())
-    return {
-        **observe(declared, world.host), **observe_undeclared(undeclared, make, world.host),
-    }  # fmt: skip
+    return {**observe(declared, world.host), **observe_undeclared(undeclared, make, world.host)}
 
 
 def planned(

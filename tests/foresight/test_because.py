@@ -13,23 +13,37 @@ SITE = b"server { listen 80; location /a { expires 7d; } }"
 @pytest.mark.parametrize(
     ("other", "told"),
     [
-        (b"# x\nserver {\n  listen '80';\n location /a { expires 7d; }\n}", "only comments"
-         " and layout differ"),
-        (b"server { listen 80; location /a { expires 1d; } }",
-         "- `expires 7d` in location /a, + `expires 1d` in location /a"),
-        (b"server { listen 80; location /b { expires 7d; } }",
-         "- `location /a` in server, + `location /b` in server"),
-        (b"server { location /a { expires 7d; } listen 80; }",
-         "the same directives stand in another order"),
-        (b"server { listen 80; location /a { expires 7d; add_header X 'a b'; } }",
-         '+ `add_header X "a b"` in location /a'),
-        (b"server { listen 80; listen 80; location /a { expires 7d; } }",
-         "+ `listen 80` in server"),
+        (
+            b"# x\nserver {\n  listen '80';\n location /a { expires 7d; }\n}",
+            "only comments and layout differ",
+        ),
+        (
+            b"server { listen 80; location /a { expires 1d; } }",
+            "- `expires 7d` in location /a, + `expires 1d` in location /a",
+        ),
+        (
+            b"server { listen 80; location /b { expires 7d; } }",
+            "- `location /a` in server, + `location /b` in server",
+        ),
+        (
+            b"server { location /a { expires 7d; } listen 80; }",
+            "the same directives stand in another order",
+        ),
+        (
+            b"server { listen 80; location /a { expires 7d; add_header X 'a b'; } }",
+            '+ `add_header X "a b"` in location /a',
+        ),
+        (
+            b"server { listen 80; listen 80; location /a { expires 7d; } }",
+            "+ `listen 80` in server",
+        ),
         (b"server { listen 80; location /a {} }", "- `expires 7d` in location /a"),
-        (b"server { a; b; c; d; listen 80; location /a { expires 7d; } }",
-         "+ `a` in server, + `b` in server, + `c` in server and 1 more"),
+        (
+            b"server { a; b; c; d; listen 80; location /a { expires 7d; } }",
+            "+ `a` in server, + `b` in server, + `c` in server and 1 more",
+        ),
     ],
-)  # fmt: skip
+)
 def test_two_files_differ_by(other: bytes, told: str) -> None:
     assert told == str(semantic_diff(SITE, other, "x"))
 

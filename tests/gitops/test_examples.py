@@ -44,13 +44,21 @@ def shell(stage: Stage, tmp_path: Path) -> Any:
 
     def run_script(script: str) -> subprocess.CompletedProcess[str]:
         environment = {
-            "PATH": f"{tools}:{os.environ['PATH']}", "RUNNER_TEMP": str(tmp_path), "NUMBER": "7",
+            "PATH": f"{tools}:{os.environ['PATH']}",
+            "RUNNER_TEMP": str(tmp_path),
+            "NUMBER": "7",
             "GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md"),
-        }  # fmt: skip
+        }
         return subprocess.run(
-            ["bash", "-eo", "pipefail", "-c", script], cwd=stage.root, env=environment, text=True,
-            capture_output=True, timeout=120, stdin=subprocess.DEVNULL, check=False,
-        )  # fmt: skip
+            ["bash", "-eo", "pipefail", "-c", script],
+            cwd=stage.root,
+            env=environment,
+            text=True,
+            capture_output=True,
+            timeout=120,
+            stdin=subprocess.DEVNULL,
+            check=False,
+        )
 
     return run_script
 

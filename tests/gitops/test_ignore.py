@@ -34,9 +34,13 @@ def planned(*rules: Rule, there: Note | None = None) -> Plan:
     world = a_world(there or Note(path="/etc/a", text="wrong", colour="red"))
     left = sift(desired, look(world, desired, owned), rules, TODAY)
     return plan(
-        left.desired, left.observed, owned, host="web1", ignored=left.ignored,
+        left.desired,
+        left.observed,
+        owned,
+        host="web1",
+        ignored=left.ignored,
         findings=left.findings,
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.parametrize("ref", ["note:/etc/a", "note:/etc/*", "*:*"])

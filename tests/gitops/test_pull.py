@@ -32,9 +32,13 @@ class Repository:
         who = ("-c", "user.name=ann", "-c", "user.email=ann@example.com", "-c", "gpg.format=ssh")
         environment = {"PATH": os.environ["PATH"], "HOME": str(self.keys)}
         done = subprocess.run(
-            ["git", *who, *arguments], cwd=self.clone, env=environment, text=True,
-            capture_output=True, check=True,
-        )  # fmt: skip
+            ["git", *who, *arguments],
+            cwd=self.clone,
+            env=environment,
+            text=True,
+            capture_output=True,
+            check=True,
+        )
         return done.stdout.strip()
 
     def push(self, key: str | None, *options: str) -> str:
@@ -234,9 +238,18 @@ def test_a_gpg_signature_counts_where_its_key_is_given(
     append(repository, "# by gpg\n")
     repository.git("add", "-A")
     repository.git(
-        "-c", "gpg.format=openpgp", "-c", f"gpg.program={wrapper}", "-c",
-        "user.signingkey=ann@example.com", "commit", "-q", "-S", "-m", "signed",
-    )  # fmt: skip
+        "-c",
+        "gpg.format=openpgp",
+        "-c",
+        f"gpg.program={wrapper}",
+        "-c",
+        "user.signingkey=ann@example.com",
+        "commit",
+        "-q",
+        "-S",
+        "-m",
+        "signed",
+    )
     repository.git("push", "-q", "origin", "HEAD:main")
     where = ("--state-dir", f"{stage.root}/state")
 

@@ -14,9 +14,21 @@ from reconcile.system import Host
 from reconcile.system.undo import Undo, from_json, to_json, undo
 
 CHANGES = (
-    "open", "write", "mkdir", "rmdir", "rename", "link", "symlink", "unlink", "chown", "chmod",
-    "fchown", "fchmod", "setxattr", "fsync",
-)  # fmt: skip
+    "open",
+    "write",
+    "mkdir",
+    "rmdir",
+    "rename",
+    "link",
+    "symlink",
+    "unlink",
+    "chown",
+    "chmod",
+    "fchown",
+    "fchmod",
+    "setxattr",
+    "fsync",
+)
 
 
 @dataclass

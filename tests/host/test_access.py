@@ -15,9 +15,14 @@ from reconcile.filesystem.errors import HostError
 from reconcile.system import Host
 
 ACCESS_LISTS = (
-    None, "u:nobody:r-x", "u:nobody:---", "g:games:rwx", "g:nogroup:-w-,g:games:r--",
-    "u:www-data:rwx,m::r--", "g:www-data:r-x,g:games:-wx",
-)  # fmt: skip
+    None,
+    "u:nobody:r-x",
+    "u:nobody:---",
+    "g:games:rwx",
+    "g:nogroup:-w-,g:games:r--",
+    "u:www-data:rwx,m::r--",
+    "g:www-data:r-x,g:games:-wx",
+)
 MODES = (0o000, 0o111, 0o640, 0o705, 0o077)
 OWNERS = ((0, 0), (33, 5), (65534, 33), (5, 65534))
 USERS = ("www-data", "nobody", "games", "root")

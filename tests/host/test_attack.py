@@ -129,9 +129,19 @@ def take_back(host: Host, media: Path, run: int) -> None:
 
 
 OPERATIONS = (
-    set_meta_of_a_file, set_meta_of_a_directory, write, link, unlink, make_a_directory,
-    remove_a_directory, plant_a_canary, mend_a_tree, ship_assets, withdraw_assets, take_back,
-)  # fmt: skip
+    set_meta_of_a_file,
+    set_meta_of_a_directory,
+    write,
+    link,
+    unlink,
+    make_a_directory,
+    remove_a_directory,
+    plant_a_canary,
+    mend_a_tree,
+    ship_assets,
+    withdraw_assets,
+    take_back,
+)
 SLOW = (ship_assets, withdraw_assets)
 """They flush the disk."""
 operations = pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: one.__name__)

@@ -23,9 +23,12 @@ WWW = Host().accounts.user("www-data")
 
 def run(script: str, folder: Path, timeout_s: float = 5.0) -> Ended:
     return run_confined(
-        (PYTHON, "-c", script), WWW,
-        directory=str(folder), environment={"MARK": str(folder)}, timeout_s=timeout_s,
-    )  # fmt: skip
+        (PYTHON, "-c", script),
+        WWW,
+        directory=str(folder),
+        environment={"MARK": str(folder)},
+        timeout_s=timeout_s,
+    )
 
 
 def marked(folder: Path) -> list[int]:

@@ -84,7 +84,9 @@ FILES = {
     "an ACL, the mode gives to it": Case(
         lambda path: (acl("g:games:rwx")(path), path.chmod(0o600)),
         {**MODE, "mode": 0o660},
-        told="group:games --- -> rw-", lost=ACL, mode="0660",
+        told="group:games --- -> rw-",
+        lost=ACL,
+        mode="0660",
     ),
     "an attribute, the owner changes": Case(labelled(NOTE, b"x"), OWNER),
     "an attribute, the mode changes": Case(labelled(NOTE, b"x"), MODE, mode="0644"),
@@ -99,7 +101,7 @@ FILES = {
     "capabilities, the content changes": Case(
         labelled(CAPABILITY, NET_BIND), CONTENT, told="loses its capabilities", lost=CAPABILITY
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", FILES.values(), ids=FILES)

@@ -89,9 +89,13 @@ def file(path: str) -> Resource:
 
 def assets(path: str, *, prune: bool = False) -> Resource:
     return Assets(
-        path=path, source=str(Path(path).with_name("source")), user="root", group=WEB,
-        prune=prune, extra={"health.txt": b"ok\n"},
-    )  # fmt: skip
+        path=path,
+        source=str(Path(path).with_name("source")),
+        user="root",
+        group=WEB,
+        prune=prune,
+        extra={"health.txt": b"ok\n"},
+    )
 
 
 def directory(path: str) -> Resource:
@@ -117,7 +121,7 @@ CASES = {
     "assets: an empty root": Case(assets, empty_root),
     "assets: an old copy": Case(assets, old_copy),
     "assets: an old copy, pruned": Case(lambda path: assets(path, prune=True), old_copy),
-}  # fmt: skip
+}
 
 
 @pytest.fixture(params=CASES.values(), ids=CASES.keys())

@@ -29,10 +29,14 @@ def mode_of(path: Path) -> str:
 
 @pytest.mark.parametrize(
     ("owner", "before", "after"),
-    [((0, 0), 0o700, "0701"), ((0, 33), 0o700, "0710"), ((33, 0), 0o600, "0700"),
-     ((0, 0), 0o755, "0755")],
+    [
+        ((0, 0), 0o700, "0701"),
+        ((0, 33), 0o700, "0710"),
+        ((33, 0), 0o600, "0700"),
+        ((0, 0), 0o755, "0755"),
+    ],
     ids=["by others", "by their group", "as its owner", "who can already"],
-)  # fmt: skip
+)
 def test_who_must_pass_gets_the_least_bit_that_lets_them(
     host: Host, site: Path, owner: tuple[int, int], before: int, after: str
 ) -> None:

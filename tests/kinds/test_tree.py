@@ -209,12 +209,16 @@ def test_an_unreadable_directory_is_unknown_never_fine(host: Host, public: Path)
     assert f"1 below {public} cannot be read: closed" == refused.value.what
 
 
-@given(names=st.lists(
-    st.binary(min_size=1, max_size=60).filter(
-        lambda name: not set(name) & {0, 0x2F} and name not in (b".", b"..")
-    ),
-    min_size=1, max_size=8, unique=True,
-))  # fmt: skip
+@given(
+    names=st.lists(
+        st.binary(min_size=1, max_size=60).filter(
+            lambda name: not set(name) & {0, 0x2F} and name not in (b".", b"..")
+        ),
+        min_size=1,
+        max_size=8,
+        unique=True,
+    )
+)
 @settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

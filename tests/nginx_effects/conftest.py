@@ -278,10 +278,27 @@ def with_tls(world: World) -> World:
     """The same world with a certificate of its own and a TLS port."""
     key, certificate = world.root / "key.pem", world.root / "certificate.pem"
     subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
-         "-nodes", "-keyout", key, "-out", certificate, "-days", "2", "-subj", "/CN=example.com"],
-        check=True, capture_output=True,
-    )  # fmt: skip
+        [
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-nodes",
+            "-keyout",
+            key,
+            "-out",
+            certificate,
+            "-days",
+            "2",
+            "-subj",
+            "/CN=example.com",
+        ],
+        check=True,
+        capture_output=True,
+    )
     tls = TlsView(str(certificate), str(key), redirect=True, hsts_s=31536000)
     listens = (*world.view.listens, Listen("", world.tls_port, tls=True))
     world.view = replace(world.view, tls=tls, listens=listens)

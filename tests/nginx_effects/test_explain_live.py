@@ -24,10 +24,19 @@ def asked(world: World, host: Host, path: str) -> tuple[Explanation, HttpAnswer]
 
 @pytest.mark.parametrize(
     "path",
-    ["/static/css/app.css", "/static", "/static/", "/static/none", "/static/.env",
-     "/media/evil.svg", "/media/photo.png", "/media/none", "/protected/report.txt",
-     "/static../app.py"],
-)  # fmt: skip
+    [
+        "/static/css/app.css",
+        "/static",
+        "/static/",
+        "/static/none",
+        "/static/.env",
+        "/media/evil.svg",
+        "/media/photo.png",
+        "/media/none",
+        "/protected/report.txt",
+        "/static../app.py",
+    ],
+)
 def test_the_real_answer_is_the_one_foretold(world: World, host: Host, path: str) -> None:
     world.serve()
 

@@ -167,9 +167,13 @@ def test_without_namespaces_nginx_is_still_asked_and_nothing_changes(
     before = host.manifest(mtimes=True)
 
     done = host.run(
-        *confined, "/usr/local/bin/reconcile", "apply", "--auto-approve",
-        cwd="/etc/reconcile", check=False,
-    )  # fmt: skip
+        *confined,
+        "/usr/local/bin/reconcile",
+        "apply",
+        "--auto-approve",
+        cwd="/etc/reconcile",
+        check=False,
+    )
 
     assert 1 == done.returncode
     assert 'unknown directive "bogus"' in done.stderr

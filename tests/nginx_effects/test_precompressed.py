@@ -24,9 +24,12 @@ def assets(world: World, host: Host, tmp_path: Path) -> Assets:
     (source / "css").mkdir(parents=True)
     (source / "css/app.css").write_bytes(FIRST)
     found = Assets(
-        path=f"{world.root}/static", source=str(source), user="root", group="root",
+        path=f"{world.root}/static",
+        source=str(source),
+        user="root",
+        group="root",
         precompress=("gzip",),
-    )  # fmt: skip
+    )
     found.put(host, None)
     static, *others = world.view.locations
     world.serve(locations=(replace(static, packed=("gzip",)), *others))

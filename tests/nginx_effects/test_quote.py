@@ -60,10 +60,16 @@ INJECTIONS = [
 
 @pytest.mark.parametrize("changes", INJECTIONS)
 def test_no_value_becomes_a_directive(changes):
-    plain = [s.words[0] for s in statements(render_site(a_site(**harmless(changes))), "plain")
-             if s.kind != "#" and s.words]  # fmt: skip
-    hostile = [s.words[0] for s in statements(render_site(a_site(**changes)), "hostile")
-               if s.kind != "#" and s.words]  # fmt: skip
+    plain = [
+        s.words[0]
+        for s in statements(render_site(a_site(**harmless(changes))), "plain")
+        if s.kind != "#" and s.words
+    ]
+    hostile = [
+        s.words[0]
+        for s in statements(render_site(a_site(**changes)), "hostile")
+        if s.kind != "#" and s.words
+    ]
 
     assert plain == hostile
 

@@ -59,8 +59,12 @@ def test_an_exit_status_is_an_answer(commands: Commands) -> None:
     done = commands.run(("sh", "-c", "echo out; echo err >&2; exit 3"))
 
     assert (3, "out\n", "err\n", False, "err") == (
-        done.returncode, done.stdout, done.stderr, done.ok, done.said,
-    )  # fmt: skip
+        done.returncode,
+        done.stdout,
+        done.stderr,
+        done.ok,
+        done.said,
+    )
 
 
 @pytest.mark.parametrize(

@@ -71,12 +71,21 @@ def an_app(debian: DebianHost, name: str, **changes: object) -> dict[str, object
     debian.write(f"/srv/{name}/{name}_app.py", APP)
     debian.run("install", "-d", "-o", "www-data", "-g", "www-data", f"/var/www/{name}/media")
     return {
-        "site": name, "service": f"{name}.service", "socket": f"{name}.socket",
-        "directory": f"/srv/{name}", "python": PYTHONS["debian"], "module": f"{name}_app:app",
-        "workers": 2, "bind": f"unix:/run/{name}.sock", "user": "www-data", "group": "www-data",
-        "writable": (f"/var/www/{name}/media",), "umask": 0o027, "connecting_user": "www-data",
+        "site": name,
+        "service": f"{name}.service",
+        "socket": f"{name}.socket",
+        "directory": f"/srv/{name}",
+        "python": PYTHONS["debian"],
+        "module": f"{name}_app:app",
+        "workers": 2,
+        "bind": f"unix:/run/{name}.sock",
+        "user": "www-data",
+        "group": "www-data",
+        "writable": (f"/var/www/{name}/media",),
+        "umask": 0o027,
+        "connecting_user": "www-data",
         **changes,
-    }  # fmt: skip
+    }
 
 
 def with_units(debian: DebianHost, view: dict[str, object], code: str) -> Any:

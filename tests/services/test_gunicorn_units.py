@@ -14,11 +14,20 @@ from reconcile.resources.unit_views import GunicornView
 from reconcile.system.services.unit_file import parse
 
 VIEW = GunicornView(
-    site="shop", service="shop.service", socket="shop.socket", directory="/srv/shop",
-    python="/srv/shop/.venv/bin/python", module="app:app", workers=3,
-    bind="unix:/run/shop/shop.sock", user="shop", group="shop", writable=("/var/www/shop/media",),
-    umask=0o022, connecting_user="www-data",
-)  # fmt: skip
+    site="shop",
+    service="shop.service",
+    socket="shop.socket",
+    directory="/srv/shop",
+    python="/srv/shop/.venv/bin/python",
+    module="app:app",
+    workers=3,
+    bind="unix:/run/shop/shop.sock",
+    user="shop",
+    group="shop",
+    writable=("/var/www/shop/media",),
+    umask=0o022,
+    connecting_user="www-data",
+)
 LINE = st.text(st.characters(min_codepoint=32, exclude_categories=("C", "Z")), min_size=1)
 
 
@@ -38,9 +47,13 @@ def test_units_say_who_manages_them() -> None:
 
 def test_the_socket_is_opened_by_systemd_for_nginx_alone() -> None:
     wanted = {
-        "ListenStream=/run/shop/shop.sock", "SocketUser=www-data", "SocketGroup=shop",
-        "SocketMode=0660", "RemoveOnStop=yes", "WantedBy=sockets.target",
-    }  # fmt: skip
+        "ListenStream=/run/shop/shop.sock",
+        "SocketUser=www-data",
+        "SocketGroup=shop",
+        "SocketMode=0660",
+        "RemoveOnStop=yes",
+        "WantedBy=sockets.target",
+    }
 
     assert wanted <= set(socket_of(VIEW))
     assert {"Requires=shop.socket", "After=shop.socket network.target"} <= set(lines_of(VIEW))
@@ -149,9 +162,13 @@ def test_the_process_manager_reads_what_is_rendered_for_it() -> None:
     program = parse("shop.service", service, runtime_root="/x/run")
 
     assert ("/srv/my shop 5%", 0o022, "shop", "shop", "shop.work", True) == (
-        program.directory, program.umask, program.user, program.group,
-        program.runtime_directory, program.notifies,
-    )  # fmt: skip
+        program.directory,
+        program.umask,
+        program.user,
+        program.group,
+        program.runtime_directory,
+        program.notifies,
+    )
     assert {"XDG_RUNTIME_DIR": "/x/run/shop.work"} == program.environment
 
 

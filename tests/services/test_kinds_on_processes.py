@@ -31,11 +31,20 @@ def declared(host: Host, tmp_path: Path) -> Declare:
 
     def declare(**changes: object) -> list[Resource]:
         values: dict[str, object] = {
-            "site": "shop", "service": "shop.service", "socket": None, "directory": str(tmp_path),
-            "python": sys.executable, "module": "app:app", "workers": 1, "user": None,
-            "group": None, "bind": f"unix:{tmp_path}/shop.sock", "writable": (), "umask": 0o022,
+            "site": "shop",
+            "service": "shop.service",
+            "socket": None,
+            "directory": str(tmp_path),
+            "python": sys.executable,
+            "module": "app:app",
+            "workers": 1,
+            "user": None,
+            "group": None,
+            "bind": f"unix:{tmp_path}/shop.sock",
+            "writable": (),
+            "umask": 0o022,
             "connecting_user": "root",
-        }  # fmt: skip
+        }
         view = GunicornView(**{**values, **changes})  # type: ignore[arg-type]  # a table of fields
         text, _ = unit_texts(view, "process")
         unit = Unit(path=host.services.unit_path("shop.service"), content=text)

@@ -59,8 +59,11 @@ def test_a_unit_that_was_never_started_is_loaded_and_inactive(
     status = host.services.status(write_unit("sleep.service", SLEEP))
 
     assert (True, False, 0, None) == (
-        status.loaded, status.active, status.main_pid, status.started_at,
-    )  # fmt: skip
+        status.loaded,
+        status.active,
+        status.main_pid,
+        status.started_at,
+    )
 
 
 def test_a_stopped_unit_is_gone_and_leaves_no_zombie(host: Host, write_unit: WriteUnit) -> None:
@@ -322,11 +325,20 @@ def test_a_rollback_starts_what_was_stopped(
 
 def view_of(folder: Path, **changes: object) -> GunicornView:
     values: dict[str, object] = {
-        "site": "shop", "service": "shop.service", "socket": None, "directory": str(folder),
-        "python": sys.executable, "module": "app:app", "workers": 2, "user": None, "group": None,
-        "bind": f"unix:{folder}/shop.sock", "writable": (), "umask": 0o027,
+        "site": "shop",
+        "service": "shop.service",
+        "socket": None,
+        "directory": str(folder),
+        "python": sys.executable,
+        "module": "app:app",
+        "workers": 2,
+        "user": None,
+        "group": None,
+        "bind": f"unix:{folder}/shop.sock",
+        "writable": (),
+        "umask": 0o027,
         "connecting_user": "root",
-    }  # fmt: skip
+    }
     return GunicornView(**{**values, **changes})  # type: ignore[arg-type]  # a table of fields
 
 

@@ -120,32 +120,87 @@ def at(microsecond: int) -> float:
 
 
 CASES = [
-    (RUNNING, UnitStatus("u.service", loaded=True, active=True, enabled=True, main_pid=42,
-                         started_at=at(131682), invocation="0f1e2d3c4b5a69788796a5b4c3d2e1f0",
-                         state="active (running)",
-                         fragment_path="/lib/systemd/system/nginx.service")),
+    (
+        RUNNING,
+        UnitStatus(
+            "u.service",
+            loaded=True,
+            active=True,
+            enabled=True,
+            main_pid=42,
+            started_at=at(131682),
+            invocation="0f1e2d3c4b5a69788796a5b4c3d2e1f0",
+            state="active (running)",
+            fragment_path="/lib/systemd/system/nginx.service",
+        ),
+    ),
     (ABSENT, UnitStatus("u.service", loaded=False, state="not-found")),
-    (SOCKET, UnitStatus("u.service", loaded=True, active=True, enabled=True,
-                        started_at=at(561238), fragment_path=f"{ETC}/demo.socket",
-                        state="active (listening)")),
-    (FAILED_TOO_OFTEN, UnitStatus("u.service", loaded=True, fragment_path=f"{ETC}/crash.service",
-                                  state="failed (exit-code)")),
-    (WAITING_TO_RESTART, UnitStatus("u.service", loaded=True,
-                                    fragment_path=f"{ETC}/slow.service",
-                                    state="activating (auto-restart, exit-code)")),
-    (EDITED_UNDER_ITS_FEET, UnitStatus("u.service", loaded=True, active=True, enabled=False,
-                                       main_pid=69, started_at=at(376852),
-                                       needs_daemon_reload=True,
-                                       fragment_path=f"{ETC}/edited.service",
-                                       dropins=(f"{ETC}/edited.service.d/a.conf",
-                                                f"{ETC}/edited.service.d/b.conf"),
-                                       state="active (running)")),
-    (MASKED_WHILE_RUNNING, UnitStatus("u.service", loaded=True, active=True, enabled=False,
-                                      main_pid=71, started_at=at(392308), masked=True,
-                                      fragment_path=f"{ETC}/masked.service", state="masked")),
-    (UNREADABLE, UnitStatus("u.service", loaded=True, fragment_path=f"{ETC}/bad.service",
-                            state="bad-setting")),
-]  # fmt: skip
+    (
+        SOCKET,
+        UnitStatus(
+            "u.service",
+            loaded=True,
+            active=True,
+            enabled=True,
+            started_at=at(561238),
+            fragment_path=f"{ETC}/demo.socket",
+            state="active (listening)",
+        ),
+    ),
+    (
+        FAILED_TOO_OFTEN,
+        UnitStatus(
+            "u.service",
+            loaded=True,
+            fragment_path=f"{ETC}/crash.service",
+            state="failed (exit-code)",
+        ),
+    ),
+    (
+        WAITING_TO_RESTART,
+        UnitStatus(
+            "u.service",
+            loaded=True,
+            fragment_path=f"{ETC}/slow.service",
+            state="activating (auto-restart, exit-code)",
+        ),
+    ),
+    (
+        EDITED_UNDER_ITS_FEET,
+        UnitStatus(
+            "u.service",
+            loaded=True,
+            active=True,
+            enabled=False,
+            main_pid=69,
+            started_at=at(376852),
+            needs_daemon_reload=True,
+            fragment_path=f"{ETC}/edited.service",
+            dropins=(f"{ETC}/edited.service.d/a.conf", f"{ETC}/edited.service.d/b.conf"),
+            state="active (running)",
+        ),
+    ),
+    (
+        MASKED_WHILE_RUNNING,
+        UnitStatus(
+            "u.service",
+            loaded=True,
+            active=True,
+            enabled=False,
+            main_pid=71,
+            started_at=at(392308),
+            masked=True,
+            fragment_path=f"{ETC}/masked.service",
+            state="masked",
+        ),
+    ),
+    (
+        UNREADABLE,
+        UnitStatus(
+            "u.service", loaded=True, fragment_path=f"{ETC}/bad.service", state="bad-setting"
+        ),
+    ),
+]
 
 
 @pytest.mark.parametrize(("said", "status"), CASES, ids=[case[1].state for case in CASES])

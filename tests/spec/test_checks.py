@@ -76,8 +76,7 @@ CONTRADICTIONS = {
         "6:42: `paths` makes /srv/s a symlink",
     ),
     "a location behind a link": (
-        site("locations: {/s/: {role: static, dir: /srv/s/x}}")
-        + "paths: {/srv/s: {link: /srv/r}}",
+        site("locations: {/s/: {role: static, dir: /srv/s/x}}") + "paths: {/srv/s: {link: /srv/r}}",
         "6:42: /srv/s/x leads through the link /srv/s (name it below /srv/r)",
     ),
     "a port on every address and on all of IPv6": (
@@ -147,7 +146,7 @@ CONTRADICTIONS = {
     ),
     "directives that close the server block": (
         site('extra: "} server { listen 81;"'),
-        "6:12: line 1 of extra is not a whole directive: unexpected \"}\"",
+        '6:12: line 1 of extra is not a whole directive: unexpected "}"',
     ),
     "an upload without an app": (
         "version: 1\nsites: {s: {server_names: [a.test], "
@@ -162,8 +161,10 @@ CONTRADICTIONS = {
         "2:92: this site has no app that could answer",
     ),
     "a private key for all to get": (
-        site("tls: {certificate: /etc/ssl/a.pem, key: /srv/s/a.key}",
-             "locations: {/s/: {role: static, dir: /srv/s}}"),
+        site(
+            "tls: {certificate: /etc/ssl/a.pem, key: /srv/s/a.key}",
+            "locations: {/s/: {role: static, dir: /srv/s}}",
+        ),
         "6:45: the private key lies below /s/, for all to get",
     ),
     "a sensitive file for all to get": (
@@ -232,14 +233,13 @@ CONTRADICTIONS = {
     ),
     "a directory of the system": (
         site("locations: {/m/: {role: media, dir: /etc/nginx}}"),
-        "6:41: /etc/nginx belongs to the system "
-        "(use a directory of its own, as in /var/www/myapp)",
+        "6:41: /etc/nginx belongs to the system (use a directory of its own, as in /var/www/myapp)",
     ),
     "reconcile's own directory": (
         site("locations: {/m/: {role: media, dir: /var/lib/reconcile/x}}"),
         "6:41: /var/lib/reconcile/x and reconcile's own /var/lib/reconcile lie in each other",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("text", "fault"), CONTRADICTIONS.values(), ids=CONTRADICTIONS.keys())

@@ -103,8 +103,7 @@ TOLD = {
     ),
     "an unquoted mode": (
         "version: 1\nowners: {o: {dirs: 0755}}",
-        "2:20: an unquoted 0755 is another number to every YAML reader "
-        '(quote it: "0755")',
+        '2:20: an unquoted 0755 is another number to every YAML reader (quote it: "0755")',
     ),
     "an unquoted mode without its zero": (
         "version: 1\nowners: {o: {files: 644}}",
@@ -126,7 +125,7 @@ TOLD = {
         "version: 1\npaths: {/etc/x/: {owner: assets}}",
         '2:9: "/etc/x/" ends with a slash (write "/etc/x")',
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("text", "fault"), TOLD.values(), ids=TOLD.keys())

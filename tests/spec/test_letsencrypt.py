@@ -67,8 +67,10 @@ def test_nginx_itself_has_to_answer_for_the_proofs() -> None:
     probe = probes["/.well-known/acme-challenge/reconcile-probe"]
 
     assert ("http", 80, "nginx") == (
-        probe.endpoint.scheme, probe.endpoint.port, probe.expect.served_by
-    )  # fmt: skip
+        probe.endpoint.scheme,
+        probe.endpoint.port,
+        probe.expect.served_by,
+    )
 
 
 def test_nginx_is_reloaded_after_each_renewal() -> None:

@@ -18,9 +18,27 @@ from tests.spec.examples import FILE, SMALLEST, WHOLE, spec
 
 TOKENS = [
     *"\n \t:-?[]{},&*!|>'\"%@`#~<=0179aäé\0\x1b\u2028\ufeff",
-    "version: 1", "sites:", "\n  ", "null", "true", "0755", "<<: ", "*a", "&a ", "!!python/none ",
-    "---\n", "...\n", "\\ud800", "\\UFFFFFFFF", "%YAML 1.1", '"', "{}", "[]", "- ", "? ",
-]  # fmt: skip
+    "version: 1",
+    "sites:",
+    "\n  ",
+    "null",
+    "true",
+    "0755",
+    "<<: ",
+    "*a",
+    "&a ",
+    "!!python/none ",
+    "---\n",
+    "...\n",
+    "\\ud800",
+    "\\UFFFFFFFF",
+    "%YAML 1.1",
+    '"',
+    "{}",
+    "[]",
+    "- ",
+    "? ",
+]
 
 
 def outcome(data: bytes) -> Spec | SpecErrors:
@@ -114,9 +132,7 @@ def test_relative_paths_start_at_the_folder_of_the_file() -> None:
 def test_what_an_owner_leaves_out_is_as_the_built_in_one_has_it() -> None:
     owner = spec("version: 1\nowners: {uploads: {user: flask}}").all_owners()["uploads"]
 
-    assert ("flask", "www-data", 0o755, 0o644) == (
-        owner.user, owner.group, owner.dirs, owner.files,
-    )  # fmt: skip
+    assert ("flask", "www-data", 0o755, 0o644) == (owner.user, owner.group, owner.dirs, owner.files)
 
 
 def test_every_place_of_the_file_can_be_named() -> None:

@@ -98,11 +98,49 @@ def test_every_example_of_the_schema_fits_its_own_rule() -> None:
 
 # Values of every sort, right and wrong, for every key of a location, an owner and a site.
 VALUES = st.sampled_from(
-    ["static", "media", "private", "/srv/a", "./a", "", "a b", "a;b", "7d", "1y", "20MB", "0755",
-     "0644", "4755", "0666", "www-data", "week", "assets", "true", "no", "/a/", "http://127.0.0.1:1",
-     "unix:/a", "a.service", "app:app", 0, 1, 80, 99999, -1, True, False, [], ["a.test"], ["a;b"],
-     [80], [80, "x"], {}, {"user": "root"}, {"user": 1}]
-)  # fmt: skip
+    [
+        "static",
+        "media",
+        "private",
+        "/srv/a",
+        "./a",
+        "",
+        "a b",
+        "a;b",
+        "7d",
+        "1y",
+        "20MB",
+        "0755",
+        "0644",
+        "4755",
+        "0666",
+        "www-data",
+        "week",
+        "assets",
+        "true",
+        "no",
+        "/a/",
+        "http://127.0.0.1:1",
+        "unix:/a",
+        "a.service",
+        "app:app",
+        0,
+        1,
+        80,
+        99999,
+        -1,
+        True,
+        False,
+        [],
+        ["a.test"],
+        ["a;b"],
+        [80],
+        [80, "x"],
+        {},
+        {"user": "root"},
+        {"user": 1},
+    ]
+)
 
 
 def keys_of(part: str) -> st.SearchStrategy[str]:
@@ -137,13 +175,32 @@ def test_what_the_loader_takes_the_schema_takes(document: dict[str, Any]) -> Non
 
 # What only the loader knows, in words that its messages hold.
 BEYOND_A_SCHEMA = (
-    "is called", "belongs to", "lies in", "in each other", "says nothing", "has to begin",
-    "files are never changed", "prune needs", "precompress needs", "gives private", "is longer",
+    "is called",
+    "belongs to",
+    "lies in",
+    "in each other",
+    "says nothing",
+    "has to begin",
+    "files are never changed",
+    "prune needs",
+    "precompress needs",
+    "gives private",
+    "is longer",
     "needs tls",
-    "is missing", "no age", "cannot be kept", "a link has no", "can be sensitive",
-    "speaks TLS", "cannot save", "is not a host name", "is not a whole directive", "not an address",
-    "serves nothing", "stands twice", "speaks TLS",
-)  # fmt: skip
+    "is missing",
+    "no age",
+    "cannot be kept",
+    "a link has no",
+    "can be sensitive",
+    "speaks TLS",
+    "cannot save",
+    "is not a host name",
+    "is not a whole directive",
+    "not an address",
+    "serves nothing",
+    "stands twice",
+    "speaks TLS",
+)
 
 
 @settings(max_examples=300, deadline=None)

@@ -29,9 +29,17 @@ HERE = Context(folder="/srv/app")
 
 @pytest.mark.parametrize(
     ("written", "seconds"),
-    [("0s", 0), ("30s", 30), ("10m", 600), ("1h", 3600), ("7d", 604_800), ("2w", 1_209_600),
-     ("1y", 31_536_000), ("68y", 2_144_448_000)],
-)  # fmt: skip
+    [
+        ("0s", 0),
+        ("30s", 30),
+        ("10m", 600),
+        ("1h", 3600),
+        ("7d", 604_800),
+        ("2w", 1_209_600),
+        ("1y", 31_536_000),
+        ("68y", 2_144_448_000),
+    ],
+)
 def test_a_duration_is_a_number_and_a_unit(written: str, seconds: int) -> None:
     assert seconds == parse_duration(written)
 
@@ -114,9 +122,23 @@ def test_a_path_is_absolute_or_starts_at_the_files_folder(written: str, path: st
 
 @pytest.mark.parametrize(
     "written",
-    ["", "/a/../b", "/a/./b", "//a", "/a//b", "/..", "/a\x00b", "/a\nb", "/a\u202eb",
-     "/" + "x" * 256, "/" + "x/" * 600, 5, True, None],
-)  # fmt: skip
+    [
+        "",
+        "/a/../b",
+        "/a/./b",
+        "//a",
+        "/a//b",
+        "/..",
+        "/a\x00b",
+        "/a\nb",
+        "/a\u202eb",
+        "/" + "x" * 256,
+        "/" + "x/" * 600,
+        5,
+        True,
+        None,
+    ],
+)
 def test_a_path_that_could_mislead_is_refused(written: object) -> None:
     with pytest.raises(UnfitError):
         parse_path(written, HERE)
@@ -153,10 +175,33 @@ def test_a_host_name_is_what_a_request_will_hold(written: str, name: str) -> Non
 
 @pytest.mark.parametrize(
     "written",
-    ["", ".", "a..b", ".example.com", "example.com.", "-a.com", "a-.com", "a b", "*", "*.com",
-     "www.*.com", "~^www", "http://a.com", "a.com/x", "a.com:80", "a;b", "a{b", "$host", "a\nb",
-     "x" * 64 + ".com", "a." * 127 + "com", "☃.net\u3002", "\u0661.com\u202e", 80],
-)  # fmt: skip
+    [
+        "",
+        ".",
+        "a..b",
+        ".example.com",
+        "example.com.",
+        "-a.com",
+        "a-.com",
+        "a b",
+        "*",
+        "*.com",
+        "www.*.com",
+        "~^www",
+        "http://a.com",
+        "a.com/x",
+        "a.com:80",
+        "a;b",
+        "a{b",
+        "$host",
+        "a\nb",
+        "x" * 64 + ".com",
+        "a." * 127 + "com",
+        "☃.net\u3002",
+        "\u0661.com\u202e",
+        80,
+    ],
+)
 def test_anything_else_is_no_host_name(written: object) -> None:
     with pytest.raises(UnfitError):
         parse_server_name(written)
@@ -179,9 +224,24 @@ def test_a_listen_is_a_port_and_perhaps_an_address(written: object, listen: List
 
 @pytest.mark.parametrize(
     "written",
-    [0, -1, 65536, "080", "a", "example.com:80", "1.2.3:80", "999.1.1.1:80", "[::g]:80", "::1:80",
-     "80 default_server", "80;", "unix:/a", True, "[1.2.3.4]:80"],
-)  # fmt: skip
+    [
+        0,
+        -1,
+        65536,
+        "080",
+        "a",
+        "example.com:80",
+        "1.2.3:80",
+        "999.1.1.1:80",
+        "[::g]:80",
+        "::1:80",
+        "80 default_server",
+        "80;",
+        "unix:/a",
+        True,
+        "[1.2.3.4]:80",
+    ],
+)
 def test_anything_else_is_nothing_to_listen_on(written: object) -> None:
     with pytest.raises(UnfitError):
         parse_listen(written)
@@ -203,11 +263,27 @@ def test_an_upstream_is_a_socket_or_an_address(written: str, upstream: str) -> N
 
 @pytest.mark.parametrize(
     "written",
-    ["", "unix:", "unix:run/a", "unix:/run/../a", "unix:/run/a:b", "unix:/run/a b", "unix:/run/$a",
-     "unix:/" + "x" * 107, "http://127.0.0.1", "http://127.0.0.1:0", "http://127.0.0.1:99999",
-     "http://a/b:80", "http://a:80/path", "https://127.0.0.1:8000", "127.0.0.1:8000",
-     "http://$host:80", "http://a;b:80", 8000],
-)  # fmt: skip
+    [
+        "",
+        "unix:",
+        "unix:run/a",
+        "unix:/run/../a",
+        "unix:/run/a:b",
+        "unix:/run/a b",
+        "unix:/run/$a",
+        "unix:/" + "x" * 107,
+        "http://127.0.0.1",
+        "http://127.0.0.1:0",
+        "http://127.0.0.1:99999",
+        "http://a/b:80",
+        "http://a:80/path",
+        "https://127.0.0.1:8000",
+        "127.0.0.1:8000",
+        "http://$host:80",
+        "http://a;b:80",
+        8000,
+    ],
+)
 def test_anything_else_is_no_upstream(written: object) -> None:
     with pytest.raises(UnfitError):
         parse_upstream(written)
@@ -220,9 +296,29 @@ def test_a_location_begins_and_ends_with_a_slash(written: str) -> None:
 
 @pytest.mark.parametrize(
     "written",
-    ["", "static", "/static", "static/", "//", "/a//b/", "/../", "/a/../b/", "/.git/", "/a b/",
-     "/a;b/", "/a{b/", "/a$b/", '/a"b/', "/a#b/", "/a\\b/", "/a%20b/", "/ä/", "/a\n/", 5],
-)  # fmt: skip
+    [
+        "",
+        "static",
+        "/static",
+        "static/",
+        "//",
+        "/a//b/",
+        "/../",
+        "/a/../b/",
+        "/.git/",
+        "/a b/",
+        "/a;b/",
+        "/a{b/",
+        "/a$b/",
+        '/a"b/',
+        "/a#b/",
+        "/a\\b/",
+        "/a%20b/",
+        "/ä/",
+        "/a\n/",
+        5,
+    ],
+)
 def test_anything_else_is_no_location(written: object) -> None:
     with pytest.raises(UnfitError):
         parse_prefix(written)

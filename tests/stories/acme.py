@@ -27,10 +27,24 @@ def found(host: DebianHost, *names: str) -> None:
     """Start Pebble; `names` lead to the host, whose port 80 it really asks for the proofs."""
     host.write(f"{FOLDER}/pebble.json", json.dumps({"pebble": CONFIG}))
     host.run(
-        "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-        "-batch", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost",
-        "-keyout", f"{FOLDER}/key.pem", "-out", f"{FOLDER}/cert.pem",
-    )  # fmt: skip
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-nodes",
+        "-batch",
+        "-subj",
+        "/CN=localhost",
+        "-addext",
+        "subjectAltName=DNS:localhost",
+        "-keyout",
+        f"{FOLDER}/key.pem",
+        "-out",
+        f"{FOLDER}/cert.pem",
+    )
     host.run("sh", "-c", f"echo 127.0.0.1 {' '.join(names)} >>/etc/hosts")
     settings = (f"--setenv={setting}" for setting in SETTINGS)
     pebble = ("/usr/bin/pebble", "-config", f"{FOLDER}/pebble.json")

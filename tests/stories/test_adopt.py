@@ -92,8 +92,10 @@ def test_json_holds_the_file_and_the_notes(guided: DebianHost) -> None:
     document = json.loads(guided.reconcile("adopt", "--json", "--site", "example.com").stdout)
 
     assert (["myapp"], True, 0) == (
-        document["sites"], document["plan_is_empty"], document["exit_code"],
-    )  # fmt: skip
+        document["sites"],
+        document["plan_is_empty"],
+        document["exit_code"],
+    )
     assert {"myapp"} == loads(document["yaml"].encode(), "it").sites.keys()
 
 

@@ -102,8 +102,11 @@ def test_the_authority_has_fetched_the_proof_from_nginx(certified: Certified) ->
 
 def test_the_plan_after_certbot_is_tls_and_nothing_else(certified: Certified) -> None:
     assert {f"file:{site.SITE_FILE}", f"nginx_live:{LIVE}"} == certified.planned.addresses
-    [change] = [one for one in certified.planned.document["resource_changes"]
-                if one["address"] == f"file:{site.SITE_FILE}"]  # fmt: skip
+    [change] = [
+        one
+        for one in certified.planned.document["resource_changes"]
+        if one["address"] == f"file:{site.SITE_FILE}"
+    ]
     assert "listen 443 ssl" in change["change"]["after"]["content"]
 
 

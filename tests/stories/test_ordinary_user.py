@@ -94,8 +94,9 @@ def test_doctor_finds_nothing_wrong_in_what_it_may_not_see(host: DebianHost) -> 
     told = json.loads(done.stdout)
     unseen = {one["address"].removeprefix("rule:") for one in told["unknown"]}
     assert (1, []) == (
-        done.returncode, [one for one in told["findings"] if one["severity"] != "note"]
-    )  # fmt: skip
+        done.returncode,
+        [one for one in told["findings"] if one["severity"] != "note"],
+    )
     assert {"config-valid", "log-triage", "gunicorn-triage", "app-import"} <= unseen
 
 

@@ -44,9 +44,18 @@ def host(debian_host: DebianHost) -> DebianHost:
 def install(host: DebianHost, *options: str) -> None:
     notify = ("--notify", "json://127.0.0.1:8099/very-secret-token")
     host.reconcile(
-        "schedule", "install", "--every", "*:*:0/3", "--delay", "0", "--metrics-file", METRICS,
-        *notify, *options, check=True,
-    )  # fmt: skip
+        "schedule",
+        "install",
+        "--every",
+        "*:*:0/3",
+        "--delay",
+        "0",
+        "--metrics-file",
+        METRICS,
+        *notify,
+        *options,
+        check=True,
+    )
 
 
 def metrics(host: DebianHost) -> dict[str, float]:

@@ -23,13 +23,22 @@ paths:
 """
 )
 TELLING = (
-    ("plan",), ("plan", "--full"), ("plan", "--json", "--full"), ("plan", "--markdown"),
-    ("drift",), ("drift", "--json"), ("drift", "--markdown"),
+    ("plan",),
+    ("plan", "--full"),
+    ("plan", "--json", "--full"),
+    ("plan", "--markdown"),
+    ("drift",),
+    ("drift", "--json"),
+    ("drift", "--markdown"),
     ("drift", "--metrics-file", "/tmp/reconcile.prom"),
     ("drift", "--notify", "json://127.0.0.1:1/hunter2-hook"),
-    ("history",), ("history", "--json"), ("state", "list", "--json"),
-    ("state", "show", f"file:{ENV_FILE}"), ("graph",), ("verify", "--json"),
-)  # fmt: skip
+    ("history",),
+    ("history", "--json"),
+    ("state", "list", "--json"),
+    ("state", "show", f"file:{ENV_FILE}"),
+    ("graph",),
+    ("verify", "--json"),
+)
 
 
 @pytest.fixture

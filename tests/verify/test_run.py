@@ -81,8 +81,9 @@ def test_a_media_directory_the_app_may_not_write_is_found(site: Site, host: Host
     [check] = verify([canary(site, writer="nobody")], host, settle_s=0)
 
     assert ("fail", f"nobody cannot write to {site.media}: Permission denied") == (
-        check.status, check.detail,
-    )  # fmt: skip
+        check.status,
+        check.detail,
+    )
 
 
 def test_a_user_that_does_not_exist_is_a_failed_check(site: Site, host: Host) -> None:

@@ -112,9 +112,11 @@ def folders(config: Any) -> dict[str, str]:
     return {
         key: os.path.join(os.getcwd(), os.fspath(value))
         for key, value in config.items()
-        if isinstance(key, str) and FOLDERS.fullmatch(key) and value
+        if isinstance(key, str)
+        and FOLDERS.fullmatch(key)
+        and value
         and isinstance(value, (str, os.PathLike))
-    }  # fmt: skip
+    }
 
 
 def answering(adapter: Any, url: str) -> tuple[bool, str]:

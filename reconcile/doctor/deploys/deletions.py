@@ -83,8 +83,11 @@ def _rsync(command: Command, words: tuple[str, ...]) -> Iterator[Deletion]:
         spared += _values(words, "--exclude")
     for source in sources:
         # Without a slash at its end the folder itself is copied, into the target.
-        into = target if source.endswith(("/", "/.")) or source == "." else join(
-            target, basename(source))  # fmt: skip
+        into = (
+            target
+            if source.endswith(("/", "/.")) or source == "."
+            else join(target, basename(source))
+        )
         if path := command.path(into):
             told = f"rsync {deletes[0]} to {path}"
             yield Deletion("deletes", command.place, told, path, spared, certain=True)

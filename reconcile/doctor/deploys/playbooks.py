@@ -64,8 +64,13 @@ def _synchronized(place: str, said: dict[str, Node]) -> Iterator[Deletion]:
     options = said.get("rsync_opts")
     many = options.value if isinstance(options, yaml.SequenceNode) else [options]
     more = map(_text, many)
-    words = ("rsync", "--delete", *filter(None, more), _text(said.get("src")),
-             _text(said.get("dest")))  # fmt: skip
+    words = (
+        "rsync",
+        "--delete",
+        *filter(None, more),
+        _text(said.get("src")),
+        _text(said.get("dest")),
+    )
     yield from deletions(Command(place, words, ""))
 
 

@@ -49,8 +49,17 @@ def _journal(snapshot: Snapshot) -> tuple[str, ...]:
     if commands.find("journalctl") is None:
         return ()
     done = commands.run(
-        ("journalctl", "--quiet", "--no-pager", "--boot", "--output=short-unix",
-         f"--lines={JOURNAL_LINES}", "_TRANSPORT=kernel", "+", "_TRANSPORT=audit"),
+        (
+            "journalctl",
+            "--quiet",
+            "--no-pager",
+            "--boot",
+            "--output=short-unix",
+            f"--lines={JOURNAL_LINES}",
+            "_TRANSPORT=kernel",
+            "+",
+            "_TRANSPORT=audit",
+        ),
         timeout_s=10,
-    )  # fmt: skip
+    )
     return tuple(done.stdout.splitlines())

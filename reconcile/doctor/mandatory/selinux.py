@@ -20,9 +20,20 @@ _CLOSED = {
     # Folders in these may be passed, or nothing works at all; files in them may not be read.
     **dict.fromkeys(("var_t", "var_lib_t", "mnt_t", "tmp_t", "home_root_t"), "file"),
     **dict.fromkeys(
-        ("default_t", "unlabeled_t", "admin_home_t", "user_tmp_t", "container_file_t",
-         "svirt_sandbox_file_t", "samba_share_t", "var_log_t", "initrc_tmp_t"), "all"),
-}  # fmt: skip
+        (
+            "default_t",
+            "unlabeled_t",
+            "admin_home_t",
+            "user_tmp_t",
+            "container_file_t",
+            "svirt_sandbox_file_t",
+            "samba_share_t",
+            "var_log_t",
+            "initrc_tmp_t",
+        ),
+        "all",
+    ),
+}
 _BY_BOOLEAN = {
     "user_home_t": "httpd_read_user_content",
     "user_home_dir_t": "httpd_enable_homedirs",

@@ -14,11 +14,29 @@ from reconcile.doctor.model import Rule, Said, error, warning
 from reconcile.doctor.snapshot import Snapshot
 
 MOST_BYTES = 256 << 10
-SCRIPTS = ("*.sh", "Makefile", "deploy*", "Procfile", "fabfile.py", "justfile", ".git/hooks/*",
-           "*.yml", "*.yaml", "ansible/*.yml", "ansible/*.yaml", "deploy/*", "scripts/*",
-           "bin/*.sh")  # fmt: skip
-_PLACES = ("/etc/crontab", "/etc/cron.*/*", "/var/spool/cron/crontabs/*", "/usr/local/bin/*",
-           "/usr/local/sbin/*")  # fmt: skip
+SCRIPTS = (
+    "*.sh",
+    "Makefile",
+    "deploy*",
+    "Procfile",
+    "fabfile.py",
+    "justfile",
+    ".git/hooks/*",
+    "*.yml",
+    "*.yaml",
+    "ansible/*.yml",
+    "ansible/*.yaml",
+    "deploy/*",
+    "scripts/*",
+    "bin/*.sh",
+)
+_PLACES = (
+    "/etc/crontab",
+    "/etc/cron.*/*",
+    "/var/spool/cron/crontabs/*",
+    "/usr/local/bin/*",
+    "/usr/local/sbin/*",
+)
 _PLAYBOOK = (".yml", ".yaml")
 
 

@@ -155,8 +155,9 @@ def _chain(snapshot: Snapshot, pair: Pair, chain: tuple[Certificate, ...]) -> It
     last = chain[-1]
     if last.subject == last.issuer:
         if len(chain) == 1:
-            yield note(f"{pair.certificate} is signed by itself: no browser knows it.",
-                       pair.evidence)  # fmt: skip
+            yield note(
+                f"{pair.certificate} is signed by itself: no browser knows it.", pair.evidence
+            )
         return
     known = snapshot.host.files.content(tls.AUTHORITIES)
     if known and not tls.is_vouched_for(last, known[1]):

@@ -22,9 +22,11 @@ def _told(mapped: Mapped) -> Said:
         else f"{mapped.prefix}NAME is answered with {mapped.folder}NAME, beside the folder"
     )
     scope = mapped.scope
-    spelled = f"location {scope.modifier} {mapped.prefix}/" if scope.modifier else (
-        f"location {mapped.prefix}/"
-    )  # fmt: skip
+    spelled = (
+        f"location {scope.modifier} {mapped.prefix}/"
+        if scope.modifier
+        else (f"location {mapped.prefix}/")
+    )
     return error(
         f"{mapped} gives away files outside of {mapped.path}.",
         f"{scope.directive.place}: {scope}",

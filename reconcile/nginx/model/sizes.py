@@ -11,9 +11,7 @@ DEFAULT_BODY_LIMIT = 1024 * 1024
 _SIZE = re.compile(r"(\d+)([kKmMgG]?)")
 _UNITS = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
 _TIME = re.compile(r"(\d+)([yMwdhms]?)\s*", re.ASCII)
-_SECONDS = {
-    "y": 31536000, "M": 2592000, "w": 604800, "d": 86400, "h": 3600, "m": 60, "s": 1, "": 1,
-}  # fmt: skip
+_SECONDS = {"y": 31536000, "M": 2592000, "w": 604800, "d": 86400, "h": 3600, "m": 60, "s": 1, "": 1}
 
 
 def parse_size(written: str) -> int | None:

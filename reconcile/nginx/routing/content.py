@@ -155,6 +155,11 @@ def check_model(visit: Visit) -> None:
 
 
 _OPAQUE = (
-    "auth_request", "auth_jwt", "rewrite_by_lua_block", "rewrite_by_lua_file",
-    "access_by_lua_block", "access_by_lua_file", "random_index",
-)  # fmt: skip
+    "auth_request",
+    "auth_jwt",
+    "rewrite_by_lua_block",
+    "rewrite_by_lua_file",
+    "access_by_lua_block",
+    "access_by_lua_file",
+    "random_index",
+)

@@ -11,19 +11,34 @@ import warnings
 from functools import lru_cache
 
 _ESCAPES = {
-    "z": r"\Z", "Z": r"(?=\n?\Z)", "e": r"\x1b", "h": r"[ \t\xa0]", "H": r"[^ \t\xa0]",
-    "v": r"[\n\x0b\f\r\x85]", "V": r"[^\n\x0b\f\r\x85]", "N": r"[^\n]",
+    "z": r"\Z",
+    "Z": r"(?=\n?\Z)",
+    "e": r"\x1b",
+    "h": r"[ \t\xa0]",
+    "H": r"[^ \t\xa0]",
+    "v": r"[\n\x0b\f\r\x85]",
+    "V": r"[^\n\x0b\f\r\x85]",
+    "N": r"[^\n]",
     "R": r"(?>\r\n|[\n\x0b\f\r\x85])",
-}  # fmt: skip
+}
 _SAME = frozenset("AbBdDsSwWnrtfa")
 _SET_ESCAPES = {"h": r" \t\xa0", "v": r"\n\x0b\f\r\x85", "e": r"\x1b"}
 _SET_SAME = frozenset("bdDsSwWnrtfa")
 _POSIX = {
-    "alpha": "a-zA-Z", "digit": "0-9", "alnum": "a-zA-Z0-9", "upper": "A-Z", "lower": "a-z",
-    "space": r"\s", "blank": r" \t", "word": r"\w", "xdigit": "0-9A-Fa-f",
+    "alpha": "a-zA-Z",
+    "digit": "0-9",
+    "alnum": "a-zA-Z0-9",
+    "upper": "A-Z",
+    "lower": "a-z",
+    "space": r"\s",
+    "blank": r" \t",
+    "word": r"\w",
+    "xdigit": "0-9A-Fa-f",
     "cntrl": r"\x00-\x1f\x7f",
-    "print": r"\x20-\x7e", "graph": r"\x21-\x7e", "punct": r"!-/:-@\[-`{-~",
-}  # fmt: skip
+    "print": r"\x20-\x7e",
+    "graph": r"\x21-\x7e",
+    "punct": r"!-/:-@\[-`{-~",
+}
 
 _TOKEN = re.compile(
     r"""\\Q(?P<literal>.*?)(?:\\E|\Z)

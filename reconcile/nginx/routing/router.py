@@ -70,9 +70,16 @@ class Router:
         except Undecidable as unknown:
             answer = Answer("unknown", None, reason=unknown.reason)
         return Route(
-            request, answer, choice.server, choice.listen, choice.why,
-            tuple(visit.hops), visit.scope, from_raw(visit.path), visit.try_expand,
-        )  # fmt: skip
+            request,
+            answer,
+            choice.server,
+            choice.listen,
+            choice.why,
+            tuple(visit.hops),
+            visit.scope,
+            from_raw(visit.path),
+            visit.try_expand,
+        )
 
     def _merges_slashes(self, request: Request) -> bool:
         # The URI is read before the Host header: the default server's setting holds.

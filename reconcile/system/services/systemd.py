@@ -157,9 +157,17 @@ class Systemd:
         self._host.commands.run(("journalctl", "--sync"))
         # Forwards, --lines would count from --since on and leave the last words out.
         told = self._host.commands.run(
-            ("journalctl", "--quiet", "--no-pager", "--output=cat", "--reverse",
-             f"--lines={JOURNAL_LINES}", f"--since=@{since:.6f}", f"--unit={unit}")
-        )  # fmt: skip
+            (
+                "journalctl",
+                "--quiet",
+                "--no-pager",
+                "--output=cat",
+                "--reverse",
+                f"--lines={JOURNAL_LINES}",
+                f"--since=@{since:.6f}",
+                f"--unit={unit}",
+            )
+        )
         lines = reversed(told.stdout.splitlines())
         return "\n".join(line[:JOURNAL_LINE_WIDTH] for line in lines)
 
