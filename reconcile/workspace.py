@@ -17,11 +17,11 @@ from reconcile.config.load import load
 from reconcile.dataclass import dataclass
 from reconcile.engine.desired import merge
 from reconcile.engine.drift import Drift
-from reconcile.engine.ignore import Rule, sift
+from reconcile.engine.ignore import IgnoredField, apply_ignore_rules
 from reconcile.engine.model import Check, ConfigOrigin, Declared, Event, Finding, Plan
-from reconcile.engine.observe import forewarnings, observe, observe_undeclared, origins
+from reconcile.engine.observe import observe, observe_undeclared, preflight_warnings, source_digests
 from reconcile.engine.plan import plan
-from reconcile.engine.protect import looked_up, protected_names
+from reconcile.engine.protect import directories_to_resolve, protected_names
 from reconcile.engine.records import read_ledger
 from reconcile.engine.resource import Ref, Resource
 from reconcile.engine.rollback import unfinished
@@ -36,9 +36,9 @@ from reconcile.system import Host
 if TYPE_CHECKING:
     from reconcile.config.models.spec import Spec
     from reconcile.config.questions import Questions
-    from reconcile.engine.history import By
+    from reconcile.engine.history import Actor
     from reconcile.engine.ledger import Ledger
-    from reconcile.engine.model import Basis, Conflict, Desired, Report
+    from reconcile.engine.model import Conflict, Desired, PlanInputs, Report
     from reconcile.engine.protect import Lineages
     from reconcile.verify.model import HttpProbe, Probe
 
@@ -90,7 +90,7 @@ class Workspace:
     def anew(self) -> Workspace:
         """The same, knowing nothing yet of the host."""
         host = Host(self.host.settings)
-        host.tally = self.host.tally
+        host.scan_progress = self.host.scan_progress
         return Workspace(self.spec, host, self.commit)
 
     @cached_property
@@ -111,7 +111,7 @@ class Workspace:
     def _surroundings(self) -> HostFacts:
         """What everybody may see. Errors: ReconcileError, for one where nginx is missing."""
         nginx, accounts, settings = discover(self.host), self.host.accounts, self.host.settings
-        by = self.host.applied_by
+        by = self.host.managing_account
         worker = self.spec.host.nginx.user or nginx.layout.worker_user
         return HostFacts(
             hostname=self.host.name,
@@ -169,12 +169,12 @@ class Workspace:
             **observe(wanted, self.host),
             **observe_undeclared(dropped, _made, self.host),
         }
-        left = sift(self.desired, observed, tuple(self._ignore_rules()), date.today())
+        left = apply_ignore_rules(self.desired, observed, tuple(self._ignore_rules()), date.today())
         made = plan(
             left.desired,
             left.observed,
             rows,
-            origins=origins(wanted, observed, self.host),
+            origins=source_digests(wanted, observed, self.host),
             lineages=self._lineages(left.desired),
             host=self.host.name,
             config=ConfigOrigin(self.spec.file, self.spec.digest, self.commit),
@@ -185,7 +185,7 @@ class Workspace:
                 *self._interrupted(),
                 *self.expansion.findings,
                 *left.findings,
-                *forewarnings(wanted, observed, self.host),
+                *preflight_warnings(wanted, observed, self.host),
             ),
         )
         return self._foreseen(made)
@@ -193,8 +193,8 @@ class Workspace:
     def _lineages(self, desired: Desired) -> Lineages:
         """Where everything that could meet other people's data really lies."""
         kept = (ref for ref, row in self.ledger.rows.items() if row.protected)
-        folders = looked_up(desired, protected_names(desired, kept))
-        return {folder: self.host.files.lineage(folder) for folder in folders}
+        folders = directories_to_resolve(desired, protected_names(desired, kept))
+        return {folder: self.host.files.real_location(folder) for folder in folders}
 
     def drift(self) -> Drift:
         """How the host stands now, and since when. Changes nothing, takes no lock."""
@@ -223,7 +223,7 @@ class Workspace:
 
         return foreseen(made, self.spec, self.facts, self.host) if concerns_nginx(made) else made
 
-    def plan_again(self, approved: Basis, selection: Selection = EVERYTHING) -> Plan:
+    def plan_again(self, approved: PlanInputs, selection: Selection = EVERYTHING) -> Plan:
         """The same plan from the host as it is by now. Errors: StalePlan where it is another."""
         from reconcile.engine.guards import refuse_stale
 
@@ -286,9 +286,9 @@ class Workspace:
 
     def take_back(self, command: str, *, listen: Listen = ignore) -> tuple[str, ...]:
         """Undo the last apply; the workspace has to be a locked one. Errors: ReconcileError."""
-        from reconcile.engine.rollback import take_back_last
+        from reconcile.engine.rollback import rollback_last
 
-        return take_back_last(self.host, self.by(command), listen)
+        return rollback_last(self.host, self.by(command), listen)
 
     def verify(
         self, sites: frozenset[str] | None = None, borne: Sequence[HttpProbe] = ()
@@ -323,11 +323,11 @@ class Workspace:
         asking = [probe for probe in self.questions.probes if isinstance(probe, HttpProbe)]
         return verify(asking, self.host, settle_s=UNTOUCHED_SETTLE_S)
 
-    def by(self, command: str, saved_plan: str | None = None) -> By:
+    def by(self, command: str, saved_plan: str | None = None) -> Actor:
         """Who is at work, for the history."""
-        from reconcile.engine.history import By
+        from reconcile.engine.history import Actor
 
-        return By(self.user, command, self.commit, saved_plan)
+        return Actor(self.user, command, self.commit, saved_plan)
 
     @property
     def user(self) -> str:
@@ -346,10 +346,10 @@ class Workspace:
         paths = (tls.chain_path, tls.key_path)
         return all(self.host.files.stat(path, follow=True) is not None for path in paths)
 
-    def _ignore_rules(self) -> Iterator[Rule]:
+    def _ignore_rules(self) -> Iterator[IgnoredField]:
         for number, rule in enumerate(self.spec.ignore):
             place = self.spec.place("ignore", number)
-            yield Rule(rule.ref, rule.field, rule.reason, rule.until, place)
+            yield IgnoredField(rule.ref, rule.field, rule.reason, rule.until, place)
 
     def _interrupted(self) -> Iterator[Finding]:
         for entry in unfinished(self.host):
@@ -364,7 +364,7 @@ class Workspace:
 
 
 def _made(ref: Ref) -> Resource:
-    return registry.load(ref.kind).of(ref.name)
+    return registry.load(ref.kind).from_name(ref.name)
 
 
 def _found_ill(borne: Iterable[HttpProbe]) -> Iterator[str]:

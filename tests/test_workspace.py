@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from reconcile.engine.history import By, Entry
+from reconcile.engine.history import Actor, HistoryEntry
 from reconcile.engine.journal import Journal
 from reconcile.engine.ledger import Ledger, encode
 from reconcile.engine.model import Plan
@@ -161,7 +161,7 @@ def test_a_file_that_declares_nothing_is_refused_while_something_is_owned(image:
 
 def test_an_apply_that_was_interrupted_is_a_warning_in_the_plan(image: Image) -> None:
     workspace = image.declare(shop=8001)
-    begun = Entry("2026-11-22T08:00:00Z", By("ann"), "begun")
+    begun = HistoryEntry("2026-11-22T08:00:00Z", Actor("ann"), "begun")
     Journal.begin(workspace.host.state, encode(Ledger()), begun)
 
     assert ["The apply that ann began at 2026-11-22T08:00:00Z has not come to its end."] == [

@@ -13,7 +13,7 @@ from reconcile.adopt.trial import Planner, Trial
 from reconcile.adopt.validity import make_valid
 from reconcile.adopt.writing import yaml_text
 from reconcile.config.load import loads
-from reconcile.doctor.snapshot import Snapshot
+from reconcile.doctor.snapshot import HostInspection
 from reconcile.engine.model import Plan
 from reconcile.errors import ExitCode
 from reconcile.system import Host, HostSettings
@@ -60,7 +60,7 @@ def adopt(host: Host, file: str, only: Collection[str] = ()) -> Adopted:
     for line in _HEAD:
         draft.remark((), line.format(host=host.name))
     _tell_host(host, draft)
-    snapshot = Snapshot(host)
+    snapshot = HostInspection(host)
     nginx = Nginx(snapshot.tree, snapshot.router, snapshot.nginx.layout, snapshot.nginx.ipv6)
     around = HostAround(host, snapshot)
     watched = read_sites(nginx, around, draft, only)

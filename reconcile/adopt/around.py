@@ -12,7 +12,7 @@ from reconcile.adopt.found import FoundApp, FoundFile, FoundFolder, FoundGunicor
 from reconcile.config.expansion.locations import HEALTH_FILE
 from reconcile.config.values.units import parse_dirs_mode, parse_files_mode
 from reconcile.config.values.written import UnfitError
-from reconcile.doctor.snapshot import App, Snapshot
+from reconcile.doctor.snapshot import App, HostInspection
 from reconcile.doctor.upstream import socket_path
 from reconcile.errors import ReconcileError
 from reconcile.filesystem.inventory import Inventory, inventory
@@ -30,7 +30,7 @@ _DIRECTORY = re.compile(r"^WorkingDirectory=(.+)$", re.MULTILINE)
 class HostAround:
     """Errors: ReconcileError and OSError where something cannot be read."""
 
-    def __init__(self, host: Host, snapshot: Snapshot) -> None:
+    def __init__(self, host: Host, snapshot: HostInspection) -> None:
         self._host = host
         self._snapshot = snapshot
         self._folders: dict[str, FoundFolder | None] = {}

@@ -50,7 +50,7 @@ class Trial:
             if not any(ignored):
                 break
         for change in plan.changes:
-            what = f"the plan after this is not empty: {change.ref} ({change.because})"
+            what = f"the plan after this is not empty: {change.ref} ({change.reason})"
             self.draft.failed("", what, _way_out(change))
         for conflict in plan.conflicts:
             self.draft.failed("", f"{conflict.ref}: {_why(conflict)}")
@@ -183,7 +183,7 @@ def _lines(change: Change, name: str) -> Iterator[str]:
 
 def _of_tree(after: Tree, before: Tree) -> Iterator[str]:
     for name in ("owner", "mode"):
-        found = after.leaving(name, before)
+        found = after.ignoring(name, before)
         if found and not found[1].deviations:
             yield name
             return

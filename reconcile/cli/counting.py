@@ -34,14 +34,14 @@ def counted(host: Host, *, json: bool) -> Iterator[None]:
         return
     from reconcile.filesystem.tally import Tally
 
-    host.tally = Tally()
-    line = _Line(host.tally)
+    host.scan_progress = Tally()
+    line = _Line(host.scan_progress)
     line.start()
     try:
         yield
     finally:
         line.end()
-        host.tally = None
+        host.scan_progress = None
 
 
 class _Line(threading.Thread):

@@ -12,7 +12,7 @@ from reconcile.errors import ReconcileError
 
 if TYPE_CHECKING:
     from reconcile.doctor.model import Diagnosis
-    from reconcile.doctor.snapshot import Snapshot
+    from reconcile.doctor.snapshot import HostInspection
 
 
 def doctor(
@@ -36,19 +36,19 @@ def doctor(
     return found.exit_code()
 
 
-def _snapshot(file: str | None, sites: list[str]) -> Snapshot:
+def _snapshot(file: str | None, sites: list[str]) -> HostInspection:
     """The host as the YAML describes it; without any YAML, the host alone."""
     from reconcile.doctor.declared import declaration
-    from reconcile.doctor.snapshot import Snapshot, asked_for
+    from reconcile.doctor.snapshot import HostInspection, asked_for
     from reconcile.system import Host
     from reconcile.workspace import Workspace
 
     path = _file(file)
     if path is None:
-        whole = Snapshot(Host())
+        whole = HostInspection(Host())
     else:
         workspace = Workspace.open(path)
-        whole = Snapshot(workspace.host, declaration(workspace.spec))
+        whole = HostInspection(workspace.host, declaration(workspace.spec))
     if not sites:
         return whole
     names = [name for server in whole.router.servers.servers for name in server.names]

@@ -53,7 +53,7 @@ def explain(
     look.tell()
     if found.route.answer.kind != "unknown":
         return ExitCode.OK
-    if host.onlooking and not json:
+    if host.is_unprivileged_viewer and not json:
         sys.stderr.write("Not everything may be seen by this user: run it with sudo.\n")
     return ExitCode.ERROR
 

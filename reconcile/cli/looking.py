@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
-from reconcile.system.read_only import read_only
+from reconcile.system.read_only import run_read_only
 
 if TYPE_CHECKING:
     from reconcile.doctor.model import Diagnosis
@@ -25,7 +25,7 @@ class Looking:
 
     def __call__(self, look: Callable[[], Seen]) -> Seen:
         """What `look` returns or raises."""
-        return read_only(look, self._note)
+        return run_read_only(look, self._note)
 
     def _note(self, why: str) -> None:
         self._refused = why

@@ -74,7 +74,7 @@ def pull(
     from reconcile.cli.looking import Looking
     from reconcile.gitops.pull import origin, pull, refuse_failed
     from reconcile.system import Host, HostSettings
-    from reconcile.system.lock import turn
+    from reconcile.system.lock import try_lock
     from reconcile.workspace import Workspace
 
     host = Host(HostSettings(state_dir=state_dir))
@@ -87,7 +87,7 @@ def pull(
         gpg_keys=gpg_keys,
         unsigned=unsigned,
     )
-    with turn(host, "pull.lock", timeout_s=lock_timeout) as ours:
+    with try_lock(host, "pull.lock", timeout_s=lock_timeout) as ours:
         if not ours:
             raise LockHeld("another pull is at work on this host", "", "Give --lock-timeout.")
         pulled = pull(host, of)

@@ -13,7 +13,7 @@ from reconcile.errors import ExitCode, ReconcileError
 
 if TYPE_CHECKING:
     from reconcile.cli.progress import Listener
-    from reconcile.engine.history import Entry
+    from reconcile.engine.history import HistoryEntry
     from reconcile.workspace import Workspace
 
 
@@ -44,7 +44,7 @@ def rollback(
     return ExitCode.OK
 
 
-def _taken_back(locked: Workspace, shown: Entry, listen: Listener) -> tuple[str, ...]:
+def _taken_back(locked: Workspace, shown: HistoryEntry, listen: Listener) -> tuple[str, ...]:
     """Undo what was shown, and nothing that came in between. Errors: ReconcileError."""
     from reconcile.engine.rollback import last_applied
 

@@ -117,12 +117,12 @@ def _mended(workspace: Workspace, seen: Drift) -> Report:
 def _remember(host: Host, seen: Drift, notices: Notices) -> None:
     """Keep what the next check has to know, and tell what is news; one check at a time."""
     from reconcile.gitops.memory import after, recall, remember
-    from reconcile.system.lock import turn
+    from reconcile.system.lock import try_lock
 
     # A check makes no folder of ours on a host that we never changed, unless it has to.
     if not notices.urls and not host.state.exists():
         return
-    with turn(host, TURN, timeout_s=TURN_S) as ours:
+    with try_lock(host, TURN, timeout_s=TURN_S) as ours:
         if not ours:
             note("another drift check is at work, so this one remembers nothing")
             return
@@ -147,9 +147,9 @@ def _told(memory: Memory, seen: Drift, notices: Notices) -> Memory:
 
 def _remember_failure(host: Host, fingerprint: str) -> None:
     from reconcile.gitops.memory import recall, remember
-    from reconcile.system.lock import turn
+    from reconcile.system.lock import try_lock
 
-    with noted(), turn(host, TURN, timeout_s=TURN_S):
+    with noted(), try_lock(host, TURN, timeout_s=TURN_S):
         memory, _ = recall(host.state)
         remember(host.state, memory.model_copy(update={"failed_heal": fingerprint}))
 

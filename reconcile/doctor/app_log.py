@@ -13,7 +13,7 @@ from reconcile.system.processes import started_at
 from reconcile.system.tail import recent
 
 if TYPE_CHECKING:
-    from reconcile.doctor.snapshot import Snapshot
+    from reconcile.doctor.snapshot import HostInspection
     from reconcile.doctor.units import UnitView
 
 LOG_BYTES = 256 << 10
@@ -22,7 +22,7 @@ _DATED = re.compile(r"\[(\d{4}-\d\d-\d\d [\d:]{8} [-+]\d{4}|\d\d/\w{3}/\d{4}:[\d
 _FORMS = {"-": "%Y-%m-%d %H:%M:%S %z", "/": "%d/%b/%Y:%H:%M:%S %z"}
 
 
-def app_log(snapshot: Snapshot, unit: UnitView) -> tuple[str, ...]:
+def app_log(snapshot: HostInspection, unit: UnitView) -> tuple[str, ...]:
     """The last lines of its present run, oldest first within a log. Errors: HostError."""
     born = started_at(unit.main_pid) if unit.main_pid else None
     written = [

@@ -10,7 +10,7 @@ from reconcile.nginx.routing.servers import Server
 from reconcile.system.http import HttpAnswer, HttpTarget
 
 if TYPE_CHECKING:
-    from reconcile.doctor.snapshot import Snapshot
+    from reconcile.doctor.snapshot import HostInspection
 
 TIMEOUT_S = 2.0
 
@@ -21,13 +21,13 @@ def addresses(server: Server) -> tuple[Listen, ...]:
     return tuple(sorted(tcp, key=lambda listen: listen.ssl))
 
 
-def reachable(snapshot: Snapshot, server: Server) -> tuple[Listen, ...]:
+def reachable(snapshot: HostInspection, server: Server) -> tuple[Listen, ...]:
     """Those of its addresses where a request can be made that is meant for this server."""
     return tuple(on for on in addresses(server) if snapshot.visitors.asked_for(server, on))
 
 
 def ask(
-    snapshot: Snapshot,
+    snapshot: HostInspection,
     server: Server,
     listen: Listen,
     path: str,

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
     from cryptography.x509 import Certificate
 
-    from reconcile.doctor.snapshot import Snapshot
+    from reconcile.doctor.snapshot import HostInspection
     from reconcile.nginx.model.tree import Directive
     from reconcile.nginx.routing.servers import Server
 
@@ -38,7 +38,7 @@ class Pair:
         return f"{self.directive.place}: ssl_certificate {self.certificate};"
 
 
-def pairs(snapshot: Snapshot) -> Iterator[Pair]:
+def pairs(snapshot: HostInspection) -> Iterator[Pair]:
     """Every certificate that a server with a TLS port uses; variables and engines left out."""
     for server in snapshot.servers:
         if not any(listen.ssl for listen in server.listens):
@@ -56,7 +56,7 @@ def _passphrases(server: Server) -> Iterator[str]:
     yield from (one.args[0] for one in server.scope.inherited("ssl_password_file")[:1])
 
 
-def _absolute(snapshot: Snapshot, path: str) -> str:
+def _absolute(snapshot: HostInspection, path: str) -> str:
     """nginx looks for these beside its configuration file."""
     from posixpath import dirname, join, normpath
 

@@ -15,7 +15,7 @@ from reconcile.doctor.guide import CHECKLIST
 from reconcile.doctor.model import Diagnosis, Rule
 from reconcile.doctor.rules.upload_dir_mismatch import saving
 from reconcile.doctor.run import diagnose
-from reconcile.doctor.snapshot import Snapshot
+from reconcile.doctor.snapshot import HostInspection
 from reconcile.engine.model import Check
 from reconcile.errors import ReconcileError
 from reconcile.filesystem.errors import in_one_line
@@ -128,7 +128,7 @@ def of_site(declared: Declaration, site: str) -> Declaration:
     )
 
 
-def checklist(whole: Snapshot, site: str, proven: Proofs) -> tuple[Box, ...]:
+def checklist(whole: HostInspection, site: str, proven: Proofs) -> tuple[Box, ...]:
     """The ten boxes of `site`. Errors: none; what cannot be read is an unknown box."""
     own = of_site(whole.declared, site)
     asked = cache(lambda rule, view: diagnose(view, [rule]))
@@ -141,11 +141,11 @@ def checklist(whole: Snapshot, site: str, proven: Proofs) -> tuple[Box, ...]:
 class _Views:
     """The snapshot, whole and with the locations of one role alone."""
 
-    def __init__(self, whole: Snapshot) -> None:
+    def __init__(self, whole: HostInspection) -> None:
         self.whole = whole
         self.of = cache(self._of)
 
-    def _of(self, role: str) -> Snapshot:
+    def _of(self, role: str) -> HostInspection:
         view = copy(self.whole)
         locations = self.whole.declared.locations
         view.mapped = self.whole.of_role(role)
@@ -155,7 +155,7 @@ class _Views:
         return view
 
 
-Asked = Callable[[Rule, Snapshot], Diagnosis]
+Asked = Callable[[Rule, HostInspection], Diagnosis]
 
 
 def _seen(row: str, views: _Views, asked: Asked) -> Seen:
@@ -174,17 +174,17 @@ def _seen(row: str, views: _Views, asked: Asked) -> Seen:
         return Seen(unseen=(f"{error.filename or ''}: {error.strerror or error}",))
 
 
-def _without(seen: Seen, covering: Sequence[Rule], static: Snapshot, asked: Asked) -> Seen:
+def _without(seen: Seen, covering: Sequence[Rule], static: HostInspection, asked: Asked) -> Seen:
     """Less what is said of the static files, or of the site as a whole: that has its own box."""
     other = {what for rule in covering for what in diagnosed(asked(rule, static)).wrong}
     return replace(seen, wrong=tuple(what for what in seen.wrong if what not in other))
 
 
-def _mapping(view: Snapshot) -> Seen:
+def _mapping(view: HostInspection) -> Seen:
     return Seen(tuple(f"{one.place}: {one.prefix} is {one.folder}" for one in view.mapped))
 
 
-def _files(view: Snapshot) -> Seen:
+def _files(view: HostInspection) -> Seen:
     seen = Seen()
     for mapped in view.of_role("static"):
         found = view.inventory(mapped.path)
@@ -194,14 +194,14 @@ def _files(view: Snapshot) -> Seen:
     return seen
 
 
-def _saving(view: Snapshot) -> Seen:
+def _saving(view: HostInspection) -> Seen:
     servers = {id(one.server): one.server for one in view.of_role("media")}.values()
     told = (setting for server in servers for _, setting in saving(view, server))
     fine = tuple(f"{one.place}: {one.name} = {one.folder}" for one in told)
     return Seen(fine) if fine else Seen(unseen=tuple(_unasked(view)))
 
 
-def _unasked(view: Snapshot) -> Iterator[str]:
+def _unasked(view: HostInspection) -> Iterator[str]:
     """Apps that would tell where they save, if we might ask them."""
     for app in view.declared.apps:
         told = view.told(app)
@@ -209,27 +209,27 @@ def _unasked(view: Snapshot) -> Iterator[str]:
             yield f"{told.code.name}: {told.facts.why}"
 
 
-def _readable(view: Snapshot) -> Seen:
+def _readable(view: HostInspection) -> Seen:
     served = view.of_role("static", "media")
     return Seen(tuple(f"{view.worker.name} may read {one.path}" for one in served))
 
 
-def _accepted(_: Snapshot) -> Seen:
+def _accepted(_: HostInspection) -> Seen:
     return Seen(("nginx accepts its configuration",))
 
 
-def _kept(view: Snapshot) -> Seen:
+def _kept(view: HostInspection) -> Seen:
     served = view.of_role("static", "media")
     return Seen(tuple(f"no release and no deploy takes {one.path} away" for one in served))
 
 
-def _by_probes_alone(_: Snapshot) -> Seen:
+def _by_probes_alone(_: HostInspection) -> Seen:
     return Seen()
 
 
 ROLES = {"CL1": "static", "CL2": "media", "CL8": "static", "CL9": "media"}
 """Rows that are about one kind of location, while their rules are about all."""
-EVIDENCE: Mapping[str, Callable[[Snapshot], Seen]] = {
+EVIDENCE: Mapping[str, Callable[[HostInspection], Seen]] = {
     "CL1": _mapping,
     "CL2": _mapping,
     "CL3": _files,
@@ -252,7 +252,7 @@ def checklists(
     checks: Sequence[Check],
 ) -> Iterator[tuple[str, tuple[Box, ...]]]:
     """Each site with its boxes; `checks` are what the probes have just seen."""
-    whole = Snapshot(host, declared)
+    whole = HostInspection(host, declared)
     for site in sites:
         own = [probe for probe in asked.probes if probe.site == site]
         proven = proofs(own, checks, of_site(declared, site))

@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from reconcile.doctor.model import Said, error, note, warning
+from reconcile.doctor.model import RuleResult, error, note, warning
 from reconcile.system.processes import started_at
 from reconcile.system.space import is_full
 
 if TYPE_CHECKING:
     from reconcile.doctor.logs import LogLine
-    from reconcile.doctor.snapshot import Snapshot
+    from reconcile.doctor.snapshot import HostInspection
 
 ENOSPC, EDQUOT = 28, 122
 _FULL = re.compile(rf'(?:"(/[^"]+)" )?failed \(({ENOSPC}|{EDQUOT}):')
@@ -62,7 +62,7 @@ _CLASSES = (
 )
 
 
-def complaints(snapshot: Snapshot, lines: tuple[LogLine, ...]) -> Iterator[Said]:
+def complaints(snapshot: HostInspection, lines: tuple[LogLine, ...]) -> Iterator[RuleResult]:
     """Of each class the last line that is no history: what was reloaded or restarted is another."""
     recent = [line for line in lines if line.written_s >= (_born(snapshot) or 0) - 1]
     for kind in _CLASSES:
@@ -79,11 +79,11 @@ def _times(number: int) -> str:
     return "once" if number == 1 else f"{number} times"
 
 
-def _born(snapshot: Snapshot) -> float | None:
+def _born(snapshot: HostInspection) -> float | None:
     return snapshot.running.oldest_start_s if snapshot.running else None
 
 
-def _is_of_a_former_app(snapshot: Snapshot, kind: _Class, line: LogLine) -> bool:
+def _is_of_a_former_app(snapshot: HostInspection, kind: _Class, line: LogLine) -> bool:
     servers = [server for server in snapshot.servers if line.is_about(server)]
     apps = [app for server in servers for app in snapshot.apps_of(server)]
     starts = [started_at(app.unit.main_pid) for app in apps if app.unit.main_pid]
@@ -92,7 +92,7 @@ def _is_of_a_former_app(snapshot: Snapshot, kind: _Class, line: LogLine) -> bool
     return kind.of_app and bool(known) and line.written_s + 1 <= min(known)
 
 
-def _full(lines: list[LogLine]) -> Iterator[Said]:
+def _full(lines: list[LogLine]) -> Iterator[RuleResult]:
     """No room, or no quota: an error where it is so now, else it was."""
     seen = {found[1] or "": line for line in lines if (found := _FULL.search(line.said))}
     for path, line in list(seen.items())[-1:]:

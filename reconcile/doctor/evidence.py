@@ -7,7 +7,7 @@ from collections.abc import Sequence, Sized
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from reconcile.filesystem.access import Step, Walk
+    from reconcile.filesystem.access import AccessStep, AccessWalk
     from reconcile.system.accounts import Account, Accounts
 
 _KINDS = {"directory": "d", "file": "-", "symlink": "l", "other": "?"}
@@ -24,12 +24,12 @@ def quoted(path: str) -> str:
     return shlex.quote(path)
 
 
-def namei(walk: Walk, accounts: Accounts) -> tuple[str, ...]:
+def namei(walk: AccessWalk, accounts: Accounts) -> tuple[str, ...]:
     """The way down as `namei -l` tells it, with what stops the account."""
     return tuple(_line(step, step is walk.blocked, accounts) for step in walk.steps)
 
 
-def _line(step: Step, stops: bool, accounts: Accounts) -> str:
+def _line(step: AccessStep, stops: bool, accounts: Accounts) -> str:
     st = step.stat
     owner = f"{accounts.user_name(st.uid)} {accounts.group_name(st.gid)}"
     told = f"{_KINDS[st.kind]}{_rwx(st.mode)} {owner} {step.path}"
@@ -49,7 +49,7 @@ def examples(paths: Sequence[str]) -> str:
     return ", ".join(paths[:SHOWN]) + more
 
 
-def grant(step: Step, account: Account, accounts: Accounts, bits: str) -> str:
+def grant(step: AccessStep, account: Account, accounts: Accounts, bits: str) -> str:
     """The smallest command that gives `account` these bits (`x`, `r`, `rX`) on one component."""
     if account.uid == step.stat.uid:
         return f"chmod u+{bits} {quoted(step.path)}"

@@ -17,7 +17,7 @@ from reconcile.nginx.running.worker_view import WorkersDisk, worker_of
 from reconcile.system.accounts import Account
 
 if TYPE_CHECKING:
-    from reconcile.filesystem.access import Walk
+    from reconcile.filesystem.access import AccessWalk
     from reconcile.nginx.running.stage import Refusal
     from reconcile.system import Host
 
@@ -30,7 +30,7 @@ class Machine:
 
     def __init__(self, host: Host) -> None:
         self.host = host
-        self._walks: dict[tuple[str, Account], Walk] = {}
+        self._walks: dict[tuple[str, Account], AccessWalk] = {}
         self._inventories: dict[str, Inventory | None] = {}
         self._journals: dict[str, tuple[str, ...]] = {}
 
@@ -72,7 +72,7 @@ class Machine:
             self._journals[unit.name] = read_journal(self.host, unit)
         return self._journals[unit.name]
 
-    def walk(self, path: str, account: Account) -> Walk:
+    def walk(self, path: str, account: Account) -> AccessWalk:
         key = (path, account)
         if key not in self._walks:
             self._walks[key] = self.host.files.access(path, account)

@@ -11,21 +11,21 @@ from reconcile.errors import ExitCode
 from reconcile.nginx.routing.locations import Undecidable
 
 if TYPE_CHECKING:
-    from reconcile.doctor.snapshot import Snapshot
+    from reconcile.doctor.snapshot import HostInspection
 
 T = TypeVar("T")
 F = TypeVar("F")
 
 
 @dataclass(frozen=True)
-class Unseen:
+class Inconclusive:
     """Something that a rule should have looked at and could not."""
 
     what: str
     why: str
 
 
-Said = Finding | Unseen
+RuleResult = Finding | Inconclusive
 
 
 @dataclass(frozen=True)
@@ -38,31 +38,31 @@ class Rule:
 
     name: str
     rows: tuple[str, ...]
-    look: Callable[[Snapshot], Iterator[Said]]
+    look: Callable[[HostInspection], Iterator[RuleResult]]
 
 
-def each(things: Iterable[T], look: Callable[[T], Iterable[Said]]) -> Iterator[Said]:
+def each(things: Iterable[T], look: Callable[[T], Iterable[RuleResult]]) -> Iterator[RuleResult]:
     """What `look` says of each; what nginx does with one and nobody can tell hides no other."""
-    unseen: dict[Unseen, None] = {}
+    unseen: dict[Inconclusive, None] = {}
     for thing in things:
         try:
             yield from look(thing)
         except Undecidable as undecided:
-            unseen[Unseen(str(thing), undecided.reason)] = None
+            unseen[Inconclusive(str(thing), undecided.reason)] = None
     yield from unseen
 
 
-def seen(
+def collect(
     things: Iterable[T], find: Callable[[T], Iterable[F]]
-) -> tuple[tuple[F, ...], tuple[Unseen, ...]]:
+) -> tuple[tuple[F, ...], tuple[Inconclusive, ...]]:
     """What `find` finds in each; and what it could not, since nobody can tell what nginx does."""
     found: list[F] = []
-    unseen: dict[Unseen, None] = {}
+    unseen: dict[Inconclusive, None] = {}
     for thing in things:
         try:
             found += find(thing)
         except Undecidable as undecided:
-            unseen[Unseen(str(thing), undecided.reason)] = None
+            unseen[Inconclusive(str(thing), undecided.reason)] = None
     return tuple(found), tuple(unseen)
 
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from reconcile.doctor.asking import ask, reachable
 from reconcile.doctor.mapping import Mapped
-from reconcile.doctor.model import Said, error
-from reconcile.doctor.snapshot import Snapshot
+from reconcile.doctor.model import RuleResult, error
+from reconcile.doctor.snapshot import HostInspection
 from reconcile.doctor.visitors import arrival, request
 from reconcile.filesystem.inventory import Item
 from reconcile.nginx.model.listen import Listen
@@ -27,7 +27,7 @@ MEANS = {
 }
 
 
-def probe(snapshot: Snapshot, mapped: Mapped) -> Iterator[Said]:
+def probe(snapshot: HostInspection, mapped: Mapped) -> Iterator[RuleResult]:
     """Ask for one file of a location; a folder without a fit file gives nothing to ask for."""
     name = sample(snapshot, mapped.path) if mapped.prefix.endswith("/") else ""
     if not name or mapped.is_internal or snapshot.running is None:
@@ -42,7 +42,9 @@ def probe(snapshot: Snapshot, mapped: Mapped) -> Iterator[Said]:
             yield _told(mapped, name, uri, listen, answer)
 
 
-def _is_meant(snapshot: Snapshot, mapped: Mapped, listen: Listen, uri: str, status: int) -> bool:
+def _is_meant(
+    snapshot: HostInspection, mapped: Mapped, listen: Listen, uri: str, status: int
+) -> bool:
     """Whether the configuration says itself that visitors from here get something else.
 
     Errors: Undecidable where it may, and a module decides that is not simulated.
@@ -56,7 +58,7 @@ def _is_meant(snapshot: Snapshot, mapped: Mapped, listen: Listen, uri: str, stat
     return refused or answer.kind in ("redirect", "return")
 
 
-def sample(snapshot: Snapshot, folder: str) -> str:
+def sample(snapshot: HostInspection, folder: str) -> str:
     """A plain file below `folder` that visitors may have, "" where there is none."""
     found = snapshot.inventory(folder)
     if found is None:
@@ -74,7 +76,7 @@ def _is_redirected_to_tls(listen: Listen, answer: HttpAnswer) -> bool:
     return answer.status in (301, 308) and not listen.ssl and location.startswith("https://")
 
 
-def _told(mapped: Mapped, name: str, uri: str, listen: Listen, answer: HttpAnswer) -> Said:
+def _told(mapped: Mapped, name: str, uri: str, listen: Listen, answer: HttpAnswer) -> RuleResult:
     means = MEANS.get(answer.status, "the app answered, not nginx" if answer.status else "")
     shown = f"no answer ({answer.detail})" if answer.error else f"{answer.status}"
     return error(

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from reconcile.doctor import registry
 from reconcile.doctor.guide import source
-from reconcile.doctor.model import Diagnosis, Rule, Unseen
-from reconcile.doctor.snapshot import Snapshot
+from reconcile.doctor.model import Diagnosis, Inconclusive, Rule
+from reconcile.doctor.snapshot import HostInspection
 from reconcile.engine.model import Finding, Severity, Unknown
 from reconcile.engine.resource import Ref
 from reconcile.errors import ReconcileError
@@ -18,7 +18,7 @@ from reconcile.nginx.routing.locations import Undecidable
 RANK: dict[Severity, int] = {"error": 0, "warning": 1, "note": 2}
 
 
-def diagnose(snapshot: Snapshot, rules: Iterable[Rule] | None = None) -> Diagnosis:
+def diagnose(snapshot: HostInspection, rules: Iterable[Rule] | None = None) -> Diagnosis:
     """What all rules say. Errors: none; a rule that fails to read is an unknown."""
     findings: list[Finding] = []
     unknown: list[Unknown] = []
@@ -30,10 +30,12 @@ def diagnose(snapshot: Snapshot, rules: Iterable[Rule] | None = None) -> Diagnos
     return Diagnosis(snapshot.host.name, _once(findings), tuple(unknown), len(asked))
 
 
-def _ask(rule: Rule, snapshot: Snapshot, findings: list[Finding], unknown: list[Unknown]) -> None:
+def _ask(
+    rule: Rule, snapshot: HostInspection, findings: list[Finding], unknown: list[Unknown]
+) -> None:
     try:
         for said in rule.look(snapshot):
-            if isinstance(said, Unseen):
+            if isinstance(said, Inconclusive):
                 unknown.append(_unknown(rule, f"{said.what}: {said.why}"))
             else:
                 findings.append(replace(said, rule=rule.name, source=source(rule.rows)))

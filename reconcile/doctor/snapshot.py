@@ -34,7 +34,7 @@ from reconcile.system.sockets import connects, holders_at, listening_at
 if TYPE_CHECKING:
     from reconcile.doctor.application.facts import AppFacts
     from reconcile.doctor.application.importing import Told
-    from reconcile.filesystem.access import Walk
+    from reconcile.filesystem.access import AccessWalk
     from reconcile.nginx.model.tree import ConfigTree
     from reconcile.nginx.running.stage import Refusal
     from reconcile.system import Host
@@ -49,7 +49,7 @@ class App:
     servers: tuple[Server, ...]
 
 
-class Snapshot:
+class HostInspection:
     """What the rules look at. `only` are server names; empty: every server.
 
     Errors: each part raises ReconcileError or OSError where it cannot be read.
@@ -64,9 +64,9 @@ class Snapshot:
         self.machine = Machine(host)
         self._told: dict[str, Told] = {}
 
-    def about(self, declared: Declaration, only: frozenset[str]) -> Snapshot:
+    def about(self, declared: Declaration, only: frozenset[str]) -> HostInspection:
         """Other servers of the same machine: what was read of it is not read again."""
-        other = Snapshot(self.host, declared, only)
+        other = HostInspection(self.host, declared, only)
         other.machine = self.machine
         return other
 
@@ -273,7 +273,7 @@ class Snapshot:
         more = frozenset(map(self.host.accounts.group, unit.words("SupplementaryGroups")))
         return Account(user.name, user.uid, gid, user.groups | more | {gid})
 
-    def walk(self, path: str, account: Account) -> Walk:
+    def walk(self, path: str, account: Account) -> AccessWalk:
         return self.machine.walk(path, account)
 
     def inventory(self, folder: str) -> Inventory | None:

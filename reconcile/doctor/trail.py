@@ -22,7 +22,7 @@ from reconcile.system.tail import tail
 from reconcile.verify.judge import is_by_nginx
 
 if TYPE_CHECKING:
-    from reconcile.doctor.snapshot import Snapshot
+    from reconcile.doctor.snapshot import HostInspection
 
 ANSWER_S, ALL_S, LOGGED_S = 0.5, 0.8, 0.4
 """How long one answer, all requests together, and then the lines in the logs may take."""
@@ -75,7 +75,7 @@ class _Inquiry:
         return all(one.nonce in logged for one in awaited)
 
 
-def follow(snapshot: Snapshot, suspects: Sequence[Suspect]) -> Mapping[Suspect, Trail]:
+def follow(snapshot: HostInspection, suspects: Sequence[Suspect]) -> Mapping[Suspect, Trail]:
     """Ask for every suspect, then look for the requests in the logs of the apps and of nginx.
 
     Nothing but GET is sent, and to this machine alone; bounded by ALL_S and LOGGED_S together.
@@ -94,7 +94,7 @@ def follow(snapshot: Snapshot, suspects: Sequence[Suspect]) -> Mapping[Suspect, 
 
 
 def _inquiry(
-    snapshot: Snapshot, server: Server, suspects: Sequence[Suspect], until: float
+    snapshot: HostInspection, server: Server, suspects: Sequence[Suspect], until: float
 ) -> _Inquiry:
     log, why = _log(snapshot, server)
     sent = {one: _send(snapshot, one.server, one.uri, until, one.is_passed) for one in suspects}
@@ -104,7 +104,7 @@ def _inquiry(
     return _Inquiry(sent, log, control, why)
 
 
-def _log(snapshot: Snapshot, server: Server) -> tuple[AccessLog | None, str]:
+def _log(snapshot: HostInspection, server: Server) -> tuple[AccessLog | None, str]:
     """The access log of the one app behind a server, or why there is none to look in."""
     apps = [app for app in snapshot.apps_of(server) if app.unit.main_pid]
     if len(apps) != 1:
@@ -116,7 +116,7 @@ def _log(snapshot: Snapshot, server: Server) -> tuple[AccessLog | None, str]:
     return log, "" if log else f"{apps[0].unit.name} keeps no access log (--access-logfile)"
 
 
-def _control(snapshot: Snapshot, server: Server) -> str:
+def _control(snapshot: HostInspection, server: Server) -> str:
     """A URL of no file that nginx passes to the app; "" where there is none."""
     for passed in snapshot.passed:
         prefix = from_raw(passed.scope.name)
@@ -128,7 +128,7 @@ def _control(snapshot: Snapshot, server: Server) -> str:
     return ""
 
 
-def _route(snapshot: Snapshot, server: Server, uri: str) -> Route | None:
+def _route(snapshot: HostInspection, server: Server, uri: str) -> Route | None:
     """None where nobody can tell: then another witness is needed."""
     try:
         return snapshot.route(server, uri)
@@ -137,7 +137,7 @@ def _route(snapshot: Snapshot, server: Server, uri: str) -> Route | None:
 
 
 def _send(
-    snapshot: Snapshot, server: Server, uri: str, until: float, is_passed: bool = True
+    snapshot: HostInspection, server: Server, uri: str, until: float, is_passed: bool = True
 ) -> _Sent:
     nonce, left_s = secrets.token_hex(8), until - time.monotonic()
     asked = f"{uri}?reconcile={nonce}"
@@ -171,7 +171,9 @@ def _text(log: AccessLog, since_s: float) -> str:
         return ""
 
 
-def _trail(snapshot: Snapshot, inquiry: _Inquiry, sent: _Sent, logged: Mapping[str, str]) -> Trail:
+def _trail(
+    snapshot: HostInspection, inquiry: _Inquiry, sent: _Sent, logged: Mapping[str, str]
+) -> Trail:
     where = inquiry.log.where if inquiry.log else ""
     lines = logged.get(where, "").splitlines()
     if found := _with(lines, sent.nonce):
@@ -195,7 +197,7 @@ def _why(inquiry: _Inquiry, where: str) -> str:
     return f"{where} does not show the requests that the app answers"
 
 
-def _by_nginx_s_log(snapshot: Snapshot, sent: _Sent) -> Trail | None:
+def _by_nginx_s_log(snapshot: HostInspection, sent: _Sent) -> Trail | None:
     """The word of nginx's own log, where its format tells of upstreams."""
     for fields, line in _lines_of_nginx(snapshot, sent):
         if by := answered_by(fields):
@@ -203,7 +205,9 @@ def _by_nginx_s_log(snapshot: Snapshot, sent: _Sent) -> Trail | None:
     return None
 
 
-def _lines_of_nginx(snapshot: Snapshot, sent: _Sent) -> Iterator[tuple[Mapping[str, str], str]]:
+def _lines_of_nginx(
+    snapshot: HostInspection, sent: _Sent
+) -> Iterator[tuple[Mapping[str, str], str]]:
     route = _route(snapshot, sent.server, sent.uri)
     scope = route.hops[-1].scope if route and route.hops else sent.server.scope
     for log in visit_logs(scope, snapshot.nginx.build.access_log):

@@ -134,7 +134,7 @@ def _of_systemd(host: Host, *names: str) -> Iterator[UnitView]:
     words = ("systemctl", "show", "--no-pager", "--all", f"--property={','.join(_PROPERTIES)}")
     done = host.commands.run((*words, "--", *names))
     if not done.ok:
-        raise ReconcileError("systemd did not tell about its units", done.said)
+        raise ReconcileError("systemd did not tell about its units", done.error_output)
     for block in done.stdout.strip("\n").split("\n\n"):
         said: dict[str, str] = {}
         for line in block.splitlines():

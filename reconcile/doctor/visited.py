@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from reconcile.doctor.evidence import counted
-from reconcile.doctor.model import Said, note, warning
+from reconcile.doctor.model import RuleResult, note, warning
 from reconcile.doctor.visits import VisitLog, answered_by, visit_logs
 from reconcile.nginx.model.scope import PASSES
 from reconcile.nginx.model.text import from_raw
@@ -19,7 +19,7 @@ from reconcile.nginx.routing.servers import Server
 from reconcile.system.tail import recent
 
 if TYPE_CHECKING:
-    from reconcile.doctor.snapshot import Snapshot
+    from reconcile.doctor.snapshot import HostInspection
 
 LOG_BYTES = 256 << 10
 MOST_URIS, SHOWN = 50, 3
@@ -78,12 +78,12 @@ class Place:
         return self.covers(uri) or bool(self.has_app and _FILES.match(uri))
 
 
-def visited(snapshot: Snapshot) -> Iterator[Said]:
+def visited(snapshot: HostInspection) -> Iterator[RuleResult]:
     for place in _visited_places(snapshot):
         yield from _judged(snapshot, place)
 
 
-def _judged(snapshot: Snapshot, place: Place) -> Iterator[Said]:
+def _judged(snapshot: HostInspection, place: Place) -> Iterator[RuleResult]:
     gone, refused, passed = list[str](), list[str](), list[str]()
     for one in list(place.visits.values())[-MOST_URIS:]:
         answer = _answer(snapshot, place.server, one.uri)
@@ -98,7 +98,7 @@ def _judged(snapshot: Snapshot, place: Place) -> Iterator[Said]:
     yield from _told(place.server, gone, refused, passed)
 
 
-def _answer(snapshot: Snapshot, server: Server, uri: str) -> Answer | None:
+def _answer(snapshot: HostInspection, server: Server, uri: str) -> Answer | None:
     """How it is answered by now. Of what cannot be foretold, the rules about its server tell."""
     try:
         route = snapshot.route(server, uri)
@@ -115,7 +115,9 @@ def _is_unmeant(place: Place, one: Visit) -> bool:
     return place.covers(one.uri) or (is_served and not place.lets_the_app_answer)
 
 
-def _told(server: Server, gone: list[str], refused: list[str], passed: list[str]) -> Iterator[Said]:
+def _told(
+    server: Server, gone: list[str], refused: list[str], passed: list[str]
+) -> Iterator[RuleResult]:
     name = server.names[0] or server.place
     if gone:
         yield note(f"Visitors of {name} asked for {counted(gone, 'file')} in vain.", *gone[-SHOWN:])
@@ -134,7 +136,7 @@ def _told(server: Server, gone: list[str], refused: list[str], passed: list[str]
         )
 
 
-def _visited_places(snapshot: Snapshot) -> list[Place]:
+def _visited_places(snapshot: HostInspection) -> list[Place]:
     """The servers asked about, with the last visit to each URI that is certain to be theirs."""
     places = {id(one): Place(one) for one in snapshot.router.servers.servers}
     for log, servers in _logs(snapshot).items():
@@ -145,7 +147,7 @@ def _visited_places(snapshot: Snapshot) -> list[Place]:
     return [places[id(server)] for server in snapshot.servers]
 
 
-def _logs(snapshot: Snapshot) -> dict[VisitLog, set[int]]:
+def _logs(snapshot: HostInspection) -> dict[VisitLog, set[int]]:
     """Each access log with the servers that write to it."""
     every: dict[VisitLog, set[int]] = {}
     for server in snapshot.router.servers.servers:

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 
 from reconcile.engine.diff import differences
 from reconcile.engine.guards import refuse_unclear
-from reconcile.engine.history import By, Entry
+from reconcile.engine.history import Actor, HistoryEntry
 from reconcile.engine.interrupt import Interrupted, interruptible, uninterrupted
 from reconcile.engine.journal import Journal
 from reconcile.engine.ledger import Ledger, encode, rows_after
 from reconcile.engine.model import ApplyResult, Change, Check, Event, Plan, Report, failed
-from reconcile.engine.observe import reason
+from reconcile.engine.observe import error_reason
 from reconcile.engine.records import next_records, now, read_ledger, write_records
 from reconcile.engine.resource import Ref, Resource
-from reconcile.engine.rollback import Listen, RollbackFailed, retire, roll_back
+from reconcile.engine.rollback import Listen, RollbackFailed, prune_journals, roll_back
 from reconcile.errors import ReconcileError
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ Verify = Callable[[], Sequence[Check]]
 Done = dict[Ref, Resource | None]
 
 
-class DidNotHold(ReconcileError):
+class NotConverged(ReconcileError):
     """What was read back is not what was written."""
 
 
@@ -44,7 +44,7 @@ def apply(
     verify: Verify,
     verify_rolled_back: Verify,
     listen: Listen,
-    by: By,
+    by: Actor,
     roll_back: bool = True,
 ) -> Report:
     """Carry out `plan`; the caller holds the lock, has recovered, and planned just now.
@@ -59,7 +59,7 @@ def apply(
     if not plan.changes:
         return attempt.take_over()
     for declared in plan.desired.values():
-        for note in declared.resource.rehearse(host, plan.changes):
+        for note in declared.resource.preflight(host, plan.changes):
             attempt.tell(note)
     return attempt.run()
 
@@ -72,7 +72,7 @@ class _Attempt:
     verify: Verify
     verify_rolled_back: Verify
     listen: Listen
-    by: By
+    by: Actor
     may_roll_back: bool
     started: float = field(default_factory=monotonic)
     at: str = field(default_factory=now)
@@ -110,15 +110,15 @@ class _Attempt:
         for change in self.plan.changes:
             began = monotonic()
             self.listen(Event("apply_start", change))
-            self.host.copied = partial(self._tell_progress, change)
+            self.host.on_copy_progress = partial(self._tell_progress, change)
             try:
                 self.done[change.ref] = self._make(change)
             except (ReconcileError, OSError) as error:
                 elapsed = monotonic() - began
-                self.listen(Event("apply_errored", change, None, reason(error), elapsed))
+                self.listen(Event("apply_errored", change, None, error_reason(error), elapsed))
                 raise
             finally:
-                self.host.copied = None
+                self.host.on_copy_progress = None
             self.listen(Event("apply_complete", change, elapsed_s=monotonic() - began))
 
     def _tell_progress(self, change: Change, done: int, total: int) -> None:
@@ -127,22 +127,22 @@ class _Attempt:
     def _make(self, change: Change) -> Resource | None:
         """Put or remove, then read back; what was read."""
         if change.after is None:
-            change.subject.remove(self.host)
+            change.subject.delete(self.host)
             self._note_what_stayed(change)
             return None
-        change.after.put(self.host, change.before)
-        seen = change.after.reread(self.host, change.before)
+        change.after.apply(self.host, change.before)
+        seen = change.after.refresh(self.host, change.before)
         _refuse_other(change.ref, seen, self.plan.desired[change.ref].resource)
         return seen
 
     def _note_what_stayed(self, change: Change) -> None:
         # As the ledger asks: a service that was running is gone once it has come to rest.
-        there = type(change.subject).of(change.ref.name).observe(self.host)
+        there = type(change.subject).from_name(change.ref.name).observe(self.host)
         if there is None:
             return
-        why = there.stays(frozenset())
+        why = there.why_not_removable(frozenset())
         if not why:
-            raise DidNotHold(f"{change.ref} was removed and is still there.")
+            raise NotConverged(f"{change.ref} was removed and is still there.")
         self.tell(f"{change.ref} stays: {why}")
 
     def _check(self, verify: Verify) -> tuple[Check, ...]:
@@ -185,7 +185,7 @@ class _Attempt:
         try:
             bad = failed(self._check(self.verify_rolled_back))
         except (ReconcileError, OSError) as error:
-            self.tell(f"The host could not be verified after the rollback: {reason(error)}")
+            self.tell(f"The host could not be verified after the rollback: {error_reason(error)}")
             return
         if bad:
             names = ", ".join(check.name for check in bad)
@@ -197,17 +197,17 @@ class _Attempt:
             journal.close()
             rows = rows_after(self.ledger.rows, self.plan, self.done, self.at)
             after, row = next_records(self.ledger, rows, self._entry(result, error))
-            journal.decide(row, after)
+            journal.commit(row, after)
 
     def _stands(
         self, journal: Journal, result: ApplyResult, error: ReconcileError | None = None
     ) -> Report:
         try:
             with uninterrupted():
-                journal.settle()
-                retire(self.host)
+                journal.finalize()
+                prune_journals(self.host)
         except (ReconcileError, OSError) as trouble:
-            self.tell(f"It is done, but not all of it is written down yet: {reason(trouble)}")
+            self.tell(f"It is done, but not all of it is written down yet: {error_reason(trouble)}")
         return self._report(result, error)
 
     def _report(self, result: ApplyResult, error: ReconcileError | None = None) -> Report:
@@ -225,9 +225,9 @@ class _Attempt:
             return report
         return replace(report, error=error.what, why=error.why, fix=error.fix)
 
-    def _entry(self, result: str, error: str = "") -> Entry:
+    def _entry(self, result: str, error: str = "") -> HistoryEntry:
         changes = self.plan.changes if result == "begun" else self._made()
-        return Entry(
+        return HistoryEntry(
             self.at,
             self.by,
             result,
@@ -261,7 +261,7 @@ def _refuse_other(ref: Ref, seen: Resource | None, asked: Resource) -> None:
     if seen is not None and not left:
         return
     told = "; ".join(f"{f.name} is {f.before!r}, not {f.after!r}" for f in left)
-    raise DidNotHold(
+    raise NotConverged(
         f"{ref} was written and is not as it should be.",
         "nothing is there" if seen is None else told,
         "Something else on the host changes it, or its filesystem cannot hold it.",
@@ -273,4 +273,4 @@ def _as_error(error: ReconcileError | OSError | Interrupted) -> ReconcileError:
         return error
     if isinstance(error, Interrupted):
         return ReconcileError("The apply was interrupted.", f"by {error}")
-    return ReconcileError("The host refused a change.", reason(error))
+    return ReconcileError("The host refused a change.", error_reason(error))

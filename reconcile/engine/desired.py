@@ -29,7 +29,7 @@ def merge(declared: Iterable[Declared]) -> tuple[dict[Ref, Declared], tuple[Conf
         merged, disagreeing = _merged(first.resource, item.resource)
         conflicts += [_conflict(name, first, item) for name in disagreeing]
         desired[ref] = Declared(
-            merged, _united(first.sites, item.sites), _united(first.places, item.places)
+            merged, _united(first.sites, item.sites), _united(first.positions, item.positions)
         )
     return desired, tuple(conflicts)
 
@@ -70,11 +70,11 @@ def _united(one: tuple[Any, ...], other: tuple[Any, ...]) -> tuple[Any, ...]:
 
 def _conflict(name: str, first: Declared, second: Declared) -> Conflict:
     values = (_shown(first.resource, name), _shown(second.resource, name))
-    places = _united(first.places, second.places)
+    places = _united(first.positions, second.positions)
     return Conflict(first.resource.ref, name, values, places)
 
 
 def _shown(resource: Resource, name: str) -> str:
     if name in resource.sensitive_fields():
         return HIDDEN
-    return str(resource.shown().get(name, getattr(resource, name)))
+    return str(resource.display().get(name, getattr(resource, name)))

@@ -40,7 +40,7 @@ def _shown(resource: Resource | None) -> dict[str, Any]:
     if resource is None:
         return {}
     hidden = dict.fromkeys(resource.sensitive_fields() & resource.managed().keys(), HIDDEN)
-    return resource.shown() | hidden
+    return resource.display() | hidden
 
 
 def _sensitive(*resources: Resource | None) -> frozenset[str]:

@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 from reconcile import __version__
 from reconcile.engine.digest import digest
-from reconcile.engine.model import Basis, Change, ConfigOrigin, Digests, Plan
+from reconcile.engine.model import Change, ConfigOrigin, Digests, Plan, PlanInputs
 from reconcile.engine.resource import Ref, Resource
 
 NO_ORIGINS: Mapping[Ref, str] = {}
@@ -18,9 +18,9 @@ def basis(
     changes: Iterable[Change],
     config: ConfigOrigin | None,
     origins: Mapping[Ref, str] = NO_ORIGINS,
-) -> Basis:
+) -> PlanInputs:
     """What a plan rests on: the host, our version, the YAML, and each change as digests."""
-    return Basis(
+    return PlanInputs(
         host=host,
         version=__version__,
         config=config.digest if config else "",
@@ -31,7 +31,7 @@ def basis(
     )
 
 
-def fingerprint(of: Basis) -> str:
+def fingerprint(of: PlanInputs) -> str:
     return digest(asdict(of))
 
 
@@ -40,7 +40,7 @@ def same(approved: Plan, now: Plan) -> bool:
     return approved.fingerprint == now.fingerprint
 
 
-def what_moved(approved: Basis, now: Basis) -> tuple[str, ...]:
+def what_moved(approved: PlanInputs, now: PlanInputs) -> tuple[str, ...]:
     """A sentence for each thing that differs from what was approved; () for the same plan."""
     return tuple(_moved(approved, now))
 
@@ -54,7 +54,7 @@ def _digests(resource: Resource | None) -> Digests | None:
     return None if resource is None else resource.digests()
 
 
-def _moved(approved: Basis, now: Basis) -> Iterator[str]:
+def _moved(approved: PlanInputs, now: PlanInputs) -> Iterator[str]:
     if approved.host != now.host:
         yield f"the plan was made for {approved.host}, this is {now.host}"
     if approved.version != now.version:

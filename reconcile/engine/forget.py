@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
-from reconcile.engine.history import By, Entry
+from reconcile.engine.history import Actor, HistoryEntry
 from reconcile.engine.journal import Journal
 from reconcile.engine.ledger import Ledger, encode
 from reconcile.engine.records import next_records, now, read_ledger
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from reconcile.system import Host
 
 
-def forget(host: Host, refs: Collection[Ref], by: By, *, protected_too: bool = False) -> Ledger:
+def forget(host: Host, refs: Collection[Ref], by: Actor, *, protected_too: bool = False) -> Ledger:
     """Own `refs` no longer; the caller holds the lock. The history tells it.
 
     Errors: ReconcileError for what is not owned, or is protected and shall stay so.
@@ -25,12 +25,12 @@ def forget(host: Host, refs: Collection[Ref], by: By, *, protected_too: bool = F
     _refuse(ledger, refs, protected_too=protected_too)
     rows = {ref: row for ref, row in ledger.rows.items() if ref not in refs}
     changes = tuple((str(ref), "forget", "pending") for ref in sorted(refs))
-    entry = Entry(now(), by, "forgotten", changes)
+    entry = HistoryEntry(now(), by, "forgotten", changes)
     after, row = next_records(ledger, rows, entry)
     # By way of a journal, so that a crash in between leaves both records or none.
     journal = Journal.begin(host.state, encode(ledger), entry)
-    journal.decide(row, after)
-    journal.settle()
+    journal.commit(row, after)
+    journal.finalize()
     # Kept, it would push out that of the last apply, which can still be taken back.
     journal.discard(host)
     return read_ledger(host.state)

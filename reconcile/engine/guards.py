@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sized
 
 from reconcile.engine.fingerprint import what_moved
-from reconcile.engine.model import Basis, Plan
+from reconcile.engine.model import Plan, PlanInputs
 from reconcile.errors import ReconcileError, StalePlan
 
 
@@ -14,7 +14,7 @@ def refuse_unclear(plan: Plan) -> None:
     if plan.conflicts:
         why = "; ".join(
             f"{c.ref} {c.field}: {c.values[0]} or {c.values[1]}"
-            f" ({', '.join(str(place) for place in c.places)})"
+            f" ({', '.join(str(place) for place in c.positions)})"
             for c in plan.conflicts
         )
         raise ReconcileError(
@@ -64,7 +64,7 @@ def refuse_emptying(declared: Sized, released: Sized, *, allow_empty: bool) -> N
         )
 
 
-def refuse_stale(approved: Basis, now: Basis) -> None:
+def refuse_stale(approved: PlanInputs, now: PlanInputs) -> None:
     """Refuse to carry out anything but exactly what was approved."""
     moved = what_moved(approved, now)
     if moved:

@@ -18,7 +18,7 @@ FOLDER = "history"
 
 
 @dataclass(frozen=True)
-class By:
+class Actor:
     """Who asked for an apply, and how.
 
     `commit` is that of the YAML, `plan` the id of the saved plan, where there is one.
@@ -31,11 +31,11 @@ class By:
 
 
 @dataclass(frozen=True)
-class Entry:
+class HistoryEntry:
     """One apply. `changes` are (address, action, cause) of what was done; `at` is in UTC."""
 
     at: str
-    by: By
+    by: Actor
     result: str
     changes: tuple[tuple[str, str, str], ...] = ()
     config: str = ""
@@ -45,12 +45,12 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Row:
+class HistoryRow:
     """An entry in its place: `previous` is the digest of the row before."""
 
     number: int
     previous: str
-    entry: Entry
+    entry: HistoryEntry
 
     @property
     def digest(self) -> str:
@@ -61,21 +61,21 @@ class Row:
         return f"{FOLDER}/{self.number:08d}.json"
 
 
-def following(ledger: Ledger, entry: Entry) -> Row:
+def following(ledger: Ledger, entry: HistoryEntry) -> HistoryRow:
     """The row for `entry`, bound to the history that the ledger knows."""
-    return Row(ledger.serial + 1, ledger.head, entry)
+    return HistoryRow(ledger.serial + 1, ledger.head, entry)
 
 
-def write(state: StateDir, row: Row) -> None:
+def write(state: StateDir, row: HistoryRow) -> None:
     """Put a row into its file; writing the same row again does no harm."""
     state.write(row.file, encode(row))
 
 
-def encode(row: Row) -> bytes:
+def encode(row: HistoryRow) -> bytes:
     return (canonical(asdict(row)) + "\n").encode()
 
 
-def decode(data: bytes) -> Row:
+def decode(data: bytes) -> HistoryRow:
     """Errors: ValueError for bytes that are not a row."""
     try:
         return row_of(json.loads(data))
@@ -83,16 +83,16 @@ def decode(data: bytes) -> Row:
         raise ValueError(f"not a row of the history: {error}") from None
 
 
-def row_of(body: dict[str, Any]) -> Row:
-    return Row(body["number"], body["previous"], entry_of(body["entry"]))
+def row_of(body: dict[str, Any]) -> HistoryRow:
+    return HistoryRow(body["number"], body["previous"], entry_of(body["entry"]))
 
 
-def entry_of(body: dict[str, Any]) -> Entry:
+def entry_of(body: dict[str, Any]) -> HistoryEntry:
     changes = tuple((address, action, cause) for address, action, cause in body["changes"])
-    return Entry(**(body | {"by": By(**body["by"]), "changes": changes}))
+    return HistoryEntry(**(body | {"by": Actor(**body["by"]), "changes": changes}))
 
 
-def rows(state: StateDir) -> Iterator[Row | str]:
+def rows(state: StateDir) -> Iterator[HistoryRow | str]:
     """Every row from the first on; the name of the file in place of one that is damaged."""
     for name in state.names(FOLDER):
         data = state.read(f"{FOLDER}/{name}")
@@ -102,7 +102,7 @@ def rows(state: StateDir) -> Iterator[Row | str]:
             yield name
 
 
-def last(state: StateDir) -> Row | None:
+def last(state: StateDir) -> HistoryRow | None:
     """The latest row that can be read."""
     names = state.names(FOLDER)
     for name in reversed(names):
@@ -113,12 +113,12 @@ def last(state: StateDir) -> Row | None:
     return None
 
 
-def problems(found: Sequence[Row | str], ledger: Ledger) -> tuple[str, ...]:
+def problems(found: Sequence[HistoryRow | str], ledger: Ledger) -> tuple[str, ...]:
     """What shows that a history was edited, shortened or lost a row; () for a whole one."""
     return tuple(_problems(found, ledger))
 
 
-def _problems(found: Sequence[Row | str], ledger: Ledger) -> Iterator[str]:
+def _problems(found: Sequence[HistoryRow | str], ledger: Ledger) -> Iterator[str]:
     head, number = BEGINNING, 0
     for row in found:
         if isinstance(row, str):

@@ -8,25 +8,25 @@ from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from reconcile.dataclass import dataclass
-from reconcile.engine.model import Declared, Desired, Finding, Ignored, Observed, Place
+from reconcile.engine.model import Declared, Desired, Finding, Ignored, Observed, Position
 from reconcile.engine.resource import Ref, Resource
 
 
 @dataclass(frozen=True)
-class Rule:
+class IgnoredField:
     """`ref` is a pattern of addresses; the rule holds up to and with the day `until`."""
 
     ref: str
     field: str
     reason: str
     until: date | None
-    place: Place
+    place: Position
 
-    def over(self, today: date) -> bool:
+    def is_expired(self, today: date) -> bool:
         return self.until is not None and self.until < today
 
 
-class Sifted(NamedTuple):
+class IgnoreResult(NamedTuple):
     """What is left to compare, and what was taken out of it."""
 
     desired: Desired
@@ -35,29 +35,31 @@ class Sifted(NamedTuple):
     findings: tuple[Finding, ...] = ()
 
 
-def sift(desired: Desired, observed: Observed, rules: Sequence[Rule], today: date) -> Sifted:
+def apply_ignore_rules(
+    desired: Desired, observed: Observed, rules: Sequence[IgnoredField], today: date
+) -> IgnoreResult:
     """Take out every difference that a rule names; what is absent is never ignored."""
     if not rules:
-        return Sifted(desired, observed)
+        return IgnoreResult(desired, observed)
     asked, seen, ignored = dict(desired), dict(observed), []
-    for rule in (rule for rule in rules if not rule.over(today)):
+    for rule in (rule for rule in rules if not rule.is_expired(today)):
         for ref in [ref for ref in desired if fnmatchcase(str(ref), rule.ref)]:
             left = _left(asked[ref].resource, seen.get(ref), rule.field)
             if left is not None:
                 wanted, there = left
-                asked[ref] = Declared(wanted, asked[ref].sites, asked[ref].places)
+                asked[ref] = Declared(wanted, asked[ref].sites, asked[ref].positions)
                 seen[ref] = there
                 ignored.append(Ignored(str(ref), rule.field, rule.reason, _day(rule.until)))
-    return Sifted(asked, seen, tuple(ignored), tuple(_findings(desired, rules, today)))
+    return IgnoreResult(asked, seen, tuple(ignored), tuple(_findings(desired, rules, today)))
 
 
 def _left(wanted: Resource, there: object, field: str) -> tuple[Resource, Resource] | None:
-    return wanted.leaving(field, there) if isinstance(there, Resource) else None
+    return wanted.ignoring(field, there) if isinstance(there, Resource) else None
 
 
-def _findings(desired: Desired, rules: Sequence[Rule], today: date) -> Iterator[Finding]:
+def _findings(desired: Desired, rules: Sequence[IgnoredField], today: date) -> Iterator[Finding]:
     for rule in rules:
-        if rule.over(today):
+        if rule.is_expired(today):
             yield Finding(
                 "ignore-expired",
                 "warning",
@@ -76,7 +78,7 @@ def _findings(desired: Desired, rules: Sequence[Rule], today: date) -> Iterator[
             )
 
 
-def _concerns(rule: Rule, ref: Ref, desired: Desired) -> bool:
+def _concerns(rule: IgnoredField, ref: Ref, desired: Desired) -> bool:
     resource = desired[ref].resource
     return fnmatchcase(str(ref), rule.ref) and rule.field in resource.ignorable()
 

@@ -28,7 +28,7 @@ Phase = Literal["open", "decided", "ended"]
 
 
 @dataclass(frozen=True)
-class Status:
+class JournalStatus:
     """How far a journal has come.
 
     `before` is the ledger as it was (a file's text), `entry` what was begun; `row` and
@@ -37,8 +37,8 @@ class Status:
 
     phase: Phase
     before: str
-    entry: history.Entry
-    row: history.Row | None = None
+    entry: history.HistoryEntry
+    row: history.HistoryRow | None = None
     after: str = ""
 
 
@@ -52,14 +52,14 @@ class Journal:
         self.folder = f"{FOLDER}/{name}"
 
     @classmethod
-    def begin(cls, state: StateDir, before: bytes, entry: history.Entry) -> Journal:
+    def begin(cls, state: StateDir, before: bytes, entry: history.HistoryEntry) -> Journal:
         """A new journal, durable, with room for what undo will need."""
         numbers = [int(name) for name in state.names(FOLDER) if name.isdecimal()]
         journal = cls(state, f"{max(numbers, default=0) + 1:08d}")
         state.make(f"{journal.folder}/keep")
         # Freed when the outcome is written, so that a disk filled meanwhile cannot prevent that.
         state.write(f"{journal.folder}/reserve", bytes(RESERVE_BYTES + 3 * len(before)))
-        journal._set(Status("open", before.decode(), entry))
+        journal._set(JournalStatus("open", before.decode(), entry))
         return journal
 
     @property
@@ -67,12 +67,12 @@ class Journal:
         return self._state.path_of(f"{self.folder}/keep")
 
     @property
-    def status(self) -> Status | None:
+    def status(self) -> JournalStatus | None:
         """None where the journal was cut off before it began: then nothing has happened."""
         data = self._state.read(f"{self.folder}/status.json")
         return None if data is None else _status(data, self.folder)
 
-    def intend(self, *undos: Undo) -> None:
+    def record_undo(self, *undos: Undo) -> None:
         """Remember `undos`; on the disk, with one flush for all, when this returns."""
         from reconcile.system.undo import to_json
 
@@ -94,12 +94,12 @@ class Journal:
         except (ValueError, KeyError, TypeError) as error:
             raise _damaged(self.folder, str(error)) from None
 
-    def decide(self, row: history.Row, after: bytes) -> None:
+    def commit(self, row: history.HistoryRow, after: bytes) -> None:
         """From here on the apply counts as `row` says, though we be killed."""
         self._state.remove(f"{self.folder}/reserve")
         self._set(replace(self._begun(), phase="decided", row=row, after=after.decode()))
 
-    def settle(self) -> None:
+    def finalize(self) -> None:
         """Have the ledger and the history say what was decided."""
         status = self._begun()
         if status.row is None:
@@ -108,14 +108,14 @@ class Journal:
         self.close()
         self._set(replace(status, phase="ended"))
 
-    def reopen(self, entry: history.Entry) -> None:
+    def reopen(self, entry: history.HistoryEntry) -> None:
         """Have an ended apply taken back after all: by us or, if we are killed, by the next."""
         self._set(replace(self._begun(), phase="open", entry=entry))
 
     def discard(self, host: Host) -> None:
         """Drop the journal, and all that was kept for an undo which nobody will ask for."""
         for undo in self.undos():
-            undo.forget(host)
+            undo.discard_backup(host)
         self._state.remove(self.folder)
 
     def close(self) -> None:
@@ -123,13 +123,13 @@ class Journal:
             self._log.close()
             self._log = None
 
-    def _begun(self) -> Status:
+    def _begun(self) -> JournalStatus:
         status = self.status
         if status is None:
             raise _damaged(self.folder, "it was never begun")
         return status
 
-    def _set(self, status: Status) -> None:
+    def _set(self, status: JournalStatus) -> None:
         self._state.write(f"{self.folder}/status.json", canonical(asdict(status)).encode())
 
 
@@ -139,11 +139,11 @@ def journals(state: StateDir) -> Iterator[Journal]:
         yield Journal(state, name)
 
 
-def _status(data: bytes, folder: str) -> Status:
+def _status(data: bytes, folder: str) -> JournalStatus:
     try:
         body = json.loads(data)
         row = body["row"]
-        return Status(
+        return JournalStatus(
             body["phase"],
             body["before"],
             history.entry_of(body["entry"]),

@@ -23,7 +23,7 @@ class LedgerUnusable(ReconcileError):
 
 
 @dataclass(frozen=True)
-class Row:
+class LedgerRow:
     """One owned resource: `created` where it was not there before us, `since` in UTC."""
 
     sites: tuple[str, ...] = ()
@@ -33,7 +33,7 @@ class Row:
     since: str = ""
 
 
-Rows = Mapping[Ref, Row]
+Rows = Mapping[Ref, LedgerRow]
 
 
 @dataclass(frozen=True)
@@ -59,17 +59,17 @@ def rows_after(rows: Rows, plan: Plan, done: Mapping[Ref, Resource | None], at: 
     for ref, declared in plan.desired.items():
         seen = done.get(ref) or plan.in_sync.get(ref)
         if seen is not None and ref not in unfinished:
-            first = Row(created=ref in created, since=at)
+            first = LedgerRow(created=ref in created, since=at)
             kept[ref] = _refreshed(rows.get(ref, first), declared, seen)
     return dict(sorted(kept.items()))
 
 
-def _refreshed(row: Row, declared: Declared, seen: Resource) -> Row:
+def _refreshed(row: LedgerRow, declared: Declared, seen: Resource) -> LedgerRow:
     return replace(
         row,
         sites=tuple(sorted(declared.sites)),
         protected=row.protected or declared.resource.protected,
-        digests=declared.resource.remembered(seen),
+        digests=declared.resource.ledger_digests(seen),
     )
 
 
@@ -116,8 +116,8 @@ def _parsed(data: bytes) -> dict[str, Any]:
     return body
 
 
-def _row(row: dict[str, Any]) -> Row:
-    return Row(**(row | {"sites": tuple(row["sites"])}))
+def _row(row: dict[str, Any]) -> LedgerRow:
+    return LedgerRow(**(row | {"sites": tuple(row["sites"])}))
 
 
 def _unusable(why: str, fix: str = "") -> LedgerUnusable:

@@ -20,7 +20,7 @@ Digests = Mapping[str, str]
 ApplyResult = Literal["no_changes", "applied", "rolled_back", "failed"]
 
 
-class Place(NamedTuple):
+class Position(NamedTuple):
     """Where in the YAML something was said; line and column count from 1."""
 
     file: str
@@ -45,7 +45,7 @@ class Declared:
 
     resource: Resource
     sites: tuple[str, ...] = ()
-    places: tuple[Place, ...] = ()
+    positions: tuple[Position, ...] = ()
 
 
 Desired = Mapping[Ref, Declared]
@@ -59,7 +59,7 @@ class Conflict:
     ref: Ref
     field: str
     values: tuple[str, str]
-    places: tuple[Place, ...]
+    positions: tuple[Position, ...]
 
 
 @dataclass(frozen=True)
@@ -81,10 +81,10 @@ class Change:
     before: Resource | None
     after: Resource | None
     cause: Cause = "pending"
-    because: str = ""
+    reason: str = ""
     fields: tuple[FieldChange, ...] = ()
     sites: tuple[str, ...] = ()
-    places: tuple[Place, ...] = ()
+    positions: tuple[Position, ...] = ()
 
     @property
     def action(self) -> Action:
@@ -161,7 +161,7 @@ class ConfigOrigin:
 
 
 @dataclass(frozen=True)
-class Basis:
+class PlanInputs:
     """What a plan was computed from, as digests: enough to know it again and say what moved.
 
     `changes`: address → (digests of before, digests of after), None where absent.
@@ -189,7 +189,7 @@ class Plan:
     ignored_changes: tuple[Ignored, ...] = ()
     partial: bool = False
     config: ConfigOrigin | None = None
-    basis: Basis | None = field(default=None, repr=False)
+    basis: PlanInputs | None = field(default=None, repr=False)
     """What the fingerprint was taken of."""
     desired: Desired = field(default_factory=dict, repr=False, compare=False)
     in_sync: Mapping[Ref, Resource] = field(default_factory=dict, repr=False, compare=False)

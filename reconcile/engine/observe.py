@@ -39,18 +39,18 @@ def observe_undeclared(refs: Iterable[Ref], make: Make, host: Host) -> Observed:
     return observe(made, host) | unknown
 
 
-def origins(resources: Iterable[Resource], observed: Observed, host: Host) -> dict[Ref, str]:
+def source_digests(resources: Iterable[Resource], observed: Observed, host: Host) -> dict[Ref, str]:
     """The origin of each resource that would be made anew."""
-    found = {item.ref: item.origin(host) for item in _missing(resources, observed)}
+    found = {item.ref: item.source_digest(host) for item in _missing(resources, observed)}
     return {ref: origin for ref, origin in found.items() if origin}
 
 
-def forewarnings(
+def preflight_warnings(
     resources: Iterable[Resource], observed: Observed, host: Host
 ) -> tuple[Finding, ...]:
     """What each resource that would be made anew has to say before."""
     missing = _missing(resources, observed)
-    return tuple(finding for item in missing for finding in item.forewarnings(host))
+    return tuple(finding for item in missing for finding in item.preflight_warnings(host))
 
 
 def _missing(resources: Iterable[Resource], observed: Observed) -> list[Resource]:
@@ -61,7 +61,7 @@ def _observe_kind(resources: list[Resource], host: Host) -> dict[Ref, Resource |
     try:
         type(resources[0]).prepare(host, resources)
     except (ReconcileError, OSError) as error:
-        return {item.ref: Unknown(item.ref, reason(error)) for item in resources}
+        return {item.ref: Unknown(item.ref, error_reason(error)) for item in resources}
     return {item.ref: _observe_one(item, host) for item in resources}
 
 
@@ -69,10 +69,10 @@ def _observe_one(resource: Resource, host: Host) -> Resource | Unknown | None:
     try:
         return resource.observe(host)
     except (ReconcileError, OSError) as error:
-        return Unknown(resource.ref, reason(error))
+        return Unknown(resource.ref, error_reason(error))
 
 
-def reason(error: ReconcileError | OSError) -> str:
+def error_reason(error: ReconcileError | OSError) -> str:
     """An error in one line."""
     if isinstance(error, ReconcileError):
         return f"{error.what.rstrip('.')}: {error.why}" if error.why else error.what

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from reconcile.engine.diff import differences
 from reconcile.engine.fingerprint import NO_ORIGINS, basis, fingerprint
-from reconcile.engine.ledger import Row, Rows
+from reconcile.engine.ledger import LedgerRow, Rows
 from reconcile.engine.model import (
     BehaviourChange,
     Change,
@@ -24,10 +24,10 @@ from reconcile.engine.model import (
     Unknown,
 )
 from reconcile.engine.order import in_order
-from reconcile.engine.protect import UNKNOWN, Lineages, guarded, protected_names, violations
+from reconcile.engine.protect import UNKNOWN, Lineages, is_protected, protected_names, violations
 from reconcile.engine.resource import Cause, Ref, Resource
 
-NEW = Row()
+NEW = LedgerRow()
 
 
 def plan(
@@ -88,13 +88,17 @@ def _wanted(desired: Desired, observed: Observed, owned: Rows) -> Iterator[Chang
         if ref not in observed or isinstance(before, Unknown):
             continue
         asked = declared.resource
-        fields = differences(before, asked.completed(None) if before is None else asked)
+        fields = differences(before, asked.with_defaults_from(None) if before is None else asked)
         if fields or before is None:
             yield _change(ref, declared, before, fields, owned.get(ref, NEW))
 
 
 def _change(
-    ref: Ref, declared: Declared, before: Resource | None, fields: Sequence[FieldChange], row: Row
+    ref: Ref,
+    declared: Declared,
+    before: Resource | None,
+    fields: Sequence[FieldChange],
+    row: LedgerRow,
 ) -> Change:
     asked = declared.resource
     tagged = tuple(
@@ -104,12 +108,12 @@ def _change(
     return Change(
         ref,
         before,
-        asked.completed(before),
+        asked.with_defaults_from(before),
         cause,
         _because(cause, before, tagged, row),
         tagged,
         declared.sites,
-        declared.places,
+        declared.positions,
     )
 
 
@@ -120,7 +124,9 @@ def _together(causes: set[Cause]) -> Cause:
     return causes.pop() if len(causes) == 1 else "both"
 
 
-def _because(cause: Cause, before: Resource | None, fields: Sequence[FieldChange], row: Row) -> str:
+def _because(
+    cause: Cause, before: Resource | None, fields: Sequence[FieldChange], row: LedgerRow
+) -> str:
     if row is NEW:
         return "not on the host yet" if before is None else "not managed until now"
     if before is None:
@@ -142,15 +148,15 @@ def _removals(
         there = observed.get(ref)
         if ref in desired or there is None or isinstance(there, Unknown):
             continue
-        inherited = declared_as.get(ref.name) in there.heirs
-        if inherited or guarded(ref.name, protected) or not _removable(there, row):
+        inherited = declared_as.get(ref.name) in there.succeeded_by
+        if inherited or is_protected(ref.name, protected) or not _removable(there, row):
             continue
         yield Change(
             ref, there, None, "pending", "no longer declared", differences(there, None), row.sites
         )
 
 
-def _removable(resource: Resource, row: Row) -> bool:
+def _removable(resource: Resource, row: LedgerRow) -> bool:
     if resource.protected or row.protected:
         return False
     always = resource.when_undeclared == "remove"
@@ -161,7 +167,7 @@ def _staying(removals: Sequence[Change]) -> Iterator[tuple[Ref, str]]:
     """What would not be gone after all, and why; deepest first, so that a parent knows."""
     leaving = {change.ref for change in removals}
     for change in sorted(removals, key=lambda change: change.ref.name, reverse=True):
-        why = change.subject.stays(frozenset(leaving))
+        why = change.subject.why_not_removable(frozenset(leaving))
         if why:
             leaving.remove(change.ref)
             yield change.ref, why

@@ -11,9 +11,9 @@ from reconcile.engine.model import Conflict, Desired
 from reconcile.engine.resource import Ref, Resource
 
 if TYPE_CHECKING:
-    from reconcile.filesystem.lineage import Lineage, Place
+    from reconcile.filesystem.lineage import Inode, RealLocation
 
-Lineages = Mapping[str, "Lineage"]
+Lineages = Mapping[str, "RealLocation"]
 """A directory's name → where it really lies."""
 
 UNKNOWN: Lineages = MappingProxyType({})
@@ -25,7 +25,7 @@ def protected_names(desired: Desired, kept: Iterable[Ref]) -> frozenset[str]:
     return frozenset(declared | {ref.name for ref in kept})
 
 
-def guarded(name: str, protected: frozenset[str]) -> bool:
+def is_protected(name: str, protected: frozenset[str]) -> bool:
     """Whether `name` is protected, or a path below one that is."""
     return any(_at_or_below(name, root) for root in protected)
 
@@ -37,9 +37,9 @@ def violations(
 
     By name, and where `lineages` are known by another name of the same place.
     """
-    kin = _Kin(protected, lineages)
+    kin = _ProtectedInodes(protected, lineages)
     return tuple(
-        Conflict(ref, "name", ("written by this", f"protected: {told}"), item.places)
+        Conflict(ref, "name", ("written by this", f"protected: {told}"), item.positions)
         for ref, item in sorted(desired.items())
         if writes(item.resource)
         for told in (*_by_name(item.resource, protected), *kin.met_by(item.resource))
@@ -51,7 +51,7 @@ def writes(resource: Resource) -> bool:
     return resource.writes_contents and not resource.protected
 
 
-def looked_up(desired: Desired, protected: frozenset[str]) -> frozenset[str]:
+def directories_to_resolve(desired: Desired, protected: frozenset[str]) -> frozenset[str]:
     """The directories whose lineage decides; none where nothing is protected."""
     writing = (item.resource for item in desired.values() if writes(item.resource))
     folders = {written_folder(one) for one in writing if one.name.startswith("/")}
@@ -60,17 +60,17 @@ def looked_up(desired: Desired, protected: frozenset[str]) -> frozenset[str]:
 
 def written_folder(resource: Resource) -> str:
     """The directory that it writes into."""
-    return resource.name if resource.written_into else dirname(resource.name)
+    return resource.name if resource.writes_inside else dirname(resource.name)
 
 
 def _by_name(resource: Resource, protected: frozenset[str]) -> Iterator[str]:
     name = resource.name
     for root in sorted(protected):
-        if _at_or_below(name, root) or (_at_or_below(root, name) and resource.reaches(root)):
+        if _at_or_below(name, root) or (_at_or_below(root, name) and resource.may_write(root)):
             yield root
 
 
-class _Kin:
+class _ProtectedInodes:
     """The protected directories that are there, and all that they lie in, by inode."""
 
     def __init__(self, protected: frozenset[str], lineages: Lineages) -> None:
@@ -80,7 +80,7 @@ class _Kin:
         for root in sorted(protected):
             self._add(root, lineages.get(root, ()))
 
-    def _add(self, root: str, lineage: Lineage) -> None:
+    def _add(self, root: str, lineage: RealLocation) -> None:
         if not lineage or not lineage[0].inode:
             return
         self._roots.setdefault(lineage[0][:2], root)
@@ -92,14 +92,14 @@ class _Kin:
         """The protected paths that it reaches by another name than theirs."""
         lineage = self._lineages.get(written_folder(resource), ())
         found = {self._roots[place[:2]] for place in lineage if place[:2] in self._roots}
-        if resource.written_into and lineage:
+        if resource.writes_inside and lineage:
             found |= set(self._held_by(resource, lineage[0]))
         for root in sorted(found.difference(_by_name(resource, self._protected))):
             yield f"{root}, of which this is another name"
 
-    def _held_by(self, resource: Resource, place: Place) -> Iterator[str]:
+    def _held_by(self, resource: Resource, place: Inode) -> Iterator[str]:
         for root, below in self._below.get(place[:2], ()):
-            if resource.reaches(f"{resource.name}/{below}"):
+            if resource.may_write(f"{resource.name}/{below}"):
                 yield root
 
 

@@ -26,13 +26,15 @@ def read_ledger(state: StateDir) -> Ledger:
     return Ledger({}, row.number, row.digest) if row else Ledger({}, 0, BEGINNING)
 
 
-def write_records(state: StateDir, ledger: bytes, row: history.Row) -> None:
+def write_records(state: StateDir, ledger: bytes, row: history.HistoryRow) -> None:
     """Write both, the history first: a ledger never names a row that is not there."""
     history.write(state, row)
     state.write(LEDGER, ledger)
 
 
-def next_records(ledger: Ledger, rows: Rows, entry: history.Entry) -> tuple[bytes, history.Row]:
+def next_records(
+    ledger: Ledger, rows: Rows, entry: history.HistoryEntry
+) -> tuple[bytes, history.HistoryRow]:
     """What `write_records` is to write once `entry` has happened and `rows` are owned."""
     row = history.following(ledger, entry)
     return encode(ledger.next(rows, row.digest)), row

@@ -48,13 +48,13 @@ class Resource(BaseModel):
     removal_order: ClassVar[int]
     when_undeclared: ClassVar[Literal["remove", "remove_if_created", "forget"]] = "remove"
     """`remove_if_created`: removed only where we made it, left where we took it over."""
-    heirs: ClassVar[frozenset[str]] = frozenset()
+    succeeded_by: ClassVar[frozenset[str]] = frozenset()
     """Kinds that take over what this leaves, when declared under the same name."""
     writes_contents: ClassVar[bool] = True
     """Whether this replaces contents at its path, as against owners, modes or processes."""
-    written_into: ClassVar[bool] = False
+    writes_inside: ClassVar[bool] = False
     """Whether this writes into the directory of its name, be that a symlink to one."""
-    about: ClassVar[frozenset[str]] = frozenset()
+    metadata_fields: ClassVar[frozenset[str]] = frozenset()
     """Fields that say which thing is meant or how to treat it; never a difference."""
 
     @property
@@ -66,7 +66,7 @@ class Resource(BaseModel):
         return Ref(self.kind, self.name)
 
     @classmethod
-    def of(cls, name: str) -> Self:
+    def from_name(cls, name: str) -> Self:
         """The least resource of that name: enough to observe and remove it."""
         raise NotImplementedError(f"{cls.__name__} cannot be made of a name")
 
@@ -82,18 +82,18 @@ class Resource(BaseModel):
         """What is there now, None where absent. Changes nothing."""
         raise NotImplementedError
 
-    def origin(self, host: Host) -> str:  # noqa: ARG002
+    def source_digest(self, host: Host) -> str:  # noqa: ARG002
         """A digest of what `put` would copy from elsewhere, "" where it copies nothing.
 
         Asked where nothing is there yet: later, `observe` sees every difference.
         """
         return ""
 
-    def forewarnings(self, host: Host) -> tuple[Finding, ...]:  # noqa: ARG002
+    def preflight_warnings(self, host: Host) -> tuple[Finding, ...]:  # noqa: ARG002
         """What a person should know before this is made: asked where nothing is there yet."""
         return ()
 
-    def completed(self, before: Self | None) -> Self:
+    def with_defaults_from(self, before: Self | None) -> Self:
         """This with every unmanaged field filled from what is there."""
         if before is None:
             return self
@@ -104,30 +104,30 @@ class Resource(BaseModel):
         }
         return self.model_copy(update=unmanaged) if unmanaged else self
 
-    def rehearse(self, host: Host, changes: Sequence[Change]) -> Sequence[str]:  # noqa: ARG002
+    def preflight(self, host: Host, changes: Sequence[Change]) -> Sequence[str]:  # noqa: ARG002
         """Refuse now, before anything live changes, what could not hold afterwards.
 
         What is returned is told to the user: in which way less could be tried than usual.
         """
         return ()
 
-    def put(self, host: Host, before: Self | None) -> None:
+    def apply(self, host: Host, before: Self | None) -> None:
         """Make the host as this says; `self` is completed, `before` was just observed."""
         raise NotImplementedError
 
-    def reread(self, host: Host, before: Self | None) -> Self | None:  # noqa: ARG002
+    def refresh(self, host: Host, before: Self | None) -> Self | None:  # noqa: ARG002
         """What is there after `put`, read anew."""
         return self.observe(host)
 
-    def remove(self, host: Host) -> None:
+    def delete(self, host: Host) -> None:
         """Take this off the host; never anything that is not ours."""
         raise NotImplementedError
 
-    def reaches(self, below: str) -> bool:  # noqa: ARG002
+    def may_write(self, below: str) -> bool:  # noqa: ARG002
         """Whether this may write over or remove what lies at `below`, a path below its own."""
         return False
 
-    def stays(self, leaving: frozenset[Ref]) -> str:  # noqa: ARG002
+    def why_not_removable(self, leaving: frozenset[Ref]) -> str:  # noqa: ARG002
         """Why this, as observed, is left in place once `leaving` are gone; "" where it is not."""
         return ""
 
@@ -137,7 +137,7 @@ class Resource(BaseModel):
 
     def managed(self) -> dict[str, Any]:
         """Field → value of everything that can differ and is managed."""
-        ignored = self.about | {"kind", "protected"}
+        ignored = self.metadata_fields | {"kind", "protected"}
         return {
             name: value
             for name in type(self).model_fields
@@ -148,16 +148,16 @@ class Resource(BaseModel):
         """Fields whose difference may be declared to be none."""
         return frozenset(self.managed())
 
-    def leaving(self, field: str, seen: Self) -> tuple[Self, Self] | None:
+    def ignoring(self, field: str, observed: Self) -> tuple[Self, Self] | None:
         """What is asked, and what counts as seen, once `field` may be as it is.
 
         None where it does not differ anyway.
         """
-        if field not in self.managed() or getattr(self, field) == getattr(seen, field):
+        if field not in self.managed() or getattr(self, field) == getattr(observed, field):
             return None
-        return self.model_copy(update={field: getattr(seen, field)}), seen
+        return self.model_copy(update={field: getattr(observed, field)}), observed
 
-    def shown(self) -> dict[str, Any]:
+    def display(self) -> dict[str, Any]:
         """Field → JSON value as a person should see it: quoted modes, no secrets."""
         return self.managed()
 
@@ -173,10 +173,10 @@ class Resource(BaseModel):
         """
         return {name: digest(value) for name, value in self.managed().items()}
 
-    def remembered(self, seen: Self) -> dict[str, str]:
+    def ledger_digests(self, observed: Self) -> dict[str, str]:
         """The digests that the ledger keeps once `seen` is what this asks for."""
         unmanaged = type(self).model_fields.keys() - self.managed().keys()
-        return {name: value for name, value in seen.digests().items() if name not in unmanaged}
+        return {name: value for name, value in observed.digests().items() if name not in unmanaged}
 
     def cause(self, field: str, before: Self | None, written: Mapping[str, str]) -> Cause:
         """Who moved: the host left what was `written` last, or the YAML asks for something new."""

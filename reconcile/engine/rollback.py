@@ -8,17 +8,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reconcile.engine.digest import canonical
-from reconcile.engine.history import By, Entry
+from reconcile.engine.history import Actor, HistoryEntry
 from reconcile.engine.interrupt import uninterrupted
-from reconcile.engine.journal import Journal, Status, journals
+from reconcile.engine.journal import Journal, JournalStatus, journals
 from reconcile.engine.ledger import Rows, decode
 from reconcile.engine.model import Event
-from reconcile.engine.observe import reason
+from reconcile.engine.observe import error_reason
 from reconcile.engine.records import next_records, now, read_ledger, sweep_records
 from reconcile.errors import ReconcileError
 from reconcile.filesystem.errors import explained
 from reconcile.filesystem.sync import flush
-from reconcile.system.undo import Undo, joined, to_json
+from reconcile.system.undo import Undo, coalesced, to_json
 
 if TYPE_CHECKING:
     from reconcile.system import Host
@@ -32,7 +32,7 @@ class RollbackFailed(ReconcileError):
     """The host is not what it was; the journal says what is left to take back."""
 
 
-def roll_back(journal: Journal, host: Host, entry: Entry) -> tuple[str, ...]:
+def roll_back(journal: Journal, host: Host, entry: HistoryEntry) -> tuple[str, ...]:
     """Take back all that `journal` intended, then write down that it was.
 
     Returns what was left as it is because somebody else has changed it since.
@@ -42,7 +42,7 @@ def roll_back(journal: Journal, host: Host, entry: Entry) -> tuple[str, ...]:
     host.recorder = None
     journal.close()
     with uninterrupted():
-        notes, problems = _take_back(journal.undos(), host)
+        notes, problems = _undo_all(journal.undos(), host)
         if problems:
             raise _unfinished(journal, problems)
         try:
@@ -65,25 +65,25 @@ def recover(host: Host, listen: Listen) -> tuple[str, ...]:
     return tuple(note for journal in journals(host.state) for note in _end(journal, host, listen))
 
 
-def unfinished(host: Host) -> tuple[Entry, ...]:
+def unfinished(host: Host) -> tuple[HistoryEntry, ...]:
     """The applies that `recover` would bring to an end; reads only."""
     found = [journal.status for journal in journals(host.state)]
     return tuple(status.entry for status in found if status and status.phase != "ended")
 
 
-def last_applied(host: Host) -> Entry:
+def last_applied(host: Host) -> HistoryEntry:
     """The apply that `take_back_last` would undo; reads only. Errors: ReconcileError for none."""
     _, status = _last_applied(host)
     return status.row.entry if status.row else status.entry
 
 
-def take_back_last(host: Host, by: By, listen: Listen) -> tuple[str, ...]:
+def rollback_last(host: Host, by: Actor, listen: Listen) -> tuple[str, ...]:
     """Undo the last apply, whose verdict was that it stands; the caller holds the lock.
 
     Errors: ReconcileError where there is none, RollbackFailed.
     """
     journal, status = _last_applied(host)
-    entry = Entry(
+    entry = HistoryEntry(
         now(),
         by,
         "rolled_back",
@@ -96,13 +96,13 @@ def take_back_last(host: Host, by: By, listen: Listen) -> tuple[str, ...]:
     return roll_back(journal, host, entry)
 
 
-def retire(host: Host) -> None:
+def prune_journals(host: Host) -> None:
     """Drop the journals, and what they kept, that are older than anyone may ask for."""
     for journal in [*journals(host.state)][RETAINED:]:
         journal.discard(host)
 
 
-def _take_back(undos: Sequence[Undo], host: Host) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _undo_all(undos: Sequence[Undo], host: Host) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Last first; one that fails does not keep the others from being tried.
 
     Durable when this returns. All are flushed together: until then the journal is
@@ -114,29 +114,29 @@ def _take_back(undos: Sequence[Undo], host: Host) -> tuple[tuple[str, ...], tupl
         try:
             notes.append(undo.undo(host))
         except (ReconcileError, OSError) as error:
-            problems.append(reason(error))
+            problems.append(error_reason(error))
     try:
         with explained("what was taken back cannot be made durable"):
             flush(undo.folder for undo in undos if undo.folder)
     except ReconcileError as error:
-        problems.append(reason(error))
+        problems.append(error_reason(error))
     return tuple(filter(None, notes)), tuple(problems)
 
 
 def _in_order(undos: Sequence[Undo]) -> Iterator[Undo]:
-    yield from reversed([*joined(undo for undo in undos if not undo.afterwards)])
+    yield from reversed([*coalesced(undo for undo in undos if not undo.run_last)])
     # A reload that was told three times is made good by one.
-    yield from {canonical(to_json(undo)): undo for undo in undos if undo.afterwards}.values()
+    yield from {canonical(to_json(undo)): undo for undo in undos if undo.run_last}.values()
 
 
-def _write_down(journal: Journal, host: Host, entry: Entry) -> None:
+def _write_down(journal: Journal, host: Host, entry: HistoryEntry) -> None:
     status = journal.status
     before = decode(status.before.encode()).rows if status else {}
     ledger = read_ledger(host.state)
     rows = dict(sorted({**_still_protected(ledger.rows, host), **before}.items()))
     after, row = next_records(ledger, rows, entry)
-    journal.decide(row, after)
-    journal.settle()
+    journal.commit(row, after)
+    journal.finalize()
 
 
 def _still_protected(rows: Rows, host: Host) -> Rows:
@@ -160,7 +160,7 @@ def _end(journal: Journal, host: Host, listen: Listen) -> Iterator[str]:
     if status is None:
         host.state.remove(journal.folder)
     elif status.phase == "decided":
-        journal.settle()
+        journal.finalize()
         yield _told(
             listen, f"The apply of {status.entry.at} was done but not written down; now it is."
         )
@@ -175,7 +175,7 @@ def _told(listen: Listen, message: str) -> str:
     return message
 
 
-def _last_applied(host: Host) -> tuple[Journal, Status]:
+def _last_applied(host: Host) -> tuple[Journal, JournalStatus]:
     for journal in journals(host.state):
         status = journal.status
         if status and status.row and status.row.entry.result in ("applied", "failed"):
@@ -187,7 +187,7 @@ def _last_applied(host: Host) -> tuple[Journal, Status]:
     )
 
 
-def _reversed(entry: Entry) -> tuple[tuple[str, str, str], ...]:
+def _reversed(entry: HistoryEntry) -> tuple[tuple[str, str, str], ...]:
     opposite = {"create": "delete", "delete": "create"}
     return tuple(
         (address, opposite.get(action, action), cause)
@@ -198,7 +198,7 @@ def _reversed(entry: Entry) -> tuple[tuple[str, str, str], ...]:
 def _untold(error: ReconcileError | OSError) -> RollbackFailed:
     return RollbackFailed(
         "Everything was taken back, but that could not be written down.",
-        reason(error),
+        error_reason(error),
         "Remove the cause, then run `reconcile rollback`, which ends it.",
     )
 

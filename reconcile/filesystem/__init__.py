@@ -13,12 +13,12 @@ from reconcile.filesystem.model import Stat
 from reconcile.filesystem.resolve import directory, first_open_above
 
 if TYPE_CHECKING:
-    from reconcile.filesystem.access import Walk
-    from reconcile.filesystem.lineage import Lineage
-    from reconcile.filesystem.scan import Deviation, Rule, Scan
-    from reconcile.filesystem.shipped import Shipped
+    from reconcile.filesystem.access import AccessWalk
+    from reconcile.filesystem.lineage import RealLocation
+    from reconcile.filesystem.scan import PermissionDeviation, PermissionPolicy, Scan
+    from reconcile.filesystem.shipped import SyncManifest
     from reconcile.filesystem.side_effects import Grant, Masked
-    from reconcile.filesystem.survey import Order, Survey
+    from reconcile.filesystem.survey import SyncDiff, SyncRequest
     from reconcile.system import Host
     from reconcile.system.accounts import Account
 
@@ -81,13 +81,13 @@ class Files:
             found = first_open_above(path)
         return None if found is None else (found[0], Stat.of(found[1]))
 
-    def lineage(self, path: str) -> Lineage:
+    def real_location(self, path: str) -> RealLocation:
         """The directory that `path` really is, and all that it lies in, nearest first."""
-        from reconcile.filesystem.lineage import lineage
+        from reconcile.filesystem.lineage import real_location
 
-        return lineage(path)
+        return real_location(path)
 
-    def access(self, path: str, account: Account) -> Walk:
+    def access(self, path: str, account: Account) -> AccessWalk:
         """What `account` may do with each component of `path`."""
         from reconcile.filesystem.access import walk_as
 
@@ -146,14 +146,16 @@ class Files:
         with changing(path, "given its owner and mode"):
             write.set_meta(self._host, path, uid, gid, mode)
 
-    def scan(self, root: str, rule: Rule, excluded: Collection[str] = ()) -> Scan:
+    def scan(self, root: str, rule: PermissionPolicy, excluded: Collection[str] = ()) -> Scan:
         """Compare owners and modes of everything below `root`; `excluded` are relative paths."""
         from reconcile.filesystem.spread import scan
 
         with explained(f"what is below {root} cannot be examined"):
-            return scan(root, rule, excluded, self._host.tally)
+            return scan(root, rule, excluded, self._host.scan_progress)
 
-    def mend(self, root: str, rule: Rule, deviations: Sequence[Deviation]) -> None:
+    def fix_permissions(
+        self, root: str, rule: PermissionPolicy, deviations: Sequence[PermissionDeviation]
+    ) -> None:
         """Put right what a scan found; whatever is not provably that is left alone."""
         from reconcile.filesystem.mend import mend
 
@@ -168,7 +170,7 @@ class Files:
             return masked(path, mode)
 
     def masked_below(
-        self, root: str, rule: Rule, deviations: Sequence[Deviation]
+        self, root: str, rule: PermissionPolicy, deviations: Sequence[PermissionDeviation]
     ) -> Sequence[Masked]:
         """The same of those of `deviations` that have such a list, once they are mended."""
         if not deviations:
@@ -185,20 +187,24 @@ class Files:
         with explained(f"{path} cannot be examined"):
             return has_capabilities(path)
 
-    def look_again(self, root: str, rule: Rule, deviations: Sequence[Deviation]) -> list[Deviation]:
+    def recheck(
+        self, root: str, rule: PermissionPolicy, deviations: Sequence[PermissionDeviation]
+    ) -> list[PermissionDeviation]:
         """Those of `deviations` that still deviate and could be mended."""
         from reconcile.filesystem.mend import look_again
 
         with explained(f"what is below {root} cannot be examined"):
             return look_again(root, rule, deviations)
 
-    def survey(self, order: Order) -> Survey:
+    def diff(self, order: SyncRequest) -> SyncDiff:
         """Compare a source folder with its copy."""
-        from reconcile.filesystem.shipped import Shipped
+        from reconcile.filesystem.shipped import SyncManifest
         from reconcile.filesystem.surveyor import survey
 
         with explained(f"{order.source} and {order.root} cannot be compared"):
-            return survey(order, Shipped(self._host, order.root), tally=self._host.tally)
+            return survey(
+                order, SyncManifest(self._host, order.root), tally=self._host.scan_progress
+            )
 
     def digest_of_source(self, path: str) -> str:
         """`sha256:…` of all that would be shipped from the folder `path`."""
@@ -207,20 +213,20 @@ class Files:
         with explained(f"{path} cannot be read"):
             return digest_of_source(path)
 
-    def ship(self, order: Order) -> None:
+    def sync(self, order: SyncRequest) -> None:
         """Make the copy true, and remember what was written."""
         from reconcile.filesystem.ship import ship
 
         with changing(order.root, f"made like {order.source}"):
             ship(self._host, order)
 
-    def shipped(self, root: str) -> Shipped:
+    def manifest(self, root: str) -> SyncManifest:
         """What was written to `root` by `ship`, as remembered."""
-        from reconcile.filesystem.shipped import Shipped
+        from reconcile.filesystem.shipped import SyncManifest
 
-        return Shipped(self._host, root)
+        return SyncManifest(self._host, root)
 
-    def withdraw(self, root: str) -> None:
+    def remove_synced(self, root: str) -> None:
         """Remove what `ship` wrote and nobody changed since, then empty directories of ours."""
         from reconcile.filesystem.ship import withdraw
 

@@ -36,7 +36,7 @@ class AclEntry(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Step:
+class AccessStep:
     """One component on the way, and what the account may do with it.
 
     `passable`: enter the directory, or follow on; `readable`: read the file or
@@ -52,24 +52,24 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Walk:
+class AccessWalk:
     """Every component from `/` to the path, as far as it exists.
 
     After a symlink follow the components of what it leads to.
     """
 
-    steps: tuple[Step, ...]
+    steps: tuple[AccessStep, ...]
     complete: bool
 
     @property
-    def blocked(self) -> Step | None:
+    def blocked(self) -> AccessStep | None:
         """The first directory above the path that keeps the account out."""
         way = self.steps[:-1] if self.complete else self.steps
         folders = (step for step in way if step.stat.kind == "directory")
         return next((step for step in folders if not step.passable), None)
 
     @property
-    def last(self) -> Step | None:
+    def last(self) -> AccessStep | None:
         return self.steps[-1] if self.complete else None
 
     @property
@@ -136,7 +136,7 @@ def parse_acl(value: bytes | None) -> tuple[AclEntry, ...]:
     return tuple(AclEntry(*fields) for fields in ENTRY.iter_unpack(body))
 
 
-def walk_as(path: str, account: Account) -> Walk:
+def walk_as(path: str, account: Account) -> AccessWalk:
     """Look at `/` and every component down to `path`, symlinks followed as the kernel would.
 
     Nothing is opened but the names themselves, so a link leads nobody astray.
@@ -144,12 +144,12 @@ def walk_as(path: str, account: Account) -> Walk:
     """
     way = _Way(account)
     try:
-        return Walk(way.down(path), complete=way.complete)
+        return AccessWalk(way.down(path), complete=way.complete)
     except PermissionError:
         # What keeps us out keeps out the account too, where it says so.
         if all(step.passable for step in way.steps):
             raise
-        return Walk(tuple(way.steps), complete=False)
+        return AccessWalk(tuple(way.steps), complete=False)
 
 
 class _Way:
@@ -157,11 +157,11 @@ class _Way:
 
     def __init__(self, account: Account) -> None:
         self._account = account
-        self.steps: list[Step] = []
+        self.steps: list[AccessStep] = []
         self.complete = True
         self._links = 0
 
-    def down(self, path: str) -> tuple[Step, ...]:
+    def down(self, path: str) -> tuple[AccessStep, ...]:
         here, names = "/", _reversed_names(path)
         self._look(here)
         while names and self.complete:
@@ -211,13 +211,13 @@ def _pinned(path: str, *, follow: bool = True) -> Iterator[int | None]:
             os.close(pin)
 
 
-def step(path: str, pin: int, account: Account) -> Step:
+def step(path: str, pin: int, account: Account) -> AccessStep:
     """What `account` may do with one pinned inode."""
     st, acl = _facts(pin)
     passable, readable, writable = (
         allows(st, acl, account, want) for want in (EXECUTE, READ, WRITE)
     )
-    return Step(path, st, passable, readable, writable, acl)
+    return AccessStep(path, st, passable, readable, writable, acl)
 
 
 def may(path: str, accounts: Sequence[Account], want: int) -> list[bool]:

@@ -14,8 +14,8 @@ from reconcile.filesystem.keep import keep, link, places, sync_directory
 from reconcile.filesystem.meta import change
 from reconcile.filesystem.names import as_bytes, helper, join, parent
 from reconcile.filesystem.read import identity
-from reconcile.filesystem.resolve import Entry
-from reconcile.filesystem.scan import Rule
+from reconcile.filesystem.resolve import PinnedName
+from reconcile.filesystem.scan import PermissionPolicy
 from reconcile.filesystem.shipped import Signature
 from reconcile.filesystem.sync import flush, sync_filesystem
 from reconcile.filesystem.undo import MadeDirectory, Removed, Replaced
@@ -51,22 +51,22 @@ class Batch:
 
     def _intend(self, undos: Sequence[Undo]) -> None:
         if self._host.recorder is not None and undos:
-            self._host.recorder.intend(*undos)
+            self._host.recorder.record_undo(*undos)
 
-    def _entry(self, path: str) -> Entry:
+    def _entry(self, path: str) -> PinnedName:
         """Good until the next one: its directory is held by the way down."""
         folder, _, name = path.rpartition("/")
         fd, guard = self._way.to(folder)
-        return Entry(join(self._root, path), fd, name, guard)
+        return PinnedName(join(self._root, path), fd, name, guard)
 
-    def make_folders(self, folders: Collection[str], rule: Rule) -> None:
+    def make_folders(self, folders: Collection[str], rule: PermissionPolicy) -> None:
         ordered = sorted(folders, key=as_bytes)
         self._intend([MadeDirectory(join(self._root, path)) for path in ordered])
         for path in ordered:
             make_directory(self._entry(path), rule.uid, rule.gid, rule.dirs)
         self._flush(ordered)
 
-    def deliver(self, targets: Sequence[Target], rule: Rule) -> dict[str, Signature]:
+    def deliver(self, targets: Sequence[Target], rule: PermissionPolicy) -> dict[str, Signature]:
         """Write all beside their names, then rename them in this order; what each is then."""
         for target in targets:
             target.temp = helper(target.path.rpartition("/")[2], self._label)
@@ -92,7 +92,7 @@ class Batch:
         found = at.stat()
         return None if found is None else next(places(self._host.recorder, at, found.st_dev))
 
-    def _write_all(self, targets: Sequence[Target], rule: Rule) -> None:
+    def _write_all(self, targets: Sequence[Target], rule: PermissionPolicy) -> None:
         """The new beside the old, and the old kept: all of it durable, so that names may move."""
         many = len(targets) > FEW
         for target in targets:
@@ -103,7 +103,7 @@ class Batch:
                 target.old = self._keep_old(target.path, target.keep, instead)
         self._flush_kept([target.keep for target in targets], many=many)
 
-    def _write(self, target: Target, rule: Rule, *, flush: bool) -> None:
+    def _write(self, target: Target, rule: PermissionPolicy, *, flush: bool) -> None:
         at = self._entry(target.path)
         fd = os.open(target.temp, NEW, 0o600, dir_fd=at.dir_fd)
         try:
@@ -184,7 +184,7 @@ class Batch:
             sync_directory(self._way.to(folder)[0])
 
 
-def _inode(at: Entry) -> int | None:
+def _inode(at: PinnedName) -> int | None:
     found = at.stat()
     return None if found is None else found.st_ino
 

@@ -18,10 +18,10 @@ from reconcile.filesystem.descent import NOTHING, Descent, Listing
 from reconcile.filesystem.judge import Judge, in_the_way
 from reconcile.filesystem.names import is_ours, join, parent
 from reconcile.filesystem.settled import Quick, stem
-from reconcile.filesystem.shipped import Shipped, Signature
+from reconcile.filesystem.shipped import Signature, SyncManifest
 from reconcile.filesystem.siblings import Siblings
 from reconcile.filesystem.source import Original, Source
-from reconcile.filesystem.survey import Copy, Moved, Order, Survey
+from reconcile.filesystem.survey import Copy, Moved, SyncDiff, SyncRequest
 
 if TYPE_CHECKING:
     from reconcile.filesystem.tally import Tally
@@ -60,8 +60,8 @@ class Comparison:
     def __init__(
         self,
         ours: Source,
-        order: Order,
-        shipped: Shipped,
+        order: SyncRequest,
+        shipped: SyncManifest,
         way: Descent,
         *,
         remember: bool,
@@ -75,10 +75,10 @@ class Comparison:
         self.looked = 0
 
     @property
-    def found(self) -> Survey:
+    def found(self) -> SyncDiff:
         return self.judge.found
 
-    def look_below(self, pairs: Iterable[Pair]) -> Survey:
+    def look_below(self, pairs: Iterable[Pair]) -> SyncDiff:
         """What differs in these and in all that is below them."""
         self.judge.begin_anew()
         for pair in pairs:

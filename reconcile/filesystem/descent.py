@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from reconcile.filesystem.meta import by_descriptor
-from reconcile.filesystem.resolve import Guard, guard_of
+from reconcile.filesystem.resolve import DirectoryTrust, guard_of
 
 READ_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 MOUNT_ID = b"mnt_id:"
@@ -53,7 +53,7 @@ class Listing(NamedTuple):
     """
 
     fd: int
-    guard: Guard
+    guard: DirectoryTrust
     names: list[str]
 
 
@@ -64,14 +64,14 @@ NOTHING = Listing(-1, "open", [])
 class Descent:
     """Directories below a root, the last one held open: quick for paths in order."""
 
-    def __init__(self, root: int, guard: Guard) -> None:
+    def __init__(self, root: int, guard: DirectoryTrust) -> None:
         self._root, self._root_guard = root, guard
         self._mount = mount_of(root)
         self._at = ""
         self._fd = os.dup(root)
-        self._guard: Guard = guard
+        self._guard: DirectoryTrust = guard
 
-    def to(self, folder: str) -> tuple[int, Guard]:
+    def to(self, folder: str) -> tuple[int, DirectoryTrust]:
         """The directory `folder` ("" is the root) and who may change names in it.
 
         Errors: OSError; EXDEV where a mount is in the way.
@@ -108,7 +108,7 @@ class Descent:
         path = f"{self._at}/{name}" if self._at else name
         self._hold(fd, path, guard_of(os.fstat(fd), self._guard))
 
-    def _hold(self, fd: int, path: str, guard: Guard) -> None:
+    def _hold(self, fd: int, path: str, guard: DirectoryTrust) -> None:
         os.close(self._fd)
         self._fd, self._at, self._guard = fd, path, guard
 

@@ -14,26 +14,32 @@ from reconcile.filesystem.names import join, parent
 from reconcile.filesystem.ownership import givable
 from reconcile.filesystem.read import CHUNK
 from reconcile.filesystem.read import opened as open_file
-from reconcile.filesystem.resolve import Entry
-from reconcile.filesystem.scan import Deviation
-from reconcile.filesystem.shipped import Shipped, Signature, row
+from reconcile.filesystem.resolve import PinnedName
+from reconcile.filesystem.scan import PermissionDeviation
+from reconcile.filesystem.shipped import Signature, SyncManifest, row
 from reconcile.filesystem.source import LeftOut, Original, Source
-from reconcile.filesystem.survey import Copy, Moved, Order, Survey
+from reconcile.filesystem.survey import Copy, Moved, SyncDiff, SyncRequest
 
 
 class Judge:
     """Gathers in `found` what is wrong with the files that it is shown."""
 
     def __init__(
-        self, ours: Source, order: Order, shipped: Shipped, way: Descent, *, remember: bool
+        self,
+        ours: Source,
+        order: SyncRequest,
+        shipped: SyncManifest,
+        way: Descent,
+        *,
+        remember: bool,
     ) -> None:
         self.source, self.order, self.shipped, self.way = ours, order, shipped, way
         self.remember = remember
-        self.found = Survey(left_out=ours.left_out)
+        self.found = SyncDiff(left_out=ours.left_out)
 
     def begin_anew(self) -> None:
         self.source.left_out = LeftOut()
-        self.found = Survey(left_out=self.source.left_out)
+        self.found = SyncDiff(left_out=self.source.left_out)
 
     def is_there(self, path: str, there: os.stat_result | None, size: int | None = None) -> bool:
         """Whether a file (of that size) is; the total counts every file asked about."""
@@ -84,7 +90,7 @@ class Judge:
     def opened(self, path: str) -> Iterator[int]:
         folder, _, name = path.rpartition("/")
         fd, guard = self.way.to(folder)
-        with open_file(Entry(path, fd, name, guard)) as file:
+        with open_file(PinnedName(path, fd, name, guard)) as file:
             yield file
 
     def compare_owner(self, path: str, st: os.stat_result) -> None:
@@ -102,7 +108,7 @@ class Judge:
             self.found.withheld.add(path)
             return
         self.found.deviations.append(
-            Deviation(
+            PermissionDeviation(
                 path,
                 is_directory,
                 st.st_uid,

@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from reconcile.filesystem.names import helper, join, parent
-from reconcile.filesystem.resolve import Entry, directory, entry
+from reconcile.filesystem.resolve import PinnedName, directory, entry
 
 if TYPE_CHECKING:
     from reconcile.system import Host
     from reconcile.system.undo import Recorder, Undo
 
 
-def keep(host: Host, at: Entry, intent: Callable[[str | None], Undo]) -> None:
+def keep(host: Host, at: PinnedName, intent: Callable[[str | None], Undo]) -> None:
     """Record `intent` with the place of the kept inode, then hard-link it there.
 
     `intent` gets None where nothing is there yet. Without a recorder nothing is kept.
@@ -24,10 +24,10 @@ def keep(host: Host, at: Entry, intent: Callable[[str | None], Undo]) -> None:
         return
     found = at.stat()
     if found is None:
-        host.recorder.intend(intent(None))
+        host.recorder.record_undo(intent(None))
         return
     for place in places(host.recorder, at, found.st_dev):
-        host.recorder.intend(intent(place))
+        host.recorder.record_undo(intent(place))
         if link(at, place):
             # A power cut must not keep what comes next and lose this link.
             with directory(parent(place)) as (pin, _):
@@ -35,7 +35,7 @@ def keep(host: Host, at: Entry, intent: Callable[[str | None], Undo]) -> None:
             return
 
 
-def places(recorder: Recorder, at: Entry, device: int) -> Iterator[str]:
+def places(recorder: Recorder, at: PinnedName, device: int) -> Iterator[str]:
     """Where the old inode may be kept: in the journal if on that filesystem, else beside."""
     name = helper(at.name, recorder.id)
     if _device(recorder.keep_dir) == device:
@@ -49,7 +49,7 @@ def _device(path: str) -> int | None:
     return None if found is None else found.st_dev
 
 
-def link(at: Entry, place: str) -> bool:
+def link(at: PinnedName, place: str) -> bool:
     """Keep the inode of `at` under `place` too; durable once that directory is flushed.
 
     False where a bind mount lies between two paths of one filesystem.

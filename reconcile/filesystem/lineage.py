@@ -8,7 +8,7 @@ from typing import NamedTuple
 from reconcile.filesystem.names import ancestors
 
 
-class Place(NamedTuple):
+class Inode(NamedTuple):
     """A directory by its inode, 0 where it is absent, and its path without any symlink."""
 
     device: int
@@ -16,10 +16,10 @@ class Place(NamedTuple):
     path: str
 
 
-Lineage = tuple[Place, ...]
+RealLocation = tuple[Inode, ...]
 
 
-def lineage(path: str) -> Lineage:
+def real_location(path: str) -> RealLocation:
     """The directory `path`, symlinks followed, and all that it lies in, nearest first.
 
     To compare paths, never to act on them.
@@ -28,9 +28,9 @@ def lineage(path: str) -> Lineage:
     return tuple(_place(one) for one in (real, *ancestors(real)))
 
 
-def _place(path: str) -> Place:
+def _place(path: str) -> Inode:
     try:
         st = os.stat(path, follow_symlinks=False)
     except OSError:
-        return Place(0, 0, path)
-    return Place(st.st_dev, st.st_ino, path)
+        return Inode(0, 0, path)
+    return Inode(st.st_dev, st.st_ino, path)

@@ -13,8 +13,8 @@ from reconcile.filesystem.descent import Descent
 from reconcile.filesystem.meta import change, touched_attributes
 from reconcile.filesystem.names import join
 from reconcile.filesystem.ownership import givable
-from reconcile.filesystem.resolve import PIN, Guard, directory
-from reconcile.filesystem.scan import Deviation, Rule
+from reconcile.filesystem.resolve import PIN, DirectoryTrust, directory
+from reconcile.filesystem.scan import PermissionDeviation, PermissionPolicy
 from reconcile.filesystem.undo import Meta, Standing
 
 if TYPE_CHECKING:
@@ -37,7 +37,9 @@ def descent(root: str) -> Iterator[Descent]:
             way.close()
 
 
-def mend(host: Host, root: str, rule: Rule, deviations: Sequence[Deviation]) -> None:
+def mend(
+    host: Host, root: str, rule: PermissionPolicy, deviations: Sequence[PermissionDeviation]
+) -> None:
     """Give what deviates below `root` the rule's owner and mode.
 
     What has vanished, was swapped, or may not be given away is left alone; the
@@ -47,18 +49,22 @@ def mend(host: Host, root: str, rule: Rule, deviations: Sequence[Deviation]) -> 
         for start in range(0, len(deviations), BATCH):
             batch = deviations[start : start + BATCH]
             if host.recorder is not None:
-                host.recorder.intend(*_records(root, way, rule, batch))
+                host.recorder.record_undo(*_records(root, way, rule, batch))
             for found in batch:
                 _mend(way, rule, found)
 
 
-def look_again(root: str, rule: Rule, deviations: Sequence[Deviation]) -> list[Deviation]:
+def look_again(
+    root: str, rule: PermissionPolicy, deviations: Sequence[PermissionDeviation]
+) -> list[PermissionDeviation]:
     """Those of `deviations` that still are as they were seen."""
     with descent(root) as way:
         return [found for found in deviations if _still(way, rule, found)]
 
 
-def _records(root: str, way: Descent, rule: Rule, batch: Sequence[Deviation]) -> Iterator[Meta]:
+def _records(
+    root: str, way: Descent, rule: PermissionPolicy, batch: Sequence[PermissionDeviation]
+) -> Iterator[Meta]:
     for found in batch:
         with _pinned(way, rule, found) as pin:
             if pin is not None:
@@ -66,13 +72,13 @@ def _records(root: str, way: Descent, rule: Rule, batch: Sequence[Deviation]) ->
                 yield Meta.of(join(root, found.path), pin, touched_attributes(pin), given)
 
 
-def _mend(way: Descent, rule: Rule, found: Deviation) -> None:
+def _mend(way: Descent, rule: PermissionPolicy, found: PermissionDeviation) -> None:
     with _pinned(way, rule, found) as pin:
         if pin is not None:
             change(pin, rule.uid, rule.gid, _mode(rule, found))
 
 
-def _still(way: Descent, rule: Rule, found: Deviation) -> bool:
+def _still(way: Descent, rule: PermissionPolicy, found: PermissionDeviation) -> bool:
     with _pinned(way, rule, found) as pin:
         if pin is None:
             return False
@@ -81,12 +87,14 @@ def _still(way: Descent, rule: Rule, found: Deviation) -> bool:
         return (now.st_uid, now.st_gid, stat.S_IMODE(now.st_mode)) != wanted
 
 
-def _mode(rule: Rule, found: Deviation) -> int:
+def _mode(rule: PermissionPolicy, found: PermissionDeviation) -> int:
     return rule.dirs if found.is_directory else rule.files
 
 
 @contextmanager
-def _pinned(way: Descent, rule: Rule, found: Deviation) -> Iterator[int | None]:
+def _pinned(
+    way: Descent, rule: PermissionPolicy, found: PermissionDeviation
+) -> Iterator[int | None]:
     """The inode that was seen, pinned; None where it must not, or cannot, be changed."""
     folder, _, name = found.path.rpartition("/")
     try:
@@ -103,7 +111,13 @@ def _pinned(way: Descent, rule: Rule, found: Deviation) -> Iterator[int | None]:
         os.close(pin)
 
 
-def _may_change(way: Descent, pin: int, guard: Guard, rule: Rule, found: Deviation) -> bool:
+def _may_change(
+    way: Descent,
+    pin: int,
+    guard: DirectoryTrust,
+    rule: PermissionPolicy,
+    found: PermissionDeviation,
+) -> bool:
     now = os.fstat(pin)
     kind = stat.S_ISDIR(now.st_mode) if found.is_directory else stat.S_ISREG(now.st_mode)
     if not kind or now.st_ino != found.ino or not way.on_this_mount(pin):

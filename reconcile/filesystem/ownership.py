@@ -13,7 +13,7 @@ import stat
 from functools import cache
 
 from reconcile.filesystem.errors import HostError
-from reconcile.filesystem.resolve import Entry
+from reconcile.filesystem.resolve import PinnedName
 
 PROTECTED_HARDLINKS = "/proc/sys/fs/protected_hardlinks"
 
@@ -38,7 +38,7 @@ def givable(owner: int, desired: int) -> bool:
     return owner == desired or hard_links_are_protected()
 
 
-def may_change(at: Entry, pinned: os.stat_result, uid: int) -> None:
+def may_change(at: PinnedName, pinned: os.stat_result, uid: int) -> None:
     """Guard before every change of a pinned inode. Errors: HostError, nothing was changed."""
     if stat.S_ISLNK(pinned.st_mode):
         raise HostError(

@@ -13,14 +13,14 @@ from hashlib import sha256
 from reconcile.filesystem.meta import by_descriptor
 from reconcile.filesystem.model import Stat
 from reconcile.filesystem.names import as_bytes, is_ours, join
-from reconcile.filesystem.resolve import Entry, directory, entry
+from reconcile.filesystem.resolve import PinnedName, directory, entry
 
 CHUNK = 1 << 20
 MAGIC = frozenset("*?[")
 
 
 @contextmanager
-def opened(at: Entry) -> Iterator[int]:
+def opened(at: PinnedName) -> Iterator[int]:
     """The regular file `at`, open for reading; nothing else is ever opened.
 
     Errors: FileNotFoundError; OSError (EISDIR, ELOOP, EINVAL) where it is no regular file.
@@ -133,7 +133,7 @@ def chunks(fd: int) -> Iterator[bytes]:
         offset += len(chunk)
 
 
-def identity(at: Entry) -> str:
+def identity(at: PinnedName) -> str:
     """What a name holds, told so that "is this what we wrote?" is one comparison.
 
     `sha256:…` of a file, `link:TARGET` of a symlink, "other", or "" where absent.

@@ -20,7 +20,7 @@ from reconcile.dataclass import dataclass
 from reconcile.filesystem.errors import UnsafePath
 from reconcile.filesystem.model import kind_of
 
-Guard = Literal["closed", "sticky", "open"]
+DirectoryTrust = Literal["closed", "sticky", "open"]
 """Who may change names in a directory: trusted users only; everyone, but not each other's
 (as in /tmp); someone else."""
 
@@ -31,13 +31,13 @@ OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
 @dataclass(frozen=True)
-class Entry:
+class PinnedName:
     """A name in a pinned directory, the only way in which changes reach the disk."""
 
     path: str
     dir_fd: int
     name: str
-    guard: Guard
+    guard: DirectoryTrust
 
     def stat(self) -> os.stat_result | None:
         try:
@@ -68,7 +68,7 @@ def trusted() -> frozenset[int]:
     return _trusted_by(os.geteuid())
 
 
-def guard_of(st: os.stat_result, above: Guard) -> Guard:
+def guard_of(st: os.stat_result, above: DirectoryTrust) -> DirectoryTrust:
     """Who may change names in the directory `st`, reached through one guarded `above`."""
     if above == "open" or st.st_uid not in trusted():
         return "open"
@@ -78,7 +78,7 @@ def guard_of(st: os.stat_result, above: Guard) -> Guard:
 
 
 @contextmanager
-def entry(path: str, *, follow: bool = False) -> Iterator[Entry]:
+def entry(path: str, *, follow: bool = False) -> Iterator[PinnedName]:
     """The last name of `path` in its pinned parent; `follow`: of what it safely points to.
 
     Errors: FileNotFoundError where a directory on the way is absent; UnsafePath.
@@ -91,7 +91,7 @@ def entry(path: str, *, follow: bool = False) -> Iterator[Entry]:
 
 
 @contextmanager
-def directory(path: str) -> Iterator[tuple[int, Guard]]:
+def directory(path: str) -> Iterator[tuple[int, DirectoryTrust]]:
     """The directory `path` itself, pinned, and who may change names in it."""
     with entry(path, follow=True) as found:
         fd = os.open(found.name, PIN_DIRECTORY, dir_fd=found.dir_fd)
@@ -128,9 +128,9 @@ class _Walk:
         self.names = _names(path)
         self.symlinks = 0
         self.fd = -1
-        self.guard: Guard = "closed"
+        self.guard: DirectoryTrust = "closed"
 
-    def to_entry(self, *, follow: bool) -> Entry:
+    def to_entry(self, *, follow: bool) -> PinnedName:
         try:
             self._to_root()
             while self._is_on_the_way(follow) and self._step():
@@ -139,7 +139,7 @@ class _Walk:
             self._close()
             raise
         name = self.names[0] if self.names else "."
-        return Entry(self.path, self.fd, name, self.guard)
+        return PinnedName(self.path, self.fd, name, self.guard)
 
     def _is_on_the_way(self, follow: bool) -> bool:
         return len(self.names) > 1 or (bool(self.names) and (follow or self.names[0] == ".."))
@@ -147,7 +147,7 @@ class _Walk:
     def _to_root(self) -> None:
         self._stand_on(os.open("/", PIN_DIRECTORY), "closed")
 
-    def _stand_on(self, fd: int, above: Guard) -> None:
+    def _stand_on(self, fd: int, above: DirectoryTrust) -> None:
         self._close()
         self.fd = fd
         self.guard = guard_of(os.fstat(fd), above)

@@ -17,7 +17,7 @@ MOST_EXAMPLES = 20
 
 
 @dataclass(frozen=True)
-class Rule:
+class PermissionPolicy:
     """What every regular file and every directory must be."""
 
     uid: int
@@ -26,7 +26,7 @@ class Rule:
     dirs: int
 
 
-class Deviation(NamedTuple):
+class PermissionDeviation(NamedTuple):
     """One inode that is not as the rule says; `path` is relative to the root.
 
     `sheltered`: seen where nobody else may write, so `ino` and `ctime_ns` prove
@@ -64,7 +64,7 @@ class Examples:
 class Scan:
     """What one pass found; counts are exact, `deviations` are the first that fit in memory."""
 
-    deviations: list[Deviation] = field(default_factory=list)
+    deviations: list[PermissionDeviation] = field(default_factory=list)
     deviating: int = 0
     bytes_kept: int = 0
     whole: int = 0
@@ -86,7 +86,7 @@ class Scan:
     def truncated(self) -> bool:
         return self.deviating > len(self.deviations)
 
-    def deviates(self, found: Deviation) -> None:
+    def deviates(self, found: PermissionDeviation) -> None:
         self.deviating += 1
         self.whole = (self.whole + _fingerprint(found)) % 2**64
         size = len(found.path)
@@ -111,7 +111,7 @@ class Scan:
         return replace(self, deviations=sorted(self.deviations, key=_by_path))
 
 
-def _first(deviations: Iterable[Deviation]) -> Iterable[Deviation]:
+def _first(deviations: Iterable[PermissionDeviation]) -> Iterable[PermissionDeviation]:
     size = 0
     for count, found in enumerate(deviations):
         size += len(found.path)
@@ -120,10 +120,10 @@ def _first(deviations: Iterable[Deviation]) -> Iterable[Deviation]:
         yield found
 
 
-def _by_path(found: Deviation) -> bytes:
+def _by_path(found: PermissionDeviation) -> bytes:
     return as_bytes(found.path)
 
 
-def _fingerprint(found: Deviation) -> int:
+def _fingerprint(found: PermissionDeviation) -> int:
     text = b"%d %d %o " % (found.uid, found.gid, found.mode) + as_bytes(found.path)
     return int.from_bytes(blake2b(text, digest_size=8).digest(), "big")

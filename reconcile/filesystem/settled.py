@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from reconcile.filesystem.compress import COMPRESSED, SUFFIXES, is_worth
 from reconcile.filesystem.descent import Listing
 from reconcile.filesystem.rows import COPY, HALF, MADE, ORIGINAL, SIGNATURES
-from reconcile.filesystem.survey import Order
+from reconcile.filesystem.survey import SyncRequest
 
 KNOWN = SIGNATURES.size
 ABSENT = HALF.pack(0, 0, 0, 0)
@@ -23,7 +23,7 @@ def stem(name: str) -> str:
 class Quick:
     """One directory and its original, and what all files in it have to be."""
 
-    def __init__(self, ours: Listing, copy: Listing, order: Order, settled_ns: int) -> None:
+    def __init__(self, ours: Listing, copy: Listing, order: SyncRequest, settled_ns: int) -> None:
         self.ours, self.copy, self.order, self.settled_ns = ours, copy, order, settled_ns
         self.own = frozenset(ours.names)
         self.suffixes = tuple(SUFFIXES[one] for one in order.precompress)

@@ -23,9 +23,9 @@ from reconcile.filesystem.mend import descent, mend
 from reconcile.filesystem.meta import by_descriptor
 from reconcile.filesystem.names import as_bytes
 from reconcile.filesystem.read import chunks
-from reconcile.filesystem.shipped import NO_COPY, NOT_OURS, Shipped, Signature, row
+from reconcile.filesystem.shipped import NO_COPY, NOT_OURS, Signature, SyncManifest, row
 from reconcile.filesystem.source import Source, source
-from reconcile.filesystem.survey import Copy, Order, Survey
+from reconcile.filesystem.survey import Copy, SyncDiff, SyncRequest
 from reconcile.filesystem.surveyor import survey
 
 if TYPE_CHECKING:
@@ -61,14 +61,14 @@ class Steps:
 
     def add(self, count: int) -> None:
         self._done += count
-        if self._host.copied is not None and time.monotonic() >= self._next_s:
+        if self._host.on_copy_progress is not None and time.monotonic() >= self._next_s:
             self._next_s = time.monotonic() + EVERY_S
-            self._host.copied(self._done, self._total)
+            self._host.on_copy_progress(self._done, self._total)
 
 
-def ship(host: Host, order: Order) -> None:
+def ship(host: Host, order: SyncRequest) -> None:
     """Make the copy what `order` asks for, and remember what was written."""
-    shipped = Shipped(host, order.root)
+    shipped = SyncManifest(host, order.root)
     found, newest_ns = survey(order, shipped, remember=True), 0
     if found.deviations:
         mend(host, order.root, order.rule, found.deviations)
@@ -88,7 +88,7 @@ def ship(host: Host, order: Order) -> None:
     shipped.save(rows, shipped.folders | frozenset(found.folders), newest_ns)
 
 
-def _prune(host: Host, order: Order, found: Survey) -> None:
+def _prune(host: Host, order: SyncRequest, found: SyncDiff) -> None:
     with descent(order.root) as way:
         batch = Batch(host, order.root, way)
         batch.remove(found.surplus)
@@ -97,7 +97,7 @@ def _prune(host: Host, order: Order, found: Survey) -> None:
 
 def withdraw(host: Host, root: str) -> None:
     """Remove every file that we wrote and nobody has changed since, then empty directories."""
-    shipped = Shipped(host, root)
+    shipped = SyncManifest(host, root)
     with descent(root) as way:
         batch = Batch(host, root, way)
         batch.remove(batch.still_holding(shipped.ours()))
@@ -178,7 +178,7 @@ def _moving(copy: Copy) -> HostError:
 
 
 def _deliver(
-    batch: Batch, ours: Source, order: Order, deliveries: Sequence[Delivery], steps: Steps
+    batch: Batch, ours: Source, order: SyncRequest, deliveries: Sequence[Delivery], steps: Steps
 ) -> dict[str, bytes]:
     """Publish them; path → what is to be remembered."""
     futile = [one for one in deliveries if not one.is_gain]

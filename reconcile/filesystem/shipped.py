@@ -61,7 +61,7 @@ def row(
 NO_COPY = Signature(0, 0, 0, 0)
 
 
-class Shipped:
+class SyncManifest:
     """The record for one root, kept in the state directory; losing it loses no correctness.
 
     Without it contents are compared byte by byte, and nothing is removed.

@@ -15,7 +15,7 @@ from reconcile.filesystem.descent import Descent
 from reconcile.filesystem.mend import GONE, descent
 from reconcile.filesystem.meta import ABSENT, ACL, CAPABILITY, attribute, by_descriptor
 from reconcile.filesystem.resolve import entry
-from reconcile.filesystem.scan import Deviation, Rule
+from reconcile.filesystem.scan import PermissionDeviation, PermissionPolicy
 
 
 class Grant(NamedTuple):
@@ -60,7 +60,9 @@ def _attribute_of(path: str, name: str) -> bytes | None:
             os.close(pin)
 
 
-def masked_below(root: str, rule: Rule, deviations: Sequence[Deviation]) -> Iterator[Masked]:
+def masked_below(
+    root: str, rule: PermissionPolicy, deviations: Sequence[PermissionDeviation]
+) -> Iterator[Masked]:
     """The same of those of `deviations` that have such a list."""
     with descent(root) as way:
         for found in deviations:

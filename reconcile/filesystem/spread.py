@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from reconcile.filesystem.readers import divide, readers, together
 from reconcile.filesystem.resolve import directory
-from reconcile.filesystem.scan import Rule, Scan
-from reconcile.filesystem.walk import ROOT, Place, Share, Walker
+from reconcile.filesystem.scan import PermissionPolicy, Scan
+from reconcile.filesystem.walk import ROOT, Share, Walker, WalkPosition
 
 if TYPE_CHECKING:
     from reconcile.filesystem.tally import Tally
@@ -20,7 +20,9 @@ SHALLOW = 16
 """Levels down to which directories are reached from the root to divide what is below."""
 
 
-def scan(root: str, rule: Rule, excluded: Collection[str] = (), tally: Tally | None = None) -> Scan:
+def scan(
+    root: str, rule: PermissionPolicy, excluded: Collection[str] = (), tally: Tally | None = None
+) -> Scan:
     """Compare everything below the directory `root` with `rule`; changes nothing.
 
     `excluded` are paths relative to the root, left out with all that is below; `tally`
@@ -39,7 +41,7 @@ def _scan(walker: Walker) -> Scan:
         if readers() > 1 and _is_huge(walker, share.place):
             return [Share(share.place, part, readers()) for part in range(readers())]
         names = walker.subdirectories(share.place)
-        return [Share(Place(share.place, name, share.place.depth + 1)) for name in names]
+        return [Share(WalkPosition(share.place, name, share.place.depth + 1)) for name in names]
 
     def look(shares: Iterator[Share]) -> Scan:
         walker.scan = Scan()
@@ -58,7 +60,7 @@ def _is_last(share: Share) -> bool:
     return share.of > 1 or share.place.depth >= SHALLOW
 
 
-def _is_huge(walker: Walker, place: Place) -> bool:
+def _is_huge(walker: Walker, place: WalkPosition) -> bool:
     try:
         return walker.size_of(place) > HUGE
     except OSError:

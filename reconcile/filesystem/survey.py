@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 from reconcile.filesystem.compress import SUFFIXES, Encoding
 from reconcile.filesystem.names import as_bytes
-from reconcile.filesystem.scan import Deviation, Examples, Rule
+from reconcile.filesystem.scan import Examples, PermissionDeviation, PermissionPolicy
 from reconcile.filesystem.source import LeftOut
 
 Moved = Literal["source", "host"]
@@ -16,7 +16,7 @@ Moved = Literal["source", "host"]
 
 
 @dataclass(frozen=True)
-class Order:
+class SyncRequest:
     """What is asked for: from where to where, how it must be, and what is not ours.
 
     `extra` are files at the root that the source need not have; `excluded` are
@@ -25,7 +25,7 @@ class Order:
 
     source: str
     root: str
-    rule: Rule
+    rule: PermissionPolicy
     prune: bool = False
     extra: Mapping[str, bytes] = field(default_factory=dict)
     excluded: Collection[str] = ()
@@ -57,7 +57,7 @@ class Copy(NamedTuple):
 
 
 @dataclass
-class Survey:
+class SyncDiff:
     """All that differs; paths are relative to the root."""
 
     folders: list[str] = field(default_factory=list)
@@ -67,7 +67,7 @@ class Survey:
     and nobody asks for any more."""
     surplus: list[str] = field(default_factory=list)
     surplus_folders: list[str] = field(default_factory=list)
-    deviations: list[Deviation] = field(default_factory=list)
+    deviations: list[PermissionDeviation] = field(default_factory=list)
     rows: dict[str, bytes] = field(default_factory=dict)
     """What is to be remembered of files that were found right, and were not yet remembered."""
     settled: list[str] = field(default_factory=list)
@@ -86,7 +86,7 @@ class Survey:
         files = len(self.copies) + len(self.stale) + len(self.surplus)
         return folders + files + len(self.deviations)
 
-    def merge(self, other: Survey) -> None:
+    def merge(self, other: SyncDiff) -> None:
         """Add what another reader found."""
         for name in ("folders", "copies", "surplus", "surplus_folders", "deviations", "settled"):
             getattr(self, name).extend(getattr(other, name))
@@ -98,7 +98,7 @@ class Survey:
         self.staying |= other.staying
         self.total += other.total
 
-    def in_order(self) -> Survey:
+    def in_order(self) -> SyncDiff:
         """All by path, whoever found it first; without the directories that have to stay."""
         leaving = [path for path in self.surplus_folders if path not in self.staying]
         return replace(
@@ -112,5 +112,5 @@ class Survey:
         )
 
 
-def _by_path(one: Copy | Deviation) -> bytes:
+def _by_path(one: Copy | PermissionDeviation) -> bytes:
     return as_bytes(one.path)

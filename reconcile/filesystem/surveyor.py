@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING
 from reconcile.filesystem.comparison import WHOLE, Comparison, Pair
 from reconcile.filesystem.mend import descent
 from reconcile.filesystem.readers import ReaderDied, alone, divide, readers, together
-from reconcile.filesystem.shipped import Shipped
+from reconcile.filesystem.shipped import SyncManifest
 from reconcile.filesystem.source import source
-from reconcile.filesystem.survey import Order, Survey
+from reconcile.filesystem.survey import SyncDiff, SyncRequest
 
 if TYPE_CHECKING:
     from reconcile.filesystem.tally import Tally
 
-Look = Callable[[Iterator[Pair]], Survey]
+Look = Callable[[Iterator[Pair]], SyncDiff]
 
 
 def survey(
-    order: Order, shipped: Shipped, *, remember: bool = False, tally: Tally | None = None
-) -> Survey:
+    order: SyncRequest, shipped: SyncManifest, *, remember: bool = False, tally: Tally | None = None
+) -> SyncDiff:
     """Compare; changes nothing. `remember` fills `settled` and `rows`, `tally` is told how far.
 
     Errors: FileNotFoundError and NotADirectoryError for the source or the root.
@@ -33,13 +33,13 @@ def survey(
 
 
 def _survey(
-    order: Order,
-    shipped: Shipped,
-    by: Callable[[Sequence[Pair], Look], list[Survey]],
+    order: SyncRequest,
+    shipped: SyncManifest,
+    by: Callable[[Sequence[Pair], Look], list[SyncDiff]],
     *,
     remember: bool,
     tally: Tally | None,
-) -> Survey:
+) -> SyncDiff:
     with source(order.source) as ours, descent(order.root) as way:
         comparison = Comparison(ours, order, shipped, way, remember=remember, tally=tally)
 

@@ -15,7 +15,7 @@ from reconcile.filesystem.errors import explained
 from reconcile.filesystem.meta import change, restore_attributes
 from reconcile.filesystem.names import join, parent
 from reconcile.filesystem.read import identity, names_in
-from reconcile.filesystem.resolve import Entry, entry
+from reconcile.filesystem.resolve import PinnedName, entry
 from reconcile.system.undo import Undo, undo_record
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class FileUndo(Undo):
                 return ""
 
     @abstractmethod
-    def restore(self, at: Entry) -> str: ...
+    def restore(self, at: PinnedName) -> str: ...
 
 
 @undo_record
@@ -57,19 +57,19 @@ class Replaced(FileUndo):
     wrote: str
     keep: str | None = None
 
-    def restore(self, at: Entry) -> str:
+    def restore(self, at: PinnedName) -> str:
         _remove(replace(at, name=self.temp))
         if self.keep is None:
             return self._take_away(at)
         return _put_back(at, self.keep, self.wrote)
 
-    def _take_away(self, at: Entry) -> str:
+    def _take_away(self, at: PinnedName) -> str:
         now = identity(at)
         if now == self.wrote:
             os.unlink(at.name, dir_fd=at.dir_fd)
         return CHANGED_SINCE.format(self.path) if now not in ("", self.wrote) else ""
 
-    def forget(self, host: Host) -> None:  # noqa: ARG002
+    def discard_backup(self, host: Host) -> None:  # noqa: ARG002
         with explained(f"what was kept of {self.path} cannot be removed"):
             _drop(join(parent(self.path), self.temp))
             _drop(self.keep)
@@ -83,10 +83,10 @@ class Removed(FileUndo):
     op: ClassVar[str] = "files.removed"
     keep: str
 
-    def restore(self, at: Entry) -> str:
+    def restore(self, at: PinnedName) -> str:
         return _put_back(at, self.keep, wrote="")
 
-    def forget(self, host: Host) -> None:  # noqa: ARG002
+    def discard_backup(self, host: Host) -> None:  # noqa: ARG002
         with explained(f"what was kept of {self.path} cannot be removed"):
             _drop(self.keep)
 
@@ -98,7 +98,7 @@ class MadeDirectory(FileUndo):
 
     op: ClassVar[str] = "files.made_directory"
 
-    def restore(self, at: Entry) -> str:
+    def restore(self, at: PinnedName) -> str:
         if at.stat() is None:
             return ""
         try:
@@ -121,7 +121,7 @@ class RemovedDirectory(FileUndo):
     mode: int
     attributes: dict[str, str] = field(default_factory=dict)
 
-    def restore(self, at: Entry) -> str:
+    def restore(self, at: PinnedName) -> str:
         with suppress(FileExistsError):
             os.mkdir(at.name, 0o700, dir_fd=at.dir_fd)
         pin = at.pin()
@@ -177,11 +177,11 @@ class Meta(FileUndo):
     def subject(self) -> tuple[str, str, int]:
         return self.op, self.path, self.ino
 
-    def joined(self, later: Self) -> Self:
+    def merge_with(self, later: Self) -> Self:
         """A directory may be given a mode, and then one more bit of it."""
         return replace(self, given=[*self.given, *later.given])
 
-    def restore(self, at: Entry) -> str:
+    def restore(self, at: PinnedName) -> str:
         pin = at.pin()
         try:
             if not self._is_ours(os.fstat(pin)):
@@ -203,7 +203,7 @@ class Meta(FileUndo):
         return now[:2] in {one[:2] for one in known} and now.mode in modes
 
 
-def _put_back(at: Entry, keep: str, wrote: str) -> str:
+def _put_back(at: PinnedName, keep: str, wrote: str) -> str:
     """Give the name its old inode again; a rename, so it needs no space and is all or nothing."""
     with entry(keep) as kept:
         old, now = kept.stat(), at.stat()
@@ -228,7 +228,7 @@ def _drop(path: str | None) -> None:
         return
 
 
-def _remove(at: Entry) -> None:
+def _remove(at: PinnedName) -> None:
     # A read-only filesystem refuses to remove even what is not there.
     if at.stat() is not None:
         os.unlink(at.name, dir_fd=at.dir_fd)

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from reconcile.filesystem.descent import are_mounts_below, mount_of, open_below
 from reconcile.filesystem.names import is_ours
 from reconcile.filesystem.ownership import givable
-from reconcile.filesystem.resolve import PIN, Guard, guard_of
-from reconcile.filesystem.scan import Deviation, Rule, Scan
+from reconcile.filesystem.resolve import PIN, DirectoryTrust, guard_of
+from reconcile.filesystem.scan import PermissionDeviation, PermissionPolicy, Scan
 
 if TYPE_CHECKING:
     from reconcile.filesystem.tally import Tally
@@ -26,13 +26,13 @@ MOST_OPEN = 200
 """Directories held open on the way down; beyond, the upper ones are opened anew."""
 
 
-class Place(NamedTuple):
+class WalkPosition(NamedTuple):
     """A directory by its name in another; the root is the one without a parent.
 
     Linked, because the paths of a deep tree would fill the memory.
     """
 
-    above: Place | None
+    above: WalkPosition | None
     name: str
     depth: int
 
@@ -47,13 +47,13 @@ class Place(NamedTuple):
         return "/".join((*self.names(), name))
 
 
-ROOT = Place(None, "", 0)
+ROOT = WalkPosition(None, "", 0)
 
 
 class Share(NamedTuple):
     """A directory to be walked; of a huge one only every `of`th inode."""
 
-    place: Place
+    place: WalkPosition
     part: int = 0
     of: int = 1
 
@@ -63,7 +63,7 @@ class Level:
 
     __slots__ = ("fd", "guard", "pending", "place")
 
-    def __init__(self, fd: int, guard: Guard, place: Place) -> None:
+    def __init__(self, fd: int, guard: DirectoryTrust, place: WalkPosition) -> None:
         self.fd, self.guard, self.place = fd, guard, place
         self.pending: list[str] = []
 
@@ -74,8 +74,8 @@ class Walker:
     def __init__(
         self,
         root: int,
-        guard: Guard,
-        rule: Rule,
+        guard: DirectoryTrust,
+        rule: PermissionPolicy,
         excluded: Collection[str],
         tally: Tally | None = None,
     ) -> None:
@@ -104,7 +104,7 @@ class Walker:
             if self.held > MOST_OPEN:
                 self._leave(next(upper for upper in levels if upper.fd >= 0))
 
-    def subdirectories(self, place: Place) -> list[str]:
+    def subdirectories(self, place: WalkPosition) -> list[str]:
         """Look at one directory alone; the names of those below it."""
         level = next(self._first(Share(place)), None)
         if level is None:
@@ -112,7 +112,7 @@ class Walker:
         self._leave(level)
         return level.pending
 
-    def size_of(self, place: Place) -> int:
+    def size_of(self, place: WalkPosition) -> int:
         """The size of the directory itself, which tells how many names it holds."""
         fd = self._reach(place).fd
         try:
@@ -131,7 +131,7 @@ class Walker:
         yield level
 
     def _down(self, level: Level) -> Level | None:
-        place = Place(level.place, level.pending.pop(), level.place.depth + 1)
+        place = WalkPosition(level.place, level.pending.pop(), level.place.depth + 1)
         try:
             if level.fd < 0:
                 again = self._reach(level.place)
@@ -143,7 +143,7 @@ class Walker:
         self._look(child, Share(place))
         return child
 
-    def _reach(self, place: Place) -> Level:
+    def _reach(self, place: WalkPosition) -> Level:
         """The directory, opened one component after the other from the root."""
         # Opened anew: a duplicate would share its reading position with other processes.
         level = Level(open_below(self.root, "."), self.guard, ROOT)
@@ -151,12 +151,12 @@ class Walker:
         for name in place.names():
             above = level
             try:
-                level = self._enter(above.fd, above.guard, Place(above.place, name, 0))
+                level = self._enter(above.fd, above.guard, WalkPosition(above.place, name, 0))
             finally:
                 self._leave(above)
         return Level(level.fd, level.guard, place)
 
-    def _enter(self, above: int, guard: Guard, place: Place) -> Level:
+    def _enter(self, above: int, guard: DirectoryTrust, place: WalkPosition) -> Level:
         if place.depth > DEEPEST:
             raise OSError(0, f"it is more than {DEEPEST} levels deep")
         fd = open_below(above, place.name)
@@ -173,7 +173,7 @@ class Walker:
             level.fd = -1
             self.held -= 1
 
-    def _failed(self, place: Place, error: OSError) -> None:
+    def _failed(self, place: WalkPosition, error: OSError) -> None:
         path = "/".join(place.names()) or "."
         if isinstance(error, IsAMount):
             self.scan.mounts.add(path)
@@ -191,7 +191,7 @@ class Walker:
             try:
                 st = look(name, dir_fd=fd, follow_symlinks=False)
             except OSError as error:
-                self._failed(Place(level.place, name, 0), error)
+                self._failed(WalkPosition(level.place, name, 0), error)
                 continue
             if st[0] == regular and st[4] == uid and st[5] == gid and st[3] == 1:
                 files += 1
@@ -246,7 +246,7 @@ class Walker:
         elif not sheltered and not givable(st.st_uid, rule.uid):
             self.scan.withheld.add(path)
         else:
-            found = Deviation(
+            found = PermissionDeviation(
                 path,
                 is_directory,
                 st.st_uid,

@@ -14,7 +14,7 @@ from reconcile.filesystem.meta import all_attributes, change, copy_attributes, t
 from reconcile.filesystem.names import helper
 from reconcile.filesystem.ownership import may_change
 from reconcile.filesystem.read import names_in
-from reconcile.filesystem.resolve import PIN_DIRECTORY, Entry, entry
+from reconcile.filesystem.resolve import PIN_DIRECTORY, PinnedName, entry
 from reconcile.filesystem.undo import (
     MadeDirectory,
     Meta,
@@ -50,13 +50,13 @@ def _label(host: Host) -> str:
     return host.recorder.id if host.recorder else "new"
 
 
-def _refuse_directory(at: Entry) -> None:
+def _refuse_directory(at: PinnedName) -> None:
     found = at.stat()
     if found is not None and stat.S_ISDIR(found.st_mode):
         raise IsADirectoryError(errno.EISDIR, "Is a directory")
 
 
-def _fill(at: Entry, temp: str, data: bytes, uid: int, gid: int, mode: int) -> None:
+def _fill(at: PinnedName, temp: str, data: bytes, uid: int, gid: int, mode: int) -> None:
     fd = os.open(temp, NEW, 0o600, dir_fd=at.dir_fd)
     with os.fdopen(fd, "wb") as file:
         file.write(data)
@@ -66,7 +66,7 @@ def _fill(at: Entry, temp: str, data: bytes, uid: int, gid: int, mode: int) -> N
         os.fsync(fd)
 
 
-def inherit(at: Entry, fd: int) -> None:
+def inherit(at: PinnedName, fd: int) -> None:
     """Give the new file `fd` the extended attributes of the regular file it will replace."""
     found = at.stat()
     if found is None or not stat.S_ISREG(found.st_mode):
@@ -79,7 +79,7 @@ def inherit(at: Entry, fd: int) -> None:
         os.close(pin)
 
 
-def sweep(at: Entry, temp: str) -> None:
+def sweep(at: PinnedName, temp: str) -> None:
     """Remove a name beside `at`, if it is there."""
     try:
         os.unlink(temp, dir_fd=at.dir_fd)
@@ -119,12 +119,12 @@ def mkdir(host: Host, path: str, uid: int, gid: int, mode: int) -> None:
         if at.stat() is not None:
             raise FileExistsError(errno.EEXIST, "File exists")
         if host.recorder is not None:
-            host.recorder.intend(MadeDirectory(path))
+            host.recorder.record_undo(MadeDirectory(path))
         make_directory(at, uid, gid, mode)
         sync_directory(at.dir_fd)
 
 
-def make_directory(at: Entry, uid: int, gid: int, mode: int) -> None:
+def make_directory(at: PinnedName, uid: int, gid: int, mode: int) -> None:
     """Make `at`, which must not exist; not recorded and not yet durable."""
     os.mkdir(at.name, 0o700, dir_fd=at.dir_fd)
     pin = os.open(at.name, PIN_DIRECTORY, dir_fd=at.dir_fd)
@@ -135,7 +135,7 @@ def make_directory(at: Entry, uid: int, gid: int, mode: int) -> None:
         os.close(pin)
 
 
-def _refuse_swapped(pin: int, at: Entry) -> None:
+def _refuse_swapped(pin: int, at: PinnedName) -> None:
     """Where others may write, what we just made may already be something else."""
     found = os.fstat(pin)
     if found.st_uid != os.geteuid() or names_in(pin):
@@ -152,7 +152,7 @@ def rmdir(host: Host, path: str) -> bool:
         return remove_directory(host, at)
 
 
-def remove_directory(host: Host, at: Entry) -> bool:
+def remove_directory(host: Host, at: PinnedName) -> bool:
     """Remove `at`, recorded; False where anything is in it."""
     pin = os.open(at.name, PIN_DIRECTORY, dir_fd=at.dir_fd)
     try:
@@ -161,7 +161,7 @@ def remove_directory(host: Host, at: Entry) -> bool:
         os.close(pin)
     if host.recorder is not None:
         mode = stat.S_IMODE(st.st_mode)
-        host.recorder.intend(RemovedDirectory(at.path, st.st_uid, st.st_gid, mode, attributes))
+        host.recorder.record_undo(RemovedDirectory(at.path, st.st_uid, st.st_gid, mode, attributes))
     try:
         os.rmdir(at.name, dir_fd=at.dir_fd)
     except OSError as error:
@@ -180,7 +180,7 @@ def set_meta(host: Host, path: str, uid: int, gid: int, mode: int) -> None:
             may_change(at, os.fstat(pin), uid)
             if host.recorder is not None:
                 given = Standing(uid, gid, mode)
-                host.recorder.intend(Meta.of(path, pin, touched_attributes(pin), given))
+                host.recorder.record_undo(Meta.of(path, pin, touched_attributes(pin), given))
             change(pin, uid, gid, mode)
         finally:
             os.close(pin)

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from reconcile import __version__
 from reconcile.engine import history
 from reconcile.engine.digest import canonical, digest
-from reconcile.engine.model import Basis
+from reconcile.engine.model import PlanInputs
 from reconcile.engine.records import now
 from reconcile.engine.select import Selection
 from reconcile.errors import ReconcileError, StalePlan
@@ -60,8 +60,8 @@ class SavedPlan(BaseModel):
         return Selection(self.sites, self.targets, self.excludes)
 
     @property
-    def basis(self) -> Basis:
-        return Basis(self.host, self.version, self.config, self.changes)
+    def basis(self) -> PlanInputs:
+        return PlanInputs(self.host, self.version, self.config, self.changes)
 
 
 def saved(plan: Plan, file: str, selection: Selection, user: str) -> SavedPlan:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from reconcile.config.expansion.scope import Scope, SiteScope
 from reconcile.engine.model import BehaviourChange, Change, Finding, Plan
-from reconcile.engine.observe import reason
+from reconcile.engine.observe import error_reason
 from reconcile.errors import ReconcileError
 from reconcile.filesystem.samples import samples
 from reconcile.impact.config_warnings import hazards
@@ -56,7 +56,7 @@ def foreseen(plan: Plan, spec: Spec, facts: HostFacts, host: Host) -> Plan:
     except (ReconcileError, OSError) as trouble:
         fix = trouble.fix if isinstance(trouble, ReconcileError) else ""
         what = "What visitors will notice cannot be foretold."
-        unforeseen = Finding("foresight", "warning", what, (reason(trouble),), fix)
+        unforeseen = Finding("foresight", "warning", what, (error_reason(trouble),), fix)
         return replace(plan, findings=(*plan.findings, unforeseen))
 
 
@@ -160,10 +160,10 @@ class _Foresight:
 
     def _explained(self, change: Change, restart: str) -> Change:
         if change.ref.kind == "nginx_live" and restart:
-            because = f"{change.because}; a reload is not enough, nginx is restarted: {restart}"
-            return replace(change, because=because)
+            reason = f"{change.reason}; a reload is not enough, nginx is restarted: {restart}"
+            return replace(change, reason=reason)
         differs = _differs(change)
-        return replace(change, because=f"{change.because}: {differs}") if differs else change
+        return replace(change, reason=f"{change.reason}: {differs}") if differs else change
 
 
 def _differs(change: Change) -> str:

@@ -18,7 +18,7 @@ from reconcile.nginx.routing.servers import Server, hostname
 from reconcile.nginx.running.worker_view import WorkersDisk, worker_of
 
 if TYPE_CHECKING:
-    from reconcile.filesystem.access import Step
+    from reconcile.filesystem.access import AccessStep
     from reconcile.nginx.model.scope import Scope
     from reconcile.nginx.running.discover import Discovered
     from reconcile.system.accounts import Account
@@ -222,7 +222,7 @@ def _path(nginx: Discovered, route: Route, worker: Account) -> Iterator[Componen
             yield _component(nginx, step, step.readable if is_file else step.passable)
 
 
-def _component(nginx: Discovered, step: Step, allowed: bool) -> Component:
+def _component(nginx: Discovered, step: AccessStep, allowed: bool) -> Component:
     accounts, found = nginx.host.accounts, step.stat
     return Component(
         step.path,
@@ -235,7 +235,7 @@ def _component(nginx: Discovered, step: Step, allowed: bool) -> Component:
     )
 
 
-def _acl(nginx: Discovered, step: Step) -> Iterator[str]:
+def _acl(nginx: Discovered, step: AccessStep) -> Iterator[str]:
     """The named entries of an access list and its mask, as getfacl writes them."""
     from reconcile.filesystem.access import GROUP, MASK, USER
 

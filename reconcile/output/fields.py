@@ -43,7 +43,7 @@ def fields_of(change: Change) -> tuple[FieldChange, ...]:
 def _made(change: Change) -> tuple[FieldChange, ...]:
     if change.fields or change.after is None:
         return change.fields
-    shown = change.after.shown()
+    shown = change.after.display()
     return tuple(FieldChange(name, None, of, change.cause) for name, of in shown.items())
 
 

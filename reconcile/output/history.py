@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from reconcile.engine.history import Entry, Row
+from reconcile.engine.history import HistoryEntry, HistoryRow
 from reconcile.engine.model import Action
 from reconcile.output import documents as doc
 from reconcile.output.escape import printable
@@ -13,13 +13,13 @@ from reconcile.output.json import head
 from reconcile.output.style import GLYPHS, PLAIN, Style
 
 
-def history_text(rows: Sequence[Row], problems: Sequence[str], style: Style = PLAIN) -> str:
+def history_text(rows: Sequence[HistoryRow], problems: Sequence[str], style: Style = PLAIN) -> str:
     """A line for each apply, the latest last; then whatever is wrong with the record."""
     lines = [_line(row, style) for row in rows] or ["Nothing was applied here yet."]
     return "\n".join([*lines, *(style.error(f"Damaged: {printable(p)}") for p in problems)])
 
 
-def taking_back_text(entry: Entry, style: Style = PLAIN) -> str:
+def taking_back_text(entry: HistoryEntry, style: Style = PLAIN) -> str:
     """What the apply of `entry` did, for who is about to take it back."""
     by = f"{printable(entry.by.user)}, {printable(entry.by.command)}"
     head = f"What rollback would take back: the apply of {entry.at} by {by}"
@@ -27,14 +27,14 @@ def taking_back_text(entry: Entry, style: Style = PLAIN) -> str:
     return "\n".join([*style.wrap(head, "", "  "), *done])
 
 
-def _done(entry: Entry) -> Iterator[tuple[str, Action]]:
+def _done(entry: HistoryEntry) -> Iterator[tuple[str, Action]]:
     known: dict[str, Action] = {action: action for action in GLYPHS}
     for address, action, _ in entry.changes:
         if action in known:
             yield address, known[action]
 
 
-def _line(row: Row, style: Style) -> str:
+def _line(row: HistoryRow, style: Style) -> str:
     entry = row.entry
     count = len(entry.changes)
     changes = f"{count} change" + ("" if count == 1 else "s")
@@ -46,7 +46,7 @@ def _line(row: Row, style: Style) -> str:
 
 
 def history_document(
-    rows: Sequence[Row], problems: Sequence[str], host: str, exit_code: int, *, now: datetime
+    rows: Sequence[HistoryRow], problems: Sequence[str], host: str, exit_code: int, *, now: datetime
 ) -> doc.HistoryDocument:
     """The object of `history --json`."""
     return doc.HistoryDocument(
@@ -57,7 +57,7 @@ def history_document(
     )
 
 
-def _item(row: Row) -> doc.HistoryItem:
+def _item(row: HistoryRow) -> doc.HistoryItem:
     entry = row.entry
     return doc.HistoryItem(
         number=row.number,

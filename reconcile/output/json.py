@@ -167,8 +167,8 @@ def change_item(change: Change) -> doc.ResourceChange:
             after=None if change.after is None else after,
         ),
         cause=change.cause,
-        because=change.because,
-        places=[str(place) for place in change.places],
+        because=change.reason,
+        places=[str(place) for place in change.positions],
     )
 
 
@@ -208,7 +208,7 @@ def _beside_changes(plan: Plan) -> dict[str, Any]:
                 address=str(conflict.ref),
                 field=conflict.field,
                 values=list(conflict.values),
-                places=[str(place) for place in conflict.places],
+                places=[str(place) for place in conflict.positions],
             )
             for conflict in plan.conflicts
         ],

@@ -69,7 +69,7 @@ def _change(change: Change) -> str:
 
 
 def _lines(change: Change) -> Iterator[str]:
-    yield f"# {printable(change.because or change.cause)}"
+    yield f"# {printable(change.reason or change.cause)}"
     for field in fields_of(change):
         for line in field_lines(change, field, PLAIN, full=False):
             # A block of type diff colours by the first character of a line.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from reconcile.engine.ledger import Row, Rows
+from reconcile.engine.ledger import LedgerRow, Rows
 from reconcile.engine.resource import Ref
 from reconcile.output import documents as doc
 from reconcile.output.escape import printable
@@ -17,7 +17,7 @@ def state_text(rows: Rows) -> str:
     return "\n".join(printable(str(ref)) for ref in rows) or "The ledger is empty."
 
 
-def row_text(ref: Ref, row: Row) -> str:
+def row_text(ref: Ref, row: LedgerRow) -> str:
     """All that is remembered of one resource."""
     facts = {
         "sites": ", ".join(row.sites) or "-",
@@ -42,7 +42,7 @@ def state_document(
     )
 
 
-def _item(ref: Ref, row: Row) -> doc.StateItem:
+def _item(ref: Ref, row: LedgerRow) -> doc.StateItem:
     return doc.StateItem(
         address=str(ref),
         kind=ref.kind,

@@ -217,8 +217,8 @@ def _change(change: Change, style: Style, *, full: bool) -> list[str]:
 
 
 def _reason(change: Change) -> str:
-    because = f": {printable(change.because)}" if change.because else ""
-    places = ", ".join(printable(str(place)) for place in change.places)
+    because = f": {printable(change.reason)}" if change.reason else ""
+    places = ", ".join(printable(str(place)) for place in change.positions)
     return f"{change.cause}{because}" + (f" ({places})" if places else "")
 
 
@@ -264,7 +264,7 @@ def _conflicts(conflicts: Sequence[Conflict], style: Style) -> list[str]:
 
 
 def _sides(conflict: Conflict) -> list[str]:
-    places = [f"  ({printable(str(place))})" for place in conflict.places[:2]] + ["", ""]
+    places = [f"  ({printable(str(place))})" for place in conflict.positions[:2]] + ["", ""]
     return [
         f"{printable(value)}{place}" for value, place in zip(conflict.values, places, strict=False)
     ]

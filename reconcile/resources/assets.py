@@ -12,8 +12,8 @@ from reconcile.engine.model import Finding
 from reconcile.engine.resource import Cause, Ref, Resource
 from reconcile.filesystem.compress import Encoding, refuse_missing
 from reconcile.filesystem.errors import HostError
-from reconcile.filesystem.scan import Deviation, Examples, Rule
-from reconcile.filesystem.survey import Copy, Moved, Order, Stale, Survey
+from reconcile.filesystem.scan import Examples, PermissionDeviation, PermissionPolicy
+from reconcile.filesystem.survey import Copy, Moved, Stale, SyncDiff, SyncRequest
 from reconcile.resources.common import folders_above, octal, owner_ids, refuse_unknown_owner
 from reconcile.resources.side_effects import masks_finding, masks_told
 from reconcile.system import Host
@@ -68,9 +68,9 @@ class Assets(Resource):
 
     order: ClassVar[int] = 35
     removal_order: ClassVar[int] = 97
-    heirs: ClassVar[frozenset[str]] = frozenset({"tree"})
-    written_into: ClassVar[bool] = True
-    about: ClassVar[frozenset[str]] = frozenset(
+    succeeded_by: ClassVar[frozenset[str]] = frozenset({"tree"})
+    writes_inside: ClassVar[bool] = True
+    metadata_fields: ClassVar[frozenset[str]] = frozenset(
         {"path", "extra", "except_", "differing", "total", "notes", "masked"}
     )
 
@@ -79,13 +79,13 @@ class Assets(Resource):
         return self.path
 
     @classmethod
-    def of(cls, name: str) -> Self:
+    def from_name(cls, name: str) -> Self:
         return cls(path=name)
 
     def requires(self) -> frozenset[Ref]:
         return folders_above(self.path) | {Ref("directory", self.path)}
 
-    def reaches(self, below: str) -> bool:
+    def may_write(self, below: str) -> bool:
         """All that lies below the root but what is someone else's."""
         return not any(below == path or below.startswith(f"{path}/") for path in self.except_)
 
@@ -98,16 +98,16 @@ class Assets(Resource):
         if host.files.stat(self.path, follow=True) is None:
             return None
         order = self._order(host)
-        found = host.files.survey(order)
+        found = host.files.diff(order)
         masked = host.files.masked_below(self.path, order.rule, found.deviations)
         return self._with(found).model_copy(update={"masked": masks_told(host, masked)})
 
-    def origin(self, host: Host) -> str:
+    def source_digest(self, host: Host) -> str:
         return host.files.digest_of_source(self.source)
 
     def _remembered(self, host: Host) -> Self | None:
         """For a removal: there as long as we remember having written anything."""
-        shipped = host.files.shipped(self.path)
+        shipped = host.files.manifest(self.path)
         if not shipped.exists:
             return None
         return self.model_copy(update={"total": len(shipped.ours())})
@@ -123,21 +123,21 @@ class Assets(Resource):
                 fix="Build the assets first, or correct `source` in the YAML.",
             )
 
-    def _order(self, host: Host) -> Order:
+    def _order(self, host: Host) -> SyncRequest:
         uid, gid = owner_ids(host, self.user, self.group)
         below = self.path.rstrip("/") + "/"
         excluded = [path.removeprefix(below) for path in self.except_ if path.startswith(below)]
-        return Order(
+        return SyncRequest(
             self.source,
             self.path,
-            Rule(uid, gid, self.files, self.dirs),
+            PermissionPolicy(uid, gid, self.files, self.dirs),
             self.prune,
             self.extra,
             frozenset(excluded),
             self.precompress,
         )
 
-    def _with(self, found: Survey) -> Self:
+    def _with(self, found: SyncDiff) -> Self:
         return self.model_copy(
             update={
                 "differences": tuple(_differences(found, self))[:MOST_KEPT],
@@ -147,12 +147,12 @@ class Assets(Resource):
             }
         )
 
-    def put(self, host: Host, before: Self | None) -> None:  # noqa: ARG002
-        host.files.ship(self._order(host))
+    def apply(self, host: Host, before: Self | None) -> None:  # noqa: ARG002
+        host.files.sync(self._order(host))
 
-    def remove(self, host: Host) -> None:
+    def delete(self, host: Host) -> None:
         """Exactly what we wrote and nobody changed since; then directories left empty."""
-        host.files.withdraw(self.path)
+        host.files.remove_synced(self.path)
 
     def findings(self) -> tuple[Finding, ...]:
         """What was seen and left alone, and what is changed by the way."""
@@ -175,7 +175,7 @@ class Assets(Resource):
             return "pending" if asked_anew else "drift"
         return "both" if len(moved) > 1 else "pending"
 
-    def shown(self) -> dict[str, Any]:
+    def display(self) -> dict[str, Any]:
         modes = {"dirs": octal(self.dirs), "files": octal(self.files)}
         lines = [f"{one.path}: {one.what}" for one in self.differences[:MOST_SHOWN]]
         if self.differing > len(lines):
@@ -183,7 +183,7 @@ class Assets(Resource):
         return {**self.managed(), **modes, "differences": lines}
 
 
-def _differences(found: Survey, wanted: Assets) -> Iterator[Difference]:
+def _differences(found: SyncDiff, wanted: Assets) -> Iterator[Difference]:
     yield from (Difference(f"{path}/", "missing", "source") for path in found.folders)
     yield from (_copied(copy) for copy in found.copies)
     yield from (Difference(path, STALE[why], "source") for path, why in found.stale.items())
@@ -207,7 +207,7 @@ def _copied(copy: Copy) -> Difference:
     return Difference(copy.path, what, copy.moved)
 
 
-def _owned(found: Deviation, wanted: Assets, names: Accounts) -> Difference:
+def _owned(found: PermissionDeviation, wanted: Assets, names: Accounts) -> Difference:
     owner = f"{names.user_name(found.uid)}:{names.group_name(found.gid)}"
     me = names.current
     right = f"{wanted.user or me.name}:{wanted.group or names.group_name(me.gid)}"
@@ -217,7 +217,7 @@ def _owned(found: Deviation, wanted: Assets, names: Accounts) -> Difference:
     return Difference(found.path, ", ".join(ways), "host")
 
 
-def _notes(wanted: Assets, found: Survey) -> Iterator[str]:
+def _notes(wanted: Assets, found: SyncDiff) -> Iterator[str]:
     root, out = wanted.path, found.left_out
     told: tuple[tuple[Examples, str], ...] = (
         (found.others, f"below {root} are not in the source and stay (prune is off)"),

@@ -52,14 +52,14 @@ class Directory(Resource):
         "remove_if_created"
     )
     writes_contents: ClassVar[bool] = False
-    about: ClassVar[frozenset[str]] = frozenset({"path", "holds", "exposed", "masked"})
+    metadata_fields: ClassVar[frozenset[str]] = frozenset({"path", "holds", "exposed", "masked"})
 
     @property
     def name(self) -> str:
         return self.path
 
     @classmethod
-    def of(cls, name: str) -> Self:
+    def from_name(cls, name: str) -> Self:
         return cls(path=name, holds=frozenset())
 
     def requires(self) -> frozenset[Ref]:
@@ -106,12 +106,12 @@ class Directory(Resource):
     def _held(self, host: Host) -> frozenset[str]:
         # On another filesystem than our memory, what undo needs is kept in here, too.
         names = host.files.listdir(self.path, helpers=True)
-        return frozenset(names) - host.files.shipped(self.path).alone()
+        return frozenset(names) - host.files.manifest(self.path).alone()
 
-    def completed(self, before: Self | None) -> Self:
+    def with_defaults_from(self, before: Self | None) -> Self:
         if before is None:
             return self.model_copy(update=self._as_made())
-        after = super().completed(before)
+        after = super().with_defaults_from(before)
         if self.mode is None and self.enterable_by is not None:
             # The mode follows from who must pass, so the old one is not asked for.
             return after.model_copy(update={"mode": None})
@@ -124,7 +124,7 @@ class Directory(Resource):
         made = {"user": me.name, "group": names.group_name(me.gid), "mode": NEW_MODE}
         return {field: value for field, value in made.items() if getattr(self, field) is None}
 
-    def rehearse(self, host: Host, changes: Sequence[Change]) -> Sequence[str]:  # noqa: ARG002
+    def preflight(self, host: Host, changes: Sequence[Change]) -> Sequence[str]:  # noqa: ARG002
         """A declared mode that keeps out who must pass can never hold."""
         if self.mode is None or not self.enterable_by:
             return ()
@@ -146,7 +146,7 @@ class Directory(Resource):
             )
         return ()
 
-    def put(self, host: Host, before: Self | None) -> None:
+    def apply(self, host: Host, before: Self | None) -> None:
         uid, gid = owner_ids(host, self.user, self.group)
         if before is None:
             host.files.mkdir(self.path, uid=uid, gid=gid, mode=self.mode or NEW_MODE)
@@ -168,23 +168,23 @@ class Directory(Resource):
             mode |= _least_bit(found, host, name)
         host.files.set_meta(self.path, uid=found.uid, gid=found.gid, mode=mode)
 
-    def remove(self, host: Host) -> None:
+    def delete(self, host: Host) -> None:
         """Only where nothing is left in it."""
         host.files.rmdir(self.path)
 
-    def stays(self, leaving: frozenset[Ref]) -> str:
+    def why_not_removable(self, leaving: frozenset[Ref]) -> str:
         going = {ref.name for ref in leaving}
         left = sorted(name for name in self.holds or () if join(self.path, name) not in going)
         return f"it still holds {_some(left)}" if left else ""
 
-    def forewarnings(self, host: Host) -> tuple[Finding, ...]:
+    def preflight_warnings(self, host: Host) -> tuple[Finding, ...]:
         return self.model_copy(update={"exposed": self._exposed(host)}).findings()
 
     def findings(self) -> tuple[Finding, ...]:
         unsafe = () if self.exposed is None else (_unsafe_parent(*self.exposed),)
         return (*unsafe, mask_finding(self.path, self.masked)) if self.masked else unsafe
 
-    def shown(self) -> dict[str, Any]:
+    def display(self) -> dict[str, Any]:
         shown = self.managed()
         if self.mode is not None:
             shown["mode"] = octal(self.mode)

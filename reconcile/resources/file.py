@@ -42,7 +42,7 @@ class File(Resource):
 
     order: ClassVar[int] = 20
     removal_order: ClassVar[int] = 65
-    about: ClassVar[frozenset[str]] = frozenset(
+    metadata_fields: ClassVar[frozenset[str]] = frozenset(
         {"path", "sensitive", "masked", "loses_capabilities"}
     )
 
@@ -51,7 +51,7 @@ class File(Resource):
         return self.path
 
     @classmethod
-    def of(cls, name: str) -> Self:
+    def from_name(cls, name: str) -> Self:
         return cls(path=name)
 
     def requires(self) -> frozenset[Ref]:
@@ -89,12 +89,12 @@ class File(Resource):
         lost = (capability_finding(self.path),) if self.loses_capabilities else ()
         return (*masked, *lost)
 
-    def completed(self, before: Self | None) -> Self:
+    def with_defaults_from(self, before: Self | None) -> Self:
         if before is None and self.mode is None:
             return self.model_copy(update={"mode": NEW_MODE})
-        return super().completed(before)
+        return super().with_defaults_from(before)
 
-    def put(self, host: Host, before: Self | None) -> None:
+    def apply(self, host: Host, before: Self | None) -> None:
         uid, gid = owner_ids(host, self.user, self.group)
         mode = NEW_MODE if self.mode is None else self.mode
         if before is None or self.content != before.content:
@@ -102,13 +102,13 @@ class File(Resource):
         else:
             host.files.set_meta(self.path, uid=uid, gid=gid, mode=mode)
 
-    def remove(self, host: Host) -> None:
+    def delete(self, host: Host) -> None:
         host.files.unlink(self.path)
 
     def sensitive_fields(self) -> frozenset[str]:
         return frozenset({"content"}) if self.sensitive else frozenset()
 
-    def shown(self) -> dict[str, Any]:
+    def display(self) -> dict[str, Any]:
         shown = self.managed()
         if self.content is not None:
             shown["content"] = _digest(self.content) if self.sensitive else _told(self.content)

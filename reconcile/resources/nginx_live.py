@@ -51,14 +51,14 @@ class NginxLive(Resource):
     removal_order: ClassVar[int] = 90
     when_undeclared: ClassVar[Literal["remove", "remove_if_created", "forget"]] = "forget"
     writes_contents: ClassVar[bool] = False
-    about: ClassVar[frozenset[str]] = frozenset({"config"})
+    metadata_fields: ClassVar[frozenset[str]] = frozenset({"config"})
 
     @property
     def name(self) -> str:
         return self.config
 
     @classmethod
-    def of(cls, name: str) -> Self:
+    def from_name(cls, name: str) -> Self:
         return cls(config=name)
 
     def requires(self) -> frozenset[Ref]:
@@ -74,7 +74,7 @@ class NginxLive(Resource):
         serves = {**foreign, **live.serves}
         return self.model_copy(update={"serves": serves, "current": live.current})
 
-    def rehearse(self, host: Host, changes: Sequence[Change]) -> Sequence[str]:
+    def preflight(self, host: Host, changes: Sequence[Change]) -> Sequence[str]:
         """Have nginx test the planned tree, and see whether it will get its names and ports.
 
         Told is where nginx could be asked only about a copy.
@@ -95,16 +95,16 @@ class NginxLive(Resource):
             _rehearse_running(nginx, validated.tree)
         return validated.notes
 
-    def put(self, host: Host, before: Self | None) -> None:  # noqa: ARG002
+    def apply(self, host: Host, before: Self | None) -> None:  # noqa: ARG002
         from reconcile.nginx.running.reload import NginxReloaded, make_live
 
         if not host.services.runs_services:
             return
         if host.recorder is not None:
-            host.recorder.intend(NginxReloaded(self.config))
+            host.recorder.record_undo(NginxReloaded(self.config))
         make_live(host)
 
-    def remove(self, host: Host) -> None:
+    def delete(self, host: Host) -> None:
         """Nothing of ours: what is served follows the files."""
 
 
@@ -127,13 +127,13 @@ def _told_of_yaml(host: Host, refused: NginxRejected, changes: Sequence[Change])
     links = {c.after.path: c.after.target for c in changes if isinstance(c.after, Symlink)}
     path = links.get(refused.file) or (real_path(host, refused.file) if refused.file else "")
     for change in changes:
-        if change.ref == Ref("file", path) and change.places:
+        if change.ref == Ref("file", path) and change.positions:
             refused.fix = f"Correct {_where(change, refused.line)}. Nothing was changed."
     return refused
 
 
 def _where(change: Change, line: int) -> str:
-    places = " and ".join(str(place) for place in change.places)
+    places = " and ".join(str(place) for place in change.positions)
     content = change.after.content if isinstance(change.after, File) else None
     number = extra_line(content or b"", line)
     return f"line {number} of `extra` of the site at {places}" if number else places

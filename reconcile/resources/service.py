@@ -41,14 +41,14 @@ class Service(Resource):
     order: ClassVar[int] = 50
     removal_order: ClassVar[int] = 95
     writes_contents: ClassVar[bool] = False
-    about: ClassVar[frozenset[str]] = frozenset({"unit", "ours", "needs"})
+    metadata_fields: ClassVar[frozenset[str]] = frozenset({"unit", "ours", "needs"})
 
     @property
     def name(self) -> str:
         return self.unit
 
     @classmethod
-    def of(cls, name: str) -> Self:
+    def from_name(cls, name: str) -> Self:
         return cls(unit=name)
 
     @classmethod
@@ -72,14 +72,14 @@ class Service(Resource):
             }
         )
 
-    def forewarnings(self, host: Host) -> tuple[Finding, ...]:
+    def preflight_warnings(self, host: Host) -> tuple[Finding, ...]:
         made = f"unit:{host.services.unit_path(self.unit)}" in self.needs
         if made or self._asks_nothing or not host.services.runs_services:
             return ()
         status = host.services.status(self.unit)
         return () if status.loaded or status.masked else (_missing(status),)
 
-    def rehearse(self, host: Host, changes: Sequence[Change]) -> Sequence[str]:
+    def preflight(self, host: Host, changes: Sequence[Change]) -> Sequence[str]:
         """Refuse a unit that nobody has and nobody makes, or that must not be started."""
         refs = {change.ref for change in changes}
         if self.ref not in refs or not (self.active or self.enabled):
@@ -94,7 +94,7 @@ class Service(Resource):
             )
         return ()
 
-    def put(self, host: Host, before: Self | None) -> None:  # noqa: ARG002
+    def apply(self, host: Host, before: Self | None) -> None:  # noqa: ARG002
         services = host.services
         status = services.status(self.unit)
         outdated = self.runs not in (None, _runs(host, status)) and bool(status.active)
@@ -111,7 +111,7 @@ class Service(Resource):
         if self.runs is not None:
             services.remember_start(self.unit)
 
-    def remove(self, host: Host) -> None:
+    def delete(self, host: Host) -> None:
         # A socket that is still open may have started its service again by then.
         for unit in (self.unit, self._socket, self.unit):
             status = host.services.status(unit)
@@ -121,7 +121,7 @@ class Service(Resource):
         if status.enabled and _is_ours(host, status):
             host.services.disable(self.unit)
 
-    def stays(self, leaving: frozenset[Ref]) -> str:  # noqa: ARG002
+    def why_not_removable(self, leaving: frozenset[Ref]) -> str:  # noqa: ARG002
         return "" if self.ours else "reconcile did not make its unit, so it is not stopped"
 
     @property

@@ -19,14 +19,14 @@ class Symlink(Resource):
 
     order: ClassVar[int] = 25
     removal_order: ClassVar[int] = 60
-    about: ClassVar[frozenset[str]] = frozenset({"path"})
+    metadata_fields: ClassVar[frozenset[str]] = frozenset({"path"})
 
     @property
     def name(self) -> str:
         return self.path
 
     @classmethod
-    def of(cls, name: str) -> Self:
+    def from_name(cls, name: str) -> Self:
         return cls(path=name)
 
     def requires(self) -> frozenset[Ref]:
@@ -45,9 +45,9 @@ class Symlink(Resource):
         same = normpath(join(dirname(self.path), target)) == self.target
         return self.target if same else target
 
-    def put(self, host: Host, before: Self | None) -> None:  # noqa: ARG002
+    def apply(self, host: Host, before: Self | None) -> None:  # noqa: ARG002
         if self.target is not None:
             host.files.symlink(self.path, self.target)
 
-    def remove(self, host: Host) -> None:
+    def delete(self, host: Host) -> None:
         host.files.unlink(self.path)

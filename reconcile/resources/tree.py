@@ -12,7 +12,7 @@ from reconcile.engine.digest import digest
 from reconcile.engine.model import Finding
 from reconcile.engine.resource import Cause, Ref, Resource
 from reconcile.filesystem.errors import HostError
-from reconcile.filesystem.scan import Deviation, Examples, Rule, Scan
+from reconcile.filesystem.scan import Examples, PermissionDeviation, PermissionPolicy, Scan
 from reconcile.resources.common import folders_above, octal, owner_ids, refuse_unknown_owner
 from reconcile.resources.side_effects import masks_finding, masks_told
 from reconcile.system import Host
@@ -39,7 +39,7 @@ class Tree(Resource):
     files: int = 0o644
     except_: tuple[str, ...] = ()
     """Absolute paths below the root that are someone else's to look after."""
-    deviations: SkipValidation[tuple[Deviation, ...]] = ()
+    deviations: SkipValidation[tuple[PermissionDeviation, ...]] = ()
     deviating: int = 0
     total: int | None = None
     whole: int = 0
@@ -52,7 +52,7 @@ class Tree(Resource):
     removal_order: ClassVar[int] = 98
     when_undeclared: ClassVar[Literal["remove", "remove_if_created", "forget"]] = "forget"
     writes_contents: ClassVar[bool] = False
-    about: ClassVar[frozenset[str]] = frozenset(
+    metadata_fields: ClassVar[frozenset[str]] = frozenset(
         {"path", "except_", "deviating", "total", "whole", "notes", "masked", "declared"}
     )
 
@@ -61,7 +61,7 @@ class Tree(Resource):
         return self.path
 
     @classmethod
-    def of(cls, name: str) -> Self:
+    def from_name(cls, name: str) -> Self:
         return cls(path=name, declared=False)
 
     def requires(self) -> frozenset[Ref]:
@@ -88,34 +88,34 @@ class Tree(Resource):
             }
         )
 
-    def _rule(self, host: Host) -> Rule:
+    def _rule(self, host: Host) -> PermissionPolicy:
         uid, gid = owner_ids(host, self.user, self.group)
-        return Rule(uid, gid, self.files, self.dirs)
+        return PermissionPolicy(uid, gid, self.files, self.dirs)
 
     def _excluded(self) -> tuple[str, ...]:
         below = self.path.rstrip("/") + "/"
         return tuple(path.removeprefix(below) for path in self.except_ if path.startswith(below))
 
-    def put(self, host: Host, before: Self | None) -> None:
+    def apply(self, host: Host, before: Self | None) -> None:
         rule = self._rule(host)
         found = before if before is not None else self.observe(host)
         seen: int | None = None
         # Where more deviated than memory held, look again until that brings no more.
         while found is not None and found.deviating and found.deviating != seen:
-            host.files.mend(self.path, rule, found.deviations)
+            host.files.fix_permissions(self.path, rule, found.deviations)
             seen = found.deviating
             if len(found.deviations) == found.deviating:
                 return
             found = self.observe(host)
 
-    def reread(self, host: Host, before: Self | None) -> Self | None:
+    def refresh(self, host: Host, before: Self | None) -> Self | None:
         """Only what was mended is looked at again, unless it was more than memory held."""
         if before is None or len(before.deviations) < before.deviating:
             return self.observe(host)
-        left = host.files.look_again(self.path, self._rule(host), before.deviations)
+        left = host.files.recheck(self.path, self._rule(host), before.deviations)
         return before.model_copy(update={"deviations": tuple(left), "deviating": len(left)})
 
-    def remove(self, host: Host) -> None:  # noqa: ARG002
+    def delete(self, host: Host) -> None:  # noqa: ARG002
         raise HostError(
             what=f"{self.ref} is never removed",
             why="what is below it is other people's data",
@@ -146,20 +146,20 @@ class Tree(Resource):
     def ignorable(self) -> frozenset[str]:
         return frozenset({"mode", "owner", "deviations"})
 
-    def leaving(self, field: str, seen: Self) -> tuple[Self, Self] | None:
+    def ignoring(self, field: str, observed: Self) -> tuple[Self, Self] | None:
         """`mode` or `owner` of everything below, or all `deviations`.
 
         What has to be mended for another reason is given its owner and mode all the same.
         """
-        kept = tuple(one for one in seen.deviations if self._matters(one, field))
-        gone = len(seen.deviations) - len(kept)
+        kept = tuple(one for one in observed.deviations if self._matters(one, field))
+        gone = len(observed.deviations) - len(kept)
         if not gone:
             return None
-        return self, seen.model_copy(
-            update={"deviations": kept, "deviating": seen.deviating - gone}
+        return self, observed.model_copy(
+            update={"deviations": kept, "deviating": observed.deviating - gone}
         )
 
-    def _matters(self, found: Deviation, ignored: str) -> bool:
+    def _matters(self, found: PermissionDeviation, ignored: str) -> bool:
         accounts = Accounts()
         owner = (
             accounts.user(self.user).uid if self.user else found.uid,
@@ -171,7 +171,7 @@ class Tree(Resource):
         }
         return any(differs[name] for name in differs if name != ignored and ignored in differs)
 
-    def shown(self) -> dict[str, Any]:
+    def display(self) -> dict[str, Any]:
         modes = {"dirs": octal(self.dirs), "files": octal(self.files)}
         return {**self.managed(), **modes, "deviations": list(self._lines())}
 

@@ -34,7 +34,7 @@ class Unit(Resource):
 
     order: ClassVar[int] = 40
     removal_order: ClassVar[int] = 96
-    about: ClassVar[frozenset[str]] = frozenset({"path"})
+    metadata_fields: ClassVar[frozenset[str]] = frozenset({"path"})
 
     @property
     def name(self) -> str:
@@ -45,7 +45,7 @@ class Unit(Resource):
         return self.path.rpartition("/")[2]
 
     @classmethod
-    def of(cls, name: str) -> Self:
+    def from_name(cls, name: str) -> Self:
         return cls(path=name)
 
     def requires(self) -> frozenset[Ref]:
@@ -69,7 +69,7 @@ class Unit(Resource):
             }
         )
 
-    def put(self, host: Host, before: Self | None) -> None:
+    def apply(self, host: Host, before: Self | None) -> None:
         uid, gid = owner_ids(host, self.user, self.group)
         if before and before.content == self.content:
             # A file that is not written anew gives no reason to start its service anew.
@@ -81,17 +81,17 @@ class Unit(Resource):
         host.files.write(self.path, data, uid=uid, gid=gid, mode=self.mode)
         host.services.daemon_reload()
 
-    def remove(self, host: Host) -> None:
+    def delete(self, host: Host) -> None:
         self._tell_what_runs(host)
         host.files.unlink(self.path)
         host.services.daemon_reload()
         host.services.forget(self.unit)
 
-    def stays(self, leaving: frozenset[Ref]) -> str:  # noqa: ARG002
+    def why_not_removable(self, leaving: frozenset[Ref]) -> str:  # noqa: ARG002
         ours = self.content is None or self.content.startswith(HEADER)
         return "" if ours else "it no longer says that reconcile manages it"
 
-    def shown(self) -> dict[str, Any]:
+    def display(self) -> dict[str, Any]:
         return {**self.managed(), "mode": octal(self.mode)}
 
     def _tell_what_runs(self, host: Host) -> None:

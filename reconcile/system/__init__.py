@@ -44,8 +44,8 @@ class Host:
     def __init__(self, settings: HostSettings | None = None) -> None:
         self.settings = settings or HostSettings()
         self.recorder: Recorder | None = None
-        self.tally: Tally | None = None
-        self.copied: Callable[[int, int], None] | None = None
+        self.scan_progress: Tally | None = None
+        self.on_copy_progress: Callable[[int, int], None] | None = None
 
     @cached_property
     def name(self) -> str:
@@ -73,16 +73,16 @@ class Host:
         return Accounts()
 
     @cached_property
-    def applied_by(self) -> Account:
+    def managing_account(self) -> Account:
         """Who applies here: root where what is remembered is not for us to write, else we."""
         if self.privileged or self.state.is_ours():
             return self.accounts.current
         return self.accounts.user(self.accounts.user_name(0))
 
     @property
-    def onlooking(self) -> bool:
+    def is_unprivileged_viewer(self) -> bool:
         """Whether this machine is somebody else's, and what we may not see there may be fine."""
-        return self.applied_by.uid != self.accounts.current.uid
+        return self.managing_account.uid != self.accounts.current.uid
 
     @cached_property
     def commands(self) -> Commands:

@@ -53,7 +53,7 @@ class Canary:
         return f"reconcile canary {self.nonce}\n".encode()
 
 
-def plant(host: Host, folder: str, canary: Canary, *, mode: int, writer: str | None) -> None:
+def create(host: Host, folder: str, canary: Canary, *, mode: int, writer: str | None) -> None:
     """Write both files of `canary` into `folder` as `writer` (None: as who runs this).
 
     Errors: OSError as the kernel gave it to that user.
@@ -73,7 +73,7 @@ def plant(host: Host, folder: str, canary: Canary, *, mode: int, writer: str | N
     _run_as(host, writer, errand)
 
 
-def clear(host: Host, folder: str, canary: Canary, *, writer: str | None) -> None:
+def remove(host: Host, folder: str, canary: Canary, *, writer: str | None) -> None:
     """Remove what `plant` wrote, as far as it is there."""
 
     def errand() -> None:
@@ -103,7 +103,7 @@ def clear_upload(folder: str, relative: str, canary: Canary) -> bool:
     return _remove(f"{folder}/{relative}", canary)
 
 
-def sweep(host: Host, folder: str, *, writer: str | None) -> int:
+def remove_stale(host: Host, folder: str, *, writer: str | None) -> int:
     """Remove canaries of runs that were killed; how many there were."""
 
     def errand() -> int:

@@ -41,7 +41,7 @@ class Completed:
         return self.returncode == 0
 
     @property
-    def said(self) -> str:
+    def error_output(self) -> str:
         """Its own words about what went wrong."""
         return (self.stderr.strip() or self.stdout.strip()) or f"exit status {self.returncode}"
 

@@ -71,7 +71,7 @@ class Mirror:
         if not done.ok:
             raise ReconcileError(
                 f"{ref} could not be fetched",
-                done.said,
+                done.error_output,
                 "Look whether the repository can be reached and has it. Nothing was changed.",
             )
         return self._asked("rev-parse", "--verify", f"{FETCHED}^{{object}}")
@@ -102,7 +102,7 @@ class Mirror:
             f"{revision[:12]} is signed by nobody who may"
             if signed
             else f"{revision[:12]} is not signed",
-            done.said if signed else "the commit or tag holds no signature",
+            done.error_output if signed else "the commit or tag holds no signature",
             "Have it signed with a key that this host allows. Nothing was changed.",
         )
 
@@ -151,7 +151,9 @@ class Mirror:
         done = self._run("gpg", "--batch", "--quiet", "--import", "--", keys)
         if not done.ok:
             raise ReconcileError(
-                f"the keys in {keys} cannot be used", done.said, "Export them with gpg --export."
+                f"the keys in {keys} cannot be used",
+                done.error_output,
+                "Export them with gpg --export.",
             )
 
     def _asked(
@@ -160,7 +162,7 @@ class Mirror:
         done = self._git(*arguments, before=before, where=where)
         if not done.ok:
             raise ReconcileError(
-                f"git {arguments[0]} failed", done.said, "Nothing was changed on the host."
+                f"git {arguments[0]} failed", done.error_output, "Nothing was changed on the host."
             )
         return done.stdout.strip()
 

@@ -75,7 +75,7 @@ def _is_locked(found: os.stat_result) -> bool:
 
 
 @contextmanager
-def turn(host: Host, name: str, *, timeout_s: float) -> Iterator[bool]:
+def try_lock(host: Host, name: str, *, timeout_s: float) -> Iterator[bool]:
     """Let one at a time into the body, by a file of the state directory; whether it is our turn."""
     path = join(host.state.make(), name)
     with explained(f"the lock {path} could not be opened"):

@@ -16,7 +16,7 @@ WHY = {
 }
 
 
-def read_only(look: Callable[[], Seen], refused: Refused) -> Seen:
+def run_read_only(look: Callable[[], Seen], refused: Refused) -> Seen:
     """What `look` returns or raises, run where every filesystem is mounted read-only.
 
     A thread with mounts of its own, so that all it starts, threads and processes, is bound

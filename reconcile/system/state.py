@@ -11,7 +11,14 @@ from reconcile.filesystem.errors import HostError, explained
 from reconcile.filesystem.keep import sync_directory
 from reconcile.filesystem.names import as_bytes, helper, is_ours, join
 from reconcile.filesystem.read import names_in, opened
-from reconcile.filesystem.resolve import PIN_DIRECTORY, Entry, Guard, directory, entry, guard_of
+from reconcile.filesystem.resolve import (
+    PIN_DIRECTORY,
+    DirectoryTrust,
+    PinnedName,
+    directory,
+    entry,
+    guard_of,
+)
 
 NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -87,7 +94,7 @@ class StateDir:
                 raise
             sync_directory(at.dir_fd)
 
-    def _fill(self, at: Entry, temp: str, data: bytes) -> None:
+    def _fill(self, at: PinnedName, temp: str, data: bytes) -> None:
         fd = os.open(temp, NEW, 0o600, dir_fd=at.dir_fd)
         with os.fdopen(fd, "wb") as file:
             os.fchmod(fd, 0o600)
@@ -161,14 +168,14 @@ class StateDir:
                 return
 
     @contextmanager
-    def _place(self, name: str) -> Iterator[Entry]:
+    def _place(self, name: str) -> Iterator[PinnedName]:
         folder, _, _ = name.rpartition("/")
         self.make(folder)
         path = self.path_of(name)
         with explained(f"{path} could not be written"), entry(path) as at:
             yield at
 
-    def _refuse_foreign(self, path: str, guard: Guard, found: os.stat_result) -> None:
+    def _refuse_foreign(self, path: str, guard: DirectoryTrust, found: os.stat_result) -> None:
         """What others may write would decide what root does next."""
         inside = guard_of(found, guard) if stat.S_ISDIR(found.st_mode) else guard
         if inside == "open" or (stat.S_ISREG(found.st_mode) and guard != "closed"):
@@ -180,7 +187,7 @@ class StateDir:
             )
 
 
-def _mkdir(at: Entry, mode: int) -> None:
+def _mkdir(at: PinnedName, mode: int) -> None:
     try:
         os.mkdir(at.name, 0o700, dir_fd=at.dir_fd)
     except FileExistsError:
@@ -197,14 +204,14 @@ def _make_parents(path: str) -> None:
             _mkdir(at, 0o755)
 
 
-def _unlink(at: Entry, name: str) -> None:
+def _unlink(at: PinnedName, name: str) -> None:
     try:
         os.unlink(name, dir_fd=at.dir_fd)
     except FileNotFoundError:
         return
 
 
-def _remove(at: Entry) -> None:
+def _remove(at: PinnedName) -> None:
     found = at.stat()
     if found is None:
         return
@@ -214,7 +221,7 @@ def _remove(at: Entry) -> None:
     fd = os.open(at.name, PIN_DIRECTORY, dir_fd=at.dir_fd)
     try:
         for name in names_in(fd):
-            _remove(Entry(join(at.path, name), fd, name, at.guard))
+            _remove(PinnedName(join(at.path, name), fd, name, at.guard))
     finally:
         os.close(fd)
     os.rmdir(at.name, dir_fd=at.dir_fd)

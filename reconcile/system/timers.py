@@ -48,7 +48,7 @@ def refuse_unknown_time(host: Host, every: str) -> None:
     if not done.ok:
         raise ReconcileError(
             f"{every!r} is no time that systemd understands",
-            done.said,
+            done.error_output,
             "Say hourly, daily or *:0/15. Nothing was changed.",
         )
 
@@ -92,6 +92,6 @@ def _systemctl(host: Host, *arguments: str) -> None:
     if not done.ok:
         raise ReconcileError(
             f"systemctl {' '.join(arguments)} failed",
-            done.said,
+            done.error_output,
             f"See: systemctl status {arguments[-1]}",
         )

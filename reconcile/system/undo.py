@@ -22,7 +22,7 @@ class Undo(ABC):
     """How one effect is taken back; fields are JSON values only."""
 
     op: ClassVar[str]
-    afterwards: ClassVar[bool] = False
+    run_last: ClassVar[bool] = False
     """Undone after all others, which are undone in reverse: it reads files that they put back."""
 
     @property
@@ -42,21 +42,21 @@ class Undo(ABC):
         """What it is about, where several undos of it can be `joined`."""
         return None
 
-    def joined(self, later: Self) -> Self:
+    def merge_with(self, later: Self) -> Self:
         """What takes back both: this effect, and a later one on the same subject."""
         raise NotImplementedError(f"{self.op} has no subject")
 
-    def forget(self, host: Host) -> None:  # noqa: B027  most keep nothing
+    def discard_backup(self, host: Host) -> None:  # noqa: B027  most keep nothing
         """Drop what was kept for `undo`, which will not be asked for any more."""
 
 
-def joined(undos: Iterable[Undo]) -> Iterator[Undo]:
+def coalesced(undos: Iterable[Undo]) -> Iterator[Undo]:
     """`undos` in their order, several of one thing as one in the place of the first."""
     left: dict[Hashable, Undo] = {}
     for number, undo in enumerate(undos):
         subject = number if undo.subject is None else undo.subject
         first = left.get(subject)
-        left[subject] = undo if first is None else first.joined(undo)
+        left[subject] = undo if first is None else first.merge_with(undo)
     yield from left.values()
 
 
@@ -71,11 +71,11 @@ class Recorder(Protocol):
     def keep_dir(self) -> str:
         """An existing directory, root's (or ours) alone, for inodes that undo needs."""
 
-    def intend(self, *undos: Undo) -> None:
+    def record_undo(self, *undos: Undo) -> None:
         """Remember `undos`, in this order; durable when this returns."""
 
 
-HOMES = {
+UNDO_MODULES = {
     "files": "reconcile.filesystem.undo",
     "services": "reconcile.system.services.undo",
     "nginx": "reconcile.nginx.running.reload",
@@ -99,7 +99,7 @@ def to_json(record: Undo) -> dict[str, Any]:
 def from_json(data: dict[str, Any]) -> Undo:
     """Errors: KeyError for an `op` that this version does not know."""
     op = data["op"]
-    import_module(HOMES[op.partition(".")[0]])
+    import_module(UNDO_MODULES[op.partition(".")[0]])
     return _records[op](**{name: value for name, value in data.items() if name != "op"})
 
 

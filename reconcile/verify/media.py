@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from reconcile.engine.model import Check
 from reconcile.errors import ReconcileError
-from reconcile.system.canary import Canary, clear, plant, sweep
+from reconcile.system.canary import Canary, create, remove, remove_stale
 from reconcile.system.processes import NotRoot
 from reconcile.verify.asking import Asker, over
 from reconcile.verify.judge import judged
@@ -23,8 +23,8 @@ HIDDEN = Expectation(status=frozenset({403, 404}))
 def plant_canary(probe: MediaCanary, host: Host, canary: Canary) -> Check | None:
     """Put the canary into the media directory; the check that says why it cannot be done."""
     try:
-        sweep(host, probe.dir, writer=probe.writer)
-        plant(host, probe.dir, canary, mode=probe.mode, writer=probe.writer)
+        remove_stale(host, probe.dir, writer=probe.writer)
+        create(host, probe.dir, canary, mode=probe.mode, writer=probe.writer)
     except NotRoot as refused:
         what = f"nothing written to {probe.dir} as {_who(probe)}: {refused.why}. {refused.fix}"
         return Check(probe.name, "unknown", what)
@@ -37,7 +37,7 @@ def plant_canary(probe: MediaCanary, host: Host, canary: Canary) -> Check | None
 def clear_canary(probe: MediaCanary, host: Host, canary: Canary) -> Check | None:
     """Take the canary away; a failed check where it had to stay."""
     try:
-        clear(host, probe.dir, canary, writer=probe.writer)
+        remove(host, probe.dir, canary, writer=probe.writer)
     except (OSError, ReconcileError) as problem:
         what = f"{probe.dir}/{canary.name} could not be removed: {_why(problem)}"
         return Check(f"{probe.name} removed", "fail", what)

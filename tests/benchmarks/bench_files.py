@@ -42,7 +42,7 @@ class Discarding:
     def __init__(self, host: Host) -> None:
         self.keep_dir = host.state.make("journal/bench/keep")
 
-    def intend(self, *undos: Undo) -> None:
+    def record_undo(self, *undos: Undo) -> None:
         return
 
 
@@ -115,8 +115,8 @@ def trees(folder: Path, host: Host, count: int) -> list[Row]:
             os.chmod(path, 0o600)
         before = tree.observe(host)
         assert before is not None
-        tree.completed(before).put(host, before)
-        tree.reread(host, before)
+        tree.with_defaults_from(before).apply(host, before)
+        tree.refresh(host, before)
 
     return [
         check,
@@ -205,7 +205,7 @@ def first_copy(folder: Path, host: Host, count: int) -> Row:
     def first() -> None:
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir()
-        wanted.model_copy(update={"path": str(fresh)}).put(host, None)
+        wanted.model_copy(update={"path": str(fresh)}).apply(host, None)
 
     def theirs() -> None:
         shutil.rmtree(copy, ignore_errors=True)
@@ -223,7 +223,7 @@ def no_op(folder: Path, host: Host, count: int) -> Iterator[Row | str]:
     make(source, count, size=2_000)
     wanted = Assets(path=str(root), source=str(source), user="root", group="root")
     root.mkdir()
-    wanted.put(host, None)
+    wanted.apply(host, None)
     run("rsync", "-a", f"{source}/", copy)
     yield side_by_side(
         f"compare {count:,} copied files",
@@ -253,7 +253,7 @@ def small(folder: Path, host: Host) -> str:
     root.mkdir()
     run("chown", "-R", f"{WEB}:{WEB}", media)
     static = Assets(path=str(root), source=str(source), user="root", group="root")
-    static.put(host, None)
+    static.apply(host, None)
     uploads = Tree(path=str(media), user=WEB, group=WEB)
     best = min(seconds(lambda: (static.observe(host), uploads.observe(host))) for _ in range(20))
     return f"100 static and 100 media files add {best * 1000:.1f} ms to a plan with nothing to do"

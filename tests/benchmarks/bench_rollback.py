@@ -18,7 +18,7 @@ from pathlib import Path
 
 from bench_files import make, run
 
-from reconcile.engine.history import By, Entry
+from reconcile.engine.history import Actor, HistoryEntry
 from reconcile.engine.journal import Journal
 from reconcile.engine.ledger import encode
 from reconcile.engine.records import now, read_ledger
@@ -28,7 +28,7 @@ from reconcile.system import Host, HostSettings
 
 ROUNDS = 3
 SIZE = 2_000
-BEGUN = Entry(now(), By("bench", "bench"), "begun", (), "", "", "", 0.0)
+BEGUN = HistoryEntry(now(), Actor("bench", "bench"), "begun", (), "", "", "", 0.0)
 
 Act = Callable[[], object]
 
@@ -46,7 +46,7 @@ def side_by_side(folder: Path, host: Host, count: int) -> dict[str, list[float]]
         make(source, count, size=SIZE)
     static.mkdir()
     assets = Assets(path=str(static), source=str(old), user="root", group="root")
-    assets.put(host, None)
+    assets.apply(host, None)
     newer = assets.model_copy(update={"source": str(new)})
     found: dict[str, list[float]] = {}
 
@@ -59,7 +59,7 @@ def side_by_side(folder: Path, host: Host, count: int) -> dict[str, list[float]]
         journal = Journal.begin(host.state, encode(read_ledger(host.state)), BEGUN)
         host.recorder = journal
         for name, act in (
-            ("ship", lambda: newer.put(host, None)),
+            ("ship", lambda: newer.apply(host, None)),
             ("rsync the new, sync", lambda: theirs(new)),
             ("take back", lambda journal=journal: roll_back(journal, host, BEGUN)),
             ("rsync the old, sync", lambda: theirs(old)),

@@ -11,7 +11,7 @@ from reconcile.doctor import registry
 from reconcile.doctor.declared import declaration
 from reconcile.doctor.model import Diagnosis
 from reconcile.doctor.run import diagnose
-from reconcile.doctor.snapshot import Snapshot
+from reconcile.doctor.snapshot import HostInspection
 from reconcile.engine.model import Finding
 from reconcile.system import Host, HostSettings
 
@@ -43,7 +43,7 @@ def ask(
     """What one rule says, with this reconcile.yaml in `root`, of the server `site` ("": of all)."""
     declared = declaration(loads(yaml.encode(), str(root / "reconcile.yaml")))
     only = frozenset(filter(None, [site]))
-    return diagnose(Snapshot(host, declared, only), [registry.rule(rule)])
+    return diagnose(HostInspection(host, declared, only), [registry.rule(rule)])
 
 
 def serious(found: Diagnosis) -> list[Finding]:

@@ -13,7 +13,7 @@ import pytest
 from reconcile.doctor.application.ask import _without_secrets, interpreter
 from reconcile.doctor.application.facts import AppFacts, Garbled, app_facts
 from reconcile.doctor.model import Diagnosis
-from reconcile.doctor.snapshot import Snapshot
+from reconcile.doctor.snapshot import HostInspection
 from reconcile.system import Host
 from tests.doctor.apps import venv
 from tests.doctor.asked import ask, configured, serious, state_of
@@ -328,7 +328,7 @@ def test_the_app_is_imported_once_for_all_rules(root: Path) -> None:
     write(root, folder="/srv/elsewhere")
     host = configured(root, SERVER.format(root=root, static="/static/", limit="1m"))
     yaml = YAML.format(root=root, framework=FLASK)
-    snapshot = Snapshot(host, declaration(loads(yaml.encode(), str(root / "r.yaml"))))
+    snapshot = HostInspection(host, declaration(loads(yaml.encode(), str(root / "r.yaml"))))
     [server] = snapshot.servers
 
     first = snapshot.facts_of(server)

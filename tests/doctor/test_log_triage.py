@@ -13,7 +13,7 @@ import pytest
 
 from reconcile.doctor import registry
 from reconcile.doctor.run import diagnose
-from reconcile.doctor.snapshot import Snapshot
+from reconcile.doctor.snapshot import HostInspection
 from reconcile.system.tail import recent
 from tests.doctor.asked import ask, configured, serious
 from tests.doctor.conftest import SERVICE, doctor
@@ -110,8 +110,8 @@ def test_log_triage_leaves_out_lines_of_sites_that_were_not_asked_about(root: Pa
     host = configured(root, HTTP.format(root=root))
     rule = [registry.rule("log-triage")]
 
-    other = diagnose(Snapshot(host, only=frozenset(["other.test"])), rule)
-    shop = diagnose(Snapshot(host, only=frozenset([".shop.test"])), rule)
+    other = diagnose(HostInspection(host, only=frozenset(["other.test"])), rule)
+    shop = diagnose(HostInspection(host, only=frozenset([".shop.test"])), rule)
 
     assert ([], 1) == (serious(other), len(serious(shop)))
 

@@ -20,8 +20,8 @@ from reconcile.doctor.mandatory.by_apparmor import by_apparmor
 from reconcile.doctor.mandatory.by_selinux import by_selinux
 from reconcile.doctor.mandatory.log import Logged
 from reconcile.doctor.mandatory.selinux import is_mended, refused, relabel, remedy
-from reconcile.doctor.model import Unseen
-from reconcile.doctor.snapshot import Snapshot
+from reconcile.doctor.model import Inconclusive
+from reconcile.doctor.snapshot import HostInspection
 from reconcile.engine.model import Finding
 from reconcile.system.security import Security
 from tests.doctor.asked import configured
@@ -118,10 +118,10 @@ def asked(
     root: Path, security: Security, *lines: str, since_s: float | None = None
 ) -> list[Finding]:
     """What is said, notes included; everything has to have been looked at."""
-    snapshot = Snapshot(configured(root, HTTP.format(root=root)))
+    snapshot = HostInspection(configured(root, HTTP.format(root=root)))
     logged = [Logged("audit.log", lines, since_s)]
     said = [*by_selinux(snapshot, security, logged), *by_apparmor(snapshot, security, logged)]
-    assert not [one for one in said if isinstance(one, Unseen)]
+    assert not [one for one in said if isinstance(one, Inconclusive)]
     return [one for one in said if isinstance(one, Finding)]
 
 

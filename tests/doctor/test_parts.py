@@ -9,11 +9,11 @@ import pytest
 
 from reconcile.doctor.guide import ROWS
 from reconcile.doctor.logs import parsed
-from reconcile.doctor.model import Rule, Said, Unseen, error, note
+from reconcile.doctor.model import Inconclusive, Rule, RuleResult, error, note
 from reconcile.doctor.run import diagnose
 from reconcile.doctor.sandbox import hidden, refusal
 from reconcile.doctor.settings import of_environment, of_source
-from reconcile.doctor.snapshot import Snapshot
+from reconcile.doctor.snapshot import HostInspection
 from reconcile.doctor.units import UnitView
 from reconcile.errors import ReconcileError
 from reconcile.output.doctor import doctor_markdown, doctor_text
@@ -95,29 +95,29 @@ def test_the_environment_of_a_unit_may_name_the_folder() -> None:
     assert ["/srv/up"] == [one.folder for one in of_environment("a.service", environment)]
 
 
-def broken(_: Snapshot) -> Iterator[Said]:
+def broken(_: HostInspection) -> Iterator[RuleResult]:
     yield error("seen before it broke", "evidence", fix="fix")
     raise ReconcileError("the disk cannot be read", "input/output error")
 
 
-def faulty(_: Snapshot) -> Iterator[Said]:
+def faulty(_: HostInspection) -> Iterator[RuleResult]:
     raise KeyError("unforeseen")
     yield note("never")
 
 
-def half_blind(_: Snapshot) -> Iterator[Said]:
-    yield Unseen("/srv/secret", "permission denied")
+def half_blind(_: HostInspection) -> Iterator[RuleResult]:
+    yield Inconclusive("/srv/secret", "permission denied")
     yield note("a note")
 
 
-def fine(_: Snapshot) -> Iterator[Said]:
+def fine(_: HostInspection) -> Iterator[RuleResult]:
     yield error("something else", "evidence", fix="fix")
 
 
 def test_a_rule_that_fails_is_unknown_and_hides_neither_itself_nor_another() -> None:
     rules = [Rule(look.__name__, (), look) for look in (broken, faulty, half_blind, fine)]
 
-    found = diagnose(Snapshot(Host()), rules)
+    found = diagnose(HostInspection(Host()), rules)
 
     assert ["broken", "fine", "half_blind"] == [finding.rule for finding in found.findings]
     assert ["broken", "faulty", "half_blind"] == [unknown.ref.name for unknown in found.unknown]
@@ -130,7 +130,7 @@ def test_a_rule_that_fails_is_unknown_and_hides_neither_itself_nor_another() -> 
 def test_only_what_is_serious_changes_the_exit_code(look: object, code: int) -> None:
     rule = Rule("rule", ("CC1",), look)  # type: ignore[arg-type]
 
-    found = diagnose(Snapshot(Host()), [rule])
+    found = diagnose(HostInspection(Host()), [rule])
 
     assert code == found.exit_code()
     assert all(finding.source == ROWS["CC1"] for finding in found.findings)
@@ -141,7 +141,7 @@ HOSTILE = "/srv/\x1b[2J`<img src=x>|\n# heading"
 
 def test_text_from_the_host_writes_on_no_terminal_and_is_no_markup() -> None:
     rule = Rule("rule", (), lambda _: iter([error(HOSTILE, HOSTILE, fix=HOSTILE)]))
-    found = diagnose(Snapshot(Host()), [rule])
+    found = diagnose(HostInspection(Host()), [rule])
     shown = {"findings": found.findings, "unknown": found.unknown}
 
     text = doctor_text("web1", **shown, rules=1)

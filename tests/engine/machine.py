@@ -9,22 +9,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from reconcile.engine.apply import apply
-from reconcile.engine.history import By
+from reconcile.engine.history import Actor
 from reconcile.engine.model import Check, Declared, Event, Plan, Report
 from reconcile.engine.observe import observe, observe_undeclared
 from reconcile.engine.plan import plan
 from reconcile.engine.records import read_ledger
 from reconcile.engine.resource import Ref, Resource
-from reconcile.engine.rollback import recover, take_back_last
+from reconcile.engine.rollback import recover, rollback_last
 from reconcile.resources import registry
 from reconcile.system import Host, HostSettings
 from reconcile.system.lock import lock
 
-BY = By("tester", "reconcile apply")
+BY = Actor("tester", "reconcile apply")
 
 
 def make(ref: Ref) -> Resource:
-    return registry.load(ref.kind).of(ref.name)
+    return registry.load(ref.kind).from_name(ref.name)
 
 
 def all_is_well() -> tuple[Check, ...]:
@@ -94,7 +94,7 @@ class Machine:
         host = self.host
         with lock(host, "reconcile rollback"):
             recover(host, self.said.append)
-            return take_back_last(host, BY, self.said.append)
+            return rollback_last(host, BY, self.said.append)
 
     def manifest(self) -> dict[str, tuple[object, ...]]:
         """Every path below the root: kind, mode, owner, content, and a file's mtime."""

@@ -36,7 +36,7 @@ class Trap(Resource):
     notes: tuple[str, ...] = ()
     order: ClassVar[int] = 90
     removal_order: ClassVar[int] = 90
-    about: ClassVar[frozenset[str]] = frozenset({"spring", "rehearsal", "notes"})
+    metadata_fields: ClassVar[frozenset[str]] = frozenset({"spring", "rehearsal", "notes"})
     when_undeclared: ClassVar[Literal["remove", "remove_if_created", "forget"]] = "forget"
 
     @property
@@ -46,14 +46,14 @@ class Trap(Resource):
     def observe(self, host: Host) -> Self | None:
         return None
 
-    def put(self, host: Host, before: Self | None) -> None:
+    def apply(self, host: Host, before: Self | None) -> None:
         self.spring()
 
-    def rehearse(self, host: Host, changes: object) -> Sequence[str]:
+    def preflight(self, host: Host, changes: object) -> Sequence[str]:
         self.rehearsal()
         return self.notes
 
-    def reread(self, host: Host, before: Self | None) -> Self | None:
+    def refresh(self, host: Host, before: Self | None) -> Self | None:
         return self
 
 
@@ -83,7 +83,7 @@ def history_of(machine: Machine) -> list[tuple[str, int]]:
     return [
         (row.entry.result, len(row.entry.changes))
         for row in history.rows(machine.host.state)
-        if isinstance(row, history.Row)
+        if isinstance(row, history.HistoryRow)
     ]
 
 
@@ -172,8 +172,8 @@ class TestRollback:
 
     def test_what_is_read_back_must_be_what_was_written(self, machine: Machine) -> None:
         class Stubborn(File):
-            def put(self, host: Host, before: Self | None) -> None:
-                super().put(host, before)
+            def apply(self, host: Host, before: Self | None) -> None:
+                super().apply(host, before)
                 host.files.set_meta(self.path, uid=os.geteuid(), gid=os.getegid(), mode=0o600)
 
         file = Stubborn(path=machine.path("a"), content=b"x", mode=0o644)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconcile.engine.desired import merge
-from reconcile.engine.model import Declared, Place
+from reconcile.engine.model import Declared, Position
 from reconcile.engine.resource import Resource
 
 
@@ -25,7 +25,7 @@ class Thing(Resource):
 
     order: ClassVar[int] = 1
     removal_order: ClassVar[int] = 1
-    about: ClassVar[frozenset[str]] = frozenset({"path"})
+    metadata_fields: ClassVar[frozenset[str]] = frozenset({"path"})
 
     @property
     def name(self) -> str:
@@ -36,7 +36,7 @@ class Thing(Resource):
 
 
 def declared(line: int, **fields: object) -> Declared:
-    return Declared(Thing(**fields), (f"site{line}",), (Place("f", line),))  # type: ignore[arg-type]  # fields of any type
+    return Declared(Thing(**fields), (f"site{line}",), (Position("f", line),))  # type: ignore[arg-type]  # fields of any type
 
 
 def merged(*fields: dict[str, object]) -> Resource:
@@ -74,7 +74,7 @@ def test_sites_and_places_of_all_are_kept() -> None:
     [item] = found.values()
 
     assert ("site1", "site2") == item.sites
-    assert (Place("f", 1), Place("f", 2)) == item.places
+    assert (Position("f", 1), Position("f", 2)) == item.positions
 
 
 def test_two_values_for_one_field_are_a_conflict_that_names_both_places() -> None:
@@ -83,7 +83,7 @@ def test_two_values_for_one_field_are_a_conflict_that_names_both_places() -> Non
 
     assert Thing(mode=1, user="a") == item.resource
     assert ("thing:/a", "mode", ("1", "2")) == (str(conflict.ref), conflict.field, conflict.values)
-    assert (Place("f", 1), Place("f", 2)) == conflict.places
+    assert (Position("f", 1), Position("f", 2)) == conflict.positions
 
 
 def test_a_mapping_with_two_values_for_one_key_is_a_conflict() -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from reconcile.engine.fingerprint import same, what_moved
-from reconcile.engine.model import Basis, ConfigOrigin, Plan
+from reconcile.engine.model import ConfigOrigin, Plan, PlanInputs
 from tests.engine.world import Note, World, a_world, declare, planned
 
 ASKED = Note(path="/a", text="new", colour="red")
@@ -68,7 +68,7 @@ def test_a_change_that_was_not_approved_is_said() -> None:
 )
 def test_another_host_or_version_is_said(field: str, value: str, sentence: str) -> None:
     basis = the_plan().basis
-    assert isinstance(basis, Basis)
+    assert isinstance(basis, PlanInputs)
     approved = replace(basis, version="0.1.0")
 
     assert (sentence,) == what_moved(approved, replace(approved, **{field: value}))

@@ -11,7 +11,7 @@ from typing import ClassVar
 import pytest
 
 from reconcile.engine import history
-from reconcile.engine.history import By, Entry
+from reconcile.engine.history import Actor, HistoryEntry
 from reconcile.engine.journal import Journal, journals
 from reconcile.engine.ledger import Ledger, encode
 from reconcile.engine.records import next_records, read_ledger
@@ -21,7 +21,7 @@ from reconcile.system import Host, HostSettings
 from reconcile.system.undo import Undo, undo_record
 from tests.engine.machine import Machine
 
-ENTRY = Entry("2026-11-22T08:00:00Z", By("root", "reconcile apply"), "begun")
+ENTRY = HistoryEntry("2026-11-22T08:00:00Z", Actor("root", "reconcile apply"), "begun")
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ class Told(Undo):
 @dataclass(frozen=True)
 class Reloaded(Told):
     op: ClassVar[str] = "files.reloaded"
-    afterwards: ClassVar[bool] = True
+    run_last: ClassVar[bool] = True
     words: list[str] = field(default_factory=list)
 
 
@@ -62,7 +62,7 @@ def _nothing_said() -> None:
 
 def a_journal(host: Host, *undos: Undo) -> Journal:
     journal = Journal.begin(host.state, encode(Ledger()), ENTRY)
-    journal.intend(*undos)
+    journal.record_undo(*undos)
     return journal
 
 
@@ -72,7 +72,7 @@ def hear(host: Host) -> tuple[str, ...]:
 
 def test_what_was_intended_is_read_back_in_order_by_another_process(host: Host) -> None:
     journal = a_journal(host, Told("one"), Told("two"))
-    journal.intend(Reloaded("three", ["x"]))
+    journal.record_undo(Reloaded("three", ["x"]))
 
     again = Journal(host.state, journal.id)
 
@@ -123,8 +123,8 @@ def test_an_interrupted_apply_is_rolled_back_by_the_next_and_said(host: Host) ->
 
 def test_an_apply_that_was_decided_is_finished_not_rolled_back(host: Host) -> None:
     journal = a_journal(host, Told("a"))
-    after, row = next_records(Ledger(), {}, Entry("now", By(), "applied"))
-    journal.decide(row, after)
+    after, row = next_records(Ledger(), {}, HistoryEntry("now", Actor(), "applied"))
+    journal.commit(row, after)
 
     hear(host)
 

@@ -6,12 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconcile.engine.ledger import Ledger, LedgerUnusable, Row, decode, encode, rows_after
+from reconcile.engine.ledger import Ledger, LedgerRow, LedgerUnusable, decode, encode, rows_after
 from reconcile.engine.resource import Ref, Resource
 from tests.engine.world import Note, Shelf, a_world, declare, last_wrote, planned
 
 LEDGER = Ledger(
-    {Ref("note", "/a"): Row(("shop",), True, False, {"text": "sha256:1"}, "2026-01-01T00:00:00Z")},
+    {
+        Ref("note", "/a"): LedgerRow(
+            ("shop",), True, False, {"text": "sha256:1"}, "2026-01-01T00:00:00Z"
+        )
+    },
     serial=7,
     head="sha256:2",
 )
@@ -23,7 +27,7 @@ def test_a_ledger_is_read_back_as_it_was_written() -> None:
 
 
 def test_names_of_any_bytes_survive() -> None:
-    odd = Ledger({Ref("note", "/caf\udce9\n\x1b[0m"): Row()})
+    odd = Ledger({Ref("note", "/caf\udce9\n\x1b[0m"): LedgerRow()})
 
     assert odd == decode(encode(odd))
 
@@ -73,7 +77,7 @@ class TestRowsAfter:
 
         rows = rows_after({}, plan, {self.NOTE.ref: self.NOTE}, NOW)
 
-        assert Row(("shop",), True, False, self.NOTE.digests(), NOW) == rows[self.NOTE.ref]
+        assert LedgerRow(("shop",), True, False, self.NOTE.digests(), NOW) == rows[self.NOTE.ref]
 
     def test_what_was_there_already_is_taken_over(self) -> None:
         plan = planned(a_world(self.NOTE), declare(self.NOTE))

@@ -93,8 +93,8 @@ def test_a_rollback_needs_no_new_space(small_disk: Path) -> None:
     before = machine.manifest()
 
     class FullDisk(File):
-        def put(self, host: Host, before: File | None) -> None:
-            super().put(host, before)
+        def apply(self, host: Host, before: File | None) -> None:
+            super().apply(host, before)
             fill(small_disk, leave=0)
             raise ReconcileError("the disk is full by now")
 

@@ -136,7 +136,7 @@ class TestCauses:
 
         assert ("drift", "removed since the last apply") == (
             plan.changes[0].cause,
-            plan.changes[0].because,
+            plan.changes[0].reason,
         )
 
     def test_without_a_ledger_all_is_pending(self) -> None:
@@ -152,7 +152,7 @@ class TestRemoval:
         plan = planned(a_world(note), {}, last_wrote(note))
 
         assert [("note:/old", "delete", "no longer declared")] == [
-            (str(change.ref), change.action, change.because) for change in plan.changes
+            (str(change.ref), change.action, change.reason) for change in plan.changes
         ]
 
     def test_what_we_do_not_own_is_left_alone(self) -> None:

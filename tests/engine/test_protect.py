@@ -6,7 +6,7 @@ import pytest
 
 from reconcile.engine.protect import violations
 from reconcile.engine.resource import Resource
-from reconcile.filesystem.lineage import Place
+from reconcile.filesystem.lineage import Inode
 from reconcile.filesystem.names import ancestors
 from reconcile.resources.assets import Assets
 from reconcile.resources.directory import Directory
@@ -98,7 +98,7 @@ def test_another_name_of_another_place_is_no_matter(
 
 
 def test_where_the_protected_is_absent_nothing_can_be_lost() -> None:
-    absent = (Place(0, 0, MEDIA), *_lineage(MEDIA)[1:])
+    absent = (Inode(0, 0, MEDIA), *_lineage(MEDIA)[1:])
     lineages = {MEDIA: absent, "/srv/shop": _lineage("/var/www/shop")}
 
     declared = declare(Assets(path="/srv/shop", source="/src"))
@@ -106,5 +106,5 @@ def test_where_the_protected_is_absent_nothing_can_be_lost() -> None:
     assert () == violations(declared, frozenset({MEDIA}), lineages)
 
 
-def _lineage(path: str) -> tuple[Place, ...]:
-    return tuple(Place(1, hash(one) or 1, one) for one in (path, *ancestors(path)))
+def _lineage(path: str) -> tuple[Inode, ...]:
+    return tuple(Inode(1, hash(one) or 1, one) for one in (path, *ancestors(path)))

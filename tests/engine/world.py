@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, Self, cast
 
-from reconcile.engine.ledger import Row
+from reconcile.engine.ledger import LedgerRow
 from reconcile.engine.model import Change, Declared, Desired, Observed, Plan
 from reconcile.engine.observe import observe, observe_undeclared
 from reconcile.engine.plan import plan
@@ -35,7 +35,7 @@ def world_of(host: Host) -> World:
 
 class InWorld(Resource):
     path: str
-    about: ClassVar[frozenset[str]] = frozenset({"path", "stands_on"})
+    metadata_fields: ClassVar[frozenset[str]] = frozenset({"path", "stands_on"})
     stands_on: tuple[str, ...] = ()
 
     @property
@@ -52,13 +52,13 @@ class InWorld(Resource):
         there = world.things.get(self.path)
         return there if isinstance(there, type(self)) else None
 
-    def put(self, host: Host, before: Self | None) -> None:
+    def apply(self, host: Host, before: Self | None) -> None:
         world = world_of(host)
         world.calls.append(f"put {self.ref}")
         if self.path not in world.stubborn:
             world.things[self.path] = self
 
-    def remove(self, host: Host) -> None:
+    def delete(self, host: Host) -> None:
         world = world_of(host)
         world.calls.append(f"remove {self.ref}")
         if self.path not in world.stubborn:
@@ -75,11 +75,11 @@ class Note(InWorld):
     secret: bool = False
     order: ClassVar[int] = 20
     removal_order: ClassVar[int] = 60
-    heirs: ClassVar[frozenset[str]] = frozenset({"shelf"})
-    about: ClassVar[frozenset[str]] = InWorld.about | {"secret"}
+    succeeded_by: ClassVar[frozenset[str]] = frozenset({"shelf"})
+    metadata_fields: ClassVar[frozenset[str]] = InWorld.metadata_fields | {"secret"}
 
     @classmethod
-    def of(cls, name: str) -> Self:
+    def from_name(cls, name: str) -> Self:
         return cls(path=name)
 
     def sensitive_fields(self) -> frozenset[str]:
@@ -98,10 +98,10 @@ class Shelf(InWorld):
         "remove_if_created"
     )
     writes_contents: ClassVar[bool] = False
-    about: ClassVar[frozenset[str]] = InWorld.about | {"holds"}
+    metadata_fields: ClassVar[frozenset[str]] = InWorld.metadata_fields | {"holds"}
 
     @classmethod
-    def of(cls, name: str) -> Self:
+    def from_name(cls, name: str) -> Self:
         return cls(path=name)
 
     def observe(self, host: Host) -> Self | None:
@@ -109,7 +109,7 @@ class Shelf(InWorld):
         below = {p for p in world_of(host).things if p.startswith(self.path + "/")}
         return there and there.model_copy(update={"holds": frozenset(below)})
 
-    def stays(self, leaving: frozenset[Ref]) -> str:
+    def why_not_removable(self, leaving: frozenset[Ref]) -> str:
         left = self.holds - {ref.name for ref in leaving}
         return f"it still holds {', '.join(sorted(left))}" if left else ""
 
@@ -124,14 +124,14 @@ class Clock(InWorld):
     when_undeclared: ClassVar[Literal["remove", "remove_if_created", "forget"]] = "forget"
 
     @classmethod
-    def of(cls, name: str) -> Self:
+    def from_name(cls, name: str) -> Self:
         return cls(path=name)
 
 
 KINDS: dict[str, Callable[[str], Resource]] = {
-    "note": Note.of,
-    "shelf": Shelf.of,
-    "clock": Clock.of,
+    "note": Note.from_name,
+    "shelf": Shelf.from_name,
+    "clock": Clock.from_name,
 }
 
 
@@ -147,22 +147,24 @@ def a_world(*resources: InWorld) -> World:
     return World({item.path: item for item in resources})
 
 
-def last_wrote(*resources: Resource, created: bool = True) -> dict[Ref, Row]:
+def last_wrote(*resources: Resource, created: bool = True) -> dict[Ref, LedgerRow]:
     """The ledger rows of an apply that wrote these."""
     return {
-        item.ref: Row(("shop",), created, item.protected, item.digests(), "2026-01-01T00:00:00Z")
+        item.ref: LedgerRow(
+            ("shop",), created, item.protected, item.digests(), "2026-01-01T00:00:00Z"
+        )
         for item in resources
     }
 
 
-def look(world: World, desired: Desired, owned: dict[Ref, Row]) -> Observed:
+def look(world: World, desired: Desired, owned: dict[Ref, LedgerRow]) -> Observed:
     declared = [item.resource for item in desired.values()]
     undeclared = sorted(owned.keys() - desired.keys())
     return {**observe(declared, world.host), **observe_undeclared(undeclared, make, world.host)}
 
 
 def planned(
-    world: World, desired: Desired, owned: dict[Ref, Row] | None = None, **more: Any
+    world: World, desired: Desired, owned: dict[Ref, LedgerRow] | None = None, **more: Any
 ) -> Plan:
     rows = owned or {}
     return plan(desired, look(world, desired, rows), rows, host="web1", **more)
@@ -171,9 +173,9 @@ def planned(
 def carry_out(world: World, changes: Sequence[Change]) -> None:
     for change in changes:
         if change.after is None:
-            change.subject.remove(world.host)
+            change.subject.delete(world.host)
         else:
-            change.after.put(world.host, change.before)
+            change.after.apply(world.host, change.before)
 
 
 def addresses(of: Plan) -> list[str]:

@@ -69,7 +69,7 @@ def test_a_file_that_nginx_would_refuse_is_not_compared() -> None:
 
 def because(guide: GuidesHost) -> str:
     [change] = [c for c in guide.plan().changes if c.ref.name == str(guide.site_file)]
-    return change.because
+    return change.reason
 
 
 def test_a_hand_edit_of_comments_and_layout_is_said_to_be_just_that(guide: GuidesHost) -> None:

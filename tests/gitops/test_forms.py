@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from reconcile.engine.drift import Drift
-from reconcile.engine.ledger import Row
+from reconcile.engine.ledger import LedgerRow
 from reconcile.engine.model import Check, Conflict, Plan, Ref, Resource
 from reconcile.gitops import metrics
 from reconcile.output.json import drift_document, dumped, plan_document
@@ -62,7 +62,8 @@ def drifts(draw: Any) -> Drift:
     }
     declared = declare(*draw(hosts).values())
     owned = {
-        item.ref: Row(("shop",), True, False, item.digests(), AT) for item in draw(hosts).values()
+        item.ref: LedgerRow(("shop",), True, False, item.digests(), AT)
+        for item in draw(hosts).values()
     }
     broken = draw(st.sets(names, max_size=1)) if draw(st.integers(0, 3)) == 0 else set()
     plan = plan_of(World(there, broken), declared, owned)

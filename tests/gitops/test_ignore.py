@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from reconcile.cli.demo.stage import Stage
-from reconcile.engine.ignore import Rule, sift
-from reconcile.engine.model import Place, Plan
+from reconcile.engine.ignore import IgnoredField, apply_ignore_rules
+from reconcile.engine.model import Plan, Position
 from reconcile.engine.plan import plan
 from reconcile.resources.tree import Tree
 from tests.cli.conftest import Run, run, stage
@@ -21,18 +21,18 @@ from tests.spec.examples import faults
 
 __all__ = ["run", "stage"]
 TODAY = date(2026, 11, 22)
-PLACE = Place("reconcile.yaml", 9)
+PLACE = Position("reconcile.yaml", 9)
 
 
-def rule(ref: str, field: str, until: date | None = None) -> Rule:
-    return Rule(ref, field, "known", until, PLACE)
+def rule(ref: str, field: str, until: date | None = None) -> IgnoredField:
+    return IgnoredField(ref, field, "known", until, PLACE)
 
 
-def planned(*rules: Rule, there: Note | None = None) -> Plan:
+def planned(*rules: IgnoredField, there: Note | None = None) -> Plan:
     wanted = Note(path="/etc/a", text="right", colour="red")
     desired, owned = declare(wanted), last_wrote(wanted)
     world = a_world(there or Note(path="/etc/a", text="wrong", colour="red"))
-    left = sift(desired, look(world, desired, owned), rules, TODAY)
+    left = apply_ignore_rules(desired, look(world, desired, owned), rules, TODAY)
     return plan(
         left.desired,
         left.observed,
@@ -92,7 +92,7 @@ def test_of_a_tree_the_modes_alone_can_be_ignored(tmp_path: Path) -> None:
     seen = tree.observe(machine.host)
     assert seen is not None
 
-    left = tree.leaving("mode", seen)
+    left = tree.ignoring("mode", seen)
 
     assert left is not None
     assert ["owner"] == [found.path for found in left[1].deviations]

@@ -10,8 +10,8 @@ import pytest
 
 from reconcile.engine.audit import audit
 from reconcile.engine.forget import forget
-from reconcile.engine.history import By
-from reconcile.engine.ledger import Ledger, LedgerUnusable, Row, decode, encode
+from reconcile.engine.history import Actor
+from reconcile.engine.ledger import Ledger, LedgerRow, LedgerUnusable, decode, encode
 from reconcile.engine.records import read_ledger
 from reconcile.engine.resource import Ref
 from reconcile.errors import ReconcileError
@@ -21,7 +21,7 @@ from tests.engine.conftest import in_box
 from tests.engine.machine import Machine
 from tests.gitops.mutation import mutations
 
-BY = By("tester", "reconcile state forget")
+BY = Actor("tester", "reconcile state forget")
 
 
 @pytest.fixture
@@ -71,7 +71,9 @@ def test_a_tail_that_was_cut_off_is_noticed(machine: Machine, ledger_too: bool) 
 
 def test_of_a_thousand_mutated_ledgers_none_is_taken_for_ours() -> None:
     rows = {
-        Ref("file", f"/etc/{number}"): Row(("shop",), True, False, {"mode": "sha256:1"}, "2026")
+        Ref("file", f"/etc/{number}"): LedgerRow(
+            ("shop",), True, False, {"mode": "sha256:1"}, "2026"
+        )
         for number in range(4)
     }
     genuine = encode(Ledger(rows, 7, "sha256:0"))

@@ -11,7 +11,7 @@ import pytest
 
 from reconcile.engine.digest import canonical, digest
 from reconcile.engine.fingerprint import what_moved
-from reconcile.engine.history import By, Entry
+from reconcile.engine.history import Actor, HistoryEntry
 from reconcile.engine.ledger import Ledger
 from reconcile.engine.records import next_records, write_records
 from reconcile.engine.select import Selection
@@ -127,7 +127,9 @@ def test_a_plan_of_another_version_is_refused() -> None:
 def test_a_plan_that_was_applied_is_good_for_nothing_more(tmp_path: Path, result: str) -> None:
     state, plan = StateDir(str(tmp_path / "state")), a_plan()
     saved_plan.refuse_used(plan, state)
-    entry = Entry("2026-01-01T00:00:00Z", By("ann", "reconcile apply", None, plan.id), result)
+    entry = HistoryEntry(
+        "2026-01-01T00:00:00Z", Actor("ann", "reconcile apply", None, plan.id), result
+    )
     write_records(state, *next_records(Ledger(), {}, entry))
 
     with pytest.raises(StalePlan, match=f"by ann at 2026-01-01T00:00:00Z: {result}"):

@@ -43,7 +43,7 @@ class Journal:
     def keep_dir(self) -> str:
         return self.host.state.path_of("journal/7-test/keep")
 
-    def intend(self, *undos: Undo) -> None:
+    def record_undo(self, *undos: Undo) -> None:
         text = "".join(json.dumps(to_json(one)) + "\n" for one in undos)
         with self.log.open("a") as file:
             file.write(text)

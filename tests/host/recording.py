@@ -21,7 +21,7 @@ class MemoryRecorder:
     def undos(self) -> list[Undo]:
         return [from_json(json.loads(line)) for line in self.lines]
 
-    def intend(self, *undos: Undo) -> None:
+    def record_undo(self, *undos: Undo) -> None:
         self.lines.extend(json.dumps(to_json(one)) for one in undos)
 
     def take_back(self, host: Host) -> list[str]:
@@ -31,7 +31,7 @@ class MemoryRecorder:
 
     def forget(self, host: Host) -> None:
         for one in self.undos:
-            one.forget(host)
+            one.discard_backup(host)
 
 
 def recording(host: Host) -> MemoryRecorder:

@@ -17,15 +17,15 @@ from pathlib import Path
 import pytest
 
 from reconcile.errors import ReconcileError
-from reconcile.filesystem.scan import Rule
-from reconcile.filesystem.survey import Order
+from reconcile.filesystem.scan import PermissionPolicy
+from reconcile.filesystem.survey import SyncRequest
 from reconcile.system import Host, canary
 from tests.host.attack import WEB, attacker, swap
 from tests.host.disk import picture
 from tests.host.recording import recording
 from tests.tally import TALLY
 
-RULE = Rule(WEB, WEB, 0o644, 0o755)
+RULE = PermissionPolicy(WEB, WEB, 0o644, 0o755)
 SHORT, LONG = 750, 36_000
 SLOW_SHORT, SLOW_LONG = 100, 4_000
 """Runs of each operation at each pace."""
@@ -95,26 +95,26 @@ def remove_a_directory(host: Host, media: Path, run: int) -> None:
 def plant_a_canary(host: Host, media: Path, run: int) -> None:
     one = canary.Canary.new()
     try:
-        canary.plant(host, f"{media}/album", one, mode=0o644, writer=None)
-        canary.clear(host, f"{media}/album", one, writer=None)
+        canary.create(host, f"{media}/album", one, mode=0o644, writer=None)
+        canary.remove(host, f"{media}/album", one, writer=None)
     except OSError as refused:
         raise ReconcileError(str(refused)) from refused
 
 
 def mend_a_tree(host: Host, media: Path, run: int) -> None:
-    rule = Rule(WEB, WEB, (0o600, 0o644)[run % 2], 0o755)
-    host.files.mend(str(media), rule, host.files.scan(str(media), rule).deviations)
+    rule = PermissionPolicy(WEB, WEB, (0o600, 0o644)[run % 2], 0o755)
+    host.files.fix_permissions(str(media), rule, host.files.scan(str(media), rule).deviations)
 
 
 def ship_assets(host: Host, media: Path, run: int) -> None:
     (media.parent / "source/album/photo.jpg").write_text(f"shipped {run}")
-    host.files.ship(Order(str(media.parent / "source"), str(media), RULE, prune=True))
+    host.files.sync(SyncRequest(str(media.parent / "source"), str(media), RULE, prune=True))
 
 
 def withdraw_assets(host: Host, media: Path, run: int) -> None:
     with suppress(ReconcileError):
         ship_assets(host, media, run)
-    host.files.withdraw(str(media))
+    host.files.remove_synced(str(media))
 
 
 def take_back(host: Host, media: Path, run: int) -> None:

@@ -9,23 +9,23 @@ import pytest
 
 from reconcile.filesystem.batch import Batch
 from reconcile.filesystem.errors import HostError
-from reconcile.filesystem.scan import Rule
-from reconcile.filesystem.survey import Order
+from reconcile.filesystem.scan import PermissionPolicy
+from reconcile.filesystem.survey import SyncRequest
 from reconcile.system import Host
 from tests.host.recording import MemoryRecorder
 
-RULE = Rule(0, 0, 0o644, 0o755)
+RULE = PermissionPolicy(0, 0, 0o644, 0o755)
 
 
 @pytest.fixture
-def shipped(host: Host, site: Path) -> Order:
+def shipped(host: Host, site: Path) -> SyncRequest:
     """A source and its copy, that differ by now."""
     (site / "source").mkdir()
     (site / "static").mkdir()
-    order = Order(str(site / "source"), str(site / "static"), RULE, prune=True)
+    order = SyncRequest(str(site / "source"), str(site / "static"), RULE, prune=True)
     for name in ("a.css", "b.css"):
         (site / "source" / name).write_bytes(b"old")
-    host.files.ship(order)
+    host.files.sync(order)
     (site / "source/a.css").write_bytes(b"new")
     (site / "source/b.css").unlink()
     return order
@@ -50,7 +50,7 @@ def meanwhile(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_somebody_else_puts_there_meanwhile_is_not_written_over(
     host: Host,
     recorder: MemoryRecorder,
-    shipped: Order,
+    shipped: SyncRequest,
     site: Path,
     monkeypatch: pytest.MonkeyPatch,
     name: str,
@@ -59,7 +59,7 @@ def test_what_somebody_else_puts_there_meanwhile_is_not_written_over(
     meanwhile(site / "static" / name, monkeypatch)
 
     with pytest.raises(HostError, match="put there by somebody else while it was written"):
-        host.files.ship(shipped)
+        host.files.sync(shipped)
 
     told = recorder.take_back(host)
     assert told[0].startswith(f"{site}/static/{name} has been changed since")
@@ -69,13 +69,13 @@ def test_what_somebody_else_puts_there_meanwhile_is_not_written_over(
 def test_one_that_was_to_be_removed_stays(
     host: Host,
     recorder: MemoryRecorder,
-    shipped: Order,
+    shipped: SyncRequest,
     site: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     (site / "source/a.css").write_bytes(b"old")
     meanwhile(site / "static/b.css", monkeypatch)
 
-    host.files.ship(shipped)
+    host.files.sync(shipped)
 
     assert b"theirs" == (site / "static/b.css").read_bytes()

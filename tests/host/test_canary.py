@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from reconcile.system import Host
-from reconcile.system.canary import Canary, plant
+from reconcile.system.canary import Canary, create
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def full(tmp_path: Path) -> Iterator[Path]:
 
 def test_on_a_full_disk_nothing_of_it_stays(full: Path) -> None:
     with pytest.raises(OSError) as refused:  # noqa: PT011  its number is what is asked for
-        plant(Host(), str(full), Canary.new(), mode=0o644, writer=None)
+        create(Host(), str(full), Canary.new(), mode=0o644, writer=None)
 
     assert errno.ENOSPC == refused.value.errno
     assert ["filling"] == [path.name for path in full.iterdir()]

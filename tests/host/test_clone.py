@@ -14,12 +14,12 @@ import pytest
 
 from reconcile.filesystem import clone, ship
 from reconcile.filesystem.errors import HostError
-from reconcile.filesystem.scan import Rule
-from reconcile.filesystem.survey import Order
+from reconcile.filesystem.scan import PermissionPolicy
+from reconcile.filesystem.survey import SyncRequest
 from reconcile.system import Host
 
 SIZE = 6 << 20
-RULE = Rule(0, 0, 0o644, 0o755)
+RULE = PermissionPolicy(0, 0, 0o644, 0o755)
 SHIP = """
 import sys
 from reconcile.system import Host, HostSettings
@@ -32,21 +32,21 @@ CALL = re.compile(r"^\d+ +(\w+)\((.*)\) += (-?\d+)", re.MULTILINE)
 
 
 @pytest.fixture
-def order(tmp_path: Path, site: Path) -> Order:
+def order(tmp_path: Path, site: Path) -> SyncRequest:
     """A source with one film, and an empty root."""
     source = tmp_path / "source"
     source.mkdir()
     (source / "film.mp4").write_bytes(os.urandom(SIZE))
-    return Order(str(source), str(site), RULE)
+    return SyncRequest(str(source), str(site), RULE)
 
 
-def is_copied(order: Order) -> bool:
+def is_copied(order: SyncRequest) -> bool:
     names = os.listdir(order.root)
     films = [Path(folder, "film.mp4").read_bytes() for folder in (order.source, order.root)]
     return ["film.mp4"] == names and films[0] == films[1]
 
 
-def test_its_bytes_are_copied_by_the_kernel(order: Order, tmp_path: Path) -> None:
+def test_its_bytes_are_copied_by_the_kernel(order: SyncRequest, tmp_path: Path) -> None:
     trace = tmp_path / "trace"
     strace = ("strace", "-f", "-y", "-qq", "-o", trace, "-e", "trace=/write|copy|sendfile|splice")
 
@@ -63,7 +63,7 @@ def test_its_bytes_are_copied_by_the_kernel(order: Order, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("why", ["EXDEV", "EINVAL", "ENOSYS", "EOPNOTSUPP", "EPERM"])
 def test_where_the_kernel_cannot_it_is_copied_here(
-    order: Order, host: Host, monkeypatch: pytest.MonkeyPatch, why: str
+    order: SyncRequest, host: Host, monkeypatch: pytest.MonkeyPatch, why: str
 ) -> None:
     copy, calls = os.copy_file_range, []
 
@@ -74,7 +74,7 @@ def test_where_the_kernel_cannot_it_is_copied_here(
         return copy(original, target, SIZE // 2, offset_src=0)
 
     monkeypatch.setattr(os, "copy_file_range", refusing)
-    host.files.ship(order)
+    host.files.sync(order)
 
     assert [0, SIZE // 2] == calls
     assert is_copied(order)
@@ -82,7 +82,7 @@ def test_where_the_kernel_cannot_it_is_copied_here(
 
 @pytest.mark.parametrize("why", ["ENOSPC", "EIO", "EDQUOT"])
 def test_where_writing_fails_it_is_told_and_nothing_is_left(
-    order: Order, host: Host, monkeypatch: pytest.MonkeyPatch, why: str
+    order: SyncRequest, host: Host, monkeypatch: pytest.MonkeyPatch, why: str
 ) -> None:
     def failing(*_: int, **__: int) -> int:
         raise OSError(getattr(errno, why), os.strerror(getattr(errno, why)))
@@ -90,12 +90,12 @@ def test_where_writing_fails_it_is_told_and_nothing_is_left(
     monkeypatch.setattr(os, "copy_file_range", failing)
 
     with pytest.raises(HostError):
-        host.files.ship(order)
+        host.files.sync(order)
     assert [] == os.listdir(order.root)
 
 
 def test_a_source_that_changes_while_it_is_copied_is_noticed(
-    order: Order, host: Host, monkeypatch: pytest.MonkeyPatch
+    order: SyncRequest, host: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def late(original: int, target: int) -> bool:
         film = Path(order.source, "film.mp4")
@@ -108,7 +108,7 @@ def test_a_source_that_changes_while_it_is_copied_is_noticed(
     monkeypatch.setattr(ship, "cloned", late)
 
     with pytest.raises(HostError, match="changes while it is copied"):
-        host.files.ship(order)
+        host.files.sync(order)
     assert [] == os.listdir(order.root)
 
 
@@ -130,8 +130,8 @@ class TestBlocksAreShared:
         (btrfs / "source").mkdir()
         (btrfs / "root").mkdir()
         (btrfs / "source/film.mp4").write_bytes(os.urandom(160 << 20))
-        order = Order(str(btrfs / "source"), str(btrfs / "root"), RULE)
+        order = SyncRequest(str(btrfs / "source"), str(btrfs / "root"), RULE)
 
-        host.files.ship(order)
+        host.files.sync(order)
 
         assert is_copied(order)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from reconcile.filesystem.scan import Rule
-from reconcile.filesystem.survey import Order
+from reconcile.filesystem.scan import PermissionPolicy
+from reconcile.filesystem.survey import SyncRequest
 from reconcile.system import Host
 from tests.host.recording import MemoryRecorder
 
@@ -76,7 +76,7 @@ def test_assets_keep_their_labels_when_they_change(host: Host, site: Path, publi
     (site / "a.css").write_text("old")
     labelled(site / "a.css")
 
-    host.files.ship(Order(str(public), str(site), Rule(0, 0, 0o644, 0o755)))
+    host.files.sync(SyncRequest(str(public), str(site), PermissionPolicy(0, 0, 0o644, 0o755)))
 
     assert "new" == (site / "a.css").read_text()
     assert LABEL == label(site / "a.css")

@@ -9,7 +9,7 @@ import pytest
 
 from reconcile.filesystem.undo import CHANGED_SINCE, Meta, Standing
 from reconcile.system import Host
-from reconcile.system.undo import joined
+from reconcile.system.undo import coalesced
 
 ROOT, WEB, OTHER = 0, 33, 34
 OLD = Standing(ROOT, ROOT, 0o4750)
@@ -33,7 +33,7 @@ def stand(file: Path, standing: Standing) -> None:
 
 def undo(file: Path, *given: Standing) -> Meta:
     records = [Meta(str(file), file.stat().st_ino, *OLD, {}, [one]) for one in given]
-    [one] = joined(records)
+    [one] = coalesced(records)
     assert isinstance(one, Meta)
     return one
 
@@ -87,4 +87,4 @@ def test_undos_of_different_things_stay_apart_and_in_their_order(file: Path) -> 
     first, again = (Meta(str(file), 2, *OLD, {}, [one]) for one in (GIVEN, AGAIN))
 
     both = Meta(str(file), 2, *OLD, {}, [GIVEN, AGAIN])
-    assert [both, other] == [*joined([first, other, again])]
+    assert [both, other] == [*coalesced([first, other, again])]

@@ -22,7 +22,7 @@ Seen = TypeVar("Seen")
 
 def read_only(look: Callable[[], Seen]) -> Seen:
     """On this machine the kernel is never to refuse."""
-    return where.read_only(look, pytest.fail)
+    return where.run_read_only(look, pytest.fail)
 
 
 @pytest.mark.parametrize("folder", ["/etc", "/tmp", "/dev/shm", "/run", "/root"])

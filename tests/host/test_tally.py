@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from reconcile.filesystem import readers
-from reconcile.filesystem.scan import Rule
-from reconcile.filesystem.survey import Order
+from reconcile.filesystem.scan import PermissionPolicy
+from reconcile.filesystem.survey import SyncRequest
 from reconcile.filesystem.tally import Tally
 from reconcile.system import Host
 
 FOLDERS, FILES = 40, 150
 NAMES = FOLDERS * (FILES + 1)
-RULE = Rule(0, 0, 0o644, 0o755)
+RULE = PermissionPolicy(0, 0, 0o644, 0o755)
 
 
 @pytest.fixture
@@ -34,28 +34,28 @@ def two(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_every_name_of_a_tree_counts_once(host: Host, tree: Path) -> None:
-    host.tally = Tally()
+    host.scan_progress = Tally()
 
     scan = host.files.scan(str(tree), RULE)
 
     assert (FOLDERS * FILES, FOLDERS) == (scan.files, scan.directories)
-    assert NAMES == host.tally.total
+    assert NAMES == host.scan_progress.total
 
 
 def test_every_name_of_a_source_and_of_its_copy_counts_once(
     host: Host, tree: Path, site: Path
 ) -> None:
-    order = Order(str(tree), str(site / "copy"), RULE)
+    order = SyncRequest(str(tree), str(site / "copy"), RULE)
     (site / "copy").mkdir()
-    host.files.ship(order)
-    host.tally = Tally()
+    host.files.sync(order)
+    host.scan_progress = Tally()
 
-    survey = host.files.survey(order)
+    survey = host.files.diff(order)
 
     assert 0 == survey.differing
-    assert 2 * NAMES == host.tally.total
+    assert 2 * NAMES == host.scan_progress.total
 
 
 def test_what_nobody_watches_is_not_counted(host: Host, tree: Path) -> None:
     assert host.files.scan(str(tree), RULE).files == FOLDERS * FILES
-    assert host.tally is None
+    assert host.scan_progress is None

@@ -39,13 +39,13 @@ def assets(source: Path, root: Path) -> Assets:
 
 def apply(assets: Assets, host: Host) -> None:
     before = assets.observe(host)
-    assets.completed(before).put(host, before)
+    assets.with_defaults_from(before).apply(host, before)
 
 
 def lines(assets: Assets, host: Host) -> list[str]:
     found = assets.observe(host)
     assert found is not None
-    shown: list[str] = found.shown()["differences"]
+    shown: list[str] = found.display()["differences"]
     return shown
 
 
@@ -173,7 +173,7 @@ class TestALongCopy:
         monkeypatch.setattr(ship, "QUIET_S", 0)
         monkeypatch.setattr(ship, "EVERY_S", 0)
         told: list[tuple[int, int]] = []
-        host.copied = lambda *how_far: told.append(how_far)
+        host.on_copy_progress = lambda *how_far: told.append(how_far)
 
         apply(assets, host)
 
@@ -184,7 +184,7 @@ class TestALongCopy:
     ) -> None:
         monkeypatch.setattr(ship, "QUIET_S", 60)
         told: list[tuple[int, int]] = []
-        host.copied = lambda *how_far: told.append(how_far)
+        host.on_copy_progress = lambda *how_far: told.append(how_far)
 
         apply(assets, host)
 
@@ -485,11 +485,11 @@ class TestRemoval:
         (root / "by-hand.txt").write_text("kept")
         (root / "js/app.js").write_text("changed by hand")
 
-        Assets.of(str(root)).remove(host)
+        Assets.from_name(str(root)).delete(host)
 
         left = {str(path.relative_to(root)) for path in root.rglob("*")}
         assert {"by-hand.txt", "js", "js/app.js"} == left
-        assert None is Assets.of(str(root)).observe(host)
+        assert None is Assets.from_name(str(root)).observe(host)
 
     def test_leaves_what_was_there_before_us_though_it_is_equal(
         self, assets: Assets, host: Host, root: Path, source: Path
@@ -497,7 +497,7 @@ class TestRemoval:
         (root / "index.html").write_text((source / "index.html").read_text())
         apply(assets, host)
 
-        Assets.of(str(root)).remove(host)
+        Assets.from_name(str(root)).delete(host)
 
         assert ["index.html"] == os.listdir(root)
 
@@ -505,26 +505,26 @@ class TestRemoval:
         before = picture(root)
         recorder = recording(host)
 
-        Assets.of(str(root)).remove(host)
+        Assets.from_name(str(root)).delete(host)
         assert [] == os.listdir(root)
         recorder.take_back(host)
 
         assert before == picture(root)
-        assert None is not Assets.of(str(root)).observe(host), "it can be removed again"
+        assert None is not Assets.from_name(str(root)).observe(host), "it can be removed again"
 
     def test_a_directory_with_a_foreign_file_deep_inside_stays(
         self, shipped: Assets, host: Host, root: Path
     ) -> None:
         leaving = frozenset({shipped.ref})
-        assert "" == _directory(root, host).stays(leaving)
+        assert "" == _directory(root, host).why_not_removable(leaving)
 
         (root / "css/by-hand.css").touch()
 
-        assert "it still holds css" == _directory(root, host).stays(leaving)
+        assert "it still holds css" == _directory(root, host).why_not_removable(leaving)
 
 
 def _directory(path: Path, host: Host) -> Directory:
-    found = Directory.of(str(path)).observe(host)
+    found = Directory.from_name(str(path)).observe(host)
     assert found is not None
     return found
 
@@ -542,7 +542,7 @@ class TestCause:
     def _cause(assets: Assets, host: Host, act: Callable[[], object]) -> str:
         there = assets.observe(host)
         assert there is not None
-        written = assets.remembered(there)
+        written = assets.ledger_digests(there)
         act()
         return assets.cause("differences", assets.observe(host), written)
 

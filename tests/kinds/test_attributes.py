@@ -46,12 +46,12 @@ def planned(wanted: Resource, host: Host) -> tuple[list[str], dict[str, object]]
     before = wanted.observe(host)
     assert before is not None
     told = [" ".join((one.what, *one.evidence)) for one in before.findings()]
-    return told, before.shown()
+    return told, before.display()
 
 
 def applied(wanted: Resource, host: Host) -> None:
     before = wanted.observe(host)
-    wanted.completed(before).put(host, before)
+    wanted.with_defaults_from(before).apply(host, before)
     assert [] == planned(wanted, host)[0]
 
 

@@ -133,9 +133,9 @@ def case(request: pytest.FixtureRequest) -> Case:
 def put(host: Host, wanted: Resource) -> tuple[Resource | None, Resource | None]:
     """As an apply does: what was there, and what is read again."""
     before = wanted.observe(host)
-    after = wanted.completed(before)
-    after.put(host, before)
-    return before, after.reread(host, before)
+    after = wanted.with_defaults_from(before)
+    after.apply(host, before)
+    return before, after.refresh(host, before)
 
 
 def test_every_kind_that_is_a_path_is_held_to_this_contract() -> None:
@@ -193,7 +193,7 @@ def test_what_is_shown_names_every_field_that_is_managed(
 
     for there in (wanted, wanted.observe(host)):
         if there is not None:
-            assert there.managed().keys() == there.shown().keys()
+            assert there.managed().keys() == there.display().keys()
 
 
 def test_what_is_below_someone_elses_directory_leads_nowhere_else(
@@ -229,7 +229,7 @@ def test_of_makes_what_can_be_observed_for_a_removal(host: Host, site: Path, cas
     wanted = case.make(f"{site}/it")
     put(host, wanted)
 
-    found = load(wanted.kind).of(wanted.name).observe(host)
+    found = load(wanted.kind).from_name(wanted.name).observe(host)
 
     assert found is not None
     assert wanted.ref == found.ref

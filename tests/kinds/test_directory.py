@@ -17,7 +17,7 @@ from reconcile.system import Host
 
 def put(wanted: Directory, host: Host) -> Directory:
     before = wanted.observe(host)
-    wanted.completed(before).put(host, before)
+    wanted.with_defaults_from(before).apply(host, before)
     after = wanted.observe(host)
     assert after is not None
     return after
@@ -55,9 +55,9 @@ def test_a_mode_that_keeps_them_out_is_refused_before_anything_changes(
     wanted = Directory(path=str(site), mode=0o750, enterable_by=("www-data",))
 
     with pytest.raises(ReconcileError, match=f"mode 0750 of {site} keeps www-data out"):
-        wanted.rehearse(host, ())
+        wanted.preflight(host, ())
 
-    Directory(path=str(site), group="www-data", mode=0o750, enterable_by=("www-data",)).rehearse(
+    Directory(path=str(site), group="www-data", mode=0o750, enterable_by=("www-data",)).preflight(
         host, ()
     )
 
@@ -95,20 +95,20 @@ class TestRemoval:
     def test_stays_as_long_as_anything_is_in_it(self, host: Host, site: Path) -> None:
         for number in range(5):
             (site / f"{number}").touch()
-        there = Directory.of(str(site)).observe(host)
+        there = Directory.from_name(str(site)).observe(host)
 
         assert there is not None
-        assert "it still holds 0, 1, 2 and 2 more" == there.stays(frozenset())
-        there.remove(host)
+        assert "it still holds 0, 1, 2 and 2 more" == there.why_not_removable(frozenset())
+        there.delete(host)
         assert 5 == len(os.listdir(site))
 
     def test_goes_when_all_in_it_goes_too(self, host: Host, site: Path) -> None:
         inner = Directory(path=f"{site}/inner")
         put(inner, host)
-        there = Directory.of(str(site)).observe(host)
+        there = Directory.from_name(str(site)).observe(host)
 
         assert there is not None
-        assert "" == there.stays(frozenset({inner.ref}))
+        assert "" == there.why_not_removable(frozenset({inner.ref}))
 
 
 def test_an_access_list_counts(host: Host, site: Path) -> None:
@@ -158,7 +158,7 @@ class TestAnUnsafeParent:
         os.chown(site / "app", 33, 0)
         missing = Directory(path=f"{site}/app/media/2026")
 
-        [finding] = missing.forewarnings(host)
+        [finding] = missing.preflight_warnings(host)
 
         assert missing.observe(host) is None
         assert finding.what.startswith(f"{site}/app may be written by its owner www-data,")
@@ -166,4 +166,4 @@ class TestAnUnsafeParent:
     def test_there_is_none_where_all_that_is_missing_will_be_made_by_us(
         self, host: Host, site: Path
     ) -> None:
-        assert () == Directory(path=f"{site}/www/app/media").forewarnings(host)
+        assert () == Directory(path=f"{site}/www/app/media").preflight_warnings(host)

@@ -47,13 +47,13 @@ def assets(source: Path, root: Path) -> Assets:
 def lines(assets: Assets, host: Host) -> list[str]:
     found = assets.observe(host)
     assert found is not None
-    shown: list[str] = found.shown()["differences"]
+    shown: list[str] = found.display()["differences"]
     return shown
 
 
 def apply(assets: Assets, host: Host) -> None:
     before = assets.observe(host)
-    assets.completed(before).put(host, before)
+    assets.with_defaults_from(before).apply(host, before)
     assert [] == lines(assets, host)
 
 
@@ -130,7 +130,7 @@ def test_the_plan_tells_it_and_counts_it(assets: Assets, host: Host) -> None:
     found = assets.observe(host)
     assert found is not None
 
-    assert "css/app.css.gz: is made, compressed" in found.shown()["differences"]
+    assert "css/app.css.gz: is made, compressed" in found.display()["differences"]
     assert 4 == found.total
 
 
@@ -169,7 +169,7 @@ def test_one_that_somebody_changed_is_made_anew(
 def test_one_that_somebody_removed_is_drift(made: Assets, host: Host, root: Path) -> None:
     there = made.observe(host)
     assert there is not None
-    written = made.remembered(there)
+    written = made.ledger_digests(there)
     (root / "css/app.css.gz").unlink()
 
     found = made.observe(host)
@@ -247,7 +247,7 @@ class TestNoLongerAskedFor:
         assert PLAIN == files(root)
 
     def test_removing_all_takes_them_along(self, made: Assets, host: Host, root: Path) -> None:
-        Assets.of(str(root)).remove(host)
+        Assets.from_name(str(root)).delete(host)
 
         assert [] == os.listdir(root)
 

@@ -42,12 +42,12 @@ def observed(tree: Tree, host: Host) -> Tree:
 
 def mended(tree: Tree, host: Host) -> Tree:
     before = observed(tree, host)
-    tree.completed(before).put(host, before)
+    tree.with_defaults_from(before).apply(host, before)
     return observed(tree, host)
 
 
 def lines(tree: Tree) -> list[str]:
-    found: list[str] = tree.shown()["deviations"]
+    found: list[str] = tree.display()["deviations"]
     return found
 
 
@@ -130,7 +130,7 @@ def test_after_a_recursive_chown_to_root_all_is_given_back(host: Host, media: Pa
     # As in an apply: the directory is put right first, and then belongs to the web user.
     os.chown(media, WEB, WEB)
 
-    tree.completed(before).put(host, before)
+    tree.with_defaults_from(before).apply(host, before)
 
     assert () == observed(tree, host).deviations
     assert {WEB} == {path.stat().st_uid for path in media.rglob("*")}
@@ -377,13 +377,13 @@ def test_undo_of_a_mended_tree_restores_it(host: Host, large: Path) -> None:
 class TestCause:
     def test_what_changed_on_the_host_is_drift(self, host: Host, media: Path) -> None:
         tree = uploads(media)
-        written = tree.remembered(observed(tree, host))
+        written = tree.ledger_digests(observed(tree, host))
         (media / "a.jpg").chmod(0o600)
 
         assert "drift" == tree.cause("deviations", observed(tree, host), written)
 
     def test_what_the_yaml_asks_for_anew_is_pending(self, host: Host, media: Path) -> None:
-        written = uploads(media).remembered(observed(uploads(media), host))
+        written = uploads(media).ledger_digests(observed(uploads(media), host))
         tree = uploads(media, files=0o640)
 
         assert "pending" == tree.cause("deviations", observed(tree, host), written)

@@ -82,7 +82,7 @@ def test_every_kind_is_put_and_taken_back(home: Path, make: Callable[[Path], Res
         os.makedirs(f"{home}/state/assets", exist_ok=True)
         before, pictured = wanted.observe(host), picture(home)
         assert () != differences(before, wanted)
-        wanted.completed(before).put(host, before)
+        wanted.with_defaults_from(before).apply(host, before)
         assert () == differences(wanted.observe(host), wanted)
         assert [] == recorder.take_back(host)
         assert pictured == picture(home)

@@ -66,7 +66,7 @@ def test_put_has_the_workers_serve_the_disk_and_returns_when_they_do(world, live
     world.write(max_upload_bytes=10)
     after = wanted(world)
 
-    after.put(host, live)
+    after.apply(host, live)
 
     assert after == after.observe(host)
     assert 413 == world.ask("/", "POST", body=b"x" * 11).status
@@ -75,13 +75,13 @@ def test_put_has_the_workers_serve_the_disk_and_returns_when_they_do(world, live
 def test_put_does_not_reload_what_is_served_already(world, live, host):
     before = running(discover(host))
 
-    live.put(host, live)
+    live.apply(host, live)
 
     assert before == running(discover(host))
 
 
 def test_workers_of_a_proven_reload_are_known_though_the_files_are_touched(world, live, host):
-    live.put(host, live)
+    live.apply(host, live)
     [path] = live.serves
     os.utime(path)
     os.utime(world.nginx.config)
@@ -90,7 +90,7 @@ def test_workers_of_a_proven_reload_are_known_though_the_files_are_touched(world
 
 
 def test_after_a_proven_reload_a_hand_edit_is_the_files_drift_and_not_nginxs(world, live, host):
-    live.put(host, live)
+    live.apply(host, live)
     [path] = live.serves
     Path(path).write_bytes(Path(path).read_bytes() + b"# by hand\n")
 
@@ -98,7 +98,7 @@ def test_after_a_proven_reload_a_hand_edit_is_the_files_drift_and_not_nginxs(wor
 
 
 def test_a_foreign_reload_of_other_text_shows_though_the_file_is_put_back(world, live, host):
-    live.put(host, live)
+    live.apply(host, live)
     [path] = live.serves
     text = Path(path).read_bytes()
     Path(path).write_bytes(text.replace(b"604800", b"1"))
@@ -124,7 +124,7 @@ def test_a_reload_that_nginx_ignores_is_an_error_with_nginxs_words(world, live, 
     world.nginx.site("broken", "nonsense on;")
 
     with pytest.raises(NginxReloadFailed) as failed:
-        live.put(host, live)
+        live.apply(host, live)
 
     assert 'unknown directive "nonsense"' in failed.value.why
 
@@ -137,7 +137,7 @@ def test_a_site_that_another_server_answers_for_is_not_taken_for_live(
     rival = world.nginx.site("a-rival", first)
 
     with pytest.raises(NginxReloadFailed) as failed:
-        live.put(host, live)
+        live.apply(host, live)
 
     assert "status 418" in failed.value.why
     assert f"nginx answers by {rival}:1" in failed.value.why
@@ -162,14 +162,14 @@ def test_the_intention_is_journaled_before_the_reload(world, live, host):
         def __init__(self) -> None:
             self.told = []
 
-        def intend(self, *undos) -> None:
+        def record_undo(self, *undos) -> None:
             self.told += [(undo, running(discover(host)).workers) for undo in undos]
 
     host.recorder = Recorder()
     workers = running(discover(host)).workers
     world.nginx.site("other", "server { listen 127.0.0.1:1; }").unlink()
 
-    live.put(host, live)
+    live.apply(host, live)
 
     assert [(NginxReloaded(str(world.nginx.config)), workers)] == host.recorder.told
     assert workers != running(discover(host)).workers
@@ -180,7 +180,7 @@ def test_from_every_address_to_one_of_them_takes_a_restart_and_gets_it(world, li
     master = world.nginx.master
     after = wanted(world)
 
-    after.put(host, live)
+    after.apply(host, live)
 
     assert master != world.nginx.master
     assert after == after.observe(host)
@@ -194,7 +194,7 @@ def test_a_port_of_another_process_is_refused_with_its_name(world, live, host):
         world.write(listens=(*world.view.listens, Listen("", port)))
 
         with pytest.raises(PortTaken) as refused:
-            wanted(world).put(host, live)
+            wanted(world).apply(host, live)
 
     assert f"(pid {os.getpid()}) on 127.0.0.1:{port} holds it" in refused.value.why
 
@@ -202,7 +202,7 @@ def test_a_port_of_another_process_is_refused_with_its_name(world, live, host):
 def test_a_site_with_tls_is_proven_on_both_of_its_ports(with_tls, live, host, asked):
     with_tls.write(max_upload_bytes=10)
 
-    wanted(with_tls).put(host, live)
+    wanted(with_tls).apply(host, live)
 
     assert {with_tls.port, with_tls.tls_port} == {target.port for target in asked}
     assert {True, False} == {target.tls for target in asked}
@@ -227,13 +227,13 @@ def test_a_certificate_that_was_renewed_without_a_reload_is_not_served(
     with_tls, live, host, proven
 ):
     if proven:
-        live.put(host, live)
+        live.apply(host, live)
     certificate = Path(with_tls.view.tls.certificate)
     certificate.write_bytes(certificate.read_bytes() + b"\n")
 
     assert not live.observe(host).current
 
-    live.put(host, live)
+    live.apply(host, live)
 
     assert live == live.observe(host)
 
@@ -241,7 +241,7 @@ def test_a_certificate_that_was_renewed_without_a_reload_is_not_served(
 def test_a_site_whose_own_directives_answer_first_is_proven_by_its_workers(world, live, host):
     world.write(extra="return 418;")
 
-    wanted(world).put(host, live)
+    wanted(world).apply(host, live)
 
     assert 418 == world.ask("/").status
 
@@ -251,7 +251,7 @@ def test_old_news_in_the_error_log_is_no_failure(world, live, host):
         log.write("2026/01/01 00:00:00 [emerg] 1#1: bind() to 0.0.0.0:80 failed\n")
     world.write(max_upload_bytes=10)
 
-    wanted(world).put(host, live)
+    wanted(world).apply(host, live)
 
     assert wanted(world) == wanted(world).observe(host)
 

@@ -30,7 +30,7 @@ def assets(world: World, host: Host, tmp_path: Path) -> Assets:
         group="root",
         precompress=("gzip",),
     )
-    found.put(host, None)
+    found.apply(host, None)
     static, *others = world.view.locations
     world.serve(locations=(replace(static, packed=("gzip",)), *others))
     return found
@@ -60,7 +60,7 @@ def test_a_changed_source_is_sent_in_its_new_version_both_ways(
 ) -> None:
     Path(f"{assets.source}/css/app.css").write_bytes(SECOND)
 
-    assets.put(host, assets.observe(host))
+    assets.apply(host, assets.observe(host))
 
     packed = world.ask("/static/css/app.css", headers=ASKED)
     assert (["gzip"], SECOND) == (packed.all("Content-Encoding"), gzip.decompress(packed.body))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from reconcile.engine.model import Change, Place
+from reconcile.engine.model import Change, Position
 from reconcile.nginx.render.render import render_site
 from reconcile.nginx.running.binds import PortTaken
 from reconcile.nginx.running.discover import discover
@@ -243,10 +243,10 @@ def rehearsed(world, host):
 
     def rehearse(text: bytes) -> Sequence[str]:
         path = sites(world.nginx, "myapp.conf")
-        place = Place("reconcile.yaml", 14)
+        place = Position("reconcile.yaml", 14)
         file = File(path=path, content=text)
         live = NginxLive(config=str(world.nginx.config), serves={path: "x"}, current=True)
-        return live.rehearse(host, [Change(file.ref, None, file, places=(place,))])
+        return live.preflight(host, [Change(file.ref, None, file, positions=(place,))])
 
     return rehearse
 
@@ -289,4 +289,4 @@ def test_changes_that_nginx_does_not_read_are_not_rehearsed(world, host):
     file = File(path=str(world.root / "static/x.css"), content=b"x")
     live = NginxLive(config=str(world.nginx.config), serves={}, current=True)
 
-    live.rehearse(host, [Change(file.ref, None, file)])
+    live.preflight(host, [Change(file.ref, None, file)])

@@ -12,8 +12,8 @@ from reconcile.engine.model import (
     Conflict,
     FieldChange,
     Finding,
-    Place,
     Plan,
+    Position,
     Ref,
     Report,
     Resource,
@@ -32,7 +32,7 @@ class Thing(Resource):
     path: str
     mode: str | None = None
     content: str | None = None
-    about = frozenset({"kind", "path"})
+    metadata_fields = frozenset({"kind", "path"})
 
     @property
     def name(self) -> str:
@@ -55,8 +55,8 @@ CREATED = change(
     None,
     {"mode": "0644", "content": "ok\n"},
     sites=("shop",),
-    because="declared and absent",
-    places=(Place("reconcile.yaml", 7),),
+    reason="declared and absent",
+    positions=(Position("reconcile.yaml", 7),),
 )
 UPDATED = change(
     SITE,
@@ -65,9 +65,9 @@ UPDATED = change(
     FieldChange("mode", "0600", "0644", "drift"),
     FieldChange("content", OLD_CONFIG, NEW_CONFIG, "pending"),
     cause="both",
-    because="changed since the last apply, and in the YAML",
+    reason="changed since the last apply, and in the YAML",
     sites=("shop",),
-    places=(Place("reconcile.yaml", 3), Place("reconcile.yaml", 9)),
+    positions=(Position("reconcile.yaml", 3), Position("reconcile.yaml", 9)),
 )
 SECRET = change(
     "/etc/shop/app.env",
@@ -75,9 +75,9 @@ SECRET = change(
     {"content": "TOKEN=new"},
     FieldChange("content", "TOKEN=old", "TOKEN=new", "drift", sensitive=True),
     cause="drift",
-    because="changed since the last apply",
+    reason="changed since the last apply",
 )
-DESTROYED = change("/etc/nginx/sites-enabled/old.conf", {}, None, because="no longer declared")
+DESTROYED = change("/etc/nginx/sites-enabled/old.conf", {}, None, reason="no longer declared")
 STRUCTURED = change(
     "/var/www/shop/media",
     {},
@@ -120,7 +120,7 @@ CONFLICTING = Plan(
             Ref("directory", "/var/www"),
             "mode",
             ('"0755"', '"0700"'),
-            (Place("reconcile.yaml", 4), Place("reconcile.yaml", 12)),
+            (Position("reconcile.yaml", 4), Position("reconcile.yaml", 12)),
         ),
     ),
 )
@@ -135,7 +135,7 @@ HOSTILE = Plan(
             FieldChange("owner", "\x1b]0;pwned\x07", "root", "drift"),
             FieldChange("content", "a\n", "a\n\x1b[31mb\n", "drift"),
             cause="drift",
-            because="line\nbreak",
+            reason="line\nbreak",
         ),
     ),
     fingerprint="sha256:abc",

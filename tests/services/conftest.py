@@ -30,15 +30,15 @@ class Journal:
     id: str = "7-test"
     records: list[dict[str, object]] = field(default_factory=list)
 
-    def intend(self, *undos: Undo) -> None:
+    def record_undo(self, *undos: Undo) -> None:
         self.records.extend(to_json(one) for one in undos)
 
     def roll_back(self, host: Host) -> None:
         host.recorder = None
         undos = [from_json(record) for record in self.records]
-        for undo in [one for one in reversed(undos) if not one.afterwards]:
+        for undo in [one for one in reversed(undos) if not one.run_last]:
             assert "" == undo.undo(host)
-        for undo in [one for one in undos if one.afterwards]:
+        for undo in [one for one in undos if one.run_last]:
             assert "" == undo.undo(host)
 
 

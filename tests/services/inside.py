@@ -18,13 +18,13 @@ class Journal:
     id, keep_dir = "7-test", "/var/lib/keep"
     def __init__(self):
         self.records = []
-    def intend(self, *undos):
+    def record_undo(self, *undos):
         self.records.extend(to_json(one) for one in undos)
     def roll_back(self, host):
         host.recorder = None
         undos = [from_json(record) for record in self.records]
-        late = [one for one in undos if one.afterwards]
-        return [note for one in [*[u for u in reversed(undos) if not u.afterwards], *late]
+        late = [one for one in undos if one.run_last]
+        return [note for one in [*[u for u in reversed(undos) if not u.run_last], *late]
                 if (note := one.undo(host))]
 
 values = json.load(sys.stdin)

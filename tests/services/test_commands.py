@@ -63,7 +63,7 @@ def test_an_exit_status_is_an_answer(commands: Commands) -> None:
         done.stdout,
         done.stderr,
         done.ok,
-        done.said,
+        done.error_output,
     )
 
 
@@ -73,7 +73,7 @@ def test_an_exit_status_is_an_answer(commands: Commands) -> None:
 def test_a_program_that_says_nothing_on_stderr_is_still_quoted(
     commands: Commands, script: str, said: str
 ) -> None:
-    assert said == commands.run(("sh", "-c", script)).said
+    assert said == commands.run(("sh", "-c", script)).error_output
 
 
 def test_a_fake_in_the_callers_path_is_not_run(

@@ -50,7 +50,7 @@ def put():
     for resource in everything:
         before = resource.observe(host)
         if before is None or before.managed() != resource.managed():
-            resource.completed(before).put(host, before)
+            resource.with_defaults_from(before).apply(host, before)
 
 def differences():
     seen = [resource.observe(host) for resource in everything]
@@ -231,8 +231,8 @@ def test_a_second_put_restarts_nothing(debian: DebianHost) -> None:
 REMOVE = """
 for resource in [*reversed(services_), *reversed(units)]:
     there = type(resource).of(resource.name).observe(host)
-    assert "" == there.stays(frozenset())
-    there.remove(host)
+    assert "" == there.why_not_removable(frozenset())
+    there.delete(host)
     assert type(resource).of(resource.name).observe(host) is None
 """
 
@@ -253,8 +253,8 @@ def test_a_service_that_is_not_ours_stays(debian: DebianHost) -> None:
         """
         from reconcile.resources.service import Service
         nginx = Service.of("nginx.service").observe(host)
-        nginx.remove(host)
-        return nginx.stays(frozenset())
+        nginx.delete(host)
+        return nginx.why_not_removable(frozenset())
         """,
     )
 
@@ -334,7 +334,7 @@ REHEARSE = """
 from reconcile.engine.model import Change
 from reconcile.resources.service import Service
 service = Service(unit=unit, enabled=True, active=True)
-service.rehearse(host, [Change(service.ref, service.observe(host), service)])
+service.preflight(host, [Change(service.ref, service.observe(host), service)])
 """
 
 
@@ -360,7 +360,7 @@ def test_a_service_that_cannot_start_is_refused_before_anything_changes(
 FOREWARN = """
 from reconcile.resources.service import Service
 service = Service(unit=unit, enabled=True, active=True, needs=tuple(needs))
-return [(one.rule, one.severity, one.what, one.fix) for one in service.forewarnings(host)]
+return [(one.rule, one.severity, one.what, one.fix) for one in service.preflight_warnings(host)]
 """
 
 

@@ -57,7 +57,7 @@ def put(host: Host, resources: list[Resource]) -> None:
     for resource in resources:
         before = resource.observe(host)
         if before is None or resource.managed().items() - before.managed().items():
-            resource.completed(before).put(host, before)
+            resource.with_defaults_from(before).apply(host, before)
 
 
 def left(host: Host, resources: list[Resource]) -> list[tuple[str, str]]:
@@ -145,10 +145,10 @@ def test_what_is_removed_is_stopped_and_gone(host: Host, declared: Declare) -> N
     pid = host.services.status("shop.service").main_pid
 
     for resource in reversed(declared()):
-        there = type(resource).of(resource.name).observe(host)
+        there = type(resource).from_name(resource.name).observe(host)
         assert there is not None
-        assert "" == there.stays(frozenset())
-        there.remove(host)
+        assert "" == there.why_not_removable(frozenset())
+        there.delete(host)
 
     assert identity(pid) is None
     assert not Path(host.services.unit_path("shop.service")).exists()
@@ -159,7 +159,10 @@ def test_a_unit_that_lost_our_header_is_not_removed(host: Host, declared: Declar
     path = Path(host.services.unit_path("shop.service"))
     path.write_text(path.read_text().partition("\n")[2])
 
-    reasons = [type(one).of(one.name).observe(host).stays(frozenset()) for one in declared()]
+    reasons = [
+        type(one).from_name(one.name).observe(host).why_not_removable(frozenset())
+        for one in declared()
+    ]
 
     assert all(reasons)
 

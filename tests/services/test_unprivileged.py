@@ -37,7 +37,7 @@ view = GunicornView("app", "app.service", None, "{HOME}", "/opt/apps-venv/bin/py
                     1, "unix:{HOME}/app.sock", "root", "root", (), 0o022, "www-data")
 os.makedirs("{HOME}/state", mode=0o700, exist_ok=True)
 unit = Unit(path=services.unit_path("app.service"), content=unit_texts(view, "process")[0])
-unit.put(host, unit.observe(host))
+unit.apply(host, unit.observe(host))
 services.start("app.service")
 services.start("nginx.service")
 return [services.status(name).main_pid for name in ("app.service", "nginx.service")]

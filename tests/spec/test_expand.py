@@ -14,7 +14,7 @@ from reconcile.config.expansion.app import umask
 from reconcile.config.facts import HostFacts
 from reconcile.engine.desired import merge
 from reconcile.engine.digest import digest
-from reconcile.engine.model import Place
+from reconcile.engine.model import Position
 from reconcile.errors import ReconcileError
 from reconcile.resources.assets import Assets
 from reconcile.resources.directory import Directory
@@ -377,8 +377,8 @@ def test_every_resource_knows_its_site_and_its_place() -> None:
     static = next(item for ref, item in declared.items() if ref.kind == "assets")
 
     assert ("myapp",) == static.sites
-    assert (Place(FILE, 7, 7),) == static.places
-    assert all(item.places for item in declared.values())
+    assert (Position(FILE, 7, 7),) == static.positions
+    assert all(item.positions for item in declared.values())
 
 
 TWO_SITES = """\
@@ -408,7 +408,7 @@ def test_what_two_declarations_say_differently_names_both_places() -> None:
 
     assert {"user", "mode"} == found.keys()
     assert ("0700", "0755") == found["mode"].values
-    assert {7, 6} == {place.line for place in found["user"].places}
+    assert {7, 6} == {place.line for place in found["user"].positions}
 
 
 APPS = st.sampled_from(

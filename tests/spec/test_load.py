@@ -11,7 +11,7 @@ from reconcile.config.diagnostics import SpecErrors
 from reconcile.config.load import loads
 from reconcile.config.models.caches import BUILT_IN
 from reconcile.config.models.spec import Spec
-from reconcile.engine.model import Place
+from reconcile.engine.model import Position
 from reconcile.errors import ReconcileError
 from reconcile.system import HostSettings
 from tests.spec.examples import FILE, SMALLEST, WHOLE, spec
@@ -138,10 +138,10 @@ def test_what_an_owner_leaves_out_is_as_the_built_in_one_has_it() -> None:
 def test_every_place_of_the_file_can_be_named() -> None:
     whole = spec(WHOLE)
 
-    assert Place(FILE, 20, 3) == whole.place("sites", "myapp")
-    assert Place(FILE, 24, 5) == whole.place("sites", "myapp", "tls")
-    assert Place(FILE, 36, 7) == whole.place("sites", "myapp", "locations", "/static/")
-    assert Place(FILE, 18, 3) == whole.place("paths", "/var/www/myapp/current")
+    assert Position(FILE, 20, 3) == whole.place("sites", "myapp")
+    assert Position(FILE, 24, 5) == whole.place("sites", "myapp", "tls")
+    assert Position(FILE, 36, 7) == whole.place("sites", "myapp", "locations", "/static/")
+    assert Position(FILE, 18, 3) == whole.place("paths", "/var/www/myapp/current")
 
 
 def test_the_digest_is_that_of_the_bytes() -> None:

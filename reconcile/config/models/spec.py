@@ -21,7 +21,7 @@ from reconcile.config.models.sites import Site
 from reconcile.config.nodes import Node, key_mark
 from reconcile.config.values.names import Name
 from reconcile.config.values.paths import AbsolutePath
-from reconcile.engine.model import Place
+from reconcile.engine.model import Position
 
 
 class Spec(Section):
@@ -71,9 +71,9 @@ class Spec(Section):
 
         return f"sha256:{sha256(self._data).hexdigest()}"
 
-    def place(self, *loc: str | int) -> Place:
+    def place(self, *loc: str | int) -> Position:
         """Where the file says what stands at `loc`: `place("sites", "shop", "tls")`."""
-        return Place(self._file, *key_mark(self._root, loc))
+        return Position(self._file, *key_mark(self._root, loc))
 
     def all_owners(self, built_in: Mapping[str, Owner] = BUILT_IN_OWNERS) -> dict[str, Owner]:
         """The file's owners over the built-in ones, field by field."""

@@ -13,7 +13,7 @@ from reconcile.system.accounts import Account
 from reconcile.system.environ import environment_of
 
 if TYPE_CHECKING:
-    from reconcile.doctor.snapshot import App, Snapshot
+    from reconcile.doctor.snapshot import App, HostInspection
 
 _USUAL = "www-data"
 
@@ -29,7 +29,7 @@ class Told:
     facts: AppFacts | NotImported
 
 
-def import_app(snapshot: Snapshot, app: DeclaredApp, code: DeclaredCode) -> Told:
+def import_app(snapshot: HostInspection, app: DeclaredApp, code: DeclaredCode) -> Told:
     """Errors: UnknownAccount where the app's user does not exist."""
     running = _running(snapshot, app)
     account = running.account if running else _account(snapshot, app)
@@ -45,12 +45,12 @@ def import_app(snapshot: Snapshot, app: DeclaredApp, code: DeclaredCode) -> Told
     return Told(app, code, account, python, ask_app(code, python, account, environment))
 
 
-def _stopped(snapshot: Snapshot, app: DeclaredApp) -> UnitView | None:
+def _stopped(snapshot: HostInspection, app: DeclaredApp) -> UnitView | None:
     """The service that is declared: a stopped one is in nobody's memory, but in its file."""
     return read_unit(snapshot.host, app.service) if app.service else None
 
 
-def _environment(snapshot: Snapshot, unit: UnitView) -> dict[str, str]:
+def _environment(snapshot: HostInspection, unit: UnitView) -> dict[str, str]:
     """What the service runs with, else what it would be started with."""
     if running := environment_of(unit.main_pid):
         return running
@@ -61,13 +61,13 @@ def _environment(snapshot: Snapshot, unit: UnitView) -> dict[str, str]:
     return found
 
 
-def _running(snapshot: Snapshot, app: DeclaredApp) -> App | None:
+def _running(snapshot: HostInspection, app: DeclaredApp) -> App | None:
     for one in snapshot.apps:
         if any(snapshot.declared_app(server) == app for server in one.servers):
             return one
     return None
 
 
-def _account(snapshot: Snapshot, app: DeclaredApp) -> Account:
-    by = snapshot.host.applied_by
+def _account(snapshot: HostInspection, app: DeclaredApp) -> Account:
+    by = snapshot.host.managing_account
     return snapshot.host.accounts.user(app.user or _USUAL) if by.uid == 0 else by

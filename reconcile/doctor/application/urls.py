@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from reconcile.doctor.application.facts import AppFacts, Link
 from reconcile.doctor.mapping import Mapped
-from reconcile.doctor.model import Said, error, warning
+from reconcile.doctor.model import RuleResult, error, warning
 
 if TYPE_CHECKING:
-    from reconcile.doctor.snapshot import Snapshot
+    from reconcile.doctor.snapshot import HostInspection
     from reconcile.nginx.routing.servers import Server
 
 SHOWN = 3
@@ -19,7 +19,7 @@ _CANARY = "reconcile-canary.txt"
 _UPLOADS = re.compile(r"^(/[^<>]*(?:media|upload|attachment|avatar|files?)[^<>]*/)<[^<>]+>$", re.I)
 
 
-def mismatches(snapshot: Snapshot, server: Server, facts: AppFacts) -> Iterator[Said]:
+def mismatches(snapshot: HostInspection, server: Server, facts: AppFacts) -> Iterator[RuleResult]:
     """What of the app's URLs ends up elsewhere than its files."""
     name = server.names[0] if server.names else ""
     for setting, url, role in (
@@ -43,13 +43,13 @@ def mismatches(snapshot: Snapshot, server: Server, facts: AppFacts) -> Iterator[
     yield from _blueprints(snapshot, server, facts)
 
 
-def _is_lost(snapshot: Snapshot, server: Server, link: Link, facts: AppFacts) -> bool:
+def _is_lost(snapshot: HostInspection, server: Server, link: Link, facts: AppFacts) -> bool:
     # What lies below the static URL is one finding, not one for each file.
     below = facts.static_url and link.url.startswith(f"{facts.static_url}/")
     return not link.routed and not below and _is_passed(snapshot, server, link.url)
 
 
-def _lost(name: str, lost: list[Link], snapshot: Snapshot, server: Server) -> Said:
+def _lost(name: str, lost: list[Link], snapshot: HostInspection, server: Server) -> RuleResult:
     prefixes = [one.prefix for one in snapshot.mapped if one.server is server]
     return error(
         f"Templates of {name} name {len(lost)} URLs that neither nginx nor the app answers.",
@@ -59,7 +59,7 @@ def _lost(name: str, lost: list[Link], snapshot: Snapshot, server: Server) -> Sa
     )
 
 
-def _uploads(snapshot: Snapshot, server: Server, facts: AppFacts) -> Iterator[Said]:
+def _uploads(snapshot: HostInspection, server: Server, facts: AppFacts) -> Iterator[RuleResult]:
     """The app hands out uploads by itself, under another URL than nginx does."""
     media = _served(snapshot, server, "media")
     for rule, endpoint in facts.routes if media else ():
@@ -73,7 +73,7 @@ def _uploads(snapshot: Snapshot, server: Server, facts: AppFacts) -> Iterator[Sa
             )
 
 
-def _blueprints(snapshot: Snapshot, server: Server, facts: AppFacts) -> Iterator[Said]:
+def _blueprints(snapshot: HostInspection, server: Server, facts: AppFacts) -> Iterator[RuleResult]:
     """Blueprints with static files of their own, on a server that has the app's by nginx."""
     served = _served(snapshot, server, "static")
     for rule, endpoint in facts.routes if served else ():
@@ -87,11 +87,11 @@ def _blueprints(snapshot: Snapshot, server: Server, facts: AppFacts) -> Iterator
             )
 
 
-def _served(snapshot: Snapshot, server: Server, role: str) -> list[Mapped]:
+def _served(snapshot: HostInspection, server: Server, role: str) -> list[Mapped]:
     return [one for one in snapshot.of_role(role) if one.server is server and not one.is_internal]
 
 
-def _is_passed(snapshot: Snapshot, server: Server, url: str) -> bool:
+def _is_passed(snapshot: HostInspection, server: Server, url: str) -> bool:
     """Whether nginx hands `url`, or a file below it, on to the app."""
     uri = url if "." in url.rpartition("/")[2] else f"{url.rstrip('/')}/{_CANARY}"
     route = snapshot.route(server, uri, prefers_tls=True)

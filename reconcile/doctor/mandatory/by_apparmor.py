@@ -7,17 +7,19 @@ from typing import TYPE_CHECKING
 
 from reconcile.doctor.mandatory.apparmor import is_mended, remedy
 from reconcile.doctor.mandatory.audit import Refusal, refusals
-from reconcile.doctor.model import Said, error
+from reconcile.doctor.model import RuleResult, error
 
 if TYPE_CHECKING:
     from reconcile.doctor.mandatory.log import Logged
-    from reconcile.doctor.snapshot import Snapshot
+    from reconcile.doctor.snapshot import HostInspection
     from reconcile.system.security import Security
 
 _SERVERS = ("nginx", "gunicorn", "uwsgi", "uvicorn", "hypercorn")
 
 
-def by_apparmor(snapshot: Snapshot, security: Security, logged: Sequence[Logged]) -> Iterator[Said]:
+def by_apparmor(
+    snapshot: HostInspection, security: Security, logged: Sequence[Logged]
+) -> Iterator[RuleResult]:
     held = _held(snapshot, security)
     by_path: dict[tuple[str, str], list[tuple[str, Refusal]]] = {}
     for log in logged:
@@ -35,7 +37,7 @@ def by_apparmor(snapshot: Snapshot, security: Security, logged: Sequence[Logged]
         )
 
 
-def _held(snapshot: Snapshot, security: Security) -> dict[str, str]:
+def _held(snapshot: HostInspection, security: Security) -> dict[str, str]:
     """Profile → how nginx and the apps run in it now."""
     pids = [snapshot.running.master_pid] if snapshot.running else []
     pids += [app.unit.main_pid for app in snapshot.apps if app.unit.main_pid]

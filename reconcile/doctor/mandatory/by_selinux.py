@@ -19,21 +19,23 @@ from reconcile.doctor.mandatory.selinux import (
     remedy,
 )
 from reconcile.doctor.mapping import Mapped
-from reconcile.doctor.model import Said, error, note
+from reconcile.doctor.model import RuleResult, error, note
 from reconcile.doctor.upstream import local_port, socket_path
 from reconcile.filesystem.errors import HostError
 from reconcile.filesystem.inventory import inventory
 
 if TYPE_CHECKING:
     from reconcile.doctor.mandatory.log import Logged
-    from reconcile.doctor.snapshot import Snapshot
+    from reconcile.doctor.snapshot import HostInspection
     from reconcile.system.security import Security
 
 SHOWN = 3
 _APPS = ("gunicorn", "uwsgi", "uvicorn", "hypercorn")
 
 
-def by_selinux(snapshot: Snapshot, security: Security, logged: Sequence[Logged]) -> Iterator[Said]:
+def by_selinux(
+    snapshot: HostInspection, security: Security, logged: Sequence[Logged]
+) -> Iterator[RuleResult]:
     """Nothing where SELinux is off or permissive, or where nginx runs in no domain of its own."""
     if not security.is_enforcing():
         return
@@ -45,13 +47,13 @@ def by_selinux(snapshot: Snapshot, security: Security, logged: Sequence[Logged])
     yield from _upstreams(snapshot, security, denials)
 
 
-def _domain(snapshot: Snapshot, security: Security) -> str:
+def _domain(snapshot: HostInspection, security: Security) -> str:
     """The type that nginx runs in; without a running one, that of the policy."""
     now = snapshot.running
     return (type_of(security.domain(now.master_pid)) if now else "") or DOMAIN
 
 
-def _labels(snapshot: Snapshot, security: Security, mapped: Mapped) -> Iterator[Said]:
+def _labels(snapshot: HostInspection, security: Security, mapped: Mapped) -> Iterator[RuleResult]:
     for path in _way(snapshot, mapped):
         type_ = type_of(security.label(path))
         if refused(type_, "directory", security.boolean):
@@ -65,7 +67,7 @@ def _labels(snapshot: Snapshot, security: Security, mapped: Mapped) -> Iterator[
         yield _wrong(mapped, what, *shown, f"answered 403: {examples(names)}")
 
 
-def _way(snapshot: Snapshot, mapped: Mapped) -> Iterator[str]:
+def _way(snapshot: HostInspection, mapped: Mapped) -> Iterator[str]:
     walk = snapshot.walk(mapped.path, snapshot.worker)
     return (s.path for s in walk.steps if s.stat.kind == "directory" and s.path != "/")
 
@@ -81,7 +83,7 @@ def _refused_below(security: Security, mapped: Mapped) -> Iterator[tuple[str, st
             yield item.path, type_
 
 
-def _wrong(mapped: Mapped, what: str, *evidence: str) -> Said:
+def _wrong(mapped: Mapped, what: str, *evidence: str) -> RuleResult:
     return error(
         f"{what}: its SELinux label forbids it.",
         *evidence,
@@ -91,7 +93,7 @@ def _wrong(mapped: Mapped, what: str, *evidence: str) -> Said:
 
 
 def _denials(
-    snapshot: Snapshot, security: Security, logged: Sequence[Logged]
+    snapshot: HostInspection, security: Security, logged: Sequence[Logged]
 ) -> Iterator[tuple[str, Avc]]:
     """What nginx and the apps were denied since they run, and would be denied again."""
     domain = _domain(snapshot, security)
@@ -105,7 +107,7 @@ def _denials(
                 yield log.where, denied
 
 
-def _is_app(snapshot: Snapshot, denied: Avc) -> bool:
+def _is_app(snapshot: HostInspection, denied: Avc) -> bool:
     return denied.comm.startswith(_APPS) or denied.pid in [
         app.unit.main_pid for app in snapshot.apps
     ]
@@ -121,7 +123,7 @@ def _type_now(security: Security, path: str) -> str:
         return ""
 
 
-def _told(snapshot: Snapshot, denials: Sequence[tuple[str, Avc]]) -> Iterator[Said]:
+def _told(snapshot: HostInspection, denials: Sequence[tuple[str, Avc]]) -> Iterator[RuleResult]:
     by_fix: dict[str, list[tuple[str, Avc]]] = {}
     for where, denied in denials:
         by_fix.setdefault(remedy(denied, _folder(snapshot, denied)), []).append((where, denied))
@@ -136,7 +138,7 @@ def _told(snapshot: Snapshot, denials: Sequence[tuple[str, Avc]]) -> Iterator[Sa
         )
 
 
-def _folder(snapshot: Snapshot, denied: Avc) -> str:
+def _folder(snapshot: HostInspection, denied: Avc) -> str:
     """The folder that nginx serves, or the socket's, in which it was denied; or ""."""
     for mapped in snapshot.of_role("static", "media"):
         if f"{denied.path}/".startswith(f"{mapped.path}/"):
@@ -150,7 +152,7 @@ def _folder(snapshot: Snapshot, denied: Avc) -> str:
     return ""
 
 
-def _inodes(snapshot: Snapshot, mapped: Mapped, name: str) -> set[int]:
+def _inodes(snapshot: HostInspection, mapped: Mapped, name: str) -> set[int]:
     """The inodes of that name in a folder: the log tells no more of a path than its end."""
     found = snapshot.inventory(mapped.path)
     items = found.items if found else ()
@@ -158,8 +160,8 @@ def _inodes(snapshot: Snapshot, mapped: Mapped, name: str) -> set[int]:
 
 
 def _upstreams(
-    snapshot: Snapshot, security: Security, denials: Sequence[tuple[str, Avc]]
-) -> Iterator[Said]:
+    snapshot: HostInspection, security: Security, denials: Sequence[tuple[str, Avc]]
+) -> Iterator[RuleResult]:
     """Upstreams that are asked over TCP, where the policy lets nginx connect to few ports."""
     if security.boolean(CONNECT) is not False or _domain(snapshot, security) != DOMAIN:
         return

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from reconcile.system.tail import tail
 
 if TYPE_CHECKING:
-    from reconcile.doctor.snapshot import Snapshot
+    from reconcile.doctor.snapshot import HostInspection
 
 LOG_BYTES = 1 << 20
 JOURNAL_LINES = 2000
@@ -29,12 +29,12 @@ class Logged:
         return at is None or self.since_s is None or at >= self.since_s
 
 
-def logged(snapshot: Snapshot) -> tuple[Logged, ...]:
+def logged(snapshot: HostInspection) -> tuple[Logged, ...]:
     """The last lines of every log that may hold denials. Errors: HostError, unreadable."""
     return tuple(_read(snapshot))
 
 
-def _read(snapshot: Snapshot) -> Iterator[Logged]:
+def _read(snapshot: HostInspection) -> Iterator[Logged]:
     since_s = snapshot.running.oldest_start_s if snapshot.running else None
     found = [Logged(path, tail(path, LOG_BYTES), since_s) for path in _FILES]
     written = [one for one in found if one.lines]
@@ -43,7 +43,7 @@ def _read(snapshot: Snapshot) -> Iterator[Logged]:
         yield Logged(_JOURNAL, _journal(snapshot), since_s)
 
 
-def _journal(snapshot: Snapshot) -> tuple[str, ...]:
+def _journal(snapshot: HostInspection) -> tuple[str, ...]:
     """What the kernel and the audit system have told journald, whom nobody else can pose as."""
     commands = snapshot.host.commands
     if commands.find("journalctl") is None:

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from functools import partial
 
 from reconcile.doctor.mapping import Mapped
-from reconcile.doctor.model import Rule, Said, each, warning
-from reconcile.doctor.snapshot import Snapshot
+from reconcile.doctor.model import Rule, RuleResult, each, warning
+from reconcile.doctor.snapshot import HostInspection
 from reconcile.nginx.routing.headers import content_type, sent_headers, values_of
 from reconcile.nginx.routing.route import Route
 
@@ -15,11 +15,11 @@ _ACTIVE = {"html": "text/html", "svg": "image/svg+xml"}
 _TAMED = (("Content-Security-Policy", "sandbox"), ("Content-Disposition", "attachment"))
 
 
-def look(snapshot: Snapshot) -> Iterator[Said]:
+def look(snapshot: HostInspection) -> Iterator[RuleResult]:
     return each(snapshot.of_role("media"), partial(_active, snapshot))
 
 
-def _active(snapshot: Snapshot, mapped: Mapped) -> Iterator[Said]:
+def _active(snapshot: HostInspection, mapped: Mapped) -> Iterator[RuleResult]:
     runs = [ending for ending in _ACTIVE if _runs(snapshot, mapped, ending)]
     if runs:
         yield warning(
@@ -33,7 +33,7 @@ def _active(snapshot: Snapshot, mapped: Mapped) -> Iterator[Said]:
         )
 
 
-def _runs(snapshot: Snapshot, mapped: Mapped, ending: str) -> bool:
+def _runs(snapshot: HostInspection, mapped: Mapped, ending: str) -> bool:
     if mapped.is_internal or not mapped.prefix.endswith("/"):
         return False
     name = f"reconcile-canary.{ending}"

@@ -8,14 +8,14 @@ from posixpath import normpath
 from reconcile.doctor.declared import DeclaredLocation
 from reconcile.doctor.evidence import quoted
 from reconcile.doctor.mapping import Mapped, Unmapped, every_location, is_ours
-from reconcile.doctor.model import Rule, Said, Unseen, error, note
-from reconcile.doctor.snapshot import Snapshot
+from reconcile.doctor.model import Inconclusive, Rule, RuleResult, error, note
+from reconcile.doctor.snapshot import HostInspection
 from reconcile.nginx.model.scope import Scope
 from reconcile.nginx.render.site import CHALLENGES
 from reconcile.nginx.routing.locations import Undecidable
 
 
-def look(snapshot: Snapshot) -> Iterator[Said]:
+def look(snapshot: HostInspection) -> Iterator[RuleResult]:
     for mapped in snapshot.mapped:
         yield from _elsewhere(mapped)
         yield from _absent(snapshot, mapped)
@@ -25,7 +25,7 @@ def look(snapshot: Snapshot) -> Iterator[Said]:
         yield from (_one_for_all(scope) for scope in every_location(server) if _is_whole(scope))
 
 
-def _elsewhere(mapped: Mapped) -> Iterator[Said]:
+def _elsewhere(mapped: Mapped) -> Iterator[RuleResult]:
     said = mapped.declared
     if said and said.dir.rstrip("/") != mapped.path:
         yield error(
@@ -39,7 +39,7 @@ def _elsewhere(mapped: Mapped) -> Iterator[Said]:
         )
 
 
-def _absent(snapshot: Snapshot, mapped: Mapped) -> Iterator[Said]:
+def _absent(snapshot: HostInspection, mapped: Mapped) -> Iterator[RuleResult]:
     found = snapshot.host.files.stat(mapped.path, follow=True)
     # certbot makes this one for as long as it is asked for a proof.
     if mapped.prefix.startswith(CHALLENGES.rstrip("/")):
@@ -59,7 +59,7 @@ def _absent(snapshot: Snapshot, mapped: Mapped) -> Iterator[Said]:
     )
 
 
-def _serves(snapshot: Snapshot, mapped: Mapped) -> bool:
+def _serves(snapshot: HostInspection, mapped: Mapped) -> bool:
     """Whether a file in that folder could be loaded at all; where that is unknown, it could."""
     name = "reconcile-sample.txt"
     disk = snapshot.disk_with(f"{mapped.path}/{name}")
@@ -70,13 +70,13 @@ def _serves(snapshot: Snapshot, mapped: Mapped) -> bool:
     return route is None or route.answer.kind == "file"
 
 
-def _unknown(one: Unmapped) -> Said:
+def _unknown(one: Unmapped) -> RuleResult:
     if one.scope.is_regex:
         return note(f"{one} was not looked at: {one.why}.", one.directive.place)
-    return Unseen(f"{one} ({one.directive.place})", one.why)
+    return Inconclusive(f"{one} ({one.directive.place})", one.why)
 
 
-def _undeclared(snapshot: Snapshot) -> Iterator[Said]:
+def _undeclared(snapshot: HostInspection) -> Iterator[RuleResult]:
     """Locations that the YAML wants and no server has."""
     there = {mapped.declared for mapped in snapshot.mapped}
     for wanted in snapshot.declared.locations:
@@ -90,7 +90,7 @@ def _undeclared(snapshot: Snapshot) -> Iterator[Said]:
             )
 
 
-def _by_root(snapshot: Snapshot, wanted: DeclaredLocation) -> bool:
+def _by_root(snapshot: HostInspection, wanted: DeclaredLocation) -> bool:
     """Whether the root of a server is that folder; no location of its own then stands for it."""
     roots = (
         directive.args[0]
@@ -101,7 +101,7 @@ def _by_root(snapshot: Snapshot, wanted: DeclaredLocation) -> bool:
     return any(normpath(f"{root}/{wanted.prefix}") == wanted.dir for root in roots)
 
 
-def _is_claimed(snapshot: Snapshot, wanted: DeclaredLocation) -> bool:
+def _is_claimed(snapshot: HostInspection, wanted: DeclaredLocation) -> bool:
     """Whether a file that is not ours has a server of that name: an apply leaves it there."""
     return any(
         any(map(wanted.serves, server.names)) and not is_ours(server)
@@ -109,7 +109,7 @@ def _is_claimed(snapshot: Snapshot, wanted: DeclaredLocation) -> bool:
     )
 
 
-def _is_asked(snapshot: Snapshot, wanted: DeclaredLocation) -> bool:
+def _is_asked(snapshot: HostInspection, wanted: DeclaredLocation) -> bool:
     return not snapshot.only or any(map(wanted.serves, snapshot.only))
 
 
@@ -119,7 +119,7 @@ def _is_whole(scope: Scope) -> bool:
     return scope.is_regex and any("$" not in alias.args[0] for alias in aliases)
 
 
-def _one_for_all(scope: Scope) -> Said:
+def _one_for_all(scope: Scope) -> RuleResult:
     alias = scope.own["alias"][0]
     return error(
         f"The alias of {scope} stands for every URI alike: no file below it can be reached.",

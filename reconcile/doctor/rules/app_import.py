@@ -6,21 +6,21 @@ from collections.abc import Iterator
 
 from reconcile.doctor.application.ask import NotImported
 from reconcile.doctor.application.importing import Told
-from reconcile.doctor.model import Rule, Said, Unseen, warning
-from reconcile.doctor.snapshot import Snapshot
+from reconcile.doctor.model import Inconclusive, Rule, RuleResult, warning
+from reconcile.doctor.snapshot import HostInspection
 
 
-def look(snapshot: Snapshot) -> Iterator[Said]:
+def look(snapshot: HostInspection) -> Iterator[RuleResult]:
     for app in snapshot.declared.apps:
         told = snapshot.told(app)
         if told and isinstance(told.facts, NotImported):
             yield _said(told, told.facts)
 
 
-def _said(told: Told, failed: NotImported) -> Said:
+def _said(told: Told, failed: NotImported) -> RuleResult:
     name = f"{told.code.name} of {told.app.site}"
     if not failed.tried:
-        return Unseen(name, failed.why)
+        return Inconclusive(name, failed.why)
     return warning(
         f"{name} cannot be imported: {failed.why}.",
         f"{told.code.place}: {told.python} as {told.account.name} in {told.code.directory}",

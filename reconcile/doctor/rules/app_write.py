@@ -6,22 +6,22 @@ from collections.abc import Iterator
 
 from reconcile.doctor.evidence import grant, namei, quoted
 from reconcile.doctor.mapping import Mapped
-from reconcile.doctor.model import Rule, Said, error
+from reconcile.doctor.model import Rule, RuleResult, error
 from reconcile.doctor.sandbox import hidden, refusal
-from reconcile.doctor.snapshot import App, Snapshot
+from reconcile.doctor.snapshot import App, HostInspection
 from reconcile.filesystem.access import EXECUTE, WRITE
 
 WX = WRITE | EXECUTE
 
 
-def look(snapshot: Snapshot) -> Iterator[Said]:
+def look(snapshot: HostInspection) -> Iterator[RuleResult]:
     for mapped in snapshot.of_role("media"):
         for app in snapshot.apps_of(mapped.server):
             yield from _by_mode(snapshot, mapped, app)
             yield from _by_sandbox(mapped, app)
 
 
-def _by_mode(snapshot: Snapshot, mapped: Mapped, app: App) -> Iterator[Said]:
+def _by_mode(snapshot: HostInspection, mapped: Mapped, app: App) -> Iterator[RuleResult]:
     walk = snapshot.walk(mapped.path, app.account)
     last = walk.last
     if last is None or (walk.blocked is None and last.writable and last.passable):
@@ -37,7 +37,7 @@ def _by_mode(snapshot: Snapshot, mapped: Mapped, app: App) -> Iterator[Said]:
     )
 
 
-def _by_sandbox(mapped: Mapped, app: App) -> Iterator[Said]:
+def _by_sandbox(mapped: Mapped, app: App) -> Iterator[RuleResult]:
     why = refusal(app.unit, mapped.path)
     if why:
         yield error(

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reconcile.doctor.model import Rule, Said, Unseen, error, warning
-from reconcile.doctor.snapshot import Snapshot
+from reconcile.doctor.model import Inconclusive, Rule, RuleResult, error, warning
+from reconcile.doctor.snapshot import HostInspection
 from reconcile.nginx.running.binds import PortTaken, foresee_binds
 
 
-def look(snapshot: Snapshot) -> Iterator[Said]:
+def look(snapshot: HostInspection) -> Iterator[RuleResult]:
     master = snapshot.running.master_pid if snapshot.running else 0
     try:
         because = foresee_binds(snapshot.tree, master).restart_because
     except PortTaken as taken:
-        if snapshot.host.onlooking and "EACCES" in taken.why:
-            yield Unseen(taken.what, "only root may try to. Run it with sudo.")
+        if snapshot.host.is_unprivileged_viewer and "EACCES" in taken.why:
+            yield Inconclusive(taken.what, "only root may try to. Run it with sudo.")
             return
         yield error(f"{taken.what}.", taken.why, fix="Stop what holds it, or choose another port.")
         return

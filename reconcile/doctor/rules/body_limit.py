@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 
 from reconcile.doctor.mapping import is_ours
-from reconcile.doctor.model import Rule, Said, error, note, warning
-from reconcile.doctor.snapshot import Snapshot
+from reconcile.doctor.model import Rule, RuleResult, error, note, warning
+from reconcile.doctor.snapshot import HostInspection
 from reconcile.doctor.upstream import Passed
 from reconcile.nginx.model.sizes import body_limit
 
@@ -15,7 +15,7 @@ _TOO_LARGE = re.compile(r"client intended to send too large body: (\d+) bytes")
 _SERVER = re.compile(r", server: ([^,]+),")
 
 
-def look(snapshot: Snapshot) -> Iterator[Said]:
+def look(snapshot: HostInspection) -> Iterator[RuleResult]:
     served = {id(one.server) for one in snapshot.of_role("media")}
     for passed in snapshot.passed:
         limit = body_limit(passed.scope)
@@ -47,12 +47,12 @@ def look(snapshot: Snapshot) -> Iterator[Said]:
             )
 
 
-def _of_the_app(snapshot: Snapshot, passed: Passed) -> int | None:
+def _of_the_app(snapshot: HostInspection, passed: Passed) -> int | None:
     facts = snapshot.facts_of(passed.server)
     return facts.most_bytes if facts else None
 
 
-def _refused(snapshot: Snapshot, passed: Passed, limit: int) -> Said | None:
+def _refused(snapshot: HostInspection, passed: Passed, limit: int) -> RuleResult | None:
     """The last upload in the log that was too large, and would be again."""
     for line in reversed(snapshot.error_lines):
         size, server = _TOO_LARGE.search(line.said), _SERVER.search(line.said)

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reconcile.doctor.model import Rule, Said, note, warning
-from reconcile.doctor.snapshot import Snapshot
+from reconcile.doctor.model import Rule, RuleResult, note, warning
+from reconcile.doctor.snapshot import HostInspection
 from reconcile.nginx.certbot import Edits, edits
 from reconcile.nginx.render.render import is_managed
 
 
-def look(snapshot: Snapshot) -> Iterator[Said]:
+def look(snapshot: HostInspection) -> Iterator[RuleResult]:
     asked = {server.scope.directive.file for server in snapshot.servers}
     for path, file in snapshot.tree.files.items():
         if (path in asked or not snapshot.only) and (found := edits(file.data)):
             yield _said(path, found, is_ours=is_managed(file.data))
 
 
-def _said(path: str, found: Edits, *, is_ours: bool) -> Said:
+def _said(path: str, found: Edits, *, is_ours: bool) -> RuleResult:
     evidence = f"{path}:{found.lines[0]}: {found.told}"
     if not is_ours:
         return note(

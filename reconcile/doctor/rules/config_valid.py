@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reconcile.doctor.model import Rule, Said, Unseen, error
-from reconcile.doctor.snapshot import Snapshot
+from reconcile.doctor.model import Inconclusive, Rule, RuleResult, error
+from reconcile.doctor.snapshot import HostInspection
 
 
-def look(snapshot: Snapshot) -> Iterator[Said]:
+def look(snapshot: HostInspection) -> Iterator[RuleResult]:
     refusal = snapshot.refusal
     if refusal is None:
         return
-    if snapshot.host.onlooking and "Permission denied" in refusal.message:
-        yield Unseen("nginx -t", f"{refusal.message}. Run it with sudo.")
+    if snapshot.host.is_unprivileged_viewer and "Permission denied" in refusal.message:
+        yield Inconclusive("nginx -t", f"{refusal.message}. Run it with sudo.")
     else:
         yield error(
             "nginx refuses its configuration: a reload keeps the old one, a restart ends in no"

@@ -11,8 +11,8 @@ from reconcile.doctor.compose.mounts import BadCompose, Mount
 from reconcile.doctor.compose.read import OVERRIDES, ServiceView, read_service
 from reconcile.doctor.declared import DeclaredContainer, DeclaredLocation
 from reconcile.doctor.evidence import quoted
-from reconcile.doctor.model import Rule, Said, Unseen, error, note
-from reconcile.doctor.snapshot import Snapshot
+from reconcile.doctor.model import Inconclusive, Rule, RuleResult, error, note
+from reconcile.doctor.snapshot import HostInspection
 from reconcile.system.accounts import Account
 
 _LARGEST = 1 << 20
@@ -21,19 +21,19 @@ _WX = 0o3
 _NOBODY = Account("anybody", 0xFFFF_FFFD, 0xFFFF_FFFD, frozenset())
 
 
-def look(snapshot: Snapshot) -> Iterator[Said]:
+def look(snapshot: HostInspection) -> Iterator[RuleResult]:
     for container in snapshot.declared.containers:
         try:
             yield from _container(snapshot, container)
         except (BadCompose, Unresolved) as told:
-            yield Unseen(f"{container.compose}, {container.service}", str(told))
+            yield Inconclusive(f"{container.compose}, {container.service}", str(told))
 
 
 @dataclass(frozen=True)
 class _Case:
     """What one directory of a container is for: the locations that serve its uploads."""
 
-    snapshot: Snapshot
+    snapshot: HostInspection
     container: DeclaredContainer
     service: ServiceView
     path: str
@@ -53,7 +53,7 @@ class _Case:
         return f"{self.at}: volumes: [{quoted(f'{self.locations[0].dir}:{self.path}')}]"
 
 
-def _container(snapshot: Snapshot, container: DeclaredContainer) -> Iterator[Said]:
+def _container(snapshot: HostInspection, container: DeclaredContainer) -> Iterator[RuleResult]:
     service = _service(snapshot, container)
     if service is None:
         yield error(
@@ -68,7 +68,7 @@ def _container(snapshot: Snapshot, container: DeclaredContainer) -> Iterator[Sai
         yield from _uploads(_Case(snapshot, container, service, path, locations))
 
 
-def _service(snapshot: Snapshot, container: DeclaredContainer) -> ServiceView | None:
+def _service(snapshot: HostInspection, container: DeclaredContainer) -> ServiceView | None:
     folder, name = dirname(container.compose), basename(container.compose)
     files, paths = snapshot.host.files, [container.compose]
     beside = join(folder, OVERRIDES.get(name, ""))
@@ -79,11 +79,11 @@ def _service(snapshot: Snapshot, container: DeclaredContainer) -> ServiceView | 
     return read_service(read, env[1] if env else b"", container.service, folder=folder)
 
 
-def _uploads(case: _Case) -> Iterator[Said]:
+def _uploads(case: _Case) -> Iterator[RuleResult]:
     service, path, mount = case.service, case.path, case.service.mount_at(case.path)
     if mount is None and service.elsewhere:
         elsewhere = ", ".join(service.elsewhere)
-        yield Unseen(f"{case.at}, {path}", f"it also has {elsewhere}, not read here")
+        yield Inconclusive(f"{case.at}, {path}", f"it also has {elsewhere}, not read here")
     elif mount is None or mount.kind in ("tmpfs", "other") or not mount.source:
         yield error(
             f"Uploads to {path} of {service.name} are lost with the container: {_why(mount)}.",
@@ -109,10 +109,12 @@ def _why(mount: Mount | None) -> str:
     return "the volume there has no name, and each new container gets another"
 
 
-def _folder(case: _Case, mount: Mount) -> Iterator[Said]:
+def _folder(case: _Case, mount: Mount) -> Iterator[RuleResult]:
     source = case.service.folder_of(mount)
     if not source:
-        yield Unseen(f"{case.at}, {mount.source}", "only its driver knows where that volume lies")
+        yield Inconclusive(
+            f"{case.at}, {mount.source}", "only its driver knows where that volume lies"
+        )
         return
     folder = join(source, mount.inside(case.path)).rstrip("/")
     if not any(_is_same(case.snapshot, folder, location.dir) for location in case.locations):
@@ -126,14 +128,14 @@ def _folder(case: _Case, mount: Mount) -> Iterator[Said]:
     yield from _writing(case, folder)
 
 
-def _is_same(snapshot: Snapshot, one: str, other: str) -> bool:
+def _is_same(snapshot: HostInspection, one: str, other: str) -> bool:
     if one == other:
         return True
     found = [snapshot.host.files.stat(path, follow=True) for path in (one, other)]
     return None not in found and len({(st.dev, st.ino) for st in found if st}) == 1
 
 
-def _writing(case: _Case, folder: str) -> Iterator[Said]:
+def _writing(case: _Case, folder: str) -> Iterator[RuleResult]:
     """Only the folder itself counts: the way to it is no way of the container's."""
     files, user = case.snapshot.host.files, case.service.user
     found = files.stat(folder, follow=True)
@@ -184,7 +186,7 @@ def _in_passwd(case: _Case, name: str) -> tuple[int, int] | None:
     return None
 
 
-def _depends(case: _Case, folder: str) -> Said:
+def _depends(case: _Case, folder: str) -> RuleResult:
     user, compose = case.service.user, quoted(case.container.compose)
     who = f"user {user}" if user else "the user of its image"
     return note(

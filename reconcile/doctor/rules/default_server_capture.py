@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reconcile.doctor.model import Rule, Said, note, warning
-from reconcile.doctor.snapshot import Snapshot
+from reconcile.doctor.model import Rule, RuleResult, note, warning
+from reconcile.doctor.snapshot import HostInspection
 from reconcile.nginx.model.listen import ANY_IPV4, ANY_IPV6, Address
 from reconcile.nginx.routing.servers import Server
 
 _FAMILIES = {ANY_IPV4: ("IPv4", "127.0.0.1"), ANY_IPV6: ("IPv6", "::1")}
 
 
-def look(snapshot: Snapshot) -> Iterator[Said]:
+def look(snapshot: HostInspection) -> Iterator[RuleResult]:
     for server in snapshot.servers:
         name = snapshot.visitors.name(server)
         if name and name != "localhost":
@@ -21,7 +21,9 @@ def look(snapshot: Snapshot) -> Iterator[Said]:
                 yield from _without_name(snapshot, server, name, port)
 
 
-def _over_the_other(snapshot: Snapshot, server: Server, name: str, port: int) -> Iterator[Said]:
+def _over_the_other(
+    snapshot: HostInspection, server: Server, name: str, port: int
+) -> Iterator[RuleResult]:
     own = {listen.address for listen in server.listens}
     for wildcard, (family, loopback) in _FAMILIES.items():
         other = Address(wildcard, port)
@@ -40,7 +42,9 @@ def _over_the_other(snapshot: Snapshot, server: Server, name: str, port: int) ->
             )
 
 
-def _without_name(snapshot: Snapshot, server: Server, name: str, port: int) -> Iterator[Said]:
+def _without_name(
+    snapshot: HostInspection, server: Server, name: str, port: int
+) -> Iterator[RuleResult]:
     address = Address("127.0.0.1", port)
     default = snapshot.router.servers.default(address)
     listens_here = any(listen.address == Address(ANY_IPV4, port) for listen in server.listens)

@@ -7,18 +7,18 @@ from functools import partial
 
 from reconcile.doctor.evidence import examples
 from reconcile.doctor.mapping import Mapped
-from reconcile.doctor.model import Rule, Said, each, error, warning
-from reconcile.doctor.snapshot import Snapshot
+from reconcile.doctor.model import Rule, RuleResult, each, error, warning
+from reconcile.doctor.snapshot import HostInspection
 from reconcile.nginx.routing.uri import escaped
 
 CANDIDATES = (".env", ".git/HEAD")
 
 
-def look(snapshot: Snapshot) -> Iterator[Said]:
+def look(snapshot: HostInspection) -> Iterator[RuleResult]:
     return each(snapshot.mapped, partial(_exposed, snapshot))
 
 
-def _exposed(snapshot: Snapshot, mapped: Mapped) -> Iterator[Said]:
+def _exposed(snapshot: HostInspection, mapped: Mapped) -> Iterator[RuleResult]:
     if mapped.is_internal or not mapped.prefix.endswith("/"):
         return
     real = [name for name in _real(snapshot, mapped) if _is_served(snapshot, mapped, name)]
@@ -34,7 +34,7 @@ def _exposed(snapshot: Snapshot, mapped: Mapped) -> Iterator[Said]:
         yield from _possible(snapshot, mapped)
 
 
-def _possible(snapshot: Snapshot, mapped: Mapped) -> Iterator[Said]:
+def _possible(snapshot: HostInspection, mapped: Mapped) -> Iterator[RuleResult]:
     would = [name for name in CANDIDATES if _is_served(snapshot, mapped, name)]
     if would:
         yield warning(
@@ -45,7 +45,7 @@ def _possible(snapshot: Snapshot, mapped: Mapped) -> Iterator[Said]:
         )
 
 
-def _real(snapshot: Snapshot, mapped: Mapped) -> list[str]:
+def _real(snapshot: HostInspection, mapped: Mapped) -> list[str]:
     found = snapshot.inventory(mapped.path)
     files = found.of_kind("file") if found else ()
     return [item.path for item in files if _is_hidden(item.path)][:200]
@@ -56,7 +56,7 @@ def _is_hidden(path: str) -> bool:
     return any(part.startswith(".") and part != ".well-known" for part in path.split("/"))
 
 
-def _is_served(snapshot: Snapshot, mapped: Mapped, name: str) -> bool:
+def _is_served(snapshot: HostInspection, mapped: Mapped, name: str) -> bool:
     path = mapped.folder + name
     uri = mapped.prefix + escaped(name)
     route = snapshot.route(mapped.server, uri, snapshot.disk_with(path), mapped.host)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reconcile.doctor.model import Rule, Said, error
-from reconcile.doctor.snapshot import Snapshot
+from reconcile.doctor.model import Rule, RuleResult, error
+from reconcile.doctor.snapshot import HostInspection
 from reconcile.nginx.server_name_conflicts import NameConflict, name_conflicts
 
 
-def look(snapshot: Snapshot) -> Iterator[Said]:
+def look(snapshot: HostInspection) -> Iterator[RuleResult]:
     told: dict[tuple[str, str, str], NameConflict] = {}
     for conflict in name_conflicts(snapshot.tree):
         if not snapshot.only or conflict.name in snapshot.only:

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 
 from reconcile.doctor.mapping import Mapped
-from reconcile.doctor.model import Rule, Said, error, warning
-from reconcile.doctor.snapshot import Snapshot
+from reconcile.doctor.model import Rule, RuleResult, error, warning
+from reconcile.doctor.snapshot import HostInspection
 from reconcile.system.mounts import filesystem_of
 
 _RELEASE = re.compile(r"/(?:releases?|deployments?|versions)/[^/]+(?:/|$)")
@@ -17,7 +17,7 @@ _MEMORY = ("tmpfs", "ramfs")
 _TEMPORARY = re.compile(r"^/(?:var/)?tmp/")
 
 
-def look(snapshot: Snapshot) -> Iterator[Said]:
+def look(snapshot: HostInspection) -> Iterator[RuleResult]:
     # What is thrown away together with nginx's own configuration is meant to be.
     if _vanishes(snapshot.real(snapshot.nginx.config_path)):
         return
@@ -27,7 +27,7 @@ def look(snapshot: Snapshot) -> Iterator[Said]:
             yield _told(mapped, why)
 
 
-def _why(snapshot: Snapshot, mapped: Mapped) -> str:
+def _why(snapshot: HostInspection, mapped: Mapped) -> str:
     path, real = mapped.path, snapshot.real(mapped.path)
     if vanishing := _vanishes(real):
         return f"{real} {vanishing}"
@@ -46,7 +46,7 @@ def _vanishes(path: str) -> str:
     return "is cleaned up by the system" if _TEMPORARY.match(f"{path}/") else ""
 
 
-def _told(mapped: Mapped, why: str) -> Said:
+def _told(mapped: Mapped, why: str) -> RuleResult:
     evidence = f"{mapped.place}: {mapped.directive.name} {mapped.directive.args[0]};"
     stable = f"/var/www/{mapped.server.names[0].strip('*~.') or 'myapp'}/{mapped.role}"
     if mapped.role == "media":

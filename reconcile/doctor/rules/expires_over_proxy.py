@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reconcile.doctor.model import Rule, Said, warning
-from reconcile.doctor.snapshot import Snapshot
+from reconcile.doctor.model import Rule, RuleResult, warning
+from reconcile.doctor.snapshot import HostInspection
 
 
-def look(snapshot: Snapshot) -> Iterator[Said]:
+def look(snapshot: HostInspection) -> Iterator[RuleResult]:
     for passed in snapshot.passed:
         found = passed.scope.inherited("expires")
         written = " ".join(found[-1].args) if found else "off"

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 
 from reconcile.doctor.evidence import counted, examples, quoted
 from reconcile.doctor.mapping import Mapped
-from reconcile.doctor.model import Rule, Said, error, warning
-from reconcile.doctor.snapshot import Snapshot
+from reconcile.doctor.model import Rule, RuleResult, error, warning
+from reconcile.doctor.snapshot import HostInspection
 
 if TYPE_CHECKING:
     from reconcile.doctor.application.facts import AppFacts
-    from reconcile.filesystem.survey import Survey
+    from reconcile.filesystem.survey import SyncDiff
 
 USUAL_SOURCES = ("static", "app/static", "src/static")
 
 
-def look(snapshot: Snapshot) -> Iterator[Said]:
+def look(snapshot: HostInspection) -> Iterator[RuleResult]:
     for mapped in snapshot.of_role("static"):
         source = source_of(snapshot, mapped)
         if source and snapshot.inventory(mapped.path) is not None:
@@ -25,7 +25,7 @@ def look(snapshot: Snapshot) -> Iterator[Said]:
         yield from _never_collected(snapshot, mapped)
 
 
-def source_of(snapshot: Snapshot, mapped: Mapped) -> str:
+def source_of(snapshot: HostInspection, mapped: Mapped) -> str:
     """Where the files of a location come from: as declared, else as the app has them; or ""."""
     if mapped.declared and mapped.declared.source:
         return mapped.declared.source
@@ -47,21 +47,21 @@ def is_of_the_app(facts: AppFacts, mapped: Mapped) -> bool:
     return facts.static_url is not None and mapped.prefix.rstrip("/") == facts.static_url
 
 
-def _same(snapshot: Snapshot, one: str, other: str) -> bool:
+def _same(snapshot: HostInspection, one: str, other: str) -> bool:
     stats = [snapshot.host.files.stat(path, follow=True) for path in (one, other)]
     ids = {(found.dev, found.ino) for found in stats if found}
     return len(ids) == 1 and None not in stats
 
 
-def survey(snapshot: Snapshot, mapped: Mapped, source: str) -> Survey:
+def survey(snapshot: HostInspection, mapped: Mapped, source: str) -> SyncDiff:
     """How the served folder differs from its source, by content; owners and modes set aside."""
-    from reconcile.filesystem.scan import Rule as ModeRule
-    from reconcile.filesystem.survey import Order
+    from reconcile.filesystem.scan import PermissionPolicy as ModeRule
+    from reconcile.filesystem.survey import SyncRequest
 
-    return snapshot.host.files.survey(Order(source, mapped.path, ModeRule(0, 0, 0o644, 0o755)))
+    return snapshot.host.files.diff(SyncRequest(source, mapped.path, ModeRule(0, 0, 0o644, 0o755)))
 
 
-def _never_collected(snapshot: Snapshot, mapped: Mapped) -> Iterator[Said]:
+def _never_collected(snapshot: HostInspection, mapped: Mapped) -> Iterator[RuleResult]:
     """Django gathers its files in STATIC_ROOT, and nginx serves another folder, or none is made."""
     said, facts = snapshot.declared_app(mapped.server), snapshot.facts_of(mapped.server)
     if not facts or not facts.static_folder or not said or not said.code:
@@ -76,7 +76,7 @@ def _never_collected(snapshot: Snapshot, mapped: Mapped) -> Iterator[Said]:
         )
 
 
-def _compared(mapped: Mapped, source: str, found: Survey) -> Iterator[Said]:
+def _compared(mapped: Mapped, source: str, found: SyncDiff) -> Iterator[RuleResult]:
     missing = [copy.path for copy in found.copies if copy.is_new]
     changed = [copy.path for copy in found.copies if not copy.is_new]
     by_apply = mapped.declared is not None and mapped.declared.source == source

@@ -8,8 +8,8 @@ from functools import partial
 
 from reconcile.doctor.app_log import app_log
 from reconcile.doctor.evidence import quoted
-from reconcile.doctor.model import Rule, Said, each, error, note, warning
-from reconcile.doctor.snapshot import App, Snapshot
+from reconcile.doctor.model import Rule, RuleResult, each, error, note, warning
+from reconcile.doctor.snapshot import App, HostInspection
 from reconcile.nginx.routing.servers import Server
 from reconcile.system.mounts import is_read_only
 from reconcile.system.space import is_full
@@ -24,7 +24,7 @@ _OWN = '"reconcile"'
 _STATIC = re.compile(r'"(?:GET|HEAD) (/(?:static|media|assets|uploads)/[^ ?"]*)[^"]*" (\d+)')
 
 
-def look(snapshot: Snapshot) -> Iterator[Said]:
+def look(snapshot: HostInspection) -> Iterator[RuleResult]:
     for app in snapshot.apps:
         lines = tuple(
             x for x in app_log(snapshot, app.unit) if _HARMLESS not in x and _OWN not in x
@@ -35,7 +35,7 @@ def look(snapshot: Snapshot) -> Iterator[Said]:
         yield from each(app.servers, partial(_static, snapshot, app, lines))
 
 
-def _refused(snapshot: Snapshot, app: App, lines: tuple[str, ...]) -> Iterator[Said]:
+def _refused(snapshot: HostInspection, app: App, lines: tuple[str, ...]) -> Iterator[RuleResult]:
     seen = {match[2]: (match[1], line) for line in lines if (match := _REFUSED.search(line))}
     for path, (number, line) in seen.items():
         folder = path.rpartition("/")[0] or "/"
@@ -50,19 +50,19 @@ def _refused(snapshot: Snapshot, app: App, lines: tuple[str, ...]) -> Iterator[S
             )
 
 
-def _is_still(snapshot: Snapshot, app: App, folder: str, number: str) -> bool:
+def _is_still(snapshot: HostInspection, app: App, folder: str, number: str) -> bool:
     if number == "30":
         # As the process itself sees it: its unit's sandbox shows there too.
         return is_read_only(app.unit.main_pid, snapshot.real(folder)) is not False
     return not _may_write(snapshot, app, folder)
 
 
-def _may_write(snapshot: Snapshot, app: App, folder: str) -> bool:
+def _may_write(snapshot: HostInspection, app: App, folder: str) -> bool:
     walk = snapshot.walk(folder, app.account)
     return walk.can_enter and walk.last is not None and walk.last.writable
 
 
-def _absent(snapshot: Snapshot, app: App, lines: tuple[str, ...]) -> Iterator[Said]:
+def _absent(snapshot: HostInspection, app: App, lines: tuple[str, ...]) -> Iterator[RuleResult]:
     """An upload folder that the app was told of and that is not there."""
     seen = {match[1]: line for line in lines if (match := _ABSENT.search(line))}
     for path, line in seen.items():
@@ -75,7 +75,7 @@ def _absent(snapshot: Snapshot, app: App, lines: tuple[str, ...]) -> Iterator[Sa
             )
 
 
-def _full(snapshot: Snapshot, app: App, lines: tuple[str, ...]) -> Iterator[Said]:
+def _full(snapshot: HostInspection, app: App, lines: tuple[str, ...]) -> Iterator[RuleResult]:
     """No room, or no quota: it is told as long as there is none where the app saves."""
     full = [match for line in lines if (match := _FULL.search(line))]
     if not full:
@@ -95,7 +95,9 @@ def _full(snapshot: Snapshot, app: App, lines: tuple[str, ...]) -> Iterator[Said
         yield note(f"{app.unit.name} had no room left to write for a while.", line)
 
 
-def _static(snapshot: Snapshot, app: App, lines: tuple[str, ...], server: Server) -> Iterator[Said]:
+def _static(
+    snapshot: HostInspection, app: App, lines: tuple[str, ...], server: Server
+) -> Iterator[RuleResult]:
     """Requests for files in the app's access log, where nginx still passes them on."""
     seen = {match[1]: line for line in lines if (match := _STATIC.search(line))}
     for uri, line in list(seen.items())[-1:]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reconcile.doctor.mapping import every_location
-from reconcile.doctor.model import Rule, Said, warning
-from reconcile.doctor.snapshot import Snapshot
+from reconcile.doctor.model import Rule, RuleResult, warning
+from reconcile.doctor.snapshot import HostInspection
 from reconcile.nginx.model.scope import Scope
 from reconcile.nginx.routing.headers import AddedHeader, added_headers
 
@@ -16,7 +16,7 @@ _SECURITY = {
 }
 
 
-def look(snapshot: Snapshot) -> Iterator[Said]:
+def look(snapshot: HostInspection) -> Iterator[RuleResult]:
     for server in snapshot.servers:
         for scope in every_location(server):
             lost = _lost(scope)

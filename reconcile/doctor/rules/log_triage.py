@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from reconcile.doctor.complaints import complaints
 from reconcile.doctor.evidence import counted
 from reconcile.doctor.logs import LogLine
-from reconcile.doctor.model import Rule, Said, error, note
-from reconcile.doctor.snapshot import Snapshot
+from reconcile.doctor.model import Rule, RuleResult, error, note
+from reconcile.doctor.snapshot import HostInspection
 from reconcile.doctor.upstream import local_port, socket_path
 from reconcile.doctor.visited import visited
 
@@ -20,7 +20,7 @@ _FORBIDDEN = re.compile(r'"([^"]*)" is forbidden \((\d+):')
 _MEANS = {2: "its socket is missing", 13: "nginx may not open its socket", 111: "nobody listens"}
 
 
-def look(snapshot: Snapshot) -> Iterator[Said]:
+def look(snapshot: HostInspection) -> Iterator[RuleResult]:
     lines = tuple(line for line in snapshot.error_lines if _is_asked_about(snapshot, line))
     yield from _denied(snapshot, lines)
     yield from _missing(snapshot, lines)
@@ -29,12 +29,12 @@ def look(snapshot: Snapshot) -> Iterator[Said]:
     yield from visited(snapshot)
 
 
-def _is_asked_about(snapshot: Snapshot, line: LogLine) -> bool:
+def _is_asked_about(snapshot: HostInspection, line: LogLine) -> bool:
     is_any = not snapshot.only or not line.server
     return is_any or any(line.is_about(server) for server in snapshot.servers)
 
 
-def _denied(snapshot: Snapshot, lines: tuple[LogLine, ...]) -> Iterator[Said]:
+def _denied(snapshot: HostInspection, lines: tuple[LogLine, ...]) -> Iterator[RuleResult]:
     """403 by permissions: told as long as the worker is still refused there."""
     seen: dict[str, LogLine] = {}
     for line in lines:
@@ -51,7 +51,7 @@ def _denied(snapshot: Snapshot, lines: tuple[LogLine, ...]) -> Iterator[Said]:
             )
 
 
-def _missing(snapshot: Snapshot, lines: tuple[LogLine, ...]) -> Iterator[Said]:
+def _missing(snapshot: HostInspection, lines: tuple[LogLine, ...]) -> Iterator[RuleResult]:
     paths = {line.path: line for line in lines if line.errno in (ENOENT, ENOTDIR) and line.path}
     gone = {path: line for path, line in paths.items() if _is_gone(snapshot, path)}
     if gone:
@@ -61,11 +61,11 @@ def _missing(snapshot: Snapshot, lines: tuple[LogLine, ...]) -> Iterator[Said]:
         )
 
 
-def _is_gone(snapshot: Snapshot, path: str) -> bool:
+def _is_gone(snapshot: HostInspection, path: str) -> bool:
     return path.startswith("/") and snapshot.disk.kind(path) == "missing"
 
 
-def _upstreams(snapshot: Snapshot, lines: tuple[LogLine, ...]) -> Iterator[Said]:
+def _upstreams(snapshot: HostInspection, lines: tuple[LogLine, ...]) -> Iterator[RuleResult]:
     seen: dict[str, tuple[int, LogLine]] = {}
     for line in lines:
         if match := _UPSTREAM.search(line.said):

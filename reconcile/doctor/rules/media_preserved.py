@@ -10,8 +10,8 @@ from reconcile.doctor.deploys.deletions import Deletion, deletions, put_back
 from reconcile.doctor.deploys.playbooks import of_playbook
 from reconcile.doctor.deploys.scripts import Command, Script, commands, of_python
 from reconcile.doctor.mapping import Mapped
-from reconcile.doctor.model import Rule, Said, error, warning
-from reconcile.doctor.snapshot import Snapshot
+from reconcile.doctor.model import Rule, RuleResult, error, warning
+from reconcile.doctor.snapshot import HostInspection
 
 MOST_BYTES = 256 << 10
 SCRIPTS = (
@@ -48,7 +48,7 @@ class _Deploy:
     put_back: frozenset[str] = frozenset()
 
 
-def look(snapshot: Snapshot) -> Iterator[Said]:
+def look(snapshot: HostInspection) -> Iterator[RuleResult]:
     media = [one for one in snapshot.of_role("media") if not one.is_internal]
     for deploy in _deploys(snapshot) if media else ():
         for deletion in deploy.deletions:
@@ -58,8 +58,8 @@ def look(snapshot: Snapshot) -> Iterator[Said]:
 
 
 def _lost(
-    snapshot: Snapshot, mapped: Mapped, deletion: Deletion, put_back: frozenset[str]
-) -> Iterator[Said]:
+    snapshot: HostInspection, mapped: Mapped, deletion: Deletion, put_back: frozenset[str]
+) -> Iterator[RuleResult]:
     real = snapshot.real(mapped.path)
     if deletion.kind == "replaces":
         top = _replaced(snapshot, mapped.path, deletion.target)
@@ -94,7 +94,7 @@ def _fix(deletion: Deletion, inner: str) -> str:
     return "Move the uploads to a folder that no deploy touches."
 
 
-def _real(snapshot: Snapshot, deletion: Deletion) -> Deletion:
+def _real(snapshot: HostInspection, deletion: Deletion) -> Deletion:
     """The same with the links on the way to its target resolved; not those among a pattern."""
     fixed, rest = deletion.target, ""
     while "*" in fixed or "?" in fixed or "[" in fixed:
@@ -102,7 +102,7 @@ def _real(snapshot: Snapshot, deletion: Deletion) -> Deletion:
     return replace(deletion, target=snapshot.real(fixed).rstrip("/") + rest)
 
 
-def _replaced(snapshot: Snapshot, path: str, link: str) -> str:
+def _replaced(snapshot: HostInspection, path: str, link: str) -> str:
     """The link on the way to `path`, where what it leads to has the uploads in it."""
     found = snapshot.host.files.stat(link)
     is_on_the_way = found and found.kind == "symlink" and _is_below(path, link)
@@ -110,7 +110,7 @@ def _replaced(snapshot: Snapshot, path: str, link: str) -> str:
     return link if inside else ""
 
 
-def _in_static(snapshot: Snapshot, media: Sequence[Mapped]) -> Iterator[Said]:
+def _in_static(snapshot: HostInspection, media: Sequence[Mapped]) -> Iterator[RuleResult]:
     for mapped in media:
         for static in snapshot.of_role("static"):
             if static.server is mapped.server and _is_below(mapped.path, static.path):
@@ -126,7 +126,7 @@ def _is_below(path: str, top: str) -> bool:
     return f"{path}/".startswith(top.rstrip("/") + "/")
 
 
-def _deploys(snapshot: Snapshot) -> Iterator[_Deploy]:
+def _deploys(snapshot: HostInspection) -> Iterator[_Deploy]:
     for script in _scripts(snapshot):
         if script.place.endswith(_PLAYBOOK):
             yield _Deploy(tuple(of_playbook(script.place, script.text)))
@@ -141,7 +141,7 @@ def _deploy(every: Sequence[Command]) -> _Deploy:
     return _Deploy(found, frozenset(path for command in every for path in put_back(command)))
 
 
-def _scripts(snapshot: Snapshot) -> Iterator[Script]:
+def _scripts(snapshot: HostInspection) -> Iterator[Script]:
     """The units, cron tables and programs of this machine, and what lies in the app's folder."""
     for unit in snapshot.units.values():
         place = unit.said.get("FragmentPath") or unit.name
@@ -153,7 +153,7 @@ def _scripts(snapshot: Snapshot) -> Iterator[Script]:
             yield from _read(snapshot, f"{folder}/{name}", folder)
 
 
-def _read(snapshot: Snapshot, pattern: str, folder: str) -> Iterator[Script]:
+def _read(snapshot: HostInspection, pattern: str, folder: str) -> Iterator[Script]:
     files = snapshot.host.files
     for path in files.glob(pattern):
         found = files.stat(path, follow=True)

@@ -7,13 +7,13 @@ from collections.abc import Iterator, Sequence
 from reconcile.doctor.evidence import counted, examples, grant, namei, quoted
 from reconcile.doctor.machine import MOST_ITEMS
 from reconcile.doctor.mapping import Mapped
-from reconcile.doctor.model import Rule, Said, Unseen, error, note
-from reconcile.doctor.snapshot import Snapshot
-from reconcile.filesystem.access import EXECUTE, READ, Walk, allows
+from reconcile.doctor.model import Inconclusive, Rule, RuleResult, error, note
+from reconcile.doctor.snapshot import HostInspection
+from reconcile.filesystem.access import EXECUTE, READ, AccessWalk, allows
 from reconcile.filesystem.inventory import Inventory
 
 
-def look(snapshot: Snapshot) -> Iterator[Said]:
+def look(snapshot: HostInspection) -> Iterator[RuleResult]:
     for mapped in snapshot.mapped:
         walk = snapshot.walk(mapped.path, snapshot.worker)
         if walk.blocked is not None or (walk.last is not None and not walk.last.passable):
@@ -22,7 +22,7 @@ def look(snapshot: Snapshot) -> Iterator[Said]:
             yield from _below(snapshot, mapped)
 
 
-def _shut_out(snapshot: Snapshot, mapped: Mapped, walk: Walk) -> Said:
+def _shut_out(snapshot: HostInspection, mapped: Mapped, walk: AccessWalk) -> RuleResult:
     step = walk.blocked or walk.steps[-1]
     who = snapshot.worker
     seen = [line for line in snapshot.error_lines if line.errno == 13 and _is_in(line.path, mapped)]
@@ -39,7 +39,7 @@ def _is_in(path: str, mapped: Mapped) -> bool:
     return path.startswith(f"{mapped.path}/")
 
 
-def _below(snapshot: Snapshot, mapped: Mapped) -> Iterator[Said]:
+def _below(snapshot: HostInspection, mapped: Mapped) -> Iterator[RuleResult]:
     found = snapshot.inventory(mapped.path)
     if found is None:
         return
@@ -53,13 +53,15 @@ def _below(snapshot: Snapshot, mapped: Mapped) -> Iterator[Said]:
             by_apply=_is_opened(snapshot, mapped, found, refused),
         )
     for folder in found.refused:
-        yield Unseen(f"{found.root}/{folder}", "it cannot be listed by the user who runs this")
+        yield Inconclusive(
+            f"{found.root}/{folder}", "it cannot be listed by the user who runs this"
+        )
     if not found.complete:
         yield note(f"Only the first {MOST_ITEMS} names in {mapped.path} were examined.")
 
 
 def _is_opened(
-    snapshot: Snapshot, mapped: Mapped, found: Inventory, refused: Sequence[str]
+    snapshot: HostInspection, mapped: Mapped, found: Inventory, refused: Sequence[str]
 ) -> bool:
     """Whether the owner and the modes of the YAML let nginx in; of an ACL they change nothing."""
     said, who, names = mapped.declared, snapshot.worker, frozenset(refused)
@@ -71,7 +73,7 @@ def _is_opened(
     )
 
 
-def _refused(snapshot: Snapshot, found: Inventory) -> Iterator[str]:
+def _refused(snapshot: HostInspection, found: Inventory) -> Iterator[str]:
     wanted = {"file": READ, "directory": EXECUTE}
     for item in found.items:
         want = wanted.get(item.stat.kind)

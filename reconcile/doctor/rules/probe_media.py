@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from reconcile.doctor.model import Rule, Said, each
+from reconcile.doctor.model import Rule, RuleResult, each
 from reconcile.doctor.probing import probe
-from reconcile.doctor.snapshot import Snapshot
+from reconcile.doctor.snapshot import HostInspection
 
 
-def look(snapshot: Snapshot) -> Iterator[Said]:
+def look(snapshot: HostInspection) -> Iterator[RuleResult]:
     return each(snapshot.of_role("media"), partial(probe, snapshot))
 
 

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 from reconcile.doctor.evidence import quoted
 from reconcile.doctor.mapping import Mapped
-from reconcile.doctor.model import Rule, Said, error
-from reconcile.doctor.snapshot import Snapshot
+from reconcile.doctor.model import Rule, RuleResult, error
+from reconcile.doctor.snapshot import HostInspection
 
 
-def look(snapshot: Snapshot) -> Iterator[Said]:
+def look(snapshot: HostInspection) -> Iterator[RuleResult]:
     for mapped in snapshot.mapped:
         if _doubles(mapped) and snapshot.inventory(mapped.path) is None:
             yield error(
@@ -30,7 +30,7 @@ def _doubles(mapped: Mapped) -> bool:
     return not mapped.is_alias and bool(own) and f"{root}/".endswith(f"/{own}/")
 
 
-def _in_the_log(snapshot: Snapshot, mapped: Mapped) -> list[str]:
+def _in_the_log(snapshot: HostInspection, mapped: Mapped) -> list[str]:
     lines = [line for line in snapshot.error_lines if line.path.startswith(mapped.folder)]
     return [str(line) for line in lines[-1:]]
 

@@ -7,8 +7,8 @@ from functools import partial
 from posixpath import splitext
 
 from reconcile.doctor.mapping import Mapped
-from reconcile.doctor.model import Rule, Said, each, error
-from reconcile.doctor.snapshot import Snapshot
+from reconcile.doctor.model import Rule, RuleResult, each, error
+from reconcile.doctor.snapshot import HostInspection
 from reconcile.nginx.routing.route import Route
 from reconcile.nginx.routing.uri import escaped
 
@@ -16,11 +16,11 @@ USUAL = {"static": (".css", ".js", ".png", ".svg"), "media": (".jpg", ".png", ".
 _NAME = "reconcile-canary"
 
 
-def look(snapshot: Snapshot) -> Iterator[Said]:
+def look(snapshot: HostInspection) -> Iterator[RuleResult]:
     return each(snapshot.mapped, partial(_shadowed, snapshot))
 
 
-def _shadowed(snapshot: Snapshot, mapped: Mapped) -> Iterator[Said]:
+def _shadowed(snapshot: HostInspection, mapped: Mapped) -> Iterator[RuleResult]:
     lost = [
         (name, route)
         for name in _names(snapshot, mapped)
@@ -30,7 +30,7 @@ def _shadowed(snapshot: Snapshot, mapped: Mapped) -> Iterator[Said]:
         yield _told(mapped, lost)
 
 
-def _names(snapshot: Snapshot, mapped: Mapped) -> list[str]:
+def _names(snapshot: HostInspection, mapped: Mapped) -> list[str]:
     """One real file for each ending, then the usual endings."""
     found = snapshot.inventory(mapped.path)
     real = {splitext(item.path)[1]: item.path for item in found.of_kind("file")} if found else {}
@@ -38,7 +38,7 @@ def _names(snapshot: Snapshot, mapped: Mapped) -> list[str]:
     return shown + [_NAME + ending for ending in USUAL.get(mapped.role, ()) if ending not in real]
 
 
-def _route(snapshot: Snapshot, mapped: Mapped, name: str) -> Route | None:
+def _route(snapshot: HostInspection, mapped: Mapped, name: str) -> Route | None:
     if mapped.is_internal or not mapped.prefix.endswith("/"):
         return None
     uri = mapped.prefix + escaped(name)
@@ -56,7 +56,7 @@ def _is_lost(route: Route, mapped: Mapped, name: str) -> bool:
     return taker is not None and not inside and route.answer.kind != "return"
 
 
-def _told(mapped: Mapped, lost: list[tuple[str, Route]]) -> Said:
+def _told(mapped: Mapped, lost: list[tuple[str, Route]]) -> RuleResult:
     name, route = lost[0]
     taker = route.hops[0]
     answer = route.answer

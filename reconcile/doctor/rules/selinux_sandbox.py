@@ -7,18 +7,18 @@ from collections.abc import Iterator
 from reconcile.doctor.mandatory.by_apparmor import by_apparmor
 from reconcile.doctor.mandatory.by_selinux import by_selinux
 from reconcile.doctor.mandatory.log import logged
-from reconcile.doctor.model import Rule, Said, error
+from reconcile.doctor.model import Rule, RuleResult, error
 from reconcile.doctor.sandbox import hidden
-from reconcile.doctor.snapshot import Snapshot
+from reconcile.doctor.snapshot import HostInspection
 from reconcile.doctor.upstream import socket_path
 from reconcile.system.security import Security
 
 
-def look(snapshot: Snapshot) -> Iterator[Said]:
+def look(snapshot: HostInspection) -> Iterator[RuleResult]:
     return found(snapshot, Security())
 
 
-def found(snapshot: Snapshot, security: Security) -> Iterator[Said]:
+def found(snapshot: HostInspection, security: Security) -> Iterator[RuleResult]:
     """What all three say, with the security modules as `security` shows them."""
     yield from _hidden_sockets(snapshot)
     logs = logged(snapshot)
@@ -26,7 +26,7 @@ def found(snapshot: Snapshot, security: Security) -> Iterator[Said]:
     yield from by_apparmor(snapshot, security, logs)
 
 
-def _hidden_sockets(snapshot: Snapshot) -> Iterator[Said]:
+def _hidden_sockets(snapshot: HostInspection) -> Iterator[RuleResult]:
     """A socket in a /tmp that only its unit sees, or that nginx's own unit does not see."""
     nginx = snapshot.units.get("nginx.service")
     for passed in snapshot.passed:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from functools import partial
 
 from reconcile.doctor.mapping import Mapped
-from reconcile.doctor.model import Rule, Said, each, error, seen, warning
+from reconcile.doctor.model import Rule, RuleResult, collect, each, error, warning
 from reconcile.doctor.probing import sample
 from reconcile.doctor.rules.files_missing import USUAL_SOURCES
-from reconcile.doctor.snapshot import App, Snapshot
+from reconcile.doctor.snapshot import App, HostInspection
 from reconcile.doctor.trail import Suspect, Trail, follow
 from reconcile.nginx.routing.route import Route
 from reconcile.nginx.routing.servers import Server
@@ -32,11 +32,11 @@ class _Unmapped:
         return Suspect(self.server, self.uri, is_passed=True)
 
 
-def look(snapshot: Snapshot) -> Iterator[Said]:
+def look(snapshot: HostInspection) -> Iterator[RuleResult]:
     servers = {id(one.server): one.server for one in snapshot.passed}.values()
     locations = snapshot.of_role("static", "media")
-    unmapped, unseen = seen(servers, partial(_unmapped, snapshot))
-    mapped, unseen_too = seen(locations, partial(_asked, snapshot))
+    unmapped, unseen = collect(servers, partial(_unmapped, snapshot))
+    mapped, unseen_too = collect(locations, partial(_asked, snapshot))
     yield from (*unseen, *unseen_too)
     suspects = [*(one.suspect for one in unmapped), *(suspect for _, suspect in mapped)]
     trails = follow(snapshot, list(dict.fromkeys(suspects)))
@@ -48,7 +48,7 @@ def look(snapshot: Snapshot) -> Iterator[Said]:
     yield from each(locations, partial(_bare, snapshot))
 
 
-def _unmapped(snapshot: Snapshot, server: Server) -> Iterator[_Unmapped]:
+def _unmapped(snapshot: HostInspection, server: Server) -> Iterator[_Unmapped]:
     for app in snapshot.apps_of(server):
         if folder := _static_of(snapshot, app):
             name = sample(snapshot, folder) or "reconcile-canary.css"
@@ -58,7 +58,7 @@ def _unmapped(snapshot: Snapshot, server: Server) -> Iterator[_Unmapped]:
                 yield _Unmapped(server, app, folder, uri, route)
 
 
-def _static_of(snapshot: Snapshot, app: App) -> str:
+def _static_of(snapshot: HostInspection, app: App) -> str:
     for usual in USUAL_SOURCES:
         folder = f"{app.unit.working_directory}/{usual}"
         found = folder.startswith("/") and snapshot.host.files.stat(folder, follow=True)
@@ -67,7 +67,7 @@ def _static_of(snapshot: Snapshot, app: App) -> str:
     return ""
 
 
-def _asked(snapshot: Snapshot, mapped: Mapped) -> Iterator[tuple[Mapped, Suspect]]:
+def _asked(snapshot: HostInspection, mapped: Mapped) -> Iterator[tuple[Mapped, Suspect]]:
     """A file of a location that the configuration gives to nginx, on a server with an app."""
     if mapped.is_internal or not snapshot.apps_of(mapped.server) or mapped.prefix[-1:] != "/":
         return
@@ -78,7 +78,7 @@ def _asked(snapshot: Snapshot, mapped: Mapped) -> Iterator[tuple[Mapped, Suspect
             yield mapped, Suspect(mapped.server, uri, is_passed=False)
 
 
-def _without_location(found: _Unmapped, trail: Trail) -> Said:
+def _without_location(found: _Unmapped, trail: Trail) -> RuleResult:
     server, hops = found.server, found.route.hops
     place = hops[-1].place if hops else server.place
     # The logs show what runs, the route what the files on the disk say.
@@ -94,7 +94,7 @@ def _without_location(found: _Unmapped, trail: Trail) -> Said:
     )
 
 
-def _in_spite_of_it(mapped: Mapped, trail: Trail) -> Said:
+def _in_spite_of_it(mapped: Mapped, trail: Trail) -> RuleResult:
     return error(
         f"Requests for {mapped.prefix} on {mapped.server.names[0]} reach the app in spite of"
         f" {mapped.scope}.",
@@ -105,7 +105,7 @@ def _in_spite_of_it(mapped: Mapped, trail: Trail) -> Said:
     )
 
 
-def _bare(snapshot: Snapshot, mapped: Mapped) -> Iterator[Said]:
+def _bare(snapshot: HostInspection, mapped: Mapped) -> Iterator[RuleResult]:
     bare = mapped.prefix.rstrip("/")
     if not bare or bare == mapped.prefix or mapped.is_internal:
         return

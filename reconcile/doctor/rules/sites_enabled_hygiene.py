@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 
 from reconcile.doctor.evidence import quoted
-from reconcile.doctor.model import Rule, Said, error, warning
-from reconcile.doctor.snapshot import Snapshot
+from reconcile.doctor.model import Rule, RuleResult, error, warning
+from reconcile.doctor.snapshot import HostInspection
 from reconcile.nginx.model.tree import Include, load
 from reconcile.nginx.running.discover import HostReader
 
@@ -25,7 +25,7 @@ class _Lenient(HostReader):
             return b""
 
 
-def look(snapshot: Snapshot) -> Iterator[Said]:
+def look(snapshot: HostInspection) -> Iterator[RuleResult]:
     tree = load(snapshot.nginx.config_path, _Lenient(snapshot.host))
     for include in tree.includes.values():
         if include.is_glob:
@@ -35,7 +35,7 @@ def look(snapshot: Snapshot) -> Iterator[Said]:
         yield from _odd(path, file.data)
 
 
-def _loaded(snapshot: Snapshot, include: Include, path: str) -> Iterator[Said]:
+def _loaded(snapshot: HostInspection, include: Include, path: str) -> Iterator[RuleResult]:
     name = path.rpartition("/")[2]
     found = snapshot.host.files.stat(path)
     if found is None:
@@ -60,7 +60,7 @@ def _loaded(snapshot: Snapshot, include: Include, path: str) -> Iterator[Said]:
         )
 
 
-def _odd(path: str, data: bytes) -> Iterator[Said]:
+def _odd(path: str, data: bytes) -> Iterator[RuleResult]:
     for mark, called in _ODD.items():
         at = data.find(mark)
         line = 1 + data.count(b"\n", 0, at)

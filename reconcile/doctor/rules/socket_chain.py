@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reconcile.doctor.evidence import grant, namei, quoted
-from reconcile.doctor.model import Rule, Said, error
-from reconcile.doctor.snapshot import Snapshot
+from reconcile.doctor.model import Rule, RuleResult, error
+from reconcile.doctor.snapshot import HostInspection
 from reconcile.doctor.upstream import Passed, local_port, socket_path
 from reconcile.system.sockets import is_socket
 
 
-def look(snapshot: Snapshot) -> Iterator[Said]:
+def look(snapshot: HostInspection) -> Iterator[RuleResult]:
     for passed in snapshot.passed:
         for target in passed.targets:
             if path := socket_path(target):
@@ -20,7 +20,7 @@ def look(snapshot: Snapshot) -> Iterator[Said]:
                 yield _nobody(passed, target, f"nobody listens on {target} (111)")
 
 
-def _unix(snapshot: Snapshot, passed: Passed, path: str) -> Iterator[Said]:
+def _unix(snapshot: HostInspection, passed: Passed, path: str) -> Iterator[RuleResult]:
     if snapshot.host.files.stat(path) is None:
         yield _nobody(passed, path, f"there is no {path} (2)")
     elif not is_socket(path):
@@ -31,7 +31,7 @@ def _unix(snapshot: Snapshot, passed: Passed, path: str) -> Iterator[Said]:
         yield from _closed(snapshot, passed, path)
 
 
-def _nobody(passed: Passed, target: str, why: str) -> Said:
+def _nobody(passed: Passed, target: str, why: str) -> RuleResult:
     return error(
         f"{passed.server.names[0] or passed.server.place} answers 502: {why}.",
         f"{passed.place}: {passed.directive.name} {passed.directive.args[0]};",
@@ -40,7 +40,7 @@ def _nobody(passed: Passed, target: str, why: str) -> Said:
     )
 
 
-def _closed(snapshot: Snapshot, passed: Passed, path: str) -> Iterator[Said]:
+def _closed(snapshot: HostInspection, passed: Passed, path: str) -> Iterator[RuleResult]:
     """connect(2) needs write on the socket and x on every directory above it."""
     walk, who = snapshot.walk(path, snapshot.worker), snapshot.worker
     last = walk.last

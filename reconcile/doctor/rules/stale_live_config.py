@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reconcile.doctor.evidence import examples
-from reconcile.doctor.model import Rule, Said, error, warning
-from reconcile.doctor.snapshot import Snapshot
+from reconcile.doctor.model import Rule, RuleResult, error, warning
+from reconcile.doctor.snapshot import HostInspection
 from reconcile.nginx.running.live import changed_since, read_live
 
 
-def look(snapshot: Snapshot) -> Iterator[Said]:
+def look(snapshot: HostInspection) -> Iterator[RuleResult]:
     now = snapshot.running
     if now is None:
         yield from _down(snapshot)
@@ -27,7 +27,7 @@ def look(snapshot: Snapshot) -> Iterator[Said]:
     )
 
 
-def _down(snapshot: Snapshot) -> Iterator[Said]:
+def _down(snapshot: HostInspection) -> Iterator[RuleResult]:
     # In an image that is being built nothing runs.
     if snapshot.host.settings.service_manager != "none":
         yield error(

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from reconcile.doctor.evidence import counted, examples, quoted
 from reconcile.doctor.mapping import Mapped
-from reconcile.doctor.model import Rule, Said, note, warning
-from reconcile.doctor.snapshot import Snapshot
+from reconcile.doctor.model import Rule, RuleResult, note, warning
+from reconcile.doctor.snapshot import HostInspection
 from reconcile.filesystem.inventory import Inventory
 
 MOST_BYTES = 8 << 20
@@ -15,7 +15,7 @@ SENT_BY = {".gz": "gzip_static", ".br": "brotli_static", ".zst": "zstd_static"}
 """Ending → the directive that has nginx send such a file in place of the one asked for."""
 
 
-def look(snapshot: Snapshot) -> Iterator[Said]:
+def look(snapshot: HostInspection) -> Iterator[RuleResult]:
     for mapped in snapshot.mapped:
         found = snapshot.inventory(mapped.path)
         stale = (
@@ -35,7 +35,7 @@ def _older(found: Inventory) -> Iterator[str]:
                 yield path
 
 
-def _differs(snapshot: Snapshot, mapped: Mapped, path: str) -> bool:
+def _differs(snapshot: HostInspection, mapped: Mapped, path: str) -> bool:
     """Whether a .gz holds another content; of the others their age has to tell."""
     import gzip
     import io
@@ -53,7 +53,7 @@ def _differs(snapshot: Snapshot, mapped: Mapped, path: str) -> bool:
         return True
 
 
-def _is_renewed(snapshot: Snapshot, mapped: Mapped, stale: list[str]) -> bool:
+def _is_renewed(snapshot: HostInspection, mapped: Mapped, stale: list[str]) -> bool:
     """Whether an apply mends all: what lies in the source with its compressed form, it copies."""
     source = mapped.declared.source if mapped.declared else None
     files = snapshot.host.files
@@ -63,7 +63,7 @@ def _is_renewed(snapshot: Snapshot, mapped: Mapped, stale: list[str]) -> bool:
     )
 
 
-def _told(snapshot: Snapshot, mapped: Mapped, stale: list[str]) -> Said:
+def _told(snapshot: HostInspection, mapped: Mapped, stale: list[str]) -> RuleResult:
     sent = [path for path in stale if mapped.scope.argument(_directive(path), "off") != "off"]
     told = sent or stale
     what = f"{mapped.path} has {counted(told, 'compressed file')} older than the original"

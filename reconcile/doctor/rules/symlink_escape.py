@@ -7,12 +7,12 @@ from posixpath import dirname, join, normpath
 
 from reconcile.doctor.evidence import examples
 from reconcile.doctor.mapping import Mapped
-from reconcile.doctor.model import Rule, Said, error, note
-from reconcile.doctor.snapshot import Snapshot
+from reconcile.doctor.model import Rule, RuleResult, error, note
+from reconcile.doctor.snapshot import HostInspection
 from reconcile.filesystem.inventory import Item
 
 
-def look(snapshot: Snapshot) -> Iterator[Said]:
+def look(snapshot: HostInspection) -> Iterator[RuleResult]:
     for mapped in snapshot.mapped:
         found = snapshot.inventory(mapped.path)
         if found is None or _is_closed(mapped):

@@ -6,15 +6,15 @@ import re
 from collections.abc import Iterator
 
 from reconcile.doctor.evidence import quoted
-from reconcile.doctor.model import Rule, Said, error
-from reconcile.doctor.snapshot import Snapshot
+from reconcile.doctor.model import Rule, RuleResult, error
+from reconcile.doctor.snapshot import HostInspection
 from reconcile.nginx.model.scope import Scope
 
 _COMPILED = re.compile(r"--http-(client-body|proxy)-temp-path=([^'\s]+)")
 _DIRECTIVES = {"client-body": "client_body_temp_path", "proxy": "proxy_temp_path"}
 
 
-def look(snapshot: Snapshot) -> Iterator[Said]:
+def look(snapshot: HostInspection) -> Iterator[RuleResult]:
     if not snapshot.passed:
         return
     for path in dict.fromkeys(_folders(snapshot)):
@@ -32,7 +32,7 @@ def look(snapshot: Snapshot) -> Iterator[Said]:
             )
 
 
-def _folders(snapshot: Snapshot) -> Iterator[str]:
+def _folders(snapshot: HostInspection) -> Iterator[str]:
     """Where the configuration has them, else where nginx was built to have them."""
     compiled = dict(_COMPILED.findall(snapshot.nginx.build_text))
     for passed in snapshot.passed:
@@ -44,7 +44,7 @@ def _written(scope: Scope, name: str) -> str:
     return scope.argument(name, "")
 
 
-def _absolute(snapshot: Snapshot, path: str) -> str:
+def _absolute(snapshot: HostInspection, path: str) -> str:
     prefix = snapshot.nginx.build.prefix.rstrip("/")
     return path if path.startswith("/") else f"{prefix}/{path or 'client_body_temp'}"
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from reconcile.doctor import certificates as tls
 from reconcile.doctor.certificates import Pair
 from reconcile.doctor.evidence import examples, quoted
-from reconcile.doctor.model import Rule, Said, Unseen, error, note, warning
-from reconcile.doctor.snapshot import Snapshot
+from reconcile.doctor.model import Inconclusive, Rule, RuleResult, error, note, warning
+from reconcile.doctor.snapshot import HostInspection
 from reconcile.errors import ReconcileError
 from reconcile.filesystem.errors import in_one_line
 from reconcile.nginx.certbot import WEBROOT
@@ -24,17 +24,17 @@ if TYPE_CHECKING:
 _LIVE = re.compile(r"/etc/letsencrypt/live/([^/]+)/")
 
 
-def look(snapshot: Snapshot) -> Iterator[Said]:
+def look(snapshot: HostInspection) -> Iterator[RuleResult]:
     for pair in tls.pairs(snapshot):
         try:
             yield from _pair(snapshot, pair)
         except ReconcileError as failed:
-            yield Unseen(pair.certificate, in_one_line(failed))
+            yield Inconclusive(pair.certificate, in_one_line(failed))
         except ValueError as failed:
-            yield Unseen(pair.certificate, str(failed))
+            yield Inconclusive(pair.certificate, str(failed))
 
 
-def _pair(snapshot: Snapshot, pair: Pair) -> Iterator[Said]:
+def _pair(snapshot: HostInspection, pair: Pair) -> Iterator[RuleResult]:
     found = snapshot.host.files.content(pair.certificate, tls.LARGEST)
     if found is None:
         yield error(
@@ -51,7 +51,7 @@ def _pair(snapshot: Snapshot, pair: Pair) -> Iterator[Said]:
     yield from _chain(snapshot, pair, chain)
 
 
-def _key(snapshot: Snapshot, pair: Pair, leaf: Certificate) -> Iterator[Said]:
+def _key(snapshot: HostInspection, pair: Pair, leaf: Certificate) -> Iterator[RuleResult]:
     found = snapshot.host.files.content(pair.key, tls.LARGEST)
     if found is None:
         return
@@ -70,12 +70,12 @@ def _key(snapshot: Snapshot, pair: Pair, leaf: Certificate) -> Iterator[Said]:
     )
 
 
-def _passphrases(snapshot: Snapshot, pair: Pair) -> list[bytes]:
+def _passphrases(snapshot: HostInspection, pair: Pair) -> list[bytes]:
     found = pair.passphrases and snapshot.host.files.content(pair.passphrases, tls.LARGEST)
     return found[1].splitlines() if found else []
 
 
-def _encrypted(pair: Pair) -> Said:
+def _encrypted(pair: Pair) -> RuleResult:
     missing = f" that is not in {pair.passphrases}" if pair.passphrases else ""
     return error(
         f"{pair.key} asks for a passphrase{missing}: nginx cannot start by itself.",
@@ -85,7 +85,7 @@ def _encrypted(pair: Pair) -> Said:
     )
 
 
-def _dates(pair: Pair, leaf: Certificate) -> Iterator[Said]:
+def _dates(pair: Pair, leaf: Certificate) -> Iterator[RuleResult]:
     left, until = tls.left_days(leaf), f"{leaf.not_valid_after_utc:%Y-%m-%d %H:%M} UTC"
     renew = "Renew it (certbot renew), then: systemctl reload nginx"
     if left < 0:
@@ -105,7 +105,7 @@ def _dates(pair: Pair, leaf: Certificate) -> Iterator[Said]:
         )
 
 
-def _names(pair: Pair, leaf: Certificate) -> Iterator[Said]:
+def _names(pair: Pair, leaf: Certificate) -> Iterator[RuleResult]:
     certified = tls.names(leaf)
     asked = list(tls.asked_names(pair.server.names))
     missing = [name for name in asked if not tls.is_named(name, certified)]
@@ -126,7 +126,7 @@ def widened(pair: Pair, asked: list[str]) -> str:
     return f"Get one with all names: certbot certonly --webroot {which} {names}"
 
 
-def _between(pair: Pair, chain: tuple[Certificate, ...]) -> Iterator[Said]:
+def _between(pair: Pair, chain: tuple[Certificate, ...]) -> Iterator[RuleResult]:
     """Intermediate certificates that have ended; what is signed by itself needs no dates."""
     for number, one in enumerate(chain[1:], 1):
         if one.subject != one.issuer and tls.left_days(one) < 0:
@@ -141,7 +141,9 @@ def _between(pair: Pair, chain: tuple[Certificate, ...]) -> Iterator[Said]:
             )
 
 
-def _chain(snapshot: Snapshot, pair: Pair, chain: tuple[Certificate, ...]) -> Iterator[Said]:
+def _chain(
+    snapshot: HostInspection, pair: Pair, chain: tuple[Certificate, ...]
+) -> Iterator[RuleResult]:
     for own, issuer in pairwise(chain):
         if not tls.is_issued(own, issuer):
             yield warning(

@@ -7,22 +7,22 @@ from dataclasses import replace
 
 from reconcile.doctor.certificates import Pair, pairs
 from reconcile.doctor.evidence import namei, quoted
-from reconcile.doctor.model import Rule, Said, error, warning
-from reconcile.doctor.snapshot import Snapshot
+from reconcile.doctor.model import Rule, RuleResult, error, warning
+from reconcile.doctor.snapshot import HostInspection
 from reconcile.filesystem.access import GROUP, USER
 from reconcile.system.accounts import Account
 
 _NOBODY = Account("any user of this machine", 0xFFFF_FFFD, 0xFFFF_FFFD, frozenset())
 
 
-def look(snapshot: Snapshot) -> Iterator[Said]:
+def look(snapshot: HostInspection) -> Iterator[RuleResult]:
     for pair in {pair.key: pair for pair in pairs(snapshot)}.values():
         yield from _served(snapshot, pair)
-        if snapshot.host.applied_by.uid == 0:
+        if snapshot.host.managing_account.uid == 0:
             yield from _readable(snapshot, pair)
 
 
-def _served(snapshot: Snapshot, pair: Pair) -> Iterator[Said]:
+def _served(snapshot: HostInspection, pair: Pair) -> Iterator[RuleResult]:
     for mapped in snapshot.mapped:
         if f"{snapshot.real(pair.key)}/".startswith(f"{mapped.path.rstrip('/')}/"):
             yield error(
@@ -33,7 +33,7 @@ def _served(snapshot: Snapshot, pair: Pair) -> Iterator[Said]:
             return
 
 
-def _readable(snapshot: Snapshot, pair: Pair) -> Iterator[Said]:
+def _readable(snapshot: HostInspection, pair: Pair) -> Iterator[RuleResult]:
     """nginx reads keys as root, before its workers give root up."""
     apps = (app.account for app in snapshot.apps_of(pair.server))
     who = [_NOBODY, snapshot.worker, *apps, *_listed(snapshot, pair.key)]
@@ -48,7 +48,7 @@ def _readable(snapshot: Snapshot, pair: Pair) -> Iterator[Said]:
             return
 
 
-def _listed(snapshot: Snapshot, path: str) -> Iterator[Account]:
+def _listed(snapshot: HostInspection, path: str) -> Iterator[Account]:
     """Whom the key's access list names; each is asked for by itself."""
     last = snapshot.walk(path, _NOBODY).last
     accounts = snapshot.host.accounts

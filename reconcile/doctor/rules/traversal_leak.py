@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reconcile.doctor.mapping import Mapped
-from reconcile.doctor.model import Rule, Said, error
-from reconcile.doctor.snapshot import Snapshot
+from reconcile.doctor.model import Rule, RuleResult, error
+from reconcile.doctor.snapshot import HostInspection
 
 
-def look(snapshot: Snapshot) -> Iterator[Said]:
+def look(snapshot: HostInspection) -> Iterator[RuleResult]:
     for mapped in snapshot.mapped:
         if mapped.is_alias and not mapped.prefix.endswith("/") and not mapped.is_internal:
             yield _told(mapped)
 
 
-def _told(mapped: Mapped) -> Said:
+def _told(mapped: Mapped) -> RuleResult:
     leak = (
         f"{mapped.prefix}../NAME is answered from the folder above {mapped.path}"
         if mapped.folder.endswith("/")

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reconcile.doctor.evidence import quoted
-from reconcile.doctor.model import Rule, Said, error
+from reconcile.doctor.model import Rule, RuleResult, error
 from reconcile.doctor.settings import Setting, of_environment, of_source
-from reconcile.doctor.snapshot import App, Snapshot
+from reconcile.doctor.snapshot import App, HostInspection
 from reconcile.nginx.routing.servers import Server
 
 MOST_FILES = 50
 MOST_BYTES = 256 << 10
 
 
-def look(snapshot: Snapshot) -> Iterator[Said]:
+def look(snapshot: HostInspection) -> Iterator[RuleResult]:
     for server in {id(one.server): one.server for one in snapshot.of_role("media")}.values():
         media = [one for one in snapshot.of_role("media") if one.server is server]
         for app, setting in saving(snapshot, server):
@@ -28,7 +28,7 @@ def look(snapshot: Snapshot) -> Iterator[Said]:
                 )
 
 
-def saving(snapshot: Snapshot, server: Server) -> Iterator[tuple[str, Setting]]:
+def saving(snapshot: HostInspection, server: Server) -> Iterator[tuple[str, Setting]]:
     """Where the app behind `server` saves: by its own word, else by its environment and source."""
     said, facts = snapshot.declared_app(server), snapshot.facts_of(server)
     if said and said.code and facts:
@@ -40,7 +40,7 @@ def saving(snapshot: Snapshot, server: Server) -> Iterator[tuple[str, Setting]]:
             yield app.unit.name, setting
 
 
-def _settings(snapshot: Snapshot, app: App) -> Iterator[Setting]:
+def _settings(snapshot: HostInspection, app: App) -> Iterator[Setting]:
     """What the unit's environment says, else what the app's source says outright."""
     said = list(of_environment(app.unit.name, app.unit.environment))
     if said:
@@ -57,7 +57,7 @@ def _settings(snapshot: Snapshot, app: App) -> Iterator[Setting]:
             yield from of_source(path, files.read(path))
 
 
-def _is_in(snapshot: Snapshot, folder: str, served: str) -> bool:
+def _is_in(snapshot: HostInspection, folder: str, served: str) -> bool:
     """Whether `folder` is what is served, or lies below; by inode, so links do not matter."""
     if f"{folder.rstrip('/')}/".startswith(served + "/"):
         return True

@@ -10,8 +10,8 @@ from urllib.parse import unquote, urljoin, urlsplit
 from reconcile.doctor.application.urls import mismatches
 from reconcile.doctor.asking import addresses, ask, reachable
 from reconcile.doctor.evidence import counted
-from reconcile.doctor.model import Rule, Said, each, error
-from reconcile.doctor.snapshot import Snapshot
+from reconcile.doctor.model import Rule, RuleResult, each, error
+from reconcile.doctor.snapshot import HostInspection
 from reconcile.nginx.routing.servers import Server
 
 MOST_LINKS = 20
@@ -22,12 +22,12 @@ _LINK = re.compile(
 _ENDING = re.compile(r"\.[A-Za-z0-9]{1,5}$")
 
 
-def look(snapshot: Snapshot) -> Iterator[Said]:
+def look(snapshot: HostInspection) -> Iterator[RuleResult]:
     servers = {id(one.server): one.server for one in snapshot.passed}.values()
     return each(servers, partial(_server, snapshot))
 
 
-def _server(snapshot: Snapshot, server: Server) -> Iterator[Said]:
+def _server(snapshot: HostInspection, server: Server) -> Iterator[RuleResult]:
     if facts := snapshot.facts_of(server):
         yield from mismatches(snapshot, server, facts)
     lost = list(_lost(snapshot, server))
@@ -44,7 +44,7 @@ def _server(snapshot: Snapshot, server: Server) -> Iterator[Said]:
         )
 
 
-def _links(snapshot: Snapshot, server: Server) -> list[str]:
+def _links(snapshot: HostInspection, server: Server) -> list[str]:
     """Paths of files of this very server that its start page loads."""
     found: dict[str, None] = {}
     for address in reachable(snapshot, server)[:1]:
@@ -57,7 +57,7 @@ def _links(snapshot: Snapshot, server: Server) -> list[str]:
     return list(found)[:MOST_LINKS]
 
 
-def _lost(snapshot: Snapshot, server: Server) -> Iterator[tuple[str, int]]:
+def _lost(snapshot: HostInspection, server: Server) -> Iterator[tuple[str, int]]:
     for link in _links(snapshot, server):
         answer = ask(snapshot, server, addresses(server)[0], link)
         if answer.error:

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 from reconcile.doctor.evidence import quoted
 from reconcile.doctor.mapping import Mapped
-from reconcile.doctor.model import Rule, Said, warning
-from reconcile.doctor.snapshot import Snapshot
+from reconcile.doctor.model import Rule, RuleResult, warning
+from reconcile.doctor.snapshot import HostInspection
 from reconcile.filesystem.access import WRITE, allows
 from reconcile.system.accounts import Account
 
 
-def look(snapshot: Snapshot) -> Iterator[Said]:
+def look(snapshot: HostInspection) -> Iterator[RuleResult]:
     for mapped in snapshot.of_role("static"):
         for who, called in _who(snapshot, mapped):
             if path := _writable(snapshot, mapped, who):
@@ -27,9 +27,9 @@ def look(snapshot: Snapshot) -> Iterator[Said]:
                 break
 
 
-def _who(snapshot: Snapshot, mapped: Mapped) -> Iterator[tuple[Account, str]]:
+def _who(snapshot: HostInspection, mapped: Mapped) -> Iterator[tuple[Account, str]]:
     """Everyone but root who runs programs here; without root they all are one user."""
-    if snapshot.host.applied_by.uid:
+    if snapshot.host.managing_account.uid:
         return
     for app in snapshot.apps_of(mapped.server):
         if app.account.uid:
@@ -47,7 +47,7 @@ def _is_closed(mapped: Mapped, who: Account) -> bool:
     return said is not None and who.name != said.user and not (said.dirs | said.files) & 0o022
 
 
-def _writable(snapshot: Snapshot, mapped: Mapped, who: Account) -> str:
+def _writable(snapshot: HostInspection, mapped: Mapped, who: Account) -> str:
     walk = snapshot.walk(mapped.path, who)
     if walk.last is None or walk.blocked is not None:
         return ""

@@ -41,7 +41,7 @@ class NginxReloaded(Undo):
     """Nginx took up a configuration; once the files are back, it takes up those."""
 
     op: ClassVar[str] = "nginx.reloaded"
-    afterwards: ClassVar[bool] = True
+    run_last: ClassVar[bool] = True
     config: str
 
     def undo(self, host: Host) -> str:

@@ -189,5 +189,5 @@ def refusal_of(done: Completed) -> Refusal | None:
         return Refusal(_DEATH.format(-done.returncode))
     found = _EMERG.search(done.stderr)
     if found is None:
-        return Refusal(done.said)
+        return Refusal(done.error_output)
     return Refusal(found[1], found[2] or "", int(found[3] or 0))

@@ -13,7 +13,7 @@ from reconcile.system.accounts import Account
 from reconcile.system.membership import ids_of
 
 if TYPE_CHECKING:
-    from reconcile.filesystem.access import Step, Walk
+    from reconcile.filesystem.access import AccessStep, AccessWalk
     from reconcile.nginx.running.discover import Discovered
     from reconcile.system import Host
 
@@ -29,7 +29,7 @@ def worker_of(nginx: Discovered) -> Account:
     for worker in now.workers if now else ():
         if ids := ids_of(worker.pid):
             return Account(accounts.user_name(ids[0]), *ids)
-    starter = nginx.host.applied_by
+    starter = nginx.host.managing_account
     # Started by anyone but root, nginx cannot change its user.
     return accounts.user(nginx.layout.worker_user) if starter.uid == 0 else starter
 
@@ -63,7 +63,7 @@ class WorkersDisk:
         # A name with a slash behind it has to be a directory.
         return "missing" if kind == "file" and path.endswith("/") else kind
 
-    def _as_planned(self, walk: Walk, path: str) -> FileKind:
+    def _as_planned(self, walk: AccessWalk, path: str) -> FileKind:
         """The same way, with what the plan makes, opens or removes on it."""
         way = walk.steps[:-1] if walk.complete else walk.steps
         kinds = [self._planned.get(step.path) or _passing(step) for step in way]
@@ -89,11 +89,11 @@ class Assumed:
         return "file" if normpath(path) in self._there else self._files.kind(path)
 
 
-def _on_disk(walk: Walk) -> FileKind:
+def _on_disk(walk: AccessWalk) -> FileKind:
     return "denied" if walk.blocked is not None else _last(walk.last)
 
 
-def _passing(step: Step | None) -> FileKind:
+def _passing(step: AccessStep | None) -> FileKind:
     if step is None:
         return "missing"
     if step.stat.kind == "symlink":
@@ -101,7 +101,7 @@ def _passing(step: Step | None) -> FileKind:
     return _last(step) if step.passable else "denied"
 
 
-def _last(step: Step | None) -> FileKind:
+def _last(step: AccessStep | None) -> FileKind:
     if step is None:
         return "missing"
     kind = _KINDS.get(step.stat.kind, "special")

@@ -80,7 +80,7 @@ class NoServices:
         tell_enabled(self._host, self.status(unit))
         done = self._systemctl(verb, unit)
         if not done.ok or self.status(unit).enabled != (verb == "enable"):
-            raise ServiceFailed(f"systemctl {verb} {unit} failed", done.said)
+            raise ServiceFailed(f"systemctl {verb} {unit} failed", done.error_output)
 
     def _systemctl(self, verb: str, unit: str) -> Completed:
         # With --root systemctl reads and writes links only and asks no running systemd.

@@ -90,7 +90,7 @@ class Systemd:
         if not self.status(unit).enabled:
             raise ServiceFailed(
                 what=f"{unit} was not enabled",
-                why=done.said if done.stderr else "its unit file has no [Install] section",
+                why=done.error_output if done.stderr else "its unit file has no [Install] section",
                 fix=f"Look at it with: systemctl cat {unit}",
             )
 
@@ -101,7 +101,7 @@ class Systemd:
     def daemon_reload(self) -> None:
         done = self._systemctl("daemon-reload")
         if not done.ok:
-            raise ReconcileError("systemd did not read its unit files anew", done.said)
+            raise ReconcileError("systemd did not read its unit files anew", done.error_output)
 
     def forget(self, unit: str) -> None:
         # Fails where nothing is remembered, and then there is nothing to forget.
@@ -126,7 +126,7 @@ class Systemd:
             return done
         raise ServiceFailed(
             what=f"systemctl {verb} {unit} failed",
-            why=self._journal(unit, since) or done.said,
+            why=self._journal(unit, since) or done.error_output,
             fix=way_out(self.status(unit)),
         )
 
@@ -144,7 +144,7 @@ class Systemd:
         if not done.ok:
             raise ReconcileError(
                 what="systemd did not tell how its units stand",
-                why=done.said,
+                why=done.error_output,
                 fix="Where no systemd runs, set host.service_manager to process or none.",
             )
         return parse_show(names, done.stdout)

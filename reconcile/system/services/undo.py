@@ -57,7 +57,7 @@ class UnitFileBefore(Undo):
     """A unit file was written or removed while the unit was as told here."""
 
     op: ClassVar[str] = "services.unit_file"
-    afterwards: ClassVar[bool] = True
+    run_last: ClassVar[bool] = True
     unit: str
     active: bool
     main_pid: int
@@ -74,19 +74,19 @@ class UnitFileBefore(Undo):
 def tell_active(host: Host, status: UnitStatus) -> None:
     """Tell the journal, before the unit is started or stopped, what it was."""
     if host.recorder:
-        host.recorder.intend(ActiveBefore(status.unit, bool(status.active)))
+        host.recorder.record_undo(ActiveBefore(status.unit, bool(status.active)))
 
 
 def tell_enabled(host: Host, status: UnitStatus) -> None:
     """Tell the journal, before the unit is enabled or disabled, what it was."""
     if host.recorder:
-        host.recorder.intend(EnabledBefore(status.unit, bool(status.enabled)))
+        host.recorder.record_undo(EnabledBefore(status.unit, bool(status.enabled)))
 
 
 def tell_unit_file(host: Host, status: UnitStatus) -> None:
     """Tell the journal, before the unit's file changes, what ran from the present one."""
     if host.recorder:
-        host.recorder.intend(
+        host.recorder.record_undo(
             UnitFileBefore(status.unit, bool(status.active), status.main_pid, status.started_at)
         )
 
