@@ -15,17 +15,17 @@ from reconcile.config.expand import Expansion, expand
 from reconcile.config.facts import HostFacts
 from reconcile.config.load import load
 from reconcile.dataclass import dataclass
-from reconcile.engine.desired import merge
-from reconcile.engine.drift import Drift
-from reconcile.engine.ignore import IgnoredField, apply_ignore_rules
+from reconcile.engine.data_protection import directories_to_resolve, protected_names
+from reconcile.engine.drift_report import Drift
+from reconcile.engine.ignore_rules import IgnoredField, apply_ignore_rules
+from reconcile.engine.ledger_store import read_ledger
+from reconcile.engine.merge import merge
 from reconcile.engine.model import Check, ConfigOrigin, Declared, Event, Finding, Plan
 from reconcile.engine.observe import observe, observe_undeclared, preflight_warnings, source_digests
-from reconcile.engine.plan import plan
-from reconcile.engine.protect import directories_to_resolve, protected_names
-from reconcile.engine.records import read_ledger
+from reconcile.engine.planner import plan
 from reconcile.engine.resource import Ref, Resource
 from reconcile.engine.rollback import unfinished
-from reconcile.engine.select import Selection, select
+from reconcile.engine.selection import Selection, select
 from reconcile.filesystem.errors import HostError
 from reconcile.nginx.render.renderings import Renderings
 from reconcile.nginx.running.discover import Discovered, discover
@@ -36,10 +36,10 @@ from reconcile.system import Host
 if TYPE_CHECKING:
     from reconcile.config.models.spec import Spec
     from reconcile.config.questions import Questions
+    from reconcile.engine.data_protection import Lineages
     from reconcile.engine.history import Actor
     from reconcile.engine.ledger import Ledger
     from reconcile.engine.model import Conflict, Desired, PlanInputs, Report
-    from reconcile.engine.protect import Lineages
     from reconcile.verify.model import HttpProbe, Probe
 
 Listen = Callable[[Event], None]
@@ -198,7 +198,7 @@ class Workspace:
 
     def drift(self) -> Drift:
         """How the host stands now, and since when. Changes nothing, takes no lock."""
-        from reconcile.engine.records import now
+        from reconcile.engine.ledger_store import now
         from reconcile.gitops.memory import recall
         from reconcile.system.lock import holder
 
@@ -225,7 +225,7 @@ class Workspace:
 
     def plan_again(self, approved: PlanInputs, selection: Selection = EVERYTHING) -> Plan:
         """The same plan from the host as it is by now. Errors: StalePlan where it is another."""
-        from reconcile.engine.guards import refuse_stale
+        from reconcile.engine.safety_checks import refuse_stale
 
         now = self.anew().plan(selection)
         if now.basis is not None:
@@ -255,7 +255,7 @@ class Workspace:
         Errors: ReconcileError where it is refused before anything has changed.
         """
         from reconcile.engine.apply import apply
-        from reconcile.engine.guards import (
+        from reconcile.engine.safety_checks import (
             refuse_emptying,
             refuse_excess,
             refuse_excessive_share,

@@ -11,7 +11,7 @@ from reconcile.engine.history import Actor, HistoryEntry
 from reconcile.engine.journal import Journal
 from reconcile.engine.ledger import Ledger, encode
 from reconcile.engine.model import Plan
-from reconcile.engine.select import Selection
+from reconcile.engine.selection import Selection
 from reconcile.errors import LockHeld, ReconcileError, StalePlan
 from reconcile.workspace import Options, Workspace
 

@@ -23,7 +23,7 @@ from reconcile.errors import ReconcileError
 if TYPE_CHECKING:
     from reconcile.cli.progress import Listener
     from reconcile.engine.model import Plan, Report
-    from reconcile.engine.select import Selection
+    from reconcile.engine.selection import Selection
     from reconcile.workspace import Options, Workspace
 
 
@@ -113,7 +113,7 @@ def _apply_saved(
 
 def _approved(workspace: Workspace, chosen: Selection, listen: Listener) -> Plan:
     """The plan that a person has seen and said yes to. Errors: ReconcileError where not."""
-    from reconcile.engine.guards import refuse_unclear
+    from reconcile.engine.safety_checks import refuse_unclear
 
     with listen.looking(workspace.host):
         plan = workspace.plan(chosen)

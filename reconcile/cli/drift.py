@@ -11,7 +11,7 @@ from reconcile.cli.terminal import now, show, style
 from reconcile.errors import ExitCode
 
 if TYPE_CHECKING:
-    from reconcile.engine.drift import Drift
+    from reconcile.engine.drift_report import Drift
 
 
 def drift(

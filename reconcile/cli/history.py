@@ -9,7 +9,7 @@ from reconcile.errors import ExitCode
 
 def history(file: File = None, json: Json = False) -> int:
     """Tell who applied what, when, with which result."""
-    from reconcile.engine.audit import audit
+    from reconcile.engine.history_integrity import audit
 
     workspace = opened_records(file)
     known, problems = audit(workspace.host.state, workspace.ledger)

@@ -11,7 +11,7 @@ import typer
 from reconcile.errors import ReconcileError
 
 if TYPE_CHECKING:
-    from reconcile.engine.select import Selection
+    from reconcile.engine.selection import Selection
     from reconcile.gitops.saved_plan import SavedPlan
     from reconcile.workspace import Workspace
 
@@ -138,6 +138,6 @@ def selection(
     sites: Sequence[str] | None, targets: Sequence[str] | None, excludes: Sequence[str] | None
 ) -> Selection:
     """The part of the host that was asked for; all of it by default."""
-    from reconcile.engine.select import Selection
+    from reconcile.engine.selection import Selection
 
     return Selection(tuple(sites or ()), tuple(targets or ()), tuple(excludes or ()))

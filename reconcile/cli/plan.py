@@ -25,7 +25,7 @@ from reconcile.errors import ReconcileError
 
 if TYPE_CHECKING:
     from reconcile.engine.model import Plan
-    from reconcile.engine.select import Selection
+    from reconcile.engine.selection import Selection
     from reconcile.workspace import Workspace
 
 
@@ -83,7 +83,7 @@ def plan(
 
 def _tell_what_is_unclear(made: Plan) -> None:
     """An apply would refuse such a plan: to be read also where the plan itself goes elsewhere."""
-    from reconcile.engine.guards import refuse_unclear
+    from reconcile.engine.safety_checks import refuse_unclear
     from reconcile.output.error import error_text
 
     try:

@@ -67,8 +67,8 @@ def forget(
     lock_timeout: LockTimeout = 0.0,
 ) -> int:
     """Own these no longer; the host stays as it is."""
-    from reconcile.engine.forget import forget
     from reconcile.engine.resource import Ref
+    from reconcile.engine.untrack import forget
 
     refs = [Ref.parse(address) for address in dict.fromkeys(addresses)]
     with opened_records(file).locked("state forget", timeout_s=lock_timeout) as locked:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from reconcile.errors import ExitCode, LockHeld, ReconcileError, StalePlan
 
 if TYPE_CHECKING:
-    from reconcile.engine.drift import Drift
+    from reconcile.engine.drift_report import Drift
     from reconcile.engine.model import Report
     from reconcile.gitops.memory import Memory
     from reconcile.system import Host

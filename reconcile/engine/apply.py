@@ -10,16 +10,16 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from reconcile.engine.diff import differences
-from reconcile.engine.guards import refuse_unclear
 from reconcile.engine.history import Actor, HistoryEntry
 from reconcile.engine.interrupt import Interrupted, interruptible, uninterrupted
 from reconcile.engine.journal import Journal
 from reconcile.engine.ledger import Ledger, encode, rows_after
+from reconcile.engine.ledger_store import next_records, now, read_ledger, write_records
 from reconcile.engine.model import ApplyResult, Change, Check, Event, Plan, Report, failed
 from reconcile.engine.observe import error_reason
-from reconcile.engine.records import next_records, now, read_ledger, write_records
 from reconcile.engine.resource import Ref, Resource
 from reconcile.engine.rollback import Listen, RollbackFailed, prune_journals, roll_back
+from reconcile.engine.safety_checks import refuse_unclear
 from reconcile.errors import ReconcileError
 
 if TYPE_CHECKING:

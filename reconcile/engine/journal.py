@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from reconcile.dataclass import dataclass
 from reconcile.engine import history
 from reconcile.engine.digest import canonical
-from reconcile.engine.records import write_records
+from reconcile.engine.ledger_store import write_records
 from reconcile.errors import ReconcileError
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ from reconcile.engine.history import Actor, HistoryEntry
 from reconcile.engine.interrupt import uninterrupted
 from reconcile.engine.journal import Journal, JournalStatus, journals
 from reconcile.engine.ledger import Rows, decode
+from reconcile.engine.ledger_store import next_records, now, read_ledger, sweep_records
 from reconcile.engine.model import Event
 from reconcile.engine.observe import error_reason
-from reconcile.engine.records import next_records, now, read_ledger, sweep_records
 from reconcile.errors import ReconcileError
 from reconcile.filesystem.errors import explained
 from reconcile.filesystem.sync import flush

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from reconcile.engine.drift import Drift
+    from reconcile.engine.drift_report import Drift
     from reconcile.gitops.memory import Memory
 
 

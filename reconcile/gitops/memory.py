@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from reconcile.engine.drift import State
+from reconcile.engine.drift_report import State
 
 if TYPE_CHECKING:
-    from reconcile.engine.drift import Drift
+    from reconcile.engine.drift_report import Drift
     from reconcile.system.state import StateDir
 
 FILE = "drift.json"

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, get_args
 
 from reconcile import __version__
-from reconcile.engine.drift import STATES
+from reconcile.engine.drift_report import STATES
 from reconcile.engine.model import CheckStatus
 from reconcile.gitops.notify import seconds_between
 from reconcile.system.publish import publish
@@ -15,7 +15,7 @@ from reconcile.system.publish import publish
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
-    from reconcile.engine.drift import Drift
+    from reconcile.engine.drift_report import Drift
 
 READABLE = 0o644
 """node_exporter runs as a user of its own; what is told here is no secret."""

@@ -11,7 +11,7 @@ from reconcile.gitops.memory import Memory, Notified
 from reconcile.output.escape import printable
 
 if TYPE_CHECKING:
-    from reconcile.engine.drift import Drift, State
+    from reconcile.engine.drift_report import Drift, State
 
 MOST_LINES = 20
 _TITLES: dict[State, str] = {

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from reconcile.dataclass import dataclass
-from reconcile.engine.records import now
+from reconcile.engine.ledger_store import now
 from reconcile.errors import ReconcileError
 from reconcile.system.git import Mirror
 

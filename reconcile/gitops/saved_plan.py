@@ -15,9 +15,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from reconcile import __version__
 from reconcile.engine import history
 from reconcile.engine.digest import canonical, digest
+from reconcile.engine.ledger_store import now
 from reconcile.engine.model import PlanInputs
-from reconcile.engine.records import now
-from reconcile.engine.select import Selection
+from reconcile.engine.selection import Selection
 from reconcile.errors import ReconcileError, StalePlan
 from reconcile.system.publish import publish, read_given
 

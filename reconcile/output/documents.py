@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from reconcile.engine.drift import State
+from reconcile.engine.drift_report import State
 from reconcile.engine.model import ApplyResult, Cause, CheckStatus, Severity
 from reconcile.output.escape import printable
 

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from reconcile import __version__
-from reconcile.engine.drift import Drift
+from reconcile.engine.drift_report import Drift
 from reconcile.engine.model import (
     Action,
     Change,

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 
-from reconcile.engine.drift import Drift
+from reconcile.engine.drift_report import Drift
 from reconcile.engine.model import Change, Check, Plan, failed
 from reconcile.output.escape import printable
 from reconcile.output.fields import field_lines, fields_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from reconcile.engine.drift import State
+from reconcile.engine.drift_report import State
 from reconcile.output import documents as doc
 from reconcile.output.json import head
 

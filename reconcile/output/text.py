@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from reconcile.engine.drift import WHOLE, Deviation, Drift
+from reconcile.engine.drift_report import WHOLE, Deviation, Drift
 from reconcile.engine.model import (
     CAUSES,
     Action,

@@ -21,7 +21,7 @@ from bench_files import make, run
 from reconcile.engine.history import Actor, HistoryEntry
 from reconcile.engine.journal import Journal
 from reconcile.engine.ledger import encode
-from reconcile.engine.records import now, read_ledger
+from reconcile.engine.ledger_store import now, read_ledger
 from reconcile.engine.rollback import roll_back
 from reconcile.resources.assets import Assets
 from reconcile.system import Host, HostSettings

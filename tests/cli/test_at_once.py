@@ -11,7 +11,7 @@ import pytest
 
 from reconcile.cli.demo.stage import Stage
 from reconcile.engine import history
-from reconcile.engine.records import read_ledger
+from reconcile.engine.ledger_store import read_ledger
 from reconcile.engine.rollback import unfinished
 from tests.cli.conftest import COMMAND, Run
 from tests.tally import TALLY

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from reconcile.engine.apply import apply
 from reconcile.engine.history import Actor
+from reconcile.engine.ledger_store import read_ledger
 from reconcile.engine.model import Check, Declared, Event, Plan, Report
 from reconcile.engine.observe import observe, observe_undeclared
-from reconcile.engine.plan import plan
-from reconcile.engine.records import read_ledger
+from reconcile.engine.planner import plan
 from reconcile.engine.resource import Ref, Resource
 from reconcile.engine.rollback import recover, rollback_last
 from reconcile.resources import registry

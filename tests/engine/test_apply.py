@@ -11,8 +11,8 @@ from typing import ClassVar, Literal, Self
 import pytest
 
 from reconcile.engine import history
+from reconcile.engine.ledger_store import read_ledger
 from reconcile.engine.model import Change, Check
-from reconcile.engine.records import read_ledger
 from reconcile.engine.resource import Ref, Resource
 from reconcile.engine.rollback import unfinished
 from reconcile.errors import LockHeld, ReconcileError

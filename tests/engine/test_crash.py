@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from reconcile.engine import history
+from reconcile.engine.ledger_store import read_ledger
 from reconcile.engine.model import Check
-from reconcile.engine.records import read_ledger
 from reconcile.engine.resource import Resource
 from reconcile.engine.rollback import unfinished
 from reconcile.resources.assets import Assets

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconcile.engine.desired import merge
+from reconcile.engine.merge import merge
 from reconcile.engine.model import Declared, Position
 from reconcile.engine.resource import Resource
 

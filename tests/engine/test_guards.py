@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reconcile.engine.guards import refuse_emptying, refuse_excess, refuse_unclear
+from reconcile.engine.safety_checks import refuse_emptying, refuse_excess, refuse_unclear
 from reconcile.errors import ReconcileError
 from tests.engine.world import Note, Shelf, a_world, declare, last_wrote, planned
 

@@ -14,7 +14,7 @@ from reconcile.engine import history
 from reconcile.engine.history import Actor, HistoryEntry
 from reconcile.engine.journal import Journal, journals
 from reconcile.engine.ledger import Ledger, encode
-from reconcile.engine.records import next_records, read_ledger
+from reconcile.engine.ledger_store import next_records, read_ledger
 from reconcile.engine.rollback import RollbackFailed, recover, roll_back, unfinished
 from reconcile.errors import ReconcileError
 from reconcile.system import Host, HostSettings

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from reconcile.engine import history
-from reconcile.engine.records import read_ledger
+from reconcile.engine.ledger_store import read_ledger
 from reconcile.engine.rollback import unfinished
 from reconcile.errors import ReconcileError
 from reconcile.resources.file import File

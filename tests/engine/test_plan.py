@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from reconcile.engine.model import Cause, FieldChange, Finding, Unknown
-from reconcile.engine.plan import plan as a_plan
+from reconcile.engine.planner import plan as a_plan
 from reconcile.engine.resource import Ref
 from tests.engine.world import Clock, Note, Shelf, a_world, addresses, declare, last_wrote, planned
 

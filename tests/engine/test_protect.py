@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reconcile.engine.protect import violations
+from reconcile.engine.data_protection import violations
 from reconcile.engine.resource import Resource
 from reconcile.filesystem.lineage import Inode
 from reconcile.filesystem.names import ancestors

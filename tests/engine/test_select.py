@@ -6,7 +6,7 @@ import pytest
 
 from reconcile.engine.model import Declared
 from reconcile.engine.resource import Ref
-from reconcile.engine.select import Selection, select
+from reconcile.engine.selection import Selection, select
 from reconcile.errors import ReconcileError
 from tests.engine.world import Note, Shelf
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal, Self, cast
 from reconcile.engine.ledger import LedgerRow
 from reconcile.engine.model import Change, Declared, Desired, Observed, Plan
 from reconcile.engine.observe import observe, observe_undeclared
-from reconcile.engine.plan import plan
+from reconcile.engine.planner import plan
 from reconcile.engine.resource import Ref, Resource
 from reconcile.errors import ReconcileError
 from reconcile.system import Host

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
-from reconcile.engine.drift import Drift
+from reconcile.engine.drift_report import Drift
 from reconcile.engine.ledger import LedgerRow
 from reconcile.engine.model import Check, Conflict, Plan, Ref, Resource
 from reconcile.gitops import metrics

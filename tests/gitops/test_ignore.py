@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from reconcile.cli.demo.stage import Stage
-from reconcile.engine.ignore import IgnoredField, apply_ignore_rules
+from reconcile.engine.ignore_rules import IgnoredField, apply_ignore_rules
 from reconcile.engine.model import Plan, Position
-from reconcile.engine.plan import plan
+from reconcile.engine.planner import plan
 from reconcile.resources.tree import Tree
 from tests.cli.conftest import Run, run, stage
 from tests.engine.conftest import in_box

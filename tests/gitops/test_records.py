@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from reconcile.engine.audit import audit
-from reconcile.engine.forget import forget
 from reconcile.engine.history import Actor
+from reconcile.engine.history_integrity import audit
 from reconcile.engine.ledger import Ledger, LedgerRow, LedgerUnusable, decode, encode
-from reconcile.engine.records import read_ledger
+from reconcile.engine.ledger_store import read_ledger
 from reconcile.engine.resource import Ref
+from reconcile.engine.untrack import forget
 from reconcile.errors import ReconcileError
 from reconcile.resources.directory import Directory
 from reconcile.resources.file import File

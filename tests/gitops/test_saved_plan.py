@@ -13,8 +13,8 @@ from reconcile.engine.digest import canonical, digest
 from reconcile.engine.fingerprint import what_moved
 from reconcile.engine.history import Actor, HistoryEntry
 from reconcile.engine.ledger import Ledger
-from reconcile.engine.records import next_records, write_records
-from reconcile.engine.select import Selection
+from reconcile.engine.ledger_store import next_records, write_records
+from reconcile.engine.selection import Selection
 from reconcile.errors import ExitCode, ReconcileError, StalePlan
 from reconcile.filesystem.errors import HostError
 from reconcile.gitops import saved_plan

@@ -11,7 +11,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from reconcile.engine.drift import Drift
+from reconcile.engine.drift_report import Drift
 from reconcile.engine.model import Event, Plan
 from reconcile.output.json import (
     drift_document,

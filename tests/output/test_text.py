@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from reconcile.engine.drift import Drift
+from reconcile.engine.drift_report import Drift
 from reconcile.engine.model import Change, FieldChange, Plan, Report
 from reconcile.output.error import error_text
 from reconcile.output.style import Style

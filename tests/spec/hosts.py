@@ -7,7 +7,7 @@ from typing import Any
 
 from reconcile.config.expand import Expansion, expand
 from reconcile.config.facts import HostFacts
-from reconcile.engine.desired import merge
+from reconcile.engine.merge import merge
 from reconcile.engine.model import Conflict
 from reconcile.engine.resource import Ref, Resource
 from reconcile.nginx.model.layout import Layout

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from reconcile.config.expand import expand
 from reconcile.config.expansion.app import umask
 from reconcile.config.facts import HostFacts
-from reconcile.engine.desired import merge
 from reconcile.engine.digest import digest
+from reconcile.engine.merge import merge
 from reconcile.engine.model import Position
 from reconcile.errors import ReconcileError
 from reconcile.resources.assets import Assets

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from reconcile.engine.history import Actor, HistoryEntry
 from reconcile.engine.journal import Journal
 from reconcile.engine.ledger import Ledger, encode
-from reconcile.engine.records import next_records, now, read_ledger
+from reconcile.engine.ledger_store import next_records, now, read_ledger
 from reconcile.engine.resource import Ref
 from reconcile.errors import ReconcileError
 

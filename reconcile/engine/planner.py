@@ -6,6 +6,13 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from reconcile.engine.data_protection import (
+    UNKNOWN,
+    Lineages,
+    is_protected,
+    protected_names,
+    violations,
+)
 from reconcile.engine.diff import differences
 from reconcile.engine.fingerprint import NO_ORIGINS, basis, fingerprint
 from reconcile.engine.ledger import LedgerRow, Rows
@@ -24,7 +31,6 @@ from reconcile.engine.model import (
     Unknown,
 )
 from reconcile.engine.order import in_order
-from reconcile.engine.protect import UNKNOWN, Lineages, is_protected, protected_names, violations
 from reconcile.engine.resource import Cause, Ref, Resource
 
 NEW = LedgerRow()
