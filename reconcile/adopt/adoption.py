@@ -13,7 +13,7 @@ from reconcile.adopt.trial import Planner, Trial
 from reconcile.adopt.validity import make_valid
 from reconcile.adopt.writing import yaml_text
 from reconcile.config.load import loads
-from reconcile.doctor.snapshot import HostInspection
+from reconcile.doctor.inspection import HostInspection
 from reconcile.engine.model import Plan
 from reconcile.errors import ExitCode
 from reconcile.system import Host, HostSettings

@@ -12,7 +12,7 @@ from reconcile.adopt.found import FoundApp, FoundFile, FoundFolder, FoundGunicor
 from reconcile.config.expansion.locations import HEALTH_FILE
 from reconcile.config.values.units import parse_dirs_mode, parse_files_mode
 from reconcile.config.values.written import UnfitError
-from reconcile.doctor.snapshot import App, HostInspection
+from reconcile.doctor.inspection import App, HostInspection
 from reconcile.doctor.upstream import socket_path
 from reconcile.errors import ReconcileError
 from reconcile.filesystem.inventory import Inventory, inventory

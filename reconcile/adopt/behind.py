@@ -11,8 +11,8 @@ from reconcile.adopt.draft import Draft
 from reconcile.adopt.found import Around, FoundApp
 from reconcile.config.models.owners import BUILT_IN as BUILT_IN_OWNERS
 from reconcile.config.nodes import Loc
+from reconcile.doctor.request_builder import Visitors
 from reconcile.doctor.upstream import Passed, passes
-from reconcile.doctor.visitors import Visitors
 from reconcile.errors import ReconcileError
 from reconcile.nginx.model.tree import ConfigTree, Directive
 from reconcile.nginx.routing.locations import Undecidable

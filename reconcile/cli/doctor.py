@@ -11,8 +11,8 @@ from reconcile.cli.terminal import now, show, style
 from reconcile.errors import ReconcileError
 
 if TYPE_CHECKING:
-    from reconcile.doctor.model import Diagnosis
-    from reconcile.doctor.snapshot import HostInspection
+    from reconcile.doctor.inspection import HostInspection
+    from reconcile.doctor.rule import Diagnosis
 
 
 def doctor(
@@ -24,7 +24,7 @@ def doctor(
 ) -> int:
     """Tell what is wrong on this host, with or without a YAML."""
     from reconcile.cli.looking import Looking
-    from reconcile.doctor.run import diagnose
+    from reconcile.doctor.diagnosis import diagnose
 
     refuse_two_forms(json=json, markdown=markdown, sarif=sarif)
     look = Looking()
@@ -38,8 +38,8 @@ def doctor(
 
 def _snapshot(file: str | None, sites: list[str]) -> HostInspection:
     """The host as the YAML describes it; without any YAML, the host alone."""
-    from reconcile.doctor.declared import declaration
-    from reconcile.doctor.snapshot import HostInspection, asked_for
+    from reconcile.doctor.config_view import declaration
+    from reconcile.doctor.inspection import HostInspection, asked_for
     from reconcile.system import Host
     from reconcile.workspace import Workspace
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from reconcile.system.read_only import run_read_only
 
 if TYPE_CHECKING:
-    from reconcile.doctor.model import Diagnosis
+    from reconcile.doctor.rule import Diagnosis
     from reconcile.engine.model import Finding, Plan
 
 Seen = TypeVar("Seen")

@@ -10,7 +10,7 @@ from reconcile.cli.terminal import now, show, style
 from reconcile.errors import ExitCode, ReconcileError
 
 if TYPE_CHECKING:
-    from reconcile.doctor.checklist import Box
+    from reconcile.doctor.site_checklist import Box
     from reconcile.engine.model import Check
     from reconcile.workspace import Workspace
 
@@ -39,8 +39,8 @@ def verify(file: File = None, json: Json = False, site: Sites = None) -> int:
 
 
 def _ticked(workspace: Workspace, sites: Iterable[str], probed: Sequence[Check]) -> Ticked:
-    from reconcile.doctor.checklist import checklists
-    from reconcile.doctor.declared import declaration
+    from reconcile.doctor.config_view import declaration
+    from reconcile.doctor.site_checklist import checklists
 
     declared = declaration(workspace.spec)
     asked = workspace.questions

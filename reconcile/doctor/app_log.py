@@ -8,12 +8,12 @@ from datetime import datetime
 from itertools import dropwhile
 from typing import TYPE_CHECKING
 
-from reconcile.doctor.access_log import log_files
+from reconcile.doctor.gunicorn_logs import log_files
 from reconcile.system.processes import started_at
 from reconcile.system.tail import recent
 
 if TYPE_CHECKING:
-    from reconcile.doctor.snapshot import HostInspection
+    from reconcile.doctor.inspection import HostInspection
     from reconcile.doctor.units import UnitView
 
 LOG_BYTES = 256 << 10

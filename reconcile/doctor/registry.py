@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from importlib import import_module
 
-from reconcile.doctor.model import Rule
+from reconcile.doctor.rule import Rule
 
 NAMES = (
     "root-doubling",

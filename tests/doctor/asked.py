@@ -8,10 +8,10 @@ from typing import Any
 
 from reconcile.config.load import loads
 from reconcile.doctor import registry
-from reconcile.doctor.declared import declaration
-from reconcile.doctor.model import Diagnosis
-from reconcile.doctor.run import diagnose
-from reconcile.doctor.snapshot import HostInspection
+from reconcile.doctor.config_view import declaration
+from reconcile.doctor.diagnosis import diagnose
+from reconcile.doctor.inspection import HostInspection
+from reconcile.doctor.rule import Diagnosis
 from reconcile.engine.model import Finding
 from reconcile.system import Host, HostSettings
 

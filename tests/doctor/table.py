@@ -6,7 +6,7 @@ import ast
 from pathlib import Path
 
 from reconcile.doctor import registry
-from reconcile.doctor.guide import BEYOND, SECTIONS
+from reconcile.doctor.guide_rows import BEYOND, SECTIONS
 from tests.doctor.faults import FAULTS
 
 PROJECT = Path(__file__).parents[2]

@@ -12,8 +12,8 @@ import pytest
 
 from reconcile.doctor.application.ask import _without_secrets, interpreter
 from reconcile.doctor.application.facts import AppFacts, Garbled, app_facts
-from reconcile.doctor.model import Diagnosis
-from reconcile.doctor.snapshot import HostInspection
+from reconcile.doctor.inspection import HostInspection
+from reconcile.doctor.rule import Diagnosis
 from reconcile.system import Host
 from tests.doctor.apps import venv
 from tests.doctor.asked import ask, configured, serious, state_of
@@ -323,7 +323,7 @@ def test_an_answer_of_another_form_is_no_answer(told: object) -> None:
 
 def test_the_app_is_imported_once_for_all_rules(root: Path) -> None:
     from reconcile.config.load import loads
-    from reconcile.doctor.declared import declaration
+    from reconcile.doctor.config_view import declaration
 
     write(root, folder="/srv/elsewhere")
     host = configured(root, SERVER.format(root=root, static="/static/", limit="1m"))

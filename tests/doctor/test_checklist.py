@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from reconcile.config.load import loads
-from reconcile.doctor.checklist import box, diagnosed, of_site, probed, proofs
-from reconcile.doctor.declared import declaration
-from reconcile.doctor.guide import CHECKLIST
-from reconcile.doctor.model import Diagnosis, error, note, warning
+from reconcile.doctor.config_view import declaration
+from reconcile.doctor.guide_rows import CHECKLIST
+from reconcile.doctor.rule import Diagnosis, error, note, warning
+from reconcile.doctor.site_checklist import box, diagnosed, of_site, probed, proofs
 from reconcile.engine.model import Check, Finding, Unknown
 from reconcile.engine.resource import Ref
 from reconcile.output.checklist import checklist_text

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from reconcile.doctor.model import Diagnosis
+from reconcile.doctor.rule import Diagnosis
 from tests.doctor.asked import ask, configured, serious
 
 YAML = """

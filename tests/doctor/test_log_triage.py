@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from reconcile.doctor import registry
-from reconcile.doctor.run import diagnose
-from reconcile.doctor.snapshot import HostInspection
+from reconcile.doctor.diagnosis import diagnose
+from reconcile.doctor.inspection import HostInspection
 from reconcile.system.tail import recent
 from tests.doctor.asked import ask, configured, serious
 from tests.doctor.conftest import SERVICE, doctor

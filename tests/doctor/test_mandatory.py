@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.mandatory.apparmor import is_mended as no_longer_confined
 from reconcile.doctor.mandatory.apparmor import remedy as rule_for
 from reconcile.doctor.mandatory.audit import avcs, refusals, type_of
@@ -20,8 +21,7 @@ from reconcile.doctor.mandatory.by_apparmor import by_apparmor
 from reconcile.doctor.mandatory.by_selinux import by_selinux
 from reconcile.doctor.mandatory.log import Logged
 from reconcile.doctor.mandatory.selinux import is_mended, refused, relabel, remedy
-from reconcile.doctor.model import Inconclusive
-from reconcile.doctor.snapshot import HostInspection
+from reconcile.doctor.rule import Inconclusive
 from reconcile.engine.model import Finding
 from reconcile.system.security import Security
 from tests.doctor.asked import configured

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from reconcile.doctor.guide import ROWS
+from reconcile.doctor.diagnosis import diagnose
+from reconcile.doctor.guide_rows import ROWS
+from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.logs import parsed
-from reconcile.doctor.model import Inconclusive, Rule, RuleResult, error, note
-from reconcile.doctor.run import diagnose
-from reconcile.doctor.sandbox import hidden, refusal
-from reconcile.doctor.settings import of_environment, of_source
-from reconcile.doctor.snapshot import HostInspection
+from reconcile.doctor.rule import Inconclusive, Rule, RuleResult, error, note
+from reconcile.doctor.unit_sandbox import hidden, refusal
 from reconcile.doctor.units import UnitView
+from reconcile.doctor.upload_settings import of_environment, of_source
 from reconcile.errors import ReconcileError
 from reconcile.output.doctor import doctor_markdown, doctor_text
 from reconcile.output.sarif import sarif_text

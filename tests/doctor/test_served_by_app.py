@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from reconcile.doctor.access_log import access_log
+from reconcile.doctor.access_log_format import COMBINED, VisitLog, answered_by
+from reconcile.doctor.gunicorn_logs import access_log
 from reconcile.doctor.units import UnitView
-from reconcile.doctor.visits import COMBINED, VisitLog, answered_by
 from reconcile.system import Host
 from tests.doctor.conftest import SERVICE, WSGI, Said, doctor
 from tests.hosts import DebianHost

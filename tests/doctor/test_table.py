@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reconcile.doctor import registry
-from reconcile.doctor.guide import ROWS
+from reconcile.doctor.guide_rows import ROWS
 from tests.doctor import table
 
 RULES = registry.load()

@@ -12,7 +12,7 @@ import pytest
 
 from reconcile.doctor import certificates
 from reconcile.doctor.certificates import Pair
-from reconcile.doctor.model import Diagnosis
+from reconcile.doctor.rule import Diagnosis
 from reconcile.doctor.rules.tls_certificate import widened
 from tests.doctor.asked import ask, configured, serious
 from tests.doctor.pki import Pki, openssl

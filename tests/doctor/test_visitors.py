@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from reconcile.doctor.visitors import Visitors
+from reconcile.doctor.request_builder import Visitors
 from reconcile.nginx.model.listen import Address
 from reconcile.nginx.model.tree import load
 from reconcile.nginx.routing.servers import ServerTable

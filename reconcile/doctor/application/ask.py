@@ -15,7 +15,7 @@ from reconcile.filesystem.errors import HostError
 from reconcile.system.confined import Ended, NotConfined, run_confined
 
 if TYPE_CHECKING:
-    from reconcile.doctor.declared import DeclaredCode
+    from reconcile.doctor.config_view import DeclaredCode
     from reconcile.system import Host
     from reconcile.system.accounts import Account
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from reconcile.doctor.application.ask import NotImported, ask_app, interpreter
 from reconcile.doctor.application.facts import AppFacts
-from reconcile.doctor.declared import DeclaredApp, DeclaredCode
+from reconcile.doctor.config_view import DeclaredApp, DeclaredCode
 from reconcile.doctor.units import UnitView, assigned, read_unit
 from reconcile.system.accounts import Account
 from reconcile.system.environ import environment_of
 
 if TYPE_CHECKING:
-    from reconcile.doctor.snapshot import App, HostInspection
+    from reconcile.doctor.inspection import App, HostInspection
 
 _USUAL = "www-data"
 

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from reconcile.doctor.application.facts import AppFacts, Link
-from reconcile.doctor.mapping import Mapped
-from reconcile.doctor.model import RuleResult, error, warning
+from reconcile.doctor.location_mapping import Mapped
+from reconcile.doctor.rule import RuleResult, error, warning
 
 if TYPE_CHECKING:
-    from reconcile.doctor.snapshot import HostInspection
+    from reconcile.doctor.inspection import HostInspection
     from reconcile.nginx.routing.servers import Server
 
 SHOWN = 3

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from reconcile.doctor.mandatory.apparmor import is_mended, remedy
 from reconcile.doctor.mandatory.audit import Refusal, refusals
-from reconcile.doctor.model import RuleResult, error
+from reconcile.doctor.rule import RuleResult, error
 
 if TYPE_CHECKING:
+    from reconcile.doctor.inspection import HostInspection
     from reconcile.doctor.mandatory.log import Logged
-    from reconcile.doctor.snapshot import HostInspection
     from reconcile.system.security import Security
 
 _SERVERS = ("nginx", "gunicorn", "uwsgi", "uvicorn", "hypercorn")

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from reconcile.doctor.evidence import counted, examples
-from reconcile.doctor.machine import MOST_ITEMS
+from reconcile.doctor.host_readings import MOST_ITEMS
+from reconcile.doctor.location_mapping import Mapped
 from reconcile.doctor.mandatory.audit import Avc, avcs, type_of
 from reconcile.doctor.mandatory.selinux import (
     CONNECT,
@@ -18,15 +19,14 @@ from reconcile.doctor.mandatory.selinux import (
     relabel,
     remedy,
 )
-from reconcile.doctor.mapping import Mapped
-from reconcile.doctor.model import RuleResult, error, note
+from reconcile.doctor.rule import RuleResult, error, note
 from reconcile.doctor.upstream import local_port, socket_path
 from reconcile.filesystem.errors import HostError
 from reconcile.filesystem.inventory import inventory
 
 if TYPE_CHECKING:
+    from reconcile.doctor.inspection import HostInspection
     from reconcile.doctor.mandatory.log import Logged
-    from reconcile.doctor.snapshot import HostInspection
     from reconcile.system.security import Security
 
 SHOWN = 3

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from reconcile.system.tail import tail
 
 if TYPE_CHECKING:
-    from reconcile.doctor.snapshot import HostInspection
+    from reconcile.doctor.inspection import HostInspection
 
 LOG_BYTES = 1 << 20
 JOURNAL_LINES = 2000

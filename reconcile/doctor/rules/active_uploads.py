@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from reconcile.doctor.mapping import Mapped
-from reconcile.doctor.model import Rule, RuleResult, each, warning
-from reconcile.doctor.snapshot import HostInspection
+from reconcile.doctor.inspection import HostInspection
+from reconcile.doctor.location_mapping import Mapped
+from reconcile.doctor.rule import Rule, RuleResult, each, warning
 from reconcile.nginx.routing.headers import content_type, sent_headers, values_of
 from reconcile.nginx.routing.route import Route
 

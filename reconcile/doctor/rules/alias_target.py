@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from posixpath import normpath
 
-from reconcile.doctor.declared import DeclaredLocation
+from reconcile.doctor.config_view import DeclaredLocation
 from reconcile.doctor.evidence import quoted
-from reconcile.doctor.mapping import Mapped, Unmapped, every_location, is_ours
-from reconcile.doctor.model import Inconclusive, Rule, RuleResult, error, note
-from reconcile.doctor.snapshot import HostInspection
+from reconcile.doctor.inspection import HostInspection
+from reconcile.doctor.location_mapping import Mapped, Unmapped, every_location, is_ours
+from reconcile.doctor.rule import Inconclusive, Rule, RuleResult, error, note
 from reconcile.nginx.model.scope import Scope
 from reconcile.nginx.render.site import CHALLENGES
 from reconcile.nginx.routing.locations import Undecidable

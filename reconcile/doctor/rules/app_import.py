@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from reconcile.doctor.application.ask import NotImported
 from reconcile.doctor.application.importing import Told
-from reconcile.doctor.model import Inconclusive, Rule, RuleResult, warning
-from reconcile.doctor.snapshot import HostInspection
+from reconcile.doctor.inspection import HostInspection
+from reconcile.doctor.rule import Inconclusive, Rule, RuleResult, warning
 
 
 def look(snapshot: HostInspection) -> Iterator[RuleResult]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reconcile.doctor.evidence import grant, namei, quoted
-from reconcile.doctor.mapping import Mapped
-from reconcile.doctor.model import Rule, RuleResult, error
-from reconcile.doctor.sandbox import hidden, refusal
-from reconcile.doctor.snapshot import App, HostInspection
+from reconcile.doctor.inspection import App, HostInspection
+from reconcile.doctor.location_mapping import Mapped
+from reconcile.doctor.rule import Rule, RuleResult, error
+from reconcile.doctor.unit_sandbox import hidden, refusal
 from reconcile.filesystem.access import EXECUTE, WRITE
 
 WX = WRITE | EXECUTE

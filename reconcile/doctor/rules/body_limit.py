@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from reconcile.doctor.mapping import is_ours
-from reconcile.doctor.model import Rule, RuleResult, error, note, warning
-from reconcile.doctor.snapshot import HostInspection
+from reconcile.doctor.inspection import HostInspection
+from reconcile.doctor.location_mapping import is_ours
+from reconcile.doctor.rule import Rule, RuleResult, error, note, warning
 from reconcile.doctor.upstream import Passed
 from reconcile.nginx.model.sizes import body_limit
 

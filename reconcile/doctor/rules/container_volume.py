@@ -9,10 +9,10 @@ from posixpath import basename, dirname, join
 from reconcile.doctor.compose.interpolate import Unresolved
 from reconcile.doctor.compose.mounts import BadCompose, Mount
 from reconcile.doctor.compose.read import OVERRIDES, ServiceView, read_service
-from reconcile.doctor.declared import DeclaredContainer, DeclaredLocation
+from reconcile.doctor.config_view import DeclaredContainer, DeclaredLocation
 from reconcile.doctor.evidence import quoted
-from reconcile.doctor.model import Inconclusive, Rule, RuleResult, error, note
-from reconcile.doctor.snapshot import HostInspection
+from reconcile.doctor.inspection import HostInspection
+from reconcile.doctor.rule import Inconclusive, Rule, RuleResult, error, note
 from reconcile.system.accounts import Account
 
 _LARGEST = 1 << 20

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reconcile.doctor.model import Rule, RuleResult, note, warning
-from reconcile.doctor.snapshot import HostInspection
+from reconcile.doctor.inspection import HostInspection
+from reconcile.doctor.rule import Rule, RuleResult, note, warning
 from reconcile.nginx.model.listen import ANY_IPV4, ANY_IPV6, Address
 from reconcile.nginx.routing.servers import Server
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from functools import partial
 
 from reconcile.doctor.evidence import examples
-from reconcile.doctor.mapping import Mapped
-from reconcile.doctor.model import Rule, RuleResult, each, error, warning
-from reconcile.doctor.snapshot import HostInspection
+from reconcile.doctor.inspection import HostInspection
+from reconcile.doctor.location_mapping import Mapped
+from reconcile.doctor.rule import Rule, RuleResult, each, error, warning
 from reconcile.nginx.routing.uri import escaped
 
 CANDIDATES = (".env", ".git/HEAD")

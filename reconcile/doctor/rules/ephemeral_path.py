@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from reconcile.doctor.mapping import Mapped
-from reconcile.doctor.model import Rule, RuleResult, error, warning
-from reconcile.doctor.snapshot import HostInspection
+from reconcile.doctor.inspection import HostInspection
+from reconcile.doctor.location_mapping import Mapped
+from reconcile.doctor.rule import Rule, RuleResult, error, warning
 from reconcile.system.mounts import filesystem_of
 
 _RELEASE = re.compile(r"/(?:releases?|deployments?|versions)/[^/]+(?:/|$)")

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from reconcile.doctor.evidence import counted, examples, quoted
-from reconcile.doctor.mapping import Mapped
-from reconcile.doctor.model import Rule, RuleResult, error, warning
-from reconcile.doctor.snapshot import HostInspection
+from reconcile.doctor.inspection import HostInspection
+from reconcile.doctor.location_mapping import Mapped
+from reconcile.doctor.rule import Rule, RuleResult, error, warning
 
 if TYPE_CHECKING:
     from reconcile.doctor.application.facts import AppFacts

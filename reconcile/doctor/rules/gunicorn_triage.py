@@ -8,8 +8,8 @@ from functools import partial
 
 from reconcile.doctor.app_log import app_log
 from reconcile.doctor.evidence import quoted
-from reconcile.doctor.model import Rule, RuleResult, each, error, note, warning
-from reconcile.doctor.snapshot import App, HostInspection
+from reconcile.doctor.inspection import App, HostInspection
+from reconcile.doctor.rule import Rule, RuleResult, each, error, note, warning
 from reconcile.nginx.routing.servers import Server
 from reconcile.system.mounts import is_read_only
 from reconcile.system.space import is_full

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reconcile.doctor.mapping import every_location
-from reconcile.doctor.model import Rule, RuleResult, warning
-from reconcile.doctor.snapshot import HostInspection
+from reconcile.doctor.inspection import HostInspection
+from reconcile.doctor.location_mapping import every_location
+from reconcile.doctor.rule import Rule, RuleResult, warning
 from reconcile.nginx.model.scope import Scope
 from reconcile.nginx.routing.headers import AddedHeader, added_headers
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from reconcile.doctor.complaints import complaints
+from reconcile.doctor.access_log_findings import visited
+from reconcile.doctor.error_log_patterns import complaints
 from reconcile.doctor.evidence import counted
+from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.logs import LogLine
-from reconcile.doctor.model import Rule, RuleResult, error, note
-from reconcile.doctor.snapshot import HostInspection
+from reconcile.doctor.rule import Rule, RuleResult, error, note
 from reconcile.doctor.upstream import local_port, socket_path
-from reconcile.doctor.visited import visited
 
 ENOENT, EACCES, ENOTDIR = 2, 13, 20
 _UPSTREAM = re.compile(r'connect\(\) .*failed \((\d+):.*upstream: "[a-z]+://(.*?)"')

@@ -9,9 +9,9 @@ from posixpath import basename, dirname
 from reconcile.doctor.deploys.deletions import Deletion, deletions, put_back
 from reconcile.doctor.deploys.playbooks import of_playbook
 from reconcile.doctor.deploys.scripts import Command, Script, commands, of_python
-from reconcile.doctor.mapping import Mapped
-from reconcile.doctor.model import Rule, RuleResult, error, warning
-from reconcile.doctor.snapshot import HostInspection
+from reconcile.doctor.inspection import HostInspection
+from reconcile.doctor.location_mapping import Mapped
+from reconcile.doctor.rule import Rule, RuleResult, error, warning
 
 MOST_BYTES = 256 << 10
 SCRIPTS = (

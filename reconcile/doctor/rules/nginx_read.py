@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from reconcile.doctor.evidence import counted, examples, grant, namei, quoted
-from reconcile.doctor.machine import MOST_ITEMS
-from reconcile.doctor.mapping import Mapped
-from reconcile.doctor.model import Inconclusive, Rule, RuleResult, error, note
-from reconcile.doctor.snapshot import HostInspection
+from reconcile.doctor.host_readings import MOST_ITEMS
+from reconcile.doctor.inspection import HostInspection
+from reconcile.doctor.location_mapping import Mapped
+from reconcile.doctor.rule import Inconclusive, Rule, RuleResult, error, note
 from reconcile.filesystem.access import EXECUTE, READ, AccessWalk, allows
 from reconcile.filesystem.inventory import Inventory
 

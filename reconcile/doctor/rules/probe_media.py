@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from reconcile.doctor.model import Rule, RuleResult, each
-from reconcile.doctor.probing import probe
-from reconcile.doctor.snapshot import HostInspection
+from reconcile.doctor.file_probe import probe
+from reconcile.doctor.inspection import HostInspection
+from reconcile.doctor.rule import Rule, RuleResult, each
 
 
 def look(snapshot: HostInspection) -> Iterator[RuleResult]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reconcile.doctor.evidence import quoted
-from reconcile.doctor.mapping import Mapped
-from reconcile.doctor.model import Rule, RuleResult, error
-from reconcile.doctor.snapshot import HostInspection
+from reconcile.doctor.inspection import HostInspection
+from reconcile.doctor.location_mapping import Mapped
+from reconcile.doctor.rule import Rule, RuleResult, error
 
 
 def look(snapshot: HostInspection) -> Iterator[RuleResult]:

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from functools import partial
 from posixpath import splitext
 
-from reconcile.doctor.mapping import Mapped
-from reconcile.doctor.model import Rule, RuleResult, each, error
-from reconcile.doctor.snapshot import HostInspection
+from reconcile.doctor.inspection import HostInspection
+from reconcile.doctor.location_mapping import Mapped
+from reconcile.doctor.rule import Rule, RuleResult, each, error
 from reconcile.nginx.routing.route import Route
 from reconcile.nginx.routing.uri import escaped
 

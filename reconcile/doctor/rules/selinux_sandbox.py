@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.mandatory.by_apparmor import by_apparmor
 from reconcile.doctor.mandatory.by_selinux import by_selinux
 from reconcile.doctor.mandatory.log import logged
-from reconcile.doctor.model import Rule, RuleResult, error
-from reconcile.doctor.sandbox import hidden
-from reconcile.doctor.snapshot import HostInspection
+from reconcile.doctor.rule import Rule, RuleResult, error
+from reconcile.doctor.unit_sandbox import hidden
 from reconcile.doctor.upstream import socket_path
 from reconcile.system.security import Security
 

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 
-from reconcile.doctor.mapping import Mapped
-from reconcile.doctor.model import Rule, RuleResult, collect, each, error, warning
-from reconcile.doctor.probing import sample
+from reconcile.doctor.file_probe import sample
+from reconcile.doctor.inspection import App, HostInspection
+from reconcile.doctor.location_mapping import Mapped
+from reconcile.doctor.request_tracing import Suspect, Trail, follow
+from reconcile.doctor.rule import Rule, RuleResult, collect, each, error, warning
 from reconcile.doctor.rules.files_missing import USUAL_SOURCES
-from reconcile.doctor.snapshot import App, HostInspection
-from reconcile.doctor.trail import Suspect, Trail, follow
 from reconcile.nginx.routing.route import Route
 from reconcile.nginx.routing.servers import Server
 from reconcile.nginx.routing.uri import escaped

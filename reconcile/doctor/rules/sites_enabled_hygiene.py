@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 
 from reconcile.doctor.evidence import quoted
-from reconcile.doctor.model import Rule, RuleResult, error, warning
-from reconcile.doctor.snapshot import HostInspection
+from reconcile.doctor.inspection import HostInspection
+from reconcile.doctor.rule import Rule, RuleResult, error, warning
 from reconcile.nginx.model.tree import Include, load
 from reconcile.nginx.running.discover import HostReader
 

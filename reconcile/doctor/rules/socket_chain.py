@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reconcile.doctor.evidence import grant, namei, quoted
-from reconcile.doctor.model import Rule, RuleResult, error
-from reconcile.doctor.snapshot import HostInspection
+from reconcile.doctor.inspection import HostInspection
+from reconcile.doctor.rule import Rule, RuleResult, error
 from reconcile.doctor.upstream import Passed, local_port, socket_path
 from reconcile.system.sockets import is_socket
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reconcile.doctor.evidence import examples
-from reconcile.doctor.model import Rule, RuleResult, error, warning
-from reconcile.doctor.snapshot import HostInspection
+from reconcile.doctor.inspection import HostInspection
+from reconcile.doctor.rule import Rule, RuleResult, error, warning
 from reconcile.nginx.running.live import changed_since, read_live
 
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from posixpath import dirname, join, normpath
 
 from reconcile.doctor.evidence import examples
-from reconcile.doctor.mapping import Mapped
-from reconcile.doctor.model import Rule, RuleResult, error, note
-from reconcile.doctor.snapshot import HostInspection
+from reconcile.doctor.inspection import HostInspection
+from reconcile.doctor.location_mapping import Mapped
+from reconcile.doctor.rule import Rule, RuleResult, error, note
 from reconcile.filesystem.inventory import Item
 
 

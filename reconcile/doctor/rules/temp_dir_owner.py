@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 
 from reconcile.doctor.evidence import quoted
-from reconcile.doctor.model import Rule, RuleResult, error
-from reconcile.doctor.snapshot import HostInspection
+from reconcile.doctor.inspection import HostInspection
+from reconcile.doctor.rule import Rule, RuleResult, error
 from reconcile.nginx.model.scope import Scope
 
 _COMPILED = re.compile(r"--http-(client-body|proxy)-temp-path=([^'\s]+)")

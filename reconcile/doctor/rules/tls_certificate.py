@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from reconcile.doctor import certificates as tls
 from reconcile.doctor.certificates import Pair
 from reconcile.doctor.evidence import examples, quoted
-from reconcile.doctor.model import Inconclusive, Rule, RuleResult, error, note, warning
-from reconcile.doctor.snapshot import HostInspection
+from reconcile.doctor.inspection import HostInspection
+from reconcile.doctor.rule import Inconclusive, Rule, RuleResult, error, note, warning
 from reconcile.errors import ReconcileError
 from reconcile.filesystem.errors import in_one_line
 from reconcile.nginx.certbot import WEBROOT

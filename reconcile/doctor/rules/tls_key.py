@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from reconcile.doctor.certificates import Pair, pairs
 from reconcile.doctor.evidence import namei, quoted
-from reconcile.doctor.model import Rule, RuleResult, error, warning
-from reconcile.doctor.snapshot import HostInspection
+from reconcile.doctor.inspection import HostInspection
+from reconcile.doctor.rule import Rule, RuleResult, error, warning
 from reconcile.filesystem.access import GROUP, USER
 from reconcile.system.accounts import Account
 

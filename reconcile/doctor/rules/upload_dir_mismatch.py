@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reconcile.doctor.evidence import quoted
-from reconcile.doctor.model import Rule, RuleResult, error
-from reconcile.doctor.settings import Setting, of_environment, of_source
-from reconcile.doctor.snapshot import App, HostInspection
+from reconcile.doctor.inspection import App, HostInspection
+from reconcile.doctor.rule import Rule, RuleResult, error
+from reconcile.doctor.upload_settings import Setting, of_environment, of_source
 from reconcile.nginx.routing.servers import Server
 
 MOST_FILES = 50

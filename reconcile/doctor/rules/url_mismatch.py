@@ -8,10 +8,10 @@ from functools import partial
 from urllib.parse import unquote, urljoin, urlsplit
 
 from reconcile.doctor.application.urls import mismatches
-from reconcile.doctor.asking import addresses, ask, reachable
 from reconcile.doctor.evidence import counted
-from reconcile.doctor.model import Rule, RuleResult, each, error
-from reconcile.doctor.snapshot import HostInspection
+from reconcile.doctor.http_requests import addresses, ask, reachable
+from reconcile.doctor.inspection import HostInspection
+from reconcile.doctor.rule import Rule, RuleResult, each, error
 from reconcile.nginx.routing.servers import Server
 
 MOST_LINKS = 20

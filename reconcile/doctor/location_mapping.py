@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from reconcile.doctor.declared import Declaration, DeclaredLocation
-from reconcile.doctor.variables import Spot, Variables
+from reconcile.doctor.config_view import Declaration, DeclaredLocation
+from reconcile.doctor.variable_roots import Spot, Variables
 from reconcile.nginx.model.scope import Scope
 from reconcile.nginx.model.text import from_raw
 from reconcile.nginx.model.tree import Directive

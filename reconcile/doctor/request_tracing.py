@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from reconcile.doctor.access_log import AccessLog, access_log
-from reconcile.doctor.asking import ask, reachable
-from reconcile.doctor.visits import answered_by, visit_logs
+from reconcile.doctor.access_log_format import answered_by, visit_logs
+from reconcile.doctor.gunicorn_logs import AccessLog, access_log
+from reconcile.doctor.http_requests import ask, reachable
 from reconcile.errors import ReconcileError
 from reconcile.nginx.model.text import from_raw
 from reconcile.nginx.routing.locations import Undecidable
@@ -22,7 +22,7 @@ from reconcile.system.tail import tail
 from reconcile.verify.judge import is_by_nginx
 
 if TYPE_CHECKING:
-    from reconcile.doctor.snapshot import HostInspection
+    from reconcile.doctor.inspection import HostInspection
 
 ANSWER_S, ALL_S, LOGGED_S = 0.5, 0.8, 0.4
 """How long one answer, all requests together, and then the lines in the logs may take."""

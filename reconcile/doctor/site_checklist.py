@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 from reconcile.config.expansion.locations import HEALTH_FILE
 from reconcile.doctor import registry
 from reconcile.doctor.application.ask import NotImported
-from reconcile.doctor.guide import CHECKLIST
-from reconcile.doctor.model import Diagnosis, Rule
+from reconcile.doctor.diagnosis import diagnose
+from reconcile.doctor.guide_rows import CHECKLIST
+from reconcile.doctor.inspection import HostInspection
+from reconcile.doctor.rule import Diagnosis, Rule
 from reconcile.doctor.rules.upload_dir_mismatch import saving
-from reconcile.doctor.run import diagnose
-from reconcile.doctor.snapshot import HostInspection
 from reconcile.engine.model import Check
 from reconcile.errors import ReconcileError
 from reconcile.filesystem.errors import in_one_line
@@ -23,7 +23,7 @@ from reconcile.verify.model import HttpProbe, MediaCanary, Probe, UploadProbe
 
 if TYPE_CHECKING:
     from reconcile.config.questions import Questions
-    from reconcile.doctor.declared import Declaration
+    from reconcile.doctor.config_view import Declaration
     from reconcile.system import Host
 
 Proofs = Mapping[str, Sequence[Check]]

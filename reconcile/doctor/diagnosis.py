@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from reconcile.doctor import registry
-from reconcile.doctor.guide import source
-from reconcile.doctor.model import Diagnosis, Inconclusive, Rule
-from reconcile.doctor.snapshot import HostInspection
+from reconcile.doctor.guide_rows import source
+from reconcile.doctor.inspection import HostInspection
+from reconcile.doctor.rule import Diagnosis, Inconclusive, Rule
 from reconcile.engine.model import Finding, Severity, Unknown
 from reconcile.engine.resource import Ref
 from reconcile.errors import ReconcileError

@@ -11,7 +11,7 @@ from reconcile.errors import ExitCode
 from reconcile.nginx.routing.locations import Undecidable
 
 if TYPE_CHECKING:
-    from reconcile.doctor.snapshot import HostInspection
+    from reconcile.doctor.inspection import HostInspection
 
 T = TypeVar("T")
 F = TypeVar("F")

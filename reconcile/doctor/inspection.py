@@ -8,14 +8,14 @@ from functools import cached_property
 from posixpath import join, normpath
 from typing import TYPE_CHECKING
 
-from reconcile.doctor.declared import Declaration, DeclaredApp
+from reconcile.doctor.config_view import Declaration, DeclaredApp
+from reconcile.doctor.host_readings import Machine
+from reconcile.doctor.location_mapping import Mapped, Mappings, Unmapped
 from reconcile.doctor.logs import LogLine
-from reconcile.doctor.machine import Machine
-from reconcile.doctor.mapping import Mapped, Mappings, Unmapped
+from reconcile.doctor.request_builder import Visitors
 from reconcile.doctor.units import UnitView
 from reconcile.doctor.upstream import Passed, local_port, passes, socket_path
-from reconcile.doctor.variables import Variables
-from reconcile.doctor.visitors import Visitors
+from reconcile.doctor.variable_roots import Variables
 from reconcile.errors import ReconcileError
 from reconcile.filesystem.inventory import Inventory
 from reconcile.nginx.routing.locations import Undecidable

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
+from reconcile.doctor.access_log_format import VisitLog, answered_by, visit_logs
 from reconcile.doctor.evidence import counted
-from reconcile.doctor.model import RuleResult, note, warning
-from reconcile.doctor.visits import VisitLog, answered_by, visit_logs
+from reconcile.doctor.rule import RuleResult, note, warning
 from reconcile.nginx.model.scope import PASSES
 from reconcile.nginx.model.text import from_raw
 from reconcile.nginx.routing.locations import Undecidable
@@ -19,7 +19,7 @@ from reconcile.nginx.routing.servers import Server
 from reconcile.system.tail import recent
 
 if TYPE_CHECKING:
-    from reconcile.doctor.snapshot import HostInspection
+    from reconcile.doctor.inspection import HostInspection
 
 LOG_BYTES = 256 << 10
 MOST_URIS, SHOWN = 50, 3

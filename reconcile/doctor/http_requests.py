@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reconcile.doctor.visitors import arrival
+from reconcile.doctor.request_builder import arrival
 from reconcile.nginx.model.listen import Listen
 from reconcile.nginx.routing.servers import Server
 from reconcile.system.http import HttpAnswer, HttpTarget
 
 if TYPE_CHECKING:
-    from reconcile.doctor.snapshot import HostInspection
+    from reconcile.doctor.inspection import HostInspection
 
 TIMEOUT_S = 2.0
 

@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from reconcile.doctor.model import RuleResult, error, note, warning
+from reconcile.doctor.rule import RuleResult, error, note, warning
 from reconcile.system.processes import started_at
 from reconcile.system.space import is_full
 
 if TYPE_CHECKING:
+    from reconcile.doctor.inspection import HostInspection
     from reconcile.doctor.logs import LogLine
-    from reconcile.doctor.snapshot import HostInspection
 
 ENOSPC, EDQUOT = 28, 122
 _FULL = re.compile(rf'(?:"(/[^"]+)" )?failed \(({ENOSPC}|{EDQUOT}):')

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from reconcile.doctor.asking import ask, reachable
-from reconcile.doctor.mapping import Mapped
-from reconcile.doctor.model import RuleResult, error
-from reconcile.doctor.snapshot import HostInspection
-from reconcile.doctor.visitors import arrival, request
+from reconcile.doctor.http_requests import ask, reachable
+from reconcile.doctor.inspection import HostInspection
+from reconcile.doctor.location_mapping import Mapped
+from reconcile.doctor.request_builder import arrival, request
+from reconcile.doctor.rule import RuleResult, error
 from reconcile.filesystem.inventory import Item
 from reconcile.nginx.model.listen import Listen
 from reconcile.nginx.routing.locations import Undecidable

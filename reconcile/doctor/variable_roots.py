@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from reconcile.doctor.visitors import Visitors, examples, is_plain
+from reconcile.doctor.request_builder import Visitors, examples, is_plain
 from reconcile.doctor.witness import witnesses
 from reconcile.filesystem import Files
 from reconcile.nginx.model.scope import Scope
