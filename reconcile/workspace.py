@@ -35,16 +35,16 @@ from reconcile.system import Host
 
 if TYPE_CHECKING:
     from reconcile.config.models.spec import Spec
+    from reconcile.config.probes import HttpProbe, Probe
     from reconcile.config.questions import Questions
     from reconcile.engine.data_protection import Lineages
     from reconcile.engine.history import Actor
     from reconcile.engine.ledger import Ledger
     from reconcile.engine.model import Conflict, Desired, PlanInputs, Report
-    from reconcile.verify.model import HttpProbe, Probe
 
 Listen = Callable[[Event], None]
 EVERYTHING = Selection()
-UNTOUCHED_SETTLE_S = 1.0
+UNTOUCHED_RETRY_S = 1.0
 """Where nobody has just reloaded anything, a bad answer is soon the last word."""
 
 
@@ -297,19 +297,19 @@ class Workspace:
 
         Of `borne` no more is asked than what is bearable.
         """
-        from reconcile.verify.run import verify
+        from reconcile.verify.run_probes import run_probes
 
         hidden = self.questions.hidden
-        less: dict[str, Probe] = {probe.name: probe.borne for probe in borne}
+        less: dict[str, Probe] = {probe.name: probe.relaxed for probe in borne}
         probes = [less.get(probe.name, probe) for probe in self._asked(sites)]
         unseen = (hidden[site] for site in hidden if sites is None or site in sites)
-        return (*unseen, *verify(probes, self.host))
+        return (*unseen, *run_probes(probes, self.host))
 
     def _borne(self, sites: frozenset[str] | None) -> tuple[HttpProbe, ...]:
         """What an apply does not answer for: it was no better before."""
-        from reconcile.verify.run import only_bearable
+        from reconcile.verify.run_probes import find_degraded
 
-        return only_bearable(self._asked(sites), self.host)
+        return find_degraded(self._asked(sites), self.host)
 
     def _asked(self, sites: frozenset[str] | None) -> list[Probe]:
         probes = self.questions.probes
@@ -317,11 +317,11 @@ class Workspace:
 
     def ask(self) -> tuple[Check, ...]:
         """Requests only: a check that writes, be it for a moment, is for `verify`."""
-        from reconcile.verify.model import HttpProbe
-        from reconcile.verify.run import verify
+        from reconcile.config.probes import HttpProbe
+        from reconcile.verify.run_probes import run_probes
 
         asking = [probe for probe in self.questions.probes if isinstance(probe, HttpProbe)]
-        return verify(asking, self.host, settle_s=UNTOUCHED_SETTLE_S)
+        return run_probes(asking, self.host, retry_s=UNTOUCHED_RETRY_S)
 
     def by(self, command: str, saved_plan: str | None = None) -> Actor:
         """Who is at work, for the history."""

@@ -20,10 +20,10 @@ from reconcile.config.expansion.probes import expand_probes
 from reconcile.config.expansion.scope import Scope, SiteScope
 from reconcile.config.facts import HostFacts
 from reconcile.config.models.spec import Spec
+from reconcile.config.probes import Probe
 from reconcile.dataclass import dataclass
 from reconcile.engine.model import Declared, Finding
 from reconcile.nginx.render.render import render_site
-from reconcile.verify.model import Probe
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ from reconcile.config.expansion.probes import expand_probes
 from reconcile.config.expansion.scope import Scope, SiteScope
 from reconcile.config.facts import HostFacts
 from reconcile.config.models.spec import Spec
+from reconcile.config.probes import Probe
 from reconcile.dataclass import dataclass
 from reconcile.engine.model import Check
 from reconcile.errors import ReconcileError
-from reconcile.verify.model import Probe
 
 
 @dataclass(frozen=True)

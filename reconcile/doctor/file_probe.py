@@ -15,7 +15,7 @@ from reconcile.nginx.model.listen import Listen
 from reconcile.nginx.routing.locations import Undecidable
 from reconcile.nginx.routing.uri import escaped
 from reconcile.system.http import HttpAnswer
-from reconcile.verify.judge import is_by_nginx
+from reconcile.verify.evaluate import is_from_nginx
 
 PREFERRED = "health.txt"
 _REFUSALS = (301, 302, 303, 307, 401, 403, 429)
@@ -37,7 +37,7 @@ def probe(snapshot: HostInspection, mapped: Mapped) -> Iterator[RuleResult]:
         answer = ask(snapshot, mapped.server, listen, uri, host=mapped.host)
         if answer.error == "no_such_family" or _is_redirected_to_tls(listen, answer):
             continue
-        is_wrong = answer.error or answer.status != 200 or not is_by_nginx(answer)
+        is_wrong = answer.error or answer.status != 200 or not is_from_nginx(answer)
         if is_wrong and not _is_meant(snapshot, mapped, listen, uri, answer.status):
             yield _told(mapped, name, uri, listen, answer)
 

@@ -19,7 +19,7 @@ from reconcile.nginx.routing.servers import Server
 from reconcile.system.http import HttpAnswer
 from reconcile.system.processes import wait_until
 from reconcile.system.tail import tail
-from reconcile.verify.judge import is_by_nginx
+from reconcile.verify.evaluate import is_from_nginx
 
 if TYPE_CHECKING:
     from reconcile.doctor.inspection import HostInspection
@@ -221,6 +221,6 @@ def _lines_of_nginx(
 
 def _by_headers(sent: _Sent, why: str) -> Trail:
     told = f"by the route and the answer alone: {why}"
-    if not sent.answer.error and is_by_nginx(sent.answer):
+    if not sent.answer.error and is_from_nginx(sent.answer):
         return Trail("nginx", (f"{sent}, with nginx's own ETag or page", told))
     return Trail("", (str(sent), told))

@@ -9,6 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from reconcile.config.expansion.locations import HEALTH_FILE
+from reconcile.config.probes import HttpProbe, Probe, UploadDirectoryProbe, UploadProbe
 from reconcile.doctor import registry
 from reconcile.doctor.application.ask import NotImported
 from reconcile.doctor.diagnosis import diagnose
@@ -19,7 +20,6 @@ from reconcile.doctor.rules.upload_dir_mismatch import saving
 from reconcile.engine.model import Check
 from reconcile.errors import ReconcileError
 from reconcile.filesystem.errors import in_one_line
-from reconcile.verify.model import HttpProbe, MediaCanary, Probe, UploadProbe
 
 if TYPE_CHECKING:
     from reconcile.config.questions import Questions
@@ -95,7 +95,7 @@ def proofs(
         itself = [check for check in checks if check.name == probe.name]
         if isinstance(probe, UploadProbe):
             found["CL4"] += itself
-        elif isinstance(probe, MediaCanary):
+        elif isinstance(probe, UploadDirectoryProbe):
             # Its own name is borne by a canary that could not even be written.
             found["CL6"] += itself or [_written(probe)]
             blind = [check for check in itself if check.status == "unknown"]
@@ -105,7 +105,7 @@ def proofs(
     return found
 
 
-def _written(probe: MediaCanary) -> Check:
+def _written(probe: UploadDirectoryProbe) -> Check:
     return Check(probe.name, "pass", f"written to {probe.dir} as {probe.writer or 'this user'}")
 
 

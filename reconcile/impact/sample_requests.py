@@ -10,11 +10,11 @@ from reconcile.config.expansion.probes import endpoint, endpoint_on
 from reconcile.config.expansion.scope import SiteScope
 from reconcile.config.models.locations import Location
 from reconcile.config.models.probes import UploadProbe
+from reconcile.config.probes import Endpoint
 from reconcile.impact.response_diff import Question
 from reconcile.nginx.model.listen import Address
 from reconcile.nginx.model.sizes import DEFAULT_BODY_LIMIT
 from reconcile.nginx.routing.request import Request
-from reconcile.verify.model import Endpoint
 
 Samples = Mapping[str, Sequence[str]]
 """A location's directory → names of files in it, relative."""

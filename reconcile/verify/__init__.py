@@ -1,1 +1,1 @@
-"""Proof by request: the probes and the checklist."""
+"""Sends a site's probes to the host, and checks the responses."""

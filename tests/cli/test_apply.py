@@ -190,7 +190,7 @@ def test_a_probe_that_fails_takes_everything_back(stage: Stage, run: Run) -> Non
 
     assert 3 == done.returncode
     assert "GET /none" in done.stderr
-    assert "404 instead of 200" in done.stderr
+    assert "expected 200, got 404" in done.stderr
     assert "Rolled back. The host is as it was before." in done.stdout
     assert before == manifest(stage)
     assert not stage.host.services.status("nginx.service").active
@@ -212,7 +212,7 @@ def test_an_app_that_comes_up_with_an_error_of_its_own_takes_everything_back(
     done = run("apply", "--auto-approve", cwd=stage.root)
 
     assert 3 == done.returncode, done.stdout + done.stderr
-    assert "the app answers over IPv4: 500 is not acceptable" in done.stderr
+    assert "the app answers over IPv4: expected no 5xx, got 500" in done.stderr
     assert before == manifest(stage)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from reconcile.config.load import loads
+from reconcile.config.probes import Endpoint, HttpProbe, Probe, UploadDirectoryProbe, UploadProbe
 from reconcile.doctor.config_view import declaration
 from reconcile.doctor.guide_rows import CHECKLIST
 from reconcile.doctor.rule import Diagnosis, error, note, warning
@@ -15,7 +16,6 @@ from reconcile.doctor.site_checklist import box, diagnosed, of_site, probed, pro
 from reconcile.engine.model import Check, Finding, Unknown
 from reconcile.engine.resource import Ref
 from reconcile.output.checklist import checklist_text
-from reconcile.verify.model import Endpoint, HttpProbe, MediaCanary, Probe, UploadProbe
 from tests.hosts import DebianHost
 from tests.hosts.fixtures import Boot
 from tests.stories import site
@@ -62,7 +62,7 @@ def test_a_box_is_ticked_by_evidence_alone(
 
 
 AT = Endpoint("http", "shop.test", 80, ("127.0.0.1",))
-CANARY = MediaCanary("probe:shop m", "shop", AT, "/media/", "/srv/media", "www-data")
+CANARY = UploadDirectoryProbe("probe:shop m", "shop", AT, "/media/", "/srv/media", "www-data")
 UPLOAD = UploadProbe("probe:shop u", "shop", AT, "/upload", "file", "/media/{filename}")
 HEALTH = HttpProbe("probe:shop h", "shop", AT, "/static/health.txt")
 OTHER = HttpProbe("probe:shop o", "shop", AT, "/")

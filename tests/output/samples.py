@@ -141,8 +141,8 @@ HOSTILE = Plan(
     fingerprint="sha256:abc",
 )
 CHECKS = (
-    Check("probe:GET http://shop.example/static/health.txt over v4", "pass", "200 by nginx"),
-    Check("probe:GET http://shop.example/media/ over v4", "fail", "403 instead of 200"),
+    Check("probe:GET http://shop.example/static/health.txt over v4", "pass", "200 from nginx"),
+    Check("probe:GET http://shop.example/media/ over v4", "fail", "expected 200, got 403"),
     Check("probe:GET http://shop.example/static/health.txt over v6", "skipped", "no IPv6"),
     Check("probe:upload", "unknown", "no answer within 5 s"),
 )
@@ -153,7 +153,7 @@ ROLLED_BACK = Report(
     done=(CREATED,),
     checks=CHECKS,
     error="Verification failed",
-    why="403 instead of 200",
+    why="expected 200, got 403",
     fix="Let www-data enter /srv. The host is as it was.",
     notes=("/var/www/old stays: it is not empty",),
 )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from reconcile.config.probes import HttpProbe
 from reconcile.resources.file import File
-from reconcile.verify.model import HttpProbe
 from tests.spec.examples import faults, site
 from tests.spec.hosts import HOST, desired, expanded
 

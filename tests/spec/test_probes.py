@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from reconcile.config.facts import HostFacts
-from reconcile.verify.model import (
+from reconcile.config.probes import (
     Endpoint,
     Expectation,
     HttpProbe,
-    MediaCanary,
     Probe,
+    UploadDirectoryProbe,
     UploadProbe,
 )
 from tests.spec.examples import SMALLEST, WHOLE, site
@@ -68,7 +68,7 @@ def test_a_health_file_of_ours_has_to_say_ok() -> None:
 
 def test_media_is_proven_by_a_canary_of_the_apps_user() -> None:
     assert (
-        MediaCanary(
+        UploadDirectoryProbe(
             name="probe:myapp /media/ serves what the app saves",
             site="myapp",
             endpoint=HTTP,
@@ -89,7 +89,7 @@ def test_media_is_proven_by_a_canary_of_the_apps_user() -> None:
 def test_in_a_sandbox_the_canary_is_written_by_who_applies() -> None:
     probe = probes(SMALLEST, SANDBOX)["/media/ serves what the app saves"]
 
-    assert isinstance(probe, MediaCanary)
+    assert isinstance(probe, UploadDirectoryProbe)
     assert probe.writer is None
 
 
@@ -112,7 +112,7 @@ def test_an_error_of_the_apps_own_is_borne_by_an_apply_that_found_it() -> None:
     probe = probes(SMALLEST)["the app answers"]
 
     assert isinstance(probe, HttpProbe)
-    assert Expectation(not_status=frozenset({502, 504}), served_by="app") == probe.bearable
+    assert Expectation(not_status=frozenset({502, 504}), served_by="app") == probe.minimum
 
 
 def test_private_files_are_closed_to_visitors() -> None:

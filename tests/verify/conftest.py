@@ -17,8 +17,8 @@ from pathlib import Path
 
 import pytest
 
+from reconcile.config.probes import Endpoint
 from reconcile.system import Host
-from reconcile.verify.model import Endpoint
 
 APP = Path(__file__).parents[2] / "examples" / "flask-app" / "app"
 APP_USER = "www-data"

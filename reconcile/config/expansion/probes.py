@@ -11,17 +11,17 @@ from reconcile.config.expansion.nginx import cache_control
 from reconcile.config.expansion.scope import SiteScope
 from reconcile.config.models import probes as written
 from reconcile.config.models.locations import Location
-from reconcile.config.values.hosts import ListenOn
-from reconcile.nginx.render.site import CHALLENGES
-from reconcile.verify.model import (
+from reconcile.config.probes import (
     Endpoint,
     Expectation,
     HttpProbe,
-    MediaCanary,
     Probe,
     Server,
+    UploadDirectoryProbe,
     UploadProbe,
 )
+from reconcile.config.values.hosts import ListenOn
+from reconcile.nginx.render.site import CHALLENGES
 
 # An app that answers for itself, and cannot do what it is there for.
 SERVER_ERRORS = frozenset(range(500, 600))
@@ -52,7 +52,7 @@ def _app(site: SiteScope, served_by: Server | None) -> Iterator[Probe]:
     if site.upstream:
         well = Expectation(not_status=SERVER_ERRORS, served_by=served_by)
         answered = Expectation(not_status=BAD_GATEWAY, served_by=served_by)
-        yield replace(_http(site, "the app answers", "/", well), bearable=answered)
+        yield replace(_http(site, "the app answers", "/", well), minimum=answered)
 
 
 def endpoint(site: SiteScope) -> Endpoint:
@@ -133,7 +133,7 @@ def _health(site: SiteScope, prefix: str, location: Location) -> Probe:
 
 def _canary(site: SiteScope, prefix: str, location: Location) -> Probe:
     owner = site.owner_of(location)
-    return MediaCanary(
+    return UploadDirectoryProbe(
         name=_name(site, f"{prefix} serves what the app saves"),
         site=site.name,
         endpoint=endpoint(site),

@@ -1,0 +1,110 @@
+"""The probes sent to a running site, and the responses they expect."""
+
+from __future__ import annotations
+
+from dataclasses import field, replace
+from typing import Literal
+
+from reconcile.dataclass import dataclass
+
+Scheme = Literal["http", "https"]
+Server = Literal["nginx", "app"]
+
+SERVER_ERRORS = frozenset(range(500, 600))
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A site's address: requests go to each of `addresses`, with `host` as Host header and SNI."""
+
+    scheme: Scheme
+    host: str
+    port: int
+    addresses: tuple[str, ...]
+
+    @property
+    def tls(self) -> bool:
+        """Whether requests are encrypted."""
+        return self.scheme == "https"
+
+    def url(self, path: str) -> str:
+        """The URL that a visitor would type."""
+        default_port = {"http": 80, "https": 443}[self.scheme]
+        port = "" if self.port == default_port else f":{self.port}"
+        return f"{self.scheme}://{self.host}{port}{path}"
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """The response that counts as healthy; an empty field is not checked.
+
+    `status` lists the allowed codes, `not_status` the forbidden ones. Each of `headers` has to
+    occur exactly once, with exactly that value. `body` has to occur in the body.
+    """
+
+    status: frozenset[int] = frozenset()
+    not_status: frozenset[int] = frozenset()
+    headers: tuple[tuple[str, str], ...] = ()
+    body: str | None = None
+    served_by: Server | None = None
+
+
+@dataclass(frozen=True)
+class HttpProbe:
+    """GET `path` once from each address; a redirect is a response, it is not followed.
+
+    `minimum` is what an apply accepts where the site responded no better before it.
+    """
+
+    name: str
+    site: str
+    endpoint: Endpoint
+    path: str
+    expect: Expectation = field(default_factory=Expectation)
+    minimum: Expectation | None = None
+
+    @property
+    def relaxed(self) -> HttpProbe:
+        """The same probe, expecting no more than the minimum."""
+        return replace(self, expect=self.minimum or self.expect)
+
+
+@dataclass(frozen=True)
+class UploadDirectoryProbe:
+    """Write a file to `dir` as `writer`, request it below `prefix`, remove it.
+
+    Proves that visitors get what the app saves. The same content under a name that begins with
+    a dot has to be a 404. A `writer` of None is the current user. `mode` is that of an upload:
+    a mode that keeps nginx from reading makes the probe fail.
+    """
+
+    name: str
+    site: str
+    endpoint: Endpoint
+    prefix: str
+    dir: str
+    writer: str | None
+    expect: Expectation = field(default_factory=Expectation)
+    mode: int = 0o644
+
+
+@dataclass(frozen=True)
+class UploadProbe:
+    """POST a file to `path` as form field `field`, then GET `then_get` and compare.
+
+    In `then_get` each `{key}` stands for that key of the app's JSON response; `{filename}` is
+    the name that was sent, if the response has no such key. `dir` and `prefix` are those of the
+    media location that serves `then_get`, for removing the file; None where there is none.
+    """
+
+    name: str
+    site: str
+    endpoint: Endpoint
+    path: str
+    field: str
+    then_get: str
+    dir: str | None = None
+    prefix: str | None = None
+
+
+Probe = HttpProbe | UploadDirectoryProbe | UploadProbe

@@ -1,0 +1,116 @@
+"""Sends all probes of a host at once, and retries those that fail until time is up."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING
+
+from reconcile.config.probes import HttpProbe, Probe, UploadDirectoryProbe, UploadProbe
+from reconcile.engine.model import Check
+from reconcile.system.canary import Canary
+from reconcile.verify.evaluate import evaluate
+from reconcile.verify.form_upload import check_form_upload
+from reconcile.verify.http_probe import ProbeClient, check_name, run_parallel
+from reconcile.verify.upload_directory import check_upload_directory, create_canary, remove_canary
+
+if TYPE_CHECKING:
+    from reconcile.system import Host
+
+RETRY_S = 5.0
+"""How long a bad response may come from a reload in progress, or an app that starts."""
+TIMEOUT_S = 5.0
+"""How long one exchange may take."""
+
+
+@dataclass
+class CreatedCanary:
+    """A canary, registered before it is written so that an interruption cannot leave it behind."""
+
+    canary: Canary = field(default_factory=Canary.new)
+    failure: Check | None = None
+
+
+Canaries = dict[UploadDirectoryProbe, CreatedCanary]
+
+
+def run_probes(
+    probes: Sequence[Probe],
+    host: Host,
+    *,
+    retry_s: float = RETRY_S,
+    timeout_s: float = TIMEOUT_S,
+) -> tuple[Check, ...]:
+    """One check for each probe and address, in the order of `probes`.
+
+    Errors: none; a probe that cannot be sent is a failed check. All canaries are removed; where
+    that is impossible, a failed check reports it.
+    """
+    client = ProbeClient(host.http, timeout_s, time.monotonic() + retry_s)
+    canaries: Canaries = {}
+    try:
+        # Before any thread starts: a canary is written by a fork.
+        for probe in probes:
+            if isinstance(probe, UploadDirectoryProbe):
+                created = canaries[probe] = CreatedCanary()
+                created.failure = create_canary(probe, host, created.canary)
+        checks = run_parallel(
+            [partial(_run_probe, probe, canaries, client) for probe in probes], client.cancelled
+        )
+    finally:
+        not_removed = _remove_canaries(canaries, host)
+    return checks + not_removed
+
+
+def find_degraded(
+    probes: Iterable[Probe], host: Host, *, timeout_s: float = TIMEOUT_S
+) -> tuple[HttpProbe, ...]:
+    """The probes that fail at this moment, but whose minimum is met."""
+    client = ProbeClient(host.http, timeout_s, time.monotonic())
+    relaxable = [probe for probe in probes if isinstance(probe, HttpProbe) and probe.minimum]
+    degraded = run_parallel(
+        [partial(_degraded_checks, probe, client) for probe in relaxable], client.cancelled
+    )
+    names = {check.name for check in degraded}
+    return tuple(probe for probe in relaxable if probe.name in names)
+
+
+def _remove_canaries(canaries: Canaries, host: Host) -> tuple[Check, ...]:
+    """A failed check for each that could not be removed; one never written needs no removal."""
+    failures = (
+        remove_canary(probe, host, created.canary)
+        for probe, created in canaries.items()
+        if created.failure is None
+    )
+    return tuple(check for check in failures if check is not None)
+
+
+def _run_probe(probe: Probe, canaries: Canaries, client: ProbeClient) -> tuple[Check, ...]:
+    if isinstance(probe, HttpProbe):
+        return tuple(
+            client.retry_until_ok(partial(_check_http, probe, client, address))
+            for address in probe.endpoint.addresses
+        )
+    if isinstance(probe, UploadProbe):
+        return (check_form_upload(probe, client),)
+    created = canaries[probe]
+    if created.failure:
+        return (created.failure,)
+    return check_upload_directory(probe, created.canary, client)
+
+
+def _check_http(probe: HttpProbe, client: ProbeClient, address: str) -> Check:
+    response = client.get(probe.endpoint, address, probe.path)
+    return evaluate(check_name(probe.name, address), response, probe.expect)
+
+
+def _degraded_checks(probe: HttpProbe, client: ProbeClient) -> tuple[Check, ...]:
+    """The checks of `probe` that fail now, and pass where only the minimum is expected."""
+    responses = [client.get(probe.endpoint, at, probe.path) for at in probe.endpoint.addresses]
+    both = (
+        (evaluate(probe.name, r, probe.expect), evaluate(probe.name, r, probe.relaxed.expect))
+        for r in responses
+    )
+    return tuple(less for full, less in both if (full.status, less.status) == ("fail", "pass"))
