@@ -27,9 +27,9 @@ from reconcile.engine.resource import Ref, Resource
 from reconcile.engine.rollback import unfinished
 from reconcile.engine.selection import Selection, select
 from reconcile.filesystem.errors import HostError
-from reconcile.nginx.render.renderings import Renderings
+from reconcile.nginx.render.render_cache import Renderings
 from reconcile.nginx.running.discover import Discovered, discover
-from reconcile.nginx.running.live import real_path
+from reconcile.nginx.running.loaded_config import real_path
 from reconcile.resources import registry
 from reconcile.system import Host
 

@@ -18,7 +18,7 @@ from reconcile.errors import ReconcileError
 from reconcile.filesystem.inventory import Inventory, inventory
 from reconcile.filesystem.model import Stat
 from reconcile.nginx.routing.servers import Server
-from reconcile.nginx.running.live import real_path
+from reconcile.nginx.running.loaded_config import real_path
 from reconcile.resources.gunicorn_units import HEADER
 from reconcile.system import Host
 

@@ -17,9 +17,9 @@ from reconcile.config.models.owners import BUILT_IN as BUILT_IN_OWNERS
 from reconcile.config.models.owners import Owner
 from reconcile.config.nodes import Loc
 from reconcile.errors import ReconcileError
+from reconcile.nginx.model.latin1 import from_raw
 from reconcile.nginx.model.scope import Scope
-from reconcile.nginx.model.text import from_raw
-from reconcile.nginx.render.site import Role
+from reconcile.nginx.render.site_view import Role
 from reconcile.nginx.routing.headers import sent_headers, values_of
 from reconcile.nginx.routing.request import Request
 from reconcile.nginx.routing.route import Answer, Route

@@ -25,7 +25,7 @@ from reconcile.nginx.model.scope import Scope
 from reconcile.nginx.model.sizes import parse_size
 from reconcile.nginx.model.tree import ConfigTree, Directive
 from reconcile.nginx.render.render import is_managed, written_extra
-from reconcile.nginx.render.site import CHALLENGES
+from reconcile.nginx.render.site_view import CHALLENGES
 from reconcile.nginx.routing.router import Router
 
 

@@ -13,7 +13,7 @@ from reconcile.adopt.groups import Group
 from reconcile.config.models.tls import LIVE
 from reconcile.config.nodes import Loc
 from reconcile.nginx.model.tree import Directive
-from reconcile.nginx.render.site import CHALLENGES
+from reconcile.nginx.render.site_view import CHALLENGES
 from reconcile.nginx.routing.router import Router
 from reconcile.nginx.routing.servers import Server
 

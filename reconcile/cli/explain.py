@@ -31,8 +31,8 @@ def explain(
 ) -> int:
     """Tell who answers a URL, with which file, and who may read it."""
     from reconcile.cli.looking import Looking
-    from reconcile.nginx.explain import explain as explained
-    from reconcile.nginx.explain import reached
+    from reconcile.nginx.explanation import explain as explained
+    from reconcile.nginx.explanation import reached
     from reconcile.nginx.routing.url import parse_url
     from reconcile.nginx.running.discover import discover
 

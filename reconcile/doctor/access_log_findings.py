@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from reconcile.doctor.access_log_format import VisitLog, answered_by, visit_logs
 from reconcile.doctor.evidence import counted
 from reconcile.doctor.rule import RuleResult, note, warning
+from reconcile.nginx.model.latin1 import from_raw
 from reconcile.nginx.model.scope import PASSES
-from reconcile.nginx.model.text import from_raw
-from reconcile.nginx.routing.locations import Undecidable
+from reconcile.nginx.routing.location_match import Undecidable
 from reconcile.nginx.routing.route import Answer
 from reconcile.nginx.routing.servers import Server
 from reconcile.system.tail import recent

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from reconcile.nginx.render.site import Role
+from reconcile.nginx.render.site_view import Role
 from reconcile.system.accounts import Account
 
 if TYPE_CHECKING:

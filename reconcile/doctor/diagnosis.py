@@ -13,7 +13,7 @@ from reconcile.engine.model import Finding, Severity, Unknown
 from reconcile.engine.resource import Ref
 from reconcile.errors import ReconcileError
 from reconcile.filesystem.errors import in_one_line
-from reconcile.nginx.routing.locations import Undecidable
+from reconcile.nginx.routing.location_match import Undecidable
 
 RANK: dict[Severity, int] = {"error": 0, "warning": 1, "note": 2}
 

@@ -10,15 +10,15 @@ from reconcile.doctor.units import UnitView, read_units
 from reconcile.filesystem.errors import explained
 from reconcile.filesystem.inventory import Inventory, inventory
 from reconcile.nginx.routing.router import Router
+from reconcile.nginx.running.config_test import Stage
 from reconcile.nginx.running.discover import Discovered, discover
-from reconcile.nginx.running.live import Running, running
-from reconcile.nginx.running.stage import Stage
+from reconcile.nginx.running.loaded_config import Running, running
 from reconcile.nginx.running.worker_view import WorkersDisk, worker_of
 from reconcile.system.accounts import Account
 
 if TYPE_CHECKING:
     from reconcile.filesystem.access import AccessWalk
-    from reconcile.nginx.running.stage import Refusal
+    from reconcile.nginx.running.config_test import Refusal
     from reconcile.system import Host
 
 MOST_ITEMS = 50_000

@@ -18,13 +18,13 @@ from reconcile.doctor.upstream import Passed, local_port, passes, socket_path
 from reconcile.doctor.variable_roots import Variables
 from reconcile.errors import ReconcileError
 from reconcile.filesystem.inventory import Inventory
-from reconcile.nginx.routing.locations import Undecidable
+from reconcile.nginx.routing.location_match import Undecidable
 from reconcile.nginx.routing.request import Files, Request
 from reconcile.nginx.routing.route import Route
 from reconcile.nginx.routing.router import Router
 from reconcile.nginx.routing.servers import Server
 from reconcile.nginx.running.discover import Discovered
-from reconcile.nginx.running.live import Running
+from reconcile.nginx.running.loaded_config import Running
 from reconcile.nginx.running.worker_view import Assumed, WorkersDisk
 from reconcile.system.accounts import Account
 from reconcile.system.membership import cwd_of, ids_of, unit_of
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from reconcile.doctor.application.importing import Told
     from reconcile.filesystem.access import AccessWalk
     from reconcile.nginx.model.tree import ConfigTree
-    from reconcile.nginx.running.stage import Refusal
+    from reconcile.nginx.running.config_test import Refusal
     from reconcile.system import Host
 
 

@@ -9,11 +9,11 @@ from typing import Literal
 
 from reconcile.doctor.config_view import Declaration, DeclaredLocation
 from reconcile.doctor.variable_roots import Spot, Variables
+from reconcile.nginx.model.latin1 import from_raw
 from reconcile.nginx.model.scope import Scope
-from reconcile.nginx.model.text import from_raw
 from reconcile.nginx.model.tree import Directive
 from reconcile.nginx.render.render import extra_line, intact, is_managed
-from reconcile.nginx.routing.locations import Undecidable
+from reconcile.nginx.routing.location_match import Undecidable
 from reconcile.nginx.routing.servers import Server
 
 Role = Literal["static", "media", "other"]

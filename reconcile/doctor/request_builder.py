@@ -8,7 +8,7 @@ from typing import Literal
 
 from reconcile.doctor.witness import witnesses
 from reconcile.nginx.model.listen import ANY_IPV4, ANY_IPV6, Address, Listen
-from reconcile.nginx.routing.locations import Undecidable
+from reconcile.nginx.routing.location_match import Undecidable
 from reconcile.nginx.routing.request import Request
 from reconcile.nginx.routing.servers import Server, ServerTable
 

@@ -12,8 +12,8 @@ from reconcile.doctor.access_log_format import answered_by, visit_logs
 from reconcile.doctor.gunicorn_logs import AccessLog, access_log
 from reconcile.doctor.http_requests import ask, reachable
 from reconcile.errors import ReconcileError
-from reconcile.nginx.model.text import from_raw
-from reconcile.nginx.routing.locations import Undecidable
+from reconcile.nginx.model.latin1 import from_raw
+from reconcile.nginx.routing.location_match import Undecidable
 from reconcile.nginx.routing.route import Route
 from reconcile.nginx.routing.servers import Server
 from reconcile.system.http import HttpAnswer

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from reconcile.engine.model import Finding, Severity, Unknown
 from reconcile.errors import ExitCode
-from reconcile.nginx.routing.locations import Undecidable
+from reconcile.nginx.routing.location_match import Undecidable
 
 if TYPE_CHECKING:
     from reconcile.doctor.inspection import HostInspection

@@ -11,10 +11,10 @@ from itertools import islice
 from reconcile.doctor.request_builder import Visitors, examples, is_plain
 from reconcile.doctor.witness import witnesses
 from reconcile.filesystem import Files
+from reconcile.nginx.model.latin1 import from_raw, to_raw
 from reconcile.nginx.model.scope import Scope
-from reconcile.nginx.model.text import from_raw, to_raw
 from reconcile.nginx.routing import pcre
-from reconcile.nginx.routing.locations import Undecidable
+from reconcile.nginx.routing.location_match import Undecidable
 from reconcile.nginx.routing.route import Route
 from reconcile.nginx.routing.router import Router
 from reconcile.nginx.routing.servers import Server

@@ -7,7 +7,7 @@ from itertools import islice, product
 from re import _parser  # type: ignore[attr-defined]  # the only reader of a regex in the library
 from typing import Any
 
-from reconcile.nginx.model.text import from_raw, to_raw
+from reconcile.nginx.model.latin1 import from_raw, to_raw
 from reconcile.nginx.routing import pcre
 
 WORD = "reconcile"

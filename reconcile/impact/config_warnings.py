@@ -6,13 +6,12 @@ import re
 from collections.abc import Iterator
 
 from reconcile.engine.model import Finding
-from reconcile.nginx.model.listen import Address
+from reconcile.nginx.model.listen import Address, listens_of
 from reconcile.nginx.model.tree import ConfigTree
 from reconcile.nginx.render.render import is_managed
-from reconcile.nginx.routing.locations import Undecidable
+from reconcile.nginx.routing.location_match import Undecidable
 from reconcile.nginx.routing.router import Router
 from reconcile.nginx.routing.servers import Server
-from reconcile.nginx.running.binds import listens_of
 from reconcile.nginx.server_name_conflicts import NameConflict, name_conflicts
 
 _LEFTOVER = re.compile(r"(?:~|\.(?:bak|old|orig|save|swp|rej|dpkg-\w+|ucf-\w+|rpm\w+))$|^#.*#$")

@@ -21,10 +21,10 @@ from reconcile.nginx.model.semantic import semantic_diff
 from reconcile.nginx.render.render import is_managed
 from reconcile.nginx.routing.request import Request
 from reconcile.nginx.routing.router import Router
-from reconcile.nginx.running.binds import PortTaken, foresee_binds
+from reconcile.nginx.running.config_test import Stage
 from reconcile.nginx.running.discover import discover
-from reconcile.nginx.running.live import real_path, running
-from reconcile.nginx.running.stage import Stage
+from reconcile.nginx.running.listen_check import PortTaken, foresee_binds
+from reconcile.nginx.running.loaded_config import real_path, running
 from reconcile.nginx.running.worker_view import WorkersDisk, worker_of
 from reconcile.resources.file import File
 from reconcile.resources.nginx_live import planned_entries

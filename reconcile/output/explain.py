@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from reconcile.errors import ExitCode
-from reconcile.nginx.explain import Choice, Component, Explanation, Rival
+from reconcile.nginx.explanation import Choice, Component, Explanation, Rival
 from reconcile.nginx.routing.headers import SentHeader
 from reconcile.output import explain_documents as doc
 from reconcile.output.escape import printable

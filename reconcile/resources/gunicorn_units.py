@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from reconcile.errors import ReconcileError
-from reconcile.resources.unit_views import GunicornView
+from reconcile.resources.gunicorn_params import GunicornView
 from reconcile.system import ServiceManagerName
 
 HEADER = "# Managed by reconcile: edits here are replaced at the next apply."

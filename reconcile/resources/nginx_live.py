@@ -9,7 +9,7 @@ from reconcile.engine.resource import Ref, Resource
 from reconcile.errors import ReconcileError
 from reconcile.nginx.render.render import extra_line
 from reconcile.nginx.running.discover import Discovered, discover
-from reconcile.nginx.running.live import (
+from reconcile.nginx.running.loaded_config import (
     foreign_served,
     read_live,
     real_path,
@@ -25,7 +25,7 @@ from reconcile.system.private import ABSENT, FOLDER, Entry, Link
 if TYPE_CHECKING:
     from reconcile.engine.model import Change
     from reconcile.nginx.model.tree import ConfigTree
-    from reconcile.nginx.running.stage import NginxRejected
+    from reconcile.nginx.running.config_test import NginxRejected
 
 SERVICE = Ref("service", "nginx.service")
 
@@ -80,7 +80,7 @@ class NginxLive(Resource):
         Told is where nginx could be asked only about a copy.
         Errors: NginxRejected, ServerNameTaken, PortTaken; nothing has changed then.
         """
-        from reconcile.nginx.running.stage import NginxRejected, Stage
+        from reconcile.nginx.running.config_test import NginxRejected, Stage
 
         nginx = discover(host)
         stage = Stage(nginx, dict(planned_entries(changes)))
@@ -153,7 +153,7 @@ def _refuse_taken_names(tree: ConfigTree) -> None:
 
 
 def _rehearse_running(nginx: Discovered, tree: ConfigTree) -> None:
-    from reconcile.nginx.running.binds import foresee_binds
+    from reconcile.nginx.running.listen_check import foresee_binds
 
     now = running(nginx)
     foresee_binds(tree, now.master_pid if now else 0)

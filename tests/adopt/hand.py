@@ -14,10 +14,10 @@ from reconcile.adopt.validity import make_valid
 from reconcile.adopt.writing import yaml_text
 from reconcile.config.load import loads
 from reconcile.config.models.spec import Spec
-from reconcile.nginx.model.reader import OverlayReader
 from reconcile.nginx.model.tree import load
 from reconcile.nginx.routing.router import Router
 from reconcile.nginx.routing.servers import Server
+from tests.nginx.overlay import OverlayReader
 from tests.spec.hosts import DEBIAN
 
 MAIN = b"events {} http { include /etc/nginx/sites-enabled/*; }"

@@ -10,7 +10,7 @@ import pytest
 from reconcile.adopt.found import FoundApp, FoundFolder
 from reconcile.errors import ReconcileError
 from reconcile.nginx.render.render import render_site
-from reconcile.nginx.render.site import Listen, LocationView, SiteView, TlsView
+from reconcile.nginx.render.site_view import Listen, LocationView, SiteView, TlsView
 from reconcile.resources.file import File
 from tests.adopt.hand import UPLOADS, Read, read
 from tests.guide import GUIDE

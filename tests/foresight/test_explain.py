@@ -11,7 +11,7 @@ import pytest
 from jsonschema import validate
 
 from reconcile.errors import ReconcileError
-from reconcile.nginx.explain import Explanation, explain, reached
+from reconcile.nginx.explanation import Explanation, explain, reached
 from reconcile.nginx.model.listen import Address
 from reconcile.nginx.routing.url import parse_url
 from reconcile.nginx.running.discover import discover

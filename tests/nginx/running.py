@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reconcile.nginx.model.listen import Address
-from reconcile.nginx.model.reader import OverlayReader
 from reconcile.nginx.model.tree import load
 from reconcile.nginx.routing.request import FileKind, Request
 from reconcile.nginx.routing.route import Route
 from reconcile.nginx.routing.router import Router
+from tests.nginx.overlay import OverlayReader
 
 NGINX = os.environ.get("NGINX_BINARY", "/usr/sbin/nginx")
 

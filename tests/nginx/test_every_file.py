@@ -11,9 +11,10 @@ import pytest
 from reconcile.config.expand import expand
 from reconcile.config.load import load
 from reconcile.nginx.model.lexer import NginxSyntaxError
-from reconcile.nginx.model.tree import parse, written_back
+from reconcile.nginx.model.tree import parse
 from reconcile.resources.file import File
 from tests.nginx.conftest import Judge
+from tests.nginx.overlay import rebuilt
 from tests.spec.hosts import HOST
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*/reconcile.yaml"))
@@ -46,7 +47,7 @@ def _files(root: Path) -> Iterator[Path]:
 def test_every_file_of_debians_packages_writes_back_byte_for_byte(debian: list[Path]) -> None:
     read = [path for path in debian if path.name not in MODSECURITY]
 
-    differing = [p for p in read if p.read_bytes() != written_back(parse(p.read_bytes(), str(p)))]
+    differing = [p for p in read if p.read_bytes() != rebuilt(parse(p.read_bytes(), str(p)))]
 
     assert len(read) >= LEAST
     assert [] == differing
@@ -74,4 +75,4 @@ def test_every_file_of_an_example_writes_back_byte_for_byte(example: Path) -> No
     ]
 
     assert rendered
-    assert rendered == [written_back(parse(data or b"", "site.conf")) for data in rendered]
+    assert rendered == [rebuilt(parse(data or b"", "site.conf")) for data in rendered]

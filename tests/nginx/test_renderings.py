@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from reconcile.nginx.render import render, renderings
-from reconcile.nginx.render.renderings import NAME, Renderings
-from reconcile.nginx.render.site import Listen, LocationView, SiteView
+from reconcile.nginx.render import render, render_cache
+from reconcile.nginx.render.render_cache import NAME, Renderings
+from reconcile.nginx.render.site_view import Listen, LocationView, SiteView
 from reconcile.system.state import StateDir
 
 SITE = SiteView(
@@ -40,7 +40,7 @@ def rendered(monkeypatch: pytest.MonkeyPatch) -> Rendered:
         asked.append(site)
         return render.render_site(site, nginx_version)
 
-    monkeypatch.setattr(renderings, "render_site", watched)
+    monkeypatch.setattr(render_cache, "render_site", watched)
     return asked
 
 
@@ -83,7 +83,7 @@ def test_another_template_is_rendered(
     state: StateDir, rendered: Rendered, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept(state)
-    monkeypatch.setattr(renderings, "_code_digest", lambda _package: "of a later release")
+    monkeypatch.setattr(render_cache, "_code_digest", lambda _package: "of a later release")
 
     Renderings.read(state)(SITE, VERSION)
 

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from reconcile.errors import ReconcileError
 from reconcile.nginx.model.listen import Address
 from reconcile.nginx.model.tree import load
-from reconcile.nginx.routing.effective import effective
 from reconcile.nginx.routing.headers import content_type, sent_headers
 from reconcile.nginx.routing.request import Request
 from reconcile.nginx.routing.router import Router
@@ -60,7 +59,6 @@ def refusal_of(server: str, uris: list[str]) -> ReconcileError | None:
             route = router.route(Request(uri, address=Address("127.0.0.1", 8080)), RealFiles())
             sent_headers(route)
             if route.scope:
-                effective(route.scope)
                 content_type(route.scope, route.path)
     except ReconcileError as refused:
         return refused

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from reconcile.nginx.routing.effective import effective
 from reconcile.nginx.routing.headers import sent_headers, values_of
 from tests.nginx.running import Running, free_ports, running
 
@@ -194,25 +193,3 @@ def test_an_unreadable_file_is_403() -> None:
     answer = router.route(Request("/a.css"), Denied()).answer  # type: ignore[arg-type]
 
     assert ("error", 403, "/srv/a.css") == (answer.kind, answer.status, answer.path)
-
-
-def test_what_holds_at_a_location_is_told_with_inheritance_resolved(site: Path) -> None:
-    locations = """
-        client_max_body_size 20m; auth_basic "inner"; auth_basic_user_file none;
-        access_log off; disable_symlinks if_not_owner; allow 10.0.0.0/8; deny all;
-        location /a/ { auth_basic off; internal; limit_except GET { deny all; }
-                       location /a/b/ { proxy_pass @APP@; expires 7d; } }
-    """
-    with serving(site, locations) as nginx:
-        outer = nginx.foretell("/a/x").scope
-        assert outer is not None
-        inner = outer.locations[0]
-
-    held = effective(inner)
-
-    assert (20 * 1024 * 1024, None, True) == (held.body_limit, held.auth_basic, held.is_internal)
-    assert ["allow 10.0.0.0/8", "deny all"] == [f"{r.name} {r.args[0]}" for r in held.access_rules]
-    assert (("off",),) == held.access_log
-    assert ("if_not_owner",) == held.disable_symlinks
-    assert frozenset(["GET", "HEAD"]) == effective(outer).allowed_methods
-    assert (held.passes_to or "").startswith("http://127.0.0.1:")

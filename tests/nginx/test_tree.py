@@ -10,7 +10,6 @@ import pytest
 
 from reconcile.errors import ReconcileError
 from reconcile.nginx.model.lexer import NginxSyntaxError
-from reconcile.nginx.model.reader import OverlayReader
 from reconcile.nginx.model.tree import (
     MAX_DEPTH,
     ConfigTree,
@@ -18,9 +17,9 @@ from reconcile.nginx.model.tree import (
     ParsedFile,
     load,
     parse,
-    written_back,
 )
 from tests.nginx.conftest import Judge
+from tests.nginx.overlay import OverlayReader, rebuilt
 from tests.nginx.running import DiskReader, Nothing, overlay
 from tests.nginx.tally import compared
 
@@ -42,7 +41,7 @@ def names(tree: ConfigTree) -> list[str]:
 def test_every_file_of_debian_writes_back_byte_for_byte(path: Path) -> None:
     file = parse(path.read_bytes(), str(path))
 
-    assert path.read_bytes() == written_back(file)
+    assert path.read_bytes() == rebuilt(file)
     assert b"" == outside_the_spans(file)
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 
 from reconcile.nginx.render.render import render_site
-from reconcile.nginx.render.site import Listen, LocationView, SiteView, TlsView
+from reconcile.nginx.render.site_view import Listen, LocationView, SiteView, TlsView
 from reconcile.system import Host, HostSettings
 
 NGINX = "/usr/sbin/nginx"

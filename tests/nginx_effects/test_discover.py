@@ -9,8 +9,8 @@ from dataclasses import replace
 import pytest
 
 from reconcile.errors import ReconcileError
-from reconcile.nginx.running.binds import needed
 from reconcile.nginx.running.discover import discover
+from reconcile.nginx.running.listen_check import needed
 from reconcile.nginx.server_name_conflicts import name_conflicts
 from reconcile.system import Host
 from reconcile.system.ports import Holder, bind_error, holders

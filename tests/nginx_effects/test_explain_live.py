@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from reconcile.nginx.explain import Explanation, explain
+from reconcile.nginx.explanation import Explanation, explain
 from reconcile.nginx.routing.url import parse_url
 from reconcile.nginx.running.discover import discover
 from reconcile.output.explain import compared, explain_text

@@ -13,10 +13,10 @@ import pytest
 
 from reconcile.engine.digest import digest
 from reconcile.nginx.render.render import render_site
-from reconcile.nginx.render.site import Listen
-from reconcile.nginx.running.binds import PortTaken
+from reconcile.nginx.render.site_view import Listen
 from reconcile.nginx.running.discover import discover
-from reconcile.nginx.running.live import OLDER, running
+from reconcile.nginx.running.listen_check import PortTaken
+from reconcile.nginx.running.loaded_config import OLDER, running
 from reconcile.nginx.running.reload import NginxReloaded, NginxReloadFailed
 from reconcile.resources.nginx_live import NginxLive
 

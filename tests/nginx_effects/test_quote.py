@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from reconcile.nginx.model.lexer import NginxSyntaxError, statements
 from reconcile.nginx.render.quote import Unquotable, nginx_quote
 from reconcile.nginx.render.render import generation_of, is_managed, render_site
-from reconcile.nginx.render.site import Listen, LocationView, SiteView
+from reconcile.nginx.render.site_view import Listen, LocationView, SiteView
 
 VALUES = st.text(st.sampled_from("ab/ .;{}#\"'\\~*é\t\n$%"), min_size=1, max_size=12)
 
@@ -104,7 +104,7 @@ def test_a_site_tells_that_it_is_managed_and_its_generation():
     [("1.22.1", True, False), ("1.25.0", True, False), ("1.25.1", False, True), ("", True, False)],
 )
 def test_http2_is_asked_for_in_the_way_that_this_nginx_knows(version, parameter, directive):
-    from reconcile.nginx.render.site import TlsView
+    from reconcile.nginx.render.site_view import TlsView
 
     tls = a_site(listens=(Listen("", 443, tls=True),), tls=TlsView("/c", "/k"))
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from reconcile.nginx.render.render import generation_of, render_site
-from reconcile.nginx.render.site import LocationView
+from reconcile.nginx.render.site_view import LocationView
 
 SLASHES = [
     ("/static", 301, None),

@@ -14,9 +14,9 @@ import pytest
 
 from reconcile.engine.model import Change, Position
 from reconcile.nginx.render.render import render_site
-from reconcile.nginx.running.binds import PortTaken
+from reconcile.nginx.running.config_test import NginxRejected, Stage, Validated
 from reconcile.nginx.running.discover import discover
-from reconcile.nginx.running.stage import NginxRejected, Stage, Validated
+from reconcile.nginx.running.listen_check import PortTaken
 from reconcile.resources.file import File
 from reconcile.resources.nginx_live import NginxLive, ServerNameTaken
 from reconcile.system.accounts import Accounts
@@ -50,7 +50,7 @@ def way(request, monkeypatch) -> str:
         def none_here(*arguments: object) -> None:
             raise NoNamespace("no private mount namespace is to be had here", "EPERM")
 
-        monkeypatch.setattr("reconcile.nginx.running.stage.run_in_view", none_here)
+        monkeypatch.setattr("reconcile.nginx.running.config_test.run_in_view", none_here)
     return request.param
 
 

@@ -35,7 +35,7 @@ from reconcile.resources.gunicorn_units import unit_texts
 from reconcile.engine.digest import digest
 from reconcile.resources.service import Service
 from reconcile.resources.unit import Unit
-from reconcile.resources.unit_views import GunicornView
+from reconcile.resources.gunicorn_params import GunicornView
 
 view = GunicornView(**{**values["view"], "writable": tuple(values["view"]["writable"])})
 service_text, socket_text = unit_texts(view)

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconcile.errors import ReconcileError
+from reconcile.resources.gunicorn_params import GunicornView
 from reconcile.resources.gunicorn_units import HEADER, quoted, unit_texts
-from reconcile.resources.unit_views import GunicornView
 from reconcile.system.services.unit_file import parse
 
 VIEW = GunicornView(

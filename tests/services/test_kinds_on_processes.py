@@ -14,10 +14,10 @@ import pytest
 from reconcile.engine.digest import digest
 from reconcile.engine.resource import Resource
 from reconcile.errors import ReconcileError
+from reconcile.resources.gunicorn_params import GunicornView
 from reconcile.resources.gunicorn_units import unit_texts
 from reconcile.resources.service import Service
 from reconcile.resources.unit import Unit
-from reconcile.resources.unit_views import GunicornView
 from reconcile.system import Host
 from reconcile.system.processes import identity, wait_until
 from tests.services.conftest import Journal

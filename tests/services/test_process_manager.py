@@ -16,8 +16,8 @@ import pytest
 
 from reconcile.engine.digest import digest
 from reconcile.errors import ReconcileError
+from reconcile.resources.gunicorn_params import GunicornView
 from reconcile.resources.gunicorn_units import unit_texts
-from reconcile.resources.unit_views import GunicornView
 from reconcile.system import Host
 from reconcile.system.processes import children, identity, wait_until
 from reconcile.system.services import ServiceFailed

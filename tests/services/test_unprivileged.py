@@ -32,7 +32,7 @@ START = f"""
 import os
 from reconcile.resources.gunicorn_units import unit_texts
 from reconcile.resources.unit import Unit
-from reconcile.resources.unit_views import GunicornView
+from reconcile.resources.gunicorn_params import GunicornView
 view = GunicornView("app", "app.service", None, "{HOME}", "/opt/apps-venv/bin/python", "app:app",
                     1, "unix:{HOME}/app.sock", "root", "root", (), 0o022, "www-data")
 os.makedirs("{HOME}/state", mode=0o700, exist_ok=True)

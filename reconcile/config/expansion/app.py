@@ -8,8 +8,8 @@ from reconcile.config.expansion.scope import SiteScope
 from reconcile.config.models.app import Gunicorn
 from reconcile.engine.digest import digest
 from reconcile.engine.model import Declared, Finding
+from reconcile.resources.gunicorn_params import GunicornView
 from reconcile.resources.gunicorn_units import unit_texts
-from reconcile.resources.unit_views import GunicornView
 
 # New files 0644 and new directories 0755, where no owner of uploads says otherwise.
 USUAL_UMASK = 0o022

@@ -13,7 +13,7 @@ from reconcile.engine.digest import digest
 from reconcile.engine.model import Declared
 from reconcile.filesystem.compress import SUFFIXES
 from reconcile.nginx.certbot import WEBROOT
-from reconcile.nginx.render.site import Listen, LocationView, SiteView, TlsView
+from reconcile.nginx.render.site_view import Listen, LocationView, SiteView, TlsView
 
 SERVICE = "nginx.service"
 Render = Callable[[SiteView, str], bytes]

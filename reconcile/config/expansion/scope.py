@@ -19,7 +19,7 @@ from reconcile.config.tree import ancestors
 from reconcile.config.values.hosts import ListenOn
 from reconcile.dataclass import dataclass
 from reconcile.engine.model import Declared
-from reconcile.nginx.render.site import Role
+from reconcile.nginx.render.site_view import Role
 from reconcile.resources import registry
 
 

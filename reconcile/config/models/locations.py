@@ -11,7 +11,7 @@ from reconcile.config.models.section import Section
 from reconcile.config.values.names import Name
 from reconcile.config.values.paths import NginxPath, Path
 from reconcile.filesystem.compress import Encoding
-from reconcile.nginx.render.site import Role
+from reconcile.nginx.render.site_view import Role
 
 DEFAULT_OWNER: dict[Role, str] = {"static": "assets", "media": "uploads", "private": "uploads"}
 # A private file's cache header is the app's: nginx passes it on with X-Accel-Redirect.

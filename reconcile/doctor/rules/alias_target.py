@@ -11,8 +11,8 @@ from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.location_mapping import Mapped, Unmapped, every_location, is_ours
 from reconcile.doctor.rule import Inconclusive, Rule, RuleResult, error, note
 from reconcile.nginx.model.scope import Scope
-from reconcile.nginx.render.site import CHALLENGES
-from reconcile.nginx.routing.locations import Undecidable
+from reconcile.nginx.render.site_view import CHALLENGES
+from reconcile.nginx.routing.location_match import Undecidable
 
 
 def look(snapshot: HostInspection) -> Iterator[RuleResult]:

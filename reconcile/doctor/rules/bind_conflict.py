@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.rule import Inconclusive, Rule, RuleResult, error, warning
-from reconcile.nginx.running.binds import PortTaken, foresee_binds
+from reconcile.nginx.running.listen_check import PortTaken, foresee_binds
 
 
 def look(snapshot: HostInspection) -> Iterator[RuleResult]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from reconcile.doctor.evidence import examples
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.rule import Rule, RuleResult, error, warning
-from reconcile.nginx.running.live import changed_since, read_live
+from reconcile.nginx.running.loaded_config import changed_since, read_live
 
 
 def look(snapshot: HostInspection) -> Iterator[RuleResult]:

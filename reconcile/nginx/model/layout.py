@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import chain
 from typing import Literal
 
 from reconcile.dataclass import dataclass
 from reconcile.errors import ReconcileError
 from reconcile.nginx.model import globs
 from reconcile.nginx.model.build import Build
-from reconcile.nginx.model.listen import Listen
-from reconcile.nginx.model.tree import ConfigTree, Directive, Include
+from reconcile.nginx.model.listen import Listen, listens_of
+from reconcile.nginx.model.tree import ConfigTree, Include
 
 Style = Literal["sites-enabled", "conf.d"]
 _PROBE_NAME = "reconcile-probe.conf"
@@ -45,10 +44,6 @@ class Layout:
             return None
         return f"{self.enabled_dir}/{site}.conf"
 
-    def loaded_path(self, site: str) -> str:
-        """The name under which nginx opens the site."""
-        return self.link_path(site) or self.file_path(site)
-
 
 def read_layout(tree: ConfigTree, build: Build) -> Layout:
     """The layout of a loaded configuration; `build` stands in for what it leaves out.
@@ -66,7 +61,7 @@ def read_layout(tree: ConfigTree, build: Build) -> Layout:
         worker_user=user.args[0] if user and user.args else build.user,
         pid_path=_absolute(pid.args[0] if pid and pid.args else build.pid_path, build.prefix),
         error_log=_error_log(tree, build),
-        listens=tuple(_listens(tree)),
+        listens=tuple(listens_of(tree)),
     )
 
 
@@ -107,16 +102,3 @@ def _is_stream(log: str) -> bool:
 
 def _absolute(path: str, prefix: str) -> str:
     return path if path.startswith("/") else f"{prefix.rstrip('/')}/{path}"
-
-
-def _listens(tree: ConfigTree) -> Iterator[Listen]:
-    for http in _named(tree.directives, "http"):
-        for server in _named(tree.children(http), "server"):
-            written = list(_named(tree.children(server), "listen"))
-            yield from chain.from_iterable(map(Listen.parse, written))
-            if not written:
-                yield Listen.implied()
-
-
-def _named(directives: Iterator[Directive], name: str) -> Iterator[Directive]:
-    return (directive for directive in directives if directive.name == name)

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import Literal
 
-from reconcile.nginx.model.arity import check_arity
-from reconcile.nginx.model.text import to_raw
+from reconcile.nginx.model.argument_counts import check_arity
+from reconcile.nginx.model.latin1 import to_raw
 from reconcile.nginx.model.tree import ConfigTree, Directive
 
 Modifier = Literal["", "=", "^~", "~", "~*", "@"]

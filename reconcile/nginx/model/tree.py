@@ -165,24 +165,6 @@ def parse(data: bytes, path: str) -> ParsedFile:
     return ParsedFile(path, data, tuple(siblings), tuple(comments))
 
 
-def written_back(file: ParsedFile) -> bytes:
-    """The file again, put together from the spans of its tree and what lies between them."""
-    return b"".join(_pieces(file.data, file.directives, 0, len(file.data)))
-
-
-def _pieces(
-    data: bytes, directives: Iterable[Directive], position: int, end: int
-) -> Iterator[bytes]:
-    for directive in directives:
-        yield data[position : directive.start]
-        if directive.block is None:
-            yield data[directive.span]
-        else:
-            yield from _pieces(data, directive.block, directive.start, directive.end)
-        position = directive.end
-    yield data[position:end]
-
-
 def _refusal(opening: Statement, outer: list[tuple[list[Directive], Statement]]) -> str:
     """Why nginx would not let this block open here; "" where it would."""
     if opening.words[0] == "include":

@@ -7,8 +7,8 @@ from typing import Literal
 
 from reconcile.nginx.model.scope import Scope
 from reconcile.nginx.model.tree import Directive
-from reconcile.nginx.routing.locations import Undecidable
-from reconcile.nginx.routing.visit import Status, Visit
+from reconcile.nginx.routing.location_match import Undecidable
+from reconcile.nginx.routing.request_context import Status, Visit
 
 Verdict = Literal["passes", "no rule"] | Status
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from reconcile.nginx.model.text import from_raw
-from reconcile.nginx.routing.locations import Undecidable
+from reconcile.nginx.model.latin1 import from_raw
+from reconcile.nginx.routing.location_match import Undecidable
+from reconcile.nginx.routing.request_context import Jump, Outcome, Root, Status, Visit
 from reconcile.nginx.routing.route import Answer
 from reconcile.nginx.routing.uri import escaped
-from reconcile.nginx.routing.visit import Jump, Outcome, Root, Status, Visit
 
 _STATIC_METHODS = ("GET", "HEAD", "POST")
 

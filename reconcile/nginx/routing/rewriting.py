@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from reconcile.nginx.model.latin1 import from_raw, to_raw
 from reconcile.nginx.model.scope import Scope
-from reconcile.nginx.model.text import from_raw, to_raw
 from reconcile.nginx.model.tree import Directive
 from reconcile.nginx.routing import pcre
-from reconcile.nginx.routing.locations import Undecidable
+from reconcile.nginx.routing.location_match import Undecidable
+from reconcile.nginx.routing.request_context import Outcome, Status, Visit
 from reconcile.nginx.routing.route import Answer
 from reconcile.nginx.routing.uri import tidied
-from reconcile.nginx.routing.visit import Outcome, Status, Visit
 
 _REDIRECTS = (301, 302, 303, 307, 308)
 _URLS = ("http://", "https://", "$scheme")

@@ -8,19 +8,19 @@ from __future__ import annotations
 import re
 
 from reconcile.nginx.model.build import Build
+from reconcile.nginx.model.latin1 import from_raw
 from reconcile.nginx.model.scope import Scope
 from reconcile.nginx.model.sizes import body_limit
-from reconcile.nginx.model.text import from_raw
 from reconcile.nginx.model.tree import ConfigTree
 from reconcile.nginx.routing import uri
 from reconcile.nginx.routing.access import check_access
 from reconcile.nginx.routing.content import check_model, content, try_files
-from reconcile.nginx.routing.locations import Undecidable
+from reconcile.nginx.routing.location_match import Undecidable
 from reconcile.nginx.routing.request import Files, Request, UnknownFiles
+from reconcile.nginx.routing.request_context import Jump, Outcome, Status, Visit
 from reconcile.nginx.routing.rewriting import run_rewrites
 from reconcile.nginx.routing.route import Answer, Hop, Route
 from reconcile.nginx.routing.servers import ServerTable
-from reconcile.nginx.routing.visit import Jump, Outcome, Status, Visit
 
 _BAD_HOST = re.compile(r"\.\.|[/\x00-\x20\x7f]")
 _OVERWRITE = re.compile(r"=[0-9]*")

@@ -6,7 +6,7 @@ import re
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
-from reconcile.nginx.model.text import to_raw
+from reconcile.nginx.model.latin1 import to_raw
 
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})|%00|[\x00-\x20\x7f]")
 

@@ -12,7 +12,7 @@ from reconcile.filesystem.errors import HostError
 from reconcile.nginx.model.build import Build
 from reconcile.nginx.model.layout import Layout, read_layout
 from reconcile.nginx.model.modules import packed_sent
-from reconcile.nginx.model.planned import Planned, PlannedReader
+from reconcile.nginx.model.planned_reader import Planned, PlannedReader
 from reconcile.nginx.model.tree import ConfigTree, load
 
 if TYPE_CHECKING:

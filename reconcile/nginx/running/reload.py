@@ -12,9 +12,9 @@ from reconcile.errors import ReconcileError
 from reconcile.nginx.model.listen import ANY_IPV4, ANY_IPV6, Listen
 from reconcile.nginx.model.tree import ConfigTree, Directive
 from reconcile.nginx.render.render import GENERATION_PATH, generation_of, is_managed
-from reconcile.nginx.running.binds import foresee_binds
 from reconcile.nginx.running.discover import Discovered, discover
-from reconcile.nginx.running.live import Running, read_live, record_live, running
+from reconcile.nginx.running.listen_check import foresee_binds
+from reconcile.nginx.running.loaded_config import Running, read_live, record_live, running
 from reconcile.nginx.server_name_conflicts import name_conflicts
 from reconcile.system.http import HttpTarget
 from reconcile.system.logs import LogPosition

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from reconcile.errors import ReconcileError
 from reconcile.nginx.routing.request import FileKind, Files
-from reconcile.nginx.running.live import running
+from reconcile.nginx.running.loaded_config import running
 from reconcile.system.accounts import Account
 from reconcile.system.membership import ids_of
 

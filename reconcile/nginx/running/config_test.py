@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from reconcile.errors import ReconcileError
 from reconcile.nginx.model import globs
 from reconcile.nginx.model.lexer import NginxSyntaxError
-from reconcile.nginx.model.planned import Planned, PlannedReader
+from reconcile.nginx.model.output_paths import written_paths
+from reconcile.nginx.model.planned_reader import Planned, PlannedReader
 from reconcile.nginx.model.tree import ConfigTree, Directive, load
-from reconcile.nginx.model.written import written_paths
 from reconcile.nginx.running.discover import Discovered
 from reconcile.system.private import ABSENT, Entry, NoNamespace, run_in_view
 
@@ -118,7 +118,7 @@ class Stage:
             return self._tested_on_a_copy(), (_told_aloud(missing),)
 
     def _tested_on_a_copy(self) -> Refusal | None:
-        from reconcile.nginx.running.copied import copied_tree
+        from reconcile.nginx.running.config_test_copy import copied_tree
 
         try:
             tree = self.tree or self.read()

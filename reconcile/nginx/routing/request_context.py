@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from reconcile.nginx.model.latin1 import from_raw, to_raw
 from reconcile.nginx.model.scope import Scope
-from reconcile.nginx.model.text import from_raw, to_raw
 from reconcile.nginx.routing import uri
-from reconcile.nginx.routing.locations import Undecidable
+from reconcile.nginx.routing.location_match import Undecidable
 from reconcile.nginx.routing.request import FileKind, Files, Request
 from reconcile.nginx.routing.route import Answer, Hop
 from reconcile.nginx.routing.servers import ServerChoice, hostname

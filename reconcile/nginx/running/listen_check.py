@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from reconcile.errors import ExitCode, ReconcileError
-from reconcile.nginx.model.listen import ANY_IPV4, ANY_IPV6, Address, Listen
-from reconcile.nginx.model.tree import ConfigTree, Directive
+from reconcile.nginx.model.listen import ANY_IPV4, ANY_IPV6, Address, Listen, listens_of
+from reconcile.nginx.model.tree import ConfigTree
 from reconcile.system.ports import Holder, bind_error, holders
-
-_IMPLIED_PORT = 80
 
 
 class PortTaken(ReconcileError):
@@ -51,20 +49,6 @@ def needed(tree: ConfigTree) -> Iterator[Listen]:
         covered = address != wildcard and wildcard in listens
         if not covered and not address.host.startswith("unix:"):
             yield listen
-
-
-def listens_of(tree: ConfigTree) -> Iterator[Listen]:
-    """Every listen of every server in an http block, in nginx's order."""
-    for http in tree.directives:
-        if http.name == "http":
-            for server in tree.children(http):
-                if server.name == "server":
-                    yield from _of_server(d for d in tree.children(server))
-
-
-def _of_server(directives: Iterable[Directive]) -> Iterator[Listen]:
-    written = [listen for d in directives if d.name == "listen" for listen in Listen.parse(d)]
-    yield from written or [Listen(Address(ANY_IPV4, _IMPLIED_PORT))]
 
 
 def _hindered(listen: Listen, master_pid: int) -> str:

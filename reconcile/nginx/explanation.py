@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from reconcile.nginx.model.latin1 import to_raw
 from reconcile.nginx.model.listen import ANY_IPV4, ANY_IPV6, Address
-from reconcile.nginx.model.text import to_raw
 from reconcile.nginx.routing import pcre
 from reconcile.nginx.routing.describe import describe
 from reconcile.nginx.routing.headers import SentHeader, content_type, sent_headers

@@ -10,12 +10,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple
 
+from reconcile.nginx.model.output_paths import written_by
 from reconcile.nginx.model.tree import ConfigTree, Directive, ParsedFile
-from reconcile.nginx.model.written import written_by
 
 if TYPE_CHECKING:
+    from reconcile.nginx.running.config_test import Refusal
     from reconcile.nginx.running.discover import Discovered
-    from reconcile.nginx.running.stage import Refusal
 
 _MAIN_DEFAULTS = ("pid", "error_log")
 _HTTP_DEFAULTS = {

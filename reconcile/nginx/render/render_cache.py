@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from reconcile.engine.digest import digest
 from reconcile.nginx.render.render import intact, render_site
-from reconcile.nginx.render.site import SiteView
+from reconcile.nginx.render.site_view import SiteView
 
 if TYPE_CHECKING:
     from reconcile.system.state import StateDir
