@@ -27,8 +27,8 @@ from reconcile.engine.resource import Ref, Resource
 from reconcile.engine.rollback import unfinished
 from reconcile.engine.selection import Selection, select
 from reconcile.filesystem.errors import HostError
-from reconcile.nginx.render.render_cache import Renderings
-from reconcile.nginx.running.discover import Discovered, discover
+from reconcile.nginx.render.render_cache import RenderCache
+from reconcile.nginx.running.discover import NginxInstallation, discover
 from reconcile.nginx.running.loaded_config import real_path
 from reconcile.resources import registry
 from reconcile.system import Host
@@ -130,12 +130,12 @@ class Workspace:
             state_dir=settings.state_dir,
             unit_dir=os.path.dirname(self.host.services.unit_path("any.service")),
             nginx_reads=self._nginx_reads(nginx),
-            packed_sent=nginx.packed_sent,
+            static_encodings=nginx.static_encodings,
         )
 
     @cached_property
-    def renderings(self) -> Renderings:
-        return Renderings.read(self.host.state)
+    def renderings(self) -> RenderCache:
+        return RenderCache.read(self.host.state)
 
     @cached_property
     def expansion(self) -> Expansion:
@@ -219,9 +219,9 @@ class Workspace:
         """With nothing to do there is nothing to foresee, and nothing to pay."""
         if not made.changes:
             return made
-        from reconcile.impact.plan_impact import concerns_nginx, foreseen
+        from reconcile.impact.plan_impact import affects_nginx, with_impact
 
-        return foreseen(made, self.spec, self.facts, self.host) if concerns_nginx(made) else made
+        return with_impact(made, self.spec, self.facts, self.host) if affects_nginx(made) else made
 
     def plan_again(self, approved: PlanInputs, selection: Selection = EVERYTHING) -> Plan:
         """The same plan from the host as it is by now. Errors: StalePlan where it is another."""
@@ -334,7 +334,7 @@ class Workspace:
         """Whoever typed the command, also where sudo ran it."""
         return os.environ.get("SUDO_USER") or self.host.accounts.current.name
 
-    def _nginx_reads(self, nginx: Discovered) -> frozenset[str]:
+    def _nginx_reads(self, nginx: NginxInstallation) -> frozenset[str]:
         files = self.spec.file_paths()
         return files and files & {real_path(self.host, path) for path in nginx.tree.files}
 

@@ -15,7 +15,7 @@ from reconcile.doctor.request_builder import Visitors
 from reconcile.doctor.upstream import Passed, passes
 from reconcile.errors import ReconcileError
 from reconcile.nginx.model.tree import ConfigTree, Directive
-from reconcile.nginx.routing.location_match import Undecidable
+from reconcile.nginx.routing.location_match import Indeterminate
 from reconcile.nginx.routing.request import FileKind, Request
 from reconcile.nginx.routing.router import Router
 from reconcile.nginx.routing.servers import Server
@@ -61,7 +61,7 @@ class Requests:
         """None where no visitor reaches it, or nobody can tell how."""
         try:
             return self._visitors.request(server, uri)
-        except Undecidable:
+        except Indeterminate:
             return None
 
 

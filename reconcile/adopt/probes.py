@@ -8,7 +8,7 @@ from reconcile.adopt.found import Around
 from reconcile.adopt.groups import Block
 from reconcile.config.expansion.locations import HEALTH_FILE
 from reconcile.nginx.routing.router import Router
-from reconcile.nginx.running.worker_view import Assumed
+from reconcile.nginx.running.worker_view import WithAssumedFiles
 
 
 def adopt_probes(block: Block, draft: Draft, site: str, router: Router, around: Around) -> None:
@@ -33,5 +33,5 @@ def adopt_probes(block: Block, draft: Draft, site: str, router: Router, around: 
 
 def _is_served(block: Block, uri: str, file: str, router: Router) -> bool:
     asked = Requests(router).to(block.server, uri)
-    answer = router.route(asked, Assumed(NoFiles(), {file})).answer if asked else None
+    answer = router.route(asked, WithAssumedFiles(NoFiles(), {file})).answer if asked else None
     return answer is not None and (answer.kind, answer.path) == ("file", file)

@@ -32,13 +32,13 @@ def explain(
     """Tell who answers a URL, with which file, and who may read it."""
     from reconcile.cli.looking import Looking
     from reconcile.nginx.explanation import explain as explained
-    from reconcile.nginx.explanation import reached
+    from reconcile.nginx.explanation import with_listening_address
     from reconcile.nginx.routing.url import parse_url
     from reconcile.nginx.running.discover import discover
 
     host, asked, look = _host(file), parse_url(url, address), Looking()
     nginx = discover(host)
-    request = asked if address else reached(nginx, asked)
+    request = asked if address else with_listening_address(nginx, asked)
     found = look(lambda: explained(nginx, request))
     real = _asked(host, request) if live else None
     if json:

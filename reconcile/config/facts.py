@@ -46,7 +46,7 @@ class HostFacts:
     serves_sites: bool = False
     certificates: frozenset[str] = frozenset()
     nginx_reads: frozenset[str] = frozenset()
-    packed_sent: frozenset[Encoding] = frozenset()
+    static_encodings: frozenset[Encoding] = frozenset()
 
     @property
     def runs_services(self) -> bool:

@@ -13,7 +13,7 @@ from reconcile.doctor.evidence import counted
 from reconcile.doctor.rule import RuleResult, note, warning
 from reconcile.nginx.model.latin1 import from_raw
 from reconcile.nginx.model.scope import PASSES
-from reconcile.nginx.routing.location_match import Undecidable
+from reconcile.nginx.routing.location_match import Indeterminate
 from reconcile.nginx.routing.route import Answer
 from reconcile.nginx.routing.servers import Server
 from reconcile.system.tail import recent
@@ -102,7 +102,7 @@ def _answer(snapshot: HostInspection, server: Server, uri: str) -> Answer | None
     """How it is answered by now. Of what cannot be foretold, the rules about its server tell."""
     try:
         route = snapshot.route(server, uri)
-    except Undecidable:
+    except Indeterminate:
         return None
     return route.answer if route else None
 

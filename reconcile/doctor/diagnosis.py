@@ -13,7 +13,7 @@ from reconcile.engine.model import Finding, Severity, Unknown
 from reconcile.engine.resource import Ref
 from reconcile.errors import ReconcileError
 from reconcile.filesystem.errors import in_one_line
-from reconcile.nginx.routing.location_match import Undecidable
+from reconcile.nginx.routing.location_match import Indeterminate
 
 RANK: dict[Severity, int] = {"error": 0, "warning": 1, "note": 2}
 
@@ -41,7 +41,7 @@ def _ask(
                 findings.append(replace(said, rule=rule.name, source=source(rule.rows)))
     except ReconcileError as error:
         unknown.append(_unknown(rule, in_one_line(error)))
-    except Undecidable as undecided:
+    except Indeterminate as undecided:
         unknown.append(_unknown(rule, undecided.reason))
     except OSError as error:
         named = f"{error.filename}: " if error.filename else ""

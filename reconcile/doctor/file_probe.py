@@ -12,7 +12,7 @@ from reconcile.doctor.request_builder import arrival, request
 from reconcile.doctor.rule import RuleResult, error
 from reconcile.filesystem.inventory import Item
 from reconcile.nginx.model.listen import Listen
-from reconcile.nginx.routing.location_match import Undecidable
+from reconcile.nginx.routing.location_match import Indeterminate
 from reconcile.nginx.routing.uri import escaped
 from reconcile.system.http import HttpAnswer
 from reconcile.verify.evaluate import is_from_nginx
@@ -53,7 +53,7 @@ def _is_meant(
     asked = replace(request(uri, listen, host), client=arrival(listen).host)
     answer = snapshot.router.route(asked, snapshot.disk).answer
     if answer.kind == "unknown" and status in _REFUSALS:
-        raise Undecidable(f"{uri} is answered {status}: {answer.reason}")
+        raise Indeterminate(f"{uri} is answered {status}: {answer.reason}")
     refused = answer.kind == "error" and answer.reason.startswith(("deny ", "auth_basic "))
     return refused or answer.kind in ("redirect", "return")
 

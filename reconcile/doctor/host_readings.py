@@ -10,15 +10,15 @@ from reconcile.doctor.units import UnitView, read_units
 from reconcile.filesystem.errors import explained
 from reconcile.filesystem.inventory import Inventory, inventory
 from reconcile.nginx.routing.router import Router
-from reconcile.nginx.running.config_test import Stage
-from reconcile.nginx.running.discover import Discovered, discover
-from reconcile.nginx.running.loaded_config import Running, running
-from reconcile.nginx.running.worker_view import WorkersDisk, worker_of
+from reconcile.nginx.running.config_test import ConfigTest
+from reconcile.nginx.running.discover import NginxInstallation, discover
+from reconcile.nginx.running.loaded_config import RunningNginx, find_running
+from reconcile.nginx.running.worker_view import WorkerView, worker_account
 from reconcile.system.accounts import Account
 
 if TYPE_CHECKING:
     from reconcile.filesystem.access import AccessWalk
-    from reconcile.nginx.running.config_test import Refusal
+    from reconcile.nginx.running.config_test import NginxError
     from reconcile.system import Host
 
 MOST_ITEMS = 50_000
@@ -35,7 +35,7 @@ class Machine:
         self._journals: dict[str, tuple[str, ...]] = {}
 
     @cached_property
-    def nginx(self) -> Discovered:
+    def nginx(self) -> NginxInstallation:
         return discover(self.host)
 
     @cached_property
@@ -43,21 +43,21 @@ class Machine:
         return Router(self.nginx.tree, prefix=self.nginx.build.prefix)
 
     @cached_property
-    def running(self) -> Running | None:
-        return running(self.nginx)
+    def running(self) -> RunningNginx | None:
+        return find_running(self.nginx)
 
     @cached_property
-    def refusal(self) -> Refusal | None:
+    def refusal(self) -> NginxError | None:
         """What `nginx -t` has against the configuration on the disk."""
-        return Stage(self.nginx, {}).tested()[0]
+        return ConfigTest(self.nginx, {}).run()[0]
 
     @cached_property
     def worker(self) -> Account:
-        return worker_of(self.nginx)
+        return worker_account(self.nginx)
 
     @cached_property
-    def disk(self) -> WorkersDisk:
-        return WorkersDisk(self.host, self.worker)
+    def disk(self) -> WorkerView:
+        return WorkerView(self.host, self.worker)
 
     @cached_property
     def units(self) -> dict[str, UnitView]:

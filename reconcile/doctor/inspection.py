@@ -18,14 +18,14 @@ from reconcile.doctor.upstream import Passed, local_port, passes, socket_path
 from reconcile.doctor.variable_roots import Variables
 from reconcile.errors import ReconcileError
 from reconcile.filesystem.inventory import Inventory
-from reconcile.nginx.routing.location_match import Undecidable
-from reconcile.nginx.routing.request import Files, Request
+from reconcile.nginx.routing.location_match import Indeterminate
+from reconcile.nginx.routing.request import PathKinds, Request
 from reconcile.nginx.routing.route import Route
 from reconcile.nginx.routing.router import Router
 from reconcile.nginx.routing.servers import Server
-from reconcile.nginx.running.discover import Discovered
-from reconcile.nginx.running.loaded_config import Running
-from reconcile.nginx.running.worker_view import Assumed, WorkersDisk
+from reconcile.nginx.running.discover import NginxInstallation
+from reconcile.nginx.running.loaded_config import RunningNginx
+from reconcile.nginx.running.worker_view import WithAssumedFiles, WorkerView
 from reconcile.system.accounts import Account
 from reconcile.system.membership import cwd_of, ids_of, unit_of
 from reconcile.system.processes import children, title
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from reconcile.doctor.application.importing import Told
     from reconcile.filesystem.access import AccessWalk
     from reconcile.nginx.model.tree import ConfigTree
-    from reconcile.nginx.running.config_test import Refusal
+    from reconcile.nginx.running.config_test import NginxError
     from reconcile.system import Host
 
 
@@ -71,7 +71,7 @@ class HostInspection:
         return other
 
     @property
-    def nginx(self) -> Discovered:
+    def nginx(self) -> NginxInstallation:
         return self.machine.nginx
 
     @property
@@ -83,11 +83,11 @@ class HostInspection:
         return self.machine.router
 
     @property
-    def running(self) -> Running | None:
+    def running(self) -> RunningNginx | None:
         return self.machine.running
 
     @property
-    def refusal(self) -> Refusal | None:
+    def refusal(self) -> NginxError | None:
         """What `nginx -t` has against the configuration on the disk."""
         return self.machine.refusal
 
@@ -97,7 +97,7 @@ class HostInspection:
         return self.machine.worker
 
     @property
-    def disk(self) -> WorkersDisk:
+    def disk(self) -> WorkerView:
         return self.machine.disk
 
     @cached_property
@@ -108,7 +108,7 @@ class HostInspection:
         self,
         server: Server,
         uri: str,
-        files: Files | None = None,
+        files: PathKinds | None = None,
         host: str = "",
         *,
         prefers_tls: bool = False,
@@ -120,16 +120,16 @@ class HostInspection:
         request = self.visitors.request(server, uri, host, prefers_tls=prefers_tls)
         return self.answered(request, files) if request else None
 
-    def answered(self, request: Request, files: Files | None = None) -> Route:
+    def answered(self, request: Request, files: PathKinds | None = None) -> Route:
         """How that request is answered. Errors: Undecidable where that cannot be told."""
         route = self.router.route(request, files or self.disk)
         if route.answer.kind == "unknown":
-            raise Undecidable(f"{request.uri}: {route.answer.reason}")
+            raise Indeterminate(f"{request.uri}: {route.answer.reason}")
         return route
 
-    def disk_with(self, path: str) -> Assumed:
+    def disk_with(self, path: str) -> WithAssumedFiles:
         """The disk as if that file were there."""
-        return Assumed(self.disk, {normpath(path)})
+        return WithAssumedFiles(self.disk, {normpath(path)})
 
     @cached_property
     def servers(self) -> tuple[Server, ...]:

@@ -12,8 +12,8 @@ from reconcile.doctor.variable_roots import Spot, Variables
 from reconcile.nginx.model.latin1 import from_raw
 from reconcile.nginx.model.scope import Scope
 from reconcile.nginx.model.tree import Directive
-from reconcile.nginx.render.render import extra_line, intact, is_managed
-from reconcile.nginx.routing.location_match import Undecidable
+from reconcile.nginx.render.render import extra_line, is_managed, is_unmodified
+from reconcile.nginx.routing.location_match import Indeterminate
 from reconcile.nginx.routing.servers import Server
 
 Role = Literal["static", "media", "other"]
@@ -68,7 +68,7 @@ class Mapped:
         That is so where somebody has changed our file since, but not what `extra` has in it.
         """
         data, line = _text(self.scope), self.scope.directive.line
-        return is_managed(data) and not intact(data) and extra_line(data, line) is None
+        return is_managed(data) and not is_unmodified(data) and extra_line(data, line) is None
 
     @property
     def is_internal(self) -> bool:
@@ -112,7 +112,7 @@ class Mappings:
         try:
             for spot in self._spots(server, scope, directive.args[0]):
                 yield self._mapped(server, scope, directive, spot)
-        except Undecidable as undecided:
+        except Indeterminate as undecided:
             yield Unmapped(server, scope, directive, undecided.reason)
 
     def _spots(self, server: Server, scope: Scope, value: str) -> Iterator[Spot]:

@@ -8,7 +8,7 @@ from typing import Literal
 
 from reconcile.doctor.witness import witnesses
 from reconcile.nginx.model.listen import ANY_IPV4, ANY_IPV6, Address, Listen
-from reconcile.nginx.routing.location_match import Undecidable
+from reconcile.nginx.routing.location_match import Indeterminate
 from reconcile.nginx.routing.request import Request
 from reconcile.nginx.routing.servers import Server, ServerTable
 
@@ -82,7 +82,7 @@ class Visitors:
     def reaches(self, server: Server, listen: Listen, host: str) -> bool:
         try:
             return self._table.find(arrival(listen), host).server is server
-        except Undecidable:
+        except Indeterminate:
             return False
 
     def request(
@@ -102,7 +102,7 @@ class Visitors:
         if all(_strangeness(name) == 0 for name in server.names):
             # Others have all its names: the rule dup-server says so.
             return None
-        raise Undecidable(f"no name is known that leads to {' '.join(server.names)}")
+        raise Indeterminate(f"no name is known that leads to {' '.join(server.names)}")
 
 
 def request(uri: str, listen: Listen, host: str) -> Request:

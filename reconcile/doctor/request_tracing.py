@@ -13,7 +13,7 @@ from reconcile.doctor.gunicorn_logs import AccessLog, access_log
 from reconcile.doctor.http_requests import ask, reachable
 from reconcile.errors import ReconcileError
 from reconcile.nginx.model.latin1 import from_raw
-from reconcile.nginx.routing.location_match import Undecidable
+from reconcile.nginx.routing.location_match import Indeterminate
 from reconcile.nginx.routing.route import Route
 from reconcile.nginx.routing.servers import Server
 from reconcile.system.http import HttpAnswer
@@ -132,7 +132,7 @@ def _route(snapshot: HostInspection, server: Server, uri: str) -> Route | None:
     """None where nobody can tell: then another witness is needed."""
     try:
         return snapshot.route(server, uri)
-    except Undecidable:
+    except Indeterminate:
         return None
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from reconcile.engine.model import Finding, Severity, Unknown
 from reconcile.errors import ExitCode
-from reconcile.nginx.routing.location_match import Undecidable
+from reconcile.nginx.routing.location_match import Indeterminate
 
 if TYPE_CHECKING:
     from reconcile.doctor.inspection import HostInspection
@@ -47,7 +47,7 @@ def each(things: Iterable[T], look: Callable[[T], Iterable[RuleResult]]) -> Iter
     for thing in things:
         try:
             yield from look(thing)
-        except Undecidable as undecided:
+        except Indeterminate as undecided:
             unseen[Inconclusive(str(thing), undecided.reason)] = None
     yield from unseen
 
@@ -61,7 +61,7 @@ def collect(
     for thing in things:
         try:
             found += find(thing)
-        except Undecidable as undecided:
+        except Indeterminate as undecided:
             unseen[Inconclusive(str(thing), undecided.reason)] = None
     return tuple(found), tuple(unseen)
 

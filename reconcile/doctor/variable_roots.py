@@ -14,7 +14,7 @@ from reconcile.filesystem import Files
 from reconcile.nginx.model.latin1 import from_raw, to_raw
 from reconcile.nginx.model.scope import Scope
 from reconcile.nginx.routing import pcre
-from reconcile.nginx.routing.location_match import Undecidable
+from reconcile.nginx.routing.location_match import Indeterminate
 from reconcile.nginx.routing.route import Route
 from reconcile.nginx.routing.router import Router
 from reconcile.nginx.routing.servers import Server
@@ -54,7 +54,7 @@ class Variables:
         Errors: Undecidable where it depends on more than the name, or nobody can tell.
         """
         if _OF_ONE_VISITOR.search(value):
-            raise Undecidable(f"{value} is another folder for each visitor")
+            raise Indeterminate(f"{value} is another folder for each visitor")
         plain = [name.removeprefix(".") for name in server.names if is_plain(name)]
         found = [spot for host in plain if (spot := self._spot(server, scope, value, host))]
         if len(plain) == len(server.names):
@@ -77,13 +77,13 @@ class Variables:
     def _tenants(self, server: Server, scope: Scope, value: str) -> Iterator[Spot]:
         """Every folder that is there already, with a name that leads to it."""
         if scope.is_regex:
-            raise Undecidable(f"{value} is another folder for each name")
+            raise Indeterminate(f"{value} is another folder for each name")
         paths = sorted(set(self._folders(_VARIABLE.sub("*", value))))
         for path in paths[:_MOST_TENANTS]:
             yield self._tenant(server, scope, value, path)
         if not paths or len(paths) > _MOST_TENANTS:
             looked = f", and only {_MOST_TENANTS} of them were looked at" if paths else ""
-            raise Undecidable(f"{value} is another folder for each name{looked}")
+            raise Indeterminate(f"{value} is another folder for each name{looked}")
 
     def _folders(self, pattern: str) -> Iterator[str]:
         for path in self._files.glob(pattern):
@@ -96,11 +96,11 @@ class Variables:
         parts = re.match(form.rstrip("/"), path)
         for host in _hosts(server, parts.groups() if parts else ()):
             # The default server takes any name, and then no group has a text.
-            with suppress(Undecidable):
+            with suppress(Indeterminate):
                 spot = self._spot(server, scope, value, host)
                 if spot and spot.value.rstrip("/") == path:
                     return spot
-        raise Undecidable(f"no name is known that leads to {path}")
+        raise Indeterminate(f"no name is known that leads to {path}")
 
     def _spot(self, server: Server, scope: Scope, value: str, host: str) -> Spot | None:
         """What holds for one name; None where no request of that name gets to the server."""
@@ -113,19 +113,19 @@ class Variables:
             told = self._told(self._router.route(asked), scope, value)
             rest = canary if scope.is_regex else ""
             if not told.endswith(rest):
-                raise Undecidable(f"{value} is no folder that a prefix stands for")
+                raise Indeterminate(f"{value} is no folder that a prefix stands for")
             found.add(Spot(uri.removesuffix(canary), told.removesuffix(rest), host))
         if len(found) > 1:
-            raise Undecidable(f"{value} is another folder for each URI")
+            raise Indeterminate(f"{value} is another folder for each URI")
         return found.pop()
 
     @staticmethod
     def _told(route: Route, scope: Scope, value: str) -> str:
         if route.location is not scope:
-            raise Undecidable(f"{value}: {route.request.uri} does not get to {scope}")
+            raise Indeterminate(f"{value}: {route.request.uri} does not get to {scope}")
         told = route.expanded(value)
         if told is None:
-            raise Undecidable(f"the variables of {value} are not known beforehand")
+            raise Indeterminate(f"the variables of {value} are not known beforehand")
         return told
 
     @staticmethod
@@ -137,7 +137,7 @@ class Variables:
         uris = witnesses(from_raw(scope.name), {last: canary}) if last else iter(())
         whole = (uri for uri in uris if uri.startswith("/") and uri.endswith(canary))
         if others or not (uri := next(whole, "")):
-            raise Undecidable(f"{value} is another folder for each URI")
+            raise Indeterminate(f"{value} is another folder for each URI")
         return uri
 
 

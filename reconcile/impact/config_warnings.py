@@ -9,7 +9,7 @@ from reconcile.engine.model import Finding
 from reconcile.nginx.model.listen import Address, listens_of
 from reconcile.nginx.model.tree import ConfigTree
 from reconcile.nginx.render.render import is_managed
-from reconcile.nginx.routing.location_match import Undecidable
+from reconcile.nginx.routing.location_match import Indeterminate
 from reconcile.nginx.routing.router import Router
 from reconcile.nginx.routing.servers import Server
 from reconcile.nginx.server_name_conflicts import NameConflict, name_conflicts
@@ -18,17 +18,17 @@ _LEFTOVER = re.compile(r"(?:~|\.(?:bak|old|orig|save|swp|rej|dpkg-\w+|ucf-\w+|rp
 _ODD = {b"\xef\xbb\xbf": "a byte order mark", b"\xc2\xa0": "a no-break space"}
 
 
-def hazards(tree: ConfigTree, router: Router) -> Iterator[Finding]:
+def config_warnings(tree: ConfigTree, router: Router) -> Iterator[Finding]:
     """Names that are claimed twice, servers that capture our names, and stray files."""
-    for conflict in _one_of_each(tree):
+    for conflict in _distinct_conflicts(tree):
         yield from _claimed_twice(conflict)
     for server in router.servers.servers:
         if is_managed(tree.files[server.scope.directive.file].data):
             yield from _captured(tree, router, server)
-    yield from hygiene(tree)
+    yield from stray_files(tree)
 
 
-def _one_of_each(tree: ConfigTree) -> tuple[NameConflict, ...]:
+def _distinct_conflicts(tree: ConfigTree) -> tuple[NameConflict, ...]:
     """A conflict over v4 and v6 is one to a person."""
     told = {(c.name, c.winner.place, c.loser.place): c for c in reversed(name_conflicts(tree))}
     return tuple(reversed(told.values()))
@@ -39,7 +39,7 @@ def _claimed_twice(conflict: NameConflict) -> Iterator[Finding]:
         f"{conflict.winner.place}: answers on {conflict.address}",
         f"{conflict.loser.place}: is ignored there",
     )
-    if conflict.ours_loses and not conflict.ours_wins:
+    if conflict.loser_is_managed and not conflict.winner_is_managed:
         yield Finding(
             "dup-server",
             "error",
@@ -48,7 +48,7 @@ def _claimed_twice(conflict: NameConflict) -> Iterator[Finding]:
             f"Remove that name (or the whole site) at {conflict.winner.place}, "
             "or take it out of reconcile.yaml. Apply refuses until then.",
         )
-    elif conflict.ours_wins and not conflict.ours_loses:
+    elif conflict.winner_is_managed and not conflict.loser_is_managed:
         yield Finding(
             "dup-server",
             "warning",
@@ -75,7 +75,7 @@ def _taker(router: Router, address: Address, name: str) -> Server | None:
     """Who answers to `name` there; None where a regex decides that we cannot read."""
     try:
         return router.servers.find(address, name).server
-    except Undecidable:
+    except Indeterminate:
         return None
 
 
@@ -93,26 +93,26 @@ def _capture(server: Server, taker: Server, name: str, address: Address) -> Find
     )
 
 
-def hygiene(tree: ConfigTree) -> Iterator[Finding]:
+def stray_files(tree: ConfigTree) -> Iterator[Finding]:
     """Leftovers that nginx reads like any site, and bytes that it takes for part of a word."""
     for include in tree.includes.values():
         for path in include.paths if include.is_glob else ():
             if _LEFTOVER.search(path.rpartition("/")[2]):
-                yield _stray(
+                yield _stray_finding(
                     f"{path} looks like a leftover, and nginx reads it.",
                     "what sorts first wins its names",
                     f"Move it out of {path.rpartition('/')[0]}.",
                 )
     for path, file in tree.files.items():
         for line, called in odd_bytes(file.data):
-            yield _stray(
+            yield _stray_finding(
                 f"{path}:{line} holds {called}.",
                 "nginx takes it for part of a word",
                 f"Remove it at {path}:{line}.",
             )
 
 
-def _stray(what: str, evidence: str, fix: str) -> Finding:
+def _stray_finding(what: str, evidence: str, fix: str) -> Finding:
     return Finding("sites-enabled-hygiene", "warning", what, (evidence,), fix)
 
 

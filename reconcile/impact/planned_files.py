@@ -25,15 +25,15 @@ Samples = Mapping[str, Sequence[str]]
 """A directory → names of files in it, relative."""
 
 
-def foreseen_disk(
+def planned_path_kinds(
     changes: Sequence[Change], samples: Samples, host: Host, worker: Account
 ) -> dict[str, FileKind]:
     """Path → what the worker will find there; of assets and trees only the samples."""
-    look = _Look(samples, host, worker)
+    look = _PlannedKinds(samples, host, worker)
     return {path: kind for change in changes for path, kind in look.of(change)}
 
 
-class _Look:
+class _PlannedKinds:
     def __init__(self, samples: Samples, host: Host, worker: Account) -> None:
         self._samples = samples
         self._host = host

@@ -11,7 +11,7 @@ from reconcile.config.expansion.scope import SiteScope
 from reconcile.config.models.locations import Location
 from reconcile.config.models.probes import UploadProbe
 from reconcile.config.probes import Endpoint
-from reconcile.impact.response_diff import Question
+from reconcile.impact.response_diff import SampleRequest
 from reconcile.nginx.model.listen import Address
 from reconcile.nginx.model.sizes import DEFAULT_BODY_LIMIT
 from reconcile.nginx.routing.request import Request
@@ -23,7 +23,7 @@ _DOTFILE = ".env"
 _SAMPLE = "reconcile-sample.jpg"
 
 
-def expand_visits(site: SiteScope, samples: Samples) -> Iterator[Question]:
+def sample_requests(site: SiteScope, samples: Samples) -> Iterator[SampleRequest]:
     main = endpoint(site)
     for listen in site.listens:
         yield _get(endpoint_on(site, listen), "/")
@@ -36,7 +36,7 @@ def expand_visits(site: SiteScope, samples: Samples) -> Iterator[Question]:
 
 def _of_location(
     at: Endpoint, prefix: str, location: Location, names: Sequence[str]
-) -> Iterator[Question]:
+) -> Iterator[SampleRequest]:
     for name in names:
         yield _get(at, prefix + name)
     if location.role != "static" and not names:
@@ -52,7 +52,7 @@ def _of_location(
     yield _get(once, prefix + _DOTFILE, f"{location.dir}/{_DOTFILE}")
 
 
-def _uploads(site: SiteScope, at: Endpoint) -> Iterator[Question]:
+def _uploads(site: SiteScope, at: Endpoint) -> Iterator[SampleRequest]:
     """The largest body that is let through, and one byte more."""
     limit = site.site.max_upload
     limit = DEFAULT_BODY_LIMIT if limit is None else limit
@@ -60,10 +60,10 @@ def _uploads(site: SiteScope, at: Endpoint) -> Iterator[Question]:
     for length in (limit, limit + 1) if limit else ():
         asked = _get(at, path)
         requests = (replace(r, method="POST", body_length=length) for r in asked.requests[:1])
-        yield Question(f"POST {at.url(path)} with {length} bytes", tuple(requests))
+        yield SampleRequest(f"POST {at.url(path)} with {length} bytes", tuple(requests))
 
 
-def _by_address(site: SiteScope, at: Endpoint, samples: Samples) -> Iterator[Question]:
+def _by_address(site: SiteScope, at: Endpoint, samples: Samples) -> Iterator[SampleRequest]:
     """Without the name, as a monitor or a curious visitor asks."""
     named = ((prefix, samples.get(one.dir)) for prefix, one in site.site.locations.items())
     for path in ["/", *(prefix + names[0] for prefix, names in named if names)][:2]:
@@ -75,10 +75,10 @@ def _bracketed(address: str) -> str:
     return f"[{address}]" if ":" in address else address
 
 
-def _get(at: Endpoint, path: str, *supposed: str) -> Question:
+def _get(at: Endpoint, path: str, *supposed: str) -> SampleRequest:
     requests = (
         Request(path, at.host, Address(address, at.port), scheme=at.scheme, client=address)
         for address in at.addresses
     )
     there = " (if there is one)" if supposed else ""
-    return Question(f"GET {at.url(path)}{there}", tuple(requests), frozenset(supposed))
+    return SampleRequest(f"GET {at.url(path)}{there}", tuple(requests), frozenset(supposed))

@@ -12,18 +12,18 @@ _NAME = re.compile(rb"/etc/letsencrypt/live/([^/\s;]+)/")
 
 
 @dataclass(frozen=True)
-class Edits:
+class CertbotEdits:
     """The lines that certbot has marked as its own, and the certificate's name."""
 
     lines: tuple[int, ...]
     name: str
 
     @property
-    def told(self) -> str:
+    def summary(self) -> str:
         return f"{len(self.lines)} lines are marked as managed by Certbot"
 
     @property
-    def way_out(self) -> str:
+    def suggested_fix(self) -> str:
         """How to keep HTTPS: the challenge is answered from the webroot only after the apply."""
         return (
             f"Declare tls: {{letsencrypt: {self.name}}}, then: reconcile apply; then have certbot"
@@ -32,8 +32,12 @@ class Edits:
         )
 
 
-def edits(data: bytes) -> Edits | None:
+def find_edits(data: bytes) -> CertbotEdits | None:
     """What certbot has written into a configuration file; None where it has not."""
     lines = tuple(n for n, line in enumerate(data.splitlines(), 1) if _MARK in line)
     found = _NAME.search(data)
-    return Edits(lines, found[1].decode("utf-8", "replace") if found else "NAME") if lines else None
+    return (
+        CertbotEdits(lines, found[1].decode("utf-8", "replace") if found else "NAME")
+        if lines
+        else None
+    )

@@ -15,12 +15,12 @@ from reconcile.nginx.routing.request import Request
 from reconcile.nginx.routing.route import Hop, Route
 from reconcile.nginx.routing.router import Router
 from reconcile.nginx.routing.servers import Server, hostname
-from reconcile.nginx.running.worker_view import WorkersDisk, worker_of
+from reconcile.nginx.running.worker_view import WorkerView, worker_account
 
 if TYPE_CHECKING:
     from reconcile.filesystem.access import AccessStep
     from reconcile.nginx.model.scope import Scope
-    from reconcile.nginx.running.discover import Discovered
+    from reconcile.nginx.running.discover import NginxInstallation
     from reconcile.system.accounts import Account
 
 _LOOPBACK = {ANY_IPV4: "127.0.0.1", ANY_IPV6: "::1"}
@@ -28,7 +28,7 @@ _HAS_TYPE = ("file", "return")
 
 
 @dataclass(frozen=True)
-class Rival:
+class Candidate:
     """A server or location that might have answered, and why it does not."""
 
     what: str
@@ -37,14 +37,14 @@ class Rival:
 
 
 @dataclass(frozen=True)
-class Choice:
+class LocationChoice:
     """A location that took the request on its way, and those that did not."""
 
     path: str
     what: str
     place: str
     why: str
-    rivals: tuple[Rival, ...]
+    candidates: tuple[Candidate, ...]
 
 
 @dataclass(frozen=True)
@@ -71,14 +71,14 @@ class Explanation:
     request: Request
     route: Route
     answer: str
-    server_rivals: tuple[Rival, ...]
-    choices: tuple[Choice, ...]
-    mapped_by: Rival | None
+    server_candidates: tuple[Candidate, ...]
+    choices: tuple[LocationChoice, ...]
+    mapped_by: Candidate | None
     worker: Account
     path: tuple[Component, ...]
     headers: tuple[SentHeader, ...]
     fix: str
-    elsewhere: tuple[tuple[str, str], ...]
+    other_addresses: tuple[tuple[str, str], ...]
 
     @property
     def blocked(self) -> Component | None:
@@ -86,13 +86,13 @@ class Explanation:
         return next((component for component in self.path if not component.allowed), None)
 
 
-def explain(nginx: Discovered, request: Request) -> Explanation:
+def explain(nginx: NginxInstallation, request: Request) -> Explanation:
     """Follow `request` through the configuration as it lies on the disk.
 
     Errors: ReconcileError where the configuration or the worker's user cannot be read.
     """
-    worker = worker_of(nginx)
-    disk = WorkersDisk(nginx.host, worker)
+    worker = worker_account(nginx)
+    disk = WorkerView(nginx.host, worker)
     router = Router(nginx.tree, nginx.build.prefix)
     route = router.route(request, disk)
     path = tuple(_path(nginx, route, worker))
@@ -103,18 +103,18 @@ def explain(nginx: Discovered, request: Request) -> Explanation:
         request=request,
         route=route,
         answer=answer,
-        server_rivals=tuple(_server_rivals(router, route)),
-        choices=tuple(_choice(route, hop) for hop in route.hops),
+        server_candidates=tuple(_server_candidates(router, route)),
+        choices=tuple(_location_choice(route, hop) for hop in route.hops),
         mapped_by=_mapped_by(route),
         worker=worker,
         path=path,
         headers=tuple(_headers(route)),
         fix=_fix(nginx, path, worker),
-        elsewhere=tuple((address, other) for address, other in answers if other != answer),
+        other_addresses=tuple((address, other) for address, other in answers if other != answer),
     )
 
 
-def reached(nginx: Discovered, request: Request) -> Request:
+def with_listening_address(nginx: NginxInstallation, request: Request) -> Request:
     """`request` at an address of its port where something listens, loopback before others."""
     router = Router(nginx.tree, nginx.build.prefix)
     if router.servers.bound(request.address):
@@ -131,7 +131,7 @@ def _at_other_addresses(router: Router, request: Request) -> Iterator[Request]:
             yield replace(request, address=at, client=at.host)
 
 
-def _server_rivals(router: Router, route: Route) -> Iterator[Rival]:
+def _server_candidates(router: Router, route: Route) -> Iterator[Candidate]:
     """Servers with the name that was asked for, and the default that would take it otherwise."""
     default = router.servers.default(route.request.address)
     bound = router.servers.bound(route.request.address)
@@ -140,9 +140,11 @@ def _server_rivals(router: Router, route: Route) -> Iterator[Rival]:
         if route.server is not None and server.scope.directive is route.server.scope.directive:
             continue
         if name in [known.lower() for known in server.names]:
-            yield _rival(server, _why_not_named(server, bound))
+            yield _server_candidate(server, _why_not_named(server, bound))
         elif server is default:
-            yield _rival(server, "the default server of this address, for names that no site has")
+            yield _server_candidate(
+                server, "the default server of this address, for names that no site has"
+            )
 
 
 def _why_not_named(server: Server, bound: Address | None) -> str:
@@ -152,23 +154,23 @@ def _why_not_named(server: Server, bound: Address | None) -> str:
     return f"has the name, but does not listen on {bound or 'this port'} (only on {listens})"
 
 
-def _rival(server: Server, why: str) -> Rival:
-    return Rival(f"server {' '.join(filter(None, server.names))}".strip(), server.place, why)
+def _server_candidate(server: Server, why: str) -> Candidate:
+    return Candidate(f"server {' '.join(filter(None, server.names))}".strip(), server.place, why)
 
 
-def _choice(route: Route, hop: Hop) -> Choice:
-    rivals = tuple(_location_rivals(route, hop))
-    return Choice(hop.path, str(hop.scope), hop.place, hop.why, rivals)
+def _location_choice(route: Route, hop: Hop) -> LocationChoice:
+    rivals = tuple(_location_candidates(route, hop))
+    return LocationChoice(hop.path, str(hop.scope), hop.place, hop.why, rivals)
 
 
-def _location_rivals(route: Route, hop: Hop) -> Iterator[Rival]:
+def _location_candidates(route: Route, hop: Hop) -> Iterator[Candidate]:
     """The server's locations that fit the path too."""
     if route.server is None or hop.scope.modifier == "@":
         return
     chosen = set(map(id, hop.scope.outward()))
     for location in route.server.scope.locations:
         if id(location) not in chosen and _fits(location, to_raw(hop.path)):
-            yield Rival(str(location), location.directive.place, _why_not(location, hop))
+            yield Candidate(str(location), location.directive.place, _why_not(location, hop))
 
 
 def _fits(location: Scope, path: str) -> bool:
@@ -201,28 +203,28 @@ def _outermost(scope: Scope) -> Scope:
     return around[-1] if around else scope
 
 
-def _mapped_by(route: Route) -> Rival | None:
+def _mapped_by(route: Route) -> Candidate | None:
     """The alias or root that made the path."""
     level = route.scope.nearest("root", "alias") if route.scope and route.answer.path else None
     if level is None:
         return None
     directive = (level.own.get("alias") or level.own["root"])[0]
-    return Rival(" ".join((directive.name, *directive.args)), directive.place, "")
+    return Candidate(" ".join((directive.name, *directive.args)), directive.place, "")
 
 
-def _path(nginx: Discovered, route: Route, worker: Account) -> Iterator[Component]:
+def _path(nginx: NginxInstallation, route: Route, worker: Account) -> Iterator[Component]:
     if route.answer.path is None:
         return
     walk = nginx.host.files.access(route.answer.path, worker)
-    told: set[str] = set()
+    shown: set[str] = set()
     for step in walk.steps:
-        if step.path not in told:
-            told.add(step.path)
+        if step.path not in shown:
+            shown.add(step.path)
             is_file = step.stat.kind not in ("directory", "symlink")
             yield _component(nginx, step, step.readable if is_file else step.passable)
 
 
-def _component(nginx: Discovered, step: AccessStep, allowed: bool) -> Component:
+def _component(nginx: NginxInstallation, step: AccessStep, allowed: bool) -> Component:
     accounts, found = nginx.host.accounts, step.stat
     return Component(
         step.path,
@@ -235,7 +237,7 @@ def _component(nginx: Discovered, step: AccessStep, allowed: bool) -> Component:
     )
 
 
-def _acl(nginx: Discovered, step: AccessStep) -> Iterator[str]:
+def _acl(nginx: NginxInstallation, step: AccessStep) -> Iterator[str]:
     """The named entries of an access list and its mask, as getfacl writes them."""
     from reconcile.filesystem.access import GROUP, MASK, USER
 
@@ -273,7 +275,7 @@ def _location(route: Route, scope: Scope) -> str:
     return f"{request.scheme}://{hostname(request.host) or request.address.host}{shown}{target}"
 
 
-def _fix(nginx: Discovered, path: tuple[Component, ...], worker: Account) -> str:
+def _fix(nginx: NginxInstallation, path: tuple[Component, ...], worker: Account) -> str:
     """The least permission that lets the worker past the first component that it may not pass."""
     from shlex import quote
 

@@ -18,8 +18,8 @@ class NameConflict:
     address: Address
     winner: Directive
     loser: Directive
-    ours_loses: bool
-    ours_wins: bool
+    loser_is_managed: bool
+    winner_is_managed: bool
 
     def __str__(self) -> str:
         return (

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from reconcile.errors import ExitCode
-from reconcile.nginx.explanation import Choice, Component, Explanation, Rival
+from reconcile.nginx.explanation import Candidate, Component, Explanation, LocationChoice
 from reconcile.nginx.routing.headers import SentHeader
 from reconcile.output import explain_documents as doc
 from reconcile.output.escape import printable
@@ -50,10 +50,10 @@ def _servers(found: Explanation, style: Style) -> list[str]:
     names = " ".join(name for name in server.names if name)
     lines = [style.bold("Server") + f" {_shown(names)}  {_shown(server.place)}"]
     lines += style.wrap(_shown(found.route.server_why), "  ", "    ")
-    return [*lines, *_rivals(found.server_rivals, style)]
+    return [*lines, *_rivals(found.server_candidates, style)]
 
 
-def _location(choice: Choice, style: Style) -> list[str]:
+def _location(choice: LocationChoice, style: Style) -> list[str]:
     kind, _, rest = choice.what.partition(" ")
     is_location = kind == "location"
     title = (
@@ -61,10 +61,10 @@ def _location(choice: Choice, style: Style) -> list[str]:
     )
     lines = [f"{title}  {_shown(choice.place)}"]
     lines += style.wrap(f"for {_shown(choice.path)}: {_shown(choice.why)}", "  ", "    ")
-    return [*lines, *_rivals(choice.rivals, style)]
+    return [*lines, *_rivals(choice.candidates, style)]
 
 
-def _rivals(rivals: Sequence[Rival], style: Style) -> Iterator[str]:
+def _rivals(rivals: Sequence[Candidate], style: Style) -> Iterator[str]:
     for rival in rivals:
         told = f"not {_shown(rival.what)} ({_shown(rival.place)}): {_shown(rival.why)}"
         yield from (style.dim(line) for line in style.wrap(told, "  ", "    "))
@@ -102,7 +102,7 @@ def _headers(found: Explanation, style: Style) -> list[str]:
 
 
 def _elsewhere(found: Explanation, style: Style) -> list[str]:
-    lines = [f"  at {address}: {_shown(answer)}" for address, answer in found.elsewhere]
+    lines = [f"  at {address}: {_shown(answer)}" for address, answer in found.other_addresses]
     return [style.bold("Answered otherwise"), *lines] if lines else []
 
 
@@ -163,7 +163,7 @@ def explain_document(
                 location=choice.what,
                 place=choice.place,
                 why=choice.why,
-                others=_others(choice.rivals),
+                others=_others(choice.candidates),
             )
             for choice in found.choices
         ],
@@ -178,7 +178,7 @@ def explain_document(
         ],
         elsewhere=[
             doc.ExplainedElsewhere(address=address, told=answer)
-            for address, answer in found.elsewhere
+            for address, answer in found.other_addresses
         ],
         live=_live_item(found, live) if live else None,
         exit_code=ExitCode.OK,
@@ -205,11 +205,11 @@ def _server_item(found: Explanation) -> doc.ExplainedServer | None:
         names=[name for name in server.names if name],
         place=server.place,
         why=found.route.server_why,
-        others=_others(found.server_rivals),
+        others=_others(found.server_candidates),
     )
 
 
-def _others(rivals: Sequence[Rival]) -> list[doc.ExplainedRival]:
+def _others(rivals: Sequence[Candidate]) -> list[doc.ExplainedRival]:
     return [doc.ExplainedRival(what=one.what, place=one.place, why=one.why) for one in rivals]
 
 

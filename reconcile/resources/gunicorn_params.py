@@ -6,7 +6,7 @@ from reconcile.dataclass import dataclass
 
 
 @dataclass(frozen=True)
-class GunicornView:
+class GunicornParams:
     """One app run by Gunicorn.
 
     `service` and `socket` are unit names; `socket` is None where `bind` is no Unix socket.

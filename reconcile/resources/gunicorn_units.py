@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from reconcile.errors import ReconcileError
-from reconcile.resources.gunicorn_params import GunicornView
+from reconcile.resources.gunicorn_params import GunicornParams
 from reconcile.system import ServiceManagerName
 
 HEADER = "# Managed by reconcile: edits here are replaced at the next apply."
@@ -16,7 +16,7 @@ _TEMPORARY = ("/tmp", "/var/tmp")  # noqa: S108  these are compared with, not wr
 
 
 def unit_texts(
-    view: GunicornView, manager: ServiceManagerName = "systemd"
+    view: GunicornParams, manager: ServiceManagerName = "systemd"
 ) -> tuple[str, str | None]:
     """The text of the service and of its socket unit, None where there is none to be had.
 
@@ -47,7 +47,7 @@ def specified(value: str) -> str:
     return value.replace("%", "%%")
 
 
-def _refuse_unsafe(view: GunicornView) -> None:
+def _refuse_unsafe(view: GunicornParams) -> None:
     named = {
         "directory": view.directory,
         "python": view.python,
@@ -71,18 +71,18 @@ def _refuse_unsafe(view: GunicornView) -> None:
         )
 
 
-def _command(view: GunicornView, *options: str) -> str:
+def _command(view: GunicornParams, *options: str) -> str:
     words = [view.python, "-m", "gunicorn", *options, view.module]
     return " ".join(quoted(word) for word in words)
 
 
-def _working_directory_of_workers(view: GunicornView) -> str:
+def _working_directory_of_workers(view: GunicornParams) -> str:
     # Never the socket's own directory: systemd hands its runtime directory, with all
     # that is in it, to the app's user, and nginx could no longer connect.
     return view.service.removesuffix(".service") + ".work"
 
 
-def _common(view: GunicornView, *options: str) -> str:
+def _common(view: GunicornParams, *options: str) -> str:
     """What holds with and without systemd; a broken app fails here, before it says READY."""
     runtime = _working_directory_of_workers(view)
     serve = _command(view, "--workers", str(view.workers), "--access-logfile", "-", *options)
@@ -98,12 +98,12 @@ ExecStart={serve}
 """
 
 
-def _owner(view: GunicornView) -> str:
+def _owner(view: GunicornParams) -> str:
     lines = (view.user and f"User={view.user}", view.group and f"Group={view.group}")
     return "".join(f"{line}\n" for line in lines if line)
 
 
-def _plain_service(view: GunicornView) -> str:
+def _plain_service(view: GunicornParams) -> str:
     # 0007: Gunicorn's own umask makes the socket, and nginx here runs as the same user.
     bind = ("--bind", view.bind, "--umask", "7")
     return f"""\
@@ -115,7 +115,7 @@ Description={specified(view.site)}, served by Gunicorn
 {_owner(view)}{_common(view, *bind)}"""
 
 
-def _service(view: GunicornView, socket: str | None) -> str:
+def _service(view: GunicornParams, socket: str | None) -> str:
     needs = (
         f"Requires={socket}\nAfter={socket} network.target" if socket else "After=network.target"
     )
@@ -141,7 +141,7 @@ WantedBy=multi-user.target
 """
 
 
-def _sandbox(view: GunicornView) -> str:
+def _sandbox(view: GunicornParams) -> str:
     """Everything read-only or out of sight but what the app was declared to write.
 
     Left out on purpose: MemoryDenyWriteExecute (JIT compilers), ProcSubset (psutil) and
@@ -187,7 +187,7 @@ def _path_word(path: str) -> str:
     return f'"{literal}"' if " " in literal else literal
 
 
-def _socket(view: GunicornView) -> str:
+def _socket(view: GunicornParams) -> str:
     """Owned by nginx's worker, who has to be able to write to it; nobody else connects."""
     group = f"SocketGroup={view.group}\n" if view.group else ""
     return f"""\

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Self
 from reconcile.engine.resource import Ref, Resource
 from reconcile.errors import ReconcileError
 from reconcile.nginx.render.render import extra_line
-from reconcile.nginx.running.discover import Discovered, discover
+from reconcile.nginx.running.discover import NginxInstallation, discover
 from reconcile.nginx.running.loaded_config import (
-    foreign_served,
-    read_live,
+    find_running,
+    foreign_loaded,
+    read_loaded,
     real_path,
-    record_live,
-    running,
+    record_loaded,
 )
 from reconcile.resources.directory import Directory
 from reconcile.resources.file import File
@@ -66,11 +66,11 @@ class NginxLive(Resource):
 
     def observe(self, host: Host) -> Self | None:
         nginx = discover(host)
-        now = running(nginx) if host.services.runs_services else None
+        now = find_running(nginx) if host.services.runs_services else None
         if now is None:
             return self
-        live = read_live(nginx, now)
-        foreign = foreign_served(nginx, live, frozenset(self.serves or ()))
+        live = read_loaded(nginx, now)
+        foreign = foreign_loaded(nginx, live, frozenset(self.serves or ()))
         serves = {**foreign, **live.serves}
         return self.model_copy(update={"serves": serves, "current": live.current})
 
@@ -80,11 +80,11 @@ class NginxLive(Resource):
         Told is where nginx could be asked only about a copy.
         Errors: NginxRejected, ServerNameTaken, PortTaken; nothing has changed then.
         """
-        from reconcile.nginx.running.config_test import NginxRejected, Stage
+        from reconcile.nginx.running.config_test import ConfigTest, NginxRejected
 
         nginx = discover(host)
-        stage = Stage(nginx, dict(planned_entries(changes)))
-        if not stage.concerning and self.ref not in {change.ref for change in changes}:
+        stage = ConfigTest(nginx, dict(planned_entries(changes)))
+        if not stage.relevant_changes and self.ref not in {change.ref for change in changes}:
             return ()
         try:
             validated = stage.validate()
@@ -96,13 +96,13 @@ class NginxLive(Resource):
         return validated.notes
 
     def apply(self, host: Host, before: Self | None) -> None:  # noqa: ARG002
-        from reconcile.nginx.running.reload import NginxReloaded, make_live
+        from reconcile.nginx.running.reload import NginxReloaded, reload_and_verify
 
         if not host.services.runs_services:
             return
         if host.recorder is not None:
             host.recorder.record_undo(NginxReloaded(self.config))
-        make_live(host)
+        reload_and_verify(host)
 
     def delete(self, host: Host) -> None:
         """Nothing of ours: what is served follows the files."""
@@ -143,7 +143,7 @@ def _refuse_taken_names(tree: ConfigTree) -> None:
     from reconcile.nginx.server_name_conflicts import name_conflicts
 
     for conflict in name_conflicts(tree):
-        if conflict.ours_loses:
+        if conflict.loser_is_managed:
             raise ServerNameTaken(
                 what=f"another site already answers for {conflict.name}",
                 why=str(conflict),
@@ -152,11 +152,11 @@ def _refuse_taken_names(tree: ConfigTree) -> None:
             )
 
 
-def _rehearse_running(nginx: Discovered, tree: ConfigTree) -> None:
-    from reconcile.nginx.running.listen_check import foresee_binds
+def _rehearse_running(nginx: NginxInstallation, tree: ConfigTree) -> None:
+    from reconcile.nginx.running.listen_check import check_listens
 
-    now = running(nginx)
-    foresee_binds(tree, now.master_pid if now else 0)
-    if now and read_live(nginx, now).is_disk(nginx):
+    now = find_running(nginx)
+    check_listens(tree, now.master_pid if now else 0)
+    if now and read_loaded(nginx, now).matches_disk(nginx):
         # A rollback gives files new change times; by this record they still count as served.
-        record_live(nginx, now)
+        record_loaded(nginx, now)

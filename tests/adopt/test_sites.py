@@ -10,7 +10,7 @@ import pytest
 from reconcile.adopt.found import FoundApp, FoundFolder
 from reconcile.errors import ReconcileError
 from reconcile.nginx.render.render import render_site
-from reconcile.nginx.render.site_view import Listen, LocationView, SiteView, TlsView
+from reconcile.nginx.render.site_view import ListenView, LocationView, SiteView, TlsView
 from reconcile.resources.file import File
 from tests.adopt.hand import UPLOADS, Read, read
 from tests.guide import GUIDE
@@ -418,7 +418,12 @@ def test_a_site_that_nobody_knows_is_refused_with_those_that_are_there() -> None
 OURS = SiteView(
     name="site0",
     server_names=("example.com", "www.example.com"),
-    listens=(Listen("", 80), Listen("[::]", 80), Listen("", 443, True), Listen("[::]", 443, True)),
+    listens=(
+        ListenView("", 80),
+        ListenView("[::]", 80),
+        ListenView("", 443, True),
+        ListenView("[::]", 443, True),
+    ),
     tls=TlsView("/c.pem", "/k.pem", hsts_s=31536000),
     max_upload_bytes=20 * 1024**2,
     upstream="unix:/run/a.sock",

@@ -11,7 +11,7 @@ import pytest
 from jsonschema import validate
 
 from reconcile.errors import ReconcileError
-from reconcile.nginx.explanation import Explanation, explain, reached
+from reconcile.nginx.explanation import Explanation, explain, with_listening_address
 from reconcile.nginx.model.listen import Address
 from reconcile.nginx.routing.url import parse_url
 from reconcile.nginx.running.discover import discover
@@ -26,7 +26,7 @@ URL = "http://example.com/static/css/app.css"
 
 def explained(guide: GuidesHost, url: str = URL, address: str | None = None) -> Explanation:
     nginx = discover(guide.workspace().host)
-    return explain(nginx, reached(nginx, parse_url(url, address)))
+    return explain(nginx, with_listening_address(nginx, parse_url(url, address)))
 
 
 def line_of(guide: GuidesHost, text: str) -> int:
@@ -46,7 +46,7 @@ def test_the_server_and_the_location_are_told_with_their_lines(guide: GuidesHost
 def test_a_location_of_the_same_server_lost_for_a_reason(guide: GuidesHost) -> None:
     [choice] = explained(guide).choices
 
-    assert [("location /", "a shorter prefix")] == [(r.what, r.why) for r in choice.rivals]
+    assert [("location /", "a shorter prefix")] == [(r.what, r.why) for r in choice.candidates]
 
 
 def test_a_hostile_regex_is_named_by_the_line_that_took_the_request(guide: GuidesHost) -> None:
@@ -57,7 +57,7 @@ def test_a_hostile_regex_is_named_by_the_line_that_took_the_request(guide: Guide
     [choice] = explained(guide).choices
 
     assert choice.place.endswith(f"myapp.conf:{line_of(guide, 'location ~*')}")
-    assert "a prefix, and a regex that matches goes before it" in [r.why for r in choice.rivals]
+    assert "a prefix, and a regex that matches goes before it" in [r.why for r in choice.candidates]
 
 
 def test_after_apply_the_same_regex_is_told_to_have_lost(guide: GuidesHost) -> None:
@@ -67,7 +67,7 @@ def test_after_apply_the_same_regex_is_told_to_have_lost(guide: GuidesHost) -> N
     [choice] = explained(guide).choices
 
     assert "location ^~ /static/" == choice.what
-    assert "a regex, and ^~ stops the search for one" in [r.why for r in choice.rivals]
+    assert "a regex, and ^~ stops the search for one" in [r.why for r in choice.candidates]
 
 
 def test_a_server_with_the_name_that_does_not_listen_there_is_told(guide: GuidesHost) -> None:
@@ -76,11 +76,11 @@ def test_a_server_with_the_name_that_does_not_listen_there_is_told(guide: Guides
     why = "has the name, but does not listen on [::]:80 (only on 0.0.0.0:80)"
     assert found.route.server is not None
     assert "only server of this address" == found.route.server_why
-    assert [why] == [rival.why for rival in found.server_rivals]
+    assert [why] == [rival.why for rival in found.server_candidates]
 
 
 def test_another_answer_at_another_address_is_told(guide: GuidesHost) -> None:
-    [(address, answer)] = explained(guide).elsewhere
+    [(address, answer)] = explained(guide).other_addresses
 
     assert "[::1]:80" == address
     assert answer.startswith("404 ")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reconcile.nginx.model.build import Build
-from reconcile.nginx.model.modules import packed_sent
+from reconcile.nginx.model.modules import static_encodings
 from reconcile.nginx.model.tree import load
 from tests.nginx.running import overlay
 
@@ -31,4 +31,4 @@ def test_it_is_built_in_or_loaded(said: tuple[str, str], sent: set[str]) -> None
     build = Build.parse(f"nginx version: nginx/1.22.1\nconfigure arguments: {arguments}\n")
     tree = load("/n/nginx.conf", overlay({"/n/nginx.conf": configuration.encode()}))
 
-    assert sent == packed_sent(build, tree)
+    assert sent == static_encodings(build, tree)

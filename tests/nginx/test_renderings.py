@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from reconcile.nginx.render import render, render_cache
-from reconcile.nginx.render.render_cache import NAME, Renderings
-from reconcile.nginx.render.site_view import Listen, LocationView, SiteView
+from reconcile.nginx.render.render_cache import NAME, RenderCache
+from reconcile.nginx.render.site_view import ListenView, LocationView, SiteView
 from reconcile.system.state import StateDir
 
 SITE = SiteView(
     name="shop",
     server_names=("shop.example",),
-    listens=(Listen("", 80), Listen("[::]", 80)),
+    listens=(ListenView("", 80), ListenView("[::]", 80)),
     upstream="unix:/run/shop.sock",
     locations=(LocationView("static", "/static/", "/var/www/shop/static", "public"),),
     extra="# caf\udce9",
@@ -46,7 +46,7 @@ def rendered(monkeypatch: pytest.MonkeyPatch) -> Rendered:
 
 def kept(state: StateDir, site: SiteView = SITE) -> bytes:
     """What was rendered, and is remembered from now on."""
-    first = Renderings.read(state)
+    first = RenderCache.read(state)
     data = first(site, VERSION)
     first.keep(state)
     return data
@@ -55,7 +55,7 @@ def kept(state: StateDir, site: SiteView = SITE) -> bytes:
 def test_the_same_question_is_answered_from_memory(state: StateDir, rendered: Rendered) -> None:
     data = kept(state)
 
-    again = Renderings.read(state)(SITE, VERSION)
+    again = RenderCache.read(state)(SITE, VERSION)
 
     assert render.render_site(SITE, VERSION) == data == again
     assert [SITE] == rendered
@@ -70,11 +70,11 @@ def test_the_same_question_is_answered_from_memory(state: StateDir, rendered: Re
     ids=["another site", "another nginx"],
 )
 def test_another_question_is_rendered(
-    state: StateDir, rendered: Rendered, ask: Callable[[Renderings], bytes]
+    state: StateDir, rendered: Rendered, ask: Callable[[RenderCache], bytes]
 ) -> None:
     kept(state)
 
-    ask(Renderings.read(state))
+    ask(RenderCache.read(state))
 
     assert 2 == len(rendered)
 
@@ -85,7 +85,7 @@ def test_another_template_is_rendered(
     kept(state)
     monkeypatch.setattr(render_cache, "_code_digest", lambda _package: "of a later release")
 
-    Renderings.read(state)(SITE, VERSION)
+    RenderCache.read(state)(SITE, VERSION)
 
     assert 2 == len(rendered)
 
@@ -97,7 +97,7 @@ def test_a_remembered_text_that_was_edited_is_not_used(
     data = kept(state)
     state.write(NAME, (state.read(NAME) or b"").decode().replace(*change).encode())
 
-    assert data == Renderings.read(state)(SITE, VERSION)
+    assert data == RenderCache.read(state)(SITE, VERSION)
     assert 2 == len(rendered)
 
 
@@ -105,7 +105,7 @@ def test_a_remembered_text_that_was_edited_is_not_used(
 def test_a_damaged_memory_costs_only_time(state: StateDir, damaged: bytes) -> None:
     state.write(NAME, damaged)
 
-    assert render.render_site(SITE, VERSION) == Renderings.read(state)(SITE, VERSION)
+    assert render.render_site(SITE, VERSION) == RenderCache.read(state)(SITE, VERSION)
 
 
 def test_only_the_sites_of_the_last_apply_are_remembered(state: StateDir) -> None:
@@ -128,6 +128,6 @@ def test_what_is_remembered_already_is_not_written_again(
 
 
 def test_reading_creates_nothing(state: StateDir, tmp_path: Path) -> None:
-    Renderings.read(state)(SITE, VERSION)
+    RenderCache.read(state)(SITE, VERSION)
 
     assert [] == list(tmp_path.iterdir())

@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 
 from reconcile.nginx.render.render import render_site
-from reconcile.nginx.render.site_view import Listen, LocationView, SiteView, TlsView
+from reconcile.nginx.render.site_view import ListenView, LocationView, SiteView, TlsView
 from reconcile.system import Host, HostSettings
 
 NGINX = "/usr/sbin/nginx"
@@ -259,7 +259,7 @@ def world(nginx: Nginx, place: Path) -> Iterator[World]:
     view = SiteView(
         name="myapp",
         server_names=("example.com",),
-        listens=(Listen("", port), Listen("[::]", port)),
+        listens=(ListenView("", port), ListenView("[::]", port)),
         upstream=f"unix:{sock}",
         max_upload_bytes=2 << 20,
         locations=(
@@ -300,7 +300,7 @@ def with_tls(world: World) -> World:
         capture_output=True,
     )
     tls = TlsView(str(certificate), str(key), redirect=True, hsts_s=31536000)
-    listens = (*world.view.listens, Listen("", world.tls_port, tls=True))
+    listens = (*world.view.listens, ListenView("", world.tls_port, tls=True))
     world.view = replace(world.view, tls=tls, listens=listens)
     return world
 

@@ -10,7 +10,7 @@ import pytest
 
 from reconcile.errors import ReconcileError
 from reconcile.nginx.running.discover import discover
-from reconcile.nginx.running.listen_check import needed
+from reconcile.nginx.running.listen_check import required_sockets
 from reconcile.nginx.server_name_conflicts import name_conflicts
 from reconcile.system import Host
 from reconcile.system.ports import Holder, bind_error, holders
@@ -60,7 +60,7 @@ def test_an_address_whose_wildcard_is_there_needs_no_socket_of_its_own(nginx, ho
     )
 
     assert ["0.0.0.0:80", "[::1]:80", "10.0.0.1:81"] == [
-        str(listen.address) for listen in needed(discover(host).tree)
+        str(listen.address) for listen in required_sockets(discover(host).tree)
     ]
 
 

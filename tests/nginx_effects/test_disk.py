@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from reconcile.nginx.running.discover import discover
-from reconcile.nginx.running.worker_view import Assumed, WorkersDisk, worker_of
+from reconcile.nginx.running.worker_view import WithAssumedFiles, WorkerView, worker_account
 from reconcile.system import Host
 
 from .conftest import World
@@ -28,7 +28,7 @@ def folder(place: Path) -> Path:
 def seen(folder: Path, name: str, **planned: str) -> str:
     host = Host()
     there = {f"{folder}/{path.replace('_', '/')}": kind for path, kind in planned.items()}
-    return WorkersDisk(host, host.accounts.user("www-data"), there).kind(f"{folder}/{name}")
+    return WorkerView(host, host.accounts.user("www-data"), there).kind(f"{folder}/{name}")
 
 
 @pytest.mark.parametrize(
@@ -73,9 +73,9 @@ def test_with_a_plan_a_worker_will_find(
 
 def test_what_is_assumed_is_there(folder: Path) -> None:
     host = Host()
-    disk = WorkersDisk(host, host.accounts.user("www-data"))
+    disk = WorkerView(host, host.accounts.user("www-data"))
 
-    assumed = Assumed(disk, {f"{folder}/.env"})
+    assumed = WithAssumedFiles(disk, {f"{folder}/.env"})
 
     assert ("file", "missing") == (assumed.kind(f"{folder}/.env"), assumed.kind(f"{folder}/x"))
 
@@ -86,10 +86,10 @@ def test_the_worker_is_who_the_running_one_is(world: World, host: Host) -> None:
     text = world.nginx.config.read_text()
     world.nginx.config.write_text(text.replace("user www-data;", "user games;"))
 
-    assert "www-data" == worker_of(discover(host)).name
+    assert "www-data" == worker_account(discover(host)).name
 
 
 def test_where_nginx_does_not_run_the_worker_is_who_the_configuration_names(
     world: World, host: Host
 ) -> None:
-    assert "www-data" == worker_of(discover(host)).name
+    assert "www-data" == worker_account(discover(host)).name

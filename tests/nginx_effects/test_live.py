@@ -13,10 +13,10 @@ import pytest
 
 from reconcile.engine.digest import digest
 from reconcile.nginx.render.render import render_site
-from reconcile.nginx.render.site_view import Listen
+from reconcile.nginx.render.site_view import ListenView
 from reconcile.nginx.running.discover import discover
 from reconcile.nginx.running.listen_check import PortTaken
-from reconcile.nginx.running.loaded_config import OLDER, running
+from reconcile.nginx.running.loaded_config import STALE, find_running
 from reconcile.nginx.running.reload import NginxReloaded, NginxReloadFailed
 from reconcile.resources.nginx_live import NginxLive
 
@@ -30,7 +30,7 @@ def live(world, host):
     # Closer than the grain of start times counts as older.
     until(lambda: time.time() > newest + 0.02)
     world.nginx.start()
-    until(lambda: running(discover(host)) is not None)
+    until(lambda: find_running(discover(host)) is not None)
     return wanted(world)
 
 
@@ -50,7 +50,7 @@ def test_a_file_that_is_newer_than_the_workers_is_not_served(world, live, host):
 
     seen = live.observe(host)
 
-    assert (False, {path: OLDER}) == (seen.current, seen.serves)
+    assert (False, {path: STALE}) == (seen.current, seen.serves)
 
 
 def test_a_foreign_file_that_came_or_went_makes_the_workers_old(world, live, host):
@@ -73,11 +73,11 @@ def test_put_has_the_workers_serve_the_disk_and_returns_when_they_do(world, live
 
 
 def test_put_does_not_reload_what_is_served_already(world, live, host):
-    before = running(discover(host))
+    before = find_running(discover(host))
 
     live.apply(host, live)
 
-    assert before == running(discover(host))
+    assert before == find_running(discover(host))
 
 
 def test_workers_of_a_proven_reload_are_known_though_the_files_are_touched(world, live, host):
@@ -105,13 +105,13 @@ def test_a_foreign_reload_of_other_text_shows_though_the_file_is_put_back(world,
     reload_by_hand(world, host)
     Path(path).write_bytes(text)
 
-    assert {path: OLDER} == live.observe(host).serves
+    assert {path: STALE} == live.observe(host).serves
 
 
 def reload_by_hand(world, host) -> None:
-    before = set(running(discover(host)).workers)
+    before = set(find_running(discover(host)).workers)
     os.kill(world.nginx.master, signal.SIGHUP)
-    until(lambda: bool((now := running(discover(host))) and not before & set(now.workers)))
+    until(lambda: bool((now := find_running(discover(host))) and not before & set(now.workers)))
 
 
 def test_an_nginx_that_does_not_run_serves_nothing_old(world, live, host):
@@ -163,20 +163,20 @@ def test_the_intention_is_journaled_before_the_reload(world, live, host):
             self.told = []
 
         def record_undo(self, *undos) -> None:
-            self.told += [(undo, running(discover(host)).workers) for undo in undos]
+            self.told += [(undo, find_running(discover(host)).workers) for undo in undos]
 
     host.recorder = Recorder()
-    workers = running(discover(host)).workers
+    workers = find_running(discover(host)).workers
     world.nginx.site("other", "server { listen 127.0.0.1:1; }").unlink()
 
     live.apply(host, live)
 
     assert [(NginxReloaded(str(world.nginx.config)), workers)] == host.recorder.told
-    assert workers != running(discover(host)).workers
+    assert workers != find_running(discover(host)).workers
 
 
 def test_from_every_address_to_one_of_them_takes_a_restart_and_gets_it(world, live, host):
-    world.write(listens=(Listen("127.0.0.1", world.port),))
+    world.write(listens=(ListenView("127.0.0.1", world.port),))
     master = world.nginx.master
     after = wanted(world)
 
@@ -191,7 +191,7 @@ def test_from_every_address_to_one_of_them_takes_a_restart_and_gets_it(world, li
 def test_a_port_of_another_process_is_refused_with_its_name(world, live, host):
     with socket.create_server(("127.0.0.1", free_port())) as taken:
         port = taken.getsockname()[1]
-        world.write(listens=(*world.view.listens, Listen("", port)))
+        world.write(listens=(*world.view.listens, ListenView("", port)))
 
         with pytest.raises(PortTaken) as refused:
             wanted(world).apply(host, live)

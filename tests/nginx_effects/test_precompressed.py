@@ -70,4 +70,4 @@ def test_a_changed_source_is_sent_in_its_new_version_both_ways(
 def test_debians_nginx_sends_gzip_and_not_what_it_has_no_module_for(
     world: World, host: Host
 ) -> None:
-    assert frozenset({"gzip"}) == discover(host).packed_sent
+    assert frozenset({"gzip"}) == discover(host).static_encodings

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from reconcile.nginx.model.lexer import NginxSyntaxError, statements
 from reconcile.nginx.render.quote import Unquotable, nginx_quote
-from reconcile.nginx.render.render import generation_of, is_managed, render_site
-from reconcile.nginx.render.site_view import Listen, LocationView, SiteView
+from reconcile.nginx.render.render import config_token_of, is_managed, render_site
+from reconcile.nginx.render.site_view import ListenView, LocationView, SiteView
 
 VALUES = st.text(st.sampled_from("ab/ .;{}#\"'\\~*é\t\n$%"), min_size=1, max_size=12)
 
@@ -41,7 +41,7 @@ def a_site(**changes) -> SiteView:
     values = {
         "name": "shop",
         "server_names": ("example.com",),
-        "listens": (Listen("", 80),),
+        "listens": (ListenView("", 80),),
         "upstream": "127.0.0.1:8000",
         **changes,
     }
@@ -93,10 +93,10 @@ def test_a_site_tells_that_it_is_managed_and_its_generation():
     one, other = render_site(a_site()), render_site(a_site(extra="gzip on;"))
 
     assert is_managed(one)
-    assert generation_of(one) != generation_of(other)
-    assert generation_of(one) == generation_of(render_site(a_site()))
+    assert config_token_of(one) != config_token_of(other)
+    assert config_token_of(one) == config_token_of(render_site(a_site()))
     assert not is_managed(b"server {}")
-    assert generation_of(b"server {}") is None
+    assert config_token_of(b"server {}") is None
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_a_site_tells_that_it_is_managed_and_its_generation():
 def test_http2_is_asked_for_in_the_way_that_this_nginx_knows(version, parameter, directive):
     from reconcile.nginx.render.site_view import TlsView
 
-    tls = a_site(listens=(Listen("", 443, tls=True),), tls=TlsView("/c", "/k"))
+    tls = a_site(listens=(ListenView("", 443, tls=True),), tls=TlsView("/c", "/k"))
 
     text = render_site(tls, version).decode()
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from reconcile.nginx.render.render import generation_of, render_site
+from reconcile.nginx.render.render import config_token_of, render_site
 from reconcile.nginx.render.site_view import LocationView
 
 SLASHES = [
@@ -266,7 +266,7 @@ def test_the_generation_is_told_to_this_machine_and_to_nobody_else(
     world, elsewhere, from_elsewhere
 ):
     world.serve()
-    token = generation_of(render_site(world.view, "1.22.1"))
+    token = config_token_of(render_site(world.view, "1.22.1"))
     path = f"/.reconcile-generation?{token}"
 
     for address in ("127.0.0.1", "::1", elsewhere[1]):

@@ -14,7 +14,7 @@ import pytest
 
 from reconcile.engine.model import Change, Position
 from reconcile.nginx.render.render import render_site
-from reconcile.nginx.running.config_test import NginxRejected, Stage, Validated
+from reconcile.nginx.running.config_test import AcceptedConfig, ConfigTest, NginxRejected
 from reconcile.nginx.running.discover import discover
 from reconcile.nginx.running.listen_check import PortTaken
 from reconcile.resources.file import File
@@ -54,8 +54,8 @@ def way(request, monkeypatch) -> str:
     return request.param
 
 
-def validate(nginx, planned) -> Validated:
-    return Stage(nginx, planned).validate()
+def validate(nginx, planned) -> AcceptedConfig:
+    return ConfigTest(nginx, planned).validate()
 
 
 def sites(nginx, name: str) -> str:

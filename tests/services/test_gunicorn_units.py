@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconcile.errors import ReconcileError
-from reconcile.resources.gunicorn_params import GunicornView
+from reconcile.resources.gunicorn_params import GunicornParams
 from reconcile.resources.gunicorn_units import HEADER, quoted, unit_texts
 from reconcile.system.services.unit_file import parse
 
-VIEW = GunicornView(
+VIEW = GunicornParams(
     site="shop",
     service="shop.service",
     socket="shop.socket",
@@ -31,11 +31,11 @@ VIEW = GunicornView(
 LINE = st.text(st.characters(min_codepoint=32, exclude_categories=("C", "Z")), min_size=1)
 
 
-def lines_of(view: GunicornView) -> list[str]:
+def lines_of(view: GunicornParams) -> list[str]:
     return unit_texts(view)[0].splitlines()
 
 
-def socket_of(view: GunicornView) -> list[str]:
+def socket_of(view: GunicornParams) -> list[str]:
     text = unit_texts(view)[1]
     assert text is not None
     return text.splitlines()

@@ -14,7 +14,7 @@ import pytest
 from reconcile.engine.digest import digest
 from reconcile.engine.resource import Resource
 from reconcile.errors import ReconcileError
-from reconcile.resources.gunicorn_params import GunicornView
+from reconcile.resources.gunicorn_params import GunicornParams
 from reconcile.resources.gunicorn_units import unit_texts
 from reconcile.resources.service import Service
 from reconcile.resources.unit import Unit
@@ -45,7 +45,7 @@ def declared(host: Host, tmp_path: Path) -> Declare:
             "umask": 0o022,
             "connecting_user": "root",
         }
-        view = GunicornView(**{**values, **changes})  # type: ignore[arg-type]  # a table of fields
+        view = GunicornParams(**{**values, **changes})  # type: ignore[arg-type]  # a table of fields
         text, _ = unit_texts(view, "process")
         unit = Unit(path=host.services.unit_path("shop.service"), content=text)
         return [unit, Service(unit="shop.service", active=True, runs=digest(text.encode()))]

@@ -16,7 +16,7 @@ import pytest
 
 from reconcile.engine.digest import digest
 from reconcile.errors import ReconcileError
-from reconcile.resources.gunicorn_params import GunicornView
+from reconcile.resources.gunicorn_params import GunicornParams
 from reconcile.resources.gunicorn_units import unit_texts
 from reconcile.system import Host
 from reconcile.system.processes import children, identity, wait_until
@@ -323,7 +323,7 @@ def test_a_rollback_starts_what_was_stopped(
     assert host.services.status(unit).active
 
 
-def view_of(folder: Path, **changes: object) -> GunicornView:
+def view_of(folder: Path, **changes: object) -> GunicornParams:
     values: dict[str, object] = {
         "site": "shop",
         "service": "shop.service",
@@ -339,7 +339,7 @@ def view_of(folder: Path, **changes: object) -> GunicornView:
         "umask": 0o027,
         "connecting_user": "root",
     }
-    return GunicornView(**{**values, **changes})  # type: ignore[arg-type]  # a table of fields
+    return GunicornParams(**{**values, **changes})  # type: ignore[arg-type]  # a table of fields
 
 
 def answer_of(socket_path: Path) -> str:

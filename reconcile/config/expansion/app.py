@@ -8,7 +8,7 @@ from reconcile.config.expansion.scope import SiteScope
 from reconcile.config.models.app import Gunicorn
 from reconcile.engine.digest import digest
 from reconcile.engine.model import Declared, Finding
-from reconcile.resources.gunicorn_params import GunicornView
+from reconcile.resources.gunicorn_params import GunicornParams
 from reconcile.resources.gunicorn_units import unit_texts
 
 # New files 0644 and new directories 0755, where no owner of uploads says otherwise.
@@ -22,7 +22,7 @@ def expand_app(site: SiteScope) -> Iterator[Declared]:
         yield from _service(site, site.service, ("app", "service"))
 
 
-def _managed(site: SiteScope, view: GunicornView) -> Iterator[Declared]:
+def _managed(site: SiteScope, view: GunicornParams) -> Iterator[Declared]:
     """The units that we write, and that each of them is in use."""
     service, socket = unit_texts(view, site.facts.service_manager)
     units = {view.service: service}
@@ -43,7 +43,7 @@ def _managed(site: SiteScope, view: GunicornView) -> Iterator[Declared]:
         yield from _service(site, unit, ("app", "gunicorn"), content, needs)
 
 
-def _folders(view: GunicornView) -> Iterator[str]:
+def _folders(view: GunicornParams) -> Iterator[str]:
     return (f"directory:{path}" for path in view.writable)
 
 
@@ -77,14 +77,14 @@ def _service(
     )
 
 
-def gunicorn_view(site: SiteScope, gunicorn: Gunicorn, service: str, bind: str) -> GunicornView:
+def gunicorn_view(site: SiteScope, gunicorn: Gunicorn, service: str, bind: str) -> GunicornParams:
     """What the templates of the units are given."""
     owner = site.uploads_owner
     user = site.app_user if site.facts.privileged else None
     group = owner.group if owner and owner.user == site.app_user else None
     written = (*site.by_role("media"), *site.by_role("private"))
     socket = service.removesuffix(".service") + ".socket"
-    return GunicornView(
+    return GunicornParams(
         site=site.name,
         service=service,
         socket=socket if bind.startswith("unix:") else None,

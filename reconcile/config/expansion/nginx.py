@@ -13,7 +13,7 @@ from reconcile.engine.digest import digest
 from reconcile.engine.model import Declared
 from reconcile.filesystem.compress import SUFFIXES
 from reconcile.nginx.certbot import WEBROOT
-from reconcile.nginx.render.site_view import Listen, LocationView, SiteView, TlsView
+from reconcile.nginx.render.site_view import ListenView, LocationView, SiteView, TlsView
 
 SERVICE = "nginx.service"
 Render = Callable[[SiteView, str], bytes]
@@ -97,10 +97,10 @@ def site_view(site: SiteScope) -> SiteView:
     )
 
 
-def listens(site: SiteScope) -> tuple[Listen, ...]:
+def listens(site: SiteScope) -> tuple[ListenView, ...]:
     """Every socket; a bare port is one of v4 and, where the host has it, one of v6."""
     return tuple(
-        Listen(address, listen.port, site.speaks_tls(listen))
+        ListenView(address, listen.port, site.speaks_tls(listen))
         for listen in site.listens
         for address in _addresses(site, listen)
     )
@@ -117,7 +117,7 @@ def _tls(tls: Tls) -> TlsView:
 
 
 def _location(site: SiteScope, prefix: str, location: Location) -> LocationView:
-    sent = site.facts.packed_sent
+    sent = site.facts.static_encodings
     packed = tuple(encoding for encoding in SUFFIXES if encoding in sent & {*location.precompress})
     return LocationView(location.role, prefix, location.dir, cache_control(site, location), packed)
 

@@ -21,7 +21,7 @@ def unsent(site: SiteScope) -> Iterator[Finding]:
         return
     for prefix, location in site.site.locations.items():
         for encoding in location.precompress:
-            if encoding not in site.facts.packed_sent:
+            if encoding not in site.facts.static_encodings:
                 yield _finding(site, prefix, encoding)
 
 

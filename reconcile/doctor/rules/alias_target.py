@@ -12,7 +12,7 @@ from reconcile.doctor.location_mapping import Mapped, Unmapped, every_location, 
 from reconcile.doctor.rule import Inconclusive, Rule, RuleResult, error, note
 from reconcile.nginx.model.scope import Scope
 from reconcile.nginx.render.site_view import CHALLENGES
-from reconcile.nginx.routing.location_match import Undecidable
+from reconcile.nginx.routing.location_match import Indeterminate
 
 
 def look(snapshot: HostInspection) -> Iterator[RuleResult]:
@@ -65,7 +65,7 @@ def _serves(snapshot: HostInspection, mapped: Mapped) -> bool:
     disk = snapshot.disk_with(f"{mapped.path}/{name}")
     try:
         route = snapshot.route(mapped.server, f"{mapped.prefix.rstrip('/')}/{name}", disk)
-    except Undecidable:
+    except Indeterminate:
         return True
     return route is None or route.answer.kind == "file"
 

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.rule import Inconclusive, Rule, RuleResult, error, warning
-from reconcile.nginx.running.listen_check import PortTaken, foresee_binds
+from reconcile.nginx.running.listen_check import PortTaken, check_listens
 
 
 def look(snapshot: HostInspection) -> Iterator[RuleResult]:
     master = snapshot.running.master_pid if snapshot.running else 0
     try:
-        because = foresee_binds(snapshot.tree, master).restart_because
+        because = check_listens(snapshot.tree, master).restart_reason
     except PortTaken as taken:
         if snapshot.host.is_unprivileged_viewer and "EACCES" in taken.why:
             yield Inconclusive(taken.what, "only root may try to. Run it with sudo.")

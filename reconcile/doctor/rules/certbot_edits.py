@@ -6,19 +6,19 @@ from collections.abc import Iterator
 
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.rule import Rule, RuleResult, note, warning
-from reconcile.nginx.certbot import Edits, edits
+from reconcile.nginx.certbot import CertbotEdits, find_edits
 from reconcile.nginx.render.render import is_managed
 
 
 def look(snapshot: HostInspection) -> Iterator[RuleResult]:
     asked = {server.scope.directive.file for server in snapshot.servers}
     for path, file in snapshot.tree.files.items():
-        if (path in asked or not snapshot.only) and (found := edits(file.data)):
+        if (path in asked or not snapshot.only) and (found := find_edits(file.data)):
             yield _said(path, found, is_ours=is_managed(file.data))
 
 
-def _said(path: str, found: Edits, *, is_ours: bool) -> RuleResult:
-    evidence = f"{path}:{found.lines[0]}: {found.told}"
+def _said(path: str, found: CertbotEdits, *, is_ours: bool) -> RuleResult:
+    evidence = f"{path}:{found.lines[0]}: {found.summary}"
     if not is_ours:
         return note(
             f"certbot keeps TLS in {path} by editing it.",
@@ -28,7 +28,7 @@ def _said(path: str, found: Edits, *, is_ours: bool) -> RuleResult:
     return warning(
         f"certbot has edited {path}, which reconcile writes: the next apply takes that back.",
         evidence,
-        fix=found.way_out,
+        fix=found.suggested_fix,
     )
 
 

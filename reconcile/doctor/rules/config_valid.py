@@ -18,8 +18,8 @@ def look(snapshot: HostInspection) -> Iterator[RuleResult]:
         yield error(
             "nginx refuses its configuration: a reload keeps the old one, a restart ends in no"
             " nginx at all.",
-            f"{refusal.place}: {refusal.message}",
-            fix=f"Mend {refusal.place}, then: nginx -t && systemctl reload nginx",
+            f"{refusal.position}: {refusal.message}",
+            fix=f"Mend {refusal.position}, then: nginx -t && systemctl reload nginx",
         )
 
 

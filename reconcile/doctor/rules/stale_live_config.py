@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from reconcile.doctor.evidence import examples
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.rule import Rule, RuleResult, error, warning
-from reconcile.nginx.running.loaded_config import changed_since, read_live
+from reconcile.nginx.running.loaded_config import changed_since, read_loaded
 
 
 def look(snapshot: HostInspection) -> Iterator[RuleResult]:
@@ -15,7 +15,7 @@ def look(snapshot: HostInspection) -> Iterator[RuleResult]:
     if now is None:
         yield from _down(snapshot)
         return
-    if read_live(snapshot.nginx, now).is_disk(snapshot.nginx):
+    if read_loaded(snapshot.nginx, now).matches_disk(snapshot.nginx):
         return
     yield warning(
         "nginx has not read its configuration since it was last changed.",

@@ -48,7 +48,7 @@ _COUNTS = {
 }
 
 
-def check_arity(directive: Directive) -> None:
+def check_argument_count(directive: Directive) -> None:
     """Errors: NginxSyntaxError in nginx's words, where it would refuse the count."""
     least, most = _COUNTS.get(directive.name, (0, _MANY))
     if not least <= len(directive.args) <= most:

@@ -20,7 +20,7 @@ LOADED: dict[str, Encoding] = {
 }
 
 
-def packed_sent(build: Build, tree: ConfigTree) -> frozenset[Encoding]:
+def static_encodings(build: Build, tree: ConfigTree) -> frozenset[Encoding]:
     """The encodings whose `*_static` directive this nginx knows, configured as it is."""
     return frozenset((*_built_in(build), *_loaded(tree)))
 

@@ -18,7 +18,7 @@ _DIRECTIVES = re.compile(
 _NO_FILE = re.compile(r"off$|stderr$|syslog:|memory:")
 
 
-def written_paths(tree: ConfigTree | None, build: Build, build_text: str) -> frozenset[str]:
+def output_paths(tree: ConfigTree | None, build: Build, build_text: str) -> frozenset[str]:
     """Every path that this nginx makes or opens for writing when it starts with `tree`.
 
     None for a tree that cannot be read: then only what was compiled in.
@@ -32,7 +32,7 @@ def written_paths(tree: ConfigTree | None, build: Build, build_text: str) -> fro
     )
 
 
-def written_by(directive: Directive) -> str | None:
+def output_path_of(directive: Directive) -> str | None:
     """The file or folder that nginx makes or opens for writing because of this directive."""
     if not directive.args or directive.block is not None:
         return None
@@ -47,5 +47,5 @@ def _named(directives: Iterable[Directive], tree: ConfigTree) -> Iterator[str]:
     for directive in directives:
         if directive.block is not None:
             yield from _named(tree.children(directive), tree)
-        elif path := written_by(directive):
+        elif path := output_path_of(directive):
             yield path

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 from reconcile.nginx.model.lexer import NginxSyntaxError
 from reconcile.nginx.model.tree import Directive, parse
-from reconcile.nginx.render.render import GENERATION_PATH
+from reconcile.nginx.render.render import CONFIG_TOKEN_PATH
 
 _MOST_NAMED = 3
-_TOKEN = f"location = {GENERATION_PATH}"
+_TOKEN = f"location = {CONFIG_TOKEN_PATH}"
 
-Told = tuple[str, ...]
+DirectivePath = tuple[str, ...]
 """The blocks around a directive, then the directive itself, each as its words."""
 
 
@@ -21,8 +21,8 @@ Told = tuple[str, ...]
 class SemanticDiff:
     """Directives that only one of two files has; `is_reordered` where both have the same."""
 
-    removed: tuple[Told, ...]
-    added: tuple[Told, ...]
+    removed: tuple[DirectivePath, ...]
+    added: tuple[DirectivePath, ...]
     is_reordered: bool = False
 
     @property
@@ -53,7 +53,7 @@ def semantic_diff(before: bytes, after: bytes, path: str) -> SemanticDiff | None
     return SemanticDiff(removed, added, is_reordered=old != new and not (removed or added))
 
 
-def _flat(directives: Iterable[Directive], outer: Told = ()) -> Iterator[Told]:
+def _flat(directives: Iterable[Directive], outer: DirectivePath = ()) -> Iterator[DirectivePath]:
     for directive in directives:
         here = (*outer, " ".join(map(_word, (directive.name, *directive.args))))
         yield here if directive.block is None else (*here, "{}")
@@ -65,7 +65,7 @@ def _word(word: str) -> str:
     return word if is_plain else f'"{word}"'
 
 
-def _without(these: list[Told], those: list[Told]) -> tuple[Told, ...]:
+def _without(these: list[DirectivePath], those: list[DirectivePath]) -> tuple[DirectivePath, ...]:
     """What `these` have more often; a block that is gone stands for all that was in it."""
     left = Counter(those)
     missing = []
@@ -77,12 +77,12 @@ def _without(these: list[Told], those: list[Told]) -> tuple[Told, ...]:
     return tuple(told for told in missing if not any(part in gone for part in _around(told)))
 
 
-def _around(told: Told) -> Iterator[Told]:
+def _around(told: DirectivePath) -> Iterator[DirectivePath]:
     """The blocks around a directive."""
     depth = len(told) - (2 if told[-1] == "{}" else 1)
     return (told[: end + 1] for end in range(depth))
 
 
-def _named(told: Told) -> str:
+def _named(told: DirectivePath) -> str:
     *outer, last = [part for part in told if part != "{}"]
     return f"`{last}` in {outer[-1]}" if outer else f"`{last}`"

@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from jinja2 import Template
 
 MANAGED_HEADER = "# Managed by reconcile"
-GENERATION_PATH = "/.reconcile-generation"
+CONFIG_TOKEN_PATH = "/.reconcile-generation"  # noqa: S105  a URL, and no password
 HTTP2_DIRECTIVE_SINCE = (1, 25, 1)
 
 _GENERATION = re.compile(
     rb"location = %s \{(?:[^}]*\}){2}[^}]*return 200 ([0-9a-f]{32});"
-    % re.escape(GENERATION_PATH.encode())
+    % re.escape(CONFIG_TOKEN_PATH.encode())
 )
 _TOKEN_LENGTH = 32
 _NO_TOKEN = "0" * _TOKEN_LENGTH
@@ -72,15 +72,15 @@ def is_managed(data: bytes) -> bool:
     return data.startswith(MANAGED_HEADER.encode())
 
 
-def generation_of(data: bytes) -> str | None:
+def config_token_of(data: bytes) -> str | None:
     """The generation token in a rendered file, None where it has none."""
     found = _GENERATION.search(data)
     return found[1].decode() if found else None
 
 
-def intact(data: bytes) -> bool:
+def is_unmodified(data: bytes) -> bool:
     """Whether this is to the byte what `render_site` made of some site: its token fits."""
-    token = generation_of(data)
+    token = config_token_of(data)
     if token is None:
         return False
     return token == _token(data.replace(token.encode(), _NO_TOKEN.encode()))
@@ -119,7 +119,7 @@ def _fields(site: SiteView, nginx_version: str) -> dict[str, Any]:
         "serves_root": any(location.prefix == "/" for location in site.locations),
         "http2_directive": _version(nginx_version) >= HTTP2_DIRECTIVE_SINCE,
         "managed_header": Raw(MANAGED_HEADER),
-        "generation_path": GENERATION_PATH,
+        "generation_path": CONFIG_TOKEN_PATH,
         "challenges": CHALLENGES,
         "media_types": _MEDIA_TYPES,
         "dotfiles": _DOTFILES,

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconcile.engine.digest import digest
-from reconcile.nginx.render.render import intact, render_site
+from reconcile.nginx.render.render import is_unmodified, render_site
 from reconcile.nginx.render.site_view import SiteView
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 NAME = "cache/renderings.json"
 
 
-class Renderings:
+class RenderCache:
     """`render_site`, but what it answered to the very same question before is not asked again."""
 
     def __init__(self, known: Mapping[str, str] | None = None) -> None:
@@ -31,7 +31,7 @@ class Renderings:
         self._code = ""
 
     @classmethod
-    def read(cls, state: StateDir) -> Renderings:
+    def read(cls, state: StateDir) -> RenderCache:
         """Those of the last apply; none where they are lost, which costs only time."""
         return cls(_decoded(state.read(NAME)))
 
@@ -44,7 +44,7 @@ class Renderings:
         key = digest([self._code_digest(), nginx_version, asdict(site)])
         known = self._known.get(key, "").encode("utf-8", "surrogateescape")
         # A text that is no more what was rendered does not fit the token in it.
-        data = known if known and intact(known) else render_site(site, nginx_version)
+        data = known if known and is_unmodified(known) else render_site(site, nginx_version)
         self._used[key] = data.decode("utf-8", "surrogateescape")
         return data
 
@@ -56,7 +56,7 @@ class Renderings:
 def _code_digest(package: Path) -> str:
     """The digest of all that decides how a site is rendered, our own code included."""
     templates = sorted(package.joinpath("templates").iterdir())
-    code = [package / name for name in ("quote.py", "render.py", "site.py")]
+    code = sorted(package.glob("*.py"))
     return sha256(b"".join(path.read_bytes() for path in (*templates, *code))).hexdigest()
 
 

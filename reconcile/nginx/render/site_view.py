@@ -13,7 +13,7 @@ CHALLENGES = "/.well-known/acme-challenge/"
 
 
 @dataclass(frozen=True)
-class Listen:
+class ListenView:
     """One `listen` of a server block; `address` is "" (every v4), "[::]", or a single address."""
 
     address: str
@@ -62,7 +62,7 @@ class SiteView:
 
     name: str
     server_names: tuple[str, ...]
-    listens: tuple[Listen, ...]
+    listens: tuple[ListenView, ...]
     default_server: bool = False
     tls: TlsView | None = None
     max_upload_bytes: int | None = None

@@ -7,17 +7,17 @@ from typing import Literal
 
 from reconcile.nginx.model.scope import Scope
 from reconcile.nginx.model.tree import Directive
-from reconcile.nginx.routing.location_match import Undecidable
-from reconcile.nginx.routing.request_context import Status, Visit
+from reconcile.nginx.routing.location_match import Indeterminate
+from reconcile.nginx.routing.request_context import RequestContext, StatusResult
 
-Verdict = Literal["passes", "no rule"] | Status
+Verdict = Literal["passes", "no rule"] | StatusResult
 
 
-def check_access(visit: Visit) -> Status | None:
+def check_access(context: RequestContext) -> StatusResult | None:
     """The refusal that a visitor gets here, if any. Errors: Undecidable at a password."""
-    verdicts = (_by_address(visit), _by_password(visit))
-    refusals = [verdict for verdict in verdicts if isinstance(verdict, Status)]
-    if visit.scope.argument("satisfy", "all") == "any":
+    verdicts = (_by_address(context), _by_password(context))
+    refusals = [verdict for verdict in verdicts if isinstance(verdict, StatusResult)]
+    if context.scope.argument("satisfy", "all") == "any":
         refusals = [] if "passes" in verdicts else refusals[-1:]
     return refusals[0] if refusals else None
 
@@ -28,12 +28,12 @@ def access_rules(scope: Scope) -> tuple[Directive, ...]:
     return tuple(d for d in level.directives if d.name in ("allow", "deny")) if level else ()
 
 
-def _by_address(visit: Visit) -> Verdict:
-    for rule in access_rules(visit.scope):
-        if _covers(rule.args[0], visit.request.client):
+def _by_address(context: RequestContext) -> Verdict:
+    for rule in access_rules(context.scope):
+        if _covers(rule.args[0], context.request.client):
             if rule.name == "allow":
                 return "passes"
-            return Status(403, reason=f"deny {rule.args[0]} ({rule.place})")
+            return StatusResult(403, reason=f"deny {rule.args[0]} ({rule.place})")
     return "no rule"
 
 
@@ -45,13 +45,13 @@ def _covers(written: str, client: str) -> bool:
     try:
         return ip_address(client) in ip_network(written, strict=False)
     except ValueError:
-        raise Undecidable(f"{written} is no address range that we can read") from None
+        raise Indeterminate(f"{written} is no address range that we can read") from None
 
 
-def _by_password(visit: Visit) -> Verdict:
-    realm = visit.scope.argument("auth_basic", "off")
+def _by_password(context: RequestContext) -> Verdict:
+    realm = context.scope.argument("auth_basic", "off")
     if realm == "off":
         return "no rule"
-    if visit.request.headers.get("authorization"):
-        raise Undecidable("the password file decides")
-    return Status(401, reason=f"auth_basic {realm}")
+    if context.request.headers.get("authorization"):
+        raise Indeterminate("the password file decides")
+    return StatusResult(401, reason=f"auth_basic {realm}")

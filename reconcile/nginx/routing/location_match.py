@@ -13,7 +13,7 @@ from reconcile.nginx.model.scope import Scope
 from reconcile.nginx.routing import pcre
 
 
-class Undecidable(Exception):
+class Indeterminate(Exception):
     """Nginx's choice cannot be told from here; `reason` says why."""
 
     def __init__(self, reason: str) -> None:
@@ -22,7 +22,7 @@ class Undecidable(Exception):
 
 
 @dataclass(frozen=True)
-class Choice:
+class LocationMatch:
     """The location that takes a URI (or the server itself), and the ones it beat.
 
     `match` is the regex match that won; `redirect` tells that nginx sends the
@@ -31,7 +31,7 @@ class Choice:
 
     scope: Scope
     why: str
-    beaten: tuple[Scope, ...] = ()
+    runners_up: tuple[Scope, ...] = ()
     match: re.Match[str] | None = None
     redirect: bool = False
     is_final: bool = False
@@ -65,7 +65,7 @@ class LocationTable:
     def is_empty(self) -> bool:
         return not (self.exact or self.prefixes or self.regexes)
 
-    def find(self, path: str) -> Choice:
+    def find(self, path: str) -> LocationMatch:
         """The location that answers `path`; `path` is normalised, one character a byte.
 
         Errors: Undecidable where a regex that may decide is not ours to read.
@@ -81,43 +81,49 @@ class LocationTable:
             if inner.scope is not choice.scope:
                 choice = inner
         if stops_regexes:
-            return Choice(choice.scope, "longest prefix; ^~ stops the search for a regex")
+            return LocationMatch(choice.scope, "longest prefix; ^~ stops the search for a regex")
         return self._find_regex(path, choice) or choice
 
-    def _find_static(self, path: str) -> Choice:
+    def _find_static(self, path: str) -> LocationMatch:
         if path in self.exact:
-            return Choice(self.exact[path], "exact match", is_final=True)
+            return LocationMatch(self.exact[path], "exact match", is_final=True)
         if path not in self.prefixes:
             slashed = [t[path + "/"] for t in (self.exact, self.prefixes) if path + "/" in t]
             if any(location.redirects_bare for location in slashed):
                 why = "nginx sends the bare name on to a location that passes requests away"
-                return Choice(slashed[0], why, redirect=True, is_final=True)
+                return LocationMatch(slashed[0], why, redirect=True, is_final=True)
         for length in self._lengths:
             if length <= len(path) and path[:length] in self.prefixes:
-                return Choice(self.prefixes[path[:length]], "longest prefix; no regex matches")
-        return Choice(self.scope, "no location matches")
+                return LocationMatch(
+                    self.prefixes[path[:length]], "longest prefix; no regex matches"
+                )
+        return LocationMatch(self.scope, "no location matches")
 
-    def _find_regex(self, path: str, static: Choice) -> Choice | None:
+    def _find_regex(self, path: str, static: LocationMatch) -> LocationMatch | None:
         for location in self.regexes:
             pattern = pcre.compiled(location.name, caseless=location.modifier == "~*")
             if pattern is None:
-                raise Undecidable(
+                raise Indeterminate(
                     f"the regex of {location} ({location.directive.place}) is not ours to read"
                 )
             match = pattern.search(path)
             if match:
-                return self._won(location, match, static, path)
+                return self._regex_match(location, match, static, path)
         return None
 
-    def _won(self, location: Scope, match: re.Match[str], static: Choice, path: str) -> Choice:
+    def _regex_match(
+        self, location: Scope, match: re.Match[str], static: LocationMatch, path: str
+    ) -> LocationMatch:
         why = "first matching regex"
         beaten = () if static.scope is self.scope else (static.scope,)
         if beaten:
             why += ", which goes before the longest prefix"
         inner = self._table(location).find(path)
         if inner.scope is not location:
-            return Choice(inner.scope, inner.why, inner.beaten, inner.match or match, is_final=True)
-        return Choice(location, why, beaten, match, is_final=True)
+            return LocationMatch(
+                inner.scope, inner.why, inner.runners_up, inner.match or match, is_final=True
+            )
+        return LocationMatch(location, why, beaten, match, is_final=True)
 
     def _table(self, scope: Scope) -> LocationTable:
         key = id(scope)

@@ -16,7 +16,7 @@ FileKind = Literal["file", "directory", "missing", "denied", "special", "unknown
 """
 
 
-class Files(Protocol):
+class PathKinds(Protocol):
     """The disk as the nginx worker sees it."""
 
     def kind(self, path: str) -> FileKind:
@@ -24,7 +24,7 @@ class Files(Protocol):
         ...
 
 
-class UnknownFiles:
+class NoPathKinds:
     """A disk that nobody looked at: every answer that rests on it is unknown."""
 
     def kind(self, path: str) -> FileKind:  # noqa: ARG002

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from reconcile.nginx.model.latin1 import from_raw, to_raw
 from reconcile.nginx.model.scope import Scope
 from reconcile.nginx.routing import uri
-from reconcile.nginx.routing.location_match import Undecidable
-from reconcile.nginx.routing.request import FileKind, Files, Request
+from reconcile.nginx.routing.location_match import Indeterminate
+from reconcile.nginx.routing.request import FileKind, PathKinds, Request
 from reconcile.nginx.routing.route import Answer, Hop
 from reconcile.nginx.routing.servers import ServerChoice, hostname
 
@@ -20,7 +20,7 @@ _VARIABLE = re.compile(r"\$(?:\{(\w+)\}|([1-9])|([A-Za-z_]\w*))", re.ASCII)
 
 
 @dataclass(frozen=True)
-class Status:
+class StatusResult:
     """A status that error_page may still turn into something else."""
 
     code: int
@@ -30,36 +30,36 @@ class Status:
 
 
 @dataclass(frozen=True)
-class Jump:
+class InternalRedirect:
     """An internal redirect: to a path, or to a named location (`@name`)."""
 
     path: str
     args: str = ""
 
 
-Outcome = Answer | Status | Jump
+PhaseResult = Answer | StatusResult | InternalRedirect
 
 
 @dataclass(frozen=True)
-class Root:
+class PathMapping:
     """Where paths are looked up: `folder` replaces the first `cut` bytes of the path.
 
     `is_whole` is an alias inside a regex location: it stands for the file itself.
     """
 
     folder: str
-    cut: int = 0
+    strip_length: int = 0
     is_alias: bool = False
     is_whole: bool = False
 
 
 @dataclass
-class Visit:
+class RequestContext:
     """The state of one request; strings carry one character a byte."""
 
     request: Request
     choice: ServerChoice
-    files: Files
+    files: PathKinds
     prefix: str
     path: str
     args: str
@@ -89,28 +89,28 @@ class Visit:
         """What stands at `path`. Errors: Undecidable where nobody knows."""
         kind = self.files.kind(from_raw(path))
         if kind == "unknown":
-            raise Undecidable(f"{from_raw(path)} could not be looked at")
+            raise Indeterminate(f"{from_raw(path)} could not be looked at")
         return kind
 
-    def root(self) -> Root:
+    def path_mapping(self) -> PathMapping:
         """The root or alias that holds here. Errors: Undecidable at a variable not known."""
         scope = self.scope.nearest("root", "alias")
         if scope is None:
-            return Root(self.prefix + "html")
+            return PathMapping(self.prefix + "html")
         is_alias = "alias" in scope.own
         written = scope.own["alias" if is_alias else "root"][0].args[0]
         folder = self.expand(written if is_alias else written.removesuffix("/"))
         if not folder.startswith("/") and not (folder == "" and written == "/"):
             folder = self.prefix + folder
         if is_alias and scope.is_regex:
-            return Root(folder, is_alias=True, is_whole=True)
-        return Root(folder, len(scope.name) if is_alias else 0, is_alias=is_alias)
+            return PathMapping(folder, is_alias=True, is_whole=True)
+        return PathMapping(folder, len(scope.name) if is_alias else 0, is_alias=is_alias)
 
-    def file_path(self, root: Root) -> str:
+    def file_path(self, root: PathMapping) -> str:
         """The path on disk that the present URI stands for."""
         if root.is_whole:
             return root.folder + (self.path if self.add_uri_to_alias else "")
-        return root.folder + self.path[root.cut :]
+        return root.folder + self.path[root.strip_length :]
 
     def remember(self, match: re.Match[str] | None) -> None:
         """Keep a regex match: its groups become $1 and the named variables."""
@@ -133,7 +133,7 @@ class Visit:
         """`template` as text; None where a variable is not known beforehand."""
         try:
             return from_raw(self.expand(template))
-        except Undecidable:
+        except Indeterminate:
             return None
 
     def _group(self, number: int, *, quote: bool) -> str:
@@ -148,7 +148,7 @@ class Visit:
             return self._group(int(name), quote=False)
         value = self.variables[name] if name in self.variables else self._builtin(name)
         if value is None:
-            raise Undecidable(f"${name} is not known beforehand")
+            raise Indeterminate(f"${name} is not known beforehand")
         return value
 
     def _builtin(self, name: str) -> str | None:
@@ -162,9 +162,9 @@ class Visit:
         if name in ("args", "query_string"):
             return self.args
         if name == "document_root":
-            return self.root().folder
+            return self.path_mapping().folder
         if name == "request_filename":
-            return self.file_path(self.root())
+            return self.file_path(self.path_mapping())
         if name.startswith("arg_"):
             return self._argument(name[4:].lower())
         fixed = {

@@ -9,8 +9,8 @@ from reconcile.nginx.model.latin1 import from_raw, to_raw
 from reconcile.nginx.model.scope import Scope
 from reconcile.nginx.model.tree import Directive
 from reconcile.nginx.routing import pcre
-from reconcile.nginx.routing.location_match import Undecidable
-from reconcile.nginx.routing.request_context import Outcome, Status, Visit
+from reconcile.nginx.routing.location_match import Indeterminate
+from reconcile.nginx.routing.request_context import PhaseResult, RequestContext, StatusResult
 from reconcile.nginx.routing.route import Answer
 from reconcile.nginx.routing.uri import tidied
 
@@ -23,117 +23,125 @@ class _Stop:
     """The rewriting of this level ends here, without an answer."""
 
 
-def run_rewrites(visit: Visit, scope: Scope) -> Outcome | None:
+def run_rewrites(context: RequestContext, scope: Scope) -> PhaseResult | None:
     """Run one level's rewriting; it may change the path, and the scope by an `if`."""
-    result = _run(visit, scope, scope.rewrites)
+    result = _run(context, scope, scope.rewrites)
     return None if isinstance(result, _Stop) else result
 
 
-def _run(visit: Visit, scope: Scope, directives: Iterable[Directive]) -> Outcome | _Stop | None:
+def _run(
+    context: RequestContext, scope: Scope, directives: Iterable[Directive]
+) -> PhaseResult | _Stop | None:
     for directive in directives:
-        result = _step(visit, scope, directive)
+        result = _step(context, scope, directive)
         if result:
             return result
     return None
 
 
-def _step(visit: Visit, scope: Scope, directive: Directive) -> Outcome | _Stop | None:
+def _step(
+    context: RequestContext, scope: Scope, directive: Directive
+) -> PhaseResult | _Stop | None:
     match directive.name:
         case "return":
-            return _return(visit, directive.args)
+            return _return(context, directive.args)
         case "rewrite":
-            return _rewrite(visit, directive)
+            return _rewrite(context, directive)
         case "break":
             # After a `rewrite` it counts as that rewrite's own flag.
-            visit.valid_location = visit.valid_location and not visit.uri_changed
-            visit.uri_changed = False
+            context.valid_location = context.valid_location and not context.uri_changed
+            context.uri_changed = False
             return _Stop()
         case "set":
-            _set(visit, directive.args)
-        case "if" if holds(visit, directive):
-            return _enter(visit, scope, directive)
+            _set(context, directive.args)
+        case "if" if holds(context, directive):
+            return _enter(context, scope, directive)
     return None
 
 
-def _enter(visit: Visit, scope: Scope, directive: Directive) -> Outcome | _Stop | None:
+def _enter(
+    context: RequestContext, scope: Scope, directive: Directive
+) -> PhaseResult | _Stop | None:
     inner = Scope(scope.tree, directive, scope)
     # At server level an `if` holds rewriting alone; in a location it is a level of its own.
-    if scope is not visit.server_scope:
-        visit.scope = inner
-    return _run(visit, scope, inner.rewrites)
+    if scope is not context.server_scope:
+        context.scope = inner
+    return _run(context, scope, inner.rewrites)
 
 
-def _set(visit: Visit, args: Sequence[str]) -> None:
+def _set(context: RequestContext, args: Sequence[str]) -> None:
     try:
-        visit.variables[args[0].lstrip("$")] = visit.expand(args[1])
-    except Undecidable:
-        visit.variables[args[0].lstrip("$")] = None
+        context.variables[args[0].lstrip("$")] = context.expand(args[1])
+    except Indeterminate:
+        context.variables[args[0].lstrip("$")] = None
 
 
-def _return(visit: Visit, args: Sequence[str]) -> Outcome:
+def _return(context: RequestContext, args: Sequence[str]) -> PhaseResult:
     if not args[0].isdecimal():
-        return Status(302, target=visit.expand(args[0]))
+        return StatusResult(302, target=context.expand(args[0]))
     code = int(args[0])
     if len(args) == 1 and code >= 400:
-        return Status(code, reason="return")
-    text = visit.expand(args[1]) if len(args) > 1 else ""
+        return StatusResult(code, reason="return")
+    text = context.expand(args[1]) if len(args) > 1 else ""
     if code in _REDIRECTS:
-        return Status(code, target=text)
-    return Answer("return", visit.error_status or code, body=from_raw(text))
+        return StatusResult(code, target=text)
+    return Answer("return", context.error_status or code, body=from_raw(text))
 
 
-def _rewrite(visit: Visit, directive: Directive) -> Outcome | _Stop | None:
+def _rewrite(context: RequestContext, directive: Directive) -> PhaseResult | _Stop | None:
     pattern = pcre.compiled(to_raw(directive.args[0]))
     if pattern is None:
-        raise Undecidable(f"the regex of rewrite ({directive.place}) is not ours to read")
-    match = pattern.search(visit.path)
+        raise Indeterminate(f"the regex of rewrite ({directive.place}) is not ours to read")
+    match = pattern.search(context.path)
     if match is None:
-        visit.match = None
+        context.match = None
         return None
-    visit.remember(match)
+    context.remember(match)
     replacement, flag = directive.args[1], (*directive.args[2:], "")[0]
     keeps_args = not replacement.endswith("?")
     replacement = replacement if keeps_args else replacement[:-1]
     if replacement.startswith(_URLS) or flag in ("redirect", "permanent"):
-        return _redirected(visit, replacement, flag, keeps_args=keeps_args)
-    return _rewritten(visit, replacement, flag, keeps_args=keeps_args)
+        return _redirected(context, replacement, flag, keeps_args=keeps_args)
+    return _rewritten(context, replacement, flag, keeps_args=keeps_args)
 
 
-def _redirected(visit: Visit, replacement: str, flag: str, *, keeps_args: bool) -> Status:
-    target = tidied(visit.expand(replacement, quote_groups=True))
-    if keeps_args and visit.args:
-        target += ("&" if "?" in replacement else "?") + visit.args
-    return Status(301 if flag == "permanent" else 302, target=target)
+def _redirected(
+    context: RequestContext, replacement: str, flag: str, *, keeps_args: bool
+) -> StatusResult:
+    target = tidied(context.expand(replacement, quote_groups=True))
+    if keeps_args and context.args:
+        target += ("&" if "?" in replacement else "?") + context.args
+    return StatusResult(301 if flag == "permanent" else 302, target=target)
 
 
 def _rewritten(
-    visit: Visit, replacement: str, flag: str, *, keeps_args: bool
-) -> Outcome | _Stop | None:
+    context: RequestContext, replacement: str, flag: str, *, keeps_args: bool
+) -> PhaseResult | _Stop | None:
     head, mark, tail = replacement.partition("?")
-    args = visit.expand(tail, quote_groups=True)
-    if keeps_args and visit.args and mark:
-        args += "&" + visit.args
+    args = context.expand(tail, quote_groups=True)
+    if keeps_args and context.args and mark:
+        args += "&" + context.args
     elif keeps_args and not mark:
-        args = visit.args
-    path = visit.expand(head)
-    visit.path, visit.args, visit.internal = path, args, True
-    visit.uri_changed = flag != "break"
+        args = context.args
+    path = context.expand(head)
+    context.path, context.args, context.internal = path, args, True
+    context.uri_changed = flag != "break"
     if flag == "break":
-        visit.valid_location = False
+        context.valid_location = False
     if not path:
-        return Status(500, reason="the rewritten URI has a zero length")
+        return StatusResult(500, reason="the rewritten URI has a zero length")
     return _Stop() if flag in ("last", "break") else None
 
 
-def holds(visit: Visit, directive: Directive) -> bool:
+def holds(context: RequestContext, directive: Directive) -> bool:
     """Whether an `if` is true. Errors: Undecidable."""
     words = _condition(directive.args)
     if not words or len(words) > 3:
-        raise Undecidable(f"the condition of {directive.place} is not ours to read")
+        raise Indeterminate(f"the condition of {directive.place} is not ours to read")
     if words[0].startswith("$"):
-        value = visit.variable(words[0].strip("${}"))
-        return value not in ("", "0") if len(words) == 1 else _compare(visit, value, words[1:])
-    return _file_test(visit, words)
+        value = context.variable(words[0].strip("${}"))
+        return value not in ("", "0") if len(words) == 1 else _compare(context, value, words[1:])
+    return _file_test(context, words)
 
 
 def _condition(args: Sequence[str]) -> list[str]:
@@ -143,27 +151,27 @@ def _condition(args: Sequence[str]) -> list[str]:
     return [word for index, word in enumerate(words) if word or 0 < index < len(words) - 1]
 
 
-def _compare(visit: Visit, value: str, words: Sequence[str]) -> bool:
+def _compare(context: RequestContext, value: str, words: Sequence[str]) -> bool:
     operator, operand = words[0], words[1] if len(words) > 1 else ""
     if operator in ("=", "!="):
-        return (value == visit.expand(operand)) == (operator == "=")
+        return (value == context.expand(operand)) == (operator == "=")
     pattern = pcre.compiled(to_raw(operand), caseless=operator.endswith("*"))
     if pattern is None:
-        raise Undecidable(f"the regex {operand} is not ours to read")
+        raise Indeterminate(f"the regex {operand} is not ours to read")
     match = pattern.search(value)
     if match:
-        visit.remember(match)
+        context.remember(match)
     else:
-        visit.match = None
+        context.match = None
     return (match is not None) != operator.startswith("!")
 
 
-def _file_test(visit: Visit, words: Sequence[str]) -> bool:
+def _file_test(context: RequestContext, words: Sequence[str]) -> bool:
     test = words[0].removeprefix("!")
     if test not in ("-f", "-d", "-e") or len(words) != 2:
-        raise Undecidable(f"the condition {' '.join(words)} is not ours to read")
-    path = visit.expand(words[1])
-    kind = visit.kind(path if path.startswith("/") else visit.prefix + path)
+        raise Indeterminate(f"the condition {' '.join(words)} is not ours to read")
+    path = context.expand(words[1])
+    kind = context.kind(path if path.startswith("/") else context.prefix + path)
     found = {
         "-f": kind == "file",
         "-d": kind == "directory",

@@ -39,7 +39,7 @@ class Hop:
     path: str
     scope: Scope
     why: str
-    beaten: tuple[Scope, ...] = ()
+    runners_up: tuple[Scope, ...] = ()
 
     @property
     def place(self) -> str:

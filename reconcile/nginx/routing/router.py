@@ -15,9 +15,14 @@ from reconcile.nginx.model.tree import ConfigTree
 from reconcile.nginx.routing import uri
 from reconcile.nginx.routing.access import check_access
 from reconcile.nginx.routing.content import check_model, content, try_files
-from reconcile.nginx.routing.location_match import Undecidable
-from reconcile.nginx.routing.request import Files, Request, UnknownFiles
-from reconcile.nginx.routing.request_context import Jump, Outcome, Status, Visit
+from reconcile.nginx.routing.location_match import Indeterminate
+from reconcile.nginx.routing.request import NoPathKinds, PathKinds, Request
+from reconcile.nginx.routing.request_context import (
+    InternalRedirect,
+    PhaseResult,
+    RequestContext,
+    StatusResult,
+)
 from reconcile.nginx.routing.rewriting import run_rewrites
 from reconcile.nginx.routing.route import Answer, Hop, Route
 from reconcile.nginx.routing.servers import ServerTable
@@ -42,32 +47,32 @@ class Router:
         self.servers = ServerTable(tree)
         self._prefix = prefix.rstrip("/") + "/"
 
-    def route(self, request: Request, files: Files | None = None) -> Route:
+    def route(self, request: Request, files: PathKinds | None = None) -> Route:
         """Foretell the answer; without `files` whatever rests on the disk is unknown.
 
         What cannot be told is an answer of kind `unknown`, with the reason.
         """
         try:
             choice = self.servers.find(request.address, request.host)
-        except Undecidable as unknown:
+        except Indeterminate as unknown:
             return Route(request, Answer("unknown", None, reason=unknown.reason))
         sent = uri.normalise(request.uri, merge_slashes=self._merges_slashes(request))
         path, args = sent or ("", "")
         scope = choice.server.scope
-        visit = Visit(
+        context = RequestContext(
             request,
             choice,
-            files or UnknownFiles(),
+            files or NoPathKinds(),
             self._prefix,
             path,
             args,
             request.method,
             scope,
         )
-        visit.remember(choice.match)
+        context.remember(choice.match)
         try:
-            answer = _finish(visit, _start(visit))
-        except Undecidable as unknown:
+            answer = _finish(context, _start(context))
+        except Indeterminate as unknown:
             answer = Answer("unknown", None, reason=unknown.reason)
         return Route(
             request,
@@ -75,10 +80,10 @@ class Router:
             choice.server,
             choice.listen,
             choice.why,
-            tuple(visit.hops),
-            visit.scope,
-            from_raw(visit.path),
-            visit.try_expand,
+            tuple(context.hops),
+            context.scope,
+            from_raw(context.path),
+            context.try_expand,
         )
 
     def _merges_slashes(self, request: Request) -> bool:
@@ -87,51 +92,51 @@ class Router:
         return default is None or default.scope.argument("merge_slashes", "on") == "on"
 
 
-def _start(visit: Visit) -> Outcome:
-    if not visit.path:
-        return Status(400, reason="malformed URI")
-    if _BAD_HOST.search(visit.request.host):
-        return Status(400, reason="malformed Host header")
-    if visit.choice.listen.ssl and visit.request.scheme == "http":
-        return Status(497, reason="plain HTTP was sent to an HTTPS port")
-    return _from_server(visit)
+def _start(context: RequestContext) -> PhaseResult:
+    if not context.path:
+        return StatusResult(400, reason="malformed URI")
+    if _BAD_HOST.search(context.request.host):
+        return StatusResult(400, reason="malformed Host header")
+    if context.choice.listen.ssl and context.request.scheme == "http":
+        return StatusResult(497, reason="plain HTTP was sent to an HTTPS port")
+    return _from_server(context)
 
 
-def _from_server(visit: Visit) -> Outcome:
-    visit.scope, visit.valid_location = visit.server_scope, True
-    return run_rewrites(visit, visit.server_scope) or _from_location(visit)
+def _from_server(context: RequestContext) -> PhaseResult:
+    context.scope, context.valid_location = context.server_scope, True
+    return run_rewrites(context, context.server_scope) or _from_location(context)
 
 
-def _from_location(visit: Visit) -> Outcome:
+def _from_location(context: RequestContext) -> PhaseResult:
     while True:
-        outcome = _enter_location(visit)
-        if outcome is None and visit.scope is not visit.server_scope:
-            outcome = run_rewrites(visit, visit.scope)
-        if outcome is None and visit.uri_changed:
-            visit.changes_left -= 1
-            if visit.changes_left == 0:
-                return Status(500, reason="rewrite or internal redirection cycle")
+        outcome = _enter_location(context)
+        if outcome is None and context.scope is not context.server_scope:
+            outcome = run_rewrites(context, context.scope)
+        if outcome is None and context.uri_changed:
+            context.changes_left -= 1
+            if context.changes_left == 0:
+                return StatusResult(500, reason="rewrite or internal redirection cycle")
             continue
-        return outcome or _serve(visit)
+        return outcome or _serve(context)
 
 
-def _enter_location(visit: Visit) -> Outcome | None:
+def _enter_location(context: RequestContext) -> PhaseResult | None:
     """Choose the location, and what it refuses before anything else runs."""
-    visit.uri_changed = False
-    visit.scope = visit.server_scope
-    choice = visit.choice.server.locations.find(visit.path)
-    visit.remember(choice.match)
-    visit.scope = choice.scope
-    visit.hops.append(Hop(from_raw(visit.path), choice.scope, choice.why, choice.beaten))
-    if not visit.internal and visit.scope.inherited("internal"):
-        return Status(404, reason="internal: not for requests from outside")
-    visit.scope = _within_limit_except(visit.scope, visit.method)
-    limit = body_limit(visit.scope)
-    if limit and visit.request.body_length > limit:
-        return Status(413, reason=f"client_max_body_size is {limit} bytes")
+    context.uri_changed = False
+    context.scope = context.server_scope
+    choice = context.choice.server.locations.find(context.path)
+    context.remember(choice.match)
+    context.scope = choice.scope
+    context.hops.append(Hop(from_raw(context.path), choice.scope, choice.why, choice.runners_up))
+    if not context.internal and context.scope.inherited("internal"):
+        return StatusResult(404, reason="internal: not for requests from outside")
+    context.scope = _within_limit_except(context.scope, context.method)
+    limit = body_limit(context.scope)
+    if limit and context.request.body_length > limit:
+        return StatusResult(413, reason=f"client_max_body_size is {limit} bytes")
     if choice.redirect:
-        args = f"?{visit.args}" if visit.args else ""
-        return Status(301, target=uri.escaped(choice.scope.name) + args)
+        args = f"?{context.args}" if context.args else ""
+        return StatusResult(301, target=uri.escaped(choice.scope.name) + args)
     return None
 
 
@@ -143,74 +148,78 @@ def _within_limit_except(scope: Scope, method: str) -> Scope:
     return scope
 
 
-def _serve(visit: Visit) -> Outcome:
+def _serve(context: RequestContext) -> PhaseResult:
     """The phases after rewriting: access, try_files, content."""
-    check_model(visit)
-    return check_access(visit) or try_files(visit) or content(visit)
+    check_model(context)
+    return check_access(context) or try_files(context) or content(context)
 
 
-def _finish(visit: Visit, outcome: Outcome) -> Answer:
+def _finish(context: RequestContext, outcome: PhaseResult) -> Answer:
     """Follow internal redirects and error pages to the answer."""
     while not isinstance(outcome, Answer):
-        outcome = _jump(visit, outcome) if isinstance(outcome, Jump) else _special(visit, outcome)
+        outcome = (
+            _jump(context, outcome)
+            if isinstance(outcome, InternalRedirect)
+            else _special(context, outcome)
+        )
     return outcome
 
 
-def _jump(visit: Visit, jump: Jump) -> Outcome:
-    visit.changes_left -= 1
-    if visit.changes_left == 0:
-        return Status(500, reason="internal redirection cycle")
-    visit.internal, visit.add_uri_to_alias = True, False
+def _jump(context: RequestContext, jump: InternalRedirect) -> PhaseResult:
+    context.changes_left -= 1
+    if context.changes_left == 0:
+        return StatusResult(500, reason="internal redirection cycle")
+    context.internal, context.add_uri_to_alias = True, False
     if jump.path.startswith("@"):
-        return _enter_named(visit, jump.path)
-    visit.path, visit.args = jump.path, jump.args
-    return _from_server(visit)
+        return _enter_named(context, jump.path)
+    context.path, context.args = jump.path, jump.args
+    return _from_server(context)
 
 
-def _enter_named(visit: Visit, name: str) -> Outcome:
-    named = visit.choice.server.locations.named.get(name)
+def _enter_named(context: RequestContext, name: str) -> PhaseResult:
+    named = context.choice.server.locations.named.get(name)
     if named is None:
-        return Status(500, reason=f"there is no location {from_raw(name)}")
-    visit.scope = _within_limit_except(named, visit.method)
-    visit.hops.append(Hop(from_raw(visit.path), named, "named location"))
-    visit.uri_changed = False
-    outcome = run_rewrites(visit, visit.scope)
-    if outcome is None and visit.uri_changed:
-        visit.changes_left -= 1
-        return _from_location(visit)
-    return outcome or _serve(visit)
+        return StatusResult(500, reason=f"there is no location {from_raw(name)}")
+    context.scope = _within_limit_except(named, context.method)
+    context.hops.append(Hop(from_raw(context.path), named, "named location"))
+    context.uri_changed = False
+    outcome = run_rewrites(context, context.scope)
+    if outcome is None and context.uri_changed:
+        context.changes_left -= 1
+        return _from_location(context)
+    return outcome or _serve(context)
 
 
-def _special(visit: Visit, status: Status) -> Outcome:
+def _special(context: RequestContext, status: StatusResult) -> PhaseResult:
     """What becomes of a status: an error page, or nginx's own short answer."""
     if status.code in _ABRUPT:
         return Answer("error", status.code, reason=status.reason)
-    visit.error_status = status.code
-    pages = visit.scope.inherited("error_page")
-    if pages and not visit.error_handled and visit.changes_left:
-        visit.error_handled = visit.scope.argument("recursive_error_pages", "off") != "on"
+    context.error_status = status.code
+    pages = context.scope.inherited("error_page")
+    if pages and not context.error_handled and context.changes_left:
+        context.error_handled = context.scope.argument("recursive_error_pages", "off") != "on"
         for page in pages:
             if str(status.code) in page.args[:-1]:
-                return _error_page(visit, page.args)
-    return _plain(status, visit.error_status)
+                return _error_page(context, page.args)
+    return _plain(status, context.error_status)
 
 
-def _error_page(visit: Visit, args: tuple[str, ...]) -> Outcome:
+def _error_page(context: RequestContext, args: tuple[str, ...]) -> PhaseResult:
     overwrite = next((int(arg[1:] or 0) for arg in args[:-1] if _OVERWRITE.fullmatch(arg)), None)
     if overwrite is not None:
-        visit.error_status = overwrite
-    target = visit.expand(args[-1])
+        context.error_status = overwrite
+    target = context.expand(args[-1])
     if target.startswith("@"):
-        return Jump(target)
+        return InternalRedirect(target)
     if target.startswith("/"):
-        visit.method = "HEAD" if visit.method == "HEAD" else "GET"
+        context.method = "HEAD" if context.method == "HEAD" else "GET"
         path, _, page_args = target.partition("?")
-        return Jump(path, page_args)
+        return InternalRedirect(path, page_args)
     code = overwrite if overwrite in _REDIRECTS else 302
     return Answer("redirect", code, target=from_raw(target))
 
 
-def _plain(status: Status, shown: int) -> Answer:
+def _plain(status: StatusResult, shown: int) -> Answer:
     shown = 400 if shown in _SHOWN_AS_400 else shown
     if status.target is not None:
         return Answer("redirect", shown, status.path, from_raw(status.target))

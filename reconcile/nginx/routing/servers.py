@@ -12,7 +12,7 @@ from reconcile.nginx.model.listen import ANY_IPV4, ANY_IPV6, Address, Listen
 from reconcile.nginx.model.scope import Scope
 from reconcile.nginx.model.tree import ConfigTree
 from reconcile.nginx.routing import pcre
-from reconcile.nginx.routing.location_match import LocationTable, Undecidable
+from reconcile.nginx.routing.location_match import Indeterminate, LocationTable
 
 
 class Server:
@@ -121,7 +121,7 @@ class ServerTable:
         """
         bound = self.bound(address)
         if bound is None:
-            raise Undecidable(f"no server listens on {address}")
+            raise Indeterminate(f"no server listens on {address}")
         names = self._names_of(bound)
         server, why, match = self._by_name(names, to_raw(hostname(host)))
         return ServerChoice(server, names.listens[id(server)], why, match)
@@ -166,7 +166,7 @@ def _server_regex(written: str) -> re.Pattern[str]:
     raw = to_raw(written)
     pattern = pcre.compiled(raw, caseless=any("A" <= char <= "Z" for char in raw))
     if pattern is None:
-        raise Undecidable(f"the regex of server_name ~{written} is not ours to read")
+        raise Indeterminate(f"the regex of server_name ~{written} is not ours to read")
     return pattern
 
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 from reconcile.errors import ReconcileError
 from reconcile.nginx.model import globs
 from reconcile.nginx.model.lexer import NginxSyntaxError
-from reconcile.nginx.model.output_paths import written_paths
+from reconcile.nginx.model.output_paths import output_paths
 from reconcile.nginx.model.planned_reader import Planned, PlannedReader
 from reconcile.nginx.model.tree import ConfigTree, Directive, load
-from reconcile.nginx.running.discover import Discovered
+from reconcile.nginx.running.discover import NginxInstallation
 from reconcile.system.private import ABSENT, Entry, NoNamespace, run_in_view
 
 if TYPE_CHECKING:
@@ -26,20 +26,20 @@ _EMERG = re.compile(
     re.MULTILINE,
 )
 _READ_ONLY = re.compile(r'"(/[^"]+)" failed \(30: Read-only file system\)')
-_MOST_SURPRISES = 8
+_MAX_RETRIES = 8
 _DEATH = "nginx died by signal {}, as it does on files that include each other without end"
 
 
 class NginxRejected(ReconcileError):
     """Nginx refuses a configuration; `file` and `line` are where it says so, if it does."""
 
-    def __init__(self, what: str, refusal: Refusal, fix: str) -> None:
+    def __init__(self, what: str, refusal: NginxError, fix: str) -> None:
         super().__init__(what, refusal.message, fix)
         self.file, self.line = refusal.file, refusal.line
 
 
 @dataclass(frozen=True)
-class Refusal:
+class NginxError:
     """Nginx's no, in its own words."""
 
     message: str
@@ -47,12 +47,12 @@ class Refusal:
     line: int = 0
 
     @property
-    def place(self) -> str:
+    def position(self) -> str:
         return f"{self.file}:{self.line}" if self.file else "its configuration"
 
 
 @dataclass(frozen=True)
-class Validated:
+class AcceptedConfig:
     """Nginx took the planned configuration; `tree` is what it read, `notes` what to say aloud."""
 
     tree: ConfigTree
@@ -60,10 +60,10 @@ class Validated:
 
 
 @dataclass(frozen=True)
-class Stage:
+class ConfigTest:
     """The host's nginx with a plan laid over it; nothing of it is on the host."""
 
-    nginx: Discovered
+    nginx: NginxInstallation
     planned: Planned
 
     @cached_property
@@ -84,7 +84,7 @@ class Stage:
         return load(self.nginx.config_path, self._reader)
 
     @cached_property
-    def concerning(self) -> Planned:
+    def relevant_changes(self) -> Planned:
         """What nginx could read of the plan: not the web roots, which may hold a million files."""
         folder = self.nginx.config_path.rpartition("/")[0] + "/"
         named = _words(self.tree) | self._reader.reached if self.tree else frozenset()
@@ -97,49 +97,51 @@ class Stage:
             or any(globs.matches(pattern, path) for pattern in patterns)
         }
 
-    def validate(self) -> Validated:
+    def validate(self) -> AcceptedConfig:
         """Have nginx test the planned tree; the host is left untouched.
 
         Nginx runs as we do, in a private mount namespace where all but what it may write is
         read-only; ports are bound for a moment as by any `nginx -t`.
         Errors: NginxRejected, with "broken before us" where today's tree gets the same answer.
         """
-        refusal, notes = self.tested()
+        refusal, notes = self.run()
         if refusal is not None:
-            raise self._rejected(refusal)
-        return Validated(self.tree or self.read(), notes)
+            raise self._rejection(refusal)
+        return AcceptedConfig(self.tree or self.read(), notes)
 
-    def tested(self) -> tuple[Refusal | None, tuple[str, ...]]:
+    def run(self) -> tuple[NginxError | None, tuple[str, ...]]:
         """Nginx's no, if it says no, and what has to be said about how it was asked."""
-        writes = written_paths(self.tree, self.nginx.build, self.nginx.build_text)
+        writes = output_paths(self.tree, self.nginx.build, self.nginx.build_text)
         try:
-            return _asked(self.nginx, {**dict.fromkeys(writes, ABSENT), **self.concerning}), ()
+            return _run_in_namespace(
+                self.nginx, {**dict.fromkeys(writes, ABSENT), **self.relevant_changes}
+            ), ()
         except NoNamespace as missing:
-            return self._tested_on_a_copy(), (_told_aloud(missing),)
+            return self._run_on_copy(), (_copy_note(missing),)
 
-    def _tested_on_a_copy(self) -> Refusal | None:
+    def _run_on_copy(self) -> NginxError | None:
         from reconcile.nginx.running.config_test_copy import copied_tree
 
         try:
             tree = self.tree or self.read()
         except NginxSyntaxError as error:
-            return Refusal(error.message, error.file, error.line)
+            return NginxError(error.message, error.file, error.line)
         except ReconcileError as error:
-            return Refusal(error.why)
+            return NginxError(error.why)
         with copied_tree(self.nginx, tree) as copy:
             argv = [self.nginx.binary, "-t", "-c", copy.config_path]
             done = self.nginx.host.commands.run(argv, timeout_s=10)
-            return copy.told_of_originals(refusal_of(done))
+            return copy.with_original_paths(parse_error(done))
 
-    def _rejected(self, refusal: Refusal) -> NginxRejected:
-        before, _ = Stage(self.nginx, {}).tested()
+    def _rejection(self, refusal: NginxError) -> NginxRejected:
+        before, _ = ConfigTest(self.nginx, {}).run()
         if before == refusal:
             return NginxRejected(
-                what=f"nginx's configuration was broken before us: {refusal.place}",
+                what=f"nginx's configuration was broken before us: {refusal.position}",
                 refusal=refusal,
-                fix=f"Mend {refusal.place}, then run this again. Nothing was changed.",
+                fix=f"Mend {refusal.position}, then run this again. Nothing was changed.",
             )
-        at = f" at {refusal.place}" if refusal.file else ""
+        at = f" at {refusal.position}" if refusal.file else ""
         return NginxRejected(
             what=f"nginx refuses the planned configuration{at}",
             refusal=refusal,
@@ -147,7 +149,7 @@ class Stage:
         )
 
 
-def _told_aloud(missing: NoNamespace) -> str:
+def _copy_note(missing: NoNamespace) -> str:
     return (
         f"{missing.what} ({missing.why}): nginx tested a copy of its configuration, "
         "with its logs and other files of its own elsewhere"
@@ -168,26 +170,26 @@ def _args(directives: Iterable[Directive]) -> Iterator[str]:
         yield from _args(directive.block or ())
 
 
-def _asked(nginx: Discovered, view: dict[str, Entry]) -> Refusal | None:
+def _run_in_namespace(nginx: NginxInstallation, view: dict[str, Entry]) -> NginxError | None:
     argv = [nginx.binary, "-t", "-c", nginx.config_path]
     done = run_in_view(argv, view)
-    for _ in range(_MOST_SURPRISES):
+    for _ in range(_MAX_RETRIES):
         # A module of its own may write where no directive that we know says so.
         surprise = _READ_ONLY.search(done.stderr)
         if done.ok or surprise is None or surprise[1] in view:
             break
         view[surprise[1]] = ABSENT
         done = run_in_view(argv, view)
-    return refusal_of(done)
+    return parse_error(done)
 
 
-def refusal_of(done: Completed) -> Refusal | None:
+def parse_error(done: Completed) -> NginxError | None:
     """What a run of `nginx -t` ended in; None where it took the configuration."""
     if done.ok:
         return None
     if done.returncode < 0:
-        return Refusal(_DEATH.format(-done.returncode))
+        return NginxError(_DEATH.format(-done.returncode))
     found = _EMERG.search(done.stderr)
     if found is None:
-        return Refusal(done.error_output)
-    return Refusal(found[1], found[2] or "", int(found[3] or 0))
+        return NginxError(done.error_output)
+    return NginxError(found[1], found[2] or "", int(found[3] or 0))

@@ -10,12 +10,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple
 
-from reconcile.nginx.model.output_paths import written_by
+from reconcile.nginx.model.output_paths import output_path_of
 from reconcile.nginx.model.tree import ConfigTree, Directive, ParsedFile
 
 if TYPE_CHECKING:
-    from reconcile.nginx.running.config_test import Refusal
-    from reconcile.nginx.running.discover import Discovered
+    from reconcile.nginx.running.config_test import NginxError
+    from reconcile.nginx.running.discover import NginxInstallation
 
 _MAIN_DEFAULTS = ("pid", "error_log")
 _HTTP_DEFAULTS = {
@@ -36,7 +36,7 @@ class _Edit(NamedTuple):
 
 
 @dataclass
-class Copy:
+class ConfigCopy:
     """A configuration tree in a folder of its own, where all that nginx writes is too."""
 
     folder: str
@@ -46,14 +46,14 @@ class Copy:
 
     @property
     def config_path(self) -> str:
-        return self._place(self.tree.config_path)
+        return self._path_of(self.tree.config_path)
 
-    def told_of_originals(self, refusal: Refusal | None) -> Refusal | None:
+    def with_original_paths(self, refusal: NginxError | None) -> NginxError | None:
         """The refusal with the names that the user knows."""
         if refusal is None:
             return None
         for path in self.tree.files:
-            copy = self._place(path)
+            copy = self._path_of(path)
             file = path if refusal.file == copy else refusal.file
             refusal = replace(refusal, message=refusal.message.replace(copy, path), file=file)
         return refusal
@@ -63,16 +63,16 @@ class Copy:
         for entry in Path(self.tree.config_path).parent.iterdir():
             (Path(self.folder) / entry.name).symlink_to(entry)
         for path, file in self.tree.files.items():
-            Path(self._place(path)).write_bytes(self._rewritten(file))
+            Path(self._path_of(path)).write_bytes(self._rewritten(file))
 
-    def _place(self, path: str) -> str:
+    def _path_of(self, path: str) -> str:
         return f"{self.folder}/.{self._numbers[path]}.conf"
 
     @cached_property
     def _numbers(self) -> dict[str, int]:
         return {path: number for number, path in enumerate(self.tree.files)}
 
-    def _fresh(self) -> str:
+    def _new_output_path(self) -> str:
         self._written += 1
         return f"{self.folder}/.written-{self._written}"
 
@@ -92,20 +92,20 @@ class Copy:
                 yield self._http_defaults(directive, directive.block)
             if directive.block is not None:
                 yield from self._edits(directive.block)
-            elif (text := self._elsewhere(directive)) is not None:
+            elif (text := self._redirected(directive)) is not None:
                 lines = self.tree.files[directive.file].data.count(b"\n", *directive[4:6])
                 yield _Edit(directive.start, directive.end, text + "\n" * lines)
 
-    def _elsewhere(self, directive: Directive) -> str | None:
+    def _redirected(self, directive: Directive) -> str | None:
         """The directive with the copy's paths in it; None where it stays as it is."""
         if directive.name == "include":
             paths = self.tree.includes[directive.args[0]].paths
-            return " ".join(f"include {self._place(path)};" for path in paths)
-        if written_by(directive) is None:
+            return " ".join(f"include {self._path_of(path)};" for path in paths)
+        if output_path_of(directive) is None:
             return None
         scheme = "unix:" if directive.name == "listen" else ""
-        rest = "".join(f" {_quoted(word)}" for word in directive.args[1:])
-        return f"{directive.name} {scheme}{self._fresh()}{rest};"
+        rest = "".join(f" {_quote_word(word)}" for word in directive.args[1:])
+        return f"{directive.name} {scheme}{self._new_output_path()}{rest};"
 
     def _http_defaults(self, http: Directive, block: tuple[Directive, ...]) -> _Edit:
         names = [name for name, option in _HTTP_DEFAULTS.items() if not self._left_out(option)]
@@ -117,18 +117,20 @@ class Copy:
 
     def _defaults(self, names: Iterable[str], present: Iterable[Directive]) -> str:
         written = {directive.name for directive in present}
-        return " ".join(f"{name} {self._fresh()}; " for name in names if name not in written)
+        return " ".join(
+            f"{name} {self._new_output_path()}; " for name in names if name not in written
+        )
 
 
 @contextmanager
-def copied_tree(nginx: Discovered, tree: ConfigTree) -> Iterator[Copy]:
+def copied_tree(nginx: NginxInstallation, tree: ConfigTree) -> Iterator[ConfigCopy]:
     """`tree` in a temporary folder; paths relative to the configuration hold there too."""
     with TemporaryDirectory(prefix="reconcile-nginx-") as folder:
-        copy = Copy(folder, tree, nginx.build_text)
+        copy = ConfigCopy(folder, tree, nginx.build_text)
         copy.write()
         yield copy
 
 
-def _quoted(word: str) -> str:
+def _quote_word(word: str) -> str:
     # A word read from a valid file: only its quotes were taken off, variables stay variables.
     return '"' + word.replace("\\", "\\\\").replace('"', '\\"') + '"'

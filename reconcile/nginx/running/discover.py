@@ -11,7 +11,7 @@ from reconcile.errors import ReconcileError
 from reconcile.filesystem.errors import HostError
 from reconcile.nginx.model.build import Build
 from reconcile.nginx.model.layout import Layout, read_layout
-from reconcile.nginx.model.modules import packed_sent
+from reconcile.nginx.model.modules import static_encodings
 from reconcile.nginx.model.planned_reader import Planned, PlannedReader
 from reconcile.nginx.model.tree import ConfigTree, load
 
@@ -47,7 +47,7 @@ class HostReader:
 
 
 @dataclass(frozen=True)
-class Discovered:
+class NginxInstallation:
     """The host's nginx, read when first asked for."""
 
     host: Host
@@ -92,9 +92,9 @@ class Discovered:
         return read_layout(self.tree, self.build)
 
     @cached_property
-    def packed_sent(self) -> frozenset[Encoding]:
+    def static_encodings(self) -> frozenset[Encoding]:
         """The encodings in which it can send files that lie there compressed."""
-        return packed_sent(self.build, self.tree)
+        return static_encodings(self.build, self.tree)
 
     @cached_property
     def ipv6(self) -> bool:
@@ -113,9 +113,9 @@ def _build_text(host: Host, binary: str) -> str:
     return host.commands.run([binary, "-V"], timeout_s=10).stderr
 
 
-def discover(host: Host) -> Discovered:
+def discover(host: Host) -> NginxInstallation:
     """The nginx that the host's settings name. Errors: ReconcileError where it is missing."""
-    found = Discovered(host)
+    found = NginxInstallation(host)
     if host.files.stat(found.config_path, follow=True) is None:
         raise ReconcileError(
             what=f"there is no nginx configuration {found.config_path}",

@@ -22,23 +22,27 @@ class PortTaken(ReconcileError):
 
 
 @dataclass(frozen=True)
-class Binds:
+class ListenCheck:
     """`restart_because` is "" where a reload is enough: nginx opens new sockets before it
     closes its old ones, so it stands in its own way when `*:80` becomes `127.0.0.1:80`."""
 
-    restart_because: str = ""
+    restart_reason: str = ""
 
 
-def foresee_binds(tree: ConfigTree, master_pid: int) -> Binds:
+def check_listens(tree: ConfigTree, master_pid: int) -> ListenCheck:
     """Whether nginx (its master's pid, 0 where none runs) will get every address of `tree`.
 
     Errors: PortTaken, naming who holds it.
     """
-    reasons = [reason for listen in needed(tree) if (reason := _hindered(listen, master_pid))]
-    return Binds(reasons[0] if reasons else "")
+    reasons = [
+        reason
+        for listen in required_sockets(tree)
+        if (reason := _restart_reason(listen, master_pid))
+    ]
+    return ListenCheck(reasons[0] if reasons else "")
 
 
-def needed(tree: ConfigTree) -> Iterator[Listen]:
+def required_sockets(tree: ConfigTree) -> Iterator[Listen]:
     """The sockets that nginx binds: an address whose wildcard is there needs none of its own.
 
     Source: ngx_http_init_listening() of nginx 1.22.
@@ -51,29 +55,31 @@ def needed(tree: ConfigTree) -> Iterator[Listen]:
             yield listen
 
 
-def _hindered(listen: Listen, master_pid: int) -> str:
+def _restart_reason(listen: Listen, master_pid: int) -> str:
     """Why a restart is needed for this one, "" where not. Errors: PortTaken."""
     address = listen.address
     number = bind_error(address.host, address.port, v6only=listen.ipv6only)
     if number == 0:
         return ""
     if number != errno.EADDRINUSE:
-        raise _refused(listen, f"the kernel refuses it: {errno.errorcode[number]}")
+        raise _port_taken(listen, f"the kernel refuses it: {errno.errorcode[number]}")
     there = holders(address.port)
-    ours = [holder for holder in there if master_pid and holder.pid == master_pid]
-    if any(_same(holder, address) for holder in ours):
+    own = [holder for holder in there if master_pid and holder.pid == master_pid]
+    if any(_same(holder, address) for holder in own):
         return ""
-    if ours and all(holder.pid == master_pid for holder in there):
-        return f"nginx itself holds {ours[0].host}:{address.port}, which {address} overlaps"
-    others = [holder for holder in there if holder not in ours]
-    raise _refused(listen, "; ".join(f"{holder} holds it" for holder in others) or "it is in use")
+    if own and all(holder.pid == master_pid for holder in there):
+        return f"nginx itself holds {own[0].host}:{address.port}, which {address} overlaps"
+    others = [holder for holder in there if holder not in own]
+    raise _port_taken(
+        listen, "; ".join(f"{holder} holds it" for holder in others) or "it is in use"
+    )
 
 
 def _same(holder: Holder, address: Address) -> bool:
     return (holder.host, holder.port) == (address.host, address.port)
 
 
-def _refused(listen: Listen, why: str) -> PortTaken:
+def _port_taken(listen: Listen, why: str) -> PortTaken:
     asked_at = f" ({listen.place})" if listen.place else ""
     return PortTaken(
         what=f"nginx cannot listen on {listen.address}{asked_at}",

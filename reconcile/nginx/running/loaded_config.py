@@ -16,16 +16,16 @@ from reconcile.nginx.render.render import is_managed
 from reconcile.system.processes import Identity, identity, started_at, title, workers
 
 if TYPE_CHECKING:
-    from reconcile.nginx.running.discover import Discovered
+    from reconcile.nginx.running.discover import NginxInstallation
     from reconcile.system import Host
 
-OLDER = "older than the file"
+STALE = "older than the file"
 _RECORD = "nginx-live.json"
 _NS_PER_S = 1_000_000_000
 
 
 @dataclass(frozen=True)
-class Running:
+class RunningNginx:
     """The nginx that runs: its master, and the workers that take new connections."""
 
     master_pid: int
@@ -40,7 +40,7 @@ class Running:
 
 
 @dataclass(frozen=True)
-class Live:
+class LoadedConfig:
     """What is served: managed file → digest of its text, or OLDER.
 
     `current` tells that everything else in the tree is served as it lies on the disk.
@@ -49,13 +49,13 @@ class Live:
     serves: Mapping[str, str]
     current: bool
 
-    def is_disk(self, nginx: Discovered) -> bool:
+    def matches_disk(self, nginx: NginxInstallation) -> bool:
         """Whether a reload would change nothing."""
         return self.current and dict(self.serves) == managed_on_disk(nginx)
 
 
 @dataclass(frozen=True)
-class _Record:
+class _LoadRecord:
     """What these very workers were proven to serve."""
 
     config: str
@@ -64,7 +64,7 @@ class _Record:
     foreign: str
 
 
-def running(nginx: Discovered) -> Running | None:
+def find_running(nginx: NginxInstallation) -> RunningNginx | None:
     """The running nginx of this configuration, by its pid file; None where it does not run."""
     found = nginx.host.files.content(nginx.layout.pid_path)
     text = found[1].strip() if found else b""
@@ -72,10 +72,10 @@ def running(nginx: Discovered) -> Running | None:
         return None
     pid = int(text)
     serving = (identity(worker) for worker in workers(pid))
-    return Running(pid, tuple(sorted(worker for worker in serving if worker)))
+    return RunningNginx(pid, tuple(sorted(worker for worker in serving if worker)))
 
 
-def read_live(nginx: Discovered, now: Running) -> Live:
+def read_loaded(nginx: NginxInstallation, now: RunningNginx) -> LoadedConfig:
     """What `now` serves: as recorded where these are the workers of our last proof, else by
     which is newer, the workers or the files.
 
@@ -83,50 +83,54 @@ def read_live(nginx: Discovered, now: Running) -> Live:
     """
     record = _recorded(nginx)
     if record and record.workers == now.workers:
-        return Live(record.serves, record.foreign == _foreign_digest(nginx))
+        return LoadedConfig(record.serves, record.foreign == _foreign_digest(nginx))
     start = now.oldest_start_s
     newest = {path: _newest_ctime_s(nginx.host, path) for path in nginx.tree.files}
     serves = {
-        real: text if start is not None and newest[loaded] < start else OLDER
+        real: text if start is not None and newest[loaded] < start else STALE
         for loaded, real, text in _managed(nginx)
     }
     others = (
         _newest_ctime_s(nginx.host, path) for path in (*_folders(nginx), *_certificates(nginx))
     )
     changed = max([*newest.values(), *others])
-    return Live(serves, start is not None and changed < start)
+    return LoadedConfig(serves, start is not None and changed < start)
 
 
-def changed_since(nginx: Discovered, now: Running) -> tuple[str, ...]:
+def changed_since(nginx: NginxInstallation, now: RunningNginx) -> tuple[str, ...]:
     """What nginx reads and has changed since `now` was started, folders with its files included."""
     start = now.oldest_start_s or 0.0
     every = (*nginx.tree.files, *_certificates(nginx), *sorted(_folders(nginx)))
     return tuple(path for path in every if _newest_ctime_s(nginx.host, path) >= start)
 
 
-def foreign_served(nginx: Discovered, live: Live, paths: frozenset[str]) -> dict[str, str]:
+def foreign_loaded(
+    nginx: NginxInstallation, live: LoadedConfig, paths: frozenset[str]
+) -> dict[str, str]:
     """The same for files of others that the tree has under one of these real paths."""
     wanted = paths - live.serves.keys()
     found = ((real_path(nginx.host, name), file) for name, file in nginx.tree.files.items())
     return {
-        real: digest(file.data) if live.current else OLDER
+        real: digest(file.data) if live.current else STALE
         for real, file in (found if wanted else ())
         if real in wanted
     }
 
 
-def record_live(nginx: Discovered, now: Running) -> None:
+def record_loaded(nginx: NginxInstallation, now: RunningNginx) -> None:
     """Remember that these workers serve what lies on the disk now."""
-    record = _Record(nginx.config_path, now.workers, managed_on_disk(nginx), _foreign_digest(nginx))
+    record = _LoadRecord(
+        nginx.config_path, now.workers, managed_on_disk(nginx), _foreign_digest(nginx)
+    )
     nginx.host.state.write(_RECORD, json.dumps(asdict(record)).encode())
 
 
-def managed_on_disk(nginx: Discovered) -> dict[str, str]:
+def managed_on_disk(nginx: NginxInstallation) -> dict[str, str]:
     """Every file of ours in the include tree, by its real path → the digest of its text."""
     return {real: text for _, real, text in _managed(nginx)}
 
 
-def _managed(nginx: Discovered) -> Iterator[tuple[str, str, str]]:
+def _managed(nginx: NginxInstallation) -> Iterator[tuple[str, str, str]]:
     for path, file in nginx.tree.files.items():
         if is_managed(file.data):
             yield path, real_path(nginx.host, path), digest(file.data)
@@ -140,7 +144,7 @@ def real_path(host: Host, path: str) -> str:
     return normpath(join(dirname(path), host.files.readlink(path)))
 
 
-def _foreign_digest(nginx: Discovered) -> str:
+def _foreign_digest(nginx: NginxInstallation) -> str:
     """A digest of all that nginx read but what is ours, names included; keys stay unread."""
     running = sha256()
     for path, file in nginx.tree.files.items():
@@ -159,14 +163,14 @@ def _newest_ctime_s(host: Host, path: str) -> float:
     return max((found.ctime_ns for found in (name, target) if found), default=0) / _NS_PER_S
 
 
-def _folders(nginx: Discovered) -> frozenset[str]:
+def _folders(nginx: NginxInstallation) -> frozenset[str]:
     """Where a name that comes or goes changes what an include with wildcards reads."""
     globs = [include for include in nginx.tree.includes.values() if include.is_glob]
     below = {dirname(path) for include in globs for path in include.paths}
     return frozenset({include.folder for include in globs} | below)
 
 
-def _certificates(nginx: Discovered) -> tuple[str, ...]:
+def _certificates(nginx: NginxInstallation) -> tuple[str, ...]:
     """Certificates and keys, which nginx reads when it loads its configuration."""
     named = {d.args[0] for d in _ssl(nginx.tree.directives, nginx.tree) if d.args}
     files = (
@@ -183,14 +187,14 @@ def _ssl(directives: Iterable[Directive], tree: ConfigTree) -> Iterator[Directiv
             yield directive
 
 
-def _recorded(nginx: Discovered) -> _Record | None:
+def _recorded(nginx: NginxInstallation) -> _LoadRecord | None:
     data = nginx.host.state.read(_RECORD)
     if data is None:
         return None
     try:
         body = json.loads(data)
         workers_then = tuple(Identity(*worker) for worker in body["workers"])
-        record = _Record(body["config"], workers_then, body["serves"], body["foreign"])
+        record = _LoadRecord(body["config"], workers_then, body["serves"], body["foreign"])
     except (ValueError, KeyError, TypeError):
         # Only a shortcut: without it, the times of files and workers decide.
         return None

@@ -11,10 +11,15 @@ from typing import TYPE_CHECKING, ClassVar
 from reconcile.errors import ReconcileError
 from reconcile.nginx.model.listen import ANY_IPV4, ANY_IPV6, Listen
 from reconcile.nginx.model.tree import ConfigTree, Directive
-from reconcile.nginx.render.render import GENERATION_PATH, generation_of, is_managed
-from reconcile.nginx.running.discover import Discovered, discover
-from reconcile.nginx.running.listen_check import foresee_binds
-from reconcile.nginx.running.loaded_config import Running, read_live, record_live, running
+from reconcile.nginx.render.render import CONFIG_TOKEN_PATH, config_token_of, is_managed
+from reconcile.nginx.running.discover import NginxInstallation, discover
+from reconcile.nginx.running.listen_check import check_listens
+from reconcile.nginx.running.loaded_config import (
+    RunningNginx,
+    find_running,
+    read_loaded,
+    record_loaded,
+)
 from reconcile.nginx.server_name_conflicts import name_conflicts
 from reconcile.system.http import HttpTarget
 from reconcile.system.logs import LogPosition
@@ -45,11 +50,11 @@ class NginxReloaded(Undo):
     config: str
 
     def undo(self, host: Host) -> str:
-        make_live(host)
+        reload_and_verify(host)
         return ""
 
 
-def make_live(host: Host) -> None:
+def reload_and_verify(host: Host) -> None:
     """Have nginx serve what lies on the disk, by a reload (or a restart where it must be),
     and return only when that is proven; nothing to do where nginx does not run.
 
@@ -57,40 +62,40 @@ def make_live(host: Host) -> None:
     Errors: NginxReloadFailed with the evidence; PortTaken; ServiceFailed.
     """
     nginx = discover(host)
-    before = running(nginx)
+    before = find_running(nginx)
     if before is None:
         return
-    if not read_live(nginx, before).is_disk(nginx):
-        _take_up(nginx, before)
-    _prove_generations(nginx, monotonic() + DEADLINE_S)
-    if now := running(nginx):
-        record_live(nginx, now)
+    if not read_loaded(nginx, before).matches_disk(nginx):
+        _reload_or_restart(nginx, before)
+    _wait_for_tokens(nginx, monotonic() + DEADLINE_S)
+    if now := find_running(nginx):
+        record_loaded(nginx, now)
 
 
-def _take_up(nginx: Discovered, before: Running) -> None:
+def _reload_or_restart(nginx: NginxInstallation, before: RunningNginx) -> None:
     path = nginx.layout.error_log
     log = LogPosition.at_end_of(path) if path.startswith("/") else None
-    binds = foresee_binds(nginx.tree, before.master_pid)
-    if binds.restart_because:
+    binds = check_listens(nginx.tree, before.master_pid)
+    if binds.restart_reason:
         nginx.host.services.restart(SERVICE)
         return
     nginx.host.services.reload(SERVICE)
     retired = wait_until(
-        lambda: bool(_emergencies(log)) or _retired(nginx, before), timeout_s=DEADLINE_S
+        lambda: bool(_emergencies(log)) or _old_workers_gone(nginx, before), timeout_s=DEADLINE_S
     )
     if told := _emergencies(log):
-        raise _ignored(told[0])
+        raise _reload_ignored(told[0])
     if not retired:
-        raise _ignored(f"after {DEADLINE_S:g} s workers from before the reload still serve")
+        raise _reload_ignored(f"after {DEADLINE_S:g} s workers from before the reload still serve")
 
 
-def _retired(nginx: Discovered, before: Running) -> bool:
+def _old_workers_gone(nginx: NginxInstallation, before: RunningNginx) -> bool:
     """Whether all that serve have started since."""
-    now = running(nginx)
+    now = find_running(nginx)
     return bool(now and now.workers) and not set(before.workers) & set(now.workers if now else ())
 
 
-def _ignored(why: str) -> NginxReloadFailed:
+def _reload_ignored(why: str) -> NginxReloadFailed:
     return NginxReloadFailed(
         what="nginx was told to reload and still serves the configuration from before",
         why=why,
@@ -105,7 +110,7 @@ def _emergencies(log: LogPosition | None) -> list[str]:
 
 
 @dataclass(frozen=True)
-class _Question:
+class _TokenProbe:
     """One server of ours on one of its addresses, and the token it has to tell."""
 
     target: HttpTarget
@@ -113,12 +118,12 @@ class _Question:
     place: str
 
 
-def _prove_generations(nginx: Discovered, deadline: float) -> None:
-    left = list(_questions(nginx.tree))
-    answers: dict[_Question, str] = {}
+def _wait_for_tokens(nginx: NginxInstallation, deadline: float) -> None:
+    left = list(_token_probes(nginx.tree))
+    answers: dict[_TokenProbe, str] = {}
 
     def all_told() -> bool:
-        answers.update((question, _answer(nginx.host, question)) for question in left)
+        answers.update((question, _ask_for_token(nginx.host, question)) for question in left)
         left[:] = [question for question in left if answers[question] != question.token]
         return not left
 
@@ -126,8 +131,8 @@ def _prove_generations(nginx: Discovered, deadline: float) -> None:
         raise _not_served(nginx.tree, left[0], answers[left[0]])
 
 
-def _answer(host: Host, question: _Question) -> str:
-    asked = f"{GENERATION_PATH}?{question.token}"
+def _ask_for_token(host: Host, question: _TokenProbe) -> str:
+    asked = f"{CONFIG_TOKEN_PATH}?{question.token}"
     answer = host.http.request(question.target, asked, timeout_s=_ANSWER_TIMEOUT_S)
     if answer.error:
         return f"no answer ({answer.detail or answer.error})"
@@ -135,16 +140,16 @@ def _answer(host: Host, question: _Question) -> str:
     return text if answer.status == 200 and len(text) == 32 else f"status {answer.status}"
 
 
-def _questions(tree: ConfigTree) -> Iterator[_Question]:
+def _token_probes(tree: ConfigTree) -> Iterator[_TokenProbe]:
     for file in tree.files.values():
-        token = generation_of(file.data) if is_managed(file.data) else None
+        token = config_token_of(file.data) if is_managed(file.data) else None
         for server in file.directives:
-            if token and server.name == "server" and _asks_nothing_first(server):
+            if token and server.name == "server" and _reaches_locations(server):
                 for target in _targets(list(tree.children(server))):
-                    yield _Question(target, token, server.place)
+                    yield _TokenProbe(target, token, server.place)
 
 
-def _asks_nothing_first(server: Directive) -> bool:
+def _reaches_locations(server: Directive) -> bool:
     # These act on the server's level, before any location: the user's own may hide the token.
     return not any(d.name in ("return", "rewrite", "if") for d in server.block or ())
 
@@ -164,7 +169,7 @@ def _target(listen: Listen, name: str) -> HttpTarget:
     return HttpTarget(_LOOPBACK.get(host, host), listen.address.port, host_name, tls=listen.ssl)
 
 
-def _not_served(tree: ConfigTree, question: _Question, answer: str) -> NginxReloadFailed:
+def _not_served(tree: ConfigTree, question: _TokenProbe, answer: str) -> NginxReloadFailed:
     taken = [str(c) for c in name_conflicts(tree) if question.place in (c.loser.place,)]
     asked = f"{question.target.host} on {question.target.address} port {question.target.port}"
     return NginxReloadFailed(

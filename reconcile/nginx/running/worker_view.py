@@ -7,25 +7,25 @@ from posixpath import normpath
 from typing import TYPE_CHECKING
 
 from reconcile.errors import ReconcileError
-from reconcile.nginx.routing.request import FileKind, Files
-from reconcile.nginx.running.loaded_config import running
+from reconcile.nginx.routing.request import FileKind, PathKinds
+from reconcile.nginx.running.loaded_config import find_running
 from reconcile.system.accounts import Account
 from reconcile.system.membership import ids_of
 
 if TYPE_CHECKING:
     from reconcile.filesystem.access import AccessStep, AccessWalk
-    from reconcile.nginx.running.discover import Discovered
+    from reconcile.nginx.running.discover import NginxInstallation
     from reconcile.system import Host
 
 _KINDS: Mapping[str, FileKind] = {"file": "file", "directory": "directory"}
 
 
-def worker_of(nginx: Discovered) -> Account:
+def worker_account(nginx: NginxInstallation) -> Account:
     """Who reads the files: the ids of a worker that runs, else those of the configuration.
 
     Errors: UnknownAccount where the configuration names a user that is not there.
     """
-    accounts, now = nginx.host.accounts, running(nginx)
+    accounts, now = nginx.host.accounts, find_running(nginx)
     for worker in now.workers if now else ():
         if ids := ids_of(worker.pid):
             return Account(accounts.user_name(ids[0]), *ids)
@@ -34,7 +34,7 @@ def worker_of(nginx: Discovered) -> Account:
     return accounts.user(nginx.layout.worker_user) if starter.uid == 0 else starter
 
 
-class WorkersDisk:
+class WorkerView:
     """Kinds of paths as open(2) of the worker would find them; see `request.Files`.
 
     `planned` are paths as they will be: a `directory` is one that the worker can pass, a
@@ -51,10 +51,10 @@ class WorkersDisk:
 
     def kind(self, path: str) -> FileKind:
         if path not in self._known:
-            self._known[path] = self._look(path)
+            self._known[path] = self._observe(path)
         return self._known[path]
 
-    def _look(self, path: str) -> FileKind:
+    def _observe(self, path: str) -> FileKind:
         try:
             walk = self._host.files.access(path, self._worker)
         except ReconcileError:
@@ -75,13 +75,13 @@ class WorkersDisk:
             kinds += [self._planned.get(name, "missing") for name in beyond]
         *way_kinds, last = kinds
         barred = next((kind for kind in way_kinds if kind != "directory"), None)
-        return last if barred is None else _barred(barred)
+        return last if barred is None else _below_obstacle(barred)
 
 
-class Assumed:
+class WithAssumedFiles:
     """The same disk, with some files that need not be there."""
 
-    def __init__(self, files: Files, there: Collection[str]) -> None:
+    def __init__(self, files: PathKinds, there: Collection[str]) -> None:
         self._files = files
         self._there = there
 
@@ -108,7 +108,7 @@ def _last(step: AccessStep | None) -> FileKind:
     return "denied" if kind == "file" and not step.readable else kind
 
 
-def _barred(kind: FileKind) -> FileKind:
+def _below_obstacle(kind: FileKind) -> FileKind:
     """What a path is below a component that is no directory, or none to pass."""
     return "denied" if kind == "denied" else "missing"
 
