@@ -23,7 +23,7 @@ class HostFacts:
     `sources` holds the content of every path that `Spec.file_sources()` names.
     `certificates` are those of `Spec.certificate_names()` that certbot has got.
     `nginx_reads` are those of `Spec.file_paths()` that nginx reads as configuration.
-    `packed_sent` are the encodings in which nginx can send files that lie there compressed.
+    `static_encodings` are the encodings in which nginx can send files that lie there compressed.
     `serves_sites` tells that an earlier apply put sites into nginx, so that taking the last
     one out is made live too.
     """

@@ -14,8 +14,8 @@ from tests.spec.hosts import HOST, desired, expanded
 
 STATIC = "/static/: {role: static, "
 ALL = SMALLEST.replace(STATIC, f"{STATIC}precompress: [zstd, gzip, br], ")
-GZIP = replace(HOST, packed_sent=frozenset({"gzip"}))
-EVERY = replace(HOST, packed_sent=frozenset({"gzip", "br", "zstd"}))
+GZIP = replace(HOST, static_encodings=frozenset({"gzip"}))
+EVERY = replace(HOST, static_encodings=frozenset({"gzip", "br", "zstd"}))
 
 
 def configuration(text: str, host: HostFacts) -> str:
