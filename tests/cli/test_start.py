@@ -19,7 +19,11 @@ NEVER_FOR_NOTHING = {
     *("asyncio", "concurrent.futures", "deepdiff", "http.client", "idna", "jinja2", "logging"),
     *("multiprocessing", "rich", "ssl"),
     *("reconcile.doctor", "reconcile.engine.apply", "reconcile.nginx.routing.router"),
-    *("reconcile.nginx.running.config_test", "reconcile.output.json", "reconcile.verify.run_probes"),
+    *(
+        "reconcile.nginx.running.config_test",
+        "reconcile.output.json",
+        "reconcile.verify.run_probes",
+    ),
 }
 IMPORTS = """
 import sys

@@ -21,7 +21,7 @@ from reconcile.config.probes import (
     UploadProbe,
 )
 from reconcile.config.values.hosts import ListenOn
-from reconcile.nginx.render.site import CHALLENGES
+from reconcile.nginx.render.site_view import CHALLENGES
 
 # An app that answers for itself, and cannot do what it is there for.
 SERVER_ERRORS = frozenset(range(500, 600))
