@@ -41,7 +41,7 @@ def _entry(start: str, value: Any, remarks: Remarks, loc: Loc) -> Iterator[str]:
     short = f"{start} {_flow(value)}"
     is_spoken_of = any(known[: len(loc)] == loc and known != loc for known in remarks)
     in_one_line = not is_spoken_of and _is_short(value) and len(short) <= _WIDTH
-    if isinstance(value, str) and "\n" in value and not value.endswith("\n\n"):
+    if isinstance(value, str) and _fits_in_a_block(value):
         yield from _block(start, value, _STEP * len(loc))
     elif in_one_line or not isinstance(value, dict | list):
         yield short
@@ -94,6 +94,11 @@ def scalar(value: object) -> str:
     text = str(value)
     is_plain = _PLAIN.fullmatch(text) and not text.endswith(":") and resolve(text, True) is text
     return text if is_plain else json.dumps(text, ensure_ascii=False)
+
+
+def _fits_in_a_block(text: str) -> bool:
+    """Whether it has several lines, of which YAML's literal block would drop none at the end."""
+    return "\n" in text and text != "\n" and not text.endswith("\n\n")
 
 
 def _block(start: str, text: str, indent: str) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from reconcile.adopt.found import FoundApp, FoundFolder
@@ -186,6 +186,7 @@ def _as_read(value: object) -> object:
 
 
 @given(st.dictionaries(texts, values, min_size=1, max_size=4), texts)
+@example({"": "\n"}, "")
 @settings(max_examples=300, deadline=None)
 def test_whatever_is_written_is_read_back(document: dict[str, object], remark: str) -> None:
     remarks = {(key,): [remark] for key in document} | {(): [remark]}
