@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import cache
 from pathlib import Path
 
 from reconcile.doctor import registry
@@ -26,13 +27,18 @@ This page is made from the rules: `python -m tests.doctor.table`.
 def proofs(rule: str) -> list[str]:
     """The tests of a rule: its faults, and every test that is named after it."""
     named = f"test_{rule.replace('-', '_')}_"
-    by_name = [
+    by_name = [test for test in _tests() if test.partition("::")[2].startswith(named)]
+    return [f"{BY_FAULT}[{fault.id}]" for fault in FAULTS if fault.rule == rule] + by_name
+
+
+@cache
+def _tests() -> list[str]:
+    return [
         f"{HERE}/{path.name}::{node.name}"
         for path in sorted((PROJECT / HERE).glob("test_*.py"))
         for node in ast.parse(path.read_text()).body
-        if isinstance(node, ast.FunctionDef) and node.name.startswith(named)
+        if isinstance(node, ast.FunctionDef)
     ]
-    return [f"{BY_FAULT}[{fault.id}]" for fault in FAULTS if fault.rule == rule] + by_name
 
 
 def text() -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from typing import Any
 
 import pytest
 
-from reconcile.config.nodes import Loc, plain
+from reconcile.config.nodes import Loc, Node, plain
 from reconcile.config.yaml import read
 from tests.spec.examples import WHOLE, faults
 
@@ -55,8 +56,13 @@ FIELDS = IN_CONFIGURATION | IN_REQUESTS
 
 def with_ending(loc: Loc, ending: str) -> str:
     """The whole file, as JSON, with `ending` put behind the value at `loc`."""
+    return json.dumps(_ended(plain(_whole()), loc, ending))
+
+
+@cache
+def _whole() -> Node:
     root, _ = read(WHOLE.encode(), "whole")
-    return json.dumps(_ended(plain(root), loc, ending))
+    return root
 
 
 def _ended(values: Any, loc: Loc, ending: str) -> Any:
