@@ -9,12 +9,24 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
-pytest_plugins = ["tests.hosts.fixtures", "tests.starts", "tests.tally"]
+from reconcile.system import lock
+
+pytest_plugins = ["tests.collected", "tests.hosts.fixtures", "tests.starts", "tests.tally"]
 
 # Seconds. The first test on a host also waits until its images are built; a configuration on
 # which real nginx disagrees is made smaller for five minutes before it is told.
 LIMITS_S = {"process": 600, "host": 1200, "nightly": 7200}
+
+# The same examples in every run, and none fails for a slow machine. Other examples are tried each
+# night: --hypothesis-profile exploring.
+_UNHURRIED = settings(
+    deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow], database=None
+)
+settings.register_profile("repeatable", _UNHURRIED, derandomize=True)
+settings.register_profile("exploring", _UNHURRIED, derandomize=False)
+settings.load_profile("repeatable")
 
 # Whoever starts us in the background, or by nohup, has these ignored, and so has every child.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -26,6 +38,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         limits = [limit for mark, limit in LIMITS_S.items() if item.get_closest_marker(mark)]
         if limits and not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(max(limits)))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_lock(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Take a lock of this session's: the machine's may be held by another one, or by an apply."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lock, "RUN", str(tmp_path_factory.getbasetemp() / "reconcile.lock"))
+        yield
 
 
 @pytest.fixture

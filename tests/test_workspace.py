@@ -24,8 +24,6 @@ SITE = """
       /static/: {{role: static, dir: {root}/www/{name}, source: {root}/app}}
 """
 UNCHECKED = Options(verify=False)
-PATIENCE_S = 30.0
-"""The lock is the machine's, and other tests may hold it for a moment."""
 
 
 class Image:
@@ -71,7 +69,7 @@ class Image:
         return path
 
     def apply(self, workspace: Workspace, selection: Selection = Selection()) -> str:
-        with workspace.locked("reconcile apply", timeout_s=PATIENCE_S) as locked:
+        with workspace.locked("reconcile apply") as locked:
             plan = locked.plan(selection)
             return locked.apply(plan, "reconcile apply", options=UNCHECKED).result
 
@@ -136,7 +134,7 @@ def test_a_plan_that_was_approved_is_refused_once_the_host_has_moved(image: Imag
     image.site_file("shop").write_text("# by hand\n")
 
     with (
-        workspace.locked("reconcile apply", timeout_s=PATIENCE_S) as locked,
+        workspace.locked("reconcile apply") as locked,
         pytest.raises(StalePlan) as error,
     ):
         locked.plan_again(approved.basis)
@@ -172,7 +170,7 @@ def test_an_apply_that_was_interrupted_is_a_warning_in_the_plan(image: Image) ->
 def test_a_second_lock_is_refused_while_the_first_is_held(image: Image) -> None:
     workspace = image.declare(shop=8001)
 
-    with workspace.locked("reconcile apply", timeout_s=PATIENCE_S), pytest.raises(LockHeld):  # noqa: SIM117
+    with workspace.locked("reconcile apply"), pytest.raises(LockHeld):  # noqa: SIM117
         with image.declare(shop=8001).locked("reconcile apply"):
             pass
 
@@ -182,7 +180,7 @@ def test_the_last_apply_is_taken_back(image: Image) -> None:
     before = image.site_file("shop").read_text()
     image.apply(image.declare(shop=8003))
 
-    with image.declare(shop=8003).locked("reconcile rollback", timeout_s=PATIENCE_S) as locked:
+    with image.declare(shop=8003).locked("reconcile rollback") as locked:
         locked.take_back("reconcile rollback")
 
     assert before == image.site_file("shop").read_text()

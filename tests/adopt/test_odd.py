@@ -187,7 +187,7 @@ def _as_read(value: object) -> object:
 
 @given(st.dictionaries(texts, values, min_size=1, max_size=4), texts)
 @example({"": "\n"}, "")
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_whatever_is_written_is_read_back(document: dict[str, object], remark: str) -> None:
     remarks = {(key,): [remark] for key in document} | {(): [remark]}
 
@@ -295,7 +295,7 @@ servers = st.builds(
 
 
 @given(st.lists(servers, min_size=1, max_size=4), st.integers(1, 3))
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 def test_of_any_configuration_a_valid_file_is_made_or_each_server_is_told(
     generated: list[str], files: int
 ) -> None:

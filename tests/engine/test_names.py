@@ -42,7 +42,7 @@ def refuse_raw(text: str) -> None:
     text.encode("utf-8", "strict")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(names=NAMES)
 def test_every_name_is_shipped_and_mended_and_shown_printable(names: set[bytes]) -> None:
     _holds_for(names)

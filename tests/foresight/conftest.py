@@ -59,7 +59,7 @@ class GuidesHost:
         return self.workspace().plan()
 
     def apply(self) -> None:
-        with self.workspace().locked("reconcile apply", timeout_s=30) as locked:
+        with self.workspace().locked("reconcile apply") as locked:
             locked.apply(locked.plan(), "reconcile apply", options=Options(verify=False))
 
     def noticed(self) -> dict[str, tuple[str, str]]:

@@ -74,7 +74,7 @@ def drifts(draw: Any) -> Drift:
     return Drift(plan, draw(checks), AT, seen)
 
 
-@settings(max_examples=1000, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=1000, suppress_health_check=list(HealthCheck))
 @given(drifts())
 def test_every_form_says_the_same(drift: Drift) -> None:
     document = json.loads(dumped(drift_document(drift, now=NOW)))
@@ -117,7 +117,7 @@ def state_in(text: str) -> str:
     return state
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(drifts())
 def test_a_plan_says_the_same_in_every_form(drift: Drift) -> None:
     plan = drift.plan

@@ -219,9 +219,7 @@ def test_an_unreadable_directory_is_unknown_never_fine(host: Host, public: Path)
         unique=True,
     )
 )
-@settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_names_may_hold_any_byte(
     host: Host, tmp_path_factory: pytest.TempPathFactory, names: list[bytes]
 ) -> None:

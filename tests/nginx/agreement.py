@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 from reconcile.nginx.routing.headers import content_type, sent_headers, values_of
 from reconcile.nginx.routing.route import Route
-from tests.nginx.running import Answered, Running, free_ports, running
+from tests.nginx.running import Answered, Running, running
 from tests.nginx.tally import compared
+from tests.support.ports import free_port
 
 COMPARED = ("X-Mark", "X-Other", "Cache-Control")
 
@@ -29,7 +30,7 @@ def disagreements(
 
     What we say we cannot know is not compared.
     """
-    port, upstream = free_ports(2)
+    port, upstream = free_port(), free_port()
     text = server.replace("@P@", str(prefix)).replace("@UPSTREAM@", str(upstream))
     http = f"""
         server {{ listen 127.0.0.1:{port}; server_name x.test; absolute_redirect off; {text} }}

@@ -6,7 +6,6 @@ import errno
 import glob
 import http.client
 import os
-import socket
 import stat
 import subprocess
 import time
@@ -138,14 +137,6 @@ def lay_files(prefix: Path) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(str(path))
         (prefix / root / "empty").mkdir(exist_ok=True)
-
-
-def free_ports(count: int) -> list[int]:
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [each.getsockname()[1] for each in held]
-    for each in held:
-        each.close()
-    return ports
 
 
 class Nothing:

@@ -23,7 +23,6 @@ def prefix(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 serving = settings(
-    deadline=None,
     suppress_health_check=list(HealthCheck),
     print_blob=True,
 )

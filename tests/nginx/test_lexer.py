@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from reconcile.nginx.model.lexer import BUFFER_SIZE, NginxSyntaxError, statements
 from reconcile.nginx.model.tree import parse
 from tests.nginx.conftest import Judge
-from tests.nginx.running import free_ports, running
+from tests.nginx.running import running
 from tests.nginx.tally import compared
+from tests.support.ports import free_port
 
 SYNTAX = re.compile(r"\[emerg\] \d+#\d+: ((?:unexpected|too long).*?) in \S+:(\d+)", re.DOTALL)
 
@@ -104,7 +105,6 @@ SCRAPS = [
 ]
 soups = st.lists(st.sampled_from(SCRAPS), max_size=25).map(b"".join)
 oracle = settings(
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
     print_blob=True,
 )
@@ -178,7 +178,7 @@ VALUES = [
 @pytest.mark.parametrize("written", VALUES)
 def test_a_value_means_what_nginx_takes_it_for(tmp_path: Path, written: str) -> None:
     """The value that nginx sends back in an answer is the word that we read."""
-    (port,) = free_ports(1)
+    port = free_port()
     source = f"server {{ listen 127.0.0.1:{port}; return 200 {written}; }}"
     with running(tmp_path, source, port) as nginx:
         expected = nginx.ask("/").body if nginx else None

@@ -76,7 +76,6 @@ def test_debians_files_read_alike(reader: Path) -> None:
 
 
 @settings(
-    deadline=None,
     max_examples=3,
     phases=[Phase.generate],
     suppress_health_check=list(HealthCheck),

@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reconcile.nginx.routing import pcre
-from tests.nginx.running import Running, free_ports, running
+from tests.nginx.running import Running, running
+from tests.support.ports import free_port
 
 PATTERNS = [
     r"^/a$",
@@ -98,7 +99,7 @@ paths = st.lists(pieces, max_size=8).map(lambda chosen: "/" + "".join(chosen))
 @pytest.fixture(scope="module")
 def matching(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """An nginx whose server number N matches PATTERNS[N], with and without regard to case."""
-    (port,) = free_ports(1)
+    port = free_port()
     blocks = [
         f"server {{ listen 127.0.0.1:{port}; server_name {number}{suffix}.test;"
         f' location {modifier} "{quoted(pattern)}" {{ return 200 "yes"; }} }}'
@@ -116,9 +117,7 @@ def quoted(pattern: str) -> str:
 
 @pytest.mark.parametrize("number", range(len(PATTERNS)), ids=PATTERNS)
 def test_a_pattern_matches_as_in_nginx(matching: Running, number: int) -> None:
-    @settings(
-        deadline=None, max_examples=25, database=None, suppress_health_check=list(HealthCheck)
-    )
+    @settings(max_examples=25, database=None, suppress_health_check=list(HealthCheck))
     @given(path=paths, suffix=st.sampled_from(["", "i"]))
     def agrees(path: str, suffix: str) -> None:
         host = f"{number}{suffix}.test"

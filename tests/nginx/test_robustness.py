@@ -37,7 +37,7 @@ SCRAPS = [
 SCRAPS += ["listen a:b;", "listen 0;", "allow x;", "error_page 404 =x /;", "expires;", "root;"]
 
 
-@settings(deadline=None, max_examples=80, suppress_health_check=list(HealthCheck))
+@settings(max_examples=80, suppress_health_check=list(HealthCheck))
 @given(server=generated.servers(), uris=generated.uris, seed=st.integers(0, 1 << 32))
 def test_no_damage_makes_routing_crash(server: str, uris: list[str], seed: int) -> None:
     chance = random.Random(seed)

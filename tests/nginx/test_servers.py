@@ -12,8 +12,9 @@ from reconcile.nginx.model.listen import Address
 from reconcile.nginx.model.tree import load
 from reconcile.nginx.routing.request import Request
 from reconcile.nginx.routing.router import Router
-from tests.nginx.running import Running, free_ports, overlay, running
+from tests.nginx.running import Running, overlay, running
 from tests.nginx.tally import compared
+from tests.support.ports import free_port
 
 NAMES = [
     *["a.test", "b.a.test", ".a.test", "*.a.test", "*.b.a.test", "a.*", "www.a.*", "b.*"],
@@ -24,7 +25,7 @@ HOSTS = [
     *["a.b", "a.b.c", "www.a.x", "b.x", "zzz", "x.a.test", "127.0.0.1", "[::1]", "_", "ba.test"],
 ]
 
-serving = settings(deadline=None, suppress_health_check=list(HealthCheck), print_blob=True)
+serving = settings(suppress_health_check=list(HealthCheck), print_blob=True)
 
 
 @st.composite
@@ -62,7 +63,7 @@ def test_the_server_is_the_one_foretold_at_length(tmp_path: Path, blocks: str, l
 
 
 def assert_agreement(folder: Path, blocks: str, local: str) -> None:
-    (port,) = free_ports(1)
+    port = free_port()
     with running(folder, blocks.replace("@PORT@", str(port)), port, host=local) as nginx:
         assume(nginx is not None)
         assert nginx is not None

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from reconcile.nginx.routing.headers import sent_headers, values_of
-from tests.nginx.running import Running, free_ports, running
+from tests.nginx.running import Running, running
+from tests.support.ports import free_port
 
 pytestmark = pytest.mark.process
 
@@ -37,7 +38,7 @@ def site(tmp_path: Path) -> Path:
 
 @contextmanager
 def serving(site: Path, locations: str) -> Iterator[Running]:
-    port, app = free_ports(2)
+    port, app = free_port(), free_port()
     text = locations.replace("@S@", f"{site}/myapp").replace("@O@", str(site / "other"))
     text = text.replace("@APP@", f"http://127.0.0.1:{app}")
     block = f"""

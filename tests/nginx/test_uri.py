@@ -9,8 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reconcile.nginx.routing.uri import Uri, normalise
-from tests.nginx.running import Running, free_ports, running
+from tests.nginx.running import Running, running
 from tests.nginx.tally import compared
+from tests.support.ports import free_port
 
 
 @pytest.mark.parametrize(
@@ -89,7 +90,7 @@ def echoing(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Running]:
     """An nginx that answers with the URI and the arguments it understood."""
-    (port,) = free_ports(1)
+    port = free_port()
     block = (
         f"server {{ listen 127.0.0.1:{port}; merge_slashes {request.param};"
         ' location / { return 200 "$uri $args"; } }'
@@ -99,14 +100,14 @@ def echoing(
         yield nginx
 
 
-@settings(deadline=None, max_examples=300, suppress_health_check=list(HealthCheck))
+@settings(max_examples=300, suppress_health_check=list(HealthCheck))
 @given(sent=paths)
 def test_any_uri_is_understood_as_nginx_understands_it(echoing: Running, sent: str) -> None:
     assert_same(echoing, sent)
 
 
 @pytest.mark.nightly
-@settings(deadline=None, max_examples=10_000, suppress_health_check=list(HealthCheck))
+@settings(max_examples=10_000, suppress_health_check=list(HealthCheck))
 @given(sent=paths)
 def test_any_uri_is_understood_as_nginx_understands_it_at_length(
     echoing: Running, sent: str

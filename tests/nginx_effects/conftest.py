@@ -22,6 +22,7 @@ import pytest
 from reconcile.nginx.render.render import render_site
 from reconcile.nginx.render.site_view import ListenView, LocationView, SiteView, TlsView
 from reconcile.system import Host, HostSettings
+from tests.support.ports import free_port
 
 NGINX = "/usr/sbin/nginx"
 
@@ -49,18 +50,12 @@ http {{
 """
 
 
-def until(condition: Callable[[], bool], *, timeout_s: float = 5.0) -> None:
+def until(condition: Callable[[], bool], *, timeout_s: float = 60.0) -> None:
     """Wait until `condition` holds; AssertionError at the deadline."""
     deadline = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < deadline, "the deadline passed"
         time.sleep(0.01)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def accepts(port: int) -> bool:
@@ -108,7 +103,7 @@ class Nginx:
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         command = [self.binary, "-c", str(self.config), *arguments]
-        return subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
     def start(self) -> None:
         result = self.run()
@@ -190,9 +185,9 @@ class World:
         port = port or self.port
         if port == self.tls_port:
             context = ssl._create_unverified_context()
-            connection = http.client.HTTPSConnection(address, port, timeout=5, context=context)
+            connection = http.client.HTTPSConnection(address, port, timeout=60, context=context)
         else:
-            connection = http.client.HTTPConnection(address, port, timeout=5)
+            connection = http.client.HTTPConnection(address, port, timeout=60)
         connection.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
         sent = {"Host": "example.com", **(headers or {})}
         if body is not None:

@@ -19,8 +19,9 @@ from reconcile.nginx.running.listen_check import PortTaken
 from reconcile.nginx.running.loaded_config import STALE, find_running
 from reconcile.nginx.running.reload import NginxReloaded, NginxReloadFailed
 from reconcile.resources.nginx_live import NginxLive
+from tests.support.ports import free_port
 
-from .conftest import free_port, until
+from .conftest import until
 
 
 @pytest.fixture

@@ -158,12 +158,12 @@ def test_a_program_of_our_own_in_a_sticky_folder_is_run(commands: Commands, tmp_
 
 
 def test_a_program_that_hangs_is_killed_with_its_children(commands: Commands) -> None:
-    begun = time.monotonic()
+    begun, long = time.monotonic(), f"sleep 987.{os.getpid()}"
 
     with pytest.raises(CommandTimeout) as late:
-        commands.run(("sh", "-c", "echo waiting >&2; sleep 987 & sleep 987"), timeout_s=0.3)
+        commands.run(("sh", "-c", f"echo waiting >&2; {long} & {long}"), timeout_s=0.3)
 
-    left = subprocess.run(["pgrep", "-f", "^sleep 987$"], capture_output=True).stdout
+    left = subprocess.run(["pgrep", "-f", f"^{long}$"], capture_output=True).stdout
     assert "waiting" == late.value.why
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 60
     assert b"" == left

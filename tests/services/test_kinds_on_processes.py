@@ -99,7 +99,7 @@ def test_a_killed_app_is_a_difference_and_is_started_again(
     pid = host.services.status("shop.service").main_pid
 
     os.kill(pid, signal.SIGKILL)
-    assert wait_until(lambda: identity(pid) is None, timeout_s=10)
+    assert wait_until(lambda: identity(pid) is None, timeout_s=60)
     seen = left(host, declared())
     put(host, declared())
 

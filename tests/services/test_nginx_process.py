@@ -13,13 +13,12 @@ from reconcile.system.processes import children, identity, wait_until, workers
 from reconcile.system.services import ServiceFailed
 from reconcile.system.services.nginx_process import nginx_pid_path
 from tests.services.conftest import Journal
+from tests.support.ports import free_port
 
 
 @pytest.fixture
 def port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
+    return free_port()
 
 
 def configure(folder: Path, port: int, *, top: str = "", body: str = "return 200;") -> None:
@@ -44,7 +43,7 @@ def test_nginx_is_up_when_start_returns(host: Host, tmp_path: Path, port: int, t
     status = host.services.status("nginx.service")
     assert (True, True) == (status.loaded, status.active)
     assert int((tmp_path / "nginx.pid").read_text()) == status.main_pid
-    socket.create_connection(("127.0.0.1", port), timeout=5).close()
+    socket.create_connection(("127.0.0.1", port), timeout=60).close()
 
 
 def test_a_stopped_nginx_is_gone_with_its_workers(host: Host, tmp_path: Path, port: int) -> None:
@@ -70,7 +69,7 @@ def test_a_reload_gives_other_workers_under_the_same_master(
     host.services.reload("nginx.service")
 
     assert before
-    assert wait_until(lambda: bool(now := set(workers(master))) and not now & before, timeout_s=10)
+    assert wait_until(lambda: bool(now := set(workers(master))) and not now & before, timeout_s=60)
     assert master == host.services.status("nginx.service").main_pid
 
 

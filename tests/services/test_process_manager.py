@@ -249,13 +249,13 @@ def test_a_program_that_ignores_sigterm_is_killed_with_its_children(
     unit = write_unit("deaf.service", deaf)
     host.services.start(unit)
     pid = host.services.status(unit).main_pid
-    assert wait_until(lambda: bool(children(pid)), timeout_s=10)
+    assert wait_until(lambda: bool(children(pid)), timeout_s=60)
     child = children(pid)[0]
 
     end(pid, ((signal.SIGTERM, 0.2),))
 
     assert identity(pid) is None
-    assert wait_until(lambda: identity(child) is None, timeout_s=10)
+    assert wait_until(lambda: identity(child) is None, timeout_s=60)
 
 
 def test_a_start_that_is_killed_half_way_leaves_nothing_running(
@@ -275,7 +275,7 @@ def test_a_start_that_is_killed_half_way_leaves_nothing_running(
     done = subprocess.run([sys.executable, "-c", textwrap.dedent(killed)], stdout=subprocess.PIPE)
 
     assert -signal.SIGKILL == done.returncode
-    assert wait_until(lambda: identity(int(done.stdout)) is None, timeout_s=10)
+    assert wait_until(lambda: identity(int(done.stdout)) is None, timeout_s=60)
 
 
 @pytest.mark.parametrize("verb", ["enable", "disable"])
@@ -376,12 +376,12 @@ def test_a_reload_of_gunicorn_keeps_the_master(host: Host, tmp_path: Path) -> No
     Path(host.services.unit_path("shop.service")).write_text(text)
     host.services.start("shop.service")
     master = host.services.status("shop.service").main_pid
-    assert wait_until(lambda: 2 == len(children(master)), timeout_s=10)
+    assert wait_until(lambda: 2 == len(children(master)), timeout_s=60)
     before = set(children(master))
 
     host.services.reload("shop.service")
 
     assert wait_until(
-        lambda: len(now := set(children(master))) == 2 and not now & before, timeout_s=10
+        lambda: len(now := set(children(master))) == 2 and not now & before, timeout_s=60
     )
     assert master == host.services.status("shop.service").main_pid

@@ -436,13 +436,13 @@ def files(draw: st.DrawFn) -> str:
     return json.dumps({"version": 1, "sites": sites})
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(files(), st.sampled_from([HOST, SANDBOX, IMAGE, replace(HOST, ipv6=False)]))
 def test_the_same_file_means_the_same_on_the_same_host(text: str, host: HostFacts) -> None:
     assert expand(spec(text), host) == expand(spec(text), host)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(files())
 def test_sites_with_directories_of_their_own_never_contradict_each_other(text: str) -> None:
     assert () == conflicting(text)

@@ -48,7 +48,7 @@ def outcome(data: bytes) -> Spec | SpecErrors:
         return errors
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(
     st.one_of(
         st.binary(max_size=300),
@@ -67,7 +67,7 @@ def test_any_bytes_are_a_spec_or_told_to_be_none(data: bytes) -> None:
         assert str(found).encode()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.integers(0, 10**9))
 def test_a_whole_file_with_damage_is_a_spec_or_told_to_be_none(seed: int) -> None:
     dice = random.Random(seed)

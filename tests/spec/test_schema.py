@@ -166,7 +166,7 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
     }
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(documents())
 def test_what_the_loader_takes_the_schema_takes(document: dict[str, Any]) -> None:
     if not faults(json.dumps(document)):
@@ -203,7 +203,7 @@ BEYOND_A_SCHEMA = (
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(documents())
 def test_what_the_schema_takes_fails_only_by_what_no_schema_can_say(
     document: dict[str, Any],

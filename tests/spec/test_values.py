@@ -360,7 +360,7 @@ ANYTHING = st.one_of(
 
 
 @pytest.mark.parametrize("parse", PARSERS)
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(value=ANYTHING)
 def test_any_value_is_taken_or_told_to_be_unfit(
     parse: Callable[[object], object], value: object
@@ -373,7 +373,7 @@ def test_any_value_is_taken_or_told_to_be_unfit(
     assert not isinstance(outcome, str) or outcome.isprintable()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(ANYTHING)
 def test_a_host_name_that_is_taken_is_taken_again_as_it_is(value: object) -> None:
     try:

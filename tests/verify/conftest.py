@@ -19,6 +19,7 @@ import pytest
 
 from reconcile.config.probes import Endpoint
 from reconcile.system import Host
+from tests.support.ports import free_port
 
 APP = Path(__file__).parents[2] / "examples" / "flask-app" / "app"
 APP_USER = "www-data"
@@ -137,7 +138,7 @@ def running(
 ) -> Iterator[None]:
     process = subprocess.Popen(command, env=env, stderr=subprocess.DEVNULL, cwd="/")
     try:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while not ready():
             assert process.poll() is None, f"{command[0]} ended with {process.returncode}"
             assert time.monotonic() < deadline, f"{command[0]} does not start"
@@ -145,17 +146,11 @@ def running(
         yield
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
 
 
 def nginx_binary() -> str:
     return "/usr/sbin/nginx"
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def listening(port: int) -> bool:

@@ -19,7 +19,8 @@ from reconcile.system import Host
 from reconcile.system.canary import Canary
 from reconcile.system.processes import as_user
 from reconcile.verify.run_probes import find_degraded, run_probes
-from tests.verify.conftest import APP_USER, Site, free_port
+from tests.support.ports import free_port
+from tests.verify.conftest import APP_USER, Site
 
 OK_BY_NGINX = Expectation(
     status=frozenset({200}),
@@ -157,7 +158,7 @@ def test_a_bad_response_is_retried_until_it_is_good(site: Site, host: Host) -> N
     timer = threading.Timer(0.4, late.write_text, ["ok\n"])
     timer.start()
 
-    checks = run_probes([get(site, "/static/late.txt", OK_BY_NGINX)], host, retry_s=5)
+    checks = run_probes([get(site, "/static/late.txt", OK_BY_NGINX)], host, retry_s=60)
 
     late.unlink()
     assert ["pass"] == statuses(checks)
@@ -166,10 +167,10 @@ def test_a_bad_response_is_retried_until_it_is_good(site: Site, host: Host) -> N
 def test_retries_end_at_the_deadline(site: Site, host: Host) -> None:
     started = time.monotonic()
 
-    checks = run_probes([get(site, "/static/none.txt", OK_BY_NGINX)] * 20, host, retry_s=0.5)
+    checks = run_probes([get(site, "/static/none.txt", OK_BY_NGINX)] * 20, host, retry_s=2)
 
     assert {"fail"} == set(statuses(checks))
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 20
 
 
 def test_canaries_of_a_killed_run_are_removed_by_the_next(site: Site, host: Host) -> None:
@@ -238,13 +239,13 @@ def test_an_interrupted_run_leaves_no_canary(site: Site, tmp_path: Path) -> None
         "run_probes([p], Host(), retry_s=30)\n"
     )
     process = subprocess.Popen([sys.executable, str(script)], stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not site.uploads() and time.monotonic() < deadline:
         time.sleep(0.01)
     assert site.uploads()
 
     process.send_signal(2)
-    process.wait(15)
+    process.wait(60)
 
     assert set() == site.uploads()
 
