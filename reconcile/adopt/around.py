@@ -12,7 +12,7 @@ from reconcile.adopt.found import FoundApp, FoundFile, FoundFolder, FoundGunicor
 from reconcile.config.expansion.locations import HEALTH_FILE
 from reconcile.config.values.units import parse_dirs_mode, parse_files_mode
 from reconcile.config.values.written import UnfitError
-from reconcile.doctor.inspection import App, HostInspection
+from reconcile.doctor.inspection import HostInspection, UpstreamApp
 from reconcile.doctor.upstream import socket_path
 from reconcile.errors import ReconcileError
 from reconcile.filesystem.inventory import Inventory, inventory
@@ -61,18 +61,18 @@ class HostAround:
         return _described(root, found, self._host)
 
     def app(self, server: Server, target: str) -> FoundApp:
-        apps = [app for app in self._snapshot.apps_of(server) if self._is_at(app, target)]
+        apps = [app for app in self._snapshot.apps_behind(server) if self._is_at(app, target)]
         known = [app for app in apps if app.unit.name in self._snapshot.units]
         if len(known) != 1:
             return FoundApp(problem=self._unseen(target) if not apps else "")
         [app] = known
         return FoundApp(app.unit.name, app.account.name, self._gunicorn(app))
 
-    def _is_at(self, app: App, target: str) -> bool:
+    def _is_at(self, app: UpstreamApp, target: str) -> bool:
         """Whether that is the app at the target, where its server has several."""
         others = [one for one in self._snapshot.apps if set(one.servers) & set(app.servers)]
         words = f"{app.unit.command} {self._sockets.get(app.unit.name, '')}"
-        pids = self._snapshot.holders(target)
+        pids = self._snapshot.listeners(target)
         return (
             len(others) == 1
             or app.unit.main_pid in pids
@@ -90,12 +90,12 @@ class HostAround:
         }
 
     def _unseen(self, target: str) -> str:
-        listened = self._snapshot.is_listened_at(target)
+        listened = self._snapshot.accepts_connections(target)
         if listened and not self._host.privileged:
             return f"whose process listens at {target} is told to root only"
         return ""
 
-    def _gunicorn(self, app: App) -> FoundGunicorn | None:
+    def _gunicorn(self, app: UpstreamApp) -> FoundGunicorn | None:
         """What a unit of ours says; of a unit that anybody else wrote nothing is guessed."""
         path = app.unit.said.get("FragmentPath", "")
         found = self._host.files.content(path) if path else None

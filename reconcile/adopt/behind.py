@@ -11,8 +11,8 @@ from reconcile.adopt.draft import Draft
 from reconcile.adopt.found import Around, FoundApp
 from reconcile.config.models.owners import BUILT_IN as BUILT_IN_OWNERS
 from reconcile.config.nodes import Loc
-from reconcile.doctor.request_builder import Visitors
-from reconcile.doctor.upstream import Passed, passes
+from reconcile.doctor.request_builder import RequestBuilder
+from reconcile.doctor.upstream import ProxyLocation, proxy_locations
 from reconcile.errors import ReconcileError
 from reconcile.nginx.model.tree import ConfigTree, Directive
 from reconcile.nginx.routing.location_match import Indeterminate
@@ -43,7 +43,7 @@ class NoFiles:
 class Behind:
     """The location that passes on what is no file, and its one target."""
 
-    passed: Passed
+    passed: ProxyLocation
     said: tuple[Directive, ...]
 
     @property
@@ -55,7 +55,7 @@ class Requests:
     """Makes requests that reach one server and no other."""
 
     def __init__(self, router: Router) -> None:
-        self._visitors = Visitors(router.servers)
+        self._visitors = RequestBuilder(router.servers)
 
     def to(self, server: Server, uri: str) -> Request | None:
         """None where no visitor reaches it, or nobody can tell how."""
@@ -68,7 +68,7 @@ class Requests:
 def behind(server: Server, router: Router, tree: ConfigTree, requests: Requests) -> Behind | None:
     """Who answers what is no file; None where that is nginx itself, or not to be told."""
     handler, hops = _handler(server, router, requests)
-    for passed in passes([server], tree):
+    for passed in proxy_locations([server], tree):
         is_it = handler is not None and passed.directive.start == handler.start
         if is_it and handler is not None and passed.directive.file == handler.file:
             return Behind(passed, hops)

@@ -39,7 +39,7 @@ def doctor(
 def _snapshot(file: str | None, sites: list[str]) -> HostInspection:
     """The host as the YAML describes it; without any YAML, the host alone."""
     from reconcile.doctor.config_view import declaration
-    from reconcile.doctor.inspection import HostInspection, asked_for
+    from reconcile.doctor.inspection import HostInspection, server_names_of
     from reconcile.system import Host
     from reconcile.workspace import Workspace
 
@@ -52,7 +52,7 @@ def _snapshot(file: str | None, sites: list[str]) -> HostInspection:
     if not sites:
         return whole
     names = [name for server in whole.router.servers.servers for name in server.names]
-    return whole.about(whole.declared, asked_for(whole.declared, sites, names))
+    return whole.restricted_to(whole.declared, server_names_of(whole.declared, sites, names))
 
 
 def _file(given: str | None) -> str | None:

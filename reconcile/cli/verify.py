@@ -10,11 +10,11 @@ from reconcile.cli.terminal import now, show, style
 from reconcile.errors import ExitCode, ReconcileError
 
 if TYPE_CHECKING:
-    from reconcile.doctor.site_checklist import Box
+    from reconcile.doctor.site_checklist import ChecklistItem
     from reconcile.engine.model import Check
     from reconcile.workspace import Workspace
 
-    Ticked = list[tuple[str, tuple[Box, ...]]]
+    Ticked = list[tuple[str, tuple[ChecklistItem, ...]]]
 
 
 def verify(file: File = None, json: Json = False, site: Sites = None) -> int:
@@ -40,11 +40,11 @@ def verify(file: File = None, json: Json = False, site: Sites = None) -> int:
 
 def _ticked(workspace: Workspace, sites: Iterable[str], probed: Sequence[Check]) -> Ticked:
     from reconcile.doctor.config_view import declaration
-    from reconcile.doctor.site_checklist import checklists
+    from reconcile.doctor.site_checklist import site_checklists
 
     declared = declaration(workspace.spec)
     asked = workspace.questions
-    return list(checklists(workspace.host, declared, dict.fromkeys(sites), asked, probed))
+    return list(site_checklists(workspace.host, declared, dict.fromkeys(sites), asked, probed))
 
 
 def _code(checks: Sequence[Check]) -> ExitCode:

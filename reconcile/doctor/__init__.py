@@ -1,1 +1,1 @@
-"""What is wrong on a host, with the evidence and the fix: one rule a file, over one snapshot."""
+"""What is wrong on a host, with the evidence and the fix: one rule a file, over one inspection."""

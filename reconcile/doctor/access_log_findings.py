@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from reconcile.doctor.access_log_format import VisitLog, answered_by, visit_logs
+from reconcile.doctor.access_log_format import NginxAccessLog, access_logs, answered_by
 from reconcile.doctor.evidence import counted
 from reconcile.doctor.rule import RuleResult, note, warning
 from reconcile.nginx.model.latin1 import from_raw
@@ -32,21 +32,21 @@ _HOSTS = ("host", "http_host", "server_name")
 _FOLDERS = frozenset(["alias", "root", "try_files"])
 
 
-class Visit(NamedTuple):
+class LoggedRequest(NamedTuple):
     """The last request for that URI: `by` is who answered, where the log tells."""
 
     uri: str
     status: str
-    by: str
+    answered_by: str
     line: str
 
 
 @dataclass
-class Place:
+class ServerTraffic:
     """A server, the prefixes that it has folders for, and the last visits to its files."""
 
     server: Server
-    visits: dict[str, Visit] = field(default_factory=dict)
+    requests: dict[str, LoggedRequest] = field(default_factory=dict)
 
     @cached_property
     def prefixes(self) -> tuple[str, ...]:
@@ -66,27 +66,27 @@ class Place:
     def covers(self, uri: str) -> bool:
         return uri.startswith(self.prefixes)
 
-    def may_be(self, host: str) -> bool:
+    def may_be_named(self, host: str) -> bool:
         """Whether it can have been asked under that name; of a regex that is not known here."""
         own = self.server.names
         wide = (name.lstrip("*") for name in own if name.startswith((".", "*.")))
         is_exact = host in (name.lstrip(".") for name in own)
         return is_exact or any(map(host.endswith, wide)) or any(n.startswith("~") for n in own)
 
-    def may_have(self, uri: str) -> bool:
+    def may_serve(self, uri: str) -> bool:
         """Whether a request for that file is one of its own."""
         return self.covers(uri) or bool(self.has_app and _FILES.match(uri))
 
 
-def visited(snapshot: HostInspection) -> Iterator[RuleResult]:
-    for place in _visited_places(snapshot):
-        yield from _judged(snapshot, place)
+def check_access_logs(inspection: HostInspection) -> Iterator[RuleResult]:
+    for place in _visited_places(inspection):
+        yield from _judged(inspection, place)
 
 
-def _judged(snapshot: HostInspection, place: Place) -> Iterator[RuleResult]:
+def _judged(inspection: HostInspection, place: ServerTraffic) -> Iterator[RuleResult]:
     gone, refused, passed = list[str](), list[str](), list[str]()
-    for one in list(place.visits.values())[-MOST_URIS:]:
-        answer = _answer(snapshot, place.server, one.uri)
+    for one in list(place.requests.values())[-MOST_URIS:]:
+        answer = _answer(inspection, place.server, one.uri)
         if answer is None:
             continue
         if answer.kind == "pass" and _is_unmeant(place, one):
@@ -98,18 +98,18 @@ def _judged(snapshot: HostInspection, place: Place) -> Iterator[RuleResult]:
     yield from _told(place.server, gone, refused, passed)
 
 
-def _answer(snapshot: HostInspection, server: Server, uri: str) -> Answer | None:
+def _answer(inspection: HostInspection, server: Server, uri: str) -> Answer | None:
     """How it is answered by now. Of what cannot be foretold, the rules about its server tell."""
     try:
-        route = snapshot.route(server, uri)
+        route = inspection.route(server, uri)
     except Indeterminate:
         return None
     return route.answer if route else None
 
 
-def _is_unmeant(place: Place, one: Visit) -> bool:
+def _is_unmeant(place: ServerTraffic, one: LoggedRequest) -> bool:
     """Whether the app has answered for a file: strangers ask for many that nobody has."""
-    if one.by == "nginx":
+    if one.answered_by == "nginx":
         return False
     is_served = one.status.startswith("2") or one.status == "304"
     return place.covers(one.uri) or (is_served and not place.lets_the_app_answer)
@@ -136,38 +136,38 @@ def _told(
         )
 
 
-def _visited_places(snapshot: HostInspection) -> list[Place]:
+def _visited_places(inspection: HostInspection) -> list[ServerTraffic]:
     """The servers asked about, with the last visit to each URI that is certain to be theirs."""
-    places = {id(one): Place(one) for one in snapshot.router.servers.servers}
-    for log, servers in _logs(snapshot).items():
+    places = {id(one): ServerTraffic(one) for one in inspection.router.servers.servers}
+    for log, servers in _logs(inspection).items():
         sharing = [places[key] for key in servers]
         for path, lines in recent(log.path, LOG_BYTES):
             for line in lines:
                 _sort(sharing, log.fields(line), f"{path}: {line}")
-    return [places[id(server)] for server in snapshot.servers]
+    return [places[id(server)] for server in inspection.servers]
 
 
-def _logs(snapshot: HostInspection) -> dict[VisitLog, set[int]]:
+def _logs(inspection: HostInspection) -> dict[NginxAccessLog, set[int]]:
     """Each access log with the servers that write to it."""
-    every: dict[VisitLog, set[int]] = {}
-    for server in snapshot.router.servers.servers:
+    every: dict[NginxAccessLog, set[int]] = {}
+    for server in inspection.router.servers.servers:
         for scope in (server.scope, *server.scope.locations):
-            for log in visit_logs(scope, snapshot.nginx.build.access_log):
+            for log in access_logs(scope, inspection.nginx.build.access_log):
                 every.setdefault(log, set()).add(id(server))
     return every
 
 
-def _sort(sharing: list[Place], fields: Mapping[str, str], line: str) -> None:
+def _sort(sharing: list[ServerTraffic], fields: Mapping[str, str], line: str) -> None:
     """Put a visit where it belongs; a log that many servers share often does not tell."""
     asked = _REQUEST.match(fields.get("request", ""))
     if not asked or fields.get("http_user_agent") == _OWN:
         return
     named = next((fields[name].partition(":")[0] for name in _HOSTS if name in fields), "")
-    able = [one for one in sharing if not named or one.may_be(named)]
-    fit = [one for one in able if one.may_have(asked[1])]
+    able = [one for one in sharing if not named or one.may_be_named(named)]
+    fit = [one for one in able if one.may_serve(asked[1])]
     if len(fit) == 1:
         # Taken out first, so that the latest come last.
-        fit[0].visits.pop(asked[1], None)
-        fit[0].visits[asked[1]] = Visit(
+        fit[0].requests.pop(asked[1], None)
+        fit[0].requests[asked[1]] = LoggedRequest(
             asked[1], fields.get("status", ""), answered_by(fields), line
         )

@@ -20,11 +20,11 @@ _VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 
 
 @dataclass(frozen=True)
-class VisitLog:
+class NginxAccessLog:
     """An access log: its file, and how a line of it is read."""
 
     path: str
-    form: str
+    format: str
 
     def fields(self, line: str) -> Mapping[str, str]:
         """Variable → value; empty where the line is of another form.
@@ -32,7 +32,7 @@ class VisitLog:
         What a visitor sends is escaped by nginx, so that each value ends where what follows it
         in the form is met first; time is linear, whatever the visitor sent.
         """
-        pieces = _VARIABLE.split(self.form)
+        pieces = _VARIABLE.split(self.format)
         names = [one or other for one, other in zip(pieces[1::3], pieces[2::3], strict=True)]
         found: dict[str, str] = {}
         at = len(pieces[0])
@@ -45,13 +45,13 @@ class VisitLog:
         return found
 
 
-def visit_logs(scope: Scope, default: str) -> Iterator[VisitLog]:
+def access_logs(scope: Scope, default: str) -> Iterator[NginxAccessLog]:
     """The access logs of one level; those without a fixed path, and syslog, are left out."""
     written = [one.args for one in scope.inherited("access_log")] or [(default,)]
     for path, *options in written:
         if path.startswith("/") and "$" not in path:
             name = options[0] if options and "=" not in options[0] else "combined"
-            yield VisitLog(path, _form(scope, name))
+            yield NginxAccessLog(path, _form(scope, name))
 
 
 def _form(scope: Scope, name: str) -> str:

@@ -22,24 +22,24 @@ _DATED = re.compile(r"\[(\d{4}-\d\d-\d\d [\d:]{8} [-+]\d{4}|\d\d/\w{3}/\d{4}:[\d
 _FORMS = {"-": "%Y-%m-%d %H:%M:%S %z", "/": "%d/%b/%Y:%H:%M:%S %z"}
 
 
-def app_log(snapshot: HostInspection, unit: UnitView) -> tuple[str, ...]:
+def app_log_lines(inspection: HostInspection, unit: UnitView) -> tuple[str, ...]:
     """The last lines of its present run, oldest first within a log. Errors: HostError."""
     born = started_at(unit.main_pid) if unit.main_pid else None
     written = [
         line
-        for path in (log_files(snapshot.host, unit) if born else ())
+        for path in (log_files(inspection.host, unit) if born else ())
         for _, lines in recent(path, LOG_BYTES)
-        for line in since(born or 0, lines)
+        for line in lines_since(born or 0, lines)
     ]
-    return (*written, *snapshot.journal(unit))
+    return (*written, *inspection.journal(unit))
 
 
-def since(born: float, lines: Iterable[str]) -> Iterable[str]:
+def lines_since(born: float, lines: Iterable[str]) -> Iterable[str]:
     """What was written after that, with the lines without a date that follow."""
-    return dropwhile(lambda line: (at := dated(line)) is None or at < int(born), lines)
+    return dropwhile(lambda line: (at := line_time(line)) is None or at < int(born), lines)
 
 
-def dated(line: str) -> float | None:
+def line_time(line: str) -> float | None:
     """When a line was written, in seconds since the epoch; None where it does not say."""
     found = _DATED.search(line)
     if not found:

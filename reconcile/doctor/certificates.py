@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from reconcile.nginx.model.tree import Directive
     from reconcile.nginx.routing.servers import Server
 
-LARGEST = 1 << 20
+MAX_BYTES = 1 << 20
 _BLOCK = re.compile(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----\s", re.DOTALL)
 AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
 
 
 @dataclass(frozen=True)
-class Pair:
+class CertificateKeyPair:
     """One `ssl_certificate` of a server with its key; both as absolute paths."""
 
     server: Server
@@ -38,9 +38,9 @@ class Pair:
         return f"{self.directive.place}: ssl_certificate {self.certificate};"
 
 
-def pairs(snapshot: HostInspection) -> Iterator[Pair]:
+def certificate_pairs(inspection: HostInspection) -> Iterator[CertificateKeyPair]:
     """Every certificate that a server with a TLS port uses; variables and engines left out."""
-    for server in snapshot.servers:
+    for server in inspection.servers:
         if not any(listen.ssl for listen in server.listens):
             continue
         certificates = server.scope.inherited("ssl_certificate")
@@ -48,33 +48,33 @@ def pairs(snapshot: HostInspection) -> Iterator[Pair]:
         for directive, key in zip(certificates, keys, strict=False):
             paths = (directive.args[0], key.args[0])
             if not any("$" in path or path.startswith(("data:", "engine:")) for path in paths):
-                files = (_absolute(snapshot, path) for path in (*paths, *_passphrases(server)))
-                yield Pair(server, directive, *files)
+                files = (_absolute(inspection, path) for path in (*paths, *_passphrases(server)))
+                yield CertificateKeyPair(server, directive, *files)
 
 
 def _passphrases(server: Server) -> Iterator[str]:
     yield from (one.args[0] for one in server.scope.inherited("ssl_password_file")[:1])
 
 
-def _absolute(snapshot: HostInspection, path: str) -> str:
+def _absolute(inspection: HostInspection, path: str) -> str:
     """nginx looks for these beside its configuration file."""
     from posixpath import dirname, join, normpath
 
-    return normpath(join(dirname(snapshot.host.settings.nginx_config), path))
+    return normpath(join(dirname(inspection.host.settings.nginx_config), path))
 
 
-def chain(data: bytes) -> tuple[Certificate, ...]:
+def parse_chain(data: bytes) -> tuple[Certificate, ...]:
     """The certificates of a PEM file in its order. Errors: ValueError."""
     from cryptography.x509 import load_pem_x509_certificates
 
     return tuple(load_pem_x509_certificates(data))
 
 
-class Encrypted(Exception):
+class EncryptedKey(Exception):
     """The key asks for a passphrase, and none of those that are known opens it."""
 
 
-def fits(certificate: Certificate, key: bytes, passphrases: Iterable[bytes] = ()) -> bool:
+def key_matches(certificate: Certificate, key: bytes, passphrases: Iterable[bytes] = ()) -> bool:
     """Whether the key is the certificate's. Errors: ValueError; Encrypted."""
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
@@ -95,10 +95,10 @@ def _private(key: bytes, passphrases: Iterable[bytes]) -> PrivateKeyTypes:
             return load_pem_private_key(key, passphrase)
         except ValueError:
             continue
-    raise Encrypted
+    raise EncryptedKey
 
 
-def names(certificate: Certificate) -> frozenset[str]:
+def certified_names(certificate: Certificate) -> frozenset[str]:
     """The names it is for, lower case. The common name has not counted since RFC 6125."""
     from cryptography.x509 import DNSName, ExtensionNotFound, IPAddress, SubjectAlternativeName
 
@@ -110,7 +110,7 @@ def names(certificate: Certificate) -> frozenset[str]:
     return frozenset(name.lower() for name in (*found.get_values_for_type(DNSName), *addresses))
 
 
-def asked_names(server_names: Iterable[str]) -> Iterator[str]:
+def browser_names(server_names: Iterable[str]) -> Iterator[str]:
     """Those that visitors may type, as a browser compares them; a `*.` stays one.
 
     What only a regex or a `*` at the end stands for can be any name.
@@ -133,7 +133,7 @@ def _ascii(name: str) -> str:
         return name
 
 
-def is_named(name: str, certified: frozenset[str]) -> bool:
+def covers_name(name: str, certified: frozenset[str]) -> bool:
     """Whether a browser takes a certificate with these names for `name`; RFC 6125, section 6.4.
 
     A `*.` in `name` is one of nginx's: it stands for any number of labels.
@@ -144,7 +144,7 @@ def is_named(name: str, certified: frozenset[str]) -> bool:
     return not is_address and "*." + name.partition(".")[2] in certified
 
 
-def is_issued(certificate: Certificate, by: Certificate) -> bool:
+def is_issued_by(certificate: Certificate, by: Certificate) -> bool:
     """Whether `by` signed it."""
     from cryptography.exceptions import InvalidSignature
 
@@ -155,9 +155,11 @@ def is_issued(certificate: Certificate, by: Certificate) -> bool:
     return True
 
 
-def is_vouched_for(last: Certificate, authorities: bytes) -> bool:
+def ends_at_trusted_root(last: Certificate, authorities: bytes) -> bool:
     """Whether a chain that ends with `last` ends at an authority that this machine trusts."""
-    return any(is_issued(last, root) for root in _roots(authorities) if root.subject == last.issuer)
+    return any(
+        is_issued_by(last, root) for root in _roots(authorities) if root.subject == last.issuer
+    )
 
 
 def _roots(authorities: bytes) -> Iterator[Certificate]:
@@ -168,10 +170,10 @@ def _roots(authorities: bytes) -> Iterator[Certificate]:
         warnings.simplefilter("ignore")
         for block in _BLOCK.findall(authorities):
             with suppress(ValueError):
-                yield from chain(block)
+                yield from parse_chain(block)
 
 
-def left_days(certificate: Certificate) -> float:
+def days_left(certificate: Certificate) -> float:
     """Until it ends; negative for one that has ended."""
     return (certificate.not_valid_after_utc - datetime.now(UTC)).total_seconds() / 86_400
 

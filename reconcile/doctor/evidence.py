@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence, Sized
+from shlex import quote
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from reconcile.filesystem.access import AccessStep, AccessWalk
+    from reconcile.nginx.model.tree import Directive
     from reconcile.system.accounts import Account, Accounts
 
 _KINDS = {"directory": "d", "file": "-", "symlink": "l", "other": "?"}
@@ -19,9 +20,9 @@ def counted(things: Sized, noun: str) -> str:
     return f"{len(things)} {noun}{'' if len(things) == 1 else 's'}"
 
 
-def quoted(path: str) -> str:
-    """`path` as a shell takes it."""
-    return shlex.quote(path)
+def directive_evidence(directive: Directive) -> str:
+    """A directive with its file and line: `/etc/nginx/x.conf:7: alias /srv/static/;`."""
+    return f"{directive.place}: {directive.name} {directive.args[0]};"
 
 
 def namei(walk: AccessWalk, accounts: Accounts) -> tuple[str, ...]:
@@ -49,12 +50,12 @@ def examples(paths: Sequence[str]) -> str:
     return ", ".join(paths[:SHOWN]) + more
 
 
-def grant(step: AccessStep, account: Account, accounts: Accounts, bits: str) -> str:
+def grant_command(step: AccessStep, account: Account, accounts: Accounts, bits: str) -> str:
     """The smallest command that gives `account` these bits (`x`, `r`, `rX`) on one component."""
     if account.uid == step.stat.uid:
-        return f"chmod u+{bits} {quoted(step.path)}"
+        return f"chmod u+{bits} {quote(step.path)}"
     if step.stat.gid in account.groups:
-        return f"chmod g+{bits} {quoted(step.path)}"
+        return f"chmod g+{bits} {quote(step.path)}"
     if bits == "x":
-        return f"chmod o+x {quoted(step.path)}"
-    return f"setfacl -m u:{accounts.user_name(account.uid)}:{bits} {quoted(step.path)}"
+        return f"chmod o+x {quote(step.path)}"
+    return f"setfacl -m u:{accounts.user_name(account.uid)}:{bits} {quote(step.path)}"

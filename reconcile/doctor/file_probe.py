@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from reconcile.doctor.http_requests import ask, reachable
+from reconcile.doctor.http_requests import reachable_listens, send_request
 from reconcile.doctor.inspection import HostInspection
-from reconcile.doctor.location_mapping import Mapped
-from reconcile.doctor.request_builder import arrival, request
+from reconcile.doctor.location_mapping import LocationMapping
+from reconcile.doctor.request_builder import build_request, local_address
 from reconcile.doctor.rule import RuleResult, error
 from reconcile.filesystem.inventory import Item
 from reconcile.nginx.model.listen import Listen
@@ -27,40 +27,40 @@ MEANS = {
 }
 
 
-def probe(snapshot: HostInspection, mapped: Mapped) -> Iterator[RuleResult]:
+def probe_mapping(inspection: HostInspection, mapping: LocationMapping) -> Iterator[RuleResult]:
     """Ask for one file of a location; a folder without a fit file gives nothing to ask for."""
-    name = sample(snapshot, mapped.path) if mapped.prefix.endswith("/") else ""
-    if not name or mapped.is_internal or snapshot.running is None:
+    name = sample_file(inspection, mapping.path) if mapping.prefix.endswith("/") else ""
+    if not name or mapping.is_internal or inspection.running is None:
         return
-    uri = mapped.prefix + escaped(name)
-    for listen in reachable(snapshot, mapped.server):
-        answer = ask(snapshot, mapped.server, listen, uri, host=mapped.host)
+    uri = mapping.prefix + escaped(name)
+    for listen in reachable_listens(inspection, mapping.server):
+        answer = send_request(inspection, mapping.server, listen, uri, host=mapping.host)
         if answer.error == "no_such_family" or _is_redirected_to_tls(listen, answer):
             continue
         is_wrong = answer.error or answer.status != 200 or not is_from_nginx(answer)
-        if is_wrong and not _is_meant(snapshot, mapped, listen, uri, answer.status):
-            yield _told(mapped, name, uri, listen, answer)
+        if is_wrong and not _is_meant(inspection, mapping, listen, uri, answer.status):
+            yield _told(mapping, name, uri, listen, answer)
 
 
 def _is_meant(
-    snapshot: HostInspection, mapped: Mapped, listen: Listen, uri: str, status: int
+    inspection: HostInspection, mapping: LocationMapping, listen: Listen, uri: str, status: int
 ) -> bool:
     """Whether the configuration says itself that visitors from here get something else.
 
     Errors: Undecidable where it may, and a module decides that is not simulated.
     """
-    host = mapped.host or snapshot.visitors.asked_for(mapped.server, listen)
-    asked = replace(request(uri, listen, host), client=arrival(listen).host)
-    answer = snapshot.router.route(asked, snapshot.disk).answer
+    host = mapping.host or inspection.requests.visitor_host(mapping.server, listen)
+    asked = replace(build_request(uri, listen, host), client=local_address(listen).host)
+    answer = inspection.router.route(asked, inspection.disk).answer
     if answer.kind == "unknown" and status in _REFUSALS:
         raise Indeterminate(f"{uri} is answered {status}: {answer.reason}")
     refused = answer.kind == "error" and answer.reason.startswith(("deny ", "auth_basic "))
     return refused or answer.kind in ("redirect", "return")
 
 
-def sample(snapshot: HostInspection, folder: str) -> str:
+def sample_file(inspection: HostInspection, folder: str) -> str:
     """A plain file below `folder` that visitors may have, "" where there is none."""
-    found = snapshot.inventory(folder)
+    found = inspection.inventory(folder)
     if found is None:
         return ""
     fit = [item.path for item in found.of_kind("file") if _is_fit(item)]
@@ -76,14 +76,16 @@ def _is_redirected_to_tls(listen: Listen, answer: HttpAnswer) -> bool:
     return answer.status in (301, 308) and not listen.ssl and location.startswith("https://")
 
 
-def _told(mapped: Mapped, name: str, uri: str, listen: Listen, answer: HttpAnswer) -> RuleResult:
+def _told(
+    mapping: LocationMapping, name: str, uri: str, listen: Listen, answer: HttpAnswer
+) -> RuleResult:
     means = MEANS.get(answer.status, "the app answered, not nginx" if answer.status else "")
     shown = f"no answer ({answer.detail})" if answer.error else f"{answer.status}"
     return error(
-        f"{uri} of {mapped.server.names[0]} is answered {shown} on {listen.address}: {means}.",
-        f"{mapped.path}/{name} is there",
-        f"GET {uri}, Host: {mapped.server.names[0]}, to {listen.address}: {shown}",
-        f"{mapped.place}: {mapped.directive.name} {mapped.directive.args[0]};",
+        f"{uri} of {mapping.server.names[0]} is answered {shown} on {listen.address}: {means}.",
+        f"{mapping.path}/{name} is there",
+        f"GET {uri}, Host: {mapping.server.names[0]}, to {listen.address}: {shown}",
+        mapping.evidence,
         fix="See the other findings of this location first; then its path: namei -l"
-        f" {mapped.path}/{name}",
+        f" {mapping.path}/{name}",
     )

@@ -57,6 +57,6 @@ ROWS: Mapping[str, str] = {
 BEYOND = "beyond the guide"
 
 
-def source(rows: tuple[str, ...]) -> str:
+def guide_source(rows: tuple[str, ...]) -> str:
     """The rows as a finding tells them."""
     return "; ".join(ROWS[row] for row in rows) or BEYOND

@@ -34,16 +34,16 @@ _OPTIONS = {"accesslog": ("--access-logfile",), "errorlog": ("--error-logfile", 
 
 
 @dataclass(frozen=True)
-class AccessLog:
+class GunicornAccessLog:
     """`where` as people name it; `lines` reads its last lines, of a journal those since then."""
 
     where: str
     lines: Callable[[float], tuple[str, ...]]
 
 
-def access_log(host: Host, unit: UnitView) -> AccessLog | None:
+def access_log(host: Host, unit: UnitView) -> GunicornAccessLog | None:
     """The access log of a Gunicorn that runs; None where it keeps none that we could read."""
-    written = _written(host, unit, "accesslog")
+    written = _setting(host, unit, "accesslog")
     if not written:
         return None
     if written not in (PRINTED, *_STREAMS):
@@ -53,12 +53,12 @@ def access_log(host: Host, unit: UnitView) -> AccessLog | None:
         return None if output.startswith("/dev/") else _of_file(output)
     if not unit.said.get("InvocationID"):
         return None
-    return AccessLog(f"journalctl -u {unit.name}", partial(journal_since, host, unit))
+    return GunicornAccessLog(f"journalctl -u {unit.name}", partial(journal_since, host, unit))
 
 
 def log_files(host: Host, unit: UnitView) -> tuple[str, ...]:
     """The files that a Gunicorn that runs logs to; the journal is none."""
-    written = {_written(host, unit, name) for name in _OPTIONS}
+    written = {_setting(host, unit, name) for name in _OPTIONS}
     named = [
         join(unit.working_directory or "/", one) for one in written if one not in ("", PRINTED)
     ]
@@ -67,11 +67,11 @@ def log_files(host: Host, unit: UnitView) -> tuple[str, ...]:
     return tuple(dict.fromkeys(one for one in found if not one.startswith("/dev/")))
 
 
-def _of_file(path: str) -> AccessLog:
-    return AccessLog(path, lambda _since_s: tail(path, LOG_BYTES))
+def _of_file(path: str) -> GunicornAccessLog:
+    return GunicornAccessLog(path, lambda _since_s: tail(path, LOG_BYTES))
 
 
-def _written(host: Host, unit: UnitView, setting: str) -> str:
+def _setting(host: Host, unit: UnitView, setting: str) -> str:
     """The setting `accesslog` or `errorlog`, "" where there is none."""
     arguments = [*_given(unit), *_words(unit.command or title(unit.main_pid))]
     folder = join(unit.working_directory or "/", _option(arguments, "--chdir"))

@@ -25,7 +25,7 @@ MOST_ITEMS = 50_000
 """Files looked at below one folder; of a larger one a part is examined, and a note says so."""
 
 
-class Machine:
+class HostReadings:
     """A host. Errors: each part raises ReconcileError or OSError where it cannot be read."""
 
     def __init__(self, host: Host) -> None:
@@ -47,7 +47,7 @@ class Machine:
         return find_running(self.nginx)
 
     @cached_property
-    def refusal(self) -> NginxError | None:
+    def config_error(self) -> NginxError | None:
         """What `nginx -t` has against the configuration on the disk."""
         return ConfigTest(self.nginx, {}).run()[0]
 
@@ -72,7 +72,7 @@ class Machine:
             self._journals[unit.name] = read_journal(self.host, unit)
         return self._journals[unit.name]
 
-    def walk(self, path: str, account: Account) -> AccessWalk:
+    def access(self, path: str, account: Account) -> AccessWalk:
         key = (path, account)
         if key not in self._walks:
             self._walks[key] = self.host.files.access(path, account)

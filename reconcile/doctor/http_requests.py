@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reconcile.doctor.request_builder import arrival
+from reconcile.doctor.request_builder import local_address
 from reconcile.nginx.model.listen import Listen
 from reconcile.nginx.routing.servers import Server
 from reconcile.system.http import HttpAnswer, HttpTarget
@@ -15,19 +15,19 @@ if TYPE_CHECKING:
 TIMEOUT_S = 2.0
 
 
-def addresses(server: Server) -> tuple[Listen, ...]:
+def tcp_listens(server: Server) -> tuple[Listen, ...]:
     """The listens of a server that can be asked over TCP, plain ones first."""
     tcp = (listen for listen in server.listens if not listen.address.host.startswith("unix:"))
     return tuple(sorted(tcp, key=lambda listen: listen.ssl))
 
 
-def reachable(snapshot: HostInspection, server: Server) -> tuple[Listen, ...]:
+def reachable_listens(inspection: HostInspection, server: Server) -> tuple[Listen, ...]:
     """Those of its addresses where a request can be made that is meant for this server."""
-    return tuple(on for on in addresses(server) if snapshot.visitors.asked_for(server, on))
+    return tuple(on for on in tcp_listens(server) if inspection.requests.visitor_host(server, on))
 
 
-def ask(
-    snapshot: HostInspection,
+def send_request(
+    inspection: HostInspection,
     server: Server,
     listen: Listen,
     path: str,
@@ -36,7 +36,7 @@ def ask(
     timeout_s: float = TIMEOUT_S,
 ) -> HttpAnswer:
     """One request to `server` on one of its addresses, for `host` where one is given."""
-    address = arrival(listen)
-    name = host or snapshot.visitors.asked_for(server, listen) or "localhost"
+    address = local_address(listen)
+    name = host or inspection.requests.visitor_host(server, listen) or "localhost"
     target = HttpTarget(address.host, address.port, name, listen.ssl)
-    return snapshot.host.http.request(target, path, timeout_s=timeout_s)
+    return inspection.host.http.request(target, path, timeout_s=timeout_s)

@@ -9,13 +9,13 @@ from posixpath import join, normpath
 from typing import TYPE_CHECKING
 
 from reconcile.doctor.config_view import Declaration, DeclaredApp
-from reconcile.doctor.host_readings import Machine
-from reconcile.doctor.location_mapping import Mapped, Mappings, Unmapped
+from reconcile.doctor.host_readings import HostReadings
+from reconcile.doctor.location_mapping import LocationMapper, LocationMapping, UnresolvedLocation
 from reconcile.doctor.logs import LogLine
-from reconcile.doctor.request_builder import Visitors
+from reconcile.doctor.request_builder import RequestBuilder
 from reconcile.doctor.units import UnitView
-from reconcile.doctor.upstream import Passed, local_port, passes, socket_path
-from reconcile.doctor.variable_roots import Variables
+from reconcile.doctor.upstream import ProxyLocation, local_port, proxy_locations, socket_path
+from reconcile.doctor.variable_roots import RootResolver
 from reconcile.errors import ReconcileError
 from reconcile.filesystem.inventory import Inventory
 from reconcile.nginx.routing.location_match import Indeterminate
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class App:
+class UpstreamApp:
     """A program behind nginx: its unit (or what stands for one), and the ids it runs with."""
 
     unit: UnitView
@@ -60,11 +60,11 @@ class HostInspection:
     ) -> None:
         self.host = host
         self.declared = declared
-        self.only = only
-        self.machine = Machine(host)
+        self.server_names = only
+        self.machine = HostReadings(host)
         self._told: dict[str, Told] = {}
 
-    def about(self, declared: Declaration, only: frozenset[str]) -> HostInspection:
+    def restricted_to(self, declared: Declaration, only: frozenset[str]) -> HostInspection:
         """Other servers of the same machine: what was read of it is not read again."""
         other = HostInspection(self.host, declared, only)
         other.machine = self.machine
@@ -87,9 +87,9 @@ class HostInspection:
         return self.machine.running
 
     @property
-    def refusal(self) -> NginxError | None:
+    def config_error(self) -> NginxError | None:
         """What `nginx -t` has against the configuration on the disk."""
-        return self.machine.refusal
+        return self.machine.config_error
 
     @property
     def worker(self) -> Account:
@@ -101,8 +101,8 @@ class HostInspection:
         return self.machine.disk
 
     @cached_property
-    def visitors(self) -> Visitors:
-        return Visitors(self.router.servers)
+    def requests(self) -> RequestBuilder:
+        return RequestBuilder(self.router.servers)
 
     def route(
         self,
@@ -117,10 +117,10 @@ class HostInspection:
 
         Errors: Undecidable where that cannot be told: unknown is never fine.
         """
-        request = self.visitors.request(server, uri, host, prefers_tls=prefers_tls)
-        return self.answered(request, files) if request else None
+        request = self.requests.request(server, uri, host, prefers_tls=prefers_tls)
+        return self.route_request(request, files) if request else None
 
-    def answered(self, request: Request, files: PathKinds | None = None) -> Route:
+    def route_request(self, request: Request, files: PathKinds | None = None) -> Route:
         """How that request is answered. Errors: Undecidable where that cannot be told."""
         route = self.router.route(request, files or self.disk)
         if route.answer.kind == "unknown":
@@ -135,68 +135,68 @@ class HostInspection:
     def servers(self) -> tuple[Server, ...]:
         """The servers that were asked about."""
         every = self.router.servers.servers
-        return tuple(s for s in every if not self.only or self.only & set(s.names))
+        return tuple(s for s in every if not self.server_names or self.server_names & set(s.names))
 
     @cached_property
-    def mapped(self) -> tuple[Mapped, ...]:
+    def mappings(self) -> tuple[LocationMapping, ...]:
         """Every location that stands for a folder; one for a single file is no matter of ours."""
-        every = (one for one in self._located if isinstance(one, Mapped))
+        every = (one for one in self._located if isinstance(one, LocationMapping))
         return tuple(one for one in every if one.prefix.endswith("/") or not self._is_file(one))
 
     @property
-    def unmapped(self) -> tuple[Unmapped, ...]:
+    def unresolved(self) -> tuple[UnresolvedLocation, ...]:
         """Locations whose folder is not known."""
-        return tuple(one for one in self._located if isinstance(one, Unmapped))
+        return tuple(one for one in self._located if isinstance(one, UnresolvedLocation))
 
     @cached_property
-    def _located(self) -> tuple[Mapped | Unmapped, ...]:
-        variables = Variables(self.router, self.visitors, self.host.files)
+    def _located(self) -> tuple[LocationMapping | UnresolvedLocation, ...]:
+        variables = RootResolver(self.router, self.requests, self.host.files)
         prefix = self.nginx.build.prefix.rstrip("/")
-        return tuple(Mappings(self.declared, variables, prefix).of(self.servers))
+        return tuple(LocationMapper(self.declared, variables, prefix).map(self.servers))
 
-    def _is_file(self, mapped: Mapped) -> bool:
-        found = self.host.files.stat(mapped.path, follow=True)
+    def _is_file(self, mapping: LocationMapping) -> bool:
+        found = self.host.files.stat(mapping.path, follow=True)
         return found is not None and found.kind == "file"
 
-    def of_role(self, *roles: str) -> tuple[Mapped, ...]:
-        return tuple(one for one in self.mapped if one.role in roles)
+    def mappings_of(self, *roles: str) -> tuple[LocationMapping, ...]:
+        return tuple(one for one in self.mappings if one.role in roles)
 
     @cached_property
-    def passed(self) -> tuple[Passed, ...]:
-        return tuple(passes(self.servers, self.tree))
+    def proxy_locations(self) -> tuple[ProxyLocation, ...]:
+        return tuple(proxy_locations(self.servers, self.tree))
 
     @property
     def units(self) -> dict[str, UnitView]:
         return self.machine.units
 
     @cached_property
-    def apps(self) -> tuple[App, ...]:
+    def apps(self) -> tuple[UpstreamApp, ...]:
         """Every program of this machine that nginx passes requests to."""
-        found: dict[str, App] = {}
-        for passed in self.passed:
-            for target in passed.targets:
-                for app in self._apps_at(passed.server, target):
+        found: dict[str, UpstreamApp] = {}
+        for proxy in self.proxy_locations:
+            for target in proxy.targets:
+                for app in self._apps_at(proxy.server, target):
                     known = found.get(app.unit.name, app)
-                    servers = dict.fromkeys((*known.servers, passed.server))
+                    servers = dict.fromkeys((*known.servers, proxy.server))
                     found[app.unit.name] = replace(known, servers=tuple(servers))
         return tuple(found.values())
 
-    def _apps_at(self, server: Server, target: str) -> Iterator[App]:
-        pids = [pid for pid in self.holders(target) if pid != 1]
+    def _apps_at(self, server: Server, target: str) -> Iterator[UpstreamApp]:
+        pids = [pid for pid in self.listeners(target) if pid != 1]
         said = self.declared_app(server)
         name = said.service if said and said.service in self.units else self._unit_at(target, pids)
         if name and name in self.units:
             unit = self.units[name]
-            yield App(unit, self._account(unit, pids), (server,))
+            yield UpstreamApp(unit, self._account(unit, pids), (server,))
         elif pids:
             told = {"MainPID": str(pids[0]), "WorkingDirectory": cwd_of(pids[0])}
             unit = UnitView(f"{title(pids[0])[:40]} (pid {pids[0]})", told)
-            yield App(unit, self._account(unit, pids), (server,))
+            yield UpstreamApp(unit, self._account(unit, pids), (server,))
 
-    def apps_of(self, server: Server) -> tuple[App, ...]:
+    def apps_behind(self, server: Server) -> tuple[UpstreamApp, ...]:
         return tuple(app for app in self.apps if server in app.servers)
 
-    def told(self, app: DeclaredApp | None) -> Told | None:
+    def import_result(self, app: DeclaredApp | None) -> Told | None:
         """What the app of a site says of itself; None where the YAML does not say what to ask."""
         if app is None or app.code is None:
             return None
@@ -206,11 +206,11 @@ class HostInspection:
             self._told[app.site] = import_app(self, app, app.code)
         return self._told[app.site]
 
-    def facts_of(self, server: Server) -> AppFacts | None:
+    def app_facts(self, server: Server) -> AppFacts | None:
         """The settings of the app behind a server, None where it could not be asked."""
         from reconcile.doctor.application.facts import AppFacts
 
-        told = self.told(self.declared_app(server))
+        told = self.import_result(self.declared_app(server))
         return told.facts if told and isinstance(told.facts, AppFacts) else None
 
     def declared_app(self, server: Server) -> DeclaredApp | None:
@@ -233,23 +233,23 @@ class HostInspection:
                 return name
         return None
 
-    def holders(self, target: str) -> tuple[int, ...]:
+    def listeners(self, target: str) -> tuple[int, ...]:
         """The processes that listen at an upstream of this machine, as far as we may see them."""
         if path := socket_path(target):
-            return holders_at(path) or holders_at(self.real(path))
+            return holders_at(path) or holders_at(self.real_path(path))
         from reconcile.system.ports import holders
 
         port = local_port(target)
         masters = [holder.pid for holder in holders(port) if holder.pid] if port else []
         return (*masters, *(pid for master in masters if master != 1 for pid in children(master)))
 
-    def is_listened_at(self, target: str) -> bool:
+    def accepts_connections(self, target: str) -> bool:
         """Whether somebody takes connections at an upstream, be it from within a container."""
         if path := socket_path(target):
             return bool(listening_at(path)) or connects(path)
         return connects(("127.0.0.1", local_port(target)), ("::1", local_port(target)))
 
-    def real(self, path: str) -> str:
+    def real_path(self, path: str) -> str:
         """`path` with the links on the way resolved, as far as that is safe."""
         files, done = self.host.files, "/"
         for name in path.strip("/").split("/"):
@@ -273,8 +273,8 @@ class HostInspection:
         more = frozenset(map(self.host.accounts.group, unit.words("SupplementaryGroups")))
         return Account(user.name, user.uid, gid, user.groups | more | {gid})
 
-    def walk(self, path: str, account: Account) -> AccessWalk:
-        return self.machine.walk(path, account)
+    def access(self, path: str, account: Account) -> AccessWalk:
+        return self.machine.access(path, account)
 
     def inventory(self, folder: str) -> Inventory | None:
         """What lies below `folder`; None where there is no such folder."""
@@ -288,7 +288,7 @@ class HostInspection:
         return self.machine.journal(unit)
 
 
-def asked_for(
+def server_names_of(
     declared: Declaration, sites: Iterable[str], servers: Iterable[str]
 ) -> frozenset[str]:
     """The server names that `--site` means: of sites of the YAML, or server names themselves.

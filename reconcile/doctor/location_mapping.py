@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from reconcile.doctor.config_view import Declaration, DeclaredLocation
-from reconcile.doctor.variable_roots import Spot, Variables
+from reconcile.doctor.evidence import directive_evidence
+from reconcile.doctor.variable_roots import ResolvedRoot, RootResolver
 from reconcile.nginx.model.latin1 import from_raw
 from reconcile.nginx.model.scope import Scope
 from reconcile.nginx.model.tree import Directive
@@ -22,7 +23,7 @@ _STATIC = re.compile(r"static|asset|/(?:css|js|img|images|fonts|dist|build)\b", 
 
 
 @dataclass(frozen=True)
-class Mapped:
+class LocationMapping:
     """A location that stands for a folder, by its alias or root or by the root of its server.
 
     `folder` is what the prefix itself stands for, exactly as nginx puts it together. `host` is
@@ -57,17 +58,22 @@ class Mapped:
         return self.directive.place
 
     @property
-    def is_ours(self) -> bool:
-        """Whether reconcile wrote the file."""
-        return is_managed(_text(self.scope))
+    def evidence(self) -> str:
+        """The directive as the configuration has it, with its file and line."""
+        return directive_evidence(self.directive)
 
     @property
-    def is_restored(self) -> bool:
+    def is_managed(self) -> bool:
+        """Whether reconcile wrote the file."""
+        return is_managed(_file_content(self.scope))
+
+    @property
+    def is_restored_by_apply(self) -> bool:
         """Whether the next apply writes this location anew, or takes it away.
 
         That is so where somebody has changed our file since, but not what `extra` has in it.
         """
-        data, line = _text(self.scope), self.scope.directive.line
+        data, line = _file_content(self.scope), self.scope.directive.line
         return is_managed(data) and not is_unmodified(data) and extra_line(data, line) is None
 
     @property
@@ -79,7 +85,7 @@ class Mapped:
 
 
 @dataclass(frozen=True)
-class Unmapped:
+class UnresolvedLocation:
     """A location whose folder is not known, since it depends on the request."""
 
     server: Server
@@ -92,53 +98,55 @@ class Unmapped:
 
 
 @dataclass(frozen=True)
-class Mappings:
+class LocationMapper:
     """How locations are read: with which YAML, routed how, relative paths starting at `prefix`."""
 
     declared: Declaration
-    variables: Variables
+    variables: RootResolver
     prefix: str
 
-    def of(self, servers: Iterable[Server]) -> Iterator[Mapped | Unmapped]:
+    def map(self, servers: Iterable[Server]) -> Iterator[LocationMapping | UnresolvedLocation]:
         """Every location that stands for a folder; nested ones included."""
         for server in servers:
             for scope in _locations(server.scope):
-                if directive := _directive(scope):
-                    yield from self._of(server, scope, directive)
+                if directive := _root_directive(scope):
+                    yield from self._map_location(server, scope, directive)
 
-    def _of(
+    def _map_location(
         self, server: Server, scope: Scope, directive: Directive
-    ) -> Iterator[Mapped | Unmapped]:
+    ) -> Iterator[LocationMapping | UnresolvedLocation]:
         try:
-            for spot in self._spots(server, scope, directive.args[0]):
-                yield self._mapped(server, scope, directive, spot)
+            for spot in self._resolved_roots(server, scope, directive.args[0]):
+                yield self._mapping(server, scope, directive, spot)
         except Indeterminate as undecided:
-            yield Unmapped(server, scope, directive, undecided.reason)
+            yield UnresolvedLocation(server, scope, directive, undecided.reason)
 
-    def _spots(self, server: Server, scope: Scope, value: str) -> Iterator[Spot]:
+    def _resolved_roots(self, server: Server, scope: Scope, value: str) -> Iterator[ResolvedRoot]:
         if "$" in value:
-            return self.variables.spots(server, scope, value)
-        return iter((Spot(from_raw(scope.name), value),))
+            return self.variables.resolve(server, scope, value)
+        return iter((ResolvedRoot(from_raw(scope.name), value),))
 
-    def _mapped(self, server: Server, scope: Scope, directive: Directive, spot: Spot) -> Mapped:
-        value = spot.value if spot.value.startswith("/") else f"{self.prefix}/{spot.value}"
+    def _mapping(
+        self, server: Server, scope: Scope, directive: Directive, root: ResolvedRoot
+    ) -> LocationMapping:
+        value = root.value if root.value.startswith("/") else f"{self.prefix}/{root.value}"
         is_alias = directive.name == "alias"
-        folder = value if is_alias else value.removesuffix("/") + spot.prefix
-        said = _declared(server, spot.prefix, self.declared)
-        role = _role(spot.prefix, value, said)
-        return Mapped(server, scope, directive, spot.prefix, folder, role, said, spot.host)
+        folder = value if is_alias else value.removesuffix("/") + root.prefix
+        said = _declared_location(server, root.prefix, self.declared)
+        role = _guess_role(root.prefix, value, said)
+        return LocationMapping(server, scope, directive, root.prefix, folder, role, said, root.host)
 
 
-def is_ours(server: Server) -> bool:
+def is_managed_server(server: Server) -> bool:
     """Whether reconcile wrote the file that a server stands in."""
-    return is_managed(_text(server.scope))
+    return is_managed(_file_content(server.scope))
 
 
-def _text(scope: Scope) -> bytes:
+def _file_content(scope: Scope) -> bytes:
     return scope.tree.files[scope.directive.file].data
 
 
-def every_location(server: Server) -> Iterator[Scope]:
+def all_locations(server: Server) -> Iterator[Scope]:
     """All locations of a server, nested ones included."""
     return _locations(server.scope)
 
@@ -149,7 +157,7 @@ def _locations(scope: Scope) -> Iterator[Scope]:
         yield from _locations(location)
 
 
-def _directive(scope: Scope) -> Directive | None:
+def _root_directive(scope: Scope) -> Directive | None:
     """The alias or root that makes a location stand for a folder."""
     if scope.modifier in ("@", "=") or scope.handler or "return" in scope.own:
         return None
@@ -169,7 +177,9 @@ def _inherited_root(scope: Scope) -> list[Directive]:
     return level.own["root"] if level is not None and named else []
 
 
-def _declared(server: Server, prefix: str, declared: Declaration) -> DeclaredLocation | None:
+def _declared_location(
+    server: Server, prefix: str, declared: Declaration
+) -> DeclaredLocation | None:
     wanted = prefix.rstrip("/")
     for location in declared.locations:
         if location.prefix.rstrip("/") == wanted and any(map(location.serves, server.names)):
@@ -177,7 +187,7 @@ def _declared(server: Server, prefix: str, declared: Declaration) -> DeclaredLoc
     return None
 
 
-def _role(prefix: str, folder: str, said: DeclaredLocation | None) -> Role:
+def _guess_role(prefix: str, folder: str, said: DeclaredLocation | None) -> Role:
     if said is not None:
         return "static" if said.role == "static" else "media"
     for text in (prefix, folder):

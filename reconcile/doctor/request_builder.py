@@ -13,29 +13,29 @@ from reconcile.nginx.routing.request import Request
 from reconcile.nginx.routing.servers import Server, ServerTable
 
 _LOOPBACK = {ANY_IPV4: "127.0.0.1", ANY_IPV6: "::1"}
-_NOBODYS = ("localhost", "reconcile.invalid", "")
+_UNCLAIMED = ("localhost", "reconcile.invalid", "")
 """Names that mostly no server has, so that they reach the default one."""
 _LABELS = ("reconcile", "reconcile-canary")
 _SUFFIXES = ("test", "invalid")
-_MOST = 20
+_MAX_EXAMPLES = 20
 
 
-def arrival(listen: Listen) -> Address:
+def local_address(listen: Listen) -> Address:
     """Where on this machine a connection to that listen arrives."""
     return Address(_LOOPBACK.get(listen.address.host, listen.address.host), listen.address.port)
 
 
-def examples(server: Server) -> Iterator[str]:
+def example_names(server: Server) -> Iterator[str]:
     """Names that its server_name stands for, plain ones first; nobody has proven them yet."""
-    return chain.from_iterable(map(_examples, sorted(server.names, key=_strangeness)))
+    return chain.from_iterable(map(_examples, sorted(server.names, key=_pattern_rank)))
 
 
-def is_plain(name: str) -> bool:
+def is_plain_name(name: str) -> bool:
     """Whether it is one name alone, and one that visitors can type."""
-    return name not in ("", "_") and _strangeness(name) == 0
+    return name not in ("", "_") and _pattern_rank(name) == 0
 
 
-def _strangeness(name: str) -> int:
+def _pattern_rank(name: str) -> int:
     return 2 if name.startswith("~") else int("*" in name)
 
 
@@ -43,7 +43,7 @@ def _examples(name: str) -> Iterator[str]:
     if name in ("", "_"):
         return iter(())
     if name.startswith("~"):
-        return islice(witnesses(name[1:]), _MOST)
+        return islice(witnesses(name[1:]), _MAX_EXAMPLES)
     if name.startswith("*."):
         return (f"{label}{name[1:]}" for label in _LABELS)
     if name.endswith(".*"):
@@ -51,37 +51,37 @@ def _examples(name: str) -> Iterator[str]:
     return iter((name.removeprefix("."),))
 
 
-class Visitors:
+class RequestBuilder:
     """Whom to ask for, so that a server answers. Errors: Undecidable where that is not known."""
 
     def __init__(self, table: ServerTable) -> None:
         self._table = table
         self._known: dict[tuple[int, Listen], str | None] = {}
 
-    def name(self, server: Server) -> str:
+    def reachable_name(self, server: Server) -> str:
         """One of its own names by which it is reached; "" where there is none, or none known."""
-        return next((name for name in examples(server) if self._is_reached(server, name)), "")
+        return next((name for name in example_names(server) if self._is_reached(server, name)), "")
 
     def _is_reached(self, server: Server, name: str) -> bool:
         return any(self.reaches(server, on, name) for on in server.listens)
 
-    def host(self, server: Server, listen: Listen) -> str | None:
+    def host_header(self, server: Server, listen: Listen) -> str | None:
         """A Host header for which it answers on that address; None where none is known."""
         key = (id(server), listen)
         if key not in self._known:
-            hosts = chain(examples(server), _NOBODYS, {"_"} & {*server.names})
+            hosts = chain(example_names(server), _UNCLAIMED, {"_"} & {*server.names})
             found = (host for host in hosts if self.reaches(server, listen, host))
             self._known[key] = next(found, None)
         return self._known[key]
 
-    def asked_for(self, server: Server, listen: Listen) -> str:
+    def visitor_host(self, server: Server, listen: Listen) -> str:
         """The name that visitors who want it send there, whoever answers; "" where none is known"""
-        plain = (name.removeprefix(".") for name in server.names if is_plain(name))
-        return self.host(server, listen) or next(plain, "")
+        plain = (name.removeprefix(".") for name in server.names if is_plain_name(name))
+        return self.host_header(server, listen) or next(plain, "")
 
     def reaches(self, server: Server, listen: Listen, host: str) -> bool:
         try:
-            return self._table.find(arrival(listen), host).server is server
+            return self._table.find(local_address(listen), host).server is server
         except Indeterminate:
             return False
 
@@ -96,16 +96,16 @@ class Visitors:
             if host:
                 found = host if self.reaches(server, listen, host) else None
             else:
-                found = self.host(server, listen)
+                found = self.host_header(server, listen)
             if found is not None:
-                return request(uri, listen, found)
-        if all(_strangeness(name) == 0 for name in server.names):
+                return build_request(uri, listen, found)
+        if all(_pattern_rank(name) == 0 for name in server.names):
             # Others have all its names: the rule dup-server says so.
             return None
         raise Indeterminate(f"no name is known that leads to {' '.join(server.names)}")
 
 
-def request(uri: str, listen: Listen, host: str) -> Request:
+def build_request(uri: str, listen: Listen, host: str) -> Request:
     """A visitor's request for `host` to that address."""
     scheme: Literal["http", "https"] = "https" if listen.ssl else "http"
-    return Request(uri, host=host, address=arrival(listen), scheme=scheme)
+    return Request(uri, host=host, address=local_address(listen), scheme=scheme)

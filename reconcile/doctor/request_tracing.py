@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from reconcile.doctor.access_log_format import answered_by, visit_logs
-from reconcile.doctor.gunicorn_logs import AccessLog, access_log
-from reconcile.doctor.http_requests import ask, reachable
+from reconcile.doctor.access_log_format import access_logs, answered_by
+from reconcile.doctor.gunicorn_logs import GunicornAccessLog, access_log
+from reconcile.doctor.http_requests import reachable_listens, send_request
 from reconcile.errors import ReconcileError
 from reconcile.nginx.model.latin1 import from_raw
 from reconcile.nginx.routing.location_match import Indeterminate
@@ -30,7 +30,7 @@ LOG_BYTES = 64 << 10
 
 
 @dataclass(frozen=True)
-class Suspect:
+class TracedRequest:
     """A URL of files; `is_passed`: the configuration says that the app answers it."""
 
     server: Server
@@ -39,15 +39,15 @@ class Suspect:
 
 
 @dataclass(frozen=True)
-class Trail:
+class RequestTrace:
     """Who answered, and what shows it; "" where nothing does, and `evidence` says why."""
 
-    by: Literal["app", "nginx", ""]
+    answered_by: Literal["app", "nginx", ""]
     evidence: tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class _Sent:
+class _SentRequest:
     """A request with `nonce` in its query."""
 
     server: Server
@@ -62,108 +62,110 @@ class _Sent:
 
 
 @dataclass(frozen=True)
-class _Inquiry:
+class _TraceSession:
     """All requests to one server. `control` has to be in `log`; `why` there is no such log."""
 
-    sent: Mapping[Suspect, _Sent]
-    log: AccessLog | None
-    control: _Sent | None
+    sent: Mapping[TracedRequest, _SentRequest]
+    log: GunicornAccessLog | None
+    control: _SentRequest | None
     why: str
 
-    def is_told(self, logged: str) -> bool:
+    def is_logged(self, logged: str) -> bool:
         awaited = [one for one in (*self.sent.values(), self.control) if one and one.is_passed]
         return all(one.nonce in logged for one in awaited)
 
 
-def follow(snapshot: HostInspection, suspects: Sequence[Suspect]) -> Mapping[Suspect, Trail]:
+def trace_requests(
+    inspection: HostInspection, suspects: Sequence[TracedRequest]
+) -> Mapping[TracedRequest, RequestTrace]:
     """Ask for every suspect, then look for the requests in the logs of the apps and of nginx.
 
     Nothing but GET is sent, and to this machine alone; bounded by ALL_S and LOGGED_S together.
     """
     began_s, until = time.time(), time.monotonic() + ALL_S
     inquiries = [
-        _inquiry(snapshot, server, [one for one in suspects if one.server is server], until)
+        _inquiry(inspection, server, [one for one in suspects if one.server is server], until)
         for server in {id(one.server): one.server for one in suspects}.values()
     ]
     logged = _logged(inquiries, began_s)
     return {
-        suspect: _trail(snapshot, inquiry, sent, logged)
+        suspect: _trail(inspection, inquiry, sent, logged)
         for inquiry in inquiries
         for suspect, sent in inquiry.sent.items()
     }
 
 
 def _inquiry(
-    snapshot: HostInspection, server: Server, suspects: Sequence[Suspect], until: float
-) -> _Inquiry:
-    log, why = _log(snapshot, server)
-    sent = {one: _send(snapshot, one.server, one.uri, until, one.is_passed) for one in suspects}
+    inspection: HostInspection, server: Server, suspects: Sequence[TracedRequest], until: float
+) -> _TraceSession:
+    log, why = _log(inspection, server)
+    sent = {one: _send(inspection, one.server, one.uri, until, one.is_passed) for one in suspects}
     # After what it is to bear witness of.
-    uri = _control(snapshot, server) if log else ""
-    control = _send(snapshot, server, uri, until) if uri else None
-    return _Inquiry(sent, log, control, why)
+    uri = _control(inspection, server) if log else ""
+    control = _send(inspection, server, uri, until) if uri else None
+    return _TraceSession(sent, log, control, why)
 
 
-def _log(snapshot: HostInspection, server: Server) -> tuple[AccessLog | None, str]:
+def _log(inspection: HostInspection, server: Server) -> tuple[GunicornAccessLog | None, str]:
     """The access log of the one app behind a server, or why there is none to look in."""
-    apps = [app for app in snapshot.apps_of(server) if app.unit.main_pid]
+    apps = [app for app in inspection.apps_behind(server) if app.unit.main_pid]
     if len(apps) != 1:
         return None, "no app runs behind it" if not apps else "several apps stand behind it"
     try:
-        log = access_log(snapshot.host, apps[0].unit)
+        log = access_log(inspection.host, apps[0].unit)
     except ReconcileError as error:
         return None, error.what
     return log, "" if log else f"{apps[0].unit.name} keeps no access log (--access-logfile)"
 
 
-def _control(snapshot: HostInspection, server: Server) -> str:
+def _control(inspection: HostInspection, server: Server) -> str:
     """A URL of no file that nginx passes to the app; "" where there is none."""
-    for passed in snapshot.passed:
-        prefix = from_raw(passed.scope.name)
-        if passed.server is server and passed.scope.modifier in ("", "^~"):
+    for proxy in inspection.proxy_locations:
+        prefix = from_raw(proxy.scope.name)
+        if proxy.server is server and proxy.scope.modifier in ("", "^~"):
             uri = f"{prefix.rstrip('/')}/reconcile-control"
-            route = _route(snapshot, server, uri)
+            route = _route(inspection, server, uri)
             if route and route.answer.kind == "pass":
                 return uri
     return ""
 
 
-def _route(snapshot: HostInspection, server: Server, uri: str) -> Route | None:
+def _route(inspection: HostInspection, server: Server, uri: str) -> Route | None:
     """None where nobody can tell: then another witness is needed."""
     try:
-        return snapshot.route(server, uri)
+        return inspection.route(server, uri)
     except Indeterminate:
         return None
 
 
 def _send(
-    snapshot: HostInspection, server: Server, uri: str, until: float, is_passed: bool = True
-) -> _Sent:
+    inspection: HostInspection, server: Server, uri: str, until: float, is_passed: bool = True
+) -> _SentRequest:
     nonce, left_s = secrets.token_hex(8), until - time.monotonic()
     asked = f"{uri}?reconcile={nonce}"
-    listens = reachable(snapshot, server)[:1]
+    listens = reachable_listens(inspection, server)[:1]
     if not listens or left_s <= 0:
         why = "no address leads to it" if not listens else "the time for requests was used up"
-        return _Sent(server, asked, nonce, HttpAnswer(error="failed", detail=why), False)
-    answer = ask(snapshot, server, listens[0], asked, timeout_s=min(ANSWER_S, left_s))
-    return _Sent(server, asked, nonce, answer, is_passed)
+        return _SentRequest(server, asked, nonce, HttpAnswer(error="failed", detail=why), False)
+    answer = send_request(inspection, server, listens[0], asked, timeout_s=min(ANSWER_S, left_s))
+    return _SentRequest(server, asked, nonce, answer, is_passed)
 
 
-def _logged(inquiries: Sequence[_Inquiry], since_s: float) -> Mapping[str, str]:
+def _logged(inquiries: Sequence[_TraceSession], since_s: float) -> Mapping[str, str]:
     """What the logs have, once they have all that has to be there, or the time is up."""
     texts: dict[str, str] = {}
 
     def told() -> bool:
         for one in inquiries:
-            if one.log and not one.is_told(texts.get(one.log.where, "")):
+            if one.log and not one.is_logged(texts.get(one.log.where, "")):
                 texts[one.log.where] = _text(one.log, since_s)
-        return all(not one.log or one.is_told(texts[one.log.where]) for one in inquiries)
+        return all(not one.log or one.is_logged(texts[one.log.where]) for one in inquiries)
 
     wait_until(told, timeout_s=LOGGED_S, every_s=0.03)
     return texts
 
 
-def _text(log: AccessLog, since_s: float) -> str:
+def _text(log: GunicornAccessLog, since_s: float) -> str:
     try:
         return "\n".join(log.lines(since_s))
     except ReconcileError:
@@ -172,24 +174,27 @@ def _text(log: AccessLog, since_s: float) -> str:
 
 
 def _trail(
-    snapshot: HostInspection, inquiry: _Inquiry, sent: _Sent, logged: Mapping[str, str]
-) -> Trail:
+    inspection: HostInspection,
+    inquiry: _TraceSession,
+    sent: _SentRequest,
+    logged: Mapping[str, str],
+) -> RequestTrace:
     where = inquiry.log.where if inquiry.log else ""
     lines = logged.get(where, "").splitlines()
     if found := _with(lines, sent.nonce):
-        return Trail("app", (str(sent), f"{where}: {found}"))
+        return RequestTrace("app", (str(sent), f"{where}: {found}"))
     control = inquiry.control
     if control and not sent.answer.error and _with(lines, control.nonce):
         said = f"{where} has {control.uri}, which was asked after it, and not this"
-        return Trail("nginx", (str(sent), said))
-    return _by_nginx_s_log(snapshot, sent) or _by_headers(sent, _why(inquiry, where))
+        return RequestTrace("nginx", (str(sent), said))
+    return _by_nginx_s_log(inspection, sent) or _by_headers(sent, _why(inquiry, where))
 
 
 def _with(lines: Sequence[str], nonce: str) -> str:
     return next((line for line in reversed(lines) if nonce in line), "")
 
 
-def _why(inquiry: _Inquiry, where: str) -> str:
+def _why(inquiry: _TraceSession, where: str) -> str:
     if not inquiry.log:
         return inquiry.why
     if not inquiry.control:
@@ -197,20 +202,20 @@ def _why(inquiry: _Inquiry, where: str) -> str:
     return f"{where} does not show the requests that the app answers"
 
 
-def _by_nginx_s_log(snapshot: HostInspection, sent: _Sent) -> Trail | None:
+def _by_nginx_s_log(inspection: HostInspection, sent: _SentRequest) -> RequestTrace | None:
     """The word of nginx's own log, where its format tells of upstreams."""
-    for fields, line in _lines_of_nginx(snapshot, sent):
+    for fields, line in _lines_of_nginx(inspection, sent):
         if by := answered_by(fields):
-            return Trail(by, (str(sent), line))
+            return RequestTrace(by, (str(sent), line))
     return None
 
 
 def _lines_of_nginx(
-    snapshot: HostInspection, sent: _Sent
+    inspection: HostInspection, sent: _SentRequest
 ) -> Iterator[tuple[Mapping[str, str], str]]:
-    route = _route(snapshot, sent.server, sent.uri)
+    route = _route(inspection, sent.server, sent.uri)
     scope = route.hops[-1].scope if route and route.hops else sent.server.scope
-    for log in visit_logs(scope, snapshot.nginx.build.access_log):
+    for log in access_logs(scope, inspection.nginx.build.access_log):
         try:
             line = _with(tail(log.path, LOG_BYTES), sent.nonce)
         except ReconcileError:
@@ -219,8 +224,8 @@ def _lines_of_nginx(
             yield log.fields(line), f"{log.path}: {line}"
 
 
-def _by_headers(sent: _Sent, why: str) -> Trail:
+def _by_headers(sent: _SentRequest, why: str) -> RequestTrace:
     told = f"by the route and the answer alone: {why}"
     if not sent.answer.error and is_from_nginx(sent.answer):
-        return Trail("nginx", (f"{sent}, with nginx's own ETag or page", told))
-    return Trail("", (str(sent), told))
+        return RequestTrace("nginx", (f"{sent}, with nginx's own ETag or page", told))
+    return RequestTrace("", (str(sent), told))

@@ -32,21 +32,23 @@ RuleResult = Finding | Inconclusive
 class Rule:
     """One thing that can be wrong with a host.
 
-    `rows` are the rows of `guide.ROWS` that it covers. `look` reads the snapshot and changes
+    `rows` are the rows of `guide.ROWS` that it covers. `look` reads the inspection and changes
     nothing; an error ends this rule alone, and is told as unknown.
     """
 
-    name: str
-    rows: tuple[str, ...]
-    look: Callable[[HostInspection], Iterator[RuleResult]]
+    id: str
+    guide_rows: tuple[str, ...]
+    check: Callable[[HostInspection], Iterator[RuleResult]]
 
 
-def each(things: Iterable[T], look: Callable[[T], Iterable[RuleResult]]) -> Iterator[RuleResult]:
+def check_each(
+    things: Iterable[T], check: Callable[[T], Iterable[RuleResult]]
+) -> Iterator[RuleResult]:
     """What `look` says of each; what nginx does with one and nobody can tell hides no other."""
     unseen: dict[Inconclusive, None] = {}
     for thing in things:
         try:
-            yield from look(thing)
+            yield from check(thing)
         except Indeterminate as undecided:
             unseen[Inconclusive(str(thing), undecided.reason)] = None
     yield from unseen
@@ -85,20 +87,20 @@ class Diagnosis:
 
 def error(what: str, *evidence: str, fix: str, by_apply: bool = False) -> Finding:
     """Something that does not work, or that lets strangers in."""
-    return _said("error", what, evidence, fix, by_apply)
+    return _finding("error", what, evidence, fix, by_apply)
 
 
 def warning(what: str, *evidence: str, fix: str, by_apply: bool = False) -> Finding:
     """Something that works now and will hurt."""
-    return _said("warning", what, evidence, fix, by_apply)
+    return _finding("warning", what, evidence, fix, by_apply)
 
 
 def note(what: str, *evidence: str, fix: str = "") -> Finding:
     """Something to know; it does not change the exit code."""
-    return _said("note", what, evidence, fix, False)
+    return _finding("note", what, evidence, fix, False)
 
 
-def _said(
+def _finding(
     severity: Severity, what: str, evidence: tuple[str, ...], fix: str, by_apply: bool
 ) -> Finding:
     # Its rule and its row of the guide are the same for all that a rule says: see run.py.

@@ -16,7 +16,7 @@ from reconcile.doctor.diagnosis import diagnose
 from reconcile.doctor.guide_rows import CHECKLIST
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.rule import Diagnosis, Rule
-from reconcile.doctor.rules.upload_dir_mismatch import saving
+from reconcile.doctor.rules.upload_dir_mismatch import upload_settings
 from reconcile.engine.model import Check
 from reconcile.errors import ReconcileError
 from reconcile.filesystem.errors import in_one_line
@@ -35,19 +35,21 @@ NOTHING = "the site has nothing of the kind, or nothing tells"
 
 
 @dataclass(frozen=True)
-class Seen:
+class BoxEvidence:
     """What was looked at for one box: what is fine, what is wrong, what could not be seen."""
 
-    fine: tuple[str, ...] = ()
-    wrong: tuple[str, ...] = ()
-    unseen: tuple[str, ...] = ()
+    passed: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
 
-    def __add__(self, more: Seen) -> Seen:
-        return Seen(self.fine + more.fine, self.wrong + more.wrong, self.unseen + more.unseen)
+    def __add__(self, more: BoxEvidence) -> BoxEvidence:
+        return BoxEvidence(
+            self.passed + more.passed, self.failed + more.failed, self.unknown + more.unknown
+        )
 
 
 @dataclass(frozen=True)
-class Box:
+class ChecklistItem:
     """One line of the checklist."""
 
     row: str
@@ -58,34 +60,34 @@ class Box:
         return f"{self.row.removeprefix('CL')}. {CHECKLIST[self.row]}"
 
 
-def box(site: str, row: str, seen: Seen) -> Box:
+def checklist_item(site: str, row: str, seen: BoxEvidence) -> ChecklistItem:
     """Ticked where something shows that it is so, and nothing that it is not.
 
     With nothing for or against it, it is skipped: nothing said is no evidence.
     """
     name = f"checklist:{site}:{row.removeprefix('CL')}"
-    for status, told in (("fail", seen.wrong), ("unknown", seen.unseen), ("pass", seen.fine)):
+    for status, told in (("fail", seen.failed), ("unknown", seen.unknown), ("pass", seen.passed)):
         if told:
             line = "; ".join(dict.fromkeys(told)).replace(".; ", "; ")
-            return Box(row, Check(name, status, line))  # type: ignore[arg-type]  # all three are statuses
-    return Box(row, Check(name, "skipped", NOTHING))
+            return ChecklistItem(row, Check(name, status, line))  # type: ignore[arg-type]  # all three are statuses
+    return ChecklistItem(row, Check(name, "skipped", NOTHING))
 
 
-def diagnosed(found: Diagnosis) -> Seen:
+def rule_evidence(found: Diagnosis) -> BoxEvidence:
     """What rules have against a box; that they are silent is no evidence by itself."""
     wrong = tuple(finding.what for finding in found.findings if finding.severity != "note")
-    return Seen((), wrong, tuple(f"{one.ref.name}: {one.reason}" for one in found.unknown))
+    return BoxEvidence((), wrong, tuple(f"{one.ref.name}: {one.reason}" for one in found.unknown))
 
 
-def probed(checks: Iterable[Check]) -> Seen:
+def probe_evidence(checks: Iterable[Check]) -> BoxEvidence:
     """What probes say of a box."""
     told: dict[str, list[str]] = {"pass": [], "fail": [], "unknown": [], "skipped": []}
     for check in checks:
         told[check.status].append(f"{check.name.removeprefix('probe:')}: {check.detail}")
-    return Seen(*(tuple(told[status]) for status in ("pass", "fail", "unknown")))
+    return BoxEvidence(*(tuple(told[status]) for status in ("pass", "fail", "unknown")))
 
 
-def proofs(
+def checks_by_row(
     probes: Iterable[Probe], checks: Sequence[Check], declared: Declaration
 ) -> dict[str, list[Check]]:
     """The checks of these probes, by the box that they prove."""
@@ -128,18 +130,19 @@ def of_site(declared: Declaration, site: str) -> Declaration:
     )
 
 
-def checklist(whole: HostInspection, site: str, proven: Proofs) -> tuple[Box, ...]:
+def site_checklist(whole: HostInspection, site: str, proven: Proofs) -> tuple[ChecklistItem, ...]:
     """The ten boxes of `site`. Errors: none; what cannot be read is an unknown box."""
     own = of_site(whole.declared, site)
     asked = cache(lambda rule, view: diagnose(view, [rule]))
-    views = _Views(whole.about(own, frozenset(own.sites[site])))
+    views = _Views(whole.restricted_to(own, frozenset(own.sites[site])))
     return tuple(
-        box(site, row, _seen(row, views, asked) + probed(proven[row])) for row in CHECKLIST
+        checklist_item(site, row, _seen(row, views, asked) + probe_evidence(proven[row]))
+        for row in CHECKLIST
     )
 
 
 class _Views:
-    """The snapshot, whole and with the locations of one role alone."""
+    """The inspection, whole and with the locations of one role alone."""
 
     def __init__(self, whole: HostInspection) -> None:
         self.whole = whole
@@ -148,7 +151,7 @@ class _Views:
     def _of(self, role: str) -> HostInspection:
         view = copy(self.whole)
         locations = self.whole.declared.locations
-        view.mapped = self.whole.of_role(role)
+        view.mappings = self.whole.mappings_of(role)
         is_static = role == "static"
         own = tuple(one for one in locations if (one.role == "static") == is_static)
         view.declared = replace(self.whole.declared, locations=own)
@@ -158,78 +161,80 @@ class _Views:
 Asked = Callable[[Rule, HostInspection], Diagnosis]
 
 
-def _seen(row: str, views: _Views, asked: Asked) -> Seen:
-    covering = [rule for rule in registry.load() if row in rule.rows]
+def _seen(row: str, views: _Views, asked: Asked) -> BoxEvidence:
+    covering = [rule for rule in registry.load() if row in rule.guide_rows]
     try:
         view = views.of(ROLES[row]) if row in ROLES else views.whole
-        seen = Seen()
+        seen = BoxEvidence()
         for rule in covering:
-            seen += diagnosed(asked(rule, view))
+            seen += rule_evidence(asked(rule, view))
         if ROLES.get(row) == "media":
             seen = _without(seen, covering, views.of("static"), asked)
         return seen + EVIDENCE[row](view)
     except ReconcileError as error:
-        return Seen(unseen=(in_one_line(error),))
+        return BoxEvidence(unknown=(in_one_line(error),))
     except OSError as error:
-        return Seen(unseen=(f"{error.filename or ''}: {error.strerror or error}",))
+        return BoxEvidence(unknown=(f"{error.filename or ''}: {error.strerror or error}",))
 
 
-def _without(seen: Seen, covering: Sequence[Rule], static: HostInspection, asked: Asked) -> Seen:
+def _without(
+    seen: BoxEvidence, covering: Sequence[Rule], static: HostInspection, asked: Asked
+) -> BoxEvidence:
     """Less what is said of the static files, or of the site as a whole: that has its own box."""
-    other = {what for rule in covering for what in diagnosed(asked(rule, static)).wrong}
-    return replace(seen, wrong=tuple(what for what in seen.wrong if what not in other))
+    other = {what for rule in covering for what in rule_evidence(asked(rule, static)).failed}
+    return replace(seen, failed=tuple(what for what in seen.failed if what not in other))
 
 
-def _mapping(view: HostInspection) -> Seen:
-    return Seen(tuple(f"{one.place}: {one.prefix} is {one.folder}" for one in view.mapped))
+def _mapping(view: HostInspection) -> BoxEvidence:
+    return BoxEvidence(tuple(f"{one.place}: {one.prefix} is {one.folder}" for one in view.mappings))
 
 
-def _files(view: HostInspection) -> Seen:
-    seen = Seen()
-    for mapped in view.of_role("static"):
-        found = view.inventory(mapped.path)
+def _files(view: HostInspection) -> BoxEvidence:
+    seen = BoxEvidence()
+    for mapping in view.mappings_of("static"):
+        found = view.inventory(mapping.path)
         count = len(list(found.of_kind("file"))) if found else 0
-        told = (f"{mapped.path} has {count} files",)
-        seen += Seen(fine=told) if count else Seen(wrong=told)
+        told = (f"{mapping.path} has {count} files",)
+        seen += BoxEvidence(passed=told) if count else BoxEvidence(failed=told)
     return seen
 
 
-def _saving(view: HostInspection) -> Seen:
-    servers = {id(one.server): one.server for one in view.of_role("media")}.values()
-    told = (setting for server in servers for _, setting in saving(view, server))
+def _saving(view: HostInspection) -> BoxEvidence:
+    servers = {id(one.server): one.server for one in view.mappings_of("media")}.values()
+    told = (setting for server in servers for _, setting in upload_settings(view, server))
     fine = tuple(f"{one.place}: {one.name} = {one.folder}" for one in told)
-    return Seen(fine) if fine else Seen(unseen=tuple(_unasked(view)))
+    return BoxEvidence(fine) if fine else BoxEvidence(unknown=tuple(_unasked(view)))
 
 
 def _unasked(view: HostInspection) -> Iterator[str]:
     """Apps that would tell where they save, if we might ask them."""
     for app in view.declared.apps:
-        told = view.told(app)
+        told = view.import_result(app)
         if told and isinstance(told.facts, NotImported) and not told.facts.tried:
             yield f"{told.code.name}: {told.facts.why}"
 
 
-def _readable(view: HostInspection) -> Seen:
-    served = view.of_role("static", "media")
-    return Seen(tuple(f"{view.worker.name} may read {one.path}" for one in served))
+def _readable(view: HostInspection) -> BoxEvidence:
+    served = view.mappings_of("static", "media")
+    return BoxEvidence(tuple(f"{view.worker.name} may read {one.path}" for one in served))
 
 
-def _accepted(_: HostInspection) -> Seen:
-    return Seen(("nginx accepts its configuration",))
+def _accepted(_: HostInspection) -> BoxEvidence:
+    return BoxEvidence(("nginx accepts its configuration",))
 
 
-def _kept(view: HostInspection) -> Seen:
-    served = view.of_role("static", "media")
-    return Seen(tuple(f"no release and no deploy takes {one.path} away" for one in served))
+def _kept(view: HostInspection) -> BoxEvidence:
+    served = view.mappings_of("static", "media")
+    return BoxEvidence(tuple(f"no release and no deploy takes {one.path} away" for one in served))
 
 
-def _by_probes_alone(_: HostInspection) -> Seen:
-    return Seen()
+def _by_probes_alone(_: HostInspection) -> BoxEvidence:
+    return BoxEvidence()
 
 
 ROLES = {"CL1": "static", "CL2": "media", "CL8": "static", "CL9": "media"}
 """Rows that are about one kind of location, while their rules are about all."""
-EVIDENCE: Mapping[str, Callable[[HostInspection], Seen]] = {
+EVIDENCE: Mapping[str, Callable[[HostInspection], BoxEvidence]] = {
     "CL1": _mapping,
     "CL2": _mapping,
     "CL3": _files,
@@ -244,18 +249,18 @@ EVIDENCE: Mapping[str, Callable[[HostInspection], Seen]] = {
 """What speaks for a box once no rule speaks against it."""
 
 
-def checklists(
+def site_checklists(
     host: Host,
     declared: Declaration,
     sites: Iterable[str],
     asked: Questions,
     checks: Sequence[Check],
-) -> Iterator[tuple[str, tuple[Box, ...]]]:
+) -> Iterator[tuple[str, tuple[ChecklistItem, ...]]]:
     """Each site with its boxes; `checks` are what the probes have just seen."""
     whole = HostInspection(host, declared)
     for site in sites:
         own = [probe for probe in asked.probes if probe.site == site]
-        proven = proofs(own, checks, of_site(declared, site))
+        proven = checks_by_row(own, checks, of_site(declared, site))
         for row in PROVEN if site in asked.hidden else ():
             proven[row].append(asked.hidden[site])
-        yield site, checklist(whole, site, proven)
+        yield site, site_checklist(whole, site, proven)

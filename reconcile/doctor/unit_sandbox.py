@@ -24,11 +24,11 @@ _OWN = {
 }
 
 
-def refusal(unit: UnitView, folder: str) -> str:
+def blocking_setting(unit: UnitView, folder: str) -> str:
     """The setting that keeps the unit from writing to `folder`, "" where none does."""
     if _within(folder, unit.words("InaccessiblePaths")):
         return "InaccessiblePaths= hides it"
-    if private := hidden(unit, folder):
+    if private := hiding_setting(unit, folder):
         return private
     if _is_exempt(unit, folder):
         return ""
@@ -44,7 +44,7 @@ def refusal(unit: UnitView, folder: str) -> str:
     return ""
 
 
-def hidden(unit: UnitView, folder: str) -> str:
+def hiding_setting(unit: UnitView, folder: str) -> str:
     """The setting by which the unit sees another folder of that name than nginx does."""
     home = unit.said.get("ProtectHome", "no")
     is_home = home in ("yes", "true", "tmpfs") and _within(folder, _HOMES)

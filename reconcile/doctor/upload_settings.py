@@ -9,7 +9,7 @@ from typing import NamedTuple
 NAMES = ("UPLOAD_FOLDER", "MEDIA_ROOT", "UPLOADS_DEFAULT_DEST")
 
 
-class Setting(NamedTuple):
+class UploadSetting(NamedTuple):
     """One setting that names an absolute folder."""
 
     name: str
@@ -17,14 +17,14 @@ class Setting(NamedTuple):
     place: str
 
 
-def of_environment(unit: str, environment: Mapping[str, str]) -> Iterator[Setting]:
+def settings_from_environment(unit: str, environment: Mapping[str, str]) -> Iterator[UploadSetting]:
     """Settings in the environment of a unit, as FLASK_UPLOAD_FOLDER or UPLOAD_FOLDER."""
     for name, value in environment.items():
         if name.removeprefix("FLASK_") in NAMES and value.startswith("/"):
-            yield Setting(name, value, unit)
+            yield UploadSetting(name, value, unit)
 
 
-def of_source(path: str, data: bytes) -> Iterator[Setting]:
+def settings_from_source(path: str, data: bytes) -> Iterator[UploadSetting]:
     """Settings that a Python file gives as a plain text, a name for one, or a join of such.
 
     Nothing is run. A file that is no Python says nothing.
@@ -34,14 +34,14 @@ def of_source(path: str, data: bytes) -> Iterator[Setting]:
     except (SyntaxError, ValueError):
         return
     known: dict[str, str] = {}
-    found: dict[str, Setting] = {}
+    found: dict[str, UploadSetting] = {}
     for node in tree.body:
         if isinstance(node, ast.Assign) and (value := _text(node.value, known)) is not None:
             for target in node.targets:
                 name = _name(target)
                 known[name] = value
                 if name in NAMES and value.startswith("/") and not isinstance(target, ast.Name):
-                    found[name] = Setting(name, value, f"{path}:{node.lineno}")
+                    found[name] = UploadSetting(name, value, f"{path}:{node.lineno}")
     # What is assigned last holds.
     yield from found.values()
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from reconcile.doctor.evidence import directive_evidence
 from reconcile.nginx.model.scope import PASSES, Scope
 from reconcile.nginx.model.tree import ConfigTree, Directive
 from reconcile.nginx.routing.servers import Server
@@ -15,7 +16,7 @@ _TARGET = re.compile(r"^(?:[a-z]+://)?(.*)$")
 
 
 @dataclass(frozen=True)
-class Passed:
+class ProxyLocation:
     """A location that hands requests on; `targets` are `unix:/path` or `host:port`."""
 
     server: Server
@@ -27,15 +28,20 @@ class Passed:
     def place(self) -> str:
         return self.directive.place
 
+    @property
+    def evidence(self) -> str:
+        """The directive as the configuration has it, with its file and line."""
+        return directive_evidence(self.directive)
 
-def passes(servers: Iterable[Server], tree: ConfigTree) -> Iterator[Passed]:
+
+def proxy_locations(servers: Iterable[Server], tree: ConfigTree) -> Iterator[ProxyLocation]:
     """Every location that passes requests away; targets with variables are left out."""
     groups = dict(_groups(tree))
     for server in servers:
         for scope in _scopes(server.scope):
             for name in PASSES & scope.own.keys():
                 directive = scope.own[name][-1]
-                yield Passed(server, scope, directive, tuple(_targets(directive, groups)))
+                yield ProxyLocation(server, scope, directive, tuple(_targets(directive, groups)))
 
 
 def _scopes(scope: Scope) -> Iterator[Scope]:

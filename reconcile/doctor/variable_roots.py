@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from reconcile.doctor.request_builder import Visitors, examples, is_plain
+from reconcile.doctor.request_builder import RequestBuilder, example_names, is_plain_name
 from reconcile.doctor.witness import witnesses
 from reconcile.filesystem import Files
 from reconcile.nginx.model.latin1 import from_raw, to_raw
@@ -29,7 +29,7 @@ _STRANGERS, _MOST_TENANTS = 5, 50
 
 
 @dataclass(frozen=True)
-class Spot:
+class ResolvedRoot:
     """A URL prefix and the value of its root or alias; `host`: the one name that it holds for.
 
     "" as `host`: it is the same for every visitor.
@@ -40,47 +40,49 @@ class Spot:
     host: str = ""
 
 
-class Variables:
+class RootResolver:
     """Variables of a location get their values from requests that are routed there."""
 
-    def __init__(self, router: Router, visitors: Visitors, files: Files) -> None:
+    def __init__(self, router: Router, visitors: RequestBuilder, files: Files) -> None:
         self._router = router
         self._visitors = visitors
         self._files = files
 
-    def spots(self, server: Server, scope: Scope, value: str) -> Iterator[Spot]:
+    def resolve(self, server: Server, scope: Scope, value: str) -> Iterator[ResolvedRoot]:
         """What `value` stands for there, for each of the server's names if they differ.
 
         Errors: Undecidable where it depends on more than the name, or nobody can tell.
         """
         if _OF_ONE_VISITOR.search(value):
             raise Indeterminate(f"{value} is another folder for each visitor")
-        plain = [name.removeprefix(".") for name in server.names if is_plain(name)]
-        found = [spot for host in plain if (spot := self._spot(server, scope, value, host))]
+        plain = [name.removeprefix(".") for name in server.names if is_plain_name(name)]
+        found = [spot for host in plain if (spot := self._resolve_for(server, scope, value, host))]
         if len(plain) == len(server.names):
-            yield from found if len({spot.value for spot in found}) > 1 else _for_all(found)
+            yield from found if len({spot.value for spot in found}) > 1 else _for_every_name(found)
             return
         yield from found
-        yield from self._strangers(server, scope, value)
+        yield from self._resolve_patterns(server, scope, value)
 
-    def _strangers(self, server: Server, scope: Scope, value: str) -> Iterator[Spot]:
+    def _resolve_patterns(self, server: Server, scope: Scope, value: str) -> Iterator[ResolvedRoot]:
         """What holds for names that only a wildcard or a regex stands for."""
-        hosts = list(islice(examples(server), _STRANGERS)) or [""]
+        hosts = list(islice(example_names(server), _STRANGERS)) or [""]
         found = {
-            spot.value: spot for host in hosts if (spot := self._spot(server, scope, value, host))
+            spot.value: spot
+            for host in hosts
+            if (spot := self._resolve_for(server, scope, value, host))
         }
         if len(found) > 1:
-            yield from self._tenants(server, scope, value)
+            yield from self._resolve_tenants(server, scope, value)
         else:
-            yield from _for_all(found.values())
+            yield from _for_every_name(found.values())
 
-    def _tenants(self, server: Server, scope: Scope, value: str) -> Iterator[Spot]:
+    def _resolve_tenants(self, server: Server, scope: Scope, value: str) -> Iterator[ResolvedRoot]:
         """Every folder that is there already, with a name that leads to it."""
         if scope.is_regex:
             raise Indeterminate(f"{value} is another folder for each name")
         paths = sorted(set(self._folders(_VARIABLE.sub("*", value))))
         for path in paths[:_MOST_TENANTS]:
-            yield self._tenant(server, scope, value, path)
+            yield self._resolve_tenant(server, scope, value, path)
         if not paths or len(paths) > _MOST_TENANTS:
             looked = f", and only {_MOST_TENANTS} of them were looked at" if paths else ""
             raise Indeterminate(f"{value} is another folder for each name{looked}")
@@ -91,36 +93,38 @@ class Variables:
             if found and found.kind == "directory":
                 yield path.rstrip("/")
 
-    def _tenant(self, server: Server, scope: Scope, value: str, path: str) -> Spot:
+    def _resolve_tenant(self, server: Server, scope: Scope, value: str, path: str) -> ResolvedRoot:
         form = "([^/]+)".join(map(re.escape, _VARIABLE.sub("\0", value).split("\0")))
         parts = re.match(form.rstrip("/"), path)
         for host in _hosts(server, parts.groups() if parts else ()):
             # The default server takes any name, and then no group has a text.
             with suppress(Indeterminate):
-                spot = self._spot(server, scope, value, host)
+                spot = self._resolve_for(server, scope, value, host)
                 if spot and spot.value.rstrip("/") == path:
                     return spot
         raise Indeterminate(f"no name is known that leads to {path}")
 
-    def _spot(self, server: Server, scope: Scope, value: str, host: str) -> Spot | None:
+    def _resolve_for(
+        self, server: Server, scope: Scope, value: str, host: str
+    ) -> ResolvedRoot | None:
         """What holds for one name; None where no request of that name gets to the server."""
-        found = set[Spot]()
+        found = set[ResolvedRoot]()
         for canary in _CANARIES:
             uri = self._uri(scope, value, canary)
             asked = self._visitors.request(server, uri, host)
             if asked is None:
                 return None
-            told = self._told(self._router.route(asked), scope, value)
+            told = self._expand(self._router.route(asked), scope, value)
             rest = canary if scope.is_regex else ""
             if not told.endswith(rest):
                 raise Indeterminate(f"{value} is no folder that a prefix stands for")
-            found.add(Spot(uri.removesuffix(canary), told.removesuffix(rest), host))
+            found.add(ResolvedRoot(uri.removesuffix(canary), told.removesuffix(rest), host))
         if len(found) > 1:
             raise Indeterminate(f"{value} is another folder for each URI")
         return found.pop()
 
     @staticmethod
-    def _told(route: Route, scope: Scope, value: str) -> str:
+    def _expand(route: Route, scope: Scope, value: str) -> str:
         if route.location is not scope:
             raise Indeterminate(f"{value}: {route.request.uri} does not get to {scope}")
         told = route.expanded(value)
@@ -141,7 +145,7 @@ class Variables:
         return uri
 
 
-def _for_all(spots: Iterable[Spot]) -> Iterator[Spot]:
+def _for_every_name(spots: Iterable[ResolvedRoot]) -> Iterator[ResolvedRoot]:
     """What is the same for every name, once."""
     return (replace(spot, host="") for spot in islice(spots, 1))
 

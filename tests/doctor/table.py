@@ -47,13 +47,13 @@ def text() -> str:
     for section, rows in SECTIONS.items():
         lines += [f"## {section}", "", "| row | rule | test |", "|---|---|---|"]
         for key, row in rows.items():
-            covering = [rule.name for rule in rules if key in rule.rows]
+            covering = [rule.id for rule in rules if key in rule.guide_rows]
             links = ", ".join(map(_link, covering))
             tests = "<br>".join(f"`{proofs(name)[0]}`" for name in covering)
             lines.append(f"| {row} | {links} | {tests} |")
         lines.append("")
     lines += [f"## {BEYOND.capitalize()}", "", "| rule | test |", "|---|---|"]
-    lines += [f"| {_link(r.name)} | `{proofs(r.name)[0]}` |" for r in rules if not r.rows]
+    lines += [f"| {_link(r.id)} | `{proofs(r.id)[0]}` |" for r in rules if not r.guide_rows]
     return "\n".join(lines) + "\n"
 
 

@@ -331,7 +331,7 @@ def test_the_app_is_imported_once_for_all_rules(root: Path) -> None:
     snapshot = HostInspection(host, declaration(loads(yaml.encode(), str(root / "r.yaml"))))
     [server] = snapshot.servers
 
-    first = snapshot.facts_of(server)
+    first = snapshot.app_facts(server)
 
     assert isinstance(first, AppFacts)
-    assert first is snapshot.facts_of(server)
+    assert first is snapshot.app_facts(server)

@@ -12,7 +12,13 @@ from reconcile.config.probes import Endpoint, HttpProbe, Probe, UploadDirectoryP
 from reconcile.doctor.config_view import declaration
 from reconcile.doctor.guide_rows import CHECKLIST
 from reconcile.doctor.rule import Diagnosis, error, note, warning
-from reconcile.doctor.site_checklist import box, diagnosed, of_site, probed, proofs
+from reconcile.doctor.site_checklist import (
+    checklist_item,
+    checks_by_row,
+    of_site,
+    probe_evidence,
+    rule_evidence,
+)
 from reconcile.engine.model import Check, Finding, Unknown
 from reconcile.engine.resource import Ref
 from reconcile.output.checklist import checklist_text
@@ -50,9 +56,9 @@ def test_a_box_is_ticked_by_evidence_alone(
     status: str,
     told: str,
 ) -> None:
-    said = diagnosed(Diagnosis("web1", findings, unknown, 1))
+    said = rule_evidence(Diagnosis("web1", findings, unknown, 1))
 
-    ticked = box("shop", "CL5", said + probed(checks))
+    ticked = checklist_item("shop", "CL5", said + probe_evidence(checks))
 
     assert ("checklist:shop:5", status, told) == (
         ticked.check.name,
@@ -96,7 +102,7 @@ def test_a_failed_probe_opens_the_box_that_it_proves(
 ) -> None:
     declared = declaration(loads(YAML, "reconcile.yaml"))
 
-    found = proofs([probe], [Check(name, "fail", "no")], declared)
+    found = checks_by_row([probe], [Check(name, "fail", "no")], declared)
 
     assert rows == {row: check.status for row, checks in found.items() for check in checks}
 

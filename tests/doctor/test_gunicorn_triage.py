@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reconcile.doctor.app_log import dated, since
+from reconcile.doctor.app_log import line_time, lines_since
 from tests.doctor.conftest import SERVICE, WSGI, doctor
 from tests.hosts import DebianHost
 from tests.hosts.fixtures import Boot
@@ -115,7 +115,7 @@ def test_gunicorn_triage_sees_the_read_only_mounts_of_a_sandbox(host: DebianHost
     ],
 )
 def test_a_line_of_gunicorn_says_when_it_was_written(line: str, at: float | None) -> None:
-    assert at == dated(line)
+    assert at == line_time(line)
 
 
 def test_lines_without_a_date_belong_to_the_line_before_them() -> None:
@@ -127,4 +127,4 @@ def test_lines_without_a_date_belong_to_the_line_before_them() -> None:
         "KeyError: new",
     ]
 
-    assert lines[3:] == list(since(119.5, lines))
+    assert lines[3:] == list(lines_since(119.5, lines))

@@ -12,9 +12,9 @@ from reconcile.doctor.guide_rows import ROWS
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.logs import parsed
 from reconcile.doctor.rule import Inconclusive, Rule, RuleResult, error, note
-from reconcile.doctor.unit_sandbox import hidden, refusal
+from reconcile.doctor.unit_sandbox import blocking_setting, hiding_setting
 from reconcile.doctor.units import UnitView
-from reconcile.doctor.upload_settings import of_environment, of_source
+from reconcile.doctor.upload_settings import settings_from_environment, settings_from_source
 from reconcile.errors import ReconcileError
 from reconcile.output.doctor import doctor_markdown, doctor_text
 from reconcile.output.sarif import sarif_text
@@ -50,15 +50,15 @@ from reconcile.system import Host
 def test_a_sandbox_refuses_what_systemd_says_it_does(
     settings: dict[str, str], folder: str, word: str
 ) -> None:
-    why = refusal(UnitView("shop.service", settings), folder)
+    why = blocking_setting(UnitView("shop.service", settings), folder)
 
     assert word in why
     assert bool(word) == bool(why)
 
 
 def test_a_private_tmp_hides_a_socket_and_a_read_only_system_does_not() -> None:
-    assert hidden(UnitView("a.service", {"PrivateTmp": "yes"}), "/tmp/a.sock")
-    assert not hidden(UnitView("a.service", {"ProtectSystem": "strict"}), "/run/a.sock")
+    assert hiding_setting(UnitView("a.service", {"PrivateTmp": "yes"}), "/tmp/a.sock")
+    assert not hiding_setting(UnitView("a.service", {"ProtectSystem": "strict"}), "/run/a.sock")
 
 
 def test_lines_of_an_error_log_give_their_path_and_number() -> None:
@@ -86,13 +86,17 @@ def test_lines_of_an_error_log_give_their_path_and_number() -> None:
     ],
 )
 def test_the_source_of_an_app_is_read_and_never_run(source: str, folders: list[str]) -> None:
-    assert folders == [setting.folder for setting in of_source("app.py", source.encode())]
+    assert folders == [
+        setting.folder for setting in settings_from_source("app.py", source.encode())
+    ]
 
 
 def test_the_environment_of_a_unit_may_name_the_folder() -> None:
     environment = {"FLASK_UPLOAD_FOLDER": "/srv/up", "UPLOAD_FOLDER": "relative", "HOME": "/root"}
 
-    assert ["/srv/up"] == [one.folder for one in of_environment("a.service", environment)]
+    assert ["/srv/up"] == [
+        one.folder for one in settings_from_environment("a.service", environment)
+    ]
 
 
 def broken(_: HostInspection) -> Iterator[RuleResult]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from reconcile.doctor.access_log_format import COMBINED, VisitLog, answered_by
+from reconcile.doctor.access_log_format import COMBINED, NginxAccessLog, answered_by
 from reconcile.doctor.gunicorn_logs import access_log
 from reconcile.doctor.units import UnitView
 from reconcile.system import Host
@@ -212,7 +212,7 @@ def test_a_gunicorn_logs_where_its_last_setting_says(
 def test_a_line_of_an_access_log_is_read_by_its_form(
     form: str, line: str, fields: dict[str, str]
 ) -> None:
-    found = VisitLog("/log", form).fields(line)
+    found = NginxAccessLog("/log", form).fields(line)
 
     assert fields == {name: found[name] for name in fields}
     assert bool(fields) == bool(found)

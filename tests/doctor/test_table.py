@@ -12,7 +12,7 @@ RULES = registry.load()
 
 
 def test_no_row_of_the_guide_is_without_a_rule() -> None:
-    covered = {row for rule in RULES for row in rule.rows}
+    covered = {row for rule in RULES for row in rule.guide_rows}
 
     assert set(ROWS) == covered
 
@@ -22,15 +22,15 @@ def test_the_page_of_all_rules_is_the_present_one() -> None:
     assert table.text() == (table.PAGES / "README.md").read_text()
 
 
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
 def test_a_rule_is_called_like_its_file(rule: registry.Rule) -> None:
-    assert rule.look.__module__.endswith("." + rule.name.replace("-", "_"))
+    assert rule.check.__module__.endswith("." + rule.id.replace("-", "_"))
 
 
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
 def test_a_rule_has_a_page_that_names_its_tests(rule: registry.Rule) -> None:
-    page = (table.PAGES / f"{rule.name}.md").read_text()
-    proofs = table.proofs(rule.name)
+    page = (table.PAGES / f"{rule.id}.md").read_text()
+    proofs = table.proofs(rule.id)
 
     assert proofs
     assert [] == [name for name in proofs if f"`{name}`" not in page]

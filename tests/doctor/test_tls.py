@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from reconcile.doctor import certificates
-from reconcile.doctor.certificates import Pair
+from reconcile.doctor.certificates import CertificateKeyPair
 from reconcile.doctor.rule import Diagnosis
-from reconcile.doctor.rules.tls_certificate import widened
+from reconcile.doctor.rules.tls_certificate import widen_command
 from tests.doctor.asked import ask, configured, serious
 from tests.doctor.pki import Pki, openssl
 
@@ -177,9 +177,9 @@ def test_tls_certificate_and_key_in_one_file_are_right(pki: Pki, tmp_path: Path)
 
 
 def test_tls_certificate_of_certbots_is_widened_by_its_name() -> None:
-    live = Pair(None, None, "/etc/letsencrypt/live/shop.test/fullchain.pem", "")  # type: ignore[arg-type]  # neither is asked for
+    live = CertificateKeyPair(None, None, "/etc/letsencrypt/live/shop.test/fullchain.pem", "")  # type: ignore[arg-type]  # neither is asked for
 
-    told = widened(live, ["shop.test", "www.shop.test"])
+    told = widen_command(live, ["shop.test", "www.shop.test"])
 
     assert told.endswith(
         "certbot certonly --webroot -w /var/www/letsencrypt --cert-name shop.test"
@@ -190,9 +190,9 @@ def test_tls_certificate_of_certbots_is_widened_by_its_name() -> None:
 def test_an_authority_of_a_bad_form_hides_no_other(pki: Pki) -> None:
     bad = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
     authorities = bad + (pki.folder / "root.pem").read_bytes()
-    [between] = certificates.chain((pki.folder / "between.pem").read_bytes())
+    [between] = certificates.parse_chain((pki.folder / "between.pem").read_bytes())
 
-    assert certificates.is_vouched_for(between, authorities)
+    assert certificates.ends_at_trusted_root(between, authorities)
 
 
 @pytest.mark.parametrize(
@@ -211,9 +211,9 @@ def test_a_name_is_certified_as_browsers_have_it(name: str, is_named: bool) -> N
         {"shop.test", "*.cdn.test", "both.test", "*.both.test", "xn--bcher-kva.test", "192.0.2.7"}
     )
 
-    asked_for = certificates.asked_names([name])
+    asked_for = certificates.browser_names([name])
 
-    assert is_named == all(certificates.is_named(one, certified) for one in asked_for)
+    assert is_named == all(certificates.covers_name(one, certified) for one in asked_for)
 
 
 def test_an_address_is_certified_by_an_address(pki: Pki, tmp_path: Path) -> None:

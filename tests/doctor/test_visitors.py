@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from reconcile.doctor.request_builder import Visitors
+from reconcile.doctor.request_builder import RequestBuilder
 from reconcile.nginx.model.listen import Address
 from reconcile.nginx.model.tree import load
 from reconcile.nginx.routing.servers import ServerTable
@@ -46,7 +46,7 @@ def test_a_server_is_asked_by_a_name_that_leads_to_it(names: str, host: str) -> 
     }}"""
     servers = ServerTable(load("/n.conf", overlay({"/n.conf": text.encode()})))
 
-    asked = Visitors(servers).name(servers.servers[1])
+    asked = RequestBuilder(servers).reachable_name(servers.servers[1])
 
     assert host == asked
     if host:

@@ -13,7 +13,7 @@ from reconcile.system.accounts import Account
 from reconcile.system.environ import environment_of
 
 if TYPE_CHECKING:
-    from reconcile.doctor.inspection import App, HostInspection
+    from reconcile.doctor.inspection import HostInspection, UpstreamApp
 
 _USUAL = "www-data"
 
@@ -61,7 +61,7 @@ def _environment(snapshot: HostInspection, unit: UnitView) -> dict[str, str]:
     return found
 
 
-def _running(snapshot: HostInspection, app: DeclaredApp) -> App | None:
+def _running(snapshot: HostInspection, app: DeclaredApp) -> UpstreamApp | None:
     for one in snapshot.apps:
         if any(snapshot.declared_app(server) == app for server in one.servers):
             return one

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from reconcile.doctor.application.facts import AppFacts, Link
-from reconcile.doctor.location_mapping import Mapped
+from reconcile.doctor.location_mapping import LocationMapping
 from reconcile.doctor.rule import RuleResult, error, warning
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def _is_lost(snapshot: HostInspection, server: Server, link: Link, facts: AppFac
 
 
 def _lost(name: str, lost: list[Link], snapshot: HostInspection, server: Server) -> RuleResult:
-    prefixes = [one.prefix for one in snapshot.mapped if one.server is server]
+    prefixes = [one.prefix for one in snapshot.mappings if one.server is server]
     return error(
         f"Templates of {name} name {len(lost)} URLs that neither nginx nor the app answers.",
         *(f"{link.place}: {link.url}" for link in lost[:SHOWN]),
@@ -87,8 +87,10 @@ def _blueprints(snapshot: HostInspection, server: Server, facts: AppFacts) -> It
             )
 
 
-def _served(snapshot: HostInspection, server: Server, role: str) -> list[Mapped]:
-    return [one for one in snapshot.of_role(role) if one.server is server and not one.is_internal]
+def _served(snapshot: HostInspection, server: Server, role: str) -> list[LocationMapping]:
+    return [
+        one for one in snapshot.mappings_of(role) if one.server is server and not one.is_internal
+    ]
 
 
 def _is_passed(snapshot: HostInspection, server: Server, url: str) -> bool:

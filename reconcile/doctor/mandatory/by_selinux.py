@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from reconcile.doctor.evidence import counted, examples
 from reconcile.doctor.host_readings import MOST_ITEMS
-from reconcile.doctor.location_mapping import Mapped
+from reconcile.doctor.location_mapping import LocationMapping
 from reconcile.doctor.mandatory.audit import Avc, avcs, type_of
 from reconcile.doctor.mandatory.selinux import (
     CONNECT,
@@ -40,7 +40,7 @@ def by_selinux(
     if not security.is_enforcing():
         return
     if _domain(snapshot, security) == DOMAIN:
-        for mapped in {one.path: one for one in snapshot.of_role("static", "media")}.values():
+        for mapped in {one.path: one for one in snapshot.mappings_of("static", "media")}.values():
             yield from _labels(snapshot, security, mapped)
     denials = list(_denials(snapshot, security, logged))
     yield from _told(snapshot, denials)
@@ -53,7 +53,9 @@ def _domain(snapshot: HostInspection, security: Security) -> str:
     return (type_of(security.domain(now.master_pid)) if now else "") or DOMAIN
 
 
-def _labels(snapshot: HostInspection, security: Security, mapped: Mapped) -> Iterator[RuleResult]:
+def _labels(
+    snapshot: HostInspection, security: Security, mapped: LocationMapping
+) -> Iterator[RuleResult]:
     for path in _way(snapshot, mapped):
         type_ = type_of(security.label(path))
         if refused(type_, "directory", security.boolean):
@@ -67,12 +69,12 @@ def _labels(snapshot: HostInspection, security: Security, mapped: Mapped) -> Ite
         yield _wrong(mapped, what, *shown, f"answered 403: {examples(names)}")
 
 
-def _way(snapshot: HostInspection, mapped: Mapped) -> Iterator[str]:
-    walk = snapshot.walk(mapped.path, snapshot.worker)
+def _way(snapshot: HostInspection, mapped: LocationMapping) -> Iterator[str]:
+    walk = snapshot.access(mapped.path, snapshot.worker)
     return (s.path for s in walk.steps if s.stat.kind == "directory" and s.path != "/")
 
 
-def _refused_below(security: Security, mapped: Mapped) -> Iterator[tuple[str, str]]:
+def _refused_below(security: Security, mapped: LocationMapping) -> Iterator[tuple[str, str]]:
     try:
         found = inventory(mapped.path, MOST_ITEMS, labelled=True)
     except FileNotFoundError:
@@ -83,7 +85,7 @@ def _refused_below(security: Security, mapped: Mapped) -> Iterator[tuple[str, st
             yield item.path, type_
 
 
-def _wrong(mapped: Mapped, what: str, *evidence: str) -> RuleResult:
+def _wrong(mapped: LocationMapping, what: str, *evidence: str) -> RuleResult:
     return error(
         f"{what}: its SELinux label forbids it.",
         *evidence,
@@ -140,19 +142,19 @@ def _told(snapshot: HostInspection, denials: Sequence[tuple[str, Avc]]) -> Itera
 
 def _folder(snapshot: HostInspection, denied: Avc) -> str:
     """The folder that nginx serves, or the socket's, in which it was denied; or ""."""
-    for mapped in snapshot.of_role("static", "media"):
+    for mapped in snapshot.mappings_of("static", "media"):
         if f"{denied.path}/".startswith(f"{mapped.path}/"):
             return mapped.path
         if denied.inode and denied.inode in _inodes(snapshot, mapped, denied.path):
             return mapped.path
-    for passed in snapshot.passed:
+    for passed in snapshot.proxy_locations:
         for path in filter(None, map(socket_path, passed.targets)):
             if path == denied.path or path.endswith(f"/{denied.path}"):
                 return path.rpartition("/")[0]
     return ""
 
 
-def _inodes(snapshot: HostInspection, mapped: Mapped, name: str) -> set[int]:
+def _inodes(snapshot: HostInspection, mapped: LocationMapping, name: str) -> set[int]:
     """The inodes of that name in a folder: the log tells no more of a path than its end."""
     found = snapshot.inventory(mapped.path)
     items = found.items if found else ()
@@ -166,7 +168,7 @@ def _upstreams(
     if security.boolean(CONNECT) is not False or _domain(snapshot, security) != DOMAIN:
         return
     known = {denied.port for _, denied in denials if "name_connect" in denied.wants}
-    for passed in snapshot.passed:
+    for passed in snapshot.proxy_locations:
         for target in passed.targets:
             port = local_port(target)
             if port and port not in known:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from shlex import quote
 
-from reconcile.doctor.evidence import quoted
 from reconcile.doctor.mandatory.audit import Avc
 
 DOMAIN = "httpd_t"
@@ -61,11 +61,11 @@ def refused(type_: str, kind: str, boolean: Boolean) -> bool | None:
 
 def relabel(folder: str, type_: str) -> str:
     """The commands that give a folder, and what will be in it, this type for good."""
-    again = f"restorecon -Rv {quoted(folder)}"
+    again = f"restorecon -Rv {quote(folder)}"
     # There the policy has it so already, and what is wrong was moved in with its old label.
     if _USUAL.match(folder) and type_ == READ:
         return again
-    return f"semanage fcontext -a -t {type_} {quoted(f'{folder}(/.*)?')} && {again}"
+    return f"semanage fcontext -a -t {type_} {quote(f'{folder}(/.*)?')} && {again}"
 
 
 def remedy(denied: Avc, folder: str) -> str:
@@ -84,8 +84,8 @@ def remedy(denied: Avc, folder: str) -> str:
         return relabel(top, WRITE if _WRITES & denied.wants else READ)
     name = f"reconcile-{denied.comm}"
     return (
-        f"ausearch -m AVC -c {quoted(denied.comm)} --raw | audit2allow -M {quoted(name)}"
-        f" && semodule -i {quoted(name + '.pp')}  # read the .te file first"
+        f"ausearch -m AVC -c {quote(denied.comm)} --raw | audit2allow -M {quote(name)}"
+        f" && semodule -i {quote(name + '.pp')}  # read the .te file first"
     )
 
 

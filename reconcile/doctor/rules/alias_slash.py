@@ -8,19 +8,21 @@ from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.rule import Rule, RuleResult, error
 
 
-def look(snapshot: HostInspection) -> Iterator[RuleResult]:
-    for mapped in snapshot.mapped:
-        if mapped.is_alias and mapped.prefix.endswith("/") and not mapped.folder.endswith("/"):
-            glued = [line for line in snapshot.error_lines if line.path.startswith(mapped.folder)]
-            seen = [str(line) for line in glued if line.path[len(mapped.folder) :][:1] != "/"][-1:]
+def check(inspection: HostInspection) -> Iterator[RuleResult]:
+    for mapping in inspection.mappings:
+        if mapping.is_alias and mapping.prefix.endswith("/") and not mapping.folder.endswith("/"):
+            glued = [
+                line for line in inspection.error_lines if line.path.startswith(mapping.folder)
+            ]
+            seen = [str(line) for line in glued if line.path[len(mapping.folder) :][:1] != "/"][-1:]
             yield error(
-                f"The alias of {mapped} has no slash at its end, so every file is 404.",
-                f"{mapped.place}: alias {mapped.folder};",
-                f"{mapped.prefix}health.txt is looked for as {mapped.folder}health.txt",
+                f"The alias of {mapping} has no slash at its end, so every file is 404.",
+                f"{mapping.place}: alias {mapping.folder};",
+                f"{mapping.prefix}health.txt is looked for as {mapping.folder}health.txt",
                 *seen,
-                fix=f"{mapped.place}: alias {mapped.folder}/; then reload nginx.",
-                by_apply=mapped.is_restored,
+                fix=f"{mapping.place}: alias {mapping.folder}/; then reload nginx.",
+                by_apply=mapping.is_restored_by_apply,
             )
 
 
-RULE = Rule("alias-slash", ("CC2", "DB4", "DB12", "CL1", "CL2"), look)
+RULE = Rule("alias-slash", ("CC2", "DB4", "DB12", "CL1", "CL2"), check)

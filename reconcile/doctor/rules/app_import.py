@@ -10,9 +10,9 @@ from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.rule import Inconclusive, Rule, RuleResult, warning
 
 
-def look(snapshot: HostInspection) -> Iterator[RuleResult]:
-    for app in snapshot.declared.apps:
-        told = snapshot.told(app)
+def check(inspection: HostInspection) -> Iterator[RuleResult]:
+    for app in inspection.declared.apps:
+        told = inspection.import_result(app)
         if told and isinstance(told.facts, NotImported):
             yield _said(told, told.facts)
 
@@ -43,4 +43,4 @@ def _fix(told: Told, failed: NotImported) -> str:
     )
 
 
-RULE = Rule("app-import", (), look)
+RULE = Rule("app-import", (), check)

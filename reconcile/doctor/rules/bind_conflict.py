@@ -9,12 +9,12 @@ from reconcile.doctor.rule import Inconclusive, Rule, RuleResult, error, warning
 from reconcile.nginx.running.listen_check import PortTaken, check_listens
 
 
-def look(snapshot: HostInspection) -> Iterator[RuleResult]:
-    master = snapshot.running.master_pid if snapshot.running else 0
+def check(inspection: HostInspection) -> Iterator[RuleResult]:
+    master = inspection.running.master_pid if inspection.running else 0
     try:
-        because = check_listens(snapshot.tree, master).restart_reason
+        because = check_listens(inspection.tree, master).restart_reason
     except PortTaken as taken:
-        if snapshot.host.is_unprivileged_viewer and "EACCES" in taken.why:
+        if inspection.host.is_unprivileged_viewer and "EACCES" in taken.why:
             yield Inconclusive(taken.what, "only root may try to. Run it with sudo.")
             return
         yield error(f"{taken.what}.", taken.why, fix="Stop what holds it, or choose another port.")
@@ -27,4 +27,4 @@ def look(snapshot: HostInspection) -> Iterator[RuleResult]:
         )
 
 
-RULE = Rule("bind-conflict", (), look)
+RULE = Rule("bind-conflict", (), check)

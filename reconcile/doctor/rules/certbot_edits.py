@@ -10,10 +10,10 @@ from reconcile.nginx.certbot import CertbotEdits, find_edits
 from reconcile.nginx.render.render import is_managed
 
 
-def look(snapshot: HostInspection) -> Iterator[RuleResult]:
-    asked = {server.scope.directive.file for server in snapshot.servers}
-    for path, file in snapshot.tree.files.items():
-        if (path in asked or not snapshot.only) and (found := find_edits(file.data)):
+def check(inspection: HostInspection) -> Iterator[RuleResult]:
+    asked = {server.scope.directive.file for server in inspection.servers}
+    for path, file in inspection.tree.files.items():
+        if (path in asked or not inspection.server_names) and (found := find_edits(file.data)):
             yield _said(path, found, is_ours=is_managed(file.data))
 
 
@@ -32,4 +32,4 @@ def _said(path: str, found: CertbotEdits, *, is_ours: bool) -> RuleResult:
     )
 
 
-RULE = Rule("certbot-edits", (), look)
+RULE = Rule("certbot-edits", (), check)

@@ -8,11 +8,11 @@ from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.rule import Inconclusive, Rule, RuleResult, error
 
 
-def look(snapshot: HostInspection) -> Iterator[RuleResult]:
-    refusal = snapshot.refusal
+def check(inspection: HostInspection) -> Iterator[RuleResult]:
+    refusal = inspection.config_error
     if refusal is None:
         return
-    if snapshot.host.is_unprivileged_viewer and "Permission denied" in refusal.message:
+    if inspection.host.is_unprivileged_viewer and "Permission denied" in refusal.message:
         yield Inconclusive("nginx -t", f"{refusal.message}. Run it with sudo.")
     else:
         yield error(
@@ -23,4 +23,4 @@ def look(snapshot: HostInspection) -> Iterator[RuleResult]:
         )
 
 
-RULE = Rule("config-valid", ("DB1", "CL7"), look)
+RULE = Rule("config-valid", ("DB1", "CL7"), check)

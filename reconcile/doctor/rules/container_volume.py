@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from posixpath import basename, dirname, join
+from shlex import quote
 
 from reconcile.doctor.compose.interpolate import Unresolved
 from reconcile.doctor.compose.mounts import BadCompose, Mount
 from reconcile.doctor.compose.read import OVERRIDES, ServiceView, read_service
 from reconcile.doctor.config_view import DeclaredContainer, DeclaredLocation
-from reconcile.doctor.evidence import quoted
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.rule import Inconclusive, Rule, RuleResult, error, note
 from reconcile.system.accounts import Account
@@ -21,10 +21,10 @@ _WX = 0o3
 _NOBODY = Account("anybody", 0xFFFF_FFFD, 0xFFFF_FFFD, frozenset())
 
 
-def look(snapshot: HostInspection) -> Iterator[RuleResult]:
-    for container in snapshot.declared.containers:
+def check(inspection: HostInspection) -> Iterator[RuleResult]:
+    for container in inspection.declared.containers:
         try:
-            yield from _container(snapshot, container)
+            yield from _container(inspection, container)
         except (BadCompose, Unresolved) as told:
             yield Inconclusive(f"{container.compose}, {container.service}", str(told))
 
@@ -33,7 +33,7 @@ def look(snapshot: HostInspection) -> Iterator[RuleResult]:
 class _Case:
     """What one directory of a container is for: the locations that serve its uploads."""
 
-    snapshot: HostInspection
+    inspection: HostInspection
     container: DeclaredContainer
     service: ServiceView
     path: str
@@ -50,11 +50,11 @@ class _Case:
 
     @property
     def fix(self) -> str:
-        return f"{self.at}: volumes: [{quoted(f'{self.locations[0].dir}:{self.path}')}]"
+        return f"{self.at}: volumes: [{quote(f'{self.locations[0].dir}:{self.path}')}]"
 
 
-def _container(snapshot: HostInspection, container: DeclaredContainer) -> Iterator[RuleResult]:
-    service = _service(snapshot, container)
+def _container(inspection: HostInspection, container: DeclaredContainer) -> Iterator[RuleResult]:
+    service = _service(inspection, container)
     if service is None:
         yield error(
             f"{container.compose} has no service {container.service}.",
@@ -63,14 +63,14 @@ def _container(snapshot: HostInspection, container: DeclaredContainer) -> Iterat
         )
         return
     for prefix, path in container.mounts.items():
-        every = snapshot.declared.locations
+        every = inspection.declared.locations
         locations = tuple(one for one in every if one.prefix == prefix)
-        yield from _uploads(_Case(snapshot, container, service, path, locations))
+        yield from _uploads(_Case(inspection, container, service, path, locations))
 
 
-def _service(snapshot: HostInspection, container: DeclaredContainer) -> ServiceView | None:
+def _service(inspection: HostInspection, container: DeclaredContainer) -> ServiceView | None:
     folder, name = dirname(container.compose), basename(container.compose)
-    files, paths = snapshot.host.files, [container.compose]
+    files, paths = inspection.host.files, [container.compose]
     beside = join(folder, OVERRIDES.get(name, ""))
     if name in OVERRIDES and files.stat(beside):
         paths.append(beside)
@@ -117,7 +117,7 @@ def _folder(case: _Case, mount: Mount) -> Iterator[RuleResult]:
         )
         return
     folder = join(source, mount.inside(case.path)).rstrip("/")
-    if not any(_is_same(case.snapshot, folder, location.dir) for location in case.locations):
+    if not any(_is_same(case.inspection, folder, location.dir) for location in case.locations):
         yield error(
             f"{case.service.name} saves uploads in {folder}, nginx serves {case.locations[0].dir}.",
             f"{case.at}: {mount.source}:{mount.target}, so that {case.path} is {folder}",
@@ -128,16 +128,16 @@ def _folder(case: _Case, mount: Mount) -> Iterator[RuleResult]:
     yield from _writing(case, folder)
 
 
-def _is_same(snapshot: HostInspection, one: str, other: str) -> bool:
+def _is_same(inspection: HostInspection, one: str, other: str) -> bool:
     if one == other:
         return True
-    found = [snapshot.host.files.stat(path, follow=True) for path in (one, other)]
+    found = [inspection.host.files.stat(path, follow=True) for path in (one, other)]
     return None not in found and len({(st.dev, st.ino) for st in found if st}) == 1
 
 
 def _writing(case: _Case, folder: str) -> Iterator[RuleResult]:
     """Only the folder itself counts: the way to it is no way of the container's."""
-    files, user = case.snapshot.host.files, case.service.user
+    files, user = case.inspection.host.files, case.service.user
     found = files.stat(folder, follow=True)
     if found is None or files.may(folder, (_NOBODY,), _WX)[0]:
         return
@@ -152,7 +152,7 @@ def _writing(case: _Case, folder: str) -> Iterator[RuleResult]:
             f"{case.service.name} runs as {called} and may not write to {folder}.",
             f"{case.at}: user: {user}",
             f"{folder} belongs to {owner} {found.mode:04o}",
-            fix=f'chown {ids} {quoted(folder)}, or user: "{owner}"',
+            fix=f'chown {ids} {quote(folder)}, or user: "{owner}"',
         )
 
 
@@ -175,7 +175,7 @@ def _in_passwd(case: _Case, name: str) -> tuple[int, int] | None:
     """Its ids in the /etc/passwd that the container has from this host, where it has one."""
     mount = case.service.mount_at(_ACCOUNTS)
     found = (
-        case.snapshot.host.files.content(mount.source, _LARGEST)
+        case.inspection.host.files.content(mount.source, _LARGEST)
         if mount and mount.kind == "bind" and mount.target == _ACCOUNTS
         else None
     )
@@ -187,14 +187,14 @@ def _in_passwd(case: _Case, name: str) -> tuple[int, int] | None:
 
 
 def _depends(case: _Case, folder: str) -> RuleResult:
-    user, compose = case.service.user, quoted(case.container.compose)
+    user, compose = case.service.user, quote(case.container.compose)
     who = f"user {user}" if user else "the user of its image"
     return note(
         f"Whether {who} may write to {folder} depends on the image.",
         case.at,
-        fix=f"docker compose -f {compose} run --rm --entrypoint id {quoted(case.service.name)}"
-        f'  # then name the user by these numbers, as user: "UID:GID", and chown {quoted(folder)}',
+        fix=f"docker compose -f {compose} run --rm --entrypoint id {quote(case.service.name)}"
+        f'  # then name the user by these numbers, as user: "UID:GID", and chown {quote(folder)}',
     )
 
 
-RULE = Rule("container-volume", ("CC4", "CC8", "CL4", "CL6", "CL10"), look)
+RULE = Rule("container-volume", ("CC4", "CC8", "CL4", "CL6", "CL10"), check)

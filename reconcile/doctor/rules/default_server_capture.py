@@ -12,24 +12,24 @@ from reconcile.nginx.routing.servers import Server
 _FAMILIES = {ANY_IPV4: ("IPv4", "127.0.0.1"), ANY_IPV6: ("IPv6", "::1")}
 
 
-def look(snapshot: HostInspection) -> Iterator[RuleResult]:
-    for server in snapshot.servers:
-        name = snapshot.visitors.name(server)
+def check(inspection: HostInspection) -> Iterator[RuleResult]:
+    for server in inspection.servers:
+        name = inspection.requests.reachable_name(server)
         if name and name != "localhost":
             for port in sorted({listen.address.port for listen in server.listens}):
-                yield from _over_the_other(snapshot, server, name, port)
-                yield from _without_name(snapshot, server, name, port)
+                yield from _over_the_other(inspection, server, name, port)
+                yield from _without_name(inspection, server, name, port)
 
 
 def _over_the_other(
-    snapshot: HostInspection, server: Server, name: str, port: int
+    inspection: HostInspection, server: Server, name: str, port: int
 ) -> Iterator[RuleResult]:
     own = {listen.address for listen in server.listens}
     for wildcard, (family, loopback) in _FAMILIES.items():
         other = Address(wildcard, port)
         if other in own or not any(Address(w, port) in own for w in _FAMILIES):
             continue
-        table = snapshot.router.servers
+        table = inspection.router.servers
         if table.bound(Address(loopback, port)) != other:
             continue
         if (taker := table.find(Address(loopback, port), name).server) is not server:
@@ -43,10 +43,10 @@ def _over_the_other(
 
 
 def _without_name(
-    snapshot: HostInspection, server: Server, name: str, port: int
+    inspection: HostInspection, server: Server, name: str, port: int
 ) -> Iterator[RuleResult]:
     address = Address("127.0.0.1", port)
-    default = snapshot.router.servers.default(address)
+    default = inspection.router.servers.default(address)
     listens_here = any(listen.address == Address(ANY_IPV4, port) for listen in server.listens)
     if default is not None and listens_here and default is not server:
         yield note(
@@ -56,4 +56,4 @@ def _without_name(
         )
 
 
-RULE = Rule("default-server-capture", ("DB12", "DB7"), look)
+RULE = Rule("default-server-capture", ("DB12", "DB7"), check)

@@ -7,46 +7,46 @@ from functools import partial
 
 from reconcile.doctor.evidence import examples
 from reconcile.doctor.inspection import HostInspection
-from reconcile.doctor.location_mapping import Mapped
-from reconcile.doctor.rule import Rule, RuleResult, each, error, warning
+from reconcile.doctor.location_mapping import LocationMapping
+from reconcile.doctor.rule import Rule, RuleResult, check_each, error, warning
 from reconcile.nginx.routing.uri import escaped
 
 CANDIDATES = (".env", ".git/HEAD")
 
 
-def look(snapshot: HostInspection) -> Iterator[RuleResult]:
-    return each(snapshot.mapped, partial(_exposed, snapshot))
+def check(inspection: HostInspection) -> Iterator[RuleResult]:
+    return check_each(inspection.mappings, partial(_exposed, inspection))
 
 
-def _exposed(snapshot: HostInspection, mapped: Mapped) -> Iterator[RuleResult]:
-    if mapped.is_internal or not mapped.prefix.endswith("/"):
+def _exposed(inspection: HostInspection, mapping: LocationMapping) -> Iterator[RuleResult]:
+    if mapping.is_internal or not mapping.prefix.endswith("/"):
         return
-    real = [name for name in _real(snapshot, mapped) if _is_served(snapshot, mapped, name)]
+    real = [name for name in _real(inspection, mapping) if _is_served(inspection, mapping, name)]
     if real:
         yield error(
-            f"{mapped} gives away hidden files.",
-            f"served: {examples([mapped.prefix + name for name in real])}",
-            f"{mapped.place}: {mapped.directive.name} {mapped.directive.args[0]};",
-            fix=_fix(mapped),
-            by_apply=mapped.is_restored,
+            f"{mapping} gives away hidden files.",
+            f"served: {examples([mapping.prefix + name for name in real])}",
+            mapping.evidence,
+            fix=_fix(mapping),
+            by_apply=mapping.is_restored_by_apply,
         )
-    elif mapped.role != "other":
-        yield from _possible(snapshot, mapped)
+    elif mapping.role != "other":
+        yield from _possible(inspection, mapping)
 
 
-def _possible(snapshot: HostInspection, mapped: Mapped) -> Iterator[RuleResult]:
-    would = [name for name in CANDIDATES if _is_served(snapshot, mapped, name)]
+def _possible(inspection: HostInspection, mapping: LocationMapping) -> Iterator[RuleResult]:
+    would = [name for name in CANDIDATES if _is_served(inspection, mapping, name)]
     if would:
         yield warning(
-            f"{mapped} would give away hidden files, were there any.",
-            f"{mapped.place}: nothing refuses {mapped.prefix}{would[0]}",
-            fix=_fix(mapped),
-            by_apply=mapped.is_restored,
+            f"{mapping} would give away hidden files, were there any.",
+            f"{mapping.place}: nothing refuses {mapping.prefix}{would[0]}",
+            fix=_fix(mapping),
+            by_apply=mapping.is_restored_by_apply,
         )
 
 
-def _real(snapshot: HostInspection, mapped: Mapped) -> list[str]:
-    found = snapshot.inventory(mapped.path)
+def _real(inspection: HostInspection, mapping: LocationMapping) -> list[str]:
+    found = inspection.inventory(mapping.path)
     files = found.of_kind("file") if found else ()
     return [item.path for item in files if _is_hidden(item.path)][:200]
 
@@ -56,18 +56,18 @@ def _is_hidden(path: str) -> bool:
     return any(part.startswith(".") and part != ".well-known" for part in path.split("/"))
 
 
-def _is_served(snapshot: HostInspection, mapped: Mapped, name: str) -> bool:
-    path = mapped.folder + name
-    uri = mapped.prefix + escaped(name)
-    route = snapshot.route(mapped.server, uri, snapshot.disk_with(path), mapped.host)
+def _is_served(inspection: HostInspection, mapping: LocationMapping, name: str) -> bool:
+    path = mapping.folder + name
+    uri = mapping.prefix + escaped(name)
+    route = inspection.route(mapping.server, uri, inspection.disk_with(path), mapping.host)
     return route is not None and route.answer.kind == "file" and route.answer.path == path
 
 
-def _fix(mapped: Mapped) -> str:
+def _fix(mapping: LocationMapping) -> str:
     return (
-        f"{mapped.scope.directive.place}: put location ~ /\\.(?!well-known/) {{ return 404; }}"
+        f"{mapping.scope.directive.place}: put location ~ /\\.(?!well-known/) {{ return 404; }}"
         " inside it, then reload nginx."
     )
 
 
-RULE = Rule("dotfile-exposure", (), look)
+RULE = Rule("dotfile-exposure", (), check)

@@ -9,10 +9,10 @@ from reconcile.doctor.rule import Rule, RuleResult, error
 from reconcile.nginx.server_name_conflicts import NameConflict, name_conflicts
 
 
-def look(snapshot: HostInspection) -> Iterator[RuleResult]:
+def check(inspection: HostInspection) -> Iterator[RuleResult]:
     told: dict[tuple[str, str, str], NameConflict] = {}
-    for conflict in name_conflicts(snapshot.tree):
-        if not snapshot.only or conflict.name in snapshot.only:
+    for conflict in name_conflicts(inspection.tree):
+        if not inspection.server_names or conflict.name in inspection.server_names:
             key = (conflict.name, conflict.winner.place, conflict.loser.place)
             told.setdefault(key, conflict)
     for conflict in told.values():
@@ -26,4 +26,4 @@ def look(snapshot: HostInspection) -> Iterator[RuleResult]:
         )
 
 
-RULE = Rule("dup-server", ("DB2",), look)
+RULE = Rule("dup-server", ("DB2",), check)

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reconcile.doctor.inspection import HostInspection
-from reconcile.doctor.location_mapping import every_location
+from reconcile.doctor.location_mapping import all_locations
 from reconcile.doctor.rule import Rule, RuleResult, warning
 from reconcile.nginx.model.scope import Scope
 from reconcile.nginx.routing.headers import added_headers
 
 
-def look(snapshot: HostInspection) -> Iterator[RuleResult]:
-    for server in snapshot.servers:
-        for scope in every_location(server):
+def check(inspection: HostInspection) -> Iterator[RuleResult]:
+    for server in inspection.servers:
+        for scope in all_locations(server):
             sources = _sources(scope)
             if len(sources) > 1:
                 yield warning(
@@ -41,4 +41,4 @@ def _sources(scope: Scope) -> list[str]:
     return added
 
 
-RULE = Rule("duplicate-cache-control", (), look)
+RULE = Rule("duplicate-cache-control", (), check)

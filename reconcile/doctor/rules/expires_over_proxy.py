@@ -8,19 +8,19 @@ from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.rule import Rule, RuleResult, warning
 
 
-def look(snapshot: HostInspection) -> Iterator[RuleResult]:
-    for passed in snapshot.passed:
-        found = passed.scope.inherited("expires")
+def check(inspection: HostInspection) -> Iterator[RuleResult]:
+    for proxy in inspection.proxy_locations:
+        found = proxy.scope.inherited("expires")
         written = " ".join(found[-1].args) if found else "off"
         # A variable may well be off for just these answers.
         if written not in ("off", "epoch", "-1") and "$" not in written:
             yield warning(
-                f"expires {written} overwrites what the app of {passed.server.names[0]} says of"
+                f"expires {written} overwrites what the app of {proxy.server.names[0]} says of"
                 " caching, private, no-store included.",
                 f"{found[-1].place}: expires {written};",
-                f"{passed.place}: {passed.directive.name} {passed.directive.args[0]};",
-                fix=f"{passed.scope.directive.place}: expires off; where requests are passed on.",
+                proxy.evidence,
+                fix=f"{proxy.scope.directive.place}: expires off; where requests are passed on.",
             )
 
 
-RULE = Rule("expires-over-proxy", (), look)
+RULE = Rule("expires-over-proxy", (), check)

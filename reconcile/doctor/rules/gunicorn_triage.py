@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import partial
+from shlex import quote
 
-from reconcile.doctor.app_log import app_log
-from reconcile.doctor.evidence import quoted
-from reconcile.doctor.inspection import App, HostInspection
-from reconcile.doctor.rule import Rule, RuleResult, each, error, note, warning
+from reconcile.doctor.app_log import app_log_lines
+from reconcile.doctor.inspection import HostInspection, UpstreamApp
+from reconcile.doctor.rule import Rule, RuleResult, check_each, error, note, warning
 from reconcile.nginx.routing.servers import Server
 from reconcile.system.mounts import is_read_only
 from reconcile.system.space import is_full
@@ -24,50 +24,54 @@ _OWN = '"reconcile"'
 _STATIC = re.compile(r'"(?:GET|HEAD) (/(?:static|media|assets|uploads)/[^ ?"]*)[^"]*" (\d+)')
 
 
-def look(snapshot: HostInspection) -> Iterator[RuleResult]:
-    for app in snapshot.apps:
+def check(inspection: HostInspection) -> Iterator[RuleResult]:
+    for app in inspection.apps:
         lines = tuple(
-            x for x in app_log(snapshot, app.unit) if _HARMLESS not in x and _OWN not in x
+            x for x in app_log_lines(inspection, app.unit) if _HARMLESS not in x and _OWN not in x
         )
-        yield from _refused(snapshot, app, lines)
-        yield from _absent(snapshot, app, lines)
-        yield from _full(snapshot, app, lines)
-        yield from each(app.servers, partial(_static, snapshot, app, lines))
+        yield from _refused(inspection, app, lines)
+        yield from _absent(inspection, app, lines)
+        yield from _full(inspection, app, lines)
+        yield from check_each(app.servers, partial(_static, inspection, app, lines))
 
 
-def _refused(snapshot: HostInspection, app: App, lines: tuple[str, ...]) -> Iterator[RuleResult]:
+def _refused(
+    inspection: HostInspection, app: UpstreamApp, lines: tuple[str, ...]
+) -> Iterator[RuleResult]:
     seen = {match[2]: (match[1], line) for line in lines if (match := _REFUSED.search(line))}
     for path, (number, line) in seen.items():
         folder = path.rpartition("/")[0] or "/"
-        if _is_still(snapshot, app, folder, number):
+        if _is_still(inspection, app, folder, number):
             yield error(
                 f"{app.unit.name} ({app.account.name}) was refused {path}"
                 f" ({'read-only' if number == '30' else 'permission denied'}).",
                 line,
                 fix=f"ReadWritePaths={folder} in {app.unit.name} (see the rule app-write)."
                 if number == "30"
-                else f"chown {app.account.name} {quoted(folder)} (see the rule app-write).",
+                else f"chown {app.account.name} {quote(folder)} (see the rule app-write).",
             )
 
 
-def _is_still(snapshot: HostInspection, app: App, folder: str, number: str) -> bool:
+def _is_still(inspection: HostInspection, app: UpstreamApp, folder: str, number: str) -> bool:
     if number == "30":
         # As the process itself sees it: its unit's sandbox shows there too.
-        return is_read_only(app.unit.main_pid, snapshot.real(folder)) is not False
-    return not _may_write(snapshot, app, folder)
+        return is_read_only(app.unit.main_pid, inspection.real_path(folder)) is not False
+    return not _may_write(inspection, app, folder)
 
 
-def _may_write(snapshot: HostInspection, app: App, folder: str) -> bool:
-    walk = snapshot.walk(folder, app.account)
+def _may_write(inspection: HostInspection, app: UpstreamApp, folder: str) -> bool:
+    walk = inspection.access(folder, app.account)
     return walk.can_enter and walk.last is not None and walk.last.writable
 
 
-def _absent(snapshot: HostInspection, app: App, lines: tuple[str, ...]) -> Iterator[RuleResult]:
+def _absent(
+    inspection: HostInspection, app: UpstreamApp, lines: tuple[str, ...]
+) -> Iterator[RuleResult]:
     """An upload folder that the app was told of and that is not there."""
     seen = {match[1]: line for line in lines if (match := _ABSENT.search(line))}
     for path, line in seen.items():
         folder = path.rpartition("/")[0] or "/"
-        if snapshot.host.files.stat(folder, follow=True) is None:
+        if inspection.host.files.stat(folder, follow=True) is None:
             yield error(
                 f"{app.unit.name} looks for {folder}, which is not there.",
                 line,
@@ -75,12 +79,14 @@ def _absent(snapshot: HostInspection, app: App, lines: tuple[str, ...]) -> Itera
             )
 
 
-def _full(snapshot: HostInspection, app: App, lines: tuple[str, ...]) -> Iterator[RuleResult]:
+def _full(
+    inspection: HostInspection, app: UpstreamApp, lines: tuple[str, ...]
+) -> Iterator[RuleResult]:
     """No room, or no quota: it is told as long as there is none where the app saves."""
     full = [match for line in lines if (match := _FULL.search(line))]
     if not full:
         return
-    saves = [one.path for one in snapshot.of_role("media") if one.server in app.servers]
+    saves = [one.path for one in inspection.mappings_of("media") if one.server in app.servers]
     places = [*filter(None, (match[2] for match in full[-1:])), *saves]
     still = [place for place in places if is_full(place)]
     line = full[-1].string
@@ -96,12 +102,12 @@ def _full(snapshot: HostInspection, app: App, lines: tuple[str, ...]) -> Iterato
 
 
 def _static(
-    snapshot: HostInspection, app: App, lines: tuple[str, ...], server: Server
+    inspection: HostInspection, app: UpstreamApp, lines: tuple[str, ...], server: Server
 ) -> Iterator[RuleResult]:
     """Requests for files in the app's access log, where nginx still passes them on."""
     seen = {match[1]: line for line in lines if (match := _STATIC.search(line))}
     for uri, line in list(seen.items())[-1:]:
-        route = snapshot.route(server, uri)
+        route = inspection.route(server, uri)
         if route and route.answer.kind == "pass":
             yield warning(
                 f"{app.unit.name} answered {len(seen)} requests for files that nginx should.",
@@ -111,4 +117,4 @@ def _static(
             )
 
 
-RULE = Rule("gunicorn-triage", ("CC4", "CC5", "CC6", "DB14", "DB15", "DB16"), look)
+RULE = Rule("gunicorn-triage", ("CC4", "CC5", "CC6", "DB14", "DB15", "DB16"), check)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reconcile.doctor.inspection import HostInspection
-from reconcile.doctor.location_mapping import every_location
+from reconcile.doctor.location_mapping import all_locations
 from reconcile.doctor.rule import Rule, RuleResult, warning
 from reconcile.nginx.model.scope import Scope
 from reconcile.nginx.routing.headers import AddedHeader, added_headers
@@ -16,9 +16,9 @@ _SECURITY = {
 }
 
 
-def look(snapshot: HostInspection) -> Iterator[RuleResult]:
-    for server in snapshot.servers:
-        for scope in every_location(server):
+def check(inspection: HostInspection) -> Iterator[RuleResult]:
+    for server in inspection.servers:
+        for scope in all_locations(server):
             lost = _lost(scope)
             if lost:
                 names = ", ".join(header.name for header in lost)
@@ -39,4 +39,4 @@ def _lost(scope: Scope) -> list[AddedHeader]:
     ]
 
 
-RULE = Rule("header-loss", (), look)
+RULE = Rule("header-loss", (), check)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from reconcile.doctor.access_log_findings import visited
-from reconcile.doctor.error_log_patterns import complaints
+from reconcile.doctor.access_log_findings import check_access_logs
+from reconcile.doctor.error_log_patterns import find_patterns
 from reconcile.doctor.evidence import counted
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.logs import LogLine
@@ -20,21 +20,21 @@ _FORBIDDEN = re.compile(r'"([^"]*)" is forbidden \((\d+):')
 _MEANS = {2: "its socket is missing", 13: "nginx may not open its socket", 111: "nobody listens"}
 
 
-def look(snapshot: HostInspection) -> Iterator[RuleResult]:
-    lines = tuple(line for line in snapshot.error_lines if _is_asked_about(snapshot, line))
-    yield from _denied(snapshot, lines)
-    yield from _missing(snapshot, lines)
-    yield from _upstreams(snapshot, lines)
-    yield from complaints(snapshot, lines)
-    yield from visited(snapshot)
+def check(inspection: HostInspection) -> Iterator[RuleResult]:
+    lines = tuple(line for line in inspection.error_lines if _is_asked_about(inspection, line))
+    yield from _denied(inspection, lines)
+    yield from _missing(inspection, lines)
+    yield from _upstreams(inspection, lines)
+    yield from find_patterns(inspection, lines)
+    yield from check_access_logs(inspection)
 
 
-def _is_asked_about(snapshot: HostInspection, line: LogLine) -> bool:
-    is_any = not snapshot.only or not line.server
-    return is_any or any(line.is_about(server) for server in snapshot.servers)
+def _is_asked_about(inspection: HostInspection, line: LogLine) -> bool:
+    is_any = not inspection.server_names or not line.server
+    return is_any or any(line.is_about(server) for server in inspection.servers)
 
 
-def _denied(snapshot: HostInspection, lines: tuple[LogLine, ...]) -> Iterator[RuleResult]:
+def _denied(inspection: HostInspection, lines: tuple[LogLine, ...]) -> Iterator[RuleResult]:
     """403 by permissions: told as long as the worker is still refused there."""
     seen: dict[str, LogLine] = {}
     for line in lines:
@@ -43,7 +43,7 @@ def _denied(snapshot: HostInspection, lines: tuple[LogLine, ...]) -> Iterator[Ru
         if path.startswith("/") and "connect()" not in line.call:
             seen[path] = line
     for path, line in list(seen.items())[-3:]:
-        if snapshot.disk.kind(path) == "denied":
+        if inspection.disk.kind(path) == "denied":
             yield error(
                 f"nginx was refused {path} (13: permission denied), and still is.",
                 str(line),
@@ -51,9 +51,9 @@ def _denied(snapshot: HostInspection, lines: tuple[LogLine, ...]) -> Iterator[Ru
             )
 
 
-def _missing(snapshot: HostInspection, lines: tuple[LogLine, ...]) -> Iterator[RuleResult]:
+def _missing(inspection: HostInspection, lines: tuple[LogLine, ...]) -> Iterator[RuleResult]:
     paths = {line.path: line for line in lines if line.errno in (ENOENT, ENOTDIR) and line.path}
-    gone = {path: line for path, line in paths.items() if _is_gone(snapshot, path)}
+    gone = {path: line for path, line in paths.items() if _is_gone(inspection, path)}
     if gone:
         yield note(
             f"nginx looked for {counted(gone, 'file')} in vain (404).",
@@ -61,19 +61,19 @@ def _missing(snapshot: HostInspection, lines: tuple[LogLine, ...]) -> Iterator[R
         )
 
 
-def _is_gone(snapshot: HostInspection, path: str) -> bool:
-    return path.startswith("/") and snapshot.disk.kind(path) == "missing"
+def _is_gone(inspection: HostInspection, path: str) -> bool:
+    return path.startswith("/") and inspection.disk.kind(path) == "missing"
 
 
-def _upstreams(snapshot: HostInspection, lines: tuple[LogLine, ...]) -> Iterator[RuleResult]:
+def _upstreams(inspection: HostInspection, lines: tuple[LogLine, ...]) -> Iterator[RuleResult]:
     seen: dict[str, tuple[int, LogLine]] = {}
     for line in lines:
         if match := _UPSTREAM.search(line.said):
             unix = _SOCKET.match(match[2])
             seen[unix[1] if unix else match[2].partition("/")[0]] = (int(match[1]), line)
-    used = {target for passed in snapshot.passed for target in passed.targets}
+    used = {target for proxy in inspection.proxy_locations for target in proxy.targets}
     for target, (number, line) in seen.items():
-        if target in used and _is_local(target) and not snapshot.is_listened_at(target):
+        if target in used and _is_local(target) and not inspection.accepts_connections(target):
             yield error(
                 f"502: nginx could not reach {target}: {_MEANS.get(number, f'error {number}')}.",
                 str(line),
@@ -85,4 +85,4 @@ def _is_local(target: str) -> bool:
     return bool(socket_path(target) or local_port(target))
 
 
-RULE = Rule("log-triage", ("CC5", "DB5", "DB6", "DB7"), look)
+RULE = Rule("log-triage", ("CC5", "DB5", "DB6", "DB7"), check)

@@ -10,7 +10,7 @@ from reconcile.doctor.deploys.deletions import Deletion, deletions, put_back
 from reconcile.doctor.deploys.playbooks import of_playbook
 from reconcile.doctor.deploys.scripts import Command, Script, commands, of_python
 from reconcile.doctor.inspection import HostInspection
-from reconcile.doctor.location_mapping import Mapped
+from reconcile.doctor.location_mapping import LocationMapping
 from reconcile.doctor.rule import Rule, RuleResult, error, warning
 
 MOST_BYTES = 256 << 10
@@ -48,30 +48,33 @@ class _Deploy:
     put_back: frozenset[str] = frozenset()
 
 
-def look(snapshot: HostInspection) -> Iterator[RuleResult]:
-    media = [one for one in snapshot.of_role("media") if not one.is_internal]
-    for deploy in _deploys(snapshot) if media else ():
+def check(inspection: HostInspection) -> Iterator[RuleResult]:
+    media = [one for one in inspection.mappings_of("media") if not one.is_internal]
+    for deploy in _deploys(inspection) if media else ():
         for deletion in deploy.deletions:
-            for mapped in media:
-                yield from _lost(snapshot, mapped, deletion, deploy.put_back)
-    yield from _in_static(snapshot, media)
+            for mapping in media:
+                yield from _lost(inspection, mapping, deletion, deploy.put_back)
+    yield from _in_static(inspection, media)
 
 
 def _lost(
-    snapshot: HostInspection, mapped: Mapped, deletion: Deletion, put_back: frozenset[str]
+    inspection: HostInspection,
+    mapping: LocationMapping,
+    deletion: Deletion,
+    put_back: frozenset[str],
 ) -> Iterator[RuleResult]:
-    real = snapshot.real(mapped.path)
+    real = inspection.real_path(mapping.path)
     if deletion.kind == "replaces":
-        top = _replaced(snapshot, mapped.path, deletion.target)
+        top = _replaced(inspection, mapping.path, deletion.target)
     else:
-        is_kept = not deletion.certain and {mapped.path, real} & put_back
-        top = "" if is_kept else _real(snapshot, deletion).hit(real)
+        is_kept = not deletion.certain and {mapping.path, real} & put_back
+        top = "" if is_kept else _real(inspection, deletion).hit(real)
     if top:
         severity = error if deletion.certain else warning
         yield severity(
-            _WHAT[deletion.kind].format(path=mapped.path, top=top),
+            _WHAT[deletion.kind].format(path=mapping.path, top=top),
             f"{deletion.place}: {deletion.told}",
-            f"{mapped.place}: {mapped.directive.name} {mapped.directive.args[0]};",
+            mapping.evidence,
             fix=_fix(deletion, real.removeprefix(top).strip("/")),
         )
 
@@ -94,30 +97,32 @@ def _fix(deletion: Deletion, inner: str) -> str:
     return "Move the uploads to a folder that no deploy touches."
 
 
-def _real(snapshot: HostInspection, deletion: Deletion) -> Deletion:
+def _real(inspection: HostInspection, deletion: Deletion) -> Deletion:
     """The same with the links on the way to its target resolved; not those among a pattern."""
     fixed, rest = deletion.target, ""
     while "*" in fixed or "?" in fixed or "[" in fixed:
         fixed, rest = dirname(fixed), f"/{basename(fixed)}{rest}"
-    return replace(deletion, target=snapshot.real(fixed).rstrip("/") + rest)
+    return replace(deletion, target=inspection.real_path(fixed).rstrip("/") + rest)
 
 
-def _replaced(snapshot: HostInspection, path: str, link: str) -> str:
+def _replaced(inspection: HostInspection, path: str, link: str) -> str:
     """The link on the way to `path`, where what it leads to has the uploads in it."""
-    found = snapshot.host.files.stat(link)
+    found = inspection.host.files.stat(link)
     is_on_the_way = found and found.kind == "symlink" and _is_below(path, link)
-    inside = is_on_the_way and _is_below(snapshot.real(path), snapshot.real(link))
+    inside = is_on_the_way and _is_below(inspection.real_path(path), inspection.real_path(link))
     return link if inside else ""
 
 
-def _in_static(snapshot: HostInspection, media: Sequence[Mapped]) -> Iterator[RuleResult]:
-    for mapped in media:
-        for static in snapshot.of_role("static"):
-            if static.server is mapped.server and _is_below(mapped.path, static.path):
+def _in_static(
+    inspection: HostInspection, media: Sequence[LocationMapping]
+) -> Iterator[RuleResult]:
+    for mapping in media:
+        for static in inspection.mappings_of("static"):
+            if static.server is mapping.server and _is_below(mapping.path, static.path):
                 yield warning(
-                    f"Uploads lie in {mapped.path}, inside the static files in {static.path}.",
-                    f"{static.place}: {static.directive.name} {static.directive.args[0]};",
-                    f"{mapped.place}: {mapped.directive.name} {mapped.directive.args[0]};",
+                    f"Uploads lie in {mapping.path}, inside the static files in {static.path}.",
+                    static.evidence,
+                    mapping.evidence,
                     fix="Keep them apart: static files are replaced by every deploy.",
                 )
 
@@ -126,8 +131,8 @@ def _is_below(path: str, top: str) -> bool:
     return f"{path}/".startswith(top.rstrip("/") + "/")
 
 
-def _deploys(snapshot: HostInspection) -> Iterator[_Deploy]:
-    for script in _scripts(snapshot):
+def _deploys(inspection: HostInspection) -> Iterator[_Deploy]:
+    for script in _scripts(inspection):
         if script.place.endswith(_PLAYBOOK):
             yield _Deploy(tuple(of_playbook(script.place, script.text)))
         elif script.place.endswith(".py"):
@@ -141,20 +146,20 @@ def _deploy(every: Sequence[Command]) -> _Deploy:
     return _Deploy(found, frozenset(path for command in every for path in put_back(command)))
 
 
-def _scripts(snapshot: HostInspection) -> Iterator[Script]:
+def _scripts(inspection: HostInspection) -> Iterator[Script]:
     """The units, cron tables and programs of this machine, and what lies in the app's folder."""
-    for unit in snapshot.units.values():
+    for unit in inspection.units.values():
         place = unit.said.get("FragmentPath") or unit.name
         yield Script(place, unit.command, unit.working_directory)
-    folders = {app.unit.working_directory for app in snapshot.apps} - {"", "/"}
-    yield from (script for pattern in _PLACES for script in _read(snapshot, pattern, ""))
+    folders = {app.unit.working_directory for app in inspection.apps} - {"", "/"}
+    yield from (script for pattern in _PLACES for script in _read(inspection, pattern, ""))
     for folder in sorted(folders):
         for name in SCRIPTS:
-            yield from _read(snapshot, f"{folder}/{name}", folder)
+            yield from _read(inspection, f"{folder}/{name}", folder)
 
 
-def _read(snapshot: HostInspection, pattern: str, folder: str) -> Iterator[Script]:
-    files = snapshot.host.files
+def _read(inspection: HostInspection, pattern: str, folder: str) -> Iterator[Script]:
+    files = inspection.host.files
     for path in files.glob(pattern):
         found = files.stat(path, follow=True)
         if found and found.kind == "file" and found.size <= MOST_BYTES:
@@ -162,4 +167,4 @@ def _read(snapshot: HostInspection, pattern: str, folder: str) -> Iterator[Scrip
             yield Script(path, text, folder)
 
 
-RULE = Rule("media-preserved", ("CL10",), look)
+RULE = Rule("media-preserved", ("CL10",), check)

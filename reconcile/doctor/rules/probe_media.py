@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from reconcile.doctor.file_probe import probe
+from reconcile.doctor.file_probe import probe_mapping
 from reconcile.doctor.inspection import HostInspection
-from reconcile.doctor.rule import Rule, RuleResult, each
+from reconcile.doctor.rule import Rule, RuleResult, check_each
 
 
-def look(snapshot: HostInspection) -> Iterator[RuleResult]:
-    return each(snapshot.of_role("media"), partial(probe, snapshot))
+def check(inspection: HostInspection) -> Iterator[RuleResult]:
+    return check_each(inspection.mappings_of("media"), partial(probe_mapping, inspection))
 
 
-RULE = Rule("probe-media", ("DB11", "DB12", "DB13", "CL9"), look)
+RULE = Rule("probe-media", ("DB11", "DB12", "DB13", "CL9"), check)

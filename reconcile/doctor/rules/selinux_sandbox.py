@@ -9,37 +9,37 @@ from reconcile.doctor.mandatory.by_apparmor import by_apparmor
 from reconcile.doctor.mandatory.by_selinux import by_selinux
 from reconcile.doctor.mandatory.log import logged
 from reconcile.doctor.rule import Rule, RuleResult, error
-from reconcile.doctor.unit_sandbox import hidden
+from reconcile.doctor.unit_sandbox import hiding_setting
 from reconcile.doctor.upstream import socket_path
 from reconcile.system.security import Security
 
 
-def look(snapshot: HostInspection) -> Iterator[RuleResult]:
-    return found(snapshot, Security())
+def check(inspection: HostInspection) -> Iterator[RuleResult]:
+    return check_with(inspection, Security())
 
 
-def found(snapshot: HostInspection, security: Security) -> Iterator[RuleResult]:
+def check_with(inspection: HostInspection, security: Security) -> Iterator[RuleResult]:
     """What all three say, with the security modules as `security` shows them."""
-    yield from _hidden_sockets(snapshot)
-    logs = logged(snapshot)
-    yield from by_selinux(snapshot, security, logs)
-    yield from by_apparmor(snapshot, security, logs)
+    yield from _hidden_sockets(inspection)
+    logs = logged(inspection)
+    yield from by_selinux(inspection, security, logs)
+    yield from by_apparmor(inspection, security, logs)
 
 
-def _hidden_sockets(snapshot: HostInspection) -> Iterator[RuleResult]:
+def _hidden_sockets(inspection: HostInspection) -> Iterator[RuleResult]:
     """A socket in a /tmp that only its unit sees, or that nginx's own unit does not see."""
-    nginx = snapshot.units.get("nginx.service")
-    for passed in snapshot.passed:
-        for path in filter(None, map(socket_path, passed.targets)):
-            units = [app.unit for app in snapshot.apps_of(passed.server)]
+    nginx = inspection.units.get("nginx.service")
+    for proxy in inspection.proxy_locations:
+        for path in filter(None, map(socket_path, proxy.targets)):
+            units = [app.unit for app in inspection.apps_behind(proxy.server)]
             for unit in [*units, *([nginx] if nginx else [])]:
-                if why := hidden(unit, path):
+                if why := hiding_setting(unit, path):
                     yield error(
                         f"nginx and the app do not see the same {path}.",
                         f"{unit.name}: {why}",
-                        f"{passed.place}: {passed.directive.name} {passed.directive.args[0]};",
+                        proxy.evidence,
                         fix="Put the socket below /run (RuntimeDirectory= or a .socket unit).",
                     )
 
 
-RULE = Rule("selinux-sandbox", ("ST12",), look)
+RULE = Rule("selinux-sandbox", ("ST12",), check)

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 
-from reconcile.doctor.file_probe import sample
-from reconcile.doctor.inspection import App, HostInspection
-from reconcile.doctor.location_mapping import Mapped
-from reconcile.doctor.request_tracing import Suspect, Trail, follow
-from reconcile.doctor.rule import Rule, RuleResult, collect, each, error, warning
-from reconcile.doctor.rules.files_missing import USUAL_SOURCES
+from reconcile.doctor.file_probe import sample_file
+from reconcile.doctor.inspection import HostInspection, UpstreamApp
+from reconcile.doctor.location_mapping import LocationMapping
+from reconcile.doctor.request_tracing import RequestTrace, TracedRequest, trace_requests
+from reconcile.doctor.rule import Rule, RuleResult, check_each, collect, error, warning
+from reconcile.doctor.rules.files_missing import USUAL_FOLDERS
 from reconcile.nginx.routing.route import Route
 from reconcile.nginx.routing.servers import Server
 from reconcile.nginx.routing.uri import escaped
@@ -22,67 +22,73 @@ class _Unmapped:
     """The app has static files, and nobody but the app answers for them."""
 
     server: Server
-    app: App
+    app: UpstreamApp
     folder: str
     uri: str
     route: Route
 
     @property
-    def suspect(self) -> Suspect:
-        return Suspect(self.server, self.uri, is_passed=True)
+    def suspect(self) -> TracedRequest:
+        return TracedRequest(self.server, self.uri, is_passed=True)
 
 
-def look(snapshot: HostInspection) -> Iterator[RuleResult]:
-    servers = {id(one.server): one.server for one in snapshot.passed}.values()
-    locations = snapshot.of_role("static", "media")
-    unmapped, unseen = collect(servers, partial(_unmapped, snapshot))
-    mapped, unseen_too = collect(locations, partial(_asked, snapshot))
+def check(inspection: HostInspection) -> Iterator[RuleResult]:
+    servers = {id(one.server): one.server for one in inspection.proxy_locations}.values()
+    locations = inspection.mappings_of("static", "media")
+    unmapped, unseen = collect(servers, partial(_unmapped, inspection))
+    mapping, unseen_too = collect(locations, partial(_asked, inspection))
     yield from (*unseen, *unseen_too)
-    suspects = [*(one.suspect for one in unmapped), *(suspect for _, suspect in mapped)]
-    trails = follow(snapshot, list(dict.fromkeys(suspects)))
+    suspects = [*(one.suspect for one in unmapped), *(suspect for _, suspect in mapping)]
+    trails = trace_requests(inspection, list(dict.fromkeys(suspects)))
     for one in unmapped:
         yield _without_location(one, trails[one.suspect])
-    for location, suspect in mapped:
-        if trails[suspect].by == "app":
+    for location, suspect in mapping:
+        if trails[suspect].answered_by == "app":
             yield _in_spite_of_it(location, trails[suspect])
-    yield from each(locations, partial(_bare, snapshot))
+    yield from check_each(locations, partial(_bare, inspection))
 
 
-def _unmapped(snapshot: HostInspection, server: Server) -> Iterator[_Unmapped]:
-    for app in snapshot.apps_of(server):
-        if folder := _static_of(snapshot, app):
-            name = sample(snapshot, folder) or "reconcile-canary.css"
+def _unmapped(inspection: HostInspection, server: Server) -> Iterator[_Unmapped]:
+    for app in inspection.apps_behind(server):
+        if folder := _static_of(inspection, app):
+            name = sample_file(inspection, folder) or "reconcile-canary.css"
             uri = f"/static/{escaped(name)}"
-            route = snapshot.route(server, uri)
+            route = inspection.route(server, uri)
             if route and route.answer.kind == "pass":
                 yield _Unmapped(server, app, folder, uri, route)
 
 
-def _static_of(snapshot: HostInspection, app: App) -> str:
-    for usual in USUAL_SOURCES:
+def _static_of(inspection: HostInspection, app: UpstreamApp) -> str:
+    for usual in USUAL_FOLDERS:
         folder = f"{app.unit.working_directory}/{usual}"
-        found = folder.startswith("/") and snapshot.host.files.stat(folder, follow=True)
+        found = folder.startswith("/") and inspection.host.files.stat(folder, follow=True)
         if found and found.kind == "directory":
             return folder
     return ""
 
 
-def _asked(snapshot: HostInspection, mapped: Mapped) -> Iterator[tuple[Mapped, Suspect]]:
+def _asked(
+    inspection: HostInspection, mapping: LocationMapping
+) -> Iterator[tuple[LocationMapping, TracedRequest]]:
     """A file of a location that the configuration gives to nginx, on a server with an app."""
-    if mapped.is_internal or not snapshot.apps_of(mapped.server) or mapped.prefix[-1:] != "/":
+    if (
+        mapping.is_internal
+        or not inspection.apps_behind(mapping.server)
+        or mapping.prefix[-1:] != "/"
+    ):
         return
-    if name := sample(snapshot, mapped.path):
-        uri = mapped.prefix + escaped(name)
-        route = snapshot.route(mapped.server, uri)
+    if name := sample_file(inspection, mapping.path):
+        uri = mapping.prefix + escaped(name)
+        route = inspection.route(mapping.server, uri)
         if route and route.answer.kind == "file":
-            yield mapped, Suspect(mapped.server, uri, is_passed=False)
+            yield mapping, TracedRequest(mapping.server, uri, is_passed=False)
 
 
-def _without_location(found: _Unmapped, trail: Trail) -> RuleResult:
+def _without_location(found: _Unmapped, trail: RequestTrace) -> RuleResult:
     server, hops = found.server, found.route.hops
     place = hops[-1].place if hops else server.place
     # The logs show what runs, the route what the files on the disk say.
-    will = " after the next reload" if trail.by == "nginx" else ""
+    will = " after the next reload" if trail.answered_by == "nginx" else ""
     return (warning if will else error)(
         f"Requests for /static/ on {server.names[0]} reach the app{will}: "
         "no location maps them to files.",
@@ -94,29 +100,29 @@ def _without_location(found: _Unmapped, trail: Trail) -> RuleResult:
     )
 
 
-def _in_spite_of_it(mapped: Mapped, trail: Trail) -> RuleResult:
+def _in_spite_of_it(mapping: LocationMapping, trail: RequestTrace) -> RuleResult:
     return error(
-        f"Requests for {mapped.prefix} on {mapped.server.names[0]} reach the app in spite of"
-        f" {mapped.scope}.",
+        f"Requests for {mapping.prefix} on {mapping.server.names[0]} reach the app in spite of"
+        f" {mapping.scope}.",
         *trail.evidence,
-        f"{mapped.place}: {mapped.directive.name} {mapped.directive.args[0]};",
+        mapping.evidence,
         fix="systemctl reload nginx  # the running nginx does not do what its files say",
-        by_apply=mapped.declared is not None,
+        by_apply=mapping.declared is not None,
     )
 
 
-def _bare(snapshot: HostInspection, mapped: Mapped) -> Iterator[RuleResult]:
-    bare = mapped.prefix.rstrip("/")
-    if not bare or bare == mapped.prefix or mapped.is_internal:
+def _bare(inspection: HostInspection, mapping: LocationMapping) -> Iterator[RuleResult]:
+    bare = mapping.prefix.rstrip("/")
+    if not bare or bare == mapping.prefix or mapping.is_internal:
         return
-    route = snapshot.route(mapped.server, bare)
+    route = inspection.route(mapping.server, bare)
     if route and route.answer.kind == "pass":
         yield warning(
-            f"{bare} without its slash reaches the app, not {mapped}.",
+            f"{bare} without its slash reaches the app, not {mapping}.",
             f"{route.hops[-1].place}: {bare} is passed to {route.answer.target}",
-            fix=f"{mapped.server.place}: add location = {bare} {{ return 301 {mapped.prefix}; }}",
-            by_apply=mapped.is_restored,
+            fix=f"{mapping.server.place}: add location = {bare} {{ return 301 {mapping.prefix}; }}",
+            by_apply=mapping.is_restored_by_apply,
         )
 
 
-RULE = Rule("served-by-app", ("CC6", "DB3", "DB7", "DB16", "CL8", "CL9"), look)
+RULE = Rule("served-by-app", ("CC6", "DB3", "DB7", "DB16", "CL8", "CL9"), check)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from shlex import quote
 
-from reconcile.doctor.evidence import quoted
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.rule import Rule, RuleResult, error, warning
 from reconcile.nginx.model.tree import Include, load
@@ -25,38 +25,38 @@ class _Lenient(HostReader):
             return b""
 
 
-def look(snapshot: HostInspection) -> Iterator[RuleResult]:
-    tree = load(snapshot.nginx.config_path, _Lenient(snapshot.host))
+def check(inspection: HostInspection) -> Iterator[RuleResult]:
+    tree = load(inspection.nginx.config_path, _Lenient(inspection.host))
     for include in tree.includes.values():
         if include.is_glob:
             for path in include.paths:
-                yield from _loaded(snapshot, include, path)
+                yield from _loaded(inspection, include, path)
     for path, file in tree.files.items():
         yield from _odd(path, file.data)
 
 
-def _loaded(snapshot: HostInspection, include: Include, path: str) -> Iterator[RuleResult]:
+def _loaded(inspection: HostInspection, include: Include, path: str) -> Iterator[RuleResult]:
     name = path.rpartition("/")[2]
-    found = snapshot.host.files.stat(path)
+    found = inspection.host.files.stat(path)
     if found is None:
         return
     if found.kind == "directory":
         yield error(
             f"{path} is a folder: nginx refuses to load its configuration.",
             f"read as a file because of {include.pattern}",
-            fix=f"Move it away: mv {quoted(path)} /root/",
+            fix=f"Move it away: mv {quote(path)} /root/",
         )
-    elif found.kind == "symlink" and snapshot.host.files.stat(path, follow=True) is None:
+    elif found.kind == "symlink" and inspection.host.files.stat(path, follow=True) is None:
         yield error(
             f"{path} leads to nothing: nginx refuses to load its configuration.",
-            f"{path} -> {snapshot.host.files.readlink(path)}",
-            fix=f"rm {quoted(path)}",
+            f"{path} -> {inspection.host.files.readlink(path)}",
+            fix=f"rm {quote(path)}",
         )
     elif _LEFTOVER.search(name):
         yield warning(
             f"{path} looks like a leftover, and nginx reads it.",
             "what sorts first wins its names",
-            fix=f"Move it away: mv {quoted(path)} /root/",
+            fix=f"Move it away: mv {quote(path)} /root/",
         )
 
 
@@ -73,4 +73,4 @@ def _odd(path: str, data: bytes) -> Iterator[RuleResult]:
             )
 
 
-RULE = Rule("sites-enabled-hygiene", ("DB2",), look)
+RULE = Rule("sites-enabled-hygiene", ("DB2",), check)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from shlex import quote
 
-from reconcile.doctor.evidence import counted, examples, quoted
+from reconcile.doctor.evidence import counted, examples
 from reconcile.doctor.inspection import HostInspection
-from reconcile.doctor.location_mapping import Mapped
+from reconcile.doctor.location_mapping import LocationMapping
 from reconcile.doctor.rule import Rule, RuleResult, note, warning
 from reconcile.filesystem.inventory import Inventory
 
@@ -15,14 +16,14 @@ SENT_BY = {".gz": "gzip_static", ".br": "brotli_static", ".zst": "zstd_static"}
 """Ending → the directive that has nginx send such a file in place of the one asked for."""
 
 
-def look(snapshot: HostInspection) -> Iterator[RuleResult]:
-    for mapped in snapshot.mapped:
-        found = snapshot.inventory(mapped.path)
+def check(inspection: HostInspection) -> Iterator[RuleResult]:
+    for mapping in inspection.mappings:
+        found = inspection.inventory(mapping.path)
         stale = (
-            [path for path in _older(found) if _differs(snapshot, mapped, path)] if found else []
+            [path for path in _older(found) if _differs(inspection, mapping, path)] if found else []
         )
         if stale:
-            yield _told(snapshot, mapped, stale)
+            yield _told(inspection, mapping, stale)
 
 
 def _older(found: Inventory) -> Iterator[str]:
@@ -35,7 +36,7 @@ def _older(found: Inventory) -> Iterator[str]:
                 yield path
 
 
-def _differs(snapshot: HostInspection, mapped: Mapped, path: str) -> bool:
+def _differs(inspection: HostInspection, mapping: LocationMapping, path: str) -> bool:
     """Whether a .gz holds another content; of the others their age has to tell."""
     import gzip
     import io
@@ -43,9 +44,9 @@ def _differs(snapshot: HostInspection, mapped: Mapped, path: str) -> bool:
 
     if not path.endswith(".gz"):
         return True
-    files = snapshot.host.files
-    plain = files.read(f"{mapped.path}/{path.removesuffix('.gz')}", MOST_BYTES)
-    packed = files.read(f"{mapped.path}/{path}", MOST_BYTES)
+    files = inspection.host.files
+    plain = files.read(f"{mapping.path}/{path.removesuffix('.gz')}", MOST_BYTES)
+    packed = files.read(f"{mapping.path}/{path}", MOST_BYTES)
     try:
         with gzip.open(io.BytesIO(packed)) as unpacked:
             return unpacked.read(len(plain) + 1) != plain
@@ -53,20 +54,20 @@ def _differs(snapshot: HostInspection, mapped: Mapped, path: str) -> bool:
         return True
 
 
-def _is_renewed(snapshot: HostInspection, mapped: Mapped, stale: list[str]) -> bool:
+def _is_renewed(inspection: HostInspection, mapping: LocationMapping, stale: list[str]) -> bool:
     """Whether an apply mends all: what lies in the source with its compressed form, it copies."""
-    source = mapped.declared.source if mapped.declared else None
-    files = snapshot.host.files
+    source = mapping.declared.source if mapping.declared else None
+    files = inspection.host.files
     return source is not None and all(
         files.stat(f"{source}/{path.rpartition('.')[0]}") and not files.stat(f"{source}/{path}")
         for path in stale
     )
 
 
-def _told(snapshot: HostInspection, mapped: Mapped, stale: list[str]) -> RuleResult:
-    sent = [path for path in stale if mapped.scope.argument(_directive(path), "off") != "off"]
+def _told(inspection: HostInspection, mapping: LocationMapping, stale: list[str]) -> RuleResult:
+    sent = [path for path in stale if mapping.scope.argument(_directive(path), "off") != "off"]
     told = sent or stale
-    what = f"{mapped.path} has {counted(told, 'compressed file')} older than the original"
+    what = f"{mapping.path} has {counted(told, 'compressed file')} older than the original"
     evidence = f"other content than beside it: {examples(told)}"
     if not sent:
         return note(f"{what}, which nginx does not send.", evidence)
@@ -74,10 +75,10 @@ def _told(snapshot: HostInspection, mapped: Mapped, stale: list[str]) -> RuleRes
     return warning(
         f"{what}, which nginx sends.",
         evidence,
-        f"{mapped.place}: {' and '.join(directives)} is on",
-        fix=f"rm {' '.join(quoted(f'{mapped.path}/{path}') for path in sent)}"
+        f"{mapping.place}: {' and '.join(directives)} is on",
+        fix=f"rm {' '.join(quote(f'{mapping.path}/{path}') for path in sent)}"
         "  # and make them anew at each deploy, or declare `precompress`",
-        by_apply=_is_renewed(snapshot, mapped, sent),
+        by_apply=_is_renewed(inspection, mapping, sent),
     )
 
 
@@ -85,4 +86,4 @@ def _directive(path: str) -> str:
     return SENT_BY["." + path.rpartition(".")[2]]
 
 
-RULE = Rule("stale-precompressed", (), look)
+RULE = Rule("stale-precompressed", (), check)

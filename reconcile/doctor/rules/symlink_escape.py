@@ -7,49 +7,49 @@ from posixpath import dirname, join, normpath
 
 from reconcile.doctor.evidence import examples
 from reconcile.doctor.inspection import HostInspection
-from reconcile.doctor.location_mapping import Mapped
+from reconcile.doctor.location_mapping import LocationMapping
 from reconcile.doctor.rule import Rule, RuleResult, error, note
 from reconcile.filesystem.inventory import Item
 
 
-def look(snapshot: HostInspection) -> Iterator[RuleResult]:
-    for mapped in snapshot.mapped:
-        found = snapshot.inventory(mapped.path)
-        if found is None or _is_closed(mapped):
+def check(inspection: HostInspection) -> Iterator[RuleResult]:
+    for mapping in inspection.mappings:
+        found = inspection.inventory(mapping.path)
+        if found is None or _is_closed(mapping):
             continue
-        leaving = [item for item in found.of_kind("symlink") if _leaves(mapped, item)]
+        leaving = [item for item in found.of_kind("symlink") if _leaves(mapping, item)]
         if leaving:
             yield error(
-                f"{len(leaving)} links below {mapped.path} lead out of it, and nginx follows them.",
-                examples([f"{mapped.path}/{item.path} -> {item.target}" for item in leaving]),
-                fix=_fix(mapped),
-                by_apply=mapped.is_restored and mapped.role == "media",
+                f"{len(leaving)} links below {mapping.path} lead out of it; nginx follows them.",
+                examples([f"{mapping.path}/{item.path} -> {item.target}" for item in leaving]),
+                fix=_fix(mapping),
+                by_apply=mapping.is_restored_by_apply and mapping.role == "media",
             )
-        elif mapped.role == "media":
+        elif mapping.role == "media":
             yield note(
-                f"nginx follows any link that is put into {mapped.path}.",
-                f"{mapped.place}: no disable_symlinks",
-                fix=_fix(mapped),
+                f"nginx follows any link that is put into {mapping.path}.",
+                f"{mapping.place}: no disable_symlinks",
+                fix=_fix(mapping),
             )
 
 
-def _is_closed(mapped: Mapped) -> bool:
-    return mapped.scope.argument("disable_symlinks", "off") != "off"
+def _is_closed(mapping: LocationMapping) -> bool:
+    return mapping.scope.argument("disable_symlinks", "off") != "off"
 
 
-def _leaves(mapped: Mapped, item: Item) -> bool:
+def _leaves(mapping: LocationMapping, item: Item) -> bool:
     """Whether its target lies elsewhere, and was not linked by root on purpose."""
-    target = normpath(join(dirname(f"{mapped.path}/{item.path}"), item.target))
-    return not f"{target}/".startswith(f"{mapped.path}/") and (
-        mapped.role == "media" or item.stat.uid != 0
+    target = normpath(join(dirname(f"{mapping.path}/{item.path}"), item.target))
+    return not f"{target}/".startswith(f"{mapping.path}/") and (
+        mapping.role == "media" or item.stat.uid != 0
     )
 
 
-def _fix(mapped: Mapped) -> str:
+def _fix(mapping: LocationMapping) -> str:
     return (
-        f"{mapped.scope.directive.place}: disable_symlinks if_not_owner from={mapped.path}/;"
+        f"{mapping.scope.directive.place}: disable_symlinks if_not_owner from={mapping.path}/;"
         " then reload nginx."
     )
 
 
-RULE = Rule("symlink-escape", (), look)
+RULE = Rule("symlink-escape", (), check)

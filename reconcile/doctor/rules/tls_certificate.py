@@ -6,11 +6,12 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import pairwise
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from reconcile.doctor import certificates as tls
-from reconcile.doctor.certificates import Pair
-from reconcile.doctor.evidence import examples, quoted
+from reconcile.doctor.certificates import CertificateKeyPair
+from reconcile.doctor.evidence import examples
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.rule import Inconclusive, Rule, RuleResult, error, note, warning
 from reconcile.errors import ReconcileError
@@ -24,18 +25,18 @@ if TYPE_CHECKING:
 _LIVE = re.compile(r"/etc/letsencrypt/live/([^/]+)/")
 
 
-def look(snapshot: HostInspection) -> Iterator[RuleResult]:
-    for pair in tls.pairs(snapshot):
+def check(inspection: HostInspection) -> Iterator[RuleResult]:
+    for pair in tls.certificate_pairs(inspection):
         try:
-            yield from _pair(snapshot, pair)
+            yield from _pair(inspection, pair)
         except ReconcileError as failed:
             yield Inconclusive(pair.certificate, in_one_line(failed))
         except ValueError as failed:
             yield Inconclusive(pair.certificate, str(failed))
 
 
-def _pair(snapshot: HostInspection, pair: Pair) -> Iterator[RuleResult]:
-    found = snapshot.host.files.content(pair.certificate, tls.LARGEST)
+def _pair(inspection: HostInspection, pair: CertificateKeyPair) -> Iterator[RuleResult]:
+    found = inspection.host.files.content(pair.certificate, tls.MAX_BYTES)
     if found is None:
         yield error(
             f"The certificate {pair.certificate} is not there: nginx cannot start.",
@@ -43,22 +44,24 @@ def _pair(snapshot: HostInspection, pair: Pair) -> Iterator[RuleResult]:
             fix="Put it there, or take the TLS port off the server block.",
         )
         return
-    chain = tls.chain(found[1])
-    yield from _key(snapshot, pair, chain[0])
+    chain = tls.parse_chain(found[1])
+    yield from _key(inspection, pair, chain[0])
     yield from _dates(pair, chain[0])
     yield from _names(pair, chain[0])
     yield from _between(pair, chain)
-    yield from _chain(snapshot, pair, chain)
+    yield from _chain(inspection, pair, chain)
 
 
-def _key(snapshot: HostInspection, pair: Pair, leaf: Certificate) -> Iterator[RuleResult]:
-    found = snapshot.host.files.content(pair.key, tls.LARGEST)
+def _key(
+    inspection: HostInspection, pair: CertificateKeyPair, leaf: Certificate
+) -> Iterator[RuleResult]:
+    found = inspection.host.files.content(pair.key, tls.MAX_BYTES)
     if found is None:
         return
     try:
-        if tls.fits(leaf, found[1], _passphrases(snapshot, pair)):
+        if tls.key_matches(leaf, found[1], _passphrases(inspection, pair)):
             return
-    except tls.Encrypted:
+    except tls.EncryptedKey:
         yield _encrypted(pair)
         return
     yield error(
@@ -70,23 +73,23 @@ def _key(snapshot: HostInspection, pair: Pair, leaf: Certificate) -> Iterator[Ru
     )
 
 
-def _passphrases(snapshot: HostInspection, pair: Pair) -> list[bytes]:
-    found = pair.passphrases and snapshot.host.files.content(pair.passphrases, tls.LARGEST)
+def _passphrases(inspection: HostInspection, pair: CertificateKeyPair) -> list[bytes]:
+    found = pair.passphrases and inspection.host.files.content(pair.passphrases, tls.MAX_BYTES)
     return found[1].splitlines() if found else []
 
 
-def _encrypted(pair: Pair) -> RuleResult:
+def _encrypted(pair: CertificateKeyPair) -> RuleResult:
     missing = f" that is not in {pair.passphrases}" if pair.passphrases else ""
     return error(
         f"{pair.key} asks for a passphrase{missing}: nginx cannot start by itself.",
         pair.evidence,
-        fix=f"openssl pkey -in {quoted(pair.key)} -out NEW, and put NEW there with mode 0600;"
+        fix=f"openssl pkey -in {quote(pair.key)} -out NEW, and put NEW there with mode 0600;"
         " or name a file with the passphrase: ssl_password_file.",
     )
 
 
-def _dates(pair: Pair, leaf: Certificate) -> Iterator[RuleResult]:
-    left, until = tls.left_days(leaf), f"{leaf.not_valid_after_utc:%Y-%m-%d %H:%M} UTC"
+def _dates(pair: CertificateKeyPair, leaf: Certificate) -> Iterator[RuleResult]:
+    left, until = tls.days_left(leaf), f"{leaf.not_valid_after_utc:%Y-%m-%d %H:%M} UTC"
     renew = "Renew it (certbot renew), then: systemctl reload nginx"
     if left < 0:
         yield error(f"{pair.certificate} ended on {until}.", pair.evidence, fix=renew)
@@ -105,31 +108,31 @@ def _dates(pair: Pair, leaf: Certificate) -> Iterator[RuleResult]:
         )
 
 
-def _names(pair: Pair, leaf: Certificate) -> Iterator[RuleResult]:
-    certified = tls.names(leaf)
-    asked = list(tls.asked_names(pair.server.names))
-    missing = [name for name in asked if not tls.is_named(name, certified)]
+def _names(pair: CertificateKeyPair, leaf: Certificate) -> Iterator[RuleResult]:
+    certified = tls.certified_names(leaf)
+    asked = list(tls.browser_names(pair.server.names))
+    missing = [name for name in asked if not tls.covers_name(name, certified)]
     if missing:
         yield error(
             f"{pair.certificate} is not for {', '.join(missing)}: browsers refuse it there.",
             pair.evidence,
             f"it is for {examples(sorted(certified)) or 'no name at all'}",
-            fix=widened(pair, asked),
+            fix=widen_command(pair, asked),
         )
 
 
-def widened(pair: Pair, asked: list[str]) -> str:
+def widen_command(pair: CertificateKeyPair, asked: list[str]) -> str:
     """How to get a certificate for all the names that are asked for."""
-    names = " ".join(f"-d {quoted(name)}" for name in asked)
+    names = " ".join(f"-d {quote(name)}" for name in asked)
     of_certbot = _LIVE.match(pair.certificate)
     which = f"-w {WEBROOT} --cert-name {of_certbot[1]}" if of_certbot else "--expand"
     return f"Get one with all names: certbot certonly --webroot {which} {names}"
 
 
-def _between(pair: Pair, chain: tuple[Certificate, ...]) -> Iterator[RuleResult]:
+def _between(pair: CertificateKeyPair, chain: tuple[Certificate, ...]) -> Iterator[RuleResult]:
     """Intermediate certificates that have ended; what is signed by itself needs no dates."""
     for number, one in enumerate(chain[1:], 1):
-        if one.subject != one.issuer and tls.left_days(one) < 0:
+        if one.subject != one.issuer and tls.days_left(one) < 0:
             say = error if number == 1 else warning
             yield say(
                 f"The chain in {pair.certificate} holds a certificate that ended on"
@@ -142,10 +145,10 @@ def _between(pair: Pair, chain: tuple[Certificate, ...]) -> Iterator[RuleResult]
 
 
 def _chain(
-    snapshot: HostInspection, pair: Pair, chain: tuple[Certificate, ...]
+    inspection: HostInspection, pair: CertificateKeyPair, chain: tuple[Certificate, ...]
 ) -> Iterator[RuleResult]:
     for own, issuer in pairwise(chain):
-        if not tls.is_issued(own, issuer):
+        if not tls.is_issued_by(own, issuer):
             yield warning(
                 f"The chain in {pair.certificate} is broken: not every certificate is followed"
                 " by its issuer's.",
@@ -161,8 +164,8 @@ def _chain(
                 f"{pair.certificate} is signed by itself: no browser knows it.", pair.evidence
             )
         return
-    known = snapshot.host.files.content(tls.AUTHORITIES)
-    if known and not tls.is_vouched_for(last, known[1]):
+    known = inspection.host.files.content(tls.AUTHORITIES)
+    if known and not tls.ends_at_trusted_root(last, known[1]):
         is_alone = len(chain) == 1
         yield note(
             f"The chain in {pair.certificate} ends at nobody whom this machine trusts:"
@@ -173,4 +176,4 @@ def _chain(
         )
 
 
-RULE = Rule("tls-certificate", (), look)
+RULE = Rule("tls-certificate", (), check)

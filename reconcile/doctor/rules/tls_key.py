@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from shlex import quote
 
-from reconcile.doctor.certificates import Pair, pairs
-from reconcile.doctor.evidence import namei, quoted
+from reconcile.doctor.certificates import CertificateKeyPair, certificate_pairs
+from reconcile.doctor.evidence import namei
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.rule import Rule, RuleResult, error, warning
 from reconcile.filesystem.access import GROUP, USER
@@ -15,43 +16,43 @@ from reconcile.system.accounts import Account
 _NOBODY = Account("any user of this machine", 0xFFFF_FFFD, 0xFFFF_FFFD, frozenset())
 
 
-def look(snapshot: HostInspection) -> Iterator[RuleResult]:
-    for pair in {pair.key: pair for pair in pairs(snapshot)}.values():
-        yield from _served(snapshot, pair)
-        if snapshot.host.managing_account.uid == 0:
-            yield from _readable(snapshot, pair)
+def check(inspection: HostInspection) -> Iterator[RuleResult]:
+    for pair in {pair.key: pair for pair in certificate_pairs(inspection)}.values():
+        yield from _served(inspection, pair)
+        if inspection.host.managing_account.uid == 0:
+            yield from _readable(inspection, pair)
 
 
-def _served(snapshot: HostInspection, pair: Pair) -> Iterator[RuleResult]:
-    for mapped in snapshot.mapped:
-        if f"{snapshot.real(pair.key)}/".startswith(f"{mapped.path.rstrip('/')}/"):
+def _served(inspection: HostInspection, pair: CertificateKeyPair) -> Iterator[RuleResult]:
+    for mapping in inspection.mappings:
+        if f"{inspection.real_path(pair.key)}/".startswith(f"{mapping.path.rstrip('/')}/"):
             yield error(
-                f"The private key {pair.key} lies in what {mapped.prefix} serves.",
-                f"{mapped.place}: {mapped.directive.name} {mapped.directive.args[0]};",
+                f"The private key {pair.key} lies in what {mapping.prefix} serves.",
+                mapping.evidence,
                 fix="Take it out of there, and get a new certificate with a new key.",
             )
             return
 
 
-def _readable(snapshot: HostInspection, pair: Pair) -> Iterator[RuleResult]:
+def _readable(inspection: HostInspection, pair: CertificateKeyPair) -> Iterator[RuleResult]:
     """nginx reads keys as root, before its workers give root up."""
-    apps = (app.account for app in snapshot.apps_of(pair.server))
-    who = [_NOBODY, snapshot.worker, *apps, *_listed(snapshot, pair.key)]
+    apps = (app.account for app in inspection.apps_behind(pair.server))
+    who = [_NOBODY, inspection.worker, *apps, *_listed(inspection, pair.key)]
     for account in who:
-        walk = snapshot.walk(pair.key, account)
+        walk = inspection.access(pair.key, account)
         if account.uid != 0 and walk.can_read:
             yield warning(
                 f"{account.name} can read the private key {pair.key}.",
-                *namei(walk, snapshot.host.accounts),
-                fix=f"chown root:root {quoted(pair.key)} && chmod 0600 {quoted(pair.key)}",
+                *namei(walk, inspection.host.accounts),
+                fix=f"chown root:root {quote(pair.key)} && chmod 0600 {quote(pair.key)}",
             )
             return
 
 
-def _listed(snapshot: HostInspection, path: str) -> Iterator[Account]:
+def _listed(inspection: HostInspection, path: str) -> Iterator[Account]:
     """Whom the key's access list names; each is asked for by itself."""
-    last = snapshot.walk(path, _NOBODY).last
-    accounts = snapshot.host.accounts
+    last = inspection.access(path, _NOBODY).last
+    accounts = inspection.host.accounts
     for entry in last.acl if last else ():
         if entry.tag == USER:
             yield accounts.user(accounts.user_name(entry.id))
@@ -60,4 +61,4 @@ def _listed(snapshot: HostInspection, path: str) -> Iterator[Account]:
             yield replace(_NOBODY, name=name, groups=frozenset({entry.id}))
 
 
-RULE = Rule("tls-key", (), look)
+RULE = Rule("tls-key", (), check)

@@ -5,36 +5,37 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reconcile.doctor.inspection import HostInspection
-from reconcile.doctor.location_mapping import Mapped
+from reconcile.doctor.location_mapping import LocationMapping
 from reconcile.doctor.rule import Rule, RuleResult, error
 
 
-def look(snapshot: HostInspection) -> Iterator[RuleResult]:
-    for mapped in snapshot.mapped:
-        if mapped.is_alias and not mapped.prefix.endswith("/") and not mapped.is_internal:
-            yield _told(mapped)
+def check(inspection: HostInspection) -> Iterator[RuleResult]:
+    for mapping in inspection.mappings:
+        if mapping.is_alias and not mapping.prefix.endswith("/") and not mapping.is_internal:
+            yield _told(mapping)
 
 
-def _told(mapped: Mapped) -> RuleResult:
+def _told(mapping: LocationMapping) -> RuleResult:
     leak = (
-        f"{mapped.prefix}../NAME is answered from the folder above {mapped.path}"
-        if mapped.folder.endswith("/")
-        else f"{mapped.prefix}NAME is answered with {mapped.folder}NAME, beside the folder"
+        f"{mapping.prefix}../NAME is answered from the folder above {mapping.path}"
+        if mapping.folder.endswith("/")
+        else f"{mapping.prefix}NAME is answered with {mapping.folder}NAME, beside the folder"
     )
-    scope = mapped.scope
+    scope = mapping.scope
     spelled = (
-        f"location {scope.modifier} {mapped.prefix}/"
+        f"location {scope.modifier} {mapping.prefix}/"
         if scope.modifier
-        else (f"location {mapped.prefix}/")
+        else (f"location {mapping.prefix}/")
     )
     return error(
-        f"{mapped} gives away files outside of {mapped.path}.",
+        f"{mapping} gives away files outside of {mapping.path}.",
         f"{scope.directive.place}: {scope}",
-        f"{mapped.place}: alias {mapped.folder};",
+        f"{mapping.place}: alias {mapping.folder};",
         leak,
-        fix=f"{scope.directive.place}: {spelled} {{ alias {mapped.path}/; … }}; then reload nginx.",
-        by_apply=mapped.is_restored,
+        fix=f"{scope.directive.place}:"
+        f" {spelled} {{ alias {mapping.path}/; … }}, then reload nginx.",
+        by_apply=mapping.is_restored_by_apply,
     )
 
 
-RULE = Rule("traversal-leak", ("CC2",), look)
+RULE = Rule("traversal-leak", ("CC2",), check)
