@@ -210,7 +210,7 @@ def _unasked(view: HostInspection) -> Iterator[str]:
     """Apps that would tell where they save, if we might ask them."""
     for app in view.declared.apps:
         told = view.import_result(app)
-        if told and isinstance(told.facts, NotImported) and not told.facts.tried:
+        if told and isinstance(told.facts, NotImported) and not told.facts.is_certain:
             yield f"{told.code.name}: {told.facts.why}"
 
 

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import os
+import selectors
+import signal
 import stat
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from subprocess import DEVNULL, PIPE, Popen, TimeoutExpired
 
 from reconcile.dataclass import dataclass
 from reconcile.errors import ReconcileError
 from reconcile.filesystem.errors import explained
 
-if TYPE_CHECKING:
-    from subprocess import Popen
-
 SAFE_PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 ENVIRONMENT = {"PATH": ":".join(SAFE_PATH), "LC_ALL": "C.UTF-8"}
+MAX_OUTPUT_BYTES = 64 << 20
 _GROUP_OR_OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
@@ -25,6 +27,15 @@ class CommandMissing(ReconcileError):
 
 class CommandTimeout(ReconcileError):
     """The program did not end in time; its whole process group was killed."""
+
+
+class TooMuchOutput(ReconcileError):
+    """The program wrote more than is read; its whole process group was killed."""
+
+    def __init__(self, max_bytes: int) -> None:
+        super().__init__(
+            what="A command wrote too much", why=f"more than {max_bytes >> 10} KiB; it was killed"
+        )
 
 
 @dataclass(frozen=True)
@@ -77,20 +88,21 @@ class Commands:
         *,
         timeout_s: float = 30.0,
         input: bytes | None = None,  # noqa: A002  subprocess has made this its standard name
+        max_bytes: int = MAX_OUTPUT_BYTES,
     ) -> Completed:
         """Run `argv` to its end; any exit status is an answer, not an error.
 
-        Units: `timeout_s` bounds the whole run, its children included.
-        Errors: CommandMissing, CommandTimeout; HostError where the machine can start no more.
+        Units: `timeout_s` bounds the whole run, its children included; `max_bytes` bounds
+        standard output and standard error, each.
+        Errors: CommandMissing, CommandTimeout, TooMuchOutput; HostError where the machine can
+        start no more.
         """
-        from subprocess import DEVNULL, PIPE, Popen
-
         executable = self.required(argv[0])
-        with explained(f"{argv[0]} could not be started"):
+        with explained(f"{argv[0]} could not be started"), _standard_input(input) as stdin:
             process = Popen(
                 argv,
                 executable=executable,
-                stdin=DEVNULL if input is None else PIPE,
+                stdin=stdin,
                 stdout=PIPE,
                 stderr=PIPE,
                 cwd="/",
@@ -98,7 +110,7 @@ class Commands:
                 start_new_session=True,
             )
         with process:
-            out, err = _communicate(process, input, timeout_s)
+            out, err = _outputs(process, timeout_s, max_bytes)
         return Completed(tuple(argv), process.returncode, _text(out), _text(err))
 
 
@@ -133,30 +145,63 @@ def _writable_by_others(status: os.stat_result) -> bool:
     return bool(status.st_mode & _GROUP_OR_OTHERS_WRITE) and not sticky
 
 
-def _communicate(
-    process: Popen[bytes], data: bytes | None, timeout_s: float
-) -> tuple[bytes, bytes]:
-    from subprocess import TimeoutExpired
+@contextmanager
+def _standard_input(content: bytes | None) -> Iterator[int]:
+    """A file in memory; a pipe would have to be filled while the output is read."""
+    if content is None:
+        yield DEVNULL
+        return
+    with os.fdopen(os.memfd_create("input"), "w+b") as file:
+        file.write(content)
+        file.seek(0)
+        yield file.fileno()
 
+
+def _outputs(process: Popen[bytes], timeout_s: float, max_bytes: int) -> tuple[bytes, bytes]:
+    """Standard output and error of `process`, once it has ended. It is killed on every error."""
+    deadline = time.monotonic() + timeout_s
+    outputs = {pipe.fileno(): bytearray() for pipe in (process.stdout, process.stderr) if pipe}
     try:
-        return process.communicate(data, timeout=timeout_s)
-    except TimeoutExpired as expired:
+        _read_all(outputs, deadline, max_bytes)
+        process.wait(max(0, deadline - time.monotonic()))
+    except TimeoutExpired:
         _kill_group(process)
-        command = " ".join(map(os.fsdecode, process.args))  # type: ignore[arg-type]
-        said = _text(expired.stderr or b"").strip()
-        raise CommandTimeout(
-            what=f"{command} did not end within {timeout_s:g} s",
-            why=said or "it said nothing",
-            fix="It was killed. Look at what it waits for and run the same command again.",
-        ) from None
+        raise _timeout(process, timeout_s, bytes(list(outputs.values())[1])) from None
     except BaseException:
         _kill_group(process)
         raise
+    out, err = outputs.values()
+    return bytes(out), bytes(err)
+
+
+def _read_all(outputs: dict[int, bytearray], deadline: float, max_bytes: int) -> None:
+    """Errors: TimeoutExpired, TooMuchOutput."""
+    with selectors.DefaultSelector() as open_pipes:
+        for pipe in outputs:
+            open_pipes.register(pipe, selectors.EVENT_READ)
+        while open_pipes.get_map():
+            ready = open_pipes.select(max(0, deadline - time.monotonic()))
+            if not ready:
+                raise TimeoutExpired("", 0)
+            for key, _ in ready:
+                chunk = os.read(key.fd, 65_536)
+                outputs[key.fd] += chunk
+                if not chunk:
+                    open_pipes.unregister(key.fd)
+                if len(outputs[key.fd]) > max_bytes:
+                    raise TooMuchOutput(max_bytes)
+
+
+def _timeout(process: Popen[bytes], timeout_s: float, error_output: bytes) -> CommandTimeout:
+    command = " ".join(map(os.fsdecode, process.args))  # type: ignore[arg-type]
+    return CommandTimeout(
+        what=f"{command} did not end within {timeout_s:g} s",
+        why=_text(error_output).strip() or "it wrote no error",
+        fix="It was killed. Check what it waits for, then run the same command again.",
+    )
 
 
 def _kill_group(process: Popen[bytes]) -> None:
-    import signal
-
     # As long as its leader is not reaped, the group's id can't have been given to others.
     if process.returncode is None:
         os.killpg(process.pid, signal.SIGKILL)

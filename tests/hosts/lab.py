@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import secrets
 import shutil
 import subprocess
@@ -17,8 +18,10 @@ from tests.hosts.cache import cache_folder, locked, remove_tree
 from tests.hosts.debian import DebianHost, entering
 from tests.hosts.wait import wait_for
 
+_OLDER_LIMITS = re.compile(r"^cgroup (\S+) cgroup ro,\S*,(?:memory|pids) ")
 BOOT_TIMEOUT_S = 60.0
 NEEDED = ("debootstrap", "systemd-nspawn", "nsenter", "unshare", "ip", "setsid")
+OLDER = frozenset(["name=systemd", "memory", "pids"])
 # $$ is this shell, then nspawn: the host starts inside its own control group.
 BOOT_IN_GROUPS = 'for group in $GROUPS_; do echo $$ >"$group/cgroup.procs"; done; exec "$@"'
 
@@ -88,6 +91,7 @@ class Lab:
         address = _connect(machine, self._id, number)
         self._booted[machine.id] = process = _start(machine, name)
         leader = _wait_until_up(machine, process)
+        _let_limit(leader)
         return DebianHost(name=name, address=address, leader=leader, id=machine.id)
 
     def stop(self, host: DebianHost) -> None:
@@ -129,11 +133,11 @@ def _unless_held(descriptor: int) -> Iterator[bool]:
 
 
 def _group_mounts() -> list[Path]:
-    """Where control groups of processes live: cgroup2 first, then systemd's own of version 1."""
+    """Where a host has groups of its own: cgroup2 first, then what version 1 has beside it."""
     mounts = [line.split() for line in Path("/proc/self/mounts").read_text().splitlines()]
     unified = [Path(mount[1]) for mount in mounts if mount[2] == "cgroup2"]
-    named = [Path(m[1]) for m in mounts if m[2] == "cgroup" and "name=systemd" in m[3]]
-    return unified[:1] + named[:1] if unified else []
+    older = [Path(m[1]) for m in mounts if m[2] == "cgroup" and OLDER & {*m[3].split(",")}]
+    return unified[:1] + older if unified else []
 
 
 def _add_bridge(namespace: str) -> None:
@@ -209,6 +213,16 @@ def _wait_until_up(machine: _Machine, process: subprocess.Popen[bytes]) -> int:
         return wait_for(leader_of_a_host_that_is_up, machine.id, timeout_s=BOOT_TIMEOUT_S)
     except AssertionError as late:
         raise RuntimeError(f"{late} to boot:\n{_console(machine)}") from late
+
+
+def _let_limit(leader: int) -> None:
+    """Let the host's systemd limit memory, as on a machine: nspawn mounts groups of v1 ro."""
+    mounts = _text(Path(f"/proc/{leader}/mounts")).splitlines()
+    limits = [found[1] for found in map(_OLDER_LIMITS.search, mounts) if found]
+    for mount in limits:
+        _run(*entering(leader), "mount", "-o", "remount,rw,bind", mount)
+    if limits:
+        _run(*entering(leader), "systemctl", "daemon-reexec")
 
 
 def _leader(machine: _Machine) -> int | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from reconcile.filesystem.errors import HostError
-from reconcile.system.commands import CommandMissing, Commands, CommandTimeout
+from reconcile.system.commands import CommandMissing, Commands, CommandTimeout, TooMuchOutput
 
 
 @pytest.fixture
@@ -167,3 +167,16 @@ def test_a_program_that_hangs_is_killed_with_its_children(commands: Commands) ->
     assert "waiting" == late.value.why
     assert time.monotonic() - begun < 60
     assert b"" == left
+
+
+def test_a_program_that_writes_without_end_is_killed_at_the_bound(commands: Commands) -> None:
+    with pytest.raises(TooMuchOutput):
+        commands.run(("sh", "-c", "yes 'without end 9871'"), timeout_s=10, max_bytes=1 << 20)
+
+    assert b"" == subprocess.run(["pgrep", "-f", "end 9871$"], capture_output=True).stdout
+
+
+def test_input_larger_than_a_pipe_reaches_a_program_that_answers_meanwhile(
+    commands: Commands,
+) -> None:
+    assert "x" * (1 << 20) == commands.run(("cat",), input=b"x" * (1 << 20)).stdout

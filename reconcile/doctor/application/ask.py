@@ -1,18 +1,24 @@
-"""Have an app imported where it can do no harm, and take down what it says of itself."""
+"""Import an app in a sandbox, and read the settings that it reports."""
 
 from __future__ import annotations
 
 import errno
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from posixpath import basename, dirname
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from reconcile.doctor.application.facts import AppFacts, Garbled, app_facts
 from reconcile.filesystem.errors import HostError
-from reconcile.system.confined import Ended, NotConfined, run_confined
+from reconcile.system.sandbox import (
+    MAX_MEMORY_BYTES,
+    MAX_OUTPUT_BYTES,
+    NoSandbox,
+    SandboxResult,
+    run_sandboxed,
+)
 
 if TYPE_CHECKING:
     from reconcile.doctor.config_view import DeclaredCode
@@ -26,38 +32,35 @@ _SECRET = ("SECRET", "PASSW", "TOKEN", "KEY", "DSN", "URL", "URI", "CREDENTIAL")
 
 @dataclass(frozen=True)
 class NotImported:
-    """Why the app could not be asked; `at` is the line of its own code, "" where none is known.
+    """Why the app's settings are not known; `at` is the line of its own code, "" where unknown.
 
-    `tried` is False where this host gives no place to try it in.
+    `is_certain`: the app itself failed. Otherwise it could not be imported here, or not within
+    the sandbox's limits, which proves nothing of it.
     """
 
     why: str
     at: str = ""
-    tried: bool = True
+    is_certain: bool = True
 
 
 def ask_app(
-    code: DeclaredCode,
-    python: str,
-    account: Account,
-    environment: Mapping[str, str],
-    *,
-    timeout_s: float = TIMEOUT_S,
+    host: Host, code: DeclaredCode, python: str, account: Account, environment: Mapping[str, str]
 ) -> AppFacts | NotImported:
-    """Import the app as `account`, confined, with the environment of its service."""
+    """Import the app as `account` in a sandbox, with the environment of its service."""
     wanted = {"framework": code.framework, "directory": code.directory, "name": code.name}
-    argv = (python, "-B", "-c", _inspector(), json.dumps(wanted))
     try:
-        ended = run_confined(
-            argv,
+        result = run_sandboxed(
+            host.commands,
+            python,
+            ("-B", "-c", _inspector(), json.dumps(wanted)),
             account,
             directory=code.directory,
             environment=environment,
-            timeout_s=timeout_s,
+            timeout_s=TIMEOUT_S,
         )
-    except NotConfined as error:
-        return NotImported(f"{error.what}: {error.why}", tried=False)
-    return _understood(ended, environment, timeout_s)
+    except NoSandbox as error:
+        return NotImported(f"{error.what}: {error.why}", is_certain=False)
+    return _understood(result, environment)
 
 
 def interpreter(host: Host, directory: str, command: str) -> str:
@@ -75,7 +78,7 @@ def _candidates(directory: str, command: str) -> Iterator[str]:
 
 
 def _is_there(host: Host, path: str) -> bool:
-    """A link that somebody else could turn will do: the app's own user runs it, confined."""
+    """A link that others may change will do: it runs as the app's own user, in a sandbox."""
     try:
         return host.files.stat(path) is not None
     except HostError as refused:
@@ -91,34 +94,47 @@ def _inspector() -> str:
     return (files("reconcile.doctor.application") / "inspector.py").read_text()
 
 
-def _understood(
-    ended: Ended, environment: Mapping[str, str], timeout_s: float
-) -> AppFacts | NotImported:
-    told, failed = _told(ended.said)
-    if told is not None:
-        return told
-    if ended.how == "timeout":
-        return NotImported(f"its import did not come to an end within {timeout_s:g} s")
-    if ended.how == "not started":
-        return NotImported(ended.why)
+_LIMITS = (errno.EAGAIN, errno.ENOMEM, errno.ENOSPC, errno.EFBIG, errno.EMFILE)
+_UNCERTAIN = {
+    "killed": "its import crashed, or took more than its share of memory"
+    f" ({MAX_MEMORY_BYTES >> 20} MiB at most)",
+    "timeout": f"its import did not end within {TIMEOUT_S:g} s",
+    "too much output": f"its answer is longer than {MAX_OUTPUT_BYTES >> 10} KiB",
+}
+
+
+def _understood(result: SandboxResult, environment: Mapping[str, str]) -> AppFacts | NotImported:
+    facts, failed = _answers(result.output)
+    if facts is not None:
+        return facts
+    if result.outcome in _UNCERTAIN:
+        return NotImported(_UNCERTAIN[result.outcome], is_certain=False)
+    if result.outcome == "not started":
+        return NotImported(result.reason)
     if failed is None:
-        return NotImported(f"its import ended the process ({ended.how} {ended.code})")
-    return NotImported(_without_secrets(failed.why, environment), failed.at)
+        return NotImported(f"its import ended the process (exit status {result.exit_code})")
+    return replace(failed, why=_without_secrets(failed.why, environment))
 
 
-def _told(said: bytes) -> tuple[AppFacts | None, NotImported | None]:
-    """The fullest of what it told, and what went wrong; of whatever else it said, nothing."""
-    told, failed = None, None
-    for line in said.splitlines():
+def _answers(output: str) -> tuple[AppFacts | None, NotImported | None]:
+    """The fullest answer, and what went wrong; every other line is ignored."""
+    facts, failed = None, None
+    for line in output.splitlines():
         try:
             answer = json.loads(line)
             if "error" in answer:
-                failed = NotImported(str(answer["error"]), str(answer.get("place", "")))
+                failed = _failure(answer)
             else:
-                told = app_facts(answer["told"])
+                facts = app_facts(answer["told"])
         except (ValueError, TypeError, KeyError, RecursionError, Garbled):
             continue
-    return told, failed
+    return facts, failed
+
+
+def _failure(answer: Mapping[str, Any]) -> NotImported:
+    is_limit = answer.get("errno") in _LIMITS
+    why = f"{answer['error']}, in a sandbox" if is_limit else str(answer["error"])
+    return NotImported(why, str(answer.get("place", "")), is_certain=not is_limit)
 
 
 def _without_secrets(text: str, environment: Mapping[str, str]) -> str:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+MAX_CHARACTERS = 2000
+
 
 class Garbled(ValueError):
     """This is no answer of the inspector's."""
@@ -48,11 +50,11 @@ def app_facts(told: Any) -> AppFacts:
             static_url=_text(told["static_url"]),
             static_folder=_text(told["static_folder"]),
             media_url=_text(told.get("media_url")),
-            folders={str(name): str(path) for name, path in told["folders"].items()},
+            folders={_short(name): _short(path) for name, path in told["folders"].items()},
             most_bytes=_number(told["most_bytes"]),
-            routes=tuple((str(rule), str(endpoint)) for rule, endpoint in told["routes"]),
+            routes=tuple((_short(rule), _short(endpoint)) for rule, endpoint in told["routes"]),
             links=tuple(
-                Link(str(url), str(place), bool(routed), str(endpoint))
+                Link(_short(url), _short(place), bool(routed), _short(endpoint))
                 for url, place, routed, endpoint in told["links"]
             ),
         )
@@ -61,7 +63,14 @@ def app_facts(told: Any) -> AppFacts:
 
 
 def _text(value: Any) -> str | None:
-    return None if value is None else str(value)
+    return None if value is None else _short(value)
+
+
+def _short(value: Any) -> str:
+    """Patterns are matched against it, so that its length bounds the time."""
+    if len(text := str(value)) > MAX_CHARACTERS:
+        raise Garbled(f"a text of {len(text)} characters")
+    return text
 
 
 def _number(value: Any) -> int | None:

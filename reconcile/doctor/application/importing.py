@@ -39,10 +39,12 @@ def import_app(snapshot: HostInspection, app: DeclaredApp, code: DeclaredCode) -
     environment = _environment(snapshot, unit) if unit else {}
     if not snapshot.host.privileged and account.uid != snapshot.host.accounts.current.uid:
         refused = NotImported(
-            f"only root may run it as {account.name}. Run it with sudo.", tried=False
+            f"only root may run it as {account.name}. Run it with sudo.", is_certain=False
         )
         return Told(app, code, account, python, refused)
-    return Told(app, code, account, python, ask_app(code, python, account, environment))
+    return Told(
+        app, code, account, python, ask_app(snapshot.host, code, python, account, environment)
+    )
 
 
 def _stopped(snapshot: HostInspection, app: DeclaredApp) -> UnitView | None:

@@ -1,4 +1,4 @@
-"""Runs in the app's own interpreter, confined: import the app, tell its settings as JSON.
+"""Runs in the app's own interpreter, in a sandbox: import the app, print its settings as JSON.
 
 This file is handed to that interpreter as text: it needs nothing of reconcile, and keeps to
 what Python 3.7 knows. What is told comes in lines, a fuller one after the other: templates are
@@ -8,6 +8,7 @@ rendered last, as what they call is the app's own, and may take its time.
 from __future__ import annotations
 
 import ast
+import errno
 import importlib
 import json
 import os
@@ -316,7 +317,8 @@ def answer(wanted: dict[str, str], say: Callable[[dict[str, Any]], None]) -> Non
         main(wanted, lambda told: say({"told": told}))
     except BaseException as error:  # noqa: BLE001  SystemExit too: it is what is to be told
         text = f"{type(error).__name__}: {error}"
-        say({"error": text[:500], "place": where(error, wanted["directory"])})
+        number = errno.ENOMEM if isinstance(error, MemoryError) else getattr(error, "errno", None)
+        say({"error": text[:500], "errno": number, "place": where(error, wanted["directory"])})
 
 
 if __name__ == "__main__":

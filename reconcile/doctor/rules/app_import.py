@@ -19,7 +19,7 @@ def check(inspection: HostInspection) -> Iterator[RuleResult]:
 
 def _said(told: Told, failed: NotImported) -> RuleResult:
     name = f"{told.code.name} of {told.app.site}"
-    if not failed.tried:
+    if not failed.is_certain:
         return Inconclusive(name, failed.why)
     return warning(
         f"{name} cannot be imported: {failed.why}.",
