@@ -26,7 +26,7 @@ from reconcile.engine.planner import plan
 from reconcile.engine.resource import Ref, Resource
 from reconcile.engine.rollback import unfinished
 from reconcile.engine.selection import Selection, select
-from reconcile.filesystem.errors import HostError
+from reconcile.filesystem.host_error import HostError
 from reconcile.nginx.render.render_cache import RenderCache
 from reconcile.nginx.running.discover import NginxInstallation, discover
 from reconcile.nginx.running.loaded_config import real_path

@@ -15,8 +15,8 @@ from reconcile.config.values.written import UnfitError
 from reconcile.doctor.inspection import HostInspection, UpstreamApp
 from reconcile.doctor.upstream import socket_path
 from reconcile.errors import ReconcileError
+from reconcile.filesystem.inode import Stat
 from reconcile.filesystem.inventory import Inventory, inventory
-from reconcile.filesystem.model import Stat
 from reconcile.nginx.routing.servers import Server
 from reconcile.nginx.running.loaded_config import real_path
 from reconcile.resources.gunicorn_units import HEADER

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from reconcile.cli.terminal import style
 
 if TYPE_CHECKING:
-    from reconcile.filesystem.tally import Tally
+    from reconcile.filesystem.parallel import Tally
     from reconcile.system import Host
 
 AFTER_S = 0.7
@@ -32,7 +32,7 @@ def counted(host: Host, *, json: bool) -> Iterator[None]:
     if json or not style(sys.stderr).colour:
         yield
         return
-    from reconcile.filesystem.tally import Tally
+    from reconcile.filesystem.parallel import Tally
 
     host.scan_progress = Tally()
     line = _Line(host.scan_progress)

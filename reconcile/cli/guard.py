@@ -68,7 +68,7 @@ def _trace(error: Exception) -> None:
 
 
 def _refused(error: OSError) -> int:
-    from reconcile.filesystem.errors import host_error
+    from reconcile.filesystem.host_error import host_error
 
     told = host_error(f"The machine refused a call: {error}", error)
     return _told(told.what, told.why, told.fix, told.exit_code)

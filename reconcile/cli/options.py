@@ -124,9 +124,9 @@ def opened_for(saved: SavedPlan, file: str | None) -> Workspace:
     The file that the plan names is taken only where nobody else could have written it:
     otherwise an approval could bring its own instructions.
     """
+    from reconcile.filesystem.user_files import only_ours
     from reconcile.gitops.saved_plan import refuse_elsewhere, refuse_other_config
     from reconcile.system import Host
-    from reconcile.system.publish import only_ours
 
     refuse_elsewhere(saved, Host().name)
     workspace = opened(file or (saved.file if only_ours(saved.file) else None))

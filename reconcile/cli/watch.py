@@ -165,7 +165,7 @@ def _urls(given: str) -> Iterator[str]:
     if not given.startswith("@"):
         yield _address(given)
         return
-    from reconcile.system.publish import only_ours, read_given
+    from reconcile.filesystem.user_files import only_ours, read_given
 
     path = given.removeprefix("@")
     if not os.path.lexists(path):

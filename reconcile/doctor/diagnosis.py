@@ -12,7 +12,7 @@ from reconcile.doctor.rule import Diagnosis, Inconclusive, Rule
 from reconcile.engine.model import Finding, Severity, Unknown
 from reconcile.engine.resource import Ref
 from reconcile.errors import ReconcileError
-from reconcile.filesystem.errors import in_one_line
+from reconcile.filesystem.host_error import in_one_line
 from reconcile.nginx.routing.location_match import Indeterminate
 
 RANK: dict[Severity, int] = {"error": 0, "warning": 1, "note": 2}

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reconcile.doctor.rule import RuleResult, error, note, warning
+from reconcile.filesystem.mount import is_full
 from reconcile.system.processes import started_at
-from reconcile.system.space import is_full
 
 if TYPE_CHECKING:
     from reconcile.doctor.inspection import HostInspection

@@ -7,7 +7,7 @@ from shlex import quote
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from reconcile.filesystem.access import AccessStep, AccessWalk
+    from reconcile.filesystem.access_check import AccessStep, AccessWalk
     from reconcile.nginx.model.tree import Directive
     from reconcile.system.accounts import Account, Accounts
 

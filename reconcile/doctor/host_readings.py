@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from reconcile.doctor.logs import LogLine, read_error_logs, read_journal
 from reconcile.doctor.units import UnitView, read_units
-from reconcile.filesystem.errors import explained
+from reconcile.filesystem.host_error import explained
 from reconcile.filesystem.inventory import Inventory, inventory
 from reconcile.nginx.routing.router import Router
 from reconcile.nginx.running.config_test import ConfigTest
@@ -17,7 +17,7 @@ from reconcile.nginx.running.worker_view import WorkerView, worker_account
 from reconcile.system.accounts import Account
 
 if TYPE_CHECKING:
-    from reconcile.filesystem.access import AccessWalk
+    from reconcile.filesystem.access_check import AccessWalk
     from reconcile.nginx.running.config_test import NginxError
     from reconcile.system import Host
 

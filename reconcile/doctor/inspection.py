@@ -34,7 +34,7 @@ from reconcile.system.sockets import connects, holders_at, listening_at
 if TYPE_CHECKING:
     from reconcile.doctor.application.facts import AppFacts
     from reconcile.doctor.application.importing import Told
-    from reconcile.filesystem.access import AccessWalk
+    from reconcile.filesystem.access_check import AccessWalk
     from reconcile.nginx.model.tree import ConfigTree
     from reconcile.nginx.running.config_test import NginxError
     from reconcile.system import Host

@@ -19,7 +19,7 @@ from reconcile.doctor.rule import Diagnosis, Rule
 from reconcile.doctor.rules.upload_dir_mismatch import upload_settings
 from reconcile.engine.model import Check
 from reconcile.errors import ReconcileError
-from reconcile.filesystem.errors import in_one_line
+from reconcile.filesystem.host_error import in_one_line
 
 if TYPE_CHECKING:
     from reconcile.config.questions import Questions

@@ -10,7 +10,7 @@ from itertools import islice
 
 from reconcile.doctor.request_builder import RequestBuilder, example_names, is_plain_name
 from reconcile.doctor.witness import witnesses
-from reconcile.filesystem import Files
+from reconcile.filesystem.files import Files
 from reconcile.nginx.model.latin1 import from_raw, to_raw
 from reconcile.nginx.model.scope import Scope
 from reconcile.nginx.routing import pcre

@@ -11,7 +11,7 @@ from reconcile.engine.model import Conflict, Desired
 from reconcile.engine.resource import Ref, Resource
 
 if TYPE_CHECKING:
-    from reconcile.filesystem.lineage import Inode, RealLocation
+    from reconcile.filesystem.inode import Inode, RealLocation
 
 Lineages = Mapping[str, "RealLocation"]
 """A directory's name → where it really lies."""

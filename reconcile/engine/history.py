@@ -12,7 +12,7 @@ from reconcile.engine.digest import canonical, digest
 from reconcile.engine.ledger import BEGINNING, Ledger
 
 if TYPE_CHECKING:
-    from reconcile.system.state import StateDir
+    from reconcile.filesystem.state_dir import StateDir
 
 FOLDER = "history"
 

@@ -10,7 +10,7 @@ from reconcile.engine.journal import journals
 from reconcile.engine.ledger import Ledger
 
 if TYPE_CHECKING:
-    from reconcile.system.state import StateDir
+    from reconcile.filesystem.state_dir import StateDir
 
 
 def audit(state: StateDir, ledger: Ledger) -> tuple[tuple[HistoryRow, ...], tuple[str, ...]]:

@@ -18,9 +18,9 @@ from reconcile.engine.ledger_store import write_records
 from reconcile.errors import ReconcileError
 
 if TYPE_CHECKING:
+    from reconcile.filesystem.state_dir import Log, StateDir
+    from reconcile.filesystem.undo import Undo
     from reconcile.system import Host
-    from reconcile.system.state import Log, StateDir
-    from reconcile.system.undo import Undo
 
 FOLDER = "journal"
 RESERVE_BYTES = 64 << 10
@@ -74,7 +74,7 @@ class Journal:
 
     def record_undo(self, *undos: Undo) -> None:
         """Remember `undos`; on the disk, with one flush for all, when this returns."""
-        from reconcile.system.undo import to_json
+        from reconcile.filesystem.undo import to_json
 
         if self._log is None:
             self._log = self._state.log(f"{self.folder}/undo.jsonl")
@@ -86,7 +86,7 @@ class Journal:
         A last line without its end was cut off by a crash, so its effect never began.
         Errors: ReconcileError for any other line that is damaged.
         """
-        from reconcile.system.undo import from_json
+        from reconcile.filesystem.undo import from_json
 
         data = self._state.read(f"{self.folder}/undo.jsonl") or b""
         try:

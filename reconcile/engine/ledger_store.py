@@ -9,7 +9,7 @@ from reconcile.engine import history
 from reconcile.engine.ledger import BEGINNING, Ledger, Rows, decode, encode
 
 if TYPE_CHECKING:
-    from reconcile.system.state import StateDir
+    from reconcile.filesystem.state_dir import StateDir
 
 LEDGER = "ledger.json"
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from reconcile.engine.model import Finding, Observed, Unknown
 from reconcile.engine.resource import Ref, Resource
 from reconcile.errors import ReconcileError
-from reconcile.filesystem.errors import cause
+from reconcile.filesystem.host_error import cause
 
 if TYPE_CHECKING:
     from reconcile.system import Host

@@ -16,9 +16,9 @@ from reconcile.engine.ledger_store import next_records, now, read_ledger, sweep_
 from reconcile.engine.model import Event
 from reconcile.engine.observe import error_reason
 from reconcile.errors import ReconcileError
-from reconcile.filesystem.errors import explained
-from reconcile.filesystem.sync import flush
-from reconcile.system.undo import Undo, coalesced, to_json
+from reconcile.filesystem.fsync import flush
+from reconcile.filesystem.host_error import explained
+from reconcile.filesystem.undo import Undo, coalesced, to_json
 
 if TYPE_CHECKING:
     from reconcile.system import Host

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Literal
 
-from reconcile.filesystem.errors import HostError
+from reconcile.filesystem.host_error import HostError
 
 Encoding = Literal["gzip", "br", "zstd"]
 """As in `Content-Encoding`."""

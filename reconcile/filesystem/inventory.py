@@ -7,13 +7,15 @@ import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import islice
+from posixpath import join
 from typing import NamedTuple
 
-from reconcile.filesystem.access import AclEntry, parse_acl
-from reconcile.filesystem.meta import ABSENT, ACL, by_descriptor
-from reconcile.filesystem.model import Stat
-from reconcile.filesystem.resolve import directory
-from reconcile.system.security import label_at
+from reconcile.filesystem.access_check import AclEntry, parse_acl
+from reconcile.filesystem.attributes import ABSENT, ACL, by_descriptor
+from reconcile.filesystem.inode import Stat
+from reconcile.filesystem.safe_path import directory
+from reconcile.system.lsm import label_at
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 DEEPEST = 64
@@ -112,3 +114,38 @@ def _acl(fd: int, name: str) -> tuple[AclEntry, ...]:
             return ()
         raise
     return parse_acl(value)
+
+
+LOOKED_AT = 200
+"""Names read of one folder; it may hold a million."""
+FOLDERS = 20
+
+
+def samples(root: str, most: int) -> tuple[str, ...]:
+    """Up to `most` plain files below `root`, one of each folder, as relative names.
+
+    Names that begin with a dot are left out. Errors: OSError.
+    """
+    found: list[str] = []
+    folders = [""]
+    for folder in folders:
+        files, inner = _names(join(root, folder) if folder else root)
+        found += [join(folder, name) for name in files[:1]]
+        folders += [join(folder, name) for name in inner[: FOLDERS - len(folders)]]
+        if len(found) >= most:
+            break
+    return tuple(found[:most])
+
+
+def _names(path: str) -> tuple[list[str], list[str]]:
+    """Plain files and folders among the first names of the folder, each sorted."""
+    with directory(path) as (pin, _):
+        fd = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=pin)
+    try:
+        with os.scandir(fd) as names:
+            seen = [name for name in islice(names, LOOKED_AT) if not name.name.startswith(".")]
+            files = sorted(name.name for name in seen if name.is_file(follow_symlinks=False))
+            folders = sorted(name.name for name in seen if name.is_dir(follow_symlinks=False))
+            return files, folders
+    finally:
+        os.close(fd)

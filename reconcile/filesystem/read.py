@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 
-from reconcile.filesystem.meta import by_descriptor
-from reconcile.filesystem.model import Stat
-from reconcile.filesystem.names import as_bytes, is_ours, join
-from reconcile.filesystem.resolve import PinnedName, directory, entry
+from reconcile.filesystem.attributes import by_descriptor
+from reconcile.filesystem.inode import Stat
+from reconcile.filesystem.path import as_bytes, is_ours, join
+from reconcile.filesystem.safe_path import PinnedName, directory, entry
 
 CHUNK = 1 << 20
 MAGIC = frozenset("*?[")

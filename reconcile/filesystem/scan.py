@@ -1,129 +1,69 @@
-"""What deviates below one root, in the words that the walk and the mending share."""
+"""A walk on all cores: its upper directories first, then a share of the rest for each reader."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
-from hashlib import blake2b
-from typing import NamedTuple
+import os
+from collections.abc import Collection, Iterable, Iterator
+from typing import TYPE_CHECKING
 
-from reconcile.filesystem.errors import cause
-from reconcile.filesystem.names import as_bytes
+from reconcile.filesystem.parallel import divide, readers, together
+from reconcile.filesystem.permissions import PermissionPolicy
+from reconcile.filesystem.safe_path import directory
+from reconcile.filesystem.scan_result import Scan
+from reconcile.filesystem.walk import ROOT, Share, Walker, WalkPosition
 
-MOST_KEPT = 50_000
-MOST_KEPT_BYTES = 16 << 20
-"""Deviations and bytes of their paths held in memory; beyond, they are only counted."""
-MOST_EXAMPLES = 20
+if TYPE_CHECKING:
+    from reconcile.filesystem.parallel import Tally
 
-
-@dataclass(frozen=True)
-class PermissionPolicy:
-    """What every regular file and every directory must be."""
-
-    uid: int
-    gid: int
-    files: int
-    dirs: int
+HUGE = 1 << 20
+"""Bytes of a directory itself above which its names are divided among the readers."""
+SHALLOW = 16
+"""Levels down to which directories are reached from the root to divide what is below."""
 
 
-class PermissionDeviation(NamedTuple):
-    """One inode that is not as the rule says; `path` is relative to the root.
+def scan(
+    root: str, rule: PermissionPolicy, excluded: Collection[str] = (), tally: Tally | None = None
+) -> Scan:
+    """Compare everything below the directory `root` with `rule`; changes nothing.
 
-    `sheltered`: seen where nobody else may write, so `ino` and `ctime_ns` prove
-    later that it is still what was seen.
+    `excluded` are paths relative to the root, left out with all that is below; `tally`
+    is told how many names were looked at.
     """
-
-    path: str
-    is_directory: bool
-    uid: int
-    gid: int
-    mode: int
-    ino: int
-    ctime_ns: int
-    sheltered: bool
+    with directory(root) as (pin, guard):
+        fd = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=pin)
+        try:
+            return _scan(Walker(fd, guard, rule, excluded, tally)).in_order()
+        finally:
+            os.close(fd)
 
 
-@dataclass
-class Examples:
-    """An exact count and the first few paths."""
+def _scan(walker: Walker) -> Scan:
+    def below(share: Share) -> Iterable[Share]:
+        if readers() > 1 and _is_huge(walker, share.place):
+            return [Share(share.place, part, readers()) for part in range(readers())]
+        names = walker.subdirectories(share.place)
+        return [Share(WalkPosition(share.place, name, share.place.depth + 1)) for name in names]
 
-    count: int = 0
-    paths: list[str] = field(default_factory=list)
+    def look(shares: Iterator[Share]) -> Scan:
+        walker.scan = Scan()
+        for share in shares:
+            walker.walk(share)
+        return walker.scan
 
-    def add(self, path: str) -> None:
-        self.count += 1
-        if len(self.paths) < MOST_EXAMPLES:
-            self.paths.append(path)
-
-    def merge(self, other: Examples) -> None:
-        self.count += other.count
-        self.paths = sorted(self.paths + other.paths, key=as_bytes)[:MOST_EXAMPLES]
-
-
-@dataclass
-class Scan:
-    """What one pass found; counts are exact, `deviations` are the first that fit in memory."""
-
-    deviations: list[PermissionDeviation] = field(default_factory=list)
-    deviating: int = 0
-    bytes_kept: int = 0
-    whole: int = 0
-    """Over all deviations, whatever their order, also those that were not kept."""
-    files: int = 0
-    directories: int = 0
-    symlinks: int = 0
-    special: int = 0
-    vanished: int = 0
-    withheld: Examples = field(default_factory=Examples)
-    """Deviating, but another user's inode where somebody else may write: never given away."""
-    hard_links: Examples = field(default_factory=Examples)
-    """Deviating files with further names, perhaps outside: not crossed."""
-    mounts: Examples = field(default_factory=Examples)
-    unreadable: Examples = field(default_factory=Examples)
-    why_unreadable: str = ""
-
-    @property
-    def truncated(self) -> bool:
-        return self.deviating > len(self.deviations)
-
-    def deviates(self, found: PermissionDeviation) -> None:
-        self.deviating += 1
-        self.whole = (self.whole + _fingerprint(found)) % 2**64
-        size = len(found.path)
-        if len(self.deviations) < MOST_KEPT and self.bytes_kept + size <= MOST_KEPT_BYTES:
-            self.deviations.append(found)
-            self.bytes_kept += size
-
-    def fails(self, path: str, error: OSError | None, why: str = "") -> None:
-        self.unreadable.add(path)
-        self.why_unreadable = self.why_unreadable or why or (cause(error) if error else "")
-
-    def merge(self, other: Scan) -> None:
-        for name in ("deviating", "files", "directories", "symlinks", "special", "vanished"):
-            setattr(self, name, getattr(self, name) + getattr(other, name))
-        for name in ("withheld", "hard_links", "mounts", "unreadable"):
-            getattr(self, name).merge(getattr(other, name))
-        self.whole = (self.whole + other.whole) % 2**64
-        self.why_unreadable = self.why_unreadable or other.why_unreadable
-        self.deviations = list(_first(self.deviations + other.deviations))
-
-    def in_order(self) -> Scan:
-        return replace(self, deviations=sorted(self.deviations, key=_by_path))
+    shares = divide(Share(ROOT), below, _is_last, lambda: walker.looked)
+    found = walker.scan
+    for other in together(shares, look):
+        found.merge(other)
+    return found
 
 
-def _first(deviations: Iterable[PermissionDeviation]) -> Iterable[PermissionDeviation]:
-    size = 0
-    for count, found in enumerate(deviations):
-        size += len(found.path)
-        if count >= MOST_KEPT or size > MOST_KEPT_BYTES:
-            return
-        yield found
+def _is_last(share: Share) -> bool:
+    return share.of > 1 or share.place.depth >= SHALLOW
 
 
-def _by_path(found: PermissionDeviation) -> bytes:
-    return as_bytes(found.path)
-
-
-def _fingerprint(found: PermissionDeviation) -> int:
-    text = b"%d %d %o " % (found.uid, found.gid, found.mode) + as_bytes(found.path)
-    return int.from_bytes(blake2b(text, digest_size=8).digest(), "big")
+def _is_huge(walker: Walker, place: WalkPosition) -> bool:
+    try:
+        return walker.size_of(place) > HUGE
+    except OSError:
+        # The walk meets the same error, and tells it.
+        return False

@@ -1,234 +1,108 @@
-"""How each change of a file is taken back."""
+"""How effects are taken back: records that outlive the process, and who keeps them.
+
+A record is told to the recorder before its effect. Undoing it is idempotent and
+conditional: it finds out what of the effect has happened, takes that back, and
+leaves alone whatever somebody else has changed since.
+"""
 
 from __future__ import annotations
 
-import errno
-import os
-import stat
-from abc import abstractmethod
-from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, ClassVar, NamedTuple, Self
-
-from reconcile.filesystem.errors import explained
-from reconcile.filesystem.meta import change, restore_attributes
-from reconcile.filesystem.names import join, parent
-from reconcile.filesystem.read import identity, names_in
-from reconcile.filesystem.resolve import PinnedName, entry
-from reconcile.system.undo import Undo, undo_record
+from abc import ABC, abstractmethod
+from collections.abc import Hashable, Iterable, Iterator
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, TypeVar
 
 if TYPE_CHECKING:
     from reconcile.system import Host
 
-CHANGED_SINCE = "{} has been changed since, so it was left as it is"
-
 
 @dataclass(frozen=True)
-class FileUndo(Undo):
-    """Takes back what was done to the name `path`."""
+class Undo(ABC):
+    """How one effect is taken back; fields are JSON values only."""
 
-    path: str
+    op: ClassVar[str]
+    run_last: ClassVar[bool] = False
+    """Undone after all others, which are undone in reverse: it reads files that they put back."""
 
     @property
     def folder(self) -> str:
-        return parent(self.path)
-
-    def undo(self, host: Host) -> str:  # noqa: ARG002  files need no more than their path
-        with explained(f"{self.path} cannot be put back"):
-            try:
-                with entry(self.path) as at:
-                    return self.restore(at)
-            except FileNotFoundError:
-                # Its directory is gone, and with it everything to be taken back.
-                return ""
+        """The directory in which it changes something on the disk; "" for none."""
+        return ""
 
     @abstractmethod
-    def restore(self, at: PinnedName) -> str: ...
+    def undo(self, host: Host) -> str:
+        """Take the effect back; "" or why something was left as it is.
 
-
-@undo_record
-@dataclass(frozen=True)
-class Replaced(FileUndo):
-    """`path` got new content, written as `temp` beside it; `keep` is the old inode's place."""
-
-    op: ClassVar[str] = "files.replaced"
-    temp: str
-    wrote: str
-    keep: str | None = None
-
-    def restore(self, at: PinnedName) -> str:
-        _remove(replace(at, name=self.temp))
-        if self.keep is None:
-            return self._take_away(at)
-        return _put_back(at, self.keep, self.wrote)
-
-    def _take_away(self, at: PinnedName) -> str:
-        now = identity(at)
-        if now == self.wrote:
-            os.unlink(at.name, dir_fd=at.dir_fd)
-        return CHANGED_SINCE.format(self.path) if now not in ("", self.wrote) else ""
-
-    def discard_backup(self, host: Host) -> None:  # noqa: ARG002
-        with explained(f"what was kept of {self.path} cannot be removed"):
-            _drop(join(parent(self.path), self.temp))
-            _drop(self.keep)
-
-
-@undo_record
-@dataclass(frozen=True)
-class Removed(FileUndo):
-    """`path` was unlinked; its inode lives on as `keep`."""
-
-    op: ClassVar[str] = "files.removed"
-    keep: str
-
-    def restore(self, at: PinnedName) -> str:
-        return _put_back(at, self.keep, wrote="")
-
-    def discard_backup(self, host: Host) -> None:  # noqa: ARG002
-        with explained(f"what was kept of {self.path} cannot be removed"):
-            _drop(self.keep)
-
-
-@undo_record
-@dataclass(frozen=True)
-class MadeDirectory(FileUndo):
-    """`path` was made as a directory."""
-
-    op: ClassVar[str] = "files.made_directory"
-
-    def restore(self, at: PinnedName) -> str:
-        if at.stat() is None:
-            return ""
-        try:
-            os.rmdir(at.name, dir_fd=at.dir_fd)
-        except OSError as error:
-            if error.errno in (errno.ENOTEMPTY, errno.ENOTDIR, errno.EEXIST):
-                return f"{self.path} is not empty, so it was left"
-            raise
-        return ""
-
-
-@undo_record
-@dataclass(frozen=True)
-class RemovedDirectory(FileUndo):
-    """The empty directory `path` was removed; mtimes of directories are not restored."""
-
-    op: ClassVar[str] = "files.removed_directory"
-    uid: int
-    gid: int
-    mode: int
-    attributes: dict[str, str] = field(default_factory=dict)
-
-    def restore(self, at: PinnedName) -> str:
-        with suppress(FileExistsError):
-            os.mkdir(at.name, 0o700, dir_fd=at.dir_fd)
-        pin = at.pin()
-        try:
-            if self._is_being_restored(pin):
-                change(pin, self.uid, self.gid, self.mode)
-                restore_attributes(pin, self.attributes)
-        finally:
-            os.close(pin)
-        return ""
-
-    def _is_being_restored(self, pin: int) -> bool:
-        """Whether it was made just now, or by a rollback that was killed before it was done."""
-        st = os.fstat(pin)
-        if not stat.S_ISDIR(st.st_mode) or names_in(pin):
-            return False
-        ours = st.st_uid in (os.geteuid(), self.uid)
-        return ours and stat.S_IMODE(st.st_mode) in (0o700, self.mode)
-
-
-class Standing(NamedTuple):
-    """Whose an inode is, and its mode."""
-
-    uid: int
-    gid: int
-    mode: int
-
-    @classmethod
-    def of(cls, st: os.stat_result) -> Standing:
-        return cls(st.st_uid, st.st_gid, stat.S_IMODE(st.st_mode))
-
-
-@undo_record
-@dataclass(frozen=True)
-class Meta(FileUndo):
-    """The inode `ino` under `path` had this owner, mode and these attributes, and got `given`."""
-
-    op: ClassVar[str] = "files.meta"
-    ino: int
-    uid: int
-    gid: int
-    mode: int
-    attributes: dict[str, str] = field(default_factory=dict)
-    given: Sequence[Sequence[int]] = ()
-    """Each Standing that we gave it; none where an older version wrote this."""
-
-    @classmethod
-    def of(cls, path: str, pin: int, attributes: dict[str, str], given: Standing) -> Meta:
-        st = os.fstat(pin)
-        return cls(path, st.st_ino, *Standing.of(st), attributes, [given])
+        Durable only once `folder` is flushed, so that many are flushed together.
+        """
 
     @property
-    def subject(self) -> tuple[str, str, int]:
-        return self.op, self.path, self.ino
+    def subject(self) -> Hashable | None:
+        """What it is about, where several undos of it can be `joined`."""
+        return None
 
     def merge_with(self, later: Self) -> Self:
-        """A directory may be given a mode, and then one more bit of it."""
-        return replace(self, given=[*self.given, *later.given])
+        """What takes back both: this effect, and a later one on the same subject."""
+        raise NotImplementedError(f"{self.op} has no subject")
 
-    def restore(self, at: PinnedName) -> str:
-        pin = at.pin()
-        try:
-            if not self._is_ours(os.fstat(pin)):
-                return CHANGED_SINCE.format(self.path)
-            change(pin, self.uid, self.gid, self.mode)
-            restore_attributes(pin, self.attributes)
-        finally:
-            os.close(pin)
-        return ""
-
-    def _is_ours(self, st: os.stat_result) -> bool:
-        """Whether nobody but us has changed it: as it was, as we made it, or half way between."""
-        if st.st_ino != self.ino or not self.given:
-            return st.st_ino == self.ino
-        known = [Standing(self.uid, self.gid, self.mode), *(Standing(*one) for one in self.given)]
-        # Between chown and chmod it has the owner of one and the mode of another, less setuid.
-        modes = {mode & kept for _, _, mode in known for kept in (0o7777, 0o1777)}
-        now = Standing.of(st)
-        return now[:2] in {one[:2] for one in known} and now.mode in modes
+    def discard_backup(self, host: Host) -> None:  # noqa: B027  most keep nothing
+        """Drop what was kept for `undo`, which will not be asked for any more."""
 
 
-def _put_back(at: PinnedName, keep: str, wrote: str) -> str:
-    """Give the name its old inode again; a rename, so it needs no space and is all or nothing."""
-    with entry(keep) as kept:
-        old, now = kept.stat(), at.stat()
-        if old is None:
-            return ""
-        if now is not None and (now.st_ino, now.st_dev) == (old.st_ino, old.st_dev):
-            os.unlink(kept.name, dir_fd=kept.dir_fd)
-        elif now is None or identity(at) == wrote:
-            os.rename(kept.name, at.name, src_dir_fd=kept.dir_fd, dst_dir_fd=at.dir_fd)
-        else:
-            return f"{CHANGED_SINCE.format(at.path)}; what it was is kept as {keep}"
-    return ""
+def coalesced(undos: Iterable[Undo]) -> Iterator[Undo]:
+    """`undos` in their order, several of one thing as one in the place of the first."""
+    left: dict[Hashable, Undo] = {}
+    for number, undo in enumerate(undos):
+        subject = number if undo.subject is None else undo.subject
+        first = left.get(subject)
+        left[subject] = undo if first is None else first.merge_with(undo)
+    yield from left.values()
 
 
-def _drop(path: str | None) -> None:
-    if path is None:
-        return
-    try:
-        with entry(path) as at:
-            _remove(at)
-    except FileNotFoundError:
-        return
+class Recorder(Protocol):
+    """The journal while an apply runs."""
+
+    @property
+    def id(self) -> str:
+        """Short, of letters, digits, `-` and `_` only: it is part of file names."""
+
+    @property
+    def keep_dir(self) -> str:
+        """An existing directory, root's (or ours) alone, for inodes that undo needs."""
+
+    def record_undo(self, *undos: Undo) -> None:
+        """Remember `undos`, in this order; durable when this returns."""
 
 
-def _remove(at: PinnedName) -> None:
-    # A read-only filesystem refuses to remove even what is not there.
-    if at.stat() is not None:
-        os.unlink(at.name, dir_fd=at.dir_fd)
+UNDO_MODULES = {
+    "files": "reconcile.filesystem.file_undo",
+    "services": "reconcile.system.services.undo",
+    "nginx": "reconcile.nginx.running.reload",
+}
+"""The part of an `op` before its dot → the module that registers it."""
+
+_records: dict[str, type[Undo]] = {}
+Record = TypeVar("Record", bound=type[Undo])
+
+
+def undo_record(record: Record) -> Record:
+    """Class decorator: `record` can be read back from JSON by its `op`."""
+    _records[record.op] = record
+    return record
+
+
+def to_json(record: Undo) -> dict[str, Any]:
+    return {"op": record.op, **vars(record)}
+
+
+def from_json(data: dict[str, Any]) -> Undo:
+    """Errors: KeyError for an `op` that this version does not know."""
+    op = data["op"]
+    import_module(UNDO_MODULES[op.partition(".")[0]])
+    return _records[op](**{name: value for name, value in data.items() if name != "op"})
+
+
+def undo(record: Undo, host: Host) -> str:
+    """Take back one effect; "" or why something was left as it is."""
+    return record.undo(host)

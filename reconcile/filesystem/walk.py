@@ -12,14 +12,14 @@ from collections import deque
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from reconcile.filesystem.descent import are_mounts_below, mount_of, open_below
-from reconcile.filesystem.names import is_ours
-from reconcile.filesystem.ownership import givable
-from reconcile.filesystem.resolve import PIN, DirectoryTrust, guard_of
-from reconcile.filesystem.scan import PermissionDeviation, PermissionPolicy, Scan
+from reconcile.filesystem.openat import are_mounts_below, mount_of, open_below
+from reconcile.filesystem.path import is_ours
+from reconcile.filesystem.permissions import PermissionDeviation, PermissionPolicy, givable
+from reconcile.filesystem.safe_path import PIN, DirectoryTrust, guard_of
+from reconcile.filesystem.scan_result import Scan
 
 if TYPE_CHECKING:
-    from reconcile.filesystem.tally import Tally
+    from reconcile.filesystem.parallel import Tally
 
 DEEPEST = 20_000
 MOST_OPEN = 200

@@ -8,14 +8,14 @@ import stat
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from reconcile.filesystem.errors import HostError
-from reconcile.filesystem.keep import keep, sync_directory
-from reconcile.filesystem.meta import all_attributes, change, copy_attributes, touched_attributes
-from reconcile.filesystem.names import helper
-from reconcile.filesystem.ownership import may_change
-from reconcile.filesystem.read import names_in
-from reconcile.filesystem.resolve import PIN_DIRECTORY, PinnedName, entry
-from reconcile.filesystem.undo import (
+from reconcile.filesystem.attributes import (
+    all_attributes,
+    change,
+    copy_attributes,
+    touched_attributes,
+)
+from reconcile.filesystem.backup import keep, sync_directory
+from reconcile.filesystem.file_undo import (
     MadeDirectory,
     Meta,
     Removed,
@@ -23,6 +23,11 @@ from reconcile.filesystem.undo import (
     Replaced,
     Standing,
 )
+from reconcile.filesystem.host_error import HostError
+from reconcile.filesystem.path import helper
+from reconcile.filesystem.permissions import may_change
+from reconcile.filesystem.read import names_in
+from reconcile.filesystem.safe_path import PIN_DIRECTORY, PinnedName, entry
 
 if TYPE_CHECKING:
     from reconcile.system import Host

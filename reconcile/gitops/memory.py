@@ -10,7 +10,7 @@ from reconcile.engine.drift_report import State
 
 if TYPE_CHECKING:
     from reconcile.engine.drift_report import Drift
-    from reconcile.system.state import StateDir
+    from reconcile.filesystem.state_dir import StateDir
 
 FILE = "drift.json"
 

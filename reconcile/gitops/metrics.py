@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, get_args
 from reconcile import __version__
 from reconcile.engine.drift_report import STATES
 from reconcile.engine.model import CheckStatus
+from reconcile.filesystem.user_files import publish
 from reconcile.gitops.notify import seconds_between
-from reconcile.system.publish import publish
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry

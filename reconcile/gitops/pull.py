@@ -90,7 +90,7 @@ def origin(
 
 def pull(host: Host, of: Origin) -> Pulled:
     """Fetch, verify, and only then look at it. Errors: ReconcileError; the host is untouched."""
-    from reconcile.system.publish import only_ours
+    from reconcile.filesystem.user_files import only_ours
 
     for keys in filter(None, (of.ssh_signers, of.gpg_keys)):
         if not only_ours(keys):

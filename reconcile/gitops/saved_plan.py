@@ -19,11 +19,11 @@ from reconcile.engine.ledger_store import now
 from reconcile.engine.model import PlanInputs
 from reconcile.engine.selection import Selection
 from reconcile.errors import ReconcileError, StalePlan
-from reconcile.system.publish import publish, read_given
+from reconcile.filesystem.user_files import publish, read_given
 
 if TYPE_CHECKING:
     from reconcile.engine.model import Plan
-    from reconcile.system.state import StateDir
+    from reconcile.filesystem.state_dir import StateDir
 
 LARGEST_BYTES = 32 << 20
 PRIVATE = 0o600

@@ -11,7 +11,7 @@ from reconcile.config.expansion.scope import Scope, SiteScope
 from reconcile.engine.model import BehaviourChange, Change, Finding, Plan
 from reconcile.engine.observe import error_reason
 from reconcile.errors import ReconcileError
-from reconcile.filesystem.samples import samples
+from reconcile.filesystem.inventory import samples
 from reconcile.impact.config_warnings import config_warnings
 from reconcile.impact.planned_files import planned_path_kinds
 from reconcile.impact.response_diff import SampleRequest, ServedState, response_changes

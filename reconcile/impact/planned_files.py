@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from posixpath import join
 from typing import TYPE_CHECKING
 
-from reconcile.filesystem.access import enters
-from reconcile.filesystem.names import ancestors
+from reconcile.filesystem.access_check import enters
+from reconcile.filesystem.path import ancestors
 from reconcile.nginx.routing.request import FileKind
 from reconcile.resources.assets import Assets
 from reconcile.resources.common import owner_ids

@@ -18,7 +18,7 @@ from reconcile.nginx.routing.servers import Server, hostname
 from reconcile.nginx.running.worker_view import WorkerView, worker_account
 
 if TYPE_CHECKING:
-    from reconcile.filesystem.access import AccessStep
+    from reconcile.filesystem.access_check import AccessStep
     from reconcile.nginx.model.scope import Scope
     from reconcile.nginx.running.discover import NginxInstallation
     from reconcile.system.accounts import Account
@@ -239,7 +239,7 @@ def _component(nginx: NginxInstallation, step: AccessStep, allowed: bool) -> Com
 
 def _acl(nginx: NginxInstallation, step: AccessStep) -> Iterator[str]:
     """The named entries of an access list and its mask, as getfacl writes them."""
-    from reconcile.filesystem.access import GROUP, MASK, USER
+    from reconcile.filesystem.access_check import GROUP, MASK, USER
 
     accounts = nginx.host.accounts
     for line in step.acl:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from reconcile.engine.resource import Ref
-from reconcile.filesystem.errors import HostError
-from reconcile.filesystem.model import FileKind
-from reconcile.filesystem.names import ancestors
+from reconcile.filesystem.host_error import HostError
+from reconcile.filesystem.inode import FileKind
+from reconcile.filesystem.path import ancestors
 from reconcile.system import Host
 
 ARTICLES: dict[FileKind, str] = {

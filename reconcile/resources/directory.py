@@ -9,9 +9,9 @@ from typing import Any, ClassVar, Literal, Self
 from reconcile.engine.model import Change, Finding
 from reconcile.engine.resource import Ref, Resource
 from reconcile.errors import ReconcileError
-from reconcile.filesystem.access import EXECUTE, enters
-from reconcile.filesystem.model import Stat
-from reconcile.filesystem.names import join
+from reconcile.filesystem.access_check import EXECUTE, enters
+from reconcile.filesystem.inode import Stat
+from reconcile.filesystem.path import join
 from reconcile.resources.common import (
     folders_above,
     octal,
@@ -19,7 +19,7 @@ from reconcile.resources.common import (
     refuse_unknown_owner,
     wrong_kind,
 )
-from reconcile.resources.side_effects import grants_told, mask_finding
+from reconcile.resources.metadata_effects import grants_told, mask_finding
 from reconcile.system import Host
 from reconcile.system.accounts import Accounts
 

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from reconcile.engine.model import Finding
 from reconcile.engine.resource import Ref, Resource
-from reconcile.filesystem.model import Stat
+from reconcile.filesystem.inode import Stat
 from reconcile.resources.common import (
     folders_above,
     octal,
@@ -15,7 +15,7 @@ from reconcile.resources.common import (
     refuse_unknown_owner,
     wrong_kind,
 )
-from reconcile.resources.side_effects import capability_finding, grants_told, mask_finding
+from reconcile.resources.metadata_effects import capability_finding, grants_told, mask_finding
 from reconcile.system import Host
 
 NEW_MODE = 0o644

@@ -11,10 +11,11 @@ from pydantic import SkipValidation
 from reconcile.engine.digest import digest
 from reconcile.engine.model import Finding
 from reconcile.engine.resource import Cause, Ref, Resource
-from reconcile.filesystem.errors import HostError
-from reconcile.filesystem.scan import Examples, PermissionDeviation, PermissionPolicy, Scan
+from reconcile.filesystem.host_error import HostError
+from reconcile.filesystem.permissions import PermissionDeviation, PermissionPolicy
+from reconcile.filesystem.scan_result import Examples, Scan
 from reconcile.resources.common import folders_above, octal, owner_ids, refuse_unknown_owner
-from reconcile.resources.side_effects import masks_finding, masks_told
+from reconcile.resources.metadata_effects import masks_finding, masks_told
 from reconcile.system import Host
 from reconcile.system.accounts import Accounts
 

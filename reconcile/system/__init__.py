@@ -10,14 +10,14 @@ from reconcile.dataclass import dataclass
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from reconcile.filesystem import Files
-    from reconcile.filesystem.tally import Tally
+    from reconcile.filesystem.files import Files
+    from reconcile.filesystem.parallel import Tally
+    from reconcile.filesystem.state_dir import StateDir
+    from reconcile.filesystem.undo import Recorder
     from reconcile.system.accounts import Account, Accounts
     from reconcile.system.commands import Commands
     from reconcile.system.http import HttpClient
     from reconcile.system.services import ServiceManager
-    from reconcile.system.state import StateDir
-    from reconcile.system.undo import Recorder
 
 ServiceManagerName = Literal["systemd", "process", "none"]
 
@@ -62,7 +62,7 @@ class Host:
 
     @cached_property
     def files(self) -> Files:
-        from reconcile.filesystem import Files
+        from reconcile.filesystem.files import Files
 
         return Files(self)
 
@@ -104,6 +104,6 @@ class Host:
 
     @cached_property
     def state(self) -> StateDir:
-        from reconcile.system.state import StateDir
+        from reconcile.filesystem.state_dir import StateDir
 
         return StateDir(self.settings.state_dir)

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from reconcile.filesystem.resolve import directory, entry
+from reconcile.filesystem.safe_path import directory, entry
 
 if TYPE_CHECKING:
     from reconcile.system import Host

@@ -13,7 +13,7 @@ from subprocess import DEVNULL, PIPE, Popen, TimeoutExpired
 
 from reconcile.dataclass import dataclass
 from reconcile.errors import ReconcileError
-from reconcile.filesystem.errors import explained
+from reconcile.filesystem.host_error import explained
 
 SAFE_PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 ENVIRONMENT = {"PATH": ":".join(SAFE_PATH), "LC_ALL": "C.UTF-8"}

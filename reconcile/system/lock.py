@@ -12,9 +12,9 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from reconcile.errors import LockHeld
-from reconcile.filesystem.errors import explained
-from reconcile.filesystem.names import join
-from reconcile.filesystem.resolve import entry
+from reconcile.filesystem.host_error import explained
+from reconcile.filesystem.path import join
+from reconcile.filesystem.safe_path import entry
 
 if TYPE_CHECKING:
     from reconcile.system import Host

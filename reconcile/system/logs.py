@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from reconcile.filesystem.errors import explained
+from reconcile.filesystem.host_error import explained
 from reconcile.filesystem.read import opened, stat_of
-from reconcile.filesystem.resolve import entry
+from reconcile.filesystem.safe_path import entry
 
 LIMIT = 1 << 20
 

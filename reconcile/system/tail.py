@@ -6,9 +6,9 @@ import errno
 import os
 from collections.abc import Iterator
 
-from reconcile.filesystem.errors import explained
+from reconcile.filesystem.host_error import explained
 from reconcile.filesystem.read import glob, opened, stat_of
-from reconcile.filesystem.resolve import entry
+from reconcile.filesystem.safe_path import entry
 
 
 def tail(path: str, limit: int) -> tuple[str, ...]:

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from reconcile.errors import ReconcileError
-from reconcile.filesystem.errors import explained
-from reconcile.system.publish import publish
+from reconcile.filesystem.host_error import explained
+from reconcile.filesystem.user_files import publish
 
 if TYPE_CHECKING:
     from reconcile.system import Host

@@ -21,10 +21,10 @@ from functools import partial
 from pathlib import Path
 
 from reconcile.cli.demo.stage import Stage, build, nginx_binary, take_down
+from reconcile.filesystem.undo import Undo
 from reconcile.resources.assets import Assets
 from reconcile.resources.tree import Tree
 from reconcile.system import Host, HostSettings
-from reconcile.system.undo import Undo
 
 WEB = "www-data"
 PER_FOLDER = 1_000

@@ -25,8 +25,8 @@ OWN = ("log", "run", "state", "tmp")
 
 EVERY_COPY_IS_LONG = """
 import sys
-from reconcile.filesystem import ship
-ship.QUIET_S = 0
+from reconcile.filesystem.sync import copy
+copy.QUIET_S = 0
 from reconcile.cli.main import main
 sys.exit(main())
 """

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from reconcile.filesystem.errors import WORDS
+from reconcile.filesystem.host_error import WORDS
 from tests.cli.conftest import COMMAND
 from tests.host.disk import picture
 from tests.tally import TALLY

@@ -23,7 +23,7 @@ from reconcile.doctor.mandatory.log import Logged
 from reconcile.doctor.mandatory.selinux import is_mended, refused, relabel, remedy
 from reconcile.doctor.rule import Inconclusive
 from reconcile.engine.model import Finding
-from reconcile.system.security import Security
+from reconcile.system.lsm import Security
 from tests.doctor.asked import configured
 
 pytestmark = pytest.mark.process

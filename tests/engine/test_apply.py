@@ -16,7 +16,7 @@ from reconcile.engine.model import Change, Check
 from reconcile.engine.resource import Ref, Resource
 from reconcile.engine.rollback import unfinished
 from reconcile.errors import LockHeld, ReconcileError
-from reconcile.filesystem.undo import Replaced
+from reconcile.filesystem.file_undo import Replaced
 from reconcile.resources.assets import Assets
 from reconcile.resources.directory import Directory
 from reconcile.resources.file import File

@@ -12,7 +12,7 @@ import pytest
 
 from reconcile.engine.model import Report
 from reconcile.errors import ReconcileError
-from reconcile.filesystem.errors import WORDS
+from reconcile.filesystem.host_error import WORDS
 from tests.engine.failing import failing_at
 from tests.engine.killing import Replay
 from tests.engine.machine import Machine

@@ -17,8 +17,8 @@ from reconcile.engine.ledger import Ledger, encode
 from reconcile.engine.ledger_store import next_records, read_ledger
 from reconcile.engine.rollback import RollbackFailed, recover, roll_back, unfinished
 from reconcile.errors import ReconcileError
+from reconcile.filesystem.undo import Undo, undo_record
 from reconcile.system import Host, HostSettings
-from reconcile.system.undo import Undo, undo_record
 from tests.engine.machine import Machine
 
 ENTRY = HistoryEntry("2026-11-22T08:00:00Z", Actor("root", "reconcile apply"), "begun")

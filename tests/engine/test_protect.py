@@ -6,8 +6,8 @@ import pytest
 
 from reconcile.engine.data_protection import violations
 from reconcile.engine.resource import Resource
-from reconcile.filesystem.lineage import Inode
-from reconcile.filesystem.names import ancestors
+from reconcile.filesystem.inode import Inode
+from reconcile.filesystem.path import ancestors
 from reconcile.resources.assets import Assets
 from reconcile.resources.directory import Directory
 from reconcile.resources.file import File

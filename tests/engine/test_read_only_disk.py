@@ -12,7 +12,7 @@ import pytest
 
 from reconcile.engine.model import Event, Report
 from reconcile.errors import ReconcileError
-from reconcile.filesystem.errors import FIXES, WORDS
+from reconcile.filesystem.host_error import FIXES, WORDS
 from reconcile.resources.directory import Directory
 from reconcile.resources.file import File
 from tests.engine.machine import Machine

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from reconcile.filesystem.contents import digest_of_source
+from reconcile.filesystem.sync.source import digest_of_source
 
 
 @pytest.fixture

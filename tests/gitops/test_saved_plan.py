@@ -16,10 +16,10 @@ from reconcile.engine.ledger import Ledger
 from reconcile.engine.ledger_store import next_records, write_records
 from reconcile.engine.selection import Selection
 from reconcile.errors import ExitCode, ReconcileError, StalePlan
-from reconcile.filesystem.errors import HostError
+from reconcile.filesystem.host_error import HostError
+from reconcile.filesystem.state_dir import StateDir
 from reconcile.gitops import saved_plan
 from reconcile.gitops.saved_plan import PlanUnusable, SavedPlan, decode, encode
-from reconcile.system.state import StateDir
 from tests.engine.world import Note, a_world, declare, planned
 from tests.gitops.mutation import mutations
 

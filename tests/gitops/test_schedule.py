@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from reconcile.errors import ReconcileError
-from reconcile.filesystem.errors import HostError
+from reconcile.filesystem.host_error import HostError
 from reconcile.gitops.schedule import HEADER, SERVICE, TIMER, Schedule, checked, in_utc
 from reconcile.system.timers import drop, put
 

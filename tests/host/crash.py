@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from reconcile.filesystem.undo import Undo, from_json, to_json, undo
 from reconcile.system import Host
-from reconcile.system.undo import Undo, from_json, to_json, undo
 
 CHANGES = (
     "open",

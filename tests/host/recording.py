@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 
+from reconcile.filesystem.undo import Undo, from_json, to_json, undo
 from reconcile.system import Host
-from reconcile.system.undo import Undo, from_json, to_json, undo
 
 
 @dataclass

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from reconcile.filesystem.access import EXECUTE, READ, WRITE
-from reconcile.filesystem.errors import HostError
+from reconcile.filesystem.access_check import EXECUTE, READ, WRITE
+from reconcile.filesystem.host_error import HostError
 from reconcile.system import Host
 
 ACCESS_LISTS = (

@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 
 from reconcile.errors import ReconcileError
-from reconcile.filesystem.scan import PermissionPolicy
-from reconcile.filesystem.survey import SyncRequest
+from reconcile.filesystem.permissions import PermissionPolicy
+from reconcile.filesystem.sync.sync_diff import SyncRequest
 from reconcile.system import Host, canary
 from tests.host.attack import WEB, attacker, swap
 from tests.host.disk import picture

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from reconcile.filesystem.batch import Batch
-from reconcile.filesystem.errors import HostError
-from reconcile.filesystem.scan import PermissionPolicy
-from reconcile.filesystem.survey import SyncRequest
+from reconcile.filesystem.host_error import HostError
+from reconcile.filesystem.permissions import PermissionPolicy
+from reconcile.filesystem.sync.batch import Batch
+from reconcile.filesystem.sync.sync_diff import SyncRequest
 from reconcile.system import Host
 from tests.host.recording import MemoryRecorder
 

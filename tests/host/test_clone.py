@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from reconcile.filesystem import clone, ship
-from reconcile.filesystem.errors import HostError
-from reconcile.filesystem.scan import PermissionPolicy
-from reconcile.filesystem.survey import SyncRequest
+from reconcile.filesystem.host_error import HostError
+from reconcile.filesystem.permissions import PermissionPolicy
+from reconcile.filesystem.sync import copy
+from reconcile.filesystem.sync.sync_diff import SyncRequest
 from reconcile.system import Host
 
 SIZE = 6 << 20
@@ -23,10 +23,11 @@ RULE = PermissionPolicy(0, 0, 0o644, 0o755)
 SHIP = """
 import sys
 from reconcile.system import Host, HostSettings
-from reconcile.filesystem.scan import Rule
-from reconcile.filesystem.survey import Order
+from reconcile.filesystem.permissions import PermissionPolicy
+from reconcile.filesystem.sync.sync_diff import SyncRequest
 host = Host(HostSettings(service_manager="process", state_dir=sys.argv[3]))
-host.files.ship(Order(sys.argv[1], sys.argv[2], Rule(0, 0, 0o644, 0o755)))
+policy = PermissionPolicy(0, 0, 0o644, 0o755)
+host.files.sync(SyncRequest(sys.argv[1], sys.argv[2], policy))
 """
 CALL = re.compile(r"^\d+ +(\w+)\((.*)\) += (-?\d+)", re.MULTILINE)
 
@@ -65,13 +66,13 @@ def test_its_bytes_are_copied_by_the_kernel(order: SyncRequest, tmp_path: Path) 
 def test_where_the_kernel_cannot_it_is_copied_here(
     order: SyncRequest, host: Host, monkeypatch: pytest.MonkeyPatch, why: str
 ) -> None:
-    copy, calls = os.copy_file_range, []
+    copy_range, calls = os.copy_file_range, []
 
     def refusing(original: int, target: int, count: int, *, offset_src: int) -> int:
         calls.append(offset_src)
         if offset_src:
             raise OSError(getattr(errno, why), why)
-        return copy(original, target, SIZE // 2, offset_src=0)
+        return copy_range(original, target, SIZE // 2, offset_src=0)
 
     monkeypatch.setattr(os, "copy_file_range", refusing)
     host.files.sync(order)
@@ -97,15 +98,17 @@ def test_where_writing_fails_it_is_told_and_nothing_is_left(
 def test_a_source_that_changes_while_it_is_copied_is_noticed(
     order: SyncRequest, host: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    clone = copy.cloned
+
     def late(original: int, target: int) -> bool:
         film = Path(order.source, "film.mp4")
         then = film.stat().st_mtime_ns
         with film.open("r+b") as file:
             file.write(b"another beginning")
         os.utime(film, ns=(then, then))
-        return clone.cloned(original, target)
+        return clone(original, target)
 
-    monkeypatch.setattr(ship, "cloned", late)
+    monkeypatch.setattr(copy, "cloned", late)
 
     with pytest.raises(HostError, match="changes while it is copied"):
         host.files.sync(order)

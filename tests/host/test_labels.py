@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from reconcile.filesystem.scan import PermissionPolicy
-from reconcile.filesystem.survey import SyncRequest
+from reconcile.filesystem.permissions import PermissionPolicy
+from reconcile.filesystem.sync.sync_diff import SyncRequest
 from reconcile.system import Host
 from tests.host.recording import MemoryRecorder
 

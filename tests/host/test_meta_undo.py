@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from reconcile.filesystem.undo import CHANGED_SINCE, Meta, Standing
+from reconcile.filesystem.file_undo import CHANGED_SINCE, Meta, Standing
+from reconcile.filesystem.undo import coalesced
 from reconcile.system import Host
-from reconcile.system.undo import coalesced
 
 ROOT, WEB, OTHER = 0, 33, 34
 OLD = Standing(ROOT, ROOT, 0o4750)

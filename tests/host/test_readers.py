@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from reconcile.filesystem.readers import ReaderDied, divide, readers, together
+from reconcile.filesystem.parallel import ReaderDied, divide, readers, together
 
 Found = tuple[int, list[int]]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from reconcile.filesystem.samples import LOOKED_AT, samples
+from reconcile.filesystem.inventory import LOOKED_AT, samples
 
 
 def lay(root: Path, *names: str) -> str:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from reconcile.filesystem.errors import HostError
-from reconcile.system.state import StateDir
+from reconcile.filesystem.host_error import HostError
+from reconcile.filesystem.state_dir import StateDir
 
 
 @pytest.fixture

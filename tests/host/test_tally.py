@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from reconcile.filesystem import readers
-from reconcile.filesystem.scan import PermissionPolicy
-from reconcile.filesystem.survey import SyncRequest
-from reconcile.filesystem.tally import Tally
+from reconcile.filesystem import parallel
+from reconcile.filesystem.parallel import Tally
+from reconcile.filesystem.permissions import PermissionPolicy
+from reconcile.filesystem.sync.sync_diff import SyncRequest
 from reconcile.system import Host
 
 FOLDERS, FILES = 40, 150
@@ -29,8 +29,8 @@ def tree(site: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def two(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(readers, "readers", lambda: 2)
-    assert NAMES > readers.ALONE
+    monkeypatch.setattr(parallel, "readers", lambda: 2)
+    assert NAMES > parallel.ALONE
 
 
 def test_every_name_of_a_tree_counts_once(host: Host, tree: Path) -> None:

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from reconcile.filesystem import comparison, judge, readers, ship
-from reconcile.filesystem.errors import HostError
+from reconcile.filesystem import parallel
+from reconcile.filesystem.host_error import HostError
+from reconcile.filesystem.sync import compare_file, compare_tree, copy
 from reconcile.resources.assets import Assets
 from reconcile.resources.directory import Directory
 from reconcile.system import Host
@@ -137,7 +138,7 @@ def test_a_file_that_nobody_touched_is_not_opened(
     shipped: Assets, host: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened: list[str] = []
-    monkeypatch.setattr(judge.Judge, "is_equal", lambda self, path, *_: opened.append(path))
+    monkeypatch.setattr(compare_file.Judge, "is_equal", lambda self, path, *_: opened.append(path))
 
     assert [] == lines(shipped, host)
     assert [] == opened
@@ -149,7 +150,7 @@ def test_a_file_is_not_opened_again_once_its_mode_was_put_right(
     (root / "css/app.css").chmod(0o600)
     apply(shipped, host)
     opened: list[str] = []
-    monkeypatch.setattr(judge.Judge, "is_equal", lambda self, path, *_: opened.append(path))
+    monkeypatch.setattr(compare_file.Judge, "is_equal", lambda self, path, *_: opened.append(path))
 
     assert [] == lines(shipped, host)
     assert [] == opened
@@ -170,8 +171,8 @@ class TestALongCopy:
     def test_tells_how_far_it_is(
         self, assets: Assets, host: Host, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(ship, "QUIET_S", 0)
-        monkeypatch.setattr(ship, "EVERY_S", 0)
+        monkeypatch.setattr(copy, "QUIET_S", 0)
+        monkeypatch.setattr(copy, "EVERY_S", 0)
         told: list[tuple[int, int]] = []
         host.on_copy_progress = lambda *how_far: told.append(how_far)
 
@@ -182,7 +183,7 @@ class TestALongCopy:
     def test_a_short_one_is_quiet(
         self, assets: Assets, host: Host, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(ship, "QUIET_S", 60)
+        monkeypatch.setattr(copy, "QUIET_S", 60)
         told: list[tuple[int, int]] = []
         host.on_copy_progress = lambda *how_far: told.append(how_far)
 
@@ -204,9 +205,9 @@ class TestOnAllCores:
 
     @pytest.fixture(params=[1 << 20, 1], ids=["as it is", "as if every directory was huge"])
     def _huge(self, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(comparison, "HUGE", request.param)
-        monkeypatch.setattr(readers, "ALONE", 400)
-        monkeypatch.setattr(readers, "SHARES_PER_READER", 2)
+        monkeypatch.setattr(compare_tree, "HUGE", request.param)
+        monkeypatch.setattr(parallel, "ALONE", 400)
+        monkeypatch.setattr(parallel, "SHARES_PER_READER", 2)
 
     @pytest.mark.usefixtures("_huge")
     def test_each_finds_its_share_and_all_is_told_in_one_order(

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from reconcile.errors import ReconcileError
-from reconcile.filesystem.errors import HostError
+from reconcile.filesystem.host_error import HostError
 from reconcile.resources.directory import Directory
 from reconcile.system import Host
 

@@ -10,9 +10,10 @@ import brotli
 import pytest
 import zstandard
 
-from reconcile.filesystem import compress, siblings
+from reconcile.filesystem import compress
 from reconcile.filesystem.compress import SUFFIXES, Encoding, compressed, is_worth
-from reconcile.filesystem.errors import HostError
+from reconcile.filesystem.host_error import HostError
+from reconcile.filesystem.sync import precompressed
 from reconcile.resources.assets import Assets
 from reconcile.system import Host
 from tests.host.disk import picture
@@ -198,7 +199,7 @@ class TestWhatDoesNotBecomeSmaller:
         self, made: Assets, host: Host, root: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         tried: list[str] = []
-        monkeypatch.setattr(siblings, "compressed", lambda *_: tried.append("again"))
+        monkeypatch.setattr(precompressed, "compressed", lambda *_: tried.append("again"))
 
         assert [] == lines(made, host)
         apply(made.model_copy(update={"files": 0o640}), host)
@@ -286,7 +287,9 @@ def test_nothing_is_opened_or_compressed_where_nobody_touched_anything(
     made: Assets, host: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looked: list[str] = []
-    monkeypatch.setattr(siblings.Siblings, "look", lambda self, path, *_, **__: looked.append(path))
+    monkeypatch.setattr(
+        precompressed.Siblings, "look", lambda self, path, *_, **__: looked.append(path)
+    )
 
     assert [] == lines(made, host)
     assert [] == [path for path in looked if is_worth(path, 1 << 20)]

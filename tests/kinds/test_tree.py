@@ -15,9 +15,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reconcile.filesystem import scan as scan_words
-from reconcile.filesystem import spread
-from reconcile.filesystem.errors import HostError
+from reconcile.filesystem import scan, scan_result
+from reconcile.filesystem.host_error import HostError
 from reconcile.resources.tree import Tree
 from reconcile.system import Host
 from tests.host.disk import picture
@@ -302,7 +301,7 @@ class TestOnAllCores:
     def test_a_huge_directory_is_divided_and_still_counted_once(
         self, host: Host, large: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(spread, "HUGE", 1)
+        monkeypatch.setattr(scan, "HUGE", 1)
         (large / "a/7.jpg").chmod(0o600)
 
         found = observed(uploads(large), host)
@@ -322,7 +321,7 @@ class TestOnAllCores:
 class TestMoreThanMemoryHolds:
     @pytest.fixture(autouse=True)
     def _little_memory(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(scan_words, "MOST_KEPT", 100)
+        monkeypatch.setattr(scan_result, "MOST_KEPT", 100)
 
     def test_the_count_is_exact_and_the_rest_is_told(self, host: Host, large: Path) -> None:
         subprocess.run(["chmod", "-R", "u=rwX,go=", large], check=True)

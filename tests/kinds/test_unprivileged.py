@@ -11,7 +11,7 @@ import pytest
 
 from reconcile.engine.diff import differences
 from reconcile.engine.resource import Resource
-from reconcile.filesystem.errors import HostError
+from reconcile.filesystem.host_error import HostError
 from reconcile.resources.assets import Assets
 from reconcile.resources.directory import Directory
 from reconcile.resources.file import File

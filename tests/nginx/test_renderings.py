@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from reconcile.filesystem.state_dir import StateDir
 from reconcile.nginx.render import render, render_cache
 from reconcile.nginx.render.render_cache import NAME, RenderCache
 from reconcile.nginx.render.site_view import ListenView, LocationView, SiteView
-from reconcile.system.state import StateDir
 
 SITE = SiteView(
     name="shop",

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from reconcile.filesystem.undo import Undo, from_json, to_json
 from reconcile.system import Host, HostSettings
-from reconcile.system.undo import Undo, from_json, to_json
 
 NGINX = "/usr/sbin/nginx"
 APP = """

@@ -12,7 +12,7 @@ PRELUDE = """
 import dataclasses, json, sys
 from reconcile.errors import ReconcileError
 from reconcile.system import Host, HostSettings
-from reconcile.system.undo import from_json, to_json
+from reconcile.filesystem.undo import from_json, to_json
 
 class Journal:
     id, keep_dir = "7-test", "/var/lib/keep"

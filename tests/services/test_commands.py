@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from reconcile.filesystem.errors import HostError
+from reconcile.filesystem.host_error import HostError
 from reconcile.system.commands import CommandMissing, Commands, CommandTimeout, TooMuchOutput
 
 

@@ -11,7 +11,7 @@ from posixpath import basename, dirname
 from typing import TYPE_CHECKING, Any
 
 from reconcile.doctor.application.facts import AppFacts, Garbled, app_facts
-from reconcile.filesystem.errors import HostError
+from reconcile.filesystem.host_error import HostError
 from reconcile.system.sandbox import (
     MAX_MEMORY_BYTES,
     MAX_OUTPUT_BYTES,

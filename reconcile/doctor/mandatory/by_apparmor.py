@@ -12,7 +12,7 @@ from reconcile.doctor.rule import RuleResult, error
 if TYPE_CHECKING:
     from reconcile.doctor.inspection import HostInspection
     from reconcile.doctor.mandatory.log import Logged
-    from reconcile.system.security import Security
+    from reconcile.system.lsm import Security
 
 _SERVERS = ("nginx", "gunicorn", "uwsgi", "uvicorn", "hypercorn")
 

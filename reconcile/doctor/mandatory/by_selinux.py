@@ -21,13 +21,13 @@ from reconcile.doctor.mandatory.selinux import (
 )
 from reconcile.doctor.rule import RuleResult, error, note
 from reconcile.doctor.upstream import local_port, socket_path
-from reconcile.filesystem.errors import HostError
+from reconcile.filesystem.host_error import HostError
 from reconcile.filesystem.inventory import inventory
 
 if TYPE_CHECKING:
     from reconcile.doctor.inspection import HostInspection
     from reconcile.doctor.mandatory.log import Logged
-    from reconcile.system.security import Security
+    from reconcile.system.lsm import Security
 
 SHOWN = 3
 _APPS = ("gunicorn", "uwsgi", "uvicorn", "hypercorn")

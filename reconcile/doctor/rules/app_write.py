@@ -10,7 +10,7 @@ from reconcile.doctor.inspection import HostInspection, UpstreamApp
 from reconcile.doctor.location_mapping import LocationMapping
 from reconcile.doctor.rule import Rule, RuleResult, error
 from reconcile.doctor.unit_sandbox import blocking_setting, hiding_setting
-from reconcile.filesystem.access import EXECUTE, WRITE
+from reconcile.filesystem.access_check import EXECUTE, WRITE
 
 WX = WRITE | EXECUTE
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.location_mapping import LocationMapping
 from reconcile.doctor.rule import Rule, RuleResult, error, warning
-from reconcile.system.mounts import filesystem_of
+from reconcile.filesystem.mount import filesystem_of
 
 _RELEASE = re.compile(r"/(?:releases?|deployments?|versions)/[^/]+(?:/|$)")
 _CURRENT = re.compile(r"/(?:current|live)(?:/|$)")

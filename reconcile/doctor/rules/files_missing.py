@@ -13,7 +13,7 @@ from reconcile.doctor.rule import Rule, RuleResult, error, warning
 
 if TYPE_CHECKING:
     from reconcile.doctor.application.facts import AppFacts
-    from reconcile.filesystem.survey import SyncDiff
+    from reconcile.filesystem.sync.sync_diff import SyncDiff
 
 USUAL_FOLDERS = ("static", "app/static", "src/static")
 
@@ -56,8 +56,8 @@ def _same(inspection: HostInspection, one: str, other: str) -> bool:
 
 def sync_diff(inspection: HostInspection, mapping: LocationMapping, source: str) -> SyncDiff:
     """How the served folder differs from its source, by content; owners and modes set aside."""
-    from reconcile.filesystem.scan import PermissionPolicy as ModeRule
-    from reconcile.filesystem.survey import SyncRequest
+    from reconcile.filesystem.permissions import PermissionPolicy as ModeRule
+    from reconcile.filesystem.sync.sync_diff import SyncRequest
 
     return inspection.host.files.diff(
         SyncRequest(source, mapping.path, ModeRule(0, 0, 0o644, 0o755))

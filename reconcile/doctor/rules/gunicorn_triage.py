@@ -10,9 +10,8 @@ from shlex import quote
 from reconcile.doctor.app_log import app_log_lines
 from reconcile.doctor.inspection import HostInspection, UpstreamApp
 from reconcile.doctor.rule import Rule, RuleResult, check_each, error, note, warning
+from reconcile.filesystem.mount import is_full, is_read_only
 from reconcile.nginx.routing.servers import Server
-from reconcile.system.mounts import is_read_only
-from reconcile.system.space import is_full
 
 _REFUSED = re.compile(r"\[Errno (13|30)\] [^:]+: '(/[^']+)'")
 _ABSENT = re.compile(r"\[Errno 2\] [^:]+: '(/[^']+)'")

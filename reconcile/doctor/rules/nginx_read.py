@@ -10,7 +10,7 @@ from reconcile.doctor.host_readings import MOST_ITEMS
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.location_mapping import LocationMapping
 from reconcile.doctor.rule import Inconclusive, Rule, RuleResult, error, note
-from reconcile.filesystem.access import EXECUTE, READ, AccessWalk, allows
+from reconcile.filesystem.access_check import EXECUTE, READ, AccessWalk, allows
 from reconcile.filesystem.inventory import Inventory
 
 

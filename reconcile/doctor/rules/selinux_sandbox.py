@@ -11,7 +11,7 @@ from reconcile.doctor.mandatory.log import logged
 from reconcile.doctor.rule import Rule, RuleResult, error
 from reconcile.doctor.unit_sandbox import hiding_setting
 from reconcile.doctor.upstream import socket_path
-from reconcile.system.security import Security
+from reconcile.system.lsm import Security
 
 
 def check(inspection: HostInspection) -> Iterator[RuleResult]:

@@ -15,7 +15,7 @@ from reconcile.doctor.evidence import examples
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.rule import Inconclusive, Rule, RuleResult, error, note, warning
 from reconcile.errors import ReconcileError
-from reconcile.filesystem.errors import in_one_line
+from reconcile.filesystem.host_error import in_one_line
 from reconcile.nginx.certbot import WEBROOT
 
 if TYPE_CHECKING:

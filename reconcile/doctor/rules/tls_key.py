@@ -10,7 +10,7 @@ from reconcile.doctor.certificates import CertificateKeyPair, certificate_pairs
 from reconcile.doctor.evidence import namei
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.rule import Rule, RuleResult, error, warning
-from reconcile.filesystem.access import GROUP, USER
+from reconcile.filesystem.access_check import GROUP, USER
 from reconcile.system.accounts import Account
 
 _NOBODY = Account("any user of this machine", 0xFFFF_FFFD, 0xFFFF_FFFD, frozenset())

@@ -8,7 +8,7 @@ from shlex import quote
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.location_mapping import LocationMapping
 from reconcile.doctor.rule import Rule, RuleResult, warning
-from reconcile.filesystem.access import WRITE, allows
+from reconcile.filesystem.access_check import WRITE, allows
 from reconcile.system.accounts import Account
 
 

@@ -17,7 +17,7 @@ from reconcile.nginx.render.render import is_unmodified, render_site
 from reconcile.nginx.render.site_view import SiteView
 
 if TYPE_CHECKING:
-    from reconcile.system.state import StateDir
+    from reconcile.filesystem.state_dir import StateDir
 
 NAME = "cache/renderings.json"
 

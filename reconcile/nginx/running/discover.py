@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from reconcile.dataclass import dataclass
 from reconcile.errors import ReconcileError
-from reconcile.filesystem.errors import HostError
+from reconcile.filesystem.host_error import HostError
 from reconcile.nginx.model.build import Build
 from reconcile.nginx.model.layout import Layout, read_layout
 from reconcile.nginx.model.modules import static_encodings

@@ -9,6 +9,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, ClassVar
 
 from reconcile.errors import ReconcileError
+from reconcile.filesystem.undo import Undo, undo_record
 from reconcile.nginx.model.listen import ANY_IPV4, ANY_IPV6, Listen
 from reconcile.nginx.model.tree import ConfigTree, Directive
 from reconcile.nginx.render.render import CONFIG_TOKEN_PATH, config_token_of, is_managed
@@ -24,7 +25,6 @@ from reconcile.nginx.server_name_conflicts import name_conflicts
 from reconcile.system.http import HttpTarget
 from reconcile.system.logs import LogPosition
 from reconcile.system.processes import wait_until
-from reconcile.system.undo import Undo, undo_record
 
 if TYPE_CHECKING:
     from reconcile.system import Host

@@ -13,7 +13,7 @@ from reconcile.system.accounts import Account
 from reconcile.system.membership import ids_of
 
 if TYPE_CHECKING:
-    from reconcile.filesystem.access import AccessStep, AccessWalk
+    from reconcile.filesystem.access_check import AccessStep, AccessWalk
     from reconcile.nginx.running.discover import NginxInstallation
     from reconcile.system import Host
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from reconcile.system.undo import Undo, undo_record
+from reconcile.filesystem.undo import Undo, undo_record
 
 if TYPE_CHECKING:
     from reconcile.system import Host

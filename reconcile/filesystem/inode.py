@@ -1,0 +1,79 @@
+"""What is read off the filesystem."""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import Literal, NamedTuple
+
+from reconcile.dataclass import dataclass
+from reconcile.filesystem.path import ancestors
+
+FileKind = Literal["file", "directory", "symlink", "other"]
+
+
+@dataclass(frozen=True)
+class Stat:
+    """One inode's facts; `mode` holds the twelve permission bits, times are in ns."""
+
+    kind: FileKind
+    uid: int
+    gid: int
+    mode: int
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+    ino: int
+    dev: int
+    nlink: int
+
+    @classmethod
+    def of(cls, st: os.stat_result) -> Stat:
+        return cls(
+            kind_of(st.st_mode),
+            st.st_uid,
+            st.st_gid,
+            stat.S_IMODE(st.st_mode),
+            st.st_size,
+            st.st_mtime_ns,
+            st.st_ctime_ns,
+            st.st_ino,
+            st.st_dev,
+            st.st_nlink,
+        )
+
+
+def kind_of(mode: int) -> FileKind:
+    if stat.S_ISREG(mode):
+        return "file"
+    if stat.S_ISDIR(mode):
+        return "directory"
+    return "symlink" if stat.S_ISLNK(mode) else "other"
+
+
+class Inode(NamedTuple):
+    """A directory by its inode, 0 where it is absent, and its path without any symlink."""
+
+    device: int
+    inode: int
+    path: str
+
+
+RealLocation = tuple[Inode, ...]
+
+
+def real_location(path: str) -> RealLocation:
+    """The directory `path`, symlinks followed, and all that it lies in, nearest first.
+
+    To compare paths, never to act on them.
+    """
+    real = os.path.realpath(path)
+    return tuple(_place(one) for one in (real, *ancestors(real)))
+
+
+def _place(path: str) -> Inode:
+    try:
+        st = os.stat(path, follow_symlinks=False)
+    except OSError:
+        return Inode(0, 0, path)
+    return Inode(st.st_dev, st.st_ino, path)

@@ -1,0 +1,72 @@
+"""Immutable and append-only files: the cause that a bare "not permitted" hides."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import stat
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from reconcile.filesystem.attributes import by_descriptor
+from reconcile.filesystem.host_error import HostError, host_error
+from reconcile.filesystem.path import parent
+from reconcile.filesystem.safe_path import entry
+
+FS_IOC_GETFLAGS = 0x80086601
+FLAGS = {0x10: ("immutable", "i"), 0x20: ("append-only", "a")}
+"""Source: linux/fs.h, FS_IMMUTABLE_FL and FS_APPEND_FL; chattr(1)."""
+
+
+@contextmanager
+def changing(path: str, how: str) -> Iterator[None]:
+    """Turn an OSError into a HostError about `path`, which was to be `how` (a participle)."""
+    what = f"{path} could not be {how}"
+    try:
+        yield
+    except OSError as error:
+        marked = _marked(path, what) if error.errno == errno.EPERM else None
+        raise (marked or host_error(what, error)) from error
+
+
+def _marked(path: str, what: str) -> HostError | None:
+    """The error that names the mark of the file or of its directory."""
+    for found in (path, parent(path)):
+        flags = _flags(found)
+        for bit, (name, letter) in FLAGS.items():
+            if flags & bit:
+                return HostError(
+                    what=what,
+                    why=f"{found} is marked {name}, which holds for root too",
+                    fix=f"If nobody meant it: chattr -{letter} {found}",
+                    number=errno.EPERM,
+                )
+    return None
+
+
+def _flags(path: str) -> int:
+    """The inode flags of a file or directory, 0 where they cannot be told."""
+    try:
+        with entry(path, follow=True) as at:
+            pin = at.pin()
+            try:
+                return _read_flags(pin)
+            finally:
+                os.close(pin)
+    except OSError:
+        # Only looked at to explain an error that is being raised anyway.
+        return 0
+
+
+def _read_flags(pin: int) -> int:
+    mode = os.fstat(pin).st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        return 0
+    fd = os.open(by_descriptor(pin), os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        answer = fcntl.ioctl(fd, FS_IOC_GETFLAGS, bytes(8))
+    finally:
+        os.close(fd)
+    return int.from_bytes(answer[:4], sys.byteorder)

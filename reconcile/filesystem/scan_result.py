@@ -1,0 +1,102 @@
+"""What deviates below one root, in the words that the walk and the mending share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from hashlib import blake2b
+
+from reconcile.filesystem.host_error import cause
+from reconcile.filesystem.path import as_bytes
+from reconcile.filesystem.permissions import PermissionDeviation
+
+MOST_KEPT = 50_000
+MOST_KEPT_BYTES = 16 << 20
+"""Deviations and bytes of their paths held in memory; beyond, they are only counted."""
+MOST_EXAMPLES = 20
+
+
+@dataclass
+class Examples:
+    """An exact count and the first few paths."""
+
+    count: int = 0
+    paths: list[str] = field(default_factory=list)
+
+    def add(self, path: str) -> None:
+        self.count += 1
+        if len(self.paths) < MOST_EXAMPLES:
+            self.paths.append(path)
+
+    def merge(self, other: Examples) -> None:
+        self.count += other.count
+        self.paths = sorted(self.paths + other.paths, key=as_bytes)[:MOST_EXAMPLES]
+
+
+@dataclass
+class Scan:
+    """What one pass found; counts are exact, `deviations` are the first that fit in memory."""
+
+    deviations: list[PermissionDeviation] = field(default_factory=list)
+    deviating: int = 0
+    bytes_kept: int = 0
+    whole: int = 0
+    """Over all deviations, whatever their order, also those that were not kept."""
+    files: int = 0
+    directories: int = 0
+    symlinks: int = 0
+    special: int = 0
+    vanished: int = 0
+    withheld: Examples = field(default_factory=Examples)
+    """Deviating, but another user's inode where somebody else may write: never given away."""
+    hard_links: Examples = field(default_factory=Examples)
+    """Deviating files with further names, perhaps outside: not crossed."""
+    mounts: Examples = field(default_factory=Examples)
+    unreadable: Examples = field(default_factory=Examples)
+    why_unreadable: str = ""
+
+    @property
+    def truncated(self) -> bool:
+        return self.deviating > len(self.deviations)
+
+    def deviates(self, found: PermissionDeviation) -> None:
+        self.deviating += 1
+        self.whole = (self.whole + _fingerprint(found)) % 2**64
+        size = len(found.path)
+        if len(self.deviations) < MOST_KEPT and self.bytes_kept + size <= MOST_KEPT_BYTES:
+            self.deviations.append(found)
+            self.bytes_kept += size
+
+    def fails(self, path: str, error: OSError | None, why: str = "") -> None:
+        self.unreadable.add(path)
+        self.why_unreadable = self.why_unreadable or why or (cause(error) if error else "")
+
+    def merge(self, other: Scan) -> None:
+        for name in ("deviating", "files", "directories", "symlinks", "special", "vanished"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        for name in ("withheld", "hard_links", "mounts", "unreadable"):
+            getattr(self, name).merge(getattr(other, name))
+        self.whole = (self.whole + other.whole) % 2**64
+        self.why_unreadable = self.why_unreadable or other.why_unreadable
+        self.deviations = list(_first(self.deviations + other.deviations))
+
+    def in_order(self) -> Scan:
+        return replace(self, deviations=sorted(self.deviations, key=_by_path))
+
+
+def _first(deviations: Iterable[PermissionDeviation]) -> Iterable[PermissionDeviation]:
+    size = 0
+    for count, found in enumerate(deviations):
+        size += len(found.path)
+        if count >= MOST_KEPT or size > MOST_KEPT_BYTES:
+            return
+        yield found
+
+
+def _by_path(found: PermissionDeviation) -> bytes:
+    return as_bytes(found.path)
+
+
+def _fingerprint(found: PermissionDeviation) -> int:
+    text = b"%d %d %o " % (found.uid, found.gid, found.mode) + as_bytes(found.path)
+    return int.from_bytes(blake2b(text, digest_size=8).digest(), "big")

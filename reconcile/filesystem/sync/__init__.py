@@ -1,0 +1,1 @@
+"""A source folder and its copy: what differs, and how the copy is made true."""

@@ -1,0 +1,203 @@
+"""The folder that assets come from: what of it is shipped, and how it is read.
+
+Whoever may write there must not be able to publish a file of somebody else, so a
+symlink is followed only where it stays inside, component by component.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import NamedTuple
+
+from reconcile.filesystem.attributes import by_descriptor
+from reconcile.filesystem.openat import Descent, Listing
+from reconcile.filesystem.path import as_bytes
+from reconcile.filesystem.permissions import hard_links_are_protected
+from reconcile.filesystem.read import digest_of
+from reconcile.filesystem.safe_path import PIN, directory
+from reconcile.filesystem.scan_result import Examples
+from reconcile.filesystem.sync.manifest import Signature
+
+MOST_SYMLINKS = 16
+
+
+class Original(NamedTuple):
+    """A file or directory of the source; `real` is its path there once symlinks are followed."""
+
+    real: str
+    st: os.stat_result
+
+    @property
+    def is_directory(self) -> bool:
+        return stat.S_ISDIR(self.st.st_mode)
+
+    @property
+    def signature(self) -> Signature:
+        return Signature.of(self.st)
+
+
+@dataclass
+class LeftOut:
+    """What of the source is not shipped, and why."""
+
+    outside: Examples = field(default_factory=Examples)
+    special: Examples = field(default_factory=Examples)
+    foreign: Examples = field(default_factory=Examples)
+
+    def merge(self, other: LeftOut) -> None:
+        for name in ("outside", "special", "foreign"):
+            getattr(self, name).merge(getattr(other, name))
+
+
+class Source:
+    """One source folder, pinned while it is used. Names that begin with a dot are not shipped."""
+
+    def __init__(self, root: int, way: Descent, path: str) -> None:
+        self._root, self._way, self._path = root, way, path
+        self._owner = os.fstat(root).st_uid
+        self.left_out = LeftOut()
+
+    def listing(self, folder: str) -> AbstractContextManager[Listing]:
+        """What is in the directory `folder`, a real path in the source."""
+        return self._way.listing(folder)
+
+    def size(self, folder: str) -> int:
+        """The size of that directory itself, which tells how many names it holds."""
+        return self._way.size(folder)
+
+    def originals(self, folder: str, at: Listing, names: Iterable[str]) -> dict[str, Original]:
+        """Name → what of `names` is shipped, in their order; `at` is the listing of `folder`."""
+        sheltered = at.guard == "closed"
+        shown = (name for name in names if not name.startswith("."))
+        found = ((name, self._original(at.fd, folder, name, sheltered)) for name in shown)
+        return {name: one for name, one in found if one is not None}
+
+    def _original(self, fd: int, folder: str, name: str, sheltered: bool) -> Original | None:
+        path = f"{folder}/{name}" if folder else name
+        try:
+            st = os.stat(name, dir_fd=fd, follow_symlinks=False)
+            if stat.S_ISREG(st.st_mode) and st.st_nlink == 1:
+                return Original(path, st)  # as nearly all of a hundred thousand are
+            if stat.S_ISLNK(st.st_mode):
+                path, st, sheltered = self._follow(path)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            if error.errno != errno.ELOOP:
+                raise
+            self.left_out.outside.add(path)
+            return None
+        return self._admitted(path, st, sheltered)
+
+    def _admitted(self, path: str, st: os.stat_result, sheltered: bool) -> Original | None:
+        is_directory = stat.S_ISDIR(st.st_mode)
+        if not is_directory and not stat.S_ISREG(st.st_mode):
+            self.left_out.special.add(path)
+            return None
+        linked = not is_directory and st.st_nlink > 1 and st.st_uid != self._owner
+        if linked and not sheltered and not hard_links_are_protected():
+            self.left_out.foreign.add(path)
+            return None
+        return Original(path, st)
+
+    def _follow(self, path: str) -> tuple[str, os.stat_result, bool]:
+        """Where a symlink leads inside the source. Errors: ELOOP where it leads out of it."""
+        real: list[str]
+        waiting, real, links = path.split("/")[::-1], [], 0
+        while waiting:
+            name = waiting.pop()
+            if name == "..":
+                if not real:
+                    raise OSError(errno.ELOOP, "it leads out of the source")
+                real.pop()
+                continue
+            fd, _ = self._way.to("/".join(real))
+            if not stat.S_ISLNK(os.stat(name, dir_fd=fd, follow_symlinks=False).st_mode):
+                real.append(name)
+                continue
+            links += 1
+            target = self._inside(os.readlink(name, dir_fd=fd), real)
+            if links > MOST_SYMLINKS or target is None:
+                raise OSError(errno.ELOOP, "it leads out of the source, or round in a circle")
+            waiting.extend(part for part in reversed(target) if part not in ("", "."))
+        return self._reached(real)
+
+    def _reached(self, real: list[str]) -> tuple[str, os.stat_result, bool]:
+        if not real:
+            raise OSError(errno.ELOOP, "it leads back to the source itself")
+        fd, guard = self._way.to("/".join(real[:-1]))
+        st = os.stat(real[-1], dir_fd=fd, follow_symlinks=False)
+        if stat.S_ISLNK(st.st_mode):
+            raise OSError(errno.ELOOP, "it became a symlink while it was followed")
+        return "/".join(real), st, guard == "closed"
+
+    def _inside(self, target: str, real: list[str]) -> list[str] | None:
+        if not target.startswith("/"):
+            return target.split("/")
+        below = self._path.rstrip("/") + "/"
+        if not target.startswith(below):
+            return None
+        real.clear()
+        return target.removeprefix(below).split("/")
+
+    @contextmanager
+    def opened(self, real: str) -> Iterator[int]:
+        """A regular file of the source, open for reading."""
+        folder, _, name = real.rpartition("/")
+        fd, _ = self._way.to(folder)
+        pin = os.open(name, PIN, dir_fd=fd)
+        try:
+            if not stat.S_ISREG(os.fstat(pin).st_mode):
+                raise OSError(errno.EINVAL, "it is no regular file any more")
+            file = os.open(by_descriptor(pin), os.O_RDONLY | os.O_CLOEXEC)
+        finally:
+            os.close(pin)
+        try:
+            yield file
+        finally:
+            os.close(file)
+
+
+@contextmanager
+def source(path: str) -> Iterator[Source]:
+    """Errors: FileNotFoundError, NotADirectoryError."""
+    with directory(path) as (pin, guard):
+        way = Descent(pin, guard)
+        try:
+            yield Source(pin, way, path)
+        finally:
+            way.close()
+
+
+def digest_of_source(path: str) -> str:
+    """`sha256:…` of the names and contents that would be shipped from `path`."""
+    whole = sha256()
+    with source(path) as origin:
+        for name, content in _shipped(origin):
+            whole.update(as_bytes(name) + b"\0" + as_bytes(content) + b"\0")
+    return f"sha256:{whole.hexdigest()}"
+
+
+def _shipped(origin: Source) -> Iterator[tuple[str, str]]:
+    """Path → digest of a file, real path of a directory; each of these is entered once."""
+    waiting, entered = [("", "")], {""}
+    while waiting:
+        shown, folder = waiting.pop()
+        with origin.listing(folder) as at:
+            found = origin.originals(folder, at, sorted(at.names))
+        for name, one in found.items():
+            path = f"{shown}/{name}"
+            if not one.is_directory:
+                with origin.opened(one.real) as fd:
+                    yield path, digest_of(fd)
+                continue
+            yield path, f"{one.real}/"
+            if one.real not in entered:
+                entered.add(one.real)
+                waiting.append((path, one.real))

@@ -1,0 +1,117 @@
+"""What differs between a source folder and its copy, and what was asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal, NamedTuple
+
+from reconcile.filesystem.compress import SUFFIXES, Encoding
+from reconcile.filesystem.path import as_bytes
+from reconcile.filesystem.permissions import PermissionDeviation, PermissionPolicy
+from reconcile.filesystem.scan_result import Examples
+from reconcile.filesystem.sync.source import LeftOut
+
+Moved = Literal["source", "host"]
+"""Who has changed since the last copy."""
+
+
+@dataclass(frozen=True)
+class SyncRequest:
+    """What is asked for: from where to where, how it must be, and what is not ours.
+
+    `extra` are files at the root that the source need not have; `excluded` are
+    paths relative to the root that someone else looks after.
+    """
+
+    source: str
+    root: str
+    rule: PermissionPolicy
+    prune: bool = False
+    extra: Mapping[str, bytes] = field(default_factory=dict)
+    excluded: Collection[str] = ()
+    precompress: Sequence[Encoding] = ()
+    """In which encodings compressed siblings are made of what is worth it."""
+
+
+Stale = Literal["outdated", "unasked"]
+"""Made of another version of its file; made by us, and not asked for any more."""
+
+
+class Copy(NamedTuple):
+    """A file to be written: from `real` in the source, compressed where it says how, or `data`."""
+
+    path: str
+    real: str
+    data: bytes | None
+    is_new: bool
+    old_size: int
+    new_size: int
+    moved: Moved
+    encoding: Encoding | None = None
+
+    @property
+    def file(self) -> str:
+        """The path of the file that it is, or that it is a compressed sibling of."""
+        suffix = SUFFIXES[self.encoding] if self.encoding else ""
+        return self.path.removesuffix(suffix)
+
+
+@dataclass
+class SyncDiff:
+    """All that differs; paths are relative to the root."""
+
+    folders: list[str] = field(default_factory=list)
+    copies: list[Copy] = field(default_factory=list)
+    stale: dict[str, Stale] = field(default_factory=dict)
+    """Compressed siblings that nginx would serve in place of newer content, or that we made
+    and nobody asks for any more."""
+    surplus: list[str] = field(default_factory=list)
+    surplus_folders: list[str] = field(default_factory=list)
+    deviations: list[PermissionDeviation] = field(default_factory=list)
+    rows: dict[str, bytes] = field(default_factory=dict)
+    """What is to be remembered of files that were found right, and were not yet remembered."""
+    settled: list[str] = field(default_factory=list)
+    """The files that are as they are remembered; filled only on request."""
+    staying: set[str] = field(default_factory=set)
+    """Directories in which something stays that is not ours to remove."""
+    others: Examples = field(default_factory=Examples)
+    """Files that are not in the source and stay."""
+    withheld: Examples = field(default_factory=Examples)
+    left_out: LeftOut = field(default_factory=LeftOut)
+    total: int = 0
+
+    @property
+    def differing(self) -> int:
+        folders = len(self.folders) + len(self.surplus_folders)
+        files = len(self.copies) + len(self.stale) + len(self.surplus)
+        return folders + files + len(self.deviations)
+
+    def merge(self, other: SyncDiff) -> None:
+        """Add what another reader found."""
+        for name in ("folders", "copies", "surplus", "surplus_folders", "deviations", "settled"):
+            getattr(self, name).extend(getattr(other, name))
+        for examples in ("others", "withheld"):
+            getattr(self, examples).merge(getattr(other, examples))
+        self.left_out.merge(other.left_out)
+        self.stale.update(other.stale)
+        self.rows.update(other.rows)
+        self.staying |= other.staying
+        self.total += other.total
+
+    def in_order(self) -> SyncDiff:
+        """All by path, whoever found it first; without the directories that have to stay."""
+        leaving = [path for path in self.surplus_folders if path not in self.staying]
+        return replace(
+            self,
+            folders=sorted(self.folders, key=as_bytes),
+            copies=sorted(self.copies, key=_by_path),
+            stale={path: self.stale[path] for path in sorted(self.stale, key=as_bytes)},
+            surplus=sorted(self.surplus, key=as_bytes),
+            surplus_folders=sorted(leaving, key=as_bytes),
+            deviations=sorted(self.deviations, key=_by_path),
+        )
+
+
+def _by_path(one: Copy | PermissionDeviation) -> bytes:
+    return as_bytes(one.path)
