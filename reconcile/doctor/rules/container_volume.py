@@ -7,15 +7,19 @@ from dataclasses import dataclass
 from posixpath import basename, dirname, join
 from shlex import quote
 
-from reconcile.doctor.compose.interpolate import Unresolved
-from reconcile.doctor.compose.mounts import BadCompose, Mount
-from reconcile.doctor.compose.read import OVERRIDES, ServiceView, read_service
+from reconcile.doctor.compose import (
+    MAX_BYTES,
+    OVERRIDES,
+    Mount,
+    NotRead,
+    ServiceView,
+    read_service,
+)
 from reconcile.doctor.config_view import DeclaredContainer, DeclaredLocation
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.rule import Inconclusive, Rule, RuleResult, error, note
 from reconcile.system.accounts import Account
 
-_LARGEST = 1 << 20
 _ACCOUNTS = "/etc/passwd"
 _WX = 0o3
 _NOBODY = Account("anybody", 0xFFFF_FFFD, 0xFFFF_FFFD, frozenset())
@@ -25,8 +29,8 @@ def check(inspection: HostInspection) -> Iterator[RuleResult]:
     for container in inspection.declared.containers:
         try:
             yield from _container(inspection, container)
-        except (BadCompose, Unresolved) as told:
-            yield Inconclusive(f"{container.compose}, {container.service}", str(told))
+        except NotRead as error:
+            yield Inconclusive(f"{container.compose}, {container.service}", str(error))
 
 
 @dataclass(frozen=True)
@@ -74,8 +78,8 @@ def _service(inspection: HostInspection, container: DeclaredContainer) -> Servic
     beside = join(folder, OVERRIDES.get(name, ""))
     if name in OVERRIDES and files.stat(beside):
         paths.append(beside)
-    read = tuple(files.read(path, _LARGEST) for path in paths)
-    env = files.content(join(folder, ".env"), _LARGEST)
+    read = tuple(files.read(path, MAX_BYTES) for path in paths)
+    env = files.content(join(folder, ".env"), MAX_BYTES)
     return read_service(read, env[1] if env else b"", container.service, folder=folder)
 
 
@@ -175,7 +179,7 @@ def _in_passwd(case: _Case, name: str) -> tuple[int, int] | None:
     """Its ids in the /etc/passwd that the container has from this host, where it has one."""
     mount = case.service.mount_at(_ACCOUNTS)
     found = (
-        case.inspection.host.files.content(mount.source, _LARGEST)
+        case.inspection.host.files.content(mount.source, MAX_BYTES)
         if mount and mount.kind == "bind" and mount.target == _ACCOUNTS
         else None
     )

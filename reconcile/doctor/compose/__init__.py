@@ -1,1 +1,0 @@
-"""Compose files, as far as the mounts of a service go. Source: the Compose Specification."""
