@@ -13,7 +13,9 @@ from reconcile.engine.ledger import Ledger, encode
 from reconcile.engine.model import Plan
 from reconcile.engine.selection import Selection
 from reconcile.errors import LockHeld, ReconcileError, StalePlan
-from reconcile.workspace import Options, Workspace
+from reconcile.workspace import Workspace
+from reconcile.workspace.applying import ApplyOptions, apply_plan, locked, roll_back
+from reconcile.workspace.planning import plan_changes, replan
 
 SITE = """
   {name}:
@@ -23,7 +25,7 @@ SITE = """
     locations:
       /static/: {{role: static, dir: {root}/www/{name}, source: {root}/app}}
 """
-UNCHECKED = Options(verify=False)
+UNCHECKED = ApplyOptions(verify=False)
 
 
 class Image:
@@ -54,7 +56,7 @@ class Image:
     def declare_media(self, static: str, media: str) -> Workspace:
         """The workspace of one site that prunes what it ships, and has uploads beside it."""
         workspace = self.declare(shop=8001)
-        file = Path(workspace.spec.file)
+        file = Path(workspace.config.file)
         head, _, _ = file.read_text().partition("      /static/")
         shipped = f"role: static, dir: {self.root}/{static}, source: {self.root}/app, prune: true"
         lines = [f"      /static/: {{{shipped}}}"] if static else []
@@ -69,9 +71,9 @@ class Image:
         return path
 
     def apply(self, workspace: Workspace, selection: Selection = Selection()) -> str:
-        with workspace.locked("reconcile apply") as locked:
-            plan = locked.plan(selection)
-            return locked.apply(plan, "reconcile apply", options=UNCHECKED).result
+        with locked(workspace, "reconcile apply") as current:
+            plan = plan_changes(current, selection)
+            return apply_plan(current, plan, "reconcile apply", options=UNCHECKED).result
 
     def site_file(self, name: str) -> Path:
         return self.root / "nginx" / "conf.d" / f"{name}.conf"
@@ -90,7 +92,7 @@ def sites_of(plan: Plan) -> set[str]:
 def test_what_is_applied_is_what_the_next_plan_finds(image: Image) -> None:
     assert "applied" == image.apply(image.declare(shop=8001))
 
-    assert image.declare(shop=8001).plan().empty
+    assert () == plan_changes(image.declare(shop=8001)).changes
     assert "body {}\n" == (image.root / "www" / "shop" / "site.css").read_text()
 
 
@@ -100,7 +102,7 @@ def test_a_directory_that_somebody_else_can_replace_is_told_once_before_the_firs
     (image.root / "www").mkdir()
     os.chown(image.root / "www", 33, 33)
 
-    found = image.declare(shop=8001, blog=8002).plan().findings
+    found = plan_changes(image.declare(shop=8001, blog=8002)).findings
 
     unsafe = [finding.what for finding in found if finding.rule == "unsafe-parent"]
     assert 1 == len(unsafe)
@@ -113,7 +115,7 @@ def test_one_site_of_two_is_planned_alone(image: Image) -> None:
     image.apply(workspace, Selection(sites=("blog",)))
 
     assert (False, True) == (image.site_file("shop").exists(), image.site_file("blog").exists())
-    assert {"shop"} <= sites_of(image.declare(shop=8001, blog=8002).plan())
+    assert {"shop"} <= sites_of(plan_changes(image.declare(shop=8001, blog=8002)))
 
 
 def test_a_site_that_was_dropped_is_removed_and_the_other_stays(image: Image) -> None:
@@ -128,25 +130,23 @@ def test_a_site_that_was_dropped_is_removed_and_the_other_stays(image: Image) ->
 def test_a_plan_that_was_approved_is_refused_once_the_host_has_moved(image: Image) -> None:
     image.apply(image.declare(shop=8001))
     workspace = image.declare(shop=8003)
-    approved = workspace.plan()
-    assert approved.basis is not None
+    approved = plan_changes(workspace)
 
     image.site_file("shop").write_text("# by hand\n")
 
     with (
-        workspace.locked("reconcile apply") as locked,
+        locked(workspace, "reconcile apply") as current,
         pytest.raises(StalePlan) as error,
     ):
-        locked.plan_again(approved.basis)
+        replan(current, approved.inputs)
     assert f"file:{image.site_file('shop')}: content changed on the host" in error.value.why
 
 
 def test_a_plan_that_still_fits_is_planned_again_as_it_was(image: Image) -> None:
     workspace = image.declare(shop=8001)
-    approved = workspace.plan()
-    assert approved.basis is not None
+    approved = plan_changes(workspace)
 
-    assert approved.fingerprint == workspace.plan_again(approved.basis).fingerprint
+    assert approved.fingerprint == replan(workspace, approved.inputs).fingerprint
 
 
 def test_a_file_that_declares_nothing_is_refused_while_something_is_owned(image: Image) -> None:
@@ -162,17 +162,20 @@ def test_an_apply_that_was_interrupted_is_a_warning_in_the_plan(image: Image) ->
     begun = HistoryEntry("2026-11-22T08:00:00Z", Actor("ann"), "begun")
     Journal.begin(workspace.host.state, encode(Ledger()), begun)
 
-    assert ["The apply that ann began at 2026-11-22T08:00:00Z has not come to its end."] == [
-        finding.what for finding in workspace.plan().findings
+    assert ["The apply started by ann at 2026-11-22T08:00:00Z did not finish."] == [
+        finding.what for finding in plan_changes(workspace).findings
     ]
 
 
 def test_a_second_lock_is_refused_while_the_first_is_held(image: Image) -> None:
     workspace = image.declare(shop=8001)
 
-    with workspace.locked("reconcile apply"), pytest.raises(LockHeld):  # noqa: SIM117
-        with image.declare(shop=8001).locked("reconcile apply"):
-            pass
+    with (
+        locked(workspace, "reconcile apply"),
+        pytest.raises(LockHeld),
+        locked(image.declare(shop=8001), "reconcile apply"),
+    ):
+        pass
 
 
 def test_the_last_apply_is_taken_back(image: Image) -> None:
@@ -180,8 +183,9 @@ def test_the_last_apply_is_taken_back(image: Image) -> None:
     before = image.site_file("shop").read_text()
     image.apply(image.declare(shop=8003))
 
-    with image.declare(shop=8003).locked("reconcile rollback") as locked:
-        locked.take_back("reconcile rollback")
+    workspace = image.declare(shop=8003)
+    with locked(workspace, "reconcile rollback") as current:
+        roll_back(current, "reconcile rollback")
 
     assert before == image.site_file("shop").read_text()
 

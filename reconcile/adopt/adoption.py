@@ -18,6 +18,7 @@ from reconcile.engine.model import Plan
 from reconcile.errors import ExitCode
 from reconcile.system import Host, HostSettings
 from reconcile.workspace import Workspace
+from reconcile.workspace.planning import plan_changes
 
 _HEAD = (
     "What `reconcile adopt` found on {host}. The plan after this file is empty.",
@@ -84,7 +85,7 @@ def adopt(host: Host, file: str, only: Collection[str] = ()) -> Adopted:
 def _planner(file: str) -> Planner:
     def planned(draft: Draft) -> Plan:
         spec = loads(yaml_text(draft.values, draft.remarks).encode(), file)
-        return Workspace(spec, Host(spec.host.settings())).plan()
+        return plan_changes(Workspace(spec, Host(spec.host.settings())))
 
     return planned
 

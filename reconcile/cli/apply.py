@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from reconcile.cli.progress import Listener
     from reconcile.engine.model import Plan, Report
     from reconcile.engine.selection import Selection
-    from reconcile.workspace import Options, Workspace
+    from reconcile.workspace import Workspace
+    from reconcile.workspace.applying import ApplyOptions
 
 
 def apply(
@@ -57,10 +58,10 @@ def apply(
 ) -> int:
     """Make the host what the YAML says; what fails is taken back."""
     from reconcile.cli.progress import listener
-    from reconcile.workspace import Options
+    from reconcile.workspace.applying import ApplyOptions, locked
 
     chosen, listen = selection(site, target, exclude), listener(json=json)
-    options = Options(
+    options = ApplyOptions(
         verify=not no_verify,
         roll_back=not no_rollback,
         max_deletes=max_deletes,
@@ -72,9 +73,9 @@ def apply(
         return _ended(report, listen, detailed=detailed_exitcode)
     workspace = opened(file)
     approved = None if auto_approve else _approved(workspace, chosen, listen)
-    with workspace.locked("apply", timeout_s=lock_timeout, listen=listen) as locked:
-        plan = _planned(locked, chosen, approved, listen)
-        report = _carried_out(locked, plan, options, listen)
+    with locked(workspace, "apply", timeout_s=lock_timeout, on_event=listen) as current:
+        plan = _planned(current, chosen, approved, listen)
+        report = _carried_out(current, plan, options, listen)
     return _ended(report, listen, detailed=detailed_exitcode)
 
 
@@ -94,29 +95,32 @@ def _refuse_selection(chosen: Selection) -> None:
 
 
 def _apply_saved(
-    path: str, file: str | None, options: Options, lock_timeout_s: float, listen: Listener
+    path: str, file: str | None, options: ApplyOptions, lock_timeout_s: float, listen: Listener
 ) -> Report:
     """Carry out what was approved, and nothing else. Errors: StalePlan."""
     from dataclasses import replace
 
     from reconcile.gitops.saved_plan import read, refuse_used
+    from reconcile.workspace.applying import locked
+    from reconcile.workspace.planning import replan
 
     approved = read(path)
     workspace = opened_for(approved, file)
-    with workspace.locked("apply", timeout_s=lock_timeout_s, listen=listen) as locked:
-        refuse_used(approved, locked.host.state)
-        with listen.looking(locked.host):
-            plan = locked.plan_again(approved.basis, approved.selection)
+    with locked(workspace, "apply", timeout_s=lock_timeout_s, on_event=listen) as current:
+        refuse_used(approved, current.host.state)
+        with listen.looking(current.host):
+            plan = replan(current, approved.inputs, approved.selection)
         listen.plan(plan)
-        return _carried_out(locked, plan, replace(options, saved_plan=approved.id), listen)
+        return _carried_out(current, plan, replace(options, saved_plan=approved.id), listen)
 
 
 def _approved(workspace: Workspace, chosen: Selection, listen: Listener) -> Plan:
     """The plan that a person has seen and said yes to. Errors: ReconcileError where not."""
     from reconcile.engine.safety_checks import refuse_unclear
+    from reconcile.workspace.planning import plan_changes
 
     with listen.looking(workspace.host):
-        plan = workspace.plan(chosen)
+        plan = plan_changes(workspace, chosen)
     listen.plan(plan)
     refuse_unclear(plan)
     if plan.changes:
@@ -124,16 +128,22 @@ def _approved(workspace: Workspace, chosen: Selection, listen: Listener) -> Plan
     return plan
 
 
-def _planned(locked: Workspace, chosen: Selection, approved: Plan | None, listen: Listener) -> Plan:
+def _planned(
+    current: Workspace, chosen: Selection, approved: Plan | None, listen: Listener
+) -> Plan:
     """The plan of this moment, when nobody else can apply; what was approved must hold."""
-    with listen.looking(locked.host):
-        if approved is not None and approved.basis is not None:
-            return locked.plan_again(approved.basis, chosen)
-        plan = locked.plan(chosen)
+    from reconcile.workspace.planning import plan_changes, replan
+
+    with listen.looking(current.host):
+        if approved is not None:
+            return replan(current, approved.inputs, chosen)
+        plan = plan_changes(current, chosen)
     listen.plan(plan)
     return plan
 
 
-def _carried_out(locked: Workspace, plan: Plan, options: Options, listen: Listener) -> Report:
+def _carried_out(current: Workspace, plan: Plan, options: ApplyOptions, listen: Listener) -> Report:
+    from reconcile.workspace.applying import apply_plan
+
     with listen.working(plan):
-        return locked.apply(plan, typed_command(), options=options, listen=listen)
+        return apply_plan(current, plan, typed_command(), options=options, on_event=listen)

@@ -48,7 +48,7 @@ def _snapshot(file: str | None, sites: list[str]) -> HostInspection:
         whole = HostInspection(Host())
     else:
         workspace = Workspace.open(path)
-        whole = HostInspection(workspace.host, declaration(workspace.spec))
+        whole = HostInspection(workspace.host, declaration(workspace.config))
     if not sites:
         return whole
     names = [name for server in whole.router.servers.servers for name in server.names]

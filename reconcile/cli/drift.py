@@ -44,17 +44,18 @@ def drift(
     from reconcile.cli import watch
     from reconcile.cli.counting import counted
     from reconcile.cli.looking import Looking
+    from reconcile.workspace.checking import check_drift
 
     refuse_two_forms(json=json, markdown=markdown)
     notices = watch.Notices.of(notify or (), remind)
     workspace, look = opened(file), Looking()
     report = None
     with counted(workspace.host, json=json):
-        seen = look(workspace.drift)
+        seen = look(lambda: check_drift(workspace))
     if heal:
         report = watch.heal(workspace, seen)
     if report is not None:
-        seen = watch.mended(look(workspace.anew().drift), report)
+        seen = watch.mended(look(lambda: check_drift(workspace.refreshed())), report)
     failed = report.exit_code(detailed=False) if report else ExitCode.OK
     followed = watch.follow(workspace, seen, metrics_file, notices)
     code = failed or seen.exit_code or followed

@@ -124,13 +124,18 @@ def opened_for(saved: SavedPlan, file: str | None) -> Workspace:
     The file that the plan names is taken only where nobody else could have written it:
     otherwise an approval could bring its own instructions.
     """
+    from dataclasses import replace
+
+    from reconcile import __version__
+    from reconcile.engine.staleness import refuse_stale
     from reconcile.filesystem.user_files import only_ours
-    from reconcile.gitops.saved_plan import refuse_elsewhere, refuse_other_config
     from reconcile.system import Host
 
-    refuse_elsewhere(saved, Host().name)
+    # Before the YAML, which another host need not have.
+    here = replace(saved.inputs, host=Host().name, version=__version__)
+    refuse_stale(saved.inputs, here)
     workspace = opened(file or (saved.file if only_ours(saved.file) else None))
-    refuse_other_config(saved, workspace.spec.digest, workspace.spec.file)
+    refuse_stale(saved.inputs, replace(here, config=workspace.config.digest))
     return workspace
 
 

@@ -55,11 +55,12 @@ def plan(
     from reconcile.cli.looking import Looking
     from reconcile.output.escape import printable
     from reconcile.output.text import plan_text
+    from reconcile.workspace.planning import plan_changes
 
     refuse_two_forms(json=json, markdown=markdown)
     workspace, chosen, look = opened(file), selection(site, target, exclude), Looking()
     with counted(workspace.host, json=json):
-        made = look(lambda: workspace.plan(chosen))
+        made = look(lambda: plan_changes(workspace, chosen))
     code = made.exit_code(detailed=detailed_exitcode)
     if out is not None:
         _save(out, made, workspace, chosen)
@@ -95,8 +96,8 @@ def _tell_what_is_unclear(made: Plan) -> None:
 def _save(path: str, made: Plan, workspace: Workspace, chosen: Selection) -> None:
     from reconcile.gitops import saved_plan
 
-    yaml = os.path.abspath(workspace.spec.file)
-    saved_plan.write(path, saved_plan.saved(made, yaml, chosen, workspace.user))
+    yaml = os.path.abspath(workspace.config.file)
+    saved_plan.write(path, saved_plan.from_plan(made, yaml, chosen, workspace.user))
 
 
 def _document(made: Plan, code: int, *, full: bool) -> str:

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from reconcile.cli.looking import Looking
     from reconcile.gitops.pull import Origin, Pulled
     from reconcile.system import Host
-    from reconcile.workspace import Options, Workspace
+    from reconcile.workspace import Workspace
+    from reconcile.workspace.applying import ApplyOptions
 
 Path = Annotated[str, typer.Option("--file", "-f", metavar="FILE", help="The YAML in there.")]
 
@@ -114,25 +115,27 @@ def _looked(look: Looking, workspace: Workspace, then: Then, *, json: bool) -> t
 
     from reconcile.output.json import drift_document, dumped, plan_document
     from reconcile.output.text import drift_text, plan_text
+    from reconcile.workspace.checking import check_drift
+    from reconcile.workspace.planning import plan_changes
 
     if then is Then.DRIFT:
-        seen = look(workspace.drift)
+        seen = look(lambda: check_drift(workspace))
         if not json:
             return seen.exit_code, drift_text(seen, style())
         noted = replace(seen, plan=look.noting(seen.plan))
         return seen.exit_code, dumped(drift_document(noted, now=now()))
-    plan = look(workspace.plan)
+    plan = look(lambda: plan_changes(workspace))
     code = plan.exit_code(detailed=True)
     if not json:
         return code, plan_text(plan, style())
     return code, dumped(plan_document(look.noting(plan), code, now=now()))
 
 
-def _unattended(max_deletes: int | None) -> Options:
+def _unattended(max_deletes: int | None) -> ApplyOptions:
     """Nobody looks, so there are limits to what may go."""
     from dataclasses import replace
 
-    from reconcile.workspace import UNATTENDED
+    from reconcile.workspace.applying import UNATTENDED
 
     return UNATTENDED if max_deletes is None else replace(UNATTENDED, max_deletes=max_deletes)
 
@@ -142,7 +145,7 @@ def _apply(
     host: Host,
     of: Origin,
     pulled: Pulled,
-    options: Options,
+    options: ApplyOptions,
     lock_timeout_s: float,
     *,
     json: bool,
@@ -151,16 +154,20 @@ def _apply(
     """Nobody looks, so nothing is asked; what fails is not tried again."""
     from reconcile.cli.progress import listener
     from reconcile.gitops.pull import remember_failure
+    from reconcile.workspace.applying import apply_plan, locked
+    from reconcile.workspace.planning import plan_changes
 
     listen = listener(json=json)
-    with workspace.locked("pull", timeout_s=lock_timeout_s, listen=listen) as locked:
-        plan = locked.plan()
+    with locked(workspace, "pull", timeout_s=lock_timeout_s, on_event=listen) as current:
+        plan = plan_changes(current)
         silent = quiet and plan.exit_code(detailed=True) == ExitCode.OK
         if not silent:
             listen.plan(plan)
         try:
             with listen.working(plan):
-                report = locked.apply(plan, "reconcile pull", options=options, listen=listen)
+                report = apply_plan(
+                    current, plan, "reconcile pull", options=options, on_event=listen
+                )
         except ReconcileError as error:
             remember_failure(host, of, pulled.commit, error.what)
             raise

@@ -29,6 +29,7 @@ def rollback(
     from reconcile.cli.progress import listener
     from reconcile.engine.rollback import last_applied, unfinished
     from reconcile.output.history import taking_back_text
+    from reconcile.workspace.applying import locked
 
     workspace, listen = opened_records(file), listener(json=json)
     interrupted = unfinished(workspace.host)
@@ -37,21 +38,22 @@ def rollback(
         show(taking_back_text(shown, style()))
     if not auto_approve:
         ask("undoing the interrupted apply" if interrupted else "undoing the last apply")
-    with workspace.locked("rollback", timeout_s=lock_timeout, listen=listen) as locked:
+    with locked(workspace, "rollback", timeout_s=lock_timeout, on_event=listen) as current:
         # Taking the lock has ended what was interrupted; the apply before it still stands.
-        notes = () if interrupted else _taken_back(locked, shown, listen)
+        notes = () if interrupted else _taken_back(current, shown, listen)
     listen.undone(notes)
     return ExitCode.OK
 
 
-def _taken_back(locked: Workspace, shown: HistoryEntry, listen: Listener) -> tuple[str, ...]:
+def _taken_back(current: Workspace, shown: HistoryEntry, listen: Listener) -> tuple[str, ...]:
     """Undo what was shown, and nothing that came in between. Errors: ReconcileError."""
     from reconcile.engine.rollback import last_applied
+    from reconcile.workspace.applying import roll_back
 
-    if last_applied(locked.host) != shown:
+    if last_applied(current.host) != shown:
         raise ReconcileError(
             "Another apply came in between",
             "the last one is not the one that was shown any more",
             "Look at `reconcile history`, then run this again. Nothing was changed.",
         )
-    return locked.take_back(typed_command(), listen=listen)
+    return roll_back(current, typed_command(), on_event=listen)

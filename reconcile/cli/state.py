@@ -69,12 +69,13 @@ def forget(
     """Own these no longer; the host stays as it is."""
     from reconcile.engine.resource import Ref
     from reconcile.engine.untrack import forget
+    from reconcile.workspace.applying import locked
 
     refs = [Ref.parse(address) for address in dict.fromkeys(addresses)]
-    with opened_records(file).locked("state forget", timeout_s=lock_timeout) as locked:
-        by = locked.by(typed_command())
-        rows = forget(locked.host, refs, by, protected_too=protected_too).rows
-        told = _document(rows, locked.host.name, refs) if json else _forgotten(refs)
+    with locked(opened_records(file), "state forget", timeout_s=lock_timeout) as current:
+        actor = current.actor(typed_command())
+        rows = forget(current.host, refs, actor, protected_too=protected_too).rows
+        told = _document(rows, current.host.name, refs) if json else _forgotten(refs)
     show(told)
     return ExitCode.OK
 

@@ -23,13 +23,14 @@ def verify(file: File = None, json: Json = False, site: Sites = None) -> int:
     One probe saves a file as the app does, loads it, and removes it.
     """
     from reconcile.cli.looking import Looking
+    from reconcile.workspace.checking import verify_sites
 
     workspace, look = opened(file), Looking()
     _refuse_unknown(site or (), workspace)
     # Only the canary writes, and what it has to prove is found out before.
-    look(lambda: workspace.questions)
-    probed = workspace.verify(frozenset(site) if site else None)
-    ticked = look(lambda: _ticked(workspace, site or workspace.spec.sites, probed))
+    look(lambda: workspace.known_probes)
+    probed = verify_sites(workspace, frozenset(site) if site else None)
+    ticked = look(lambda: _ticked(workspace, site or workspace.config.sites, probed))
     boxes = [box.check for _, site_boxes in ticked for box in site_boxes]
     checks = (*boxes, *probed)
     code = _code(checks)
@@ -42,8 +43,8 @@ def _ticked(workspace: Workspace, sites: Iterable[str], probed: Sequence[Check])
     from reconcile.doctor.config_view import declaration
     from reconcile.doctor.site_checklist import site_checklists
 
-    declared = declaration(workspace.spec)
-    asked = workspace.questions
+    declared = declaration(workspace.config)
+    asked = workspace.known_probes
     return list(site_checklists(workspace.host, declared, dict.fromkeys(sites), asked, probed))
 
 
@@ -69,12 +70,12 @@ def _text(ticked: Ticked, probed: Sequence[Check]) -> str:
 
 def _refuse_unknown(sites: Sequence[str], workspace: Workspace) -> None:
     """A mistyped site has no checks, and would pass."""
-    unknown = sorted(set(sites) - workspace.spec.sites.keys())
+    unknown = sorted(set(sites) - workspace.config.sites.keys())
     if unknown:
         raise ReconcileError(
             f"There is no site called {unknown[0]}",
             "",
-            f"The file has: {', '.join(workspace.spec.sites) or 'none'}.",
+            f"The file has: {', '.join(workspace.config.sites) or 'none'}.",
         )
 
 

@@ -107,11 +107,12 @@ def noted() -> Iterator[None]:
 
 
 def _mended(workspace: Workspace, seen: Drift) -> Report:
-    from reconcile.workspace import UNATTENDED
+    from reconcile.workspace.applying import UNATTENDED, apply_plan, locked
+    from reconcile.workspace.planning import replan
 
-    with workspace.locked("drift --heal") as locked:
-        plan = locked.plan_again(seen.plan.basis) if seen.plan.basis else locked.plan()
-        return locked.apply(plan, COMMAND, options=UNATTENDED)
+    with locked(workspace, "drift --heal") as current:
+        plan = replan(current, seen.plan.inputs)
+        return apply_plan(current, plan, COMMAND, options=UNATTENDED)
 
 
 def _remember(host: Host, seen: Drift, notices: Notices) -> None:

@@ -15,10 +15,19 @@ from reconcile.engine.interrupt import Interrupted, interruptible, uninterrupted
 from reconcile.engine.journal import Journal
 from reconcile.engine.ledger import Ledger, encode, rows_after
 from reconcile.engine.ledger_store import next_records, now, read_ledger, write_records
-from reconcile.engine.model import ApplyResult, Change, Check, Event, Plan, Report, failed
+from reconcile.engine.model import (
+    ApplyResult,
+    Change,
+    Check,
+    Event,
+    EventHandler,
+    Plan,
+    Report,
+    failed,
+)
 from reconcile.engine.observe import error_reason
 from reconcile.engine.resource import Ref, Resource
-from reconcile.engine.rollback import Listen, RollbackFailed, prune_journals, roll_back
+from reconcile.engine.rollback import RollbackFailed, prune_journals, roll_back
 from reconcile.engine.safety_checks import refuse_unclear
 from reconcile.errors import ReconcileError
 
@@ -43,7 +52,7 @@ def apply(
     *,
     verify: Verify,
     verify_rolled_back: Verify,
-    listen: Listen,
+    on_event: EventHandler,
     by: Actor,
     roll_back: bool = True,
 ) -> Report:
@@ -55,23 +64,23 @@ def apply(
     """
     refuse_unclear(plan)
     ledger = read_ledger(host.state)
-    attempt = _Attempt(plan, host, ledger, verify, verify_rolled_back, listen, by, roll_back)
+    attempt = _ApplyRun(plan, host, ledger, verify, verify_rolled_back, on_event, by, roll_back)
     if not plan.changes:
-        return attempt.take_over()
+        return attempt.adopt_unchanged()
     for declared in plan.desired.values():
         for note in declared.resource.preflight(host, plan.changes):
-            attempt.tell(note)
+            attempt.add_note(note)
     return attempt.run()
 
 
 @dataclass
-class _Attempt:
+class _ApplyRun:
     plan: Plan
     host: Host
     ledger: Ledger
     verify: Verify
     verify_rolled_back: Verify
-    listen: Listen
+    on_event: EventHandler
     by: Actor
     may_roll_back: bool
     started: float = field(default_factory=monotonic)
@@ -79,9 +88,9 @@ class _Attempt:
     done: Done = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     checks: tuple[Check, ...] = ()
-    ended_by: int = 0
+    signal: int = 0
 
-    def take_over(self) -> Report:
+    def adopt_unchanged(self) -> Report:
         """Own what is as declared already; writes only where that is news."""
         rows = rows_after(self.ledger.rows, self.plan, {}, self.at)
         if rows != self.ledger.rows:
@@ -93,62 +102,62 @@ class _Attempt:
         journal = Journal.begin(self.host.state, encode(self.ledger), self._entry("begun"))
         try:
             with interruptible(), _recording(self.host, journal):
-                self._carry_out()
+                self._execute_all()
                 self.checks = self._check(self.verify)
                 self._refuse_failed(self.checks)
-            self._decide(journal, "applied")
+            self._commit(journal, "applied")
         except (ReconcileError, OSError, Interrupted) as error:
-            self.ended_by = error.number if isinstance(error, Interrupted) else 0
-            return self._failed(journal, _as_error(error))
+            self.signal = error.number if isinstance(error, Interrupted) else 0
+            return self._handle_failure(journal, _as_error(error))
         except BaseException:
             # A fault of ours: the host is put back all the same, then the fault is told.
             roll_back(journal, self.host, self._entry("rolled_back", "internal error"))
             raise
-        return self._stands(journal, "applied")
+        return self._finish(journal, "applied")
 
-    def _carry_out(self) -> None:
+    def _execute_all(self) -> None:
         for change in self.plan.changes:
             began = monotonic()
-            self.listen(Event("apply_start", change))
-            self.host.on_copy_progress = partial(self._tell_progress, change)
+            self.on_event(Event("apply_start", change))
+            self.host.on_copy_progress = partial(self._report_progress, change)
             try:
-                self.done[change.ref] = self._make(change)
+                self.done[change.ref] = self._execute(change)
             except (ReconcileError, OSError) as error:
                 elapsed = monotonic() - began
-                self.listen(Event("apply_errored", change, None, error_reason(error), elapsed))
+                self.on_event(Event("apply_errored", change, None, error_reason(error), elapsed))
                 raise
             finally:
                 self.host.on_copy_progress = None
-            self.listen(Event("apply_complete", change, elapsed_s=monotonic() - began))
+            self.on_event(Event("apply_complete", change, elapsed_s=monotonic() - began))
 
-    def _tell_progress(self, change: Change, done: int, total: int) -> None:
-        self.listen(Event("apply_progress", change, done=done, total=total))
+    def _report_progress(self, change: Change, done: int, total: int) -> None:
+        self.on_event(Event("apply_progress", change, done=done, total=total))
 
-    def _make(self, change: Change) -> Resource | None:
+    def _execute(self, change: Change) -> Resource | None:
         """Put or remove, then read back; what was read."""
         if change.after is None:
             change.subject.delete(self.host)
-            self._note_what_stayed(change)
+            self._note_if_kept(change)
             return None
         change.after.apply(self.host, change.before)
         seen = change.after.refresh(self.host, change.before)
-        _refuse_other(change.ref, seen, self.plan.desired[change.ref].resource)
+        _refuse_not_converged(change.ref, seen, self.plan.desired[change.ref].resource)
         return seen
 
-    def _note_what_stayed(self, change: Change) -> None:
+    def _note_if_kept(self, change: Change) -> None:
         # As the ledger asks: a service that was running is gone once it has come to rest.
         there = type(change.subject).from_name(change.ref.name).observe(self.host)
         if there is None:
             return
         why = there.why_not_removable(frozenset())
         if not why:
-            raise NotConverged(f"{change.ref} was removed and is still there.")
-        self.tell(f"{change.ref} stays: {why}")
+            raise NotConverged(f"{change.ref} still exists after being removed.")
+        self.add_note(f"{change.ref} was not removed: {why}")
 
     def _check(self, verify: Verify) -> tuple[Check, ...]:
         checks = tuple(verify())
         for check in checks:
-            self.listen(Event("check", check=check))
+            self.on_event(Event("check", check=check))
         return checks
 
     def _refuse_failed(self, checks: Sequence[Check]) -> None:
@@ -159,39 +168,39 @@ class _Attempt:
                 "; ".join(f"{check.name}: {check.detail or check.status}" for check in bad),
             )
 
-    def _failed(self, journal: Journal, error: ReconcileError) -> Report:
+    def _handle_failure(self, journal: Journal, error: ReconcileError) -> Report:
         if not self.may_roll_back:
-            self._decide(journal, "failed", error.what)
-            return self._stands(journal, "failed", error)
+            self._commit(journal, "failed", error.what)
+            return self._finish(journal, "failed", error)
         try:
             # Whoever listens may be the one who is broken: a closed pipe.
-            self.listen(Event("rollback", message=error.what))
+            self.on_event(Event("rollback", message=error.what))
         finally:
-            worse = self._rolled_back(journal, error)
+            worse = self._roll_back(journal, error)
         if worse:
             why = "; ".join(part for part in (error.what, error.why, worse.why) if part)
             return self._report("failed", ReconcileError(worse.what, why, worse.fix))
-        self._check_again()
+        self._verify_rollback()
         return self._report("rolled_back", error)
 
-    def _rolled_back(self, journal: Journal, error: ReconcileError) -> RollbackFailed | None:
+    def _roll_back(self, journal: Journal, error: ReconcileError) -> RollbackFailed | None:
         try:
             self.notes += roll_back(journal, self.host, self._entry("rolled_back", error.what))
         except RollbackFailed as worse:
             return worse
         return None
 
-    def _check_again(self) -> None:
+    def _verify_rollback(self) -> None:
         try:
             bad = failed(self._check(self.verify_rolled_back))
         except (ReconcileError, OSError) as error:
-            self.tell(f"The host could not be verified after the rollback: {error_reason(error)}")
+            self.add_note(f"Verification after the rollback failed: {error_reason(error)}")
             return
         if bad:
             names = ", ".join(check.name for check in bad)
-            self.tell(f"After the rollback, too, these checks do not pass: {names}")
+            self.add_note(f"Still failing after the rollback: {names}")
 
-    def _decide(self, journal: Journal, result: ApplyResult, error: str = "") -> None:
+    def _commit(self, journal: Journal, result: ApplyResult, error: str = "") -> None:
         """From here on what was done stands."""
         with uninterrupted():
             journal.close()
@@ -199,7 +208,7 @@ class _Attempt:
             after, row = next_records(self.ledger, rows, self._entry(result, error))
             journal.commit(row, after)
 
-    def _stands(
+    def _finish(
         self, journal: Journal, result: ApplyResult, error: ReconcileError | None = None
     ) -> Report:
         try:
@@ -207,11 +216,11 @@ class _Attempt:
                 journal.finalize()
                 prune_journals(self.host)
         except (ReconcileError, OSError) as trouble:
-            self.tell(f"It is done, but not all of it is written down yet: {error_reason(trouble)}")
+            self.add_note(f"The apply succeeded, but recording it failed: {error_reason(trouble)}")
         return self._report(result, error)
 
     def _report(self, result: ApplyResult, error: ReconcileError | None = None) -> Report:
-        kept = () if result == "rolled_back" else self._made()
+        kept = () if result == "rolled_back" else self._completed_changes()
         report = Report(
             self.plan,
             result,
@@ -219,14 +228,14 @@ class _Attempt:
             self.checks,
             elapsed_s=monotonic() - self.started,
             notes=tuple(self.notes),
-            ended_by=self.ended_by,
+            ended_by=self.signal,
         )
         if error is None:
             return report
         return replace(report, error=error.what, why=error.why, fix=error.fix)
 
     def _entry(self, result: str, error: str = "") -> HistoryEntry:
-        changes = self.plan.changes if result == "begun" else self._made()
+        changes = self.plan.changes if result == "begun" else self._completed_changes()
         return HistoryEntry(
             self.at,
             self.by,
@@ -238,12 +247,12 @@ class _Attempt:
             round(monotonic() - self.started, 3),
         )
 
-    def _made(self) -> tuple[Change, ...]:
+    def _completed_changes(self) -> tuple[Change, ...]:
         return tuple(change for change in self.plan.changes if change.ref in self.done)
 
-    def tell(self, note: str) -> None:
+    def add_note(self, note: str) -> None:
         self.notes.append(note)
-        self.listen(Event("note", message=note))
+        self.on_event(Event("note", message=note))
 
 
 @contextmanager
@@ -255,16 +264,16 @@ def _recording(host: Host, journal: Journal) -> Iterator[None]:
         host.recorder = None
 
 
-def _refuse_other(ref: Ref, seen: Resource | None, asked: Resource) -> None:
+def _refuse_not_converged(ref: Ref, observed: Resource | None, desired: Resource) -> None:
     """A difference that is left after writing is an error, never a success."""
-    left = differences(seen, asked)
-    if seen is not None and not left:
+    left = differences(observed, desired)
+    if observed is not None and not left:
         return
     told = "; ".join(f"{f.name} is {f.before!r}, not {f.after!r}" for f in left)
     raise NotConverged(
-        f"{ref} was written and is not as it should be.",
-        "nothing is there" if seen is None else told,
-        "Something else on the host changes it, or its filesystem cannot hold it.",
+        f"{ref} does not match the desired state after being written.",
+        "nothing is there" if observed is None else told,
+        "Check whether another program changes it, and whether its filesystem supports it.",
     )
 
 
@@ -273,4 +282,4 @@ def _as_error(error: ReconcileError | OSError | Interrupted) -> ReconcileError:
         return error
     if isinstance(error, Interrupted):
         return ReconcileError("The apply was interrupted.", f"by {error}")
-    return ReconcileError("The host refused a change.", error_reason(error))
+    return ReconcileError("A change failed.", error_reason(error))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import field
 from typing import Any, Literal, NamedTuple
 
@@ -102,13 +102,6 @@ class Change:
             raise ValueError(f"{self.ref} changes from nothing to nothing")
         return resource
 
-    def inverse(self) -> Change:
-        """The change that takes this one back."""
-        back = tuple(
-            FieldChange(f.name, f.after, f.before, f.cause, f.sensitive) for f in self.fields
-        )
-        return Change(self.ref, self.after, self.before, self.cause, "taken back", back)
-
 
 @dataclass(frozen=True)
 class Ignored:
@@ -167,10 +160,10 @@ class PlanInputs:
     `changes`: address → (digests of before, digests of after), None where absent.
     """
 
-    host: str
-    version: str
-    config: str
-    changes: Mapping[str, tuple[Digests | None, Digests | None]]
+    host: str = ""
+    version: str = ""
+    config: str = ""
+    changes: Mapping[str, tuple[Digests | None, Digests | None]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -189,8 +182,8 @@ class Plan:
     ignored_changes: tuple[Ignored, ...] = ()
     partial: bool = False
     config: ConfigOrigin | None = None
-    basis: PlanInputs | None = field(default=None, repr=False)
-    """What the fingerprint was taken of."""
+    inputs: PlanInputs = field(default_factory=PlanInputs, repr=False)
+    """What the fingerprint is the digest of."""
     desired: Desired = field(default_factory=dict, repr=False, compare=False)
     in_sync: Mapping[Ref, Resource] = field(default_factory=dict, repr=False, compare=False)
     """What was observed of resources that need no change."""
@@ -199,10 +192,6 @@ class Plan:
 
     def count(self, action: Action) -> int:
         return sum(change.action == action for change in self.changes)
-
-    @property
-    def empty(self) -> bool:
-        return not self.changes
 
     def exit_code(self, *, detailed: bool) -> ExitCode:
         """1 where a reading failed or declarations conflict, 2 (if detailed) for changes."""
@@ -231,6 +220,13 @@ class Event:
     elapsed_s: float = 0.0
     done: int = 0
     total: int = 0
+
+
+EventHandler = Callable[[Event], None]
+
+
+def discard_event(event: Event) -> None:
+    """The handler where no one follows the apply."""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from reconcile.engine.data_protection import (
     violations,
 )
 from reconcile.engine.diff import differences
-from reconcile.engine.fingerprint import NO_ORIGINS, basis, fingerprint
+from reconcile.engine.fingerprint import NO_SOURCES, fingerprint, plan_inputs
 from reconcile.engine.ledger import LedgerRow, Rows
 from reconcile.engine.model import (
     BehaviourChange,
@@ -36,7 +36,7 @@ from reconcile.engine.resource import Cause, Ref, Resource
 NEW = LedgerRow()
 
 
-def plan(
+def make_plan(
     desired: Desired,
     observed: Observed,
     owned: Rows,
@@ -47,7 +47,7 @@ def plan(
     conflicts: Sequence[Conflict] = (),
     findings: Sequence[Finding] = (),
     behaviour_changes: Sequence[BehaviourChange] = (),
-    origins: Mapping[Ref, str] = NO_ORIGINS,
+    sources: Mapping[Ref, str] = NO_SOURCES,
     ignored: Sequence[Ignored] = (),
     lineages: Lineages = UNKNOWN,
 ) -> Plan:
@@ -62,7 +62,7 @@ def plan(
     staying = dict(_staying(removals))
     leaving = tuple(change for change in removals if change.ref not in staying)
     changes = in_order((*wanted, *leaving))
-    rests_on = basis(host, changes, config, origins)
+    rests_on = plan_inputs(host, changes, config, sources)
     return Plan(
         host=host,
         changes=changes,
@@ -80,7 +80,7 @@ def plan(
         ignored_changes=tuple(ignored),
         partial=partial,
         config=config,
-        basis=rests_on,
+        inputs=rests_on,
         desired=desired,
         in_sync=_in_sync(desired, observed, {change.ref for change in changes}),
         released=_released(desired, observed, owned),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ from reconcile.engine.interrupt import uninterrupted
 from reconcile.engine.journal import Journal, JournalStatus, journals
 from reconcile.engine.ledger import Rows, decode
 from reconcile.engine.ledger_store import next_records, now, read_ledger, sweep_records
-from reconcile.engine.model import Event
+from reconcile.engine.model import Event, EventHandler
 from reconcile.engine.observe import error_reason
 from reconcile.errors import ReconcileError
 from reconcile.filesystem.fsync import flush
@@ -23,7 +23,6 @@ from reconcile.filesystem.undo import Undo, coalesced, to_json
 if TYPE_CHECKING:
     from reconcile.system import Host
 
-Listen = Callable[[Event], None]
 RETAINED = 2
 """Journals kept after their end: the last apply's, and one beside it."""
 
@@ -44,11 +43,11 @@ def roll_back(journal: Journal, host: Host, entry: HistoryEntry) -> tuple[str, .
     with uninterrupted():
         notes, problems = _undo_all(journal.undos(), host)
         if problems:
-            raise _unfinished(journal, problems)
+            raise _rollback_incomplete(journal, problems)
         try:
-            _write_down(journal, host, entry)
+            _record_rollback(journal, host, entry)
         except (ReconcileError, OSError) as error:
-            raise _untold(error) from error
+            raise _rollback_not_recorded(error) from error
         if not notes:
             # What cannot be dropped now goes with the journals that have served their time.
             with suppress(ReconcileError, OSError):
@@ -56,13 +55,15 @@ def roll_back(journal: Journal, host: Host, entry: HistoryEntry) -> tuple[str, .
     return notes
 
 
-def recover(host: Host, listen: Listen) -> tuple[str, ...]:
+def recover(host: Host, on_event: EventHandler) -> tuple[str, ...]:
     """Bring to its end what an interrupted apply left behind; the caller holds the lock.
 
     What was decided is finished, all else is rolled back. Says so, and returns what it said.
     """
     sweep_records(host.state)
-    return tuple(note for journal in journals(host.state) for note in _end(journal, host, listen))
+    return tuple(
+        note for journal in journals(host.state) for note in _finish(journal, host, on_event)
+    )
 
 
 def unfinished(host: Host) -> tuple[HistoryEntry, ...]:
@@ -77,7 +78,7 @@ def last_applied(host: Host) -> HistoryEntry:
     return status.row.entry if status.row else status.entry
 
 
-def rollback_last(host: Host, by: Actor, listen: Listen) -> tuple[str, ...]:
+def rollback_last(host: Host, by: Actor, on_event: EventHandler) -> tuple[str, ...]:
     """Undo the last apply, whose verdict was that it stands; the caller holds the lock.
 
     Errors: ReconcileError where there is none, RollbackFailed.
@@ -92,7 +93,7 @@ def rollback_last(host: Host, by: Actor, listen: Listen) -> tuple[str, ...]:
         status.entry.fingerprint,
     )
     journal.reopen(entry)
-    listen(Event("rollback", message=f"taking back the apply of {status.entry.at}"))
+    on_event(Event("rollback", message=f"rolling back the apply of {status.entry.at}"))
     return roll_back(journal, host, entry)
 
 
@@ -116,7 +117,7 @@ def _undo_all(undos: Sequence[Undo], host: Host) -> tuple[tuple[str, ...], tuple
         except (ReconcileError, OSError) as error:
             problems.append(error_reason(error))
     try:
-        with explained("what was taken back cannot be made durable"):
+        with explained("the rollback cannot be flushed to disk"):
             flush(undo.folder for undo in undos if undo.folder)
     except ReconcileError as error:
         problems.append(error_reason(error))
@@ -129,7 +130,7 @@ def _in_order(undos: Sequence[Undo]) -> Iterator[Undo]:
     yield from {canonical(to_json(undo)): undo for undo in undos if undo.run_last}.values()
 
 
-def _write_down(journal: Journal, host: Host, entry: HistoryEntry) -> None:
+def _record_rollback(journal: Journal, host: Host, entry: HistoryEntry) -> None:
     status = journal.status
     before = decode(status.before.encode()).rows if status else {}
     ledger = read_ledger(host.state)
@@ -154,24 +155,26 @@ def _holds_something(path: str, host: Host) -> bool:
         return True
 
 
-def _end(journal: Journal, host: Host, listen: Listen) -> Iterator[str]:
+def _finish(journal: Journal, host: Host, on_event: EventHandler) -> Iterator[str]:
     host.state.sweep(journal.folder)
     status = journal.status
     if status is None:
         host.state.remove(journal.folder)
     elif status.phase == "decided":
         journal.finalize()
-        yield _told(
-            listen, f"The apply of {status.entry.at} was done but not written down; now it is."
+        yield _announce(
+            on_event, f"The apply of {status.entry.at} had succeeded unrecorded: recorded it."
         )
     elif status.phase == "open":
-        yield _told(listen, f"The apply of {status.entry.at} was interrupted and is rolled back.")
+        yield _announce(
+            on_event, f"The apply of {status.entry.at} was interrupted: rolling it back."
+        )
         ended = replace(status.entry, result="rolled_back", error="interrupted")
         yield from roll_back(journal, host, ended)
 
 
-def _told(listen: Listen, message: str) -> str:
-    listen(Event("rollback", message=message))
+def _announce(on_event: EventHandler, message: str) -> str:
+    on_event(Event("rollback", message=message))
     return message
 
 
@@ -181,9 +184,9 @@ def _last_applied(host: Host) -> tuple[Journal, JournalStatus]:
         if status and status.row and status.row.entry.result in ("applied", "failed"):
             return journal, status
     raise ReconcileError(
-        "There is no apply to take back.",
-        "None was made here, the last one was rolled back already, or its journal is gone.",
-        "`reconcile history` tells what was applied. Nothing was changed.",
+        "No apply can be rolled back.",
+        "None was made here, the last one was already rolled back, or its journal is missing.",
+        "Run `reconcile history` to see what was applied. Nothing was changed.",
     )
 
 
@@ -195,18 +198,17 @@ def _reversed(entry: HistoryEntry) -> tuple[tuple[str, str, str], ...]:
     )
 
 
-def _untold(error: ReconcileError | OSError) -> RollbackFailed:
+def _rollback_not_recorded(error: ReconcileError | OSError) -> RollbackFailed:
     return RollbackFailed(
-        "Everything was taken back, but that could not be written down.",
+        "The rollback succeeded, but could not be recorded.",
         error_reason(error),
-        "Remove the cause, then run `reconcile rollback`, which ends it.",
+        "Remove the cause, then run `reconcile rollback` to finish.",
     )
 
 
-def _unfinished(journal: Journal, problems: Sequence[str]) -> RollbackFailed:
+def _rollback_incomplete(journal: Journal, problems: Sequence[str]) -> RollbackFailed:
     return RollbackFailed(
-        "The rollback could not be finished: a part of the host is not what it was.",
+        "The rollback is incomplete: a part of the host was not restored.",
         "; ".join(problems),
-        f"Remove the cause, then run `reconcile rollback`: it goes on where this stopped"
-        f" ({journal.folder}).",
+        f"Remove the cause, then run `reconcile rollback` to continue ({journal.folder}).",
     )

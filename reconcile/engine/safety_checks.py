@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sized
 
-from reconcile.engine.fingerprint import what_moved
-from reconcile.engine.model import Plan, PlanInputs
-from reconcile.errors import ReconcileError, StalePlan
+from reconcile.engine.model import Plan
+from reconcile.errors import ReconcileError
 
 
 def refuse_unclear(plan: Plan) -> None:
@@ -61,15 +60,4 @@ def refuse_emptying(declared: Sized, released: Sized, *, allow_empty: bool) -> N
             "The configuration declares nothing.",
             f"reconcile would remove or give up all {len(released)} resources that it owns here.",
             "Check the file; if that is what you want, say --allow-empty. Nothing was changed.",
-        )
-
-
-def refuse_stale(approved: PlanInputs, now: PlanInputs) -> None:
-    """Refuse to carry out anything but exactly what was approved."""
-    moved = what_moved(approved, now)
-    if moved:
-        raise StalePlan(
-            "The plan that was approved no longer fits this host.",
-            "; ".join(moved),
-            "Plan again and look at the new plan. Nothing was changed.",
         )

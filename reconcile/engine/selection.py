@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
+from typing import ClassVar
 
 from reconcile.dataclass import dataclass
 from reconcile.engine.model import Desired
@@ -19,9 +20,14 @@ class Selection:
     targets: tuple[str, ...] = ()
     excludes: tuple[str, ...] = ()
 
+    ALL: ClassVar[Selection]
+
     @property
     def partial(self) -> bool:
         return bool(self.sites or self.targets or self.excludes)
+
+
+Selection.ALL = Selection()
 
 
 def select(

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from reconcile import __version__
 from reconcile.engine import history
 from reconcile.engine.digest import canonical, digest
 from reconcile.engine.ledger_store import now
@@ -60,16 +59,16 @@ class SavedPlan(BaseModel):
         return Selection(self.sites, self.targets, self.excludes)
 
     @property
-    def basis(self) -> PlanInputs:
+    def inputs(self) -> PlanInputs:
         return PlanInputs(self.host, self.version, self.config, self.changes)
 
 
-def saved(plan: Plan, file: str, selection: Selection, user: str) -> SavedPlan:
+def from_plan(plan: Plan, file: str, selection: Selection, user: str) -> SavedPlan:
     """`plan`, made of the YAML at `file`, an absolute path.
 
     Errors: ReconcileError for a plan that nobody can approve.
     """
-    if plan.basis is None or plan.unknown or plan.conflicts:
+    if plan.unknown or plan.conflicts:
         raise ReconcileError(
             "The plan is not saved: it is not complete",
             "a part of the host could not be read, or the configuration contradicts itself",
@@ -80,15 +79,15 @@ def saved(plan: Plan, file: str, selection: Selection, user: str) -> SavedPlan:
         made_at=now(),
         made_by=user,
         file=file,
-        host=plan.basis.host,
-        version=plan.basis.version,
-        config=plan.basis.config,
+        host=plan.inputs.host,
+        version=plan.inputs.version,
+        config=plan.inputs.config,
         fingerprint=plan.fingerprint,
         sites=selection.sites,
         targets=selection.targets,
         excludes=selection.excludes,
         actions={str(change.ref): change.action for change in plan.changes},
-        changes={address: _plain(sides) for address, sides in plan.basis.changes.items()},
+        changes={address: _plain(sides) for address, sides in plan.inputs.changes.items()},
     )
 
 
@@ -132,20 +131,6 @@ def read(path: str) -> SavedPlan:
     if len(data) > LARGEST_BYTES:
         raise _unusable(path, "no saved plan is that large")
     return decode(data, path)
-
-
-def refuse_elsewhere(plan: SavedPlan, host: str) -> None:
-    """Refuse what was approved for another host, or made by another version of us."""
-    if plan.host != host:
-        raise _stale(f"it was made for {plan.host}, this is {host}")
-    if plan.version != __version__:
-        raise _stale(f"it was made by reconcile {plan.version}, this is {__version__}")
-
-
-def refuse_other_config(plan: SavedPlan, config: str, file: str) -> None:
-    """Refuse where the YAML is not the one that was planned."""
-    if plan.config != config:
-        raise _stale(f"{file} is not the YAML it was made of, which was {plan.file} as it was then")
 
 
 def refuse_used(plan: SavedPlan, state: StateDir) -> None:

@@ -383,7 +383,7 @@ def test_where_there_is_nothing_to_take_back_nobody_is_asked(stage: Stage) -> No
     seen = on_a_terminal("rollback", cwd=stage.root, types="yes\n")
 
     assert 1 == seen.code
-    assert "There is no apply to take back" in seen.text
+    assert "No apply can be rolled back" in seen.text
     assert "approves" not in seen.text
 
 

@@ -13,7 +13,7 @@ from reconcile.engine.history import Actor
 from reconcile.engine.ledger_store import read_ledger
 from reconcile.engine.model import Check, Declared, Event, Plan, Report
 from reconcile.engine.observe import observe, observe_undeclared
-from reconcile.engine.planner import plan
+from reconcile.engine.planner import make_plan
 from reconcile.engine.resource import Ref, Resource
 from reconcile.engine.rollback import recover, rollback_last
 from reconcile.resources import registry
@@ -55,7 +55,7 @@ class Machine:
             **observe(declared, host),
             **observe_undeclared(sorted(rows.keys() - desired.keys()), make, host),
         }
-        return plan(desired, observed, rows, host="web1")
+        return make_plan(desired, observed, rows, host="web1")
 
     def apply(
         self,
@@ -80,7 +80,7 @@ class Machine:
             host,
             verify=verify,
             verify_rolled_back=self.verify_rolled_back,
-            listen=self.said.append,
+            on_event=self.said.append,
             by=BY,
             roll_back=roll_back,
         )

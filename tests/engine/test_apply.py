@@ -249,7 +249,7 @@ class TestRollback:
         report = machine.apply(*a_site(machine), verify=down)
 
         assert down() == report.checks
-        assert ("After the rollback, too, these checks do not pass: GET /",) == report.notes
+        assert ("Still failing after the rollback: GET /",) == report.notes
 
     def test_without_rollback_what_was_done_stands_and_is_owned(self, machine: Machine) -> None:
         report = machine.apply(*a_site(machine), Trap(spring=refuse), roll_back=False)
@@ -316,7 +316,7 @@ class TestTakingBackTheLast:
         )
 
     def test_there_is_nothing_to_take_back_on_a_fresh_host(self, machine: Machine) -> None:
-        with pytest.raises(ReconcileError, match="There is no apply to take back"):
+        with pytest.raises(ReconcileError, match="No apply can be rolled back"):
             machine.take_back()
 
     def test_what_is_kept_for_it_is_bounded(self, machine: Machine) -> None:
@@ -338,7 +338,9 @@ def test_a_folder_that_holds_what_undo_needs_stays_and_the_apply_holds(
     assert "applied" == report.result
     assert not os.path.exists(page)
     (note,) = report.notes
-    assert note.startswith(f"directory:{folder} stays: it still holds .page.html.reconcile-")
+    assert note.startswith(
+        f"directory:{folder} was not removed: it still holds .page.html.reconcile-"
+    )
 
 
 def uploads_in(media: str) -> tuple[Directory, Tree]:

@@ -1,4 +1,4 @@
-"""Whether two plans are the same, and what moved."""
+"""Whether an approved plan is still the plan, and what changed if not."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from reconcile.engine.fingerprint import same, what_moved
-from reconcile.engine.model import ConfigOrigin, Plan, PlanInputs
+from reconcile.engine.model import ConfigOrigin, Plan
+from reconcile.engine.staleness import refuse_stale, what_changed
+from reconcile.errors import ExitCode, StalePlan
 from tests.engine.world import Note, World, a_world, declare, planned
 
 ASKED = Note(path="/a", text="new", colour="red")
@@ -19,15 +20,9 @@ def the_plan(world: World | None = None, asked: Note = ASKED, config: ConfigOrig
     return planned(world, declare(asked), config=config)
 
 
-def moved(approved: Plan, now: Plan) -> tuple[str, ...]:
-    assert approved.basis is not None
-    assert now.basis is not None
-    return what_moved(approved.basis, now.basis)
-
-
 def test_the_same_plan_computed_twice_is_the_same() -> None:
-    assert same(the_plan(), the_plan())
-    assert () == moved(the_plan(), the_plan())
+    assert the_plan().fingerprint == the_plan().fingerprint
+    assert () == what_changed(the_plan().inputs, the_plan().inputs)
 
 
 @pytest.mark.parametrize(
@@ -39,24 +34,29 @@ def test_the_same_plan_computed_twice_is_the_same() -> None:
         ),
         (
             the_plan(asked=ASKED.model_copy(update={"text": "newer"})),
-            "note:/a: text changed as it should be",
+            "note:/a: text changed in the desired state",
         ),
-        (the_plan(a_world(ASKED)), "note:/a needs no change any more"),
+        (the_plan(a_world(ASKED)), "note:/a no longer needs a change"),
         (the_plan(a_world()), "note:/a: vanished on the host"),
-        (the_plan(config=ConfigOrigin("reconcile.yaml", "sha256:2")), "the YAML is another one"),
+        (
+            the_plan(config=ConfigOrigin("reconcile.yaml", "sha256:2")),
+            "the configuration file has changed since the plan was made",
+        ),
     ],
 )
-def test_what_moved_is_said(now: Plan, sentence: str) -> None:
+def test_what_changed_is_named(now: Plan, sentence: str) -> None:
     approved = the_plan()
 
-    assert not same(approved, now)
-    assert (sentence,) == moved(approved, now)
+    assert approved.fingerprint != now.fingerprint
+    assert (sentence,) == what_changed(approved.inputs, now.inputs)
 
 
-def test_a_change_that_was_not_approved_is_said() -> None:
+def test_a_change_that_was_not_approved_is_named() -> None:
     approved = planned(a_world(ASKED), declare(ASKED), config=YAML)
 
-    assert ("note:/a needs a change that was not approved",) == moved(approved, the_plan())
+    changed = what_changed(approved.inputs, the_plan().inputs)
+
+    assert ("note:/a needs a change that was not approved",) == changed
 
 
 @pytest.mark.parametrize(
@@ -66,9 +66,17 @@ def test_a_change_that_was_not_approved_is_said() -> None:
         ("version", "9", "the plan was made by reconcile 0.1.0, this is 9"),
     ],
 )
-def test_another_host_or_version_is_said(field: str, value: str, sentence: str) -> None:
-    basis = the_plan().basis
-    assert isinstance(basis, PlanInputs)
-    approved = replace(basis, version="0.1.0")
+def test_another_host_or_version_is_named(field: str, value: str, sentence: str) -> None:
+    approved = replace(the_plan().inputs, version="0.1.0")
 
-    assert (sentence,) == what_moved(approved, replace(approved, **{field: value}))
+    assert (sentence,) == what_changed(approved, replace(approved, **{field: value}))
+
+
+def test_a_stale_plan_is_refused_with_everything_that_changed() -> None:
+    approved = the_plan().inputs
+
+    with pytest.raises(StalePlan) as error:
+        refuse_stale(approved, replace(approved, host="web2", changes={}))
+
+    assert ExitCode.STALE_PLAN == error.value.exit_code
+    assert "this is web2; note:/a no longer needs a change" in error.value.why

@@ -117,7 +117,7 @@ def test_an_interrupted_apply_is_rolled_back_by_the_next_and_said(host: Host) ->
 
     said = hear(host)
 
-    assert ("The apply of 2026-11-22T08:00:00Z was interrupted and is rolled back.",) == said
+    assert ("The apply of 2026-11-22T08:00:00Z was interrupted: rolling it back.",) == said
     assert (["a"], ()) == (Told.said, unfinished(host))
 
 

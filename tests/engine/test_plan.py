@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from reconcile.engine.model import Cause, FieldChange, Finding, Unknown
-from reconcile.engine.planner import plan as a_plan
+from reconcile.engine.planner import make_plan as a_plan
 from reconcile.engine.resource import Ref
 from tests.engine.world import Clock, Note, Shelf, a_world, addresses, declare, last_wrote, planned
 
@@ -92,7 +92,7 @@ def test_what_a_reading_came_across_is_told_though_nothing_differs() -> None:
 
     plan = planned(a_world(Odd(path="/a", text="x")), declare(Odd(path="/a", text="x")))
 
-    assert (True, ["/a is odd"]) == (plan.empty, [finding.what for finding in plan.findings])
+    assert ((), ["/a is odd"]) == (plan.changes, [finding.what for finding in plan.findings])
 
 
 class TestCauses:
@@ -280,7 +280,7 @@ def test_a_plan_with_nothing_to_do_does_not_import_deepdiff() -> None:
 import sys
 from tests.engine.world import Note, a_world, declare, planned
 note = Note(path="/a", tags={"x": "1"})
-assert planned(a_world(note), declare(note)).empty
+assert not planned(a_world(note), declare(note)).changes
 print("deepdiff" in sys.modules)
 """
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

@@ -72,24 +72,6 @@ def test_applied_once_nothing_is_left_to_do(
 
 
 @given(desired_sets, host_sets, host_sets)
-def test_the_inverse_changes_in_reverse_bring_back_the_host(
-    asked: list[InWorld], there: list[InWorld], wrote: list[InWorld]
-) -> None:
-    world = a_world(*there)
-    before = snapshot(world)
-    plan = planned(world, declare(*asked), last_wrote(*wrote))
-
-    carry_out(world, plan.changes)
-    carry_out(world, [change.inverse() for change in reversed(plan.changes)])
-
-    assert before == {path: strip(item) for path, item in world.things.items()}
-
-
-def strip(item: object) -> object:
-    return item.model_copy(update={"holds": frozenset()}) if isinstance(item, Shelf) else item
-
-
-@given(desired_sets, host_sets, host_sets)
 def test_no_deletion_ever_touches_what_is_protected(
     asked: list[InWorld], there: list[InWorld], wrote: list[InWorld]
 ) -> None:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal, Self, cast
 from reconcile.engine.ledger import LedgerRow
 from reconcile.engine.model import Change, Declared, Desired, Observed, Plan
 from reconcile.engine.observe import observe, observe_undeclared
-from reconcile.engine.planner import plan
+from reconcile.engine.planner import make_plan
 from reconcile.engine.resource import Ref, Resource
 from reconcile.errors import ReconcileError
 from reconcile.system import Host
@@ -167,7 +167,7 @@ def planned(
     world: World, desired: Desired, owned: dict[Ref, LedgerRow] | None = None, **more: Any
 ) -> Plan:
     rows = owned or {}
-    return plan(desired, look(world, desired, rows), rows, host="web1", **more)
+    return make_plan(desired, look(world, desired, rows), rows, host="web1", **more)
 
 
 def carry_out(world: World, changes: Sequence[Change]) -> None:

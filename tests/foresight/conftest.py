@@ -11,7 +11,9 @@ from tempfile import mkdtemp
 import pytest
 
 from reconcile.engine.model import BehaviourChange, Plan
-from reconcile.workspace import Options, Workspace
+from reconcile.workspace import Workspace
+from reconcile.workspace.applying import ApplyOptions, apply_plan, locked
+from reconcile.workspace.planning import plan_changes
 from tests.guide import GUIDE
 
 DEFAULT = """
@@ -56,11 +58,12 @@ class GuidesHost:
         return Workspace.open(str(self.write("reconcile.yaml", self.yaml)))
 
     def plan(self) -> Plan:
-        return self.workspace().plan()
+        return plan_changes(self.workspace())
 
     def apply(self) -> None:
-        with self.workspace().locked("reconcile apply") as locked:
-            locked.apply(locked.plan(), "reconcile apply", options=Options(verify=False))
+        with locked(self.workspace(), "reconcile apply") as current:
+            plan = plan_changes(current)
+            apply_plan(current, plan, "reconcile apply", options=ApplyOptions(verify=False))
 
     def noticed(self) -> dict[str, tuple[str, str]]:
         """What visitors will notice of the plan: request → before and after, our root as ROOT."""

@@ -151,5 +151,5 @@ def test_a_plan_with_nothing_to_do_foresees_nothing_and_imports_nothing(guide: G
     guide.apply()
     sys.modules.pop("reconcile.impact.plan_impact", None)
 
-    assert guide.plan().empty
+    assert () == guide.plan().changes
     assert "reconcile.impact.plan_impact" not in sys.modules

@@ -72,7 +72,7 @@ def test_a_yaml_that_moved_on_is_told(stage: Stage, run: Run, plan: str) -> None
     done = run("apply", plan, cwd=stage.root)
 
     assert 5 == done.returncode
-    assert "is not the YAML it was made of" in done.stderr
+    assert "the configuration file has changed since the plan was made" in done.stderr
 
 
 def test_an_edited_plan_is_refused_and_scripts_are_told(stage: Stage, run: Run, plan: str) -> None:

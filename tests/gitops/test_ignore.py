@@ -12,7 +12,7 @@ import pytest
 from reconcile.cli.demo.stage import Stage
 from reconcile.engine.ignore_rules import IgnoredField, apply_ignore_rules
 from reconcile.engine.model import Plan, Position
-from reconcile.engine.planner import plan
+from reconcile.engine.planner import make_plan
 from reconcile.resources.tree import Tree
 from tests.cli.conftest import Run, run, stage
 from tests.engine.conftest import in_box
@@ -33,7 +33,7 @@ def planned(*rules: IgnoredField, there: Note | None = None) -> Plan:
     desired, owned = declare(wanted), last_wrote(wanted)
     world = a_world(there or Note(path="/etc/a", text="wrong", colour="red"))
     left = apply_ignore_rules(desired, look(world, desired, owned), rules, TODAY)
-    return plan(
+    return make_plan(
         left.desired,
         left.observed,
         owned,

@@ -155,5 +155,5 @@ ROLLED_BACK = Report(
     error="Verification failed",
     why="expected 200, got 403",
     fix="Let www-data enter /srv. The host is as it was.",
-    notes=("/var/www/old stays: it is not empty",),
+    notes=("/var/www/old was not removed: it is not empty",),
 )

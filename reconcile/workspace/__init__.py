@@ -1,0 +1,103 @@
+"""One configuration on one host: the value that planning, applying and checking work on."""
+
+from __future__ import annotations
+
+import os
+from functools import cached_property, partial
+from typing import TYPE_CHECKING
+
+from reconcile.config.expand import Expansion, expand
+from reconcile.config.load import load
+from reconcile.config.questions import Questions, questions
+from reconcile.engine.history import Actor
+from reconcile.engine.ledger_store import read_ledger
+from reconcile.engine.merge import merge
+from reconcile.nginx.render.render_cache import RenderCache
+from reconcile.system import Host
+from reconcile.workspace.discovery import complete_facts, discover_facts, has_certificate
+
+if TYPE_CHECKING:
+    from reconcile.config.facts import HostFacts
+    from reconcile.config.models.spec import Spec
+    from reconcile.engine.ledger import Ledger
+    from reconcile.engine.model import Conflict, Declared
+    from reconcile.engine.resource import Ref
+
+
+class Workspace:
+    """A configuration, the host that it describes, and what both together mean.
+
+    Every fact of the host is read once, when it is first needed.
+    """
+
+    def __init__(self, config: Spec, host: Host, commit: str | None = None) -> None:
+        self.config = config
+        self.host = host
+        self.commit = commit
+        """The Git commit that the configuration comes from, if any."""
+
+    @classmethod
+    def open(cls, file: str, commit: str | None = None) -> Workspace:
+        """The workspace of a configuration file.
+
+        Errors: SpecErrors for an invalid file, ReconcileError for an unreadable one.
+        """
+        config = load(file)
+        return cls(config, Host(config.host.settings()), commit)
+
+    def refreshed(self) -> Workspace:
+        """The same workspace with nothing read from the host yet."""
+        host = Host(self.host.settings)
+        host.scan_progress = self.host.scan_progress
+        return Workspace(self.config, host, self.commit)
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """What reconcile owns on the host. Errors: LedgerUnusable."""
+        return read_ledger(self.host.state)
+
+    @cached_property
+    def public_facts(self) -> HostFacts:
+        """The facts that every user may read. Errors: ReconcileError, if nginx is missing."""
+        return discover_facts(self.config, self.host)
+
+    @cached_property
+    def facts(self) -> HostFacts:
+        """All facts that the configuration is compiled with. Errors: ReconcileError."""
+        return complete_facts(self.public_facts, self.config, self.host, self.ledger)
+
+    @cached_property
+    def renderings(self) -> RenderCache:
+        """The cache of rendered texts."""
+        return RenderCache.read(self.host.state)
+
+    @cached_property
+    def expansion(self) -> Expansion:
+        """The compiled configuration: resources, probes and findings."""
+        return expand(self.config, self.facts, self.renderings)
+
+    @cached_property
+    def known_probes(self) -> Questions:
+        """The probes that this user can know; needs neither the ledger nor the sources."""
+        if self.host.privileged:
+            return Questions(self.expansion.probes)
+        return questions(self.config, self.public_facts, partial(has_certificate, self.host))
+
+    @cached_property
+    def merged(self) -> tuple[dict[Ref, Declared], tuple[Conflict, ...]]:
+        """Each declared resource once, and the conflicts between declarations."""
+        return merge(self.expansion.declared)
+
+    @property
+    def desired(self) -> dict[Ref, Declared]:
+        """Each declared resource once."""
+        return self.merged[0]
+
+    @property
+    def user(self) -> str:
+        """The user who typed the command, also under sudo."""
+        return os.environ.get("SUDO_USER") or self.host.accounts.current.name
+
+    def actor(self, command: str, saved_plan: str | None = None) -> Actor:
+        """Who runs `command`, as the history records it."""
+        return Actor(self.user, command, self.commit, saved_plan)

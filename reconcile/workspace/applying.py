@@ -1,0 +1,126 @@
+"""Changing the host under its lock: apply and rollback."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from reconcile.dataclass import dataclass
+from reconcile.engine.apply import apply
+from reconcile.engine.model import EventHandler, Plan, Report, discard_event
+from reconcile.engine.rollback import recover, rollback_last
+from reconcile.engine.safety_checks import (
+    refuse_emptying,
+    refuse_excess,
+    refuse_excessive_share,
+)
+from reconcile.filesystem.errors import HostError
+from reconcile.system.lock import lock
+from reconcile.workspace.checking import preexisting_failures, verify_sites
+
+if TYPE_CHECKING:
+    from reconcile.config.probes import HttpProbe
+    from reconcile.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class ApplyOptions:
+    """How to apply a plan, and what the safety checks allow."""
+
+    verify: bool = True
+    roll_back: bool = True
+    max_deletes: int | None = None
+    max_delete_share: float | None = None
+    """The largest share of all owned resources that may go; `max_deletes` overrides it."""
+    allow_empty: bool = False
+    saved_plan: str | None = None
+    """The id of the saved plan that is applied; it is valid for one apply."""
+
+
+UNATTENDED = ApplyOptions(max_delete_share=0.5)
+"""For an apply that nobody approves: it never removes more than half of what is owned."""
+
+
+@contextmanager
+def locked(
+    workspace: Workspace,
+    command: str,
+    *,
+    timeout_s: float = 0.0,
+    on_event: EventHandler = discard_event,
+) -> Iterator[Workspace]:
+    """Hold the host's lock, finish an interrupted apply, then read the host again.
+
+    Errors: LockHeld, naming the holder; RollbackFailed.
+    """
+    with lock(workspace.host, command, timeout_s=timeout_s):
+        recover(workspace.host, on_event)
+        yield workspace.refreshed()
+
+
+def apply_plan(
+    workspace: Workspace,
+    plan: Plan,
+    command: str,
+    *,
+    options: ApplyOptions = ApplyOptions(),
+    on_event: EventHandler = discard_event,
+) -> Report:
+    """Apply a plan of this workspace, which has to be a locked one.
+
+    Errors: ReconcileError, if it is refused before anything has changed.
+    """
+    _refuse_unsafe(workspace, plan, options)
+    changed_sites = _changed_sites(plan) if plan.partial else None
+    known_sites = frozenset(site for row in workspace.ledger.rows.values() for site in row.sites)
+    failing = (
+        preexisting_failures(workspace, changed_sites) if options.verify and plan.changes else ()
+    )
+    verify = partial(verify_sites, workspace, relaxed=failing)
+    report = apply(
+        plan,
+        workspace.host,
+        verify=partial(verify, changed_sites) if options.verify else tuple,
+        verify_rolled_back=partial(verify, known_sites) if options.verify else tuple,
+        on_event=on_event,
+        by=workspace.actor(command, options.saved_plan),
+        roll_back=options.roll_back,
+    )
+    if report.result == "applied":
+        # Without the cache the next plan takes longer, and that is all.
+        with suppress(HostError):
+            workspace.renderings.keep(workspace.host.state)
+    return replace(report, notes=(*_failing_before(failing), *report.notes))
+
+
+def roll_back(
+    workspace: Workspace, command: str, *, on_event: EventHandler = discard_event
+) -> tuple[str, ...]:
+    """Undo the last apply; the workspace has to be a locked one.
+
+    Returns a note for each thing that was left as it is. Errors: ReconcileError.
+    """
+    return rollback_last(workspace.host, workspace.actor(command), on_event)
+
+
+def _refuse_unsafe(workspace: Workspace, plan: Plan, options: ApplyOptions) -> None:
+    declared = (*workspace.config.sites, *workspace.config.paths)
+    refuse_emptying(declared, plan.released, allow_empty=options.allow_empty)
+    refuse_excess(plan, max_deletes=options.max_deletes)
+    if options.max_deletes is None and options.max_delete_share is not None:
+        refuse_excessive_share(plan, len(workspace.ledger.rows), options.max_delete_share)
+
+
+def _failing_before(probes: Iterable[HttpProbe]) -> Iterator[str]:
+    for probe in probes:
+        yield (
+            f"{probe.site} was already returning errors before this apply, so its health check"
+            " was relaxed. See `reconcile doctor`."
+        )
+
+
+def _changed_sites(plan: Plan) -> frozenset[str]:
+    return frozenset(site for change in plan.changes for site in change.sites)

@@ -1,0 +1,72 @@
+"""The facts of a host that a configuration is compiled with."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from reconcile.config.facts import HostFacts
+from reconcile.config.models.tls import Tls
+from reconcile.nginx.running.discover import NginxInstallation, discover
+from reconcile.nginx.running.loaded_config import real_path
+
+if TYPE_CHECKING:
+    from reconcile.config.models.spec import Spec
+    from reconcile.engine.ledger import Ledger
+    from reconcile.system import Host
+
+
+def discover_facts(config: Spec, host: Host) -> HostFacts:
+    """The facts that every user may read; no sources, no certificates.
+
+    Errors: ReconcileError, if nginx is missing.
+    """
+    nginx, accounts, settings = discover(host), host.accounts, host.settings
+    applier = host.managing_account
+    worker = config.host.nginx.user or nginx.layout.worker_user
+    return HostFacts(
+        hostname=host.name,
+        nginx_config=settings.nginx_config,
+        nginx_binary=nginx.binary,
+        nginx_version=nginx.version,
+        layout=nginx.layout,
+        # Started by anyone but root, nginx cannot change its user.
+        worker_user=worker if applier.uid == 0 else applier.name,
+        service_manager=settings.service_manager,
+        has_boot=host.services.has_boot,
+        ipv6=nginx.ipv6,
+        privileged=applier.uid == 0,
+        user=applier.name,
+        group=accounts.group_name(applier.gid),
+        state_dir=settings.state_dir,
+        unit_dir=os.path.dirname(host.services.unit_path("any.service")),
+        nginx_reads=_files_read_by_nginx(config, host, nginx),
+        static_encodings=nginx.static_encodings,
+    )
+
+
+def complete_facts(facts: HostFacts, config: Spec, host: Host, ledger: Ledger) -> HostFacts:
+    """`facts` with the source files, the certificates and what the ledger records.
+
+    Errors: HostError, if a source or a certificate cannot be read.
+    """
+    certificates = (name for name in config.certificate_names() if has_certificate(host, name))
+    return replace(
+        facts,
+        sources={path: host.files.read(path) for path in config.file_sources()},
+        certificates=frozenset(certificates),
+        serves_sites=any(ref.kind == "nginx_live" for ref in ledger.rows),
+    )
+
+
+def has_certificate(host: Host, name: str) -> bool:
+    """Whether certbot has issued it. Errors: HostError, where that cannot be read."""
+    tls = Tls.model_construct(letsencrypt=name)
+    paths = (tls.chain_path, tls.key_path)
+    return all(host.files.stat(path, follow=True) is not None for path in paths)
+
+
+def _files_read_by_nginx(config: Spec, host: Host, nginx: NginxInstallation) -> frozenset[str]:
+    files = config.file_paths()
+    return files and files & {real_path(host, path) for path in nginx.tree.files}

@@ -1,0 +1,107 @@
+"""How a host differs from its configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from typing import TYPE_CHECKING
+
+from reconcile.engine.data_protection import directories_to_resolve, protected_names
+from reconcile.engine.ignore_rules import IgnoredField, apply_ignore_rules
+from reconcile.engine.model import ConfigOrigin, Finding, Plan
+from reconcile.engine.observe import observe, observe_undeclared, preflight_warnings, source_digests
+from reconcile.engine.planner import make_plan
+from reconcile.engine.rollback import unfinished
+from reconcile.engine.selection import Selection, select
+from reconcile.engine.staleness import refuse_stale
+from reconcile.resources import registry
+
+if TYPE_CHECKING:
+    from reconcile.config.models.spec import Spec
+    from reconcile.engine.data_protection import Lineages
+    from reconcile.engine.model import Desired, PlanInputs
+    from reconcile.engine.resource import Ref, Resource
+    from reconcile.system import Host
+    from reconcile.workspace import Workspace
+
+
+def plan_changes(workspace: Workspace, selection: Selection = Selection.ALL) -> Plan:
+    """What an apply would change. Changes nothing, takes no lock.
+
+    Errors: ReconcileError, where the facts of the host cannot be read.
+    """
+    host, rows, declared = workspace.host, workspace.ledger.rows, workspace.desired
+    chosen = select(declared, {ref: row.sites for ref, row in rows.items()}, selection)
+    wanted = [item.resource for ref, item in declared.items() if ref in chosen]
+    undeclared = sorted(chosen - declared.keys())
+    observed = {**observe(wanted, host), **observe_undeclared(undeclared, _from_ref, host)}
+    compared = apply_ignore_rules(
+        declared, observed, tuple(_ignore_rules(workspace.config)), date.today()
+    )
+    plan = make_plan(
+        compared.desired,
+        compared.observed,
+        rows,
+        sources=source_digests(wanted, observed, host),
+        lineages=_lineages(workspace, compared.desired),
+        host=host.name,
+        config=ConfigOrigin(workspace.config.file, workspace.config.digest, workspace.commit),
+        partial=selection.partial,
+        conflicts=workspace.merged[1],
+        ignored=compared.ignored,
+        findings=(
+            *_interrupted_applies(host),
+            *workspace.expansion.findings,
+            *compared.findings,
+            *preflight_warnings(wanted, observed, host),
+        ),
+    )
+    return _with_impact(workspace, plan)
+
+
+def replan(
+    workspace: Workspace, approved: PlanInputs, selection: Selection = Selection.ALL
+) -> Plan:
+    """The plan of a host read again. Errors: StalePlan, if it is not the approved one."""
+    plan = plan_changes(workspace.refreshed(), selection)
+    refuse_stale(approved, plan.inputs)
+    return plan
+
+
+def _with_impact(workspace: Workspace, plan: Plan) -> Plan:
+    if not plan.changes:
+        return plan
+    # Brings the simulator of nginx, which a plan without changes must not pay for.
+    from reconcile.impact.plan_impact import affects_nginx, with_impact
+
+    if not affects_nginx(plan):
+        return plan
+    return with_impact(plan, workspace.config, workspace.facts, workspace.host)
+
+
+def _lineages(workspace: Workspace, desired: Desired) -> Lineages:
+    """Where every directory lies that could overlap other people's data."""
+    protected = (ref for ref, row in workspace.ledger.rows.items() if row.protected)
+    folders = directories_to_resolve(desired, protected_names(desired, protected))
+    return {folder: workspace.host.files.real_location(folder) for folder in folders}
+
+
+def _ignore_rules(config: Spec) -> Iterator[IgnoredField]:
+    for number, rule in enumerate(config.ignore):
+        place = config.place("ignore", number)
+        yield IgnoredField(rule.ref, rule.field, rule.reason, rule.until, place)
+
+
+def _interrupted_applies(host: Host) -> Iterator[Finding]:
+    for entry in unfinished(host):
+        yield Finding(
+            "interrupted-apply",
+            "warning",
+            f"The apply started by {entry.by.user} at {entry.at} did not finish.",
+            fix="If it no longer runs, the next apply or `reconcile rollback` rolls it back first.",
+            apply_fixes=True,
+        )
+
+
+def _from_ref(ref: Ref) -> Resource:
+    return registry.load(ref.kind).from_name(ref.name)
