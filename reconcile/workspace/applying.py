@@ -17,7 +17,7 @@ from reconcile.engine.safety_checks import (
     refuse_excess,
     refuse_excessive_share,
 )
-from reconcile.filesystem.errors import HostError
+from reconcile.filesystem.host_error import HostError
 from reconcile.system.lock import lock
 from reconcile.workspace.checking import preexisting_failures, verify_sites
 
