@@ -47,7 +47,7 @@ def _is_meant(
 ) -> bool:
     """Whether the configuration says itself that visitors from here get something else.
 
-    Errors: Undecidable where it may, and a module decides that is not simulated.
+    Errors: Indeterminate where it may, and a module decides that is not simulated.
     """
     host = mapping.host or inspection.requests.visitor_host(mapping.server, listen)
     asked = replace(build_request(uri, listen, host), client=local_address(listen).host)

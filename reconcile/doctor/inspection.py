@@ -115,13 +115,13 @@ class HostInspection:
     ) -> Route | None:
         """How `server` answers a visitor; None where others have all of its names.
 
-        Errors: Undecidable where that cannot be told: unknown is never fine.
+        Errors: Indeterminate where that cannot be told: unknown is never fine.
         """
         request = self.requests.request(server, uri, host, prefers_tls=prefers_tls)
         return self.route_request(request, files) if request else None
 
     def route_request(self, request: Request, files: PathKinds | None = None) -> Route:
-        """How that request is answered. Errors: Undecidable where that cannot be told."""
+        """How that request is answered. Errors: Indeterminate where that cannot be told."""
         route = self.router.route(request, files or self.disk)
         if route.answer.kind == "unknown":
             raise Indeterminate(f"{request.uri}: {route.answer.reason}")

@@ -52,7 +52,7 @@ def _examples(name: str) -> Iterator[str]:
 
 
 class RequestBuilder:
-    """Whom to ask for, so that a server answers. Errors: Undecidable where that is not known."""
+    """Whom to ask for, so that a server answers. Errors: Indeterminate where that is not known."""
 
     def __init__(self, table: ServerTable) -> None:
         self._table = table
@@ -90,7 +90,7 @@ class RequestBuilder:
     ) -> Request | None:
         """A request that reaches `server`, by `host` where one is given; None where none can.
 
-        Errors: Undecidable where one may, and we know none.
+        Errors: Indeterminate where one may, and we know none.
         """
         for listen in sorted(server.listens, key=lambda one: one.ssl != prefers_tls):
             if host:

@@ -51,7 +51,7 @@ class RootResolver:
     def resolve(self, server: Server, scope: Scope, value: str) -> Iterator[ResolvedRoot]:
         """What `value` stands for there, for each of the server's names if they differ.
 
-        Errors: Undecidable where it depends on more than the name, or nobody can tell.
+        Errors: Indeterminate where it depends on more than the name, or nobody can tell.
         """
         if _OF_ONE_VISITOR.search(value):
             raise Indeterminate(f"{value} is another folder for each visitor")

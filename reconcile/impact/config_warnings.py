@@ -1,4 +1,4 @@
-"""What of a configuration that is not ours touches our sites; told, never mended."""
+"""Warnings about unmanaged configuration that affects managed sites."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _ODD = {b"\xef\xbb\xbf": "a byte order mark", b"\xc2\xa0": "a no-break space"}
 
 
 def config_warnings(tree: ConfigTree, router: Router) -> Iterator[Finding]:
-    """Names that are claimed twice, servers that capture our names, and stray files."""
+    """Yield duplicate names, servers that capture managed names, and stray files."""
     for conflict in _distinct_conflicts(tree):
         yield from _claimed_twice(conflict)
     for server in router.servers.servers:
@@ -29,7 +29,7 @@ def config_warnings(tree: ConfigTree, router: Router) -> Iterator[Finding]:
 
 
 def _distinct_conflicts(tree: ConfigTree) -> tuple[NameConflict, ...]:
-    """A conflict over v4 and v6 is one to a person."""
+    """The conflicts with IPv4 and IPv6 counted once."""
     told = {(c.name, c.winner.place, c.loser.place): c for c in reversed(name_conflicts(tree))}
     return tuple(reversed(told.values()))
 
@@ -43,23 +43,23 @@ def _claimed_twice(conflict: NameConflict) -> Iterator[Finding]:
         yield Finding(
             "dup-server",
             "error",
-            f"Another site already answers for {conflict.name}, and nginx would ignore ours.",
+            f"Another server already answers for {conflict.name}; nginx would ignore this site.",
             evidence,
-            f"Remove that name (or the whole site) at {conflict.winner.place}, "
-            "or take it out of reconcile.yaml. Apply refuses until then.",
+            f"Remove the name (or the whole server) at {conflict.winner.place}, "
+            "or remove it from reconcile.yaml. Until then apply is refused.",
         )
     elif conflict.winner_is_managed and not conflict.loser_is_managed:
         yield Finding(
             "dup-server",
             "warning",
-            f"We take {conflict.name} from another site, which nginx then ignores for it.",
+            f"This site takes {conflict.name} from another server, which nginx then ignores.",
             evidence,
-            f"Remove that name (or the whole site) at {conflict.loser.place}.",
+            f"Remove the name (or the whole server) at {conflict.loser.place}.",
         )
 
 
 def _captured(tree: ConfigTree, router: Router, server: Server) -> Iterator[Finding]:
-    """Addresses of our ports where nginx does not even look at our names."""
+    """Yield the addresses of the server's ports where another server answers its names."""
     ports = {listen.address.port for listen in server.listens}
     ours = {listen.address for listen in server.listens}
     others = {listen.address for listen in listens_of(tree)} - ours
@@ -72,7 +72,7 @@ def _captured(tree: ConfigTree, router: Router, server: Server) -> Iterator[Find
 
 
 def _taker(router: Router, address: Address, name: str) -> Server | None:
-    """Who answers to `name` there; None where a regex decides that we cannot read."""
+    """The server that answers `name` there; None where a regex cannot be evaluated."""
     try:
         return router.servers.find(address, name).server
     except Indeterminate:
@@ -94,20 +94,20 @@ def _capture(server: Server, taker: Server, name: str, address: Address) -> Find
 
 
 def stray_files(tree: ConfigTree) -> Iterator[Finding]:
-    """Leftovers that nginx reads like any site, and bytes that it takes for part of a word."""
+    """Yield leftover files that nginx reads, and invisible bytes in its words."""
     for include in tree.includes.values():
         for path in include.paths if include.is_glob else ():
             if _LEFTOVER.search(path.rpartition("/")[2]):
                 yield _stray_finding(
-                    f"{path} looks like a leftover, and nginx reads it.",
-                    "what sorts first wins its names",
+                    f"{path} looks like a leftover, but nginx reads it.",
+                    "the file that sorts first wins",
                     f"Move it out of {path.rpartition('/')[0]}.",
                 )
     for path, file in tree.files.items():
         for line, called in odd_bytes(file.data):
             yield _stray_finding(
-                f"{path}:{line} holds {called}.",
-                "nginx takes it for part of a word",
+                f"{path}:{line} contains {called}.",
+                "nginx treats it as part of a word",
                 f"Remove it at {path}:{line}.",
             )
 
@@ -117,7 +117,7 @@ def _stray_finding(what: str, evidence: str, fix: str) -> Finding:
 
 
 def odd_bytes(data: bytes) -> Iterator[tuple[int, str]]:
-    """The first line of each sort that nginx would stumble over; in a comment it does no harm."""
+    """Yield the first line with each kind of invisible byte outside of comments."""
     for mark, called in _ODD.items():
         at = data.find(mark)
         if at >= 0 and b"#" not in data[data.rfind(b"\n", 0, at) + 1 : at]:

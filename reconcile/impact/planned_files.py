@@ -1,4 +1,4 @@
-"""Paths as a plan will leave them for nginx's worker."""
+"""Path kinds for nginx's worker after a plan."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Samples = Mapping[str, Sequence[str]]
 def planned_path_kinds(
     changes: Sequence[Change], samples: Samples, host: Host, worker: Account
 ) -> dict[str, FileKind]:
-    """Path → what the worker will find there; of assets and trees only the samples."""
+    """Path → kind after the plan; of assets and trees only the sampled files."""
     look = _PlannedKinds(samples, host, worker)
     return {path: kind for change in changes for path, kind in look.of(change)}
 
@@ -40,6 +40,7 @@ class _PlannedKinds:
         self._worker = worker
 
     def of(self, change: Change) -> Iterator[tuple[str, FileKind]]:
+        """Yield the paths that `change` affects, with their kinds afterwards."""
         after = change.after
         if after is None and change.ref.kind in ("file", "symlink", "directory"):
             yield change.ref.name, "missing"
@@ -48,7 +49,7 @@ class _PlannedKinds:
         elif isinstance(after, File):
             yield after.path, "file" if self._may(after, after.mode, 2) else "denied"
         elif isinstance(after, Symlink):
-            # Where it leads is looked up on the disk as it is, so nothing is said of it.
+            # Its target would be resolved on today's disk, so its kind is unknown.
             yield after.path, "unknown"
         elif isinstance(after, Assets | Tree):
             yield from self._contents(after)
@@ -69,7 +70,7 @@ class _PlannedKinds:
             yield join(after.path, name), file
 
     def _may(self, after: Directory | File | Assets | Tree, mode: int | None, shift: int) -> bool:
-        """Whether the worker gets in (shift 0), or may read (2)."""
+        """Whether the worker may enter (shift 0) or read (shift 2)."""
         if mode is None:
             return True
         uid, gid = owner_ids(self._host, after.user, after.group)

@@ -1,4 +1,4 @@
-"""What `certbot --nginx` leaves in files that it edits, and how to part the two."""
+"""Edits that `certbot --nginx` makes in configuration files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _NAME = re.compile(rb"/etc/letsencrypt/live/([^/\s;]+)/")
 
 @dataclass(frozen=True)
 class CertbotEdits:
-    """The lines that certbot has marked as its own, and the certificate's name."""
+    """The lines marked as managed by certbot, and the certificate's name."""
 
     lines: tuple[int, ...]
     name: str
@@ -24,16 +24,16 @@ class CertbotEdits:
 
     @property
     def suggested_fix(self) -> str:
-        """How to keep HTTPS: the challenge is answered from the webroot only after the apply."""
+        """How to keep HTTPS; the webroot answers challenges only after the apply."""
         return (
-            f"Declare tls: {{letsencrypt: {self.name}}}, then: reconcile apply; then have certbot"
-            f" leave the file alone from now on: certbot certonly --webroot -w {WEBROOT}"
+            f"Declare tls: {{letsencrypt: {self.name}}}, run reconcile apply, then stop certbot"
+            f" from editing the file: certbot certonly --webroot -w {WEBROOT}"
             f" --cert-name {self.name} --force-renewal"
         )
 
 
 def find_edits(data: bytes) -> CertbotEdits | None:
-    """What certbot has written into a configuration file; None where it has not."""
+    """Find certbot's edits in a configuration file; None where there are none."""
     lines = tuple(n for n, line in enumerate(data.splitlines(), 1) if _MARK in line)
     found = _NAME.search(data)
     return (

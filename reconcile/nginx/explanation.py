@@ -1,4 +1,4 @@
-"""Why a URL is answered as it is: server, location, file, headers, and who may read the file."""
+"""Explain an answer: server, location, file, headers, and who may read the file."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _HAS_TYPE = ("file", "return")
 
 @dataclass(frozen=True)
 class Candidate:
-    """A server or location that might have answered, and why it does not."""
+    """A server or location that could have answered, and why it does not."""
 
     what: str
     place: str
@@ -38,7 +38,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class LocationChoice:
-    """A location that took the request on its way, and those that did not."""
+    """A location that matched during routing, and the candidates that did not."""
 
     path: str
     what: str
@@ -62,10 +62,10 @@ class Component:
 
 @dataclass(frozen=True)
 class Explanation:
-    """The whole story of one request; `path` ends where nothing is there.
+    """Everything that decided one request; `path` ends at the first missing component.
 
-    `fix` is the smallest command that lets the worker in, "" where nothing keeps it out.
-    `elsewhere` maps the other addresses of that port to their answers, where they differ.
+    `fix` is the smallest command that grants the worker access, "" where it has access.
+    `other_addresses` maps the port's other addresses to their answers, where they differ.
     """
 
     request: Request
@@ -82,12 +82,12 @@ class Explanation:
 
     @property
     def blocked(self) -> Component | None:
-        """What keeps the worker out."""
+        """The first component that denies the worker, None where none does."""
         return next((component for component in self.path if not component.allowed), None)
 
 
 def explain(nginx: NginxInstallation, request: Request) -> Explanation:
-    """Follow `request` through the configuration as it lies on the disk.
+    """Trace `request` through the configuration on the disk.
 
     Errors: ReconcileError where the configuration or the worker's user cannot be read.
     """
@@ -115,7 +115,7 @@ def explain(nginx: NginxInstallation, request: Request) -> Explanation:
 
 
 def with_listening_address(nginx: NginxInstallation, request: Request) -> Request:
-    """`request` at an address of its port where something listens, loopback before others."""
+    """Return `request` at an address of its port where a server listens, loopback first."""
     router = Router(nginx.tree, nginx.build.prefix)
     if router.servers.bound(request.address):
         return request
@@ -132,7 +132,7 @@ def _at_other_addresses(router: Router, request: Request) -> Iterator[Request]:
 
 
 def _server_candidates(router: Router, route: Route) -> Iterator[Candidate]:
-    """Servers with the name that was asked for, and the default that would take it otherwise."""
+    """Yield the other servers with the requested name, and the default server."""
     default = router.servers.default(route.request.address)
     bound = router.servers.bound(route.request.address)
     name = hostname(route.request.host)
@@ -143,13 +143,13 @@ def _server_candidates(router: Router, route: Route) -> Iterator[Candidate]:
             yield _server_candidate(server, _why_not_named(server, bound))
         elif server is default:
             yield _server_candidate(
-                server, "the default server of this address, for names that no site has"
+                server, "the default server of this address, for names that no server has"
             )
 
 
 def _why_not_named(server: Server, bound: Address | None) -> str:
     if any(listen.address == bound for listen in server.listens):
-        return "has the same name, but nginx read the other first and ignores it here"
+        return "has the same name, but nginx read the other one first and ignores this one"
     listens = ", ".join(str(listen.address) for listen in server.listens)
     return f"has the name, but does not listen on {bound or 'this port'} (only on {listens})"
 
@@ -164,7 +164,7 @@ def _location_choice(route: Route, hop: Hop) -> LocationChoice:
 
 
 def _location_candidates(route: Route, hop: Hop) -> Iterator[Candidate]:
-    """The server's locations that fit the path too."""
+    """The server's other locations that match the path."""
     if route.server is None or hop.scope.modifier == "@":
         return
     chosen = set(map(id, hop.scope.outward()))
@@ -187,13 +187,13 @@ def _fits(location: Scope, path: str) -> bool:
 def _why_not(location: Scope, hop: Hop) -> str:
     winner = _outermost(hop.scope)
     if winner.modifier == "=":
-        return "an exact match goes before it"
+        return "an exact match takes precedence"
     if location.is_regex:
         if winner.is_regex:
-            return "a regex further down; the first that matches wins"
-        return "a regex, and ^~ stops the search for one"
+            return "a later regex; the first match wins"
+        return "a regex; ^~ skips regexes"
     if winner.is_regex:
-        return "a prefix, and a regex that matches goes before it"
+        return "a prefix; a matching regex takes precedence"
     return "a shorter prefix"
 
 
@@ -204,7 +204,7 @@ def _outermost(scope: Scope) -> Scope:
 
 
 def _mapped_by(route: Route) -> Candidate | None:
-    """The alias or root that made the path."""
+    """The alias or root that mapped the URI to the path."""
     level = route.scope.nearest("root", "alias") if route.scope and route.answer.path else None
     if level is None:
         return None
@@ -238,7 +238,7 @@ def _component(nginx: NginxInstallation, step: AccessStep, allowed: bool) -> Com
 
 
 def _acl(nginx: NginxInstallation, step: AccessStep) -> Iterator[str]:
-    """The named entries of an access list and its mask, as getfacl writes them."""
+    """Yield the named entries of an ACL and its mask, as getfacl prints them."""
     from reconcile.filesystem.access_check import GROUP, MASK, USER
 
     accounts = nginx.host.accounts
@@ -264,7 +264,7 @@ def _headers(route: Route) -> Iterator[SentHeader]:
 
 
 def _location(route: Route, scope: Scope) -> str:
-    """The Location as a client sees it."""
+    """The Location header as the client receives it."""
     target, request = route.answer.target or "", route.request
     if not target.startswith("/") or scope.argument("absolute_redirect", "on") == "off":
         return target
@@ -276,7 +276,7 @@ def _location(route: Route, scope: Scope) -> str:
 
 
 def _fix(nginx: NginxInstallation, path: tuple[Component, ...], worker: Account) -> str:
-    """The least permission that lets the worker past the first component that it may not pass."""
+    """The smallest permission change that lets the worker pass the first blocked component."""
     from shlex import quote
 
     blocked = next((component for component in path if not component.allowed), None)

@@ -1,4 +1,4 @@
-"""Sites that claim one another's names: what nginx ignores with a mere warning."""
+"""Server names that two servers claim; nginx only warns about them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from reconcile.nginx.render.render import is_managed
 
 @dataclass(frozen=True)
 class NameConflict:
-    """Two servers with one name on one address: nginx answers by `winner`, the first it read."""
+    """Two servers with one name on one address; nginx uses `winner`, which it read first."""
 
     name: str
     address: Address
@@ -23,7 +23,7 @@ class NameConflict:
 
     def __str__(self) -> str:
         return (
-            f"{self.name} on {self.address} is claimed twice: nginx answers by "
+            f"{self.name} on {self.address} is claimed twice: nginx uses "
             f"{self.winner.place} and ignores {self.loser.place}"
         )
 

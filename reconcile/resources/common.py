@@ -22,6 +22,7 @@ def octal(mode: int) -> str:
 
 
 def folders_above(path: str) -> frozenset[Ref]:
+    """The directory resources above `path`."""
     return frozenset(Ref("directory", folder) for folder in ancestors(path))
 
 

@@ -55,16 +55,20 @@ class NginxLive(Resource):
 
     @property
     def name(self) -> str:
+        """The path of the main configuration file."""
         return self.config
 
     @classmethod
     def from_name(cls, name: str) -> Self:
+        """See `Resource.from_name`."""
         return cls(config=name)
 
     def requires(self) -> frozenset[Ref]:
+        """The service that runs nginx."""
         return frozenset({SERVICE, *(Ref("file", path) for path in self.serves or ())})
 
     def observe(self, host: Host) -> Self | None:
+        """Read what the workers have loaded; None where nginx does not run."""
         nginx = discover(host)
         now = find_running(nginx) if host.services.runs_services else None
         if now is None:
@@ -96,6 +100,7 @@ class NginxLive(Resource):
         return validated.notes
 
     def apply(self, host: Host, before: Self | None) -> None:  # noqa: ARG002
+        """Reload nginx and verify that it serves the configuration on the disk."""
         from reconcile.nginx.running.reload import NginxReloaded, reload_and_verify
 
         if not host.services.runs_services:

@@ -45,21 +45,26 @@ class Service(Resource):
 
     @property
     def name(self) -> str:
+        """The unit's name."""
         return self.unit
 
     @classmethod
     def from_name(cls, name: str) -> Self:
+        """See `Resource.from_name`."""
         return cls(unit=name)
 
     @classmethod
     def prepare(cls, host: Host, resources: Sequence[Self]) -> None:
+        """Query all units in one call."""
         host.services.prefetch([resource.unit for resource in resources])
 
     def requires(self) -> frozenset[Ref]:
+        """The units, files and folders that the service needs."""
         # Its socket first: restarting that one restarts the service with it.
         return frozenset({*map(Ref.parse, self.needs), Ref("service", self._socket)}) - {self.ref}
 
     def observe(self, host: Host) -> Self | None:
+        """Read whether the unit is enabled and active, and which unit file it runs with."""
         status = host.services.status(self.unit)
         if not status.loaded or (self._asks_nothing and _at_rest(status)):
             return None
@@ -73,6 +78,7 @@ class Service(Resource):
         )
 
     def preflight_warnings(self, host: Host) -> tuple[Finding, ...]:
+        """Warn where the unit does not exist."""
         made = f"unit:{host.services.unit_path(self.unit)}" in self.needs
         if made or self._asks_nothing or not host.services.runs_services:
             return ()
@@ -95,6 +101,7 @@ class Service(Resource):
         return ()
 
     def apply(self, host: Host, before: Self | None) -> None:  # noqa: ARG002
+        """Enable and start the unit, or restart it with its new unit file."""
         services = host.services
         status = services.status(self.unit)
         outdated = self.runs not in (None, _runs(host, status)) and bool(status.active)
@@ -112,6 +119,7 @@ class Service(Resource):
             services.remember_start(self.unit)
 
     def delete(self, host: Host) -> None:
+        """Stop and disable the unit."""
         # A socket that is still open may have started its service again by then.
         for unit in (self.unit, self._socket, self.unit):
             status = host.services.status(unit)
@@ -122,6 +130,7 @@ class Service(Resource):
             host.services.disable(self.unit)
 
     def why_not_removable(self, leaving: frozenset[Ref]) -> str:  # noqa: ARG002
+        """Only units that reconcile wrote are stopped."""
         return "" if self.ours else "reconcile did not make its unit, so it is not stopped"
 
     @property

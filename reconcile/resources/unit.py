@@ -38,20 +38,25 @@ class Unit(Resource):
 
     @property
     def name(self) -> str:
+        """The path of the unit file."""
         return self.path
 
     @property
     def unit(self) -> str:
+        """The unit's name."""
         return self.path.rpartition("/")[2]
 
     @classmethod
     def from_name(cls, name: str) -> Self:
+        """See `Resource.from_name`."""
         return cls(path=name)
 
     def requires(self) -> frozenset[Ref]:
+        """The directories above the unit file."""
         return folders_above(self.path)
 
     def observe(self, host: Host) -> Self | None:
+        """Read the unit file; None where it is absent."""
         refuse_unknown_owner(host, self.user, self.group)
         there = host.files.stat(self.path)
         if there is not None and there.kind != "file":
@@ -70,6 +75,7 @@ class Unit(Resource):
         )
 
     def apply(self, host: Host, before: Self | None) -> None:
+        """Write the unit file and make the service manager read it."""
         uid, gid = owner_ids(host, self.user, self.group)
         if before and before.content == self.content:
             # A file that is not written anew gives no reason to start its service anew.
@@ -82,16 +88,19 @@ class Unit(Resource):
         host.services.daemon_reload()
 
     def delete(self, host: Host) -> None:
+        """Remove the unit file and make the service manager read the change."""
         self._tell_what_runs(host)
         host.files.unlink(self.path)
         host.services.daemon_reload()
         host.services.forget(self.unit)
 
     def why_not_removable(self, leaving: frozenset[Ref]) -> str:  # noqa: ARG002
+        """Only unit files that reconcile wrote are removed."""
         ours = self.content is None or self.content.startswith(HEADER)
         return "" if ours else "it no longer says that reconcile manages it"
 
     def display(self) -> dict[str, Any]:
+        """See `Resource.display`."""
         return {**self.managed(), "mode": octal(self.mode)}
 
     def _tell_what_runs(self, host: Host) -> None:

@@ -27,7 +27,7 @@ SITE = b"server { listen 80; location /a { expires 7d; } }"
         ),
         (
             b"server { location /a { expires 7d; } listen 80; }",
-            "the same directives stand in another order",
+            "the same directives in another order",
         ),
         (
             b"server { listen 80; location /a { expires 7d; add_header X 'a b'; } }",

@@ -57,7 +57,7 @@ def test_a_hostile_regex_is_named_by_the_line_that_took_the_request(guide: Guide
     [choice] = explained(guide).choices
 
     assert choice.place.endswith(f"myapp.conf:{line_of(guide, 'location ~*')}")
-    assert "a prefix, and a regex that matches goes before it" in [r.why for r in choice.candidates]
+    assert "a prefix; a matching regex takes precedence" in [r.why for r in choice.candidates]
 
 
 def test_after_apply_the_same_regex_is_told_to_have_lost(guide: GuidesHost) -> None:
@@ -67,7 +67,7 @@ def test_after_apply_the_same_regex_is_told_to_have_lost(guide: GuidesHost) -> N
     [choice] = explained(guide).choices
 
     assert "location ^~ /static/" == choice.what
-    assert "a regex, and ^~ stops the search for one" in [r.why for r in choice.candidates]
+    assert "a regex; ^~ skips regexes" in [r.why for r in choice.candidates]
 
 
 def test_a_server_with_the_name_that_does_not_listen_there_is_told(guide: GuidesHost) -> None:

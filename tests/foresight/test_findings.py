@@ -24,7 +24,7 @@ def test_another_site_with_our_name_that_comes_first_is_an_error(guide: GuidesHo
 
     assert (
         "error",
-        "Another site already answers for example.com, and nginx would ignore ours.",
+        "Another server already answers for example.com; nginx would ignore this site.",
     ) == (
         clash.severity,
         clash.what,
@@ -71,7 +71,7 @@ def test_a_leftover_that_nginx_reads_is_told(guide: GuidesHost, name: str) -> No
 
     [stray] = found(guide, "sites-enabled-hygiene")
 
-    assert f"ROOT/nginx/sites-enabled/{name} looks like a leftover, and nginx reads it." == shown(
+    assert f"ROOT/nginx/sites-enabled/{name} looks like a leftover, but nginx reads it." == shown(
         guide, stray.what
     )
 
@@ -90,7 +90,7 @@ def test_a_byte_that_nobody_sees_is_told_with_its_line(
 
     [stray] = found(guide, "sites-enabled-hygiene")
 
-    assert f"ROOT/nginx/sites-enabled/pasted:2 holds {called}." == shown(guide, stray.what)
+    assert f"ROOT/nginx/sites-enabled/pasted:2 contains {called}." == shown(guide, stray.what)
 
 
 def test_such_a_byte_in_a_comment_does_no_harm(guide: GuidesHost) -> None:

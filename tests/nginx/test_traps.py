@@ -115,7 +115,7 @@ def test_a_regex_location_takes_requests_from_a_plain_prefix(site: Path) -> None
         hop = nginx.foretell("/static/css/app.css").hops[-1]
     assert r"location ~* \.(css|js)$" == str(hop.scope)
     assert ["location /static/"] == [str(beaten) for beaten in hop.runners_up]
-    assert "first matching regex, which goes before the longest prefix" == hop.why
+    assert "first matching regex, which takes precedence over the longest prefix" == hop.why
     with serving(site, f"{plain.replace('/static/', '^~ /static/', 1)} {shadow}") as nginx:
         assert "200 css" == told(nginx, "/static/css/app.css")
 

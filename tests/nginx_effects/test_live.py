@@ -141,7 +141,7 @@ def test_a_site_that_another_server_answers_for_is_not_taken_for_live(
         live.apply(host, live)
 
     assert "status 418" in failed.value.why
-    assert f"nginx answers by {rival}:1" in failed.value.why
+    assert f"nginx uses {rival}:1" in failed.value.why
 
 
 def test_undo_reloads_what_is_back_on_the_disk(world, live, host):
@@ -197,7 +197,7 @@ def test_a_port_of_another_process_is_refused_with_its_name(world, live, host):
         with pytest.raises(PortTaken) as refused:
             wanted(world).apply(host, live)
 
-    assert f"(pid {os.getpid()}) on 127.0.0.1:{port} holds it" in refused.value.why
+    assert f"(pid {os.getpid()}) on 127.0.0.1:{port} uses it" in refused.value.why
 
 
 def test_a_site_with_tls_is_proven_on_both_of_its_ports(with_tls, live, host, asked):

@@ -80,7 +80,7 @@ def test_from_every_address_to_one_is_a_restart(debian_host: DebianHost) -> None
     [live] = [c for c in site.plan(host).document["resource_changes"] if c["kind"] == "nginx_live"]
     site.apply(host)
 
-    assert "a reload is not enough, nginx is restarted: nginx itself holds" in live["because"]
+    assert "a reload is not enough, nginx is restarted: nginx itself listens on" in live["because"]
     assert before != master(host)
     listening = host.run("ss", "-Hltn", "sport = :8080").stdout.split()
     assert "127.0.0.1:8080" in listening

@@ -97,7 +97,7 @@ def test_what_was_broken_before_us_is_said_to_be(nginx, host, way):
         validate(discover(host), {sites(nginx, "a.conf"): GOOD})
 
     place = f"{sites(nginx, 'foreign.conf')}:2"
-    assert f"nginx's configuration was broken before us: {place}" == refused.value.what
+    assert f"the existing nginx configuration is already invalid: {place}" == refused.value.what
 
 
 def test_a_plan_that_mends_what_was_broken_passes(nginx, host, way):
@@ -274,14 +274,14 @@ def test_a_name_that_another_site_would_keep_is_refused(world, rehearsed):
     with pytest.raises(ServerNameTaken) as refused:
         rehearsed(render_site(world.view, "1.22.1"))
 
-    assert f"nginx answers by {rival}:1" in refused.value.why
+    assert f"nginx uses {rival}:1" in refused.value.why
 
 
 def test_a_port_that_another_process_holds_is_refused(world, rehearsed):
     with socket.create_server(("127.0.0.1", world.port)), pytest.raises(PortTaken) as refused:
         rehearsed(render_site(world.view, "1.22.1"))
 
-    assert f"(pid {os.getpid()}) on 127.0.0.1:{world.port} holds it" in refused.value.why
+    assert f"(pid {os.getpid()}) on 127.0.0.1:{world.port} uses it" in refused.value.why
 
 
 def test_changes_that_nginx_does_not_read_are_not_rehearsed(world, host):

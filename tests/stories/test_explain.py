@@ -44,7 +44,7 @@ def test_the_story_names_server_location_file_and_headers(host: DebianHost) -> N
     assert "/etc/nginx/sites-enabled/default:21" in [o["place"] for o in told["server"]["others"]]
     [location] = told["locations"]
     assert f"{LOADED}:{line_of(host, 'location ^~ /static/')}" == location["place"]
-    assert "longest prefix; ^~ stops the search for a regex" == location["why"]
+    assert "longest prefix; ^~ skips regexes" == location["why"]
     assert (site.STYLESHEET, "www-data") == (told["answer"]["file"], told["worker"])
     headers = {header["name"]: header["value"] for header in told["headers"]}
     assert {
@@ -104,7 +104,7 @@ def test_a_hostile_regex_is_named_by_the_line_that_took_the_request(host: Debian
     [location] = told["locations"]
 
     assert f"{LOADED}:{line_of(host, 'location ~*')}" == location["place"]
-    assert "first matching regex, which goes before the longest prefix" == location["why"]
+    assert "first matching regex, which takes precedence over the longest prefix" == location["why"]
     assert 418 == told["answer"]["status"] == seen
     assert "location /static/" in [other["what"] for other in location["others"]]
     host.write(site.SITE_FILE, ours)

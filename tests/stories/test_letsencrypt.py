@@ -76,7 +76,7 @@ def advised(told: str) -> str:
 
 
 def serious(doctor: dict[str, Any]) -> list[Any]:
-    """What was found and what could not be looked at, notes aside."""
+    """What was found and what could not be examined, notes aside."""
     return [one for one in doctor["findings"] if one["severity"] != "note"] + doctor["unknown"]
 
 

@@ -68,7 +68,7 @@ def test_all_that_is_unknown_says_how_to_look_at_it(host: DebianHost) -> None:
 def test_the_last_line_tells_what_is_unknown_from_what_has_failed(host: DebianHost) -> None:
     last = by_user(host, "verify").stdout.splitlines()[-1]
 
-    assert last.startswith("Not verified: 7 things could not be looked at. Nothing failed: ")
+    assert last.startswith("Not verified: 7 things could not be examined. Nothing failed: ")
 
 
 def test_what_an_ordinary_user_sees_fail_has_failed(host: DebianHost) -> None:

@@ -1,1 +1,1 @@
-"""Configuration files read as nginx reads them: bytes to tokens, directives, includes, levels."""
+"""Nginx's configuration files parsed as nginx does: tokens, directives, includes, scopes."""

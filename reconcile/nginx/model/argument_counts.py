@@ -1,4 +1,4 @@
-"""How many arguments the directives take that routing reads; nginx refuses any other count."""
+"""The number of arguments of each directive that routing reads."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ _COUNTS = {
 
 
 def check_argument_count(directive: Directive) -> None:
-    """Errors: NginxSyntaxError in nginx's words, where it would refuse the count."""
+    """Raise NginxSyntaxError, in nginx's words, for a wrong number of arguments."""
     least, most = _COUNTS.get(directive.name, (0, _MANY))
     if not least <= len(directive.args) <= most:
         message = f'invalid number of arguments in "{directive.name}" directive'

@@ -1,4 +1,4 @@
-"""What an nginx binary was built with: the values behind directives that are left out."""
+"""How an nginx binary was built: the defaults of directives that are not set."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from reconcile.dataclass import dataclass
 
 @dataclass(frozen=True)
 class Build:
-    """The compiled defaults of one nginx; a `version` of () is not known."""
+    """The compiled-in defaults of one nginx binary; `version` is () where unknown."""
 
     version: tuple[int, ...] = ()
     prefix: str = "/usr/local/nginx"
@@ -25,7 +25,7 @@ class Build:
 
     @classmethod
     def parse(cls, text: str) -> Build:
-        """Read the output of `nginx -V`; what it leaves out has nginx's own default."""
+        """Parse the output of `nginx -V`; missing options get nginx's own defaults."""
         version = re.search(r"^nginx version: \S+?/(\d+(?:\.\d+)*)", text, re.MULTILINE)
         line = re.search(r"^configure arguments:(.*)$", text, re.MULTILINE)
         arguments = tuple(shlex.split(line[1])) if line else ()

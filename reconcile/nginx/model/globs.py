@@ -1,4 +1,4 @@
-"""glob(3)'s patterns as nginx uses them, decided on strings alone."""
+"""glob(3) patterns as nginx uses them, matched against strings without reading the disk."""
 
 from __future__ import annotations
 

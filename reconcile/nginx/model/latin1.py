@@ -1,4 +1,4 @@
-"""Bytes carried as text, so that nginx's byte arithmetic holds on our strings."""
+"""Bytes as latin-1 text, so that string offsets are nginx's byte offsets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a site's file belongs on this host, read off the include tree."""
+"""Where a site's configuration file belongs on this host, by the include tree."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _PROBE_NAME = "reconcile-probe.conf"
 
 @dataclass(frozen=True)
 class Layout:
-    """How this host's nginx is laid out.
+    """The folders and files of this host's nginx.
 
     With `sites-enabled` a site is a file in `available_dir` and a link in
     `enabled_dir`; with `conf.d` both are the one folder and there is no link.
-    `error_log` is the first main-level log that is a file, else what stands
-    there (`stderr`, `syslog:…`).
+    `error_log` is the first main-level log that is a file, else the configured
+    destination (`stderr`, `syslog:…`).
     """
 
     style: Style
@@ -35,20 +35,20 @@ class Layout:
     listens: tuple[Listen, ...]
 
     def file_path(self, site: str) -> str:
-        """The file that holds the site."""
+        """The path of the site's file."""
         return f"{self.available_dir}/{site}.conf"
 
     def link_path(self, site: str) -> str | None:
-        """The link by which nginx reads the site; None where it reads the file itself."""
+        """The path of the site's enabling symlink; None in a conf.d layout."""
         if self.style == "conf.d":
             return None
         return f"{self.enabled_dir}/{site}.conf"
 
 
 def read_layout(tree: ConfigTree, build: Build) -> Layout:
-    """The layout of a loaded configuration; `build` stands in for what it leaves out.
+    """Read the layout of a loaded configuration; `build` supplies the defaults.
 
-    Errors: ReconcileError where nginx reads neither kind of folder inside `http`.
+    Errors: ReconcileError where `http` includes neither sites-enabled/ nor conf.d/.
     """
     style, folder = _sites_folder(tree)
     available = folder.removesuffix("enabled") + "available" if style != "conf.d" else folder

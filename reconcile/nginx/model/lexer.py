@@ -17,7 +17,7 @@ BUFFER_SIZE = 4096
 LUA_BLOCK = "_by_lua_block"
 
 # The everyday directive in one step: printable ASCII, no quotes, escapes, comments or `${`.
-# A word may hold quotes, `#` and `}` anywhere but at its start.
+# A word may contain quotes, `#` and `}` anywhere but at its start.
 _PLAIN = re.compile(
     r"""[ \t\r\n]*+
         ( (?: [!%&(-:<-\[\]-z|~] | \$(?!\{) ) (?: [!-#%-:<-\[\]-z|}~]++ | \$(?!\{) )*+

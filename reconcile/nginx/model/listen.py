@@ -27,6 +27,7 @@ class Address(NamedTuple):
 
     @property
     def is_wildcard(self) -> bool:
+        """Whether this is `0.0.0.0` or `[::]`."""
         return self.host in (ANY_IPV4, ANY_IPV6)
 
     def __str__(self) -> str:
@@ -37,7 +38,7 @@ class Address(NamedTuple):
 
 @dataclass(frozen=True)
 class Listen:
-    """One `listen` of one server; `place` is None where nginx supplies it."""
+    """One `listen` of one server; `place` is None for nginx's implicit one."""
 
     address: Address
     default_server: bool = False
@@ -47,12 +48,12 @@ class Listen:
 
     @classmethod
     def implied(cls, *, privileged: bool = True) -> Listen:
-        """What a server without `listen` gets: port 80, or 8000 where nginx is not root."""
+        """The implicit listen of a server: port 80, or 8000 where nginx does not run as root."""
         return cls(Address(ANY_IPV4, 80 if privileged else 8000))
 
     @classmethod
     def parse(cls, directive: Directive) -> tuple[Listen, ...]:
-        """What a `listen` directive binds: one address, or one for each port of a range.
+        """Parse a `listen` directive: one address, or one per port of a range.
 
         Errors: NginxSyntaxError where nginx would refuse it.
         """
@@ -83,8 +84,8 @@ def _addresses(directive: Directive, written: str) -> tuple[Address, ...]:
 def parse_addresses(written: str) -> tuple[Address, ...]:
     """Read `80`, `8000-8010`, `*:80`, `host`, `host:80`, `[::]:80` or `unix:/path`.
 
-    A host name is kept as it is: resolving it is nginx's at start-up, not ours.
-    Errors: ValueError where a port is not one.
+    A host name is kept as written: nginx resolves it at start-up.
+    Errors: ValueError for an invalid port.
     """
     if written[:5].lower() == "unix:":
         return (Address(written, 0),)

@@ -1,4 +1,4 @@
-"""Which ready-made compressed files this nginx can send: built in, or by a module it loads.
+"""The precompressed encodings this nginx can send, built in or by a loaded module.
 
 Source: ngx_http_gzip_static_module; README of google/ngx_brotli and of tokers/zstd-nginx-module.
 """
@@ -13,7 +13,7 @@ from reconcile.nginx.model.tree import ConfigTree
 
 GZIP = "--with-http_gzip_static_module"
 THIRD: dict[Encoding, str] = {"br": "brotli", "zstd": "zstd"}
-"""What the folder of a module's source is called after, which `nginx -V` names."""
+"""Encoding → the word that names the module's source folder in `nginx -V`."""
 LOADED: dict[str, Encoding] = {
     "ngx_http_brotli_static_module.so": "br",
     "ngx_http_zstd_static_module.so": "zstd",
@@ -21,7 +21,7 @@ LOADED: dict[str, Encoding] = {
 
 
 def static_encodings(build: Build, tree: ConfigTree) -> frozenset[Encoding]:
-    """The encodings whose `*_static` directive this nginx knows, configured as it is."""
+    """The encodings whose `*_static` directive this nginx supports with its loaded modules."""
     return frozenset((*_built_in(build), *_loaded(tree)))
 
 

@@ -1,4 +1,4 @@
-"""Where nginx writes when it reads its configuration, `nginx -t` included."""
+"""The paths that nginx opens for writing when it loads a configuration, `nginx -t` included."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _NO_FILE = re.compile(r"off$|stderr$|syslog:|memory:")
 
 
 def output_paths(tree: ConfigTree | None, build: Build, build_text: str) -> frozenset[str]:
-    """Every path that this nginx makes or opens for writing when it starts with `tree`.
+    """Every path that this nginx creates or opens for writing when it loads `tree`.
 
-    None for a tree that cannot be read: then only what was compiled in.
-    Paths with variables are left out: nginx opens them when it answers.
+    `tree` is None for an unreadable configuration: only compiled-in paths are returned.
+    Paths with variables are excluded: nginx opens them per request.
     """
     words = [*_COMPILED.findall(build_text), *(_named(tree.directives, tree) if tree else ())]
     return frozenset(
@@ -33,7 +33,7 @@ def output_paths(tree: ConfigTree | None, build: Build, build_text: str) -> froz
 
 
 def output_path_of(directive: Directive) -> str | None:
-    """The file or folder that nginx makes or opens for writing because of this directive."""
+    """The file or folder that this directive makes nginx create or open for writing."""
     if not directive.args or directive.block is not None:
         return None
     word = directive.args[0]

@@ -1,4 +1,4 @@
-"""The configuration as a plan would leave it, read without writing any of it."""
+"""A reader of the configuration as a plan will leave it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MOST_LINKS = 40
 
 @dataclass(frozen=True)
 class PlannedReader:
-    """`base` with the plan over it, links followed to what they will lead to.
+    """`base` with the plan laid over it; planned links are followed.
 
     See `reader.Reader`.
     """
@@ -30,9 +30,10 @@ class PlannedReader:
     base: Reader
     planned: Planned
     reached: set[str] = field(default_factory=set, init=False)
-    """Every path that was read so far, links and what they lead to."""
+    """Every path that was read so far, links and their targets."""
 
     def read(self, path: str) -> bytes:
+        """See `Reader.read`."""
         for _ in range(_MOST_LINKS):
             self.reached.add(path)
             entry = self.planned.get(path)
@@ -47,6 +48,7 @@ class PlannedReader:
         raise OSError(errno.ELOOP, "Too many levels of symbolic links", path)
 
     def glob(self, pattern: str) -> list[str]:
+        """See `Reader.glob`."""
         planned = {
             path
             for path, entry in self.planned.items()

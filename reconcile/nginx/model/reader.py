@@ -6,7 +6,7 @@ from typing import Protocol
 
 
 class Reader(Protocol):
-    """What the tree needs of a host."""
+    """The file access that the parser needs."""
 
     def read(self, path: str) -> bytes:
         """The file's bytes. Errors: OSError as open(2) and read(2) give it."""

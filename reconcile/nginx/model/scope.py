@@ -54,6 +54,7 @@ class Scope:
 
     @cached_property
     def directives(self) -> tuple[Directive, ...]:
+        """This level's own directives, includes expanded."""
         return tuple(self.tree.children(self.directive))
 
     @cached_property
@@ -65,10 +66,12 @@ class Scope:
 
     @property
     def is_unnamed(self) -> bool:
+        """Whether this is an `if` or `limit_except` block."""
         return self.directive.name in _UNNAMED
 
     @property
     def is_regex(self) -> bool:
+        """Whether this is a location with `~` or `~*`."""
         return self.modifier in ("~", "~*")
 
     @cached_property

@@ -1,4 +1,4 @@
-"""How two versions of a configuration file differ for nginx: directive by directive."""
+"""The difference between two versions of a configuration file, directive by directive."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ class SemanticDiff:
         if self.is_layout_only:
             return "only comments and layout differ"
         if self.is_reordered:
-            return "the same directives stand in another order"
+            return "the same directives in another order"
         differing = [("-", one) for one in self.removed] + [("+", one) for one in self.added]
-        # Our own token changes with every other directive: it is told where nothing else is.
+        # The token changes with every other directive: it is listed only where it changed alone.
         telling = [(sign, one) for sign, one in differing if _TOKEN not in one] or differing
         told = [f"{sign} {_named(one)}" for sign, one in telling]
         more = len(told) - _MOST_NAMED
@@ -44,7 +44,7 @@ class SemanticDiff:
 
 
 def semantic_diff(before: bytes, after: bytes, path: str) -> SemanticDiff | None:
-    """What differs but comments, layout and quoting; None where either is not to be read."""
+    """Compare two files, ignoring comments, layout and quoting; None for a syntax error."""
     try:
         old, new = (list(_flat(parse(data, path).directives)) for data in (before, after))
     except NginxSyntaxError:
@@ -66,7 +66,7 @@ def _word(word: str) -> str:
 
 
 def _without(these: list[DirectivePath], those: list[DirectivePath]) -> tuple[DirectivePath, ...]:
-    """What `these` have more often; a block that is gone stands for all that was in it."""
+    """The directives that `these` have more often; a missing block represents its contents."""
     left = Counter(those)
     missing = []
     for told in these:

@@ -47,6 +47,7 @@ class Directive(NamedTuple):
 
     @property
     def place(self) -> str:
+        """The position as `file:line`."""
         return f"{self.file}:{self.line}"
 
 
@@ -59,7 +60,7 @@ class Comment(NamedTuple):
 
 
 class ParsedFile(NamedTuple):
-    """One file, read by itself; its includes are directives like any other."""
+    """One parsed file; its includes are ordinary directives."""
 
     path: str
     data: bytes
@@ -81,10 +82,10 @@ class Include(NamedTuple):
 
 @dataclass(frozen=True)
 class ConfigTree:
-    """A configuration with all that it includes, as nginx reads it.
+    """A configuration and everything it includes, as nginx reads it.
 
-    `files` holds every file by the name nginx opens it under, in the order of
-    its first opening; `includes` every include by its argument as written.
+    `files` maps the name under which nginx opens a file to its contents, in opening
+    order; `includes` maps the argument of an include, as written, to its matches.
     """
 
     config_path: str
@@ -127,9 +128,9 @@ class ConfigTree:
 def load(config_path: str, reader: Reader, prefix: str | None = None) -> ConfigTree:
     """Read `config_path` and everything it includes.
 
-    `prefix` is where relative includes start: the configuration's own folder
-    unless told otherwise, as in nginx.
-    Errors: NginxSyntaxError at the place nginx names; IncludeCycleError.
+    `prefix` is the base of relative includes; by default the configuration's folder,
+    as in nginx.
+    Errors: NginxSyntaxError at nginx's own position; IncludeCycleError.
     """
     folder = config_path.rpartition("/")[0] if prefix is None else prefix.rstrip("/")
     loader = _Loader(reader, folder + "/")
@@ -186,6 +187,7 @@ class _Loader:
         self._contents: dict[str, bytes] = {}
 
     def open(self, path: str, included_by: Directive | None) -> None:
+        """Read `path` and everything it includes; a file already read is skipped."""
         if path in self._chain:
             raise _cycle([*self._chain[self._chain.index(path) :], path])
         if len(self._chain) >= MAX_DEPTH:

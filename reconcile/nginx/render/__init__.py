@@ -1,1 +1,1 @@
-"""A site's configuration file, written: canonical blocks, every value quoted."""
+"""Rendering of a site's configuration file, with every value quoted."""

@@ -19,7 +19,7 @@ class Raw(str):
 
 
 class Unquotable(ReconcileError):
-    """No nginx token can hold this value and mean just that."""
+    """A value that cannot be written as one nginx token."""
 
 
 def nginx_quote(value: str | int) -> str:
@@ -33,7 +33,7 @@ def nginx_quote(value: str | int) -> str:
         return str(value)
     if reason := _unquotable(value):
         raise Unquotable(
-            what=f"nginx's configuration cannot hold {value!r}",
+            what=f"an nginx configuration cannot contain {value!r}",
             why=reason,
             fix="Choose another value in reconcile.yaml. Nothing was changed.",
         )
@@ -46,7 +46,7 @@ def _unquotable(value: str) -> str:
     if not value:
         return "it is empty"
     if _CONTROL.search(value):
-        return "it holds a control character"
+        return "it contains a control character"
     if "$" in value:
         return "nginx would take its $ for a variable, and knows no escape"
     if len(value.encode("utf-8", "surrogateescape")) > _TOKEN_LIMIT:

@@ -51,16 +51,16 @@ STATIC_DIRECTIVES: dict[Encoding, str] = {
     "br": "brotli_static",
     "zstd": "zstd_static",
 }
-# RFC 8615 makes .well-known public; it can only stand in what the site's owner ships.
+# RFC 8615 makes .well-known public; only the site's own static files can contain it.
 _DOTFILES = {"static": r"/\.(?!well-known/)", "media": r"/\.", "private": r"/\."}
 
 
 def render_site(site: SiteView, nginx_version: str = "") -> bytes:
-    """The whole file of one site, for that nginx (`1.22.1`; "" is taken for an old one).
+    """Render the file of one site for an nginx version (`1.22.1`; "" means an old one).
 
-    It holds a generation token, the digest of everything else in it.
-    Errors: Unquotable for a value that no token can hold; NginxSyntaxError where
-    `site.extra` is not a sequence of whole directives.
+    The text contains a config token, the digest of everything else in it.
+    Errors: Unquotable for a value that cannot be quoted; NginxSyntaxError where
+    `site.extra` is not a sequence of complete directives.
     """
     fields = _fields(site, nginx_version)
     draft = _template().render(fields, generation=_NO_TOKEN)
@@ -68,7 +68,7 @@ def render_site(site: SiteView, nginx_version: str = "") -> bytes:
 
 
 def is_managed(data: bytes) -> bool:
-    """Whether this is a file of ours, by its first line."""
+    """Whether reconcile manages this file, by its first line."""
     return data.startswith(MANAGED_HEADER.encode())
 
 
@@ -79,7 +79,7 @@ def config_token_of(data: bytes) -> str | None:
 
 
 def is_unmodified(data: bytes) -> bool:
-    """Whether this is to the byte what `render_site` made of some site: its token fits."""
+    """Whether the text is unchanged since `render_site` produced it: its token matches."""
     token = config_token_of(data)
     if token is None:
         return False

@@ -1,6 +1,6 @@
-"""What was rendered when it was applied, so that a plan with nothing to do need not render.
+"""Cache of rendered site files, so that a no-op plan need not render.
 
-Importing the template engine and compiling the templates is a tenth of such a plan.
+Importing the template engine and compiling the templates takes a tenth of such a plan.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ NAME = "cache/renderings.json"
 
 
 class RenderCache:
-    """`render_site`, but what it answered to the very same question before is not asked again."""
+    """`render_site` with a cache of the last apply's results."""
 
     def __init__(self, known: Mapping[str, str] | None = None) -> None:
         self._known = known or {}
@@ -32,18 +32,19 @@ class RenderCache:
 
     @classmethod
     def read(cls, state: StateDir) -> RenderCache:
-        """Those of the last apply; none where they are lost, which costs only time."""
+        """Load the cache of the last apply; empty where it is missing or damaged."""
         return cls(_decoded(state.read(NAME)))
 
     def keep(self, state: StateDir) -> None:
-        """Remember what was used, and nothing else. Errors: HostError."""
+        """Save the results used in this run, and drop all others. Errors: HostError."""
         if self._used != self._known:
             state.write(NAME, json.dumps(self._used, sort_keys=True).encode())
 
     def __call__(self, site: SiteView, nginx_version: str) -> bytes:
+        """Return the cached text of `site`, or render it."""
         key = digest([self._code_digest(), nginx_version, asdict(site)])
         known = self._known.get(key, "").encode("utf-8", "surrogateescape")
-        # A text that is no more what was rendered does not fit the token in it.
+        # A cached text that was changed no longer matches its own token.
         data = known if known and is_unmodified(known) else render_site(site, nginx_version)
         self._used[key] = data.decode("utf-8", "surrogateescape")
         return data
@@ -54,7 +55,7 @@ class RenderCache:
 
 
 def _code_digest(package: Path) -> str:
-    """The digest of all that decides how a site is rendered, our own code included."""
+    """The digest of the templates and the rendering code."""
     templates = sorted(package.joinpath("templates").iterdir())
     code = sorted(package.glob("*.py"))
     return sha256(b"".join(path.read_bytes() for path in (*templates, *code))).hexdigest()

@@ -1,4 +1,4 @@
-"""What the renderer needs to know of a site: plain values, checked before they get here."""
+"""Parameters of the site template: plain values that were validated before."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class ListenView:
     tls: bool = False
 
     def __str__(self) -> str:
-        """As it stands in the configuration, without `ssl` and `default_server`."""
+        """The address as written in the configuration, without `ssl` and `default_server`."""
         return f"{self.address}:{self.port}" if self.address else str(self.port)
 
 
@@ -52,12 +52,12 @@ class LocationView:
 
 @dataclass(frozen=True)
 class SiteView:
-    """One site's configuration file.
+    """The template's parameters for one site.
 
     `upstream` is what follows `http://` in proxy_pass: `unix:/run/x.sock` or `127.0.0.1:8000`;
     None where there is no app. `extra` holds the user's own directives, line ends LF.
-    `challenge_root` is the folder that certbot lays its proofs in, None without certbot.
-    The generation token is no part of it: `render_site` derives it from the text it renders.
+    `challenge_root` is certbot's webroot, None without certbot.
+    The config token is not included: `render_site` derives it from the rendered text.
     """
 
     name: str

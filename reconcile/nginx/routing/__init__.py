@@ -1,1 +1,1 @@
-"""The way of a request: which server and location answer it, from which file, with what."""
+"""Request routing: which server and location answer, from which file, with which headers."""

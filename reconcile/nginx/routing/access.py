@@ -1,4 +1,4 @@
-"""Who may ask: allow and deny, basic authentication, and satisfy."""
+"""Access control: allow, deny, basic authentication and satisfy."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Verdict = Literal["passes", "no rule"] | StatusResult
 
 
 def check_access(context: RequestContext) -> StatusResult | None:
-    """The refusal that a visitor gets here, if any. Errors: Undecidable at a password."""
+    """The status that denies the request, None where it is allowed."""
     verdicts = (_by_address(context), _by_password(context))
     refusals = [verdict for verdict in verdicts if isinstance(verdict, StatusResult)]
     if context.scope.argument("satisfy", "all") == "any":
@@ -23,7 +23,7 @@ def check_access(context: RequestContext) -> StatusResult | None:
 
 
 def access_rules(scope: Scope) -> tuple[Directive, ...]:
-    """The allow and deny that hold at a level, in the order nginx tries them."""
+    """The allow and deny directives in force at a level, in nginx's order."""
     level = scope.nearest("allow", "deny")
     return tuple(d for d in level.directives if d.name in ("allow", "deny")) if level else ()
 
@@ -45,7 +45,7 @@ def _covers(written: str, client: str) -> bool:
     try:
         return ip_address(client) in ip_network(written, strict=False)
     except ValueError:
-        raise Indeterminate(f"{written} is no address range that we can read") from None
+        raise Indeterminate(f"{written} is not a valid address range") from None
 
 
 def _by_password(context: RequestContext) -> Verdict:

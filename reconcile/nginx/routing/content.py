@@ -24,7 +24,7 @@ def _alias_after_rewrite(context: RequestContext, root: PathMapping) -> StatusRe
 
 
 def try_files(context: RequestContext) -> PhaseResult | None:
-    """The first of try_files that exists becomes the path; else its last argument decides."""
+    """Apply try_files: the first existing candidate, else its last argument."""
     written = context.scope.own.get("try_files")
     if not written:
         return None
@@ -64,7 +64,7 @@ def _fallback(context: RequestContext, last: str) -> PhaseResult:
 
 
 def content(context: RequestContext) -> PhaseResult:
-    """What answers in the end: a handler, an index, a listing or a file."""
+    """Run the content phase: a handler, an index, a listing or a file."""
     handler = context.scope.handler
     if handler:
         return _handled(context, handler.name, handler.args)
@@ -76,9 +76,7 @@ def content(context: RequestContext) -> PhaseResult:
 def _handled(context: RequestContext, name: str, args: tuple[str, ...]) -> Answer:
     if name.endswith("_pass"):
         if not context.path:
-            raise Indeterminate(
-                f"{args[0]} is asked for an empty path, which is no request of HTTP"
-            )
+            raise Indeterminate(f"{args[0]} would get an empty path, which is not valid HTTP")
         return Answer("pass", context.error_status or None, target=args[0])
     return Answer("handler", context.error_status or None, reason=name)
 
@@ -151,7 +149,7 @@ def _listing(context: RequestContext) -> PhaseResult:
         return StatusResult(
             403, path=from_raw(folder), reason="there is no index, and no autoindex"
         )
-    # Nginx cuts the slash off without looking: an alias that lacks it loses a letter.
+    # Nginx strips the last character unconditionally: an alias without a slash loses a letter.
     folder = folder[:-1] if len(folder) > 1 else folder
     if refusal := _no_folder(context, folder):
         return refusal
@@ -159,7 +157,7 @@ def _listing(context: RequestContext) -> PhaseResult:
 
 
 def check_model(context: RequestContext) -> None:
-    """Errors: Undecidable where a module decides that is no part of this model."""
+    """Raise Indeterminate where a module that is not simulated decides."""
     opaque = _OPAQUE if context.method in _STATIC_METHODS else (*_OPAQUE, "dav_methods")
     for name in opaque:
         if context.scope.argument(name, "off") != "off":

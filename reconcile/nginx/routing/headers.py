@@ -32,7 +32,7 @@ _CHARSET_TYPES = frozenset(
 
 @dataclass(frozen=True)
 class AddedHeader:
-    """An `add_header` that holds at a level; its value may still hold variables."""
+    """An `add_header` in force at a level; its value may contain variables."""
 
     name: str
     value: str
@@ -52,8 +52,8 @@ class SentHeader:
 def added_headers(scope: Scope) -> tuple[AddedHeader, ...]:
     """The add_header directives in force at a level, inheritance resolved.
 
-    A level with any of its own has only those, unless add_header_inherit says
-    `merge` (the outer ones are then sent too) or `off` (nothing from outside).
+    A level with any of its own has only those, unless add_header_inherit is
+    `merge` (the outer ones are sent too) or `off` (nothing is inherited).
     """
     own = tuple(_added(directive) for directive in scope.own.get("add_header", ()))
     rule = scope.argument("add_header_inherit", "on")
@@ -68,10 +68,10 @@ def _added(directive: Directive) -> AddedHeader:
 
 
 def sent_headers(route: Route) -> tuple[SentHeader, ...]:
-    """What the configuration adds to this answer, in nginx's order.
+    """The headers that the configuration adds to an answer, in nginx's order.
 
-    Nothing where the level is unknown; of an upstream's own headers it says
-    nothing. Last-Modified, ETag, Date and the like are not told.
+    Empty where the level is unknown. An upstream's own headers, Last-Modified,
+    ETag and Date are not included.
     """
     scope, status = route.scope, route.answer.status
     if scope is None or route.answer.kind == "unknown":

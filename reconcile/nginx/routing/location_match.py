@@ -1,4 +1,4 @@
-"""Which location of a server takes a URI, and why it beat the others.
+"""Location matching: which location of a server takes a URI, and why.
 
 Source: nginx's own search (1.22), measured against its answers.
 """
@@ -14,7 +14,7 @@ from reconcile.nginx.routing import pcre
 
 
 class Indeterminate(Exception):
-    """Nginx's choice cannot be told from here; `reason` says why."""
+    """Nginx's choice cannot be determined statically; `reason` explains why."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -23,10 +23,10 @@ class Indeterminate(Exception):
 
 @dataclass(frozen=True)
 class LocationMatch:
-    """The location that takes a URI (or the server itself), and the ones it beat.
+    """The location (or server) that takes a URI, and the runners-up.
 
-    `match` is the regex match that won; `redirect` tells that nginx sends the
-    bare name on to the location's name.
+    `match` is the winning regex match; `redirect` is True where nginx redirects
+    the name without its slash to the location.
     """
 
     scope: Scope
@@ -63,12 +63,13 @@ class LocationTable:
 
     @cached_property
     def is_empty(self) -> bool:
+        """Whether the level has no location that a URI can match."""
         return not (self.exact or self.prefixes or self.regexes)
 
     def find(self, path: str) -> LocationMatch:
         """The location that answers `path`; `path` is normalised, one character a byte.
 
-        Errors: Undecidable where a regex that may decide is not ours to read.
+        Errors: Indeterminate where a regex that may decide cannot be evaluated.
         """
         choice = self._find_static(path)
         if choice.is_final:
@@ -81,7 +82,7 @@ class LocationTable:
             if inner.scope is not choice.scope:
                 choice = inner
         if stops_regexes:
-            return LocationMatch(choice.scope, "longest prefix; ^~ stops the search for a regex")
+            return LocationMatch(choice.scope, "longest prefix; ^~ skips regexes")
         return self._find_regex(path, choice) or choice
 
     def _find_static(self, path: str) -> LocationMatch:
@@ -90,7 +91,7 @@ class LocationTable:
         if path not in self.prefixes:
             slashed = [t[path + "/"] for t in (self.exact, self.prefixes) if path + "/" in t]
             if any(location.redirects_bare for location in slashed):
-                why = "nginx sends the bare name on to a location that passes requests away"
+                why = "nginx redirects the name without a slash to a location that proxies"
                 return LocationMatch(slashed[0], why, redirect=True, is_final=True)
         for length in self._lengths:
             if length <= len(path) and path[:length] in self.prefixes:
@@ -104,7 +105,7 @@ class LocationTable:
             pattern = pcre.compiled(location.name, caseless=location.modifier == "~*")
             if pattern is None:
                 raise Indeterminate(
-                    f"the regex of {location} ({location.directive.place}) is not ours to read"
+                    f"the regex of {location} ({location.directive.place}) cannot be evaluated"
                 )
             match = pattern.search(path)
             if match:
@@ -117,7 +118,7 @@ class LocationTable:
         why = "first matching regex"
         beaten = () if static.scope is self.scope else (static.scope,)
         if beaten:
-            why += ", which goes before the longest prefix"
+            why += ", which takes precedence over the longest prefix"
         inner = self._table(location).find(path)
         if inner.scope is not location:
             return LocationMatch(

@@ -1,4 +1,4 @@
-"""A request as it reaches nginx, and what routing needs to know of the disk."""
+"""A request as nginx receives it, and the file lookups that routing needs."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Literal, Protocol
 from reconcile.nginx.model.listen import Address
 
 FileKind = Literal["file", "directory", "missing", "denied", "special", "unknown"]
-"""What open(2) and fstat(2) say as the worker's user, symlinks followed.
+"""What open(2) and fstat(2) return for the worker's user, symlinks followed.
 
 `missing` is ENOENT, ENOTDIR and ENAMETOOLONG; `denied` is EACCES and ELOOP;
-`special` is neither file nor directory; `unknown` could not be found out.
+`special` is neither file nor directory; `unknown` could not be determined.
 """
 
 
@@ -20,14 +20,15 @@ class PathKinds(Protocol):
     """The disk as the nginx worker sees it."""
 
     def kind(self, path: str) -> FileKind:
-        """What stands at `path`."""
+        """The kind of file at `path`."""
         ...
 
 
 class NoPathKinds:
-    """A disk that nobody looked at: every answer that rests on it is unknown."""
+    """No file lookups: every answer that depends on a file is unknown."""
 
     def kind(self, path: str) -> FileKind:  # noqa: ARG002
+        """Always `unknown`."""
         return "unknown"
 
 

@@ -1,4 +1,4 @@
-"""One request under way: what nginx remembers between its phases, and its variables."""
+"""The state of one request between nginx's phases (ngx_http_request_t), and its variables."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _VARIABLE = re.compile(r"\$(?:\{(\w+)\}|([1-9])|([A-Za-z_]\w*))", re.ASCII)
 
 @dataclass(frozen=True)
 class StatusResult:
-    """A status that error_page may still turn into something else."""
+    """A status that error_page may still replace."""
 
     code: int
     target: str | None = None
@@ -42,9 +42,9 @@ PhaseResult = Answer | StatusResult | InternalRedirect
 
 @dataclass(frozen=True)
 class PathMapping:
-    """Where paths are looked up: `folder` replaces the first `cut` bytes of the path.
+    """The mapping of URIs to files: `folder` replaces the first `strip_length` bytes.
 
-    `is_whole` is an alias inside a regex location: it stands for the file itself.
+    `is_whole` marks an alias in a regex location, which is the complete file path.
     """
 
     folder: str
@@ -83,17 +83,18 @@ class RequestContext:
 
     @property
     def server_scope(self) -> Scope:
+        """The level of the server block."""
         return self.choice.server.scope
 
     def kind(self, path: str) -> FileKind:
-        """What stands at `path`. Errors: Undecidable where nobody knows."""
+        """The kind of file at `path`. Errors: Indeterminate where it is unknown."""
         kind = self.files.kind(from_raw(path))
         if kind == "unknown":
-            raise Indeterminate(f"{from_raw(path)} could not be looked at")
+            raise Indeterminate(f"{from_raw(path)} could not be examined")
         return kind
 
     def path_mapping(self) -> PathMapping:
-        """The root or alias that holds here. Errors: Undecidable at a variable not known."""
+        """The root or alias in force. Errors: Indeterminate for an unknown variable."""
         scope = self.scope.nearest("root", "alias")
         if scope is None:
             return PathMapping(self.prefix + "html")
@@ -107,7 +108,7 @@ class RequestContext:
         return PathMapping(folder, len(scope.name) if is_alias else 0, is_alias=is_alias)
 
     def file_path(self, root: PathMapping) -> str:
-        """The path on disk that the present URI stands for."""
+        """The path on disk of the current URI."""
         if root.is_whole:
             return root.folder + (self.path if self.add_uri_to_alias else "")
         return root.folder + self.path[root.strip_length :]
@@ -120,9 +121,10 @@ class RequestContext:
                 self.variables[name] = value or ""
 
     def expand(self, template: str, *, quote_groups: bool = False) -> str:
-        """`template` with its variables. Errors: Undecidable at one that is not static."""
+        """`template` with its variables expanded. Errors: Indeterminate for a dynamic one."""
 
         def value(match: re.Match[str]) -> str:
+            """The value of one variable of the template."""
             if match[2]:
                 return self._group(int(match[2]), quote=quote_groups)
             return self.variable(match[1] or match[3])
@@ -130,7 +132,7 @@ class RequestContext:
         return _VARIABLE.sub(value, to_raw(template)) if "$" in template else to_raw(template)
 
     def try_expand(self, template: str) -> str | None:
-        """`template` as text; None where a variable is not known beforehand."""
+        """`template` with its variables expanded; None for one that is not static."""
         try:
             return from_raw(self.expand(template))
         except Indeterminate:
@@ -143,12 +145,12 @@ class RequestContext:
         return uri.escaped_argument(value) if quote and self._is_escaped else value
 
     def variable(self, name: str) -> str:
-        """One variable's value. Errors: Undecidable where it is not known beforehand."""
+        """One variable's value. Errors: Indeterminate for one that is not static."""
         if name.isdigit():
             return self._group(int(name), quote=False)
         value = self.variables[name] if name in self.variables else self._builtin(name)
         if value is None:
-            raise Indeterminate(f"${name} is not known beforehand")
+            raise Indeterminate(f"${name} cannot be evaluated statically")
         return value
 
     def _builtin(self, name: str) -> str | None:

@@ -63,7 +63,7 @@ def _enter(
     context: RequestContext, scope: Scope, directive: Directive
 ) -> PhaseResult | _Stop | None:
     inner = Scope(scope.tree, directive, scope)
-    # At server level an `if` holds rewriting alone; in a location it is a level of its own.
+    # At server level an `if` contains only rewrites; in a location it is a scope.
     if scope is not context.server_scope:
         context.scope = inner
     return _run(context, scope, inner.rewrites)
@@ -91,7 +91,7 @@ def _return(context: RequestContext, args: Sequence[str]) -> PhaseResult:
 def _rewrite(context: RequestContext, directive: Directive) -> PhaseResult | _Stop | None:
     pattern = pcre.compiled(to_raw(directive.args[0]))
     if pattern is None:
-        raise Indeterminate(f"the regex of rewrite ({directive.place}) is not ours to read")
+        raise Indeterminate(f"the regex of rewrite ({directive.place}) cannot be evaluated")
     match = pattern.search(context.path)
     if match is None:
         context.match = None
@@ -134,10 +134,10 @@ def _rewritten(
 
 
 def holds(context: RequestContext, directive: Directive) -> bool:
-    """Whether an `if` is true. Errors: Undecidable."""
+    """Whether an `if` is true. Errors: Indeterminate."""
     words = _condition(directive.args)
     if not words or len(words) > 3:
-        raise Indeterminate(f"the condition of {directive.place} is not ours to read")
+        raise Indeterminate(f"the condition of {directive.place} cannot be evaluated")
     if words[0].startswith("$"):
         value = context.variable(words[0].strip("${}"))
         return value not in ("", "0") if len(words) == 1 else _compare(context, value, words[1:])
@@ -157,7 +157,7 @@ def _compare(context: RequestContext, value: str, words: Sequence[str]) -> bool:
         return (value == context.expand(operand)) == (operator == "=")
     pattern = pcre.compiled(to_raw(operand), caseless=operator.endswith("*"))
     if pattern is None:
-        raise Indeterminate(f"the regex {operand} is not ours to read")
+        raise Indeterminate(f"the regex {operand} cannot be evaluated")
     match = pattern.search(value)
     if match:
         context.remember(match)
@@ -169,7 +169,7 @@ def _compare(context: RequestContext, value: str, words: Sequence[str]) -> bool:
 def _file_test(context: RequestContext, words: Sequence[str]) -> bool:
     test = words[0].removeprefix("!")
     if test not in ("-f", "-d", "-e") or len(words) != 2:
-        raise Indeterminate(f"the condition {' '.join(words)} is not ours to read")
+        raise Indeterminate(f"the condition {' '.join(words)} cannot be evaluated")
     path = context.expand(words[1])
     kind = context.kind(path if path.startswith("/") else context.prefix + path)
     found = {

@@ -1,4 +1,4 @@
-"""What routing tells: the way of a request through the configuration, and its answer."""
+"""The result of routing: the path of a request through the configuration, and its answer."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ AnswerKind = Literal["file", "listing", "pass", "handler", "return", "redirect",
 class Answer:
     """What nginx does with a request.
 
-    `file` and `listing` name a `path`; an `error` names the path that it looked
-    for, where it did. `pass` has the upstream as `target`, `redirect` the
-    Location as nginx holds it before it makes it absolute. `status` is None
-    where somebody else decides it; `unknown` says in `reason` why.
+    `file` and `listing` have a `path`; an `error` has the path that was tried, if
+    any. `target` is the upstream of a `pass`, and the Location of a `redirect`
+    before it is made absolute. `status` is None where the upstream decides it;
+    `unknown` explains itself in `reason`.
     """
 
     kind: AnswerKind
@@ -34,7 +34,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Hop:
-    """One choice of a location: the path it was made for, and why it fell so."""
+    """One location match: the path, the location and the reason."""
 
     path: str
     scope: Scope
@@ -43,16 +43,16 @@ class Hop:
 
     @property
     def place(self) -> str:
+        """The position of the location as `file:line`."""
         return self.scope.directive.place
 
 
 @dataclass(frozen=True)
 class Route:
-    """The way of one request, from its connection to its answer.
+    """One request from its connection to its answer.
 
-    `hops` holds a choice for each internal redirect; the last one answered.
-    `scope` is the level whose headers and limits hold for the answer, and
-    `path` the last normalised path.
+    `hops` has one entry per internal redirect; the last one answered. `scope` is
+    the level whose headers and limits apply, `path` the last normalised path.
     """
 
     request: Request

@@ -1,4 +1,4 @@
-"""The answer to a request, foretold: nginx's phases over a configuration tree.
+"""Static simulation of nginx's request phases over a configuration tree.
 
 Source: nginx's request phases (1.22 to 1.31), measured against its answers.
 """
@@ -48,9 +48,9 @@ class Router:
         self._prefix = prefix.rstrip("/") + "/"
 
     def route(self, request: Request, files: PathKinds | None = None) -> Route:
-        """Foretell the answer; without `files` whatever rests on the disk is unknown.
+        """Predict the answer; without `files`, whatever depends on the disk is unknown.
 
-        What cannot be told is an answer of kind `unknown`, with the reason.
+        An answer that cannot be determined has the kind `unknown` and a reason.
         """
         try:
             choice = self.servers.find(request.address, request.host)
@@ -87,7 +87,7 @@ class Router:
         )
 
     def _merges_slashes(self, request: Request) -> bool:
-        # The URI is read before the Host header: the default server's setting holds.
+        # The URI is read before the Host header, so the default server's setting applies.
         default = self.servers.default(request.address)
         return default is None or default.scope.argument("merge_slashes", "on") == "on"
 
@@ -121,7 +121,7 @@ def _from_location(context: RequestContext) -> PhaseResult:
 
 
 def _enter_location(context: RequestContext) -> PhaseResult | None:
-    """Choose the location, and what it refuses before anything else runs."""
+    """Match the location and apply its own limits before any other phase."""
     context.uri_changed = False
     context.scope = context.server_scope
     choice = context.choice.server.locations.find(context.path)

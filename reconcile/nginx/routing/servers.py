@@ -28,12 +28,14 @@ class Server:
 
     @property
     def locations(self) -> LocationTable:
+        """The server's locations, indexed on first use."""
         if self._locations is None:
             self._locations = LocationTable(self.scope)
         return self._locations
 
     @property
     def place(self) -> str:
+        """The position of the server block as `file:line`."""
         return self.scope.directive.place
 
     def __str__(self) -> str:
@@ -64,6 +66,7 @@ class _Names:
     taken: set[str] = field(default_factory=set)
 
     def add(self, server: Server) -> None:
+        """Index `server` under each of its names; the first server of a name wins."""
         for name in server.names:
             if name.startswith("~"):
                 self.regexes.append((name[1:], server))
@@ -87,7 +90,7 @@ class _Names:
 
 
 class ServerTable:
-    """All server blocks of a configuration, to be asked by address and host."""
+    """All server blocks of a configuration, indexed by address and host."""
 
     def __init__(self, tree: ConfigTree) -> None:
         self.servers = tuple(_servers(tree))
@@ -117,7 +120,7 @@ class ServerTable:
     def find(self, address: Address, host: str) -> ServerChoice:
         """The server for a connection to `address` with `host` as its Host header.
 
-        Errors: Undecidable where nothing listens there, or a regex name is not ours to read.
+        Errors: Indeterminate where nothing listens there, or a regex name cannot be evaluated.
         """
         bound = self.bound(address)
         if bound is None:
@@ -127,7 +130,7 @@ class ServerTable:
         return ServerChoice(server, names.listens[id(server)], why, match)
 
     def default(self, address: Address) -> Server | None:
-        """The server that answers a name nobody claims."""
+        """The server that answers unknown names on `address`."""
         bound = self.bound(address)
         return self._names_of(bound).default if bound else None
 
@@ -166,7 +169,7 @@ def _server_regex(written: str) -> re.Pattern[str]:
     raw = to_raw(written)
     pattern = pcre.compiled(raw, caseless=any("A" <= char <= "Z" for char in raw))
     if pattern is None:
-        raise Indeterminate(f"the regex of server_name ~{written} is not ours to read")
+        raise Indeterminate(f"the regex of server_name ~{written} cannot be evaluated")
     return pattern
 
 

@@ -1,4 +1,4 @@
-"""A URL as a person types it, and the request that a browser makes of it."""
+"""The request that a browser sends for a typed URL."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from reconcile.nginx.model.listen import Address
 from reconcile.nginx.routing.request import Request
 
 _PORTS = {"http": 80, "https": 443}
-# What a browser sends as it is; everything else it writes as %XX.
+# Sent unescaped by browsers; everything else becomes %XX.
 _SENT_AS_IS = "/%?&=+:;@!$'()*,~-._[]|"
 
 
 def parse_url(url: str, address: str | None = None) -> Request:
     """The request for `url` (http where it names no scheme), arriving at `address`.
 
-    Without one it arrives at the IP that the URL names, else at 127.0.0.1.
-    Errors: ReconcileError where it is no URL of a web page.
+    Without an address it arrives at the IP in the URL, else at 127.0.0.1.
+    Errors: ReconcileError for anything but an http or https URL.
     """
     written = url if "://" in url else f"http://{url}"
     try:

@@ -1,1 +1,1 @@
-"""The nginx of this host: found, asked about a plan, reloaded, and proven live."""
+"""The nginx of this host: discovery, configuration test, reload and loaded configuration."""

@@ -1,4 +1,4 @@
-"""Ask nginx about the whole planned configuration before anything on the host changes."""
+"""Run `nginx -t` on the planned configuration before anything on the host changes."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ _DEATH = "nginx died by signal {}, as it does on files that include each other w
 
 
 class NginxRejected(ReconcileError):
-    """Nginx refuses a configuration; `file` and `line` are where it says so, if it does."""
+    """Nginx rejects a configuration; `file` and `line` are the position that it reports."""
 
-    def __init__(self, what: str, refusal: NginxError, fix: str) -> None:
-        super().__init__(what, refusal.message, fix)
-        self.file, self.line = refusal.file, refusal.line
+    def __init__(self, what: str, error: NginxError, fix: str) -> None:
+        super().__init__(what, error.message, fix)
+        self.file, self.line = error.file, error.line
 
 
 @dataclass(frozen=True)
 class NginxError:
-    """Nginx's no, in its own words."""
+    """An error of `nginx -t`, in nginx's words."""
 
     message: str
     file: str = ""
@@ -48,12 +48,13 @@ class NginxError:
 
     @property
     def position(self) -> str:
+        """The position as `file:line`, or a phrase where nginx reports none."""
         return f"{self.file}:{self.line}" if self.file else "its configuration"
 
 
 @dataclass(frozen=True)
 class AcceptedConfig:
-    """Nginx took the planned configuration; `tree` is what it read, `notes` what to say aloud."""
+    """A configuration that passed `nginx -t`; `notes` are for the user."""
 
     tree: ConfigTree
     notes: tuple[str, ...] = ()
@@ -61,7 +62,7 @@ class AcceptedConfig:
 
 @dataclass(frozen=True)
 class ConfigTest:
-    """The host's nginx with a plan laid over it; nothing of it is on the host."""
+    """A configuration test of the host's nginx with planned files in place."""
 
     nginx: NginxInstallation
     planned: Planned
@@ -73,7 +74,7 @@ class ConfigTest:
     @cached_property
     def tree(self) -> ConfigTree | None:
         """The planned configuration, None where it cannot be read."""
-        # Nginx stops at such an error before it opens anything to write, and says it better.
+        # Nginx stops at such an error before it opens anything for writing, and reports it better.
         try:
             return self.read()
         except ReconcileError:
@@ -85,7 +86,7 @@ class ConfigTest:
 
     @cached_property
     def relevant_changes(self) -> Planned:
-        """What nginx could read of the plan: not the web roots, which may hold a million files."""
+        """The planned changes that nginx could read; web roots, with a million files, excluded."""
         folder = self.nginx.config_path.rpartition("/")[0] + "/"
         named = _words(self.tree) | self._reader.reached if self.tree else frozenset()
         patterns = _patterns(self.tree) if self.tree else ()
@@ -98,19 +99,19 @@ class ConfigTest:
         }
 
     def validate(self) -> AcceptedConfig:
-        """Have nginx test the planned tree; the host is left untouched.
+        """Test the planned configuration; nothing on the host changes.
 
-        Nginx runs as we do, in a private mount namespace where all but what it may write is
-        read-only; ports are bound for a moment as by any `nginx -t`.
-        Errors: NginxRejected, with "broken before us" where today's tree gets the same answer.
+        Nginx runs as the current user in a private mount namespace that is read-only except for
+        its own output files; ports are bound briefly, as by any `nginx -t`.
+        Errors: NginxRejected, which distinguishes a configuration that is already invalid.
         """
-        refusal, notes = self.run()
-        if refusal is not None:
-            raise self._rejection(refusal)
+        error, notes = self.run()
+        if error is not None:
+            raise self._rejection(error)
         return AcceptedConfig(self.tree or self.read(), notes)
 
     def run(self) -> tuple[NginxError | None, tuple[str, ...]]:
-        """Nginx's no, if it says no, and what has to be said about how it was asked."""
+        """Run the test: nginx's error, if any, and notes about how it was run."""
         writes = output_paths(self.tree, self.nginx.build, self.nginx.build_text)
         try:
             return _run_in_namespace(
@@ -133,26 +134,26 @@ class ConfigTest:
             done = self.nginx.host.commands.run(argv, timeout_s=10)
             return copy.with_original_paths(parse_error(done))
 
-    def _rejection(self, refusal: NginxError) -> NginxRejected:
+    def _rejection(self, error: NginxError) -> NginxRejected:
         before, _ = ConfigTest(self.nginx, {}).run()
-        if before == refusal:
+        if before == error:
             return NginxRejected(
-                what=f"nginx's configuration was broken before us: {refusal.position}",
-                refusal=refusal,
-                fix=f"Mend {refusal.position}, then run this again. Nothing was changed.",
+                what=f"the existing nginx configuration is already invalid: {error.position}",
+                error=error,
+                fix=f"Fix {error.position}, then run this again. Nothing was changed.",
             )
-        at = f" at {refusal.position}" if refusal.file else ""
+        at = f" at {error.position}" if error.file else ""
         return NginxRejected(
-            what=f"nginx refuses the planned configuration{at}",
-            refusal=refusal,
-            fix="Correct what the YAML says about it. Nothing was changed.",
+            what=f"nginx rejects the planned configuration{at}",
+            error=error,
+            fix="Correct it in reconcile.yaml. Nothing was changed.",
         )
 
 
 def _copy_note(missing: NoNamespace) -> str:
     return (
         f"{missing.what} ({missing.why}): nginx tested a copy of its configuration, "
-        "with its logs and other files of its own elsewhere"
+        "with its logs and other output files redirected"
     )
 
 
@@ -174,7 +175,7 @@ def _run_in_namespace(nginx: NginxInstallation, view: dict[str, Entry]) -> Nginx
     argv = [nginx.binary, "-t", "-c", nginx.config_path]
     done = run_in_view(argv, view)
     for _ in range(_MAX_RETRIES):
-        # A module of its own may write where no directive that we know says so.
+        # A third-party module may write to paths that no known directive names.
         surprise = _READ_ONLY.search(done.stderr)
         if done.ok or surprise is None or surprise[1] in view:
             break
@@ -184,7 +185,7 @@ def _run_in_namespace(nginx: NginxInstallation, view: dict[str, Entry]) -> Nginx
 
 
 def parse_error(done: Completed) -> NginxError | None:
-    """What a run of `nginx -t` ended in; None where it took the configuration."""
+    """Parse the result of `nginx -t`; None where the configuration passed."""
     if done.ok:
         return None
     if done.returncode < 0:

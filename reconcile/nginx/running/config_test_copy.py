@@ -1,4 +1,4 @@
-"""The next safest test where no namespace is to be had: nginx on a copy of its configuration."""
+"""`nginx -t` on a copy of the configuration, where no mount namespace is available."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _HTTP_DEFAULTS = {
     "uwsgi_temp_path": "--without-http_uwsgi_module",
     "scgi_temp_path": "--without-http_scgi_module",
 }
-"""Directives whose compiled default would be written to → the option that leaves them out."""
+"""Directives whose compiled-in default is an output path → the build option that disables them."""
 
 
 class _Edit(NamedTuple):
@@ -37,7 +37,7 @@ class _Edit(NamedTuple):
 
 @dataclass
 class ConfigCopy:
-    """A configuration tree in a folder of its own, where all that nginx writes is too."""
+    """A copy of a configuration tree whose output files are redirected into its folder."""
 
     folder: str
     tree: ConfigTree
@@ -46,17 +46,18 @@ class ConfigCopy:
 
     @property
     def config_path(self) -> str:
+        """The path of the copied main configuration file."""
         return self._path_of(self.tree.config_path)
 
-    def with_original_paths(self, refusal: NginxError | None) -> NginxError | None:
-        """The refusal with the names that the user knows."""
-        if refusal is None:
+    def with_original_paths(self, error: NginxError | None) -> NginxError | None:
+        """Return the error with the original paths."""
+        if error is None:
             return None
         for path in self.tree.files:
             copy = self._path_of(path)
-            file = path if refusal.file == copy else refusal.file
-            refusal = replace(refusal, message=refusal.message.replace(copy, path), file=file)
-        return refusal
+            file = path if error.file == copy else error.file
+            error = replace(error, message=error.message.replace(copy, path), file=file)
+        return error
 
     def write(self) -> None:
         """Write every file, its includes leading to the copies, and links for relative names."""
@@ -97,7 +98,7 @@ class ConfigCopy:
                 yield _Edit(directive.start, directive.end, text + "\n" * lines)
 
     def _redirected(self, directive: Directive) -> str | None:
-        """The directive with the copy's paths in it; None where it stays as it is."""
+        """The directive with the copy's paths; None where it needs no change."""
         if directive.name == "include":
             paths = self.tree.includes[directive.args[0]].paths
             return " ".join(f"include {self._path_of(path)};" for path in paths)
@@ -124,7 +125,7 @@ class ConfigCopy:
 
 @contextmanager
 def copied_tree(nginx: NginxInstallation, tree: ConfigTree) -> Iterator[ConfigCopy]:
-    """`tree` in a temporary folder; paths relative to the configuration hold there too."""
+    """Copy `tree` into a temporary folder; relative paths keep working."""
     with TemporaryDirectory(prefix="reconcile-nginx-") as folder:
         copy = ConfigCopy(folder, tree, nginx.build_text)
         copy.write()
@@ -132,5 +133,5 @@ def copied_tree(nginx: NginxInstallation, tree: ConfigTree) -> Iterator[ConfigCo
 
 
 def _quote_word(word: str) -> str:
-    # A word read from a valid file: only its quotes were taken off, variables stay variables.
+    # A word from a valid file has lost only its quotes; variables stay variables.
     return '"' + word.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -1,4 +1,4 @@
-"""The nginx of this host: what it was built with, what it reads, and where a site belongs."""
+"""The nginx of this host: its build, its configuration and its layout."""
 
 from __future__ import annotations
 
@@ -23,21 +23,23 @@ _NO_SUCH_FILE = (errno.ENOENT, errno.ENOTDIR)
 
 
 class HostReader:
-    """Configuration files as they lie on the host; see `reader.Reader`."""
+    """Configuration files on the host; see `reader.Reader`."""
 
     def __init__(self, host: Host) -> None:
         self._files = host.files
 
     def read(self, path: str) -> bytes:
+        """See `Reader.read`."""
         try:
             return self._files.read(path)
         except HostError as error:
-            # The tree tells a refusal of the kernel in nginx's words; ours is told as it is.
+            # The tree reports a kernel error in nginx's words; our own errors pass unchanged.
             if error.errno and isinstance(error.__cause__, OSError):
                 raise error.__cause__ from None
             raise
 
     def glob(self, pattern: str) -> list[str]:
+        """See `Reader.glob`."""
         try:
             return self._files.glob(pattern)
         except HostError as error:
@@ -48,12 +50,13 @@ class HostReader:
 
 @dataclass(frozen=True)
 class NginxInstallation:
-    """The host's nginx, read when first asked for."""
+    """The host's nginx; each part is read on first use."""
 
     host: Host
 
     @property
     def config_path(self) -> str:
+        """The path of the main configuration file."""
         return self.host.settings.nginx_config
 
     @cached_property
@@ -70,11 +73,12 @@ class NginxInstallation:
 
     @cached_property
     def build(self) -> Build:
+        """The binary's compiled-in defaults."""
         return Build.parse(self.build_text)
 
     @property
     def build_text(self) -> str:
-        """What `nginx -V` says."""
+        """The output of `nginx -V`."""
         return _build_text(self.host, self.binary)
 
     @property
@@ -89,11 +93,12 @@ class NginxInstallation:
 
     @cached_property
     def layout(self) -> Layout:
+        """Where sites belong in this configuration."""
         return read_layout(self.tree, self.build)
 
     @cached_property
     def static_encodings(self) -> frozenset[Encoding]:
-        """The encodings in which it can send files that lie there compressed."""
+        """The encodings whose precompressed files this nginx can send."""
         return static_encodings(self.build, self.tree)
 
     @cached_property
@@ -103,18 +108,18 @@ class NginxInstallation:
         return bool(found and found[1].strip())
 
     def reader_with(self, planned: Planned) -> PlannedReader:
-        """The host's files as they would be with `planned` in place."""
+        """A reader of the host's files with `planned` in place."""
         return PlannedReader(self.host, HostReader(self.host), planned)
 
 
 @lru_cache(maxsize=8)
 def _build_text(host: Host, binary: str) -> str:
-    # 3 ms: asked anew in each run, once.
+    # Takes 3 ms: run once per process.
     return host.commands.run([binary, "-V"], timeout_s=10).stderr
 
 
 def discover(host: Host) -> NginxInstallation:
-    """The nginx that the host's settings name. Errors: ReconcileError where it is missing."""
+    """Find the nginx of the host's settings. Errors: ReconcileError where it is missing."""
     found = NginxInstallation(host)
     if host.files.stat(found.config_path, follow=True) is None:
         raise ReconcileError(

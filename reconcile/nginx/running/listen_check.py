@@ -1,4 +1,4 @@
-"""What a reload would have to bind, and what stands in its way."""
+"""Whether a reload can bind every listen address."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from reconcile.system.ports import Holder, bind_error, holders
 
 
 class PortTaken(ReconcileError):
-    """Nginx could not bind what the configuration asks for.
+    """Nginx cannot bind an address of the configuration.
 
-    Foreseen or met, it ends an apply in the same way: it did not hold, the host is as before.
+    Predicted or met, it ends an apply with a rollback.
     """
 
     exit_code = ExitCode.VERIFICATION_FAILED
@@ -23,16 +23,18 @@ class PortTaken(ReconcileError):
 
 @dataclass(frozen=True)
 class ListenCheck:
-    """`restart_because` is "" where a reload is enough: nginx opens new sockets before it
-    closes its old ones, so it stands in its own way when `*:80` becomes `127.0.0.1:80`."""
+    """`restart_reason` is "" where a reload is enough.
+
+    Nginx opens new sockets before it closes old ones, so it blocks itself when `*:80`
+    becomes `127.0.0.1:80`."""
 
     restart_reason: str = ""
 
 
 def check_listens(tree: ConfigTree, master_pid: int) -> ListenCheck:
-    """Whether nginx (its master's pid, 0 where none runs) will get every address of `tree`.
+    """Check that nginx (`master_pid`, 0 where none runs) can bind every address of `tree`.
 
-    Errors: PortTaken, naming who holds it.
+    Errors: PortTaken, which names the process.
     """
     reasons = [
         reason
@@ -43,7 +45,7 @@ def check_listens(tree: ConfigTree, master_pid: int) -> ListenCheck:
 
 
 def required_sockets(tree: ConfigTree) -> Iterator[Listen]:
-    """The sockets that nginx binds: an address whose wildcard is there needs none of its own.
+    """Yield the sockets that nginx binds: a wildcard covers the other addresses of its port.
 
     Source: ngx_http_init_listening() of nginx 1.22.
     """
@@ -56,23 +58,21 @@ def required_sockets(tree: ConfigTree) -> Iterator[Listen]:
 
 
 def _restart_reason(listen: Listen, master_pid: int) -> str:
-    """Why a restart is needed for this one, "" where not. Errors: PortTaken."""
+    """Why this listen needs a restart, "" where it does not. Errors: PortTaken."""
     address = listen.address
     number = bind_error(address.host, address.port, v6only=listen.ipv6only)
     if number == 0:
         return ""
     if number != errno.EADDRINUSE:
-        raise _port_taken(listen, f"the kernel refuses it: {errno.errorcode[number]}")
+        raise _port_taken(listen, f"the kernel rejects it: {errno.errorcode[number]}")
     there = holders(address.port)
     own = [holder for holder in there if master_pid and holder.pid == master_pid]
     if any(_same(holder, address) for holder in own):
         return ""
     if own and all(holder.pid == master_pid for holder in there):
-        return f"nginx itself holds {own[0].host}:{address.port}, which {address} overlaps"
+        return f"nginx itself listens on {own[0].host}:{address.port}, which {address} overlaps"
     others = [holder for holder in there if holder not in own]
-    raise _port_taken(
-        listen, "; ".join(f"{holder} holds it" for holder in others) or "it is in use"
-    )
+    raise _port_taken(listen, "; ".join(f"{holder} uses it" for holder in others) or "it is in use")
 
 
 def _same(holder: Holder, address: Address) -> bool:
@@ -84,5 +84,5 @@ def _port_taken(listen: Listen, why: str) -> PortTaken:
     return PortTaken(
         what=f"nginx cannot listen on {listen.address}{asked_at}",
         why=why,
-        fix="Stop what holds the port, or choose another one. Nothing was changed.",
+        fix="Stop the process that uses the port, or choose another port. Nothing was changed.",
     )

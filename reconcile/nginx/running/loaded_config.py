@@ -1,4 +1,4 @@
-"""What the workers really serve, read off the workers themselves."""
+"""The configuration that the running workers have loaded."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ _NS_PER_S = 1_000_000_000
 
 @dataclass(frozen=True)
 class RunningNginx:
-    """The nginx that runs: its master, and the workers that take new connections."""
+    """A running nginx: its master, and the workers that accept connections."""
 
     master_pid: int
     workers: tuple[Identity, ...]
 
     @property
     def oldest_start_s(self) -> float | None:
-        """When the first of the workers was started, seconds since the epoch."""
+        """The start time of the oldest worker, in seconds since the epoch."""
         starts = [started_at(worker.pid) for worker in self.workers]
         known = [start for start in starts if start is not None]
         return min(known) if known and len(known) == len(starts) else None
@@ -41,9 +41,9 @@ class RunningNginx:
 
 @dataclass(frozen=True)
 class LoadedConfig:
-    """What is served: managed file → digest of its text, or OLDER.
+    """The loaded configuration: managed file → digest of its text, or STALE.
 
-    `current` tells that everything else in the tree is served as it lies on the disk.
+    `current` is True where all other files are loaded as they are on the disk.
     """
 
     serves: Mapping[str, str]
@@ -56,7 +56,7 @@ class LoadedConfig:
 
 @dataclass(frozen=True)
 class _LoadRecord:
-    """What these very workers were proven to serve."""
+    """What these workers were verified to have loaded."""
 
     config: str
     workers: tuple[Identity, ...]
@@ -65,7 +65,7 @@ class _LoadRecord:
 
 
 def find_running(nginx: NginxInstallation) -> RunningNginx | None:
-    """The running nginx of this configuration, by its pid file; None where it does not run."""
+    """Find the running nginx by its pid file; None where it does not run."""
     found = nginx.host.files.content(nginx.layout.pid_path)
     text = found[1].strip() if found else b""
     if not text.isdigit() or not title(int(text)).startswith("nginx: master process"):
@@ -76,10 +76,10 @@ def find_running(nginx: NginxInstallation) -> RunningNginx | None:
 
 
 def read_loaded(nginx: NginxInstallation, now: RunningNginx) -> LoadedConfig:
-    """What `now` serves: as recorded where these are the workers of our last proof, else by
-    which is newer, the workers or the files.
+    """What `now` has loaded: the record, if it is about these workers, else by comparing the
+    start time of the workers with the change times of the files.
 
-    Kernel start times have a grain of 10 ms: what is closer than that counts as older.
+    Kernel start times have a resolution of 10 ms; a tie counts as stale.
     """
     record = _recorded(nginx)
     if record and record.workers == now.workers:
@@ -98,7 +98,7 @@ def read_loaded(nginx: NginxInstallation, now: RunningNginx) -> LoadedConfig:
 
 
 def changed_since(nginx: NginxInstallation, now: RunningNginx) -> tuple[str, ...]:
-    """What nginx reads and has changed since `now` was started, folders with its files included."""
+    """The files, certificates and include folders that changed since `now` was started."""
     start = now.oldest_start_s or 0.0
     every = (*nginx.tree.files, *_certificates(nginx), *sorted(_folders(nginx)))
     return tuple(path for path in every if _newest_ctime_s(nginx.host, path) >= start)
@@ -107,7 +107,7 @@ def changed_since(nginx: NginxInstallation, now: RunningNginx) -> tuple[str, ...
 def foreign_loaded(
     nginx: NginxInstallation, live: LoadedConfig, paths: frozenset[str]
 ) -> dict[str, str]:
-    """The same for files of others that the tree has under one of these real paths."""
+    """The load state of those `paths` that are in the tree and are not managed."""
     wanted = paths - live.serves.keys()
     found = ((real_path(nginx.host, name), file) for name, file in nginx.tree.files.items())
     return {
@@ -118,7 +118,7 @@ def foreign_loaded(
 
 
 def record_loaded(nginx: NginxInstallation, now: RunningNginx) -> None:
-    """Remember that these workers serve what lies on the disk now."""
+    """Record that these workers have loaded the configuration on the disk."""
     record = _LoadRecord(
         nginx.config_path, now.workers, managed_on_disk(nginx), _foreign_digest(nginx)
     )
@@ -126,7 +126,7 @@ def record_loaded(nginx: NginxInstallation, now: RunningNginx) -> None:
 
 
 def managed_on_disk(nginx: NginxInstallation) -> dict[str, str]:
-    """Every file of ours in the include tree, by its real path → the digest of its text."""
+    """Every managed file in the include tree: real path → digest of its text."""
     return {real: text for _, real, text in _managed(nginx)}
 
 
@@ -137,7 +137,7 @@ def _managed(nginx: NginxInstallation) -> Iterator[tuple[str, str, str]]:
 
 
 def real_path(host: Host, path: str) -> str:
-    """Where a link in the include tree leads; the path itself where it is none."""
+    """The target of a link in the include tree; other paths are returned unchanged."""
     found = host.files.stat(path)
     if found is None or found.kind != "symlink":
         return path
@@ -145,7 +145,7 @@ def real_path(host: Host, path: str) -> str:
 
 
 def _foreign_digest(nginx: NginxInstallation) -> str:
-    """A digest of all that nginx read but what is ours, names included; keys stay unread."""
+    """A digest of all unmanaged files that nginx read; of keys only their metadata."""
     running = sha256()
     for path, file in nginx.tree.files.items():
         if not is_managed(file.data):
@@ -164,7 +164,7 @@ def _newest_ctime_s(host: Host, path: str) -> float:
 
 
 def _folders(nginx: NginxInstallation) -> frozenset[str]:
-    """Where a name that comes or goes changes what an include with wildcards reads."""
+    """The folders of wildcard includes, where an added or removed name changes the result."""
     globs = [include for include in nginx.tree.includes.values() if include.is_glob]
     below = {dirname(path) for include in globs for path in include.paths}
     return frozenset({include.folder for include in globs} | below)
@@ -196,6 +196,6 @@ def _recorded(nginx: NginxInstallation) -> _LoadRecord | None:
         workers_then = tuple(Identity(*worker) for worker in body["workers"])
         record = _LoadRecord(body["config"], workers_then, body["serves"], body["foreign"])
     except (ValueError, KeyError, TypeError):
-        # Only a shortcut: without it, the times of files and workers decide.
+        # The record only saves work: without it, times are compared.
         return None
     return record if record.config == nginx.config_path else None

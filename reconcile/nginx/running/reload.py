@@ -1,4 +1,4 @@
-"""Make the configuration on the disk the one that is served, and prove that it is."""
+"""Reload nginx, and verify that it serves the configuration on the disk."""
 
 from __future__ import annotations
 
@@ -37,28 +37,28 @@ _LOOPBACK = {ANY_IPV4: "127.0.0.1", ANY_IPV6: "::1"}
 
 
 class NginxReloadFailed(ReconcileError):
-    """Nginx was told to reload and goes on serving what it served before."""
+    """Nginx still serves the previous configuration after a reload."""
 
 
 @undo_record
 @dataclass(frozen=True)
 class NginxReloaded(Undo):
-    """Nginx took up a configuration; once the files are back, it takes up those."""
+    """A reload happened; once the old files are restored, nginx reloads again."""
 
     op: ClassVar[str] = "nginx.reloaded"
     run_last: ClassVar[bool] = True
     config: str
 
     def undo(self, host: Host) -> str:
+        """Reload nginx with the restored files."""
         reload_and_verify(host)
         return ""
 
 
 def reload_and_verify(host: Host) -> None:
-    """Have nginx serve what lies on the disk, by a reload (or a restart where it must be),
-    and return only when that is proven; nothing to do where nginx does not run.
+    """Reload nginx (or restart it where a reload cannot work) and verify the result.
 
-    Units: at most DEADLINE_S for the whole proof.
+    Does nothing where nginx does not run. Units: at most DEADLINE_S for the verification.
     Errors: NginxReloadFailed with the evidence; PortTaken; ServiceFailed.
     """
     nginx = discover(host)
@@ -90,28 +90,28 @@ def _reload_or_restart(nginx: NginxInstallation, before: RunningNginx) -> None:
 
 
 def _old_workers_gone(nginx: NginxInstallation, before: RunningNginx) -> bool:
-    """Whether all that serve have started since."""
+    """Whether all accepting workers were started since."""
     now = find_running(nginx)
     return bool(now and now.workers) and not set(before.workers) & set(now.workers if now else ())
 
 
 def _reload_ignored(why: str) -> NginxReloadFailed:
     return NginxReloadFailed(
-        what="nginx was told to reload and still serves the configuration from before",
+        what="nginx still serves the previous configuration after a reload",
         why=why,
-        fix="Remove that cause; where it is an address that nginx itself holds, restart nginx.",
+        fix="Remove the cause. If it is an address that nginx itself uses, restart nginx.",
     )
 
 
 def _emergencies(log: LogPosition | None) -> list[str]:
-    """Lines that tell why a configuration was not taken up; none where the log is no file."""
+    """The lines that explain why a reload failed; none where the log is not a file."""
     news = log.news() if log else b""
     return [line.decode("utf-8", "replace") for line in _EMERG.findall(news)]
 
 
 @dataclass(frozen=True)
 class _TokenProbe:
-    """One server of ours on one of its addresses, and the token it has to tell."""
+    """One managed server at one of its addresses, and the token it must return."""
 
     target: HttpTarget
     token: str
@@ -122,12 +122,13 @@ def _wait_for_tokens(nginx: NginxInstallation, deadline: float) -> None:
     left = list(_token_probes(nginx.tree))
     answers: dict[_TokenProbe, str] = {}
 
-    def all_told() -> bool:
+    def all_answered() -> bool:
+        """Whether every server returned its token."""
         answers.update((question, _ask_for_token(nginx.host, question)) for question in left)
         left[:] = [question for question in left if answers[question] != question.token]
         return not left
 
-    if not wait_until(all_told, timeout_s=max(deadline - monotonic(), 0), every_s=0.05):
+    if not wait_until(all_answered, timeout_s=max(deadline - monotonic(), 0), every_s=0.05):
         raise _not_served(nginx.tree, left[0], answers[left[0]])
 
 
@@ -150,7 +151,7 @@ def _token_probes(tree: ConfigTree) -> Iterator[_TokenProbe]:
 
 
 def _reaches_locations(server: Directive) -> bool:
-    # These act on the server's level, before any location: the user's own may hide the token.
+    # These run at server level, before any location, and may hide the token.
     return not any(d.name in ("return", "rewrite", "if") for d in server.block or ())
 
 
@@ -164,7 +165,7 @@ def _targets(inside: list[Directive]) -> Iterator[HttpTarget]:
 
 def _target(listen: Listen, name: str) -> HttpTarget:
     host = listen.address.host
-    # Any name below a wildcard will do.
+    # Any name below a wildcard matches.
     host_name = name.replace("*", "reconcile").lstrip(".")
     return HttpTarget(_LOOPBACK.get(host, host), listen.address.port, host_name, tls=listen.ssl)
 
@@ -175,5 +176,5 @@ def _not_served(tree: ConfigTree, question: _TokenProbe, answer: str) -> NginxRe
     return NginxReloadFailed(
         what=f"nginx does not serve the new configuration of {question.target.host}",
         why="; ".join([f"asked for {asked}, it answered: {answer}", *taken]),
-        fix=f"Look which server answers there instead of {question.place} (nginx -T).",
+        fix=f"Check which server answers there instead of {question.place} (nginx -T).",
     )

@@ -1,4 +1,4 @@
-"""The disk as the nginx worker sees it, now and as a plan would leave it."""
+"""Files as the nginx worker can access them, now and after a plan."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _KINDS: Mapping[str, FileKind] = {"file": "file", "directory": "directory"}
 
 
 def worker_account(nginx: NginxInstallation) -> Account:
-    """Who reads the files: the ids of a worker that runs, else those of the configuration.
+    """The account that reads the files: that of a running worker, else the configured user.
 
-    Errors: UnknownAccount where the configuration names a user that is not there.
+    Errors: UnknownAccount where the configured user does not exist.
     """
     accounts, now = nginx.host.accounts, find_running(nginx)
     for worker in now.workers if now else ():
@@ -35,7 +35,7 @@ def worker_account(nginx: NginxInstallation) -> Account:
 
 
 class WorkerView:
-    """Kinds of paths as open(2) of the worker would find them; see `request.Files`.
+    """Path kinds as the worker's open(2) would find them; see `request.PathKinds`.
 
     `planned` are paths as they will be: a `directory` is one that the worker can pass, a
     `file` one that it can read.
@@ -50,6 +50,7 @@ class WorkerView:
         self._known: dict[str, FileKind] = {}
 
     def kind(self, path: str) -> FileKind:
+        """See `PathKinds.kind`."""
         if path not in self._known:
             self._known[path] = self._observe(path)
         return self._known[path]
@@ -60,11 +61,11 @@ class WorkerView:
         except ReconcileError:
             return "unknown"
         kind = self._as_planned(walk, path) if self._planned else _on_disk(walk)
-        # A name with a slash behind it has to be a directory.
+        # A name with a trailing slash must be a directory.
         return "missing" if kind == "file" and path.endswith("/") else kind
 
     def _as_planned(self, walk: AccessWalk, path: str) -> FileKind:
-        """The same way, with what the plan makes, opens or removes on it."""
+        """The kind of `path` with the planned changes along it applied."""
         way = walk.steps[:-1] if walk.complete else walk.steps
         kinds = [self._planned.get(step.path) or _passing(step) for step in way]
         if walk.complete:
@@ -79,13 +80,14 @@ class WorkerView:
 
 
 class WithAssumedFiles:
-    """The same disk, with some files that need not be there."""
+    """Another view in which some files are assumed to exist."""
 
     def __init__(self, files: PathKinds, there: Collection[str]) -> None:
         self._files = files
         self._there = there
 
     def kind(self, path: str) -> FileKind:
+        """See `PathKinds.kind`."""
         return "file" if normpath(path) in self._there else self._files.kind(path)
 
 
@@ -109,7 +111,7 @@ def _last(step: AccessStep | None) -> FileKind:
 
 
 def _below_obstacle(kind: FileKind) -> FileKind:
-    """What a path is below a component that is no directory, or none to pass."""
+    """The kind of a path below a component that is not a directory or denies access."""
     return "denied" if kind == "denied" else "missing"
 
 
