@@ -73,7 +73,7 @@ def unfinished(host: Host) -> tuple[HistoryEntry, ...]:
 
 
 def last_applied(host: Host) -> HistoryEntry:
-    """The apply that `take_back_last` would undo; reads only. Errors: ReconcileError for none."""
+    """The apply that `rollback_last` would undo; reads only. Errors: ReconcileError for none."""
     _, status = _last_applied(host)
     return status.row.entry if status.row else status.entry
 

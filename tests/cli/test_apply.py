@@ -227,7 +227,7 @@ def test_an_app_that_answered_with_an_error_before_does_not_stop_an_apply(
     drifted = run("drift", "--json", cwd=applied.root)
 
     assert 0 == done.returncode, done.stdout + done.stderr
-    assert "Note: The app of demo answered with an error before this apply" in done.stdout
+    assert "Note: demo was already returning errors before this apply" in done.stdout
     [document] = documents(drifted.stdout, "drift")
     assert (3, True, False) == (drifted.returncode, document["in_sync"], document["healthy"])
 

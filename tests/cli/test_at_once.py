@@ -22,7 +22,7 @@ TOLD = """
 import os, sys
 from reconcile.engine import apply as engine
 from reconcile.cli.main import main
-real = engine._Attempt.run
+real = engine._ApplyRun.run
 log = os.open(sys.argv.pop(), os.O_WRONLY | os.O_APPEND)
 def run(attempt):
     os.write(log, b"in %d\\n" % os.getpid())
@@ -30,7 +30,7 @@ def run(attempt):
         return real(attempt)
     finally:
         os.write(log, b"out %d\\n" % os.getpid())
-engine._Attempt.run = run
+engine._ApplyRun.run = run
 sys.exit(main())
 """
 
