@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from reconcile.cli.terminal import style
+from reconcile.cli.terminal import shows_progress
 
 if TYPE_CHECKING:
     from reconcile.filesystem.parallel import Tally
@@ -29,7 +29,7 @@ def counted(host: Host, *, json: bool) -> Iterator[None]:
     On a terminal only, and gone when the body has ended. Costs a look nothing but an
     addition a directory.
     """
-    if json or not style(sys.stderr).colour:
+    if json or not shows_progress(sys.stderr):
         yield
         return
     from reconcile.filesystem.parallel import Tally

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +9,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from reconcile.cli.terminal import forget_stdout, now, show, style
 from reconcile.engine.model import Change, Event, Plan, Report
-from reconcile.output.text import action_line, address, plan_text, report_text
+from reconcile.output.changes import action_line, address
+from reconcile.output.text import failure_text, plan_text, report_text
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -105,10 +105,7 @@ class Lines:
             return  # the plan has said so
         _say("\n" + report_text(report, style()))
         if report.error:
-            from reconcile.output.error import error_text
-
-            error = error_text(report.error, report.why, report.fix, style(sys.stderr))
-            sys.stderr.write(error + "\n")
+            sys.stderr.write(failure_text(report, style(sys.stderr)) + "\n")
 
     def undone(self, notes: tuple[str, ...]) -> None:
         from reconcile.output.text import rollback_text
@@ -132,7 +129,7 @@ class Bar(Lines):
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
         _say("")
-        console = Console(no_color=bool(os.environ.get("NO_COLOR")), highlight=False)
+        console = Console(no_color=not style().colour, highlight=False)
         columns = (BarColumn(20), MofNCompleteColumn(), TextColumn("{task.description}"))
         with Progress(*columns, console=console, transient=True) as self._progress:
             self._progress.add_task("", total=len(plan.changes))

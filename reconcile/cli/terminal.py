@@ -13,12 +13,35 @@ NARROWEST = 20
 
 
 def style(stream: TextIO | None = None) -> Style:
-    """Colour and width on a terminal only. Source: no-color.org."""
+    """Colour on a terminal or where it is forced; a width on a terminal only.
+
+    Source: no-color.org, force-color.org, bixense.com/clicolors.
+    """
     stream = stream or sys.stdout
-    if not stream.isatty():
-        return Style()
-    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
-    return Style(colour=not plain, width=_width(stream))
+    is_terminal = stream.isatty()
+    return Style(colour=_has_colour(is_terminal), width=_width(stream) if is_terminal else None)
+
+
+def shows_progress(stream: TextIO) -> bool:
+    """Whether lines may be rewritten there: a terminal on which nothing plain was asked for."""
+    return stream.isatty() and _has_colour(is_terminal=True)
+
+
+def _has_colour(is_terminal: bool) -> bool:
+    if _is_set("NO_COLOR"):
+        return False
+    if _is_on("FORCE_COLOR") or _is_on("CLICOLOR_FORCE"):
+        return True
+    wanted = os.environ.get("CLICOLOR") != "0" and os.environ.get("TERM") != "dumb"
+    return is_terminal and wanted
+
+
+def _is_set(name: str) -> bool:
+    return bool(os.environ.get(name))
+
+
+def _is_on(name: str) -> bool:
+    return os.environ.get(name, "").lower() not in ("", "0", "false")
 
 
 def interactive() -> bool:

@@ -58,7 +58,7 @@ def _code(checks: Sequence[Check]) -> ExitCode:
 
 def _text(ticked: Ticked, probed: Sequence[Check]) -> str:
     from reconcile.output.checklist import checklist_text
-    from reconcile.output.text import verification_text
+    from reconcile.output.checks import verification_text
 
     lists = [
         checklist_text(site, [(box.title, box.check) for box in boxes], style())

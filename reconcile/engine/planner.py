@@ -116,7 +116,7 @@ def _change(
         before,
         asked.with_defaults_from(before),
         cause,
-        _because(cause, before, tagged, row),
+        _because(asked, cause, before, tagged, row),
         tagged,
         declared.sites,
         declared.positions,
@@ -131,17 +131,26 @@ def _together(causes: set[Cause]) -> Cause:
 
 
 def _because(
-    cause: Cause, before: Resource | None, fields: Sequence[FieldChange], row: LedgerRow
+    asked: Resource,
+    cause: Cause,
+    before: Resource | None,
+    fields: Sequence[FieldChange],
+    row: LedgerRow,
 ) -> str:
-    if row is NEW:
-        return "not on the host yet" if before is None else "not managed until now"
     if before is None:
-        return "removed since the last apply"
-    names = ", ".join(item.name for item in fields)
+        return "not on the host yet" if row is NEW else "removed since the last apply"
+    own = [why for item in fields if (why := asked.why(item))]
+    names = ", ".join(item.name for item in fields if not asked.why(item))
+    if not names:
+        return "; ".join(own)
+    return "; ".join([_moved(cause, names) if row is not NEW else "not managed until now", *own])
+
+
+def _moved(cause: Cause, names: str) -> str:
     return {
         "drift": f"{names} changed since the last apply",
-        "pending": f"the configuration has moved on: {names}",
-        "both": "the configuration changed, and so did the host",
+        "pending": f"the configuration changed: {names}",
+        "both": f"the configuration changed, and so did the host: {names}",
     }[cause]
 
 

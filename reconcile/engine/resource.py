@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from reconcile.engine.digest import digest
 
 if TYPE_CHECKING:
-    from reconcile.engine.model import Change, Finding
+    from reconcile.engine.model import Action, Change, FieldChange, Finding
     from reconcile.system import Host
 
 Cause = Literal["drift", "pending", "both"]
@@ -56,6 +56,8 @@ class Resource(BaseModel):
     """Whether this writes into the directory of its name, be that a symlink to one."""
     metadata_fields: ClassVar[frozenset[str]] = frozenset()
     """Fields that say which thing is meant or how to treat it; never a difference."""
+    opaque: ClassVar[frozenset[str]] = frozenset()
+    """Fields whose values say nothing to people: a plan shows `why` they differ, and no value."""
 
     @property
     def name(self) -> str:
@@ -160,6 +162,26 @@ class Resource(BaseModel):
     def display(self) -> dict[str, Any]:
         """Field → JSON value as a person should see it: quoted modes, no secrets."""
         return self.managed()
+
+    def summary(self, action: Action) -> str:  # noqa: ARG002
+        """What stands beside the address where all of this is created or deleted; may be ""."""
+        return ""
+
+    def why(self, change: FieldChange) -> str:  # noqa: ARG002
+        """Why that field differs, in words of this kind's own; "" where its name says enough."""
+        return ""
+
+    def items(self, field: str) -> Sequence[tuple[Action, str]] | None:  # noqa: ARG002
+        """The value of a field that lists what is to be done below this; None for any other."""
+        return None
+
+    def legible(self, text: str) -> str:
+        """A text of this without what changes at every apply and means nothing to people."""
+        return text
+
+    def files_removed(self, after: Resource | None) -> int:  # noqa: ARG002
+        """How many files go on the way from this, which was observed, to `after`."""
+        return 0
 
     def sensitive_fields(self) -> frozenset[str]:
         """Managed fields whose values nobody may see."""

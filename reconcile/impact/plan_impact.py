@@ -27,7 +27,7 @@ from reconcile.nginx.running.listen_check import PortTaken, check_listens
 from reconcile.nginx.running.loaded_config import find_running, real_path
 from reconcile.nginx.running.worker_view import WorkerView, worker_account
 from reconcile.resources.file import File
-from reconcile.resources.nginx_live import planned_entries
+from reconcile.resources.nginx_live import RELOAD, planned_entries
 
 if TYPE_CHECKING:
     from reconcile.config.facts import HostFacts
@@ -167,8 +167,8 @@ class _Impact:
 
     def _explained(self, change: Change, restart: str) -> Change:
         if change.ref.kind == "nginx_live" and restart:
-            reason = f"{change.reason}; a reload is not enough, nginx is restarted: {restart}"
-            return replace(change, reason=reason)
+            because = change.reason.removeprefix(RELOAD)
+            return replace(change, reason=f"restart, a reload is not enough: {restart} ({because})")
         differs = _differs(change)
         return replace(change, reason=f"{change.reason}: {differs}") if differs else change
 
@@ -212,4 +212,4 @@ def _root_request(server: Server, name: str) -> SampleRequest:
     scheme = "https" if listen.ssl else "http"
     port = "" if address.port == {"http": 80, "https": 443}[scheme] else f":{address.port}"
     request = Request("/", name, address, scheme=scheme)  # type: ignore[arg-type]  # both are schemes
-    return SampleRequest(f"GET {scheme}://{name}{port}/", (request,))
+    return SampleRequest(f"{scheme}://{name}{port}", "/", (request,))

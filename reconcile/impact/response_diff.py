@@ -5,25 +5,49 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from reconcile.engine.model import BehaviourChange
-from reconcile.nginx.routing.describe import cache_suffix, describe
+from reconcile.engine.model import BehaviourChange, Glance
+from reconcile.nginx.routing.describe import cache_suffix, describe, glimpse, is_by_default
 from reconcile.nginx.routing.request import PathKinds, Request
-from reconcile.nginx.routing.route import Route
+from reconcile.nginx.routing.route import Answer, Route
 from reconcile.nginx.routing.router import Router
 from reconcile.nginx.running.worker_view import WithAssumedFiles
+
+TOO_LARGE = 413
 
 
 @dataclass(frozen=True)
 class SampleRequest:
-    """One URL, asked at each of `requests` (its addresses).
+    """One URL of `server` (`http://example.com`), asked at each of `requests` (its addresses).
 
+    `note` says what the URL does not; `short` stands for both where few words have to do.
     `supposed` are files that are taken to be there, because the answer is of interest even
-    while nobody has put one there.
+    while nobody has put one there. `is_usual` where visitors send such a request.
     """
 
-    label: str
+    server: str
+    path: str
     requests: tuple[Request, ...]
     assumed_files: frozenset[str] = frozenset()
+    note: str = ""
+    short: str = ""
+    is_usual: bool = True
+
+    @property
+    def label(self) -> str:
+        return f"{self._method} {self.server}{self.path}{self.note}"
+
+    def glance(self, before: Route, after: Route, over: str) -> Glance:
+        """The way from one answer to the other as a visitor sees it."""
+        was, will_be = glimpse(before), glimpse(after)
+        if was == will_be:
+            was, will_be = describe(before), describe(after)
+        request = f"{self._method} {self.short or self.path}"
+        usual = self.is_usual or _is_noticed(before.answer, after.answer)
+        return Glance(self.server, request, was, will_be, over, is_by_default(before), usual)
+
+    @property
+    def _method(self) -> str:
+        return self.requests[0].method
 
 
 @dataclass(frozen=True)
@@ -50,18 +74,27 @@ def response_changes(
 def _changes_of(
     question: SampleRequest, before: ServedState, after: ServedState
 ) -> Iterator[BehaviourChange]:
-    ways: dict[tuple[str, str], list[Request]] = {}
-    same: set[tuple[str, str]] = set()
+    ways: dict[tuple[str, str], list[tuple[Route, Route]]] = {}
     for request in question.requests:
-        was, will_be = (side.route(request, question.assumed_files) for side in (before, after))
-        way = describe(was), describe(will_be)
-        ways.setdefault(way, []).append(request)
-        if _visible_response(was) == _visible_response(will_be):
-            same.add(way)
-    for (was_told, will_be_told), requests in ways.items():
-        if (was_told, will_be_told) not in same:
-            where = f" {_address_families(requests)}" if len(ways) > 1 else ""
-            yield BehaviourChange(question.label + where, was_told, will_be_told)
+        routes = (
+            before.route(request, question.assumed_files),
+            after.route(request, question.assumed_files),
+        )
+        ways.setdefault((describe(routes[0]), describe(routes[1])), []).append(routes)
+    for (was, will_be), routes_of_way in ways.items():
+        if any(_visible_response(old) == _visible_response(new) for old, new in routes_of_way):
+            continue
+        over = _address_families(old.request for old, _ in routes_of_way) if len(ways) > 1 else ""
+        label = f"{question.label} over {over}" if over else question.label
+        glance = question.glance(*routes_of_way[0], over)
+        yield BehaviourChange(label, was, will_be, glance)
+
+
+def _is_noticed(before: Answer, after: Answer) -> bool:
+    """Whether even an unusual request matters: it will fail, or is no longer too large."""
+    if before.kind == "error":
+        return before.status == TOO_LARGE and after.kind != "error"
+    return after.kind == "error"
 
 
 def _visible_response(route: Route) -> str:
@@ -73,4 +106,4 @@ def _visible_response(route: Route) -> str:
 
 def _address_families(requests: Iterable[Request]) -> str:
     families = {"IPv6" if ":" in request.address.host else "IPv4" for request in requests}
-    return f"over {' and '.join(sorted(families))}"
+    return " and ".join(sorted(families))

@@ -39,17 +39,19 @@ def _of_location(
 ) -> Iterator[SampleRequest]:
     for name in names:
         yield _get(at, prefix + name)
+    sample = f"{location.dir}/{_SAMPLE}"
     if location.role != "static" and not names:
-        yield _get(at, prefix + _SAMPLE, f"{location.dir}/{_SAMPLE}")
+        is_usual = location.role == "media"
+        yield _get(at, prefix + _SAMPLE, sample, short=f"{prefix}*", is_usual=is_usual)
     # One address will do for the rest: what the others answer shows in the files above.
     once = replace(at, addresses=at.addresses[:1])
-    yield _get(once, prefix)
+    yield _get(once, prefix, is_usual=False)
     if prefix != "/":
-        yield _get(once, prefix.rstrip("/"))
+        yield _get(once, prefix.rstrip("/"), is_usual=False)
         # Out of the directory and in again: an answer shows that its siblings are open too.
         around = f"{prefix.rstrip('/')}../{basename(location.dir)}/{_SAMPLE}"
-        yield _get(once, around, f"{location.dir}/{_SAMPLE}")
-    yield _get(once, prefix + _DOTFILE, f"{location.dir}/{_DOTFILE}")
+        yield _get(once, around, sample, is_usual=False)
+    yield _get(once, prefix + _DOTFILE, f"{location.dir}/{_DOTFILE}", is_usual=False)
 
 
 def _uploads(site: SiteScope, at: Endpoint) -> Iterator[SampleRequest]:
@@ -57,10 +59,19 @@ def _uploads(site: SiteScope, at: Endpoint) -> Iterator[SampleRequest]:
     limit = site.site.max_upload
     limit = DEFAULT_BODY_LIMIT if limit is None else limit
     path = next((p.upload for p in site.site.probes if isinstance(p, UploadProbe)), "/")
-    for length in (limit, limit + 1) if limit else ():
+    short = f"{path} with {_size(limit)}"
+    for length, few in ((limit, short), (limit + 1, f"{short} and a byte")) if limit else ():
         asked = _get(at, path)
         requests = (replace(r, method="POST", body_length=length) for r in asked.requests[:1])
-        yield SampleRequest(f"POST {at.url(path)} with {length} bytes", tuple(requests))
+        note = f" with {length} bytes"
+        yield replace(asked, requests=tuple(requests), note=note, short=few, is_usual=False)
+
+
+def _size(count: int) -> str:
+    for unit, factor in (("GB", 1024**3), ("MB", 1024**2), ("KB", 1024)):
+        if count % factor == 0:
+            return f"{count // factor} {unit}"
+    return f"{count} bytes"
 
 
 def _by_address(site: SiteScope, at: Endpoint, samples: Samples) -> Iterator[SampleRequest]:
@@ -68,17 +79,21 @@ def _by_address(site: SiteScope, at: Endpoint, samples: Samples) -> Iterator[Sam
     named = ((prefix, samples.get(one.dir)) for prefix, one in site.site.locations.items())
     for path in ["/", *(prefix + names[0] for prefix, names in named if names)][:2]:
         for address in at.addresses:
-            yield _get(Endpoint(at.scheme, _bracketed(address), at.port, (address,)), path)
+            here = Endpoint(at.scheme, _bracketed(address), at.port, (address,))
+            yield _get(here, path, is_usual=False)
 
 
 def _bracketed(address: str) -> str:
     return f"[{address}]" if ":" in address else address
 
 
-def _get(at: Endpoint, path: str, *supposed: str) -> SampleRequest:
+def _get(
+    at: Endpoint, path: str, *supposed: str, short: str = "", is_usual: bool = True
+) -> SampleRequest:
     requests = (
         Request(path, at.host, Address(address, at.port), scheme=at.scheme, client=address)
         for address in at.addresses
     )
-    there = " (if there is one)" if supposed else ""
-    return SampleRequest(f"GET {at.url(path)}{there}", tuple(requests), frozenset(supposed))
+    note = " (if there is one)" if supposed else ""
+    found = frozenset(supposed)
+    return SampleRequest(at.url(""), path, tuple(requests), found, note, short, is_usual)

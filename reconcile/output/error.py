@@ -10,7 +10,14 @@ def error_text(what: str, why: str, fix: str, style: Style = PLAIN) -> str:
     """An error as what / why / fix, one block."""
     lines = style.wrap(f"Error: {printable(what)}", hanging="  ")
     lines[0] = lines[0].replace("Error:", style.error("Error:"), 1)
-    for label, text in (("why: ", why), ("fix: ", fix)):
-        for index, part in enumerate(text.splitlines()):
-            lines += style.wrap(printable(part), "  " + (label if index == 0 else " " * 5), " " * 7)
-    return "\n".join(lines)
+    for index, part in enumerate(why.splitlines()):
+        lines += style.wrap(printable(part), "  why: " if index == 0 else " " * 7, " " * 7)
+    return "\n".join([*lines, *fix_lines(fix, style)])
+
+
+def fix_lines(fix: str, style: Style) -> list[str]:
+    """What to do, below whatever it is the answer to; [] for ""."""
+    lines: list[str] = []
+    for part in fix.splitlines():
+        lines += style.wrap_fix(printable(part), " " * 7 if lines else "  fix: ", " " * 7)
+    return lines

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from reconcile.engine.model import Action, Change, FieldChange, Plan
 from reconcile.output.escape import printable
-from reconcile.output.style import Style
+from reconcile.output.style import GLYPHS, Style
 
 SENSITIVE = "(sensitive)"
 CONTEXT_LINES = 3
@@ -18,7 +19,9 @@ TEXT_LIMIT = 200_000
 SHORT = 60
 """Characters of a list that still stands beside its name."""
 LINES_SHOWN = 60
-"""Lines of one field that a plan shows unless asked for all."""
+"""Lines of one text that a plan shows unless asked for all."""
+ITEMS_SHOWN = 12
+"""The same for files in a folder, one a line."""
 DIGEST_SHOWN = len("sha256:") + 12
 """Characters of a digest; JSON has all."""
 _DIGEST = re.compile("sha256:[0-9a-f]{64}")
@@ -34,7 +37,7 @@ def listed(plan: Plan, *, full: bool) -> tuple[Change, ...]:
 
 
 def fields_of(change: Change) -> tuple[FieldChange, ...]:
-    """The fields that a change is told by: those that differ, or all of a new resource."""
+    """The fields that a change shows: those that differ, or all of a new resource."""
     if change.after is None or change.before is not None:
         return change.fields
     return tuple(field for field in _made(change) if field.after not in ([], (), {}))
@@ -48,16 +51,40 @@ def _made(change: Change) -> tuple[FieldChange, ...]:
 
 
 def field_lines(change: Change, field: FieldChange, style: Style, *, full: bool) -> list[str]:
-    """The lines for `field`, without indentation; what is sensitive stays hidden."""
+    """The lines for `field`, without indentation; what is sensitive stays hidden.
+
+    Of a field whose values say nothing to people there are none: the reason above has it.
+    """
+    if field.name in change.subject.opaque:
+        return []
     action = _action(change, field)
     name = f"{style.glyph(action)} {printable(field.name)}"
     tag = style.dim(f"  # {field.cause}") if change.cause == "both" else ""
     if field.sensitive:
         return [f"{name} = {_hidden(action)}{tag}"]
-    below = _lines_below(field, style)
+    items = _items(change, field, style)
+    below = _lines_below(_legible(change, field), style) if items is None else items
     if below is not None:
-        return [f"{name}{tag}", *_capped(below, style, full=full)]
+        most = LINES_SHOWN if items is None else ITEMS_SHOWN
+        return [f"{name}{tag}", *_capped(below, style, None if full else most)]
     return _beside(name, field, action, style, tag)
+
+
+def _items(change: Change, field: FieldChange, style: Style) -> list[str] | None:
+    """What is to be done below a resource that is there, one path a line."""
+    listed = change.before and change.after and change.before.items(field.name)
+    if not listed:
+        return None
+    return [style.action(action, f"{GLYPHS[action]} {printable(item)}") for action, item in listed]
+
+
+def _legible(change: Change, field: FieldChange) -> FieldChange:
+    """Texts without what only machines compare, unless nothing else differs."""
+    values = field.before, field.after
+    before, after = (
+        change.subject.legible(value) if _is_text(value) else value for value in values
+    )
+    return field if before == after else replace(field, before=before, after=after)
 
 
 def _action(change: Change, field: FieldChange) -> Action:
@@ -165,7 +192,7 @@ def _mapping_lines(
 
 
 def _sequence_lines(before: Sequence[Any], after: Sequence[Any], style: Style) -> list[str] | None:
-    """None for a short one. Where nothing is to be left, each item is something to mend."""
+    """None for a short one. Where nothing is to be left, each item is something to fix."""
     if before and not after:
         return [f"{style.glyph('update')} {_bare(item)}" for item in before]
     if len(value(before)) + len(value(after)) <= SHORT:
@@ -184,9 +211,9 @@ def _unchanged(count: int, style: Style) -> Iterator[str]:
         yield style.dim(f"# ({count} unchanged hidden)")
 
 
-def _capped(lines: list[str], style: Style, *, full: bool) -> list[str]:
+def _capped(lines: list[str], style: Style, most: int | None) -> list[str]:
     indented = [f"    {line}" for line in lines]
-    if full or len(lines) <= LINES_SHOWN + 1:
+    if most is None or len(lines) <= most + 1:
         return indented
-    left_out = style.dim(f"    # ({len(lines) - LINES_SHOWN} more lines, --full shows them)")
-    return [*indented[:LINES_SHOWN], left_out]
+    left_out = style.dim(f"    # ({len(lines) - most} more lines, --full shows them)")
+    return [*indented[:most], left_out]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from reconcile.dataclass import dataclass
@@ -19,6 +20,15 @@ _STATUSES: dict[CheckStatus, str] = {
     "unknown": _YELLOW,
     "skipped": _DIM,
 }
+_DRESS = re.compile(r"\x1b\[[0-9;]*m")
+_COMMAND = re.compile(
+    r"(?:(?<=: )|(?<=\()|^)(?:sudo|apt|certbot|chgrp|chmod|chown|curl|git|journalctl|ln|mv|nginx|"
+    r"reconcile|rm|setfacl|systemctl) .+?(?=[;,)]|\.(?: |$)|$)"
+)
+_HELD = "\xa0"
+"""Stands for a space at which no line may end; text that is `printable` has none of its own."""
+_STEP = re.compile(r"[^/]*/+|[^/]+")
+_WORD = re.compile(r"( *)((?:`[^`]+`|[^ ])+)")
 _SEVERITIES: dict[Severity, str] = {"error": _RED, "warning": _YELLOW, "note": _CYAN}
 
 
@@ -38,6 +48,9 @@ class Style:
     def error(self, text: str) -> str:
         return self._dress(text, _RED)
 
+    def alarm(self, text: str) -> str:
+        return self._dress(text, f"{_BOLD};{_RED}")
+
     def good(self, text: str) -> str:
         return self._dress(text, _GREEN)
 
@@ -53,21 +66,33 @@ class Style:
     def glyph(self, action: Action) -> str:
         return self.action(action, GLYPHS[action])
 
-    def wrap(self, text: str, indent: str = "", hanging: str = "") -> list[str]:
-        """`text` in lines no wider than `width`; words are never broken."""
-        if self.width is None or len(indent) + len(text) <= self.width:
-            return [indent + text]
-        # Costs 2 ms to import, and most lines fit.
-        from textwrap import wrap
+    def fits(self, line: str) -> bool:
+        """Whether `line`, dressed or not, stands on one line."""
+        return self.width is None or len(_DRESS.sub("", line)) <= self.width
 
-        return wrap(
-            text,
-            max(self.width, len(hanging) + 20),
-            initial_indent=indent,
-            subsequent_indent=hanging or indent,
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
+    def wrap(self, text: str, indent: str = "", hanging: str = "") -> list[str]:
+        """`text` in lines no wider than `width`, no `command` and no word broken.
+
+        A path that is longer than a line goes on after one of its slashes.
+        """
+        if self.fits(indent + text):
+            return [indent + text]
+        start = hanging or indent
+        lines, line = [], indent
+        for space, word in _WORD.findall(text):
+            is_whole = "`" in word or _HELD in word or self.fits(start + word)
+            for piece in [space + word] if is_whole else [space, *_STEP.findall(word)]:
+                if line.strip() and not self.fits(line + piece):
+                    lines.append(line)
+                    line = start + piece.lstrip(" ")
+                else:
+                    line += piece
+        return [*lines, line]
+
+    def wrap_fix(self, text: str, indent: str, hanging: str) -> list[str]:
+        """The same for a fix, in which commands to paste may stand without backticks."""
+        held = _COMMAND.sub(lambda command: command[0].replace(" ", _HELD), text)
+        return [line.replace(_HELD, " ") for line in self.wrap(held, indent, hanging)]
 
     def _dress(self, text: str, code: str) -> str:
         return f"\x1b[{code}m{text}\x1b[0m" if self.colour and text else text

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 from pydantic import SkipValidation
 
 from reconcile.engine.digest import digest
-from reconcile.engine.model import Finding
+from reconcile.engine.model import Action, FieldChange, Finding
 from reconcile.engine.resource import Cause, Ref, Resource
 from reconcile.filesystem.compress import Encoding, refuse_missing
 from reconcile.filesystem.host_error import HostError
@@ -25,6 +25,9 @@ MOST_SHOWN = 1_000
 NAMED = 5
 RULE = ("user", "group", "dirs", "files", "prune", "precompress")
 
+MISSING = "missing"
+SURPLUS = "not in the source, is removed"
+MADE = "is made, compressed"
 STALE: dict[Stale, str] = {
     "outdated": "compressed from another version of its file, is removed",
     "unasked": "compressed by us and no longer asked for, is removed",
@@ -37,6 +40,13 @@ class Difference(NamedTuple):
     path: str
     what: str
     moved: Moved
+
+    @property
+    def action(self) -> Action:
+        """What an apply does to this path."""
+        if self.what in (SURPLUS, *STALE.values()):
+            return "delete"
+        return "create" if self.what.startswith((MISSING, MADE)) else "update"
 
 
 class Assets(Resource):
@@ -176,6 +186,30 @@ class Assets(Resource):
             return "pending" if asked_anew else "drift"
         return "both" if len(moved) > 1 else "pending"
 
+    def summary(self, action: Action) -> str:
+        return f"copied from {self.source}" if action == "create" else ""
+
+    def why(self, change: FieldChange) -> str:
+        if change.name != "differences":
+            return ""
+        return {
+            "drift": "files differ from the last apply",
+            "pending": "the source files changed",
+            "both": "the source files changed, and so did their copies",
+        }[change.cause]
+
+    def items(self, field: str) -> Sequence[tuple[Action, str]] | None:
+        """What goes first, then what changes, then what is new."""
+        if field != "differences":
+            return None
+        told = [(one.action, f"{one.path}: {one.what}") for one in self.differences]
+        return sorted(told, key=lambda item: ("delete", "update", "create").index(item[0]))
+
+    def files_removed(self, after: Resource | None) -> int:
+        if after is None:
+            return self.total or 0
+        return sum(one.what == SURPLUS and not one.path.endswith("/") for one in self.differences)
+
     def display(self) -> dict[str, Any]:
         modes = {"dirs": octal(self.dirs), "files": octal(self.files)}
         lines = [f"{one.path}: {one.what}" for one in self.differences[:MOST_SHOWN]]
@@ -185,23 +219,23 @@ class Assets(Resource):
 
 
 def _differences(found: SyncDiff, wanted: Assets) -> Iterator[Difference]:
-    yield from (Difference(f"{path}/", "missing", "source") for path in found.folders)
+    yield from (Difference(f"{path}/", MISSING, "source") for path in found.folders)
     yield from (_copied(copy) for copy in found.copies)
     yield from (Difference(path, STALE[why], "source") for path, why in found.stale.items())
     for path in found.surplus:
-        yield Difference(path, "not in the source, is removed", "source")
+        yield Difference(path, SURPLUS, "source")
     for path in found.surplus_folders:
-        yield Difference(f"{path}/", "not in the source, is removed", "source")
+        yield Difference(f"{path}/", SURPLUS, "source")
     names = Accounts()
     yield from (_owned(one, wanted, names) for one in found.deviations)
 
 
 def _copied(copy: Copy) -> Difference:
     if copy.encoding:
-        what = "is made, compressed" if copy.is_new else "is made anew, compressed"
+        what = MADE if copy.is_new else "is made anew, compressed"
         return Difference(copy.path, what, copy.moved)
     if copy.is_new:
-        return Difference(copy.path, f"missing ({copy.new_size} bytes)", copy.moved)
+        return Difference(copy.path, f"{MISSING} ({copy.new_size} bytes)", copy.moved)
     sizes = f"{copy.old_size} -> {copy.new_size} bytes"
     same = copy.old_size == copy.new_size
     what = f"other content ({copy.new_size} bytes)" if same else f"other content ({sizes})"

@@ -21,6 +21,12 @@ def octal(mode: int) -> str:
     return f"{mode:04o}"
 
 
+def ownership(user: str | None, group: str | None, mode: int | None = None) -> str:
+    """Owner and mode in one go, "www-data:www-data 0755"; of each only what is managed."""
+    owner = f"{user or ''}:{group or ''}" if user or group else ""
+    return " ".join(part for part in (owner, "" if mode is None else octal(mode)) if part)
+
+
 def folders_above(path: str) -> frozenset[Ref]:
     """The directory resources above `path`."""
     return frozenset(Ref("directory", folder) for folder in ancestors(path))

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Sequence
 from typing import Any, ClassVar, Literal, Self
 
-from reconcile.engine.model import Change, Finding
+from reconcile.engine.model import Action, Change, Finding
 from reconcile.engine.resource import Ref, Resource
 from reconcile.errors import ReconcileError
 from reconcile.filesystem.access_check import EXECUTE, enters
@@ -16,6 +16,7 @@ from reconcile.resources.common import (
     folders_above,
     octal,
     owner_ids,
+    ownership,
     refuse_unknown_owner,
     wrong_kind,
 )
@@ -183,6 +184,9 @@ class Directory(Resource):
     def findings(self) -> tuple[Finding, ...]:
         unsafe = () if self.exposed is None else (_unsafe_parent(*self.exposed),)
         return (*unsafe, mask_finding(self.path, self.masked)) if self.masked else unsafe
+
+    def summary(self, action: Action) -> str:
+        return ownership(self.user, self.group, self.mode) if action == "create" else ""
 
     def display(self) -> dict[str, Any]:
         shown = self.managed()

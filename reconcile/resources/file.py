@@ -5,13 +5,15 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import Any, ClassVar, Literal, Self
 
-from reconcile.engine.model import Finding
+from reconcile.engine.model import Action, Finding
 from reconcile.engine.resource import Ref, Resource
 from reconcile.filesystem.inode import Stat
+from reconcile.nginx.render.render import without_config_token
 from reconcile.resources.common import (
     folders_above,
     octal,
     owner_ids,
+    ownership,
     refuse_unknown_owner,
     wrong_kind,
 )
@@ -19,6 +21,8 @@ from reconcile.resources.metadata_effects import capability_finding, grants_told
 from reconcile.system import Host
 
 NEW_MODE = 0o644
+USUAL = ("root:root 0644", "0644")
+"""Owners and modes that a plan need not name: whoever expects another one looks for it."""
 
 
 class File(Resource):
@@ -104,6 +108,16 @@ class File(Resource):
 
     def delete(self, host: Host) -> None:
         host.files.unlink(self.path)
+
+    def summary(self, action: Action) -> str:
+        owner = ownership(self.user, self.group, self.mode)
+        return "" if action == "delete" or owner in USUAL else owner
+
+    def legible(self, text: str) -> str:
+        return without_config_token(text)
+
+    def files_removed(self, after: Resource | None) -> int:
+        return 1 if after is None else 0
 
     def sensitive_fields(self) -> frozenset[str]:
         return frozenset({"content"}) if self.sensitive else frozenset()

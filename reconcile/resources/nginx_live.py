@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from reconcile.engine.resource import Ref, Resource
@@ -23,11 +23,15 @@ from reconcile.system import Host
 from reconcile.system.private import ABSENT, FOLDER, Entry, Link
 
 if TYPE_CHECKING:
-    from reconcile.engine.model import Change
+    from reconcile.engine.model import Change, FieldChange
     from reconcile.nginx.model.tree import ConfigTree
     from reconcile.nginx.running.config_test import NginxRejected
 
 SERVICE = Ref("service", "nginx.service")
+NAMED = 3
+"""Files named in a line of the plan."""
+RELOAD = "reload: "
+"""Begins every reason for a reload."""
 
 
 class ServerNameTaken(ReconcileError):
@@ -52,6 +56,7 @@ class NginxLive(Resource):
     when_undeclared: ClassVar[Literal["remove", "remove_if_created", "forget"]] = "forget"
     writes_contents: ClassVar[bool] = False
     metadata_fields: ClassVar[frozenset[str]] = frozenset({"config"})
+    opaque: ClassVar[frozenset[str]] = frozenset({"serves", "current"})
 
     @property
     def name(self) -> str:
@@ -109,8 +114,29 @@ class NginxLive(Resource):
             host.recorder.record_undo(NginxReloaded(self.config))
         reload_and_verify(host)
 
+    def why(self, change: FieldChange) -> str:
+        if change.name == "current":
+            return f"{RELOAD}nginx has not loaded all of its configuration"
+        before, after = change.before or {}, change.after or {}
+        new = _named(path for path in after if path not in before)
+        changed = _named(path for path in after if path in before)
+        gone = _named(path for path in before if path not in after)
+        parts = (
+            new and f"nginx has not loaded {new}",
+            changed and f"nginx has an older {changed} loaded",
+            gone and f"nginx still has {gone} loaded",
+        )
+        return RELOAD + "; ".join(part for part in parts if part)
+
     def delete(self, host: Host) -> None:
         """Nothing of ours: what is served follows the files."""
+
+
+def _named(paths: Iterable[str]) -> str:
+    """The first paths, and how many more there are."""
+    names = sorted(paths)
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more
 
 
 def planned_entries(changes: Sequence[Change]) -> Iterator[tuple[str, Entry]]:

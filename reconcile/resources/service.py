@@ -12,7 +12,7 @@ from reconcile.system import Host
 from reconcile.system.services import ServiceFailed, way_out
 
 if TYPE_CHECKING:
-    from reconcile.engine.model import Change
+    from reconcile.engine.model import Action, Change, FieldChange
     from reconcile.system.services import UnitStatus
 
 OLDER = "older"
@@ -42,6 +42,7 @@ class Service(Resource):
     removal_order: ClassVar[int] = 95
     writes_contents: ClassVar[bool] = False
     metadata_fields: ClassVar[frozenset[str]] = frozenset({"unit", "ours", "needs"})
+    opaque: ClassVar[frozenset[str]] = frozenset({"runs"})
 
     @property
     def name(self) -> str:
@@ -132,6 +133,19 @@ class Service(Resource):
     def why_not_removable(self, leaving: frozenset[Ref]) -> str:  # noqa: ARG002
         """Only units that reconcile wrote are stopped."""
         return "" if self.ours else "reconcile did not make its unit, so it is not stopped"
+
+    def summary(self, action: Action) -> str:
+        made, gone = ("enabled", "started"), ("disabled", "stopped")
+        words = made if action == "create" else gone
+        asked = zip((self.enabled, self.active), words, strict=True)
+        return ", ".join(word for is_asked, word in asked if is_asked)
+
+    def why(self, change: FieldChange) -> str:
+        if change.name != "runs" or change.before == NOTHING:
+            return ""
+        if change.before == OLDER:
+            return "restart: it runs with an old unit file"
+        return "restart: its unit file changed"
 
     @property
     def _socket(self) -> str:

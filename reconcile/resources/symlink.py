@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from posixpath import dirname, join, normpath
-from typing import ClassVar, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from reconcile.engine.resource import Ref, Resource
 from reconcile.resources.common import folders_above, wrong_kind
 from reconcile.system import Host
+
+if TYPE_CHECKING:
+    from reconcile.engine.model import Action
 
 
 class Symlink(Resource):
@@ -44,6 +47,9 @@ class Symlink(Resource):
         """A relative target that leads where we want it to lead is as good as ours."""
         same = normpath(join(dirname(self.path), target)) == self.target
         return self.target if same else target
+
+    def summary(self, action: Action) -> str:  # noqa: ARG002
+        return f"-> {self.target}" if self.target is not None else ""
 
     def apply(self, host: Host, before: Self | None) -> None:  # noqa: ARG002
         if self.target is not None:

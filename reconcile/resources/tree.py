@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal, Self
 from pydantic import SkipValidation
 
 from reconcile.engine.digest import digest
-from reconcile.engine.model import Finding
+from reconcile.engine.model import FieldChange, Finding
 from reconcile.engine.resource import Cause, Ref, Resource
 from reconcile.filesystem.host_error import HostError
 from reconcile.filesystem.permissions import PermissionDeviation, PermissionPolicy
@@ -171,6 +171,13 @@ class Tree(Resource):
             "mode": found.mode != (self.dirs if found.is_directory else self.files),
         }
         return any(differs[name] for name in differs if name != ignored and ignored in differs)
+
+    def why(self, change: FieldChange) -> str:
+        if change.name != "deviations":
+            return ""
+        if change.cause == "drift":
+            return "owners or modes changed since the last apply"
+        return "owners or modes differ from the declared ones"
 
     def display(self) -> dict[str, Any]:
         modes = {"dirs": octal(self.dirs), "files": octal(self.files)}

@@ -99,6 +99,9 @@ class Unit(Resource):
         ours = self.content is None or self.content.startswith(HEADER)
         return "" if ours else "it no longer says that reconcile manages it"
 
+    def files_removed(self, after: Resource | None) -> int:
+        return 1 if after is None else 0
+
     def display(self) -> dict[str, Any]:
         """See `Resource.display`."""
         return {**self.managed(), "mode": octal(self.mode)}

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from reconcile.output.text import BEHAVIOUR_SHOWN, plan_text
+from reconcile.output.text import plan_text
+from reconcile.output.visitors import HEADING, SHOWN
 from tests.foresight.conftest import YAML, GuidesHost
 
 DEFAULT_SERVER = "from the default server at ROOT/nginx/sites-enabled/default:2"
@@ -47,7 +48,7 @@ def test_a_traversal_that_worked_until_now_is_told(guide: GuidesHost) -> None:
     [told] = [request for request in guide.noticed() if "/static../static/" in request]
 
     assert "file ROOT/www/static/../static/reconcile-sample.jpg" in guide.noticed()[told][0]
-    assert "passed on to http://unix:/run/gunicorn.sock" == guide.noticed()[told][1]
+    assert "proxied to http://unix:/run/gunicorn.sock" == guide.noticed()[told][1]
 
 
 def test_a_new_upload_limit_is_told_by_the_bytes_that_now_pass(guide: GuidesHost) -> None:
@@ -61,7 +62,7 @@ def test_a_new_upload_limit_is_told_by_the_bytes_that_now_pass(guide: GuidesHost
         (
             "POST http://example.com/ with 20971520 bytes",
             "413",
-            "passed on to http://unix:/run/gunicorn.sock",
+            "proxied to http://unix:/run/gunicorn.sock",
         )
     ] == told
 
@@ -74,7 +75,7 @@ def test_a_default_server_of_ours_is_told_by_address(guide: GuidesHost) -> None:
     was, will_be = guide.noticed()["GET http://127.0.0.1/"]
 
     assert "410, from the default server at ROOT/nginx/sites-enabled/0-other:1" == was
-    assert will_be.startswith("passed on to http://unix:/run/gunicorn.sock")
+    assert will_be.startswith("proxied to http://unix:/run/gunicorn.sock")
 
 
 def test_the_same_refusal_from_elsewhere_is_not_noticed(guide: GuidesHost) -> None:
@@ -103,7 +104,7 @@ def test_a_name_that_is_given_up_is_asked_for_too(guide: GuidesHost) -> None:
 
     was, will_be = guide.noticed()["GET http://example.com/"]
 
-    assert "passed on to http://unix:/run/gunicorn.sock" == was
+    assert "proxied to http://unix:/run/gunicorn.sock" == was
     assert will_be.endswith(DEFAULT_SERVER)
 
 
@@ -131,10 +132,27 @@ def test_under_the_plan_stand_a_few_lines_and_all_where_asked_for(guide: GuidesH
 
     short, full = plan_text(plan), plan_text(plan, full=True)
 
-    told = len(plan.behaviour_changes)
-    assert BEHAVIOUR_SHOWN < told
-    assert f"# ({told - BEHAVIOUR_SHOWN} more request" in short
-    assert told == full.partition("What visitors will notice:")[2].count("\n  GET ")
+    changed = len(plan.behaviour_changes)
+    shown = short.partition(HEADING)[2].count("\n    GET ")
+    assert 0 < shown <= SHOWN < changed
+    assert f"# ({changed - shown} more request" in short
+    assert changed == full.partition(HEADING)[2].count("\n  GET ")
+
+
+def test_under_the_plan_stand_requests_that_visitors_send(guide: GuidesHost) -> None:
+    short = plan_text(guide.plan()).partition(HEADING)[2]
+
+    assert "GET /static/css/app.css" in short
+    assert not any(tried in short for tried in ("../", "127.0.0.1"))
+
+
+def test_an_unusual_request_that_fails_from_now_on_is_shown(guide: GuidesHost) -> None:
+    text = guide.site_file.read_text().replace("location /static/ {", "location /static {")
+    guide.site_file.write_text(text)
+
+    short = plan_text(guide.plan()).partition(HEADING)[2]
+
+    assert "GET /static/.env" in short
 
 
 @pytest.fixture

@@ -1,7 +1,8 @@
-"""Plans and reports that show everything a plan can show."""
+"""Plans and reports that show everything a plan can show, and the first plan of a small site."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from reconcile.engine.model import (
@@ -12,6 +13,7 @@ from reconcile.engine.model import (
     Conflict,
     FieldChange,
     Finding,
+    Glance,
     Plan,
     Position,
     Ref,
@@ -19,6 +21,13 @@ from reconcile.engine.model import (
     Resource,
     Unknown,
 )
+from reconcile.resources.assets import Assets, Difference
+from reconcile.resources.directory import Directory
+from reconcile.resources.file import File
+from reconcile.resources.nginx_live import NginxLive
+from reconcile.resources.service import Service
+from reconcile.resources.symlink import Symlink
+from reconcile.resources.unit import Unit
 
 SITE = "/etc/nginx/sites-available/shop.conf"
 OLD_CONFIG = "server {\n" + "    # line\n" * 8 + "    listen 80;\n}\n"
@@ -104,8 +113,14 @@ EVERYTHING = Plan(
     behaviour_changes=(
         BehaviourChange(
             "GET http://shop.example/static/css/app.css",
-            "404 from gunicorn",
-            "file, Cache-Control: public, max-age=604800",
+            "proxied to http://unix:/run/gunicorn.sock",
+            "file /var/www/shop/static/css/app.css, Cache-Control: public, max-age=604800",
+            Glance(
+                "http://shop.example",
+                "GET /static/css/app.css",
+                "proxied to unix:/run/gunicorn.sock",
+                "200, Cache-Control: public, max-age=604800",
+            ),
         ),
     ),
     ignored=2,
@@ -141,10 +156,11 @@ HOSTILE = Plan(
     fingerprint="sha256:abc",
 )
 CHECKS = (
-    Check("probe:GET http://shop.example/static/health.txt over v4", "pass", "200 from nginx"),
-    Check("probe:GET http://shop.example/media/ over v4", "fail", "expected 200, got 403"),
-    Check("probe:GET http://shop.example/static/health.txt over v6", "skipped", "no IPv6"),
-    Check("probe:upload", "unknown", "no answer within 5 s"),
+    Check("probe:shop GET /static/health.txt over IPv4", "pass", "200 from nginx"),
+    Check("probe:shop GET /media/ over IPv4", "fail", "expected 200, got 403"),
+    Check("probe:shop GET /media/ over IPv6", "fail", "expected 200, got 403"),
+    Check("probe:shop GET /static/health.txt over IPv6", "skipped", "no IPv6"),
+    Check("probe:shop POST /upload", "unknown", "no answer within 5 s"),
 )
 APPLIED = Report(plan=EVERYTHING, result="applied", done=EVERYTHING.changes, checks=CHECKS[:1])
 ROLLED_BACK = Report(
@@ -152,8 +168,107 @@ ROLLED_BACK = Report(
     result="rolled_back",
     done=(CREATED,),
     checks=CHECKS,
-    error="Verification failed",
+    error="Verification failed: 3 of 5 checks.",
     why="expected 200, got 403",
     fix="Let www-data enter /srv. The host is as it was.",
     notes=("/var/www/old was not removed: it is not empty",),
+)
+
+
+def made(resource: Resource, *, line: int = 3) -> Change:
+    places = (Position("reconcile.yaml", line),)
+    return Change(
+        resource.ref,
+        None,
+        resource,
+        reason="not on the host yet",
+        sites=("myapp",),
+        positions=places,
+    )
+
+
+def noticed(
+    request: str, before: str, after: str, *, usual: bool = True, server: str = "example.com"
+) -> BehaviourChange:
+    glance = Glance(f"http://{server}", request, before, after, was_default=True, is_usual=usual)
+    return BehaviourChange(request.replace(" ", f" http://{server}"), before, after, glance)
+
+
+ROOTS = {"user": "root", "group": "root", "mode": 0o755}
+VISITORS = {"user": "www-data", "group": "www-data", "mode": 0o755}
+AVAILABLE = "/etc/nginx/sites-available/myapp.conf"
+ENABLED = "/etc/nginx/sites-enabled/myapp.conf"
+UNITS = "/etc/systemd/system"
+STATIC = "/var/www/myapp/static"
+SITE_TEXT = b"# Managed by reconcile (site myapp)\n" + b"    # a line\n" * 80
+UNIT_TEXT = "# Managed by reconcile: edits here are replaced at the next apply.\n" + "Nice=0\n" * 50
+
+
+def live(before: Mapping[str, str], after: Mapping[str, str], because: str) -> Change:
+    """What nginx has loaded, as against what it is to load."""
+    there, asked = (
+        NginxLive(config="/etc/nginx/nginx.conf", serves=dict(m)) for m in (before, after)
+    )
+    fields = (FieldChange("serves", dict(before), dict(after)),)
+    return Change(there.ref, there, asked, reason=because, fields=fields)
+
+
+FIRST = Plan(
+    host="web1",
+    changes=(
+        made(Directory(path="/var/www/myapp", **ROOTS)),
+        made(Directory(path="/var/www/myapp/media", **VISITORS)),
+        made(Directory(path=STATIC, **ROOTS)),
+        made(File(path=AVAILABLE, content=SITE_TEXT, **(ROOTS | {"mode": 0o644}))),
+        made(Symlink(path=ENABLED, target=AVAILABLE)),
+        made(Assets(path=STATIC, source="/etc/reconcile/app/static", user="root", group="root")),
+        made(Unit(path=f"{UNITS}/gunicorn-myapp.service", content=UNIT_TEXT)),
+        made(Unit(path=f"{UNITS}/gunicorn-myapp.socket", content="[Socket]\n" * 13)),
+        made(Service(unit="gunicorn-myapp.socket", enabled=True, active=True, runs="sha256:a")),
+        made(Service(unit="gunicorn-myapp.service", enabled=True, active=True, runs="sha256:b")),
+        live({}, {AVAILABLE: "sha256:c"}, f"reload: nginx has not loaded {AVAILABLE}"),
+    ),
+    fingerprint="sha256:abc",
+    behaviour_changes=(
+        noticed("GET /", "200", "proxied to unix:/run/gunicorn-myapp.sock"),
+        noticed("GET /static/css/app.css", "404", "200, Cache-Control: public, max-age=604800"),
+        noticed("GET /static/", "404", "403", usual=False),
+        noticed("GET /static/.env", "404", "404", usual=False),
+        noticed("GET /media/*", "404", "200, Cache-Control: public, max-age=86400"),
+        noticed("GET /", "200", "404", usual=False, server="127.0.0.1"),
+    ),
+)
+GONE = Plan(
+    host="web1",
+    changes=(
+        Change(Ref("symlink", ENABLED), Symlink(path=ENABLED, target=AVAILABLE), None),
+        Change(Ref("file", AVAILABLE), File(path=AVAILABLE), None),
+        live({AVAILABLE: "sha256:c"}, {}, f"reload: nginx still has {AVAILABLE} loaded"),
+        Change(Ref("assets", STATIC), Assets(path=STATIC, total=12), None),
+    ),
+    fingerprint="sha256:abc",
+)
+COPIED = Assets(
+    path=STATIC,
+    source="/etc/reconcile/app/static",
+    prune=True,
+    differences=(
+        Difference("css/app.css", "other content (354 -> 7 bytes)", "source"),
+        Difference("js/new.js", "missing (80 bytes)", "source"),
+        Difference("old.txt", "not in the source, is removed", "source"),
+    ),
+    differing=3,
+)
+PRUNED = Plan(
+    host="web1",
+    changes=(
+        Change(
+            COPIED.ref,
+            COPIED,
+            COPIED.model_copy(update={"differences": ()}),
+            reason="the source files changed",
+            fields=(FieldChange("differences", COPIED.display()["differences"], []),),
+        ),
+    ),
+    fingerprint="sha256:abc",
 )

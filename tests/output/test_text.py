@@ -10,9 +10,11 @@ import pytest
 
 from reconcile.engine.drift_report import Drift
 from reconcile.engine.model import Change, FieldChange, Plan, Report
+from reconcile.output.checks import verification_text
 from reconcile.output.error import error_text
 from reconcile.output.style import Style
-from reconcile.output.text import drift_text, plan_text, report_text, totals, verification_text
+from reconcile.output.text import drift_text, failure_text, plan_text, report_text, totals
+from reconcile.resources.file import File
 from tests.output import samples
 
 Golden = Callable[[str, str], None]
@@ -25,14 +27,79 @@ Golden = Callable[[str, str], None]
         ("conflict", samples.CONFLICTING),
         ("clean", samples.CLEAN),
         ("hostile", samples.HOSTILE),
+        ("gone", samples.GONE),
+        ("pruned", samples.PRUNED),
     ],
 )
 def test_a_plan_reads_as_agreed(name: str, plan: Plan, golden: Golden) -> None:
     golden(f"{name}.txt", plan_text(plan))
 
 
+@pytest.mark.parametrize("width", [40, 60, 80])
+def test_the_first_plan_of_a_small_site_reads_as_agreed(width: int, golden: Golden) -> None:
+    golden(f"first_{width}.txt", plan_text(samples.FIRST, Style(width=width)))
+
+
+def test_all_of_the_first_plan_reads_as_agreed(golden: Golden) -> None:
+    golden("first_full.txt", plan_text(samples.FIRST, full=True))
+
+
 def test_a_plan_on_a_narrow_terminal_reads_as_agreed(golden: Golden) -> None:
     golden("narrow.txt", plan_text(samples.EVERYTHING, Style(width=50)))
+
+
+@pytest.mark.parametrize("plan", [samples.FIRST, samples.EVERYTHING, samples.GONE, samples.PRUNED])
+@pytest.mark.parametrize("width", [40, 60, 80])
+def test_no_line_of_a_plan_breaks_inside_of_a_word(width: int, plan: Plan) -> None:
+    for line in plan_text(plan, Style(width=width)).splitlines():
+        assert len(line) <= width
+
+
+def test_the_first_plan_of_a_small_site_is_read_at_a_glance() -> None:
+    assert len(plan_text(samples.FIRST, Style(width=80)).splitlines()) <= 40
+
+
+def test_what_is_created_is_one_line() -> None:
+    shown = plan_text(samples.FIRST).splitlines()
+
+    for change in samples.FIRST.changes:
+        assert 1 == sum(str(change.ref) in line.split() for line in shown)
+
+
+def test_no_digest_is_shown() -> None:
+    assert "sha256" not in plan_text(samples.FIRST, full=True)
+
+
+def test_what_is_destroyed_stands_under_its_own_heading_with_its_number_of_files() -> None:
+    shown = plan_text(samples.GONE, Style(colour=True))
+
+    assert "\n\n\x1b[1;31m3 resources will be destroyed, with 13 files:\x1b[0m\n" in shown
+    assert f"\x1b[31m- file:{samples.AVAILABLE}\x1b[0m" in shown
+    assert "\x1b[1;31m3 to destroy\x1b[0m." in shown
+
+
+def test_files_that_go_inside_of_an_update_are_counted_too() -> None:
+    assert "0 to destroy. 1 file is removed." in plan_text(samples.PRUNED)
+
+
+def test_a_text_is_shown_without_what_changes_at_every_apply() -> None:
+    text = (
+        "# Managed by reconcile (site a)\n"
+        "    location = /.reconcile-generation {\n"
+        "        if ($remote_addr != $server_addr) { return 404; }\n"
+        "        if ($args != %s) { return 404; }\n"
+        "        return 200 %s;\n    }\n%s\n"
+    )
+    old, new = (text % (token * 32, token * 32, rest) for token, rest in (("a", "x"), ("b", "y")))
+    before, after = (File(path="/a", content=side.encode()) for side in (old, new))
+    fields = (FieldChange("content", old, new),)
+    change = Change(before.ref, before, after, fields=fields)
+
+    shown = plan_text(replace(samples.CLEAN, changes=(change,)))
+
+    changed = [line[6:] for line in shown.splitlines() if line[6:7] in ("+", "-")]
+    assert ["-x", "+y"] == changed
+    assert "aaaa" not in shown
 
 
 def test_a_summary_lists_addresses_only(golden: Golden) -> None:
@@ -43,14 +110,21 @@ def test_a_summary_lists_addresses_only(golden: Golden) -> None:
     ("name", "report"), [("applied", samples.APPLIED), ("rolled_back", samples.ROLLED_BACK)]
 )
 def test_a_report_reads_as_agreed(name: str, report: Report, golden: Golden) -> None:
-    golden(f"{name}.txt", report_text(report))
+    golden(f"{name}.txt", f"{report_text(report)}\n{failure_text(report)}".rstrip())
+
+
+def test_a_failure_is_reported_once() -> None:
+    shown = report_text(samples.ROLLED_BACK) + failure_text(samples.ROLLED_BACK)
+
+    assert 1 == shown.count("expected 200, got 403")
+    assert 1 == shown.count("Verification failed")
 
 
 def test_colour_changes_no_character_of_the_text() -> None:
     coloured = plan_text(samples.EVERYTHING, Style(colour=True))
 
     assert "\x1b[" in coloured
-    assert plan_text(samples.EVERYTHING) == re.sub(r"\x1b\[[0-9]*m", "", coloured)
+    assert plan_text(samples.EVERYTHING) == re.sub(r"\x1b\[[0-9;]*m", "", coloured)
 
 
 def test_the_legend_lists_only_the_actions_present() -> None:
@@ -84,8 +158,8 @@ def test_a_failed_reading_is_never_called_in_sync() -> None:
 
 def test_a_long_text_is_cut_unless_all_of_it_is_wanted() -> None:
     long = "".join(f"line {n}\n" for n in range(100))
-    made = samples.change("/a", None, {"content": long})
-    plan = replace(samples.CLEAN, changes=(made,))
+    field = FieldChange("content", "", long)
+    plan = replace(samples.CLEAN, changes=(samples.change("/a", {}, {}, field),))
 
     assert "# (40 more lines, --full shows them)" in plan_text(plan)
     assert "+line 99" in plan_text(plan, full=True)
@@ -127,7 +201,7 @@ def test_an_unchanged_resource_is_listed_only_in_full() -> None:
     plan = replace(samples.CLEAN, changes=(same,))
 
     assert "/same" not in plan_text(plan)
-    assert "/same is as it should be" in plan_text(plan, full=True)
+    assert "No change is needed of:\n    file:/same\n" in plan_text(plan, full=True)
 
 
 def test_what_needs_no_change_has_no_cause() -> None:

@@ -127,7 +127,7 @@ def test_explain_does_not_guess_at_a_file_that_it_may_not_see(host: DebianHost, 
     done = by_user(host, "explain", STYLESHEET)
 
     assert 1 == done.returncode
-    assert "not to be told: " in done.stdout
+    assert "unknown: " in done.stdout
     assert "run it with sudo" in done.stderr
 
 

@@ -78,6 +78,12 @@ def config_token_of(data: bytes) -> str | None:
     return found[1].decode() if found else None
 
 
+def without_config_token(text: str) -> str:
+    """A rendered text for people: its generation token, new with every change, as `…`."""
+    token = config_token_of(text.encode("utf-8", "surrogateescape"))
+    return text.replace(token, "…") if token else text
+
+
 def is_unmodified(data: bytes) -> bool:
     """Whether the text is unchanged since `render_site` produced it: its token matches."""
     token = config_token_of(data)

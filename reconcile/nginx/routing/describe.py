@@ -16,6 +16,27 @@ def describe(route: Route) -> str:
     return _what(route.answer) + cache_suffix(route) + _whose(route)
 
 
+def glimpse(route: Route) -> str:
+    """What a visitor sees of an answer, in the fewest words."""
+    answer = route.answer
+    if route.server is None:
+        return "no answer"
+    if answer.kind == "error" and answer.status == 444:
+        return "closed connection"
+    if answer.kind == "pass":
+        target = (answer.target or "").removeprefix("http://")
+        where = target if target.startswith("unix:") else answer.target
+        return f"proxied to {where}{cache_suffix(route)}"
+    if answer.kind in ("file", "return", "handler", "error"):
+        return f"{answer.status or 200}{cache_suffix(route)}"
+    return _what(answer) + cache_suffix(route)
+
+
+def is_by_default(route: Route) -> bool:
+    """Whether the default server answers because no server has that name."""
+    return route.server is not None and not route.server_why.startswith("server_name")
+
+
 def cache_suffix(route: Route) -> str:
     return "".join(f", Cache-Control: {value}" for value in _cache_control(route))
 
@@ -33,13 +54,13 @@ def _what(answer: Answer) -> str:
         case "listing":
             return f"a listing of {answer.path}"
         case "pass":
-            return f"passed on to {answer.target}"
+            return f"proxied to {answer.target}"
         case "redirect":
             return f"{answer.status} to {answer.target}"
         case "return" | "handler":
             return f"{answer.status or 200} from nginx itself"
         case "unknown":
-            return f"not to be told: {answer.reason}"
+            return f"unknown: {answer.reason}"
         case "error":
             return _refusal(answer)
 
@@ -56,6 +77,6 @@ def _refusal(answer: Answer) -> str:
 
 def _whose(route: Route) -> str:
     """Said only where no name led there: the site is then not the one that was asked for."""
-    if route.server is None or route.server_why.startswith("server_name"):
+    if route.server is None or not is_by_default(route):
         return ""
     return f", from the default server at {route.server.place}"

@@ -1,0 +1,84 @@
+"""What visitors will notice, grouped by the server that they ask."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from reconcile.engine.model import BehaviourChange, Glance
+from reconcile.output.changes import counted
+from reconcile.output.columns import Cell, two_columns
+from reconcile.output.escape import printable
+from reconcile.output.style import GLYPHS, Style
+
+SHOWN = 6
+"""Requests under a plan; JSON and --full have all."""
+HEADING = "What visitors will notice:"
+
+
+def visitors_text(changes: Sequence[BehaviourChange], style: Style, *, full: bool) -> list[str]:
+    """A line for each kind of request that visitors send, or all that is known of each."""
+    if not changes:
+        return []
+    glances = [change.glance for change in changes if change.glance]
+    if full or len(glances) < len(changes):
+        return [style.bold(HEADING), *_in_full(changes, style)]
+    rows = _rows(glances)[:SHOWN]
+    left = len(changes) - len(rows)
+    more = f"# ({counted(left, 'more request')}, --full shows them)"
+    return [
+        style.bold(HEADING),
+        *_groups(rows, style),
+        *(map(style.dim, style.wrap(more, "  ", "    ")) if left else ()),
+    ]
+
+
+def _in_full(changes: Sequence[BehaviourChange], style: Style) -> Iterator[str]:
+    for change in changes:
+        yield from style.wrap(printable(change.request), "  ", "    ")
+        for action, answer in (("delete", change.before), ("create", change.after)):
+            glyph = GLYPHS["delete" if action == "delete" else "create"]
+            yield from style.wrap(f"{glyph} {printable(answer)}", "    ", "      ")
+
+
+def _rows(glances: Sequence[Glance]) -> list[Glance]:
+    """One of each kind that visitors send; of none where they send none of it."""
+    usual = [glance for glance in glances if glance.is_usual] or list(glances)
+    kinds: dict[tuple[str, ...], list[Glance]] = {}
+    for glance in usual:
+        kinds.setdefault(_kind(glance), []).append(glance)
+    return [_without_version(alike) for alike in kinds.values()]
+
+
+def _kind(glance: Glance) -> tuple[str, ...]:
+    """Alike are answers that change alike below one top folder."""
+    folder = "/".join(glance.request.split("/")[:2])
+    is_below = glance.request.count("/") > 1
+    return glance.server, folder if is_below else glance.request, glance.before, glance.after
+
+
+def _without_version(alike: Sequence[Glance]) -> Glance:
+    """The first, of no IP version where all of them change alike."""
+    versions = {glance.over for glance in alike}
+    return replace(alike[0], over="") if len(versions) > 1 else alike[0]
+
+
+def _groups(rows: Sequence[Glance], style: Style) -> Iterator[str]:
+    """Servers whose answers change alike share their lines."""
+    by_server: dict[str, list[Glance]] = {}
+    for row in rows:
+        by_server.setdefault(row.server, []).append(row)
+    alike: dict[tuple[Glance, ...], list[str]] = {}
+    for server, of_it in by_server.items():
+        alike.setdefault(tuple(replace(row, server="") for row in of_it), []).append(server)
+    for glances, servers in alike.items():
+        was_default = all(glance.was_default for glance in glances)
+        so_far = " (until now answered by the default server)" if was_default else ""
+        yield from style.wrap(printable(", ".join(servers)) + so_far, "  ", "    ")
+        yield from two_columns([_cell(one) for one in glances], style, "    ")
+
+
+def _cell(glance: Glance) -> Cell:
+    over = f" over {glance.over}" if glance.over else ""
+    label = printable(glance.request) + over
+    return Cell(label, f"{printable(glance.before)} -> {printable(glance.after)}", label)
