@@ -15,7 +15,6 @@ from reconcile.filesystem.access_check import AclEntry, parse_acl
 from reconcile.filesystem.attributes import ABSENT, ACL, by_descriptor
 from reconcile.filesystem.inode import Stat
 from reconcile.filesystem.safe_path import directory
-from reconcile.system.lsm import label_at
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 DEEPEST = 64
@@ -23,16 +22,12 @@ DEEPEST = 64
 
 
 class Item(NamedTuple):
-    """One name; `path` is relative to the root, `target` what a symlink says.
-
-    `label` is SELinux's, where it was asked for.
-    """
+    """One name; `path` is relative to the root, `target` what a symlink says."""
 
     path: str
     stat: Stat
     acl: tuple[AclEntry, ...] = ()
     target: str = ""
-    label: str = ""
 
 
 @dataclass
@@ -43,7 +38,6 @@ class Inventory:
     """
 
     root: str
-    labelled: bool = False
     items: list[Item] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
     complete: bool = True
@@ -52,9 +46,9 @@ class Inventory:
         return (item for item in self.items if item.stat.kind == kind)
 
 
-def inventory(root: str, most: int, *, labelled: bool = False) -> Inventory:
+def inventory(root: str, most: int) -> Inventory:
     """At most `most` items below `root`, no symlink followed. Errors: OSError for `root` itself."""
-    found = Inventory(root, labelled)
+    found = Inventory(root)
     with directory(root) as (pin, _):
         top = os.open(".", _FOLDER, dir_fd=pin)
     try:
@@ -73,8 +67,6 @@ def _look(found: Inventory, fd: int, folder: str, most: int, deeper: int) -> Non
         # It may be gone by now, and then it is not there.
         with suppress(FileNotFoundError):
             item = _item(fd, folder, name)
-            if found.labelled:
-                item = item._replace(label=label_at(fd, name))
             found.items.append(item)
             if item.stat.kind == "directory":
                 below.append(name)

@@ -176,19 +176,20 @@ def test_sites_enabled_hygiene_tells_what_breaks_the_load(
     assert {"config-valid", "sites-enabled-hygiene"} == said.rules
 
 
-def test_selinux_sandbox_tells_what_apparmor_denied(host: DebianHost) -> None:
+def test_selinux_sandbox_reports_what_ausearch_finds_since_nginx_started(host: DebianHost) -> None:
     denied = (
-        'audit: type=1400 audit({at}:12): apparmor="DENIED" operation="open"'
+        'type=AVC msg=audit({at}:12): apparmor="DENIED" operation="open"'
         ' profile="/usr/sbin/nginx" name="/srv/static/a.css" pid=7 comm="nginx"\n'
     )
     now, long_ago = (denied.replace("{at}", at) for at in ("4000000000.1", "1000000000.1"))
-    host.write("/var/log/kern.log", now.replace("nginx", "cupsd") + long_ago)
+    host.write("/root/denied", now.replace("nginx", "cupsd") + long_ago)
+    host.write("/usr/local/sbin/ausearch", "#!/bin/sh\ncat /root/denied\n", mode="0755")
     others = doctor(host).of("selinux-sandbox")
-    host.write("/var/log/kern.log", now)
+    host.write("/root/denied", now)
 
     said = doctor(host).of("selinux-sandbox")
 
-    host.run("rm", "/var/log/kern.log")
+    host.run("rm", "/usr/local/sbin/ausearch")
     assert [] == others
     assert "/srv/static/a.css" in said[0]["evidence"][0]
 

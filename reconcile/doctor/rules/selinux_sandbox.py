@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from reconcile.doctor.access_denials import check_denials
 from reconcile.doctor.inspection import HostInspection
-from reconcile.doctor.mandatory.by_apparmor import by_apparmor
-from reconcile.doctor.mandatory.by_selinux import by_selinux
-from reconcile.doctor.mandatory.log import logged
 from reconcile.doctor.rule import Rule, RuleResult, error
 from reconcile.doctor.unit_sandbox import hiding_setting
 from reconcile.doctor.upstream import socket_path
@@ -15,15 +13,8 @@ from reconcile.system.lsm import Security
 
 
 def check(inspection: HostInspection) -> Iterator[RuleResult]:
-    return check_with(inspection, Security())
-
-
-def check_with(inspection: HostInspection, security: Security) -> Iterator[RuleResult]:
-    """What all three say, with the security modules as `security` shows them."""
     yield from _hidden_sockets(inspection)
-    logs = logged(inspection)
-    yield from by_selinux(inspection, security, logs)
-    yield from by_apparmor(inspection, security, logs)
+    yield from check_denials(inspection, Security())
 
 
 def _hidden_sockets(inspection: HostInspection) -> Iterator[RuleResult]:

@@ -1,1 +1,0 @@
-"""Mandatory access control: what SELinux and AppArmor forbid whatever modes and owners say."""
