@@ -61,6 +61,14 @@ ROWS = {
         *("GET", "/a/"),
         "location / { alias @P@/r1/; break; }",
     ),
+    "a fallback of try_files with variables, below an alias": (
+        *("GET", "/nope"),
+        "location / { alias @P@/r1; try_files $uri /index.html?$args; }",
+    ),
+    "the same in a longer location": (
+        *("GET", "/a/nope"),
+        "location /a/ { alias @P@/r1/; try_files $uri /a/c.css$args; }",
+    ),
     "an alias behind the server's rewrite and break": (
         *("GET", "/a/"),
         "rewrite ^/a/(.*)$ /b/$1; break; location / { alias @P@/r1/; }",

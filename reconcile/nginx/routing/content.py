@@ -35,14 +35,12 @@ def try_files(context: RequestContext) -> PhaseResult | None:
     for candidate in tried:
         if _take(context, root, candidate):
             return None
-    return _fallback(context, last)
+    return _fallback(context, root, last)
 
 
 def _take(context: RequestContext, root: PathMapping, candidate: str) -> bool:
     wants_folder = candidate.endswith("/")
-    name = context.expand(candidate[:-1] if wants_folder else candidate)
-    if "$" in candidate and root.is_alias and not root.is_whole:
-        name = name.removeprefix(context.path[: root.strip_length])
+    name = _candidate(context, root, candidate[:-1] if wants_folder else candidate)
     kind = context.kind(root.folder + name)
     if kind in ("missing", "denied") or (kind == "directory") != wants_folder:
         return False
@@ -53,10 +51,18 @@ def _take(context: RequestContext, root: PathMapping, candidate: str) -> bool:
     return True
 
 
-def _fallback(context: RequestContext, last: str) -> PhaseResult:
+def _candidate(context: RequestContext, root: PathMapping, template: str) -> str:
+    """An argument of try_files; below an alias one with variables loses the location's name."""
+    name = context.expand(template)
+    if "$" in template and root.is_alias and not root.is_whole:
+        return name.removeprefix(context.path[: root.strip_length])
+    return name
+
+
+def _fallback(context: RequestContext, root: PathMapping, last: str) -> PhaseResult:
     if last.startswith("=") and last[1:].isdecimal():
         return StatusResult(int(last[1:]), reason="nothing of try_files exists")
-    target = context.expand(last)
+    target = _candidate(context, root, last)
     if target.startswith("@"):
         return InternalRedirect(target)
     path, _, args = target.partition("?")
