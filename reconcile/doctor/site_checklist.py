@@ -225,7 +225,7 @@ def _accepted(_: HostInspection) -> BoxEvidence:
 
 def _kept(view: HostInspection) -> BoxEvidence:
     served = view.mappings_of("static", "media")
-    return BoxEvidence(tuple(f"no release and no deploy takes {one.path} away" for one in served))
+    return BoxEvidence(tuple(f"no deploy script found here deletes {one.path}" for one in served))
 
 
 def _by_probes_alone(_: HostInspection) -> BoxEvidence:

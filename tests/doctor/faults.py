@@ -327,16 +327,6 @@ FAULTS = [
     ),
     Fault(
         "media-preserved",
-        Side(MEDIA, "printf 'APP={d}\n\nrm -rf $APP\n' >/usr/local/bin/deploy-{n};"),
-        Side(
-            MEDIA,
-            "printf 'APP={d}\nmv $APP/media /srv/saved\nrm -rf $APP\nmkdir $APP\n"
-            "mv /srv/saved $APP/media\n' >/usr/local/bin/deploy-{n};",
-        ),
-        variant="rm",
-    ),
-    Fault(
-        "media-preserved",
         Side(
             MEDIA + OWN_APP,
             unit="",
@@ -348,38 +338,6 @@ FAULTS = [
             setup="echo 'cd {d} && git clean -fdx -e media/ && git pull' >{d}/app/deploy.sh",
         ),
         variant="git-clean",
-    ),
-    Fault(
-        "media-preserved",
-        Side(
-            "location ^~ /media/ { alias {d}/current/media/; }" + OWN_APP,
-            unit="",
-            setup="mkdir {d}/r7; mv {d}/media {d}/r7/; ln -s r7 {d}/current;"
-            " echo 'ln -sfn {d}/r8 {d}/current' >{d}/app/deploy.sh",
-        ),
-        Side(
-            "location ^~ /media/ { alias {d}/current/media/; }" + OWN_APP,
-            unit="",
-            setup="mkdir {d}/r7; ln -s {d}/media {d}/r7/media; ln -s r7 {d}/current;"
-            " echo 'ln -sfn {d}/r8 {d}/current' >{d}/app/deploy.sh",
-        ),
-        variant="release",
-    ),
-    Fault(
-        "media-preserved",
-        Side(
-            MEDIA + OWN_APP,
-            unit="",
-            setup="printf '%s\n' '- hosts: all' '  tasks:'"
-            " '  - synchronize: {src: ./, dest: {d}/, delete: yes}' >{d}/app/deploy.yml",
-        ),
-        Side(
-            MEDIA + OWN_APP,
-            unit="",
-            setup="printf '%s\n' '- hosts: all' '  tasks:'"
-            " '  - synchronize: {src: ./, dest: {d}/static/, delete: yes}' >{d}/app/deploy.yml",
-        ),
-        variant="playbook",
     ),
     Fault(
         "upload-dir-mismatch",
