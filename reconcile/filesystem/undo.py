@@ -10,7 +10,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, TypeVar
 
 if TYPE_CHECKING:
@@ -75,13 +74,6 @@ class Recorder(Protocol):
         """Remember `undos`, in this order; durable when this returns."""
 
 
-UNDO_MODULES = {
-    "files": "reconcile.filesystem.file_undo",
-    "services": "reconcile.system.services.undo",
-    "nginx": "reconcile.nginx.running.reload",
-}
-"""The part of an `op` before its dot → the module that registers it."""
-
 _records: dict[str, type[Undo]] = {}
 Record = TypeVar("Record", bound=type[Undo])
 
@@ -97,12 +89,9 @@ def to_json(record: Undo) -> dict[str, Any]:
 
 
 def from_json(data: dict[str, Any]) -> Undo:
-    """Errors: KeyError for an `op` that this version does not know."""
-    op = data["op"]
-    import_module(UNDO_MODULES[op.partition(".")[0]])
-    return _records[op](**{name: value for name, value in data.items() if name != "op"})
+    """The record that `to_json` wrote; its module has to be imported (resources.undo_records).
 
-
-def undo(record: Undo, host: Host) -> str:
-    """Take back one effect; "" or why something was left as it is."""
-    return record.undo(host)
+    Errors: KeyError for an `op` that is not registered.
+    """
+    fields = {name: value for name, value in data.items() if name != "op"}
+    return _records[data["op"]](**fields)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from reconcile.filesystem.undo import Undo, from_json, to_json, undo
+from reconcile.filesystem.undo import Undo, from_json, to_json
 from reconcile.system import Host
 
 CHANGES = (
@@ -52,7 +52,7 @@ class Journal:
         host.recorder = None
         lines = self.log.read_text().splitlines()
         for line in reversed(lines):
-            undo(from_json(json.loads(line)), host)
+            from_json(json.loads(line)).undo(host)
 
 
 def recorded_in(log: Path, host: Host) -> Host:

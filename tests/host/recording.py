@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 
-from reconcile.filesystem.undo import Undo, from_json, to_json, undo
+from reconcile.filesystem.undo import Undo, from_json, to_json
 from reconcile.system import Host
 
 
@@ -26,7 +26,7 @@ class MemoryRecorder:
 
     def take_back(self, host: Host) -> list[str]:
         """Undo everything in reverse; the notes on what was left."""
-        notes = [undo(one, host) for one in reversed(self.undos)]
+        notes = [one.undo(host) for one in reversed(self.undos)]
         return [note for note in notes if note]
 
     def forget(self, host: Host) -> None:

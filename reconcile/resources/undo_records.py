@@ -1,0 +1,10 @@
+"""Every undo record that a journal may hold: importing this module registers them all."""
+
+from __future__ import annotations
+
+from reconcile.filesystem import file_undo
+from reconcile.nginx.running import reload
+from reconcile.system.services import undo
+
+UNDO_MODULES = (file_undo, undo, reload)
+"""Each registers its records with `undo_record` when it is imported."""
