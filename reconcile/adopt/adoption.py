@@ -12,7 +12,7 @@ from reconcile.adopt.sites import read_sites
 from reconcile.adopt.trial import Planner, Trial
 from reconcile.adopt.validity import make_valid
 from reconcile.adopt.writing import yaml_text
-from reconcile.config.load import loads
+from reconcile.config.load import load_bytes
 from reconcile.doctor.inspection import HostInspection
 from reconcile.engine.model import Plan
 from reconcile.errors import ExitCode
@@ -84,7 +84,7 @@ def adopt(host: Host, file: str, only: Collection[str] = ()) -> Adopted:
 
 def _planner(file: str) -> Planner:
     def planned(draft: Draft) -> Plan:
-        spec = loads(yaml_text(draft.values, draft.remarks).encode(), file)
+        spec = load_bytes(yaml_text(draft.values, draft.remarks).encode(), file)
         return plan_changes(Workspace(spec, Host(spec.host.settings())))
 
     return planned

@@ -9,9 +9,9 @@ from functools import cached_property
 from posixpath import join
 
 from reconcile.adopt.found import FoundApp, FoundFile, FoundFolder, FoundGunicorn
-from reconcile.config.expansion.locations import HEALTH_FILE
-from reconcile.config.values.units import parse_dirs_mode, parse_files_mode
-from reconcile.config.values.written import UnfitError
+from reconcile.config.fields.field_type import InvalidValue
+from reconcile.config.owner import parse_dirs_mode, parse_files_mode
+from reconcile.config.site.location import HEALTH_FILE
 from reconcile.doctor.inspection import HostInspection, UpstreamApp
 from reconcile.doctor.upstream import socket_path
 from reconcile.errors import ReconcileError
@@ -133,5 +133,5 @@ def _allowed(counted: Counter[int], parse: Callable[[str], int]) -> Iterator[int
     for mode, _ in counted.most_common():
         try:
             yield parse(f"{mode:04o}")
-        except UnfitError:
+        except InvalidValue:
             continue

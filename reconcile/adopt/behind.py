@@ -9,8 +9,8 @@ from typing import Any
 
 from reconcile.adopt.draft import Draft
 from reconcile.adopt.found import Around, FoundApp
-from reconcile.config.models.owners import BUILT_IN as BUILT_IN_OWNERS
-from reconcile.config.nodes import Loc
+from reconcile.config.document import Loc
+from reconcile.config.owner import BUILT_IN_OWNERS
 from reconcile.doctor.request_builder import RequestBuilder
 from reconcile.doctor.upstream import ProxyLocation, proxy_locations
 from reconcile.errors import ReconcileError

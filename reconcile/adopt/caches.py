@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from reconcile.config.models.caches import BUILT_IN, CachePolicy
-from reconcile.config.values.units import LONGEST_S, SECONDS
+from reconcile.config.cache_policy import BUILT_IN_CACHE_POLICIES, CachePolicy
+from reconcile.config.fields.quantities import MAX_SECONDS, SECONDS
 
 _UNITS = sorted(SECONDS.items(), key=lambda unit: -unit[1])
 
@@ -27,7 +27,7 @@ def policy_of(lines: Sequence[str | None]) -> CachePolicy | None:
     if len(ages) != 1 or rest or {"public", "private"} <= said:
         return None
     age = ages.pop().removeprefix("max-age=")
-    if not age.isascii() or not age.isdigit() or int(age) > LONGEST_S:
+    if not age.isascii() or not age.isdigit() or int(age) > MAX_SECONDS:
         return None
     return CachePolicy.model_construct(
         max_age=int(age),
@@ -38,7 +38,9 @@ def policy_of(lines: Sequence[str | None]) -> CachePolicy | None:
 
 def name_of(policy: CachePolicy) -> str:
     """What a policy is called: a built-in one by its name, any other by what it says."""
-    built_in = (name for name, known in BUILT_IN.items() if known.header == policy.header)
+    built_in = (
+        name for name, known in BUILT_IN_CACHE_POLICIES.items() if known.header == policy.header
+    )
     words = [duration(policy.max_age or 0)]
     words += ["private"] if policy.visibility == "private" else []
     words += ["immutable"] if policy.immutable else []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from reconcile.config.nodes import Loc
+from reconcile.config.document import Loc
 
 
 @dataclass(frozen=True)

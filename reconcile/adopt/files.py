@@ -7,12 +7,12 @@ from typing import Any
 
 from reconcile.adopt.draft import Draft
 from reconcile.adopt.found import Around, FoundFile
-from reconcile.config.yaml import LARGEST_BYTES, can_hold
+from reconcile.config.yaml import MAX_BYTES, can_hold
 from reconcile.errors import ReconcileError
 from reconcile.nginx.model.tree import ConfigTree
 
 _READABLE_BY_ALL = 0o004
-_ROOM = LARGEST_BYTES // 2
+_ROOM = MAX_BYTES // 2
 """For all texts together: the rest of the file is for what is said of them."""
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from reconcile.adopt.draft import Draft
 from reconcile.adopt.groups import Block, Group
-from reconcile.config.nodes import Loc
+from reconcile.config.document import Loc
 from reconcile.nginx.model.listen import ANY_IPV4, ANY_IPV6, Listen
 
 _TLS_PORT = 443

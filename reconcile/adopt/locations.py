@@ -11,19 +11,18 @@ from typing import Any
 from reconcile.adopt.caches import name_of, policy_of, written
 from reconcile.adopt.draft import Draft
 from reconcile.adopt.found import Around, FoundFolder
-from reconcile.config.models.caches import BUILT_IN as BUILT_IN_POLICIES
-from reconcile.config.models.locations import DEFAULT_CACHE, DEFAULT_OWNER
-from reconcile.config.models.owners import BUILT_IN as BUILT_IN_OWNERS
-from reconcile.config.models.owners import Owner
-from reconcile.config.nodes import Loc
+from reconcile.config.cache_policy import BUILT_IN_CACHE_POLICIES as BUILT_IN_POLICIES
+from reconcile.config.document import Loc
+from reconcile.config.owner import BUILT_IN_OWNERS, Owner
+from reconcile.config.site.location import DEFAULT_CACHE, DEFAULT_OWNER
 from reconcile.errors import ReconcileError
 from reconcile.nginx.model.latin1 import from_raw
 from reconcile.nginx.model.scope import Scope
-from reconcile.nginx.render.site_view import Role
 from reconcile.nginx.routing.headers import sent_headers, values_of
 from reconcile.nginx.routing.request import Request
 from reconcile.nginx.routing.route import Answer, Route
 from reconcile.nginx.routing.servers import Server
+from reconcile.types import LocationRole
 
 _STATIC = re.compile(r"static|asset|/(?:css|js|img|images|fonts|dist|build)\b", re.IGNORECASE)
 _MEDIA = re.compile(r"media|upload|attachment|avatar", re.IGNORECASE)
@@ -115,7 +114,7 @@ def adopt_folder(found: Folder, draft: Draft, site: str, around: Around, *, is_o
     return True
 
 
-def role_of(found: Folder, folder: FoundFolder, draft: Draft, at: Loc) -> Role:
+def role_of(found: Folder, folder: FoundFolder, draft: Draft, at: Loc) -> LocationRole:
     """By the configuration, by its name, else by whom it belongs to; never static where unsure."""
     if found.scope.inherited("internal"):
         return "private"
@@ -124,12 +123,12 @@ def role_of(found: Folder, folder: FoundFolder, draft: Draft, at: Loc) -> Role:
             return "media"
         if _STATIC.search(text):
             return "static"
-    role: Role = "static" if folder.user == "root" else "media"
+    role: LocationRole = "static" if folder.user == "root" else "media"
     draft.remark(at, f"Taken for {role}, as it belongs to {folder.user}; say so if it is not.")
     return role
 
 
-def _owned(entry: dict[str, Any], role: Role, found: FoundFolder) -> None:
+def _owned(entry: dict[str, Any], role: LocationRole, found: FoundFolder) -> None:
     """The owner as most of the folder has it; the one of the role is left out."""
     owner = Owner.model_construct(
         user=found.user,
@@ -149,7 +148,9 @@ def _owned(entry: dict[str, Any], role: Role, found: FoundFolder) -> None:
         entry["owner"] = named
 
 
-def _cached(entry: dict[str, Any], role: Role, found: Folder, draft: Draft, at: Loc) -> None:
+def _cached(
+    entry: dict[str, Any], role: LocationRole, found: Folder, draft: Draft, at: Loc
+) -> None:
     """The policy by its meaning; where the header is another text, the comment says which."""
     sent = Route(Request(found.prefix), Answer("file", 200), scope=found.scope)
     lines = values_of(sent_headers(sent), "Cache-Control")

@@ -6,7 +6,7 @@ from reconcile.adopt.behind import NoFiles, Requests
 from reconcile.adopt.draft import Draft
 from reconcile.adopt.found import Around
 from reconcile.adopt.groups import Block
-from reconcile.config.expansion.locations import HEALTH_FILE
+from reconcile.config.site.location import HEALTH_FILE
 from reconcile.nginx.routing.router import Router
 from reconcile.nginx.running.worker_view import WithAssumedFiles
 

@@ -16,10 +16,10 @@ from reconcile.adopt.listening import adopt_listens
 from reconcile.adopt.locations import Folder, adopt_folder
 from reconcile.adopt.probes import adopt_probes
 from reconcile.adopt.tls import adopt_tls, hsts_of
-from reconcile.config.values.paths import parse_nginx_path
-from reconcile.config.values.requests import parse_prefix
-from reconcile.config.values.units import BYTES
-from reconcile.config.values.written import Context, UnfitError
+from reconcile.config.fields.field_type import InvalidValue, ParseContext
+from reconcile.config.fields.path_types import parse_nginx_path
+from reconcile.config.fields.quantities import BYTES
+from reconcile.config.site.location import parse_prefix
 from reconcile.nginx.model.layout import Layout
 from reconcile.nginx.model.scope import Scope
 from reconcile.nginx.model.sizes import parse_size
@@ -165,8 +165,8 @@ class SiteReader:
             return not is_the_app_s and self._stays(folder, "beside an app / has no place")
         try:
             parse_prefix(folder.prefix)
-            parse_nginx_path(folder.dir, Context())
-        except UnfitError as unfit:
+            parse_nginx_path(folder.dir, ParseContext())
+        except InvalidValue as unfit:
             return self._stays(folder, str(unfit))
         return True
 

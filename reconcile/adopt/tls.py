@@ -10,15 +10,15 @@ from reconcile.adopt.behind import NoFiles, Requests
 from reconcile.adopt.caches import duration
 from reconcile.adopt.draft import Draft
 from reconcile.adopt.groups import Group
-from reconcile.config.models.tls import LIVE
-from reconcile.config.nodes import Loc
+from reconcile.config.document import Loc
+from reconcile.config.site.tls import CERTIFICATES
 from reconcile.nginx.model.tree import Directive
 from reconcile.nginx.render.site_view import CHALLENGES
 from reconcile.nginx.routing.router import Router
 from reconcile.nginx.routing.servers import Server
 
 _HSTS = re.compile(r"max-age=(\d{1,9})(.*)", re.ASCII)
-_CERTBOTS = re.compile(rf"{LIVE}/([^/]+)/fullchain\.pem")
+_CERTBOTS = re.compile(rf"{CERTIFICATES}/([^/]+)/fullchain\.pem")
 
 
 def adopt_tls(group: Group, draft: Draft, site: str, router: Router, *, is_ours: bool) -> bool:

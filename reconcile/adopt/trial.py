@@ -8,8 +8,8 @@ from reconcile.adopt.draft import Draft
 from reconcile.adopt.files import Watched, adopt_file
 from reconcile.adopt.found import Around
 from reconcile.adopt.validity import make_valid
-from reconcile.config.nodes import Loc
-from reconcile.config.tree import inside
+from reconcile.config.document import Loc
+from reconcile.config.lexical_paths import is_below
 from reconcile.engine.model import Change, Conflict, Plan, Unknown
 from reconcile.engine.resource import Ref
 from reconcile.nginx.model.layout import Layout
@@ -130,7 +130,7 @@ class Trial:
             if ref.kind == "service" and app.get("service") == ref.name:
                 yield ("sites", name, "app", "service")
             for prefix, folder in self._folders(name).items() if ref.kind != "service" else ():
-                if inside(folder, ref.name) or inside(ref.name, folder):
+                if is_below(folder, ref.name) or is_below(ref.name, folder):
                     yield ("sites", name, "locations", prefix)
 
     def _dropped(self, loc: Loc, found: Leftover) -> bool:

@@ -7,8 +7,8 @@ from typing import Any
 
 from reconcile.adopt.draft import Draft, value_at
 from reconcile.adopt.writing import yaml_text
-from reconcile.config.load import faults
-from reconcile.config.nodes import Loc
+from reconcile.config.document import Loc
+from reconcile.config.load import list_errors
 from reconcile.config.yaml import can_hold
 from reconcile.errors import ReconcileError
 
@@ -21,7 +21,7 @@ def make_valid(draft: Draft, file: str) -> None:
     """Take out every part that is faulty, and what is nothing without it."""
     for loc, message in list(_unspeakable(draft.values, ())):
         _take_out(draft, _part(loc, draft.values), message)
-    while found := faults(yaml_text(draft.values, draft.remarks).encode(), file):
+    while found := list_errors(yaml_text(draft.values, draft.remarks).encode(), file):
         # From the back, so that what goes leaves the places of the others as they are.
         going = [
             _take_out(draft, _part(loc, draft.values), message)

@@ -8,7 +8,7 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from reconcile.config.nodes import Loc
+from reconcile.config.document import Loc
 from reconcile.config.yaml import resolve
 from reconcile.output.escape import printable
 

@@ -21,11 +21,11 @@ def init(
     json: Json = False,
 ) -> int:
     """Write a commented reconcile.yaml for a Flask app."""
-    from reconcile.config.init import starter_text
+    from reconcile.config.starter import STARTER
     from reconcile.output.escape import printable
 
     folder = os.path.dirname(os.path.abspath(file))
-    _write(file, starter_text().replace("./app/static", f"./{_static_source(folder)}"))
+    _write(file, STARTER.replace("./app/static", f"./{_static_source(folder)}"))
     told = f"Wrote {file}. Say there what your host should be, then: reconcile plan -f {file}"
     show(_document(file) if json else printable(told))
     return ExitCode.OK

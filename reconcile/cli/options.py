@@ -108,12 +108,12 @@ def opened_records(file: str | None) -> Workspace:
 
     Without any YAML it is looked for where it is by default.
     """
-    from reconcile.config.load import loads
+    from reconcile.config.load import load_bytes
     from reconcile.system import Host
     from reconcile.workspace import Workspace
 
     if file is None and found_file() is None:
-        spec = loads(b"version: 1", LOCAL)
+        spec = load_bytes(b"version: 1", LOCAL)
         return Workspace(spec, Host(spec.host.settings()))
     return opened(file)
 

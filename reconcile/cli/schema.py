@@ -41,7 +41,7 @@ def schema(
 
 def all_schemas() -> dict[str, dict[str, Any]]:
     """Name → schema: the YAML first."""
-    from reconcile.config.schema import json_schema
+    from reconcile.config.json_schema import json_schema
     from reconcile.output.schemas import output_schemas
 
     return {"reconcile": json_schema(), **output_schemas()}

@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 def validate(file: File = None, json: Json = False) -> int:
     """Check the YAML alone; every error of it at once."""
-    from reconcile.config.diagnostics import SpecErrors
+    from reconcile.config.diagnostics import ConfigErrors
     from reconcile.config.load import load
 
     path = chosen_file(file)
     try:
         load(path)
-    except SpecErrors as errors:
+    except ConfigErrors as errors:
         if not json:
             raise
         return _print_json(errors.diagnostics)

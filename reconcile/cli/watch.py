@@ -76,7 +76,7 @@ class Notices:
     @classmethod
     def of(cls, given: Sequence[str], remind: str) -> Notices:
         """Errors: ReconcileError for a file of URLs that others may write, or no duration."""
-        from reconcile.config.values.units import parse_duration
+        from reconcile.config.fields.quantities import parse_duration
 
         try:
             seconds = parse_duration(remind)

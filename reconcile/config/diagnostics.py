@@ -1,22 +1,29 @@
-"""What is wrong with a file, each fault with its place."""
+"""The errors of a configuration file, each with its position, and the hints that correct them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from reconcile.config.document import Loc
 from reconcile.errors import ReconcileError
 
 
-class Mark(NamedTuple):
-    """A place in the file; line and column count from 1."""
+class Violation(NamedTuple):
+    """A rule that the value at `loc` breaks; `hint` is the correction, or "".
 
-    line: int
-    column: int
+    An independent violation holds whatever else is wrong around it; others may only be a
+    consequence of another error.
+    """
+
+    loc: Loc
+    message: str
+    hint: str = ""
+    is_independent: bool = False
 
 
 class Diagnostic(NamedTuple):
-    """One fault: where it is, what is wrong, and what would be right (`hint`, may be empty)."""
+    """An error at a position of a file; `hint` is the correction, or ""."""
 
     file: str
     line: int
@@ -29,8 +36,8 @@ class Diagnostic(NamedTuple):
         return f"{self.file}:{self.line}:{self.column}: {self.message}{hint}"
 
 
-class SpecErrors(ReconcileError):
-    """The file cannot be used; `diagnostics` holds every fault in it, in the file's order."""
+class ConfigErrors(ReconcileError):
+    """The file is invalid; `diagnostics` holds all of its errors, in the order of the file."""
 
     def __init__(self, file: str, diagnostics: Iterable[Diagnostic]) -> None:
         self.file = file
@@ -39,23 +46,24 @@ class SpecErrors(ReconcileError):
         super().__init__(
             what=f"{file} has {count} {'error' if count == 1 else 'errors'}",
             why="\n".join(map(str, self.diagnostics)),
-            fix="Correct the file; `reconcile validate` checks it alone. Nothing was changed.",
+            fix="Correct the file, then check it with `reconcile validate`. Nothing was changed.",
         )
 
 
-def nearest(name: str, known: Sequence[str]) -> str:
-    """A hint that names the nearest of `known`, or all of them where none is near."""
-    close = closest(name, known)
-    return f"did you mean {close}?" if close else all_of(known)
+def suggest(name: str, known: Sequence[str]) -> str:
+    """A hint that names the closest of `known`, or all of them if none is close."""
+    match = closest(name, known)
+    return f"did you mean {match}?" if match else list_known(known)
 
 
 def closest(name: str, known: Sequence[str]) -> str:
-    """The one of `known` that `name` is most like, "" where it is like none."""
+    """The one of `known` that `name` most resembles, "" if it resembles none."""
+    # Costs 3 ms to import, and a valid file needs no hint.
     from difflib import get_close_matches
 
     return next(iter(get_close_matches(name, known, n=1, cutoff=0.6)), "")
 
 
-def all_of(known: Sequence[str]) -> str:
-    """A hint that names all of `known`, "" where that would be a long list."""
-    return f"known here: {', '.join(known)}" if 0 < len(known) <= 12 else ""
+def list_known(known: Sequence[str]) -> str:
+    """A hint that lists `known`, "" if that would be long."""
+    return f"use one of: {', '.join(known)}" if 0 < len(known) <= 12 else ""

@@ -1,159 +1,109 @@
-"""From a file to a Spec, or to everything that is wrong with it."""
+"""Loads a configuration file, or reports everything that is wrong with it."""
 
 from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from reconcile.config import yaml
-from reconcile.config.diagnostics import Diagnostic, SpecErrors
-from reconcile.config.models.spec import Spec
-from reconcile.config.nodes import Loc, Node, place_mark, plain, real
-from reconcile.config.values.written import Context
+from reconcile.config.config import Config
+from reconcile.config.diagnostics import ConfigErrors, Diagnostic, Violation
+from reconcile.config.document import Loc, YamlNode
+from reconcile.config.fields.field_type import ParseContext
 from reconcile.errors import ReconcileError
 
-if TYPE_CHECKING:
-    from reconcile.config.checks import Fault
 
-
-def load(path: str) -> Spec:
+def load(path: str) -> Config:
     """The file at `path`; relative paths in it start at its folder.
 
-    Errors: SpecErrors with every fault of the file; ReconcileError where it cannot be read.
+    Errors: ConfigErrors with every error of the file; ReconcileError where it cannot be read.
     """
-    return loads(_read(path), path)
+    return load_bytes(_read_file(path), path)
 
 
-def loads(data: bytes, file: str) -> Spec:
-    """The same for the bytes of a file that is called `file`."""
-    root, found = yaml.read(data, file)
-    context = Context(folder=posixpath.dirname(posixpath.abspath(file)))
-    spec, errors = _validated(plain(root), context)
+def load_bytes(data: bytes, file: str) -> Config:
+    """The same for the bytes of a file called `file`."""
+    root, rejected = yaml.read(data, file)
+    config, errors = _validate(root, data, file)
+    diagnostics = [*rejected]
     if errors:
-        found += tuple(_diagnosed(errors, file, root))
-    if spec is not None:
-        found += _cross_checked(spec, errors, file, root)
-    if found or spec is None:
-        raise SpecErrors(file, found)
-    return spec.come_from(file, root, data)
+        # Costs 3 ms to import, and a valid file has no errors.
+        from reconcile.config.validation_errors import diagnose
+
+        diagnostics += diagnose(errors, file, root)
+    if config is not None:
+        diagnostics += _check(config, errors, file, root)
+    if diagnostics or config is None:
+        raise ConfigErrors(file, diagnostics)
+    return config
 
 
-def faults(data: bytes, file: str) -> tuple[tuple[Loc, str], ...]:
-    """What is wrong with a file, by the keys that lead there: for a program that wrote it.
+def list_errors(data: bytes, file: str) -> tuple[tuple[Loc, str], ...]:
+    """The errors of a generated file, each with its location and message.
 
-    Errors: SpecErrors where it is no YAML that we read.
+    Errors: ConfigErrors where it is not valid YAML.
     """
-    from reconcile.config.checks import check
-    from reconcile.config.faults import diagnostic
+    from reconcile.config.validation_errors import diagnostic
 
-    root, found = yaml.read(data, file)
-    if found:
-        raise SpecErrors(file, found)
-    spec, errors = _validated(plain(root), Context(posixpath.dirname(posixpath.abspath(file))))
-    own = ((real(root, error["loc"]), diagnostic(error, file, root).message) for error in errors)
-    between = check(spec, root) if spec else ()
-    return (*own, *((fault.loc, fault.message) for fault in between))
+    root, rejected = yaml.read(data, file)
+    if rejected:
+        raise ConfigErrors(file, rejected)
+    config, errors = _validate(root, data, file)
+    own = ((root.existing(e["loc"]), diagnostic(e, file, root).message) for e in errors)
+    violations = config.check() if config else ()
+    return (*own, *((violation.loc, violation.message) for violation in violations))
 
 
-def _read(path: str) -> bytes:
+def _read_file(path: str) -> bytes:
     try:
         with open(path, "rb") as file:
-            return file.read(yaml.LARGEST_BYTES + 1)
+            return file.read(yaml.MAX_BYTES + 1)
     except OSError as error:
         raise ReconcileError(
-            what=f"{path} cannot be read",
+            what=f"cannot read {path}",
             why=error.strerror or str(error),
-            fix="Name the file with -f, or write one with `reconcile init`. Nothing was changed.",
+            fix="Name the file with -f, or create one with `reconcile init`. Nothing was changed.",
         ) from None
 
 
-def _diagnosed(errors: list[ErrorDetails], file: str, root: Node) -> Iterator[Diagnostic]:
-    from reconcile.config.faults import diagnostic, follows, misspelt
+def _validate(root: YamlNode, data: bytes, file: str) -> tuple[Config | None, list[ErrorDetails]]:
+    """The configuration, or all errors and the configuration without the invalid parts.
 
-    meant = misspelt(errors)
-    told = (error for error in errors if not follows(error, root, meant))
-    return (diagnostic(error, file, root) for error in told)
-
-
-def _validated(values: Any, context: Context) -> tuple[Spec | None, list[ErrorDetails]]:
-    """The spec and no errors, or all errors and the spec of what is left without the faulty parts.
-
-    What is left is only good for finding further errors.
+    The latter is only good for finding more errors.
     """
+    context = ParseContext(folder=posixpath.dirname(posixpath.abspath(file)))
     errors: list[ErrorDetails] = []
+    valid = root
     while True:
         try:
-            return Spec.model_validate(values, context=context), errors
+            config = Config.model_validate(valid.to_python(), context=context)
+            return config.with_source(file, root, data), errors
         except ValidationError as error:
-            fresh = error.errors(include_url=False)
-            errors = errors or fresh
-            values = _without(values, [detail["loc"] for detail in fresh])
-            if values is None:
+            latest = error.errors(include_url=False)
+            errors = errors or latest
+            invalid = {valid.existing(detail["loc"]) for detail in latest}
+            if () in invalid:
                 return None, errors
+            valid = valid.without(invalid)
 
 
-def _without(values: Any, locs: list[Loc]) -> Any:
-    """`values` without what stands at `locs`, or above where nothing stands there; None for all."""
-    gone = {_existing(values, loc) for loc in locs}
-    return None if () in gone else _pruned(values, gone, ())
+def _check(
+    config: Config, errors: list[ErrorDetails], file: str, root: YamlNode
+) -> Iterator[Diagnostic]:
+    """The violations that are no consequence of an invalid part."""
+    invalid = {root.existing(error["loc"]) for error in errors}
+    for violation in config.check():
+        if not any(_is_consequence(violation, loc) for loc in invalid):
+            mark = root.value_mark(violation.loc)
+            yield Diagnostic(file, *mark, violation.message, violation.hint)
 
 
-def _existing(values: Any, loc: Loc) -> Loc:
-    """The path to the value that an error is about; to the parent of one that is missing."""
-    steps: list[str | int] = []
-    for part in loc:
-        below = _below(values, part)
-        if below is not None:
-            values = below[0]
-            steps.append(part)
-    return tuple(steps)
-
-
-def _below(values: Any, part: str | int) -> tuple[Any] | None:
-    if isinstance(values, dict) and part in values:
-        return (values[part],)
-    if isinstance(values, tuple) and isinstance(part, int) and part < len(values):
-        return (values[part],)
-    return None
-
-
-def _pruned(values: Any, gone: set[Loc], here: Loc) -> Any:
-    if isinstance(values, dict):
-        return {
-            key: _pruned(value, gone, (*here, key))
-            for key, value in values.items()
-            if (*here, key) not in gone
-        }
-    if isinstance(values, tuple):
-        return tuple(
-            _pruned(value, gone, (*here, index))
-            for index, value in enumerate(values)
-            if (*here, index) not in gone
-        )
-    return values
-
-
-def _cross_checked(
-    spec: Spec, errors: list[ErrorDetails], file: str, root: Node
-) -> tuple[Diagnostic, ...]:
-    """The faults between parts; none that could follow from a part that is faulty by itself."""
-    from reconcile.config.checks import check
-
-    faulty = {real(root, error["loc"]) for error in errors}
-    return tuple(
-        Diagnostic(file, *place_mark(root, fault.loc), fault.message, fault.hint)
-        for fault in check(spec, root)
-        if not any(_may_explain(loc, fault) for loc in faulty)
-    )
-
-
-def _may_explain(faulty: Loc, fault: Fault) -> bool:
-    """Whether `fault` may come only of what is wrong at `faulty`: beside or above it, or below."""
-    if fault.certain:
-        return len(faulty) <= 1
-    around, below = faulty[:-1], faulty[: len(fault.loc)]
-    return fault.loc[: len(around)] == around or below == fault.loc
+def _is_consequence(violation: Violation, invalid: Loc) -> bool:
+    """Whether the violation may result from the error at `invalid`: beside, above or below it."""
+    if violation.is_independent:
+        return len(invalid) <= 1
+    around, below = invalid[:-1], invalid[: len(violation.loc)]
+    return violation.loc[: len(around)] == around or below == violation.loc

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from reconcile.nginx.render.site_view import Role
 from reconcile.system.accounts import Account
+from reconcile.types import LocationRole
 
 if TYPE_CHECKING:
-    from reconcile.config.models.app import App
-    from reconcile.config.models.sites import Site
-    from reconcile.config.models.spec import Spec
+    from reconcile.config.config import Config
+    from reconcile.config.site.app import App
+    from reconcile.config.site.site import Site
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class DeclaredLocation:
     site: str
     server_names: tuple[str, ...]
     prefix: str
-    role: Role
+    role: LocationRole
     dir: str
     source: str | None
     prune: bool
@@ -92,18 +92,18 @@ class Declaration:
         return {app.site: app.server_names for app in self.apps}
 
 
-def declaration(spec: Spec) -> Declaration:
-    """What `spec` says, as plain values."""
+def declaration(config: Config) -> Declaration:
+    """What `config` says, as plain values."""
     return Declaration(
-        tuple(one for name, site in spec.sites.items() for one in _locations(spec, name, site)),
-        tuple(_app(spec, name, site) for name, site in spec.sites.items()),
-        tuple(_containers(spec)),
+        tuple(one for name, site in config.sites.items() for one in _locations(config, name, site)),
+        tuple(_app(config, name, site) for name, site in config.sites.items()),
+        tuple(_containers(config)),
     )
 
 
-def _locations(spec: Spec, name: str, site: Site) -> Iterator[DeclaredLocation]:
+def _locations(config: Config, name: str, site: Site) -> Iterator[DeclaredLocation]:
     for prefix, location in site.locations.items():
-        owner = location.owner_among(spec.all_owners())
+        owner = location.resolve_owner(config.all_owners())
         yield DeclaredLocation(
             site=name,
             server_names=tuple(map(str, site.server_names)),
@@ -112,42 +112,41 @@ def _locations(spec: Spec, name: str, site: Site) -> Iterator[DeclaredLocation]:
             dir=location.dir,
             source=location.source,
             prune=location.prune,
-            place=str(spec.place("sites", name, "locations", prefix)),
-            user=owner.user or "",
-            dirs=owner.dirs or 0,
-            files=owner.files or 0,
+            place=str(config.position_of("sites", name, "locations", prefix)),
+            user=owner.user,
+            dirs=owner.dirs,
+            files=owner.files,
         )
 
 
-def _app(spec: Spec, name: str, site: Site) -> DeclaredApp:
+def _app(config: Config, name: str, site: Site) -> DeclaredApp:
     app = site.app
-    service = app.service if app else None
-    if app and app.gunicorn and service is None:
-        service = f"gunicorn-{name}.service"
     return DeclaredApp(
         site=name,
         server_names=tuple(map(str, site.server_names)),
-        service=service,
+        service=app.unit_name(name) if app else None,
         user=app.user if app else None,
         max_upload=site.max_upload,
-        place=str(spec.place("sites", name)),
-        code=_code(spec, name, app) if app else None,
+        place=str(config.position_of("sites", name)),
+        code=_code(config, name, app) if app else None,
     )
 
 
-def _code(spec: Spec, name: str, app: App) -> DeclaredCode | None:
+def _code(config: Config, name: str, app: App) -> DeclaredCode | None:
     python = app.gunicorn.python if app.gunicorn else ""
     at = ("sites", name, "app")
     if app.flask:
         directory, module = app.flask.directory, app.flask.module
-        return DeclaredCode("flask", directory, module, python, str(spec.place(*at, "flask")))
+        place = str(config.position_of(*at, "flask"))
+        return DeclaredCode("flask", directory, module, python, place)
     if app.django:
         directory, settings = app.django.directory, app.django.settings
-        return DeclaredCode("django", directory, settings, python, str(spec.place(*at, "django")))
+        place = str(config.position_of(*at, "django"))
+        return DeclaredCode("django", directory, settings, python, place)
     return None
 
 
-def _containers(spec: Spec) -> Iterator[DeclaredContainer]:
-    for index, one in enumerate(spec.containers):
-        place = str(spec.place("containers", index))
+def _containers(config: Config) -> Iterator[DeclaredContainer]:
+    for index, one in enumerate(config.containers):
+        place = str(config.position_of("containers", index))
         yield DeclaredContainer(one.compose, one.service, dict(one.mounts), place)

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING
 
-from reconcile.config.expansion.locations import HEALTH_FILE
 from reconcile.config.probes import HttpProbe, Probe, UploadDirectoryProbe, UploadProbe
+from reconcile.config.site.location import HEALTH_FILE
 from reconcile.doctor import registry
 from reconcile.doctor.application.ask import NotImported
 from reconcile.doctor.diagnosis import diagnose
@@ -22,7 +22,7 @@ from reconcile.errors import ReconcileError
 from reconcile.filesystem.host_error import in_one_line
 
 if TYPE_CHECKING:
-    from reconcile.config.questions import Questions
+    from reconcile.config.compile import ReadableProbes
     from reconcile.doctor.config_view import Declaration
     from reconcile.system import Host
 
@@ -253,7 +253,7 @@ def site_checklists(
     host: Host,
     declared: Declaration,
     sites: Iterable[str],
-    asked: Questions,
+    asked: ReadableProbes,
     checks: Sequence[Check],
 ) -> Iterator[tuple[str, tuple[ChecklistItem, ...]]]:
     """Each site with its boxes; `checks` are what the probes have just seen."""
@@ -261,6 +261,6 @@ def site_checklists(
     for site in sites:
         own = [probe for probe in asked.probes if probe.site == site]
         proven = checks_by_row(own, checks, of_site(declared, site))
-        for row in PROVEN if site in asked.hidden else ():
-            proven[row].append(asked.hidden[site])
+        for row in PROVEN if site in asked.unknown else ():
+            proven[row].append(asked.unknown[site])
         yield site, site_checklist(whole, site, proven)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from reconcile.config.expansion.scope import Scope, SiteScope
+from reconcile.config.context import CompileContext, SiteContext
 from reconcile.engine.model import BehaviourChange, Change, Finding, Plan
 from reconcile.engine.observe import error_reason
 from reconcile.errors import ReconcileError
@@ -30,8 +30,8 @@ from reconcile.resources.file import File
 from reconcile.resources.nginx_live import RELOAD, planned_entries
 
 if TYPE_CHECKING:
-    from reconcile.config.facts import HostFacts
-    from reconcile.config.models.spec import Spec
+    from reconcile.config.config import Config
+    from reconcile.config.host_facts import HostFacts
     from reconcile.nginx.model.tree import ConfigTree
     from reconcile.nginx.routing.servers import Server
     from reconcile.system import Host
@@ -46,13 +46,13 @@ def affects_nginx(plan: Plan) -> bool:
     return any(change.ref.kind in KINDS for change in plan.changes)
 
 
-def with_impact(plan: Plan, spec: Spec, facts: HostFacts, host: Host) -> Plan:
+def with_impact(plan: Plan, config: Config, facts: HostFacts, host: Host) -> Plan:
     """`plan` with what it will change for visitors, what stands in its way, and how it goes live.
 
     A configuration that cannot be read foretells nothing: apply refuses it with nginx's words.
     """
     try:
-        return _Impact(plan, spec, facts, host).plan_with_impact()
+        return _Impact(plan, config, facts, host).plan_with_impact()
     except (ReconcileError, OSError) as trouble:
         fix = trouble.fix if isinstance(trouble, ReconcileError) else ""
         what = "What visitors will notice cannot be foretold."
@@ -63,7 +63,7 @@ def with_impact(plan: Plan, spec: Spec, facts: HostFacts, host: Host) -> Plan:
 @dataclass(frozen=True)
 class _Impact:
     plan: Plan
-    spec: Spec
+    config: Config
     facts: HostFacts
     host: Host
 
@@ -118,16 +118,15 @@ class _Impact:
         )
 
     @cached_property
-    def _sites(self) -> tuple[SiteScope, ...]:
-        scope = Scope(self.spec, self.facts)
-        return tuple(SiteScope(scope, name, site) for name, site in self.spec.sites.items())
+    def _sites(self) -> tuple[SiteContext, ...]:
+        return tuple(CompileContext(self.config, self.facts).sites.values())
 
     @cached_property
     def _samples(self) -> dict[str, tuple[str, ...]]:
         return {
             location.dir: _sample_names(location.source or location.dir)
             for site in self._sites
-            for location in site.site.locations.values()
+            for location in site.declared.locations.values()
         }
 
     def _sample_requests(self, names: dict[str, tuple[str, ...]]) -> list[SampleRequest]:

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from posixpath import basename
 
-from reconcile.config.expansion.probes import endpoint, endpoint_on
-from reconcile.config.expansion.scope import SiteScope
-from reconcile.config.models.locations import Location
-from reconcile.config.models.probes import UploadProbe
+from reconcile.config.context import SiteContext
 from reconcile.config.probes import Endpoint
+from reconcile.config.site.listen import endpoint, main_endpoint
+from reconcile.config.site.location import Location
+from reconcile.config.site.probe import UploadProbeSettings
 from reconcile.impact.response_diff import SampleRequest
 from reconcile.nginx.model.listen import Address
 from reconcile.nginx.model.sizes import DEFAULT_BODY_LIMIT
@@ -23,11 +23,11 @@ _DOTFILE = ".env"
 _SAMPLE = "reconcile-sample.jpg"
 
 
-def sample_requests(site: SiteScope, samples: Samples) -> Iterator[SampleRequest]:
-    main = endpoint(site)
+def sample_requests(site: SiteContext, samples: Samples) -> Iterator[SampleRequest]:
+    main = main_endpoint(site)
     for listen in site.listens:
-        yield _get(endpoint_on(site, listen), "/")
-    for prefix, location in site.site.locations.items():
+        yield _get(endpoint(site, listen), "/")
+    for prefix, location in site.declared.locations.items():
         yield from _of_location(main, prefix, location, samples.get(location.dir, ()))
     if site.upstream:
         yield from _uploads(site, main)
@@ -54,11 +54,11 @@ def _of_location(
     yield _get(once, prefix + _DOTFILE, f"{location.dir}/{_DOTFILE}", is_usual=False)
 
 
-def _uploads(site: SiteScope, at: Endpoint) -> Iterator[SampleRequest]:
+def _uploads(site: SiteContext, at: Endpoint) -> Iterator[SampleRequest]:
     """The largest body that is let through, and one byte more."""
-    limit = site.site.max_upload
+    limit = site.declared.max_upload
     limit = DEFAULT_BODY_LIMIT if limit is None else limit
-    path = next((p.upload for p in site.site.probes if isinstance(p, UploadProbe)), "/")
+    path = next((p.upload for p in site.declared.probes if isinstance(p, UploadProbeSettings)), "/")
     short = f"{path} with {_size(limit)}"
     for length, few in ((limit, short), (limit + 1, f"{short} and a byte")) if limit else ():
         asked = _get(at, path)
@@ -74,9 +74,9 @@ def _size(count: int) -> str:
     return f"{count} bytes"
 
 
-def _by_address(site: SiteScope, at: Endpoint, samples: Samples) -> Iterator[SampleRequest]:
+def _by_address(site: SiteContext, at: Endpoint, samples: Samples) -> Iterator[SampleRequest]:
     """Without the name, as a monitor or a curious visitor asks."""
-    named = ((prefix, samples.get(one.dir)) for prefix, one in site.site.locations.items())
+    named = ((prefix, samples.get(one.dir)) for prefix, one in site.declared.locations.items())
     for path in ["/", *(prefix + names[0] for prefix, names in named if names)][:2]:
         for address in at.addresses:
             here = Endpoint(at.scheme, _bracketed(address), at.port, (address,))

@@ -10,7 +10,7 @@ from pydantic import SkipValidation
 from reconcile.engine.digest import digest
 from reconcile.engine.model import Action, FieldChange, Finding
 from reconcile.engine.resource import Cause, Ref, Resource
-from reconcile.filesystem.compress import Encoding, refuse_missing
+from reconcile.filesystem.compress import refuse_missing
 from reconcile.filesystem.host_error import HostError
 from reconcile.filesystem.permissions import PermissionDeviation, PermissionPolicy
 from reconcile.filesystem.scan_result import Examples
@@ -19,6 +19,7 @@ from reconcile.resources.common import folders_above, octal, owner_ids, refuse_u
 from reconcile.resources.metadata_effects import masks_finding, masks_told
 from reconcile.system import Host
 from reconcile.system.accounts import Accounts
+from reconcile.types import Encoding
 
 MOST_KEPT = 50_000
 MOST_SHOWN = 1_000

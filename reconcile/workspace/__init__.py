@@ -6,9 +6,13 @@ import os
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
-from reconcile.config.expand import Expansion, expand
+from reconcile.config.compile import (
+    CompiledConfig,
+    ReadableProbes,
+    compile_config,
+    compile_readable_probes,
+)
 from reconcile.config.load import load
-from reconcile.config.questions import Questions, questions
 from reconcile.engine.history import Actor
 from reconcile.engine.ledger_store import read_ledger
 from reconcile.engine.merge import merge
@@ -17,8 +21,8 @@ from reconcile.system import Host
 from reconcile.workspace.discovery import complete_facts, discover_facts, has_certificate
 
 if TYPE_CHECKING:
-    from reconcile.config.facts import HostFacts
-    from reconcile.config.models.spec import Spec
+    from reconcile.config.config import Config
+    from reconcile.config.host_facts import HostFacts
     from reconcile.engine.ledger import Ledger
     from reconcile.engine.model import Conflict, Declared
     from reconcile.engine.resource import Ref
@@ -30,7 +34,7 @@ class Workspace:
     Every fact of the host is read once, when it is first needed.
     """
 
-    def __init__(self, config: Spec, host: Host, commit: str | None = None) -> None:
+    def __init__(self, config: Config, host: Host, commit: str | None = None) -> None:
         self.config = config
         self.host = host
         self.commit = commit
@@ -40,7 +44,7 @@ class Workspace:
     def open(cls, file: str, commit: str | None = None) -> Workspace:
         """The workspace of a configuration file.
 
-        Errors: SpecErrors for an invalid file, ReconcileError for an unreadable one.
+        Errors: ConfigErrors for an invalid file, ReconcileError for an unreadable one.
         """
         config = load(file)
         return cls(config, Host(config.host.settings()), commit)
@@ -72,21 +76,23 @@ class Workspace:
         return RenderCache.read(self.host.state)
 
     @cached_property
-    def expansion(self) -> Expansion:
+    def compiled(self) -> CompiledConfig:
         """The compiled configuration: resources, probes and findings."""
-        return expand(self.config, self.facts, self.renderings)
+        return compile_config(self.config, self.facts, self.renderings)
 
     @cached_property
-    def known_probes(self) -> Questions:
+    def known_probes(self) -> ReadableProbes:
         """The probes that this user can know; needs neither the ledger nor the sources."""
         if self.host.privileged:
-            return Questions(self.expansion.probes)
-        return questions(self.config, self.public_facts, partial(has_certificate, self.host))
+            return ReadableProbes(self.compiled.probes)
+        return compile_readable_probes(
+            self.config, self.public_facts, partial(has_certificate, self.host)
+        )
 
     @cached_property
     def merged(self) -> tuple[dict[Ref, Declared], tuple[Conflict, ...]]:
         """Each declared resource once, and the conflicts between declarations."""
-        return merge(self.expansion.declared)
+        return merge(self.compiled.declared)
 
     @property
     def desired(self) -> dict[Ref, Declared]:

@@ -30,8 +30,8 @@ def verify_sites(
     known = workspace.known_probes
     minimum: dict[str, Probe] = {probe.name: probe.relaxed for probe in relaxed}
     probes = [minimum.get(probe.name, probe) for probe in _of_sites(known.probes, sites)]
-    hidden = (check for site, check in known.hidden.items() if sites is None or site in sites)
-    return (*hidden, *run_probes(probes, workspace.host))
+    unknown = (check for site, check in known.unknown.items() if sites is None or site in sites)
+    return (*unknown, *run_probes(probes, workspace.host))
 
 
 def preexisting_failures(

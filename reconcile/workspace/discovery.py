@@ -6,18 +6,18 @@ import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from reconcile.config.facts import HostFacts
-from reconcile.config.models.tls import Tls
+from reconcile.config.host_facts import HostFacts
+from reconcile.config.site.tls import Tls
 from reconcile.nginx.running.discover import NginxInstallation, discover
 from reconcile.nginx.running.loaded_config import real_path
 
 if TYPE_CHECKING:
-    from reconcile.config.models.spec import Spec
+    from reconcile.config.config import Config
     from reconcile.engine.ledger import Ledger
     from reconcile.system import Host
 
 
-def discover_facts(config: Spec, host: Host) -> HostFacts:
+def discover_facts(config: Config, host: Host) -> HostFacts:
     """The facts that every user may read; no sources, no certificates.
 
     Errors: ReconcileError, if nginx is missing.
@@ -46,7 +46,7 @@ def discover_facts(config: Spec, host: Host) -> HostFacts:
     )
 
 
-def complete_facts(facts: HostFacts, config: Spec, host: Host, ledger: Ledger) -> HostFacts:
+def complete_facts(facts: HostFacts, config: Config, host: Host, ledger: Ledger) -> HostFacts:
     """`facts` with the source files, the certificates and what the ledger records.
 
     Errors: HostError, if a source or a certificate cannot be read.
@@ -67,6 +67,6 @@ def has_certificate(host: Host, name: str) -> bool:
     return all(host.files.stat(path, follow=True) is not None for path in paths)
 
 
-def _files_read_by_nginx(config: Spec, host: Host, nginx: NginxInstallation) -> frozenset[str]:
+def _files_read_by_nginx(config: Config, host: Host, nginx: NginxInstallation) -> frozenset[str]:
     files = config.file_paths()
     return files and files & {real_path(host, path) for path in nginx.tree.files}

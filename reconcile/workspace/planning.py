@@ -17,7 +17,7 @@ from reconcile.engine.staleness import refuse_stale
 from reconcile.resources import registry
 
 if TYPE_CHECKING:
-    from reconcile.config.models.spec import Spec
+    from reconcile.config.config import Config
     from reconcile.engine.data_protection import Lineages
     from reconcile.engine.model import Desired, PlanInputs
     from reconcile.engine.resource import Ref, Resource
@@ -51,7 +51,7 @@ def plan_changes(workspace: Workspace, selection: Selection = Selection.ALL) -> 
         ignored=compared.ignored,
         findings=(
             *_interrupted_applies(host),
-            *workspace.expansion.findings,
+            *workspace.compiled.findings,
             *compared.findings,
             *preflight_warnings(wanted, observed, host),
         ),
@@ -86,9 +86,9 @@ def _lineages(workspace: Workspace, desired: Desired) -> Lineages:
     return {folder: workspace.host.files.real_location(folder) for folder in folders}
 
 
-def _ignore_rules(config: Spec) -> Iterator[IgnoredField]:
+def _ignore_rules(config: Config) -> Iterator[IgnoredField]:
     for number, rule in enumerate(config.ignore):
-        place = config.place("ignore", number)
+        place = config.position_of("ignore", number)
         yield IgnoredField(rule.ref, rule.field, rule.reason, rule.until, place)
 
 

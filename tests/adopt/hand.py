@@ -12,8 +12,8 @@ from reconcile.adopt.site import Nginx
 from reconcile.adopt.sites import read_sites
 from reconcile.adopt.validity import make_valid
 from reconcile.adopt.writing import yaml_text
-from reconcile.config.load import loads
-from reconcile.config.models.spec import Spec
+from reconcile.config.config import Config
+from reconcile.config.load import load_bytes
 from reconcile.nginx.model.tree import load
 from reconcile.nginx.routing.router import Router
 from reconcile.nginx.routing.servers import Server
@@ -63,7 +63,7 @@ class Read:
 
     draft: Draft
     text: str
-    spec: Spec
+    spec: Config
 
     @property
     def sites(self) -> dict[str, Any]:
@@ -99,4 +99,4 @@ def read(
     read_sites(nginx, SaidAround(files, **around), draft, only)
     make_valid(draft, "/etc/reconcile/reconcile.yaml")
     text = yaml_text(draft.values, draft.remarks)
-    return Read(draft, text, loads(text.encode(), "/etc/reconcile/reconcile.yaml"))
+    return Read(draft, text, load_bytes(text.encode(), "/etc/reconcile/reconcile.yaml"))

@@ -93,8 +93,8 @@ def test_cache_policies_are_known_by_what_they_mean(lines: str, policy: str) -> 
     found = read(f"{NAMED} location /downloads/ {{ alias /srv/d/; {lines} }} }}")
 
     location = found.spec.sites["site0"].locations["/downloads/"]
-    assert policy == (location.cache_or_default)
-    assert location.cache_or_default in found.spec.all_cache_policies()
+    assert policy == (location.effective_cache)
+    assert location.effective_cache in found.spec.all_cache_policies()
 
 
 @pytest.mark.parametrize(

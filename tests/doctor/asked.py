@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from reconcile.config.load import loads
+from reconcile.config.load import load_bytes
 from reconcile.doctor import registry
 from reconcile.doctor.config_view import declaration
 from reconcile.doctor.diagnosis import diagnose
@@ -41,7 +41,7 @@ def ask(
     rule: str, host: Host, root: Path, yaml: str = "version: 1", *, site: str = ""
 ) -> Diagnosis:
     """What one rule says, with this reconcile.yaml in `root`, of the server `site` ("": of all)."""
-    declared = declaration(loads(yaml.encode(), str(root / "reconcile.yaml")))
+    declared = declaration(load_bytes(yaml.encode(), str(root / "reconcile.yaml")))
     only = frozenset(filter(None, [site]))
     return diagnose(HostInspection(host, declared, only), [registry.rule(rule)])
 

@@ -341,13 +341,13 @@ def test_an_answer_of_another_form_is_no_answer(told: object) -> None:
 
 
 def test_the_app_is_imported_once_for_all_rules(root: Path) -> None:
-    from reconcile.config.load import loads
+    from reconcile.config.load import load_bytes
     from reconcile.doctor.config_view import declaration
 
     write(root, folder="/srv/elsewhere")
     host = configured(root, SERVER.format(root=root, static="/static/", limit="1m"))
     yaml = YAML.format(root=root, framework=FLASK)
-    snapshot = HostInspection(host, declaration(loads(yaml.encode(), str(root / "r.yaml"))))
+    snapshot = HostInspection(host, declaration(load_bytes(yaml.encode(), str(root / "r.yaml"))))
     [server] = snapshot.servers
 
     first = snapshot.app_facts(server)

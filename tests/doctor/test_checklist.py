@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from reconcile.config.load import loads
+from reconcile.config.load import load_bytes
 from reconcile.config.probes import Endpoint, HttpProbe, Probe, UploadDirectoryProbe, UploadProbe
 from reconcile.doctor.config_view import declaration
 from reconcile.doctor.guide_rows import CHECKLIST
@@ -100,7 +100,7 @@ sites:
 def test_a_failed_probe_opens_the_box_that_it_proves(
     probe: Probe, name: str, rows: dict[str, str]
 ) -> None:
-    declared = declaration(loads(YAML, "reconcile.yaml"))
+    declared = declaration(load_bytes(YAML, "reconcile.yaml"))
 
     found = checks_by_row([probe], [Check(name, "fail", "no")], declared)
 
@@ -108,7 +108,7 @@ def test_a_failed_probe_opens_the_box_that_it_proves(
 
 
 def test_the_boxes_of_a_site_are_about_its_own_locations() -> None:
-    own = of_site(declaration(loads(YAML, "reconcile.yaml")), "blog")
+    own = of_site(declaration(load_bytes(YAML, "reconcile.yaml")), "blog")
 
     assert (["/files/"], {"blog": ("blog.test",)}) == (
         [one.prefix for one in own.locations],

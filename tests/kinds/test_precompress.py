@@ -11,11 +11,12 @@ import pytest
 import zstandard
 
 from reconcile.filesystem import compress
-from reconcile.filesystem.compress import SUFFIXES, Encoding, compressed, is_worth
+from reconcile.filesystem.compress import SUFFIXES, compressed, is_worth
 from reconcile.filesystem.host_error import HostError
 from reconcile.filesystem.sync import precompressed
 from reconcile.resources.assets import Assets
 from reconcile.system import Host
+from reconcile.types import Encoding
 from tests.host.disk import picture
 from tests.host.recording import recording
 

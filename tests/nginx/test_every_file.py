@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from reconcile.config.expand import expand
+from reconcile.config.compile import compile_config
 from reconcile.config.load import load
 from reconcile.nginx.model.lexer import NginxSyntaxError
 from reconcile.nginx.model.tree import parse
@@ -67,7 +67,7 @@ def test_what_is_no_configuration_of_nginx_is_refused_by_nginx_too(
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.parent.name)
 def test_every_file_of_an_example_writes_back_byte_for_byte(example: Path) -> None:
-    declared = expand(load(str(example)), HOST).declared
+    declared = compile_config(load(str(example)), HOST).declared
     rendered = [
         item.resource.content
         for item in declared

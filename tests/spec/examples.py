@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from reconcile.config.diagnostics import SpecErrors
-from reconcile.config.load import loads
-from reconcile.config.models.spec import Spec
+from reconcile.config.config import Config
+from reconcile.config.diagnostics import ConfigErrors
+from reconcile.config.load import load_bytes
 
 FILE = "/srv/app/reconcile.yaml"
 
@@ -77,8 +77,8 @@ sites:
 """
 
 
-def spec(text: str) -> Spec:
-    return loads(text.encode(), FILE)
+def spec(text: str) -> Config:
+    return load_bytes(text.encode(), FILE)
 
 
 def site(*lines: str, name: str = "shop") -> str:
@@ -97,7 +97,7 @@ def faults(text: str | bytes) -> list[str]:
     """Everything that is wrong with a file: `line:column message (hint)`."""
     data = text if isinstance(text, bytes) else text.encode()
     try:
-        loads(data, FILE)
-    except SpecErrors as error:
+        load_bytes(data, FILE)
+    except ConfigErrors as error:
         return [str(fault).removeprefix(f"{FILE}:") for fault in error.diagnostics]
     return []

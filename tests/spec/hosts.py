@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from reconcile.config.expand import Expansion, expand
-from reconcile.config.facts import HostFacts
+from reconcile.config.compile import CompiledConfig, compile_config
+from reconcile.config.host_facts import HostFacts
 from reconcile.engine.merge import merge
 from reconcile.engine.model import Conflict
 from reconcile.engine.resource import Ref, Resource
@@ -48,8 +48,8 @@ SANDBOX = replace(
 IMAGE = replace(HOST, service_manager="none")
 
 
-def expanded(text: str, host: HostFacts = HOST) -> Expansion:
-    return expand(spec(text), host)
+def expanded(text: str, host: HostFacts = HOST) -> CompiledConfig:
+    return compile_config(spec(text), host)
 
 
 def desired(text: str, host: HostFacts = HOST) -> dict[str, Resource]:

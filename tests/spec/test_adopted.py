@@ -63,25 +63,25 @@ def test_nginx_has_to_serve_every_file_of_paths_that_it_reads() -> None:
     assert {"/etc/nginx/conf.d/a.conf": digest(b"gzip on;")} == live.serves
 
 
-def test_what_a_hand_written_file_does_not_promise_is_not_probed() -> None:
+def test_only_the_app_of_an_adopted_site_is_probed() -> None:
     assert ["probe:myapp the app answers"] == [probe.name for probe in expanded(ADOPTED).probes]
 
 
 @pytest.mark.parametrize(
     ("entry", "message"),
     [
-        ("{content: a, source: ./b}", "source says what the file holds"),
-        ("{content: a, link: /b}", "a link has no content"),
-        ("{owner: assets}", f"`paths` makes {OLD} a directory"),
+        ("{content: a, source: ./b}", "`content` and `source` exclude each other"),
+        ("{content: a, link: /b}", "`content` cannot be combined with `link`"),
+        ("{owner: assets}", f"`paths` declares {OLD} as a directory"),
     ],
 )
-def test_contradictions_are_told(entry: str, message: str) -> None:
+def test_a_contradiction_is_an_error(entry: str, message: str) -> None:
     text = ADOPTED.replace("\n    content: |\n      server { listen 80; }\n", f" {entry}\n")
 
     assert message in [fault.split(": ")[1].split(" (")[0] for fault in faults(text)]
 
 
-def test_the_place_of_an_adopted_file_is_known() -> None:
+def test_an_adopted_file_is_a_path() -> None:
     assert OLD == spec(ADOPTED).sites["myapp"].adopted
 
 

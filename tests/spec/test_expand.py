@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconcile.config.expand import expand
-from reconcile.config.expansion.app import umask
-from reconcile.config.facts import HostFacts
+from reconcile.config.compile import compile_config
+from reconcile.config.host_facts import HostFacts
+from reconcile.config.owner import ResolvedOwner
+from reconcile.config.site.app import umask
 from reconcile.engine.digest import digest
 from reconcile.engine.merge import merge
 from reconcile.engine.model import Position
@@ -206,7 +207,7 @@ def test_an_app_that_runs_as_root_is_warned_of(text: str) -> None:
     [finding] = expanded(text).findings
 
     assert ("app-as-root", "warning") == (finding.rule, finding.severity)
-    assert "The app of myapp runs as root" in finding.what
+    assert "myapp's app runs as root" in finding.what
     assert f"{FILE}:5" in finding.evidence
 
 
@@ -265,14 +266,13 @@ def test_gunicorn_on_a_port_has_no_socket_unit() -> None:
         (0o640, 0o750, 0o027),
         (0o664, 0o2775, 0o002),
         (0o600, 0o700, 0o177),
-        (None, None, 0o022),
     ],
 )
-def test_new_uploads_get_the_declared_modes(files: int | None, dirs: int | None, mask: int) -> None:
-    wanted = 0o644 if files is None else files
+def test_new_uploads_get_the_declared_modes(files: int, dirs: int, mask: int) -> None:
+    found = umask(ResolvedOwner("flask", "flask", dirs, files))
 
-    assert wanted == 0o666 & ~umask(files, dirs)
-    assert mask & 0o666 == umask(files, dirs) & 0o666
+    assert files == 0o666 & ~found
+    assert mask & 0o666 == found & 0o666
 
 
 def test_a_file_of_paths_has_the_content_of_its_source() -> None:
@@ -302,8 +302,8 @@ def test_a_source_that_was_not_found_is_told_with_its_place() -> None:
     with pytest.raises(ReconcileError) as raised:
         expanded(WHOLE, replace(HOST, sources={}))
 
-    assert "/etc/myapp/app.env has no content to be made of" == raised.value.what
-    assert f"/srv/app/app.env does not exist ({FILE}:17)" == raised.value.why
+    assert "source file for /etc/myapp/app.env does not exist" == raised.value.what
+    assert f"/srv/app/app.env was not found ({FILE}:17)" == raised.value.why
 
 
 def test_nginx_runs_starts_at_boot_and_serves_what_the_files_say() -> None:
@@ -439,7 +439,7 @@ def files(draw: st.DrawFn) -> str:
 @settings(max_examples=60)
 @given(files(), st.sampled_from([HOST, SANDBOX, IMAGE, replace(HOST, ipv6=False)]))
 def test_the_same_file_means_the_same_on_the_same_host(text: str, host: HostFacts) -> None:
-    assert expand(spec(text), host) == expand(spec(text), host)
+    assert compile_config(spec(text), host) == compile_config(spec(text), host)
 
 
 @settings(max_examples=60)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from reconcile.config.init import starter_text
+from reconcile.config.starter import STARTER
 from tests.spec.examples import faults, spec
 
 
@@ -17,14 +17,14 @@ def uncommented(text: str) -> str:
 
 
 def test_it_is_a_whole_site_as_it_stands() -> None:
-    site = spec(starter_text()).sites["myapp"]
+    site = spec(STARTER).sites["myapp"]
 
     assert ["/static/", "/media/"] == list(site.locations)
     assert site.app is not None
 
 
 def test_all_that_it_proposes_in_comments_is_right() -> None:
-    text = uncommented(starter_text())
+    text = uncommented(STARTER)
 
     assert [] == faults(text)
     assert ["/static/", "/media/", "/protected/"] == list(spec(text).sites["myapp"].locations)
@@ -32,4 +32,4 @@ def test_all_that_it_proposes_in_comments_is_right() -> None:
 
 
 def test_it_fits_a_terminal() -> None:
-    assert all(len(line) <= 100 for line in starter_text().splitlines())
+    assert all(len(line) <= 100 for line in STARTER.splitlines())

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from reconcile.config.nodes import Loc, Node, plain
+from reconcile.config.document import Loc, YamlNode
 from reconcile.config.yaml import read
 from tests.spec.examples import WHOLE, faults
 
@@ -56,11 +56,11 @@ FIELDS = IN_CONFIGURATION | IN_REQUESTS
 
 def with_ending(loc: Loc, ending: str) -> str:
     """The whole file, as JSON, with `ending` put behind the value at `loc`."""
-    return json.dumps(_ended(plain(_whole()), loc, ending))
+    return json.dumps(_ended(_whole().to_python(), loc, ending))
 
 
 @cache
-def _whole() -> Node:
+def _whole() -> YamlNode:
     root, _ = read(WHOLE.encode(), "whole")
     return root
 

@@ -37,7 +37,7 @@ def test_without_a_certificate_the_site_is_served_on_its_plain_port_alone() -> N
     assert PROOF in text
 
 
-def test_without_a_certificate_the_plan_says_how_to_get_it() -> None:
+def test_without_a_certificate_the_plan_shows_the_command_that_obtains_it() -> None:
     [finding] = expanded(SITE).findings
 
     assert "note" == finding.severity
@@ -46,10 +46,10 @@ def test_without_a_certificate_the_plan_says_how_to_get_it() -> None:
     )
 
 
-def test_without_a_certificate_no_question_is_asked_over_tls() -> None:
-    asked = [probe.endpoint.scheme for probe in expanded(SITE).probes]
+def test_without_a_certificate_no_probe_uses_tls() -> None:
+    schemes = [probe.endpoint.scheme for probe in expanded(SITE).probes]
 
-    assert {"http"} == set(asked)
+    assert {"http"} == set(schemes)
 
 
 def test_with_the_certificate_port_80_proves_the_names_and_redirects_the_rest() -> None:
@@ -62,7 +62,7 @@ def test_with_the_certificate_port_80_proves_the_names_and_redirects_the_rest() 
     assert () == expanded(SITE, CERTIFIED).findings
 
 
-def test_nginx_itself_has_to_answer_for_the_proofs() -> None:
+def test_nginx_itself_responds_to_challenges() -> None:
     probes = {p.path: p for p in expanded(SITE, CERTIFIED).probes if isinstance(p, HttpProbe)}
     probe = probes["/.well-known/acme-challenge/reconcile-probe"]
 
@@ -78,31 +78,31 @@ def test_nginx_is_reloaded_after_each_renewal() -> None:
     assert 0o755 == desired(SITE)[HOOK].managed()["mode"]
 
 
-def test_certbots_folder_can_be_entered_by_nginx() -> None:
+def test_certbots_folder_is_traversable_by_nginx() -> None:
     webroot = desired(SITE)["directory:/var/www/letsencrypt"].managed()
 
     assert (("www-data",), 0o755) == (webroot["enterable_by"], webroot["mode"])
 
 
 def test_a_certificate_comes_from_one_place() -> None:
-    assert ["6:24: letsencrypt says where the certificate is (keep one of the two)"] == faults(
+    assert ["6:24: use either `letsencrypt` or `certificate` (remove one of them)"] == faults(
         site("tls: {certificate: /etc/a.pem, letsencrypt: shop.test}")
     )
-    assert ['6:5: "certificate" is missing (or name it by letsencrypt)'] == faults(
+    assert ['6:5: "certificate" is missing (or set letsencrypt)'] == faults(
         site("tls: {key: /etc/a.key}")
     )
 
 
 def test_lets_encrypt_needs_port_80() -> None:
     assert [
-        "7:24: Let's Encrypt asks for its proof on port 80, and this site does not listen there"
+        "7:24: Let's Encrypt connects to port 80, where this site does not listen"
         " (add 80 to listen)"
     ] == faults(site("listen: [443]", "tls: {letsencrypt: shop.test}"))
 
 
-def test_a_wildcard_is_certified_by_no_file_on_the_web() -> None:
+def test_a_wildcard_cannot_be_certified_over_http() -> None:
     text = SITE.replace("[shop.test]", "[shop.test, '*.shop.test']")
 
     [fault] = faults(text)
 
-    assert "4:31: Let's Encrypt certifies *.shop.test by no file on the web" in fault
+    assert "4:31: Let's Encrypt cannot certify *.shop.test over HTTP" in fault

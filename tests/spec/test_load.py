@@ -7,10 +7,10 @@ import random
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from reconcile.config.diagnostics import SpecErrors
-from reconcile.config.load import loads
-from reconcile.config.models.caches import BUILT_IN
-from reconcile.config.models.spec import Spec
+from reconcile.config.cache_policy import BUILT_IN_CACHE_POLICIES
+from reconcile.config.config import Config
+from reconcile.config.diagnostics import ConfigErrors
+from reconcile.config.load import load_bytes
 from reconcile.engine.model import Position
 from reconcile.errors import ReconcileError
 from reconcile.system import HostSettings
@@ -41,10 +41,10 @@ TOKENS = [
 ]
 
 
-def outcome(data: bytes) -> Spec | SpecErrors:
+def outcome(data: bytes) -> Config | ConfigErrors:
     try:
-        return loads(data, FILE)
-    except SpecErrors as errors:
+        return load_bytes(data, FILE)
+    except ConfigErrors as errors:
         return errors
 
 
@@ -61,7 +61,7 @@ def outcome(data: bytes) -> Spec | SpecErrors:
 def test_any_bytes_are_a_spec_or_told_to_be_none(data: bytes) -> None:
     found = outcome(data)
 
-    if isinstance(found, SpecErrors):
+    if isinstance(found, ConfigErrors):
         assert found.diagnostics
         assert all(fault.line >= 1 and fault.column >= 1 for fault in found.diagnostics)
         assert str(found).encode()
@@ -79,7 +79,7 @@ def test_a_whole_file_with_damage_is_a_spec_or_told_to_be_none(seed: int) -> Non
     found = outcome(text.encode())
 
     lines = text.split("\n")
-    if isinstance(found, SpecErrors):
+    if isinstance(found, ConfigErrors):
         assert all(fault.line <= len(lines) for fault in found.diagnostics)
 
 
@@ -89,9 +89,9 @@ def test_the_smallest_file_is_a_whole_site() -> None:
     assert ("example.com",) == site.server_names
     assert (80,) == tuple(listen.port for listen in site.listens)
     assert ["assets", "uploads"] == [
-        location.owner_or_default for location in site.locations.values()
+        location.effective_owner for location in site.locations.values()
     ]
-    assert ["week", "day"] == [location.cache_or_default for location in site.locations.values()]
+    assert ["week", "day"] == [location.effective_cache for location in site.locations.values()]
 
 
 def test_every_key_of_the_whole_file_arrives() -> None:
@@ -109,11 +109,11 @@ def test_every_key_of_the_whole_file_arrives() -> None:
     assert ["static", "media", "private"] == [place.role for place in site.locations.values()]
     assert 2 == len(site.probes)
     assert ("/srv/app/app.env",) == whole.file_sources()
-    assert BUILT_IN == whole.cache_policies
+    assert BUILT_IN_CACHE_POLICIES == whole.cache_policies
 
 
 def test_built_in_policies_are_what_the_file_would_say_of_them() -> None:
-    headers = {name: policy.header for name, policy in BUILT_IN.items()}
+    headers = {name: policy.header for name, policy in BUILT_IN_CACHE_POLICIES.items()}
 
     assert {
         "week": "public, max-age=604800",
@@ -138,10 +138,10 @@ def test_what_an_owner_leaves_out_is_as_the_built_in_one_has_it() -> None:
 def test_every_place_of_the_file_can_be_named() -> None:
     whole = spec(WHOLE)
 
-    assert Position(FILE, 20, 3) == whole.place("sites", "myapp")
-    assert Position(FILE, 24, 5) == whole.place("sites", "myapp", "tls")
-    assert Position(FILE, 36, 7) == whole.place("sites", "myapp", "locations", "/static/")
-    assert Position(FILE, 18, 3) == whole.place("paths", "/var/www/myapp/current")
+    assert Position(FILE, 20, 3) == whole.position_of("sites", "myapp")
+    assert Position(FILE, 24, 5) == whole.position_of("sites", "myapp", "tls")
+    assert Position(FILE, 36, 7) == whole.position_of("sites", "myapp", "locations", "/static/")
+    assert Position(FILE, 18, 3) == whole.position_of("paths", "/var/www/myapp/current")
 
 
 def test_the_digest_is_that_of_the_bytes() -> None:
@@ -154,5 +154,5 @@ def test_all_that_is_raised_for_a_file_is_told_as_what_why_and_fix() -> None:
 
     assert isinstance(errors, ReconcileError)
     assert f"{FILE} has 1 error" == errors.what
-    assert f"{FILE}:1:10: the number 3 is not known here (write 1)" == errors.why
+    assert f"{FILE}:1:10: invalid value 3 (use 1)" == errors.why
     assert "Nothing was changed." in errors.fix

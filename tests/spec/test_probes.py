@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from reconcile.config.facts import HostFacts
+from reconcile.config.host_facts import HostFacts
 from reconcile.config.probes import (
     Endpoint,
     Expectation,
@@ -31,10 +31,10 @@ def probes(text: str, host: HostFacts = HOST) -> dict[str, Probe]:
 def test_every_location_and_the_app_are_asked_without_being_told_to() -> None:
     assert [
         "the app answers",
-        "/static/ without its slash leads there",
+        "/static/ without its slash is redirected",
         "/static/ hides dotfiles",
         "/static/ serves files",
-        "/media/ without its slash leads there",
+        "/media/ without its slash is redirected",
         "/media/ hides dotfiles",
         "/media/ serves what the app saves",
     ] == list(probes(SMALLEST))
@@ -94,7 +94,7 @@ def test_in_a_sandbox_the_canary_is_written_by_who_applies() -> None:
 
 
 def test_a_location_without_its_slash_is_redirected_by_nginx() -> None:
-    probe = probes(SMALLEST)["/static/ without its slash leads there"]
+    probe = probes(SMALLEST)["/static/ without its slash is redirected"]
 
     assert isinstance(probe, HttpProbe)
     assert "/static" == probe.path
@@ -124,17 +124,19 @@ def test_private_files_are_closed_to_visitors() -> None:
 
 def test_with_tls_visitors_are_led_to_https_and_asked_about_there() -> None:
     found = probes(WHOLE)
-    redirect = found["port 80 leads to HTTPS"]
+    redirect = found.pop("port 80 redirects to HTTPS")
 
     assert isinstance(redirect, HttpProbe)
     assert HTTP == redirect.endpoint
     assert (("Location", "https://example.com/"),) == redirect.expect.headers
-    assert {HTTPS} == {p.endpoint for name, p in found.items() if name != "port 80 leads to HTTPS"}
+    assert {HTTPS} == {
+        p.endpoint for name, p in found.items() if name != "port 80 redirects to HTTPS"
+    }
 
 
 def test_another_port_for_tls_stands_in_the_redirect() -> None:
     text = WHOLE.replace("listen: [80, 443]", 'listen: [8080, "8443 ssl"]')
-    redirect = probes(text)["port 8080 leads to HTTPS"]
+    redirect = probes(text)["port 8080 redirects to HTTPS"]
 
     assert isinstance(redirect, HttpProbe)
     assert (("Location", "https://example.com:8443/"),) == redirect.expect.headers

@@ -8,23 +8,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconcile.config.values.hosts import (
-    ListenOn,
-    parse_listen,
-    parse_server_name,
-    parse_upstream,
-)
-from reconcile.config.values.paths import parse_nginx_path, parse_path, parse_unit_path
-from reconcile.config.values.requests import parse_header_value, parse_prefix
-from reconcile.config.values.units import (
-    parse_dirs_mode,
-    parse_duration,
-    parse_files_mode,
-    parse_size,
-)
-from reconcile.config.values.written import Context, Octal, UnfitError
+from reconcile.config.fields.field_type import InvalidValue, ParseContext, UnquotedOctal
+from reconcile.config.fields.network import parse_server_name, parse_upstream
+from reconcile.config.fields.path_types import parse_nginx_path, parse_path, parse_unit_path
+from reconcile.config.fields.quantities import parse_duration, parse_size
+from reconcile.config.owner import parse_dirs_mode, parse_files_mode
+from reconcile.config.site.listen import ListenAddress, parse_listen
+from reconcile.config.site.location import parse_prefix
+from reconcile.config.site.probe import parse_header_value
 
-HERE = Context(folder="/srv/app")
+HERE = ParseContext(folder="/srv/app")
 
 
 @pytest.mark.parametrize(
@@ -49,7 +42,7 @@ def test_a_duration_is_a_number_and_a_unit(written: str, seconds: int) -> None:
     ["", "7", "d", "7 d", "7D", "07d", "-7d", "1.5h", "1h30m", "7days", "69y", "\u0667d", 7],
 )
 def test_anything_else_is_no_duration(written: object) -> None:
-    with pytest.raises(UnfitError):
+    with pytest.raises(InvalidValue):
         parse_duration(written)
 
 
@@ -64,7 +57,7 @@ def test_a_size_counts_as_nginx_counts(written: str, size: int) -> None:
     "written", ["", "0MB", "20", "20M", "20mb", "20 MB", "1.5MB", "9999GB", 20]
 )
 def test_anything_else_is_no_size(written: object) -> None:
-    with pytest.raises(UnfitError):
+    with pytest.raises(InvalidValue):
         parse_size(written)
 
 
@@ -78,7 +71,7 @@ def test_a_mode_of_directories_is_octal(written: str, mode: int) -> None:
 
 @pytest.mark.parametrize("written", ["0644", "0777", "4755", "0055", "75", "07555", "0o755", "rwx"])
 def test_directories_must_be_usable_and_not_for_all_to_write(written: str) -> None:
-    with pytest.raises(UnfitError):
+    with pytest.raises(InvalidValue):
         parse_dirs_mode(written)
 
 
@@ -91,13 +84,13 @@ def test_a_mode_of_files_is_octal(written: str, mode: int) -> None:
 
 @pytest.mark.parametrize("written", ["4755", "2755", "1644", "0666", "0044", "", "0888"])
 def test_files_must_be_readable_not_special_and_not_for_all_to_write(written: str) -> None:
-    with pytest.raises(UnfitError):
+    with pytest.raises(InvalidValue):
         parse_files_mode(written)
 
 
-@pytest.mark.parametrize("written", [755, 493, 0, Octal("0755"), Octal("0o755")])
+@pytest.mark.parametrize("written", [755, 493, 0, UnquotedOctal("0755"), UnquotedOctal("0o755")])
 def test_an_unquoted_mode_is_refused_with_the_hint_to_quote_it(written: object) -> None:
-    with pytest.raises(UnfitError) as raised:
+    with pytest.raises(InvalidValue) as raised:
         parse_dirs_mode(written)
 
     assert raised.value.hint.startswith('quote it: "')
@@ -140,19 +133,19 @@ def test_a_path_is_absolute_or_starts_at_the_files_folder(written: str, path: st
     ],
 )
 def test_a_path_that_could_mislead_is_refused(written: object) -> None:
-    with pytest.raises(UnfitError):
+    with pytest.raises(InvalidValue):
         parse_path(written, HERE)
 
 
 @pytest.mark.parametrize("character", list(";{}$\"'\\#"))
 def test_a_path_for_nginx_holds_nothing_that_nginx_reads_as_more(character: str) -> None:
-    with pytest.raises(UnfitError):
+    with pytest.raises(InvalidValue):
         parse_nginx_path(f"/var/www/a{character}b", HERE)
 
 
 def test_the_files_folder_is_checked_like_the_rest_of_a_path() -> None:
-    with pytest.raises(UnfitError):
-        parse_nginx_path("./static", Context(folder="/srv/a;b"))
+    with pytest.raises(InvalidValue):
+        parse_nginx_path("./static", ParseContext(folder="/srv/a;b"))
 
 
 @pytest.mark.parametrize(
@@ -203,22 +196,22 @@ def test_a_host_name_is_what_a_request_will_hold(written: str, name: str) -> Non
     ],
 )
 def test_anything_else_is_no_host_name(written: object) -> None:
-    with pytest.raises(UnfitError):
+    with pytest.raises(InvalidValue):
         parse_server_name(written)
 
 
 @pytest.mark.parametrize(
     ("written", "listen"),
     [
-        (80, ListenOn("", 80)),
-        ("80", ListenOn("", 80)),
-        ("127.0.0.1:8080", ListenOn("127.0.0.1", 8080)),
-        ("[::1]:8080", ListenOn("[::1]", 8080)),
-        ("[0:0::1]:8080", ListenOn("[::1]", 8080)),
-        ("8443 ssl", ListenOn("", 8443, ssl=True)),
+        (80, ListenAddress("", 80)),
+        ("80", ListenAddress("", 80)),
+        ("127.0.0.1:8080", ListenAddress("127.0.0.1", 8080)),
+        ("[::1]:8080", ListenAddress("[::1]", 8080)),
+        ("[0:0::1]:8080", ListenAddress("[::1]", 8080)),
+        ("8443 ssl", ListenAddress("", 8443, ssl=True)),
     ],
 )
-def test_a_listen_is_a_port_and_perhaps_an_address(written: object, listen: ListenOn) -> None:
+def test_a_listen_is_a_port_and_perhaps_an_address(written: object, listen: ListenAddress) -> None:
     assert listen == parse_listen(written)
 
 
@@ -243,7 +236,7 @@ def test_a_listen_is_a_port_and_perhaps_an_address(written: object, listen: List
     ],
 )
 def test_anything_else_is_nothing_to_listen_on(written: object) -> None:
-    with pytest.raises(UnfitError):
+    with pytest.raises(InvalidValue):
         parse_listen(written)
 
 
@@ -285,7 +278,7 @@ def test_an_upstream_is_a_socket_or_an_address(written: str, upstream: str) -> N
     ],
 )
 def test_anything_else_is_no_upstream(written: object) -> None:
-    with pytest.raises(UnfitError):
+    with pytest.raises(InvalidValue):
         parse_upstream(written)
 
 
@@ -320,13 +313,13 @@ def test_a_location_begins_and_ends_with_a_slash(written: str) -> None:
     ],
 )
 def test_anything_else_is_no_location(written: object) -> None:
-    with pytest.raises(UnfitError):
+    with pytest.raises(InvalidValue):
         parse_prefix(written)
 
 
 @pytest.mark.parametrize("written", ["static", "/static", "static/"])
 def test_a_location_without_its_slashes_is_told_the_right_form(written: str) -> None:
-    with pytest.raises(UnfitError) as raised:
+    with pytest.raises(InvalidValue) as raised:
         parse_prefix(written)
 
     assert 'write "/static/"' == raised.value.hint
@@ -367,7 +360,7 @@ def test_any_value_is_taken_or_told_to_be_unfit(
 ) -> None:
     try:
         outcome = parse(value)
-    except UnfitError as error:
+    except InvalidValue as error:
         outcome = str(error)
 
     assert not isinstance(outcome, str) or outcome.isprintable()
@@ -378,7 +371,7 @@ def test_any_value_is_taken_or_told_to_be_unfit(
 def test_a_host_name_that_is_taken_is_taken_again_as_it_is(value: object) -> None:
     try:
         name = parse_server_name(value)
-    except UnfitError:
+    except InvalidValue:
         return
     assert name == parse_server_name(name)
     assert name.isascii()

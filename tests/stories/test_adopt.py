@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from reconcile.config.load import loads
-from reconcile.config.models.spec import Spec
+from reconcile.config.config import Config
+from reconcile.config.load import load_bytes
 from tests.doctor.conftest import SERVICE, SOCKET
 from tests.guide import GUIDE
 from tests.hosts import DebianHost
@@ -41,11 +41,11 @@ def guide(host: DebianHost, *then: str) -> None:
     host.run("systemctl", "reload", "nginx")
 
 
-def adopt(host: DebianHost, *options: str) -> Spec:
+def adopt(host: DebianHost, *options: str) -> Config:
     """Adopt into the usual place; anything but success is a failure of the test."""
     host.run("rm", "-f", YAML)
     host.reconcile("adopt", "-o", YAML, *options, check=True)
-    return loads(host.read(YAML), YAML)
+    return load_bytes(host.read(YAML), YAML)
 
 
 def assert_in_sync(host: DebianHost) -> None:
@@ -83,7 +83,7 @@ def test_all_that_the_guide_made_is_in_the_yaml(guided: DebianHost) -> None:
         found.app.service,
     )
     assert [("/static/", "static", "week"), ("/media/", "media", "day")] == [
-        (prefix, one.role, one.cache_or_default) for prefix, one in found.locations.items()
+        (prefix, one.role, one.effective_cache) for prefix, one in found.locations.items()
     ]
     assert GUIDE == spec.paths[OLD].content
 
@@ -96,7 +96,7 @@ def test_json_holds_the_file_and_the_notes(guided: DebianHost) -> None:
         document["plan_is_empty"],
         document["exit_code"],
     )
-    assert {"myapp"} == loads(document["yaml"].encode(), "it").sites.keys()
+    assert {"myapp"} == load_bytes(document["yaml"].encode(), "it").sites.keys()
 
 
 def test_doctor_finds_the_same_with_and_without_the_adopted_yaml(guided: DebianHost) -> None:
@@ -157,7 +157,7 @@ def test_as_an_ordinary_user_what_cannot_be_told_is_said(debian_host: DebianHost
     done = debian_host.run("/usr/local/bin/reconcile", "adopt", user="daemon", check=False)
 
     assert 1 == done.returncode, done.stderr
-    found = loads(done.stdout.encode(), "it").sites
+    found = load_bytes(done.stdout.encode(), "it").sites
     assert ({"default", "myapp"}, {"/static/"}) == (found.keys(), found["myapp"].locations.keys())
     assert f"/media/ is left out: {site.MEDIA} cannot be read" in done.stderr
     assert "only root sees what it needs" in done.stderr

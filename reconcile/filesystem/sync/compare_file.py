@@ -7,7 +7,6 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from reconcile.filesystem.compress import Encoding
 from reconcile.filesystem.host_error import HostError
 from reconcile.filesystem.openat import Descent
 from reconcile.filesystem.path import join, parent
@@ -18,6 +17,7 @@ from reconcile.filesystem.safe_path import PinnedName
 from reconcile.filesystem.sync.manifest import Signature, SyncManifest, row
 from reconcile.filesystem.sync.source import LeftOut, Original, Source
 from reconcile.filesystem.sync.sync_diff import Copy, Moved, SyncDiff, SyncRequest
+from reconcile.types import Encoding
 
 
 class Judge:

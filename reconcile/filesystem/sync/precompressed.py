@@ -6,11 +6,12 @@ import os
 import stat
 from collections.abc import Collection, Mapping
 
-from reconcile.filesystem.compress import SUFFIXES, Encoding, compressed, is_worth
+from reconcile.filesystem.compress import SUFFIXES, compressed, is_worth
 from reconcile.filesystem.read import chunks, digest_of
 from reconcile.filesystem.sync.compare_file import Judge
 from reconcile.filesystem.sync.manifest import NOT_OURS
 from reconcile.filesystem.sync.source import Original
+from reconcile.types import Encoding
 
 
 class Siblings:

@@ -6,11 +6,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
-from reconcile.filesystem.compress import SUFFIXES, Encoding
+from reconcile.filesystem.compress import SUFFIXES
 from reconcile.filesystem.path import as_bytes
 from reconcile.filesystem.permissions import PermissionDeviation, PermissionPolicy
 from reconcile.filesystem.scan_result import Examples
 from reconcile.filesystem.sync.source import LeftOut
+from reconcile.types import Encoding
 
 Moved = Literal["source", "host"]
 """Who has changed since the last copy."""

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reconcile.filesystem.compress import Encoding
 from reconcile.nginx.model.build import Build
 from reconcile.nginx.model.tree import ConfigTree
+from reconcile.types import Encoding
 
 GZIP = "--with-http_gzip_static_module"
 THIRD: dict[Encoding, str] = {"br": "brotli", "zstd": "zstd"}

@@ -7,10 +7,10 @@ from functools import cache
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from reconcile.filesystem.compress import Encoding
 from reconcile.nginx.model.tree import parse
 from reconcile.nginx.render.quote import Raw, nginx_quote
 from reconcile.nginx.render.site_view import CHALLENGES, SiteView
+from reconcile.types import Encoding
 
 if TYPE_CHECKING:
     from jinja2 import Template

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from reconcile.dataclass import dataclass
-from reconcile.filesystem.compress import Encoding
+from reconcile.types import Encoding
 
 Role = Literal["static", "media", "private"]
 CHALLENGES = "/.well-known/acme-challenge/"

@@ -16,8 +16,8 @@ from reconcile.nginx.model.planned_reader import Planned, PlannedReader
 from reconcile.nginx.model.tree import ConfigTree, load
 
 if TYPE_CHECKING:
-    from reconcile.filesystem.compress import Encoding
     from reconcile.system import Host
+    from reconcile.types import Encoding
 
 _NO_SUCH_FILE = (errno.ENOENT, errno.ENOTDIR)
 

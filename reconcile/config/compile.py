@@ -1,0 +1,86 @@
+"""Compiles a configuration for a host: resources, probes and findings. Pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import field, replace
+
+from reconcile.config.config import Config
+from reconcile.config.context import CompileContext, Render
+from reconcile.config.host_facts import HostFacts
+from reconcile.config.nginx_service import compile_nginx
+from reconcile.config.probes import Probe
+from reconcile.config.site.site import site_findings, site_probes
+from reconcile.dataclass import dataclass
+from reconcile.engine.model import Check, Declared, Finding
+from reconcile.errors import ReconcileError
+from reconcile.nginx.render.render import render_site
+
+
+@dataclass(frozen=True)
+class CompiledConfig:
+    """The desired resources, the probes, and findings; a resource may occur more than once."""
+
+    declared: tuple[Declared, ...]
+    probes: tuple[Probe, ...]
+    findings: tuple[Finding, ...] = ()
+
+
+def compile_config(
+    config: Config, facts: HostFacts, render: Render = render_site
+) -> CompiledConfig:
+    """What `config` means on a host with these facts.
+
+    Errors: ReconcileError where a value cannot be written safely, or a source is missing.
+    """
+    context = CompileContext(config, facts, render)
+    entries = (
+        declared
+        for loc, entry in config.entries()
+        for declared in entry.compile(str(loc[-1]), context)
+    )
+    sites = context.sites.values()
+    return CompiledConfig(
+        (*entries, *compile_nginx(context)),
+        tuple(probe for site in sites for probe in site_probes(site)),
+        tuple(finding for site in sites for finding in site_findings(site)),
+    )
+
+
+@dataclass(frozen=True)
+class ReadableProbes:
+    """The probes that an unprivileged user can determine.
+
+    `unknown` has an unknown check for each site whose probes depend on what only root can read.
+    """
+
+    probes: tuple[Probe, ...]
+    unknown: Mapping[str, Check] = field(default_factory=dict)
+
+
+def compile_readable_probes(
+    config: Config, facts: HostFacts, has_certificate: Callable[[str], bool]
+) -> ReadableProbes:
+    """The probes of `compile_config`, from what everyone may read of a host.
+
+    `facts` need no sources and no certificates: `has_certificate` is called instead, which may
+    raise ReconcileError where only root can read them.
+    """
+    unknown: dict[str, Check] = {}
+    certificates = set[str]()
+    for name, site in config.sites.items():
+        certificate = site.tls.letsencrypt if site.tls else None
+        try:
+            if certificate and has_certificate(certificate):
+                certificates.add(certificate)
+        except ReconcileError as error:
+            detail = f"cannot check its certificate: {error.what}: {error.why}. Run it with sudo."
+            unknown[name] = Check(f"probe:{name}", "unknown", detail)
+    context = CompileContext(config, replace(facts, certificates=frozenset(certificates)))
+    probes = (
+        probe
+        for name, site in context.sites.items()
+        if name not in unknown
+        for probe in site_probes(site)
+    )
+    return ReadableProbes(tuple(probes), unknown)

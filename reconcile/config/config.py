@@ -1,0 +1,132 @@
+"""The whole configuration file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from hashlib import sha256
+from typing import Literal
+
+from pydantic import Field, PrivateAttr
+
+from reconcile.config.cache_policy import BUILT_IN_CACHE_POLICIES, CachePolicy
+from reconcile.config.config_model import ConfigEntry, ConfigModel
+from reconcile.config.container import Container
+from reconcile.config.diagnostics import Violation
+from reconcile.config.document import Loc, Mark, YamlNode
+from reconcile.config.fields.identifiers import Name
+from reconcile.config.fields.path_types import AbsolutePath
+from reconcile.config.host_path import HostPath
+from reconcile.config.host_section import HostSection
+from reconcile.config.ignore_rule import IgnoreRule
+from reconcile.config.owner import BUILT_IN_OWNERS, Owner
+from reconcile.config.site.listen import check_listens
+from reconcile.config.site.location_directories import check_directories
+from reconcile.config.site.site import Site
+from reconcile.engine.model import Position
+
+
+class Config(ConfigModel):
+    """The desired state of one host."""
+
+    version: Literal[1] = Field(description="The version of this format.")
+    host: HostSection = Field(
+        default=HostSection.model_construct(),
+        description="The host; detected where left out.",
+    )
+    owners: dict[Name, Owner] = Field(
+        default={}, description="Owners by name; assets and uploads are built in."
+    )
+    cache_policies: dict[Name, CachePolicy] = Field(
+        default={}, description="Cache-Control by name; week, day, hashed and none are built in."
+    )
+    paths: dict[AbsolutePath, HostPath] = Field(
+        default={}, description="Other paths of the host, by absolute path."
+    )
+    sites: dict[Name, Site] = Field(default={}, description="The sites, by name.")
+    containers: tuple[Container, ...] = Field(
+        default=(), description="Containers whose uploads the sites serve."
+    )
+    ignore: tuple[IgnoreRule, ...] = Field(
+        default=(), description="Known differences that are not reported."
+    )
+
+    _file: str = PrivateAttr(default="reconcile.yaml")
+    _document: YamlNode = PrivateAttr(default=YamlNode({}, Mark(1, 1)))
+    _data: bytes = PrivateAttr(default=b"")
+
+    def with_source(self, file: str, document: YamlNode, data: bytes) -> Config:
+        """The same configuration, which knows the file it was read from."""
+        config = self.model_copy()
+        config._file, config._document, config._data = file, document, data
+        return config
+
+    @property
+    def file(self) -> str:
+        """The file, by the name it was opened with."""
+        return self._file
+
+    @property
+    def digest(self) -> str:
+        """`sha256:…` of the file's bytes."""
+        return f"sha256:{sha256(self._data).hexdigest()}"
+
+    def position_of(self, *loc: str | int) -> Position:
+        """The position in the file of `position_of("sites", "shop", "tls")`."""
+        return Position(self._file, *self._document.key_mark(loc))
+
+    def entries(self) -> Iterator[tuple[Loc, ConfigEntry]]:
+        """Every entry of every section with its location, in the order of the sections."""
+        for section in type(self).model_fields:
+            entries = getattr(self, section)
+            if isinstance(entries, dict):
+                yield from (((section, name), entry) for name, entry in entries.items())
+            elif isinstance(entries, tuple):
+                yield from (((section, index), entry) for index, entry in enumerate(entries))
+
+    def check(self) -> Iterator[Violation]:
+        """Every rule that entries break, by themselves or together."""
+        for loc, entry in self.entries():
+            yield from entry.check(loc, self)
+        yield from check_listens(self)
+        yield from check_directories(self)
+
+    def all_owners(self, built_in: Mapping[str, Owner] = BUILT_IN_OWNERS) -> dict[str, Owner]:
+        """The file's owners over the built-in ones, merged by field."""
+        merged = {
+            name: built_in[name].model_copy(update=owner.model_dump(exclude_none=True))
+            for name, owner in self.owners.items()
+            if name in built_in
+        }
+        return {**built_in, **self.owners, **merged}
+
+    def all_cache_policies(self) -> dict[str, CachePolicy]:
+        """The file's cache policies over the built-in ones."""
+        return BUILT_IN_CACHE_POLICIES | self.cache_policies
+
+    @cached_property
+    def owner_names(self) -> tuple[str, ...]:
+        """The names of all owners, also of those that are invalid."""
+        return self._names_in("owners", BUILT_IN_OWNERS)
+
+    @cached_property
+    def cache_policy_names(self) -> tuple[str, ...]:
+        """The names of all cache policies, also of those that are invalid."""
+        return self._names_in("cache_policies", BUILT_IN_CACHE_POLICIES)
+
+    def _names_in(self, section: str, built_in: Mapping[str, object]) -> tuple[str, ...]:
+        node = self._document.child(section)
+        return tuple(sorted({*built_in, *(node.keys if node else ())}))
+
+    def file_sources(self) -> tuple[str, ...]:
+        """Every file whose content `paths` needs: HostFacts.sources has to contain them."""
+        return tuple(sorted({path.source for path in self.paths.values() if path.source}))
+
+    def file_paths(self) -> frozenset[str]:
+        """Every path that is a file: HostFacts.nginx_reads has to name those that nginx reads."""
+        return frozenset(path for path, entry in self.paths.items() if entry.form == "file")
+
+    def certificate_names(self) -> tuple[str, ...]:
+        """Every certificate of certbot: HostFacts.certificates has to name those that exist."""
+        names = (site.tls.letsencrypt for site in self.sites.values() if site.tls)
+        return tuple(sorted({name for name in names if name}))

@@ -1,1 +1,0 @@
-"""The meaning of the file: what has to be on the host, and what the host has to answer. Pure."""

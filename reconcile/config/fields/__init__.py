@@ -1,0 +1,1 @@
+"""The types of the file's values: how each is parsed, and its JSON Schema."""

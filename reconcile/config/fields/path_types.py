@@ -1,0 +1,116 @@
+"""Paths: absolute, normalized, and safe in the files that will contain them."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from typing import Annotated, Any
+
+from reconcile.config.fields.field_type import (
+    FieldType,
+    InvalidValue,
+    ParseContext,
+    quote_text,
+    require_str,
+)
+
+MAX_LENGTH = 1024
+
+# What could end a word or a string in nginx's configuration, or begin a variable or comment.
+UNSAFE_IN_NGINX = ";{}$\"'\\#"
+# What a systemd unit would expand or split.
+UNSAFE_IN_UNITS = UNSAFE_IN_NGINX + "% \t"
+
+# An empty, `.` or `..` component of an absolute path.
+_NOT_NORMALIZED = re.compile(r"/(?:/|\.{1,2}(?:/|$))")
+
+
+def parse_path(value: Any, context: ParseContext) -> str:
+    """An absolute path without a trailing slash; a relative one starts at the file's folder."""
+    path = require_str(value, "a path")
+    if not path:
+        raise InvalidValue("the path is empty")
+    if not path.startswith("/"):
+        return _check_length(posixpath.normpath(posixpath.join(context.folder, path)))
+    return parse_absolute(path)
+
+
+def parse_absolute(value: Any) -> str:
+    """An absolute, normalized path, without a trailing slash."""
+    path = require_str(value, "an absolute path")
+    if not path.startswith("/"):
+        raise InvalidValue(f"{quote_text(path)} is not an absolute path", "begin it with /")
+    if _NOT_NORMALIZED.search(path):
+        raise InvalidValue(
+            f"{quote_text(path)} is not normalized", f'use "{posixpath.normpath(path)}"'
+        )
+    return _check_length(path.rstrip("/") or "/")
+
+
+def parse_key(value: Any) -> str:
+    """An absolute path in the one spelling that makes equal paths equal keys."""
+    path = parse_absolute(value)
+    if path != value:
+        raise InvalidValue(f"{quote_text(value)} ends with a slash", f'use "{path}"')
+    return path
+
+
+def parse_nginx_path(value: Any, context: ParseContext) -> str:
+    """A path that nginx's configuration will contain."""
+    return _refuse(UNSAFE_IN_NGINX, parse_path(value, context), "nginx's configuration")
+
+
+def parse_unit_path(value: Any, context: ParseContext) -> str:
+    """A path that a systemd unit will contain."""
+    return _refuse(UNSAFE_IN_UNITS, parse_path(value, context), "a systemd unit")
+
+
+def _check_length(path: str) -> str:
+    if len(path) > MAX_LENGTH:
+        raise InvalidValue(f"the path is longer than {MAX_LENGTH} characters")
+    if any(len(name.encode("utf-8", "surrogateescape")) > 255 for name in path.split("/")):
+        raise InvalidValue("a name in the path is longer than 255 bytes")
+    if not path.isprintable():
+        raise InvalidValue(f"{quote_text(path)} contains unprintable characters")
+    return path
+
+
+def _refuse(unsafe: str, path: str, place: str) -> str:
+    found = next((character for character in path if character in unsafe), None)
+    if found:
+        raise InvalidValue(f"{quote_text(path)} contains {found!r}, which is not safe in {place}")
+    return path
+
+
+def _schema(example: str, characters: str) -> dict[str, Any]:
+    return {
+        "type": "string",
+        "pattern": f"^{characters}$",
+        "maxLength": MAX_LENGTH,
+        "examples": [example],
+    }
+
+
+Path = Annotated[
+    str, FieldType(parse_path, _schema("./app/static", r"[^\x00-\x1f\x7f]+"), needs_context=True)
+]
+AbsolutePath = Annotated[
+    str,
+    FieldType(parse_key, _schema("/var/www/myapp", r"/(?:[^\x00-\x1f\x7f]*[^\x00-\x1f\x7f/])?")),
+]
+NginxPath = Annotated[
+    str,
+    FieldType(
+        parse_nginx_path,
+        _schema("/var/www/myapp/static", r"""[^\x00-\x1f\x7f;{}$"'\\#]+"""),
+        needs_context=True,
+    ),
+]
+UnitPath = Annotated[
+    str,
+    FieldType(
+        parse_unit_path,
+        _schema("/srv/myapp", r"""[^\x00-\x20\x7f;{}$"'\\#%]+"""),
+        needs_context=True,
+    ),
+]

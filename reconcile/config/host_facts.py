@@ -1,0 +1,58 @@
+"""What the configuration depends on, as read from the host once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import field
+from typing import TYPE_CHECKING
+
+from reconcile.dataclass import dataclass
+from reconcile.system import ServiceManagerName
+
+if TYPE_CHECKING:
+    from reconcile.nginx.model.layout import Layout
+    from reconcile.types import Encoding
+
+
+@dataclass(frozen=True)
+class HostFacts:
+    """The host, as far as the meaning of the configuration depends on it.
+
+    `has_boot`: services can be enabled. `user` and `group` are those of the apply, by name: root
+    where `privileged`. `sources`: path → content, for each path of `Config.file_sources()`.
+    `certificates`: those of `Config.certificate_names()` that certbot has obtained.
+    `nginx_reads`: those of `Config.file_paths()` that nginx reads as configuration.
+    `static_encodings`: those in which nginx can send precompressed files.
+    `serves_sites`: an earlier apply configured sites, so nginx has to reload after the last one
+    is removed.
+    """
+
+    hostname: str
+    nginx_config: str
+    nginx_binary: str
+    nginx_version: str
+    layout: Layout
+    worker_user: str
+    service_manager: ServiceManagerName = "systemd"
+    has_boot: bool = True
+    ipv6: bool = True
+    privileged: bool = True
+    user: str = "root"
+    group: str = "root"
+    state_dir: str = "/var/lib/reconcile"
+    unit_dir: str = "/etc/systemd/system"
+    sources: Mapping[str, bytes] = field(default_factory=dict)
+    serves_sites: bool = False
+    certificates: frozenset[str] = frozenset()
+    nginx_reads: frozenset[str] = frozenset()
+    static_encodings: frozenset[Encoding] = frozenset()
+
+    @property
+    def runs_services(self) -> bool:
+        """Whether services can be started."""
+        return self.service_manager != "none"
+
+    @property
+    def has_services(self) -> bool:
+        """Whether services can be started or enabled."""
+        return self.runs_services or self.has_boot

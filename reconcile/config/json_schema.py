@@ -1,0 +1,60 @@
+"""The JSON Schema of reconcile.yaml, which editors use for checks and completion."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from reconcile.config.config import Config
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def json_schema() -> dict[str, Any]:
+    """The schema of each value; rules between values are checked by the loader only."""
+    schema = _simplify(Config.model_json_schema())
+    return {"$schema": DIALECT, "title": "reconcile.yaml", **schema}
+
+
+def _simplify(schema: Any) -> Any:
+    """Without what pydantic adds for Python: titles, null for a missing key, its defaults."""
+    if isinstance(schema, list):
+        return [_simplify(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    kept = {key: value for key, value in schema.items() if not _is_for_python(key, value)}
+    return {
+        key: _simplify_keyword(key, value) for key, value in _without_null(_as_property_names(kept))
+    }
+
+
+def _simplify_keyword(key: str, value: Any) -> Any:
+    if key in ("properties", "$defs"):
+        return {name: _simplify(schema) for name, schema in value.items()}
+    return value if key in ("default", "examples", "enum") else _simplify(value)
+
+
+def _is_for_python(key: str, value: Any) -> bool:
+    return key == "title" or (
+        key == "default" and (not isinstance(value, bool | int | str) or value == "")
+    )
+
+
+def _as_property_names(schema: dict[str, Any]) -> dict[str, Any]:
+    """A pattern of keys as a rule for every key, so that other keys are errors."""
+    patterns = schema.get("patternProperties")
+    if not patterns:
+        return schema
+    [(pattern, values)] = patterns.items()
+    others = {key: value for key, value in schema.items() if key != "patternProperties"}
+    names = {**schema.get("propertyNames", {}), "pattern": pattern}
+    return {**others, "propertyNames": names, "additionalProperties": values}
+
+
+def _without_null(schema: dict[str, Any]) -> list[tuple[str, Any]]:
+    choices = [choice for choice in schema.get("anyOf", ()) if choice != {"type": "null"}]
+    if len(choices) == len(schema.get("anyOf", ())):
+        return list(schema.items())
+    others = {key: value for key, value in schema.items() if key != "anyOf"}
+    if len(choices) == 1:
+        return list({**choices[0], **others}.items())
+    return list({"anyOf": choices, **others}.items())

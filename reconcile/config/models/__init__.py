@@ -1,1 +1,0 @@
-"""What a person writes, one concept a file."""

@@ -1,0 +1,279 @@
+"""The app of a site, its systemd units, and how its own settings are read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from reconcile.config.config_model import ConfigModel
+from reconcile.config.diagnostics import Violation
+from reconcile.config.document import Loc
+from reconcile.config.fields.field_type import regex_str
+from reconcile.config.fields.identifiers import ServiceName, UserName
+from reconcile.config.fields.network import Upstream
+from reconcile.config.fields.path_types import Path, UnitPath
+from reconcile.config.lexical_paths import is_below
+from reconcile.config.owner import ResolvedOwner
+from reconcile.config.probes import SERVER_ERRORS, Expectation, HttpProbe, Server
+from reconcile.engine.digest import digest
+from reconcile.engine.model import Declared, Finding
+from reconcile.resources.gunicorn_params import GunicornParams
+from reconcile.resources.gunicorn_units import unit_texts
+from reconcile.resources.service import Service
+from reconcile.resources.unit import Unit
+
+if TYPE_CHECKING:
+    from reconcile.config.config import Config
+    from reconcile.config.context import SiteContext
+    from reconcile.config.site.site import Site
+
+# What nginx responds for an app that does not run, or does not respond.
+BAD_GATEWAY = frozenset({502, 504})
+# New files 0644 and new directories 0755, where no owner of uploads requires other modes.
+DEFAULT_UMASK = 0o022
+_LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+_UPSTREAM_HINT = "use unix:/run/gunicorn.sock or http://127.0.0.1:8000"
+
+ModuleName = Annotated[
+    str,
+    regex_str(
+        r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*"
+        r":[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*(?:\(\))?",
+        "a module and its app",
+        hint='use "module:app", as for Gunicorn',
+        examples=("app:app", "myapp.wsgi:application", "app:create_app()"),
+    ),
+]
+SettingsName = Annotated[
+    str,
+    regex_str(
+        r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*",
+        "a settings module",
+        hint="use the value of DJANGO_SETTINGS_MODULE: project.settings",
+        examples=("project.settings",),
+    ),
+]
+
+
+class Gunicorn(ConfigModel):
+    """Gunicorn, run by a managed unit."""
+
+    directory: UnitPath = Field(description="The directory the app is started in.")
+    python: UnitPath = Field(
+        description="The interpreter that Gunicorn and the app are installed for.",
+        examples=["/srv/myapp/.venv/bin/python"],
+    )
+    module: ModuleName = Field(description="The app, as for Gunicorn: module:app.")
+    workers: Annotated[int, Field(ge=1, le=512)] = Field(
+        default=3, description="The number of worker processes."
+    )
+
+
+class Flask(ConfigModel):
+    """A Flask app whose settings `reconcile doctor` compares with the site."""
+
+    directory: Path = Field(description="The directory the app is imported from.")
+    module: ModuleName = Field(description="The app, as for Gunicorn: module:app.")
+
+
+class Django(ConfigModel):
+    """A Django project whose settings `reconcile doctor` compares with the site."""
+
+    directory: Path = Field(description="The directory that contains manage.py.")
+    settings: SettingsName = Field(description="The value of DJANGO_SETTINGS_MODULE.")
+
+
+class App(ConfigModel):
+    """The app that responds to all requests that no location serves."""
+
+    upstream: Upstream | None = Field(
+        default=None,
+        description="Where the app listens: unix:/run/gunicorn.sock or http://127.0.0.1:8000.",
+    )
+    service: ServiceName | None = Field(
+        default=None, description="The systemd service that runs the app."
+    )
+    user: UserName | None = Field(
+        default=None, description="The user that runs the app and owns uploads."
+    )
+    gunicorn: Gunicorn | None = Field(
+        default=None, description="Manage the unit of the service and its socket as well."
+    )
+    flask: Flask | None = Field(
+        default=None, description="Compare a Flask app's settings (reconcile doctor)."
+    )
+    django: Django | None = Field(
+        default=None, description="Compare a Django project's settings (reconcile doctor)."
+    )
+
+    def unit_name(self, site: str) -> str | None:
+        """The unit that runs the app of the site of that name."""
+        return self.service or (f"gunicorn-{site}.service" if self.gunicorn else None)
+
+
+def check_app(loc: Loc, site: Site, config: Config) -> Iterator[Violation]:
+    """The app can be reached, its code is not served, and it can save uploads."""
+    if site.app:
+        yield from _check_keys((*loc, "app"), site.app)
+        yield from _check_code((*loc, "app"), site)
+        yield from _check_uploads((*loc, "locations"), site, config)
+
+
+def _check_keys(loc: Loc, app: App) -> Iterator[Violation]:
+    if app.service == "nginx.service":
+        yield Violation((*loc, "service"), "nginx.service is nginx itself, not the app")
+    if app.upstream is None and app.gunicorn is None:
+        yield Violation((*loc, "upstream"), "upstream is missing", _UPSTREAM_HINT)
+    if app.flask and app.django:
+        message = "`flask` and `django` exclude each other"
+        yield Violation((*loc, "django"), message, "remove one of them")
+    if app.gunicorn and app.upstream and not _is_local(app.upstream):
+        message = f"Gunicorn runs on this host, not on {app.upstream}"
+        yield Violation((*loc, "upstream"), message, _UPSTREAM_HINT)
+
+
+def _is_local(upstream: str) -> bool:
+    return upstream.startswith("unix:") or upstream.rpartition(":")[0] in _LOOPBACK
+
+
+def _check_code(loc: Loc, site: Site) -> Iterator[Violation]:
+    """Visitors could replace code among the uploads, and download code below a prefix."""
+    gunicorn = site.app and site.app.gunicorn
+    for prefix, location in site.locations.items() if gunicorn else ():
+        for key in ("directory", "python"):
+            if is_below(getattr(gunicorn, key), location.dir):
+                message = f"`{key}` is inside the directory that {prefix} serves"
+                yield Violation((*loc, "gunicorn", key), message, "keep code and files separate")
+
+
+def _check_uploads(loc: Loc, site: Site, config: Config) -> Iterator[Violation]:
+    user = site.app and site.app.user
+    owners = config.all_owners()
+    for prefix, location in site.locations.items() if user else ():
+        choice = location.effective_owner
+        if location.role != "media" or (isinstance(choice, str) and choice not in owners):
+            continue
+        owner = location.resolve_owner(owners)
+        if user not in ("root", owner.user) and not owner.dirs & 0o022:
+            yield Violation(
+                (*loc, prefix),
+                f"the app runs as {user} and cannot save files to a directory of {owner.user}",
+                f"use an owner with user: {user}, or dirs with group write access",
+            )
+
+
+def compile_app(site: SiteContext) -> Iterator[Declared]:
+    """The app's service, and with `gunicorn` the units that define it."""
+    gunicorn, service, upstream = site.gunicorn, site.service, site.upstream
+    if gunicorn and service and upstream:
+        yield from _managed_units(site, gunicorn_view(site, gunicorn, service, upstream))
+    elif service:
+        yield from _service(site, service, ("app", "service"))
+
+
+def _managed_units(site: SiteContext, view: GunicornParams) -> Iterator[Declared]:
+    service, socket = unit_texts(view, site.facts.service_manager)
+    units = {view.service: service}
+    if view.socket and socket:
+        units = {view.socket: socket} | units
+    for unit, content in units.items():
+        resource = Unit(
+            path=_unit_path(site, unit),
+            content=content,
+            user=site.facts.user,
+            group=site.facts.group,
+        )
+        yield site.declare(resource, "app", "gunicorn")
+    needs = (
+        *(f"unit:{_unit_path(site, unit)}" for unit in units),
+        *(f"directory:{path}" for path in view.writable),
+    )
+    for unit, content in units.items():
+        yield from _service(site, unit, ("app", "gunicorn"), content, needs)
+
+
+def _unit_path(site: SiteContext, unit: str) -> str:
+    return f"{site.facts.unit_dir}/{unit}"
+
+
+def _service(
+    site: SiteContext,
+    unit: str,
+    loc: tuple[str, ...],
+    content: str | None = None,
+    needs: tuple[str, ...] = (),
+) -> Iterator[Declared]:
+    """A service that runs and starts at boot; with `content`, it runs that unit file.
+
+    Nothing on a host that can do neither.
+    """
+    facts = site.facts
+    if not facts.has_services:
+        return
+    service = Service(
+        unit=unit,
+        enabled=True if facts.has_boot else None,
+        active=True if facts.runs_services else None,
+        runs=digest(content.encode()) if content is not None and facts.runs_services else None,
+        ours=content is not None,
+        needs=needs,
+    )
+    yield site.declare(service, *loc)
+
+
+def gunicorn_view(site: SiteContext, gunicorn: Gunicorn, service: str, bind: str) -> GunicornParams:
+    """What the templates of the units are given."""
+    owner = site.uploads_owner
+    group = owner.group if owner and owner.user == site.app_user else None
+    written = (*site.by_role("media"), *site.by_role("private"))
+    is_socket = bind.startswith("unix:")
+    return GunicornParams(
+        site=site.name,
+        service=service,
+        socket=service.removesuffix(".service") + ".socket" if is_socket else None,
+        directory=gunicorn.directory,
+        python=gunicorn.python,
+        module=gunicorn.module,
+        workers=gunicorn.workers,
+        bind=bind,
+        user=site.app_user if site.facts.privileged else None,
+        group=group if site.facts.privileged else None,
+        writable=tuple(dict.fromkeys(location.dir for _, location in written)),
+        umask=umask(owner) if owner else DEFAULT_UMASK,
+        connecting_user=site.facts.worker_user,
+    )
+
+
+def umask(owner: ResolvedOwner) -> int:
+    """The mask under which new files and directories get the owner's modes.
+
+    A program asks for 0666 and 0777: files decide on reading and writing, directories on
+    passing through.
+    """
+    return (~owner.files & 0o666) | (~owner.dirs & 0o111)
+
+
+def warn_app_runs_as_root(site: SiteContext) -> Iterator[Finding]:
+    """A warning where whoever takes over the app controls the host."""
+    user = site.app_user if site.gunicorn else site.app.user
+    # The processes of a sandbox run as the user who tries it.
+    if user != "root" or site.facts.service_manager == "process":
+        return
+    yield Finding(
+        "app-as-root",
+        "warning",
+        f"{site.name}'s app runs as root; a vulnerability in it would compromise the host.",
+        (str(site.position_of("app")),),
+        fix="Set app.user to an unprivileged user that owns the uploads, such as www-data.",
+    )
+
+
+def app_probes(site: SiteContext, served_by: Server | None) -> Iterator[HttpProbe]:
+    """The app responds without a server error; at least nginx has to reach it."""
+    if site.upstream:
+        expect = Expectation(not_status=SERVER_ERRORS, served_by=served_by)
+        minimum = Expectation(not_status=BAD_GATEWAY, served_by=served_by)
+        yield replace(site.http_probe("the app answers", "/", expect), minimum=minimum)

@@ -1,0 +1,89 @@
+"""The directories of all locations are separate from each other and from the system's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from reconcile.config.diagnostics import Violation
+from reconcile.config.document import Loc
+from reconcile.config.lexical_paths import ancestors, is_below, overlap
+
+if TYPE_CHECKING:
+    from reconcile.config.config import Config
+    from reconcile.config.site.location import Location
+
+# An apply changes owners and modes of everything below a location's directory: in one of
+# these it would break the host.
+_SYSTEM = ("/bin", "/boot", "/dev", "/etc", "/lib", "/lib32", "/lib64", "/proc", "/sbin", "/sys")
+_PROGRAMS = ("/usr/bin", "/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/libexec", "/usr/sbin")
+_VAR = frozenset(
+    f"/var/{name}"
+    for name in ("backups", "cache", "lib", "local", "lock", "log", "mail", "run", "spool", "tmp")
+)
+
+_SYNC_KEYS = ("source", "prune", "precompress")
+
+
+class _LocationAt(NamedTuple):
+    loc: Loc
+    site: str
+    prefix: str
+    location: Location
+
+
+def check_directories(config: Config) -> Iterator[Violation]:
+    """Each directory holds the files of one location, and of nothing else."""
+    locations = [
+        _LocationAt(("sites", name, "locations", prefix, "dir"), name, prefix, location)
+        for name, site in config.sites.items()
+        for prefix, location in site.locations.items()
+    ]
+    for index, one in enumerate(locations):
+        yield from _check_system(config, one)
+        yield from _check_sensitive(config, one)
+        for other in locations[:index]:
+            yield from _check_pair(one, other)
+
+
+def _check_system(config: Config, at: _LocationAt) -> Iterator[Violation]:
+    path = at.location.dir
+    is_system = any(is_below(path, top) for top in _SYSTEM + _PROGRAMS)
+    if not ancestors(path) or path in _VAR or is_system:
+        hint = "use a separate directory, such as /var/www/myapp"
+        yield Violation(at.loc, f"{path} belongs to the system", hint)
+    state = config.host.state_dir
+    if overlap(path, state):
+        yield Violation(at.loc, f"{path} overlaps reconcile's state directory {state}")
+
+
+def _check_sensitive(config: Config, at: _LocationAt) -> Iterator[Violation]:
+    for path, entry in config.paths.items():
+        if entry.sensitive and is_below(path, at.location.dir):
+            message = f"this sensitive file is inside the directory that {at.prefix} serves"
+            yield Violation(("paths", path), message, "store it elsewhere")
+
+
+def _check_pair(one: _LocationAt, other: _LocationAt) -> Iterator[Violation]:
+    inner, outer = one.location.dir, other.location.dir
+    if not overlap(inner, outer) or _compatible(one.location, other.location):
+        return
+    where = f"{other.prefix} of the site {other.site}" if one.site != other.site else other.prefix
+    relation = "is" if inner == outer else "is inside" if is_below(inner, outer) else "contains"
+    yield Violation(
+        one.loc,
+        f"this directory {relation} the {other.location.role} directory of {where}",
+        "use a separate directory for each location",
+    )
+
+
+def _compatible(one: Location, other: Location) -> bool:
+    """Whether both may contain the same files: static, with one owner, and not pruned.
+
+    An upload has one URL and is served in one way.
+    """
+    if one.role != other.role or one.effective_owner != other.effective_owner:
+        return False
+    if one.dir == other.dir:
+        return all(getattr(one, key) == getattr(other, key) for key in _SYNC_KEYS)
+    return one.role == "static" and not (one.prune or other.prune)

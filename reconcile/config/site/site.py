@@ -1,0 +1,188 @@
+"""A site: its host names, its app and its files, and nginx's configuration of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from reconcile.config.config_model import ConfigEntry
+from reconcile.config.diagnostics import Violation
+from reconcile.config.document import Loc
+from reconcile.config.fields.network import ServerName
+from reconcile.config.fields.path_types import AbsolutePath
+from reconcile.config.fields.quantities import Size
+from reconcile.config.probes import Probe
+from reconcile.config.site.app import App, app_probes, check_app, compile_app, warn_app_runs_as_root
+from reconcile.config.site.listen import ListenAddress, ListenValue, listen_views
+from reconcile.config.site.location import (
+    Location,
+    Prefix,
+    check_location,
+    compile_location,
+    find_unstatic_encodings,
+    location_probes,
+    location_view,
+)
+from reconcile.config.site.probe import ProbeSettings, check_probes, compile_probe
+from reconcile.config.site.tls import (
+    Tls,
+    check_tls,
+    compile_letsencrypt,
+    tls_probes,
+    tls_view,
+    warn_certificate_missing,
+)
+from reconcile.engine.model import Declared, Finding
+from reconcile.nginx.certbot import WEBROOT
+from reconcile.nginx.model.lexer import NginxSyntaxError
+from reconcile.nginx.model.tree import parse
+from reconcile.nginx.render.site_view import SiteView
+from reconcile.resources.directory import Directory
+from reconcile.resources.file import File
+from reconcile.resources.symlink import Symlink
+
+if TYPE_CHECKING:
+    from reconcile.config.config import Config
+    from reconcile.config.context import CompileContext, SiteContext
+
+
+class Site(ConfigEntry):
+    """What nginx serves for some host names."""
+
+    server_names: Annotated[tuple[ServerName, ...], Field(min_length=1)] = Field(
+        description="The host names of the site."
+    )
+    listen: Annotated[tuple[ListenValue, ...], Field(min_length=1)] | None = Field(
+        default=None,
+        description="The ports, on IPv4 and IPv6; by default 80, and 443 with tls. "
+        '"8443 ssl" uses TLS on another port.',
+    )
+    default_server: bool = Field(
+        default=False, description="Also respond to names that no other site has."
+    )
+    tls: Tls | None = Field(default=None, description="The certificate, for HTTPS.")
+    max_upload: Size | None = Field(
+        default=None, description="The largest request body; nginx's default is 1MB."
+    )
+    app: App | None = Field(
+        default=None, description="The app that responds where no location does."
+    )
+    locations: dict[Prefix, Location] = Field(
+        default={}, description="URL prefixes that are served from directories."
+    )
+    extra: str = Field(default="", description="More nginx directives for the server block.")
+    adopted: AbsolutePath | None = Field(
+        default=None,
+        description="A hand-written nginx file that serves this site; while it is set, no file is "
+        "generated.",
+        examples=["/etc/nginx/sites-available/myapp"],
+    )
+    probes: tuple[ProbeSettings, ...] = Field(
+        default=(), description="Requests to check after every apply."
+    )
+
+    @property
+    def listens(self) -> tuple[ListenAddress, ...]:
+        """The ports, defaults filled in."""
+        ports = (80, 443) if self.tls else (80,)
+        return self.listen or tuple(ListenAddress("", port) for port in ports)
+
+    def uses_tls(self, listen: ListenAddress) -> bool:
+        """Whether a port of this site is for HTTPS."""
+        return self.tls is not None and (listen.ssl or listen.port == 443)
+
+    def check(self, loc: Loc, config: Config) -> Iterator[Violation]:
+        """The site serves something, and each of its parts is valid."""
+        if self.app is None and not self.locations:
+            yield Violation(loc, "this site serves nothing", "add an app or locations")
+        yield from self._check_names(loc)
+        yield from self._check_extra(loc)
+        entry = config.paths.get(self.adopted or "")
+        if entry and entry.form != "file":
+            message = f"`paths` declares {self.adopted} as a {entry.form}"
+            yield Violation((*loc, "adopted"), message)
+        yield from check_probes(loc, self)
+        yield from check_tls(loc, self)
+        yield from check_app(loc, self, config)
+        for prefix, location in self.locations.items():
+            yield from check_location((*loc, "locations", prefix), location, self, config)
+
+    def _check_names(self, loc: Loc) -> Iterator[Violation]:
+        for index, name in enumerate(self.server_names):
+            if name in self.server_names[:index]:
+                message = f"duplicate host name {name}"
+                yield Violation((*loc, "server_names", index), message, is_independent=True)
+
+    def _check_extra(self, loc: Loc) -> Iterator[Violation]:
+        try:
+            parse(self.extra.encode(), "extra")
+        except NginxSyntaxError as error:
+            message = f"line {error.line} of extra is invalid: {error.message}"
+            yield Violation((*loc, "extra"), message, is_independent=True)
+
+    def compile(self, name: str, context: CompileContext) -> Iterator[Declared]:
+        """The files of the site, nginx's configuration of it, and its app."""
+        site = context.sites[name]
+        for prefix, location in self.locations.items():
+            yield from compile_location(site, prefix, location)
+        if not self.adopted:
+            yield from _nginx_file(site)
+        yield from compile_letsencrypt(site)
+        yield from compile_app(site)
+
+
+def _nginx_file(site: SiteContext) -> Iterator[Declared]:
+    """The generated file, and the link by which nginx includes it."""
+    layout, facts = site.facts.layout, site.facts
+    yield site.declare(Directory(path=layout.available_dir))
+    file = File(
+        path=site.nginx_file,
+        content=site.nginx_content,
+        user=facts.user,
+        group=facts.group,
+        mode=0o644,
+    )
+    yield site.declare(file)
+    link = layout.link_path(site.name)
+    if link is not None:
+        yield site.declare(Symlink(path=link, target=site.nginx_file))
+
+
+def site_view(site: SiteContext) -> SiteView:
+    """What nginx's template is given for a site."""
+    declared = site.declared
+    return SiteView(
+        name=site.name,
+        server_names=declared.server_names,
+        listens=listen_views(site),
+        default_server=declared.default_server,
+        tls=tls_view(site.tls) if site.tls else None,
+        max_upload_bytes=declared.max_upload,
+        upstream=site.upstream,
+        locations=tuple(location_view(site, *item) for item in declared.locations.items()),
+        extra=declared.extra,
+        challenge_root=WEBROOT if site.letsencrypt else None,
+    )
+
+
+def site_findings(site: SiteContext) -> Iterator[Finding]:
+    """What a person should know or do beside the apply."""
+    yield from warn_app_runs_as_root(site)
+    yield from warn_certificate_missing(site)
+    if not site.declared.adopted:
+        yield from find_unstatic_encodings(site)
+
+
+def site_probes(site: SiteContext) -> Iterator[Probe]:
+    """The site's probes; an adopted file may serve locations in its own way."""
+    if site.declared.adopted:
+        yield from app_probes(site, served_by=None)
+    else:
+        yield from tls_probes(site)
+        yield from app_probes(site, served_by="app")
+        for prefix, location in site.declared.locations.items():
+            yield from location_probes(site, prefix, location)
+    for settings in site.declared.probes:
+        yield compile_probe(site, settings)

@@ -1,0 +1,171 @@
+"""Explains pydantic's errors in the terms of the file, each with its position."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic_core import ErrorDetails
+
+from reconcile.config.config import Config
+from reconcile.config.diagnostics import Diagnostic, closest, suggest
+from reconcile.config.document import Loc, Mark, YamlNode
+from reconcile.config.fields.field_type import InvalidValue, describe, quote_text
+
+_EXPECTED = {
+    "bool_type": "true or false",
+    "int_type": "a whole number",
+    "string_type": "a text",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+    "model_attributes_type": "a mapping",
+    "tuple_type": "a list",
+}
+_MAPPINGS = frozenset({"dict_type", "model_type", "model_attributes_type"})
+# What needs no quotes as an item of a YAML list.
+_PLAIN_SCALAR = re.compile(r"[\w./][\w./:-]{0,60}")
+_BOOLEANS = {"yes": "true", "on": "true", "no": "false", "off": "false"}
+
+
+def diagnose(errors: Sequence[ErrorDetails], file: str, root: YamlNode) -> Iterator[Diagnostic]:
+    """One diagnostic for each error that is no consequence of another one."""
+    typos = _likely_typos(errors)
+    return (
+        diagnostic(error, file, root) for error in errors if not _is_consequence(error, root, typos)
+    )
+
+
+def diagnostic(error: ErrorDetails, file: str, root: YamlNode) -> Diagnostic:
+    """One of pydantic's errors, with the file's own words."""
+    loc = error["loc"]
+    mark = _mark(error, root)
+    message, hint = _explain(error, loc)
+    return Diagnostic(file, mark.line, mark.column, message, hint)
+
+
+def _mark(error: ErrorDetails, root: YamlNode) -> Mark:
+    loc = error["loc"]
+    if error["type"] == "missing":
+        return root.key_mark(loc[:-1])
+    if error["type"] == "extra_forbidden" or loc[-1:] == ("[key]",):
+        return root.key_mark(loc)
+    return root.deepest(loc).mark
+
+
+def _explain(error: ErrorDetails, loc: Loc) -> tuple[str, str]:
+    kind, value, context = error["type"], error["input"], error.get("ctx", {})
+    name = quote_text(str(loc[-1])) if loc else "the file"
+    if kind == "extra_forbidden":
+        return _unknown_key(loc)
+    if kind == "missing":
+        return f"{name} is missing", ""
+    if kind == "value_error":
+        return _invalid_value(context["error"])
+    if kind == "literal_error":
+        return f"invalid value {_literal(value)}", _literal_hint(value, context["expected"])
+    if kind in _EXPECTED:
+        return f"expected {_EXPECTED[kind]}, got {describe(value)}", _type_hint(kind, value, loc)
+    if kind in ("greater_than_equal", "less_than_equal"):
+        limit = f"at least {context['ge']}" if "ge" in context else f"at most {context['le']}"
+        return f"{name} has to be {limit}", ""
+    if kind == "too_short":
+        return f"{name} is empty", "add at least one"
+    return error["msg"], ""
+
+
+def _invalid_value(error: Exception) -> tuple[str, str]:
+    return str(error), error.hint if isinstance(error, InvalidValue) else ""
+
+
+def _type_hint(kind: str, value: Any, loc: Loc) -> str:
+    if kind == "bool_type" and isinstance(value, str):
+        boolean = _BOOLEANS.get(value.lower())
+        return f"use {boolean}" if boolean else ""
+    if kind == "string_type" and isinstance(value, int):
+        return f'quote it: "{str(value).lower()}"'
+    if kind in _MAPPINGS:
+        keys = _keys_at(loc)
+        return f"with the keys {', '.join(keys)}" if keys else ""
+    return _list_hint(value) if kind == "tuple_type" else ""
+
+
+def _list_hint(value: Any) -> str:
+    is_plain = isinstance(value, str | int) and _PLAIN_SCALAR.fullmatch(str(value))
+    return f"use [{value}]" if is_plain else "use [a, b]"
+
+
+def _literal(value: Any) -> str:
+    return str(value) if type(value) is int else describe(value)
+
+
+def _literal_hint(value: Any, expected: str) -> str:
+    choices = expected.replace("'", "")
+    return f"use {choices}, without quotes" if value == expected else f"use {choices}"
+
+
+def _unknown_key(loc: Loc) -> tuple[str, str]:
+    key = str(loc[-1])
+    return f"unknown key {quote_text(key)}", suggest(key, _keys_at(loc[:-1]))
+
+
+def _keys_at(loc: Loc) -> tuple[str, ...]:
+    """The keys that a mapping at `loc` of a file may have."""
+    annotations: list[Any] = [Config]
+    for part in loc:
+        annotations = [below for one in annotations for below in _annotations_below(one, part)]
+    models = [model for one in annotations for model in _models(one)]
+    return tuple(dict.fromkeys(name for model in models for name in model.model_fields))
+
+
+def _annotations_below(annotation: Any, part: str | int) -> Iterator[Any]:
+    """The annotations of the value at `part` of a value; `part` may be the tag of a union."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        is_tag = part in _tags(annotation)
+        yield from [arguments[0]] if is_tag else _annotations_below(arguments[0], part)
+    elif origin in (Union, UnionType):
+        tagged = [argument for argument in arguments if part in _tags(argument)]
+        for argument in tagged or arguments:
+            yield from _annotations_below(argument, part)
+    elif origin in (dict, Mapping):
+        yield arguments[1]
+    elif origin is tuple:
+        yield arguments[0]
+    elif _is_model(annotation) and part in annotation.model_fields:
+        yield annotation.model_fields[part].annotation
+
+
+def _tags(annotation: Any) -> list[Any]:
+    extras = get_args(annotation)[1:] if get_origin(annotation) is Annotated else ()
+    return [extra.tag for extra in extras if hasattr(extra, "tag")]
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    if _is_model(annotation):
+        yield annotation
+    elif get_origin(annotation) in (Annotated, Union, UnionType):
+        for argument in get_args(annotation):
+            yield from _models(argument)
+
+
+def _is_model(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
+
+
+def _likely_typos(errors: Sequence[ErrorDetails]) -> frozenset[Loc]:
+    """The keys that unknown keys beside them are probably meant to be."""
+    unknown = [error["loc"] for error in errors if error["type"] == "extra_forbidden"]
+    return frozenset((*loc[:-1], closest(str(loc[-1]), _keys_at(loc[:-1]))) for loc in unknown)
+
+
+def _is_consequence(error: ErrorDetails, root: YamlNode, typos: frozenset[Loc]) -> bool:
+    """Whether the error only results from another one: a rejected value, or a misspelt key."""
+    if error["type"] == "too_short" and error["input"]:
+        return True
+    if error["type"] == "missing" and error["loc"] in typos:
+        return True
+    steps = root.existing(error["loc"])
+    return any(root.deepest(steps[:end]).is_rejected for end in range(len(steps) + 1))
