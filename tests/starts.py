@@ -26,7 +26,7 @@ FIXTURES = {
         "running_site",
         "written",
     ),
-    *("memory", "run", "small_disk", "stage"),
+    *("memory", "run", "small_disk", "demo"),
 }
 STARTS = {"subprocess.Popen", "os.posix_spawn", "os.exec", "os.fork", "os.forkpty"}
 MARKS = ("process", "host", "nightly")

@@ -1,38 +1,63 @@
-"""The table of commands."""
+"""The table of commands: `--help` is read from it, and only the command that runs is imported."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from importlib import import_module
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
+from typer.main import get_command
 
-# Each is the function, or the group, of that name in the module of that name, as --help lists it.
-COMMANDS = (
-    "init",
-    "adopt",
-    "validate",
-    "plan",
-    "apply",
-    "verify",
-    "drift",
-    "pull",
-    "schedule",
-    "doctor",
-    "explain",
-    "rollback",
-    "history",
-    "state",
-    "graph",
-    "schema",
-    "demo",
-)
+# Name → summary, in the order of --help. Each is the function, or the group, of that name in the
+# module of that name.
+COMMANDS = {
+    "init": "Write a commented reconcile.yaml for a Flask app.",
+    "adopt": "Write the existing setup of this host as a reconcile.yaml.",
+    "validate": "Validate the YAML and list all its errors.",
+    "plan": "Show what apply would change; change nothing.",
+    "apply": "Apply the YAML to this host; roll back on failure.",
+    "verify": "Run HTTP checks and print a checklist for each site.",
+    "drift": "Check that the host still matches the YAML and responds.",
+    "pull": "Fetch a signed Git revision, then plan, check or apply it.",
+    "schedule": "Run drift checks periodically, by a systemd timer or cron.",
+    "doctor": "Diagnose problems on this host and suggest fixes.",
+    "explain": "Show which server, location and file answer a URL.",
+    "rollback": "Undo the last apply, or one that was interrupted.",
+    "history": "List who applied what and when, with the result.",
+    "state": "Show and edit the ledger of managed resources.",
+    "graph": "Print the dependency graph as DOT or Mermaid.",
+    "schema": "Print the JSON Schema of the YAML or of a command's output.",
+    "demo": "Run a complete example in a temporary folder, without root.",
+}
+EPILOG = """\b
+Exit codes:
+  0  success, or nothing to do
+  1  error
+  2  changes or drift found
+  3  verification failed
+  4  another apply is running
+  5  the saved plan is stale
+
+Get started: reconcile init, then reconcile plan, then reconcile apply.
+"""
 
 
-def app_for(arguments: Sequence[str]) -> typer.Typer:
-    """The command line with the one command that `arguments` begin with, else with all."""
+class LazyGroup(TyperGroup):
+    """A group that lists every command and imports the one that is called."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Name, command and remaining arguments, as Typer's own, which suggests near names."""
+        name, stub, rest = super().resolve_command(ctx, args)
+        return name, stub and load_command(stub.name or ""), rest
+
+
+def create_app() -> typer.Typer:
+    """The command line, with a stub for each command."""
     app = typer.Typer(
+        cls=LazyGroup,
         help="Desired state for web apps behind Nginx and Gunicorn: plan, apply, verify.",
+        epilog=EPILOG,
         no_args_is_help=True,
         # Rich would double the time of --help.
         rich_markup_mode=None,
@@ -40,20 +65,27 @@ def app_for(arguments: Sequence[str]) -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_reconcile)
-    named = tuple(arguments[:1])
-    for name in named if named and named[0] in COMMANDS else COMMANDS:
-        _add(app, name, getattr(import_module(f"reconcile.cli.{name}"), name))
+    for name, summary in COMMANDS.items():
+        app.command(name, help=summary)(_stub)
     return app
 
 
-def _add(app: typer.Typer, name: str, command: typer.Typer | Callable[..., int]) -> None:
-    if isinstance(command, typer.Typer):
-        app.add_typer(command, name=name)
+def load_command(name: str) -> Any:
+    """The command of that name, imported."""
+    target = getattr(import_module(f"reconcile.cli.{name}"), name)
+    if isinstance(target, typer.Typer):
+        app = target
     else:
-        app.command(name)(command)
+        app = typer.Typer(add_completion=False, rich_markup_mode=None)
+        app.command(name)(target)
+    return get_command(app)
 
 
 def _reconcile(
     version: bool = typer.Option(False, "--version", "-V", help="Print the version."),
 ) -> None:
-    """Answered before the command line is read; here for --help."""
+    """Listed for --help; main() answers --version before it reads the command line."""
+
+
+def _stub() -> None:
+    """Never called: LazyGroup replaces it."""

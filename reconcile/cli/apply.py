@@ -1,31 +1,37 @@
-"""`reconcile apply`: show the plan, ask, carry it out, verify, or take it all back."""
+"""`reconcile apply`: show the plan, ask, apply it, verify, or roll all of it back."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from dataclasses import replace
+from typing import Annotated
 
 import typer
 
-from reconcile.cli.approval import ask, typed_command
+from reconcile import __version__
+from reconcile.cli.approval import confirm, typed_command
 from reconcile.cli.options import (
+    AutoApprove,
     Excludes,
     File,
     Json,
     LockTimeout,
+    MaxDeletes,
     Sites,
     Targets,
-    opened,
-    opened_for,
-    selection,
 )
+from reconcile.cli.progress import EventSink, event_sink
+from reconcile.cli.workspaces import open_workspace, selection_of
+from reconcile.engine.model import Plan, Report
+from reconcile.engine.safety_checks import refuse_unclear
+from reconcile.engine.selection import Selection
+from reconcile.engine.staleness import refuse_stale
 from reconcile.errors import ReconcileError
-
-if TYPE_CHECKING:
-    from reconcile.cli.progress import Listener
-    from reconcile.engine.model import Plan, Report
-    from reconcile.engine.selection import Selection
-    from reconcile.workspace import Workspace
-    from reconcile.workspace.applying import ApplyOptions
+from reconcile.filesystem.user_files import only_ours
+from reconcile.gitops.saved_plan import SavedPlan, read, refuse_used
+from reconcile.system import Host
+from reconcile.workspace import Workspace
+from reconcile.workspace.applying import ApplyOptions, apply_plan, locked
+from reconcile.workspace.planning import plan_changes, replan
 
 
 def apply(
@@ -34,33 +40,44 @@ def apply(
     ] = None,
     file: File = None,
     json: Json = False,
-    auto_approve: Annotated[
-        bool, typer.Option("--auto-approve", help="Apply without asking.")
-    ] = False,
+    auto_approve: AutoApprove = False,
     detailed_exitcode: Annotated[
-        bool, typer.Option("--detailed-exitcode", help="Exit with 2 where something was changed.")
+        bool, typer.Option("--detailed-exitcode", help="Exit with 2 if something was changed.")
     ] = False,
     site: Sites = None,
     target: Targets = None,
     exclude: Excludes = None,
     lock_timeout: LockTimeout = 0.0,
     no_rollback: Annotated[
-        bool, typer.Option("--no-rollback", help="Leave a failed apply as it is.")
+        bool, typer.Option("--no-rollback", help="Do not roll back if the apply fails.")
     ] = False,
-    no_verify: Annotated[bool, typer.Option("--no-verify", help="Send no probes.")] = False,
-    max_deletes: Annotated[
-        int | None,
-        typer.Option("--max-deletes", metavar="N", min=0, help="Refuse a plan that destroys more."),
-    ] = None,
+    no_verify: Annotated[bool, typer.Option("--no-verify", help="Skip verification.")] = False,
+    max_deletes: MaxDeletes = None,
     allow_empty: Annotated[
-        bool, typer.Option("--allow-empty", help="Let a YAML that declares nothing remove all.")
+        bool,
+        typer.Option("--allow-empty", help="Allow an empty YAML to delete everything managed."),
     ] = False,
 ) -> int:
-    """Make the host what the YAML says; what fails is taken back."""
-    from reconcile.cli.progress import listener
-    from reconcile.workspace.applying import ApplyOptions, locked
+    """Apply the YAML to this host; roll back on failure.
 
-    chosen, listen = selection(site, target, exclude), listener(json=json)
+    Shows the plan and asks first. A saved plan is applied as it is, without asking.
+
+    \b
+    Examples:
+      reconcile apply
+      reconcile apply --auto-approve --site shop
+      reconcile apply shop.plan
+
+    \b
+    Exit codes:
+      0  applied and verified, or nothing to do
+      1  error
+      2  something was changed (only with --detailed-exitcode)
+      3  failed, and rolled back
+      4  another apply is running
+      5  the saved plan is stale, or the host changed meanwhile
+    """
+    chosen, listen = selection_of(site, target, exclude), event_sink(json=json)
     options = ApplyOptions(
         verify=not no_verify,
         roll_back=not no_rollback,
@@ -70,16 +87,16 @@ def apply(
     if saved is not None:
         _refuse_selection(chosen)
         report = _apply_saved(saved, file, options, lock_timeout, listen)
-        return _ended(report, listen, detailed=detailed_exitcode)
-    workspace = opened(file)
-    approved = None if auto_approve else _approved(workspace, chosen, listen)
+        return _finish(report, listen, detailed=detailed_exitcode)
+    workspace = open_workspace(file)
+    approved = None if auto_approve else _approved_plan(workspace, chosen, listen)
     with locked(workspace, "apply", timeout_s=lock_timeout, on_event=listen) as current:
-        plan = _planned(current, chosen, approved, listen)
-        report = _carried_out(current, plan, options, listen)
-    return _ended(report, listen, detailed=detailed_exitcode)
+        plan = _current_plan(current, chosen, approved, listen)
+        report = _execute(current, plan, options, listen)
+    return _finish(report, listen, detailed=detailed_exitcode)
 
 
-def _ended(report: Report, listen: Listener, *, detailed: bool) -> int:
+def _finish(report: Report, listen: EventSink, *, detailed: bool) -> int:
     code = report.exit_code(detailed=detailed)
     listen.end(report, code)
     return code
@@ -88,53 +105,56 @@ def _ended(report: Report, listen: Listener, *, detailed: bool) -> int:
 def _refuse_selection(chosen: Selection) -> None:
     if chosen.partial:
         raise ReconcileError(
-            "A saved plan says by itself which part of the host it is about",
-            "--site, --target and --exclude go with `plan --out`",
-            "Leave them out, or plan again. Nothing was changed.",
+            "--site, --target and --exclude cannot be combined with a saved plan",
+            "the plan was saved for a fixed selection",
+            "Leave them out, or save a new plan with them. Nothing was changed.",
         )
 
 
 def _apply_saved(
-    path: str, file: str | None, options: ApplyOptions, lock_timeout_s: float, listen: Listener
+    path: str, file: str | None, options: ApplyOptions, lock_timeout_s: float, listen: EventSink
 ) -> Report:
-    """Carry out what was approved, and nothing else. Errors: StalePlan."""
-    from dataclasses import replace
-
-    from reconcile.gitops.saved_plan import read, refuse_used
-    from reconcile.workspace.applying import locked
-    from reconcile.workspace.planning import replan
-
+    """Apply what was approved, and nothing else. Errors: StalePlan."""
     approved = read(path)
-    workspace = opened_for(approved, file)
+    workspace = _open_for_saved_plan(approved, file)
     with locked(workspace, "apply", timeout_s=lock_timeout_s, on_event=listen) as current:
         refuse_used(approved, current.host.state)
-        with listen.looking(current.host):
+        with listen.scanning(current.host):
             plan = replan(current, approved.inputs, approved.selection)
         listen.plan(plan)
-        return _carried_out(current, plan, replace(options, saved_plan=approved.id), listen)
+        return _execute(current, plan, replace(options, saved_plan=approved.id), listen)
 
 
-def _approved(workspace: Workspace, chosen: Selection, listen: Listener) -> Plan:
-    """The plan that a person has seen and said yes to. Errors: ReconcileError where not."""
-    from reconcile.engine.safety_checks import refuse_unclear
-    from reconcile.workspace.planning import plan_changes
+def _open_for_saved_plan(saved: SavedPlan, file: str | None) -> Workspace:
+    """The workspace that the plan was made in. Errors: StalePlan where it is another now.
 
-    with listen.looking(workspace.host):
+    The file that the plan names is used only where no other user could have written it:
+    otherwise an approval could bring its own configuration.
+    """
+    # Before the YAML is read, which another host need not have.
+    here = replace(saved.inputs, host=Host().name, version=__version__)
+    refuse_stale(saved.inputs, here)
+    workspace = open_workspace(file or (saved.file if only_ours(saved.file) else None))
+    refuse_stale(saved.inputs, replace(here, config=workspace.config.digest))
+    return workspace
+
+
+def _approved_plan(workspace: Workspace, chosen: Selection, listen: EventSink) -> Plan:
+    """The plan that a person has seen and approved. Errors: ReconcileError where not."""
+    with listen.scanning(workspace.host):
         plan = plan_changes(workspace, chosen)
     listen.plan(plan)
     refuse_unclear(plan)
     if plan.changes:
-        ask("this plan")
+        confirm("this plan")
     return plan
 
 
-def _planned(
-    current: Workspace, chosen: Selection, approved: Plan | None, listen: Listener
+def _current_plan(
+    current: Workspace, chosen: Selection, approved: Plan | None, listen: EventSink
 ) -> Plan:
-    """The plan of this moment, when nobody else can apply; what was approved must hold."""
-    from reconcile.workspace.planning import plan_changes, replan
-
-    with listen.looking(current.host):
+    """The plan under the lock; it must equal the approved one. Errors: StalePlan."""
+    with listen.scanning(current.host):
         if approved is not None:
             return replan(current, approved.inputs, chosen)
         plan = plan_changes(current, chosen)
@@ -142,8 +162,6 @@ def _planned(
     return plan
 
 
-def _carried_out(current: Workspace, plan: Plan, options: ApplyOptions, listen: Listener) -> Report:
-    from reconcile.workspace.applying import apply_plan
-
-    with listen.working(plan):
+def _execute(current: Workspace, plan: Plan, options: ApplyOptions, listen: EventSink) -> Report:
+    with listen.applying(plan):
         return apply_plan(current, plan, typed_command(), options=options, on_event=listen)

@@ -1,20 +1,20 @@
-"""Asking a person, and remembering what was typed."""
+"""Ask for confirmation, and record what was typed."""
 
 from __future__ import annotations
 
 import sys
 
-from reconcile.cli.terminal import interactive, style
+from reconcile.cli.terminal import is_interactive, style
 from reconcile.errors import ReconcileError
 
 
-def ask(what: str) -> None:
-    """Errors: ReconcileError unless someone is there and types yes."""
-    if not interactive():
+def confirm(what: str) -> None:
+    """Return once someone has typed yes. Errors: ReconcileError otherwise."""
+    if not is_interactive():
         raise ReconcileError(
-            f"Nobody is there to approve {what}",
-            "standard input or output is no terminal",
-            "Say --auto-approve where a script decides. Nothing was changed.",
+            f"Cannot ask to approve {what}: no terminal",
+            "standard input or output is not a terminal",
+            "Use --auto-approve in scripts. Nothing was changed.",
         )
     question = style().bold(f"Only 'yes' approves {what}: ")
     sys.stdout.write(f"\n{question}")
@@ -23,10 +23,9 @@ def ask(what: str) -> None:
     if not answer.endswith("\n"):
         sys.stdout.write("\n")
     if answer.strip() != "yes":
-        told = what[0].upper() + what[1:]
-        raise ReconcileError(f"{told} was not approved, so nothing was changed")
+        raise ReconcileError(f"{what[0].upper()}{what[1:]} was not approved; nothing was changed")
 
 
 def typed_command() -> str:
-    """What was typed, for the history."""
+    """The command line, for the history."""
     return " ".join(("reconcile", *sys.argv[1:]))

@@ -2,48 +2,66 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from reconcile.cli.options import File, Json, Sites, chosen_file, refuse_two_forms
+from reconcile.cli.options import (
+    File,
+    Json,
+    Markdown,
+    Sites,
+    find_config_file,
+    require_single_format,
+)
+from reconcile.cli.read_only_guard import ReadOnlyGuard
 from reconcile.cli.terminal import now, show, style
-from reconcile.errors import ReconcileError
-
-if TYPE_CHECKING:
-    from reconcile.doctor.inspection import HostInspection
-    from reconcile.doctor.rule import Diagnosis
+from reconcile.doctor.config_view import declaration
+from reconcile.doctor.diagnosis import diagnose
+from reconcile.doctor.inspection import HostInspection, server_names_of
+from reconcile.doctor.rule import Diagnosis
+from reconcile.output.doctor import doctor_document, doctor_markdown, doctor_text
+from reconcile.output.json import dumped
+from reconcile.output.sarif import sarif_text
+from reconcile.system import Host
+from reconcile.workspace import Workspace
 
 
 def doctor(
     file: File = None,
     json: Json = False,
     site: Sites = None,
-    markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
+    markdown: Markdown = False,
     sarif: Annotated[bool, typer.Option("--sarif", help="Print SARIF, for code scanning.")] = False,
 ) -> int:
-    """Tell what is wrong on this host, with or without a YAML."""
-    from reconcile.cli.looking import Looking
-    from reconcile.doctor.diagnosis import diagnose
+    """Diagnose problems on this host and suggest fixes.
 
-    refuse_two_forms(json=json, markdown=markdown, sarif=sarif)
-    look = Looking()
-    found = look(lambda: diagnose(_snapshot(file, site or [])))
+    Works without a YAML too. Changes nothing.
+
+    \b
+    Examples:
+      reconcile doctor
+      reconcile doctor --site shop --markdown
+
+    \b
+    Exit codes:
+      0  no problems; notes do not count
+      1  error, or a check could not be run
+      2  problems found
+    """
+    require_single_format(json=json, markdown=markdown, sarif=sarif)
+    read_only = ReadOnlyGuard()
+    diagnosis = read_only(lambda: diagnose(_inspection(file, site or [])))
     form = "json" if json else "markdown" if markdown else "sarif" if sarif else "text"
-    show(_shown(look.noting(found) if json else found, form))
+    show(_rendered(read_only.with_note(diagnosis) if json else diagnosis, form))
     if not json:
-        look.tell()
-    return found.exit_code()
+        read_only.print_note()
+    return diagnosis.exit_code()
 
 
-def _snapshot(file: str | None, sites: list[str]) -> HostInspection:
+def _inspection(file: str | None, sites: list[str]) -> HostInspection:
     """The host as the YAML describes it; without any YAML, the host alone."""
-    from reconcile.doctor.config_view import declaration
-    from reconcile.doctor.inspection import HostInspection, server_names_of
-    from reconcile.system import Host
-    from reconcile.workspace import Workspace
-
-    path = _file(file)
+    path = find_config_file(file)
     if path is None:
         whole = HostInspection(Host())
     else:
@@ -55,28 +73,18 @@ def _snapshot(file: str | None, sites: list[str]) -> HostInspection:
     return whole.restricted_to(whole.declared, server_names_of(whole.declared, sites, names))
 
 
-def _file(given: str | None) -> str | None:
-    try:
-        return chosen_file(given)
-    except ReconcileError:
-        return None
-
-
-def _shown(found: Diagnosis, form: str) -> str:
-    from reconcile.output.doctor import doctor_document, doctor_markdown, doctor_text
-
-    findings, unknown, rules = found.findings, found.unknown, found.rules
-    code = found.exit_code()
+def _rendered(diagnosis: Diagnosis, form: str) -> str:
+    host, findings, unknown, rules = (
+        diagnosis.host,
+        diagnosis.findings,
+        diagnosis.unknown,
+        diagnosis.rules,
+    )
     if form == "text":
-        return doctor_text(found.host, findings, unknown, rules=rules, style=style())
+        return doctor_text(host, findings, unknown, rules=rules, style=style())
     if form == "markdown":
-        return doctor_markdown(found.host, findings, unknown, rules=rules)
-    if form == "json":
-        from reconcile.output.json import dumped
-
-        return dumped(
-            doctor_document(found.host, findings, unknown, rules=rules, exit_code=code, now=now())
-        )
-    from reconcile.output.sarif import sarif_text
-
-    return sarif_text(findings, unknown, complete=not unknown)
+        return doctor_markdown(host, findings, unknown, rules=rules)
+    if form == "sarif":
+        return sarif_text(findings, unknown, complete=not unknown)
+    code = diagnosis.exit_code()
+    return dumped(doctor_document(host, findings, unknown, rules=rules, exit_code=code, now=now()))

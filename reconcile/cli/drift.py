@@ -1,17 +1,29 @@
-"""`reconcile drift`: the plan and the probes, for cron and CI; changes nothing unless told to."""
+"""`reconcile drift`: the plan and the probes, for cron and CI; changes nothing without --heal."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from dataclasses import replace
+from typing import Annotated
 
 import typer
 
-from reconcile.cli.options import File, Json, Markdown, Quiet, opened, refuse_two_forms
+from reconcile.cli.drift_actions import (
+    Notifications,
+    record_and_notify,
+    revert_drift,
+    with_healed,
+)
+from reconcile.cli.options import File, Json, Markdown, Quiet, require_single_format
+from reconcile.cli.progress_line import file_progress
+from reconcile.cli.read_only_guard import ReadOnlyGuard
 from reconcile.cli.terminal import now, show, style
+from reconcile.cli.workspaces import open_workspace
+from reconcile.engine.drift_report import Drift
 from reconcile.errors import ExitCode
-
-if TYPE_CHECKING:
-    from reconcile.engine.drift_report import Drift
+from reconcile.output.json import drift_document, dumped
+from reconcile.output.markdown import drift_markdown
+from reconcile.output.text import drift_text
+from reconcile.workspace.checking import check_drift
 
 
 def drift(
@@ -21,66 +33,62 @@ def drift(
     quiet: Quiet = False,
     metrics_file: Annotated[
         str | None,
-        typer.Option("--metrics-file", metavar="FILE", help="Write metrics for Prometheus there."),
+        typer.Option("--metrics-file", metavar="FILE", help="Write Prometheus metrics to FILE."),
     ] = None,
     notify: Annotated[
         list[str] | None,
         typer.Option(
             "--notify",
             metavar="URL",
-            help="Tell a change of state there (Apprise); @FILE reads URLs from a file.",
+            help="Notify this Apprise URL when the state changes; @FILE reads URLs from FILE.",
         ),
     ] = None,
     remind: Annotated[
-        str, typer.Option("--remind", metavar="DURATION", help="Tell the same again after so long.")
+        str,
+        typer.Option(
+            "--remind", metavar="DURATION", help="Repeat an unchanged notification after this long."
+        ),
     ] = "1d",
     heal: Annotated[
-        bool, typer.Option("--heal", help="Mend what drifted; never what is pending.")
+        bool, typer.Option("--heal", help="Revert drift; never apply pending changes.")
     ] = False,
 ) -> int:
-    """Tell whether the host is still as declared, and answers right."""
-    from dataclasses import replace
+    """Check that the host still matches the YAML and responds.
 
-    from reconcile.cli import watch
-    from reconcile.cli.counting import counted
-    from reconcile.cli.looking import Looking
-    from reconcile.workspace.checking import check_drift
+    For cron and CI. Takes no lock, and changes nothing without --heal.
 
-    refuse_two_forms(json=json, markdown=markdown)
-    notices = watch.Notices.of(notify or (), remind)
-    workspace, look = opened(file), Looking()
-    report = None
-    with counted(workspace.host, json=json):
-        seen = look(lambda: check_drift(workspace))
-    if heal:
-        report = watch.heal(workspace, seen)
+    \b
+    Examples:
+      reconcile drift --quiet
+      reconcile drift --heal --notify @/etc/reconcile/notify
+
+    \b
+    Exit codes:
+      0  the host matches and responds
+      1  error, or something could not be read
+      2  drift or pending changes
+      3  HTTP checks failed
+    """
+    require_single_format(json=json, markdown=markdown)
+    notifications = Notifications.from_options(notify or (), remind)
+    workspace, read_only = open_workspace(file), ReadOnlyGuard()
+    with file_progress(workspace.host, json=json):
+        found = read_only(lambda: check_drift(workspace))
+    report = revert_drift(workspace, found) if heal else None
     if report is not None:
-        seen = watch.mended(look(lambda: check_drift(workspace.refreshed())), report)
+        found = with_healed(read_only(lambda: check_drift(workspace.refreshed())), report)
     failed = report.exit_code(detailed=False) if report else ExitCode.OK
-    followed = watch.follow(workspace, seen, metrics_file, notices)
-    code = failed or seen.exit_code or followed
-    if not quiet or code or seen.mended:
+    recorded = record_and_notify(workspace, found, metrics_file, notifications)
+    code = failed or found.exit_code or recorded
+    if not quiet or code or found.mended:
         if json:
-            seen = replace(seen, plan=look.noting(seen.plan))
-        show(_document(seen, code) if json else _markdown(seen) if markdown else _text(seen))
-        if not json:
-            look.tell()
+            noted = replace(found, plan=read_only.with_note(found.plan))
+            show(dumped(drift_document(noted, now=now(), exit_code=code)))
+        else:
+            show(_text(found, markdown=markdown))
+            read_only.print_note()
     return code
 
 
-def _text(seen: Drift) -> str:
-    from reconcile.output.text import drift_text
-
-    return drift_text(seen, style())
-
-
-def _markdown(seen: Drift) -> str:
-    from reconcile.output.markdown import drift_markdown
-
-    return drift_markdown(seen)
-
-
-def _document(seen: Drift, code: int) -> str:
-    from reconcile.output.json import drift_document, dumped
-
-    return dumped(drift_document(seen, now=now(), exit_code=code))
+def _text(found: Drift, *, markdown: bool) -> str:
+    return drift_markdown(found) if markdown else drift_text(found, style())

@@ -1,78 +1,75 @@
-"""`reconcile explain URL`: who answers it, why, and with what; changes nothing."""
+"""`reconcile explain URL`: which server, location and file answer it, and why; changes nothing."""
 
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from reconcile.cli.options import File, Json, chosen_file
+from reconcile.cli.options import File, Json
+from reconcile.cli.read_only_guard import ReadOnlyGuard
 from reconcile.cli.terminal import now, show, style
-from reconcile.errors import ExitCode, ReconcileError
-
-if TYPE_CHECKING:
-    from reconcile.nginx.routing.request import Request
-    from reconcile.system import Host
-    from reconcile.system.http import HttpAnswer
+from reconcile.cli.workspaces import open_host
+from reconcile.errors import ExitCode
+from reconcile.nginx.explanation import explain as explain_request
+from reconcile.nginx.explanation import with_listening_address
+from reconcile.nginx.routing.request import Request
+from reconcile.nginx.routing.url import parse_url
+from reconcile.nginx.running.discover import discover
+from reconcile.output.explain import explain_document, explain_text
+from reconcile.output.json import dumped
+from reconcile.system import Host
+from reconcile.system.http import HttpAnswer, HttpTarget
 
 
 def explain(
-    url: Annotated[str, typer.Argument(metavar="URL", help="As a visitor would type it.")],
+    url: Annotated[str, typer.Argument(metavar="URL", help="A URL, as a visitor types it.")],
     file: File = None,
     json: Json = False,
     live: Annotated[
-        bool, typer.Option("--live", help="Ask nginx too, and compare its answer.")
+        bool, typer.Option("--live", help="Send the request to nginx too, and compare.")
     ] = False,
     address: Annotated[
         str | None,
-        typer.Option("--address", metavar="IP", help="Where the connection arrives; ::1 for IPv6."),
+        typer.Option(
+            "--address", metavar="IP", help="The local address that receives the request."
+        ),
     ] = None,
 ) -> int:
-    """Tell who answers a URL, with which file, and who may read it."""
-    from reconcile.cli.looking import Looking
-    from reconcile.nginx.explanation import explain as explained
-    from reconcile.nginx.explanation import with_listening_address
-    from reconcile.nginx.routing.url import parse_url
-    from reconcile.nginx.running.discover import discover
+    """Show which server, location and file answer a URL.
 
-    host, asked, look = _host(file), parse_url(url, address), Looking()
+    Also the headers, the permissions along the path, and the locations that did not match.
+
+    \b
+    Examples:
+      reconcile explain https://shop.example/static/app.css
+      reconcile explain --live http://shop.example/media/photo.jpg
+
+    \b
+    Exit codes:
+      0  explained
+      1  error, or the answer cannot be predicted
+    """
+    host, request, read_only = open_host(file), parse_url(url, address), ReadOnlyGuard()
     nginx = discover(host)
-    request = asked if address else with_listening_address(nginx, asked)
-    found = look(lambda: explained(nginx, request))
-    real = _asked(host, request) if live else None
+    if not address:
+        request = with_listening_address(nginx, request)
+    explanation = read_only(lambda: explain_request(nginx, request))
+    answer = _live_answer(host, request) if live else None
     if json:
-        from reconcile.output.explain import explain_document
-        from reconcile.output.json import dumped
-
-        show(dumped(explain_document(url, found, host.name, now=now(), live=real)))
+        show(dumped(explain_document(url, explanation, host.name, now=now(), live=answer)))
     else:
-        from reconcile.output.explain import explain_text
-
-        show(explain_text(url, found, style(), real))
-    look.tell()
-    if found.route.answer.kind != "unknown":
+        show(explain_text(url, explanation, style(), answer))
+    read_only.print_note()
+    if explanation.route.answer.kind != "unknown":
         return ExitCode.OK
     if host.is_unprivileged_viewer and not json:
-        sys.stderr.write("Not everything may be seen by this user: run it with sudo.\n")
+        sys.stderr.write("This user cannot read everything that decides this. Use sudo.\n")
     return ExitCode.ERROR
 
 
-def _host(file: str | None) -> Host:
-    """The host as the YAML describes it; without any YAML, with everything in its usual place."""
-    from reconcile.system import Host
-    from reconcile.workspace import Workspace
-
-    try:
-        path = chosen_file(file)
-    except ReconcileError:
-        return Host()
-    return Workspace.open(path).host
-
-
-def _asked(host: Host, request: Request) -> HttpAnswer:
-    from reconcile.system.http import HttpTarget
-
+def _live_answer(host: Host, request: Request) -> HttpAnswer:
     at = request.address
     target = HttpTarget(at.host, at.port, request.host.strip("[]"), request.scheme == "https")
     return host.http.request(target, request.uri)

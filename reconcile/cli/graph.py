@@ -6,28 +6,36 @@ from typing import Annotated
 
 import typer
 
-from reconcile.cli.options import File, Json, opened, refuse_two_forms
+from reconcile.cli.options import File, Json, require_single_format
 from reconcile.cli.terminal import now, show
+from reconcile.cli.workspaces import open_workspace
 from reconcile.errors import ExitCode
+from reconcile.output.graph import dot, graph_document, mermaid_text
+from reconcile.output.json import dumped
 
 
 def graph(
     file: File = None,
     json: Json = False,
     mermaid: Annotated[
-        bool, typer.Option("--mermaid", help="Mermaid, for Markdown, instead of DOT.")
+        bool, typer.Option("--mermaid", help="Print Mermaid, for Markdown, instead of DOT.")
     ] = False,
 ) -> int:
-    """Print what requires what, as DOT or Mermaid."""
-    from reconcile.output.graph import dot, graph_document, mermaid_text
+    """Print the dependency graph as DOT or Mermaid.
 
-    refuse_two_forms(json=json, mermaid=mermaid)
-    workspace = opened(file)
+    \b
+    Example:
+      reconcile graph | dot -Tsvg > graph.svg
+
+    \b
+    Exit codes:
+      0  printed
+      1  error
+    """
+    require_single_format(json=json, mermaid=mermaid)
+    workspace = open_workspace(file)
     if json:
-        from reconcile.output.json import dumped
-
-        document = graph_document(workspace.desired, workspace.host.name, now=now())
-        show(dumped(document))
+        show(dumped(graph_document(workspace.desired, workspace.host.name, now=now())))
     else:
         show(mermaid_text(workspace.desired) if mermaid else dot(workspace.desired))
     return ExitCode.OK

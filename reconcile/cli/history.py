@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-from reconcile.cli.options import File, Json, opened_records
+from reconcile.cli.options import File, Json
 from reconcile.cli.terminal import now, show, style
+from reconcile.cli.workspaces import open_state
+from reconcile.engine.history_integrity import audit
 from reconcile.errors import ExitCode
+from reconcile.output.history import history_document, history_text
+from reconcile.output.json import dumped
 
 
 def history(file: File = None, json: Json = False) -> int:
-    """Tell who applied what, when, with which result."""
-    from reconcile.engine.history_integrity import audit
+    """List who applied what and when, with the result.
 
-    workspace = opened_records(file)
-    known, problems = audit(workspace.host.state, workspace.ledger)
+    \b
+    Example:
+      reconcile history --json
+
+    \b
+    Exit codes:
+      0  listed
+      1  error, or the history does not match the ledger
+    """
+    workspace = open_state(file)
+    entries, problems = audit(workspace.host.state, workspace.ledger)
     code = ExitCode.ERROR if problems else ExitCode.OK
     if json:
-        from reconcile.output.history import history_document
-        from reconcile.output.json import dumped
-
-        show(dumped(history_document(known, problems, workspace.host.name, code, now=now())))
+        show(dumped(history_document(entries, problems, workspace.host.name, code, now=now())))
     else:
-        from reconcile.output.history import history_text
-
-        show(history_text(known, problems, style()))
+        show(history_text(entries, problems, style()))
     return code

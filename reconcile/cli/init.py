@@ -9,38 +9,45 @@ import typer
 
 from reconcile.cli.options import Json
 from reconcile.cli.terminal import show
+from reconcile.config.starter import STARTER
 from reconcile.errors import ExitCode, ReconcileError
+from reconcile.output.escape import printable
+from reconcile.output.json import dumped, written_document
 
-USUAL_SOURCES = ("app/static", "static", "src/static")
+ASSET_FOLDERS = ("app/static", "static", "src/static")
 
 
 def init(
     file: Annotated[
-        str, typer.Option("--file", "-f", metavar="FILE", help="Where to write it.")
+        str, typer.Option("--file", "-f", metavar="FILE", help="The file to write.")
     ] = "reconcile.yaml",
     json: Json = False,
 ) -> int:
-    """Write a commented reconcile.yaml for a Flask app."""
-    from reconcile.config.starter import STARTER
-    from reconcile.output.escape import printable
+    """Write a commented reconcile.yaml for a Flask app.
 
+    \b
+    Example:
+      reconcile init -f shop.yaml
+
+    \b
+    Exit codes:
+      0  written
+      1  error, or the file already exists
+    """
     folder = os.path.dirname(os.path.abspath(file))
-    _write(file, STARTER.replace("./app/static", f"./{_static_source(folder)}"))
-    told = f"Wrote {file}. Say there what your host should be, then: reconcile plan -f {file}"
-    show(_document(file) if json else printable(told))
+    _write(file, STARTER.replace("./app/static", f"./{_asset_folder(folder)}"))
+    if json:
+        show(dumped(written_document([file])))
+    else:
+        path = printable(file)
+        show(f"Wrote {path}. Edit it to describe your host, then run: reconcile plan -f {path}")
     return ExitCode.OK
 
 
-def _document(file: str) -> str:
-    from reconcile.output.json import dumped, written_document
-
-    return dumped(written_document([file]))
-
-
-def _static_source(folder: str) -> str:
-    """Where the app beside the file keeps its assets, or the usual place for them."""
-    there = (name for name in USUAL_SOURCES if os.path.isdir(os.path.join(folder, name)))
-    return next(there, USUAL_SOURCES[0])
+def _asset_folder(app: str) -> str:
+    """Where the app keeps its assets, else the default of Flask's documentation."""
+    found = (name for name in ASSET_FOLDERS if os.path.isdir(os.path.join(app, name)))
+    return next(found, ASSET_FOLDERS[0])
 
 
 def _write(path: str, content: str) -> None:
@@ -48,16 +55,16 @@ def _write(path: str, content: str) -> None:
         with open(path, "x", encoding="utf-8") as file:
             _fill(file, content)
     except FileExistsError:
-        fix = "Remove it, or name another file with -f."
-        raise ReconcileError(f"{path} is there already", "", f"{fix} It was not touched.") from None
+        fix = "Remove it, or use another file with -f. It was not changed."
+        raise ReconcileError(f"{path} already exists", "", fix) from None
     except OSError as error:
         why = error.strerror or str(error)
-        fix = "Name another with -f, or become somebody who may write there."
-        raise ReconcileError(f"{path} cannot be written", why, fix) from None
+        fix = "Use another file with -f, or run it as a user who can write there."
+        raise ReconcileError(f"Cannot write {path}", why, fix) from None
 
 
 def _fill(file: TextIO, content: str) -> None:
-    """Errors: OSError, after which the file is gone: a part of it would be in the way."""
+    """Errors: OSError, after which the file is removed: half of one would block a second try."""
     try:
         file.write(content)
         file.flush()

@@ -6,42 +6,44 @@ import gc
 import os
 import sys
 
+from reconcile import __version__
+
 
 def main() -> int:
-    """Run the command line; the exit code."""
+    """Run the command line; return its exit code."""
     if os.geteuid() == 0:
-        sys.path[:] = trusted(sys.path, os.environ.get("PYTHONPATH", ""))
-    # Known without any command, and asked by scripts in loops.
+        sys.path[:] = without_untrusted(sys.path, os.environ.get("PYTHONPATH", ""))
+    # Scripts call this in loops, and it needs no command.
     if sys.argv[1:] in (["--version"], ["-V"]):
-        from reconcile import __version__
-
         sys.stdout.write(f"reconcile {__version__}\n")
         return 0
-    from reconcile.cli.guard import guarded
+    # Only now: sys.path was not safe to import from before.
+    from reconcile.cli.app import create_app
+    from reconcile.cli.error_boundary import run_guarded
 
-    # Whatever else is installed here is not asked to take part in our validation: it would
-    # run as root, and only to look for it costs 3 % of a plan.
+    # A plugin of pydantic's that happens to be installed would run as root, and searching for
+    # plugins costs 3 % of a plan.
     os.environ["PYDANTIC_DISABLE_PLUGINS"] = "__all__"
-    # What a command makes while it starts lives as long as it does: looking through
-    # it for garbage again and again costs 5 % of a plan.
+    # Objects created at start-up live as long as the command: searching them for garbage
+    # again and again costs 5 % of a plan.
     gc.set_threshold(50_000)
-    return guarded(_run)
+    return run_guarded(lambda: create_app()(prog_name="reconcile", standalone_mode=False) or 0)
 
 
-def trusted(entries: list[str], python_path: str) -> list[str]:
-    """`entries` without those that the environment or the working directory brought in.
+def without_untrusted(entries: list[str], python_path: str) -> list[str]:
+    """`entries` without those from the environment and the working directory.
 
-    All our imports but the first few come later, so a module that someone has left
-    where root happens to stand is never root's code.
+    Nearly all imports come later, so a module that someone left in the folder where root
+    happens to be never runs as root.
     """
-    foreign = {os.path.abspath(entry) for entry in python_path.split(os.pathsep)}
-    foreign.add(os.getcwd())
-    return [entry for entry in entries if os.path.abspath(entry) not in foreign]
+    here = _working_directory()
+    untrusted = {os.path.normpath(os.path.join(here, entry)) for entry in python_path.split(":")}
+    untrusted.add(here)
+    return [entry for entry in entries if os.path.isabs(entry) and entry not in untrusted]
 
 
-def _run() -> int:
-    from reconcile.cli.app import app_for
-
-    app = app_for(sys.argv[1:])
-    code: int | None = app(prog_name="reconcile", standalone_mode=False)
-    return code or 0
+def _working_directory() -> str:
+    try:
+        return os.getcwd()
+    except FileNotFoundError:
+        return "/"  # It was removed, so nothing can be imported from it.

@@ -1,4 +1,4 @@
-"""What is seen of an apply while it happens."""
+"""Show an apply while it runs: lines, a progress bar, or JSON lines."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
-from reconcile.cli.terminal import forget_stdout, now, show, style
+from reconcile.cli.progress_line import file_progress
+from reconcile.cli.terminal import discard_stdout, now, show, style
 from reconcile.engine.model import Change, Event, Plan, Report
 from reconcile.output.changes import action_line, address
-from reconcile.output.text import failure_text, plan_text, report_text
+from reconcile.output.escape import printable
+from reconcile.output.json import dumped, event_line, planned_line, summary_line
+from reconcile.output.text import failure_text, plan_text, report_text, rollback_text
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -20,107 +23,97 @@ if TYPE_CHECKING:
     from reconcile.system import Host
 
 
-class Listener(Protocol):
-    """Hears of an apply from its plan to its end; never a reason for it to fail."""
+class EventSink(Protocol):
+    """Receives the events of an apply, from its plan to its end; never makes it fail."""
 
-    def looking(self, host: Host, /) -> AbstractContextManager[None]: ...
+    def scanning(self, host: Host, /) -> AbstractContextManager[None]: ...
 
     def plan(self, plan: Plan, /) -> None: ...
 
-    def working(self, plan: Plan, /) -> AbstractContextManager[None]: ...
+    def applying(self, plan: Plan, /) -> AbstractContextManager[None]: ...
 
     def __call__(self, event: Event, /) -> None: ...
 
     def end(self, report: Report, code: int, /) -> None: ...
 
-    def undone(self, notes: tuple[str, ...], /) -> None:
-        """A rollback has come to its end; `notes` tell what somebody else has changed since."""
+    def rolled_back(self, notes: tuple[str, ...], /) -> None:
+        """A rollback has ended; `notes` list what someone else has changed since."""
 
 
-def listener(*, json: bool) -> Listener:
+def event_sink(*, json: bool) -> EventSink:
     """JSON lines; or text, with a progress bar on a terminal."""
     if json:
         return JsonLines()
-    return Bar() if sys.stdout.isatty() else Lines()
+    return ProgressBar() if sys.stdout.isatty() else PlainProgress()
 
 
 class JsonLines:
-    """One object a line, as `apply --json` promises."""
+    """One JSON object per line, as `apply --json` promises."""
 
     @contextmanager
-    def looking(self, _host: Host) -> Iterator[None]:
+    def scanning(self, _host: Host) -> Iterator[None]:
         yield
 
     def plan(self, plan: Plan) -> None:
-        from reconcile.output.json import dumped, planned_line
-
         for change in plan.changes:
-            _say(dumped(planned_line(change)))
+            _write(dumped(planned_line(change)))
 
     @contextmanager
-    def working(self, _plan: Plan) -> Iterator[None]:
+    def applying(self, _plan: Plan) -> Iterator[None]:
         yield
 
     def __call__(self, event: Event) -> None:
         if event.type == "apply_progress":
-            return  # for who watches; a program waits
-        from reconcile.output.json import dumped, event_line
-
-        _say(dumped(event_line(event)))
+            return  # only for people: a program waits
+        _write(dumped(event_line(event)))
 
     def end(self, report: Report, code: int) -> None:
-        from reconcile.output.json import dumped, summary_line
+        _write(dumped(summary_line(report, code, now=now())))
 
-        _say(dumped(summary_line(report, code, now=now())))
-
-    def undone(self, notes: tuple[str, ...]) -> None:
+    def rolled_back(self, notes: tuple[str, ...]) -> None:
         for note in notes:
             self(Event("note", message=note))
 
 
-class Lines:
-    """A line for each change that is made."""
+class PlainProgress:
+    """One line per change."""
 
-    def looking(self, host: Host) -> AbstractContextManager[None]:
-        from reconcile.cli.counting import counted
-
-        return counted(host, json=False)
+    def scanning(self, host: Host) -> AbstractContextManager[None]:
+        return file_progress(host, json=False)
 
     def plan(self, plan: Plan) -> None:
-        _say(plan_text(plan, style()))
+        _write(plan_text(plan, style()))
 
     @contextmanager
-    def working(self, plan: Plan) -> Iterator[None]:
+    def applying(self, plan: Plan) -> Iterator[None]:
         if plan.changes:
-            _say("")
+            _write("")
         yield
 
     def __call__(self, event: Event) -> None:
-        line = _line(event)
+        line = _event_line(event)
         if line:
-            _say(line)
+            _write(line)
 
     def end(self, report: Report, _code: int) -> None:
         if report.result == "no_changes":
-            return  # the plan has said so
-        _say("\n" + report_text(report, style()))
+            return  # the plan has shown that
+        _write("\n" + report_text(report, style()))
         if report.error:
             sys.stderr.write(failure_text(report, style(sys.stderr)) + "\n")
 
-    def undone(self, notes: tuple[str, ...]) -> None:
-        from reconcile.output.text import rollback_text
-
-        _say(rollback_text(notes, style()))
+    def rolled_back(self, notes: tuple[str, ...]) -> None:
+        _write(rollback_text(notes, style()))
 
 
-class Bar(Lines):
-    """The same lines above a bar that tells what is being done and how much is left."""
+class ProgressBar(PlainProgress):
+    """The same lines above a progress bar."""
 
     def __init__(self) -> None:
         self._progress: Progress | None = None
 
     @contextmanager
-    def working(self, plan: Plan) -> Iterator[None]:
+    def applying(self, plan: Plan) -> Iterator[None]:
         if not plan.changes:
             yield
             return
@@ -128,7 +121,7 @@ class Bar(Lines):
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-        _say("")
+        _write("")
         console = Console(no_color=not style().colour, highlight=False)
         columns = (BarColumn(20), MofNCompleteColumn(), TextColumn("{task.description}"))
         with Progress(*columns, console=console, transient=True) as self._progress:
@@ -142,30 +135,28 @@ class Bar(Lines):
             return
         [task] = self._progress.task_ids
         if event.type in ("apply_start", "apply_progress") and event.change is not None:
-            doing = _plain(event.change) + _far(event)
+            doing = _escape_markup(event.change) + _copied_so_far(event)
             # How far a copy is comes seldom: it is shown at once, not at the bar's next tick.
             is_far = event.type == "apply_progress"
             self._progress.update(task, description=doing, refresh=is_far)
         if event.type == "apply_complete":
             self._progress.advance(task)
-        line = _line(event)
+        line = _event_line(event)
         if line:
             self._progress.console.out(line)
 
 
-def _plain(change: Change) -> str:
-    """Rich reads [brackets] as its own words."""
+def _escape_markup(change: Change) -> str:
+    """Rich would read [brackets] as markup."""
     return address(change).replace("[", r"\[")
 
 
-def _far(event: Event) -> str:
+def _copied_so_far(event: Event) -> str:
     return f": {event.done:,} of {event.total:,} files" if event.total else ""
 
 
-def _line(event: Event) -> str:
-    """One line for what is worth one; checks and notes are told together at the end."""
-    from reconcile.output.escape import printable
-
+def _event_line(event: Event) -> str:
+    """A line for a change or a rollback, else ""; checks and notes come at the end."""
     if event.type == "apply_complete" and event.change is not None:
         return f"{action_line(event.change, style())} ({event.elapsed_s:.1f} s)"
     if event.type == "rollback":
@@ -173,9 +164,9 @@ def _line(event: Event) -> str:
     return ""
 
 
-def _say(text: str) -> None:
-    """An apply goes on when nobody reads any more: half of one is worse than a silent one."""
+def _write(text: str) -> None:
+    """An apply continues after its reader has gone: half an apply is worse than a silent one."""
     try:
         show(text)
     except BrokenPipeError:
-        forget_stdout()
+        discard_stdout()

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from reconcile.cli.options import Json, LockTimeout, Quiet
+from reconcile.cli.options import Json, LockTimeout, MaxDeletes, Quiet
+from reconcile.cli.progress import event_sink
+from reconcile.cli.read_only_guard import ReadOnlyGuard
 from reconcile.cli.terminal import now, show, style
 from reconcile.errors import ExitCode, LockHeld, ReconcileError
+from reconcile.gitops.pull import Origin, Pulled, origin, refuse_failed, remember_failure
+from reconcile.gitops.pull import pull as pull_revision
+from reconcile.output.json import drift_document, dumped, plan_document
+from reconcile.output.text import drift_text, plan_text
+from reconcile.system import Host, HostSettings
+from reconcile.system.lock import try_lock
+from reconcile.workspace import Workspace
+from reconcile.workspace.applying import UNATTENDED, ApplyOptions, apply_plan, locked
+from reconcile.workspace.checking import check_drift
+from reconcile.workspace.planning import plan_changes
 
-if TYPE_CHECKING:
-    from reconcile.cli.looking import Looking
-    from reconcile.gitops.pull import Origin, Pulled
-    from reconcile.system import Host
-    from reconcile.workspace import Workspace
-    from reconcile.workspace.applying import ApplyOptions
 
-Path = Annotated[str, typer.Option("--file", "-f", metavar="FILE", help="The YAML in there.")]
-
-
-class Then(StrEnum):
-    """What is done with a revision that was accepted."""
+class PullAction(StrEnum):
+    """What to do with a verified revision."""
 
     PLAN = "plan"
     DRIFT = "drift"
@@ -30,56 +34,73 @@ class Then(StrEnum):
 
 
 def pull(
-    repository: Annotated[str, typer.Argument(metavar="URL", help="Where it is fetched from.")],
-    file: Path = "reconcile.yaml",
+    repository: Annotated[
+        str, typer.Argument(metavar="URL", help="URL or path of the Git repository.")
+    ],
+    file: Annotated[
+        str,
+        typer.Option(
+            "--file",
+            "-f",
+            metavar="FILE",
+            help="Path of the configuration file in the repository.",
+        ),
+    ] = "reconcile.yaml",
     branch: Annotated[
         str | None,
-        typer.Option(
-            "--branch", metavar="NAME", help="The branch to fetch; main where none is named."
-        ),
+        typer.Option("--branch", metavar="NAME", help="The branch to fetch; by default main."),
     ] = None,
     tag: Annotated[
-        str | None, typer.Option("--tag", metavar="NAME", help="Fetch this tag, and no branch.")
+        str | None, typer.Option("--tag", metavar="NAME", help="The tag to fetch.")
     ] = None,
     allowed_signers: Annotated[
         str | None,
         typer.Option(
             "--allowed-signers",
             metavar="FILE",
-            help="SSH keys that may sign, as ssh-keygen lists them.",
+            help="Trusted SSH keys, in ssh-keygen's format.",
         ),
     ] = None,
     gpg_keys: Annotated[
         str | None,
-        typer.Option("--gpg-keys", metavar="FILE", help="GPG keys that may sign, exported."),
+        typer.Option("--gpg-keys", metavar="FILE", help="Trusted GPG keys, exported."),
     ] = None,
     unsigned: Annotated[
-        bool, typer.Option("--unsigned", help="Take also what nobody has signed.")
+        bool, typer.Option("--unsigned", help="Accept unsigned revisions.")
     ] = False,
-    then: Annotated[Then, typer.Option("--then", help="What to do with the revision.")] = Then.PLAN,
+    then: Annotated[
+        PullAction, typer.Option("--then", help="What to do with the revision.")
+    ] = PullAction.PLAN,
     retry: Annotated[
-        bool, typer.Option("--retry", help="Apply a revision that has failed before.")
+        bool, typer.Option("--retry", help="Apply a revision that failed before.")
     ] = False,
-    max_deletes: Annotated[
-        int | None,
-        typer.Option("--max-deletes", metavar="N", min=0, help="Refuse a plan that destroys more."),
-    ] = None,
+    max_deletes: MaxDeletes = None,
     state_dir: Annotated[
-        str, typer.Option("--state-dir", metavar="DIR", help="Where the mirror is kept.")
+        str, typer.Option("--state-dir", metavar="DIR", help="Where to keep the fetched files.")
     ] = "/var/lib/reconcile",
     lock_timeout: LockTimeout = 0.0,
     json: Json = False,
     quiet: Quiet = False,
 ) -> int:
-    """Fetch a signed revision, then plan, compare or apply it."""
-    from reconcile.cli.looking import Looking
-    from reconcile.gitops.pull import origin, pull, refuse_failed
-    from reconcile.system import Host, HostSettings
-    from reconcile.system.lock import try_lock
-    from reconcile.workspace import Workspace
+    """Fetch a signed Git revision, then plan, check or apply it.
 
+    The signature is verified before anything of the revision is used.
+
+    \b
+    Examples:
+      reconcile pull https://git.example/site.git --allowed-signers signers
+      reconcile pull /srv/site.git --unsigned --then apply
+
+    \b
+    Exit codes:
+      0  no changes, or applied
+      1  error
+      2  changes or drift (--then plan or drift)
+      3  HTTP checks failed; a failed apply was rolled back
+      4  another apply or pull is running
+    """
     host = Host(HostSettings(state_dir=state_dir))
-    of = origin(
+    source = origin(
         repository,
         branch=branch,
         tag=tag,
@@ -88,62 +109,53 @@ def pull(
         gpg_keys=gpg_keys,
         unsigned=unsigned,
     )
-    with try_lock(host, "pull.lock", timeout_s=lock_timeout) as ours:
-        if not ours:
-            raise LockHeld("another pull is at work on this host", "", "Give --lock-timeout.")
-        pulled = pull(host, of)
+    with try_lock(host, "pull.lock", timeout_s=lock_timeout) as is_held:
+        if not is_held:
+            raise LockHeld("Another pull is running on this host", "", "Use --lock-timeout.")
+        pulled = pull_revision(host, source)
         workspace = Workspace.open(pulled.file, pulled.commit)
-        if then is Then.APPLY:
+        if then is PullAction.APPLY:
             if not retry:
-                refuse_failed(host, of, pulled.commit)
-            options = _unattended(max_deletes)
+                refuse_failed(host, source, pulled.commit)
+            options = _unattended_options(max_deletes)
             return _apply(
-                workspace, host, of, pulled, options, lock_timeout, json=json, quiet=quiet
+                workspace, host, source, pulled, options, lock_timeout, json=json, quiet=quiet
             )
-        look = Looking()
-        code, text = _looked(look, workspace, then, json=json)
+        read_only = ReadOnlyGuard()
+        code, text = _plan_or_drift(read_only, workspace, then, json=json)
     if code != ExitCode.OK or not quiet:
         show(text)
         if not json:
-            look.tell()
+            read_only.print_note()
     return code
 
 
-def _looked(look: Looking, workspace: Workspace, then: Then, *, json: bool) -> tuple[int, str]:
-    """The exit code, and what there is to say."""
-    from dataclasses import replace
-
-    from reconcile.output.json import drift_document, dumped, plan_document
-    from reconcile.output.text import drift_text, plan_text
-    from reconcile.workspace.checking import check_drift
-    from reconcile.workspace.planning import plan_changes
-
-    if then is Then.DRIFT:
-        seen = look(lambda: check_drift(workspace))
+def _plan_or_drift(
+    read_only: ReadOnlyGuard, workspace: Workspace, then: PullAction, *, json: bool
+) -> tuple[int, str]:
+    """The exit code, and what to print."""
+    if then is PullAction.DRIFT:
+        drift = read_only(lambda: check_drift(workspace))
         if not json:
-            return seen.exit_code, drift_text(seen, style())
-        noted = replace(seen, plan=look.noting(seen.plan))
-        return seen.exit_code, dumped(drift_document(noted, now=now()))
-    plan = look(lambda: plan_changes(workspace))
+            return drift.exit_code, drift_text(drift, style())
+        noted = replace(drift, plan=read_only.with_note(drift.plan))
+        return drift.exit_code, dumped(drift_document(noted, now=now()))
+    plan = read_only(lambda: plan_changes(workspace))
     code = plan.exit_code(detailed=True)
     if not json:
         return code, plan_text(plan, style())
-    return code, dumped(plan_document(look.noting(plan), code, now=now()))
+    return code, dumped(plan_document(read_only.with_note(plan), code, now=now()))
 
 
-def _unattended(max_deletes: int | None) -> ApplyOptions:
-    """Nobody looks, so there are limits to what may go."""
-    from dataclasses import replace
-
-    from reconcile.workspace.applying import UNATTENDED
-
+def _unattended_options(max_deletes: int | None) -> ApplyOptions:
+    """With a limit on deletions, as no one confirms them."""
     return UNATTENDED if max_deletes is None else replace(UNATTENDED, max_deletes=max_deletes)
 
 
 def _apply(
     workspace: Workspace,
     host: Host,
-    of: Origin,
+    source: Origin,
     pulled: Pulled,
     options: ApplyOptions,
     lock_timeout_s: float,
@@ -151,29 +163,24 @@ def _apply(
     json: bool,
     quiet: bool,
 ) -> int:
-    """Nobody looks, so nothing is asked; what fails is not tried again."""
-    from reconcile.cli.progress import listener
-    from reconcile.gitops.pull import remember_failure
-    from reconcile.workspace.applying import apply_plan, locked
-    from reconcile.workspace.planning import plan_changes
-
-    listen = listener(json=json)
-    with locked(workspace, "pull", timeout_s=lock_timeout_s, on_event=listen) as current:
+    """Apply without asking; a revision that fails is recorded and not tried again."""
+    events = event_sink(json=json)
+    with locked(workspace, "pull", timeout_s=lock_timeout_s, on_event=events) as current:
         plan = plan_changes(current)
         silent = quiet and plan.exit_code(detailed=True) == ExitCode.OK
         if not silent:
-            listen.plan(plan)
+            events.plan(plan)
         try:
-            with listen.working(plan):
+            with events.applying(plan):
                 report = apply_plan(
-                    current, plan, "reconcile pull", options=options, on_event=listen
+                    current, plan, "reconcile pull", options=options, on_event=events
                 )
         except ReconcileError as error:
-            remember_failure(host, of, pulled.commit, error.what)
+            remember_failure(host, source, pulled.commit, error.what)
             raise
     code = report.exit_code(detailed=False)
     if code != ExitCode.OK:
-        remember_failure(host, of, pulled.commit, report.error)
+        remember_failure(host, source, pulled.commit, report.error)
     if code != ExitCode.OK or not silent:
-        listen.end(report, code)
+        events.end(report, code)
     return code

@@ -1,24 +1,42 @@
-"""`reconcile schedule`: drift checks, or self-healing ones, while nobody looks."""
+"""`reconcile schedule`: drift checks, with or without --heal, at regular times."""
 
 from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, Annotated
+from secrets import randbelow
+from typing import Annotated
 
 import typer
 
-from reconcile.cli.options import File, Json, chosen_file, opened, opened_records
+from reconcile.cli.options import File, Json, config_file
 from reconcile.cli.terminal import now, show
+from reconcile.cli.workspaces import open_state, open_workspace
 from reconcile.errors import ExitCode, ReconcileError
-
-if TYPE_CHECKING:
-    from reconcile.gitops.schedule import Schedule
-    from reconcile.output.documents import ScheduleDocument
-    from reconcile.workspace import Workspace
+from reconcile.gitops.memory import recall
+from reconcile.gitops.schedule import (
+    CRON_FILE,
+    HEADER,
+    SERVICE,
+    TIMER,
+    Schedule,
+    checked,
+    in_utc,
+)
+from reconcile.output.documents import ScheduleDocument
+from reconcile.output.json import dumped
+from reconcile.output.schedule import schedule_document, schedule_text
+from reconcile.system import timers
+from reconcile.workspace import Workspace
 
 schedule = typer.Typer(
-    help="Check for drift regularly, by a systemd timer or cron.",
+    help="""Run drift checks periodically, by a systemd timer or cron.
+
+    \b
+    Examples:
+      reconcile schedule install --every hourly
+      reconcile schedule status
+    """,
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -31,101 +49,116 @@ def install(
     every: Annotated[
         str,
         typer.Option(
-            "--every", metavar="TIME", help="hourly, daily, or as systemd has it: *:0/15."
+            "--every", metavar="TIME", help="hourly, daily, or a systemd calendar: *:0/15."
         ),
     ] = "hourly",
     heal: Annotated[
-        bool, typer.Option("--heal", help="Mend what drifted; never what is pending.")
+        bool, typer.Option("--heal", help="Revert drift; never apply pending changes.")
     ] = False,
     metrics_file: Annotated[
         str | None,
-        typer.Option("--metrics-file", metavar="FILE", help="Have each check write metrics."),
+        typer.Option("--metrics-file", metavar="FILE", help="Write Prometheus metrics to FILE."),
     ] = None,
     notify: Annotated[
         list[str] | None,
-        typer.Option("--notify", metavar="URL", help="Have changes told there (Apprise)."),
+        typer.Option(
+            "--notify", metavar="URL", help="Notify this Apprise URL when the state changes."
+        ),
     ] = None,
     delay: Annotated[
         int,
         typer.Option(
-            "--delay", metavar="SECONDS", min=0, help="Begin up to so much later, at random."
+            "--delay", metavar="SECONDS", min=0, help="Random delay of up to this many seconds."
         ),
     ] = 300,
     json: Json = False,
 ) -> int:
-    """Have this host compared with its YAML regularly."""
-    from reconcile.gitops import schedule as texts
-    from reconcile.system import timers
+    """Install a periodic drift check.
 
-    workspace = opened(file)
+    \b
+    Example:
+      reconcile schedule install --every '*:0/15' --heal
+
+    \b
+    Exit codes:
+      0  installed
+      1  error
+    """
+    workspace = open_workspace(file)
     _refuse_unprivileged(workspace)
     if timers.has_systemd():
         timers.refuse_unknown_time(workspace.host, every)
-    path = os.path.abspath(chosen_file(file))
+    path = os.path.abspath(config_file(file))
     made = _schedule(workspace, path, every, metrics_file, notify or [], heal=heal, delay_s=delay)
     if timers.has_systemd():
-        timers.install(workspace.host, made.units, texts.HEADER, texts.TIMER)
-        told = f"Installed {texts.TIMER}: {every}, up to {delay} s later."
+        timers.install(workspace.host, made.units, HEADER, TIMER)
+        text = f"Installed {TIMER}: {every}, with a random delay of up to {delay} s."
     else:
-        timers.put(texts.CRON_FILE, made.cron, texts.HEADER)
-        told = f"Installed {texts.CRON_FILE}: {every}."
-    show(_document(workspace) if json else told)
+        timers.put(CRON_FILE, made.cron, HEADER)
+        text = f"Installed {CRON_FILE}: {every}."
+    show(_document(workspace) if json else text)
     return ExitCode.OK
 
 
 @schedule.command("remove")
 def remove(file: File = None, json: Json = False) -> int:
-    """Take the timer or the cron file back."""
-    from reconcile.gitops import schedule as texts
-    from reconcile.system import timers
+    """Remove the periodic drift check.
 
-    workspace = opened_records(file)
+    \b
+    Example:
+      reconcile schedule remove
+
+    \b
+    Exit codes:
+      0  removed, or none was installed
+      1  error
+    """
+    workspace = open_state(file)
     _refuse_unprivileged(workspace)
-    gone = timers.drop(texts.CRON_FILE, texts.HEADER)
+    removed = timers.drop(CRON_FILE, HEADER)
     if timers.has_systemd():
-        units = (texts.TIMER, texts.SERVICE)
-        gone |= timers.remove(workspace.host, units, texts.HEADER, texts.TIMER)
+        removed |= timers.remove(workspace.host, (TIMER, SERVICE), HEADER, TIMER)
     workspace.host.state.remove(NOTIFY)
-    told = "Removed." if gone else "Nothing was scheduled here."
-    show(_document(workspace) if json else told)
+    text = "Removed." if removed else "No drift check is installed."
+    show(_document(workspace) if json else text)
     return ExitCode.OK
 
 
 @schedule.command("status")
 def status(file: File = None, json: Json = False) -> int:
-    """Tell when it ran, what it found, and when it runs next."""
-    from reconcile.output.schedule import schedule_text
+    """Show the last and the next run, and the last result.
 
-    workspace = opened_records(file)
+    \b
+    Example:
+      reconcile schedule status --json
+
+    \b
+    Exit codes:
+      0  shown
+      1  error
+    """
+    workspace = open_state(file)
     show(_document(workspace) if json else schedule_text(_status(workspace)))
     return ExitCode.OK
 
 
 def _document(workspace: Workspace) -> str:
-    from reconcile.output.json import dumped
-
     return dumped(_status(workspace))
 
 
 def _status(workspace: Workspace) -> ScheduleDocument:
-    from reconcile.gitops import schedule as texts
-    from reconcile.gitops.memory import recall
-    from reconcile.output.schedule import schedule_document
-    from reconcile.system import timers
-
     memory, _ = recall(workspace.host.state)
-    by, following = "", ""
-    if timers.exists(texts.CRON_FILE):
-        by = texts.CRON_FILE
+    by, next_run = "", ""
+    if timers.exists(CRON_FILE):
+        by = CRON_FILE
     if timers.has_systemd():
-        properties = ("ActiveState", "NextElapseUSecRealtime")
-        said = timers.shown(workspace.host, texts.TIMER, *properties)
-        if said.get("ActiveState") == "active":
-            by, following = texts.TIMER, texts.in_utc(said.get("NextElapseUSecRealtime", ""))
+        properties = timers.shown(workspace.host, TIMER, "ActiveState", "NextElapseUSecRealtime")
+        if properties.get("ActiveState") == "active":
+            by, next_run = TIMER, in_utc(properties.get("NextElapseUSecRealtime", ""))
     return schedule_document(
         workspace.host.name,
         by,
-        following,
+        next_run,
         memory.last_run,
         memory.last_state,
         memory.last_success,
@@ -143,26 +176,22 @@ def _schedule(
     heal: bool,
     delay_s: int,
 ) -> Schedule:
-    from secrets import randbelow
-
-    from reconcile.gitops.schedule import Schedule, checked
-
-    # Isolated: neither the environment nor a working directory brings in any code.
+    # Isolated: neither the environment nor the working directory can add code.
     command = [sys.executable, "-I", "-m", "reconcile", "drift", "--quiet", "-f", path]
     writes = [workspace.host.state.make()]
     if metrics_file is not None:
         command += ["--metrics-file", os.path.abspath(metrics_file)]
         writes.append(os.path.dirname(os.path.abspath(metrics_file)))
     if notify:
-        command += ["--notify", f"@{_kept(workspace, notify)}"]
+        command += ["--notify", f"@{_store_urls(workspace, notify)}"]
     if heal:
         command.append("--heal")
     parts = checked(command, every)
     return Schedule(parts, every, checked(writes, every), heal, delay_s, randbelow(60))
 
 
-def _kept(workspace: Workspace, notify: list[str]) -> str:
-    """A file of ours with the URLs: a unit file and a command line are read by everyone."""
+def _store_urls(workspace: Workspace, notify: list[str]) -> str:
+    """A root-only file with the URLs: everyone can read a unit file and a command line."""
     state = workspace.host.state
     state.write(NOTIFY, "".join(f"{url}\n" for url in notify).encode())
     return state.path_of(NOTIFY)
@@ -170,4 +199,4 @@ def _kept(workspace: Workspace, notify: list[str]) -> str:
 
 def _refuse_unprivileged(workspace: Workspace) -> None:
     if not workspace.host.privileged:
-        raise ReconcileError("Only root can schedule checks of a host", "", "Run it with sudo.")
+        raise ReconcileError("Only root can schedule drift checks", "", "Run it with sudo.")

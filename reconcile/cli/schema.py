@@ -1,4 +1,4 @@
-"""`reconcile schema`: the JSON Schemas of what is read and of what is printed."""
+"""`reconcile schema`: the JSON Schemas of the YAML and of what commands print."""
 
 from __future__ import annotations
 
@@ -7,55 +7,59 @@ from typing import Annotated, Any
 
 import typer
 
-from reconcile.cli.options import FileUnread, Json
+from reconcile.cli.options import IgnoredFile, Json
 from reconcile.cli.terminal import show
+from reconcile.config.json_schema import json_schema
 from reconcile.errors import ExitCode, ReconcileError
+from reconcile.output.json import dumped, written_document
+from reconcile.output.schemas import output_schemas, schema_text
 
 
 def schema(
     name: Annotated[
         str,
-        typer.Argument(metavar="NAME", help="reconcile (the YAML), plan, apply, drift, verify, …"),
+        typer.Argument(
+            metavar="NAME", help="reconcile (the YAML), or a command: plan, apply, drift, …"
+        ),
     ] = "reconcile",
     write: Annotated[
-        str | None, typer.Option("--write", metavar="DIR", help="Write all of them there.")
+        str | None, typer.Option("--write", metavar="DIR", help="Write all schemas to DIR.")
     ] = None,
-    _file: FileUnread = None,
+    _file: IgnoredFile = None,
     json: Json = False,
 ) -> int:
-    """Print a JSON Schema; an editor completes reconcile.yaml from it."""
-    from reconcile.output.schemas import schema_text
+    """Print the JSON Schema of the YAML or of a command's output.
 
+    An editor uses the first to complete reconcile.yaml.
+
+    \b
+    Examples:
+      reconcile schema > reconcile.schema.json
+      reconcile schema plan
+
+    \b
+    Exit codes:
+      0  printed or written
+      1  error
+    """
     schemas = all_schemas()
     if write is not None:
-        files = _written(schemas, write)
-        show(_document(files) if json else "\n".join(files))
+        files = _write_all(schemas, write)
+        show(dumped(written_document(files)) if json else "\n".join(files))
         return ExitCode.OK
     if name not in schemas:
-        raise ReconcileError(
-            f"There is no schema called {name}", "", f"Known are: {', '.join(schemas)}."
-        )
+        raise ReconcileError(f"Unknown schema: {name}", "", f"Schemas: {', '.join(schemas)}.")
     show(schema_text(schemas[name]).rstrip())
     return ExitCode.OK
 
 
 def all_schemas() -> dict[str, dict[str, Any]]:
     """Name → schema: the YAML first."""
-    from reconcile.config.json_schema import json_schema
-    from reconcile.output.schemas import output_schemas
 
     return {"reconcile": json_schema(), **output_schemas()}
 
 
-def _document(files: list[str]) -> str:
-    from reconcile.output.json import dumped, written_document
-
-    return dumped(written_document(files))
-
-
-def _written(schemas: dict[str, dict[str, Any]], folder: str) -> list[str]:
-    from reconcile.output.schemas import schema_text
-
+def _write_all(schemas: dict[str, dict[str, Any]], folder: str) -> list[str]:
     paths = []
     for name, content in schemas.items():
         path = os.path.join(folder, f"{name}.schema.json")
@@ -63,8 +67,7 @@ def _written(schemas: dict[str, dict[str, Any]], folder: str) -> list[str]:
             with open(path, "w", encoding="utf-8") as file:
                 file.write(schema_text(content))
         except OSError as error:
-            raise ReconcileError(
-                f"{path} cannot be written", error.strerror or "", "Name a folder of yours."
-            ) from None
+            why = error.strerror or ""
+            raise ReconcileError(f"Cannot write {path}", why, "Use another folder.") from None
         paths.append(path)
     return paths

@@ -1,55 +1,79 @@
-"""`reconcile state`: what the ledger holds; and what it shall no longer hold."""
+"""`reconcile state`: the ledger of managed resources."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Sequence
+from typing import Annotated
 
 import typer
 
 from reconcile.cli.approval import typed_command
-from reconcile.cli.options import File, Json, LockTimeout, Sites, opened_records
+from reconcile.cli.options import File, Json, LockTimeout, Sites
 from reconcile.cli.terminal import now, show
+from reconcile.cli.workspaces import open_state
+from reconcile.engine.ledger import Rows
+from reconcile.engine.resource import Ref
+from reconcile.engine.untrack import forget as forget_rows
 from reconcile.errors import ExitCode, ReconcileError
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from reconcile.engine.ledger import Rows
-    from reconcile.engine.resource import Ref
+from reconcile.output.escape import printable
+from reconcile.output.json import dumped
+from reconcile.output.state import row_text, state_document, state_text
+from reconcile.workspace.applying import locked
 
 state = typer.Typer(
-    help="What reconcile remembers of this host: its ledger.",
+    help="""Show and edit the ledger of managed resources.
+
+    \b
+    Examples:
+      reconcile state list
+      reconcile state forget file:/etc/myapp/app.env
+    """,
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-Address = Annotated[str, typer.Argument(metavar="REF", help="An address, as `state list` has it.")]
+Address = Annotated[
+    str, typer.Argument(metavar="REF", help="An address, as `state list` prints it.")
+]
 
 
 @state.command("list")
 def list_(file: File = None, json: Json = False, site: Sites = None) -> int:
-    """List every address that reconcile owns here."""
-    from reconcile.output.state import state_text
+    """List the addresses of all managed resources.
 
-    workspace = opened_records(file)
+    \b
+    Example:
+      reconcile state list --site shop
+
+    \b
+    Exit codes:
+      0  listed
+      1  error
+    """
+    workspace = open_state(file)
     rows = workspace.ledger.rows
     if site:
-        rows = _of_sites(rows, site)
+        rows = _rows_of_sites(rows, site)
     show(_document(rows, workspace.host.name) if json else state_text(rows))
     return ExitCode.OK
 
 
 @state.command("show")
 def show_(address: Address, file: File = None, json: Json = False) -> int:
-    """Show what is remembered of one address: digests, never contents."""
-    from reconcile.engine.resource import Ref
-    from reconcile.output.state import row_text
+    """Show what the ledger records of a resource: digests, no contents.
 
-    workspace, ref = opened_records(file), Ref.parse(address)
+    \b
+    Example:
+      reconcile state show file:/etc/myapp/app.env
+
+    \b
+    Exit codes:
+      0  shown
+      1  error, or not in the ledger
+    """
+    workspace, ref = open_state(file), Ref.parse(address)
     row = workspace.ledger.rows.get(ref)
     if row is None:
-        raise ReconcileError(
-            f"{address} is not in the ledger", "", "`reconcile state list` tells what is."
-        )
+        raise ReconcileError(f"{address} is not in the ledger", "", "See `reconcile state list`.")
     show(_document({ref: row}, workspace.host.name) if json else row_text(ref, row))
     return ExitCode.OK
 
@@ -57,50 +81,49 @@ def show_(address: Address, file: File = None, json: Json = False) -> int:
 @state.command("forget")
 def forget(
     addresses: Annotated[
-        list[str], typer.Argument(metavar="REF...", help="Addresses, as `state list` has them.")
+        list[str], typer.Argument(metavar="REF...", help="Addresses, as `state list` prints them.")
     ],
     file: File = None,
     json: Json = False,
     protected_too: Annotated[
-        bool, typer.Option("--protected-too", help="Also what is protected as people's data.")
+        bool, typer.Option("--protected-too", help="Also forget protected (user-data) resources.")
     ] = False,
     lock_timeout: LockTimeout = 0.0,
 ) -> int:
-    """Own these no longer; the host stays as it is."""
-    from reconcile.engine.resource import Ref
-    from reconcile.engine.untrack import forget
-    from reconcile.workspace.applying import locked
+    """Stop managing resources; leave them on the host.
 
+    \b
+    Example:
+      reconcile state forget file:/etc/myapp/app.env
+
+    \b
+    Exit codes:
+      0  forgotten
+      1  error, or not in the ledger
+      4  another apply is running
+    """
     refs = [Ref.parse(address) for address in dict.fromkeys(addresses)]
-    with locked(opened_records(file), "state forget", timeout_s=lock_timeout) as current:
+    with locked(open_state(file), "state forget", timeout_s=lock_timeout) as current:
         actor = current.actor(typed_command())
-        rows = forget(current.host, refs, actor, protected_too=protected_too).rows
-        told = _document(rows, current.host.name, refs) if json else _forgotten(refs)
-    show(told)
+        rows = forget_rows(current.host, refs, actor, protected_too=protected_too).rows
+        text = _document(rows, current.host.name, refs) if json else _forgotten_text(refs)
+    show(text)
     return ExitCode.OK
 
 
-def _of_sites(rows: Rows, sites: Sequence[str]) -> Rows:
-    """Errors: ReconcileError for a site that nothing is of."""
+def _rows_of_sites(rows: Rows, sites: Sequence[str]) -> Rows:
+    """Errors: ReconcileError for a site that has no rows."""
     known = {site for row in rows.values() for site in row.sites}
     for site in sites:
         if site not in known:
-            raise ReconcileError(
-                f"Nothing in the ledger is of the site {site}",
-                "",
-                f"Known are: {', '.join(sorted(known)) or 'none'}.",
-            )
+            fix = f"Sites in the ledger: {', '.join(sorted(known)) or 'none'}."
+            raise ReconcileError(f"Unknown site: {site}", "", fix)
     return {ref: row for ref, row in rows.items() if not {*sites}.isdisjoint(row.sites)}
 
 
-def _forgotten(refs: Sequence[Ref]) -> str:
-    from reconcile.output.escape import printable
-
+def _forgotten_text(refs: Sequence[Ref]) -> str:
     return "\n".join(f"Forgotten: {printable(str(ref))}. It stays on the host." for ref in refs)
 
 
 def _document(rows: Rows, host: str, forgotten: Sequence[Ref] = ()) -> str:
-    from reconcile.output.json import dumped
-    from reconcile.output.state import state_document
-
     return dumped(state_document(rows, host, now=now(), forgotten=forgotten))

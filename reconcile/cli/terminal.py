@@ -1,4 +1,4 @@
-"""What is known of the terminal, and printing to it."""
+"""The terminal: colour, width, and writing to it."""
 
 from __future__ import annotations
 
@@ -44,22 +44,24 @@ def _is_on(name: str) -> bool:
     return os.environ.get(name, "").lower() not in ("", "0", "false")
 
 
-def interactive() -> bool:
-    """Whether someone is there to answer a question."""
+def is_interactive() -> bool:
+    """Whether someone can answer a question."""
     return sys.stdin.isatty() and sys.stdout.isatty()
 
 
 def show(text: str) -> None:
+    """Print `text` and a newline at once."""
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
 
 
-def forget_stdout() -> None:
-    """Nobody reads any more, so let everything that is still to be said go nowhere."""
+def discard_stdout() -> None:
+    """Send further output nowhere: the reader has closed the pipe."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def now() -> datetime:
+    """The time for a document's `timestamp`, in UTC."""
     return datetime.now(UTC)
 
 

@@ -2,42 +2,44 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from reconcile.cli.options import File, Json, chosen_file
+from reconcile.cli.options import File, Json, config_file
 from reconcile.cli.terminal import show, style
+from reconcile.config.diagnostics import ConfigErrors, Diagnostic
+from reconcile.config.load import load
 from reconcile.errors import ExitCode
-
-if TYPE_CHECKING:
-    from reconcile.config.diagnostics import Diagnostic
+from reconcile.output.escape import printable
+from reconcile.output.json import dumped
+from reconcile.output.validation import validation_document
 
 
 def validate(file: File = None, json: Json = False) -> int:
-    """Check the YAML alone; every error of it at once."""
-    from reconcile.config.diagnostics import ConfigErrors
-    from reconcile.config.load import load
+    """Validate the YAML and list all its errors.
 
-    path = chosen_file(file)
+    Does not read the host.
+
+    \b
+    Example:
+      reconcile validate -f shop.yaml
+
+    \b
+    Exit codes:
+      0  valid
+      1  errors in the file
+    """
+    path = config_file(file)
     try:
         load(path)
     except ConfigErrors as errors:
         if not json:
             raise
         return _print_json(errors.diagnostics)
-    return _print_json(()) if json else _told_valid(path)
-
-
-def _told_valid(path: str) -> int:
-    from reconcile.output.escape import printable
-
+    if json:
+        return _print_json(())
     show(style().good(f"{printable(path)} is valid."))
     return ExitCode.OK
 
 
 def _print_json(diagnostics: tuple[Diagnostic, ...]) -> int:
-    from reconcile.output.json import dumped
-    from reconcile.output.validation import validation_document
-
     code = ExitCode.ERROR if diagnostics else ExitCode.OK
     show(dumped(validation_document(diagnostics, code)))
     return code

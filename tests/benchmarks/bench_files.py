@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from reconcile.cli.demo.stage import Stage, build, nginx_binary, take_down
+from reconcile.cli.demo.demo_host import DemoHost, create_demo, nginx_binary, remove_demo
 from reconcile.filesystem.undo import Undo
 from reconcile.resources.assets import Assets
 from reconcile.resources.tree import Tree
@@ -128,13 +128,13 @@ def trees(folder: Path, host: Host, count: int) -> list[Row]:
 
 def command(folder: Path, media: Path, count: int) -> Iterator[Row | str]:
     """`reconcile plan` as a whole, on the demo's host with `media` among its uploads."""
-    (folder / "stage").mkdir()
-    stage = build(str(folder / "stage"), nginx_binary())
+    (folder / "demo").mkdir()
+    demo = create_demo(str(folder / "demo"), nginx_binary())
     try:
-        run(*RECONCILE, "apply", "--auto-approve", cwd=stage.root)
-        plan = partial(run, *RECONCILE, "plan", "--detailed-exitcode", cwd=stage.root)
+        run(*RECONCILE, "apply", "--auto-approve", cwd=demo.root)
+        plan = partial(run, *RECONCILE, "plan", "--detailed-exitcode", cwd=demo.root)
         bare = statistics.median(seconds(plan) for _ in range(ROUNDS))
-        uploads = Path(stage.root, "www/media")
+        uploads = Path(demo.root, "www/media")
         run("chown", "-R", f"--reference={uploads}", media)
         media.rename(uploads / "many")
         owner, group = uploads.owner(), uploads.group()
@@ -147,15 +147,15 @@ def command(folder: Path, media: Path, count: int) -> Iterator[Row | str]:
             1.0,
             start_up_s=bare,
         )
-        yield f"peak memory of `reconcile plan` with {count:,} files: {peak_mb(stage):.0f} MB"
+        yield f"peak memory of `reconcile plan` with {count:,} files: {peak_mb(demo):.0f} MB"
         (uploads / "many").rename(media)
     finally:
-        take_down(stage)
+        remove_demo(demo)
 
 
-def peak_mb(stage: Stage) -> float:
+def peak_mb(demo: DemoHost) -> float:
     """The most that a plan and all that it forks hold at once; shared pages count once."""
-    process = subprocess.Popen([*RECONCILE, "plan"], cwd=stage.root, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen([*RECONCILE, "plan"], cwd=demo.root, stdout=subprocess.DEVNULL)
     return max(sampled_mb(process.pid, lambda: process.poll() is None))
 
 

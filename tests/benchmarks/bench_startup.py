@@ -19,7 +19,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from reconcile.cli.demo.stage import Stage, build, nginx_binary, take_down
+from reconcile.cli.demo.demo_host import DemoHost, create_demo, nginx_binary, remove_demo
 
 RECONCILE = (f"{os.path.dirname(sys.executable)}/reconcile",)
 STARTED = (sys.executable, "-c", "import typer")
@@ -49,14 +49,14 @@ class Run:
 
 def main() -> int:
     runs = int(sys.argv[1]) if len(sys.argv) > 1 else 15
-    stage = applied_stage()
+    demo = applied_stage()
     try:
         benches = (
             Bench("--version", (*RECONCILE, "--version"), STARTED),
             Bench("--help", (*RECONCILE, "--help"), STARTED),
             Bench(
                 f"plan, nothing to do, {FILES} static and {FILES} media files",
-                (*RECONCILE, "plan", "--detailed-exitcode", "-f", stage.file),
+                (*RECONCILE, "plan", "--detailed-exitcode", "-f", demo.file),
                 IMPORTED,
                 most_mib=60,
             ),
@@ -64,20 +64,20 @@ def main() -> int:
         held = [measured(bench, runs) for bench in benches]
         return 0 if all(held) else 1
     finally:
-        take_down(stage)
+        remove_demo(demo)
 
 
-def applied_stage() -> Stage:
+def applied_stage() -> DemoHost:
     """The demo's host after an apply, with as many files as the limit is given for."""
-    stage = build(tempfile.mkdtemp(prefix="reconcile-bench-"), nginx_binary())
+    demo = create_demo(tempfile.mkdtemp(prefix="reconcile-bench-"), nginx_binary())
     for number in range(FILES - 1):
-        Path(f"{stage.root}/app/static/{number}.css").write_text(f"/* {number} */\n" * 50)
-    apply = (*RECONCILE, "apply", "--auto-approve", "-f", stage.file)
+        Path(f"{demo.root}/app/static/{number}.css").write_text(f"/* {number} */\n" * 50)
+    apply = (*RECONCILE, "apply", "--auto-approve", "-f", demo.file)
     subprocess.run(apply, check=True, stdout=subprocess.DEVNULL)
     for number in range(FILES):
-        Path(f"{stage.root}/www/media/{number}.txt").write_text("upload\n")
+        Path(f"{demo.root}/www/media/{number}.txt").write_text("upload\n")
     subprocess.run(apply, check=True, stdout=subprocess.DEVNULL)
-    return stage
+    return demo
 
 
 def measured(bench: Bench, runs: int) -> bool:

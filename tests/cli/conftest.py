@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from reconcile.cli.demo.stage import Stage, build, nginx_binary, take_down
+from reconcile.cli.demo.demo_host import DemoHost, create_demo, nginx_binary, remove_demo
 
 COMMAND = (sys.executable, "-m", "reconcile")
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -45,18 +45,18 @@ def run(tmp_path: Path) -> Run:
 
 
 @pytest.fixture
-def stage() -> Iterator[Stage]:
+def demo() -> Iterator[DemoHost]:
     """The demo's host before its first apply."""
-    with staged() as made:
+    with new_demo() as made:
         yield made
 
 
 @contextmanager
-def staged() -> Iterator[Stage]:
+def new_demo() -> Iterator[DemoHost]:
     """A host of the demo's; below /tmp, which other users may enter."""
     root = tempfile.mkdtemp(prefix="reconcile-cli-")
-    made = build(root, nginx_binary())
+    made = create_demo(root, nginx_binary())
     yield made
     if os.path.isdir(root):
-        take_down(made)
+        remove_demo(made)
     shutil.rmtree(root, ignore_errors=True)

@@ -14,7 +14,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from reconcile.cli.demo.stage import Stage
+from reconcile.cli.demo.demo_host import DemoHost
 from reconcile.system.lock import lock
 from tests.cli.conftest import COMMAND, Run
 from tests.cli.terminal import on_a_terminal
@@ -33,17 +33,17 @@ sys.exit(main())
 
 
 @pytest.fixture
-def applied(stage: Stage, run: Run) -> Stage:
-    done = run("apply", "--auto-approve", cwd=stage.root)
+def applied(demo: DemoHost, run: Run) -> DemoHost:
+    done = run("apply", "--auto-approve", cwd=demo.root)
     assert 0 == done.returncode, done.stdout + done.stderr
-    return stage
+    return demo
 
 
-def manifest(stage: Stage) -> dict[str, tuple[int, int, int, str]]:
+def manifest(demo: DemoHost) -> dict[str, tuple[int, int, int, str]]:
     """Owner, mode and content of everything that is neither a log nor ours."""
     found = {}
-    for folder, _, names in os.walk(stage.root):
-        if os.path.relpath(folder, stage.root).split("/")[0] in OWN:
+    for folder, _, names in os.walk(demo.root):
+        if os.path.relpath(folder, demo.root).split("/")[0] in OWN:
             continue
         for path in (folder, *(f"{folder}/{name}" for name in names)):
             seen = os.lstat(path)
@@ -62,30 +62,30 @@ def documents(text: str, name: str) -> list[dict[str, Any]]:
     return found
 
 
-def add_probe(stage: Stage, probe: str) -> None:
-    with open(stage.file, "a") as file:
+def add_probe(demo: DemoHost, probe: str) -> None:
+    with open(demo.file, "a") as file:
         file.write(f"      - {probe}\n")
 
 
-def test_a_plan_shows_what_is_missing_and_changes_nothing(stage: Stage, run: Run) -> None:
-    before = manifest(stage)
+def test_a_plan_shows_what_is_missing_and_changes_nothing(demo: DemoHost, run: Run) -> None:
+    before = manifest(demo)
 
-    plain = run("plan", cwd=stage.root)
-    detailed = run("plan", "--detailed-exitcode", "--summary", cwd=stage.root)
+    plain = run("plan", cwd=demo.root)
+    detailed = run("plan", "--detailed-exitcode", "--summary", cwd=demo.root)
 
     assert (0, 2) == (plain.returncode, detailed.returncode)
-    assert f"  + file:{stage.root}/nginx/sites-available/demo.conf  " in plain.stdout
+    assert f"  + file:{demo.root}/nginx/sites-available/demo.conf  " in plain.stdout
     assert "Plan: 7 to add, 1 to change, 0 to destroy.\n" in detailed.stdout
-    assert before == manifest(stage)
-    assert not os.path.exists(f"{stage.root}/state")
+    assert before == manifest(demo)
+    assert not os.path.exists(f"{demo.root}/state")
 
 
 def test_a_plan_as_json_beside_the_text_says_the_same(
-    stage: Stage, run: Run, tmp_path: Path
+    demo: DemoHost, run: Run, tmp_path: Path
 ) -> None:
     beside = tmp_path / "plan.json"
 
-    done = run("plan", "--json-into", str(beside), cwd=stage.root)
+    done = run("plan", "--json-into", str(beside), cwd=demo.root)
     [document] = documents(beside.read_text(), "plan")
 
     added = document["summary"]["add"]
@@ -94,7 +94,7 @@ def test_a_plan_as_json_beside_the_text_says_the_same(
 
 
 def test_an_apply_makes_the_plan_empty_and_a_second_one_does_nothing(
-    applied: Stage, run: Run
+    applied: DemoHost, run: Run
 ) -> None:
     again = run("apply", "--auto-approve", "--detailed-exitcode", cwd=applied.root)
     plan = run("plan", "--detailed-exitcode", cwd=applied.root)
@@ -105,8 +105,8 @@ def test_an_apply_makes_the_plan_empty_and_a_second_one_does_nothing(
     assert "No change is needed of:" in full.stdout
 
 
-def test_an_apply_tells_scripts_each_step_and_a_summary(stage: Stage, run: Run) -> None:
-    done = run("apply", "--auto-approve", "--json", "--detailed-exitcode", cwd=stage.root)
+def test_an_apply_tells_scripts_each_step_and_a_summary(demo: DemoHost, run: Run) -> None:
+    done = run("apply", "--auto-approve", "--json", "--detailed-exitcode", cwd=demo.root)
 
     lines = documents(done.stdout, "apply")
     types = [line["type"] for line in lines]
@@ -115,49 +115,51 @@ def test_an_apply_tells_scripts_each_step_and_a_summary(stage: Stage, run: Run) 
     assert ("applied", 2, 2) == (lines[-1]["result"], lines[-1]["exit_code"], done.returncode)
 
 
-def test_without_anyone_to_ask_nothing_is_applied(stage: Stage, run: Run) -> None:
-    before = manifest(stage)
+def test_without_anyone_to_ask_nothing_is_applied(demo: DemoHost, run: Run) -> None:
+    before = manifest(demo)
 
-    done = run("apply", cwd=stage.root)
+    done = run("apply", cwd=demo.root)
 
     assert 1 == done.returncode
     assert "--auto-approve" in done.stderr
-    assert before == manifest(stage)
+    assert before == manifest(demo)
 
 
 @pytest.mark.parametrize("answer", ["no\n", "y\n", "YES\n", "\n", "\x04"])
-def test_only_yes_is_yes(stage: Stage, answer: str) -> None:
-    before = manifest(stage)
+def test_only_yes_is_yes(demo: DemoHost, answer: str) -> None:
+    before = manifest(demo)
 
-    seen = on_a_terminal("apply", cwd=stage.root, types=answer, env={"NO_COLOR": "1"})
+    seen = on_a_terminal("apply", cwd=demo.root, types=answer, env={"NO_COLOR": "1"})
 
     assert 1 == seen.code
-    assert "Error: This plan was not approved, so nothing was changed\n" in seen.text
-    assert before == manifest(stage)
+    assert "Error: This plan was not approved; nothing was changed\n" in seen.text
+    assert before == manifest(demo)
 
 
-def test_an_error_begins_a_line_of_its_own_where_the_question_got_no_answer(stage: Stage) -> None:
-    seen = on_a_terminal("apply", cwd=stage.root, types="\x04", env={"NO_COLOR": "1"})
+def test_an_error_begins_a_line_of_its_own_where_the_question_got_no_answer(
+    demo: DemoHost,
+) -> None:
+    seen = on_a_terminal("apply", cwd=demo.root, types="\x04", env={"NO_COLOR": "1"})
 
     assert "\nError: This plan was not approved" in seen.text
 
 
-def test_yes_applies_what_was_shown(stage: Stage) -> None:
-    seen = on_a_terminal("apply", cwd=stage.root, types="yes\n")
+def test_yes_applies_what_was_shown(demo: DemoHost) -> None:
+    seen = on_a_terminal("apply", cwd=demo.root, types="yes\n")
 
     assert 0 == seen.code, seen.text
     assert "Apply complete!" in seen.text
     assert "\x1b[" in seen.text
 
 
-def test_a_long_copy_tells_how_many_files_are_done(stage: Stage) -> None:
+def test_a_long_copy_tells_how_many_files_are_done(demo: DemoHost) -> None:
     for number in range(1_000):
-        Path(stage.root, f"app/static/{number:03}.txt").touch()
+        Path(demo.root, f"app/static/{number:03}.txt").touch()
 
     seen = on_a_terminal(
         "apply",
         "--auto-approve",
-        cwd=stage.root,
+        cwd=demo.root,
         columns=200,
         env={"NO_COLOR": "1"},
         program=("-c", EVERY_COPY_IS_LONG),
@@ -168,54 +170,54 @@ def test_a_long_copy_tells_how_many_files_are_done(stage: Stage) -> None:
     assert 1_000 < int(total.replace(",", "")) < 1_100
 
 
-def test_no_color_holds_on_a_terminal(stage: Stage) -> None:
-    seen = on_a_terminal("plan", "--summary", cwd=stage.root, env={"NO_COLOR": "1"})
+def test_no_color_holds_on_a_terminal(demo: DemoHost) -> None:
+    seen = on_a_terminal("plan", "--summary", cwd=demo.root, env={"NO_COLOR": "1"})
 
     assert "\x1b" not in seen.text
 
 
-def test_prose_is_wrapped_on_a_narrow_terminal(stage: Stage) -> None:
-    seen = on_a_terminal("apply", "--site", "x" * 30, cwd=stage.root, columns=40)
+def test_prose_is_wrapped_on_a_narrow_terminal(demo: DemoHost) -> None:
+    seen = on_a_terminal("apply", "--site", "x" * 30, cwd=demo.root, columns=40)
 
     assert max(map(len, seen.text.splitlines())) <= 60
 
 
-def test_a_probe_that_fails_takes_everything_back(stage: Stage, run: Run) -> None:
-    add_probe(stage, "{get: /none, expect: {status: 200}}")
-    before = manifest(stage)
+def test_a_probe_that_fails_takes_everything_back(demo: DemoHost, run: Run) -> None:
+    add_probe(demo, "{get: /none, expect: {status: 200}}")
+    before = manifest(demo)
 
-    done = run("apply", "--auto-approve", cwd=stage.root)
+    done = run("apply", "--auto-approve", cwd=demo.root)
 
     assert 3 == done.returncode
     assert "GET /none" in done.stderr
     assert "expected 200, got 404" in done.stderr
     assert "Rolled back. The host is as it was before." in done.stdout
-    assert before == manifest(stage)
-    assert not stage.host.services.status("nginx.service").active
+    assert before == manifest(demo)
+    assert not demo.host.services.status("nginx.service").active
 
 
-def break_app(stage: Stage) -> None:
+def break_app(demo: DemoHost) -> None:
     """Its front page is an error of its own, and only what every app is asked asks for it."""
-    code, yaml = Path(f"{stage.root}/app/app.py"), Path(stage.file)
+    code, yaml = Path(f"{demo.root}/app/app.py"), Path(demo.file)
     code.write_text(code.read_text().replace("return render_template", "return 1 / 0 or abort"))
     yaml.write_text("".join(x for x in yaml.read_text().splitlines(True) if "get: /," not in x))
 
 
 def test_an_app_that_comes_up_with_an_error_of_its_own_takes_everything_back(
-    stage: Stage, run: Run
+    demo: DemoHost, run: Run
 ) -> None:
-    break_app(stage)
-    before = manifest(stage)
+    break_app(demo)
+    before = manifest(demo)
 
-    done = run("apply", "--auto-approve", cwd=stage.root)
+    done = run("apply", "--auto-approve", cwd=demo.root)
 
     assert 3 == done.returncode, done.stdout + done.stderr
     assert "the app answers over IPv4 and IPv6: expected no 5xx, got 500" in done.stderr
-    assert before == manifest(stage)
+    assert before == manifest(demo)
 
 
 def test_an_app_that_answered_with_an_error_before_does_not_stop_an_apply(
-    applied: Stage, run: Run
+    applied: DemoHost, run: Run
 ) -> None:
     break_app(applied)
     applied.host.services.restart("demo.service")
@@ -230,7 +232,7 @@ def test_an_app_that_answered_with_an_error_before_does_not_stop_an_apply(
     assert (3, True, False) == (drifted.returncode, document["in_sync"], document["healthy"])
 
 
-def test_all_is_given_up_only_when_that_is_said(applied: Stage, run: Run) -> None:
+def test_all_is_given_up_only_when_that_is_said(applied: DemoHost, run: Run) -> None:
     text = Path(applied.file).read_text()
     Path(applied.file).write_text(text.partition("sites:")[0])
 
@@ -242,21 +244,21 @@ def test_all_is_given_up_only_when_that_is_said(applied: Stage, run: Run) -> Non
     assert not os.path.exists(f"{applied.root}/nginx/sites-enabled/demo.conf")
 
 
-def test_what_cannot_be_read_is_told_beside_the_plan_as_well(stage: Stage, run: Run) -> None:
-    os.rename(f"{stage.root}/app/static", f"{stage.root}/app/elsewhere")
+def test_what_cannot_be_read_is_told_beside_the_plan_as_well(demo: DemoHost, run: Run) -> None:
+    os.rename(f"{demo.root}/app/static", f"{demo.root}/app/elsewhere")
 
-    shown = run("plan", cwd=stage.root)
-    told = run("plan", "--json", cwd=stage.root)
+    shown = run("plan", cwd=demo.root)
+    told = run("plan", "--json", cwd=demo.root)
 
     assert (1, 1) == (shown.returncode, told.returncode)
     assert shown.stderr.startswith("Error: A part of the host could not be read.\n  why: assets:")
-    assert f"{stage.root}/app/static" in shown.stderr
+    assert f"{demo.root}/app/static" in shown.stderr
     assert "  fix: " in shown.stderr
     assert shown.stderr == told.stderr
     assert 1 == len(documents(told.stdout, "plan"))
 
 
-def test_a_failed_check_is_no_drift(applied: Stage, run: Run) -> None:
+def test_a_failed_check_is_no_drift(applied: DemoHost, run: Run) -> None:
     add_probe(applied, "{get: /none, expect: {status: 200}}")
 
     verified = run("verify", "--json", cwd=applied.root)
@@ -267,7 +269,7 @@ def test_a_failed_check_is_no_drift(applied: Stage, run: Run) -> None:
     assert (3, True, False) == (drifted.returncode, drift["in_sync"], drift["healthy"])
 
 
-def test_drift_is_seen_and_silence_means_all_is_well(applied: Stage, run: Run) -> None:
+def test_drift_is_seen_and_silence_means_all_is_well(applied: DemoHost, run: Run) -> None:
     clean = run("drift", "--quiet", cwd=applied.root)
     os.chmod(f"{applied.root}/www/static/css/app.css", 0o600)
     drifted = run("drift", "--quiet", cwd=applied.root)
@@ -277,7 +279,7 @@ def test_drift_is_seen_and_silence_means_all_is_well(applied: Stage, run: Run) -
     assert "css/app.css" in drifted.stdout
 
 
-def test_whoever_holds_the_lock_is_waited_for_or_named(applied: Stage, run: Run) -> None:
+def test_whoever_holds_the_lock_is_waited_for_or_named(applied: DemoHost, run: Run) -> None:
     with lock(applied.host, "a long apply", timeout_s=0):
         done = run("apply", "--auto-approve", "--lock-timeout", "0.2", cwd=applied.root)
 
@@ -285,9 +287,9 @@ def test_whoever_holds_the_lock_is_waited_for_or_named(applied: Stage, run: Run)
     assert "a long apply" in done.stderr
 
 
-def test_ctrl_c_takes_everything_back(stage: Stage) -> None:
-    before = manifest(stage)
-    with started(stage, "apply", "--auto-approve", "--json") as process:
+def test_ctrl_c_takes_everything_back(demo: DemoHost) -> None:
+    before = manifest(demo)
+    with started(demo, "apply", "--auto-approve", "--json") as process:
         assert process.stdout is not None
         next(line for line in process.stdout if b'"apply_complete"' in line)
 
@@ -296,25 +298,25 @@ def test_ctrl_c_takes_everything_back(stage: Stage) -> None:
 
     assert 130 == process.returncode
     assert "rolled_back" == json.loads(rest.splitlines()[-1])["result"]
-    assert before == manifest(stage)
+    assert before == manifest(demo)
 
 
-def test_an_apply_goes_on_when_nobody_reads_any_more(stage: Stage, run: Run) -> None:
-    with started(stage, "apply", "--auto-approve") as process:
+def test_an_apply_goes_on_when_nobody_reads_any_more(demo: DemoHost, run: Run) -> None:
+    with started(demo, "apply", "--auto-approve") as process:
         noise = with_nobody_reading(process)
 
     assert (0, b"") == (process.returncode, noise)
-    assert 0 == run("plan", "--detailed-exitcode", cwd=stage.root).returncode
+    assert 0 == run("plan", "--detailed-exitcode", cwd=demo.root).returncode
 
 
-def test_a_closed_pipe_makes_no_noise(stage: Stage) -> None:
-    with started(stage, "plan") as process:
+def test_a_closed_pipe_makes_no_noise(demo: DemoHost) -> None:
+    with started(demo, "plan") as process:
         assert b"" == with_nobody_reading(process)
 
 
-def started(stage: Stage, *arguments: str) -> subprocess.Popen[bytes]:
+def started(demo: DemoHost, *arguments: str) -> subprocess.Popen[bytes]:
     pipe = subprocess.PIPE
-    return subprocess.Popen([*COMMAND, *arguments], cwd=stage.root, stdout=pipe, stderr=pipe)
+    return subprocess.Popen([*COMMAND, *arguments], cwd=demo.root, stdout=pipe, stderr=pipe)
 
 
 def with_nobody_reading(process: subprocess.Popen[bytes]) -> bytes:
@@ -334,34 +336,34 @@ def with_nobody_reading(process: subprocess.Popen[bytes]) -> bytes:
     ],
 )
 def test_a_selection_of_nothing_is_refused(
-    stage: Stage, run: Run, arguments: list[str], told: str
+    demo: DemoHost, run: Run, arguments: list[str], told: str
 ) -> None:
-    done = run("plan", *arguments, cwd=stage.root)
+    done = run("plan", *arguments, cwd=demo.root)
 
     assert 1 == done.returncode
     assert told in done.stderr
 
 
-def test_a_mistyped_site_is_not_verified_as_fine(stage: Stage, run: Run) -> None:
-    done = run("verify", "--site", "dem", cwd=stage.root)
+def test_a_mistyped_site_is_not_verified_as_fine(demo: DemoHost, run: Run) -> None:
+    done = run("verify", "--site", "dem", cwd=demo.root)
 
     assert 1 == done.returncode
-    assert "The file has: demo." in done.stderr
+    assert "Sites in the file: demo." in done.stderr
 
 
-def test_a_rollback_undoes_the_last_apply(stage: Stage, run: Run) -> None:
-    before = manifest(stage)
-    run("apply", "--auto-approve", cwd=stage.root)
+def test_a_rollback_undoes_the_last_apply(demo: DemoHost, run: Run) -> None:
+    before = manifest(demo)
+    run("apply", "--auto-approve", cwd=demo.root)
 
-    done = run("rollback", "--auto-approve", cwd=stage.root)
+    done = run("rollback", "--auto-approve", cwd=demo.root)
 
     assert 0 == done.returncode, done.stderr
     assert done.stdout.endswith("Rolled back. The host is as it was before.\n")
-    assert before == manifest(stage)
-    assert not stage.host.services.status("demo.service").active
+    assert before == manifest(demo)
+    assert not demo.host.services.status("demo.service").active
 
 
-def test_a_rollback_shows_what_it_takes_back_before_it_asks(applied: Stage) -> None:
+def test_a_rollback_shows_what_it_takes_back_before_it_asks(applied: DemoHost) -> None:
     before = manifest(applied)
 
     seen = on_a_terminal(
@@ -373,24 +375,24 @@ def test_a_rollback_shows_what_it_takes_back_before_it_asks(applied: Stage) -> N
     assert "What rollback would take back: the apply of " in shown
     assert "reconcile apply --auto-approve" in shown
     assert f"  + file:{applied.root}/nginx/sites-available/demo.conf\n" in shown
-    assert "so nothing was changed" in rest
+    assert "was not approved; nothing was changed" in rest
     assert before == manifest(applied)
 
 
-def test_where_there_is_nothing_to_take_back_nobody_is_asked(stage: Stage) -> None:
-    seen = on_a_terminal("rollback", cwd=stage.root, types="yes\n")
+def test_where_there_is_nothing_to_take_back_nobody_is_asked(demo: DemoHost) -> None:
+    seen = on_a_terminal("rollback", cwd=demo.root, types="yes\n")
 
     assert 1 == seen.code
     assert "No apply can be rolled back" in seen.text
     assert "approves" not in seen.text
 
 
-def test_the_history_tells_who_did_what(stage: Stage, run: Run) -> None:
-    run("apply", "--auto-approve", cwd=stage.root)
-    run("rollback", "--auto-approve", cwd=stage.root)
+def test_the_history_tells_who_did_what(demo: DemoHost, run: Run) -> None:
+    run("apply", "--auto-approve", cwd=demo.root)
+    run("rollback", "--auto-approve", cwd=demo.root)
 
-    told = run("history", cwd=stage.root)
-    [document] = documents(run("history", "--json", cwd=stage.root).stdout, "history")
+    told = run("history", cwd=demo.root)
+    [document] = documents(run("history", "--json", cwd=demo.root).stdout, "history")
 
     assert ["applied", "rolled_back"] == [entry["result"] for entry in document["entries"]]
     assert "applied (8 changes)" in told.stdout
@@ -399,11 +401,11 @@ def test_the_history_tells_who_did_what(stage: Stage, run: Run) -> None:
     assert [] == document["problems"]
 
 
-def test_the_graph_tells_programs_the_same(stage: Stage, run: Run) -> None:
-    [document] = documents(run("graph", "--json", cwd=stage.root).stdout, "graph")
+def test_the_graph_tells_programs_the_same(demo: DemoHost, run: Run) -> None:
+    [document] = documents(run("graph", "--json", cwd=demo.root).stdout, "graph")
 
     requires = {item["address"]: item["requires"] for item in document["resources"]}
-    assert f"unit:{stage.root}/state/units/demo.service" in requires["service:demo.service"]
+    assert f"unit:{demo.root}/state/units/demo.service" in requires["service:demo.service"]
     assert {address for above in requires.values() for address in above} <= requires.keys()
 
 
@@ -411,9 +413,9 @@ def test_the_graph_tells_programs_the_same(stage: Stage, run: Run) -> None:
     ("options", "edge"), [((), '"service:demo.service" -> "unit:'), (("--mermaid",), " --> ")]
 )
 def test_the_graph_shows_what_requires_what(
-    stage: Stage, run: Run, options: tuple[str, ...], edge: str
+    demo: DemoHost, run: Run, options: tuple[str, ...], edge: str
 ) -> None:
-    done = run("graph", *options, cwd=stage.root)
+    done = run("graph", *options, cwd=demo.root)
 
     assert 0 == done.returncode
     assert edge in done.stdout

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from reconcile.cli.demo.stage import Stage
+from reconcile.cli.demo.demo_host import DemoHost
 from reconcile.engine import history
 from reconcile.engine.ledger_store import read_ledger
 from reconcile.engine.rollback import unfinished
@@ -35,23 +35,23 @@ sys.exit(main())
 """
 
 
-def start(stage: Stage, number: int, log: Path) -> subprocess.Popen[bytes]:
+def start(demo: DemoHost, number: int, log: Path) -> subprocess.Popen[bytes]:
     """An apply of the same site that takes uploads `number` megabytes larger."""
-    yaml = Path(stage.root, f"{number}.yaml")
-    yaml.write_text(Path(stage.file).read_text().replace("20MB", f"{number + 21}MB"))
+    yaml = Path(demo.root, f"{number}.yaml")
+    yaml.write_text(Path(demo.file).read_text().replace("20MB", f"{number + 21}MB"))
     argv = [sys.executable, "-c", TOLD, "apply", "-f", yaml, *WAITING]
-    return subprocess.Popen([*argv, log], cwd=stage.root, stdout=subprocess.DEVNULL)
+    return subprocess.Popen([*argv, log], cwd=demo.root, stdout=subprocess.DEVNULL)
 
 
 @pytest.mark.parametrize("at_once", [10, pytest.param(50, marks=pytest.mark.nightly)])
 def test_exactly_one_apply_is_at_work_at_any_time_and_no_row_is_lost(
-    run: Run, stage: Stage, tmp_path: Path, at_once: int
+    run: Run, demo: DemoHost, tmp_path: Path, at_once: int
 ) -> None:
-    assert 0 == run("apply", "--auto-approve", cwd=stage.root).returncode
+    assert 0 == run("apply", "--auto-approve", cwd=demo.root).returncode
     log = tmp_path / "log"
     log.touch()
 
-    processes = [start(stage, number, log) for number in range(at_once)]
+    processes = [start(demo, number, log) for number in range(at_once)]
     codes = [process.wait(timeout=600) for process in processes]
 
     TALLY["applies at once on one host"] += at_once
@@ -59,22 +59,22 @@ def test_exactly_one_apply_is_at_work_at_any_time_and_no_row_is_lost(
     told = [line.split() for line in log.read_text().splitlines()]
     assert ["in", "out"] * at_once == [word for word, _ in told]
     assert all(told[i][1] == told[i + 1][1] for i in range(0, len(told), 2))
-    state = stage.host.state
+    state = demo.host.state
     rows = [*history.rows(state)]
     assert at_once + 1 == len(rows) == read_ledger(state).serial
     assert () == history.problems(rows, read_ledger(state))
-    assert () == unfinished(stage.host)
+    assert () == unfinished(demo.host)
 
 
 def test_without_waiting_all_but_one_are_refused_and_told_who_is_at_work(
-    run: Run, stage: Stage
+    run: Run, demo: DemoHost
 ) -> None:
     argv = [*COMMAND, "apply", "--auto-approve"]
     environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
     processes = [
         subprocess.Popen(
             argv,
-            cwd=stage.root,
+            cwd=demo.root,
             env=environment,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,

@@ -49,7 +49,7 @@ def test_init_leaves_nothing_half_written(run: Run, tmp_path: Path) -> None:
     done = run("init", preexec_fn=no_room)
 
     assert 1 == done.returncode
-    assert "reconcile.yaml cannot be written" in done.stderr
+    assert "Cannot write reconcile.yaml" in done.stderr
     assert [] == list(tmp_path.iterdir())
 
 
@@ -59,7 +59,7 @@ def test_init_overwrites_nothing(run: Run, tmp_path: Path) -> None:
     done = run("init")
 
     assert 1 == done.returncode
-    assert "reconcile.yaml is there already" in done.stderr
+    assert "reconcile.yaml already exists" in done.stderr
     assert "mine" == (tmp_path / "reconcile.yaml").read_text()
 
 
@@ -100,7 +100,7 @@ def test_without_a_file_every_command_says_how_to_get_one(run: Run, command: str
     done = run(command)
 
     assert 1 == done.returncode
-    assert "There is no reconcile.yaml" in done.stderr
+    assert "No configuration file found" in done.stderr
     assert "reconcile init" in done.stderr
 
 
@@ -131,7 +131,7 @@ def test_two_forms_at_once_are_refused(run: Run, command: str, forms: tuple[str,
     done = run(command, *forms)
 
     assert 1 == done.returncode
-    assert f"{forms[0]} and {forms[1]} are two forms of one answer" in done.stderr
+    assert f"{forms[0]} and {forms[1]} are mutually exclusive" in done.stderr
 
 
 def test_an_error_is_json_where_json_was_asked_for(run: Run) -> None:

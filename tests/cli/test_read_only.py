@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from reconcile.cli.demo.stage import Stage
-from tests.cli.conftest import COMMAND, Run, staged
+from reconcile.cli.demo.demo_host import DemoHost
+from tests.cli.conftest import COMMAND, Run, new_demo
 from tests.host.disk import picture
 from tests.host.refusing import WITHOUT_THE_CAPABILITY
 from tests.stories.system_calls import ALWAYS_CHANGING, OPENING, Trace
@@ -33,12 +33,12 @@ COMMANDS = {
 }
 
 
-def traced(folder: Path, stage: Stage, *arguments: str) -> Trace:
+def traced(folder: Path, demo: DemoHost, *arguments: str) -> Trace:
     trace = folder / "trace"
     wanted = ",".join("?" + name for name in (*ALWAYS_CHANGING, *OPENING, "mount_setattr"))
     subprocess.run(
         ["strace", "-f", "-y", "-qq", "-o", trace, "-e", f"trace={wanted}", *COMMAND, *arguments],
-        cwd=stage.root,
+        cwd=demo.root,
         # Whether bytecode is kept is Python's business, and no part of a host's state.
         env={"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1"},
         stdin=subprocess.DEVNULL,
@@ -49,16 +49,16 @@ def traced(folder: Path, stage: Stage, *arguments: str) -> Trace:
 
 
 @pytest.fixture(scope="module")
-def applied() -> Iterator[Stage]:
+def applied() -> Iterator[DemoHost]:
     """One host for all tests here: none of the commands changes it."""
-    with staged() as stage:
+    with new_demo() as demo:
         apply = [*COMMAND, "apply", "--auto-approve"]
-        subprocess.run(apply, cwd=stage.root, check=True, capture_output=True)
-        yield stage
+        subprocess.run(apply, cwd=demo.root, check=True, capture_output=True)
+        yield demo
 
 
 @pytest.fixture
-def drifted(applied: Stage) -> Iterator[Stage]:
+def drifted(applied: DemoHost) -> Iterator[DemoHost]:
     media = Path(applied.root, "www/media")
     mode = media.stat().st_mode
     media.chmod(0o700)
@@ -66,9 +66,9 @@ def drifted(applied: Stage) -> Iterator[Stage]:
     media.chmod(mode)
 
 
-def seen(stage: Stage) -> dict[str, tuple[object, ...]]:
-    """Every file of the stage; not the logs of what runs there."""
-    found = picture(Path(stage.root))
+def seen(demo: DemoHost) -> dict[str, tuple[object, ...]]:
+    """Every file of the demo; not the logs of what runs there."""
+    found = picture(Path(demo.root))
     return {
         path: facts
         for path, facts in found.items()
@@ -78,7 +78,7 @@ def seen(stage: Stage) -> dict[str, tuple[object, ...]]:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_it_makes_no_changing_call_and_leaves_every_file_as_it_was(
-    tmp_path: Path, drifted: Stage, command: str
+    tmp_path: Path, drifted: DemoHost, command: str
 ) -> None:
     before = seen(drifted)
 
@@ -90,7 +90,7 @@ def test_it_makes_no_changing_call_and_leaves_every_file_as_it_was(
 
 @pytest.mark.parametrize("command", ["doctor", "verify"])
 def test_what_has_nginx_or_an_upload_tested_leaves_every_file_as_it_was(
-    run: Run, applied: Stage, command: str
+    run: Run, applied: DemoHost, command: str
 ) -> None:
     """Nginx tests in a private place, where it may write; a canary is removed again."""
     before = seen(applied)
@@ -102,14 +102,14 @@ def test_what_has_nginx_or_an_upload_tested_leaves_every_file_as_it_was(
 
 @pytest.mark.parametrize("command", ["plan", "drift", "doctor", "verify"])
 def test_it_looks_from_where_nothing_can_be_written(
-    tmp_path: Path, applied: Stage, command: str
+    tmp_path: Path, applied: DemoHost, command: str
 ) -> None:
     trace = traced(tmp_path, applied, command)
 
     assert any(CLOSED.search(line) for line in trace.lines)
 
 
-def refused(applied: Stage, *arguments: str) -> subprocess.CompletedProcess[str]:
+def refused(applied: DemoHost, *arguments: str) -> subprocess.CompletedProcess[str]:
     """The command as root in a container that must not mount."""
     return subprocess.run(
         [*WITHOUT_THE_CAPABILITY, *COMMAND, *arguments],
@@ -134,7 +134,7 @@ def refused(applied: Stage, *arguments: str) -> subprocess.CompletedProcess[str]
     ids=" ".join,
 )
 def test_where_the_kernel_refuses_that_it_is_said_once_beside_what_was_asked_for(
-    applied: Stage, command: list[str]
+    applied: DemoHost, command: list[str]
 ) -> None:
     done = refused(applied, *command)
 
@@ -145,7 +145,7 @@ def test_where_the_kernel_refuses_that_it_is_said_once_beside_what_was_asked_for
 
 @pytest.mark.parametrize("command", ["plan", "drift", "doctor"])
 def test_json_has_it_among_the_findings_and_the_exit_code_stays(
-    applied: Stage, command: str
+    applied: DemoHost, command: str
 ) -> None:
     before = refused(applied, command)
 
@@ -156,7 +156,7 @@ def test_json_has_it_among_the_findings_and_the_exit_code_stays(
     assert (before.returncode, "") == (done.returncode, done.stderr)
 
 
-def test_a_quiet_drift_check_is_not_made_loud_by_it(applied: Stage) -> None:
+def test_a_quiet_drift_check_is_not_made_loud_by_it(applied: DemoHost) -> None:
     done = refused(applied, "drift", "--quiet")
 
     assert (0, "", "") == (done.returncode, done.stdout, done.stderr)

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 import yaml
 
-from reconcile.cli.demo.stage import Stage
-from tests.cli.conftest import COMMAND, Run, run, stage
+from reconcile.cli.demo.demo_host import DemoHost
+from tests.cli.conftest import COMMAND, Run, demo, run
 
-__all__ = ["run", "stage"]
+__all__ = ["demo", "run"]
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples/gitops"
 
@@ -32,8 +32,8 @@ def steps(name: str) -> Iterator[str]:
 
 
 @pytest.fixture
-def shell(stage: Stage, tmp_path: Path) -> Any:
-    """Run a script of CI in the stage's folder, with the tools that a runner has."""
+def shell(demo: DemoHost, tmp_path: Path) -> Any:
+    """Run a script of CI in the demo's folder, with the tools that a runner has."""
     tools = tmp_path / "bin"
     tools.mkdir()
     command = " ".join(COMMAND)
@@ -51,7 +51,7 @@ def shell(stage: Stage, tmp_path: Path) -> Any:
         }
         return subprocess.run(
             ["bash", "-eo", "pipefail", "-c", script],
-            cwd=stage.root,
+            cwd=demo.root,
             env=environment,
             text=True,
             capture_output=True,
@@ -64,25 +64,25 @@ def shell(stage: Stage, tmp_path: Path) -> Any:
 
 
 def test_the_plan_of_a_pull_request_becomes_a_comment_and_then_an_apply(
-    stage: Stage, shell: Any
+    demo: DemoHost, shell: Any
 ) -> None:
     plan, comment, apply = steps("github/plan.yml")
 
     planned, commented, applied = shell(plan), shell(comment), shell(apply)
 
     assert (0, 0, 0) == (planned.returncode, commented.returncode, applied.returncode)
-    assert "### reconcile plan for" in Path(stage.root, "plan.md").read_text()
+    assert "### reconcile plan for" in Path(demo.root, "plan.md").read_text()
     assert "--body-file plan.md" in commented.stdout
     assert "Apply complete!" in applied.stdout
 
 
 def test_the_nightly_job_fails_on_drift_and_says_it_in_its_summary(
-    stage: Stage, run: Run, shell: Any, tmp_path: Path
+    demo: DemoHost, run: Run, shell: Any, tmp_path: Path
 ) -> None:
-    run("apply", "--auto-approve", cwd=stage.root)
+    run("apply", "--auto-approve", cwd=demo.root)
     [drift] = steps("github/drift.yml")
     clean = shell(drift)
-    os.chmod(f"{stage.root}/www/static/css/app.css", 0o600)
+    os.chmod(f"{demo.root}/www/static/css/app.css", 0o600)
 
     drifted = shell(drift)
 
@@ -90,7 +90,7 @@ def test_the_nightly_job_fails_on_drift_and_says_it_in_its_summary(
     assert "css/app.css" in (tmp_path / "summary.md").read_text()
 
 
-def test_gitlab_applies_what_it_has_planned(stage: Stage, shell: Any) -> None:
+def test_gitlab_applies_what_it_has_planned(demo: DemoHost, shell: Any) -> None:
     jobs = read("gitlab/.gitlab-ci.yml")
 
     applied = shell("\n".join(jobs["apply"]["script"]))
@@ -101,20 +101,20 @@ def test_gitlab_applies_what_it_has_planned(stage: Stage, shell: Any) -> None:
 
 
 def test_the_command_of_the_crontab_is_silent_on_a_clean_host(
-    stage: Stage, run: Run, shell: Any
+    demo: DemoHost, run: Run, shell: Any
 ) -> None:
-    run("apply", "--auto-approve", cwd=stage.root)
+    run("apply", "--auto-approve", cwd=demo.root)
     [line] = re.findall(r"^17 .* root (.*)$", (EXAMPLES / "crontab").read_text(), re.MULTILINE)
 
-    done = shell(line.replace("/etc/reconcile/reconcile.yaml", stage.file))
+    done = shell(line.replace("/etc/reconcile/reconcile.yaml", demo.file))
 
     assert (0, "", "") == (done.returncode, done.stdout, done.stderr)
 
 
 def test_alerts_and_dashboard_ask_for_metrics_that_are_written(
-    stage: Stage, run: Run, tmp_path: Path
+    demo: DemoHost, run: Run, tmp_path: Path
 ) -> None:
-    run("drift", "--metrics-file", str(tmp_path / "a.prom"), cwd=stage.root)
+    run("drift", "--metrics-file", str(tmp_path / "a.prom"), cwd=demo.root)
     written = set(re.findall(r"^reconcile_\w+", (tmp_path / "a.prom").read_text(), re.MULTILINE))
     [group] = read("alerts.yml")["groups"]
     questions = [rule["expr"] for rule in group["rules"]] + dashboard_questions()

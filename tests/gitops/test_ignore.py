@@ -9,17 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from reconcile.cli.demo.stage import Stage
+from reconcile.cli.demo.demo_host import DemoHost
 from reconcile.engine.ignore_rules import IgnoredField, apply_ignore_rules
 from reconcile.engine.model import Plan, Position
 from reconcile.engine.planner import make_plan
 from reconcile.resources.tree import Tree
-from tests.cli.conftest import Run, run, stage
+from tests.cli.conftest import Run, demo, run
 from tests.engine.conftest import in_box
 from tests.engine.world import Note, a_world, declare, last_wrote, look
 from tests.spec.examples import faults
 
-__all__ = ["run", "stage"]
+__all__ = ["demo", "run"]
 TODAY = date(2026, 11, 22)
 PLACE = Position("reconcile.yaml", 9)
 
@@ -113,20 +113,20 @@ def test_a_rule_without_a_reason_an_address_or_a_real_day_is_refused(written: st
     assert faults(f"version: 1\nignore:\n  - {written}\n")
 
 
-def test_on_a_host_it_is_shown_and_neither_drift_nor_mended(stage: Stage, run: Run) -> None:
-    done = run("apply", "--auto-approve", cwd=stage.root)
+def test_on_a_host_it_is_shown_and_neither_drift_nor_mended(demo: DemoHost, run: Run) -> None:
+    done = run("apply", "--auto-approve", cwd=demo.root)
     assert 0 == done.returncode, done.stderr
-    address = f"directory:{stage.root}/www/media"
-    with open(stage.file, "a") as file:
+    address = f"directory:{demo.root}/www/media"
+    with open(demo.file, "a") as file:
         file.write(f'ignore:\n  - {{ref: "{address}", field: mode, reason: "by hand"}}\n')
-    os.chmod(f"{stage.root}/www/media", 0o711)
+    os.chmod(f"{demo.root}/www/media", 0o711)
 
-    drift = run("drift", "--json", cwd=stage.root)
-    plan = run("plan", "--detailed-exitcode", cwd=stage.root)
-    applied = run("apply", "--auto-approve", cwd=stage.root)
+    drift = run("drift", "--json", cwd=demo.root)
+    plan = run("plan", "--detailed-exitcode", cwd=demo.root)
+    applied = run("apply", "--auto-approve", cwd=demo.root)
 
     told = json.loads(drift.stdout)
     assert (0, 0, 0) == (drift.returncode, plan.returncode, applied.returncode), drift.stdout
     assert (1, "by hand") == (told["summary"]["ignored"], told["ignored_changes"][0]["reason"])
     assert "No changes. The host matches the configuration. (1 ignored)" in plan.stdout
-    assert 0o711 == os.stat(f"{stage.root}/www/media").st_mode & 0o777
+    assert 0o711 == os.stat(f"{demo.root}/www/media").st_mode & 0o777

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from reconcile.cli.demo.stage import Stage
-from tests.cli.conftest import Run, run, stage
+from reconcile.cli.demo.demo_host import DemoHost
+from tests.cli.conftest import Run, demo, run
 
-__all__ = ["run", "stage"]
+__all__ = ["demo", "run"]
 Pull = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -60,8 +60,8 @@ def new_key(folder: Path, name: str) -> str:
 
 
 @pytest.fixture
-def repository(stage: Stage, tmp_path: Path) -> Repository:
-    """One signed commit of the stage's YAML and its sources."""
+def repository(demo: DemoHost, tmp_path: Path) -> Repository:
+    """One signed commit of the demo's YAML and its sources."""
     made = Repository(tmp_path / "bare.git", tmp_path / "clone", tmp_path / "keys")
     made.keys.mkdir()
     made.clone.mkdir()
@@ -71,24 +71,24 @@ def repository(stage: Stage, tmp_path: Path) -> Repository:
     made.git("init", "-q", "--bare", str(made.bare))
     made.git("init", "-q", "-b", "main")
     made.git("remote", "add", "origin", str(made.bare))
-    shutil.copy(stage.file, made.clone)
-    shutil.copytree(f"{stage.root}/app", made.clone / "app")
+    shutil.copy(demo.file, made.clone)
+    shutil.copytree(f"{demo.root}/app", made.clone / "app")
     made.push("ann")
     return made
 
 
 @pytest.fixture
-def pull(stage: Stage, run: Run, repository: Repository) -> Pull:
+def pull(demo: DemoHost, run: Run, repository: Repository) -> Pull:
     def pull_it(*options: str) -> subprocess.CompletedProcess[str]:
         signers = ("--allowed-signers", str(repository.keys / "allowed"))
-        where = ("--state-dir", f"{stage.root}/state")
-        return run("pull", str(repository.bare), *signers, *where, *options, cwd=stage.root)
+        where = ("--state-dir", f"{demo.root}/state")
+        return run("pull", str(repository.bare), *signers, *where, *options, cwd=demo.root)
 
     return pull_it
 
 
-def site_file(stage: Stage) -> str:
-    return f"{stage.root}/nginx/sites-available/demo.conf"
+def site_file(demo: DemoHost) -> str:
+    return f"{demo.root}/nginx/sites-available/demo.conf"
 
 
 def append(repository: Repository, text: str) -> None:
@@ -97,7 +97,7 @@ def append(repository: Repository, text: str) -> None:
 
 
 def test_a_signed_commit_is_planned_then_applied_and_the_history_names_it(
-    stage: Stage, run: Run, repository: Repository, pull: Pull
+    demo: DemoHost, run: Run, repository: Repository, pull: Pull
 ) -> None:
     planned = pull()
     applied = pull("--then", "apply")
@@ -105,10 +105,10 @@ def test_a_signed_commit_is_planned_then_applied_and_the_history_names_it(
 
     assert (2, 0, 0) == (planned.returncode, applied.returncode, checked.returncode), applied.stderr
     commit = repository.git("rev-parse", "HEAD")
-    history = json.loads(run("history", "--json", cwd=stage.root).stdout)
+    history = json.loads(run("history", "--json", cwd=demo.root).stdout)
     assert commit == history["entries"][-1]["git_commit"]
     assert commit == json.loads(checked.stdout)["config"]["git_commit"]
-    assert os.path.exists(site_file(stage))
+    assert os.path.exists(site_file(demo))
 
 
 @pytest.mark.parametrize("then", ["plan", "drift", "apply"])
@@ -125,7 +125,7 @@ def test_quiet_says_nothing_where_all_is_well(pull: Pull, then: str) -> None:
     ("key", "told"), [(None, "is not signed"), ("eve", "is signed by nobody who may")]
 )
 def test_what_nobody_allowed_has_signed_is_refused(
-    stage: Stage, repository: Repository, pull: Pull, key: str | None, told: str
+    demo: DemoHost, repository: Repository, pull: Pull, key: str | None, told: str
 ) -> None:
     append(repository, "# another\n")
     repository.push(key)
@@ -134,11 +134,11 @@ def test_what_nobody_allowed_has_signed_is_refused(
 
     assert 1 == done.returncode
     assert told in done.stderr
-    assert not os.path.exists(site_file(stage))
+    assert not os.path.exists(site_file(demo))
 
 
 def test_a_rewritten_history_is_refused_though_it_is_signed(
-    stage: Stage, repository: Repository, pull: Pull
+    demo: DemoHost, repository: Repository, pull: Pull
 ) -> None:
     pull()
     append(repository, "# instead\n")
@@ -148,10 +148,10 @@ def test_a_rewritten_history_is_refused_though_it_is_signed(
 
     assert 1 == done.returncode
     assert "the history was rewritten" in done.stderr
-    assert not os.path.exists(site_file(stage))
+    assert not os.path.exists(site_file(demo))
 
 
-def test_an_older_revision_is_refused(stage: Stage, repository: Repository, pull: Pull) -> None:
+def test_an_older_revision_is_refused(demo: DemoHost, repository: Repository, pull: Pull) -> None:
     append(repository, "# newer\n")
     repository.push("ann")
     pull()
@@ -164,7 +164,7 @@ def test_an_older_revision_is_refused(stage: Stage, repository: Repository, pull
 
 
 def test_a_commit_with_a_broken_yaml_is_told_with_its_line(
-    stage: Stage, repository: Repository, pull: Pull
+    demo: DemoHost, repository: Repository, pull: Pull
 ) -> None:
     append(repository, "sites: again\n")
     repository.push("ann")
@@ -173,11 +173,11 @@ def test_a_commit_with_a_broken_yaml_is_told_with_its_line(
 
     assert 1 == done.returncode
     assert "reconcile.yaml:" in done.stderr
-    assert not os.path.exists(site_file(stage))
+    assert not os.path.exists(site_file(demo))
 
 
 def test_a_revision_that_failed_is_not_applied_again(
-    stage: Stage, repository: Repository, pull: Pull
+    demo: DemoHost, repository: Repository, pull: Pull
 ) -> None:
     append(repository, "      - {get: /none, expect: {status: 200}}\n")
     repository.push("ann")
@@ -188,11 +188,11 @@ def test_a_revision_that_failed_is_not_applied_again(
 
     assert (3, 1, 3) == (first.returncode, second.returncode, retried.returncode)
     assert "is not applied again" in second.stderr
-    assert not os.path.exists(site_file(stage))
+    assert not os.path.exists(site_file(demo))
 
 
 def test_a_repository_that_cannot_be_reached_is_told(
-    stage: Stage, repository: Repository, pull: Pull
+    demo: DemoHost, repository: Repository, pull: Pull
 ) -> None:
     shutil.rmtree(repository.bare)
 
@@ -224,7 +224,7 @@ def test_unsigned_beside_keys_is_refused_for_it_would_win(
 
 
 def test_a_gpg_signature_counts_where_its_key_is_given(
-    stage: Stage, run: Run, repository: Repository, tmp_path: Path
+    demo: DemoHost, run: Run, repository: Repository, tmp_path: Path
 ) -> None:
     ring = tmp_path / "ring"
     ring.mkdir(mode=0o700)
@@ -251,18 +251,18 @@ def test_a_gpg_signature_counts_where_its_key_is_given(
         "signed",
     )
     repository.git("push", "-q", "origin", "HEAD:main")
-    where = ("--state-dir", f"{stage.root}/state")
+    where = ("--state-dir", f"{demo.root}/state")
 
-    by_gpg = run("pull", str(repository.bare), "--gpg-keys", str(keys), *where, cwd=stage.root)
+    by_gpg = run("pull", str(repository.bare), "--gpg-keys", str(keys), *where, cwd=demo.root)
     signers = ("--allowed-signers", str(repository.keys / "allowed"))
-    by_ssh = run("pull", str(repository.bare), *signers, *where, cwd=stage.root)
+    by_ssh = run("pull", str(repository.bare), *signers, *where, cwd=demo.root)
 
     assert (2, 1) == (by_gpg.returncode, by_ssh.returncode), by_gpg.stderr
     assert "is signed by nobody who may" in by_ssh.stderr
 
 
 def test_what_the_repository_says_of_filters_hooks_and_links_is_not_obeyed(
-    stage: Stage, repository: Repository, pull: Pull, tmp_path: Path
+    demo: DemoHost, repository: Repository, pull: Pull, tmp_path: Path
 ) -> None:
     proof = tmp_path / "ran"
     (repository.clone / ".gitattributes").write_text("* filter=evil\n")
@@ -274,20 +274,20 @@ def test_what_the_repository_says_of_filters_hooks_and_links_is_not_obeyed(
 
     assert 0 == done.returncode, done.stderr
     assert not proof.exists()
-    served = Path(f"{stage.root}/www/static/shadow.txt")
+    served = Path(f"{demo.root}/www/static/shadow.txt")
     assert not served.exists() or served.read_text() == "/etc/shadow"
 
 
-def test_the_mirror_is_ours_alone(stage: Stage, pull: Pull) -> None:
+def test_the_mirror_is_ours_alone(demo: DemoHost, pull: Pull) -> None:
     pull()
 
-    for folder, _, names in os.walk(f"{stage.root}/state/pull"):
+    for folder, _, names in os.walk(f"{demo.root}/state/pull"):
         for path in (folder, *(f"{folder}/{name}" for name in names)):
             assert 0 == stat.S_IMODE(os.lstat(path).st_mode) & 0o077, path
 
 
-def test_without_anyone_who_may_sign_nothing_is_fetched(stage: Stage, run: Run) -> None:
-    done = run("pull", "/nowhere.git", cwd=stage.root)
+def test_without_anyone_who_may_sign_nothing_is_fetched(demo: DemoHost, run: Run) -> None:
+    done = run("pull", "/nowhere.git", cwd=demo.root)
 
     assert 1 == done.returncode
     assert "whoever can push there would be root here" in done.stderr
@@ -303,12 +303,12 @@ def test_signers_that_others_may_write_decide_nothing(repository: Repository, pu
 
 
 def test_half_of_what_is_owned_is_never_removed_unattended(
-    stage: Stage, repository: Repository, pull: Pull
+    demo: DemoHost, repository: Repository, pull: Pull
 ) -> None:
     assert 0 == pull("--then", "apply").returncode
     text = (repository.clone / "reconcile.yaml").read_text()
     (repository.clone / "reconcile.yaml").write_text(
-        text.split("sites:")[0] + f"paths:\n  {stage.root}/kept: {{owner: {{user: root}}}}\n"
+        text.split("sites:")[0] + f"paths:\n  {demo.root}/kept: {{owner: {{user: root}}}}\n"
     )
     repository.push("ann")
 
@@ -316,4 +316,4 @@ def test_half_of_what_is_owned_is_never_removed_unattended(
 
     assert 1 == done.returncode
     assert "An unattended apply may give up 50% of them." in done.stderr
-    assert os.path.exists(site_file(stage))
+    assert os.path.exists(site_file(demo))

@@ -9,18 +9,18 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from reconcile.cli.demo.stage import Stage
-from tests.cli.conftest import Run, run, stage
+from reconcile.cli.demo.demo_host import DemoHost
+from tests.cli.conftest import Run, demo, run
 
-__all__ = ["run", "stage"]
+__all__ = ["demo", "run"]
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 
 
 @pytest.fixture
-def applied(stage: Stage, run: Run) -> Stage:
-    done = run("apply", "--auto-approve", cwd=stage.root)
+def applied(demo: DemoHost, run: Run) -> DemoHost:
+    done = run("apply", "--auto-approve", cwd=demo.root)
     assert 0 == done.returncode, done.stdout + done.stderr
-    return stage
+    return demo
 
 
 def document(text: str, name: str) -> dict[str, object]:
@@ -29,7 +29,7 @@ def document(text: str, name: str) -> dict[str, object]:
     return found
 
 
-def test_the_ledger_is_listed_shown_and_forgotten_from(applied: Stage, run: Run) -> None:
+def test_the_ledger_is_listed_shown_and_forgotten_from(applied: DemoHost, run: Run) -> None:
     address = f"file:{applied.root}/nginx/sites-available/demo.conf"
 
     listed = run("state", "list", cwd=applied.root)
@@ -44,15 +44,15 @@ def test_the_ledger_is_listed_shown_and_forgotten_from(applied: Stage, run: Run)
 
 
 def test_a_site_that_owns_nothing_is_an_error_and_not_an_empty_ledger(
-    applied: Stage, run: Run
+    applied: DemoHost, run: Run
 ) -> None:
     done = run("state", "list", "--site", "nope", cwd=applied.root)
 
     assert (1, "") == (done.returncode, done.stdout)
-    assert "Nothing in the ledger is of the site nope" in done.stderr
+    assert "Unknown site: nope" in done.stderr
 
 
-def test_scripts_are_told_the_same(applied: Stage, run: Run) -> None:
+def test_scripts_are_told_the_same(applied: DemoHost, run: Run) -> None:
     listed = document(run("state", "list", "--json", cwd=applied.root).stdout, "state")
     history = document(run("history", "--json", cwd=applied.root).stdout, "history")
 
@@ -60,7 +60,7 @@ def test_scripts_are_told_the_same(applied: Stage, run: Run) -> None:
     assert ([], 0) == (history["problems"], history["exit_code"])
 
 
-def test_an_edited_history_is_an_error(applied: Stage, run: Run) -> None:
+def test_an_edited_history_is_an_error(applied: DemoHost, run: Run) -> None:
     row = Path(applied.root, "state/history/00000001.json")
     row.write_text(row.read_text().replace('"applied"', '"failed"'))
 

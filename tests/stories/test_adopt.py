@@ -148,7 +148,7 @@ def test_a_file_that_is_there_is_never_written_over(guided: DebianHost) -> None:
     done = guided.reconcile("adopt", "-o", YAML)
 
     assert (1, b"mine\n") == (done.returncode, guided.read(YAML))
-    assert "is there already" in done.stderr
+    assert "already exists" in done.stderr
 
 
 def test_as_an_ordinary_user_what_cannot_be_told_is_said(debian_host: DebianHost) -> None:

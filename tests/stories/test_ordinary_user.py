@@ -128,7 +128,7 @@ def test_explain_does_not_guess_at_a_file_that_it_may_not_see(host: DebianHost, 
 
     assert 1 == done.returncode
     assert "unknown: " in done.stdout
-    assert "run it with sudo" in done.stderr
+    assert "Use sudo" in done.stderr
 
 
 def test_doctor_names_a_folder_that_it_may_not_see(host: DebianHost, shut: None) -> None:

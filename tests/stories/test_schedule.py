@@ -155,7 +155,7 @@ def test_what_was_installed_is_removed_without_a_trace(host: DebianHost) -> None
     again = host.reconcile("schedule", "remove")
 
     assert (0, 0) == (removed.returncode, again.returncode)
-    assert "Nothing was scheduled here." in again.stdout
+    assert "No drift check is installed." in again.stdout
     assert not host.exists(f"/etc/systemd/system/{SERVICE}")
     assert not host.exists("/var/lib/reconcile/notify")
     assert not host.exists("/etc/systemd/system/timers.target.wants/reconcile-drift.timer")

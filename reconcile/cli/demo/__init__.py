@@ -1,4 +1,4 @@
-"""`reconcile demo`: the whole story in a throw-away folder."""
+"""`reconcile demo`: a complete example in a temporary folder."""
 
 from __future__ import annotations
 
@@ -6,79 +6,92 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from typing import TYPE_CHECKING, Annotated
+from tempfile import mkdtemp
+from typing import Annotated
 
 import typer
 
-from reconcile.cli.options import FileUnread, Json
+from reconcile.cli.demo.demo_host import (
+    DemoHost,
+    create_demo,
+    nginx_binary,
+    open_demo,
+    remove_demo,
+)
+from reconcile.cli.demo.demo_script import run_demo
+from reconcile.cli.options import IgnoredFile, Json
 from reconcile.cli.terminal import show
 from reconcile.errors import ExitCode
-
-if TYPE_CHECKING:
-    from reconcile.cli.demo.stage import Stage
+from reconcile.output.json import demo_document, dumped
 
 
 def demo(
     keep: Annotated[
-        bool, typer.Option("--keep", help="Leave it running, and print the address.")
+        bool, typer.Option("--keep", help="Leave it running, and print its address.")
     ] = False,
     stop: Annotated[
-        str | None, typer.Option("--stop", metavar="DIR", help="End a demo that was kept.")
+        str | None,
+        typer.Option("--stop", metavar="DIR", help="Stop and remove a demo that was kept."),
     ] = None,
-    _file: FileUnread = None,
+    _file: IgnoredFile = None,
     json: Json = False,
 ) -> int:
-    """The whole story in a throw-away folder; no root needed."""
-    from reconcile.cli.demo.stage import build, found, nginx_binary, take_down
+    """Run a complete example in a temporary folder, without root.
 
+    Starts a real Nginx and Gunicorn, then runs plan, apply, verify, drift and a repair.
+
+    \b
+    Examples:
+      reconcile demo
+      reconcile demo --keep
+
+    \b
+    Exit codes:
+      0  completed
+      1  error, or a step had another result than expected
+    """
     if stop is not None:
-        take_down(found(stop))
-        show(_document(stop) if json else f"Stopped, and {stop} is gone.")
+        remove_demo(open_demo(stop))
+        show(_document(stop) if json else f"Stopped the demo and removed {stop}.")
         return ExitCode.OK
-    from tempfile import mkdtemp
-
-    from reconcile.cli.demo.story import tell
-
     nginx = nginx_binary()
-    stage = build(mkdtemp(prefix="reconcile-demo-"), nginx)
+    host = create_demo(mkdtemp(prefix="reconcile-demo-"), nginx)
     try:
-        with _aside() if json else nullcontext():
-            tell(stage)
+        with _stdout_to_stderr() if json else nullcontext():
+            run_demo(host)
     finally:
         if not keep:
-            take_down(stage)
+            remove_demo(host)
     if json:
-        show(_document(stage.root, stage) if keep else _document(stage.root))
+        show(_document(host.root, host if keep else None))
     else:
-        end = "\nEverything is stopped and cleaned up."
-        show(_kept(stage.address, stage.root) if keep else end)
+        show(_kept_text(host) if keep else "\nEverything is stopped and removed.")
     return ExitCode.OK
 
 
 @contextmanager
-def _aside() -> Iterator[None]:
-    """Whatever the body and its processes say goes to standard error."""
+def _stdout_to_stderr() -> Iterator[None]:
+    """The output of the body and its processes goes to standard error."""
     sys.stdout.flush()
-    kept = os.dup(sys.stdout.fileno())
+    saved = os.dup(sys.stdout.fileno())
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     try:
         yield
     finally:
         sys.stdout.flush()
-        os.dup2(kept, sys.stdout.fileno())
-        os.close(kept)
+        os.dup2(saved, sys.stdout.fileno())
+        os.close(saved)
 
 
-def _document(folder: str, running: Stage | None = None) -> str:
-    from reconcile.output.json import demo_document, dumped
-
+def _document(folder: str, running: DemoHost | None = None) -> str:
     if running is None:
         return dumped(demo_document(folder))
     return dumped(demo_document(folder, running.address, running.port))
 
 
-def _kept(address: str, root: str) -> str:
+def _kept_text(host: DemoHost) -> str:
     return (
-        f"\nIt runs at {address} (http://127.0.0.1 with the Host demo.localhost, "
-        f"where that name is not known).\nEnd it with: reconcile demo --stop {root}"
+        f"\nRunning at {host.address} (where that name does not resolve: http://127.0.0.1:"
+        f"{host.port}/ with the header Host: demo.localhost)."
+        f"\nStop it with: reconcile demo --stop {host.root}"
     )

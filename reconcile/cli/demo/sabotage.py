@@ -1,33 +1,33 @@
-"""Five things that go wrong on real hosts, done behind reconcile's back."""
+"""Five faults of real hosts, made behind reconcile's back."""
 
 from __future__ import annotations
 
 import os
 import signal
 
-from reconcile.cli.demo.stage import SERVICE, Stage
+from reconcile.cli.demo.demo_host import SERVICE, DemoHost
 from reconcile.system.processes import children
 
 SITE = "nginx/sites-available/demo.conf"
 LINK = "nginx/sites-enabled/demo.conf"
 
 
-def break_five_things(stage: Stage) -> list[str]:
-    """Break them; what was done, as the one who did it would tell."""
-    os.unlink(f"{stage.root}/www/static/css/app.css")
-    _edit(f"{stage.root}/{SITE}", "max-age=604800", "max-age=60")
-    os.unlink(f"{stage.root}/{LINK}")
-    os.chmod(f"{stage.root}/www/media", 0o700)
-    _kill(stage.host.services.status(SERVICE).main_pid)
-    told = {
-        "rm www/static/css/app.css": "a deploy that went half wrong",
+def break_five_things(demo: DemoHost) -> list[str]:
+    """Break them; return each as a command and its story, one per line."""
+    os.unlink(f"{demo.root}/www/static/css/app.css")
+    _edit(f"{demo.root}/{SITE}", "max-age=604800", "max-age=60")
+    os.unlink(f"{demo.root}/{LINK}")
+    os.chmod(f"{demo.root}/www/media", 0o700)
+    _kill(demo.host.services.status(SERVICE).main_pid)
+    faults = {
+        "rm www/static/css/app.css": "a deploy that failed halfway",
         f"sed -i s/604800/60/ {SITE}": "a quick fix by hand",
-        f"rm {LINK}": "a site that nobody misses, until the next reload",
+        f"rm {LINK}": "unnoticed until the next reload",
         "chmod 700 www/media": "a backup script with a bug",
-        "pkill -9 gunicorn": "a bad night",
+        "pkill -9 gunicorn": "an out-of-memory night",
     }
-    width = max(map(len, told))
-    return [f"{command:<{width}}  # {why}" for command, why in told.items()]
+    width = max(map(len, faults))
+    return [f"{command:<{width}}  # {why}" for command, why in faults.items()]
 
 
 def _kill(master: int) -> None:

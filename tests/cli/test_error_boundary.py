@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from reconcile.cli.guard import Ended, guarded
+from reconcile.cli.error_boundary import TerminatedBySignal, run_guarded
 from reconcile.errors import LockHeld, ReconcileError, StalePlan
 
 
@@ -22,30 +22,30 @@ def raising(error: BaseException) -> int:
         (LockHeld("what"), 4),
         (StalePlan("what"), 5),
         (KeyboardInterrupt(), 130),
-        (Ended(signal.SIGTERM), 143),
+        (TerminatedBySignal(signal.SIGTERM), 143),
         (ValueError("a fault of ours"), 1),
         (RecursionError(), 1),
         (MemoryError(), 1),
     ],
 )
 def test_every_way_to_end_has_its_exit_code(error: BaseException, code: int) -> None:
-    assert code == guarded(lambda: raising(error))
+    assert code == run_guarded(lambda: raising(error))
 
 
 def test_a_fault_of_ours_is_told_in_words(capsys: pytest.CaptureFixture[str]) -> None:
-    guarded(lambda: raising(ValueError("\x1b[2Jodd")))
+    run_guarded(lambda: raising(ValueError("\x1b[2Jodd")))
 
     told = capsys.readouterr().err
     assert "Traceback" not in told
-    assert r"a fault of its own: ValueError: \x1b[2Jodd" in told
+    assert r"Internal error: ValueError: \x1b[2Jodd" in told
     assert "RECONCILE_DEBUG=1" in told
 
 
 def test_a_fault_of_the_machine_is_no_fault_of_ours(capsys: pytest.CaptureFixture[str]) -> None:
-    code = guarded(lambda: raising(OSError(errno.EMFILE, "Too many open files")))
+    code = run_guarded(lambda: raising(OSError(errno.EMFILE, "Too many open files")))
 
     told = capsys.readouterr().err
-    assert (1, True) == (code, told.startswith("Error: The machine refused a call: "))
+    assert (1, True) == (code, told.startswith("Error: System error: "))
     assert "  why: this process has too many files open\n" in told
     assert "  fix: Raise the limit of open files (ulimit -n).\n" in told
 
@@ -55,13 +55,13 @@ def test_the_traceback_is_there_for_who_asks(
 ) -> None:
     monkeypatch.setenv("RECONCILE_DEBUG", "1")
 
-    guarded(lambda: raising(ValueError("odd")))
+    run_guarded(lambda: raising(ValueError("odd")))
 
     assert "Traceback" in capsys.readouterr().err
 
 
 def test_what_why_and_fix_go_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
-    guarded(lambda: raising(ReconcileError("It broke", "of age", "Buy another.")))
+    run_guarded(lambda: raising(ReconcileError("It broke", "of age", "Buy another.")))
 
     told = capsys.readouterr()
     assert ("", "Error: It broke\n  why: of age\n  fix: Buy another.\n") == (told.out, told.err)

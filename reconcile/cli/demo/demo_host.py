@@ -1,9 +1,10 @@
-"""The throw-away host of the demo: a folder, a free port, a Flask app that nobody serves yet."""
+"""The host of the demo: a temporary folder, a free port, and a Flask app that is not served yet."""
 
 from __future__ import annotations
 
 import os
 import shutil
+import socket
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,17 +15,19 @@ from typing import Any
 
 from reconcile.errors import ReconcileError
 from reconcile.system import Host, HostSettings
+from reconcile.system.accounts import Accounts, UnknownAccount
+from reconcile.system.processes import as_user
 
-MARK = ".reconcile-demo"
+MARKER = ".reconcile-demo"
 FOLDERS = ("nginx/sites-available", "nginx/sites-enabled", "log", "run", "tmp", "www")
-NGINX_PLACES = ("/usr/sbin/nginx", "/usr/bin/nginx", "/usr/local/sbin/nginx")
+NGINX_PATHS = ("/usr/sbin/nginx", "/usr/bin/nginx", "/usr/local/sbin/nginx")
 DEPLOYED_MEDIA = "/var/www/myapp/media"
 SERVICE = "demo.service"
 
 
 @dataclass(frozen=True)
-class Stage:
-    """Where everything of one demo is."""
+class DemoHost:
+    """The folder, port and nginx binary of one demo."""
 
     root: str
     port: int
@@ -40,7 +43,7 @@ class Stage:
 
     @property
     def host(self) -> Host:
-        """The same host that the commands see, for what the story does behind their back."""
+        """The same host that the commands see, for changes made behind their back."""
         return Host(
             HostSettings(
                 service_manager="process",
@@ -52,73 +55,73 @@ class Stage:
 
 
 def nginx_binary() -> str:
-    """Errors: ReconcileError where something that the demo runs is not installed."""
+    """The path of nginx. Errors: ReconcileError where the demo lacks something it runs."""
     missing = [name for name in ("flask", "gunicorn") if find_spec(name) is None]
     if missing:
         raise ReconcileError(
-            f"The demo runs a real Flask app, and {' and '.join(missing)} cannot be imported",
-            f"{sys.executable} has no such package",
+            f"The demo needs {' and '.join(missing)}",
+            f"{sys.executable} cannot import {'them' if len(missing) > 1 else 'it'}",
             "pip install 'reconcile-host[demo]'",
         )
-    found = next((path for path in NGINX_PLACES if os.access(path, os.X_OK)), None)
+    found = next((path for path in NGINX_PATHS if os.access(path, os.X_OK)), None)
     if found is None:
         raise ReconcileError(
-            "The demo runs a real nginx, and none is installed",
-            f"none of {', '.join(NGINX_PLACES)} is there",
-            "apt-get install nginx-light, or your system's like.",
+            "The demo needs nginx",
+            f"none of {', '.join(NGINX_PATHS)} exists",
+            "Install it: apt-get install nginx-light, or your system's package.",
         )
     return found
 
 
-def build(root: str, nginx: str) -> Stage:
+def create_demo(root: str, nginx: str) -> DemoHost:
     """Fill `root` with an app, a bare nginx.conf and a reconcile.yaml; start nothing."""
-    stage = Stage(root, _free_port(), nginx)
-    # mkdtemp closes it to everyone else, and the app may run as another user.
+    demo = DemoHost(root, _free_port(), nginx)
+    # mkdtemp denies access to everyone else, and the app may run as another user.
     os.chmod(root, 0o755)  # noqa: S103
     for name in FOLDERS:
         os.makedirs(f"{root}/{name}")
-    runner, owner = _runner(), _name_of(os.geteuid())
+    runner, owner = _app_user(), _user_name(os.geteuid())
     values = {
         "root": root,
         "nginx": nginx,
-        "port": stage.port,
+        "port": demo.port,
         "python": sys.executable,
         "runner": runner,
-        "runner_group": _group_of(runner),
+        "runner_group": _group_name(runner),
         "owner": owner,
-        "owner_group": _group_of(owner),
+        "owner_group": _group_name(owner),
         "user": f"user {runner};" if os.geteuid() == 0 else "",
     }
-    _write(stage.file, _filled("reconcile.yaml", values))
-    _write(f"{root}/nginx/nginx.conf", _filled("nginx.conf", values))
-    _copy_app(stage)
-    _give_run_to(runner, stage)
-    _write(f"{root}/{MARK}", f"{stage.port} {nginx}\n")
-    return stage
+    _write_file(demo.file, _template("reconcile.yaml", values))
+    _write_file(f"{root}/nginx/nginx.conf", _template("nginx.conf", values))
+    _copy_app(demo)
+    _chown_run(runner, demo)
+    _write_file(f"{root}/{MARKER}", f"{demo.port} {nginx}\n")
+    return demo
 
 
-def found(root: str) -> Stage:
-    """The demo that was kept in `root`. Errors: ReconcileError where there is none."""
+def open_demo(root: str) -> DemoHost:
+    """The demo that was kept in `root`. Errors: ReconcileError where it holds none."""
     try:
-        with open(f"{root}/{MARK}", encoding="utf-8") as mark:
+        with open(f"{root}/{MARKER}", encoding="utf-8") as mark:
             port, nginx = mark.read().split()
     except (OSError, ValueError):
         raise ReconcileError(
-            f"There is no demo in {root}", "", "Name the folder that `demo --keep` told."
+            f"No demo found in {root}", "", "Use the folder that `demo --keep` printed."
         ) from None
-    return Stage(os.path.abspath(root), int(port), nginx)
+    return DemoHost(os.path.abspath(root), int(port), nginx)
 
 
-def take_down(stage: Stage) -> None:
-    """Stop what runs, and remove the folder."""
-    services = stage.host.services
+def remove_demo(demo: DemoHost) -> None:
+    """Stop its services, and remove the folder."""
+    services = demo.host.services
     for unit in (SERVICE, "nginx.service"):
         services.stop(unit)
-    shutil.rmtree(stage.root, onerror=_unlock_and_retry)
+    shutil.rmtree(demo.root, onerror=_unlock_and_retry)
 
 
 def _unlock_and_retry(action: Callable[[str], Any], path: str, _error: Any) -> None:
-    """The story locks a folder, and Ctrl-C may come just then."""
+    """The demo locks a folder, and Ctrl-C may come just then."""
     os.chmod(os.path.dirname(path), 0o700)
     os.chmod(path, 0o700)
     if os.path.isdir(path):
@@ -127,33 +130,30 @@ def _unlock_and_retry(action: Callable[[str], Any], path: str, _error: Any) -> N
         action(path)
 
 
-def _filled(name: str, values: dict[str, Any]) -> str:
+def _template(name: str, values: dict[str, Any]) -> str:
     text = (files("reconcile.cli.demo") / name).read_text(encoding="utf-8")
     return Template(text).substitute(values)
 
 
-def _write(path: str, content: str) -> None:
+def _write_file(path: str, content: str) -> None:
     with open(path, "w", encoding="utf-8") as file:
         file.write(content)
 
 
-def _copy_app(stage: Stage) -> None:
-    """The app of examples/, told where its uploads go."""
+def _copy_app(demo: DemoHost) -> None:
+    """The app of examples/, with its uploads in the demo's folder."""
     with as_file(files("reconcile.cli.demo") / "app") as source:
-        shutil.copytree(source, f"{stage.root}/app", ignore=shutil.ignore_patterns("__pycache__"))
-    path = f"{stage.root}/app/app.py"
+        shutil.copytree(source, f"{demo.root}/app", ignore=shutil.ignore_patterns("__pycache__"))
+    path = f"{demo.root}/app/app.py"
     with open(path, encoding="utf-8") as file:
         code = file.read()
-    _write(path, code.replace(DEPLOYED_MEDIA, f"{stage.root}/www/media"))
+    _write_file(path, code.replace(DEPLOYED_MEDIA, f"{demo.root}/www/media"))
 
 
-def _runner() -> str:
-    """Who runs the app and nginx: ourselves; for root www-data, if it can reach our Python."""
+def _app_user() -> str:
+    """The user of the app and nginx: the current one; for root www-data, if it can run Python."""
     if os.geteuid() != 0:
-        return _name_of(os.geteuid())
-    from reconcile.system.accounts import Accounts, UnknownAccount
-    from reconcile.system.processes import as_user
-
+        return _user_name(os.geteuid())
     spec = find_spec("gunicorn")
     package = spec.origin if spec and spec.origin else sys.executable
 
@@ -161,34 +161,28 @@ def _runner() -> str:
         return os.access(sys.executable, os.X_OK) and os.access(package, os.R_OK)
 
     try:
-        able = as_user(Accounts().user("www-data"), reaches_python)
+        can_run = as_user(Accounts().user("www-data"), reaches_python)
     except UnknownAccount:
-        able = False
-    return "www-data" if able else "root"
+        can_run = False
+    return "www-data" if can_run else "root"
 
 
-def _name_of(uid: int) -> str:
-    from reconcile.system.accounts import Accounts
-
+def _user_name(uid: int) -> str:
     return Accounts().user_name(uid)
 
 
-def _group_of(user: str) -> str:
-    from reconcile.system.accounts import Accounts
-
+def _group_name(user: str) -> str:
     accounts = Accounts()
     return accounts.group_name(accounts.user(user).gid)
 
 
-def _give_run_to(runner: str, stage: Stage) -> None:
-    """The app makes its socket there."""
+def _chown_run(runner: str, demo: DemoHost) -> None:
+    """Let the app create its socket."""
     if os.geteuid() == 0:
-        shutil.chown(f"{stage.root}/run", runner)
+        shutil.chown(f"{demo.root}/run", runner)
 
 
 def _free_port() -> int:
-    import socket
-
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
         return port

@@ -11,28 +11,28 @@ from pathlib import Path
 
 import pytest
 
-from reconcile.cli.demo.stage import Stage
+from reconcile.cli.demo.demo_host import DemoHost
 from tests.cli.conftest import Run
 
 AT_ONCE = """
 import sys
-from reconcile.cli import counting
-counting.AFTER_S, counting.EVERY_S = {after}, 0.0005
+from reconcile.cli import progress_line
+progress_line.AFTER_S, progress_line.EVERY_S = {after}, 0.0005
 from reconcile.cli.main import main
 sys.exit(main())
 """
 LONG = """
 import time
-from reconcile.cli.counting import counted
+from reconcile.cli.progress_line import file_progress
 from reconcile.system import Host
 host = Host()
-with counted(host, json={json}):
+with file_progress(host, json={json}):
     for _ in range(30):
-        host.tally.add(1000) if host.tally else None
+        host.scan_progress.add(1000) if host.scan_progress else None
         time.sleep({pause})
 print("the plan")
 """
-LINE = re.compile(r"Looking at files: ([\d,]+) so far \([\d,]+ a second\)")
+LINE = re.compile(r"Reading files: ([\d,]+) so far \([\d,]+/s\)")
 ERASED = "\r\x1b[K"
 FILES = 6_000
 
@@ -70,18 +70,18 @@ def looking(*, json: bool = False, pause: float = 0.05) -> tuple[str, str]:
 
 
 @pytest.fixture
-def many(stage: Stage, run: Run) -> Stage:
+def many(demo: DemoHost, run: Run) -> DemoHost:
     """An applied host with enough uploads for several readers."""
-    done = run("apply", "--auto-approve", cwd=stage.root)
+    done = run("apply", "--auto-approve", cwd=demo.root)
     assert 0 == done.returncode, done.stdout + done.stderr
-    media = Path(stage.root, "www/media")
+    media = Path(demo.root, "www/media")
     owner = media.stat()
     for number in range(FILES):
         folder = media / f"{number % 40:02}"
         folder.mkdir(exist_ok=True)
         (folder / f"{number}.jpg").touch()
     subprocess.run(["chown", "-R", f"{owner.st_uid}:{owner.st_gid}", media], check=True)
-    return stage
+    return demo
 
 
 def test_a_look_that_takes_long_is_counted_and_leaves_nothing_on_the_screen() -> None:
@@ -117,7 +117,7 @@ def test_into_a_pipe_it_is_not() -> None:
     "command", [["plan"], ["drift"], ["apply", "--auto-approve"]], ids=lambda command: command[0]
 )
 def test_it_is_seen_while_a_command_looks_and_nothing_of_it_stays(
-    many: Stage, command: list[str]
+    many: DemoHost, command: list[str]
 ) -> None:
     shown = on_a_terminal("-c", AT_ONCE.format(after=0), *command, cwd=many.root)
 
@@ -125,10 +125,10 @@ def test_it_is_seen_while_a_command_looks_and_nothing_of_it_stays(
     assert max(counts) > 0
     screen = left_on_the_screen(shown)
     assert "No changes." in screen
-    assert "Looking at files" not in screen
+    assert "Reading files" not in screen
 
 
-def test_a_plan_that_is_there_at_once_shows_nothing_of_it(many: Stage) -> None:
+def test_a_plan_that_is_there_at_once_shows_nothing_of_it(many: DemoHost) -> None:
     shown = on_a_terminal("-c", AT_ONCE.format(after=60), "plan", cwd=many.root)
 
     assert ERASED not in shown

@@ -1,0 +1,123 @@
+"""The outermost frame of every command: errors as what / why / fix, and the exit code."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from types import FrameType
+
+from reconcile.cli.terminal import discard_stdout, style
+from reconcile.errors import ExitCode, ReconcileError
+from reconcile.output.error import error_text
+
+DEBUG = "RECONCILE_DEBUG"
+_TERMINATING = (signal.SIGTERM, signal.SIGHUP)
+# Caused by the system, whatever was being done.
+_SYSTEM_ERRORS = (errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC, errno.EROFS)
+
+
+class TerminatedBySignal(BaseException):
+    """A signal asked the process to end; like Ctrl-C it leaves time to clean up."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+
+
+def run_guarded(command: Callable[[], int]) -> int:
+    """Return the exit code of `command`; print no traceback, and nothing for a closed pipe."""
+    _handle_signals()
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that is not UTF-8 must not make a message fail.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    code = _exit_code(command)
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        discard_stdout()
+    return int(code)
+
+
+def _exit_code(command: Callable[[], int]) -> int:
+    try:
+        return command()
+    except ReconcileError as error:
+        return _print_error(error)
+    except TerminatedBySignal as end:
+        return 128 + end.number
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+    except BrokenPipeError:
+        discard_stdout()
+        return ExitCode.ERROR
+    except Exception as error:  # noqa: BLE001  the one place that reports it
+        if hasattr(error, "format_message"):
+            return _usage_error(error)
+        if os.environ.get(DEBUG):
+            traceback.print_exception(error)
+        if isinstance(error, OSError) and error.errno in _SYSTEM_ERRORS:
+            return _system_error(error)
+        return _internal_error(error)
+
+
+def _usage_error(error: Exception) -> int:
+    """An error of the command line; the parser's own exit code 2 would mean "changes"."""
+    if type(error).__name__ == "NoArgsIsHelpError":
+        sys.stdout.write(f"{error}\n")
+        return ExitCode.OK
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "reconcile"
+    what = str(error.format_message())  # type: ignore[attr-defined] # the parser's own errors
+    return _print_error(ReconcileError(what, "", f"See {command} --help."))
+
+
+def _system_error(error: OSError) -> int:
+    # Imports the filesystem, which --help does without.
+    from reconcile.filesystem.host_error import host_error
+
+    return _print_error(host_error(f"System error: {error}", error))
+
+
+def _internal_error(error: Exception) -> int:
+    return _print_error(
+        ReconcileError(
+            f"Internal error: {type(error).__name__}: {error}",
+            "This is a bug. The next apply rolls back the changes of an unfinished one.",
+            f"Run it again with {DEBUG}=1 and report the output, with the version of reconcile.",
+        )
+    )
+
+
+def _print_error(error: ReconcileError) -> int:
+    if "--json" in sys.argv:
+        _print_document(error)
+    text = error_text(error.what, error.why, error.fix, style(sys.stderr))
+    sys.stderr.write(text + "\n")
+    return error.exit_code
+
+
+def _print_document(error: ReconcileError) -> None:
+    # Imports pydantic, which --help does without.
+    from reconcile.output.json import dumped, error_document
+
+    document = error_document(error.what, error.why, error.fix, error.exit_code)
+    try:
+        sys.stdout.write(dumped(document) + "\n")
+    except BrokenPipeError:
+        discard_stdout()
+
+
+def _handle_signals() -> None:
+    for number in _TERMINATING:
+        # nohup ignores SIGHUP on purpose.
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _terminate)
+
+
+def _terminate(number: int, _frame: FrameType | None) -> None:
+    raise TerminatedBySignal(number)

@@ -1,0 +1,40 @@
+"""Open the workspace or the host that a command works on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from reconcile.cli.options import LOCAL, config_file, find_config_file
+from reconcile.config.load import load_bytes
+from reconcile.engine.selection import Selection
+from reconcile.system import Host
+from reconcile.workspace import Workspace
+
+
+def open_workspace(file: str | None) -> Workspace:
+    """The workspace of the configuration file. Errors: ReconcileError where there is none."""
+    return Workspace.open(config_file(file))
+
+
+def open_state(file: str | None) -> Workspace:
+    """The same for commands that need only the state directory, which outlives the YAML.
+
+    Without a configuration file it is the default one.
+    """
+    if find_config_file(file) is None:
+        spec = load_bytes(b"version: 1", LOCAL)
+        return Workspace(spec, Host(spec.host.settings()))
+    return open_workspace(file)
+
+
+def open_host(file: str | None) -> Host:
+    """The host as the configuration file describes it, else with the default settings."""
+    path = find_config_file(file)
+    return Host() if path is None else Workspace.open(path).host
+
+
+def selection_of(
+    sites: Sequence[str] | None, targets: Sequence[str] | None, excludes: Sequence[str] | None
+) -> Selection:
+    """The part of the host that --site, --target and --exclude select; by default all."""
+    return Selection(tuple(sites or ()), tuple(targets or ()), tuple(excludes or ()))
