@@ -16,7 +16,7 @@ from reconcile.nginx.model.scope import PASSES
 from reconcile.nginx.routing.location_match import Indeterminate
 from reconcile.nginx.routing.route import Answer
 from reconcile.nginx.routing.servers import Server
-from reconcile.system.tail import recent
+from reconcile.system.logs import recent
 
 if TYPE_CHECKING:
     from reconcile.doctor.inspection import HostInspection

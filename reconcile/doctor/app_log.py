@@ -9,8 +9,8 @@ from itertools import dropwhile
 from typing import TYPE_CHECKING
 
 from reconcile.doctor.gunicorn_logs import log_files
+from reconcile.system.logs import recent
 from reconcile.system.processes import started_at
-from reconcile.system.tail import recent
 
 if TYPE_CHECKING:
     from reconcile.doctor.inspection import HostInspection

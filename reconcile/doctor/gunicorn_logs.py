@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 
 from reconcile.doctor.logs import journal_since
 from reconcile.system.environ import environment_of
+from reconcile.system.logs import tail
 from reconcile.system.membership import output_of
 from reconcile.system.processes import title
-from reconcile.system.tail import tail
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from reconcile.errors import ReconcileError
 from reconcile.nginx.model.tree import ConfigTree, Directive
-from reconcile.system.tail import recent, tail
+from reconcile.system.logs import recent, tail
 
 if TYPE_CHECKING:
     from reconcile.doctor.units import UnitView

@@ -17,8 +17,8 @@ from reconcile.nginx.routing.location_match import Indeterminate
 from reconcile.nginx.routing.route import Route
 from reconcile.nginx.routing.servers import Server
 from reconcile.system.http import HttpAnswer
+from reconcile.system.logs import tail
 from reconcile.system.processes import wait_until
-from reconcile.system.tail import tail
 from reconcile.verify.evaluate import is_from_nginx
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from posixpath import normpath
 from typing import TYPE_CHECKING
 
-from reconcile.errors import ReconcileError
+from reconcile.system.services.systemctl import show
 
 if TYPE_CHECKING:
     from reconcile.system import Host
@@ -131,22 +131,12 @@ def _is_booted(host: Host) -> bool:
 
 
 def _of_systemd(host: Host, *names: str) -> Iterator[UnitView]:
-    words = ("systemctl", "show", "--no-pager", "--all", f"--property={','.join(_PROPERTIES)}")
-    done = host.commands.run((*words, "--", *names))
-    if not done.ok:
-        raise ReconcileError("systemd did not tell about its units", done.error_output)
-    for block in done.stdout.strip("\n").split("\n\n"):
-        said: dict[str, str] = {}
-        for line in block.splitlines():
-            name, _, value = line.partition("=")
-            # A socket has one Listen= line an address.
-            said[name] = f"{said[name]}\n{value}" if name in said else value
-        if "Id" in said:
-            yield UnitView(said["Id"], said)
+    shown = show(host.commands, _PROPERTIES, names)
+    return (UnitView(said["Id"], said) for said in shown if "Id" in said)
 
 
 def _of_processes(host: Host) -> Iterator[UnitView]:
-    from reconcile.system.services.unit_file import parse
+    from reconcile.system.services.process.unit_file import parse
 
     folder = f"{host.settings.state_dir}/units"
     if host.files.stat(folder) is None:

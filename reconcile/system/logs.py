@@ -1,12 +1,14 @@
-"""The end of a log that others write: from where we were, never all of it."""
+"""The end of a log that others write: never all of it."""
 
 from __future__ import annotations
 
+import errno
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from reconcile.filesystem.host_error import explained
-from reconcile.filesystem.read import opened, stat_of
+from reconcile.filesystem.read import glob, opened, stat_of
 from reconcile.filesystem.safe_path import entry
 
 LIMIT = 1 << 20
@@ -39,3 +41,48 @@ class LogPosition:
                     return os.pread(fd, LIMIT, self.offset if same else 0)
             except FileNotFoundError:
                 return b""
+
+
+def tail(path: str, limit: int) -> tuple[str, ...]:
+    """The whole lines in the last `limit` bytes of `path`.
+
+    None where there is no such file, nor where it keeps nothing: a pipe, /dev/null, a terminal.
+
+    Errors: HostError where it may not be read.
+    """
+    with explained(f"{path} cannot be read"):
+        try:
+            with entry(path, follow=True) as at, opened(at) as fd:
+                start = max(0, os.fstat(fd).st_size - limit)
+                data = os.pread(fd, limit, start)
+        except (FileNotFoundError, NotADirectoryError):
+            return ()
+        except OSError as refused:
+            if refused.errno != errno.EINVAL:
+                raise
+            return ()
+    # Where it was cut, the first line is only the end of one.
+    whole = data.partition(b"\n")[2] if start else data
+    return tuple(whole.decode("utf-8", "surrogateescape").splitlines())
+
+
+def recent(path: str, limit: int) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Files and their whole lines: a log, and before it what logrotate has just put aside.
+
+    Together at most `limit` bytes. Errors: HostError where one may not be read.
+    """
+    with explained(f"{path} cannot be examined"):
+        now = stat_of(path, follow=True)
+        left = limit - now.size if now else limit
+        before = _put_aside(path) if left > 0 else ""
+    if before:
+        yield before, tail(before, left)
+    yield path, tail(path, limit)
+
+
+def _put_aside(path: str) -> str:
+    """The last file before this one that is not compressed yet. Source: logrotate(8), dateext."""
+    if stat_of(f"{path}.1", follow=True) is not None:
+        return f"{path}.1"
+    dated = () if any(sign in path for sign in "*?[") else glob(f"{path}-[0-9]*")
+    return max((name for name in dated if name[-1].isdigit()), default="")

@@ -120,7 +120,7 @@ def _account_of(errand: Callable[[], object], account: Account) -> bytes:
     import json
 
     try:
-        _become(account)
+        become(account)
         outcome = ("answer", errand())
     except OSError as error:
         outcome = ("refused", (error.errno, error.strerror, *_name_in(error)))
@@ -135,7 +135,7 @@ def _name_in(error: OSError) -> tuple[str, ...]:
     return (os.fsdecode(error.filename),) if isinstance(error.filename, str | bytes) else ()
 
 
-def _become(account: Account) -> None:
+def become(account: Account) -> None:
     """Take on `account` for good: groups first, since without root's uid they can't be set."""
     if os.geteuid() == 0:
         os.setgroups(sorted(account.groups))

@@ -14,7 +14,7 @@ import pytest
 from reconcile.doctor import registry
 from reconcile.doctor.diagnosis import diagnose
 from reconcile.doctor.inspection import HostInspection
-from reconcile.system.tail import recent
+from reconcile.system.logs import recent
 from tests.doctor.asked import ask, configured, serious
 from tests.doctor.conftest import SERVICE, doctor
 from tests.hosts import DebianHost

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from reconcile.errors import ReconcileError
 from reconcile.resources.gunicorn_params import GunicornParams
 from reconcile.resources.gunicorn_units import HEADER, quoted, unit_texts
-from reconcile.system.services.unit_file import parse
+from reconcile.system.services.process.unit_file import parse
 
 VIEW = GunicornParams(
     site="shop",

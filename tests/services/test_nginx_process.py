@@ -11,7 +11,7 @@ from reconcile.errors import ReconcileError
 from reconcile.system import Host
 from reconcile.system.processes import children, identity, wait_until, workers
 from reconcile.system.services import ServiceFailed
-from reconcile.system.services.nginx_process import nginx_pid_path
+from reconcile.system.services.process.nginx import pid_path
 from tests.services.conftest import Journal
 from tests.support.ports import free_port
 
@@ -116,7 +116,7 @@ def test_a_rollback_stops_an_nginx_that_was_started(
 def test_without_a_pid_directive_the_compiled_default_counts(host: Host, tmp_path: Path) -> None:
     (tmp_path / "nginx.conf").write_text("events {}\n")
 
-    assert "/run/nginx.pid" == nginx_pid_path(host)
+    assert "/run/nginx.pid" == pid_path(host)
 
     (tmp_path / "nginx.conf").unlink()
 

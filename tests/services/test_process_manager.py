@@ -21,7 +21,7 @@ from reconcile.resources.gunicorn_units import unit_texts
 from reconcile.system import Host
 from reconcile.system.processes import children, identity, wait_until
 from reconcile.system.services import ServiceFailed
-from reconcile.system.services.running import end
+from reconcile.system.services.process.record import end
 from tests.services.conftest import Journal, WriteUnit
 
 SLEEP = "ExecStart=/usr/bin/sleep 1000"
@@ -258,24 +258,28 @@ def test_a_program_that_ignores_sigterm_is_killed_with_its_children(
     assert wait_until(lambda: identity(child) is None, timeout_s=60)
 
 
-def test_a_start_that_is_killed_half_way_leaves_nothing_running(
-    host: Host, write_unit: WriteUnit, tmp_path: Path
+def test_a_start_that_is_killed_half_way_leaves_nothing_running_that_is_not_recorded(
+    host: Host, write_unit: WriteUnit
 ) -> None:
-    """The process is not let go before it is written down."""
-    log = str(tmp_path / "log")
+    unit = write_unit("sleep.service", SLEEP)
     killed = f"""
         import os, signal
-        from reconcile.system.services.detached import Launch, spawn
-        def born(pid):
-            print(pid, flush=True)
-            os.kill(os.getpid(), signal.SIGKILL)
-        spawn(Launch(("/usr/bin/sleep", "1000"), {log!r}), born)
+        from reconcile.system import Host, HostSettings
+        from reconcile.system.services.process import manager
+        starting = os.getpid()
+        record = manager.record_this_process
+        def record_and_kill(*arguments):
+            os.kill(starting, signal.SIGKILL)
+            record(*arguments)
+        manager.record_this_process = record_and_kill
+        Host(HostSettings(service_manager="process", state_dir={host.settings.state_dir!r})
+             ).services.start({unit!r})
     """
 
-    done = subprocess.run([sys.executable, "-c", textwrap.dedent(killed)], stdout=subprocess.PIPE)
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(killed)])
 
     assert -signal.SIGKILL == done.returncode
-    assert wait_until(lambda: identity(int(done.stdout)) is None, timeout_s=60)
+    assert wait_until(lambda: bool(host.services.status(unit).active), timeout_s=60)
 
 
 @pytest.mark.parametrize("verb", ["enable", "disable"])

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any, cast
 
 import pytest
 
+from reconcile.system import Host
+from reconcile.system.commands import Completed
 from reconcile.system.services import UnitStatus
-from reconcile.system.services.systemd import parse_show
+from reconcile.system.services.systemctl import parse_show
+from reconcile.system.services.systemd import unit_status
 
 RUNNING = """\
 InvocationID=0f1e2d3c4b5a69788796a5b4c3d2e1f0
@@ -204,20 +208,31 @@ CASES = [
 
 
 @pytest.mark.parametrize(("said", "status"), CASES, ids=[case[1].state for case in CASES])
-def test_a_unit_is_as_systemctl_says(said: str, status: UnitStatus) -> None:
-    assert [status] == list(parse_show(["u.service"], said))
+def test_a_unit_is_as_systemctl_shows_it(said: str, status: UnitStatus) -> None:
+    [properties] = parse_show(said)
+
+    assert status == unit_status("u.service", properties)
 
 
 def test_units_come_in_the_order_they_were_asked_in() -> None:
-    told = list(
-        parse_show(["a.service", "b.socket", "c.service"], "\n".join((ABSENT, SOCKET, RUNNING)))
-    )
+    shown = parse_show("\n".join((ABSENT, SOCKET, RUNNING)))
 
-    assert [("a.service", False), ("b.socket", True), ("c.service", True)] == [
-        (status.unit, status.loaded) for status in told
-    ]
+    assert ["not-found", "loaded", "loaded"] == [one["LoadState"] for one in shown]
 
 
-def test_a_unit_that_was_not_told_of_is_an_error_not_a_guess() -> None:
+def test_a_property_with_several_lines_keeps_them_all() -> None:
+    [properties] = parse_show("Id=a.socket\nListen=/run/a (Stream)\nListen=80 (Stream)\n")
+
+    assert "/run/a (Stream)\n80 (Stream)" == properties["Listen"]
+
+
+def test_a_unit_that_systemctl_left_out_is_an_error_not_a_guess() -> None:
+    class ShowsOne:
+        def run(self, argv: tuple[str, ...], **_: object) -> Completed:
+            return Completed(argv, 0, RUNNING, "")
+
+    host = Host()
+    host.commands = cast(Any, ShowsOne())
+
     with pytest.raises(ValueError, match="zip"):
-        list(parse_show(["a.service", "b.service"], RUNNING))
+        host.services.prefetch(["a.service", "b.service"])

@@ -102,7 +102,7 @@ def service_manager(host: Host) -> ServiceManager:
 
         return Systemd(host)
     if name == "process":
-        from reconcile.system.services.process import ProcessManager
+        from reconcile.system.services.process.manager import ProcessManager
 
         return ProcessManager(host)
     from reconcile.system.services.none import NoServices

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from reconcile.errors import ReconcileError
 from reconcile.system.services import ServiceFailed, UnitStatus, checked, way_out
 from reconcile.system.services.started import forget_start, record_start, started_from
+from reconcile.system.services.systemctl import Properties, show
 from reconcile.system.services.undo import tell_active, tell_enabled
 from reconcile.system.services.waiting import wait_until_active
 
@@ -18,8 +19,9 @@ if TYPE_CHECKING:
 
 UNIT_DIRECTORY = "/etc/systemd/system"
 PROPERTIES = (
-    "LoadState,ActiveState,SubState,Result,UnitFileState,MainPID,ExecMainStartTimestamp,"
-    "ActiveEnterTimestamp,NeedDaemonReload,FragmentPath,DropInPaths,InvocationID"
+    *("LoadState", "ActiveState", "SubState", "Result", "UnitFileState", "MainPID"),
+    *("ExecMainStartTimestamp", "ActiveEnterTimestamp", "NeedDaemonReload", "FragmentPath"),
+    *("DropInPaths", "InvocationID"),
 )
 # Longer than any TimeoutStartSec of the units that we write; systemd's own default is 90 s.
 JOB_TIMEOUT_S = 120.0
@@ -138,16 +140,8 @@ class Systemd:
 
     def _show(self, units: Sequence[str]) -> Iterator[UnitStatus]:
         names = [checked(unit) for unit in units]
-        done = self._host.commands.run(
-            ("systemctl", "show", "--timestamp=us+utc", f"--property={PROPERTIES}", "--", *names)
-        )
-        if not done.ok:
-            raise ReconcileError(
-                what="systemd did not tell how its units stand",
-                why=done.error_output,
-                fix="Where no systemd runs, set host.service_manager to process or none.",
-            )
-        return parse_show(names, done.stdout)
+        shown = show(self._host.commands, PROPERTIES, names)
+        return (unit_status(*one) for one in zip(names, shown, strict=True))
 
     def _journal(self, unit: str, since: float) -> str:
         """The unit's last words since then, bounded; empty where there are none to be had."""
@@ -172,17 +166,8 @@ class Systemd:
         return "\n".join(line[:JOURNAL_LINE_WIDTH] for line in lines)
 
 
-def parse_show(units: Iterable[str], text: str) -> Iterator[UnitStatus]:
-    """The status of each of `units` from what `systemctl show` said of them, in that order.
-
-    Source: systemctl(1): properties as NAME=VALUE lines, units apart by an empty line.
-    """
-    blocks = text.strip("\n").split("\n\n")
-    for unit, block in zip(units, blocks, strict=True):
-        yield _status(unit, dict(line.split("=", 1) for line in block.splitlines() if "=" in line))
-
-
-def _status(unit: str, said: dict[str, str]) -> UnitStatus:
+def unit_status(unit: str, said: Properties) -> UnitStatus:
+    """The status of `unit` by its properties."""
     running_since = said.get("ExecMainStartTimestamp") or said.get("ActiveEnterTimestamp", "")
     active = said["ActiveState"] in ("active", "reloading", "refreshing")
     return UnitStatus(
@@ -201,7 +186,7 @@ def _status(unit: str, said: dict[str, str]) -> UnitStatus:
     )
 
 
-def _state(said: dict[str, str]) -> str:
+def _state(said: Properties) -> str:
     """All of it in systemd's words, as `systemctl status` has them."""
     if said["LoadState"] != "loaded":
         return said["LoadState"]

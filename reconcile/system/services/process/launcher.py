@@ -1,124 +1,115 @@
-"""Start programs that outlive us: no terminal, none of our descriptors, no zombie left behind."""
+"""Start the program of a unit: no terminal, none of our descriptors, no child of ours."""
 
 from __future__ import annotations
 
 import os
+import secrets
 import signal
+import socket
 import time
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, NoReturn
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from subprocess import DEVNULL, Popen, TimeoutExpired
+from typing import TYPE_CHECKING
 
-from reconcile.dataclass import dataclass
 from reconcile.errors import ReconcileError
+from reconcile.system.accounts import Account
+from reconcile.system.commands import ENVIRONMENT
+from reconcile.system.processes import as_user, become, identity
 
 if TYPE_CHECKING:
-    from reconcile.system.accounts import Account
+    from reconcile.system import Host
+    from reconcile.system.services.process.unit_file import Program
 
-_NOT_EXECUTED = 127
-_GO = b"!"
-
-
-@dataclass(frozen=True)
-class Launch:
-    """One program, with everything that it starts in. `account` None: as whoever runs us."""
-
-    command: tuple[str, ...]
-    log_path: str
-    directory: str = "/"
-    environment: Mapping[str, str] | None = None
-    umask: int = 0o022
-    account: Account | None = None
-    gid: int | None = None
+START_TIMEOUT_S = 60.0
+_LOG = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
+Record = Callable[[], None]
 
 
-def run_to_end(launch: Launch, *, timeout_s: float) -> int:
-    """The exit status of `launch`, negative for a signal; killed when it takes too long."""
-    pid = os.fork()
-    if pid == 0:
-        _exec(launch, report=None)
-    deadline = time.monotonic() + timeout_s
-    ended, status = os.waitpid(pid, os.WNOHANG)
-    while not ended:
-        if time.monotonic() > deadline:
-            os.kill(pid, signal.SIGKILL)
-        time.sleep(0.01)
-        ended, status = os.waitpid(pid, os.WNOHANG)
-    return os.waitstatus_to_exitcode(status)
+class NotReady(Exception):
+    """The program ended, or took too long, before it was ready; its log has the reason."""
 
 
-def spawn(launch: Launch, born: Callable[[int], None] | None = None) -> int:
-    """Start `launch` as a child of nobody of ours and return its pid, which leads its session.
+def start(host: Host, program: Program, log_path: str, record: Record) -> None:
+    """Run a unit's program and return once it is ready.
 
-    The process waits until `born(pid)` has returned, so that one killed in between leaves
-    nothing running that is not written down.
-    Errors: ReconcileError where it could not be executed.
+    Errors: NotReady; and as `spawn`.
     """
-    told, tell = os.pipe()
-    waiting, go = os.pipe()
-    middle = os.fork()
-    if middle == 0:
-        os.close(go)
-        _fork_again(launch, tell, waiting)
-    os.close(tell)
-    os.close(waiting)
-    with os.fdopen(told, "rb") as pipe, os.fdopen(go, "wb") as release:
-        pid = int(pipe.readline() or 0)
-        os.waitpid(middle, 0)
-        if born:
-            born(pid)
-        release.write(_GO)
-        release.flush()
-        refusal = os.fsdecode(pipe.read()).strip()
-    if refusal or not pid:
-        raise ReconcileError(
-            what=f"Cannot run {launch.command[0]}",
-            why=refusal or "no further process could be started",
-            fix="Correct the paths and the user in the YAML, then apply again.",
+    for command in program.before:
+        if _run(host, replace(program, command=command), log_path):
+            raise NotReady
+    if not program.notifies:
+        spawn(host, program, log_path, record)
+        return
+    with _ready_socket() as (address, ready):
+        environment = {**program.environment, "NOTIFY_SOCKET": address}
+        pid = spawn(host, replace(program, environment=environment), log_path, record)
+        if not _is_ready(ready, pid):
+            raise NotReady
+
+
+def spawn(host: Host, program: Program, log_path: str, record: Record) -> int:
+    """Start `program` and return its pid, which leads its session; whoever reaps orphans has it.
+
+    `record` is called in the new process before the program replaces it, so that a start that is
+    killed half way leaves nothing running that is not recorded.
+    Errors: ReconcileError where it cannot be executed.
+    """
+    with _explained(program):
+        start_it = lambda: _popen(host, program, log_path, record).pid  # noqa: E731
+        return as_user(host.accounts.current, start_it)
+
+
+def _run(host: Host, program: Program, log_path: str) -> int:
+    """The exit status of `program`, negative for a signal; killed when it takes too long."""
+    with _explained(program), _popen(host, program, log_path, lambda: None) as process:
+        try:
+            return process.wait(START_TIMEOUT_S)
+        except TimeoutExpired:
+            process.kill()
+            return process.wait()
+
+
+def _popen(host: Host, program: Program, log_path: str, record: Record) -> Popen[bytes]:
+    account = _account(host, program)
+    name = (account or host.accounts.current).name
+
+    def before_exec() -> None:
+        record()
+        _default_signals()
+        if account:
+            become(account)
+
+    log = os.open(log_path, _LOG, 0o600)
+    try:
+        return Popen(
+            program.command,
+            stdin=DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd=program.directory,
+            env={**ENVIRONMENT, "USER": name, "LOGNAME": name, **program.environment},
+            umask=program.umask,
+            start_new_session=True,
+            preexec_fn=before_exec,
         )
-    return pid
-
-
-def _fork_again(launch: Launch, tell: int, waiting: int) -> NoReturn:
-    # The process in the middle ends at once, so whoever reaps orphans inherits the other.
-    try:
-        pid = os.fork()
-        if pid:
-            os.write(tell, f"{pid}\n".encode())
-        elif os.read(waiting, 1) == _GO:
-            _exec(launch, tell)
     finally:
-        os._exit(0)
+        os.close(log)
 
 
-def _exec(launch: Launch, report: int | None) -> NoReturn:
-    """Turn this (forked) process into `launch`; tells `report` why it could not."""
-    try:
-        os.setsid()
-        _set_up(launch, report)
-        environment = dict(launch.environment or {})
-        os.execve(launch.command[0], launch.command, environment)  # noqa: S606  no shell is wanted
-    except OSError as error:
-        refusal = f"{error.filename or launch.command[0]}: {error.strerror}\n"
-        os.write(2 if report is None else report, os.fsencode(refusal))
-    finally:
-        os._exit(_NOT_EXECUTED)
+def _account(host: Host, program: Program) -> Account | None:
+    """Whom the program runs as; None: as whoever runs us, also where we may become nobody else."""
+    if not program.user or not host.privileged:
+        return None
+    account = host.accounts.user(program.user)
+    if not program.group:
+        return account
+    gid = host.accounts.group(program.group)
+    return replace(account, gid=gid, groups=account.groups | {gid})
 
 
-def _set_up(launch: Launch, report: int | None) -> None:
-    _redirect(launch.log_path)
-    _close_others(report)
-    _hear_every_signal()
-    os.umask(launch.umask)
-    if launch.account and os.geteuid() == 0:
-        account, gid = launch.account, launch.gid
-        main_group = account.gid if gid is None else gid
-        os.setgroups(sorted({*account.groups, main_group}))
-        os.setresgid(main_group, main_group, main_group)
-        os.setresuid(account.uid, account.uid, account.uid)
-    os.chdir(launch.directory)
-
-
-def _hear_every_signal() -> None:
+def _default_signals() -> None:
     # What is ignored stays ignored over exec: SIGPIPE by Python, SIGHUP under nohup.
     for number in signal.valid_signals():
         if signal.getsignal(number) is signal.SIG_IGN:
@@ -126,17 +117,37 @@ def _hear_every_signal() -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 
-def _redirect(log_path: str) -> None:
-    nothing = os.open("/dev/null", os.O_RDONLY)
-    log = os.open(log_path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-    for target, source in ((0, nothing), (1, log), (2, log)):
-        os.dup2(source, target)
+@contextmanager
+def _explained(program: Program) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ReconcileError(
+            what=f"Cannot run {program.command[0]}",
+            why=f"{error.filename or program.command[0]}: {error.strerror}",
+            fix="Correct the paths and the user in the YAML, then apply again.",
+        ) from None
 
 
-def _close_others(report: int | None) -> None:
-    for name in os.listdir("/proc/self/fd"):
-        if int(name) > 2 and int(name) != report:
-            try:
-                os.close(int(name))
-            except OSError:
-                continue  # the descriptor of this listing itself, closed meanwhile
+@contextmanager
+def _ready_socket() -> Iterator[tuple[str, socket.socket]]:
+    """Where a program of Type=notify reports that it is ready. Source: sd_notify(3).
+
+    The name is abstract: it leaves no file, and no path can be too long for it.
+    """
+    name = f"reconcile-{secrets.token_hex(8)}"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ready:
+        ready.bind(f"\0{name}")
+        ready.settimeout(0.05)
+        yield f"@{name}", ready
+
+
+def _is_ready(ready: socket.socket, pid: int) -> bool:
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while identity(pid) is not None and time.monotonic() < deadline:
+        try:
+            if b"READY=1" in ready.recv(4096).splitlines():
+                return True
+        except TimeoutError:
+            continue
+    return False

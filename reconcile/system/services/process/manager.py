@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from reconcile.errors import ReconcileError
-from reconcile.system.processes import started_at
-from reconcile.system.services import ServiceFailed, UnitStatus
-from reconcile.system.services.nginx_process import NGINX, nginx_status, start_nginx
-from reconcile.system.services.program import start_program
-from reconcile.system.services.running import digest_of, end, read_running, read_text
-from reconcile.system.services.sandbox import Sandbox
+from reconcile.system.logs import LogPosition
+from reconcile.system.processes import identity, started_at
+from reconcile.system.services import ServiceFailed, UnitStatus, checked
+from reconcile.system.services.process import nginx
+from reconcile.system.services.process.launcher import NotReady, spawn, start
+from reconcile.system.services.process.record import (
+    digest_of,
+    end,
+    record_this_process,
+    running_record,
+)
+from reconcile.system.services.process.unit_file import Program, parse
 from reconcile.system.services.undo import tell_active
 from reconcile.system.services.waiting import wait_until_active
 
@@ -22,6 +31,7 @@ if TYPE_CHECKING:
 
 NGINX_STOP = ((signal.SIGQUIT, 5.0), (signal.SIGTERM, 5.0))
 STOP = ((signal.SIGTERM, 35.0),)
+LAST_WORDS_BYTES = 4096
 
 
 class ProcessManager:
@@ -32,38 +42,36 @@ class ProcessManager:
 
     def __init__(self, host: Host) -> None:
         self._host = host
-        self._sandbox = Sandbox(host.settings.state_dir)
+        self._folder = host.settings.state_dir
 
     def prefetch(self, units: Sequence[str]) -> None:
         """Nothing to save: each answer is a look at a file and at /proc."""
 
     def status(self, unit: str) -> UnitStatus:
-        if unit == NGINX:
-            return nginx_status(self._host)
-        path = self.unit_path(unit)
-        text = read_text(path)
-        running = read_running(self._sandbox.record_path(unit))
-        if running is None or not running.alive:
-            return UnitStatus(
-                unit=unit,
-                loaded=text is not None,
-                fragment_path=path if text is not None else "",
-                state="inactive (dead)",
-            )
-        return UnitStatus(
+        if unit == nginx.UNIT:
+            return nginx.status(self._host)
+        text, record = self._unit_file(unit), running_record(self._host.state, unit)
+        status = UnitStatus(
             unit=unit,
+            loaded=text is not None,
+            fragment_path=self.unit_path(unit) if text is not None else "",
+            state="inactive (dead)",
+        )
+        if record is None:
+            return status
+        return replace(
+            status,
             loaded=True,
             active=True,
-            main_pid=running.pid,
-            started_at=started_at(running.pid),
-            needs_daemon_reload=running.digest != digest_of(text or ""),
-            fragment_path=path if text is not None else "",
+            main_pid=record.pid,
+            started_at=started_at(record.pid),
+            needs_daemon_reload=record.digest != digest_of(text or b""),
             state="active (running)",
         )
 
     def started_from(self, status: UnitStatus) -> str | None:
-        running = read_running(self._sandbox.record_path(status.unit))
-        return running.digest if running and running.alive else None
+        record = running_record(self._host.state, status.unit)
+        return record.digest if record else None
 
     def remember_start(self, unit: str) -> None:
         """It is written down with every start."""
@@ -102,24 +110,61 @@ class ProcessManager:
         """Failures are not remembered."""
 
     def unit_path(self, name: str) -> str:
-        return self._sandbox.unit_path(name)
+        return f"{self._folder}/units/{checked(name)}"
+
+    def _unit_file(self, unit: str) -> bytes | None:
+        return self._host.state.read(f"units/{checked(unit)}")
 
     def _bring_up(self, unit: str) -> None:
-        self._sandbox.make()
-        log_from = self._sandbox.log_size(unit)
+        for folder in ("", "/run", "/log"):
+            os.makedirs(self._folder + folder, mode=0o700, exist_ok=True)
+        log = LogPosition.at_end_of(f"{self._folder}/log/{checked(unit)}.log")
         try:
-            if unit == NGINX:
-                start_nginx(self._host, self._sandbox)
-            else:
-                start_program(self._host, self._sandbox, unit)
-            wait_until_active(self, unit, lambda: self._sandbox.last_words(unit, log_from))
-        except ServiceFailed:
+            start_it = self._start_nginx if unit == nginx.UNIT else self._start_program
+            start_it(unit, log)
+            wait_until_active(self, unit, lambda: _last_words(log))
+        except (NotReady, ServiceFailed) as failed:
             self._bring_down(self.status(unit))
-            raise
+            if isinstance(failed, ServiceFailed):
+                raise
+            raise ServiceFailed(
+                what=f"{unit} did not start",
+                why=_last_words(log) or "it logged nothing",
+                fix=f"Fix the error above; its log is {log.path}",
+            ) from None
+
+    def _start_program(self, unit: str, log: LogPosition) -> None:
+        text = self._unit_file(unit)
+        if text is None:
+            raise ServiceFailed(
+                what=f"{unit} cannot be started",
+                why=f"there is no {self.unit_path(unit)}",
+                fix="Declare app.gunicorn in the YAML, or remove app.service.",
+            )
+        run = f"{self._folder}/run"
+        program = parse(unit, os.fsdecode(text), runtime_root=run)
+        if program.runtime_directory:
+            os.makedirs(f"{run}/{program.runtime_directory}", mode=0o700, exist_ok=True)
+        record = partial(record_this_process, self._host.state, unit, digest_of(text))
+        start(self._host, program, log.path, record)
+
+    def _start_nginx(self, _: str, log: LogPosition) -> None:
+        """Return once its master has written its pid. Errors: NotReady."""
+        program = Program(nginx.command(self._host, f"{self._folder}/log/nginx.error.log"))
+        pid = spawn(self._host, program, log.path, lambda: None)
+        deadline = time.monotonic() + nginx.START_TIMEOUT_S
+        while not nginx.master(self._host):
+            is_gone = identity(pid) is None
+            if is_gone:
+                # The process that turns into a daemon ends before the daemon has written its pid.
+                deadline = min(deadline, time.monotonic() + nginx.PID_FILE_TIMEOUT_S)
+            if (is_gone and "[emerg]" in _last_words(log)) or time.monotonic() > deadline:
+                raise NotReady
+            time.sleep(0.02)
 
     def _bring_down(self, status: UnitStatus) -> None:
         if status.active:
-            end(status.main_pid, NGINX_STOP if status.unit == NGINX else STOP)
+            end(status.main_pid, NGINX_STOP if status.unit == nginx.UNIT else STOP)
 
     def _refuse_boot(self, verb: str, unit: str) -> None:
         raise ReconcileError(
@@ -127,3 +172,8 @@ class ProcessManager:
             why="host.service_manager is process: nothing here starts at boot",
             fix="Leave that to the host's own service manager.",
         )
+
+
+def _last_words(log: LogPosition) -> str:
+    """The end of what was logged since."""
+    return os.fsdecode(log.news()[-LAST_WORDS_BYTES:]).strip()

@@ -1,4 +1,4 @@
-"""What the process manager started: written down, and found again only if it is still the same."""
+"""What the process manager started: recorded, and found again only if it is still the same."""
 
 from __future__ import annotations
 
@@ -8,13 +8,17 @@ import os
 import select
 import signal
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from reconcile.dataclass import dataclass
 from reconcile.system.processes import Identity, identity
 
+if TYPE_CHECKING:
+    from reconcile.filesystem.state_dir import StateDir
+
 
 @dataclass(frozen=True)
-class Running:
+class ProcessRecord:
     """A process that was started for a unit, and the digest of the unit file it was started from.
 
     An id that another process has got since, or a boot in between, is not it.
@@ -26,29 +30,28 @@ class Running:
     digest: str
 
     @property
-    def alive(self) -> bool:
+    def is_running(self) -> bool:
         return identity(self.pid) == Identity(self.pid, self.start_ticks, self.boot_id)
 
 
-def read_running(path: str) -> Running | None:
-    """What `path` tells, None where there is nothing or nothing readable by this version."""
-    text = read_text(path)
+def running_record(state: StateDir, unit: str) -> ProcessRecord | None:
+    """The record of a unit's process, None where it does not run or no record can be read."""
     try:
-        return Running(**json.loads(text)) if text else None
+        found = ProcessRecord(**json.loads(state.read(_name(unit)) or b"{}"))
     except (ValueError, TypeError):
         return None
+    return found if found.is_running else None
 
 
-def write_running(path: str, pid: int, digest: str) -> None:
-    """Write down that `pid` was started; nothing where it has already ended."""
-    found = identity(pid)
-    if found:
-        text = json.dumps(asdict(Running(*found, digest)))
-        _write_text(path, text)
+def record_this_process(state: StateDir, unit: str, digest: str) -> None:
+    """Record that the calling process is the unit's."""
+    if found := identity(os.getpid()):
+        record = ProcessRecord(*found, digest)
+        state.write(_name(unit), json.dumps(asdict(record)).encode())
 
 
-def digest_of(text: str) -> str:
-    return "sha256:" + hashlib.sha256(os.fsencode(text)).hexdigest()
+def digest_of(text: bytes) -> str:
+    return "sha256:" + hashlib.sha256(text).hexdigest()
 
 
 def end(pid: int, signals: tuple[tuple[signal.Signals, float], ...]) -> None:
@@ -78,18 +81,5 @@ def _kill_hard(pid: int) -> None:
         os.kill(pid, signal.SIGKILL)
 
 
-def read_text(path: str) -> str | None:
-    """The text of a file, None where there is none."""
-    try:
-        with open(path, "rb") as file:
-            return os.fsdecode(file.read())
-    except FileNotFoundError:
-        return None
-
-
-def _write_text(path: str, text: str) -> None:
-    beside = f"{path}.new"
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
-    with open(os.open(beside, flags, 0o600), "wb") as file:
-        file.write(os.fsencode(text))
-    os.replace(beside, path)
+def _name(unit: str) -> str:
+    return f"run/{unit}.json"

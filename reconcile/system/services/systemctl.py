@@ -1,0 +1,48 @@
+"""What `systemctl show` reports: the properties of units, read by one call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from reconcile.errors import ReconcileError
+
+if TYPE_CHECKING:
+    from reconcile.system.commands import Commands
+
+Properties = dict[str, str]
+
+
+def show(
+    commands: Commands, properties: Sequence[str], units: Sequence[str]
+) -> Iterator[Properties]:
+    """The properties of each unit (or of each that a pattern matches) in systemd's words.
+
+    Errors: ReconcileError where systemd does not answer.
+    """
+    wanted = f"--property={','.join(properties)}"
+    done = commands.run(
+        ("systemctl", "show", "--no-pager", "--all", "--timestamp=us+utc", wanted, "--", *units)
+    )
+    if not done.ok:
+        raise ReconcileError(
+            what="systemctl show failed",
+            why=done.error_output,
+            fix="Where no systemd runs, set host.service_manager to process or none.",
+        )
+    return parse_show(done.stdout)
+
+
+def parse_show(text: str) -> Iterator[Properties]:
+    """One block a unit, in the order in which they were asked for.
+
+    Source: systemctl(1): properties as NAME=VALUE lines, units apart by an empty line.
+    """
+    for block in text.strip("\n").split("\n\n"):
+        properties: Properties = {}
+        for line in block.splitlines():
+            name, sign, value = line.partition("=")
+            # A socket has one Listen= line an address.
+            if sign:
+                properties[name] = f"{properties[name]}\n{value}" if name in properties else value
+        yield properties
