@@ -62,7 +62,12 @@ def adopt(host: Host, file: str, only: Collection[str] = ()) -> Adopted:
         draft.remark((), line.format(host=host.name))
     _tell_host(host, draft)
     snapshot = HostInspection(host)
-    nginx = Nginx(snapshot.tree, snapshot.router, snapshot.nginx.layout, snapshot.nginx.ipv6)
+    nginx = Nginx(
+        snapshot.nginx.tree,
+        snapshot.nginx.router,
+        snapshot.nginx.installation.layout,
+        snapshot.nginx.installation.ipv6,
+    )
     around = HostAround(host, snapshot)
     watched = read_sites(nginx, around, draft, only)
     plan = None

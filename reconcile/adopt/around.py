@@ -12,8 +12,9 @@ from reconcile.adopt.found import FoundApp, FoundFile, FoundFolder, FoundGunicor
 from reconcile.config.fields.field_type import InvalidValue
 from reconcile.config.owner import parse_dirs_mode, parse_files_mode
 from reconcile.config.site.location import HEALTH_FILE
-from reconcile.doctor.inspection import HostInspection, UpstreamApp
+from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.upstream import socket_path
+from reconcile.doctor.upstream_apps import UpstreamApp, accepts_connections
 from reconcile.errors import ReconcileError
 from reconcile.filesystem.inode import Stat
 from reconcile.filesystem.inventory import Inventory, inventory
@@ -90,7 +91,7 @@ class HostAround:
         }
 
     def _unseen(self, target: str) -> str:
-        listened = self._snapshot.accepts_connections(target)
+        listened = accepts_connections(target)
         if listened and not self._host.privileged:
             return f"whose process listens at {target} is told to root only"
         return ""

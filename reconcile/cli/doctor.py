@@ -1,4 +1,4 @@
-"""`reconcile doctor`: what is wrong, why, and what to do; changes nothing."""
+"""`reconcile doctor`: diagnose common problems, with evidence and fixes; changes nothing."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ from reconcile.cli.options import (
 from reconcile.cli.read_only_guard import ReadOnlyGuard
 from reconcile.cli.terminal import now, show, style
 from reconcile.doctor.config_view import declaration
-from reconcile.doctor.diagnosis import diagnose
+from reconcile.doctor.diagnosis import Diagnosis, diagnose
 from reconcile.doctor.inspection import HostInspection, server_names_of
-from reconcile.doctor.rule import Diagnosis
-from reconcile.output.doctor import doctor_document, doctor_markdown, doctor_text
+from reconcile.doctor.rules import select_rules
+from reconcile.errors import ExitCode
+from reconcile.output.doctor import doctor_document, doctor_markdown, doctor_text, rules_text
 from reconcile.output.json import dumped
 from reconcile.output.sarif import sarif_text
 from reconcile.system import Host
@@ -33,6 +34,16 @@ def doctor(
     site: Sites = None,
     markdown: Markdown = False,
     sarif: Annotated[bool, typer.Option("--sarif", help="Print SARIF, for code scanning.")] = False,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(metavar="RULE", help="Run only this rule; may be repeated."),
+    ] = None,
+    skip: Annotated[
+        list[str] | None, typer.Option(metavar="RULE", help="Skip this rule; may be repeated.")
+    ] = None,
+    list_rules: Annotated[
+        bool, typer.Option("--list", help="List the rules with their severity; run none.")
+    ] = False,
 ) -> int:
     """Diagnose problems on this host and suggest fixes.
 
@@ -42,6 +53,7 @@ def doctor(
     Examples:
       reconcile doctor
       reconcile doctor --site shop --markdown
+      reconcile doctor --skip probe-static --skip probe-media
 
     \b
     Exit codes:
@@ -49,9 +61,13 @@ def doctor(
       1  error, or a check could not be run
       2  problems found
     """
-    require_single_format(json=json, markdown=markdown, sarif=sarif)
+    require_single_format(json=json, markdown=markdown, sarif=sarif, list=list_rules)
+    rules = select_rules(only or (), skip or ())
+    if list_rules:
+        show(rules_text([(rule.id, rule.severity, rule.summary) for rule in rules]))
+        return ExitCode.OK
     read_only = ReadOnlyGuard()
-    diagnosis = read_only(lambda: diagnose(_inspection(file, site or [])))
+    diagnosis = read_only(lambda: diagnose(_inspection(file, site or []), rules))
     form = "json" if json else "markdown" if markdown else "sarif" if sarif else "text"
     show(_rendered(read_only.with_note(diagnosis) if json else diagnosis, form))
     if not json:
@@ -60,7 +76,7 @@ def doctor(
 
 
 def _inspection(file: str | None, sites: list[str]) -> HostInspection:
-    """The host as the YAML describes it; without any YAML, the host alone."""
+    """The host with its YAML; without one, the host alone."""
     path = find_config_file(file)
     if path is None:
         whole = HostInspection(Host())
@@ -69,7 +85,7 @@ def _inspection(file: str | None, sites: list[str]) -> HostInspection:
         whole = HostInspection(workspace.host, declaration(workspace.config))
     if not sites:
         return whole
-    names = [name for server in whole.router.servers.servers for name in server.names]
+    names = [name for server in whole.nginx.router.servers.servers for name in server.names]
     return whole.restricted_to(whole.declared, server_names_of(whole.declared, sites, names))
 
 

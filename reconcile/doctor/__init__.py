@@ -1,1 +1,1 @@
-"""What is wrong on a host, with the evidence and the fix: one rule a file, over one inspection."""
+"""Diagnose a host: one rule per kind of fault, each with evidence and a fix."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from shlex import quote
 from typing import TYPE_CHECKING
 
-from reconcile.doctor.evidence import SHOWN, counted, directive_evidence
+from reconcile.doctor.evidence import MAX_EXAMPLES, counted, directive_evidence
 from reconcile.doctor.rule import Inconclusive, RuleResult, error, note
 from reconcile.doctor.upstream import local_port
 from reconcile.system.lsm import Security
@@ -93,7 +93,7 @@ def _wrong_labels(commands: Commands, mapping: LocationMapping) -> Iterator[Rule
         yield error(
             f"{counted(wrong, 'name')} in {mapping.path} have a label that SELinux's policy does"
             " not give them there.",
-            *wrong[:SHOWN],
+            *wrong[:MAX_EXAMPLES],
             directive_evidence(mapping.directive),
             fix=f"restorecon -Rv {quote(mapping.path)}",
         )
@@ -101,7 +101,7 @@ def _wrong_labels(commands: Commands, mapping: LocationMapping) -> Iterator[Rule
 
 def _recent(inspection: HostInspection, security: Security) -> Iterator[Denial]:
     """What nginx and the apps were denied since nginx's workers started, and still would be."""
-    since_s = (inspection.running.oldest_start_s if inspection.running else None) or 0.0
+    since_s = (inspection.nginx.running.oldest_start_s if inspection.nginx.running else None) or 0.0
     is_free = security.boolean(CONNECT) is True
     for denial in map(denial_in, _lines(inspection.host.commands)):
         if denial is None or not denial.program.startswith(_PROGRAMS):

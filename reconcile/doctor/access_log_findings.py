@@ -1,4 +1,4 @@
-"""What visitors got for files of late, by nginx's access logs, where they still would."""
+"""Failed or misrouted requests for files in nginx's access logs that would still fail."""
 
 from __future__ import annotations
 
@@ -22,18 +22,16 @@ if TYPE_CHECKING:
     from reconcile.doctor.inspection import HostInspection
 
 LOG_BYTES = 256 << 10
-MOST_URIS, SHOWN = 50, 3
+MAX_URIS, MAX_LINES = 50, 3
 _REQUEST = re.compile(r"^(?:GET|HEAD) (/[^ ?]*)")
 _FILES = re.compile(r"^/(?:static|media|assets|uploads)/")
-_OWN = "reconcile"
-_HOSTS = ("host", "http_host", "server_name")
-
-
-_FOLDERS = frozenset(["alias", "root", "try_files"])
+_OWN_USER_AGENT = "reconcile"
+_HOST_FIELDS = ("host", "http_host", "server_name")
+_FOLDER_DIRECTIVES = frozenset(["alias", "root", "try_files"])
 
 
 class LoggedRequest(NamedTuple):
-    """The last request for that URI: `by` is who answered, where the log tells."""
+    """The last request for a URI; `answered_by`: the app, nginx, or "" where it is not logged."""
 
     uri: str
     status: str
@@ -43,131 +41,137 @@ class LoggedRequest(NamedTuple):
 
 @dataclass
 class ServerTraffic:
-    """A server, the prefixes that it has folders for, and the last visits to its files."""
+    """A server and the last requests for its files, by URI."""
 
     server: Server
     requests: dict[str, LoggedRequest] = field(default_factory=dict)
 
     @cached_property
     def prefixes(self) -> tuple[str, ...]:
+        """The prefixes of its locations that have a folder."""
         locations = (one for one in self.server.scope.locations if one.modifier in ("", "^~"))
-        named = (one for one in locations if _FOLDERS & one.own.keys() and one.name != "/")
-        return tuple(from_raw(one.name) for one in named)
+        named = (one for one in locations if one.name != "/")
+        return tuple(from_raw(one.name) for one in named if _FOLDER_DIRECTIVES & one.own.keys())
 
     @cached_property
     def lets_the_app_answer(self) -> bool:
-        """Whether the app is meant to see URLs of files: it hands them back by X-Accel-Redirect."""
+        """Whether the app may answer URLs of files: it returns them by X-Accel-Redirect."""
         return any("internal" in one.own for one in self.server.scope.locations)
 
     @cached_property
     def has_app(self) -> bool:
+        """Whether a location passes requests on."""
         return any(PASSES & scope.own.keys() for scope in self.server.scope.locations)
 
     def covers(self, uri: str) -> bool:
+        """Whether a location with a folder has this URI."""
         return uri.startswith(self.prefixes)
 
     def may_be_named(self, host: str) -> bool:
-        """Whether it can have been asked under that name; of a regex that is not known here."""
+        """Whether a request for `host` can have reached it; a regex name matches any."""
         own = self.server.names
-        wide = (name.lstrip("*") for name in own if name.startswith((".", "*.")))
+        suffixes = (name.lstrip("*") for name in own if name.startswith((".", "*.")))
         is_exact = host in (name.lstrip(".") for name in own)
-        return is_exact or any(map(host.endswith, wide)) or any(n.startswith("~") for n in own)
+        return is_exact or any(map(host.endswith, suffixes)) or any(n.startswith("~") for n in own)
 
     def may_serve(self, uri: str) -> bool:
-        """Whether a request for that file is one of its own."""
+        """Whether a request for this URI can be meant for it."""
         return self.covers(uri) or bool(self.has_app and _FILES.match(uri))
 
 
 def check_access_logs(inspection: HostInspection) -> Iterator[RuleResult]:
-    for place in _visited_places(inspection):
-        yield from _judged(inspection, place)
+    """Yield what visitors did not get, or got from the app, and would again."""
+    for traffic in _read_traffic(inspection):
+        yield from _check_traffic(inspection, traffic)
 
 
-def _judged(inspection: HostInspection, place: ServerTraffic) -> Iterator[RuleResult]:
-    gone, refused, passed = list[str](), list[str](), list[str]()
-    for one in list(place.requests.values())[-MOST_URIS:]:
-        answer = _answer(inspection, place.server, one.uri)
+def _check_traffic(inspection: HostInspection, traffic: ServerTraffic) -> Iterator[RuleResult]:
+    missing, denied, from_app = list[str](), list[str](), list[str]()
+    for request in list(traffic.requests.values())[-MAX_URIS:]:
+        answer = _answer(inspection, traffic.server, request.uri)
         if answer is None:
             continue
-        if answer.kind == "pass" and _is_unmeant(place, one):
-            passed.append(one.line)
-        elif answer.kind == "error" and one.status == "404" and answer.status == 404:
-            gone.append(one.line)
-        elif answer.kind == "error" and one.status == "403" and answer.path:
-            refused.append(one.line)
-    yield from _told(place.server, gone, refused, passed)
+        if answer.kind == "pass" and _is_unintended(traffic, request):
+            from_app.append(request.line)
+        elif answer.kind == "error" and request.status == "404" and answer.status == 404:
+            missing.append(request.line)
+        elif answer.kind == "error" and request.status == "403" and answer.path:
+            denied.append(request.line)
+    yield from _findings(traffic.server, missing, denied, from_app)
 
 
 def _answer(inspection: HostInspection, server: Server, uri: str) -> Answer | None:
-    """How it is answered by now. Of what cannot be foretold, the rules about its server tell."""
+    """How it is answered now; None where that is indeterminate, which other rules report."""
     try:
-        route = inspection.route(server, uri)
+        route = inspection.nginx.route(server, uri)
     except Indeterminate:
         return None
     return route.answer if route else None
 
 
-def _is_unmeant(place: ServerTraffic, one: LoggedRequest) -> bool:
-    """Whether the app has answered for a file: strangers ask for many that nobody has."""
-    if one.answered_by == "nginx":
+def _is_unintended(traffic: ServerTraffic, request: LoggedRequest) -> bool:
+    """Whether the app answered for a file: scanners request many that do not exist."""
+    if request.answered_by == "nginx":
         return False
-    is_served = one.status.startswith("2") or one.status == "304"
-    return place.covers(one.uri) or (is_served and not place.lets_the_app_answer)
+    is_served = request.status.startswith("2") or request.status == "304"
+    return traffic.covers(request.uri) or (is_served and not traffic.lets_the_app_answer)
 
 
-def _told(
-    server: Server, gone: list[str], refused: list[str], passed: list[str]
+def _findings(
+    server: Server, missing: list[str], denied: list[str], from_app: list[str]
 ) -> Iterator[RuleResult]:
     name = server.names[0] or server.place
-    if gone:
-        yield note(f"Visitors of {name} asked for {counted(gone, 'file')} in vain.", *gone[-SHOWN:])
-    if refused:
-        yield warning(
-            f"Visitors of {name} were refused {counted(refused, 'file')} (403), and still are.",
-            *refused[-SHOWN:],
-            fix="See the rule nginx-read: namei -l on the path of each.",
+    if missing:
+        yield note(
+            f"{counted(missing, 'requested file')} of {name} returned 404.", *missing[-MAX_LINES:]
         )
-    if passed:
+    if denied:
         yield warning(
-            f"The app, not nginx, answers for {counted(passed, 'file')} of {name}.",
-            *passed[-SHOWN:],
+            f"{counted(denied, 'requested file')} of {name} returned 403, and still would.",
+            *denied[-MAX_LINES:],
+            fix="See the rule nginx-read: run namei -l on the path of each.",
+        )
+    if from_app:
+        yield warning(
+            f"The app, not nginx, answers for {counted(from_app, 'file')} of {name}.",
+            *from_app[-MAX_LINES:],
             fix=f"{server.place}: add a location ^~ with an alias for them (see the rules"
             " served-by-app and route-shadowed).",
         )
 
 
-def _visited_places(inspection: HostInspection) -> list[ServerTraffic]:
-    """The servers asked about, with the last visit to each URI that is certain to be theirs."""
-    places = {id(one): ServerTraffic(one) for one in inspection.router.servers.servers}
+def _read_traffic(inspection: HostInspection) -> list[ServerTraffic]:
+    """The servers in question, with the last request for each URI that is certainly theirs."""
+    every = {id(one): ServerTraffic(one) for one in inspection.nginx.router.servers.servers}
     for log, servers in _logs(inspection).items():
-        sharing = [places[key] for key in servers]
+        sharing = [every[key] for key in servers]
         for path, lines in recent(log.path, LOG_BYTES):
             for line in lines:
-                _sort(sharing, log.fields(line), f"{path}: {line}")
-    return [places[id(server)] for server in inspection.servers]
+                _assign(sharing, log.fields(line), f"{path}: {line}")
+    return [every[id(server)] for server in inspection.servers]
 
 
 def _logs(inspection: HostInspection) -> dict[NginxAccessLog, set[int]]:
     """Each access log with the servers that write to it."""
-    every: dict[NginxAccessLog, set[int]] = {}
-    for server in inspection.router.servers.servers:
+    logs: dict[NginxAccessLog, set[int]] = {}
+    for server in inspection.nginx.router.servers.servers:
         for scope in (server.scope, *server.scope.locations):
-            for log in access_logs(scope, inspection.nginx.build.access_log):
-                every.setdefault(log, set()).add(id(server))
-    return every
+            for log in access_logs(scope, inspection.nginx.installation.build.access_log):
+                logs.setdefault(log, set()).add(id(server))
+    return logs
 
 
-def _sort(sharing: list[ServerTraffic], fields: Mapping[str, str], line: str) -> None:
-    """Put a visit where it belongs; a log that many servers share often does not tell."""
-    asked = _REQUEST.match(fields.get("request", ""))
-    if not asked or fields.get("http_user_agent") == _OWN:
+def _assign(sharing: list[ServerTraffic], fields: Mapping[str, str], line: str) -> None:
+    """Add a request to its server; a shared log often does not show which that is."""
+    request = _REQUEST.match(fields.get("request", ""))
+    if not request or fields.get("http_user_agent") == _OWN_USER_AGENT:
         return
-    named = next((fields[name].partition(":")[0] for name in _HOSTS if name in fields), "")
-    able = [one for one in sharing if not named or one.may_be_named(named)]
-    fit = [one for one in able if one.may_serve(asked[1])]
-    if len(fit) == 1:
-        # Taken out first, so that the latest come last.
-        fit[0].requests.pop(asked[1], None)
-        fit[0].requests[asked[1]] = LoggedRequest(
-            asked[1], fields.get("status", ""), answered_by(fields), line
-        )
+    host = next((fields[name].partition(":")[0] for name in _HOST_FIELDS if name in fields), "")
+    named = [one for one in sharing if not host or one.may_be_named(host)]
+    possible = [one for one in named if one.may_serve(request[1])]
+    if len(possible) == 1:
+        uri, requests = request[1], possible[0].requests
+        # Removed first, so that the latest come last.
+        requests.pop(uri, None)
+        status = fields.get("status", "")
+        requests[uri] = LoggedRequest(uri, status, answered_by(fields), line)

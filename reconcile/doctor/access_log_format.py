@@ -1,4 +1,4 @@
-"""What nginx wrote down of its visitors, read by the format that it was written in.
+"""Read nginx's access logs by the format that they are written in.
 
 Source: ngx_http_log_module.
 """
@@ -21,16 +21,16 @@ _VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 
 @dataclass(frozen=True)
 class NginxAccessLog:
-    """An access log: its file, and how a line of it is read."""
+    """An access log: its file, and the `log_format` of its lines."""
 
     path: str
     format: str
 
     def fields(self, line: str) -> Mapping[str, str]:
-        """Variable → value; empty where the line is of another form.
+        """Variable → value; empty where the line has another format.
 
-        What a visitor sends is escaped by nginx, so that each value ends where what follows it
-        in the form is met first; time is linear, whatever the visitor sent.
+        nginx escapes what visitors send, so each value ends at the first occurrence of the text
+        that follows it in the format. Takes linear time, whatever the visitor sent.
         """
         pieces = _VARIABLE.split(self.format)
         names = [one or other for one, other in zip(pieces[1::3], pieces[2::3], strict=True)]
@@ -46,15 +46,15 @@ class NginxAccessLog:
 
 
 def access_logs(scope: Scope, default: str) -> Iterator[NginxAccessLog]:
-    """The access logs of one level; those without a fixed path, and syslog, are left out."""
-    written = [one.args for one in scope.inherited("access_log")] or [(default,)]
-    for path, *options in written:
+    """The access logs in force at `scope`; syslog and paths with variables are left out."""
+    declared = [one.args for one in scope.inherited("access_log")] or [(default,)]
+    for path, *options in declared:
         if path.startswith("/") and "$" not in path:
             name = options[0] if options and "=" not in options[0] else "combined"
-            yield NginxAccessLog(path, _form(scope, name))
+            yield NginxAccessLog(path, _log_format(scope, name))
 
 
-def _form(scope: Scope, name: str) -> str:
+def _log_format(scope: Scope, name: str) -> str:
     for level in scope.outward():
         for one in level.own.get("log_format", ()):
             if one.args[0] == name:
@@ -64,6 +64,6 @@ def _form(scope: Scope, name: str) -> str:
 
 
 def answered_by(fields: Mapping[str, str]) -> Literal["app", "nginx", ""]:
-    """`app` or `nginx` as the format's upstream variables tell it, "" where it has none."""
+    """Who answered by the format's upstream variables; "" where it has none."""
     upstream = fields.get("upstream_addr", fields.get("upstream_status", ""))
     return "" if not upstream else "nginx" if upstream == "-" else "app"

@@ -1,4 +1,4 @@
-"""Certificates as nginx is given them: whose they are, until when, and who vouches for them."""
+"""The certificates that nginx uses: their keys, names, dates and issuers."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from posixpath import dirname, join, normpath
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -31,15 +32,16 @@ class CertificateKeyPair:
     certificate: str
     key: str
     passphrases: str = ""
-    """The file that holds them, "" where there is none."""
+    """The file of `ssl_password_file`; "" where there is none."""
 
     @property
     def evidence(self) -> str:
+        """The directive with its file and line."""
         return f"{self.directive.place}: ssl_certificate {self.certificate};"
 
 
 def certificate_pairs(inspection: HostInspection) -> Iterator[CertificateKeyPair]:
-    """Every certificate that a server with a TLS port uses; variables and engines left out."""
+    """Every certificate of a server with a TLS port; variables and engines are left out."""
     for server in inspection.servers:
         if not any(listen.ssl for listen in server.listens):
             continue
@@ -57,25 +59,23 @@ def _passphrases(server: Server) -> Iterator[str]:
 
 
 def _absolute(inspection: HostInspection, path: str) -> str:
-    """nginx looks for these beside its configuration file."""
-    from posixpath import dirname, join, normpath
-
+    """These paths are relative to the configuration file."""
     return normpath(join(dirname(inspection.host.settings.nginx_config), path))
 
 
 def parse_chain(data: bytes) -> tuple[Certificate, ...]:
-    """The certificates of a PEM file in its order. Errors: ValueError."""
+    """The certificates of a PEM file, in its order. Errors: ValueError."""
     from cryptography.x509 import load_pem_x509_certificates
 
     return tuple(load_pem_x509_certificates(data))
 
 
 class EncryptedKey(Exception):
-    """The key asks for a passphrase, and none of those that are known opens it."""
+    """The key needs a passphrase, and none of the known ones fits."""
 
 
 def key_matches(certificate: Certificate, key: bytes, passphrases: Iterable[bytes] = ()) -> bool:
-    """Whether the key is the certificate's. Errors: ValueError; Encrypted."""
+    """Whether the key belongs to the certificate. Errors: ValueError; EncryptedKey."""
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
     form = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
@@ -99,7 +99,7 @@ def _private(key: bytes, passphrases: Iterable[bytes]) -> PrivateKeyTypes:
 
 
 def certified_names(certificate: Certificate) -> frozenset[str]:
-    """The names it is for, lower case. The common name has not counted since RFC 6125."""
+    """The names it covers, in lower case; the common name does not count (RFC 6125)."""
     from cryptography.x509 import DNSName, ExtensionNotFound, IPAddress, SubjectAlternativeName
 
     try:
@@ -111,9 +111,9 @@ def certified_names(certificate: Certificate) -> frozenset[str]:
 
 
 def browser_names(server_names: Iterable[str]) -> Iterator[str]:
-    """Those that visitors may type, as a browser compares them; a `*.` stays one.
+    """The names that visitors may type, in the form a browser compares; `*.` is kept.
 
-    What only a regex or a `*` at the end stands for can be any name.
+    A regex, or a name that ends with `*`, can be any name and is left out.
     """
     for name in map(str.lower, server_names):
         if name.startswith("."):
@@ -123,7 +123,7 @@ def browser_names(server_names: Iterable[str]) -> Iterator[str]:
 
 
 def _ascii(name: str) -> str:
-    """What a browser makes of a name with other letters; as it is where that is no name."""
+    """An internationalized name as a browser encodes it; an invalid one as it is."""
     from idna import IDNAError, encode
 
     labels = name.removeprefix("*.")
@@ -134,9 +134,9 @@ def _ascii(name: str) -> str:
 
 
 def covers_name(name: str, certified: frozenset[str]) -> bool:
-    """Whether a browser takes a certificate with these names for `name`; RFC 6125, section 6.4.
+    """Whether a browser accepts a certificate with these names for `name`.
 
-    A `*.` in `name` is one of nginx's: it stands for any number of labels.
+    A `*.` in `name` is nginx's, and matches any number of labels. Source: RFC 6125, section 6.4.
     """
     if name in certified:
         return True
@@ -145,7 +145,7 @@ def covers_name(name: str, certified: frozenset[str]) -> bool:
 
 
 def is_issued_by(certificate: Certificate, by: Certificate) -> bool:
-    """Whether `by` signed it."""
+    """Whether `issuer` has signed it."""
     from cryptography.exceptions import InvalidSignature
 
     try:
@@ -156,14 +156,14 @@ def is_issued_by(certificate: Certificate, by: Certificate) -> bool:
 
 
 def ends_at_trusted_root(last: Certificate, authorities: bytes) -> bool:
-    """Whether a chain that ends with `last` ends at an authority that this machine trusts."""
+    """Whether an authority that this machine trusts has issued the last certificate of a chain."""
     return any(
         is_issued_by(last, root) for root in _roots(authorities) if root.subject == last.issuer
     )
 
 
 def _roots(authorities: bytes) -> Iterator[Certificate]:
-    """Some that every machine trusts have faults of form, which are no matter of this host's."""
+    """Some trusted roots are malformed, which is no problem of this host."""
     import warnings
 
     with warnings.catch_warnings():
@@ -174,11 +174,11 @@ def _roots(authorities: bytes) -> Iterator[Certificate]:
 
 
 def days_left(certificate: Certificate) -> float:
-    """Until it ends; negative for one that has ended."""
+    """The days until it expires; negative once it has."""
     return (certificate.not_valid_after_utc - datetime.now(UTC)).total_seconds() / 86_400
 
 
 def renewal_days(certificate: Certificate) -> float:
-    """With how many days left it should have been renewed: two weeks, less for a short one."""
+    """The days before expiry at which it should be renewed: 14, or a sixth of its lifetime."""
     whole = certificate.not_valid_after_utc - certificate.not_valid_before_utc
     return min(14.0, whole.total_seconds() / 86_400 / 6)

@@ -1,9 +1,9 @@
-"""What the YAML says of the places that the rules look at."""
+"""The YAML as the rules compare it with the host: owners resolved, each part with its place."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from reconcile.system.accounts import Account
@@ -11,13 +11,14 @@ from reconcile.types import LocationRole
 
 if TYPE_CHECKING:
     from reconcile.config.config import Config
+    from reconcile.config.owner import ResolvedOwner
     from reconcile.config.site.app import App
     from reconcile.config.site.site import Site
 
 
 @dataclass(frozen=True)
 class DeclaredLocation:
-    """One location of one site, and who the app behind it is."""
+    """A location of a site, with the owner and the modes of its files."""
 
     site: str
     server_names: tuple[str, ...]
@@ -25,28 +26,26 @@ class DeclaredLocation:
     role: LocationRole
     dir: str
     source: str | None
-    prune: bool
+    owner: ResolvedOwner
     place: str
-    user: str
-    dirs: int
-    files: int
 
     def lets(self, account: Account, bits: int, *, folder: bool) -> bool:
-        """Whether an account may do that once an apply has set owner and mode.
+        """Whether `account` has these bits once an apply has set owner and mode.
 
-        Its groups are left out: who is let in by them alone is told that it is not certain.
+        Its groups do not count: an apply does not change who is in them.
         """
-        mode = self.dirs if folder else self.files
-        granted = mode >> 6 if account.name == self.user else mode
+        mode = self.owner.dirs if folder else self.owner.files
+        granted = mode >> 6 if account.name == self.owner.user else mode
         return account.uid == 0 or granted & bits == bits
 
     def serves(self, name: str) -> bool:
+        """Whether the site has this server name."""
         return name.lower() in (own.lower() for own in self.server_names)
 
 
 @dataclass(frozen=True)
 class DeclaredCode:
-    """The code of an app: Flask's `module:app`, or Django's settings. "" as `python`: any."""
+    """The code of an app: Flask's `module:app`, or Django's settings; `python` "": any."""
 
     framework: Literal["flask", "django"]
     directory: str
@@ -67,7 +66,7 @@ class DeclaredContainer:
 
 @dataclass(frozen=True)
 class DeclaredApp:
-    """What the YAML says of the app of a site."""
+    """A site with its app."""
 
     site: str
     server_names: tuple[str, ...]
@@ -80,7 +79,7 @@ class DeclaredApp:
 
 @dataclass(frozen=True)
 class Declaration:
-    """The whole YAML, as far as rules compare with it."""
+    """Everything that the YAML declares, as far as the rules need it."""
 
     locations: tuple[DeclaredLocation, ...] = ()
     apps: tuple[DeclaredApp, ...] = ()
@@ -88,34 +87,55 @@ class Declaration:
 
     @property
     def sites(self) -> dict[str, tuple[str, ...]]:
-        """Site → its names."""
+        """Site → its server names."""
         return {app.site: app.server_names for app in self.apps}
+
+    def of_site(self, site: str) -> Declaration:
+        """What it declares for one site alone."""
+        locations = tuple(one for one in self.locations if one.site == site)
+        prefixes = {one.prefix for one in locations}
+        containers = (
+            replace(one, mounts={at: path for at, path in one.mounts.items() if at in prefixes})
+            for one in self.containers
+        )
+        return Declaration(
+            locations,
+            tuple(one for one in self.apps if one.site == site),
+            tuple(one for one in containers if one.mounts),
+        )
+
+    def of_role(self, role: str) -> Declaration:
+        """The same with the locations of one role alone; private files count as media."""
+        is_static = role == "static"
+        locations = (one for one in self.locations if (one.role == "static") == is_static)
+        return replace(self, locations=tuple(locations))
 
 
 def declaration(config: Config) -> Declaration:
-    """What `config` says, as plain values."""
+    """The parts of `config` that the rules need, as plain values."""
     return Declaration(
         tuple(one for name, site in config.sites.items() for one in _locations(config, name, site)),
         tuple(_app(config, name, site) for name, site in config.sites.items()),
-        tuple(_containers(config)),
+        tuple(
+            DeclaredContainer(
+                one.compose, one.service, one.mounts, str(config.position_of("containers", index))
+            )
+            for index, one in enumerate(config.containers)
+        ),
     )
 
 
 def _locations(config: Config, name: str, site: Site) -> Iterator[DeclaredLocation]:
     for prefix, location in site.locations.items():
-        owner = location.resolve_owner(config.all_owners())
         yield DeclaredLocation(
             site=name,
-            server_names=tuple(map(str, site.server_names)),
+            server_names=site.server_names,
             prefix=prefix,
             role=location.role,
             dir=location.dir,
             source=location.source,
-            prune=location.prune,
+            owner=location.resolve_owner(config.all_owners()),
             place=str(config.position_of("sites", name, "locations", prefix)),
-            user=owner.user,
-            dirs=owner.dirs,
-            files=owner.files,
         )
 
 
@@ -123,7 +143,7 @@ def _app(config: Config, name: str, site: Site) -> DeclaredApp:
     app = site.app
     return DeclaredApp(
         site=name,
-        server_names=tuple(map(str, site.server_names)),
+        server_names=site.server_names,
         service=app.unit_name(name) if app else None,
         user=app.user if app else None,
         max_upload=site.max_upload,
@@ -135,18 +155,10 @@ def _app(config: Config, name: str, site: Site) -> DeclaredApp:
 def _code(config: Config, name: str, app: App) -> DeclaredCode | None:
     python = app.gunicorn.python if app.gunicorn else ""
     at = ("sites", name, "app")
-    if app.flask:
-        directory, module = app.flask.directory, app.flask.module
+    if flask := app.flask:
         place = str(config.position_of(*at, "flask"))
-        return DeclaredCode("flask", directory, module, python, place)
-    if app.django:
-        directory, settings = app.django.directory, app.django.settings
+        return DeclaredCode("flask", flask.directory, flask.module, python, place)
+    if django := app.django:
         place = str(config.position_of(*at, "django"))
-        return DeclaredCode("django", directory, settings, python, place)
+        return DeclaredCode("django", django.directory, django.settings, python, place)
     return None
-
-
-def _containers(config: Config) -> Iterator[DeclaredContainer]:
-    for index, one in enumerate(config.containers):
-        place = str(config.position_of("containers", index))
-        yield DeclaredContainer(one.compose, one.service, dict(one.mounts), place)

@@ -1,59 +1,71 @@
-"""Every rule over one inspection; none hides another."""
+"""Run the rules over one host; a rule that fails hides no other."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from reconcile.doctor import registry
 from reconcile.doctor.guide_rows import guide_source
-from reconcile.doctor.inspection import HostInspection
-from reconcile.doctor.rule import Diagnosis, Inconclusive, Rule
+from reconcile.doctor.rule import Inconclusive, Rule
 from reconcile.engine.model import Finding, Severity, Unknown
 from reconcile.engine.resource import Ref
-from reconcile.errors import ReconcileError
+from reconcile.errors import ExitCode, ReconcileError
 from reconcile.filesystem.host_error import in_one_line
 from reconcile.nginx.routing.location_match import Indeterminate
+
+if TYPE_CHECKING:
+    from reconcile.doctor.inspection import HostInspection
 
 RANK: dict[Severity, int] = {"error": 0, "warning": 1, "note": 2}
 
 
-def diagnose(inspection: HostInspection, rules: Iterable[Rule] | None = None) -> Diagnosis:
-    """What all rules say. Errors: none; a rule that fails to read is an unknown."""
-    findings: list[Finding] = []
-    unknown: list[Unknown] = []
-    asked = list(registry.load() if rules is None else rules)
-    for rule in asked:
-        _ask(rule, inspection, findings, unknown)
-    # Sorted is stable: within a severity they stay in the order of the rules.
-    findings.sort(key=lambda finding: RANK[finding.severity])
-    return Diagnosis(inspection.host.name, _once(findings), tuple(unknown), len(asked))
+@dataclass(frozen=True)
+class Diagnosis:
+    """All findings, worst first, and everything that could not be checked."""
+
+    host: str
+    findings: tuple[Finding, ...]
+    unknown: tuple[Unknown, ...]
+    rules: int
+
+    def exit_code(self) -> ExitCode:
+        """1 where something could not be checked, 2 for findings; notes do not count."""
+        if self.unknown:
+            return ExitCode.ERROR
+        serious = any(finding.severity != "note" for finding in self.findings)
+        return ExitCode.CHANGES if serious else ExitCode.OK
 
 
-def _ask(
-    rule: Rule, inspection: HostInspection, findings: list[Finding], unknown: list[Unknown]
-) -> None:
+def diagnose(inspection: HostInspection, rules: Iterable[Rule]) -> Diagnosis:
+    """Run `rules` in their order. Errors: none; a rule that cannot read is an unknown."""
+    checked = list(rules)
+    results = [result for rule in checked for result in _run_rule(rule, inspection)]
+    # The same folder may be mapped by two servers.
+    findings = dict.fromkeys(result for result in results if isinstance(result, Finding))
+    unknown = tuple(result for result in results if isinstance(result, Unknown))
+    # Sorting is stable: within a severity the order of the rules remains.
+    worst_first = tuple(sorted(findings, key=lambda finding: RANK[finding.severity]))
+    return Diagnosis(inspection.host.name, worst_first, unknown, len(checked))
+
+
+def _run_rule(rule: Rule, inspection: HostInspection) -> Iterator[Finding | Unknown]:
     try:
-        for said in rule.check(inspection):
-            if isinstance(said, Inconclusive):
-                unknown.append(_unknown(rule, f"{said.what}: {said.why}"))
+        for result in rule.check(inspection):
+            if isinstance(result, Inconclusive):
+                yield _unknown(rule, f"{result.what}: {result.why}")
             else:
-                findings.append(replace(said, rule=rule.id, source=guide_source(rule.guide_rows)))
+                yield replace(result, rule=rule.id, source=guide_source(rule.guide_rows))
     except ReconcileError as error:
-        unknown.append(_unknown(rule, in_one_line(error)))
-    except Indeterminate as undecided:
-        unknown.append(_unknown(rule, undecided.reason))
+        yield _unknown(rule, in_one_line(error))
+    except Indeterminate as unclear:
+        yield _unknown(rule, unclear.reason)
     except OSError as error:
-        named = f"{error.filename}: " if error.filename else ""
-        unknown.append(_unknown(rule, f"{named}{error.strerror or error}"))
-    except Exception as error:  # noqa: BLE001  one rule's own fault must not hide the others
-        unknown.append(_unknown(rule, f"this rule has a fault: {type(error).__name__}: {error}"))
+        prefix = f"{error.filename}: " if error.filename else ""
+        yield _unknown(rule, f"{prefix}{error.strerror or error}")
+    except Exception as error:  # noqa: BLE001  a bug in one rule must not hide the others
+        yield _unknown(rule, f"this rule has a bug: {type(error).__name__}: {error}")
 
 
 def _unknown(rule: Rule, reason: str) -> Unknown:
     return Unknown(Ref("rule", rule.id), reason)
-
-
-def _once(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """A folder that two servers map is told once."""
-    return tuple(dict.fromkeys(findings))

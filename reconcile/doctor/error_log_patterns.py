@@ -1,4 +1,4 @@
-"""What cannot be tried again without load: told where it was logged by what runs now."""
+"""Error log lines that cannot be tested again without load; those of the present run count."""
 
 from __future__ import annotations
 
@@ -21,87 +21,85 @@ _FULL = re.compile(rf'(?:"(/[^"]+)" )?failed \(({ENOSPC}|{EDQUOT}):')
 
 @dataclass(frozen=True)
 class _ErrorPattern:
-    """Lines that `is_it` finds; `of_app`: an app that was started since then is another one."""
+    """Lines that `matches` finds; `is_about_app`: a restart of the app makes them history."""
 
-    is_it: Callable[[str], object]
+    matches: Callable[[str], object]
     what: str
     fix: str
-    of_app: bool = False
+    is_about_app: bool = False
 
 
 _PATTERNS = (
     _ErrorPattern(
         re.compile(r"\(24: ").search,
-        "nginx ran out of file descriptors (24: too many open files).",
+        "nginx ran out of file descriptors (24: too many open files)",
         "Raise worker_rlimit_nofile in nginx.conf, then reload nginx.",
     ),
     _ErrorPattern(
         re.compile(r"worker_connections are not enough").search,
-        "nginx had more connections than worker_connections allows.",
+        "nginx exceeded worker_connections",
         "Raise worker_connections in the events block, then reload nginx.",
     ),
     _ErrorPattern(
         re.compile(r"upstream timed out \(110: ").search,
-        "504: the app did not answer in time (110: connection timed out).",
-        "Find what it waits for in its log (journalctl -u UNIT); proxy_read_timeout and Gunicorn's"
-        " --timeout only if it has to take that long.",
-        of_app=True,
+        "504: the app did not answer in time (110: connection timed out)",
+        "Find in its log what it waits for (journalctl -u UNIT). Raise proxy_read_timeout and"
+        " Gunicorn's --timeout only if the work needs that long.",
+        is_about_app=True,
     ),
     _ErrorPattern(
         re.compile(r"upstream prematurely closed connection|recv\(\) failed \(104: ").search,
-        "502: the app broke off its answer (a worker died, or was killed by its timeout).",
-        "Look for WORKER TIMEOUT or SIGKILL in its log: journalctl -u UNIT; free -m.",
-        of_app=True,
+        "502: the app aborted its answer (a worker crashed, or was killed by its timeout)",
+        "Search its log for WORKER TIMEOUT or SIGKILL: journalctl -u UNIT; check the memory:"
+        " free -m.",
+        is_about_app=True,
     ),
     _ErrorPattern(
         re.compile(r"upstream sent too big header").search,
-        "502: the app's headers are larger than nginx takes (cookies, as a rule).",
+        "502: the app's headers exceed nginx's buffer (usually because of cookies)",
         "Raise proxy_buffer_size in the location, then reload nginx.",
-        of_app=True,
+        is_about_app=True,
     ),
 )
 
 
 def find_patterns(inspection: HostInspection, lines: tuple[LogLine, ...]) -> Iterator[RuleResult]:
-    """Of each class the last line that is no history: what was reloaded or restarted is another."""
-    recent = [line for line in lines if line.written_s >= (_born(inspection) or 0) - 1]
-    for kind in _PATTERNS:
-        seen = [
-            x for x in recent if kind.is_it(x.said) and not _is_of_a_former_app(inspection, kind, x)
+    """The last line of each pattern since nginx, and the app it is about, were started."""
+    running = inspection.nginx.running
+    # The log has whole seconds only.
+    since_s = ((running.oldest_start_s if running else None) or 0) - 1
+    recent = [line for line in lines if line.written_s >= since_s]
+    for pattern in _PATTERNS:
+        found = [
+            line
+            for line in recent
+            if pattern.matches(line.said) and not _is_history(inspection, pattern, line)
         ]
-        if seen:
-            told = (str(line) for line in seen[-1:])
-            yield warning(f"{kind.what[:-1]}, {_times(len(seen))}.", *told, fix=kind.fix)
-    yield from _full(recent)
+        if found:
+            times = "once" if len(found) == 1 else f"{len(found)} times"
+            yield warning(f"{pattern.what}, {times}.", str(found[-1]), fix=pattern.fix)
+    yield from _full_disk(recent)
 
 
-def _times(number: int) -> str:
-    return "once" if number == 1 else f"{number} times"
-
-
-def _born(inspection: HostInspection) -> float | None:
-    return inspection.running.oldest_start_s if inspection.running else None
-
-
-def _is_of_a_former_app(inspection: HostInspection, kind: _ErrorPattern, line: LogLine) -> bool:
+def _is_history(inspection: HostInspection, pattern: _ErrorPattern, line: LogLine) -> bool:
+    """Whether the app that the line is about was started after it."""
     servers = [server for server in inspection.servers if line.is_about(server)]
     apps = [app for server in servers for app in inspection.apps_behind(server)]
     starts = [started_at(app.unit.main_pid) for app in apps if app.unit.main_pid]
     known = [start for start in starts if start is not None]
-    # A log tells no more than seconds.
-    return kind.of_app and bool(known) and line.written_s + 1 <= min(known)
+    return pattern.is_about_app and bool(known) and line.written_s + 1 <= min(known)
 
 
-def _full(lines: list[LogLine]) -> Iterator[RuleResult]:
-    """No room, or no quota: an error where it is so now, else it was."""
-    seen = {found[1] or "": line for line in lines if (found := _FULL.search(line.said))}
-    for path, line in list(seen.items())[-1:]:
-        place = path.rpartition("/")[0] or "/"
-        if path and is_full(place):
+def _full_disk(lines: list[LogLine]) -> Iterator[RuleResult]:
+    """A full disk or quota: an error while the folder is full, a note afterwards."""
+    found = {match[1] or "": line for line in lines if (match := _FULL.search(line.said))}
+    for path, line in list(found.items())[-1:]:
+        folder = path.rpartition("/")[0] or "/"
+        if path and is_full(folder):
             yield error(
-                f"nginx has no room left in {place} (28: no space left on device).",
+                f"nginx has no space left in {folder} (28: no space left on device).",
                 str(line),
-                fix=f"Make room: df -h {place}; df -i {place}",
+                fix=f"Free some space: df -h {folder}; df -i {folder}",
             )
         else:
-            yield note(f"nginx had no room left in {place} for a while.", str(line))
+            yield note(f"nginx had no space left in {folder} for a while.", str(line))

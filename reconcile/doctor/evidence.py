@@ -1,4 +1,4 @@
-"""Evidence in the forms that people know: namei's walk, counted examples, quoted commands."""
+"""Evidence in familiar forms: the output of namei, counted examples, commands to paste."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from reconcile.system.accounts import Account, Accounts
 
 _KINDS = {"directory": "d", "file": "-", "symlink": "l", "other": "?"}
-SHOWN = 3
+MAX_EXAMPLES = 3
 
 
 def counted(things: Sized, noun: str) -> str:
@@ -26,15 +26,15 @@ def directive_evidence(directive: Directive) -> str:
 
 
 def namei(walk: AccessWalk, accounts: Accounts) -> tuple[str, ...]:
-    """The way down as `namei -l` tells it, with what stops the account."""
-    return tuple(_line(step, step is walk.blocked, accounts) for step in walk.steps)
+    """Each component of a path as `namei -l` prints it; the one that denies access is marked."""
+    return tuple(_namei_line(step, step is walk.blocked, accounts) for step in walk.steps)
 
 
-def _line(step: AccessStep, stops: bool, accounts: Accounts) -> str:
+def _namei_line(step: AccessStep, is_blocked: bool, accounts: Accounts) -> str:
     st = step.stat
     owner = f"{accounts.user_name(st.uid)} {accounts.group_name(st.gid)}"
-    told = f"{_KINDS[st.kind]}{_rwx(st.mode)} {owner} {step.path}"
-    return f"{told}  <- no x here" if stops else told
+    line = f"{_KINDS[st.kind]}{_rwx(st.mode)} {owner} {step.path}"
+    return f"{line}  <- no x here" if is_blocked else line
 
 
 def _rwx(mode: int) -> str:
@@ -45,13 +45,13 @@ def _rwx(mode: int) -> str:
 
 
 def examples(paths: Sequence[str]) -> str:
-    """The first few, and how many more there are."""
-    more = f" and {len(paths) - SHOWN} more" if len(paths) > SHOWN else ""
-    return ", ".join(paths[:SHOWN]) + more
+    """`a, b, c and 4 more`."""
+    more = f" and {len(paths) - MAX_EXAMPLES} more" if len(paths) > MAX_EXAMPLES else ""
+    return ", ".join(paths[:MAX_EXAMPLES]) + more
 
 
 def grant_command(step: AccessStep, account: Account, accounts: Accounts, bits: str) -> str:
-    """The smallest command that gives `account` these bits (`x`, `r`, `rX`) on one component."""
+    """The command that grants `account` these bits (`x`, `r`, `rX`) on one component, no more."""
     if account.uid == step.stat.uid:
         return f"chmod u+{bits} {quote(step.path)}"
     if step.stat.gid in account.groups:

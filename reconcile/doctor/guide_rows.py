@@ -1,4 +1,4 @@
-"""The rows of the guide to static and media files that the rules cover, by a short key."""
+"""The rows of the guide to static and media files that the rules cover; keys as in `Rule`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 COMMON_CAUSES = {
     "CC1": "root where alias belongs",
-    "CC2": "a slash is missing in location or alias",
+    "CC2": "a trailing slash is missing in location or alias",
     "CC3": "files were never copied",
     "CC4": "uploads are saved elsewhere",
     "CC5": "permission denied",
@@ -19,7 +19,7 @@ DEBUGGING = {
     "DB2": "nginx -T: duplicate server blocks",
     "DB3": "nginx -T: locations are missing",
     "DB4": "nginx -T: wrong alias paths",
-    "DB5": "error log: 404 for files that are not there",
+    "DB5": "error log: 404 for missing files",
     "DB6": "error log: 403 by permissions",
     "DB7": "access log: static or media requests handled unexpectedly",
     "DB8": "ls: missing files",
@@ -40,8 +40,8 @@ CHECKLIST = {
     "CL5": "nginx can read both directories",
     "CL6": "the app can write to the media directory",
     "CL7": "nginx -t passes",
-    "CL8": "a direct request below /static/ answers 200",
-    "CL9": "a direct request below /media/ answers 200",
+    "CL8": "a direct request to /static/ returns 200",
+    "CL9": "a direct request to /media/ returns 200",
     "CL10": "paths are kept across deployments",
 }
 STEPS = {"ST12": "SELinux or service restrictions"}
@@ -58,5 +58,5 @@ BEYOND = "beyond the guide"
 
 
 def guide_source(rows: tuple[str, ...]) -> str:
-    """The rows as a finding tells them."""
+    """The rows as a finding shows them."""
     return "; ".join(ROWS[row] for row in rows) or BEYOND

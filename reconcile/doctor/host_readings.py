@@ -1,88 +1,98 @@
-"""What is the same for every site of a host, read once and only when somebody asks for it."""
+"""What is the same for every site of a host, read once and only on demand."""
 
 from __future__ import annotations
 
 from functools import cached_property
+from posixpath import join, normpath
 from typing import TYPE_CHECKING
 
-from reconcile.doctor.logs import LogLine, read_error_logs, read_journal
+from reconcile.doctor.logs import read_journal
+from reconcile.doctor.nginx_readings import NginxReadings
 from reconcile.doctor.units import UnitView, read_units
+from reconcile.doctor.upstream import local_port, socket_path
 from reconcile.filesystem.host_error import explained
 from reconcile.filesystem.inventory import Inventory, inventory
-from reconcile.nginx.routing.router import Router
-from reconcile.nginx.running.config_test import ConfigTest
-from reconcile.nginx.running.discover import NginxInstallation, discover
-from reconcile.nginx.running.loaded_config import RunningNginx, find_running
-from reconcile.nginx.running.worker_view import WorkerView, worker_account
-from reconcile.system.accounts import Account
+from reconcile.system.ports import holders
+from reconcile.system.processes import children
+from reconcile.system.sockets import holders_at
 
 if TYPE_CHECKING:
+    from reconcile.doctor.application.importing import Told
     from reconcile.filesystem.access_check import AccessWalk
-    from reconcile.nginx.running.config_test import NginxError
     from reconcile.system import Host
+    from reconcile.system.accounts import Account
 
-MOST_ITEMS = 50_000
-"""Files looked at below one folder; of a larger one a part is examined, and a note says so."""
+MAX_ITEMS = 50_000
+"""Files examined below one folder; of a larger one a part is examined, and a note says so."""
 
 
 class HostReadings:
-    """A host. Errors: each part raises ReconcileError or OSError where it cannot be read."""
+    """A host. Errors: each member raises ReconcileError or OSError where it cannot be read."""
 
     def __init__(self, host: Host) -> None:
         self.host = host
-        self._walks: dict[tuple[str, Account], AccessWalk] = {}
+        self.nginx = NginxReadings(host)
+        self.import_results: dict[str, Told] = {}
+        """Site → the result of importing its app."""
+        self._access: dict[tuple[str, Account], AccessWalk] = {}
         self._inventories: dict[str, Inventory | None] = {}
         self._journals: dict[str, tuple[str, ...]] = {}
-
-    @cached_property
-    def nginx(self) -> NginxInstallation:
-        return discover(self.host)
-
-    @cached_property
-    def router(self) -> Router:
-        return Router(self.nginx.tree, prefix=self.nginx.build.prefix)
-
-    @cached_property
-    def running(self) -> RunningNginx | None:
-        return find_running(self.nginx)
-
-    @cached_property
-    def config_error(self) -> NginxError | None:
-        """What `nginx -t` has against the configuration on the disk."""
-        return ConfigTest(self.nginx, {}).run()[0]
-
-    @cached_property
-    def worker(self) -> Account:
-        return worker_account(self.nginx)
-
-    @cached_property
-    def disk(self) -> WorkerView:
-        return WorkerView(self.host, self.worker)
+        self._listeners: dict[str, tuple[int, ...]] = {}
 
     @cached_property
     def units(self) -> dict[str, UnitView]:
+        """Every service and socket, by name."""
         return read_units(self.host)
 
-    @cached_property
-    def error_lines(self) -> tuple[LogLine, ...]:
-        return read_error_logs(self.nginx.tree, self.nginx.layout.error_log)
-
     def journal(self, unit: UnitView) -> tuple[str, ...]:
+        """The last lines that the present run of a unit has logged."""
         if unit.name not in self._journals:
             self._journals[unit.name] = read_journal(self.host, unit)
         return self._journals[unit.name]
 
+    def listeners(self, target: str) -> tuple[int, ...]:
+        """The pids that listen at an upstream of this machine, as far as this user may see them."""
+        if target not in self._listeners:
+            self._listeners[target] = self._find_listeners(target)
+        return self._listeners[target]
+
+    def _find_listeners(self, target: str) -> tuple[int, ...]:
+        if path := socket_path(target):
+            return holders_at(path) or holders_at(self.real_path(path))
+        port = local_port(target)
+        masters = [holder.pid for holder in holders(port) if holder.pid] if port else []
+        workers = (pid for master in masters if master != 1 for pid in children(master))
+        return (*masters, *workers)
+
     def access(self, path: str, account: Account) -> AccessWalk:
+        """What `account` may do with each component of `path`."""
         key = (path, account)
-        if key not in self._walks:
-            self._walks[key] = self.host.files.access(path, account)
-        return self._walks[key]
+        if key not in self._access:
+            self._access[key] = self.host.files.access(path, account)
+        return self._access[key]
 
     def inventory(self, folder: str) -> Inventory | None:
-        """What lies below `folder`; None where there is no such folder."""
+        """The contents of `folder`; None where there is no such folder."""
         if folder not in self._inventories:
             found = self.host.files.stat(folder, follow=True)
-            there = found is not None and found.kind == "directory"
+            exists = found is not None and found.kind == "directory"
             with explained(f"{folder} cannot be listed"):
-                self._inventories[folder] = inventory(folder, MOST_ITEMS) if there else None
+                self._inventories[folder] = inventory(folder, MAX_ITEMS) if exists else None
         return self._inventories[folder]
+
+    def is_same(self, one: str, other: str) -> bool:
+        """Whether two paths lead to one file or folder, through links or bind mounts."""
+        if one == other:
+            return True
+        stats = [self.host.files.stat(path, follow=True) for path in (one, other)]
+        return None not in stats and len({(st.dev, st.ino) for st in stats if st}) == 1
+
+    def real_path(self, path: str) -> str:
+        """`path` with its links resolved, as far as that is safe."""
+        files, resolved = self.host.files, "/"
+        for name in path.strip("/").split("/"):
+            step = join(resolved, name)
+            found = files.stat(step)
+            is_link = found is not None and found.kind == "symlink"
+            resolved = normpath(join(resolved, files.readlink(step))) if is_link else step
+        return resolved

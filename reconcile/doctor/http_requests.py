@@ -1,4 +1,4 @@
-"""Requests as visitors make them, sent to this machine itself."""
+"""Send requests as visitors do, to this machine itself."""
 
 from __future__ import annotations
 
@@ -16,14 +16,16 @@ TIMEOUT_S = 2.0
 
 
 def tcp_listens(server: Server) -> tuple[Listen, ...]:
-    """The listens of a server that can be asked over TCP, plain ones first."""
+    """The TCP addresses that a server listens on, those without TLS first."""
     tcp = (listen for listen in server.listens if not listen.address.host.startswith("unix:"))
     return tuple(sorted(tcp, key=lambda listen: listen.ssl))
 
 
 def reachable_listens(inspection: HostInspection, server: Server) -> tuple[Listen, ...]:
-    """Those of its addresses where a request can be made that is meant for this server."""
-    return tuple(on for on in tcp_listens(server) if inspection.requests.visitor_host(server, on))
+    """The addresses on which a request can name this server."""
+    return tuple(
+        on for on in tcp_listens(server) if inspection.nginx.requests.visitor_host(server, on)
+    )
 
 
 def send_request(
@@ -35,8 +37,11 @@ def send_request(
     host: str = "",
     timeout_s: float = TIMEOUT_S,
 ) -> HttpAnswer:
-    """One request to `server` on one of its addresses, for `host` where one is given."""
+    """One GET to `server` on one of its addresses, with `host` as Host if given.
+
+    Errors: none; a server that does not answer is an answer with an `error`.
+    """
     address = local_address(listen)
-    name = host or inspection.requests.visitor_host(server, listen) or "localhost"
+    name = host or inspection.nginx.requests.visitor_host(server, listen) or "localhost"
     target = HttpTarget(address.host, address.port, name, listen.ssl)
     return inspection.host.http.request(target, path, timeout_s=timeout_s)

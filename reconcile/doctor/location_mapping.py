@@ -1,4 +1,4 @@
-"""Which folder stands behind which URL prefix, read off the configuration."""
+"""Map URL prefixes to folders, as the configuration declares them."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _STATIC = re.compile(r"static|asset|/(?:css|js|img|images|fonts|dist|build)\b", 
 
 @dataclass(frozen=True)
 class LocationMapping:
-    """A location that stands for a folder, by its alias or root or by the root of its server.
+    """A location that maps to a folder, by its alias or root or by the root of its server.
 
-    `folder` is what the prefix itself stands for, exactly as nginx puts it together. `host` is
-    the one name for which it does; "": any.
+    `folder`: the path of the prefix itself, exactly as nginx composes it. `host`: the only name
+    for which it is that folder; "": any.
     """
 
     server: Server
@@ -41,20 +41,22 @@ class LocationMapping:
 
     @property
     def root(self) -> str:
-        """What its alias or root is, with the values of the variables in it."""
+        """The value of its alias or root, with the variables resolved."""
         return self.folder if self.is_alias else self.folder.removesuffix(self.prefix) or "/"
 
     @property
     def is_alias(self) -> bool:
+        """Whether an alias maps it, not a root."""
         return self.directive.name == "alias"
 
     @property
     def path(self) -> str:
-        """The folder without a slash at its end."""
+        """The folder without a trailing slash."""
         return self.folder.rstrip("/") or "/"
 
     @property
     def place(self) -> str:
+        """File and line of the directive."""
         return self.directive.place
 
     @property
@@ -64,24 +66,25 @@ class LocationMapping:
 
     @property
     def is_managed(self) -> bool:
-        """Whether reconcile wrote the file."""
+        """Whether reconcile manages the file."""
         return is_managed(_file_content(self.scope))
 
     @property
     def is_restored_by_apply(self) -> bool:
-        """Whether the next apply writes this location anew, or takes it away.
+        """Whether the next apply rewrites or removes this location.
 
-        That is so where somebody has changed our file since, but not what `extra` has in it.
+        It does where a managed file was modified, except for the lines of `extra`.
         """
         data, line = _file_content(self.scope), self.scope.directive.line
         return is_managed(data) and not is_unmodified(data) and extra_line(data, line) is None
 
     @property
     def is_internal(self) -> bool:
+        """Whether only the app can make nginx serve it."""
         return bool(self.scope.inherited("internal"))
 
     def __str__(self) -> str:
-        return f"{self.scope} of {self.server.names[0] or 'the server without a name'}"
+        return _location_name(self.scope, self.server)
 
 
 @dataclass(frozen=True)
@@ -94,21 +97,21 @@ class UnresolvedLocation:
     why: str
 
     def __str__(self) -> str:
-        return f"{self.scope} of {self.server.names[0] or 'the server without a name'}"
+        return _location_name(self.scope, self.server)
 
 
 @dataclass(frozen=True)
 class LocationMapper:
-    """How locations are read: with which YAML, routed how, relative paths starting at `prefix`."""
+    """Maps the locations of servers; relative paths start at `prefix`."""
 
     declared: Declaration
-    variables: RootResolver
+    resolver: RootResolver
     prefix: str
 
     def map(self, servers: Iterable[Server]) -> Iterator[LocationMapping | UnresolvedLocation]:
-        """Every location that stands for a folder; nested ones included."""
+        """Every location that maps to a folder; nested ones included."""
         for server in servers:
-            for scope in _locations(server.scope):
+            for scope in all_locations(server):
                 if directive := _root_directive(scope):
                     yield from self._map_location(server, scope, directive)
 
@@ -116,14 +119,14 @@ class LocationMapper:
         self, server: Server, scope: Scope, directive: Directive
     ) -> Iterator[LocationMapping | UnresolvedLocation]:
         try:
-            for spot in self._resolved_roots(server, scope, directive.args[0]):
-                yield self._mapping(server, scope, directive, spot)
-        except Indeterminate as undecided:
-            yield UnresolvedLocation(server, scope, directive, undecided.reason)
+            for root in self._resolved_roots(server, scope, directive.args[0]):
+                yield self._mapping(server, scope, directive, root)
+        except Indeterminate as unclear:
+            yield UnresolvedLocation(server, scope, directive, unclear.reason)
 
     def _resolved_roots(self, server: Server, scope: Scope, value: str) -> Iterator[ResolvedRoot]:
         if "$" in value:
-            return self.variables.resolve(server, scope, value)
+            return self.resolver.resolve(server, scope, value)
         return iter((ResolvedRoot(from_raw(scope.name), value),))
 
     def _mapping(
@@ -132,13 +135,19 @@ class LocationMapper:
         value = root.value if root.value.startswith("/") else f"{self.prefix}/{root.value}"
         is_alias = directive.name == "alias"
         folder = value if is_alias else value.removesuffix("/") + root.prefix
-        said = _declared_location(server, root.prefix, self.declared)
-        role = _guess_role(root.prefix, value, said)
-        return LocationMapping(server, scope, directive, root.prefix, folder, role, said, root.host)
+        declared = _declared_location(server, root.prefix, self.declared)
+        role = _role(root.prefix, value, declared)
+        return LocationMapping(
+            server, scope, directive, root.prefix, folder, role, declared, root.host
+        )
+
+
+def _location_name(scope: Scope, server: Server) -> str:
+    return f"{scope} of {server.names[0] or 'the server without a name'}"
 
 
 def is_managed_server(server: Server) -> bool:
-    """Whether reconcile wrote the file that a server stands in."""
+    """Whether reconcile manages the file of a server."""
     return is_managed(_file_content(server.scope))
 
 
@@ -148,28 +157,28 @@ def _file_content(scope: Scope) -> bytes:
 
 def all_locations(server: Server) -> Iterator[Scope]:
     """All locations of a server, nested ones included."""
-    return _locations(server.scope)
+    return _locations_below(server.scope)
 
 
-def _locations(scope: Scope) -> Iterator[Scope]:
+def _locations_below(scope: Scope) -> Iterator[Scope]:
     for location in scope.locations:
         yield location
-        yield from _locations(location)
+        yield from _locations_below(location)
 
 
 def _root_directive(scope: Scope) -> Directive | None:
-    """The alias or root that makes a location stand for a folder."""
+    """The alias or root that maps a location to a folder."""
     if scope.modifier in ("@", "=") or scope.handler or "return" in scope.own:
         return None
     if scope.is_regex:
-        # Without a variable it stands for one file alone: see the rule alias-target.
+        # Without a variable every URI maps to one file: see the rule alias-target.
         return next((one for one in scope.own.get("alias", ()) if "$" in one.args[0]), None)
     written = scope.own.get("alias") or scope.own.get("root") or _inherited_root(scope)
     return written[0] if written else None
 
 
 def _inherited_root(scope: Scope) -> list[Directive]:
-    """The root of the server, where the location is about files and nothing else."""
+    """The root of the server, if the location can only serve files."""
     if scope.name == "/" or "try_files" in scope.own:
         return []
     level = scope.nearest("root", "alias")
@@ -187,9 +196,10 @@ def _declared_location(
     return None
 
 
-def _guess_role(prefix: str, folder: str, said: DeclaredLocation | None) -> Role:
-    if said is not None:
-        return "static" if said.role == "static" else "media"
+def _role(prefix: str, folder: str, declared: DeclaredLocation | None) -> Role:
+    """The declared role, else the one that the prefix or the folder suggests."""
+    if declared is not None:
+        return "static" if declared.role == "static" else "media"
     for text in (prefix, folder):
         if _MEDIA.search(text):
             return "media"

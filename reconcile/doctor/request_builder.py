@@ -1,4 +1,4 @@
-"""Requests as visitors make them: each is proven to reach the server that it is meant for."""
+"""Build requests that are certain to reach a given server, as visitors send them."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from reconcile.nginx.routing.servers import Server, ServerTable
 
 _LOOPBACK = {ANY_IPV4: "127.0.0.1", ANY_IPV6: "::1"}
 _UNCLAIMED = ("localhost", "reconcile.invalid", "")
-"""Names that mostly no server has, so that they reach the default one."""
+"""Names that usually no server has, so that they reach the default one."""
 _LABELS = ("reconcile", "reconcile-canary")
 _SUFFIXES = ("test", "invalid")
 _MAX_EXAMPLES = 20
 
 
 def local_address(listen: Listen) -> Address:
-    """Where on this machine a connection to that listen arrives."""
+    """The address of this machine at which a `listen` can be reached."""
     return Address(_LOOPBACK.get(listen.address.host, listen.address.host), listen.address.port)
 
 
 def example_names(server: Server) -> Iterator[str]:
-    """Names that its server_name stands for, plain ones first; nobody has proven them yet."""
+    """Names that match its server_name, plain ones first; another server may still have them."""
     return chain.from_iterable(map(_examples, sorted(server.names, key=_pattern_rank)))
 
 
 def is_plain_name(name: str) -> bool:
-    """Whether it is one name alone, and one that visitors can type."""
+    """Whether it is a single name that visitors can type, not a pattern."""
     return name not in ("", "_") and _pattern_rank(name) == 0
 
 
@@ -52,21 +52,21 @@ def _examples(name: str) -> Iterator[str]:
 
 
 class RequestBuilder:
-    """Whom to ask for, so that a server answers. Errors: Indeterminate where that is not known."""
+    """The host names by which the servers of a configuration are reached."""
 
     def __init__(self, table: ServerTable) -> None:
         self._table = table
         self._known: dict[tuple[int, Listen], str | None] = {}
 
     def reachable_name(self, server: Server) -> str:
-        """One of its own names by which it is reached; "" where there is none, or none known."""
+        """One of its own names that leads to it; "" where none is known."""
         return next((name for name in example_names(server) if self._is_reached(server, name)), "")
 
     def _is_reached(self, server: Server, name: str) -> bool:
         return any(self.reaches(server, on, name) for on in server.listens)
 
     def host_header(self, server: Server, listen: Listen) -> str | None:
-        """A Host header for which it answers on that address; None where none is known."""
+        """A Host header that leads to it on that address; None where none is known."""
         key = (id(server), listen)
         if key not in self._known:
             hosts = chain(example_names(server), _UNCLAIMED, {"_"} & {*server.names})
@@ -75,11 +75,12 @@ class RequestBuilder:
         return self._known[key]
 
     def visitor_host(self, server: Server, listen: Listen) -> str:
-        """The name that visitors who want it send there, whoever answers; "" where none is known"""
+        """The Host header of its visitors, whichever server answers; "" where none is known."""
         plain = (name.removeprefix(".") for name in server.names if is_plain_name(name))
         return self.host_header(server, listen) or next(plain, "")
 
     def reaches(self, server: Server, listen: Listen, host: str) -> bool:
+        """Whether `host` on that address leads to `server`; False where it is indeterminate."""
         try:
             return self._table.find(local_address(listen), host).server is server
         except Indeterminate:
@@ -88,9 +89,9 @@ class RequestBuilder:
     def request(
         self, server: Server, uri: str, host: str = "", *, prefers_tls: bool = False
     ) -> Request | None:
-        """A request that reaches `server`, by `host` where one is given; None where none can.
+        """A request that reaches `server`, by `host` if given; None where none can.
 
-        Errors: Indeterminate where one may, and we know none.
+        Errors: Indeterminate where one may exist, but none is known.
         """
         for listen in sorted(server.listens, key=lambda one: one.ssl != prefers_tls):
             if host:
@@ -100,7 +101,7 @@ class RequestBuilder:
             if found is not None:
                 return build_request(uri, listen, found)
         if all(_pattern_rank(name) == 0 for name in server.names):
-            # Others have all its names: the rule dup-server says so.
+            # Other servers have all its names, which the rule dup-server reports.
             return None
         raise Indeterminate(f"no name is known that leads to {' '.join(server.names)}")
 

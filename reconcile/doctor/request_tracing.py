@@ -1,4 +1,4 @@
-"""Requests with a word that nobody has used before, and the logs that they are found in."""
+"""Send requests with a unique token, and find in the logs who answered them."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from reconcile.verify.evaluate import is_from_nginx
 if TYPE_CHECKING:
     from reconcile.doctor.inspection import HostInspection
 
-ANSWER_S, ALL_S, LOGGED_S = 0.5, 0.8, 0.4
-"""How long one answer, all requests together, and then the lines in the logs may take."""
+ANSWER_S, REQUESTS_S, LOGGED_S = 0.5, 0.8, 0.4
+"""The most that one answer, all requests, and then the lines in the logs may take."""
 LOG_BYTES = 64 << 10
 
 
 @dataclass(frozen=True)
 class TracedRequest:
-    """A URL of files; `is_passed`: the configuration says that the app answers it."""
+    """A URL of files; `is_passed`: the configuration passes it to the app."""
 
     server: Server
     uri: str
@@ -40,7 +40,7 @@ class TracedRequest:
 
 @dataclass(frozen=True)
 class RequestTrace:
-    """Who answered, and what shows it; "" where nothing does, and `evidence` says why."""
+    """Who answered, with the evidence; "" where that is not known, and why."""
 
     answered_by: Literal["app", "nginx", ""]
     evidence: tuple[str, ...]
@@ -48,69 +48,83 @@ class RequestTrace:
 
 @dataclass(frozen=True)
 class _SentRequest:
-    """A request with `nonce` in its query."""
+    """A request with `token` in its query, and its answer."""
 
     server: Server
     uri: str
-    nonce: str
+    token: str
     answer: HttpAnswer
     is_passed: bool = True
 
     def __str__(self) -> str:
-        told = self.answer.status or f"no answer ({self.answer.detail})"
-        return f"GET {self.uri} of {self.server.names[0]}: {told}"
+        result = self.answer.status or f"no answer ({self.answer.detail})"
+        return f"GET {self.uri} of {self.server.names[0]}: {result}"
 
 
 @dataclass(frozen=True)
 class _TraceSession:
-    """All requests to one server. `control` has to be in `log`; `why` there is no such log."""
+    """All requests to one server.
+
+    `control` is a request that the app must have logged in `log`; `no_log_reason`: why there is
+    no such log.
+    """
 
     sent: Mapping[TracedRequest, _SentRequest]
     log: GunicornAccessLog | None
     control: _SentRequest | None
-    why: str
+    no_log_reason: str
 
-    def is_logged(self, logged: str) -> bool:
-        awaited = [one for one in (*self.sent.values(), self.control) if one and one.is_passed]
-        return all(one.nonce in logged for one in awaited)
+    def is_complete(self, logged: str) -> bool:
+        """Whether the log has every request that the app should have answered."""
+        expected = [one for one in (*self.sent.values(), self.control) if one and one.is_passed]
+        return all(one.token in logged for one in expected)
+
+    def is_logged(self, texts: Mapping[str, str]) -> bool:
+        return not self.log or self.is_complete(texts.get(self.log.where, ""))
 
 
 def trace_requests(
-    inspection: HostInspection, suspects: Sequence[TracedRequest]
+    inspection: HostInspection, requests: Sequence[TracedRequest]
 ) -> Mapping[TracedRequest, RequestTrace]:
-    """Ask for every suspect, then look for the requests in the logs of the apps and of nginx.
+    """Send every request, then search for it in the logs of the apps and of nginx.
 
-    Nothing but GET is sent, and to this machine alone; bounded by ALL_S and LOGGED_S together.
+    Only GET, and only to this machine; takes at most REQUESTS_S + LOGGED_S seconds.
     """
-    began_s, until = time.time(), time.monotonic() + ALL_S
-    inquiries = [
-        _inquiry(inspection, server, [one for one in suspects if one.server is server], until)
-        for server in {id(one.server): one.server for one in suspects}.values()
+    since_s, deadline = time.time(), time.monotonic() + REQUESTS_S
+    servers = {id(one.server): one.server for one in requests}.values()
+    sessions = [
+        _send_all(inspection, server, [one for one in requests if one.server is server], deadline)
+        for server in servers
     ]
-    logged = _logged(inquiries, began_s)
+    logged = _wait_for_logs(sessions, since_s)
     return {
-        suspect: _trail(inspection, inquiry, sent, logged)
-        for inquiry in inquiries
-        for suspect, sent in inquiry.sent.items()
+        request: _trace(inspection, session, sent, logged)
+        for session in sessions
+        for request, sent in session.sent.items()
     }
 
 
-def _inquiry(
-    inspection: HostInspection, server: Server, suspects: Sequence[TracedRequest], until: float
+def _send_all(
+    inspection: HostInspection, server: Server, requests: Sequence[TracedRequest], deadline: float
 ) -> _TraceSession:
-    log, why = _log(inspection, server)
-    sent = {one: _send(inspection, one.server, one.uri, until, one.is_passed) for one in suspects}
-    # After what it is to bear witness of.
-    uri = _control(inspection, server) if log else ""
-    control = _send(inspection, server, uri, until) if uri else None
-    return _TraceSession(sent, log, control, why)
+    log, reason = _app_access_log(inspection, server)
+    sent = {
+        one: _send(inspection, one.server, one.uri, deadline, is_passed=one.is_passed)
+        for one in requests
+    }
+    # Sent last: once it is logged, the requests before it are logged too, or never reached the app.
+    uri = _control_uri(inspection, server) if log else ""
+    control = _send(inspection, server, uri, deadline) if uri else None
+    return _TraceSession(sent, log, control, reason)
 
 
-def _log(inspection: HostInspection, server: Server) -> tuple[GunicornAccessLog | None, str]:
-    """The access log of the one app behind a server, or why there is none to look in."""
+def _app_access_log(
+    inspection: HostInspection, server: Server
+) -> tuple[GunicornAccessLog | None, str]:
+    """The access log of the one app behind a server, or why there is none."""
     apps = [app for app in inspection.apps_behind(server) if app.unit.main_pid]
     if len(apps) != 1:
-        return None, "no app runs behind it" if not apps else "several apps stand behind it"
+        return None, "several apps run behind it" if apps else "no app runs behind it"
     try:
         log = access_log(inspection.host, apps[0].unit)
     except ReconcileError as error:
@@ -118,7 +132,7 @@ def _log(inspection: HostInspection, server: Server) -> tuple[GunicornAccessLog 
     return log, "" if log else f"{apps[0].unit.name} keeps no access log (--access-logfile)"
 
 
-def _control(inspection: HostInspection, server: Server) -> str:
+def _control_uri(inspection: HostInspection, server: Server) -> str:
     """A URL of no file that nginx passes to the app; "" where there is none."""
     for proxy in inspection.proxy_locations:
         prefix = from_raw(proxy.scope.name)
@@ -131,101 +145,108 @@ def _control(inspection: HostInspection, server: Server) -> str:
 
 
 def _route(inspection: HostInspection, server: Server, uri: str) -> Route | None:
-    """None where nobody can tell: then another witness is needed."""
+    """None where the route is indeterminate."""
     try:
-        return inspection.route(server, uri)
+        return inspection.nginx.route(server, uri)
     except Indeterminate:
         return None
 
 
 def _send(
-    inspection: HostInspection, server: Server, uri: str, until: float, is_passed: bool = True
+    inspection: HostInspection,
+    server: Server,
+    uri: str,
+    deadline: float,
+    *,
+    is_passed: bool = True,
 ) -> _SentRequest:
-    nonce, left_s = secrets.token_hex(8), until - time.monotonic()
-    asked = f"{uri}?reconcile={nonce}"
+    token, left_s = secrets.token_hex(8), deadline - time.monotonic()
+    tagged = f"{uri}?reconcile={token}"
     listens = reachable_listens(inspection, server)[:1]
     if not listens or left_s <= 0:
-        why = "no address leads to it" if not listens else "the time for requests was used up"
-        return _SentRequest(server, asked, nonce, HttpAnswer(error="failed", detail=why), False)
-    answer = send_request(inspection, server, listens[0], asked, timeout_s=min(ANSWER_S, left_s))
-    return _SentRequest(server, asked, nonce, answer, is_passed)
+        reason = "the time for requests was used up" if listens else "no address leads to it"
+        unsent = HttpAnswer(error="failed", detail=reason)
+        return _SentRequest(server, tagged, token, unsent, is_passed=False)
+    answer = send_request(inspection, server, listens[0], tagged, timeout_s=min(ANSWER_S, left_s))
+    return _SentRequest(server, tagged, token, answer, is_passed)
 
 
-def _logged(inquiries: Sequence[_TraceSession], since_s: float) -> Mapping[str, str]:
-    """What the logs have, once they have all that has to be there, or the time is up."""
+def _wait_for_logs(sessions: Sequence[_TraceSession], since_s: float) -> Mapping[str, str]:
+    """Log → its text, once every log is complete or LOGGED_S have passed."""
     texts: dict[str, str] = {}
 
-    def told() -> bool:
-        for one in inquiries:
-            if one.log and not one.is_logged(texts.get(one.log.where, "")):
-                texts[one.log.where] = _text(one.log, since_s)
-        return all(not one.log or one.is_logged(texts[one.log.where]) for one in inquiries)
+    def is_logged() -> bool:
+        for session in sessions:
+            if session.log and not session.is_logged(texts):
+                texts[session.log.where] = _read_log(session.log, since_s)
+        return all(session.is_logged(texts) for session in sessions)
 
-    wait_until(told, timeout_s=LOGGED_S, every_s=0.03)
+    wait_until(is_logged, timeout_s=LOGGED_S, every_s=0.03)
     return texts
 
 
-def _text(log: GunicornAccessLog, since_s: float) -> str:
+def _read_log(log: GunicornAccessLog, since_s: float) -> str:
     try:
         return "\n".join(log.lines(since_s))
     except ReconcileError:
-        # A log that cannot be read holds no control either, and that is told.
+        # The control is missing from a log that cannot be read, and the trace reports that.
         return ""
 
 
-def _trail(
+def _trace(
     inspection: HostInspection,
-    inquiry: _TraceSession,
+    session: _TraceSession,
     sent: _SentRequest,
     logged: Mapping[str, str],
 ) -> RequestTrace:
-    where = inquiry.log.where if inquiry.log else ""
+    where = session.log.where if session.log else ""
     lines = logged.get(where, "").splitlines()
-    if found := _with(lines, sent.nonce):
-        return RequestTrace("app", (str(sent), f"{where}: {found}"))
-    control = inquiry.control
-    if control and not sent.answer.error and _with(lines, control.nonce):
-        said = f"{where} has {control.uri}, which was asked after it, and not this"
-        return RequestTrace("nginx", (str(sent), said))
-    return _by_nginx_s_log(inspection, sent) or _by_headers(sent, _why(inquiry, where))
+    if line := _last_with(lines, sent.token):
+        return RequestTrace("app", (str(sent), f"{where}: {line}"))
+    control = session.control
+    if control and not sent.answer.error and _last_with(lines, control.token):
+        evidence = f"{where} has {control.uri}, which was sent after it, but not this request"
+        return RequestTrace("nginx", (str(sent), evidence))
+    reason = _inconclusive_reason(session, where)
+    return _trace_by_nginx_log(inspection, sent) or _trace_by_headers(sent, reason)
 
 
-def _with(lines: Sequence[str], nonce: str) -> str:
-    return next((line for line in reversed(lines) if nonce in line), "")
+def _last_with(lines: Sequence[str], token: str) -> str:
+    return next((line for line in reversed(lines) if token in line), "")
 
 
-def _why(inquiry: _TraceSession, where: str) -> str:
-    if not inquiry.log:
-        return inquiry.why
-    if not inquiry.control:
+def _inconclusive_reason(session: _TraceSession, where: str) -> str:
+    if not session.log:
+        return session.no_log_reason
+    if not session.control:
         return "no other URL is certain to reach the app"
     return f"{where} does not show the requests that the app answers"
 
 
-def _by_nginx_s_log(inspection: HostInspection, sent: _SentRequest) -> RequestTrace | None:
-    """The word of nginx's own log, where its format tells of upstreams."""
-    for fields, line in _lines_of_nginx(inspection, sent):
+def _trace_by_nginx_log(inspection: HostInspection, sent: _SentRequest) -> RequestTrace | None:
+    """By nginx's own log, if its format has the upstream."""
+    for fields, line in _nginx_lines(inspection, sent):
         if by := answered_by(fields):
             return RequestTrace(by, (str(sent), line))
     return None
 
 
-def _lines_of_nginx(
+def _nginx_lines(
     inspection: HostInspection, sent: _SentRequest
 ) -> Iterator[tuple[Mapping[str, str], str]]:
     route = _route(inspection, sent.server, sent.uri)
     scope = route.hops[-1].scope if route and route.hops else sent.server.scope
-    for log in access_logs(scope, inspection.nginx.build.access_log):
+    for log in access_logs(scope, inspection.nginx.installation.build.access_log):
         try:
-            line = _with(tail(log.path, LOG_BYTES), sent.nonce)
+            line = _last_with(tail(log.path, LOG_BYTES), sent.token)
         except ReconcileError:
             continue
         if line:
             yield log.fields(line), f"{log.path}: {line}"
 
 
-def _by_headers(sent: _SentRequest, why: str) -> RequestTrace:
-    told = f"by the route and the answer alone: {why}"
+def _trace_by_headers(sent: _SentRequest, reason: str) -> RequestTrace:
+    basis = f"by the route and the answer alone: {reason}"
     if not sent.answer.error and is_from_nginx(sent.answer):
-        return RequestTrace("nginx", (f"{sent}, with nginx's own ETag or page", told))
-    return RequestTrace("", (str(sent), told))
+        return RequestTrace("nginx", (f"{sent}, with nginx's own ETag or page", basis))
+    return RequestTrace("", (str(sent), basis))

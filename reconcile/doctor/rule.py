@@ -1,4 +1,4 @@
-"""The words of the doctor: a rule, what it says, and what it could not look at."""
+"""What a rule of the doctor is: declared data, a check, and the results that it yields."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from reconcile.engine.model import Finding, Severity, Unknown
-from reconcile.errors import ExitCode
+from reconcile.engine.model import Finding, Severity
 from reconcile.nginx.routing.location_match import Indeterminate
 
 if TYPE_CHECKING:
@@ -19,7 +18,7 @@ F = TypeVar("F")
 
 @dataclass(frozen=True)
 class Inconclusive:
-    """Something that a rule should have looked at and could not."""
+    """Something that a rule could not check, and why."""
 
     what: str
     why: str
@@ -30,69 +29,45 @@ RuleResult = Finding | Inconclusive
 
 @dataclass(frozen=True)
 class Rule:
-    """One thing that can be wrong with a host.
+    """One kind of fault, with the check that finds it.
 
-    `rows` are the rows of `guide.ROWS` that it covers. `look` reads the inspection and changes
-    nothing; an error ends this rule alone, and is told as unknown.
+    `summary`: the fault in one line. `severity`: the worst that the rule reports. `guide_rows`:
+    the keys of `guide_rows.ROWS` that it covers. `check` reads the host and changes nothing.
+
+    Errors: an exception of `check` ends this rule alone, and is reported as unknown.
     """
 
     id: str
+    summary: str
+    severity: Severity
     guide_rows: tuple[str, ...]
     check: Callable[[HostInspection], Iterator[RuleResult]]
 
+    @property
+    def page(self) -> str:
+        """Its page in the documentation, relative to the project."""
+        return f"docs/doctor/{self.id}.md"
 
-def check_each(
-    things: Iterable[T], check: Callable[[T], Iterable[RuleResult]]
-) -> Iterator[RuleResult]:
-    """What `look` says of each; what nginx does with one and nobody can tell hides no other."""
-    unseen: dict[Inconclusive, None] = {}
-    for thing in things:
+
+def check_each(items: Iterable[T], check: Callable[[T], Iterable[F]]) -> Iterator[F | Inconclusive]:
+    """Yield the results of `check` for each item; an indeterminate item hides no other."""
+    inconclusive: dict[Inconclusive, None] = {}
+    for item in items:
         try:
-            yield from check(thing)
-        except Indeterminate as undecided:
-            unseen[Inconclusive(str(thing), undecided.reason)] = None
-    yield from unseen
+            yield from check(item)
+        except Indeterminate as unclear:
+            inconclusive[Inconclusive(str(item), unclear.reason)] = None
+    yield from inconclusive
 
 
-def collect(
-    things: Iterable[T], find: Callable[[T], Iterable[F]]
-) -> tuple[tuple[F, ...], tuple[Inconclusive, ...]]:
-    """What `find` finds in each; and what it could not, since nobody can tell what nginx does."""
-    found: list[F] = []
-    unseen: dict[Inconclusive, None] = {}
-    for thing in things:
-        try:
-            found += find(thing)
-        except Indeterminate as undecided:
-            unseen[Inconclusive(str(thing), undecided.reason)] = None
-    return tuple(found), tuple(unseen)
+def error(what: str, *evidence: str, fix: str, apply_fixes: bool = False) -> Finding:
+    """Something that does not work, or is exposed to strangers."""
+    return _finding("error", what, evidence, fix, apply_fixes)
 
 
-@dataclass(frozen=True)
-class Diagnosis:
-    """All that was found, worst first, and all that could not be looked at."""
-
-    host: str
-    findings: tuple[Finding, ...]
-    unknown: tuple[Unknown, ...]
-    rules: int
-
-    def exit_code(self) -> ExitCode:
-        """1 where something could not be looked at, 2 for findings; notes do not count."""
-        if self.unknown:
-            return ExitCode.ERROR
-        serious = any(finding.severity != "note" for finding in self.findings)
-        return ExitCode.CHANGES if serious else ExitCode.OK
-
-
-def error(what: str, *evidence: str, fix: str, by_apply: bool = False) -> Finding:
-    """Something that does not work, or that lets strangers in."""
-    return _finding("error", what, evidence, fix, by_apply)
-
-
-def warning(what: str, *evidence: str, fix: str, by_apply: bool = False) -> Finding:
-    """Something that works now and will hurt."""
-    return _finding("warning", what, evidence, fix, by_apply)
+def warning(what: str, *evidence: str, fix: str, apply_fixes: bool = False) -> Finding:
+    """Something that works now and will cause harm."""
+    return _finding("warning", what, evidence, fix, apply_fixes)
 
 
 def note(what: str, *evidence: str, fix: str = "") -> Finding:
@@ -101,7 +76,7 @@ def note(what: str, *evidence: str, fix: str = "") -> Finding:
 
 
 def _finding(
-    severity: Severity, what: str, evidence: tuple[str, ...], fix: str, by_apply: bool
+    severity: Severity, what: str, evidence: tuple[str, ...], fix: str, apply_fixes: bool
 ) -> Finding:
-    # Its rule and its row of the guide are the same for all that a rule says: see run.py.
-    return Finding("", severity, what, evidence, fix, by_apply)
+    # diagnosis.py adds the rule and its rows of the guide: they are the same for all its findings.
+    return Finding("", severity, what, evidence, fix, apply_fixes)

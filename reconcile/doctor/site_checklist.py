@@ -1,21 +1,21 @@
-"""The guide's ten boxes for one site, each ticked only by evidence gathered now."""
+"""The guide's checklist of ten items for a site; only evidence of now checks an item."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from copy import copy
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING
 
 from reconcile.config.probes import HttpProbe, Probe, UploadDirectoryProbe, UploadProbe
 from reconcile.config.site.location import HEALTH_FILE
-from reconcile.doctor import registry
 from reconcile.doctor.application.ask import NotImported
-from reconcile.doctor.diagnosis import diagnose
+from reconcile.doctor.diagnosis import Diagnosis, diagnose
+from reconcile.doctor.evidence import counted
 from reconcile.doctor.guide_rows import CHECKLIST
 from reconcile.doctor.inspection import HostInspection
-from reconcile.doctor.rule import Diagnosis, Rule
+from reconcile.doctor.rule import Rule
+from reconcile.doctor.rules import load_rules
 from reconcile.doctor.rules.upload_dir_mismatch import upload_settings
 from reconcile.engine.model import Check
 from reconcile.errors import ReconcileError
@@ -24,19 +24,20 @@ from reconcile.filesystem.host_error import in_one_line
 if TYPE_CHECKING:
     from reconcile.config.compile import ReadableProbes
     from reconcile.doctor.config_view import Declaration
+    from reconcile.doctor.location_mapping import Role
     from reconcile.system import Host
 
-Proofs = Mapping[str, Sequence[Check]]
-"""Row of the checklist → what the probes that prove it have seen."""
-PROVEN = ("CL6", "CL8", "CL9")
-"""The rows that nothing but a probe can tick."""
-UNASKED = "no file could be written there to ask for"
-NOTHING = "the site has nothing of the kind, or nothing tells"
+ChecksByRow = Mapping[str, Sequence[Check]]
+"""Row of the checklist → the results of the probes for it."""
+PROBE_ROWS = ("CL6", "CL8", "CL9")
+"""The rows that only a probe can check."""
+NO_FILE = "no file could be written there to request"
+NOT_APPLICABLE = "not applicable, or not known: set app.flask or app.django to check this"
 
 
 @dataclass(frozen=True)
 class BoxEvidence:
-    """What was looked at for one box: what is fine, what is wrong, what could not be seen."""
+    """The evidence for one item: what passed, what failed, what is unknown."""
 
     passed: tuple[str, ...] = ()
     failed: tuple[str, ...] = ()
@@ -50,59 +51,63 @@ class BoxEvidence:
 
 @dataclass(frozen=True)
 class ChecklistItem:
-    """One line of the checklist."""
+    """One item of the checklist of a site."""
 
     row: str
     check: Check
 
     @property
     def title(self) -> str:
+        """The item as the guide numbers and words it."""
         return f"{self.row.removeprefix('CL')}. {CHECKLIST[self.row]}"
 
 
-def checklist_item(site: str, row: str, seen: BoxEvidence) -> ChecklistItem:
-    """Ticked where something shows that it is so, and nothing that it is not.
-
-    With nothing for or against it, it is skipped: nothing said is no evidence.
-    """
+def checklist_item(site: str, row: str, evidence: BoxEvidence) -> ChecklistItem:
+    """Failed, unknown or passed, in this order; without any evidence it is skipped."""
     name = f"checklist:{site}:{row.removeprefix('CL')}"
-    for status, told in (("fail", seen.failed), ("unknown", seen.unknown), ("pass", seen.passed)):
-        if told:
-            line = "; ".join(dict.fromkeys(told)).replace(".; ", "; ")
-            return ChecklistItem(row, Check(name, status, line))  # type: ignore[arg-type]  # all three are statuses
-    return ChecklistItem(row, Check(name, "skipped", NOTHING))
+    if evidence.failed:
+        return ChecklistItem(row, Check(name, "fail", _joined(evidence.failed)))
+    if evidence.unknown:
+        return ChecklistItem(row, Check(name, "unknown", _joined(evidence.unknown)))
+    if evidence.passed:
+        return ChecklistItem(row, Check(name, "pass", _joined(evidence.passed)))
+    return ChecklistItem(row, Check(name, "skipped", NOT_APPLICABLE))
+
+
+def _joined(lines: Iterable[str]) -> str:
+    return "; ".join(dict.fromkeys(lines)).replace(".; ", "; ")
 
 
 def rule_evidence(found: Diagnosis) -> BoxEvidence:
-    """What rules have against a box; that they are silent is no evidence by itself."""
-    wrong = tuple(finding.what for finding in found.findings if finding.severity != "note")
-    return BoxEvidence((), wrong, tuple(f"{one.ref.name}: {one.reason}" for one in found.unknown))
+    """The findings of rules against an item; that there are none is no evidence for it."""
+    failed = tuple(finding.what for finding in found.findings if finding.severity != "note")
+    return BoxEvidence((), failed, tuple(f"{one.ref.name}: {one.reason}" for one in found.unknown))
 
 
 def probe_evidence(checks: Iterable[Check]) -> BoxEvidence:
-    """What probes say of a box."""
-    told: dict[str, list[str]] = {"pass": [], "fail": [], "unknown": [], "skipped": []}
+    """The results of probes for an item."""
+    lines: dict[str, list[str]] = {"pass": [], "fail": [], "unknown": [], "skipped": []}
     for check in checks:
-        told[check.status].append(f"{check.name.removeprefix('probe:')}: {check.detail}")
-    return BoxEvidence(*(tuple(told[status]) for status in ("pass", "fail", "unknown")))
+        lines[check.status].append(f"{check.name.removeprefix('probe:')}: {check.detail}")
+    return BoxEvidence(*(tuple(lines[status]) for status in ("pass", "fail", "unknown")))
 
 
 def checks_by_row(
     probes: Iterable[Probe], checks: Sequence[Check], declared: Declaration
 ) -> dict[str, list[Check]]:
-    """The checks of these probes, by the box that they prove."""
+    """The checks of these probes, by the row that they are evidence for."""
     found: dict[str, list[Check]] = {row: [] for row in CHECKLIST}
     for probe in probes:
         answers = [check for check in checks if check.name.startswith(f"{probe.name} over ")]
-        itself = [check for check in checks if check.name == probe.name]
+        own = [check for check in checks if check.name == probe.name]
         if isinstance(probe, UploadProbe):
-            found["CL4"] += itself
+            found["CL4"] += own
         elif isinstance(probe, UploadDirectoryProbe):
-            # Its own name is borne by a canary that could not even be written.
-            found["CL6"] += itself or [_written(probe)]
-            blind = [check for check in itself if check.status == "unknown"]
-            found["CL9"] += answers or blind or [Check(probe.name, "unknown", UNASKED)]
-        elif _is_health(probe, declared):
+            # Without an address, the name is that of a canary that could not even be written.
+            found["CL6"] += own or [_written(probe)]
+            unknown = [check for check in own if check.status == "unknown"]
+            found["CL9"] += answers or unknown or [Check(probe.name, "unknown", NO_FILE)]
+        elif _is_health_probe(probe, declared):
             found["CL8"] += answers
     return found
 
@@ -111,156 +116,132 @@ def _written(probe: UploadDirectoryProbe) -> Check:
     return Check(probe.name, "pass", f"written to {probe.dir} as {probe.writer or 'this user'}")
 
 
-def _is_health(probe: HttpProbe, declared: Declaration) -> bool:
+def _is_health_probe(probe: HttpProbe, declared: Declaration) -> bool:
     static = (one.prefix for one in declared.locations if one.role == "static")
     return probe.path in {prefix + HEALTH_FILE for prefix in static}
 
 
-def of_site(declared: Declaration, site: str) -> Declaration:
-    """What the YAML says of one site alone."""
-    locations = tuple(one for one in declared.locations if one.site == site)
-    prefixes = {one.prefix for one in locations}
-    mounts = (
-        replace(one, mounts={at: path for at, path in one.mounts.items() if at in prefixes})
-        for one in declared.containers
-    )
-    apps = tuple(one for one in declared.apps if one.site == site)
-    return replace(
-        declared, locations=locations, apps=apps, containers=tuple(o for o in mounts if o.mounts)
-    )
-
-
-def site_checklist(whole: HostInspection, site: str, proven: Proofs) -> tuple[ChecklistItem, ...]:
-    """The ten boxes of `site`. Errors: none; what cannot be read is an unknown box."""
-    own = of_site(whole.declared, site)
-    asked = cache(lambda rule, view: diagnose(view, [rule]))
-    views = _Views(whole.restricted_to(own, frozenset(own.sites[site])))
+def site_checklist(
+    whole: HostInspection, site: str, probed: ChecksByRow
+) -> tuple[ChecklistItem, ...]:
+    """The ten items of `site`. Errors: none; what cannot be read is an unknown item."""
+    inspections = _SiteInspections(whole, site)
     return tuple(
-        checklist_item(site, row, _seen(row, views, asked) + probe_evidence(proven[row]))
+        checklist_item(site, row, _row_evidence(row, inspections) + probe_evidence(probed[row]))
         for row in CHECKLIST
     )
 
 
-class _Views:
-    """The inspection, whole and with the locations of one role alone."""
+class _SiteInspections:
+    """A site, whole or with the locations of one role; each rule runs once on each of these."""
 
-    def __init__(self, whole: HostInspection) -> None:
-        self.whole = whole
-        self.of = cache(self._of)
+    def __init__(self, whole: HostInspection, site: str) -> None:
+        declared = whole.declared.of_site(site)
+        names = frozenset(declared.sites[site])
+        self.of = cache(lambda role: whole.restricted_to(declared, names, role))
+        self._diagnosis = cache(lambda rule, role: diagnose(self.of(role), [rule]))
 
-    def _of(self, role: str) -> HostInspection:
-        view = copy(self.whole)
-        locations = self.whole.declared.locations
-        view.mappings = self.whole.mappings_of(role)
-        is_static = role == "static"
-        own = tuple(one for one in locations if (one.role == "static") == is_static)
-        view.declared = replace(self.whole.declared, locations=own)
-        return view
+    def rule_evidence(self, rules: Iterable[Rule], role: Role | None) -> BoxEvidence:
+        """What these rules have against an item."""
+        found = (rule_evidence(self._diagnosis(rule, role)) for rule in rules)
+        return sum(found, BoxEvidence())
 
 
-Asked = Callable[[Rule, HostInspection], Diagnosis]
-
-
-def _seen(row: str, views: _Views, asked: Asked) -> BoxEvidence:
-    covering = [rule for rule in registry.load() if row in rule.guide_rows]
+def _row_evidence(row: str, inspections: _SiteInspections) -> BoxEvidence:
+    rules = [rule for rule in load_rules() if row in rule.guide_rows]
+    role = ROLES.get(row)
     try:
-        view = views.of(ROLES[row]) if row in ROLES else views.whole
-        seen = BoxEvidence()
-        for rule in covering:
-            seen += rule_evidence(asked(rule, view))
-        if ROLES.get(row) == "media":
-            seen = _without(seen, covering, views.of("static"), asked)
-        return seen + EVIDENCE[row](view)
+        found = inspections.rule_evidence(rules, role)
+        if role == "media":
+            # What concerns the static files, or the site as a whole, has its own item.
+            static = inspections.rule_evidence(rules, "static").failed
+            found = replace(found, failed=tuple(one for one in found.failed if one not in static))
+        return found + EVIDENCE[row](inspections.of(role))
     except ReconcileError as error:
         return BoxEvidence(unknown=(in_one_line(error),))
     except OSError as error:
         return BoxEvidence(unknown=(f"{error.filename or ''}: {error.strerror or error}",))
 
 
-def _without(
-    seen: BoxEvidence, covering: Sequence[Rule], static: HostInspection, asked: Asked
-) -> BoxEvidence:
-    """Less what is said of the static files, or of the site as a whole: that has its own box."""
-    other = {what for rule in covering for what in rule_evidence(asked(rule, static)).failed}
-    return replace(seen, failed=tuple(what for what in seen.failed if what not in other))
+def _mapped_folders(inspection: HostInspection) -> BoxEvidence:
+    mappings = inspection.mappings
+    return BoxEvidence(tuple(f"{one.place}: {one.prefix} is {one.folder}" for one in mappings))
 
 
-def _mapping(view: HostInspection) -> BoxEvidence:
-    return BoxEvidence(tuple(f"{one.place}: {one.prefix} is {one.folder}" for one in view.mappings))
+def _static_files(inspection: HostInspection) -> BoxEvidence:
+    evidence = BoxEvidence()
+    for mapping in inspection.mappings_of("static"):
+        found = inspection.inventory(mapping.path)
+        files = list(found.of_kind("file")) if found else []
+        line = (f"{mapping.path} has {counted(files, 'file')}",)
+        evidence += BoxEvidence(passed=line) if files else BoxEvidence(failed=line)
+    return evidence
 
 
-def _files(view: HostInspection) -> BoxEvidence:
-    seen = BoxEvidence()
-    for mapping in view.mappings_of("static"):
-        found = view.inventory(mapping.path)
-        count = len(list(found.of_kind("file"))) if found else 0
-        told = (f"{mapping.path} has {count} files",)
-        seen += BoxEvidence(passed=told) if count else BoxEvidence(failed=told)
-    return seen
+def _upload_folders(inspection: HostInspection) -> BoxEvidence:
+    servers = {id(one.server): one.server for one in inspection.mappings_of("media")}.values()
+    settings = [one for server in servers for _, one in upload_settings(inspection, server)]
+    if settings:
+        return BoxEvidence(tuple(f"{one.place}: {one.name} = {one.folder}" for one in settings))
+    return BoxEvidence(unknown=tuple(_uncertain_imports(inspection)))
 
 
-def _saving(view: HostInspection) -> BoxEvidence:
-    servers = {id(one.server): one.server for one in view.mappings_of("media")}.values()
-    told = (setting for server in servers for _, setting in upload_settings(view, server))
-    fine = tuple(f"{one.place}: {one.name} = {one.folder}" for one in told)
-    return BoxEvidence(fine) if fine else BoxEvidence(unknown=tuple(_unasked(view)))
+def _uncertain_imports(inspection: HostInspection) -> Iterator[str]:
+    """The apps whose upload folder is unknown, since they could not be imported."""
+    for app in inspection.declared.apps:
+        result = inspection.import_result(app)
+        if result and isinstance(result.facts, NotImported) and not result.facts.is_certain:
+            yield f"{result.code.name}: {result.facts.why}"
 
 
-def _unasked(view: HostInspection) -> Iterator[str]:
-    """Apps that would tell where they save, if we might ask them."""
-    for app in view.declared.apps:
-        told = view.import_result(app)
-        if told and isinstance(told.facts, NotImported) and not told.facts.is_certain:
-            yield f"{told.code.name}: {told.facts.why}"
+def _readable_folders(inspection: HostInspection) -> BoxEvidence:
+    served = inspection.mappings_of("static", "media")
+    worker = inspection.nginx.worker.name
+    return BoxEvidence(tuple(f"{worker} can read {one.path}" for one in served))
 
 
-def _readable(view: HostInspection) -> BoxEvidence:
-    served = view.mappings_of("static", "media")
-    return BoxEvidence(tuple(f"{view.worker.name} may read {one.path}" for one in served))
-
-
-def _accepted(_: HostInspection) -> BoxEvidence:
+def _valid_config(_: HostInspection) -> BoxEvidence:
     return BoxEvidence(("nginx accepts its configuration",))
 
 
-def _kept(view: HostInspection) -> BoxEvidence:
-    served = view.mappings_of("static", "media")
-    return BoxEvidence(tuple(f"no deploy script found here deletes {one.path}" for one in served))
+def _permanent_folders(inspection: HostInspection) -> BoxEvidence:
+    served = inspection.mappings_of("static", "media")
+    return BoxEvidence(tuple(f"{one.path} survives deployments" for one in served))
 
 
-def _by_probes_alone(_: HostInspection) -> BoxEvidence:
+def _probes_only(_: HostInspection) -> BoxEvidence:
     return BoxEvidence()
 
 
-ROLES = {"CL1": "static", "CL2": "media", "CL8": "static", "CL9": "media"}
-"""Rows that are about one kind of location, while their rules are about all."""
+ROLES: Mapping[str, Role] = {"CL1": "static", "CL2": "media", "CL8": "static", "CL9": "media"}
+"""Rows that concern one role of locations, while their rules check all."""
 EVIDENCE: Mapping[str, Callable[[HostInspection], BoxEvidence]] = {
-    "CL1": _mapping,
-    "CL2": _mapping,
-    "CL3": _files,
-    "CL4": _saving,
-    "CL5": _readable,
-    "CL6": _by_probes_alone,
-    "CL7": _accepted,
-    "CL8": _by_probes_alone,
-    "CL9": _by_probes_alone,
-    "CL10": _kept,
+    "CL1": _mapped_folders,
+    "CL2": _mapped_folders,
+    "CL3": _static_files,
+    "CL4": _upload_folders,
+    "CL5": _readable_folders,
+    "CL6": _probes_only,
+    "CL7": _valid_config,
+    "CL8": _probes_only,
+    "CL9": _probes_only,
+    "CL10": _permanent_folders,
 }
-"""What speaks for a box once no rule speaks against it."""
+"""The evidence for an item, if no rule has any against it."""
 
 
 def site_checklists(
     host: Host,
     declared: Declaration,
     sites: Iterable[str],
-    asked: ReadableProbes,
+    readable: ReadableProbes,
     checks: Sequence[Check],
 ) -> Iterator[tuple[str, tuple[ChecklistItem, ...]]]:
-    """Each site with its boxes; `checks` are what the probes have just seen."""
+    """Each site with its items; `checks` are the results of the probes."""
     whole = HostInspection(host, declared)
     for site in sites:
-        own = [probe for probe in asked.probes if probe.site == site]
-        proven = checks_by_row(own, checks, of_site(declared, site))
-        for row in PROVEN if site in asked.unknown else ():
-            proven[row].append(asked.unknown[site])
-        yield site, site_checklist(whole, site, proven)
+        probes = [probe for probe in readable.probes if probe.site == site]
+        probed = checks_by_row(probes, checks, declared.of_site(site))
+        for row in PROBE_ROWS if site in readable.unknown else ():
+            probed[row].append(readable.unknown[site])
+        yield site, site_checklist(whole, site, probed)

@@ -1,4 +1,4 @@
-"""What a unit's sandbox lets its program write, whatever the modes of files say.
+"""Where the sandbox of a unit lets its program write, whatever the modes of files allow.
 
 Source: systemd.exec(5), "Sandboxing".
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from reconcile.config.lexical_paths import is_below
 from reconcile.doctor.units import UnitView
 
 _FULL = {
@@ -16,7 +17,7 @@ _FULL = {
 }
 _KERNEL = ("/dev", "/proc", "/sys")
 _HOMES = ("/home", "/root", "/run/user")
-_OWN = {
+_MANAGED_FOLDERS = {
     "StateDirectory": "/var/lib",
     "RuntimeDirectory": "/run",
     "CacheDirectory": "/var/cache",
@@ -25,50 +26,50 @@ _OWN = {
 
 
 def blocking_setting(unit: UnitView, folder: str) -> str:
-    """The setting that keeps the unit from writing to `folder`, "" where none does."""
-    if _within(folder, unit.words("InaccessiblePaths")):
+    """The setting that prevents the unit from writing to `folder`; "" if none does."""
+    if _is_in(folder, unit.words("InaccessiblePaths")):
         return "InaccessiblePaths= hides it"
-    if private := hiding_setting(unit, folder):
-        return private
+    if setting := hiding_setting(unit, folder):
+        return setting
     if _is_exempt(unit, folder):
         return ""
-    if _within(folder, unit.words("ReadOnlyPaths")):
+    if _is_in(folder, unit.words("ReadOnlyPaths")):
         return "ReadOnlyPaths= makes it read-only"
     protect = "strict" if unit.is_on("DynamicUser") else unit.said.get("ProtectSystem", "no")
-    if protect == "strict" and not _within(folder, (*_KERNEL, *_temporary(unit))):
-        return "ProtectSystem=strict, and no ReadWritePaths= names it"
-    if _within(folder, _FULL.get(protect, ())):
+    if protect == "strict" and not _is_in(folder, (*_KERNEL, *_temporary(unit))):
+        return "ProtectSystem=strict, and no ReadWritePaths= covers it"
+    if _is_in(folder, _FULL.get(protect, ())):
         return f"ProtectSystem={protect} makes it read-only"
-    if unit.said.get("ProtectHome") == "read-only" and _within(folder, _HOMES):
+    if unit.said.get("ProtectHome") == "read-only" and _is_in(folder, _HOMES):
         return "ProtectHome=read-only"
     return ""
 
 
 def hiding_setting(unit: UnitView, folder: str) -> str:
-    """The setting by which the unit sees another folder of that name than nginx does."""
+    """The setting that gives the unit another folder of that name than nginx has; "" if none."""
     home = unit.said.get("ProtectHome", "no")
-    is_home = home in ("yes", "true", "tmpfs") and _within(folder, _HOMES)
+    is_home = home in ("yes", "true", "tmpfs") and _is_in(folder, _HOMES)
     if is_home and not _is_exempt(unit, folder):
         return f"ProtectHome={home} hides it"
-    if _within(folder, _temporary(unit)):
-        return "PrivateTmp=yes: the unit has a /tmp of its own"
+    if _is_in(folder, _temporary(unit)):
+        return "PrivateTmp=yes: the unit has a private /tmp"
     return ""
 
 
 def _temporary(unit: UnitView) -> tuple[str, ...]:
     private = unit.is_on("PrivateTmp") or unit.is_on("DynamicUser")
-    return ("/tmp", "/var/tmp") if private else ()  # noqa: S108  the folders that are meant
+    return ("/tmp", "/var/tmp") if private else ()  # noqa: S108  these very folders
 
 
 def _is_exempt(unit: UnitView, folder: str) -> bool:
-    """Whether ReadWritePaths= or a directory of the unit's own covers it, nearest setting wins."""
-    own = (f"{top}/{name}" for key, top in _OWN.items() for name in unit.words(key))
+    """Whether a writable path of the unit covers it; the most specific setting wins."""
+    managed = (f"{top}/{name}" for key, top in _MANAGED_FOLDERS.items() for name in unit.words(key))
     bound = (pair.split(":")[1] for pair in unit.words("BindPaths") if ":" in pair)
-    writable = (*unit.words("ReadWritePaths"), *own, *bound)
-    longest = max((len(path) for path in writable if _within(folder, (path,))), default=-1)
-    closed = (path for path in unit.words("ReadOnlyPaths") if _within(folder, (path,)))
-    return longest > max(map(len, closed), default=-1)
+    writable = (*unit.words("ReadWritePaths"), *managed, *bound)
+    longest = max((len(path) for path in writable if _is_in(folder, (path,))), default=-1)
+    read_only = (path for path in unit.words("ReadOnlyPaths") if _is_in(folder, (path,)))
+    return longest > max(map(len, read_only), default=-1)
 
 
-def _within(folder: str, tops: Iterable[str]) -> bool:
-    return any(f"{folder}/".startswith(top.rstrip("/") + "/") for top in tops)
+def _is_in(folder: str, tops: Iterable[str]) -> bool:
+    return any(is_below(folder, top) for top in tops)

@@ -1,4 +1,4 @@
-"""Where servers pass requests to."""
+"""The upstreams that servers pass requests to."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _TARGET = re.compile(r"^(?:[a-z]+://)?(.*)$")
 
 @dataclass(frozen=True)
 class ProxyLocation:
-    """A location that hands requests on; `targets` are `unix:/path` or `host:port`."""
+    """A location that passes requests on; `targets` are `unix:/path` or `host:port`."""
 
     server: Server
     scope: Scope
@@ -26,6 +26,7 @@ class ProxyLocation:
 
     @property
     def place(self) -> str:
+        """File and line of the directive."""
         return self.directive.place
 
     @property
@@ -35,7 +36,7 @@ class ProxyLocation:
 
 
 def proxy_locations(servers: Iterable[Server], tree: ConfigTree) -> Iterator[ProxyLocation]:
-    """Every location that passes requests away; targets with variables are left out."""
+    """Every location that passes requests on; targets with variables are left out."""
     groups = dict(_groups(tree))
     for server in servers:
         for scope in _scopes(server.scope):
@@ -65,10 +66,10 @@ def _targets(directive: Directive, groups: dict[str, tuple[str, ...]]) -> Iterat
     if "$" in written:
         return
     for target in groups.get(written.partition("/")[0], (written,)):
-        yield _plain(target)
+        yield _normalized(target)
 
 
-def _plain(target: str) -> str:
+def _normalized(target: str) -> str:
     if target.startswith("unix:"):
         return "unix:" + target.removeprefix("unix:").partition(":")[0]
     host = target.partition("/")[0]
@@ -76,11 +77,11 @@ def _plain(target: str) -> str:
 
 
 def local_port(target: str) -> int:
-    """The port of a target on this machine, 0 where it is elsewhere or a unix socket."""
+    """The port of a target on this machine; 0 for another machine or a Unix socket."""
     host, _, port = target.rpartition(":")
     return int(port) if host in _LOCAL and port.isdigit() else 0
 
 
 def socket_path(target: str) -> str:
-    """The path of a unix target, "" where it is none."""
+    """The path of a Unix socket; "" for any other target."""
     return target.removeprefix("unix:") if target.startswith("unix:") else ""

@@ -1,4 +1,4 @@
-"""The folders that a root or an alias with variables stands for, as far as that can be told."""
+"""Resolve a root or alias with variables to folders, as far as they can be known."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from reconcile.nginx.routing.router import Router
 from reconcile.nginx.routing.servers import Server
 
 _CANARIES = ("reconcile-canary", "reconcile/canary")
-"""Unlike names: what is the same for both holds for every file."""
+"""Two unlike names: a value that is the same for both is the same for every file."""
 _VARIABLE = re.compile(r"\$\{?([1-9]|[A-Za-z_]\w*)\}?", re.ASCII)
-_OF_ONE_VISITOR = re.compile(
+_PER_VISITOR = re.compile(
     r"\$\{?(?:http_(?!host\b)|arg_|cookie_|remote_|args\b|query_string\b|request)", re.ASCII
 )
-_STRANGERS, _MOST_TENANTS = 5, 50
+_MAX_EXAMPLES, _MAX_TENANTS = 5, 50
 
 
 @dataclass(frozen=True)
 class ResolvedRoot:
-    """A URL prefix and the value of its root or alias; `host`: the one name that it holds for.
+    """A URL prefix and the value of its root or alias.
 
-    "" as `host`: it is the same for every visitor.
+    `host`: the name for which it has that value; "": for every name.
     """
 
     prefix: str
@@ -41,35 +41,35 @@ class ResolvedRoot:
 
 
 class RootResolver:
-    """Variables of a location get their values from requests that are routed there."""
+    """Resolves the variables of a location by routing requests to it."""
 
-    def __init__(self, router: Router, visitors: RequestBuilder, files: Files) -> None:
+    def __init__(self, router: Router, requests: RequestBuilder, files: Files) -> None:
         self._router = router
-        self._visitors = visitors
+        self._requests = requests
         self._files = files
 
     def resolve(self, server: Server, scope: Scope, value: str) -> Iterator[ResolvedRoot]:
-        """What `value` stands for there, for each of the server's names if they differ.
+        """The value of `value` at `scope`; one for each name of the server, if they differ.
 
-        Errors: Indeterminate where it depends on more than the name, or nobody can tell.
+        Errors: Indeterminate where it depends on more than the name, or is not predictable.
         """
-        if _OF_ONE_VISITOR.search(value):
-            raise Indeterminate(f"{value} is another folder for each visitor")
+        if _PER_VISITOR.search(value):
+            raise Indeterminate(f"{value} differs for each visitor")
         plain = [name.removeprefix(".") for name in server.names if is_plain_name(name)]
-        found = [spot for host in plain if (spot := self._resolve_for(server, scope, value, host))]
+        found = [root for host in plain if (root := self._resolve_for(server, scope, value, host))]
         if len(plain) == len(server.names):
-            yield from found if len({spot.value for spot in found}) > 1 else _for_every_name(found)
+            yield from found if len({root.value for root in found}) > 1 else _for_every_name(found)
             return
         yield from found
         yield from self._resolve_patterns(server, scope, value)
 
     def _resolve_patterns(self, server: Server, scope: Scope, value: str) -> Iterator[ResolvedRoot]:
-        """What holds for names that only a wildcard or a regex stands for."""
-        hosts = list(islice(example_names(server), _STRANGERS)) or [""]
+        """The values for names that match a wildcard or a regex."""
+        hosts = list(islice(example_names(server), _MAX_EXAMPLES)) or [""]
         found = {
-            spot.value: spot
+            root.value: root
             for host in hosts
-            if (spot := self._resolve_for(server, scope, value, host))
+            if (root := self._resolve_for(server, scope, value, host))
         }
         if len(found) > 1:
             yield from self._resolve_tenants(server, scope, value)
@@ -77,15 +77,15 @@ class RootResolver:
             yield from _for_every_name(found.values())
 
     def _resolve_tenants(self, server: Server, scope: Scope, value: str) -> Iterator[ResolvedRoot]:
-        """Every folder that is there already, with a name that leads to it."""
+        """Every folder that exists, with a name that leads to it."""
         if scope.is_regex:
-            raise Indeterminate(f"{value} is another folder for each name")
+            raise Indeterminate(f"{value} differs for each name")
         paths = sorted(set(self._folders(_VARIABLE.sub("*", value))))
-        for path in paths[:_MOST_TENANTS]:
+        for path in paths[:_MAX_TENANTS]:
             yield self._resolve_tenant(server, scope, value, path)
-        if not paths or len(paths) > _MOST_TENANTS:
-            looked = f", and only {_MOST_TENANTS} of them were looked at" if paths else ""
-            raise Indeterminate(f"{value} is another folder for each name{looked}")
+        if not paths or len(paths) > _MAX_TENANTS:
+            checked = f"; only {_MAX_TENANTS} of them were checked" if paths else ""
+            raise Indeterminate(f"{value} differs for each name{checked}")
 
     def _folders(self, pattern: str) -> Iterator[str]:
         for path in self._files.glob(pattern):
@@ -96,62 +96,62 @@ class RootResolver:
     def _resolve_tenant(self, server: Server, scope: Scope, value: str, path: str) -> ResolvedRoot:
         form = "([^/]+)".join(map(re.escape, _VARIABLE.sub("\0", value).split("\0")))
         parts = re.match(form.rstrip("/"), path)
-        for host in _hosts(server, parts.groups() if parts else ()):
-            # The default server takes any name, and then no group has a text.
+        for host in _tenant_hosts(server, parts.groups() if parts else ()):
+            # The default server accepts any name, for which the groups are unset.
             with suppress(Indeterminate):
-                spot = self._resolve_for(server, scope, value, host)
-                if spot and spot.value.rstrip("/") == path:
-                    return spot
+                root = self._resolve_for(server, scope, value, host)
+                if root and root.value.rstrip("/") == path:
+                    return root
         raise Indeterminate(f"no name is known that leads to {path}")
 
     def _resolve_for(
         self, server: Server, scope: Scope, value: str, host: str
     ) -> ResolvedRoot | None:
-        """What holds for one name; None where no request of that name gets to the server."""
+        """The value for one name; None where no request with that name reaches the server."""
         found = set[ResolvedRoot]()
         for canary in _CANARIES:
-            uri = self._uri(scope, value, canary)
-            asked = self._visitors.request(server, uri, host)
-            if asked is None:
+            uri = self._matching_uri(scope, value, canary)
+            request = self._requests.request(server, uri, host)
+            if request is None:
                 return None
-            told = self._expand(self._router.route(asked), scope, value)
+            expanded = self._expand(self._router.route(request), scope, value)
             rest = canary if scope.is_regex else ""
-            if not told.endswith(rest):
-                raise Indeterminate(f"{value} is no folder that a prefix stands for")
-            found.add(ResolvedRoot(uri.removesuffix(canary), told.removesuffix(rest), host))
+            if not expanded.endswith(rest):
+                raise Indeterminate(f"{value} does not map the prefix to a folder")
+            found.add(ResolvedRoot(uri.removesuffix(canary), expanded.removesuffix(rest), host))
         if len(found) > 1:
-            raise Indeterminate(f"{value} is another folder for each URI")
+            raise Indeterminate(f"{value} differs for each URI")
         return found.pop()
 
     @staticmethod
     def _expand(route: Route, scope: Scope, value: str) -> str:
         if route.location is not scope:
-            raise Indeterminate(f"{value}: {route.request.uri} does not get to {scope}")
-        told = route.expanded(value)
-        if told is None:
-            raise Indeterminate(f"the variables of {value} are not known beforehand")
-        return told
+            raise Indeterminate(f"{value}: {route.request.uri} does not reach {scope}")
+        expanded = route.expanded(value)
+        if expanded is None:
+            raise Indeterminate(f"the variables of {value} cannot be evaluated")
+        return expanded
 
     @staticmethod
-    def _uri(scope: Scope, value: str, canary: str) -> str:
-        """A URI for `canary` that the location should take."""
+    def _matching_uri(scope: Scope, value: str, canary: str) -> str:
+        """A URI for `canary` that should match the location."""
         if not scope.is_regex:
             return from_raw(scope.name) + canary
-        *others, last = _groups(scope, value) or (0,)
+        *others, last = _used_groups(scope, value) or (0,)
         uris = witnesses(from_raw(scope.name), {last: canary}) if last else iter(())
         whole = (uri for uri in uris if uri.startswith("/") and uri.endswith(canary))
         if others or not (uri := next(whole, "")):
-            raise Indeterminate(f"{value} is another folder for each URI")
+            raise Indeterminate(f"{value} differs for each URI")
         return uri
 
 
-def _for_every_name(spots: Iterable[ResolvedRoot]) -> Iterator[ResolvedRoot]:
-    """What is the same for every name, once."""
-    return (replace(spot, host="") for spot in islice(spots, 1))
+def _for_every_name(roots: Iterable[ResolvedRoot]) -> Iterator[ResolvedRoot]:
+    """The first of these equal values, for every name."""
+    return (replace(root, host="") for root in islice(roots, 1))
 
 
-def _hosts(server: Server, texts: Iterable[str]) -> Iterator[str]:
-    """Names of a server that have one of these texts where a variable takes it from."""
+def _tenant_hosts(server: Server, texts: Iterable[str]) -> Iterator[str]:
+    """Names of a server with one of these texts in the part that a variable captures."""
     for text in texts:
         yield text
         for name in server.names:
@@ -163,8 +163,8 @@ def _hosts(server: Server, texts: Iterable[str]) -> Iterator[str]:
                     yield from islice(witnesses(name[1:], {group: text}), 1)
 
 
-def _groups(scope: Scope, value: str) -> tuple[int, ...]:
-    """The groups of a regex location that `value` uses; 0 for one that it has not."""
+def _used_groups(scope: Scope, value: str) -> tuple[int, ...]:
+    """The groups of a regex location that `value` uses; 0 for one that does not exist."""
     pattern = pcre.compiled(scope.name, caseless=scope.modifier == "~*")
     names = pattern.groupindex if pattern else {}
     used = _VARIABLE.findall(value)

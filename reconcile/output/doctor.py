@@ -90,6 +90,14 @@ def doctor_markdown(
     return "\n".join(lines)
 
 
+def rules_text(rules: Sequence[tuple[str, Severity, str]]) -> str:
+    """The rules of `doctor --list`: id, worst severity and summary, one on a line."""
+    width = max((len(rule) for rule, _, _ in rules), default=0)
+    return "\n".join(
+        f"{rule:<{width}}  {severity:<7}  {summary}" for rule, severity, summary in rules
+    )
+
+
 def by_reason(unknown: Iterable[Unknown]) -> Mapping[str, list[str]]:
     """What could not be looked at, each with the rules that needed it."""
     grouped: dict[str, list[str]] = {}

@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from reconcile.config.load import load_bytes
-from reconcile.doctor import registry
 from reconcile.doctor.config_view import declaration
-from reconcile.doctor.diagnosis import diagnose
+from reconcile.doctor.diagnosis import Diagnosis, diagnose
 from reconcile.doctor.inspection import HostInspection
-from reconcile.doctor.rule import Diagnosis
+from reconcile.doctor.rules import load_rule
 from reconcile.engine.model import Finding
 from reconcile.system import Host, HostSettings
 
@@ -43,7 +42,7 @@ def ask(
     """What one rule says, with this reconcile.yaml in `root`, of the server `site` ("": of all)."""
     declared = declaration(load_bytes(yaml.encode(), str(root / "reconcile.yaml")))
     only = frozenset(filter(None, [site]))
-    return diagnose(HostInspection(host, declared, only), [registry.rule(rule)])
+    return diagnose(HostInspection(host, declared, only), [load_rule(rule)])
 
 
 def serious(found: Diagnosis) -> list[Finding]:

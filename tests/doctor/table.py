@@ -1,4 +1,4 @@
-"""docs/doctor/README.md, made from the rules: `python -m tests.doctor.table`."""
+"""Generates docs/doctor/README.md from the rules: `python -m tests.doctor.table`."""
 
 from __future__ import annotations
 
@@ -6,21 +6,32 @@ import ast
 from functools import cache
 from pathlib import Path
 
-from reconcile.doctor import registry
 from reconcile.doctor.guide_rows import BEYOND, SECTIONS
+from reconcile.doctor.rules import load_rules
 from tests.doctor.faults import FAULTS
 
 PROJECT = Path(__file__).parents[2]
 PAGES = PROJECT / "docs/doctor"
 HERE = "tests/doctor"
-BY_FAULT = f"{HERE}/test_rules.py::test_a_rule_speaks_on_its_fault"
+BY_FAULT = f"{HERE}/test_rules.py::test_a_rule_reports_its_fault"
 HEAD = """# Doctor
 
-`reconcile doctor` holds a host against the rules below, with a reconcile.yaml or without one. Each
-has a page: the symptom, its cause, how it is found, the fix, and the tests that prove it. A rule
-is one file in `reconcile/doctor/rules/` and a line in `reconcile/doctor/registry.py`.
+`reconcile doctor` checks a host against the rules below, with a reconcile.yaml or without one.
+Each rule has a page with the symptom, the cause, how the rule detects it, the fix, and the tests.
 
-This page is made from the rules: `python -m tests.doctor.table`.
+- `reconcile doctor --list` lists the rules with the worst severity that each reports.
+- `--only RULE` runs one rule alone, `--skip RULE` leaves one out; both may be repeated.
+
+The exit code is 2 for errors and warnings, 0 for notes alone, and 1 where a rule could not check
+something.
+
+To add a rule:
+
+1. Write `reconcile/doctor/rules/my_rule.py`, with a `RULE`.
+2. Add its id to `IDS` in `reconcile/doctor/rules/__init__.py`.
+3. Add a fault and its harmless twin to `tests/doctor/faults.py`. Notes do not count there: test a
+   rule that only reports notes in `test_my_rule_…`.
+4. Write its page `docs/doctor/my-rule.md`, and generate this one: `python -m tests.doctor.table`.
 """
 
 
@@ -42,8 +53,10 @@ def _tests() -> list[str]:
 
 
 def text() -> str:
-    rules = registry.load()
-    lines = [HEAD]
+    rules = load_rules()
+    lines = [HEAD, "## Rules", "", "| rule | severity | summary |", "|---|---|---|"]
+    lines += [f"| {_link(rule.id)} | {rule.severity} | {rule.summary} |" for rule in rules]
+    lines.append("")
     for section, rows in SECTIONS.items():
         lines += [f"## {section}", "", "| row | rule | test |", "|---|---|---|"]
         for key, row in rows.items():

@@ -14,8 +14,8 @@ import pytest
 from reconcile.doctor.application import ask as ask_module
 from reconcile.doctor.application.ask import _without_secrets, interpreter
 from reconcile.doctor.application.facts import AppFacts, Garbled, app_facts
+from reconcile.doctor.diagnosis import Diagnosis
 from reconcile.doctor.inspection import HostInspection
-from reconcile.doctor.rule import Diagnosis
 from reconcile.system import Host
 from reconcile.system.sandbox import SandboxResult
 from tests.doctor.apps import venv
@@ -223,7 +223,7 @@ def test_upload_dir_mismatch_by_the_imported_settings(root: Path) -> None:
 
     [finding] = serious(asked("upload-dir-mismatch", root))
 
-    assert f"shop saves uploads in /srv/elsewhere, nginx serves {root}/media." == finding.what
+    assert f"shop saves uploads in /srv/elsewhere, but nginx serves {root}/media." == finding.what
 
 
 def test_upload_dir_mismatch_is_silent_where_a_link_leads_to_the_same(root: Path) -> None:
@@ -303,7 +303,10 @@ def test_body_limit_below_what_the_app_takes(root: Path) -> None:
 
     [finding] = serious(asked("body-limit", root, limit="20m"))
 
-    assert "The app takes 52428800 bytes, nginx refuses all above 20971520 (413)." == finding.what
+    assert (
+        "The app accepts 52428800 bytes, but nginx rejects more than 20971520 (413)."
+        == finding.what
+    )
 
 
 def test_body_limit_is_silent_where_nginx_takes_as_much(root: Path) -> None:

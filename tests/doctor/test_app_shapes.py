@@ -146,7 +146,7 @@ def test_files_missing_takes_the_static_folder_that_the_app_has(root: Path) -> N
     (root / "static/css").mkdir()
     (root / "static/css/a.css").write_text("a")
 
-    assert f"in {root}/app/web and not served: css/a.css" == finding.evidence[0]
+    assert f"only in {root}/app/web: css/a.css" == finding.evidence[0]
     assert [] == serious(asked("files-missing", root))
 
 
@@ -155,7 +155,7 @@ def test_files_missing_of_a_django_that_never_collected_its_files(root: Path) ->
 
     [finding] = serious(asked("files-missing", root, DJANGO))
 
-    assert "/var/www/shop/static is not there" in finding.what
+    assert "/var/www/shop/static does not exist" in finding.what
 
 
 URLS = """

@@ -10,12 +10,13 @@ import pytest
 from reconcile.config.load import load_bytes
 from reconcile.config.probes import Endpoint, HttpProbe, Probe, UploadDirectoryProbe, UploadProbe
 from reconcile.doctor.config_view import declaration
+from reconcile.doctor.diagnosis import Diagnosis
 from reconcile.doctor.guide_rows import CHECKLIST
-from reconcile.doctor.rule import Diagnosis, error, note, warning
+from reconcile.doctor.rule import error, note, warning
 from reconcile.doctor.site_checklist import (
+    NOT_APPLICABLE,
     checklist_item,
     checks_by_row,
-    of_site,
     probe_evidence,
     rule_evidence,
 )
@@ -45,8 +46,8 @@ UNREAD = Unknown(Ref("rule", "nginx-read"), "refused")
         ((error("shut", fix=""),), (UNREAD,), (FAIL,), "fail", "shut; shop b: 403"),
         ((), (UNREAD,), (PASS,), "unknown", "nginx-read: refused"),
         ((), (), (PASS, DARK), "unknown", "shop c: ?"),
-        ((), (), (SKIPPED,), "skipped", "the site has nothing of the kind, or nothing tells"),
-        ((), (), (), "skipped", "the site has nothing of the kind, or nothing tells"),
+        ((), (), (SKIPPED,), "skipped", NOT_APPLICABLE),
+        ((), (), (), "skipped", NOT_APPLICABLE),
     ],
 )
 def test_a_box_is_ticked_by_evidence_alone(
@@ -108,7 +109,7 @@ def test_a_failed_probe_opens_the_box_that_it_proves(
 
 
 def test_the_boxes_of_a_site_are_about_its_own_locations() -> None:
-    own = of_site(declaration(load_bytes(YAML, "reconcile.yaml")), "blog")
+    own = declaration(load_bytes(YAML, "reconcile.yaml")).of_site("blog")
 
     assert (["/files/"], {"blog": ("blog.test",)}) == (
         [one.prefix for one in own.locations],

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from reconcile.doctor.rule import Diagnosis
+from reconcile.doctor.diagnosis import Diagnosis
 from tests.doctor.asked import ask, configured, serious
 
 YAML = """
@@ -35,7 +35,7 @@ FAULTS = {
     "no mount": ("{image: app}", "no volume is mounted there"),
     "a mount beside": ("{volumes: ['./media:/app/medias']}", "no volume is mounted there"),
     "memory": ("{tmpfs: [/app/media]}", "a tmpfs is mounted there"),
-    "no name": ("{volumes: [/app/media]}", "the volume there has no name"),
+    "no name": ("{volumes: [/app/media]}", "the volume has no name"),
     "read-only": ("{volumes: ['./media:/app/media:ro']}", "/app/media is mounted read-only"),
     "elsewhere": ("{volumes: ['./uploads:/app/media']}", "saves uploads in {root}/uploads"),
     "a level too deep": ("{volumes: ['./media:/app']}", "saves uploads in {root}/media/media"),
@@ -45,13 +45,13 @@ FAULTS = {
     ),
     "the wrong user": (
         "{volumes: ['./media:/app/media'], user: '33:33'}",
-        "runs as 33:33 and may not write",
+        "runs as 33:33 and cannot write",
     ),
 }
 
 
 @pytest.mark.parametrize(("web", "what"), FAULTS.values(), ids=FAULTS)
-def test_container_volume_speaks(tmp_path: Path, web: str, what: str) -> None:
+def test_container_volume_reports(tmp_path: Path, web: str, what: str) -> None:
     project = tmp_path.name.lower()
 
     [finding] = serious(asked(tmp_path, web))
@@ -95,13 +95,13 @@ def test_container_volume_notes_nothing_where_the_user_is_certain(
     assert () == asked(tmp_path, f"{{volumes: [./media:/app/media], user: {user}}}").findings
 
 
-def test_container_volume_speaks_of_a_name_that_the_hosts_own_passwd_has(tmp_path: Path) -> None:
+def test_container_volume_resolves_a_name_by_the_hosts_own_passwd(tmp_path: Path) -> None:
     (tmp_path / "passwd").write_text("app:x:33:33::/:/bin/sh\n")
     web = "{volumes: [./media:/app/media, ./passwd:/etc/passwd:ro], user: app}"
 
     [finding] = serious(asked(tmp_path, web))
 
-    assert "runs as app (33:33) and may not write" in finding.what
+    assert "runs as app (33:33) and cannot write" in finding.what
 
 
 @pytest.mark.parametrize("user", ["app", "app:app", "'33:app'", "''"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reconcile.doctor.app_log import line_time, lines_since
+from reconcile.doctor.gunicorn_logs import line_time, lines_since
 from tests.doctor.conftest import SERVICE, WSGI, doctor
 from tests.hosts import DebianHost
 from tests.hosts.fixtures import Boot
@@ -66,7 +66,7 @@ def test_gunicorn_triage_reads_the_file_that_the_app_logs_to(host: DebianHost) -
     before = doctor(host).about("gunicorn-triage", "Permission denied: '/srv/shop/media/saved.txt'")
     host.run("chown", "www-data", "/srv/shop/media")
 
-    assert "was refused /srv/shop/media/saved.txt" in before[0]
+    assert "was denied access to /srv/shop/media/saved.txt" in before[0]
     assert [] == doctor(host).of("gunicorn-triage")
 
 
@@ -77,7 +77,7 @@ def test_gunicorn_triage_tells_of_a_full_disk_as_long_as_it_is_full(host: Debian
     full = doctor(host).of("gunicorn-triage")
     host.run("rm", "/srv/shop/media/filler")
 
-    assert "had no room left to write in /srv/shop/media" in full[0]["what"]
+    assert "has no space left to write in /srv/shop/media" in full[0]["what"]
     assert [] == doctor(host).of("gunicorn-triage")
 
 

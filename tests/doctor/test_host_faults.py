@@ -129,9 +129,7 @@ def test_stale_live_config_tells_where_no_nginx_runs(host: DebianHost) -> None:
     said = doctor(host)
 
     host.run("systemctl", "start", "nginx")
-    assert ["nginx does not run: nobody answers."] == [
-        one["what"] for one in said.of("stale-live-config")
-    ]
+    assert ["nginx is not running."] == [one["what"] for one in said.of("stale-live-config")]
 
 
 def test_bind_conflict_names_who_holds_the_port(host: DebianHost) -> None:
@@ -160,7 +158,7 @@ def test_bind_conflict_tells_where_only_a_restart_helps(host: DebianHost) -> Non
 @pytest.mark.parametrize(
     ("make", "what"),
     [
-        ("ln -s /nowhere /etc/nginx/sites-enabled/dangling", "leads to nothing"),
+        ("ln -s /nowhere /etc/nginx/sites-enabled/dangling", "is a broken link"),
         ("mkdir /etc/nginx/sites-enabled/folder", "is a folder"),
     ],
 )

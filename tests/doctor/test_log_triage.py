@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from reconcile.doctor import registry
 from reconcile.doctor.diagnosis import diagnose
 from reconcile.doctor.inspection import HostInspection
+from reconcile.doctor.rules import load_rule
 from reconcile.system.logs import recent
 from tests.doctor.asked import ask, configured, serious
 from tests.doctor.conftest import SERVICE, doctor
@@ -53,15 +53,15 @@ CLASSES = {
     ),
     "104": (
         f"*1 recv() failed (104: Connection reset by peer) while reading response header, {OF}",
-        "broke off",
+        "aborted its answer",
     ),
     "closed": (
         f"*1 upstream prematurely closed connection while reading response header, {OF}",
-        "broke off",
+        "aborted its answer",
     ),
     "header": (
         f"*1 upstream sent too big header while reading response header from upstream, {OF}",
-        "headers are larger",
+        "headers exceed",
     ),
 }
 
@@ -108,10 +108,10 @@ def test_log_triage_reads_on_in_the_log_that_was_just_put_aside(root: Path) -> N
 def test_log_triage_leaves_out_lines_of_sites_that_were_not_asked_about(root: Path) -> None:
     (root / "error.log").write_text(line(CLASSES["110"][0]))
     host = configured(root, HTTP.format(root=root))
-    rule = [registry.rule("log-triage")]
+    rule = [load_rule("log-triage")]
 
-    other = diagnose(HostInspection(host, only=frozenset(["other.test"])), rule)
-    shop = diagnose(HostInspection(host, only=frozenset([".shop.test"])), rule)
+    other = diagnose(HostInspection(host, server_names=frozenset(["other.test"])), rule)
+    shop = diagnose(HostInspection(host, server_names=frozenset([".shop.test"])), rule)
 
     assert ([], 1) == (serious(other), len(serious(shop)))
 
@@ -185,7 +185,7 @@ def test_log_triage_tells_of_visitors_that_were_refused_and_still_are(root: Path
     [before] = logged(root)
     (root / "static/a.css").chmod(0o644)
 
-    assert "refused 1 file (403)" in before
+    assert "1 requested file of .shop.test returned 403" in before
     assert [] == logged(root)
 
 
@@ -242,8 +242,8 @@ SITE = """server { listen 80; server_name slow.test; client_max_body_size 1m;
 NEXT_SECOND = "t=$(date +%s); until [ $(date +%s) -gt $t ]; do sleep 0.05; done; "
 REAL = {
     "/sleep": "504: the app did not answer in time",
-    "/die": "502: the app broke off its answer",
-    "/long": "502: the app's headers are larger",
+    "/die": "502: the app aborted its answer",
+    "/long": "502: the app's headers exceed",
 }
 
 

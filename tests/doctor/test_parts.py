@@ -1,9 +1,9 @@
-"""What can be told without a host: sandboxes, log lines, settings, and rules that fail."""
+"""Parts of the doctor that need no host: sandboxes, log lines, settings, and failing rules."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -99,13 +99,20 @@ def test_the_environment_of_a_unit_may_name_the_folder() -> None:
     ]
 
 
+Check = Callable[[HostInspection], Iterator[RuleResult]]
+
+
+def a_rule(check: Check, rule_id: str, *guide_rows: str) -> Rule:
+    return Rule(rule_id, "A summary.", "error", guide_rows, check)
+
+
 def broken(_: HostInspection) -> Iterator[RuleResult]:
-    yield error("seen before it broke", "evidence", fix="fix")
+    yield error("found before it failed", "evidence", fix="fix")
     raise ReconcileError("the disk cannot be read", "input/output error")
 
 
 def faulty(_: HostInspection) -> Iterator[RuleResult]:
-    raise KeyError("unforeseen")
+    raise KeyError("a bug")
     yield note("never")
 
 
@@ -119,7 +126,7 @@ def fine(_: HostInspection) -> Iterator[RuleResult]:
 
 
 def test_a_rule_that_fails_is_unknown_and_hides_neither_itself_nor_another() -> None:
-    rules = [Rule(look.__name__, (), look) for look in (broken, faulty, half_blind, fine)]
+    rules = [a_rule(check, check.__name__) for check in (broken, faulty, half_blind, fine)]
 
     found = diagnose(HostInspection(Host()), rules)
 
@@ -129,12 +136,10 @@ def test_a_rule_that_fails_is_unknown_and_hides_neither_itself_nor_another() -> 
 
 
 @pytest.mark.parametrize(
-    ("look", "code"), [(lambda _: iter(()), 0), (lambda _: iter([note("n")]), 0), (fine, 2)]
+    ("check", "code"), [(lambda _: iter(()), 0), (lambda _: iter([note("n")]), 0), (fine, 2)]
 )
-def test_only_what_is_serious_changes_the_exit_code(look: object, code: int) -> None:
-    rule = Rule("rule", ("CC1",), look)  # type: ignore[arg-type]
-
-    found = diagnose(HostInspection(Host()), [rule])
+def test_only_what_is_serious_changes_the_exit_code(check: Check, code: int) -> None:
+    found = diagnose(HostInspection(Host()), [a_rule(check, "rule", "CC1")])
 
     assert code == found.exit_code()
     assert all(finding.source == ROWS["CC1"] for finding in found.findings)
@@ -144,7 +149,7 @@ HOSTILE = "/srv/\x1b[2J`<img src=x>|\n# heading"
 
 
 def test_text_from_the_host_writes_on_no_terminal_and_is_no_markup() -> None:
-    rule = Rule("rule", (), lambda _: iter([error(HOSTILE, HOSTILE, fix=HOSTILE)]))
+    rule = a_rule(lambda _: iter([error(HOSTILE, HOSTILE, fix=HOSTILE)]), "rule")
     found = diagnose(HostInspection(Host()), [rule])
     shown = {"findings": found.findings, "unknown": found.unknown}
 

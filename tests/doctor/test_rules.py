@@ -1,9 +1,11 @@
-"""Every rule speaks on its fault and is silent on the twin, on one host that has them all."""
+"""Every rule reports its fault and is silent on the twin, on one host that has them all."""
 
 from __future__ import annotations
 
 import pytest
 
+from reconcile.doctor.diagnosis import RANK
+from reconcile.doctor.rules import load_rules
 from tests.doctor.conftest import Said
 from tests.doctor.faults import FAULTS, Fault
 
@@ -11,7 +13,7 @@ pytestmark = pytest.mark.host
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.id)
-def test_a_rule_speaks_on_its_fault(sick: Said, fault: Fault) -> None:
+def test_a_rule_reports_its_fault(sick: Said, fault: Fault) -> None:
     assert sick.about(fault.rule, f"bad-{fault.id}"), sick.of(fault.rule)
 
 
@@ -20,7 +22,17 @@ def test_a_rule_is_silent_on_what_only_looks_alike(sick: Said, fault: Fault) -> 
     assert [] == sick.about(fault.rule, f"good-{fault.id}")
 
 
-def test_everything_could_be_looked_at(sick: Said) -> None:
+def test_no_finding_is_worse_than_its_rule(sick: Said) -> None:
+    worst = {rule.id: RANK[rule.severity] for rule in load_rules()}
+
+    assert [] == [
+        finding
+        for finding in sick.document["findings"]
+        if RANK[finding["severity"]] < worst[finding["rule"]]
+    ]
+
+
+def test_everything_could_be_checked(sick: Said) -> None:
     assert [] == sick.unknown
     assert 2 == sick.exit_code
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from reconcile.doctor import registry
 from reconcile.doctor.guide_rows import ROWS
+from reconcile.doctor.rule import Rule
+from reconcile.doctor.rules import IDS, load_rules
 from tests.doctor import table
 
-RULES = registry.load()
+RULES = load_rules()
 
 
 def test_no_row_of_the_guide_is_without_a_rule() -> None:
@@ -23,13 +24,20 @@ def test_the_page_of_all_rules_is_the_present_one() -> None:
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
-def test_a_rule_is_called_like_its_file(rule: registry.Rule) -> None:
+def test_a_rule_is_called_like_its_file(rule: Rule) -> None:
     assert rule.check.__module__.endswith("." + rule.id.replace("-", "_"))
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
-def test_a_rule_has_a_page_that_names_its_tests(rule: registry.Rule) -> None:
-    page = (table.PAGES / f"{rule.id}.md").read_text()
+def test_a_summary_is_one_sentence_of_one_line(rule: Rule) -> None:
+    assert rule.summary.endswith(".")
+    assert "\n" not in rule.summary
+    assert len(rule.summary) <= 90
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
+def test_a_rule_has_a_page_that_names_its_tests(rule: Rule) -> None:
+    page = (table.PROJECT / rule.page).read_text()
     proofs = table.proofs(rule.id)
 
     assert proofs
@@ -41,4 +49,4 @@ def test_a_rule_has_a_page_that_names_its_tests(rule: registry.Rule) -> None:
 def test_a_page_belongs_to_a_rule() -> None:
     pages = {path.stem for path in table.PAGES.glob("*.md")} - {"README"}
 
-    assert set(registry.NAMES) == pages
+    assert set(IDS) == pages

@@ -12,7 +12,7 @@ import pytest
 
 from reconcile.doctor import certificates
 from reconcile.doctor.certificates import CertificateKeyPair
-from reconcile.doctor.rule import Diagnosis
+from reconcile.doctor.diagnosis import Diagnosis
 from reconcile.doctor.rules.tls_certificate import widen_command
 from tests.doctor.asked import ask, configured, serious
 from tests.doctor.pki import Pki, openssl
@@ -83,19 +83,19 @@ def test_tls_certificate_is_silent_where_all_is_right(pki: Pki, tmp_path: Path) 
 FAULTS = {
     "another key": ("full.pem", "other.key", "is not the key of", "error"),
     "the issuer first": ("reversed.pem", "site.key", "is not the key of", "error"),
-    "ended": ("ended.pem", "ended.key", "ended on", "error"),
-    "soon to end": ("ending.pem", "ending.key", "ends in 8 days", "warning"),
+    "expired": ("ended.pem", "ended.key", "expired on", "error"),
+    "soon to expire": ("ending.pem", "ending.key", "expires in 8 days", "warning"),
     "not yet begun": ("to-come.pem", "to-come.key", "is not valid before", "error"),
-    "another name": ("other.pem", "other.key", "is not for shop.test", "error"),
+    "another name": ("other.pem", "other.key", "does not cover shop.test", "error"),
     "a chain out of order": ("broken.pem", "site.key", "is broken", "warning"),
-    "an ended intermediate": ("late-full.pem", "late.key", "holds a certificate that", "error"),
-    "a key with a passphrase": ("full.pem", "locked.key", "asks for a passphrase:", "error"),
-    "no certificate": ("none.pem", "site.key", "is not there", "error"),
+    "an expired intermediate": ("late-full.pem", "late.key", "has a certificate that", "error"),
+    "a key with a passphrase": ("full.pem", "locked.key", "needs a passphrase:", "error"),
+    "no certificate": ("none.pem", "site.key", "does not exist", "error"),
 }
 
 
 @pytest.mark.parametrize(("certificate", "key", "what", "severity"), FAULTS.values(), ids=FAULTS)
-def test_tls_certificate_speaks(
+def test_tls_certificate_reports(
     pki: Pki, tmp_path: Path, certificate: str, key: str, what: str, severity: str
 ) -> None:
     pki.chain("reversed.pem", "between", "site")
@@ -111,8 +111,12 @@ def test_tls_certificate_of_few_days_is_renewed_later(pki: Pki, tmp_path: Path) 
 
 
 NOTES = {
-    "no intermediate": ("site.pem", "site.key", "ends at nobody whom this machine trusts"),
-    "signed by itself": ("root.pem", "root.key", "is signed by itself"),
+    "no intermediate": (
+        "site.pem",
+        "site.key",
+        "does not end at an authority that this machine trusts",
+    ),
+    "self-signed": ("root.pem", "root.key", "is self-signed"),
 }
 
 
@@ -133,7 +137,7 @@ def test_tls_certificate_with_its_chain_is_not_told_to_bring_one(
     [finding] = asked("tls-certificate", pki, tmp_path).findings
 
     assert ("note", "") == (finding.severity, finding.fix)
-    assert "a further intermediate certificate is missing" in finding.what
+    assert "another intermediate certificate is missing" in finding.what
 
 
 def test_tls_certificate_that_is_none_is_unknown(pki: Pki, tmp_path: Path) -> None:
@@ -292,7 +296,7 @@ def test_tls_key_that_visitors_can_get(pki: Pki, tmp_path: Path) -> None:
     found = serious(asked("tls-key", pki, tmp_path, key=f"{tmp_path}/static/site.key"))
 
     assert "error" == found[0].severity
-    assert "lies in what /static/ serves" in found[0].what
+    assert "is in the folder that /static/ serves" in found[0].what
 
 
 def test_tls_key_of_roots_own_is_silent(pki: Pki, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from reconcile.doctor.rule import Diagnosis
+from reconcile.doctor.diagnosis import Diagnosis
 from tests.doctor.asked import ask, configured, serious
 
 pytestmark = pytest.mark.process
@@ -48,8 +48,8 @@ def test_alias_target_knows_a_folder_by(
 
     found = serious(_asked(tmp_path, named, location))
 
-    expected = [] if is_there else [f"{tmp_path}/shop.test/s, which"]
-    assert expected == [one.what[: len(f"{tmp_path}/shop.test/s, which")] for one in found]
+    expected = [] if is_there else [f"{tmp_path}/shop.test/s, served"]
+    assert expected == [one.what[: len(f"{tmp_path}/shop.test/s, served")] for one in found]
 
 
 def test_alias_target_looks_at_the_folder_of_each_name(tmp_path: Path) -> None:
@@ -131,7 +131,7 @@ UNKNOWN = {
     "a header": ("server_name a.test;", "alias {r}/$http_x_tenant/;", "for each visitor"),
     "a cookie": ("server_name a.test;", "alias {r}/$cookie_t/;", "for each visitor"),
     "the URI": ("server_name a.test;", "root {r}$uri;", "for each URI"),
-    "a map": ("server_name a.test;", "root {r}/$mapped;", "not known beforehand"),
+    "a map": ("server_name a.test;", "root {r}/$mapped;", "cannot be evaluated"),
 }
 
 
@@ -161,15 +161,14 @@ def test_alias_target_notes_a_regex_location_that_is_no_folder(
 
     assert 0 == found.exit_code()
     assert [("note", True)] == [
-        (one.severity, "was not looked at" in one.what and why in one.what)
-        for one in found.findings
+        (one.severity, "was not checked" in one.what and why in one.what) for one in found.findings
     ]
 
 
 def test_a_relative_root_starts_where_nginx_does(tmp_path: Path) -> None:
     [finding] = serious(_asked(tmp_path, "server_name a.test;", "location /s/ { root gone; }"))
 
-    assert finding.what.startswith("/usr/share/nginx/gone/s, which")
+    assert finding.what.startswith("/usr/share/nginx/gone/s, served")
 
 
 def _asked(root: Path, named: str, location: str, rule: str = "alias-target") -> Diagnosis:

@@ -174,4 +174,4 @@ def test_doctor_asks_the_app_of_the_host_itself(certified: Certified) -> None:
     host.write("/srv/myapp/app.py", app.decode())
 
     [finding] = [one for one in told["findings"] if one["rule"] == "upload-dir-mismatch"]
-    assert "saves uploads in /srv/other, nginx serves /var/www/myapp/media." in finding["what"]
+    assert "saves uploads in /srv/other, but nginx serves /var/www/myapp/media." in finding["what"]

@@ -13,7 +13,8 @@ from reconcile.system.accounts import Account
 from reconcile.system.environ import environment_of
 
 if TYPE_CHECKING:
-    from reconcile.doctor.inspection import HostInspection, UpstreamApp
+    from reconcile.doctor.inspection import HostInspection
+    from reconcile.doctor.upstream_apps import UpstreamApp
 
 _USUAL = "www-data"
 

@@ -96,5 +96,5 @@ def _served(snapshot: HostInspection, server: Server, role: str) -> list[Locatio
 def _is_passed(snapshot: HostInspection, server: Server, url: str) -> bool:
     """Whether nginx hands `url`, or a file below it, on to the app."""
     uri = url if "." in url.rpartition("/")[2] else f"{url.rstrip('/')}/{_CANARY}"
-    route = snapshot.route(server, uri, prefers_tls=True)
+    route = snapshot.nginx.route(server, uri, prefers_tls=True)
     return route is not None and route.answer.kind == "pass"

@@ -1,1 +1,81 @@
-"""One file a rule; each has a `RULE`."""
+"""The rules of the doctor. A new rule is a file here and a line in `IDS`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import cache
+from importlib import import_module
+
+from reconcile.doctor.rule import Rule
+from reconcile.errors import ReconcileError
+
+IDS = (
+    "root-doubling",
+    "alias-slash",
+    "alias-target",
+    "files-missing",
+    "nginx-read",
+    "app-write",
+    "route-shadowed",
+    "served-by-app",
+    "config-valid",
+    "dup-server",
+    "default-server-capture",
+    "log-triage",
+    "gunicorn-triage",
+    "socket-chain",
+    "ephemeral-path",
+    "media-preserved",
+    "app-import",
+    "upload-dir-mismatch",
+    "container-volume",
+    "url-mismatch",
+    "traversal-leak",
+    "dotfile-exposure",
+    "duplicate-cache-control",
+    "expires-over-proxy",
+    "header-loss",
+    "active-uploads",
+    "body-limit",
+    "stale-live-config",
+    "bind-conflict",
+    "stale-precompressed",
+    "sites-enabled-hygiene",
+    "symlink-escape",
+    "writable-static",
+    "temp-dir-owner",
+    "probe-static",
+    "probe-media",
+    "selinux-sandbox",
+    "tls-certificate",
+    "tls-key",
+    "certbot-edits",
+)
+"""In the order of the report: causes before their symptoms."""
+
+
+@cache
+def load_rules() -> tuple[Rule, ...]:
+    """Every rule, in the order of `IDS`."""
+    return tuple(map(load_rule, IDS))
+
+
+def load_rule(rule_id: str) -> Rule:
+    """The `RULE` of the rule's file."""
+    rule: Rule = import_module(f"{__name__}.{rule_id.replace('-', '_')}").RULE
+    return rule
+
+
+def select_rules(only: Sequence[str] = (), skip: Iterable[str] = ()) -> tuple[Rule, ...]:
+    """The rules in `only` (empty: all) that are not in `skip`.
+
+    Errors: ReconcileError where no rule has such an id.
+    """
+    for rule_id in (*only, *skip):
+        if rule_id not in IDS:
+            raise ReconcileError(
+                f"Unknown rule: {rule_id}", "", "List the rules with: reconcile doctor --list"
+            )
+    return tuple(
+        rule for rule in load_rules() if rule.id in (only or IDS) and rule.id not in {*skip}
+    )

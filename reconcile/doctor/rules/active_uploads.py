@@ -1,4 +1,4 @@
-"""Uploaded HTML and SVG run as the site's own pages."""
+"""An uploaded HTML or SVG file that nginx sends as such runs scripts on the site's own origin."""
 
 from __future__ import annotations
 
@@ -12,46 +12,54 @@ from reconcile.nginx.routing.headers import content_type, sent_headers, values_o
 from reconcile.nginx.routing.route import Route
 
 _ACTIVE = {"html": "text/html", "svg": "image/svg+xml"}
-_TAMED = (("Content-Security-Policy", "sandbox"), ("Content-Disposition", "attachment"))
+_SAFE_HEADERS = (("Content-Security-Policy", "sandbox"), ("Content-Disposition", "attachment"))
 
 
 def check(inspection: HostInspection) -> Iterator[RuleResult]:
-    return check_each(inspection.mappings_of("media"), partial(_active, inspection))
+    """Yield a warning for each media location that sends active content."""
+    return check_each(inspection.mappings_of("media"), partial(_check_location, inspection))
 
 
-def _active(inspection: HostInspection, mapping: LocationMapping) -> Iterator[RuleResult]:
-    runs = [ending for ending in _ACTIVE if _runs(inspection, mapping, ending)]
-    if runs:
+def _check_location(inspection: HostInspection, mapping: LocationMapping) -> Iterator[RuleResult]:
+    active = [suffix for suffix in _ACTIVE if _is_active(inspection, mapping, suffix)]
+    if active:
         yield warning(
-            f"An uploaded {' or '.join(f'.{ending}' for ending in runs)} file below"
+            f"An uploaded {' or '.join(f'.{suffix}' for suffix in active)} file below"
             f" {mapping.prefix} runs as a page of {mapping.server.names[0]}.",
-            f"{mapping.place}: {mapping.prefix}x.{runs[0]} is sent as {_ACTIVE[runs[0]]}",
-            fix=f"{mapping.scope.directive.place}: a types list without them, default_type"
-            " application/octet-stream; add_header Content-Security-Policy"
+            f"{mapping.place}: {mapping.prefix}x.{active[0]} is sent as {_ACTIVE[active[0]]}",
+            fix=f"{mapping.scope.directive.place}: remove these from types, set default_type"
+            " application/octet-stream; and add_header Content-Security-Policy"
             " \"sandbox; default-src 'none'\" always;",
-            by_apply=mapping.is_restored_by_apply,
+            apply_fixes=mapping.is_restored_by_apply,
         )
 
 
-def _runs(inspection: HostInspection, mapping: LocationMapping, ending: str) -> bool:
+def _is_active(inspection: HostInspection, mapping: LocationMapping, suffix: str) -> bool:
     if mapping.is_internal or not mapping.prefix.endswith("/"):
         return False
-    name = f"reconcile-canary.{ending}"
-    disk = inspection.disk_with(mapping.folder + name)
-    route = inspection.route(mapping.server, mapping.prefix + name, disk, mapping.host)
+    name = f"reconcile-canary.{suffix}"
+    nginx = inspection.nginx
+    disk = nginx.disk_with(mapping.folder + name)
+    route = nginx.route(mapping.server, mapping.prefix + name, disk, mapping.host)
     if route is None or route.answer.kind != "file" or route.scope is None:
         return False
     kind = content_type(route.scope, mapping.folder + name).partition(";")[0]
-    return kind == _ACTIVE[ending] and not _is_tamed(route)
+    return kind == _ACTIVE[suffix] and not _has_safe_header(route)
 
 
-def _is_tamed(route: Route) -> bool:
+def _has_safe_header(route: Route) -> bool:
     sent = sent_headers(route)
     return any(
         value is not None and word in value.lower()
-        for header, word in _TAMED
+        for header, word in _SAFE_HEADERS
         for value in values_of(sent, header)
     )
 
 
-RULE = Rule("active-uploads", (), check)
+RULE = Rule(
+    "active-uploads",
+    "Uploaded HTML or SVG files run as pages of the site.",
+    "warning",
+    (),
+    check,
+)

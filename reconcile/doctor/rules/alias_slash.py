@@ -1,28 +1,39 @@
-"""A location that ends with a slash and an alias that does not: names are glued together."""
+"""`location /static/ { alias /srv/static; }`: nginx replaces the prefix by the alias, literally."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from reconcile.doctor.inspection import HostInspection
+from reconcile.doctor.location_mapping import LocationMapping
 from reconcile.doctor.rule import Rule, RuleResult, error
 
 
 def check(inspection: HostInspection) -> Iterator[RuleResult]:
+    """Yield an error for each alias that lacks the trailing slash of its location."""
     for mapping in inspection.mappings:
         if mapping.is_alias and mapping.prefix.endswith("/") and not mapping.folder.endswith("/"):
-            glued = [
-                line for line in inspection.error_lines if line.path.startswith(mapping.folder)
-            ]
-            seen = [str(line) for line in glued if line.path[len(mapping.folder) :][:1] != "/"][-1:]
             yield error(
-                f"The alias of {mapping} has no slash at its end, so every file is 404.",
+                f"The alias of {mapping} has no trailing slash: every file returns 404.",
                 f"{mapping.place}: alias {mapping.folder};",
-                f"{mapping.prefix}health.txt is looked for as {mapping.folder}health.txt",
-                *seen,
+                f"{mapping.prefix}health.txt is looked up as {mapping.folder}health.txt",
+                *_last_error(inspection, mapping),
                 fix=f"{mapping.place}: alias {mapping.folder}/; then reload nginx.",
-                by_apply=mapping.is_restored_by_apply,
+                apply_fixes=mapping.is_restored_by_apply,
             )
 
 
-RULE = Rule("alias-slash", ("CC2", "DB4", "DB12", "CL1", "CL2"), check)
+def _last_error(inspection: HostInspection, mapping: LocationMapping) -> list[str]:
+    """The last line of the error log with a name that was joined without a slash."""
+    folder = mapping.folder
+    lines = [line for line in inspection.nginx.error_lines if line.path.startswith(folder)]
+    return [str(line) for line in lines if line.path[len(folder) :][:1] != "/"][-1:]
+
+
+RULE = Rule(
+    "alias-slash",
+    "An alias lacks the trailing slash of its location.",
+    "error",
+    ("CC2", "DB4", "DB12", "CL1", "CL2"),
+    check,
+)

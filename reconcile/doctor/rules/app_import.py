@@ -1,4 +1,4 @@
-"""The app's code cannot be imported, so that its settings are not known."""
+"""The app's code cannot be imported, so its own settings are unknown to the other rules."""
 
 from __future__ import annotations
 
@@ -11,36 +11,43 @@ from reconcile.doctor.rule import Inconclusive, Rule, RuleResult, warning
 
 
 def check(inspection: HostInspection) -> Iterator[RuleResult]:
+    """Yield a warning for each declared app whose import fails."""
     for app in inspection.declared.apps:
-        told = inspection.import_result(app)
-        if told and isinstance(told.facts, NotImported):
-            yield _said(told, told.facts)
+        result = inspection.import_result(app)
+        if result and isinstance(result.facts, NotImported):
+            yield _failed_import(result, result.facts)
 
 
-def _said(told: Told, failed: NotImported) -> RuleResult:
-    name = f"{told.code.name} of {told.app.site}"
-    if not failed.is_certain:
-        return Inconclusive(name, failed.why)
+def _failed_import(result: Told, failure: NotImported) -> RuleResult:
+    name = f"{result.code.name} of {result.app.site}"
+    if not failure.is_certain:
+        return Inconclusive(name, failure.why)
     return warning(
-        f"{name} cannot be imported: {failed.why}.",
-        f"{told.code.place}: {told.python} as {told.account.name} in {told.code.directory}",
-        *((failed.at,) if failed.at else ()),
-        fix=_fix(told, failed),
+        f"{name} cannot be imported: {failure.why}.",
+        f"{result.code.place}: {result.python} as {result.account.name} in {result.code.directory}",
+        *((failure.at,) if failure.at else ()),
+        fix=_fix(result, failure),
     )
 
 
-def _fix(told: Told, failed: NotImported) -> str:
-    if "No module named" in failed.why:
+def _fix(result: Told, failure: NotImported) -> str:
+    if "No module named" in failure.why:
         return (
-            f"Make a venv with the app's packages in {told.code.directory}/.venv,"
-            " or name its interpreter as app.gunicorn.python."
+            f"Create a venv with the app's packages in {result.code.directory}/.venv,"
+            " or set app.gunicorn.python to its interpreter."
         )
-    if "Permission denied" in failed.why and not failed.at:
-        return f"Let {told.account.name} read the app: namei -l {told.code.directory}"
+    if "Permission denied" in failure.why and not failure.at:
+        return f"Let {result.account.name} read the app: namei -l {result.code.directory}"
     return (
-        "Let the import do nothing but define the app: no network, no files written, no waiting;"
-        " what the service does at its start belongs behind it."
+        "Make the import only define the app: no network, no writes, no waiting."
+        " Move what the service does at startup out of the module."
     )
 
 
-RULE = Rule("app-import", (), check)
+RULE = Rule(
+    "app-import",
+    "The app's code cannot be imported, so its settings are unknown.",
+    "warning",
+    (),
+    check,
+)

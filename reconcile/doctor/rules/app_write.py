@@ -1,4 +1,4 @@
-"""The app's user may not save uploads: by mode and owner, or by its unit's sandbox."""
+"""The app's user cannot write uploads: by owner and mode, or by the sandbox of its unit."""
 
 from __future__ import annotations
 
@@ -6,23 +6,25 @@ from collections.abc import Iterator
 from shlex import quote
 
 from reconcile.doctor.evidence import grant_command, namei
-from reconcile.doctor.inspection import HostInspection, UpstreamApp
+from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.location_mapping import LocationMapping
 from reconcile.doctor.rule import Rule, RuleResult, error
 from reconcile.doctor.unit_sandbox import blocking_setting, hiding_setting
+from reconcile.doctor.upstream_apps import UpstreamApp
 from reconcile.filesystem.access_check import EXECUTE, WRITE
 
 WX = WRITE | EXECUTE
 
 
 def check(inspection: HostInspection) -> Iterator[RuleResult]:
+    """Yield an error for each media folder that the app behind its server cannot write to."""
     for mapping in inspection.mappings_of("media"):
         for app in inspection.apps_behind(mapping.server):
-            yield from _by_mode(inspection, mapping, app)
-            yield from _by_sandbox(mapping, app)
+            yield from _denied_by_mode(inspection, mapping, app)
+            yield from _denied_by_sandbox(mapping, app)
 
 
-def _by_mode(
+def _denied_by_mode(
     inspection: HostInspection, mapping: LocationMapping, app: UpstreamApp
 ) -> Iterator[RuleResult]:
     walk = inspection.access(mapping.path, app.account)
@@ -30,29 +32,32 @@ def _by_mode(
     if last is None or (walk.blocked is None and last.writable and last.passable):
         return
     step = walk.blocked or last
-    who, accounts, said = app.account, inspection.host.accounts, mapping.declared
-    given = f"chown {who.name} {quote(mapping.path)}" if step is last else ""
+    account, accounts, declared = app.account, inspection.host.accounts, mapping.declared
     yield error(
-        f"The app ({app.unit.name}, {who.name}) may not write to {mapping.path}.",
+        f"The app ({app.unit.name}, user {account.name}) cannot write to {mapping.path}.",
         *namei(walk, accounts),
-        fix=given or grant_command(step, who, accounts, "x"),
-        by_apply=said is not None and said.user == who.name and said.lets(who, WX, folder=True),
+        fix=f"chown {account.name} {quote(mapping.path)}"
+        if step is last
+        else grant_command(step, account, accounts, "x"),
+        apply_fixes=declared is not None
+        and declared.owner.user == account.name
+        and declared.lets(account, WX, folder=True),
     )
 
 
-def _by_sandbox(mapping: LocationMapping, app: UpstreamApp) -> Iterator[RuleResult]:
-    why = blocking_setting(app.unit, mapping.path)
-    if why:
+def _denied_by_sandbox(mapping: LocationMapping, app: UpstreamApp) -> Iterator[RuleResult]:
+    setting = blocking_setting(app.unit, mapping.path)
+    if setting:
         yield error(
-            f"The sandbox of {app.unit.name} keeps the app from writing to {mapping.path}.",
-            why,
-            fix=_way_out(app, mapping.path),
+            f"The sandbox of {app.unit.name} prevents the app from writing to {mapping.path}.",
+            setting,
+            fix=_sandbox_fix(app, mapping.path),
         )
 
 
-def _way_out(app: UpstreamApp, folder: str) -> str:
+def _sandbox_fix(app: UpstreamApp, folder: str) -> str:
     if hiding_setting(app.unit, folder):
-        return f"Keep uploads outside of {folder}, for example below /var/www or /srv."
+        return f"Move the uploads out of {folder}, for example to /var/www or /srv."
     unit = quote(app.unit.name)
     drop_in = f"/etc/systemd/system/{unit}.d"
     text = quote(f"[Service]\\nReadWritePaths={folder}\\n")
@@ -62,4 +67,10 @@ def _way_out(app: UpstreamApp, folder: str) -> str:
     )
 
 
-RULE = Rule("app-write", ("CC5", "DB10", "DB14", "CL6", "ST12"), check)
+RULE = Rule(
+    "app-write",
+    "The app cannot write to its upload folder.",
+    "error",
+    ("CC5", "DB10", "DB14", "CL6", "ST12"),
+    check,
+)

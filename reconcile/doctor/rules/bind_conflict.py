@@ -1,4 +1,4 @@
-"""An address that nginx is to listen on and cannot get by a reload, or not at all."""
+"""nginx cannot bind an address of its configuration: by a reload, or not at all."""
 
 from __future__ import annotations
 
@@ -10,21 +10,30 @@ from reconcile.nginx.running.listen_check import PortTaken, check_listens
 
 
 def check(inspection: HostInspection) -> Iterator[RuleResult]:
-    master = inspection.running.master_pid if inspection.running else 0
+    """Yield an error for a port that another process holds, a warning where a restart helps."""
+    running = inspection.nginx.running
     try:
-        because = check_listens(inspection.tree, master).restart_reason
+        result = check_listens(inspection.nginx.tree, running.master_pid if running else 0)
     except PortTaken as taken:
         if inspection.host.is_unprivileged_viewer and "EACCES" in taken.why:
-            yield Inconclusive(taken.what, "only root may try to. Run it with sudo.")
+            yield Inconclusive(taken.what, "only root may bind it. Run it with sudo.")
             return
-        yield error(f"{taken.what}.", taken.why, fix="Stop what holds it, or choose another port.")
+        yield error(
+            f"{taken.what}.", taken.why, fix="Stop the process that holds it, or use another port."
+        )
         return
-    if because:
+    if result.restart_reason:
         yield warning(
-            "A reload cannot bring this configuration into force, only a restart.",
-            because,
+            "A reload cannot apply this configuration; nginx needs a restart.",
+            result.restart_reason,
             fix="systemctl restart nginx",
         )
 
 
-RULE = Rule("bind-conflict", (), check)
+RULE = Rule(
+    "bind-conflict",
+    "nginx cannot bind an address of its configuration.",
+    "error",
+    (),
+    check,
+)

@@ -1,4 +1,4 @@
-"""Uploads that nginx refuses for their size."""
+"""`client_max_body_size` is 1 MB by default: nginx rejects larger uploads with 413."""
 
 from __future__ import annotations
 
@@ -16,49 +16,47 @@ _SERVER = re.compile(r", server: ([^,]+),")
 
 
 def check(inspection: HostInspection) -> Iterator[RuleResult]:
-    served = {id(one.server) for one in inspection.mappings_of("media")}
+    """Compare the limit of each location that passes requests on with what should be accepted."""
+    with_media = {id(one.server) for one in inspection.mappings_of("media")}
     for proxy in inspection.proxy_locations:
-        limit = body_limit(proxy.scope)
-        said = inspection.declared_app(proxy.server)
-        if said and said.max_upload and 0 < limit < said.max_upload:
-            yield error(
-                f"nginx takes {limit} bytes at most, the YAML wants {said.max_upload}.",
-                f"{proxy.scope.directive.place}: {proxy.scope}",
-                f"{said.place}: max_upload",
-                fix="reconcile apply",
-                by_apply=is_managed_server(proxy.server),
-            )
-        elif (most := _of_the_app(inspection, proxy)) and 0 < limit < most:
-            yield warning(
-                f"The app takes {most} bytes, nginx refuses all above {limit} (413).",
-                f"the app: MAX_CONTENT_LENGTH = {most}",
-                f"{proxy.scope.directive.place}: client_max_body_size is {limit} bytes",
-                fix=f"{proxy.server.place}: client_max_body_size {most}; in the YAML"
-                f" max_upload: {-(-most // 2**20)}MB",
-            )
-        elif refused := _refused(inspection, proxy, limit):
-            yield refused
-        elif id(proxy.server) in served and not proxy.scope.inherited("client_max_body_size"):
-            yield note(
-                f"Uploads to {proxy.server.names[0]} over 1 MB are answered 413.",
-                f"{proxy.server.place}: no client_max_body_size",
-                fix=f"{proxy.server.place}: client_max_body_size 20m; where larger ones are"
-                " wanted.",
-            )
+        found = _limit_too_low(inspection, proxy) or _rejected_upload(inspection, proxy)
+        if found:
+            yield found
+        elif id(proxy.server) in with_media and not proxy.scope.inherited("client_max_body_size"):
+            yield _default_limit(proxy)
 
 
-def _of_the_app(inspection: HostInspection, proxy: ProxyLocation) -> int | None:
+def _limit_too_low(inspection: HostInspection, proxy: ProxyLocation) -> RuleResult | None:
+    """The limit is below what the YAML declares, or what the app accepts."""
+    limit, declared = body_limit(proxy.scope), inspection.declared_app(proxy.server)
+    if declared and declared.max_upload and 0 < limit < declared.max_upload:
+        return error(
+            f"nginx accepts at most {limit} bytes, but the YAML declares {declared.max_upload}.",
+            f"{proxy.scope.directive.place}: {proxy.scope}",
+            f"{declared.place}: max_upload",
+            fix="reconcile apply",
+            apply_fixes=is_managed_server(proxy.server),
+        )
     facts = inspection.app_facts(proxy.server)
-    return facts.most_bytes if facts else None
+    if facts and facts.most_bytes and 0 < limit < facts.most_bytes:
+        return warning(
+            f"The app accepts {facts.most_bytes} bytes, but nginx rejects more than {limit} (413).",
+            f"the app: MAX_CONTENT_LENGTH = {facts.most_bytes}",
+            f"{proxy.scope.directive.place}: client_max_body_size is {limit} bytes",
+            fix=f"{proxy.server.place}: client_max_body_size {facts.most_bytes}; in the YAML"
+            f" max_upload: {-(-facts.most_bytes // 2**20)}MB",
+        )
+    return None
 
 
-def _refused(inspection: HostInspection, proxy: ProxyLocation, limit: int) -> RuleResult | None:
+def _rejected_upload(inspection: HostInspection, proxy: ProxyLocation) -> RuleResult | None:
     """The last upload in the log that was too large, and would be again."""
-    for line in reversed(inspection.error_lines):
+    limit = body_limit(proxy.scope)
+    for line in reversed(inspection.nginx.error_lines):
         size, server = _TOO_LARGE.search(line.said), _SERVER.search(line.said)
         if size and server and server[1] in proxy.server.names and 0 < limit < int(size[1]):
             return warning(
-                f"nginx refused an upload of {size[1]} bytes to {server[1]} (413).",
+                f"nginx rejected an upload of {size[1]} bytes to {server[1]} (413).",
                 str(line),
                 f"{proxy.scope.directive.place}: client_max_body_size is {limit} bytes",
                 fix=f"{proxy.server.place}: client_max_body_size {int(size[1]) // 2**20 + 1}m;",
@@ -66,4 +64,18 @@ def _refused(inspection: HostInspection, proxy: ProxyLocation, limit: int) -> Ru
     return None
 
 
-RULE = Rule("body-limit", (), check)
+def _default_limit(proxy: ProxyLocation) -> RuleResult:
+    return note(
+        f"nginx rejects uploads to {proxy.server.names[0]} over 1 MB (413).",
+        f"{proxy.server.place}: no client_max_body_size",
+        fix=f"{proxy.server.place}: client_max_body_size 20m; if larger uploads are expected.",
+    )
+
+
+RULE = Rule(
+    "body-limit",
+    "nginx rejects uploads for their size that should be accepted.",
+    "error",
+    (),
+    check,
+)

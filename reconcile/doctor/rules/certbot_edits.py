@@ -1,4 +1,4 @@
-"""certbot has edited a site's file, which something else writes."""
+"""certbot edits a file that reconcile writes: the next apply reverts its edits."""
 
 from __future__ import annotations
 
@@ -11,25 +11,33 @@ from reconcile.nginx.render.render import is_managed
 
 
 def check(inspection: HostInspection) -> Iterator[RuleResult]:
-    asked = {server.scope.directive.file for server in inspection.servers}
-    for path, file in inspection.tree.files.items():
-        if (path in asked or not inspection.server_names) and (found := find_edits(file.data)):
-            yield _said(path, found, is_ours=is_managed(file.data))
+    """Yield a warning for each managed file that certbot edits, a note for any other."""
+    inspected = {server.scope.directive.file for server in inspection.servers}
+    for path, file in inspection.nginx.tree.files.items():
+        is_inspected = path in inspected or not inspection.server_names
+        if is_inspected and (edits := find_edits(file.data)):
+            yield _edited(path, edits, is_managed=is_managed(file.data))
 
 
-def _said(path: str, found: CertbotEdits, *, is_ours: bool) -> RuleResult:
-    evidence = f"{path}:{found.lines[0]}: {found.summary}"
-    if not is_ours:
-        return note(
-            f"certbot keeps TLS in {path} by editing it.",
+def _edited(path: str, edits: CertbotEdits, *, is_managed: bool) -> RuleResult:
+    evidence = f"{path}:{edits.lines[0]}: {edits.summary}"
+    if is_managed:
+        return warning(
+            f"certbot has edited {path}, which reconcile manages: the next apply reverts that.",
             evidence,
-            fix=f"To have the whole file declared: tls: {{letsencrypt: {found.name}}}",
+            fix=edits.suggested_fix,
         )
-    return warning(
-        f"certbot has edited {path}, which reconcile writes: the next apply takes that back.",
+    return note(
+        f"certbot configures TLS by editing {path}.",
         evidence,
-        fix=found.suggested_fix,
+        fix=f"To declare the whole file: tls: {{letsencrypt: {edits.name}}}",
     )
 
 
-RULE = Rule("certbot-edits", (), check)
+RULE = Rule(
+    "certbot-edits",
+    "certbot edits an nginx file that reconcile manages.",
+    "warning",
+    (),
+    check,
+)

@@ -1,4 +1,4 @@
-"""nginx itself refuses the configuration on the disk."""
+"""nginx rejects the configuration on the disk: `nginx -t` fails."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ from reconcile.doctor.rule import Inconclusive, Rule, RuleResult, error
 
 
 def check(inspection: HostInspection) -> Iterator[RuleResult]:
-    refusal = inspection.config_error
-    if refusal is None:
+    """Yield an error where `nginx -t` fails."""
+    found = inspection.nginx.config_error
+    if found is None:
         return
-    if inspection.host.is_unprivileged_viewer and "Permission denied" in refusal.message:
-        yield Inconclusive("nginx -t", f"{refusal.message}. Run it with sudo.")
+    if inspection.host.is_unprivileged_viewer and "Permission denied" in found.message:
+        yield Inconclusive("nginx -t", f"{found.message}. Run it with sudo.")
     else:
         yield error(
-            "nginx refuses its configuration: a reload keeps the old one, a restart ends in no"
-            " nginx at all.",
-            f"{refusal.position}: {refusal.message}",
-            fix=f"Mend {refusal.position}, then: nginx -t && systemctl reload nginx",
+            "nginx rejects its configuration: a reload keeps the old one; a restart would leave"
+            " nginx down.",
+            f"{found.position}: {found.message}",
+            fix=f"Fix {found.position}, then: nginx -t && systemctl reload nginx",
         )
 
 
-RULE = Rule("config-valid", ("DB1", "CL7"), check)
+RULE = Rule("config-valid", "nginx rejects its configuration.", "error", ("DB1", "CL7"), check)

@@ -1,4 +1,4 @@
-"""A container saves uploads where they are lost, where nginx does not look, or may not at all."""
+"""A container saves uploads in its own layer, in another folder than nginx serves, or cannot."""
 
 from __future__ import annotations
 
@@ -20,22 +20,23 @@ from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.rule import Inconclusive, Rule, RuleResult, error, note
 from reconcile.system.accounts import Account
 
-_ACCOUNTS = "/etc/passwd"
+_ACCOUNTS_FILE = "/etc/passwd"
 _WX = 0o3
-_NOBODY = Account("anybody", 0xFFFF_FFFD, 0xFFFF_FFFD, frozenset())
+_STRANGER = Account("any user", 0xFFFF_FFFD, 0xFFFF_FFFD, frozenset())
 
 
 def check(inspection: HostInspection) -> Iterator[RuleResult]:
+    """Yield an error for each container whose uploads are lost, misplaced or denied."""
     for container in inspection.declared.containers:
         try:
-            yield from _container(inspection, container)
+            yield from _check_container(inspection, container)
         except NotRead as error:
             yield Inconclusive(f"{container.compose}, {container.service}", str(error))
 
 
 @dataclass(frozen=True)
-class _Case:
-    """What one directory of a container is for: the locations that serve its uploads."""
+class _UploadFolder:
+    """A directory inside a container, and the locations that serve its uploads."""
 
     inspection: HostInspection
     container: DeclaredContainer
@@ -44,7 +45,7 @@ class _Case:
     locations: tuple[DeclaredLocation, ...]
 
     @property
-    def at(self) -> str:
+    def place(self) -> str:
         return f"{self.container.compose}: {self.service.name}"
 
     @property
@@ -54,25 +55,27 @@ class _Case:
 
     @property
     def fix(self) -> str:
-        return f"{self.at}: volumes: [{quote(f'{self.locations[0].dir}:{self.path}')}]"
+        return f"{self.place}: volumes: [{quote(f'{self.locations[0].dir}:{self.path}')}]"
 
 
-def _container(inspection: HostInspection, container: DeclaredContainer) -> Iterator[RuleResult]:
-    service = _service(inspection, container)
+def _check_container(
+    inspection: HostInspection, container: DeclaredContainer
+) -> Iterator[RuleResult]:
+    service = _read_service(inspection, container)
     if service is None:
         yield error(
             f"{container.compose} has no service {container.service}.",
             container.place,
-            fix="Correct the service's name in the YAML.",
+            fix=f"{container.place}: correct the name of the service.",
         )
         return
     for prefix, path in container.mounts.items():
         every = inspection.declared.locations
         locations = tuple(one for one in every if one.prefix == prefix)
-        yield from _uploads(_Case(inspection, container, service, path, locations))
+        yield from _check_mount(_UploadFolder(inspection, container, service, path, locations))
 
 
-def _service(inspection: HostInspection, container: DeclaredContainer) -> ServiceView | None:
+def _read_service(inspection: HostInspection, container: DeclaredContainer) -> ServiceView | None:
     folder, name = dirname(container.compose), basename(container.compose)
     files, paths = inspection.host.files, [container.compose]
     beside = join(folder, OVERRIDES.get(name, ""))
@@ -83,26 +86,26 @@ def _service(inspection: HostInspection, container: DeclaredContainer) -> Servic
     return read_service(read, env[1] if env else b"", container.service, folder=folder)
 
 
-def _uploads(case: _Case) -> Iterator[RuleResult]:
-    service, path, mount = case.service, case.path, case.service.mount_at(case.path)
+def _check_mount(folder: _UploadFolder) -> Iterator[RuleResult]:
+    service, path, mount = folder.service, folder.path, folder.service.mount_at(folder.path)
     if mount is None and service.elsewhere:
         elsewhere = ", ".join(service.elsewhere)
-        yield Inconclusive(f"{case.at}, {path}", f"it also has {elsewhere}, not read here")
+        yield Inconclusive(f"{folder.place}, {path}", f"it also has {elsewhere}, not read here")
     elif mount is None or mount.kind in ("tmpfs", "other") or not mount.source:
         yield error(
             f"Uploads to {path} of {service.name} are lost with the container: {_why(mount)}.",
-            case.at,
-            case.served,
-            fix=case.fix,
+            folder.place,
+            folder.served,
+            fix=folder.fix,
         )
     elif mount.read_only:
         yield error(
             f"{service.name} cannot save uploads: {path} is mounted read-only.",
-            f"{case.at}: {mount.source}:{mount.target}, read-only",
-            fix=f"Take ro (read_only) off; {case.fix}",
+            f"{folder.place}: {mount.source}:{mount.target}, read-only",
+            fix=f"Remove ro (read_only); {folder.fix}",
         )
     else:
-        yield from _folder(case, mount)
+        yield from _check_source(folder, mount)
 
 
 def _why(mount: Mount | None) -> str:
@@ -110,77 +113,71 @@ def _why(mount: Mount | None) -> str:
         return "no volume is mounted there"
     if mount.kind == "tmpfs":
         return "a tmpfs is mounted there"
-    return "the volume there has no name, and each new container gets another"
+    return "the volume has no name, so each new container gets a new one"
 
 
-def _folder(case: _Case, mount: Mount) -> Iterator[RuleResult]:
-    source = case.service.folder_of(mount)
-    if not source:
+def _check_source(folder: _UploadFolder, mount: Mount) -> Iterator[RuleResult]:
+    top = folder.service.folder_of(mount)
+    if not top:
         yield Inconclusive(
-            f"{case.at}, {mount.source}", "only its driver knows where that volume lies"
+            f"{folder.place}, {mount.source}", "only its driver knows where that volume is stored"
         )
         return
-    folder = join(source, mount.inside(case.path)).rstrip("/")
-    if not any(_is_same(case.inspection, folder, location.dir) for location in case.locations):
+    saved = join(top, mount.inside(folder.path)).rstrip("/")
+    if not any(folder.inspection.is_same(saved, location.dir) for location in folder.locations):
         yield error(
-            f"{case.service.name} saves uploads in {folder}, nginx serves {case.locations[0].dir}.",
-            f"{case.at}: {mount.source}:{mount.target}, so that {case.path} is {folder}",
-            case.served,
-            fix=case.fix,
+            f"{folder.service.name} saves uploads in {saved}, but nginx serves"
+            f" {folder.locations[0].dir}.",
+            f"{folder.place}: {mount.source}:{mount.target}, so {folder.path} is {saved}",
+            folder.served,
+            fix=folder.fix,
         )
         return
-    yield from _writing(case, folder)
+    yield from _check_access(folder, saved)
 
 
-def _is_same(inspection: HostInspection, one: str, other: str) -> bool:
-    if one == other:
-        return True
-    found = [inspection.host.files.stat(path, follow=True) for path in (one, other)]
-    return None not in found and len({(st.dev, st.ino) for st in found if st}) == 1
-
-
-def _writing(case: _Case, folder: str) -> Iterator[RuleResult]:
-    """Only the folder itself counts: the way to it is no way of the container's."""
-    files, user = case.inspection.host.files, case.service.user
-    found = files.stat(folder, follow=True)
-    if found is None or files.may(folder, (_NOBODY,), _WX)[0]:
+def _check_access(folder: _UploadFolder, saved: str) -> Iterator[RuleResult]:
+    """Only the folder itself counts: the container does not walk the host's path to it."""
+    files, user = folder.inspection.host.files, folder.service.user
+    found = files.stat(saved, follow=True)
+    if found is None or files.may(saved, (_STRANGER,), _WX)[0]:
         return
-    account = _account(case, found.uid)
+    account = _account(folder, found.uid)
     if account is None:
-        yield _depends(case, folder)
-    elif not files.may(folder, (account,), _WX)[0]:
+        yield _unknown_user(folder, saved)
+    elif not files.may(saved, (account,), _WX)[0]:
         owner = f"{found.uid}:{found.gid}"
         ids = f"{account.uid}:{account.gid}"
-        called = user if user[:1].isdigit() else f"{user} ({ids})"
+        name = user if user[:1].isdigit() else f"{user} ({ids})"
         yield error(
-            f"{case.service.name} runs as {called} and may not write to {folder}.",
-            f"{case.at}: user: {user}",
-            f"{folder} belongs to {owner} {found.mode:04o}",
-            fix=f'chown {ids} {quote(folder)}, or user: "{owner}"',
+            f"{folder.service.name} runs as {name} and cannot write to {saved}.",
+            f"{folder.place}: user: {user}",
+            f"{saved} belongs to {owner}, mode {found.mode:04o}",
+            fix=f'chown {ids} {quote(saved)}, or user: "{owner}"',
         )
 
 
-def _account(case: _Case, owner: int) -> Account | None:
-    """Whom the container runs as; None where only its image has the name."""
-    name, _, group = case.service.user.partition(":")
+def _account(folder: _UploadFolder, owner: int) -> Account | None:
+    """The account of the container; None where only its image knows the name."""
+    name, _, group = folder.service.user.partition(":")
     if name.isdigit() and (not group or group.isdigit() or int(name) == owner):
-        return _of_ids(int(name), int(group) if group.isdigit() else 0)
+        return _account_of_ids(int(name), int(group) if group.isdigit() else 0)
     if name == "root" and group in ("", "root", "0"):
-        return _of_ids(0, 0)
-    ids = _in_passwd(case, name) if name and not group else None
-    return _of_ids(*ids) if ids else None
+        return _account_of_ids(0, 0)
+    ids = _ids_from_passwd(folder, name) if name and not group else None
+    return _account_of_ids(*ids) if ids else None
 
 
-def _of_ids(uid: int, gid: int) -> Account:
+def _account_of_ids(uid: int, gid: int) -> Account:
     return Account(str(uid), uid, gid, frozenset({gid}))
 
 
-def _in_passwd(case: _Case, name: str) -> tuple[int, int] | None:
-    """Its ids in the /etc/passwd that the container has from this host, where it has one."""
-    mount = case.service.mount_at(_ACCOUNTS)
+def _ids_from_passwd(folder: _UploadFolder, name: str) -> tuple[int, int] | None:
+    """The ids in the /etc/passwd that the container mounts from this host, if it does."""
+    mount = folder.service.mount_at(_ACCOUNTS_FILE)
     found = (
-        case.inspection.host.files.content(mount.source, MAX_BYTES)
-        if mount and mount.kind == "bind" and mount.target == _ACCOUNTS
+        folder.inspection.host.files.content(mount.source, MAX_BYTES)
+        if mount and mount.kind == "bind" and mount.target == _ACCOUNTS_FILE
         else None
     )
     for line in found[1].decode("utf-8", "replace").splitlines() if found else ():
@@ -190,15 +187,21 @@ def _in_passwd(case: _Case, name: str) -> tuple[int, int] | None:
     return None
 
 
-def _depends(case: _Case, folder: str) -> RuleResult:
-    user, compose = case.service.user, quote(case.container.compose)
+def _unknown_user(folder: _UploadFolder, saved: str) -> RuleResult:
+    user, compose = folder.service.user, quote(folder.container.compose)
     who = f"user {user}" if user else "the user of its image"
     return note(
-        f"Whether {who} may write to {folder} depends on the image.",
-        case.at,
-        fix=f"docker compose -f {compose} run --rm --entrypoint id {quote(case.service.name)}"
-        f'  # then name the user by these numbers, as user: "UID:GID", and chown {quote(folder)}',
+        f"Whether {who} can write to {saved} depends on the image.",
+        folder.place,
+        fix=f"docker compose -f {compose} run --rm --entrypoint id {quote(folder.service.name)}"
+        f'  # then set user: "UID:GID" to these numbers, and chown {quote(saved)}',
     )
 
 
-RULE = Rule("container-volume", ("CC4", "CC8", "CL4", "CL6", "CL10"), check)
+RULE = Rule(
+    "container-volume",
+    "A container's uploads are lost, or saved where nginx does not serve them.",
+    "error",
+    ("CC4", "CC8", "CL4", "CL6", "CL10"),
+    check,
+)

@@ -1,4 +1,4 @@
-"""A site's name, asked over another address, is answered by another server."""
+"""Without `listen [::]:80;` the requests of a site over IPv6 reach another server."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ _FAMILIES = {ANY_IPV4: ("IPv4", "127.0.0.1"), ANY_IPV6: ("IPv6", "::1")}
 
 
 def check(inspection: HostInspection) -> Iterator[RuleResult]:
+    """Yield a warning for each name that another server answers over IPv4 or IPv6."""
     for server in inspection.servers:
-        name = inspection.requests.reachable_name(server)
+        name = inspection.nginx.requests.reachable_name(server)
         if name and name != "localhost":
             for port in sorted({listen.address.port for listen in server.listens}):
-                yield from _over_the_other(inspection, server, name, port)
+                yield from _other_family(inspection, server, name, port)
                 yield from _without_name(inspection, server, name, port)
 
 
-def _over_the_other(
+def _other_family(
     inspection: HostInspection, server: Server, name: str, port: int
 ) -> Iterator[RuleResult]:
     own = {listen.address for listen in server.listens}
@@ -29,31 +30,36 @@ def _over_the_other(
         other = Address(wildcard, port)
         if other in own or not any(Address(w, port) in own for w in _FAMILIES):
             continue
-        table = inspection.router.servers
+        table = inspection.nginx.router.servers
         if table.bound(Address(loopback, port)) != other:
             continue
-        if (taker := table.find(Address(loopback, port), name).server) is not server:
-            spelled = f"[::]:{port}" if family == "IPv6" else str(port)
+        if (actual := table.find(Address(loopback, port), name).server) is not server:
+            listen = f"[::]:{port}" if family == "IPv6" else str(port)
             yield warning(
-                f"Over {family}, {name} is answered by another server.",
-                f"{server.place}: has no listen {spelled}",
-                f"{taker.place}: answers {name} on {other}",
-                fix=f"{server.place}: add listen {spelled}; then reload nginx.",
+                f"Another server answers {name} over {family}.",
+                f"{server.place}: has no listen {listen}",
+                f"{actual.place}: answers {name} on {other}",
+                fix=f"{server.place}: add listen {listen}; then reload nginx.",
             )
 
 
 def _without_name(
     inspection: HostInspection, server: Server, name: str, port: int
 ) -> Iterator[RuleResult]:
-    address = Address("127.0.0.1", port)
-    default = inspection.router.servers.default(address)
+    default = inspection.nginx.router.servers.default(Address("127.0.0.1", port))
     listens_here = any(listen.address == Address(ANY_IPV4, port) for listen in server.listens)
     if default is not None and listens_here and default is not server:
         yield note(
             f"A request to port {port} by IP address alone does not reach {name}.",
-            f"{default.place}: answers every name that no server has",
-            fix=f"Ask with the name: curl -H 'Host: {name}' http://127.0.0.1:{port}/",
+            f"{default.place}: answers every name that no other server has",
+            fix=f"Send the name: curl -H 'Host: {name}' http://127.0.0.1:{port}/",
         )
 
 
-RULE = Rule("default-server-capture", ("DB12", "DB7"), check)
+RULE = Rule(
+    "default-server-capture",
+    "Another server answers a site's name over IPv4 or IPv6.",
+    "warning",
+    ("DB12", "DB7"),
+    check,
+)

@@ -1,4 +1,4 @@
-"""Files that begin with a dot (.env, .git) are served."""
+"""`location ^~ /static/`: no `location ~ /\\.` outside of it hides its .env or .git."""
 
 from __future__ import annotations
 
@@ -15,37 +15,40 @@ CANDIDATES = (".env", ".git/HEAD")
 
 
 def check(inspection: HostInspection) -> Iterator[RuleResult]:
-    return check_each(inspection.mappings, partial(_exposed, inspection))
+    """Yield an error for hidden files that are served, a warning where they would be."""
+    return check_each(inspection.mappings, partial(_check_location, inspection))
 
 
-def _exposed(inspection: HostInspection, mapping: LocationMapping) -> Iterator[RuleResult]:
+def _check_location(inspection: HostInspection, mapping: LocationMapping) -> Iterator[RuleResult]:
     if mapping.is_internal or not mapping.prefix.endswith("/"):
         return
-    real = [name for name in _real(inspection, mapping) if _is_served(inspection, mapping, name)]
-    if real:
+    exposed = [
+        name for name in _hidden_files(inspection, mapping) if _is_served(inspection, mapping, name)
+    ]
+    if exposed:
         yield error(
-            f"{mapping} gives away hidden files.",
-            f"served: {examples([mapping.prefix + name for name in real])}",
+            f"{mapping} exposes dotfiles.",
+            f"served: {examples([mapping.prefix + name for name in exposed])}",
             mapping.evidence,
             fix=_fix(mapping),
-            by_apply=mapping.is_restored_by_apply,
+            apply_fixes=mapping.is_restored_by_apply,
         )
     elif mapping.role != "other":
-        yield from _possible(inspection, mapping)
+        yield from _check_candidates(inspection, mapping)
 
 
-def _possible(inspection: HostInspection, mapping: LocationMapping) -> Iterator[RuleResult]:
-    would = [name for name in CANDIDATES if _is_served(inspection, mapping, name)]
-    if would:
+def _check_candidates(inspection: HostInspection, mapping: LocationMapping) -> Iterator[RuleResult]:
+    exposed = [name for name in CANDIDATES if _is_served(inspection, mapping, name)]
+    if exposed:
         yield warning(
-            f"{mapping} would give away hidden files, were there any.",
-            f"{mapping.place}: nothing refuses {mapping.prefix}{would[0]}",
+            f"{mapping} would expose dotfiles, if there were any.",
+            f"{mapping.place}: nothing denies {mapping.prefix}{exposed[0]}",
             fix=_fix(mapping),
-            by_apply=mapping.is_restored_by_apply,
+            apply_fixes=mapping.is_restored_by_apply,
         )
 
 
-def _real(inspection: HostInspection, mapping: LocationMapping) -> list[str]:
+def _hidden_files(inspection: HostInspection, mapping: LocationMapping) -> list[str]:
     found = inspection.inventory(mapping.path)
     files = found.of_kind("file") if found else ()
     return [item.path for item in files if _is_hidden(item.path)][:200]
@@ -57,17 +60,17 @@ def _is_hidden(path: str) -> bool:
 
 
 def _is_served(inspection: HostInspection, mapping: LocationMapping, name: str) -> bool:
-    path = mapping.folder + name
+    path, nginx = mapping.folder + name, inspection.nginx
     uri = mapping.prefix + escaped(name)
-    route = inspection.route(mapping.server, uri, inspection.disk_with(path), mapping.host)
+    route = nginx.route(mapping.server, uri, nginx.disk_with(path), mapping.host)
     return route is not None and route.answer.kind == "file" and route.answer.path == path
 
 
 def _fix(mapping: LocationMapping) -> str:
     return (
-        f"{mapping.scope.directive.place}: put location ~ /\\.(?!well-known/) {{ return 404; }}"
+        f"{mapping.scope.directive.place}: add location ~ /\\.(?!well-known/) {{ return 404; }}"
         " inside it, then reload nginx."
     )
 
 
-RULE = Rule("dotfile-exposure", (), check)
+RULE = Rule("dotfile-exposure", "Hidden files such as .env are served.", "error", (), check)

@@ -1,4 +1,4 @@
-"""Two server blocks claim one name on one address: nginx ignores the later one."""
+"""Two server blocks have the same name on the same address: nginx ignores the later one."""
 
 from __future__ import annotations
 
@@ -10,20 +10,24 @@ from reconcile.nginx.server_name_conflicts import NameConflict, name_conflicts
 
 
 def check(inspection: HostInspection) -> Iterator[RuleResult]:
-    told: dict[tuple[str, str, str], NameConflict] = {}
-    for conflict in name_conflicts(inspection.tree):
+    """Yield an error for each name that two servers have; once, whatever the addresses."""
+    found: dict[tuple[str, str, str], NameConflict] = {}
+    for conflict in name_conflicts(inspection.nginx.tree):
         if not inspection.server_names or conflict.name in inspection.server_names:
             key = (conflict.name, conflict.winner.place, conflict.loser.place)
-            told.setdefault(key, conflict)
-    for conflict in told.values():
-        name = conflict.name or "no name at all"
-        yield error(
-            f"Two servers claim {name} on {conflict.address}; nginx ignores the second.",
-            f"{conflict.winner.place}: answers",
-            f"{conflict.loser.place}: is ignored",
-            fix=f"Remove {name} from one of the two (a backup copy should not be in a folder that"
-            " nginx reads), then reload nginx.",
-        )
+            found.setdefault(key, conflict)
+    return map(_finding, found.values())
 
 
-RULE = Rule("dup-server", ("DB2",), check)
+def _finding(conflict: NameConflict) -> RuleResult:
+    name = conflict.name or "the empty name"
+    return error(
+        f"Two servers have {name} on {conflict.address}; nginx ignores the second.",
+        f"{conflict.winner.place}: is used",
+        f"{conflict.loser.place}: is ignored",
+        fix=f"Remove {name} from one of them, then reload nginx. Keep backup copies out of the"
+        " folders that nginx reads.",
+    )
+
+
+RULE = Rule("dup-server", "Two servers have the same name and address.", "error", ("DB2",), check)

@@ -1,4 +1,4 @@
-"""Two Cache-Control headers in one answer: caches may take either."""
+"""`expires` and `add_header Cache-Control` each send a header: caches may use either."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from reconcile.nginx.routing.headers import added_headers
 
 
 def check(inspection: HostInspection) -> Iterator[RuleResult]:
+    """Yield a warning for each location that sends Cache-Control more than once."""
     for server in inspection.servers:
         for scope in all_locations(server):
             sources = _sources(scope)
@@ -19,13 +20,13 @@ def check(inspection: HostInspection) -> Iterator[RuleResult]:
                 yield warning(
                     f"{scope} of {server.names[0]} sends {len(sources)} Cache-Control headers.",
                     *sources,
-                    fix=f"{scope.directive.place}: one line, such as add_header Cache-Control"
+                    fix=f"{scope.directive.place}: use one add_header Cache-Control"
                     ' "public, max-age=604800"; and no expires.',
                 )
 
 
 def _sources(scope: Scope) -> list[str]:
-    """Every directive in force that adds the header, where one of them stands in this place."""
+    """The directives in force that add the header, if the location itself has one of them."""
     own = {*scope.own} & {"expires", "add_header"}
     if not own or "return" in scope.own:
         return []
@@ -35,10 +36,12 @@ def _sources(scope: Scope) -> list[str]:
         if one.name.lower() == "cache-control"
     ]
     expires = scope.inherited("expires")
-    # A variable may well be off for just these answers.
+    # A variable may be "off" for these responses.
     if expires and expires[-1].args[-1] != "off" and "$" not in expires[-1].args[-1]:
         added.append(f"{expires[-1].place}: expires {' '.join(expires[-1].args)}")
     return added
 
 
-RULE = Rule("duplicate-cache-control", (), check)
+RULE = Rule(
+    "duplicate-cache-control", "A response has two Cache-Control headers.", "warning", (), check
+)

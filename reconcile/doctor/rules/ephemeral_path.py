@@ -1,4 +1,4 @@
-"""Files in a place that a deploy or a reboot takes away."""
+"""Files in a release directory, in /tmp, in memory or in a container's layer do not last."""
 
 from __future__ import annotations
 
@@ -18,49 +18,55 @@ _TEMPORARY = re.compile(r"^/(?:var/)?tmp/")
 
 
 def check(inspection: HostInspection) -> Iterator[RuleResult]:
-    # What is thrown away together with nginx's own configuration is meant to be.
-    if _vanishes(inspection.real_path(inspection.nginx.config_path)):
+    """Yield an error for uploads, a warning for static files, in a folder that does not last."""
+    config = inspection.real_path(inspection.nginx.installation.config_path)
+    # A configuration that is temporary itself means a temporary setup.
+    if _volatile(config):
         return
     for mapping in inspection.mappings_of("static", "media"):
-        why = _why(inspection, mapping)
-        if why:
-            yield _told(mapping, why)
+        if reason := _reason(inspection, mapping):
+            yield _finding(mapping, reason)
 
 
-def _why(inspection: HostInspection, mapping: LocationMapping) -> str:
-    path, real = mapping.path, inspection.real_path(mapping.path)
-    if vanishing := _vanishes(real):
-        return f"{real} {vanishing}"
+def _reason(inspection: HostInspection, mapping: LocationMapping) -> str:
+    real = inspection.real_path(mapping.path)
+    if volatile := _volatile(real):
+        return f"{real} {volatile}"
     if _CONTAINER.search(real):
-        return f"{real} lies in the layer of a container and goes with it"
-    # Static files may well come with each release, as long as nginx follows to the next one.
-    followed = mapping.role == "static" and _CURRENT.search(path)
-    if _RELEASE.search(f"{real}/") and not followed:
-        return f"{real} belongs to one release"
+        return f"{real} is in the layer of a container and is removed with it"
+    # Static files may come with each release, if nginx follows a link to the next one.
+    follows_release = mapping.role == "static" and _CURRENT.search(mapping.path)
+    if _RELEASE.search(f"{real}/") and not follows_release:
+        return f"{real} belongs to a single release"
     return ""
 
 
-def _vanishes(path: str) -> str:
+def _volatile(path: str) -> str:
     if filesystem_of(path) in _MEMORY:
-        return "lies in memory and is empty after a reboot"
+        return "is in memory and empty after a reboot"
     return "is cleaned up by the system" if _TEMPORARY.match(f"{path}/") else ""
 
 
-def _told(mapping: LocationMapping, why: str) -> RuleResult:
-    evidence = mapping.evidence
+def _finding(mapping: LocationMapping, reason: str) -> RuleResult:
     stable = f"/var/www/{mapping.server.names[0].strip('*~.') or 'myapp'}/{mapping.role}"
     if mapping.role == "media":
         return error(
-            f"Uploads below {mapping.path} will be lost: {why}.",
-            evidence,
-            fix=f"Move them to a directory that stays, such as {stable}, and name it both in"
-            " nginx and in the app.",
+            f"Uploads below {mapping.path} will be lost: {reason}.",
+            mapping.evidence,
+            fix=f"Move them to a permanent directory, such as {stable}, and configure it in both"
+            " nginx and the app.",
         )
     return warning(
-        f"Static files in {mapping.path} will not stay: {why}.",
-        evidence,
-        fix=f"Copy them at each deploy to a directory that stays, such as {stable}.",
+        f"Static files in {mapping.path} will be lost: {reason}.",
+        mapping.evidence,
+        fix=f"Copy them to a permanent directory at each deployment, such as {stable}.",
     )
 
 
-RULE = Rule("ephemeral-path", ("CC8", "CL10"), check)
+RULE = Rule(
+    "ephemeral-path",
+    "Served files are in a folder that a deployment or a reboot removes.",
+    "error",
+    ("CC8", "CL10"),
+    check,
+)

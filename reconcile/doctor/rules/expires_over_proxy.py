@@ -1,4 +1,4 @@
-"""Caching that nginx forces on the app's own answers, private ones included."""
+"""`expires` in a location with proxy_pass overrides the app's own Cache-Control."""
 
 from __future__ import annotations
 
@@ -9,18 +9,22 @@ from reconcile.doctor.rule import Rule, RuleResult, warning
 
 
 def check(inspection: HostInspection) -> Iterator[RuleResult]:
+    """Yield a warning for each location that passes requests on with expires in force."""
     for proxy in inspection.proxy_locations:
         found = proxy.scope.inherited("expires")
-        written = " ".join(found[-1].args) if found else "off"
-        # A variable may well be off for just these answers.
-        if written not in ("off", "epoch", "-1") and "$" not in written:
+        value = " ".join(found[-1].args) if found else "off"
+        # A variable may be "off" for these responses.
+        if value not in ("off", "epoch", "-1") and "$" not in value:
             yield warning(
-                f"expires {written} overwrites what the app of {proxy.server.names[0]} says of"
-                " caching, private, no-store included.",
-                f"{found[-1].place}: expires {written};",
+                f"expires {value} overrides the Cache-Control of the app of"
+                f" {proxy.server.names[0]}, also where it is private or no-store.",
+                f"{found[-1].place}: expires {value};",
                 proxy.evidence,
-                fix=f"{proxy.scope.directive.place}: expires off; where requests are passed on.",
+                fix=f"{proxy.scope.directive.place}: set expires off; where requests are passed"
+                " on.",
             )
 
 
-RULE = Rule("expires-over-proxy", (), check)
+RULE = Rule(
+    "expires-over-proxy", "expires overrides the app's own Cache-Control.", "warning", (), check
+)

@@ -1,4 +1,4 @@
-"""An add_header in a location drops the ones from outside it."""
+"""An `add_header` in a location replaces all of those that it would inherit."""
 
 from __future__ import annotations
 
@@ -17,20 +17,21 @@ _SECURITY = {
 
 
 def check(inspection: HostInspection) -> Iterator[RuleResult]:
+    """Yield a warning for each location that drops a security header."""
     for server in inspection.servers:
         for scope in all_locations(server):
-            lost = _lost(scope)
+            lost = _lost_headers(scope)
             if lost:
-                names = ", ".join(header.name for header in lost)
                 yield warning(
-                    f"{scope} of {server.names[0]} answers without {names}.",
+                    f"{scope} of {server.names[0]} responds without"
+                    f" {', '.join(header.name for header in lost)}.",
                     *(f"{one.place}: add_header {one.name}, not inherited" for one in lost),
-                    f"{scope.own['add_header'][0].place}: an add_header of its own",
-                    fix=f"{scope.directive.place}: repeat them there.",
+                    f"{scope.own['add_header'][0].place}: the location has its own add_header",
+                    fix=f"{scope.directive.place}: repeat these headers there.",
                 )
 
 
-def _lost(scope: Scope) -> list[AddedHeader]:
+def _lost_headers(scope: Scope) -> list[AddedHeader]:
     if "add_header" not in scope.own or scope.parent is None or "return" in scope.own:
         return []
     kept = {header.name.lower() for header in added_headers(scope)}
@@ -39,4 +40,4 @@ def _lost(scope: Scope) -> list[AddedHeader]:
     ]
 
 
-RULE = Rule("header-loss", (), check)
+RULE = Rule("header-loss", "A location drops security headers of its server.", "warning", (), check)

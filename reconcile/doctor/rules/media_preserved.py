@@ -1,30 +1,36 @@
-"""Uploads that a deploy deletes, or that lie among the static files."""
+"""A deployment deletes uploads, as `rsync --delete` does, or they are among the static files."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from reconcile.config.lexical_paths import is_below
 from reconcile.doctor.deploy_scripts import Deletion, deletions
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.location_mapping import LocationMapping
 from reconcile.doctor.rule import Rule, RuleResult, error, warning
 
 MAX_BYTES = 256 << 10
-_IN_APP = ("*.sh", "Makefile", "deploy*", "Procfile", "justfile", ".git/hooks/*", "deploy/*",
-           "scripts/*", "bin/*.sh")  # fmt: skip
-_ON_HOST = ("/etc/crontab", "/etc/cron.*/*", "/var/spool/cron/crontabs/*", "/usr/local/bin/*",
-            "/usr/local/sbin/*")  # fmt: skip
+_IN_APP = (
+    *("*.sh", "Makefile", "deploy*", "Procfile", "justfile", ".git/hooks/*"),
+    *("deploy/*", "scripts/*", "bin/*.sh"),
+)
+_ON_HOST = (
+    *("/etc/crontab", "/etc/cron.*/*", "/var/spool/cron/crontabs/*"),
+    *("/usr/local/bin/*", "/usr/local/sbin/*"),
+)
 
 
 def check(inspection: HostInspection) -> Iterator[RuleResult]:
+    """Yield an error for each script that deletes uploads, a warning inside static files."""
     media = [one for one in inspection.mappings_of("media") if not one.is_internal]
     for deletion in _deletions(inspection) if media else ():
         resolved = replace(deletion, target=inspection.real_path(deletion.target))
         for mapping in media:
             if resolved.deletes(inspection.real_path(mapping.path)):
                 yield _deleted(inspection, mapping, resolved)
-    yield from _in_static(inspection, media)
+    yield from _inside_static(inspection, media)
 
 
 def _deleted(
@@ -33,27 +39,26 @@ def _deleted(
     inner = inspection.real_path(mapping.path).removeprefix(deletion.target).strip("/")
     option = "-e " if deletion.command.startswith("git") else "--exclude="
     return error(
-        f"A deploy deletes the uploads in {mapping.path}.",
+        f"A deployment deletes the uploads in {mapping.path}.",
         f"{deletion.place}: {deletion.command}",
         mapping.evidence,
-        fix=f"Exclude them there ({option}{inner}/), or move the uploads out of the folder."
+        fix=f"Exclude them ({option}{inner}/), or move the uploads out of the folder."
         if inner
-        else "Move the uploads to a folder that no deploy touches.",
+        else "Move the uploads to a folder that no deployment changes.",
     )
 
 
-def _in_static(
+def _inside_static(
     inspection: HostInspection, media: Sequence[LocationMapping]
 ) -> Iterator[RuleResult]:
     for mapping in media:
         for static in inspection.mappings_of("static"):
-            is_below = f"{mapping.path}/".startswith(static.path.rstrip("/") + "/")
-            if static.server is mapping.server and is_below:
+            if static.server is mapping.server and is_below(mapping.path, static.path):
                 yield warning(
-                    f"Uploads lie in {mapping.path}, inside the static files in {static.path}.",
+                    f"Uploads are in {mapping.path}, inside the static files in {static.path}.",
                     static.evidence,
                     mapping.evidence,
-                    fix="Keep them apart: static files are replaced by every deploy.",
+                    fix="Separate them: each deployment replaces the static files.",
                 )
 
 
@@ -64,13 +69,15 @@ def _deletions(inspection: HostInspection) -> Iterator[Deletion]:
         yield from deletions(place, unit.command, unit.working_directory)
     folders = {app.unit.working_directory for app in inspection.apps} - {"", "/"}
     for pattern in _ON_HOST:
-        yield from _in_files(inspection, pattern, "")
+        yield from _deletions_in_files(inspection, pattern, "")
     for folder in sorted(folders):
         for name in _IN_APP:
-            yield from _in_files(inspection, f"{folder}/{name}", folder)
+            yield from _deletions_in_files(inspection, f"{folder}/{name}", folder)
 
 
-def _in_files(inspection: HostInspection, pattern: str, folder: str) -> Iterator[Deletion]:
+def _deletions_in_files(
+    inspection: HostInspection, pattern: str, folder: str
+) -> Iterator[Deletion]:
     files = inspection.host.files
     for path in files.glob(pattern):
         found = files.stat(path, follow=True)
@@ -79,4 +86,4 @@ def _in_files(inspection: HostInspection, pattern: str, folder: str) -> Iterator
             yield from deletions(path, text, folder)
 
 
-RULE = Rule("media-preserved", ("CL10",), check)
+RULE = Rule("media-preserved", "A deployment deletes uploads.", "error", ("CL10",), check)

@@ -1,4 +1,4 @@
-"""A file below a media location, asked for as visitors ask."""
+"""A real file below each media location, requested as visitors do; see `file_probe`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,14 @@ from reconcile.doctor.rule import Rule, RuleResult, check_each
 
 
 def check(inspection: HostInspection) -> Iterator[RuleResult]:
+    """Yield an error for each address on which nginx does not serve the file."""
     return check_each(inspection.mappings_of("media"), partial(probe_mapping, inspection))
 
 
-RULE = Rule("probe-media", ("DB11", "DB12", "DB13", "CL9"), check)
+RULE = Rule(
+    "probe-media",
+    "An uploaded file that exists is not served over HTTP.",
+    "error",
+    ("DB11", "DB12", "DB13", "CL9"),
+    check,
+)

@@ -1,4 +1,4 @@
-"""`root` in a location appends the whole URI: its own prefix comes twice."""
+"""`location /static/ { root /srv/static; }`: root appends the whole URI, so the prefix doubles."""
 
 from __future__ import annotations
 
@@ -11,16 +11,18 @@ from reconcile.doctor.rule import Rule, RuleResult, error
 
 
 def check(inspection: HostInspection) -> Iterator[RuleResult]:
+    """Yield an error for each location whose root ends with its own prefix."""
     for mapping in inspection.mappings:
         if _doubles(mapping) and inspection.inventory(mapping.path) is None:
             yield error(
-                f"{mapping} looks for its files in {mapping.folder}: root appends the whole URI.",
-                f"{mapping.place}: root {mapping.directive.args[0]};",
-                f"{mapping.prefix}NAME is looked for as {mapping.folder}NAME, which is not there",
-                *_in_the_log(inspection, mapping),
-                fix=f"{mapping.place}: alias {quote(_slashed(mapping.root))};"
-                " in place of root, then reload nginx.",
-                by_apply=mapping.is_restored_by_apply,
+                f"{mapping} maps to {mapping.folder}, which does not exist: root appends the"
+                " whole URI.",
+                mapping.evidence,
+                f"{mapping.prefix}NAME is looked up as {mapping.folder}NAME",
+                *_last_error(inspection, mapping),
+                fix=f"{mapping.place}: replace root with alias {quote(_with_slash(mapping.root))};"
+                " then reload nginx.",
+                apply_fixes=mapping.is_restored_by_apply,
             )
 
 
@@ -30,13 +32,19 @@ def _doubles(mapping: LocationMapping) -> bool:
     return not mapping.is_alias and bool(own) and f"{root}/".endswith(f"/{own}/")
 
 
-def _in_the_log(inspection: HostInspection, mapping: LocationMapping) -> list[str]:
-    lines = [line for line in inspection.error_lines if line.path.startswith(mapping.folder)]
+def _last_error(inspection: HostInspection, mapping: LocationMapping) -> list[str]:
+    lines = [line for line in inspection.nginx.error_lines if line.path.startswith(mapping.folder)]
     return [str(line) for line in lines[-1:]]
 
 
-def _slashed(path: str) -> str:
+def _with_slash(path: str) -> str:
     return path.rstrip("/") + "/"
 
 
-RULE = Rule("root-doubling", ("CC1", "DB4", "CL1", "CL2"), check)
+RULE = Rule(
+    "root-doubling",
+    "root repeats the location's own prefix in the path.",
+    "error",
+    ("CC1", "DB4", "CL1", "CL2"),
+    check,
+)

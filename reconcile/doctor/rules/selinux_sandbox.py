@@ -1,4 +1,4 @@
-"""What forbids in spite of modes and owners: SELinux, AppArmor, a /tmp of a unit's own."""
+"""SELinux, AppArmor and a private /tmp deny access whatever owners and modes allow."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from reconcile.system.lsm import Security
 
 
 def check(inspection: HostInspection) -> Iterator[RuleResult]:
+    """Yield a finding for each denial that still applies, and for sockets in a private /tmp."""
     yield from _hidden_sockets(inspection)
     yield from check_denials(inspection, Security())
 
 
 def _hidden_sockets(inspection: HostInspection) -> Iterator[RuleResult]:
-    """A socket in a /tmp that only its unit sees, or that nginx's own unit does not see."""
+    """A socket in /tmp, where the app or nginx has a private one."""
     nginx = inspection.units.get("nginx.service")
     for proxy in inspection.proxy_locations:
         for path in filter(None, map(socket_path, proxy.targets)):
@@ -26,11 +27,17 @@ def _hidden_sockets(inspection: HostInspection) -> Iterator[RuleResult]:
             for unit in [*units, *([nginx] if nginx else [])]:
                 if why := hiding_setting(unit, path):
                     yield error(
-                        f"nginx and the app do not see the same {path}.",
+                        f"nginx and the app do not share {path}.",
                         f"{unit.name}: {why}",
                         proxy.evidence,
-                        fix="Put the socket below /run (RuntimeDirectory= or a .socket unit).",
+                        fix="Move the socket to /run (RuntimeDirectory= or a .socket unit).",
                     )
 
 
-RULE = Rule("selinux-sandbox", ("ST12",), check)
+RULE = Rule(
+    "selinux-sandbox",
+    "SELinux, AppArmor or PrivateTmp= denies what owners and modes allow.",
+    "error",
+    ("ST12",),
+    check,
+)

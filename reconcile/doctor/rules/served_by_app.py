@@ -1,4 +1,4 @@
-"""Requests for files that reach the app, since no location of nginx takes them."""
+"""Requests for files reach the app: no location maps them, or nginx has not loaded it."""
 
 from __future__ import annotations
 
@@ -7,19 +7,20 @@ from dataclasses import dataclass
 from functools import partial
 
 from reconcile.doctor.file_probe import sample_file
-from reconcile.doctor.inspection import HostInspection, UpstreamApp
+from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.location_mapping import LocationMapping
 from reconcile.doctor.request_tracing import RequestTrace, TracedRequest, trace_requests
-from reconcile.doctor.rule import Rule, RuleResult, check_each, collect, error, warning
-from reconcile.doctor.rules.files_missing import USUAL_FOLDERS
+from reconcile.doctor.rule import Inconclusive, Rule, RuleResult, check_each, error, warning
+from reconcile.doctor.rules.files_missing import static_folders
+from reconcile.doctor.upstream_apps import UpstreamApp
 from reconcile.nginx.routing.route import Route
 from reconcile.nginx.routing.servers import Server
 from reconcile.nginx.routing.uri import escaped
 
 
 @dataclass(frozen=True)
-class _Unmapped:
-    """The app has static files, and nobody but the app answers for them."""
+class _UnmappedStatic:
+    """An app with static files whose URLs reach the app itself."""
 
     server: Server
     app: UpstreamApp
@@ -28,101 +29,104 @@ class _Unmapped:
     route: Route
 
     @property
-    def suspect(self) -> TracedRequest:
+    def request(self) -> TracedRequest:
         return TracedRequest(self.server, self.uri, is_passed=True)
 
 
+@dataclass(frozen=True)
+class _MappedFile:
+    """A file that the configuration lets nginx serve, on a server with an app."""
+
+    mapping: LocationMapping
+    request: TracedRequest
+
+
 def check(inspection: HostInspection) -> Iterator[RuleResult]:
+    """Request files of both kinds, and trace in the logs which of them the app answers."""
     servers = {id(one.server): one.server for one in inspection.proxy_locations}.values()
     locations = inspection.mappings_of("static", "media")
-    unmapped, unseen = collect(servers, partial(_unmapped, inspection))
-    mapping, unseen_too = collect(locations, partial(_asked, inspection))
-    yield from (*unseen, *unseen_too)
-    suspects = [*(one.suspect for one in unmapped), *(suspect for _, suspect in mapping)]
-    trails = trace_requests(inspection, list(dict.fromkeys(suspects)))
-    for one in unmapped:
-        yield _without_location(one, trails[one.suspect])
-    for location, suspect in mapping:
-        if trails[suspect].answered_by == "app":
-            yield _in_spite_of_it(location, trails[suspect])
-    yield from check_each(locations, partial(_bare, inspection))
+    results = [
+        *check_each(servers, partial(_unmapped_static, inspection)),
+        *check_each(locations, partial(_mapped_file, inspection)),
+    ]
+    cases = [one for one in results if not isinstance(one, Inconclusive)]
+    yield from (one for one in results if isinstance(one, Inconclusive))
+    traces = trace_requests(inspection, list(dict.fromkeys(one.request for one in cases)))
+    for case in cases:
+        trace = traces[case.request]
+        if isinstance(case, _UnmappedStatic):
+            yield _no_location(case, trace)
+        elif trace.answered_by == "app":
+            yield _location_not_used(case.mapping, trace)
+    yield from check_each(locations, partial(_without_slash, inspection))
 
 
-def _unmapped(inspection: HostInspection, server: Server) -> Iterator[_Unmapped]:
+def _unmapped_static(inspection: HostInspection, server: Server) -> Iterator[_UnmappedStatic]:
     for app in inspection.apps_behind(server):
-        if folder := _static_of(inspection, app):
+        for folder in list(static_folders(inspection, app))[:1]:
             name = sample_file(inspection, folder) or "reconcile-canary.css"
             uri = f"/static/{escaped(name)}"
-            route = inspection.route(server, uri)
+            route = inspection.nginx.route(server, uri)
             if route and route.answer.kind == "pass":
-                yield _Unmapped(server, app, folder, uri, route)
+                yield _UnmappedStatic(server, app, folder, uri, route)
 
 
-def _static_of(inspection: HostInspection, app: UpstreamApp) -> str:
-    for usual in USUAL_FOLDERS:
-        folder = f"{app.unit.working_directory}/{usual}"
-        found = folder.startswith("/") and inspection.host.files.stat(folder, follow=True)
-        if found and found.kind == "directory":
-            return folder
-    return ""
-
-
-def _asked(
-    inspection: HostInspection, mapping: LocationMapping
-) -> Iterator[tuple[LocationMapping, TracedRequest]]:
-    """A file of a location that the configuration gives to nginx, on a server with an app."""
-    if (
-        mapping.is_internal
-        or not inspection.apps_behind(mapping.server)
-        or mapping.prefix[-1:] != "/"
-    ):
+def _mapped_file(inspection: HostInspection, mapping: LocationMapping) -> Iterator[_MappedFile]:
+    has_app = bool(inspection.apps_behind(mapping.server))
+    if mapping.is_internal or not has_app or not mapping.prefix.endswith("/"):
         return
     if name := sample_file(inspection, mapping.path):
         uri = mapping.prefix + escaped(name)
-        route = inspection.route(mapping.server, uri)
+        route = inspection.nginx.route(mapping.server, uri)
         if route and route.answer.kind == "file":
-            yield mapping, TracedRequest(mapping.server, uri, is_passed=False)
+            yield _MappedFile(mapping, TracedRequest(mapping.server, uri, is_passed=False))
 
 
-def _without_location(found: _Unmapped, trail: RequestTrace) -> RuleResult:
-    server, hops = found.server, found.route.hops
+def _no_location(case: _UnmappedStatic, trace: RequestTrace) -> RuleResult:
+    server, hops = case.server, case.route.hops
     place = hops[-1].place if hops else server.place
-    # The logs show what runs, the route what the files on the disk say.
-    will = " after the next reload" if trail.answered_by == "nginx" else ""
-    return (warning if will else error)(
-        f"Requests for /static/ on {server.names[0]} reach the app{will}: "
-        "no location maps them to files.",
-        f"{place}: {found.uri} is passed to {found.route.answer.target}",
-        f"{found.app.unit.name} keeps its static files in {found.folder}",
-        *trail.evidence,
-        fix=f"{server.place}: add location ^~ /static/ {{ alias {found.folder}/; }},"
-        " better with a copy outside of the app's directory.",
+    # The logs show the loaded configuration, the route the one on the disk.
+    when = " after the next reload" if trace.answered_by == "nginx" else ""
+    return (warning if when else error)(
+        f"Requests for /static/ on {server.names[0]} reach the app{when}:"
+        " no location maps them to files.",
+        f"{place}: {case.uri} is passed to {case.route.answer.target}",
+        f"{case.app.unit.name} keeps its static files in {case.folder}",
+        *trace.evidence,
+        fix=f"{server.place}: add location ^~ /static/ {{ alias {case.folder}/; }}, preferably"
+        " with a copy outside of the app's directory.",
     )
 
 
-def _in_spite_of_it(mapping: LocationMapping, trail: RequestTrace) -> RuleResult:
+def _location_not_used(mapping: LocationMapping, trace: RequestTrace) -> RuleResult:
     return error(
-        f"Requests for {mapping.prefix} on {mapping.server.names[0]} reach the app in spite of"
+        f"Requests for {mapping.prefix} on {mapping.server.names[0]} reach the app despite"
         f" {mapping.scope}.",
-        *trail.evidence,
+        *trace.evidence,
         mapping.evidence,
-        fix="systemctl reload nginx  # the running nginx does not do what its files say",
-        by_apply=mapping.declared is not None,
+        fix="systemctl reload nginx  # the running nginx has not loaded its current files",
+        apply_fixes=mapping.declared is not None,
     )
 
 
-def _bare(inspection: HostInspection, mapping: LocationMapping) -> Iterator[RuleResult]:
+def _without_slash(inspection: HostInspection, mapping: LocationMapping) -> Iterator[RuleResult]:
     bare = mapping.prefix.rstrip("/")
     if not bare or bare == mapping.prefix or mapping.is_internal:
         return
-    route = inspection.route(mapping.server, bare)
+    route = inspection.nginx.route(mapping.server, bare)
     if route and route.answer.kind == "pass":
         yield warning(
-            f"{bare} without its slash reaches the app, not {mapping}.",
+            f"{bare} without the trailing slash reaches the app, not {mapping}.",
             f"{route.hops[-1].place}: {bare} is passed to {route.answer.target}",
             fix=f"{mapping.server.place}: add location = {bare} {{ return 301 {mapping.prefix}; }}",
-            by_apply=mapping.is_restored_by_apply,
+            apply_fixes=mapping.is_restored_by_apply,
         )
 
 
-RULE = Rule("served-by-app", ("CC6", "DB3", "DB7", "DB16", "CL8", "CL9"), check)
+RULE = Rule(
+    "served-by-app",
+    "Requests for files reach the app.",
+    "error",
+    ("CC6", "DB3", "DB7", "DB16", "CL8", "CL9"),
+    check,
+)

@@ -1,4 +1,4 @@
-"""What lies in the folders that nginx reads and should not, or should be read and is not."""
+"""Leftovers, folders and broken links that nginx loads as configuration, and invisible bytes."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from reconcile.nginx.model.tree import Include, load
 from reconcile.nginx.running.discover import HostReader
 
 _LEFTOVER = re.compile(r"(?:~|\.(?:bak|old|orig|save|swp|rej|dpkg-\w+|ucf-\w+|rpm\w+))$|^#.*#$")
-_ODD = {b"\xef\xbb\xbf": "a byte order mark", b"\xc2\xa0": "a no-break space"}
+_INVISIBLE = {b"\xef\xbb\xbf": "a byte order mark", b"\xc2\xa0": "a no-break space"}
 
 
-class _Lenient(HostReader):
-    """What nginx stumbles over is empty here, so that the rest can be looked at."""
+class _LenientReader(HostReader):
+    """Reads a file that nginx cannot read as an empty one, so that the rest can be checked."""
 
     def read(self, path: str) -> bytes:
         try:
@@ -26,51 +26,61 @@ class _Lenient(HostReader):
 
 
 def check(inspection: HostInspection) -> Iterator[RuleResult]:
-    tree = load(inspection.nginx.config_path, _Lenient(inspection.host))
+    """Check every name that a wildcard include loads, and the bytes of every file."""
+    path = inspection.nginx.installation.config_path
+    tree = load(path, _LenientReader(inspection.host))
     for include in tree.includes.values():
         if include.is_glob:
             for path in include.paths:
-                yield from _loaded(inspection, include, path)
+                yield from _check_included(inspection, include, path)
     for path, file in tree.files.items():
-        yield from _odd(path, file.data)
+        yield from _invisible_bytes(path, file.data)
 
 
-def _loaded(inspection: HostInspection, include: Include, path: str) -> Iterator[RuleResult]:
-    name = path.rpartition("/")[2]
-    found = inspection.host.files.stat(path)
+def _check_included(
+    inspection: HostInspection, include: Include, path: str
+) -> Iterator[RuleResult]:
+    files, name = inspection.host.files, path.rpartition("/")[2]
+    found = files.stat(path)
     if found is None:
         return
     if found.kind == "directory":
         yield error(
-            f"{path} is a folder: nginx refuses to load its configuration.",
-            f"read as a file because of {include.pattern}",
+            f"{path} is a folder: nginx rejects its configuration.",
+            f"loaded as a file by include {include.pattern}",
             fix=f"Move it away: mv {quote(path)} /root/",
         )
-    elif found.kind == "symlink" and inspection.host.files.stat(path, follow=True) is None:
+    elif found.kind == "symlink" and files.stat(path, follow=True) is None:
         yield error(
-            f"{path} leads to nothing: nginx refuses to load its configuration.",
-            f"{path} -> {inspection.host.files.readlink(path)}",
+            f"{path} is a broken link: nginx rejects its configuration.",
+            f"{path} -> {files.readlink(path)}",
             fix=f"rm {quote(path)}",
         )
     elif _LEFTOVER.search(name):
         yield warning(
-            f"{path} looks like a leftover, and nginx reads it.",
-            "what sorts first wins its names",
+            f"{path} looks like a leftover, and nginx loads it.",
+            "of two servers with the same name, the file that sorts first wins",
             fix=f"Move it away: mv {quote(path)} /root/",
         )
 
 
-def _odd(path: str, data: bytes) -> Iterator[RuleResult]:
-    for mark, called in _ODD.items():
+def _invisible_bytes(path: str, data: bytes) -> Iterator[RuleResult]:
+    for mark, name in _INVISIBLE.items():
         at = data.find(mark)
         line = 1 + data.count(b"\n", 0, at)
         # In a comment it does no harm.
         if at >= 0 and b"#" not in data[data.rfind(b"\n", 0, at) + 1 : at]:
             yield warning(
-                f"{path}:{line} holds {called}, which nginx takes for part of a word.",
+                f"{path}:{line} contains {name}, which nginx reads as part of a word.",
                 f"bytes {mark.hex(' ')} at offset {at}",
                 fix=f"Remove it: {path}:{line}",
             )
 
 
-RULE = Rule("sites-enabled-hygiene", ("DB2",), check)
+RULE = Rule(
+    "sites-enabled-hygiene",
+    "nginx loads leftovers, folders, broken links or invisible bytes as configuration.",
+    "error",
+    ("DB2",),
+    check,
+)

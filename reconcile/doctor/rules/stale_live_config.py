@@ -1,4 +1,4 @@
-"""nginx serves another configuration than the one on the disk."""
+"""nginx runs with another configuration than the one on the disk, or does not run."""
 
 from __future__ import annotations
 
@@ -11,30 +11,39 @@ from reconcile.nginx.running.loaded_config import changed_since, read_loaded
 
 
 def check(inspection: HostInspection) -> Iterator[RuleResult]:
-    now = inspection.running
-    if now is None:
-        yield from _down(inspection)
+    """Yield a finding where the workers have not loaded the files on the disk."""
+    nginx, running = inspection.nginx.installation, inspection.nginx.running
+    if running is None:
+        yield from _not_running(inspection)
         return
-    if read_loaded(inspection.nginx, now).matches_disk(inspection.nginx):
+    if read_loaded(nginx, running).matches_disk(nginx):
         return
+    pids = ", ".join(str(worker.pid) for worker in running.workers)
+    changed = examples(changed_since(nginx, running)) or "the files"
+    errors = (line for line in inspection.nginx.error_lines[-50:] if line.level == "emerg")
     yield warning(
-        "nginx has not read its configuration since it was last changed.",
-        f"its workers ({', '.join(str(worker.pid) for worker in now.workers)}) were started before"
-        f" the last change of {examples(changed_since(inspection.nginx, now)) or 'its files'}",
-        *(str(line) for line in inspection.error_lines[-50:] if line.level == "emerg"),
-        fix="nginx -t && systemctl reload nginx, then look for [emerg] in the error log.",
-        by_apply=bool(inspection.declared.sites) and inspection.config_error is None,
+        "nginx has not loaded its current configuration.",
+        f"the workers ({pids}) were started before the last change of {changed}",
+        *map(str, errors),
+        fix="nginx -t && systemctl reload nginx, then check the error log for [emerg].",
+        apply_fixes=bool(inspection.declared.sites) and inspection.nginx.config_error is None,
     )
 
 
-def _down(inspection: HostInspection) -> Iterator[RuleResult]:
-    # In an image that is being built nothing runs.
+def _not_running(inspection: HostInspection) -> Iterator[RuleResult]:
+    # While an image is built, nothing runs.
     if inspection.host.settings.service_manager != "none":
         yield error(
-            "nginx does not run: nobody answers.",
-            f"no master process of nginx behind {inspection.nginx.layout.pid_path}",
+            "nginx is not running.",
+            f"there is no master process for {inspection.nginx.installation.layout.pid_path}",
             fix="nginx -t && systemctl start nginx",
         )
 
 
-RULE = Rule("stale-live-config", (), check)
+RULE = Rule(
+    "stale-live-config",
+    "nginx is not running, or has not loaded its current configuration.",
+    "error",
+    (),
+    check,
+)

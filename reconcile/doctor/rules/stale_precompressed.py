@@ -1,7 +1,10 @@
-"""A .gz, .br or .zst beside a file that has changed since: most browsers get the old one."""
+"""`gzip_static on`: nginx sends app.css.gz, which is older than app.css, to most browsers."""
 
 from __future__ import annotations
 
+import gzip
+import io
+import zlib
 from collections.abc import Iterator
 from shlex import quote
 
@@ -11,51 +14,49 @@ from reconcile.doctor.location_mapping import LocationMapping
 from reconcile.doctor.rule import Rule, RuleResult, note, warning
 from reconcile.filesystem.inventory import Inventory
 
-MOST_BYTES = 8 << 20
-SENT_BY = {".gz": "gzip_static", ".br": "brotli_static", ".zst": "zstd_static"}
-"""Ending → the directive that has nginx send such a file in place of the one asked for."""
+MAX_BYTES = 8 << 20
+DIRECTIVES = {".gz": "gzip_static", ".br": "brotli_static", ".zst": "zstd_static"}
+"""Suffix → the directive that lets nginx send such a file instead of the original."""
 
 
 def check(inspection: HostInspection) -> Iterator[RuleResult]:
+    """Yield a warning for stale compressed files that nginx sends, a note for others."""
     for mapping in inspection.mappings:
         found = inspection.inventory(mapping.path)
-        stale = (
-            [path for path in _older(found) if _differs(inspection, mapping, path)] if found else []
-        )
+        older = _older(found) if found else ()
+        stale = [path for path in older if _differs(inspection, mapping, path)]
         if stale:
-            yield _told(inspection, mapping, stale)
+            yield _finding(inspection, mapping, stale)
 
 
 def _older(found: Inventory) -> Iterator[str]:
-    """Compressed files that are older than what they were made of."""
+    """Compressed files that are older than their originals."""
     files = {item.path: item.stat for item in found.of_kind("file")}
-    for path, packed in files.items():
-        for ending in SENT_BY:
-            plain = files.get(path.removesuffix(ending)) if path.endswith(ending) else None
-            if plain and plain.mtime_ns > packed.mtime_ns:
+    for path, compressed in files.items():
+        for suffix in DIRECTIVES:
+            original = files.get(path.removesuffix(suffix)) if path.endswith(suffix) else None
+            if original and original.mtime_ns > compressed.mtime_ns:
                 yield path
 
 
 def _differs(inspection: HostInspection, mapping: LocationMapping, path: str) -> bool:
-    """Whether a .gz holds another content; of the others their age has to tell."""
-    import gzip
-    import io
-    import zlib
-
+    """Whether a .gz has other content than its original; other kinds are judged by their age."""
     if not path.endswith(".gz"):
         return True
     files = inspection.host.files
-    plain = files.read(f"{mapping.path}/{path.removesuffix('.gz')}", MOST_BYTES)
-    packed = files.read(f"{mapping.path}/{path}", MOST_BYTES)
+    original = files.read(f"{mapping.path}/{path.removesuffix('.gz')}", MAX_BYTES)
+    compressed = files.read(f"{mapping.path}/{path}", MAX_BYTES)
     try:
-        with gzip.open(io.BytesIO(packed)) as unpacked:
-            return unpacked.read(len(plain) + 1) != plain
+        with gzip.open(io.BytesIO(compressed)) as unpacked:
+            return unpacked.read(len(original) + 1) != original
     except (OSError, EOFError, zlib.error):
         return True
 
 
-def _is_renewed(inspection: HostInspection, mapping: LocationMapping, stale: list[str]) -> bool:
-    """Whether an apply mends all: what lies in the source with its compressed form, it copies."""
+def _is_fixed_by_apply(
+    inspection: HostInspection, mapping: LocationMapping, stale: list[str]
+) -> bool:
+    """Whether an apply renews them all: not those that the source itself has."""
     source = mapping.declared.source if mapping.declared else None
     files = inspection.host.files
     return source is not None and all(
@@ -64,26 +65,32 @@ def _is_renewed(inspection: HostInspection, mapping: LocationMapping, stale: lis
     )
 
 
-def _told(inspection: HostInspection, mapping: LocationMapping, stale: list[str]) -> RuleResult:
+def _finding(inspection: HostInspection, mapping: LocationMapping, stale: list[str]) -> RuleResult:
     sent = [path for path in stale if mapping.scope.argument(_directive(path), "off") != "off"]
-    told = sent or stale
-    what = f"{mapping.path} has {counted(told, 'compressed file')} older than the original"
-    evidence = f"other content than beside it: {examples(told)}"
+    reported = sent or stale
+    what = f"{mapping.path} has {counted(reported, 'compressed file')} older than the original"
+    evidence = f"content differs from the original: {examples(reported)}"
     if not sent:
-        return note(f"{what}, which nginx does not send.", evidence)
+        return note(f"{what}; nginx does not send them.", evidence)
     directives = sorted({_directive(path) for path in sent})
     return warning(
-        f"{what}, which nginx sends.",
+        f"{what}; nginx sends them.",
         evidence,
         f"{mapping.place}: {' and '.join(directives)} is on",
         fix=f"rm {' '.join(quote(f'{mapping.path}/{path}') for path in sent)}"
-        "  # and make them anew at each deploy, or declare `precompress`",
-        by_apply=_is_renewed(inspection, mapping, sent),
+        "  # and create them at each deployment, or declare `precompress`",
+        apply_fixes=_is_fixed_by_apply(inspection, mapping, sent),
     )
 
 
 def _directive(path: str) -> str:
-    return SENT_BY["." + path.rpartition(".")[2]]
+    return DIRECTIVES["." + path.rpartition(".")[2]]
 
 
-RULE = Rule("stale-precompressed", (), check)
+RULE = Rule(
+    "stale-precompressed",
+    "Compressed copies are older than their originals.",
+    "warning",
+    (),
+    check,
+)

@@ -1,11 +1,12 @@
-"""A link among the served files that leads out of their folder."""
+"""nginx follows symlinks: whoever can write to a folder can publish any file nginx can read."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from posixpath import dirname, join, normpath
 
-from reconcile.doctor.evidence import examples
+from reconcile.config.lexical_paths import is_below
+from reconcile.doctor.evidence import counted, examples
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.location_mapping import LocationMapping
 from reconcile.doctor.rule import Rule, RuleResult, error, note
@@ -13,36 +14,36 @@ from reconcile.filesystem.inventory import Item
 
 
 def check(inspection: HostInspection) -> Iterator[RuleResult]:
+    """Yield an error for links out of a served folder, a note where uploads could be links."""
     for mapping in inspection.mappings:
         found = inspection.inventory(mapping.path)
-        if found is None or _is_closed(mapping):
+        if found is None or _denies_links(mapping):
             continue
         leaving = [item for item in found.of_kind("symlink") if _leaves(mapping, item)]
         if leaving:
             yield error(
-                f"{len(leaving)} links below {mapping.path} lead out of it; nginx follows them.",
+                f"nginx follows {counted(leaving, 'link')} out of {mapping.path}.",
                 examples([f"{mapping.path}/{item.path} -> {item.target}" for item in leaving]),
                 fix=_fix(mapping),
-                by_apply=mapping.is_restored_by_apply and mapping.role == "media",
+                apply_fixes=mapping.is_restored_by_apply and mapping.role == "media",
             )
         elif mapping.role == "media":
             yield note(
-                f"nginx follows any link that is put into {mapping.path}.",
+                f"nginx follows every link that is created in {mapping.path}.",
                 f"{mapping.place}: no disable_symlinks",
                 fix=_fix(mapping),
             )
 
 
-def _is_closed(mapping: LocationMapping) -> bool:
+def _denies_links(mapping: LocationMapping) -> bool:
     return mapping.scope.argument("disable_symlinks", "off") != "off"
 
 
 def _leaves(mapping: LocationMapping, item: Item) -> bool:
-    """Whether its target lies elsewhere, and was not linked by root on purpose."""
+    """Whether its target is outside; a link that root made among static files is intended."""
     target = normpath(join(dirname(f"{mapping.path}/{item.path}"), item.target))
-    return not f"{target}/".startswith(f"{mapping.path}/") and (
-        mapping.role == "media" or item.stat.uid != 0
-    )
+    is_suspect = mapping.role == "media" or item.stat.uid != 0
+    return is_suspect and not is_below(target, mapping.path)
 
 
 def _fix(mapping: LocationMapping) -> str:
@@ -52,4 +53,4 @@ def _fix(mapping: LocationMapping) -> str:
     )
 
 
-RULE = Rule("symlink-escape", (), check)
+RULE = Rule("symlink-escape", "Symlinks lead out of a served folder.", "error", (), check)

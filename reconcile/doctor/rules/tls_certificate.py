@@ -1,4 +1,4 @@
-"""A certificate that browsers refuse: key, dates, names or chain are not right."""
+"""Browsers reject a certificate: its key, dates, names or chain are wrong."""
 
 from __future__ import annotations
 
@@ -26,33 +26,34 @@ _LIVE = re.compile(r"/etc/letsencrypt/live/([^/]+)/")
 
 
 def check(inspection: HostInspection) -> Iterator[RuleResult]:
+    """Check key, dates, names and chain of each certificate that nginx uses."""
     for pair in tls.certificate_pairs(inspection):
         try:
-            yield from _pair(inspection, pair)
-        except ReconcileError as failed:
-            yield Inconclusive(pair.certificate, in_one_line(failed))
-        except ValueError as failed:
-            yield Inconclusive(pair.certificate, str(failed))
+            yield from _check_pair(inspection, pair)
+        except ReconcileError as failure:
+            yield Inconclusive(pair.certificate, in_one_line(failure))
+        except ValueError as failure:
+            yield Inconclusive(pair.certificate, str(failure))
 
 
-def _pair(inspection: HostInspection, pair: CertificateKeyPair) -> Iterator[RuleResult]:
+def _check_pair(inspection: HostInspection, pair: CertificateKeyPair) -> Iterator[RuleResult]:
     found = inspection.host.files.content(pair.certificate, tls.MAX_BYTES)
     if found is None:
         yield error(
-            f"The certificate {pair.certificate} is not there: nginx cannot start.",
+            f"The certificate {pair.certificate} does not exist: nginx cannot start.",
             pair.evidence,
-            fix="Put it there, or take the TLS port off the server block.",
+            fix="Create it, or remove the TLS port from the server block.",
         )
         return
     chain = tls.parse_chain(found[1])
-    yield from _key(inspection, pair, chain[0])
-    yield from _dates(pair, chain[0])
-    yield from _names(pair, chain[0])
-    yield from _between(pair, chain)
-    yield from _chain(inspection, pair, chain)
+    yield from _check_key(inspection, pair, chain[0])
+    yield from _check_dates(pair, chain[0])
+    yield from _check_names(pair, chain[0])
+    yield from _check_intermediates(pair, chain)
+    yield from _check_chain(inspection, pair, chain)
 
 
-def _key(
+def _check_key(
     inspection: HostInspection, pair: CertificateKeyPair, leaf: Certificate
 ) -> Iterator[RuleResult]:
     found = inspection.host.files.content(pair.key, tls.MAX_BYTES)
@@ -62,14 +63,14 @@ def _key(
         if tls.key_matches(leaf, found[1], _passphrases(inspection, pair)):
             return
     except tls.EncryptedKey:
-        yield _encrypted(pair)
+        yield _needs_passphrase(pair)
         return
     yield error(
         f"{pair.key} is not the key of {pair.certificate}: nginx cannot start.",
         pair.evidence,
-        f"the file begins with the certificate of {leaf.subject.rfc4514_string()}",
+        f"the first certificate in the file is of {leaf.subject.rfc4514_string()}",
         fix="Put the site's own certificate first in the file, the intermediate ones after it;"
-        " or name the key that belongs to it.",
+        " or use the key that belongs to it.",
     )
 
 
@@ -78,102 +79,103 @@ def _passphrases(inspection: HostInspection, pair: CertificateKeyPair) -> list[b
     return found[1].splitlines() if found else []
 
 
-def _encrypted(pair: CertificateKeyPair) -> RuleResult:
+def _needs_passphrase(pair: CertificateKeyPair) -> RuleResult:
     missing = f" that is not in {pair.passphrases}" if pair.passphrases else ""
     return error(
-        f"{pair.key} asks for a passphrase{missing}: nginx cannot start by itself.",
+        f"{pair.key} needs a passphrase{missing}: nginx cannot start unattended.",
         pair.evidence,
-        fix=f"openssl pkey -in {quote(pair.key)} -out NEW, and put NEW there with mode 0600;"
-        " or name a file with the passphrase: ssl_password_file.",
+        fix=f"openssl pkey -in {quote(pair.key)} -out NEW, then replace it by NEW with mode"
+        " 0600; or set ssl_password_file to a file with the passphrase.",
     )
 
 
-def _dates(pair: CertificateKeyPair, leaf: Certificate) -> Iterator[RuleResult]:
+def _check_dates(pair: CertificateKeyPair, leaf: Certificate) -> Iterator[RuleResult]:
     left, until = tls.days_left(leaf), f"{leaf.not_valid_after_utc:%Y-%m-%d %H:%M} UTC"
     renew = "Renew it (certbot renew), then: systemctl reload nginx"
     if left < 0:
-        yield error(f"{pair.certificate} ended on {until}.", pair.evidence, fix=renew)
+        yield error(f"{pair.certificate} expired on {until}.", pair.evidence, fix=renew)
     elif leaf.not_valid_before_utc > datetime.now(UTC):
         begins = f"{leaf.not_valid_before_utc:%Y-%m-%d %H:%M} UTC"
         yield error(
             f"{pair.certificate} is not valid before {begins}.",
             pair.evidence,
-            fix="Set the machine's clock right (timedatectl), or wait until then.",
+            fix="Correct the machine's clock (timedatectl), or wait until then.",
         )
     elif left < tls.renewal_days(leaf):
         yield warning(
-            f"{pair.certificate} ends in {int(left)} days, on {until}, and was not renewed yet.",
+            f"{pair.certificate} expires in {int(left)} days, on {until}, and was not renewed yet.",
             pair.evidence,
-            fix="See why the renewal fails: certbot renew --dry-run",
+            fix="Find out why the renewal fails: certbot renew --dry-run",
         )
 
 
-def _names(pair: CertificateKeyPair, leaf: Certificate) -> Iterator[RuleResult]:
+def _check_names(pair: CertificateKeyPair, leaf: Certificate) -> Iterator[RuleResult]:
     certified = tls.certified_names(leaf)
-    asked = list(tls.browser_names(pair.server.names))
-    missing = [name for name in asked if not tls.covers_name(name, certified)]
+    names = list(tls.browser_names(pair.server.names))
+    missing = [name for name in names if not tls.covers_name(name, certified)]
     if missing:
         yield error(
-            f"{pair.certificate} is not for {', '.join(missing)}: browsers refuse it there.",
+            f"{pair.certificate} does not cover {', '.join(missing)}: browsers reject it there.",
             pair.evidence,
-            f"it is for {examples(sorted(certified)) or 'no name at all'}",
-            fix=widen_command(pair, asked),
+            f"it covers {examples(sorted(certified)) or 'no name'}",
+            fix=widen_command(pair, names),
         )
 
 
-def widen_command(pair: CertificateKeyPair, asked: list[str]) -> str:
-    """How to get a certificate for all the names that are asked for."""
-    names = " ".join(f"-d {quote(name)}" for name in asked)
-    of_certbot = _LIVE.match(pair.certificate)
-    which = f"-w {WEBROOT} --cert-name {of_certbot[1]}" if of_certbot else "--expand"
-    return f"Get one with all names: certbot certonly --webroot {which} {names}"
+def widen_command(pair: CertificateKeyPair, names: list[str]) -> str:
+    """The command that gets a certificate for all of these names."""
+    domains = " ".join(f"-d {quote(name)}" for name in names)
+    live = _LIVE.match(pair.certificate)
+    options = f"-w {WEBROOT} --cert-name {live[1]}" if live else "--expand"
+    return f"Get one with all names: certbot certonly --webroot {options} {domains}"
 
 
-def _between(pair: CertificateKeyPair, chain: tuple[Certificate, ...]) -> Iterator[RuleResult]:
-    """Intermediate certificates that have ended; what is signed by itself needs no dates."""
+def _check_intermediates(
+    pair: CertificateKeyPair, chain: tuple[Certificate, ...]
+) -> Iterator[RuleResult]:
+    """Intermediate certificates that have expired; self-signed ones do not count."""
     for number, one in enumerate(chain[1:], 1):
         if one.subject != one.issuer and tls.days_left(one) < 0:
-            say = error if number == 1 else warning
-            yield say(
-                f"The chain in {pair.certificate} holds a certificate that ended on"
+            # Further up, browsers may know another path.
+            severity = error if number == 1 else warning
+            yield severity(
+                f"The chain in {pair.certificate} has a certificate that expired on"
                 f" {one.not_valid_after_utc:%Y-%m-%d %H:%M} UTC.",
-                f"the one of {one.subject.rfc4514_string()}",
+                f"the certificate of {one.subject.rfc4514_string()}",
                 pair.evidence,
-                fix="Put the newer one of that issuer in its place; certbot does so by itself:"
+                fix="Replace it by the issuer's current one, or let certbot do it:"
                 " certbot renew --force-renewal",
             )
 
 
-def _chain(
+def _check_chain(
     inspection: HostInspection, pair: CertificateKeyPair, chain: tuple[Certificate, ...]
 ) -> Iterator[RuleResult]:
     for own, issuer in pairwise(chain):
         if not tls.is_issued_by(own, issuer):
             yield warning(
-                f"The chain in {pair.certificate} is broken: not every certificate is followed"
-                " by its issuer's.",
+                f"The chain in {pair.certificate} is broken: a certificate is not followed by"
+                " its issuer's.",
                 f"{own.subject.rfc4514_string()} was issued by {own.issuer.rfc4514_string()},"
                 f" and {issuer.subject.rfc4514_string()} follows",
-                fix="Put the site's certificate first, then its issuer's, then that one's.",
+                fix="Put the site's certificate first, then its issuer's, and so on.",
             )
             return
     last = chain[-1]
     if last.subject == last.issuer:
         if len(chain) == 1:
-            yield note(
-                f"{pair.certificate} is signed by itself: no browser knows it.", pair.evidence
-            )
+            yield note(f"{pair.certificate} is self-signed: no browser trusts it.", pair.evidence)
         return
     known = inspection.host.files.content(tls.AUTHORITIES)
     if known and not tls.ends_at_trusted_root(last, known[1]):
         is_alone = len(chain) == 1
         yield note(
-            f"The chain in {pair.certificate} ends at nobody whom this machine trusts:"
-            f" {'an' if is_alone else 'a further'} intermediate certificate is missing, or its"
-            " authority is a private one.",
-            f"the last was issued by {last.issuer.rfc4514_string()}",
+            f"The chain in {pair.certificate} does not end at an authority that this machine"
+            f" trusts: {'an' if is_alone else 'another'} intermediate certificate is missing, or"
+            " the authority is private.",
+            f"the last certificate was issued by {last.issuer.rfc4514_string()}",
             fix="Use fullchain.pem, not cert.pem." if is_alone else "",
         )
 
 
-RULE = Rule("tls-certificate", (), check)
+RULE = Rule("tls-certificate", "Browsers reject a certificate, or will soon.", "error", (), check)

@@ -1,4 +1,4 @@
-"""A private key that others than root can read, or that visitors can get."""
+"""A private key that another user than root can read, or that nginx serves."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from shlex import quote
 
+from reconcile.config.lexical_paths import is_below
 from reconcile.doctor.certificates import CertificateKeyPair, certificate_pairs
 from reconcile.doctor.evidence import namei
 from reconcile.doctor.inspection import HostInspection
@@ -13,10 +14,11 @@ from reconcile.doctor.rule import Rule, RuleResult, error, warning
 from reconcile.filesystem.access_check import GROUP, USER
 from reconcile.system.accounts import Account
 
-_NOBODY = Account("any user of this machine", 0xFFFF_FFFD, 0xFFFF_FFFD, frozenset())
+_STRANGER = Account("any user of this machine", 0xFFFF_FFFD, 0xFFFF_FFFD, frozenset())
 
 
 def check(inspection: HostInspection) -> Iterator[RuleResult]:
+    """Yield a finding for each key that is served, or readable by another user."""
     for pair in {pair.key: pair for pair in certificate_pairs(inspection)}.values():
         yield from _served(inspection, pair)
         if inspection.host.managing_account.uid == 0:
@@ -25,20 +27,23 @@ def check(inspection: HostInspection) -> Iterator[RuleResult]:
 
 def _served(inspection: HostInspection, pair: CertificateKeyPair) -> Iterator[RuleResult]:
     for mapping in inspection.mappings:
-        if f"{inspection.real_path(pair.key)}/".startswith(f"{mapping.path.rstrip('/')}/"):
+        if is_below(inspection.real_path(pair.key), mapping.path):
             yield error(
-                f"The private key {pair.key} lies in what {mapping.prefix} serves.",
+                f"The private key {pair.key} is in the folder that {mapping.prefix} serves.",
                 mapping.evidence,
-                fix="Take it out of there, and get a new certificate with a new key.",
+                fix="Move it out of the folder, and get a new certificate with a new key.",
             )
             return
 
 
 def _readable(inspection: HostInspection, pair: CertificateKeyPair) -> Iterator[RuleResult]:
-    """nginx reads keys as root, before its workers give root up."""
+    """nginx reads keys as root, before its workers drop their privileges."""
     apps = (app.account for app in inspection.apps_behind(pair.server))
-    who = [_NOBODY, inspection.worker, *apps, *_listed(inspection, pair.key)]
-    for account in who:
+    accounts = [
+        *(_STRANGER, inspection.nginx.worker, *apps),
+        *_accounts_of_acl(inspection, pair.key),
+    ]
+    for account in accounts:
         walk = inspection.access(pair.key, account)
         if account.uid != 0 and walk.can_read:
             yield warning(
@@ -49,16 +54,18 @@ def _readable(inspection: HostInspection, pair: CertificateKeyPair) -> Iterator[
             return
 
 
-def _listed(inspection: HostInspection, path: str) -> Iterator[Account]:
-    """Whom the key's access list names; each is asked for by itself."""
-    last = inspection.access(path, _NOBODY).last
+def _accounts_of_acl(inspection: HostInspection, path: str) -> Iterator[Account]:
+    """The users and groups that the ACL of the key names."""
+    last = inspection.access(path, _STRANGER).last
     accounts = inspection.host.accounts
     for entry in last.acl if last else ():
         if entry.tag == USER:
             yield accounts.user(accounts.user_name(entry.id))
         elif entry.tag == GROUP:
             name = f"the group {accounts.group_name(entry.id)}"
-            yield replace(_NOBODY, name=name, groups=frozenset({entry.id}))
+            yield replace(_STRANGER, name=name, groups=frozenset({entry.id}))
 
 
-RULE = Rule("tls-key", (), check)
+RULE = Rule(
+    "tls-key", "A private key is served, or readable by another user than root.", "error", (), check
+)

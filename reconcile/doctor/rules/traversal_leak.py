@@ -1,4 +1,4 @@
-"""A location without a slash at its end lets visitors out of the folder."""
+"""`location /static { alias /srv/static/; }`: `/static../app.py` is served from the parent."""
 
 from __future__ import annotations
 
@@ -10,32 +10,31 @@ from reconcile.doctor.rule import Rule, RuleResult, error
 
 
 def check(inspection: HostInspection) -> Iterator[RuleResult]:
+    """Yield an error for each alias whose location has no trailing slash."""
     for mapping in inspection.mappings:
         if mapping.is_alias and not mapping.prefix.endswith("/") and not mapping.is_internal:
-            yield _told(mapping)
+            yield _finding(mapping)
 
 
-def _told(mapping: LocationMapping) -> RuleResult:
+def _finding(mapping: LocationMapping) -> RuleResult:
     leak = (
-        f"{mapping.prefix}../NAME is answered from the folder above {mapping.path}"
+        f"{mapping.prefix}../NAME is served from the parent of {mapping.path}"
         if mapping.folder.endswith("/")
-        else f"{mapping.prefix}NAME is answered with {mapping.folder}NAME, beside the folder"
+        else f"{mapping.prefix}NAME is served from {mapping.folder}NAME, next to the folder"
     )
     scope = mapping.scope
-    spelled = (
-        f"location {scope.modifier} {mapping.prefix}/"
-        if scope.modifier
-        else (f"location {mapping.prefix}/")
-    )
+    location = " ".join(filter(None, ("location", scope.modifier, f"{mapping.prefix}/")))
     return error(
-        f"{mapping} gives away files outside of {mapping.path}.",
+        f"{mapping} exposes files outside of {mapping.path}.",
         f"{scope.directive.place}: {scope}",
         f"{mapping.place}: alias {mapping.folder};",
         leak,
-        fix=f"{scope.directive.place}:"
-        f" {spelled} {{ alias {mapping.path}/; … }}, then reload nginx.",
-        by_apply=mapping.is_restored_by_apply,
+        fix=f"{scope.directive.place}: {location} {{ alias {mapping.path}/; … }}, then reload"
+        " nginx.",
+        apply_fixes=mapping.is_restored_by_apply,
     )
 
 
-RULE = Rule("traversal-leak", ("CC2",), check)
+RULE = Rule(
+    "traversal-leak", "An alias exposes files outside of its folder.", "error", ("CC2",), check
+)

@@ -1,4 +1,4 @@
-"""The app's pages name files at URLs where nobody has them."""
+"""The app's pages link to files at URLs that neither nginx nor the app serves."""
 
 from __future__ import annotations
 
@@ -14,60 +14,64 @@ from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.rule import Rule, RuleResult, check_each, error
 from reconcile.nginx.routing.servers import Server
 
-MOST_LINKS = 20
+MAX_LINKS = 20
 _LINK = re.compile(
     rb"""<(?:link|script|img|source|video|audio)\b[^>]*?\s(?:href|src)\s*=\s*["']([^"'>]+)""",
     re.IGNORECASE,
 )
-_ENDING = re.compile(r"\.[A-Za-z0-9]{1,5}$")
+_SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,5}$")
+_BASE = "here.invalid"
 
 
 def check(inspection: HostInspection) -> Iterator[RuleResult]:
+    """Compare the app's URLs with the locations of nginx, and follow its start page's links."""
     servers = {id(one.server): one.server for one in inspection.proxy_locations}.values()
-    return check_each(servers, partial(_server, inspection))
+    return check_each(servers, partial(_check_server, inspection))
 
 
-def _server(inspection: HostInspection, server: Server) -> Iterator[RuleResult]:
+def _check_server(inspection: HostInspection, server: Server) -> Iterator[RuleResult]:
     if facts := inspection.app_facts(server):
         yield from mismatches(inspection, server, facts)
-    lost = list(_lost(inspection, server))
-    if lost:
+    broken = list(_broken_links(inspection, server))
+    if broken:
         prefixes = [one.prefix for one in inspection.mappings if one.server is server]
-        serves = ", ".join(prefixes) or "no location with files"
         yield error(
-            f"The start page of {server.names[0]} names {counted(lost, 'file')}"
-            " that nobody serves.",
-            *(f"GET {link}: {status}" for link, status in lost[:3]),
-            f"{server.place}: nginx serves {serves}",
-            fix="Make the app's URL path (static_url_path, the upload route) and the location"
-            " in nginx the same.",
+            f"The start page of {server.names[0]} links to {counted(broken, 'file')} that cannot"
+            " be found.",
+            *(f"GET {link}: {status}" for link, status in broken[:3]),
+            f"{server.place}: nginx serves {', '.join(prefixes) or 'no location with files'}",
+            fix="Use the same URL path in the app (static_url_path, the upload route) and in"
+            " nginx's location.",
         )
 
 
 def _links(inspection: HostInspection, server: Server) -> list[str]:
-    """Paths of files of this very server that its start page loads."""
+    """The files of this server that its start page loads."""
     found: dict[str, None] = {}
-    for address in reachable_listens(inspection, server)[:1]:
-        page = send_request(inspection, server, address, "/")
+    for listen in reachable_listens(inspection, server)[:1]:
+        own_hosts = (_BASE, inspection.nginx.requests.visitor_host(server, listen))
+        page = send_request(inspection, server, listen, "/")
         for raw in _LINK.findall(page.body) if page.status == 200 else ():
-            link = urlsplit(urljoin("http://here.invalid/", raw.decode("utf-8", "replace")))
-            is_own = link.netloc in (
-                "here.invalid",
-                inspection.requests.visitor_host(server, address),
-            )
-            if is_own and _ENDING.search(unquote(link.path)):
+            link = urlsplit(urljoin(f"http://{_BASE}/", raw.decode("utf-8", "replace")))
+            if link.netloc in own_hosts and _SUFFIX.search(unquote(link.path)):
                 found[link.path] = None
-    return list(found)[:MOST_LINKS]
+    return list(found)[:MAX_LINKS]
 
 
-def _lost(inspection: HostInspection, server: Server) -> Iterator[tuple[str, int]]:
+def _broken_links(inspection: HostInspection, server: Server) -> Iterator[tuple[str, int]]:
     for link in _links(inspection, server):
         answer = send_request(inspection, server, tcp_listens(server)[0], link)
         if answer.error:
-            # Who hangs once would hang for each of them.
+            # A server that hangs once would hang for each link.
             return
         if answer.status in (404, 410):
             yield link, answer.status
 
 
-RULE = Rule("url-mismatch", ("CC7", "DB7", "DB15"), check)
+RULE = Rule(
+    "url-mismatch",
+    "The app's pages link to files that nothing serves.",
+    "error",
+    ("CC7", "DB7", "DB15"),
+    check,
+)

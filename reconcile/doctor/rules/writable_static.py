@@ -1,4 +1,4 @@
-"""Static files that the app (or nginx itself) can change: whoever breaks in can, too."""
+"""Static files that the app or nginx can modify: so can anyone who compromises it."""
 
 from __future__ import annotations
 
@@ -13,51 +13,60 @@ from reconcile.system.accounts import Account
 
 
 def check(inspection: HostInspection) -> Iterator[RuleResult]:
+    """Yield a warning for each static folder that the app's or the worker's user can modify."""
     for mapping in inspection.mappings_of("static"):
-        for who, called in _who(inspection, mapping):
-            if path := _writable(inspection, mapping, who):
+        for account, program in _programs(inspection, mapping):
+            if path := _writable_path(inspection, mapping, account):
                 yield warning(
-                    f"{called} ({who.name}) can change the static files in {mapping.path}.",
-                    f"{who.name} may write {path}",
+                    f"{program} ({account.name}) can modify the static files in {mapping.path}.",
+                    f"{account.name} can write to {path}",
                     mapping.evidence,
                     fix=f"chown -R root:root {quote(mapping.path)}"
                     f" && chmod -R go-w {quote(mapping.path)}",
-                    by_apply=_is_closed(mapping, who),
+                    apply_fixes=_is_fixed_by_apply(mapping, account),
                 )
                 break
 
 
-def _who(inspection: HostInspection, mapping: LocationMapping) -> Iterator[tuple[Account, str]]:
-    """Everyone but root who runs programs here; without root they all are one user."""
+def _programs(
+    inspection: HostInspection, mapping: LocationMapping
+) -> Iterator[tuple[Account, str]]:
+    """Every program here that does not run as root; without root all share one user."""
     if inspection.host.managing_account.uid:
         return
     for app in inspection.apps_behind(mapping.server):
         if app.account.uid:
             yield app.account, f"The app {app.unit.name}"
-    if inspection.worker.uid:
-        yield inspection.worker, "nginx"
+    if inspection.nginx.worker.uid:
+        yield inspection.nginx.worker, "nginx"
 
 
-def _is_closed(mapping: LocationMapping, who: Account) -> bool:
-    """Whether the owner and the modes of the YAML keep it out.
+def _is_fixed_by_apply(mapping: LocationMapping, account: Account) -> bool:
+    """Whether the owner and the modes of the YAML deny it.
 
-    An ACL does not outlive them: nobody whom it names may more than the group. Source: acl(5).
+    They also mask every ACL entry by the permissions of the group. Source: acl(5).
     """
-    said = mapping.declared
-    return said is not None and who.name != said.user and not (said.dirs | said.files) & 0o022
+    declared = mapping.declared
+    return (
+        declared is not None
+        and account.name != declared.owner.user
+        and not (declared.owner.dirs | declared.owner.files) & 0o022
+    )
 
 
-def _writable(inspection: HostInspection, mapping: LocationMapping, who: Account) -> str:
-    walk = inspection.access(mapping.path, who)
+def _writable_path(inspection: HostInspection, mapping: LocationMapping, account: Account) -> str:
+    walk = inspection.access(mapping.path, account)
     if walk.last is None or walk.blocked is not None:
         return ""
     if walk.last.writable:
         return mapping.path
     found = inspection.inventory(mapping.path)
     for item in found.items if found else ():
-        if item.stat.kind != "symlink" and allows(item.stat, item.acl, who, WRITE):
+        if item.stat.kind != "symlink" and allows(item.stat, item.acl, account, WRITE):
             return f"{mapping.path}/{item.path}"
     return ""
 
 
-RULE = Rule("writable-static", ("DB10",), check)
+RULE = Rule(
+    "writable-static", "The app or nginx can modify the static files.", "warning", ("DB10",), check
+)

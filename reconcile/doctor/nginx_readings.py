@@ -1,0 +1,107 @@
+"""What nginx has loaded, what its files declare, and how it answers; each read once, on demand."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from posixpath import normpath
+from typing import TYPE_CHECKING
+
+from reconcile.doctor.logs import LogLine, read_error_logs
+from reconcile.doctor.request_builder import RequestBuilder
+from reconcile.nginx.routing.location_match import Indeterminate
+from reconcile.nginx.routing.request import PathKinds, Request
+from reconcile.nginx.routing.route import Route
+from reconcile.nginx.routing.router import Router
+from reconcile.nginx.routing.servers import Server
+from reconcile.nginx.running.config_test import ConfigTest
+from reconcile.nginx.running.discover import NginxInstallation, discover
+from reconcile.nginx.running.loaded_config import RunningNginx, find_running
+from reconcile.nginx.running.worker_view import WithAssumedFiles, WorkerView, worker_account
+from reconcile.system.accounts import Account
+
+if TYPE_CHECKING:
+    from reconcile.nginx.model.tree import ConfigTree
+    from reconcile.nginx.running.config_test import NginxError
+    from reconcile.system import Host
+
+
+class NginxReadings:
+    """The nginx of a host.
+
+    Errors: each member raises ReconcileError or OSError where it cannot be read.
+    """
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
+    @cached_property
+    def installation(self) -> NginxInstallation:
+        """The program, its build and its files."""
+        return discover(self._host)
+
+    @property
+    def tree(self) -> ConfigTree:
+        """The configuration on the disk."""
+        return self.installation.tree
+
+    @cached_property
+    def router(self) -> Router:
+        """The simulation of nginx with that configuration."""
+        return Router(self.tree, prefix=self.installation.build.prefix)
+
+    @cached_property
+    def requests(self) -> RequestBuilder:
+        """Requests that are certain to reach a given server."""
+        return RequestBuilder(self.router.servers)
+
+    @cached_property
+    def running(self) -> RunningNginx | None:
+        """The processes of nginx; None where it does not run."""
+        return find_running(self.installation)
+
+    @cached_property
+    def config_error(self) -> NginxError | None:
+        """What `nginx -t` reports for the configuration on the disk."""
+        return ConfigTest(self.installation, {}).run()[0]
+
+    @cached_property
+    def worker(self) -> Account:
+        """The account that reads the files."""
+        return worker_account(self.installation)
+
+    @cached_property
+    def disk(self) -> WorkerView:
+        """The files as that account finds them."""
+        return WorkerView(self._host, self.worker)
+
+    def disk_with(self, path: str) -> WithAssumedFiles:
+        """The disk as if the file `path` existed."""
+        return WithAssumedFiles(self.disk, {normpath(path)})
+
+    @cached_property
+    def error_lines(self) -> tuple[LogLine, ...]:
+        """The last lines of every error log."""
+        return read_error_logs(self.tree, self.installation.layout.error_log)
+
+    def route(
+        self,
+        server: Server,
+        uri: str,
+        files: PathKinds | None = None,
+        host: str = "",
+        *,
+        prefers_tls: bool = False,
+    ) -> Route | None:
+        """How `server` answers a visitor; None where other servers have all of its names.
+
+        Errors: Indeterminate where the answer cannot be predicted: unknown is never correct.
+        """
+        request = self.requests.request(server, uri, host, prefers_tls=prefers_tls)
+        return self.route_request(request, files) if request else None
+
+    def route_request(self, request: Request, files: PathKinds | None = None) -> Route:
+        """How `request` is answered. Errors: Indeterminate where that cannot be predicted."""
+        route = self.router.route(request, files or self.disk)
+        if route.answer.kind == "unknown":
+            raise Indeterminate(f"{request.uri}: {route.answer.reason}")
+        return route
