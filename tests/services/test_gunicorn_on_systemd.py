@@ -35,9 +35,9 @@ from reconcile.resources.gunicorn_units import unit_texts
 from reconcile.engine.digest import digest
 from reconcile.resources.service import Service
 from reconcile.resources.unit import Unit
-from reconcile.resources.gunicorn_params import GunicornView
+from reconcile.resources.gunicorn_params import GunicornParams
 
-view = GunicornView(**{**values["view"], "writable": tuple(values["view"]["writable"])})
+view = GunicornParams(**{**values["view"], "writable": tuple(values["view"]["writable"])})
 service_text, socket_text = unit_texts(view)
 texts = {view.service: service_text, **({view.socket: socket_text} if view.socket else {})}
 units = [Unit(path=f"/etc/systemd/system/{name}", content=text, user="root", group="root")
@@ -230,10 +230,10 @@ def test_a_second_put_restarts_nothing(debian: DebianHost) -> None:
 
 REMOVE = """
 for resource in [*reversed(services_), *reversed(units)]:
-    there = type(resource).of(resource.name).observe(host)
+    there = type(resource).from_name(resource.name).observe(host)
     assert "" == there.why_not_removable(frozenset())
     there.delete(host)
-    assert type(resource).of(resource.name).observe(host) is None
+    assert type(resource).from_name(resource.name).observe(host) is None
 """
 
 
@@ -252,7 +252,7 @@ def test_a_service_that_is_not_ours_stays(debian: DebianHost) -> None:
         debian,
         """
         from reconcile.resources.service import Service
-        nginx = Service.of("nginx.service").observe(host)
+        nginx = Service.from_name("nginx.service").observe(host)
         nginx.delete(host)
         return nginx.why_not_removable(frozenset())
         """,

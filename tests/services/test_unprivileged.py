@@ -32,8 +32,8 @@ START = f"""
 import os
 from reconcile.resources.gunicorn_units import unit_texts
 from reconcile.resources.unit import Unit
-from reconcile.resources.gunicorn_params import GunicornView
-view = GunicornView("app", "app.service", None, "{HOME}", "/opt/apps-venv/bin/python", "app:app",
+from reconcile.resources.gunicorn_params import GunicornParams
+view = GunicornParams("app", "app.service", None, "{HOME}", "/opt/apps-venv/bin/python", "app:app",
                     1, "unix:{HOME}/app.sock", "root", "root", (), 0o022, "www-data")
 os.makedirs("{HOME}/state", mode=0o700, exist_ok=True)
 unit = Unit(path=services.unit_path("app.service"), content=unit_texts(view, "process")[0])
