@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import chain, islice
 from typing import Literal
 
-from reconcile.doctor.witness import witnesses
+from reconcile.doctor.regex_examples import matching_texts
 from reconcile.nginx.model.listen import ANY_IPV4, ANY_IPV6, Address, Listen
 from reconcile.nginx.routing.location_match import Indeterminate
 from reconcile.nginx.routing.request import Request
@@ -43,7 +43,7 @@ def _examples(name: str) -> Iterator[str]:
     if name in ("", "_"):
         return iter(())
     if name.startswith("~"):
-        return islice(witnesses(name[1:]), _MAX_EXAMPLES)
+        return islice(matching_texts(name[1:]), _MAX_EXAMPLES)
     if name.startswith("*."):
         return (f"{label}{name[1:]}" for label in _LABELS)
     if name.endswith(".*"):

@@ -8,8 +8,8 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
 
+from reconcile.doctor.regex_examples import matching_texts
 from reconcile.doctor.request_builder import RequestBuilder, example_names, is_plain_name
-from reconcile.doctor.witness import witnesses
 from reconcile.filesystem.files import Files
 from reconcile.nginx.model.latin1 import from_raw, to_raw
 from reconcile.nginx.model.scope import Scope
@@ -138,7 +138,7 @@ class RootResolver:
         if not scope.is_regex:
             return from_raw(scope.name) + canary
         *others, last = _used_groups(scope, value) or (0,)
-        uris = witnesses(from_raw(scope.name), {last: canary}) if last else iter(())
+        uris = matching_texts(from_raw(scope.name), {last: canary}) if last else iter(())
         whole = (uri for uri in uris if uri.startswith("/") and uri.endswith(canary))
         if others or not (uri := next(whole, "")):
             raise Indeterminate(f"{value} differs for each URI")
@@ -160,7 +160,7 @@ def _tenant_hosts(server: Server, texts: Iterable[str]) -> Iterator[str]:
             elif name.startswith("~"):
                 pattern = pcre.compiled(to_raw(name[1:]))
                 for group in range(1, pattern.groups + 1 if pattern else 1):
-                    yield from islice(witnesses(name[1:], {group: text}), 1)
+                    yield from islice(matching_texts(name[1:], {group: text}), 1)
 
 
 def _used_groups(scope: Scope, value: str) -> tuple[int, ...]:
