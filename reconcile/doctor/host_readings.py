@@ -17,7 +17,7 @@ from reconcile.system.processes import children
 from reconcile.system.sockets import holders_at
 
 if TYPE_CHECKING:
-    from reconcile.doctor.application.importing import Told
+    from reconcile.doctor.application.importing import ImportResult
     from reconcile.filesystem.access_check import AccessWalk
     from reconcile.system import Host
     from reconcile.system.accounts import Account
@@ -32,7 +32,7 @@ class HostReadings:
     def __init__(self, host: Host) -> None:
         self.host = host
         self.nginx = NginxReadings(host)
-        self.import_results: dict[str, Told] = {}
+        self.import_results: dict[str, ImportResult] = {}
         """Site → the result of importing its app."""
         self._access: dict[tuple[str, Account], AccessWalk] = {}
         self._inventories: dict[str, Inventory | None] = {}

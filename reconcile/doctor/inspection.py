@@ -18,7 +18,7 @@ from reconcile.errors import ReconcileError
 from reconcile.nginx.routing.servers import Server
 
 if TYPE_CHECKING:
-    from reconcile.doctor.application.importing import Told
+    from reconcile.doctor.application.importing import ImportResult
     from reconcile.doctor.location_mapping import Role
     from reconcile.doctor.nginx_readings import NginxReadings
     from reconcile.doctor.units import UnitView
@@ -157,7 +157,7 @@ class HostInspection:
                 return app
         return None
 
-    def import_result(self, app: DeclaredApp | None) -> Told | None:
+    def import_result(self, app: DeclaredApp | None) -> ImportResult | None:
         """The result of importing an app; None where the YAML does not name its code."""
         if app is None or app.code is None:
             return None

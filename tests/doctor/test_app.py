@@ -337,10 +337,10 @@ COMPLETE = {"static_url": None, "static_folder": None, "media_url": None, "folde
 TOO_LONG = {**COMPLETE, "routes": [["/files" * 1000, "sent"]]}
 
 
-@pytest.mark.parametrize("told", [None, [], {}, {"routes": 1}, {"folders": []}, "x", 7, TOO_LONG])
-def test_an_answer_of_another_form_is_no_answer(told: object) -> None:
+@pytest.mark.parametrize("answer", [None, [], {}, {"routes": 1}, {"folders": []}, "x", 7, TOO_LONG])
+def test_an_answer_of_another_form_is_no_answer(answer: object) -> None:
     with pytest.raises(Garbled):
-        app_facts(told)
+        app_facts(answer)
 
 
 def test_the_app_is_imported_once_for_all_rules(root: Path) -> None:

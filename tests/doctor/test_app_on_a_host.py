@@ -59,7 +59,7 @@ UNKNOWN = {
     "forks": ("while True: os.fork()", "in a sandbox"),
     "answers without end": ("while True: os.write(3, b'[' * 65536)", "longer than 1024 KiB"),
     "answers at length": (
-        "os.write(3, b'{\"told\": ' + b'[' * (2 << 20)); os._exit(0)", "longer than 1024 KiB"
+        "os.write(3, b'{\"facts\": ' + b'[' * (2 << 20)); os._exit(0)", "longer than 1024 KiB"
     ),
 }  # fmt: skip
 

@@ -125,7 +125,7 @@ def _answers(output: str) -> tuple[AppFacts | None, NotImported | None]:
             if "error" in answer:
                 failed = _failure(answer)
             else:
-                facts = app_facts(answer["told"])
+                facts = app_facts(answer["facts"])
         except (ValueError, TypeError, KeyError, RecursionError, Garbled):
             continue
     return facts, failed

@@ -1,4 +1,4 @@
-"""The settings of an app, as it told them itself; every word of it may be anything."""
+"""The settings of an app, as its own code reported them; every value may be anything."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Garbled(ValueError):
 class Link:
     """A file that a template names. `url` ends with "/" where only a request knows the rest.
 
-    `routed` tells whether the app itself has a route for it, `endpoint` which.
+    `routed`: the app itself has a route for it, at `endpoint`.
     """
 
     url: str
@@ -43,19 +43,19 @@ class AppFacts:
     links: tuple[Link, ...]
 
 
-def app_facts(told: Any) -> AppFacts:
+def app_facts(answer: Any) -> AppFacts:
     """Errors: Garbled where it is not of the form that the inspector gives."""
     try:
         return AppFacts(
-            static_url=_text(told["static_url"]),
-            static_folder=_text(told["static_folder"]),
-            media_url=_text(told.get("media_url")),
-            folders={_short(name): _short(path) for name, path in told["folders"].items()},
-            most_bytes=_number(told["most_bytes"]),
-            routes=tuple((_short(rule), _short(endpoint)) for rule, endpoint in told["routes"]),
+            static_url=_text(answer["static_url"]),
+            static_folder=_text(answer["static_folder"]),
+            media_url=_text(answer.get("media_url")),
+            folders={_short(name): _short(path) for name, path in answer["folders"].items()},
+            most_bytes=_number(answer["most_bytes"]),
+            routes=tuple((_short(rule), _short(endpoint)) for rule, endpoint in answer["routes"]),
             links=tuple(
                 Link(_short(url), _short(place), bool(routed), _short(endpoint))
-                for url, place, routed, endpoint in told["links"]
+                for url, place, routed, endpoint in answer["links"]
             ),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:

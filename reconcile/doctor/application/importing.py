@@ -20,7 +20,7 @@ _USUAL = "www-data"
 
 
 @dataclass(frozen=True)
-class Told:
+class ImportResult:
     """What came of importing the app of a site, and how it was done."""
 
     app: DeclaredApp
@@ -30,7 +30,7 @@ class Told:
     facts: AppFacts | NotImported
 
 
-def import_app(snapshot: HostInspection, app: DeclaredApp, code: DeclaredCode) -> Told:
+def import_app(snapshot: HostInspection, app: DeclaredApp, code: DeclaredCode) -> ImportResult:
     """Errors: UnknownAccount where the app's user does not exist."""
     running = _running(snapshot, app)
     account = running.account if running else _account(snapshot, app)
@@ -42,8 +42,8 @@ def import_app(snapshot: HostInspection, app: DeclaredApp, code: DeclaredCode) -
         refused = NotImported(
             f"only root may run it as {account.name}. Run it with sudo.", is_certain=False
         )
-        return Told(app, code, account, python, refused)
-    return Told(
+        return ImportResult(app, code, account, python, refused)
+    return ImportResult(
         app, code, account, python, ask_app(snapshot.host, code, python, account, environment)
     )
 

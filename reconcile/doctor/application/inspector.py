@@ -1,8 +1,8 @@
 """Runs in the app's own interpreter, in a sandbox: import the app, print its settings as JSON.
 
 This file is handed to that interpreter as text: it needs nothing of reconcile, and keeps to
-what Python 3.7 knows. What is told comes in lines, a fuller one after the other: templates are
-rendered last, as what they call is the app's own, and may take its time.
+what Python 3.7 knows. The settings are printed as lines, a fuller one after the other: templates
+are rendered last, as what they call is the app's own, and may take its time.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ LINK = re.compile(
 )
 TAG = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
 ENDING = re.compile(r"\.[A-Za-z0-9]{1,5}$")
-MOST_TEMPLATES, MOST_CHARACTERS, MOST_TOLD = 300, 200000, 500
+MOST_TEMPLATES, MOST_CHARACTERS, MAX_LISTED = 300, 200000, 500
 CANARY = "reconcile-canary.txt"
 UNKNOWN = "\0"
 """Stands in a text for what only a request knows."""
@@ -38,20 +38,20 @@ RENDER_S, ALL_RENDER_S = 0.3, 2.0
 WRAPPERS = ("application", "app", "wsgi_app", "wsgi_application", "_app")
 
 
-def main(wanted: dict[str, str], tell: Callable[[dict[str, Any]], None]) -> None:
-    """Tell the settings of a Flask app (`module`) or a Django project (`settings`)."""
+def main(wanted: dict[str, str], report: Callable[[dict[str, Any]], None]) -> None:
+    """Report the settings of a Flask app (`module`) or a Django project (`settings`)."""
     sys.path.insert(0, wanted["directory"])
     if wanted["framework"] == "django":
-        django(wanted["name"], wanted["directory"], tell)
+        django(wanted["name"], wanted["directory"], report)
         return
     app = unwrapped(loaded(wanted["name"]))
-    told = flask(app)
-    tell(told)
-    known = {link[0] for link in told["links"]}
+    facts = flask(app)
+    report(facts)
+    known = {link[0] for link in facts["links"]}
     adapter = adapter_of(app)
     found = {url: place for place, url in rendered(app) if url not in known}
     more = [[url, place, *answering(adapter, url)] for url, place in found.items()]
-    tell({**told, "links": (told["links"] + more)[:MOST_TOLD]})
+    report({**facts, "links": (facts["links"] + more)[:MAX_LISTED]})
 
 
 def loaded(name: str) -> Any:
@@ -97,13 +97,13 @@ def adapter_of(app: Any) -> Any:
 
 def flask(app: Any) -> dict[str, Any]:
     adapter = adapter_of(app)
-    links = [*flask_links(app, adapter)][:MOST_TOLD]
+    links = [*flask_links(app, adapter)][:MAX_LISTED]
     return {
         "static_url": app.static_url_path if app.has_static_folder else None,
         "static_folder": app.static_folder,
         "folders": folders(app.config),
         "most_bytes": app.config.get("MAX_CONTENT_LENGTH"),
-        "routes": [[rule.rule, rule.endpoint] for rule in app.url_map.iter_rules()][:MOST_TOLD],
+        "routes": [[rule.rule, rule.endpoint] for rule in app.url_map.iter_rules()][:MAX_LISTED],
         "links": [[url, place, *answering(adapter, url)] for url, place in links],
     }
 
@@ -142,10 +142,10 @@ def flask_links(app: Any, adapter: Any) -> Iterator[tuple[str, str]]:
         except Exception:  # noqa: BLE001, S112  a template that is broken names no files
             continue
         for call in tree.find_all(nodes.Call):
-            said = constants(call)
-            if getattr(call.node, "name", "") == "url_for" and said and "filename" in said[1]:
+            called = constants(call)
+            if getattr(call.node, "name", "") == "url_for" and called and "filename" in called[1]:
                 try:
-                    url = adapter.build(said[0], said[1], force_external=False)
+                    url = adapter.build(called[0], called[1], force_external=False)
                 except Exception:  # noqa: BLE001, S112  a name that only a request can make whole
                     continue
                 yield url, f"{path or name}:{call.lineno}"
@@ -227,18 +227,18 @@ def in_time(errand: Callable[[], Any]) -> Any:
         signal.setitimer(signal.ITIMER_REAL, 0)
 
 
-def django(settings_module: str, directory: str, tell: Callable[[dict[str, Any]], None]) -> None:
+def django(settings_module: str, directory: str, report: Callable[[dict[str, Any]], None]) -> None:
     os.environ["DJANGO_SETTINGS_MODULE"] = settings_module
     settings = importlib.import_module("django.conf").settings
     importlib.import_module(settings_module)
-    told = django_settings(settings)
-    tell(told)
+    facts = django_settings(settings)
+    report(facts)
     importlib.import_module("django").setup()
     resolver = importlib.import_module("django.urls").get_resolver()
-    links = [*django_links(settings, directory)][:MOST_TOLD]
-    tell(
+    links = [*django_links(settings, directory)][:MAX_LISTED]
+    report(
         {
-            **told,
+            **facts,
             "routes": [["/" + str(one.pattern), str(one)] for one in resolver.url_patterns],
             "links": [[url, place, is_django_s(resolver, url), ""] for url, place in links],
         }
@@ -312,24 +312,24 @@ def where(error: BaseException, directory: str) -> str:
     return place
 
 
-def answer(wanted: dict[str, str], say: Callable[[dict[str, Any]], None]) -> None:
+def answer(wanted: dict[str, str], write: Callable[[dict[str, Any]], None]) -> None:
     try:
-        main(wanted, lambda told: say({"told": told}))
-    except BaseException as error:  # noqa: BLE001  SystemExit too: it is what is to be told
+        main(wanted, lambda facts: write({"facts": facts}))
+    except BaseException as error:  # noqa: BLE001  SystemExit too: it is reported as well
         text = f"{type(error).__name__}: {error}"
         number = errno.ENOMEM if isinstance(error, MemoryError) else getattr(error, "errno", None)
-        say({"error": text[:500], "errno": number, "place": where(error, wanted["directory"])})
+        write({"error": text[:500], "errno": number, "place": where(error, wanted["directory"])})
 
 
 if __name__ == "__main__":
-    # The app may print; only the last word is ours.
+    # The app may print; what it prints goes nowhere.
     with os.fdopen(os.dup(1), "wb") as report:
         os.dup2(2, 1)
 
-        def say(said: dict[str, Any]) -> None:
-            report.write(json.dumps(said, default=str).encode() + b"\n")
+        def write(line: dict[str, Any]) -> None:
+            report.write(json.dumps(line, default=str).encode() + b"\n")
             report.flush()
 
-        answer(json.loads(sys.argv[1]), say)
+        answer(json.loads(sys.argv[1]), write)
     # Threads that the app has left, and what it does at exit, are not waited for.
     os._exit(0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reconcile.doctor.application.ask import NotImported
-from reconcile.doctor.application.importing import Told
+from reconcile.doctor.application.importing import ImportResult
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.rule import Inconclusive, Rule, RuleResult, warning
 
@@ -18,7 +18,7 @@ def check(inspection: HostInspection) -> Iterator[RuleResult]:
             yield _failed_import(result, result.facts)
 
 
-def _failed_import(result: Told, failure: NotImported) -> RuleResult:
+def _failed_import(result: ImportResult, failure: NotImported) -> RuleResult:
     name = f"{result.code.name} of {result.app.site}"
     if not failure.is_certain:
         return Inconclusive(name, failure.why)
@@ -30,7 +30,7 @@ def _failed_import(result: Told, failure: NotImported) -> RuleResult:
     )
 
 
-def _fix(result: Told, failure: NotImported) -> str:
+def _fix(result: ImportResult, failure: NotImported) -> str:
     if "No module named" in failure.why:
         return (
             f"Create a venv with the app's packages in {result.code.directory}/.venv,"
