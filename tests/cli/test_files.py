@@ -115,7 +115,7 @@ def test_a_file_that_was_named_and_is_not_there_is_never_replaced_by_defaults(ru
     done = run("history", "-f", "none.yaml")
 
     assert 1 == done.returncode
-    assert "none.yaml cannot be read" in done.stderr
+    assert "cannot read none.yaml" in done.stderr
 
 
 @pytest.mark.parametrize(
