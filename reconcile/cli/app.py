@@ -78,7 +78,46 @@ def load_command(name: str) -> Any:
     else:
         app = typer.Typer(add_completion=False, rich_markup_mode=None)
         app.command(name)(target)
-    return get_command(app)
+    command = get_command(app)
+    _add_log_options(command)
+    return command
+
+
+def _add_log_options(command: Any) -> None:
+    """Add -v and --log-json to `command`, or to all commands of a group."""
+    for part in getattr(command, "commands", {}).values():
+        _add_log_options(part)
+    if not hasattr(command, "commands"):
+        app = typer.Typer(add_completion=False)
+        app.command()(_log_options)
+        command.params += get_command(app).params
+
+
+def _start_logging(parameter: typer.CallbackParam, given: bool) -> None:
+    if given:
+        # Imports logging, which nothing else needs.
+        from reconcile.cli.log_output import start_logging
+
+        start_logging(as_json=parameter.name == "log_json")
+
+
+def _log_options(
+    verbose: bool = typer.Option(
+        False,
+        *("--verbose", "-v"),
+        help="Log each reading and effect to stderr.",
+        callback=_start_logging,
+        expose_value=False,
+    ),
+    log_json: bool = typer.Option(
+        False,
+        "--log-json",
+        help="The same log as JSON, one object per line.",
+        callback=_start_logging,
+        expose_value=False,
+    ),
+) -> None:
+    """The options that every command has; never called."""
 
 
 def _reconcile(

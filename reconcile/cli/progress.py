@@ -14,13 +14,12 @@ from reconcile.output.changes import action_line, address
 from reconcile.output.escape import printable
 from reconcile.output.json import dumped, event_line, planned_line, summary_line
 from reconcile.output.text import failure_text, plan_text, report_text, rollback_text
+from reconcile.system import Host
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from rich.progress import Progress
-
-    from reconcile.system import Host
 
 
 class EventSink(Protocol):
@@ -44,7 +43,9 @@ def event_sink(*, json: bool) -> EventSink:
     """JSON lines; or text, with a progress bar on a terminal."""
     if json:
         return JsonLines()
-    return ProgressBar() if sys.stdout.isatty() else PlainProgress()
+    # The lines of -v would run through the bar.
+    has_bar = sys.stdout.isatty() and not Host.wrap_part
+    return ProgressBar() if has_bar else PlainProgress()
 
 
 class JsonLines:

@@ -8,13 +8,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from time import monotonic
-from typing import TYPE_CHECKING
 
 from reconcile.cli.terminal import shows_progress
 from reconcile.filesystem.parallel import Tally
-
-if TYPE_CHECKING:
-    from reconcile.system import Host
+from reconcile.system import Host
 
 AFTER_S = 0.7
 """Reading that takes less shows no progress."""
@@ -26,9 +23,10 @@ ERASE_LINE = b"\r\x1b[K"
 def file_progress(host: Host, *, json: bool) -> Iterator[None]:
     """Show on stderr how many files the body has read, if it takes longer than a moment.
 
-    On a terminal only, and erased when the body ends. Costs one addition per directory.
+    On a terminal only, not between the lines of -v, and erased when the body ends. Costs one
+    addition per directory.
     """
-    if json or not shows_progress(sys.stderr):
+    if json or Host.wrap_part or not shows_progress(sys.stderr):
         yield
         return
     host.scan_progress = Tally()

@@ -369,3 +369,15 @@ ApplyLine = Annotated[
     PlannedChange | Step | Told | Checked | Summary | ErrorDocument, Field(discriminator="type")
 ]
 """One line of `reconcile apply --json`."""
+
+
+class LogLine(Document):
+    """A line of `--log-json`: one call that reached the host."""
+
+    time: str
+    event: Literal["reading", "effect", "command", "request"]
+    call: str = Field(description="Part and method: files.write")
+    arguments: dict[str, str] = Field(description="Paths, names and modes; nothing secret")
+    outcome: str = Field(description="What the result is, never its content")
+    error: str = Field(description='"" where the call did not fail')
+    elapsed_ms: float

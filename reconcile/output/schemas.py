@@ -26,6 +26,7 @@ _DOCUMENTS: dict[str, Any] = {
     "written": documents.WrittenDocument,
     "demo": documents.DemoDocument,
     "error": documents.ErrorDocument,
+    "log": documents.LogLine,
 }
 
 

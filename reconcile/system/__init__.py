@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar, cast
 
 from reconcile.dataclass import dataclass
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from reconcile.system.http import HttpClient
     from reconcile.system.services import ServiceManager
 
+Part = TypeVar("Part")
 ServiceManagerName = Literal["systemd", "process", "none"]
 
 
@@ -40,6 +41,9 @@ class Host:
     a long look, `tally` is told of every directory; and `copied`, while somebody watches a
     long copy, how many files of how many are written.
     """
+
+    wrap_part: ClassVar[Callable[[str, Any], Any] | None] = None
+    """Applied to each part, with its name, when the part is first used: -v logs its calls so."""
 
     def __init__(self, settings: HostSettings | None = None) -> None:
         self.settings = settings or HostSettings()
@@ -64,13 +68,13 @@ class Host:
     def files(self) -> Files:
         from reconcile.filesystem.files import Files
 
-        return Files(self)
+        return _part("files", Files(self))
 
     @cached_property
     def accounts(self) -> Accounts:
         from reconcile.system.accounts import Accounts
 
-        return Accounts()
+        return _part("accounts", Accounts())
 
     @cached_property
     def managing_account(self) -> Account:
@@ -88,22 +92,27 @@ class Host:
     def commands(self) -> Commands:
         from reconcile.system.commands import Commands
 
-        return Commands()
+        return _part("commands", Commands())
 
     @cached_property
     def services(self) -> ServiceManager:
         from reconcile.system.services import service_manager
 
-        return service_manager(self)
+        return _part("services", service_manager(self))
 
     @cached_property
     def http(self) -> HttpClient:
         from reconcile.system.http import HttpClient
 
-        return HttpClient()
+        return _part("http", HttpClient())
 
     @cached_property
     def state(self) -> StateDir:
         from reconcile.filesystem.state_dir import StateDir
 
-        return StateDir(self.settings.state_dir)
+        return _part("state", StateDir(self.settings.state_dir))
+
+
+def _part(name: str, part: Part) -> Part:
+    wrap = Host.wrap_part
+    return part if wrap is None else cast(Part, wrap(name, part))

@@ -10,10 +10,14 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from subprocess import DEVNULL, PIPE, Popen, TimeoutExpired
+from typing import TYPE_CHECKING
 
 from reconcile.dataclass import dataclass
 from reconcile.errors import ReconcileError
 from reconcile.filesystem.host_error import explained
+
+if TYPE_CHECKING:
+    from reconcile.system.private import View
 
 SAFE_PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 ENVIRONMENT = {"PATH": ":".join(SAFE_PATH), "LC_ALL": "C.UTF-8"}
@@ -112,6 +116,17 @@ class Commands:
         with process:
             out, err = _outputs(process, timeout_s, max_bytes)
         return Completed(tuple(argv), process.returncode, _text(out), _text(err))
+
+    def run_in_view(self, argv: Sequence[str], view: View, *, timeout_s: float = 10.0) -> Completed:
+        """Run `argv` where `view` lies over the machine's files.
+
+        Units: `timeout_s` bounds the whole run.
+        Errors: NoNamespace, before anything was run; ReconcileError where it did not end in time.
+        """
+        # Loads ctypes, which only a namespace needs.
+        from reconcile.system.private import run_in_view
+
+        return run_in_view(argv, view, timeout_s=timeout_s)
 
 
 def _look_up(program: str) -> str | None:

@@ -15,7 +15,16 @@ from reconcile.errors import ExitCode
 from tests.cli.conftest import Run
 
 NOT_COMMANDS = {
-    *("__init__", "app", "approval", "drift_actions", "error_boundary", "main", "options"),
+    *(
+        "__init__",
+        "app",
+        "approval",
+        "drift_actions",
+        "error_boundary",
+        "log_output",
+        "main",
+        "options",
+    ),
     *("progress", "progress_line", "read_only_guard", "terminal", "workspaces"),
 }
 ROOT = Path(reconcile.cli.__file__).parent

@@ -47,10 +47,10 @@ def way(request, monkeypatch) -> str:
     """Both ways of asking: the usual one, and that of a host without namespaces."""
     if request.param == "copy":
 
-        def none_here(*arguments: object) -> None:
+        def none_here(*arguments: object, **options: object) -> None:
             raise NoNamespace("no private mount namespace is to be had here", "EPERM")
 
-        monkeypatch.setattr("reconcile.nginx.running.config_test.run_in_view", none_here)
+        monkeypatch.setattr("reconcile.system.private.run_in_view", none_here)
     return request.param
 
 

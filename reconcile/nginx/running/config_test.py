@@ -15,7 +15,7 @@ from reconcile.nginx.model.output_paths import output_paths
 from reconcile.nginx.model.planned_reader import Planned, PlannedReader
 from reconcile.nginx.model.tree import ConfigTree, Directive, load
 from reconcile.nginx.running.discover import NginxInstallation
-from reconcile.system.private import ABSENT, Entry, NoNamespace, run_in_view
+from reconcile.system.private import ABSENT, Entry, NoNamespace
 
 if TYPE_CHECKING:
     from reconcile.system.commands import Completed
@@ -173,14 +173,14 @@ def _args(directives: Iterable[Directive]) -> Iterator[str]:
 
 def _run_in_namespace(nginx: NginxInstallation, view: dict[str, Entry]) -> NginxError | None:
     argv = [nginx.binary, "-t", "-c", nginx.config_path]
-    done = run_in_view(argv, view)
+    done = nginx.host.commands.run_in_view(argv, view)
     for _ in range(_MAX_RETRIES):
         # A third-party module may write to paths that no known directive names.
         surprise = _READ_ONLY.search(done.stderr)
         if done.ok or surprise is None or surprise[1] in view:
             break
         view[surprise[1]] = ABSENT
-        done = run_in_view(argv, view)
+        done = nginx.host.commands.run_in_view(argv, view)
     return parse_error(done)
 
 
