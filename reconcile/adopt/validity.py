@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from reconcile.adopt.draft import Draft, value_at
-from reconcile.adopt.writing import yaml_text
+from reconcile.adopt.yaml_writer import yaml_text
 from reconcile.config.document import Loc
 from reconcile.config.load import list_errors
 from reconcile.config.yaml import can_hold

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from reconcile.adopt.all_sites import read_sites
+from reconcile.adopt.discovery import FoundApp, FoundFile, FoundFolder
 from reconcile.adopt.draft import Draft
-from reconcile.adopt.found import FoundApp, FoundFile, FoundFolder
-from reconcile.adopt.site import Nginx
-from reconcile.adopt.sites import read_sites
+from reconcile.adopt.site_reader import Nginx
 from reconcile.adopt.validity import make_valid
-from reconcile.adopt.writing import yaml_text
+from reconcile.adopt.yaml_writer import yaml_text
 from reconcile.config.config import Config
 from reconcile.config.load import load_bytes
 from reconcile.nginx.model.tree import load

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from reconcile.adopt.found import FoundApp, FoundFolder
-from reconcile.adopt.writing import scalar, yaml_text
+from reconcile.adopt.discovery import FoundApp, FoundFolder
+from reconcile.adopt.yaml_writer import scalar, yaml_text
 from reconcile.config import yaml
 from tests.adopt.hand import ENABLED, read
 from tests.nginx.generated import locations, server_ifs

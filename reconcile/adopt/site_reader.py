@@ -6,16 +6,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from reconcile.adopt.behind import adopt_app, settle_user
+from reconcile.adopt.config_files import Watched, adopt_file, watch
+from reconcile.adopt.discovery import Around
 from reconcile.adopt.draft import Draft
-from reconcile.adopt.extra import extra_of
+from reconcile.adopt.extra_directives import extra_of
 from reconcile.adopt.files import Watched, adopt_file, watch
-from reconcile.adopt.found import Around
-from reconcile.adopt.groups import Block, Group
+from reconcile.adopt.listen_values import adopt_listens
 from reconcile.adopt.listening import adopt_listens
 from reconcile.adopt.locations import Folder, adopt_folder
 from reconcile.adopt.probes import adopt_probes
+from reconcile.adopt.served_folders import Folder, adopt_folder
+from reconcile.adopt.server_groups import Block, Group
+from reconcile.adopt.site_tls import adopt_tls, hsts_of
+from reconcile.adopt.suggested_probes import adopt_probes
 from reconcile.adopt.tls import adopt_tls, hsts_of
+from reconcile.adopt.upstream_app import adopt_app, settle_user
 from reconcile.config.fields.field_type import InvalidValue, ParseContext
 from reconcile.config.fields.path_types import parse_nginx_path
 from reconcile.config.fields.quantities import BYTES

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from reconcile.adopt.config_files import Watched, adopt_file
+from reconcile.adopt.discovery import Around
 from reconcile.adopt.draft import Draft
-from reconcile.adopt.files import Watched, adopt_file
-from reconcile.adopt.found import Around
 from reconcile.adopt.validity import make_valid
 from reconcile.config.document import Loc
 from reconcile.config.lexical_paths import is_below

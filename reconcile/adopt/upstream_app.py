@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from reconcile.adopt.discovery import Around, FoundApp
 from reconcile.adopt.draft import Draft
-from reconcile.adopt.found import Around, FoundApp
 from reconcile.config.document import Loc
+from reconcile.config.models.owners import BUILT_IN as BUILT_IN_OWNERS
 from reconcile.config.owner import BUILT_IN_OWNERS
 from reconcile.doctor.request_builder import RequestBuilder
 from reconcile.doctor.upstream import ProxyLocation, proxy_locations

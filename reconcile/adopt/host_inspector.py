@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator
 from functools import cached_property
 from posixpath import join
 
-from reconcile.adopt.found import FoundApp, FoundFile, FoundFolder, FoundGunicorn
+from reconcile.adopt.discovery import FoundApp, FoundFile, FoundFolder, FoundGunicorn
 from reconcile.config.fields.field_type import InvalidValue
 from reconcile.config.owner import parse_dirs_mode, parse_files_mode
 from reconcile.config.site.location import HEALTH_FILE
-from reconcile.doctor.inspection import HostInspection
+from reconcile.doctor.inspection import HostInspection, UpstreamApp
 from reconcile.doctor.upstream import socket_path
 from reconcile.doctor.upstream_apps import UpstreamApp, accepts_connections
 from reconcile.errors import ReconcileError

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from reconcile.adopt.behind import NoFiles, Requests
+from reconcile.adopt.discovery import Around
 from reconcile.adopt.draft import Draft
-from reconcile.adopt.found import Around
-from reconcile.adopt.groups import Block
+from reconcile.adopt.server_groups import Block
+from reconcile.adopt.upstream_app import NoFiles, Requests
 from reconcile.config.site.location import HEALTH_FILE
 from reconcile.nginx.routing.router import Router
 from reconcile.nginx.running.worker_view import WithAssumedFiles

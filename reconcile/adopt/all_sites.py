@@ -6,11 +6,11 @@ import re
 from collections.abc import Collection, Iterator
 from posixpath import basename
 
+from reconcile.adopt.config_files import Watched
+from reconcile.adopt.discovery import Around
 from reconcile.adopt.draft import Draft
-from reconcile.adopt.files import Watched
-from reconcile.adopt.found import Around
-from reconcile.adopt.groups import Group, blocks, groups
-from reconcile.adopt.site import Nginx, SiteReader
+from reconcile.adopt.server_groups import Group, blocks, groups
+from reconcile.adopt.site_reader import Nginx, SiteReader
 from reconcile.errors import ReconcileError
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)

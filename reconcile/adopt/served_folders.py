@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from posixpath import normpath
 from typing import Any
 
-from reconcile.adopt.caches import name_of, policy_of, written
+from reconcile.adopt.cache_headers import name_of, policy_of, written
+from reconcile.adopt.discovery import Around, FoundFolder
 from reconcile.adopt.draft import Draft
-from reconcile.adopt.found import Around, FoundFolder
 from reconcile.config.cache_policy import BUILT_IN_CACHE_POLICIES as BUILT_IN_POLICIES
 from reconcile.config.document import Loc
+from reconcile.config.models.caches import BUILT_IN as BUILT_IN_POLICIES
+from reconcile.config.models.owners import BUILT_IN as BUILT_IN_OWNERS
 from reconcile.config.owner import BUILT_IN_OWNERS, Owner
 from reconcile.config.site.location import DEFAULT_CACHE, DEFAULT_OWNER
 from reconcile.errors import ReconcileError

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from reconcile.adopt.draft import Draft
-from reconcile.adopt.groups import Block, Group
+from reconcile.adopt.server_groups import Block, Group
 from reconcile.config.document import Loc
 from reconcile.nginx.model.listen import ANY_IPV4, ANY_IPV6, Listen
 

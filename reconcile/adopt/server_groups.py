@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from reconcile.adopt.behind import Behind, Requests, behind
-from reconcile.adopt.locations import Folder, folders
+from reconcile.adopt.served_folders import Folder, folders
+from reconcile.adopt.upstream_app import Behind, Requests, behind
 from reconcile.nginx.model.tree import ConfigTree
 from reconcile.nginx.routing.router import Router
 from reconcile.nginx.routing.servers import Server

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from reconcile.adopt.discovery import Around, FoundFile
 from reconcile.adopt.draft import Draft
-from reconcile.adopt.found import Around, FoundFile
 from reconcile.config.yaml import MAX_BYTES, can_hold
 from reconcile.errors import ReconcileError
 from reconcile.nginx.model.tree import ConfigTree

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from reconcile.adopt.around import HostAround
+from reconcile.adopt.all_sites import read_sites
+from reconcile.adopt.converge import Planner, Trial
 from reconcile.adopt.draft import Draft, Note
-from reconcile.adopt.site import Nginx
-from reconcile.adopt.sites import read_sites
-from reconcile.adopt.trial import Planner, Trial
+from reconcile.adopt.host_inspector import HostAround
+from reconcile.adopt.site_reader import Nginx
 from reconcile.adopt.validity import make_valid
-from reconcile.adopt.writing import yaml_text
+from reconcile.adopt.yaml_writer import yaml_text
 from reconcile.config.load import load_bytes
 from reconcile.doctor.inspection import HostInspection
 from reconcile.engine.model import Plan

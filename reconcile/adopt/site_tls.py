@@ -6,10 +6,10 @@ import re
 from posixpath import join
 from typing import Any
 
-from reconcile.adopt.behind import NoFiles, Requests
-from reconcile.adopt.caches import duration
+from reconcile.adopt.cache_headers import duration
 from reconcile.adopt.draft import Draft
-from reconcile.adopt.groups import Group
+from reconcile.adopt.server_groups import Group
+from reconcile.adopt.upstream_app import NoFiles, Requests
 from reconcile.config.document import Loc
 from reconcile.config.site.tls import CERTIFICATES
 from reconcile.nginx.model.tree import Directive
