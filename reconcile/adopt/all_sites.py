@@ -1,4 +1,4 @@
-"""Every site of a loaded configuration, written into a draft; the host is only `Around` it."""
+"""Reads every site of a loaded configuration into a draft."""
 
 from __future__ import annotations
 
@@ -6,32 +6,36 @@ import re
 from collections.abc import Collection, Iterator
 from posixpath import basename
 
-from reconcile.adopt.config_files import Watched
-from reconcile.adopt.discovery import Around
+from reconcile.adopt.config_files import WatchedFiles
+from reconcile.adopt.discovery import Inspector
 from reconcile.adopt.draft import Draft
-from reconcile.adopt.server_groups import Group, blocks, groups
-from reconcile.adopt.site_reader import Nginx, SiteReader
+from reconcile.adopt.server_groups import ServerGroup, server_blocks, server_groups
+from reconcile.adopt.site_reader import NginxReading, SiteReader
 from reconcile.errors import ReconcileError
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 
 
-def read_sites(nginx: Nginx, around: Around, draft: Draft, only: Collection[str] = ()) -> Watched:
-    """Write every site into the draft, or those of these names. Returns which file serves which.
+def read_sites(
+    nginx: NginxReading, around: Inspector, draft: Draft, only: Collection[str] = ()
+) -> WatchedFiles:
+    """Read all sites, or those named in `only`, into the draft. Returns the watched files.
 
-    Errors: ReconcileError where there is no site of a name.
+    Errors: ReconcileError for an unknown name.
     """
-    named = dict(_named(groups(blocks(nginx.router, nginx.tree)), around))
-    chosen = {name: group for name, group in named.items() if _is_asked(name, group, only)}
-    _refuse_unknown(only, named)
-    watched = Watched(nginx.tree)
+    named = dict(_with_names(server_groups(server_blocks(nginx.router, nginx.tree)), around))
+    chosen = {name: group for name, group in named.items() if _is_selected(name, group, only)}
+    _refuse_unknown_sites(only, named)
+    watched = WatchedFiles(nginx.tree)
     for name, group in chosen.items():
         SiteReader(name, group, nginx, around, draft, watched).adopt()
     return watched
 
 
-def _named(every: tuple[Group, ...], around: Around) -> Iterator[tuple[str, Group]]:
-    """Each group by its file's name where it has one of its own, else by its server's."""
+def _with_names(
+    every: tuple[ServerGroup, ...], around: Inspector
+) -> Iterator[tuple[str, ServerGroup]]:
+    """Name each group by its file, else by its first server name."""
     files = [around.real(one.main.server.scope.directive.file) for one in every]
     taken: set[str] = set()
     for group, file in zip(every, files, strict=True):
@@ -45,16 +49,16 @@ def _named(every: tuple[Group, ...], around: Around) -> Iterator[tuple[str, Grou
         yield name, group
 
 
-def _is_asked(name: str, group: Group, only: Collection[str]) -> bool:
+def _is_selected(name: str, group: ServerGroup, only: Collection[str]) -> bool:
     hosts = {host for block in (group.main, *group.others) for host in block.server.names}
     return not only or name in only or bool(hosts & set(only))
 
 
-def _refuse_unknown(only: Collection[str], named: dict[str, Group]) -> None:
+def _refuse_unknown_sites(only: Collection[str], named: dict[str, ServerGroup]) -> None:
     for asked in only:
-        if not any(_is_asked(name, group, [asked]) for name, group in named.items()):
+        if not any(_is_selected(name, group, [asked]) for name, group in named.items()):
             raise ReconcileError(
-                what=f"There is no site {asked}",
-                why="neither a file nor a server_name that nginx loads is called so",
-                fix=f"Known are: {', '.join(named)}" if named else "nginx loads no server block.",
+                what=f"Unknown site: {asked}",
+                why="no file and no server_name that nginx loads has this name",
+                fix=f"Use one of: {', '.join(named)}" if named else "nginx loads no server block.",
             )

@@ -1,4 +1,4 @@
-"""A Cache-Control as visitors get it, and the cache policy that says the same."""
+"""Conversion of Cache-Control headers into cache policies."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ _UNITS = sorted(SECONDS.items(), key=lambda unit: -unit[1])
 
 
 def policy_of(lines: Sequence[str | None]) -> CachePolicy | None:
-    """The policy that means what these header lines mean together; None where none does.
+    """The policy equivalent to these header lines; None where there is none.
 
-    Several lines are one list to a browser, and what is not private may be shared.
+    Several lines form one list; without `private` a response may be shared.
     Source: RFC 9110, section 5.3; RFC 9111, section 5.2.2.
     """
     if not lines or None in lines:
         return None
-    said = {word.strip().lower() for line in lines for word in (line or "").split(",")} - {""}
-    if said == {"no-store"}:
+    words = {word.strip().lower() for line in lines for word in (line or "").split(",")} - {""}
+    if words == {"no-store"}:
         return CachePolicy.model_construct(no_store=True)
-    ages = {word for word in said if word.startswith("max-age=")}
-    rest = said - ages - {"public", "private", "immutable"}
-    if len(ages) != 1 or rest or {"public", "private"} <= said:
+    ages = {word for word in words if word.startswith("max-age=")}
+    rest = words - ages - {"public", "private", "immutable"}
+    if len(ages) != 1 or rest or {"public", "private"} <= words:
         return None
     age = ages.pop().removeprefix("max-age=")
     if not age.isascii() or not age.isdigit() or int(age) > MAX_SECONDS:
         return None
     return CachePolicy.model_construct(
         max_age=int(age),
-        visibility="private" if "private" in said else "public",
-        immutable="immutable" in said,
+        visibility="private" if "private" in words else "public",
+        immutable="immutable" in words,
     )
 
 
 def name_of(policy: CachePolicy) -> str:
-    """What a policy is called: a built-in one by its name, any other by what it says."""
+    """The name of a policy: that of an equal built-in one, else one derived from its values."""
     built_in = (
         name for name, known in BUILT_IN_CACHE_POLICIES.items() if known.header == policy.header
     )
@@ -47,15 +47,15 @@ def name_of(policy: CachePolicy) -> str:
     return next(built_in, "keep-" + "-".join(words))
 
 
-def written(policy: CachePolicy) -> dict[str, Any]:
-    """The policy as the file has it."""
-    said: dict[str, Any] = {"max_age": duration(policy.max_age or 0)}
-    said["visibility"] = policy.visibility
-    return {**said, "immutable": True} if policy.immutable else said
+def policy_values(policy: CachePolicy) -> dict[str, Any]:
+    """The policy as a mapping for the YAML."""
+    values: dict[str, Any] = {"max_age": duration(policy.max_age or 0)}
+    values["visibility"] = policy.visibility
+    return {**values, "immutable": True} if policy.immutable else values
 
 
 def duration(seconds: int) -> str:
-    """In the largest unit that gives a whole number: `7d`, not `604800s`; weeks as days."""
+    """Format in the largest unit that divides evenly: `7d`, not `604800s`; never weeks."""
     fitting = (
         f"{seconds // length}{unit}"
         for unit, length in _UNITS

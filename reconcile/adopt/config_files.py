@@ -1,11 +1,11 @@
-"""The configuration files that serve adopted sites: their text and their links, under `paths`."""
+"""The nginx files of adopted sites, declared under `paths` with text and links."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any
 
-from reconcile.adopt.discovery import Around, FoundFile
+from reconcile.adopt.discovery import FoundFile, Inspector
 from reconcile.adopt.draft import Draft
 from reconcile.config.yaml import MAX_BYTES, can_hold
 from reconcile.errors import ReconcileError
@@ -13,39 +13,41 @@ from reconcile.nginx.model.tree import ConfigTree
 
 _READABLE_BY_ALL = 0o004
 _ROOM = MAX_BYTES // 2
-"""For all texts together: the rest of the file is for what is said of them."""
+"""The limit for all texts together; the rest is for the other sections."""
 
 
 @dataclass
-class Watched:
-    """Which file serves which site, by the name nginx opens it under.
+class WatchedFiles:
+    """The file that serves each site, by the name under which nginx opens it.
 
-    `exact` are the sites that a file of ours serves, so far as we know word for word.
+    `managed_sites` are those whose file reconcile wrote and nobody changed.
     """
 
     tree: ConfigTree
     serves: dict[str, str] = field(default_factory=dict)
-    exact: set[str] = field(default_factory=set)
+    managed_sites: set[str] = field(default_factory=set)
     bytes: int = 0
     secret: bool = False
-    """Whether a text is in the YAML that not everybody may read on the host."""
+    """Whether the YAML contains a text that is not world-readable on the host."""
 
 
-def watch(draft: Draft, watched: Watched, loaded: str, around: Around) -> None:
-    """Put the file under `paths`, and its link; a file that holds more than sites stays out."""
+def watch_file(draft: Draft, watched: WatchedFiles, loaded: str, around: Inspector) -> None:
+    """Declare the file and its link under `paths`, unless it contains more than sites."""
     real = around.real(loaded)
     if loaded == watched.tree.config_path:
         fix = "Move its server blocks to a file of their own, then adopt again."
-        draft.tell(loaded, "this file holds more than sites, so it is not watched", fix)
+        draft.add_note(
+            loaded, "this file contains more than server blocks, so it is not watched", fix
+        )
         return
     if real in draft.values.get("paths", {}):
         return
     try:
         file = around.file(real)
     except (ReconcileError, OSError) as trouble:
-        draft.failed(real, f"this file cannot be read, so it is not watched: {trouble}")
+        draft.add_error(real, f"this file cannot be read, so it is not watched: {trouble}")
         return
-    if file is None or _refused(draft, watched, real, file):
+    if file is None or _cannot_watch(draft, watched, real, file):
         return
     watched.bytes += len(file.data)
     watched.secret = watched.secret or not file.mode & _READABLE_BY_ALL
@@ -54,8 +56,8 @@ def watch(draft: Draft, watched: Watched, loaded: str, around: Around) -> None:
         draft.paths[loaded] = {"link": real}
 
 
-def adopt_file(draft: Draft, watched: Watched, site: str, around: Around) -> None:
-    """Leave a site to the file that serves it now, and watch that file."""
+def adopt_file(draft: Draft, watched: WatchedFiles, site: str, around: Inspector) -> None:
+    """Let a site keep its existing file, and watch that file."""
     loaded = watched.serves[site]
     entry = draft.sites[site]
     draft.sites[site] = {
@@ -63,24 +65,24 @@ def adopt_file(draft: Draft, watched: Watched, site: str, around: Around) -> Non
         "adopted": around.real(loaded),
         **{key: value for key, value in entry.items() if key != "server_names"},
     }
-    watched.exact.discard(site)
-    draft.remark(
+    watched.managed_sites.discard(site)
+    draft.add_comment(
         ("sites", site, "adopted"),
-        "This file serves the site as it is. `docs/adopt.md` tells how to have it written anew.",
+        "This existing file serves the site. See `docs/adopt.md` to let reconcile write it.",
     )
-    watch(draft, watched, loaded, around)
+    watch_file(draft, watched, loaded, around)
 
 
-def _refused(draft: Draft, watched: Watched, path: str, file: FoundFile) -> bool:
+def _cannot_watch(draft: Draft, watched: WatchedFiles, path: str, file: FoundFile) -> bool:
     if watched.bytes + len(file.data) > _ROOM:
-        why = "with it the YAML would get too large"
+        why = "it would make the YAML too large"
     elif b"\r" in file.data:
-        why = "it has line ends of Windows, which YAML cannot hold"
+        why = "it has Windows line endings, which YAML cannot represent"
     elif not _is_text(file.data):
-        why = "it holds bytes that YAML cannot hold"
+        why = "it contains bytes that YAML cannot represent"
     else:
         return False
-    draft.tell(path, f"the text of this file is not watched: {why}")
+    draft.add_note(path, f"the text of this file is not watched: {why}")
     return True
 
 

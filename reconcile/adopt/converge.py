@@ -1,11 +1,11 @@
-"""Plans with a draft, and takes out of it whatever the plan would still change."""
+"""Plans with a draft and relaxes it until the plan shows no changes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from reconcile.adopt.config_files import Watched, adopt_file
-from reconcile.adopt.discovery import Around
+from reconcile.adopt.config_files import WatchedFiles, adopt_file
+from reconcile.adopt.discovery import Inspector
 from reconcile.adopt.draft import Draft
 from reconcile.adopt.validity import make_valid
 from reconcile.config.document import Loc
@@ -19,72 +19,74 @@ from reconcile.resources.tree import Tree
 _SERVING = ("app", "locations")
 _MOST_ROUNDS = 20
 _IGNORABLE = frozenset(["tree", "directory", "service"])
-"""Owners, modes and processes may stay as they are; contents are as the draft has them."""
+"""Kinds whose differences may be ignored: owners, modes and processes, never contents."""
 _HEALTH_FILE = "/health.txt"
 
 Planner = Callable[[Draft], Plan]
 Leftover = Change | Unknown | Conflict
-"""What keeps a plan from being empty."""
+"""A remaining item of a plan."""
 
 
-class Trial:
-    """One draft on its way to an empty plan."""
+class Convergence:
+    """Relaxes one draft until its plan is empty."""
 
-    def __init__(self, draft: Draft, watched: Watched, layout: Layout, around: Around) -> None:
+    def __init__(
+        self, draft: Draft, watched: WatchedFiles, layout: Layout, around: Inspector
+    ) -> None:
         self.draft = draft
         self.watched = watched
         self.layout = layout
         self.around = around
 
-    def settle(self, planned: Planner, file: str) -> Plan:
-        """The plan after it; what it still holds cannot be left alone, and is told."""
+    def converge(self, planned: Planner, file: str) -> Plan:
+        """Return the final plan; changes that remain in it are noted as errors."""
         for _ in range(_MOST_ROUNDS):
             make_valid(self.draft, file)
             plan = planned(self.draft)
-            # What asks for less comes first: much of the rest follows from it.
+            # Dropping declarations comes first: many other changes follow from them.
             found: list[Leftover] = [*plan.unknown, *plan.conflicts, *plan.changes]
-            asked_less = [self._asks_less(one) for one in found]
+            asked_less = [self._relax(one) for one in found]
             if any(asked_less):
                 continue
-            ignored = [self._ignored(one) for one in plan.changes]
+            ignored = [self._add_ignore_rules(one) for one in plan.changes]
             if not any(ignored):
                 break
         for change in plan.changes:
-            what = f"the plan after this is not empty: {change.ref} ({change.reason})"
-            self.draft.failed("", what, _way_out(change))
+            what = f"the configuration still produces changes: {change.ref} ({change.reason})"
+            self.draft.add_error("", what, _suggested_fix(change))
         for conflict in plan.conflicts:
-            self.draft.failed("", f"{conflict.ref}: {_why(conflict)}")
+            self.draft.add_error("", f"{conflict.ref}: {_why(conflict)}")
         for unknown in plan.unknown:
-            self.draft.failed("", f"{unknown.ref} cannot be read: {unknown.reason}")
+            self.draft.add_error("", f"{unknown.ref} cannot be read: {unknown.reason}")
         return plan
 
-    def _asks_less(self, found: Leftover) -> bool:
-        """Whether the draft does not ask any more for what would have to be made or decided."""
+    def _relax(self, found: Leftover) -> bool:
+        """Drop the declaration of something that would be created; False where none fits."""
         if isinstance(found, Change) and found.action == "delete":
             return False
-        if self._given_back(found.ref):
+        if self._revert_to_adopted(found.ref):
             return True
         if isinstance(found, Change) and found.action == "update":
             return False
-        asking = list(self._asking(found.ref))
-        # Of two that cannot both be, the first may stay.
+        asking = list(self._declarations_of(found.ref))
+        # Of two conflicting declarations the first may stay.
         going = asking[-1:] if isinstance(found, Conflict) else asking
-        dropped = [self._dropped(loc, found) for loc in going]
+        dropped = [self._drop_declaration(loc, found) for loc in going]
         return any(dropped)
 
-    def _given_back(self, ref: Ref) -> bool:
-        """A site of ours that is not what we would write now is adopted like anybody's."""
+    def _revert_to_adopted(self, ref: Ref) -> bool:
+        """Adopt the existing file of a managed site that would be rendered differently now."""
         draft = self.draft
         if ref.kind == "unit":
             apps = [site["app"] for site in draft.values.get("sites", {}).values() if "app" in site]
             return bool([app.pop("gunicorn") for app in apps if "gunicorn" in app])
         if ref.kind not in ("file", "symlink"):
             return False
-        asking = [site for site in self.watched.exact if self._writes(site, ref.name)]
+        asking = [site for site in self.watched.managed_sites if self._writes(site, ref.name)]
         for site in asking:
-            what = f"{site}: {ref.name} is not what reconcile would write now"
-            fix = "What was added by hand stands only there."
-            draft.tell(self.watched.serves[site], what, fix, at=("sites", site))
+            what = f"{site}: {ref.name} differs from what reconcile would write now"
+            fix = "The adopted file keeps what was added by hand."
+            draft.add_note(self.watched.serves[site], what, fix, at=("sites", site))
             adopt_file(draft, self.watched, site, self.around)
         return bool(asking)
 
@@ -97,8 +99,8 @@ class Trial:
         locations = self.draft.values.get("sites", {}).get(site, {}).get("locations", {})
         return {prefix: location["dir"] for prefix, location in locations.items()}
 
-    def _ignored(self, change: Change) -> bool:
-        """Rules for what differs: it stays, and everything else of the resource is looked after."""
+    def _add_ignore_rules(self, change: Change) -> bool:
+        """Add ignore rules for the differing fields; the rest of the resource stays managed."""
         if change.action != "update" or change.ref.kind not in _IGNORABLE:
             return False
         names = list(_fields(change))
@@ -107,21 +109,21 @@ class Trial:
             return False
         rules = self.draft.values.setdefault("ignore", [])
         known = {(rule["ref"], rule["field"]) for rule in rules}
-        fresh = [name for name in names if (_pattern(change.ref), name) not in known]
+        fresh = [name for name in names if (_escaped_address(change.ref), name) not in known]
         for name in fresh:
             at: Loc = ("ignore", len(rules))
-            reason = "as it was when this file was made"
-            rules.append({"ref": _pattern(change.ref), "field": name, "reason": reason})
-            told = "; ".join(_lines(change, name))
+            reason = "existing state at adoption"
+            rules.append({"ref": _escaped_address(change.ref), "field": name, "reason": reason})
+            differences = "; ".join(_describe_difference(change, name))
             fix = (
-                f"As long as its rule in `ignore` stands, no other {name} there is told either;"
-                " without it the next apply mends this."
+                f"While this `ignore` rule exists, {name} changes there are not reported;"
+                " without it the next apply fixes them."
             )
-            self.draft.tell(change.ref.name, f"left as it is: {told}", fix, at=at)
+            self.draft.add_note(change.ref.name, f"left unchanged: {differences}", fix, at=at)
         return bool(fresh)
 
-    def _asking(self, ref: Ref) -> Iterator[Loc]:
-        """The parts of the draft that ask for a resource."""
+    def _declarations_of(self, ref: Ref) -> Iterator[Loc]:
+        """Yield the positions in the draft that declare a resource."""
         sites = self.draft.values.get("sites", {})
         if ref.name in self.draft.values.get("paths", {}):
             yield ("paths", ref.name)
@@ -133,13 +135,13 @@ class Trial:
                 if is_below(folder, ref.name) or is_below(ref.name, folder):
                     yield ("sites", name, "locations", prefix)
 
-    def _dropped(self, loc: Loc, found: Leftover) -> bool:
+    def _drop_declaration(self, loc: Loc, found: Leftover) -> bool:
         if not self.draft.has(loc):
             return False
         self.draft.drop(loc)
         is_kept = loc[0] == "sites" and self.draft.has(loc[:2])
-        tell = self.draft.failed if isinstance(found, Unknown) else self.draft.tell
-        tell(
+        report = self.draft.add_error if isinstance(found, Unknown) else self.draft.add_note
+        report(
             "",
             f"{'.'.join(map(str, loc))} is left out: {_why(found)}",
             at=loc[:2] if is_kept else (),
@@ -152,11 +154,11 @@ class Trial:
 def _why(found: Leftover) -> str:
     if isinstance(found, Conflict):
         return f"its {found.field} cannot be both {found.values[0]} and {found.values[1]}"
-    return found.reason if isinstance(found, Unknown) else f"{found.ref} is not there"
+    return found.reason if isinstance(found, Unknown) else f"{found.ref} does not exist"
 
 
 def _fields(change: Change) -> Iterator[str]:
-    """The fields that differ, as a rule names them; of a tree what of each path deviates."""
+    """Yield the differing fields by their names in ignore rules."""
     after, before = change.after, change.before
     for field in change.fields:
         if isinstance(after, Tree) and isinstance(before, Tree) and field.name == "deviations":
@@ -165,10 +167,10 @@ def _fields(change: Change) -> Iterator[str]:
             yield field.name
 
 
-def _lines(change: Change, name: str) -> Iterator[str]:
-    """How that field stands, in words."""
+def _describe_difference(change: Change, name: str) -> Iterator[str]:
+    """Describe the field's current value."""
     if change.ref.kind == "service":
-        words = {"enabled": "it is not started at boot", "active": "it does not run now"}
+        words = {"enabled": "it is not enabled", "active": "it is not active"}
         yield words.get(name, f"its {name}")
         return
     for field in change.fields:
@@ -178,7 +180,7 @@ def _lines(change: Change, name: str) -> Iterator[str]:
             shut_out = [user for user in field.after if user not in field.before]
             yield f"{', '.join(shut_out)} cannot pass through it"
         elif field.name == name:
-            yield f"{field.name} is {value(field.before)}, and not {value(field.after)}"
+            yield f"{field.name} is {value(field.before)}, not {value(field.after)}"
 
 
 def _of_tree(after: Tree, before: Tree) -> Iterator[str]:
@@ -190,17 +192,17 @@ def _of_tree(after: Tree, before: Tree) -> Iterator[str]:
     yield "deviations"
 
 
-def _pattern(ref: Ref) -> str:
-    """An address that means itself, whatever of it a pattern would take for a wildcard."""
+def _escaped_address(ref: Ref) -> str:
+    """The address with characters that would act as wildcards replaced."""
     from fnmatch import fnmatchcase
 
     text = str(ref)
     return text if fnmatchcase(text, text) else text.replace("[", "?").replace("]", "?")
 
 
-def _way_out(change: Change) -> str:
+def _suggested_fix(change: Change) -> str:
     if change.ref.kind == "nginx_live":
         return "Reload nginx (nginx -t && systemctl reload nginx), then adopt again."
     if change.action == "delete":
-        return "This host is managed by reconcile already: add the sites to the file in use."
+        return "reconcile already manages this host: add the sites to the file in use."
     return ""

@@ -1,4 +1,4 @@
-"""What adoption has to know of the host besides the words of nginx's configuration."""
+"""What adoption needs of the host beside nginx's configuration."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from reconcile.nginx.routing.servers import Server
 
 @dataclass(frozen=True)
 class FoundFolder:
-    """A folder and what most of it is like; modes are None where nothing there has one."""
+    """A folder with its most common owner and modes; None where nothing has such a mode."""
 
     user: str
     group: str
@@ -23,7 +23,7 @@ class FoundFolder:
 
 @dataclass(frozen=True)
 class FoundFile:
-    """A configuration file: its text, and whose it is."""
+    """A configuration file with its owner and mode."""
 
     data: bytes
     user: str
@@ -33,7 +33,7 @@ class FoundFile:
 
 @dataclass(frozen=True)
 class FoundApp:
-    """The service behind an upstream, and whom it runs as; "" where that cannot be told."""
+    """The service behind an upstream, and its user; "" where unknown."""
 
     service: str = ""
     user: str = ""
@@ -43,7 +43,7 @@ class FoundApp:
 
 @dataclass(frozen=True)
 class FoundGunicorn:
-    """What the unit that reconcile itself once wrote says of the app."""
+    """The settings of a unit that reconcile wrote."""
 
     directory: str
     python: str
@@ -51,17 +51,17 @@ class FoundGunicorn:
     workers: int
 
 
-class Around(Protocol):
-    """The host. Errors: ReconcileError and OSError where it is not ours to read."""
+class Inspector(Protocol):
+    """Access to the host. Errors: ReconcileError and OSError for what cannot be read."""
 
     def real(self, path: str) -> str:
-        """Where a link of the include tree leads; the path itself where it is none."""
+        """The target of a link in the include tree; other paths are returned unchanged."""
         ...
 
     def file(self, path: str) -> FoundFile | None: ...
 
     def folder(self, path: str) -> FoundFolder | None:
-        """None where no folder is there."""
+        """Read a folder; None where there is none."""
         ...
 
     def app(self, server: Server, target: str) -> FoundApp: ...

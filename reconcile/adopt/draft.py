@@ -1,4 +1,4 @@
-"""The YAML while it is put together: its values, and what has to be said beside them."""
+"""The YAML under construction: its values, comments and notes."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from reconcile.config.document import Loc
 
 
 @dataclass(frozen=True)
-class Note:
-    """What the YAML cannot say; `place` is where it stands on the host."""
+class AdoptNote:
+    """Something that the YAML cannot express; `place` is its position on the host."""
 
     place: str
     what: str
@@ -22,16 +22,16 @@ class Note:
 
 @dataclass
 class Draft:
-    """Values as the YAML will hold them; `remarks` become comments above the key at their place."""
+    """The values of the YAML; `comments` are written above the key at their position."""
 
     values: dict[str, Any] = field(default_factory=lambda: {"version": 1})
-    remarks: dict[Loc, list[str]] = field(default_factory=dict)
-    notes: list[Note] = field(default_factory=list)
+    comments: dict[Loc, list[str]] = field(default_factory=dict)
+    notes: list[AdoptNote] = field(default_factory=list)
     incomplete: bool = False
-    """Whether something could not be read, or differs all the same."""
+    """Whether something could not be read, or still differs."""
 
     def section(self, name: str) -> dict[str, Any]:
-        """A section of the file, made when first needed."""
+        """The mapping of a section, created on first use."""
         found: dict[str, Any] = self.values.setdefault(name, {})
         return found
 
@@ -43,42 +43,42 @@ class Draft:
     def paths(self) -> dict[str, Any]:
         return self.section("paths")
 
-    def remark(self, loc: Loc, text: str) -> None:
-        lines = self.remarks.setdefault(loc, [])
+    def add_comment(self, loc: Loc, text: str) -> None:
+        lines = self.comments.setdefault(loc, [])
         if text not in lines:
             lines.append(text)
 
-    def tell(self, place: str, what: str, fix: str = "", at: Loc | None = None) -> None:
-        """A note for whoever runs the command and, with `at`, a comment for whoever reads on."""
-        note = Note(place, what, fix)
+    def add_note(self, place: str, what: str, fix: str = "", at: Loc | None = None) -> None:
+        """Add a note for the user and, with `at`, a comment in the file."""
+        note = AdoptNote(place, what, fix)
         if note not in self.notes:
             self.notes.append(note)
         if at is not None:
-            self.remark(at, f"{note}. {fix}" if fix else f"{note}.")
+            self.add_comment(at, f"{note}. {fix}" if fix else f"{note}.")
 
-    def failed(self, place: str, what: str, fix: str = "", at: Loc | None = None) -> None:
-        """The same of something that keeps this from being the whole truth."""
+    def add_error(self, place: str, what: str, fix: str = "", at: Loc | None = None) -> None:
+        """Add a note that makes the draft incomplete."""
         self.incomplete = True
-        self.tell(place, what, fix, at)
+        self.add_note(place, what, fix, at)
 
     def has(self, loc: Loc) -> bool:
         return value_at(loc, self.values) is not None
 
     def drop(self, loc: Loc) -> None:
-        """Take out the value at `loc`, and every mapping or list that is empty without it."""
+        """Remove the value at `loc`, and every mapping or list that becomes empty."""
         above: Any = self.values
         for part in loc[:-1]:
             above = above[part]
         del above[loc[-1]]
-        for known in [known for known in self.remarks if known[: len(loc)] == loc]:
-            # A remark on what is gone stays, at what it was a part of.
-            self.remarks.setdefault(loc[:-1], []).extend(self.remarks.pop(known))
+        for known in [known for known in self.comments if known[: len(loc)] == loc]:
+            # Comments of a removed value move to its parent.
+            self.comments.setdefault(loc[:-1], []).extend(self.comments.pop(known))
         if not above and len(loc) > 1:
             self.drop(loc[:-1])
 
 
 def value_at(loc: Loc, values: Any) -> Any:
-    """The value there; None where there is none."""
+    """The value at `loc`; None where there is none."""
     for part in loc:
         if isinstance(values, list):
             values = values[part] if isinstance(part, int) and part < len(values) else None

@@ -1,4 +1,4 @@
-"""The host around its nginx, as adoption asks it; see `found.Around`."""
+"""Reads files, folders and apps of the real host; see `discovery.Inspector`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from reconcile.adopt.discovery import FoundApp, FoundFile, FoundFolder, FoundGun
 from reconcile.config.fields.field_type import InvalidValue
 from reconcile.config.owner import parse_dirs_mode, parse_files_mode
 from reconcile.config.site.location import HEALTH_FILE
-from reconcile.doctor.inspection import HostInspection, UpstreamApp
+from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.upstream import socket_path
 from reconcile.doctor.upstream_apps import UpstreamApp, accepts_connections
 from reconcile.errors import ReconcileError
@@ -28,8 +28,8 @@ _COMMAND = re.compile(r"^ExecStart=(\S+) -m gunicorn --workers (\d+) .*?(\S+)$",
 _DIRECTORY = re.compile(r"^WorkingDirectory=(.+)$", re.MULTILINE)
 
 
-class HostAround:
-    """Errors: ReconcileError and OSError where something cannot be read."""
+class HostInspector:
+    """The inspector of a real host. Errors: ReconcileError and OSError for what cannot be read."""
 
     def __init__(self, host: Host, snapshot: HostInspection) -> None:
         self._host = host
@@ -49,28 +49,28 @@ class HostAround:
 
     def folder(self, path: str) -> FoundFolder | None:
         if path not in self._folders:
-            self._folders[path] = self._looked_at(path)
+            self._folders[path] = self._read_folder(path)
         return self._folders[path]
 
-    def _looked_at(self, path: str) -> FoundFolder | None:
+    def _read_folder(self, path: str) -> FoundFolder | None:
         root = self._host.files.stat(path, follow=True)
         if root is None or root.kind != "directory":
             return None
         found = inventory(path, _MOST_ITEMS)
         if found.refused:
-            raise ReconcileError(f"{join(path, found.refused[0])} is closed to this user")
-        return _described(root, found, self._host)
+            raise ReconcileError(f"{join(path, found.refused[0])} cannot be listed by this user")
+        return _summarize(root, found, self._host)
 
     def app(self, server: Server, target: str) -> FoundApp:
         apps = [app for app in self._snapshot.apps_behind(server) if self._is_at(app, target)]
         known = [app for app in apps if app.unit.name in self._snapshot.units]
         if len(known) != 1:
-            return FoundApp(problem=self._unseen(target) if not apps else "")
+            return FoundApp(problem=self._why_unknown(target) if not apps else "")
         [app] = known
         return FoundApp(app.unit.name, app.account.name, self._gunicorn(app))
 
     def _is_at(self, app: UpstreamApp, target: str) -> bool:
-        """Whether that is the app at the target, where its server has several."""
+        """Whether this app listens at `target`, where a server has several apps."""
         others = [one for one in self._snapshot.apps if set(one.servers) & set(app.servers)]
         words = f"{app.unit.command} {self._sockets.get(app.unit.name, '')}"
         pids = self._snapshot.listeners(target)
@@ -82,7 +82,7 @@ class HostAround:
 
     @cached_property
     def _sockets(self) -> dict[str, str]:
-        """Service → where the sockets listen that start it."""
+        """Service → listen addresses of the sockets that activate it."""
         units = self._snapshot.units.values()
         return {
             service: unit.said.get("Listen", "")
@@ -90,14 +90,14 @@ class HostAround:
             for service in unit.words("Triggers")
         }
 
-    def _unseen(self, target: str) -> str:
+    def _why_unknown(self, target: str) -> str:
         listened = accepts_connections(target)
         if listened and not self._host.privileged:
-            return f"whose process listens at {target} is told to root only"
+            return f"only root can see which process listens at {target}"
         return ""
 
     def _gunicorn(self, app: UpstreamApp) -> FoundGunicorn | None:
-        """What a unit of ours says; of a unit that anybody else wrote nothing is guessed."""
+        """The settings of a unit that reconcile wrote; None for any other unit."""
         path = app.unit.said.get("FragmentPath", "")
         found = self._host.files.content(path) if path else None
         text = found[1].decode("utf-8", "replace") if found else ""
@@ -108,7 +108,7 @@ class HostAround:
         return FoundGunicorn(directory[1], python, module.strip('"'), int(workers))
 
 
-def _described(root: Stat, found: Inventory, host: Host) -> FoundFolder:
+def _summarize(root: Stat, found: Inventory, host: Host) -> FoundFolder:
     kinds = ("directory", "file")
     stats = [root, *(item.stat for item in found.items if item.stat.kind in kinds)]
     (uid, gid), _ = Counter((one.uid, one.gid) for one in stats).most_common(1)[0]
@@ -125,7 +125,7 @@ def _described(root: Stat, found: Inventory, host: Host) -> FoundFolder:
 
 
 def _most_common(stats: list[Stat], kind: str, parse: Callable[[str], int]) -> int | None:
-    """The mode that most have, of those that the YAML would allow; None where none has one."""
+    """The most common mode that the YAML allows; None where there is none."""
     counted = Counter(one.mode for one in stats if one.kind == kind)
     return next(_allowed(counted, parse), None)
 

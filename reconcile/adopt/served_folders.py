@@ -1,4 +1,4 @@
-"""Locations of hand-written servers that are folders: static, media or private ones."""
+"""Locations of hand-written servers that serve folders: static, media or private."""
 
 from __future__ import annotations
 
@@ -8,13 +8,11 @@ from dataclasses import dataclass
 from posixpath import normpath
 from typing import Any
 
-from reconcile.adopt.cache_headers import name_of, policy_of, written
-from reconcile.adopt.discovery import Around, FoundFolder
+from reconcile.adopt.cache_headers import name_of, policy_of, policy_values
+from reconcile.adopt.discovery import FoundFolder, Inspector
 from reconcile.adopt.draft import Draft
 from reconcile.config.cache_policy import BUILT_IN_CACHE_POLICIES as BUILT_IN_POLICIES
 from reconcile.config.document import Loc
-from reconcile.config.models.caches import BUILT_IN as BUILT_IN_POLICIES
-from reconcile.config.models.owners import BUILT_IN as BUILT_IN_OWNERS
 from reconcile.config.owner import BUILT_IN_OWNERS, Owner
 from reconcile.config.site.location import DEFAULT_CACHE, DEFAULT_OWNER
 from reconcile.errors import ReconcileError
@@ -28,17 +26,17 @@ from reconcile.types import LocationRole
 
 _STATIC = re.compile(r"static|asset|/(?:css|js|img|images|fonts|dist|build)\b", re.IGNORECASE)
 _MEDIA = re.compile(r"media|upload|attachment|avatar", re.IGNORECASE)
-_SAID = re.compile(
+_COVERED = re.compile(
     r"alias |root |internal$|expires |access_log |autoindex off$|add_header cache-control "
     r"|try_files (\$uri/? )+=404$",
     re.IGNORECASE,
 )
-"""What a file of ours says as well, or what the YAML says in its own words."""
+"""Directives that a rendered site contains too, or that have a key."""
 
 
 @dataclass(frozen=True)
-class Folder:
-    """A prefix and the folder behind it; `directive` says so."""
+class ServedFolder:
+    """A URL prefix and the folder that it serves."""
 
     prefix: str
     dir: str
@@ -46,8 +44,8 @@ class Folder:
     place: str
 
 
-def folders(server: Server) -> Iterator[Folder]:
-    """Every prefix location of a server that stands for a folder of its own."""
+def served_folders(server: Server) -> Iterator[ServedFolder]:
+    """Yield every prefix location of a server that serves a folder."""
     for scope in server.scope.locations:
         if scope.modifier in ("", "^~") and not scope.handler and "return" not in scope.own:
             found = _folder(scope)
@@ -57,7 +55,7 @@ def folders(server: Server) -> Iterator[Folder]:
         yield from _root_of(server)
 
 
-def _folder(scope: Scope) -> Folder | None:
+def _folder(scope: Scope) -> ServedFolder | None:
     named = scope.own.get("alias") or scope.own.get("root") or _server_root(scope)
     if not named or not named[0].args or not _is_plain(named[0].args[0]):
         return None
@@ -66,7 +64,7 @@ def _folder(scope: Scope) -> Folder | None:
     if directive.name == "root":
         folder = folder.removesuffix("/") + prefix
     slashed = prefix if prefix.endswith("/") else f"{prefix}/"
-    return Folder(slashed, normpath(folder), scope, directive.place)
+    return ServedFolder(slashed, normpath(folder), scope, directive.place)
 
 
 def _is_plain(path: str) -> bool:
@@ -79,45 +77,47 @@ def _server_root(scope: Scope) -> list[Any]:
     return level.own.get("root", []) if level is not None and named_here else []
 
 
-def _root_of(server: Server) -> Iterator[Folder]:
+def _root_of(server: Server) -> Iterator[ServedFolder]:
     """A server without a location `/` serves its root."""
     for root in server.scope.own.get("root", []):
         has_handler = server.scope.handler or "return" in server.scope.own
         if root.args and _is_plain(root.args[0]) and not has_handler:
-            yield Folder("/", normpath(root.args[0]), server.scope, root.place)
+            yield ServedFolder("/", normpath(root.args[0]), server.scope, root.place)
 
 
-def adopt_folder(found: Folder, draft: Draft, site: str, around: Around, *, is_ours: bool) -> bool:
-    """Write the location down; False where it cannot be, which is told."""
+def adopt_folder(
+    found: ServedFolder, draft: Draft, site: str, around: Inspector, *, is_managed: bool
+) -> bool:
+    """Add the location to the draft; False, with a note, where that is not possible."""
     at: Loc = ("sites", site)
     try:
         folder = around.folder(found.dir)
     except (ReconcileError, OSError) as trouble:
         what = f"{found.prefix} is left out: {found.dir} cannot be read ({trouble})"
-        draft.failed(found.place, what, at=at)
+        draft.add_error(found.place, what, at=at)
         return False
     if folder is None:
-        draft.tell(
+        draft.add_note(
             found.place, f"{found.prefix} is left out: there is no folder {found.dir}", at=at
         )
         return False
     locations = draft.sites[site].setdefault("locations", {})
     if found.prefix in locations:
-        draft.tell(found.place, f"a second location {found.prefix} is left out", at=at)
+        draft.add_note(found.place, f"a second location {found.prefix} is left out", at=at)
         return False
     here = (*at, "locations", found.prefix)
     role = role_of(found, folder, draft, here)
     locations[found.prefix] = {"role": role, "dir": found.dir}
-    _owned(locations[found.prefix], role, folder)
+    _set_owner(locations[found.prefix], role, folder)
     if role != "private":
-        _cached(locations[found.prefix], role, found, draft, here)
-    if not is_ours:
-        _tell_the_rest(found, draft, here)
+        _set_cache(locations[found.prefix], role, found, draft, here)
+    if not is_managed:
+        _note_other_directives(found, draft, here)
     return True
 
 
-def role_of(found: Folder, folder: FoundFolder, draft: Draft, at: Loc) -> LocationRole:
-    """By the configuration, by its name, else by whom it belongs to; never static where unsure."""
+def role_of(found: ServedFolder, folder: FoundFolder, draft: Draft, at: Loc) -> LocationRole:
+    """Derive the role from the configuration, the name, or the owner; media where unsure."""
     if found.scope.inherited("internal"):
         return "private"
     for text in (found.prefix, found.dir):
@@ -126,12 +126,14 @@ def role_of(found: Folder, folder: FoundFolder, draft: Draft, at: Loc) -> Locati
         if _STATIC.search(text):
             return "static"
     role: LocationRole = "static" if folder.user == "root" else "media"
-    draft.remark(at, f"Taken for {role}, as it belongs to {folder.user}; say so if it is not.")
+    draft.add_comment(
+        at, f"Assumed to be {role}, because it belongs to {folder.user}; correct it if it is not."
+    )
     return role
 
 
-def _owned(entry: dict[str, Any], role: LocationRole, found: FoundFolder) -> None:
-    """The owner as most of the folder has it; the one of the role is left out."""
+def _set_owner(entry: dict[str, Any], role: LocationRole, found: FoundFolder) -> None:
+    """Set the most common owner, unless it is the role's default."""
     owner = Owner.model_construct(
         user=found.user,
         group=found.group,
@@ -150,35 +152,37 @@ def _owned(entry: dict[str, Any], role: LocationRole, found: FoundFolder) -> Non
         entry["owner"] = named
 
 
-def _cached(
-    entry: dict[str, Any], role: LocationRole, found: Folder, draft: Draft, at: Loc
+def _set_cache(
+    entry: dict[str, Any], role: LocationRole, found: ServedFolder, draft: Draft, at: Loc
 ) -> None:
-    """The policy by its meaning; where the header is another text, the comment says which."""
+    """Set the equivalent policy, with a comment where the header's text differs."""
     sent = Route(Request(found.prefix), Answer("file", 200), scope=found.scope)
     lines = values_of(sent_headers(sent), "Cache-Control")
-    policy, told = policy_of(lines), " and ".join(map(repr, lines)) or "none"
+    policy, shown = policy_of(lines), " and ".join(map(repr, lines)) or "none"
     if policy is None:
         chosen = DEFAULT_CACHE[role]
-        draft.remark(at, f"Cache-Control now: {told}; a file written by reconcile has {chosen}'s.")
+        draft.add_comment(
+            at, f"Cache-Control now: {shown}; a file written by reconcile has {chosen}'s."
+        )
         return
     name = name_of(policy)
     if name not in BUILT_IN_POLICIES:
-        draft.section("cache_policies")[name] = written(policy)
+        draft.section("cache_policies")[name] = policy_values(policy)
     if name != DEFAULT_CACHE[role]:
         entry["cache"] = name
     if list(lines) != [policy.header]:
-        draft.remark(at, f"Cache-Control now: {told}, which means {policy.header!r}.")
+        draft.add_comment(at, f"Cache-Control now: {shown}, which means {policy.header!r}.")
 
 
-def _tell_the_rest(found: Folder, draft: Draft, at: Loc) -> None:
-    """What of the location only the adopted file holds."""
+def _note_other_directives(found: ServedFolder, draft: Draft, at: Loc) -> None:
+    """Note the directives of the location that the YAML cannot express."""
     if found.scope.directive.name != "location":
         return
     if not from_raw(found.scope.name).endswith("/"):
-        draft.remark(at, f"Now `{found.scope}`, without the slash at its end.")
-    told = (" ".join([one.name, *one.args]) for one in found.scope.directives)
-    rest = [words for words in told if not _SAID.match(words)]
+        draft.add_comment(at, f"Now `{found.scope}`, without a trailing slash.")
+    texts = (" ".join([one.name, *one.args]) for one in found.scope.directives)
+    rest = [words for words in texts if not _COVERED.match(words)]
     if rest:
-        what = f"{found.prefix} has more than the YAML can say: {'; '.join(rest)}"
-        fix = "Only the adopted file holds it."
-        draft.tell(found.place, what, fix, at=at)
+        what = f"{found.prefix} has directives that the YAML cannot express: {'; '.join(rest)}"
+        fix = "They stay in the adopted file."
+        draft.add_note(found.place, what, fix, at=at)

@@ -1,12 +1,12 @@
-"""Which server blocks are one site: those that share a name, as port 80 and 443 do."""
+"""Groups server blocks into sites: blocks that share a name belong together."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from reconcile.adopt.served_folders import Folder, folders
-from reconcile.adopt.upstream_app import Behind, Requests, behind
+from reconcile.adopt.served_folders import ServedFolder, served_folders
+from reconcile.adopt.upstream_app import Requests, UpstreamLocation, find_upstream
 from reconcile.nginx.model.tree import ConfigTree
 from reconcile.nginx.routing.router import Router
 from reconcile.nginx.routing.servers import Server
@@ -15,18 +15,18 @@ _ANY = frozenset(["", "_"])
 
 
 @dataclass(frozen=True)
-class Block:
-    """One server block, and what it serves."""
+class ServerBlock:
+    """One server block with its upstream and folders."""
 
     server: Server
-    behind: Behind | None
-    folders: tuple[Folder, ...]
+    upstream: UpstreamLocation | None
+    folders: tuple[ServedFolder, ...]
     is_reached: bool = True
-    """Whether a request is known that it answers."""
+    """Whether any request is known to reach it."""
 
     @property
     def serves(self) -> bool:
-        return bool(self.behind or self.folders)
+        return bool(self.upstream or self.folders)
 
     @property
     def speaks_tls(self) -> bool:
@@ -34,46 +34,46 @@ class Block:
 
 
 @dataclass(frozen=True)
-class Group:
-    """The blocks of one site: the one that serves it, and the others with its names."""
+class ServerGroup:
+    """The server blocks of one site: the main one, and others with the same names."""
 
-    main: Block
-    others: tuple[Block, ...]
+    main: ServerBlock
+    others: tuple[ServerBlock, ...]
 
 
-def blocks(router: Router, tree: ConfigTree) -> tuple[Block, ...]:
+def server_blocks(router: Router, tree: ConfigTree) -> tuple[ServerBlock, ...]:
     requests = Requests(router)
     return tuple(
-        Block(
+        ServerBlock(
             server,
-            behind(server, router, tree, requests),
-            tuple(folders(server)),
+            find_upstream(server, router, tree, requests),
+            tuple(served_folders(server)),
             requests.to(server, "/") is not None,
         )
         for server in router.servers.servers
     )
 
 
-def groups(every: Iterable[Block]) -> tuple[Group, ...]:
-    """In the order of the files; a block without a name of its own is a site of its own."""
-    together: list[list[Block]] = []
+def server_groups(every: Iterable[ServerBlock]) -> tuple[ServerGroup, ...]:
+    """Group blocks by name, in file order; a block without a name forms its own group."""
+    together: list[list[ServerBlock]] = []
     for block in every:
         names = _names(block)
         mates = [one for one in together if any(names & _names(other) for other in one)]
         rest = [one for one in together if one not in mates]
         together = [*rest, [*(other for one in mates for other in one), block]]
-    return tuple(map(_group, sorted(together, key=lambda one: _place(one[0]))))
+    return tuple(map(_group, sorted(together, key=lambda one: _source_position(one[0]))))
 
 
-def _names(block: Block) -> frozenset[str]:
+def _names(block: ServerBlock) -> frozenset[str]:
     return frozenset(name.lower() for name in block.server.names) - _ANY
 
 
-def _place(block: Block) -> tuple[str, int]:
+def _source_position(block: ServerBlock) -> tuple[str, int]:
     directive = block.server.scope.directive
     return directive.file, directive.start
 
 
-def _group(members: list[Block]) -> Group:
+def _group(members: list[ServerBlock]) -> ServerGroup:
     main = max(members, key=lambda one: (one.serves, one.speaks_tls))
-    return Group(main, tuple(one for one in members if one is not main))
+    return ServerGroup(main, tuple(one for one in members if one is not main))

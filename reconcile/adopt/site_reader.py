@@ -1,4 +1,4 @@
-"""One server block, with the others of its names, written into a draft as a site."""
+"""Reads one group of server blocks into the draft as a site."""
 
 from __future__ import annotations
 
@@ -6,21 +6,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from reconcile.adopt.config_files import Watched, adopt_file, watch
-from reconcile.adopt.discovery import Around
+from reconcile.adopt.config_files import WatchedFiles, adopt_file, watch_file
+from reconcile.adopt.discovery import Inspector
 from reconcile.adopt.draft import Draft
 from reconcile.adopt.extra_directives import extra_of
-from reconcile.adopt.files import Watched, adopt_file, watch
 from reconcile.adopt.listen_values import adopt_listens
-from reconcile.adopt.listening import adopt_listens
-from reconcile.adopt.locations import Folder, adopt_folder
-from reconcile.adopt.probes import adopt_probes
-from reconcile.adopt.served_folders import Folder, adopt_folder
-from reconcile.adopt.server_groups import Block, Group
+from reconcile.adopt.served_folders import ServedFolder, adopt_folder
+from reconcile.adopt.server_groups import ServerBlock, ServerGroup
 from reconcile.adopt.site_tls import adopt_tls, hsts_of
 from reconcile.adopt.suggested_probes import adopt_probes
-from reconcile.adopt.tls import adopt_tls, hsts_of
-from reconcile.adopt.upstream_app import adopt_app, settle_user
+from reconcile.adopt.upstream_app import adopt_app, drop_default_user
 from reconcile.config.fields.field_type import InvalidValue, ParseContext
 from reconcile.config.fields.path_types import parse_nginx_path
 from reconcile.config.fields.quantities import BYTES
@@ -35,8 +30,8 @@ from reconcile.nginx.routing.router import Router
 
 
 @dataclass(frozen=True)
-class Nginx:
-    """A configuration, and how the host's nginx is laid out."""
+class NginxReading:
+    """A loaded configuration and the host's nginx layout."""
 
     tree: ConfigTree
     router: Router
@@ -46,17 +41,17 @@ class Nginx:
 
 @dataclass(frozen=True)
 class SiteReader:
-    """One site on its way into the draft."""
+    """Reads one site into the draft."""
 
     name: str
-    group: Group
-    nginx: Nginx
-    around: Around
+    group: ServerGroup
+    nginx: NginxReading
+    around: Inspector
     draft: Draft
-    watched: Watched
+    watched: WatchedFiles
 
     @property
-    def main(self) -> Block:
+    def main(self) -> ServerBlock:
         return self.group.main
 
     @property
@@ -78,49 +73,55 @@ class SiteReader:
             self._refused(
                 "it serves neither an app nor files"
                 if self.main.is_reached
-                else "no visitor is known to reach it"
+                else "no request is known to reach it"
             )
             return
         self.draft.sites[self.name] = {"server_names": self._names()}
         if self._written(data, is_exact=is_exact):
-            self.watched.exact |= {self.name} if is_exact else set()
+            self.watched.managed_sites |= {self.name} if is_exact else set()
             if not is_exact:
                 adopt_file(self.draft, self.watched, self.name, self.around)
         else:
             self.draft.drop(("sites", self.name))
-            self._refused("nothing that it serves can be said")
+            self._refused("the YAML cannot express what it serves")
 
     def _refused(self, why: str) -> None:
-        """No site, but a file all the same, which is watched like the others."""
+        """Note why this is not a site; its file is watched like the others."""
         loaded = self.scope.directive.file
-        watch(self.draft, self.watched, loaded, self.around)
+        watch_file(self.draft, self.watched, loaded, self.around)
         at = ("paths", self.around.real(loaded))
-        what = f"{self._titled} is no site for reconcile: {why}"
-        self.draft.tell(self.main.server.place, what, at=at if self.draft.has(at) else ())
+        what = f"{self._titled} is not read as a site: {why}"
+        self.draft.add_note(self.main.server.place, what, at=at if self.draft.has(at) else ())
 
     @property
     def _titled(self) -> str:
         return f"the server {' '.join(self.main.server.names) or 'without a name'}"
 
     def _written(self, data: bytes, *, is_exact: bool) -> bool:
-        is_ours = is_managed(data)
-        self.draft.remark(("sites", self.name), f"Read from {self.main.server.place}.")
-        if not adopt_tls(self.group, self.draft, self.name, self.nginx.router, is_ours=is_ours):
+        is_managed_file = is_managed(data)
+        self.draft.add_comment(("sites", self.name), f"Read from {self.main.server.place}.")
+        if not adopt_tls(
+            self.group, self.draft, self.name, self.nginx.router, is_managed=is_managed_file
+        ):
             return False
         adopt_listens(self.group, self.draft, self.name, ipv6=self.nginx.ipv6)
-        said = [*self._limit(), *self._app(is_ours=is_ours), *self._locations(is_ours=is_ours)]
+        covered = [
+            *self._limit(),
+            *self._app(is_managed_file=is_managed_file),
+            *self._locations(is_managed_file=is_managed_file),
+        ]
         if self.draft.sites[self.name].keys().isdisjoint(("app", "locations")):
             return False
         if not is_exact:
             adopt_probes(self.main, self.draft, self.name, self.nginx.router, self.around)
-        settle_user(self.entry, self.draft, ("sites", self.name))
-        if extra := written_extra(data) if is_ours else self._extra(said):
+        drop_default_user(self.entry, self.draft, ("sites", self.name))
+        if extra := written_extra(data) if is_managed_file else self._extra(covered):
             self.entry["extra"] = extra
         self._others()
         return True
 
     def _names(self) -> list[str]:
-        """As the YAML has them: a name with a dot before it stands for two."""
+        """The names for the YAML; `.name` becomes two."""
         names: list[str] = []
         for name in self.main.server.names:
             plain = name.removeprefix(".")
@@ -136,22 +137,22 @@ class SiteReader:
                 yield directive
             else:
                 what = f"client_max_body_size {directive.args[0]} stays a directive of extra"
-                self.draft.remark(("sites", self.name), f"{what}.")
+                self.draft.add_comment(("sites", self.name), f"{what}.")
 
-    def _app(self, *, is_ours: bool) -> Iterator[Directive]:
-        found = self.main.behind
+    def _app(self, *, is_managed_file: bool) -> Iterator[Directive]:
+        found = self.main.upstream
         if found and adopt_app(
-            found, self.main.server, self.draft, self.name, self.around, is_ours=is_ours
+            found, self.main.server, self.draft, self.name, self.around, is_managed=is_managed_file
         ):
-            yield from found.said
+            yield from found.directives
 
-    def _locations(self, *, is_ours: bool) -> Iterator[Directive]:
+    def _locations(self, *, is_managed_file: bool) -> Iterator[Directive]:
         adopted: set[str] = set()
         for folder in self.main.folders:
-            if is_ours and folder.prefix == CHALLENGES:
+            if is_managed_file and folder.prefix == CHALLENGES:
                 continue
             if self._fits(folder) and adopt_folder(
-                folder, self.draft, self.name, self.around, is_ours=is_ours
+                folder, self.draft, self.name, self.around, is_managed=is_managed_file
             ):
                 adopted.add(folder.prefix)
                 yield self._directive_of(folder)
@@ -159,15 +160,17 @@ class SiteReader:
             if scope.modifier == "=" and f"{scope.name}/" in adopted and "return" in scope.own:
                 yield scope.directive
 
-    def _directive_of(self, folder: Folder) -> Directive:
+    def _directive_of(self, folder: ServedFolder) -> Directive:
         root: list[Directive] = self.scope.own.get("root", [])
         return folder.scope.directive if folder.scope is not self.scope else root[0]
 
-    def _fits(self, folder: Folder) -> bool:
-        """Whether the YAML can say it; what it cannot stays a directive of `extra`."""
+    def _fits(self, folder: ServedFolder) -> bool:
+        """Whether the YAML can express it; otherwise it stays in `extra`."""
         if folder.prefix == "/" and "app" in self.entry:
-            is_the_app_s = self.main.behind and folder.scope.directive in self.main.behind.said
-            return not is_the_app_s and self._stays(folder, "beside an app / has no place")
+            is_the_app_s = (
+                self.main.upstream and folder.scope.directive in self.main.upstream.directives
+            )
+            return not is_the_app_s and self._stays(folder, "/ belongs to the app")
         try:
             parse_prefix(folder.prefix)
             parse_nginx_path(folder.dir, ParseContext())
@@ -175,32 +178,33 @@ class SiteReader:
             return self._stays(folder, str(unfit))
         return True
 
-    def _stays(self, folder: Folder, why: str) -> bool:
-        what = f"{folder.prefix} stays a directive: {why}"
-        self.draft.tell(folder.place, what, at=("sites", self.name))
+    def _stays(self, folder: ServedFolder, why: str) -> bool:
+        what = f"{folder.prefix} stays a directive:{why}"
+        self.draft.add_note(folder.place, what, at=("sites", self.name))
         return False
 
-    def _extra(self, said: list[Directive]) -> str:
+    def _extra(self, covered: list[Directive]) -> str:
         hsts = hsts_of(self.main.server) if "hsts" in self.entry.get("tls", {}) else None
-        known = [*said, *([hsts] if hsts else [])]
+        known = [*covered, *([hsts] if hsts else [])]
         found = extra_of(self.main.server, self.nginx.tree, known)
         at = ("sites", self.name)
-        for place, what in found.told:
-            self.draft.tell(place, what, at=at)
+        for place, what in found.notes:
+            self.draft.add_note(place, what, at=at)
         if found.included:
-            self.draft.remark(at, f"It includes {', '.join(found.included)}: not watched.")
+            self.draft.add_comment(at, f"It includes {', '.join(found.included)}: not watched.")
         if "locations" in self.entry and any("add_header" in line for line in found.lines):
-            what = "Once reconcile writes the file, add_header from here reaches no location above"
-            self.draft.remark((*at, "extra"), f"{what}: each names its own.")
+            what = "Once reconcile writes the file, add_header here skips the locations above"
+            self.draft.add_comment((*at, "extra"), f"{what}: each names its own.")
         return f"{found.text}\n" if found.text else ""
 
     def _others(self) -> None:
-        """Blocks with the same names that do more than lead to HTTPS."""
+        """Note other blocks of the same names that do more than redirect to HTTPS."""
         for other in self.group.others:
             at = ("sites", self.name)
             if other.serves:
-                what = f"a second server with these names serves on its own: {other.server.place}"
-                self.draft.tell("", what, "Only the adopted file holds it.", at=at)
+                place = other.server.place
+                what = f"a second server with these names serves content of its own: {place}"
+                self.draft.add_note("", what, "It stays in the adopted file.", at=at)
             loaded = other.server.scope.directive.file
             if loaded != self.scope.directive.file:
-                watch(self.draft, self.watched, loaded, self.around)
+                watch_file(self.draft, self.watched, loaded, self.around)

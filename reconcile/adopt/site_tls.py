@@ -1,4 +1,4 @@
-"""TLS of a hand-written site: its certificate, and what plain HTTP gets."""
+"""TLS of a hand-written site: its certificate, redirect and HSTS."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from reconcile.adopt.cache_headers import duration
 from reconcile.adopt.draft import Draft
-from reconcile.adopt.server_groups import Group
+from reconcile.adopt.server_groups import ServerGroup
 from reconcile.adopt.upstream_app import NoFiles, Requests
 from reconcile.config.document import Loc
 from reconcile.config.site.tls import CERTIFICATES
@@ -18,29 +18,33 @@ from reconcile.nginx.routing.router import Router
 from reconcile.nginx.routing.servers import Server
 
 _HSTS = re.compile(r"max-age=(\d{1,9})(.*)", re.ASCII)
-_CERTBOTS = re.compile(rf"{CERTIFICATES}/([^/]+)/fullchain\.pem")
+_CERTBOT_CHAIN = re.compile(rf"{CERTIFICATES}/([^/]+)/fullchain\.pem")
 
 
-def adopt_tls(group: Group, draft: Draft, site: str, router: Router, *, is_ours: bool) -> bool:
-    """Write TLS down where the site speaks it; False where it does and that cannot be said."""
+def adopt_tls(
+    group: ServerGroup, draft: Draft, site: str, router: Router, *, is_managed: bool
+) -> bool:
+    """Set `tls` where the site uses it; False where it does and the YAML cannot express it."""
     server, at = group.main.server, ("sites", site, "tls")
     if not group.main.speaks_tls:
         return True
     paths = {key: _path(server, name) for key, name in _NAMES.items()}
     if None in paths.values():
-        what = "the certificate is not named by a path, so the site cannot be said"
-        draft.tell(server.place, what, at=("sites", site))
+        what = "the certificate is not a file, so the site is left out"
+        draft.add_note(server.place, what, at=("sites", site))
         return False
     tls: dict[str, Any] = dict(paths)
-    if is_ours and any(one.name == CHALLENGES for one in _locations(group)):
-        found = _CERTBOTS.fullmatch(str(paths["certificate"]))
+    if is_managed and any(one.name == CHALLENGES for one in _locations(group)):
+        found = _CERTBOT_CHAIN.fullmatch(str(paths["certificate"]))
         tls = {"letsencrypt": found[1]} if found else tls
     if not _redirects(group, router):
         tls["redirect"] = False
     draft.sites[site]["tls"] = tls
     _hsts(server, tls, draft, at)
     if len(server.scope.inherited("ssl_certificate")) > 1:
-        draft.tell(server.place, "of several certificates the first is named", at=at)
+        draft.add_note(
+            server.place, "the site has several certificates; only the first is used", at=at
+        )
     return True
 
 
@@ -55,13 +59,13 @@ def _path(server: Server, name: str) -> str | None:
     return join(server.scope.tree.prefix, written)
 
 
-def _locations(group: Group) -> list[Any]:
+def _locations(group: ServerGroup) -> list[Any]:
     members = (group.main, *group.others)
     return [one for block in members for one in block.server.scope.locations]
 
 
-def _redirects(group: Group, router: Router) -> bool:
-    """Whether every plain port of its names leads to HTTPS."""
+def _redirects(group: ServerGroup, router: Router) -> bool:
+    """Whether every plain HTTP port of the site redirects to HTTPS."""
     requests = Requests(router)
     plain = [
         block.server
@@ -80,7 +84,7 @@ def _leads_to_https(server: Server, router: Router, requests: Requests) -> bool:
 
 
 def hsts_of(server: Server) -> Directive | None:
-    """The header that makes browsers insist on HTTPS."""
+    """The server's Strict-Transport-Security header."""
     for directive in server.scope.own.get("add_header", []):
         if directive.args[0].lower() == "strict-transport-security":
             return directive
@@ -93,8 +97,8 @@ def _hsts(server: Server, tls: dict[str, Any], draft: Draft, at: Loc) -> None:
     if directive is None:
         return
     if found is None:
-        draft.tell(directive.place, "Strict-Transport-Security has no plain max-age", at=at)
+        draft.add_note(directive.place, "Strict-Transport-Security has no plain max-age", at=at)
         return
     tls["hsts"] = duration(int(found[1]))
     if found[2]:
-        draft.tell(directive.place, f"only the adopted file says {found[2].strip('; ')}", at=at)
+        draft.add_note(directive.place, f"only the adopted file has {found[2].strip('; ')}", at=at)

@@ -1,4 +1,4 @@
-"""Takes out of a draft what reconcile.yaml cannot hold, and says so."""
+"""Removes from a draft what reconcile.yaml cannot contain, with a note."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from reconcile.config.yaml import can_hold
 from reconcile.errors import ReconcileError
 
 _OPTIONAL = frozenset(["extra", "max_upload", "default_server", "probes", "owner", "cache", "hsts"])
-"""Keys without which what they stand in still says what it should."""
+"""Keys that can be removed on their own."""
 _APPS = frozenset(["service", "user", "gunicorn"])
 
 
 def make_valid(draft: Draft, file: str) -> None:
-    """Take out every part that is faulty, and what is nothing without it."""
-    for loc, message in list(_unspeakable(draft.values, ())):
-        _take_out(draft, _part(loc, draft.values), message)
-    while found := list_errors(yaml_text(draft.values, draft.remarks).encode(), file):
-        # From the back, so that what goes leaves the places of the others as they are.
+    """Remove every invalid part, and what is meaningless without it."""
+    for loc, message in list(_unrepresentable(draft.values, ())):
+        _take_out(draft, _removable_part(loc, draft.values), message)
+    while found := list_errors(yaml_text(draft.values, draft.comments).encode(), file):
+        # From the back, so that removals keep the indexes of the others valid.
         going = [
-            _take_out(draft, _part(loc, draft.values), message)
+            _take_out(draft, _removable_part(loc, draft.values), message)
             for loc, message in sorted(found, key=_depth_first, reverse=True)
         ]
         if not any(going):
             raise ReconcileError(
-                what="This host cannot be written down as a reconcile.yaml",
+                what="This host cannot be expressed as a reconcile.yaml",
                 why="; ".join(f"{'.'.join(map(str, loc))}: {message}" for loc, message in found),
                 fix="Report this, with the configuration of this host. Nothing was written.",
             )
@@ -39,22 +39,22 @@ def _depth_first(fault: tuple[Loc, str]) -> list[str]:
     return [f"{part:09}" if isinstance(part, int) else part for part in fault[0]]
 
 
-def _unspeakable(value: Any, loc: Loc) -> Iterator[tuple[Loc, str]]:
+def _unrepresentable(value: Any, loc: Loc) -> Iterator[tuple[Loc, str]]:
     if isinstance(value, dict):
         for key, inner in value.items():
             if not can_hold(str(key)):
-                yield (*loc, key), f"{key!a} cannot stand in YAML"
+                yield (*loc, key), f"{key!a} cannot be represented in YAML"
             else:
-                yield from _unspeakable(inner, (*loc, key))
+                yield from _unrepresentable(inner, (*loc, key))
     elif isinstance(value, list):
         for index, inner in reversed(list(enumerate(value))):
-            yield from _unspeakable(inner, (*loc, index))
+            yield from _unrepresentable(inner, (*loc, index))
     elif isinstance(value, str) and not can_hold(value):
-        yield loc, f"{value[:60]!a} cannot stand in YAML"
+        yield loc, f"{value[:60]!a} cannot be represented in YAML"
 
 
-def _part(loc: Loc, values: dict[str, Any]) -> Loc:
-    """What has to go for a fault at `loc`: as little as leaves something that is true."""
+def _removable_part(loc: Loc, values: dict[str, Any]) -> Loc:
+    """The smallest part to remove for an error at `loc`."""
     section, *inner = loc
     if section != "sites" or len(inner) < 2:
         return loc[:3] if section == "paths" and loc[2:3] == ("owner",) else loc[:2]
@@ -71,7 +71,7 @@ def _part(loc: Loc, values: dict[str, Any]) -> Loc:
 
 
 def _take_out(draft: Draft, loc: Loc, message: str) -> bool:
-    """Whether there was anything to take out."""
+    """Remove the value at `loc`; False where there is none."""
     value = value_at(loc, draft.values)
     if value is None:
         return False
@@ -79,5 +79,7 @@ def _take_out(draft: Draft, loc: Loc, message: str) -> bool:
     draft.drop(loc)
     whole = loc[0] == "sites" and len(loc) == 2
     what = f"{named} is left out: {message}"
-    draft.tell("", what, at=() if whole or loc[1] not in draft.values.get("sites", {}) else loc[:2])
+    draft.add_note(
+        "", what, at=() if whole or loc[1] not in draft.values.get("sites", {}) else loc[:2]
+    )
     return True

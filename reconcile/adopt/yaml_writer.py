@@ -1,4 +1,4 @@
-"""A draft as YAML that people like to read: comments, short lines, every text quoted right."""
+"""Writes a draft as readable YAML: comments, short lines, correct quoting."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ _WIDTH = 100
 _PLAIN = re.compile(r"[A-Za-z0-9_/.][A-Za-z0-9_/.:@+=-]*", re.ASCII)
 _STEP = "  "
 
-Remarks = Mapping[Loc, Sequence[str]]
+Comments = Mapping[Loc, Sequence[str]]
 
 
-def yaml_text(values: Mapping[str, Any], remarks: Remarks) -> str:
-    """The file. Remarks stand above the key at their place; those at () begin the file."""
+def yaml_text(values: Mapping[str, Any], remarks: Comments) -> str:
+    """Return the file's text. Comments go above their key; those at () start the file."""
     head = [line for remark in remarks.get((), ()) for line in _comment(remark, "")]
     return "\n".join([*head, *_mapping(values, remarks, ())]) + "\n"
 
 
-def _mapping(values: Mapping[str, Any], remarks: Remarks, loc: Loc) -> Iterator[str]:
+def _mapping(values: Mapping[str, Any], remarks: Comments, loc: Loc) -> Iterator[str]:
     indent = _STEP * len(loc)
     for key, value in values.items():
         here = (*loc, key)
@@ -37,11 +37,11 @@ def _mapping(values: Mapping[str, Any], remarks: Remarks, loc: Loc) -> Iterator[
         yield from _entry(f"{indent}{scalar(key)}:", value, remarks, here)
 
 
-def _entry(start: str, value: Any, remarks: Remarks, loc: Loc) -> Iterator[str]:
+def _entry(start: str, value: Any, remarks: Comments, loc: Loc) -> Iterator[str]:
     short = f"{start} {_flow(value)}"
     is_spoken_of = any(known[: len(loc)] == loc and known != loc for known in remarks)
-    in_one_line = not is_spoken_of and _is_short(value) and len(short) <= _WIDTH
-    if isinstance(value, str) and _fits_in_a_block(value):
+    in_one_line = not is_spoken_of and _fits_one_line(value) and len(short) <= _WIDTH
+    if isinstance(value, str) and _fits_block(value):
         yield from _block(start, value, _STEP * len(loc))
     elif in_one_line or not isinstance(value, dict | list):
         yield short
@@ -53,7 +53,7 @@ def _entry(start: str, value: Any, remarks: Remarks, loc: Loc) -> Iterator[str]:
         yield from _items(value, remarks, loc)
 
 
-def _items(values: Sequence[Any], remarks: Remarks, loc: Loc) -> Iterator[str]:
+def _items(values: Sequence[Any], remarks: Comments, loc: Loc) -> Iterator[str]:
     indent = _STEP * len(loc)
     for index, value in enumerate(values):
         for remark in remarks.get((*loc, index), ()):
@@ -61,8 +61,8 @@ def _items(values: Sequence[Any], remarks: Remarks, loc: Loc) -> Iterator[str]:
         yield f"{indent}- {_flow(value)}"
 
 
-def _is_short(value: Any) -> bool:
-    """Whether it may stand in one line: a list of scalars, or a mapping of such."""
+def _fits_one_line(value: Any) -> bool:
+    """Whether it may be written on one line: scalars, or one level of nesting."""
     if not isinstance(value, dict | list):
         return True
     inner = value.values() if isinstance(value, dict) else value
@@ -86,7 +86,7 @@ def _flow(value: Any) -> str:
 
 
 def scalar(value: object) -> str:
-    """A value as it can stand anywhere in the file, and is read back as exactly that."""
+    """Quote a scalar so that it is read back unchanged anywhere in the file."""
     if value is True or value is False:
         return str(value).lower()
     if isinstance(value, int):
@@ -96,15 +96,15 @@ def scalar(value: object) -> str:
     return text if is_plain else json.dumps(text, ensure_ascii=False)
 
 
-def _fits_in_a_block(text: str) -> bool:
-    """Whether it has several lines, of which YAML's literal block would drop none at the end."""
+def _fits_block(text: str) -> bool:
+    """Whether a literal block preserves it: several lines, at most one line break at the end."""
     return "\n" in text and text != "\n" and not text.endswith("\n\n")
 
 
 def _block(start: str, text: str, indent: str) -> Iterator[str]:
-    """A literal block: the text as it stands, without any escape; one line end at most ends it."""
+    """Yield the text as a literal block."""
     first = next((line for line in text.split("\n") if line), "")
-    # The reader cannot see where the text begins that itself begins with space.
+    # A text that begins with a space needs an explicit indentation indicator.
     deeper = str(len(_STEP)) if first[:1].isspace() else ""
     yield f"{start} |{deeper}{'' if text.endswith(chr(10)) else '-'}"
     for line in text.removesuffix("\n").split("\n"):
@@ -112,7 +112,7 @@ def _block(start: str, text: str, indent: str) -> Iterator[str]:
 
 
 def _comment(text: str, indent: str) -> Iterator[str]:
-    """Nothing of the host's can end a comment: line breaks and the like are shown as escapes."""
+    """Yield comment lines; control characters are escaped, so that none ends the comment."""
     for line in text.split("\n"):
         shown = printable(line)
         room = max(_WIDTH - len(indent) - 2, 40)

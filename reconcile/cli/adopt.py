@@ -8,8 +8,7 @@ from typing import Annotated
 
 import typer
 
-from reconcile.adopt.adopt_host import Adopted
-from reconcile.adopt.adopt_host import adopt as adopt_host
+from reconcile.adopt.adopt_host import Adopted, adopt_host
 from reconcile.cli.options import LOCAL, Json, Sites
 from reconcile.cli.read_only_guard import ReadOnlyGuard
 from reconcile.cli.terminal import now, show, style

@@ -1,4 +1,4 @@
-"""What `reconcile adopt` says beside the YAML, as text and as JSON."""
+"""The notes of `reconcile adopt`, as text and as JSON."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from reconcile.output.style import PLAIN, Style
 
 
 class AdoptedNote(Document):
-    """What the YAML cannot say; `place` is where it stands on the host, "" where nowhere."""
+    """Something that the YAML cannot express; `place` is its position on the host, or ""."""
 
     place: str
     what: str
@@ -29,11 +29,11 @@ class AdoptDocument(Head):
     sites: list[str]
     yaml: str = Field(description="The file, comments included")
     notes: list[AdoptedNote]
-    plan_is_empty: bool | None = Field(description="null where only root could tell")
+    plan_is_empty: bool | None = Field(description="null where checking it needs root")
     exit_code: int
 
 
-class Told(Protocol):
+class NoteLike(Protocol):
     """One note of an adoption."""
 
     @property
@@ -45,14 +45,14 @@ class Told(Protocol):
 
 
 class Adoption(Protocol):
-    """What adoption found; it is put together above this room."""
+    """The result of an adoption."""
 
     @property
     def text(self) -> str: ...
     @property
     def sites(self) -> tuple[str, ...]: ...
     @property
-    def notes(self) -> Sequence[Told]: ...
+    def notes(self) -> Sequence[NoteLike]: ...
     @property
     def plan(self) -> Plan | None: ...
     @property
@@ -73,7 +73,7 @@ def adopt_document(found: Adoption, host: str, *, now: datetime) -> AdoptDocumen
 
 
 def notes_text(found: Adoption, style: Style = PLAIN) -> str:
-    """A line for each thing that the YAML cannot say, then how many sites it holds."""
+    """A line per note, then the number of sites."""
     lines: list[str] = []
     for note in found.notes:
         place = f" ({printable(note.place)})" if note.place else ""
@@ -83,4 +83,4 @@ def notes_text(found: Adoption, style: Style = PLAIN) -> str:
     named = f": {', '.join(map(printable, found.sites))}" if count else ""
     sites = f"{count} {'site' if count == 1 else 'sites'}{named}."
     is_empty = found.plan is not None and not found.plan.exit_code(detailed=True)
-    return "\n".join([*lines, sites + (" The plan after it is empty." if is_empty else "")])
+    return "\n".join([*lines, sites + (" A plan with it shows no changes." if is_empty else "")])

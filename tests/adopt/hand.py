@@ -9,7 +9,7 @@ from typing import Any
 from reconcile.adopt.all_sites import read_sites
 from reconcile.adopt.discovery import FoundApp, FoundFile, FoundFolder
 from reconcile.adopt.draft import Draft
-from reconcile.adopt.site_reader import Nginx
+from reconcile.adopt.site_reader import NginxReading
 from reconcile.adopt.validity import make_valid
 from reconcile.adopt.yaml_writer import yaml_text
 from reconcile.config.config import Config
@@ -95,8 +95,8 @@ def read(
     others = {path: text.encode() for path, text in (included or {}).items()}
     tree = load(config, OverlayReader(_Nothing(), {config: main, **files, **others}))
     draft = Draft()
-    nginx = Nginx(tree, Router(tree, "/usr/share/nginx"), DEBIAN)
+    nginx = NginxReading(tree, Router(tree, "/usr/share/nginx"), DEBIAN)
     read_sites(nginx, SaidAround(files, **around), draft, only)
     make_valid(draft, "/etc/reconcile/reconcile.yaml")
-    text = yaml_text(draft.values, draft.remarks)
+    text = yaml_text(draft.values, draft.comments)
     return Read(draft, text, load_bytes(text.encode(), "/etc/reconcile/reconcile.yaml"))

@@ -43,7 +43,7 @@ REFUSED = {
     "a certificate in a variable": (
         "server { listen 443 ssl; server_name a.test; ssl_certificate $c; ssl_certificate_key $k;"
         f" {APP} }}",
-        "the certificate is not named by a path",
+        "the certificate is not a file",
     ),
     "a redirect and nothing else": (
         server("return 301 https://b.test$request_uri;", "a.test"),
@@ -94,7 +94,7 @@ def test_the_second_server_of_a_name_is_one_site_with_the_first() -> None:
     found = read(server(APP, "a.test"), server("location /m/ { alias /srv/m/; }", "a.test"))
 
     assert ["site0"] == list(found.sites)
-    assert found.told("a second server with these names serves on its own")
+    assert found.told("a second server with these names serves content of its own")
 
 
 def test_a_server_that_no_visitor_reaches_is_told() -> None:
@@ -102,7 +102,7 @@ def test_a_server_that_no_visitor_reaches_is_told() -> None:
 
     assert ["site0"] == list(found.sites)[:1]
     unreached = read(server(APP, "_"), server(APP, "_"))
-    assert any("no visitor is known to reach it" in note for note in unreached.notes)
+    assert any("no request is known to reach it" in note for note in unreached.notes)
 
 
 def test_catch_alls_of_two_ports_are_two_sites() -> None:
@@ -128,11 +128,11 @@ def test_folders_in_one_another_are_told() -> None:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        (server(APP, "a.test").encode() + b"\r\n", "line ends of Windows"),
-        (server(APP, "a.test").encode() + b"# \xff\n", "bytes that YAML cannot hold"),
-        (server(APP, "a.test") + "# \x1b[31m\n", "bytes that YAML cannot hold"),
-        (server(APP, "a.test") + "# \u202e\n", "bytes that YAML cannot hold"),
-        (server(APP, "a.test") + "# long\n" * 90_000, "the YAML would get too large"),
+        (server(APP, "a.test").encode() + b"\r\n", "Windows line endings"),
+        (server(APP, "a.test").encode() + b"# \xff\n", "bytes that YAML cannot represent"),
+        (server(APP, "a.test") + "# \x1b[31m\n", "bytes that YAML cannot represent"),
+        (server(APP, "a.test") + "# \u202e\n", "bytes that YAML cannot represent"),
+        (server(APP, "a.test") + "# long\n" * 90_000, "make the YAML too large"),
     ],
 )
 def test_a_text_that_yaml_cannot_hold_is_not_watched_and_told(text: str | bytes, why: str) -> None:
@@ -154,7 +154,7 @@ def test_servers_in_the_main_file_are_read_and_not_watched() -> None:
 
     assert 1 == len(found.sites)
     assert {} == found.spec.paths
-    assert any("this file holds more than sites" in note for note in found.notes)
+    assert any("this file contains more than server blocks" in note for note in found.notes)
 
 
 @pytest.mark.parametrize("name", ["evil\nversion: 2", "a\x1b[2Jb", "\u2028sites: {}"])

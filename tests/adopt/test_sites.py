@@ -195,10 +195,10 @@ def test_the_app_is_who_answers_what_is_no_file(config: str, upstream: str) -> N
     ("config", "why"),
     [
         ("location / { uwsgi_pass unix:/run/u.sock; }", "uwsgi_pass is not HTTP"),
-        ("location / { proxy_pass https://127.0.0.1:8443; }", "is reached by HTTPS"),
-        ("location / { proxy_pass http://127.0.0.1:8000/app; }", "goes below a path of the app"),
-        ("location / { proxy_pass http://two; }", "http://two stands for 2 servers"),
-        ("location / { proxy_pass http://$host:80; }", "is decided by a variable"),
+        ("location / { proxy_pass https://127.0.0.1:8443; }", "is an HTTPS upstream"),
+        ("location / { proxy_pass http://127.0.0.1:8000/app; }", "maps to a path of the app"),
+        ("location / { proxy_pass http://two; }", "http://two has 2 servers"),
+        ("location / { proxy_pass http://$host:80; }", "depends on a variable"),
     ],
 )
 def test_an_app_that_the_yaml_cannot_name_is_told(config: str, why: str) -> None:
@@ -242,7 +242,7 @@ def test_an_app_that_cannot_save_its_uploads_is_told() -> None:
     )
 
     assert "user" not in found.sites["site0"]["app"]
-    assert found.told("the app runs as deploy, which cannot save in /media/ (www-data)")
+    assert found.told("the app runs as deploy, which cannot write to /media/ (www-data)")
 
 
 def test_an_app_that_runs_as_root_saves_wherever_it_likes() -> None:
@@ -319,7 +319,9 @@ def test_what_a_location_has_beside_what_the_yaml_says_is_told() -> None:
         f"{NAMED} location /static/ {{ alias /srv/s/; add_header X-A b; gzip_static on; }} }}"
     )
 
-    assert found.told("/static/ has more than the YAML can say: add_header X-A b; gzip_static on")
+    assert found.told(
+        "/static/ has directives that the YAML cannot express: add_header X-A b; gzip_static on"
+    )
 
 
 def test_a_header_that_locations_of_ours_do_not_inherit_is_told() -> None:
@@ -327,9 +329,7 @@ def test_a_header_that_locations_of_ours_do_not_inherit_is_told() -> None:
 
     found = read(f"{NAMED} {APP} location /static/ {{ alias /srv/s/; }} {header} }}")
 
-    assert (
-        "# Once reconcile writes the file, add_header from here reaches no location" in found.text
-    )
+    assert "# Once reconcile writes the file, add_header here skips" in found.text
 
 
 SNIPPET = "/etc/nginx/snippets/x.conf"
@@ -357,13 +357,13 @@ def test_an_include_that_keys_say_in_part_is_told() -> None:
     found = read(f"{NAMED} {APP} include {SNIPPET}; }}", included={SNIPPET: inside})
 
     assert f"include {SNIPPET};\n" == found.sites["site0"]["extra"]
-    assert found.told("holds what the YAML says as well: location /static/")
+    assert found.told("duplicates keys of the YAML: location /static/")
 
 
 def test_what_a_listen_has_beside_its_address_is_told() -> None:
     found = read(f"server {{ listen 80 proxy_protocol; server_name a.test; {APP} }}")
 
-    assert found.told("listen 80 has more than the YAML can say: proxy_protocol")
+    assert found.told("listen 80 has parameters without a key: proxy_protocol")
 
 
 def test_http_3_beside_https_is_https() -> None:
@@ -411,7 +411,7 @@ def test_a_site_that_nobody_knows_is_refused_with_those_that_are_there() -> None
     with pytest.raises(ReconcileError) as refused:
         read(f"{NAMED} {APP} }}", only=("nope",))
 
-    assert "There is no site nope" == refused.value.what
+    assert "Unknown site: nope" == refused.value.what
     assert "site0" in refused.value.fix
 
 

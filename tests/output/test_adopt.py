@@ -32,16 +32,18 @@ class Told:
 class Adoption:
     text: str = "version: 1\n"
     sites: tuple[str, ...] = ("blog", "shop")
-    notes: tuple[Told, ...] = (Told("/etc/nginx/x:3", "no app is named: it is FastCGI", "Look."),)
+    notes: tuple[Told, ...] = (
+        Told("/etc/nginx/x:3", "the app is left out: it is FastCGI", "Look."),
+    )
     plan: Plan | None = EMPTY
     exit_code: int = 0
 
 
 def test_notes_say_where_and_what_to_do() -> None:
     assert (
-        "Note: no app is named: it is FastCGI (/etc/nginx/x:3)\n"
+        "Note: the app is left out: it is FastCGI (/etc/nginx/x:3)\n"
         "  fix: Look.\n"
-        "2 sites: blog, shop. The plan after it is empty."
+        "2 sites: blog, shop. A plan with it shows no changes."
     ) == notes_text(Adoption())
 
 
@@ -62,5 +64,5 @@ def test_the_document_is_as_its_schema_has_it(plan: Plan | None, is_empty: bool 
     jsonschema.validate(document, json.loads(SCHEMA.read_text()))
     assert (is_empty, "version: 1\n") == (document["plan_is_empty"], document["yaml"])
     assert [
-        {"place": "/etc/nginx/x:3", "what": "no app is named: it is FastCGI", "fix": "Look."}
+        {"place": "/etc/nginx/x:3", "what": "the app is left out: it is FastCGI", "fix": "Look."}
     ] == (document["notes"])

@@ -178,7 +178,7 @@ def test_a_site_that_nobody_has_is_refused(guided: DebianHost) -> None:
     done = guided.reconcile("adopt", "--site", "nope")
 
     assert (1, "") == (done.returncode, done.stdout)
-    assert "There is no site nope" in done.stderr
+    assert "Unknown site: nope" in done.stderr
 
 
 def test_nginx_that_serves_an_older_text_is_told(debian_host: DebianHost) -> None:
@@ -188,7 +188,7 @@ def test_nginx_that_serves_an_older_text_is_told(debian_host: DebianHost) -> Non
     done = debian_host.reconcile("adopt")
 
     assert 1 == done.returncode, done.stderr
-    assert "the plan after this is not empty: nginx_live:" in done.stderr
+    assert "the configuration still produces changes: nginx_live:" in done.stderr
     assert "Reload nginx" in done.stderr
 
 
