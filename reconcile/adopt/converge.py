@@ -9,9 +9,9 @@ from reconcile.adopt.discovery import Inspector
 from reconcile.adopt.draft import Draft
 from reconcile.adopt.validity import make_valid
 from reconcile.config.document import Loc
-from reconcile.config.lexical_paths import is_below
 from reconcile.engine.model import Change, Conflict, Plan, Unknown
 from reconcile.engine.resource import Ref
+from reconcile.filesystem.path import overlap
 from reconcile.nginx.model.layout import Layout
 from reconcile.output.fields import value
 from reconcile.resources.tree import Tree
@@ -132,7 +132,7 @@ class Convergence:
             if ref.kind == "service" and app.get("service") == ref.name:
                 yield ("sites", name, "app", "service")
             for prefix, folder in self._folders(name).items() if ref.kind != "service" else ():
-                if is_below(folder, ref.name) or is_below(ref.name, folder):
+                if overlap(folder, ref.name):
                     yield ("sites", name, "locations", prefix)
 
     def _drop_declaration(self, loc: Loc, found: Leftover) -> bool:

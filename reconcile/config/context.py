@@ -8,7 +8,6 @@ from functools import cached_property
 from reconcile.config.config import Config
 from reconcile.config.document import Loc
 from reconcile.config.host_facts import HostFacts
-from reconcile.config.lexical_paths import ancestors
 from reconcile.config.owner import BUILT_IN_OWNERS, Owner, OwnerChoice, ResolvedOwner
 from reconcile.config.probes import Expectation, HttpProbe
 from reconcile.config.site.app import App, Gunicorn
@@ -19,6 +18,7 @@ from reconcile.config.site.tls import Tls
 from reconcile.dataclass import dataclass
 from reconcile.engine.model import Declared, Position
 from reconcile.engine.resource import Resource
+from reconcile.filesystem.path import ancestors
 from reconcile.nginx.render.render import render_site
 from reconcile.nginx.render.site_view import SiteView
 from reconcile.resources.directory import Directory
@@ -60,8 +60,8 @@ class CompileContext:
     def parent_directories(
         self, path: str, loc: Loc, sites: tuple[str, ...] = (), users: tuple[str, ...] = ()
     ) -> Iterator[Declared]:
-        """Every directory above `path`, traversable by `users`."""
-        for above in ancestors(path):
+        """Every directory above `path` but `/`, traversable by `users`."""
+        for above in reversed([*ancestors(path)][:-1]):
             yield self.declare(Directory(path=above, enterable_by=users or None), loc, sites)
 
 

@@ -11,10 +11,10 @@ from reconcile.config.config_model import ConfigEntry
 from reconcile.config.diagnostics import Violation
 from reconcile.config.document import Loc
 from reconcile.config.fields.path_types import Path
-from reconcile.config.lexical_paths import ancestors
 from reconcile.config.owner import Owner, OwnerChoice, check_owner_choice
 from reconcile.engine.model import Declared
 from reconcile.errors import ReconcileError
+from reconcile.filesystem.path import ancestors
 from reconcile.resources.directory import Directory
 from reconcile.resources.file import File
 from reconcile.resources.symlink import Symlink

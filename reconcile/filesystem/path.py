@@ -31,6 +31,16 @@ def ancestors(path: str) -> Iterator[str]:
         yield path
 
 
+def is_inside(path: str, folder: str) -> bool:
+    """Whether `path` is `folder` or lies below it."""
+    return path == folder or path.startswith(folder.rstrip("/") + "/")
+
+
+def overlap(one: str, other: str) -> bool:
+    """Whether one of the paths contains the other."""
+    return is_inside(one, other) or is_inside(other, one)
+
+
 def as_bytes(path: str) -> bytes:
     """The bytes that the kernel sees; also the order in which paths are listed."""
     return os.fsencode(path)

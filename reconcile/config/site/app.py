@@ -15,11 +15,11 @@ from reconcile.config.fields.field_type import regex_str
 from reconcile.config.fields.identifiers import ServiceName, UserName
 from reconcile.config.fields.network import Upstream
 from reconcile.config.fields.path_types import Path, UnitPath
-from reconcile.config.lexical_paths import is_below
 from reconcile.config.owner import ResolvedOwner
 from reconcile.config.probes import SERVER_ERRORS, Expectation, HttpProbe, Server
 from reconcile.engine.digest import digest
 from reconcile.engine.model import Declared, Finding
+from reconcile.filesystem.path import is_inside
 from reconcile.resources.gunicorn_params import GunicornParams
 from reconcile.resources.gunicorn_units import unit_texts
 from reconcile.resources.service import Service
@@ -144,7 +144,7 @@ def _check_code(loc: Loc, site: Site) -> Iterator[Violation]:
     gunicorn = site.app and site.app.gunicorn
     for prefix, location in site.locations.items() if gunicorn else ():
         for key in ("directory", "python"):
-            if is_below(getattr(gunicorn, key), location.dir):
+            if is_inside(getattr(gunicorn, key), location.dir):
                 message = f"`{key}` is inside the directory that {prefix} serves"
                 yield Violation((*loc, "gunicorn", key), message, "keep code and files separate")
 

@@ -16,12 +16,12 @@ from reconcile.config.fields.field_type import FieldType, InvalidValue, quote_te
 from reconcile.config.fields.identifiers import Name
 from reconcile.config.fields.path_types import NginxPath, Path
 from reconcile.config.host_path import check_ancestors
-from reconcile.config.lexical_paths import is_below, overlap
 from reconcile.config.owner import Owner, OwnerChoice, ResolvedOwner, check_owner_choice
 from reconcile.config.probes import Expectation, HttpProbe, Probe, UploadDirectoryProbe
 from reconcile.config.site.listen import main_endpoint
 from reconcile.engine.model import Declared, Finding
 from reconcile.filesystem.compress import SUFFIXES
+from reconcile.filesystem.path import is_inside, overlap
 from reconcile.nginx.render.site_view import LocationView
 from reconcile.resources.assets import Assets
 from reconcile.resources.directory import Directory
@@ -223,7 +223,7 @@ def _contents(
 def _separately_owned(site: SiteContext, location: Location) -> tuple[str, ...]:
     """What is inside the directory and has an owner of its own in `paths`."""
     paths = site.context.config.paths
-    return tuple(sorted(p for p in paths if p != location.dir and is_below(p, location.dir)))
+    return tuple(sorted(p for p in paths if p != location.dir and is_inside(p, location.dir)))
 
 
 def _health_file(location: Location, owner: ResolvedOwner) -> File:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from reconcile.config.diagnostics import Violation
 from reconcile.config.document import Loc
-from reconcile.config.lexical_paths import ancestors, is_below, overlap
+from reconcile.filesystem.path import is_inside, overlap, parent
 
 if TYPE_CHECKING:
     from reconcile.config.config import Config
@@ -48,8 +48,8 @@ def check_directories(config: Config) -> Iterator[Violation]:
 
 def _check_system(config: Config, at: _LocationAt) -> Iterator[Violation]:
     path = at.location.dir
-    is_system = any(is_below(path, top) for top in _SYSTEM + _PROGRAMS)
-    if not ancestors(path) or path in _VAR or is_system:
+    is_system = any(is_inside(path, top) for top in _SYSTEM + _PROGRAMS)
+    if parent(path) == "/" or path in _VAR or is_system:
         hint = "use a separate directory, such as /var/www/myapp"
         yield Violation(at.loc, f"{path} belongs to the system", hint)
     state = config.host.state_dir
@@ -59,7 +59,7 @@ def _check_system(config: Config, at: _LocationAt) -> Iterator[Violation]:
 
 def _check_sensitive(config: Config, at: _LocationAt) -> Iterator[Violation]:
     for path, entry in config.paths.items():
-        if entry.sensitive and is_below(path, at.location.dir):
+        if entry.sensitive and is_inside(path, at.location.dir):
             message = f"this sensitive file is inside the directory that {at.prefix} serves"
             yield Violation(("paths", path), message, "store it elsewhere")
 
@@ -69,7 +69,7 @@ def _check_pair(one: _LocationAt, other: _LocationAt) -> Iterator[Violation]:
     if not overlap(inner, outer) or _compatible(one.location, other.location):
         return
     where = f"{other.prefix} of the site {other.site}" if one.site != other.site else other.prefix
-    relation = "is" if inner == outer else "is inside" if is_below(inner, outer) else "contains"
+    relation = "is" if inner == outer else "is inside" if is_inside(inner, outer) else "contains"
     yield Violation(
         one.loc,
         f"this directory {relation} the {other.location.role} directory of {where}",

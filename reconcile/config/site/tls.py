@@ -17,10 +17,10 @@ from reconcile.config.document import Loc
 from reconcile.config.fields.field_type import regex_str
 from reconcile.config.fields.path_types import NginxPath
 from reconcile.config.fields.quantities import Duration
-from reconcile.config.lexical_paths import is_below
 from reconcile.config.probes import Expectation, HttpProbe
 from reconcile.config.site.listen import ListenAddress, endpoint, main_endpoint
 from reconcile.engine.model import Declared, Finding
+from reconcile.filesystem.path import is_inside
 from reconcile.nginx.certbot import WEBROOT
 from reconcile.nginx.render.site_view import CHALLENGES, TlsView
 from reconcile.resources.directory import Directory
@@ -103,7 +103,7 @@ def check_tls(loc: Loc, site: Site) -> Iterator[Violation]:
         if not site.tls.letsencrypt and not path:
             yield Violation((*loc, "tls", key), f'"{key}" is missing', "or set letsencrypt")
     for prefix, location in site.locations.items():
-        if site.tls.key and is_below(site.tls.key, location.dir):
+        if site.tls.key and is_inside(site.tls.key, location.dir):
             message = f"the private key is inside the directory that {prefix} serves"
             yield Violation((*loc, "tls", "key"), message, "store it elsewhere")
     if site.tls.letsencrypt:
