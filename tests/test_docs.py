@@ -1,0 +1,50 @@
+"""The documentation is complete: every key, kind and command is described."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reconcile.cli.app import COMMANDS
+from reconcile.config.json_schema import json_schema
+from reconcile.resources.registry import MODULES
+
+PROJECT = Path(__file__).parents[1]
+DOCS = PROJECT / "docs"
+
+
+def keys_of(part: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Each key of the YAML with the model that has it."""
+    for model, schema in {"Config": part, **part["$defs"]}.items():
+        yield from ((model, key) for key in schema.get("properties", ()))
+
+
+@pytest.mark.parametrize(("model", "key"), sorted(keys_of(json_schema())))
+def test_every_key_of_the_yaml_is_described(model: str, key: str) -> None:
+    text = (DOCS / "yaml.md").read_text()
+    described = {
+        word for span in re.findall(r"`[^`]+`|^## .+$", text, re.M) for word in words(span)
+    }
+
+    assert key in described, f"docs/yaml.md does not name {key} of {model}"
+
+
+def words(text: str) -> list[str]:
+    return re.findall(r"\w+", text)
+
+
+@pytest.mark.parametrize("kind", MODULES)
+def test_every_kind_has_a_page(kind: str) -> None:
+    assert (DOCS / "kinds" / f"{kind}.md").is_file()
+    assert f"({kind}.md)" in (DOCS / "kinds/README.md").read_text()
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_is_described(command: str) -> None:
+    pages = [PROJECT / "README.md", *DOCS.glob("*.md")]
+
+    assert any(f"reconcile {command}" in page.read_text() for page in pages)
