@@ -25,16 +25,10 @@ def keys_of(part: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 @pytest.mark.parametrize(("model", "key"), sorted(keys_of(json_schema())))
 def test_every_key_of_the_yaml_is_described(model: str, key: str) -> None:
-    text = (DOCS / "yaml.md").read_text()
-    described = {
-        word for span in re.findall(r"`[^`]+`|^## .+$", text, re.M) for word in words(span)
-    }
+    text = re.sub(r"^```.+?^```", "", (DOCS / "yaml.md").read_text(), flags=re.M | re.S)
+    described = re.findall(r"`[^`]+`|^## .+$", text, re.M)
 
-    assert key in described, f"docs/yaml.md does not name {key} of {model}"
-
-
-def words(text: str) -> list[str]:
-    return re.findall(r"\w+", text)
+    assert any(key in re.findall(r"\w+", words) for words in described), f"{key} of {model}"
 
 
 @pytest.mark.parametrize("kind", MODULES)

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from reconcile.config.lexical_paths import is_below
 from reconcile.doctor.units import UnitView
+from reconcile.filesystem.path import is_inside
 
 _FULL = {
     "yes": ("/usr", "/boot", "/efi"),
@@ -72,4 +72,4 @@ def _is_exempt(unit: UnitView, folder: str) -> bool:
 
 
 def _is_in(folder: str, tops: Iterable[str]) -> bool:
-    return any(is_below(folder, top) for top in tops)
+    return any(is_inside(folder, top) for top in tops)

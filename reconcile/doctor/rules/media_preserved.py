@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from reconcile.config.lexical_paths import is_below
 from reconcile.doctor.deploy_scripts import Deletion, deletions
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.location_mapping import LocationMapping
 from reconcile.doctor.rule import Rule, RuleResult, error, warning
+from reconcile.filesystem.path import is_inside
 
 MAX_BYTES = 256 << 10
 _IN_APP = (
@@ -53,7 +53,7 @@ def _inside_static(
 ) -> Iterator[RuleResult]:
     for mapping in media:
         for static in inspection.mappings_of("static"):
-            if static.server is mapping.server and is_below(mapping.path, static.path):
+            if static.server is mapping.server and is_inside(mapping.path, static.path):
                 yield warning(
                     f"Uploads are in {mapping.path}, inside the static files in {static.path}.",
                     static.evidence,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from shlex import quote
 
-from reconcile.config.lexical_paths import is_below
 from reconcile.doctor.evidence import counted, examples, grant_command, namei
 from reconcile.doctor.host_readings import MAX_ITEMS
 from reconcile.doctor.inspection import HostInspection
@@ -13,6 +12,7 @@ from reconcile.doctor.location_mapping import LocationMapping
 from reconcile.doctor.rule import Inconclusive, Rule, RuleResult, error, note
 from reconcile.filesystem.access_check import EXECUTE, READ, AccessWalk, allows
 from reconcile.filesystem.inventory import Inventory
+from reconcile.filesystem.path import is_inside
 
 
 def check(inspection: HostInspection) -> Iterator[RuleResult]:
@@ -31,7 +31,7 @@ def _denied_folder(
     step = walk.blocked or walk.steps[-1]
     worker, accounts = inspection.nginx.worker, inspection.host.accounts
     lines = (line for line in inspection.nginx.error_lines if line.errno == 13)
-    logged = [str(line) for line in lines if is_below(line.path, mapping.path)]
+    logged = [str(line) for line in lines if is_inside(line.path, mapping.path)]
     return error(
         f"nginx ({worker.name}) cannot enter {step.path}: everything in {mapping} returns 403.",
         *namei(walk, accounts),

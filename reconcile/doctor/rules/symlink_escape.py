@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from posixpath import dirname, join, normpath
 
-from reconcile.config.lexical_paths import is_below
 from reconcile.doctor.evidence import counted, examples
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.location_mapping import LocationMapping
 from reconcile.doctor.rule import Rule, RuleResult, error, note
 from reconcile.filesystem.inventory import Item
+from reconcile.filesystem.path import is_inside
 
 
 def check(inspection: HostInspection) -> Iterator[RuleResult]:
@@ -43,7 +43,7 @@ def _leaves(mapping: LocationMapping, item: Item) -> bool:
     """Whether its target is outside; a link that root made among static files is intended."""
     target = normpath(join(dirname(f"{mapping.path}/{item.path}"), item.target))
     is_suspect = mapping.role == "media" or item.stat.uid != 0
-    return is_suspect and not is_below(target, mapping.path)
+    return is_suspect and not is_inside(target, mapping.path)
 
 
 def _fix(mapping: LocationMapping) -> str:

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from shlex import quote
 
-from reconcile.config.lexical_paths import is_below
 from reconcile.doctor.certificates import CertificateKeyPair, certificate_pairs
 from reconcile.doctor.evidence import namei
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.rule import Rule, RuleResult, error, warning
 from reconcile.filesystem.access_check import GROUP, USER
+from reconcile.filesystem.path import is_inside
 from reconcile.system.accounts import Account
 
 _STRANGER = Account("any user of this machine", 0xFFFF_FFFD, 0xFFFF_FFFD, frozenset())
@@ -27,7 +27,7 @@ def check(inspection: HostInspection) -> Iterator[RuleResult]:
 
 def _served(inspection: HostInspection, pair: CertificateKeyPair) -> Iterator[RuleResult]:
     for mapping in inspection.mappings:
-        if is_below(inspection.real_path(pair.key), mapping.path):
+        if is_inside(inspection.real_path(pair.key), mapping.path):
             yield error(
                 f"The private key {pair.key} is in the folder that {mapping.prefix} serves.",
                 mapping.evidence,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from shlex import quote
 
-from reconcile.config.lexical_paths import is_below
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.rule import Rule, RuleResult, error
 from reconcile.doctor.upload_settings import (
@@ -14,6 +13,7 @@ from reconcile.doctor.upload_settings import (
     settings_from_source,
 )
 from reconcile.doctor.upstream_apps import UpstreamApp
+from reconcile.filesystem.path import is_inside
 from reconcile.nginx.routing.servers import Server
 
 MAX_FILES = 50
@@ -68,7 +68,7 @@ def _unimported_settings(inspection: HostInspection, app: UpstreamApp) -> Iterat
 
 
 def _is_served(inspection: HostInspection, folder: str, served: str) -> bool:
-    return is_below(folder.rstrip("/"), served) or inspection.is_same(folder, served)
+    return is_inside(folder.rstrip("/"), served) or inspection.is_same(folder, served)
 
 
 RULE = Rule(
