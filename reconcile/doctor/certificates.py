@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -10,9 +11,24 @@ from datetime import UTC, datetime
 from posixpath import dirname, join, normpath
 from typing import TYPE_CHECKING
 
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_pem_private_key,
+)
+from cryptography.x509 import (
+    Certificate,
+    DNSName,
+    ExtensionNotFound,
+    IPAddress,
+    SubjectAlternativeName,
+    load_pem_x509_certificates,
+)
+from idna import IDNAError, encode
+
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
-    from cryptography.x509 import Certificate
 
     from reconcile.doctor.inspection import HostInspection
     from reconcile.nginx.model.tree import Directive
@@ -65,8 +81,6 @@ def _absolute(inspection: HostInspection, path: str) -> str:
 
 def parse_chain(data: bytes) -> tuple[Certificate, ...]:
     """The certificates of a PEM file, in its order. Errors: ValueError."""
-    from cryptography.x509 import load_pem_x509_certificates
-
     return tuple(load_pem_x509_certificates(data))
 
 
@@ -76,16 +90,12 @@ class EncryptedKey(Exception):
 
 def key_matches(certificate: Certificate, key: bytes, passphrases: Iterable[bytes] = ()) -> bool:
     """Whether the key belongs to the certificate. Errors: ValueError; EncryptedKey."""
-    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-
     form = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     public = _private(key, passphrases).public_key()
     return public.public_bytes(*form) == certificate.public_key().public_bytes(*form)
 
 
 def _private(key: bytes, passphrases: Iterable[bytes]) -> PrivateKeyTypes:
-    from cryptography.hazmat.primitives.serialization import load_pem_private_key
-
     try:
         return load_pem_private_key(key, None)
     except TypeError:
@@ -100,8 +110,6 @@ def _private(key: bytes, passphrases: Iterable[bytes]) -> PrivateKeyTypes:
 
 def certified_names(certificate: Certificate) -> frozenset[str]:
     """The names it covers, in lower case; the common name does not count (RFC 6125)."""
-    from cryptography.x509 import DNSName, ExtensionNotFound, IPAddress, SubjectAlternativeName
-
     try:
         found = certificate.extensions.get_extension_for_class(SubjectAlternativeName).value
     except ExtensionNotFound:
@@ -124,8 +132,6 @@ def browser_names(server_names: Iterable[str]) -> Iterator[str]:
 
 def _ascii(name: str) -> str:
     """An internationalized name as a browser encodes it; an invalid one as it is."""
-    from idna import IDNAError, encode
-
     labels = name.removeprefix("*.")
     try:
         return name if labels.isascii() else name.replace(labels, encode(labels).decode())
@@ -144,12 +150,10 @@ def covers_name(name: str, certified: frozenset[str]) -> bool:
     return not is_address and "*." + name.partition(".")[2] in certified
 
 
-def is_issued_by(certificate: Certificate, by: Certificate) -> bool:
+def is_issued_by(certificate: Certificate, issuer: Certificate) -> bool:
     """Whether `issuer` has signed it."""
-    from cryptography.exceptions import InvalidSignature
-
     try:
-        certificate.verify_directly_issued_by(by)
+        certificate.verify_directly_issued_by(issuer)
     except (ValueError, TypeError, InvalidSignature):
         return False
     return True
@@ -164,8 +168,6 @@ def ends_at_trusted_root(last: Certificate, authorities: bytes) -> bool:
 
 def _roots(authorities: bytes) -> Iterator[Certificate]:
     """Some trusted roots are malformed, which is no problem of this host."""
-    import warnings
-
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for block in _BLOCK.findall(authorities):

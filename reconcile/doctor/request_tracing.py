@@ -80,6 +80,7 @@ class _TraceSession:
         return all(one.token in logged for one in expected)
 
     def is_logged(self, texts: Mapping[str, str]) -> bool:
+        """The same for its log among `texts`; without a log there is nothing to wait for."""
         return not self.log or self.is_complete(texts.get(self.log.where, ""))
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class UpstreamApp:
-    """A program behind nginx: its unit (or what stands for one), and the ids it runs with."""
+    """A program behind nginx: its unit, or a substitute for one, and the ids it runs with."""
 
     unit: UnitView
     account: Account
