@@ -167,7 +167,7 @@ def test_selinux_sandbox_reads_the_kernels_journal_where_auditd_is_not_installed
     assert "/etc/apparmor.d/local/usr.sbin.nginx: /srv/static/a.css r," in finding.fix
 
 
-def test_selinux_sandbox_with_a_log_without_end_is_an_error_that_says_so(
+def test_selinux_sandbox_reports_a_log_that_is_too_long(
     asked: Asked,
 ) -> None:
     class Flooded(Tools):

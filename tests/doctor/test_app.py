@@ -195,7 +195,7 @@ def test_app_import_takes_a_factory_of_a_package(root: Path) -> None:
     assert [] == serious(asked("app-import", root, FLASK.replace("app:app", "shop:create_app()")))
 
 
-def test_app_import_where_the_app_cannot_be_read_says_so(root: Path) -> None:
+def test_app_import_reports_an_app_that_cannot_be_read(root: Path) -> None:
     write(root)
     shutil.chown(root / "app", "root")
     os.chmod(root / "app", 0o700)
@@ -324,7 +324,7 @@ def test_the_interpreter_is_the_services_own_before_a_venv_near_by(root: Path) -
     assert "/usr/bin/python3" == interpreter(Host(), "/srv", "/none/bin/gunicorn app:app")
 
 
-def test_what_the_service_was_given_in_confidence_is_not_told() -> None:
+def test_secrets_of_the_service_are_not_shown() -> None:
     given = {"DATABASE_URL": "postgres://u:pw@h/d", "SHOP": "shop.test"}
 
     told = _without_secrets("postgres://u:pw@h/d of shop.test", given)

@@ -81,7 +81,7 @@ def test_app_import_of_a_service_that_is_stopped_has_its_environment_file(
     assert ["app:app, imported: UPLOAD_FOLDER = /srv/elsewhere"] == saves(host)
 
 
-def test_app_import_that_fails_by_its_environment_tells_no_secret(host: DebianHost) -> None:
+def test_app_import_that_fails_by_its_environment_reveals_no_secret(host: DebianHost) -> None:
     host.run("systemctl", "stop", "shop")
     host.write("/etc/shop.env", GIVEN.replace("s3cret word", "another s3cret"), mode="0600")
 

@@ -66,7 +66,7 @@ def test_app_import_takes_a_package_that_imports_its_own_parts(
 
 
 @pytest.mark.parametrize("more", WRAPPED.values(), ids=WRAPPED)
-def test_app_import_looks_into_middleware(root: Path, more: str) -> None:
+def test_app_import_unwraps_middleware(root: Path, more: str) -> None:
     (root / "app/static").mkdir()
     write(root, folder="/srv/elsewhere", more=more)
 
@@ -201,7 +201,7 @@ def test_url_mismatch_is_silent_where_a_template_of_django_names_what_there_is(r
     assert [] == serious(asked("url-mismatch", root, DJANGO))
 
 
-def test_a_project_of_django_whose_urls_fail_still_tells_its_settings(root: Path) -> None:
+def test_a_django_project_whose_urls_fail_still_has_settings(root: Path) -> None:
     with_pages(root, "")
     put(root, {"project/urls.py": "import gone"})
 

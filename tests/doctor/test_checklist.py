@@ -164,7 +164,7 @@ def test_a_host_that_apply_built_has_ten_ticks(built: DebianHost) -> None:
 
 
 @pytest.mark.host
-def test_a_parent_that_nobody_may_enter_opens_its_boxes_and_no_others(built: DebianHost) -> None:
+def test_a_parent_that_is_closed_to_all_unchecks_its_items_and_no_others(built: DebianHost) -> None:
     built.run(
         "sh",
         "-c",

@@ -103,7 +103,7 @@ def test_a_volume_is_read_in_every_form(volumes: str, mount: Mount) -> None:
 @pytest.mark.parametrize(
     "volumes", ["x", "[1]", "['a:b']", "[{type: bind, source: /a}]", "['~/m:/m']", "[''])"]
 )
-def test_a_volume_that_is_none_is_refused(volumes: str) -> None:
+def test_an_invalid_volume_is_rejected(volumes: str) -> None:
     with pytest.raises(NotRead):
         read(volumes)
 
@@ -181,7 +181,7 @@ def test_what_is_not_read_is_named() -> None:
     assert ("extends",) == read("[]", "    extends: {service: base}").elsewhere
 
 
-def test_a_service_that_is_not_there_is_none() -> None:
+def test_a_service_that_does_not_exist_is_not_found() -> None:
     assert read_service((b"services: {}",), b"", "web", folder="/") is None
 
 

@@ -170,7 +170,7 @@ UNKNOWN = {
 
 
 @pytest.mark.parametrize(("web", "why"), UNKNOWN.values(), ids=UNKNOWN)
-def test_container_volume_that_cannot_be_told_is_unknown(
+def test_container_volume_that_is_indeterminate_is_unknown(
     tmp_path: Path, web: str, why: str
 ) -> None:
     found = asked(tmp_path, web)

@@ -78,7 +78,7 @@ def test_a_command_leaves_the_uploads(text: str) -> None:
     assert [] == found(text)
 
 
-def test_a_deletion_is_told_with_its_line() -> None:
+def test_a_deletion_is_reported_with_its_line() -> None:
     text = "#!/bin/sh\nAPP=/srv/app\nrsync -a \\\n  b/ c/\nrsync -a --delete b/ $APP\n"
 
     assert ["deploy.sh:5"] == [one.place for one in found(text)]

@@ -54,7 +54,7 @@ def start(host: DebianHost, more: str) -> None:
     )
 
 
-def test_gunicorn_triage_takes_what_a_former_run_has_logged_for_history(host: DebianHost) -> None:
+def test_gunicorn_triage_ignores_lines_of_a_former_run(host: DebianHost) -> None:
     assert [] == doctor(host).of("gunicorn-triage")
 
 
@@ -70,7 +70,7 @@ def test_gunicorn_triage_reads_the_file_that_the_app_logs_to(host: DebianHost) -
     assert [] == doctor(host).of("gunicorn-triage")
 
 
-def test_gunicorn_triage_tells_of_a_full_disk_as_long_as_it_is_full(host: DebianHost) -> None:
+def test_gunicorn_triage_reports_a_full_disk_until_there_is_space(host: DebianHost) -> None:
     host.run("sh", "-c", "head -c 3000000 /dev/zero >/srv/shop/media/filler || true")
     host.http("GET", "/save", host="shop.test")
 
@@ -81,7 +81,7 @@ def test_gunicorn_triage_tells_of_a_full_disk_as_long_as_it_is_full(host: Debian
     assert [] == doctor(host).of("gunicorn-triage")
 
 
-def test_gunicorn_triage_asks_the_process_itself_whether_a_folder_is_read_only(
+def test_gunicorn_triage_checks_the_mounts_of_the_process_itself(
     host: DebianHost,
 ) -> None:
     host.run("mount", "-o", "remount,ro", "/srv/shop/media")
@@ -114,7 +114,7 @@ def test_gunicorn_triage_sees_the_read_only_mounts_of_a_sandbox(host: DebianHost
         ("[2026-13-41 17:55:31 +0000] no date", None),
     ],
 )
-def test_a_line_of_gunicorn_says_when_it_was_written(line: str, at: float | None) -> None:
+def test_a_line_of_gunicorn_has_a_time(line: str, at: float | None) -> None:
     assert at == line_time(line)
 
 

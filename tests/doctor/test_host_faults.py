@@ -44,7 +44,7 @@ def test_a_stock_host_is_silent(host: DebianHost) -> None:
     assert (0, [], []) == (said.exit_code, said.document["findings"], said.unknown)
 
 
-def test_config_valid_is_told_with_nginx_s_own_place(host: DebianHost) -> None:
+def test_config_valid_reports_the_position_that_nginx_names(host: DebianHost) -> None:
     with changed(host, FINE.replace("return", "retrun")):
         said = doctor(host)
 
@@ -78,7 +78,7 @@ def test_a_broken_file_hides_no_rule_that_can_do_without_it(host: DebianHost) ->
     assert 1 == said.exit_code
 
 
-def test_stale_live_config_is_told_until_the_reload(host: DebianHost) -> None:
+def test_stale_live_config_is_reported_until_the_reload(host: DebianHost) -> None:
     with changed(host, FINE + "# changed\n"):
         (before,) = doctor(host).of("stale-live-config")
         host.run("systemctl", "reload", "nginx")
@@ -123,7 +123,7 @@ def test_stale_live_config_is_silent_on_a_change_of_what_nginx_never_reads(
     assert [] == said.of("stale-live-config")
 
 
-def test_stale_live_config_tells_where_no_nginx_runs(host: DebianHost) -> None:
+def test_stale_live_config_reports_that_nginx_is_not_running(host: DebianHost) -> None:
     host.run("systemctl", "stop", "nginx")
 
     said = doctor(host)
@@ -148,7 +148,7 @@ def test_bind_conflict_is_silent_where_nginx_itself_holds_the_port(host: DebianH
         assert [] == doctor(host).of("bind-conflict")
 
 
-def test_bind_conflict_tells_where_only_a_restart_helps(host: DebianHost) -> None:
+def test_bind_conflict_warns_where_only_a_restart_helps(host: DebianHost) -> None:
     with changed(host, FINE.replace("listen 8080", "listen 127.0.0.1:8080")):
         (said,) = doctor(host).of("bind-conflict")
 
@@ -162,7 +162,7 @@ def test_bind_conflict_tells_where_only_a_restart_helps(host: DebianHost) -> Non
         ("mkdir /etc/nginx/sites-enabled/folder", "is a folder"),
     ],
 )
-def test_sites_enabled_hygiene_tells_what_breaks_the_load(
+def test_sites_enabled_hygiene_reports_what_breaks_the_configuration(
     host: DebianHost, make: str, what: str
 ) -> None:
     host.run("sh", "-c", make)
@@ -192,7 +192,7 @@ def test_selinux_sandbox_reports_what_ausearch_finds_since_nginx_started(host: D
     assert "/srv/static/a.css" in said[0]["evidence"][0]
 
 
-def test_without_rights_it_says_what_it_could_not_see(host: DebianHost) -> None:
+def test_without_privileges_it_reports_what_it_could_not_check(host: DebianHost) -> None:
     host.run("chmod", "0600", SITE)
 
     done = host.run("/usr/local/bin/reconcile", "doctor", user="www-data", check=False)

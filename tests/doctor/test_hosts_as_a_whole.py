@@ -97,7 +97,7 @@ def test_stale_live_config_is_silent_where_files_are_only_touched(built: DebianH
     assert [] == doctor(built).of("stale-live-config")
 
 
-def test_what_apply_is_said_to_fix_is_gone_after_apply(built: DebianHost) -> None:
+def test_what_is_marked_as_fixed_by_apply_is_gone_after_it(built: DebianHost) -> None:
     built.run(
         "sh",
         "-c",
@@ -117,7 +117,7 @@ def test_what_apply_is_said_to_fix_is_gone_after_apply(built: DebianHost) -> Non
     assert set() == doctor(built).rules
 
 
-def test_what_the_yaml_wants_and_nginx_has_not_is_told(built: DebianHost) -> None:
+def test_a_declared_location_that_nginx_lacks_is_reported(built: DebianHost) -> None:
     more = SMALLEST + "      /extra/: {role: media, dir: /var/www/myapp/extra}\n"
     built.write("/root/more.yaml", more.replace("./app", "/etc/reconcile/app"))
 
@@ -128,7 +128,7 @@ def test_what_the_yaml_wants_and_nginx_has_not_is_told(built: DebianHost) -> Non
     ]
 
 
-def test_a_site_that_nobody_has_is_refused(built: DebianHost) -> None:
+def test_an_unknown_site_is_an_error(built: DebianHost) -> None:
     done = built.reconcile("doctor", "--site", "nosuch")
 
     assert 1 == done.returncode
@@ -201,7 +201,9 @@ def test_nothing_is_unknown_of_ten_sites_with_ten_thousand_files(module_hosts: B
 
 
 @pytest.mark.parametrize("form", ["--markdown", "--sarif"])
-def test_each_form_tells_the_same_findings(sick_host: DebianHost, sick: Said, form: str) -> None:
+def test_every_output_format_has_the_same_findings(
+    sick_host: DebianHost, sick: Said, form: str
+) -> None:
     findings = sick.document["findings"]
 
     done = sick_host.reconcile("doctor", form, cwd="/")
@@ -214,7 +216,7 @@ def test_each_form_tells_the_same_findings(sick_host: DebianHost, sick: Said, fo
         assert all(f": {one['rule']}" in done.stdout for one in findings)
 
 
-def test_a_site_is_looked_at_alone(sick_host: DebianHost) -> None:
+def test_a_site_can_be_checked_alone(sick_host: DebianHost) -> None:
     said = doctor(sick_host, "--site", "bad-alias-slash.test")
 
     assert {"alias-slash"} == said.rules & {"alias-slash", "root-doubling", "dotfile-exposure"}

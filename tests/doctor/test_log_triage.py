@@ -87,7 +87,7 @@ def logged(root: Path, *said: str, name: str = "error.log") -> list[str]:
 
 
 @pytest.mark.parametrize(("said", "what"), CLASSES.values(), ids=CLASSES)
-def test_log_triage_knows_a_class_that_nobody_can_try_again(
+def test_log_triage_counts_an_error_that_cannot_be_tested_again(
     root: Path, said: str, what: str
 ) -> None:
     [finding] = logged(root, said, said)
@@ -97,7 +97,7 @@ def test_log_triage_knows_a_class_that_nobody_can_try_again(
     assert said.removeprefix("*1 ") in finding
 
 
-def test_log_triage_reads_on_in_the_log_that_was_just_put_aside(root: Path) -> None:
+def test_log_triage_continues_in_the_rotated_log(root: Path) -> None:
     (root / "error.log").write_text("")
 
     [finding] = logged(root, CLASSES["24"][0], name="error.log.1")
@@ -105,7 +105,7 @@ def test_log_triage_reads_on_in_the_log_that_was_just_put_aside(root: Path) -> N
     assert f"{root}/error.log.1: " in finding
 
 
-def test_log_triage_leaves_out_lines_of_sites_that_were_not_asked_about(root: Path) -> None:
+def test_log_triage_skips_lines_of_other_sites(root: Path) -> None:
     (root / "error.log").write_text(line(CLASSES["110"][0]))
     host = configured(root, HTTP.format(root=root))
     rule = [load_rule("log-triage")]
@@ -128,7 +128,7 @@ def test_log_triage_leaves_out_lines_of_sites_that_were_not_asked_about(root: Pa
     ],
     ids=["too large", "missing", "mended", "an upstream that is gone", "no number"],
 )
-def test_log_triage_is_silent_on_what_only_looks_alike(root: Path, said: str) -> None:
+def test_log_triage_is_silent_on_similar_lines(root: Path, said: str) -> None:
     assert [] == logged(root, said)
 
 
@@ -155,7 +155,7 @@ def test_log_triage_is_silent_on_what_only_looks_alike(root: Path, said: str) ->
         "of another form",
     ],
 )
-def test_log_triage_tells_what_of_the_access_log_is_handled_unexpectedly(
+def test_log_triage_reports_requests_for_files_that_the_app_answered(
     root: Path, entries: list[str], what: str
 ) -> None:
     (root / "access.log").write_text("".join(f"{one}\n" for one in entries))
@@ -169,7 +169,7 @@ def test_log_triage_tells_what_of_the_access_log_is_handled_unexpectedly(
 @pytest.mark.parametrize(
     ("host", "found"), [("www.shop.test", 1), ("shop.test", 1), ("other.test", 0), ("x.test", 0)]
 )
-def test_log_triage_goes_by_the_name_in_a_log_that_many_servers_share(
+def test_log_triage_uses_the_name_in_a_log_of_several_servers(
     root: Path, host: str, found: int
 ) -> None:
     (root / "shared.log").write_text(f"{host}|GET /static/a.js HTTP/1.1|404|127.0.0.1:1\n")
@@ -177,7 +177,7 @@ def test_log_triage_goes_by_the_name_in_a_log_that_many_servers_share(
     assert found == len(logged(root))
 
 
-def test_log_triage_tells_of_visitors_that_were_refused_and_still_are(root: Path) -> None:
+def test_log_triage_reports_files_that_are_still_denied(root: Path) -> None:
     (root / "static/a.css").write_text("a")
     (root / "static/a.css").chmod(0o600)
     (root / "access.log").write_text("GET /static/a.css HTTP/1.1|403|-|curl\n")
@@ -189,7 +189,7 @@ def test_log_triage_tells_of_visitors_that_were_refused_and_still_are(root: Path
     assert [] == logged(root)
 
 
-def test_log_triage_notes_files_that_visitors_did_not_find(root: Path) -> None:
+def test_log_triage_notes_missing_files(root: Path) -> None:
     (root / "access.log").write_text("GET /static/gone.css HTTP/1.1|404|-|curl\n")
 
     found = ask("log-triage", configured(root, HTTP.format(root=root)), root)
@@ -198,7 +198,7 @@ def test_log_triage_notes_files_that_visitors_did_not_find(root: Path) -> None:
     assert "gone.css" in found.findings[0].evidence[0]
 
 
-def test_log_triage_has_nothing_to_read_where_a_log_keeps_nothing(root: Path) -> None:
+def test_log_triage_skips_a_log_that_keeps_nothing(root: Path) -> None:
     os.mkfifo(root / "fifo")
     (root / "terminal").symlink_to("/dev/null")
     kept = f"error_log {root}/fifo; access_log /dev/null; access_log {root}/terminal;"
@@ -275,7 +275,7 @@ def answers(host: DebianHost) -> None:
 
 
 @pytest.mark.parametrize(("path", "what"), REAL.items())
-def test_log_triage_tells_what_the_app_did_until_it_is_another_one(
+def test_log_triage_reports_failures_of_the_app_until_it_is_restarted(
     slow: DebianHost, path: str, what: str
 ) -> None:
     slow.http("GET", path, host="slow.test")
@@ -288,7 +288,7 @@ def test_log_triage_tells_what_the_app_did_until_it_is_another_one(
     assert [] == doctor(slow).about("log-triage", what)
 
 
-def test_log_triage_tells_of_a_full_disk_as_long_as_it_is_full(slow: DebianHost) -> None:
+def test_log_triage_reports_a_full_disk_until_there_is_space(slow: DebianHost) -> None:
     slow.run("sh", "-c", "head -c 2000000 /dev/zero >/srv/small/filler || true")
     slow.http("POST", "/", host="slow.test", body=b"x" * 500_000)
 

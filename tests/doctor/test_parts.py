@@ -47,7 +47,7 @@ from reconcile.system import Host
         ({"DynamicUser": "yes"}, "/var/www/media", "ProtectSystem=strict"),
     ],
 )
-def test_a_sandbox_refuses_what_systemd_says_it_does(
+def test_a_sandbox_denies_what_systemd_documents(
     settings: dict[str, str], folder: str, word: str
 ) -> None:
     why = blocking_setting(UnitView("shop.service", settings), folder)

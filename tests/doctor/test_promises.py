@@ -144,13 +144,15 @@ def promised(said: Said, name: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("name", [*BROKEN, UNREAD])
-def test_an_apply_is_said_to_mend(broken: Said, name: str) -> None:
+def test_a_finding_is_marked_as_fixed_by_apply(broken: Said, name: str) -> None:
     rules = {one["rule"] for one in promised(broken, name)}
 
     assert any(name.startswith(rule) for rule in rules), rules
 
 
-def test_all_that_an_apply_is_said_to_mend_is_gone_after_it(broken: Said, mended: Said) -> None:
+def test_every_finding_marked_as_fixed_by_apply_is_gone_after_it(
+    broken: Said, mended: Said
+) -> None:
     told = {(one["rule"], one["what"]) for one in broken.document["findings"] if one["apply_fixes"]}
     left = {(one["rule"], one["what"]) for one in mended.document["findings"]}
 
@@ -160,7 +162,7 @@ def test_all_that_an_apply_is_said_to_mend_is_gone_after_it(broken: Said, mended
     assert {"app-write"} == mended.rules
 
 
-def test_what_an_apply_is_not_said_to_mend_outlives_it(host: DebianHost, mended: Said) -> None:
+def test_a_finding_without_the_mark_remains_after_an_apply(host: DebianHost, mended: Said) -> None:
     extra = '    extra: "location /docs/ { alias /srv/docs; }"\n    locations:\n'
     yaml = SMALLEST + SITE.format(n="own").replace("    locations:\n", extra)
     host.write("/root/own.yaml", yaml.replace("./app", "/etc/reconcile/app"))

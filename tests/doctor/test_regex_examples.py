@@ -40,7 +40,7 @@ def test_a_group_can_be_given_its_text() -> None:
 @pytest.mark.parametrize(
     "pattern", [r"^(a)\1$", r"^a\b.b(*VERB)$", r"(", r"^(?!.)x$", r"^(?:(?:a{200}){200}){200}$"]
 )
-def test_a_regex_without_a_likely_text_has_none(pattern: str) -> None:
+def test_a_regex_without_a_likely_text_has_no_example(pattern: str) -> None:
     assert [] == list(matching_texts(pattern))
 
 

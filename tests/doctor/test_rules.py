@@ -18,7 +18,7 @@ def test_a_rule_reports_its_fault(sick: Said, fault: Fault) -> None:
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.id)
-def test_a_rule_is_silent_on_what_only_looks_alike(sick: Said, fault: Fault) -> None:
+def test_a_rule_is_silent_on_the_twin_of_its_fault(sick: Said, fault: Fault) -> None:
     assert [] == sick.about(fault.rule, f"good-{fault.id}")
 
 

@@ -115,14 +115,14 @@ def test_served_by_app_is_silent_where_nginx_has_the_location(said: Said, kind: 
     assert [] == said.about("served-by-app", f"good-{kind}")
 
 
-def test_served_by_app_says_where_no_log_bears_it_out(said: Said) -> None:
+def test_served_by_app_reports_where_no_log_confirms_it(said: Said) -> None:
     [finding] = [one for one in said.of("served-by-app") if "bad-silent" in one["what"]]
 
     assert "by the route and the answer alone" in finding["evidence"][-1]
     assert "keeps no access log" in finding["evidence"][-1]
 
 
-def test_served_by_app_tells_of_a_location_that_was_never_loaded(host: DebianHost) -> None:
+def test_served_by_app_reports_a_location_that_was_never_loaded(host: DebianHost) -> None:
     site = "/etc/nginx/sites-enabled/bad-journal"
     before = host.read(site).decode()
     static = "location ^~ /static/ { alias /srv/bad-journal/app/static/; } location / {"
@@ -139,7 +139,7 @@ def test_served_by_app_tells_of_a_location_that_was_never_loaded(host: DebianHos
     assert not any("despite" in one for one in after)
 
 
-def test_served_by_app_tells_of_a_location_that_only_the_old_workers_have(
+def test_served_by_app_warns_of_a_location_that_only_the_old_workers_have(
     host: DebianHost,
 ) -> None:
     site = "/etc/nginx/sites-enabled/good-file"
@@ -153,7 +153,7 @@ def test_served_by_app_tells_of_a_location_that_only_the_old_workers_have(
     assert "has /reconcile-control?reconcile=" in found[0]
 
 
-def test_served_by_app_leaves_no_trace_that_gunicorn_triage_takes_for_a_visitor(
+def test_served_by_app_sends_requests_that_gunicorn_triage_ignores(
     host: DebianHost, said: Said
 ) -> None:
     assert said.rules
@@ -174,7 +174,7 @@ def test_served_by_app_leaves_no_trace_that_gunicorn_triage_takes_for_a_visitor(
         ("", "", None),
     ],
 )
-def test_a_gunicorn_logs_where_its_last_setting_says(
+def test_gunicorn_logs_to_the_file_of_its_last_setting(
     tmp_path: Path, options: str, config: str, where: str | None
 ) -> None:
     (tmp_path / "gunicorn.conf.py").write_text(config)
@@ -227,5 +227,5 @@ def test_a_line_of_an_access_log_is_read_by_its_form(
         ({"status": "200"}, ""),
     ],
 )
-def test_upstream_variables_tell_who_answered(fields: dict[str, str], by: str) -> None:
+def test_upstream_variables_show_who_answered(fields: dict[str, str], by: str) -> None:
     assert by == answered_by(fields)

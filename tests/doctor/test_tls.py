@@ -106,7 +106,7 @@ def test_tls_certificate_reports(
     assert any(what in one.what and severity == one.severity for one in found), found
 
 
-def test_tls_certificate_of_few_days_is_renewed_later(pki: Pki, tmp_path: Path) -> None:
+def test_tls_certificate_with_a_short_lifetime_is_renewed_later(pki: Pki, tmp_path: Path) -> None:
     assert [] == serious(asked("tls-certificate", pki, tmp_path, "short.pem", "short.key"))
 
 
@@ -121,7 +121,7 @@ NOTES = {
 
 
 @pytest.mark.parametrize(("certificate", "key", "what"), NOTES.values(), ids=NOTES)
-def test_tls_certificate_notes_who_vouches(
+def test_tls_certificate_notes_an_untrusted_issuer(
     pki: Pki, tmp_path: Path, certificate: str, key: str, what: str
 ) -> None:
     found = asked("tls-certificate", pki, tmp_path, certificate, key)
@@ -129,7 +129,7 @@ def test_tls_certificate_notes_who_vouches(
     assert [what] == [what for one in found.findings if one.severity == "note" and what in one.what]
 
 
-def test_tls_certificate_with_its_chain_is_not_told_to_bring_one(
+def test_tls_certificate_with_its_chain_is_not_asked_for_one(
     pki: Pki, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(certificates, "AUTHORITIES", str(pki.folder / "other.pem"))
@@ -140,14 +140,14 @@ def test_tls_certificate_with_its_chain_is_not_told_to_bring_one(
     assert "another intermediate certificate is missing" in finding.what
 
 
-def test_tls_certificate_that_is_none_is_unknown(pki: Pki, tmp_path: Path) -> None:
+def test_tls_certificate_that_is_malformed_is_unknown(pki: Pki, tmp_path: Path) -> None:
     (pki.folder / "garbage.pem").write_text("garbage")
 
     assert 1 == len(asked("tls-certificate", pki, tmp_path, "garbage.pem").unknown)
 
 
 @pytest.mark.parametrize(("words", "what"), [("other\nword\n", 0), ("other\n", 1)])
-def test_tls_certificate_tries_the_passphrases_that_nginx_has(
+def test_tls_certificate_tries_the_passphrases_of_nginx(
     pki: Pki, tmp_path: Path, words: str, what: int
 ) -> None:
     (tmp_path / "words").write_text(words)
@@ -159,7 +159,7 @@ def test_tls_certificate_tries_the_passphrases_that_nginx_has(
 
 
 @pytest.mark.parametrize(("key", "wrong"), [("rsa.key", []), ("other.key", ["rsa-full.pem"])])
-def test_tls_certificate_looks_at_each_of_two_kinds_of_keys(
+def test_tls_certificate_checks_each_of_two_key_types(
     pki: Pki, tmp_path: Path, key: str, wrong: list[str]
 ) -> None:
     more = f"ssl_certificate {pki.folder}/rsa-full.pem; ssl_certificate_key {pki.folder}/{key};"
@@ -180,7 +180,7 @@ def test_tls_certificate_and_key_in_one_file_are_right(pki: Pki, tmp_path: Path)
     assert [] == serious(asked("tls-certificate", pki, tmp_path, "both.pem", "both.pem"))
 
 
-def test_tls_certificate_of_certbots_is_widened_by_its_name() -> None:
+def test_tls_certificate_of_certbot_is_extended_by_its_name() -> None:
     live = CertificateKeyPair(None, None, "/etc/letsencrypt/live/shop.test/fullchain.pem", "")  # type: ignore[arg-type]  # neither is asked for
 
     told = widen_command(live, ["shop.test", "www.shop.test"])
@@ -260,7 +260,7 @@ def test_tls_key_that_the_worker_can_read(pki: Pki, tmp_path: Path) -> None:
         ("user:root:r", ""),
     ],
 )
-def test_tls_key_that_an_access_list_opens(pki: Pki, tmp_path: Path, entry: str, who: str) -> None:
+def test_tls_key_that_an_acl_opens(pki: Pki, tmp_path: Path, entry: str, who: str) -> None:
     # A copy over the last one would keep its list.
     (pki.folder / "listed.key").unlink(missing_ok=True)
     shutil.copy(pki.folder / "site.key", pki.folder / "listed.key")
@@ -289,7 +289,7 @@ def test_tls_key_behind_a_closed_folder_is_silent_as_certbot_has_it(
     assert [] == serious(asked("tls-key", pki, tmp_path, key=f"{live}/privkey.pem"))
 
 
-def test_tls_key_that_visitors_can_get(pki: Pki, tmp_path: Path) -> None:
+def test_tls_key_that_is_served(pki: Pki, tmp_path: Path) -> None:
     (tmp_path / "static").mkdir()
     shutil.copy(pki.folder / "site.key", tmp_path / "static/site.key")
 
@@ -299,7 +299,7 @@ def test_tls_key_that_visitors_can_get(pki: Pki, tmp_path: Path) -> None:
     assert "is in the folder that /static/ serves" in found[0].what
 
 
-def test_tls_key_of_roots_own_is_silent(pki: Pki, tmp_path: Path) -> None:
+def test_tls_key_of_root_alone_is_silent(pki: Pki, tmp_path: Path) -> None:
     assert [] == serious(asked("tls-key", pki, tmp_path))
 
 
@@ -313,7 +313,7 @@ server {
 """
 
 
-def test_certbot_edits_in_a_file_of_ours_are_told(tmp_path: Path) -> None:
+def test_certbot_edits_in_a_managed_file_are_a_warning(tmp_path: Path) -> None:
     host = configured(tmp_path, "# Managed by reconcile (site shop)\n" + EDITED)
 
     [finding] = serious(ask("certbot-edits", host, tmp_path))
@@ -329,7 +329,7 @@ def test_certbot_edits_in_a_foreign_file_are_a_note(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("site", "count"), [("", 1), ("shop.test", 1), ("blog.test", 0)])
-def test_certbot_edits_are_told_of_the_site_that_was_asked_about(
+def test_certbot_edits_are_reported_for_the_selected_site(
     tmp_path: Path, site: str, count: int
 ) -> None:
     host = configured(tmp_path, EDITED)

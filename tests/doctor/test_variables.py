@@ -52,7 +52,7 @@ def test_alias_target_knows_a_folder_by(
     assert expected == [one.what[: len(f"{tmp_path}/shop.test/s, served")] for one in found]
 
 
-def test_alias_target_looks_at_the_folder_of_each_name(tmp_path: Path) -> None:
+def test_alias_target_checks_the_folder_of_each_name(tmp_path: Path) -> None:
     (tmp_path / "a.test/s").mkdir(parents=True)
 
     [finding] = serious(
@@ -136,7 +136,7 @@ UNKNOWN = {
 
 
 @pytest.mark.parametrize(("named", "inside", "why"), UNKNOWN.values(), ids=UNKNOWN)
-def test_alias_target_says_what_it_cannot_tell(
+def test_alias_target_reports_a_folder_that_is_unknown(
     tmp_path: Path, named: str, inside: str, why: str
 ) -> None:
     found = _asked(tmp_path, named, f"location /s/ {{ {inside} }}")

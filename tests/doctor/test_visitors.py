@@ -63,7 +63,7 @@ REACHED = {
 
 
 @pytest.mark.parametrize("named", REACHED.values(), ids=REACHED)
-def test_route_shadowed_looks_at_a_server_with(tmp_path: Path, named: str) -> None:
+def test_route_shadowed_checks_a_server_with(tmp_path: Path, named: str) -> None:
     (tmp_path / "static").mkdir()
     taken = "server { listen 8099; server_name taken.test; return 404; }"
     own = f"server {{ listen 8099; {named} {SHADOWED % tmp_path} }}"
@@ -106,7 +106,7 @@ UNTOLD = {
 
 @pytest.mark.parametrize(("inside", "why"), UNTOLD.values(), ids=UNTOLD)
 @pytest.mark.parametrize("rule", ["route-shadowed", "dotfile-exposure", "active-uploads"])
-def test_an_answer_that_cannot_be_told_is_unknown(
+def test_an_indeterminate_answer_is_unknown(
     tmp_path: Path, rule: str, inside: str, why: str
 ) -> None:
     (tmp_path / "media").mkdir()

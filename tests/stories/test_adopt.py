@@ -174,7 +174,7 @@ def test_a_configuration_that_only_root_may_read_is_told(guided: DebianHost) -> 
     assert "Permission denied" in done.stderr
 
 
-def test_a_site_that_nobody_has_is_refused(guided: DebianHost) -> None:
+def test_an_unknown_site_is_an_error(guided: DebianHost) -> None:
     done = guided.reconcile("adopt", "--site", "nope")
 
     assert (1, "") == (done.returncode, done.stdout)
