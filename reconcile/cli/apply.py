@@ -26,7 +26,7 @@ from reconcile.engine.safety_checks import refuse_unclear
 from reconcile.engine.selection import Selection
 from reconcile.engine.staleness import refuse_stale
 from reconcile.errors import ReconcileError
-from reconcile.filesystem.user_files import only_ours
+from reconcile.filesystem.user_files import is_trusted_file
 from reconcile.gitops.saved_plan import SavedPlan, read, refuse_used
 from reconcile.system import Host
 from reconcile.workspace import Workspace
@@ -134,7 +134,7 @@ def _open_for_saved_plan(saved: SavedPlan, file: str | None) -> Workspace:
     # Before the YAML is read, which another host need not have.
     here = replace(saved.inputs, host=Host().name, version=__version__)
     refuse_stale(saved.inputs, here)
-    workspace = open_workspace(file or (saved.file if only_ours(saved.file) else None))
+    workspace = open_workspace(file or (saved.file if is_trusted_file(saved.file) else None))
     refuse_stale(saved.inputs, replace(here, config=workspace.config.digest))
     return workspace
 

@@ -12,7 +12,7 @@ from reconcile.config.fields.quantities import parse_duration
 from reconcile.engine.drift_report import Drift
 from reconcile.engine.model import Report
 from reconcile.errors import ExitCode, LockHeld, ReconcileError, StalePlan
-from reconcile.filesystem.user_files import only_ours, read_given
+from reconcile.filesystem.user_files import is_trusted_file, read_user_file
 from reconcile.gitops import metrics
 from reconcile.gitops.healing import why_not
 from reconcile.gitops.memory import Memory, after, recall, remember
@@ -164,13 +164,13 @@ def _urls(given: str) -> Iterator[str]:
             "no such file",
             "Create it as root with mode 0600, one URL per line.",
         )
-    if not only_ours(path):
+    if not is_trusted_file(path):
         raise ReconcileError(
             f"Cannot read notification URLs from {path}",
             "another user can write it",
             f"chown root: {path} && chmod 0600 {path}",
         )
-    lines = read_given(path, URLS_LIMIT_BYTES).decode("utf-8", "replace").splitlines()
+    lines = read_user_file(path, URLS_LIMIT_BYTES).decode("utf-8", "replace").splitlines()
     found = (line.strip() for line in lines)
     yield from (_checked_url(line) for line in found if line and not line.startswith("#"))
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from time import monotonic
 
 from reconcile.cli.terminal import shows_progress
-from reconcile.filesystem.parallel import Tally
+from reconcile.filesystem.parallel import ProgressCounter
 from reconcile.system import Host
 
 AFTER_S = 0.7
@@ -29,7 +29,7 @@ def file_progress(host: Host, *, json: bool) -> Iterator[None]:
     if json or Host.wrap_part or not shows_progress(sys.stderr):
         yield
         return
-    host.scan_progress = Tally()
+    host.scan_progress = ProgressCounter()
     line = _ProgressLine(host.scan_progress)
     line.start()
     try:
@@ -42,7 +42,7 @@ def file_progress(host: Host, *, json: bool) -> Iterator[None]:
 class _ProgressLine(threading.Thread):
     """One line of the terminal, rewritten until `stop`."""
 
-    def __init__(self, tally: Tally) -> None:
+    def __init__(self, tally: ProgressCounter) -> None:
         super().__init__(daemon=True)
         self._tally, self._stop_requested, self._start_s = tally, threading.Event(), monotonic()
 

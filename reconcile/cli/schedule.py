@@ -178,7 +178,7 @@ def _schedule(
 ) -> Schedule:
     # Isolated: neither the environment nor the working directory can add code.
     command = [sys.executable, "-I", "-m", "reconcile", "drift", "--quiet", "-f", path]
-    writes = [workspace.host.state.make()]
+    writes = [workspace.host.state.make_directory()]
     if metrics_file is not None:
         command += ["--metrics-file", os.path.abspath(metrics_file)]
         writes.append(os.path.dirname(os.path.abspath(metrics_file)))

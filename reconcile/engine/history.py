@@ -94,7 +94,7 @@ def entry_of(body: dict[str, Any]) -> HistoryEntry:
 
 def rows(state: StateDir) -> Iterator[HistoryRow | str]:
     """Every row from the first on; the name of the file in place of one that is damaged."""
-    for name in state.names(FOLDER):
+    for name in state.list_names(FOLDER):
         data = state.read(f"{FOLDER}/{name}")
         try:
             yield decode(data or b"")
@@ -104,7 +104,7 @@ def rows(state: StateDir) -> Iterator[HistoryRow | str]:
 
 def last(state: StateDir) -> HistoryRow | None:
     """The latest row that can be read."""
-    names = state.names(FOLDER)
+    names = state.list_names(FOLDER)
     for name in reversed(names):
         try:
             return decode(state.read(f"{FOLDER}/{name}") or b"")

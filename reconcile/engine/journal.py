@@ -18,7 +18,7 @@ from reconcile.engine.ledger_store import write_records
 from reconcile.errors import ReconcileError
 
 if TYPE_CHECKING:
-    from reconcile.filesystem.state_dir import Log, StateDir
+    from reconcile.filesystem.state_dir import DurableLog, StateDir
     from reconcile.filesystem.undo import Undo
     from reconcile.system import Host
 
@@ -47,16 +47,16 @@ class Journal:
 
     def __init__(self, state: StateDir, name: str) -> None:
         self._state = state
-        self._log: Log | None = None
+        self._log: DurableLog | None = None
         self.id = name
         self.folder = f"{FOLDER}/{name}"
 
     @classmethod
     def begin(cls, state: StateDir, before: bytes, entry: history.HistoryEntry) -> Journal:
         """A new journal, durable, with room for what undo will need."""
-        numbers = [int(name) for name in state.names(FOLDER) if name.isdecimal()]
+        numbers = [int(name) for name in state.list_names(FOLDER) if name.isdecimal()]
         journal = cls(state, f"{max(numbers, default=0) + 1:08d}")
-        state.make(f"{journal.folder}/keep")
+        state.make_directory(f"{journal.folder}/keep")
         # Freed when the outcome is written, so that a disk filled meanwhile cannot prevent that.
         state.write(f"{journal.folder}/reserve", bytes(RESERVE_BYTES + 3 * len(before)))
         journal._set(JournalStatus("open", before.decode(), entry))
@@ -135,7 +135,7 @@ class Journal:
 
 def journals(state: StateDir) -> Iterator[Journal]:
     """Every journal, newest first."""
-    for name in reversed(state.names(FOLDER)):
+    for name in reversed(state.list_names(FOLDER)):
         yield Journal(state, name)
 
 

@@ -47,5 +47,5 @@ def now() -> str:
 
 def sweep_records(state: StateDir) -> None:
     """Remove what a write of these left behind when it was killed; the caller holds the lock."""
-    state.sweep("", LEDGER)
-    state.sweep(history.FOLDER)
+    state.remove_temporaries("", LEDGER)
+    state.remove_temporaries(history.FOLDER)

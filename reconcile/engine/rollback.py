@@ -156,7 +156,7 @@ def _holds_something(path: str, host: Host) -> bool:
 
 
 def _finish(journal: Journal, host: Host, on_event: EventHandler) -> Iterator[str]:
-    host.state.sweep(journal.folder)
+    host.state.remove_temporaries(journal.folder)
     status = journal.status
     if status is None:
         host.state.remove(journal.folder)

@@ -15,9 +15,9 @@ from posixpath import dirname, join
 from typing import NamedTuple
 
 from reconcile.dataclass import dataclass
-from reconcile.filesystem.attributes import ACL, attribute
+from reconcile.filesystem.attributes import ACL, read_attribute
 from reconcile.filesystem.inode import Stat
-from reconcile.filesystem.safe_path import MOST_SYMLINKS, entry
+from reconcile.filesystem.safe_path import MOST_SYMLINKS, pin_name
 from reconcile.system.accounts import Account
 
 READ, WRITE, EXECUTE = 4, 2, 1
@@ -31,7 +31,7 @@ class AclEntry(NamedTuple):
     """One line of an access list: what it is about, its rwx bits, whose it is."""
 
     tag: int
-    bits: int
+    permissions: int
     id: int
 
 
@@ -103,13 +103,13 @@ def _by_mode(st: Stat, account: Account, want: int) -> bool:
 
 
 def _by_acl(st: Stat, acl: tuple[AclEntry, ...], account: Account, want: int) -> bool:
-    mask = next((line.bits for line in acl if line.tag == MASK), 0o7)
+    mask = next((line.permissions for line in acl if line.tag == MASK), 0o7)
     for line in acl:
         if line.tag == USER and line.id == account.uid:
-            return _grants(line.bits & mask, want)
+            return _grants(line.permissions & mask, want)
     groups = [line for line in acl if _is_group_of(line, st, account)]
     if groups:
-        return any(_grants(line.bits & mask, want) for line in groups)
+        return any(_grants(line.permissions & mask, want) for line in groups)
     return _grants(st.mode, want)
 
 
@@ -142,7 +142,7 @@ def walk_as(path: str, account: Account) -> AccessWalk:
     Nothing is opened but the names themselves, so a link leads nobody astray.
     Errors: OSError where we may not look ourselves.
     """
-    way = _Way(account)
+    way = _AccessWalker(account)
     try:
         return AccessWalk(way.down(path), complete=way.complete)
     except PermissionError:
@@ -152,7 +152,7 @@ def walk_as(path: str, account: Account) -> AccessWalk:
         return AccessWalk(tuple(way.steps), complete=False)
 
 
-class _Way:
+class _AccessWalker:
     """The physical way: a name is looked at only below directories that are no links."""
 
     def __init__(self, account: Account) -> None:
@@ -200,7 +200,7 @@ def _reversed_names(path: str) -> list[str]:
 @contextmanager
 def _pinned(path: str, *, follow: bool = True) -> Iterator[int | None]:
     try:
-        with entry(path, follow=follow) as at:
+        with pin_name(path, follow=follow) as at:
             pin: int | None = at.pin()
     except (FileNotFoundError, NotADirectoryError):
         pin = None
@@ -220,7 +220,7 @@ def step(path: str, pin: int, account: Account) -> AccessStep:
     return AccessStep(path, st, passable, readable, writable, acl)
 
 
-def may(path: str, accounts: Sequence[Account], want: int) -> list[bool]:
+def may_access(path: str, accounts: Sequence[Account], want: int) -> list[bool]:
     """For each account whether it has `want` on the inode itself; False where it is absent."""
     with _pinned(path) as pin:
         if pin is None:
@@ -231,5 +231,5 @@ def may(path: str, accounts: Sequence[Account], want: int) -> list[bool]:
 
 def _facts(pin: int) -> tuple[Stat, tuple[AclEntry, ...]]:
     found = os.fstat(pin)
-    acl = () if stat.S_ISLNK(found.st_mode) else parse_acl(attribute(pin, ACL))
+    acl = () if stat.S_ISLNK(found.st_mode) else parse_acl(read_attribute(pin, ACL))
     return Stat.of(found), acl

@@ -9,54 +9,54 @@ from collections.abc import Mapping
 
 ACL = "system.posix_acl_access"
 CAPABILITY = "security.capability"
-TOUCHED = (ACL, CAPABILITY)
+AFFECTED = (ACL, CAPABILITY)
 """What chmod (an ACL's mask) and chown (a program's capabilities) change by the way."""
 ABSENT = {errno.ENODATA, errno.ENOTSUP}
 
 
-def by_descriptor(fd: int) -> str:
+def fd_path(fd: int) -> str:
     """A path to exactly the inode of `fd`, for calls that refuse an O_PATH descriptor."""
     return f"/proc/self/fd/{fd}"
 
 
-def attribute(fd: int, name: str) -> bytes | None:
+def read_attribute(fd: int, name: str) -> bytes | None:
     try:
-        return os.getxattr(by_descriptor(fd), name)
+        return os.getxattr(fd_path(fd), name)
     except OSError as error:
         if error.errno in ABSENT:
             return None
         raise
 
 
-def touched_attributes(fd: int) -> dict[str, str]:
+def affected_attributes(fd: int) -> dict[str, str]:
     """The attributes that `change` may spoil, in hex."""
-    found = {name: attribute(fd, name) for name in TOUCHED}
+    found = {name: read_attribute(fd, name) for name in AFFECTED}
     return {name: value.hex() for name, value in found.items() if value is not None}
 
 
 def all_attributes(fd: int) -> dict[str, str]:
     """Every attribute, in hex: a label, a default ACL, what others have put there."""
-    found = {name: attribute(fd, name) for name in os.listxattr(by_descriptor(fd))}
+    found = {name: read_attribute(fd, name) for name in os.listxattr(fd_path(fd))}
     return {name: value.hex() for name, value in found.items() if value is not None}
 
 
 def restore_attributes(fd: int, attributes: Mapping[str, str]) -> None:
     for name, value in attributes.items():
-        if attribute(fd, name) != bytes.fromhex(value):
-            _set(fd, name, bytes.fromhex(value))
+        if read_attribute(fd, name) != bytes.fromhex(value):
+            _set_attribute(fd, name, bytes.fromhex(value))
 
 
-def change(fd: int, uid: int, gid: int, mode: int) -> None:
+def set_owner_and_mode(fd: int, uid: int, gid: int, mode: int) -> None:
     """Give the pinned inode this owner and exactly this mode, keeping its capabilities."""
     st = os.fstat(fd)
     if (st.st_uid, st.st_gid) != (uid, gid):
-        capability = attribute(fd, CAPABILITY) if stat.S_ISREG(st.st_mode) else None
-        os.chown(by_descriptor(fd), uid, gid)
+        capability = read_attribute(fd, CAPABILITY) if stat.S_ISREG(st.st_mode) else None
+        os.chown(fd_path(fd), uid, gid)
         if capability is not None:
-            os.setxattr(by_descriptor(fd), CAPABILITY, capability)
+            os.setxattr(fd_path(fd), CAPABILITY, capability)
     # Only after chown, which clears setuid and setgid.
     if stat.S_IMODE(os.fstat(fd).st_mode) != mode:
-        os.chmod(by_descriptor(fd), mode)
+        os.chmod(fd_path(fd), mode)
 
 
 def copy_attributes(source: int, target: int) -> None:
@@ -66,19 +66,19 @@ def copy_attributes(source: int, target: int) -> None:
     them on a write, too. And it lets in nobody whom the old did not: where the
     directory has a default ACL, a new file gets one by itself.
     """
-    if attribute(source, ACL) is None and attribute(target, ACL) is not None:
-        os.removexattr(by_descriptor(target), ACL)
-    for name in os.listxattr(by_descriptor(source)):
+    if read_attribute(source, ACL) is None and read_attribute(target, ACL) is not None:
+        os.removexattr(fd_path(target), ACL)
+    for name in os.listxattr(fd_path(source)):
         if name == CAPABILITY:
             continue
-        value = attribute(source, name)
-        if value is not None and value != attribute(target, name):
-            _set(target, name, value)
+        value = read_attribute(source, name)
+        if value is not None and value != read_attribute(target, name):
+            _set_attribute(target, name, value)
 
 
-def _set(fd: int, name: str, value: bytes) -> None:
+def _set_attribute(fd: int, name: str, value: bytes) -> None:
     try:
-        os.setxattr(by_descriptor(fd), name, value)
+        os.setxattr(fd_path(fd), name, value)
     except PermissionError:
         # security.* and trusted.* are root's to set; a user's own copy does without.
         if os.geteuid() == 0 or name.startswith(("user.", "system.")):

@@ -11,11 +11,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar, NamedTuple, Self
 
-from reconcile.filesystem.attributes import change, restore_attributes
+from reconcile.filesystem.attributes import restore_attributes, set_owner_and_mode
 from reconcile.filesystem.host_error import explained
 from reconcile.filesystem.path import join, parent
 from reconcile.filesystem.read import identity, names_in
-from reconcile.filesystem.safe_path import PinnedName, entry
+from reconcile.filesystem.safe_path import PinnedName, pin_name
 from reconcile.filesystem.undo import Undo, undo_record
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class FileUndo(Undo):
     def undo(self, host: Host) -> str:  # noqa: ARG002  files need no more than their path
         with explained(f"{self.path} cannot be put back"):
             try:
-                with entry(self.path) as at:
+                with pin_name(self.path) as at:
                     return self.restore(at)
             except FileNotFoundError:
                 # Its directory is gone, and with it everything to be taken back.
@@ -58,7 +58,7 @@ class Replaced(FileUndo):
     keep: str | None = None
 
     def restore(self, at: PinnedName) -> str:
-        _remove(replace(at, name=self.temp))
+        _unlink_existing(replace(at, name=self.temp))
         if self.keep is None:
             return self._take_away(at)
         return _put_back(at, self.keep, self.wrote)
@@ -71,8 +71,8 @@ class Replaced(FileUndo):
 
     def discard_backup(self, host: Host) -> None:  # noqa: ARG002
         with explained(f"what was kept of {self.path} cannot be removed"):
-            _drop(join(parent(self.path), self.temp))
-            _drop(self.keep)
+            _remove_backup(join(parent(self.path), self.temp))
+            _remove_backup(self.keep)
 
 
 @undo_record
@@ -88,7 +88,7 @@ class Removed(FileUndo):
 
     def discard_backup(self, host: Host) -> None:  # noqa: ARG002
         with explained(f"what was kept of {self.path} cannot be removed"):
-            _drop(self.keep)
+            _remove_backup(self.keep)
 
 
 @undo_record
@@ -127,7 +127,7 @@ class RemovedDirectory(FileUndo):
         pin = at.pin()
         try:
             if self._is_being_restored(pin):
-                change(pin, self.uid, self.gid, self.mode)
+                set_owner_and_mode(pin, self.uid, self.gid, self.mode)
                 restore_attributes(pin, self.attributes)
         finally:
             os.close(pin)
@@ -142,7 +142,7 @@ class RemovedDirectory(FileUndo):
         return ours and stat.S_IMODE(st.st_mode) in (0o700, self.mode)
 
 
-class Standing(NamedTuple):
+class Ownership(NamedTuple):
     """Whose an inode is, and its mode."""
 
     uid: int
@@ -150,13 +150,13 @@ class Standing(NamedTuple):
     mode: int
 
     @classmethod
-    def of(cls, st: os.stat_result) -> Standing:
+    def of(cls, st: os.stat_result) -> Ownership:
         return cls(st.st_uid, st.st_gid, stat.S_IMODE(st.st_mode))
 
 
 @undo_record
 @dataclass(frozen=True)
-class Meta(FileUndo):
+class PermissionsChanged(FileUndo):
     """The inode `ino` under `path` had this owner, mode and these attributes, and got `given`."""
 
     op: ClassVar[str] = "files.meta"
@@ -169,9 +169,11 @@ class Meta(FileUndo):
     """Each Standing that we gave it; none where an older version wrote this."""
 
     @classmethod
-    def of(cls, path: str, pin: int, attributes: dict[str, str], given: Standing) -> Meta:
+    def of(
+        cls, path: str, pin: int, attributes: dict[str, str], given: Ownership
+    ) -> PermissionsChanged:
         st = os.fstat(pin)
-        return cls(path, st.st_ino, *Standing.of(st), attributes, [given])
+        return cls(path, st.st_ino, *Ownership.of(st), attributes, [given])
 
     @property
     def subject(self) -> tuple[str, str, int]:
@@ -186,7 +188,7 @@ class Meta(FileUndo):
         try:
             if not self._is_ours(os.fstat(pin)):
                 return CHANGED_SINCE.format(self.path)
-            change(pin, self.uid, self.gid, self.mode)
+            set_owner_and_mode(pin, self.uid, self.gid, self.mode)
             restore_attributes(pin, self.attributes)
         finally:
             os.close(pin)
@@ -196,16 +198,16 @@ class Meta(FileUndo):
         """Whether nobody but us has changed it: as it was, as we made it, or half way between."""
         if st.st_ino != self.ino or not self.given:
             return st.st_ino == self.ino
-        known = [Standing(self.uid, self.gid, self.mode), *(Standing(*one) for one in self.given)]
+        known = [Ownership(self.uid, self.gid, self.mode), *(Ownership(*one) for one in self.given)]
         # Between chown and chmod it has the owner of one and the mode of another, less setuid.
         modes = {mode & kept for _, _, mode in known for kept in (0o7777, 0o1777)}
-        now = Standing.of(st)
+        now = Ownership.of(st)
         return now[:2] in {one[:2] for one in known} and now.mode in modes
 
 
 def _put_back(at: PinnedName, keep: str, wrote: str) -> str:
     """Give the name its old inode again; a rename, so it needs no space and is all or nothing."""
-    with entry(keep) as kept:
+    with pin_name(keep) as kept:
         old, now = kept.stat(), at.stat()
         if old is None:
             return ""
@@ -218,17 +220,17 @@ def _put_back(at: PinnedName, keep: str, wrote: str) -> str:
     return ""
 
 
-def _drop(path: str | None) -> None:
+def _remove_backup(path: str | None) -> None:
     if path is None:
         return
     try:
-        with entry(path) as at:
-            _remove(at)
+        with pin_name(path) as at:
+            _unlink_existing(at)
     except FileNotFoundError:
         return
 
 
-def _remove(at: PinnedName) -> None:
+def _unlink_existing(at: PinnedName) -> None:
     # A read-only filesystem refuses to remove even what is not there.
     if at.stat() is not None:
         os.unlink(at.name, dir_fd=at.dir_fd)

@@ -10,11 +10,11 @@ from reconcile.filesystem import read
 from reconcile.filesystem.host_error import HostError, explained
 from reconcile.filesystem.inode import Stat
 from reconcile.filesystem.inode_flags import changing
-from reconcile.filesystem.safe_path import directory, first_open_above
+from reconcile.filesystem.safe_path import first_untrusted_above, pin_directory
 
 if TYPE_CHECKING:
     from reconcile.filesystem.access_check import AccessWalk
-    from reconcile.filesystem.acl import Grant, Masked
+    from reconcile.filesystem.acl import GrantChange, GrantChanges
     from reconcile.filesystem.inode import RealLocation
     from reconcile.filesystem.permissions import PermissionDeviation, PermissionPolicy
     from reconcile.filesystem.scan_result import Scan
@@ -71,15 +71,15 @@ class Files:
         with explained(f"{pattern} cannot be expanded"):
             return read.glob(pattern)
 
-    def is_closed(self, path: str) -> bool:
+    def is_trusted_directory(self, path: str) -> bool:
         """Whether only root (or who runs this) can change names in the directory or above it."""
-        with explained(f"{path} cannot be examined"), directory(path) as (_, guard):
+        with explained(f"{path} cannot be examined"), pin_directory(path) as (_, guard):
             return guard == "closed"
 
-    def exposed_above(self, path: str) -> tuple[str, Stat] | None:
+    def untrusted_above(self, path: str) -> tuple[str, Stat] | None:
         """The topmost directory on the way to `path` that somebody else may write; not itself."""
         with explained(f"what is above {path} cannot be examined"):
-            found = first_open_above(path)
+            found = first_untrusted_above(path)
         return None if found is None else (found[0], Stat.of(found[1]))
 
     def real_location(self, path: str) -> RealLocation:
@@ -95,12 +95,12 @@ class Files:
         with explained(f"{path} cannot be examined"):
             return walk_as(path, account)
 
-    def may(self, path: str, accounts: Sequence[Account], want: int) -> list[bool]:
+    def may_access(self, path: str, accounts: Sequence[Account], want: int) -> list[bool]:
         """For each account whether it has all bits of `want` on the inode itself."""
-        from reconcile.filesystem.access_check import may
+        from reconcile.filesystem.access_check import may_access
 
         with explained(f"{path} cannot be examined"):
-            return may(path, accounts, want)
+            return may_access(path, accounts, want)
 
     def write(self, path: str, data: bytes, *, uid: int, gid: int, mode: int) -> None:
         """Give `path` this content, owner and mode: old or new, never torn, durable."""
@@ -137,7 +137,7 @@ class Files:
         with changing(path, "removed"):
             return write.rmdir(self._host, path)
 
-    def set_meta(self, path: str, *, uid: int, gid: int, mode: int) -> None:
+    def set_permissions(self, path: str, *, uid: int, gid: int, mode: int) -> None:
         """Give a file or directory this owner and exactly this mode.
 
         Where somebody else may write, root's inodes are refused, not given away.
@@ -158,28 +158,28 @@ class Files:
         self, root: str, rule: PermissionPolicy, deviations: Sequence[PermissionDeviation]
     ) -> None:
         """Put right what a scan found; whatever is not provably that is left alone."""
-        from reconcile.filesystem.permissions import mend
+        from reconcile.filesystem.permissions import fix_permissions
 
         with changing(root, "given its owners and modes"):
-            mend(self._host, root, rule, deviations)
+            fix_permissions(self._host, root, rule, deviations)
 
-    def masked(self, path: str, mode: int) -> tuple[Grant, ...]:
+    def masked_grants(self, path: str, mode: int) -> tuple[GrantChange, ...]:
         """What the access list of `path` grants by name, and would not once it had `mode`."""
-        from reconcile.filesystem.acl import masked
+        from reconcile.filesystem.acl import masked_grants
 
         with explained(f"{path} cannot be examined"):
-            return masked(path, mode)
+            return masked_grants(path, mode)
 
-    def masked_below(
+    def masked_grants_below(
         self, root: str, rule: PermissionPolicy, deviations: Sequence[PermissionDeviation]
-    ) -> Sequence[Masked]:
+    ) -> Sequence[GrantChanges]:
         """The same of those of `deviations` that have such a list, once they are mended."""
         if not deviations:
             return ()
-        from reconcile.filesystem.acl import masked_below
+        from reconcile.filesystem.acl import masked_grants_below
 
         with explained(f"what is below {root} cannot be examined"):
-            return list(masked_below(root, rule, deviations))
+            return list(masked_grants_below(root, rule, deviations))
 
     def has_capabilities(self, path: str) -> bool:
         """Whether the file is a program with powers of its own (setcap)."""
@@ -188,26 +188,26 @@ class Files:
         with explained(f"{path} cannot be examined"):
             return has_capabilities(path)
 
-    def recheck(
+    def still_deviating(
         self, root: str, rule: PermissionPolicy, deviations: Sequence[PermissionDeviation]
     ) -> list[PermissionDeviation]:
         """Those of `deviations` that still deviate and could be mended."""
-        from reconcile.filesystem.permissions import look_again
+        from reconcile.filesystem.permissions import still_deviating
 
         with explained(f"what is below {root} cannot be examined"):
-            return look_again(root, rule, deviations)
+            return still_deviating(root, rule, deviations)
 
     def diff(self, order: SyncRequest) -> SyncDiff:
         """Compare a source folder with its copy."""
-        from reconcile.filesystem.sync.compare_tree import survey
+        from reconcile.filesystem.sync.compare_tree import compare_tree
         from reconcile.filesystem.sync.manifest import SyncManifest
 
         with explained(f"{order.source} and {order.root} cannot be compared"):
-            return survey(
+            return compare_tree(
                 order, SyncManifest(self._host, order.root), tally=self._host.scan_progress
             )
 
-    def digest_of_source(self, path: str) -> str:
+    def source_digest(self, path: str) -> str:
         """`sha256:…` of all that would be shipped from the folder `path`."""
         from reconcile.filesystem.sync.source import digest_of_source
 
@@ -216,10 +216,10 @@ class Files:
 
     def sync(self, order: SyncRequest) -> None:
         """Make the copy true, and remember what was written."""
-        from reconcile.filesystem.sync.copy import ship
+        from reconcile.filesystem.sync.copy import sync
 
         with changing(order.root, f"made like {order.source}"):
-            ship(self._host, order)
+            sync(self._host, order)
 
     def manifest(self, root: str) -> SyncManifest:
         """What was written to `root` by `ship`, as remembered."""
@@ -229,7 +229,7 @@ class Files:
 
     def remove_synced(self, root: str) -> None:
         """Remove what `ship` wrote and nobody changed since, then empty directories of ours."""
-        from reconcile.filesystem.sync.copy import withdraw
+        from reconcile.filesystem.sync.copy import remove_synced
 
         with changing(root, "cleared"):
-            withdraw(self._host, root)
+            remove_synced(self._host, root)

@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 
 from reconcile.filesystem.backup import sync_directory
-from reconcile.filesystem.safe_path import directory
+from reconcile.filesystem.safe_path import pin_directory
 
 FEW = 16
 """Directories up to which flushing each is quicker than flushing the whole filesystem."""
@@ -19,12 +19,12 @@ def flush(folders: Iterable[str]) -> None:
     """Make durable what was changed in these directories; one that is gone needs nothing."""
     together: dict[int, list[str]] = {}
     for folder in sorted(set(folders)):
-        with suppress(FileNotFoundError, NotADirectoryError), directory(folder) as (pin, _):
+        with suppress(FileNotFoundError, NotADirectoryError), pin_directory(folder) as (pin, _):
             together.setdefault(os.fstat(pin).st_dev, []).append(folder)
     for on_one_device in together.values():
         many = len(on_one_device) > FEW
         for folder in on_one_device[:1] if many else on_one_device:
-            with directory(folder) as (pin, _):
+            with pin_directory(folder) as (pin, _):
                 (sync_filesystem if many else sync_directory)(pin)
 
 

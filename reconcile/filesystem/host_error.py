@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from reconcile.errors import ReconcileError
 
-WORDS = {
+REASONS = {
     errno.EACCES: "permission denied: the user who runs this may not do that here",
     errno.EPERM: "the kernel does not permit it, even to the owner",
     errno.EROFS: "the filesystem is mounted read-only",
@@ -85,4 +85,4 @@ def in_one_line(error: ReconcileError) -> str:
 
 def cause(error: OSError) -> str:
     """Why the kernel refused, in plain words."""
-    return WORDS.get(error.errno or 0, error.strerror or str(error))
+    return REASONS.get(error.errno or 0, error.strerror or str(error))

@@ -68,10 +68,10 @@ def real_location(path: str) -> RealLocation:
     To compare paths, never to act on them.
     """
     real = os.path.realpath(path)
-    return tuple(_place(one) for one in (real, *ancestors(real)))
+    return tuple(_inode_at(one) for one in (real, *ancestors(real)))
 
 
-def _place(path: str) -> Inode:
+def _inode_at(path: str) -> Inode:
     try:
         st = os.stat(path, follow_symlinks=False)
     except OSError:

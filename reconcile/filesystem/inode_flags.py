@@ -10,10 +10,10 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from reconcile.filesystem.attributes import by_descriptor
+from reconcile.filesystem.attributes import fd_path
 from reconcile.filesystem.host_error import HostError, host_error
 from reconcile.filesystem.path import parent
-from reconcile.filesystem.safe_path import entry
+from reconcile.filesystem.safe_path import pin_name
 
 FS_IOC_GETFLAGS = 0x80086601
 FLAGS = {0x10: ("immutable", "i"), 0x20: ("append-only", "a")}
@@ -49,7 +49,7 @@ def _marked(path: str, what: str) -> HostError | None:
 def _flags(path: str) -> int:
     """The inode flags of a file or directory, 0 where they cannot be told."""
     try:
-        with entry(path, follow=True) as at:
+        with pin_name(path, follow=True) as at:
             pin = at.pin()
             try:
                 return _read_flags(pin)
@@ -64,7 +64,7 @@ def _read_flags(pin: int) -> int:
     mode = os.fstat(pin).st_mode
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
         return 0
-    fd = os.open(by_descriptor(pin), os.O_RDONLY | os.O_CLOEXEC)
+    fd = os.open(fd_path(pin), os.O_RDONLY | os.O_CLOEXEC)
     try:
         answer = fcntl.ioctl(fd, FS_IOC_GETFLAGS, bytes(8))
     finally:

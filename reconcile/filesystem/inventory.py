@@ -12,9 +12,9 @@ from posixpath import join
 from typing import NamedTuple
 
 from reconcile.filesystem.access_check import AclEntry, parse_acl
-from reconcile.filesystem.attributes import ABSENT, ACL, by_descriptor
+from reconcile.filesystem.attributes import ABSENT, ACL, fd_path
 from reconcile.filesystem.inode import Stat
-from reconcile.filesystem.safe_path import directory
+from reconcile.filesystem.safe_path import pin_directory
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 DEEPEST = 64
@@ -49,16 +49,16 @@ class Inventory:
 def inventory(root: str, most: int) -> Inventory:
     """At most `most` items below `root`, no symlink followed. Errors: OSError for `root` itself."""
     found = Inventory(root)
-    with directory(root) as (pin, _):
+    with pin_directory(root) as (pin, _):
         top = os.open(".", _FOLDER, dir_fd=pin)
     try:
-        _look(found, top, "", most, DEEPEST)
+        _list(found, top, "", most, DEEPEST)
     finally:
         os.close(top)
     return found
 
 
-def _look(found: Inventory, fd: int, folder: str, most: int, deeper: int) -> None:
+def _list(found: Inventory, fd: int, folder: str, most: int, deeper: int) -> None:
     below: list[str] = []
     for name in sorted(os.listdir(fd)):
         if len(found.items) >= most:
@@ -85,7 +85,7 @@ def _descend(found: Inventory, fd: int, folder: str, name: str, most: int, deepe
         found.refused.append(path)
         return
     try:
-        _look(found, inner, path, most, deeper)
+        _list(found, inner, path, most, deeper)
     finally:
         os.close(inner)
 
@@ -100,7 +100,7 @@ def _item(fd: int, folder: str, name: str) -> Item:
 def _acl(fd: int, name: str) -> tuple[AclEntry, ...]:
     try:
         # nginx opens the name; so does this, and a link put there meanwhile is not followed.
-        value = os.getxattr(f"{by_descriptor(fd)}/{name}", ACL, follow_symlinks=False)
+        value = os.getxattr(f"{fd_path(fd)}/{name}", ACL, follow_symlinks=False)
     except OSError as error:
         if error.errno in ABSENT:
             return ()
@@ -108,12 +108,12 @@ def _acl(fd: int, name: str) -> tuple[AclEntry, ...]:
     return parse_acl(value)
 
 
-LOOKED_AT = 200
+NAMES_READ = 200
 """Names read of one folder; it may hold a million."""
 FOLDERS = 20
 
 
-def samples(root: str, most: int) -> tuple[str, ...]:
+def sample_files(root: str, most: int) -> tuple[str, ...]:
     """Up to `most` plain files below `root`, one of each folder, as relative names.
 
     Names that begin with a dot are left out. Errors: OSError.
@@ -121,7 +121,7 @@ def samples(root: str, most: int) -> tuple[str, ...]:
     found: list[str] = []
     folders = [""]
     for folder in folders:
-        files, inner = _names(join(root, folder) if folder else root)
+        files, inner = _files_and_folders(join(root, folder) if folder else root)
         found += [join(folder, name) for name in files[:1]]
         folders += [join(folder, name) for name in inner[: FOLDERS - len(folders)]]
         if len(found) >= most:
@@ -129,13 +129,13 @@ def samples(root: str, most: int) -> tuple[str, ...]:
     return tuple(found[:most])
 
 
-def _names(path: str) -> tuple[list[str], list[str]]:
+def _files_and_folders(path: str) -> tuple[list[str], list[str]]:
     """Plain files and folders among the first names of the folder, each sorted."""
-    with directory(path) as (pin, _):
+    with pin_directory(path) as (pin, _):
         fd = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=pin)
     try:
         with os.scandir(fd) as names:
-            seen = [name for name in islice(names, LOOKED_AT) if not name.name.startswith(".")]
+            seen = [name for name in islice(names, NAMES_READ) if not name.name.startswith(".")]
             files = sorted(name.name for name in seen if name.is_file(follow_symlinks=False))
             folders = sorted(name.name for name in seen if name.is_dir(follow_symlinks=False))
             return files, folders

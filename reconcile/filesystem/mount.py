@@ -10,10 +10,10 @@ from contextlib import suppress
 from posixpath import dirname
 
 from reconcile.filesystem.host_error import explained
-from reconcile.filesystem.safe_path import entry
+from reconcile.filesystem.safe_path import pin_name
 
 
-def filesystem_of(path: str) -> str:
+def filesystem_type(path: str) -> str:
     """The type of the filesystem that `path` lies on, "" where it cannot be told."""
     found = _mount_of("self", path)
     return found[1].split()[0] if found else ""
@@ -50,7 +50,7 @@ def is_full(path: str) -> bool:
     """
     with explained(f"the room that is left at {path} cannot be told"):
         try:
-            with entry(path, follow=True) as at:
+            with pin_name(path, follow=True) as at:
                 pin = at.pin()
         except (FileNotFoundError, NotADirectoryError):
             return is_full(dirname(path))

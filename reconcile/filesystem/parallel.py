@@ -18,27 +18,27 @@ from typing import Any, TypeVar
 S = TypeVar("S")
 T = TypeVar("T")
 
-MOST_READERS = 4
+MOST_WORKERS = 4
 """Each holds some megabytes of its own, and more of them wait for the kernel's locks."""
-ALONE = 4_000
+SERIAL_BELOW = 4_000
 """Inodes up to which another process would cost more than it gains."""
-ENOUGH_LOOKED = 40_000
-SHARES_PER_READER = 16
+SPLIT_UP_TO = 40_000
+SHARES_PER_WORKER = 16
 TOKEN = 4
 PIPE = 60_000 // TOKEN
 """Shares that fit into a pipe before anybody reads from it."""
 
 
-class ReaderDied(OSError):
+class WorkerDied(OSError):
     """A forked reader has ended before it told what it found."""
 
 
-def readers() -> int:
+def worker_count() -> int:
     """How many processes look at a large tree, this one among them."""
-    return min(len(os.sched_getaffinity(0)), MOST_READERS)
+    return min(len(os.sched_getaffinity(0)), MOST_WORKERS)
 
 
-def divide(
+def split_work(
     whole: S,
     below: Callable[[S], Iterable[S]],
     is_last: Callable[[S], bool],
@@ -60,41 +60,41 @@ def divide(
 
 
 def _enough(looked: int, waiting: int) -> bool:
-    if looked < ALONE or waiting >= PIPE:
+    if looked < SERIAL_BELOW or waiting >= PIPE:
         return waiting >= PIPE
-    return waiting >= readers() * SHARES_PER_READER or looked >= ENOUGH_LOOKED
+    return waiting >= worker_count() * SHARES_PER_WORKER or looked >= SPLIT_UP_TO
 
 
-def together(shares: Sequence[S], look: Callable[[Iterator[S]], T]) -> list[T]:
+def map_parallel(shares: Sequence[S], look: Callable[[Iterator[S]], T]) -> list[T]:
     """What each reader found in the shares that it took, as `look` returns it.
 
     Errors: ReaderDied where one of the others failed, for whatever reason.
     """
-    if len(shares) < 2 or readers() < 2:
-        return alone(shares, look)
+    if len(shares) < 2 or worker_count() < 2:
+        return map_serial(shares, look)
     tokens, feed = os.pipe()
     os.write(feed, b"".join(index.to_bytes(TOKEN, "big") for index in range(len(shares))))
     os.close(feed)
     others: list[tuple[int, int]] = []
     try:
-        while len(others) < readers() - 1:
-            others.append(_start(lambda: look(_taken(shares, tokens))))
-        found = [look(_taken(shares, tokens))]
+        while len(others) < worker_count() - 1:
+            others.append(_fork_worker(lambda: look(_take_shares(shares, tokens))))
+        found = [look(_take_shares(shares, tokens))]
         while others:
-            found.append(_told(*others.pop()))
+            found.append(_collect(*others.pop()))
         return found
     finally:
         os.close(tokens)
         for process, answer in others:
-            _end(process, answer)
+            _kill(process, answer)
 
 
-def _taken(shares: Sequence[S], tokens: int) -> Iterator[S]:
+def _take_shares(shares: Sequence[S], tokens: int) -> Iterator[S]:
     while token := os.read(tokens, TOKEN):
         yield shares[int.from_bytes(token, "big")]
 
 
-def _start(work: Callable[[], object]) -> tuple[int, int]:
+def _fork_worker(work: Callable[[], object]) -> tuple[int, int]:
     """A forked reader: its process id, and the pipe that its findings come through."""
     answer, tell = os.pipe()
     with warnings.catch_warnings():
@@ -122,18 +122,18 @@ def _work_and_exit(work: Callable[[], object], tell: int) -> None:
         os._exit(failed)
 
 
-def _told(process: int, answer: int) -> Any:
+def _collect(process: int, answer: int) -> Any:
     import pickle
 
     with os.fdopen(answer, "rb") as pipe:
         data = pipe.read()
     _, status = os.waitpid(process, 0)
     if status != 0:
-        raise ReaderDied(0, "a reader that was to look at a part of the tree has died")
+        raise WorkerDied(0, "a reader that was to look at a part of the tree has died")
     return pickle.loads(data)  # noqa: S301  our own child's, over a pipe of our own
 
 
-def _end(process: int, answer: int) -> None:
+def _kill(process: int, answer: int) -> None:
     """What it would find is of no use any more."""
     os.close(answer)
     with suppress(ProcessLookupError):
@@ -141,7 +141,7 @@ def _end(process: int, answer: int) -> None:
     os.waitpid(process, 0)
 
 
-def alone(shares: Sequence[S], look: Callable[[Iterator[S]], T]) -> list[T]:
+def map_serial(shares: Sequence[S], look: Callable[[Iterator[S]], T]) -> list[T]:
     """The same by this process."""
     return [look(iter(shares))]
 
@@ -149,7 +149,7 @@ def alone(shares: Sequence[S], look: Callable[[Iterator[S]], T]) -> list[T]:
 COUNTERS = mmap.PAGESIZE // 8
 
 
-class Tally:
+class ProgressCounter:
     """How many names were looked at so far, by this process and the readers that it forks.
 
     A page that they share, with a counter for each: nobody waits for anybody. Two of one

@@ -6,8 +6,8 @@ import os
 import re
 from collections.abc import Iterator
 
-MARK = ".reconcile-"
-OURS = re.compile(r"\A\..*\.reconcile-[0-9a-zA-Z_-]+\Z", re.DOTALL)
+HELPER_MARK = ".reconcile-"
+HELPER_NAME = re.compile(r"\A\..*\.reconcile-[0-9a-zA-Z_-]+\Z", re.DOTALL)
 LONGEST_STEM = 160
 """Bytes of the original name that a helper's name repeats; the limit is 255."""
 
@@ -50,12 +50,12 @@ def token() -> str:
     return os.urandom(8).hex()
 
 
-def helper(name: str, label: str) -> str:
+def helper_name(name: str, label: str) -> str:
     """A name beside `name` that nobody can guess and `is_ours` knows again."""
     stem = os.fsdecode(os.fsencode(name)[:LONGEST_STEM])
-    return f".{stem}{MARK}{label}-{token()}"
+    return f".{stem}{HELPER_MARK}{label}-{token()}"
 
 
-def is_ours(name: str) -> bool:
+def is_helper_name(name: str) -> bool:
     """Whether `name` is that of a temporary or kept file of ours."""
-    return MARK in name and OURS.match(name) is not None
+    return HELPER_MARK in name and HELPER_NAME.match(name) is not None

@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from reconcile.filesystem.attributes import change, touched_attributes
-from reconcile.filesystem.file_undo import Meta, Standing
-from reconcile.filesystem.openat import Descent, descent
+from reconcile.filesystem.attributes import affected_attributes, set_owner_and_mode
+from reconcile.filesystem.file_undo import Ownership, PermissionsChanged
+from reconcile.filesystem.openat import DirectoryCursor, directory_cursor
 from reconcile.filesystem.path import join
 from reconcile.filesystem.safe_path import PIN, DirectoryTrust
 
@@ -37,8 +37,8 @@ class PermissionPolicy:
 
     uid: int
     gid: int
-    files: int
-    dirs: int
+    file_mode: int
+    directory_mode: int
 
 
 class PermissionDeviation(NamedTuple):
@@ -55,10 +55,10 @@ class PermissionDeviation(NamedTuple):
     mode: int
     ino: int
     ctime_ns: int
-    sheltered: bool
+    in_trusted_directory: bool
 
 
-def mend(
+def fix_permissions(
     host: Host, root: str, rule: PermissionPolicy, deviations: Sequence[PermissionDeviation]
 ) -> None:
     """Give what deviates below `root` the rule's owner and mode.
@@ -66,41 +66,43 @@ def mend(
     What has vanished, was swapped, or may not be given away is left alone; the
     next scan tells. Upper directories first, as the scan lists them.
     """
-    with descent(root) as way:
+    with directory_cursor(root) as way:
         for start in range(0, len(deviations), BATCH):
             batch = deviations[start : start + BATCH]
             if host.recorder is not None:
-                host.recorder.record_undo(*_records(root, way, rule, batch))
+                host.recorder.record_undo(*_undo_records(root, way, rule, batch))
             for found in batch:
-                _mend(way, rule, found)
+                _fix_one(way, rule, found)
 
 
-def look_again(
+def still_deviating(
     root: str, rule: PermissionPolicy, deviations: Sequence[PermissionDeviation]
 ) -> list[PermissionDeviation]:
     """Those of `deviations` that still are as they were seen."""
-    with descent(root) as way:
-        return [found for found in deviations if _still(way, rule, found)]
+    with directory_cursor(root) as way:
+        return [found for found in deviations if _deviates(way, rule, found)]
 
 
-def _records(
-    root: str, way: Descent, rule: PermissionPolicy, batch: Sequence[PermissionDeviation]
-) -> Iterator[Meta]:
+def _undo_records(
+    root: str, way: DirectoryCursor, rule: PermissionPolicy, batch: Sequence[PermissionDeviation]
+) -> Iterator[PermissionsChanged]:
     for found in batch:
-        with _pinned(way, rule, found) as pin:
+        with _pin_deviating(way, rule, found) as pin:
             if pin is not None:
-                given = Standing(rule.uid, rule.gid, _mode(rule, found))
-                yield Meta.of(join(root, found.path), pin, touched_attributes(pin), given)
+                given = Ownership(rule.uid, rule.gid, _mode(rule, found))
+                yield PermissionsChanged.of(
+                    join(root, found.path), pin, affected_attributes(pin), given
+                )
 
 
-def _mend(way: Descent, rule: PermissionPolicy, found: PermissionDeviation) -> None:
-    with _pinned(way, rule, found) as pin:
+def _fix_one(way: DirectoryCursor, rule: PermissionPolicy, found: PermissionDeviation) -> None:
+    with _pin_deviating(way, rule, found) as pin:
         if pin is not None:
-            change(pin, rule.uid, rule.gid, _mode(rule, found))
+            set_owner_and_mode(pin, rule.uid, rule.gid, _mode(rule, found))
 
 
-def _still(way: Descent, rule: PermissionPolicy, found: PermissionDeviation) -> bool:
-    with _pinned(way, rule, found) as pin:
+def _deviates(way: DirectoryCursor, rule: PermissionPolicy, found: PermissionDeviation) -> bool:
+    with _pin_deviating(way, rule, found) as pin:
         if pin is None:
             return False
         now = os.fstat(pin)
@@ -109,17 +111,17 @@ def _still(way: Descent, rule: PermissionPolicy, found: PermissionDeviation) -> 
 
 
 def _mode(rule: PermissionPolicy, found: PermissionDeviation) -> int:
-    return rule.dirs if found.is_directory else rule.files
+    return rule.directory_mode if found.is_directory else rule.file_mode
 
 
 @contextmanager
-def _pinned(
-    way: Descent, rule: PermissionPolicy, found: PermissionDeviation
+def _pin_deviating(
+    way: DirectoryCursor, rule: PermissionPolicy, found: PermissionDeviation
 ) -> Iterator[int | None]:
     """The inode that was seen, pinned; None where it must not, or cannot, be changed."""
     folder, _, name = found.path.rpartition("/")
     try:
-        above, guard = way.to(folder)
+        above, guard = way.enter(folder)
         pin = os.open(name, PIN, dir_fd=above)
     except OSError as error:
         if error.errno not in GONE:
@@ -127,13 +129,13 @@ def _pinned(
         yield None
         return
     try:
-        yield pin if _may_change(way, pin, guard, rule, found) else None
+        yield pin if _may_fix(way, pin, guard, rule, found) else None
     finally:
         os.close(pin)
 
 
-def _may_change(
-    way: Descent,
+def _may_fix(
+    way: DirectoryCursor,
     pin: int,
     guard: DirectoryTrust,
     rule: PermissionPolicy,
@@ -141,13 +143,13 @@ def _may_change(
 ) -> bool:
     now = os.fstat(pin)
     kind = stat.S_ISDIR(now.st_mode) if found.is_directory else stat.S_ISREG(now.st_mode)
-    if not kind or now.st_ino != found.ino or not way.on_this_mount(pin):
+    if not kind or now.st_ino != found.ino or not way.is_on_this_mount(pin):
         return False
     if not found.is_directory and now.st_nlink > 1:
         return False
     # Unchanged since it was seen where nobody else could write, so it is no planted link.
-    proven = found.sheltered and now.st_ctime_ns == found.ctime_ns
-    return proven or guard == "closed" or givable(now.st_uid, rule.uid)
+    proven = found.in_trusted_directory and now.st_ctime_ns == found.ctime_ns
+    return proven or guard == "closed" or may_change_owner(now.st_uid, rule.uid)
 
 
 PROTECTED_HARDLINKS = "/proc/sys/fs/protected_hardlinks"
@@ -166,14 +168,14 @@ def hard_links_are_protected() -> bool:
         os.close(fd)
 
 
-def givable(owner: int, desired: int) -> bool:
+def may_change_owner(owner: int, desired: int) -> bool:
     """Whether an inode of `owner`, found where others may write, may go to `desired`."""
     if owner == 0:
         return False
     return owner == desired or hard_links_are_protected()
 
 
-def may_change(at: PinnedName, pinned: os.stat_result, uid: int) -> None:
+def refuse_unsafe_change(at: PinnedName, pinned: os.stat_result, uid: int) -> None:
     """Guard before every change of a pinned inode. Errors: HostError, nothing was changed."""
     if stat.S_ISLNK(pinned.st_mode):
         raise HostError(
@@ -181,7 +183,7 @@ def may_change(at: PinnedName, pinned: os.stat_result, uid: int) -> None:
             why="what it points to may be anybody's",
             fix="Name the file itself in the YAML, or remove the symlink.",
         )
-    if at.vouches_for(pinned) or givable(pinned.st_uid, uid):
+    if at.is_trusted_origin(pinned) or may_change_owner(pinned.st_uid, uid):
         return
     raise HostError(
         what=f"{at.path} was not changed: it belongs to another user"

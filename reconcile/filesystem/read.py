@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 
-from reconcile.filesystem.attributes import by_descriptor
+from reconcile.filesystem.attributes import fd_path
 from reconcile.filesystem.inode import Stat
-from reconcile.filesystem.path import as_bytes, is_ours, join
-from reconcile.filesystem.safe_path import PinnedName, directory, entry
+from reconcile.filesystem.path import as_bytes, is_helper_name, join
+from reconcile.filesystem.safe_path import PinnedName, pin_directory, pin_name
 
 CHUNK = 1 << 20
 MAGIC = frozenset("*?[")
@@ -30,7 +30,7 @@ def opened(at: PinnedName) -> Iterator[int]:
         mode = os.fstat(pin).st_mode
         if not stat.S_ISREG(mode):
             raise _not_a_file(mode)
-        fd = os.open(by_descriptor(pin), os.O_RDONLY | os.O_CLOEXEC)
+        fd = os.open(fd_path(pin), os.O_RDONLY | os.O_CLOEXEC)
     finally:
         os.close(pin)
     try:
@@ -49,7 +49,7 @@ def _not_a_file(mode: int) -> OSError:
 
 def stat_of(path: str, *, follow: bool = False) -> Stat | None:
     try:
-        with entry(path, follow=follow) as at:
+        with pin_name(path, follow=follow) as at:
             found = at.stat()
     except (FileNotFoundError, NotADirectoryError):
         return None
@@ -58,7 +58,7 @@ def stat_of(path: str, *, follow: bool = False) -> Stat | None:
 
 def content(path: str, limit: int) -> tuple[Stat, bytes]:
     """A file's facts and bytes, read from one descriptor; EFBIG above `limit` bytes."""
-    with entry(path, follow=True) as at, opened(at) as fd:
+    with pin_name(path, follow=True) as at, opened(at) as fd:
         data = _read(fd, limit)
         return Stat.of(os.fstat(fd)), data
 
@@ -72,15 +72,15 @@ def _read(fd: int, limit: int) -> bytes:
 
 
 def readlink(path: str) -> str:
-    with entry(path) as at:
+    with pin_name(path) as at:
         return os.readlink(at.name, dir_fd=at.dir_fd)
 
 
 def listdir(path: str, *, helpers: bool = False) -> list[str]:
     """The names in a directory, sorted by bytes; our own helpers only if asked for."""
-    with directory(path) as (fd, _):
+    with pin_directory(path) as (fd, _):
         names = names_in(fd)
-    return sorted((name for name in names if helpers or not is_ours(name)), key=as_bytes)
+    return sorted((name for name in names if helpers or not is_helper_name(name)), key=as_bytes)
 
 
 def names_in(fd: int) -> list[str]:

@@ -37,7 +37,7 @@ class PinnedName:
     path: str
     dir_fd: int
     name: str
-    guard: DirectoryTrust
+    trust: DirectoryTrust
 
     def stat(self) -> os.stat_result | None:
         try:
@@ -49,11 +49,11 @@ class PinnedName:
         """A descriptor that stands for the inode, whatever becomes of the name."""
         return os.open(self.name, PIN, dir_fd=self.dir_fd)
 
-    def vouches_for(self, pinned: os.stat_result) -> bool:
+    def is_trusted_origin(self, pinned: os.stat_result) -> bool:
         """Whether only trusted users can have put this inode under this name."""
-        if self.guard == "closed":
+        if self.trust == "closed":
             return True
-        ours = self.guard == "sticky" and pinned.st_uid in trusted()
+        ours = self.trust == "sticky" and pinned.st_uid in trusted_users()
         # A directory cannot be hard-linked, so in /tmp its owner is who made it there.
         return ours and stat.S_ISDIR(pinned.st_mode)
 
@@ -63,14 +63,14 @@ def _trusted_by(euid: int) -> frozenset[int]:
     return frozenset({0, euid})
 
 
-def trusted() -> frozenset[int]:
+def trusted_users() -> frozenset[int]:
     """The users whose directories cannot be turned against us: root and who runs this."""
     return _trusted_by(os.geteuid())
 
 
-def guard_of(st: os.stat_result, above: DirectoryTrust) -> DirectoryTrust:
+def trust_of(st: os.stat_result, above: DirectoryTrust) -> DirectoryTrust:
     """Who may change names in the directory `st`, reached through one guarded `above`."""
-    if above == "open" or st.st_uid not in trusted():
+    if above == "open" or st.st_uid not in trusted_users():
         return "open"
     if not st.st_mode & OTHERS_WRITE:
         return "closed"
@@ -78,12 +78,12 @@ def guard_of(st: os.stat_result, above: DirectoryTrust) -> DirectoryTrust:
 
 
 @contextmanager
-def entry(path: str, *, follow: bool = False) -> Iterator[PinnedName]:
+def pin_name(path: str, *, follow: bool = False) -> Iterator[PinnedName]:
     """The last name of `path` in its pinned parent; `follow`: of what it safely points to.
 
     Errors: FileNotFoundError where a directory on the way is absent; UnsafePath.
     """
-    found = _Walk(path).to_entry(follow=follow)
+    found = _PathWalk(path).to_name(follow=follow)
     try:
         yield found
     finally:
@@ -91,26 +91,26 @@ def entry(path: str, *, follow: bool = False) -> Iterator[PinnedName]:
 
 
 @contextmanager
-def directory(path: str) -> Iterator[tuple[int, DirectoryTrust]]:
+def pin_directory(path: str) -> Iterator[tuple[int, DirectoryTrust]]:
     """The directory `path` itself, pinned, and who may change names in it."""
-    with entry(path, follow=True) as found:
+    with pin_name(path, follow=True) as found:
         fd = os.open(found.name, PIN_DIRECTORY, dir_fd=found.dir_fd)
         try:
-            yield fd, guard_of(os.fstat(fd), found.guard)
+            yield fd, trust_of(os.fstat(fd), found.trust)
         finally:
             os.close(fd)
 
 
-def first_open_above(path: str) -> tuple[str, os.stat_result] | None:
+def first_untrusted_above(path: str) -> tuple[str, os.stat_result] | None:
     """The topmost directory on the way to `path` that somebody else may write; not itself.
 
     Those that are absent are nobody's. Errors: UnsafePath.
     """
-    names = _names(path)[:0:-1]
+    names = _components_last_first(path)[:0:-1]
     for depth in range(1, len(names) + 1):
         above = "/" + "/".join(names[:depth])
         try:
-            with directory(above) as (fd, guard):
+            with pin_directory(above) as (fd, guard):
                 if guard == "open":
                     return above, os.fstat(fd)
         except FileNotFoundError:
@@ -118,39 +118,39 @@ def first_open_above(path: str) -> tuple[str, os.stat_result] | None:
     return None
 
 
-class _Walk:
+class _PathWalk:
     """The way down one path; holds one descriptor, the directory it has come to."""
 
     def __init__(self, path: str) -> None:
         if not path.startswith("/") or "\0" in path:
             raise UnsafePath("it is not an absolute path", "Write the whole path, from / on.")
         self.path = path
-        self.names = _names(path)
+        self.names = _components_last_first(path)
         self.symlinks = 0
         self.fd = -1
-        self.guard: DirectoryTrust = "closed"
+        self.trust: DirectoryTrust = "closed"
 
-    def to_entry(self, *, follow: bool) -> PinnedName:
+    def to_name(self, *, follow: bool) -> PinnedName:
         try:
             self._to_root()
-            while self._is_on_the_way(follow) and self._step():
+            while self._must_go_on(follow) and self._step():
                 pass
         except BaseException:
             self._close()
             raise
         name = self.names[0] if self.names else "."
-        return PinnedName(self.path, self.fd, name, self.guard)
+        return PinnedName(self.path, self.fd, name, self.trust)
 
-    def _is_on_the_way(self, follow: bool) -> bool:
+    def _must_go_on(self, follow: bool) -> bool:
         return len(self.names) > 1 or (bool(self.names) and (follow or self.names[0] == ".."))
 
     def _to_root(self) -> None:
-        self._stand_on(os.open("/", PIN_DIRECTORY), "closed")
+        self._enter(os.open("/", PIN_DIRECTORY), "closed")
 
-    def _stand_on(self, fd: int, above: DirectoryTrust) -> None:
+    def _enter(self, fd: int, above: DirectoryTrust) -> None:
         self._close()
         self.fd = fd
-        self.guard = guard_of(os.fstat(fd), above)
+        self.trust = trust_of(os.fstat(fd), above)
 
     def _close(self) -> None:
         if self.fd >= 0:
@@ -159,7 +159,7 @@ class _Walk:
     def _step(self) -> bool:
         """One component further; False when the last one is there to stay."""
         name, is_last = self.names[-1], len(self.names) == 1
-        if name == ".." and self.guard == "open":
+        if name == ".." and self.trust == "open":
             raise _unsafe("it goes through .. below a directory that others may write")
         try:
             fd = os.open(name, PIN, dir_fd=self.fd)
@@ -178,7 +178,7 @@ class _Walk:
             return False
         elif kind == "directory":
             self.names.pop()
-            self._stand_on(fd, self.guard)
+            self._enter(fd, self.trust)
         else:
             os.close(fd)
             raise NotADirectoryError(errno.ENOTDIR, "Not a directory")
@@ -189,18 +189,18 @@ class _Walk:
             target = os.readlink("", dir_fd=link)
         finally:
             os.close(link)
-        if self.guard != "closed":
+        if self.trust != "closed":
             raise _unsafe(f"{name} is a symlink in a directory that others may write")
         self.symlinks += 1
         if self.symlinks > MOST_SYMLINKS:
             raise _unsafe("the symlinks on the way go round in a circle")
         self.names.pop()
-        self.names.extend(_names(target))
+        self.names.extend(_components_last_first(target))
         if target.startswith("/"):
             self._to_root()
 
 
-def _names(path: str) -> list[str]:
+def _components_last_first(path: str) -> list[str]:
     """The components of `path`, the next one last."""
     return [name for name in reversed(path.split("/")) if name not in ("", ".")]
 

@@ -6,14 +6,14 @@ import os
 from collections.abc import Collection, Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from reconcile.filesystem.parallel import divide, readers, together
+from reconcile.filesystem.parallel import map_parallel, split_work, worker_count
 from reconcile.filesystem.permissions import PermissionPolicy
-from reconcile.filesystem.safe_path import directory
+from reconcile.filesystem.safe_path import pin_directory
 from reconcile.filesystem.scan_result import Scan
-from reconcile.filesystem.walk import ROOT, Share, Walker, WalkPosition
+from reconcile.filesystem.walk import ROOT, Share, TreeWalker, WalkPosition
 
 if TYPE_CHECKING:
-    from reconcile.filesystem.parallel import Tally
+    from reconcile.filesystem.parallel import ProgressCounter
 
 HUGE = 1 << 20
 """Bytes of a directory itself above which its names are divided among the readers."""
@@ -22,25 +22,28 @@ SHALLOW = 16
 
 
 def scan(
-    root: str, rule: PermissionPolicy, excluded: Collection[str] = (), tally: Tally | None = None
+    root: str,
+    rule: PermissionPolicy,
+    excluded: Collection[str] = (),
+    tally: ProgressCounter | None = None,
 ) -> Scan:
     """Compare everything below the directory `root` with `rule`; changes nothing.
 
     `excluded` are paths relative to the root, left out with all that is below; `tally`
     is told how many names were looked at.
     """
-    with directory(root) as (pin, guard):
+    with pin_directory(root) as (pin, guard):
         fd = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=pin)
         try:
-            return _scan(Walker(fd, guard, rule, excluded, tally)).in_order()
+            return _scan_parallel(TreeWalker(fd, guard, rule, excluded, tally)).sorted_by_path()
         finally:
             os.close(fd)
 
 
-def _scan(walker: Walker) -> Scan:
+def _scan_parallel(walker: TreeWalker) -> Scan:
     def below(share: Share) -> Iterable[Share]:
-        if readers() > 1 and _is_huge(walker, share.place):
-            return [Share(share.place, part, readers()) for part in range(readers())]
+        if worker_count() > 1 and _is_huge(walker, share.place):
+            return [Share(share.place, part, worker_count()) for part in range(worker_count())]
         names = walker.subdirectories(share.place)
         return [Share(WalkPosition(share.place, name, share.place.depth + 1)) for name in names]
 
@@ -50,9 +53,9 @@ def _scan(walker: Walker) -> Scan:
             walker.walk(share)
         return walker.scan
 
-    shares = divide(Share(ROOT), below, _is_last, lambda: walker.looked)
+    shares = split_work(Share(ROOT), below, _is_last, lambda: walker.examined)
     found = walker.scan
-    for other in together(shares, look):
+    for other in map_parallel(shares, look):
         found.merge(other)
     return found
 
@@ -61,7 +64,7 @@ def _is_last(share: Share) -> bool:
     return share.of > 1 or share.place.depth >= SHALLOW
 
 
-def _is_huge(walker: Walker, place: WalkPosition) -> bool:
+def _is_huge(walker: TreeWalker, place: WalkPosition) -> bool:
     try:
         return walker.size_of(place) > HUGE
     except OSError:

@@ -38,49 +38,49 @@ class Scan:
     """What one pass found; counts are exact, `deviations` are the first that fit in memory."""
 
     deviations: list[PermissionDeviation] = field(default_factory=list)
-    deviating: int = 0
+    deviation_count: int = 0
     bytes_kept: int = 0
-    whole: int = 0
+    fingerprint: int = 0
     """Over all deviations, whatever their order, also those that were not kept."""
     files: int = 0
     directories: int = 0
     symlinks: int = 0
     special: int = 0
     vanished: int = 0
-    withheld: Examples = field(default_factory=Examples)
+    foreign_owner: Examples = field(default_factory=Examples)
     """Deviating, but another user's inode where somebody else may write: never given away."""
     hard_links: Examples = field(default_factory=Examples)
     """Deviating files with further names, perhaps outside: not crossed."""
     mounts: Examples = field(default_factory=Examples)
     unreadable: Examples = field(default_factory=Examples)
-    why_unreadable: str = ""
+    unreadable_reason: str = ""
 
     @property
     def truncated(self) -> bool:
-        return self.deviating > len(self.deviations)
+        return self.deviation_count > len(self.deviations)
 
-    def deviates(self, found: PermissionDeviation) -> None:
-        self.deviating += 1
-        self.whole = (self.whole + _fingerprint(found)) % 2**64
+    def add_deviation(self, found: PermissionDeviation) -> None:
+        self.deviation_count += 1
+        self.fingerprint = (self.fingerprint + _fingerprint(found)) % 2**64
         size = len(found.path)
         if len(self.deviations) < MOST_KEPT and self.bytes_kept + size <= MOST_KEPT_BYTES:
             self.deviations.append(found)
             self.bytes_kept += size
 
-    def fails(self, path: str, error: OSError | None, why: str = "") -> None:
+    def add_unreadable(self, path: str, error: OSError | None, why: str = "") -> None:
         self.unreadable.add(path)
-        self.why_unreadable = self.why_unreadable or why or (cause(error) if error else "")
+        self.unreadable_reason = self.unreadable_reason or why or (cause(error) if error else "")
 
     def merge(self, other: Scan) -> None:
-        for name in ("deviating", "files", "directories", "symlinks", "special", "vanished"):
+        for name in ("deviation_count", "files", "directories", "symlinks", "special", "vanished"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
-        for name in ("withheld", "hard_links", "mounts", "unreadable"):
+        for name in ("foreign_owner", "hard_links", "mounts", "unreadable"):
             getattr(self, name).merge(getattr(other, name))
-        self.whole = (self.whole + other.whole) % 2**64
-        self.why_unreadable = self.why_unreadable or other.why_unreadable
+        self.fingerprint = (self.fingerprint + other.fingerprint) % 2**64
+        self.unreadable_reason = self.unreadable_reason or other.unreadable_reason
         self.deviations = list(_first(self.deviations + other.deviations))
 
-    def in_order(self) -> Scan:
+    def sorted_by_path(self) -> Scan:
         return replace(self, deviations=sorted(self.deviations, key=_by_path))
 
 

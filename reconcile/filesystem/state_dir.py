@@ -9,22 +9,22 @@ from contextlib import contextmanager
 
 from reconcile.filesystem.backup import sync_directory
 from reconcile.filesystem.host_error import HostError, explained
-from reconcile.filesystem.path import as_bytes, helper, is_ours, join
+from reconcile.filesystem.path import as_bytes, helper_name, is_helper_name, join
 from reconcile.filesystem.read import names_in, opened
 from reconcile.filesystem.safe_path import (
     PIN_DIRECTORY,
     DirectoryTrust,
     PinnedName,
-    directory,
-    entry,
-    guard_of,
+    pin_directory,
+    pin_name,
+    trust_of,
 )
 
 NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-class Log:
+class DurableLog:
     """A file that only grows; what was appended is on the disk when `append` returns."""
 
     def __init__(self, fd: int, path: str) -> None:
@@ -53,7 +53,7 @@ class StateDir:
     def __init__(self, path: str) -> None:
         self.path = path
 
-    def is_ours(self) -> bool:
+    def is_writable(self) -> bool:
         """Whether who runs this may write here, or make it where it is absent."""
         there = self.path
         while not os.path.lexists(there):
@@ -66,7 +66,7 @@ class StateDir:
     def exists(self, name: str = "") -> bool:
         with explained(f"{self.path_of(name)} cannot be examined"):
             try:
-                with entry(self.path_of(name)) as at:
+                with pin_name(self.path_of(name)) as at:
                     return at.stat() is not None
             except FileNotFoundError:
                 return False
@@ -76,16 +76,16 @@ class StateDir:
         path = self.path_of(name)
         with explained(f"{path} cannot be read"):
             try:
-                with entry(path) as at, opened(at) as fd, os.fdopen(os.dup(fd), "rb") as file:
-                    self._refuse_foreign(path, at.guard, os.fstat(fd))
+                with pin_name(path) as at, opened(at) as fd, os.fdopen(os.dup(fd), "rb") as file:
+                    self._refuse_untrusted(path, at.trust, os.fstat(fd))
                     return file.read()
             except FileNotFoundError:
                 return None
 
     def write(self, name: str, data: bytes) -> None:
         """Old or new, never torn, and on the disk when this returns."""
-        with self._place(name) as at:
-            temp = helper(at.name, "new")
+        with self._writable(name) as at:
+            temp = helper_name(at.name, "new")
             try:
                 self._fill(at, temp, data)
                 os.rename(temp, at.name, src_dir_fd=at.dir_fd, dst_dir_fd=at.dir_fd)
@@ -102,9 +102,9 @@ class StateDir:
             file.flush()
             os.fsync(fd)
 
-    def log(self, name: str) -> Log:
+    def log(self, name: str) -> DurableLog:
         """Open `name` for durable appends, created where absent."""
-        with self._place(name) as at:
+        with self._writable(name) as at:
             fd = os.open(at.name, APPEND, 0o600, dir_fd=at.dir_fd)
             try:
                 os.fchmod(fd, 0o600)
@@ -112,20 +112,20 @@ class StateDir:
             except BaseException:
                 os.close(fd)
                 raise
-        return Log(fd, self.path_of(name))
+        return DurableLog(fd, self.path_of(name))
 
-    def names(self, folder: str = "") -> list[str]:
+    def list_names(self, folder: str = "") -> list[str]:
         """What lies in a folder, sorted; nothing where the folder is absent."""
         path = self.path_of(folder)
         with explained(f"{path} cannot be listed"):
             try:
-                with directory(path) as (fd, _):
+                with pin_directory(path) as (fd, _):
                     names = names_in(fd)
             except FileNotFoundError:
                 return []
-        return sorted((name for name in names if not is_ours(name)), key=as_bytes)
+        return sorted((name for name in names if not is_helper_name(name)), key=as_bytes)
 
-    def sweep(self, folder: str = "", stem: str = "") -> None:
+    def remove_temporaries(self, folder: str = "", stem: str = "") -> None:
         """Remove what killed writes left of files in `folder` whose names begin with `stem`.
 
         For who alone writes them, as the holder of the lock does.
@@ -133,14 +133,14 @@ class StateDir:
         path = self.path_of(folder)
         with explained(f"{path} could not be swept"):
             try:
-                with directory(path) as (fd, _):
+                with pin_directory(path) as (fd, _):
                     for name in names_in(fd):
-                        if is_ours(name) and name.startswith(f".{stem}"):
+                        if is_helper_name(name) and name.startswith(f".{stem}"):
                             os.unlink(name, dir_fd=fd)
             except FileNotFoundError:
                 return
 
-    def make(self, folder: str = "") -> str:
+    def make_directory(self, folder: str = "") -> str:
         """Make a folder (and the state directory) where absent; its absolute path."""
         path = self.path
         _make_parents(path)
@@ -151,33 +151,33 @@ class StateDir:
         return path
 
     def _make(self, path: str) -> None:
-        with explained(f"{path} could not be made"), entry(path, follow=True) as at:
+        with explained(f"{path} could not be made"), pin_name(path, follow=True) as at:
             _mkdir(at, 0o700)
             found = at.stat()
         if found is not None:
-            self._refuse_foreign(path, at.guard, found)
+            self._refuse_untrusted(path, at.trust, found)
 
     def remove(self, name: str) -> None:
         """Remove a file, or a folder with all that is in it; nothing to do where absent."""
         path = self.path_of(name)
         with explained(f"{path} could not be removed"):
             try:
-                with entry(path) as at:
+                with pin_name(path) as at:
                     _remove(at)
             except FileNotFoundError:
                 return
 
     @contextmanager
-    def _place(self, name: str) -> Iterator[PinnedName]:
+    def _writable(self, name: str) -> Iterator[PinnedName]:
         folder, _, _ = name.rpartition("/")
-        self.make(folder)
+        self.make_directory(folder)
         path = self.path_of(name)
-        with explained(f"{path} could not be written"), entry(path) as at:
+        with explained(f"{path} could not be written"), pin_name(path) as at:
             yield at
 
-    def _refuse_foreign(self, path: str, guard: DirectoryTrust, found: os.stat_result) -> None:
+    def _refuse_untrusted(self, path: str, guard: DirectoryTrust, found: os.stat_result) -> None:
         """What others may write would decide what root does next."""
-        inside = guard_of(found, guard) if stat.S_ISDIR(found.st_mode) else guard
+        inside = trust_of(found, guard) if stat.S_ISDIR(found.st_mode) else guard
         if inside == "open" or (stat.S_ISREG(found.st_mode) and guard != "closed"):
             raise HostError(
                 what=f"{path} is not used: somebody else may write there",
@@ -200,7 +200,7 @@ def _make_parents(path: str) -> None:
     folders = [name for name in path.split("/") if name][:-1]
     for depth in range(1, len(folders) + 1):
         parent = "/" + "/".join(folders[:depth])
-        with explained(f"{parent} could not be made"), entry(parent, follow=True) as at:
+        with explained(f"{parent} could not be made"), pin_name(parent, follow=True) as at:
             _mkdir(at, 0o755)
 
 
@@ -221,7 +221,7 @@ def _remove(at: PinnedName) -> None:
     fd = os.open(at.name, PIN_DIRECTORY, dir_fd=at.dir_fd)
     try:
         for name in names_in(fd):
-            _remove(PinnedName(join(at.path, name), fd, name, at.guard))
+            _remove(PinnedName(join(at.path, name), fd, name, at.trust))
     finally:
         os.close(fd)
     os.rmdir(at.name, dir_fd=at.dir_fd)

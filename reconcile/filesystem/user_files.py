@@ -7,7 +7,7 @@ import stat
 from collections.abc import Callable
 
 from reconcile.filesystem.host_error import HostError, explained
-from reconcile.filesystem.path import base, helper, parent
+from reconcile.filesystem.path import base, helper_name, parent
 
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -18,7 +18,7 @@ MOST_LOOKED_AT = 32 << 20
 Replaceable = Callable[[bytes], bool]
 
 
-def publish(path: str, data: bytes, *, mode: int, replaceable: Replaceable) -> None:
+def write_user_file(path: str, data: bytes, *, mode: int, replaceable: Replaceable) -> None:
     """Put a file of ours at `path`, old or new but never torn.
 
     What is there already is replaced only if it is a plain file whose content is
@@ -32,31 +32,31 @@ def publish(path: str, data: bytes, *, mode: int, replaceable: Replaceable) -> N
             os.close(folder)
 
 
-def read_given(path: str, limit: int) -> bytes:
+def read_user_file(path: str, limit: int) -> bytes:
     """A file that the user named, at most `limit` + 1 bytes of it. Errors: HostError."""
     with explained(f"{path} cannot be read"), open(path, "rb") as file:
         return file.read(limit + 1)
 
 
-def only_ours(path: str) -> bool:
+def is_trusted_file(path: str) -> bool:
     """Whether nobody but root and who runs this can have written the file, or put it there."""
-    from reconcile.filesystem.safe_path import OTHERS_WRITE, entry, trusted
+    from reconcile.filesystem.safe_path import OTHERS_WRITE, pin_name, trusted_users
 
     try:
-        with entry(path, follow=True) as at:
+        with pin_name(path, follow=True) as at:
             found = at.stat()
     except OSError:
         return False
-    if found is None or at.guard != "closed":
+    if found is None or at.trust != "closed":
         return False
-    return found.st_uid in trusted() and not found.st_mode & OTHERS_WRITE
+    return found.st_uid in trusted_users() and not found.st_mode & OTHERS_WRITE
 
 
 def _put(
     folder: int, name: str, path: str, data: bytes, mode: int, replaceable: Replaceable
 ) -> None:
     is_new = not _there(folder, name, path, replaceable)
-    temp = helper(name, "new")
+    temp = helper_name(name, "new")
     fd = os.open(temp, NEW, 0o600, dir_fd=folder)
     try:
         with os.fdopen(fd, "wb") as file:

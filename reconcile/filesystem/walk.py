@@ -12,14 +12,14 @@ from collections import deque
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from reconcile.filesystem.openat import are_mounts_below, mount_of, open_below
-from reconcile.filesystem.path import is_ours
-from reconcile.filesystem.permissions import PermissionDeviation, PermissionPolicy, givable
-from reconcile.filesystem.safe_path import PIN, DirectoryTrust, guard_of
+from reconcile.filesystem.openat import has_mounts_below, mount_id, open_subdirectory
+from reconcile.filesystem.path import is_helper_name
+from reconcile.filesystem.permissions import PermissionDeviation, PermissionPolicy, may_change_owner
+from reconcile.filesystem.safe_path import PIN, DirectoryTrust, trust_of
 from reconcile.filesystem.scan_result import Scan
 
 if TYPE_CHECKING:
-    from reconcile.filesystem.parallel import Tally
+    from reconcile.filesystem.parallel import ProgressCounter
 
 DEEPEST = 20_000
 MOST_OPEN = 200
@@ -58,17 +58,17 @@ class Share(NamedTuple):
     of: int = 1
 
 
-class Level:
+class OpenDirectory:
     """A directory on the way down, with the subdirectories still to be entered."""
 
-    __slots__ = ("fd", "guard", "pending", "place")
+    __slots__ = ("fd", "pending", "place", "trust")
 
     def __init__(self, fd: int, guard: DirectoryTrust, place: WalkPosition) -> None:
-        self.fd, self.guard, self.place = fd, guard, place
+        self.fd, self.trust, self.place = fd, guard, place
         self.pending: list[str] = []
 
 
-class Walker:
+class TreeWalker:
     """Looks at what lies below one pinned root; what it finds gathers in `scan`."""
 
     def __init__(
@@ -77,18 +77,18 @@ class Walker:
         guard: DirectoryTrust,
         rule: PermissionPolicy,
         excluded: Collection[str],
-        tally: Tally | None = None,
+        tally: ProgressCounter | None = None,
     ) -> None:
-        self.root, self.guard, self.rule = root, guard, rule
+        self.root, self.trust, self.policy = root, guard, rule
         self.excluded = frozenset(excluded)
-        self.tally = tally
+        self.progress = tally
         self.scan = Scan()
-        self.looked = 0
-        self.held = 0
-        self.device, self.mount = os.fstat(root).st_dev, mount_of(root)
-        self.mounts_below = are_mounts_below(root)
-        self.regular = stat.S_IFREG | rule.files
-        self.directory = stat.S_IFDIR | rule.dirs
+        self.examined = 0
+        self.open_count = 0
+        self.device, self.mount = os.fstat(root).st_dev, mount_id(root)
+        self.mounts_below = has_mounts_below(root)
+        self.file_mode = stat.S_IFREG | rule.file_mode
+        self.directory_mode = stat.S_IFDIR | rule.directory_mode
 
     def walk(self, share: Share) -> None:
         """Everything below one directory, depth first."""
@@ -98,18 +98,18 @@ class Walker:
             child = self._down(level) if level.pending else None
             if not level.pending:
                 # At once, so that a chain of any length holds one descriptor.
-                self._leave(levels.pop())
+                self._close(levels.pop())
             if child is not None:
                 levels.append(child)
-            if self.held > MOST_OPEN:
-                self._leave(next(upper for upper in levels if upper.fd >= 0))
+            if self.open_count > MOST_OPEN:
+                self._close(next(upper for upper in levels if upper.fd >= 0))
 
     def subdirectories(self, place: WalkPosition) -> list[str]:
         """Look at one directory alone; the names of those below it."""
         level = next(self._first(Share(place)), None)
         if level is None:
             return []
-        self._leave(level)
+        self._close(level)
         return level.pending
 
     def size_of(self, place: WalkPosition) -> int:
@@ -119,132 +119,132 @@ class Walker:
             return os.fstat(fd).st_size
         finally:
             os.close(fd)
-            self.held -= 1
+            self.open_count -= 1
 
-    def _first(self, share: Share) -> Iterator[Level]:
+    def _first(self, share: Share) -> Iterator[OpenDirectory]:
         try:
             level = self._reach(share.place)
         except OSError as error:
-            self._failed(share.place, error)
+            self._record_error(share.place, error)
             return
-        self._look(level, share)
+        self._scan_directory(level, share)
         yield level
 
-    def _down(self, level: Level) -> Level | None:
+    def _down(self, level: OpenDirectory) -> OpenDirectory | None:
         place = WalkPosition(level.place, level.pending.pop(), level.place.depth + 1)
         try:
             if level.fd < 0:
                 again = self._reach(level.place)
-                level.fd, level.guard = again.fd, again.guard
-            child = self._enter(level.fd, level.guard, place)
+                level.fd, level.trust = again.fd, again.trust
+            child = self._enter(level.fd, level.trust, place)
         except OSError as error:
-            self._failed(place, error)
+            self._record_error(place, error)
             return None
-        self._look(child, Share(place))
+        self._scan_directory(child, Share(place))
         return child
 
-    def _reach(self, place: WalkPosition) -> Level:
+    def _reach(self, place: WalkPosition) -> OpenDirectory:
         """The directory, opened one component after the other from the root."""
         # Opened anew: a duplicate would share its reading position with other processes.
-        level = Level(open_below(self.root, "."), self.guard, ROOT)
-        self.held += 1
+        level = OpenDirectory(open_subdirectory(self.root, "."), self.trust, ROOT)
+        self.open_count += 1
         for name in place.names():
             above = level
             try:
-                level = self._enter(above.fd, above.guard, WalkPosition(above.place, name, 0))
+                level = self._enter(above.fd, above.trust, WalkPosition(above.place, name, 0))
             finally:
-                self._leave(above)
-        return Level(level.fd, level.guard, place)
+                self._close(above)
+        return OpenDirectory(level.fd, level.trust, place)
 
-    def _enter(self, above: int, guard: DirectoryTrust, place: WalkPosition) -> Level:
+    def _enter(self, above: int, guard: DirectoryTrust, place: WalkPosition) -> OpenDirectory:
         if place.depth > DEEPEST:
             raise OSError(0, f"it is more than {DEEPEST} levels deep")
-        fd = open_below(above, place.name)
+        fd = open_subdirectory(above, place.name)
         found = os.fstat(fd)
-        if found.st_dev != self.device or mount_of(fd) != self.mount:
+        if found.st_dev != self.device or mount_id(fd) != self.mount:
             os.close(fd)
-            raise IsAMount
-        self.held += 1
-        return Level(fd, guard_of(found, guard), place)
+            raise OtherMount
+        self.open_count += 1
+        return OpenDirectory(fd, trust_of(found, guard), place)
 
-    def _leave(self, level: Level) -> None:
+    def _close(self, level: OpenDirectory) -> None:
         if level.fd >= 0:
             os.close(level.fd)
             level.fd = -1
-            self.held -= 1
+            self.open_count -= 1
 
-    def _failed(self, place: WalkPosition, error: OSError) -> None:
+    def _record_error(self, place: WalkPosition, error: OSError) -> None:
         path = "/".join(place.names()) or "."
-        if isinstance(error, IsAMount):
+        if isinstance(error, OtherMount):
             self.scan.mounts.add(path)
         elif isinstance(error, FileNotFoundError):
             self.scan.vanished += 1
         else:
-            self.scan.fails(path, error)
+            self.scan.add_unreadable(path, error)
 
-    def _look(self, level: Level, share: Share) -> None:
+    def _scan_directory(self, level: OpenDirectory, share: Share) -> None:
         """Examine every name in a directory; the loop that a million files go through."""
         fd, look = level.fd, os.stat
-        regular, uid, gid = self.regular, self.rule.uid, self.rule.gid
-        files, before = 0, self.looked
-        for name in self._names(level, share):
+        regular, uid, gid = self.file_mode, self.policy.uid, self.policy.gid
+        files, before = 0, self.examined
+        for name in self._list_names(level, share):
             try:
                 st = look(name, dir_fd=fd, follow_symlinks=False)
             except OSError as error:
-                self._failed(WalkPosition(level.place, name, 0), error)
+                self._record_error(WalkPosition(level.place, name, 0), error)
                 continue
             if st[0] == regular and st[4] == uid and st[5] == gid and st[3] == 1:
                 files += 1
             else:
-                self._odd(level, name, st)
+                self._handle_deviant(level, name, st)
         self.scan.files += files
-        self.looked += files
-        if self.tally is not None:
-            self.tally.add(self.looked - before)
+        self.examined += files
+        if self.progress is not None:
+            self.progress.add(self.examined - before)
 
-    def _names(self, level: Level, share: Share) -> list[str] | Iterator[str]:
+    def _list_names(self, level: OpenDirectory, share: Share) -> list[str] | Iterator[str]:
         try:
             if share.of > 1:
-                return _every(level.fd, share)
+                return _partition(level.fd, share)
             return os.listdir(level.fd)
         except OSError as error:
-            self._failed(level.place, error)
+            self._record_error(level.place, error)
             return []
 
-    def _odd(self, level: Level, name: str, st: os.stat_result) -> None:
+    def _handle_deviant(self, level: OpenDirectory, name: str, st: os.stat_result) -> None:
         """Whatever is not a converged file with one name."""
-        self.looked += 1
-        if is_ours(name) or (self.excluded and level.place.path_of(name) in self.excluded):
+        self.examined += 1
+        if is_helper_name(name) or (self.excluded and level.place.path_of(name) in self.excluded):
             return
         if stat.S_ISLNK(st.st_mode):
             self.scan.symlinks += 1
         elif stat.S_ISDIR(st.st_mode):
-            if self._compare(level, name, st, self.directory):
+            if self._compare(level, name, st, self.directory_mode):
                 self.scan.directories += 1
                 level.pending.append(name)
         elif stat.S_ISREG(st.st_mode):
             self.scan.files += 1
-            self._compare(level, name, st, self.regular)
+            self._compare(level, name, st, self.file_mode)
         else:
             self.scan.special += 1
 
-    def _compare(self, level: Level, name: str, st: os.stat_result, mode: int) -> bool:
+    def _compare(self, level: OpenDirectory, name: str, st: os.stat_result, mode: int) -> bool:
         """Sort in what may deviate; False for another mount, which is none of our business."""
-        rule = self.rule
+        rule = self.policy
         if st.st_dev != self.device:
             self.scan.mounts.add(level.place.path_of(name))
             return False
         if (st.st_mode, st.st_uid, st.st_gid) == (mode, rule.uid, rule.gid):
             return True
         path, is_directory = level.place.path_of(name), stat.S_ISDIR(st.st_mode)
-        sheltered = level.guard == "closed"
+        sheltered = level.trust == "closed"
         if self.mounts_below and self._is_mount(level.fd, name):
             self.scan.mounts.add(path)
             return False
         if not is_directory and st.st_nlink > 1:
             self.scan.hard_links.add(path)
-        elif not sheltered and not givable(st.st_uid, rule.uid):
-            self.scan.withheld.add(path)
+        elif not sheltered and not may_change_owner(st.st_uid, rule.uid):
+            self.scan.foreign_owner.add(path)
         else:
             found = PermissionDeviation(
                 path,
@@ -256,7 +256,7 @@ class Walker:
                 st.st_ctime_ns,
                 sheltered,
             )
-            self.scan.deviates(found)
+            self.scan.add_deviation(found)
         return True
 
     def _is_mount(self, above: int, name: str) -> bool:
@@ -266,16 +266,16 @@ class Walker:
         except FileNotFoundError:
             return False
         try:
-            return mount_of(pin) != self.mount
+            return mount_id(pin) != self.mount
         finally:
             os.close(pin)
 
 
-class IsAMount(OSError):
+class OtherMount(OSError):
     """A directory that is another mount, and so is not entered."""
 
 
-def _every(fd: int, share: Share) -> Iterator[str]:
+def _partition(fd: int, share: Share) -> Iterator[str]:
     """The names of this share's inodes: no two workers look at one."""
     with os.scandir(fd) as entries:
         for entry in entries:

@@ -9,25 +9,25 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from reconcile.filesystem.attributes import (
+    affected_attributes,
     all_attributes,
-    change,
     copy_attributes,
-    touched_attributes,
+    set_owner_and_mode,
 )
-from reconcile.filesystem.backup import keep, sync_directory
+from reconcile.filesystem.backup import keep_old_inode, sync_directory
 from reconcile.filesystem.file_undo import (
     MadeDirectory,
-    Meta,
+    Ownership,
+    PermissionsChanged,
     Removed,
     RemovedDirectory,
     Replaced,
-    Standing,
 )
 from reconcile.filesystem.host_error import HostError
-from reconcile.filesystem.path import helper
-from reconcile.filesystem.permissions import may_change
+from reconcile.filesystem.path import helper_name
+from reconcile.filesystem.permissions import refuse_unsafe_change
 from reconcile.filesystem.read import names_in
-from reconcile.filesystem.safe_path import PIN_DIRECTORY, PinnedName, entry
+from reconcile.filesystem.safe_path import PIN_DIRECTORY, PinnedName, pin_name
 
 if TYPE_CHECKING:
     from reconcile.system import Host
@@ -37,10 +37,10 @@ NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 def write(host: Host, path: str, data: bytes, uid: int, gid: int, mode: int) -> None:
     """Give `path` this content, owner and mode in one step: old or new, never torn."""
-    with entry(path) as at:
+    with pin_name(path) as at:
         _refuse_directory(at)
-        temp, wrote = helper(at.name, _label(host)), f"sha256:{sha256(data).hexdigest()}"
-        keep(host, at, lambda place: Replaced(path, temp, wrote, place))
+        temp, wrote = helper_name(at.name, _label(host)), f"sha256:{sha256(data).hexdigest()}"
+        keep_old_inode(host, at, lambda place: Replaced(path, temp, wrote, place))
         try:
             _fill(at, temp, data, uid, gid, mode)
             os.rename(temp, at.name, src_dir_fd=at.dir_fd, dst_dir_fd=at.dir_fd)
@@ -67,7 +67,7 @@ def _fill(at: PinnedName, temp: str, data: bytes, uid: int, gid: int, mode: int)
         file.write(data)
         file.flush()
         inherit(at, fd)
-        change(fd, uid, gid, mode)
+        set_owner_and_mode(fd, uid, gid, mode)
         os.fsync(fd)
 
 
@@ -94,10 +94,10 @@ def sweep(at: PinnedName, temp: str) -> None:
 
 def symlink(host: Host, path: str, target: str) -> None:
     """Make `path` a symlink to `target`, atomically in place of whatever file it was."""
-    with entry(path) as at:
+    with pin_name(path) as at:
         _refuse_directory(at)
-        temp = helper(at.name, _label(host))
-        keep(host, at, lambda place: Replaced(path, temp, f"link:{target}", place))
+        temp = helper_name(at.name, _label(host))
+        keep_old_inode(host, at, lambda place: Replaced(path, temp, f"link:{target}", place))
         try:
             os.symlink(target, temp, dir_fd=at.dir_fd)
             os.rename(temp, at.name, src_dir_fd=at.dir_fd, dst_dir_fd=at.dir_fd)
@@ -109,18 +109,18 @@ def symlink(host: Host, path: str, target: str) -> None:
 
 def unlink(host: Host, path: str) -> None:
     """Remove the file or symlink `path`; nothing to do where it is gone."""
-    with entry(path) as at:
+    with pin_name(path) as at:
         if at.stat() is None:
             return
         _refuse_directory(at)
-        keep(host, at, lambda place: Removed(path, place or ""))
+        keep_old_inode(host, at, lambda place: Removed(path, place or ""))
         os.unlink(at.name, dir_fd=at.dir_fd)
         sync_directory(at.dir_fd)
 
 
 def mkdir(host: Host, path: str, uid: int, gid: int, mode: int) -> None:
     """Make the directory `path`; its parent must exist, itself must not."""
-    with entry(path) as at:
+    with pin_name(path) as at:
         if at.stat() is not None:
             raise FileExistsError(errno.EEXIST, "File exists")
         if host.recorder is not None:
@@ -135,7 +135,7 @@ def make_directory(at: PinnedName, uid: int, gid: int, mode: int) -> None:
     pin = os.open(at.name, PIN_DIRECTORY, dir_fd=at.dir_fd)
     try:
         _refuse_swapped(pin, at)
-        change(pin, uid, gid, mode)
+        set_owner_and_mode(pin, uid, gid, mode)
     finally:
         os.close(pin)
 
@@ -153,7 +153,7 @@ def _refuse_swapped(pin: int, at: PinnedName) -> None:
 
 def rmdir(host: Host, path: str) -> bool:
     """Remove the directory `path`; False where anything is in it, and nothing was done."""
-    with entry(path) as at:
+    with pin_name(path) as at:
         return remove_directory(host, at)
 
 
@@ -179,13 +179,15 @@ def remove_directory(host: Host, at: PinnedName) -> bool:
 
 def set_meta(host: Host, path: str, uid: int, gid: int, mode: int) -> None:
     """Give the file or directory `path` this owner and exactly this mode."""
-    with entry(path, follow=True) as at:
+    with pin_name(path, follow=True) as at:
         pin = at.pin()
         try:
-            may_change(at, os.fstat(pin), uid)
+            refuse_unsafe_change(at, os.fstat(pin), uid)
             if host.recorder is not None:
-                given = Standing(uid, gid, mode)
-                host.recorder.record_undo(Meta.of(path, pin, touched_attributes(pin), given))
-            change(pin, uid, gid, mode)
+                given = Ownership(uid, gid, mode)
+                host.recorder.record_undo(
+                    PermissionsChanged.of(path, pin, affected_attributes(pin), given)
+                )
+            set_owner_and_mode(pin, uid, gid, mode)
         finally:
             os.close(pin)

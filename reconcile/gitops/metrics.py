@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, get_args
 from reconcile import __version__
 from reconcile.engine.drift_report import STATES
 from reconcile.engine.model import CheckStatus
-from reconcile.filesystem.user_files import publish
+from reconcile.filesystem.user_files import write_user_file
 from reconcile.gitops.notify import seconds_between
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ PREFIX = "reconcile_drift_"
 
 def write(path: str, drift: Drift) -> None:
     """Write the metrics to `path`, whole or not at all. Errors: HostError."""
-    publish(path, text(drift), mode=READABLE, replaceable=_is_ours)
+    write_user_file(path, text(drift), mode=READABLE, replaceable=_is_ours)
 
 
 def text(drift: Drift) -> bytes:

@@ -90,10 +90,10 @@ def origin(
 
 def pull(host: Host, of: Origin) -> Pulled:
     """Fetch, verify, and only then look at it. Errors: ReconcileError; the host is untouched."""
-    from reconcile.filesystem.user_files import only_ours
+    from reconcile.filesystem.user_files import is_trusted_file
 
     for keys in filter(None, (of.ssh_signers, of.gpg_keys)):
-        if not only_ours(keys):
+        if not is_trusted_file(keys):
             raise ReconcileError(
                 f"{keys} does not decide who may sign",
                 "it is missing, or others may write it",

@@ -18,7 +18,7 @@ from reconcile.engine.ledger_store import now
 from reconcile.engine.model import PlanInputs
 from reconcile.engine.selection import Selection
 from reconcile.errors import ReconcileError, StalePlan
-from reconcile.filesystem.user_files import publish, read_given
+from reconcile.filesystem.user_files import read_user_file, write_user_file
 
 if TYPE_CHECKING:
     from reconcile.engine.model import Plan
@@ -122,12 +122,12 @@ def decode(data: bytes, name: str) -> SavedPlan:
 
 def write(path: str, plan: SavedPlan) -> None:
     """Save it 0600; only an older saved plan is ever replaced. Errors: HostError."""
-    publish(path, encode(plan), mode=PRIVATE, replaceable=_is_saved_plan)
+    write_user_file(path, encode(plan), mode=PRIVATE, replaceable=_is_saved_plan)
 
 
 def read(path: str) -> SavedPlan:
     """Errors: PlanUnusable; HostError where the file cannot be read."""
-    data = read_given(path, LARGEST_BYTES)
+    data = read_user_file(path, LARGEST_BYTES)
     if len(data) > LARGEST_BYTES:
         raise _unusable(path, "no saved plan is that large")
     return decode(data, path)

@@ -11,7 +11,7 @@ from reconcile.config.context import CompileContext, SiteContext
 from reconcile.engine.model import BehaviourChange, Change, Finding, Plan
 from reconcile.engine.observe import error_reason
 from reconcile.errors import ReconcileError
-from reconcile.filesystem.inventory import samples
+from reconcile.filesystem.inventory import sample_files
 from reconcile.impact.config_warnings import config_warnings
 from reconcile.impact.planned_files import planned_path_kinds
 from reconcile.impact.response_diff import SampleRequest, ServedState, response_changes
@@ -198,7 +198,7 @@ def _certbot_finding(file: File, found: CertbotEdits) -> Finding:
 def _sample_names(root: str) -> tuple[str, ...]:
     """Names of files there; none where there is no such folder, or it is not ours to read."""
     try:
-        return samples(root, SAMPLES)
+        return sample_files(root, SAMPLES)
     except (OSError, ReconcileError):
         return ()
 

@@ -243,7 +243,9 @@ def _acl(nginx: NginxInstallation, step: AccessStep) -> Iterator[str]:
 
     accounts = nginx.host.accounts
     for line in step.acl:
-        bits = "".join(c if line.bits & b else "-" for c, b in (("r", 4), ("w", 2), ("x", 1)))
+        bits = "".join(
+            c if line.permissions & b else "-" for c, b in (("r", 4), ("w", 2), ("x", 1))
+        )
         if line.tag == USER:
             yield f"user:{accounts.user_name(line.id)}:{bits}"
         elif line.tag == GROUP:

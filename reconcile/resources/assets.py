@@ -14,7 +14,7 @@ from reconcile.filesystem.compress import refuse_missing
 from reconcile.filesystem.host_error import HostError
 from reconcile.filesystem.permissions import PermissionDeviation, PermissionPolicy
 from reconcile.filesystem.scan_result import Examples
-from reconcile.filesystem.sync.sync_diff import Copy, Moved, Stale, SyncDiff, SyncRequest
+from reconcile.filesystem.sync.sync_diff import ChangedSide, FileCopy, Stale, SyncDiff, SyncRequest
 from reconcile.resources.common import folders_above, octal, owner_ids, refuse_unknown_owner
 from reconcile.resources.metadata_effects import masks_finding, masks_told
 from reconcile.system import Host
@@ -40,7 +40,7 @@ class Difference(NamedTuple):
 
     path: str
     what: str
-    moved: Moved
+    moved: ChangedSide
 
     @property
     def action(self) -> Action:
@@ -111,18 +111,18 @@ class Assets(Resource):
             return None
         order = self._order(host)
         found = host.files.diff(order)
-        masked = host.files.masked_below(self.path, order.rule, found.deviations)
+        masked = host.files.masked_grants_below(self.path, order.policy, found.deviations)
         return self._with(found).model_copy(update={"masked": masks_told(host, masked)})
 
     def source_digest(self, host: Host) -> str:
-        return host.files.digest_of_source(self.source)
+        return host.files.source_digest(self.source)
 
     def _remembered(self, host: Host) -> Self | None:
         """For a removal: there as long as we remember having written anything."""
         shipped = host.files.manifest(self.path)
         if not shipped.exists:
             return None
-        return self.model_copy(update={"total": len(shipped.ours())})
+        return self.model_copy(update={"total": len(shipped.our_files())})
 
     def _refuse_no_source(self, host: Host) -> None:
         found = host.files.stat(self.source, follow=True)
@@ -153,7 +153,7 @@ class Assets(Resource):
         return self.model_copy(
             update={
                 "differences": tuple(_differences(found, self))[:MOST_KEPT],
-                "differing": found.differing,
+                "differing": found.difference_count,
                 "total": found.total,
                 "notes": tuple(_notes(self, found)),
             }
@@ -223,24 +223,24 @@ def _differences(found: SyncDiff, wanted: Assets) -> Iterator[Difference]:
     yield from (Difference(f"{path}/", MISSING, "source") for path in found.folders)
     yield from (_copied(copy) for copy in found.copies)
     yield from (Difference(path, STALE[why], "source") for path, why in found.stale.items())
-    for path in found.surplus:
+    for path in found.extraneous:
         yield Difference(path, SURPLUS, "source")
-    for path in found.surplus_folders:
+    for path in found.extraneous_folders:
         yield Difference(f"{path}/", SURPLUS, "source")
     names = Accounts()
     yield from (_owned(one, wanted, names) for one in found.deviations)
 
 
-def _copied(copy: Copy) -> Difference:
+def _copied(copy: FileCopy) -> Difference:
     if copy.encoding:
         what = MADE if copy.is_new else "is made anew, compressed"
-        return Difference(copy.path, what, copy.moved)
+        return Difference(copy.path, what, copy.changed_side)
     if copy.is_new:
-        return Difference(copy.path, f"{MISSING} ({copy.new_size} bytes)", copy.moved)
+        return Difference(copy.path, f"{MISSING} ({copy.new_size} bytes)", copy.changed_side)
     sizes = f"{copy.old_size} -> {copy.new_size} bytes"
     same = copy.old_size == copy.new_size
     what = f"other content ({copy.new_size} bytes)" if same else f"other content ({sizes})"
-    return Difference(copy.path, what, copy.moved)
+    return Difference(copy.path, what, copy.changed_side)
 
 
 def _owned(found: PermissionDeviation, wanted: Assets, names: Accounts) -> Difference:
@@ -254,11 +254,11 @@ def _owned(found: PermissionDeviation, wanted: Assets, names: Accounts) -> Diffe
 
 
 def _notes(wanted: Assets, found: SyncDiff) -> Iterator[str]:
-    root, out = wanted.path, found.left_out
+    root, out = wanted.path, found.not_copied
     told: tuple[tuple[Examples, str], ...] = (
-        (found.others, f"below {root} are not in the source and stay (prune is off)"),
+        (found.kept, f"below {root} are not in the source and stay (prune is off)"),
         (
-            found.withheld,
+            found.skipped,
             f"below {root} keep their owner or mode: they have further names, or"
             " belong to another user where somebody else may write",
         ),

@@ -90,10 +90,10 @@ class Directory(Resource):
         """With a mode of the YAML; who must pass is let in by adding to it, never cut down."""
         if self.mode in (None, found.mode):
             return ""
-        return grants_told(host, host.files.masked(self.path, self.mode or 0))
+        return grants_told(host, host.files.masked_grants(self.path, self.mode or 0))
 
     def _exposed(self, host: Host) -> tuple[str, str] | None:
-        found = host.files.exposed_above(self.path)
+        found = host.files.untrusted_above(self.path)
         return None if found is None else (found[0], _writer(found[1], host))
 
     def _able(self, host: Host) -> tuple[str, ...] | None:
@@ -101,13 +101,13 @@ class Directory(Resource):
         if self.enterable_by is None:
             return None
         users = [host.accounts.user(name) for name in self.enterable_by]
-        may = host.files.may(self.path, users, EXECUTE)
+        may = host.files.may_access(self.path, users, EXECUTE)
         return tuple(name for name, allowed in zip(self.enterable_by, may, strict=True) if allowed)
 
     def _held(self, host: Host) -> frozenset[str]:
         # On another filesystem than our memory, what undo needs is kept in here, too.
         names = host.files.listdir(self.path, helpers=True)
-        return frozenset(names) - host.files.manifest(self.path).alone()
+        return frozenset(names) - host.files.manifest(self.path).exclusively_ours()
 
     def with_defaults_from(self, before: Self | None) -> Self:
         if before is None:
@@ -153,7 +153,7 @@ class Directory(Resource):
             host.files.mkdir(self.path, uid=uid, gid=gid, mode=self.mode or NEW_MODE)
         elif (self.user, self.group, self.mode) != (before.user, before.group, before.mode):
             mode = before.mode if self.mode is None else self.mode
-            host.files.set_meta(self.path, uid=uid, gid=gid, mode=mode or 0)
+            host.files.set_permissions(self.path, uid=uid, gid=gid, mode=mode or 0)
         if self.enterable_by and self.mode is None:
             self._open(host)
 
@@ -167,7 +167,7 @@ class Directory(Resource):
         mode = found.mode
         for name in kept_out:
             mode |= _least_bit(found, host, name)
-        host.files.set_meta(self.path, uid=found.uid, gid=found.gid, mode=mode)
+        host.files.set_permissions(self.path, uid=found.uid, gid=found.gid, mode=mode)
 
     def delete(self, host: Host) -> None:
         """Only where nothing is left in it."""

@@ -82,7 +82,7 @@ class File(Resource):
     def _side_effects(self, host: Host, found: Stat, content: bytes | None) -> dict[str, Any]:
         effects: dict[str, Any] = {}
         if self.mode not in (None, found.mode):
-            grants = host.files.masked(self.path, self.mode or 0)
+            grants = host.files.masked_grants(self.path, self.mode or 0)
             effects["masked"] = grants_told(host, grants)
         if content != self.content:
             effects["loses_capabilities"] = host.files.has_capabilities(self.path)
@@ -104,7 +104,7 @@ class File(Resource):
         if before is None or self.content != before.content:
             host.files.write(self.path, self.content or b"", uid=uid, gid=gid, mode=mode)
         else:
-            host.files.set_meta(self.path, uid=uid, gid=gid, mode=mode)
+            host.files.set_permissions(self.path, uid=uid, gid=gid, mode=mode)
 
     def delete(self, host: Host) -> None:
         host.files.unlink(self.path)

@@ -9,13 +9,13 @@ from reconcile.engine.model import Finding
 from reconcile.system import Host
 
 if TYPE_CHECKING:
-    from reconcile.filesystem.acl import Grant, Masked
+    from reconcile.filesystem.acl import GrantChange, GrantChanges
 
 NAMED = 5
 """Paths named in a finding."""
 
 
-def grants_told(host: Host, grants: Sequence[Grant]) -> str:
+def grants_told(host: Host, grants: Sequence[GrantChange]) -> str:
     """`user:bob rwx -> r-x`, for each."""
     return ", ".join(
         f"{_whose(host, grant)} {_bits(grant.before)} -> {_bits(grant.after)}" for grant in grants
@@ -32,7 +32,7 @@ def mask_finding(path: str, told: str) -> Finding:
     )
 
 
-def masks_told(host: Host, masked: Sequence[Masked]) -> tuple[str, ...]:
+def masks_told(host: Host, masked: Sequence[GrantChanges]) -> tuple[str, ...]:
     """A line for each of the first, and how many there are more."""
     lines = [f"{path}: {grants_told(host, grants)}" for path, grants in masked[:NAMED]]
     more = [f"and {len(masked) - NAMED} more"] if len(masked) > NAMED else []
@@ -56,7 +56,7 @@ def capability_finding(path: str) -> Finding:
     )
 
 
-def _whose(host: Host, grant: Grant) -> str:
+def _whose(host: Host, grant: GrantChange) -> str:
     if grant.is_group:
         return f"group:{host.accounts.group_name(grant.id)}"
     return f"user:{host.accounts.user_name(grant.id)}"

@@ -75,16 +75,16 @@ class Tree(Resource):
             return self._with(Scan())
         scan = host.files.scan(self.path, self._rule(host), self._excluded())
         _refuse_unreadable(self.path, scan)
-        masked = host.files.masked_below(self.path, self._rule(host), scan.deviations)
+        masked = host.files.masked_grants_below(self.path, self._rule(host), scan.deviations)
         return self._with(scan).model_copy(update={"masked": masks_told(host, masked)})
 
     def _with(self, scan: Scan) -> Self:
         return self.model_copy(
             update={
                 "deviations": tuple(scan.deviations),
-                "deviating": scan.deviating,
+                "deviating": scan.deviation_count,
                 "total": scan.files + scan.directories,
-                "whole": scan.whole,
+                "whole": scan.fingerprint,
                 "notes": tuple(_notes(self.path, scan)),
             }
         )
@@ -113,7 +113,7 @@ class Tree(Resource):
         """Only what was mended is looked at again, unless it was more than memory held."""
         if before is None or len(before.deviations) < before.deviating:
             return self.observe(host)
-        left = host.files.recheck(self.path, self._rule(host), before.deviations)
+        left = host.files.still_deviating(self.path, self._rule(host), before.deviations)
         return before.model_copy(update={"deviations": tuple(left), "deviating": len(left)})
 
     def delete(self, host: Host) -> None:  # noqa: ARG002
@@ -217,7 +217,7 @@ def _named(paths: Sequence[str]) -> str:
 def _notes(root: str, scan: Scan) -> Iterator[str]:
     told: tuple[tuple[Examples, str], ...] = (
         (
-            scan.withheld,
+            scan.foreign_owner,
             "belong to another user where somebody else may write, so they are not"
             " given away; look at them, then remove them or copy them as their right owner",
         ),
@@ -238,6 +238,6 @@ def _refuse_unreadable(root: str, scan: Scan) -> None:
         raise HostError(
             what=f"{scan.unreadable.count} below {root} cannot be read:"
             f" {_named(scan.unreadable.paths)}",
-            why=scan.why_unreadable,
+            why=scan.unreadable_reason,
             fix="Run as root, or as a user who may read them.",
         )

@@ -79,7 +79,7 @@ class Unit(Resource):
         uid, gid = owner_ids(host, self.user, self.group)
         if before and before.content == self.content:
             # A file that is not written anew gives no reason to start its service anew.
-            host.files.set_meta(self.path, uid=uid, gid=gid, mode=self.mode)
+            host.files.set_permissions(self.path, uid=uid, gid=gid, mode=self.mode)
             return
         self._tell_what_runs(host)
         self._make_folder(host, uid, gid)

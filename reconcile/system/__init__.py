@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from reconcile.filesystem.files import Files
-    from reconcile.filesystem.parallel import Tally
+    from reconcile.filesystem.parallel import ProgressCounter
     from reconcile.filesystem.state_dir import StateDir
     from reconcile.filesystem.undo import Recorder
     from reconcile.system.accounts import Account, Accounts
@@ -48,7 +48,7 @@ class Host:
     def __init__(self, settings: HostSettings | None = None) -> None:
         self.settings = settings or HostSettings()
         self.recorder: Recorder | None = None
-        self.scan_progress: Tally | None = None
+        self.scan_progress: ProgressCounter | None = None
         self.on_copy_progress: Callable[[int, int], None] | None = None
 
     @cached_property
@@ -79,7 +79,7 @@ class Host:
     @cached_property
     def managing_account(self) -> Account:
         """Who applies here: root where what is remembered is not for us to write, else we."""
-        if self.privileged or self.state.is_ours():
+        if self.privileged or self.state.is_writable():
             return self.accounts.current
         return self.accounts.user(self.accounts.user_name(0))
 

@@ -18,11 +18,17 @@ LOGGER = logging.getLogger("reconcile")
 EFFECTS = frozenset(
     {
         *("files.write", "files.symlink", "files.unlink", "files.mkdir", "files.rmdir"),
-        *("files.set_meta", "files.fix_permissions", "files.sync", "files.remove_synced"),
+        *("files.set_permissions", "files.fix_permissions", "files.sync", "files.remove_synced"),
         *("services.start", "services.stop", "services.restart", "services.reload"),
         *("services.enable", "services.disable", "services.daemon_reload", "services.forget"),
-        *("services.remember_start", "state.write", "state.log", "state.make", "state.remove"),
-        "state.sweep",
+        *(
+            "services.remember_start",
+            "state.write",
+            "state.log",
+            "state.make_directory",
+            "state.remove",
+        ),
+        "state.remove_temporaries",
     }
 )
 COMPUTED = frozenset({"files.manifest", "services.unit_path", "state.path_of"})

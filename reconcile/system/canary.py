@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from reconcile.filesystem.safe_path import directory, entry
+from reconcile.filesystem.safe_path import pin_directory, pin_name
 
 if TYPE_CHECKING:
     from reconcile.system import Host
@@ -83,16 +83,16 @@ def remove(host: Host, folder: str, canary: Canary, *, writer: str | None) -> No
     _run_as(host, writer, errand)
 
 
-def may_clear(folder: str) -> bool:
+def can_remove_from(folder: str) -> bool:
     """Whether who runs this could remove a file from `folder`."""
     try:
-        with directory(folder) as (pinned, _):
+        with pin_directory(folder) as (pinned, _):
             return os.access(".", os.W_OK | os.X_OK, dir_fd=pinned, effective_ids=True)
     except OSError:
         return False
 
 
-def clear_upload(folder: str, relative: str, canary: Canary) -> bool:
+def remove_upload(folder: str, relative: str, canary: Canary) -> bool:
     """Remove the canary that an app saved as `folder`/`relative`; False where it is not there.
 
     `relative` was told by the app: it is refused where it could lead elsewhere.
@@ -107,13 +107,13 @@ def remove_stale(host: Host, folder: str, *, writer: str | None) -> int:
     """Remove canaries of runs that were killed; how many there were."""
 
     def errand() -> int:
-        found = [(name, _NAME.match(name)) for name in _listed(folder)]
-        return sum(_swept(f"{folder}/{name}", Canary(m[1])) for name, m in found if m)
+        found = [(name, _NAME.match(name)) for name in _names_in(folder)]
+        return sum(_remove_stale_file(f"{folder}/{name}", Canary(m[1])) for name, m in found if m)
 
     return _run_as(host, writer, errand)
 
 
-def _swept(path: str, canary: Canary) -> bool:
+def _remove_stale_file(path: str, canary: Canary) -> bool:
     try:
         return _remove(path, canary)
     except PermissionError:
@@ -129,7 +129,7 @@ def _run_as(host: Host, writer: str | None, errand: Callable[[], Answer]) -> Ans
 
 
 def _write(path: str, content: bytes, mode: int) -> None:
-    with entry(path) as at:
+    with pin_name(path) as at:
         fd = os.open(at.name, _WRITE, 0o600, dir_fd=at.dir_fd)
         try:
             os.write(fd, content)
@@ -140,7 +140,7 @@ def _write(path: str, content: bytes, mode: int) -> None:
 
 def _remove(path: str, canary: Canary) -> bool:
     try:
-        with entry(path) as at:
+        with pin_name(path) as at:
             content = _content(at.dir_fd, at.name, len(canary.content))
             if content is None or not canary.content.startswith(content):
                 return False
@@ -163,9 +163,9 @@ def _content(dir_fd: int, name: str, most: int) -> bytes | None:
         os.close(fd)
 
 
-def _listed(folder: str) -> list[str]:
+def _names_in(folder: str) -> list[str]:
     try:
-        with directory(folder) as (pinned, _):
+        with pin_directory(folder) as (pinned, _):
             fd = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=pinned)
     except (FileNotFoundError, PermissionError):
         return []  # Where nobody can look, no canary can be found either.

@@ -124,11 +124,11 @@ class Mirror:
         if not self._host.state.exists(tree):
             fresh = f"{tree}.new"
             self._host.state.remove(fresh)
-            work_tree = self._host.state.make(fresh)
+            work_tree = self._host.state.make_directory(fresh)
             there = (f"--work-tree={work_tree}",)
             self._asked("checkout", "--force", commit, "--", ".", before=there)
             os.rename(work_tree, self._host.state.path_of(tree))
-        for name in self._host.state.names(f"{self._folder}/trees"):
+        for name in self._host.state.list_names(f"{self._folder}/trees"):
             if name != commit:
                 self._host.state.remove(f"{self._folder}/trees/{name}")
         return self._host.state.path_of(tree)
@@ -136,7 +136,7 @@ class Mirror:
     def _make(self) -> None:
         if self._exists("HEAD"):
             return
-        self._host.state.make(self._folder)
+        self._host.state.make_directory(self._folder)
         self._asked("init", "--quiet", "--bare", "--template=", self.path, where=())
 
     def _exists(self, name: str) -> bool:
@@ -145,7 +145,7 @@ class Mirror:
     def _import_keys(self, keys: str | None) -> None:
         """A key ring anew each time, so that a key which was taken away is gone."""
         self._host.state.remove(f"{self._folder}/gnupg")
-        self._host.state.make(f"{self._folder}/gnupg")
+        self._host.state.make_directory(f"{self._folder}/gnupg")
         if keys is None:
             return
         done = self._run("gpg", "--batch", "--quiet", "--import", "--", keys)

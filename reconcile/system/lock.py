@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from reconcile.errors import LockHeld
 from reconcile.filesystem.host_error import explained
 from reconcile.filesystem.path import join
-from reconcile.filesystem.safe_path import entry
+from reconcile.filesystem.safe_path import pin_name
 
 if TYPE_CHECKING:
     from reconcile.system import Host
@@ -77,7 +77,7 @@ def _is_locked(found: os.stat_result) -> bool:
 @contextmanager
 def try_lock(host: Host, name: str, *, timeout_s: float) -> Iterator[bool]:
     """Let one at a time into the body, by a file of the state directory; whether it is our turn."""
-    path = join(host.state.make(), name)
+    path = join(host.state.make_directory(), name)
     with explained(f"the lock {path} could not be opened"):
         fd = _open_at(path)
     try:
@@ -97,13 +97,13 @@ def _open(host: Host) -> int:
         except OSError as error:
             if error.errno not in CANNOT_WRITE:
                 raise
-    path = join(host.state.make(), NAME)
+    path = join(host.state.make_directory(), NAME)
     with explained(f"the lock {path} could not be opened"):
         return _open_at(path)
 
 
 def _open_at(path: str) -> int:
-    with entry(path) as at:
+    with pin_name(path) as at:
         return os.open(at.name, FLAGS, 0o600, dir_fd=at.dir_fd)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from reconcile.errors import ReconcileError
 from reconcile.filesystem.host_error import explained
-from reconcile.filesystem.user_files import publish
+from reconcile.filesystem.user_files import write_user_file
 
 if TYPE_CHECKING:
     from reconcile.system import Host
@@ -25,7 +25,9 @@ def has_systemd() -> bool:
 def put(path: str, text: str, header: str) -> None:
     """Write a file of ours, never over somebody else's. Errors: HostError."""
     ours = header.encode()
-    publish(path, text.encode(), mode=READABLE, replaceable=lambda old: old.startswith(ours))
+    write_user_file(
+        path, text.encode(), mode=READABLE, replaceable=lambda old: old.startswith(ours)
+    )
 
 
 def drop(path: str, header: str) -> bool:

@@ -11,7 +11,7 @@ from urllib.parse import quote, unquote
 
 from reconcile.config.probes import Expectation, UploadProbe
 from reconcile.engine.model import Check
-from reconcile.system.canary import Canary, clear_upload, may_clear
+from reconcile.system.canary import Canary, can_remove_from, remove_upload
 from reconcile.system.http import HttpAnswer, multipart
 from reconcile.verify.evaluate import evaluate
 from reconcile.verify.http_probe import ProbeClient
@@ -24,7 +24,7 @@ _EXCERPT_BYTES = 60
 
 def check_form_upload(probe: UploadProbe, client: ProbeClient) -> Check:
     """Upload a canary, request it, compare, and remove it where its directory is known."""
-    if probe.dir is not None and not may_clear(probe.dir):
+    if probe.dir is not None and not can_remove_from(probe.dir):
         reason = f"nothing uploaded, as this user could not remove it from {probe.dir}"
         return Check(probe.name, "unknown", f"{reason}. Run it with sudo.")
     canary = Canary.new()
@@ -102,7 +102,7 @@ def _remove_upload(probe: UploadProbe, canary: Canary, path: str) -> str:
         return ""
     relative = unquote(path.removeprefix(probe.prefix))
     try:
-        clear_upload(probe.dir, relative, canary)
+        remove_upload(probe.dir, relative, canary)
     except OSError as error:
         return f"could not remove {probe.dir}/{relative}: {error.strerror}"
     return ""

@@ -40,7 +40,7 @@ class Discarding:
     id = "bench"
 
     def __init__(self, host: Host) -> None:
-        self.keep_dir = host.state.make("journal/bench/keep")
+        self.keep_dir = host.state.make_directory("journal/bench/keep")
 
     def record_undo(self, *undos: Undo) -> None:
         return

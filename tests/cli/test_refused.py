@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from reconcile.filesystem.host_error import WORDS
+from reconcile.filesystem.host_error import REASONS
 from tests.cli.conftest import COMMAND
 from tests.host.disk import picture
 from tests.tally import TALLY
@@ -181,7 +181,7 @@ def thrown(
 def told(done: subprocess.CompletedProcess[str], number: int) -> bool:
     """In our words; of nginx's files in those that nginx has."""
     said = done.stdout + done.stderr
-    return WORDS[number] in said or os.strerror(number) in said
+    return REASONS[number] in said or os.strerror(number) in said
 
 
 @pytest.mark.parametrize("error", ERRORS)
@@ -264,7 +264,7 @@ class TestForReal:
         done = box.apply()
         mend(disk)
 
-        refused(box, old, done, WORDS[error])
+        refused(box, old, done, REASONS[error])
 
     def test_an_immutable_directory_is_told_and_leaves_the_old(self, change: Change) -> None:
         box = change.begin()
@@ -285,7 +285,7 @@ class TestForReal:
             done = box.apply("prlimit", f"--nofile={descriptors}")
             if done.returncode == 0:
                 break
-            refused(box, change.old, done, WORDS[errno.EMFILE])
+            refused(box, change.old, done, REASONS[errno.EMFILE])
 
         assert descriptors > FEWEST
         assert change.new == box.seen()

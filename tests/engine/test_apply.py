@@ -174,7 +174,9 @@ class TestRollback:
         class Stubborn(File):
             def apply(self, host: Host, before: Self | None) -> None:
                 super().apply(host, before)
-                host.files.set_meta(self.path, uid=os.geteuid(), gid=os.getegid(), mode=0o600)
+                host.files.set_permissions(
+                    self.path, uid=os.geteuid(), gid=os.getegid(), mode=0o600
+                )
 
         file = Stubborn(path=machine.path("a"), content=b"x", mode=0o644)
 

@@ -12,7 +12,7 @@ import pytest
 
 from reconcile.engine.model import Report
 from reconcile.errors import ReconcileError
-from reconcile.filesystem.host_error import WORDS
+from reconcile.filesystem.host_error import REASONS
 from tests.engine.failing import failing_at
 from tests.engine.killing import Replay
 from tests.engine.machine import Machine
@@ -65,7 +65,7 @@ def test_a_call_that_fails_once_is_told_and_leaves_the_old_or_the_new(
         where = f"{name} at call {number}: {ended}: {said}"
         machine.recover()
         assert ended in ENDS, where
-        assert not said or ended == "applied" or WORDS[error] in said or "502" in said, where
+        assert not said or ended == "applied" or REASONS[error] in said or "502" in said, where
         assert timeless(machine.manifest()) in (before, after), where
         refuse_remains(machine)
         number += step
@@ -113,7 +113,7 @@ def test_too_few_open_files_are_told_and_nothing_is_left_half_done(
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, most)
         ends.append(ended)
-        assert ended == "applied" or WORDS[errno.EMFILE] in said, f"{spare}: {said}"
+        assert ended == "applied" or REASONS[errno.EMFILE] in said, f"{spare}: {said}"
         swift_machine.recover()
         assert timeless(swift_machine.manifest()) in (before, after)
 

@@ -105,7 +105,7 @@ def test_effects_are_taken_back_last_first_and_one_reload_after_all(host: Host) 
 
 
 def test_a_journal_that_was_never_begun_is_dropped(host: Host) -> None:
-    host.state.make("journal/00000001")
+    host.state.make_directory("journal/00000001")
 
     assert () == hear(host)
     assert [] == [*journals(host.state)]

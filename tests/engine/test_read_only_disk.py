@@ -12,14 +12,14 @@ import pytest
 
 from reconcile.engine.model import Event, Report
 from reconcile.errors import ReconcileError
-from reconcile.filesystem.host_error import FIXES, WORDS
+from reconcile.filesystem.host_error import FIXES, REASONS
 from reconcile.resources.directory import Directory
 from reconcile.resources.file import File
 from tests.engine.machine import Machine
 from tests.engine.power import Disk, own_mounts
 from tests.engine.test_crash import refuse_remains, timeless
 
-READ_ONLY = WORDS[errno.EROFS]
+READ_ONLY = REASONS[errno.EROFS]
 NAMES = ("a", "b", "c", "d")
 
 

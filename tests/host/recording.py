@@ -36,6 +36,6 @@ class MemoryRecorder:
 
 def recording(host: Host) -> MemoryRecorder:
     """A recorder at work on `host`."""
-    recorder = MemoryRecorder(host.state.make("journal/7-test/keep"))
+    recorder = MemoryRecorder(host.state.make_directory("journal/7-test/keep"))
     host.recorder = recorder
     return recorder

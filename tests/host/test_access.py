@@ -66,7 +66,7 @@ def test_every_user_may_do_what_the_kernel_lets_them(
             account = host.accounts.user(user)
             case = (uid, gid, f"{mode:04o}", user)
             expected[case] = kernel_allows(user, path)
-            actual[case] = [host.files.may(str(path), [account], want)[0] for want in WANTS]
+            actual[case] = [host.files.may_access(str(path), [account], want)[0] for want in WANTS]
 
     assert expected == actual
 

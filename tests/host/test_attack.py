@@ -62,11 +62,13 @@ def media(public: Path) -> Path:
 
 
 def set_meta_of_a_file(host: Host, media: Path, run: int) -> None:
-    host.files.set_meta(f"{media}/album/photo.jpg", uid=WEB, gid=WEB, mode=(0o600, 0o644)[run % 2])
+    host.files.set_permissions(
+        f"{media}/album/photo.jpg", uid=WEB, gid=WEB, mode=(0o600, 0o644)[run % 2]
+    )
 
 
 def set_meta_of_a_directory(host: Host, media: Path, run: int) -> None:
-    host.files.set_meta(f"{media}/album", uid=WEB, gid=WEB, mode=(0o700, 0o755)[run % 2])
+    host.files.set_permissions(f"{media}/album", uid=WEB, gid=WEB, mode=(0o700, 0o755)[run % 2])
 
 
 def write(host: Host, media: Path, run: int) -> None:
@@ -122,7 +124,7 @@ def take_back(host: Host, media: Path, run: int) -> None:
     try:
         with suppress(ReconcileError):
             host.files.write(f"{media}/album/photo.jpg", b"x", uid=WEB, gid=WEB, mode=0o644)
-            host.files.set_meta(f"{media}/album/photo.jpg", uid=WEB, gid=WEB, mode=0o600)
+            host.files.set_permissions(f"{media}/album/photo.jpg", uid=WEB, gid=WEB, mode=0o600)
         recorder.take_back(host)
     finally:
         host.recorder = None
@@ -277,7 +279,7 @@ class TestHardLinks:
 
         def mend_both(host: Host, media: Path, run: int) -> None:
             mend_a_tree(host, media, run)
-            host.files.set_meta(str(photo), uid=WEB, gid=WEB, mode=0o644)
+            host.files.set_permissions(str(photo), uid=WEB, gid=WEB, mode=0o644)
 
         outcome = attack(host, media, mend_both, SHORT, swap(photo, media / "decoy.hard"))
 

@@ -9,7 +9,7 @@ import pytest
 
 from reconcile.filesystem.host_error import HostError
 from reconcile.filesystem.permissions import PermissionPolicy
-from reconcile.filesystem.sync.batch import Batch
+from reconcile.filesystem.sync.batch import WriteBatch
 from reconcile.filesystem.sync.sync_diff import SyncRequest
 from reconcile.system import Host
 from tests.host.recording import MemoryRecorder
@@ -33,15 +33,15 @@ def shipped(host: Host, site: Path) -> SyncRequest:
 
 def meanwhile(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Have somebody else replace `path` when the old inodes have just been kept."""
-    flush = Batch._flush_kept
+    flush = WriteBatch._flush_kept
 
-    def flushed(batch: Batch, kept: Collection[str | None], *, many: bool) -> None:
+    def flushed(batch: WriteBatch, kept: Collection[str | None], *, many: bool) -> None:
         flush(batch, kept, many=many)
         if kept:
             path.with_name("theirs").write_bytes(b"theirs")
             path.with_name("theirs").rename(path)
 
-    monkeypatch.setattr(Batch, "_flush_kept", flushed)
+    monkeypatch.setattr(WriteBatch, "_flush_kept", flushed)
 
 
 @pytest.mark.parametrize(

@@ -98,7 +98,7 @@ def test_where_writing_fails_it_is_told_and_nothing_is_left(
 def test_a_source_that_changes_while_it_is_copied_is_noticed(
     order: SyncRequest, host: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clone = copy.cloned
+    clone = copy.clone_content
 
     def late(original: int, target: int) -> bool:
         film = Path(order.source, "film.mp4")
@@ -108,7 +108,7 @@ def test_a_source_that_changes_while_it_is_copied_is_noticed(
         os.utime(film, ns=(then, then))
         return clone(original, target)
 
-    monkeypatch.setattr(copy, "cloned", late)
+    monkeypatch.setattr(copy, "clone_content", late)
 
     with pytest.raises(HostError, match="changes while it is copied"):
         host.files.sync(order)

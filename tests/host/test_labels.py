@@ -41,7 +41,7 @@ def test_a_file_keeps_its_label_when_it_gets_new_content(host: Host, page: Path)
 
 
 def test_a_file_keeps_its_label_when_its_owner_and_mode_change(host: Host, page: Path) -> None:
-    host.files.set_meta(str(page), uid=33, gid=33, mode=0o600)
+    host.files.set_permissions(str(page), uid=33, gid=33, mode=0o600)
 
     assert LABEL == label(page)
 

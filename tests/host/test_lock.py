@@ -77,7 +77,7 @@ def test_of_many_at_once_only_one_is_inside_at_any_time(host: Host, tmp_path: Pa
     """Each adds one to a number without any care; not one is lost."""
     number = tmp_path / "number"
     number.write_text("0")
-    host.state.make()
+    host.state.make_directory()
 
     children = [_fork_adding_one(host, number) for _ in range(50)]
 

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from reconcile.filesystem.file_undo import CHANGED_SINCE, Meta, Standing
+from reconcile.filesystem.file_undo import CHANGED_SINCE, Ownership, PermissionsChanged
 from reconcile.filesystem.undo import coalesced
 from reconcile.system import Host
 
 ROOT, WEB, OTHER = 0, 33, 34
-OLD = Standing(ROOT, ROOT, 0o4750)
-GIVEN = Standing(WEB, WEB, 0o640)
-AGAIN = Standing(WEB, WEB, 0o641)
+OLD = Ownership(ROOT, ROOT, 0o4750)
+GIVEN = Ownership(WEB, WEB, 0o640)
+AGAIN = Ownership(WEB, WEB, 0o641)
 
 pytestmark = pytest.mark.process  # needs root
 
@@ -26,15 +26,15 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-def stand(file: Path, standing: Standing) -> None:
+def stand(file: Path, standing: Ownership) -> None:
     os.chown(file, standing.uid, standing.gid)
     file.chmod(standing.mode)
 
 
-def undo(file: Path, *given: Standing) -> Meta:
-    records = [Meta(str(file), file.stat().st_ino, *OLD, {}, [one]) for one in given]
+def undo(file: Path, *given: Ownership) -> PermissionsChanged:
+    records = [PermissionsChanged(str(file), file.stat().st_ino, *OLD, {}, [one]) for one in given]
     [one] = coalesced(records)
-    assert isinstance(one, Meta)
+    assert isinstance(one, PermissionsChanged)
     return one
 
 
@@ -44,47 +44,47 @@ def undo(file: Path, *given: Standing) -> Meta:
         OLD,
         GIVEN,
         AGAIN,
-        Standing(WEB, WEB, 0o750),
-        Standing(WEB, WEB, 0o4750),
-        Standing(ROOT, ROOT, 0o640),
-        Standing(ROOT, ROOT, 0o641),
+        Ownership(WEB, WEB, 0o750),
+        Ownership(WEB, WEB, 0o4750),
+        Ownership(ROOT, ROOT, 0o640),
+        Ownership(ROOT, ROOT, 0o641),
     ],
     ids="{0.uid}:{0.gid} {0.mode:o}".format,
 )
-def test_what_is_ours_or_half_way_to_it_becomes_what_it_was(file: Path, now: Standing) -> None:
+def test_what_is_ours_or_half_way_to_it_becomes_what_it_was(file: Path, now: Ownership) -> None:
     stand(file, now)
 
     assert "" == undo(file, GIVEN, AGAIN).undo(Host())
-    assert OLD == Standing.of(file.stat())
+    assert OLD == Ownership.of(file.stat())
 
 
 @pytest.mark.parametrize(
     "now",
     [
-        Standing(OTHER, WEB, 0o640),
-        Standing(WEB, OTHER, 0o640),
-        Standing(WEB, WEB, 0o600),
-        Standing(ROOT, WEB, 0o640),
+        Ownership(OTHER, WEB, 0o640),
+        Ownership(WEB, OTHER, 0o640),
+        Ownership(WEB, WEB, 0o600),
+        Ownership(ROOT, WEB, 0o640),
     ],
     ids="{0.uid}:{0.gid} {0.mode:o}".format,
 )
-def test_what_somebody_else_gave_it_since_stays(file: Path, now: Standing) -> None:
+def test_what_somebody_else_gave_it_since_stays(file: Path, now: Ownership) -> None:
     stand(file, now)
 
     assert CHANGED_SINCE.format(file) == undo(file, GIVEN, AGAIN).undo(Host())
-    assert now == Standing.of(file.stat())
+    assert now == Ownership.of(file.stat())
 
 
 def test_a_record_of_an_older_version_is_taken_back_as_it_was_then(file: Path) -> None:
-    stand(file, Standing(OTHER, OTHER, 0o600))
+    stand(file, Ownership(OTHER, OTHER, 0o600))
 
-    assert "" == Meta(str(file), file.stat().st_ino, *OLD).undo(Host())
-    assert OLD == Standing.of(file.stat())
+    assert "" == PermissionsChanged(str(file), file.stat().st_ino, *OLD).undo(Host())
+    assert OLD == Ownership.of(file.stat())
 
 
 def test_undos_of_different_things_stay_apart_and_in_their_order(file: Path) -> None:
-    other = Meta("/elsewhere", 1, *OLD, {}, [GIVEN])
-    first, again = (Meta(str(file), 2, *OLD, {}, [one]) for one in (GIVEN, AGAIN))
+    other = PermissionsChanged("/elsewhere", 1, *OLD, {}, [GIVEN])
+    first, again = (PermissionsChanged(str(file), 2, *OLD, {}, [one]) for one in (GIVEN, AGAIN))
 
-    both = Meta(str(file), 2, *OLD, {}, [GIVEN, AGAIN])
+    both = PermissionsChanged(str(file), 2, *OLD, {}, [GIVEN, AGAIN])
     assert [both, other] == [*coalesced([first, other, again])]

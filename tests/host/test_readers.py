@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from reconcile.filesystem.parallel import ReaderDied, divide, readers, together
+from reconcile.filesystem.parallel import WorkerDied, map_parallel, split_work, worker_count
 
 Found = tuple[int, list[int]]
 
@@ -18,7 +18,7 @@ def look(shares: Iterator[int]) -> Found:
 
 
 def test_every_share_is_taken_by_one_reader() -> None:
-    found = together(range(1_000), look)
+    found = map_parallel(range(1_000), look)
 
     assert list(range(1_000)) == sorted(share for _, taken in found for share in taken)
 
@@ -28,15 +28,15 @@ def test_there_are_as_many_readers_as_cores_but_few_on_a_large_machine(
 ) -> None:
     for cores, expected in ((1, 1), (2, 2), (64, 4)):
         monkeypatch.setattr(os, "sched_getaffinity", lambda _, cores=cores: set(range(cores)))
-        found = together(range(10), look)
+        found = map_parallel(range(10), look)
 
-        assert expected == readers() == len({pid for pid, _ in found})
+        assert expected == worker_count() == len({pid for pid, _ in found})
 
 
 def test_one_core_has_one_reader_which_is_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})
 
-    assert [(os.getpid(), [0, 1, 2])] == together(range(3), look)
+    assert [(os.getpid(), [0, 1, 2])] == map_parallel(range(3), look)
 
 
 def test_a_reader_that_fails_is_told_and_nothing_of_it_stays() -> None:
@@ -47,8 +47,8 @@ def test_a_reader_that_fails_is_told_and_nothing_of_it_stays() -> None:
             raise OSError(5, "Input/output error")
         return look(shares)
 
-    with pytest.raises(ReaderDied):
-        together(range(3), failing)
+    with pytest.raises(WorkerDied):
+        map_parallel(range(3), failing)
     assert before == children()
 
 
@@ -62,7 +62,7 @@ def test_the_others_end_when_this_process_fails() -> None:
             os.read(os.open("/dev/zero", os.O_RDONLY), 1)
 
     with pytest.raises(KeyboardInterrupt):
-        together(range(3), failing)
+        map_parallel(range(3), failing)
     assert before == children()
 
 
@@ -80,7 +80,7 @@ def test_a_small_tree_is_looked_at_before_anything_is_shared_out() -> None:
         looked.append(one)
         return below[one]
 
-    left = divide(1, step, lambda one: False, lambda: len(looked))
+    left = split_work(1, step, lambda one: False, lambda: len(looked))
 
     assert ([], [1, 2, 3, 4]) == (left, looked)
 
@@ -92,7 +92,7 @@ def test_of_a_large_one_the_upper_directories_are() -> None:
         looked.append(one)
         return range(10)
 
-    left = divide(1, step, lambda one: False, lambda: 1_000 * len(looked))
+    left = split_work(1, step, lambda one: False, lambda: 1_000 * len(looked))
 
-    assert 16 * readers() <= len(left)
+    assert 16 * worker_count() <= len(left)
     assert 10 > len(looked)

@@ -67,8 +67,8 @@ def test_a_directory_of_ours_in_a_sticky_one_is_safe(host: Host, site: Path) -> 
     site.chmod(0o1777)
 
     assert host.files.read(f"{ours}/link") == Path("/etc/hostname").read_bytes()
-    assert host.files.is_closed(str(ours))
-    assert not host.files.is_closed(str(site))
+    assert host.files.is_trusted_directory(str(ours))
+    assert not host.files.is_trusted_directory(str(site))
 
 
 def test_a_symlink_to_the_outside_is_no_way_up(host: Host, media: Path) -> None:

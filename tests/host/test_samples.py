@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from reconcile.filesystem.inventory import LOOKED_AT, samples
+from reconcile.filesystem.inventory import NAMES_READ, sample_files
 
 
 def lay(root: Path, *names: str) -> str:
@@ -19,8 +19,8 @@ def lay(root: Path, *names: str) -> str:
 def test_one_file_of_each_folder_is_named(public: Path) -> None:
     root = lay(public, "a.txt", "b.txt", "css/app.css", "css/b.css", "js/app.js")
 
-    assert ("a.txt", "css/app.css") == samples(root, 2)
-    assert ("a.txt", "css/app.css", "js/app.js") == samples(root, 9)
+    assert ("a.txt", "css/app.css") == sample_files(root, 2)
+    assert ("a.txt", "css/app.css", "js/app.js") == sample_files(root, 9)
 
 
 def test_dotfiles_and_links_are_left_out(public: Path) -> None:
@@ -28,15 +28,15 @@ def test_dotfiles_and_links_are_left_out(public: Path) -> None:
     (public / "link").symlink_to("real/file")
     (public / "linked").symlink_to("real")
 
-    assert ("real/file",) == samples(root, 9)
+    assert ("real/file",) == sample_files(root, 9)
 
 
 def test_of_a_crowded_folder_only_a_part_is_read(public: Path) -> None:
-    root = lay(public, *(f"{number}.jpg" for number in range(LOOKED_AT + 100)))
+    root = lay(public, *(f"{number}.jpg" for number in range(NAMES_READ + 100)))
 
-    assert 1 == len(samples(root, 9))
+    assert 1 == len(sample_files(root, 9))
 
 
 def test_a_folder_that_is_not_there_is_an_error(public: Path) -> None:
     with pytest.raises(OSError, match="No such file"):
-        samples(str(public / "none"), 1)
+        sample_files(str(public / "none"), 1)

@@ -19,7 +19,7 @@ def state(tmp_path: Path) -> StateDir:
 
 def test_reading_creates_nothing(state: StateDir, tmp_path: Path) -> None:
     assert None is state.read("ledger")
-    assert [] == state.names("journal")
+    assert [] == state.list_names("journal")
     assert not state.exists("journal")
     state.remove("journal")
 
@@ -34,7 +34,7 @@ def test_what_was_written_is_read_and_belongs_to_us_alone(state: StateDir) -> No
         os.umask(old)
 
     assert b"text" == state.read("journal/7/plan")
-    assert ["plan"] == state.names("journal/7")
+    assert ["plan"] == state.list_names("journal/7")
     assert 0o600 == stat.S_IMODE(Path(state.path_of("journal/7/plan")).stat().st_mode)
     for folder in ("", "journal", "journal/7"):
         assert 0o700 == stat.S_IMODE(Path(state.path_of(folder)).stat().st_mode)
@@ -55,7 +55,7 @@ def test_a_folder_is_removed_with_all_that_is_in_it(state: StateDir) -> None:
 
     state.remove("journal/7")
 
-    assert ["8"] == state.names("journal")
+    assert ["8"] == state.list_names("journal")
 
 
 @pytest.mark.parametrize("mode", [0o777, 0o770])
@@ -70,7 +70,7 @@ def test_a_state_directory_that_others_may_write_is_refused(state: StateDir, mod
 
 
 def test_a_state_directory_of_another_user_is_refused(state: StateDir) -> None:
-    state.make()
+    state.make_directory()
     os.chown(state.path, 33, 33)
 
     with pytest.raises(HostError, match="somebody else may write there"):
@@ -78,7 +78,7 @@ def test_a_state_directory_of_another_user_is_refused(state: StateDir) -> None:
 
 
 def test_a_symlink_in_the_place_of_a_file_is_not_followed(state: StateDir, tmp_path: Path) -> None:
-    state.make()
+    state.make_directory()
     (tmp_path / "victim").write_text("kept")
     Path(state.path_of("log")).symlink_to(tmp_path / "victim")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from reconcile.filesystem import parallel
-from reconcile.filesystem.parallel import Tally
+from reconcile.filesystem.parallel import ProgressCounter
 from reconcile.filesystem.permissions import PermissionPolicy
 from reconcile.filesystem.sync.sync_diff import SyncRequest
 from reconcile.system import Host
@@ -29,12 +29,12 @@ def tree(site: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def two(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parallel, "readers", lambda: 2)
-    assert NAMES > parallel.ALONE
+    monkeypatch.setattr(parallel, "worker_count", lambda: 2)
+    assert NAMES > parallel.SERIAL_BELOW
 
 
 def test_every_name_of_a_tree_counts_once(host: Host, tree: Path) -> None:
-    host.scan_progress = Tally()
+    host.scan_progress = ProgressCounter()
 
     scan = host.files.scan(str(tree), RULE)
 
@@ -48,11 +48,11 @@ def test_every_name_of_a_source_and_of_its_copy_counts_once(
     order = SyncRequest(str(tree), str(site / "copy"), RULE)
     (site / "copy").mkdir()
     host.files.sync(order)
-    host.scan_progress = Tally()
+    host.scan_progress = ProgressCounter()
 
     survey = host.files.diff(order)
 
-    assert 0 == survey.differing
+    assert 0 == survey.difference_count
     assert 2 * NAMES == host.scan_progress.total
 
 

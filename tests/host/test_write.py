@@ -33,9 +33,11 @@ EFFECTS: dict[str, Effect] = {
     "a removed symlink": lambda h, s: h.files.unlink(f"{s}/link"),
     "a new directory": lambda h, s: h.files.mkdir(f"{s}/newdir", uid=WEB, gid=WEB, mode=0o2775),
     "a removed directory": lambda h, s: _remove_directory(h, s),
-    "another owner": lambda h, s: h.files.set_meta(f"{s}/file", uid=0, gid=0, mode=0o644),
-    "another mode with a mask": lambda h, s: h.files.set_meta(f"{s}/acl", uid=0, gid=0, mode=0o600),
-    "another owner of a program with capabilities": lambda h, s: h.files.set_meta(
+    "another owner": lambda h, s: h.files.set_permissions(f"{s}/file", uid=0, gid=0, mode=0o644),
+    "another mode with a mask": lambda h, s: h.files.set_permissions(
+        f"{s}/acl", uid=0, gid=0, mode=0o600
+    ),
+    "another owner of a program with capabilities": lambda h, s: h.files.set_permissions(
         f"{s}/capable", uid=WEB, gid=WEB, mode=0o755
     ),
 }
@@ -94,7 +96,7 @@ class TestEveryEffect:
         self, host: Host, full: Path, tmp_path: Path, effect: Effect
     ) -> None:
         before = picture(full)
-        host.state.make("journal/7-test/keep")
+        host.state.make_directory("journal/7-test/keep")
         step, died = 0, True
 
         while died:
@@ -112,7 +114,7 @@ class TestEveryEffect:
         self, host: Host, full: Path, tmp_path: Path, effect: Effect
     ) -> None:
         before = picture(full)
-        host.state.make("journal/7-test/keep")
+        host.state.make_directory("journal/7-test/keep")
         step, died = 0, True
 
         while died:
@@ -165,7 +167,7 @@ def test_new_content_keeps_attributes_and_access_lists_but_not_capabilities(
 def test_a_change_of_owner_keeps_the_capabilities_of_a_program(host: Host, full: Path) -> None:
     before = os.getxattr(full / "capable", "security.capability")
 
-    host.files.set_meta(f"{full}/capable", uid=WEB, gid=WEB, mode=0o750)
+    host.files.set_permissions(f"{full}/capable", uid=WEB, gid=WEB, mode=0o750)
 
     assert before == os.getxattr(full / "capable", "security.capability")
 
@@ -220,7 +222,7 @@ class TestWhatTheKernelRefuses:
         subprocess.run(["chattr", "+i", full / "file"], check=True)
         try:
             with pytest.raises(HostError) as refused:
-                host.files.set_meta(f"{full}/file", uid=0, gid=0, mode=0o600)
+                host.files.set_permissions(f"{full}/file", uid=0, gid=0, mode=0o600)
         finally:
             subprocess.run(["chattr", "-i", full / "file"], check=True)
 
@@ -297,7 +299,7 @@ class TestWhereSomeoneElseMayWrite:
         before = picture(media)
 
         with pytest.raises(HostError) as refused:
-            host.files.set_meta(f"{media}/roots", uid=WEB, gid=WEB, mode=0o644)
+            host.files.set_permissions(f"{media}/roots", uid=WEB, gid=WEB, mode=0o644)
 
         assert before == picture(media)
         assert "could be a link to any of that user's files" in refused.value.why
@@ -306,7 +308,7 @@ class TestWhereSomeoneElseMayWrite:
         (media / "theirs").touch(mode=0o600)
         os.chown(media / "theirs", WEB, 0)
 
-        host.files.set_meta(f"{media}/theirs", uid=WEB, gid=WEB, mode=0o644)
+        host.files.set_permissions(f"{media}/theirs", uid=WEB, gid=WEB, mode=0o644)
 
         found = (media / "theirs").stat()
         assert (WEB, 0o644) == (found.st_gid, stat.S_IMODE(found.st_mode))
@@ -320,7 +322,7 @@ class TestWhereSomeoneElseMayWrite:
         before = picture(tmp_path)
 
         with pytest.raises(HostError):
-            host.files.set_meta(f"{media}/link", uid=WEB, gid=WEB, mode=0o666)
+            host.files.set_permissions(f"{media}/link", uid=WEB, gid=WEB, mode=0o666)
 
         assert before == picture(tmp_path)
 
@@ -329,6 +331,6 @@ class TestWhereSomeoneElseMayWrite:
     ) -> None:
         os.chown(media, 0, 0)
 
-        host.files.set_meta(str(media), uid=WEB, gid=WEB, mode=0o755)
+        host.files.set_permissions(str(media), uid=WEB, gid=WEB, mode=0o755)
 
         assert WEB == media.stat().st_uid

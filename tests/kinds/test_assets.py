@@ -138,7 +138,9 @@ def test_a_file_that_nobody_touched_is_not_opened(
     shipped: Assets, host: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened: list[str] = []
-    monkeypatch.setattr(compare_file.Judge, "is_equal", lambda self, path, *_: opened.append(path))
+    monkeypatch.setattr(
+        compare_file.FileComparison, "is_equal", lambda self, path, *_: opened.append(path)
+    )
 
     assert [] == lines(shipped, host)
     assert [] == opened
@@ -150,7 +152,9 @@ def test_a_file_is_not_opened_again_once_its_mode_was_put_right(
     (root / "css/app.css").chmod(0o600)
     apply(shipped, host)
     opened: list[str] = []
-    monkeypatch.setattr(compare_file.Judge, "is_equal", lambda self, path, *_: opened.append(path))
+    monkeypatch.setattr(
+        compare_file.FileComparison, "is_equal", lambda self, path, *_: opened.append(path)
+    )
 
     assert [] == lines(shipped, host)
     assert [] == opened
@@ -206,8 +210,8 @@ class TestOnAllCores:
     @pytest.fixture(params=[1 << 20, 1], ids=["as it is", "as if every directory was huge"])
     def _huge(self, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(compare_tree, "HUGE", request.param)
-        monkeypatch.setattr(parallel, "ALONE", 400)
-        monkeypatch.setattr(parallel, "SHARES_PER_READER", 2)
+        monkeypatch.setattr(parallel, "SERIAL_BELOW", 400)
+        monkeypatch.setattr(parallel, "SHARES_PER_WORKER", 2)
 
     @pytest.mark.usefixtures("_huge")
     def test_each_finds_its_share_and_all_is_told_in_one_order(

@@ -289,7 +289,9 @@ def test_nothing_is_opened_or_compressed_where_nobody_touched_anything(
 ) -> None:
     looked: list[str] = []
     monkeypatch.setattr(
-        precompressed.Siblings, "look", lambda self, path, *_, **__: looked.append(path)
+        precompressed.PrecompressedComparison,
+        "compare",
+        lambda self, path, *_, **__: looked.append(path),
     )
 
     assert [] == lines(made, host)

@@ -103,7 +103,7 @@ def test_what_is_roots_is_refused_in_plain_words(home: Path) -> None:
 def test_nobody_else_can_be_made_the_owner(home: Path) -> None:
     def act() -> None:
         with pytest.raises(HostError) as refused:
-            host_of(home).files.set_meta(f"{home}/media", uid=0, gid=0, mode=0o755)
+            host_of(home).files.set_permissions(f"{home}/media", uid=0, gid=0, mode=0o755)
         assert "Run as root; in a container, look at its capabilities." == refused.value.fix
 
     as_web_user(act)

@@ -140,12 +140,12 @@ def _check_access(folder: _UploadFolder, saved: str) -> Iterator[RuleResult]:
     """Only the folder itself counts: the container does not walk the host's path to it."""
     files, user = folder.inspection.host.files, folder.service.user
     found = files.stat(saved, follow=True)
-    if found is None or files.may(saved, (_STRANGER,), _WX)[0]:
+    if found is None or files.may_access(saved, (_STRANGER,), _WX)[0]:
         return
     account = _account(folder, found.uid)
     if account is None:
         yield _unknown_user(folder, saved)
-    elif not files.may(saved, (account,), _WX)[0]:
+    elif not files.may_access(saved, (account,), _WX)[0]:
         owner = f"{found.uid}:{found.gid}"
         ids = f"{account.uid}:{account.gid}"
         name = user if user[:1].isdigit() else f"{user} ({ids})"

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.location_mapping import LocationMapping
 from reconcile.doctor.rule import Rule, RuleResult, error, warning
-from reconcile.filesystem.mount import filesystem_of
+from reconcile.filesystem.mount import filesystem_type
 
 _RELEASE = re.compile(r"/(?:releases?|deployments?|versions)/[^/]+(?:/|$)")
 _CURRENT = re.compile(r"/(?:current|live)(?:/|$)")
@@ -42,7 +42,7 @@ def _reason(inspection: HostInspection, mapping: LocationMapping) -> str:
 
 
 def _volatile(path: str) -> str:
-    if filesystem_of(path) in _MEMORY:
+    if filesystem_type(path) in _MEMORY:
         return "is in memory and empty after a reboot"
     return "is cleaned up by the system" if _TEMPORARY.match(f"{path}/") else ""
 
@@ -59,7 +59,7 @@ def _finding(mapping: LocationMapping, reason: str) -> RuleResult:
     return warning(
         f"Static files in {mapping.path} will be lost: {reason}.",
         mapping.evidence,
-        fix=f"Copy them to a permanent directory at each deployment, such as {stable}.",
+        fix=f"FileCopy them to a permanent directory at each deployment, such as {stable}.",
     )
 
 

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from reconcile.filesystem.attributes import change
-from reconcile.filesystem.backup import keep, link, places, sync_directory
+from reconcile.filesystem.attributes import set_owner_and_mode
+from reconcile.filesystem.backup import backup_places, keep_old_inode, link_backup, sync_directory
 from reconcile.filesystem.file_undo import MadeDirectory, Removed, Replaced
 from reconcile.filesystem.fsync import flush, sync_filesystem
 from reconcile.filesystem.host_error import HostError
-from reconcile.filesystem.openat import Descent
-from reconcile.filesystem.path import as_bytes, helper, join, parent
+from reconcile.filesystem.openat import DirectoryCursor
+from reconcile.filesystem.path import as_bytes, helper_name, join, parent
 from reconcile.filesystem.permissions import PermissionPolicy
 from reconcile.filesystem.read import identity
 from reconcile.filesystem.safe_path import PinnedName
@@ -30,11 +30,11 @@ FEW = 16
 
 
 @dataclass
-class Target:
+class BatchTarget:
     """A file to be given content of the digest `wrote`; `temp` is its name until it is whole."""
 
     path: str
-    wrote: str
+    digest: str
     fill: Callable[[int], None]
     temp: str = ""
     keep: str | None = None
@@ -42,37 +42,42 @@ class Target:
     """The inode that was kept; 0 where there was none."""
 
 
-class Batch:
+class WriteBatch:
     """Changes below a root whose directories are reached by `way`. Errors: OSError, HostError."""
 
-    def __init__(self, host: Host, root: str, way: Descent) -> None:
-        self._host, self._root, self._way = host, root, way
+    def __init__(self, host: Host, root: str, way: DirectoryCursor) -> None:
+        self._host, self._root, self._cursor = host, root, way
         self._label = host.recorder.id if host.recorder else "new"
 
-    def _intend(self, undos: Sequence[Undo]) -> None:
+    def _record(self, undos: Sequence[Undo]) -> None:
         if self._host.recorder is not None and undos:
             self._host.recorder.record_undo(*undos)
 
     def _entry(self, path: str) -> PinnedName:
         """Good until the next one: its directory is held by the way down."""
         folder, _, name = path.rpartition("/")
-        fd, guard = self._way.to(folder)
+        fd, guard = self._cursor.enter(folder)
         return PinnedName(join(self._root, path), fd, name, guard)
 
-    def make_folders(self, folders: Collection[str], rule: PermissionPolicy) -> None:
+    def create_directories(self, folders: Collection[str], rule: PermissionPolicy) -> None:
         ordered = sorted(folders, key=as_bytes)
-        self._intend([MadeDirectory(join(self._root, path)) for path in ordered])
+        self._record([MadeDirectory(join(self._root, path)) for path in ordered])
         for path in ordered:
-            make_directory(self._entry(path), rule.uid, rule.gid, rule.dirs)
+            make_directory(self._entry(path), rule.uid, rule.gid, rule.directory_mode)
         self._flush(ordered)
 
-    def deliver(self, targets: Sequence[Target], rule: PermissionPolicy) -> dict[str, Signature]:
+    def write_files(
+        self, targets: Sequence[BatchTarget], rule: PermissionPolicy
+    ) -> dict[str, Signature]:
         """Write all beside their names, then rename them in this order; what each is then."""
         for target in targets:
-            target.temp = helper(target.path.rpartition("/")[2], self._label)
-            target.keep = self._place_to_keep(target.path)
-        self._intend(
-            [Replaced(join(self._root, one.path), one.temp, one.wrote, one.keep) for one in targets]
+            target.temp = helper_name(target.path.rpartition("/")[2], self._label)
+            target.keep = self._backup_place(target.path)
+        self._record(
+            [
+                Replaced(join(self._root, one.path), one.temp, one.digest, one.keep)
+                for one in targets
+            ]
         )
         try:
             self._write_all(targets, rule)
@@ -84,15 +89,15 @@ class Batch:
         self._flush([target.path for target in targets])
         return seen
 
-    def _place_to_keep(self, path: str) -> str | None:
+    def _backup_place(self, path: str) -> str | None:
         """Where the inode that is there now is to be kept; None where nothing is there."""
         if self._host.recorder is None:
             return None
         at = self._entry(path)
         found = at.stat()
-        return None if found is None else next(places(self._host.recorder, at, found.st_dev))
+        return None if found is None else next(backup_places(self._host.recorder, at, found.st_dev))
 
-    def _write_all(self, targets: Sequence[Target], rule: PermissionPolicy) -> None:
+    def _write_all(self, targets: Sequence[BatchTarget], rule: PermissionPolicy) -> None:
         """The new beside the old, and the old kept: all of it durable, so that names may move."""
         many = len(targets) > FEW
         for target in targets:
@@ -103,13 +108,13 @@ class Batch:
                 target.old = self._keep_old(target.path, target.keep, instead)
         self._flush_kept([target.keep for target in targets], many=many)
 
-    def _write(self, target: Target, rule: PermissionPolicy, *, flush: bool) -> None:
+    def _write(self, target: BatchTarget, rule: PermissionPolicy, *, flush: bool) -> None:
         at = self._entry(target.path)
         fd = os.open(target.temp, NEW, 0o600, dir_fd=at.dir_fd)
         try:
             target.fill(fd)
             inherit(at, fd)
-            change(fd, rule.uid, rule.gid, rule.files)
+            set_owner_and_mode(fd, rule.uid, rule.gid, rule.file_mode)
             if flush:
                 os.fsync(fd)
         finally:
@@ -118,19 +123,19 @@ class Batch:
     def _keep_old(self, path: str, place: str, instead: Callable[[str | None], Undo]) -> int:
         """Link the inode that is there to its place, and tell which; the caller flushes all."""
         at = self._entry(path)
-        if not link(at, place):
+        if not link_backup(at, place):
             # A bind mount lies between, so the old inode is kept beside instead.
-            keep(self._host, at, instead)
+            keep_old_inode(self._host, at, instead)
         return os.stat(at.name, dir_fd=at.dir_fd, follow_symlinks=False).st_ino
 
     def _flush_kept(self, kept: Collection[str | None], *, many: bool) -> None:
         """A power cut must not keep a rename, and lose what it took the name from."""
         if many:
-            sync_filesystem(self._way.to("")[0])
+            sync_filesystem(self._cursor.enter("")[0])
         else:
             flush(parent(place) for place in kept if place is not None)
 
-    def _finish(self, target: Target) -> Signature:
+    def _finish(self, target: BatchTarget) -> Signature:
         at = self._entry(target.path)
         # Nothing that is not kept is written over, be it new there or in place of the old.
         if self._host.recorder is not None and _inode(at) not in (None, target.old):
@@ -138,10 +143,10 @@ class Batch:
         os.rename(target.temp, at.name, src_dir_fd=at.dir_fd, dst_dir_fd=at.dir_fd)
         return Signature.of(os.stat(at.name, dir_fd=at.dir_fd, follow_symlinks=False))
 
-    def remove(self, paths: Sequence[str]) -> None:
+    def remove_files(self, paths: Sequence[str]) -> None:
         """Unlink files and symlinks; what has gone meanwhile is no error."""
-        kept = {path: self._place_to_keep(path) for path in paths}
-        self._intend(
+        kept = {path: self._backup_place(path) for path in paths}
+        self._record(
             [Removed(join(self._root, path), place) for path, place in kept.items() if place]
         )
         old = {
@@ -157,14 +162,14 @@ class Batch:
                 sweep(at, at.name)
         self._flush(paths)
 
-    def remove_folders(self, folders: Collection[str]) -> None:
+    def remove_empty_directories(self, folders: Collection[str]) -> None:
         """Remove, deepest first, those of `folders` in which nothing is left."""
         for path in sorted(folders, key=as_bytes, reverse=True):
             at = self._entry(path)
             if at.stat() is not None:
                 remove_directory(self._host, at)
 
-    def still_holding(self, digests: Mapping[str, str]) -> list[str]:
+    def unmodified(self, digests: Mapping[str, str]) -> list[str]:
         """The paths whose files still have the digest given."""
         return [path for path, wrote in digests.items() if self._identity(path) == wrote]
 
@@ -178,10 +183,10 @@ class Batch:
         """Make the names durable."""
         folders = {path.rpartition("/")[0] for path in paths}
         if len(folders) > FEW:
-            sync_filesystem(self._way.to("")[0])
+            sync_filesystem(self._cursor.enter("")[0])
             return
         for folder in sorted(folders):
-            sync_directory(self._way.to(folder)[0])
+            sync_directory(self._cursor.enter(folder)[0])
 
 
 def _inode(at: PinnedName) -> int | None:
@@ -197,8 +202,8 @@ def _changing(path: str) -> HostError:
     )
 
 
-def _replaced(root: str, target: Target, place: str | None) -> Replaced:
-    return Replaced(join(root, target.path), target.temp, target.wrote, place)
+def _replaced(root: str, target: BatchTarget, place: str | None) -> Replaced:
+    return Replaced(join(root, target.path), target.temp, target.digest, place)
 
 
 def _removed(path: str, place: str | None) -> Removed:

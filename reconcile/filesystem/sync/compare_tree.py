@@ -14,28 +14,34 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, NamedTuple
 
 from reconcile.filesystem.compress import COMPRESSED
-from reconcile.filesystem.openat import NOTHING, Descent, Listing
-from reconcile.filesystem.path import is_ours, join, parent
-from reconcile.filesystem.sync.compare_file import Judge, in_the_way
+from reconcile.filesystem.openat import NO_LISTING, DirectoryCursor, Listing
+from reconcile.filesystem.path import is_helper_name, join, parent
+from reconcile.filesystem.sync.compare_file import FileComparison, wrong_kind_in_copy
 from reconcile.filesystem.sync.manifest import Signature, SyncManifest
-from reconcile.filesystem.sync.precompressed import Siblings
-from reconcile.filesystem.sync.quick_check import Quick, stem
+from reconcile.filesystem.sync.precompressed import PrecompressedComparison
+from reconcile.filesystem.sync.quick_check import QuickCheck, original_name
 from reconcile.filesystem.sync.source import Original, Source
-from reconcile.filesystem.sync.sync_diff import Copy, Moved, SyncDiff, SyncRequest
+from reconcile.filesystem.sync.sync_diff import ChangedSide, FileCopy, SyncDiff, SyncRequest
 
 if TYPE_CHECKING:
-    from reconcile.filesystem.parallel import Tally
+    from reconcile.filesystem.parallel import ProgressCounter
 
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from reconcile.filesystem.openat import descent
-from reconcile.filesystem.parallel import ReaderDied, alone, divide, readers, together
-from reconcile.filesystem.sync.source import source
+from reconcile.filesystem.openat import directory_cursor
+from reconcile.filesystem.parallel import (
+    WorkerDied,
+    map_parallel,
+    map_serial,
+    split_work,
+    worker_count,
+)
+from reconcile.filesystem.sync.source import open_source
 
 if TYPE_CHECKING:
-    from reconcile.filesystem.parallel import Tally
+    from reconcile.filesystem.parallel import ProgressCounter
 
 
 HUGE = 1 << 20
@@ -45,7 +51,7 @@ Names = Mapping[str, os.stat_result]
 """Name → what is in the copy."""
 
 
-class Pair(NamedTuple):
+class DirectoryPair(NamedTuple):
     """A directory of the copy and its original's real path; None where it lacks either.
 
     `linked`: reached through a symlink in the source. Of a huge one a reader takes
@@ -53,20 +59,20 @@ class Pair(NamedTuple):
     """
 
     folder: str
-    real: str | None
-    there: bool
+    source_path: str | None
+    has_copy: bool
     linked: bool = False
     part: int = 0
     of: int = 1
 
     def takes(self, name: str) -> bool:
-        return self.of == 1 or hash(stem(name)) % self.of == self.part
+        return self.of == 1 or hash(original_name(name)) % self.of == self.part
 
 
-WHOLE = Pair("", "", there=True)
+WHOLE = DirectoryPair("", "", has_copy=True)
 
 
-class Comparison:
+class TreeComparison:
     """Gathers in `found` what differs in the directories that it looks at."""
 
     def __init__(
@@ -74,208 +80,232 @@ class Comparison:
         ours: Source,
         order: SyncRequest,
         shipped: SyncManifest,
-        way: Descent,
+        way: DirectoryCursor,
         *,
         remember: bool,
-        tally: Tally | None,
+        tally: ProgressCounter | None,
     ) -> None:
-        self.source, self.order, self.shipped, self.way = ours, order, shipped, way
-        self.tally = tally
-        self.judge = Judge(ours, order, shipped, way, remember=remember)
-        self.siblings = Siblings(self.judge)
-        self.below: list[Pair] = []
-        self.looked = 0
+        self.source, self.request, self.manifest, self.cursor = ours, order, shipped, way
+        self.progress = tally
+        self.files = FileComparison(ours, order, shipped, way, remember=remember)
+        self.precompressed = PrecompressedComparison(self.files)
+        self.below: list[DirectoryPair] = []
+        self.examined = 0
 
     @property
     def found(self) -> SyncDiff:
-        return self.judge.found
+        return self.files.found
 
-    def look_below(self, pairs: Iterable[Pair]) -> SyncDiff:
+    def compare_below(self, pairs: Iterable[DirectoryPair]) -> SyncDiff:
         """What differs in these and in all that is below them."""
-        self.judge.begin_anew()
+        self.files.reset()
         for pair in pairs:
             waiting = [pair]
             while waiting:
-                waiting += self.look(waiting.pop())
+                waiting += self.compare(waiting.pop())
         return self.found
 
-    def look(self, pair: Pair) -> list[Pair]:
+    def compare(self, pair: DirectoryPair) -> list[DirectoryPair]:
         """Compare one directory; those that are below it."""
-        self.below, self.siblings.wanted = [], set()
-        with self._original(pair) as ours, self._copy_of(pair) as copy:
+        self.below, self.precompressed.requested = [], set()
+        with self._source_listing(pair) as ours, self._copy_listing(pair) as copy:
             own, there = self._names(pair, ours), self._names(pair, copy)
-            done = self._settled(pair, ours, copy)
+            done = self._unchanged(pair, ours, copy)
             left = sorted(own - done)
-            wanted = {} if pair.real is None else self.source.originals(pair.real, ours, left)
+            wanted = (
+                {}
+                if pair.source_path is None
+                else self.source.originals(pair.source_path, ours, left)
+            )
             stats = self._stats(pair, copy, sorted(there - done))
-        self._wanted(pair, wanted, stats, own)
+        self._compare_originals(pair, wanted, stats, own)
         if pair.folder == "":
-            self._extras(pair, wanted.keys() | done, stats)
-        self._unwanted(pair, wanted, stats)
-        self.looked += len(own) + len(there)
-        if self.tally is not None:
-            self.tally.add(len(own) + len(there))
+            self._compare_extras(pair, wanted.keys() | done, stats)
+        self._compare_others(pair, wanted, stats)
+        self.examined += len(own) + len(there)
+        if self.progress is not None:
+            self.progress.add(len(own) + len(there))
         return self.below
 
-    def is_huge(self, pair: Pair) -> bool:
-        sizes = [self.way.size(pair.folder)] if pair.there else []
-        sizes += [] if pair.real is None else [self.source.size(pair.real)]
+    def is_huge(self, pair: DirectoryPair) -> bool:
+        sizes = [self.cursor.directory_size(pair.folder)] if pair.has_copy else []
+        sizes += [] if pair.source_path is None else [self.source.directory_size(pair.source_path)]
         return max(sizes) > HUGE
 
-    def _original(self, pair: Pair) -> AbstractContextManager[Listing]:
-        return nullcontext(NOTHING) if pair.real is None else self.source.listing(pair.real)
+    def _source_listing(self, pair: DirectoryPair) -> AbstractContextManager[Listing]:
+        return (
+            nullcontext(NO_LISTING)
+            if pair.source_path is None
+            else self.source.listing(pair.source_path)
+        )
 
-    def _copy_of(self, pair: Pair) -> AbstractContextManager[Listing]:
-        return self.way.listing(pair.folder) if pair.there else nullcontext(NOTHING)
+    def _copy_listing(self, pair: DirectoryPair) -> AbstractContextManager[Listing]:
+        return self.cursor.listing(pair.folder) if pair.has_copy else nullcontext(NO_LISTING)
 
     @staticmethod
-    def _names(pair: Pair, at: Listing) -> set[str]:
+    def _names(pair: DirectoryPair, at: Listing) -> set[str]:
         return set(at.names if pair.of == 1 else filter(pair.takes, at.names))
 
-    def _settled(self, pair: Pair, ours: Listing, copy: Listing) -> set[str]:
+    def _unchanged(self, pair: DirectoryPair, ours: Listing, copy: Listing) -> set[str]:
         """The names that need no closer look."""
-        if ours is NOTHING or copy is NOTHING:
+        if ours is NO_LISTING or copy is NO_LISTING:
             return set()
-        rows = self.shipped.rows.inside(pair.folder)
+        rows = self.manifest.rows.in_folder(pair.folder)
         if pair.of > 1:
             rows = (one for one in rows if pair.takes(one[0]))
-        done = Quick(ours, copy, self.order, self.shipped.settled_ns).settled(rows)
-        if self.order.excluded:
-            done = {name for name in done if join(pair.folder, name) not in self.order.excluded}
+        done = QuickCheck(ours, copy, self.request, self.manifest.racy_from_ns).unchanged(rows)
+        if self.request.excluded:
+            done = {name for name in done if join(pair.folder, name) not in self.request.excluded}
         self.found.total += len(done.intersection(copy.names))
-        if self.judge.remember:
-            self.found.settled += [join(pair.folder, name) for name in done]
+        if self.files.remember:
+            self.found.unchanged += [join(pair.folder, name) for name in done]
         return done
 
-    def _stats(self, pair: Pair, copy: Listing, names: Iterable[str]) -> dict[str, os.stat_result]:
+    def _stats(
+        self, pair: DirectoryPair, copy: Listing, names: Iterable[str]
+    ) -> dict[str, os.stat_result]:
         """Name → what is in the copy; dotfiles are nobody's business here."""
         found = {}
         for name in names:
             if not name.startswith("."):
                 with suppress(FileNotFoundError):
                     found[name] = os.stat(name, dir_fd=copy.fd, follow_symlinks=False)
-            elif not is_ours(name):
-                self._stays(join(pair.folder, name))
+            elif not is_helper_name(name):
+                self._block_removal(join(pair.folder, name))
         return found
 
-    def _stays(self, path: str) -> None:
+    def _block_removal(self, path: str) -> None:
         while path:
             path = parent(path)
-            self.found.staying.add(path)
+            self.found.blocked_folders.add(path)
 
-    def _wanted(
-        self, pair: Pair, wanted: Mapping[str, Original], there: Names, own: Collection[str]
+    def _compare_originals(
+        self,
+        pair: DirectoryPair,
+        wanted: Mapping[str, Original],
+        there: Names,
+        own: Collection[str],
     ) -> None:
         for name, original in wanted.items():
             path = join(pair.folder, name)
-            if path in self.order.excluded:
+            if path in self.request.excluded:
                 continue
             if original.is_directory:
-                self._folder(pair, path, original, there.get(name))
+                self._compare_folder(pair, path, original, there.get(name))
             else:
-                changes = self._file(path, original, there.get(name))
-                self.siblings.look(path, original, there, own, changes=changes)
+                changes = self._compare_file(path, original, there.get(name))
+                self.precompressed.compare(path, original, there, own, changes=changes)
 
-    def _extras(self, pair: Pair, shipped: Collection[str], there: Names) -> None:
-        for name, data in sorted(self.order.extra.items()):
+    def _compare_extras(self, pair: DirectoryPair, shipped: Collection[str], there: Names) -> None:
+        for name, data in sorted(self.request.extra.items()):
             if name not in shipped and pair.takes(name):
-                self._extra(name, data, there.get(name))
+                self._compare_extra(name, data, there.get(name))
 
-    def _folder(
-        self, pair: Pair, path: str, original: Original, there: os.stat_result | None
+    def _compare_folder(
+        self, pair: DirectoryPair, path: str, original: Original, there: os.stat_result | None
     ) -> None:
-        linked = original.real != join(pair.real or "", path.rpartition("/")[2])
+        linked = original.source_path != join(pair.source_path or "", path.rpartition("/")[2])
         if linked and pair.linked:
             # Linked directories in linked directories can be a maze without end.
-            self.found.left_out.outside.add(path)
+            self.found.not_copied.outside.add(path)
             return
         if there is None:
             self.found.folders.append(path)
         elif stat.S_ISDIR(there.st_mode):
-            self.judge.compare_owner(path, there)
+            self.files.compare_owner(path, there)
         else:
-            raise in_the_way(join(self.order.root, path), "a directory")
-        self.below.append(Pair(path, original.real, there is not None, linked or pair.linked))
+            raise wrong_kind_in_copy(join(self.request.root, path), "a directory")
+        self.below.append(
+            DirectoryPair(path, original.source_path, there is not None, linked or pair.linked)
+        )
 
-    def _file(self, path: str, original: Original, there: os.stat_result | None) -> bool:
+    def _compare_file(self, path: str, original: Original, there: os.stat_result | None) -> bool:
         """Whether it has to be written."""
         size = original.st.st_size
-        if self.judge.is_there(path, there, size) and self.judge.is_equal(path, original, there):
-            self.judge.right(path, original.signature, there)
+        if self.files.is_file(path, there, size) and self.files.is_equal(path, original, there):
+            self.files.record_match(path, original.signature, there)
             return False
-        self.judge.differs(path, original, there)
+        self.files.record_difference(path, original, there)
         return True
 
-    def _extra(self, name: str, data: bytes, there: os.stat_result | None) -> None:
-        if self.judge.is_there(name, there, len(data)) and self.judge.holds(name, data):
-            self.judge.right(name, Signature(len(data), 0, 0, 0), there)
+    def _compare_extra(self, name: str, data: bytes, there: os.stat_result | None) -> None:
+        if self.files.is_file(name, there, len(data)) and self.files.has_content(name, data):
+            self.files.record_match(name, Signature(len(data), 0, 0, 0), there)
             return
-        known = self.shipped.digest(name) == sha256(data).digest()
-        moved: Moved = "host" if known else "source"
+        known = self.manifest.digest(name) == sha256(data).digest()
+        moved: ChangedSide = "host" if known else "source"
         is_new, old_size = there is None, 0 if there is None else there.st_size
-        self.found.copies.append(Copy(name, "", data, is_new, old_size, len(data), moved))
+        self.found.copies.append(FileCopy(name, "", data, is_new, old_size, len(data), moved))
 
-    def _unwanted(self, pair: Pair, wanted: Mapping[str, Original], there: Names) -> None:
-        known = wanted.keys() | self.siblings.wanted
-        known |= self.order.extra.keys() if pair.folder == "" else frozenset()
+    def _compare_others(
+        self, pair: DirectoryPair, wanted: Mapping[str, Original], there: Names
+    ) -> None:
+        known = wanted.keys() | self.precompressed.requested
+        known |= self.request.extra.keys() if pair.folder == "" else frozenset()
         for name in sorted(there.keys() - known):
             path = join(pair.folder, name)
-            if path in self.order.excluded:
-                self._stays(path)
-            elif name.endswith(COMPRESSED) and self.siblings.is_made(path, there[name]):
+            if path in self.request.excluded:
+                self._block_removal(path)
+            elif name.endswith(COMPRESSED) and self.precompressed.is_generated(path, there[name]):
                 self.found.stale[path] = "unasked"
             elif path not in self.found.stale:
-                self._surplus(path, there[name])
+                self._add_extraneous(path, there[name])
 
-    def _surplus(self, path: str, st: os.stat_result) -> None:
+    def _add_extraneous(self, path: str, st: os.stat_result) -> None:
         """What the source does not have: removed if that is asked for, else only kept right."""
         is_directory = stat.S_ISDIR(st.st_mode)
         if is_directory:
-            self.below.append(Pair(path, None, there=True))
-        if self.order.prune:
-            going = self.found.surplus_folders if is_directory else self.found.surplus
+            self.below.append(DirectoryPair(path, None, has_copy=True))
+        if self.request.prune:
+            going = self.found.extraneous_folders if is_directory else self.found.extraneous
             going.append(path)
             return
         if not is_directory:
-            self.found.others.add(path)
-        self.judge.compare_owner(path, st)
+            self.found.kept.add(path)
+        self.files.compare_owner(path, st)
 
 
-Look = Callable[[Iterator[Pair]], SyncDiff]
+Look = Callable[[Iterator[DirectoryPair]], SyncDiff]
 
 
-def survey(
-    order: SyncRequest, shipped: SyncManifest, *, remember: bool = False, tally: Tally | None = None
+def compare_tree(
+    order: SyncRequest,
+    shipped: SyncManifest,
+    *,
+    remember: bool = False,
+    tally: ProgressCounter | None = None,
 ) -> SyncDiff:
     """Compare; changes nothing. `remember` fills `settled` and `rows`, `tally` is told how far.
 
     Errors: FileNotFoundError and NotADirectoryError for the source or the root.
     """
     try:
-        return _survey(order, shipped, together, remember=remember, tally=tally)
-    except ReaderDied:
+        return _compare_tree(order, shipped, map_parallel, remember=remember, tally=tally)
+    except WorkerDied:
         # Whatever stopped the other one we meet ourselves, and can tell it.
-        return _survey(order, shipped, alone, remember=remember, tally=tally)
+        return _compare_tree(order, shipped, map_serial, remember=remember, tally=tally)
 
 
-def _survey(
+def _compare_tree(
     order: SyncRequest,
     shipped: SyncManifest,
-    by: Callable[[Sequence[Pair], Look], list[SyncDiff]],
+    by: Callable[[Sequence[DirectoryPair], Look], list[SyncDiff]],
     *,
     remember: bool,
-    tally: Tally | None,
+    tally: ProgressCounter | None,
 ) -> SyncDiff:
-    with source(order.source) as ours, descent(order.root) as way:
-        comparison = Comparison(ours, order, shipped, way, remember=remember, tally=tally)
+    with open_source(order.source) as ours, directory_cursor(order.root) as way:
+        comparison = TreeComparison(ours, order, shipped, way, remember=remember, tally=tally)
 
-        def below(pair: Pair) -> Iterable[Pair]:
-            if readers() > 1 and comparison.is_huge(pair):
-                return [pair._replace(part=part, of=readers()) for part in range(readers())]
-            return comparison.look(pair)
+        def below(pair: DirectoryPair) -> Iterable[DirectoryPair]:
+            if worker_count() > 1 and comparison.is_huge(pair):
+                return [
+                    pair._replace(part=part, of=worker_count()) for part in range(worker_count())
+                ]
+            return comparison.compare(pair)
 
-        shares = divide(WHOLE, below, lambda pair: pair.of > 1, lambda: comparison.looked)
+        shares = split_work(WHOLE, below, lambda pair: pair.of > 1, lambda: comparison.examined)
         found = comparison.found
-        for other in by(shares, comparison.look_below):
+        for other in by(shares, comparison.compare_below):
             found.merge(other)
-        return found.in_order()
+        return found.sorted_by_path()

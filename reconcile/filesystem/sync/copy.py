@@ -15,18 +15,18 @@ from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from reconcile.filesystem.attributes import by_descriptor
+from reconcile.filesystem.attributes import fd_path
 from reconcile.filesystem.compress import compressed
 from reconcile.filesystem.host_error import HostError
-from reconcile.filesystem.openat import descent
+from reconcile.filesystem.openat import directory_cursor
 from reconcile.filesystem.path import as_bytes
-from reconcile.filesystem.permissions import mend
+from reconcile.filesystem.permissions import fix_permissions
 from reconcile.filesystem.read import chunks
-from reconcile.filesystem.sync.batch import Batch, Target
-from reconcile.filesystem.sync.compare_tree import survey
-from reconcile.filesystem.sync.manifest import NO_COPY, NOT_OURS, Signature, SyncManifest, row
-from reconcile.filesystem.sync.source import Source, source
-from reconcile.filesystem.sync.sync_diff import Copy, SyncDiff, SyncRequest
+from reconcile.filesystem.sync.batch import BatchTarget, WriteBatch
+from reconcile.filesystem.sync.compare_tree import compare_tree
+from reconcile.filesystem.sync.manifest import NO_COPY, NOT_OURS, Signature, SyncManifest, pack_row
+from reconcile.filesystem.sync.source import Source, open_source
+from reconcile.filesystem.sync.sync_diff import FileCopy, SyncDiff, SyncRequest
 
 if TYPE_CHECKING:
     from reconcile.system import Host
@@ -44,18 +44,18 @@ PAGES = (".html", ".htm", ".xhtml")
 
 
 @dataclass(frozen=True)
-class Delivery:
+class FileToWrite:
     """A file to be written: its bytes (None: streamed), their digest, and their origin's facts."""
 
-    copy: Copy
+    copy: FileCopy
     data: bytes | None
     digest: bytes
     original: Signature
-    is_gain: bool = True
+    compresses: bool = True
     """Whether it is worth writing: what compressing does not make smaller is not."""
 
 
-class Steps:
+class ProgressReporter:
     """Counts the files that are done, for `host.copied`; quiet while a copy is short."""
 
     def __init__(self, host: Host, total: int) -> None:
@@ -69,46 +69,46 @@ class Steps:
             self._host.on_copy_progress(self._done, self._total)
 
 
-def ship(host: Host, order: SyncRequest) -> None:
+def sync(host: Host, order: SyncRequest) -> None:
     """Make the copy what `order` asks for, and remember what was written."""
     shipped = SyncManifest(host, order.root)
-    found, newest_ns = survey(order, shipped, remember=True), 0
+    found, newest_ns = compare_tree(order, shipped, remember=True), 0
     if found.deviations:
-        mend(host, order.root, order.rule, found.deviations)
+        fix_permissions(host, order.root, order.policy, found.deviations)
         # Their ctimes are new, so what is to be remembered of them is only known now.
-        found, newest_ns = survey(order, shipped, remember=True), time.time_ns()
-    rows = {path: known for path in found.settled if (known := shipped.row(path))} | found.rows
-    with source(order.source) as ours, descent(order.root) as way:
-        batch = Batch(host, order.root, way)
-        batch.make_folders(found.folders, order.rule)
+        found, newest_ns = compare_tree(order, shipped, remember=True), time.time_ns()
+    rows = {path: known for path in found.unchanged if (known := shipped.row(path))} | found.rows
+    with open_source(order.source) as ours, directory_cursor(order.root) as way:
+        batch = WriteBatch(host, order.root, way)
+        batch.create_directories(found.folders, order.policy)
         # First, so that no stale sibling outlives the file it was made of.
-        batch.remove(list(found.stale))
-        steps = Steps(host, len(found.copies))
+        batch.remove_files(list(found.stale))
+        steps = ProgressReporter(host, len(found.copies))
         for deliveries in _batches(ours, found.copies, steps):
-            rows |= _deliver(batch, ours, order, deliveries, steps)
+            rows |= _write_files(batch, ours, order, deliveries, steps)
             newest_ns = max(newest_ns, time.time_ns())
     _prune(host, order, found)
     shipped.save(rows, shipped.folders | frozenset(found.folders), newest_ns)
 
 
 def _prune(host: Host, order: SyncRequest, found: SyncDiff) -> None:
-    with descent(order.root) as way:
-        batch = Batch(host, order.root, way)
-        batch.remove(found.surplus)
-        batch.remove_folders(found.surplus_folders)
+    with directory_cursor(order.root) as way:
+        batch = WriteBatch(host, order.root, way)
+        batch.remove_files(found.extraneous)
+        batch.remove_empty_directories(found.extraneous_folders)
 
 
-def withdraw(host: Host, root: str) -> None:
+def remove_synced(host: Host, root: str) -> None:
     """Remove every file that we wrote and nobody has changed since, then empty directories."""
     shipped = SyncManifest(host, root)
-    with descent(root) as way:
-        batch = Batch(host, root, way)
-        batch.remove(batch.still_holding(shipped.ours()))
-        batch.remove_folders(shipped.folders)
-    shipped.forget()
+    with directory_cursor(root) as way:
+        batch = WriteBatch(host, root, way)
+        batch.remove_files(batch.unmodified(shipped.our_files()))
+        batch.remove_empty_directories(shipped.folders)
+    shipped.delete()
 
 
-def _rank(group: Sequence[Copy]) -> tuple[int, bool, bytes]:
+def _rank(group: Sequence[FileCopy]) -> tuple[int, bool, bytes]:
     """New before changed, what is referred to before what refers."""
     first = group[0]
     path = first.file.lower()
@@ -116,16 +116,18 @@ def _rank(group: Sequence[Copy]) -> tuple[int, bool, bytes]:
     return rank, not first.is_new, as_bytes(first.file)
 
 
-def _groups(copies: Sequence[Copy]) -> list[list[Copy]]:
+def _groups(copies: Sequence[FileCopy]) -> list[list[FileCopy]]:
     """Each file with its compressed siblings, in the order in which they are published."""
-    groups: dict[str, list[Copy]] = {}
+    groups: dict[str, list[FileCopy]] = {}
     for copy in sorted(copies, key=lambda one: one.encoding or ""):
         groups.setdefault(copy.file, []).append(copy)
     return sorted(groups.values(), key=_rank)
 
 
-def _batches(ours: Source, copies: Sequence[Copy], steps: Steps) -> Iterator[list[Delivery]]:
-    batch: list[Delivery] = []
+def _batches(
+    ours: Source, copies: Sequence[FileCopy], steps: ProgressReporter
+) -> Iterator[list[FileToWrite]]:
+    batch: list[FileToWrite] = []
     size = 0
     for group in _groups(copies):
         loaded = _load(ours, group)
@@ -140,29 +142,29 @@ def _batches(ours: Source, copies: Sequence[Copy], steps: Steps) -> Iterator[lis
         yield batch
 
 
-def _load(ours: Source, group: Sequence[Copy]) -> list[Delivery]:
+def _load(ours: Source, group: Sequence[FileCopy]) -> list[FileToWrite]:
     """A file and its siblings, all of one reading."""
     first = group[0]
     if first.data is not None:
         facts = Signature(len(first.data), 0, 0, 0)
-        return [Delivery(first, first.data, sha256(first.data).digest(), facts)]
+        return [FileToWrite(first, first.data, sha256(first.data).digest(), facts)]
     is_packed = any(copy.encoding for copy in group)
-    with ours.opened(first.real) as fd:
+    with ours.open_file(first.source_path) as fd:
         before = Signature.of(os.fstat(fd))
         if before.size > LARGE and not is_packed:
-            return [Delivery(first, None, _digest(fd), before)]
+            return [FileToWrite(first, None, _digest(fd), before)]
         data = b"".join(chunks(fd))
         if Signature.of(os.fstat(fd)) != before or len(data) != before.size:
-            raise _moving(first)
+            raise _source_changing(first)
     return [_delivery(copy, data, before) for copy in group]
 
 
-def _delivery(copy: Copy, data: bytes, original: Signature) -> Delivery:
+def _delivery(copy: FileCopy, data: bytes, original: Signature) -> FileToWrite:
     if copy.encoding is None:
-        return Delivery(copy, data, sha256(data).digest(), original)
+        return FileToWrite(copy, data, sha256(data).digest(), original)
     packed = compressed(copy.encoding, data)
     is_gain = len(packed) < len(data)
-    return Delivery(copy, packed, sha256(packed).digest(), original, is_gain)
+    return FileToWrite(copy, packed, sha256(packed).digest(), original, is_gain)
 
 
 def _digest(fd: int) -> bytes:
@@ -172,51 +174,55 @@ def _digest(fd: int) -> bytes:
     return running.digest()
 
 
-def _moving(copy: Copy) -> HostError:
+def _source_changing(copy: FileCopy) -> HostError:
     return HostError(
-        what=f"{copy.real} in the source changes while it is copied",
+        what=f"{copy.source_path} in the source changes while it is copied",
         why="somebody writes to it",
         fix="Let the build finish, then apply again.",
     )
 
 
-def _deliver(
-    batch: Batch, ours: Source, order: SyncRequest, deliveries: Sequence[Delivery], steps: Steps
+def _write_files(
+    batch: WriteBatch,
+    ours: Source,
+    order: SyncRequest,
+    deliveries: Sequence[FileToWrite],
+    steps: ProgressReporter,
 ) -> dict[str, bytes]:
     """Publish them; path → what is to be remembered."""
-    futile = [one for one in deliveries if not one.is_gain]
-    batch.remove([one.copy.path for one in futile if not one.copy.is_new])
-    gains = [one for one in deliveries if one.is_gain]
+    futile = [one for one in deliveries if not one.compresses]
+    batch.remove_files([one.copy.path for one in futile if not one.copy.is_new])
+    gains = [one for one in deliveries if one.compresses]
     targets = [
-        Target(one.copy.path, f"sha256:{one.digest.hex()}", partial(_fill, ours, one, steps))
+        BatchTarget(one.copy.path, f"sha256:{one.digest.hex()}", partial(_fill, ours, one, steps))
         for one in gains
     ]
-    seen = batch.deliver(targets, order.rule)
-    return {one.copy.path: _row(one, seen[one.copy.path], one.digest) for one in gains} | {
-        one.copy.path: _row(one, NO_COPY, NOT_OURS) for one in futile
+    seen = batch.write_files(targets, order.policy)
+    return {one.copy.path: _manifest_row(one, seen[one.copy.path], one.digest) for one in gains} | {
+        one.copy.path: _manifest_row(one, NO_COPY, NOT_OURS) for one in futile
     }
 
 
-def _row(one: Delivery, copy: Signature, digest: bytes) -> bytes:
-    return row(one.original, copy, digest, is_made=one.copy.encoding is not None)
+def _manifest_row(one: FileToWrite, copy: Signature, digest: bytes) -> bytes:
+    return pack_row(one.original, copy, digest, is_made=one.copy.encoding is not None)
 
 
-def _fill(ours: Source, one: Delivery, steps: Steps, fd: int) -> None:
+def _fill(ours: Source, one: FileToWrite, steps: ProgressReporter, fd: int) -> None:
     steps.add(one.copy.encoding is None)
     if one.data is not None:
         _write(fd, one.data)
         return
-    with ours.opened(one.copy.real) as original:
-        if not cloned(original, fd):
+    with ours.open_file(one.copy.source_path) as original:
+        if not clone_content(original, fd):
             for chunk in chunks(original):
                 _write(fd, chunk)
-    if _written(fd) != one.digest:
-        raise _moving(one.copy)
+    if _digest_written(fd) != one.digest:
+        raise _source_changing(one.copy)
 
 
-def _written(fd: int) -> bytes:
+def _digest_written(fd: int) -> bytes:
     """The digest of what a file that is open for writing holds now."""
-    again = os.open(by_descriptor(fd), os.O_RDONLY | os.O_CLOEXEC)
+    again = os.open(fd_path(fd), os.O_RDONLY | os.O_CLOEXEC)
     try:
         return _digest(again)
     finally:
@@ -239,7 +245,7 @@ CANNOT = {
 """The kernel, a filesystem or a sandbox does not do it for these two files."""
 
 
-def cloned(original: int, copy: int) -> bool:
+def clone_content(original: int, copy: int) -> bool:
     """Fill the empty file `copy`; False, and it is empty still, where that cannot be done.
 
     Errors: OSError where writing fails for good (ENOSPC, EIO).

@@ -23,7 +23,7 @@ SEAL = 32
 FORMAT = 2
 MARSHAL_VERSION = 4
 NOT_OURS = bytes(32)
-SETTLED_NS = 20_000_000
+CLOCK_TICK_NS = 20_000_000
 """The kernel's clock for ctime is coarser than this; a younger one proves nothing."""
 
 
@@ -40,7 +40,7 @@ class Signature(NamedTuple):
         return cls(st.st_size, st.st_mtime_ns, st.st_ctime_ns, st.st_ino)
 
 
-def row(
+def pack_row(
     original: Signature, copy: Signature, digest: bytes = NOT_OURS, *, is_made: bool = False
 ) -> bytes:
     """What is remembered of a file of the source and its copy, once the copy is right.
@@ -77,14 +77,14 @@ class SyncManifest:
         return {"at": 0, "files": {}, "folders": []}
 
     @property
-    def rows(self) -> Rows:
-        return Rows(self._record["files"])
+    def rows(self) -> PackedRows:
+        return PackedRows(self._record["files"])
 
     def row(self, path: str) -> bytes | None:
         """What is remembered of one file; quick for many of one folder."""
         folder, _, name = path.rpartition("/")
         if self._at != folder:
-            self._at, self._here = folder, dict(self.rows.inside(folder))
+            self._at, self._here = folder, dict(self.rows.in_folder(folder))
         return self._here.get(name)
 
     @property
@@ -96,14 +96,14 @@ class SyncManifest:
     def exists(self) -> bool:
         return bool(self._record["at"])
 
-    def ours(self) -> dict[str, str]:
+    def our_files(self) -> dict[str, str]:
         """Relative path → `sha256:…` of every file that we wrote."""
         own = ((path, known[DIGEST]) for path, known in self.rows.items())
         return {path: f"sha256:{one.hex()}" for path, one in own if one != NOT_OURS}
 
-    def alone(self) -> frozenset[str]:
+    def exclusively_ours(self) -> frozenset[str]:
         """The names in the root below which nothing is but what we wrote."""
-        ours = self.ours().keys() | self.folders
+        ours = self.our_files().keys() | self.folders
         shared = {
             path.partition("/")[0]
             for folder in self.folders
@@ -118,38 +118,38 @@ class SyncManifest:
             return []
         return [join(folder, name) for name in self._host.files.listdir(path)]
 
-    def vouches(self, path: str, original: os.stat_result, copy: os.stat_result) -> bool:
+    def matches_record(self, path: str, original: os.stat_result, copy: os.stat_result) -> bool:
         """Whether both are still exactly what the copy was once found right with."""
-        known, settled_ns = self.row(path), self.settled_ns
+        known, settled_ns = self.row(path), self.racy_from_ns
         if known is None or original.st_ctime_ns >= settled_ns or copy.st_ctime_ns >= settled_ns:
             return False
         now = SIGNATURES.pack(*Signature.of(original), *Signature.of(copy))
         return known[: SIGNATURES.size] == now
 
     @cached_property
-    def settled_ns(self) -> int:
+    def racy_from_ns(self) -> int:
         """A ctime from here on is too young to prove that nothing changed since."""
-        settled: int = self._record["at"] - SETTLED_NS
+        settled: int = self._record["at"] - CLOCK_TICK_NS
         return settled
 
-    def knows_source(self, path: str, source: Signature) -> bool:
+    def is_source_unchanged(self, path: str, source: Signature) -> bool:
         """Whether the source has not moved since we copied it."""
         known = self.row(path)
         return known is not None and known[ORIGINAL] == HALF.pack(*source)
 
-    def is_no_gain(self, path: str, source: Signature) -> bool:
+    def is_incompressible(self, path: str, source: Signature) -> bool:
         """Whether the source, as it is, was found not to become smaller when compressed."""
         known = self.row(path)
         return (
             known is not None
             and known[COPY] == HALF.pack(*NO_COPY)
-            and self.knows_source(path, source)
+            and self.is_source_unchanged(path, source)
         )
 
-    def made(self, path: str) -> bytes:
+    def generated_digest(self, path: str) -> bytes:
         """The digest of what we made at `path` out of a file of the source; `NOT_OURS` if none."""
         known = self.row(path)
-        return known[DIGEST] if known is not None and known[MADE] else NOT_OURS
+        return known[DIGEST] if known is not None and known[GENERATED] else NOT_OURS
 
     def digest(self, path: str) -> bytes:
         known = self.row(path)
@@ -160,15 +160,15 @@ class SyncManifest:
 
         `newest_ns` is the youngest ctime among the copies just written.
         """
-        _wait_until_settled(newest_ns)
+        _wait_for_tick(newest_ns)
         record = {
             "format": FORMAT,
             "at": time.time_ns(),
-            "files": packed(rows),
+            "files": pack_rows(rows),
             "folders": sorted(folders),
         }
         body = marshal.dumps(record, MARSHAL_VERSION)
-        self._host.state.make(FOLDER)
+        self._host.state.make_directory(FOLDER)
         me = self._host.accounts.current
         self._host.files.write(
             self._host.state.path_of(self.name),
@@ -178,14 +178,14 @@ class SyncManifest:
             mode=0o600,
         )
 
-    def forget(self) -> None:
+    def delete(self) -> None:
         self._host.files.unlink(self._host.state.path_of(self.name))
 
 
-def _wait_until_settled(newest_ns: int) -> None:
+def _wait_for_tick(newest_ns: int) -> None:
     """A change within one tick of the clock would not show, so let the tick pass."""
-    wait_ns = newest_ns + SETTLED_NS + 1_000_000 - time.time_ns()
-    time.sleep(min(max(wait_ns, 0), 2 * SETTLED_NS) / 1e9)
+    wait_ns = newest_ns + CLOCK_TICK_NS + 1_000_000 - time.time_ns()
+    time.sleep(min(max(wait_ns, 0), 2 * CLOCK_TICK_NS) / 1e9)
 
 
 ROW = struct.Struct("<8Q32s?")
@@ -196,18 +196,18 @@ HALF = struct.Struct("<4Q")
 ORIGINAL = slice(0, HALF.size)
 COPY = slice(HALF.size, SIGNATURES.size)
 DIGEST = slice(SIGNATURES.size, SIGNATURES.size + 32)
-MADE = ROW.size - 1
+GENERATED = ROW.size - 1
 
-Packed = dict[str, tuple[str, bytes]]
+RowsByFolder = dict[str, tuple[str, bytes]]
 """Folder → the names in it, separated by NUL, and their rows in the same order."""
 
 
-class Rows(NamedTuple):
+class PackedRows(NamedTuple):
     """Paths relative to a root, and their rows."""
 
-    packed: Packed
+    packed: RowsByFolder
 
-    def inside(self, folder: str) -> Iterator[tuple[str, bytes]]:
+    def in_folder(self, folder: str) -> Iterator[tuple[str, bytes]]:
         """The names in one folder, and their rows."""
         names, block = self.packed.get(folder, ("", b""))
         starts = range(0, len(block), ROW.size)
@@ -215,11 +215,11 @@ class Rows(NamedTuple):
 
     def items(self) -> Iterator[tuple[str, bytes]]:
         for folder in self.packed:
-            for name, row in self.inside(folder):
+            for name, row in self.in_folder(folder):
                 yield join(folder, name), row
 
 
-def packed(rows: Mapping[str, bytes]) -> Packed:
+def pack_rows(rows: Mapping[str, bytes]) -> RowsByFolder:
     """`rows` by path, as they are kept."""
     folders: dict[str, list[str]] = {}
     for path in sorted(rows):

@@ -15,12 +15,12 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import NamedTuple
 
-from reconcile.filesystem.attributes import by_descriptor
-from reconcile.filesystem.openat import Descent, Listing
+from reconcile.filesystem.attributes import fd_path
+from reconcile.filesystem.openat import DirectoryCursor, Listing
 from reconcile.filesystem.path import as_bytes
 from reconcile.filesystem.permissions import hard_links_are_protected
 from reconcile.filesystem.read import digest_of
-from reconcile.filesystem.safe_path import PIN, directory
+from reconcile.filesystem.safe_path import PIN, pin_directory
 from reconcile.filesystem.scan_result import Examples
 from reconcile.filesystem.sync.manifest import Signature
 
@@ -30,7 +30,7 @@ MOST_SYMLINKS = 16
 class Original(NamedTuple):
     """A file or directory of the source; `real` is its path there once symlinks are followed."""
 
-    real: str
+    source_path: str
     st: os.stat_result
 
     @property
@@ -43,14 +43,14 @@ class Original(NamedTuple):
 
 
 @dataclass
-class LeftOut:
+class NotCopied:
     """What of the source is not shipped, and why."""
 
     outside: Examples = field(default_factory=Examples)
     special: Examples = field(default_factory=Examples)
     foreign: Examples = field(default_factory=Examples)
 
-    def merge(self, other: LeftOut) -> None:
+    def merge(self, other: NotCopied) -> None:
         for name in ("outside", "special", "foreign"):
             getattr(self, name).merge(getattr(other, name))
 
@@ -58,22 +58,22 @@ class LeftOut:
 class Source:
     """One source folder, pinned while it is used. Names that begin with a dot are not shipped."""
 
-    def __init__(self, root: int, way: Descent, path: str) -> None:
-        self._root, self._way, self._path = root, way, path
+    def __init__(self, root: int, way: DirectoryCursor, path: str) -> None:
+        self._root, self._cursor, self._path = root, way, path
         self._owner = os.fstat(root).st_uid
-        self.left_out = LeftOut()
+        self.not_copied = NotCopied()
 
     def listing(self, folder: str) -> AbstractContextManager[Listing]:
         """What is in the directory `folder`, a real path in the source."""
-        return self._way.listing(folder)
+        return self._cursor.listing(folder)
 
-    def size(self, folder: str) -> int:
+    def directory_size(self, folder: str) -> int:
         """The size of that directory itself, which tells how many names it holds."""
-        return self._way.size(folder)
+        return self._cursor.directory_size(folder)
 
     def originals(self, folder: str, at: Listing, names: Iterable[str]) -> dict[str, Original]:
         """Name → what of `names` is shipped, in their order; `at` is the listing of `folder`."""
-        sheltered = at.guard == "closed"
+        sheltered = at.trust == "closed"
         shown = (name for name in names if not name.startswith("."))
         found = ((name, self._original(at.fd, folder, name, sheltered)) for name in shown)
         return {name: one for name, one in found if one is not None}
@@ -91,18 +91,18 @@ class Source:
         except OSError as error:
             if error.errno != errno.ELOOP:
                 raise
-            self.left_out.outside.add(path)
+            self.not_copied.outside.add(path)
             return None
-        return self._admitted(path, st, sheltered)
+        return self._admit(path, st, sheltered)
 
-    def _admitted(self, path: str, st: os.stat_result, sheltered: bool) -> Original | None:
+    def _admit(self, path: str, st: os.stat_result, sheltered: bool) -> Original | None:
         is_directory = stat.S_ISDIR(st.st_mode)
         if not is_directory and not stat.S_ISREG(st.st_mode):
-            self.left_out.special.add(path)
+            self.not_copied.special.add(path)
             return None
         linked = not is_directory and st.st_nlink > 1 and st.st_uid != self._owner
         if linked and not sheltered and not hard_links_are_protected():
-            self.left_out.foreign.add(path)
+            self.not_copied.foreign.add(path)
             return None
         return Original(path, st)
 
@@ -117,7 +117,7 @@ class Source:
                     raise OSError(errno.ELOOP, "it leads out of the source")
                 real.pop()
                 continue
-            fd, _ = self._way.to("/".join(real))
+            fd, _ = self._cursor.enter("/".join(real))
             if not stat.S_ISLNK(os.stat(name, dir_fd=fd, follow_symlinks=False).st_mode):
                 real.append(name)
                 continue
@@ -131,7 +131,7 @@ class Source:
     def _reached(self, real: list[str]) -> tuple[str, os.stat_result, bool]:
         if not real:
             raise OSError(errno.ELOOP, "it leads back to the source itself")
-        fd, guard = self._way.to("/".join(real[:-1]))
+        fd, guard = self._cursor.enter("/".join(real[:-1]))
         st = os.stat(real[-1], dir_fd=fd, follow_symlinks=False)
         if stat.S_ISLNK(st.st_mode):
             raise OSError(errno.ELOOP, "it became a symlink while it was followed")
@@ -147,15 +147,15 @@ class Source:
         return target.removeprefix(below).split("/")
 
     @contextmanager
-    def opened(self, real: str) -> Iterator[int]:
+    def open_file(self, real: str) -> Iterator[int]:
         """A regular file of the source, open for reading."""
         folder, _, name = real.rpartition("/")
-        fd, _ = self._way.to(folder)
+        fd, _ = self._cursor.enter(folder)
         pin = os.open(name, PIN, dir_fd=fd)
         try:
             if not stat.S_ISREG(os.fstat(pin).st_mode):
                 raise OSError(errno.EINVAL, "it is no regular file any more")
-            file = os.open(by_descriptor(pin), os.O_RDONLY | os.O_CLOEXEC)
+            file = os.open(fd_path(pin), os.O_RDONLY | os.O_CLOEXEC)
         finally:
             os.close(pin)
         try:
@@ -165,10 +165,10 @@ class Source:
 
 
 @contextmanager
-def source(path: str) -> Iterator[Source]:
+def open_source(path: str) -> Iterator[Source]:
     """Errors: FileNotFoundError, NotADirectoryError."""
-    with directory(path) as (pin, guard):
-        way = Descent(pin, guard)
+    with pin_directory(path) as (pin, guard):
+        way = DirectoryCursor(pin, guard)
         try:
             yield Source(pin, way, path)
         finally:
@@ -178,13 +178,13 @@ def source(path: str) -> Iterator[Source]:
 def digest_of_source(path: str) -> str:
     """`sha256:…` of the names and contents that would be shipped from `path`."""
     whole = sha256()
-    with source(path) as origin:
-        for name, content in _shipped(origin):
+    with open_source(path) as origin:
+        for name, content in _entries(origin):
             whole.update(as_bytes(name) + b"\0" + as_bytes(content) + b"\0")
     return f"sha256:{whole.hexdigest()}"
 
 
-def _shipped(origin: Source) -> Iterator[tuple[str, str]]:
+def _entries(origin: Source) -> Iterator[tuple[str, str]]:
     """Path → digest of a file, real path of a directory; each of these is entered once."""
     waiting, entered = [("", "")], {""}
     while waiting:
@@ -194,10 +194,10 @@ def _shipped(origin: Source) -> Iterator[tuple[str, str]]:
         for name, one in found.items():
             path = f"{shown}/{name}"
             if not one.is_directory:
-                with origin.opened(one.real) as fd:
+                with origin.open_file(one.source_path) as fd:
                     yield path, digest_of(fd)
                 continue
-            yield path, f"{one.real}/"
-            if one.real not in entered:
-                entered.add(one.real)
-                waiting.append((path, one.real))
+            yield path, f"{one.source_path}/"
+            if one.source_path not in entered:
+                entered.add(one.source_path)
+                waiting.append((path, one.source_path))

@@ -10,10 +10,10 @@ from reconcile.filesystem.compress import SUFFIXES
 from reconcile.filesystem.path import as_bytes
 from reconcile.filesystem.permissions import PermissionDeviation, PermissionPolicy
 from reconcile.filesystem.scan_result import Examples
-from reconcile.filesystem.sync.source import LeftOut
+from reconcile.filesystem.sync.source import NotCopied
 from reconcile.types import Encoding
 
-Moved = Literal["source", "host"]
+ChangedSide = Literal["source", "host"]
 """Who has changed since the last copy."""
 
 
@@ -27,7 +27,7 @@ class SyncRequest:
 
     source: str
     root: str
-    rule: PermissionPolicy
+    policy: PermissionPolicy
     prune: bool = False
     extra: Mapping[str, bytes] = field(default_factory=dict)
     excluded: Collection[str] = ()
@@ -39,16 +39,16 @@ Stale = Literal["outdated", "unasked"]
 """Made of another version of its file; made by us, and not asked for any more."""
 
 
-class Copy(NamedTuple):
+class FileCopy(NamedTuple):
     """A file to be written: from `real` in the source, compressed where it says how, or `data`."""
 
     path: str
-    real: str
+    source_path: str
     data: bytes | None
     is_new: bool
     old_size: int
     new_size: int
-    moved: Moved
+    changed_side: ChangedSide
     encoding: Encoding | None = None
 
     @property
@@ -63,56 +63,57 @@ class SyncDiff:
     """All that differs; paths are relative to the root."""
 
     folders: list[str] = field(default_factory=list)
-    copies: list[Copy] = field(default_factory=list)
+    copies: list[FileCopy] = field(default_factory=list)
     stale: dict[str, Stale] = field(default_factory=dict)
     """Compressed siblings that nginx would serve in place of newer content, or that we made
     and nobody asks for any more."""
-    surplus: list[str] = field(default_factory=list)
-    surplus_folders: list[str] = field(default_factory=list)
+    extraneous: list[str] = field(default_factory=list)
+    extraneous_folders: list[str] = field(default_factory=list)
     deviations: list[PermissionDeviation] = field(default_factory=list)
     rows: dict[str, bytes] = field(default_factory=dict)
     """What is to be remembered of files that were found right, and were not yet remembered."""
-    settled: list[str] = field(default_factory=list)
+    unchanged: list[str] = field(default_factory=list)
     """The files that are as they are remembered; filled only on request."""
-    staying: set[str] = field(default_factory=set)
+    blocked_folders: set[str] = field(default_factory=set)
     """Directories in which something stays that is not ours to remove."""
-    others: Examples = field(default_factory=Examples)
+    kept: Examples = field(default_factory=Examples)
     """Files that are not in the source and stay."""
-    withheld: Examples = field(default_factory=Examples)
-    left_out: LeftOut = field(default_factory=LeftOut)
+    skipped: Examples = field(default_factory=Examples)
+    not_copied: NotCopied = field(default_factory=NotCopied)
     total: int = 0
 
     @property
-    def differing(self) -> int:
-        folders = len(self.folders) + len(self.surplus_folders)
-        files = len(self.copies) + len(self.stale) + len(self.surplus)
+    def difference_count(self) -> int:
+        folders = len(self.folders) + len(self.extraneous_folders)
+        files = len(self.copies) + len(self.stale) + len(self.extraneous)
         return folders + files + len(self.deviations)
 
     def merge(self, other: SyncDiff) -> None:
         """Add what another reader found."""
-        for name in ("folders", "copies", "surplus", "surplus_folders", "deviations", "settled"):
+        for name in ("folders", "copies", "extraneous", "deviations", "unchanged"):
             getattr(self, name).extend(getattr(other, name))
-        for examples in ("others", "withheld"):
+        self.extraneous_folders += other.extraneous_folders
+        for examples in ("kept", "skipped"):
             getattr(self, examples).merge(getattr(other, examples))
-        self.left_out.merge(other.left_out)
+        self.not_copied.merge(other.not_copied)
         self.stale.update(other.stale)
         self.rows.update(other.rows)
-        self.staying |= other.staying
+        self.blocked_folders |= other.blocked_folders
         self.total += other.total
 
-    def in_order(self) -> SyncDiff:
+    def sorted_by_path(self) -> SyncDiff:
         """All by path, whoever found it first; without the directories that have to stay."""
-        leaving = [path for path in self.surplus_folders if path not in self.staying]
+        leaving = [path for path in self.extraneous_folders if path not in self.blocked_folders]
         return replace(
             self,
             folders=sorted(self.folders, key=as_bytes),
             copies=sorted(self.copies, key=_by_path),
             stale={path: self.stale[path] for path in sorted(self.stale, key=as_bytes)},
-            surplus=sorted(self.surplus, key=as_bytes),
-            surplus_folders=sorted(leaving, key=as_bytes),
+            extraneous=sorted(self.extraneous, key=as_bytes),
+            extraneous_folders=sorted(leaving, key=as_bytes),
             deviations=sorted(self.deviations, key=_by_path),
         )
 
 
-def _by_path(one: Copy | PermissionDeviation) -> bytes:
+def _by_path(one: FileCopy | PermissionDeviation) -> bytes:
     return as_bytes(one.path)
