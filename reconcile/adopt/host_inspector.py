@@ -85,7 +85,7 @@ class HostInspector:
         """Service → listen addresses of the sockets that activate it."""
         units = self._snapshot.units.values()
         return {
-            service: unit.said.get("Listen", "")
+            service: unit.properties.get("Listen", "")
             for unit in units
             for service in unit.words("Triggers")
         }
@@ -98,7 +98,7 @@ class HostInspector:
 
     def _gunicorn(self, app: UpstreamApp) -> FoundGunicorn | None:
         """The settings of a unit that reconcile wrote; None for any other unit."""
-        path = app.unit.said.get("FragmentPath", "")
+        path = app.unit.properties.get("FragmentPath", "")
         found = self._host.files.content(path) if path else None
         text = found[1].decode("utf-8", "replace") if found else ""
         command, directory = _COMMAND.search(text), _DIRECTORY.search(text)

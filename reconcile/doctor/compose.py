@@ -53,6 +53,7 @@ class Mount:
     subpath: str = ""
 
     def covers(self, path: str) -> bool:
+        """Whether `path` of the container lies in this mount."""
         return f"{path}/".startswith(self.target.rstrip("/") + "/")
 
     def inside(self, path: str) -> str:

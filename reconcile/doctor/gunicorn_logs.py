@@ -57,7 +57,7 @@ def access_log(host: Host, unit: UnitView) -> GunicornAccessLog | None:
     output = output_of(unit.main_pid)
     if output.startswith("/"):
         return None if output.startswith("/dev/") else _file_log(output)
-    if not unit.said.get("InvocationID"):
+    if not unit.properties.get("InvocationID"):
         return None
     return GunicornAccessLog(f"journalctl -u {unit.name}", partial(journal_since, host, unit))
 

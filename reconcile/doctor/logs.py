@@ -110,7 +110,7 @@ def journal_since(host: Host, unit: UnitView, since_s: float) -> tuple[str, ...]
 
 
 def _journal(host: Host, unit: UnitView, *options: str) -> tuple[str, ...]:
-    run = unit.said.get("InvocationID")
+    run = unit.properties.get("InvocationID")
     if not run or host.commands.find("journalctl") is None:
         return ()
     _refuse_blind(host, unit)

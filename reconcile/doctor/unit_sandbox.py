@@ -35,19 +35,19 @@ def blocking_setting(unit: UnitView, folder: str) -> str:
         return ""
     if _is_in(folder, unit.words("ReadOnlyPaths")):
         return "ReadOnlyPaths= makes it read-only"
-    protect = "strict" if unit.is_on("DynamicUser") else unit.said.get("ProtectSystem", "no")
+    protect = "strict" if unit.is_on("DynamicUser") else unit.properties.get("ProtectSystem", "no")
     if protect == "strict" and not _is_in(folder, (*_KERNEL, *_temporary(unit))):
         return "ProtectSystem=strict, and no ReadWritePaths= covers it"
     if _is_in(folder, _FULL.get(protect, ())):
         return f"ProtectSystem={protect} makes it read-only"
-    if unit.said.get("ProtectHome") == "read-only" and _is_in(folder, _HOMES):
+    if unit.properties.get("ProtectHome") == "read-only" and _is_in(folder, _HOMES):
         return "ProtectHome=read-only"
     return ""
 
 
 def hiding_setting(unit: UnitView, folder: str) -> str:
     """The setting that gives the unit another folder of that name than nginx has; "" if none."""
-    home = unit.said.get("ProtectHome", "no")
+    home = unit.properties.get("ProtectHome", "no")
     is_home = home in ("yes", "true", "tmpfs") and _is_in(folder, _HOMES)
     if is_home and not _is_exempt(unit, folder):
         return f"ProtectHome={home} hides it"

@@ -29,39 +29,46 @@ _NO_WORD = re.compile(r"^[-+!:@|]*")
 
 @dataclass(frozen=True)
 class UnitView:
-    """One unit; `said` are its properties in systemd's words."""
+    """One unit; `properties` are its properties in systemd's words."""
 
     name: str
-    said: Mapping[str, str] = field(default_factory=dict)
+    properties: Mapping[str, str] = field(default_factory=dict)
 
     def words(self, name: str) -> tuple[str, ...]:
         """The words of a list property, without the marks that may stand before them."""
-        return tuple(_NO_WORD.sub("", word) for word in self.said.get(name, "").split())
+        return tuple(_NO_WORD.sub("", word) for word in self.properties.get(name, "").split())
 
     @property
     def user(self) -> str:
-        return self.said.get("User") or "root"
+        """The user it runs as."""
+        return self.properties.get("User") or "root"
 
     @property
     def group(self) -> str:
-        return self.said.get("Group", "")
+        """Its Group=, empty where that is the user's own."""
+        return self.properties.get("Group", "")
 
     @property
     def main_pid(self) -> int:
-        return int(self.said.get("MainPID") or 0)
+        """The pid of its main process, 0 where none runs."""
+        return int(self.properties.get("MainPID") or 0)
 
     @property
     def active(self) -> bool:
-        return self.said.get("ActiveState") in ("active", "reloading", "activating")
+        """Whether it runs, or is about to."""
+        return self.properties.get("ActiveState") in ("active", "reloading", "activating")
 
     @property
     def working_directory(self) -> str:
-        return self.said.get("WorkingDirectory", "").lstrip("!-")
+        """Where it runs, empty where the unit names nothing."""
+        return self.properties.get("WorkingDirectory", "").lstrip("!-")
 
     @property
     def command(self) -> str:
         """Everything that it runs, as one text."""
-        written = f"{self.said.get('ExecStart', '')} {self.said.get('ExecStartPre', '')}"
+        written = (
+            f"{self.properties.get('ExecStart', '')} {self.properties.get('ExecStartPre', '')}"
+        )
         return " ; ".join(_ARGV.findall(written)) or written.strip()
 
     def binds(self, address: str) -> bool:
@@ -74,16 +81,17 @@ class UnitView:
     @property
     def environment(self) -> dict[str, str]:
         """Environment= as written; for EnvironmentFile= see `environment_files`."""
-        return assigned(self.said.get("Environment", ""))
+        return assigned(self.properties.get("Environment", ""))
 
     @property
     def environment_files(self) -> tuple[str, ...]:
         """The files of EnvironmentFile=, in their order; the last that sets a variable holds."""
-        lines = self.said.get("EnvironmentFiles", "").splitlines()
+        lines = self.properties.get("EnvironmentFiles", "").splitlines()
         return tuple(line.rpartition(" (")[0] for line in lines if line.startswith("/"))
 
     def is_on(self, name: str) -> bool:
-        return self.said.get(name) in ("yes", "true", "1")
+        """Whether a property that is yes or no is yes."""
+        return self.properties.get(name) in ("yes", "true", "1")
 
 
 def assigned(text: str) -> dict[str, str]:
@@ -121,7 +129,9 @@ def read_unit(host: Host, name: str) -> UnitView | None:
     """
     if not _is_booted(host):
         return read_units(host).get(name)
-    return next((unit for unit in _of_systemd(host, name) if unit.said.get("FragmentPath")), None)
+    return next(
+        (unit for unit in _of_systemd(host, name) if unit.properties.get("FragmentPath")), None
+    )
 
 
 def _is_booted(host: Host) -> bool:
@@ -132,7 +142,7 @@ def _is_booted(host: Host) -> bool:
 
 def _of_systemd(host: Host, *names: str) -> Iterator[UnitView]:
     shown = show(host.commands, _PROPERTIES, names)
-    return (UnitView(said["Id"], said) for said in shown if "Id" in said)
+    return (UnitView(properties["Id"], properties) for properties in shown if "Id" in properties)
 
 
 def _of_processes(host: Host) -> Iterator[UnitView]:
@@ -146,7 +156,7 @@ def _of_processes(host: Host) -> Iterator[UnitView]:
             text = host.files.read(f"{folder}/{name}").decode("utf-8", "surrogateescape")
             program = parse(name, text, runtime_root=f"{host.settings.state_dir}/run")
             status = host.services.status(name)
-            said = {
+            properties = {
                 "Id": name,
                 "ActiveState": "active" if status.active else "inactive",
                 "MainPID": str(status.main_pid),
@@ -156,4 +166,4 @@ def _of_processes(host: Host) -> Iterator[UnitView]:
                 "WorkingDirectory": program.directory,
                 "FragmentPath": f"{folder}/{name}",
             }
-            yield UnitView(name, said)
+            yield UnitView(name, properties)

@@ -66,7 +66,7 @@ def _unit_at(
             return units[name]
     address = socket_path(target) or target
     for name, unit in units.items():
-        if name.endswith(".socket") and address in unit.said.get("Listen", ""):
+        if name.endswith(".socket") and address in unit.properties.get("Listen", ""):
             return next((units[one] for one in unit.words("Triggers")[:1] if one in units), None)
         if name.endswith(".service") and unit.binds(address):
             return unit

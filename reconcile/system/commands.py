@@ -53,6 +53,7 @@ class Completed:
 
     @property
     def ok(self) -> bool:
+        """Whether it ended with status 0."""
         return self.returncode == 0
 
     @property

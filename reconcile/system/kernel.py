@@ -18,9 +18,11 @@ class Kernel:
         self._library = ctypes.CDLL(None, use_errno=True)
 
     def unshare(self, flags: int) -> None:
+        """Leave the namespaces that `flags` names. Source: unshare(2)."""
         self._checked(self._library.unshare(flags), "unshare")
 
     def mount(self, source: str, target: str, kind: str, flags: int, data: str = "") -> None:
+        """Source: mount(2)."""
         names = (os.fsencode(source), os.fsencode(target), kind.encode())
         result = self._library.mount(*names, ctypes.c_ulong(flags), data.encode() or None)
         self._checked(result, f"mount {target}")

@@ -199,7 +199,7 @@ BEYOND = {
 def test_nothing_is_taken_without_limit(host: DebianHost, script: str, outcomes: list[str]) -> None:
     before = state(host)
 
-    result = run(host, script, timeout_s=3)
+    result = run(host, script, timeout_s=30)
 
     assert result.outcome in outcomes
     assert 0 != result.exit_code or result.outcome != "exited"

@@ -69,6 +69,7 @@ def loaded(name: str) -> Any:
 
 
 def ast_path(named: ast.expr) -> list[str]:
+    """The names of a dotted expression."""
     if isinstance(named, ast.Attribute):
         return [*ast_path(named.value), named.attr]
     if isinstance(named, ast.Name):
@@ -88,14 +89,17 @@ def unwrapped(app: Any) -> Any:
 
 
 def is_flask(app: Any) -> bool:
+    """Whether it has what only a Flask app has."""
     return all(hasattr(app, name) for name in ("config", "url_map", "jinja_env"))
 
 
 def adapter_of(app: Any) -> Any:
+    """What matches a URL to a route of the app, and makes URLs."""
     return app.url_map.bind("localhost", script_name=app.config.get("APPLICATION_ROOT") or "/")
 
 
 def flask(app: Any) -> dict[str, Any]:
+    """The settings of a Flask app."""
     adapter = adapter_of(app)
     links = [*flask_links(app, adapter)][:MAX_LISTED]
     return {
@@ -131,6 +135,7 @@ def answering(adapter: Any, url: str) -> tuple[bool, str]:
 
 
 def flask_links(app: Any, adapter: Any) -> Iterator[tuple[str, str]]:
+    """URLs of files that templates name outright or by url_for, each with its place."""
     nodes = importlib.import_module("jinja2.nodes")
     loader = app.jinja_env.loader
     for name in (loader.list_templates() if loader else [])[:MOST_TEMPLATES]:
@@ -189,6 +194,7 @@ def rendered(app: Any) -> Iterator[tuple[str, str]]:
 
 
 def page(environment: Any, name: str, context: dict[str, Any]) -> str:
+    """A template rendered with `context`."""
     return str(environment.get_template(name).render(context))
 
 
@@ -228,6 +234,7 @@ def in_time(errand: Callable[[], Any]) -> Any:
 
 
 def django(settings_module: str, directory: str, report: Callable[[dict[str, Any]], None]) -> None:
+    """Report the settings of a Django project, then its routes and links."""
     os.environ["DJANGO_SETTINGS_MODULE"] = settings_module
     settings = importlib.import_module("django.conf").settings
     importlib.import_module(settings_module)
@@ -246,6 +253,7 @@ def django(settings_module: str, directory: str, report: Callable[[dict[str, Any
 
 
 def django_settings(settings: Any) -> dict[str, Any]:
+    """The settings of a Django project."""
     static, media = settings.STATIC_URL, settings.MEDIA_URL
     folder = settings.MEDIA_ROOT
     return {
@@ -260,6 +268,7 @@ def django_settings(settings: Any) -> dict[str, Any]:
 
 
 def slashed(url: str) -> str:
+    """A URL path with a slash at its beginning; a whole URL stays."""
     return url if url.startswith(("/", "http:", "https:")) else "/" + url
 
 
@@ -292,6 +301,7 @@ def own_templates(name: str, directory: str) -> list[str]:
 
 
 def template_files(folders_: list[str]) -> list[str]:
+    """The HTML files below these folders, a bounded number."""
     found = []
     for folder in folders_:
         for top, _, names in os.walk(folder):
@@ -313,6 +323,7 @@ def where(error: BaseException, directory: str) -> str:
 
 
 def answer(wanted: dict[str, str], write: Callable[[dict[str, Any]], None]) -> None:
+    """Write the settings, or why the import failed."""
     try:
         main(wanted, lambda facts: write({"facts": facts}))
     except BaseException as error:  # noqa: BLE001  SystemExit too: it is reported as well

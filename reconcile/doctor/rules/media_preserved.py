@@ -65,7 +65,7 @@ def _inside_static(
 def _deletions(inspection: HostInspection) -> Iterator[Deletion]:
     """Of the units, cron tables and programs of this host, and the scripts beside the app."""
     for unit in inspection.units.values():
-        place = unit.said.get("FragmentPath") or unit.name
+        place = unit.properties.get("FragmentPath") or unit.name
         yield from deletions(place, unit.command, unit.working_directory)
     folders = {app.unit.working_directory for app in inspection.apps} - {"", "/"}
     for pattern in _ON_HOST:

@@ -33,14 +33,14 @@ class NoServices:
     def status(self, unit: str) -> UnitStatus:
         if not self.has_boot:
             return UnitStatus(checked(unit), loaded=False, active=None, state="skipped")
-        said = self._systemctl("is-enabled", unit).stdout.strip()
+        state = self._systemctl("is-enabled", unit).stdout.strip()
         return UnitStatus(
             unit=unit,
-            loaded=said not in ("", "not-found"),
+            loaded=state not in ("", "not-found"),
             active=None,
-            enabled=BOOT.get(said),
-            masked=said.startswith("masked"),
-            state=f"skipped: nothing runs while an image is built ({said or 'not-found'})",
+            enabled=BOOT.get(state),
+            masked=state.startswith("masked"),
+            state=f"skipped: nothing runs while an image is built ({state or 'not-found'})",
         )
 
     def started_from(self, status: UnitStatus) -> str | None:  # noqa: ARG002

@@ -147,7 +147,7 @@ class Systemd:
         """The unit's last words since then, bounded; empty where there are none to be had."""
         if self._host.commands.find("journalctl") is None:
             return ""
-        # What a program said last may still be on its way to the journal when it has ended.
+        # The last lines of a program may still be on its way to the journal when it has ended.
         self._host.commands.run(("journalctl", "--sync"))
         # Forwards, --lines would count from --since on and leave the last words out.
         told = self._host.commands.run(
@@ -166,32 +166,33 @@ class Systemd:
         return "\n".join(line[:JOURNAL_LINE_WIDTH] for line in lines)
 
 
-def unit_status(unit: str, said: Properties) -> UnitStatus:
+def unit_status(unit: str, properties: Properties) -> UnitStatus:
     """The status of `unit` by its properties."""
-    running_since = said.get("ExecMainStartTimestamp") or said.get("ActiveEnterTimestamp", "")
-    active = said["ActiveState"] in ("active", "reloading", "refreshing")
+    stamps = (properties.get(n) for n in ("ExecMainStartTimestamp", "ActiveEnterTimestamp"))
+    running_since = next(filter(None, stamps), "")
+    active = properties["ActiveState"] in ("active", "reloading", "refreshing")
     return UnitStatus(
         unit=unit,
-        loaded=said["LoadState"] != "not-found",
+        loaded=properties["LoadState"] != "not-found",
         active=active,
-        enabled=BOOT.get(said["UnitFileState"]),
-        main_pid=int(said.get("MainPID") or 0),
+        enabled=BOOT.get(properties["UnitFileState"]),
+        main_pid=int(properties.get("MainPID") or 0),
         started_at=_epoch_seconds(running_since) if active else None,
-        invocation=said.get("InvocationID", "") if active else "",
-        needs_daemon_reload=said["NeedDaemonReload"] == "yes",
-        fragment_path=said["FragmentPath"],
-        dropins=tuple(said["DropInPaths"].split()),
-        masked=said["LoadState"] == "masked",
-        state=_state(said),
+        invocation=properties.get("InvocationID", "") if active else "",
+        needs_daemon_reload=properties["NeedDaemonReload"] == "yes",
+        fragment_path=properties["FragmentPath"],
+        dropins=tuple(properties["DropInPaths"].split()),
+        masked=properties["LoadState"] == "masked",
+        state=_state(properties),
     )
 
 
-def _state(said: Properties) -> str:
+def _state(properties: Properties) -> str:
     """All of it in systemd's words, as `systemctl status` has them."""
-    if said["LoadState"] != "loaded":
-        return said["LoadState"]
-    active = said["ActiveState"]
-    details = dict.fromkeys((said["SubState"], said.get("Result", "success")))
+    if properties["LoadState"] != "loaded":
+        return properties["LoadState"]
+    active = properties["ActiveState"]
+    details = dict.fromkeys((properties["SubState"], properties.get("Result", "success")))
     told = ", ".join(word for word in details if word not in (active, "success"))
     return f"{active} ({told})" if told else active
 

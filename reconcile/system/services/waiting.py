@@ -41,6 +41,6 @@ def _is_down(status: UnitStatus) -> bool:
 def _not_up(status: UnitStatus, last_words: str) -> ServiceFailed:
     return ServiceFailed(
         what=f"{status.unit} does not stay up: {status.state}",
-        why=last_words or "it said nothing",
+        why=last_words or "it logged nothing",
         fix="Mend what it complains of, then apply again.",
     )

@@ -47,12 +47,12 @@ def pid_path(host: Host) -> str:
     Errors: ReconcileError where neither tells an absolute path.
     """
     text = _text(host.settings.nginx_config)
-    said = _PID.findall(_COMMENT.sub("", text))
-    if not said:
+    found = _PID.findall(_COMMENT.sub("", text))
+    if not found:
         version = host.commands.run((host.settings.nginx_binary, "-V"))
-        said = _COMPILED_PID.findall(version.stderr)
-    if said and said[-1].startswith("/"):
-        return str(said[-1])
+        found = _COMPILED_PID.findall(version.stderr)
+    if found and found[-1].startswith("/"):
+        return str(found[-1])
     raise ReconcileError(
         what="Cannot tell where nginx writes its pid",
         why=f"{host.settings.nginx_config} has no pid directive with an absolute path",

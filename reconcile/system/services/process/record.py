@@ -31,6 +31,7 @@ class ProcessRecord:
 
     @property
     def is_running(self) -> bool:
+        """Whether this very process still runs."""
         return identity(self.pid) == Identity(self.pid, self.start_ticks, self.boot_id)
 
 
@@ -51,6 +52,7 @@ def record_this_process(state: StateDir, unit: str, digest: str) -> None:
 
 
 def digest_of(text: bytes) -> str:
+    """The digest of a unit file, as records hold it."""
     return "sha256:" + hashlib.sha256(text).hexdigest()
 
 
