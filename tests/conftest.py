@@ -13,7 +13,14 @@ from hypothesis import HealthCheck, settings
 
 from reconcile.system import lock
 
-pytest_plugins = ["tests.collected", "tests.hosts.fixtures", "tests.starts", "tests.tally"]
+pytest_plugins = [
+    "tests.lab.fixtures",
+    "tests.support.collected",
+    "tests.support.command",
+    "tests.support.machine",
+    "tests.support.process_marks",
+    "tests.support.tally",
+]
 
 # Seconds. The first test on a host also waits until its images are built; a configuration on
 # which real nginx disagrees is made smaller for five minutes before it is told.

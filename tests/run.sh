@@ -2,7 +2,7 @@
 # Runs all tests; installs first what they need. Arguments go to pytest:
 #   tests/run.sh                     everything
 #   tests/run.sh -m 'not host'       without root, without real hosts
-#   tests/run.sh tests/spec -k mode  some
+#   tests/run.sh tests/config -k mode  some
 set -eu
 cd "$(dirname "$0")/.."
 tests/install.sh

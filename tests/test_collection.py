@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.collected import COLLECTED
+from tests.support.collected import COLLECTED
 
 pytestmark = pytest.mark.process
 

@@ -12,9 +12,9 @@ from reconcile.errors import ReconcileError
 from reconcile.nginx.render.render import render_site
 from reconcile.nginx.render.site_view import ListenView, LocationView, SiteView, TlsView
 from reconcile.resources.file import File
-from tests.adopt.hand import UPLOADS, Read, read
-from tests.guide import GUIDE
-from tests.spec.hosts import HOST, desired
+from tests.adopt.handwritten import UPLOADS, Read, read
+from tests.support.guide import GUIDE
+from tests.support.host_facts import HOST, desired
 
 APP = "location / { proxy_pass http://unix:/run/gunicorn.sock; }"
 NAMED = "server { listen 80; listen [::]:80; server_name example.com; "

@@ -47,7 +47,7 @@ server {{
 
 OURS = """
 import resource, sys, time
-from tests.nginx.running import DiskReader, RealFiles
+from tests.support.real_nginx import DiskReader, RealFiles
 from reconcile.nginx.model.listen import Address
 from reconcile.nginx.routing.request import Request
 from reconcile.nginx.routing.router import Router

@@ -17,7 +17,7 @@ from pathlib import Path
 # A script has its own folder on the path, and not the checkout.
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from tests.hosts import DebianHost, Lab, images
+from tests.lab import DebianHost, Lab, images
 
 LIMIT_S = 2.0
 SITES = 10

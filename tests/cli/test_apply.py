@@ -16,8 +16,8 @@ import pytest
 
 from reconcile.cli.demo.demo_host import DemoHost
 from reconcile.system.lock import lock
-from tests.cli.conftest import COMMAND, Run
 from tests.cli.terminal import on_a_terminal
+from tests.support.command import COMMAND, Run
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 # What running processes write, and what an apply keeps for itself.

@@ -16,7 +16,7 @@ import jsonschema
 import pytest
 
 from reconcile.system.http import HttpClient, HttpTarget
-from tests.cli.conftest import COMMAND, Run
+from tests.support.command import COMMAND, Run
 
 SCHEMA = Path(__file__).parents[2] / "schemas" / "demo.schema.json"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from tests.cli.conftest import Run
+from tests.support.command import Run
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 WRONG = "version: 1\nsites:\n  a:\n    server_name: [x]\n    listen: yes\n"

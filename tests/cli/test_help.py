@@ -12,7 +12,7 @@ import pytest
 import reconcile.cli
 from reconcile.cli.app import COMMANDS, load_command
 from reconcile.errors import ExitCode
-from tests.cli.conftest import Run
+from tests.support.command import Run
 
 NOT_COMMANDS = {
     *(

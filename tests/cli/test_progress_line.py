@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from reconcile.cli.demo.demo_host import DemoHost
-from tests.cli.conftest import Run
+from tests.support.command import Run
 
 AT_ONCE = """
 import sys

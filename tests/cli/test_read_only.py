@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from reconcile.cli.demo.demo_host import DemoHost
-from tests.cli.conftest import COMMAND, Run, new_demo
-from tests.host.disk import picture
-from tests.host.refusing import WITHOUT_THE_CAPABILITY
-from tests.stories.system_calls import ALWAYS_CHANGING, OPENING, Trace
+from tests.support.command import COMMAND, Run, new_demo
+from tests.support.denied_calls import WITHOUT_THE_CAPABILITY
+from tests.support.disk import picture
+from tests.support.system_calls import ALWAYS_CHANGING, OPENING, Trace
 
 CLOSED = re.compile(r"mount_setattr\(.*MOUNT_ATTR_RDONLY.* = 0\b")
 # A private place, that nobody else sees; and what a drift check tells the next.

@@ -13,7 +13,7 @@ from reconcile import __version__
 from reconcile.cli.app import COMMANDS
 from reconcile.cli.demo.demo_host import DemoHost
 from reconcile.cli.main import without_untrusted
-from tests.cli.conftest import Run
+from tests.support.command import Run
 
 HEAVY = ("pydantic", "rich", "yaml", "jinja2", "deepdiff", "ssl", "http.client", "asyncio")
 NEVER_FOR_NOTHING = {

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from tests.doctor.faults import FAULTS, Side
-from tests.hosts import DebianHost
-from tests.hosts.fixtures import Boot
+from tests.lab import DebianHost
+from tests.lab.fixtures import Boot
 
 WSGI = """
 import os

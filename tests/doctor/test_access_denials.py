@@ -17,7 +17,7 @@ from reconcile.doctor.rule import Inconclusive, RuleResult
 from reconcile.engine.model import Finding
 from reconcile.system.commands import Commands, Completed, TooMuchOutput
 from reconcile.system.lsm import Security
-from tests.doctor.asked import configured
+from tests.doctor.single_rule import configured
 
 pytestmark = pytest.mark.process
 

@@ -19,8 +19,8 @@ from reconcile.doctor.inspection import HostInspection
 from reconcile.system import Host
 from reconcile.system.sandbox import SandboxResult
 from tests.doctor.apps import venv
-from tests.doctor.asked import ask, configured, serious
-from tests.doctor.unconfined import run_unconfined
+from tests.doctor.single_rule import ask, configured, serious
+from tests.doctor.unsandboxed import run_unconfined
 
 SERVER = """
 server {{

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.doctor.conftest import SERVICE, doctor
-from tests.hosts import DebianHost
-from tests.hosts.fixtures import Boot
+from tests.lab import DebianHost
+from tests.lab.fixtures import Boot
 
 pytestmark = pytest.mark.host
 

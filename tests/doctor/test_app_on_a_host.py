@@ -8,9 +8,9 @@ import time
 import pytest
 
 from tests.doctor.conftest import Said, doctor
-from tests.hosts import DebianHost
-from tests.hosts.fixtures import Boot
-from tests.stories import site
+from tests.lab import DebianHost
+from tests.lab.fixtures import Boot
+from tests.support import guide_site as site
 
 pytestmark = pytest.mark.host
 

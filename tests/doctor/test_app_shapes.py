@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from reconcile.doctor.units import UnitView, assigned
-from tests.doctor.asked import serious
+from tests.doctor.single_rule import serious
 from tests.doctor.test_app import DJANGO, FLASK, asked, packages, project, root, write
 
 __all__ = ["packages", "root"]

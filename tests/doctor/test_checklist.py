@@ -23,10 +23,10 @@ from reconcile.doctor.site_checklist import (
 from reconcile.engine.model import Check, Finding, Unknown
 from reconcile.engine.resource import Ref
 from reconcile.output.checklist import checklist_text
-from tests.hosts import DebianHost
-from tests.hosts.fixtures import Boot
-from tests.stories import site
-from tests.stories.site import EXAMPLE
+from tests.lab import DebianHost
+from tests.lab.fixtures import Boot
+from tests.support import guide_site as site
+from tests.support.guide_site import EXAMPLE
 
 PASS, FAIL = Check("probe:shop a over v4", "pass", "200"), Check("probe:shop b", "fail", "403")
 DARK, SKIPPED = Check("probe:shop c", "unknown", "?"), Check("probe:shop d over v6", "skipped", "")

@@ -6,8 +6,8 @@ import pytest
 
 from reconcile.doctor.gunicorn_logs import line_time, lines_since
 from tests.doctor.conftest import SERVICE, WSGI, doctor
-from tests.hosts import DebianHost
-from tests.hosts.fixtures import Boot
+from tests.lab import DebianHost
+from tests.lab.fixtures import Boot
 
 pytestmark = pytest.mark.host
 

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 import pytest
 
 from tests.doctor.conftest import doctor
-from tests.hosts import DebianHost
-from tests.hosts.fixtures import Boot
+from tests.lab import DebianHost
+from tests.lab.fixtures import Boot
 
 pytestmark = pytest.mark.host
 

@@ -7,10 +7,10 @@ import json
 import pytest
 
 from tests.doctor.conftest import SERVICE, SOCKET, WSGI, Said, doctor
-from tests.guide import GUIDE
-from tests.hosts import DebianHost
-from tests.hosts.fixtures import Boot
-from tests.stories.site import APP, SMALLEST, apply, deploy
+from tests.lab import DebianHost
+from tests.lab.fixtures import Boot
+from tests.support.guide import GUIDE
+from tests.support.guide_site import APP, SMALLEST, apply, deploy
 
 pytestmark = pytest.mark.host
 

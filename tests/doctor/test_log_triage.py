@@ -15,10 +15,10 @@ from reconcile.doctor.diagnosis import diagnose
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.rules import load_rule
 from reconcile.system.logs import recent
-from tests.doctor.asked import ask, configured, serious
 from tests.doctor.conftest import SERVICE, doctor
-from tests.hosts import DebianHost
-from tests.hosts.fixtures import Boot
+from tests.doctor.single_rule import ask, configured, serious
+from tests.lab import DebianHost
+from tests.lab.fixtures import Boot
 
 pytestmark = pytest.mark.host
 

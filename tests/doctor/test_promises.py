@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from tests.doctor.conftest import Said, doctor
-from tests.hosts import DebianHost
-from tests.hosts.fixtures import Boot
-from tests.hosts.wait import wait_for
-from tests.stories.site import SMALLEST, apply, deploy
+from tests.lab import DebianHost
+from tests.lab.fixtures import Boot
+from tests.support.guide_site import SMALLEST, apply, deploy
+from tests.support.wait import wait_for
 
 pytestmark = pytest.mark.host
 

@@ -14,8 +14,8 @@ from reconcile.doctor.gunicorn_logs import access_log
 from reconcile.doctor.units import UnitView
 from reconcile.system import Host
 from tests.doctor.conftest import SERVICE, WSGI, Said, doctor
-from tests.hosts import DebianHost
-from tests.hosts.fixtures import Boot
+from tests.lab import DebianHost
+from tests.lab.fixtures import Boot
 
 pytestmark = pytest.mark.host
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.doctor.conftest import Said, doctor
-from tests.hosts import DebianHost
+from tests.lab import DebianHost
 
 pytestmark = pytest.mark.host
 

@@ -14,8 +14,8 @@ from reconcile.doctor import certificates
 from reconcile.doctor.certificates import CertificateKeyPair
 from reconcile.doctor.diagnosis import Diagnosis
 from reconcile.doctor.rules.tls_certificate import widen_command
-from tests.doctor.asked import ask, configured, serious
 from tests.doctor.pki import Pki, openssl
+from tests.doctor.single_rule import ask, configured, serious
 
 SERVER = """
 server {{

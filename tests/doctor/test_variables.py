@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from reconcile.doctor.diagnosis import Diagnosis
-from tests.doctor.asked import ask, configured, serious
+from tests.doctor.single_rule import ask, configured, serious
 
 pytestmark = pytest.mark.process
 

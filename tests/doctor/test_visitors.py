@@ -10,8 +10,8 @@ from reconcile.doctor.request_builder import RequestBuilder
 from reconcile.nginx.model.listen import Address
 from reconcile.nginx.model.tree import load
 from reconcile.nginx.routing.servers import ServerTable
-from tests.doctor.asked import ask, configured, serious
-from tests.nginx.running import overlay
+from tests.doctor.single_rule import ask, configured, serious
+from tests.support.real_nginx import overlay
 
 pytestmark = pytest.mark.process
 

@@ -24,7 +24,7 @@ from reconcile.resources.symlink import Symlink
 from reconcile.resources.tree import Tree
 from reconcile.system import Host
 from reconcile.system.lock import lock
-from tests.engine.machine import Machine
+from tests.support.machine import Machine
 
 
 class Trap(Resource):

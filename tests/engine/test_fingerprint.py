@@ -9,7 +9,7 @@ import pytest
 from reconcile.engine.model import ConfigOrigin, Plan
 from reconcile.engine.staleness import refuse_stale, what_changed
 from reconcile.errors import ExitCode, StalePlan
-from tests.engine.world import Note, World, a_world, declare, planned
+from tests.support.world import Note, World, a_world, declare, planned
 
 ASKED = Note(path="/a", text="new", colour="red")
 YAML = ConfigOrigin("reconcile.yaml", "sha256:1")

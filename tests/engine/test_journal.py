@@ -19,7 +19,7 @@ from reconcile.engine.rollback import RollbackFailed, recover, roll_back, unfini
 from reconcile.errors import ReconcileError
 from reconcile.filesystem.undo import Undo, undo_record
 from reconcile.system import Host, HostSettings
-from tests.engine.machine import Machine
+from tests.support.machine import Machine
 
 ENTRY = HistoryEntry("2026-11-22T08:00:00Z", Actor("root", "reconcile apply"), "begun")
 

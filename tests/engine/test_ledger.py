@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from reconcile.engine.ledger import Ledger, LedgerRow, LedgerUnusable, decode, encode, rows_after
 from reconcile.engine.resource import Ref, Resource
-from tests.engine.world import Note, Shelf, a_world, declare, last_wrote, planned
+from tests.support.world import Note, Shelf, a_world, declare, last_wrote, planned
 
 LEDGER = Ledger(
     {

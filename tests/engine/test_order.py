@@ -10,7 +10,7 @@ from reconcile.engine.model import Change
 from reconcile.engine.order import in_order
 from reconcile.engine.resource import Ref, Resource
 from reconcile.errors import ReconcileError
-from tests.engine.world import Clock, Note, Shelf
+from tests.support.world import Clock, Note, Shelf
 
 
 def created(resource: Resource) -> Change:

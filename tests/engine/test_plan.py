@@ -10,7 +10,7 @@ import pytest
 from reconcile.engine.model import Cause, FieldChange, Finding, Unknown
 from reconcile.engine.planner import make_plan as a_plan
 from reconcile.engine.resource import Ref
-from tests.engine.world import Clock, Note, Shelf, a_world, addresses, declare, last_wrote, planned
+from tests.support.world import Clock, Note, Shelf, a_world, addresses, declare, last_wrote, planned
 
 
 def test_a_host_that_is_as_declared_needs_no_change() -> None:
@@ -278,7 +278,7 @@ class TestProtection:
 def test_a_plan_with_nothing_to_do_does_not_import_deepdiff() -> None:
     script = """
 import sys
-from tests.engine.world import Note, a_world, declare, planned
+from tests.support.world import Note, a_world, declare, planned
 note = Note(path="/a", tags={"x": "1"})
 assert not planned(a_world(note), declare(note)).changes
 print("deepdiff" in sys.modules)

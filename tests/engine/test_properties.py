@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from reconcile.engine.ledger import rows_after
 from reconcile.engine.resource import Ref
-from tests.engine.world import (
+from tests.support.world import (
     InWorld,
     Note,
     Shelf,

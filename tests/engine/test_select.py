@@ -8,7 +8,7 @@ from reconcile.engine.model import Declared
 from reconcile.engine.resource import Ref
 from reconcile.engine.selection import Selection, select
 from reconcile.errors import ReconcileError
-from tests.engine.world import Note, Shelf
+from tests.support.world import Note, Shelf
 
 SHELF = Shelf(path="/s")
 SHOP = Note(path="/s/shop", stands_on=("shelf:/s",))

@@ -9,9 +9,7 @@ from pathlib import Path
 import pytest
 
 from reconcile.cli.demo.demo_host import DemoHost
-from tests.cli.conftest import Run, demo, run
-
-__all__ = ["demo", "run"]
+from tests.support.command import Run
 
 
 @pytest.fixture

@@ -19,9 +19,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from reconcile.cli.demo.demo_host import DemoHost
 from reconcile.system.lock import lock
-from tests.cli.conftest import COMMAND, Run, demo, new_demo, run
+from tests.support.command import COMMAND, Run, new_demo
 
-__all__ = ["demo", "run"]
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 
 

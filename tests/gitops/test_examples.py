@@ -14,9 +14,8 @@ import pytest
 import yaml
 
 from reconcile.cli.demo.demo_host import DemoHost
-from tests.cli.conftest import COMMAND, Run, demo, run
+from tests.support.command import COMMAND, Run
 
-__all__ = ["demo", "run"]
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples/gitops"
 

@@ -20,8 +20,8 @@ from reconcile.gitops import metrics
 from reconcile.output.json import drift_document, dumped, plan_document
 from reconcile.output.markdown import MOST_CHARACTERS, drift_markdown, plan_markdown
 from reconcile.output.text import drift_text, plan_text
-from tests.engine.world import Clock, Note, Shelf, World, declare
-from tests.engine.world import planned as plan_of
+from tests.support.world import Clock, Note, Shelf, World, declare
+from tests.support.world import planned as plan_of
 
 AT, NOW = "2026-11-22T08:00:00Z", datetime(2026, 11, 22, 8, tzinfo=UTC)
 SCHEMAS = Path(__file__).parents[2] / "schemas"

@@ -14,12 +14,11 @@ from reconcile.engine.ignore_rules import IgnoredField, apply_ignore_rules
 from reconcile.engine.model import Plan, Position
 from reconcile.engine.planner import make_plan
 from reconcile.resources.tree import Tree
-from tests.cli.conftest import Run, demo, run
-from tests.engine.conftest import in_box
-from tests.engine.world import Note, a_world, declare, last_wrote, look
-from tests.spec.examples import faults
+from tests.support.command import Run
+from tests.support.machine import in_box
+from tests.support.world import Note, a_world, declare, last_wrote, look
+from tests.support.yaml_examples import faults
 
-__all__ = ["demo", "run"]
 TODAY = date(2026, 11, 22)
 PLACE = Position("reconcile.yaml", 9)
 

@@ -14,9 +14,8 @@ from pathlib import Path
 import pytest
 
 from reconcile.cli.demo.demo_host import DemoHost
-from tests.cli.conftest import Run, demo, run
+from tests.support.command import Run
 
-__all__ = ["demo", "run"]
 Pull = Callable[..., subprocess.CompletedProcess[str]]
 
 

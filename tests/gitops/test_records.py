@@ -17,9 +17,8 @@ from reconcile.engine.untrack import forget
 from reconcile.errors import ReconcileError
 from reconcile.resources.directory import Directory
 from reconcile.resources.file import File
-from tests.engine.conftest import in_box
-from tests.engine.machine import Machine
 from tests.gitops.mutation import mutations
+from tests.support.machine import Machine, in_box
 
 BY = Actor("tester", "reconcile state forget")
 

@@ -20,8 +20,8 @@ from reconcile.filesystem.host_error import HostError
 from reconcile.filesystem.state_dir import StateDir
 from reconcile.gitops import saved_plan
 from reconcile.gitops.saved_plan import PlanUnusable, SavedPlan, decode, encode
-from tests.engine.world import Note, a_world, declare, planned
 from tests.gitops.mutation import mutations
+from tests.support.world import Note, a_world, declare, planned
 
 SECRET = "TOKEN=hunter2"
 

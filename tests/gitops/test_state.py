@@ -10,9 +10,8 @@ import jsonschema
 import pytest
 
 from reconcile.cli.demo.demo_host import DemoHost
-from tests.cli.conftest import Run, demo, run
+from tests.support.command import Run
 
-__all__ = ["demo", "run"]
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 
 

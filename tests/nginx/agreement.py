@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from reconcile.nginx.routing.headers import content_type, sent_headers, values_of
 from reconcile.nginx.routing.route import Route
-from tests.nginx.running import Answered, Running, running
-from tests.nginx.tally import compared
+from tests.nginx.comparisons import compared
 from tests.support.ports import free_port
+from tests.support.real_nginx import Answered, Running, running
 
 COMPARED = ("X-Mark", "X-Other", "Cache-Control")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.nginx.running import MAIN, NGINX, DiskReader
+from tests.support.real_nginx import MAIN, NGINX, DiskReader
 
 
 @dataclass(frozen=True)

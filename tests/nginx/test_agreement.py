@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 
-from tests.nginx import generated
 from tests.nginx.agreement import disagreements
-from tests.nginx.running import lay_files
+from tests.support import generated_nginx as generated
+from tests.support.real_nginx import lay_files
 
 pytestmark = pytest.mark.process
 

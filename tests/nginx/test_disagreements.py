@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.nginx.agreement import disagreements
-from tests.nginx.running import lay_files
+from tests.support.real_nginx import lay_files
 
 pytestmark = pytest.mark.process
 

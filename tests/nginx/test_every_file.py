@@ -14,8 +14,8 @@ from reconcile.nginx.model.lexer import NginxSyntaxError
 from reconcile.nginx.model.tree import parse
 from reconcile.resources.file import File
 from tests.nginx.conftest import Judge
-from tests.nginx.overlay import rebuilt
-from tests.spec.hosts import HOST
+from tests.support.host_facts import HOST
+from tests.support.overlay import rebuilt
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*/reconcile.yaml"))
 PACKAGES = r"^(nginx-common|nginx-core|libnginx-mod-.*)$"

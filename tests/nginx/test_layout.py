@@ -11,7 +11,7 @@ from reconcile.nginx.model.build import Build
 from reconcile.nginx.model.layout import Layout, read_layout
 from reconcile.nginx.model.listen import Address, parse_addresses
 from reconcile.nginx.model.tree import load
-from tests.nginx.running import NGINX, DiskReader, overlay
+from tests.support.real_nginx import NGINX, DiskReader, overlay
 
 
 def layout_of(text: str, build: Build = Build(), **files: str) -> Layout:

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from reconcile.nginx.model.lexer import BUFFER_SIZE, NginxSyntaxError, statements
 from reconcile.nginx.model.tree import parse
+from tests.nginx.comparisons import compared
 from tests.nginx.conftest import Judge
-from tests.nginx.running import running
-from tests.nginx.tally import compared
 from tests.support.ports import free_port
+from tests.support.real_nginx import running
 
 SYNTAX = re.compile(r"\[emerg\] \d+#\d+: ((?:unexpected|too long).*?) in \S+:(\d+)", re.DOTALL)
 

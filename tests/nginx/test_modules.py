@@ -7,7 +7,7 @@ import pytest
 from reconcile.nginx.model.build import Build
 from reconcile.nginx.model.modules import static_encodings
 from reconcile.nginx.model.tree import load
-from tests.nginx.running import overlay
+from tests.support.real_nginx import overlay
 
 GZIP = "--with-http_gzip_static_module"
 CASES = {

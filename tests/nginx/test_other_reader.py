@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from reconcile.nginx.model.tree import Directive, parse
-from tests.nginx import generated
+from tests.support import generated_nginx as generated
 
 pytestmark = pytest.mark.nightly
 

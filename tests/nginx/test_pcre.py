@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reconcile.nginx.routing import pcre
-from tests.nginx.running import Running, running
 from tests.support.ports import free_port
+from tests.support.real_nginx import Running, running
 
 PATTERNS = [
     r"^/a$",

@@ -14,8 +14,8 @@ from reconcile.nginx.model.tree import load
 from reconcile.nginx.routing.headers import content_type, sent_headers
 from reconcile.nginx.routing.request import Request
 from reconcile.nginx.routing.router import Router
-from tests.nginx import generated
-from tests.nginx.running import RealFiles, overlay
+from tests.support import generated_nginx as generated
+from tests.support.real_nginx import RealFiles, overlay
 
 SCRAPS = [
     "",

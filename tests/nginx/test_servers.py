@@ -12,9 +12,9 @@ from reconcile.nginx.model.listen import Address
 from reconcile.nginx.model.tree import load
 from reconcile.nginx.routing.request import Request
 from reconcile.nginx.routing.router import Router
-from tests.nginx.running import Running, overlay, running
-from tests.nginx.tally import compared
+from tests.nginx.comparisons import compared
 from tests.support.ports import free_port
+from tests.support.real_nginx import Running, overlay, running
 
 NAMES = [
     *["a.test", "b.a.test", ".a.test", "*.a.test", "*.b.a.test", "a.*", "www.a.*", "b.*"],

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from reconcile.nginx.routing.headers import sent_headers, values_of
-from tests.nginx.running import Running, running
 from tests.support.ports import free_port
+from tests.support.real_nginx import Running, running
 
 pytestmark = pytest.mark.process
 
@@ -182,7 +182,7 @@ def test_an_unreadable_file_is_403() -> None:
     from reconcile.nginx.model.tree import load
     from reconcile.nginx.routing.request import Request
     from reconcile.nginx.routing.router import Router
-    from tests.nginx.running import overlay
+    from tests.support.real_nginx import overlay
 
     class Denied:
         def kind(self, path: str) -> str:

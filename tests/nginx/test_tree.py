@@ -18,10 +18,10 @@ from reconcile.nginx.model.tree import (
     load,
     parse,
 )
+from tests.nginx.comparisons import compared
 from tests.nginx.conftest import Judge
-from tests.nginx.overlay import OverlayReader, rebuilt
-from tests.nginx.running import DiskReader, Nothing, overlay
-from tests.nginx.tally import compared
+from tests.support.overlay import OverlayReader, rebuilt
+from tests.support.real_nginx import DiskReader, Nothing, overlay
 
 ETC_NGINX = Path("/etc/nginx")
 DEBIAN_FILES = sorted(path for path in ETC_NGINX.rglob("*") if path.is_file())

@@ -9,9 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reconcile.nginx.routing.uri import Uri, normalise
-from tests.nginx.running import Running, running
-from tests.nginx.tally import compared
+from tests.nginx.comparisons import compared
 from tests.support.ports import free_port
+from tests.support.real_nginx import Running, running
 
 
 @pytest.mark.parametrize(

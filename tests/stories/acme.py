@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 
-from tests.hosts import DebianHost
-from tests.hosts.debian import Completed
-from tests.hosts.wait import wait_for
+from tests.lab import DebianHost
+from tests.lab.debian import Completed
+from tests.support.wait import wait_for
 
 FOLDER = "/opt/authority"
 DIRECTORY = "https://localhost:14000/dir"

@@ -10,10 +10,10 @@ import pytest
 from reconcile.config.config import Config
 from reconcile.config.load import load_bytes
 from tests.doctor.conftest import SERVICE, SOCKET
-from tests.guide import GUIDE
-from tests.hosts import DebianHost
-from tests.hosts.fixtures import Boot
-from tests.stories import site
+from tests.lab import DebianHost
+from tests.lab.fixtures import Boot
+from tests.support import guide_site as site
+from tests.support.guide import GUIDE
 
 pytestmark = pytest.mark.host
 

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from tests.hosts import DebianHost
-from tests.hosts.fixtures import Boot
-from tests.stories import acme, site
+from tests.lab import DebianHost
+from tests.lab.fixtures import Boot
+from tests.stories import acme
+from tests.support import guide_site as site
 
 pytestmark = pytest.mark.host
 

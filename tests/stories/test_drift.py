@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.hosts import DebianHost
-from tests.hosts.fixtures import Boot
-from tests.stories import site
+from tests.lab import DebianHost
+from tests.lab.fixtures import Boot
+from tests.support import guide_site as site
 
 pytestmark = pytest.mark.host
 

@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.hosts import DebianHost
-from tests.hosts.fixtures import Boot
-from tests.hosts.manifest import Manifest, differences
-from tests.stories import site
+from tests.lab import DebianHost
+from tests.lab.fixtures import Boot
+from tests.lab.manifest import Manifest, differences
+from tests.support import guide_site as site
 
 pytestmark = pytest.mark.host
 

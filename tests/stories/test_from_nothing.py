@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from tests.hosts import DebianHost
-from tests.hosts.fixtures import Boot
-from tests.stories import site
-from tests.stories.system_calls import traced
+from tests.lab import DebianHost
+from tests.lab.fixtures import Boot
+from tests.support import guide_site as site
+from tests.support.system_calls import traced
 
 pytestmark = pytest.mark.host
 

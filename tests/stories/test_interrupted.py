@@ -6,8 +6,8 @@ import threading
 
 import pytest
 
-from tests.hosts import Completed, DebianHost
-from tests.stories import site
+from tests.lab import Completed, DebianHost
+from tests.support import guide_site as site
 
 pytestmark = pytest.mark.host
 

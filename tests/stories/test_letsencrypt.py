@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from tests.hosts import DebianHost
-from tests.hosts.fixtures import Boot
-from tests.hosts.wait import wait_for
-from tests.stories import acme, site
+from tests.lab import DebianHost
+from tests.lab.fixtures import Boot
+from tests.stories import acme
+from tests.support import guide_site as site
+from tests.support.wait import wait_for
 
 pytestmark = pytest.mark.host
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.hosts import DebianHost
-from tests.hosts.debian import Completed
-from tests.hosts.fixtures import Boot
-from tests.stories import site
+from tests.lab import DebianHost
+from tests.lab.debian import Completed
+from tests.lab.fixtures import Boot
+from tests.support import guide_site as site
 
 pytestmark = pytest.mark.host
 

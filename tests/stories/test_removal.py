@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.hosts import DebianHost
-from tests.hosts.fixtures import Boot
-from tests.hosts.manifest import differences
-from tests.stories import site
+from tests.lab import DebianHost
+from tests.lab.fixtures import Boot
+from tests.lab.manifest import differences
+from tests.support import guide_site as site
 
 pytestmark = pytest.mark.host
 

@@ -8,9 +8,9 @@ import stat
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.hosts import DebianHost
-from tests.hosts.wait import wait_for
-from tests.stories import site
+from tests.lab import DebianHost
+from tests.support import guide_site as site
+from tests.support.wait import wait_for
 
 pytestmark = pytest.mark.host
 

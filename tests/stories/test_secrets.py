@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.hosts import DebianHost
-from tests.stories import site
+from tests.lab import DebianHost
+from tests.support import guide_site as site
 
 pytestmark = pytest.mark.host
 

@@ -1,0 +1,92 @@
+"""A site that a hand-written file serves, and files whose text stands in the YAML."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from reconcile.engine.digest import digest
+from reconcile.resources.file import File
+from reconcile.resources.nginx_live import NginxLive
+from tests.support.host_facts import HOST, desired, expanded
+from tests.support.yaml_examples import faults, spec
+
+OLD = "/etc/nginx/sites-available/myapp"
+ADOPTED = f"""
+version: 1
+paths:
+  {OLD}:
+    content: |
+      server {{ listen 80; }}
+  /etc/nginx/sites-enabled/myapp: {{link: {OLD}}}
+sites:
+  myapp:
+    server_names: [example.com]
+    adopted: {OLD}
+    app: {{upstream: "unix:/run/gunicorn.sock", service: gunicorn.service}}
+    locations:
+      /static/: {{role: static, dir: /var/www/myapp/static}}
+      /media/: {{role: media, dir: /var/www/myapp/media}}
+"""
+TEXT = b"server { listen 80; }\n"
+
+
+def test_no_file_of_ours_takes_the_place_of_one_that_was_adopted() -> None:
+    files = {ref for ref in desired(ADOPTED) if ref.startswith(("file:", "symlink:"))}
+
+    assert {f"file:{OLD}", "symlink:/etc/nginx/sites-enabled/myapp"} == files
+
+
+def test_a_file_s_text_may_stand_in_the_yaml() -> None:
+    file = desired(ADOPTED)[f"file:{OLD}"]
+
+    assert isinstance(file, File)
+    assert TEXT == file.content
+
+
+def test_nginx_has_to_serve_what_was_adopted() -> None:
+    live = desired(ADOPTED)["nginx_live:/etc/nginx/nginx.conf"]
+
+    assert isinstance(live, NginxLive)
+    assert {OLD: digest(TEXT)} == live.serves
+
+
+def test_nginx_has_to_serve_every_file_of_paths_that_it_reads() -> None:
+    text = "version: 1\npaths:\n  /etc/nginx/conf.d/a.conf: {content: 'gzip on;'}\n"
+    others = "sites:\n  s: {server_names: [a.test], adopted: /etc/x, app: {upstream: 'http://b:1'}}"
+    host = replace(HOST, nginx_reads=frozenset({"/etc/nginx/conf.d/a.conf"}))
+
+    live = desired(text + others, host)["nginx_live:/etc/nginx/nginx.conf"]
+
+    assert isinstance(live, NginxLive)
+    assert {"/etc/nginx/conf.d/a.conf": digest(b"gzip on;")} == live.serves
+
+
+def test_only_the_app_of_an_adopted_site_is_probed() -> None:
+    assert ["probe:myapp the app answers"] == [probe.name for probe in expanded(ADOPTED).probes]
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ("{content: a, source: ./b}", "`content` and `source` exclude each other"),
+        ("{content: a, link: /b}", "`content` cannot be combined with `link`"),
+        ("{owner: assets}", f"`paths` declares {OLD} as a directory"),
+    ],
+)
+def test_a_contradiction_is_an_error(entry: str, message: str) -> None:
+    text = ADOPTED.replace("\n    content: |\n      server { listen 80; }\n", f" {entry}\n")
+
+    assert message in [fault.split(": ")[1].split(" (")[0] for fault in faults(text)]
+
+
+def test_an_adopted_file_is_a_path() -> None:
+    assert OLD == spec(ADOPTED).sites["myapp"].adopted
+
+
+def test_an_adopted_file_and_its_link_belong_to_their_site() -> None:
+    sites = {str(one.resource.ref): one.sites for one in expanded(ADOPTED).declared}
+
+    assert ("myapp",) == sites[f"file:{OLD}"]
+    assert ("myapp",) == sites["symlink:/etc/nginx/sites-enabled/myapp"]

@@ -1,0 +1,108 @@
+"""A certificate of Let's Encrypt: the site comes up without it, so that certbot can get it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from reconcile.config.probes import HttpProbe
+from reconcile.resources.file import File
+from tests.support.host_facts import HOST, desired, expanded
+from tests.support.yaml_examples import faults, site
+
+SITE = site("tls: {letsencrypt: shop.test, hsts: 1y}")
+FILE = "file:/etc/nginx/sites-available/shop.conf"
+HOOK = "file:/etc/letsencrypt/renewal-hooks/deploy/reconcile-nginx"
+CERTIFIED = replace(HOST, certificates=frozenset({"shop.test"}))
+PROOF = """\
+    location ^~ /.well-known/acme-challenge/ {
+        root /var/www/letsencrypt;
+        autoindex off;
+        disable_symlinks on;
+        default_type text/plain;
+    }
+"""
+
+
+def content(text: str, address: str, host: object = HOST) -> str:
+    found = desired(text, host)[address]  # type: ignore[arg-type]
+    assert isinstance(found, File)
+    return (found.content or b"").decode()
+
+
+def test_without_a_certificate_the_site_is_served_on_its_plain_port_alone() -> None:
+    text = content(SITE, FILE)
+
+    assert ("listen 80;" in text, "443" in text, "ssl_" in text) == (True, False, False)
+    assert ("return 301 https" in text, "Strict-Transport-Security" in text) == (False, False)
+    assert PROOF in text
+
+
+def test_without_a_certificate_the_plan_shows_the_command_that_obtains_it() -> None:
+    [finding] = expanded(SITE).findings
+
+    assert "note" == finding.severity
+    assert "certonly --webroot -w /var/www/letsencrypt --cert-name shop.test -d shop.test" in (
+        finding.fix
+    )
+
+
+def test_without_a_certificate_no_probe_uses_tls() -> None:
+    schemes = [probe.endpoint.scheme for probe in expanded(SITE).probes]
+
+    assert {"http"} == set(schemes)
+
+
+def test_with_the_certificate_port_80_proves_the_names_and_redirects_the_rest() -> None:
+    plain, encrypted = content(SITE, FILE, CERTIFIED).split("\nserver {")[1:]
+
+    assert (True, True) == (PROOF in plain, "return 301 https://$host$request_uri;" in plain)
+    assert "ssl_certificate /etc/letsencrypt/live/shop.test/fullchain.pem;" in encrypted
+    assert "ssl_certificate_key /etc/letsencrypt/live/shop.test/privkey.pem;" in encrypted
+    assert PROOF not in encrypted
+    assert () == expanded(SITE, CERTIFIED).findings
+
+
+def test_nginx_itself_responds_to_challenges() -> None:
+    probes = {p.path: p for p in expanded(SITE, CERTIFIED).probes if isinstance(p, HttpProbe)}
+    probe = probes["/.well-known/acme-challenge/reconcile-probe"]
+
+    assert ("http", 80, "nginx") == (
+        probe.endpoint.scheme,
+        probe.endpoint.port,
+        probe.expect.served_by,
+    )
+
+
+def test_nginx_is_reloaded_after_each_renewal() -> None:
+    assert "$(/usr/sbin/nginx -c /etc/nginx/nginx.conf -s reload 2>&1)" in content(SITE, HOOK)
+    assert 0o755 == desired(SITE)[HOOK].managed()["mode"]
+
+
+def test_certbots_folder_is_traversable_by_nginx() -> None:
+    webroot = desired(SITE)["directory:/var/www/letsencrypt"].managed()
+
+    assert (("www-data",), 0o755) == (webroot["enterable_by"], webroot["mode"])
+
+
+def test_a_certificate_comes_from_one_place() -> None:
+    assert ["6:24: use either `letsencrypt` or `certificate` (remove one of them)"] == faults(
+        site("tls: {certificate: /etc/a.pem, letsencrypt: shop.test}")
+    )
+    assert ['6:5: "certificate" is missing (or set letsencrypt)'] == faults(
+        site("tls: {key: /etc/a.key}")
+    )
+
+
+def test_lets_encrypt_needs_port_80() -> None:
+    assert [
+        "7:24: Let's Encrypt connects to port 80, where this site does not listen"
+        " (add 80 to listen)"
+    ] == faults(site("listen: [443]", "tls: {letsencrypt: shop.test}"))
+
+
+def test_a_wildcard_cannot_be_certified_over_http() -> None:
+    text = SITE.replace("[shop.test]", "[shop.test, '*.shop.test']")
+
+    [fault] = faults(text)
+
+    assert "4:31: Let's Encrypt cannot certify *.shop.test over HTTP" in fault

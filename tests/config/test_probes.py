@@ -1,0 +1,208 @@
+"""What a site is asked after every apply."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from reconcile.config.host_facts import HostFacts
+from reconcile.config.probes import (
+    Endpoint,
+    Expectation,
+    HttpProbe,
+    Probe,
+    UploadDirectoryProbe,
+    UploadProbe,
+)
+from tests.support.host_facts import HOST, SANDBOX, expanded
+from tests.support.yaml_examples import SMALLEST, WHOLE, site
+
+HTTP = Endpoint("http", "example.com", 80, ("127.0.0.1", "::1"))
+HTTPS = Endpoint("https", "example.com", 443, ("127.0.0.1", "::1"))
+BY_NGINX_404 = Expectation(frozenset({404}), served_by="nginx")
+
+
+def probes(text: str, host: HostFacts = HOST) -> dict[str, Probe]:
+    """Every probe, by what it asks."""
+    found = expanded(text, host).probes
+    assert len(found) == len({probe.name for probe in found})
+    return {probe.name.partition(" ")[2]: probe for probe in found}
+
+
+def test_every_location_and_the_app_are_asked_without_being_told_to() -> None:
+    assert [
+        "the app answers",
+        "/static/ without its slash is redirected",
+        "/static/ hides dotfiles",
+        "/static/ serves files",
+        "/media/ without its slash is redirected",
+        "/media/ hides dotfiles",
+        "/media/ serves what the app saves",
+    ] == list(probes(SMALLEST))
+
+
+def test_static_files_come_from_nginx_with_one_cache_control() -> None:
+    probe = probes(SMALLEST)["/static/ serves files"]
+
+    assert (
+        HttpProbe(
+            name="probe:myapp /static/ serves files",
+            site="myapp",
+            endpoint=HTTP,
+            path="/static/health.txt",
+            expect=Expectation(
+                frozenset({200}),
+                headers=(("Cache-Control", "public, max-age=604800"),),
+                served_by="nginx",
+            ),
+        )
+        == probe
+    )
+
+
+def test_a_health_file_of_ours_has_to_say_ok() -> None:
+    probe = probes(SMALLEST.replace(", source: ./app/static", ""))["/static/ serves files"]
+
+    assert isinstance(probe, HttpProbe)
+    assert "ok\n" == probe.expect.body
+
+
+def test_media_is_proven_by_a_canary_of_the_apps_user() -> None:
+    assert (
+        UploadDirectoryProbe(
+            name="probe:myapp /media/ serves what the app saves",
+            site="myapp",
+            endpoint=HTTP,
+            prefix="/media/",
+            dir="/var/www/myapp/media",
+            writer="www-data",
+            mode=0o644,
+            expect=Expectation(
+                frozenset({200}),
+                headers=(("Cache-Control", "public, max-age=86400"),),
+                served_by="nginx",
+            ),
+        )
+        == probes(SMALLEST)["/media/ serves what the app saves"]
+    )
+
+
+def test_in_a_sandbox_the_canary_is_written_by_who_applies() -> None:
+    probe = probes(SMALLEST, SANDBOX)["/media/ serves what the app saves"]
+
+    assert isinstance(probe, UploadDirectoryProbe)
+    assert probe.writer is None
+
+
+def test_a_location_without_its_slash_is_redirected_by_nginx() -> None:
+    probe = probes(SMALLEST)["/static/ without its slash is redirected"]
+
+    assert isinstance(probe, HttpProbe)
+    assert "/static" == probe.path
+    assert Expectation(frozenset({301}), served_by="nginx") == probe.expect
+
+
+def test_the_app_has_to_answer_whatever_it_says_but_an_error_of_its_own() -> None:
+    probe = probes(SMALLEST)["the app answers"]
+
+    assert isinstance(probe, HttpProbe)
+    assert Expectation(not_status=frozenset(range(500, 600)), served_by="app") == probe.expect
+
+
+def test_an_error_of_the_apps_own_is_borne_by_an_apply_that_found_it() -> None:
+    probe = probes(SMALLEST)["the app answers"]
+
+    assert isinstance(probe, HttpProbe)
+    assert Expectation(not_status=frozenset({502, 504}), served_by="app") == probe.minimum
+
+
+def test_private_files_are_closed_to_visitors() -> None:
+    probe = probes(WHOLE)["/protected/ is closed to visitors"]
+
+    assert isinstance(probe, HttpProbe)
+    assert ("/protected/", BY_NGINX_404) == (probe.path, probe.expect)
+
+
+def test_with_tls_visitors_are_led_to_https_and_asked_about_there() -> None:
+    found = probes(WHOLE)
+    redirect = found.pop("port 80 redirects to HTTPS")
+
+    assert isinstance(redirect, HttpProbe)
+    assert HTTP == redirect.endpoint
+    assert (("Location", "https://example.com/"),) == redirect.expect.headers
+    assert {HTTPS} == {
+        p.endpoint for name, p in found.items() if name != "port 80 redirects to HTTPS"
+    }
+
+
+def test_another_port_for_tls_stands_in_the_redirect() -> None:
+    text = WHOLE.replace("listen: [80, 443]", 'listen: [8080, "8443 ssl"]')
+    redirect = probes(text)["port 8080 redirects to HTTPS"]
+
+    assert isinstance(redirect, HttpProbe)
+    assert (("Location", "https://example.com:8443/"),) == redirect.expect.headers
+
+
+def test_what_the_file_asks_for_is_asked() -> None:
+    found = probes(WHOLE)
+
+    assert (
+        HttpProbe(
+            name="probe:myapp GET /static/css/app.css",
+            site="myapp",
+            endpoint=HTTPS,
+            path="/static/css/app.css",
+            expect=Expectation(
+                frozenset({200}),
+                headers=(("Cache-Control", "public, max-age=604800"),),
+                served_by="nginx",
+            ),
+        )
+        == found["GET /static/css/app.css"]
+    )
+    assert (
+        UploadProbe(
+            name="probe:myapp POST /upload",
+            site="myapp",
+            endpoint=HTTPS,
+            path="/upload",
+            field="file",
+            then_get="/media/{filename}",
+            dir="/var/www/myapp/media",
+            prefix="/media/",
+        )
+        == found["POST /upload"]
+    )
+
+
+def test_an_upload_that_no_media_location_serves_lands_nowhere_known() -> None:
+    probe = probes(site("probes: [{upload: /u, then_get: /files/x}]"))["POST /u"]
+
+    assert isinstance(probe, UploadProbe)
+    assert (None, None) == (probe.dir, probe.prefix)
+
+
+def test_a_host_without_ipv6_is_asked_over_ipv4() -> None:
+    probe = probes(SMALLEST, replace(HOST, ipv6=False))["the app answers"]
+
+    assert ("127.0.0.1",) == probe.endpoint.addresses
+
+
+def test_a_site_on_one_address_is_asked_there() -> None:
+    probe = probes(site('listen: ["[::1]:8080"]'))["the app answers"]
+
+    assert Endpoint("http", "shop.test", 8080, ("::1",)) == probe.endpoint
+
+
+def test_a_wildcard_is_asked_by_some_name_below_it() -> None:
+    probe = probes(site().replace("shop.test", "'*.shop.test'"))["the app answers"]
+
+    assert "reconcile-probe.shop.test" == probe.endpoint.host
+
+
+def test_files_at_the_root_have_no_slash_to_lack() -> None:
+    text = (
+        "version: 1\nsites: {s: {server_names: [a.test], "
+        "locations: {/: {role: static, dir: /srv/s}}}}"
+    )
+
+    assert ["/ hides dotfiles", "/ serves files"] == list(probes(text))

@@ -1,0 +1,56 @@
+"""Plans that are refused."""
+
+from __future__ import annotations
+
+import pytest
+
+from reconcile.engine.safety_checks import refuse_emptying, refuse_excess, refuse_unclear
+from reconcile.errors import ReconcileError
+from tests.support.world import Note, Shelf, a_world, declare, last_wrote, planned
+
+OLD = [Note(path="/1", text="x"), Note(path="/2", text="x")]
+
+
+@pytest.mark.parametrize("allowed", [None, 2, 3])
+def test_as_many_deletions_as_allowed_pass(allowed: int | None) -> None:
+    refuse_excess(planned(a_world(*OLD), {}, last_wrote(*OLD)), max_deletes=allowed)
+
+
+def test_one_deletion_too_many_is_refused() -> None:
+    plan = planned(a_world(*OLD), {}, last_wrote(*OLD))
+
+    with pytest.raises(ReconcileError, match="destroys more than it may: 2, where 1 is the most"):
+        refuse_excess(plan, max_deletes=1)
+
+
+def test_a_yaml_that_declares_nothing_is_refused_while_we_own_something() -> None:
+    with pytest.raises(ReconcileError, match="declares nothing"):
+        refuse_emptying({}, last_wrote(*OLD), allow_empty=False)
+
+
+@pytest.mark.parametrize(
+    ("declared", "owned", "allow_empty"),
+    [({}, {}, False), ({}, {"x": 1}, True), ({"x": 1}, {"x": 1}, False)],
+    ids=["nothing owned", "allowed", "something declared"],
+)
+def test_nothing_else_counts_as_emptying(
+    declared: dict[str, int], owned: dict[str, int], allow_empty: bool
+) -> None:
+    refuse_emptying(declared, owned, allow_empty=allow_empty)
+
+
+def test_a_plan_with_a_failed_reading_is_not_applied() -> None:
+    world = a_world()
+    world.broken.add("/a")
+
+    with pytest.raises(ReconcileError) as error:
+        refuse_unclear(planned(world, declare(Note(path="/a", text="x"))))
+
+    assert "note:/a: /a cannot be read: I/O error" == error.value.why
+
+
+def test_a_plan_with_a_conflict_is_not_applied() -> None:
+    media = Shelf(path="/m", protected=True)
+
+    with pytest.raises(ReconcileError, match="contradicts itself"):
+        refuse_unclear(planned(a_world(), declare(media, Note(path="/m/x", text="x"))))

@@ -1,0 +1,72 @@
+"""Hosts, as far as the meaning of a file depends on them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from reconcile.config.compile import CompiledConfig, compile_config
+from reconcile.config.host_facts import HostFacts
+from reconcile.engine.merge import merge
+from reconcile.engine.model import Conflict
+from reconcile.engine.resource import Ref, Resource
+from reconcile.nginx.model.layout import Layout
+from tests.support.yaml_examples import spec
+
+DEBIAN = Layout(
+    style="sites-enabled",
+    available_dir="/etc/nginx/sites-available",
+    enabled_dir="/etc/nginx/sites-enabled",
+    worker_user="www-data",
+    pid_path="/run/nginx.pid",
+    error_log="/var/log/nginx/error.log",
+    listens=(),
+)
+CONF_D = replace(
+    DEBIAN, style="conf.d", available_dir="/etc/nginx/conf.d", enabled_dir="/etc/nginx/conf.d"
+)
+HOST = HostFacts(
+    hostname="web1",
+    nginx_config="/etc/nginx/nginx.conf",
+    nginx_binary="/usr/sbin/nginx",
+    nginx_version="1.22.1",
+    layout=DEBIAN,
+    worker_user="www-data",
+    sources={"/srv/app/app.env": b"KEY=1\n"},
+)
+SANDBOX = replace(
+    HOST,
+    service_manager="process",
+    has_boot=False,
+    privileged=False,
+    user="me",
+    group="us",
+    worker_user="me",
+    state_dir="/home/me/state",
+    unit_dir="/home/me/state/units",
+)
+IMAGE = replace(HOST, service_manager="none")
+
+
+def expanded(text: str, host: HostFacts = HOST) -> CompiledConfig:
+    return compile_config(spec(text), host)
+
+
+def desired(text: str, host: HostFacts = HOST) -> dict[str, Resource]:
+    """What has to be there, by address; the file may not contradict itself."""
+    merged, conflicts = merge(expanded(text, host).declared)
+    assert () == conflicts
+    return {str(ref): item.resource for ref, item in merged.items()}
+
+
+def conflicting(text: str, host: HostFacts = HOST) -> tuple[Conflict, ...]:
+    return merge(expanded(text, host).declared)[1]
+
+
+def asked(resource: Resource) -> dict[str, Any]:
+    """What a resource asks for: its managed fields."""
+    return resource.managed()
+
+
+def sites_of(text: str, address: str, host: HostFacts = HOST) -> tuple[str, ...]:
+    return merge(expanded(text, host).declared)[0][Ref.parse(address)].sites

@@ -1,0 +1,136 @@
+"""Where a command only looks, nothing can be written, whatever it runs."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from reconcile.system import read_only as where
+from tests.support.denied_calls import WITHOUT_THE_CALL, WITHOUT_THE_CAPABILITY
+
+Seen = TypeVar("Seen")
+
+
+def read_only(look: Callable[[], Seen]) -> Seen:
+    """On this machine the kernel is never to refuse."""
+    return where.run_read_only(look, pytest.fail)
+
+
+@pytest.mark.parametrize("folder", ["/etc", "/tmp", "/dev/shm", "/run", "/root"])
+def test_no_file_can_be_made_there(folder: str) -> None:
+    path = Path(folder, "reconcile-was-here")
+
+    with pytest.raises(OSError, match="Read-only") as refused:
+        read_only(lambda: path.write_text("x"))
+
+    assert errno.EROFS == refused.value.errno
+    assert not path.exists()
+
+
+CHANGES = {
+    "chmod": lambda path: os.chmod(path, 0o600),
+    "chown": lambda path: os.chown(path, 33, 33),
+    "rename": lambda path: os.rename(path, path.with_name("other")),
+    "unlink": os.unlink,
+    "link": lambda path: os.link(path, path.with_name("other")),
+    "symlink": lambda path: os.symlink(path, path.with_name("other")),
+    "mkdir": lambda path: os.mkdir(path.with_name("other")),
+    "truncate": lambda path: os.truncate(path, 0),
+    "utime": lambda path: os.utime(path, (0, 0)),
+    "setxattr": lambda path: os.setxattr(path, "user.x", b"x"),
+    "open": lambda path: os.open(path, os.O_WRONLY),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_no_file_can_be_changed_there(tmp_path: Path, change: str) -> None:
+    path = tmp_path / "file"
+    path.write_text("as it was")
+    before = path.stat()
+
+    with pytest.raises(OSError, match="Read-only"):
+        read_only(lambda: CHANGES[change](path))
+
+    assert (before, "as it was", ["file"]) == (path.stat(), path.read_text(), os.listdir(tmp_path))
+
+
+def test_it_binds_the_programs_and_threads_that_are_started_there(tmp_path: Path) -> None:
+    def look() -> tuple[int, type[BaseException] | None]:
+        with ThreadPoolExecutor() as pool:
+            thread = pool.submit((tmp_path / "thread").mkdir).exception()
+        program = subprocess.run(["/bin/mkdir", tmp_path / "program"], stderr=subprocess.DEVNULL)
+        return program.returncode, type(thread)
+
+    assert (1, OSError) == read_only(look)
+    assert [] == os.listdir(tmp_path)
+
+
+def test_it_binds_nobody_else(tmp_path: Path) -> None:
+    read_only(lambda: None)
+
+    (tmp_path / "file").write_text("x")
+    subprocess.run(["/bin/mkdir", tmp_path / "folder"], check=True)
+
+    assert ["file", "folder"] == sorted(os.listdir(tmp_path))
+
+
+def test_sockets_and_devices_work_as_ever(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(tmp_path / "socket"))
+        server.listen()
+
+        def look() -> None:
+            with socket.socket(socket.AF_UNIX) as client:
+                client.connect(str(tmp_path / "socket"))
+            Path("/dev/null").write_text("x")
+
+        read_only(look)
+
+
+def test_what_was_seen_is_returned_and_what_went_wrong_is_raised() -> None:
+    assert 7 == read_only(lambda: 7)
+    with pytest.raises(ZeroDivisionError):
+        read_only(lambda: 1 // 0)
+
+
+LOOK = """
+import os, sys
+from reconcile.system.read_only import read_only
+os.setuid(int(sys.argv[1]))
+print("seen", read_only(lambda: "all", lambda why: print("refused:", why)))
+"""
+
+
+@pytest.mark.parametrize(
+    ("refusing", "why"),
+    [
+        (WITHOUT_THE_CAPABILITY, "CAP_SYS_ADMIN is missing"),
+        (WITHOUT_THE_CALL, "the kernel is older than Linux 5.12"),
+    ],
+    ids=["as in a container", "as on an old kernel"],
+)
+def test_where_the_kernel_refuses_it_is_said_why_and_looked_all_the_same(
+    refusing: list[str], why: str
+) -> None:
+    done = subprocess.run(
+        [*refusing, sys.executable, "-c", LOOK, "0"], capture_output=True, text=True
+    )
+
+    refused, seen = done.stdout.splitlines()
+    assert refused.startswith(f"refused: {why}")
+    assert "seen all" == seen
+
+
+def test_to_a_user_who_can_write_nothing_there_anyway_it_is_not_said() -> None:
+    done = subprocess.run([sys.executable, "-c", LOOK, "33"], capture_output=True, text=True)
+
+    assert "seen all\n" == done.stdout, done.stderr
