@@ -17,6 +17,8 @@ from reconcile.workspace import Workspace
 from reconcile.workspace.applying import ApplyOptions, apply_plan, locked, roll_back
 from reconcile.workspace.planning import plan_changes, replan
 
+pytestmark = pytest.mark.process
+
 SITE = """
   {name}:
     server_names: [{name}.example]

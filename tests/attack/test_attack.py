@@ -25,6 +25,8 @@ from tests.support.disk import picture
 from tests.support.recorder import recording
 from tests.support.tally import TALLY
 
+pytestmark = pytest.mark.process
+
 RULE = PermissionPolicy(WEB, WEB, 0o644, 0o755)
 SHORT, LONG = 750, 36_000
 SLOW_SHORT, SLOW_LONG = 100, 4_000

@@ -19,6 +19,8 @@ from reconcile.system.lock import lock
 from tests.cli.terminal import on_a_terminal
 from tests.support.command import COMMAND, Run
 
+pytestmark = pytest.mark.process
+
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 # What running processes write, and what an apply keeps for itself.
 OWN = ("log", "run", "state", "tmp")

@@ -18,6 +18,8 @@ import pytest
 from reconcile.system.http import HttpClient, HttpTarget
 from tests.support.command import COMMAND, Run
 
+pytestmark = pytest.mark.process
+
 SCHEMA = Path(__file__).parents[2] / "schemas" / "demo.schema.json"
 
 

@@ -10,6 +10,8 @@ import pytest
 from reconcile.cli.error_boundary import TerminatedBySignal, run_guarded
 from reconcile.errors import LockHeld, ReconcileError, StalePlan
 
+pytestmark = pytest.mark.process
+
 
 def raising(error: BaseException) -> int:
     raise error

@@ -11,6 +11,8 @@ import pytest
 
 from tests.support.command import Run
 
+pytestmark = pytest.mark.process
+
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 WRONG = "version: 1\nsites:\n  a:\n    server_name: [x]\n    listen: yes\n"
 

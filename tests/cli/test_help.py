@@ -14,6 +14,8 @@ from reconcile.cli.app import COMMANDS, load_command
 from reconcile.errors import ExitCode
 from tests.support.command import Run
 
+pytestmark = pytest.mark.process
+
 NOT_COMMANDS = {
     *(
         "__init__",

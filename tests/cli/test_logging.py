@@ -13,7 +13,7 @@ import jsonschema
 import pytest
 
 from reconcile.cli.demo.demo_host import DemoHost
-from tests.cli.conftest import COMMAND, Run
+from tests.support.command import COMMAND, Run
 from tests.cli.terminal import on_a_terminal
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "schemas/log.schema.json").read_text())

@@ -14,6 +14,8 @@ import pytest
 from reconcile.cli.demo.demo_host import DemoHost
 from tests.support.command import Run
 
+pytestmark = pytest.mark.process
+
 AT_ONCE = """
 import sys
 from reconcile.cli import progress_line

@@ -17,6 +17,8 @@ from tests.support.denied_calls import WITHOUT_THE_CAPABILITY
 from tests.support.disk import picture
 from tests.support.system_calls import ALWAYS_CHANGING, OPENING, Trace
 
+pytestmark = pytest.mark.process
+
 CLOSED = re.compile(r"mount_setattr\(.*MOUNT_ATTR_RDONLY.* = 0\b")
 # A private place, that nobody else sees; and what a drift check tells the next.
 ITS_OWN = re.compile(r"^mount(_setattr)?\(|/dev/null|/state>?[/,].*drift\.")

@@ -15,6 +15,8 @@ from reconcile.cli.demo.demo_host import DemoHost
 from reconcile.cli.main import without_untrusted
 from tests.support.command import Run
 
+pytestmark = pytest.mark.process
+
 HEAVY = ("pydantic", "rich", "yaml", "jinja2", "deepdiff", "ssl", "http.client", "asyncio")
 NEVER_FOR_NOTHING = {
     *("asyncio", "concurrent.futures", "deepdiff", "http.client", "idna", "jinja2", "logging"),

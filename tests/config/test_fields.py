@@ -89,11 +89,9 @@ def test_files_must_be_readable_not_special_and_not_for_all_to_write(written: st
 
 
 @pytest.mark.parametrize("written", [755, 493, 0, UnquotedOctal("0755"), UnquotedOctal("0o755")])
-def test_an_unquoted_mode_is_refused_with_the_hint_to_quote_it(written: object) -> None:
-    with pytest.raises(InvalidValue) as raised:
+def test_an_unquoted_mode_is_refused_with_the_mode_in_quotes(written: object) -> None:
+    with pytest.raises(InvalidValue, match='file modes must be quoted: "0'):
         parse_dirs_mode(written)
-
-    assert raised.value.hint.startswith('quote it: "')
 
 
 @pytest.mark.parametrize(
@@ -322,7 +320,7 @@ def test_a_location_without_its_slashes_is_told_the_right_form(written: str) -> 
     with pytest.raises(InvalidValue) as raised:
         parse_prefix(written)
 
-    assert 'write "/static/"' == raised.value.hint
+    assert 'use "/static/"' == raised.value.hint
 
 
 PARSERS = [

@@ -128,6 +128,7 @@ FAILING = {
 }
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(("more", "why"), FAILING.values(), ids=FAILING)
 def test_app_import_reports_why_it_failed(root: Path, more: str, why: str) -> None:
     write(root, more=more)
@@ -138,6 +139,7 @@ def test_app_import_reports_why_it_failed(root: Path, more: str, why: str) -> No
     assert f"as www-data in {root}/app" in finding.evidence[0]
 
 
+@pytest.mark.process
 def test_app_import_names_the_line_of_the_apps_own_code(root: Path) -> None:
     write(root, more="raise KeyError('x')")
 
@@ -153,6 +155,7 @@ UNCERTAIN = {
 }
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("more", UNCERTAIN.values(), ids=UNCERTAIN)
 def test_app_import_that_reaches_a_limit_of_the_sandbox_is_unknown(root: Path, more: str) -> None:
     write(root, more=more)
@@ -163,6 +166,7 @@ def test_app_import_that_reaches_a_limit_of_the_sandbox_is_unknown(root: Path, m
     assert "in a sandbox" in found.unknown[0].reason
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("outcome", ["killed", "timeout", "too much output"])
 def test_app_import_that_does_not_end_by_itself_is_unknown(
     root: Path, monkeypatch: pytest.MonkeyPatch, outcome: str
@@ -176,6 +180,7 @@ def test_app_import_that_does_not_end_by_itself_is_unknown(
     assert 1 == len(found.unknown)
 
 
+@pytest.mark.process
 def test_app_import_is_silent_where_it_succeeds(root: Path) -> None:
     write(
         root,
@@ -186,6 +191,7 @@ def test_app_import_is_silent_where_it_succeeds(root: Path) -> None:
     assert [] == serious(asked("app-import", root))
 
 
+@pytest.mark.process
 def test_app_import_takes_a_factory_of_a_package(root: Path) -> None:
     (root / "app/shop").mkdir()
     (root / "app/shop/__init__.py").write_text(
@@ -195,6 +201,7 @@ def test_app_import_takes_a_factory_of_a_package(root: Path) -> None:
     assert [] == serious(asked("app-import", root, FLASK.replace("app:app", "shop:create_app()")))
 
 
+@pytest.mark.process
 def test_app_import_reports_an_app_that_cannot_be_read(root: Path) -> None:
     write(root)
     shutil.chown(root / "app", "root")
@@ -205,6 +212,7 @@ def test_app_import_reports_an_app_that_cannot_be_read(root: Path) -> None:
     assert "Permission denied" in finding.what
 
 
+@pytest.mark.process
 def test_app_import_of_an_app_that_runs_as_root_is_not_tried(root: Path) -> None:
     write(root)
     host = configured(root, SERVER.format(root=root, static="/static/", limit="1m"))
@@ -218,6 +226,7 @@ def test_app_import_of_an_app_that_runs_as_root_is_not_tried(root: Path) -> None
     ] == [one.reason.replace(f"{root}/app/", "") for one in found.unknown]
 
 
+@pytest.mark.process
 def test_upload_dir_mismatch_by_the_imported_settings(root: Path) -> None:
     write(root, folder="/srv/elsewhere")
 
@@ -226,6 +235,7 @@ def test_upload_dir_mismatch_by_the_imported_settings(root: Path) -> None:
     assert f"shop saves uploads in /srv/elsewhere, but nginx serves {root}/media." == finding.what
 
 
+@pytest.mark.process
 def test_upload_dir_mismatch_is_silent_where_a_link_leads_to_the_same(root: Path) -> None:
     (root / "link").symlink_to(root / "media")
     write(root, folder=f"{root}/link")
@@ -233,6 +243,7 @@ def test_upload_dir_mismatch_is_silent_where_a_link_leads_to_the_same(root: Path
     assert [] == serious(asked("upload-dir-mismatch", root))
 
 
+@pytest.mark.process
 def test_upload_dir_mismatch_of_django(root: Path) -> None:
     project(root, folder="/srv/elsewhere")
 
@@ -241,12 +252,14 @@ def test_upload_dir_mismatch_of_django(root: Path) -> None:
     assert "MEDIA_ROOT = /srv/elsewhere" in finding.evidence[0]
 
 
+@pytest.mark.process
 def test_upload_dir_mismatch_of_a_right_django_is_silent(root: Path) -> None:
     project(root)
 
     assert [] == serious(asked("upload-dir-mismatch", root, DJANGO))
 
 
+@pytest.mark.process
 def test_url_mismatch_of_the_static_url(root: Path) -> None:
     write(root, options=", static_url_path='/assets'")
 
@@ -255,6 +268,7 @@ def test_url_mismatch_of_the_static_url(root: Path) -> None:
     assert "The app's static files are at /assets/, nginx serves /static/." == finding.what
 
 
+@pytest.mark.process
 def test_url_mismatch_of_a_template_names_its_line(root: Path) -> None:
     write(root, template="<p>\n<img src='/uploads/{{ name }}'>\n<a href='/about'>")
 
@@ -263,6 +277,7 @@ def test_url_mismatch_of_a_template_names_its_line(root: Path) -> None:
     assert f"{root}/app/templates/page.html:2: /uploads/" == finding.evidence[0]
 
 
+@pytest.mark.process
 def test_url_mismatch_of_a_route_that_hands_out_uploads(root: Path) -> None:
     write(root, more="@app.get('/uploads/<path:name>')\ndef sent(name): return name")
 
@@ -271,6 +286,7 @@ def test_url_mismatch_of_a_route_that_hands_out_uploads(root: Path) -> None:
     assert "The app itself serves /uploads/, nginx serves /media/." == finding.what
 
 
+@pytest.mark.process
 def test_url_mismatch_of_djangos_media_url(root: Path) -> None:
     project(root, media="/uploads/")
 
@@ -279,6 +295,7 @@ def test_url_mismatch_of_djangos_media_url(root: Path) -> None:
     assert "The app's media files are at /uploads/, nginx serves /media/." == finding.what
 
 
+@pytest.mark.process
 def test_url_mismatch_is_silent_where_all_urls_are_nginxs_or_the_apps(root: Path) -> None:
     write(
         root,
@@ -292,12 +309,14 @@ def test_url_mismatch_is_silent_where_all_urls_are_nginxs_or_the_apps(root: Path
     assert [] == serious(asked("url-mismatch", root))
 
 
+@pytest.mark.process
 def test_url_mismatch_of_a_right_django_is_silent(root: Path) -> None:
     project(root, static="static/")
 
     assert [] == serious(asked("url-mismatch", root, DJANGO))
 
 
+@pytest.mark.process
 def test_body_limit_below_what_the_app_takes(root: Path) -> None:
     write(root, most="50 * 2**20")
 
@@ -309,12 +328,14 @@ def test_body_limit_below_what_the_app_takes(root: Path) -> None:
     )
 
 
+@pytest.mark.process
 def test_body_limit_is_silent_where_nginx_takes_as_much(root: Path) -> None:
     write(root, most="20 * 2**20")
 
     assert [] == serious(asked("body-limit", root, limit="20m"))
 
 
+@pytest.mark.process
 def test_the_interpreter_is_the_services_own_before_a_venv_near_by(root: Path) -> None:
     folder = str(root / "app")
     gunicorn = f"{folder}/.venv/bin/gunicorn -w 2 app:app"
@@ -343,6 +364,7 @@ def test_an_answer_of_another_form_is_no_answer(answer: object) -> None:
         app_facts(answer)
 
 
+@pytest.mark.process
 def test_the_app_is_imported_once_for_all_rules(root: Path) -> None:
     from reconcile.config.load import load_bytes
     from reconcile.doctor.config_view import declaration

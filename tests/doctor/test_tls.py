@@ -17,6 +17,8 @@ from reconcile.doctor.rules.tls_certificate import widen_command
 from tests.doctor.pki import Pki, openssl
 from tests.doctor.single_rule import ask, configured, serious
 
+pytestmark = pytest.mark.process
+
 SERVER = """
 server {{
     listen 127.0.0.1:8443 ssl;

@@ -328,6 +328,7 @@ class TestTakingBackTheLast:
         assert 2 == len([*(Path(machine.state) / "journal").iterdir()])
 
 
+@pytest.mark.process
 def test_a_folder_that_holds_what_undo_needs_stays_and_the_apply_holds(
     machine: Machine, memory: Path
 ) -> None:

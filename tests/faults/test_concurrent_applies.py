@@ -20,6 +20,8 @@ from reconcile.system.lock import lock
 from tests.faults.killing import forked
 from tests.support.machine import Machine, in_box
 
+pytestmark = pytest.mark.process
+
 AT_ONCE = 20
 DEADLINE_S = 60.0
 

@@ -16,6 +16,8 @@ from reconcile.engine.rollback import unfinished
 from tests.support.command import COMMAND, Run
 from tests.support.tally import TALLY
 
+pytestmark = pytest.mark.process
+
 WAITING = ("--auto-approve", "--no-verify", "--lock-timeout", "500")
 # Tells when an apply begins and ends, from inside of the one process that holds the lock.
 TOLD = """

@@ -22,6 +22,8 @@ from tests.faults.killing import Replay, killed_at
 from tests.support.machine import Machine
 from tests.support.tally import TALLY
 
+pytestmark = pytest.mark.process
+
 Site = tuple[Resource, ...]
 Manifest = dict[str, tuple[object, ...]]
 

@@ -18,6 +18,8 @@ from tests.faults.test_crash import refuse_remains, timeless
 from tests.support.machine import Machine, in_box
 from tests.support.tally import TALLY
 
+pytestmark = pytest.mark.process
+
 FEW, MANY = 4, 60
 
 

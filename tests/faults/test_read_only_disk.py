@@ -19,6 +19,8 @@ from tests.faults.power import Disk, own_mounts
 from tests.faults.test_crash import refuse_remains, timeless
 from tests.support.machine import Machine
 
+pytestmark = pytest.mark.process
+
 READ_ONLY = REASONS[errno.EROFS]
 NAMES = ("a", "b", "c", "d")
 

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.engine.failing import failing_at
-from tests.engine.killing import Replay
-from tests.engine.machine import Machine
-from tests.engine.test_crash import SCENARIOS, Scenario, refuse_remains, timeless, whole
+from tests.faults.failing import failing_at
+from tests.faults.killing import Replay
+from tests.support.machine import Machine
+from tests.faults.test_crash import SCENARIOS, Scenario, refuse_remains, timeless, whole
 
 from reconcile.engine.model import Report
 from reconcile.errors import ReconcileError
@@ -21,6 +21,8 @@ from tests.faults.failing import failing_at
 from tests.faults.killing import Replay
 from tests.faults.test_crash import SCENARIOS, Scenario, refuse_remains, timeless, whole
 from tests.support.machine import Machine
+
+pytestmark = pytest.mark.process
 
 ERRORS = ("ENOSPC", "EIO", "EROFS", "EACCES", "EPERM", "EMFILE", "EINTR")
 STEP = 28

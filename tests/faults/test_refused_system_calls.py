@@ -18,14 +18,16 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from tests.cli.conftest import COMMAND
-from tests.host.disk import picture
-from tests.tally import TALLY
+from tests.support.command import COMMAND
+from tests.support.disk import picture
+from tests.support.tally import TALLY
 
 from reconcile.filesystem.host_error import REASONS
 from tests.support.command import COMMAND
 from tests.support.disk import picture
 from tests.support.tally import TALLY
+
+pytestmark = pytest.mark.process
 
 YAML = """
 version: 1

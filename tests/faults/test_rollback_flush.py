@@ -14,6 +14,8 @@ from tests.faults.power import Disk, own_mounts
 from tests.faults.test_crash import timeless
 from tests.support.machine import Machine
 
+pytestmark = pytest.mark.process
+
 FEW, MANY = 3, 30
 """Folders: each flushed by itself, or the whole filesystem at once."""
 

@@ -14,6 +14,8 @@ from reconcile.filesystem.access_check import EXECUTE, READ, WRITE
 from reconcile.filesystem.host_error import HostError
 from reconcile.system import Host
 
+pytestmark = pytest.mark.process
+
 ACCESS_LISTS = (
     None,
     "u:nobody:r-x",

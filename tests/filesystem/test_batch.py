@@ -14,6 +14,8 @@ from reconcile.filesystem.sync.sync_diff import SyncRequest
 from reconcile.system import Host
 from tests.support.recorder import MemoryRecorder
 
+pytestmark = pytest.mark.process
+
 RULE = PermissionPolicy(0, 0, 0o644, 0o755)
 
 

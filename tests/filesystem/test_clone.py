@@ -18,6 +18,8 @@ from reconcile.filesystem.sync import copy
 from reconcile.filesystem.sync.sync_diff import SyncRequest
 from reconcile.system import Host
 
+pytestmark = pytest.mark.process
+
 SIZE = 6 << 20
 RULE = PermissionPolicy(0, 0, 0o644, 0o755)
 SHIP = """

@@ -10,6 +10,8 @@ import pytest
 
 from reconcile.filesystem.parallel import WorkerDied, map_parallel, split_work, worker_count
 
+pytestmark = pytest.mark.process
+
 Found = tuple[int, list[int]]
 
 

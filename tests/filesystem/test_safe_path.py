@@ -10,6 +10,8 @@ import pytest
 from reconcile.filesystem.host_error import HostError
 from reconcile.system import Host
 
+pytestmark = pytest.mark.process
+
 WEB = 33
 
 

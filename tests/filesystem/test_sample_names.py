@@ -8,6 +8,8 @@ import pytest
 
 from reconcile.filesystem.inventory import NAMES_READ, sample_files
 
+pytestmark = pytest.mark.process
+
 
 def lay(root: Path, *names: str) -> str:
     for name in names:

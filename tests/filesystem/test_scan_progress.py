@@ -12,6 +12,8 @@ from reconcile.filesystem.permissions import PermissionPolicy
 from reconcile.filesystem.sync.sync_diff import SyncRequest
 from reconcile.system import Host
 
+pytestmark = pytest.mark.process
+
 FOLDERS, FILES = 40, 150
 NAMES = FOLDERS * (FILES + 1)
 RULE = PermissionPolicy(0, 0, 0o644, 0o755)

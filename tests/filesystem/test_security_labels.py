@@ -12,6 +12,8 @@ from reconcile.filesystem.sync.sync_diff import SyncRequest
 from reconcile.system import Host
 from tests.support.recorder import MemoryRecorder
 
+pytestmark = pytest.mark.process
+
 LABEL = b"system_u:object_r:httpd_sys_content_t:s0\0"
 NAME = "security.selinux"
 

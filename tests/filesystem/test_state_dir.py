@@ -11,6 +11,8 @@ import pytest
 from reconcile.filesystem.host_error import HostError
 from reconcile.filesystem.state_dir import StateDir
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture
 def state(tmp_path: Path) -> StateDir:

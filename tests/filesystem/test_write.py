@@ -16,6 +16,8 @@ from tests.filesystem.crash import Journal, dies_at, recorded_in
 from tests.support.disk import picture
 from tests.support.recorder import MemoryRecorder
 
+pytestmark = pytest.mark.process
+
 WEB = 33
 THEN = 1_000_000_000_123_456_789
 

@@ -11,6 +11,8 @@ import pytest
 from reconcile.cli.demo.demo_host import DemoHost
 from tests.support.command import Run
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture
 def plan(demo: DemoHost, run: Run, tmp_path: Path) -> str:

@@ -21,6 +21,8 @@ from reconcile.cli.demo.demo_host import DemoHost
 from reconcile.system.lock import lock
 from tests.support.command import COMMAND, Run, new_demo
 
+pytestmark = pytest.mark.process
+
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 
 

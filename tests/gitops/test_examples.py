@@ -16,6 +16,8 @@ import yaml
 from reconcile.cli.demo.demo_host import DemoHost
 from tests.support.command import COMMAND, Run
 
+pytestmark = pytest.mark.process
+
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples/gitops"
 
@@ -130,12 +132,10 @@ def dashboard_questions() -> list[str]:
     return [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
 
 
-@pytest.mark.process
 def test_prometheus_accepts_the_alerts() -> None:
     assert "SUCCESS" in promtool_of(EXAMPLES / "alerts.yml")
 
 
-@pytest.mark.process
 def test_prometheus_accepts_what_the_dashboard_asks(tmp_path: Path) -> None:
     rules = [
         {"record": f"panel:{at}", "expr": question}

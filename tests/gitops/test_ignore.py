@@ -112,6 +112,7 @@ def test_a_rule_without_a_reason_an_address_or_a_real_day_is_refused(written: st
     assert faults(f"version: 1\nignore:\n  - {written}\n")
 
 
+@pytest.mark.process
 def test_on_a_host_it_is_shown_and_neither_drift_nor_mended(demo: DemoHost, run: Run) -> None:
     done = run("apply", "--auto-approve", cwd=demo.root)
     assert 0 == done.returncode, done.stderr

@@ -16,6 +16,8 @@ import pytest
 from reconcile.cli.demo.demo_host import DemoHost
 from tests.support.command import Run
 
+pytestmark = pytest.mark.process
+
 Pull = Callable[..., subprocess.CompletedProcess[str]]
 
 

@@ -12,6 +12,8 @@ import pytest
 from reconcile.cli.demo.demo_host import DemoHost
 from tests.support.command import Run
 
+pytestmark = pytest.mark.process
+
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 
 

@@ -7,6 +7,8 @@ import pytest
 from reconcile.nginx.model.semantic import semantic_diff
 from tests.impact.conftest import GuidesHost
 
+pytestmark = pytest.mark.process
+
 SITE = b"server { listen 80; location /a { expires 7d; } }"
 
 

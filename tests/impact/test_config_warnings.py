@@ -8,6 +8,8 @@ from reconcile.engine.model import Finding
 from reconcile.errors import ReconcileError
 from tests.impact.conftest import GuidesHost
 
+pytestmark = pytest.mark.process
+
 
 def found(guide: GuidesHost, rule: str) -> list[Finding]:
     return [finding for finding in guide.plan().findings if finding.rule == rule]

@@ -21,6 +21,8 @@ from reconcile.output.schemas import output_schemas
 from reconcile.system.http import HttpAnswer
 from tests.impact.conftest import GuidesHost
 
+pytestmark = pytest.mark.process
+
 URL = "http://example.com/static/css/app.css"
 
 

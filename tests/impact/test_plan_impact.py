@@ -11,6 +11,8 @@ from reconcile.output.text import plan_text
 from reconcile.output.visitors import HEADING, SHOWN
 from tests.impact.conftest import YAML, GuidesHost
 
+pytestmark = pytest.mark.process
+
 DEFAULT_SERVER = "from the default server at ROOT/nginx/sites-enabled/default:2"
 
 

@@ -44,6 +44,7 @@ def _files(root: Path) -> Iterator[Path]:
         yield from (path for path in (root / folder).rglob("*") if path.is_file())
 
 
+@pytest.mark.process
 def test_every_file_of_debians_packages_writes_back_byte_for_byte(debian: list[Path]) -> None:
     read = [path for path in debian if path.name not in MODSECURITY]
 
@@ -53,6 +54,7 @@ def test_every_file_of_debians_packages_writes_back_byte_for_byte(debian: list[P
     assert [] == differing
 
 
+@pytest.mark.process
 def test_what_is_no_configuration_of_nginx_is_refused_by_nginx_too(
     debian: list[Path], judge: Judge
 ) -> None:

@@ -75,6 +75,7 @@ def test_a_refusal_has_the_words_and_the_line_of_nginx(
     assert f"/etc/nginx/x.conf:{line}" in refused.value.what
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("tail", [b";", b" ;", b"  ;", b"';", b"' ;", b"'\n;", b"\n;", b"\n\n"])
 @pytest.mark.parametrize("head", [b"a ", b"a '", b"#", b"a #"])
 @pytest.mark.parametrize("length", range(BUFFER_SIZE - 4, BUFFER_SIZE + 2))
@@ -110,12 +111,14 @@ oracle = settings(
 )
 
 
+@pytest.mark.process
 @settings(oracle, max_examples=300)
 @given(soup=soups)
 def test_any_bytes_are_accepted_or_refused_as_nginx_does(judge: Judge, soup: bytes) -> None:
     assert_agreement(judge, soup)
 
 
+@pytest.mark.process
 @pytest.mark.nightly
 @settings(oracle, max_examples=10_000)
 @given(soup=soups)
@@ -175,6 +178,7 @@ VALUES = [
 ]
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("written", VALUES)
 def test_a_value_means_what_nginx_takes_it_for(tmp_path: Path, written: str) -> None:
     """The value that nginx sends back in an answer is the word that we read."""

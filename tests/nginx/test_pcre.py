@@ -115,6 +115,7 @@ def quoted(pattern: str) -> str:
     return pattern.replace("\\", "\\\\")
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("number", range(len(PATTERNS)), ids=PATTERNS)
 def test_a_pattern_matches_as_in_nginx(matching: Running, number: int) -> None:
     @settings(max_examples=25, database=None, suppress_health_check=list(HealthCheck))

@@ -173,6 +173,7 @@ SYNTAX = re.compile(
 )
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("seed", range(300))
 def test_a_damaged_debian_configuration_is_read_or_refused_as_nginx_does(
     judge: Judge, disk: DiskReader, seed: int
@@ -180,6 +181,7 @@ def test_a_damaged_debian_configuration_is_read_or_refused_as_nginx_does(
     assert_same_verdict(judge, disk, seed)
 
 
+@pytest.mark.process
 @pytest.mark.nightly
 def test_damaged_debian_configurations_at_length(judge: Judge, disk: DiskReader) -> None:
     for seed in range(1_000, 11_000):

@@ -100,6 +100,7 @@ def echoing(
         yield nginx
 
 
+@pytest.mark.process
 @settings(max_examples=300, suppress_health_check=list(HealthCheck))
 @given(sent=paths)
 def test_any_uri_is_understood_as_nginx_understands_it(echoing: Running, sent: str) -> None:

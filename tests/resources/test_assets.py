@@ -19,6 +19,8 @@ from reconcile.system import Host
 from tests.support.disk import picture
 from tests.support.recorder import recording
 
+pytestmark = pytest.mark.process
+
 WEB, GAMES = 33, 5
 
 
@@ -196,7 +198,6 @@ class TestALongCopy:
         assert [] == told
 
 
-@pytest.mark.process
 class TestOnAllCores:
     @pytest.fixture
     def large(self, source: Path) -> Path:

@@ -17,6 +17,8 @@ from reconcile.resources.file import File
 from reconcile.resources.tree import Tree
 from reconcile.system import Host
 
+pytestmark = pytest.mark.process
+
 ACL, DEFAULT_ACL = "system.posix_acl_access", "system.posix_acl_default"
 CAPABILITY, LABEL, NOTE = "security.capability", "security.selinux", "user.note"
 NET_BIND = bytes.fromhex("0100000200040000000000000000000000000000")

@@ -23,6 +23,8 @@ from reconcile.system import Host
 from tests.support.disk import picture
 from tests.support.recorder import recording
 
+pytestmark = pytest.mark.process
+
 WEB = "www-data"
 WEB_UID = 33
 STARTED = ("unit", "service", "nginx_live")

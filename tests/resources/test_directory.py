@@ -14,6 +14,8 @@ from reconcile.filesystem.host_error import HostError
 from reconcile.resources.directory import Directory
 from reconcile.system import Host
 
+pytestmark = pytest.mark.process
+
 
 def put(wanted: Directory, host: Host) -> Directory:
     before = wanted.observe(host)

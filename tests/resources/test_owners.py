@@ -16,6 +16,8 @@ from reconcile.resources.tree import Tree
 from reconcile.resources.unit import Unit
 from reconcile.system import Host
 
+pytestmark = pytest.mark.process
+
 NOBODY = "no-such-user"
 
 

@@ -20,6 +20,8 @@ from reconcile.types import Encoding
 from tests.support.disk import picture
 from tests.support.recorder import recording
 
+pytestmark = pytest.mark.process
+
 STYLE = b"body { color: black; margin: 0; }\n" * 100
 UNPACK = {
     "gzip": gzip.decompress,

@@ -22,6 +22,8 @@ from reconcile.system import Host
 from tests.support.disk import picture
 from tests.support.recorder import recording
 
+pytestmark = pytest.mark.process
+
 WEB, GAMES = 33, 5
 
 

@@ -21,6 +21,8 @@ from reconcile.system import Host, HostSettings
 from tests.support.disk import picture
 from tests.support.recorder import recording
 
+pytestmark = pytest.mark.process
+
 WEB = 33
 SET_DUMPABLE = 4
 """prctl(2): as after exec, /proc/self belongs to the user again."""

@@ -1,7 +1,6 @@
-"""What starts a process is marked `process`, so that the unit suite stays fast and quiet.
+"""A unit test that starts a process fails: it has to be marked `process`.
 
-Marked here by folder and by fixture, elsewhere by hand; who forgets it is told by a
-failing test.
+So the unit suite stays fast, and runs as any user.
 """
 
 from __future__ import annotations
@@ -12,22 +11,6 @@ from typing import Any
 
 import pytest
 
-FOLDERS = ("cli", "foresight", "host", "kinds", "nginx_effects", "services")
-"""Real commands, a real nginx, real users, real locks."""
-FIXTURES = {
-    *(
-        "authorities",
-        "debian",
-        "echoing",
-        "image",
-        "judge",
-        "matching",
-        "packages",
-        "running_site",
-        "written",
-    ),
-    *("memory", "run", "small_disk", "demo"),
-}
 STARTS = {"subprocess.Popen", "os.posix_spawn", "os.exec", "os.fork", "os.forkpty"}
 MARKS = ("process", "host", "nightly")
 
@@ -46,14 +29,6 @@ class _Unit:
 _unit = _Unit()
 # Events of the interpreter, which no library gets around.
 sys.addaudithook(_unit.watch)
-
-
-@pytest.hookimpl(tryfirst=True)  # before -m chooses by marks
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        folder = item.path.relative_to(item.config.rootpath / "tests").parts[0]
-        if folder in FOLDERS or FIXTURES.intersection(getattr(item, "fixturenames", ())):
-            item.add_marker("process")
 
 
 @pytest.hookimpl(wrapper=True)

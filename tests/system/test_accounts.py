@@ -6,6 +6,8 @@ import pytest
 
 from reconcile.system.accounts import Accounts, UnknownAccount
 
+pytestmark = pytest.mark.process
+
 
 def test_a_user_is_known_with_all_its_groups() -> None:
     found = Accounts().user("www-data")

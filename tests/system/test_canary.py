@@ -12,6 +12,8 @@ import pytest
 from reconcile.system import Host
 from reconcile.system.canary import Canary, create
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture
 def full(tmp_path: Path) -> Iterator[Path]:

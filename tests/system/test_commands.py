@@ -13,6 +13,8 @@ import pytest
 from reconcile.filesystem.host_error import HostError
 from reconcile.system.commands import CommandMissing, Commands, CommandTimeout, TooMuchOutput
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture
 def commands() -> Commands:

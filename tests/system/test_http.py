@@ -13,6 +13,8 @@ import pytest
 
 from reconcile.system.http import BODY_LIMIT, HttpAnswer, HttpClient, HttpTarget, multipart
 
+pytestmark = pytest.mark.process
+
 Behaviour = Callable[[socket.socket], None]
 
 

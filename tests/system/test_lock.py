@@ -12,6 +12,8 @@ from reconcile.errors import ExitCode, LockHeld
 from reconcile.system import Host
 from reconcile.system.lock import lock
 
+pytestmark = pytest.mark.process
+
 
 def held_by_another(host: Host) -> int:
     """A process that holds the lock until it is killed; its id."""

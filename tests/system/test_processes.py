@@ -23,6 +23,8 @@ from reconcile.system.processes import (
     wait_until,
 )
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture
 def sleeper() -> Iterator[subprocess.Popen[bytes]]:

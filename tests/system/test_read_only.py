@@ -17,6 +17,8 @@ import pytest
 from reconcile.system import read_only as where
 from tests.support.denied_calls import WITHOUT_THE_CALL, WITHOUT_THE_CAPABILITY
 
+pytestmark = pytest.mark.process
+
 Seen = TypeVar("Seen")
 
 

@@ -316,6 +316,7 @@ def test_a_host_that_cannot_limit_memory_has_no_sandbox(host: DebianHost) -> Non
     assert "cannot limit memory" in result.reason
 
 
+@pytest.mark.process
 def test_root_is_kept_out_of_too_little() -> None:
     host = Host()
 

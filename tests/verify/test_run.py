@@ -22,6 +22,8 @@ from reconcile.verify.run_probes import find_degraded, run_probes
 from tests.support.ports import free_port
 from tests.verify.conftest import APP_USER, Site
 
+pytestmark = pytest.mark.process
+
 OK_BY_NGINX = Expectation(
     status=frozenset({200}),
     headers=(("Cache-Control", "public, max-age=604800"),),

@@ -23,6 +23,8 @@ from reconcile.system.accounts import Accounts
 from reconcile.system.private import ABSENT, Link, NoNamespace
 from reconcile.system.processes import as_user
 
+pytestmark = pytest.mark.process
+
 GOOD = b"server { listen 127.0.0.1:48999; server_name good.example; }\n"
 PR_SET_DUMPABLE = 4
 BAD = b"# one\nbogus on;\n"

@@ -15,6 +15,8 @@ from reconcile.nginx.server_name_conflicts import name_conflicts
 from reconcile.system import Host
 from reconcile.system.ports import Holder, bind_error, holders
 
+pytestmark = pytest.mark.process
+
 
 def test_the_layout_version_and_addresses_are_read(nginx, host):
     found = discover(host)

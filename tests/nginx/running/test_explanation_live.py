@@ -12,7 +12,9 @@ from reconcile.nginx.running.discover import discover
 from reconcile.output.explain import compared, explain_text
 from reconcile.system import Host
 from reconcile.system.http import HttpAnswer, HttpTarget
-from tests.nginx.running.conftest import World
+from tests.support.real_nginx.conftest import World
+
+pytestmark = pytest.mark.process
 
 
 def asked(world: World, host: Host, path: str) -> tuple[Explanation, HttpAnswer]:

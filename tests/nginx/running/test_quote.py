@@ -11,6 +11,8 @@ from reconcile.nginx.render.quote import Unquotable, nginx_quote
 from reconcile.nginx.render.render import config_token_of, is_managed, render_site
 from reconcile.nginx.render.site_view import ListenView, LocationView, SiteView
 
+pytestmark = pytest.mark.process
+
 VALUES = st.text(st.sampled_from("ab/ .;{}#\"'\\~*é\t\n$%"), min_size=1, max_size=12)
 
 

@@ -12,6 +12,8 @@ import pytest
 from reconcile.nginx.render.render import config_token_of, render_site
 from reconcile.nginx.render.site_view import LocationView
 
+pytestmark = pytest.mark.process
+
 SLASHES = [
     ("/static", 301, None),
     ("/static/health.txt", 200, b"ok\n"),

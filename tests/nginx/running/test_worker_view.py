@@ -9,7 +9,9 @@ import pytest
 from reconcile.nginx.running.discover import discover
 from reconcile.nginx.running.worker_view import WithAssumedFiles, WorkerView, worker_account
 from reconcile.system import Host
-from tests.nginx.running.conftest import World
+from tests.support.real_nginx.conftest import World
+
+pytestmark = pytest.mark.process
 
 
 @pytest.fixture

@@ -22,6 +22,8 @@ from reconcile.system import Host
 from reconcile.system.processes import identity, wait_until
 from tests.support.process_manager import Journal
 
+pytestmark = pytest.mark.process
+
 Declare = Callable[..., list[Resource]]
 
 

@@ -15,6 +15,8 @@ from reconcile.system.services.process.nginx import pid_path
 from tests.support.ports import free_port
 from tests.support.process_manager import Journal
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture
 def port() -> int:

@@ -24,6 +24,8 @@ from reconcile.system.services import ServiceFailed
 from reconcile.system.services.process.record import end
 from tests.support.process_manager import Journal, WriteUnit
 
+pytestmark = pytest.mark.process
+
 SLEEP = "ExecStart=/usr/bin/sleep 1000"
 
 
