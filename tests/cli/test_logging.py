@@ -13,8 +13,8 @@ import jsonschema
 import pytest
 
 from reconcile.cli.demo.demo_host import DemoHost
-from tests.support.command import COMMAND, Run
 from tests.cli.terminal import on_a_terminal
+from tests.support.command import COMMAND, Run
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "schemas/log.schema.json").read_text())
 LINE = re.compile(r"\d\d:\d\d:\d\d\.\d{3} (reading|effect|command|request) +[a-z]+\.\w+ .*ms\)")

@@ -9,10 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.faults.failing import failing_at
-from tests.faults.killing import Replay
-from tests.support.machine import Machine
-from tests.faults.test_crash import SCENARIOS, Scenario, refuse_remains, timeless, whole
 
 from reconcile.engine.model import Report
 from reconcile.errors import ReconcileError

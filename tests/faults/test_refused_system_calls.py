@@ -18,9 +18,6 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from tests.support.command import COMMAND
-from tests.support.disk import picture
-from tests.support.tally import TALLY
 
 from reconcile.filesystem.host_error import REASONS
 from tests.support.command import COMMAND
