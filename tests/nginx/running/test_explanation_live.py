@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from tests.support.real_nginx.conftest import World
 
 from reconcile.nginx.explanation import Explanation, explain
 from reconcile.nginx.routing.url import parse_url
@@ -13,6 +12,7 @@ from reconcile.nginx.running.discover import discover
 from reconcile.output.explain import compared, explain_text
 from reconcile.system import Host
 from reconcile.system.http import HttpAnswer, HttpTarget
+from tests.nginx.running.conftest import World
 
 pytestmark = pytest.mark.process
 

@@ -10,7 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.support.real_nginx.conftest import until
 
 from reconcile.engine.digest import digest
 from reconcile.nginx.render.render import render_site
@@ -20,6 +19,7 @@ from reconcile.nginx.running.listen_check import PortTaken
 from reconcile.nginx.running.loaded_config import STALE, find_running
 from reconcile.nginx.running.reload import NginxReloaded, NginxReloadFailed
 from reconcile.resources.nginx_live import NginxLive
+from tests.nginx.running.conftest import until
 from tests.support.ports import free_port
 
 pytestmark = pytest.mark.process

@@ -7,11 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.support.real_nginx.conftest import World
 
 from reconcile.nginx.running.discover import discover
 from reconcile.resources.assets import Assets
 from reconcile.system import Host
+from tests.nginx.running.conftest import World
 
 pytestmark = pytest.mark.process
 

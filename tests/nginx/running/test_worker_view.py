@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.support.real_nginx.conftest import World
 
 from reconcile.nginx.running.discover import discover
 from reconcile.nginx.running.worker_view import WithAssumedFiles, WorkerView, worker_account
 from reconcile.system import Host
+from tests.nginx.running.conftest import World
 
 pytestmark = pytest.mark.process
 
