@@ -98,7 +98,7 @@ def test_what_is_applied_is_what_the_next_plan_finds(image: Image) -> None:
     assert "body {}\n" == (image.root / "www" / "shop" / "site.css").read_text()
 
 
-def test_a_directory_that_somebody_else_can_replace_is_told_once_before_the_first_apply(
+def test_a_replaceable_directory_is_reported_once_before_the_first_apply(
     image: Image,
 ) -> None:
     (image.root / "www").mkdir()

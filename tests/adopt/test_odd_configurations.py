@@ -69,7 +69,9 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("text", "why"), REFUSED.values(), ids=REFUSED)
-def test_a_server_that_the_yaml_cannot_say_is_refused_and_watched(text: str, why: str) -> None:
+def test_a_server_that_the_yaml_cannot_express_is_not_adopted_but_watched(
+    text: str, why: str
+) -> None:
     found = read(text)
 
     assert {} == found.sites
@@ -97,7 +99,7 @@ def test_the_second_server_of_a_name_is_one_site_with_the_first() -> None:
     assert found.told("a second server with these names serves content of its own")
 
 
-def test_a_server_that_no_visitor_reaches_is_told() -> None:
+def test_a_server_that_no_visitor_reaches_is_reported() -> None:
     found = read(server(APP, "a.test"), server("return 204;", "b.test"), server(APP, "b.test"))
 
     assert ["site0"] == list(found.sites)[:1]
@@ -116,7 +118,7 @@ def test_catch_alls_of_two_ports_are_two_sites() -> None:
     assert [["_"], ["_"]] == [entry["server_names"] for entry in found.sites.values()]
 
 
-def test_folders_in_one_another_are_told() -> None:
+def test_nested_folders_are_reported() -> None:
     found = read(
         server("location /a/ { alias /srv/a/; } location /media/ { alias /srv/a/m/; }", "a.test")
     )
@@ -135,7 +137,9 @@ def test_folders_in_one_another_are_told() -> None:
         (server(APP, "a.test") + "# long\n" * 90_000, "make the YAML too large"),
     ],
 )
-def test_a_text_that_yaml_cannot_hold_is_not_watched_and_told(text: str | bytes, why: str) -> None:
+def test_a_text_that_yaml_cannot_hold_is_reported_and_not_watched(
+    text: str | bytes, why: str
+) -> None:
     found = read(text)
 
     assert ["site0"] == list(found.sites)
@@ -298,7 +302,7 @@ servers = st.builds(
 
 @given(st.lists(servers, min_size=1, max_size=4), st.integers(1, 3))
 @settings(max_examples=250)
-def test_of_any_configuration_a_valid_file_is_made_or_each_server_is_told(
+def test_any_configuration_yields_a_valid_file_or_a_note_on_each_server(
     generated: list[str], files: int
 ) -> None:
     shares = ["\n".join(generated[n::files]) for n in range(files)]

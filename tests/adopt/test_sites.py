@@ -100,7 +100,7 @@ def test_cache_policies_are_known_by_what_they_mean(lines: str, policy: str) -> 
 @pytest.mark.parametrize(
     "lines", ["", "expires epoch;", 'add_header Cache-Control "max-age=5, must-revalidate";']
 )
-def test_a_cache_header_that_no_policy_means_is_told(lines: str) -> None:
+def test_a_cache_header_that_matches_no_policy_is_reported(lines: str) -> None:
     found = read(f"{NAMED} location /static/ {{ alias /srv/s/; {lines} }} }}")
 
     assert None is found.spec.sites["site0"].locations["/static/"].cache
@@ -123,7 +123,7 @@ def test_roles_are_read(location: str, prefix: str, role: str) -> None:
 
 
 @pytest.mark.parametrize(("owner", "role"), [("root", "static"), ("www-data", "media")])
-def test_what_may_be_uploads_is_never_taken_for_shipped(owner: str, role: str) -> None:
+def test_what_may_be_uploads_is_never_taken_for_assets(owner: str, role: str) -> None:
     folders = {"/srv/x": FoundFolder(owner, owner, 0o755, 0o644)}
 
     found = site("location /files/ { alias /srv/x/; }", folders=folders)
@@ -147,7 +147,7 @@ def test_owner_and_modes_are_as_found() -> None:
     assert owner == found["locations"]["/media/"]["owner"]
 
 
-def test_a_folder_that_is_not_there_is_told() -> None:
+def test_a_missing_folder_is_reported() -> None:
     found = read(
         f"{NAMED} {APP} location /static/ {{ alias /srv/s/; }} }}", folders={"/srv/s": None}
     )
@@ -201,7 +201,7 @@ def test_the_app_is_who_answers_what_is_no_file(config: str, upstream: str) -> N
         ("location / { proxy_pass http://$host:80; }", "depends on a variable"),
     ],
 )
-def test_an_app_that_the_yaml_cannot_name_is_told(config: str, why: str) -> None:
+def test_an_app_that_the_yaml_cannot_express_is_reported(config: str, why: str) -> None:
     group = "upstream two { server 127.0.0.1:1; server 127.0.0.1:2; }"
 
     found = read(f"{group} {NAMED} {config} location /static/ {{ alias /srv/s/; }} }}")
@@ -232,7 +232,7 @@ def test_another_user_is_named() -> None:
     assert "deploy" == site(APP, apps=apps)["app"]["user"]
 
 
-def test_an_app_that_cannot_save_its_uploads_is_told() -> None:
+def test_an_app_that_cannot_save_its_uploads_is_reported() -> None:
     apps = {"unix:/run/gunicorn.sock": FoundApp("gunicorn.service", "deploy")}
 
     found = read(
@@ -300,7 +300,7 @@ def test_a_plain_port_that_serves_as_well_is_no_redirect() -> None:
     assert {"certificate": "/c.pem", "key": "/k.pem", "redirect": False} == tls
 
 
-def test_directives_that_no_key_says_are_kept_word_for_word() -> None:
+def test_directives_without_a_key_are_kept_verbatim() -> None:
     found = site(
         APP,
         "gzip on;",
@@ -314,7 +314,7 @@ def test_directives_that_no_key_says_are_kept_word_for_word() -> None:
     ) == found["extra"]
 
 
-def test_what_a_location_has_beside_what_the_yaml_says_is_told() -> None:
+def test_directives_of_a_location_that_the_yaml_lacks_are_reported() -> None:
     found = read(
         f"{NAMED} location /static/ {{ alias /srv/s/; add_header X-A b; gzip_static on; }} }}"
     )
@@ -324,7 +324,7 @@ def test_what_a_location_has_beside_what_the_yaml_says_is_told() -> None:
     )
 
 
-def test_a_header_that_locations_of_ours_do_not_inherit_is_told() -> None:
+def test_a_header_that_generated_locations_do_not_inherit_is_reported() -> None:
     header = "add_header X-Frame-Options DENY;"
 
     found = read(f"{NAMED} {APP} location /static/ {{ alias /srv/s/; }} {header} }}")
@@ -335,14 +335,14 @@ def test_a_header_that_locations_of_ours_do_not_inherit_is_told() -> None:
 SNIPPET = "/etc/nginx/snippets/x.conf"
 
 
-def test_an_include_is_kept_and_said_not_to_be_watched() -> None:
+def test_an_include_is_kept_and_reported_as_unwatched() -> None:
     found = read(f"{NAMED} {APP} include {SNIPPET}; }}", included={SNIPPET: "gzip on;"})
 
     assert f"include {SNIPPET};\n" == found.sites["site0"]["extra"]
     assert f"It includes {SNIPPET}: not watched." in found.text
 
 
-def test_an_include_that_keys_say_as_well_is_not_kept() -> None:
+def test_an_include_that_keys_express_is_not_kept() -> None:
     inside = "location /static/ { alias /srv/s/; }"
 
     found = read(f"{NAMED} {APP} include {SNIPPET}; }}", included={SNIPPET: inside})
@@ -351,7 +351,7 @@ def test_an_include_that_keys_say_as_well_is_not_kept() -> None:
     assert {"/static/"} == found.sites["site0"]["locations"].keys()
 
 
-def test_an_include_that_keys_say_in_part_is_told() -> None:
+def test_an_include_that_keys_express_in_part_is_reported() -> None:
     inside = "location /static/ { alias /srv/s/; } gzip on;"
 
     found = read(f"{NAMED} {APP} include {SNIPPET}; }}", included={SNIPPET: inside})
@@ -360,7 +360,7 @@ def test_an_include_that_keys_say_in_part_is_told() -> None:
     assert found.told("duplicates keys of the YAML: location /static/")
 
 
-def test_what_a_listen_has_beside_its_address_is_told() -> None:
+def test_parameters_of_a_listen_are_reported() -> None:
     found = read(f"server {{ listen 80 proxy_protocol; server_name a.test; {APP} }}")
 
     assert found.told("listen 80 has parameters without a key: proxy_protocol")
@@ -407,7 +407,7 @@ def test_only_the_site_that_was_asked_for_is_read() -> None:
     assert ["site0"] == list(read(*texts, only=("site0",)).sites)
 
 
-def test_a_site_that_nobody_knows_is_refused_with_those_that_are_there() -> None:
+def test_an_unknown_site_is_refused_with_a_list_of_the_known_ones() -> None:
     with pytest.raises(ReconcileError) as refused:
         read(f"{NAMED} {APP} }}", only=("nope",))
 
@@ -455,7 +455,7 @@ def test_a_file_that_reconcile_wrote_is_read_without_loss() -> None:
     assert (None, []) == (entry.adopted, read_ours(OURS).notes)
 
 
-def test_a_file_of_ours_that_is_not_where_we_write_is_adopted_like_any_other() -> None:
+def test_a_generated_file_in_another_place_is_adopted_like_any_other() -> None:
     entry = read_ours(OURS, suffix="").spec.sites["site0"]
 
     assert ("/etc/nginx/sites-available/site0", OURS.extra) == (entry.adopted, entry.extra)

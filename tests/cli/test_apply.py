@@ -82,9 +82,7 @@ def test_a_plan_shows_what_is_missing_and_changes_nothing(demo: DemoHost, run: R
     assert not os.path.exists(f"{demo.root}/state")
 
 
-def test_a_plan_as_json_beside_the_text_says_the_same(
-    demo: DemoHost, run: Run, tmp_path: Path
-) -> None:
+def test_json_and_text_agree_on_a_plan(demo: DemoHost, run: Run, tmp_path: Path) -> None:
     beside = tmp_path / "plan.json"
 
     done = run("plan", "--json-into", str(beside), cwd=demo.root)
@@ -107,7 +105,7 @@ def test_an_apply_makes_the_plan_empty_and_a_second_one_does_nothing(
     assert "No change is needed of:" in full.stdout
 
 
-def test_an_apply_tells_scripts_each_step_and_a_summary(demo: DemoHost, run: Run) -> None:
+def test_apply_prints_each_step_and_a_summary_as_json(demo: DemoHost, run: Run) -> None:
     done = run("apply", "--auto-approve", "--json", "--detailed-exitcode", cwd=demo.root)
 
     lines = documents(done.stdout, "apply")
@@ -154,7 +152,7 @@ def test_yes_applies_what_was_shown(demo: DemoHost) -> None:
     assert "\x1b[" in seen.text
 
 
-def test_a_long_copy_tells_how_many_files_are_done(demo: DemoHost) -> None:
+def test_a_long_copy_shows_how_many_files_are_done(demo: DemoHost) -> None:
     for number in range(1_000):
         Path(demo.root, f"app/static/{number:03}.txt").touch()
 
@@ -234,7 +232,7 @@ def test_an_app_that_answered_with_an_error_before_does_not_stop_an_apply(
     assert (3, True, False) == (drifted.returncode, document["in_sync"], document["healthy"])
 
 
-def test_all_is_given_up_only_when_that_is_said(applied: DemoHost, run: Run) -> None:
+def test_an_empty_configuration_needs_allow_empty(applied: DemoHost, run: Run) -> None:
     text = Path(applied.file).read_text()
     Path(applied.file).write_text(text.partition("sites:")[0])
 
@@ -246,7 +244,7 @@ def test_all_is_given_up_only_when_that_is_said(applied: DemoHost, run: Run) -> 
     assert not os.path.exists(f"{applied.root}/nginx/sites-enabled/demo.conf")
 
 
-def test_what_cannot_be_read_is_told_beside_the_plan_as_well(demo: DemoHost, run: Run) -> None:
+def test_read_failures_are_also_shown_with_the_plan(demo: DemoHost, run: Run) -> None:
     os.rename(f"{demo.root}/app/static", f"{demo.root}/app/elsewhere")
 
     shown = run("plan", cwd=demo.root)
@@ -271,7 +269,7 @@ def test_a_failed_check_is_no_drift(applied: DemoHost, run: Run) -> None:
     assert (3, True, False) == (drifted.returncode, drift["in_sync"], drift["healthy"])
 
 
-def test_drift_is_seen_and_silence_means_all_is_well(applied: DemoHost, run: Run) -> None:
+def test_drift_is_reported_and_silence_means_none(applied: DemoHost, run: Run) -> None:
     clean = run("drift", "--quiet", cwd=applied.root)
     os.chmod(f"{applied.root}/www/static/css/app.css", 0o600)
     drifted = run("drift", "--quiet", cwd=applied.root)
@@ -303,7 +301,7 @@ def test_ctrl_c_takes_everything_back(demo: DemoHost) -> None:
     assert before == manifest(demo)
 
 
-def test_an_apply_goes_on_when_nobody_reads_any_more(demo: DemoHost, run: Run) -> None:
+def test_an_apply_continues_when_its_output_is_closed(demo: DemoHost, run: Run) -> None:
     with started(demo, "apply", "--auto-approve") as process:
         noise = with_nobody_reading(process)
 
@@ -381,7 +379,7 @@ def test_a_rollback_shows_what_it_takes_back_before_it_asks(applied: DemoHost) -
     assert before == manifest(applied)
 
 
-def test_where_there_is_nothing_to_take_back_nobody_is_asked(demo: DemoHost) -> None:
+def test_rollback_does_not_prompt_when_there_is_nothing_to_undo(demo: DemoHost) -> None:
     seen = on_a_terminal("rollback", cwd=demo.root, types="yes\n")
 
     assert 1 == seen.code
@@ -389,7 +387,7 @@ def test_where_there_is_nothing_to_take_back_nobody_is_asked(demo: DemoHost) -> 
     assert "approves" not in seen.text
 
 
-def test_the_history_tells_who_did_what(demo: DemoHost, run: Run) -> None:
+def test_the_history_shows_who_did_what(demo: DemoHost, run: Run) -> None:
     run("apply", "--auto-approve", cwd=demo.root)
     run("rollback", "--auto-approve", cwd=demo.root)
 
@@ -403,7 +401,7 @@ def test_the_history_tells_who_did_what(demo: DemoHost, run: Run) -> None:
     assert [] == document["problems"]
 
 
-def test_the_graph_tells_programs_the_same(demo: DemoHost, run: Run) -> None:
+def test_the_graph_is_the_same_as_json(demo: DemoHost, run: Run) -> None:
     [document] = documents(run("graph", "--json", cwd=demo.root).stdout, "graph")
 
     requires = {item["address"]: item["requires"] for item in document["resources"]}

@@ -48,7 +48,7 @@ def below(folder: Path) -> dict[str, str]:
     return {"TMPDIR": str(folder)}
 
 
-def test_the_story_is_told_to_its_end_and_leaves_nothing(run: Run, folder: Path) -> None:
+def test_the_demo_runs_to_its_end_and_leaves_nothing(run: Run, folder: Path) -> None:
     done = run("demo", env=below(folder))
 
     assert 0 == done.returncode, done.stdout + done.stderr
@@ -74,7 +74,7 @@ def test_a_demo_that_is_kept_runs_until_it_is_stopped(run: Run, folder: Path) ->
     assert [] == left_over(folder)
 
 
-def test_a_script_is_told_where_a_kept_demo_is(run: Run, folder: Path) -> None:
+def test_the_json_of_a_kept_demo_names_its_folder(run: Run, folder: Path) -> None:
     done = run("demo", "--keep", "--json", env=below(folder))
     told = document(done.stdout)
     page = HttpClient().request(HttpTarget("127.0.0.1", told["port"], "demo.localhost"), "/")

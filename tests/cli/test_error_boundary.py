@@ -34,7 +34,9 @@ def test_every_way_to_end_has_its_exit_code(error: BaseException, code: int) -> 
     assert code == run_guarded(lambda: raising(error))
 
 
-def test_a_fault_of_ours_is_told_in_words(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_internal_error_is_reported_without_a_traceback(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     run_guarded(lambda: raising(ValueError("\x1b[2Jodd")))
 
     told = capsys.readouterr().err
@@ -43,7 +45,9 @@ def test_a_fault_of_ours_is_told_in_words(capsys: pytest.CaptureFixture[str]) ->
     assert "RECONCILE_DEBUG=1" in told
 
 
-def test_a_fault_of_the_machine_is_no_fault_of_ours(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_error_of_the_machine_is_not_an_internal_error(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     code = run_guarded(lambda: raising(OSError(errno.EMFILE, "Too many open files")))
 
     told = capsys.readouterr().err

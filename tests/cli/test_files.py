@@ -36,7 +36,7 @@ def test_init_finds_the_assets_of_the_app_beside_it(run: Run, tmp_path: Path) ->
     assert "source: ./static\n" in (tmp_path / "reconcile.yaml").read_text()
 
 
-def test_init_tells_scripts_what_it_wrote(run: Run) -> None:
+def test_init_prints_what_it_wrote_as_json(run: Run) -> None:
     done = run("init", "-f", "new.yaml", "--json")
 
     document = json.loads(done.stdout)
@@ -65,7 +65,7 @@ def test_init_overwrites_nothing(run: Run, tmp_path: Path) -> None:
     assert "mine" == (tmp_path / "reconcile.yaml").read_text()
 
 
-def test_every_error_of_a_file_is_told_with_its_place(run: Run, tmp_path: Path) -> None:
+def test_every_error_of_a_file_is_reported_with_its_position(run: Run, tmp_path: Path) -> None:
     (tmp_path / "reconcile.yaml").write_text(WRONG)
 
     done = run("validate")
@@ -76,7 +76,7 @@ def test_every_error_of_a_file_is_told_with_its_place(run: Run, tmp_path: Path) 
     assert "reconcile.yaml:5:" in done.stderr
 
 
-def test_validate_tells_scripts_the_same(run: Run, tmp_path: Path) -> None:
+def test_validate_prints_the_same_as_json(run: Run, tmp_path: Path) -> None:
     (tmp_path / "reconcile.yaml").write_text(WRONG)
 
     done = run("validate", "--json")
@@ -98,7 +98,9 @@ def test_a_valid_file_is_valid_for_scripts_too(run: Run) -> None:
 
 
 @pytest.mark.parametrize("command", ["validate", "plan", "apply", "verify", "drift"])
-def test_without_a_file_every_command_says_how_to_get_one(run: Run, command: str) -> None:
+def test_without_a_configuration_every_command_shows_how_to_create_one(
+    run: Run, command: str
+) -> None:
     done = run(command)
 
     assert 1 == done.returncode
@@ -107,7 +109,7 @@ def test_without_a_file_every_command_says_how_to_get_one(run: Run, command: str
 
 
 @pytest.mark.parametrize("command", [["history"], ["state", "list"], ["schedule", "status"]])
-def test_what_reconcile_remembers_is_told_without_a_file(run: Run, command: list[str]) -> None:
+def test_state_commands_need_no_configuration(run: Run, command: list[str]) -> None:
     done = run(*command)
 
     assert (0, "") == (done.returncode, done.stderr)
@@ -167,7 +169,7 @@ def test_schemas_are_printed_and_written(run: Run, tmp_path: Path) -> None:
     assert published == {path.name: path.read_text() for path in tmp_path.glob("*.schema.json")}
 
 
-def test_scripts_are_told_which_schemas_were_written(run: Run, tmp_path: Path) -> None:
+def test_schema_prints_the_written_files_as_json(run: Run, tmp_path: Path) -> None:
     done = run("schema", "--write", str(tmp_path), "--json")
 
     document = json.loads(done.stdout)

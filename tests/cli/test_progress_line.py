@@ -86,7 +86,7 @@ def many(demo: DemoHost, run: Run) -> DemoHost:
     return demo
 
 
-def test_a_look_that_takes_long_is_counted_and_leaves_nothing_on_the_screen() -> None:
+def test_a_long_scan_shows_progress_and_leaves_nothing_on_the_screen() -> None:
     shown = on_a_terminal(*looking())
 
     counts = [int(found.replace(",", "")) for found in LINE.findall(shown)]
@@ -118,7 +118,7 @@ def test_into_a_pipe_it_is_not() -> None:
 @pytest.mark.parametrize(
     "command", [["plan"], ["drift"], ["apply", "--auto-approve"]], ids=lambda command: command[0]
 )
-def test_it_is_seen_while_a_command_looks_and_nothing_of_it_stays(
+def test_progress_shows_during_a_scan_and_is_erased_after_it(
     many: DemoHost, command: list[str]
 ) -> None:
     shown = on_a_terminal("-c", AT_ONCE.format(after=0), *command, cwd=many.root)

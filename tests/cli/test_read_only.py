@@ -103,7 +103,7 @@ def test_what_has_nginx_or_an_upload_tested_leaves_every_file_as_it_was(
 
 
 @pytest.mark.parametrize("command", ["plan", "drift", "doctor", "verify"])
-def test_it_looks_from_where_nothing_can_be_written(
+def test_reading_commands_run_in_a_read_only_view(
     tmp_path: Path, applied: DemoHost, command: str
 ) -> None:
     trace = traced(tmp_path, applied, command)
@@ -135,9 +135,7 @@ def refused(applied: DemoHost, *arguments: str) -> subprocess.CompletedProcess[s
     ],
     ids=" ".join,
 )
-def test_where_the_kernel_refuses_that_it_is_said_once_beside_what_was_asked_for(
-    applied: DemoHost, command: list[str]
-) -> None:
+def test_a_refused_read_only_view_is_reported_once(applied: DemoHost, command: list[str]) -> None:
     done = refused(applied, *command)
 
     assert 1 == done.stderr.count("Note: The kernel did not make the host read-only")

@@ -61,9 +61,7 @@ def test_help_lists_every_command_of_the_table_in_full(run: Run) -> None:
 
 
 @pytest.mark.parametrize("command", ["apply", "schema"])
-def test_an_argument_that_may_be_left_out_stands_in_one_pair_of_brackets(
-    run: Run, command: str
-) -> None:
+def test_an_optional_argument_is_shown_in_one_pair_of_brackets(run: Run, command: str) -> None:
     usage = run(command, "-h").stdout.splitlines()[0]
 
     assert re.search(r" \[[A-Z]+\]$", usage), usage
@@ -105,7 +103,7 @@ def test_a_plan_with_nothing_to_do_imports_only_what_it_needs(run: Run, demo: De
     "arguments",
     [["bogus"], ["plan", "--bogus"], ["plan", "extra"], ["apply", "--max-deletes", "x"]],
 )
-def test_a_mistyped_command_never_looks_like_drift(run: Run, arguments: list[str]) -> None:
+def test_a_mistyped_command_never_exits_as_drift_does(run: Run, arguments: list[str]) -> None:
     """The parser's own exit code for misuse is 2, which says "changes" here."""
     done = run(*arguments)
 
@@ -114,7 +112,7 @@ def test_a_mistyped_command_never_looks_like_drift(run: Run, arguments: list[str
     assert "--help." in done.stderr
 
 
-def test_a_path_from_the_environment_or_the_folder_one_stands_in_is_not_trusted(
+def test_neither_the_environments_path_nor_the_working_directory_is_trusted(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)

@@ -32,13 +32,13 @@ sites:
 TEXT = b"server { listen 80; }\n"
 
 
-def test_no_file_of_ours_takes_the_place_of_one_that_was_adopted() -> None:
+def test_a_generated_file_never_replaces_an_adopted_one() -> None:
     files = {ref for ref in desired(ADOPTED) if ref.startswith(("file:", "symlink:"))}
 
     assert {f"file:{OLD}", "symlink:/etc/nginx/sites-enabled/myapp"} == files
 
 
-def test_a_file_s_text_may_stand_in_the_yaml() -> None:
+def test_a_files_text_can_be_written_in_the_yaml() -> None:
     file = desired(ADOPTED)[f"file:{OLD}"]
 
     assert isinstance(file, File)

@@ -263,7 +263,7 @@ CONTRADICTIONS = {
 
 
 @pytest.mark.parametrize(("text", "fault"), CONTRADICTIONS.values(), ids=CONTRADICTIONS.keys())
-def test_a_contradiction_is_told_where_it_stands(text: str, fault: str) -> None:
+def test_a_contradiction_is_reported_at_its_position(text: str, fault: str) -> None:
     assert [fault] == faults(text)
 
 

@@ -122,7 +122,7 @@ def test_what_users_own_is_protected(role: str) -> None:
     assert found["tree:/var/www/myapp/media"].protected
 
 
-def test_shipped_files_are_not_protected() -> None:
+def test_assets_are_not_protected() -> None:
     found = desired(SMALLEST)
 
     assert not found["directory:/var/www/myapp/static"].protected
@@ -145,7 +145,7 @@ def test_an_owner_in_place_lacks_nothing_that_its_role_has_by_default() -> None:
     )
 
 
-def test_what_paths_says_of_something_in_a_location_counts_there_alone() -> None:
+def test_an_entry_of_paths_inside_a_location_applies_there_alone() -> None:
     text = SMALLEST + "paths: {/var/www/myapp/media/keep: {owner: assets}}\n"
 
     tree = desired(text)["tree:/var/www/myapp/media"]
@@ -187,7 +187,7 @@ def test_where_nginx_reads_conf_d_there_is_no_link() -> None:
     assert [] == [address for address in found if address.startswith("symlink:")]
 
 
-def test_an_apps_own_service_is_kept_up_but_its_unit_is_not_ours() -> None:
+def test_a_foreign_service_of_an_app_is_kept_running_and_its_unit_unmanaged() -> None:
     service = desired(SMALLEST)["service:gunicorn.service"]
 
     assert Service(unit="gunicorn.service", enabled=True, active=True) == service
@@ -224,7 +224,7 @@ def test_of_any_other_app_there_is_no_such_warning(text: str, host: HostFacts) -
     assert () == expanded(text, host).findings
 
 
-def test_gunicorn_gets_a_unit_and_a_socket_and_runs_what_they_say() -> None:
+def test_gunicorn_gets_a_unit_and_a_socket_and_runs_as_they_are() -> None:
     found = desired(GUNICORN)
     unit = found["unit:/etc/systemd/system/gunicorn-myapp.service"]
     service = found["service:gunicorn-myapp.service"]
@@ -291,14 +291,14 @@ def test_a_file_of_paths_has_the_content_of_its_source() -> None:
     )
 
 
-def test_a_directory_of_paths_is_what_its_owner_says() -> None:
+def test_a_directory_of_paths_gets_the_modes_of_its_owner() -> None:
     text = "version: 1\npaths: {/srv/x: {owner: {user: www-data}}}"
 
     assert {"user": "www-data"} == asked(desired(text)["directory:/srv/x"])
     assert {} == asked(desired(text)["directory:/srv"])
 
 
-def test_a_source_that_was_not_found_is_told_with_its_place() -> None:
+def test_a_missing_source_is_reported_with_its_position() -> None:
     with pytest.raises(ReconcileError) as raised:
         expanded(WHOLE, replace(HOST, sources={}))
 
@@ -306,7 +306,7 @@ def test_a_source_that_was_not_found_is_told_with_its_place() -> None:
     assert f"/srv/app/app.env was not found ({FILE}:17)" == raised.value.why
 
 
-def test_nginx_runs_starts_at_boot_and_serves_what_the_files_say() -> None:
+def test_nginx_runs_starts_at_boot_and_has_loaded_its_files() -> None:
     found = desired(SMALLEST)
     path = "/etc/nginx/sites-available/myapp.conf"
     content = found[f"file:{path}"].managed()["content"]
@@ -326,7 +326,7 @@ def test_nginx_runs_starts_at_boot_and_serves_what_the_files_say() -> None:
     )
 
 
-def test_without_sites_nginx_is_not_ours_to_keep() -> None:
+def test_without_sites_nginx_is_unmanaged() -> None:
     assert {} == desired("version: 1")
 
 
@@ -400,7 +400,7 @@ def test_what_two_sites_share_is_there_once_and_belongs_to_both() -> None:
     assert ("one", "two") == sites_of(TWO_SITES, "service:a.service")
 
 
-def test_what_two_declarations_say_differently_names_both_places() -> None:
+def test_conflicting_declarations_are_reported_with_both_positions() -> None:
     text = site("locations: {/m/: {role: media, dir: /srv/x/m}}")
     text += 'paths: {/srv/x/m: {owner: {user: root, dirs: "0700"}}}'
 

@@ -316,7 +316,7 @@ def test_anything_else_is_no_location(written: object) -> None:
 
 
 @pytest.mark.parametrize("written", ["static", "/static", "static/"])
-def test_a_location_without_its_slashes_is_told_the_right_form(written: str) -> None:
+def test_a_location_without_its_slashes_is_refused_with_the_correct_form(written: str) -> None:
     with pytest.raises(InvalidValue) as raised:
         parse_prefix(written)
 
@@ -353,7 +353,7 @@ ANYTHING = st.one_of(
 @pytest.mark.parametrize("parse", PARSERS)
 @settings(max_examples=80)
 @given(value=ANYTHING)
-def test_any_value_is_taken_or_told_to_be_unfit(
+def test_any_value_is_accepted_or_refused_as_invalid(
     parse: Callable[[object], object], value: object
 ) -> None:
     try:

@@ -202,7 +202,7 @@ BEYOND_A_SCHEMA = (
 
 @settings(max_examples=300)
 @given(documents())
-def test_what_the_schema_takes_fails_only_by_what_no_schema_can_say(
+def test_what_the_schema_accepts_fails_only_by_rules_beyond_a_schema(
     document: dict[str, Any],
 ) -> None:
     if VALIDATOR.is_valid(document):

@@ -58,7 +58,7 @@ def outcome(data: bytes) -> Config | ConfigErrors:
 @example(b"? ? ? a")
 @example(b"version: 1\nsites: {? {a: b}: c}")
 @example(b"%TAG ! tag:x,2000:\n---\nversion: !x 1")
-def test_any_bytes_are_a_spec_or_told_to_be_none(data: bytes) -> None:
+def test_any_bytes_are_a_configuration_or_refused(data: bytes) -> None:
     found = outcome(data)
 
     if isinstance(found, ConfigErrors):
@@ -69,7 +69,7 @@ def test_any_bytes_are_a_spec_or_told_to_be_none(data: bytes) -> None:
 
 @settings(max_examples=300)
 @given(st.integers(0, 10**9))
-def test_a_whole_file_with_damage_is_a_spec_or_told_to_be_none(seed: int) -> None:
+def test_a_damaged_file_is_a_configuration_or_refused(seed: int) -> None:
     dice = random.Random(seed)
     text = WHOLE
     for _ in range(dice.randint(1, 4)):
@@ -112,7 +112,7 @@ def test_every_key_of_the_whole_file_arrives() -> None:
     assert BUILT_IN_CACHE_POLICIES == whole.cache_policies
 
 
-def test_built_in_policies_are_what_the_file_would_say_of_them() -> None:
+def test_built_in_policies_equal_the_same_policies_written_out() -> None:
     headers = {name: policy.header for name, policy in BUILT_IN_CACHE_POLICIES.items()}
 
     assert {
@@ -149,7 +149,7 @@ def test_the_digest_is_that_of_the_bytes() -> None:
     assert spec("version: 1").digest.startswith("sha256:")
 
 
-def test_all_that_is_raised_for_a_file_is_told_as_what_why_and_fix() -> None:
+def test_all_errors_of_a_file_have_what_why_and_fix() -> None:
     errors = outcome(b"version: 3")
 
     assert isinstance(errors, ReconcileError)

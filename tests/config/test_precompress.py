@@ -40,13 +40,13 @@ def test_the_copies_are_part_of_the_assets() -> None:
         (EVERY, ["gzip_static on;", "brotli_static on;", "zstd_static on;", "gzip_vary on;"]),
     ],
 )
-def test_nginx_is_told_to_send_what_it_can(host: HostFacts, sent: list[str]) -> None:
+def test_nginx_is_configured_to_send_what_it_can(host: HostFacts, sent: list[str]) -> None:
     lines = [line.strip() for line in configuration(ALL, host).splitlines()]
 
     assert sent == [line for line in lines if "_static on" in line or "gzip_vary" in line]
 
 
-def test_without_it_the_configuration_says_nothing_of_compression() -> None:
+def test_without_it_the_configuration_has_no_compression() -> None:
     assert "gzip" not in configuration(SMALLEST, EVERY)
 
 

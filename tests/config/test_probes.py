@@ -28,7 +28,7 @@ def probes(text: str, host: HostFacts = HOST) -> dict[str, Probe]:
     return {probe.name.partition(" ")[2]: probe for probe in found}
 
 
-def test_every_location_and_the_app_are_asked_without_being_told_to() -> None:
+def test_every_location_and_the_app_are_probed_by_default() -> None:
     assert [
         "the app answers",
         "/static/ without its slash is redirected",
@@ -59,7 +59,7 @@ def test_static_files_come_from_nginx_with_one_cache_control() -> None:
     )
 
 
-def test_a_health_file_of_ours_has_to_say_ok() -> None:
+def test_a_generated_health_file_has_to_contain_ok() -> None:
     probe = probes(SMALLEST.replace(", source: ./app/static", ""))["/static/ serves files"]
 
     assert isinstance(probe, HttpProbe)
@@ -101,14 +101,14 @@ def test_a_location_without_its_slash_is_redirected_by_nginx() -> None:
     assert Expectation(frozenset({301}), served_by="nginx") == probe.expect
 
 
-def test_the_app_has_to_answer_whatever_it_says_but_an_error_of_its_own() -> None:
+def test_the_app_has_to_answer_with_anything_but_a_server_error() -> None:
     probe = probes(SMALLEST)["the app answers"]
 
     assert isinstance(probe, HttpProbe)
     assert Expectation(not_status=frozenset(range(500, 600)), served_by="app") == probe.expect
 
 
-def test_an_error_of_the_apps_own_is_borne_by_an_apply_that_found_it() -> None:
+def test_an_app_error_from_before_an_apply_is_tolerated() -> None:
     probe = probes(SMALLEST)["the app answers"]
 
     assert isinstance(probe, HttpProbe)
@@ -134,7 +134,7 @@ def test_with_tls_visitors_are_led_to_https_and_asked_about_there() -> None:
     }
 
 
-def test_another_port_for_tls_stands_in_the_redirect() -> None:
+def test_another_port_for_tls_appears_in_the_redirect() -> None:
     text = WHOLE.replace("listen: [80, 443]", 'listen: [8080, "8443 ssl"]')
     redirect = probes(text)["port 8080 redirects to HTTPS"]
 

@@ -16,7 +16,7 @@ def uncommented(text: str) -> str:
     )
 
 
-def test_it_is_a_whole_site_as_it_stands() -> None:
+def test_it_is_a_complete_site() -> None:
     site = spec(STARTER).sites["myapp"]
 
     assert ["/static/", "/media/"] == list(site.locations)

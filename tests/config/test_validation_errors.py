@@ -134,11 +134,11 @@ TOLD = {
 
 
 @pytest.mark.parametrize(("text", "fault"), TOLD.values(), ids=TOLD.keys())
-def test_a_fault_is_told_with_its_place_and_what_would_be_right(text: str, fault: str) -> None:
+def test_an_error_is_reported_with_its_position_and_a_correction(text: str, fault: str) -> None:
     assert [fault] == faults(text)
 
 
-def test_every_fault_of_a_file_is_told_at_once_in_its_order() -> None:
+def test_every_error_of_a_file_is_reported_at_once_in_order() -> None:
     text = WHOLE.replace('dirs: "0755"', "dirs: 0755").replace("max_age: 7d", "max_age: 7")
     text = text.replace("default_server: false", "defualt_server: no")
     text = text.replace("role: media", "role: *media").replace("owner: assets", "owner: asets")
@@ -156,7 +156,7 @@ def test_every_fault_of_a_file_is_told_at_once_in_its_order() -> None:
     ] == found
 
 
-def test_a_contradiction_is_told_beside_the_fault_of_another_entry() -> None:
+def test_a_contradiction_is_reported_beside_an_error_of_another_entry() -> None:
     text = "version: 1\npaths: {etc/x: {owner: assets}, /l: {link: /a, source: ./s}}"
 
     assert [
@@ -165,13 +165,13 @@ def test_a_contradiction_is_told_beside_the_fault_of_another_entry() -> None:
     ] == faults(text)
 
 
-def test_what_only_follows_from_a_fault_is_not_told_beside_it() -> None:
+def test_consequences_of_an_error_are_not_reported_beside_it() -> None:
     text = site("listen: [80, 443]", "tsl: {certificate: /c, key: /k}")
 
     assert ['7:5: unknown key "tsl" (did you mean tls?)'] == faults(text)
 
 
-def test_a_file_that_is_not_there_is_told_as_what_why_and_fix() -> None:
+def test_a_missing_file_is_reported_as_what_why_and_fix() -> None:
     with pytest.raises(ReconcileError) as raised:
         load("/nowhere/reconcile.yaml")
 

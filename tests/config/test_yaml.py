@@ -119,9 +119,7 @@ REFUSED_PARTS = {
 
 
 @pytest.mark.parametrize(("data", "fault"), REFUSED.values(), ids=REFUSED.keys())
-def test_what_cannot_be_read_as_one_document_is_told_with_its_place(
-    data: bytes, fault: str
-) -> None:
+def test_what_is_not_one_document_is_reported_with_its_position(data: bytes, fault: str) -> None:
     assert [fault] == faults(data)
 
 

@@ -125,7 +125,7 @@ def test_a_file_dropped_from_the_yaml_is_removed(machine: Machine) -> None:
     assert {} == read_ledger(machine.host.state).rows
 
 
-def test_every_step_is_told_while_it_happens(machine: Machine) -> None:
+def test_every_step_is_reported_while_it_happens(machine: Machine) -> None:
     machine.apply(*a_site(machine))
 
     assert [
@@ -213,7 +213,9 @@ class TestRollback:
 
         assert ("rolled_back", {}) == (report.result, machine.manifest())
 
-    def test_a_fault_of_our_own_takes_everything_back_and_is_told(self, machine: Machine) -> None:
+    def test_an_internal_error_rolls_everything_back_and_is_reported(
+        self, machine: Machine
+    ) -> None:
         with pytest.raises(ZeroDivisionError):
             machine.apply(*a_site(machine), Trap(spring=lambda: 1 // 0))
 
@@ -232,7 +234,7 @@ class TestRollback:
         assert {} == machine.manifest()
         assert () == unfinished(machine.host)
 
-    def test_what_the_rehearsal_has_to_say_reaches_the_user(self, machine: Machine) -> None:
+    def test_notes_of_the_preflight_reach_the_user(self, machine: Machine) -> None:
         report = machine.apply(Trap(spring=lambda: None, notes=("tested on a copy",)))
 
         assert ("tested on a copy",) == report.notes
@@ -253,7 +255,7 @@ class TestRollback:
         assert down() == report.checks
         assert ("Still failing after the rollback: GET /",) == report.notes
 
-    def test_without_rollback_what_was_done_stands_and_is_owned(self, machine: Machine) -> None:
+    def test_without_rollback_completed_changes_stay_and_are_owned(self, machine: Machine) -> None:
         report = machine.apply(*a_site(machine), Trap(spring=refuse), roll_back=False)
 
         assert ("failed", 1) == (report.result, report.exit_code(detailed=False))
@@ -269,7 +271,7 @@ class TestRollback:
 
         assert rows == read_ledger(machine.host.state).rows
 
-    def test_what_somebody_else_changed_meanwhile_is_left_and_told(self, machine: Machine) -> None:
+    def test_what_was_changed_meanwhile_is_kept_and_reported(self, machine: Machine) -> None:
         file = Path(machine.path("a"))
         machine.apply(File(path=str(file), content=b"old", mode=0o644))
 
@@ -296,7 +298,7 @@ class TestTakingBackTheLast:
 
         assert (before, rows) == (machine.manifest(), read_ledger(machine.host.state).rows)
 
-    def test_a_mode_that_somebody_gave_since_is_left_and_told(self, machine: Machine) -> None:
+    def test_a_mode_that_was_changed_since_is_kept_and_reported(self, machine: Machine) -> None:
         file = Path(machine.path("a"))
         file.touch()
         file.chmod(0o666)
@@ -379,7 +381,7 @@ def test_only_one_apply_is_at_work(machine: Machine) -> None:
         machine.apply(*a_site(machine))
 
 
-def test_everything_that_is_remembered_is_ours_alone(machine: Machine) -> None:
+def test_every_state_file_is_private(machine: Machine) -> None:
     os.umask(0)
     try:
         machine.apply(*a_site(machine))

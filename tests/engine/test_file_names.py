@@ -44,7 +44,7 @@ def refuse_raw(text: str) -> None:
 
 @settings(max_examples=60)
 @given(names=NAMES)
-def test_every_name_is_shipped_and_mended_and_shown_printable(names: set[bytes]) -> None:
+def test_any_file_name_is_synced_fixed_and_shown_printable(names: set[bytes]) -> None:
     _holds_for(names)
 
 

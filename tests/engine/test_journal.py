@@ -111,7 +111,7 @@ def test_a_journal_that_was_never_begun_is_dropped(host: Host) -> None:
     assert [] == [*journals(host.state)]
 
 
-def test_an_interrupted_apply_is_rolled_back_by_the_next_and_said(host: Host) -> None:
+def test_an_interrupted_apply_is_rolled_back_by_the_next_and_reported(host: Host) -> None:
     a_journal(host, Told("a"))
     assert (ENTRY,) == unfinished(host)
 

@@ -72,7 +72,7 @@ def test_a_secret_is_in_the_ledger_only_as_a_digest() -> None:
 class TestRowsAfter:
     NOTE = Note(path="/a", text="x")
 
-    def test_what_was_created_is_ours(self) -> None:
+    def test_what_was_created_is_owned(self) -> None:
         plan = planned(a_world(), declare(self.NOTE))
 
         rows = rows_after({}, plan, {self.NOTE.ref: self.NOTE}, NOW)
@@ -102,19 +102,19 @@ class TestRowsAfter:
 
         assert (True, "2026-01-01T00:00:00Z") == (after.created, after.since)
 
-    def test_what_was_removed_is_no_longer_ours(self) -> None:
+    def test_what_was_removed_is_no_longer_owned(self) -> None:
         rows = last_wrote(self.NOTE)
         plan = planned(a_world(self.NOTE), {}, rows)
 
         assert {} == rows_after(rows, plan, {self.NOTE.ref: None}, NOW)
 
-    def test_what_was_to_be_removed_and_was_not_stays_ours(self) -> None:
+    def test_a_removal_that_did_not_happen_stays_owned(self) -> None:
         rows = last_wrote(self.NOTE)
         plan = planned(a_world(self.NOTE), {}, rows)
 
         assert rows == rows_after(rows, plan, {}, NOW)
 
-    def test_what_could_not_be_read_stays_ours(self) -> None:
+    def test_what_could_not_be_read_stays_owned(self) -> None:
         rows = last_wrote(self.NOTE)
         world = a_world(self.NOTE)
         world.broken.add("/a")

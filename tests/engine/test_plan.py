@@ -85,7 +85,7 @@ def test_what_was_not_observed_is_not_planned_for() -> None:
     assert ((), frozenset(), True) == (plan.changes, plan.released, plan.partial)
 
 
-def test_what_a_reading_came_across_is_told_though_nothing_differs() -> None:
+def test_notes_of_a_reading_are_shown_though_nothing_differs() -> None:
     class Odd(Note):
         def findings(self) -> tuple[Finding, ...]:
             return (Finding("odd", "note", f"{self.path} is odd"),)
@@ -116,7 +116,9 @@ class TestCauses:
         ],
         ids=["the host moved", "the YAML moved", "both moved", "each moved in another field"],
     )
-    def test_the_ledger_tells_who_moved(self, there: Note, asked: Note, cause: Cause) -> None:
+    def test_the_ledger_decides_between_drift_and_pending(
+        self, there: Note, asked: Note, cause: Cause
+    ) -> None:
         plan = planned(a_world(there), declare(asked), last_wrote(self.LAST))
 
         assert cause == plan.changes[0].cause
@@ -176,7 +178,7 @@ class TestRemoval:
 
         assert ["note:/s/a", "shelf:/s"] == addresses(plan)
 
-    def test_a_shelf_with_something_foreign_on_it_stays_and_the_plan_says_so(self) -> None:
+    def test_a_shelf_with_foreign_entries_stays_and_the_plan_shows_it(self) -> None:
         shelf, foreign = Shelf(path="/s", colour="red"), Note(path="/s/foreign", text="x")
 
         plan = planned(a_world(shelf, foreign), {}, last_wrote(shelf))
@@ -205,7 +207,7 @@ class TestRemoval:
 
         assert () == plan.findings
 
-    def test_a_part_of_a_plan_tells_nothing_of_whole_sites(self) -> None:
+    def test_a_partial_plan_reports_nothing_on_whole_sites(self) -> None:
         old = Note(path="/old", text="x")
 
         plan = planned(a_world(old), {}, last_wrote(old), partial=True)
@@ -234,7 +236,7 @@ class TestRemoval:
 
         assert ["shelf:/a"] == addresses(plan)
 
-    def test_an_owned_kind_that_nobody_knows_is_unknown(self) -> None:
+    def test_an_owned_resource_of_an_unregistered_kind_is_unknown(self) -> None:
         rows = {Ref("teapot", "/t"): next(iter(last_wrote(Note(path="/t")).values()))}
 
         plan = planned(a_world(), {}, rows)
@@ -252,7 +254,7 @@ class TestProtection:
 
         assert ([], frozenset()) == (addresses(plan), plan.released)
 
-    def test_nothing_below_protected_data_is_removed_though_the_ledger_says_ours(self) -> None:
+    def test_nothing_below_protected_data_is_removed_even_if_owned(self) -> None:
         upload = Note(path="/media/cat.jpg", text="x")
 
         plan = planned(a_world(self.MEDIA, upload), {}, last_wrote(self.MEDIA, upload))

@@ -62,7 +62,7 @@ def fill(disk: Path, *, leave: int) -> None:
     (disk / "filling").write_bytes(bytes(free.f_bavail * free.f_frsize - leave))
 
 
-def test_a_full_disk_is_told_before_anything_changes(small_disk: Path) -> None:
+def test_a_full_disk_is_reported_before_anything_changes(small_disk: Path) -> None:
     machine = in_box(small_disk)
     fill(small_disk, leave=16 << 10)
 

@@ -68,7 +68,7 @@ def test_exactly_one_apply_is_at_work_at_any_time_and_no_row_is_lost(
     assert () == unfinished(demo.host)
 
 
-def test_without_waiting_all_but_one_are_refused_and_told_who_is_at_work(
+def test_without_waiting_all_but_one_are_refused_and_shown_the_holder(
     run: Run, demo: DemoHost
 ) -> None:
     argv = [*COMMAND, "apply", "--auto-approve"]

@@ -109,9 +109,7 @@ def told(act: Callable[[], Report]) -> tuple[str, str, str]:
     return report.result, f"{report.error} {report.why}", report.fix
 
 
-def test_a_disk_that_is_read_only_is_told_before_anything_has_changed(
-    disk: Disk, machine: Machine
-) -> None:
+def test_a_read_only_disk_is_reported_before_anything_changes(disk: Disk, machine: Machine) -> None:
     remount(disk, "ro")
 
     ended, why, fix = told(lambda: machine.apply(*site(machine, b"new\n")))
@@ -126,7 +124,7 @@ def test_a_disk_that_is_read_only_is_told_before_anything_has_changed(
 
 
 @pytest.mark.parametrize("change", range(len(NAMES) + 2))
-def test_a_disk_that_becomes_read_only_meanwhile_is_told_and_recovered_once_it_is_repaired(
+def test_a_disk_that_becomes_read_only_is_reported_and_recovered_once_repaired(
     disk: Disk, machine: Machine, change: int
 ) -> None:
     machine.said = Damaging(disk, change)

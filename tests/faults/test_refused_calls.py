@@ -51,7 +51,7 @@ def told(act: Callable[[], object]) -> tuple[str, str]:
 
 @pytest.mark.parametrize("name", ERRORS)
 @pytest.mark.parametrize("step", [STEP, pytest.param(1, marks=pytest.mark.nightly)])
-def test_a_call_that_fails_once_is_told_and_leaves_the_old_or_the_new(
+def test_a_call_that_fails_once_is_reported_and_leaves_the_old_or_the_new(
     swift_machine: Machine, scenario: Scenario, stage: Replay, name: str, step: int
 ) -> None:
     machine, error = swift_machine, getattr(errno, name)
@@ -94,7 +94,7 @@ def test_calls_that_fail_from_then_on_are_survived_once_the_cause_is_gone(
         number += STEP
 
 
-def test_too_few_open_files_are_told_and_nothing_is_left_half_done(
+def test_too_few_open_files_are_reported_and_nothing_is_left_half_done(
     swift_machine: Machine, memory: Path
 ) -> None:
     """For real: with one more descriptor at a time, until there are enough."""

@@ -188,7 +188,7 @@ def told(done: subprocess.CompletedProcess[str], number: int) -> bool:
 
 @pytest.mark.parametrize("error", ERRORS)
 @pytest.mark.parametrize("step", [350, pytest.param(7, marks=pytest.mark.nightly)])
-def test_a_system_call_that_fails_is_told_and_leaves_the_old_or_the_new(
+def test_a_system_call_that_fails_is_reported_and_leaves_the_old_or_the_new(
     change: Change, error: str, step: int
 ) -> None:
     """Each error at others of the calls; at night every call fails, each with one of them."""
@@ -256,7 +256,7 @@ class TestForReal:
         [(fill, errno.ENOSPC), (use_all_inodes, errno.ENOSPC), (make_read_only, errno.EROFS)],
         ids=["no space", "no inodes", "mounted read-only"],
     )
-    def test_a_disk_that_takes_no_more_is_told_and_leaves_the_old(
+    def test_a_full_disk_is_reported_and_leaves_the_old(
         self, disk: Path, hinder: Callable[[Path], None], error: int
     ) -> None:
         box = built(disk.parent)
@@ -268,7 +268,7 @@ class TestForReal:
 
         refused(box, old, done, REASONS[error])
 
-    def test_an_immutable_directory_is_told_and_leaves_the_old(self, change: Change) -> None:
+    def test_an_immutable_directory_is_reported_and_leaves_the_old(self, change: Change) -> None:
         box = change.begin()
         root = box.folder / "root"
 
@@ -280,7 +280,7 @@ class TestForReal:
 
         refused(box, change.old, done, f"{root} is marked immutable")
 
-    def test_too_few_descriptors_are_told_and_leave_the_old(self, change: Change) -> None:
+    def test_too_few_descriptors_are_reported_and_leave_the_old(self, change: Change) -> None:
         """Two more at a time, until there are enough."""
         for descriptors in count(FEWEST, 2):
             box = change.begin()

@@ -113,7 +113,7 @@ class TestTheWay:
         assert f"{public}/closed" == walk.blocked.path
         assert not walk.can_read
 
-    def test_a_link_that_somebody_else_may_move_is_looked_at_all_the_same(
+    def test_a_link_that_another_user_may_move_is_checked_all_the_same(
         self, host: Host, public: Path
     ) -> None:
         public.chmod(0o777)
@@ -129,7 +129,7 @@ class TestTheWay:
         with pytest.raises(HostError):
             host.files.access(f"{public}/a", host.accounts.user("nobody"))
 
-    def test_the_access_list_of_a_component_is_told(self, host: Host, public: Path) -> None:
+    def test_the_acl_of_a_component_is_reported(self, host: Host, public: Path) -> None:
         subprocess.run(["setfacl", "-m", "u:games:--x", public], check=True)
 
         walk = host.files.access(str(public), host.accounts.user("games"))

@@ -144,7 +144,7 @@ def test_a_failed_call_is_logged_with_its_error_and_raised_all_the_same(calls: C
     assert "s3cret" not in calls.text
 
 
-def test_an_account_is_logged_when_it_is_first_looked_up(calls: Calls) -> None:
+def test_an_account_is_logged_when_it_is_first_resolved(calls: Calls) -> None:
     accounts = log_calls("accounts", Accounts())
 
     for _ in range(2):

@@ -84,7 +84,7 @@ def test_where_the_kernel_cannot_it_is_copied_here(
 
 
 @pytest.mark.parametrize("why", ["ENOSPC", "EIO", "EDQUOT"])
-def test_where_writing_fails_it_is_told_and_nothing_is_left(
+def test_a_failed_write_is_reported_and_leaves_nothing(
     order: SyncRequest, host: Host, monkeypatch: pytest.MonkeyPatch, why: str
 ) -> None:
     def failing(*_: int, **__: int) -> int:

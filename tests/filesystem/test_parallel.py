@@ -41,7 +41,7 @@ def test_one_core_has_one_reader_which_is_this_process(monkeypatch: pytest.Monke
     assert [(os.getpid(), [0, 1, 2])] == map_parallel(range(3), look)
 
 
-def test_a_reader_that_fails_is_told_and_nothing_of_it_stays() -> None:
+def test_a_reader_that_fails_is_reported_and_leaves_nothing() -> None:
     here, before = os.getpid(), children()
 
     def failing(shares: Iterator[int]) -> Found:
@@ -74,7 +74,7 @@ def children() -> set[str]:
     return {pid for task in tasks for pid in (task / "children").read_text().split()}
 
 
-def test_a_small_tree_is_looked_at_before_anything_is_shared_out() -> None:
+def test_a_small_tree_is_scanned_without_sharing_it_out() -> None:
     below = {1: [2, 3], 2: [4], 3: [], 4: []}
     looked: list[int] = []
 

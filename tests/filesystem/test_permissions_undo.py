@@ -51,7 +51,7 @@ def undo(file: Path, *given: Ownership) -> PermissionsChanged:
     ],
     ids="{0.uid}:{0.gid} {0.mode:o}".format,
 )
-def test_what_is_ours_or_half_way_to_it_becomes_what_it_was(file: Path, now: Ownership) -> None:
+def test_what_was_changed_fully_or_in_part_becomes_what_it_was(file: Path, now: Ownership) -> None:
     stand(file, now)
 
     assert "" == undo(file, GIVEN, AGAIN).undo(Host())

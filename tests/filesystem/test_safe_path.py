@@ -62,7 +62,7 @@ def test_a_directory_that_others_may_write_is_someone_elses(
         host.files.read(f"{site}/link/hostname")
 
 
-def test_a_directory_of_ours_in_a_sticky_one_is_safe(host: Host, site: Path) -> None:
+def test_an_own_directory_in_a_sticky_one_is_safe(host: Host, site: Path) -> None:
     ours = site / "ours"
     ours.mkdir()
     (ours / "link").symlink_to("/etc/hostname")

@@ -58,6 +58,6 @@ def test_every_name_of_a_source_and_of_its_copy_counts_once(
     assert 2 * NAMES == host.scan_progress.total
 
 
-def test_what_nobody_watches_is_not_counted(host: Host, tree: Path) -> None:
+def test_without_a_listener_nothing_is_counted(host: Host, tree: Path) -> None:
     assert host.files.scan(str(tree), RULE).files == FOLDERS * FILES
     assert host.scan_progress is None

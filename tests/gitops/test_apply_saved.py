@@ -67,7 +67,7 @@ def test_a_source_that_moved_is_named(demo: DemoHost, run: Run, plan: str) -> No
     assert f"assets:{demo.root}/www/static" in done.stderr
 
 
-def test_a_yaml_that_moved_on_is_told(demo: DemoHost, run: Run, plan: str) -> None:
+def test_a_yaml_that_changed_since_is_reported(demo: DemoHost, run: Run, plan: str) -> None:
     with open(demo.file, "a") as file:
         file.write("# one more line\n")
 
@@ -77,9 +77,7 @@ def test_a_yaml_that_moved_on_is_told(demo: DemoHost, run: Run, plan: str) -> No
     assert "the configuration file has changed since the plan was made" in done.stderr
 
 
-def test_an_edited_plan_is_refused_and_scripts_are_told(
-    demo: DemoHost, run: Run, plan: str
-) -> None:
+def test_an_edited_plan_is_refused_in_json_too(demo: DemoHost, run: Run, plan: str) -> None:
     text = Path(plan).read_text()
     Path(plan).write_text(text.replace('"create"', '"delete"', 1))
 

@@ -98,7 +98,7 @@ def metrics(path: Path) -> dict[str, float]:
     }
 
 
-def test_first_seen_is_kept_until_it_is_mended(applied: DemoHost, run: Run) -> None:
+def test_the_time_of_first_drift_is_kept_until_it_is_fixed(applied: DemoHost, run: Run) -> None:
     break_it(applied)
     first = document(run("drift", "--json", cwd=applied.root).stdout)
     second = document(run("drift", "--json", cwd=applied.root).stdout)
@@ -136,7 +136,7 @@ def test_metrics_are_what_prometheus_reads(applied: DemoHost, run: Run, tmp_path
     assert ["reconcile.prom"] == [path.name for path in tmp_path.glob("*prom*")]
 
 
-def test_a_metrics_folder_that_is_gone_is_told_and_no_success(applied: DemoHost, run: Run) -> None:
+def test_a_missing_metrics_folder_is_reported_as_a_failure(applied: DemoHost, run: Run) -> None:
     clean = run("drift", "--quiet", "--metrics-file", "/gone/a.prom", cwd=applied.root)
     break_it(applied)
     drifting = run("drift", "--metrics-file", "/gone/a.prom", cwd=applied.root)
@@ -156,7 +156,7 @@ def test_a_file_of_someone_else_is_no_place_for_metrics(
     assert (1, "mine") == (done.returncode, file.read_text())
 
 
-def test_a_change_of_state_is_told_once_and_its_end_once(
+def test_a_change_of_state_is_notified_once_and_its_end_once(
     applied: DemoHost, run: Run, hook: Hook
 ) -> None:
     def check() -> int:
@@ -232,7 +232,7 @@ def test_an_invalid_url_is_refused_before_the_check(demo: DemoHost, run: Run) ->
     assert "Not a notification URL" in done.stderr
 
 
-def test_a_damaged_memory_is_told_and_begun_anew(applied: DemoHost, run: Run) -> None:
+def test_a_damaged_drift_state_is_reported_and_replaced(applied: DemoHost, run: Run) -> None:
     memory = Path(applied.root, "state/drift.json")
     memory.write_text('{"format": 1, "first_seen": [')
 
@@ -243,7 +243,7 @@ def test_a_damaged_memory_is_told_and_begun_anew(applied: DemoHost, run: Run) ->
     assert 1 == json.loads(memory.read_text())["format"]
 
 
-def test_a_memory_that_cannot_be_written_is_told_and_changes_no_exit_code(
+def test_an_unwritable_drift_state_is_reported_and_changes_no_exit_code(
     applied: DemoHost, run: Run
 ) -> None:
     os.mkdir(f"{applied.root}/state/drift.lock")
@@ -268,7 +268,7 @@ def test_an_apply_in_progress_is_reported_and_not_waited_for(
     assert "" == document(run("drift", "--json", cwd=applied.root).stdout)["applying"]
 
 
-def test_healing_mends_drift_and_tells_it(applied: DemoHost, run: Run, hook: Hook) -> None:
+def test_healing_fixes_drift_and_reports_it(applied: DemoHost, run: Run, hook: Hook) -> None:
     break_it(applied)
 
     done = run("drift", "--heal", "--json", "--notify", hook.url, cwd=applied.root)

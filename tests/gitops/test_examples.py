@@ -77,7 +77,7 @@ def test_the_plan_of_a_pull_request_becomes_a_comment_and_then_an_apply(
     assert "Apply complete!" in applied.stdout
 
 
-def test_the_nightly_job_fails_on_drift_and_says_it_in_its_summary(
+def test_the_nightly_job_fails_on_drift_and_shows_it_in_its_summary(
     demo: DemoHost, run: Run, shell: Any, tmp_path: Path
 ) -> None:
     run("apply", "--auto-approve", cwd=demo.root)

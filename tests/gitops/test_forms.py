@@ -76,7 +76,7 @@ def drifts(draw: Any) -> Drift:
 
 @settings(max_examples=1000, suppress_health_check=list(HealthCheck))
 @given(drifts())
-def test_every_form_says_the_same(drift: Drift) -> None:
+def test_every_format_of_a_drift_report_agrees(drift: Drift) -> None:
     document = json.loads(dumped(drift_document(drift, now=NOW)))
     text, markdown = drift_text(drift), drift_markdown(drift)
 
@@ -119,7 +119,7 @@ def state_in(text: str) -> str:
 
 @settings(max_examples=200)
 @given(drifts())
-def test_a_plan_says_the_same_in_every_form(drift: Drift) -> None:
+def test_every_format_of_a_plan_agrees(drift: Drift) -> None:
     plan = drift.plan
     document = plan_document(plan, plan.exit_code(detailed=True), now=NOW)
     counts = (document.summary.add, document.summary.change, document.summary.destroy)
@@ -134,7 +134,7 @@ def many(count: int, text: str) -> Plan:
     return plan_of(World(), wanted)
 
 
-def test_a_comment_is_never_too_long_and_says_what_is_left_out() -> None:
+def test_a_comment_is_never_too_long_and_names_what_it_omits() -> None:
     plan = many(3000, "line\n" * 50)
 
     markdown = plan_markdown(plan)

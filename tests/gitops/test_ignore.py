@@ -57,7 +57,7 @@ def test_a_rule_about_something_else_ignores_nothing(ignored: tuple[str, str]) -
     assert (1, 0) == (len(made.changes), made.ignored)
 
 
-def test_the_other_fields_are_mended_and_the_ignored_one_stays_as_it_is() -> None:
+def test_the_other_fields_are_fixed_and_the_ignored_one_is_kept() -> None:
     there = Note(path="/etc/a", text="wrong", colour="blue")
 
     [change] = planned(rule("note:/etc/a", "text"), there=there).changes
@@ -74,7 +74,7 @@ def test_a_rule_holds_through_its_last_day_and_is_a_finding_then() -> None:
     assert ["ignore-expired"] == [finding.rule for finding in day_after.findings]
 
 
-def test_a_rule_that_names_nothing_is_told() -> None:
+def test_a_rule_that_matches_nothing_is_reported() -> None:
     found = planned(rule("note:/etc/a", "colours")).findings
 
     assert ["ignore-unused"] == [finding.rule for finding in found]
@@ -113,7 +113,7 @@ def test_a_rule_without_a_reason_an_address_or_a_real_day_is_refused(written: st
 
 
 @pytest.mark.process
-def test_on_a_host_it_is_shown_and_neither_drift_nor_mended(demo: DemoHost, run: Run) -> None:
+def test_on_a_host_it_is_shown_and_neither_drift_nor_fixed(demo: DemoHost, run: Run) -> None:
     done = run("apply", "--auto-approve", cwd=demo.root)
     assert 0 == done.returncode, done.stderr
     address = f"directory:{demo.root}/www/media"

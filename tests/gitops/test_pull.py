@@ -113,7 +113,7 @@ def test_a_signed_commit_is_planned_then_applied_and_the_history_names_it(
 
 
 @pytest.mark.parametrize("then", ["plan", "drift", "apply"])
-def test_quiet_says_nothing_where_all_is_well(pull: Pull, then: str) -> None:
+def test_quiet_prints_nothing_when_in_sync(pull: Pull, then: str) -> None:
     loud = pull("--then", "apply", "--quiet")
 
     done = pull("--then", then, "--quiet")
@@ -125,7 +125,7 @@ def test_quiet_says_nothing_where_all_is_well(pull: Pull, then: str) -> None:
 @pytest.mark.parametrize(
     ("key", "told"), [(None, "is not signed"), ("eve", "is signed by nobody who may")]
 )
-def test_what_nobody_allowed_has_signed_is_refused(
+def test_a_commit_without_an_allowed_signature_is_refused(
     demo: DemoHost, repository: Repository, pull: Pull, key: str | None, told: str
 ) -> None:
     append(repository, "# another\n")
@@ -164,7 +164,7 @@ def test_an_older_revision_is_refused(demo: DemoHost, repository: Repository, pu
     assert "an older revision is offered" in done.stderr
 
 
-def test_a_commit_with_a_broken_yaml_is_told_with_its_line(
+def test_a_commit_with_a_broken_yaml_is_reported_with_its_line(
     demo: DemoHost, repository: Repository, pull: Pull
 ) -> None:
     append(repository, "sites: again\n")
@@ -192,7 +192,7 @@ def test_a_revision_that_failed_is_not_applied_again(
     assert not os.path.exists(site_file(demo))
 
 
-def test_a_repository_that_cannot_be_reached_is_told(
+def test_an_unreachable_repository_is_reported(
     demo: DemoHost, repository: Repository, pull: Pull
 ) -> None:
     shutil.rmtree(repository.bare)
@@ -262,7 +262,7 @@ def test_a_gpg_signature_counts_where_its_key_is_given(
     assert "is signed by nobody who may" in by_ssh.stderr
 
 
-def test_what_the_repository_says_of_filters_hooks_and_links_is_not_obeyed(
+def test_filters_hooks_and_links_of_the_repository_are_ignored(
     demo: DemoHost, repository: Repository, pull: Pull, tmp_path: Path
 ) -> None:
     proof = tmp_path / "ran"
@@ -279,7 +279,7 @@ def test_what_the_repository_says_of_filters_hooks_and_links_is_not_obeyed(
     assert not served.exists() or served.read_text() == "/etc/shadow"
 
 
-def test_the_mirror_is_ours_alone(demo: DemoHost, pull: Pull) -> None:
+def test_the_mirror_is_private(demo: DemoHost, pull: Pull) -> None:
     pull()
 
     for folder, _, names in os.walk(f"{demo.root}/state/pull"):

@@ -68,7 +68,7 @@ def test_a_tail_that_was_cut_off_is_noticed(machine: Machine, ledger_too: bool) 
     assert any("3" in problem for problem in found(machine))
 
 
-def test_of_a_thousand_mutated_ledgers_none_is_taken_for_ours() -> None:
+def test_no_mutated_ledger_of_a_thousand_is_accepted() -> None:
     rows = {
         Ref("file", f"/etc/{number}"): LedgerRow(
             ("shop",), True, False, {"mode": "sha256:1"}, "2026"
@@ -83,7 +83,7 @@ def test_of_a_thousand_mutated_ledgers_none_is_taken_for_ours() -> None:
         assert "Nothing was changed." in refused.value.fix or "version" in refused.value.why
 
 
-def test_what_is_forgotten_stays_on_the_host_and_the_history_tells_it(machine: Machine) -> None:
+def test_what_is_released_stays_on_the_host_and_in_the_history(machine: Machine) -> None:
     ref = Ref("file", machine.path("0.conf"))
 
     after = forget(machine.host, [ref], BY)

@@ -99,7 +99,7 @@ def forged(seed: int) -> bytes:
     return (canonical(body | {"digest": digest(body)}) + "\n").encode()
 
 
-def test_a_forged_plan_is_refused_or_approves_only_what_planning_says() -> None:
+def test_a_forged_plan_is_refused_or_approves_only_what_is_planned() -> None:
     real = a_plan()
 
     for seed in range(300):

@@ -15,7 +15,7 @@ from reconcile.system.timers import drop, put
 COMMAND = ("/opt/reconcile/bin/python", "-I", "-m", "reconcile", "drift", "--quiet")
 
 
-def test_a_check_may_write_only_where_it_was_told_to() -> None:
+def test_a_check_may_write_only_to_its_configured_paths() -> None:
     text = Schedule(COMMAND, "hourly", ("/var/lib/reconcile",)).units[SERVICE]
 
     assert "ProtectSystem=strict\n" in text
@@ -44,11 +44,11 @@ def test_cron_runs_the_same_command_at_a_minute_of_its_own() -> None:
         ("n/a", ""),
     ],
 )
-def test_the_next_run_is_told_as_every_other_time(told: str, expected: str) -> None:
+def test_the_next_run_is_formatted_like_every_other_time(told: str, expected: str) -> None:
     assert expected == in_utc(told)
 
 
-def test_a_time_that_cron_cannot_say_is_refused() -> None:
+def test_a_time_that_cron_cannot_express_is_refused() -> None:
     with pytest.raises(ReconcileError, match="cron is not told"):
         _ = Schedule(COMMAND, "*:0/15", ()).cron
 

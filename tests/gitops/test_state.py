@@ -53,7 +53,7 @@ def test_a_site_that_owns_nothing_is_an_error_and_not_an_empty_ledger(
     assert "Unknown site: nope" in done.stderr
 
 
-def test_scripts_are_told_the_same(applied: DemoHost, run: Run) -> None:
+def test_json_shows_the_same(applied: DemoHost, run: Run) -> None:
     listed = document(run("state", "list", "--json", cwd=applied.root).stdout, "state")
     history = document(run("history", "--json", cwd=applied.root).stdout, "history")
 

@@ -53,13 +53,13 @@ def test_two_files_differ_by(other: bytes, told: str) -> None:
 TOKEN = "server { %s location = /.reconcile-generation { return 200 %s; } }"
 
 
-def test_our_own_token_is_not_told_beside_what_a_person_changed() -> None:
+def test_the_generation_token_is_hidden_beside_other_changes() -> None:
     old, new = ((TOKEN % sides).encode() for sides in (("listen 80;", "aa"), ("", "bb")))
 
     assert "- `listen 80` in server" == str(semantic_diff(old, new, "x"))
 
 
-def test_our_own_token_is_told_where_nothing_else_differs() -> None:
+def test_the_generation_token_is_shown_where_nothing_else_differs() -> None:
     old, new = ((TOKEN % ("", token)).encode() for token in ("aa", "bb"))
 
     assert "`return 200 aa`" in str(semantic_diff(old, new, "x"))
@@ -74,7 +74,7 @@ def because(guide: GuidesHost) -> str:
     return change.reason
 
 
-def test_a_hand_edit_of_comments_and_layout_is_said_to_be_just_that(guide: GuidesHost) -> None:
+def test_a_hand_edit_of_comments_and_layout_is_shown_as_such(guide: GuidesHost) -> None:
     guide.apply()
     text = guide.site_file.read_text()
     guide.site_file.write_text("# mine\n" + text.replace("    alias", "\talias"))

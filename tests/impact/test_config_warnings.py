@@ -37,7 +37,7 @@ def test_another_site_with_our_name_that_comes_first_is_an_error(guide: GuidesHo
     assert "a-rival:1" in clash.fix
 
 
-def test_a_name_that_ours_takes_from_another_site_is_a_warning(guide: GuidesHost) -> None:
+def test_a_name_taken_from_another_site_is_a_warning(guide: GuidesHost) -> None:
     rival = guide.write(
         "nginx/sites-enabled/z-rival", "server { listen 80; server_name example.com; }"
     )
@@ -68,7 +68,7 @@ def test_a_server_of_another_port_captures_nothing(guide: GuidesHost) -> None:
 
 
 @pytest.mark.parametrize("name", ["myapp.conf~", "old.bak", "x.dpkg-dist", "#x#"])
-def test_a_leftover_that_nginx_reads_is_told(guide: GuidesHost, name: str) -> None:
+def test_a_leftover_that_nginx_reads_is_reported(guide: GuidesHost, name: str) -> None:
     guide.write(f"nginx/sites-enabled/{name}", "server { listen 81; }")
 
     [stray] = found(guide, "sites-enabled-hygiene")
@@ -85,7 +85,7 @@ def test_a_leftover_that_nginx_reads_is_told(guide: GuidesHost, name: str) -> No
         (b"# caf\xc3\xa9\nserver { listen\xc2\xa081; }", "a no-break space"),
     ],
 )
-def test_a_byte_that_nobody_sees_is_told_with_its_line(
+def test_an_invisible_byte_is_reported_with_its_line(
     guide: GuidesHost, data: bytes, called: str
 ) -> None:
     guide.write("nginx/sites-enabled/pasted", data)

@@ -36,7 +36,7 @@ def line_of(guide: GuidesHost, text: str) -> int:
     return 1 + next(number for number, line in enumerate(lines) if text in line)
 
 
-def test_the_server_and_the_location_are_told_with_their_lines(guide: GuidesHost) -> None:
+def test_the_server_and_the_location_are_reported_with_their_lines(guide: GuidesHost) -> None:
     found = explained(guide)
 
     enabled = f"{guide.root}/nginx/sites-enabled/myapp.conf"
@@ -62,7 +62,7 @@ def test_a_hostile_regex_is_named_by_the_line_that_took_the_request(guide: Guide
     assert "a prefix; a matching regex takes precedence" in [r.why for r in choice.candidates]
 
 
-def test_after_apply_the_same_regex_is_told_to_have_lost(guide: GuidesHost) -> None:
+def test_after_apply_the_same_regex_is_reported_as_not_matching_first(guide: GuidesHost) -> None:
     guide.yaml += "    extra: |\n      location ~* \\.(css|js)$ { root /nowhere; }\n"
     guide.apply()
 
@@ -72,7 +72,7 @@ def test_after_apply_the_same_regex_is_told_to_have_lost(guide: GuidesHost) -> N
     assert "a regex; ^~ skips regexes" in [r.why for r in choice.candidates]
 
 
-def test_a_server_with_the_name_that_does_not_listen_there_is_told(guide: GuidesHost) -> None:
+def test_a_server_with_the_name_on_another_address_is_reported(guide: GuidesHost) -> None:
     found = explained(guide, address="::1")
 
     why = "has the name, but does not listen on [::]:80 (only on 0.0.0.0:80)"
@@ -81,7 +81,7 @@ def test_a_server_with_the_name_that_does_not_listen_there_is_told(guide: Guides
     assert [why] == [rival.why for rival in found.server_candidates]
 
 
-def test_another_answer_at_another_address_is_told(guide: GuidesHost) -> None:
+def test_another_answer_at_another_address_is_reported(guide: GuidesHost) -> None:
     [(address, answer)] = explained(guide).other_addresses
 
     assert "[::1]:80" == address
@@ -129,7 +129,7 @@ def test_the_smallest_fix_of_a_file_really_lets_the_worker_in(
     assert None is explained(guide).blocked
 
 
-def test_the_access_list_of_a_component_is_told(guide: GuidesHost) -> None:
+def test_the_acl_of_a_component_is_reported(guide: GuidesHost) -> None:
     subprocess.run(["setfacl", "-m", "u:games:r-x", guide.root / "www"], check=True)
 
     [acl] = [c.acl for c in explained(guide).path if c.path == f"{guide.root}/www"]
@@ -159,7 +159,7 @@ def test_where_only_one_address_is_listened_on_it_is_asked_there(guide: GuidesHo
     assert Address("10.0.0.5", 81) == explained(guide, "http://x:81/").request.address
 
 
-def test_where_nobody_listens_nobody_answers(guide: GuidesHost) -> None:
+def test_without_a_listener_there_is_no_answer(guide: GuidesHost) -> None:
     assert "nobody: nothing listens there" == explained(guide, "http://example.com:81/").answer
 
 

@@ -43,7 +43,7 @@ def test_what_the_guide_leaves_open_is_closed(guide: GuidesHost, request_: str, 
     assert after == guide.noticed()[request_][1]
 
 
-def test_a_traversal_that_worked_until_now_is_told(guide: GuidesHost) -> None:
+def test_a_traversal_that_worked_before_is_reported(guide: GuidesHost) -> None:
     text = guide.site_file.read_text().replace("location /static/ {", "location /static {")
     guide.site_file.write_text(text)
 
@@ -53,7 +53,7 @@ def test_a_traversal_that_worked_until_now_is_told(guide: GuidesHost) -> None:
     assert "proxied to http://unix:/run/gunicorn.sock" == guide.noticed()[told][1]
 
 
-def test_a_new_upload_limit_is_told_by_the_bytes_that_now_pass(guide: GuidesHost) -> None:
+def test_a_new_upload_limit_is_shown_by_the_bytes_that_now_pass(guide: GuidesHost) -> None:
     guide.yaml = YAML.replace("    locations:", "    max_upload: 20MB\n    locations:")
 
     told = [
@@ -69,7 +69,7 @@ def test_a_new_upload_limit_is_told_by_the_bytes_that_now_pass(guide: GuidesHost
     ] == told
 
 
-def test_a_default_server_of_ours_is_told_by_address(guide: GuidesHost) -> None:
+def test_a_managed_default_server_is_reported_by_address(guide: GuidesHost) -> None:
     (guide.root / "nginx/sites-enabled/default").unlink()
     guide.write("nginx/sites-enabled/0-other", "server { listen 80; return 410; }")
     guide.yaml = YAML.replace("    app:", "    default_server: true\n    app:")
@@ -92,7 +92,7 @@ def test_the_same_refusal_from_elsewhere_is_not_noticed(guide: GuidesHost) -> No
     assert ("404 ", "404") not in statuses
 
 
-def test_where_nobody_listens_yet_nobody_answers(guide: GuidesHost) -> None:
+def test_without_a_listener_yet_there_is_no_answer(guide: GuidesHost) -> None:
     guide.yaml = YAML.replace("    app:", "    listen: [8080]\n    app:")
 
     noticed = guide.noticed()
@@ -129,7 +129,7 @@ def test_an_asset_that_is_missing_shows_in_the_answer(guide: GuidesHost) -> None
     assert "404 (ROOT/www/static/css/app.css is not there)" == told[0]
 
 
-def test_under_the_plan_stand_a_few_lines_and_all_where_asked_for(guide: GuidesHost) -> None:
+def test_a_plan_shows_a_few_effects_and_all_of_them_on_request(guide: GuidesHost) -> None:
     plan = guide.plan()
 
     short, full = plan_text(plan), plan_text(plan, full=True)
@@ -141,7 +141,7 @@ def test_under_the_plan_stand_a_few_lines_and_all_where_asked_for(guide: GuidesH
     assert changed == full.partition(HEADING)[2].count("\n  GET ")
 
 
-def test_under_the_plan_stand_requests_that_visitors_send(guide: GuidesHost) -> None:
+def test_a_plan_shows_effects_as_requests_that_visitors_send(guide: GuidesHost) -> None:
     short = plan_text(guide.plan()).partition(HEADING)[2]
 
     assert "GET /static/css/app.css" in short

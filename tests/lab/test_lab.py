@@ -67,7 +67,7 @@ def test_a_command_runs_as_the_user_asked_for(host: DebianHost) -> None:
     )
 
 
-def test_a_failing_command_raises_unless_told_otherwise(host: DebianHost) -> None:
+def test_a_failing_command_raises_unless_unchecked(host: DebianHost) -> None:
     assert 3 == host.run("sh", "-c", "exit 3", check=False).returncode
     with pytest.raises(CommandFailedError, match="exited 3"):
         host.run("sh", "-c", "exit 3")

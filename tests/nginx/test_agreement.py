@@ -30,7 +30,7 @@ serving = settings(
 
 @settings(serving, max_examples=60)
 @given(server=generated.servers(), uris=generated.uris, method=generated.methods)
-def test_the_answer_is_the_one_foretold(
+def test_the_response_is_the_predicted_one(
     prefix: Path, server: str, uris: list[str], method: str
 ) -> None:
     found = disagreements(prefix, server, uris, method)
@@ -42,7 +42,7 @@ def test_the_answer_is_the_one_foretold(
 @pytest.mark.nightly
 @settings(serving, max_examples=1_200)
 @given(server=generated.servers(), uris=generated.uris, method=generated.methods)
-def test_the_answer_is_the_one_foretold_at_length(
+def test_the_response_is_the_predicted_one_at_length(
     prefix: Path, server: str, uris: list[str], method: str
 ) -> None:
     found = disagreements(prefix, server, uris, method)

@@ -132,5 +132,5 @@ def test_a_pattern_matches_as_in_nginx(matching: Running, number: int) -> None:
 
 
 @pytest.mark.parametrize("pattern", NOT_OURS)
-def test_what_python_would_read_otherwise_is_not_ours(pattern: str) -> None:
+def test_patterns_that_python_reads_otherwise_are_not_evaluated(pattern: str) -> None:
     assert pcre.compiled(pattern) is None

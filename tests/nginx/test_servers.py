@@ -51,14 +51,14 @@ def server_blocks(draw: st.DrawFn) -> str:
 @pytest.mark.process
 @settings(serving, max_examples=60)
 @given(blocks=server_blocks(), local=st.sampled_from(["127.0.0.1", "127.0.0.2", "127.0.0.3"]))
-def test_the_server_is_the_one_foretold(tmp_path: Path, blocks: str, local: str) -> None:
+def test_the_server_is_the_predicted_one(tmp_path: Path, blocks: str, local: str) -> None:
     assert_agreement(tmp_path, blocks, local)
 
 
 @pytest.mark.nightly
 @settings(serving, max_examples=1_500)
 @given(blocks=server_blocks(), local=st.sampled_from(["127.0.0.1", "127.0.0.2", "127.0.0.3"]))
-def test_the_server_is_the_one_foretold_at_length(tmp_path: Path, blocks: str, local: str) -> None:
+def test_the_server_is_the_predicted_one_at_length(tmp_path: Path, blocks: str, local: str) -> None:
     assert_agreement(tmp_path, blocks, local)
 
 
@@ -105,7 +105,7 @@ def test_the_reason_names_the_rule(host: str, why: str) -> None:
     assert why == route.server_why
 
 
-def test_an_address_that_nobody_listens_on_is_unknown_not_fine() -> None:
+def test_an_address_without_a_listener_is_unknown_not_passed() -> None:
     router = router_of("server { listen 127.0.0.1:80; }")
 
     route = router.route(Request("/", address=Address("127.0.0.1", 81)))

@@ -76,7 +76,7 @@ def test_comments_are_kept_with_their_place() -> None:
     ]
 
 
-def test_includes_stand_where_they_are_written() -> None:
+def test_includes_are_expanded_in_place() -> None:
     tree = tree_of(main="a; include b.conf; c;", b_conf="b1; b2;")
 
     assert ["a", "b1", "b2", "c"] == names(tree)
@@ -116,7 +116,7 @@ def test_a_missing_include_is_refused_before_an_error_after_it(text: str) -> Non
     assert refused.value.message.startswith("open() ")
 
 
-def test_a_missing_main_file_says_what_to_do() -> None:
+def test_a_missing_main_file_is_reported_with_a_fix() -> None:
     with pytest.raises(ReconcileError, match="/n/main cannot be read"):
         load("/n/main", Nothing())
 
@@ -148,7 +148,7 @@ def test_nesting_without_end_is_refused_not_survived() -> None:
         tree_of(main=deep)
 
 
-def test_the_tree_tells_which_folders_its_globs_watch() -> None:
+def test_the_tree_lists_the_folders_of_its_globs() -> None:
     tree = tree_of(main="include sub/*.d/*.conf; include mime.types;", mime_types="")
 
     assert {"sub/*.d/*.conf": "/n/sub", "mime.types": "/n"} == {

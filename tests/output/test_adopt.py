@@ -39,7 +39,7 @@ class Adoption:
     exit_code: int = 0
 
 
-def test_notes_say_where_and_what_to_do() -> None:
+def test_notes_have_a_position_and_a_fix() -> None:
     assert (
         "Note: the app is left out: it is FastCGI (/etc/nginx/x:3)\n"
         "  fix: Look.\n"
@@ -47,7 +47,7 @@ def test_notes_say_where_and_what_to_do() -> None:
     ) == notes_text(Adoption())
 
 
-def test_a_plan_that_nobody_could_make_is_not_called_empty() -> None:
+def test_a_plan_that_failed_is_not_called_empty() -> None:
     assert "2 sites: blog, shop." == notes_text(Adoption(plan=None, notes=()))
 
 

@@ -64,7 +64,7 @@ def test_a_secret_is_never_shown() -> None:
     assert '{"content": "(sensitive)"}' in shown
 
 
-def test_only_what_changes_stands_in_before_and_after() -> None:
+def test_before_and_after_hold_only_what_changes() -> None:
     change = planned_line(samples.UPDATED).change.change
 
     assert {"mode", "content"} == set(change.before or {}) == set(change.after or {})
@@ -76,7 +76,7 @@ def test_a_created_resource_has_no_before() -> None:
     assert (change.before, change.after) == (None, {"mode": "0644", "content": "ok\n"})
 
 
-def test_sync_and_health_are_told_apart() -> None:
+def test_sync_and_health_are_separate() -> None:
     document = valid(
         "drift", dumped(drift_document(Drift(samples.CLEAN, samples.CHECKS, AT), now=NOW))
     )
@@ -125,9 +125,7 @@ def test_a_line_is_one_line() -> None:
     "name", ["\x80", "\x7f", "\x1b[31m", "\u202egpj", "\u2028", "\U000e0001", "\n"]
 )
 @pytest.mark.parametrize("indent", [None, 2])
-def test_nothing_unprintable_stands_in_it_and_nothing_is_lost(
-    name: str, indent: int | None
-) -> None:
+def test_nothing_unprintable_is_in_it_and_nothing_is_lost(name: str, indent: int | None) -> None:
     text = dumped(error_document("x", name, "", 1), indent=indent)
 
     assert all(line.isprintable() for line in text.split("\n"))
@@ -141,7 +139,7 @@ def test_verification_and_errors_have_the_published_form() -> None:
     assert (verified["result"], error["result"]) == ("failed", "error")
 
 
-def test_what_could_not_be_looked_at_has_not_failed() -> None:
+def test_what_could_not_be_checked_has_not_failed() -> None:
     checks = [check for check in samples.CHECKS if check.status != "fail"]
 
     told = valid("verify", dumped(verify_document(checks, "web1", 1, now=NOW)))

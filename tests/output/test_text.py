@@ -70,7 +70,7 @@ def test_no_digest_is_shown() -> None:
     assert "sha256" not in plan_text(samples.FIRST, full=True)
 
 
-def test_what_is_destroyed_stands_under_its_own_heading_with_its_number_of_files() -> None:
+def test_deletions_have_their_own_heading_with_the_number_of_files() -> None:
     shown = plan_text(samples.GONE, Style(colour=True))
 
     assert "\n\n\x1b[1;31m3 resources will be destroyed, with 13 files:\x1b[0m\n" in shown
@@ -172,7 +172,7 @@ def test_only_a_line_feed_ends_a_line() -> None:
     assert r"-a\x0cb" in plan_text(plan)
 
 
-def test_a_missing_newline_at_the_end_is_told() -> None:
+def test_a_missing_newline_at_the_end_is_shown() -> None:
     field = FieldChange("content", "a\nb\n", "a\nb")
     plan = replace(samples.CLEAN, changes=(samples.change("/a", {}, {}, field),))
 
@@ -183,7 +183,7 @@ def test_checks_and_verdict_read_as_agreed(golden: Golden) -> None:
     golden("verification.txt", verification_text(samples.CHECKS))
 
 
-def test_an_error_says_what_why_and_fix() -> None:
+def test_an_error_shows_what_why_and_fix() -> None:
     shown = error_text("nginx refuses", "line one\nline two", "Correct it.")
 
     expected = "Error: nginx refuses\n  why: line one\n       line two\n  fix: Correct it."

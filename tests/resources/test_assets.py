@@ -78,7 +78,7 @@ def test_the_copy_holds_what_the_source_holds_and_the_health_file(
     assert 5 == sum(path.is_file() for path in root.rglob("*"))
 
 
-def test_a_health_file_of_the_source_goes_before_ours(
+def test_a_health_file_of_the_source_wins_over_the_generated_one(
     assets: Assets, host: Host, root: Path, source: Path
 ) -> None:
     (source / "health.txt").write_text("theirs")
@@ -114,7 +114,7 @@ DRIFTS = {
 
 
 @pytest.mark.parametrize("drift", DRIFTS.values(), ids=DRIFTS.keys())
-def test_what_is_done_behind_our_back_is_told_and_mended(
+def test_any_drift_is_reported_and_fixed(
     shipped: Assets, host: Host, root: Path, drift: Drift
 ) -> None:
     before = picture(root, mtimes=False)
@@ -125,7 +125,7 @@ def test_what_is_done_behind_our_back_is_told_and_mended(
     assert before == picture(root, mtimes=False)
 
 
-def test_a_change_to_the_same_size_and_time_is_told(
+def test_a_change_that_keeps_size_and_time_is_found(
     shipped: Assets, host: Host, root: Path
 ) -> None:
     file = root / "css/app.css"
@@ -136,7 +136,7 @@ def test_a_change_to_the_same_size_and_time_is_told(
     assert ["css/app.css: other content (17 bytes)"] == lines(shipped, host)
 
 
-def test_a_file_that_nobody_touched_is_not_opened(
+def test_an_untouched_file_is_not_opened(
     shipped: Assets, host: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened: list[str] = []
@@ -174,7 +174,7 @@ def test_without_what_we_remember_contents_are_compared(
 
 
 class TestALongCopy:
-    def test_tells_how_far_it_is(
+    def test_shows_its_progress(
         self, assets: Assets, host: Host, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(copy, "QUIET_S", 0)
@@ -215,7 +215,7 @@ class TestOnAllCores:
         monkeypatch.setattr(parallel, "SHARES_PER_WORKER", 2)
 
     @pytest.mark.usefixtures("_huge")
-    def test_each_finds_its_share_and_all_is_told_in_one_order(
+    def test_each_finds_its_share_and_all_is_reported_in_one_order(
         self, assets: Assets, host: Host, root: Path, large: Path
     ) -> None:
         apply(assets, host)
@@ -240,7 +240,7 @@ class TestOnAllCores:
         assert [] == lines(pruning, host)
 
     @pytest.mark.usefixtures("_huge")
-    def test_what_stops_another_reader_is_told_like_our_own(
+    def test_an_error_of_another_reader_is_reported_like_ones_own(
         self, shipped: Assets, host: Host, root: Path, large: Path
     ) -> None:
         apply(shipped, host)
@@ -318,7 +318,7 @@ class TestCompressedSiblings:
         assert not (root / "css/app.css.br").exists()
         assert "second" == (root / "css/app.css").read_text()
 
-    def test_one_in_the_source_is_shipped_like_any_file(
+    def test_one_in_the_source_is_copied_like_any_file(
         self, shipped: Assets, host: Host, root: Path, source: Path
     ) -> None:
         (source / "css/app.css.gz").write_bytes(b"by the build")
@@ -343,7 +343,7 @@ class TestWhatIsNotShipped:
         assert not (root / "up").exists()
         assert notes(assets, host)[0].endswith("are not shipped: passwd, up")
 
-    def test_but_one_inside_is_shipped_as_what_it_points_to(
+    def test_but_one_inside_is_copied_as_its_target(
         self, assets: Assets, host: Host, root: Path, source: Path
     ) -> None:
         (source / "logo.png").symlink_to("img/logo.png")

@@ -167,7 +167,7 @@ def test_new_content_brings_no_access_list_that_the_old_did_not_have(
     assert "0640" == mode(secret)
 
 
-def test_of_a_directory_the_default_list_stays_and_what_the_mask_changes_is_told(
+def test_of_a_directory_the_default_acl_stays_and_mask_changes_are_reported(
     host: Host, site: Path
 ) -> None:
     folder = site / "shared"
@@ -202,7 +202,7 @@ def test_letting_the_web_server_pass_takes_nothing_from_an_access_list(
     assert "user:games:rwx\n" in shown.stdout, shown.stdout
 
 
-def test_of_a_tree_every_list_that_a_mask_changes_is_told_with_the_first_of_them(
+def test_of_a_tree_every_acl_that_a_mask_changes_is_reported_with_examples(
     host: Host, site: Path
 ) -> None:
     media = site / "media"
@@ -242,7 +242,7 @@ def test_of_a_tree_setuid_is_in_the_plan_and_capabilities_stay(host: Host, site:
     assert ("0644", NET_BIND) == (mode(program), attributes(program)[CAPABILITY])
 
 
-def test_of_shipped_assets_every_list_that_a_mask_changes_is_told(host: Host, site: Path) -> None:
+def test_of_assets_every_acl_that_a_mask_changes_is_reported(host: Host, site: Path) -> None:
     source, root = site / "source", site / "static"
     source.mkdir()
     root.mkdir()

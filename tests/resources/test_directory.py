@@ -130,7 +130,7 @@ class TestAnUnsafeParent:
         ("uid", "mode", "writer"),
         [(33, 0o755, "its owner www-data"), (0, 0o777, "everyone"), (0, 0o775, "the group root")],
     )
-    def test_is_told_with_who_may_write_it_and_the_fix(
+    def test_is_reported_with_who_may_write_it_and_the_fix(
         self, host: Host, site: Path, uid: int, mode: int, writer: str
     ) -> None:
         (site / "app/media").mkdir(parents=True)
@@ -155,7 +155,7 @@ class TestAnUnsafeParent:
         assert found is not None
         assert () == found.findings()
 
-    def test_is_told_too_before_the_directory_is_made(self, host: Host, site: Path) -> None:
+    def test_is_reported_before_the_directory_exists(self, host: Host, site: Path) -> None:
         (site / "app").mkdir()
         os.chown(site / "app", 33, 0)
         missing = Directory(path=f"{site}/app/media/2026")

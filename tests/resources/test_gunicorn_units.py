@@ -41,7 +41,7 @@ def socket_of(view: GunicornParams) -> list[str]:
     return text.splitlines()
 
 
-def test_units_say_who_manages_them() -> None:
+def test_units_name_their_manager() -> None:
     assert [HEADER, HEADER] == [lines_of(VIEW)[0], socket_of(VIEW)[0]]
 
 
@@ -117,7 +117,7 @@ def test_without_systemd_gunicorn_binds_the_socket_and_there_is_no_sandbox() -> 
 @pytest.mark.parametrize(
     "value", ["/a\nExecStart=/bin/sh", "/a$HOME", '/a"', "/a\\", "/a ", "/a\x1b"]
 )
-def test_a_value_that_would_say_more_is_refused(field: str, value: str) -> None:
+def test_a_value_that_would_add_a_directive_is_refused(field: str, value: str) -> None:
     with pytest.raises(ReconcileError, match="cannot stand in a unit file"):
         unit_texts(replace(VIEW, **{field: value}))  # type: ignore[arg-type]  # a table of fields
 

@@ -101,7 +101,7 @@ def test_the_bytes_are_always_the_same_and_hold_the_same_content(encoding: Encod
     assert STYLE == UNPACK[encoding](once)
 
 
-def test_gzip_tells_no_time_and_no_name() -> None:
+def test_gzip_files_hold_no_time_and_no_name() -> None:
     assert b"\x1f\x8b\x08\x00\x00\x00\x00\x00" == compressed("gzip", STYLE)[:8]
 
 
@@ -130,7 +130,7 @@ def test_a_sibling_is_made_for_each_encoding_of_what_is_worth_it(
         assert STYLE == UNPACK[encoding]((root / f"css/app.css{suffix}").read_bytes())
 
 
-def test_the_plan_tells_it_and_counts_it(assets: Assets, host: Host) -> None:
+def test_the_plan_shows_and_counts_it(assets: Assets, host: Host) -> None:
     found = assets.observe(host)
     assert found is not None
 
@@ -162,7 +162,7 @@ def test_a_changed_source_gets_a_new_one(
 @pytest.mark.parametrize(
     "content", [b"x", gzip.compress(b"another", mtime=0)], ids=["not gzip", "of other bytes"]
 )
-def test_one_that_somebody_changed_is_made_anew(
+def test_a_changed_sibling_is_compressed_again(
     made: Assets, host: Host, root: Path, content: bytes
 ) -> None:
     (root / "css/app.css.gz").write_bytes(content)
@@ -258,7 +258,7 @@ class TestNoLongerAskedFor:
         assert [] == os.listdir(root)
 
 
-def test_the_builds_own_is_shipped_and_not_made(
+def test_the_builds_own_is_copied_and_not_generated(
     assets: Assets, host: Host, root: Path, source: Path
 ) -> None:
     (source / "css/app.css.gz").write_bytes(b"by the build")
@@ -286,7 +286,7 @@ def test_pruning_leaves_them(made: Assets, host: Host, root: Path) -> None:
     assert PLAIN | {"css/app.css.gz"} == files(root)
 
 
-def test_nothing_is_opened_or_compressed_where_nobody_touched_anything(
+def test_nothing_is_opened_or_compressed_where_nothing_changed(
     made: Assets, host: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looked: list[str] = []

@@ -71,7 +71,7 @@ def test_what_is_right_is_no_difference(host: Host, media: Path) -> None:
     assert () == found.findings()
 
 
-def test_a_plan_tells_owners_and_modes_with_counts_and_the_first_paths(
+def test_a_plan_shows_owners_and_modes_with_counts_and_the_first_paths(
     host: Host, media: Path
 ) -> None:
     (media / "a.jpg").chmod(0o600)
@@ -86,7 +86,7 @@ def test_a_plan_tells_owners_and_modes_with_counts_and_the_first_paths(
     ] == lines(observed(uploads(media), host))
 
 
-def test_what_deviates_is_mended_and_contents_are_untouched(host: Host, media: Path) -> None:
+def test_deviations_are_fixed_and_contents_are_untouched(host: Host, media: Path) -> None:
     (media / "a.jpg").chmod(0o4777)
     os.chown(media / "2026/11", GAMES, GAMES)
     before = {path: facts[3:] for path, facts in picture(media).items()}
@@ -238,7 +238,7 @@ def test_names_may_hold_any_byte(
     assert () == mended(uploads(root), host).deviations
 
 
-def test_five_thousand_levels_are_walked_and_mended(host: Host, site: Path) -> None:
+def test_five_thousand_levels_are_walked_and_fixed(host: Host, site: Path) -> None:
     levels = 5_000
     fd = os.open(site, os.O_RDONLY)
     for _ in range(levels):
@@ -311,7 +311,9 @@ class TestOnAllCores:
         assert 9_006 == found.total
         assert ["a/7.jpg"] == [one.path for one in found.deviations]
 
-    def test_what_each_process_found_is_told_in_one_order(self, host: Host, large: Path) -> None:
+    def test_findings_of_all_processes_are_reported_in_one_order(
+        self, host: Host, large: Path
+    ) -> None:
         for path in ("a/1.jpg", "b/c/2.jpg", "d/e/f/3.jpg"):
             (large / path).chmod(0o600)
 
@@ -325,7 +327,7 @@ class TestMoreThanMemoryHolds:
     def _little_memory(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(scan_result, "MOST_KEPT", 100)
 
-    def test_the_count_is_exact_and_the_rest_is_told(self, host: Host, large: Path) -> None:
+    def test_the_count_is_exact_and_the_rest_is_summed_up(self, host: Host, large: Path) -> None:
         subprocess.run(["chmod", "-R", "u=rwX,go=", large], check=True)
 
         found = observed(uploads(large), host)
@@ -334,7 +336,7 @@ class TestMoreThanMemoryHolds:
         assert 100 == len(found.deviations)
         assert "and 8906 more that deviate" == lines(found)[-1]
 
-    def test_everything_is_mended_all_the_same(self, host: Host, large: Path) -> None:
+    def test_everything_is_fixed_all_the_same(self, host: Host, large: Path) -> None:
         subprocess.run(["chmod", "-R", "go=", large / "a"], check=True)
 
         assert () == mended(uploads(large), host).deviations
@@ -362,7 +364,7 @@ def test_memory_does_not_grow_with_the_files(host: Host, large: Path) -> None:
     assert peak < 1_000_000
 
 
-def test_undo_of_a_mended_tree_restores_it(host: Host, large: Path) -> None:
+def test_undo_of_a_fixed_tree_restores_it(host: Host, large: Path) -> None:
     subprocess.run(["chmod", "-R", "go=", large / "b"], check=True)
     before = picture(large)
     recorder = recording(host)
@@ -381,7 +383,7 @@ class TestCause:
 
         assert "drift" == tree.cause("deviations", observed(tree, host), written)
 
-    def test_what_the_yaml_asks_for_anew_is_pending(self, host: Host, media: Path) -> None:
+    def test_what_the_yaml_newly_asks_for_is_pending(self, host: Host, media: Path) -> None:
         written = uploads(media).ledger_digests(observed(uploads(media), host))
         tree = uploads(media, files=0o640)
 

@@ -102,7 +102,7 @@ def test_what_is_roots_is_refused_in_plain_words(home: Path) -> None:
     as_web_user(act)
 
 
-def test_nobody_else_can_be_made_the_owner(home: Path) -> None:
+def test_no_other_user_can_become_the_owner(home: Path) -> None:
     def act() -> None:
         with pytest.raises(HostError) as refused:
             host_of(home).files.set_permissions(f"{home}/media", uid=0, gid=0, mode=0o755)

@@ -151,7 +151,7 @@ def test_a_file_that_is_there_is_never_written_over(guided: DebianHost) -> None:
     assert "already exists" in done.stderr
 
 
-def test_as_an_ordinary_user_what_cannot_be_told_is_said(debian_host: DebianHost) -> None:
+def test_an_ordinary_user_gets_unknown_parts_reported(debian_host: DebianHost) -> None:
     guide(debian_host, f"chmod 0700 {site.MEDIA}")
 
     done = debian_host.run("/usr/local/bin/reconcile", "adopt", user="daemon", check=False)
@@ -164,7 +164,7 @@ def test_as_an_ordinary_user_what_cannot_be_told_is_said(debian_host: DebianHost
     assert "is empty." not in done.stderr
 
 
-def test_a_configuration_that_only_root_may_read_is_told(guided: DebianHost) -> None:
+def test_a_configuration_that_only_root_may_read_is_reported(guided: DebianHost) -> None:
     guided.run("chmod", "0600", OLD)
 
     done = guided.run("/usr/local/bin/reconcile", "adopt", user="daemon", check=False)
@@ -181,7 +181,7 @@ def test_an_unknown_site_is_an_error(guided: DebianHost) -> None:
     assert "Unknown site: nope" in done.stderr
 
 
-def test_nginx_that_serves_an_older_text_is_told(debian_host: DebianHost) -> None:
+def test_an_nginx_that_serves_an_older_file_is_reported(debian_host: DebianHost) -> None:
     guide(debian_host)
     debian_host.run("sed", "-i", "s/7d/8d/", OLD)
 
@@ -192,7 +192,7 @@ def test_nginx_that_serves_an_older_text_is_told(debian_host: DebianHost) -> Non
     assert "Reload nginx" in done.stderr
 
 
-def test_what_deviates_is_left_as_it_is_and_told_with_the_way_to_mend_it(
+def test_deviations_are_kept_and_reported_with_the_fix(
     debian_host: DebianHost,
 ) -> None:
     more = f"cd {site.MEDIA} && touch b c d && chown www-data:www-data c d && chmod 600 c"
@@ -248,7 +248,7 @@ def test_a_gunicorn_that_reconcile_set_up_is_found_again(debian_host: DebianHost
     assert_in_sync(debian_host)
 
 
-def test_a_file_of_ours_that_somebody_edited_is_adopted_like_any_other(
+def test_an_edited_generated_file_is_adopted_like_any_other(
     debian_host: DebianHost,
 ) -> None:
     site.deploy(debian_host)

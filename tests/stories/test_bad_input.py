@@ -55,7 +55,7 @@ def test_is_named_and_changes_nothing(
     assert {} == differences(before, host.manifest(mtimes=True))
 
 
-def test_a_missing_file_is_told_with_a_way_to_make_one(host: DebianHost) -> None:
+def test_a_missing_file_is_reported_with_the_command_to_create_it(host: DebianHost) -> None:
     done = host.reconcile("plan", "-f", "/nowhere/reconcile.yaml")
 
     assert 1 == done.returncode
@@ -88,7 +88,7 @@ def test_an_apply_by_somebody_without_the_right_to_is_refused(host: DebianHost) 
     assert {} == differences(before, host.manifest(mtimes=True))
 
 
-def test_a_configuration_that_was_broken_before_is_told_as_such(host: DebianHost) -> None:
+def test_an_already_invalid_configuration_is_reported_as_such(host: DebianHost) -> None:
     site.deploy(host)
     host.write("/etc/nginx/conf.d/other.conf", "not_ours on;\n")
     before = host.manifest(mtimes=True)
@@ -103,7 +103,7 @@ def test_a_configuration_that_was_broken_before_is_told_as_such(host: DebianHost
     assert {} == differences(before, after)
 
 
-def test_a_socket_that_nobody_serves_is_found_before_visitors_do(host: DebianHost) -> None:
+def test_a_socket_without_a_server_fails_verification(host: DebianHost) -> None:
     unserved = """
 version: 1
 sites:
@@ -123,7 +123,7 @@ sites:
     assert {} == differences(before, host.manifest(mtimes=True))
 
 
-def test_a_host_without_nginx_is_told_to_install_it(debian_host: DebianHost) -> None:
+def test_without_nginx_the_fix_is_to_install_it(debian_host: DebianHost) -> None:
     debian_host.run("apt-get", "-y", "purge", "nginx-light", "nginx-common", timeout_s=120)
     site.deploy(debian_host)
     before = debian_host.manifest(mtimes=True)

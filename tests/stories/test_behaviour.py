@@ -69,7 +69,7 @@ def test_over_ipv6_the_default_server_captured_the_name(
     assert f"file {site.STYLESHEET}, Cache-Control: public, max-age=604800" == will_be
 
 
-def test_what_was_foretold_is_what_visitors_got_and_get(
+def test_predictions_are_what_visitors_got_and_get(
     noticed: dict[str, tuple[str, str]],
 ) -> None:
     before, after = map(json.loads, noticed["asked"])

@@ -44,7 +44,7 @@ def of_rule(document: dict[str, Any]) -> list[dict[str, Any]]:
     return [one for one in document["findings"] if one["rule"] == "certbot-edits"]
 
 
-def test_the_plan_says_whose_edits_it_takes_back_and_what_is_lost(edited: Edited) -> None:
+def test_the_plan_shows_whose_edits_it_reverts_and_what_is_lost(edited: Edited) -> None:
     [finding] = of_rule(edited.plan)
 
     assert (301, "warning") == (edited.answered, finding["severity"])
@@ -52,14 +52,14 @@ def test_the_plan_says_whose_edits_it_takes_back_and_what_is_lost(edited: Edited
     assert "HTTPS with them" in finding["what"]
 
 
-def test_doctor_says_the_same(edited: Edited) -> None:
+def test_doctor_reports_the_same(edited: Edited) -> None:
     [finding] = of_rule(edited.doctor)
 
     assert "warning" == finding["severity"]
     assert "lines are marked as managed by Certbot" in finding["evidence"][0]
 
 
-def test_an_apply_makes_the_file_ours_again(edited: Edited) -> None:
+def test_an_apply_restores_the_generated_file(edited: Edited) -> None:
     host = edited.host
 
     site.apply(host)

@@ -88,7 +88,7 @@ def _in_sync(boot: Boot) -> DebianHost:
 
 
 @pytest.mark.parametrize("drift", DRIFTS.values(), ids=DRIFTS.keys())
-def test_is_the_one_thing_planned_and_mended(host: DebianHost, drift: Drift) -> None:
+def test_is_the_only_change_and_fixed(host: DebianHost, drift: Drift) -> None:
     host.run("sh", "-euc", drift.done)
 
     planned = site.plan(host)
@@ -99,7 +99,7 @@ def test_is_the_one_thing_planned_and_mended(host: DebianHost, drift: Drift) -> 
     assert 200 == host.http("GET", "/static/css/app.css").status
 
 
-def test_the_owner_of_the_media_folder_is_one_change_and_mended(host: DebianHost) -> None:
+def test_the_owner_of_the_media_folder_is_one_change_and_fixed(host: DebianHost) -> None:
     host.run("chown", "root:root", site.MEDIA)
 
     planned = site.plan(host)

@@ -54,7 +54,7 @@ def test_the_story_names_server_location_file_and_headers(host: DebianHost) -> N
     } == headers
 
 
-def test_every_component_is_told_with_its_owner_and_mode(host: DebianHost) -> None:
+def test_every_component_is_shown_with_its_owner_and_mode(host: DebianHost) -> None:
     way = [(c["path"], c["owner"], c["mode"], c["allowed"]) for c in explained(host)["path"]]
 
     assert [
@@ -70,7 +70,7 @@ def test_every_component_is_told_with_its_owner_and_mode(host: DebianHost) -> No
 
 @pytest.mark.parametrize("path", ["/static/css/app.css", "/static", "/media/none", "/static/.env"])
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
-def test_the_real_answer_is_the_one_foretold(host: DebianHost, path: str, address: str) -> None:
+def test_the_real_response_is_the_predicted_one(host: DebianHost, path: str, address: str) -> None:
     url = f"http://example.com{path}"
 
     live = explained(host, "--live", "--address", address, url=url)["live"]

@@ -89,7 +89,7 @@ def test_doctor_is_silent_before_certbot_has_run(waiting: Waiting) -> None:
     assert [] == serious(waiting.doctor)
 
 
-def test_the_plan_says_how_to_get_the_certificate(waiting: Waiting) -> None:
+def test_the_plan_shows_how_to_get_the_certificate(waiting: Waiting) -> None:
     wanted = "certonly --webroot -w /var/www/letsencrypt --cert-name example.com -d example.com"
 
     assert wanted == advised(waiting.told)
@@ -132,7 +132,7 @@ def test_a_renewed_certificate_is_served_by_itself(certified: Certified) -> None
     assert set() == site.plan(host).addresses
 
 
-def test_a_hook_that_nginx_refuses_says_why_and_fails(certified: Certified) -> None:
+def test_a_hook_that_nginx_refuses_fails_with_the_reason(certified: Certified) -> None:
     host = certified.host
     host.write("/etc/nginx/conf.d/broken.conf", "nonsense;\n")
 
@@ -156,7 +156,7 @@ def test_doctor_is_silent_on_it_notes_aside(certified: Certified) -> None:
     assert ([], "") == (serious(json.loads(done.stdout)), done.stderr)
 
 
-def test_an_ordinary_user_is_not_told_that_there_is_no_certificate(certified: Certified) -> None:
+def test_for_an_ordinary_user_the_certificate_is_unknown_not_missing(certified: Certified) -> None:
     command = ("/usr/local/bin/reconcile", "verify", "--json")
     done = certified.host.run(*command, user="games", cwd="/etc/reconcile", check=False)
 

@@ -46,7 +46,7 @@ def statuses(done: Completed) -> dict[str, str]:
     return {check["name"]: check["status"] for check in json.loads(done.stdout)["checks"]}
 
 
-def test_a_box_that_cannot_be_looked_at_is_not_ticked(host: DebianHost) -> None:
+def test_an_item_that_cannot_be_checked_is_not_ticked(host: DebianHost) -> None:
     done = by_user(host, "verify", "--json")
 
     boxes = {
@@ -58,14 +58,14 @@ def test_a_box_that_cannot_be_looked_at_is_not_ticked(host: DebianHost) -> None:
     assert (1, {**dict.fromkeys(range(1, 11), "unknown"), **seen}) == (done.returncode, boxes)
 
 
-def test_all_that_is_unknown_says_how_to_look_at_it(host: DebianHost) -> None:
+def test_everything_unknown_names_how_to_check_it(host: DebianHost) -> None:
     done = by_user(host, "verify", "--json")
 
     unknown = [c for c in json.loads(done.stdout)["checks"] if c["status"] == "unknown"]
     assert [] == [check for check in unknown if "with sudo" not in check["detail"]]
 
 
-def test_the_last_line_tells_what_is_unknown_from_what_has_failed(host: DebianHost) -> None:
+def test_the_last_line_separates_unknown_from_failed(host: DebianHost) -> None:
     last = by_user(host, "verify").stdout.splitlines()[-1]
 
     assert last.startswith("Not verified: 7 things could not be examined. Nothing failed: ")
@@ -101,7 +101,7 @@ def test_doctor_finds_nothing_wrong_in_what_it_may_not_see(host: DebianHost) -> 
 
 
 @pytest.mark.parametrize("command", [["plan"], ["drift"], ["history"], ["state", "list"]])
-def test_what_needs_root_says_so(host: DebianHost, command: list[str]) -> None:
+def test_what_needs_root_is_reported_as_such(host: DebianHost, command: list[str]) -> None:
     done = by_user(host, *command)
 
     assert 1 == done.returncode

@@ -56,7 +56,7 @@ def test_its_media_is_untouched(host: DebianHost) -> None:
     assert {} == differences(before, host.manifest(site.MEDIA, units=(), mtimes=True))
 
 
-def test_a_static_file_that_is_not_ours_stays(host: DebianHost) -> None:
+def test_a_foreign_static_file_stays(host: DebianHost) -> None:
     host.write(f"{site.STATIC}/by-hand.txt", "kept")
     host.write("/etc/reconcile/reconcile.yaml", HEAD + SHOP)
 

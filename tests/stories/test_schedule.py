@@ -92,7 +92,7 @@ def is_in_sync(host: DebianHost, answer: int) -> None:
     )
 
 
-def test_the_timer_finds_drift_tells_it_once_and_is_silent_when_it_is_mended(
+def test_the_timer_notifies_of_drift_once_and_is_silent_once_fixed(
     host: DebianHost,
 ) -> None:
     install(host)
@@ -115,7 +115,7 @@ def test_the_timer_finds_drift_tells_it_once_and_is_silent_when_it_is_mended(
     assert (True, "in_sync") == (status["installed"], status["last_state"])
 
 
-def test_nothing_of_ours_can_be_read_by_others(host: DebianHost) -> None:
+def test_no_state_file_is_readable_by_others(host: DebianHost) -> None:
     install(host)
     is_in_sync(host, 1)
 
@@ -126,7 +126,7 @@ def test_nothing_of_ours_can_be_read_by_others(host: DebianHost) -> None:
         assert 0 == stat.S_IMODE(int(mode, 8)) & 0o077, path
 
 
-def test_healing_mends_what_drifted(host: DebianHost) -> None:
+def test_healing_fixes_drift(host: DebianHost) -> None:
     install(host, "--heal")
     is_in_sync(host, 1)
 

@@ -53,7 +53,7 @@ def host(debian_host: DebianHost) -> DebianHost:
     return debian_host
 
 
-def test_no_command_tells_it(host: DebianHost) -> None:
+def test_no_command_prints_it(host: DebianHost) -> None:
     for arguments in TELLING:
         done = host.reconcile(*arguments)
         assert done.returncode in (0, 1, 2, 3), arguments
@@ -61,7 +61,7 @@ def test_no_command_tells_it(host: DebianHost) -> None:
     assert "hunter2" not in host.read("/tmp/reconcile.prom").decode()
 
 
-def test_no_file_of_ours_holds_it_but_what_a_rollback_needs(host: DebianHost) -> None:
+def test_no_state_file_holds_it_but_what_a_rollback_needs(host: DebianHost) -> None:
     host.reconcile("plan", "--out", "/root/approved.plan", check=True)
     host.reconcile("apply", "/root/approved.plan", check=True)
 

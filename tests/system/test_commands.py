@@ -72,7 +72,7 @@ def test_an_exit_status_is_an_answer(commands: Commands) -> None:
 @pytest.mark.parametrize(
     ("script", "said"), [("echo out; exit 1", "out"), ("exit 4", "exit status 4")]
 )
-def test_a_program_that_says_nothing_on_stderr_is_still_quoted(
+def test_a_program_without_stderr_is_quoted_from_stdout(
     commands: Commands, script: str, said: str
 ) -> None:
     assert said == commands.run(("sh", "-c", script)).error_output
@@ -95,7 +95,7 @@ def test_a_missing_program_is_an_error_that_names_it(commands: Commands) -> None
     assert commands.find("no-such-program") is None
 
 
-def test_a_machine_that_can_start_no_more_is_told_in_words(
+def test_a_failed_fork_is_reported_without_a_traceback(
     commands: Commands, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object) -> None:

@@ -64,7 +64,7 @@ def resetting(connection: socket.socket) -> None:
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
 
 
-def test_an_answer_is_told_with_duplicate_headers_in_order() -> None:
+def test_a_response_keeps_duplicate_headers_in_order() -> None:
     head = b"HTTP/1.1 404 Not Found\r\nCache-Control: a\r\nX: y\r\ncache-control: b\r\n"
 
     answer = ask(answering(head + b"Content-Length: 2\r\n\r\nno"))
@@ -122,14 +122,14 @@ def test_no_more_of_a_body_is_read_than_the_limit(size: int, truncated: bool) ->
         (answering(b"HTTP/1.1 200 OK\r\nA: " + b"b" * 10**6 + b"\r\n\r\n"), "protocol"),
     ],
 )
-def test_what_is_no_answer_is_told_as_an_error(behave: Behaviour, error: str) -> None:
+def test_a_malformed_response_is_an_error(behave: Behaviour, error: str) -> None:
     answer = ask(behave)
 
     assert (0, error) == (answer.status, answer.error)
     assert answer.detail
 
 
-def test_a_port_that_nobody_serves_is_refused() -> None:
+def test_a_port_without_a_server_is_refused() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
 

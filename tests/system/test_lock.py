@@ -36,7 +36,7 @@ def killed(child: int) -> None:
     os.waitpid(child, 0)
 
 
-def test_a_second_one_is_refused_and_told_who_holds_it(host: Host) -> None:
+def test_a_second_one_is_refused_and_shown_the_holder(host: Host) -> None:
     child = held_by_another(host)
     try:
         with pytest.raises(LockHeld) as refused, lock(host, "reconcile apply"):

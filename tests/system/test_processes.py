@@ -52,7 +52,7 @@ def test_a_process_started_after_a_file_changed_is_younger_than_it(tmp_path: Pat
     assert file.stat().st_mtime < started <= now
 
 
-def test_a_start_is_never_told_too_late(sleeper: subprocess.Popen[bytes], tmp_path: Path) -> None:
+def test_a_start_time_is_never_too_late(sleeper: subprocess.Popen[bytes], tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
 
     started = started_at(sleeper.pid)
@@ -106,18 +106,18 @@ def test_what_is_gone_has_no_facts() -> None:
     assert (None, None, "", ()) == (identity(gone), started_at(gone), title(gone), children(gone))
 
 
-def test_an_errand_has_all_the_ids_of_the_user(www_data: Account) -> None:
+def test_an_action_has_all_the_ids_of_the_user(www_data: Account) -> None:
     ids = as_user(www_data, lambda: [*os.getresuid(), *os.getresgid(), os.getgroups()])
 
     assert [www_data.uid] * 3 + [www_data.gid] * 3 + [sorted(www_data.groups)] == ids
 
 
-def test_an_errand_cannot_become_root_again(www_data: Account) -> None:
+def test_an_action_cannot_become_root_again(www_data: Account) -> None:
     with pytest.raises(PermissionError):
         as_user(www_data, lambda: os.setuid(0))
 
 
-def test_an_errand_is_refused_what_the_user_is_refused(www_data: Account, tmp_path: Path) -> None:
+def test_an_action_is_refused_what_the_user_is_refused(www_data: Account, tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.write_text("x")
     secret.chmod(0o600)
@@ -151,7 +151,7 @@ def test_any_other_error_comes_back_as_plain_words(www_data: Account) -> None:
         as_user(www_data, lambda: 1 // 0)
 
 
-def test_an_errand_that_hangs_is_killed(www_data: Account) -> None:
+def test_an_action_that_hangs_is_killed(www_data: Account) -> None:
     before = set(children(os.getpid()))
 
     with pytest.raises(ReconcileError, match=r"gave no answer within 0\.2 s"):
@@ -160,12 +160,12 @@ def test_an_errand_that_hangs_is_killed(www_data: Account) -> None:
     assert before == set(children(os.getpid()))
 
 
-def test_an_errand_that_is_killed_is_an_error(www_data: Account) -> None:
+def test_an_action_that_is_killed_is_an_error(www_data: Account) -> None:
     with pytest.raises(ReconcileError, match="gave no answer"):
         as_user(www_data, lambda: os.kill(os.getpid(), signal.SIGKILL))
 
 
-def test_an_errand_changes_nothing_in_us(www_data: Account) -> None:
+def test_an_action_changes_nothing_in_its_caller(www_data: Account) -> None:
     seen: list[int] = []
 
     as_user(www_data, lambda: seen.append(1))

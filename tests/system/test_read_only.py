@@ -76,7 +76,7 @@ def test_it_binds_the_programs_and_threads_that_are_started_there(tmp_path: Path
     assert [] == os.listdir(tmp_path)
 
 
-def test_it_binds_nobody_else(tmp_path: Path) -> None:
+def test_it_binds_no_other_process(tmp_path: Path) -> None:
     read_only(lambda: None)
 
     (tmp_path / "file").write_text("x")
@@ -98,7 +98,7 @@ def test_sockets_and_devices_work_as_ever(tmp_path: Path) -> None:
         read_only(look)
 
 
-def test_what_was_seen_is_returned_and_what_went_wrong_is_raised() -> None:
+def test_results_are_returned_and_errors_are_raised() -> None:
     assert 7 == read_only(lambda: 7)
     with pytest.raises(ZeroDivisionError):
         read_only(lambda: 1 // 0)
@@ -120,7 +120,7 @@ print("seen", read_only(lambda: "all", lambda why: print("refused:", why)))
     ],
     ids=["as in a container", "as on an old kernel"],
 )
-def test_where_the_kernel_refuses_it_is_said_why_and_looked_all_the_same(
+def test_a_refused_view_is_reported_and_the_command_runs_all_the_same(
     refusing: list[str], why: str
 ) -> None:
     done = subprocess.run(
@@ -132,7 +132,7 @@ def test_where_the_kernel_refuses_it_is_said_why_and_looked_all_the_same(
     assert "seen all" == seen
 
 
-def test_to_a_user_who_can_write_nothing_there_anyway_it_is_not_said() -> None:
+def test_a_user_without_write_access_gets_no_warning() -> None:
     done = subprocess.run([sys.executable, "-c", LOOK, "33"], capture_output=True, text=True)
 
     assert "seen all\n" == done.stdout, done.stderr

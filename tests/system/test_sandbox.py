@@ -147,7 +147,7 @@ def test_nothing_of_the_machine_is_changed_read_or_reached(
 
 
 @pytest.mark.host
-def test_nobody_heard_of_it(host: DebianHost, listener: str) -> None:
+def test_its_datagrams_reach_no_listener(host: DebianHost, listener: str) -> None:
     run(host, "\n".join(f"try:\n {line}\nexcept Exception: pass" for line in HARM.values()))
 
     assert b"ready\n" == host.read(listener)

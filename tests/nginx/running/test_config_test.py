@@ -92,7 +92,7 @@ def test_a_bad_plan_is_refused_in_nginxs_words_and_leaves_no_trace(nginx, host, 
     assert "planned" in refused.value.what
 
 
-def test_what_was_broken_before_us_is_said_to_be(nginx, host, way):
+def test_an_already_invalid_configuration_is_reported_as_such(nginx, host, way):
     nginx.site("foreign", BAD)
 
     with pytest.raises(NginxRejected) as refused:
@@ -102,7 +102,7 @@ def test_what_was_broken_before_us_is_said_to_be(nginx, host, way):
     assert f"the existing nginx configuration is already invalid: {place}" == refused.value.what
 
 
-def test_a_plan_that_mends_what_was_broken_passes(nginx, host, way):
+def test_a_plan_that_fixes_a_broken_configuration_passes(nginx, host, way):
     nginx.site("foreign", BAD)
 
     assert validate(discover(host), {sites(nginx, "foreign.conf"): ABSENT})
@@ -253,7 +253,7 @@ def rehearsed(world, host):
     return rehearse
 
 
-def test_that_only_a_copy_was_tested_is_told(world, rehearsed, way):
+def test_a_test_of_a_copy_is_reported_as_such(world, rehearsed, way):
     told = "".join(rehearsed(render_site(world.view, "1.22.1")))
 
     assert (way == "copy") == ("nginx tested a copy of its configuration" in told)

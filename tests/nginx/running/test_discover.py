@@ -34,7 +34,7 @@ def test_the_layout_version_and_addresses_are_read(nginx, host):
         ({"nginx_binary": "/nowhere/nginx"}, "nginx is not installed"),
     ],
 )
-def test_a_host_without_nginx_is_told_how_to_get_it(nginx, host, setting, what):
+def test_without_nginx_the_error_names_its_package(nginx, host, setting, what):
     bare = Host(replace(host.settings, **setting))
 
     with pytest.raises(ReconcileError) as missing:
@@ -44,7 +44,7 @@ def test_a_host_without_nginx_is_told_how_to_get_it(nginx, host, setting, what):
     assert "apt install nginx" in missing.value.fix
 
 
-def test_the_first_server_of_two_with_a_name_wins_as_nginx_says(nginx, host):
+def test_the_first_of_two_servers_with_a_name_wins_as_in_nginx(nginx, host):
     server = "server { listen 127.0.0.1:48999; server_name a.example B.example; }\n"
     nginx.site("1", server)
     nginx.site("2", f"# second\n{server.lower()}")

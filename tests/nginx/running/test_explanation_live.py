@@ -38,7 +38,7 @@ def asked(world: World, host: Host, path: str) -> tuple[Explanation, HttpAnswer]
         "/static../app.py",
     ],
 )
-def test_the_real_answer_is_the_one_foretold(world: World, host: Host, path: str) -> None:
+def test_the_real_response_is_the_predicted_one(world: World, host: Host, path: str) -> None:
     world.serve()
 
     found, real = asked(world, host, path)
@@ -48,7 +48,7 @@ def test_the_real_answer_is_the_one_foretold(world: World, host: Host, path: str
     assert path == "/static../app.py" or "status" in [name for name, _, _ in rows]
 
 
-def test_a_redirect_of_a_foreign_server_is_told_as_a_client_sees_it(
+def test_a_redirect_of_a_foreign_server_is_shown_as_a_client_gets_it(
     world: World, host: Host
 ) -> None:
     (world.root / "static/css/inner").mkdir()
@@ -75,7 +75,7 @@ def test_an_nginx_that_serves_something_older_differs(world: World, host: Host) 
     assert told in explain_text("x", found, live=real)
 
 
-def test_headers_that_cannot_be_foretold_are_shown_too(world: World, host: Host) -> None:
+def test_headers_that_cannot_be_predicted_are_shown_too(world: World, host: Host) -> None:
     world.serve()
 
     found, real = asked(world, host, "/")

@@ -48,9 +48,7 @@ def test_who_accepts_gzip_gets_the_bytes_that_lie_there(world: World, assets: As
     assert ["public, max-age=604800"] == answer.all("Cache-Control")
 
 
-def test_who_does_not_gets_the_file_and_caches_are_told_that_there_are_two(
-    world: World, assets: Assets
-) -> None:
+def test_other_clients_get_the_file_and_caches_get_vary(world: World, assets: Assets) -> None:
     answer = world.ask("/static/css/app.css")
 
     assert (FIRST, []) == (answer.body, answer.all("Content-Encoding"))

@@ -91,7 +91,7 @@ def test_extra_that_is_no_sequence_of_whole_directives_is_refused(extra):
     assert "sites.shop.extra" == refused.value.file
 
 
-def test_a_site_tells_that_it_is_managed_and_its_generation():
+def test_a_site_file_names_its_manager_and_its_generation():
     one, other = render_site(a_site()), render_site(a_site(extra="gzip on;"))
 
     assert is_managed(one)

@@ -87,7 +87,7 @@ def test_from_every_address_to_one_is_a_restart(debian_host: DebianHost) -> None
     assert 0 == site.plan(host).exit_code
 
 
-def test_a_foreign_include_that_is_broken_is_said_to_be_broken_before_us(
+def test_a_broken_foreign_include_is_reported_as_already_invalid(
     debian_host: DebianHost,
 ) -> None:
     host = debian_host
@@ -138,7 +138,7 @@ def test_a_reload_that_nginx_ignores_is_rolled_back(debian_host: DebianHost) -> 
     assert b"shop" == served(host, 80)
 
 
-def test_an_nginx_that_runs_something_older_is_the_one_thing_to_mend(
+def test_an_outdated_nginx_is_the_only_change(
     debian_host: DebianHost,
 ) -> None:
     host = debian_host
@@ -182,7 +182,7 @@ def test_without_namespaces_nginx_is_still_asked_and_nothing_changes(
     assert [] == list(differences(before, host.manifest(mtimes=True)))
 
 
-def test_without_namespaces_the_user_is_told_that_a_copy_was_tested(
+def test_without_namespaces_the_test_of_a_copy_is_reported(
     debian_host: DebianHost,
 ) -> None:
     host = debian_host

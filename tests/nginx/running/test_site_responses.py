@@ -87,7 +87,7 @@ def test_well_known_is_served_from_static(world):
         ("/media/sample.txt", "public, max-age=86400"),
     ],
 )
-def test_one_cache_control_line_though_the_http_block_says_expires(world, target, value):
+def test_one_cache_control_line_even_with_expires_in_the_http_block(world, target, value):
     world.serve()
 
     answer = world.ask(target)
@@ -181,7 +181,7 @@ def test_an_upload_over_the_limit_is_413_and_one_below_is_not(world):
     assert 413 == world.ask("/upload", "POST", body=b"x" * 4097).status
 
 
-def test_the_app_is_told_who_asked_and_how(world):
+def test_the_app_gets_the_clients_address_host_and_scheme(world):
     world.serve()
 
     forged = {"X-Forwarded-Host": "evil", "X-Forwarded-Proto": "https", "X-Real-IP": "6.6.6.6"}
@@ -264,9 +264,7 @@ def from_elsewhere(world, elsewhere):
     return ask
 
 
-def test_the_generation_is_told_to_this_machine_and_to_nobody_else(
-    world, elsewhere, from_elsewhere
-):
+def test_only_this_machine_can_read_the_generation(world, elsewhere, from_elsewhere):
     world.serve()
     token = config_token_of(render_site(world.view, "1.22.1"))
     path = f"/.reconcile-generation?{token}"

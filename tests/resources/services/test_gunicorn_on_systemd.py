@@ -127,7 +127,7 @@ def test_gunicorn_on_a_port_needs_no_socket_unit(debian: DebianHost) -> None:
     assert "version 1 uid 33" == debian.http("GET", "/", port=8123).body.decode()
 
 
-def test_nobody_else_can_connect_to_the_socket(debian: DebianHost) -> None:
+def test_no_other_user_can_connect_to_the_socket(debian: DebianHost) -> None:
     with_units(debian, an_app(debian, "closed"), "put()")
 
     assert "Couldn't connect" in curl(debian, "/run/closed.sock", "http://app/", user="games")
@@ -190,7 +190,7 @@ def test_an_edited_unit_file_is_put_back_and_restarts_nothing(
     assert "version 1" in curl(debian, f"/run/edited{unit}.sock", "http://app/")
 
 
-def test_what_was_started_from_an_edited_unit_file_is_started_anew(debian: DebianHost) -> None:
+def test_a_service_started_from_an_edited_unit_file_is_restarted(debian: DebianHost) -> None:
     view = an_app(debian, "restarted")
     with_units(debian, view, "put()")
     path = "/etc/systemd/system/restarted.service"
@@ -247,7 +247,7 @@ def test_what_is_removed_is_stopped_disabled_and_forgotten(debian: DebianHost) -
     assert "" == debian.run("find", "/etc/systemd", "/run", "-name", "gone.*").stdout
 
 
-def test_a_service_that_is_not_ours_stays(debian: DebianHost) -> None:
+def test_a_foreign_service_stays(debian: DebianHost) -> None:
     why = inside(
         debian,
         """
@@ -320,7 +320,7 @@ def test_a_rollback_of_a_removal_brings_the_service_back(debian: DebianHost) -> 
     assert "version 1" in curl(debian, "/run/kept.sock", "http://app/")
 
 
-def test_a_user_that_does_not_exist_is_told_before_anything_is_lost(debian: DebianHost) -> None:
+def test_a_missing_user_is_reported_before_anything_changes(debian: DebianHost) -> None:
     view = an_app(debian, "nouser", user="nobody-there", group=None)
 
     with pytest.raises(RefusedError) as refused:
@@ -364,7 +364,7 @@ return [(one.rule, one.severity, one.what, one.fix) for one in service.preflight
 """
 
 
-def test_a_plan_tells_of_a_unit_that_nobody_has_before_an_apply_refuses_it(
+def test_a_plan_reports_a_missing_unit_before_an_apply_refuses_it(
     debian: DebianHost,
 ) -> None:
     [[rule, severity, what, fix]] = inside(debian, FOREWARN, unit="absent.service", needs=[])

@@ -75,7 +75,7 @@ def test_a_reload_gives_other_workers_under_the_same_master(
     assert master == host.services.status("nginx.service").main_pid
 
 
-def test_an_nginx_that_refuses_its_configuration_tells_why(
+def test_the_reason_why_nginx_refuses_its_configuration_is_reported(
     host: Host, tmp_path: Path, port: int
 ) -> None:
     configure(tmp_path, port, body="nonsense on;")
@@ -87,7 +87,7 @@ def test_an_nginx_that_refuses_its_configuration_tells_why(
     assert not host.services.status("nginx.service").active
 
 
-def test_an_nginx_whose_port_is_taken_tells_so(host: Host, tmp_path: Path) -> None:
+def test_a_taken_port_is_reported(host: Host, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         configure(tmp_path, taken.getsockname()[1])
 

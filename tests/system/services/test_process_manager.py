@@ -116,7 +116,7 @@ def test_a_process_was_started_from_the_file_of_then_whatever_became_of_it(
     assert then == host.services.started_from(host.services.status(unit))
 
 
-def test_another_process_under_the_recorded_id_is_not_taken_for_ours(
+def test_another_process_under_the_recorded_id_is_not_the_service(
     host: Host, write_unit: WriteUnit
 ) -> None:
     unit = write_unit("sleep.service", SLEEP)
@@ -163,7 +163,7 @@ def test_a_program_that_ends_at_once_is_an_error_with_its_last_words(
     assert not host.services.status(unit).active
 
 
-def test_only_the_words_of_this_start_are_told(host: Host, write_unit: WriteUnit) -> None:
+def test_only_output_of_this_start_is_reported(host: Host, write_unit: WriteUnit) -> None:
     unit = write_unit("bad.service", 'ExecStart=/bin/sh -c "echo old; exit 3"')
     with pytest.raises(ServiceFailed):
         host.services.start(unit)
@@ -206,7 +206,7 @@ def test_a_missing_working_directory_is_named(host: Host, write_unit: WriteUnit)
     assert "/nope/app: No such file or directory" == failed.value.why
 
 
-def test_a_program_gets_nothing_of_ours(
+def test_a_program_inherits_nothing(
     host: Host, write_unit: WriteUnit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SECRET", "x")

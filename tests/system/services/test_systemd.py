@@ -46,7 +46,7 @@ def test_one_call_reads_all_units(debian: DebianHost) -> None:
     assert [1, True, True, False] == told
 
 
-def test_a_reading_is_used_once_and_then_made_anew(debian: DebianHost) -> None:
+def test_a_prefetched_reading_is_used_once(debian: DebianHost) -> None:
     unit = write_unit(debian, "anew.service")
 
     told = inside(
@@ -84,7 +84,7 @@ def test_a_unit_that_does_not_exist_is_an_error_with_a_fix(debian: DebianHost, v
     assert "Install what brings absent.service" in refused.value.fix
 
 
-def test_a_masked_unit_is_told_how_to_unmask(debian: DebianHost) -> None:
+def test_a_masked_unit_is_refused_with_the_command_to_unmask_it(debian: DebianHost) -> None:
     debian.run("systemctl", "mask", "masked.service")
 
     with pytest.raises(RefusedError) as refused:
@@ -94,7 +94,7 @@ def test_a_masked_unit_is_told_how_to_unmask(debian: DebianHost) -> None:
     assert "systemctl unmask masked.service" in refused.value.fix
 
 
-def test_a_unit_that_fails_is_told_in_its_own_last_words(debian: DebianHost) -> None:
+def test_a_unit_that_fails_is_reported_with_its_last_output(debian: DebianHost) -> None:
     shell = "for i in $$(seq 500); do echo line $$i; done; echo the disk is full; exit 3"
     text = f"[Service]\nType=oneshot\nExecStart=/bin/sh -c '{shell}'\n"
     unit = write_unit(debian, "wordy.service", text)
@@ -106,7 +106,7 @@ def test_a_unit_that_fails_is_told_in_its_own_last_words(debian: DebianHost) -> 
     assert len(refused.value.why.splitlines()) <= 20
 
 
-def test_only_the_words_of_this_start_are_told(debian: DebianHost) -> None:
+def test_only_output_of_this_start_is_reported(debian: DebianHost) -> None:
     text = "[Service]\nType=oneshot\nExecStart=/bin/sh -c 'echo {}; exit 3'\n"
     unit = write_unit(debian, "again.service", text.format("old-words"))
     debian.run("systemctl", "start", unit, check=False)
@@ -138,7 +138,7 @@ def test_a_service_that_restarts_again_and_again_is_not_up(debian: DebianHost) -
         inside(debian, "services.start(unit)", unit=unit)
 
 
-def test_a_mended_service_starts_although_it_has_failed_too_often(debian: DebianHost) -> None:
+def test_a_fixed_service_starts_although_it_has_failed_too_often(debian: DebianHost) -> None:
     unit = write_unit(debian, "mended.service", "[Service]\nExecStart=/bin/false\n")
     for _ in range(7):
         debian.run("systemctl", "start", unit, check=False)
