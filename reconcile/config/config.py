@@ -20,7 +20,7 @@ from reconcile.config.host_path import HostPath
 from reconcile.config.host_section import HostSection
 from reconcile.config.ignore_rule import IgnoreRule
 from reconcile.config.owner import BUILT_IN_OWNERS, Owner
-from reconcile.config.site.listen import check_listens
+from reconcile.config.site.listen_ports import check_listens
 from reconcile.config.site.location_directories import check_directories
 from reconcile.config.site.site import Site
 from reconcile.engine.model import Position

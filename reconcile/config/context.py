@@ -11,7 +11,7 @@ from reconcile.config.host_facts import HostFacts
 from reconcile.config.owner import BUILT_IN_OWNERS, Owner, OwnerChoice, ResolvedOwner
 from reconcile.config.probes import Expectation, HttpProbe
 from reconcile.config.site.app import App, Gunicorn
-from reconcile.config.site.listen import ListenAddress, main_endpoint
+from reconcile.config.site.listen_ports import ListenAddress, main_endpoint
 from reconcile.config.site.location import Location
 from reconcile.config.site.site import Site, site_view
 from reconcile.config.site.tls import Tls

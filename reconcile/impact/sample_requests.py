@@ -8,7 +8,7 @@ from posixpath import basename
 
 from reconcile.config.context import SiteContext
 from reconcile.config.probes import Endpoint
-from reconcile.config.site.listen import endpoint, main_endpoint
+from reconcile.config.site.listen_ports import endpoint, main_endpoint
 from reconcile.config.site.location import Location
 from reconcile.config.site.probe import UploadProbeSettings
 from reconcile.impact.response_diff import SampleRequest

@@ -18,7 +18,7 @@ from reconcile.config.fields.path_types import NginxPath, Path
 from reconcile.config.host_path import check_ancestors
 from reconcile.config.owner import Owner, OwnerChoice, ResolvedOwner, check_owner_choice
 from reconcile.config.probes import Expectation, HttpProbe, Probe, UploadDirectoryProbe
-from reconcile.config.site.listen import main_endpoint
+from reconcile.config.site.listen_ports import main_endpoint
 from reconcile.engine.model import Declared, Finding
 from reconcile.filesystem.compress import SUFFIXES
 from reconcile.filesystem.path import is_inside, overlap

@@ -19,7 +19,7 @@ from reconcile.config.fields.field_type import (
     require_str,
 )
 from reconcile.config.probes import Expectation, Probe, UploadProbe
-from reconcile.config.site.listen import main_endpoint
+from reconcile.config.site.listen_ports import main_endpoint
 
 if TYPE_CHECKING:
     from reconcile.config.context import SiteContext

@@ -15,7 +15,7 @@ from reconcile.config.fields.path_types import AbsolutePath
 from reconcile.config.fields.quantities import Size
 from reconcile.config.probes import Probe
 from reconcile.config.site.app import App, app_probes, check_app, compile_app, warn_app_runs_as_root
-from reconcile.config.site.listen import ListenAddress, ListenValue, listen_views
+from reconcile.config.site.listen_ports import ListenAddress, ListenValue, listen_views
 from reconcile.config.site.location import (
     Location,
     Prefix,

@@ -18,7 +18,7 @@ from reconcile.config.fields.field_type import regex_str
 from reconcile.config.fields.path_types import NginxPath
 from reconcile.config.fields.quantities import Duration
 from reconcile.config.probes import Expectation, HttpProbe
-from reconcile.config.site.listen import ListenAddress, endpoint, main_endpoint
+from reconcile.config.site.listen_ports import ListenAddress, endpoint, main_endpoint
 from reconcile.engine.model import Declared, Finding
 from reconcile.filesystem.path import is_inside
 from reconcile.nginx.certbot import WEBROOT
