@@ -6,12 +6,9 @@ Source: ngx_http_gzip_static_module, and its like for Brotli and Zstandard.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal
 
 from reconcile.filesystem.host_error import HostError
-
-Encoding = Literal["gzip", "br", "zstd"]
-"""As in `Content-Encoding`."""
+from reconcile.types import Encoding
 
 SUFFIXES: dict[Encoding, str] = {"gzip": ".gz", "br": ".br", "zstd": ".zst"}
 COMPRESSED = tuple(SUFFIXES.values())

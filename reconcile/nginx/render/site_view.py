@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from reconcile.dataclass import dataclass
-from reconcile.types import Encoding
+from reconcile.types import Encoding, LocationRole
 
-Role = Literal["static", "media", "private"]
 CHALLENGES = "/.well-known/acme-challenge/"
 """Where Let's Encrypt asks for its proofs. Source: RFC 8555, section 8.3."""
 
@@ -43,7 +40,7 @@ class LocationView:
     the encodings whose ready-made copies nginx is to send.
     """
 
-    role: Role
+    role: LocationRole
     prefix: str
     dir: str
     cache_control: str | None = None
