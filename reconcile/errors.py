@@ -1,4 +1,4 @@
-"""What went wrong, why, and what to do: the one shape of every error that a user sees."""
+"""The one shape of every error that a user sees: what happened, why, and the fix."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ class ExitCode(IntEnum):
 
 
 class ReconcileError(Exception):
-    """A failure told as what happened, why, and how to fix it.
+    """A failure: what happened, why, and how to fix it.
 
-    `what` is one sentence, `why` the cause in the words of whoever refused,
-    `fix` the next step and the state the host was left in.
+    `what` is one sentence, `why` the cause as its source reports it, `fix` the next step and
+    the state that the host is left in.
     """
 
     exit_code: ExitCode = ExitCode.ERROR
@@ -37,12 +37,12 @@ class ReconcileError(Exception):
 
 
 class LockHeld(ReconcileError):
-    """Another apply is at work on this host."""
+    """Another apply is running on this host."""
 
     exit_code = ExitCode.LOCKED
 
 
 class StalePlan(ReconcileError):
-    """The host, the file or the version has moved on since the plan was approved."""
+    """The host, the configuration or the version has changed since the plan was approved."""
 
     exit_code = ExitCode.STALE_PLAN

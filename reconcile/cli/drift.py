@@ -80,7 +80,7 @@ def drift(
     failed = report.exit_code(detailed=False) if report else ExitCode.OK
     recorded = record_and_notify(workspace, found, metrics_file, notifications)
     code = failed or found.exit_code or recorded
-    if not quiet or code or found.mended:
+    if not quiet or code or found.healed:
         if json:
             noted = replace(found, plan=read_only.with_note(found.plan))
             show(dumped(drift_document(noted, now=now(), exit_code=code)))

@@ -77,7 +77,7 @@ def revert_drift(workspace: Workspace, drift: Drift) -> Report | None:
 
 def with_healed(drift: Drift, report: Report) -> Drift:
     """`drift`, read after a heal, with the addresses that the heal changed."""
-    return replace(drift, mended=tuple(str(change.ref) for change in report.done))
+    return replace(drift, healed=tuple(str(change.ref) for change in report.done))
 
 
 def record_and_notify(

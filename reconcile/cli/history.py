@@ -5,7 +5,7 @@ from __future__ import annotations
 from reconcile.cli.options import File, Json
 from reconcile.cli.terminal import now, show, style
 from reconcile.cli.workspaces import open_state
-from reconcile.engine.history_integrity import audit
+from reconcile.engine.history_integrity import check_history
 from reconcile.errors import ExitCode
 from reconcile.output.history import history_document, history_text
 from reconcile.output.json import dumped
@@ -24,7 +24,7 @@ def history(file: File = None, json: Json = False) -> int:
       1  error, or the history does not match the ledger
     """
     workspace = open_state(file)
-    entries, problems = audit(workspace.host.state, workspace.ledger)
+    entries, problems = check_history(workspace.host.state, workspace.ledger)
     code = ExitCode.ERROR if problems else ExitCode.OK
     if json:
         show(dumped(history_document(entries, problems, workspace.host.name, code, now=now())))

@@ -13,7 +13,7 @@ from reconcile.cli.terminal import now, show
 from reconcile.cli.workspaces import open_state
 from reconcile.engine.ledger import Rows
 from reconcile.engine.resource import Ref
-from reconcile.engine.untrack import forget as forget_rows
+from reconcile.engine.untrack import untrack
 from reconcile.errors import ExitCode, ReconcileError
 from reconcile.output.escape import printable
 from reconcile.output.json import dumped
@@ -105,7 +105,7 @@ def forget(
     refs = [Ref.parse(address) for address in dict.fromkeys(addresses)]
     with locked(open_state(file), "state forget", timeout_s=lock_timeout) as current:
         actor = current.actor(typed_command())
-        rows = forget_rows(current.host, refs, actor, protected_too=protected_too).rows
+        rows = untrack(current.host, refs, actor, protected_too=protected_too).rows
         text = _document(rows, current.host.name, refs) if json else _forgotten_text(refs)
     show(text)
     return ExitCode.OK

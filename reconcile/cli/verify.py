@@ -40,7 +40,7 @@ def verify(file: File = None, json: Json = False, site: Sites = None) -> int:
     workspace, read_only = open_workspace(file), ReadOnlyGuard()
     _refuse_unknown_sites(site or (), workspace)
     # Only the upload check writes; what it needs to know is read before.
-    read_only(lambda: workspace.known_probes)
+    read_only(lambda: workspace.readable_probes)
     probed = verify_sites(workspace, frozenset(site) if site else None)
     lists = read_only(lambda: _checklists(workspace, site or workspace.config.sites, probed))
     checks = (*(box.check for _, boxes in lists for box in boxes), *probed)
@@ -54,7 +54,7 @@ def verify(file: File = None, json: Json = False, site: Sites = None) -> int:
 
 
 def _checklists(workspace: Workspace, sites: Iterable[str], probed: Sequence[Check]) -> Checklists:
-    declared, questions = declaration(workspace.config), workspace.known_probes
+    declared, questions = declaration(workspace.config), workspace.readable_probes
     return list(site_checklists(workspace.host, declared, dict.fromkeys(sites), questions, probed))
 
 

@@ -1,4 +1,4 @@
-"""Carrying out a plan, so that it holds as a whole or not at all."""
+"""Applying a plan as a whole or not at all."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from reconcile.engine.model import (
     EventHandler,
     Plan,
     Report,
-    failed,
+    failed_checks,
 )
-from reconcile.engine.observe import error_reason
 from reconcile.engine.resource import Ref, Resource
 from reconcile.engine.rollback import RollbackFailed, prune_journals, roll_back
 from reconcile.engine.safety_checks import refuse_unclear
 from reconcile.errors import ReconcileError
+from reconcile.filesystem.host_error import in_one_line
 
 if TYPE_CHECKING:
     from reconcile.system import Host
@@ -39,11 +39,11 @@ Done = dict[Ref, Resource | None]
 
 
 class NotConverged(ReconcileError):
-    """What was read back is not what was written."""
+    """What was observed after a change is not what was written."""
 
 
 class VerificationFailed(ReconcileError):
-    """The host is as planned, and does not answer as it should."""
+    """The plan was applied, but a check failed."""
 
 
 def apply(
@@ -56,21 +56,21 @@ def apply(
     by: Actor,
     roll_back: bool = True,
 ) -> Report:
-    """Carry out `plan`; the caller holds the lock, has recovered, and planned just now.
+    """Apply `plan`; the caller holds the lock, has recovered, and planned just now.
 
-    Anything that fails, a check too, takes everything back unless `roll_back` is False;
-    `verify_rolled_back` then checks what held before. The report has the checks that decided.
-    Errors: ReconcileError where the plan is refused before anything has changed.
+    Any failure, of a check too, rolls everything back unless `roll_back` is False; then
+    `verify_rolled_back` checks the restored host. The report has the checks that decided.
+    Errors: ReconcileError, if the plan is refused before anything has changed.
     """
     refuse_unclear(plan)
     ledger = read_ledger(host.state)
-    attempt = _ApplyRun(plan, host, ledger, verify, verify_rolled_back, on_event, by, roll_back)
+    run = _ApplyRun(plan, host, ledger, verify, verify_rolled_back, on_event, by, roll_back)
     if not plan.changes:
-        return attempt.adopt_unchanged()
+        return run.adopt_unchanged()
     for declared in plan.desired.values():
         for note in declared.resource.preflight(host, plan.changes):
-            attempt.add_note(note)
-    return attempt.run()
+            run.add_note(note)
+    return run.execute()
 
 
 @dataclass
@@ -91,17 +91,17 @@ class _ApplyRun:
     signal: int = 0
 
     def adopt_unchanged(self) -> Report:
-        """Own what is as declared already; writes only where that is news."""
+        """Own what already matches; writes the ledger only if that changes it."""
         rows = rows_after(self.ledger.rows, self.plan, {}, self.at)
         if rows != self.ledger.rows:
             entry = self._entry("no_changes")
             write_records(self.host.state, *next_records(self.ledger, rows, entry))
         return self._report("no_changes")
 
-    def run(self) -> Report:
+    def execute(self) -> Report:
         journal = Journal.begin(self.host.state, encode(self.ledger), self._entry("begun"))
         try:
-            with interruptible(), _recording(self.host, journal):
+            with interruptible(), _with_recorder(self.host, journal):
                 self._execute_all()
                 self.checks = self._check(self.verify)
                 self._refuse_failed(self.checks)
@@ -110,7 +110,7 @@ class _ApplyRun:
             self.signal = error.number if isinstance(error, Interrupted) else 0
             return self._handle_failure(journal, _as_error(error))
         except BaseException:
-            # A fault of ours: the host is put back all the same, then the fault is told.
+            # A bug of reconcile: restore the host all the same, then report the bug.
             roll_back(journal, self.host, self._entry("rolled_back", "internal error"))
             raise
         return self._finish(journal, "applied")
@@ -124,7 +124,7 @@ class _ApplyRun:
                 self.done[change.ref] = self._execute(change)
             except (ReconcileError, OSError) as error:
                 elapsed = monotonic() - began
-                self.on_event(Event("apply_errored", change, None, error_reason(error), elapsed))
+                self.on_event(Event("apply_errored", change, None, in_one_line(error), elapsed))
                 raise
             finally:
                 self.host.on_copy_progress = None
@@ -134,22 +134,22 @@ class _ApplyRun:
         self.on_event(Event("apply_progress", change, done=done, total=total))
 
     def _execute(self, change: Change) -> Resource | None:
-        """Put or remove, then read back; what was read."""
+        """Apply or delete, then observe; what was observed."""
         if change.after is None:
             change.subject.delete(self.host)
             self._note_if_kept(change)
             return None
         change.after.apply(self.host, change.before)
-        seen = change.after.refresh(self.host, change.before)
-        _refuse_not_converged(change.ref, seen, self.plan.desired[change.ref].resource)
-        return seen
+        observed = change.after.refresh(self.host, change.before)
+        _refuse_not_converged(change.ref, observed, self.plan.desired[change.ref].resource)
+        return observed
 
     def _note_if_kept(self, change: Change) -> None:
-        # As the ledger asks: a service that was running is gone once it has come to rest.
-        there = type(change.subject).from_name(change.ref.name).observe(self.host)
-        if there is None:
+        # As a ledger row observes it: a service counts as removed once it is stopped.
+        observed = type(change.subject).from_name(change.ref.name).observe(self.host)
+        if observed is None:
             return
-        why = there.why_not_removable(frozenset())
+        why = observed.why_not_removable(frozenset())
         if not why:
             raise NotConverged(f"{change.ref} still exists after being removed.")
         self.add_note(f"{change.ref} was not removed: {why}")
@@ -161,7 +161,7 @@ class _ApplyRun:
         return checks
 
     def _refuse_failed(self, checks: Sequence[Check]) -> None:
-        bad = failed(checks)
+        bad = failed_checks(checks)
         if bad:
             raise VerificationFailed(
                 f"Verification failed: {len(bad)} of {len(checks)} checks.",
@@ -173,7 +173,7 @@ class _ApplyRun:
             self._commit(journal, "failed", error.what)
             return self._finish(journal, "failed", error)
         try:
-            # Whoever listens may be the one who is broken: a closed pipe.
+            # The handler itself may have failed, with a closed pipe.
             self.on_event(Event("rollback", message=error.what))
         finally:
             worse = self._roll_back(journal, error)
@@ -192,16 +192,16 @@ class _ApplyRun:
 
     def _verify_rollback(self) -> None:
         try:
-            bad = failed(self._check(self.verify_rolled_back))
+            bad = failed_checks(self._check(self.verify_rolled_back))
         except (ReconcileError, OSError) as error:
-            self.add_note(f"Verification after the rollback failed: {error_reason(error)}")
+            self.add_note(f"Verification after the rollback failed: {in_one_line(error)}")
             return
         if bad:
             names = ", ".join(check.name for check in bad)
             self.add_note(f"Still failing after the rollback: {names}")
 
     def _commit(self, journal: Journal, result: ApplyResult, error: str = "") -> None:
-        """From here on what was done stands."""
+        """Fix the outcome: from here on nothing is rolled back."""
         with uninterrupted():
             journal.close()
             rows = rows_after(self.ledger.rows, self.plan, self.done, self.at)
@@ -216,7 +216,9 @@ class _ApplyRun:
                 journal.finalize()
                 prune_journals(self.host)
         except (ReconcileError, OSError) as trouble:
-            self.add_note(f"The apply succeeded, but recording it failed: {error_reason(trouble)}")
+            self.add_note(
+                f"Recording the outcome failed; the next apply completes it: {in_one_line(trouble)}"
+            )
         return self._report(result, error)
 
     def _report(self, result: ApplyResult, error: ReconcileError | None = None) -> Report:
@@ -256,7 +258,7 @@ class _ApplyRun:
 
 
 @contextmanager
-def _recording(host: Host, journal: Journal) -> Iterator[None]:
+def _with_recorder(host: Host, journal: Journal) -> Iterator[None]:
     host.recorder = journal
     try:
         yield
@@ -265,14 +267,14 @@ def _recording(host: Host, journal: Journal) -> Iterator[None]:
 
 
 def _refuse_not_converged(ref: Ref, observed: Resource | None, desired: Resource) -> None:
-    """A difference that is left after writing is an error, never a success."""
+    """Refuse any difference that is left after writing."""
     left = differences(observed, desired)
     if observed is not None and not left:
         return
-    told = "; ".join(f"{f.name} is {f.before!r}, not {f.after!r}" for f in left)
+    deviations = "; ".join(f"{f.name} is {f.before!r}, not {f.after!r}" for f in left)
     raise NotConverged(
         f"{ref} does not match the desired state after being written.",
-        "nothing is there" if observed is None else told,
+        "it is absent" if observed is None else deviations,
         "Check whether another program changes it, and whether its filesystem supports it.",
     )
 
@@ -282,4 +284,4 @@ def _as_error(error: ReconcileError | OSError | Interrupted) -> ReconcileError:
         return error
     if isinstance(error, Interrupted):
         return ReconcileError("The apply was interrupted.", f"by {error}")
-    return ReconcileError("A change failed.", error_reason(error))
+    return ReconcileError("A change failed.", in_one_line(error))

@@ -8,11 +8,12 @@ from typing import Any
 from reconcile.engine.model import FieldChange
 from reconcile.engine.resource import Resource
 
-HIDDEN = "(sensitive)"
+SENSITIVE = "(sensitive)"
+"""Shown in place of a value that nobody may see."""
 
 
 def differences(before: Resource | None, after: Resource | None) -> tuple[FieldChange, ...]:
-    """One entry for each field that `after` manages and `before` does not hold.
+    """One entry for each field that `after` manages and whose value `before` does not have.
 
     Where either is absent, every field of the other is listed.
     """
@@ -21,11 +22,11 @@ def differences(before: Resource | None, after: Resource | None) -> tuple[FieldC
     changed = [name for name in names if old.get(name) != new.get(name)]
     if not changed:
         return ()
-    shown_old, shown_new = _shown(before), _shown(after)
+    old_display, new_display = _display(before), _display(after)
     return tuple(
         FieldChange(
             name,
-            *_narrowed(shown_old.get(name), shown_new.get(name)),
+            *_differing_keys(old_display.get(name), new_display.get(name)),
             sensitive=name in _sensitive(before, after),
         )
         for name in changed
@@ -36,10 +37,10 @@ def _managed(resource: Resource | None) -> dict[str, Any]:
     return {} if resource is None else resource.managed()
 
 
-def _shown(resource: Resource | None) -> dict[str, Any]:
+def _display(resource: Resource | None) -> dict[str, Any]:
     if resource is None:
         return {}
-    hidden = dict.fromkeys(resource.sensitive_fields() & resource.managed().keys(), HIDDEN)
+    hidden = dict.fromkeys(resource.sensitive_fields() & resource.managed().keys(), SENSITIVE)
     return resource.display() | hidden
 
 
@@ -48,11 +49,11 @@ def _sensitive(*resources: Resource | None) -> frozenset[str]:
     return frozenset[str]().union(*known)
 
 
-def _narrowed(before: Any, after: Any) -> tuple[Any, Any]:
+def _differing_keys(before: Any, after: Any) -> tuple[Any, Any]:
     """Of two mappings only the keys that differ, however deep the difference lies."""
     if not (isinstance(before, Mapping) and isinstance(after, Mapping)):
         return before, after
-    # Costs 0.2 s to import, so a plan with nothing to do must not come here.
+    # Importing it takes 0.2 s, which a plan without changes must not pay for.
     from deepdiff import DeepDiff
 
     differ = DeepDiff(dict(before), dict(after)).affected_root_keys

@@ -1,4 +1,4 @@
-"""Digests: what we remember and compare where contents must not be kept."""
+"""Digests, to record and compare contents without keeping them."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def digest(value: Any) -> str:
 
 def canonical(value: Any) -> str:
     """The one JSON text of `value`: sorted keys, no blanks, ASCII only."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), default=_plain)
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), default=_json_value)
 
 
-def _plain(value: Any) -> Any:
+def _json_value(value: Any) -> Any:
     if isinstance(value, bytes):
         return {"bytes": digest(value)}
     if isinstance(value, BaseModel):

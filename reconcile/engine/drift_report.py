@@ -1,4 +1,4 @@
-"""How a host stands: as declared or not, answering or not, and since when."""
+"""Whether a host matches its configuration and answers, and since when not."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from dataclasses import field
 from typing import Literal, NamedTuple
 
 from reconcile.dataclass import dataclass
-from reconcile.engine.model import Cause, Change, Check, Plan, failed
+from reconcile.engine.model import Cause, Change, Check, Plan, failed_checks
 from reconcile.errors import ExitCode
 
 State = Literal["in_sync", "drift", "unhealthy", "unknown"]
 STATES: tuple[State, ...] = ("in_sync", "drift", "unhealthy", "unknown")
-WHOLE = "*"
-"""The field of a change that is about all of a resource: it is missing, or one too many."""
+WHOLE_RESOURCE = "*"
+"""The field of a deviation where a resource as a whole is missing or has to be removed."""
 FirstSeen = Mapping[str, Mapping[str, str]]
-"""Address → field → when it was first seen to differ, in UTC."""
+"""Address → field → when it was first observed to differ, in UTC."""
 
 
 class Deviation(NamedTuple):
-    """One field that is not as declared."""
+    """One field that differs from its declaration."""
 
     address: str
     field: str
@@ -29,33 +29,35 @@ class Deviation(NamedTuple):
 
 @dataclass(frozen=True)
 class Drift:
-    """One look at a host; whatever is told of it, in any form, comes from here.
+    """The result of one drift check.
 
-    `at` is when it began, in UTC; `known_success` when all was well before that; `applying`
-    says who applies meanwhile, "" if nobody; `mended` are addresses, done just before.
+    `at` is when it began, in UTC; `known_first_seen` and `known_last_success` are what earlier
+    checks recorded. `applying` describes an apply that runs meanwhile, "" for none. `healed`
+    are the addresses that were reverted just before.
     """
 
     plan: Plan
     checks: tuple[Check, ...]
     at: str
-    known: FirstSeen = field(default_factory=dict)
-    known_success: str | None = None
+    known_first_seen: FirstSeen = field(default_factory=dict)
+    known_last_success: str | None = None
     applying: str = ""
     elapsed_s: float = 0.0
-    mended: tuple[str, ...] = ()
+    healed: tuple[str, ...] = ()
 
     @property
     def in_sync(self) -> bool:
-        """A reading that failed is never in sync."""
+        """Whether nothing differs and everything could be read."""
         return self.plan.exit_code(detailed=True) == ExitCode.OK
 
     @property
     def healthy(self) -> bool:
-        return not failed(self.checks)
+        """Whether every check passed."""
+        return not failed_checks(self.checks)
 
     @property
     def exit_code(self) -> ExitCode:
-        """What could not be read comes first, then drift, then health."""
+        """1 if a reading failed, else 2 for any difference, else 3 for a failed check."""
         code = self.plan.exit_code(detailed=True)
         if code == ExitCode.OK and not self.healthy:
             return ExitCode.VERIFICATION_FAILED
@@ -73,9 +75,12 @@ class Drift:
 
     @property
     def deviations(self) -> tuple[Deviation, ...]:
+        """Every field that differs, in the order of the plan."""
         return tuple(
-            Deviation(address, name, cause, self.known.get(address, {}).get(name, self.at))
-            for address, name, cause in _deviating(self.plan)
+            Deviation(
+                address, name, cause, self.known_first_seen.get(address, {}).get(name, self.at)
+            )
+            for address, name, cause in _deviating_fields(self.plan)
         )
 
     @property
@@ -86,27 +91,28 @@ class Drift:
     @property
     def last_success(self) -> str | None:
         """When the host was last found in sync and healthy."""
-        return self.at if self.exit_code == ExitCode.OK else self.known_success
+        return self.at if self.exit_code == ExitCode.OK else self.known_last_success
 
     @property
-    def seen(self) -> dict[str, dict[str, str]]:
-        """What the next look has to know."""
+    def first_seen_by_field(self) -> dict[str, dict[str, str]]:
+        """What the next check needs to know."""
         found: dict[str, dict[str, str]] = {}
         for item in self.deviations:
             found.setdefault(item.address, {})[item.field] = item.first_seen
         return found
 
     def count(self, cause: Cause) -> int:
+        """How many changes have this cause."""
         return sum(change.cause == cause for change in self.plan.changes)
 
 
-def _deviating(plan: Plan) -> Iterator[tuple[str, str, Cause]]:
+def _deviating_fields(plan: Plan) -> Iterator[tuple[str, str, Cause]]:
     for change in plan.changes:
-        for name, cause in _fields(change):
+        for name, cause in _fields_of(change):
             yield str(change.ref), name, cause
 
 
-def _fields(change: Change) -> list[tuple[str, Cause]]:
+def _fields_of(change: Change) -> list[tuple[str, Cause]]:
     if change.action == "update":
         return [(item.name, item.cause) for item in change.fields]
-    return [(WHOLE, change.cause)]
+    return [(WHOLE_RESOURCE, change.cause)]

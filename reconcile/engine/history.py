@@ -1,15 +1,15 @@
-"""Who applied what, when, with which result: rows that are each bound to the one before."""
+"""Who applied what, when, with which result: each row holds the digest of the one before."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from reconcile.dataclass import dataclass
 from reconcile.engine.digest import canonical, digest
-from reconcile.engine.ledger import BEGINNING, Ledger
+from reconcile.engine.ledger import Ledger
 
 if TYPE_CHECKING:
     from reconcile.filesystem.state_dir import StateDir
@@ -19,9 +19,9 @@ FOLDER = "history"
 
 @dataclass(frozen=True)
 class Actor:
-    """Who asked for an apply, and how.
+    """Who ran a command, and which.
 
-    `commit` is that of the YAML, `plan` the id of the saved plan, where there is one.
+    `commit` is that of the YAML, `plan` the id of the saved plan, if any.
     """
 
     user: str = ""
@@ -46,7 +46,7 @@ class HistoryEntry:
 
 @dataclass(frozen=True)
 class HistoryRow:
-    """An entry in its place: `previous` is the digest of the row before."""
+    """An entry at its place in the history; `previous` is the digest of the row before."""
 
     number: int
     previous: str
@@ -54,29 +54,32 @@ class HistoryRow:
 
     @property
     def digest(self) -> str:
+        """The digest that the next row holds."""
         return digest(asdict(self))
 
     @property
     def file(self) -> str:
+        """Its file in the state directory."""
         return f"{FOLDER}/{self.number:08d}.json"
 
 
 def following(ledger: Ledger, entry: HistoryEntry) -> HistoryRow:
-    """The row for `entry`, bound to the history that the ledger knows."""
+    """The row for `entry`, after the last one that the ledger knows."""
     return HistoryRow(ledger.serial + 1, ledger.head, entry)
 
 
 def write(state: StateDir, row: HistoryRow) -> None:
-    """Put a row into its file; writing the same row again does no harm."""
+    """Write a row to its file; writing the same row again changes nothing."""
     state.write(row.file, encode(row))
 
 
 def encode(row: HistoryRow) -> bytes:
+    """The row as a file."""
     return (canonical(asdict(row)) + "\n").encode()
 
 
 def decode(data: bytes) -> HistoryRow:
-    """Errors: ValueError for bytes that are not a row."""
+    """The row of a file. Errors: ValueError for any other bytes."""
     try:
         return row_of(json.loads(data))
     except (KeyError, TypeError, RecursionError) as error:
@@ -84,16 +87,18 @@ def decode(data: bytes) -> HistoryRow:
 
 
 def row_of(body: dict[str, Any]) -> HistoryRow:
+    """The row of its JSON object. Errors: KeyError, TypeError, ValueError."""
     return HistoryRow(body["number"], body["previous"], entry_of(body["entry"]))
 
 
 def entry_of(body: dict[str, Any]) -> HistoryEntry:
+    """The entry of its JSON object. Errors: KeyError, TypeError, ValueError."""
     changes = tuple((address, action, cause) for address, action, cause in body["changes"])
     return HistoryEntry(**(body | {"by": Actor(**body["by"]), "changes": changes}))
 
 
 def rows(state: StateDir) -> Iterator[HistoryRow | str]:
-    """Every row from the first on; the name of the file in place of one that is damaged."""
+    """Every row, the first one first; for a damaged one the name of its file."""
     for name in state.list_names(FOLDER):
         data = state.read(f"{FOLDER}/{name}")
         try:
@@ -102,8 +107,8 @@ def rows(state: StateDir) -> Iterator[HistoryRow | str]:
             yield name
 
 
-def last(state: StateDir) -> HistoryRow | None:
-    """The latest row that can be read."""
+def last_row(state: StateDir) -> HistoryRow | None:
+    """The last row that can be read, None if there is none."""
     names = state.list_names(FOLDER)
     for name in reversed(names):
         try:
@@ -111,23 +116,3 @@ def last(state: StateDir) -> HistoryRow | None:
         except ValueError:
             continue
     return None
-
-
-def problems(found: Sequence[HistoryRow | str], ledger: Ledger) -> tuple[str, ...]:
-    """What shows that a history was edited, shortened or lost a row; () for a whole one."""
-    return tuple(_problems(found, ledger))
-
-
-def _problems(found: Sequence[HistoryRow | str], ledger: Ledger) -> Iterator[str]:
-    head, number = BEGINNING, 0
-    for row in found:
-        if isinstance(row, str):
-            yield f"{row} cannot be read"
-            continue
-        if row.number != number + 1:
-            yield f"row {number + 1} is missing before row {row.number}"
-        elif row.previous != head:
-            yield f"row {row.number} does not follow row {number}: one of the two was edited"
-        head, number = row.digest, row.number
-    if (ledger.serial, ledger.head) != (number, head):
-        yield f"the ledger knows {ledger.serial} rows, and the last one is not row {number}"

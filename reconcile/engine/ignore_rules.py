@@ -1,20 +1,21 @@
-"""Differences that are declared to be none: counted and shown, never acted upon."""
+"""Differences that the YAML ignores: counted and shown, never changed."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import date
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from reconcile.dataclass import dataclass
-from reconcile.engine.model import Declared, Desired, Finding, Ignored, Observed, Position
+from reconcile.engine.model import Desired, Finding, Ignored, Observed, Position
 from reconcile.engine.resource import Ref, Resource
 
 
 @dataclass(frozen=True)
 class IgnoredField:
-    """`ref` is a pattern of addresses; the rule holds up to and with the day `until`."""
+    """One rule: `ref` is a pattern of addresses; it is valid through the day `until`."""
 
     ref: str
     field: str
@@ -23,11 +24,12 @@ class IgnoredField:
     place: Position
 
     def is_expired(self, today: date) -> bool:
+        """Whether its last day is over."""
         return self.until is not None and self.until < today
 
 
 class IgnoreResult(NamedTuple):
-    """What is left to compare, and what was taken out of it."""
+    """What is left to compare, and what was ignored."""
 
     desired: Desired
     observed: Observed
@@ -38,23 +40,22 @@ class IgnoreResult(NamedTuple):
 def apply_ignore_rules(
     desired: Desired, observed: Observed, rules: Sequence[IgnoredField], today: date
 ) -> IgnoreResult:
-    """Take out every difference that a rule names; what is absent is never ignored."""
+    """Remove every difference that a rule matches; an absent resource is never ignored."""
     if not rules:
         return IgnoreResult(desired, observed)
-    asked, seen, ignored = dict(desired), dict(observed), []
+    wanted, existing, ignored = dict(desired), dict(observed), []
     for rule in (rule for rule in rules if not rule.is_expired(today)):
         for ref in [ref for ref in desired if fnmatchcase(str(ref), rule.ref)]:
-            left = _left(asked[ref].resource, seen.get(ref), rule.field)
-            if left is not None:
-                wanted, there = left
-                asked[ref] = Declared(wanted, asked[ref].sites, asked[ref].positions)
-                seen[ref] = there
+            compared = _ignoring(wanted[ref].resource, existing.get(ref), rule.field)
+            if compared is not None:
+                wanted[ref] = replace(wanted[ref], resource=compared[0])
+                existing[ref] = compared[1]
                 ignored.append(Ignored(str(ref), rule.field, rule.reason, _day(rule.until)))
-    return IgnoreResult(asked, seen, tuple(ignored), tuple(_findings(desired, rules, today)))
+    return IgnoreResult(wanted, existing, tuple(ignored), tuple(_findings(desired, rules, today)))
 
 
-def _left(wanted: Resource, there: object, field: str) -> tuple[Resource, Resource] | None:
-    return wanted.ignoring(field, there) if isinstance(there, Resource) else None
+def _ignoring(desired: Resource, observed: object, field: str) -> tuple[Resource, Resource] | None:
+    return desired.ignoring(field, observed) if isinstance(observed, Resource) else None
 
 
 def _findings(desired: Desired, rules: Sequence[IgnoredField], today: date) -> Iterator[Finding]:
@@ -63,22 +64,22 @@ def _findings(desired: Desired, rules: Sequence[IgnoredField], today: date) -> I
             yield Finding(
                 "ignore-expired",
                 "warning",
-                f"{rule.field} of {rule.ref} is ignored no more: {_day(rule.until)} is over."
-                f" It was: {rule.reason}",
+                f"The ignore rule for {rule.field} of {rule.ref} expired on {_day(rule.until)}."
+                f" Its reason was: {rule.reason}",
                 (str(rule.place),),
                 "Remove the rule, or set a later `until`.",
             )
-        elif not any(_concerns(rule, ref, desired) for ref in desired):
+        elif not any(_matches(rule, ref, desired) for ref in desired):
             yield Finding(
                 "ignore-unused",
                 "note",
-                f"No resource here has {rule.field} and is {rule.ref}.",
+                f"No resource matches the ignore rule for {rule.field} of {rule.ref}.",
                 (str(rule.place),),
-                "Remove the rule, or name it as the plan does.",
+                "Remove the rule, or use the address and field that the plan shows.",
             )
 
 
-def _concerns(rule: IgnoredField, ref: Ref, desired: Desired) -> bool:
+def _matches(rule: IgnoredField, ref: Ref, desired: Desired) -> bool:
     resource = desired[ref].resource
     return fnmatchcase(str(ref), rule.ref) and rule.field in resource.ignorable()
 

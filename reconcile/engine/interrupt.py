@@ -1,4 +1,4 @@
-"""What happens to an apply when somebody wants it to stop."""
+"""How signals end an apply."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Handler = Callable[[int, FrameType | None], object]
 
 
 class Interrupted(BaseException):
-    """SIGINT, SIGTERM or SIGHUP; no Exception, so nobody takes it for a failure to handle."""
+    """SIGINT, SIGTERM or SIGHUP; a BaseException, so that no handler takes it for a failure."""
 
     def __init__(self, number: int) -> None:
         super().__init__(signal.Signals(number).name)
@@ -24,33 +24,33 @@ def _interrupt(number: int, _frame: FrameType | None) -> None:
     raise Interrupted(number)
 
 
-def _let_pass(_number: int, _frame: FrameType | None) -> None:
-    """Not SIG_IGN: a service that we start would inherit it and could not be stopped."""
+def _ignore(_number: int, _frame: FrameType | None) -> None:
+    """Not SIG_IGN: a service started meanwhile would inherit it and could not be stopped."""
 
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """A signal ends the body with Interrupted."""
+    """A signal raises Interrupted in the body."""
     with _handling(_interrupt):
         yield
 
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
-    """The body runs to its end, signals or not."""
-    with _handling(_let_pass):
+    """Signals do not interrupt the body."""
+    with _handling(_ignore):
         yield
 
 
 @contextmanager
 def _handling(handler: Handler) -> Iterator[None]:
-    # Python lets no other thread set handlers; whoever runs an apply in one handles signals.
+    # Python lets only the main thread set handlers; a caller in another one handles signals.
     if current_thread() is not main_thread():
         yield
         return
-    # nohup has SIGHUP ignored, and means it.
-    heard = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, handler) for number in heard}
+    # nohup ignores SIGHUP on purpose.
+    handled = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, handler) for number in handled}
     try:
         yield
     finally:

@@ -1,7 +1,7 @@
-"""What an apply is about to do, written down before it does it.
+"""The write-ahead log of an apply: every effect is recorded before it happens.
 
-A journal is open while its effects may have to be taken back, decided once it
-stands what the ledger and the history will say, and ended when they say it.
+A journal is open while its effects may have to be rolled back, decided once the new
+ledger and history row are fixed, and ended when both are written.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ Phase = Literal["open", "decided", "ended"]
 
 @dataclass(frozen=True)
 class JournalStatus:
-    """How far a journal has come.
+    """The progress of a journal.
 
-    `before` is the ledger as it was (a file's text), `entry` what was begun; `row` and
-    `after` are the history row and the ledger that were decided upon.
+    `before` is the text of the ledger before the apply, `entry` what was begun; `row` and
+    `after` are the history row and the ledger text that were committed.
     """
 
     phase: Phase
@@ -43,7 +43,7 @@ class JournalStatus:
 
 
 class Journal:
-    """One apply's journal; a `Recorder` for the host while the apply runs."""
+    """The journal of one apply; the host's `Recorder` while the apply runs."""
 
     def __init__(self, state: StateDir, name: str) -> None:
         self._state = state
@@ -53,27 +53,28 @@ class Journal:
 
     @classmethod
     def begin(cls, state: StateDir, before: bytes, entry: history.HistoryEntry) -> Journal:
-        """A new journal, durable, with room for what undo will need."""
+        """A new journal, on disk, with space reserved for recording the outcome."""
         numbers = [int(name) for name in state.list_names(FOLDER) if name.isdecimal()]
         journal = cls(state, f"{max(numbers, default=0) + 1:08d}")
         state.make_directory(f"{journal.folder}/keep")
-        # Freed when the outcome is written, so that a disk filled meanwhile cannot prevent that.
+        # Freed before the outcome is written, so that a full disk cannot prevent that.
         state.write(f"{journal.folder}/reserve", bytes(RESERVE_BYTES + 3 * len(before)))
-        journal._set(JournalStatus("open", before.decode(), entry))
+        journal._write_status(JournalStatus("open", before.decode(), entry))
         return journal
 
     @property
     def keep_dir(self) -> str:
+        """The directory for files that an undo needs."""
         return self._state.path_of(f"{self.folder}/keep")
 
     @property
     def status(self) -> JournalStatus | None:
-        """None where the journal was cut off before it began: then nothing has happened."""
+        """None if it was interrupted before it began: then nothing has happened."""
         data = self._state.read(f"{self.folder}/status.json")
-        return None if data is None else _status(data, self.folder)
+        return None if data is None else _decode_status(data, self.folder)
 
     def record_undo(self, *undos: Undo) -> None:
-        """Remember `undos`; on the disk, with one flush for all, when this returns."""
+        """Append `undos`; they are on disk, after one flush for all, when this returns."""
         from reconcile.filesystem.undo import to_json
 
         if self._log is None:
@@ -81,10 +82,10 @@ class Journal:
         self._log.append("".join(canonical(to_json(undo)) + "\n" for undo in undos).encode())
 
     def undos(self) -> tuple[Undo, ...]:
-        """All that was intended, in order.
+        """All undos that were recorded, in order.
 
         A last line without its end was cut off by a crash, so its effect never began.
-        Errors: ReconcileError for any other line that is damaged.
+        Errors: ReconcileError for any other damaged line.
         """
         from reconcile.filesystem.undo import from_json
 
@@ -95,30 +96,31 @@ class Journal:
             raise _damaged(self.folder, str(error)) from None
 
     def commit(self, row: history.HistoryRow, after: bytes) -> None:
-        """From here on the apply counts as `row` says, though we be killed."""
+        """Fix the outcome: after this even a kill does not change it."""
         self._state.remove(f"{self.folder}/reserve")
-        self._set(replace(self._begun(), phase="decided", row=row, after=after.decode()))
+        self._write_status(replace(self._begun(), phase="decided", row=row, after=after.decode()))
 
     def finalize(self) -> None:
-        """Have the ledger and the history say what was decided."""
+        """Write the ledger and the history row that were committed."""
         status = self._begun()
         if status.row is None:
-            raise _damaged(self.folder, "nothing was decided")
+            raise _damaged(self.folder, "nothing was committed")
         write_records(self._state, status.after.encode(), status.row)
         self.close()
-        self._set(replace(status, phase="ended"))
+        self._write_status(replace(status, phase="ended"))
 
     def reopen(self, entry: history.HistoryEntry) -> None:
-        """Have an ended apply taken back after all: by us or, if we are killed, by the next."""
-        self._set(replace(self._begun(), phase="open", entry=entry))
+        """Mark an ended apply for rollback: by this command or, if it is killed, by the next."""
+        self._write_status(replace(self._begun(), phase="open", entry=entry))
 
     def discard(self, host: Host) -> None:
-        """Drop the journal, and all that was kept for an undo which nobody will ask for."""
+        """Delete the journal and the backups that only its undos need."""
         for undo in self.undos():
             undo.discard_backup(host)
         self._state.remove(self.folder)
 
     def close(self) -> None:
+        """Close the file of undos."""
         if self._log is not None:
             self._log.close()
             self._log = None
@@ -126,10 +128,10 @@ class Journal:
     def _begun(self) -> JournalStatus:
         status = self.status
         if status is None:
-            raise _damaged(self.folder, "it was never begun")
+            raise _damaged(self.folder, "it has no status")
         return status
 
-    def _set(self, status: JournalStatus) -> None:
+    def _write_status(self, status: JournalStatus) -> None:
         self._state.write(f"{self.folder}/status.json", canonical(asdict(status)).encode())
 
 
@@ -139,7 +141,7 @@ def journals(state: StateDir) -> Iterator[Journal]:
         yield Journal(state, name)
 
 
-def _status(data: bytes, folder: str) -> JournalStatus:
+def _decode_status(data: bytes, folder: str) -> JournalStatus:
     try:
         body = json.loads(data)
         row = body["row"]
@@ -158,6 +160,6 @@ def _damaged(folder: str, why: str) -> ReconcileError:
     return ReconcileError(
         f"The journal {folder} is damaged.",
         why,
-        "It says how an interrupted apply is taken back. Look at it, put right by hand what it"
-        " names, then move it out of the state directory. Nothing was changed.",
+        "It records how to roll back an interrupted apply. Restore by hand what it names, then"
+        " move it out of the state directory. Nothing was changed.",
     )

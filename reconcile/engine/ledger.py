@@ -1,4 +1,4 @@
-"""What we made or took over, remembered by digest, never by content."""
+"""What reconcile owns: created or taken over, recorded by digest, never by content."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ BEGINNING = ""
 
 
 class LedgerUnusable(ReconcileError):
-    """The ledger is there but is not what we wrote."""
+    """The ledger exists but is not what reconcile wrote."""
 
 
 @dataclass(frozen=True)
 class LedgerRow:
-    """One owned resource: `created` where it was not there before us, `since` in UTC."""
+    """One owned resource: `created` if it did not exist before; `since` is in UTC."""
 
     sites: tuple[str, ...] = ()
     created: bool = False
@@ -38,43 +38,50 @@ Rows = Mapping[Ref, LedgerRow]
 
 @dataclass(frozen=True)
 class Ledger:
-    """Every row, how often it was written, and the last row of the history it belongs to."""
+    """The rows, how often they were written, and the digest of the last history row."""
 
     rows: Rows = field(default_factory=dict)
     serial: int = 0
     head: str = BEGINNING
 
     def next(self, rows: Rows, head: str) -> Ledger:
+        """The ledger after this one."""
         return Ledger(rows, self.serial + 1, head)
 
 
 def rows_after(rows: Rows, plan: Plan, done: Mapping[Ref, Resource | None], at: str) -> Rows:
-    """The rows once `done` of the plan is done; its values are what was read back.
+    """The rows once `done` of the plan is done; its values are what was observed then.
 
-    Whatever the plan left alone keeps its row. What was protected once stays protected.
+    What the plan did not touch keeps its row; what was protected once stays protected.
     """
     unfinished = {change.ref for change in plan.changes} - done.keys()
     kept = {ref: row for ref, row in rows.items() if ref not in plan.released - unfinished}
     created = {change.ref for change in plan.changes if change.before is None}
     for ref, declared in plan.desired.items():
-        seen = done.get(ref) or plan.in_sync.get(ref)
-        if seen is not None and ref not in unfinished:
+        observed = done.get(ref) or plan.in_sync.get(ref)
+        if observed is not None and ref not in unfinished:
             first = LedgerRow(created=ref in created, since=at)
-            kept[ref] = _refreshed(rows.get(ref, first), declared, seen)
+            kept[ref] = _refreshed(rows.get(ref, first), declared, observed)
     return dict(sorted(kept.items()))
 
 
-def _refreshed(row: LedgerRow, declared: Declared, seen: Resource) -> LedgerRow:
+def _refreshed(row: LedgerRow, declared: Declared, observed: Resource) -> LedgerRow:
     return replace(
         row,
         sites=tuple(sorted(declared.sites)),
         protected=row.protected or declared.resource.protected,
-        digests=declared.resource.ledger_digests(seen),
+        digests=managed_digests(declared.resource, observed),
     )
 
 
+def managed_digests(desired: Resource, observed: Resource) -> dict[str, str]:
+    """The digests of what `desired` manages, as observed once it was applied."""
+    unmanaged = type(desired).model_fields.keys() - desired.managed().keys()
+    return {name: value for name, value in observed.digests().items() if name not in unmanaged}
+
+
 def encode(ledger: Ledger) -> bytes:
-    """The ledger as a file that shows when someone else has changed it."""
+    """The ledger as a file, with a digest that shows edits."""
     body = {
         "format": FORMAT,
         "serial": ledger.serial,
@@ -85,10 +92,7 @@ def encode(ledger: Ledger) -> bytes:
 
 
 def decode(data: bytes) -> Ledger:
-    """The ledger that `encode` made these bytes of.
-
-    Errors: LedgerUnusable for a file that is cut short, edited, or of a later format.
-    """
+    """The ledger of a file. Errors: LedgerUnusable if truncated, edited or of a later format."""
     body = _parsed(data)
     if isinstance(body.get("format"), int) and body["format"] > FORMAT:
         raise _unusable("was written by a later version of reconcile", "Use that version.")
@@ -102,7 +106,7 @@ def decode(data: bytes) -> Ledger:
     except (KeyError, TypeError, ValueError, AttributeError):
         genuine = False
     if not genuine:
-        raise _unusable("is not what reconcile wrote: it was edited or is damaged")
+        raise _unusable("is not what reconcile wrote: it was edited or damaged")
     return ledger
 
 
@@ -112,7 +116,7 @@ def _parsed(data: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError):
         body = None
     if not isinstance(body, dict):
-        raise _unusable("is cut short or is no JSON")
+        raise _unusable("is truncated or not JSON")
     return body
 
 
@@ -125,7 +129,7 @@ def _unusable(why: str, fix: str = "") -> LedgerUnusable:
         "The ledger cannot be used.",
         f"It {why}.",
         fix
-        or "Restore ledger.json from a backup, or move it away: then nothing is owned, so"
-        " nothing that the YAML dropped is removed, and every other change is planned as before."
+        or "Restore ledger.json from a backup, or move it away: then reconcile owns nothing and"
+        " removes nothing that the YAML dropped; every other change is planned as before."
         " Nothing was changed.",
     )

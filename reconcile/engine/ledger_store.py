@@ -1,4 +1,4 @@
-"""The ledger and the history as they lie in the state directory."""
+"""Reading and writing the ledger and the history in the state directory."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ LEDGER = "ledger.json"
 
 
 def read_ledger(state: StateDir) -> Ledger:
-    """The ledger; an empty one where it is lost, which loses removals and causes only.
+    """The ledger; an empty one if it is lost, which loses only removals and causes.
 
     Errors: LedgerUnusable.
     """
     data = state.read(LEDGER)
     if data is not None:
         return decode(data)
-    row = history.last(state)
+    row = history.last_row(state)
     return Ledger({}, row.number, row.digest) if row else Ledger({}, 0, BEGINNING)
 
 
 def write_records(state: StateDir, ledger: bytes, row: history.HistoryRow) -> None:
-    """Write both, the history first: a ledger never names a row that is not there."""
+    """Write both, the history first: a ledger never names a row that does not exist."""
     history.write(state, row)
     state.write(LEDGER, ledger)
 
@@ -35,7 +35,7 @@ def write_records(state: StateDir, ledger: bytes, row: history.HistoryRow) -> No
 def next_records(
     ledger: Ledger, rows: Rows, entry: history.HistoryEntry
 ) -> tuple[bytes, history.HistoryRow]:
-    """What `write_records` is to write once `entry` has happened and `rows` are owned."""
+    """The ledger file and the history row once `entry` has happened and `rows` are owned."""
     row = history.following(ledger, entry)
     return encode(ledger.next(rows, row.digest)), row
 
@@ -46,6 +46,6 @@ def now() -> str:
 
 
 def sweep_records(state: StateDir) -> None:
-    """Remove what a write of these left behind when it was killed; the caller holds the lock."""
+    """Remove temporary files of writes that were killed; the caller holds the lock."""
     state.remove_temporaries("", LEDGER)
     state.remove_temporaries(history.FOLDER)

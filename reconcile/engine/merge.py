@@ -1,22 +1,22 @@
-"""Many declarations of one thing become one, or a conflict that names both places."""
+"""Merging the declarations of one thing, or a conflict that names both positions."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from reconcile.engine.diff import SENSITIVE
 from reconcile.engine.model import Conflict, Declared
 from reconcile.engine.resource import Ref, Resource
 
-HIDDEN = "(sensitive)"
-_ABSENT = object()
+_CONTRADICTION = object()
 
 
 def merge(declared: Iterable[Declared]) -> tuple[dict[Ref, Declared], tuple[Conflict, ...]]:
-    """Each resource once, field by field what any declaration asks for.
+    """Each resource once, with the union of what its declarations manage, and the conflicts.
 
-    An unmanaged field yields, collections unite, a flag that is off by default is on where
-    one wants it so. Where two values cannot both hold, the first stays and a conflict tells.
+    A managed field wins over an unmanaged one, collections are united, a flag that is off by
+    default is on where any declaration sets it. Of two contradictory values the first is kept.
     """
     desired: dict[Ref, Declared] = {}
     conflicts: list[Conflict] = []
@@ -26,31 +26,31 @@ def merge(declared: Iterable[Declared]) -> tuple[dict[Ref, Declared], tuple[Conf
         if first is None:
             desired[ref] = item
             continue
-        merged, disagreeing = _merged(first.resource, item.resource)
-        conflicts += [_conflict(name, first, item) for name in disagreeing]
+        merged, contradictory = _merge_fields(first.resource, item.resource)
+        conflicts += [_conflict(name, first, item) for name in contradictory]
         desired[ref] = Declared(
             merged, _united(first.sites, item.sites), _united(first.positions, item.positions)
         )
     return desired, tuple(conflicts)
 
 
-def _merged(first: Resource, second: Resource) -> tuple[Resource, list[str]]:
+def _merge_fields(first: Resource, second: Resource) -> tuple[Resource, list[str]]:
     update: dict[str, Any] = {}
-    disagreeing = []
+    contradictory = []
     for name, field in type(first).model_fields.items():
         one, other = getattr(first, name), getattr(second, name)
         if one == other:
             continue
-        value = _both(one, other, is_flag=field.default is False)
-        if value is _ABSENT:
-            disagreeing.append(name)
+        value = _merged_value(one, other, is_flag=field.default is False)
+        if value is _CONTRADICTION:
+            contradictory.append(name)
         else:
             update[name] = value
-    return first.model_copy(update=update), disagreeing
+    return first.model_copy(update=update), contradictory
 
 
-def _both(one: Any, other: Any, *, is_flag: bool) -> Any:
-    """The value that both can stand behind, _ABSENT where there is none."""
+def _merged_value(one: Any, other: Any, *, is_flag: bool) -> Any:
+    """The value that satisfies both, _CONTRADICTION if there is none."""
     if one is None or other is None:
         return other if one is None else one
     if is_flag:
@@ -61,7 +61,7 @@ def _both(one: Any, other: Any, *, is_flag: bool) -> Any:
         return one | other
     if isinstance(one, Mapping) and all(one[key] == other[key] for key in one.keys() & other):
         return {**one, **other}
-    return _ABSENT
+    return _CONTRADICTION
 
 
 def _united(one: tuple[Any, ...], other: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -69,12 +69,12 @@ def _united(one: tuple[Any, ...], other: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def _conflict(name: str, first: Declared, second: Declared) -> Conflict:
-    values = (_shown(first.resource, name), _shown(second.resource, name))
-    places = _united(first.positions, second.positions)
-    return Conflict(first.resource.ref, name, values, places)
+    values = (_display_value(first.resource, name), _display_value(second.resource, name))
+    positions = _united(first.positions, second.positions)
+    return Conflict(first.resource.ref, name, values, positions)
 
 
-def _shown(resource: Resource, name: str) -> str:
+def _display_value(resource: Resource, name: str) -> str:
     if name in resource.sensitive_fields():
-        return HIDDEN
+        return SENSITIVE
     return str(resource.display().get(name, getattr(resource, name)))

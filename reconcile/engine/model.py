@@ -1,4 +1,4 @@
-"""The words of the engine: changes, plans and reports."""
+"""The values of the engine: changes, plans and reports."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ApplyResult = Literal["no_changes", "applied", "rolled_back", "failed"]
 
 
 class Position(NamedTuple):
-    """Where in the YAML something was said; line and column count from 1."""
+    """A position in the YAML; line and column count from 1."""
 
     file: str
     line: int
@@ -33,7 +33,7 @@ class Position(NamedTuple):
 
 @dataclass(frozen=True)
 class Unknown:
-    """A reading that failed; never taken for absent, never for fine."""
+    """A reading that failed; never taken for absent or for in sync."""
 
     ref: Ref
     reason: str
@@ -41,7 +41,7 @@ class Unknown:
 
 @dataclass(frozen=True)
 class Declared:
-    """A desired resource, with the sites that want it and the places that say so."""
+    """A desired resource, with the sites and positions that declare it."""
 
     resource: Resource
     sites: tuple[str, ...] = ()
@@ -54,7 +54,7 @@ Observed = Mapping[Ref, Resource | Unknown | None]
 
 @dataclass(frozen=True)
 class Conflict:
-    """Two declarations of one resource that cannot both hold."""
+    """Two declarations of one resource that contradict each other."""
 
     ref: Ref
     field: str
@@ -64,7 +64,7 @@ class Conflict:
 
 @dataclass(frozen=True)
 class FieldChange:
-    """One field's way from `before` to `after`, as shown to people."""
+    """A field's value before and after, as shown to people."""
 
     name: str
     before: Any
@@ -75,7 +75,7 @@ class FieldChange:
 
 @dataclass(frozen=True)
 class Change:
-    """What would be done to one resource: before None = create, after None = delete."""
+    """The change of one resource; `before` None is a creation, `after` None a deletion."""
 
     ref: Ref
     before: Resource | None
@@ -88,6 +88,7 @@ class Change:
 
     @property
     def action(self) -> Action:
+        """What happens to the resource."""
         if self.before is None:
             return "create"
         if self.after is None:
@@ -96,7 +97,7 @@ class Change:
 
     @property
     def subject(self) -> Resource:
-        """What is made or, for a delete, taken away."""
+        """The resource that is created, updated or deleted."""
         resource = self.before if self.after is None else self.after
         if resource is None:
             raise ValueError(f"{self.ref} changes from nothing to nothing")
@@ -105,7 +106,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Ignored:
-    """A difference that a rule declares to be none; `until` is a day, "" for always."""
+    """A difference that a rule ignores; `until` is a day, "" for no limit."""
 
     address: str
     field: str
@@ -115,7 +116,7 @@ class Ignored:
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that a person should know, beside what will be changed."""
+    """A problem or a note for a person, beside the changes."""
 
     rule: str
     severity: Severity
@@ -146,7 +147,7 @@ class Glance:
 
 @dataclass(frozen=True)
 class BehaviourChange:
-    """A request that will be answered otherwise."""
+    """A request whose response changes."""
 
     request: str
     before: str
@@ -165,7 +166,7 @@ class Check:
 
 @dataclass(frozen=True)
 class ConfigOrigin:
-    """Which reconcile.yaml a plan comes from."""
+    """The reconcile.yaml that a plan comes from."""
 
     file: str
     digest: str
@@ -174,7 +175,7 @@ class ConfigOrigin:
 
 @dataclass(frozen=True)
 class PlanInputs:
-    """What a plan was computed from, as digests: enough to know it again and say what moved.
+    """What a plan was computed from, as digests: enough to compare it and name what changed.
 
     `changes`: address → (digests of before, digests of after), None where absent.
     """
@@ -187,7 +188,7 @@ class PlanInputs:
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything that would be done, in order, and what it was computed from."""
+    """All changes, in order, and what they were computed from."""
 
     host: str
     changes: tuple[Change, ...]
@@ -197,7 +198,7 @@ class Plan:
     findings: tuple[Finding, ...] = ()
     behaviour_changes: tuple[BehaviourChange, ...] = ()
     ignored: int = 0
-    """How many differences a rule declares to be none; `ignored_changes` says which."""
+    """How many differences are ignored; `ignored_changes` has each."""
     ignored_changes: tuple[Ignored, ...] = ()
     partial: bool = False
     config: ConfigOrigin | None = None
@@ -205,11 +206,12 @@ class Plan:
     """What the fingerprint is the digest of."""
     desired: Desired = field(default_factory=dict, repr=False, compare=False)
     in_sync: Mapping[Ref, Resource] = field(default_factory=dict, repr=False, compare=False)
-    """What was observed of resources that need no change."""
+    """The observed state of resources that need no change."""
     released: frozenset[Ref] = field(default=frozenset(), repr=False)
-    """Owned until now, and no longer once this plan is done."""
+    """Owned until this plan is applied."""
 
     def count(self, action: Action) -> int:
+        """How many changes have this action."""
         return sum(change.action == action for change in self.changes)
 
     def exit_code(self, *, detailed: bool) -> ExitCode:
@@ -221,7 +223,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Event:
-    """A step of an apply, told while it happens; of a long one also how many files are done."""
+    """A step of an apply as it happens; `done` of `total` files in a long one."""
 
     type: Literal[
         "planned_change",
@@ -250,7 +252,7 @@ def discard_event(event: Event) -> None:
 
 @dataclass(frozen=True)
 class Report:
-    """What an apply did, and how the host stands after it."""
+    """What an apply did, and the checks that followed."""
 
     plan: Plan
     result: ApplyResult
@@ -262,10 +264,10 @@ class Report:
     elapsed_s: float = 0.0
     notes: tuple[str, ...] = field(default=())
     ended_by: int = 0
-    """The signal that put an end to it, 0 for none."""
+    """The signal that ended it, 0 for none."""
 
     def exit_code(self, *, detailed: bool) -> int:
-        """3 for what was rolled back, 1 for any other failure; a shell's own for a signal."""
+        """3 after a rollback, 1 for any other failure, 128 + number for a signal."""
         if self.ended_by:
             return 128 + self.ended_by
         if self.result == "failed":
@@ -275,6 +277,6 @@ class Report:
         return ExitCode.CHANGES if detailed and self.done else ExitCode.OK
 
 
-def failed(checks: Iterable[Check]) -> tuple[Check, ...]:
-    """The checks that do not let an apply stand: failed, or not to be told."""
+def failed_checks(checks: Iterable[Check]) -> tuple[Check, ...]:
+    """The checks that fail an apply: failed or unknown."""
     return tuple(check for check in checks if check.status in ("fail", "unknown"))

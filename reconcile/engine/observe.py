@@ -1,4 +1,4 @@
-"""What the host is like now."""
+"""Reading what exists on the host now."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 from reconcile.engine.model import Finding, Observed, Unknown
 from reconcile.engine.resource import Ref, Resource
 from reconcile.errors import ReconcileError
-from reconcile.filesystem.host_error import cause
+from reconcile.filesystem.host_error import in_one_line
 
 if TYPE_CHECKING:
     from reconcile.system import Host
 
-Make = Callable[[Ref], Resource]
+MakeResource = Callable[[Ref], Resource]
 
 
 def observe(resources: Iterable[Resource], host: Host) -> dict[Ref, Resource | Unknown | None]:
-    """What is there of each resource; a reading that fails is Unknown, with its reason."""
+    """Each resource as it is, None if absent; Unknown with its reason if it cannot be read."""
     observed: dict[Ref, Resource | Unknown | None] = {}
     by_kind = sorted(resources, key=attrgetter("ref"))
     for _, group in groupby(by_kind, key=type):
@@ -27,33 +27,33 @@ def observe(resources: Iterable[Resource], host: Host) -> dict[Ref, Resource | U
     return observed
 
 
-def observe_undeclared(refs: Iterable[Ref], make: Make, host: Host) -> Observed:
-    """The same for what is known by name only; a kind that nobody knows is Unknown."""
+def observe_undeclared(refs: Iterable[Ref], make: MakeResource, host: Host) -> Observed:
+    """The same for resources known only by name; Unknown where this version lacks the kind."""
     made: list[Resource] = []
     unknown: dict[Ref, Resource | Unknown | None] = {}
     for ref in refs:
         try:
             made.append(make(ref))
         except (KeyError, ValueError):
-            unknown[ref] = Unknown(ref, f"this version knows no resource {ref}")
+            unknown[ref] = Unknown(ref, f"this version has no kind {ref.kind}")
     return observe(made, host) | unknown
 
 
 def source_digests(resources: Iterable[Resource], observed: Observed, host: Host) -> dict[Ref, str]:
-    """The origin of each resource that would be made anew."""
-    found = {item.ref: item.source_digest(host) for item in _missing(resources, observed)}
-    return {ref: origin for ref, origin in found.items() if origin}
+    """The source digest of each resource that is absent and copies from elsewhere."""
+    found = {item.ref: item.source_digest(host) for item in _absent(resources, observed)}
+    return {ref: source for ref, source in found.items() if source}
 
 
 def preflight_warnings(
     resources: Iterable[Resource], observed: Observed, host: Host
 ) -> tuple[Finding, ...]:
-    """What each resource that would be made anew has to say before."""
-    missing = _missing(resources, observed)
-    return tuple(finding for item in missing for finding in item.preflight_warnings(host))
+    """The warnings of each resource that is absent."""
+    absent = _absent(resources, observed)
+    return tuple(finding for item in absent for finding in item.preflight_warnings(host))
 
 
-def _missing(resources: Iterable[Resource], observed: Observed) -> list[Resource]:
+def _absent(resources: Iterable[Resource], observed: Observed) -> list[Resource]:
     return [item for item in resources if observed.get(item.ref, item) is None]
 
 
@@ -61,7 +61,7 @@ def _observe_kind(resources: list[Resource], host: Host) -> dict[Ref, Resource |
     try:
         type(resources[0]).prepare(host, resources)
     except (ReconcileError, OSError) as error:
-        return {item.ref: Unknown(item.ref, error_reason(error)) for item in resources}
+        return {item.ref: Unknown(item.ref, in_one_line(error)) for item in resources}
     return {item.ref: _observe_one(item, host) for item in resources}
 
 
@@ -69,11 +69,4 @@ def _observe_one(resource: Resource, host: Host) -> Resource | Unknown | None:
     try:
         return resource.observe(host)
     except (ReconcileError, OSError) as error:
-        return Unknown(resource.ref, error_reason(error))
-
-
-def error_reason(error: ReconcileError | OSError) -> str:
-    """An error in one line."""
-    if isinstance(error, ReconcileError):
-        return f"{error.what.rstrip('.')}: {error.why}" if error.why else error.what
-    return cause(error)
+        return Unknown(resource.ref, in_one_line(error))

@@ -1,4 +1,4 @@
-"""In which order changes are made."""
+"""The order in which changes are made."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ Rank = tuple[int, int, str, str]
 
 
 def in_order(changes: Iterable[Change]) -> tuple[Change, ...]:
-    """What is required comes first, what is removed leaves before what it stood on.
+    """Requirements first; a removal before the removal of what it requires.
 
-    Where nothing else decides, the kinds' ranks do, then depth, then the name.
-    Errors: ReconcileError where requirements go round in a circle.
+    Otherwise by the order of the kinds, then by depth, then by name.
+    Errors: ReconcileError, where requirements form a circle.
     """
     by_ref = {change.ref: change for change in changes}
     sorter = TopologicalSorter(_predecessors(by_ref))
@@ -26,15 +26,15 @@ def in_order(changes: Iterable[Change]) -> tuple[Change, ...]:
     except CycleError as error:
         circle = " → ".join(str(ref) for ref in error.args[1])
         raise ReconcileError(
-            "The resources cannot be put in order.",
+            "The resources cannot be ordered.",
             f"they require each other: {circle}",
-            "Nothing was changed. Remove one of these dependencies.",
+            "Remove one of these dependencies. Nothing was changed.",
         ) from None
-    return tuple(by_ref[ref] for ref in _drained(sorter, by_ref))
+    return tuple(by_ref[ref] for ref in _by_rank(sorter, by_ref))
 
 
-def _drained(sorter: TopologicalSorter[Ref], by_ref: Mapping[Ref, Change]) -> Iterable[Ref]:
-    """Of all that may come next, always the one of the lowest rank."""
+def _by_rank(sorter: TopologicalSorter[Ref], by_ref: Mapping[Ref, Change]) -> Iterable[Ref]:
+    """Of everything that may come next, always the one of the lowest rank."""
     ready = [(_rank(by_ref[ref]), ref) for ref in sorter.get_ready()]
     heapify(ready)
     while ready:
@@ -54,24 +54,24 @@ def _rank(change: Change) -> Rank:
 
 
 def _predecessors(by_ref: Mapping[Ref, Change]) -> dict[Ref, set[Ref]]:
-    """For each change, those that must be done before it."""
-    first: dict[Ref, set[Ref]] = {ref: set() for ref in by_ref}
+    """For each change, those that come before it."""
+    before: dict[Ref, set[Ref]] = {ref: set() for ref in by_ref}
     for ref, change in by_ref.items():
         for required in change.subject.requires():
             if required == ref or required not in by_ref:
                 continue
             removed = by_ref[required].after is None
             if change.after is None and removed:
-                first[required].add(ref)
+                before[required].add(ref)
             elif change.after is not None and not removed:
-                first[ref].add(required)
-    for ref, removal in _under_another_kind(by_ref):
-        first[ref].add(removal)
-    return first
+                before[ref].add(required)
+    for ref, removal in _successions(by_ref):
+        before[ref].add(removal)
+    return before
 
 
-def _under_another_kind(by_ref: Mapping[Ref, Change]) -> Iterable[tuple[Ref, Ref]]:
-    """What is made in the very place that something else leaves, with what leaves."""
+def _successions(by_ref: Mapping[Ref, Change]) -> Iterable[tuple[Ref, Ref]]:
+    """What is created under the name of something that is removed, with that removal."""
     leaving = {ref.name: ref for ref, change in by_ref.items() if change.after is None}
     for ref, change in by_ref.items():
         if change.after is not None and ref.name in leaving:

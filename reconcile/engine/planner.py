@@ -1,4 +1,4 @@
-"""From what should be, what is and what we own to the changes: a pure function."""
+"""From the desired state, the observed one and the ledger to the changes: a pure function."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from reconcile.engine.data_protection import (
     UNKNOWN,
-    Lineages,
+    RealLocations,
     is_protected,
     protected_names,
     violations,
@@ -17,7 +17,6 @@ from reconcile.engine.diff import differences
 from reconcile.engine.fingerprint import NO_SOURCES, fingerprint, plan_inputs
 from reconcile.engine.ledger import LedgerRow, Rows
 from reconcile.engine.model import (
-    BehaviourChange,
     Change,
     ConfigOrigin,
     Conflict,
@@ -31,9 +30,10 @@ from reconcile.engine.model import (
     Unknown,
 )
 from reconcile.engine.order import in_order
-from reconcile.engine.resource import Cause, Ref, Resource
+from reconcile.engine.resource import Cause, Owner, Ref, Resource
 
 NEW = LedgerRow()
+ROOT = Owner("root", "root")
 
 
 def make_plan(
@@ -42,144 +42,139 @@ def make_plan(
     owned: Rows,
     *,
     host: str,
+    applier: Owner = ROOT,
     config: ConfigOrigin | None = None,
     partial: bool = False,
     conflicts: Sequence[Conflict] = (),
     findings: Sequence[Finding] = (),
-    behaviour_changes: Sequence[BehaviourChange] = (),
     sources: Mapping[Ref, str] = NO_SOURCES,
     ignored: Sequence[Ignored] = (),
-    lineages: Lineages = UNKNOWN,
+    locations: RealLocations = UNKNOWN,
 ) -> Plan:
-    """Everything that would make `observed` what is `desired`, in order.
+    """Everything that turns `observed` into `desired`, in order.
 
-    A ref is planned for only where it was observed; an owned one that is no
-    longer desired is removed, unless it is protected or its kind is left behind.
+    Only a ref that was observed is planned for. An owned one that is no longer desired is
+    removed, unless it is protected or its kind is kept. What is created belongs to `applier`.
+    Errors: ReconcileError, where requirements form a circle.
     """
     protected = protected_names(desired, (ref for ref, row in owned.items() if row.protected))
-    wanted = tuple(_wanted(desired, observed, owned))
     removals = tuple(_removals(desired, observed, owned, protected))
-    staying = dict(_staying(removals))
-    leaving = tuple(change for change in removals if change.ref not in staying)
-    changes = in_order((*wanted, *leaving))
-    rests_on = plan_inputs(host, changes, config, sources)
+    kept = dict(_kept(removals))
+    removed = tuple(change for change in removals if change.ref not in kept)
+    changes = in_order((*_updates(desired, observed, owned, applier), *removed))
+    inputs = plan_inputs(host, changes, config, sources)
     return Plan(
         host=host,
         changes=changes,
-        fingerprint=fingerprint(rests_on),
-        conflicts=(*conflicts, *violations(desired, protected, lineages)),
+        fingerprint=fingerprint(inputs),
+        conflicts=(*conflicts, *violations(desired, protected, locations)),
         unknown=tuple(item for item in observed.values() if isinstance(item, Unknown)),
-        findings=_each_once(
+        findings=_deduplicated(
             *findings,
-            *_seen(observed),
-            *_left_behind(staying),
-            *(() if partial else _dropped_sites(leaving, desired)),
+            *_observed_findings(observed),
+            *_kept_findings(kept),
+            *(() if partial else _dropped_sites(removed, desired)),
         ),
-        behaviour_changes=tuple(behaviour_changes),
         ignored=len(ignored),
         ignored_changes=tuple(ignored),
         partial=partial,
         config=config,
-        inputs=rests_on,
+        inputs=inputs,
         desired=desired,
         in_sync=_in_sync(desired, observed, {change.ref for change in changes}),
         released=_released(desired, observed, owned),
     )
 
 
-def _wanted(desired: Desired, observed: Observed, owned: Rows) -> Iterator[Change]:
-    """A creation or an update for each desired resource that the host does not hold."""
+def _updates(desired: Desired, observed: Observed, owned: Rows, applier: Owner) -> Iterator[Change]:
+    """A creation or an update for each desired resource that the host does not match."""
     for ref, declared in desired.items():
         before = observed.get(ref)
         if ref not in observed or isinstance(before, Unknown):
             continue
-        asked = declared.resource
-        fields = differences(before, asked.with_defaults_from(None) if before is None else asked)
+        wanted = declared.resource
+        if before is None:
+            after = wanted.as_created(applier)
+            fields = differences(None, after)
+        else:
+            after = wanted.with_defaults_from(before)
+            fields = differences(before, wanted)
         if fields or before is None:
-            yield _change(ref, declared, before, fields, owned.get(ref, NEW))
+            yield _change(declared, before, after, fields, owned.get(ref, NEW))
 
 
 def _change(
-    ref: Ref,
     declared: Declared,
     before: Resource | None,
+    after: Resource,
     fields: Sequence[FieldChange],
     row: LedgerRow,
 ) -> Change:
-    asked = declared.resource
-    tagged = tuple(
-        replace(item, cause=asked.cause(item.name, before, row.digests)) for item in fields
+    wanted = declared.resource
+    with_causes = tuple(
+        replace(item, cause=wanted.cause(item.name, before, row.digests)) for item in fields
     )
-    cause = _together({item.cause for item in tagged}) if row is not NEW else "pending"
+    cause = _combined_cause({item.cause for item in with_causes}) if row is not NEW else "pending"
     return Change(
-        ref,
+        after.ref,
         before,
-        asked.with_defaults_from(before),
+        after,
         cause,
-        _because(asked, cause, before, tagged, row),
-        tagged,
+        _reason(cause, before, with_causes, row),
+        with_causes,
         declared.sites,
         declared.positions,
     )
 
 
-def _together(causes: set[Cause]) -> Cause:
-    """The cause of several fields at once; a thing without fields that is gone has drifted."""
+def _combined_cause(causes: set[Cause]) -> Cause:
+    """The cause of several fields at once; without any field, what is absent has drifted."""
     if not causes:
         return "drift"
     return causes.pop() if len(causes) == 1 else "both"
 
 
-def _because(
-    asked: Resource,
-    cause: Cause,
-    before: Resource | None,
-    fields: Sequence[FieldChange],
-    row: LedgerRow,
+def _reason(
+    cause: Cause, before: Resource | None, fields: Sequence[FieldChange], row: LedgerRow
 ) -> str:
+    if row is NEW:
+        return "does not exist yet" if before is None else "exists but was unmanaged"
     if before is None:
-        return "not on the host yet" if row is NEW else "removed since the last apply"
-    own = [why for item in fields if (why := asked.why(item))]
-    names = ", ".join(item.name for item in fields if not asked.why(item))
-    if not names:
-        return "; ".join(own)
-    return "; ".join([_moved(cause, names) if row is not NEW else "not managed until now", *own])
-
-
-def _moved(cause: Cause, names: str) -> str:
+        return "removed since the last apply"
+    names = ", ".join(item.name for item in fields)
     return {
         "drift": f"{names} changed since the last apply",
         "pending": f"the configuration changed: {names}",
-        "both": f"the configuration changed, and so did the host: {names}",
+        "both": "both the configuration and the host changed",
     }[cause]
 
 
 def _removals(
     desired: Desired, observed: Observed, owned: Rows, protected: frozenset[str]
 ) -> Iterator[Change]:
-    """A deletion for each owned resource that is there and that nothing declares any more."""
+    """A deletion for each owned resource that exists and that nothing declares any more."""
     declared_as = {ref.name: ref.kind for ref in desired}
     for ref, row in owned.items():
-        there = observed.get(ref)
-        if ref in desired or there is None or isinstance(there, Unknown):
+        before = observed.get(ref)
+        if ref in desired or before is None or isinstance(before, Unknown):
             continue
-        inherited = declared_as.get(ref.name) in there.succeeded_by
-        if inherited or is_protected(ref.name, protected) or not _removable(there, row):
+        is_succeeded = declared_as.get(ref.name) in before.succeeded_by
+        if is_succeeded or is_protected(ref.name, protected) or not _is_removable(before, row):
             continue
         yield Change(
-            ref, there, None, "pending", "no longer declared", differences(there, None), row.sites
+            ref, before, None, "pending", "no longer declared", differences(before, None), row.sites
         )
 
 
-def _removable(resource: Resource, row: LedgerRow) -> bool:
+def _is_removable(resource: Resource, row: LedgerRow) -> bool:
     if resource.protected or row.protected:
         return False
     always = resource.when_undeclared == "remove"
     return always or (resource.when_undeclared == "remove_if_created" and row.created)
 
 
-def _staying(removals: Sequence[Change]) -> Iterator[tuple[Ref, str]]:
-    """What would not be gone after all, and why; deepest first, so that a parent knows."""
+def _kept(removals: Sequence[Change]) -> Iterator[tuple[Ref, str]]:
+    """What cannot be removed, and why; deepest first, as what is kept keeps its parent."""
     leaving = {change.ref for change in removals}
     for change in sorted(removals, key=lambda change: change.ref.name, reverse=True):
         why = change.subject.why_not_removable(frozenset(leaving))
@@ -188,47 +183,46 @@ def _staying(removals: Sequence[Change]) -> Iterator[tuple[Ref, str]]:
             yield change.ref, why
 
 
-def _seen(observed: Observed) -> Iterator[Finding]:
-    there = (one for one in observed.values() if isinstance(one, Resource))
-    return (finding for one in there for finding in one.findings())
+def _observed_findings(observed: Observed) -> Iterator[Finding]:
+    existing = (item for item in observed.values() if isinstance(item, Resource))
+    return (finding for item in existing for finding in item.findings())
 
 
-def _each_once(*findings: Finding) -> tuple[Finding, ...]:
-    """What several resources tell alike is told once."""
+def _deduplicated(*findings: Finding) -> tuple[Finding, ...]:
+    """Several resources may report the same."""
     return tuple(dict.fromkeys(findings))
 
 
-def _left_behind(staying: Mapping[Ref, str]) -> Iterator[Finding]:
-    for ref, why in staying.items():
-        told = f"{ref} is no longer declared, but stays: {why}"
-        yield Finding("left-behind", "note", told)
+def _kept_findings(kept: Mapping[Ref, str]) -> Iterator[Finding]:
+    for ref, why in kept.items():
+        yield Finding("left-behind", "note", f"{ref} is no longer declared but is kept: {why}")
 
 
 def _dropped_sites(removals: Sequence[Change], desired: Desired) -> Iterator[Finding]:
-    """Sites that go as a whole: they may well stand in another YAML."""
+    """Sites that are removed as a whole: another YAML may still declare them."""
     declared = {site for item in desired.values() for site in item.sites}
     gone = Counter(site for change in removals for site in change.sites if site not in declared)
     for site, count in sorted(gone.items()):
-        things = "resource" if count == 1 else "resources"
+        resources = "1 resource" if count == 1 else f"{count} resources"
         yield Finding(
             "site-dropped",
             "warning",
-            f"The YAML has no site {site}: {count} {things} of it will be destroyed.",
-            fix="One YAML describes the whole host. If another one has that site, bring both"
-            " into one file before you apply.",
+            f"Site {site} is no longer in the YAML: {resources} of it will be destroyed.",
+            fix="One YAML describes the whole host. If another file declares this site, merge"
+            " the two before you apply.",
         )
 
 
 def _in_sync(desired: Desired, observed: Observed, changed: set[Ref]) -> dict[Ref, Resource]:
     return {
-        ref: there
-        for ref, there in observed.items()
-        if ref in desired and ref not in changed and isinstance(there, Resource)
+        ref: item
+        for ref, item in observed.items()
+        if ref in desired and ref not in changed and isinstance(item, Resource)
     }
 
 
 def _released(desired: Desired, observed: Observed, owned: Rows) -> frozenset[Ref]:
-    """Rows that need not be kept: undeclared, readable, and nobody's data."""
+    """Rows that need not be kept: undeclared, readable, and not other people's data."""
     return frozenset(
         ref
         for ref, row in owned.items()

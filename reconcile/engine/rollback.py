@@ -1,4 +1,4 @@
-"""Taking an apply back, effect by effect."""
+"""Rolling back an apply, effect by effect."""
 
 from __future__ import annotations
 
@@ -14,29 +14,28 @@ from reconcile.engine.journal import Journal, JournalStatus, journals
 from reconcile.engine.ledger import Rows, decode
 from reconcile.engine.ledger_store import next_records, now, read_ledger, sweep_records
 from reconcile.engine.model import Event, EventHandler
-from reconcile.engine.observe import error_reason
 from reconcile.errors import ReconcileError
 from reconcile.filesystem.fsync import flush
-from reconcile.filesystem.host_error import explained
+from reconcile.filesystem.host_error import explained, in_one_line
 from reconcile.filesystem.undo import Undo, coalesced, to_json
 
 if TYPE_CHECKING:
     from reconcile.system import Host
 
 RETAINED = 2
-"""Journals kept after their end: the last apply's, and one beside it."""
+"""How many ended journals are kept: the last apply's and one more."""
 
 
 class RollbackFailed(ReconcileError):
-    """The host is not what it was; the journal says what is left to take back."""
+    """The host was not fully restored; the journal records what is left to undo."""
 
 
 def roll_back(journal: Journal, host: Host, entry: HistoryEntry) -> tuple[str, ...]:
-    """Take back all that `journal` intended, then write down that it was.
+    """Undo all effects of `journal`, then record that.
 
-    Returns what was left as it is because somebody else has changed it since.
-    Safe to be killed in, and to be called again.
-    Errors: RollbackFailed, after everything else was taken back.
+    Returns a note for each thing that was left because another program changed it since.
+    It may be killed at any point and called again.
+    Errors: RollbackFailed, after everything else was undone.
     """
     host.recorder = None
     journal.close()
@@ -49,16 +48,16 @@ def roll_back(journal: Journal, host: Host, entry: HistoryEntry) -> tuple[str, .
         except (ReconcileError, OSError) as error:
             raise _rollback_not_recorded(error) from error
         if not notes:
-            # What cannot be dropped now goes with the journals that have served their time.
+            # What cannot be deleted now is deleted with the old journals.
             with suppress(ReconcileError, OSError):
                 journal.discard(host)
     return notes
 
 
 def recover(host: Host, on_event: EventHandler) -> tuple[str, ...]:
-    """Bring to its end what an interrupted apply left behind; the caller holds the lock.
+    """Finish every interrupted apply; the caller holds the lock.
 
-    What was decided is finished, all else is rolled back. Says so, and returns what it said.
+    A committed one is recorded, any other one is rolled back. Returns a note for each.
     """
     sweep_records(host.state)
     return tuple(
@@ -67,28 +66,28 @@ def recover(host: Host, on_event: EventHandler) -> tuple[str, ...]:
 
 
 def unfinished(host: Host) -> tuple[HistoryEntry, ...]:
-    """The applies that `recover` would bring to an end; reads only."""
+    """The applies that `recover` would finish; reads only."""
     found = [journal.status for journal in journals(host.state)]
     return tuple(status.entry for status in found if status and status.phase != "ended")
 
 
 def last_applied(host: Host) -> HistoryEntry:
-    """The apply that `rollback_last` would undo; reads only. Errors: ReconcileError for none."""
+    """The apply that `rollback_last` would undo; reads only. Errors: ReconcileError if none."""
     _, status = _last_applied(host)
     return status.row.entry if status.row else status.entry
 
 
 def rollback_last(host: Host, by: Actor, on_event: EventHandler) -> tuple[str, ...]:
-    """Undo the last apply, whose verdict was that it stands; the caller holds the lock.
+    """Undo the last apply; the caller holds the lock.
 
-    Errors: ReconcileError where there is none, RollbackFailed.
+    Errors: ReconcileError if there is none, RollbackFailed.
     """
     journal, status = _last_applied(host)
     entry = HistoryEntry(
         now(),
         by,
         "rolled_back",
-        _reversed(status.entry),
+        _reversed_changes(status.entry),
         status.entry.config,
         status.entry.fingerprint,
     )
@@ -98,35 +97,35 @@ def rollback_last(host: Host, by: Actor, on_event: EventHandler) -> tuple[str, .
 
 
 def prune_journals(host: Host) -> None:
-    """Drop the journals, and what they kept, that are older than anyone may ask for."""
+    """Delete the journals, and their backups, that can no longer be rolled back."""
     for journal in [*journals(host.state)][RETAINED:]:
         journal.discard(host)
 
 
 def _undo_all(undos: Sequence[Undo], host: Host) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Last first; one that fails does not keep the others from being tried.
+    """Undo the last one first; a failure does not stop the others. Notes and problems.
 
-    Durable when this returns. All are flushed together: until then the journal is
-    open, and whoever comes after a power cut takes back what was not flushed.
+    All are flushed together at the end: until then the journal is open, and after a power
+    cut the next command undoes what was not flushed.
     """
     notes: list[str] = []
     problems: list[str] = []
-    for undo in _in_order(undos):
+    for undo in _undo_order(undos):
         try:
             notes.append(undo.undo(host))
         except (ReconcileError, OSError) as error:
-            problems.append(error_reason(error))
+            problems.append(in_one_line(error))
     try:
         with explained("the rollback cannot be flushed to disk"):
             flush(undo.folder for undo in undos if undo.folder)
     except ReconcileError as error:
-        problems.append(error_reason(error))
+        problems.append(in_one_line(error))
     return tuple(filter(None, notes)), tuple(problems)
 
 
-def _in_order(undos: Sequence[Undo]) -> Iterator[Undo]:
+def _undo_order(undos: Sequence[Undo]) -> Iterator[Undo]:
     yield from reversed([*coalesced(undo for undo in undos if not undo.run_last)])
-    # A reload that was told three times is made good by one.
+    # One reload undoes any number of them.
     yield from {canonical(to_json(undo)): undo for undo in undos if undo.run_last}.values()
 
 
@@ -141,16 +140,16 @@ def _record_rollback(journal: Journal, host: Host, entry: HistoryEntry) -> None:
 
 
 def _still_protected(rows: Rows, host: Host) -> Rows:
-    """Other people's data that has arrived is theirs, though its declaration is taken back."""
+    """Data that has arrived since stays protected, although its declaration is rolled back."""
     kept = ((ref, row) for ref, row in rows.items() if row.protected)
     return {ref: row for ref, row in kept if _holds_something(ref.name, host)}
 
 
 def _holds_something(path: str, host: Host) -> bool:
-    """What cannot be looked into counts as full."""
+    """Whether it has entries; True if it cannot be read."""
     try:
-        there = host.files.stat(path, follow=True) is not None
-        return there and bool(host.files.listdir(path))
+        exists = host.files.stat(path, follow=True) is not None
+        return exists and bool(host.files.listdir(path))
     except (ReconcileError, OSError):
         return True
 
@@ -190,7 +189,7 @@ def _last_applied(host: Host) -> tuple[Journal, JournalStatus]:
     )
 
 
-def _reversed(entry: HistoryEntry) -> tuple[tuple[str, str, str], ...]:
+def _reversed_changes(entry: HistoryEntry) -> tuple[tuple[str, str, str], ...]:
     opposite = {"create": "delete", "delete": "create"}
     return tuple(
         (address, opposite.get(action, action), cause)
@@ -201,7 +200,7 @@ def _reversed(entry: HistoryEntry) -> tuple[tuple[str, str, str], ...]:
 def _rollback_not_recorded(error: ReconcileError | OSError) -> RollbackFailed:
     return RollbackFailed(
         "The rollback succeeded, but could not be recorded.",
-        error_reason(error),
+        in_one_line(error),
         "Remove the cause, then run `reconcile rollback` to finish.",
     )
 

@@ -1,4 +1,4 @@
-"""Plans that are refused, however well they were computed."""
+"""Plans that are refused although they are correct."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from reconcile.errors import ReconcileError
 
 
 def refuse_unclear(plan: Plan) -> None:
-    """Refuse to act on declarations that conflict or on a host that could not be read."""
+    """Refuse a plan with conflicting declarations or with parts that could not be read."""
     if plan.conflicts:
         why = "; ".join(
             f"{c.ref} {c.field}: {c.values[0]} or {c.values[1]}"
@@ -17,7 +17,7 @@ def refuse_unclear(plan: Plan) -> None:
             for c in plan.conflicts
         )
         raise ReconcileError(
-            "The configuration contradicts itself.",
+            "The configuration has conflicting declarations.",
             why,
             "Make the declarations agree. Nothing was changed.",
         )
@@ -25,39 +25,38 @@ def refuse_unclear(plan: Plan) -> None:
         raise ReconcileError(
             "A part of the host could not be read.",
             "; ".join(f"{unknown.ref}: {unknown.reason}" for unknown in plan.unknown),
-            "Remove the cause, or leave that part out with --exclude. Nothing was changed.",
+            "Remove the cause, or skip that part with --exclude. Nothing was changed.",
         )
 
 
 def refuse_excess(plan: Plan, *, max_deletes: int | None) -> None:
-    """Refuse a plan that deletes more than the user allowed."""
+    """Refuse a plan that deletes more than `max_deletes` resources."""
     deletes = plan.count("delete")
     if max_deletes is not None and deletes > max_deletes:
         raise ReconcileError(
-            f"The plan destroys more than it may: {deletes}, where {max_deletes} is the most.",
-            "More is removed than --max-deletes says.",
-            "Look at the plan; if it is right, raise --max-deletes. Nothing was changed.",
+            f"The plan deletes {deletes} resources; the limit is {max_deletes}.",
+            "--max-deletes sets the limit",
+            "Review the plan; if it is right, raise --max-deletes. Nothing was changed.",
         )
 
 
 def refuse_excessive_share(plan: Plan, owned: int, share: float) -> None:
-    """Refuse, where nobody looks, a plan that gives up too large a part of what is owned."""
-    given_up = len(plan.released)
-    if given_up > owned * share:
+    """Refuse a plan that removes or releases more than `share` of what is owned (0 to 1)."""
+    released = len(plan.released)
+    if released > owned * share:
         raise ReconcileError(
-            f"The plan removes or gives up {given_up} of the {owned} resources that reconcile"
-            " owns here.",
-            f"An unattended apply may give up {share:.0%} of them.",
-            "Look at the plan; if it is right, say --max-deletes, or apply it yourself."
+            f"The plan removes or releases {released} of {owned} owned resources.",
+            f"an unattended apply may remove or release {share:.0%} of them",
+            "Review the plan; if it is right, use --max-deletes, or apply it yourself."
             " Nothing was changed.",
         )
 
 
 def refuse_emptying(declared: Sized, released: Sized, *, allow_empty: bool) -> None:
-    """Refuse a YAML that declares nothing where we would give up something: a wrong file?"""
+    """Refuse a YAML that declares nothing if anything is owned: probably the wrong file."""
     if released and not declared and not allow_empty:
         raise ReconcileError(
             "The configuration declares nothing.",
-            f"reconcile would remove or give up all {len(released)} resources that it owns here.",
-            "Check the file; if that is what you want, say --allow-empty. Nothing was changed.",
+            f"reconcile would remove or release all {len(released)} resources that it owns",
+            "Check the file; if that is what you want, use --allow-empty. Nothing was changed.",
         )

@@ -1,4 +1,4 @@
-"""Which part of the declaration a command is about."""
+"""Which part of the configuration a command acts on."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from reconcile.errors import ReconcileError
 
 @dataclass(frozen=True)
 class Selection:
-    """Sites by name, targets and exclusions by address or a pattern of addresses; all if empty."""
+    """Sites by name, targets and exclusions by address or pattern; everything if empty."""
 
     sites: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
@@ -24,6 +24,7 @@ class Selection:
 
     @property
     def partial(self) -> bool:
+        """Whether anything is left out."""
         return bool(self.sites or self.targets or self.excludes)
 
 
@@ -33,9 +34,9 @@ Selection.ALL = Selection()
 def select(
     desired: Desired, owned: Mapping[Ref, tuple[str, ...]], selection: Selection
 ) -> frozenset[Ref]:
-    """The refs that a selection is about; `owned` names the sites of each ledger row.
+    """The selected refs, with everything that a target requires.
 
-    What a target requires comes with it.
+    `owned` has the sites of each ledger row.
     Errors: ReconcileError for a site or a pattern that matches nothing.
     """
     sites = dict(owned) | {ref: declared.sites for ref, declared in desired.items()}
@@ -70,7 +71,7 @@ def _matching(refs: Iterable[Ref], patterns: Iterable[str]) -> set[Ref]:
 
 
 def _required(desired: Desired, refs: set[Ref]) -> set[Ref]:
-    """`refs` with everything that they stand on, directly or not."""
+    """`refs` with everything that they require, directly or not."""
     found: set[Ref] = set()
     waiting = [*refs]
     while waiting:
@@ -83,11 +84,11 @@ def _required(desired: Desired, refs: set[Ref]) -> set[Ref]:
     return found
 
 
-def _refuse_unknown(name: str, known: Iterable[str], otherwise: str) -> None:
+def _refuse_unknown(name: str, known: Iterable[str], hint: str) -> None:
     if name in known:
         return
     from difflib import get_close_matches
 
     near = get_close_matches(name, list(known), n=1, cutoff=0.5)
-    hint = f"Did you mean {near[0]}?" if near else otherwise
-    raise ReconcileError(f"Nothing here is called {name}.", "", hint)
+    fix = f"Did you mean {near[0]}?" if near else hint
+    raise ReconcileError(f"No site or resource named {name}.", "", fix)

@@ -1,4 +1,4 @@
-"""Taking something out of the ledger, while the host stays as it is."""
+"""Removing resources from the ledger while the host stays as it is."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from reconcile.system import Host
 
 
-def forget(host: Host, refs: Collection[Ref], by: Actor, *, protected_too: bool = False) -> Ledger:
-    """Own `refs` no longer; the caller holds the lock. The history tells it.
+def untrack(host: Host, refs: Collection[Ref], by: Actor, *, protected_too: bool = False) -> Ledger:
+    """Stop owning `refs`, and record it in the history; the caller holds the lock.
 
-    Errors: ReconcileError for what is not owned, or is protected and shall stay so.
+    Errors: ReconcileError for what is not owned, or is protected without `protected_too`.
     """
     ledger = read_ledger(host.state)
-    _refuse(ledger, refs, protected_too=protected_too)
+    _refuse_untracking(ledger, refs, protected_too=protected_too)
     rows = {ref: row for ref, row in ledger.rows.items() if ref not in refs}
     changes = tuple((str(ref), "forget", "pending") for ref in sorted(refs))
     entry = HistoryEntry(now(), by, "forgotten", changes)
@@ -31,20 +31,18 @@ def forget(host: Host, refs: Collection[Ref], by: Actor, *, protected_too: bool 
     journal = Journal.begin(host.state, encode(ledger), entry)
     journal.commit(row, after)
     journal.finalize()
-    # Kept, it would push out that of the last apply, which can still be taken back.
+    # Kept, it would displace the journal of the last apply, which can still be rolled back.
     journal.discard(host)
     return read_ledger(host.state)
 
 
-def _refuse(ledger: Ledger, refs: Collection[Ref], *, protected_too: bool) -> None:
+def _refuse_untracking(ledger: Ledger, refs: Collection[Ref], *, protected_too: bool) -> None:
     for ref in sorted(refs):
         if ref not in ledger.rows:
-            raise ReconcileError(
-                f"{ref} is not in the ledger", "", "`reconcile state list` tells what is."
-            )
+            raise ReconcileError(f"{ref} is not in the ledger", "", "See `reconcile state list`.")
         if ledger.rows[ref].protected and not protected_too:
             raise ReconcileError(
-                f"{ref} is protected, and the ledger is what remembers that",
-                "forgotten, it could be written over once the YAML no longer calls it media",
-                "Say --protected-too if that is what you want. Nothing was changed.",
+                f"{ref} is protected, and only the ledger records that",
+                "once forgotten, it could be overwritten if the YAML drops its declaration",
+                "Use --protected-too if that is what you want. Nothing was changed.",
             )

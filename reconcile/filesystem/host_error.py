@@ -76,9 +76,11 @@ def host_error(what: str, error: OSError) -> HostError:
     return HostError(what, cause(error), FIXES.get(number, ""), number)
 
 
-def in_one_line(error: ReconcileError) -> str:
-    """What and why; where rights alone are missing, with the way to get them."""
-    line = f"{error.what}: {error.why}" if error.why else error.what
+def in_one_line(error: ReconcileError | OSError) -> str:
+    """What failed and why; if only permissions are missing, with the fix."""
+    if isinstance(error, OSError):
+        return cause(error)
+    line = f"{error.what.rstrip('.')}: {error.why}" if error.why else error.what
     missing = isinstance(error, HostError) and error.errno == errno.EACCES
     return f"{line}. {error.fix}" if missing else line
 

@@ -57,7 +57,7 @@ def after(memory: Memory, drift: Drift) -> Memory:
         return memory.model_copy(update={"last_run": drift.at})
     return memory.model_copy(
         update={
-            "first_seen": drift.seen,
+            "first_seen": drift.first_seen_by_field,
             "last_run": drift.at,
             "last_state": drift.state,
             "last_success": drift.last_success,

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from reconcile.engine.digest import digest
-from reconcile.engine.model import failed
+from reconcile.engine.model import failed_checks
 from reconcile.gitops.memory import Memory, Notified
 from reconcile.output.escape import printable
 
@@ -26,7 +26,7 @@ def key(drift: Drift) -> str:
     """The same for the same news."""
     parts = sorted((item.address, item.field) for item in drift.deviations)
     unread = sorted(str(reading.ref) for reading in drift.plan.unknown)
-    bad = sorted(check.name for check in failed(drift.checks))
+    bad = sorted(check.name for check in failed_checks(drift.checks))
     return digest([drift.state, parts, unread, bad])
 
 
@@ -34,7 +34,7 @@ def is_news(drift: Drift, memory: Memory, remind_s: float) -> bool:
     """Whether to send a message: on a change of state, or as a reminder of a bad one."""
     if drift.applying:
         return False
-    if drift.mended:
+    if drift.healed:
         return True
     last = memory.notified
     if drift.state == "in_sync":
@@ -52,8 +52,8 @@ def told(drift: Drift, memory: Memory) -> Memory:
 
 def message(drift: Drift) -> tuple[str, str]:
     """Title and text."""
-    news = "drift was mended" if drift.mended else _TITLES[drift.state]
-    lines = [*(f"mended: {printable(address)}" for address in drift.mended), *_lines(drift)]
+    news = "drift was mended" if drift.healed else _TITLES[drift.state]
+    lines = [*(f"mended: {printable(address)}" for address in drift.healed), *_lines(drift)]
     more = [f"and {len(lines) - MOST_LINES} more"] if len(lines) > MOST_LINES else []
     body = "\n".join([*lines[:MOST_LINES], *more])
     return f"{printable(drift.plan.host)}: {news}", body or "The host matches the configuration."
@@ -69,5 +69,5 @@ def _lines(drift: Drift) -> list[str]:
         for change in drift.plan.changes
     ]
     unread = [f"could not be read: {printable(str(item.ref))}" for item in drift.plan.unknown]
-    bad = [f"failed: {printable(check.name)}" for check in failed(drift.checks)]
+    bad = [f"failed: {printable(check.name)}" for check in failed_checks(drift.checks)]
     return [*unread, *changes, *bad]

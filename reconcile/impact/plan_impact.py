@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from reconcile.config.context import CompileContext, SiteContext
 from reconcile.engine.model import BehaviourChange, Change, Finding, Plan
-from reconcile.engine.observe import error_reason
 from reconcile.errors import ReconcileError
+from reconcile.filesystem.host_error import in_one_line
 from reconcile.filesystem.inventory import sample_files
 from reconcile.impact.config_warnings import config_warnings
 from reconcile.impact.planned_files import planned_path_kinds
@@ -56,7 +56,7 @@ def with_impact(plan: Plan, config: Config, facts: HostFacts, host: Host) -> Pla
     except (ReconcileError, OSError) as trouble:
         fix = trouble.fix if isinstance(trouble, ReconcileError) else ""
         what = "What visitors will notice cannot be foretold."
-        unforeseen = Finding("foresight", "warning", what, (error_reason(trouble),), fix)
+        unforeseen = Finding("foresight", "warning", what, (in_one_line(trouble),), fix)
         return replace(plan, findings=(*plan.findings, unforeseen))
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from reconcile.engine.diff import SENSITIVE
 from reconcile.engine.model import Action, Change, FieldChange
 from reconcile.output.columns import Cell, two_columns
 from reconcile.output.escape import printable
-from reconcile.output.fields import SENSITIVE, field_lines, fields_of
+from reconcile.output.fields import field_lines, fields_of
 from reconcile.output.style import GLYPHS, PLAIN, Style
 
 INDENT = "  "

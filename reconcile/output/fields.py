@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from reconcile.engine.diff import SENSITIVE
 from reconcile.engine.model import Action, Change, FieldChange, Plan
 from reconcile.output.escape import printable
 from reconcile.output.style import GLYPHS, Style
 
-SENSITIVE = "(sensitive)"
 CONTEXT_LINES = 3
 TEXT_LIMIT = 200_000
 """Characters of a text above which its lines are not compared."""

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from reconcile import __version__
+from reconcile.engine.diff import SENSITIVE
 from reconcile.engine.drift_report import Drift
 from reconcile.engine.model import (
     Action,
@@ -21,10 +22,10 @@ from reconcile.engine.model import (
     Finding,
     Plan,
     Report,
-    failed,
+    failed_checks,
 )
 from reconcile.output import documents as doc
-from reconcile.output.fields import SENSITIVE, fields_of, listed
+from reconcile.output.fields import fields_of, listed
 
 
 def plan_document(
@@ -48,7 +49,7 @@ def drift_document(
         last_success=drift.last_success,
         deviations=[doc.DeviationItem(**item._asdict()) for item in drift.deviations],
         applying=drift.applying,
-        mended=list(drift.mended),
+        mended=list(drift.healed),
         elapsed_s=round(drift.elapsed_s, 3),
     )
 
@@ -61,7 +62,7 @@ def verify_document(
     return doc.VerifyDocument(
         **head(host, now),
         checks=_checks(checks),
-        healthy=not failed(checks),
+        healthy=not failed_checks(checks),
         result="failed" if "fail" in seen else "incomplete" if "unknown" in seen else "verified",
         exit_code=exit_code,
     )

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 
 from reconcile.engine.drift_report import Drift
-from reconcile.engine.model import Change, Check, Plan, failed
+from reconcile.engine.model import Change, Check, Plan, failed_checks
 from reconcile.output.escape import printable
 from reconcile.output.fields import field_lines, fields_of
 from reconcile.output.style import GLYPHS, PLAIN
@@ -33,9 +33,9 @@ def drift_markdown(drift: Drift) -> str:
         f"### reconcile drift on {_code(plan.host)}",
         f"**{drift_summary(drift)}** {totals(plan)}",
         *_applying(drift),
-        *(f"- mended: {_code(address)}" for address in drift.mended),
+        *(f"- mended: {_code(address)}" for address in drift.healed),
         *_beside(plan),
-        *_checks(failed(drift.checks)),
+        *_checks(failed_checks(drift.checks)),
     ]
     return _fitted(head, [_change(change) for change in plan.changes])
 

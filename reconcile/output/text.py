@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from reconcile.engine.drift_report import WHOLE, Deviation, Drift
+from reconcile.engine.drift_report import WHOLE_RESOURCE, Deviation, Drift
 from reconcile.engine.model import (
     CAUSES,
     Conflict,
@@ -12,7 +12,7 @@ from reconcile.engine.model import (
     Plan,
     Report,
     Unknown,
-    failed,
+    failed_checks,
 )
 from reconcile.output.changes import changes_text, counted, files_removed
 from reconcile.output.checks import checks_text, verdict
@@ -42,7 +42,7 @@ def plan_text(
 
 def report_text(report: Report, style: Style = PLAIN) -> str:
     """What became of a plan: its notes, the verdict where all checks passed, and totals."""
-    passed = [] if failed(report.checks) else verdict(report.checks, style)
+    passed = [] if failed_checks(report.checks) else verdict(report.checks, style)
     return _joined(_notes(report.notes, style), passed, style.wrap(_outcome(report, style)))
 
 
@@ -50,7 +50,7 @@ def failure_text(report: Report, style: Style = PLAIN) -> str:
     """Why an apply failed, "" where it did not: checks that failed as a list, a line each."""
     if not report.error:
         return ""
-    bad = checks_text(failed(report.checks), style)
+    bad = checks_text(failed_checks(report.checks), style)
     error = error_text(report.error, "" if bad else report.why, "", style)
     return "\n".join([error, *bad, *fix_lines(report.fix, style)])
 
@@ -63,10 +63,10 @@ def rollback_text(notes: Sequence[str], style: Style = PLAIN) -> str:
 
 def drift_text(drift: Drift, style: Style = PLAIN) -> str:
     """The plan, since when it differs, then how the host answers: sync and health are two."""
-    bad = checks_text(failed(drift.checks), style)
+    bad = checks_text(failed_checks(drift.checks), style)
     return _joined(
         [*_applying(drift, style)],
-        [style.good(f"Fixed: {printable(address)}") for address in drift.mended],
+        [style.good(f"Fixed: {printable(address)}") for address in drift.healed],
         [plan_text(drift.plan, style)],
         _since(drift, style),
         [*bad, *verdict(drift.checks, style)],
@@ -141,7 +141,7 @@ def _since(drift: Drift, style: Style) -> list[str]:
 
 
 def _field(item: Deviation) -> str:
-    return "" if item.field == WHOLE else f" {printable(item.field)}"
+    return "" if item.field == WHOLE_RESOURCE else f" {printable(item.field)}"
 
 
 def _files_note(plan: Plan, style: Style) -> str:

@@ -12,6 +12,7 @@ from reconcile.engine.model import Action, FieldChange, Finding
 from reconcile.engine.resource import Cause, Ref, Resource
 from reconcile.filesystem.compress import refuse_missing
 from reconcile.filesystem.host_error import HostError
+from reconcile.filesystem.path import is_inside
 from reconcile.filesystem.permissions import PermissionDeviation, PermissionPolicy
 from reconcile.filesystem.scan_result import Examples
 from reconcile.filesystem.sync.sync_diff import ChangedSide, FileCopy, Stale, SyncDiff, SyncRequest
@@ -97,9 +98,9 @@ class Assets(Resource):
     def requires(self) -> frozenset[Ref]:
         return folders_above(self.path) | {Ref("directory", self.path)}
 
-    def may_write(self, below: str) -> bool:
+    def may_write(self, path: str) -> bool:
         """All that lies below the root but what is someone else's."""
-        return not any(below == path or below.startswith(f"{path}/") for path in self.except_)
+        return not any(is_inside(path, kept) for kept in self.except_)
 
     def observe(self, host: Host) -> Self | None:
         if not self.source:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, Literal, Self
 
 from reconcile.engine.model import Action, Change, Finding
-from reconcile.engine.resource import Ref, Resource
+from reconcile.engine.resource import Owner, Ref, Resource
 from reconcile.errors import ReconcileError
 from reconcile.filesystem.access_check import EXECUTE, enters
 from reconcile.filesystem.inode import Stat
@@ -22,7 +22,6 @@ from reconcile.resources.common import (
 )
 from reconcile.resources.metadata_effects import grants_told, mask_finding
 from reconcile.system import Host
-from reconcile.system.accounts import Accounts
 
 NEW_MODE = 0o755
 
@@ -109,21 +108,17 @@ class Directory(Resource):
         names = host.files.listdir(self.path, helpers=True)
         return frozenset(names) - host.files.manifest(self.path).exclusively_ours()
 
-    def with_defaults_from(self, before: Self | None) -> Self:
-        if before is None:
-            return self.model_copy(update=self._as_made())
+    def with_defaults_from(self, before: Self) -> Self:
         after = super().with_defaults_from(before)
         if self.mode is None and self.enterable_by is not None:
             # The mode follows from who must pass, so the old one is not asked for.
             return after.model_copy(update={"mode": None})
         return after
 
-    def _as_made(self) -> dict[str, Any]:
-        """What a new directory gets where nothing was asked for."""
-        names = Accounts()
-        me = names.current
-        made = {"user": me.name, "group": names.group_name(me.gid), "mode": NEW_MODE}
-        return {field: value for field, value in made.items() if getattr(self, field) is None}
+    def as_created(self, applier: Owner) -> Self:
+        defaults = {**applier._asdict(), "mode": NEW_MODE}
+        unset = {name: value for name, value in defaults.items() if getattr(self, name) is None}
+        return self.model_copy(update=unset)
 
     def preflight(self, host: Host, changes: Sequence[Change]) -> Sequence[str]:  # noqa: ARG002
         """A declared mode that keeps out who must pass can never hold."""

@@ -6,7 +6,7 @@ from hashlib import sha256
 from typing import Any, ClassVar, Literal, Self
 
 from reconcile.engine.model import Action, Finding
-from reconcile.engine.resource import Ref, Resource
+from reconcile.engine.resource import Owner, Ref, Resource
 from reconcile.filesystem.inode import Stat
 from reconcile.nginx.render.render import without_config_token
 from reconcile.resources.common import (
@@ -93,10 +93,8 @@ class File(Resource):
         lost = (capability_finding(self.path),) if self.loses_capabilities else ()
         return (*masked, *lost)
 
-    def with_defaults_from(self, before: Self | None) -> Self:
-        if before is None and self.mode is None:
-            return self.model_copy(update={"mode": NEW_MODE})
-        return super().with_defaults_from(before)
+    def as_created(self, applier: Owner) -> Self:  # noqa: ARG002
+        return self.model_copy(update={"mode": NEW_MODE}) if self.mode is None else self
 
     def apply(self, host: Host, before: Self | None) -> None:
         uid, gid = owner_ids(host, self.user, self.group)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from reconcile.errors import ReconcileError
+from reconcile.filesystem.path import is_inside
 from reconcile.resources.gunicorn_params import GunicornParams
 from reconcile.system import ServiceManagerName
 
@@ -179,7 +180,7 @@ SystemCallErrorNumber=EPERM
 
 
 def _any_below(paths: tuple[str, ...], roots: tuple[str, ...]) -> bool:
-    return any(path == root or path.startswith(root + "/") for path in paths for root in roots)
+    return any(is_inside(path, root) for path in paths for root in roots)
 
 
 def _path_word(path: str) -> str:

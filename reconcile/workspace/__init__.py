@@ -81,7 +81,7 @@ class Workspace:
         return compile_config(self.config, self.facts, self.renderings)
 
     @cached_property
-    def known_probes(self) -> ReadableProbes:
+    def readable_probes(self) -> ReadableProbes:
         """The probes that this user can know; needs neither the ledger nor the sources."""
         if self.host.privileged:
             return ReadableProbes(self.compiled.probes)

@@ -27,7 +27,7 @@ def verify_sites(
     workspace: Workspace, sites: frozenset[str] | None = None, relaxed: Sequence[HttpProbe] = ()
 ) -> tuple[Check, ...]:
     """Run every probe of `sites`, by default of all; of `relaxed` expect only the minimum."""
-    known = workspace.known_probes
+    known = workspace.readable_probes
     minimum: dict[str, Probe] = {probe.name: probe.relaxed for probe in relaxed}
     probes = [minimum.get(probe.name, probe) for probe in _of_sites(known.probes, sites)]
     unknown = (check for site, check in known.unknown.items() if sites is None or site in sites)
@@ -38,12 +38,12 @@ def preexisting_failures(
     workspace: Workspace, sites: frozenset[str] | None
 ) -> tuple[HttpProbe, ...]:
     """The probes that now meet only their minimum expectation: an apply does not fail on them."""
-    return find_degraded(_of_sites(workspace.known_probes.probes, sites), workspace.host)
+    return find_degraded(_of_sites(workspace.readable_probes.probes, sites), workspace.host)
 
 
 def run_http_probes(workspace: Workspace) -> tuple[Check, ...]:
     """Run the probes that only read; those that write, even briefly, are for `verify_sites`."""
-    probes = [probe for probe in workspace.known_probes.probes if isinstance(probe, HttpProbe)]
+    probes = [probe for probe in workspace.readable_probes.probes if isinstance(probe, HttpProbe)]
     return run_probes(probes, workspace.host, retry_s=IDLE_RETRY_S)
 
 

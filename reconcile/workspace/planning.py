@@ -11,6 +11,7 @@ from reconcile.engine.ignore_rules import IgnoredField, apply_ignore_rules
 from reconcile.engine.model import ConfigOrigin, Finding, Plan
 from reconcile.engine.observe import observe, observe_undeclared, preflight_warnings, source_digests
 from reconcile.engine.planner import make_plan
+from reconcile.engine.resource import Owner
 from reconcile.engine.rollback import unfinished
 from reconcile.engine.selection import Selection, select
 from reconcile.engine.staleness import refuse_stale
@@ -18,7 +19,7 @@ from reconcile.resources import registry
 
 if TYPE_CHECKING:
     from reconcile.config.config import Config
-    from reconcile.engine.data_protection import Lineages
+    from reconcile.engine.data_protection import RealLocations
     from reconcile.engine.model import Desired, PlanInputs
     from reconcile.engine.resource import Ref, Resource
     from reconcile.system import Host
@@ -42,8 +43,9 @@ def plan_changes(workspace: Workspace, selection: Selection = Selection.ALL) -> 
         compared.desired,
         compared.observed,
         rows,
+        applier=_applier(host),
         sources=source_digests(wanted, observed, host),
-        lineages=_lineages(workspace, compared.desired),
+        locations=_real_locations(workspace, compared.desired),
         host=host.name,
         config=ConfigOrigin(workspace.config.file, workspace.config.digest, workspace.commit),
         partial=selection.partial,
@@ -79,7 +81,7 @@ def _with_impact(workspace: Workspace, plan: Plan) -> Plan:
     return with_impact(plan, workspace.config, workspace.facts, workspace.host)
 
 
-def _lineages(workspace: Workspace, desired: Desired) -> Lineages:
+def _real_locations(workspace: Workspace, desired: Desired) -> RealLocations:
     """Where every directory lies that could overlap other people's data."""
     protected = (ref for ref, row in workspace.ledger.rows.items() if row.protected)
     folders = directories_to_resolve(desired, protected_names(desired, protected))
@@ -101,6 +103,11 @@ def _interrupted_applies(host: Host) -> Iterator[Finding]:
             fix="If it no longer runs, the next apply or `reconcile rollback` rolls it back first.",
             apply_fixes=True,
         )
+
+
+def _applier(host: Host) -> Owner:
+    account = host.accounts.current
+    return Owner(account.name, host.accounts.group_name(account.gid))
 
 
 def _from_ref(ref: Ref) -> Resource:

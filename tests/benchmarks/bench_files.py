@@ -25,6 +25,7 @@ from reconcile.filesystem.undo import Undo
 from reconcile.resources.assets import Assets
 from reconcile.resources.tree import Tree
 from reconcile.system import Host, HostSettings
+from tests.support.completed import completed
 
 WEB = "www-data"
 PER_FOLDER = 1_000
@@ -115,7 +116,7 @@ def trees(folder: Path, host: Host, count: int) -> list[Row]:
             os.chmod(path, 0o600)
         before = tree.observe(host)
         assert before is not None
-        tree.with_defaults_from(before).apply(host, before)
+        completed(tree, before, host).apply(host, before)
         tree.refresh(host, before)
 
     return [

@@ -332,7 +332,7 @@ def with_nobody_reading(process: subprocess.Popen[bytes]) -> bytes:
     [
         (["--site", "dem"], "Did you mean demo?"),
         (["--target", "file:/none"], "file:/none"),
-        (["--exclude", "x"], "Nothing here is called x."),
+        (["--exclude", "x"], "No site or resource named x."),
     ],
 )
 def test_a_selection_of_nothing_is_refused(

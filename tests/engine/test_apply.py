@@ -11,6 +11,7 @@ from typing import ClassVar, Literal, Self
 import pytest
 
 from reconcile.engine import history
+from reconcile.engine.history_integrity import check_history
 from reconcile.engine.ledger_store import read_ledger
 from reconcile.engine.model import Change, Check
 from reconcile.engine.resource import Ref, Resource
@@ -315,9 +316,7 @@ class TestTakingBackTheLast:
         machine.take_back()
 
         assert [("applied", 3), ("rolled_back", 3)] == history_of(machine)
-        assert () == history.problems(
-            [*history.rows(machine.host.state)], read_ledger(machine.host.state)
-        )
+        assert () == check_history(machine.host.state, read_ledger(machine.host.state))[1]
 
     def test_there_is_nothing_to_take_back_on_a_fresh_host(self, machine: Machine) -> None:
         with pytest.raises(ReconcileError, match="No apply can be rolled back"):

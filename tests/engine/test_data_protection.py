@@ -69,9 +69,9 @@ def test_what_only_sets_owners_or_keeps_away_may(resource: Resource) -> None:
     ids=["the same place", "a place in it", "a place above it", "a file in it"],
 )
 def test_nor_by_another_name_of_the_place(resource: Resource, folder: str, at: str) -> None:
-    lineages = {MEDIA: _lineage(MEDIA), folder: _lineage(at)}
+    locations = {MEDIA: _lineage(MEDIA), folder: _lineage(at)}
 
-    (conflict,) = violations(declare(resource), frozenset({MEDIA}), lineages)
+    (conflict,) = violations(declare(resource), frozenset({MEDIA}), locations)
 
     assert f"protected: {MEDIA}, of which this is another name" == conflict.values[1]
 
@@ -92,18 +92,18 @@ def test_nor_by_another_name_of_the_place(resource: Resource, folder: str, at: s
 def test_another_name_of_another_place_is_no_matter(
     resource: Resource, folder: str, at: str
 ) -> None:
-    lineages = {MEDIA: _lineage(MEDIA), folder: _lineage(at)}
+    locations = {MEDIA: _lineage(MEDIA), folder: _lineage(at)}
 
-    assert () == violations(declare(resource), frozenset({MEDIA}), lineages)
+    assert () == violations(declare(resource), frozenset({MEDIA}), locations)
 
 
 def test_where_the_protected_is_absent_nothing_can_be_lost() -> None:
     absent = (Inode(0, 0, MEDIA), *_lineage(MEDIA)[1:])
-    lineages = {MEDIA: absent, "/srv/shop": _lineage("/var/www/shop")}
+    locations = {MEDIA: absent, "/srv/shop": _lineage("/var/www/shop")}
 
     declared = declare(Assets(path="/srv/shop", source="/src"))
 
-    assert () == violations(declared, frozenset({MEDIA}), lineages)
+    assert () == violations(declared, frozenset({MEDIA}), locations)
 
 
 def _lineage(path: str) -> tuple[Inode, ...]:

@@ -12,6 +12,7 @@ import pytest
 
 from reconcile.engine import history
 from reconcile.engine.history import Actor, HistoryEntry
+from reconcile.engine.history_integrity import check_history
 from reconcile.engine.journal import Journal, journals
 from reconcile.engine.ledger import Ledger, encode
 from reconcile.engine.ledger_store import next_records, read_ledger
@@ -128,7 +129,7 @@ def test_an_apply_that_was_decided_is_finished_not_rolled_back(host: Host) -> No
 
     hear(host)
 
-    assert ([], 1, row) == (Told.said, read_ledger(host.state).serial, history.last(host.state))
+    assert ([], 1, row) == (Told.said, read_ledger(host.state).serial, history.last_row(host.state))
 
 
 class TestARollbackThatFails:
@@ -174,11 +175,11 @@ def test_a_history_that_was_tampered_with_shows_it(
 ) -> None:
     for _ in range(3):
         roll_back(a_journal(host), host, ENTRY)
-    assert () == history.problems([*history.rows(host.state)], read_ledger(host.state))
+    assert () == check_history(host.state, read_ledger(host.state))[1]
 
     harm(sorted(Path(host.state.path_of("history")).iterdir()))
 
-    assert problem in history.problems([*history.rows(host.state)], read_ledger(host.state))
+    assert problem in check_history(host.state, read_ledger(host.state))[1]
 
 
 def test_a_lost_ledger_is_an_empty_one_that_goes_on_with_the_history(host: Host) -> None:
@@ -187,4 +188,4 @@ def test_a_lost_ledger_is_an_empty_one_that_goes_on_with_the_history(host: Host)
 
     roll_back(a_journal(host), host, ENTRY)
 
-    assert () == history.problems([*history.rows(host.state)], read_ledger(host.state))
+    assert () == check_history(host.state, read_ledger(host.state))[1]

@@ -75,7 +75,7 @@ def test_requirements_that_go_round_in_a_circle_are_refused() -> None:
     one = Note(path="/1", stands_on=("note:/2",))
     two = Note(path="/2", stands_on=("note:/1",))
 
-    with pytest.raises(ReconcileError, match="cannot be put in order"):
+    with pytest.raises(ReconcileError, match="cannot be ordered"):
         in_order([created(one), created(two)])
 
 

@@ -184,7 +184,7 @@ class TestRemoval:
         plan = planned(a_world(shelf, foreign), {}, last_wrote(shelf))
 
         assert [] == addresses(plan)
-        assert ["shelf:/s is no longer declared, but stays: it still holds /s/foreign"] == [
+        assert ["shelf:/s is no longer declared but is kept: it still holds /s/foreign"] == [
             finding.what for finding in plan.findings
         ]
 
@@ -198,7 +198,10 @@ class TestRemoval:
 
         [finding] = plan.findings
         assert ("site-dropped", "warning") == (finding.rule, finding.severity)
-        assert "The YAML has no site shop: 2 resources of it will be destroyed." == finding.what
+        assert (
+            "Site shop is no longer in the YAML: 2 resources of it will be destroyed."
+            == finding.what
+        )
 
     def test_a_site_that_only_shrinks_is_not_named(self) -> None:
         old, kept = Note(path="/old", text="x"), Note(path="/kept", text="x")
@@ -241,9 +244,7 @@ class TestRemoval:
 
         plan = planned(a_world(), {}, rows)
 
-        assert (Unknown(Ref("teapot", "/t"), "this version knows no resource teapot:/t"),) == (
-            plan.unknown
-        )
+        assert (Unknown(Ref("teapot", "/t"), "this version has no kind teapot"),) == (plan.unknown)
 
 
 class TestProtection:

@@ -57,7 +57,7 @@ def test_an_address_that_does_not_exist_is_refused_with_the_nearest_one() -> Non
 
 
 def test_a_site_that_does_not_exist_is_refused() -> None:
-    with pytest.raises(ReconcileError, match="Nothing here is called shup"):
+    with pytest.raises(ReconcileError, match="No site or resource named shup"):
         select(DESIRED, OWNED, Selection(sites=("shup",)))
 
 

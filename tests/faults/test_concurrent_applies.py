@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from reconcile.engine import history
+from reconcile.engine.history_integrity import check_history
 from reconcile.engine.ledger_store import read_ledger
 from reconcile.engine.rollback import unfinished
 from reconcile.errors import ReconcileError
@@ -44,7 +44,7 @@ def test_of_many_applies_at_once_exactly_one_is_at_work_and_no_row_is_lost(
     assert {0} == {os.waitpid(child, 0)[1] for child in children}
     state = swift_machine.host.state
     assert AT_ONCE == read_ledger(state).serial
-    assert () == history.problems([*history.rows(state)], read_ledger(state))
+    assert () == check_history(state, read_ledger(state))[1]
 
 
 @pytest.fixture

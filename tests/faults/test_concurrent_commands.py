@@ -24,7 +24,7 @@ TOLD = """
 import os, sys
 from reconcile.engine import apply as engine
 from reconcile.cli.main import main
-real = engine._ApplyRun.run
+real = engine._ApplyRun.execute
 log = os.open(sys.argv.pop(), os.O_WRONLY | os.O_APPEND)
 def run(attempt):
     os.write(log, b"in %d\\n" % os.getpid())
@@ -32,7 +32,7 @@ def run(attempt):
         return real(attempt)
     finally:
         os.write(log, b"out %d\\n" % os.getpid())
-engine._ApplyRun.run = run
+engine._ApplyRun.execute = run
 sys.exit(main())
 """
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from reconcile.engine import history
+from reconcile.engine.history_integrity import check_history
 from reconcile.engine.ledger_store import read_ledger
 from reconcile.engine.model import Check
 from reconcile.engine.resource import Resource
@@ -136,7 +136,7 @@ def refuse_remains(machine: Machine) -> None:
     """Nothing half done, nothing temporary, and a history that is whole."""
     state = machine.host.state
     assert () == unfinished(machine.host)
-    assert () == history.problems([*history.rows(state)], read_ledger(state))
+    assert () == check_history(state, read_ledger(state))[1]
     assert [] == [path for path in machine.manifest() if ".reconcile-" in path]
     assert [] == [path.name for path in Path(machine.state).glob("**/.*.reconcile-new-*")]
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from reconcile.engine.history import Actor
-from reconcile.engine.history_integrity import audit
+from reconcile.engine.history_integrity import check_history
 from reconcile.engine.ledger import Ledger, LedgerRow, LedgerUnusable, decode, encode
 from reconcile.engine.ledger_store import read_ledger
 from reconcile.engine.resource import Ref
-from reconcile.engine.untrack import forget
+from reconcile.engine.untrack import untrack
 from reconcile.errors import ReconcileError
 from reconcile.resources.directory import Directory
 from reconcile.resources.file import File
@@ -35,7 +35,7 @@ def machine(tmp_path: Path) -> Machine:
 
 def found(machine: Machine) -> tuple[str, ...]:
     state = machine.host.state
-    return audit(state, read_ledger(state))[1]
+    return check_history(state, read_ledger(state))[1]
 
 
 def row(machine: Machine, number: int) -> Path:
@@ -86,9 +86,9 @@ def test_no_mutated_ledger_of_a_thousand_is_accepted() -> None:
 def test_what_is_released_stays_on_the_host_and_in_the_history(machine: Machine) -> None:
     ref = Ref("file", machine.path("0.conf"))
 
-    after = forget(machine.host, [ref], BY)
+    after = untrack(machine.host, [ref], BY)
 
-    rows, problems = audit(machine.host.state, after)
+    rows, problems = check_history(machine.host.state, after)
     assert ref not in read_ledger(machine.host.state).rows
     assert Path(machine.path("0.conf")).exists()
     assert ("forgotten", (str(ref), "forget", "pending")) == (
@@ -99,7 +99,7 @@ def test_what_is_released_stays_on_the_host_and_in_the_history(machine: Machine)
 
 
 def test_what_was_forgotten_is_not_removed_when_it_is_dropped(machine: Machine) -> None:
-    forget(machine.host, [Ref("file", machine.path("0.conf"))], BY)
+    untrack(machine.host, [Ref("file", machine.path("0.conf"))], BY)
 
     machine.apply()
 
@@ -107,7 +107,7 @@ def test_what_was_forgotten_is_not_removed_when_it_is_dropped(machine: Machine) 
 
 
 def test_the_apply_before_a_forgetting_can_still_be_taken_back(machine: Machine) -> None:
-    forget(machine.host, [Ref("file", machine.path("0.conf"))], BY)
+    untrack(machine.host, [Ref("file", machine.path("0.conf"))], BY)
 
     machine.take_back()
 
@@ -120,11 +120,11 @@ def test_protection_is_forgotten_only_on_demand(tmp_path: Path) -> None:
     machine.apply(media)
 
     with pytest.raises(ReconcileError, match="protected"):
-        forget(machine.host, [media.ref], BY)
+        untrack(machine.host, [media.ref], BY)
 
-    assert {} == forget(machine.host, [media.ref], BY, protected_too=True).rows
+    assert {} == untrack(machine.host, [media.ref], BY, protected_too=True).rows
 
 
 def test_only_what_is_owned_can_be_forgotten(machine: Machine) -> None:
     with pytest.raises(ReconcileError, match="not in the ledger"):
-        forget(machine.host, [Ref("file", "/etc/passwd")], BY)
+        untrack(machine.host, [Ref("file", "/etc/passwd")], BY)

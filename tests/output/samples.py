@@ -181,7 +181,7 @@ def made(resource: Resource, *, line: int = 3) -> Change:
         resource.ref,
         None,
         resource,
-        reason="not on the host yet",
+        reason="does not exist yet",
         sites=("myapp",),
         positions=places,
     )

@@ -10,12 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from reconcile.engine.ledger import managed_digests
 from reconcile.filesystem import parallel
 from reconcile.filesystem.host_error import HostError
 from reconcile.filesystem.sync import compare_file, compare_tree, copy
 from reconcile.resources.assets import Assets
 from reconcile.resources.directory import Directory
 from reconcile.system import Host
+from tests.support.completed import completed
 from tests.support.disk import picture
 from tests.support.recorder import recording
 
@@ -42,7 +44,7 @@ def assets(source: Path, root: Path) -> Assets:
 
 def apply(assets: Assets, host: Host) -> None:
     before = assets.observe(host)
-    assets.with_defaults_from(before).apply(host, before)
+    completed(assets, before, host).apply(host, before)
 
 
 def lines(assets: Assets, host: Host) -> list[str]:
@@ -548,7 +550,7 @@ class TestCause:
     def _cause(assets: Assets, host: Host, act: Callable[[], object]) -> str:
         there = assets.observe(host)
         assert there is not None
-        written = assets.ledger_digests(there)
+        written = managed_digests(assets, there)
         act()
         return assets.cause("differences", assets.observe(host), written)
 

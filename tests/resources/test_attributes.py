@@ -16,6 +16,7 @@ from reconcile.resources.directory import Directory
 from reconcile.resources.file import File
 from reconcile.resources.tree import Tree
 from reconcile.system import Host
+from tests.support.completed import completed
 
 pytestmark = pytest.mark.process
 
@@ -53,7 +54,7 @@ def planned(wanted: Resource, host: Host) -> tuple[list[str], dict[str, object]]
 
 def applied(wanted: Resource, host: Host) -> None:
     before = wanted.observe(host)
-    wanted.with_defaults_from(before).apply(host, before)
+    completed(wanted, before, host).apply(host, before)
     assert [] == planned(wanted, host)[0]
 
 

@@ -20,6 +20,7 @@ from reconcile.resources.registry import MODULES, load
 from reconcile.resources.symlink import Symlink
 from reconcile.resources.tree import Tree
 from reconcile.system import Host
+from tests.support.completed import completed
 from tests.support.disk import picture
 from tests.support.recorder import recording
 
@@ -135,7 +136,7 @@ def case(request: pytest.FixtureRequest) -> Case:
 def put(host: Host, wanted: Resource) -> tuple[Resource | None, Resource | None]:
     """As an apply does: what was there, and what is read again."""
     before = wanted.observe(host)
-    after = wanted.with_defaults_from(before)
+    after = completed(wanted, before, host)
     after.apply(host, before)
     return before, after.refresh(host, before)
 

@@ -13,13 +13,14 @@ from reconcile.errors import ReconcileError
 from reconcile.filesystem.host_error import HostError
 from reconcile.resources.directory import Directory
 from reconcile.system import Host
+from tests.support.completed import completed
 
 pytestmark = pytest.mark.process
 
 
 def put(wanted: Directory, host: Host) -> Directory:
     before = wanted.observe(host)
-    wanted.with_defaults_from(before).apply(host, before)
+    completed(wanted, before, host).apply(host, before)
     after = wanted.observe(host)
     assert after is not None
     return after

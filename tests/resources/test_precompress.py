@@ -10,6 +10,7 @@ import brotli
 import pytest
 import zstandard
 
+from reconcile.engine.ledger import managed_digests
 from reconcile.filesystem import compress
 from reconcile.filesystem.compress import SUFFIXES, compressed, is_worth
 from reconcile.filesystem.host_error import HostError
@@ -17,6 +18,7 @@ from reconcile.filesystem.sync import precompressed
 from reconcile.resources.assets import Assets
 from reconcile.system import Host
 from reconcile.types import Encoding
+from tests.support.completed import completed
 from tests.support.disk import picture
 from tests.support.recorder import recording
 
@@ -57,7 +59,7 @@ def lines(assets: Assets, host: Host) -> list[str]:
 
 def apply(assets: Assets, host: Host) -> None:
     before = assets.observe(host)
-    assets.with_defaults_from(before).apply(host, before)
+    completed(assets, before, host).apply(host, before)
     assert [] == lines(assets, host)
 
 
@@ -175,7 +177,7 @@ def test_a_changed_sibling_is_compressed_again(
 def test_one_that_somebody_removed_is_drift(made: Assets, host: Host, root: Path) -> None:
     there = made.observe(host)
     assert there is not None
-    written = made.ledger_digests(there)
+    written = managed_digests(made, there)
     (root / "css/app.css.gz").unlink()
 
     found = made.observe(host)

@@ -15,10 +15,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from reconcile.engine.ledger import managed_digests
 from reconcile.filesystem import scan, scan_result
 from reconcile.filesystem.host_error import HostError
 from reconcile.resources.tree import Tree
 from reconcile.system import Host
+from tests.support.completed import completed
 from tests.support.disk import picture
 from tests.support.recorder import recording
 
@@ -43,7 +45,7 @@ def observed(tree: Tree, host: Host) -> Tree:
 
 def mended(tree: Tree, host: Host) -> Tree:
     before = observed(tree, host)
-    tree.with_defaults_from(before).apply(host, before)
+    completed(tree, before, host).apply(host, before)
     return observed(tree, host)
 
 
@@ -131,7 +133,7 @@ def test_after_a_recursive_chown_to_root_all_is_given_back(host: Host, media: Pa
     # As in an apply: the directory is put right first, and then belongs to the web user.
     os.chown(media, WEB, WEB)
 
-    tree.with_defaults_from(before).apply(host, before)
+    completed(tree, before, host).apply(host, before)
 
     assert () == observed(tree, host).deviations
     assert {WEB} == {path.stat().st_uid for path in media.rglob("*")}
@@ -378,13 +380,13 @@ def test_undo_of_a_fixed_tree_restores_it(host: Host, large: Path) -> None:
 class TestCause:
     def test_what_changed_on_the_host_is_drift(self, host: Host, media: Path) -> None:
         tree = uploads(media)
-        written = tree.ledger_digests(observed(tree, host))
+        written = managed_digests(tree, observed(tree, host))
         (media / "a.jpg").chmod(0o600)
 
         assert "drift" == tree.cause("deviations", observed(tree, host), written)
 
     def test_what_the_yaml_newly_asks_for_is_pending(self, host: Host, media: Path) -> None:
-        written = uploads(media).ledger_digests(observed(uploads(media), host))
+        written = managed_digests(uploads(media), observed(uploads(media), host))
         tree = uploads(media, files=0o640)
 
         assert "pending" == tree.cause("deviations", observed(tree, host), written)

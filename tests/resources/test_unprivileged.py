@@ -18,6 +18,7 @@ from reconcile.resources.file import File
 from reconcile.resources.symlink import Symlink
 from reconcile.resources.tree import Tree
 from reconcile.system import Host, HostSettings
+from tests.support.completed import completed
 from tests.support.disk import picture
 from tests.support.recorder import recording
 
@@ -84,7 +85,7 @@ def test_every_kind_is_put_and_taken_back(home: Path, make: Callable[[Path], Res
         os.makedirs(f"{home}/state/assets", exist_ok=True)
         before, pictured = wanted.observe(host), picture(home)
         assert () != differences(before, wanted)
-        wanted.with_defaults_from(before).apply(host, before)
+        completed(wanted, before, host).apply(host, before)
         assert () == differences(wanted.observe(host), wanted)
         assert [] == recorder.take_back(host)
         assert pictured == picture(home)

@@ -50,7 +50,7 @@ def put():
     for resource in everything:
         before = resource.observe(host)
         if before is None or before.managed() != resource.managed():
-            resource.with_defaults_from(before).apply(host, before)
+            completed(resource, before, host).apply(host, before)
 
 def differences():
     seen = [resource.observe(host) for resource in everything]

@@ -20,6 +20,7 @@ from reconcile.resources.service import Service
 from reconcile.resources.unit import Unit
 from reconcile.system import Host
 from reconcile.system.processes import identity, wait_until
+from tests.support.completed import completed
 from tests.support.process_manager import Journal
 
 pytestmark = pytest.mark.process
@@ -59,7 +60,7 @@ def put(host: Host, resources: list[Resource]) -> None:
     for resource in resources:
         before = resource.observe(host)
         if before is None or resource.managed().items() - before.managed().items():
-            resource.with_defaults_from(before).apply(host, before)
+            completed(resource, before, host).apply(host, before)
 
 
 def left(host: Host, resources: list[Resource]) -> list[tuple[str, str]]:

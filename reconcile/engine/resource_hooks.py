@@ -1,0 +1,56 @@
+"""What a kind of resource may override; the defaults do nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar, Self
+
+if TYPE_CHECKING:
+    from reconcile.engine.model import Change, Finding
+    from reconcile.engine.resource import Ref
+    from reconcile.system import Host
+
+
+class ResourceHooks:
+    """Optional steps and properties of a resource."""
+
+    succeeded_by: ClassVar[frozenset[str]] = frozenset()
+    """Kinds that take over what this leaves, when declared under the same name."""
+    writes_contents: ClassVar[bool] = True
+    """Whether it replaces contents at its path, as opposed to owners, modes or processes."""
+    writes_inside: ClassVar[bool] = False
+    """Whether it writes into the directory of its name, even through a symlink."""
+
+    @classmethod
+    def prepare(cls, host: Host, resources: Sequence[Self]) -> None:
+        """Read at once what `observe` of all `resources` will need."""
+
+    def findings(self) -> tuple[Finding, ...]:
+        """What was noticed while observing, beside any difference."""
+        return ()
+
+    def source_digest(self, host: Host) -> str:  # noqa: ARG002
+        """A digest of what `apply` would copy from elsewhere; "" if it copies nothing.
+
+        Read only for a thing that is absent: later, `observe` finds every difference.
+        """
+        return ""
+
+    def preflight_warnings(self, host: Host) -> tuple[Finding, ...]:  # noqa: ARG002
+        """What a person should know before an absent thing is created."""
+        return ()
+
+    def preflight(self, host: Host, changes: Sequence[Change]) -> Sequence[str]:  # noqa: ARG002
+        """Refuse what could not hold afterwards, before anything has changed.
+
+        Returns a note for each check that had to be weaker than usual. Errors: ReconcileError.
+        """
+        return ()
+
+    def may_write(self, path: str) -> bool:  # noqa: ARG002
+        """Whether it may overwrite or remove `path`, which lies below its own."""
+        return False
+
+    def why_not_removable(self, leaving: frozenset[Ref]) -> str:  # noqa: ARG002
+        """Why this, as observed, is kept once `leaving` are removed; "" if it is not."""
+        return ""
