@@ -123,7 +123,7 @@ def test_a_declared_location_that_nginx_lacks_is_reported(built: DebianHost) -> 
 
     said = doctor(built, "-f", "/root/more.yaml")
 
-    assert ["No server of nginx has the location /extra/ of myapp."] == [
+    assert ["No nginx server has the location /extra/ of myapp."] == [
         one["what"] for one in said.of("alias-target")
     ]
 
@@ -132,7 +132,7 @@ def test_an_unknown_site_is_an_error(built: DebianHost) -> None:
     done = built.reconcile("doctor", "--site", "nosuch")
 
     assert 1 == done.returncode
-    assert "There is no site nosuch" in done.stderr
+    assert "Unknown site: nosuch" in done.stderr
 
 
 CAUSES = {
