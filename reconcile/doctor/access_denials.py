@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from shlex import quote
 from typing import TYPE_CHECKING
 
-from reconcile.doctor.evidence import MAX_EXAMPLES, counted, directive_evidence
+from reconcile.doctor.evidence import directive_evidence
 from reconcile.doctor.rule import Inconclusive, RuleResult, error, note
 from reconcile.doctor.upstream import local_port
 from reconcile.system.lsm import Security
+from reconcile.wording import counted
 
 if TYPE_CHECKING:
     from reconcile.doctor.inspection import HostInspection
@@ -60,7 +61,7 @@ def check_denials(inspection: HostInspection, security: Security) -> Iterator[Ru
         last = same[-1]
         yield error(
             f"{last.module} denied {last.program} {last.wants} on {last.target},"
-            f" {counted(same, 'time')} since nginx started.",
+            f" {counted(len(same), 'time')} since nginx started.",
             last.line,
             fix=last.fix,
         )
@@ -91,9 +92,9 @@ def _wrong_labels(commands: Commands, mapping: LocationMapping) -> Iterator[Rule
     )
     if wrong := [line for line in done.stdout.splitlines() if "relabel" in line.lower()]:
         yield error(
-            f"{counted(wrong, 'name')} in {mapping.path} have a label that SELinux's policy does"
-            " not give them there.",
-            *wrong[:MAX_EXAMPLES],
+            f"{counted(len(wrong), 'file')} in {mapping.path} with a label that differs from"
+            " SELinux's policy.",
+            *wrong[:3],
             directive_evidence(mapping.directive),
             fix=f"restorecon -Rv {quote(mapping.path)}",
         )

@@ -9,7 +9,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from reconcile.doctor.access_log_format import NginxAccessLog, access_logs, answered_by
-from reconcile.doctor.evidence import counted
 from reconcile.doctor.rule import RuleResult, note, warning
 from reconcile.nginx.model.latin1 import from_raw
 from reconcile.nginx.model.scope import PASSES
@@ -17,6 +16,7 @@ from reconcile.nginx.routing.location_match import Indeterminate
 from reconcile.nginx.routing.route import Answer
 from reconcile.nginx.routing.servers import Server
 from reconcile.system.logs import recent
+from reconcile.wording import counted
 
 if TYPE_CHECKING:
     from reconcile.doctor.inspection import HostInspection
@@ -123,17 +123,18 @@ def _findings(
     name = server.names[0] or server.place
     if missing:
         yield note(
-            f"{counted(missing, 'requested file')} of {name} returned 404.", *missing[-MAX_LINES:]
+            f"{counted(len(missing), 'requested file')} of {name} returned 404.",
+            *missing[-MAX_LINES:],
         )
     if denied:
         yield warning(
-            f"{counted(denied, 'requested file')} of {name} returned 403, and still would.",
+            f"{counted(len(denied), 'requested file')} of {name} returned 403, and still would.",
             *denied[-MAX_LINES:],
             fix="See the rule nginx-read: run namei -l on the path of each.",
         )
     if from_app:
         yield warning(
-            f"The app, not nginx, answers for {counted(from_app, 'file')} of {name}.",
+            f"The app, not nginx, answers for {counted(len(from_app), 'file')} of {name}.",
             *from_app[-MAX_LINES:],
             fix=f"{server.place}: add a location ^~ with an alias for them (see the rules"
             " served-by-app and route-shadowed).",

@@ -1,9 +1,9 @@
-"""Evidence in familiar forms: the output of namei, counted examples, commands to paste."""
+"""Evidence in familiar forms: directives, the output of namei, commands to paste."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Sized
 from shlex import quote
+from stat import filemode
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -12,12 +12,6 @@ if TYPE_CHECKING:
     from reconcile.system.accounts import Account, Accounts
 
 _KINDS = {"directory": "d", "file": "-", "symlink": "l", "other": "?"}
-MAX_EXAMPLES = 3
-
-
-def counted(things: Sized, noun: str) -> str:
-    """`1 file`, `3 files`."""
-    return f"{len(things)} {noun}{'' if len(things) == 1 else 's'}"
 
 
 def directive_evidence(directive: Directive) -> str:
@@ -33,21 +27,8 @@ def namei(walk: AccessWalk, accounts: Accounts) -> tuple[str, ...]:
 def _namei_line(step: AccessStep, is_blocked: bool, accounts: Accounts) -> str:
     st = step.stat
     owner = f"{accounts.user_name(st.uid)} {accounts.group_name(st.gid)}"
-    line = f"{_KINDS[st.kind]}{_rwx(st.mode)} {owner} {step.path}"
+    line = f"{_KINDS[st.kind]}{filemode(st.mode)[1:]} {owner} {step.path}"
     return f"{line}  <- no x here" if is_blocked else line
-
-
-def _rwx(mode: int) -> str:
-    return "".join(
-        letter if mode & bit else "-"
-        for letter, bit in zip("rwxrwxrwx", (1 << n for n in range(8, -1, -1)), strict=True)
-    )
-
-
-def examples(paths: Sequence[str]) -> str:
-    """`a, b, c and 4 more`."""
-    more = f" and {len(paths) - MAX_EXAMPLES} more" if len(paths) > MAX_EXAMPLES else ""
-    return ", ".join(paths[:MAX_EXAMPLES]) + more
 
 
 def grant_command(step: AccessStep, account: Account, accounts: Accounts, bits: str) -> str:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from reconcile.doctor.http_requests import reachable_listens, send_request
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.location_mapping import LocationMapping
-from reconcile.doctor.request_builder import build_request, local_address
+from reconcile.doctor.request_builder import build_request
 from reconcile.doctor.rule import RuleResult, error
 from reconcile.filesystem.inventory import Item
 from reconcile.nginx.model.listen import Listen
@@ -54,7 +54,7 @@ def _is_intended(
     """
     nginx = inspection.nginx
     host = mapping.host or nginx.requests.visitor_host(mapping.server, listen)
-    request = replace(build_request(uri, listen, host), client=local_address(listen).host)
+    request = replace(build_request(uri, listen, host), client=listen.address.local.host)
     answer = nginx.router.route(request, nginx.disk).answer
     if answer.kind == "unknown" and status in _DENIALS:
         raise Indeterminate(f"{uri} returns {status}: {answer.reason}")

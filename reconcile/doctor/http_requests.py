@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reconcile.doctor.request_builder import local_address
 from reconcile.nginx.model.listen import Listen
 from reconcile.nginx.routing.servers import Server
 from reconcile.system.http import HttpAnswer, HttpTarget
@@ -41,7 +40,7 @@ def send_request(
 
     Errors: none; a server that does not answer is an answer with an `error`.
     """
-    address = local_address(listen)
+    address = listen.address.local
     name = host or inspection.nginx.requests.visitor_host(server, listen) or "localhost"
     target = HttpTarget(address.host, address.port, name, listen.ssl)
     return inspection.host.http.request(target, path, timeout_s=timeout_s)

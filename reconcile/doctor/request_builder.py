@@ -7,22 +7,16 @@ from itertools import chain, islice
 from typing import Literal
 
 from reconcile.doctor.regex_examples import matching_texts
-from reconcile.nginx.model.listen import ANY_IPV4, ANY_IPV6, Address, Listen
+from reconcile.nginx.model.listen import Listen
 from reconcile.nginx.routing.location_match import Indeterminate
 from reconcile.nginx.routing.request import Request
 from reconcile.nginx.routing.servers import Server, ServerTable
 
-_LOOPBACK = {ANY_IPV4: "127.0.0.1", ANY_IPV6: "::1"}
 _UNCLAIMED = ("localhost", "reconcile.invalid", "")
 """Names that usually no server has, so that they reach the default one."""
 _LABELS = ("reconcile", "reconcile-canary")
 _SUFFIXES = ("test", "invalid")
 _MAX_EXAMPLES = 20
-
-
-def local_address(listen: Listen) -> Address:
-    """The address of this machine at which a `listen` can be reached."""
-    return Address(_LOOPBACK.get(listen.address.host, listen.address.host), listen.address.port)
 
 
 def example_names(server: Server) -> Iterator[str]:
@@ -82,7 +76,7 @@ class RequestBuilder:
     def reaches(self, server: Server, listen: Listen, host: str) -> bool:
         """Whether `host` on that address leads to `server`; False where it is indeterminate."""
         try:
-            return self._table.find(local_address(listen), host).server is server
+            return self._table.find(listen.address.local, host).server is server
         except Indeterminate:
             return False
 
@@ -109,4 +103,4 @@ class RequestBuilder:
 def build_request(uri: str, listen: Listen, host: str) -> Request:
     """A visitor's request for `host` to that address."""
     scheme: Literal["http", "https"] = "https" if listen.ssl else "http"
-    return Request(uri, host=host, address=local_address(listen), scheme=scheme)
+    return Request(uri, host=host, address=listen.address.local, scheme=scheme)

@@ -11,7 +11,6 @@ from reconcile.config.probes import HttpProbe, Probe, UploadDirectoryProbe, Uplo
 from reconcile.config.site.location import HEALTH_FILE
 from reconcile.doctor.application.ask import NotImported
 from reconcile.doctor.diagnosis import Diagnosis, diagnose
-from reconcile.doctor.evidence import counted
 from reconcile.doctor.guide_rows import CHECKLIST
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.rule import Rule
@@ -20,6 +19,7 @@ from reconcile.doctor.rules.upload_dir_mismatch import upload_settings
 from reconcile.engine.model import Check
 from reconcile.errors import ReconcileError
 from reconcile.filesystem.host_error import in_one_line
+from reconcile.wording import counted
 
 if TYPE_CHECKING:
     from reconcile.config.compile import ReadableProbes
@@ -173,7 +173,7 @@ def _static_files(inspection: HostInspection) -> BoxEvidence:
     for mapping in inspection.mappings_of("static"):
         found = inspection.inventory(mapping.path)
         files = list(found.of_kind("file")) if found else []
-        line = (f"{mapping.path} has {counted(files, 'file')}",)
+        line = (f"{mapping.path} has {counted(len(files), 'file')}",)
         evidence += BoxEvidence(passed=line) if files else BoxEvidence(failed=line)
     return evidence
 

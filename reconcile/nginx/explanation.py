@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from reconcile.nginx.model.latin1 import to_raw
-from reconcile.nginx.model.listen import ANY_IPV4, ANY_IPV6, Address
+from reconcile.nginx.model.listen import Address
 from reconcile.nginx.routing import pcre
 from reconcile.nginx.routing.describe import describe
 from reconcile.nginx.routing.headers import SentHeader, content_type, sent_headers
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from reconcile.nginx.running.discover import NginxInstallation
     from reconcile.system.accounts import Account
 
-_LOOPBACK = {ANY_IPV4: "127.0.0.1", ANY_IPV6: "::1"}
 _HAS_TYPE = ("file", "return")
 
 
@@ -127,8 +126,7 @@ def _at_other_addresses(router: Router, request: Request) -> Iterator[Request]:
         if address.port == request.address.port and address != router.servers.bound(
             request.address
         ):
-            at = Address(_LOOPBACK.get(address.host, address.host), address.port)
-            yield replace(request, address=at, client=at.host)
+            yield replace(request, address=address.local, client=address.local.host)
 
 
 def _server_candidates(router: Router, route: Route) -> Iterator[Candidate]:

@@ -10,6 +10,7 @@ from reconcile.output.columns import Cell, two_columns
 from reconcile.output.escape import printable
 from reconcile.output.fields import field_lines, fields_of
 from reconcile.output.style import GLYPHS, PLAIN, Style
+from reconcile.wording import counted
 
 INDENT = "  "
 _LEGEND: dict[Action, str] = {
@@ -61,10 +62,6 @@ def action_line(change: Change, style: Style = PLAIN) -> str:
 
 def address(change: Change) -> str:
     return printable(str(change.ref))
-
-
-def counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}" + ("" if count == 1 else "s")
 
 
 def files_removed(changes: Sequence[Change]) -> int:

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from reconcile.engine.model import Check, CheckStatus
-from reconcile.output.changes import counted
 from reconcile.output.escape import printable
 from reconcile.output.style import PLAIN, Style
+from reconcile.wording import counted
 
 _RANK: dict[CheckStatus, int] = {"pass": 0, "skipped": 1, "unknown": 2, "fail": 3}
 _VERSION = re.compile(r" over IPv[46]\b")

@@ -11,6 +11,7 @@ from reconcile.output import documents as doc
 from reconcile.output.escape import printable
 from reconcile.output.json import finding_item, head
 from reconcile.output.style import PLAIN, Style
+from reconcile.wording import counted
 
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
 _CODE = str.maketrans({"`": "'", "|": "\\|"})
@@ -123,7 +124,7 @@ def _verdict(
     style: Style,
 ) -> str:
     counts = _counts(findings)
-    told = ", ".join(f"{counts[s]} {s}{'' if counts[s] == 1 else 's'}" for s in SEVERITIES)
+    told = ", ".join(counted(counts[severity], severity) for severity in SEVERITIES)
     missing = " Not everything could be looked at." if unknown else ""
     if _serious(findings) or unknown:
         return style.error(f"{rules} rules on {printable(host)}: {told}.{missing}")

@@ -14,13 +14,14 @@ from reconcile.engine.model import (
     Unknown,
     failed_checks,
 )
-from reconcile.output.changes import changes_text, counted, files_removed
+from reconcile.output.changes import changes_text, files_removed
 from reconcile.output.checks import checks_text, verdict
 from reconcile.output.error import error_text, fix_lines
 from reconcile.output.escape import printable
 from reconcile.output.fields import listed
 from reconcile.output.style import PLAIN, Style
 from reconcile.output.visitors import visitors_text
+from reconcile.wording import counted
 
 ROLLED_BACK = "Rolled back. The host is as it was before."
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from reconcile.engine.model import BehaviourChange, Glance
-from reconcile.output.changes import counted
 from reconcile.output.columns import Cell, two_columns
 from reconcile.output.escape import printable
 from reconcile.output.style import GLYPHS, Style
+from reconcile.wording import counted
 
 SHOWN = 6
 """Requests under a plan; JSON and --full have all."""

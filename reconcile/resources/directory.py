@@ -22,6 +22,7 @@ from reconcile.resources.common import (
 )
 from reconcile.resources.metadata_effects import grants_told, mask_finding
 from reconcile.system import Host
+from reconcile.wording import first_few
 
 NEW_MODE = 0o755
 
@@ -171,7 +172,7 @@ class Directory(Resource):
     def why_not_removable(self, leaving: frozenset[Ref]) -> str:
         going = {ref.name for ref in leaving}
         left = sorted(name for name in self.holds or () if join(self.path, name) not in going)
-        return f"it still holds {_some(left)}" if left else ""
+        return f"it still holds {first_few(left)}" if left else ""
 
     def preflight_warnings(self, host: Host) -> tuple[Finding, ...]:
         return self.model_copy(update={"exposed": self._exposed(host)}).findings()
@@ -219,8 +220,3 @@ def _least_bit(found: Stat, host: Host, name: str) -> int:
     if account.uid == found.uid:
         return 0o100
     return 0o010 if found.gid in account.groups else 0o001
-
-
-def _some(names: list[str], most: int = 3) -> str:
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more

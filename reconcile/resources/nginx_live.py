@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from reconcile.engine.resource import Ref, Resource
@@ -21,6 +21,7 @@ from reconcile.resources.file import File
 from reconcile.resources.symlink import Symlink
 from reconcile.system import Host
 from reconcile.system.private import ABSENT, FOLDER, Entry, Link
+from reconcile.wording import first_few
 
 if TYPE_CHECKING:
     from reconcile.engine.model import Change, FieldChange
@@ -118,9 +119,9 @@ class NginxLive(Resource):
         if change.name == "current":
             return f"{RELOAD}nginx has not loaded all of its configuration"
         before, after = change.before or {}, change.after or {}
-        new = _named(path for path in after if path not in before)
-        changed = _named(path for path in after if path in before)
-        gone = _named(path for path in before if path not in after)
+        new = first_few(sorted(path for path in after if path not in before), NAMED)
+        changed = first_few(sorted(path for path in after if path in before), NAMED)
+        gone = first_few(sorted(path for path in before if path not in after), NAMED)
         parts = (
             new and f"nginx has not loaded {new}",
             changed and f"nginx has an older {changed} loaded",
@@ -130,13 +131,6 @@ class NginxLive(Resource):
 
     def delete(self, host: Host) -> None:
         """Nothing of ours: what is served follows the files."""
-
-
-def _named(paths: Iterable[str]) -> str:
-    """The first paths, and how many more there are."""
-    names = sorted(paths)
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return ", ".join(names[:NAMED]) + more
 
 
 def planned_entries(changes: Sequence[Change]) -> Iterator[tuple[str, Entry]]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from reconcile.doctor.evidence import examples
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.location_mapping import LocationMapping
 from reconcile.doctor.rule import Rule, RuleResult, check_each, error, warning
 from reconcile.nginx.routing.uri import escaped
+from reconcile.wording import first_few
 
 CANDIDATES = (".env", ".git/HEAD")
 
@@ -28,7 +28,7 @@ def _check_location(inspection: HostInspection, mapping: LocationMapping) -> Ite
     if exposed:
         yield error(
             f"{mapping} exposes dotfiles.",
-            f"served: {examples([mapping.prefix + name for name in exposed])}",
+            f"served: {first_few([mapping.prefix + name for name in exposed])}",
             mapping.evidence,
             fix=_fix(mapping),
             apply_fixes=mapping.is_restored_by_apply,

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from shlex import quote
 
 from reconcile.doctor.application.facts import AppFacts
-from reconcile.doctor.evidence import counted, examples
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.location_mapping import LocationMapping
 from reconcile.doctor.rule import Rule, RuleResult, error, warning
 from reconcile.doctor.upstream_apps import UpstreamApp
 from reconcile.filesystem.permissions import PermissionPolicy
 from reconcile.filesystem.sync.sync_diff import SyncDiff, SyncRequest
+from reconcile.wording import counted, first_few
 
 USUAL_FOLDERS = ("static", "app/static", "src/static")
 _ANY_PERMISSIONS = PermissionPolicy(0, 0, 0o644, 0o755)
@@ -81,16 +81,16 @@ def _differences(mapping: LocationMapping, source: str, diff: SyncDiff) -> Itera
     fix = "reconcile apply" if is_declared else copy_all
     if missing:
         yield error(
-            f"{mapping.path} lacks {counted(missing, 'static file')} of the app.",
-            f"only in {source}: {examples(missing)}",
+            f"{mapping.path} lacks {counted(len(missing), 'static file')} of the app.",
+            f"only in {source}: {first_few(missing)}",
             mapping.evidence,
             fix=fix,
             apply_fixes=is_declared,
         )
     if changed:
         yield warning(
-            f"{mapping.path} has {counted(changed, 'file')} with different content than the app's.",
-            f"different content in {source}: {examples(changed)}",
+            f"{mapping.path} has {counted(len(changed), 'file')} with other content than {source}.",
+            f"different: {first_few(changed)}",
             fix=fix,
             apply_fixes=is_declared,
         )

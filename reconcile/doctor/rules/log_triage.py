@@ -7,12 +7,12 @@ from collections.abc import Iterator
 
 from reconcile.doctor.access_log_findings import check_access_logs
 from reconcile.doctor.error_log_patterns import find_patterns
-from reconcile.doctor.evidence import counted
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.logs import LogLine
 from reconcile.doctor.rule import Rule, RuleResult, error, note
 from reconcile.doctor.upstream import local_port, socket_path
 from reconcile.doctor.upstream_apps import accepts_connections
+from reconcile.wording import counted
 
 ENOENT, EACCES, ENOTDIR = 2, 13, 20
 _UPSTREAM = re.compile(r'connect\(\) .*failed \((\d+):.*upstream: "[a-z]+://(.*?)"')
@@ -63,7 +63,7 @@ def _missing_files(inspection: HostInspection, lines: tuple[LogLine, ...]) -> It
     missing = {path: line for path, line in paths.items() if _is_missing(inspection, path)}
     if missing:
         yield note(
-            f"nginx did not find {counted(missing, 'file')} (404).",
+            f"nginx did not find {counted(len(missing), 'file')} (404).",
             *(str(line) for line in list(missing.values())[-3:]),
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from shlex import quote
 
-from reconcile.doctor.evidence import counted, examples, grant_command, namei
+from reconcile.doctor.evidence import grant_command, namei
 from reconcile.doctor.host_readings import MAX_ITEMS
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.location_mapping import LocationMapping
@@ -13,6 +13,7 @@ from reconcile.doctor.rule import Inconclusive, Rule, RuleResult, error, note
 from reconcile.filesystem.access_check import EXECUTE, READ, AccessWalk, allows
 from reconcile.filesystem.inventory import Inventory
 from reconcile.filesystem.path import is_inside
+from reconcile.wording import counted, first_few
 
 
 def check(inspection: HostInspection) -> Iterator[RuleResult]:
@@ -48,9 +49,9 @@ def _check_contents(inspection: HostInspection, mapping: LocationMapping) -> Ite
     denied = list(_denied_names(inspection, found))
     if denied:
         yield error(
-            f"nginx ({inspection.nginx.worker.name}) cannot read {counted(denied, 'file')}"
+            f"nginx ({inspection.nginx.worker.name}) cannot read {counted(len(denied), 'file')}"
             f" in {mapping.path}.",
-            f"403: {examples(denied)}",
+            f"403: {first_few(denied)}",
             fix=f"chmod -R o+rX {quote(mapping.path)}",
             apply_fixes=_is_fixed_by_apply(inspection, mapping, found, denied),
         )

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reconcile.doctor.evidence import examples
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.rule import Rule, RuleResult, error, warning
 from reconcile.nginx.running.loaded_config import changed_since, read_loaded
+from reconcile.wording import first_few
 
 
 def check(inspection: HostInspection) -> Iterator[RuleResult]:
@@ -19,7 +19,7 @@ def check(inspection: HostInspection) -> Iterator[RuleResult]:
     if read_loaded(nginx, running).matches_disk(nginx):
         return
     pids = ", ".join(str(worker.pid) for worker in running.workers)
-    changed = examples(changed_since(nginx, running)) or "the files"
+    changed = first_few(changed_since(nginx, running)) or "the files"
     errors = (line for line in inspection.nginx.error_lines[-50:] if line.level == "emerg")
     yield warning(
         "nginx has not loaded its current configuration.",

@@ -8,11 +8,11 @@ import zlib
 from collections.abc import Iterator
 from shlex import quote
 
-from reconcile.doctor.evidence import counted, examples
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.location_mapping import LocationMapping
 from reconcile.doctor.rule import Rule, RuleResult, note, warning
 from reconcile.filesystem.inventory import Inventory
+from reconcile.wording import counted, first_few
 
 MAX_BYTES = 8 << 20
 DIRECTIVES = {".gz": "gzip_static", ".br": "brotli_static", ".zst": "zstd_static"}
@@ -68,8 +68,8 @@ def _is_fixed_by_apply(
 def _finding(inspection: HostInspection, mapping: LocationMapping, stale: list[str]) -> RuleResult:
     sent = [path for path in stale if mapping.scope.argument(_directive(path), "off") != "off"]
     reported = sent or stale
-    what = f"{mapping.path} has {counted(reported, 'compressed file')} older than the original"
-    evidence = f"content differs from the original: {examples(reported)}"
+    what = f"{mapping.path} has {counted(len(reported), 'compressed file')} older than the original"
+    evidence = f"content differs from the original: {first_few(reported)}"
     if not sent:
         return note(f"{what}; nginx does not send them.", evidence)
     directives = sorted({_directive(path) for path in sent})

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from posixpath import dirname, join, normpath
 
-from reconcile.doctor.evidence import counted, examples
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.location_mapping import LocationMapping
 from reconcile.doctor.rule import Rule, RuleResult, error, note
 from reconcile.filesystem.inventory import Item
 from reconcile.filesystem.path import is_inside
+from reconcile.wording import counted, first_few
 
 
 def check(inspection: HostInspection) -> Iterator[RuleResult]:
@@ -22,8 +22,8 @@ def check(inspection: HostInspection) -> Iterator[RuleResult]:
         leaving = [item for item in found.of_kind("symlink") if _leaves(mapping, item)]
         if leaving:
             yield error(
-                f"nginx follows {counted(leaving, 'link')} out of {mapping.path}.",
-                examples([f"{mapping.path}/{item.path} -> {item.target}" for item in leaving]),
+                f"nginx follows {counted(len(leaving), 'link')} out of {mapping.path}.",
+                first_few([f"{mapping.path}/{item.path} -> {item.target}" for item in leaving]),
                 fix=_fix(mapping),
                 apply_fixes=mapping.is_restored_by_apply and mapping.role == "media",
             )

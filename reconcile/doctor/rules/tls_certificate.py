@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 from reconcile.doctor import certificates as tls
 from reconcile.doctor.certificates import CertificateKeyPair
-from reconcile.doctor.evidence import examples
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.rule import Inconclusive, Rule, RuleResult, error, note, warning
 from reconcile.errors import ReconcileError
 from reconcile.filesystem.host_error import in_one_line
 from reconcile.nginx.certbot import WEBROOT
+from reconcile.wording import first_few
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
@@ -117,7 +117,7 @@ def _check_names(pair: CertificateKeyPair, leaf: Certificate) -> Iterator[RuleRe
         yield error(
             f"{pair.certificate} does not cover {', '.join(missing)}: browsers reject it there.",
             pair.evidence,
-            f"it covers {examples(sorted(certified)) or 'no name'}",
+            f"it covers {first_few(sorted(certified)) or 'no name'}",
             fix=widen_command(pair, names),
         )
 

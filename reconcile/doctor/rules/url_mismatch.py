@@ -8,11 +8,11 @@ from functools import partial
 from urllib.parse import unquote, urljoin, urlsplit
 
 from reconcile.doctor.application.urls import mismatches
-from reconcile.doctor.evidence import counted
 from reconcile.doctor.http_requests import reachable_listens, send_request, tcp_listens
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.rule import Rule, RuleResult, check_each, error
 from reconcile.nginx.routing.servers import Server
+from reconcile.wording import counted
 
 MAX_LINKS = 20
 _LINK = re.compile(
@@ -36,8 +36,8 @@ def _check_server(inspection: HostInspection, server: Server) -> Iterator[RuleRe
     if broken:
         prefixes = [one.prefix for one in inspection.mappings if one.server is server]
         yield error(
-            f"The start page of {server.names[0]} links to {counted(broken, 'file')} that cannot"
-            " be found.",
+            f"The start page of {server.names[0]} links to {counted(len(broken), 'file')}"
+            " that cannot be found.",
             *(f"GET {link}: {status}" for link, status in broken[:3]),
             f"{server.place}: nginx serves {', '.join(prefixes) or 'no location with files'}",
             fix="Use the same URL path in the app (static_url_path, the upload route) and in"

@@ -30,6 +30,12 @@ class Address(NamedTuple):
         """Whether this is `0.0.0.0` or `[::]`."""
         return self.host in (ANY_IPV4, ANY_IPV6)
 
+    @property
+    def local(self) -> Address:
+        """The address at which this machine itself reaches it: loopback for a wildcard."""
+        loopback = {ANY_IPV4: "127.0.0.1", ANY_IPV6: "::1"}
+        return Address(loopback.get(self.host, self.host), self.port)
+
     def __str__(self) -> str:
         if self.host.startswith("unix:"):
             return self.host

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from reconcile.nginx.model.lexer import NginxSyntaxError
 from reconcile.nginx.model.tree import Directive, parse
 from reconcile.nginx.render.render import CONFIG_TOKEN_PATH
+from reconcile.wording import first_few
 
 _MOST_NAMED = 3
 _TOKEN = f"location = {CONFIG_TOKEN_PATH}"
@@ -38,9 +39,7 @@ class SemanticDiff:
         differing = [("-", one) for one in self.removed] + [("+", one) for one in self.added]
         # The token changes with every other directive: it is listed only where it changed alone.
         telling = [(sign, one) for sign, one in differing if _TOKEN not in one] or differing
-        told = [f"{sign} {_named(one)}" for sign, one in telling]
-        more = len(told) - _MOST_NAMED
-        return ", ".join(told[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+        return first_few([f"{sign} {_named(one)}" for sign, one in telling], _MOST_NAMED)
 
 
 def semantic_diff(before: bytes, after: bytes, path: str) -> SemanticDiff | None:

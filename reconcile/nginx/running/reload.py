@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from reconcile.errors import ReconcileError
 from reconcile.filesystem.undo import Undo, undo_record
-from reconcile.nginx.model.listen import ANY_IPV4, ANY_IPV6, Listen
+from reconcile.nginx.model.listen import Listen
 from reconcile.nginx.model.tree import ConfigTree, Directive
 from reconcile.nginx.render.render import CONFIG_TOKEN_PATH, config_token_of, is_managed
 from reconcile.nginx.running.discover import NginxInstallation, discover
@@ -33,7 +33,6 @@ SERVICE = "nginx.service"
 DEADLINE_S = 10.0
 _ANSWER_TIMEOUT_S = 2.0
 _EMERG = re.compile(rb"^.*\[emerg\].*$", re.MULTILINE)
-_LOOPBACK = {ANY_IPV4: "127.0.0.1", ANY_IPV6: "::1"}
 
 
 class NginxReloadFailed(ReconcileError):
@@ -164,10 +163,10 @@ def _targets(inside: list[Directive]) -> Iterator[HttpTarget]:
 
 
 def _target(listen: Listen, name: str) -> HttpTarget:
-    host = listen.address.host
     # Any name below a wildcard matches.
     host_name = name.replace("*", "reconcile").lstrip(".")
-    return HttpTarget(_LOOPBACK.get(host, host), listen.address.port, host_name, tls=listen.ssl)
+    local = listen.address.local
+    return HttpTarget(local.host, local.port, host_name, tls=listen.ssl)
 
 
 def _not_served(tree: ConfigTree, question: _TokenProbe, answer: str) -> NginxReloadFailed:
