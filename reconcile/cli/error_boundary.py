@@ -15,6 +15,9 @@ from reconcile.errors import ExitCode, ReconcileError
 from reconcile.output.error import error_text
 
 DEBUG = "RECONCILE_DEBUG"
+NO_WORKING_DIRECTORY = ReconcileError(
+    "The working directory no longer exists", "it was removed", "cd to an existing directory."
+)
 _TERMINATING = (signal.SIGTERM, signal.SIGHUP)
 # Caused by the system, whatever was being done.
 _SYSTEM_ERRORS = (errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC, errno.EROFS)
@@ -62,6 +65,8 @@ def _exit_code(command: Callable[[], int]) -> int:
             traceback.print_exception(error)
         if isinstance(error, OSError) and error.errno in _SYSTEM_ERRORS:
             return _system_error(error)
+        if isinstance(error, FileNotFoundError) and not _has_working_directory():
+            return _print_error(NO_WORKING_DIRECTORY)
         return _internal_error(error)
 
 
@@ -74,6 +79,14 @@ def _usage_error(error: Exception) -> int:
     command = context.command_path if context else "reconcile"
     what = str(error.format_message())  # type: ignore[attr-defined] # the parser's own errors
     return _print_error(ReconcileError(what, "", f"See {command} --help."))
+
+
+def _has_working_directory() -> bool:
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _system_error(error: OSError) -> int:

@@ -11,12 +11,12 @@ from reconcile import __version__
 
 def main() -> int:
     """Run the command line; return its exit code."""
+    open_missing_streams()
     if os.geteuid() == 0:
         sys.path[:] = without_untrusted(sys.path, os.environ.get("PYTHONPATH", ""))
     # Scripts call this in loops, and it needs no command.
     if sys.argv[1:] in (["--version"], ["-V"]):
-        sys.stdout.write(f"reconcile {__version__}\n")
-        return 0
+        return print_version()
     # Only now: sys.path was not safe to import from before.
     from reconcile.cli.app import create_app
     from reconcile.cli.error_boundary import run_guarded
@@ -28,6 +28,27 @@ def main() -> int:
     # again and again costs 5 % of a plan.
     gc.set_threshold(50_000)
     return run_guarded(lambda: create_app()(prog_name="reconcile", standalone_mode=False) or 0)
+
+
+def print_version() -> int:
+    """Print the version; return 1 where nobody reads it."""
+    try:
+        os.write(sys.stdout.fileno(), f"reconcile {__version__}\n".encode())
+    except OSError:
+        return 1
+    return 0
+
+
+def open_missing_streams() -> None:
+    """Open /dev/null for each standard stream that the caller has closed.
+
+    Otherwise the next file that is opened would get its descriptor, and with it what is
+    written to that stream.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            # The kernel gives the lowest free descriptor: the one that is missing.
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115  stays open
 
 
 def without_untrusted(entries: list[str], python_path: str) -> list[str]:

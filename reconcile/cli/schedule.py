@@ -38,6 +38,7 @@ schedule = typer.Typer(
       reconcile schedule status
     """,
     no_args_is_help=True,
+    add_completion=False,
     rich_markup_mode=None,
 )
 NOTIFY = "notify"

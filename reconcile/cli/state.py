@@ -29,6 +29,7 @@ state = typer.Typer(
       reconcile state forget file:/etc/myapp/app.env
     """,
     no_args_is_help=True,
+    add_completion=False,
     rich_markup_mode=None,
 )
 Address = Annotated[

@@ -88,6 +88,13 @@ def test_a_command_lists_its_exit_codes(words: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize("words", LEAVES, ids=" ".join)
+def test_every_command_has_the_options_that_all_share(words: tuple[str, ...]) -> None:
+    names = {name for option in LEAVES[words].params for name in option.opts}
+
+    assert {"--file", "--json", "-v", "--verbose", "--log-json"} <= names
+
+
+@pytest.mark.parametrize("words", LEAVES, ids=" ".join)
 def test_every_option_is_described(words: tuple[str, ...]) -> None:
     undescribed = [option.name for option in LEAVES[words].params if not option.help]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ from reconcile import __version__
 from reconcile.cli.app import COMMANDS
 from reconcile.cli.demo.demo_host import DemoHost
 from reconcile.cli.main import without_untrusted
-from tests.support.command import Run
+from tests.support.command import COMMAND, Run
 
 pytestmark = pytest.mark.process
 
@@ -110,6 +111,78 @@ def test_a_mistyped_command_never_exits_as_drift_does(run: Run, arguments: list[
     assert (1, "") == (done.returncode, done.stdout)
     assert done.stderr.startswith("Error: ")
     assert "--help." in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "suggestion"),
+    [
+        (["plann"], "Did you mean 'plan'"),
+        (["state", "lst"], "Did you mean 'list'"),
+        (["plan", "--detailed-exitcod"], "--detailed-exitcode"),
+    ],
+    ids=" ".join,
+)
+def test_a_mistyped_name_gets_the_nearest_one(
+    run: Run, arguments: list[str], suggestion: str
+) -> None:
+    done = run(*arguments)
+
+    assert (1, True) == (done.returncode, suggestion in done.stderr)
+
+
+def shell(script: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Run a line of bash in which $R is `reconcile`."""
+    command = " ".join(map(shlex.quote, COMMAND))
+    return subprocess.run(
+        ["bash", "-c", script.replace("$R", command)],
+        cwd=cwd,
+        text=True,
+        capture_output=True,
+        timeout=60,
+    )
+
+
+@pytest.mark.parametrize(
+    ("script", "code"),
+    [
+        ("$R --version >&-", 0),
+        ("$R --help >&-", 0),
+        ("$R history <&- >&- 2>&-", 0),
+        ("$R plan 2>&-", 1),
+        ("$R --version >/dev/full", 1),
+        ("$R --help >/dev/full", 1),
+        ("$R --help | head -1; exit ${PIPESTATUS[1]}", 0),
+        ("$R schema | head -1; exit ${PIPESTATUS[1]}", 0),
+        ("$R --version | true; exit ${PIPESTATUS[1]}", 0),
+        ("mkdir gone && cd gone && rmdir ../gone && $R --version", 0),
+        ("mkdir gone && cd gone && rmdir ../gone && $R --help", 0),
+        ("mkdir gone && cd gone && rmdir ../gone && $R plan", 1),
+        ("mkdir gone && cd gone && rmdir ../gone && $R init", 1),
+    ],
+)
+def test_missing_streams_and_folders_end_without_a_traceback(
+    tmp_path: Path, script: str, code: int
+) -> None:
+    done = shell(script, tmp_path)
+
+    assert code == done.returncode, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "Internal error" not in done.stderr
+    assert "Exception ignored" not in done.stderr
+
+
+def test_a_removed_working_directory_is_named_as_the_cause(tmp_path: Path) -> None:
+    done = shell("mkdir gone && cd gone && rmdir ../gone && $R init", tmp_path)
+
+    assert done.stderr.startswith("Error: The working directory no longer exists\n")
+
+
+def test_a_file_never_gets_the_descriptor_of_a_closed_stream(tmp_path: Path) -> None:
+    done = shell("$R init >&- 2>&-", tmp_path)
+
+    assert 0 == done.returncode
+    assert (tmp_path / "reconcile.yaml").read_text().startswith("#")
+    assert "Wrote" not in (tmp_path / "reconcile.yaml").read_text()
 
 
 def test_neither_the_environments_path_nor_the_working_directory_is_trusted(
