@@ -140,7 +140,7 @@ def _open_for_saved_plan(saved: SavedPlan, file: str | None) -> Workspace:
 
 
 def _approved_plan(workspace: Workspace, chosen: Selection, listen: EventSink) -> Plan:
-    """The plan that a person has seen and approved. Errors: ReconcileError where not."""
+    """The plan, after a person has approved it. Errors: ReconcileError where not."""
     with listen.scanning(workspace.host):
         plan = plan_changes(workspace, chosen)
     listen.plan(plan)

@@ -33,6 +33,7 @@ class TextLine(logging.Formatter):
         self._with_time = with_time
 
     def format(self, record: logging.LogRecord) -> str:
+        """The line, with control characters escaped."""
         time = datetime.fromtimestamp(record.created).strftime("%H:%M:%S.%f")[:-3]
         line = printable(record.getMessage())
         return f"{time} {line}" if self._with_time else line
@@ -42,6 +43,7 @@ class JsonLine(logging.Formatter):
     """An object with the fields of schemas/log.schema.json."""
 
     def format(self, record: logging.LogRecord) -> str:
+        """The object, its time in UTC."""
         time = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
         fields = {"time": time.replace("+00:00", "Z"), **getattr(record, "call", {})}
         # ASCII, so that any byte of a file name survives any encoding of stderr.

@@ -31,7 +31,7 @@ def main() -> int:
 
 
 def print_version() -> int:
-    """Print the version; return 1 where nobody reads it."""
+    """Print the version; return 1 where it cannot be written."""
     try:
         os.write(sys.stdout.fileno(), f"reconcile {__version__}\n".encode())
     except OSError:

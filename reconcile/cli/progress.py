@@ -25,15 +25,20 @@ if TYPE_CHECKING:
 class EventSink(Protocol):
     """Receives the events of an apply, from its plan to its end; never makes it fail."""
 
-    def scanning(self, host: Host, /) -> AbstractContextManager[None]: ...
+    def scanning(self, host: Host, /) -> AbstractContextManager[None]:
+        """While the body reads the host."""
 
-    def plan(self, plan: Plan, /) -> None: ...
+    def plan(self, plan: Plan, /) -> None:
+        """The plan that will be applied, or that needs approval."""
 
-    def applying(self, plan: Plan, /) -> AbstractContextManager[None]: ...
+    def applying(self, plan: Plan, /) -> AbstractContextManager[None]:
+        """While the body applies the plan."""
 
-    def __call__(self, event: Event, /) -> None: ...
+    def __call__(self, event: Event, /) -> None:
+        """A step of the apply."""
 
-    def end(self, report: Report, code: int, /) -> None: ...
+    def end(self, report: Report, code: int, /) -> None:
+        """The apply has ended; `code` is the exit code."""
 
     def rolled_back(self, notes: tuple[str, ...], /) -> None:
         """A rollback has ended; `notes` list what someone else has changed since."""
@@ -53,25 +58,31 @@ class JsonLines:
 
     @contextmanager
     def scanning(self, _host: Host) -> Iterator[None]:
+        """Nothing: a program waits."""
         yield
 
     def plan(self, plan: Plan) -> None:
+        """A line per planned change."""
         for change in plan.changes:
             _write(dumped(planned_line(change)))
 
     @contextmanager
     def applying(self, _plan: Plan) -> Iterator[None]:
+        """Nothing: each change has its own lines."""
         yield
 
     def __call__(self, event: Event) -> None:
+        """A line per event."""
         if event.type == "apply_progress":
             return  # only for people: a program waits
         _write(dumped(event_line(event)))
 
     def end(self, report: Report, code: int) -> None:
+        """The summary, as the last line."""
         _write(dumped(summary_line(report, code, now=now())))
 
     def rolled_back(self, notes: tuple[str, ...]) -> None:
+        """A line per note."""
         for note in notes:
             self(Event("note", message=note))
 
@@ -80,23 +91,28 @@ class PlainProgress:
     """One line per change."""
 
     def scanning(self, host: Host) -> AbstractContextManager[None]:
+        """On a terminal, count the files that the body reads."""
         return file_progress(host, json=False)
 
     def plan(self, plan: Plan) -> None:
+        """The plan as `reconcile plan` prints it."""
         _write(plan_text(plan, style()))
 
     @contextmanager
     def applying(self, plan: Plan) -> Iterator[None]:
+        """An empty line before the changes."""
         if plan.changes:
             _write("")
         yield
 
     def __call__(self, event: Event) -> None:
+        """A line for a finished change, or a rollback."""
         line = _event_line(event)
         if line:
             _write(line)
 
     def end(self, report: Report, _code: int) -> None:
+        """The result, and on stderr the error."""
         if report.result == "no_changes":
             return  # the plan has shown that
         _write("\n" + report_text(report, style()))
@@ -104,6 +120,7 @@ class PlainProgress:
             sys.stderr.write(failure_text(report, style(sys.stderr)) + "\n")
 
     def rolled_back(self, notes: tuple[str, ...]) -> None:
+        """That it is done, and the notes."""
         _write(rollback_text(notes, style()))
 
 
@@ -115,6 +132,7 @@ class ProgressBar(PlainProgress):
 
     @contextmanager
     def applying(self, plan: Plan) -> Iterator[None]:
+        """Show the bar while the body applies the plan."""
         if not plan.changes:
             yield
             return
@@ -131,6 +149,7 @@ class ProgressBar(PlainProgress):
         self._progress = None
 
     def __call__(self, event: Event) -> None:
+        """Move the bar, and print a line above it."""
         if self._progress is None:
             super().__call__(event)
             return

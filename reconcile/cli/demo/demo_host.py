@@ -35,10 +35,12 @@ class DemoHost:
 
     @property
     def file(self) -> str:
+        """The path of its reconcile.yaml."""
         return f"{self.root}/reconcile.yaml"
 
     @property
     def address(self) -> str:
+        """The URL of its start page."""
         return f"http://demo.localhost:{self.port}/"
 
     @property
