@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.hosts import DebianHost
+from tests.lab import DebianHost
 
 pytestmark = pytest.mark.host
 
