@@ -1,4 +1,4 @@
-"""A site that a hand-written file serves, and files whose text stands in the YAML."""
+"""A site that a hand-written file serves, and files whose content is in the YAML."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pytest
 from reconcile.engine.digest import digest
 from reconcile.resources.file import File
 from reconcile.resources.nginx_live import NginxLive
-from tests.support.host_facts import HOST, desired, expanded
-from tests.support.yaml_examples import faults, spec
+from tests.support.host_facts import HOST, compile_text, desired
+from tests.support.yaml_examples import errors_in, load_text
 
 OLD = "/etc/nginx/sites-available/myapp"
 ADOPTED = f"""
@@ -45,14 +45,14 @@ def test_a_files_text_can_be_written_in_the_yaml() -> None:
     assert TEXT == file.content
 
 
-def test_nginx_has_to_serve_what_was_adopted() -> None:
+def test_nginx_has_to_load_an_adopted_file() -> None:
     live = desired(ADOPTED)["nginx_live:/etc/nginx/nginx.conf"]
 
     assert isinstance(live, NginxLive)
     assert {OLD: digest(TEXT)} == live.serves
 
 
-def test_nginx_has_to_serve_every_file_of_paths_that_it_reads() -> None:
+def test_nginx_has_to_load_every_file_of_paths_that_it_reads() -> None:
     text = "version: 1\npaths:\n  /etc/nginx/conf.d/a.conf: {content: 'gzip on;'}\n"
     others = "sites:\n  s: {server_names: [a.test], adopted: /etc/x, app: {upstream: 'http://b:1'}}"
     host = replace(HOST, nginx_reads=frozenset({"/etc/nginx/conf.d/a.conf"}))
@@ -64,7 +64,7 @@ def test_nginx_has_to_serve_every_file_of_paths_that_it_reads() -> None:
 
 
 def test_only_the_app_of_an_adopted_site_is_probed() -> None:
-    assert ["probe:myapp the app answers"] == [probe.name for probe in expanded(ADOPTED).probes]
+    assert ["probe:myapp the app answers"] == [probe.name for probe in compile_text(ADOPTED).probes]
 
 
 @pytest.mark.parametrize(
@@ -78,15 +78,15 @@ def test_only_the_app_of_an_adopted_site_is_probed() -> None:
 def test_a_contradiction_is_an_error(entry: str, message: str) -> None:
     text = ADOPTED.replace("\n    content: |\n      server { listen 80; }\n", f" {entry}\n")
 
-    assert message in [fault.split(": ")[1].split(" (")[0] for fault in faults(text)]
+    assert message in [error.split(": ")[1].split(" (")[0] for error in errors_in(text)]
 
 
 def test_an_adopted_file_is_a_path() -> None:
-    assert OLD == spec(ADOPTED).sites["myapp"].adopted
+    assert OLD == load_text(ADOPTED).sites["myapp"].adopted
 
 
 def test_an_adopted_file_and_its_link_belong_to_their_site() -> None:
-    sites = {str(one.resource.ref): one.sites for one in expanded(ADOPTED).declared}
+    sites = {str(one.resource.ref): one.sites for one in compile_text(ADOPTED).declared}
 
     assert ("myapp",) == sites[f"file:{OLD}"]
     assert ("myapp",) == sites["symlink:/etc/nginx/sites-enabled/myapp"]

@@ -1,10 +1,10 @@
-"""Contradictions between parts of a file, each told where it stands."""
+"""Contradictions between parts of a file, each reported at its position."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.support.yaml_examples import SMALLEST, WHOLE, faults, site
+from tests.support.yaml_examples import SMALLEST, WHOLE, errors_in, site
 
 TLS = "tls: {certificate: /etc/ssl/a.pem, key: /etc/ssl/a.key}"
 
@@ -262,16 +262,16 @@ CONTRADICTIONS = {
 }
 
 
-@pytest.mark.parametrize(("text", "fault"), CONTRADICTIONS.values(), ids=CONTRADICTIONS.keys())
-def test_a_contradiction_is_reported_at_its_position(text: str, fault: str) -> None:
-    assert [fault] == faults(text)
+@pytest.mark.parametrize(("text", "error"), CONTRADICTIONS.values(), ids=CONTRADICTIONS.keys())
+def test_a_contradiction_is_reported_at_its_position(text: str, error: str) -> None:
+    assert [error] == errors_in(text)
 
 
 @pytest.mark.parametrize(
     "path", ["/", "/srv", "/home", "/var/lib", "/usr/lib/x", "/boot/x", "/sys/x"]
 )
-def test_no_location_takes_the_host_apart(path: str) -> None:
-    found = faults(site(f"locations: {{/m/: {{role: media, dir: {path}}}}}"))
+def test_no_location_is_a_directory_of_the_system(path: str) -> None:
+    found = errors_in(site(f"locations: {{/m/: {{role: media, dir: {path}}}}}"))
 
     hint = "(use a separate directory, such as /var/www/myapp)"
     assert f"6:41: {path} belongs to the system {hint}" in found
@@ -310,26 +310,26 @@ FITTING = {
 
 
 @pytest.mark.parametrize("text", FITTING.values(), ids=FITTING.keys())
-def test_what_fits_together_is_accepted(text: str) -> None:
-    assert [] == faults(text)
+def test_a_consistent_file_is_accepted(text: str) -> None:
+    assert [] == errors_in(text)
 
 
 MEDIA = "locations: {/media/: {role: media, dir: /srv/m}}"
 
 
-def test_what_a_container_saves_has_to_be_served_by_some_site() -> None:
+def test_a_mount_of_a_container_belongs_to_a_media_location() -> None:
     text = site(MEDIA) + "containers: [{compose: ./c.yaml, service: web, mounts: {/up/: /app/up}}]"
 
-    assert ["7:63: no site has a media or private location /up/ (use one of: /media/)"] == faults(
-        text
-    )
-    assert [] == faults(text.replace("/up/:", "/media/:"))
+    assert [
+        "7:63: no site has a media or private location /up/ (use one of: /media/)"
+    ] == errors_in(text)
+    assert [] == errors_in(text.replace("/up/:", "/media/:"))
 
 
-def test_an_app_is_flasks_or_djangos() -> None:
+def test_flask_and_django_exclude_each_other() -> None:
     both = "flask: {directory: ., module: 'app:app'}, django: {directory: ., settings: p.settings}"
     text = site().replace("{upstream:", f"{{{both}, upstream:")
 
-    [fault] = faults(text)
+    [error] = errors_in(text)
 
-    assert "`flask` and `django` exclude each other" in fault
+    assert "`flask` and `django` exclude each other" in error

@@ -1,4 +1,4 @@
-"""What a file means on a host."""
+"""A configuration is compiled to the resources of a host."""
 
 from __future__ import annotations
 
@@ -29,13 +29,12 @@ from tests.support.host_facts import (
     HOST,
     IMAGE,
     SANDBOX,
-    asked,
-    conflicting,
+    compile_text,
+    conflicts_in,
     desired,
-    expanded,
     sites_of,
 )
-from tests.support.yaml_examples import FILE, SMALLEST, WHOLE, site, spec
+from tests.support.yaml_examples import FILE, SMALLEST, WHOLE, load_text, site
 
 GUNICORN = SMALLEST.replace(
     "service: gunicorn.service}",
@@ -61,13 +60,13 @@ def test_the_smallest_file_is_a_whole_site() -> None:
     } == desired(SMALLEST).keys()
 
 
-def test_the_way_to_a_location_is_open_to_nginx_and_otherwise_left_alone() -> None:
+def test_parent_directories_are_traversable_by_nginx_and_otherwise_unmanaged() -> None:
     above = desired(SMALLEST)["directory:/var/www"]
 
-    assert {"enterable_by": ("www-data",)} == asked(above)
+    assert {"enterable_by": ("www-data",)} == above.managed()
 
 
-def test_the_way_to_media_is_open_to_the_app_as_well() -> None:
+def test_parent_directories_of_media_are_traversable_by_the_app() -> None:
     text = SMALLEST.replace("service: gunicorn.service", "user: flask")
     text = text.replace("role: media, ", "role: media, owner: {user: flask}, ")
 
@@ -95,7 +94,7 @@ def test_static_files_are_synced_from_their_source_and_belong_to_assets() -> Non
     )
 
 
-def test_static_files_without_a_source_have_their_owner_kept_and_a_health_file() -> None:
+def test_static_files_without_a_source_get_an_owner_and_a_health_file() -> None:
     found = desired(SMALLEST.replace(", source: ./app/static", ""))
 
     assert (
@@ -115,7 +114,7 @@ def test_static_files_without_a_source_have_their_owner_kept_and_a_health_file()
 
 
 @pytest.mark.parametrize("role", ["media", "private"])
-def test_what_users_own_is_protected(role: str) -> None:
+def test_uploads_are_protected(role: str) -> None:
     found = desired(SMALLEST.replace("role: media", f"role: {role}"))
 
     assert found["directory:/var/www/myapp/media"].protected
@@ -129,7 +128,7 @@ def test_assets_are_not_protected() -> None:
     assert not found["assets:/var/www/myapp/static"].protected
 
 
-def test_an_owner_in_place_lacks_nothing_that_its_role_has_by_default() -> None:
+def test_an_inline_owner_gets_the_defaults_of_its_role() -> None:
     text = SMALLEST.replace("role: media, ", 'role: media, owner: {user: flask, dirs: "0750"}, ')
 
     assert (
@@ -167,9 +166,9 @@ def test_the_sites_file_is_rendered_for_this_host_and_linked() -> None:
     assert "alias /var/www/myapp/static/;" in text
     assert '"public, max-age=604800"' in text
     assert "proxy_pass http://unix:/run/gunicorn.sock;" in text
-    assert {"target": "/etc/nginx/sites-available/myapp.conf"} == asked(
-        found["symlink:/etc/nginx/sites-enabled/myapp.conf"]
-    )
+    assert {"target": "/etc/nginx/sites-available/myapp.conf"} == found[
+        "symlink:/etc/nginx/sites-enabled/myapp.conf"
+    ].managed()
 
 
 def test_without_ipv6_nothing_listens_there() -> None:
@@ -203,8 +202,8 @@ ROOTS_UPLOADS = GUNICORN.replace(", user: www-data}", "}").replace(
     [SMALLEST.replace("service: gunicorn.service", "user: root"), ROOTS_UPLOADS],
     ids=["as it is said", "as who owns the uploads"],
 )
-def test_an_app_that_runs_as_root_is_warned_of(text: str) -> None:
-    [finding] = expanded(text).findings
+def test_an_app_that_runs_as_root_is_a_warning(text: str) -> None:
+    [finding] = compile_text(text).findings
 
     assert ("app-as-root", "warning") == (finding.rule, finding.severity)
     assert "myapp's app runs as root" in finding.what
@@ -220,8 +219,8 @@ def test_an_app_that_runs_as_root_is_warned_of(text: str) -> None:
     ],
     ids=["nothing is said", "a user of its own", "a sandbox"],
 )
-def test_of_any_other_app_there_is_no_such_warning(text: str, host: HostFacts) -> None:
-    assert () == expanded(text, host).findings
+def test_any_other_app_is_no_warning(text: str, host: HostFacts) -> None:
+    assert () == compile_text(text, host).findings
 
 
 def test_gunicorn_gets_a_unit_and_a_socket_and_runs_as_they_are() -> None:
@@ -294,13 +293,13 @@ def test_a_file_of_paths_has_the_content_of_its_source() -> None:
 def test_a_directory_of_paths_gets_the_modes_of_its_owner() -> None:
     text = "version: 1\npaths: {/srv/x: {owner: {user: www-data}}}"
 
-    assert {"user": "www-data"} == asked(desired(text)["directory:/srv/x"])
-    assert {} == asked(desired(text)["directory:/srv"])
+    assert {"user": "www-data"} == desired(text)["directory:/srv/x"].managed()
+    assert {} == desired(text)["directory:/srv"].managed()
 
 
 def test_a_missing_source_is_reported_with_its_position() -> None:
     with pytest.raises(ReconcileError) as raised:
-        expanded(WHOLE, replace(HOST, sources={}))
+        compile_text(WHOLE, replace(HOST, sources={}))
 
     assert "source file for /etc/myapp/app.env does not exist" == raised.value.what
     assert f"/srv/app/app.env was not found ({FILE}:17)" == raised.value.why
@@ -330,50 +329,50 @@ def test_without_sites_nginx_is_unmanaged() -> None:
     assert {} == desired("version: 1")
 
 
-def test_taking_the_last_site_out_is_made_live_as_well() -> None:
+def test_nginx_is_reloaded_after_the_last_site_is_removed() -> None:
     found = desired("version: 1", replace(HOST, serves_sites=True))
 
     assert {"nginx_live:/etc/nginx/nginx.conf": {"serves": {}, "current": True}} == {
-        address: asked(resource) for address, resource in found.items()
+        address: resource.managed() for address, resource in found.items()
     }
 
 
 def test_in_an_image_services_are_enabled_and_nothing_runs() -> None:
     found = desired(GUNICORN, IMAGE)
 
-    assert {"enabled": True} == asked(found["service:nginx.service"])
-    assert {"enabled": True} == asked(found["service:gunicorn-myapp.service"])
+    assert {"enabled": True} == found["service:nginx.service"].managed()
+    assert {"enabled": True} == found["service:gunicorn-myapp.service"].managed()
     assert [] == [address for address in found if address.startswith("nginx_live:")]
 
 
 @pytest.mark.parametrize("text", [SMALLEST, GUNICORN], ids=["a unit of theirs", "a unit of ours"])
-def test_in_an_image_without_systemctl_nothing_is_asked_of_services(text: str) -> None:
+def test_in_an_image_without_systemctl_no_service_is_declared(text: str) -> None:
     found = desired(text, replace(IMAGE, has_boot=False))
 
     assert [] == [address for address in found if address.startswith("service:")]
 
 
-def test_in_a_sandbox_everything_belongs_to_who_applies() -> None:
+def test_in_a_sandbox_everything_belongs_to_the_user_of_the_apply() -> None:
     found = desired(GUNICORN.replace(", user: www-data", ""), SANDBOX)
     file = found["file:/etc/nginx/sites-available/myapp.conf"]
     assets, tree = found["assets:/var/www/myapp/static"], found["tree:/var/www/myapp/media"]
 
     for resource in (file, assets, tree):
-        assert ("me", "us") == (asked(resource)["user"], asked(resource)["group"])
-    assert ("me",) == asked(found["directory:/var/www"])["enterable_by"]
+        assert ("me", "us") == (resource.managed()["user"], resource.managed()["group"])
+    assert ("me",) == found["directory:/var/www"].managed()["enterable_by"]
 
 
-def test_in_a_sandbox_units_lie_in_its_own_folder_and_are_not_enabled() -> None:
+def test_in_a_sandbox_units_are_in_its_state_directory_and_not_enabled() -> None:
     found = desired(GUNICORN, SANDBOX)
     unit = found["unit:/home/me/state/units/gunicorn-myapp.service"]
 
-    assert "User=" not in asked(unit)["content"]
-    assert "enabled" not in asked(found["service:gunicorn-myapp.service"])
-    assert asked(found["service:gunicorn-myapp.service"])["active"]
+    assert "User=" not in unit.managed()["content"]
+    assert "enabled" not in found["service:gunicorn-myapp.service"].managed()
+    assert found["service:gunicorn-myapp.service"].managed()["active"]
 
 
-def test_every_resource_knows_its_site_and_its_place() -> None:
-    declared, _ = merge(expanded(SMALLEST).declared)
+def test_every_resource_has_its_site_and_its_position() -> None:
+    declared, _ = merge(compile_text(SMALLEST).declared)
     static = next(item for ref, item in declared.items() if ref.kind == "assets")
 
     assert ("myapp",) == static.sites
@@ -395,7 +394,7 @@ sites:
 """
 
 
-def test_what_two_sites_share_is_there_once_and_belongs_to_both() -> None:
+def test_a_resource_of_two_sites_occurs_once_and_belongs_to_both() -> None:
     assert ("one", "two") == sites_of(TWO_SITES, "assets:/srv/shared")
     assert ("one", "two") == sites_of(TWO_SITES, "service:a.service")
 
@@ -404,7 +403,7 @@ def test_conflicting_declarations_are_reported_with_both_positions() -> None:
     text = site("locations: {/m/: {role: media, dir: /srv/x/m}}")
     text += 'paths: {/srv/x/m: {owner: {user: root, dirs: "0700"}}}'
 
-    found = {conflict.field: conflict for conflict in conflicting(text)}
+    found = {conflict.field: conflict for conflict in conflicts_in(text)}
 
     assert {"user", "mode"} == found.keys()
     assert ("0700", "0755") == found["mode"].values
@@ -438,17 +437,17 @@ def files(draw: st.DrawFn) -> str:
 
 @settings(max_examples=60)
 @given(files(), st.sampled_from([HOST, SANDBOX, IMAGE, replace(HOST, ipv6=False)]))
-def test_the_same_file_means_the_same_on_the_same_host(text: str, host: HostFacts) -> None:
-    assert compile_config(spec(text), host) == compile_config(spec(text), host)
+def test_compiling_is_deterministic(text: str, host: HostFacts) -> None:
+    assert compile_config(load_text(text), host) == compile_config(load_text(text), host)
 
 
 @settings(max_examples=60)
 @given(files())
-def test_sites_with_directories_of_their_own_never_contradict_each_other(text: str) -> None:
-    assert () == conflicting(text)
+def test_sites_with_separate_directories_never_conflict(text: str) -> None:
+    assert () == conflicts_in(text)
 
 
-def test_a_directory_is_asked_for_before_what_lies_in_it() -> None:
+def test_a_directory_is_required_by_its_contents() -> None:
     found = desired(SMALLEST)
     tree, directory = found["tree:/var/www/myapp/media"], found["directory:/var/www/myapp/media"]
 

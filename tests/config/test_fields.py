@@ -1,4 +1,4 @@
-"""What may be written for each kind of value, and what it means."""
+"""The values that each field type accepts, and what they are parsed to."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_a_duration_is_a_number_and_a_unit(written: str, seconds: int) -> None:
     "written",
     ["", "7", "d", "7 d", "7D", "07d", "-7d", "1.5h", "1h30m", "7days", "69y", "\u0667d", 7],
 )
-def test_anything_else_is_no_duration(written: object) -> None:
+def test_anything_else_is_not_a_duration(written: object) -> None:
     with pytest.raises(InvalidValue):
         parse_duration(written)
 
@@ -56,7 +56,7 @@ def test_a_size_counts_as_nginx_counts(written: str, size: int) -> None:
 @pytest.mark.parametrize(
     "written", ["", "0MB", "20", "20M", "20mb", "20 MB", "1.5MB", "9999GB", 20]
 )
-def test_anything_else_is_no_size(written: object) -> None:
+def test_anything_else_is_not_a_size(written: object) -> None:
     with pytest.raises(InvalidValue):
         parse_size(written)
 
@@ -130,13 +130,13 @@ def test_a_path_is_absolute_or_starts_at_the_files_folder(written: str, path: st
         None,
     ],
 )
-def test_a_path_that_could_mislead_is_refused(written: object) -> None:
+def test_an_ambiguous_path_is_refused(written: object) -> None:
     with pytest.raises(InvalidValue):
         parse_path(written, HERE)
 
 
 @pytest.mark.parametrize("character", list(";{}$\"'\\#"))
-def test_a_path_for_nginx_holds_nothing_that_nginx_reads_as_more(character: str) -> None:
+def test_a_path_for_nginx_contains_no_syntax_of_nginx(character: str) -> None:
     with pytest.raises(InvalidValue):
         parse_nginx_path(f"/var/www/a{character}b", HERE)
 
@@ -160,7 +160,7 @@ def test_the_files_folder_is_checked_like_the_rest_of_a_path() -> None:
         ("xn--mnchen-3ya.example", "xn--mnchen-3ya.example"),
     ],
 )
-def test_a_host_name_is_what_a_request_will_hold(written: str, name: str) -> None:
+def test_a_host_name_is_encoded_as_in_a_request(written: str, name: str) -> None:
     assert name == parse_server_name(written)
 
 
@@ -193,7 +193,7 @@ def test_a_host_name_is_what_a_request_will_hold(written: str, name: str) -> Non
         80,
     ],
 )
-def test_anything_else_is_no_host_name(written: object) -> None:
+def test_anything_else_is_not_a_host_name(written: object) -> None:
     with pytest.raises(InvalidValue):
         parse_server_name(written)
 
@@ -233,7 +233,7 @@ def test_a_listen_is_a_port_and_perhaps_an_address(written: object, listen: List
         "[1.2.3.4]:80",
     ],
 )
-def test_anything_else_is_nothing_to_listen_on(written: object) -> None:
+def test_anything_else_is_not_a_listen(written: object) -> None:
     with pytest.raises(InvalidValue):
         parse_listen(written)
 
@@ -275,7 +275,7 @@ def test_an_upstream_is_a_socket_or_an_address(written: str, upstream: str) -> N
         8000,
     ],
 )
-def test_anything_else_is_no_upstream(written: object) -> None:
+def test_anything_else_is_not_an_upstream(written: object) -> None:
     with pytest.raises(InvalidValue):
         parse_upstream(written)
 
@@ -310,7 +310,7 @@ def test_a_location_begins_and_ends_with_a_slash(written: str) -> None:
         5,
     ],
 )
-def test_anything_else_is_no_location(written: object) -> None:
+def test_anything_else_is_not_a_location(written: object) -> None:
     with pytest.raises(InvalidValue):
         parse_prefix(written)
 
@@ -366,7 +366,7 @@ def test_any_value_is_accepted_or_refused_as_invalid(
 
 @settings(max_examples=150)
 @given(ANYTHING)
-def test_a_host_name_that_is_taken_is_taken_again_as_it_is(value: object) -> None:
+def test_parsing_a_host_name_is_idempotent(value: object) -> None:
     try:
         name = parse_server_name(value)
     except InvalidValue:

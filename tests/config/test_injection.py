@@ -1,4 +1,4 @@
-"""Nothing that is written into the file becomes more than a value where it is used."""
+"""No value of the file becomes more than a value where it is written."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from reconcile.config.document import Loc, YamlNode
 from reconcile.config.yaml import read
-from tests.support.yaml_examples import WHOLE, faults
+from tests.support.yaml_examples import WHOLE, errors_in
 
 # What ends a word, a string, a line or a block, begins a variable, a comment or an expansion.
 SYNTAX = ["x; } server { listen 81", "x;", "x}", "x{", 'x"y', "x'y", "x\\", "x$host", "x#y"]
@@ -74,27 +74,27 @@ def _ended(values: Any, loc: Loc, ending: str) -> Any:
 
 
 @pytest.mark.parametrize(("field", "hostile"), CASES, ids=ascii)
-def test_a_value_that_would_become_more_is_refused(field: str, hostile: str) -> None:
-    found = faults(with_ending(FIELDS[field], hostile))
+def test_a_value_with_syntax_of_its_target_is_refused(field: str, hostile: str) -> None:
+    found = errors_in(with_ending(FIELDS[field], hostile))
 
     assert [] != found
-    assert all(fault.isprintable() for fault in found)
+    assert all(error.isprintable() for error in found)
 
 
 @pytest.mark.parametrize("field", FIELDS)
 def test_the_same_value_without_the_attack_is_accepted(field: str) -> None:
-    assert [] == faults(with_ending(FIELDS[field], ""))
+    assert [] == errors_in(with_ending(FIELDS[field], ""))
 
 
 @pytest.mark.parametrize("hostile", [*SYNTAX, *CONTROL, "a/b", "/a"], ids=ascii)
-def test_no_key_becomes_more_than_a_name(hostile: str) -> None:
+def test_a_key_with_syntax_is_refused(hostile: str) -> None:
     for text in (
         json.dumps({"version": 1, "owners": {hostile: {"user": "root"}}}),
         json.dumps({"version": 1, "cache_policies": {hostile: {"max_age": "1d"}}}),
         json.dumps({"version": 1, "sites": {hostile: {"server_names": ["a.test"]}}}),
         json.dumps({"version": 1, hostile: {}}),
     ):
-        found = faults(text)
+        found = errors_in(text)
 
         assert [] != found
-        assert all(fault.isprintable() for fault in found)
+        assert all(error.isprintable() for error in found)

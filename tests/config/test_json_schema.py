@@ -1,4 +1,4 @@
-"""The JSON Schema and the loader say the same, where both can tell."""
+"""The JSON Schema and the loader agree, where both can decide."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from jsonschema import Draft202012Validator
 from reconcile.config.json_schema import json_schema
 from reconcile.config.starter import STARTER
 from reconcile.config.yaml import read
-from tests.config.test_validation_errors import TOLD
-from tests.support.yaml_examples import SMALLEST, WHOLE, faults
+from tests.config.test_validation_errors import INVALID
+from tests.support.yaml_examples import SMALLEST, WHOLE, errors_in
 
 PROJECT = Path(__file__).parents[2]
 SCHEMA = json_schema()
@@ -46,13 +46,13 @@ def test_the_schema_is_a_schema() -> None:
     ],
     ids=["smallest", "whole", "starter", *(str(path.parent.name) for path in EXAMPLES)],
 )
-def test_a_good_file_is_good_to_both(text: str) -> None:
-    assert [] == faults(text)
+def test_a_valid_file_is_valid_to_both(text: str) -> None:
+    assert [] == errors_in(text)
     assert [] == [error.message for error in VALIDATOR.iter_errors(as_json(text))]
 
 
-@pytest.mark.parametrize("text", [text for text, _ in TOLD.values()], ids=TOLD.keys())
-def test_a_fault_of_a_single_value_is_one_to_both(text: str) -> None:
+@pytest.mark.parametrize("text", [text for text, _ in INVALID.values()], ids=INVALID.keys())
+def test_an_invalid_value_is_invalid_to_both(text: str) -> None:
     # To an editor an unquoted octal is a number.
     document = as_json(text.replace("dirs: 0755", "dirs: 755"))
 
@@ -167,12 +167,12 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
 
 @settings(max_examples=300)
 @given(documents())
-def test_what_the_loader_takes_the_schema_takes(document: dict[str, Any]) -> None:
-    if not faults(json.dumps(document)):
+def test_what_the_loader_accepts_the_schema_accepts(document: dict[str, Any]) -> None:
+    if not errors_in(json.dumps(document)):
         assert [] == [error.message for error in VALIDATOR.iter_errors(document)]
 
 
-# What only the loader knows, in words that its messages hold.
+# Rules that only the loader checks, by words of their messages.
 BEYOND_A_SCHEMA = (
     "unknown owner",
     "unknown cache policy",
@@ -188,6 +188,7 @@ BEYOND_A_SCHEMA = (
     "needs tls",
     "is missing",
     "cannot be combined",
+    "exclude each other",
     "can be sensitive",
     "uses TLS",
     "is used for TLS",
@@ -206,5 +207,5 @@ def test_what_the_schema_accepts_fails_only_by_rules_beyond_a_schema(
     document: dict[str, Any],
 ) -> None:
     if VALIDATOR.is_valid(document):
-        found = faults(json.dumps(document))
+        found = errors_in(json.dumps(document))
         assert [] == [f for f in found if not any(words in f for words in BEYOND_A_SCHEMA)]

@@ -1,4 +1,4 @@
-"""A certificate of Let's Encrypt: the site comes up without it, so that certbot can get it."""
+"""Let's Encrypt: the site starts without its certificate, so that certbot can obtain it."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from reconcile.config.probes import HttpProbe
 from reconcile.resources.file import File
-from tests.support.host_facts import HOST, desired, expanded
-from tests.support.yaml_examples import faults, site
+from tests.support.host_facts import HOST, compile_text, desired
+from tests.support.yaml_examples import errors_in, site
 
 SITE = site("tls: {letsencrypt: shop.test, hsts: 1y}")
 FILE = "file:/etc/nginx/sites-available/shop.conf"
@@ -38,7 +38,7 @@ def test_without_a_certificate_the_site_is_served_on_its_plain_port_alone() -> N
 
 
 def test_without_a_certificate_the_plan_shows_the_command_that_obtains_it() -> None:
-    [finding] = expanded(SITE).findings
+    [finding] = compile_text(SITE).findings
 
     assert "note" == finding.severity
     assert "certonly --webroot -w /var/www/letsencrypt --cert-name shop.test -d shop.test" in (
@@ -47,23 +47,23 @@ def test_without_a_certificate_the_plan_shows_the_command_that_obtains_it() -> N
 
 
 def test_without_a_certificate_no_probe_uses_tls() -> None:
-    schemes = [probe.endpoint.scheme for probe in expanded(SITE).probes]
+    schemes = [probe.endpoint.scheme for probe in compile_text(SITE).probes]
 
     assert {"http"} == set(schemes)
 
 
-def test_with_the_certificate_port_80_proves_the_names_and_redirects_the_rest() -> None:
+def test_with_the_certificate_port_80_serves_challenges_and_redirects() -> None:
     plain, encrypted = content(SITE, FILE, CERTIFIED).split("\nserver {")[1:]
 
     assert (True, True) == (PROOF in plain, "return 301 https://$host$request_uri;" in plain)
     assert "ssl_certificate /etc/letsencrypt/live/shop.test/fullchain.pem;" in encrypted
     assert "ssl_certificate_key /etc/letsencrypt/live/shop.test/privkey.pem;" in encrypted
     assert PROOF not in encrypted
-    assert () == expanded(SITE, CERTIFIED).findings
+    assert () == compile_text(SITE, CERTIFIED).findings
 
 
 def test_nginx_itself_responds_to_challenges() -> None:
-    probes = {p.path: p for p in expanded(SITE, CERTIFIED).probes if isinstance(p, HttpProbe)}
+    probes = {p.path: p for p in compile_text(SITE, CERTIFIED).probes if isinstance(p, HttpProbe)}
     probe = probes["/.well-known/acme-challenge/reconcile-probe"]
 
     assert ("http", 80, "nginx") == (
@@ -85,10 +85,10 @@ def test_certbots_folder_is_traversable_by_nginx() -> None:
 
 
 def test_a_certificate_comes_from_one_place() -> None:
-    assert ["6:24: use either `letsencrypt` or `certificate` (remove one of them)"] == faults(
+    assert ["6:24: use either `letsencrypt` or `certificate` (remove one of them)"] == errors_in(
         site("tls: {certificate: /etc/a.pem, letsencrypt: shop.test}")
     )
-    assert ['6:5: "certificate" is missing (or set letsencrypt)'] == faults(
+    assert ['6:5: "certificate" is missing (or set letsencrypt)'] == errors_in(
         site("tls: {key: /etc/a.key}")
     )
 
@@ -97,12 +97,12 @@ def test_lets_encrypt_needs_port_80() -> None:
     assert [
         "7:24: Let's Encrypt connects to port 80, where this site does not listen"
         " (add 80 to listen)"
-    ] == faults(site("listen: [443]", "tls: {letsencrypt: shop.test}"))
+    ] == errors_in(site("listen: [443]", "tls: {letsencrypt: shop.test}"))
 
 
 def test_a_wildcard_cannot_be_certified_over_http() -> None:
     text = SITE.replace("[shop.test]", "[shop.test, '*.shop.test']")
 
-    [fault] = faults(text)
+    [error] = errors_in(text)
 
-    assert "4:31: Let's Encrypt cannot certify *.shop.test over HTTP" in fault
+    assert "4:31: Let's Encrypt cannot certify *.shop.test over HTTP" in error

@@ -1,4 +1,4 @@
-"""Whatever the bytes: a spec, or what is wrong with them."""
+"""Any bytes are a configuration, or errors with positions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from reconcile.config.load import load_bytes
 from reconcile.engine.model import Position
 from reconcile.errors import ReconcileError
 from reconcile.system import HostSettings
-from tests.support.yaml_examples import FILE, SMALLEST, WHOLE, spec
+from tests.support.yaml_examples import FILE, SMALLEST, WHOLE, load_text
 
 TOKENS = [
     *"\n \t:-?[]{},&*!|>'\"%@`#~<=0179aäé\0\x1b\u2028\ufeff",
@@ -63,7 +63,7 @@ def test_any_bytes_are_a_configuration_or_refused(data: bytes) -> None:
 
     if isinstance(found, ConfigErrors):
         assert found.diagnostics
-        assert all(fault.line >= 1 and fault.column >= 1 for fault in found.diagnostics)
+        assert all(error.line >= 1 and error.column >= 1 for error in found.diagnostics)
         assert str(found).encode()
 
 
@@ -80,11 +80,11 @@ def test_a_damaged_file_is_a_configuration_or_refused(seed: int) -> None:
 
     lines = text.split("\n")
     if isinstance(found, ConfigErrors):
-        assert all(fault.line <= len(lines) for fault in found.diagnostics)
+        assert all(error.line <= len(lines) for error in found.diagnostics)
 
 
 def test_the_smallest_file_is_a_whole_site() -> None:
-    site = spec(SMALLEST).sites["myapp"]
+    site = load_text(SMALLEST).sites["myapp"]
 
     assert ("example.com",) == site.server_names
     assert (80,) == tuple(listen.port for listen in site.listens)
@@ -95,7 +95,7 @@ def test_the_smallest_file_is_a_whole_site() -> None:
 
 
 def test_every_key_of_the_whole_file_arrives() -> None:
-    whole = spec(WHOLE)
+    whole = load_text(WHOLE)
     site = whole.sites["myapp"]
 
     assert HostSettings() == whole.host.settings()
@@ -124,19 +124,19 @@ def test_built_in_policies_equal_the_same_policies_written_out() -> None:
 
 
 def test_relative_paths_start_at_the_folder_of_the_file() -> None:
-    location = spec(SMALLEST).sites["myapp"].locations["/static/"]
+    location = load_text(SMALLEST).sites["myapp"].locations["/static/"]
 
     assert "/srv/app/app/static" == location.source
 
 
-def test_what_an_owner_leaves_out_is_as_the_built_in_one_has_it() -> None:
-    owner = spec("version: 1\nowners: {uploads: {user: flask}}").all_owners()["uploads"]
+def test_an_owner_is_merged_over_the_built_in_one() -> None:
+    owner = load_text("version: 1\nowners: {uploads: {user: flask}}").all_owners()["uploads"]
 
     assert ("flask", "www-data", 0o755, 0o644) == (owner.user, owner.group, owner.dirs, owner.files)
 
 
-def test_every_place_of_the_file_can_be_named() -> None:
-    whole = spec(WHOLE)
+def test_every_key_has_a_position() -> None:
+    whole = load_text(WHOLE)
 
     assert Position(FILE, 20, 3) == whole.position_of("sites", "myapp")
     assert Position(FILE, 24, 5) == whole.position_of("sites", "myapp", "tls")
@@ -145,8 +145,8 @@ def test_every_place_of_the_file_can_be_named() -> None:
 
 
 def test_the_digest_is_that_of_the_bytes() -> None:
-    assert spec("version: 1").digest != spec("version: 1 ").digest
-    assert spec("version: 1").digest.startswith("sha256:")
+    assert load_text("version: 1").digest != load_text("version: 1 ").digest
+    assert load_text("version: 1").digest.startswith("sha256:")
 
 
 def test_all_errors_of_a_file_have_what_why_and_fix() -> None:

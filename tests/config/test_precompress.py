@@ -1,4 +1,4 @@
-"""`precompress`: what it makes of a site, and where it is refused."""
+"""`precompress`: what it adds to a site, and where it is refused."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from reconcile.config.host_facts import HostFacts
 from reconcile.resources.assets import Assets
 from reconcile.resources.file import File
-from tests.support.host_facts import HOST, desired, expanded
+from tests.support.host_facts import HOST, compile_text, desired
 from tests.support.yaml_examples import SMALLEST
 
 STATIC = "/static/: {role: static, "
@@ -50,11 +50,11 @@ def test_without_it_the_configuration_has_no_compression() -> None:
     assert "gzip" not in configuration(SMALLEST, EVERY)
 
 
-def test_what_nginx_cannot_send_is_a_note_with_the_way_out() -> None:
-    brotli, zstd = sorted(expanded(ALL, GZIP).findings, key=lambda one: one.what)
+def test_an_encoding_that_nginx_cannot_send_is_a_note_with_a_fix() -> None:
+    brotli, zstd = sorted(compile_text(ALL, GZIP).findings, key=lambda one: one.what)
 
     assert ("precompressed-unsent", "note") == (brotli.rule, brotli.severity)
     assert "nginx does not send the br files of /static/ of myapp" in brotli.what
     assert "libnginx-mod-http-brotli-static" in brotli.fix
     assert "the zstd files of /static/" in zstd.what
-    assert () == expanded(ALL, EVERY).findings == expanded(SMALLEST, HOST).findings
+    assert () == compile_text(ALL, EVERY).findings == compile_text(SMALLEST, HOST).findings

@@ -1,4 +1,4 @@
-"""What a site is asked after every apply."""
+"""The probes that are sent after every apply."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from reconcile.config.probes import (
     UploadDirectoryProbe,
     UploadProbe,
 )
-from tests.support.host_facts import HOST, SANDBOX, expanded
+from tests.support.host_facts import HOST, SANDBOX, compile_text
 from tests.support.yaml_examples import SMALLEST, WHOLE, site
 
 HTTP = Endpoint("http", "example.com", 80, ("127.0.0.1", "::1"))
@@ -23,7 +23,7 @@ BY_NGINX_404 = Expectation(frozenset({404}), served_by="nginx")
 
 def probes(text: str, host: HostFacts = HOST) -> dict[str, Probe]:
     """Every probe, by what it asks."""
-    found = expanded(text, host).probes
+    found = compile_text(text, host).probes
     assert len(found) == len({probe.name for probe in found})
     return {probe.name.partition(" ")[2]: probe for probe in found}
 
@@ -86,7 +86,7 @@ def test_media_is_proven_by_a_canary_of_the_apps_user() -> None:
     )
 
 
-def test_in_a_sandbox_the_canary_is_written_by_who_applies() -> None:
+def test_in_a_sandbox_the_canary_is_written_by_the_user_of_the_apply() -> None:
     probe = probes(SMALLEST, SANDBOX)["/media/ serves what the app saves"]
 
     assert isinstance(probe, UploadDirectoryProbe)
@@ -122,7 +122,7 @@ def test_private_files_are_closed_to_visitors() -> None:
     assert ("/protected/", BY_NGINX_404) == (probe.path, probe.expect)
 
 
-def test_with_tls_visitors_are_led_to_https_and_asked_about_there() -> None:
+def test_with_tls_plain_http_is_redirected_and_other_probes_use_https() -> None:
     found = probes(WHOLE)
     redirect = found.pop("port 80 redirects to HTTPS")
 
@@ -142,7 +142,7 @@ def test_another_port_for_tls_appears_in_the_redirect() -> None:
     assert (("Location", "https://example.com:8443/"),) == redirect.expect.headers
 
 
-def test_what_the_file_asks_for_is_asked() -> None:
+def test_the_files_own_probes_are_compiled() -> None:
     found = probes(WHOLE)
 
     assert (
@@ -174,32 +174,32 @@ def test_what_the_file_asks_for_is_asked() -> None:
     )
 
 
-def test_an_upload_that_no_media_location_serves_lands_nowhere_known() -> None:
+def test_an_upload_that_no_media_location_serves_has_no_known_directory() -> None:
     probe = probes(site("probes: [{upload: /u, then_get: /files/x}]"))["POST /u"]
 
     assert isinstance(probe, UploadProbe)
     assert (None, None) == (probe.dir, probe.prefix)
 
 
-def test_a_host_without_ipv6_is_asked_over_ipv4() -> None:
+def test_a_host_without_ipv6_is_probed_over_ipv4() -> None:
     probe = probes(SMALLEST, replace(HOST, ipv6=False))["the app answers"]
 
     assert ("127.0.0.1",) == probe.endpoint.addresses
 
 
-def test_a_site_on_one_address_is_asked_there() -> None:
+def test_a_site_on_one_address_is_probed_there() -> None:
     probe = probes(site('listen: ["[::1]:8080"]'))["the app answers"]
 
     assert Endpoint("http", "shop.test", 8080, ("::1",)) == probe.endpoint
 
 
-def test_a_wildcard_is_asked_by_some_name_below_it() -> None:
+def test_a_wildcard_is_probed_by_a_subdomain() -> None:
     probe = probes(site().replace("shop.test", "'*.shop.test'"))["the app answers"]
 
     assert "reconcile-probe.shop.test" == probe.endpoint.host
 
 
-def test_files_at_the_root_have_no_slash_to_lack() -> None:
+def test_the_location_of_the_root_has_no_redirect() -> None:
     text = (
         "version: 1\nsites: {s: {server_names: [a.test], "
         "locations: {/: {role: static, dir: /srv/s}}}}"

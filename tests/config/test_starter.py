@@ -1,11 +1,11 @@
-"""The file that a beginner starts from."""
+"""The file that `reconcile init` writes."""
 
 from __future__ import annotations
 
 import re
 
 from reconcile.config.starter import STARTER
-from tests.support.yaml_examples import faults, spec
+from tests.support.yaml_examples import errors_in, load_text
 
 
 def uncommented(text: str) -> str:
@@ -17,18 +17,18 @@ def uncommented(text: str) -> str:
 
 
 def test_it_is_a_complete_site() -> None:
-    site = spec(STARTER).sites["myapp"]
+    site = load_text(STARTER).sites["myapp"]
 
     assert ["/static/", "/media/"] == list(site.locations)
     assert site.app is not None
 
 
-def test_all_that_it_proposes_in_comments_is_right() -> None:
+def test_everything_in_its_comments_is_valid() -> None:
     text = uncommented(STARTER)
 
-    assert [] == faults(text)
-    assert ["/static/", "/media/", "/protected/"] == list(spec(text).sites["myapp"].locations)
-    assert {"owners", "cache_policies", "paths"} < spec(text).model_fields_set
+    assert [] == errors_in(text)
+    assert ["/static/", "/media/", "/protected/"] == list(load_text(text).sites["myapp"].locations)
+    assert {"owners", "cache_policies", "paths"} < load_text(text).model_fields_set
 
 
 def test_it_fits_a_terminal() -> None:

@@ -1,4 +1,4 @@
-"""What a person is told: every fault at once, where it is, and what would be right."""
+"""Errors of a file: all at once, each with its position and a correction."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import pytest
 
 from reconcile.config.load import load
 from reconcile.errors import ReconcileError
-from tests.support.yaml_examples import WHOLE, faults, site
+from tests.support.yaml_examples import WHOLE, errors_in, site
 
-TOLD = {
+INVALID = {
     "a misspelt section": (
         "version: 1\nsties: {}",
         '2:1: unknown key "sties" (did you mean sites?)',
@@ -133,9 +133,9 @@ TOLD = {
 }
 
 
-@pytest.mark.parametrize(("text", "fault"), TOLD.values(), ids=TOLD.keys())
-def test_an_error_is_reported_with_its_position_and_a_correction(text: str, fault: str) -> None:
-    assert [fault] == faults(text)
+@pytest.mark.parametrize(("text", "error"), INVALID.values(), ids=INVALID.keys())
+def test_an_error_is_reported_with_its_position_and_a_correction(text: str, error: str) -> None:
+    assert [error] == errors_in(text)
 
 
 def test_every_error_of_a_file_is_reported_at_once_in_order() -> None:
@@ -143,7 +143,7 @@ def test_every_error_of_a_file_is_reported_at_once_in_order() -> None:
     text = text.replace("default_server: false", "defualt_server: no")
     text = text.replace("role: media", "role: *media").replace("owner: assets", "owner: asets")
 
-    found = faults(text)
+    found = errors_in(text)
 
     assert [
         '7:52: file modes must be quoted: "0755"',
@@ -162,13 +162,13 @@ def test_a_contradiction_is_reported_beside_an_error_of_another_entry() -> None:
     assert [
         '2:9: "etc/x" is not an absolute path (begin it with /)',
         "2:56: `source` cannot be combined with `link` (remove one of them)",
-    ] == faults(text)
+    ] == errors_in(text)
 
 
 def test_consequences_of_an_error_are_not_reported_beside_it() -> None:
     text = site("listen: [80, 443]", "tsl: {certificate: /c, key: /k}")
 
-    assert ['7:5: unknown key "tsl" (did you mean tls?)'] == faults(text)
+    assert ['7:5: unknown key "tsl" (did you mean tls?)'] == errors_in(text)
 
 
 def test_a_missing_file_is_reported_as_what_why_and_fix() -> None:
@@ -180,7 +180,7 @@ def test_a_missing_file_is_reported_as_what_why_and_fix() -> None:
     assert "reconcile init" in raised.value.fix
 
 
-def test_a_folder_is_no_file() -> None:
+def test_a_directory_is_not_a_file() -> None:
     with pytest.raises(ReconcileError) as raised:
         load("/")
 

@@ -1,4 +1,4 @@
-"""How bytes become values: what is refused, where, and what plain scalars mean."""
+"""YAML is parsed to values with positions, and ambiguous parts are rejected."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from reconcile.config.diagnostics import ConfigErrors
 from reconcile.config.yaml import MAX_BYTES, MAX_DEPTH, read, resolve
-from tests.support.yaml_examples import SMALLEST, faults
+from tests.support.yaml_examples import SMALLEST, errors_in
 
 REFUSED = {
     "an empty file": (b"", "1:1: the file is empty (begin with `version: 1`)"),
@@ -81,7 +81,7 @@ REFUSED = {
     ),
 }
 
-REFUSED_PARTS = {
+REJECTED_PARTS = {
     "an alias": ("version: *v", "1:10: the alias *v is not allowed (write the value out)"),
     "an anchor": ("version: &v 1", "1:10: the anchor &v is not allowed (remove it)"),
     "a tag": (
@@ -118,14 +118,14 @@ REFUSED_PARTS = {
 }
 
 
-@pytest.mark.parametrize(("data", "fault"), REFUSED.values(), ids=REFUSED.keys())
-def test_what_is_not_one_document_is_reported_with_its_position(data: bytes, fault: str) -> None:
-    assert [fault] == faults(data)
+@pytest.mark.parametrize(("data", "error"), REFUSED.values(), ids=REFUSED.keys())
+def test_what_is_not_one_document_is_reported_with_its_position(data: bytes, error: str) -> None:
+    assert [error] == errors_in(data)
 
 
-@pytest.mark.parametrize(("text", "fault"), REFUSED_PARTS.values(), ids=REFUSED_PARTS.keys())
-def test_what_only_confuses_is_refused_with_its_place(text: str, fault: str) -> None:
-    assert [fault] == faults(text)
+@pytest.mark.parametrize(("text", "error"), REJECTED_PARTS.values(), ids=REJECTED_PARTS.keys())
+def test_an_ambiguous_part_is_refused_with_its_position(text: str, error: str) -> None:
+    assert [error] == errors_in(text)
 
 
 def test_the_deepest_nest_that_is_allowed_can_be_read() -> None:
@@ -140,24 +140,24 @@ def test_the_deepest_nest_that_is_allowed_can_be_read() -> None:
 def test_a_file_of_exactly_the_limit_is_read_and_one_byte_more_is_refused() -> None:
     fill = MAX_BYTES - len(SMALLEST)
 
-    assert [] == faults(SMALLEST + "#" * fill)
-    assert ["1:1: the file is larger than 1 MiB"] == faults(SMALLEST + "#" * (fill + 1))
+    assert [] == errors_in(SMALLEST + "#" * fill)
+    assert ["1:1: the file is larger than 1 MiB"] == errors_in(SMALLEST + "#" * (fill + 1))
 
 
 def test_brackets_by_the_hundred_thousand_are_refused_at_once() -> None:
     start = time.process_time()
 
-    found = faults(b"[" * 200_000)
+    found = errors_in(b"[" * 200_000)
 
     assert ["1:33: nested deeper than 32 levels"] == found
     assert time.process_time() - start < 10
 
 
-def test_an_alias_bomb_is_refused_without_being_unfolded() -> None:
+def test_an_alias_bomb_is_refused_without_being_expanded() -> None:
     lines = ["a0: &a0 [x, x]"]
     lines += [f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]" for n in range(1, 40)]
 
-    found = faults("\n".join(lines))
+    found = errors_in("\n".join(lines))
 
     assert "1:5: the anchor &a0 is not allowed (remove it)" in found
 
@@ -189,7 +189,7 @@ SCALARS = {
 
 
 @pytest.mark.parametrize(("written", "value"), SCALARS.items())
-def test_an_unquoted_scalar_is_a_number_a_truth_value_nothing_or_the_text_itself(
+def test_an_unquoted_scalar_is_an_integer_a_boolean_none_or_the_text_itself(
     written: str, value: object
 ) -> None:
     resolved = resolve(written, is_plain=True)
@@ -203,7 +203,7 @@ def test_a_quoted_scalar_is_always_the_text_itself(written: str) -> None:
     assert written == resolve(written, is_plain=False)
 
 
-def test_every_key_and_value_keeps_its_place() -> None:
+def test_every_key_and_value_has_its_position() -> None:
     root, _ = read(b"version: 1\nhost:\n  state_dir: /var\n", "f")
 
     host = root.value["host"]
@@ -213,12 +213,12 @@ def test_every_key_and_value_keeps_its_place() -> None:
     assert (3, 14) == host.value["state_dir"].mark
 
 
-def test_a_byte_order_mark_is_no_part_of_the_first_key() -> None:
-    assert [] == faults(b"\xef\xbb\xbf" + SMALLEST.encode())
+def test_a_byte_order_mark_is_not_part_of_the_first_key() -> None:
+    assert [] == errors_in(b"\xef\xbb\xbf" + SMALLEST.encode())
 
 
-def test_faults_are_found_on_both_sides_of_one_that_ends_the_reading() -> None:
+def test_errors_before_an_unreadable_part_are_reported_with_it() -> None:
     with pytest.raises(ConfigErrors) as raised:
         read(b"version: &v 1\nx: *v\ny: [1,,]\n", "f")
 
-    assert [1, 2, 3] == [fault.line for fault in raised.value.diagnostics]
+    assert [1, 2, 3] == [error.line for error in raised.value.diagnostics]

@@ -17,7 +17,7 @@ from reconcile.resources.tree import Tree
 from tests.support.command import Run
 from tests.support.machine import in_box
 from tests.support.world import Note, a_world, declare, last_wrote, look
-from tests.support.yaml_examples import faults
+from tests.support.yaml_examples import errors_in
 
 TODAY = date(2026, 11, 22)
 PLACE = Position("reconcile.yaml", 9)
@@ -109,7 +109,7 @@ def test_of_a_tree_the_modes_alone_can_be_ignored(tmp_path: Path) -> None:
     ],
 )
 def test_a_rule_without_a_reason_an_address_or_a_real_day_is_refused(written: str) -> None:
-    assert faults(f"version: 1\nignore:\n  - {written}\n")
+    assert errors_in(f"version: 1\nignore:\n  - {written}\n")
 
 
 @pytest.mark.process

@@ -1,9 +1,8 @@
-"""Hosts, as far as the meaning of a file depends on them."""
+"""Example hosts, and what a file compiles to on them."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from reconcile.config.compile import CompiledConfig, compile_config
 from reconcile.config.host_facts import HostFacts
@@ -11,7 +10,7 @@ from reconcile.engine.merge import merge
 from reconcile.engine.model import Conflict
 from reconcile.engine.resource import Ref, Resource
 from reconcile.nginx.model.layout import Layout
-from tests.support.yaml_examples import spec
+from tests.support.yaml_examples import load_text
 
 DEBIAN = Layout(
     style="sites-enabled",
@@ -48,25 +47,20 @@ SANDBOX = replace(
 IMAGE = replace(HOST, service_manager="none")
 
 
-def expanded(text: str, host: HostFacts = HOST) -> CompiledConfig:
-    return compile_config(spec(text), host)
+def compile_text(text: str, host: HostFacts = HOST) -> CompiledConfig:
+    return compile_config(load_text(text), host)
 
 
 def desired(text: str, host: HostFacts = HOST) -> dict[str, Resource]:
-    """What has to be there, by address; the file may not contradict itself."""
-    merged, conflicts = merge(expanded(text, host).declared)
+    """The desired resources by address; the file must not conflict with itself."""
+    merged, conflicts = merge(compile_text(text, host).declared)
     assert () == conflicts
     return {str(ref): item.resource for ref, item in merged.items()}
 
 
-def conflicting(text: str, host: HostFacts = HOST) -> tuple[Conflict, ...]:
-    return merge(expanded(text, host).declared)[1]
-
-
-def asked(resource: Resource) -> dict[str, Any]:
-    """What a resource asks for: its managed fields."""
-    return resource.managed()
+def conflicts_in(text: str, host: HostFacts = HOST) -> tuple[Conflict, ...]:
+    return merge(compile_text(text, host).declared)[1]
 
 
 def sites_of(text: str, address: str, host: HostFacts = HOST) -> tuple[str, ...]:
-    return merge(expanded(text, host).declared)[0][Ref.parse(address)].sites
+    return merge(compile_text(text, host).declared)[0][Ref.parse(address)].sites

@@ -1,4 +1,4 @@
-"""Files that the tests of the spec begin with."""
+"""Example files, and the errors that loading one reports."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ sites:
 """
 
 
-def spec(text: str) -> Config:
+def load_text(text: str) -> Config:
     return load_bytes(text.encode(), FILE)
 
 
@@ -93,11 +93,11 @@ def site(*lines: str, name: str = "shop") -> str:
     return "\n".join([*head, *(f"    {line}" for line in lines), ""])
 
 
-def faults(text: str | bytes) -> list[str]:
-    """Everything that is wrong with a file: `line:column message (hint)`."""
+def errors_in(text: str | bytes) -> list[str]:
+    """The errors of a file: `line:column message (hint)`."""
     data = text if isinstance(text, bytes) else text.encode()
     try:
         load_bytes(data, FILE)
     except ConfigErrors as error:
-        return [str(fault).removeprefix(f"{FILE}:") for fault in error.diagnostics]
+        return [str(one).removeprefix(f"{FILE}:") for one in error.diagnostics]
     return []
