@@ -9,6 +9,7 @@ from reconcile.adopt.discovery import Inspector
 from reconcile.adopt.draft import Draft
 from reconcile.adopt.validity import make_valid
 from reconcile.config.document import Loc
+from reconcile.config.site.location import HEALTH_FILE
 from reconcile.engine.model import Change, Conflict, Plan, Unknown
 from reconcile.engine.resource import Ref
 from reconcile.filesystem.path import overlap
@@ -20,7 +21,7 @@ _SERVING = ("app", "locations")
 _MOST_ROUNDS = 20
 _IGNORABLE = frozenset(["tree", "directory", "service"])
 """Kinds whose differences may be ignored: owners, modes and processes, never contents."""
-_HEALTH_FILE = "/health.txt"
+_HEALTH_FILE = f"/{HEALTH_FILE}"
 
 Planner = Callable[[Draft], Plan]
 Leftover = Change | Unknown | Conflict
