@@ -16,6 +16,8 @@ from reconcile.cli.demo.demo_host import DemoHost
 from tests.cli.terminal import on_a_terminal
 from tests.support.command import COMMAND, Run
 
+pytestmark = pytest.mark.process
+
 SCHEMA = json.loads((Path(__file__).parents[2] / "schemas/log.schema.json").read_text())
 LINE = re.compile(r"\d\d:\d\d:\d\d\.\d{3} (reading|effect|command|request) +[a-z]+\.\w+ .*ms\)")
 SECRET = "xK9-s3cret-xK9"
