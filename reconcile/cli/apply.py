@@ -13,10 +13,12 @@ from reconcile.cli.options import (
     AutoApprove,
     Excludes,
     File,
+    Full,
     Json,
     LockTimeout,
     MaxDeletes,
     Sites,
+    Summary,
     Targets,
 )
 from reconcile.cli.progress import EventSink, event_sink
@@ -57,6 +59,8 @@ def apply(
         bool,
         typer.Option("--allow-empty", help="Allow an empty YAML to delete everything managed."),
     ] = False,
+    summary: Summary = False,
+    full: Full = False,
 ) -> int:
     """Apply the YAML to this host; roll back on failure.
 
@@ -77,7 +81,10 @@ def apply(
       4  another apply is running
       5  the saved plan is stale, or the host changed meanwhile
     """
-    chosen, listen = selection_of(site, target, exclude), event_sink(json=json)
+    chosen, listen = (
+        selection_of(site, target, exclude),
+        event_sink(json=json, full=full, summary=summary),
+    )
     options = ApplyOptions(
         verify=not no_verify,
         roll_back=not no_rollback,

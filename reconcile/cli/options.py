@@ -32,6 +32,8 @@ Quiet = Annotated[
     bool, typer.Option("--quiet", "-q", help="Print nothing unless something differs or fails.")
 ]
 Markdown = Annotated[bool, typer.Option("--markdown", help="Print Markdown.")]
+Summary = Annotated[bool, typer.Option("--summary", help="Show only the addresses.")]
+Full = Annotated[bool, typer.Option("--full", help="Show full contents, and unchanged resources.")]
 DetailedExitCode = Annotated[
     bool, typer.Option("--detailed-exitcode", help="Exit with 2 if there are changes.")
 ]

@@ -12,9 +12,11 @@ from reconcile.cli.options import (
     DetailedExitCode,
     Excludes,
     File,
+    Full,
     Json,
     Markdown,
     Sites,
+    Summary,
     Targets,
     require_single_format,
 )
@@ -41,10 +43,8 @@ def plan(
     site: Sites = None,
     target: Targets = None,
     exclude: Excludes = None,
-    summary: Annotated[bool, typer.Option("--summary", help="Show only the addresses.")] = False,
-    full: Annotated[
-        bool, typer.Option("--full", help="Show full contents, and unchanged resources.")
-    ] = False,
+    summary: Summary = False,
+    full: Full = False,
     json_into: Annotated[
         str | None,
         typer.Option("--json-into", metavar="FILE", help="Write the plan as JSON to FILE too."),

@@ -44,13 +44,20 @@ class EventSink(Protocol):
         """A rollback has ended; `notes` list what someone else has changed since."""
 
 
-def event_sink(*, json: bool) -> EventSink:
-    """JSON lines; or text, with a progress bar on a terminal."""
+def event_sink(
+    *, json: bool, full: bool = False, summary: bool = False, checkout: str = ""
+) -> EventSink:
+    """JSON lines; or text, with a progress bar on a terminal.
+
+    `full` and `summary` choose how much of the plan is shown, as for `plan`. Paths below
+    `checkout` are shown from there.
+    """
     if json:
         return JsonLines()
     # The lines of -v would run through the bar.
     has_bar = sys.stdout.isatty() and not Host.wrap_part
-    return ProgressBar() if has_bar else PlainProgress()
+    kind = ProgressBar if has_bar else PlainProgress
+    return kind(full=full, summary=summary, checkout=checkout)
 
 
 class JsonLines:
@@ -90,45 +97,64 @@ class JsonLines:
 class PlainProgress:
     """One line per change."""
 
+    def __init__(self, *, full: bool = False, summary: bool = False, checkout: str = "") -> None:
+        self._full, self._summary, self._checkout = full, summary, checkout
+        self._is_applying = False
+
     def scanning(self, host: Host) -> AbstractContextManager[None]:
         """On a terminal, count the files that the body reads."""
         return file_progress(host, json=False)
 
     def plan(self, plan: Plan) -> None:
         """The plan as `reconcile plan` prints it."""
-        _write(plan_text(plan, style()))
+        self._show(plan_text(plan, style(), full=self._full, summary=self._summary))
 
     @contextmanager
     def applying(self, plan: Plan) -> Iterator[None]:
         """An empty line before the changes."""
         if plan.changes:
             _write("")
+        self._is_applying = True
         yield
+        self._is_applying = False
 
     def __call__(self, event: Event) -> None:
         """A line for a finished change, or a rollback."""
-        line = _event_line(event)
+        line = self._event_line(event)
         if line:
-            _write(line)
+            self._show(line)
 
     def end(self, report: Report, _code: int) -> None:
         """The result, and on stderr the error."""
         if report.result == "no_changes":
             return  # the plan has shown that
-        _write("\n" + report_text(report, style()))
+        self._show("\n" + report_text(report, style()))
         if report.error:
-            sys.stderr.write(failure_text(report, style(sys.stderr)) + "\n")
+            failure = failure_text(report, style(sys.stderr))
+            sys.stderr.write(relative_to(self._checkout, failure) + "\n")
 
     def rolled_back(self, notes: tuple[str, ...]) -> None:
         """That it is done, and the notes."""
-        _write(rollback_text(notes, style()))
+        self._show(rollback_text(notes, style()))
+
+    def _event_line(self, event: Event) -> str:
+        """A line for a change or a rollback, else ""; checks and notes come at the end."""
+        if event.type == "apply_complete" and event.change is not None:
+            return f"{action_line(event.change, style())} ({event.elapsed_s:.1f} s)"
+        if event.type == "rollback":
+            # Why an apply is rolled back is reported once, at its end.
+            message = "Rolling back." if self._is_applying else _sentence(event.message)
+            return style().error(message)
+        return ""
+
+    def _show(self, text: str) -> None:
+        _write(relative_to(self._checkout, text))
 
 
 class ProgressBar(PlainProgress):
     """The same lines above a progress bar."""
 
-    def __init__(self) -> None:
-        self._progress: Progress | None = None
+    _progress: Progress | None = None
 
     @contextmanager
     def applying(self, plan: Plan) -> Iterator[None]:
@@ -141,12 +167,13 @@ class ProgressBar(PlainProgress):
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
         _write("")
+        self._is_applying = True
         console = Console(no_color=not style().colour, highlight=False)
         columns = (BarColumn(20), MofNCompleteColumn(), TextColumn("{task.description}"))
         with Progress(*columns, console=console, transient=True) as self._progress:
             self._progress.add_task("", total=len(plan.changes))
             yield
-        self._progress = None
+        self._progress, self._is_applying = None, False
 
     def __call__(self, event: Event) -> None:
         """Move the bar, and print a line above it."""
@@ -161,7 +188,7 @@ class ProgressBar(PlainProgress):
             self._progress.update(task, description=doing, refresh=is_far)
         if event.type == "apply_complete":
             self._progress.advance(task)
-        line = _event_line(event)
+        line = self._event_line(event)
         if line:
             self._progress.console.out(line)
 
@@ -175,13 +202,14 @@ def _copied_so_far(event: Event) -> str:
     return f": {event.done:,} of {event.total:,} files" if event.total else ""
 
 
-def _event_line(event: Event) -> str:
-    """A line for a change or a rollback, else ""; checks and notes come at the end."""
-    if event.type == "apply_complete" and event.change is not None:
-        return f"{action_line(event.change, style())} ({event.elapsed_s:.1f} s)"
-    if event.type == "rollback":
-        return style().error(f"Rolling back: {printable(event.message)}")
-    return ""
+def _sentence(message: str) -> str:
+    text = printable(message)
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
+
+
+def relative_to(folder: str, text: str) -> str:
+    """`text` with every path below `folder` shown from there; as it is where that is ""."""
+    return text.replace(f"{folder}/", "") if folder else text
 
 
 def _write(text: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from enum import StrEnum
 from typing import Annotated
@@ -9,7 +11,7 @@ from typing import Annotated
 import typer
 
 from reconcile.cli.options import Json, LockTimeout, MaxDeletes, Quiet
-from reconcile.cli.progress import event_sink
+from reconcile.cli.progress import event_sink, relative_to
 from reconcile.cli.read_only_guard import ReadOnlyGuard
 from reconcile.cli.terminal import now, show, style
 from reconcile.errors import ExitCode, LockHeld, ReconcileError
@@ -113,21 +115,34 @@ def pull(
         if not is_held:
             raise LockHeld("Another pull is running on this host", "", "Use --lock-timeout.")
         pulled = pull_revision(host, source)
-        workspace = Workspace.open(pulled.file, pulled.commit)
-        if then is PullAction.APPLY:
-            if not retry:
-                refuse_failed(host, source, pulled.commit)
-            options = _unattended_options(max_deletes)
-            return _apply(
-                workspace, host, source, pulled, options, lock_timeout, json=json, quiet=quiet
-            )
-        read_only = ReadOnlyGuard()
-        code, text = _plan_or_drift(read_only, workspace, then, json=json)
+        with _errors_relative_to(pulled.folder):
+            workspace = Workspace.open(pulled.file, pulled.commit, source.file)
+            if then is PullAction.APPLY:
+                if not retry:
+                    refuse_failed(host, source, pulled.commit)
+                options = _unattended_options(max_deletes)
+                return _apply(
+                    workspace, host, source, pulled, options, lock_timeout, json=json, quiet=quiet
+                )
+            read_only = ReadOnlyGuard()
+            code, text = _plan_or_drift(read_only, workspace, then, json=json)
     if code != ExitCode.OK or not quiet:
-        show(text)
+        show(text if json else relative_to(pulled.folder, text))
         if not json:
             read_only.print_note()
     return code
+
+
+@contextmanager
+def _errors_relative_to(folder: str) -> Iterator[None]:
+    """Show paths below `folder` from there: where a checkout lies means nothing to people."""
+    try:
+        yield
+    except ReconcileError as error:
+        error.what, error.why, error.fix = (
+            relative_to(folder, text) for text in (error.what, error.why, error.fix)
+        )
+        raise
 
 
 def _plan_or_drift(
@@ -164,7 +179,7 @@ def _apply(
     quiet: bool,
 ) -> int:
     """Apply without asking; a revision that fails is recorded and not tried again."""
-    events = event_sink(json=json)
+    events = event_sink(json=json, checkout=pulled.folder)
     with locked(workspace, "pull", timeout_s=lock_timeout_s, on_event=events) as current:
         plan = plan_changes(current)
         silent = quiet and plan.exit_code(detailed=True) == ExitCode.OK

@@ -7,10 +7,10 @@ from reconcile.cli.options import AutoApprove, File, Json, LockTimeout
 from reconcile.cli.progress import EventSink, event_sink
 from reconcile.cli.terminal import show, style
 from reconcile.cli.workspaces import open_state
-from reconcile.engine.history import HistoryEntry
-from reconcile.engine.rollback import last_applied, unfinished
+from reconcile.engine.history import HistoryEntry, HistoryRow
+from reconcile.engine.rollback import last_applied, sites_undone, unfinished
 from reconcile.errors import ExitCode, ReconcileError
-from reconcile.output.history import taking_back_text
+from reconcile.output.history import rollback_preview
 from reconcile.workspace import Workspace
 from reconcile.workspace.applying import locked, roll_back
 
@@ -37,24 +37,32 @@ def rollback(
     """
     workspace, listen = open_state(file), event_sink(json=json)
     interrupted = unfinished(workspace.host)
-    shown = interrupted[0] if interrupted else last_applied(workspace.host)
+    last = None if interrupted else last_applied(workspace.host)
     if not json:
-        show(taking_back_text(shown, style()))
+        show(_preview(workspace, last or interrupted[0]))
     if not auto_approve:
-        confirm("undoing the interrupted apply" if interrupted else "undoing the last apply")
+        confirm("this rollback")
     with locked(workspace, "rollback", timeout_s=lock_timeout, on_event=listen) as current:
         # Taking the lock has rolled the interrupted one back; the apply before it stays.
-        notes = () if interrupted else _roll_back_shown(current, shown, listen)
+        notes = _roll_back_shown(current, last, listen) if last else ()
     listen.rolled_back(notes)
     return ExitCode.OK
 
 
-def _roll_back_shown(current: Workspace, shown: HistoryEntry, listen: EventSink) -> tuple[str, ...]:
+def _preview(workspace: Workspace, undone: HistoryRow | HistoryEntry) -> str:
+    """What will happen, and which sites go away; an entry without a row is unfinished."""
+    if isinstance(undone, HistoryEntry):
+        return rollback_preview(undone, style=style())
+    gone = sites_undone(undone.entry, workspace.ledger.rows)
+    return rollback_preview(undone.entry, undone.number, gone, style())
+
+
+def _roll_back_shown(current: Workspace, shown: HistoryRow, listen: EventSink) -> tuple[str, ...]:
     """Undo the apply that was shown, and no later one. Errors: ReconcileError."""
     if last_applied(current.host) != shown:
         raise ReconcileError(
             "Another apply finished in the meantime",
-            "the last apply is no longer the one that was shown",
+            f"apply #{shown.number} is no longer the last one",
             "See `reconcile history`, then run this again. Nothing was changed.",
         )
     return roll_back(current, typed_command(), on_event=listen)

@@ -54,11 +54,18 @@ class Config(ConfigModel):
     _file: str = PrivateAttr(default="reconcile.yaml")
     _document: YamlNode = PrivateAttr(default=YamlNode({}, Mark(1, 1)))
     _data: bytes = PrivateAttr(default=b"")
+    _revision: str = PrivateAttr(default="")
 
     def with_source(self, file: str, document: YamlNode, data: bytes) -> Config:
         """The same configuration, which knows the file it was read from."""
         config = self.model_copy()
         config._file, config._document, config._data = file, document, data
+        return config
+
+    def known_as(self, file: str, revision: str) -> Config:
+        """The same from a Git commit, in which people know the file as `file`."""
+        config = self.model_copy()
+        config._file, config._revision = file, revision
         return config
 
     @property
@@ -73,7 +80,7 @@ class Config(ConfigModel):
 
     def position_of(self, *loc: str | int) -> Position:
         """The position in the file of `position_of("sites", "shop", "tls")`."""
-        return Position(self._file, *self._document.key_mark(loc))
+        return Position(self._file, *self._document.key_mark(loc), revision=self._revision)
 
     def entries(self) -> Iterator[tuple[Loc, ConfigEntry]]:
         """Every entry of every section with its location, in the order of the sections."""

@@ -24,6 +24,8 @@ from reconcile.engine.model import (
     Plan,
     Report,
     failed_checks,
+    failure_reasons,
+    merged_versions,
 )
 from reconcile.engine.resource import Ref, Resource
 from reconcile.engine.rollback import RollbackFailed, prune_journals, roll_back
@@ -165,7 +167,7 @@ class _ApplyRun:
         if bad:
             raise VerificationFailed(
                 f"Verification failed: {len(bad)} of {len(checks)} checks.",
-                "; ".join(f"{check.name}: {check.detail or check.status}" for check in bad),
+                failure_reasons(bad),
             )
 
     def _handle_failure(self, journal: Journal, error: ReconcileError) -> Report:
@@ -178,7 +180,7 @@ class _ApplyRun:
         finally:
             worse = self._roll_back(journal, error)
         if worse:
-            why = "; ".join(part for part in (error.what, error.why, worse.why) if part)
+            why = "\n".join(part for part in (error.what, error.why, worse.why) if part)
             return self._report("failed", ReconcileError(worse.what, why, worse.fix))
         self._verify_rollback()
         return self._report("rolled_back", error)
@@ -197,7 +199,7 @@ class _ApplyRun:
             self.add_note(f"Verification after the rollback failed: {in_one_line(error)}")
             return
         if bad:
-            names = ", ".join(check.name for check in bad)
+            names = ", ".join(check.name for check in merged_versions(bad))
             self.add_note(f"Still failing after the rollback: {names}")
 
     def _commit(self, journal: Journal, result: ApplyResult, error: str = "") -> None:

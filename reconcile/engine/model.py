@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import field
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import field, replace
 from typing import Any, Literal, NamedTuple
 
 from reconcile.dataclass import dataclass
@@ -17,7 +18,11 @@ CheckStatus = Literal["pass", "fail", "unknown", "skipped"]
 Severity = Literal["error", "warning", "note"]
 CAUSES: tuple[Cause, ...] = ("drift", "pending", "both")
 Digests = Mapping[str, str]
+_VERSION = re.compile(r" over IPv[46]\b")
 ApplyResult = Literal["no_changes", "applied", "rolled_back", "failed"]
+
+
+REVISION_SHOWN = 7
 
 
 class Position(NamedTuple):
@@ -26,9 +31,12 @@ class Position(NamedTuple):
     file: str
     line: int
     column: int = 1
+    revision: str = ""
+    """The commit that the file was read from, where it was pulled."""
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}"
+        at = f" at {self.revision[:REVISION_SHOWN]}" if self.revision else ""
+        return f"{self.file}:{self.line}{at}"
 
 
 @dataclass(frozen=True)
@@ -280,3 +288,24 @@ class Report:
 def failed_checks(checks: Iterable[Check]) -> tuple[Check, ...]:
     """The checks that fail an apply: failed or unknown."""
     return tuple(check for check in checks if check.status in ("fail", "unknown"))
+
+
+def failure_reasons(checks: Iterable[Check]) -> str:
+    """Why an apply that `checks` do not let stand has failed: each with what it found."""
+    return "; ".join(f"{check.name}: {check.detail or check.status}" for check in checks)
+
+
+def merged_versions(checks: Iterable[Check]) -> tuple[Check, ...]:
+    """Checks that differ only in their IP version as one, in the place of the first."""
+    alike: dict[tuple[str, ...], list[Check]] = {}
+    for check in checks:
+        key = (_VERSION.sub("", check.name), check.status, check.detail)
+        alike.setdefault(key, []).append(check)
+    return tuple(_merged(group) for group in alike.values())
+
+
+def _merged(group: Sequence[Check]) -> Check:
+    versions = {match[0] for check in group if (match := _VERSION.search(check.name))}
+    if len(versions) < 2:
+        return group[0]
+    return replace(group[0], name=_VERSION.sub(" over IPv4 and IPv6", group[0].name, count=1))

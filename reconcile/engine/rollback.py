@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reconcile.engine.digest import canonical
-from reconcile.engine.history import Actor, HistoryEntry
+from reconcile.engine.history import Actor, HistoryEntry, HistoryRow
 from reconcile.engine.interrupt import uninterrupted
 from reconcile.engine.journal import Journal, JournalStatus, journals
 from reconcile.engine.ledger import Rows, decode
@@ -71,10 +71,20 @@ def unfinished(host: Host) -> tuple[HistoryEntry, ...]:
     return tuple(status.entry for status in found if status and status.phase != "ended")
 
 
-def last_applied(host: Host) -> HistoryEntry:
-    """The apply that `rollback_last` would undo; reads only. Errors: ReconcileError if none."""
-    _, status = _last_applied(host)
-    return status.row.entry if status.row else status.entry
+def last_applied(host: Host) -> HistoryRow:
+    """The apply that `rollback_last` would undo; reads only. Errors: ReconcileError for none."""
+    *_, row = _last_applied(host)
+    return row
+
+
+def sites_undone(entry: HistoryEntry, rows: Rows) -> tuple[str, ...]:
+    """The sites that go with the apply of `entry`: it created all of their files."""
+    created = {address for address, action, _ in entry.changes if action == "create"}
+    files: dict[str, set[str]] = {}
+    for ref, row in rows.items():
+        for site in row.sites if ref.kind in ("file", "symlink") else ():
+            files.setdefault(site, set()).add(str(ref))
+    return tuple(sorted(site for site, addresses in files.items() if addresses <= created))
 
 
 def rollback_last(host: Host, by: Actor, on_event: EventHandler) -> tuple[str, ...]:
@@ -82,7 +92,7 @@ def rollback_last(host: Host, by: Actor, on_event: EventHandler) -> tuple[str, .
 
     Errors: ReconcileError if there is none, RollbackFailed.
     """
-    journal, status = _last_applied(host)
+    journal, status, _ = _last_applied(host)
     entry = HistoryEntry(
         now(),
         by,
@@ -177,11 +187,11 @@ def _announce(on_event: EventHandler, message: str) -> str:
     return message
 
 
-def _last_applied(host: Host) -> tuple[Journal, JournalStatus]:
+def _last_applied(host: Host) -> tuple[Journal, JournalStatus, HistoryRow]:
     for journal in journals(host.state):
         status = journal.status
         if status and status.row and status.row.entry.result in ("applied", "failed"):
-            return journal, status
+            return journal, status, status.row
     raise ReconcileError(
         "No apply can be rolled back.",
         "None was made here, the last one was already rolled back, or its journal is missing.",
@@ -208,6 +218,6 @@ def _rollback_not_recorded(error: ReconcileError | OSError) -> RollbackFailed:
 def _rollback_incomplete(journal: Journal, problems: Sequence[str]) -> RollbackFailed:
     return RollbackFailed(
         "The rollback is incomplete: a part of the host was not restored.",
-        "; ".join(problems),
+        "\n".join(problems),
         f"Remove the cause, then run `reconcile rollback` to continue ({journal.folder}).",
     )

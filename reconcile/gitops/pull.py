@@ -38,9 +38,10 @@ class Origin:
 
 @dataclass(frozen=True)
 class Pulled:
-    """A revision that may be used: its commit, and the YAML in its files."""
+    """A revision that may be used: its commit, the folder of its files, and the YAML in there."""
 
     commit: str
+    folder: str
     file: str
 
 
@@ -106,7 +107,8 @@ def pull(host: Host, of: Origin) -> Pulled:
     commit = mirror.commit_of(revision)
     mirror.refuse_rewritten(commit)
     mirror.accept(commit)
-    return Pulled(commit, f"{mirror.check_out(commit)}/{of.file}")
+    folder = mirror.check_out(commit)
+    return Pulled(commit, folder, f"{folder}/{of.file}")
 
 
 def failure(host: Host, of: Origin) -> Failure | None:

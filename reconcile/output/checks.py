@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
-from reconcile.engine.model import Check, CheckStatus
+from reconcile.engine.model import Check, CheckStatus, merged_versions
+from reconcile.output.changes import counted
 from reconcile.output.escape import printable
 from reconcile.output.style import PLAIN, Style
 from reconcile.wording import counted
 
 _RANK: dict[CheckStatus, int] = {"pass": 0, "skipped": 1, "unknown": 2, "fail": 3}
-_VERSION = re.compile(r" over IPv[46]\b")
 
 
 def verification_text(
@@ -34,7 +32,7 @@ def checks_text(checks: Iterable[Check], style: Style = PLAIN) -> list[str]:
 
     One for both IP versions where they agree.
     """
-    return [line for check in _once(checks) for line in check_lines(check, style)]
+    return [line for check in merged_versions(checks) for line in check_lines(check, style)]
 
 
 def check_lines(check: Check, style: Style = PLAIN) -> list[str]:
@@ -61,20 +59,3 @@ def verdict(checks: Sequence[Check], style: Style) -> list[str]:
         text = f"Not verified: {missing}. Nothing failed: {passed}."
         return [style.error(line) for line in style.wrap(text)]
     return [style.good(line) for line in style.wrap(f"Verified: {passed}.")]
-
-
-def _once(checks: Iterable[Check]) -> list[Check]:
-    """Two that differ only in their IP version as one, in the place of the first."""
-    alike: dict[tuple[str, ...], list[Check]] = {}
-    for check in checks:
-        key = (_VERSION.sub("", check.name), check.status, check.detail)
-        alike.setdefault(key, []).append(check)
-    return [_together(group) for group in alike.values()]
-
-
-def _together(group: Sequence[Check]) -> Check:
-    versions = {match[0] for check in group if (match := _VERSION.search(check.name))}
-    if len(versions) < 2:
-        return group[0]
-    name = _VERSION.sub(" over IPv4 and IPv6", group[0].name, count=1)
-    return replace(group[0], name=name)

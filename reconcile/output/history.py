@@ -10,7 +10,14 @@ from reconcile.engine.model import Action
 from reconcile.output import documents as doc
 from reconcile.output.escape import printable
 from reconcile.output.json import head
-from reconcile.output.style import GLYPHS, PLAIN, Style
+from reconcile.output.style import PLAIN, Style
+
+_UNDOING: dict[Action, str] = {
+    "create": "bring back",
+    "update": "restore",
+    "delete": "remove again",
+}
+_OPPOSITE: dict[str, Action] = {"create": "delete", "update": "update", "delete": "create"}
 
 
 def history_text(rows: Sequence[HistoryRow], problems: Sequence[str], style: Style = PLAIN) -> str:
@@ -19,19 +26,44 @@ def history_text(rows: Sequence[HistoryRow], problems: Sequence[str], style: Sty
     return "\n".join([*lines, *(style.error(f"Damaged: {printable(p)}") for p in problems)])
 
 
-def taking_back_text(entry: HistoryEntry, style: Style = PLAIN) -> str:
-    """What the apply of `entry` did, for who is about to take it back."""
-    by = f"{printable(entry.by.user)}, {printable(entry.by.command)}"
-    head = f"What rollback would take back: the apply of {entry.at} by {by}"
-    done = [f"  {style.action(a, GLYPHS[a])} {printable(address)}" for address, a in _done(entry)]
-    return "\n".join([*style.wrap(head, "", "  "), *done])
+def rollback_preview(
+    entry: HistoryEntry,
+    number: int | None = None,
+    sites_undone: Sequence[str] = (),
+    style: Style = PLAIN,
+) -> str:
+    """What rolling back the apply of `entry` will do, last first; no number: it is unfinished."""
+    which = "an unfinished apply" if number is None else f"apply #{number}"
+    by = f"{printable(entry.by.user)} ({printable(entry.by.command)})"
+    head = style.wrap(f"Rollback will undo {which} of {entry.at} by {by}:", "", "  ")
+    effects = list(_effects(entry))
+    present = {action for _, action in effects}
+    legend = [
+        f"{style.glyph(action)} {word}" for action, word in _UNDOING.items() if action in present
+    ]
+    lines = [
+        line
+        for address, action in effects
+        for line in style.wrap(f"{style.glyph(action)} {printable(address)}", "  ", "      ")
+    ]
+    warnings = [
+        style.alarm(line)
+        for site in sites_undone
+        for line in style.wrap(f"Warning: the site {printable(site)} goes away.", "", "  ")
+    ]
+    blocks = [
+        [*map(style.bold, head), *style.wrap("   ".join(legend), "  ", "  ")],
+        lines,
+        warnings,
+    ]
+    return "\n\n".join("\n".join(block) for block in blocks if block)
 
 
-def _done(entry: HistoryEntry) -> Iterator[tuple[str, Action]]:
-    known: dict[str, Action] = {action: action for action in GLYPHS}
-    for address, action, _ in entry.changes:
-        if action in known:
-            yield address, known[action]
+def _effects(entry: HistoryEntry) -> Iterator[tuple[str, Action]]:
+    """What happens to each address when the changes of `entry` are undone."""
+    for address, action, _ in reversed(entry.changes):
+        if action in _OPPOSITE:
+            yield address, _OPPOSITE[action]
 
 
 def _line(row: HistoryRow, style: Style) -> str:
@@ -41,8 +73,8 @@ def _line(row: HistoryRow, style: Style) -> str:
     word = entry.result.replace("_", " ")
     result = style.good(word) if entry.result == "applied" else style.bold(word)
     error = f": {printable(entry.error)}" if entry.error else ""
-    told = f"{printable(entry.by.user)}, {printable(entry.by.command)}"
-    return f"{row.number:>4}  {entry.at}  {result} ({changes}) by {told}{error}"
+    actor = f"{printable(entry.by.user)}, {printable(entry.by.command)}"
+    return f"{row.number:>4}  {entry.at}  {result} ({changes}) by {actor}{error}"
 
 
 def history_document(

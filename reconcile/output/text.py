@@ -13,6 +13,8 @@ from reconcile.engine.model import (
     Report,
     Unknown,
     failed_checks,
+    failed,
+    failure_reasons,
 )
 from reconcile.output.changes import changes_text, files_removed
 from reconcile.output.checks import checks_text, verdict
@@ -51,9 +53,11 @@ def failure_text(report: Report, style: Style = PLAIN) -> str:
     """Why an apply failed, "" where it did not: checks that failed as a list, a line each."""
     if not report.error:
         return ""
-    bad = checks_text(failed_checks(report.checks), style)
-    error = error_text(report.error, "" if bad else report.why, "", style)
-    return "\n".join([error, *bad, *fix_lines(report.fix, style)])
+    bad = failed_checks(report.checks)
+    if report.why != failure_reasons(bad):
+        return error_text(report.error, report.why, report.fix, style)
+    error = error_text(report.error, "", "", style)
+    return "\n".join([error, *checks_text(bad, style), *fix_lines(report.fix, style)])
 
 
 def rollback_text(notes: Sequence[str], style: Style = PLAIN) -> str:

@@ -41,12 +41,14 @@ class Workspace:
         """The Git commit that the configuration comes from, if any."""
 
     @classmethod
-    def open(cls, file: str, commit: str | None = None) -> Workspace:
-        """The workspace of a configuration file.
+    def open(cls, file: str, commit: str | None = None, name: str = "") -> Workspace:
+        """The workspace of a configuration file, which people know as `name`.
 
         Errors: ConfigErrors for an invalid file, ReconcileError for an unreadable one.
         """
         config = load(file)
+        if commit:
+            config = config.known_as(name or file, commit)
         return cls(config, Host(config.host.settings()), commit)
 
     def refreshed(self) -> Workspace:

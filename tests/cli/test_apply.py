@@ -363,7 +363,7 @@ def test_a_rollback_undoes_the_last_apply(demo: DemoHost, run: Run) -> None:
     assert not demo.host.services.status("demo.service").active
 
 
-def test_a_rollback_shows_what_it_takes_back_before_it_asks(applied: DemoHost) -> None:
+def test_a_rollback_shows_what_it_will_do_before_it_asks(applied: DemoHost) -> None:
     before = manifest(applied)
 
     seen = on_a_terminal(
@@ -372,11 +372,25 @@ def test_a_rollback_shows_what_it_takes_back_before_it_asks(applied: DemoHost) -
 
     shown, _, rest = seen.text.partition("Only 'yes' approves")
     assert 1 == seen.code
-    assert "What rollback would take back: the apply of " in shown
-    assert "reconcile apply --auto-approve" in shown
-    assert f"  + file:{applied.root}/nginx/sites-available/demo.conf\n" in shown
+    assert "Rollback will undo apply #1 of " in shown
+    assert "(reconcile apply --auto-approve):\n  ~ restore   - remove again\n" in shown
+    assert f"  - file:{applied.root}/nginx/sites-available/demo.conf\n" in shown
+    assert "Warning: the site demo goes away.\n" in shown
     assert "was not approved; nothing was changed" in rest
     assert before == manifest(applied)
+
+
+@pytest.mark.parametrize(
+    ("option", "shown"), [("--full", "\n      +server {\n"), ("--summary", "/demo.conf\n")]
+)
+def test_apply_shows_as_much_of_its_plan_as_it_is_asked_to(
+    demo: DemoHost, run: Run, option: str, shown: str
+) -> None:
+    done = run("apply", "--auto-approve", option, cwd=demo.root)
+
+    assert 0 == done.returncode, done.stderr
+    assert shown in done.stdout
+    assert "lines, --full shows them" not in done.stdout
 
 
 def test_rollback_does_not_prompt_when_there_is_nothing_to_undo(demo: DemoHost) -> None:

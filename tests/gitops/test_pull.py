@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -112,6 +113,24 @@ def test_a_signed_commit_is_planned_then_applied_and_the_history_names_it(
     assert os.path.exists(site_file(demo))
 
 
+def test_what_is_pulled_is_named_by_revision_and_path(
+    demo: DemoHost, repository: Repository, pull: Pull
+) -> None:
+    commit = repository.git("rev-parse", "HEAD")
+
+    planned, machine = pull(), json.loads(pull("--json").stdout)
+    pull("--then", "apply")
+    (Path(demo.root) / "www/media").chmod(0o700)
+    drifted = pull("--then", "drift")
+
+    assert re.search(rf"\(reconcile\.yaml:\d+ at {commit[:7]}\)", drifted.stdout)
+    assert "copied from app/static" in planned.stdout
+    assert "trees/" not in planned.stdout + drifted.stdout
+    assert "reconcile.yaml" == machine["config"]["file"]
+    places = {place for change in machine["resource_changes"] for place in change["places"]}
+    assert all(place.endswith(f" at {commit[:7]}") for place in places)
+
+
 @pytest.mark.parametrize("then", ["plan", "drift", "apply"])
 def test_quiet_prints_nothing_when_in_sync(pull: Pull, then: str) -> None:
     loud = pull("--then", "apply", "--quiet")
@@ -173,7 +192,8 @@ def test_a_commit_with_a_broken_yaml_is_reported_with_its_line(
     done = pull("--then", "apply")
 
     assert 1 == done.returncode
-    assert "reconcile.yaml:" in done.stderr
+    assert "\n  why: reconcile.yaml:" in done.stderr
+    assert "trees/" not in done.stderr
     assert not os.path.exists(site_file(demo))
 
 

@@ -20,6 +20,8 @@ from reconcile.engine.model import (
     Report,
     Resource,
     Unknown,
+    failed,
+    failure_reasons,
 )
 from reconcile.resources.assets import Assets, Difference
 from reconcile.resources.directory import Directory
@@ -169,7 +171,7 @@ ROLLED_BACK = Report(
     done=(CREATED,),
     checks=CHECKS,
     error="Verification failed: 3 of 5 checks.",
-    why="expected 200, got 403",
+    why=failure_reasons(failed(CHECKS)),
     fix="Let www-data enter /srv. The host is as it was.",
     notes=("/var/www/old was not removed: it is not empty",),
 )

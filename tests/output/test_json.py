@@ -114,7 +114,7 @@ def test_the_summary_counts_what_was_done_not_what_was_planned() -> None:
 
     assert line["summary"] == {"add": 1, "change": 0, "destroy": 0, "ignored": 2}
     assert (line["result"], line["exit_code"]) == ("rolled_back", 3)
-    assert line["error"]["why"] == "expected 200, got 403"
+    assert line["error"]["why"] == samples.ROLLED_BACK.why
 
 
 def test_a_line_is_one_line() -> None:
