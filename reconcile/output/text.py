@@ -13,7 +13,6 @@ from reconcile.engine.model import (
     Report,
     Unknown,
     failed_checks,
-    failed,
     failure_reasons,
 )
 from reconcile.output.changes import changes_text, files_removed

@@ -20,7 +20,7 @@ from reconcile.engine.model import (
     Report,
     Resource,
     Unknown,
-    failed,
+    failed_checks,
     failure_reasons,
 )
 from reconcile.resources.assets import Assets, Difference
@@ -171,7 +171,7 @@ ROLLED_BACK = Report(
     done=(CREATED,),
     checks=CHECKS,
     error="Verification failed: 3 of 5 checks.",
-    why=failure_reasons(failed(CHECKS)),
+    why=failure_reasons(failed_checks(CHECKS)),
     fix="Let www-data enter /srv. The host is as it was.",
     notes=("/var/www/old was not removed: it is not empty",),
 )
