@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from reconcile.engine.model import Check, CheckStatus, merged_versions
-from reconcile.output.changes import counted
 from reconcile.output.escape import printable
 from reconcile.output.style import PLAIN, Style
 from reconcile.wording import counted
