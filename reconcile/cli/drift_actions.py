@@ -14,13 +14,13 @@ from reconcile.engine.model import Report
 from reconcile.errors import ExitCode, LockHeld, ReconcileError, StalePlan
 from reconcile.filesystem.user_files import is_trusted_file, read_user_file
 from reconcile.gitops import metrics
-from reconcile.gitops.healing import why_not
-from reconcile.gitops.memory import Memory, after, recall, remember
-from reconcile.gitops.notify import is_news, message, told
+from reconcile.gitops.auto_remediation import why_not
+from reconcile.gitops.drift_alert import is_news, message, told
+from reconcile.gitops.drift_state import Memory, after, recall, remember
 from reconcile.output.escape import printable
 from reconcile.system import Host
 from reconcile.system.lock import try_lock
-from reconcile.system.messages import send
+from reconcile.system.notifier import send
 from reconcile.workspace import Workspace
 from reconcile.workspace.applying import UNATTENDED, apply_plan, locked
 from reconcile.workspace.planning import replan

@@ -15,8 +15,8 @@ from reconcile.cli.progress import event_sink, relative_to
 from reconcile.cli.read_only_guard import ReadOnlyGuard
 from reconcile.cli.terminal import now, show, style
 from reconcile.errors import ExitCode, LockHeld, ReconcileError
-from reconcile.gitops.pull import Origin, Pulled, origin, refuse_failed, remember_failure
-from reconcile.gitops.pull import pull as pull_revision
+from reconcile.gitops.pull_revision import Origin, Pulled, origin, refuse_failed, remember_failure
+from reconcile.gitops.pull_revision import pull as pull_revision
 from reconcile.output.json import drift_document, dumped, plan_document
 from reconcile.output.text import drift_text, plan_text
 from reconcile.system import Host, HostSettings

@@ -13,8 +13,8 @@ from reconcile.cli.options import File, Json, config_file
 from reconcile.cli.terminal import now, show
 from reconcile.cli.workspaces import open_state, open_workspace
 from reconcile.errors import ExitCode, ReconcileError
-from reconcile.gitops.memory import recall
-from reconcile.gitops.schedule import (
+from reconcile.gitops.drift_state import recall
+from reconcile.gitops.schedule_units import (
     CRON_FILE,
     HEADER,
     SERVICE,

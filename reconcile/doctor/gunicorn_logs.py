@@ -18,9 +18,9 @@ from posixpath import join
 from typing import TYPE_CHECKING
 
 from reconcile.doctor.logs import journal_since
-from reconcile.system.environ import environment_of
 from reconcile.system.logs import recent, tail
-from reconcile.system.membership import output_of
+from reconcile.system.process_environment import environment_of
+from reconcile.system.process_info import output_of
 from reconcile.system.processes import started_at, title
 
 if TYPE_CHECKING:

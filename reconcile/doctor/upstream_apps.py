@@ -10,7 +10,7 @@ from reconcile.doctor.units import UnitView
 from reconcile.doctor.upstream import local_port, socket_path
 from reconcile.nginx.routing.servers import Server
 from reconcile.system.accounts import Account
-from reconcile.system.membership import cwd_of, ids_of, unit_of
+from reconcile.system.process_info import cwd_of, ids_of, unit_of
 from reconcile.system.processes import title
 from reconcile.system.sockets import connects, listening_at
 

@@ -10,7 +10,7 @@ from reconcile import __version__
 from reconcile.engine.drift_report import STATES
 from reconcile.engine.model import CheckStatus
 from reconcile.filesystem.user_files import write_user_file
-from reconcile.gitops.notify import seconds_between
+from reconcile.gitops.drift_alert import seconds_between
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry

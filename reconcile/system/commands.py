@@ -17,7 +17,7 @@ from reconcile.errors import ReconcileError
 from reconcile.filesystem.host_error import explained
 
 if TYPE_CHECKING:
-    from reconcile.system.private import View
+    from reconcile.system.overlay_namespace import View
 
 SAFE_PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 ENVIRONMENT = {"PATH": ":".join(SAFE_PATH), "LC_ALL": "C.UTF-8"}
@@ -125,7 +125,7 @@ class Commands:
         Errors: NoNamespace, before anything was run; ReconcileError where it did not end in time.
         """
         # Loads ctypes, which only a namespace needs.
-        from reconcile.system.private import run_in_view
+        from reconcile.system.overlay_namespace import run_in_view
 
         return run_in_view(argv, view, timeout_s=timeout_s)
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from posixpath import basename, join, normpath
 
-from reconcile.system.membership import cwd_of
+from reconcile.system.process_info import cwd_of
 
 CONNECT_TIMEOUT_S = 1.0
 _LISTENS = 0x10000

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from reconcile.config.probes import HttpProbe
 from reconcile.engine.drift_report import Drift
 from reconcile.engine.ledger_store import now
-from reconcile.gitops.memory import recall
+from reconcile.gitops.drift_state import recall
 from reconcile.system.lock import holder
 from reconcile.verify.run_probes import find_degraded, run_probes
 from reconcile.workspace.planning import plan_changes

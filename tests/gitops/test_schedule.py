@@ -9,7 +9,7 @@ import pytest
 
 from reconcile.errors import ReconcileError
 from reconcile.filesystem.host_error import HostError
-from reconcile.gitops.schedule import HEADER, SERVICE, TIMER, Schedule, checked, in_utc
+from reconcile.gitops.schedule_units import HEADER, SERVICE, TIMER, Schedule, checked, in_utc
 from reconcile.system.timers import drop, put
 
 COMMAND = ("/opt/reconcile/bin/python", "-I", "-m", "reconcile", "drift", "--quiet")

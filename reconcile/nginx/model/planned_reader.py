@@ -11,7 +11,7 @@ from reconcile.dataclass import dataclass
 from reconcile.nginx.model import globs
 from reconcile.nginx.model.reader import Reader
 from reconcile.system import Host
-from reconcile.system.private import ABSENT, FOLDER, Entry, Link
+from reconcile.system.overlay_namespace import ABSENT, FOLDER, Entry, Link
 
 Planned = Mapping[str, Entry]
 """Absolute path → content, Link, FOLDER, or ABSENT for what the plan removes."""

@@ -15,7 +15,7 @@ from reconcile.nginx.model.output_paths import output_paths
 from reconcile.nginx.model.planned_reader import Planned, PlannedReader
 from reconcile.nginx.model.tree import ConfigTree, Directive, load
 from reconcile.nginx.running.discover import NginxInstallation
-from reconcile.system.private import ABSENT, Entry, NoNamespace
+from reconcile.system.overlay_namespace import ABSENT, Entry, NoNamespace
 
 if TYPE_CHECKING:
     from reconcile.system.commands import Completed

@@ -10,7 +10,7 @@ from reconcile.errors import ReconcileError
 from reconcile.nginx.routing.request import FileKind, PathKinds
 from reconcile.nginx.running.loaded_config import find_running
 from reconcile.system.accounts import Account
-from reconcile.system.membership import ids_of
+from reconcile.system.process_info import ids_of
 
 if TYPE_CHECKING:
     from reconcile.filesystem.access_check import AccessStep, AccessWalk

@@ -20,7 +20,7 @@ from reconcile.nginx.running.listen_check import PortTaken
 from reconcile.resources.file import File
 from reconcile.resources.nginx_live import NginxLive, ServerNameTaken
 from reconcile.system.accounts import Accounts
-from reconcile.system.private import ABSENT, Link, NoNamespace
+from reconcile.system.overlay_namespace import ABSENT, Link, NoNamespace
 from reconcile.system.processes import as_user
 
 pytestmark = pytest.mark.process
@@ -52,7 +52,7 @@ def way(request, monkeypatch) -> str:
         def none_here(*arguments: object, **options: object) -> None:
             raise NoNamespace("no private mount namespace is to be had here", "EPERM")
 
-        monkeypatch.setattr("reconcile.system.private.run_in_view", none_here)
+        monkeypatch.setattr("reconcile.system.overlay_namespace.run_in_view", none_here)
     return request.param
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from reconcile.engine.digest import digest
 from reconcile.engine.model import failed_checks
-from reconcile.gitops.memory import Memory, Notified
+from reconcile.gitops.drift_state import Memory, Notified
 from reconcile.output.escape import printable
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from reconcile.engine.drift_report import Drift
-    from reconcile.gitops.memory import Memory
+    from reconcile.gitops.drift_state import Memory
 
 
 def why_not(seen: Drift, memory: Memory) -> str | None:
