@@ -14,9 +14,9 @@ from reconcile.engine.model import Report
 from reconcile.errors import ExitCode, LockHeld, ReconcileError, StalePlan
 from reconcile.filesystem.user_files import is_trusted_file, read_user_file
 from reconcile.gitops import metrics
-from reconcile.gitops.auto_remediation import why_not
-from reconcile.gitops.drift_alert import is_news, message, told
-from reconcile.gitops.drift_state import Memory, after, recall, remember
+from reconcile.gitops.auto_remediation import why_not_healing
+from reconcile.gitops.drift_alert import alert_text, should_notify, with_sent_alert
+from reconcile.gitops.drift_state import DriftState, load, save, updated_with
 from reconcile.output.escape import printable
 from reconcile.system import Host
 from reconcile.system.lock import try_lock
@@ -54,8 +54,8 @@ class Notifications:
 
 def revert_drift(workspace: Workspace, drift: Drift) -> Report | None:
     """Apply what drifted, unattended; None where that was not tried, or was refused."""
-    memory, _ = recall(workspace.host.state)
-    reason = why_not(drift, memory)
+    memory, _ = load(workspace.host.state)
+    reason = why_not_healing(drift, memory)
     if reason:
         _print_note(reason)
     if reason is not None:
@@ -89,7 +89,7 @@ def record_and_notify(
     if metrics_file is None:
         return ExitCode.OK
     try:
-        metrics.write(metrics_file, drift)
+        metrics.write_metrics(metrics_file, drift)
     except ReconcileError as error:
         _print_note(_one_line(error))
         return ExitCode.ERROR
@@ -111,26 +111,26 @@ def _save_outcome(host: Host, drift: Drift, notifications: Notifications) -> Non
         if not locked:
             _print_note("another drift check is running; the result of this one was not saved")
             return
-        memory, problem = recall(host.state)
+        memory, problem = load(host.state)
         if problem:
             _print_note(problem)
-        remember(host.state, _notify(after(memory, drift), drift, notifications))
+        save(host.state, _notify(updated_with(memory, drift), drift, notifications))
 
 
-def _notify(memory: Memory, drift: Drift, notifications: Notifications) -> Memory:
+def _notify(memory: DriftState, drift: Drift, notifications: Notifications) -> DriftState:
     """`memory`, with the notification if one was sent."""
-    if not notifications.urls or not is_news(drift, memory, notifications.remind_s):
+    if not notifications.urls or not should_notify(drift, memory, notifications.remind_s):
         return memory
     with _errors_as_notes():
-        send(notifications.urls, *message(drift))
-        return told(drift, memory)
+        send(notifications.urls, *alert_text(drift))
+        return with_sent_alert(drift, memory)
     return memory
 
 
 def _save_failed_heal(host: Host, fingerprint: str) -> None:
     with _errors_as_notes(), try_lock(host, DRIFT_LOCK, timeout_s=DRIFT_LOCK_TIMEOUT_S):
-        memory, _ = recall(host.state)
-        remember(host.state, memory.model_copy(update={"failed_heal": fingerprint}))
+        memory, _ = load(host.state)
+        save(host.state, memory.model_copy(update={"failed_heal": fingerprint}))
 
 
 @contextmanager

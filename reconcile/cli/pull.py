@@ -15,7 +15,13 @@ from reconcile.cli.progress import event_sink, relative_to
 from reconcile.cli.read_only_guard import ReadOnlyGuard
 from reconcile.cli.terminal import now, show, style
 from reconcile.errors import ExitCode, LockHeld, ReconcileError
-from reconcile.gitops.pull_revision import Origin, Pulled, origin, refuse_failed, remember_failure
+from reconcile.gitops.pull_revision import (
+    Pulled,
+    RemoteSource,
+    record_failure,
+    refuse_failed,
+    remote_source,
+)
 from reconcile.gitops.pull_revision import pull as pull_revision
 from reconcile.output.json import drift_document, dumped, plan_document
 from reconcile.output.text import drift_text, plan_text
@@ -102,7 +108,7 @@ def pull(
       4  another apply or pull is running
     """
     host = Host(HostSettings(state_dir=state_dir))
-    source = origin(
+    source = remote_source(
         repository,
         branch=branch,
         tag=tag,
@@ -170,7 +176,7 @@ def _unattended_options(max_deletes: int | None) -> ApplyOptions:
 def _apply(
     workspace: Workspace,
     host: Host,
-    source: Origin,
+    source: RemoteSource,
     pulled: Pulled,
     options: ApplyOptions,
     lock_timeout_s: float,
@@ -191,11 +197,11 @@ def _apply(
                     current, plan, "reconcile pull", options=options, on_event=events
                 )
         except ReconcileError as error:
-            remember_failure(host, source, pulled.commit, error.what)
+            record_failure(host, source, pulled.commit, error.what)
             raise
     code = report.exit_code(detailed=False)
     if code != ExitCode.OK:
-        remember_failure(host, source, pulled.commit, report.error)
+        record_failure(host, source, pulled.commit, report.error)
     if code != ExitCode.OK or not silent:
         events.end(report, code)
     return code

@@ -13,15 +13,15 @@ from reconcile.cli.options import File, Json, config_file
 from reconcile.cli.terminal import now, show
 from reconcile.cli.workspaces import open_state, open_workspace
 from reconcile.errors import ExitCode, ReconcileError
-from reconcile.gitops.drift_state import recall
+from reconcile.gitops.drift_state import load
 from reconcile.gitops.schedule_units import (
     CRON_FILE,
     HEADER,
     SERVICE,
     TIMER,
     Schedule,
-    checked,
-    in_utc,
+    checked_command,
+    to_utc,
 )
 from reconcile.output.documents import ScheduleDocument
 from reconcile.output.json import dumped
@@ -95,7 +95,7 @@ def install(
         timers.install(workspace.host, made.units, HEADER, TIMER)
         text = f"Installed {TIMER}: {every}, with a random delay of up to {delay} s."
     else:
-        timers.put(CRON_FILE, made.cron, HEADER)
+        timers.write_file(CRON_FILE, made.cron, HEADER)
         text = f"Installed {CRON_FILE}: {every}."
     show(_document(workspace) if json else text)
     return ExitCode.OK
@@ -116,7 +116,7 @@ def remove(file: File = None, json: Json = False) -> int:
     """
     workspace = open_state(file)
     _refuse_unprivileged(workspace)
-    removed = timers.drop(CRON_FILE, HEADER)
+    removed = timers.remove_file(CRON_FILE, HEADER)
     if timers.has_systemd():
         removed |= timers.remove(workspace.host, (TIMER, SERVICE), HEADER, TIMER)
     workspace.host.state.remove(NOTIFY)
@@ -148,14 +148,16 @@ def _document(workspace: Workspace) -> str:
 
 
 def _status(workspace: Workspace) -> ScheduleDocument:
-    memory, _ = recall(workspace.host.state)
+    memory, _ = load(workspace.host.state)
     by, next_run = "", ""
     if timers.exists(CRON_FILE):
         by = CRON_FILE
     if timers.has_systemd():
-        properties = timers.shown(workspace.host, TIMER, "ActiveState", "NextElapseUSecRealtime")
+        properties = timers.unit_properties(
+            workspace.host, TIMER, "ActiveState", "NextElapseUSecRealtime"
+        )
         if properties.get("ActiveState") == "active":
-            by, next_run = TIMER, in_utc(properties.get("NextElapseUSecRealtime", ""))
+            by, next_run = TIMER, to_utc(properties.get("NextElapseUSecRealtime", ""))
     return schedule_document(
         workspace.host.name,
         by,
@@ -187,8 +189,8 @@ def _schedule(
         command += ["--notify", f"@{_store_urls(workspace, notify)}"]
     if heal:
         command.append("--heal")
-    parts = checked(command, every)
-    return Schedule(parts, every, checked(writes, every), heal, delay_s, randbelow(60))
+    parts = checked_command(command, every)
+    return Schedule(parts, every, checked_command(writes, every), heal, delay_s, randbelow(60))
 
 
 def _store_urls(workspace: Workspace, notify: list[str]) -> str:

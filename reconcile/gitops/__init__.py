@@ -1,1 +1,1 @@
-"""What runs while nobody looks: saved plans, drift checks, schedules, pulls."""
+"""Unattended operation: saved plans, drift checks, schedules and pulls."""

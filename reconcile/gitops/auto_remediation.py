@@ -1,4 +1,4 @@
-"""What may be mended while nobody looks: drift, and nothing that a person has yet to decide."""
+"""Whether drift may be reverted automatically: never pending or unreadable changes."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from reconcile.engine.drift_report import Drift
-    from reconcile.gitops.drift_state import Memory
+    from reconcile.gitops.drift_state import DriftState
 
 
-def why_not(seen: Drift, memory: Memory) -> str | None:
-    """Why nothing is mended now, "" where there is nothing to say; None where it may be."""
-    plan = seen.plan
+def why_not_healing(drift: Drift, memory: DriftState) -> str | None:
+    """Why drift is not reverted now: "" where there is none, None where it may be reverted."""
+    plan = drift.plan
     if not plan.changes:
         return ""
-    if seen.applying:
-        return "Nothing is mended while an apply is at work."
+    if drift.applying:
+        return "Not healing: an apply is in progress."
     if plan.unknown or plan.conflicts:
-        return "Nothing is mended: a part of the host could not be read."
+        return "Not healing: a part of the host could not be read."
     waiting = sum(change.cause != "drift" for change in plan.changes)
     if waiting:
-        return f"Nothing is mended: {waiting} of the changes are not drift and wait for an apply."
+        return f"Not healing: {waiting} of the changes are pending and need an apply."
     if memory.failed_heal == plan.fingerprint:
-        return "Nothing is mended: the same has been tried before and did not hold."
+        return "Not healing: this change was already attempted and failed."
     return None

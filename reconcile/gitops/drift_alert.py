@@ -1,4 +1,4 @@
-"""Whether there is news to tell, and its words: addresses and causes, never a value."""
+"""Drift alerts: when to send one, and its text (addresses and causes, never values)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from reconcile.engine.digest import digest
 from reconcile.engine.model import failed_checks
-from reconcile.gitops.drift_state import Memory, Notified
+from reconcile.gitops.drift_state import DriftState, SentAlert
 from reconcile.output.escape import printable
 
 if TYPE_CHECKING:
@@ -16,22 +16,22 @@ if TYPE_CHECKING:
 MOST_LINES = 20
 _TITLES: dict[State, str] = {
     "in_sync": "in sync again",
-    "drift": "not as declared",
-    "unhealthy": "as declared, but does not answer as it should",
-    "unknown": "could not be read in full",
+    "drift": "drift detected",
+    "unhealthy": "in sync, but probes fail",
+    "unknown": "could not be read completely",
 }
 
 
-def key(drift: Drift) -> str:
-    """The same for the same news."""
+def fingerprint(drift: Drift) -> str:
+    """A digest that is equal for equal alerts."""
     parts = sorted((item.address, item.field) for item in drift.deviations)
     unread = sorted(str(reading.ref) for reading in drift.plan.unknown)
     bad = sorted(check.name for check in failed_checks(drift.checks))
     return digest([drift.state, parts, unread, bad])
 
 
-def is_news(drift: Drift, memory: Memory, remind_s: float) -> bool:
-    """Whether to send a message: on a change of state, or as a reminder of a bad one."""
+def should_notify(drift: Drift, memory: DriftState, remind_s: float) -> bool:
+    """Whether to send an alert: on a change, or to repeat an unchanged bad state."""
     if drift.applying:
         return False
     if drift.healed:
@@ -39,21 +39,21 @@ def is_news(drift: Drift, memory: Memory, remind_s: float) -> bool:
     last = memory.notified
     if drift.state == "in_sync":
         return last is not None and last.state != "in_sync"
-    if last is None or last.key != key(drift):
+    if last is None or last.key != fingerprint(drift):
         return True
     return seconds_between(last.at, drift.at) >= remind_s
 
 
-def told(drift: Drift, memory: Memory) -> Memory:
-    """What to remember once the message has gone out."""
-    sent = Notified(key=key(drift), state=drift.state, at=drift.at)
+def with_sent_alert(drift: Drift, memory: DriftState) -> DriftState:
+    """Return `memory` with this alert recorded as sent."""
+    sent = SentAlert(key=fingerprint(drift), state=drift.state, at=drift.at)
     return memory.model_copy(update={"notified": sent})
 
 
-def message(drift: Drift) -> tuple[str, str]:
-    """Title and text."""
-    news = "drift was mended" if drift.healed else _TITLES[drift.state]
-    lines = [*(f"mended: {printable(address)}" for address in drift.healed), *_lines(drift)]
+def alert_text(drift: Drift) -> tuple[str, str]:
+    """The title and the text of the alert."""
+    news = "drift was reverted" if drift.healed else _TITLES[drift.state]
+    lines = [*(f"reverted: {printable(address)}" for address in drift.healed), *_lines(drift)]
     more = [f"and {len(lines) - MOST_LINES} more"] if len(lines) > MOST_LINES else []
     body = "\n".join([*lines[:MOST_LINES], *more])
     return f"{printable(drift.plan.host)}: {news}", body or "The host matches the configuration."
@@ -68,6 +68,6 @@ def _lines(drift: Drift) -> list[str]:
         f"{change.cause}: {printable(str(change.ref))} ({change.action})"
         for change in drift.plan.changes
     ]
-    unread = [f"could not be read: {printable(str(item.ref))}" for item in drift.plan.unknown]
+    unread = [f"failed to read: {printable(str(item.ref))}" for item in drift.plan.unknown]
     bad = [f"failed: {printable(check.name)}" for check in failed_checks(drift.checks)]
     return [*unread, *changes, *bad]

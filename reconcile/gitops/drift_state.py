@@ -1,4 +1,4 @@
-"""What one drift check tells the next: since when, when all was well, what was told to whom."""
+"""The state that one drift check leaves for the next: drift.json in the state directory."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 FILE = "drift.json"
 
 
-class Notified(BaseModel):
-    """The last message: what it was about, and when it was sent."""
+class SentAlert(BaseModel):
+    """The last alert: its fingerprint, state and time."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -25,8 +25,8 @@ class Notified(BaseModel):
     at: str
 
 
-class Memory(BaseModel):
-    """The whole of drift.json; times are in UTC."""
+class DriftState(BaseModel):
+    """The contents of drift.json; times are in UTC."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -35,24 +35,24 @@ class Memory(BaseModel):
     last_run: str | None = None
     last_state: State | None = None
     last_success: str | None = None
-    notified: Notified | None = None
+    notified: SentAlert | None = None
     failed_heal: str | None = None
-    """The fingerprint of the plan that could not be carried out; it is not tried again."""
+    """The fingerprint of a plan that failed to apply; it is not attempted again."""
 
 
-def recall(state: StateDir) -> tuple[Memory, str]:
-    """What was remembered, and what is wrong with it; a damaged memory is an empty one."""
+def load(state: StateDir) -> tuple[DriftState, str]:
+    """Read the state, and a warning about it; a damaged file counts as empty."""
     data = state.read(FILE)
     if data is None:
-        return Memory(), ""
+        return DriftState(), ""
     try:
-        return Memory.model_validate_json(data), ""
+        return DriftState.model_validate_json(data), ""
     except ValidationError:
-        return Memory(), f"{state.path_of(FILE)} was damaged: what drifts counts as new"
+        return DriftState(), f"{state.path_of(FILE)} is damaged: all drift counts as new"
 
 
-def after(memory: Memory, drift: Drift) -> Memory:
-    """What to remember once `drift` was seen. In the midst of an apply, nothing is settled."""
+def updated_with(memory: DriftState, drift: Drift) -> DriftState:
+    """Return `memory` updated with a finished check; during an apply only its time."""
     if drift.applying:
         return memory.model_copy(update={"last_run": drift.at})
     return memory.model_copy(
@@ -65,6 +65,6 @@ def after(memory: Memory, drift: Drift) -> Memory:
     )
 
 
-def remember(state: StateDir, memory: Memory) -> None:
-    """Errors: HostError."""
+def save(state: StateDir, memory: DriftState) -> None:
+    """Write the state. Errors: HostError."""
     state.write(FILE, (memory.model_dump_json() + "\n").encode())

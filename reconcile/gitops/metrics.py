@@ -18,17 +18,17 @@ if TYPE_CHECKING:
     from reconcile.engine.drift_report import Drift
 
 READABLE = 0o644
-"""node_exporter runs as a user of its own; what is told here is no secret."""
+"""node_exporter runs as another user, and the metrics contain no secrets."""
 FIRST_LINE = b"# HELP reconcile_"
 PREFIX = "reconcile_drift_"
 
 
-def write(path: str, drift: Drift) -> None:
-    """Write the metrics to `path`, whole or not at all. Errors: HostError."""
-    write_user_file(path, text(drift), mode=READABLE, replaceable=_is_ours)
+def write_metrics(path: str, drift: Drift) -> None:
+    """Write the metrics to `path` atomically. Errors: HostError."""
+    write_user_file(path, metrics_text(drift), mode=READABLE, replaceable=_is_replaceable)
 
 
-def text(drift: Drift) -> bytes:
+def metrics_text(drift: Drift) -> bytes:
     """The metrics in Prometheus' text format."""
     # Costs 30 ms to import.
     from prometheus_client import CollectorRegistry, generate_latest
@@ -39,7 +39,7 @@ def text(drift: Drift) -> bytes:
     return generate_latest(registry)
 
 
-def _is_ours(old: bytes) -> bool:
+def _is_replaceable(old: bytes) -> bool:
     return not old or old.startswith(FIRST_LINE)
 
 
@@ -48,29 +48,32 @@ def _values(registry: CollectorRegistry, drift: Drift) -> None:
 
     since = drift.first_seen
     values: dict[str, tuple[str, float | None]] = {
-        "in_sync": ("1 where the host is as declared.", drift.in_sync),
-        "healthy": ("1 where every probe passes.", drift.healthy),
-        "apply_in_progress": ("1 where an apply was at work meanwhile.", bool(drift.applying)),
+        "in_sync": ("1 if the host matches the configuration.", drift.in_sync),
+        "healthy": ("1 if every probe passes.", drift.healthy),
+        "apply_in_progress": (
+            "1 if an apply was in progress during the check.",
+            bool(drift.applying),
+        ),
         "unknown_readings": ("Readings that failed.", len(drift.plan.unknown)),
         "ignored_changes": ("Changes that an ignore rule suppresses.", drift.plan.ignored),
         "first_seen_timestamp_seconds": (
-            "Since when anything differs; absent where nothing does.",
+            "Time since which anything differs; absent if nothing does.",
             _epoch(since),
         ),
         "age_seconds": (
-            "For how long anything has differed, 0 where nothing does.",
+            "How long anything has differed; 0 if nothing does.",
             seconds_between(since, drift.at) if since else 0.0,
         ),
-        "last_run_timestamp_seconds": ("When this check began.", _epoch(drift.at)),
+        "last_run_timestamp_seconds": ("Start time of this check.", _epoch(drift.at)),
         "last_success_timestamp_seconds": (
-            "When the host was last found in sync and healthy; absent where never.",
+            "Time when the host was last in sync and healthy; absent if never.",
             _epoch(drift.last_success),
         ),
-        "duration_seconds": ("How long this check took.", drift.elapsed_s),
+        "duration_seconds": ("Duration of this check.", drift.elapsed_s),
     }
-    for name, (told, value) in values.items():
+    for name, (help_text, value) in values.items():
         if value is not None:
-            Gauge(PREFIX + name, told, registry=registry).set(value)
+            Gauge(PREFIX + name, help_text, registry=registry).set(value)
 
 
 def _labelled(registry: CollectorRegistry, drift: Drift) -> None:
@@ -78,11 +81,11 @@ def _labelled(registry: CollectorRegistry, drift: Drift) -> None:
 
     info = Gauge("reconcile_info", "The version.", ["version"], registry=registry)
     info.labels(__version__).set(1)
-    state = Gauge(PREFIX + "state", "1 for the present state.", ["state"], registry=registry)
+    state = Gauge(PREFIX + "state", "1 for the current state.", ["state"], registry=registry)
     for name in STATES:
         state.labels(name).set(name == drift.state)
     changes = Gauge(
-        PREFIX + "changes", "What differs, by kind and cause.", ["kind", "cause"], registry=registry
+        PREFIX + "changes", "Changes by kind and cause.", ["kind", "cause"], registry=registry
     )
     counted = Counter((change.ref.kind, change.cause) for change in drift.plan.changes)
     for (kind, cause), count in sorted(counted.items()):

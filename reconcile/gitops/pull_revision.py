@@ -1,4 +1,4 @@
-"""From a repository to a file that may be used: fetched, signed, following, remembered."""
+"""Fetches a revision from Git and verifies it before it is used."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ FOLDER = "pull"
 
 
 @dataclass(frozen=True)
-class Origin:
-    """What to pull, and who may have signed it; `unsigned` takes anything."""
+class RemoteSource:
+    """A repository, ref and file, and the trusted signers; `unsigned` accepts any commit."""
 
     url: str
     ref: str
@@ -32,21 +32,21 @@ class Origin:
 
     @property
     def folder(self) -> str:
-        """Of the state directory; one for each repository and ref."""
+        """The folder in the state directory; one per repository and ref."""
         return f"{FOLDER}/{sha256(f'{self.url} {self.ref}'.encode()).hexdigest()[:16]}"
 
 
 @dataclass(frozen=True)
 class Pulled:
-    """A revision that may be used: its commit, the folder of its files, and the YAML in there."""
+    """A verified revision: its commit, the folder of its files, and the path of its YAML."""
 
     commit: str
     folder: str
     file: str
 
 
-class Failure(BaseModel):
-    """A revision that did not hold."""
+class FailedRevision(BaseModel):
+    """A revision whose apply failed."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -55,7 +55,7 @@ class Failure(BaseModel):
     why: str
 
 
-def origin(
+def remote_source(
     url: str,
     *,
     branch: str | None,
@@ -64,73 +64,75 @@ def origin(
     ssh_signers: str | None,
     gpg_keys: str | None,
     unsigned: bool,
-) -> Origin:
-    """Errors: ReconcileError for what cannot be pulled, or would be taken from anyone."""
+) -> RemoteSource:
+    """Validate the options of a pull. Errors: ReconcileError."""
     if branch is not None and tag is not None:
-        raise ReconcileError("A branch or a tag is pulled, not both", "", "Leave one out.")
+        raise ReconcileError("--branch and --tag are mutually exclusive", "", "Leave one out.")
     if url.startswith("-") or "\n" in url:
-        raise ReconcileError("That is no address of a repository", "", "Name a URL or a path.")
+        raise ReconcileError("Invalid repository URL", "", "Use a URL or a path.")
     if unsigned and (ssh_signers or gpg_keys):
         raise ReconcileError(
-            "--unsigned says that nobody has to sign, and keys say that somebody has to",
-            "both cannot hold",
+            "--unsigned and trusted keys are mutually exclusive",
+            "--unsigned accepts any commit, keys require a signature",
             "Leave out --unsigned, or the keys. Nothing was fetched.",
         )
     if not unsigned and not (ssh_signers or gpg_keys):
         raise ReconcileError(
-            "Nobody is named who may have signed what is pulled",
-            "whoever can push there would be root here",
-            "Say --allowed-signers FILE or --gpg-keys FILE; or --unsigned, if you mean it.",
+            "No trusted signing keys were given",
+            "anyone who can push to the repository would be root on this host",
+            "Use --allowed-signers FILE, --gpg-keys FILE, or --unsigned to accept any commit.",
         )
     inside = posixpath.normpath(file)
     if inside.startswith(("/", "..")):
-        raise ReconcileError(f"{file} is no file of the repository", "", "Name it from its top.")
+        raise ReconcileError(
+            f"{file} is outside of the repository", "", "Use a path relative to its top."
+        )
     ref = f"refs/tags/{tag}" if tag is not None else f"refs/heads/{branch or 'main'}"
-    return Origin(url, ref, inside, ssh_signers, gpg_keys, unsigned)
+    return RemoteSource(url, ref, inside, ssh_signers, gpg_keys, unsigned)
 
 
-def pull(host: Host, of: Origin) -> Pulled:
-    """Fetch, verify, and only then look at it. Errors: ReconcileError; the host is untouched."""
+def pull(host: Host, source: RemoteSource) -> Pulled:
+    """Fetch and verify a revision, then check it out. Errors: ReconcileError."""
     from reconcile.filesystem.user_files import is_trusted_file
 
-    for keys in filter(None, (of.ssh_signers, of.gpg_keys)):
+    for keys in filter(None, (source.ssh_signers, source.gpg_keys)):
         if not is_trusted_file(keys):
             raise ReconcileError(
-                f"{keys} does not decide who may sign",
-                "it is missing, or others may write it",
-                "Give it and its folder to root, writable by nobody else. Nothing was changed.",
+                f"{keys} is not a trusted keys file",
+                "it is missing, or writable by others",
+                "Make root the only user who can write it and its folder. Nothing was changed.",
             )
-    mirror = Mirror(host, of.folder, of.url)
-    revision = mirror.fetch(of.ref)
-    if not of.unsigned:
-        mirror.refuse_unsigned(revision, of.ssh_signers, of.gpg_keys)
+    mirror = Mirror(host, source.folder, source.url)
+    revision = mirror.fetch(source.ref)
+    if not source.unsigned:
+        mirror.refuse_unsigned(revision, source.ssh_signers, source.gpg_keys)
     commit = mirror.commit_of(revision)
     mirror.refuse_rewritten(commit)
     mirror.accept(commit)
     folder = mirror.check_out(commit)
-    return Pulled(commit, folder, f"{folder}/{of.file}")
+    return Pulled(commit, folder, f"{folder}/{source.file}")
 
 
-def failure(host: Host, of: Origin) -> Failure | None:
-    """The revision that failed last; a damaged memory of it counts as none."""
-    data = host.state.read(f"{of.folder}/failed.json")
+def failed_revision(host: Host, source: RemoteSource) -> FailedRevision | None:
+    """The last failed revision; a damaged record counts as none."""
+    data = host.state.read(f"{source.folder}/failed.json")
     try:
-        return Failure.model_validate_json(data) if data else None
+        return FailedRevision.model_validate_json(data) if data else None
     except ValidationError:
         return None
 
 
-def refuse_failed(host: Host, of: Origin, commit: str) -> None:
-    """Errors: ReconcileError where the same revision was applied before and did not hold."""
-    before = failure(host, of)
+def refuse_failed(host: Host, source: RemoteSource, commit: str) -> None:
+    """Raise ReconcileError where the same revision failed before."""
+    before = failed_revision(host, source)
     if before is not None and before.commit == commit:
         raise ReconcileError(
-            f"{commit[:12]} is not applied again",
+            f"{commit[:12]} was already attempted",
             f"at {before.at} it failed: {before.why}",
-            "Push a revision that mends it, or say --retry. Nothing was changed.",
+            "Push a revision that fixes it, or use --retry. Nothing was changed.",
         )
 
 
-def remember_failure(host: Host, of: Origin, commit: str, why: str) -> None:
-    failed = Failure(commit=commit, at=now(), why=why)
-    host.state.write(f"{of.folder}/failed.json", (failed.model_dump_json() + "\n").encode())
+def record_failure(host: Host, source: RemoteSource, commit: str, why: str) -> None:
+    failed = FailedRevision(commit=commit, at=now(), why=why)
+    host.state.write(f"{source.folder}/failed.json", (failed.model_dump_json() + "\n").encode())

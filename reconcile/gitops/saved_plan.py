@@ -1,4 +1,4 @@
-"""A plan in a file: somebody's approval of exactly these changes, good for one apply.
+"""Saved plans: a file with the approval of exactly one plan, usable once.
 
 It is no script: an apply observes the host again, plans again, and asks only whether
 that is the plan which was approved.
@@ -30,11 +30,11 @@ Change = tuple[dict[str, str] | None, dict[str, str] | None]
 
 
 class PlanUnusable(StalePlan):
-    """The file is not a plan that reconcile wrote, or is one no more."""
+    """The file is not a valid saved plan."""
 
 
 class SavedPlan(BaseModel):
-    """What was approved: digests, addresses and actions, never a value."""
+    """The approved plan: digests, addresses and actions, never values."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -70,9 +70,9 @@ def from_plan(plan: Plan, file: str, selection: Selection, user: str) -> SavedPl
     """
     if plan.unknown or plan.conflicts:
         raise ReconcileError(
-            "The plan is not saved: it is not complete",
-            "a part of the host could not be read, or the configuration contradicts itself",
-            "Remove what the plan names, then plan again.",
+            "The plan is incomplete and was not saved",
+            "a part of the host could not be read, or declarations conflict",
+            "Fix the problems that the plan lists, then plan again.",
         )
     return SavedPlan(
         id=secrets.token_hex(16),
@@ -97,7 +97,7 @@ def _plain(sides: tuple[Any, Any]) -> Change:
 
 
 def encode(plan: SavedPlan) -> bytes:
-    """The plan as a file that shows when it was changed."""
+    """Serialize the plan with a digest that detects changes."""
     body = plan.model_dump(mode="json")
     return (canonical(body | {"digest": digest(body)}) + "\n").encode()
 
@@ -107,7 +107,7 @@ def decode(data: bytes, name: str) -> SavedPlan:
     try:
         body = json.loads(data)
     except (ValueError, RecursionError):
-        raise _unusable(name, "it is cut short or was never a saved plan") from None
+        raise _unusable(name, "it is truncated or not a saved plan") from None
     _refuse_other_format(body, name)
     try:
         # As JSON: there a tuple is a list.
@@ -116,7 +116,7 @@ def decode(data: bytes, name: str) -> SavedPlan:
     except (ValidationError, ValueError, RecursionError):
         genuine = False
     if not genuine:
-        raise _unusable(name, "it is not what reconcile wrote: it was edited or is damaged")
+        raise _unusable(name, "it was edited or is damaged")
     return plan
 
 
@@ -129,16 +129,18 @@ def read(path: str) -> SavedPlan:
     """Errors: PlanUnusable; HostError where the file cannot be read."""
     data = read_user_file(path, LARGEST_BYTES)
     if len(data) > LARGEST_BYTES:
-        raise _unusable(path, "no saved plan is that large")
+        raise _unusable(path, "it is too large for a saved plan")
     return decode(data, path)
 
 
 def refuse_used(plan: SavedPlan, state: StateDir) -> None:
-    """Refuse an approval that was made use of, whatever came of it."""
+    """Raise StalePlan where the plan was applied before, with any result."""
     for row in history.rows(state):
         if not isinstance(row, str) and row.entry.by.plan == plan.id:
-            told = f"it was applied by {row.entry.by.user} at {row.entry.at}: {row.entry.result}"
-            raise _stale(f"{told}; a saved plan is good for one apply")
+            applied = (
+                f"already applied by {row.entry.by.user} at {row.entry.at}: {row.entry.result}"
+            )
+            raise _stale(f"{applied}; a saved plan can be applied once")
 
 
 def _without_digest(body: dict[str, Any]) -> dict[str, Any]:
@@ -147,7 +149,7 @@ def _without_digest(body: dict[str, Any]) -> dict[str, Any]:
 
 def _refuse_other_format(body: Any, name: str) -> None:
     if not isinstance(body, dict) or body.get("what") != "reconcile saved plan":
-        raise _unusable(name, "it is cut short or was never a saved plan")
+        raise _unusable(name, "it is truncated or not a saved plan")
     if body.get("format") != 1:
         raise _unusable(name, "it was written by another version of reconcile")
 
@@ -162,9 +164,9 @@ def _is_saved_plan(data: bytes) -> bool:
 
 def _unusable(name: str, why: str) -> PlanUnusable:
     return PlanUnusable(
-        f"{name} is no plan that can be applied",
+        f"{name} is not a valid saved plan",
         why,
-        "Plan again with --out, and have that approved. Nothing was changed.",
+        "Create a new plan with --out and have it approved. Nothing was changed.",
     )
 
 
@@ -172,5 +174,5 @@ def _stale(why: str) -> StalePlan:
     return StalePlan(
         "The saved plan cannot be applied.",
         why,
-        "Plan again with --out, and have that approved. Nothing was changed.",
+        "Create a new plan with --out and have it approved. Nothing was changed.",
     )

@@ -1,4 +1,4 @@
-"""A drift check at regular times: the texts of its units, or of its cron file."""
+"""The unit files, or the cron file, of a periodic drift check."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ HEADER = "# Managed by reconcile (reconcile schedule). Changes by hand are lost.
 SERVICE, TIMER = "reconcile-drift.service", "reconcile-drift.timer"
 CRON_FILE = "/etc/cron.d/reconcile-drift"
 CALENDAR = re.compile(r"[A-Za-z0-9*:,./~ -]{1,80}")
-# What a unit file, a shell and cron all take as nothing but itself.
+# Characters that are literal in a unit file, a shell and cron.
 PLAIN = re.compile(r"[A-Za-z0-9_@%+=:,./-]+")
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """`command` is what is run, absolute; `every` a systemd calendar expression."""
+    """A periodic run: `command` starts with an absolute path, `every` is a calendar expression."""
 
     command: tuple[str, ...]
     every: str
@@ -27,61 +27,63 @@ class Schedule:
     heal: bool = False
     delay_s: int = 300
     minute: int = 0
-    """Of the hour, for cron, which knows no random delay."""
+    """The minute of the hour for cron, which has no random delay."""
 
     @property
     def units(self) -> dict[str, str]:
-        """Name → text."""
+        """Unit name → text."""
         return {SERVICE: _service(self), TIMER: _timer(self)}
 
     @property
     def cron(self) -> str:
-        """The file in cron.d. Errors: ReconcileError for a time that cron cannot say."""
+        """The text of the cron.d file. Errors: ReconcileError for an unsupported interval."""
         times = {"hourly": f"{self.minute} * * * *", "daily": f"{self.minute} 4 * * *"}
         if self.every not in times:
             raise ReconcileError(
-                f"cron is not told to run {self.every!r}",
-                "there is no systemd on this host",
-                "Say --every hourly or daily. Nothing was changed.",
+                f"--every {self.every} is not supported with cron",
+                "this host has no systemd",
+                "Use --every hourly or daily. Nothing was changed.",
             )
         command = " ".join(part.replace("%", r"\%") for part in self.command)
         path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
         return f"{HEADER}\n{path}\n{times[self.every]} root {command}\n"
 
 
-def checked(command: Sequence[str], every: str) -> tuple[str, ...]:
-    """`command`, where each part means itself in a unit file and in a shell.
+def checked_command(command: Sequence[str], every: str) -> tuple[str, ...]:
+    """Return `command`, each part of which is literal in a unit file and a shell.
 
     Errors: ReconcileError.
     """
     for part in command:
         if not PLAIN.fullmatch(part):
             raise ReconcileError(
-                f"{part!r} cannot stand in a schedule",
-                "it has blanks or signs with a meaning",
-                "Use a path without them; put addresses to notify in a file: --notify @FILE.",
+                f"{part!r} cannot be used in a schedule",
+                "it contains spaces or special characters",
+                "Use a path without them; put notification URLs into a file: --notify @FILE.",
             )
     if not CALENDAR.fullmatch(every):
-        raise ReconcileError(f"{every!r} is no time", "", "Say hourly, daily or *:0/15.")
+        raise ReconcileError(
+            f"{every!r} is not a calendar expression", "", "Use hourly, daily or *:0/15."
+        )
     return tuple(command)
 
 
-def in_utc(told: str) -> str:
-    """A time as systemd tells it in UTC, as we tell it; "" for anything else."""
+def to_utc(text: str) -> str:
+    """Convert systemd's UTC timestamp to ISO 8601; "" for anything else."""
     try:
-        return datetime.strptime(told, "%a %Y-%m-%d %H:%M:%S UTC").strftime("%Y-%m-%dT%H:%M:%SZ")
+        return datetime.strptime(text, "%a %Y-%m-%d %H:%M:%S UTC").strftime("%Y-%m-%dT%H:%M:%SZ")
     except ValueError:
         return ""
 
 
 def _service(of: Schedule) -> str:
-    """Read-only but for its own folders; what heals has to be able to write what it manages."""
+    """The service unit: read-only except for its own folders, unless it heals."""
     command = " ".join(part.replace("%", "%%") for part in of.command)
-    confined = () if of.heal else _confined(of.writes)
+    confined = () if of.heal else _sandbox_lines(of.writes)
     lines = (
         HEADER,
         "[Unit]",
-        "Description=Compare this host with its reconcile.yaml" + (", and mend drift" * of.heal),
+        "Description=Compare this host with its reconcile.yaml" + (", and revert drift" * of.heal),
         "Documentation=man:systemd.timer(5)",
         "After=network.target",
         "",
@@ -101,7 +103,7 @@ def _service(of: Schedule) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _confined(writes: Sequence[str]) -> tuple[str, ...]:
+def _sandbox_lines(writes: Sequence[str]) -> tuple[str, ...]:
     return (
         "ProtectSystem=strict",
         "ProtectHome=read-only",

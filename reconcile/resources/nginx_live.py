@@ -21,7 +21,6 @@ from reconcile.resources.file import File
 from reconcile.resources.symlink import Symlink
 from reconcile.system import Host
 from reconcile.system.overlay_namespace import ABSENT, FOLDER, Entry, Link
-from reconcile.system.private import ABSENT, FOLDER
 from reconcile.wording import first_few
 
 if TYPE_CHECKING:

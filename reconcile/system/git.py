@@ -1,8 +1,7 @@
-"""A bare mirror of one repository in the state directory; Git itself does the Git work.
+"""A bare mirror of one repository in the state directory, maintained with the git command.
 
-What the repository says about configuration is never used: the mirror is made by us, in a
-folder of ours, with no template, no hooks and no home, and files are checked out without
-filters and symlinks.
+Configuration in the repository is never used: the mirror has no template, no hooks and no
+home directory, and files are checked out without filters and symlinks.
 """
 
 from __future__ import annotations
@@ -39,11 +38,11 @@ PRIVATE_UMASK = 0o077
 
 
 class Unverified(ReconcileError):
-    """A revision that was not signed by who may, or does not follow what was accepted."""
+    """A revision without a trusted signature, or one that rewrites the accepted history."""
 
 
 class Mirror:
-    """The mirror in `folder`, a name below the state directory. Errors: ReconcileError."""
+    """A mirror in `folder` below the state directory. Errors: ReconcileError."""
 
     def __init__(self, host: Host, folder: str, url: str) -> None:
         self._host = host
@@ -55,7 +54,7 @@ class Mirror:
         return self._host.state.path_of(f"{self._folder}/repository.git")
 
     def fetch(self, ref: str) -> str:
-        """Bring `refs/heads/…` or `refs/tags/…` here; the object that it names."""
+        """Fetch `refs/heads/…` or `refs/tags/…`; returns the object that it names."""
         self._make()
         done = self._git(
             "fetch",
@@ -72,7 +71,7 @@ class Mirror:
             raise ReconcileError(
                 f"{ref} could not be fetched",
                 done.error_output,
-                "Look whether the repository can be reached and has it. Nothing was changed.",
+                "Check that the repository is reachable and has this ref. Nothing was changed.",
             )
         return self._asked("rev-parse", "--verify", f"{FETCHED}^{{object}}")
 
@@ -80,7 +79,7 @@ class Mirror:
         return self._asked("rev-parse", "--verify", f"{revision}^{{commit}}")
 
     def accepted(self) -> str | None:
-        """The commit that was accepted last."""
+        """The last accepted commit; None before the first."""
         done = self._git("rev-parse", "--verify", "--quiet", f"{ACCEPTED}^{{commit}}")
         return done.stdout.strip() if done.ok else None
 
@@ -88,38 +87,38 @@ class Mirror:
         self._asked("update-ref", ACCEPTED, commit)
 
     def refuse_unsigned(self, revision: str, ssh_signers: str | None, gpg_keys: str | None) -> None:
-        """Errors: Unverified unless the object, a commit or a tag, is signed by one of these."""
+        """Raise Unverified unless the commit or tag is signed by one of these keys."""
         kind = self._asked("cat-file", "-t", revision)
         verify = "verify-tag" if kind == "tag" else "verify-commit"
         self._import_keys(gpg_keys)
-        # Without a file of ours, none of root's own would be asked.
+        # Without it, git would read root's own allowed signers file.
         allowed = ("-c", f"gpg.ssh.allowedSignersFile={ssh_signers or '/dev/null'}")
         done = self._git(verify, revision, before=allowed)
         if done.ok:
             return
         signed = b"-----BEGIN " in self._asked("cat-file", kind, revision).encode()
         raise Unverified(
-            f"{revision[:12]} is signed by nobody who may"
+            f"{revision[:12]} is not signed by an allowed key"
             if signed
             else f"{revision[:12]} is not signed",
-            done.error_output if signed else "the commit or tag holds no signature",
-            "Have it signed with a key that this host allows. Nothing was changed.",
+            done.error_output if signed else "the commit or tag has no signature",
+            "Sign it with a key that this host trusts. Nothing was changed.",
         )
 
     def refuse_rewritten(self, commit: str) -> None:
-        """Errors: Unverified where `commit` does not follow what was accepted before."""
+        """Raise Unverified where `commit` is not a descendant of the accepted one."""
         before = self.accepted()
         if before is None or self._git("merge-base", "--is-ancestor", before, commit).ok:
             return
         raise Unverified(
-            f"{commit[:12]} does not follow {before[:12]}, which was accepted before",
-            "the history was rewritten, or an older revision is offered",
-            "If that is right, remove "
+            f"{commit[:12]} is not a descendant of {before[:12]}, the last accepted commit",
+            "the history was rewritten, or this is an older revision",
+            "If this is intended, remove "
             f"{self._host.state.path_of(self._folder)} and pull again. Nothing was changed.",
         )
 
     def check_out(self, commit: str) -> str:
-        """The files of `commit` in a folder of their own, which only we can read; its path."""
+        """Check out `commit` into a private folder; returns its path."""
         tree = f"{self._folder}/trees/{commit}"
         if not self._host.state.exists(tree):
             fresh = f"{tree}.new"
@@ -143,7 +142,7 @@ class Mirror:
         return self._host.state.exists(f"{self._folder}/repository.git/{name}")
 
     def _import_keys(self, keys: str | None) -> None:
-        """A key ring anew each time, so that a key which was taken away is gone."""
+        """Build a new key ring each time, so that removed keys are gone."""
         self._host.state.remove(f"{self._folder}/gnupg")
         self._host.state.make_directory(f"{self._folder}/gnupg")
         if keys is None:
@@ -182,7 +181,7 @@ class Mirror:
         ring = f"GNUPGHOME={self._host.state.path_of(f'{self._folder}/gnupg')}"
         quiet = ("GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null", "GIT_TERMINAL_PROMPT=0")
         argv = ("env", ring, *quiet, commands.required(program), *arguments)
-        # Git makes files as readable as the umask lets it.
+        # Git creates files with the umask's permissions.
         with _private_umask():
             return commands.run(argv, timeout_s=timeout_s)
 

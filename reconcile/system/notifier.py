@@ -1,4 +1,4 @@
-"""Telling people elsewhere: mail, chat, webhooks."""
+"""Sends notifications by mail, chat or webhook (Apprise)."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from reconcile.errors import ReconcileError
 
 
 class NotSent(ReconcileError):
-    """A message did not go out; never a reason for what it tells to be less true."""
+    """A notification could not be sent."""
 
 
 def send(urls: Sequence[str], title: str, body: str) -> None:
-    """Send one message to each of `urls`, in Apprise's notation.
+    """Send one message to each of `urls`, in Apprise's format.
 
-    Errors: NotSent. URLs hold passwords, so no more of them than the scheme is ever told.
+    Errors: NotSent. URLs contain passwords, so errors name only their scheme.
     """
     try:
         # Costs 0.3 s to import.
         from apprise import Apprise
     except ImportError:
         raise NotSent(
-            "Nobody was notified: the package apprise is not installed",
+            "No notification was sent: the package apprise is not installed",
             "",
             "pip install 'reconcile-host[notify]'",
         ) from None
@@ -37,17 +37,17 @@ def send(urls: Sequence[str], title: str, body: str) -> None:
 
 
 def _not_sent(url: str, *, known: bool) -> NotSent:
-    scheme = url.partition("://")[0] if "://" in url else "that"
+    scheme = url.partition("://")[0] if "://" in url else "this URL"
     if not known:
         return NotSent(
-            f"Nobody was notified by {scheme}",
-            "it is no address that Apprise understands",
+            f"No notification was sent by {scheme}",
+            "it is not a URL that Apprise supports",
             "See the list of services in Apprise's documentation.",
         )
     return NotSent(
-        f"Nobody was notified by {scheme}",
-        "the service cannot be reached, or refused the message",
-        "The next check tries again.",
+        f"No notification was sent by {scheme}",
+        "the service is unreachable, or rejected the message",
+        "The next check will retry.",
     )
 
 

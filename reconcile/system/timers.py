@@ -1,4 +1,4 @@
-"""Regular runs of ours: a systemd timer, or a file of cron's."""
+"""Installs and removes systemd timers and cron.d files."""
 
 from __future__ import annotations
 
@@ -22,64 +22,64 @@ def has_systemd() -> bool:
     return os.path.isdir("/run/systemd/system")
 
 
-def put(path: str, text: str, header: str) -> None:
-    """Write a file of ours, never over somebody else's. Errors: HostError."""
-    ours = header.encode()
+def write_file(path: str, text: str, header: str) -> None:
+    """Write a file that starts with `header`; never replace any other file. Errors: HostError."""
+    own_header = header.encode()
     write_user_file(
-        path, text.encode(), mode=READABLE, replaceable=lambda old: old.startswith(ours)
+        path, text.encode(), mode=READABLE, replaceable=lambda old: old.startswith(own_header)
     )
 
 
-def drop(path: str, header: str) -> bool:
-    """Remove a file of ours; whether it was there. Errors: ReconcileError for another's."""
+def remove_file(path: str, header: str) -> bool:
+    """Remove a file that starts with `header`; False where it is absent. Errors: ReconcileError."""
     with explained(f"{path} could not be removed"):
         try:
             with open(path, "rb") as file:
-                ours = file.read(len(header)) == header.encode()
+                is_own = file.read(len(header)) == header.encode()
         except FileNotFoundError:
             return False
-        if not ours:
-            raise ReconcileError(f"{path} is not ours", "", "It was not touched.")
+        if not is_own:
+            raise ReconcileError(f"{path} was not written by reconcile", "", "It was not changed.")
         os.unlink(path)
     return True
 
 
 def refuse_unknown_time(host: Host, every: str) -> None:
-    """Errors: ReconcileError for what systemd does not take for a time."""
+    """Raise ReconcileError for an invalid calendar expression."""
     done = host.commands.run(("systemd-analyze", "calendar", "--", every))
     if not done.ok:
         raise ReconcileError(
-            f"{every!r} is no time that systemd understands",
+            f"{every!r} is not a calendar expression",
             done.error_output,
-            "Say hourly, daily or *:0/15. Nothing was changed.",
+            "Use hourly, daily or *:0/15. Nothing was changed.",
         )
 
 
 def install(host: Host, units: Mapping[str, str], header: str, timer: str) -> None:
-    """Put the units in place and start the timer. Errors: ReconcileError."""
+    """Write the units and start the timer. Errors: ReconcileError."""
     for name, text in units.items():
-        put(f"{UNITS}/{name}", text, header)
-    _systemctl(host, "daemon-reload")
-    _systemctl(host, "enable", timer)
-    # Started anew, so that a timer which runs already goes by its new times.
-    _systemctl(host, "restart", timer)
+        write_file(f"{UNITS}/{name}", text, header)
+    run_systemctl(host, "daemon-reload")
+    run_systemctl(host, "enable", timer)
+    # A running timer uses its new schedule only after a restart.
+    run_systemctl(host, "restart", timer)
 
 
 def remove(host: Host, units: Sequence[str], header: str, timer: str) -> bool:
-    """Stop the timer and remove the units; whether there were any."""
+    """Stop the timer and remove the units; False where there were none."""
     there = [name for name in units if os.path.lexists(f"{UNITS}/{name}")]
     if timer in there:
-        _systemctl(host, "disable", "--now", timer)
-    dropped = [drop(f"{UNITS}/{name}", header) for name in there]
+        run_systemctl(host, "disable", "--now", timer)
+    dropped = [remove_file(f"{UNITS}/{name}", header) for name in there]
     if there:
-        _systemctl(host, "daemon-reload")
+        run_systemctl(host, "daemon-reload")
     return any(dropped)
 
 
-def shown(host: Host, unit: str, *properties: str) -> dict[str, str]:
-    """What systemd says of a unit, times in UTC."""
+def unit_properties(host: Host, unit: str, *properties: str) -> dict[str, str]:
+    """The properties of a unit by `systemctl show`, times in UTC."""
     asked = ("show", f"--property={','.join(properties)}", unit)
-    # Its --timestamp=utc is not heeded here (252).
+    # systemd 252 ignores --timestamp=utc here.
     done = host.commands.run(("env", "TZ=UTC", "systemctl", *asked))
     pairs = (line.partition("=") for line in done.stdout.splitlines())
     return {name: value for name, _, value in pairs}
@@ -89,7 +89,7 @@ def exists(path: str) -> bool:
     return os.path.lexists(path)
 
 
-def _systemctl(host: Host, *arguments: str) -> None:
+def run_systemctl(host: Host, *arguments: str) -> None:
     done = host.commands.run(("systemctl", *arguments))
     if not done.ok:
         raise ReconcileError(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from reconcile.config.probes import HttpProbe
 from reconcile.engine.drift_report import Drift
 from reconcile.engine.ledger_store import now
-from reconcile.gitops.drift_state import recall
+from reconcile.gitops.drift_state import load
 from reconcile.system.lock import holder
 from reconcile.verify.run_probes import find_degraded, run_probes
 from reconcile.workspace.planning import plan_changes
@@ -51,7 +51,7 @@ def check_drift(workspace: Workspace) -> Drift:
     """How the host differs now, and since when. Changes nothing, takes no lock."""
     began, at, applying = monotonic(), now(), holder(workspace.host)
     plan, checks = plan_changes(workspace), run_http_probes(workspace)
-    memory, _ = recall(workspace.host.state)
+    memory, _ = load(workspace.host.state)
     return Drift(
         plan,
         checks,

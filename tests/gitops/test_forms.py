@@ -86,7 +86,7 @@ def test_every_format_of_a_drift_report_agrees(drift: Drift) -> None:
     if drift.plan.changes and not drift.plan.conflicts:
         counts = tuple(str(document["summary"][key]) for key in ("add", "change", "destroy"))
         assert [counts] == TOTALS.findall(text) == TOTALS.findall(markdown)
-    assert document["state"] == state_in(metrics.text(drift).decode())
+    assert document["state"] == state_in(metrics.metrics_text(drift).decode())
     assert "\x1b" not in text + markdown + dumped(drift_document(drift, now=NOW))
 
 

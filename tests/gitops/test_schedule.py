@@ -9,8 +9,15 @@ import pytest
 
 from reconcile.errors import ReconcileError
 from reconcile.filesystem.host_error import HostError
-from reconcile.gitops.schedule_units import HEADER, SERVICE, TIMER, Schedule, checked, in_utc
-from reconcile.system.timers import drop, put
+from reconcile.gitops.schedule_units import (
+    HEADER,
+    SERVICE,
+    TIMER,
+    Schedule,
+    checked_command,
+    to_utc,
+)
+from reconcile.system.timers import remove_file, write_file
 
 COMMAND = ("/opt/reconcile/bin/python", "-I", "-m", "reconcile", "drift", "--quiet")
 
@@ -45,7 +52,7 @@ def test_cron_runs_the_same_command_at_a_minute_of_its_own() -> None:
     ],
 )
 def test_the_next_run_is_formatted_like_every_other_time(told: str, expected: str) -> None:
-    assert expected == in_utc(told)
+    assert expected == to_utc(told)
 
 
 def test_a_time_that_cron_cannot_express_is_refused() -> None:
@@ -56,12 +63,12 @@ def test_a_time_that_cron_cannot_express_is_refused() -> None:
 @pytest.mark.parametrize("part", ["/a b", "/a;reboot", "$(id)", "/a\nExecStart=/bin/x", "`id`", ""])
 def test_nothing_in_a_schedule_means_more_than_itself(part: str) -> None:
     with pytest.raises(ReconcileError, match="cannot stand in a schedule"):
-        checked((*COMMAND, part), "hourly")
+        checked_command((*COMMAND, part), "hourly")
 
 
 def test_a_time_brings_no_further_line() -> None:
     with pytest.raises(ReconcileError, match="is no time"):
-        checked(COMMAND, "hourly\nOnBootSec=0")
+        checked_command(COMMAND, "hourly\nOnBootSec=0")
 
 
 def test_a_file_of_someone_else_is_neither_written_nor_removed(tmp_path: Path) -> None:
@@ -69,8 +76,8 @@ def test_a_file_of_someone_else_is_neither_written_nor_removed(tmp_path: Path) -
     file.write_text("mine")
 
     with pytest.raises(HostError):
-        put(str(file), HEADER, HEADER)
+        write_file(str(file), HEADER, HEADER)
     with pytest.raises(ReconcileError, match="is not ours"):
-        drop(str(file), HEADER)
+        remove_file(str(file), HEADER)
 
     assert ("mine", 1) == (file.read_text(), len(os.listdir(tmp_path)))
