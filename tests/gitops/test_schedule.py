@@ -56,7 +56,7 @@ def test_the_next_run_is_formatted_like_every_other_time(told: str, expected: st
 
 
 def test_a_time_that_cron_cannot_express_is_refused() -> None:
-    with pytest.raises(ReconcileError, match="cron is not told"):
+    with pytest.raises(ReconcileError, match="not supported with cron"):
         _ = Schedule(COMMAND, "*:0/15", ()).cron
 
 
