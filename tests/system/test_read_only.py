@@ -19,12 +19,12 @@ from tests.support.denied_calls import WITHOUT_THE_CALL, WITHOUT_THE_CAPABILITY
 
 pytestmark = pytest.mark.process
 
-Seen = TypeVar("Seen")
+Result = TypeVar("Seen")
 
 
-def read_only(look: Callable[[], Seen]) -> Seen:
+def read_only(read: Callable[[], Result]) -> Result:
     """On this machine the kernel is never to refuse."""
-    return where.run_read_only(look, pytest.fail)
+    return where.run_read_only(read, pytest.fail)
 
 
 @pytest.mark.parametrize("folder", ["/etc", "/tmp", "/dev/shm", "/run", "/root"])
@@ -66,13 +66,13 @@ def test_no_file_can_be_changed_there(tmp_path: Path, change: str) -> None:
 
 
 def test_it_binds_the_programs_and_threads_that_are_started_there(tmp_path: Path) -> None:
-    def look() -> tuple[int, type[BaseException] | None]:
+    def read() -> tuple[int, type[BaseException] | None]:
         with ThreadPoolExecutor() as pool:
             thread = pool.submit((tmp_path / "thread").mkdir).exception()
         program = subprocess.run(["/bin/mkdir", tmp_path / "program"], stderr=subprocess.DEVNULL)
         return program.returncode, type(thread)
 
-    assert (1, OSError) == read_only(look)
+    assert (1, OSError) == read_only(read)
     assert [] == os.listdir(tmp_path)
 
 
@@ -90,12 +90,12 @@ def test_sockets_and_devices_work_as_ever(tmp_path: Path) -> None:
         server.bind(str(tmp_path / "socket"))
         server.listen()
 
-        def look() -> None:
+        def read() -> None:
             with socket.socket(socket.AF_UNIX) as client:
                 client.connect(str(tmp_path / "socket"))
             Path("/dev/null").write_text("x")
 
-        read_only(look)
+        read_only(read)
 
 
 def test_results_are_returned_and_errors_are_raised() -> None:
@@ -104,11 +104,11 @@ def test_results_are_returned_and_errors_are_raised() -> None:
         read_only(lambda: 1 // 0)
 
 
-LOOK = """
+SCRIPT = """
 import os, sys
-from reconcile.system.read_only import read_only
+from reconcile.system.read_only import run_read_only
 os.setuid(int(sys.argv[1]))
-print("seen", read_only(lambda: "all", lambda why: print("refused:", why)))
+print("read", run_read_only(lambda: "all", lambda why: print("refused:", why)))
 """
 
 
@@ -124,15 +124,15 @@ def test_a_refused_view_is_reported_and_the_command_runs_all_the_same(
     refusing: list[str], why: str
 ) -> None:
     done = subprocess.run(
-        [*refusing, sys.executable, "-c", LOOK, "0"], capture_output=True, text=True
+        [*refusing, sys.executable, "-c", SCRIPT, "0"], capture_output=True, text=True
     )
 
-    refused, seen = done.stdout.splitlines()
+    refused, result = done.stdout.splitlines()
     assert refused.startswith(f"refused: {why}")
-    assert "seen all" == seen
+    assert "read all" == result
 
 
 def test_a_user_without_write_access_gets_no_warning() -> None:
-    done = subprocess.run([sys.executable, "-c", LOOK, "33"], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", SCRIPT, "33"], capture_output=True, text=True)
 
-    assert "seen all\n" == done.stdout, done.stderr
+    assert "read all\n" == done.stdout, done.stderr
