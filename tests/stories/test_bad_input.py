@@ -99,7 +99,7 @@ def test_an_already_invalid_configuration_is_reported_as_such(host: DebianHost) 
     host.run("rm", "/etc/nginx/conf.d/other.conf")
     assert 1 == done.returncode, done.stdout + done.stderr
     assert "/etc/nginx/conf.d/other.conf" in done.stderr
-    assert "before" in done.stderr
+    assert "already invalid" in done.stderr
     assert {} == differences(before, after)
 
 

@@ -68,7 +68,7 @@ def test_everything_unknown_names_how_to_check_it(host: DebianHost) -> None:
 def test_the_last_line_separates_unknown_from_failed(host: DebianHost) -> None:
     last = by_user(host, "verify").stdout.splitlines()[-1]
 
-    assert last.startswith("Not verified: 7 things could not be examined. Nothing failed: ")
+    assert last.startswith("Not verified: 7 checks could not be run. Nothing failed: ")
 
 
 def test_what_an_ordinary_user_sees_fail_has_failed(host: DebianHost) -> None:
