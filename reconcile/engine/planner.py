@@ -120,7 +120,7 @@ def _change(
         before,
         after,
         cause,
-        _reason(cause, before, with_causes, row),
+        _reason(wanted, cause, before, with_causes, row),
         with_causes,
         declared.sites,
         declared.positions,
@@ -135,17 +135,26 @@ def _combined_cause(causes: set[Cause]) -> Cause:
 
 
 def _reason(
-    cause: Cause, before: Resource | None, fields: Sequence[FieldChange], row: LedgerRow
+    wanted: Resource,
+    cause: Cause,
+    before: Resource | None,
+    fields: Sequence[FieldChange],
+    row: LedgerRow,
 ) -> str:
-    if row is NEW:
-        return "does not exist yet" if before is None else "exists but was unmanaged"
     if before is None:
-        return "removed since the last apply"
-    names = ", ".join(item.name for item in fields)
+        return "does not exist yet" if row is NEW else "removed since the last apply"
+    own = [why for item in fields if (why := wanted.why(item))]
+    names = ", ".join(item.name for item in fields if not wanted.why(item))
+    if not names:
+        return "; ".join(own)
+    return "; ".join([_moved(cause, names) if row is not NEW else "exists but was unmanaged", *own])
+
+
+def _moved(cause: Cause, names: str) -> str:
     return {
         "drift": f"{names} changed since the last apply",
         "pending": f"the configuration changed: {names}",
-        "both": "both the configuration and the host changed",
+        "both": f"both the configuration and the host changed: {names}",
     }[cause]
 
 
