@@ -59,9 +59,11 @@ class _Events(Reader, Scanner, Parser):
         Parser.__init__(self)
 
     def advance(self) -> Any:
+        """The next event."""
         return self.get_event()  # type: ignore[no-untyped-call]  # PyYAML's stubs lack it
 
     def upcoming(self) -> Any:
+        """The next event, which stays the next one."""
         return self.peek_event()  # type: ignore[no-untyped-call]  # PyYAML's stubs lack it
 
 

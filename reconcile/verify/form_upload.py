@@ -49,6 +49,7 @@ class _FormResponse:
         self.body = b""
 
     def post(self, probe: UploadProbe, canary: Canary, client: ProbeClient) -> Check:
+        """Whether the app takes the form."""
         form = multipart(probe.field, canary.name, canary.content)
         response = client.post(probe.endpoint, probe.endpoint.addresses[0], probe.path, form)
         self.body = response.body
@@ -57,6 +58,7 @@ class _FormResponse:
         )
 
     def json_keys(self) -> dict[str, Any]:
+        """The keys of a JSON object, none where the body is anything else."""
         try:
             keys = json.loads(self.body)
         except ValueError:
