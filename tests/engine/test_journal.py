@@ -158,7 +158,7 @@ class TestARollbackThatFails:
     [
         (
             lambda rows: rows[1].write_bytes(rows[1].read_bytes().replace(b"root", b"eve!")),
-            "row 3 is not a descendant of row 2: one of the two was edited",
+            "row 3 does not follow row 2: one of the two was edited",
         ),
         (
             lambda rows: rows[2].write_bytes(rows[2].read_bytes().replace(b"root", b"eve!")),

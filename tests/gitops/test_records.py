@@ -50,7 +50,7 @@ def test_an_edited_row_is_noticed(machine: Machine) -> None:
     file = row(machine, 2)
     file.write_text(file.read_text().replace("tester", "nobody"))
 
-    assert any("row 3 is not a descendant of row 2" in problem for problem in found(machine))
+    assert any("row 3 does not follow row 2" in problem for problem in found(machine))
 
 
 def test_a_row_that_was_taken_out_is_noticed(machine: Machine) -> None:

@@ -128,7 +128,7 @@ def test_a_plan_with_a_part_that_could_not_be_read_is_not_saved() -> None:
     world = a_world()
     world.broken.add("/etc/a")
 
-    with pytest.raises(ReconcileError, match="not complete"):
+    with pytest.raises(ReconcileError, match="incomplete"):
         saved_plan.from_plan(
             planned(world, declare(Note(path="/etc/a", text="x"))), "/r.yaml", Selection(), "ann"
         )

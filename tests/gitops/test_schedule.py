@@ -62,12 +62,12 @@ def test_a_time_that_cron_cannot_express_is_refused() -> None:
 
 @pytest.mark.parametrize("part", ["/a b", "/a;reboot", "$(id)", "/a\nExecStart=/bin/x", "`id`", ""])
 def test_nothing_in_a_schedule_means_more_than_itself(part: str) -> None:
-    with pytest.raises(ReconcileError, match="cannot stand in a schedule"):
+    with pytest.raises(ReconcileError, match="cannot be used in a schedule"):
         checked_command((*COMMAND, part), "hourly")
 
 
 def test_a_time_brings_no_further_line() -> None:
-    with pytest.raises(ReconcileError, match="is no time"):
+    with pytest.raises(ReconcileError, match="is not a calendar expression"):
         checked_command(COMMAND, "hourly\nOnBootSec=0")
 
 
@@ -77,7 +77,7 @@ def test_a_file_of_someone_else_is_neither_written_nor_removed(tmp_path: Path) -
 
     with pytest.raises(HostError):
         write_file(str(file), HEADER, HEADER)
-    with pytest.raises(ReconcileError, match="is not ours"):
+    with pytest.raises(ReconcileError, match="was not written by reconcile"):
         remove_file(str(file), HEADER)
 
     assert ("mine", 1) == (file.read_text(), len(os.listdir(tmp_path)))
