@@ -204,7 +204,7 @@ def test_deviations_are_kept_and_reported_with_the_fix(
     assert (f"tree:{site.MEDIA}", "mode") in rules
     text = debian_host.read(YAML).decode()
     assert "mode 0600 -> 0644: 1 file (c)" in text
-    assert "without it the next apply mends this." in " ".join(text.replace("#", "").split())
+    assert "without it the next apply fixes them." in " ".join(text.replace("#", "").split())
     assert_in_sync(debian_host)
     left = text[: text.index("\nignore:")] + "\n"
     debian_host.write(YAML, left)

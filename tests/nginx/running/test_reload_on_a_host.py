@@ -80,7 +80,7 @@ def test_from_every_address_to_one_is_a_restart(debian_host: DebianHost) -> None
     [live] = [c for c in site.plan(host).document["resource_changes"] if c["kind"] == "nginx_live"]
     site.apply(host)
 
-    assert "a reload is not enough, nginx is restarted: nginx itself listens on" in live["because"]
+    assert "restart, a reload is not enough: nginx itself listens on" in live["because"]
     assert before != master(host)
     listening = host.run("ss", "-Hltn", "sport = :8080").stdout.split()
     assert "127.0.0.1:8080" in listening
@@ -98,7 +98,7 @@ def test_a_broken_foreign_include_is_reported_as_already_invalid(
     done = host.reconcile("apply", "--auto-approve")
 
     assert 1 == done.returncode
-    assert "broken before us: /etc/nginx/conf.d/foreign.conf:2" in done.stderr
+    assert "already invalid: /etc/nginx/conf.d/foreign.conf:2" in done.stderr
     assert [] == list(differences(before, host.manifest(mtimes=True)))
 
 

@@ -33,6 +33,7 @@ PYTHONS = {"debian": "/usr/bin/python3", "current": "/opt/apps-venv/bin/python"}
 RENDER = """
 from reconcile.resources.gunicorn_units import unit_texts
 from reconcile.engine.digest import digest
+from reconcile.engine.resource import Owner
 from reconcile.resources.service import Service
 from reconcile.resources.unit import Unit
 from reconcile.resources.gunicorn_params import GunicornParams
@@ -45,12 +46,14 @@ units = [Unit(path=f"/etc/systemd/system/{name}", content=text, user="root", gro
 services_ = [Service(unit=name, enabled=True, active=True, runs=digest(text.encode()))
              for name, text in sorted(texts.items(), reverse=True)]
 everything = [*units, *services_]
+root = Owner("root", "root")
 
 def put():
     for resource in everything:
         before = resource.observe(host)
         if before is None or before.managed() != resource.managed():
-            completed(resource, before, host).apply(host, before)
+            whole = resource.as_created(root) if before is None else resource.with_defaults_from(before)
+            whole.apply(host, before)
 
 def differences():
     seen = [resource.observe(host) for resource in everything]
