@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from reconcile.cli.demo.demo_host import DemoHost
-from reconcile.engine import history
+from reconcile.engine.history_integrity import check_history
 from reconcile.engine.ledger_store import read_ledger
 from reconcile.engine.rollback import unfinished
 from tests.support.command import COMMAND, Run
@@ -62,9 +62,9 @@ def test_exactly_one_apply_is_at_work_at_any_time_and_no_row_is_lost(
     assert ["in", "out"] * at_once == [word for word, _ in told]
     assert all(told[i][1] == told[i + 1][1] for i in range(0, len(told), 2))
     state = demo.host.state
-    rows = [*history.rows(state)]
+    rows, problems = check_history(state, read_ledger(state))
     assert at_once + 1 == len(rows) == read_ledger(state).serial
-    assert () == history.problems(rows, read_ledger(state))
+    assert () == problems
     assert () == unfinished(demo.host)
 
 

@@ -33,7 +33,7 @@ def test_a_saved_plan_is_applied_without_a_question_and_only_once(
 
     assert (0, 5) == (applied.returncode, again.returncode), applied.stderr + again.stderr
     assert "Apply complete!" in applied.stdout
-    assert "good for one apply" in again.stderr
+    assert "can be applied once" in again.stderr
 
 
 def test_after_a_rollback_the_plan_is_used_all_the_same(

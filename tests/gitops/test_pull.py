@@ -180,7 +180,7 @@ def test_an_older_revision_is_refused(demo: DemoHost, repository: Repository, pu
     done = pull("--then", "apply")
 
     assert 1 == done.returncode
-    assert "an older revision is offered" in done.stderr
+    assert "this is an older revision" in done.stderr
 
 
 def test_a_commit_with_a_broken_yaml_is_reported_with_its_line(
@@ -232,7 +232,7 @@ def test_a_signed_tag_is_as_good_as_a_branch(repository: Repository, pull: Pull)
     signed, unsigned = pull("--tag", "v1"), pull("--tag", "v2")
 
     assert (2, 1) == (signed.returncode, unsigned.returncode), signed.stderr
-    assert "is not signed\n  why: the commit or tag holds no signature\n" in unsigned.stderr
+    assert "is not signed\n  why: the commit or tag has no signature\n" in unsigned.stderr
 
 
 def test_unsigned_beside_keys_is_refused_for_it_would_win(
@@ -241,7 +241,7 @@ def test_unsigned_beside_keys_is_refused_for_it_would_win(
     done = pull("--unsigned")
 
     assert 1 == done.returncode
-    assert "--unsigned says that nobody has to sign" in done.stderr
+    assert "--unsigned and trusted keys are mutually exclusive" in done.stderr
 
 
 def test_a_gpg_signature_counts_where_its_key_is_given(
@@ -311,7 +311,7 @@ def test_without_anyone_who_may_sign_nothing_is_fetched(demo: DemoHost, run: Run
     done = run("pull", "/nowhere.git", cwd=demo.root)
 
     assert 1 == done.returncode
-    assert "whoever can push there would be root here" in done.stderr
+    assert "anyone who can push to the repository would be root on this host" in done.stderr
 
 
 def test_signers_that_others_may_write_decide_nothing(repository: Repository, pull: Pull) -> None:

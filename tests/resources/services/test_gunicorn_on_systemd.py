@@ -52,7 +52,8 @@ def put():
     for resource in everything:
         before = resource.observe(host)
         if before is None or before.managed() != resource.managed():
-            whole = resource.as_created(root) if before is None else resource.with_defaults_from(before)
+            whole = resource.as_created(root) if before is None else (
+                resource.with_defaults_from(before))
             whole.apply(host, before)
 
 def differences():
