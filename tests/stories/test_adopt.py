@@ -160,7 +160,7 @@ def test_an_ordinary_user_gets_unknown_parts_reported(debian_host: DebianHost) -
     found = load_bytes(done.stdout.encode(), "it").sites
     assert ({"default", "myapp"}, {"/static/"}) == (found.keys(), found["myapp"].locations.keys())
     assert f"/media/ is left out: {site.MEDIA} cannot be read" in done.stderr
-    assert "only root sees what it needs" in done.stderr
+    assert "shows no changes: that needs root" in done.stderr
     assert "is empty." not in done.stderr
 
 
