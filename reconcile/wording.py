@@ -6,11 +6,13 @@ from collections.abc import Sequence
 
 
 def counted(number: int, noun: str) -> str:
-    """`1 file`, `3 files`, `1,200 files`."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+    """`1 file`, `3 directories`, `1,200 files`."""
+    if number == 1:
+        return f"1 {noun}"
+    return f"{number:,} {noun[:-1]}ies" if noun.endswith("y") else f"{number:,} {noun}s"
 
 
-def first_few(names: Sequence[str], most: int = 3) -> str:
-    """`a, b, c and 4 more`."""
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
+def first_few(names: Sequence[str], most: int = 3, total: int | None = None) -> str:
+    """`a, b, c and 4 more`: the first `most` of `names`, which are `total` (all) in number."""
+    more = (len(names) if total is None else total) - most
+    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")

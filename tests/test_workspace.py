@@ -108,7 +108,7 @@ def test_a_replaceable_directory_is_reported_once_before_the_first_apply(
 
     unsafe = [finding.what for finding in found if finding.rule == "unsafe-parent"]
     assert 1 == len(unsafe)
-    assert unsafe[0].startswith(f"{image.root}/www may be written by its owner www-data,")
+    assert unsafe[0].startswith(f"{image.root}/www can be written by its owner www-data,")
 
 
 def test_one_site_of_two_is_planned_alone(image: Image) -> None:

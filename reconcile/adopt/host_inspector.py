@@ -57,8 +57,8 @@ class HostInspector:
         if root is None or root.kind != "directory":
             return None
         found = inventory(path, _MOST_ITEMS)
-        if found.refused:
-            raise ReconcileError(f"{join(path, found.refused[0])} cannot be listed by this user")
+        if found.unreadable:
+            raise ReconcileError(f"{join(path, found.unreadable[0])} cannot be listed by this user")
         return _summarize(root, found, self._host)
 
     def app(self, server: Server, target: str) -> FoundApp:

@@ -18,7 +18,7 @@ from reconcile.config.site.tls import Tls
 from reconcile.dataclass import dataclass
 from reconcile.engine.model import Declared, Position
 from reconcile.engine.resource import Resource
-from reconcile.filesystem.path import ancestors
+from reconcile.filesystem.path import ancestors_top_down
 from reconcile.nginx.render.render import render_site
 from reconcile.nginx.render.site_view import SiteView
 from reconcile.resources.directory import Directory
@@ -61,7 +61,7 @@ class CompileContext:
         self, path: str, loc: Loc, sites: tuple[str, ...] = (), users: tuple[str, ...] = ()
     ) -> Iterator[Declared]:
         """Every directory above `path` but `/`, traversable by `users`."""
-        for above in reversed([*ancestors(path)][:-1]):
+        for above in ancestors_top_down(path):
             yield self.declare(Directory(path=above, enterable_by=users or None), loc, sites)
 
 

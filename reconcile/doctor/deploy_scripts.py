@@ -14,6 +14,8 @@ from fnmatch import fnmatchcase
 from itertools import pairwise
 from posixpath import basename, join, normpath
 
+from reconcile.filesystem.path import is_inside
+
 _END = re.compile(r"&&|\|\||[;&|()]")
 _REDIRECTION = re.compile(r"\s\d*&?>{1,2}(?:&\d|\s*[^\s;&|]+)|\s\d*<\s*[^\s;&|<]+")
 _ASSIGNMENT = re.compile(r"^(?:(?:export|readonly|local) )?([A-Za-z_]\w*)=(\S*)$")
@@ -43,8 +45,9 @@ class Deletion:
     def deletes(self, path: str) -> bool:
         """Whether the folder `path` lies in the target, and in nothing that is kept."""
         below = path.removeprefix(self.target.rstrip("/")).strip("/")
-        inside = f"{path}/".startswith(self.target.rstrip("/") + "/")
-        return inside and not (below and any(_covers(pattern, below) for pattern in self.kept))
+        return is_inside(path, self.target) and not (
+            below and any(_covers(pattern, below) for pattern in self.kept)
+        )
 
 
 def _covers(pattern: str, below: str) -> bool:

@@ -20,7 +20,6 @@ from reconcile.errors import ReconcileError
 if TYPE_CHECKING:
     from reconcile.filesystem.state_dir import DurableLog, StateDir
     from reconcile.filesystem.undo import Undo
-    from reconcile.system import Host
 
 FOLDER = "journal"
 RESERVE_BYTES = 64 << 10
@@ -113,10 +112,10 @@ class Journal:
         """Mark an ended apply for rollback: by this command or, if it is killed, by the next."""
         self._write_status(replace(self._begun(), phase="open", entry=entry))
 
-    def discard(self, host: Host) -> None:
+    def discard(self) -> None:
         """Delete the journal and the backups that only its undos need."""
         for undo in self.undos():
-            undo.discard_backup(host)
+            undo.discard_backup()
         self._state.remove(self.folder)
 
     def close(self) -> None:

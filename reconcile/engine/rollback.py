@@ -50,7 +50,7 @@ def roll_back(journal: Journal, host: Host, entry: HistoryEntry) -> tuple[str, .
         if not notes:
             # What cannot be deleted now is deleted with the old journals.
             with suppress(ReconcileError, OSError):
-                journal.discard(host)
+                journal.discard()
     return notes
 
 
@@ -109,7 +109,7 @@ def rollback_last(host: Host, by: Actor, on_event: EventHandler) -> tuple[str, .
 def prune_journals(host: Host) -> None:
     """Delete the journals, and their backups, that can no longer be rolled back."""
     for journal in [*journals(host.state)][RETAINED:]:
-        journal.discard(host)
+        journal.discard()
 
 
 def _undo_all(undos: Sequence[Undo], host: Host) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -32,7 +32,7 @@ def untrack(host: Host, refs: Collection[Ref], by: Actor, *, protected_too: bool
     journal.commit(row, after)
     journal.finalize()
     # Kept, it would displace the journal of the last apply, which can still be rolled back.
-    journal.discard(host)
+    journal.discard()
     return read_ledger(host.state)
 
 

@@ -1,4 +1,4 @@
-"""Who may pass and read: the kernel's own decision, computed for any user.
+"""Who can enter, read and write: the kernel's own decision, computed for any account.
 
 Source: acl(5), "Access check algorithm"; path_resolution(7).
 """
@@ -8,39 +8,36 @@ from __future__ import annotations
 import errno
 import os
 import stat
-import struct
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from posixpath import dirname, join
-from typing import NamedTuple
 
 from reconcile.dataclass import dataclass
+from reconcile.filesystem.acl import GROUP, GROUP_OBJ, USER, AclEntry, mask_of, parse_acl
 from reconcile.filesystem.attributes import ACL, read_attribute
 from reconcile.filesystem.inode import Stat
+from reconcile.filesystem.path import components
 from reconcile.filesystem.safe_path import MOST_SYMLINKS, pin_name
-from reconcile.system.accounts import Account
 
 READ, WRITE, EXECUTE = 4, 2, 1
-USER_OBJ, USER, GROUP_OBJ, GROUP, MASK, OTHER = 0x01, 0x02, 0x04, 0x08, 0x10, 0x20
-NOBODY = 0xFFFFFFFF
-VERSION = struct.Struct("<I")
-ENTRY = struct.Struct("<HHI")
 
 
-class AclEntry(NamedTuple):
-    """One line of an access list: what it is about, its rwx bits, whose it is."""
+@dataclass(frozen=True)
+class Account:
+    """A user with every group that counts when the kernel decides."""
 
-    tag: int
-    permissions: int
-    id: int
+    name: str
+    uid: int
+    gid: int
+    groups: frozenset[int]
 
 
 @dataclass(frozen=True)
 class AccessStep:
-    """One component on the way, and what the account may do with it.
+    """One component of a path, and what the account can do with it.
 
-    `passable`: enter the directory, or follow on; `readable`: read the file or
-    list the directory; `writable`: write the file, or change names in it.
+    `passable`: enter the directory, or follow the link; `readable`: read the file or
+    list the directory; `writable`: write the file, or change names in the directory.
     """
 
     path: str
@@ -55,7 +52,7 @@ class AccessStep:
 class AccessWalk:
     """Every component from `/` to the path, as far as it exists.
 
-    After a symlink follow the components of what it leads to.
+    A symlink is followed by the components of its target.
     """
 
     steps: tuple[AccessStep, ...]
@@ -63,21 +60,24 @@ class AccessWalk:
 
     @property
     def blocked(self) -> AccessStep | None:
-        """The first directory above the path that keeps the account out."""
-        way = self.steps[:-1] if self.complete else self.steps
-        folders = (step for step in way if step.stat.kind == "directory")
+        """The first directory above the path that denies access to the account."""
+        above = self.steps[:-1] if self.complete else self.steps
+        folders = (step for step in above if step.stat.kind == "directory")
         return next((step for step in folders if not step.passable), None)
 
     @property
     def last(self) -> AccessStep | None:
+        """The path itself; None where it does not exist."""
         return self.steps[-1] if self.complete else None
 
     @property
     def can_read(self) -> bool:
+        """Whether the account can read the file or list the directory."""
         return self.last is not None and self.blocked is None and self.last.readable
 
     @property
     def can_enter(self) -> bool:
+        """Whether the account can enter the directory."""
         return self.last is not None and self.blocked is None and self.last.passable
 
 
@@ -88,39 +88,35 @@ def allows(st: Stat, acl: tuple[AclEntry, ...], account: Account, want: int) -> 
         return not want & EXECUTE or executable
     if account.uid == st.uid:
         return _grants(st.mode >> 6, want)
-    # Linux does not look at the list where the mask, shown as the group's bits, is empty.
+    # Linux ignores the list where the mask, shown as the group's bits, is empty.
     if acl and st.mode & 0o070:
-        return _by_acl(st, acl, account, want)
-    return _by_mode(st, account, want)
+        return _allows_by_acl(st, acl, account, want)
+    return _grants(st.mode >> 3 if st.gid in account.groups else st.mode, want)
 
 
 def _grants(bits: int, want: int) -> bool:
     return bits & want == want
 
 
-def _by_mode(st: Stat, account: Account, want: int) -> bool:
-    return _grants(st.mode >> 3 if st.gid in account.groups else st.mode, want)
-
-
-def _by_acl(st: Stat, acl: tuple[AclEntry, ...], account: Account, want: int) -> bool:
-    mask = next((line.permissions for line in acl if line.tag == MASK), 0o7)
-    for line in acl:
-        if line.tag == USER and line.id == account.uid:
-            return _grants(line.permissions & mask, want)
-    groups = [line for line in acl if _is_group_of(line, st, account)]
+def _allows_by_acl(st: Stat, acl: tuple[AclEntry, ...], account: Account, want: int) -> bool:
+    mask = mask_of(acl)
+    for entry in acl:
+        if entry.tag == USER and entry.id == account.uid:
+            return _grants(entry.permissions & mask, want)
+    groups = [entry for entry in acl if _is_group_of(entry, st, account)]
     if groups:
-        return any(_grants(line.permissions & mask, want) for line in groups)
+        return any(_grants(entry.permissions & mask, want) for entry in groups)
     return _grants(st.mode, want)
 
 
-def _is_group_of(line: AclEntry, st: Stat, account: Account) -> bool:
-    if line.tag == GROUP_OBJ:
+def _is_group_of(entry: AclEntry, st: Stat, account: Account) -> bool:
+    if entry.tag == GROUP_OBJ:
         return st.gid in account.groups
-    return line.tag == GROUP and line.id in account.groups
+    return entry.tag == GROUP and entry.id in account.groups
 
 
-def enters(account: Account, uid: int, gid: int, mode: int) -> bool:
-    """Whether a directory of this owner and mode, without an access list, lets `account` pass."""
+def can_enter(account: Account, uid: int, gid: int, mode: int) -> bool:
+    """Whether a directory of this owner and mode, without an ACL, lets `account` in."""
     if account.uid == 0:
         return True
     if account.uid == uid:
@@ -128,32 +124,24 @@ def enters(account: Account, uid: int, gid: int, mode: int) -> bool:
     return bool(mode & (0o010 if gid in account.groups else 0o001))
 
 
-def parse_acl(value: bytes | None) -> tuple[AclEntry, ...]:
-    """The lines of a system.posix_acl_access attribute; none where there is no attribute."""
-    if not value:
-        return ()
-    body = value[VERSION.size :]
-    return tuple(AclEntry(*fields) for fields in ENTRY.iter_unpack(body))
-
-
 def walk_as(path: str, account: Account) -> AccessWalk:
-    """Look at `/` and every component down to `path`, symlinks followed as the kernel would.
+    """Check `/` and every component down to `path`, symlinks followed as the kernel does.
 
-    Nothing is opened but the names themselves, so a link leads nobody astray.
-    Errors: OSError where we may not look ourselves.
+    Only names are opened, so a link redirects nothing.
+    Errors: OSError where this process itself is denied.
     """
-    way = _AccessWalker(account)
+    walker = _AccessWalker(account)
     try:
-        return AccessWalk(way.down(path), complete=way.complete)
+        return AccessWalk(walker.walk(path), complete=walker.complete)
     except PermissionError:
-        # What keeps us out keeps out the account too, where it says so.
-        if all(step.passable for step in way.steps):
+        # What denies this process also denies the account, if a step shows that.
+        if all(step.passable for step in walker.steps):
             raise
-        return AccessWalk(tuple(way.steps), complete=False)
+        return AccessWalk(tuple(walker.steps), complete=False)
 
 
 class _AccessWalker:
-    """The physical way: a name is looked at only below directories that are no links."""
+    """Walks physical paths: a name is examined only below directories that are no links."""
 
     def __init__(self, account: Account) -> None:
         self._account = account
@@ -161,29 +149,29 @@ class _AccessWalker:
         self.complete = True
         self._links = 0
 
-    def down(self, path: str) -> tuple[AccessStep, ...]:
-        here, names = "/", _reversed_names(path)
-        self._look(here)
+    def walk(self, path: str) -> tuple[AccessStep, ...]:
+        here, names = "/", components(path)[::-1]
+        self._step(here)
         while names and self.complete:
             name = names.pop()
             if name == "..":
                 here = dirname(here)
                 continue
-            target = self._look(join(here, name))
+            target = self._step(join(here, name))
             if target is None:
                 here = join(here, name)
             else:
-                names += _reversed_names(target)
+                names += reversed(components(target))
                 here = "/" if target.startswith("/") else here
         return tuple(self.steps)
 
-    def _look(self, path: str) -> str | None:
-        """Note the step; where a symlink leads, None for anything else."""
+    def _step(self, path: str) -> str | None:
+        """Add the step; the target of a symlink, None for anything else."""
         with _pinned(path, follow=False) as pin:
             if pin is None:
                 self.complete = False
                 return None
-            found = step(path, pin, self._account)
+            found = check_step(path, pin, self._account)
             self.steps.append(found)
             if found.stat.kind != "symlink":
                 return None
@@ -193,26 +181,21 @@ class _AccessWalker:
             return os.readlink("", dir_fd=pin)
 
 
-def _reversed_names(path: str) -> list[str]:
-    return [name for name in reversed(path.split("/")) if name not in ("", ".")]
-
-
 @contextmanager
 def _pinned(path: str, *, follow: bool = True) -> Iterator[int | None]:
+    """The inode of `path`, pinned; None where it is absent."""
     try:
         with pin_name(path, follow=follow) as at:
-            pin: int | None = at.pin()
+            pinned = at.pinned()
     except (FileNotFoundError, NotADirectoryError):
-        pin = None
-    try:
+        yield None
+        return
+    with pinned as pin:
         yield pin
-    finally:
-        if pin is not None:
-            os.close(pin)
 
 
-def step(path: str, pin: int, account: Account) -> AccessStep:
-    """What `account` may do with one pinned inode."""
+def check_step(path: str, pin: int, account: Account) -> AccessStep:
+    """What `account` can do with one pinned inode."""
     st, acl = _facts(pin)
     passable, readable, writable = (
         allows(st, acl, account, want) for want in (EXECUTE, READ, WRITE)

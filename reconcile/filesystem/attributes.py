@@ -10,7 +10,7 @@ from collections.abc import Mapping
 ACL = "system.posix_acl_access"
 CAPABILITY = "security.capability"
 AFFECTED = (ACL, CAPABILITY)
-"""What chmod (an ACL's mask) and chown (a program's capabilities) change by the way."""
+"""What chmod (an ACL's mask) and chown (a program's capabilities) change as a side effect."""
 ABSENT = {errno.ENODATA, errno.ENOTSUP}
 
 
@@ -20,8 +20,18 @@ def fd_path(fd: int) -> str:
 
 
 def read_attribute(fd: int, name: str) -> bytes | None:
+    """The extended attribute `name`; None where the inode or its filesystem has none."""
+    return _get(fd_path(fd), name)
+
+
+def read_attribute_at(dir_fd: int, name: str, attribute: str) -> bytes | None:
+    """The same of a name in an open directory; a symlink is not followed."""
+    return _get(f"{fd_path(dir_fd)}/{name}", attribute, follow_symlinks=False)
+
+
+def _get(path: str, name: str, *, follow_symlinks: bool = True) -> bytes | None:
     try:
-        return os.getxattr(fd_path(fd), name)
+        return os.getxattr(path, name, follow_symlinks=follow_symlinks)
     except OSError as error:
         if error.errno in ABSENT:
             return None
@@ -29,18 +39,19 @@ def read_attribute(fd: int, name: str) -> bytes | None:
 
 
 def affected_attributes(fd: int) -> dict[str, str]:
-    """The attributes that `change` may spoil, in hex."""
+    """The attributes that `set_owner_and_mode` may change, in hex."""
     found = {name: read_attribute(fd, name) for name in AFFECTED}
     return {name: value.hex() for name, value in found.items() if value is not None}
 
 
 def all_attributes(fd: int) -> dict[str, str]:
-    """Every attribute, in hex: a label, a default ACL, what others have put there."""
+    """Every attribute, in hex: SELinux labels, default ACLs, users' own."""
     found = {name: read_attribute(fd, name) for name in os.listxattr(fd_path(fd))}
     return {name: value.hex() for name, value in found.items() if value is not None}
 
 
 def restore_attributes(fd: int, attributes: Mapping[str, str]) -> None:
+    """Set those of `attributes` (in hex) that differ now."""
     for name, value in attributes.items():
         if read_attribute(fd, name) != bytes.fromhex(value):
             _set_attribute(fd, name, bytes.fromhex(value))
@@ -60,11 +71,11 @@ def set_owner_and_mode(fd: int, uid: int, gid: int, mode: int) -> None:
 
 
 def copy_attributes(source: int, target: int) -> None:
-    """Give `target` the extended attributes of `source`, but its capabilities.
+    """Give `target` the extended attributes of `source`, except its capabilities.
 
-    New content has not earned the capabilities of the old: the kernel drops
-    them on a write, too. And it lets in nobody whom the old did not: where the
-    directory has a default ACL, a new file gets one by itself.
+    New content must not inherit the capabilities of the old: the kernel drops
+    them on a write, too. Nor may the new file grant more than the old one did:
+    where the directory has a default ACL, a new file gets one automatically.
     """
     if read_attribute(source, ACL) is None and read_attribute(target, ACL) is not None:
         os.removexattr(fd_path(target), ACL)
@@ -80,6 +91,6 @@ def _set_attribute(fd: int, name: str, value: bytes) -> None:
     try:
         os.setxattr(fd_path(fd), name, value)
     except PermissionError:
-        # security.* and trusted.* are root's to set; a user's own copy does without.
+        # Only root can set security.* and trusted.*; a user's own copy does without them.
         if os.geteuid() == 0 or name.startswith(("user.", "system.")):
             raise

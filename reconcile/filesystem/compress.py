@@ -1,11 +1,13 @@
-"""Compressed siblings (`app.css.gz` beside `app.css`), which Nginx serves in place of the file.
+"""Compressed siblings (`app.css.gz` beside `app.css`), which nginx serves in place of the file.
 
-Source: ngx_http_gzip_static_module, and its like for Brotli and Zstandard.
+Source: ngx_http_gzip_static_module, and its counterparts for Brotli and Zstandard.
 """
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 
 from reconcile.filesystem.host_error import HostError
 from reconcile.types import Encoding
@@ -40,9 +42,9 @@ COMPRESSIBLE = (
     ".eot",
 )
 SMALLEST = 1_024
-"""Bytes below which the answer fits into one packet anyway."""
+"""Bytes below which the response fits into one packet anyway."""
 LARGEST = 16 << 20
-"""Bytes above which a file is not taken into memory to be compressed."""
+"""Bytes above which a file is not read into memory to be compressed."""
 
 
 def is_worth(name: str, size: int) -> bool:
@@ -51,28 +53,24 @@ def is_worth(name: str, size: int) -> bool:
 
 
 def refuse_missing(encodings: Sequence[Encoding]) -> None:
-    """Errors: HostError where a library that is needed is not installed."""
-    from importlib.util import find_spec
-
+    """Check that the libraries are installed. Errors: HostError."""
     for encoding in encodings:
         package = PACKAGES.get(encoding)
         if package is not None and find_spec(package) is None:
             raise HostError(
-                what=f"precompress: {encoding} cannot be done",
+                what=f"precompress: {encoding} is not available",
                 why=f"the Python package {package} is not installed",
-                fix="Install reconcile-host[compress], or take"
-                f" {encoding} out of `precompress` in the YAML.",
+                fix="Install reconcile-host[compress], or remove"
+                f" {encoding} from `precompress` in the YAML.",
             )
 
 
 def compressed(encoding: Encoding, data: bytes) -> bytes:
-    """As small as the format gets it; the same bytes for the same data, library and version."""
+    """`data` as small as possible; the same bytes for the same data, library and version."""
     return _COMPRESS[encoding](data)
 
 
 def _gzip(data: bytes) -> bytes:
-    import gzip
-
     return gzip.compress(data, compresslevel=9, mtime=0)
 
 

@@ -1,4 +1,4 @@
-"""How each change of a file is taken back."""
+"""Undo records of changes of files. Their fields are JSON keys on the disk: never rename one."""
 
 from __future__ import annotations
 
@@ -9,42 +9,42 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, ClassVar, NamedTuple, Self
+from posixpath import dirname, join
+from typing import Any, ClassVar, NamedTuple, Self
 
 from reconcile.filesystem.attributes import restore_attributes, set_owner_and_mode
 from reconcile.filesystem.host_error import explained
-from reconcile.filesystem.path import join, parent
 from reconcile.filesystem.read import identity, names_in
 from reconcile.filesystem.safe_path import PinnedName, pin_name
 from reconcile.filesystem.undo import Undo, undo_record
-
-if TYPE_CHECKING:
-    from reconcile.system import Host
 
 CHANGED_SINCE = "{} has been changed since, so it was left as it is"
 
 
 @dataclass(frozen=True)
 class FileUndo(Undo):
-    """Takes back what was done to the name `path`."""
+    """Undoes what was done to the name `path`."""
 
     path: str
 
     @property
     def folder(self) -> str:
-        return parent(self.path)
+        """The directory of `path`."""
+        return dirname(self.path)
 
-    def undo(self, host: Host) -> str:  # noqa: ARG002  files need no more than their path
-        with explained(f"{self.path} cannot be put back"):
+    def undo(self, host: Any) -> str:  # noqa: ARG002  files need no more than their path
+        """Restore `path`; "" or why it was left as it is. Errors: HostError."""
+        with explained(f"{self.path} cannot be restored"):
             try:
                 with pin_name(self.path) as at:
                     return self.restore(at)
             except FileNotFoundError:
-                # Its directory is gone, and with it everything to be taken back.
+                # Its directory is gone, and everything to be restored with it.
                 return ""
 
     @abstractmethod
-    def restore(self, at: PinnedName) -> str: ...
+    def restore(self, at: PinnedName) -> str:
+        """Undo the effect on `at`; "" or why it was left as it is. Errors: OSError."""
 
 
 @undo_record
@@ -58,54 +58,59 @@ class Replaced(FileUndo):
     keep: str | None = None
 
     def restore(self, at: PinnedName) -> str:
+        """Remove the new file, or give the name its old inode again."""
         _unlink_existing(replace(at, name=self.temp))
         if self.keep is None:
-            return self._take_away(at)
-        return _put_back(at, self.keep, self.wrote)
+            return self._remove_new(at)
+        return _restore_backup(at, self.keep, self.wrote)
 
-    def _take_away(self, at: PinnedName) -> str:
+    def _remove_new(self, at: PinnedName) -> str:
         now = identity(at)
         if now == self.wrote:
             os.unlink(at.name, dir_fd=at.dir_fd)
         return CHANGED_SINCE.format(self.path) if now not in ("", self.wrote) else ""
 
-    def discard_backup(self, host: Host) -> None:  # noqa: ARG002
-        with explained(f"what was kept of {self.path} cannot be removed"):
-            _remove_backup(join(parent(self.path), self.temp))
+    def discard_backup(self) -> None:
+        """Remove the old inode, and the temporary file if a kill left it."""
+        with explained(f"the backup of {self.path} cannot be removed"):
+            _remove_backup(join(dirname(self.path), self.temp))
             _remove_backup(self.keep)
 
 
 @undo_record
 @dataclass(frozen=True)
 class Removed(FileUndo):
-    """`path` was unlinked; its inode lives on as `keep`."""
+    """`path` was unlinked; its inode is kept as `keep`."""
 
     op: ClassVar[str] = "files.removed"
     keep: str
 
     def restore(self, at: PinnedName) -> str:
-        return _put_back(at, self.keep, wrote="")
+        """Give the name its inode again."""
+        return _restore_backup(at, self.keep, wrote="")
 
-    def discard_backup(self, host: Host) -> None:  # noqa: ARG002
-        with explained(f"what was kept of {self.path} cannot be removed"):
+    def discard_backup(self) -> None:
+        """Remove the inode for good."""
+        with explained(f"the backup of {self.path} cannot be removed"):
             _remove_backup(self.keep)
 
 
 @undo_record
 @dataclass(frozen=True)
 class MadeDirectory(FileUndo):
-    """`path` was made as a directory."""
+    """`path` was created as a directory."""
 
     op: ClassVar[str] = "files.made_directory"
 
     def restore(self, at: PinnedName) -> str:
+        """Remove the directory if it is empty."""
         if at.stat() is None:
             return ""
         try:
             os.rmdir(at.name, dir_fd=at.dir_fd)
         except OSError as error:
             if error.errno in (errno.ENOTEMPTY, errno.ENOTDIR, errno.EEXIST):
-                return f"{self.path} is not empty, so it was left"
+                return f"{self.path} is not empty, so it was kept"
             raise
         return ""
 
@@ -122,28 +127,26 @@ class RemovedDirectory(FileUndo):
     attributes: dict[str, str] = field(default_factory=dict)
 
     def restore(self, at: PinnedName) -> str:
+        """Create the directory again, as it was."""
         with suppress(FileExistsError):
             os.mkdir(at.name, 0o700, dir_fd=at.dir_fd)
-        pin = at.pin()
-        try:
+        with at.pinned() as pin:
             if self._is_being_restored(pin):
                 set_owner_and_mode(pin, self.uid, self.gid, self.mode)
                 restore_attributes(pin, self.attributes)
-        finally:
-            os.close(pin)
         return ""
 
     def _is_being_restored(self, pin: int) -> bool:
-        """Whether it was made just now, or by a rollback that was killed before it was done."""
+        """Whether it was created just now, or by a rollback that was killed halfway."""
         st = os.fstat(pin)
         if not stat.S_ISDIR(st.st_mode) or names_in(pin):
             return False
-        ours = st.st_uid in (os.geteuid(), self.uid)
-        return ours and stat.S_IMODE(st.st_mode) in (0o700, self.mode)
+        is_owner = st.st_uid in (os.geteuid(), self.uid)
+        return is_owner and stat.S_IMODE(st.st_mode) in (0o700, self.mode)
 
 
 class Ownership(NamedTuple):
-    """Whose an inode is, and its mode."""
+    """The owner and the mode of an inode."""
 
     uid: int
     gid: int
@@ -151,6 +154,7 @@ class Ownership(NamedTuple):
 
     @classmethod
     def of(cls, st: os.stat_result) -> Ownership:
+        """Those that `os.stat` returned."""
         return cls(st.st_uid, st.st_gid, stat.S_IMODE(st.st_mode))
 
 
@@ -166,17 +170,17 @@ class PermissionsChanged(FileUndo):
     mode: int
     attributes: dict[str, str] = field(default_factory=dict)
     given: Sequence[Sequence[int]] = ()
-    """Each Standing that we gave it; none where an older version wrote this."""
+    """Each Ownership that it was given; none where an older version wrote this."""
 
     @classmethod
-    def of(
-        cls, path: str, pin: int, attributes: dict[str, str], given: Ownership
-    ) -> PermissionsChanged:
+    def of(cls, path: str, pin: int, attributes: dict[str, str], given: Ownership) -> Self:
+        """The record for giving the pinned inode `given`."""
         st = os.fstat(pin)
         return cls(path, st.st_ino, *Ownership.of(st), attributes, [given])
 
     @property
     def subject(self) -> tuple[str, str, int]:
+        """The inode under its name."""
         return self.op, self.path, self.ino
 
     def merge_with(self, later: Self) -> Self:
@@ -184,18 +188,16 @@ class PermissionsChanged(FileUndo):
         return replace(self, given=[*self.given, *later.given])
 
     def restore(self, at: PinnedName) -> str:
-        pin = at.pin()
-        try:
-            if not self._is_ours(os.fstat(pin)):
+        """Give the inode its old owner, mode and attributes."""
+        with at.pinned() as pin:
+            if not self._is_unmodified(os.fstat(pin)):
                 return CHANGED_SINCE.format(self.path)
             set_owner_and_mode(pin, self.uid, self.gid, self.mode)
             restore_attributes(pin, self.attributes)
-        finally:
-            os.close(pin)
         return ""
 
-    def _is_ours(self, st: os.stat_result) -> bool:
-        """Whether nobody but us has changed it: as it was, as we made it, or half way between."""
+    def _is_unmodified(self, st: os.stat_result) -> bool:
+        """Whether nobody else has changed it: as it was, as it was given, or halfway between."""
         if st.st_ino != self.ino or not self.given:
             return st.st_ino == self.ino
         known = [Ownership(self.uid, self.gid, self.mode), *(Ownership(*one) for one in self.given)]
@@ -205,7 +207,7 @@ class PermissionsChanged(FileUndo):
         return now[:2] in {one[:2] for one in known} and now.mode in modes
 
 
-def _put_back(at: PinnedName, keep: str, wrote: str) -> str:
+def _restore_backup(at: PinnedName, keep: str, wrote: str) -> str:
     """Give the name its old inode again; a rename, so it needs no space and is all or nothing."""
     with pin_name(keep) as kept:
         old, now = kept.stat(), at.stat()
@@ -216,7 +218,7 @@ def _put_back(at: PinnedName, keep: str, wrote: str) -> str:
         elif now is None or identity(at) == wrote:
             os.rename(kept.name, at.name, src_dir_fd=kept.dir_fd, dst_dir_fd=at.dir_fd)
         else:
-            return f"{CHANGED_SINCE.format(at.path)}; what it was is kept as {keep}"
+            return f"{CHANGED_SINCE.format(at.path)}; its old version is kept as {keep}"
     return ""
 
 

@@ -1,44 +1,59 @@
-"""Files of this machine, read and changed by descriptor; errors are HostErrors."""
+"""The files of this machine, read and changed by descriptor; errors are HostErrors."""
 
 from __future__ import annotations
 
 import errno
 from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-from reconcile.filesystem import read
+from reconcile.filesystem import access_check, acl, permissions, read, write
+from reconcile.filesystem.access_check import AccessWalk, Account
+from reconcile.filesystem.acl import GrantChange, GrantChanges
 from reconcile.filesystem.host_error import HostError, explained
-from reconcile.filesystem.inode import Stat
+from reconcile.filesystem.inode import RealLocation, Stat, real_location
 from reconcile.filesystem.inode_flags import changing
+from reconcile.filesystem.parallel import ProgressCounter
+from reconcile.filesystem.permissions import PermissionDeviation, PermissionPolicy
 from reconcile.filesystem.safe_path import first_untrusted_above, pin_directory
-
-if TYPE_CHECKING:
-    from reconcile.filesystem.access_check import AccessWalk
-    from reconcile.filesystem.acl import GrantChange, GrantChanges
-    from reconcile.filesystem.inode import RealLocation
-    from reconcile.filesystem.permissions import PermissionDeviation, PermissionPolicy
-    from reconcile.filesystem.scan_result import Scan
-    from reconcile.filesystem.sync.manifest import SyncManifest
-    from reconcile.filesystem.sync.sync_diff import SyncDiff, SyncRequest
-    from reconcile.system import Host
-    from reconcile.system.accounts import Account
+from reconcile.filesystem.scan import scan
+from reconcile.filesystem.scan_result import Scan
+from reconcile.filesystem.state_dir import StateDir
+from reconcile.filesystem.sync.compare_tree import compare_tree
+from reconcile.filesystem.sync.copy import OnProgress, remove_synced, sync
+from reconcile.filesystem.sync.manifest import SyncManifest
+from reconcile.filesystem.sync.source import source_digest
+from reconcile.filesystem.sync.sync_diff import SyncDiff, SyncRequest
+from reconcile.filesystem.undo import Recorder
 
 LIMIT = 16 << 20
 """Bytes above which a file is no configuration, and is not read into memory."""
 
 
+class FilesContext(Protocol):
+    """What reading and changing files needs of the machine."""
+
+    recorder: Recorder | None
+    """Gets the undo record of each change before the change happens; None: no undo."""
+    scan_progress: ProgressCounter | None
+    on_copy_progress: OnProgress | None
+
+    @property
+    def state(self) -> StateDir:
+        """Where the manifests of copies are stored."""
+
+
 class Files:
     """Every path is absolute; names may hold any byte (surrogateescape).
 
-    Readers change nothing. Each changing method tells the recorder, where there
-    is one, how it is taken back before it acts. Errors: HostError.
+    Reading changes nothing. Each changing method records its undo before it acts.
+    Errors: HostError.
     """
 
-    def __init__(self, host: Host) -> None:
-        self._host = host
+    def __init__(self, context: FilesContext) -> None:
+        self._context = context
 
     def stat(self, path: str, *, follow: bool = False) -> Stat | None:
-        """What `path` is, None where absent; `follow`: of what it safely points to."""
+        """The facts of `path`, None where absent; `follow`: of what it safely points to."""
         with explained(f"{path} cannot be examined"):
             return read.stat_of(path, follow=follow)
 
@@ -46,7 +61,7 @@ class Files:
         """A file's facts and bytes from one descriptor, None where absent."""
         try:
             with explained(f"{path} cannot be read"):
-                return read.content(path, limit)
+                return read.read_content(path, limit)
         except HostError as error:
             if error.errno in (errno.ENOENT, errno.ENOTDIR):
                 return None
@@ -55,14 +70,15 @@ class Files:
     def read(self, path: str, limit: int = LIMIT) -> bytes:
         """The bytes of the file that `path` is or safely points to."""
         with explained(f"{path} cannot be read"):
-            return read.content(path, limit)[1]
+            return read.read_content(path, limit)[1]
 
     def readlink(self, path: str) -> str:
+        """The target of the symlink `path`."""
         with explained(f"{path} cannot be read as a symlink"):
             return read.readlink(path)
 
     def listdir(self, path: str, *, helpers: bool = False) -> list[str]:
-        """Names sorted by bytes; our own temporary and kept files only with `helpers`."""
+        """Names sorted by bytes; reconcile's temporary and backup files only with `helpers`."""
         with explained(f"{path} cannot be listed"):
             return read.listdir(path, helpers=helpers)
 
@@ -73,163 +89,122 @@ class Files:
 
     def is_trusted_directory(self, path: str) -> bool:
         """Whether only root (or who runs this) can change names in the directory or above it."""
-        with explained(f"{path} cannot be examined"), pin_directory(path) as (_, guard):
-            return guard == "closed"
+        with explained(f"{path} cannot be examined"), pin_directory(path) as (_, trust):
+            return trust == "trusted"
 
     def untrusted_above(self, path: str) -> tuple[str, Stat] | None:
-        """The topmost directory on the way to `path` that somebody else may write; not itself."""
-        with explained(f"what is above {path} cannot be examined"):
+        """The topmost directory above `path` that somebody else can write; not `path` itself."""
+        with explained(f"the directories above {path} cannot be examined"):
             found = first_untrusted_above(path)
         return None if found is None else (found[0], Stat.of(found[1]))
 
     def real_location(self, path: str) -> RealLocation:
-        """The directory that `path` really is, and all that it lies in, nearest first."""
-        from reconcile.filesystem.inode import real_location
-
+        """The directory that `path` really is, and all directories above it, nearest first."""
         return real_location(path)
 
     def access(self, path: str, account: Account) -> AccessWalk:
-        """What `account` may do with each component of `path`."""
-        from reconcile.filesystem.access_check import walk_as
-
+        """What `account` can do with each component of `path`."""
         with explained(f"{path} cannot be examined"):
-            return walk_as(path, account)
+            return access_check.walk_as(path, account)
 
     def may_access(self, path: str, accounts: Sequence[Account], want: int) -> list[bool]:
         """For each account whether it has all bits of `want` on the inode itself."""
-        from reconcile.filesystem.access_check import may_access
-
         with explained(f"{path} cannot be examined"):
-            return may_access(path, accounts, want)
+            return access_check.may_access(path, accounts, want)
 
     def write(self, path: str, data: bytes, *, uid: int, gid: int, mode: int) -> None:
         """Give `path` this content, owner and mode: old or new, never torn, durable."""
-        from reconcile.filesystem import write
-
         with changing(path, "written"):
-            write.write(self._host, path, data, uid, gid, mode)
+            write.write(self._context.recorder, path, data, uid=uid, gid=gid, mode=mode)
 
     def symlink(self, path: str, target: str) -> None:
         """Make `path` a symlink to `target`, atomically in place of a file or symlink."""
-        from reconcile.filesystem import write
-
         with changing(path, "linked"):
-            write.symlink(self._host, path, target)
+            write.symlink(self._context.recorder, path, target)
 
     def unlink(self, path: str) -> None:
         """Remove a file or symlink; nothing to do where it is gone."""
-        from reconcile.filesystem import write
-
         with changing(path, "removed"):
-            write.unlink(self._host, path)
+            write.unlink(self._context.recorder, path)
 
     def mkdir(self, path: str, *, uid: int, gid: int, mode: int) -> None:
-        """Make a directory in an existing one."""
-        from reconcile.filesystem import write
-
-        with changing(path, "made"):
-            write.mkdir(self._host, path, uid, gid, mode)
+        """Create a directory in an existing one."""
+        with changing(path, "created"):
+            write.mkdir(self._context.recorder, path, uid=uid, gid=gid, mode=mode)
 
     def rmdir(self, path: str) -> bool:
-        """Remove a directory; False where anything is in it, which then stays."""
-        from reconcile.filesystem import write
-
+        """Remove a directory; False where it is not empty, and then it stays."""
         with changing(path, "removed"):
-            return write.rmdir(self._host, path)
+            return write.rmdir(self._context.recorder, path)
 
     def set_permissions(self, path: str, *, uid: int, gid: int, mode: int) -> None:
         """Give a file or directory this owner and exactly this mode.
 
-        Where somebody else may write, root's inodes are refused, not given away.
+        Where somebody else can write, root's inodes are refused, not given away.
         """
-        from reconcile.filesystem import write
-
         with changing(path, "given its owner and mode"):
-            write.set_meta(self._host, path, uid, gid, mode)
+            write.set_permissions(self._context.recorder, path, uid=uid, gid=gid, mode=mode)
 
-    def scan(self, root: str, rule: PermissionPolicy, excluded: Collection[str] = ()) -> Scan:
+    def scan(self, root: str, policy: PermissionPolicy, excluded: Collection[str] = ()) -> Scan:
         """Compare owners and modes of everything below `root`; `excluded` are relative paths."""
-        from reconcile.filesystem.scan import scan
-
-        with explained(f"what is below {root} cannot be examined"):
-            return scan(root, rule, excluded, self._host.scan_progress)
+        with explained(f"the tree below {root} cannot be examined"):
+            return scan(root, policy, excluded, self._context.scan_progress)
 
     def fix_permissions(
-        self, root: str, rule: PermissionPolicy, deviations: Sequence[PermissionDeviation]
+        self, root: str, policy: PermissionPolicy, deviations: Sequence[PermissionDeviation]
     ) -> None:
-        """Put right what a scan found; whatever is not provably that is left alone."""
-        from reconcile.filesystem.permissions import fix_permissions
-
+        """Fix what a scan found; whatever is not provably that is left alone."""
         with changing(root, "given its owners and modes"):
-            fix_permissions(self._host, root, rule, deviations)
-
-    def masked_grants(self, path: str, mode: int) -> tuple[GrantChange, ...]:
-        """What the access list of `path` grants by name, and would not once it had `mode`."""
-        from reconcile.filesystem.acl import masked_grants
-
-        with explained(f"{path} cannot be examined"):
-            return masked_grants(path, mode)
-
-    def masked_grants_below(
-        self, root: str, rule: PermissionPolicy, deviations: Sequence[PermissionDeviation]
-    ) -> Sequence[GrantChanges]:
-        """The same of those of `deviations` that have such a list, once they are mended."""
-        if not deviations:
-            return ()
-        from reconcile.filesystem.acl import masked_grants_below
-
-        with explained(f"what is below {root} cannot be examined"):
-            return list(masked_grants_below(root, rule, deviations))
-
-    def has_capabilities(self, path: str) -> bool:
-        """Whether the file is a program with powers of its own (setcap)."""
-        from reconcile.filesystem.acl import has_capabilities
-
-        with explained(f"{path} cannot be examined"):
-            return has_capabilities(path)
+            permissions.fix_permissions(self._context.recorder, root, policy, deviations)
 
     def still_deviating(
-        self, root: str, rule: PermissionPolicy, deviations: Sequence[PermissionDeviation]
+        self, root: str, policy: PermissionPolicy, deviations: Sequence[PermissionDeviation]
     ) -> list[PermissionDeviation]:
-        """Those of `deviations` that still deviate and could be mended."""
-        from reconcile.filesystem.permissions import still_deviating
+        """Those of `deviations` that still deviate and could be fixed."""
+        with explained(f"the tree below {root} cannot be examined"):
+            return permissions.still_deviating(root, policy, deviations)
 
-        with explained(f"what is below {root} cannot be examined"):
-            return still_deviating(root, rule, deviations)
+    def masked_grants(self, path: str, mode: int) -> tuple[GrantChange, ...]:
+        """What the ACL of `path` grants by name, and would not with `mode`."""
+        with explained(f"{path} cannot be examined"):
+            return acl.masked_grants(path, mode)
 
-    def diff(self, order: SyncRequest) -> SyncDiff:
+    def masked_grants_below(
+        self, root: str, policy: PermissionPolicy, deviations: Sequence[PermissionDeviation]
+    ) -> Sequence[GrantChanges]:
+        """The same for those of `deviations` that have an ACL, once they are fixed."""
+        if not deviations:
+            return ()
+        with explained(f"the tree below {root} cannot be examined"):
+            return list(acl.masked_grants_below(root, policy, deviations))
+
+    def has_capabilities(self, path: str) -> bool:
+        """Whether the file is a program with capabilities (setcap)."""
+        with explained(f"{path} cannot be examined"):
+            return acl.has_capabilities(path)
+
+    def diff(self, request: SyncRequest) -> SyncDiff:
         """Compare a source folder with its copy."""
-        from reconcile.filesystem.sync.compare_tree import compare_tree
-        from reconcile.filesystem.sync.manifest import SyncManifest
-
-        with explained(f"{order.source} and {order.root} cannot be compared"):
-            return compare_tree(
-                order, SyncManifest(self._host, order.root), tally=self._host.scan_progress
-            )
+        with explained(f"{request.source} and {request.root} cannot be compared"):
+            progress = self._context.scan_progress
+            return compare_tree(request, self.manifest(request.root), progress=progress)
 
     def source_digest(self, path: str) -> str:
-        """`sha256:…` of all that would be shipped from the folder `path`."""
-        from reconcile.filesystem.sync.source import digest_of_source
-
+        """`sha256:…` of all that would be copied from the folder `path`."""
         with explained(f"{path} cannot be read"):
-            return digest_of_source(path)
+            return source_digest(path)
 
-    def sync(self, order: SyncRequest) -> None:
-        """Make the copy true, and remember what was written."""
-        from reconcile.filesystem.sync.copy import sync
-
-        with changing(order.root, f"made like {order.source}"):
-            sync(self._host, order)
+    def sync(self, request: SyncRequest) -> None:
+        """Make the copy equal to its source, and record it in the manifest."""
+        manifest, context = self.manifest(request.root), self._context
+        with changing(request.root, f"synced from {request.source}"):
+            sync(context.recorder, manifest, request, context.on_copy_progress)
 
     def manifest(self, root: str) -> SyncManifest:
-        """What was written to `root` by `ship`, as remembered."""
-        from reconcile.filesystem.sync.manifest import SyncManifest
-
-        return SyncManifest(self._host, root)
+        """What `sync` wrote to `root`, as recorded."""
+        return SyncManifest(self._context.state, root)
 
     def remove_synced(self, root: str) -> None:
-        """Remove what `ship` wrote and nobody changed since, then empty directories of ours."""
-        from reconcile.filesystem.sync.copy import remove_synced
-
+        """Remove what `sync` wrote and nobody has changed since, then empty directories of it."""
         with changing(root, "cleared"):
-            remove_synced(self._host, root)
+            remove_synced(self._context.recorder, self.manifest(root), root)

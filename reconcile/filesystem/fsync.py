@@ -1,27 +1,33 @@
-"""Making many changes durable at once."""
+"""Make changes of names durable: one directory, or many at once."""
 
 from __future__ import annotations
 
+import ctypes
 import os
 from collections.abc import Iterable
 from contextlib import suppress
 from functools import cache
 from typing import Any
 
-from reconcile.filesystem.backup import sync_directory
-from reconcile.filesystem.safe_path import pin_directory
+from reconcile.filesystem.safe_path import open_readable, pin_directory
 
 FEW = 16
-"""Directories up to which flushing each is quicker than flushing the whole filesystem."""
+"""Flushes up to which one each is faster than flushing the whole filesystem."""
+
+
+def sync_directory(pinned: int) -> None:
+    """Make the names in a pinned directory durable."""
+    with open_readable(pinned) as fd:
+        os.fsync(fd)
 
 
 def flush(folders: Iterable[str]) -> None:
-    """Make durable what was changed in these directories; one that is gone needs nothing."""
-    together: dict[int, list[str]] = {}
+    """Make the names in these directories durable; one that is gone needs nothing."""
+    by_device: dict[int, list[str]] = {}
     for folder in sorted(set(folders)):
         with suppress(FileNotFoundError, NotADirectoryError), pin_directory(folder) as (pin, _):
-            together.setdefault(os.fstat(pin).st_dev, []).append(folder)
-    for on_one_device in together.values():
+            by_device.setdefault(os.fstat(pin).st_dev, []).append(folder)
+    for on_one_device in by_device.values():
         many = len(on_one_device) > FEW
         for folder in on_one_device[:1] if many else on_one_device:
             with pin_directory(folder) as (pin, _):
@@ -29,7 +35,7 @@ def flush(folders: Iterable[str]) -> None:
 
 
 def sync_filesystem(pinned: int) -> None:
-    """Flush the whole filesystem of a pinned directory: one wait instead of one a file.
+    """Flush the whole filesystem of a pinned directory: one wait instead of one per file.
 
     Source: syncfs(2).
     """
@@ -37,23 +43,12 @@ def sync_filesystem(pinned: int) -> None:
     if syncfs is None:
         os.sync()
         return
-    fd = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=pinned)
-    try:
+    with open_readable(pinned) as fd:
         if syncfs(fd) != 0:
-            _raise_errno()
-    finally:
-        os.close(fd)
-
-
-def _raise_errno() -> None:
-    import ctypes
-
-    number = ctypes.get_errno()
-    raise OSError(number, os.strerror(number))
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number))
 
 
 @cache
 def _syncfs() -> Any:
-    import ctypes
-
     return getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)

@@ -1,4 +1,4 @@
-"""What the kernel refused, in plain words."""
+"""Errors of the kernel, explained: what failed, why in plain words, and how to fix it."""
 
 from __future__ import annotations
 
@@ -9,42 +9,42 @@ from contextlib import contextmanager
 from reconcile.errors import ReconcileError
 
 REASONS = {
-    errno.EACCES: "permission denied: the user who runs this may not do that here",
-    errno.EPERM: "the kernel does not permit it, even to the owner",
+    errno.EACCES: "permission denied",
+    errno.EPERM: "operation not permitted, not even for the owner",
     errno.EROFS: "the filesystem is mounted read-only",
     errno.ENOSPC: "no space or no inodes are left on the filesystem",
-    errno.EDQUOT: "the disk quota is used up",
+    errno.EDQUOT: "the disk quota is exceeded",
     errno.EIO: "the disk or its driver reports an input/output error",
-    errno.EMFILE: "this process has too many files open",
-    errno.ENFILE: "the whole system has too many files open",
-    errno.ELOOP: "a symlink is in the way, and it is not safe to follow",
+    errno.EMFILE: "this process has too many open files",
+    errno.ENFILE: "the system has too many open files",
+    errno.ELOOP: "the path contains a symlink that is not safe to follow",
     errno.ENAMETOOLONG: "a name in the path is too long for the filesystem",
-    errno.ENOENT: "it does not exist, or a directory on the way to it does not",
-    errno.ENOTDIR: "something on the way is not a directory",
+    errno.ENOENT: "the path, or a directory in it, does not exist",
+    errno.ENOTDIR: "a component of the path is not a directory",
     errno.EISDIR: "it is a directory",
-    errno.EEXIST: "something else has been put there meanwhile",
+    errno.EEXIST: "something else was created there in the meantime",
     errno.ENOTEMPTY: "the directory is not empty",
-    errno.EXDEV: "it lies on another filesystem",
-    errno.EBUSY: "it is in use, for one as a mount point",
+    errno.EXDEV: "it is on another filesystem",
+    errno.EBUSY: "it is in use, for example as a mount point",
     errno.ETXTBSY: "it is a program that is running",
-    errno.ENOTSUP: "the filesystem cannot do that",
+    errno.ENOTSUP: "the filesystem does not support this",
     errno.EINTR: "a signal interrupted it",
 }
 
 FIXES = {
-    errno.EACCES: "Run it with sudo, or as the owner.",
-    errno.EPERM: "Run as root; in a container, look at its capabilities.",
-    errno.EROFS: "Mount it read-write, and look in the kernel's log for why it is not.",
-    errno.ENOSPC: "Make room (df -h, df -i), then run this again.",
-    errno.EDQUOT: "Raise the quota or make room, then run this again.",
-    errno.EIO: "Look in the kernel's log (dmesg) and check the disk.",
+    errno.EACCES: "Run it with sudo.",
+    errno.EPERM: "Run it as root; in a container, check its capabilities.",
+    errno.EROFS: "Remount it read-write; the kernel log (dmesg) shows why it is read-only.",
+    errno.ENOSPC: "Free some space (df -h, df -i), then run this again.",
+    errno.EDQUOT: "Raise the quota or free some space, then run this again.",
+    errno.EIO: "Read the kernel log (dmesg) and check the disk.",
     errno.EMFILE: "Raise the limit of open files (ulimit -n).",
     errno.ENFILE: "Raise fs.file-max.",
 }
 
 
 class HostError(ReconcileError):
-    """The machine refused; `errno` is the kernel's number, 0 where it was our own refusal."""
+    """An operation on this machine failed; `errno` is 0 where reconcile itself refused it."""
 
     def __init__(self, what: str, why: str = "", fix: str = "", number: int = 0) -> None:
         super().__init__(what, why, fix)
@@ -52,7 +52,7 @@ class HostError(ReconcileError):
 
 
 class UnsafePath(OSError):
-    """Our own refusal of a path, with the kernel's number that comes nearest."""
+    """A path that reconcile refuses to follow; its errno is the kernel's closest one."""
 
     def __init__(self, why: str, fix: str) -> None:
         super().__init__(errno.ELOOP, why)
@@ -61,7 +61,7 @@ class UnsafePath(OSError):
 
 @contextmanager
 def explained(what: str) -> Iterator[None]:
-    """Turn an OSError of the body into a HostError about `what`."""
+    """Turn an OSError of the body into a HostError that begins with `what`."""
     try:
         yield
     except OSError as error:
@@ -69,7 +69,7 @@ def explained(what: str) -> Iterator[None]:
 
 
 def host_error(what: str, error: OSError) -> HostError:
-    """`what` could not be done; the cause in plain words, with the fix that fits it."""
+    """The HostError for a failure `what`, with the reason and the fix for its errno."""
     number = error.errno or 0
     if isinstance(error, UnsafePath):
         return HostError(what, error.strerror or "", error.fix, number)
@@ -81,10 +81,10 @@ def in_one_line(error: ReconcileError | OSError) -> str:
     if isinstance(error, OSError):
         return cause(error)
     line = f"{error.what.rstrip('.')}: {error.why}" if error.why else error.what
-    missing = isinstance(error, HostError) and error.errno == errno.EACCES
-    return f"{line}. {error.fix}" if missing else line
+    is_denied = isinstance(error, HostError) and error.errno == errno.EACCES
+    return f"{line}. {error.fix}" if is_denied else line
 
 
 def cause(error: OSError) -> str:
-    """Why the kernel refused, in plain words."""
+    """The reason for `error` in plain words."""
     return REASONS.get(error.errno or 0, error.strerror or str(error))

@@ -1,4 +1,4 @@
-"""What is read off the filesystem."""
+"""Facts about inodes: what `stat` returns, and where a directory really is."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ class Stat:
 
     @classmethod
     def of(cls, st: os.stat_result) -> Stat:
+        """The facts of what `os.stat` returned."""
         return cls(
             kind_of(st.st_mode),
             st.st_uid,
@@ -44,6 +45,7 @@ class Stat:
 
 
 def kind_of(mode: int) -> FileKind:
+    """The kind of file that the type bits of `mode` stand for."""
     if stat.S_ISREG(mode):
         return "file"
     if stat.S_ISDIR(mode):
@@ -52,7 +54,7 @@ def kind_of(mode: int) -> FileKind:
 
 
 class Inode(NamedTuple):
-    """A directory by its inode, 0 where it is absent, and its path without any symlink."""
+    """A directory's device and inode, 0 where it is absent, and its path without symlinks."""
 
     device: int
     inode: int
@@ -63,9 +65,9 @@ RealLocation = tuple[Inode, ...]
 
 
 def real_location(path: str) -> RealLocation:
-    """The directory `path`, symlinks followed, and all that it lies in, nearest first.
+    """The directory `path` with symlinks resolved, then all directories above it, nearest first.
 
-    To compare paths, never to act on them.
+    To compare places, never to act on them: any of it may change at any time.
     """
     real = os.path.realpath(path)
     return tuple(_inode_at(one) for one in (real, *ancestors(real)))

@@ -1,4 +1,4 @@
-"""Immutable and append-only files: the cause that a bare "not permitted" hides."""
+"""Immutable and append-only files: the reason behind a bare "operation not permitted"."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from posixpath import dirname
 
 from reconcile.filesystem.attributes import fd_path
 from reconcile.filesystem.host_error import HostError, host_error
-from reconcile.filesystem.path import parent
-from reconcile.filesystem.safe_path import pin_name
+from reconcile.filesystem.safe_path import closing, pin_name
 
 FS_IOC_GETFLAGS = 0x80086601
 FLAGS = {0x10: ("immutable", "i"), 0x20: ("append-only", "a")}
@@ -22,41 +22,37 @@ FLAGS = {0x10: ("immutable", "i"), 0x20: ("append-only", "a")}
 
 @contextmanager
 def changing(path: str, how: str) -> Iterator[None]:
-    """Turn an OSError into a HostError about `path`, which was to be `how` (a participle)."""
+    """Turn an OSError into a HostError: `path` could not be `how` (a participle)."""
     what = f"{path} could not be {how}"
     try:
         yield
     except OSError as error:
-        marked = _marked(path, what) if error.errno == errno.EPERM else None
-        raise (marked or host_error(what, error)) from error
+        by_flag = _flag_error(path, what) if error.errno == errno.EPERM else None
+        raise (by_flag or host_error(what, error)) from error
 
 
-def _marked(path: str, what: str) -> HostError | None:
-    """The error that names the mark of the file or of its directory."""
-    for found in (path, parent(path)):
+def _flag_error(path: str, what: str) -> HostError | None:
+    """The error that names the flag of the file or of its directory."""
+    for found in (path, dirname(path)):
         flags = _flags(found)
         for bit, (name, letter) in FLAGS.items():
             if flags & bit:
                 return HostError(
                     what=what,
-                    why=f"{found} is marked {name}, which holds for root too",
-                    fix=f"If nobody meant it: chattr -{letter} {found}",
+                    why=f"{found} is {name}, even for root (chattr +{letter})",
+                    fix=f"Unless this is intended: chattr -{letter} {found}",
                     number=errno.EPERM,
                 )
     return None
 
 
 def _flags(path: str) -> int:
-    """The inode flags of a file or directory, 0 where they cannot be told."""
+    """The inode flags of a file or directory, 0 where they cannot be read."""
     try:
-        with pin_name(path, follow=True) as at:
-            pin = at.pin()
-            try:
-                return _read_flags(pin)
-            finally:
-                os.close(pin)
+        with pin_name(path, follow=True) as at, at.pinned() as pin:
+            return _read_flags(pin)
     except OSError:
-        # Only looked at to explain an error that is being raised anyway.
+        # Only read to explain an error that is being raised anyway.
         return 0
 
 
@@ -64,9 +60,6 @@ def _read_flags(pin: int) -> int:
     mode = os.fstat(pin).st_mode
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
         return 0
-    fd = os.open(fd_path(pin), os.O_RDONLY | os.O_CLOEXEC)
-    try:
+    with closing(os.open(fd_path(pin), os.O_RDONLY | os.O_CLOEXEC)) as fd:
         answer = fcntl.ioctl(fd, FS_IOC_GETFLAGS, bytes(8))
-    finally:
-        os.close(fd)
     return int.from_bytes(answer[:4], sys.byteorder)

@@ -1,4 +1,4 @@
-"""What lies below a folder, looked at once: kinds, owners, modes, ACLs, where links lead."""
+"""What is below a folder, in one pass: kinds, owners, modes, ACLs, targets of links."""
 
 from __future__ import annotations
 
@@ -11,18 +11,22 @@ from itertools import islice
 from posixpath import join
 from typing import NamedTuple
 
-from reconcile.filesystem.access_check import AclEntry, parse_acl
-from reconcile.filesystem.attributes import ABSENT, ACL, fd_path
+from reconcile.filesystem.acl import AclEntry, parse_acl
+from reconcile.filesystem.attributes import ACL, read_attribute_at
 from reconcile.filesystem.inode import Stat
-from reconcile.filesystem.safe_path import pin_directory
+from reconcile.filesystem.openat import open_subdirectory
+from reconcile.filesystem.safe_path import closing, open_readable, pin_directory
 
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 DEEPEST = 64
-"""Folders in folders: what is deeper is told as left out."""
+"""Nested folders; what is deeper is left out."""
+NAMES_READ = 200
+"""Names that `sample_files` reads of one folder; it may hold a million."""
+FOLDERS = 20
+"""Folders that `sample_files` reads."""
 
 
 class Item(NamedTuple):
-    """One name; `path` is relative to the root, `target` what a symlink says."""
+    """One name; `path` is relative to the root, `target` that of a symlink."""
 
     path: str
     stat: Stat
@@ -32,29 +36,26 @@ class Item(NamedTuple):
 
 @dataclass
 class Inventory:
-    """All items, parents before what is in them; `complete` unless more was there than asked for.
+    """All items, parents before what is in them; not `complete` where the limit was reached.
 
-    `refused` are folders that we ourselves may not list.
+    `unreadable` are folders that this process cannot list.
     """
 
     root: str
     items: list[Item] = field(default_factory=list)
-    refused: list[str] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)
     complete: bool = True
 
     def of_kind(self, kind: str) -> Iterator[Item]:
+        """The items of one kind."""
         return (item for item in self.items if item.stat.kind == kind)
 
 
 def inventory(root: str, most: int) -> Inventory:
     """At most `most` items below `root`, no symlink followed. Errors: OSError for `root` itself."""
     found = Inventory(root)
-    with pin_directory(root) as (pin, _):
-        top = os.open(".", _FOLDER, dir_fd=pin)
-    try:
-        _list(found, top, "", most, DEEPEST)
-    finally:
-        os.close(top)
+    with pin_directory(root) as (pin, _), open_readable(pin) as fd:
+        _list(found, fd, "", most, DEEPEST)
     return found
 
 
@@ -64,7 +65,7 @@ def _list(found: Inventory, fd: int, folder: str, most: int, deeper: int) -> Non
         if len(found.items) >= most:
             found.complete = False
             return
-        # It may be gone by now, and then it is not there.
+        # It may be gone by now.
         with suppress(FileNotFoundError):
             item = _item(fd, folder, name)
             found.items.append(item)
@@ -80,37 +81,19 @@ def _descend(found: Inventory, fd: int, folder: str, name: str, most: int, deepe
         found.complete = False
         return
     try:
-        inner = os.open(name, _FOLDER, dir_fd=fd)
+        inner = open_subdirectory(fd, name)
     except OSError:
-        found.refused.append(path)
+        found.unreadable.append(path)
         return
-    try:
+    with closing(inner):
         _list(found, inner, path, most, deeper)
-    finally:
-        os.close(inner)
 
 
 def _item(fd: int, folder: str, name: str) -> Item:
     at = os.stat(name, dir_fd=fd, follow_symlinks=False)
     if stat.S_ISLNK(at.st_mode):
         return Item(folder + name, Stat.of(at), target=os.readlink(name, dir_fd=fd))
-    return Item(folder + name, Stat.of(at), _acl(fd, name))
-
-
-def _acl(fd: int, name: str) -> tuple[AclEntry, ...]:
-    try:
-        # nginx opens the name; so does this, and a link put there meanwhile is not followed.
-        value = os.getxattr(f"{fd_path(fd)}/{name}", ACL, follow_symlinks=False)
-    except OSError as error:
-        if error.errno in ABSENT:
-            return ()
-        raise
-    return parse_acl(value)
-
-
-NAMES_READ = 200
-"""Names read of one folder; it may hold a million."""
-FOLDERS = 20
+    return Item(folder + name, Stat.of(at), parse_acl(read_attribute_at(fd, name, ACL)))
 
 
 def sample_files(root: str, most: int) -> tuple[str, ...]:
@@ -131,13 +114,8 @@ def sample_files(root: str, most: int) -> tuple[str, ...]:
 
 def _files_and_folders(path: str) -> tuple[list[str], list[str]]:
     """Plain files and folders among the first names of the folder, each sorted."""
-    with pin_directory(path) as (pin, _):
-        fd = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=pin)
-    try:
-        with os.scandir(fd) as names:
-            seen = [name for name in islice(names, NAMES_READ) if not name.name.startswith(".")]
-            files = sorted(name.name for name in seen if name.is_file(follow_symlinks=False))
-            folders = sorted(name.name for name in seen if name.is_dir(follow_symlinks=False))
-            return files, folders
-    finally:
-        os.close(fd)
+    with pin_directory(path) as (pin, _), open_readable(pin) as fd, os.scandir(fd) as entries:
+        found = [entry for entry in islice(entries, NAMES_READ) if not entry.name.startswith(".")]
+        files = sorted(entry.name for entry in found if entry.is_file(follow_symlinks=False))
+        folders = sorted(entry.name for entry in found if entry.is_dir(follow_symlinks=False))
+        return files, folders

@@ -1,4 +1,4 @@
-"""Going down from a pinned root by relative paths, never by a name twice."""
+"""Reach directories below a pinned root by descriptor, never by the same name twice."""
 
 from __future__ import annotations
 
@@ -6,35 +6,40 @@ import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from posixpath import join
 from typing import NamedTuple
 
 from reconcile.filesystem.attributes import fd_path
-from reconcile.filesystem.safe_path import DirectoryTrust, pin_directory, trust_of
+from reconcile.filesystem.safe_path import (
+    READ_DIRECTORY,
+    DirectoryTrust,
+    PinnedName,
+    closing,
+    open_readable,
+    pin_directory,
+    trust_of,
+)
 
-READ_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 MOUNT_ID = b"mnt_id:"
 
 
 def open_subdirectory(directory: int, name: str) -> int:
-    """The directory `name` in a pinned one, never through a symlink."""
+    """Open the directory `name` in a pinned one, never through a symlink."""
     return os.open(name, READ_DIRECTORY, dir_fd=directory)
 
 
 def mount_id(fd: int) -> int:
-    """The mount that a descriptor lies on; a bind mount of one filesystem has its own.
+    """The mount that a descriptor is on; each bind mount of a filesystem has its own.
 
     Source: proc_pid_fdinfo(5).
     """
-    info = os.open(f"/proc/self/fdinfo/{fd}", os.O_RDONLY | os.O_CLOEXEC)
-    try:
+    with closing(os.open(f"/proc/self/fdinfo/{fd}", os.O_RDONLY | os.O_CLOEXEC)) as info:
         text = os.read(info, 4096)
-    finally:
-        os.close(info)
     return int(text.partition(MOUNT_ID)[2].split(None, 1)[0])
 
 
 def has_mounts_below(root: int) -> bool:
-    """Whether anything is mounted below the directory `root`, as far as names tell.
+    """Whether anything is mounted below the directory `root`, judging by names.
 
     Source: proc_pid_mountinfo(5), field 5, where blanks and backslashes are escaped.
     """
@@ -47,9 +52,9 @@ def has_mounts_below(root: int) -> bool:
 
 
 class Listing(NamedTuple):
-    """A directory's names, as they come, and who may change them.
+    """A directory's names, unsorted, and who can change them.
 
-    Its descriptor is its own, and stays when the way moves on.
+    Its descriptor is separate from the cursor's, so it stays open when that moves on.
     """
 
     fd: int
@@ -57,48 +62,49 @@ class Listing(NamedTuple):
     names: list[str]
 
 
-NO_LISTING = Listing(-1, "open", [])
+NO_LISTING = Listing(-1, "untrusted", [])
 """The listing of a directory that does not exist."""
 
 
 class DirectoryCursor:
-    """Directories below a root, the last one held open: quick for paths in order."""
+    """Opens directories below a root and keeps the last one open: fast for paths in order."""
 
-    def __init__(self, root: int, trust: DirectoryTrust) -> None:
-        self._root, self._root_trust = root, trust
+    def __init__(self, root: int, trust: DirectoryTrust, path: str = "") -> None:
+        self._root, self._root_trust, self._path = root, trust, path
         self._mount = mount_id(root)
         self._at = ""
         self._fd = os.dup(root)
         self._trust: DirectoryTrust = trust
 
     def enter(self, folder: str) -> tuple[int, DirectoryTrust]:
-        """The directory `folder` ("" is the root) and who may change names in it.
+        """The directory `folder` ("" is the root) and who can change names in it.
 
-        Errors: OSError; EXDEV where a mount is in the way.
+        Errors: OSError; EXDEV where a mount is in between.
         """
         if folder != self._at:
-            if not self._is_above(folder):
+            if self._at and not folder.startswith(self._at + "/"):
                 self._hold(os.dup(self._root), "", self._root_trust)
             for name in folder[len(self._at) :].split("/"):
                 if name:
                     self._step(name)
         return self._fd, self._trust
 
+    def name(self, path: str) -> PinnedName:
+        """The last name of `path` in its directory; valid until the cursor moves on."""
+        folder, _, name = path.rpartition("/")
+        fd, trust = self.enter(folder)
+        return PinnedName(join(self._path, path), fd, name, trust)
+
     @contextmanager
     def listing(self, folder: str) -> Iterator[Listing]:
-        above, guard = self.enter(folder)
-        fd = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=above)
-        try:
-            yield Listing(fd, guard, os.listdir(fd))
-        finally:
-            os.close(fd)
+        """The names in `folder`."""
+        above, trust = self.enter(folder)
+        with open_readable(above) as fd:
+            yield Listing(fd, trust, os.listdir(fd))
 
     def directory_size(self, folder: str) -> int:
-        """The size of a directory itself, which tells how many names it holds."""
+        """The size in bytes of the directory itself, which grows with its number of names."""
         return os.fstat(self.enter(folder)[0]).st_size
-
-    def _is_above(self, folder: str) -> bool:
-        return folder.startswith(self._at + "/") if self._at else True
 
     def _step(self, name: str) -> None:
         fd = open_subdirectory(self._fd, name)
@@ -108,24 +114,25 @@ class DirectoryCursor:
         path = f"{self._at}/{name}" if self._at else name
         self._hold(fd, path, trust_of(os.fstat(fd), self._trust))
 
-    def _hold(self, fd: int, path: str, guard: DirectoryTrust) -> None:
+    def _hold(self, fd: int, path: str, trust: DirectoryTrust) -> None:
         os.close(self._fd)
-        self._fd, self._at, self._trust = fd, path, guard
+        self._fd, self._at, self._trust = fd, path, trust
 
     def is_on_this_mount(self, pin: int) -> bool:
-        """Whether a pinned inode is reached without crossing a mount, a file's bind mount too."""
+        """Whether a pinned inode is on the root's mount; a file may be a bind mount, too."""
         return mount_id(pin) == self._mount
 
     def close(self) -> None:
+        """Close the directory that is held open."""
         os.close(self._fd)
 
 
 @contextmanager
 def directory_cursor(root: str) -> Iterator[DirectoryCursor]:
-    """Ways down from the directory `root`."""
-    with pin_directory(root) as (pin, guard):
-        way = DirectoryCursor(pin, guard)
+    """A cursor for what is below the directory `root`."""
+    with pin_directory(root) as (pin, trust):
+        cursor = DirectoryCursor(pin, trust, root)
         try:
-            yield way
+            yield cursor
         finally:
-            way.close()
+            cursor.close()

@@ -1,39 +1,39 @@
-"""Paths as strings that may hold any byte, and the names of our own helpers among them."""
+"""Paths as strings that may hold any byte, and the names of reconcile's own helper files."""
 
 from __future__ import annotations
 
 import os
 import re
 from collections.abc import Iterator
+from posixpath import dirname
 
 HELPER_MARK = ".reconcile-"
 HELPER_NAME = re.compile(r"\A\..*\.reconcile-[0-9a-zA-Z_-]+\Z", re.DOTALL)
 LONGEST_STEM = 160
-"""Bytes of the original name that a helper's name repeats; the limit is 255."""
-
-
-def parent(path: str) -> str:
-    return os.path.dirname(path)
-
-
-def base(path: str) -> str:
-    return os.path.basename(path)
-
-
-def join(folder: str, *names: str) -> str:
-    return os.path.join(folder, *names)
+"""Bytes of the original name that a helper's name repeats; the limit of a name is 255."""
 
 
 def ancestors(path: str) -> Iterator[str]:
-    """Every directory above `path`, nearest first, `/` last."""
+    """Yield every directory above `path`, nearest first, `/` last."""
     while path != "/":
-        path = parent(path)
+        path = dirname(path)
         yield path
+
+
+def ancestors_top_down(path: str) -> list[str]:
+    """Every directory above `path` but `/`, from the first level down."""
+    names = components(path)[:-1]
+    return ["/" + "/".join(names[: depth + 1]) for depth in range(len(names))]
+
+
+def components(path: str) -> list[str]:
+    """The names that `path` consists of, without empty ones and `.`."""
+    return [name for name in path.split("/") if name not in ("", ".")]
 
 
 def is_inside(path: str, folder: str) -> bool:
     """Whether `path` is `folder` or lies below it."""
-    return path == folder or path.startswith(folder.rstrip("/") + "/")
+    return f"{path}/".startswith(folder.rstrip("/") + "/")
 
 
 def overlap(one: str, other: str) -> bool:
@@ -41,21 +41,18 @@ def overlap(one: str, other: str) -> bool:
     return is_inside(one, other) or is_inside(other, one)
 
 
-def as_bytes(path: str) -> bytes:
-    """The bytes that the kernel sees; also the order in which paths are listed."""
-    return os.fsencode(path)
-
-
-def token() -> str:
-    return os.urandom(8).hex()
+def relative_to(path: str, folder: str) -> str | None:
+    """`path` relative to `folder`; None where it does not lie below it."""
+    below = folder.rstrip("/") + "/"
+    return path.removeprefix(below) if path.startswith(below) else None
 
 
 def helper_name(name: str, label: str) -> str:
-    """A name beside `name` that nobody can guess and `is_ours` knows again."""
+    """An unguessable name for a file beside `name`, which `is_helper_name` recognizes."""
     stem = os.fsdecode(os.fsencode(name)[:LONGEST_STEM])
-    return f".{stem}{HELPER_MARK}{label}-{token()}"
+    return f".{stem}{HELPER_MARK}{label}-{os.urandom(8).hex()}"
 
 
 def is_helper_name(name: str) -> bool:
-    """Whether `name` is that of a temporary or kept file of ours."""
+    """Whether `name` is that of one of reconcile's temporary or backup files."""
     return HELPER_MARK in name and HELPER_NAME.match(name) is not None

@@ -1,4 +1,4 @@
-"""Reading: what is there, through the same safe walk as every change."""
+"""Read what is there, through the same safe walk as every change."""
 
 from __future__ import annotations
 
@@ -9,34 +9,36 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
+from posixpath import join
 
 from reconcile.filesystem.attributes import fd_path
 from reconcile.filesystem.inode import Stat
-from reconcile.filesystem.path import as_bytes, is_helper_name, join
-from reconcile.filesystem.safe_path import PinnedName, pin_directory, pin_name
+from reconcile.filesystem.path import is_helper_name
+from reconcile.filesystem.safe_path import (
+    PinnedName,
+    closing,
+    open_readable,
+    pin_directory,
+    pin_name,
+)
 
 CHUNK = 1 << 20
 MAGIC = frozenset("*?[")
 
 
 @contextmanager
-def opened(at: PinnedName) -> Iterator[int]:
+def open_file(at: PinnedName) -> Iterator[int]:
     """The regular file `at`, open for reading; nothing else is ever opened.
 
     Errors: FileNotFoundError; OSError (EISDIR, ELOOP, EINVAL) where it is no regular file.
     """
-    pin = at.pin()
-    try:
+    with at.pinned() as pin:
         mode = os.fstat(pin).st_mode
         if not stat.S_ISREG(mode):
             raise _not_a_file(mode)
         fd = os.open(fd_path(pin), os.O_RDONLY | os.O_CLOEXEC)
-    finally:
-        os.close(pin)
-    try:
+    with closing(fd):
         yield fd
-    finally:
-        os.close(fd)
 
 
 def _not_a_file(mode: int) -> OSError:
@@ -48,6 +50,7 @@ def _not_a_file(mode: int) -> OSError:
 
 
 def stat_of(path: str, *, follow: bool = False) -> Stat | None:
+    """The facts of `path`, None where absent; `follow`: of what it safely points to."""
     try:
         with pin_name(path, follow=follow) as at:
             found = at.stat()
@@ -56,14 +59,15 @@ def stat_of(path: str, *, follow: bool = False) -> Stat | None:
     return None if found is None else Stat.of(found)
 
 
-def content(path: str, limit: int) -> tuple[Stat, bytes]:
-    """A file's facts and bytes, read from one descriptor; EFBIG above `limit` bytes."""
-    with pin_name(path, follow=True) as at, opened(at) as fd:
-        data = _read(fd, limit)
+def read_content(path: str, limit: int) -> tuple[Stat, bytes]:
+    """A file's facts and bytes, from one descriptor. Errors: EFBIG above `limit` bytes."""
+    with pin_name(path, follow=True) as at, open_file(at) as fd:
+        data = read_all(fd, limit)
         return Stat.of(os.fstat(fd)), data
 
 
-def _read(fd: int, limit: int) -> bytes:
+def read_all(fd: int, limit: int) -> bytes:
+    """The bytes of an open file. Errors: EFBIG above `limit` bytes."""
     with os.fdopen(os.dup(fd), "rb") as file:
         data = file.read(limit + 1)
     if len(data) > limit:
@@ -72,24 +76,22 @@ def _read(fd: int, limit: int) -> bytes:
 
 
 def readlink(path: str) -> str:
+    """The target of the symlink `path`."""
     with pin_name(path) as at:
         return os.readlink(at.name, dir_fd=at.dir_fd)
 
 
 def listdir(path: str, *, helpers: bool = False) -> list[str]:
-    """The names in a directory, sorted by bytes; our own helpers only if asked for."""
+    """The names in a directory, sorted by bytes; reconcile's helper files only on request."""
     with pin_directory(path) as (fd, _):
         names = names_in(fd)
-    return sorted((name for name in names if helpers or not is_helper_name(name)), key=as_bytes)
+    return sorted((name for name in names if helpers or not is_helper_name(name)), key=os.fsencode)
 
 
-def names_in(fd: int) -> list[str]:
-    """Every name in a pinned directory."""
-    readable = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=fd)
-    try:
-        return os.listdir(readable)
-    finally:
-        os.close(readable)
+def names_in(dir_fd: int) -> list[str]:
+    """Every name in a pinned directory, unsorted."""
+    with open_readable(dir_fd) as fd:
+        return os.listdir(fd)
 
 
 def glob(pattern: str) -> list[str]:
@@ -98,7 +100,7 @@ def glob(pattern: str) -> list[str]:
     for part in pattern.split("/"):
         if part:
             found = [path for folder in found for path in _matches(folder, part)]
-    return sorted(found, key=as_bytes)
+    return sorted(found, key=os.fsencode)
 
 
 def _matches(folder: str, part: str) -> list[str]:
@@ -117,24 +119,29 @@ def _matches(folder: str, part: str) -> list[str]:
     ]
 
 
-def digest_of(fd: int) -> str:
-    """`sha256:…` of everything in the open file."""
-    running = sha256()
-    for chunk in chunks(fd):
-        running.update(chunk)
-    return f"sha256:{running.hexdigest()}"
-
-
 def chunks(fd: int) -> Iterator[bytes]:
-    """All that is in the open file, from its beginning."""
+    """The content of an open file, from its beginning."""
     offset = 0
     while chunk := os.pread(fd, CHUNK, offset):
         yield chunk
         offset += len(chunk)
 
 
+def sha256_of(fd: int) -> bytes:
+    """The SHA-256 of an open file."""
+    running = sha256()
+    for chunk in chunks(fd):
+        running.update(chunk)
+    return running.digest()
+
+
+def digest_of(fd: int) -> str:
+    """The same as `sha256:…`."""
+    return f"sha256:{sha256_of(fd).hex()}"
+
+
 def identity(at: PinnedName) -> str:
-    """What a name holds, told so that "is this what we wrote?" is one comparison.
+    """What a name holds, as one value to compare with what was written.
 
     `sha256:…` of a file, `link:TARGET` of a symlink, "other", or "" where absent.
     """
@@ -145,5 +152,5 @@ def identity(at: PinnedName) -> str:
         return f"link:{os.readlink(at.name, dir_fd=at.dir_fd)}"
     if not stat.S_ISREG(found.st_mode):
         return "other"
-    with opened(at) as fd:
+    with open_file(at) as fd:
         return digest_of(fd)

@@ -1,9 +1,9 @@
-"""From a path to a name in a pinned directory, without being led astray.
+"""Resolve a path to a name in a pinned directory, so that nobody can redirect it.
 
 The walk starts at `/` and opens one component after the other, so nobody can
-swap a directory under us. A symlink is followed only where it lies in a
-directory that nobody but root (or whoever runs this) can write; below the first
-directory that someone else may write, no symlink is followed at all.
+swap a directory during it. A symlink is followed only in a directory that nobody
+but root (or who runs this) can write; below the first directory that someone else
+can write, no symlink is followed at all.
 """
 
 from __future__ import annotations
@@ -12,22 +12,38 @@ import errno
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from typing import Literal
 
 from reconcile.dataclass import dataclass
 from reconcile.filesystem.host_error import UnsafePath
 from reconcile.filesystem.inode import kind_of
+from reconcile.filesystem.path import ancestors_top_down, components
 
-DirectoryTrust = Literal["closed", "sticky", "open"]
-"""Who may change names in a directory: trusted users only; everyone, but not each other's
+DirectoryTrust = Literal["trusted", "sticky", "untrusted"]
+"""Who can change names in a directory: trusted users only; everyone, but not each other's
 (as in /tmp); someone else."""
 
 PIN = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 PIN_DIRECTORY = PIN | os.O_DIRECTORY
+READ_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 MOST_SYMLINKS = 40
 OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
+
+
+@contextmanager
+def closing(fd: int) -> Iterator[int]:
+    """Close `fd` at the end of the body."""
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def open_readable(dir_fd: int) -> AbstractContextManager[int]:
+    """Open the pinned directory `dir_fd` for calls that refuse an O_PATH descriptor."""
+    return closing(os.open(".", READ_DIRECTORY, dir_fd=dir_fd))
 
 
 @dataclass(frozen=True)
@@ -40,22 +56,23 @@ class PinnedName:
     trust: DirectoryTrust
 
     def stat(self) -> os.stat_result | None:
+        """The inode under the name, no symlink followed; None where absent."""
         try:
             return os.stat(self.name, dir_fd=self.dir_fd, follow_symlinks=False)
         except FileNotFoundError:
             return None
 
-    def pin(self) -> int:
-        """A descriptor that stands for the inode, whatever becomes of the name."""
-        return os.open(self.name, PIN, dir_fd=self.dir_fd)
+    def pinned(self, flags: int = PIN) -> AbstractContextManager[int]:
+        """Open a descriptor of the inode, which stays the same when the name changes."""
+        return closing(os.open(self.name, flags, dir_fd=self.dir_fd))
 
     def is_trusted_origin(self, pinned: os.stat_result) -> bool:
         """Whether only trusted users can have put this inode under this name."""
-        if self.trust == "closed":
+        if self.trust == "trusted":
             return True
-        ours = self.trust == "sticky" and pinned.st_uid in trusted_users()
+        is_theirs = self.trust == "sticky" and pinned.st_uid in trusted_users()
         # A directory cannot be hard-linked, so in /tmp its owner is who made it there.
-        return ours and stat.S_ISDIR(pinned.st_mode)
+        return is_theirs and stat.S_ISDIR(pinned.st_mode)
 
 
 @cache
@@ -64,54 +81,46 @@ def _trusted_by(euid: int) -> frozenset[int]:
 
 
 def trusted_users() -> frozenset[int]:
-    """The users whose directories cannot be turned against us: root and who runs this."""
+    """The users who cannot attack this process: root and who runs it."""
     return _trusted_by(os.geteuid())
 
 
 def trust_of(st: os.stat_result, above: DirectoryTrust) -> DirectoryTrust:
-    """Who may change names in the directory `st`, reached through one guarded `above`."""
-    if above == "open" or st.st_uid not in trusted_users():
-        return "open"
+    """Who can change names in the directory `st`, which lies in one of trust `above`."""
+    if above == "untrusted" or st.st_uid not in trusted_users():
+        return "untrusted"
     if not st.st_mode & OTHERS_WRITE:
-        return "closed"
-    return "sticky" if st.st_mode & stat.S_ISVTX else "open"
+        return "trusted"
+    return "sticky" if st.st_mode & stat.S_ISVTX else "untrusted"
 
 
 @contextmanager
 def pin_name(path: str, *, follow: bool = False) -> Iterator[PinnedName]:
     """The last name of `path` in its pinned parent; `follow`: of what it safely points to.
 
-    Errors: FileNotFoundError where a directory on the way is absent; UnsafePath.
+    Errors: FileNotFoundError where a directory above is absent; UnsafePath.
     """
     found = _PathWalk(path).to_name(follow=follow)
-    try:
+    with closing(found.dir_fd):
         yield found
-    finally:
-        os.close(found.dir_fd)
 
 
 @contextmanager
 def pin_directory(path: str) -> Iterator[tuple[int, DirectoryTrust]]:
-    """The directory `path` itself, pinned, and who may change names in it."""
-    with pin_name(path, follow=True) as found:
-        fd = os.open(found.name, PIN_DIRECTORY, dir_fd=found.dir_fd)
-        try:
-            yield fd, trust_of(os.fstat(fd), found.trust)
-        finally:
-            os.close(fd)
+    """The directory `path` itself, pinned, and who can change names in it."""
+    with pin_name(path, follow=True) as at, at.pinned(PIN_DIRECTORY) as fd:
+        yield fd, trust_of(os.fstat(fd), at.trust)
 
 
 def first_untrusted_above(path: str) -> tuple[str, os.stat_result] | None:
-    """The topmost directory on the way to `path` that somebody else may write; not itself.
+    """The topmost directory above `path` that somebody else can write; not `path` itself.
 
-    Those that are absent are nobody's. Errors: UnsafePath.
+    Absent directories do not count. Errors: UnsafePath.
     """
-    names = _components_last_first(path)[:0:-1]
-    for depth in range(1, len(names) + 1):
-        above = "/" + "/".join(names[:depth])
+    for above in ancestors_top_down(path):
         try:
-            with pin_directory(above) as (fd, guard):
-                if guard == "open":
+            with pin_directory(above) as (fd, trust):
+                if trust == "untrusted":
                     return above, os.fstat(fd)
         except FileNotFoundError:
             return None
@@ -119,20 +128,21 @@ def first_untrusted_above(path: str) -> tuple[str, os.stat_result] | None:
 
 
 class _PathWalk:
-    """The way down one path; holds one descriptor, the directory it has come to."""
+    """The walk down one path; holds one descriptor, that of the directory it has reached."""
 
     def __init__(self, path: str) -> None:
         if not path.startswith("/") or "\0" in path:
-            raise UnsafePath("it is not an absolute path", "Write the whole path, from / on.")
+            raise UnsafePath("it is not an absolute path", "Use the full path, starting with /.")
         self.path = path
-        self.names = _components_last_first(path)
+        self.names = components(path)[::-1]
+        """Those still to be walked, the next one last."""
         self.symlinks = 0
         self.fd = -1
-        self.trust: DirectoryTrust = "closed"
+        self.trust: DirectoryTrust = "trusted"
 
     def to_name(self, *, follow: bool) -> PinnedName:
         try:
-            self._to_root()
+            self._enter_root()
             while self._must_go_on(follow) and self._step():
                 pass
         except BaseException:
@@ -144,8 +154,8 @@ class _PathWalk:
     def _must_go_on(self, follow: bool) -> bool:
         return len(self.names) > 1 or (bool(self.names) and (follow or self.names[0] == ".."))
 
-    def _to_root(self) -> None:
-        self._enter(os.open("/", PIN_DIRECTORY), "closed")
+    def _enter_root(self) -> None:
+        self._enter(os.open("/", PIN_DIRECTORY), "trusted")
 
     def _enter(self, fd: int, above: DirectoryTrust) -> None:
         self._close()
@@ -157,19 +167,19 @@ class _PathWalk:
             os.close(self.fd)
 
     def _step(self) -> bool:
-        """One component further; False when the last one is there to stay."""
+        """Walk one component; False where the last one has been reached."""
         name, is_last = self.names[-1], len(self.names) == 1
-        if name == ".." and self.trust == "open":
-            raise _unsafe("it goes through .. below a directory that others may write")
+        if name == ".." and self.trust == "untrusted":
+            raise _unsafe("it contains .. below a directory that others can write")
         try:
             fd = os.open(name, PIN, dir_fd=self.fd)
         except FileNotFoundError:
             if is_last:
                 return False
             raise
-        return self._arrive(fd, name, is_last)
+        return self._walk_into(fd, name, is_last)
 
-    def _arrive(self, fd: int, name: str, is_last: bool) -> bool:
+    def _walk_into(self, fd: int, name: str, is_last: bool) -> bool:
         kind = kind_of(os.fstat(fd).st_mode)
         if kind == "symlink":
             self._follow(fd, name)
@@ -185,24 +195,17 @@ class _PathWalk:
         return True
 
     def _follow(self, link: int, name: str) -> None:
-        try:
+        with closing(link):
             target = os.readlink("", dir_fd=link)
-        finally:
-            os.close(link)
-        if self.trust != "closed":
-            raise _unsafe(f"{name} is a symlink in a directory that others may write")
+        if self.trust != "trusted":
+            raise _unsafe(f"{name} is a symlink in a directory that others can write")
         self.symlinks += 1
         if self.symlinks > MOST_SYMLINKS:
-            raise _unsafe("the symlinks on the way go round in a circle")
+            raise _unsafe("its symlinks form a loop")
         self.names.pop()
-        self.names.extend(_components_last_first(target))
+        self.names.extend(reversed(components(target)))
         if target.startswith("/"):
-            self._to_root()
-
-
-def _components_last_first(path: str) -> list[str]:
-    """The components of `path`, the next one last."""
-    return [name for name in reversed(path.split("/")) if name not in ("", ".")]
+            self._enter_root()
 
 
 def _unsafe(why: str) -> UnsafePath:

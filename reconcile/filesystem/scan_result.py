@@ -1,18 +1,18 @@
-"""What deviates below one root, in the words that the walk and the mending share."""
+"""What a scan found below one root: what deviates, and what was skipped."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 
 from reconcile.filesystem.host_error import cause
-from reconcile.filesystem.path import as_bytes
 from reconcile.filesystem.permissions import PermissionDeviation
 
 MOST_KEPT = 50_000
 MOST_KEPT_BYTES = 16 << 20
-"""Deviations and bytes of their paths held in memory; beyond, they are only counted."""
+"""Deviations, and bytes of their paths, held in memory; beyond, they are only counted."""
 MOST_EXAMPLES = 20
 
 
@@ -24,42 +24,41 @@ class Examples:
     paths: list[str] = field(default_factory=list)
 
     def add(self, path: str) -> None:
+        """Count one more."""
         self.count += 1
         if len(self.paths) < MOST_EXAMPLES:
             self.paths.append(path)
 
     def merge(self, other: Examples) -> None:
+        """Add what another process found."""
         self.count += other.count
-        self.paths = sorted(self.paths + other.paths, key=as_bytes)[:MOST_EXAMPLES]
+        self.paths = sorted(self.paths + other.paths, key=os.fsencode)[:MOST_EXAMPLES]
 
 
 @dataclass
 class Scan:
-    """What one pass found; counts are exact, `deviations` are the first that fit in memory."""
+    """The result of one pass; counts are exact, `deviations` are the first that fit in memory."""
 
     deviations: list[PermissionDeviation] = field(default_factory=list)
     deviation_count: int = 0
     bytes_kept: int = 0
     fingerprint: int = 0
-    """Over all deviations, whatever their order, also those that were not kept."""
+    """Of all deviations, whatever their order, including those that were not kept."""
     files: int = 0
     directories: int = 0
     symlinks: int = 0
     special: int = 0
     vanished: int = 0
     foreign_owner: Examples = field(default_factory=Examples)
-    """Deviating, but another user's inode where somebody else may write: never given away."""
+    """Deviating, but another user's inode where somebody else can write: never given away."""
     hard_links: Examples = field(default_factory=Examples)
-    """Deviating files with further names, perhaps outside: not crossed."""
+    """Deviating files with further names, perhaps elsewhere: not changed."""
     mounts: Examples = field(default_factory=Examples)
     unreadable: Examples = field(default_factory=Examples)
     unreadable_reason: str = ""
 
-    @property
-    def truncated(self) -> bool:
-        return self.deviation_count > len(self.deviations)
-
     def add_deviation(self, found: PermissionDeviation) -> None:
+        """Count a deviation, and keep it if it fits."""
         self.deviation_count += 1
         self.fingerprint = (self.fingerprint + _fingerprint(found)) % 2**64
         size = len(found.path)
@@ -67,11 +66,13 @@ class Scan:
             self.deviations.append(found)
             self.bytes_kept += size
 
-    def add_unreadable(self, path: str, error: OSError | None, why: str = "") -> None:
+    def add_unreadable(self, path: str, error: OSError) -> None:
+        """Count what could not be read; the first reason is kept."""
         self.unreadable.add(path)
-        self.unreadable_reason = self.unreadable_reason or why or (cause(error) if error else "")
+        self.unreadable_reason = self.unreadable_reason or cause(error)
 
     def merge(self, other: Scan) -> None:
+        """Add what another process found."""
         for name in ("deviation_count", "files", "directories", "symlinks", "special", "vanished"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         for name in ("foreign_owner", "hard_links", "mounts", "unreadable"):
@@ -81,6 +82,7 @@ class Scan:
         self.deviations = list(_first(self.deviations + other.deviations))
 
     def sorted_by_path(self) -> Scan:
+        """The same, upper directories before what is in them."""
         return replace(self, deviations=sorted(self.deviations, key=_by_path))
 
 
@@ -94,9 +96,9 @@ def _first(deviations: Iterable[PermissionDeviation]) -> Iterable[PermissionDevi
 
 
 def _by_path(found: PermissionDeviation) -> bytes:
-    return as_bytes(found.path)
+    return os.fsencode(found.path)
 
 
 def _fingerprint(found: PermissionDeviation) -> int:
-    text = b"%d %d %o " % (found.uid, found.gid, found.mode) + as_bytes(found.path)
+    text = b"%d %d %o " % (found.uid, found.gid, found.mode) + os.fsencode(found.path)
     return int.from_bytes(blake2b(text, digest_size=8).digest(), "big")

@@ -1,4 +1,4 @@
-"""The state directory: what we remember between runs, root's (or ours) alone."""
+"""The state directory: what reconcile remembers between runs, writable by root (or us) alone."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from posixpath import dirname, join
 
-from reconcile.filesystem.backup import sync_directory
+from reconcile.filesystem.atomic_write import write_all, write_atomically
+from reconcile.filesystem.fsync import sync_directory
 from reconcile.filesystem.host_error import HostError, explained
-from reconcile.filesystem.path import as_bytes, helper_name, is_helper_name, join
-from reconcile.filesystem.read import names_in, opened
+from reconcile.filesystem.path import ancestors_top_down, helper_name, is_helper_name
+from reconcile.filesystem.read import listdir, names_in, open_file
 from reconcile.filesystem.safe_path import (
     PIN_DIRECTORY,
     DirectoryTrust,
@@ -20,7 +22,6 @@ from reconcile.filesystem.safe_path import (
     trust_of,
 )
 
-NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -32,38 +33,40 @@ class DurableLog:
         self._path = path
 
     def append(self, data: bytes) -> None:
+        """Append `data`, durably. Errors: HostError."""
         with explained(f"{self._path} could not be appended to"):
-            left = memoryview(data)
-            while left:
-                left = left[os.write(self._fd, left) :]
+            write_all(self._fd, data)
             os.fsync(self._fd)
 
     def close(self) -> None:
+        """Close the file."""
         os.close(self._fd)
 
 
 class StateDir:
-    """Small files under one directory, named by relative paths such as `journal/7/log`.
+    """Small files below one directory, named by relative paths such as `journal/7/log`.
 
-    Nothing is created by reading. Directories are 0700 and files 0600, whatever
-    the umask; a directory that somebody else may write is refused. Changes here
-    are never recorded for undo. Errors: HostError.
+    Reading creates nothing. Directories are 0700 and files 0600, whatever the umask; a
+    directory that somebody else can write is refused. Changes here are never recorded
+    for undo. Errors: HostError.
     """
 
     def __init__(self, path: str) -> None:
         self.path = path
 
     def is_writable(self) -> bool:
-        """Whether who runs this may write here, or make it where it is absent."""
-        there = self.path
-        while not os.path.lexists(there):
-            there = os.path.dirname(there)
-        return os.access(there, os.W_OK | os.X_OK)
+        """Whether who runs this can write here, or create it where it is absent."""
+        existing = self.path
+        while not os.path.lexists(existing):
+            existing = dirname(existing)
+        return os.access(existing, os.W_OK | os.X_OK)
 
     def path_of(self, name: str) -> str:
+        """The absolute path of `name`; of the directory itself for ""."""
         return join(self.path, name) if name else self.path
 
     def exists(self, name: str = "") -> bool:
+        """Whether anything is there."""
         with explained(f"{self.path_of(name)} cannot be examined"):
             try:
                 with pin_name(self.path_of(name)) as at:
@@ -76,31 +79,16 @@ class StateDir:
         path = self.path_of(name)
         with explained(f"{path} cannot be read"):
             try:
-                with pin_name(path) as at, opened(at) as fd, os.fdopen(os.dup(fd), "rb") as file:
+                with pin_name(path) as at, open_file(at) as fd, os.fdopen(os.dup(fd), "rb") as file:
                     self._refuse_untrusted(path, at.trust, os.fstat(fd))
                     return file.read()
             except FileNotFoundError:
                 return None
 
     def write(self, name: str, data: bytes) -> None:
-        """Old or new, never torn, and on the disk when this returns."""
+        """Write the file: old or new, never torn, and on the disk when this returns."""
         with self._writable(name) as at:
-            temp = helper_name(at.name, "new")
-            try:
-                self._fill(at, temp, data)
-                os.rename(temp, at.name, src_dir_fd=at.dir_fd, dst_dir_fd=at.dir_fd)
-            except BaseException:
-                _unlink(at, temp)
-                raise
-            sync_directory(at.dir_fd)
-
-    def _fill(self, at: PinnedName, temp: str, data: bytes) -> None:
-        fd = os.open(temp, NEW, 0o600, dir_fd=at.dir_fd)
-        with os.fdopen(fd, "wb") as file:
-            os.fchmod(fd, 0o600)
-            file.write(data)
-            file.flush()
-            os.fsync(fd)
+            write_atomically(at, helper_name(at.name, "new"), data, lambda fd: os.fchmod(fd, 0o600))
 
     def log(self, name: str) -> DurableLog:
         """Open `name` for durable appends, created where absent."""
@@ -115,23 +103,21 @@ class StateDir:
         return DurableLog(fd, self.path_of(name))
 
     def list_names(self, folder: str = "") -> list[str]:
-        """What lies in a folder, sorted; nothing where the folder is absent."""
+        """What is in a folder, sorted; nothing where the folder is absent."""
         path = self.path_of(folder)
         with explained(f"{path} cannot be listed"):
             try:
-                with pin_directory(path) as (fd, _):
-                    names = names_in(fd)
+                return listdir(path)
             except FileNotFoundError:
                 return []
-        return sorted((name for name in names if not is_helper_name(name)), key=as_bytes)
 
     def remove_temporaries(self, folder: str = "", stem: str = "") -> None:
         """Remove what killed writes left of files in `folder` whose names begin with `stem`.
 
-        For who alone writes them, as the holder of the lock does.
+        Only for the one process that writes them, such as the holder of the lock.
         """
         path = self.path_of(folder)
-        with explained(f"{path} could not be swept"):
+        with explained(f"temporary files in {path} could not be removed"):
             try:
                 with pin_directory(path) as (fd, _):
                     for name in names_in(fd):
@@ -141,9 +127,11 @@ class StateDir:
                 return
 
     def make_directory(self, folder: str = "") -> str:
-        """Make a folder (and the state directory) where absent; its absolute path."""
+        """Create a folder (and the state directory) where absent; return its absolute path."""
+        for above in ancestors_top_down(self.path):
+            with explained(f"{above} could not be created"), pin_name(above, follow=True) as at:
+                _mkdir(at, 0o755)
         path = self.path
-        _make_parents(path)
         self._make(path)
         for name in filter(None, folder.split("/")):
             path = join(path, name)
@@ -151,7 +139,7 @@ class StateDir:
         return path
 
     def _make(self, path: str) -> None:
-        with explained(f"{path} could not be made"), pin_name(path, follow=True) as at:
+        with explained(f"{path} could not be created"), pin_name(path, follow=True) as at:
             _mkdir(at, 0o700)
             found = at.stat()
         if found is not None:
@@ -163,7 +151,7 @@ class StateDir:
         with explained(f"{path} could not be removed"):
             try:
                 with pin_name(path) as at:
-                    _remove(at)
+                    _remove_tree(at)
             except FileNotFoundError:
                 return
 
@@ -175,13 +163,14 @@ class StateDir:
         with explained(f"{path} could not be written"), pin_name(path) as at:
             yield at
 
-    def _refuse_untrusted(self, path: str, guard: DirectoryTrust, found: os.stat_result) -> None:
-        """What others may write would decide what root does next."""
-        inside = trust_of(found, guard) if stat.S_ISDIR(found.st_mode) else guard
-        if inside == "open" or (stat.S_ISREG(found.st_mode) and guard != "closed"):
+    def _refuse_untrusted(self, path: str, trust: DirectoryTrust, found: os.stat_result) -> None:
+        """What others can write would decide what root does next."""
+        is_directory = stat.S_ISDIR(found.st_mode)
+        inside = trust_of(found, trust) if is_directory else trust
+        if inside == "untrusted" or (stat.S_ISREG(found.st_mode) and trust != "trusted"):
             raise HostError(
-                what=f"{path} is not used: somebody else may write there",
-                why="what is remembered there decides what is changed and removed",
+                what=f"{path} is not used: somebody else can write there",
+                why="what is stored there decides what is changed and removed",
                 fix=f"Give {self.path} and every directory above it to root,"
                 " writable by nobody else, or set host.state_dir.",
             )
@@ -196,32 +185,14 @@ def _mkdir(at: PinnedName, mode: int) -> None:
     sync_directory(at.dir_fd)
 
 
-def _make_parents(path: str) -> None:
-    folders = [name for name in path.split("/") if name][:-1]
-    for depth in range(1, len(folders) + 1):
-        parent = "/" + "/".join(folders[:depth])
-        with explained(f"{parent} could not be made"), pin_name(parent, follow=True) as at:
-            _mkdir(at, 0o755)
-
-
-def _unlink(at: PinnedName, name: str) -> None:
-    try:
-        os.unlink(name, dir_fd=at.dir_fd)
-    except FileNotFoundError:
-        return
-
-
-def _remove(at: PinnedName) -> None:
+def _remove_tree(at: PinnedName) -> None:
     found = at.stat()
     if found is None:
         return
     if not stat.S_ISDIR(found.st_mode):
         os.unlink(at.name, dir_fd=at.dir_fd)
         return
-    fd = os.open(at.name, PIN_DIRECTORY, dir_fd=at.dir_fd)
-    try:
+    with at.pinned(PIN_DIRECTORY) as fd:
         for name in names_in(fd):
-            _remove(PinnedName(join(at.path, name), fd, name, at.trust))
-    finally:
-        os.close(fd)
+            _remove_tree(PinnedName(join(at.path, name), fd, name, at.trust))
     os.rmdir(at.name, dir_fd=at.dir_fd)

@@ -1,8 +1,8 @@
-"""How effects are taken back: records that outlive the process, and who keeps them.
+"""Undo records: how each effect is undone, in a form that outlives the process.
 
-A record is told to the recorder before its effect. Undoing it is idempotent and
-conditional: it finds out what of the effect has happened, takes that back, and
-leaves alone whatever somebody else has changed since.
+A record is written by the recorder before its effect. Undoing it is idempotent and
+conditional: it checks what of the effect has happened, undoes that, and leaves alone
+whatever somebody else has changed since.
 """
 
 from __future__ import annotations
@@ -10,19 +10,16 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, TypeVar
-
-if TYPE_CHECKING:
-    from reconcile.system import Host
+from typing import Any, ClassVar, Protocol, Self, TypeVar
 
 
 @dataclass(frozen=True)
 class Undo(ABC):
-    """How one effect is taken back; fields are JSON values only."""
+    """How one effect is undone; the fields are JSON values only."""
 
     op: ClassVar[str]
     run_last: ClassVar[bool] = False
-    """Undone after all others, which are undone in reverse: it reads files that they put back."""
+    """Undone after all others, which are undone in reverse: it reads files that they restore."""
 
     @property
     def folder(self) -> str:
@@ -30,27 +27,27 @@ class Undo(ABC):
         return ""
 
     @abstractmethod
-    def undo(self, host: Host) -> str:
-        """Take the effect back; "" or why something was left as it is.
+    def undo(self, host: Any) -> str:
+        """Undo the effect on `host`; return "" or why something was left as it is.
 
         Durable only once `folder` is flushed, so that many are flushed together.
         """
 
     @property
     def subject(self) -> Hashable | None:
-        """What it is about, where several undos of it can be `joined`."""
+        """What it changes, where several undos of that can be `coalesced`."""
         return None
 
     def merge_with(self, later: Self) -> Self:
-        """What takes back both: this effect, and a later one on the same subject."""
+        """What undoes both: this effect, and a later one on the same subject."""
         raise NotImplementedError(f"{self.op} has no subject")
 
-    def discard_backup(self, host: Host) -> None:  # noqa: B027  most keep nothing
-        """Drop what was kept for `undo`, which will not be asked for any more."""
+    def discard_backup(self) -> None:  # noqa: B027  most keep nothing
+        """Drop what was kept for `undo`, which will never be called."""
 
 
 def coalesced(undos: Iterable[Undo]) -> Iterator[Undo]:
-    """`undos` in their order, several of one thing as one in the place of the first."""
+    """`undos` in their order, several on one subject as one in the place of the first."""
     left: dict[Hashable, Undo] = {}
     for number, undo in enumerate(undos):
         subject = number if undo.subject is None else undo.subject
@@ -60,7 +57,7 @@ def coalesced(undos: Iterable[Undo]) -> Iterator[Undo]:
 
 
 class Recorder(Protocol):
-    """The journal while an apply runs."""
+    """Where undo records are written: the journal while an apply runs."""
 
     @property
     def id(self) -> str:
@@ -85,11 +82,12 @@ def undo_record(record: Record) -> Record:
 
 
 def to_json(record: Undo) -> dict[str, Any]:
+    """The record as a JSON object."""
     return {"op": record.op, **vars(record)}
 
 
 def from_json(data: dict[str, Any]) -> Undo:
-    """The record that `to_json` wrote; its module has to be imported (resources.undo_records).
+    """The record that `to_json` wrote; the module that defines it has to be imported.
 
     Errors: KeyError for an `op` that is not registered.
     """

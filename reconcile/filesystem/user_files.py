@@ -1,98 +1,77 @@
-"""Files that a user asks for by name: a saved plan, metrics. Whole or not at all."""
+"""Files that a user names on the command line: saved plans, metrics, configurations."""
 
 from __future__ import annotations
 
 import os
 import stat
 from collections.abc import Callable
+from posixpath import basename, dirname
 
+from reconcile.filesystem.atomic_write import write_atomically
 from reconcile.filesystem.host_error import HostError, explained
-from reconcile.filesystem.path import base, helper_name, parent
+from reconcile.filesystem.path import helper_name
+from reconcile.filesystem.safe_path import (
+    OTHERS_WRITE,
+    PinnedName,
+    closing,
+    pin_name,
+    trusted_users,
+)
 
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 OLD = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-MOST_LOOKED_AT = 32 << 20
-"""Bytes of an old file that are shown to who decides whether it may go."""
+MOST_COMPARED = 32 << 20
+"""Bytes of an old file that `replaceable` gets."""
 
 Replaceable = Callable[[bytes], bool]
 
 
 def write_user_file(path: str, data: bytes, *, mode: int, replaceable: Replaceable) -> None:
-    """Put a file of ours at `path`, old or new but never torn.
+    """Write a file at `path`, old or new but never torn.
 
-    What is there already is replaced only if it is a plain file whose content is
+    An existing one is replaced only if it is a plain file whose content is
     `replaceable`. Errors: HostError.
     """
     with explained(f"{path} cannot be written"):
-        folder = os.open(parent(os.path.abspath(path)), FOLDER)
-        try:
-            _put(folder, base(path), path, data, mode, replaceable)
-        finally:
-            os.close(folder)
+        # A user's own path: links in it are the user's to choose.
+        folder = os.open(dirname(os.path.abspath(path)), FOLDER)
+        with closing(folder):
+            at = PinnedName(path, folder, basename(path), "untrusted")
+            overwrite = _is_replaceable(at, replaceable)
+            temp = helper_name(at.name, "new")
+            write_atomically(at, temp, data, lambda fd: os.fchmod(fd, mode), overwrite=overwrite)
 
 
 def read_user_file(path: str, limit: int) -> bytes:
-    """A file that the user named, at most `limit` + 1 bytes of it. Errors: HostError."""
+    """At most `limit` + 1 bytes of the file that the user named. Errors: HostError."""
     with explained(f"{path} cannot be read"), open(path, "rb") as file:
         return file.read(limit + 1)
 
 
 def is_trusted_file(path: str) -> bool:
-    """Whether nobody but root and who runs this can have written the file, or put it there."""
-    from reconcile.filesystem.safe_path import OTHERS_WRITE, pin_name, trusted_users
-
+    """Whether only root and who runs this can have written the file, or put it there."""
     try:
         with pin_name(path, follow=True) as at:
             found = at.stat()
     except OSError:
         return False
-    if found is None or at.trust != "closed":
+    if found is None or at.trust != "trusted":
         return False
     return found.st_uid in trusted_users() and not found.st_mode & OTHERS_WRITE
 
 
-def _put(
-    folder: int, name: str, path: str, data: bytes, mode: int, replaceable: Replaceable
-) -> None:
-    is_new = not _there(folder, name, path, replaceable)
-    temp = helper_name(name, "new")
-    fd = os.open(temp, NEW, 0o600, dir_fd=folder)
+def _is_replaceable(at: PinnedName, replaceable: Replaceable) -> bool:
+    """False where nothing is there. Errors: HostError where something else is."""
     try:
-        with os.fdopen(fd, "wb") as file:
-            os.fchmod(fd, mode)
-            file.write(data)
-            file.flush()
-            os.fsync(fd)
-        if is_new:
-            # Unlike a rename, a link refuses what has appeared there meanwhile.
-            os.link(temp, name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
-        else:
-            os.rename(temp, name, src_dir_fd=folder, dst_dir_fd=folder)
-    finally:
-        _unlink(folder, temp)
-    os.fsync(folder)
-
-
-def _there(folder: int, name: str, path: str, replaceable: Replaceable) -> bool:
-    """Whether a file is there that may be replaced. Errors: HostError where it may not."""
-    try:
-        fd = os.open(name, OLD, dir_fd=folder)
+        fd = os.open(at.name, OLD, dir_fd=at.dir_fd)
     except FileNotFoundError:
         return False
     with os.fdopen(fd, "rb") as file:
-        plain = stat.S_ISREG(os.fstat(fd).st_mode)
-        if plain and replaceable(file.read(MOST_LOOKED_AT)):
+        is_plain = stat.S_ISREG(os.fstat(fd).st_mode)
+        if is_plain and replaceable(file.read(MOST_COMPARED)):
             return True
     raise HostError(
-        f"{path} is there already",
-        "it is not a file of that kind by reconcile",
-        "Name another file, or remove it. It was not touched.",
+        f"{at.path} already exists",
+        "it is not a file of that kind written by reconcile",
+        "Choose another file, or remove it. It was not changed.",
     )
-
-
-def _unlink(folder: int, name: str) -> None:
-    try:
-        os.unlink(name, dir_fd=folder)
-    except FileNotFoundError:
-        return

@@ -1,7 +1,7 @@
 """One pass over everything below a root: iterative and by descriptor.
 
-A converged file costs one fstatat and four comparisons. Nothing is held but the
-directories still to be entered, and what deviates.
+A file that matches the policy costs one fstatat and four comparisons. Nothing is held
+but the directories still to be entered, and what deviates.
 """
 
 from __future__ import annotations
@@ -9,21 +9,23 @@ from __future__ import annotations
 import os
 import stat
 from collections import deque
-from collections.abc import Collection, Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Collection, Iterable, Iterator
+from typing import NamedTuple
 
 from reconcile.filesystem.openat import has_mounts_below, mount_id, open_subdirectory
+from reconcile.filesystem.parallel import ProgressCounter
 from reconcile.filesystem.path import is_helper_name
-from reconcile.filesystem.permissions import PermissionDeviation, PermissionPolicy, may_change_owner
-from reconcile.filesystem.safe_path import PIN, DirectoryTrust, trust_of
+from reconcile.filesystem.permissions import (
+    PermissionDeviation,
+    PermissionPolicy,
+    may_change_owner,
+)
+from reconcile.filesystem.safe_path import PIN, DirectoryTrust, closing, trust_of
 from reconcile.filesystem.scan_result import Scan
-
-if TYPE_CHECKING:
-    from reconcile.filesystem.parallel import ProgressCounter
 
 DEEPEST = 20_000
 MOST_OPEN = 200
-"""Directories held open on the way down; beyond, the upper ones are opened anew."""
+"""Directories held open on the way down; beyond, the upper ones are opened again."""
 
 
 class WalkPosition(NamedTuple):
@@ -36,7 +38,12 @@ class WalkPosition(NamedTuple):
     name: str
     depth: int
 
+    def below(self, name: str) -> WalkPosition:
+        """The directory `name` in this one."""
+        return WalkPosition(self, name, self.depth + 1)
+
     def names(self) -> list[str]:
+        """The names from the root down."""
         names, here = [], self
         while here.above is not None:
             names.append(here.name)
@@ -44,6 +51,7 @@ class WalkPosition(NamedTuple):
         return names[::-1]
 
     def path_of(self, name: str) -> str:
+        """The path of `name` in this directory, relative to the root."""
         return "/".join((*self.names(), name))
 
 
@@ -63,32 +71,32 @@ class OpenDirectory:
 
     __slots__ = ("fd", "pending", "place", "trust")
 
-    def __init__(self, fd: int, guard: DirectoryTrust, place: WalkPosition) -> None:
-        self.fd, self.trust, self.place = fd, guard, place
+    def __init__(self, fd: int, trust: DirectoryTrust, place: WalkPosition) -> None:
+        self.fd, self.trust, self.place = fd, trust, place
         self.pending: list[str] = []
 
 
 class TreeWalker:
-    """Looks at what lies below one pinned root; what it finds gathers in `scan`."""
+    """Compares what lies below one pinned root with the policy; the results are in `scan`."""
 
     def __init__(
         self,
         root: int,
-        guard: DirectoryTrust,
-        rule: PermissionPolicy,
+        trust: DirectoryTrust,
+        policy: PermissionPolicy,
         excluded: Collection[str],
-        tally: ProgressCounter | None = None,
+        progress: ProgressCounter | None = None,
     ) -> None:
-        self.root, self.trust, self.policy = root, guard, rule
+        self.root, self.trust, self.policy = root, trust, policy
         self.excluded = frozenset(excluded)
-        self.progress = tally
+        self.progress = progress
         self.scan = Scan()
         self.examined = 0
         self.open_count = 0
         self.device, self.mount = os.fstat(root).st_dev, mount_id(root)
         self.mounts_below = has_mounts_below(root)
-        self.file_mode = stat.S_IFREG | rule.file_mode
-        self.directory_mode = stat.S_IFDIR | rule.directory_mode
+        self.file_mode = stat.S_IFREG | policy.file_mode
+        self.directory_mode = stat.S_IFDIR | policy.directory_mode
 
     def walk(self, share: Share) -> None:
         """Everything below one directory, depth first."""
@@ -105,21 +113,20 @@ class TreeWalker:
                 self._close(next(upper for upper in levels if upper.fd >= 0))
 
     def subdirectories(self, place: WalkPosition) -> list[str]:
-        """Look at one directory alone; the names of those below it."""
+        """Scan one directory alone; the names of those in it."""
         level = next(self._first(Share(place)), None)
         if level is None:
             return []
         self._close(level)
         return level.pending
 
-    def size_of(self, place: WalkPosition) -> int:
-        """The size of the directory itself, which tells how many names it holds."""
-        fd = self._reach(place).fd
+    def directory_size(self, place: WalkPosition) -> int:
+        """The size in bytes of the directory itself, which grows with its number of names."""
+        level = self._reach(place)
         try:
-            return os.fstat(fd).st_size
+            return os.fstat(level.fd).st_size
         finally:
-            os.close(fd)
-            self.open_count -= 1
+            self._close(level)
 
     def _first(self, share: Share) -> Iterator[OpenDirectory]:
         try:
@@ -131,7 +138,7 @@ class TreeWalker:
         yield level
 
     def _down(self, level: OpenDirectory) -> OpenDirectory | None:
-        place = WalkPosition(level.place, level.pending.pop(), level.place.depth + 1)
+        place = level.place.below(level.pending.pop())
         try:
             if level.fd < 0:
                 again = self._reach(level.place)
@@ -145,7 +152,7 @@ class TreeWalker:
 
     def _reach(self, place: WalkPosition) -> OpenDirectory:
         """The directory, opened one component after the other from the root."""
-        # Opened anew: a duplicate would share its reading position with other processes.
+        # Opened again: a duplicate would share its reading position with other processes.
         level = OpenDirectory(open_subdirectory(self.root, "."), self.trust, ROOT)
         self.open_count += 1
         for name in place.names():
@@ -156,7 +163,7 @@ class TreeWalker:
                 self._close(above)
         return OpenDirectory(level.fd, level.trust, place)
 
-    def _enter(self, above: int, guard: DirectoryTrust, place: WalkPosition) -> OpenDirectory:
+    def _enter(self, above: int, trust: DirectoryTrust, place: WalkPosition) -> OpenDirectory:
         if place.depth > DEEPEST:
             raise OSError(0, f"it is more than {DEEPEST} levels deep")
         fd = open_subdirectory(above, place.name)
@@ -165,7 +172,7 @@ class TreeWalker:
             os.close(fd)
             raise OtherMount
         self.open_count += 1
-        return OpenDirectory(fd, trust_of(found, guard), place)
+        return OpenDirectory(fd, trust_of(found, trust), place)
 
     def _close(self, level: OpenDirectory) -> None:
         if level.fd >= 0:
@@ -184,16 +191,16 @@ class TreeWalker:
 
     def _scan_directory(self, level: OpenDirectory, share: Share) -> None:
         """Examine every name in a directory; the loop that a million files go through."""
-        fd, look = level.fd, os.stat
-        regular, uid, gid = self.file_mode, self.policy.uid, self.policy.gid
+        fd, lstat = level.fd, os.stat
+        mode, uid, gid = self.file_mode, self.policy.uid, self.policy.gid
         files, before = 0, self.examined
         for name in self._list_names(level, share):
             try:
-                st = look(name, dir_fd=fd, follow_symlinks=False)
+                st = lstat(name, dir_fd=fd, follow_symlinks=False)
             except OSError as error:
-                self._record_error(WalkPosition(level.place, name, 0), error)
+                self._record_error(level.place.below(name), error)
                 continue
-            if st[0] == regular and st[4] == uid and st[5] == gid and st[3] == 1:
+            if st[0] == mode and st[4] == uid and st[5] == gid and st[3] == 1:
                 files += 1
             else:
                 self._handle_deviant(level, name, st)
@@ -202,7 +209,7 @@ class TreeWalker:
         if self.progress is not None:
             self.progress.add(self.examined - before)
 
-    def _list_names(self, level: OpenDirectory, share: Share) -> list[str] | Iterator[str]:
+    def _list_names(self, level: OpenDirectory, share: Share) -> Iterable[str]:
         try:
             if share.of > 1:
                 return _partition(level.fd, share)
@@ -212,7 +219,7 @@ class TreeWalker:
             return []
 
     def _handle_deviant(self, level: OpenDirectory, name: str, st: os.stat_result) -> None:
-        """Whatever is not a converged file with one name."""
+        """Whatever is not a matching file with one name."""
         self.examined += 1
         if is_helper_name(name) or (self.excluded and level.place.path_of(name) in self.excluded):
             return
@@ -229,54 +236,39 @@ class TreeWalker:
             self.scan.special += 1
 
     def _compare(self, level: OpenDirectory, name: str, st: os.stat_result, mode: int) -> bool:
-        """Sort in what may deviate; False for another mount, which is none of our business."""
-        rule = self.policy
-        if st.st_dev != self.device:
-            self.scan.mounts.add(level.place.path_of(name))
-            return False
-        if (st.st_mode, st.st_uid, st.st_gid) == (mode, rule.uid, rule.gid):
+        """Record what deviates; False for another mount, which is not part of the tree."""
+        uid, gid = self.policy.uid, self.policy.gid
+        if st.st_dev == self.device and (st.st_mode, st.st_uid, st.st_gid) == (mode, uid, gid):
             return True
-        path, is_directory = level.place.path_of(name), stat.S_ISDIR(st.st_mode)
-        sheltered = level.trust == "closed"
-        if self.mounts_below and self._is_mount(level.fd, name):
+        path, is_trusted = level.place.path_of(name), level.trust == "trusted"
+        if st.st_dev != self.device or (self.mounts_below and self._is_mount(level.fd, name)):
             self.scan.mounts.add(path)
             return False
-        if not is_directory and st.st_nlink > 1:
+        if not stat.S_ISDIR(st.st_mode) and st.st_nlink > 1:
             self.scan.hard_links.add(path)
-        elif not sheltered and not may_change_owner(st.st_uid, rule.uid):
+        elif not is_trusted and not may_change_owner(st.st_uid, uid):
             self.scan.foreign_owner.add(path)
         else:
-            found = PermissionDeviation(
-                path,
-                is_directory,
-                st.st_uid,
-                st.st_gid,
-                stat.S_IMODE(st.st_mode),
-                st.st_ino,
-                st.st_ctime_ns,
-                sheltered,
-            )
+            found = PermissionDeviation.of(path, st, in_trusted_directory=is_trusted)
             self.scan.add_deviation(found)
         return True
 
     def _is_mount(self, above: int, name: str) -> bool:
-        """Whether a name stands for a mount; a bind mount of this filesystem looks like any."""
+        """Whether a name is a mount point; a bind mount of this filesystem has its device, too."""
         try:
             pin = os.open(name, PIN, dir_fd=above)
         except FileNotFoundError:
             return False
-        try:
+        with closing(pin):
             return mount_id(pin) != self.mount
-        finally:
-            os.close(pin)
 
 
 class OtherMount(OSError):
-    """A directory that is another mount, and so is not entered."""
+    """A directory that is on another mount, and so is not entered."""
 
 
 def _partition(fd: int, share: Share) -> Iterator[str]:
-    """The names of this share's inodes: no two workers look at one."""
+    """The names of this share's inodes: no two workers examine the same one."""
     with os.scandir(fd) as entries:
         for entry in entries:
             if entry.inode() % share.of == share.part:

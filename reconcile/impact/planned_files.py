@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from posixpath import join
 from typing import TYPE_CHECKING
 
-from reconcile.filesystem.access_check import enters
+from reconcile.filesystem.access_check import can_enter
 from reconcile.filesystem.path import ancestors
 from reconcile.nginx.routing.request import FileKind
 from reconcile.resources.assets import Assets
@@ -74,4 +74,4 @@ class _PlannedKinds:
         if mode is None:
             return True
         uid, gid = owner_ids(self._host, after.user, after.group)
-        return enters(self._worker, uid, gid, mode >> shift)
+        return can_enter(self._worker, uid, gid, mode >> shift)

@@ -237,13 +237,11 @@ def _component(nginx: NginxInstallation, step: AccessStep, allowed: bool) -> Com
 
 def _acl(nginx: NginxInstallation, step: AccessStep) -> Iterator[str]:
     """Yield the named entries of an ACL and its mask, as getfacl prints them."""
-    from reconcile.filesystem.access_check import GROUP, MASK, USER
+    from reconcile.filesystem.acl import GROUP, MASK, USER, rwx
 
     accounts = nginx.host.accounts
     for line in step.acl:
-        bits = "".join(
-            c if line.permissions & b else "-" for c, b in (("r", 4), ("w", 2), ("x", 1))
-        )
+        bits = rwx(line.permissions)
         if line.tag == USER:
             yield f"user:{accounts.user_name(line.id)}:{bits}"
         elif line.tag == GROUP:

@@ -1,4 +1,4 @@
-"""Files shipped with an app: a source folder, and its true copy that Nginx serves."""
+"""Static files of an app: a source folder, and the copy of it that nginx serves."""
 
 from __future__ import annotations
 
@@ -14,49 +14,49 @@ from reconcile.filesystem.compress import refuse_missing
 from reconcile.filesystem.host_error import HostError
 from reconcile.filesystem.path import is_inside
 from reconcile.filesystem.permissions import PermissionDeviation, PermissionPolicy
-from reconcile.filesystem.scan_result import Examples
 from reconcile.filesystem.sync.sync_diff import ChangedSide, FileCopy, Stale, SyncDiff, SyncRequest
-from reconcile.resources.common import folders_above, octal, owner_ids, refuse_unknown_owner
-from reconcile.resources.metadata_effects import masks_finding, masks_told
+from reconcile.resources.common import (
+    excluded_below,
+    folders_above,
+    octal,
+    owner_and_mode_change,
+    owner_ids,
+    refuse_unknown_owner,
+    skipped_note,
+)
+from reconcile.resources.metadata_effects import acl_finding_below, describe_grants_below
 from reconcile.system import Host
 from reconcile.system.accounts import Accounts
 from reconcile.types import Encoding
+from reconcile.wording import counted
 
 MOST_KEPT = 50_000
 MOST_SHOWN = 1_000
-NAMED = 5
-RULE = ("user", "group", "dirs", "files", "prune", "precompress")
+POLICY = ("user", "group", "dirs", "files", "prune", "precompress")
+"""Fields whose change makes every difference a change of the configuration."""
+ORDER: tuple[Action, ...] = ("delete", "update", "create")
 
-MISSING = "missing"
-SURPLUS = "not in the source, is removed"
-MADE = "is made, compressed"
 STALE: dict[Stale, str] = {
-    "outdated": "compressed from another version of its file, is removed",
-    "unasked": "compressed by us and no longer asked for, is removed",
+    "outdated": "compressed from another version of its file",
+    "obsolete": "compressed by reconcile, and no longer requested",
 }
 
 
 class Difference(NamedTuple):
-    """One path of the copy, what is wrong with it, and who moved since the last copy."""
+    """One path of the copy, what differs, which side changed, and what an apply does to it."""
 
     path: str
     what: str
-    moved: ChangedSide
-
-    @property
-    def action(self) -> Action:
-        """What an apply does to this path."""
-        if self.what in (SURPLUS, *STALE.values()):
-            return "delete"
-        return "create" if self.what.startswith((MISSING, MADE)) else "update"
+    changed_side: ChangedSide
+    action: Action
 
 
 class Assets(Resource):
-    """The copy holds what the source holds, with these owners and modes.
+    """The copy contains what the source contains, with these owners and modes.
 
     `extra` are files at the root that the source need not have. Without `prune`
     nothing is removed but stale compressed siblings. Names that begin with a
-    dot are neither shipped nor touched. Observed, it holds what differs.
+    dot are neither copied nor changed. Observed, it lists what differs.
     """
 
     kind: Literal["assets"] = "assets"
@@ -68,16 +68,16 @@ class Assets(Resource):
     files: int = 0o644
     prune: bool = False
     precompress: tuple[Encoding, ...] = ()
-    """In which encodings compressed siblings are made of what becomes smaller by it."""
+    """The encodings in which compressed siblings are made of what becomes smaller by it."""
     extra: dict[str, bytes] = {}
     except_: tuple[str, ...] = ()
-    """Absolute paths below the root that are someone else's to look after."""
+    """Absolute paths below the root that other resources manage."""
     differences: SkipValidation[tuple[Difference, ...]] = ()
     differing: int = 0
     total: int | None = None
     notes: tuple[str, ...] = ()
     masked: tuple[str, ...] = ()
-    """Observed: what new modes will do to access lists."""
+    """Observed: how new modes will change what ACLs grant."""
 
     order: ClassVar[int] = 35
     removal_order: ClassVar[int] = 97
@@ -89,109 +89,112 @@ class Assets(Resource):
 
     @property
     def name(self) -> str:
+        """The path of the copy."""
         return self.path
 
     @classmethod
     def from_name(cls, name: str) -> Self:
+        """The copy at a path, without a source, for its removal."""
         return cls(path=name)
 
     def requires(self) -> frozenset[Ref]:
+        """The root, and the directories above it."""
         return folders_above(self.path) | {Ref("directory", self.path)}
 
     def may_write(self, path: str) -> bool:
-        """All that lies below the root but what is someone else's."""
-        return not any(is_inside(path, kept) for kept in self.except_)
+        """All that is below the root, except what other resources manage."""
+        return not any(is_inside(path, excluded) for excluded in self.except_)
 
     def observe(self, host: Host) -> Self | None:
+        """What differs from the source; None where the root is absent. Errors: HostError."""
         if not self.source:
-            return self._remembered(host)
+            return self._recorded(host)
         refuse_unknown_owner(host, self.user, self.group)
         self._refuse_no_source(host)
         refuse_missing(self.precompress)
         if host.files.stat(self.path, follow=True) is None:
             return None
-        order = self._order(host)
-        found = host.files.diff(order)
-        masked = host.files.masked_grants_below(self.path, order.policy, found.deviations)
-        return self._with(found).model_copy(update={"masked": masks_told(host, masked)})
-
-    def source_digest(self, host: Host) -> str:
-        return host.files.source_digest(self.source)
-
-    def _remembered(self, host: Host) -> Self | None:
-        """For a removal: there as long as we remember having written anything."""
-        shipped = host.files.manifest(self.path)
-        if not shipped.exists:
-            return None
-        return self.model_copy(update={"total": len(shipped.our_files())})
-
-    def _refuse_no_source(self, host: Host) -> None:
-        found = host.files.stat(self.source, follow=True)
-        if found is None or found.kind != "directory":
-            raise HostError(
-                what=f"the source folder {self.source} of {self.path} does not exist"
-                if found is None
-                else f"the source {self.source} of {self.path} is not a folder",
-                why="its files cannot be compared with what is served",
-                fix="Build the assets first, or correct `source` in the YAML.",
-            )
-
-    def _order(self, host: Host) -> SyncRequest:
-        uid, gid = owner_ids(host, self.user, self.group)
-        below = self.path.rstrip("/") + "/"
-        excluded = [path.removeprefix(below) for path in self.except_ if path.startswith(below)]
-        return SyncRequest(
-            self.source,
-            self.path,
-            PermissionPolicy(uid, gid, self.files, self.dirs),
-            self.prune,
-            self.extra,
-            frozenset(excluded),
-            self.precompress,
-        )
-
-    def _with(self, found: SyncDiff) -> Self:
+        request = self._request(host)
+        found = host.files.diff(request)
+        masked = host.files.masked_grants_below(self.path, request.policy, found.deviations)
         return self.model_copy(
             update={
                 "differences": tuple(_differences(found, self))[:MOST_KEPT],
                 "differing": found.difference_count,
                 "total": found.total,
                 "notes": tuple(_notes(self, found)),
+                "masked": describe_grants_below(host, masked),
             }
         )
 
+    def source_digest(self, host: Host) -> str:
+        """The digest of all that would be copied."""
+        return host.files.source_digest(self.source)
+
+    def _recorded(self, host: Host) -> Self | None:
+        """For a removal: it exists as long as anything was recorded as copied."""
+        manifest = host.files.manifest(self.path)
+        if not manifest.exists:
+            return None
+        return self.model_copy(update={"total": len(manifest.our_files())})
+
+    def _refuse_no_source(self, host: Host) -> None:
+        found = host.files.stat(self.source, follow=True)
+        if found is None or found.kind != "directory":
+            problem = "does not exist" if found is None else "is not a folder"
+            raise HostError(
+                what=f"the source folder {self.source} of {self.path} {problem}",
+                why="the served files cannot be compared with it",
+                fix="Build the assets first, or correct `source` in the YAML.",
+            )
+
+    def _request(self, host: Host) -> SyncRequest:
+        return SyncRequest(
+            self.source,
+            self.path,
+            PermissionPolicy(*owner_ids(host, self.user, self.group), self.files, self.dirs),
+            self.prune,
+            self.extra,
+            excluded_below(self.path, self.except_),
+            self.precompress,
+        )
+
     def apply(self, host: Host, before: Self | None) -> None:  # noqa: ARG002
-        host.files.sync(self._order(host))
+        """Copy what differs."""
+        host.files.sync(self._request(host))
 
     def delete(self, host: Host) -> None:
-        """Exactly what we wrote and nobody changed since; then directories left empty."""
+        """Remove exactly what was copied and nobody changed since; then empty directories."""
         host.files.remove_synced(self.path)
 
     def findings(self) -> tuple[Finding, ...]:
-        """What was seen and left alone, and what is changed by the way."""
-        left = tuple(Finding("assets-left-alone", "note", note) for note in self.notes)
-        return (*left, masks_finding(self.path, self.masked)) if self.masked else left
+        """What was skipped, and side effects of the change."""
+        skipped = tuple(Finding("assets-left-alone", "note", note) for note in self.notes)
+        return (*skipped, acl_finding_below(self.path, self.masked)) if self.masked else skipped
 
     def digests(self) -> dict[str, str]:
-        rule = {name: digest(getattr(self, name)) for name in RULE}
-        told = [list(one) for one in self.differences]
-        return {**rule, "differences": digest([self.differing, told])}
+        """The policy by field, and all differences as one."""
+        policy = {name: digest(getattr(self, name)) for name in POLICY}
+        differences = [list(one) for one in self.differences]
+        return {**policy, "differences": digest([self.differing, differences])}
 
     def cause(self, field: str, before: Self | None, written: Mapping[str, str]) -> Cause:
-        """Told apart by file: the source has moved since it was copied, or the copy has."""
+        """By file: whether the source has changed since it was copied, or the copy has."""
         if field not in written or before is None:
             return "pending"
         now = self.digests()
-        asked_anew = any(now[name] != written.get(name) for name in RULE)
-        moved = {one.moved for one in before.differences}
-        if moved == {"host"}:
-            return "pending" if asked_anew else "drift"
-        return "both" if len(moved) > 1 else "pending"
+        has_new_policy = any(now[name] != written.get(name) for name in POLICY)
+        sides = {one.changed_side for one in before.differences}
+        if sides == {"host"}:
+            return "pending" if has_new_policy else "drift"
+        return "both" if len(sides) > 1 else "pending"
 
     def summary(self, action: Action) -> str:
+        """Where a new copy comes from."""
         return f"copied from {self.source}" if action == "create" else ""
 
     def why(self, change: FieldChange) -> str:
+        """Which side has changed."""
         if change.name != "differences":
             return ""
         return {
@@ -201,18 +204,24 @@ class Assets(Resource):
         }[change.cause]
 
     def items(self, field: str) -> Sequence[tuple[Action, str]] | None:
-        """What goes first, then what changes, then what is new."""
+        """Deletions first, then what changes, then what is new."""
         if field != "differences":
             return None
-        told = [(one.action, f"{one.path}: {one.what}") for one in self.differences]
-        return sorted(told, key=lambda item: ("delete", "update", "create").index(item[0]))
+        lines = [(one.action, f"{one.path}: {one.what}") for one in self.differences]
+        return sorted(lines, key=lambda line: ORDER.index(line[0]))
 
     def files_removed(self, after: Resource | None) -> int:
+        """The files that were copied, or those that are no longer in the source."""
         if after is None:
             return self.total or 0
-        return sum(one.what == SURPLUS and not one.path.endswith("/") for one in self.differences)
+        stale = STALE.values()
+        return sum(
+            one.action == "delete" and one.what not in stale and not one.path.endswith("/")
+            for one in self.differences
+        )
 
     def display(self) -> dict[str, Any]:
+        """The managed fields as text, with a line for each difference."""
         modes = {"dirs": octal(self.dirs), "files": octal(self.files)}
         lines = [f"{one.path}: {one.what}" for one in self.differences[:MOST_SHOWN]]
         if self.differing > len(lines):
@@ -221,60 +230,58 @@ class Assets(Resource):
 
 
 def _differences(found: SyncDiff, wanted: Assets) -> Iterator[Difference]:
-    yield from (Difference(f"{path}/", MISSING, "source") for path in found.folders)
-    yield from (_copied(copy) for copy in found.copies)
-    yield from (Difference(path, STALE[why], "source") for path, why in found.stale.items())
-    for path in found.extraneous:
-        yield Difference(path, SURPLUS, "source")
-    for path in found.extraneous_folders:
-        yield Difference(f"{path}/", SURPLUS, "source")
+    yield from (Difference(f"{path}/", "missing", "source", "create") for path in found.folders)
+    yield from (_copy_difference(copy) for copy in found.copies)
+    for path, reason in found.stale.items():
+        yield Difference(path, STALE[reason], "source", "delete")
+    for path in (*found.extraneous, *(f"{folder}/" for folder in found.extraneous_folders)):
+        yield Difference(path, "not in the source", "source", "delete")
     names = Accounts()
-    yield from (_owned(one, wanted, names) for one in found.deviations)
+    yield from (_owner_difference(one, wanted, names) for one in found.deviations)
 
 
-def _copied(copy: FileCopy) -> Difference:
+def _copy_difference(copy: FileCopy) -> Difference:
+    action: Action = "create" if copy.is_new else "update"
     if copy.encoding:
-        what = MADE if copy.is_new else "is made anew, compressed"
-        return Difference(copy.path, what, copy.changed_side)
-    if copy.is_new:
-        return Difference(copy.path, f"{MISSING} ({copy.new_size} bytes)", copy.changed_side)
-    sizes = f"{copy.old_size} -> {copy.new_size} bytes"
-    same = copy.old_size == copy.new_size
-    what = f"other content ({copy.new_size} bytes)" if same else f"other content ({sizes})"
-    return Difference(copy.path, what, copy.changed_side)
+        what = "missing compressed copy" if copy.is_new else "outdated compressed copy"
+    elif copy.is_new:
+        what = f"missing ({counted(copy.new_size, 'byte')})"
+    elif copy.old_size == copy.new_size:
+        what = f"different content ({counted(copy.new_size, 'byte')})"
+    else:
+        what = f"different content ({copy.old_size:,} -> {counted(copy.new_size, 'byte')})"
+    return Difference(copy.path, what, copy.changed_side, action)
 
 
-def _owned(found: PermissionDeviation, wanted: Assets, names: Accounts) -> Difference:
-    owner = f"{names.user_name(found.uid)}:{names.group_name(found.gid)}"
+def _owner_difference(found: PermissionDeviation, wanted: Assets, names: Accounts) -> Difference:
     me = names.current
-    right = f"{wanted.user or me.name}:{wanted.group or names.group_name(me.gid)}"
+    owner = f"{names.user_name(found.uid)}:{names.group_name(found.gid)}"
+    wanted_owner = f"{wanted.user or me.name}:{wanted.group or names.group_name(me.gid)}"
     mode = wanted.dirs if found.is_directory else wanted.files
-    ways = [f"owner {owner} -> {right}"] if owner != right else []
-    ways += [f"mode {octal(found.mode)} -> {octal(mode)}"] if found.mode != mode else []
-    return Difference(found.path, ", ".join(ways), "host")
+    what = owner_and_mode_change((owner, found.mode), (wanted_owner, mode))
+    return Difference(found.path, what, "host", "update")
 
 
 def _notes(wanted: Assets, found: SyncDiff) -> Iterator[str]:
-    root, out = wanted.path, found.not_copied
-    told: tuple[tuple[Examples, str], ...] = (
-        (found.kept, f"below {root} are not in the source and stay (prune is off)"),
-        (
-            found.skipped,
-            f"below {root} keep their owner or mode: they have further names, or"
-            " belong to another user where somebody else may write",
-        ),
-        (
-            out.outside,
-            f"in {wanted.source} are symlinks that lead out of it, or links in linked"
-            " directories, and are not shipped",
-        ),
-        (out.special, f"in {wanted.source} are neither files nor directories and are not shipped"),
-        (
-            out.foreign,
-            f"in {wanted.source} are another user's, with further names, and are not shipped",
-        ),
+    root, source, out = wanted.path, wanted.source, found.not_copied
+    yield from skipped_note(
+        found.kept, "file", root, "{is} not in the source; kept because prune is off"
     )
-    for examples, why in told:
-        if examples.count:
-            more = ", ..." if examples.count > NAMED else ""
-            yield f"{examples.count} {why}: {', '.join(examples.paths[:NAMED])}{more}"
+    yield from skipped_note(
+        found.skipped,
+        "file",
+        root,
+        "{was} skipped: hard-linked, or owned by another user where somebody else can write",
+    )
+    yield from skipped_note(
+        out.outside,
+        "symlink",
+        source,
+        "{was} not copied: target outside of the source, or behind another symlink",
+    )
+    yield from skipped_note(
+        out.special, "path", source, "{was} not copied: neither a file nor a directory"
+    )
+    yield from skipped_note(
+        out.foreign, "file", source, "{was} not copied: hard-linked, and owned by another user"
+    )

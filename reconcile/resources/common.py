@@ -1,12 +1,19 @@
-"""What all kinds that are paths share."""
+"""What all kinds that are paths share: owners, modes, directories above."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
 
 from reconcile.engine.resource import Ref
 from reconcile.filesystem.host_error import HostError
 from reconcile.filesystem.inode import FileKind
-from reconcile.filesystem.path import ancestors
+from reconcile.filesystem.path import ancestors, relative_to
+from reconcile.filesystem.scan_result import Examples
 from reconcile.system import Host
+from reconcile.wording import counted, first_few
+
+MAX_EXAMPLES = 5
+"""Paths named in a line of the plan."""
 
 ARTICLES: dict[FileKind, str] = {
     "file": "a file",
@@ -17,12 +24,12 @@ ARTICLES: dict[FileKind, str] = {
 
 
 def octal(mode: int) -> str:
-    """A mode as people write it: "0644"."""
+    """A mode as it is written in the YAML: "0644"."""
     return f"{mode:04o}"
 
 
 def ownership(user: str | None, group: str | None, mode: int | None = None) -> str:
-    """Owner and mode in one go, "www-data:www-data 0755"; of each only what is managed."""
+    """Owner and mode, such as "www-data:www-data 0755"; of each only what is managed."""
     owner = f"{user or ''}:{group or ''}" if user or group else ""
     return " ".join(part for part in (owner, "" if mode is None else octal(mode)) if part)
 
@@ -33,22 +40,43 @@ def folders_above(path: str) -> frozenset[Ref]:
 
 
 def owner_ids(host: Host, user: str | None, group: str | None) -> tuple[int, int]:
-    """uid and gid; where unnamed, those of who applies. Errors: UnknownAccount."""
+    """uid and gid; those of who applies where no name is given. Errors: UnknownAccount."""
     me = host.accounts.current
     uid = me.uid if user is None else host.accounts.user(user).uid
     gid = me.gid if group is None else host.accounts.group(group)
     return uid, gid
 
 
+def excluded_below(root: str, paths: Iterable[str]) -> frozenset[str]:
+    """Those of `paths` that are below `root`, relative to it."""
+    found = (relative_to(path, root) for path in paths)
+    return frozenset(path for path in found if path is not None)
+
+
+def owner_and_mode_change(before: tuple[str, int], after: tuple[str, int]) -> str:
+    """`owner root:root -> www-data:www-data, mode 0600 -> 0644`, without what stays."""
+    owner = f"owner {before[0]} -> {after[0]}" if before[0] != after[0] else ""
+    mode = f"mode {octal(before[1])} -> {octal(after[1])}" if before[1] != after[1] else ""
+    return ", ".join(filter(None, (owner, mode)))
+
+
+def skipped_note(examples: Examples, noun: str, place: str, why: str) -> Iterator[str]:
+    """`3 files in /a were skipped: …`, if any were; `{was}`, `{is}` in `why` agree."""
+    if examples.count:
+        verbs = {"was": "was", "is": "is"} if examples.count == 1 else {"was": "were", "is": "are"}
+        names = first_few(examples.paths, MAX_EXAMPLES, examples.count)
+        yield f"{counted(examples.count, noun)} in {place} {why.format(**verbs)}: {names}"
+
+
 def refuse_unknown_owner(host: Host, user: str | None, group: str | None) -> None:
-    """For every reading: an owner without an account fails the plan, not the apply."""
+    """Make an owner without an account fail the plan, not the apply. Errors: UnknownAccount."""
     owner_ids(host, user, group)
 
 
 def wrong_kind(path: str, there: FileKind, wanted: FileKind) -> HostError:
-    """What stands there is not ours to throw away."""
+    """The error for something else at `path`, which reconcile must not remove."""
     return HostError(
-        what=f"{path} is {ARTICLES[there]}, and the YAML wants {ARTICLES[wanted]} there",
-        why="it is not reconcile's, so it is not removed to make room",
-        fix=f"Move {path} away, or name another path in the YAML.",
+        what=f"{path} is {ARTICLES[there]}, but the configuration declares {ARTICLES[wanted]}",
+        why="reconcile did not create it, so it is not replaced",
+        fix=f"Move {path} away, or declare another path.",
     )

@@ -1,4 +1,4 @@
-"""A file with its whole content: a site's configuration, a key, an environment file."""
+"""A file with its whole content, such as a site's configuration or an environment file."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from reconcile.resources.common import (
     refuse_unknown_owner,
     wrong_kind,
 )
-from reconcile.resources.metadata_effects import capability_finding, grants_told, mask_finding
+from reconcile.resources.metadata_effects import acl_finding, capability_finding, describe_grants
 from reconcile.system import Host
 
 NEW_MODE = 0o644
 USUAL = ("root:root 0644", "0644")
-"""Owners and modes that a plan need not name: whoever expects another one looks for it."""
+"""Owners and modes that are too common to be shown in a plan."""
 
 
 class File(Resource):
     """One regular file; where `content` is unmanaged it is never read.
 
-    Where absent and unmanaged it is made as who applies, 0644. A `sensitive`
-    content is shown as nothing but its digest.
+    Where absent, unmanaged fields default to who applies and 0644. Of a `sensitive`
+    content only the digest is shown.
     """
 
     kind: Literal["file"] = "file"
@@ -40,9 +40,9 @@ class File(Resource):
     mode: int | None = None
     sensitive: bool = False
     masked: str = ""
-    """Observed: what the new mode will do to the access list."""
+    """Observed: how the new mode will change what the ACL grants."""
     loses_capabilities: bool = False
-    """Observed: it has some, and will get new content."""
+    """Observed: it has capabilities, and will get new content."""
 
     order: ClassVar[int] = 20
     removal_order: ClassVar[int] = 65
@@ -52,16 +52,20 @@ class File(Resource):
 
     @property
     def name(self) -> str:
+        """The path."""
         return self.path
 
     @classmethod
     def from_name(cls, name: str) -> Self:
+        """The file at a path, with everything unmanaged, for its removal."""
         return cls(path=name)
 
     def requires(self) -> frozenset[Ref]:
+        """The directories above it."""
         return folders_above(self.path)
 
     def observe(self, host: Host) -> Self | None:
+        """The file as it is; None where absent. Errors: HostError."""
         refuse_unknown_owner(host, self.user, self.group)
         found, content = host.files.stat(self.path), None
         if found is not None and found.kind != "file":
@@ -71,32 +75,35 @@ class File(Resource):
             found, content = host.files.content(self.path) or (None, None)
         if found is None:
             return None
-        seen = {
+        fields = {
             "user": host.accounts.user_name(found.uid),
             "group": host.accounts.group_name(found.gid),
             "mode": found.mode,
             "content": content,
         }
-        return self.model_copy(update={**seen, **self._side_effects(host, found, content)})
+        return self.model_copy(update={**fields, **self._side_effects(host, found, content)})
 
     def _side_effects(self, host: Host, found: Stat, content: bytes | None) -> dict[str, Any]:
         effects: dict[str, Any] = {}
         if self.mode not in (None, found.mode):
             grants = host.files.masked_grants(self.path, self.mode or 0)
-            effects["masked"] = grants_told(host, grants)
+            effects["masked"] = describe_grants(host, grants)
         if content != self.content:
             effects["loses_capabilities"] = host.files.has_capabilities(self.path)
         return effects
 
     def findings(self) -> tuple[Finding, ...]:
-        masked = (mask_finding(self.path, self.masked),) if self.masked else ()
+        """Side effects of the change."""
+        masked = (acl_finding(self.path, self.masked),) if self.masked else ()
         lost = (capability_finding(self.path),) if self.loses_capabilities else ()
         return (*masked, *lost)
 
     def as_created(self, applier: Owner) -> Self:  # noqa: ARG002
+        """The same with the mode that a new file gets."""
         return self.model_copy(update={"mode": NEW_MODE}) if self.mode is None else self
 
     def apply(self, host: Host, before: Self | None) -> None:
+        """Write the content, or only set owner and mode where it is equal."""
         uid, gid = owner_ids(host, self.user, self.group)
         mode = NEW_MODE if self.mode is None else self.mode
         if before is None or self.content != before.content:
@@ -105,32 +112,40 @@ class File(Resource):
             host.files.set_permissions(self.path, uid=uid, gid=gid, mode=mode)
 
     def delete(self, host: Host) -> None:
+        """Remove it."""
         host.files.unlink(self.path)
 
     def summary(self, action: Action) -> str:
+        """Owner and mode, unless they are common ones."""
         owner = ownership(self.user, self.group, self.mode)
         return "" if action == "delete" or owner in USUAL else owner
 
     def legible(self, text: str) -> str:
+        """The content without the token that only reconcile reads."""
         return without_config_token(text)
 
     def files_removed(self, after: Resource | None) -> int:
+        """1 for a removal."""
         return 1 if after is None else 0
 
     def sensitive_fields(self) -> frozenset[str]:
+        """The content where it is `sensitive`."""
         return frozenset({"content"}) if self.sensitive else frozenset()
 
     def display(self) -> dict[str, Any]:
+        """The managed fields as text; the digest of a sensitive or binary content."""
         shown = self.managed()
         if self.content is not None:
-            shown["content"] = _digest(self.content) if self.sensitive else _told(self.content)
+            shown["content"] = (
+                _digest(self.content) if self.sensitive else _text_or_digest(self.content)
+            )
         if self.mode is not None:
             shown["mode"] = octal(self.mode)
         return shown
 
 
-def _told(content: bytes) -> str:
-    """The text, or for bytes that are no text their digest; never a lossy text."""
+def _text_or_digest(content: bytes) -> str:
+    """The text, or the digest of bytes that are no text; never a lossy text."""
     try:
         return content.decode()
     except UnicodeDecodeError:

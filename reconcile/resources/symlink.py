@@ -1,4 +1,4 @@
-"""A symlink: a site enabled, a release made current."""
+"""A symlink, such as an enabled site or the current release."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Symlink(Resource):
-    """One symlink and where it leads; a relative target of the same meaning is left alone."""
+    """One symlink and its target; a relative target that leads to the same path is left alone."""
 
     kind: Literal["symlink"] = "symlink"
     path: str
@@ -26,34 +26,41 @@ class Symlink(Resource):
 
     @property
     def name(self) -> str:
+        """The path."""
         return self.path
 
     @classmethod
     def from_name(cls, name: str) -> Self:
+        """The symlink at a path, without a target, for its removal."""
         return cls(path=name)
 
     def requires(self) -> frozenset[Ref]:
+        """The directories above it."""
         return folders_above(self.path)
 
     def observe(self, host: Host) -> Self | None:
+        """The symlink as it is; None where absent. Errors: HostError."""
         found = host.files.stat(self.path)
         if found is None:
             return None
         if found.kind != "symlink":
             raise wrong_kind(self.path, found.kind, "symlink")
-        return self.model_copy(update={"target": self._as_asked(host.files.readlink(self.path))})
+        return self.model_copy(update={"target": self._normalized(host.files.readlink(self.path))})
 
-    def _as_asked(self, target: str) -> str | None:
-        """A relative target that leads where we want it to lead is as good as ours."""
+    def _normalized(self, target: str) -> str | None:
+        """The declared target where the actual one leads to the same path."""
         same = normpath(join(dirname(self.path), target)) == self.target
         return self.target if same else target
 
     def summary(self, action: Action) -> str:  # noqa: ARG002
+        """Where it leads."""
         return f"-> {self.target}" if self.target is not None else ""
 
     def apply(self, host: Host, before: Self | None) -> None:  # noqa: ARG002
+        """Create or replace it."""
         if self.target is not None:
             host.files.symlink(self.path, self.target)
 
     def delete(self, host: Host) -> None:
+        """Remove it."""
         host.files.unlink(self.path)

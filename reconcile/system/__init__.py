@@ -6,13 +6,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar, cast
 
 from reconcile.dataclass import dataclass
+from reconcile.filesystem.files import Files
+from reconcile.filesystem.state_dir import StateDir
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from reconcile.filesystem.files import Files
     from reconcile.filesystem.parallel import ProgressCounter
-    from reconcile.filesystem.state_dir import StateDir
+    from reconcile.filesystem.sync.copy import OnProgress
     from reconcile.filesystem.undo import Recorder
     from reconcile.system.accounts import Account, Accounts
     from reconcile.system.commands import Commands
@@ -36,10 +37,9 @@ class HostSettings:
 class Host:
     """This machine, as everything above sees it; each part is made when first used.
 
-    While an apply runs, `recorder` is its journal: every changing primitive
-    tells it how to take the effect back, before the effect. While somebody watches
-    a long look, `tally` is told of every directory; and `copied`, while somebody watches a
-    long copy, how many files of how many are written.
+    While an apply runs, `recorder` is its journal, which gets the undo record of each
+    effect before the effect. `scan_progress` counts the names that a scan has read;
+    `on_copy_progress` gets how many files of how many are copied.
     """
 
     wrap_part: ClassVar[Callable[[str, Any], Any] | None] = None
@@ -49,7 +49,7 @@ class Host:
         self.settings = settings or HostSettings()
         self.recorder: Recorder | None = None
         self.scan_progress: ProgressCounter | None = None
-        self.on_copy_progress: Callable[[int, int], None] | None = None
+        self.on_copy_progress: OnProgress | None = None
 
     @cached_property
     def name(self) -> str:
@@ -66,8 +66,6 @@ class Host:
 
     @cached_property
     def files(self) -> Files:
-        from reconcile.filesystem.files import Files
-
         return _part("files", Files(self))
 
     @cached_property
@@ -108,8 +106,6 @@ class Host:
 
     @cached_property
     def state(self) -> StateDir:
-        from reconcile.filesystem.state_dir import StateDir
-
         return _part("state", StateDir(self.settings.state_dir))
 
 

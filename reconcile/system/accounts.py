@@ -7,18 +7,8 @@ import os
 import pwd
 from functools import cached_property
 
-from reconcile.dataclass import dataclass
 from reconcile.errors import ReconcileError
-
-
-@dataclass(frozen=True)
-class Account:
-    """A user with every group that counts when the kernel decides."""
-
-    name: str
-    uid: int
-    gid: int
-    groups: frozenset[int]
+from reconcile.filesystem.access_check import Account as Account
 
 
 class UnknownAccount(ReconcileError):

@@ -1,8 +1,8 @@
-"""Small files that prove a way through the machine, and that never stay behind.
+"""Canary files, which test whether a path is writable and served, and are always removed.
 
-A canary's name and content say whose it is. Only a plain file with both is
-ever removed, so no upload can be mistaken for one. One that was cut short, by a
-kill or a full disk, has the beginning of its content, or nothing.
+A canary is recognized by its name and content. Only a plain file with both is ever
+removed, so no upload can be mistaken for one. One that was truncated, by a kill or
+a full disk, holds the beginning of its content, or nothing.
 """
 
 from __future__ import annotations
@@ -16,52 +16,57 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from reconcile.filesystem.safe_path import pin_directory, pin_name
+from reconcile.filesystem.atomic_write import NEW_FILE, write_all
+from reconcile.filesystem.read import names_in
+from reconcile.filesystem.safe_path import closing, pin_directory, pin_name
 
 if TYPE_CHECKING:
     from reconcile.system import Host
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 _NAME = re.compile(r"\A\.?reconcile-canary-([0-9a-f]{32})\.txt\Z")
-_WRITE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-# A fifo under the name of a canary must not hang us.
+# A fifo under the name of a canary must not block the process.
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _NOT_A_FILE = {errno.ENOENT, errno.ELOOP, errno.ENOTDIR, errno.ENXIO}
 
 
 @dataclass(frozen=True)
 class Canary:
-    """A file that nobody can guess."""
+    """A file whose name and content nobody can guess."""
 
     nonce: str
 
     @classmethod
     def new(cls) -> Canary:
+        """A canary with a random name."""
         return cls(secrets.token_hex(16))
 
     @property
     def name(self) -> str:
+        """Its file name."""
         return f"reconcile-canary-{self.nonce}.txt"
 
     @property
     def hidden_name(self) -> str:
+        """The name of its dotfile, which must not be served."""
         return f".{self.name}"
 
     @property
     def content(self) -> bytes:
+        """The content of both files."""
         return f"reconcile canary {self.nonce}\n".encode()
 
 
 def create(host: Host, folder: str, canary: Canary, *, mode: int, writer: str | None) -> None:
     """Write both files of `canary` into `folder` as `writer` (None: as who runs this).
 
-    Errors: OSError as the kernel gave it to that user.
+    Errors: OSError as that user gets it from the kernel.
     """
 
     names = (canary.name, canary.hidden_name)
 
-    def errand() -> None:
+    def work() -> None:
         try:
             for name in names:
                 _write(f"{folder}/{name}", canary.content, mode)
@@ -70,21 +75,21 @@ def create(host: Host, folder: str, canary: Canary, *, mode: int, writer: str | 
                 _remove(f"{folder}/{name}", canary)
             raise
 
-    _run_as(host, writer, errand)
+    _run_as(host, writer, work)
 
 
 def remove(host: Host, folder: str, canary: Canary, *, writer: str | None) -> None:
-    """Remove what `plant` wrote, as far as it is there."""
+    """Remove what `create` wrote, if it is still there."""
 
-    def errand() -> None:
+    def work() -> None:
         for name in (canary.name, canary.hidden_name):
             _remove(f"{folder}/{name}", canary)
 
-    _run_as(host, writer, errand)
+    _run_as(host, writer, work)
 
 
 def can_remove_from(folder: str) -> bool:
-    """Whether who runs this could remove a file from `folder`."""
+    """Whether who runs this can remove a file from `folder`."""
     try:
         with pin_directory(folder) as (pinned, _):
             return os.access(".", os.W_OK | os.X_OK, dir_fd=pinned, effective_ids=True)
@@ -93,9 +98,9 @@ def can_remove_from(folder: str) -> bool:
 
 
 def remove_upload(folder: str, relative: str, canary: Canary) -> bool:
-    """Remove the canary that an app saved as `folder`/`relative`; False where it is not there.
+    """Remove the canary that an app saved as `folder`/`relative`; False where it is absent.
 
-    `relative` was told by the app: it is refused where it could lead elsewhere.
+    `relative` comes from the app: it is refused where it could lead elsewhere.
     """
     names = relative.split("/")
     if not all(names) or {".", ".."} & set(names) or "\0" in relative:
@@ -104,38 +109,34 @@ def remove_upload(folder: str, relative: str, canary: Canary) -> bool:
 
 
 def remove_stale(host: Host, folder: str, *, writer: str | None) -> int:
-    """Remove canaries of runs that were killed; how many there were."""
+    """Remove the canaries of killed runs; return how many there were."""
 
-    def errand() -> int:
-        found = [(name, _NAME.match(name)) for name in _names_in(folder)]
+    def work() -> int:
+        found = [(name, _NAME.match(name)) for name in _names(folder)]
         return sum(_remove_stale_file(f"{folder}/{name}", Canary(m[1])) for name, m in found if m)
 
-    return _run_as(host, writer, errand)
+    return _run_as(host, writer, work)
 
 
 def _remove_stale_file(path: str, canary: Canary) -> bool:
     try:
         return _remove(path, canary)
     except PermissionError:
-        return False  # A file that we cannot even read is none that we wrote.
+        return False  # A file that cannot be read was not written by this user.
 
 
-def _run_as(host: Host, writer: str | None, errand: Callable[[], Answer]) -> Answer:
+def _run_as(host: Host, writer: str | None, work: Callable[[], Result]) -> Result:
     if writer is None:
-        return errand()
+        return work()
     from reconcile.system.processes import as_user
 
-    return as_user(host.accounts.user(writer), errand)
+    return as_user(host.accounts.user(writer), work)
 
 
 def _write(path: str, content: bytes, mode: int) -> None:
-    with pin_name(path) as at:
-        fd = os.open(at.name, _WRITE, 0o600, dir_fd=at.dir_fd)
-        try:
-            os.write(fd, content)
-            os.fchmod(fd, mode)
-        finally:
-            os.close(fd)
+    with pin_name(path) as at, closing(os.open(at.name, NEW_FILE, 0o600, dir_fd=at.dir_fd)) as fd:
+        write_all(fd, content)
+        os.fchmod(fd, mode)
 
 
 def _remove(path: str, canary: Canary) -> bool:
@@ -153,23 +154,16 @@ def _remove(path: str, canary: Canary) -> bool:
 
 
 def _content(dir_fd: int, name: str, most: int) -> bytes | None:
-    """What the plain file `name` holds, up to `most` bytes; None where it is anything else."""
-    fd = os.open(name, _READ, dir_fd=dir_fd)
-    try:
+    """The content of the plain file `name`; None for anything else, or more than `most` bytes."""
+    with closing(os.open(name, _READ, dir_fd=dir_fd)) as fd:
         found = os.fstat(fd)
-        is_ours = stat.S_ISREG(found.st_mode) and found.st_size <= most
-        return os.read(fd, most) if is_ours else None
-    finally:
-        os.close(fd)
+        is_small = stat.S_ISREG(found.st_mode) and found.st_size <= most
+        return os.read(fd, most) if is_small else None
 
 
-def _names_in(folder: str) -> list[str]:
+def _names(folder: str) -> list[str]:
     try:
         with pin_directory(folder) as (pinned, _):
-            fd = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=pinned)
+            return names_in(pinned)
     except (FileNotFoundError, PermissionError):
-        return []  # Where nobody can look, no canary can be found either.
-    try:
-        return os.listdir(fd)
-    finally:
-        os.close(fd)
+        return []  # Where nothing can be listed, no canary can be found either.

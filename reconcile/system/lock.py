@@ -9,11 +9,11 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from posixpath import join
 from typing import TYPE_CHECKING, Any
 
 from reconcile.errors import LockHeld
 from reconcile.filesystem.host_error import explained
-from reconcile.filesystem.path import join
 from reconcile.filesystem.safe_path import pin_name
 
 if TYPE_CHECKING:

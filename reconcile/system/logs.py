@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from reconcile.filesystem.host_error import explained
-from reconcile.filesystem.read import glob, opened, stat_of
+from reconcile.filesystem.read import glob, open_file, stat_of
 from reconcile.filesystem.safe_path import pin_name
 
 LIMIT = 1 << 20
@@ -36,7 +36,7 @@ class LogPosition:
         """
         with explained(f"{self.path} cannot be read"):
             try:
-                with pin_name(self.path, follow=True) as at, opened(at) as fd:
+                with pin_name(self.path, follow=True) as at, open_file(at) as fd:
                     same = os.fstat(fd).st_ino == self.ino
                     return os.pread(fd, LIMIT, self.offset if same else 0)
             except FileNotFoundError:
@@ -52,7 +52,7 @@ def tail(path: str, limit: int) -> tuple[str, ...]:
     """
     with explained(f"{path} cannot be read"):
         try:
-            with pin_name(path, follow=True) as at, opened(at) as fd:
+            with pin_name(path, follow=True) as at, open_file(at) as fd:
                 start = max(0, os.fstat(fd).st_size - limit)
                 data = os.pread(fd, limit, start)
         except (FileNotFoundError, NotADirectoryError):

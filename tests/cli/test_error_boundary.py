@@ -52,7 +52,7 @@ def test_an_error_of_the_machine_is_not_an_internal_error(
 
     told = capsys.readouterr().err
     assert (1, True) == (code, told.startswith("Error: System error: "))
-    assert "  why: this process has too many files open\n" in told
+    assert "  why: this process has too many open files\n" in told
     assert "  fix: Raise the limit of open files (ulimit -n).\n" in told
 
 

@@ -343,7 +343,7 @@ def test_a_folder_that_holds_what_undo_needs_stays_and_the_apply_holds(
     assert not os.path.exists(page)
     (note,) = report.notes
     assert note.startswith(
-        f"directory:{folder} was not removed: it still holds .page.html.reconcile-"
+        f"directory:{folder} was not removed: it still contains .page.html.reconcile-"
     )
 
 

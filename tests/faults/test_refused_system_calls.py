@@ -278,7 +278,7 @@ class TestForReal:
         finally:
             subprocess.run(["chattr", "-i", root], check=True)
 
-        refused(box, change.old, done, f"{root} is marked immutable")
+        refused(box, change.old, done, f"{root} is immutable")
 
     def test_too_few_descriptors_are_reported_and_leave_the_old(self, change: Change) -> None:
         """Two more at a time, until there are enough."""

@@ -60,7 +60,7 @@ def test_what_somebody_else_puts_there_meanwhile_is_not_written_over(
     (site / "source/c.css").write_bytes(b"new")
     meanwhile(site / "static" / name, monkeypatch)
 
-    with pytest.raises(HostError, match="put there by somebody else while it was written"):
+    with pytest.raises(HostError, match="created by another process while it was being written"):
         host.files.sync(shipped)
 
     told = recorder.take_back(host)

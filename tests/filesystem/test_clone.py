@@ -112,7 +112,7 @@ def test_a_source_that_changes_while_it_is_copied_is_noticed(
 
     monkeypatch.setattr(copy, "clone_content", late)
 
-    with pytest.raises(HostError, match="changes while it is copied"):
+    with pytest.raises(HostError, match="changed while it was being copied"):
         host.files.sync(order)
     assert [] == os.listdir(order.root)
 

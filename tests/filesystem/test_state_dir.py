@@ -65,9 +65,9 @@ def test_a_state_directory_that_others_may_write_is_refused(state: StateDir, mod
     state.write("ledger", b"{}")
     Path(state.path).chmod(mode)
 
-    with pytest.raises(HostError, match="somebody else may write there"):
+    with pytest.raises(HostError, match="somebody else can write there"):
         state.read("ledger")
-    with pytest.raises(HostError, match="somebody else may write there"):
+    with pytest.raises(HostError, match="somebody else can write there"):
         state.write("ledger", b"{}")
 
 
@@ -75,7 +75,7 @@ def test_a_state_directory_of_another_user_is_refused(state: StateDir) -> None:
     state.make_directory()
     os.chown(state.path, 33, 33)
 
-    with pytest.raises(HostError, match="somebody else may write there"):
+    with pytest.raises(HostError, match="somebody else can write there"):
         state.write("ledger", b"{}")
 
 

@@ -194,7 +194,7 @@ def test_a_directory_with_something_in_it_is_neither_removed_nor_taken_back(
     (site / "d/theirs").touch()
 
     assert not host.files.rmdir(f"{site}/d")
-    assert [f"{site}/d is not empty, so it was left"] == recorder.take_back(host)
+    assert [f"{site}/d is not empty, so it was kept"] == recorder.take_back(host)
     assert (site / "d/theirs").exists()
 
 
@@ -228,8 +228,8 @@ class TestWhatTheKernelRefuses:
         finally:
             subprocess.run(["chattr", "-i", full / "file"], check=True)
 
-        assert f"{full}/file is marked immutable, which holds for root too" == refused.value.why
-        assert f"If nobody meant it: chattr -i {full}/file" == refused.value.fix
+        assert f"{full}/file is immutable, even for root (chattr +i)" == refused.value.why
+        assert f"Unless this is intended: chattr -i {full}/file" == refused.value.fix
 
     def test_an_immutable_directory_too(self, host: Host, full: Path) -> None:
         subprocess.run(["chattr", "+i", full], check=True)
@@ -239,7 +239,7 @@ class TestWhatTheKernelRefuses:
         finally:
             subprocess.run(["chattr", "-i", full], check=True)
 
-        assert f"{full} is marked immutable, which holds for root too" == refused.value.why
+        assert f"{full} is immutable, even for root (chattr +i)" == refused.value.why
 
     def test_a_full_disk_leaves_the_old_file_and_no_temporary(
         self, host: Host, recorder: MemoryRecorder, site: Path
@@ -304,7 +304,7 @@ class TestWhereSomeoneElseMayWrite:
             host.files.set_permissions(f"{media}/roots", uid=WEB, gid=WEB, mode=0o644)
 
         assert before == picture(media)
-        assert "could be a link to any of that user's files" in refused.value.why
+        assert "could be a hard link to any file of that user" in refused.value.why
 
     def test_their_own_file_is_put_right(self, host: Host, media: Path) -> None:
         (media / "theirs").touch(mode=0o600)

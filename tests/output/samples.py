@@ -255,9 +255,9 @@ COPIED = Assets(
     source="/etc/reconcile/app/static",
     prune=True,
     differences=(
-        Difference("css/app.css", "other content (354 -> 7 bytes)", "source"),
-        Difference("js/new.js", "missing (80 bytes)", "source"),
-        Difference("old.txt", "not in the source, is removed", "source"),
+        Difference("css/app.css", "different content (354 -> 7 bytes)", "source", "update"),
+        Difference("js/new.js", "missing (80 bytes)", "source", "create"),
+        Difference("old.txt", "not in the source", "source", "delete"),
     ),
     differing=3,
 )

@@ -102,7 +102,7 @@ DRIFTS = {
     ),
     "a file changed": Drift(
         lambda root: (root / "css/app.css").write_text("x"),
-        "css/app.css: other content (1 -> 17 bytes)",
+        "css/app.css: different content (1 -> 17 bytes)",
     ),
     "a directory's mode": Drift(lambda root: (root / "css").chmod(0o700), "css: mode 0700 -> 0755"),
     "an owner": Drift(
@@ -110,7 +110,8 @@ DRIFTS = {
         "js/app.js: owner games:root -> root:root",
     ),
     "the health file changed": Drift(
-        lambda root: (root / "health.txt").write_text("no\n"), "health.txt: other content (3 bytes)"
+        lambda root: (root / "health.txt").write_text("no\n"),
+        "health.txt: different content (3 bytes)",
     ),
 }
 
@@ -135,7 +136,7 @@ def test_a_change_that_keeps_size_and_time_is_found(
     file.write_text("FIRST css/app.css")
     os.utime(file, ns=(then, then))
 
-    assert ["css/app.css: other content (17 bytes)"] == lines(shipped, host)
+    assert ["css/app.css: different content (17 bytes)"] == lines(shipped, host)
 
 
 def test_an_untouched_file_is_not_opened(
@@ -172,7 +173,7 @@ def test_without_what_we_remember_contents_are_compared(
 
     (root / "js/app.js").write_text("FIRST js/app.js")
 
-    assert ["js/app.js: other content (15 bytes)"] == lines(shipped, host)
+    assert ["js/app.js: different content (15 bytes)"] == lines(shipped, host)
 
 
 class TestALongCopy:
@@ -229,10 +230,10 @@ class TestOnAllCores:
         pruning = assets.model_copy(update={"prune": True})
 
         assert [
-            "8/8.txt: other content (0 -> 6 bytes)",
-            "wide/5.txt: other content (1 -> 0 bytes)",
+            "8/8.txt: different content (0 -> 6 bytes)",
+            "wide/5.txt: different content (1 -> 0 bytes)",
             "wide/7.txt: missing (0 bytes)",
-            "10/by-hand: not in the source, is removed",
+            "10/by-hand: not in the source",
         ] == lines(pruning, host)
         found = pruning.observe(host)
         assert found is not None
@@ -261,9 +262,9 @@ class TestWhatTheSourceDoesNotHave:
         (root / "by-hand.txt").touch()
 
         assert [] == lines(shipped, host)
-        assert (f"1 below {root} are not in the source and stay (prune is off): by-hand.txt",) == (
-            notes(shipped, host)
-        )
+        assert (
+            f"1 file in {root} is not in the source; kept because prune is off: by-hand.txt",
+        ) == (notes(shipped, host))
 
     def test_goes_where_pruning_is_asked_for(self, shipped: Assets, host: Host, root: Path) -> None:
         (root / "old/deep").mkdir(parents=True)
@@ -298,7 +299,7 @@ class TestCompressedSiblings:
         (root / "css/app.css.gz").write_bytes(b"old")
         os.utime(root / "css/app.css.gz", (1, 1))
 
-        assert ["css/app.css.gz: compressed from another version of its file, is removed"] == (
+        assert ["css/app.css.gz: compressed from another version of its file"] == (
             lines(shipped, host)
         )
         apply(shipped, host)
@@ -343,7 +344,7 @@ class TestWhatIsNotShipped:
 
         assert not (root / "passwd").exists()
         assert not (root / "up").exists()
-        assert notes(assets, host)[0].endswith("are not shipped: passwd, up")
+        assert notes(assets, host)[0].endswith("or behind another symlink: passwd, up")
 
     def test_but_one_inside_is_copied_as_its_target(
         self, assets: Assets, host: Host, root: Path, source: Path
@@ -380,7 +381,7 @@ class TestWhatIsNotShipped:
         apply(assets, host)
 
         assert {"index.html", "css", "js", "img", "health.txt"} == {p.name for p in root.iterdir()}
-        assert "neither files nor directories" in notes(assets, host)[0]
+        assert "neither a file nor a directory" in notes(assets, host)[0]
 
 
 def test_pages_come_after_what_they_are_made_of(
@@ -528,7 +529,7 @@ class TestRemoval:
 
         (root / "css/by-hand.css").touch()
 
-        assert "it still holds css" == _directory(root, host).why_not_removable(leaving)
+        assert "it still contains css" == _directory(root, host).why_not_removable(leaving)
 
 
 def _directory(path: Path, host: Host) -> Directory:

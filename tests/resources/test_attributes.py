@@ -220,7 +220,7 @@ def test_of_a_tree_every_acl_that_a_mask_changes_is_reported_with_examples(
     applied(tree, host)
 
     [line] = told
-    assert line.startswith(f"Below {media} new modes are the masks of access lists (ACL) too")
+    assert line.startswith(f"In {media}, modes are also the masks of ACLs")
     assert 5 == line.count("user:games rw- -> r--")
     assert line.endswith("and 2 more")
     assert "plain.jpg" not in line

@@ -57,7 +57,7 @@ def test_a_mode_that_keeps_them_out_is_refused_before_anything_changes(
 ) -> None:
     wanted = Directory(path=str(site), mode=0o750, enterable_by=("www-data",))
 
-    with pytest.raises(ReconcileError, match=f"mode 0750 of {site} keeps www-data out"):
+    with pytest.raises(ReconcileError, match=f"mode 0750 on {site} denies access to www-data"):
         wanted.preflight(host, ())
 
     Directory(path=str(site), group="www-data", mode=0o750, enterable_by=("www-data",)).preflight(
@@ -80,7 +80,7 @@ def test_a_symlink_to_a_directory_that_only_root_can_have_made_is_that_directory
 def test_a_file_in_its_place_is_refused(host: Host, site: Path) -> None:
     (site / "file").touch()
 
-    with pytest.raises(HostError, match="is a file, and the YAML wants a directory there"):
+    with pytest.raises(HostError, match="is a file, but the configuration declares a directory"):
         Directory(path=f"{site}/file").observe(host)
 
 
@@ -101,7 +101,7 @@ class TestRemoval:
         there = Directory.from_name(str(site)).observe(host)
 
         assert there is not None
-        assert "it still holds 0, 1, 2 and 2 more" == there.why_not_removable(frozenset())
+        assert "it still contains 0, 1, 2 and 2 more" == there.why_not_removable(frozenset())
         there.delete(host)
         assert 5 == len(os.listdir(site))
 
@@ -143,7 +143,7 @@ class TestAnUnsafeParent:
         assert found is not None
         [finding] = found.findings()
         assert ("unsafe-parent", "warning") == (finding.rule, finding.severity)
-        assert finding.what.startswith(f"{site}/app may be written by {writer},")
+        assert finding.what.startswith(f"{site}/app can be written by {writer},")
         assert finding.fix.startswith(f"chown root:root {site}/app && chmod go-w {site}/app")
 
     def test_that_is_roots_alone_or_sticky_is_none(self, host: Host, site: Path) -> None:
@@ -164,7 +164,7 @@ class TestAnUnsafeParent:
         [finding] = missing.preflight_warnings(host)
 
         assert missing.observe(host) is None
-        assert finding.what.startswith(f"{site}/app may be written by its owner www-data,")
+        assert finding.what.startswith(f"{site}/app can be written by its owner www-data,")
 
     def test_there_is_none_where_all_that_is_missing_will_be_made_by_us(
         self, host: Host, site: Path

@@ -116,7 +116,7 @@ def test_a_library_that_is_missing_is_an_error_before_anything_changes(
     with pytest.raises(HostError) as told:
         wanted.observe(host)
 
-    assert "precompress: br cannot be done" == told.value.what
+    assert "precompress: br is not available" == told.value.what
     assert "the Python package no_such_library is not installed" == told.value.why
     assert told.value.fix.startswith("Install reconcile-host[compress]")
     assert [] == os.listdir(root)
@@ -136,7 +136,7 @@ def test_the_plan_shows_and_counts_it(assets: Assets, host: Host) -> None:
     found = assets.observe(host)
     assert found is not None
 
-    assert "css/app.css.gz: is made, compressed" in found.display()["differences"]
+    assert "css/app.css.gz: missing compressed copy" in found.display()["differences"]
     assert 4 == found.total
 
 
@@ -154,8 +154,8 @@ def test_a_changed_source_gets_a_new_one(
     (source / "css/app.css").write_bytes(STYLE.upper())
 
     assert [
-        "css/app.css: other content (3400 bytes)",
-        "css/app.css.gz: is made anew, compressed",
+        "css/app.css: different content (3,400 bytes)",
+        "css/app.css.gz: outdated compressed copy",
     ] == lines(made, host)
     apply(made, host)
     assert STYLE.upper() == gzip.decompress((root / "css/app.css.gz").read_bytes())
@@ -226,7 +226,7 @@ class TestNoLongerAskedFor:
     def test_those_that_we_made_are_removed(self, made: Assets, host: Host, root: Path) -> None:
         plain = made.model_copy(update={"precompress": ()})
 
-        assert ["css/app.css.gz: compressed by us and no longer asked for, is removed"] == (
+        assert ["css/app.css.gz: compressed by reconcile, and no longer requested"] == (
             lines(plain, host)
         )
         apply(plain, host)
@@ -308,7 +308,7 @@ def test_without_what_we_remember_they_are_compared(made: Assets, host: Host, ro
 
     (root / "css/app.css.gz").write_bytes(gzip.compress(b"another"))
 
-    assert ["css/app.css.gz: is made anew, compressed"] == lines(made, host)
+    assert ["css/app.css.gz: outdated compressed copy"] == lines(made, host)
 
 
 def test_undo_gives_back_the_ones_before(

@@ -151,7 +151,7 @@ class TestWhatIsNotTouched:
         assert () == found.deviations
         (finding,) = found.findings()
         assert "note" == finding.severity
-        assert finding.what.endswith("copy them as their right owner: roots.jpg")
+        assert finding.what.endswith("check before you change the owner by hand: roots.jpg")
 
     def test_a_file_with_a_second_name_is_a_note(self, host: Host, media: Path, site: Path) -> None:
         (media / "a.jpg").chmod(0o600)
@@ -160,7 +160,7 @@ class TestWhatIsNotTouched:
         found = mended(uploads(media), host)
 
         assert 0o600 == stat.S_IMODE((media / "a.jpg").stat().st_mode)
-        assert "hard links" in found.notes[0]
+        assert "hard-linked" in found.notes[0]
 
     @pytest.mark.parametrize("options", [["-t", "tmpfs", "none"], ["--bind"]])
     def test_a_mount_is_a_note(
@@ -175,7 +175,7 @@ class TestWhatIsNotTouched:
         finally:
             subprocess.run(["umount", media / "2026/11"], check=True)
 
-        assert (f"1 below {media} are other mounts and are not entered: 2026/11",) == found.notes
+        assert (f"1 path in {media} was skipped: on another mount: 2026/11",) == found.notes
         assert 0 == (tmp_path / "other/file").stat().st_uid
 
     def test_a_file_that_is_a_mount_is_not_changed(
@@ -209,7 +209,7 @@ def test_an_unreadable_directory_is_unknown_never_fine(host: Host, public: Path)
     with as_web_user(), pytest.raises(HostError) as refused:
         uploads(public).observe(host)
 
-    assert f"1 below {public} cannot be read: closed" == refused.value.what
+    assert f"1 path in {public} cannot be read: closed" == refused.value.what
 
 
 @given(
@@ -336,7 +336,7 @@ class TestMoreThanMemoryHolds:
 
         assert 9_006 == found.deviating
         assert 100 == len(found.deviations)
-        assert "and 8906 more that deviate" == lines(found)[-1]
+        assert "and 8906 more" == lines(found)[-1]
 
     def test_everything_is_fixed_all_the_same(self, host: Host, large: Path) -> None:
         subprocess.run(["chmod", "-R", "go=", large / "a"], check=True)

@@ -98,7 +98,7 @@ def test_what_is_roots_is_refused_in_plain_words(home: Path) -> None:
         with pytest.raises(HostError) as refused:
             host_of(home).files.write("/etc/reconcile-test", b"", uid=WEB, gid=WEB, mode=0o644)
         assert refused.value.why.startswith("permission denied")
-        assert "Run it with sudo, or as the owner." == refused.value.fix
+        assert "Run it with sudo." == refused.value.fix
 
     as_web_user(act)
 
@@ -107,6 +107,6 @@ def test_no_other_user_can_become_the_owner(home: Path) -> None:
     def act() -> None:
         with pytest.raises(HostError) as refused:
             host_of(home).files.set_permissions(f"{home}/media", uid=0, gid=0, mode=0o755)
-        assert "Run as root; in a container, look at its capabilities." == refused.value.fix
+        assert "Run it as root; in a container, check its capabilities." == refused.value.fix
 
     as_web_user(act)

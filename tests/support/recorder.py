@@ -31,7 +31,7 @@ class MemoryRecorder:
 
     def forget(self, host: Host) -> None:
         for one in self.undos:
-            one.discard_backup(host)
+            one.discard_backup()
 
 
 def recording(host: Host) -> MemoryRecorder:

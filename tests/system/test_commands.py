@@ -107,7 +107,7 @@ def test_a_failed_fork_is_reported_without_a_traceback(
         commands.run(["/bin/true"])
 
     assert "/bin/true could not be started" == refused.value.what
-    assert "this process has too many files open" == refused.value.why
+    assert "this process has too many open files" == refused.value.why
 
 
 def test_a_program_that_others_may_write_is_refused(commands: Commands, tmp_path: Path) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from posixpath import dirname
 from typing import TYPE_CHECKING, NamedTuple
 
 from reconcile.config.diagnostics import Violation
 from reconcile.config.document import Loc
-from reconcile.filesystem.path import is_inside, overlap, parent
+from reconcile.filesystem.path import is_inside, overlap
 
 if TYPE_CHECKING:
     from reconcile.config.config import Config
@@ -49,7 +50,7 @@ def check_directories(config: Config) -> Iterator[Violation]:
 def _check_system(config: Config, at: _LocationAt) -> Iterator[Violation]:
     path = at.location.dir
     is_system = any(is_inside(path, top) for top in _SYSTEM + _PROGRAMS)
-    if parent(path) == "/" or path in _VAR or is_system:
+    if dirname(path) == "/" or path in _VAR or is_system:
         hint = "use a separate directory, such as /var/www/myapp"
         yield Violation(at.loc, f"{path} belongs to the system", hint)
     state = config.host.state_dir

@@ -55,7 +55,7 @@ def _check_contents(inspection: HostInspection, mapping: LocationMapping) -> Ite
             fix=f"chmod -R o+rX {quote(mapping.path)}",
             apply_fixes=_is_fixed_by_apply(inspection, mapping, found, denied),
         )
-    for folder in found.refused:
+    for folder in found.unreadable:
         yield Inconclusive(f"{found.root}/{folder}", "this user cannot list it")
     if not found.complete:
         yield note(f"Only the first {MAX_ITEMS} files in {mapping.path} were examined.")

@@ -10,7 +10,7 @@ from reconcile.doctor.certificates import CertificateKeyPair, certificate_pairs
 from reconcile.doctor.evidence import namei
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.rule import Rule, RuleResult, error, warning
-from reconcile.filesystem.access_check import GROUP, USER
+from reconcile.filesystem.acl import GROUP, USER
 from reconcile.filesystem.path import is_inside
 from reconcile.system.accounts import Account
 

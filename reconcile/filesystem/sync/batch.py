@@ -1,4 +1,4 @@
-"""Many changes below one root: recorded together, made durable together."""
+"""Change many files below one root: recorded together, made durable together."""
 
 from __future__ import annotations
 
@@ -6,32 +6,31 @@ import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from posixpath import dirname, join
 
+from reconcile.filesystem.atomic_write import NEW_FILE, unlink_if_exists
 from reconcile.filesystem.attributes import set_owner_and_mode
-from reconcile.filesystem.backup import backup_places, keep_old_inode, link_backup, sync_directory
+from reconcile.filesystem.backup import backup_places, keep_old_inode, link_backup
 from reconcile.filesystem.file_undo import MadeDirectory, Removed, Replaced
-from reconcile.filesystem.fsync import flush, sync_filesystem
+from reconcile.filesystem.fsync import FEW, flush, sync_directory, sync_filesystem
 from reconcile.filesystem.host_error import HostError
 from reconcile.filesystem.openat import DirectoryCursor
-from reconcile.filesystem.path import as_bytes, helper_name, join, parent
 from reconcile.filesystem.permissions import PermissionPolicy
 from reconcile.filesystem.read import identity
-from reconcile.filesystem.safe_path import PinnedName
+from reconcile.filesystem.safe_path import PinnedName, closing
 from reconcile.filesystem.sync.manifest import Signature
-from reconcile.filesystem.write import NEW, inherit, make_directory, remove_directory, sweep
-
-if TYPE_CHECKING:
-    from reconcile.filesystem.undo import Undo
-    from reconcile.system import Host
-
-FEW = 16
-"""Files up to which flushing each is quicker than flushing the whole filesystem."""
+from reconcile.filesystem.undo import Recorder, Undo
+from reconcile.filesystem.write import (
+    inherit_attributes,
+    make_directory,
+    remove_directory,
+    temporary_name,
+)
 
 
 @dataclass
 class BatchTarget:
-    """A file to be given content of the digest `wrote`; `temp` is its name until it is whole."""
+    """A file to be written with content of this digest; `temp` is its name until complete."""
 
     path: str
     digest: str
@@ -43,89 +42,75 @@ class BatchTarget:
 
 
 class WriteBatch:
-    """Changes below a root whose directories are reached by `way`. Errors: OSError, HostError."""
+    """Changes below the root of `cursor`. Errors: OSError, HostError."""
 
-    def __init__(self, host: Host, root: str, way: DirectoryCursor) -> None:
-        self._host, self._root, self._cursor = host, root, way
-        self._label = host.recorder.id if host.recorder else "new"
+    def __init__(self, recorder: Recorder | None, root: str, cursor: DirectoryCursor) -> None:
+        self._recorder, self._root, self._cursor = recorder, root, cursor
 
     def _record(self, undos: Sequence[Undo]) -> None:
-        if self._host.recorder is not None and undos:
-            self._host.recorder.record_undo(*undos)
+        if self._recorder is not None and undos:
+            self._recorder.record_undo(*undos)
 
-    def _entry(self, path: str) -> PinnedName:
-        """Good until the next one: its directory is held by the way down."""
-        folder, _, name = path.rpartition("/")
-        fd, guard = self._cursor.enter(folder)
-        return PinnedName(join(self._root, path), fd, name, guard)
-
-    def create_directories(self, folders: Collection[str], rule: PermissionPolicy) -> None:
-        ordered = sorted(folders, key=as_bytes)
+    def create_directories(self, folders: Collection[str], policy: PermissionPolicy) -> None:
+        """Create directories, upper ones first."""
+        ordered = sorted(folders, key=os.fsencode)
         self._record([MadeDirectory(join(self._root, path)) for path in ordered])
         for path in ordered:
-            make_directory(self._entry(path), rule.uid, rule.gid, rule.directory_mode)
+            make_directory(self._cursor.name(path), policy.uid, policy.gid, policy.directory_mode)
         self._flush(ordered)
 
     def write_files(
-        self, targets: Sequence[BatchTarget], rule: PermissionPolicy
+        self, targets: Sequence[BatchTarget], policy: PermissionPolicy
     ) -> dict[str, Signature]:
-        """Write all beside their names, then rename them in this order; what each is then."""
+        """Write all beside their names, then rename them in this order; path → its signature."""
         for target in targets:
-            target.temp = helper_name(target.path.rpartition("/")[2], self._label)
+            target.temp = temporary_name(self._recorder, target.path.rpartition("/")[2])
             target.keep = self._backup_place(target.path)
-        self._record(
-            [
-                Replaced(join(self._root, one.path), one.temp, one.digest, one.keep)
-                for one in targets
-            ]
-        )
+        self._record([_replaced(self._root, target, target.keep) for target in targets])
         try:
-            self._write_all(targets, rule)
-            seen = {target.path: self._finish(target) for target in targets}
+            self._write_all(targets, policy)
+            written = {target.path: self._finish(target) for target in targets}
         except BaseException:
             for target in targets:
-                sweep(self._entry(target.path), target.temp)
+                unlink_if_exists(self._cursor.name(target.path), target.temp)
             raise
         self._flush([target.path for target in targets])
-        return seen
+        return written
 
     def _backup_place(self, path: str) -> str | None:
         """Where the inode that is there now is to be kept; None where nothing is there."""
-        if self._host.recorder is None:
+        if self._recorder is None:
             return None
-        at = self._entry(path)
+        at = self._cursor.name(path)
         found = at.stat()
-        return None if found is None else next(backup_places(self._host.recorder, at, found.st_dev))
+        return None if found is None else next(backup_places(self._recorder, at, found.st_dev))
 
-    def _write_all(self, targets: Sequence[BatchTarget], rule: PermissionPolicy) -> None:
-        """The new beside the old, and the old kept: all of it durable, so that names may move."""
+    def _write_all(self, targets: Sequence[BatchTarget], policy: PermissionPolicy) -> None:
+        """Write the new beside the old, and keep the old: all durable, so that names can move."""
         many = len(targets) > FEW
         for target in targets:
-            self._write(target, rule, flush=not many)
+            self._write(target, policy, flush=not many)
         for target in targets:
             if target.keep is not None:
-                instead = partial(_replaced, self._root, target)
-                target.old = self._keep_old(target.path, target.keep, instead)
+                undo_with = partial(_replaced, self._root, target)
+                target.old = self._keep_old(target.path, target.keep, undo_with)
         self._flush_kept([target.keep for target in targets], many=many)
 
-    def _write(self, target: BatchTarget, rule: PermissionPolicy, *, flush: bool) -> None:
-        at = self._entry(target.path)
-        fd = os.open(target.temp, NEW, 0o600, dir_fd=at.dir_fd)
-        try:
+    def _write(self, target: BatchTarget, policy: PermissionPolicy, *, flush: bool) -> None:
+        at = self._cursor.name(target.path)
+        with closing(os.open(target.temp, NEW_FILE, 0o600, dir_fd=at.dir_fd)) as fd:
             target.fill(fd)
-            inherit(at, fd)
-            set_owner_and_mode(fd, rule.uid, rule.gid, rule.file_mode)
+            inherit_attributes(at, fd)
+            set_owner_and_mode(fd, policy.uid, policy.gid, policy.file_mode)
             if flush:
                 os.fsync(fd)
-        finally:
-            os.close(fd)
 
-    def _keep_old(self, path: str, place: str, instead: Callable[[str | None], Undo]) -> int:
-        """Link the inode that is there to its place, and tell which; the caller flushes all."""
-        at = self._entry(path)
+    def _keep_old(self, path: str, place: str, undo_with: Callable[[str | None], Undo]) -> int:
+        """Link the inode that is there to its place; return its number. The caller flushes."""
+        at = self._cursor.name(path)
         if not link_backup(at, place):
-            # A bind mount lies between, so the old inode is kept beside instead.
-            keep_old_inode(self._host, at, instead)
+            # A bind mount is in between, so the old inode is kept beside instead.
+            keep_old_inode(self._recorder, at, undo_with)
         return os.stat(at.name, dir_fd=at.dir_fd, follow_symlinks=False).st_ino
 
     def _flush_kept(self, kept: Collection[str | None], *, many: bool) -> None:
@@ -133,49 +118,47 @@ class WriteBatch:
         if many:
             sync_filesystem(self._cursor.enter("")[0])
         else:
-            flush(parent(place) for place in kept if place is not None)
+            flush(dirname(place) for place in kept if place is not None)
 
     def _finish(self, target: BatchTarget) -> Signature:
-        at = self._entry(target.path)
-        # Nothing that is not kept is written over, be it new there or in place of the old.
-        if self._host.recorder is not None and _inode(at) not in (None, target.old):
-            raise _changing(at.path)
+        at = self._cursor.name(target.path)
+        # Nothing that is not kept is overwritten, whether new there or in place of the old.
+        if self._recorder is not None and _inode(at) not in (None, target.old):
+            raise _changed_meanwhile(at.path)
         os.rename(target.temp, at.name, src_dir_fd=at.dir_fd, dst_dir_fd=at.dir_fd)
         return Signature.of(os.stat(at.name, dir_fd=at.dir_fd, follow_symlinks=False))
 
     def remove_files(self, paths: Sequence[str]) -> None:
-        """Unlink files and symlinks; what has gone meanwhile is no error."""
+        """Unlink files and symlinks; one that is gone is no error."""
         kept = {path: self._backup_place(path) for path in paths}
-        self._record(
-            [Removed(join(self._root, path), place) for path, place in kept.items() if place]
-        )
+        places = {path: place for path, place in kept.items() if place is not None}
+        self._record([Removed(join(self._root, path), place) for path, place in places.items()])
         old = {
             path: self._keep_old(path, place, partial(_removed, join(self._root, path)))
-            for path, place in kept.items()
-            if place is not None
+            for path, place in places.items()
         }
         self._flush_kept(kept.values(), many=len(paths) > FEW)
         for path in paths:
-            at = self._entry(path)
-            # What somebody has put there meanwhile is not kept, so it stays.
+            at = self._cursor.name(path)
+            # What somebody has put there in the meantime is not kept, so it stays.
             if _inode(at) == old.get(path, _inode(at)):
-                sweep(at, at.name)
+                unlink_if_exists(at, at.name)
         self._flush(paths)
 
     def remove_empty_directories(self, folders: Collection[str]) -> None:
-        """Remove, deepest first, those of `folders` in which nothing is left."""
-        for path in sorted(folders, key=as_bytes, reverse=True):
-            at = self._entry(path)
+        """Remove, deepest first, those of `folders` that are empty."""
+        for path in sorted(folders, key=os.fsencode, reverse=True):
+            at = self._cursor.name(path)
             if at.stat() is not None:
-                remove_directory(self._host, at)
+                remove_directory(self._recorder, at)
 
     def unmodified(self, digests: Mapping[str, str]) -> list[str]:
         """The paths whose files still have the digest given."""
-        return [path for path, wrote in digests.items() if self._identity(path) == wrote]
+        return [path for path, digest in digests.items() if self._identity(path) == digest]
 
     def _identity(self, path: str) -> str:
         try:
-            return identity(self._entry(path))
+            return identity(self._cursor.name(path))
         except (FileNotFoundError, NotADirectoryError):
             return ""
 
@@ -194,11 +177,11 @@ def _inode(at: PinnedName) -> int | None:
     return None if found is None else found.st_ino
 
 
-def _changing(path: str) -> HostError:
+def _changed_meanwhile(path: str) -> HostError:
     return HostError(
-        what=f"{path} was put there by somebody else while it was written",
-        why="what they have put there is not kept, and would be lost",
-        fix="Find out who writes there, then apply again.",
+        what=f"{path} was created by another process while it was being written",
+        why="that file has no backup, and would be lost",
+        fix="Find out which process writes there, then apply again.",
     )
 
 

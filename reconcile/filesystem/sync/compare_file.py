@@ -1,146 +1,136 @@
-"""One file of a copy beside its original: whether it is right, and what is wrong with it."""
+"""Compare one file of a copy with its original."""
 
 from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
+from posixpath import join
+from typing import TypeGuard
 
 from reconcile.filesystem.host_error import HostError
 from reconcile.filesystem.openat import DirectoryCursor
-from reconcile.filesystem.path import join, parent
 from reconcile.filesystem.permissions import PermissionDeviation, may_change_owner
-from reconcile.filesystem.read import CHUNK
-from reconcile.filesystem.read import opened as open_file
-from reconcile.filesystem.safe_path import PinnedName
+from reconcile.filesystem.read import CHUNK, open_file
 from reconcile.filesystem.sync.manifest import Signature, SyncManifest, pack_row
 from reconcile.filesystem.sync.source import NotCopied, Original, Source
-from reconcile.filesystem.sync.sync_diff import (
-    ChangedSide,
-    FileCopy,
-    SyncDiff,
-    SyncRequest,
-)
+from reconcile.filesystem.sync.sync_diff import ChangedSide, FileCopy, SyncDiff, SyncRequest
 from reconcile.types import Encoding
 
 
 class FileComparison:
-    """Gathers in `found` what is wrong with the files that it is shown."""
+    """Collects in `found` what differs; `remember` adds the manifest rows of what matches."""
 
     def __init__(
         self,
-        ours: Source,
-        order: SyncRequest,
-        shipped: SyncManifest,
-        way: DirectoryCursor,
+        source: Source,
+        request: SyncRequest,
+        manifest: SyncManifest,
+        cursor: DirectoryCursor,
         *,
         remember: bool,
     ) -> None:
-        self.source, self.request, self.manifest, self.cursor = ours, order, shipped, way
+        self.source, self.request, self.manifest, self.cursor = source, request, manifest, cursor
         self.remember = remember
-        self.found = SyncDiff(not_copied=ours.not_copied)
+        self.found = SyncDiff(not_copied=source.not_copied)
 
     def reset(self) -> None:
+        """Forget what was found so far."""
         self.source.not_copied = NotCopied()
         self.found = SyncDiff(not_copied=self.source.not_copied)
 
-    def is_file(self, path: str, there: os.stat_result | None, size: int | None = None) -> bool:
-        """Whether a file (of that size) is; the total counts every file asked about."""
+    def is_file(
+        self, copy: os.stat_result | None, path: str, size: int | None = None
+    ) -> TypeGuard[os.stat_result]:
+        """Whether the copy is a file (of that size); each call counts one file of the total."""
         self.found.total += 1
-        if there is not None and stat.S_ISDIR(there.st_mode):
+        if copy is not None and stat.S_ISDIR(copy.st_mode):
             raise wrong_kind_in_copy(join(self.request.root, path), "a file")
-        if there is None or not stat.S_ISREG(there.st_mode):
+        if copy is None or not stat.S_ISREG(copy.st_mode):
             return False
-        return size is None or there.st_size == size
+        return size is None or copy.st_size == size
 
     def record_match(
-        self, path: str, original: Signature, there: os.stat_result | None, *, is_made: bool = False
+        self,
+        path: str,
+        original: Signature,
+        copy: os.stat_result,
+        *,
+        is_generated: bool = False,
     ) -> None:
-        if there is None:
-            return
-        self.compare_owner(path, there)
+        """The content matches; compare owner and mode."""
+        self.compare_owner(path, copy)
         if self.remember:
-            digest, copy = self.manifest.digest(path), Signature.of(there)
-            self.found.rows[path] = pack_row(original, copy, digest, is_made=is_made)
+            digest, signature = self.manifest.digest(path), Signature.of(copy)
+            row = pack_row(original, signature, digest, is_generated=is_generated)
+            self.found.rows[path] = row
 
     def record_difference(
         self,
         path: str,
         original: Original,
-        there: os.stat_result | None,
+        copy: os.stat_result | None,
         encoding: Encoding | None = None,
     ) -> None:
-        """It has to be written, as the original or made of it."""
-        moved: ChangedSide = (
-            "host" if self.manifest.is_source_unchanged(path, original.signature) else "source"
-        )
+        """It has to be written, as the original or generated from it."""
+        is_same = self.manifest.is_source_unchanged(path, original.signature)
+        changed_side: ChangedSide = "host" if is_same else "source"
         size = original.st.st_size if encoding is None else 0
-        is_new, old_size = there is None, 0 if there is None else there.st_size
-        copy = FileCopy(path, original.source_path, None, is_new, old_size, size, moved, encoding)
-        self.found.copies.append(copy)
+        is_new, old_size = copy is None, 0 if copy is None else copy.st_size
+        self.found.copies.append(
+            FileCopy(
+                path, original.source_path, None, is_new, old_size, size, changed_side, encoding
+            )
+        )
 
-    def is_equal(self, path: str, original: Original, there: os.stat_result | None) -> bool:
-        if there is None:
-            return False
-        if self.manifest.matches_record(path, original.st, there):
+    def is_equal(self, path: str, original: Original, copy: os.stat_result) -> bool:
+        """Whether the contents are equal, by the manifest or byte by byte."""
+        if self.manifest.matches_record(path, original.st, copy):
             return True
-        with self.source.open_file(original.source_path) as ours, self.open_copy(path) as copy:
-            return _have_equal_content(ours, copy)
+        with self.source.open_file(original.source_path) as one, self.open_copy(path) as other:
+            return _have_equal_content(one, other)
 
     def has_content(self, path: str, data: bytes) -> bool:
+        """Whether the copy at `path` holds exactly `data`."""
         with self.open_copy(path) as fd:
             return os.pread(fd, len(data) + 1, 0) == data
 
-    @contextmanager
-    def open_copy(self, path: str) -> Iterator[int]:
-        folder, _, name = path.rpartition("/")
-        fd, guard = self.cursor.enter(folder)
-        with open_file(PinnedName(path, fd, name, guard)) as file:
-            yield file
+    def open_copy(self, path: str) -> AbstractContextManager[int]:
+        """The copy at `path`, open for reading."""
+        return open_file(self.cursor.name(path))
 
-    def compare_owner(self, path: str, st: os.stat_result) -> None:
-        rule, is_directory = self.request.policy, stat.S_ISDIR(st.st_mode)
-        mode = rule.directory_mode if is_directory else rule.file_mode
-        wanted = (rule.uid, rule.gid, mode)
-        if (st.st_uid, st.st_gid, stat.S_IMODE(st.st_mode)) == wanted:
+    def compare_owner(self, path: str, copy: os.stat_result) -> None:
+        """Record an owner or mode that deviates from the policy."""
+        policy, is_directory = self.request.policy, stat.S_ISDIR(copy.st_mode)
+        if not is_directory and not stat.S_ISREG(copy.st_mode):
             return
-        if not is_directory and not stat.S_ISREG(st.st_mode):
+        now = (copy.st_uid, copy.st_gid, stat.S_IMODE(copy.st_mode))
+        if now == policy.ownership(is_directory):
             return
-        _, guard = self.cursor.enter(parent(path))
-        sheltered = guard == "closed"
-        linked = not is_directory and st.st_nlink > 1
-        if linked or not (sheltered or may_change_owner(st.st_uid, rule.uid)):
+        is_trusted = self.cursor.name(path).trust == "trusted"
+        is_linked = not is_directory and copy.st_nlink > 1
+        if is_linked or not (is_trusted or may_change_owner(copy.st_uid, policy.uid)):
             self.found.skipped.add(path)
             return
-        self.found.deviations.append(
-            PermissionDeviation(
-                path,
-                is_directory,
-                st.st_uid,
-                st.st_gid,
-                stat.S_IMODE(st.st_mode),
-                st.st_ino,
-                st.st_ctime_ns,
-                sheltered,
-            )
-        )
+        deviation = PermissionDeviation.of(path, copy, in_trusted_directory=is_trusted)
+        self.found.deviations.append(deviation)
 
 
 def _have_equal_content(one: int, other: int) -> bool:
     offset = 0
     while True:
-        mine, theirs = os.pread(one, CHUNK, offset), os.pread(other, CHUNK, offset)
-        if mine != theirs:
+        chunk = os.pread(one, CHUNK, offset)
+        if chunk != os.pread(other, CHUNK, offset):
             return False
-        if not mine:
+        if not chunk:
             return True
-        offset += len(mine)
+        offset += len(chunk)
 
 
 def wrong_kind_in_copy(path: str, wanted: str) -> HostError:
+    """The error for a directory in place of a file, or the reverse."""
     return HostError(
         what=f"{path} is in the way: the source has {wanted} there",
-        why="it is of another kind, and not reconcile's to remove",
+        why="it is of another kind, and reconcile did not create it",
         fix="Move it away, or rename it in the source.",
     )

@@ -1,60 +1,44 @@
-"""A directory of the source beside its copy: what differs, name by name.
+"""Compare a source folder with its copy, directory by directory, on all cores.
 
-Memory follows what differs. A file that is as it was when last found right is
-not opened.
+Memory follows what differs. A file that is as recorded in the manifest is not opened.
 """
 
 from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from hashlib import sha256
-from typing import TYPE_CHECKING, NamedTuple
+from posixpath import dirname, join
+from typing import NamedTuple
 
 from reconcile.filesystem.compress import COMPRESSED
-from reconcile.filesystem.openat import NO_LISTING, DirectoryCursor, Listing
-from reconcile.filesystem.path import is_helper_name, join, parent
-from reconcile.filesystem.sync.compare_file import FileComparison, wrong_kind_in_copy
-from reconcile.filesystem.sync.manifest import Signature, SyncManifest
-from reconcile.filesystem.sync.precompressed import PrecompressedComparison
-from reconcile.filesystem.sync.quick_check import QuickCheck, original_name
-from reconcile.filesystem.sync.source import Original, Source
-from reconcile.filesystem.sync.sync_diff import ChangedSide, FileCopy, SyncDiff, SyncRequest
-
-if TYPE_CHECKING:
-    from reconcile.filesystem.parallel import ProgressCounter
-
-
-from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING
-
-from reconcile.filesystem.openat import directory_cursor
+from reconcile.filesystem.openat import NO_LISTING, DirectoryCursor, Listing, directory_cursor
 from reconcile.filesystem.parallel import (
+    ProgressCounter,
     WorkerDied,
     map_parallel,
     map_serial,
     split_work,
     worker_count,
 )
-from reconcile.filesystem.sync.source import open_source
-
-if TYPE_CHECKING:
-    from reconcile.filesystem.parallel import ProgressCounter
-
+from reconcile.filesystem.path import is_helper_name
+from reconcile.filesystem.sync.compare_file import FileComparison, wrong_kind_in_copy
+from reconcile.filesystem.sync.manifest import Signature, SyncManifest
+from reconcile.filesystem.sync.precompressed import PrecompressedComparison
+from reconcile.filesystem.sync.quick_check import QuickCheck, original_name
+from reconcile.filesystem.sync.source import Original, Source, open_source
+from reconcile.filesystem.sync.sync_diff import ChangedSide, FileCopy, SyncDiff, SyncRequest
 
 HUGE = 1 << 20
-"""Bytes of a directory itself above which its names are divided among the readers."""
-
-Names = Mapping[str, os.stat_result]
-"""Name → what is in the copy."""
+"""Bytes of a directory itself above which its names are divided among the workers."""
 
 
 class DirectoryPair(NamedTuple):
-    """A directory of the copy and its original's real path; None where it lacks either.
+    """A directory of the copy, and the path of its original; None where that is absent.
 
-    `linked`: reached through a symlink in the source. Of a huge one a reader takes
+    `linked`: reached through a symlink in the source. Of a huge one a worker takes
     every `of`th name, and compressed siblings with their files.
     """
 
@@ -66,34 +50,39 @@ class DirectoryPair(NamedTuple):
     of: int = 1
 
     def takes(self, name: str) -> bool:
+        """Whether `name` belongs to this part."""
         return self.of == 1 or hash(original_name(name)) % self.of == self.part
 
 
 WHOLE = DirectoryPair("", "", has_copy=True)
+Copies = Mapping[str, os.stat_result]
+"""Name → what is in the copy."""
+Compare = Callable[[Iterator[DirectoryPair]], SyncDiff]
 
 
 class TreeComparison:
-    """Gathers in `found` what differs in the directories that it looks at."""
+    """Collects in `found` what differs in the directories that it compares."""
 
     def __init__(
         self,
-        ours: Source,
-        order: SyncRequest,
-        shipped: SyncManifest,
-        way: DirectoryCursor,
+        source: Source,
+        request: SyncRequest,
+        manifest: SyncManifest,
+        cursor: DirectoryCursor,
         *,
         remember: bool,
-        tally: ProgressCounter | None,
+        progress: ProgressCounter | None,
     ) -> None:
-        self.source, self.request, self.manifest, self.cursor = ours, order, shipped, way
-        self.progress = tally
-        self.files = FileComparison(ours, order, shipped, way, remember=remember)
+        self.source, self.request, self.manifest, self.cursor = source, request, manifest, cursor
+        self.progress = progress
+        self.files = FileComparison(source, request, manifest, cursor, remember=remember)
         self.precompressed = PrecompressedComparison(self.files)
         self.below: list[DirectoryPair] = []
         self.examined = 0
 
     @property
     def found(self) -> SyncDiff:
+        """What differs so far."""
         return self.files.found
 
     def compare_below(self, pairs: Iterable[DirectoryPair]) -> SyncDiff:
@@ -106,38 +95,35 @@ class TreeComparison:
         return self.found
 
     def compare(self, pair: DirectoryPair) -> list[DirectoryPair]:
-        """Compare one directory; those that are below it."""
+        """Compare one directory; return those that are in it."""
         self.below, self.precompressed.requested = [], set()
-        with self._source_listing(pair) as ours, self._copy_listing(pair) as copy:
-            own, there = self._names(pair, ours), self._names(pair, copy)
-            done = self._unchanged(pair, ours, copy)
-            left = sorted(own - done)
-            wanted = (
-                {}
-                if pair.source_path is None
-                else self.source.originals(pair.source_path, ours, left)
-            )
-            stats = self._stats(pair, copy, sorted(there - done))
-        self._compare_originals(pair, wanted, stats, own)
+        with self._source_listing(pair) as source, self._copy_listing(pair) as copy:
+            source_names, copy_names = self._names(pair, source), self._names(pair, copy)
+            done = self._unchanged(pair, source, copy)
+            originals: Mapping[str, Original] = {}
+            if pair.source_path is not None:
+                left = sorted(source_names - done)
+                originals = self.source.originals(pair.source_path, source, left)
+            copies = self._stat_copies(pair, copy, sorted(copy_names - done))
+        self._compare_originals(pair, originals, copies, source_names)
         if pair.folder == "":
-            self._compare_extras(pair, wanted.keys() | done, stats)
-        self._compare_others(pair, wanted, stats)
-        self.examined += len(own) + len(there)
+            self._compare_extras(pair, originals.keys() | done, copies)
+        self._compare_others(pair, originals, copies)
+        self.examined += len(source_names) + len(copy_names)
         if self.progress is not None:
-            self.progress.add(len(own) + len(there))
+            self.progress.add(len(source_names) + len(copy_names))
         return self.below
 
     def is_huge(self, pair: DirectoryPair) -> bool:
+        """Whether so many names are in it that several workers should share them."""
         sizes = [self.cursor.directory_size(pair.folder)] if pair.has_copy else []
         sizes += [] if pair.source_path is None else [self.source.directory_size(pair.source_path)]
         return max(sizes) > HUGE
 
     def _source_listing(self, pair: DirectoryPair) -> AbstractContextManager[Listing]:
-        return (
-            nullcontext(NO_LISTING)
-            if pair.source_path is None
-            else self.source.listing(pair.source_path)
-        )
+        if pair.source_path is None:
+            return nullcontext(NO_LISTING)
+        return self.source.listing(pair.source_path)
 
     def _copy_listing(self, pair: DirectoryPair) -> AbstractContextManager[Listing]:
         return self.cursor.listing(pair.folder) if pair.has_copy else nullcontext(NO_LISTING)
@@ -146,14 +132,14 @@ class TreeComparison:
     def _names(pair: DirectoryPair, at: Listing) -> set[str]:
         return set(at.names if pair.of == 1 else filter(pair.takes, at.names))
 
-    def _unchanged(self, pair: DirectoryPair, ours: Listing, copy: Listing) -> set[str]:
-        """The names that need no closer look."""
-        if ours is NO_LISTING or copy is NO_LISTING:
+    def _unchanged(self, pair: DirectoryPair, source: Listing, copy: Listing) -> set[str]:
+        """The names that need no comparison."""
+        if source is NO_LISTING or copy is NO_LISTING:
             return set()
-        rows = self.manifest.rows.in_folder(pair.folder)
+        rows = self.manifest.rows_in(pair.folder)
         if pair.of > 1:
             rows = (one for one in rows if pair.takes(one[0]))
-        done = QuickCheck(ours, copy, self.request, self.manifest.racy_from_ns).unchanged(rows)
+        done = QuickCheck(source, copy, self.request, self.manifest.racy_from_ns).unchanged(rows)
         if self.request.excluded:
             done = {name for name in done if join(pair.folder, name) not in self.request.excluded}
         self.found.total += len(done.intersection(copy.names))
@@ -161,10 +147,10 @@ class TreeComparison:
             self.found.unchanged += [join(pair.folder, name) for name in done]
         return done
 
-    def _stats(
+    def _stat_copies(
         self, pair: DirectoryPair, copy: Listing, names: Iterable[str]
     ) -> dict[str, os.stat_result]:
-        """Name → what is in the copy; dotfiles are nobody's business here."""
+        """Name → what is in the copy; dotfiles are neither copied nor changed."""
         found = {}
         for name in names:
             if not name.startswith("."):
@@ -176,136 +162,135 @@ class TreeComparison:
 
     def _block_removal(self, path: str) -> None:
         while path:
-            path = parent(path)
+            path = dirname(path)
             self.found.blocked_folders.add(path)
 
     def _compare_originals(
         self,
         pair: DirectoryPair,
-        wanted: Mapping[str, Original],
-        there: Names,
-        own: Collection[str],
+        originals: Mapping[str, Original],
+        copies: Copies,
+        source_names: Collection[str],
     ) -> None:
-        for name, original in wanted.items():
+        for name, original in originals.items():
             path = join(pair.folder, name)
             if path in self.request.excluded:
                 continue
             if original.is_directory:
-                self._compare_folder(pair, path, original, there.get(name))
+                self._compare_folder(pair, path, original, copies.get(name))
             else:
-                changes = self._compare_file(path, original, there.get(name))
-                self.precompressed.compare(path, original, there, own, changes=changes)
-
-    def _compare_extras(self, pair: DirectoryPair, shipped: Collection[str], there: Names) -> None:
-        for name, data in sorted(self.request.extra.items()):
-            if name not in shipped and pair.takes(name):
-                self._compare_extra(name, data, there.get(name))
+                is_changed = self._compare_file(path, original, copies.get(name))
+                self.precompressed.compare(
+                    path, original, copies, source_names, is_changed=is_changed
+                )
 
     def _compare_folder(
-        self, pair: DirectoryPair, path: str, original: Original, there: os.stat_result | None
+        self, pair: DirectoryPair, path: str, original: Original, copy: os.stat_result | None
     ) -> None:
         linked = original.source_path != join(pair.source_path or "", path.rpartition("/")[2])
         if linked and pair.linked:
             # Linked directories in linked directories can be a maze without end.
             self.found.not_copied.outside.add(path)
             return
-        if there is None:
+        if copy is None:
             self.found.folders.append(path)
-        elif stat.S_ISDIR(there.st_mode):
-            self.files.compare_owner(path, there)
+        elif stat.S_ISDIR(copy.st_mode):
+            self.files.compare_owner(path, copy)
         else:
             raise wrong_kind_in_copy(join(self.request.root, path), "a directory")
-        self.below.append(
-            DirectoryPair(path, original.source_path, there is not None, linked or pair.linked)
-        )
+        below = DirectoryPair(path, original.source_path, copy is not None, linked or pair.linked)
+        self.below.append(below)
 
-    def _compare_file(self, path: str, original: Original, there: os.stat_result | None) -> bool:
+    def _compare_file(self, path: str, original: Original, copy: os.stat_result | None) -> bool:
         """Whether it has to be written."""
-        size = original.st.st_size
-        if self.files.is_file(path, there, size) and self.files.is_equal(path, original, there):
-            self.files.record_match(path, original.signature, there)
+        files, size = self.files, original.st.st_size
+        if files.is_file(copy, path, size) and files.is_equal(path, original, copy):
+            files.record_match(path, original.signature, copy)
             return False
-        self.files.record_difference(path, original, there)
+        files.record_difference(path, original, copy)
         return True
 
-    def _compare_extra(self, name: str, data: bytes, there: os.stat_result | None) -> None:
-        if self.files.is_file(name, there, len(data)) and self.files.has_content(name, data):
-            self.files.record_match(name, Signature(len(data), 0, 0, 0), there)
+    def _compare_extras(self, pair: DirectoryPair, known: Collection[str], copies: Copies) -> None:
+        for name, data in sorted(self.request.extra.items()):
+            if name not in known and pair.takes(name):
+                self._compare_extra(name, data, copies.get(name))
+
+    def _compare_extra(self, name: str, data: bytes, copy: os.stat_result | None) -> None:
+        if self.files.is_file(copy, name, len(data)) and self.files.has_content(name, data):
+            self.files.record_match(name, Signature(len(data), 0, 0, 0), copy)
             return
-        known = self.manifest.digest(name) == sha256(data).digest()
-        moved: ChangedSide = "host" if known else "source"
-        is_new, old_size = there is None, 0 if there is None else there.st_size
-        self.found.copies.append(FileCopy(name, "", data, is_new, old_size, len(data), moved))
+        is_same = self.manifest.digest(name) == sha256(data).digest()
+        changed_side: ChangedSide = "host" if is_same else "source"
+        is_new, old_size = copy is None, 0 if copy is None else copy.st_size
+        extra = FileCopy(name, "", data, is_new, old_size, len(data), changed_side)
+        self.found.copies.append(extra)
 
     def _compare_others(
-        self, pair: DirectoryPair, wanted: Mapping[str, Original], there: Names
+        self, pair: DirectoryPair, originals: Mapping[str, Original], copies: Copies
     ) -> None:
-        known = wanted.keys() | self.precompressed.requested
+        known = originals.keys() | self.precompressed.requested
         known |= self.request.extra.keys() if pair.folder == "" else frozenset()
-        for name in sorted(there.keys() - known):
+        for name in sorted(copies.keys() - known):
             path = join(pair.folder, name)
             if path in self.request.excluded:
                 self._block_removal(path)
-            elif name.endswith(COMPRESSED) and self.precompressed.is_generated(path, there[name]):
-                self.found.stale[path] = "unasked"
+            elif name.endswith(COMPRESSED) and self.precompressed.is_generated(path, copies[name]):
+                self.found.stale[path] = "obsolete"
             elif path not in self.found.stale:
-                self._add_extraneous(path, there[name])
+                self._add_extraneous(path, copies[name])
 
-    def _add_extraneous(self, path: str, st: os.stat_result) -> None:
-        """What the source does not have: removed if that is asked for, else only kept right."""
-        is_directory = stat.S_ISDIR(st.st_mode)
+    def _add_extraneous(self, path: str, copy: os.stat_result) -> None:
+        """What the source does not have: removed with `prune`, else only its owner is compared."""
+        is_directory = stat.S_ISDIR(copy.st_mode)
         if is_directory:
             self.below.append(DirectoryPair(path, None, has_copy=True))
         if self.request.prune:
-            going = self.found.extraneous_folders if is_directory else self.found.extraneous
-            going.append(path)
+            found = self.found.extraneous_folders if is_directory else self.found.extraneous
+            found.append(path)
             return
         if not is_directory:
             self.found.kept.add(path)
-        self.files.compare_owner(path, st)
-
-
-Look = Callable[[Iterator[DirectoryPair]], SyncDiff]
+        self.files.compare_owner(path, copy)
 
 
 def compare_tree(
-    order: SyncRequest,
-    shipped: SyncManifest,
+    request: SyncRequest,
+    manifest: SyncManifest,
     *,
     remember: bool = False,
-    tally: ProgressCounter | None = None,
+    progress: ProgressCounter | None = None,
 ) -> SyncDiff:
-    """Compare; changes nothing. `remember` fills `settled` and `rows`, `tally` is told how far.
+    """Compare source and copy; changes nothing. `remember` fills `unchanged` and `rows`.
 
     Errors: FileNotFoundError and NotADirectoryError for the source or the root.
     """
     try:
-        return _compare_tree(order, shipped, map_parallel, remember=remember, tally=tally)
+        return _compare_by(map_parallel, request, manifest, remember, progress)
     except WorkerDied:
-        # Whatever stopped the other one we meet ourselves, and can tell it.
-        return _compare_tree(order, shipped, map_serial, remember=remember, tally=tally)
+        # Whatever stopped the worker also stops this process, which can report it.
+        return _compare_by(map_serial, request, manifest, remember, progress)
 
 
-def _compare_tree(
-    order: SyncRequest,
-    shipped: SyncManifest,
-    by: Callable[[Sequence[DirectoryPair], Look], list[SyncDiff]],
-    *,
+def _compare_by(
+    map_shares: Callable[[Sequence[DirectoryPair], Compare], list[SyncDiff]],
+    request: SyncRequest,
+    manifest: SyncManifest,
     remember: bool,
-    tally: ProgressCounter | None,
+    progress: ProgressCounter | None,
 ) -> SyncDiff:
-    with open_source(order.source) as ours, directory_cursor(order.root) as way:
-        comparison = TreeComparison(ours, order, shipped, way, remember=remember, tally=tally)
+    with open_source(request.source) as source, directory_cursor(request.root) as cursor:
+        comparison = TreeComparison(
+            source, request, manifest, cursor, remember=remember, progress=progress
+        )
 
         def below(pair: DirectoryPair) -> Iterable[DirectoryPair]:
             if worker_count() > 1 and comparison.is_huge(pair):
-                return [
-                    pair._replace(part=part, of=worker_count()) for part in range(worker_count())
-                ]
+                workers = worker_count()
+                return [pair._replace(part=part, of=workers) for part in range(workers)]
             return comparison.compare(pair)
 
         shares = split_work(WHOLE, below, lambda pair: pair.of > 1, lambda: comparison.examined)
         found = comparison.found
-        for other in by(shares, comparison.compare_below):
+        for other in map_shares(shares, comparison.compare_below):
             found.merge(other)
         return found.sorted_by_path()

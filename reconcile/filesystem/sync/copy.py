@@ -1,38 +1,34 @@
-"""Making a copy true: written beside and renamed, in batches, each recorded beforehand.
+"""Bring a copy up to date: new files written beside and renamed, in recorded batches.
 
-New files come first, then those that refer to them, and what nobody needs any
-more goes last; so a visitor never gets a page before what it is made of, nor
-half of one.
+New files come first, then those that refer to them, and what is no longer needed goes
+last; so a visitor never gets a page before what it refers to, nor half of one.
 """
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
-from typing import TYPE_CHECKING
 
+from reconcile.filesystem.atomic_write import write_all
 from reconcile.filesystem.attributes import fd_path
 from reconcile.filesystem.compress import compressed
 from reconcile.filesystem.host_error import HostError
 from reconcile.filesystem.openat import directory_cursor
-from reconcile.filesystem.path import as_bytes
 from reconcile.filesystem.permissions import fix_permissions
-from reconcile.filesystem.read import chunks
+from reconcile.filesystem.read import chunks, sha256_of
+from reconcile.filesystem.safe_path import closing
 from reconcile.filesystem.sync.batch import BatchTarget, WriteBatch
 from reconcile.filesystem.sync.compare_tree import compare_tree
 from reconcile.filesystem.sync.manifest import NO_COPY, NOT_OURS, Signature, SyncManifest, pack_row
 from reconcile.filesystem.sync.source import Source, open_source
 from reconcile.filesystem.sync.sync_diff import FileCopy, SyncDiff, SyncRequest
-
-if TYPE_CHECKING:
-    from reconcile.system import Host
-
-
-import errno
+from reconcile.filesystem.undo import Recorder
 
 LARGE = 4 << 20
 """Bytes above which a file is streamed, and not held in memory."""
@@ -42,78 +38,104 @@ QUIET_S, EVERY_S = 0.7, 0.2
 REFERRING = (".css", ".js", ".mjs", ".json", ".webmanifest")
 PAGES = (".html", ".htm", ".xhtml")
 
+FICLONE = 0x40049409
+CLONE_BYTES = 1 << 30
+"""Bytes requested of copy_file_range at once."""
+CANNOT_CLONE = {
+    *(errno.EXDEV, errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS, errno.ENOTTY, errno.EPERM),
+    *(errno.ETXTBSY, errno.EBADF),
+}
+"""The kernel, a filesystem or a sandbox does not support it for these two files."""
+
+OnProgress = Callable[[int, int], None]
+"""Called with how many files of how many are written."""
+
 
 @dataclass(frozen=True)
 class FileToWrite:
-    """A file to be written: its bytes (None: streamed), their digest, and their origin's facts."""
+    """A file to be written: its bytes (None: streamed), their digest, its original's facts."""
 
     copy: FileCopy
     data: bytes | None
     digest: bytes
     original: Signature
-    compresses: bool = True
-    """Whether it is worth writing: what compressing does not make smaller is not."""
+    is_smaller: bool = True
+    """Whether it is worth writing: not what compressing does not make smaller."""
 
 
 class ProgressReporter:
-    """Counts the files that are done, for `host.copied`; quiet while a copy is short."""
+    """Counts the files that are written, for `on_progress`; silent while a copy is short."""
 
-    def __init__(self, host: Host, total: int) -> None:
-        self._host, self._total, self._done = host, total, 0
+    def __init__(self, on_progress: OnProgress | None, total: int) -> None:
+        self._on_progress, self._total, self._done = on_progress, total, 0
         self._next_s = time.monotonic() + QUIET_S
 
     def add(self, count: int) -> None:
+        """Count `count` more files."""
         self._done += count
-        if self._host.on_copy_progress is not None and time.monotonic() >= self._next_s:
+        if self._on_progress is not None and time.monotonic() >= self._next_s:
             self._next_s = time.monotonic() + EVERY_S
-            self._host.on_copy_progress(self._done, self._total)
+            self._on_progress(self._done, self._total)
 
 
-def sync(host: Host, order: SyncRequest) -> None:
-    """Make the copy what `order` asks for, and remember what was written."""
-    shipped = SyncManifest(host, order.root)
-    found, newest_ns = compare_tree(order, shipped, remember=True), 0
+def sync(
+    recorder: Recorder | None,
+    manifest: SyncManifest,
+    request: SyncRequest,
+    on_progress: OnProgress | None = None,
+) -> None:
+    """Make the copy what `request` says, and save in the manifest what was written."""
+    found, newest_ns = compare_tree(request, manifest, remember=True), 0
     if found.deviations:
-        fix_permissions(host, order.root, order.policy, found.deviations)
-        # Their ctimes are new, so what is to be remembered of them is only known now.
-        found, newest_ns = compare_tree(order, shipped, remember=True), time.time_ns()
-    rows = {path: known for path in found.unchanged if (known := shipped.row(path))} | found.rows
-    with open_source(order.source) as ours, directory_cursor(order.root) as way:
-        batch = WriteBatch(host, order.root, way)
-        batch.create_directories(found.folders, order.policy)
+        fix_permissions(recorder, request.root, request.policy, found.deviations)
+        # Their ctimes are new, so their rows are known only now.
+        found, newest_ns = compare_tree(request, manifest, remember=True), time.time_ns()
+    rows = {path: row for path in found.unchanged if (row := manifest.row(path))} | found.rows
+    with open_source(request.source) as source, directory_cursor(request.root) as cursor:
+        batch = WriteBatch(recorder, request.root, cursor)
+        batch.create_directories(found.folders, request.policy)
         # First, so that no stale sibling outlives the file it was made of.
         batch.remove_files(list(found.stale))
-        steps = ProgressReporter(host, len(found.copies))
-        for deliveries in _batches(ours, found.copies, steps):
-            rows |= _write_files(batch, ours, order, deliveries, steps)
+        progress = ProgressReporter(on_progress, len(found.copies))
+        for files in _batches(source, found.copies, progress):
+            rows |= _write_files(batch, source, request, files, progress)
             newest_ns = max(newest_ns, time.time_ns())
-    _prune(host, order, found)
-    shipped.save(rows, shipped.folders | frozenset(found.folders), newest_ns)
+    _prune(recorder, request, found)
+    manifest.save(recorder, rows, manifest.folders | frozenset(found.folders), newest_ns)
 
 
-def _prune(host: Host, order: SyncRequest, found: SyncDiff) -> None:
-    with directory_cursor(order.root) as way:
-        batch = WriteBatch(host, order.root, way)
+def _prune(recorder: Recorder | None, request: SyncRequest, found: SyncDiff) -> None:
+    with directory_cursor(request.root) as cursor:
+        batch = WriteBatch(recorder, request.root, cursor)
         batch.remove_files(found.extraneous)
         batch.remove_empty_directories(found.extraneous_folders)
 
 
-def remove_synced(host: Host, root: str) -> None:
-    """Remove every file that we wrote and nobody has changed since, then empty directories."""
-    shipped = SyncManifest(host, root)
-    with directory_cursor(root) as way:
-        batch = WriteBatch(host, root, way)
-        batch.remove_files(batch.unmodified(shipped.our_files()))
-        batch.remove_empty_directories(shipped.folders)
-    shipped.delete()
+def remove_synced(recorder: Recorder | None, manifest: SyncManifest, root: str) -> None:
+    """Remove what reconcile wrote and nobody has changed since, then empty directories of it."""
+    with directory_cursor(root) as cursor:
+        batch = WriteBatch(recorder, root, cursor)
+        batch.remove_files(batch.unmodified(manifest.our_files()))
+        batch.remove_empty_directories(manifest.folders)
+    manifest.delete(recorder)
 
 
-def _rank(group: Sequence[FileCopy]) -> tuple[int, bool, bytes]:
-    """New before changed, what is referred to before what refers."""
-    first = group[0]
-    path = first.file.lower()
-    rank = 2 if path.endswith(PAGES) else 1 if path.endswith(REFERRING) else 0
-    return rank, not first.is_new, as_bytes(first.file)
+def _batches(
+    source: Source, copies: Sequence[FileCopy], progress: ProgressReporter
+) -> Iterator[list[FileToWrite]]:
+    batch: list[FileToWrite] = []
+    size = 0
+    for group in _groups(copies):
+        loaded = _load(source, group)
+        # Compressing is what takes time for these; for the others, writing.
+        progress.add(sum(copy.encoding is not None for copy in group))
+        batch += loaded
+        size += sum(len(one.data or b"") for one in loaded)
+        if len(batch) >= BATCH_FILES or size >= BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
 
 
 def _groups(copies: Sequence[FileCopy]) -> list[list[FileCopy]]:
@@ -124,137 +146,99 @@ def _groups(copies: Sequence[FileCopy]) -> list[list[FileCopy]]:
     return sorted(groups.values(), key=_rank)
 
 
-def _batches(
-    ours: Source, copies: Sequence[FileCopy], steps: ProgressReporter
-) -> Iterator[list[FileToWrite]]:
-    batch: list[FileToWrite] = []
-    size = 0
-    for group in _groups(copies):
-        loaded = _load(ours, group)
-        # Of those, compressing is what takes time; of the others, writing.
-        steps.add(sum(copy.encoding is not None for copy in group))
-        batch += loaded
-        size += sum(len(one.data or b"") for one in loaded)
-        if len(batch) >= BATCH_FILES or size >= BATCH_BYTES:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch
+def _rank(group: Sequence[FileCopy]) -> tuple[int, bool, bytes]:
+    """What is referred to before what refers to it, new before changed."""
+    first = group[0]
+    path = first.file.lower()
+    rank = 2 if path.endswith(PAGES) else 1 if path.endswith(REFERRING) else 0
+    return rank, not first.is_new, os.fsencode(first.file)
 
 
-def _load(ours: Source, group: Sequence[FileCopy]) -> list[FileToWrite]:
-    """A file and its siblings, all of one reading."""
+def _load(source: Source, group: Sequence[FileCopy]) -> list[FileToWrite]:
+    """A file and its siblings, all read at once."""
     first = group[0]
     if first.data is not None:
         facts = Signature(len(first.data), 0, 0, 0)
         return [FileToWrite(first, first.data, sha256(first.data).digest(), facts)]
-    is_packed = any(copy.encoding for copy in group)
-    with ours.open_file(first.source_path) as fd:
+    is_compressed = any(copy.encoding for copy in group)
+    with source.open_file(first.source_path) as fd:
         before = Signature.of(os.fstat(fd))
-        if before.size > LARGE and not is_packed:
-            return [FileToWrite(first, None, _digest(fd), before)]
+        if before.size > LARGE and not is_compressed:
+            return [FileToWrite(first, None, sha256_of(fd), before)]
         data = b"".join(chunks(fd))
         if Signature.of(os.fstat(fd)) != before or len(data) != before.size:
-            raise _source_changing(first)
-    return [_delivery(copy, data, before) for copy in group]
+            raise _source_changed(first)
+    return [_file_to_write(copy, data, before) for copy in group]
 
 
-def _delivery(copy: FileCopy, data: bytes, original: Signature) -> FileToWrite:
+def _file_to_write(copy: FileCopy, data: bytes, original: Signature) -> FileToWrite:
     if copy.encoding is None:
         return FileToWrite(copy, data, sha256(data).digest(), original)
-    packed = compressed(copy.encoding, data)
-    is_gain = len(packed) < len(data)
-    return FileToWrite(copy, packed, sha256(packed).digest(), original, is_gain)
+    small = compressed(copy.encoding, data)
+    return FileToWrite(copy, small, sha256(small).digest(), original, len(small) < len(data))
 
 
-def _digest(fd: int) -> bytes:
-    running = sha256()
-    for chunk in chunks(fd):
-        running.update(chunk)
-    return running.digest()
-
-
-def _source_changing(copy: FileCopy) -> HostError:
+def _source_changed(copy: FileCopy) -> HostError:
     return HostError(
-        what=f"{copy.source_path} in the source changes while it is copied",
-        why="somebody writes to it",
+        what=f"{copy.source_path} in the source changed while it was being copied",
+        why="another process writes to it",
         fix="Let the build finish, then apply again.",
     )
 
 
 def _write_files(
     batch: WriteBatch,
-    ours: Source,
-    order: SyncRequest,
-    deliveries: Sequence[FileToWrite],
-    steps: ProgressReporter,
+    source: Source,
+    request: SyncRequest,
+    files: Sequence[FileToWrite],
+    progress: ProgressReporter,
 ) -> dict[str, bytes]:
-    """Publish them; path → what is to be remembered."""
-    futile = [one for one in deliveries if not one.compresses]
-    batch.remove_files([one.copy.path for one in futile if not one.copy.is_new])
-    gains = [one for one in deliveries if one.compresses]
+    """Publish the files; return path → its manifest row."""
+    incompressible = [one for one in files if not one.is_smaller]
+    batch.remove_files([one.copy.path for one in incompressible if not one.copy.is_new])
+    written = [one for one in files if one.is_smaller]
     targets = [
-        BatchTarget(one.copy.path, f"sha256:{one.digest.hex()}", partial(_fill, ours, one, steps))
-        for one in gains
+        BatchTarget(
+            one.copy.path, f"sha256:{one.digest.hex()}", partial(_fill, source, one, progress)
+        )
+        for one in written
     ]
-    seen = batch.write_files(targets, order.policy)
-    return {one.copy.path: _manifest_row(one, seen[one.copy.path], one.digest) for one in gains} | {
-        one.copy.path: _manifest_row(one, NO_COPY, NOT_OURS) for one in futile
+    signatures = batch.write_files(targets, request.policy)
+    return {one.copy.path: _row(one, signatures[one.copy.path], one.digest) for one in written} | {
+        one.copy.path: _row(one, NO_COPY, NOT_OURS) for one in incompressible
     }
 
 
-def _manifest_row(one: FileToWrite, copy: Signature, digest: bytes) -> bytes:
-    return pack_row(one.original, copy, digest, is_made=one.copy.encoding is not None)
+def _row(one: FileToWrite, copy: Signature, digest: bytes) -> bytes:
+    return pack_row(one.original, copy, digest, is_generated=one.copy.encoding is not None)
 
 
-def _fill(ours: Source, one: FileToWrite, steps: ProgressReporter, fd: int) -> None:
-    steps.add(one.copy.encoding is None)
+def _fill(source: Source, one: FileToWrite, progress: ProgressReporter, fd: int) -> None:
+    progress.add(one.copy.encoding is None)
     if one.data is not None:
-        _write(fd, one.data)
+        write_all(fd, one.data)
         return
-    with ours.open_file(one.copy.source_path) as original:
+    with source.open_file(one.copy.source_path) as original:
         if not clone_content(original, fd):
             for chunk in chunks(original):
-                _write(fd, chunk)
-    if _digest_written(fd) != one.digest:
-        raise _source_changing(one.copy)
-
-
-def _digest_written(fd: int) -> bytes:
-    """The digest of what a file that is open for writing holds now."""
-    again = os.open(fd_path(fd), os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        return _digest(again)
-    finally:
-        os.close(again)
-
-
-def _write(fd: int, data: bytes) -> None:
-    left = memoryview(data)
-    while left:
-        left = left[os.write(fd, left) :]
-
-
-FICLONE = 0x40049409
-MOST = 1 << 30
-"""Bytes asked for at once."""
-CANNOT = {
-    *(errno.EXDEV, errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS, errno.ENOTTY, errno.EPERM),
-    *(errno.ETXTBSY, errno.EBADF),
-}
-"""The kernel, a filesystem or a sandbox does not do it for these two files."""
+                write_all(fd, chunk)
+    with closing(os.open(fd_path(fd), os.O_RDONLY | os.O_CLOEXEC)) as written:
+        if sha256_of(written) != one.digest:
+            raise _source_changed(one.copy)
 
 
 def clone_content(original: int, copy: int) -> bool:
-    """Fill the empty file `copy`; False, and it is empty still, where that cannot be done.
+    """Fill the empty file `copy` inside the kernel; False, and still empty, if unsupported.
 
-    Errors: OSError where writing fails for good (ENOSPC, EIO).
+    Where the filesystem can (btrfs, XFS), the copy shares the original's blocks and takes no
+    space until one of them changes. Source: ioctl_ficlone(2), copy_file_range(2).
+    Errors: OSError where writing itself fails (ENOSPC, EIO).
     """
     try:
-        if not _shares_blocks(original, copy):
-            _copy(original, copy)
+        if not _share_blocks(original, copy):
+            _copy_range(original, copy)
     except OSError as error:
-        if error.errno not in CANNOT:
+        if error.errno not in CANNOT_CLONE:
             raise
         os.ftruncate(copy, 0)
         os.lseek(copy, 0, os.SEEK_SET)
@@ -262,19 +246,17 @@ def clone_content(original: int, copy: int) -> bool:
     return True
 
 
-def _shares_blocks(original: int, copy: int) -> bool:
-    import fcntl
-
+def _share_blocks(original: int, copy: int) -> bool:
     try:
         fcntl.ioctl(copy, FICLONE, original)
     except OSError as error:
-        if error.errno not in CANNOT:
+        if error.errno not in CANNOT_CLONE:
             raise
         return False
     return True
 
 
-def _copy(original: int, copy: int) -> None:
+def _copy_range(original: int, copy: int) -> None:
     done = 0
-    while count := os.copy_file_range(original, copy, MOST, offset_src=done):
+    while count := os.copy_file_range(original, copy, CLONE_BYTES, offset_src=done):
         done += count

@@ -1,22 +1,27 @@
-"""What was copied to a root: which files are ours, and which need not be read again."""
+"""The manifest of a copy: which files reconcile wrote, and which need not be read again.
+
+A folder's names are one string and its rows one block of bytes, because a hundred thousand
+Python objects would cost more time and memory than all that they stand for.
+"""
 
 from __future__ import annotations
 
 import marshal
 import os
+import struct
 import time
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from hashlib import blake2b, sha256
-from typing import TYPE_CHECKING, Any, NamedTuple
+from posixpath import join
+from typing import Any, NamedTuple
 
-from reconcile.filesystem.path import as_bytes, join
-
-if TYPE_CHECKING:
-    from reconcile.system import Host
-
-
-import struct
-from collections.abc import Iterable, Iterator, Mapping
+from reconcile.filesystem.host_error import explained
+from reconcile.filesystem.inode_flags import changing
+from reconcile.filesystem.read import listdir
+from reconcile.filesystem.state_dir import StateDir
+from reconcile.filesystem.undo import Recorder
+from reconcile.filesystem.write import unlink, write
 
 FOLDER = "assets"
 SEAL = 32
@@ -26,171 +31,9 @@ NOT_OURS = bytes(32)
 CLOCK_TICK_NS = 20_000_000
 """The kernel's clock for ctime is coarser than this; a younger one proves nothing."""
 
-
-class Signature(NamedTuple):
-    """What changes when a file's content does; ctime cannot be set by anybody."""
-
-    size: int
-    mtime_ns: int
-    ctime_ns: int
-    ino: int
-
-    @classmethod
-    def of(cls, st: os.stat_result) -> Signature:
-        return cls(st.st_size, st.st_mtime_ns, st.st_ctime_ns, st.st_ino)
-
-
-def pack_row(
-    original: Signature, copy: Signature, digest: bytes = NOT_OURS, *, is_made: bool = False
-) -> bytes:
-    """What is remembered of a file of the source and its copy, once the copy is right.
-
-    `digest` is the SHA-256 of what we wrote; none where we found the copy there.
-    `is_made`: the copy is the original compressed, and `NO_COPY` where that is no gain.
-    """
-    return ROW.pack(*original, *copy, digest, is_made)
-
-
-NO_COPY = Signature(0, 0, 0, 0)
-
-
-class SyncManifest:
-    """The record for one root, kept in the state directory; losing it loses no correctness.
-
-    Without it contents are compared byte by byte, and nothing is removed.
-    """
-
-    def __init__(self, host: Host, root: str) -> None:
-        self._host, self._root = host, root
-        self.name = f"{FOLDER}/{sha256(as_bytes(root)).hexdigest()[:32]}"
-        self._at: str | None = None
-        self._here: dict[str, bytes] = {}
-
-    @cached_property
-    def _record(self) -> dict[str, Any]:
-        data = memoryview(self._host.state.read(self.name) or b"")
-        seal, body = data[:SEAL], data[SEAL:]
-        if body and blake2b(body, digest_size=SEAL).digest() == seal:
-            record: dict[str, Any] = marshal.loads(body)  # noqa: S302  sealed, in our own directory
-            if record.get("format") == FORMAT:
-                return record
-        return {"at": 0, "files": {}, "folders": []}
-
-    @property
-    def rows(self) -> PackedRows:
-        return PackedRows(self._record["files"])
-
-    def row(self, path: str) -> bytes | None:
-        """What is remembered of one file; quick for many of one folder."""
-        folder, _, name = path.rpartition("/")
-        if self._at != folder:
-            self._at, self._here = folder, dict(self.rows.in_folder(folder))
-        return self._here.get(name)
-
-    @property
-    def folders(self) -> frozenset[str]:
-        """The directories that we made."""
-        return frozenset(self._record["folders"])
-
-    @property
-    def exists(self) -> bool:
-        return bool(self._record["at"])
-
-    def our_files(self) -> dict[str, str]:
-        """Relative path → `sha256:…` of every file that we wrote."""
-        own = ((path, known[DIGEST]) for path, known in self.rows.items())
-        return {path: f"sha256:{one.hex()}" for path, one in own if one != NOT_OURS}
-
-    def exclusively_ours(self) -> frozenset[str]:
-        """The names in the root below which nothing is but what we wrote."""
-        ours = self.our_files().keys() | self.folders
-        shared = {
-            path.partition("/")[0]
-            for folder in self.folders
-            for path in self._inside(folder)
-            if path not in ours
-        }
-        return frozenset(path for path in ours if "/" not in path) - shared
-
-    def _inside(self, folder: str) -> list[str]:
-        path = join(self._root, folder)
-        if self._host.files.stat(path) is None:
-            return []
-        return [join(folder, name) for name in self._host.files.listdir(path)]
-
-    def matches_record(self, path: str, original: os.stat_result, copy: os.stat_result) -> bool:
-        """Whether both are still exactly what the copy was once found right with."""
-        known, settled_ns = self.row(path), self.racy_from_ns
-        if known is None or original.st_ctime_ns >= settled_ns or copy.st_ctime_ns >= settled_ns:
-            return False
-        now = SIGNATURES.pack(*Signature.of(original), *Signature.of(copy))
-        return known[: SIGNATURES.size] == now
-
-    @cached_property
-    def racy_from_ns(self) -> int:
-        """A ctime from here on is too young to prove that nothing changed since."""
-        settled: int = self._record["at"] - CLOCK_TICK_NS
-        return settled
-
-    def is_source_unchanged(self, path: str, source: Signature) -> bool:
-        """Whether the source has not moved since we copied it."""
-        known = self.row(path)
-        return known is not None and known[ORIGINAL] == HALF.pack(*source)
-
-    def is_incompressible(self, path: str, source: Signature) -> bool:
-        """Whether the source, as it is, was found not to become smaller when compressed."""
-        known = self.row(path)
-        return (
-            known is not None
-            and known[COPY] == HALF.pack(*NO_COPY)
-            and self.is_source_unchanged(path, source)
-        )
-
-    def generated_digest(self, path: str) -> bytes:
-        """The digest of what we made at `path` out of a file of the source; `NOT_OURS` if none."""
-        known = self.row(path)
-        return known[DIGEST] if known is not None and known[GENERATED] else NOT_OURS
-
-    def digest(self, path: str) -> bytes:
-        known = self.row(path)
-        return NOT_OURS if known is None else known[DIGEST]
-
-    def save(self, rows: dict[str, bytes], folders: frozenset[str], newest_ns: int) -> None:
-        """Replace the record, which is undone like any other file.
-
-        `newest_ns` is the youngest ctime among the copies just written.
-        """
-        _wait_for_tick(newest_ns)
-        record = {
-            "format": FORMAT,
-            "at": time.time_ns(),
-            "files": pack_rows(rows),
-            "folders": sorted(folders),
-        }
-        body = marshal.dumps(record, MARSHAL_VERSION)
-        self._host.state.make_directory(FOLDER)
-        me = self._host.accounts.current
-        self._host.files.write(
-            self._host.state.path_of(self.name),
-            blake2b(body, digest_size=SEAL).digest() + body,
-            uid=me.uid,
-            gid=me.gid,
-            mode=0o600,
-        )
-
-    def delete(self) -> None:
-        self._host.files.unlink(self._host.state.path_of(self.name))
-
-
-def _wait_for_tick(newest_ns: int) -> None:
-    """A change within one tick of the clock would not show, so let the tick pass."""
-    wait_ns = newest_ns + CLOCK_TICK_NS + 1_000_000 - time.time_ns()
-    time.sleep(min(max(wait_ns, 0), 2 * CLOCK_TICK_NS) / 1e9)
-
-
 ROW = struct.Struct("<8Q32s?")
-"""Size, mtime, ctime and inode of the original and of the copy; the digest of what we wrote;
-whether we made it, compressed, of the original."""
+"""Size, mtime, ctime and inode of the original and of the copy; the digest of what was written;
+whether it was generated, compressed, from the original."""
 SIGNATURES = struct.Struct("<8Q")
 HALF = struct.Struct("<4Q")
 ORIGINAL = slice(0, HALF.size)
@@ -202,25 +45,36 @@ RowsByFolder = dict[str, tuple[str, bytes]]
 """Folder → the names in it, separated by NUL, and their rows in the same order."""
 
 
-class PackedRows(NamedTuple):
-    """Paths relative to a root, and their rows."""
+class Signature(NamedTuple):
+    """What changes when a file's content does; nobody can set a ctime."""
 
-    packed: RowsByFolder
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+    ino: int
 
-    def in_folder(self, folder: str) -> Iterator[tuple[str, bytes]]:
-        """The names in one folder, and their rows."""
-        names, block = self.packed.get(folder, ("", b""))
-        starts = range(0, len(block), ROW.size)
-        return zip(names.split("\0"), (block[at : at + ROW.size] for at in starts), strict=False)
+    @classmethod
+    def of(cls, st: os.stat_result) -> Signature:
+        """That of the file `st`."""
+        return cls(st.st_size, st.st_mtime_ns, st.st_ctime_ns, st.st_ino)
 
-    def items(self) -> Iterator[tuple[str, bytes]]:
-        for folder in self.packed:
-            for name, row in self.in_folder(folder):
-                yield join(folder, name), row
+
+NO_COPY = Signature(0, 0, 0, 0)
+
+
+def pack_row(
+    original: Signature, copy: Signature, digest: bytes = NOT_OURS, *, is_generated: bool = False
+) -> bytes:
+    """The row of a file of the source and its copy, once the copy matches.
+
+    `digest` is the SHA-256 of what was written; `NOT_OURS` where the copy existed before.
+    `is_generated`: the copy is the original compressed, and `NO_COPY` where that is no smaller.
+    """
+    return ROW.pack(*original, *copy, digest, is_generated)
 
 
 def pack_rows(rows: Mapping[str, bytes]) -> RowsByFolder:
-    """`rows` by path, as they are kept."""
+    """`rows` by path, as they are stored."""
     folders: dict[str, list[str]] = {}
     for path in sorted(rows):
         folders.setdefault(path.rpartition("/")[0], []).append(path)
@@ -231,3 +85,149 @@ def _block(folder: str, paths: Iterable[str], rows: Mapping[str, bytes]) -> tupl
     start = len(folder) + 1 if folder else 0
     names = "\0".join(path[start:] for path in paths)
     return names, b"".join(rows[path] for path in paths)
+
+
+class SyncManifest:
+    """The manifest of one root, kept in the state directory; losing it loses no correctness.
+
+    Without it contents are compared byte by byte, and nothing is removed.
+    """
+
+    def __init__(self, state: StateDir, root: str) -> None:
+        self._state, self._root = state, root
+        self.name = f"{FOLDER}/{sha256(os.fsencode(root)).hexdigest()[:32]}"
+        self._cached_folder: str | None = None
+        self._cached_rows: dict[str, bytes] = {}
+
+    @cached_property
+    def _record(self) -> dict[str, Any]:
+        data = memoryview(self._state.read(self.name) or b"")
+        seal, body = data[:SEAL], data[SEAL:]
+        if body and blake2b(body, digest_size=SEAL).digest() == seal:
+            record: dict[str, Any] = marshal.loads(body)  # noqa: S302  sealed, in our own directory
+            if record.get("format") == FORMAT:
+                return record
+        return {"at": 0, "files": {}, "folders": []}
+
+    def rows_in(self, folder: str) -> Iterator[tuple[str, bytes]]:
+        """The names in one folder, and their rows."""
+        names, block = self._record["files"].get(folder, ("", b""))
+        starts = range(0, len(block), ROW.size)
+        return zip(names.split("\0"), (block[at : at + ROW.size] for at in starts), strict=False)
+
+    def row(self, path: str) -> bytes | None:
+        """The row of one file; fast for many of one folder."""
+        folder, _, name = path.rpartition("/")
+        if self._cached_folder != folder:
+            self._cached_folder, self._cached_rows = folder, dict(self.rows_in(folder))
+        return self._cached_rows.get(name)
+
+    @property
+    def folders(self) -> frozenset[str]:
+        """The directories that reconcile created."""
+        return frozenset(self._record["folders"])
+
+    @property
+    def exists(self) -> bool:
+        """Whether anything was ever copied to the root."""
+        return bool(self._record["at"])
+
+    def our_files(self) -> dict[str, str]:
+        """Relative path → `sha256:…` of every file that reconcile wrote."""
+        return {
+            join(folder, name): f"sha256:{row[DIGEST].hex()}"
+            for folder in self._record["files"]
+            for name, row in self.rows_in(folder)
+            if row[DIGEST] != NOT_OURS
+        }
+
+    def exclusively_ours(self) -> frozenset[str]:
+        """The names in the root below which there is nothing but what reconcile wrote."""
+        ours = self.our_files().keys() | self.folders
+        shared = {
+            path.partition("/")[0]
+            for folder in self.folders
+            for path in self._paths_in(folder)
+            if path not in ours
+        }
+        return frozenset(path for path in ours if "/" not in path) - shared
+
+    def _paths_in(self, folder: str) -> list[str]:
+        path = join(self._root, folder)
+        with explained(f"{path} cannot be listed"):
+            try:
+                return [join(folder, name) for name in listdir(path)]
+            except FileNotFoundError:
+                return []
+
+    def matches_record(self, path: str, original: os.stat_result, copy: os.stat_result) -> bool:
+        """Whether both are still exactly what they were when the copy was found to match."""
+        known, racy_from_ns = self.row(path), self.racy_from_ns
+        if known is None or max(original.st_ctime_ns, copy.st_ctime_ns) >= racy_from_ns:
+            return False
+        now = SIGNATURES.pack(*Signature.of(original), *Signature.of(copy))
+        return known[: SIGNATURES.size] == now
+
+    @cached_property
+    def racy_from_ns(self) -> int:
+        """A ctime from here on is too young to prove that nothing changed since."""
+        recorded_ns: int = self._record["at"]
+        return recorded_ns - CLOCK_TICK_NS
+
+    def is_source_unchanged(self, path: str, source: Signature) -> bool:
+        """Whether the source is still the one that was copied."""
+        known = self.row(path)
+        return known is not None and known[ORIGINAL] == HALF.pack(*source)
+
+    def is_incompressible(self, path: str, source: Signature) -> bool:
+        """Whether the source, as it is, was found not to become smaller when compressed."""
+        known = self.row(path)
+        has_no_copy = known is not None and known[COPY] == HALF.pack(*NO_COPY)
+        return has_no_copy and self.is_source_unchanged(path, source)
+
+    def generated_digest(self, path: str) -> bytes:
+        """The digest of what was generated as `path` from a file of the source, or `NOT_OURS`."""
+        known = self.row(path)
+        return known[DIGEST] if known is not None and known[GENERATED] else NOT_OURS
+
+    def digest(self, path: str) -> bytes:
+        """The digest of what was written as `path`, or `NOT_OURS`."""
+        known = self.row(path)
+        return NOT_OURS if known is None else known[DIGEST]
+
+    def save(
+        self,
+        recorder: Recorder | None,
+        rows: dict[str, bytes],
+        folders: frozenset[str],
+        newest_ns: int,
+    ) -> None:
+        """Replace the manifest, which can be undone like any other file.
+
+        `newest_ns` is the youngest ctime of the copies just written. Errors: HostError.
+        """
+        _wait_for_tick(newest_ns)
+        record = {
+            "format": FORMAT,
+            "at": time.time_ns(),
+            "files": pack_rows(rows),
+            "folders": sorted(folders),
+        }
+        body = marshal.dumps(record, MARSHAL_VERSION)
+        data = blake2b(body, digest_size=SEAL).digest() + body
+        self._state.make_directory(FOLDER)
+        path = self._state.path_of(self.name)
+        with changing(path, "written"):
+            write(recorder, path, data, uid=os.geteuid(), gid=os.getegid(), mode=0o600)
+
+    def delete(self, recorder: Recorder | None) -> None:
+        """Remove the manifest, which can be undone. Errors: HostError."""
+        path = self._state.path_of(self.name)
+        with changing(path, "removed"):
+            unlink(recorder, path)
+
+
+def _wait_for_tick(newest_ns: int) -> None:
+    """A change within one tick of the clock would be invisible, so let the tick pass."""
+    wait_ns = newest_ns + CLOCK_TICK_NS + 1_000_000 - time.time_ns()
+    time.sleep(min(max(wait_ns, 0), 2 * CLOCK_TICK_NS) / 1e9)

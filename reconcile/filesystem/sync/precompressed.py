@@ -1,4 +1,4 @@
-"""Compressed siblings, which Nginx serves in place of the file that was asked for."""
+"""Compare compressed siblings, which nginx serves in place of the requested file."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import stat
 from collections.abc import Collection, Mapping
 
 from reconcile.filesystem.compress import SUFFIXES, compressed, is_worth
-from reconcile.filesystem.read import chunks, digest_of
+from reconcile.filesystem.read import chunks, sha256_of
 from reconcile.filesystem.sync.compare_file import FileComparison
 from reconcile.filesystem.sync.manifest import NOT_OURS
 from reconcile.filesystem.sync.source import Original
@@ -15,37 +15,37 @@ from reconcile.types import Encoding
 
 
 class PrecompressedComparison:
-    """What `judge` finds of them."""
+    """Adds what differs to what `files` found."""
 
-    def __init__(self, judge: FileComparison) -> None:
-        self._files = judge
-        self._request, self._manifest = judge.request, judge.manifest
+    def __init__(self, files: FileComparison) -> None:
+        self._files = files
+        self._request, self._manifest = files.request, files.manifest
         self.requested: set[str] = set()
-        """Their names in the directory that is looked at."""
+        """The names of requested siblings in the directory that is being compared."""
 
     def compare(
         self,
         path: str,
         original: Original,
-        there: Mapping[str, os.stat_result],
-        own: Collection[str],
+        copies: Mapping[str, os.stat_result],
+        source_names: Collection[str],
         *,
-        changes: bool,
+        is_changed: bool,
     ) -> None:
-        """Compressed ones, which nginx serves in place of the file that was asked for."""
+        """Compare the siblings of the file `path`, which itself `is_changed` or not."""
         file = path.rpartition("/")[2]
         worth = is_worth(file, original.st.st_size)
         for encoding, suffix in SUFFIXES.items():
-            name, sibling = file + suffix, there.get(file + suffix)
-            if name in own or path + suffix in self._request.excluded:
+            name, sibling = file + suffix, copies.get(file + suffix)
+            if name in source_names or path + suffix in self._request.excluded:
                 continue
             if worth and encoding in self._request.precompress:
                 self.requested.add(name)
-                self._compare_requested(path, encoding, original, sibling, changes=changes)
+                self._compare_requested(path, encoding, original, sibling, is_changed=is_changed)
             elif sibling is not None and stat.S_ISREG(sibling.st_mode):
                 if self.is_generated(path + suffix, sibling):
-                    self._files.found.stale[path + suffix] = "unasked"
-                elif changes or sibling.st_mtime_ns < there[file].st_mtime_ns:
+                    self._files.found.stale[path + suffix] = "obsolete"
+                elif is_changed or sibling.st_mtime_ns < copies[file].st_mtime_ns:
                     self._files.found.stale[path + suffix] = "outdated"
 
     def _compare_requested(
@@ -53,41 +53,39 @@ class PrecompressedComparison:
         file: str,
         encoding: Encoding,
         original: Original,
-        there: os.stat_result | None,
+        copy: os.stat_result | None,
         *,
-        changes: bool,
+        is_changed: bool,
     ) -> None:
-        """One that is asked for; made anew together with its file, so that it is never older."""
+        """Compare a requested one; rewritten together with its file, so that it is never older."""
         path, signature = file + SUFFIXES[encoding], original.signature
-        if not changes and there is None and self._manifest.is_incompressible(path, signature):
+        if not is_changed and copy is None and self._manifest.is_incompressible(path, signature):
             self._files.found.unchanged += [path] if self._files.remember else []
             return
-        if not self._files.is_file(path, there) or there is None or changes:
-            self._files.record_difference(path, original, there, encoding)
-        elif self._is_current(path, encoding, original, there):
-            self._files.record_match(path, signature, there, is_made=True)
+        is_comparable = self._files.is_file(copy, path) and not is_changed
+        if is_comparable and copy and self._is_current(path, encoding, original, copy):
+            self._files.record_match(path, signature, copy, is_generated=True)
         else:
-            self._files.record_difference(path, original, there, encoding)
+            self._files.record_difference(path, original, copy, encoding)
 
     def _is_current(
-        self, path: str, encoding: Encoding, original: Original, there: os.stat_result
+        self, path: str, encoding: Encoding, original: Original, copy: os.stat_result
     ) -> bool:
-        """Whether it is what would be made of the original now."""
-        if self._manifest.matches_record(path, original.st, there):
+        """Whether it is what would be generated from the original now."""
+        if self._manifest.matches_record(path, original.st, copy):
             return True
-        if self._manifest.is_source_unchanged(path, original.signature) and self.is_generated(
-            path, there
-        ):
+        is_same = self._manifest.is_source_unchanged(path, original.signature)
+        if is_same and self.is_generated(path, copy):
             return True
         with self._files.source.open_file(original.source_path) as fd:
             data = b"".join(chunks(fd))
-        made = compressed(encoding, data)
-        return len(made) < len(data) and self._files.has_content(path, made)
+        generated = compressed(encoding, data)
+        return len(generated) < len(data) and self._files.has_content(path, generated)
 
-    def is_generated(self, path: str, there: os.stat_result) -> bool:
-        """Whether we made it, and nobody has changed it since."""
+    def is_generated(self, path: str, copy: os.stat_result) -> bool:
+        """Whether reconcile generated it, and nobody has changed it since."""
         digest = self._manifest.generated_digest(path)
-        if digest == NOT_OURS or not stat.S_ISREG(there.st_mode):
+        if digest == NOT_OURS or not stat.S_ISREG(copy.st_mode):
             return False
         with self._files.open_copy(path) as fd:
-            return digest_of(fd) == f"sha256:{digest.hex()}"
+            return sha256_of(fd) == digest

@@ -1,4 +1,4 @@
-"""The quick way past files that nobody has touched since they were found right."""
+"""The quick check: skip files that nobody has changed since they were found to match."""
 
 from __future__ import annotations
 
@@ -21,52 +21,55 @@ def original_name(name: str) -> str:
 
 
 class QuickCheck:
-    """One directory and its original, and what all files in it have to be."""
+    """One directory of the source, that of the copy, and what all files in it must be."""
 
-    def __init__(self, ours: Listing, copy: Listing, order: SyncRequest, settled_ns: int) -> None:
-        self.original, self.copy, self.request, self.racy_from_ns = ours, copy, order, settled_ns
-        self.source_names = frozenset(ours.names)
-        self.suffixes = tuple(SUFFIXES[one] for one in order.precompress)
+    def __init__(
+        self, source: Listing, copy: Listing, request: SyncRequest, racy_from_ns: int
+    ) -> None:
+        self.source, self.copy = source, copy
+        self.request, self.racy_from_ns = request, racy_from_ns
+        self.source_names = frozenset(source.names)
+        self.suffixes = tuple(SUFFIXES[one] for one in request.precompress)
 
     def unchanged(self, rows: Iterable[tuple[str, bytes]]) -> set[str]:
-        """The names that need no closer look: a file together with its compressed siblings."""
-        files, made = self._unchanged_files(rows)
+        """The names that need no comparison: a file together with its compressed siblings."""
+        files, generated = self._unchanged_files(rows)
         siblings = {name for name in self.copy.names if name.endswith(COMPRESSED)}
         siblings -= self.source_names
         if not siblings and not self.request.precompress:
             return set(files)
-        right = {name for name, row in made.items() if self._is_right(name, row, files)}
-        for name in siblings - right:
+        current = {name for name, row in generated.items() if self._is_current(name, row, files)}
+        for name in siblings - current:
             files.pop(original_name(name), None)
-        for name in [name for name, row in files.items() if self._lacks(name, row, right)]:
+        for name in [name for name, row in files.items() if self._lacks(name, row, current)]:
             del files[name]
-        return files.keys() | {name for name in right if original_name(name) in files}
+        return files.keys() | {name for name in current if original_name(name) in files}
 
     def _unchanged_files(
         self, rows: Iterable[tuple[str, bytes]]
     ) -> tuple[dict[str, bytes], dict[str, bytes]]:
-        """Those that are in both exactly as they were seen; and the rows of what we made.
+        """Those that are in both exactly as recorded; and the rows of what was generated.
 
         The loop that a hundred thousand files go through. Neither file's kind need be
-        asked: inode and ctime are those of the regular files that were compared.
+        checked: inode and ctime are those of the regular files that were compared.
         """
-        look, pack, ours, copy = os.stat, SIGNATURES.pack, self.original.fd, self.copy.fd
-        rule, settled_ns = self.request.policy, self.racy_from_ns
-        regular, uid, gid = stat.S_IFREG | rule.file_mode, rule.uid, rule.gid
-        found, made = dict[str, bytes](), dict[str, bytes]()
+        lstat, pack, source, copy = os.stat, SIGNATURES.pack, self.source.fd, self.copy.fd
+        policy, racy_from_ns = self.request.policy, self.racy_from_ns
+        mode, uid, gid = stat.S_IFREG | policy.file_mode, policy.uid, policy.gid
+        found, generated = dict[str, bytes](), dict[str, bytes]()
         for name, row in rows:
             if row[GENERATED]:
-                made[name] = row
+                generated[name] = row
                 continue
             try:
-                one = look(name, dir_fd=ours, follow_symlinks=False)
-                its = look(name, dir_fd=copy, follow_symlinks=False)
+                one = lstat(name, dir_fd=source, follow_symlinks=False)
+                its = lstat(name, dir_fd=copy, follow_symlinks=False)
             except FileNotFoundError:
                 continue
-            if its[0] != regular or its[4] != uid or its[5] != gid or one[3] != 1:
+            if its[0] != mode or its[4] != uid or its[5] != gid or one[3] != 1:
                 continue
             one_ctime, its_ctime = one.st_ctime_ns, its.st_ctime_ns
-            if one_ctime >= settled_ns or its_ctime >= settled_ns:
+            if one_ctime >= racy_from_ns or its_ctime >= racy_from_ns:
                 continue
             if row[:KNOWN] == pack(
                 one[6],
@@ -79,30 +82,30 @@ class QuickCheck:
                 its[1],
             ):
                 found[name] = row
-        return found, made
+        return found, generated
 
-    def _is_right(self, name: str, row: bytes, files: Mapping[str, bytes]) -> bool:
-        """Whether what we made is asked for, of what its file still is, and untouched."""
+    def _is_current(self, name: str, row: bytes, files: Mapping[str, bytes]) -> bool:
+        """Whether a generated file is requested, of what its original still is, and unmodified."""
         file = files.get(original_name(name))
         if file is None or not name.endswith(self.suffixes) or name in self.source_names:
             return False
-        return row[ORIGINAL] == file[ORIGINAL] and self._is_untouched(name, row)
+        return row[ORIGINAL] == file[ORIGINAL] and self._is_unmodified(name, row)
 
-    def _is_untouched(self, name: str, row: bytes) -> bool:
+    def _is_unmodified(self, name: str, row: bytes) -> bool:
         try:
             its = os.stat(name, dir_fd=self.copy.fd, follow_symlinks=False)
         except FileNotFoundError:
             return row[COPY] == ABSENT
-        rule = self.request.policy
-        wanted = (stat.S_IFREG | rule.file_mode, rule.uid, rule.gid)
+        policy = self.request.policy
+        wanted = (stat.S_IFREG | policy.file_mode, policy.uid, policy.gid)
         if (its.st_mode, its.st_uid, its.st_gid) != wanted or its.st_ctime_ns >= self.racy_from_ns:
             return False
         now = HALF.pack(its.st_size, its.st_mtime_ns, its.st_ctime_ns, its.st_ino)
         return row[COPY] == now
 
-    def _lacks(self, name: str, row: bytes, right: set[str]) -> bool:
-        """Whether a compressed sibling that is asked for is not known to be right."""
+    def _lacks(self, name: str, row: bytes, current: set[str]) -> bool:
+        """Whether a compressed sibling that is requested is not known to be current."""
         if not is_worth(name, HALF.unpack(row[ORIGINAL])[0]):
             return False
         names = (name + suffix for suffix in self.suffixes)
-        return any(one not in right and one not in self.source_names for one in names)
+        return any(one not in current and one not in self.source_names for one in names)

@@ -1,6 +1,6 @@
-"""The folder that assets come from: what of it is shipped, and how it is read.
+"""The folder that assets are copied from: which files count, and how they are read.
 
-Whoever may write there must not be able to publish a file of somebody else, so a
+Whoever can write there must not be able to publish somebody else's file, so a
 symlink is followed only where it stays inside, component by component.
 """
 
@@ -15,12 +15,11 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import NamedTuple
 
-from reconcile.filesystem.attributes import fd_path
 from reconcile.filesystem.openat import DirectoryCursor, Listing
-from reconcile.filesystem.path import as_bytes
+from reconcile.filesystem.path import components, relative_to
 from reconcile.filesystem.permissions import hard_links_are_protected
-from reconcile.filesystem.read import digest_of
-from reconcile.filesystem.safe_path import PIN, pin_directory
+from reconcile.filesystem.read import digest_of, open_file
+from reconcile.filesystem.safe_path import pin_directory
 from reconcile.filesystem.scan_result import Examples
 from reconcile.filesystem.sync.manifest import Signature
 
@@ -28,64 +27,71 @@ MOST_SYMLINKS = 16
 
 
 class Original(NamedTuple):
-    """A file or directory of the source; `real` is its path there once symlinks are followed."""
+    """A file or directory of the source; `source_path` is its path there without symlinks."""
 
     source_path: str
     st: os.stat_result
 
     @property
     def is_directory(self) -> bool:
+        """Whether it is a directory."""
         return stat.S_ISDIR(self.st.st_mode)
 
     @property
     def signature(self) -> Signature:
+        """What changes when its content does."""
         return Signature.of(self.st)
 
 
 @dataclass
 class NotCopied:
-    """What of the source is not shipped, and why."""
+    """What of the source is not copied: links that lead out of it, special files, hard links."""
 
     outside: Examples = field(default_factory=Examples)
     special: Examples = field(default_factory=Examples)
     foreign: Examples = field(default_factory=Examples)
 
     def merge(self, other: NotCopied) -> None:
+        """Add what another process found."""
         for name in ("outside", "special", "foreign"):
             getattr(self, name).merge(getattr(other, name))
 
 
 class Source:
-    """One source folder, pinned while it is used. Names that begin with a dot are not shipped."""
+    """One source folder, pinned while it is used. Names that begin with a dot are not copied."""
 
-    def __init__(self, root: int, way: DirectoryCursor, path: str) -> None:
-        self._root, self._cursor, self._path = root, way, path
+    def __init__(self, root: int, cursor: DirectoryCursor, path: str) -> None:
+        self._cursor, self._path = cursor, path
         self._owner = os.fstat(root).st_uid
         self.not_copied = NotCopied()
 
     def listing(self, folder: str) -> AbstractContextManager[Listing]:
-        """What is in the directory `folder`, a real path in the source."""
+        """What is in the directory `folder`, a path in the source without symlinks."""
         return self._cursor.listing(folder)
 
     def directory_size(self, folder: str) -> int:
-        """The size of that directory itself, which tells how many names it holds."""
+        """The size in bytes of that directory itself, which grows with its number of names."""
         return self._cursor.directory_size(folder)
 
+    def open_file(self, path: str) -> AbstractContextManager[int]:
+        """A regular file of the source, open for reading."""
+        return open_file(self._cursor.name(path))
+
     def originals(self, folder: str, at: Listing, names: Iterable[str]) -> dict[str, Original]:
-        """Name → what of `names` is shipped, in their order; `at` is the listing of `folder`."""
-        sheltered = at.trust == "closed"
-        shown = (name for name in names if not name.startswith("."))
-        found = ((name, self._original(at.fd, folder, name, sheltered)) for name in shown)
+        """Name → what of `names` is copied, in their order; `at` is the listing of `folder`."""
+        is_trusted = at.trust == "trusted"
+        visible = (name for name in names if not name.startswith("."))
+        found = ((name, self._original(at.fd, folder, name, is_trusted)) for name in visible)
         return {name: one for name, one in found if one is not None}
 
-    def _original(self, fd: int, folder: str, name: str, sheltered: bool) -> Original | None:
+    def _original(self, fd: int, folder: str, name: str, is_trusted: bool) -> Original | None:
         path = f"{folder}/{name}" if folder else name
         try:
             st = os.stat(name, dir_fd=fd, follow_symlinks=False)
             if stat.S_ISREG(st.st_mode) and st.st_nlink == 1:
                 return Original(path, st)  # as nearly all of a hundred thousand are
             if stat.S_ISLNK(st.st_mode):
-                path, st, sheltered = self._follow(path)
+                path, st, is_trusted = self._follow(path)
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -93,15 +99,15 @@ class Source:
                 raise
             self.not_copied.outside.add(path)
             return None
-        return self._admit(path, st, sheltered)
+        return self._admit(path, st, is_trusted)
 
-    def _admit(self, path: str, st: os.stat_result, sheltered: bool) -> Original | None:
+    def _admit(self, path: str, st: os.stat_result, is_trusted: bool) -> Original | None:
         is_directory = stat.S_ISDIR(st.st_mode)
         if not is_directory and not stat.S_ISREG(st.st_mode):
             self.not_copied.special.add(path)
             return None
-        linked = not is_directory and st.st_nlink > 1 and st.st_uid != self._owner
-        if linked and not sheltered and not hard_links_are_protected():
+        is_foreign = not is_directory and st.st_nlink > 1 and st.st_uid != self._owner
+        if is_foreign and not is_trusted and not hard_links_are_protected():
             self.not_copied.foreign.add(path)
             return None
         return Original(path, st)
@@ -124,63 +130,46 @@ class Source:
             links += 1
             target = self._inside(os.readlink(name, dir_fd=fd), real)
             if links > MOST_SYMLINKS or target is None:
-                raise OSError(errno.ELOOP, "it leads out of the source, or round in a circle")
-            waiting.extend(part for part in reversed(target) if part not in ("", "."))
+                raise OSError(errno.ELOOP, "it leads out of the source, or forms a loop")
+            waiting.extend(reversed(components(target)))
         return self._reached(real)
 
     def _reached(self, real: list[str]) -> tuple[str, os.stat_result, bool]:
         if not real:
             raise OSError(errno.ELOOP, "it leads back to the source itself")
-        fd, guard = self._cursor.enter("/".join(real[:-1]))
+        fd, trust = self._cursor.enter("/".join(real[:-1]))
         st = os.stat(real[-1], dir_fd=fd, follow_symlinks=False)
         if stat.S_ISLNK(st.st_mode):
             raise OSError(errno.ELOOP, "it became a symlink while it was followed")
-        return "/".join(real), st, guard == "closed"
+        return "/".join(real), st, trust == "trusted"
 
-    def _inside(self, target: str, real: list[str]) -> list[str] | None:
+    def _inside(self, target: str, real: list[str]) -> str | None:
+        """The target relative to `real`, which is emptied for an absolute one; None if outside."""
         if not target.startswith("/"):
-            return target.split("/")
-        below = self._path.rstrip("/") + "/"
-        if not target.startswith(below):
-            return None
-        real.clear()
-        return target.removeprefix(below).split("/")
-
-    @contextmanager
-    def open_file(self, real: str) -> Iterator[int]:
-        """A regular file of the source, open for reading."""
-        folder, _, name = real.rpartition("/")
-        fd, _ = self._cursor.enter(folder)
-        pin = os.open(name, PIN, dir_fd=fd)
-        try:
-            if not stat.S_ISREG(os.fstat(pin).st_mode):
-                raise OSError(errno.EINVAL, "it is no regular file any more")
-            file = os.open(fd_path(pin), os.O_RDONLY | os.O_CLOEXEC)
-        finally:
-            os.close(pin)
-        try:
-            yield file
-        finally:
-            os.close(file)
+            return target
+        inside = relative_to(target, self._path)
+        if inside is not None:
+            real.clear()
+        return inside
 
 
 @contextmanager
 def open_source(path: str) -> Iterator[Source]:
-    """Errors: FileNotFoundError, NotADirectoryError."""
-    with pin_directory(path) as (pin, guard):
-        way = DirectoryCursor(pin, guard)
+    """The source folder `path`. Errors: FileNotFoundError, NotADirectoryError."""
+    with pin_directory(path) as (pin, trust):
+        cursor = DirectoryCursor(pin, trust, path)
         try:
-            yield Source(pin, way, path)
+            yield Source(pin, cursor, path)
         finally:
-            way.close()
+            cursor.close()
 
 
-def digest_of_source(path: str) -> str:
-    """`sha256:…` of the names and contents that would be shipped from `path`."""
+def source_digest(path: str) -> str:
+    """`sha256:…` of the names and contents that would be copied from `path`."""
     whole = sha256()
     with open_source(path) as origin:
         for name, content in _entries(origin):
-            whole.update(as_bytes(name) + b"\0" + as_bytes(content) + b"\0")
+            whole.update(os.fsencode(name) + b"\0" + os.fsencode(content) + b"\0")
     return f"sha256:{whole.hexdigest()}"
 
 

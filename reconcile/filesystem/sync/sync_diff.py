@@ -1,28 +1,28 @@
-"""What differs between a source folder and its copy, and what was asked for."""
+"""What differs between a source folder and its copy, and what was requested."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
 from reconcile.filesystem.compress import SUFFIXES
-from reconcile.filesystem.path import as_bytes
 from reconcile.filesystem.permissions import PermissionDeviation, PermissionPolicy
 from reconcile.filesystem.scan_result import Examples
 from reconcile.filesystem.sync.source import NotCopied
 from reconcile.types import Encoding
 
 ChangedSide = Literal["source", "host"]
-"""Who has changed since the last copy."""
+"""Which of the two has changed since the last copy."""
 
 
 @dataclass(frozen=True)
 class SyncRequest:
-    """What is asked for: from where to where, how it must be, and what is not ours.
+    """From where to where to copy, with which permissions, and what to leave alone.
 
     `extra` are files at the root that the source need not have; `excluded` are
-    paths relative to the root that someone else looks after.
+    paths relative to the root that other resources manage.
     """
 
     source: str
@@ -32,15 +32,15 @@ class SyncRequest:
     extra: Mapping[str, bytes] = field(default_factory=dict)
     excluded: Collection[str] = ()
     precompress: Sequence[Encoding] = ()
-    """In which encodings compressed siblings are made of what is worth it."""
+    """The encodings in which compressed siblings are made of what is worth it."""
 
 
-Stale = Literal["outdated", "unasked"]
-"""Made of another version of its file; made by us, and not asked for any more."""
+Stale = Literal["outdated", "obsolete"]
+"""Made of another version of its file; made by reconcile, and no longer requested."""
 
 
 class FileCopy(NamedTuple):
-    """A file to be written: from `real` in the source, compressed where it says how, or `data`."""
+    """A file to be written, from `source_path` (compressed if it has an encoding) or `data`."""
 
     path: str
     source_path: str
@@ -65,31 +65,32 @@ class SyncDiff:
     folders: list[str] = field(default_factory=list)
     copies: list[FileCopy] = field(default_factory=list)
     stale: dict[str, Stale] = field(default_factory=dict)
-    """Compressed siblings that nginx would serve in place of newer content, or that we made
-    and nobody asks for any more."""
+    """Compressed siblings that nginx would serve in place of newer content, or obsolete ones."""
     extraneous: list[str] = field(default_factory=list)
     extraneous_folders: list[str] = field(default_factory=list)
     deviations: list[PermissionDeviation] = field(default_factory=list)
     rows: dict[str, bytes] = field(default_factory=dict)
-    """What is to be remembered of files that were found right, and were not yet remembered."""
+    """Manifest rows of files that match, and are not in the manifest yet."""
     unchanged: list[str] = field(default_factory=list)
-    """The files that are as they are remembered; filled only on request."""
+    """The files that are as the manifest says; filled only on request."""
     blocked_folders: set[str] = field(default_factory=set)
-    """Directories in which something stays that is not ours to remove."""
+    """Directories that hold something that must not be removed."""
     kept: Examples = field(default_factory=Examples)
-    """Files that are not in the source and stay."""
+    """Files that are not in the source and are kept."""
     skipped: Examples = field(default_factory=Examples)
+    """Files whose owner or mode deviates, but must not be changed."""
     not_copied: NotCopied = field(default_factory=NotCopied)
     total: int = 0
 
     @property
     def difference_count(self) -> int:
+        """How many paths an apply would change."""
         folders = len(self.folders) + len(self.extraneous_folders)
         files = len(self.copies) + len(self.stale) + len(self.extraneous)
         return folders + files + len(self.deviations)
 
     def merge(self, other: SyncDiff) -> None:
-        """Add what another reader found."""
+        """Add what another process found."""
         for name in ("folders", "copies", "extraneous", "deviations", "unchanged"):
             getattr(self, name).extend(getattr(other, name))
         self.extraneous_folders += other.extraneous_folders
@@ -102,18 +103,18 @@ class SyncDiff:
         self.total += other.total
 
     def sorted_by_path(self) -> SyncDiff:
-        """All by path, whoever found it first; without the directories that have to stay."""
-        leaving = [path for path in self.extraneous_folders if path not in self.blocked_folders]
+        """The same in order, without the directories that must stay."""
+        removable = [path for path in self.extraneous_folders if path not in self.blocked_folders]
         return replace(
             self,
-            folders=sorted(self.folders, key=as_bytes),
+            folders=sorted(self.folders, key=os.fsencode),
             copies=sorted(self.copies, key=_by_path),
-            stale={path: self.stale[path] for path in sorted(self.stale, key=as_bytes)},
-            extraneous=sorted(self.extraneous, key=as_bytes),
-            extraneous_folders=sorted(leaving, key=as_bytes),
+            stale={path: self.stale[path] for path in sorted(self.stale, key=os.fsencode)},
+            extraneous=sorted(self.extraneous, key=os.fsencode),
+            extraneous_folders=sorted(removable, key=os.fsencode),
             deviations=sorted(self.deviations, key=_by_path),
         )
 
 
 def _by_path(one: FileCopy | PermissionDeviation) -> bytes:
-    return as_bytes(one.path)
+    return os.fsencode(one.path)
