@@ -9,7 +9,7 @@ from reconcile.adopt.discovery import FoundFile, Inspector
 from reconcile.adopt.draft import Draft
 from reconcile.config.yaml import MAX_BYTES, can_hold
 from reconcile.errors import ReconcileError
-from reconcile.nginx.model.tree import ConfigTree
+from reconcile.nginx.model.config_tree import ConfigTree
 
 _READABLE_BY_ALL = 0o004
 _ROOM = MAX_BYTES // 2

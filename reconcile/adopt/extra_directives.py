@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from reconcile.nginx.model.tree import ConfigTree, Directive
+from reconcile.nginx.model.config_tree import ConfigTree, Directive
 from reconcile.nginx.routing.servers import Server
 
 _COVERED = frozenset(

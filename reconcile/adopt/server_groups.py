@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from reconcile.adopt.served_folders import ServedFolder, served_folders
 from reconcile.adopt.upstream_app import Requests, UpstreamLocation, find_upstream
-from reconcile.nginx.model.tree import ConfigTree
+from reconcile.nginx.model.config_tree import ConfigTree
 from reconcile.nginx.routing.router import Router
 from reconcile.nginx.routing.servers import Server
 

@@ -20,10 +20,10 @@ from reconcile.config.fields.field_type import InvalidValue, ParseContext
 from reconcile.config.fields.path_types import parse_nginx_path
 from reconcile.config.fields.quantities import BYTES
 from reconcile.config.site.location import parse_prefix
+from reconcile.nginx.model.config_tree import ConfigTree, Directive
 from reconcile.nginx.model.layout import Layout
 from reconcile.nginx.model.scope import Scope
 from reconcile.nginx.model.sizes import parse_size
-from reconcile.nginx.model.tree import ConfigTree, Directive
 from reconcile.nginx.render.render import is_managed, written_extra
 from reconcile.nginx.render.site_view import CHALLENGES
 from reconcile.nginx.routing.router import Router

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from reconcile.doctor.evidence import directive_evidence
 from reconcile.doctor.rule import Inconclusive, RuleResult, error, note
 from reconcile.doctor.upstream import local_port
-from reconcile.system.lsm import Security
+from reconcile.system.selinux import Security
 from reconcile.wording import counted
 
 if TYPE_CHECKING:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
     from reconcile.doctor.inspection import HostInspection
-    from reconcile.nginx.model.tree import Directive
+    from reconcile.nginx.model.config_tree import Directive
     from reconcile.nginx.routing.servers import Server
 
 MAX_BYTES = 1 << 20

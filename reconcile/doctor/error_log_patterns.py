@@ -13,7 +13,7 @@ from reconcile.system.processes import started_at
 
 if TYPE_CHECKING:
     from reconcile.doctor.inspection import HostInspection
-    from reconcile.doctor.logs import LogLine
+    from reconcile.doctor.nginx_error_log import LogLine
 
 ENOSPC, EDQUOT = 28, 122
 _FULL = re.compile(rf'(?:"(/[^"]+)" )?failed \(({ENOSPC}|{EDQUOT}):')

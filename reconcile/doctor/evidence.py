@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from reconcile.filesystem.access_check import AccessStep, AccessWalk
-    from reconcile.nginx.model.tree import Directive
+    from reconcile.nginx.model.config_tree import Directive
     from reconcile.system.accounts import Account, Accounts
 
 _KINDS = {"directory": "d", "file": "-", "symlink": "l", "other": "?"}

@@ -17,7 +17,7 @@ from itertools import dropwhile
 from posixpath import join
 from typing import TYPE_CHECKING
 
-from reconcile.doctor.logs import journal_since
+from reconcile.doctor.unit_journal import journal_since
 from reconcile.system.logs import recent, tail
 from reconcile.system.process_environment import environment_of
 from reconcile.system.process_info import output_of

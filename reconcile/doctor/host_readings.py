@@ -6,8 +6,8 @@ from functools import cached_property
 from posixpath import join, normpath
 from typing import TYPE_CHECKING
 
-from reconcile.doctor.logs import read_journal
 from reconcile.doctor.nginx_readings import NginxReadings
+from reconcile.doctor.unit_journal import read_journal
 from reconcile.doctor.units import UnitView, read_units
 from reconcile.doctor.upstream import local_port, socket_path
 from reconcile.filesystem.host_error import explained
@@ -17,7 +17,7 @@ from reconcile.system.processes import children
 from reconcile.system.sockets import holders_at
 
 if TYPE_CHECKING:
-    from reconcile.doctor.application.importing import ImportResult
+    from reconcile.doctor.app_introspection.import_app import ImportResult
     from reconcile.filesystem.access_check import AccessWalk
     from reconcile.system import Host
     from reconcile.system.accounts import Account

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from reconcile.doctor.application.facts import AppFacts
-from reconcile.doctor.application.importing import import_app
+from reconcile.doctor.app_introspection.app_facts import AppFacts
+from reconcile.doctor.app_introspection.import_app import import_app
 from reconcile.doctor.config_view import Declaration, DeclaredApp
 from reconcile.doctor.host_readings import HostReadings
 from reconcile.doctor.location_mapping import LocationMapper, LocationMapping, UnresolvedLocation
@@ -18,7 +18,7 @@ from reconcile.errors import ReconcileError
 from reconcile.nginx.routing.servers import Server
 
 if TYPE_CHECKING:
-    from reconcile.doctor.application.importing import ImportResult
+    from reconcile.doctor.app_introspection.import_app import ImportResult
     from reconcile.doctor.location_mapping import Role
     from reconcile.doctor.nginx_readings import NginxReadings
     from reconcile.doctor.units import UnitView

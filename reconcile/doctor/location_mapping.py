@@ -10,9 +10,9 @@ from typing import Literal
 from reconcile.doctor.config_view import Declaration, DeclaredLocation
 from reconcile.doctor.evidence import directive_evidence
 from reconcile.doctor.variable_roots import ResolvedRoot, RootResolver
+from reconcile.nginx.model.config_tree import Directive
 from reconcile.nginx.model.latin1 import from_raw
 from reconcile.nginx.model.scope import Scope
-from reconcile.nginx.model.tree import Directive
 from reconcile.nginx.render.render import extra_line, is_managed, is_unmodified
 from reconcile.nginx.routing.location_match import Indeterminate
 from reconcile.nginx.routing.servers import Server

@@ -6,7 +6,7 @@ from functools import cached_property
 from posixpath import normpath
 from typing import TYPE_CHECKING
 
-from reconcile.doctor.logs import LogLine, read_error_logs
+from reconcile.doctor.nginx_error_log import LogLine, read_error_logs
 from reconcile.doctor.request_builder import RequestBuilder
 from reconcile.nginx.routing.location_match import Indeterminate
 from reconcile.nginx.routing.request import PathKinds, Request
@@ -20,7 +20,7 @@ from reconcile.nginx.running.worker_view import WithAssumedFiles, WorkerView, wo
 from reconcile.system.accounts import Account
 
 if TYPE_CHECKING:
-    from reconcile.nginx.model.tree import ConfigTree
+    from reconcile.nginx.model.config_tree import ConfigTree
     from reconcile.nginx.running.config_test import NginxError
     from reconcile.system import Host
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from reconcile.config.probes import HttpProbe, Probe, UploadDirectoryProbe, UploadProbe
 from reconcile.config.site.location import HEALTH_FILE
-from reconcile.doctor.application.ask import NotImported
+from reconcile.doctor.app_introspection.sandboxed_import import NotImported
 from reconcile.doctor.diagnosis import Diagnosis, diagnose
 from reconcile.doctor.guide_rows import CHECKLIST
 from reconcile.doctor.inspection import HostInspection

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from reconcile.doctor.evidence import directive_evidence
+from reconcile.nginx.model.config_tree import ConfigTree, Directive
 from reconcile.nginx.model.scope import PASSES, Scope
-from reconcile.nginx.model.tree import ConfigTree, Directive
 from reconcile.nginx.routing.servers import Server
 
 _LOCAL = ("127.0.0.1", "localhost", "[::1]", "0.0.0.0")  # noqa: S104  as it may be written

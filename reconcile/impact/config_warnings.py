@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 
 from reconcile.engine.model import Finding
+from reconcile.nginx.model.config_tree import ConfigTree
 from reconcile.nginx.model.listen import Address, listens_of
-from reconcile.nginx.model.tree import ConfigTree
 from reconcile.nginx.render.render import is_managed
 from reconcile.nginx.routing.location_match import Indeterminate
 from reconcile.nginx.routing.router import Router

@@ -32,7 +32,7 @@ from reconcile.resources.nginx_live import RELOAD, planned_entries
 if TYPE_CHECKING:
     from reconcile.config.config import Config
     from reconcile.config.host_facts import HostFacts
-    from reconcile.nginx.model.tree import ConfigTree
+    from reconcile.nginx.model.config_tree import ConfigTree
     from reconcile.nginx.routing.servers import Server
     from reconcile.system import Host
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from reconcile.nginx.model.config_tree import ConfigTree, Directive
 from reconcile.nginx.model.listen import Address, Listen
-from reconcile.nginx.model.tree import ConfigTree, Directive
 from reconcile.nginx.render.render import is_managed
 
 

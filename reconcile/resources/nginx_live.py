@@ -25,7 +25,7 @@ from reconcile.wording import first_few
 
 if TYPE_CHECKING:
     from reconcile.engine.model import Change, FieldChange
-    from reconcile.nginx.model.tree import ConfigTree
+    from reconcile.nginx.model.config_tree import ConfigTree
     from reconcile.nginx.running.config_test import NginxRejected
 
 SERVICE = Ref("service", "nginx.service")

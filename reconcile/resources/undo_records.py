@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reconcile.filesystem import file_undo
 from reconcile.nginx.running import reload
-from reconcile.system.services import undo
+from reconcile.system.services import service_undo
 
-UNDO_MODULES = (file_undo, undo, reload)
+UNDO_MODULES = (file_undo, service_undo, reload)
 """Each registers its records with `undo_record` when it is imported."""

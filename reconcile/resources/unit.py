@@ -14,7 +14,7 @@ from reconcile.resources.common import (
 )
 from reconcile.resources.gunicorn_units import HEADER
 from reconcile.system import Host
-from reconcile.system.services.undo import tell_unit_file
+from reconcile.system.services.service_undo import tell_unit_file
 
 FOLDER_MODE = 0o755
 

@@ -16,7 +16,7 @@ from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.rule import Inconclusive, RuleResult
 from reconcile.engine.model import Finding
 from reconcile.system.commands import Commands, Completed, TooMuchOutput
-from reconcile.system.lsm import Security
+from reconcile.system.selinux import Security
 from tests.doctor.single_rule import configured
 
 pytestmark = pytest.mark.process

@@ -11,9 +11,9 @@ from typing import Any, cast
 
 import pytest
 
-from reconcile.doctor.application import ask as ask_module
-from reconcile.doctor.application.ask import _without_secrets, interpreter
-from reconcile.doctor.application.facts import AppFacts, Garbled, app_facts
+from reconcile.doctor.app_introspection import sandboxed_import as ask_module
+from reconcile.doctor.app_introspection.app_facts import AppFacts, Garbled, app_facts
+from reconcile.doctor.app_introspection.sandboxed_import import _without_secrets, interpreter
 from reconcile.doctor.diagnosis import Diagnosis
 from reconcile.doctor.inspection import HostInspection
 from reconcile.system import Host

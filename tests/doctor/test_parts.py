@@ -10,7 +10,7 @@ import pytest
 from reconcile.doctor.diagnosis import diagnose
 from reconcile.doctor.guide_rows import ROWS
 from reconcile.doctor.inspection import HostInspection
-from reconcile.doctor.logs import parsed
+from reconcile.doctor.nginx_error_log import parsed
 from reconcile.doctor.rule import Inconclusive, Rule, RuleResult, error, note
 from reconcile.doctor.unit_sandbox import blocking_setting, hiding_setting
 from reconcile.doctor.units import UnitView

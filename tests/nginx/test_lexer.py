@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from reconcile.nginx.model.config_tree import parse
 from reconcile.nginx.model.lexer import BUFFER_SIZE, NginxSyntaxError, statements
-from reconcile.nginx.model.tree import parse
 from tests.nginx.comparisons import compared
 from tests.nginx.conftest import Judge
 from tests.support.ports import free_port

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from reconcile.nginx.model.build import Build
+from reconcile.nginx.model.config_tree import load
 from reconcile.nginx.model.modules import static_encodings
-from reconcile.nginx.model.tree import load
 from tests.support.real_nginx import overlay
 
 GZIP = "--with-http_gzip_static_module"

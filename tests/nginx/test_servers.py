@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from reconcile.nginx.model.config_tree import load
 from reconcile.nginx.model.listen import Address
-from reconcile.nginx.model.tree import load
 from reconcile.nginx.routing.request import Request
 from reconcile.nginx.routing.router import Router
 from tests.nginx.comparisons import compared

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from reconcile.errors import ReconcileError
-from reconcile.nginx.model.lexer import NginxSyntaxError
-from reconcile.nginx.model.tree import (
+from reconcile.nginx.model.config_tree import (
     MAX_DEPTH,
     ConfigTree,
     IncludeCycleError,
@@ -18,6 +17,7 @@ from reconcile.nginx.model.tree import (
     load,
     parse,
 )
+from reconcile.nginx.model.lexer import NginxSyntaxError
 from tests.nginx.comparisons import compared
 from tests.nginx.conftest import Judge
 from tests.support.overlay import OverlayReader, rebuilt

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from reconcile.nginx.model import globs
+from reconcile.nginx.model.config_tree import Directive, ParsedFile
 from reconcile.nginx.model.reader import Reader
-from reconcile.nginx.model.tree import Directive, ParsedFile
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from reconcile.nginx.model.config_tree import load
 from reconcile.nginx.model.listen import Address
-from reconcile.nginx.model.tree import load
 from reconcile.nginx.routing.request import FileKind, Request
 from reconcile.nginx.routing.route import Route
 from reconcile.nginx.routing.router import Router

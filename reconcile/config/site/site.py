@@ -36,8 +36,8 @@ from reconcile.config.site.tls import (
 )
 from reconcile.engine.model import Declared, Finding
 from reconcile.nginx.certbot import WEBROOT
+from reconcile.nginx.model.config_tree import parse
 from reconcile.nginx.model.lexer import NginxSyntaxError
-from reconcile.nginx.model.tree import parse
 from reconcile.nginx.render.site_view import SiteView
 from reconcile.resources.directory import Directory
 from reconcile.resources.file import File

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reconcile.doctor.application.ask import NotImported
-from reconcile.doctor.application.importing import ImportResult
+from reconcile.doctor.app_introspection.import_app import ImportResult
+from reconcile.doctor.app_introspection.sandboxed_import import NotImported
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.rule import Inconclusive, Rule, RuleResult, warning
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from shlex import quote
 
-from reconcile.doctor.application.facts import AppFacts
+from reconcile.doctor.app_introspection.app_facts import AppFacts
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.location_mapping import LocationMapping
 from reconcile.doctor.rule import Rule, RuleResult, error, warning

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from reconcile.doctor.access_log_findings import check_access_logs
 from reconcile.doctor.error_log_patterns import find_patterns
 from reconcile.doctor.inspection import HostInspection
-from reconcile.doctor.logs import LogLine
+from reconcile.doctor.nginx_error_log import LogLine
 from reconcile.doctor.rule import Rule, RuleResult, error, note
 from reconcile.doctor.upstream import local_port, socket_path
 from reconcile.doctor.upstream_apps import accepts_connections

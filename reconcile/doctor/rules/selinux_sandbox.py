@@ -9,7 +9,7 @@ from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.rule import Rule, RuleResult, error
 from reconcile.doctor.unit_sandbox import hiding_setting
 from reconcile.doctor.upstream import socket_path
-from reconcile.system.lsm import Security
+from reconcile.system.selinux import Security
 
 
 def check(inspection: HostInspection) -> Iterator[RuleResult]:

@@ -8,7 +8,7 @@ from shlex import quote
 
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.rule import Rule, RuleResult, error, warning
-from reconcile.nginx.model.tree import Include, load
+from reconcile.nginx.model.config_tree import Include, load
 from reconcile.nginx.running.discover import HostReader
 
 _LEFTOVER = re.compile(r"(?:~|\.(?:bak|old|orig|save|swp|rej|dpkg-\w+|ucf-\w+|rpm\w+))$|^#.*#$")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import partial
 from urllib.parse import unquote, urljoin, urlsplit
 
-from reconcile.doctor.application.urls import mismatches
+from reconcile.doctor.app_introspection.app_urls import mismatches
 from reconcile.doctor.http_requests import reachable_listens, send_request, tcp_listens
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.rule import Rule, RuleResult, check_each, error

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from reconcile.nginx.model.config_tree import Directive
 from reconcile.nginx.model.lexer import NginxSyntaxError
-from reconcile.nginx.model.tree import Directive
 
 _MANY = 1_000_000
 _COUNTS = {

@@ -9,8 +9,8 @@ from reconcile.dataclass import dataclass
 from reconcile.errors import ReconcileError
 from reconcile.nginx.model import globs
 from reconcile.nginx.model.build import Build
+from reconcile.nginx.model.config_tree import ConfigTree, Include
 from reconcile.nginx.model.listen import Listen, listens_of
-from reconcile.nginx.model.tree import ConfigTree, Include
 
 Style = Literal["sites-enabled", "conf.d"]
 _PROBE_NAME = "reconcile-probe.conf"

@@ -8,8 +8,8 @@ from ipaddress import IPv6Address
 from typing import NamedTuple
 
 from reconcile.dataclass import dataclass
+from reconcile.nginx.model.config_tree import ConfigTree, Directive
 from reconcile.nginx.model.lexer import NginxSyntaxError
-from reconcile.nginx.model.tree import ConfigTree, Directive
 
 ANY_IPV4 = "0.0.0.0"  # noqa: S104 - the word for it; nothing is bound here
 ANY_IPV6 = "::"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reconcile.nginx.model.build import Build
-from reconcile.nginx.model.tree import ConfigTree
+from reconcile.nginx.model.config_tree import ConfigTree
 from reconcile.types import Encoding
 
 GZIP = "--with-http_gzip_static_module"

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from reconcile.nginx.model.build import Build
-from reconcile.nginx.model.tree import ConfigTree, Directive
+from reconcile.nginx.model.config_tree import ConfigTree, Directive
 
 _COMPILED = re.compile(
     r"--(?:pid|lock|error-log|http-log|http-[a-z]+(?:-[a-z]+)?-temp)-path=([^'\s]+)"

@@ -7,8 +7,8 @@ from functools import cached_property
 from typing import Literal
 
 from reconcile.nginx.model.argument_counts import check_argument_count
+from reconcile.nginx.model.config_tree import ConfigTree, Directive
 from reconcile.nginx.model.latin1 import to_raw
-from reconcile.nginx.model.tree import ConfigTree, Directive
 
 Modifier = Literal["", "=", "^~", "~", "~*", "@"]
 

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from reconcile.nginx.model.config_tree import Directive, parse
 from reconcile.nginx.model.lexer import NginxSyntaxError
-from reconcile.nginx.model.tree import Directive, parse
 from reconcile.nginx.render.render import CONFIG_TOKEN_PATH
 from reconcile.wording import first_few
 

@@ -7,7 +7,7 @@ from functools import cache
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from reconcile.nginx.model.tree import parse
+from reconcile.nginx.model.config_tree import parse
 from reconcile.nginx.render.quote import Raw, nginx_quote
 from reconcile.nginx.render.site_view import CHALLENGES, SiteView
 from reconcile.types import Encoding

@@ -5,8 +5,8 @@ from __future__ import annotations
 from ipaddress import ip_address, ip_network
 from typing import Literal
 
+from reconcile.nginx.model.config_tree import Directive
 from reconcile.nginx.model.scope import Scope
-from reconcile.nginx.model.tree import Directive
 from reconcile.nginx.routing.location_match import Indeterminate
 from reconcile.nginx.routing.request_context import RequestContext, StatusResult
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from reconcile.nginx.model.config_tree import Directive
 from reconcile.nginx.model.scope import Scope
 from reconcile.nginx.model.sizes import parse_seconds
-from reconcile.nginx.model.tree import Directive
 from reconcile.nginx.routing.route import Route
 
 SAFE_STATUSES = frozenset([200, 201, 204, 206, 301, 302, 303, 304, 307, 308])

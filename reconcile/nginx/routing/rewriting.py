@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from reconcile.nginx.model.config_tree import Directive
 from reconcile.nginx.model.latin1 import from_raw, to_raw
 from reconcile.nginx.model.scope import Scope
-from reconcile.nginx.model.tree import Directive
 from reconcile.nginx.routing import pcre
 from reconcile.nginx.routing.location_match import Indeterminate
 from reconcile.nginx.routing.request_context import PhaseResult, RequestContext, StatusResult

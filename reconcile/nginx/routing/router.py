@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 
 from reconcile.nginx.model.build import Build
+from reconcile.nginx.model.config_tree import ConfigTree
 from reconcile.nginx.model.latin1 import from_raw
 from reconcile.nginx.model.scope import Scope
 from reconcile.nginx.model.sizes import body_limit
-from reconcile.nginx.model.tree import ConfigTree
 from reconcile.nginx.routing import uri
 from reconcile.nginx.routing.access import check_access
 from reconcile.nginx.routing.content import check_model, content, try_files

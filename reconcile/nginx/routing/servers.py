@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import chain
 
+from reconcile.nginx.model.config_tree import ConfigTree
 from reconcile.nginx.model.latin1 import to_raw
 from reconcile.nginx.model.listen import ANY_IPV4, ANY_IPV6, Address, Listen
 from reconcile.nginx.model.scope import Scope
-from reconcile.nginx.model.tree import ConfigTree
 from reconcile.nginx.routing import pcre
 from reconcile.nginx.routing.location_match import Indeterminate, LocationTable
 

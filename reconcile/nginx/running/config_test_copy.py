@@ -10,8 +10,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple
 
+from reconcile.nginx.model.config_tree import ConfigTree, Directive, ParsedFile
 from reconcile.nginx.model.output_paths import output_path_of
-from reconcile.nginx.model.tree import ConfigTree, Directive, ParsedFile
 
 if TYPE_CHECKING:
     from reconcile.nginx.running.config_test import NginxError

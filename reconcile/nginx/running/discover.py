@@ -10,10 +10,10 @@ from reconcile.dataclass import dataclass
 from reconcile.errors import ReconcileError
 from reconcile.filesystem.host_error import HostError
 from reconcile.nginx.model.build import Build
+from reconcile.nginx.model.config_tree import ConfigTree, load
 from reconcile.nginx.model.layout import Layout, read_layout
 from reconcile.nginx.model.modules import static_encodings
 from reconcile.nginx.model.planned_reader import Planned, PlannedReader
-from reconcile.nginx.model.tree import ConfigTree, load
 
 if TYPE_CHECKING:
     from reconcile.system import Host

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from reconcile.errors import ExitCode, ReconcileError
+from reconcile.nginx.model.config_tree import ConfigTree
 from reconcile.nginx.model.listen import ANY_IPV4, ANY_IPV6, Address, Listen, listens_of
-from reconcile.nginx.model.tree import ConfigTree
 from reconcile.system.ports import Holder, bind_error, holders
 
 

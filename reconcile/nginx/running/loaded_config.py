@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from reconcile.dataclass import dataclass
 from reconcile.engine.digest import digest
-from reconcile.nginx.model.tree import ConfigTree, Directive
+from reconcile.nginx.model.config_tree import ConfigTree, Directive
 from reconcile.nginx.render.render import is_managed
 from reconcile.system.processes import Identity, identity, started_at, title, workers
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from reconcile.errors import ReconcileError
 from reconcile.filesystem.undo import Undo, undo_record
+from reconcile.nginx.model.config_tree import ConfigTree, Directive
 from reconcile.nginx.model.listen import Listen
-from reconcile.nginx.model.tree import ConfigTree, Directive
 from reconcile.nginx.render.render import CONFIG_TOKEN_PATH, config_token_of, is_managed
 from reconcile.nginx.running.discover import NginxInstallation, discover
 from reconcile.nginx.running.listen_check import check_listens

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from reconcile.errors import ReconcileError
 from reconcile.system.services import ServiceFailed, UnitStatus, checked
+from reconcile.system.services.service_undo import tell_enabled
 from reconcile.system.services.systemd import BOOT, UNIT_DIRECTORY
-from reconcile.system.services.undo import tell_enabled
 
 if TYPE_CHECKING:
     from reconcile.system import Host

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from reconcile.errors import ReconcileError
 from reconcile.system.services import ServiceFailed, UnitStatus, checked, way_out
-from reconcile.system.services.started import forget_start, record_start, started_from
+from reconcile.system.services.service_undo import tell_active, tell_enabled
+from reconcile.system.services.start_record import forget_start, record_start, started_from
 from reconcile.system.services.systemctl import Properties, show
-from reconcile.system.services.undo import tell_active, tell_enabled
 from reconcile.system.services.waiting import wait_until_active
 
 if TYPE_CHECKING:

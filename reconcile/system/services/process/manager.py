@@ -23,7 +23,7 @@ from reconcile.system.services.process.record import (
     running_record,
 )
 from reconcile.system.services.process.unit_file import Program, parse
-from reconcile.system.services.undo import tell_active
+from reconcile.system.services.service_undo import tell_active
 from reconcile.system.services.waiting import wait_until_active
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from functools import cache
 from posixpath import basename, dirname
 from typing import TYPE_CHECKING, Any
 
-from reconcile.doctor.application.facts import AppFacts, Garbled, app_facts
+from reconcile.doctor.app_introspection.app_facts import AppFacts, Garbled, app_facts
 from reconcile.filesystem.host_error import HostError
 from reconcile.system.sandbox import (
     MAX_MEMORY_BYTES,
@@ -91,7 +91,7 @@ def _is_there(host: Host, path: str) -> bool:
 def _inspector() -> str:
     from importlib.resources import files
 
-    return (files("reconcile.doctor.application") / "inspector.py").read_text()
+    return (files("reconcile.doctor.app_introspection") / "inspector.py").read_text()
 
 
 _LIMITS = (errno.EAGAIN, errno.ENOMEM, errno.ENOSPC, errno.EFBIG, errno.EMFILE)

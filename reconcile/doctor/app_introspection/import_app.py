@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from reconcile.doctor.application.ask import NotImported, ask_app, interpreter
-from reconcile.doctor.application.facts import AppFacts
+from reconcile.doctor.app_introspection.app_facts import AppFacts
+from reconcile.doctor.app_introspection.sandboxed_import import NotImported, ask_app, interpreter
 from reconcile.doctor.config_view import DeclaredApp, DeclaredCode
 from reconcile.doctor.units import UnitView, assigned, read_unit
 from reconcile.system.accounts import Account

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from reconcile.doctor.application.facts import AppFacts, Link
+from reconcile.doctor.app_introspection.app_facts import AppFacts, Link
 from reconcile.doctor.location_mapping import LocationMapping
 from reconcile.doctor.rule import RuleResult, error, warning
 
