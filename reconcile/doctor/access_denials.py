@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from reconcile.doctor.evidence import directive_evidence
 from reconcile.doctor.rule import Inconclusive, RuleResult, error, note
 from reconcile.doctor.upstream import local_port
-from reconcile.system.selinux import Security
+from reconcile.system.selinux import SELinux
 from reconcile.wording import counted
 
 if TYPE_CHECKING:
@@ -44,23 +44,23 @@ class Denial:
     at_s: float
     module: str
     program: str
-    wants: str
+    permissions: str
     target: str
     fix: str
 
 
-def check_denials(inspection: HostInspection, security: Security) -> Iterator[RuleResult]:
+def check_denials(inspection: HostInspection, security: SELinux) -> Iterator[RuleResult]:
     """Labels, denials, and the port that nginx may not connect to."""
     enforcing = security.is_enforcing()
     if enforcing:
         yield from _labels(inspection)
         if not any(inspection.host.commands.find(tool[0]) for tool in (_AUDIT, _JOURNAL)):
             yield Inconclusive("SELinux denials", "neither ausearch nor journalctl is installed")
-    denials = list(_recent(inspection, security))
+    denials = list(_current_denials(inspection, security))
     for same in _grouped(denials):
         last = same[-1]
         yield error(
-            f"{last.module} denied {last.program} {last.wants} on {last.target},"
+            f"{last.module} denied {last.program} {last.permissions} on {last.target},"
             f" {counted(len(same), 'time')} since nginx started.",
             last.line,
             fix=last.fix,
@@ -72,7 +72,7 @@ def check_denials(inspection: HostInspection, security: Security) -> Iterator[Ru
 def _grouped(denials: Sequence[Denial]) -> Iterator[list[Denial]]:
     groups: dict[tuple[str, ...], list[Denial]] = {}
     for denial in denials:
-        same = (denial.module, denial.program, denial.wants, denial.target)
+        same = (denial.module, denial.program, denial.permissions, denial.target)
         groups.setdefault(same, []).append(denial)
     yield from groups.values()
 
@@ -100,19 +100,19 @@ def _wrong_labels(commands: Commands, mapping: LocationMapping) -> Iterator[Rule
         )
 
 
-def _recent(inspection: HostInspection, security: Security) -> Iterator[Denial]:
+def _current_denials(inspection: HostInspection, security: SELinux) -> Iterator[Denial]:
     """What nginx and the apps were denied since nginx's workers started, and still would be."""
     since_s = (inspection.nginx.running.oldest_start_s if inspection.nginx.running else None) or 0.0
     is_free = security.boolean(CONNECT) is True
-    for denial in map(denial_in, _lines(inspection.host.commands)):
+    for denial in map(denial_in, _log_lines(inspection.host.commands)):
         if denial is None or not denial.program.startswith(_PROGRAMS):
             continue
-        is_allowed_now = is_free and denial.wants == "name_connect"
+        is_allowed_now = is_free and denial.permissions == "name_connect"
         if denial.at_s >= since_s and not is_allowed_now:
             yield denial
 
 
-def _lines(commands: Commands) -> tuple[str, ...]:
+def _log_lines(commands: Commands) -> tuple[str, ...]:
     """Errors: ReconcileError where the log cannot be read, or is too long."""
     tool = next((one for one in (_AUDIT, _JOURNAL) if commands.find(one[0])), None)
     if tool is None:

@@ -15,7 +15,7 @@ from reconcile.nginx.model.scope import PASSES
 from reconcile.nginx.routing.location_match import Indeterminate
 from reconcile.nginx.routing.route import Answer
 from reconcile.nginx.routing.servers import Server
-from reconcile.system.logs import recent
+from reconcile.system.logs import tail_with_rotated
 from reconcile.wording import counted
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ def _read_traffic(inspection: HostInspection) -> list[ServerTraffic]:
     every = {id(one): ServerTraffic(one) for one in inspection.nginx.router.servers.servers}
     for log, servers in _logs(inspection).items():
         sharing = [every[key] for key in servers]
-        for path, lines in recent(log.path, LOG_BYTES):
+        for path, lines in tail_with_rotated(log.path, LOG_BYTES):
             for line in lines:
                 _assign(sharing, log.fields(line), f"{path}: {line}")
     return [every[id(server)] for server in inspection.servers]

@@ -34,7 +34,7 @@ _ASSIGNMENT = re.compile(
 )
 
 
-class NotRead(ValueError):
+class UnsupportedCompose(ValueError):
     """The file is invalid, or has a form that is not read here."""
 
 
@@ -70,7 +70,7 @@ class ServiceView:
     user: str
     volumes: Mapping[str, Any]
     project: str
-    elsewhere: tuple[str, ...]
+    unread_keys: tuple[str, ...]
 
     def mount_at(self, path: str) -> Mount | None:
         """The innermost mount that `path` of the container lies in."""
@@ -84,8 +84,8 @@ class ServiceView:
         """
         if mount.kind == "bind":
             return mount.source
-        volume = _mapping(self.volumes.get(mount.source), mount.source)
-        options = _mapping(volume.get("driver_opts"), "driver_opts")
+        volume = _as_mapping(self.volumes.get(mount.source), mount.source)
+        options = _as_mapping(volume.get("driver_opts"), "driver_opts")
         if options.get("type") == "none" and options.get("device"):
             return posixpath.join(str(options["device"]), mount.subpath).rstrip("/")
         if options or volume.get("driver", "local") != "local":
@@ -95,7 +95,7 @@ class ServiceView:
         )
         name = str(volume.get("name") or usual)
         if "$" in name:
-            raise NotRead(f"the name of the volume {mount.source} has a variable")
+            raise UnsupportedCompose(f"the name of the volume {mount.source} has a variable")
         return posixpath.join(_VOLUMES, name, "_data", mount.subpath).rstrip("/")
 
 
@@ -107,23 +107,23 @@ def read_service(
     Errors: NotRead.
     """
     values = env_file(env.decode("utf-8", "replace"))
-    documents = tuple(map(_document, files))
-    found = [s for d in documents if (s := _mapping(d.get("services"), "services").get(name))]
-    services = [_mapping(service, name) for service in found]
+    documents = tuple(map(_parse_yaml, files))
+    found = [s for d in documents if (s := _as_mapping(d.get("services"), "services").get(name))]
+    services = [_as_mapping(service, name) for service in found]
     if not services:
         return None
     mounts = [mount for service in services for mount in _mounts(service, values, folder)]
     users = [service["user"] for service in services if service.get("user") is not None]
     volumes: dict[str, Any] = {}
     for document in documents:
-        volumes |= _mapping(document.get("volumes"), "volumes")
+        volumes |= _as_mapping(document.get("volumes"), "volumes")
     return ServiceView(
         name=name,
         mounts=tuple({mount.target: mount for mount in mounts}.values()),
-        user=_text(users[-1], values) if users else "",
+        user=_interpolated(users[-1], values) if users else "",
         volumes=volumes,
         project=_project(documents, values, folder),
-        elsewhere=tuple(
+        unread_keys=tuple(
             key
             for key in ("extends", "volumes_from", "include")
             if any(key in one for one in (*services, *documents))
@@ -131,14 +131,14 @@ def read_service(
     )
 
 
-def _document(data: bytes) -> Mapping[str, Any]:
+def _parse_yaml(data: bytes) -> Mapping[str, Any]:
     import yaml
 
     try:
         document = yaml.load(data, _loader())  # noqa: S506  a safe one, of texts
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise NotRead(" ".join(str(error).split())) from None
-    return _mapping(document, "the file")
+        raise UnsupportedCompose(" ".join(str(error).split())) from None
+    return _as_mapping(document, "the file")
 
 
 @cache
@@ -163,28 +163,28 @@ def _loader() -> type[SafeLoader]:
     return Texts
 
 
-def _mapping(value: Any, name: str) -> Mapping[str, Any]:
+def _as_mapping(value: Any, name: str) -> Mapping[str, Any]:
     if value is None:
         return {}
     if not isinstance(value, Mapping):
-        raise NotRead(f"{name} is no mapping")
+        raise UnsupportedCompose(f"{name} is no mapping")
     return value
 
 
 def _mounts(service: Mapping[str, Any], values: Mapping[str, str], folder: str) -> Iterator[Mount]:
     """Lists and mappings in there are read one level deep: aliases could make them endless."""
-    for one in _list(service.get("volumes"), "volumes"):
+    for one in _as_list(service.get("volumes"), "volumes"):
         yield (
-            _short(_text(one, values), folder)
+            _parse_short(_interpolated(one, values), folder)
             if isinstance(one, str)
-            else _long(_mapping(one, "an entry of volumes"), values, folder)
+            else _parse_long(_as_mapping(one, "an entry of volumes"), values, folder)
         )
     temporary = service.get("tmpfs")
-    for one in [temporary] if isinstance(temporary, str) else _list(temporary, "tmpfs"):
-        yield Mount("tmpfs", "", _target(_text(one, values).partition(":")[0]))
+    for one in [temporary] if isinstance(temporary, str) else _as_list(temporary, "tmpfs"):
+        yield Mount("tmpfs", "", _target(_interpolated(one, values).partition(":")[0]))
 
 
-def _short(written: str, folder: str) -> Mount:
+def _parse_short(written: str, folder: str) -> Mount:
     """`[SOURCE:]TARGET[:MODE,…]`."""
     source, colon, rest = written.partition(":")
     if not colon:
@@ -196,36 +196,38 @@ def _short(written: str, folder: str) -> Mount:
     return Mount("volume", source, _target(target), read_only)
 
 
-def _long(written: Mapping[str, Any], values: Mapping[str, str], folder: str) -> Mount:
+def _parse_long(written: Mapping[str, Any], values: Mapping[str, str], folder: str) -> Mount:
     def first(*names: str) -> str:
-        return next((_text(written[name], values) for name in names if written.get(name)), "")
+        return next(
+            (_interpolated(written[name], values) for name in names if written.get(name)), ""
+        )
 
     kind, source = _KINDS.get(first("type"), "other"), first("source", "src")
-    subpath = _mapping(written.get("volume"), "volume").get("subpath") or ""
+    subpath = _as_mapping(written.get("volume"), "volume").get("subpath") or ""
     return Mount(
         kind,
         _absolute(source, folder) if kind == "bind" else source,
         _target(first("target", "dst", "destination")),
         _is_true(first("read_only", "readonly")),
-        _text(subpath, values),
+        _interpolated(subpath, values),
     )
 
 
-def _list(value: Any, name: str) -> list[Any]:
+def _as_list(value: Any, name: str) -> list[Any]:
     if value is not None and not isinstance(value, list):
-        raise NotRead(f"{name} is no list")
+        raise UnsupportedCompose(f"{name} is no list")
     return value or []
 
 
 def _target(path: str) -> str:
     if not path.startswith("/"):
-        raise NotRead(f'"{path}" is no absolute path inside the container')
+        raise UnsupportedCompose(f'"{path}" is no absolute path inside the container')
     return posixpath.normpath(path)
 
 
 def _absolute(source: str, folder: str) -> str:
     if source.startswith("~"):
-        raise NotRead(f"{source} begins at the home of whoever starts the containers")
+        raise UnsupportedCompose(f"{source} begins at the home of whoever starts the containers")
     return posixpath.normpath(posixpath.join(folder, source))
 
 
@@ -239,18 +241,18 @@ def _project(
     """What names of volumes begin with. Source: 04-version-and-name.md."""
     named = [one["name"] for one in documents if isinstance(one.get("name"), str)]
     name = values.get("COMPOSE_PROJECT_NAME") or (named[-1] if named else "")
-    written = _text(name, values) if name else posixpath.basename(folder)
+    written = _interpolated(name, values) if name else posixpath.basename(folder)
     return re.sub(r"[^a-z0-9_-]", "", written.lower()).lstrip("_-")
 
 
-def _text(written: Any, values: Mapping[str, str]) -> str:
+def _interpolated(written: Any, values: Mapping[str, str]) -> str:
     """A scalar with `$NAME`, `${NAME}` and `${NAME:-default}` filled in; `$$` is a dollar.
 
     Errors: NotRead for other forms, and for a variable without a value or default. Compose takes
     the empty text there, unless a shell that is unknown here has the value.
     """
     if not isinstance(written, str):
-        raise NotRead("a list or mapping stands where a text belongs")
+        raise UnsupportedCompose("a list or mapping stands where a text belongs")
 
     def value(found: re.Match[str]) -> str:
         dollar, plain, braced, or_empty, default = found.groups()
@@ -258,7 +260,7 @@ def _text(written: Any, values: Mapping[str, str]) -> str:
         if dollar or (name in values and (values[name] or not or_empty)):
             return dollar or values[name]
         if default is None:
-            raise NotRead(f"{name or written[:40]} has no value in .env")
+            raise UnsupportedCompose(f"{name or written[:40]} has no value in .env")
         return str(default)
 
     return _VARIABLE.sub(value, written)

@@ -20,7 +20,7 @@ _END = re.compile(r"&&|\|\||[;&|()]")
 _REDIRECTION = re.compile(r"\s\d*&?>{1,2}(?:&\d|\s*[^\s;&|]+)|\s\d*<\s*[^\s;&|<]+")
 _ASSIGNMENT = re.compile(r"^(?:(?:export|readonly|local) )?([A-Za-z_]\w*)=(\S*)$")
 _VARIABLE = re.compile(r"\$(?:\{([A-Za-z_]\w*)\}|([A-Za-z_]\w*))")
-_WORTH = re.compile(r"(?<![\w.-])(?:rsync|git|cd)(?![\w.-])|^\s*(?:\w+\s+)?[A-Za-z_]\w*=")
+_RELEVANT = re.compile(r"(?<![\w.-])(?:rsync|git|cd)(?![\w.-])|^\s*(?:\w+\s+)?[A-Za-z_]\w*=")
 """What a statement needs to be of interest: to read all of them as a shell does takes long."""
 _QUOTING = frozenset(["echo", "printf", "logger", "alias", "man", "#", ":"])
 
@@ -61,7 +61,7 @@ def deletions(place: str, text: str, folder: str = "") -> Iterator[Deletion]:
     """What the commands of a script delete; it runs in `folder`, "" where that is not known."""
     for number, words, inside in _commands(text, folder):
         for verb, read in (("rsync", _rsync), ("git", _git)):
-            if (rest := _after(verb, words)) is not None:
+            if (rest := _arguments_of(verb, words)) is not None:
                 for command, target, kept in read(rest):
                     if path := _path(target, inside):
                         yield Deletion(f"{place}:{number}", f"{command} {path}", path, kept)
@@ -76,10 +76,10 @@ def _commands(text: str, folder: str) -> Iterator[tuple[int, list[str], str]]:
         except ValueError:
             continue
         if assigned := _ASSIGNMENT.match(" ".join(words)):
-            known[assigned[1]] = _filled(assigned[2], known)
+            known[assigned[1]] = _expanded(assigned[2], known)
             continue
-        words = [_filled(word, known) for word in words]
-        if (target := _after("cd", words)) is not None:
+        words = [_expanded(word, known) for word in words]
+        if (target := _arguments_of("cd", words)) is not None:
             folder = _path(target[0], folder) if target else ""
         yield number, words, folder
 
@@ -88,16 +88,16 @@ def _statements(text: str) -> Iterator[tuple[int, str]]:
     number = 1
     for line in text.replace("\0", "").replace("\\\n", "\0").splitlines():
         for statement in _END.split(_REDIRECTION.sub(" ", line.replace("\0", " "))):
-            if _WORTH.search(statement):
+            if _RELEVANT.search(statement):
                 yield number, statement
         number += 1 + line.count("\0")
 
 
-def _filled(word: str, known: dict[str, str]) -> str:
+def _expanded(word: str, known: dict[str, str]) -> str:
     return _VARIABLE.sub(lambda match: known.get(match[1] or match[2], match[0]), word)
 
 
-def _after(verb: str, words: list[str]) -> list[str] | None:
+def _arguments_of(verb: str, words: list[str]) -> list[str] | None:
     """The words behind a program's name; None where the command does not run it."""
     names = [basename(word.lstrip("@-+")) for word in words]
     if verb not in names or not _QUOTING.isdisjoint(names[: names.index(verb)]):

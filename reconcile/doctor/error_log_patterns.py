@@ -13,7 +13,7 @@ from reconcile.system.processes import started_at
 
 if TYPE_CHECKING:
     from reconcile.doctor.inspection import HostInspection
-    from reconcile.doctor.nginx_error_log import LogLine
+    from reconcile.doctor.nginx_error_log import ErrorLogLine
 
 ENOSPC, EDQUOT = 28, 122
 _FULL = re.compile(rf'(?:"(/[^"]+)" )?failed \(({ENOSPC}|{EDQUOT}):')
@@ -63,7 +63,9 @@ _PATTERNS = (
 )
 
 
-def find_patterns(inspection: HostInspection, lines: tuple[LogLine, ...]) -> Iterator[RuleResult]:
+def find_patterns(
+    inspection: HostInspection, lines: tuple[ErrorLogLine, ...]
+) -> Iterator[RuleResult]:
     """The last line of each pattern since nginx, and the app it is about, were started."""
     running = inspection.nginx.running
     # The log has whole seconds only.
@@ -81,7 +83,7 @@ def find_patterns(inspection: HostInspection, lines: tuple[LogLine, ...]) -> Ite
     yield from _full_disk(recent)
 
 
-def _is_history(inspection: HostInspection, pattern: _ErrorPattern, line: LogLine) -> bool:
+def _is_history(inspection: HostInspection, pattern: _ErrorPattern, line: ErrorLogLine) -> bool:
     """Whether the app that the line is about was started after it."""
     servers = [server for server in inspection.servers if line.is_about(server)]
     apps = [app for server in servers for app in inspection.apps_behind(server)]
@@ -90,7 +92,7 @@ def _is_history(inspection: HostInspection, pattern: _ErrorPattern, line: LogLin
     return pattern.is_about_app and bool(known) and line.written_s + 1 <= min(known)
 
 
-def _full_disk(lines: list[LogLine]) -> Iterator[RuleResult]:
+def _full_disk(lines: list[ErrorLogLine]) -> Iterator[RuleResult]:
     """A full disk or quota: an error while the folder is full, a note afterwards."""
     found = {match[1] or "": line for line in lines if (match := _FULL.search(line.said))}
     for path, line in list(found.items())[-1:]:

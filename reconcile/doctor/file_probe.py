@@ -42,7 +42,7 @@ def probe_mapping(inspection: HostInspection, mapping: LocationMapping) -> Itera
             continue
         is_wrong = answer.error or answer.status != 200 or not is_from_nginx(answer)
         if is_wrong and not _is_intended(inspection, mapping, listen, uri, answer.status):
-            yield _finding(mapping, name, uri, listen, answer)
+            yield _wrong_answer(mapping, name, uri, listen, answer)
 
 
 def _is_intended(
@@ -80,7 +80,7 @@ def _is_redirected_to_tls(listen: Listen, answer: HttpAnswer) -> bool:
     return answer.status in (301, 308) and not listen.ssl and location.startswith("https://")
 
 
-def _finding(
+def _wrong_answer(
     mapping: LocationMapping, name: str, uri: str, listen: Listen, answer: HttpAnswer
 ) -> RuleResult:
     cause = _CAUSES.get(answer.status, "the app answered, not nginx" if answer.status else "")

@@ -18,10 +18,10 @@ from posixpath import join
 from typing import TYPE_CHECKING
 
 from reconcile.doctor.unit_journal import journal_since
-from reconcile.system.logs import recent, tail
+from reconcile.system.logs import tail, tail_with_rotated
 from reconcile.system.process_environment import environment_of
 from reconcile.system.process_info import output_of
-from reconcile.system.processes import started_at, title
+from reconcile.system.processes import command_line, started_at
 
 if TYPE_CHECKING:
     from reconcile.doctor.inspection import HostInspection
@@ -71,7 +71,7 @@ def app_log_lines(inspection: HostInspection, unit: UnitView) -> tuple[str, ...]
     logged = [
         line
         for path in (_log_files(inspection.host, unit) if start_s else ())
-        for _, lines in recent(path, APP_LOG_BYTES)
+        for _, lines in tail_with_rotated(path, APP_LOG_BYTES)
         for line in lines_since(start_s or 0, lines)
     ]
     return (*logged, *inspection.journal(unit))
@@ -109,7 +109,10 @@ def _file_log(path: str) -> GunicornAccessLog:
 
 def _setting(host: Host, unit: UnitView, name: str) -> str:
     """The value of `accesslog` or `errorlog`; "" where it is not set."""
-    arguments = [*_environment_arguments(unit), *_split(unit.command or title(unit.main_pid))]
+    arguments = [
+        *_environment_arguments(unit),
+        *_split(unit.command or command_line(unit.main_pid)),
+    ]
     folder = join(unit.working_directory or "/", _option(arguments, "--chdir"))
     config = _option(arguments, "--config", "-c").removeprefix("file:") or DEFAULT_CONFIG
     return _option(arguments, *_OPTIONS[name]) or _config_value(host, join(folder, config), name)

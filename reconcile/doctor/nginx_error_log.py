@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from reconcile.nginx.model.config_tree import ConfigTree, Directive
-from reconcile.system.logs import recent
+from reconcile.system.logs import tail_with_rotated
 
 if TYPE_CHECKING:
     from reconcile.nginx.routing.servers import Server
@@ -24,7 +24,7 @@ _CALL = re.compile(r'^(?P<call>[a-z_]+\(\)) (?:to )?"?(?P<path>[^"]*?)"? failed 
 _SERVER = re.compile(r", server: ([^,]*), request: ")
 
 
-class LogLine(NamedTuple):
+class ErrorLogLine(NamedTuple):
     """One line of an error log; `path` and `errno` are "" and 0 where it names none."""
 
     log: str
@@ -54,24 +54,24 @@ class LogLine(NamedTuple):
         return f"{self.log}: {self.at} [{self.level}] {self.said}"
 
 
-def read_error_logs(tree: ConfigTree, main: str) -> tuple[LogLine, ...]:
+def read_error_logs(tree: ConfigTree, main: str) -> tuple[ErrorLogLine, ...]:
     """The last lines of every error log of the configuration, oldest first within a log."""
-    paths = dict.fromkeys([main, *_written(tree.directives, tree)])
+    paths = dict.fromkeys([main, *_configured_logs(tree.directives, tree)])
     return tuple(
         line
         for path in paths
         if path.startswith("/") and "$" not in path
-        for log, lines in recent(path, LOG_BYTES)
-        for line in parsed(log, lines)
+        for log, lines in tail_with_rotated(path, LOG_BYTES)
+        for line in parse_error_log(log, lines)
     )
 
 
-def parsed(log: str, lines: Iterable[str]) -> Iterator[LogLine]:
+def parse_error_log(log: str, lines: Iterable[str]) -> Iterator[ErrorLogLine]:
     """Lines of an error log; what is none of nginx's is left out."""
     for text in lines:
         if match := _LINE.match(text):
             call = _CALL.match(match["said"])
-            yield LogLine(
+            yield ErrorLogLine(
                 log,
                 match["at"],
                 match["level"],
@@ -82,9 +82,9 @@ def parsed(log: str, lines: Iterable[str]) -> Iterator[LogLine]:
             )
 
 
-def _written(directives: Iterable[Directive], tree: ConfigTree) -> Iterator[str]:
+def _configured_logs(directives: Iterable[Directive], tree: ConfigTree) -> Iterator[str]:
     for directive in directives:
         if directive.block is not None and directive.name in ("http", "server", "location"):
-            yield from _written(tree.children(directive), tree)
+            yield from _configured_logs(tree.children(directive), tree)
         elif directive.name == "error_log" and directive.args:
             yield directive.args[0]

@@ -6,7 +6,7 @@ from functools import cached_property
 from posixpath import normpath
 from typing import TYPE_CHECKING
 
-from reconcile.doctor.nginx_error_log import LogLine, read_error_logs
+from reconcile.doctor.nginx_error_log import ErrorLogLine, read_error_logs
 from reconcile.doctor.request_builder import RequestBuilder
 from reconcile.nginx.routing.location_match import Indeterminate
 from reconcile.nginx.routing.request import PathKinds, Request
@@ -79,7 +79,7 @@ class NginxReadings:
         return WithAssumedFiles(self.disk, {normpath(path)})
 
     @cached_property
-    def error_lines(self) -> tuple[LogLine, ...]:
+    def error_lines(self) -> tuple[ErrorLogLine, ...]:
         """The last lines of every error log."""
         return read_error_logs(self.tree, self.installation.layout.error_log)
 

@@ -37,13 +37,13 @@ def matching_texts(pattern: str, groups: Groups | None = None) -> Iterator[str]:
     if compiled is None:
         return
     wanted = {group: to_raw(text) for group, text in (groups or {}).items()}
-    for text in dict.fromkeys(_Reader(compiled.pattern, wanted).texts()):
+    for text in dict.fromkeys(_RegexReader(compiled.pattern, wanted).texts()):
         match = compiled.search(text)
         if match and all(match[group] == text for group, text in wanted.items()):
             yield from_raw(text)
 
 
-class _Reader:
+class _RegexReader:
     """What the parts of a regex may stand for, the likeliest first."""
 
     def __init__(self, pattern: str, wanted: Groups) -> None:

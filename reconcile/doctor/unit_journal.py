@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from reconcile.errors import ReconcileError
 from reconcile.system.logs import tail
-from reconcile.system.services import checked
+from reconcile.system.services import require_unit_name
 
 if TYPE_CHECKING:
     from reconcile.doctor.units import UnitView
@@ -20,7 +20,7 @@ JOURNAL_LINES = 400
 def read_journal(host: Host, unit: UnitView) -> tuple[str, ...]:
     """The last lines that a unit's present run has logged, oldest first."""
     if host.settings.service_manager == "process":
-        return tail(f"{host.settings.state_dir}/log/{checked(unit.name)}.log", LOG_BYTES)
+        return tail(f"{host.settings.state_dir}/log/{require_unit_name(unit.name)}.log", LOG_BYTES)
     return _journal(host, unit)
 
 
@@ -33,7 +33,7 @@ def _journal(host: Host, unit: UnitView, *options: str) -> tuple[str, ...]:
     run = unit.properties.get("InvocationID")
     if not run or host.commands.find("journalctl") is None:
         return ()
-    _refuse_blind(host, unit)
+    _require_readable(host, unit)
     done = host.commands.run(
         (
             "journalctl",
@@ -49,7 +49,7 @@ def _journal(host: Host, unit: UnitView, *options: str) -> tuple[str, ...]:
     return tuple(done.stdout.splitlines())
 
 
-def _refuse_blind(host: Host, unit: UnitView) -> None:
+def _require_readable(host: Host, unit: UnitView) -> None:
     """Whoever may not read the journal is shown an empty one. Source: journalctl(1), access."""
     patterns = ("/run/log/journal/*/system.journal", "/var/log/journal/*/system.journal")
     journals = [path for pattern in patterns for path in host.files.glob(pattern)]

@@ -24,7 +24,7 @@ _PROPERTIES = (
     *("InvocationID", "EnvironmentFiles"),
 )
 _ARGV = re.compile(r"argv\[\]=(.*?) ;")
-_NO_WORD = re.compile(r"^[-+!:@|]*")
+_PREFIX_MARKS = re.compile(r"^[-+!:@|]*")
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class UnitView:
 
     def words(self, name: str) -> tuple[str, ...]:
         """The words of a list property, without the marks that may stand before them."""
-        return tuple(_NO_WORD.sub("", word) for word in self.properties.get(name, "").split())
+        return tuple(_PREFIX_MARKS.sub("", word) for word in self.properties.get(name, "").split())
 
     @property
     def user(self) -> str:
@@ -81,7 +81,7 @@ class UnitView:
     @property
     def environment(self) -> dict[str, str]:
         """Environment= as written; for EnvironmentFile= see `environment_files`."""
-        return assigned(self.properties.get("Environment", ""))
+        return parse_assignments(self.properties.get("Environment", ""))
 
     @property
     def environment_files(self) -> tuple[str, ...]:
@@ -94,7 +94,7 @@ class UnitView:
         return self.properties.get(name) in ("yes", "true", "1")
 
 
-def assigned(text: str) -> dict[str, str]:
+def parse_assignments(text: str) -> dict[str, str]:
     """The variables that words of a unit or of an environment file set.
 
     Source: systemd.exec(5), EnvironmentFile=: quoted as in a shell, comments from `#` or `;`.
@@ -116,9 +116,9 @@ def read_units(host: Host) -> dict[str, UnitView]:
     """
     manager = host.settings.service_manager
     if _is_booted(host):
-        return {unit.name: unit for unit in _of_systemd(host, "*.service", "*.socket")}
+        return {unit.name: unit for unit in _systemd_units(host, "*.service", "*.socket")}
     if manager == "process":
-        return {unit.name: unit for unit in _of_processes(host)}
+        return {unit.name: unit for unit in _process_units(host)}
     return {}
 
 
@@ -130,7 +130,7 @@ def read_unit(host: Host, name: str) -> UnitView | None:
     if not _is_booted(host):
         return read_units(host).get(name)
     return next(
-        (unit for unit in _of_systemd(host, name) if unit.properties.get("FragmentPath")), None
+        (unit for unit in _systemd_units(host, name) if unit.properties.get("FragmentPath")), None
     )
 
 
@@ -140,12 +140,12 @@ def _is_booted(host: Host) -> bool:
     return is_asked and host.files.stat("/run/systemd/system") is not None
 
 
-def _of_systemd(host: Host, *names: str) -> Iterator[UnitView]:
+def _systemd_units(host: Host, *names: str) -> Iterator[UnitView]:
     shown = show(host.commands, _PROPERTIES, names)
     return (UnitView(properties["Id"], properties) for properties in shown if "Id" in properties)
 
 
-def _of_processes(host: Host) -> Iterator[UnitView]:
+def _process_units(host: Host) -> Iterator[UnitView]:
     from reconcile.system.services.process.unit_file import parse
 
     folder = f"{host.settings.state_dir}/units"

@@ -11,7 +11,7 @@ from reconcile.doctor.upstream import local_port, socket_path
 from reconcile.nginx.routing.servers import Server
 from reconcile.system.accounts import Account
 from reconcile.system.process_info import cwd_of, ids_of, unit_of
-from reconcile.system.processes import title
+from reconcile.system.processes import command_line
 from reconcile.system.sockets import connects, listening_at
 
 if TYPE_CHECKING:
@@ -49,9 +49,9 @@ def accepts_connections(target: str) -> bool:
 def _apps_at(inspection: HostInspection, server: Server, target: str) -> Iterator[UpstreamApp]:
     # systemd, pid 1, listens for services that are socket-activated.
     pids = [pid for pid in inspection.listeners(target) if pid != 1]
-    unit = _unit_at(inspection, server, target, pids) or _process(pids)
+    unit = _unit_at(inspection, server, target, pids) or _unmanaged_process(pids)
     if unit:
-        yield UpstreamApp(unit, _account(inspection, unit, pids), (server,))
+        yield UpstreamApp(unit, _app_account(inspection, unit, pids), (server,))
 
 
 def _unit_at(
@@ -73,15 +73,15 @@ def _unit_at(
     return None
 
 
-def _process(pids: Sequence[int]) -> UnitView | None:
+def _unmanaged_process(pids: Sequence[int]) -> UnitView | None:
     """A program that no unit has started, described as if one had."""
     if not pids:
         return None
     properties = {"MainPID": str(pids[0]), "WorkingDirectory": cwd_of(pids[0])}
-    return UnitView(f"{title(pids[0])[:40]} (pid {pids[0]})", properties)
+    return UnitView(f"{command_line(pids[0])[:40]} (pid {pids[0]})", properties)
 
 
-def _account(inspection: HostInspection, unit: UnitView, pids: Iterable[int]) -> Account:
+def _app_account(inspection: HostInspection, unit: UnitView, pids: Iterable[int]) -> Account:
     """Whom the app runs as: the ids of a process that listens, else those of its unit.
 
     The workers write the uploads; their master may still be root.

@@ -82,7 +82,7 @@ class RootResolver:
             raise Indeterminate(f"{value} differs for each name")
         paths = sorted(set(self._folders(_VARIABLE.sub("*", value))))
         for path in paths[:_MAX_TENANTS]:
-            yield self._resolve_tenant(server, scope, value, path)
+            yield self._resolve_folder(server, scope, value, path)
         if not paths or len(paths) > _MAX_TENANTS:
             checked = f"; only {_MAX_TENANTS} of them were checked" if paths else ""
             raise Indeterminate(f"{value} differs for each name{checked}")
@@ -93,7 +93,7 @@ class RootResolver:
             if found and found.kind == "directory":
                 yield path.rstrip("/")
 
-    def _resolve_tenant(self, server: Server, scope: Scope, value: str, path: str) -> ResolvedRoot:
+    def _resolve_folder(self, server: Server, scope: Scope, value: str, path: str) -> ResolvedRoot:
         form = "([^/]+)".join(map(re.escape, _VARIABLE.sub("\0", value).split("\0")))
         parts = re.match(form.rstrip("/"), path)
         for host in _tenant_hosts(server, parts.groups() if parts else ()):

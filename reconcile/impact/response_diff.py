@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from reconcile.engine.model import BehaviourChange, Glance
-from reconcile.nginx.routing.describe import cache_suffix, describe, glimpse, is_by_default
+from reconcile.nginx.routing.describe import cache_suffix, describe, describe_briefly, is_by_default
 from reconcile.nginx.routing.request import PathKinds, Request
 from reconcile.nginx.routing.route import Answer, Route
 from reconcile.nginx.routing.router import Router
@@ -38,7 +38,7 @@ class SampleRequest:
 
     def glance(self, before: Route, after: Route, over: str) -> Glance:
         """The way from one answer to the other as a visitor sees it."""
-        was, will_be = glimpse(before), glimpse(after)
+        was, will_be = describe_briefly(before), describe_briefly(after)
         if was == will_be:
             was, will_be = describe(before), describe(after)
         request = f"{self._method} {self.short or self.path}"

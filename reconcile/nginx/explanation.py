@@ -108,7 +108,7 @@ def explain(nginx: NginxInstallation, request: Request) -> Explanation:
         worker=worker,
         path=path,
         headers=tuple(_headers(route)),
-        fix=_fix(nginx, path, worker),
+        fix=_grant_command(nginx, path, worker),
         other_addresses=tuple((address, other) for address, other in answers if other != answer),
     )
 
@@ -167,11 +167,11 @@ def _location_candidates(route: Route, hop: Hop) -> Iterator[Candidate]:
         return
     chosen = set(map(id, hop.scope.outward()))
     for location in route.server.scope.locations:
-        if id(location) not in chosen and _fits(location, to_raw(hop.path)):
+        if id(location) not in chosen and _matches_path(location, to_raw(hop.path)):
             yield Candidate(str(location), location.directive.place, _why_not(location, hop))
 
 
-def _fits(location: Scope, path: str) -> bool:
+def _matches_path(location: Scope, path: str) -> bool:
     if location.modifier == "@":
         return False
     if location.modifier == "=":
@@ -273,7 +273,7 @@ def _location(route: Route, scope: Scope) -> str:
     return f"{request.scheme}://{hostname(request.host) or request.address.host}{shown}{target}"
 
 
-def _fix(nginx: NginxInstallation, path: tuple[Component, ...], worker: Account) -> str:
+def _grant_command(nginx: NginxInstallation, path: tuple[Component, ...], worker: Account) -> str:
     """The smallest permission change that lets the worker pass the first blocked component."""
     from shlex import quote
 

@@ -136,7 +136,7 @@ class Assets(Resource):
         manifest = host.files.manifest(self.path)
         if not manifest.exists:
             return None
-        return self.model_copy(update={"total": len(manifest.our_files())})
+        return self.model_copy(update={"total": len(manifest.written_files())})
 
     def _refuse_no_source(self, host: Host) -> None:
         found = host.files.stat(self.source, follow=True)

@@ -111,7 +111,7 @@ class Directory(Resource):
     def _foreign_names(self, host: Host) -> frozenset[str]:
         # On another filesystem than the state directory, undo keeps old inodes in here, too.
         names = host.files.listdir(self.path, helpers=True)
-        return frozenset(names) - host.files.manifest(self.path).exclusively_ours()
+        return frozenset(names) - host.files.manifest(self.path).exclusive_names()
 
     def with_defaults_from(self, before: Self) -> Self:
         """The same with unmanaged fields as they are."""

@@ -9,7 +9,7 @@ from reconcile.engine.model import Finding
 from reconcile.engine.resource import Ref, Resource
 from reconcile.resources.gunicorn_units import HEADER
 from reconcile.system import Host
-from reconcile.system.services import ServiceFailed, way_out
+from reconcile.system.services import ServiceFailed, start_failure_fix
 
 if TYPE_CHECKING:
     from reconcile.engine.model import Action, Change, FieldChange
@@ -97,7 +97,7 @@ class Service(Resource):
             raise ServiceFailed(
                 what=f"{self.unit} cannot be started",
                 why="it is masked" if status.masked else NO_UNIT,
-                fix=f"{way_out(status)} Nothing was changed.",
+                fix=f"{start_failure_fix(status)} Nothing was changed.",
             )
         return ()
 
@@ -163,7 +163,7 @@ def _missing(status: UnitStatus) -> Finding:
         "service-missing",
         "error",
         f"{status.unit} cannot be started: {NO_UNIT}.",
-        fix=f"{way_out(status)} Apply refuses until then.",
+        fix=f"{start_failure_fix(status)} Apply refuses until then.",
     )
 
 

@@ -14,7 +14,7 @@ from reconcile.resources.common import (
 )
 from reconcile.resources.gunicorn_units import HEADER
 from reconcile.system import Host
-from reconcile.system.services.service_undo import tell_unit_file
+from reconcile.system.services.service_undo import record_unit_file
 
 FOLDER_MODE = 0o755
 
@@ -107,7 +107,7 @@ class Unit(Resource):
         return {**self.managed(), "mode": octal(self.mode)}
 
     def _tell_what_runs(self, host: Host) -> None:
-        tell_unit_file(host, host.services.status(self.unit))
+        record_unit_file(host, host.services.status(self.unit))
 
     def _make_folder(self, host: Host, uid: int, gid: int) -> None:
         # The process manager's own folder is made with the first unit in it.

@@ -36,13 +36,13 @@ class Accounts:
     def user(self, name: str) -> Account:
         """Errors: UnknownAccount."""
         if name not in self._users:
-            self._users[name] = _user(name)
+            self._users[name] = _read_user(name)
         return self._users[name]
 
     def group(self, name: str) -> int:
         """The gid of `name`. Errors: UnknownAccount."""
         if name not in self._gids:
-            self._gids[name] = _gid(name)
+            self._gids[name] = _read_gid(name)
         return self._gids[name]
 
     def user_name(self, uid: int) -> str:
@@ -58,7 +58,7 @@ class Accounts:
         return self._group_names[gid]
 
 
-def _user(name: str) -> Account:
+def _read_user(name: str) -> Account:
     try:
         found = pwd.getpwnam(name)
     except KeyError:
@@ -73,7 +73,7 @@ def _user(name: str) -> Account:
     return Account(name, found.pw_uid, found.pw_gid, groups)
 
 
-def _gid(name: str) -> int:
+def _read_gid(name: str) -> int:
     try:
         return grp.getgrnam(name).gr_gid
     except KeyError:

@@ -83,7 +83,9 @@ def _logged(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(method)
     def call(*positional: Any, **named: Any) -> Any:
         given = signature(method).bind(*positional, **named).arguments
-        arguments = {key: _shown(key, given[key]) for key in given if key in LOGGED_ARGUMENTS}
+        arguments = {
+            key: _argument_text(key, given[key]) for key in given if key in LOGGED_ARGUMENTS
+        }
         if name == "http.request":
             arguments["path"] = _QUERY.sub("?…", arguments["path"])
         started = perf_counter()
@@ -126,7 +128,7 @@ def _elapsed_ms(started: float) -> float:
     return round((perf_counter() - started) * 1000, 1)
 
 
-def _shown(key: str, value: Any) -> str:
+def _argument_text(key: str, value: Any) -> str:
     if key == "mode":
         return f"{value:04o}"
     if key in ("uid", "gid"):

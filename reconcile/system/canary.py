@@ -69,13 +69,13 @@ def create(host: Host, folder: str, canary: Canary, *, mode: int, writer: str | 
     def work() -> None:
         try:
             for name in names:
-                _write(f"{folder}/{name}", canary.content, mode)
+                _write_canary(f"{folder}/{name}", canary.content, mode)
         except OSError:
             for name in names:
-                _remove(f"{folder}/{name}", canary)
+                _remove_canary(f"{folder}/{name}", canary)
             raise
 
-    _run_as(host, writer, work)
+    _call_as(host, writer, work)
 
 
 def remove(host: Host, folder: str, canary: Canary, *, writer: str | None) -> None:
@@ -83,9 +83,9 @@ def remove(host: Host, folder: str, canary: Canary, *, writer: str | None) -> No
 
     def work() -> None:
         for name in (canary.name, canary.hidden_name):
-            _remove(f"{folder}/{name}", canary)
+            _remove_canary(f"{folder}/{name}", canary)
 
-    _run_as(host, writer, work)
+    _call_as(host, writer, work)
 
 
 def can_remove_from(folder: str) -> bool:
@@ -105,27 +105,27 @@ def remove_upload(folder: str, relative: str, canary: Canary) -> bool:
     names = relative.split("/")
     if not all(names) or {".", ".."} & set(names) or "\0" in relative:
         return False
-    return _remove(f"{folder}/{relative}", canary)
+    return _remove_canary(f"{folder}/{relative}", canary)
 
 
 def remove_stale(host: Host, folder: str, *, writer: str | None) -> int:
     """Remove the canaries of killed runs; return how many there were."""
 
     def work() -> int:
-        found = [(name, _NAME.match(name)) for name in _names(folder)]
+        found = [(name, _NAME.match(name)) for name in _file_names(folder)]
         return sum(_remove_stale_file(f"{folder}/{name}", Canary(m[1])) for name, m in found if m)
 
-    return _run_as(host, writer, work)
+    return _call_as(host, writer, work)
 
 
 def _remove_stale_file(path: str, canary: Canary) -> bool:
     try:
-        return _remove(path, canary)
+        return _remove_canary(path, canary)
     except PermissionError:
         return False  # A file that cannot be read was not written by this user.
 
 
-def _run_as(host: Host, writer: str | None, work: Callable[[], Result]) -> Result:
+def _call_as(host: Host, writer: str | None, work: Callable[[], Result]) -> Result:
     if writer is None:
         return work()
     from reconcile.system.processes import as_user
@@ -133,13 +133,13 @@ def _run_as(host: Host, writer: str | None, work: Callable[[], Result]) -> Resul
     return as_user(host.accounts.user(writer), work)
 
 
-def _write(path: str, content: bytes, mode: int) -> None:
+def _write_canary(path: str, content: bytes, mode: int) -> None:
     with pin_name(path) as at, closing(os.open(at.name, NEW_FILE, 0o600, dir_fd=at.dir_fd)) as fd:
         write_all(fd, content)
         os.fchmod(fd, mode)
 
 
-def _remove(path: str, canary: Canary) -> bool:
+def _remove_canary(path: str, canary: Canary) -> bool:
     try:
         with pin_name(path) as at:
             content = _content(at.dir_fd, at.name, len(canary.content))
@@ -161,7 +161,7 @@ def _content(dir_fd: int, name: str, most: int) -> bytes | None:
         return os.read(fd, most) if is_small else None
 
 
-def _names(folder: str) -> list[str]:
+def _file_names(folder: str) -> list[str]:
     try:
         with pin_directory(folder) as (pinned, _):
             return names_in(pinned)

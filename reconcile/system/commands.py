@@ -43,7 +43,7 @@ class TooMuchOutput(ReconcileError):
 
 
 @dataclass(frozen=True)
-class Completed:
+class CompletedCommand:
     """What a program that ended said; bytes that are no UTF-8 survive as surrogates."""
 
     argv: tuple[str, ...]
@@ -73,8 +73,8 @@ class Commands:
 
         Errors: CommandMissing where somebody but root (or us) could replace it.
         """
-        if program not in self._found and (path := _look_up(program)):
-            self._found[program] = _irreplaceable(path)
+        if program not in self._found and (path := _search(program)):
+            self._found[program] = _require_trusted(path)
         return self._found.get(program)
 
     def required(self, program: str) -> str:
@@ -94,7 +94,7 @@ class Commands:
         timeout_s: float = 30.0,
         input: bytes | None = None,  # noqa: A002  subprocess has made this its standard name
         max_bytes: int = MAX_OUTPUT_BYTES,
-    ) -> Completed:
+    ) -> CompletedCommand:
         """Run `argv` to its end; any exit status is an answer, not an error.
 
         Units: `timeout_s` bounds the whole run, its children included; `max_bytes` bounds
@@ -116,9 +116,11 @@ class Commands:
             )
         with process:
             out, err = _outputs(process, timeout_s, max_bytes)
-        return Completed(tuple(argv), process.returncode, _text(out), _text(err))
+        return CompletedCommand(tuple(argv), process.returncode, _decoded(out), _decoded(err))
 
-    def run_in_view(self, argv: Sequence[str], view: View, *, timeout_s: float = 10.0) -> Completed:
+    def run_in_view(
+        self, argv: Sequence[str], view: View, *, timeout_s: float = 10.0
+    ) -> CompletedCommand:
         """Run `argv` where `view` lies over the machine's files.
 
         Units: `timeout_s` bounds the whole run.
@@ -130,7 +132,7 @@ class Commands:
         return run_in_view(argv, view, timeout_s=timeout_s)
 
 
-def _look_up(program: str) -> str | None:
+def _search(program: str) -> str | None:
     places = (program,) if program.startswith("/") else (f"{d}/{program}" for d in SAFE_PATH)
     for path in places:
         if os.path.isfile(path) and os.access(path, os.X_OK):
@@ -138,7 +140,7 @@ def _look_up(program: str) -> str | None:
     return None
 
 
-def _irreplaceable(program: str) -> str:
+def _require_trusted(program: str) -> str:
     """The real path of `program`; CommandMissing unless only root and we could change it."""
     real = path = os.path.realpath(program)
     while True:
@@ -212,7 +214,7 @@ def _timeout(process: Popen[bytes], timeout_s: float, error_output: bytes) -> Co
     command = " ".join(map(os.fsdecode, process.args))  # type: ignore[arg-type]
     return CommandTimeout(
         what=f"{command} did not end within {timeout_s:g} s",
-        why=_text(error_output).strip() or "it wrote no error",
+        why=_decoded(error_output).strip() or "it wrote no error",
         fix="It was killed. Check what it waits for, then run the same command again.",
     )
 
@@ -224,5 +226,5 @@ def _kill_group(process: Popen[bytes]) -> None:
     process.wait()
 
 
-def _text(data: bytes) -> str:
+def _decoded(data: bytes) -> str:
     return data.decode("utf-8", "surrogateescape")

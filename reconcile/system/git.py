@@ -15,7 +15,7 @@ from reconcile.errors import ReconcileError
 
 if TYPE_CHECKING:
     from reconcile.system import Host
-    from reconcile.system.commands import Completed
+    from reconcile.system.commands import CompletedCommand
 
 FETCHED, ACCEPTED = "refs/reconcile/fetched", "refs/reconcile/accepted"
 FETCH_TIMEOUT_S = 300.0
@@ -55,7 +55,7 @@ class Mirror:
 
     def fetch(self, ref: str) -> str:
         """Fetch `refs/heads/…` or `refs/tags/…`; returns the object that it names."""
-        self._make()
+        self._initialize()
         done = self._git(
             "fetch",
             "--quiet",
@@ -73,10 +73,10 @@ class Mirror:
                 done.error_output,
                 "Check that the repository is reachable and has this ref. Nothing was changed.",
             )
-        return self._asked("rev-parse", "--verify", f"{FETCHED}^{{object}}")
+        return self._output_of("rev-parse", "--verify", f"{FETCHED}^{{object}}")
 
     def commit_of(self, revision: str) -> str:
-        return self._asked("rev-parse", "--verify", f"{revision}^{{commit}}")
+        return self._output_of("rev-parse", "--verify", f"{revision}^{{commit}}")
 
     def accepted(self) -> str | None:
         """The last accepted commit; None before the first."""
@@ -84,11 +84,11 @@ class Mirror:
         return done.stdout.strip() if done.ok else None
 
     def accept(self, commit: str) -> None:
-        self._asked("update-ref", ACCEPTED, commit)
+        self._output_of("update-ref", ACCEPTED, commit)
 
     def refuse_unsigned(self, revision: str, ssh_signers: str | None, gpg_keys: str | None) -> None:
         """Raise Unverified unless the commit or tag is signed by one of these keys."""
-        kind = self._asked("cat-file", "-t", revision)
+        kind = self._output_of("cat-file", "-t", revision)
         verify = "verify-tag" if kind == "tag" else "verify-commit"
         self._import_keys(gpg_keys)
         # Without it, git would read root's own allowed signers file.
@@ -96,7 +96,7 @@ class Mirror:
         done = self._git(verify, revision, before=allowed)
         if done.ok:
             return
-        signed = b"-----BEGIN " in self._asked("cat-file", kind, revision).encode()
+        signed = b"-----BEGIN " in self._output_of("cat-file", kind, revision).encode()
         raise Unverified(
             f"{revision[:12]} is not signed by an allowed key"
             if signed
@@ -125,18 +125,18 @@ class Mirror:
             self._host.state.remove(fresh)
             work_tree = self._host.state.make_directory(fresh)
             there = (f"--work-tree={work_tree}",)
-            self._asked("checkout", "--force", commit, "--", ".", before=there)
+            self._output_of("checkout", "--force", commit, "--", ".", before=there)
             os.rename(work_tree, self._host.state.path_of(tree))
         for name in self._host.state.list_names(f"{self._folder}/trees"):
             if name != commit:
                 self._host.state.remove(f"{self._folder}/trees/{name}")
         return self._host.state.path_of(tree)
 
-    def _make(self) -> None:
+    def _initialize(self) -> None:
         if self._exists("HEAD"):
             return
         self._host.state.make_directory(self._folder)
-        self._asked("init", "--quiet", "--bare", "--template=", self.path, where=())
+        self._output_of("init", "--quiet", "--bare", "--template=", self.path, where=())
 
     def _exists(self, name: str) -> bool:
         return self._host.state.exists(f"{self._folder}/repository.git/{name}")
@@ -147,7 +147,7 @@ class Mirror:
         self._host.state.make_directory(f"{self._folder}/gnupg")
         if keys is None:
             return
-        done = self._run("gpg", "--batch", "--quiet", "--import", "--", keys)
+        done = self._run_program("gpg", "--batch", "--quiet", "--import", "--", keys)
         if not done.ok:
             raise ReconcileError(
                 f"the keys in {keys} cannot be used",
@@ -155,7 +155,7 @@ class Mirror:
                 "Export them with gpg --export.",
             )
 
-    def _asked(
+    def _output_of(
         self, *arguments: str, before: tuple[str, ...] = (), where: tuple[str, ...] | None = None
     ) -> str:
         done = self._git(*arguments, before=before, where=where)
@@ -171,12 +171,14 @@ class Mirror:
         before: tuple[str, ...] = (),
         where: tuple[str, ...] | None = None,
         timeout_s: float = 60.0,
-    ) -> Completed:
+    ) -> CompletedCommand:
         settings = [part for setting in SETTINGS for part in ("-c", setting)]
         there = (f"--git-dir={self.path}",) if where is None else where
-        return self._run("git", *settings, *there, *before, *arguments, timeout_s=timeout_s)
+        return self._run_program("git", *settings, *there, *before, *arguments, timeout_s=timeout_s)
 
-    def _run(self, program: str, *arguments: str, timeout_s: float = 60.0) -> Completed:
+    def _run_program(
+        self, program: str, *arguments: str, timeout_s: float = 60.0
+    ) -> CompletedCommand:
         commands = self._host.commands
         ring = f"GNUPGHOME={self._host.state.path_of(f'{self._folder}/gnupg')}"
         quiet = ("GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null", "GIT_TERMINAL_PROMPT=0")

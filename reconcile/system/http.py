@@ -100,7 +100,7 @@ class HttpClient:
         except TimeoutError:
             answer = HttpAnswer(error="timeout", detail=f"no whole answer within {timeout_s:g} s")
         except OSError as problem:
-            answer = HttpAnswer(error=_classified(problem), detail=problem.strerror or str(problem))
+            answer = HttpAnswer(error=_error_kind(problem), detail=problem.strerror or str(problem))
         except HTTPException as problem:
             told = f"{type(problem).__name__}: {problem}"
             answer = HttpAnswer(error="protocol", detail=told[:200])
@@ -184,15 +184,15 @@ def _one_line(value: str) -> str:
 def _exchange(target: HttpTarget, request: bytes, deadline: _Deadline) -> HttpAnswer:
     with _connected(target, deadline) as sock:
         peer = _peer(sock)
-        refusal = _sent(sock, request, deadline)
+        refusal = _send(sock, request, deadline)
         stream = _Readable(_TimedStream(sock, deadline))
         try:
-            return _read(stream, peer)
+            return _read_answer(stream, peer)
         except ConnectionError as problem:
             raise refusal or problem from None
 
 
-def _sent(sock: socket.socket, request: bytes, deadline: _Deadline) -> OSError | None:
+def _send(sock: socket.socket, request: bytes, deadline: _Deadline) -> OSError | None:
     """Send all; a server may refuse a large body with an answer before it has read it."""
     sock.settimeout(deadline.left_s())
     try:
@@ -202,7 +202,7 @@ def _sent(sock: socket.socket, request: bytes, deadline: _Deadline) -> OSError |
     return None
 
 
-def _read(stream: _Readable, peer: str) -> HttpAnswer:
+def _read_answer(stream: _Readable, peer: str) -> HttpAnswer:
     from http.client import HTTPResponse
 
     response = HTTPResponse(stream, method="GET")  # type: ignore[arg-type] # only makefile is used
@@ -215,10 +215,10 @@ def _read(stream: _Readable, peer: str) -> HttpAnswer:
         truncated=len(body) > BODY_LIMIT,
         peer=peer,
     )
-    return answer if len(body) > BODY_LIMIT else _whole(answer, response)
+    return answer if len(body) > BODY_LIMIT else _require_complete(answer, response)
 
 
-def _whole(answer: HttpAnswer, response: HTTPResponse) -> HttpAnswer:
+def _require_complete(answer: HttpAnswer, response: HTTPResponse) -> HttpAnswer:
     if not response.length:
         return answer
     told = f"the body ended {response.length} bytes too early"
@@ -226,7 +226,7 @@ def _whole(answer: HttpAnswer, response: HTTPResponse) -> HttpAnswer:
 
 
 def _connected(target: HttpTarget, deadline: _Deadline) -> socket.socket:
-    sock = _plain(target, deadline)
+    sock = _connected_socket(target, deadline)
     if not target.tls:
         return sock
     try:
@@ -236,7 +236,7 @@ def _connected(target: HttpTarget, deadline: _Deadline) -> socket.socket:
         raise
 
 
-def _plain(target: HttpTarget, deadline: _Deadline) -> socket.socket:
+def _connected_socket(target: HttpTarget, deadline: _Deadline) -> socket.socket:
     unix = target.address.startswith("unix:")
     ip = socket.AF_INET6 if ":" in target.address else socket.AF_INET
     sock = socket.socket(socket.AF_UNIX if unix else ip, socket.SOCK_STREAM)
@@ -265,7 +265,7 @@ def _peer(sock: socket.socket) -> str:
     return str(name[0]) if isinstance(name, tuple) else str(name)
 
 
-def _classified(problem: OSError) -> HttpError:
+def _error_kind(problem: OSError) -> HttpError:
     if type(problem).__module__ == "ssl":
         return "tls"
     if isinstance(problem, ConnectionResetError):

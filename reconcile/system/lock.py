@@ -36,7 +36,7 @@ def lock(host: Host, command: str, *, timeout_s: float = 0.0) -> Iterator[None]:
     fd = _open(host)
     try:
         _acquire(fd, timeout_s)
-        _sign(fd, host, command)
+        _write_holder(fd, host, command)
         yield
         # Whoever reads it looks first whether it is locked, so what is left there does no harm.
         with suppress(OSError):
@@ -58,7 +58,9 @@ def holder(host: Host) -> str:
 def _held_by(path: str) -> str:
     try:
         with open(path, "rb") as file:
-            return _who(_holder(file.fileno())) if _is_locked(os.fstat(file.fileno())) else ""
+            return (
+                _holder_text(_holder(file.fileno())) if _is_locked(os.fstat(file.fileno())) else ""
+            )
     except OSError:
         return ""
 
@@ -82,7 +84,7 @@ def try_lock(host: Host, name: str, *, timeout_s: float) -> Iterator[bool]:
         fd = _open_at(path)
     try:
         deadline = time.monotonic() + timeout_s
-        while not (ours := _try(fd)) and time.monotonic() < deadline:
+        while not (ours := _try_flock(fd)) and time.monotonic() < deadline:
             time.sleep(POLL_S)
         yield ours
     finally:
@@ -109,13 +111,13 @@ def _open_at(path: str) -> int:
 
 def _acquire(fd: int, timeout_s: float) -> None:
     deadline = time.monotonic() + timeout_s
-    while not _try(fd):
+    while not _try_flock(fd):
         if time.monotonic() >= deadline:
-            raise _held(_holder(fd))
+            raise _lock_held(_holder(fd))
         time.sleep(POLL_S)
 
 
-def _try(fd: int) -> bool:
+def _try_flock(fd: int) -> bool:
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -123,7 +125,7 @@ def _try(fd: int) -> bool:
     return True
 
 
-def _sign(fd: int, host: Host, command: str) -> None:
+def _write_holder(fd: int, host: Host, command: str) -> None:
     since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     user = os.environ.get("SUDO_USER") or host.accounts.current.name
     holder = {"pid": os.getpid(), "user": user, "since": since, "command": command}
@@ -141,14 +143,14 @@ def _holder(fd: int) -> dict[str, Any]:
     return told if isinstance(told, dict) else {}
 
 
-def _who(holder: dict[str, Any]) -> str:
+def _holder_text(holder: dict[str, Any]) -> str:
     return "by {user} since {since}, pid {pid}: {command}".format(
         **{key: holder.get(key, "?") for key in ("user", "since", "pid", "command")}
     )
 
 
-def _held(holder: dict[str, Any]) -> LockHeld:
-    who = _who(holder)
+def _lock_held(holder: dict[str, Any]) -> LockHeld:
+    who = _holder_text(holder)
     return LockHeld(
         what="another apply is at work on this host",
         why=f"the lock is held {who}" if holder else "the lock was taken a moment ago",

@@ -11,7 +11,7 @@ from reconcile.filesystem.host_error import explained
 from reconcile.filesystem.read import glob, open_file, stat_of
 from reconcile.filesystem.safe_path import pin_name
 
-LIMIT = 1 << 20
+MAX_NEW_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class LogPosition:
             found = stat_of(path, follow=True)
         return cls(path, found.ino, found.size) if found else cls(path, 0, 0)
 
-    def news(self) -> bytes:
+    def read_new(self) -> bytes:
         """What was written since, its first LIMIT bytes; nothing where there is no file.
 
         Errors: HostError where it may not be read.
@@ -38,7 +38,7 @@ class LogPosition:
             try:
                 with pin_name(self.path, follow=True) as at, open_file(at) as fd:
                     same = os.fstat(fd).st_ino == self.ino
-                    return os.pread(fd, LIMIT, self.offset if same else 0)
+                    return os.pread(fd, MAX_NEW_BYTES, self.offset if same else 0)
             except FileNotFoundError:
                 return b""
 
@@ -66,7 +66,7 @@ def tail(path: str, limit: int) -> tuple[str, ...]:
     return tuple(whole.decode("utf-8", "surrogateescape").splitlines())
 
 
-def recent(path: str, limit: int) -> Iterator[tuple[str, tuple[str, ...]]]:
+def tail_with_rotated(path: str, limit: int) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Files and their whole lines: a log, and before it what logrotate has just put aside.
 
     Together at most `limit` bytes. Errors: HostError where one may not be read.
@@ -74,13 +74,13 @@ def recent(path: str, limit: int) -> Iterator[tuple[str, tuple[str, ...]]]:
     with explained(f"{path} cannot be examined"):
         now = stat_of(path, follow=True)
         left = limit - now.size if now else limit
-        before = _put_aside(path) if left > 0 else ""
+        before = _rotated_file(path) if left > 0 else ""
     if before:
         yield before, tail(before, left)
     yield path, tail(path, limit)
 
 
-def _put_aside(path: str) -> str:
+def _rotated_file(path: str) -> str:
     """The last file before this one that is not compressed yet. Source: logrotate(8), dateext."""
     if stat_of(f"{path}.1", follow=True) is not None:
         return f"{path}.1"

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from reconcile.errors import ReconcileError
-from reconcile.system.commands import ENVIRONMENT, Completed
+from reconcile.system.commands import ENVIRONMENT, CompletedCommand
 from reconcile.system.kernel import (
     CLONE_NEWNS,
     CLONE_NEWUSER,
@@ -48,7 +48,7 @@ View = Mapping[str, Entry]
 """Absolute path → what the program finds there. The folder of each path can be written to."""
 
 
-def run_in_view(argv: Sequence[str], view: View, *, timeout_s: float = 10.0) -> Completed:
+def run_in_view(argv: Sequence[str], view: View, *, timeout_s: float = 10.0) -> CompletedCommand:
     """Run `argv` (an absolute, trusted program) where `view` lies over the machine's files.
 
     Units: `timeout_s` bounds the whole run.
@@ -66,7 +66,7 @@ def run_in_view(argv: Sequence[str], view: View, *, timeout_s: float = 10.0) -> 
             cwd="/",
             env=ENVIRONMENT,
             timeout=timeout_s,
-            preexec_fn=lambda: _told(telling, lambda: _enter(kernel, view)),
+            preexec_fn=lambda: _report_error(telling, lambda: _enter_view(kernel, view)),
             check=False,
         )
     except TimeoutExpired:
@@ -82,7 +82,7 @@ def run_in_view(argv: Sequence[str], view: View, *, timeout_s: float = 10.0) -> 
         os.close(trouble)
         os.close(telling)
     text = (part.decode("utf-8", "surrogateescape") for part in (done.stdout, done.stderr))
-    return Completed(tuple(argv), done.returncode, *text)
+    return CompletedCommand(tuple(argv), done.returncode, *text)
 
 
 def _no_namespace(why: str) -> NoNamespace:
@@ -93,7 +93,7 @@ def _no_namespace(why: str) -> NoNamespace:
     )
 
 
-def _told(telling: int, setup: Any) -> None:
+def _report_error(telling: int, setup: Any) -> None:
     try:
         setup()
     except OSError as error:
@@ -101,15 +101,15 @@ def _told(telling: int, setup: Any) -> None:
         raise
 
 
-def _enter(kernel: Kernel, view: View) -> None:
-    _leave_the_machine(kernel)
+def _enter_view(kernel: Kernel, view: View) -> None:
+    _unshare(kernel)
     kernel.mount("none", "/", "none", MS_REC | MS_PRIVATE)
     kernel.make_read_only(b"/")
     for top, below in _tops(view).items():
-        _lay_over(kernel, top, below)
+        _mount_over(kernel, top, below)
 
 
-def _leave_the_machine(kernel: Kernel) -> None:
+def _unshare(kernel: Kernel) -> None:
     uid, gid = os.geteuid(), os.getegid()
     if uid == 0:
         kernel.unshare(CLONE_NEWNS)
@@ -163,7 +163,7 @@ def _place(tops: dict[str, _Node], path: str, entry: Entry) -> None:
             node.entry = entry
 
 
-def _lay_over(kernel: Kernel, top: str, node: _Node) -> None:
+def _mount_over(kernel: Kernel, top: str, node: _Node) -> None:
     """Cover `top` with a filesystem in memory that shows the same, changes applied."""
     old = os.open(top, os.O_PATH | os.O_DIRECTORY)
     kernel.mount("tmpfs", top, "tmpfs", 0, "mode=0755")
@@ -175,12 +175,12 @@ def _fill(kernel: Kernel, old: str, new: str, node: _Node) -> None:
     if os.path.isdir(old):
         for entry in os.scandir(old):
             if entry.name not in node.below:
-                _show(kernel, entry, f"{new}/{entry.name}")
+                _mirror_entry(kernel, entry, f"{new}/{entry.name}")
     for name, below in node.below.items():
-        _put(kernel, f"{old}/{name}", f"{new}/{name}", below)
+        _create_planned(kernel, f"{old}/{name}", f"{new}/{name}", below)
 
 
-def _show(kernel: Kernel, entry: os.DirEntry[str], new: str) -> None:
+def _mirror_entry(kernel: Kernel, entry: os.DirEntry[str], new: str) -> None:
     if entry.is_symlink():
         os.symlink(os.readlink(entry.path), new)
     elif entry.is_dir():
@@ -191,7 +191,7 @@ def _show(kernel: Kernel, entry: os.DirEntry[str], new: str) -> None:
         kernel.mount(entry.path, new, "none", MS_BIND)
 
 
-def _put(kernel: Kernel, old: str, new: str, node: _Node) -> None:
+def _create_planned(kernel: Kernel, old: str, new: str, node: _Node) -> None:
     if isinstance(node.entry, bytes):
         with open(new, "wb") as file:
             file.write(node.entry)

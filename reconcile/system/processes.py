@@ -22,7 +22,7 @@ class NotRoot(ReconcileError):
     """Only root may become another user."""
 
 
-class Identity(NamedTuple):
+class ProcessIdentity(NamedTuple):
     """One process for all time: an id that is used again has another start or another boot."""
 
     pid: int
@@ -30,12 +30,12 @@ class Identity(NamedTuple):
     boot_id: str
 
 
-def identity(pid: int) -> Identity | None:
+def identity(pid: int) -> ProcessIdentity | None:
     """Who `pid` is now; None where no such process lives (a zombie does not)."""
     fields = _stat_fields(pid)
     if fields is None or fields.state in "ZX":
         return None
-    return Identity(pid, fields.start_ticks, _boot_id())
+    return ProcessIdentity(pid, fields.start_ticks, _boot_id())
 
 
 def started_at(pid: int) -> float | None:
@@ -60,9 +60,9 @@ def children(pid: int) -> tuple[int, ...]:
     )
 
 
-def title(pid: int) -> str:
+def command_line(pid: int) -> str:
     """The command line of `pid` as it shows itself, empty where it does not live."""
-    raw = _read(f"/proc/{pid}/cmdline")
+    raw = _read_proc(f"/proc/{pid}/cmdline")
     return raw.replace(b"\0", b" ").strip().decode("utf-8", "surrogateescape")
 
 
@@ -71,8 +71,8 @@ def workers(master_pid: int) -> tuple[int, ...]:
     return tuple(
         child
         for child in children(master_pid)
-        if title(child).startswith("nginx: worker process")
-        and not title(child).endswith("is shutting down")
+        if command_line(child).startswith("nginx: worker process")
+        and not command_line(child).endswith("is shutting down")
     )
 
 
@@ -86,7 +86,7 @@ def wait_until(condition: Callable[[], bool], *, timeout_s: float, every_s: floa
     return True
 
 
-def as_user(account: Account, errand: Callable[[], Answer], *, timeout_s: float = 10.0) -> Answer:
+def as_user(account: Account, function: Callable[[], Answer], *, timeout_s: float = 10.0) -> Answer:
     """What `errand` returns when a forked child runs it with all of `account`'s ids.
 
     Nothing is executed; the answer has to be JSON (text that is no UTF-8 included).
@@ -101,7 +101,7 @@ def as_user(account: Account, errand: Callable[[], Answer], *, timeout_s: float 
             why="only root may become another user",
             fix="Run it with sudo.",
         )
-    told = _forked(lambda: _account_of(errand, account), timeout_s)
+    told = _call_in_child(lambda: _outcome_as(function, account), timeout_s)
     if not told:
         raise ReconcileError(
             what=f"What was tried as {account.name} gave no answer within {timeout_s:g} s",
@@ -115,13 +115,13 @@ def as_user(account: Account, errand: Callable[[], Answer], *, timeout_s: float 
     raise OSError(*content) if how == "refused" else ReconcileError(*content)
 
 
-def _account_of(errand: Callable[[], object], account: Account) -> bytes:
+def _outcome_as(function: Callable[[], object], account: Account) -> bytes:
     """The outcome of `errand` as JSON: in what way it ended, and with what."""
     import json
 
     try:
         become(account)
-        outcome = ("answer", errand())
+        outcome = ("answer", function())
     except OSError as error:
         outcome = ("refused", (error.errno, error.strerror, *_name_in(error)))
     except ReconcileError as error:
@@ -143,12 +143,12 @@ def become(account: Account) -> None:
         os.setresuid(account.uid, account.uid, account.uid)
 
 
-def _forked(tell: Callable[[], bytes], timeout_s: float) -> bytes:
+def _call_in_child(tell: Callable[[], bytes], timeout_s: float) -> bytes:
     """What a forked child's `tell` returned; empty where it gave nothing in time."""
     reading, writing = os.pipe()
     pid = os.fork()
     if pid == 0:
-        _tell_and_exit(tell, writing)
+        _write_and_exit(tell, writing)
     os.close(writing)
     try:
         return _read_until_closed(reading, timeout_s)
@@ -158,7 +158,7 @@ def _forked(tell: Callable[[], bytes], timeout_s: float) -> bytes:
         os.waitpid(pid, 0)
 
 
-def _tell_and_exit(tell: Callable[[], bytes], writing: int) -> None:
+def _write_and_exit(tell: Callable[[], bytes], writing: int) -> None:
     try:
         with os.fdopen(writing, "wb") as pipe:
             pipe.write(tell())
@@ -183,17 +183,17 @@ def _read_until_closed(reading: int, timeout_s: float) -> bytes:
         told += chunk
 
 
-class _Stat(NamedTuple):
+class _ProcessStat(NamedTuple):
     state: str
     parent: int
     start_ticks: int
 
 
-def _stat_fields(pid: int) -> _Stat | None:
+def _stat_fields(pid: int) -> _ProcessStat | None:
     """Source: proc(5), /proc/pid/stat; the name in brackets may hold anything."""
-    _, _, after_name = _read(f"/proc/{pid}/stat").rpartition(b") ")
+    _, _, after_name = _read_proc(f"/proc/{pid}/stat").rpartition(b") ")
     fields = after_name.split()
-    return _Stat(fields[0].decode(), int(fields[1]), int(fields[19])) if fields else None
+    return _ProcessStat(fields[0].decode(), int(fields[1]), int(fields[19])) if fields else None
 
 
 def _pids() -> Iterator[int]:
@@ -201,10 +201,10 @@ def _pids() -> Iterator[int]:
 
 
 def _boot_id() -> str:
-    return _read("/proc/sys/kernel/random/boot_id").decode().strip()
+    return _read_proc("/proc/sys/kernel/random/boot_id").decode().strip()
 
 
-def _read(path: str) -> bytes:
+def _read_proc(path: str) -> bytes:
     """The content of a file of /proc; empty where the process has gone."""
     try:
         with open(path, "rb") as file:

@@ -8,15 +8,15 @@ import threading
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-Seen = TypeVar("Seen")
+Result = TypeVar("Seen")
 Refused = Callable[[str], None]
-WHY = {
+REASONS = {
     errno.EPERM: "CAP_SYS_ADMIN is missing, or a seccomp filter forbids it, as in most containers",
     errno.ENOSYS: "the kernel is older than Linux 5.12",
 }
 
 
-def run_read_only(look: Callable[[], Seen], refused: Refused) -> Seen:
+def run_read_only(function: Callable[[], Result], on_unavailable: Refused) -> Result:
     """What `look` returns or raises, run where every filesystem is mounted read-only.
 
     A thread with mounts of its own, so that all it starts, threads and processes, is bound
@@ -25,37 +25,37 @@ def run_read_only(look: Callable[[], Seen], refused: Refused) -> Seen:
     simply runs: the kernel keeps a user from the host's files anyway.
     """
     if os.geteuid() != 0:
-        return look()
-    looking = _Looking(look, refused)
+        return function()
+    looking = _ReadOnlyThread(function, on_unavailable)
     looking.start()
     looking.join()
     return looking.outcome()
 
 
-class _Looking(threading.Thread, Generic[Seen]):
-    def __init__(self, look: Callable[[], Seen], refused: Refused) -> None:
+class _ReadOnlyThread(threading.Thread, Generic[Result]):
+    def __init__(self, look: Callable[[], Result], refused: Refused) -> None:
         # Whoever presses Ctrl-C does not wait for it.
         super().__init__(daemon=True)
         self._look, self._refused = look, refused
-        self._seen: list[Seen] = []
+        self._seen: list[Result] = []
         self._error: BaseException | None = None
 
     def run(self) -> None:
         try:
-            why = _close_the_machine()
+            why = _remount_read_only()
             if why:
                 self._refused(why)
             self._seen.append(self._look())
         except BaseException as error:  # noqa: BLE001  raised again by whoever waits
             self._error = error
 
-    def outcome(self) -> Seen:
+    def outcome(self) -> Result:
         if self._error is not None:
             raise self._error
         return self._seen[0]
 
 
-def _close_the_machine() -> str:
+def _remount_read_only() -> str:
     """For this thread only, and until it ends; why the kernel refused, "" where it did not."""
     from reconcile.system.kernel import CLONE_NEWNS, MS_PRIVATE, MS_REC, Kernel
 
@@ -65,5 +65,5 @@ def _close_the_machine() -> str:
         kernel.mount("none", "/", "none", MS_REC | MS_PRIVATE)
         kernel.make_read_only(b"/")
     except OSError as error:
-        return WHY.get(error.errno or 0, error.strerror or str(error))
+        return REASONS.get(error.errno or 0, error.strerror or str(error))
     return ""

@@ -22,7 +22,7 @@ from reconcile.system.commands import (
     ENVIRONMENT,
     Commands,
     CommandTimeout,
-    Completed,
+    CompletedCommand,
     TooMuchOutput,
 )
 
@@ -65,7 +65,7 @@ _PROPERTIES = (
     "LogLevelMax=crit",
 )
 _NAMESPACES = ("--pid", "--net", "--ipc", "--uts", "--mount-proc", "--fork", "--kill-child")
-_ENTER = """
+_BOOTSTRAP = """
 import json, os, sys
 order = json.load(sys.stdin)
 null = os.open(os.devnull, os.O_RDWR)
@@ -170,7 +170,7 @@ def _command(
     command = (
         *(commands.required("unshare"), *_NAMESPACES, "--"),
         *(commands.required("setpriv"), "--ambient-caps=-all", "--inh-caps=-all", "--"),
-        *(python, "-I", "-S", "-c", _ENTER),
+        *(python, "-I", "-S", "-c", _BOOTSTRAP),
     )
     return (
         *("systemd-run", "--pipe", "--wait", "--collect", "--service-type=exec", f"--unit={unit}"),
@@ -188,7 +188,7 @@ def _available_memory() -> int:
     return int(found[1]) << 10 if found else MAX_MEMORY_BYTES
 
 
-def _result(done: Completed) -> SandboxResult:
+def _result(done: CompletedCommand) -> SandboxResult:
     entered, _, output = done.stdout.partition("\n")
     reason = output.strip() or done.stderr.partition("\nFinished with")[0].rpartition("\n")[2]
     if done.returncode in _NOT_EXECUTED:

@@ -15,8 +15,8 @@ from reconcile.doctor.access_denials import check_denials, denial_in
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.rule import Inconclusive, RuleResult
 from reconcile.engine.model import Finding
-from reconcile.system.commands import Commands, Completed, TooMuchOutput
-from reconcile.system.selinux import Security
+from reconcile.system.commands import Commands, CompletedCommand, TooMuchOutput
+from reconcile.system.selinux import SELinux
 from tests.doctor.single_rule import configured
 
 pytestmark = pytest.mark.process
@@ -73,11 +73,11 @@ class Tools(Commands):
             return f"/usr/sbin/{program}" if program in self.outputs else None
         return super().find(program)
 
-    def run(self, argv: Sequence[str], **options: Any) -> Completed:
+    def run(self, argv: Sequence[str], **options: Any) -> CompletedCommand:
         if argv[0] not in self.outputs:
             return super().run(argv, **options)
         self.asked.append(tuple(argv))
-        return Completed(tuple(argv), 0, self.outputs[argv[0]], "")
+        return CompletedCommand(tuple(argv), 0, self.outputs[argv[0]], "")
 
 
 Asked = Callable[..., list[RuleResult]]
@@ -91,7 +91,7 @@ def asked(tmp_path: Path) -> Asked:
         (tmp_path / "selinux/booleans/httpd_can_network_connect").write_text(connect)
         host = configured(tmp_path, HTTP.format(root=tmp_path))
         host.commands = tools
-        return [*check_denials(HostInspection(host), Security(str(tmp_path / "selinux")))]
+        return [*check_denials(HostInspection(host), SELinux(str(tmp_path / "selinux")))]
 
     return ask
 
@@ -171,7 +171,7 @@ def test_selinux_sandbox_reports_a_log_that_is_too_long(
     asked: Asked,
 ) -> None:
     class Flooded(Tools):
-        def run(self, argv: Sequence[str], **options: Any) -> Completed:
+        def run(self, argv: Sequence[str], **options: Any) -> CompletedCommand:
             if argv[0] == "ausearch":
                 raise TooMuchOutput(options["max_bytes"])
             return super().run(argv, **options)

@@ -12,7 +12,7 @@ from typing import Any, cast
 import pytest
 
 from reconcile.doctor.app_introspection import sandboxed_import as ask_module
-from reconcile.doctor.app_introspection.app_facts import AppFacts, Garbled, app_facts
+from reconcile.doctor.app_introspection.app_facts import AppFacts, InvalidAnswer, app_facts
 from reconcile.doctor.app_introspection.sandboxed_import import _without_secrets, interpreter
 from reconcile.doctor.diagnosis import Diagnosis
 from reconcile.doctor.inspection import HostInspection
@@ -360,7 +360,7 @@ TOO_LONG = {**COMPLETE, "routes": [["/files" * 1000, "sent"]]}
 
 @pytest.mark.parametrize("answer", [None, [], {}, {"routes": 1}, {"folders": []}, "x", 7, TOO_LONG])
 def test_an_answer_of_another_form_is_no_answer(answer: object) -> None:
-    with pytest.raises(Garbled):
+    with pytest.raises(InvalidAnswer):
         app_facts(answer)
 
 

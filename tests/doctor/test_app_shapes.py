@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from reconcile.doctor.units import UnitView, assigned
+from reconcile.doctor.units import UnitView, parse_assignments
 from tests.doctor.single_rule import serious
 from tests.doctor.test_app import DJANGO, FLASK, asked, packages, project, root, write
 
@@ -220,7 +220,7 @@ def test_a_django_project_whose_urls_fail_still_has_settings(root: Path) -> None
     ],
 )
 def test_an_environment_file_is_read_as_systemd_does(text: str, variables: dict[str, str]) -> None:
-    assert variables == assigned(text)
+    assert variables == parse_assignments(text)
 
 
 def test_a_unit_names_its_environment_files() -> None:

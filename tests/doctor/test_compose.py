@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconcile.doctor.compose import Mount, NotRead, ServiceView, env_file, read_service
+from reconcile.doctor.compose import Mount, ServiceView, UnsupportedCompose, env_file, read_service
 
 ENV = "DATA=/srv/data\nEMPTY=\n"
 INTERPOLATED = {
@@ -37,7 +37,7 @@ def test_a_variable_gets_its_value(source: str, expected: str) -> None:
      "${NONE:-${DATA}}"],
 )  # fmt: skip
 def test_what_has_no_value_here_is_not_guessed(source: str) -> None:
-    with pytest.raises(NotRead):
+    with pytest.raises(UnsupportedCompose):
         read(f"['{source}:/m']", env=ENV)
 
 
@@ -45,7 +45,7 @@ def test_what_has_no_value_here_is_not_guessed(source: str) -> None:
 def test_any_file_is_read_or_refused(text: str) -> None:
     volumes = f"services: {{web: {{volumes: [{text}]}}}}"
     for file in (text, volumes):
-        with suppress(NotRead):
+        with suppress(UnsupportedCompose):
             read_service(
                 (file.encode("utf-8", "replace"),),
                 text.encode("utf-8", "replace"),
@@ -104,7 +104,7 @@ def test_a_volume_is_read_in_every_form(volumes: str, mount: Mount) -> None:
     "volumes", ["x", "[1]", "['a:b']", "[{type: bind, source: /a}]", "['~/m:/m']", "[''])"]
 )
 def test_an_invalid_volume_is_rejected(volumes: str) -> None:
-    with pytest.raises(NotRead):
+    with pytest.raises(UnsupportedCompose):
         read(volumes)
 
 
@@ -178,7 +178,7 @@ def test_what_is_merged_again_and_again_stays_small() -> None:
 
 
 def test_what_is_not_read_is_named() -> None:
-    assert ("extends",) == read("[]", "    extends: {service: base}").elsewhere
+    assert ("extends",) == read("[]", "    extends: {service: base}").unread_keys
 
 
 def test_a_service_that_does_not_exist_is_not_found() -> None:
@@ -187,7 +187,7 @@ def test_a_service_that_does_not_exist_is_not_found() -> None:
 
 @pytest.mark.parametrize("text", [b"[]", b"services: []", b"a: [", b"services: {web: 1}", b"\xff"])
 def test_a_file_that_is_no_compose_file_is_refused(text: bytes) -> None:
-    with pytest.raises(NotRead):
+    with pytest.raises(UnsupportedCompose):
         read_service((text,), b"", "web", folder="/")
 
 
@@ -195,5 +195,5 @@ def test_a_file_that_grows_by_its_aliases_is_refused_at_once() -> None:
     levels = [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 40)]
     text = "\n".join(["a0: &a0 [x]", *levels, "services: {web: {image: x, volumes: *a39}}"])
 
-    with pytest.raises(NotRead):
+    with pytest.raises(UnsupportedCompose):
         read_service((text.encode(),), b"", "web", folder="/")

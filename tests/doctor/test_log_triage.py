@@ -14,7 +14,7 @@ import pytest
 from reconcile.doctor.diagnosis import diagnose
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.rules import load_rule
-from reconcile.system.logs import recent
+from reconcile.system.logs import tail_with_rotated
 from tests.doctor.conftest import SERVICE, doctor
 from tests.doctor.single_rule import ask, configured, serious
 from tests.lab import DebianHost
@@ -216,7 +216,9 @@ def test_a_log_is_read_from_its_end_and_never_more_than_asked_for(tmp_path: Path
     (tmp_path / "a.log-20261119.gz").write_text("oldest\n")
 
     def lines(limit: int) -> list[str]:
-        return [line for _, part in recent(str(tmp_path / "a.log"), limit) for line in part]
+        return [
+            line for _, part in tail_with_rotated(str(tmp_path / "a.log"), limit) for line in part
+        ]
 
     assert ["old 1", "old 2", "new 1", "new 2"] == lines(100)
     assert ["old 2", "new 1", "new 2"] == lines(20)

@@ -10,7 +10,7 @@ import pytest
 from reconcile.doctor.diagnosis import diagnose
 from reconcile.doctor.guide_rows import ROWS
 from reconcile.doctor.inspection import HostInspection
-from reconcile.doctor.nginx_error_log import parsed
+from reconcile.doctor.nginx_error_log import parse_error_log
 from reconcile.doctor.rule import Inconclusive, Rule, RuleResult, error, note
 from reconcile.doctor.unit_sandbox import blocking_setting, hiding_setting
 from reconcile.doctor.units import UnitView
@@ -67,7 +67,7 @@ def test_lines_of_an_error_log_give_their_path_and_number() -> None:
         " (13: Permission denied), client: 127.0.0.1"
     )
 
-    (line,) = parsed("/var/log/nginx/error.log", [text, "no line of nginx"])
+    (line,) = parse_error_log("/var/log/nginx/error.log", [text, "no line of nginx"])
 
     assert ("open()", "/srv/a b/x.css", 13) == (line.call, line.path, line.errno)
 

@@ -13,7 +13,7 @@ from reconcile.filesystem.files import Files
 from reconcile.filesystem.state_dir import StateDir
 from reconcile.system.accounts import Accounts
 from reconcile.system.call_log import COMPUTED, EFFECTS, LOGGER, log_calls
-from reconcile.system.commands import Commands, Completed
+from reconcile.system.commands import Commands, CompletedCommand
 from reconcile.system.http import HttpAnswer, HttpClient, HttpTarget
 from reconcile.system.services import ServiceFailed, ServiceManager
 
@@ -70,8 +70,8 @@ class FakeCommands:
     def __init__(self, returncode: int = 0) -> None:
         self._returncode = returncode
 
-    def run(self, argv: tuple[str, ...], *, input: bytes | None = None) -> Completed:  # noqa: A002
-        return Completed(argv, self._returncode, "s3cret output", "s3cret error")
+    def run(self, argv: tuple[str, ...], *, input: bytes | None = None) -> CompletedCommand:  # noqa: A002
+        return CompletedCommand(argv, self._returncode, "s3cret output", "s3cret error")
 
 
 class FakeHttp:

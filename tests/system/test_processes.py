@@ -17,9 +17,9 @@ from reconcile.system.accounts import Account, Accounts
 from reconcile.system.processes import (
     as_user,
     children,
+    command_line,
     identity,
     started_at,
-    title,
     wait_until,
 )
 
@@ -84,7 +84,7 @@ def test_children_are_those_of_that_parent(sleeper: subprocess.Popen[bytes]) -> 
 
 
 def test_a_title_is_the_command_line(sleeper: subprocess.Popen[bytes]) -> None:
-    assert wait_until(lambda: title(sleeper.pid) == "sleep 1000", timeout_s=60)
+    assert wait_until(lambda: command_line(sleeper.pid) == "sleep 1000", timeout_s=60)
 
 
 @pytest.mark.parametrize("name", ["a) R 1 2 3 (b", "x y", ") "])
@@ -103,7 +103,12 @@ def test_a_process_with_a_confusing_name_is_read_right(tmp_path: Path, name: str
 def test_what_is_gone_has_no_facts() -> None:
     gone = 2**22 + 1  # above the kernel's highest process id
 
-    assert (None, None, "", ()) == (identity(gone), started_at(gone), title(gone), children(gone))
+    assert (None, None, "", ()) == (
+        identity(gone),
+        started_at(gone),
+        command_line(gone),
+        children(gone),
+    )
 
 
 def test_an_action_has_all_the_ids_of_the_user(www_data: Account) -> None:

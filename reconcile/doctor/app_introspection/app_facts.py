@@ -9,12 +9,12 @@ from typing import Any
 MAX_CHARACTERS = 2000
 
 
-class Garbled(ValueError):
+class InvalidAnswer(ValueError):
     """This is no answer of the inspector's."""
 
 
 @dataclass(frozen=True)
-class Link:
+class TemplateLink:
     """A file that a template names. `url` ends with "/" where only a request knows the rest.
 
     `routed`: the app itself has a route for it, at `endpoint`.
@@ -40,36 +40,43 @@ class AppFacts:
     folders: Mapping[str, str]
     most_bytes: int | None
     routes: tuple[tuple[str, str], ...]
-    links: tuple[Link, ...]
+    links: tuple[TemplateLink, ...]
 
 
 def app_facts(answer: Any) -> AppFacts:
     """Errors: Garbled where it is not of the form that the inspector gives."""
     try:
         return AppFacts(
-            static_url=_text(answer["static_url"]),
-            static_folder=_text(answer["static_folder"]),
-            media_url=_text(answer.get("media_url")),
-            folders={_short(name): _short(path) for name, path in answer["folders"].items()},
+            static_url=_optional_text(answer["static_url"]),
+            static_folder=_optional_text(answer["static_folder"]),
+            media_url=_optional_text(answer.get("media_url")),
+            folders={
+                _bounded_text(name): _bounded_text(path) for name, path in answer["folders"].items()
+            },
             most_bytes=_number(answer["most_bytes"]),
-            routes=tuple((_short(rule), _short(endpoint)) for rule, endpoint in answer["routes"]),
+            routes=tuple(
+                (_bounded_text(rule), _bounded_text(endpoint))
+                for rule, endpoint in answer["routes"]
+            ),
             links=tuple(
-                Link(_short(url), _short(place), bool(routed), _short(endpoint))
+                TemplateLink(
+                    _bounded_text(url), _bounded_text(place), bool(routed), _bounded_text(endpoint)
+                )
                 for url, place, routed, endpoint in answer["links"]
             ),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise Garbled(f"{type(error).__name__}: {error}") from None
+        raise InvalidAnswer(f"{type(error).__name__}: {error}") from None
 
 
-def _text(value: Any) -> str | None:
-    return None if value is None else _short(value)
+def _optional_text(value: Any) -> str | None:
+    return None if value is None else _bounded_text(value)
 
 
-def _short(value: Any) -> str:
+def _bounded_text(value: Any) -> str:
     """Patterns are matched against it, so that its length bounds the time."""
     if len(text := str(value)) > MAX_CHARACTERS:
-        raise Garbled(f"a text of {len(text)} characters")
+        raise InvalidAnswer(f"a text of {len(text)} characters")
     return text
 
 

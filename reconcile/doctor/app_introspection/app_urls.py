@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from reconcile.doctor.app_introspection.app_facts import AppFacts, Link
+from reconcile.doctor.app_introspection.app_facts import AppFacts, TemplateLink
 from reconcile.doctor.location_mapping import LocationMapping
 from reconcile.doctor.rule import RuleResult, error, warning
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from reconcile.doctor.inspection import HostInspection
     from reconcile.nginx.routing.servers import Server
 
-SHOWN = 3
+MAX_SHOWN = 3
 _CANARY = "reconcile-canary.txt"
 _UPLOADS = re.compile(r"^(/[^<>]*(?:media|upload|attachment|avatar|files?)[^<>]*/)<[^<>]+>$", re.I)
 
@@ -26,7 +26,7 @@ def mismatches(snapshot: HostInspection, server: Server, facts: AppFacts) -> Ite
         ("static_url_path", facts.static_url, "static"),
         ("MEDIA_URL", facts.media_url, "media"),
     ):
-        served = _served(snapshot, server, role)
+        served = _served_locations(snapshot, server, role)
         if url and url.startswith("/") and served and _is_passed(snapshot, server, url):
             yield error(
                 f"The app's {role} files are at {url.rstrip('/')}/, nginx serves"
@@ -36,24 +36,28 @@ def mismatches(snapshot: HostInspection, server: Server, facts: AppFacts) -> Ite
                 fix=f"Set {setting} to {served[0].prefix.rstrip('/')}, or serve the location"
                 f" {url.rstrip('/')}/.",
             )
-    lost = [link for link in facts.links if _is_lost(snapshot, server, link, facts)]
+    lost = [link for link in facts.links if _is_broken(snapshot, server, link, facts)]
     if lost:
-        yield _lost(name, lost, snapshot, server)
+        yield _broken_links_error(name, lost, snapshot, server)
     yield from _uploads(snapshot, server, facts)
     yield from _blueprints(snapshot, server, facts)
 
 
-def _is_lost(snapshot: HostInspection, server: Server, link: Link, facts: AppFacts) -> bool:
+def _is_broken(
+    snapshot: HostInspection, server: Server, link: TemplateLink, facts: AppFacts
+) -> bool:
     # What lies below the static URL is one finding, not one for each file.
     below = facts.static_url and link.url.startswith(f"{facts.static_url}/")
     return not link.routed and not below and _is_passed(snapshot, server, link.url)
 
 
-def _lost(name: str, lost: list[Link], snapshot: HostInspection, server: Server) -> RuleResult:
+def _broken_links_error(
+    name: str, lost: list[TemplateLink], snapshot: HostInspection, server: Server
+) -> RuleResult:
     prefixes = [one.prefix for one in snapshot.mappings if one.server is server]
     return error(
         f"Templates of {name} name {len(lost)} URLs that neither nginx nor the app answers.",
-        *(f"{link.place}: {link.url}" for link in lost[:SHOWN]),
+        *(f"{link.place}: {link.url}" for link in lost[:MAX_SHOWN]),
         f"{server.place}: nginx serves {', '.join(prefixes) or 'no files'}",
         fix="Make the URLs in the templates and the location in nginx the same.",
     )
@@ -61,7 +65,7 @@ def _lost(name: str, lost: list[Link], snapshot: HostInspection, server: Server)
 
 def _uploads(snapshot: HostInspection, server: Server, facts: AppFacts) -> Iterator[RuleResult]:
     """The app hands out uploads by itself, under another URL than nginx does."""
-    media = _served(snapshot, server, "media")
+    media = _served_locations(snapshot, server, "media")
     for rule, endpoint in facts.routes if media else ():
         found = _UPLOADS.match(rule)
         if found and endpoint != "static" and _is_passed(snapshot, server, found[1]):
@@ -75,7 +79,7 @@ def _uploads(snapshot: HostInspection, server: Server, facts: AppFacts) -> Itera
 
 def _blueprints(snapshot: HostInspection, server: Server, facts: AppFacts) -> Iterator[RuleResult]:
     """Blueprints with static files of their own, on a server that has the app's by nginx."""
-    served = _served(snapshot, server, "static")
+    served = _served_locations(snapshot, server, "static")
     for rule, endpoint in facts.routes if served else ():
         prefix = rule.partition("<")[0]
         if endpoint.endswith(".static") and _is_passed(snapshot, server, prefix):
@@ -87,7 +91,7 @@ def _blueprints(snapshot: HostInspection, server: Server, facts: AppFacts) -> It
             )
 
 
-def _served(snapshot: HostInspection, server: Server, role: str) -> list[LocationMapping]:
+def _served_locations(snapshot: HostInspection, server: Server, role: str) -> list[LocationMapping]:
     return [
         one for one in snapshot.mappings_of(role) if one.server is server and not one.is_internal
     ]

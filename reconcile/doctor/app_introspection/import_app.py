@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from reconcile.doctor.app_introspection.app_facts import AppFacts
 from reconcile.doctor.app_introspection.sandboxed_import import NotImported, ask_app, interpreter
 from reconcile.doctor.config_view import DeclaredApp, DeclaredCode
-from reconcile.doctor.units import UnitView, assigned, read_unit
+from reconcile.doctor.units import UnitView, parse_assignments, read_unit
 from reconcile.system.accounts import Account
 from reconcile.system.process_environment import environment_of
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from reconcile.doctor.inspection import HostInspection
     from reconcile.doctor.upstream_apps import UpstreamApp
 
-_USUAL = "www-data"
+_DEFAULT_USER = "www-data"
 
 
 @dataclass(frozen=True)
@@ -32,9 +32,9 @@ class ImportResult:
 
 def import_app(snapshot: HostInspection, app: DeclaredApp, code: DeclaredCode) -> ImportResult:
     """Errors: UnknownAccount where the app's user does not exist."""
-    running = _running(snapshot, app)
-    account = running.account if running else _account(snapshot, app)
-    unit = running.unit if running else _stopped(snapshot, app)
+    running = _running_app(snapshot, app)
+    account = running.account if running else _app_account(snapshot, app)
+    unit = running.unit if running else _declared_unit(snapshot, app)
     command = unit.command if unit else ""
     python = code.python or interpreter(snapshot.host, code.directory, command)
     environment = _environment(snapshot, unit) if unit else {}
@@ -48,7 +48,7 @@ def import_app(snapshot: HostInspection, app: DeclaredApp, code: DeclaredCode) -
     )
 
 
-def _stopped(snapshot: HostInspection, app: DeclaredApp) -> UnitView | None:
+def _declared_unit(snapshot: HostInspection, app: DeclaredApp) -> UnitView | None:
     """The service that is declared: a stopped one is in nobody's memory, but in its file."""
     return read_unit(snapshot.host, app.service) if app.service else None
 
@@ -60,17 +60,17 @@ def _environment(snapshot: HostInspection, unit: UnitView) -> dict[str, str]:
     found = unit.environment
     for path in unit.environment_files:
         if content := snapshot.host.files.content(path):
-            found |= assigned(content[1].decode("utf-8", "surrogateescape"))
+            found |= parse_assignments(content[1].decode("utf-8", "surrogateescape"))
     return found
 
 
-def _running(snapshot: HostInspection, app: DeclaredApp) -> UpstreamApp | None:
+def _running_app(snapshot: HostInspection, app: DeclaredApp) -> UpstreamApp | None:
     for one in snapshot.apps:
         if any(snapshot.declared_app(server) == app for server in one.servers):
             return one
     return None
 
 
-def _account(snapshot: HostInspection, app: DeclaredApp) -> Account:
+def _app_account(snapshot: HostInspection, app: DeclaredApp) -> Account:
     by = snapshot.host.managing_account
-    return snapshot.host.accounts.user(app.user or _USUAL) if by.uid == 0 else by
+    return snapshot.host.accounts.user(app.user or _DEFAULT_USER) if by.uid == 0 else by

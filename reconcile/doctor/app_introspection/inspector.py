@@ -42,19 +42,19 @@ def main(wanted: dict[str, str], report: Callable[[dict[str, Any]], None]) -> No
     """Report the settings of a Flask app (`module`) or a Django project (`settings`)."""
     sys.path.insert(0, wanted["directory"])
     if wanted["framework"] == "django":
-        django(wanted["name"], wanted["directory"], report)
+        report_django(wanted["name"], wanted["directory"], report)
         return
-    app = unwrapped(loaded(wanted["name"]))
-    facts = flask(app)
+    app = unwrap_app(load_app(wanted["name"]))
+    facts = flask_facts(app)
     report(facts)
     known = {link[0] for link in facts["links"]}
     adapter = adapter_of(app)
-    found = {url: place for place, url in rendered(app) if url not in known}
-    more = [[url, place, *answering(adapter, url)] for url, place in found.items()]
+    found = {url: place for place, url in rendered_links(app) if url not in known}
+    more = [[url, place, *match_route(adapter, url)] for url, place in found.items()]
     report({**facts, "links": (facts["links"] + more)[:MAX_LISTED]})
 
 
-def loaded(name: str) -> Any:
+def load_app(name: str) -> Any:
     """`module:app`, `module:package.app` or `module:factory(…)`, as Gunicorn takes it."""
     module, _, expression = name.partition(":")
     called = ast.parse(expression or "application", mode="eval").body
@@ -77,7 +77,7 @@ def ast_path(named: ast.expr) -> list[str]:
     raise TypeError("neither a name nor the call of one")
 
 
-def unwrapped(app: Any) -> Any:
+def unwrap_app(app: Any) -> Any:
     """The Flask app inside of its middleware: ProxyFix, WhiteNoise and the like keep it."""
     inner = app
     for _ in range(5):
@@ -98,21 +98,21 @@ def adapter_of(app: Any) -> Any:
     return app.url_map.bind("localhost", script_name=app.config.get("APPLICATION_ROOT") or "/")
 
 
-def flask(app: Any) -> dict[str, Any]:
+def flask_facts(app: Any) -> dict[str, Any]:
     """The settings of a Flask app."""
     adapter = adapter_of(app)
     links = [*flask_links(app, adapter)][:MAX_LISTED]
     return {
         "static_url": app.static_url_path if app.has_static_folder else None,
         "static_folder": app.static_folder,
-        "folders": folders(app.config),
+        "folders": upload_folders(app.config),
         "most_bytes": app.config.get("MAX_CONTENT_LENGTH"),
         "routes": [[rule.rule, rule.endpoint] for rule in app.url_map.iter_rules()][:MAX_LISTED],
-        "links": [[url, place, *answering(adapter, url)] for url, place in links],
+        "links": [[url, place, *match_route(adapter, url)] for url, place in links],
     }
 
 
-def folders(config: Any) -> dict[str, str]:
+def upload_folders(config: Any) -> dict[str, str]:
     """Settings that name a folder; a relative one starts where the app was started."""
     return {
         key: os.path.join(os.getcwd(), os.fspath(value))
@@ -124,7 +124,7 @@ def folders(config: Any) -> dict[str, str]:
     }
 
 
-def answering(adapter: Any, url: str) -> tuple[bool, str]:
+def match_route(adapter: Any, url: str) -> tuple[bool, str]:
     """Whether the app has a route for `url`, and which."""
     path = url + CANARY if url.endswith("/") else url
     try:
@@ -140,14 +140,14 @@ def flask_links(app: Any, adapter: Any) -> Iterator[tuple[str, str]]:
     loader = app.jinja_env.loader
     for name in (loader.list_templates() if loader else [])[:MOST_TEMPLATES]:
         source, path, _ = loader.get_source(app.jinja_env, name)
-        for place, url in literal(source, path or name):
+        for place, url in links_in(source, path or name):
             yield url, place
         try:
             tree = app.jinja_env.parse(source)
         except Exception:  # noqa: BLE001, S112  a template that is broken names no files
             continue
         for call in tree.find_all(nodes.Call):
-            called = constants(call)
+            called = url_for_arguments(call)
             if getattr(call.node, "name", "") == "url_for" and called and "filename" in called[1]:
                 try:
                     url = adapter.build(called[0], called[1], force_external=False)
@@ -156,7 +156,7 @@ def flask_links(app: Any, adapter: Any) -> Iterator[tuple[str, str]]:
                 yield url, f"{path or name}:{call.lineno}"
 
 
-def constants(call: Any) -> Any:
+def url_for_arguments(call: Any) -> Any:
     """Endpoint and values of a url_for that holds nothing but plain texts."""
     if len(call.args) != 1 or not all(hasattr(a, "value") for a in call.args):
         return None
@@ -165,7 +165,7 @@ def constants(call: Any) -> Any:
     return (call.args[0].value, values) if plain else None
 
 
-def literal(source: str, path: str) -> Iterator[tuple[str, str]]:
+def links_in(source: str, path: str) -> Iterator[tuple[str, str]]:
     """URLs of files that the source names outright; the part before what only a request knows."""
     newline = "\n"
     shown = TAG.sub(lambda found: UNKNOWN + newline * found.group().count(newline), source)
@@ -178,27 +178,27 @@ def literal(source: str, path: str) -> Iterator[tuple[str, str]]:
             yield f"{path}:{shown.count(newline, 0, found.start()) + 1}", url
 
 
-def rendered(app: Any) -> Iterator[tuple[str, str]]:
+def rendered_links(app: Any) -> Iterator[tuple[str, str]]:
     """URLs of files in what templates become, as far as they can without a request's values."""
-    environment = app.jinja_env.overlay(undefined=anything())
+    environment = app.jinja_env.overlay(undefined=placeholder_class())
     context: dict[str, Any] = {}
     until = time.monotonic() + ALL_RENDER_S
     with app.test_request_context("/"):
-        in_time(lambda: app.update_template_context(context))
+        call_within_limit(lambda: app.update_template_context(context))
         for name in app.jinja_env.loader.list_templates() if app.jinja_env.loader else ():
             if name.endswith((".html", ".htm", ".j2", ".jinja2")) and time.monotonic() < until:
-                shown = in_time(partial(page, environment, name, context)) or ""
-                for place, url in literal(shown.replace("%00", UNKNOWN), name):
+                shown = call_within_limit(partial(render_page, environment, name, context)) or ""
+                for place, url in links_in(shown.replace("%00", UNKNOWN), name):
                     # Its lines are those of the page, not those of the template.
                     yield f"{place.rpartition(':')[0]} (rendered)", url
 
 
-def page(environment: Any, name: str, context: dict[str, Any]) -> str:
+def render_page(environment: Any, name: str, context: dict[str, Any]) -> str:
     """A template rendered with `context`."""
     return str(environment.get_template(name).render(context))
 
 
-def anything() -> Any:
+def placeholder_class() -> Any:
     """What only a request or a database knows: it can be called and gone through, and is shown
     as a sign that no URL holds."""
 
@@ -217,7 +217,7 @@ def anything() -> Any:
     return Anything
 
 
-def in_time(errand: Callable[[], Any]) -> Any:
+def call_within_limit(errand: Callable[[], Any]) -> Any:
     """What it returns; None where it fails, or takes longer than a page may."""
 
     def stop(*_: Any) -> None:
@@ -233,7 +233,9 @@ def in_time(errand: Callable[[], Any]) -> Any:
         signal.setitimer(signal.ITIMER_REAL, 0)
 
 
-def django(settings_module: str, directory: str, report: Callable[[dict[str, Any]], None]) -> None:
+def report_django(
+    settings_module: str, directory: str, report: Callable[[dict[str, Any]], None]
+) -> None:
     """Report the settings of a Django project, then its routes and links."""
     os.environ["DJANGO_SETTINGS_MODULE"] = settings_module
     settings = importlib.import_module("django.conf").settings
@@ -247,7 +249,7 @@ def django(settings_module: str, directory: str, report: Callable[[dict[str, Any
         {
             **facts,
             "routes": [["/" + str(one.pattern), str(one)] for one in resolver.url_patterns],
-            "links": [[url, place, is_django_s(resolver, url), ""] for url, place in links],
+            "links": [[url, place, has_django_route(resolver, url), ""] for url, place in links],
         }
     )
 
@@ -257,9 +259,9 @@ def django_settings(settings: Any) -> dict[str, Any]:
     static, media = settings.STATIC_URL, settings.MEDIA_URL
     folder = settings.MEDIA_ROOT
     return {
-        "static_url": slashed(static).rstrip("/") if static else None,
+        "static_url": with_leading_slash(static).rstrip("/") if static else None,
         "static_folder": str(settings.STATIC_ROOT) if settings.STATIC_ROOT else None,
-        "media_url": slashed(media) if media else None,
+        "media_url": with_leading_slash(media) if media else None,
         "folders": {"MEDIA_ROOT": os.path.abspath(str(folder))} if folder else {},
         "most_bytes": None,
         "routes": [],
@@ -267,12 +269,12 @@ def django_settings(settings: Any) -> dict[str, Any]:
     }
 
 
-def slashed(url: str) -> str:
+def with_leading_slash(url: str) -> str:
     """A URL path with a slash at its beginning; a whole URL stays."""
     return url if url.startswith(("/", "http:", "https:")) else "/" + url
 
 
-def is_django_s(resolver: Any, url: str) -> bool:
+def has_django_route(resolver: Any, url: str) -> bool:
     """Whether the project has a route for `url`, or for what may follow it."""
     try:
         resolver.resolve(url + CANARY if url.endswith("/") else url)
@@ -285,15 +287,15 @@ def django_links(settings: Any, directory: str) -> Iterator[tuple[str, str]]:
     """What templates name outright; what they name by the tag `static` lies below STATIC_URL."""
     paths = [str(path) for engine in settings.TEMPLATES for path in engine.get("DIRS", ())]
     paths += [
-        folder for name in settings.INSTALLED_APPS for folder in own_templates(name, directory)
+        folder for name in settings.INSTALLED_APPS for folder in project_templates(name, directory)
     ]
     for path in template_files(paths):
         with open(path, encoding="utf-8", errors="replace") as file:
-            for place, url in literal(file.read(MOST_CHARACTERS), path):
+            for place, url in links_in(file.read(MOST_CHARACTERS), path):
                 yield url, place
 
 
-def own_templates(name: str, directory: str) -> list[str]:
+def project_templates(name: str, directory: str) -> list[str]:
     """The templates of an installed app, where it is the project's own; it is not imported."""
     parts = name.split(".apps.")[0].split(".")
     folder = os.path.join(directory, *parts, "templates")
@@ -311,7 +313,7 @@ def template_files(folders_: list[str]) -> list[str]:
     return found
 
 
-def where(error: BaseException, directory: str) -> str:
+def error_position(error: BaseException, directory: str) -> str:
     """The last line of the app's own code on the way to the error."""
     place, trace = "", error.__traceback__
     while trace:
@@ -322,14 +324,20 @@ def where(error: BaseException, directory: str) -> str:
     return place
 
 
-def answer(wanted: dict[str, str], write: Callable[[dict[str, Any]], None]) -> None:
+def report_outcome(wanted: dict[str, str], write: Callable[[dict[str, Any]], None]) -> None:
     """Write the settings, or why the import failed."""
     try:
         main(wanted, lambda facts: write({"facts": facts}))
     except BaseException as error:  # noqa: BLE001  SystemExit too: it is reported as well
         text = f"{type(error).__name__}: {error}"
         number = errno.ENOMEM if isinstance(error, MemoryError) else getattr(error, "errno", None)
-        write({"error": text[:500], "errno": number, "place": where(error, wanted["directory"])})
+        write(
+            {
+                "error": text[:500],
+                "errno": number,
+                "place": error_position(error, wanted["directory"]),
+            }
+        )
 
 
 if __name__ == "__main__":
@@ -341,6 +349,6 @@ if __name__ == "__main__":
             report.write(json.dumps(line, default=str).encode() + b"\n")
             report.flush()
 
-        answer(json.loads(sys.argv[1]), write)
+        report_outcome(json.loads(sys.argv[1]), write)
     # Threads that the app has left, and what it does at exit, are not waited for.
     os._exit(0)

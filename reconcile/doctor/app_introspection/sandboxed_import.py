@@ -10,7 +10,7 @@ from functools import cache
 from posixpath import basename, dirname
 from typing import TYPE_CHECKING, Any
 
-from reconcile.doctor.app_introspection.app_facts import AppFacts, Garbled, app_facts
+from reconcile.doctor.app_introspection.app_facts import AppFacts, InvalidAnswer, app_facts
 from reconcile.filesystem.host_error import HostError
 from reconcile.system.sandbox import (
     MAX_MEMORY_BYTES,
@@ -52,7 +52,7 @@ def ask_app(
         result = run_sandboxed(
             host.commands,
             python,
-            ("-B", "-c", _inspector(), json.dumps(wanted)),
+            ("-B", "-c", _inspector_source(), json.dumps(wanted)),
             account,
             directory=code.directory,
             environment=environment,
@@ -60,12 +60,12 @@ def ask_app(
         )
     except NoSandbox as error:
         return NotImported(f"{error.what}: {error.why}", is_certain=False)
-    return _understood(result, environment)
+    return _interpreted(result, environment)
 
 
 def interpreter(host: Host, directory: str, command: str) -> str:
     """The app's Python: of the service's own command, else of a venv near by, else the system's."""
-    return next((path for path in _candidates(directory, command) if _is_there(host, path)), "")
+    return next((path for path in _candidates(directory, command) if _exists(host, path)), "")
 
 
 def _candidates(directory: str, command: str) -> Iterator[str]:
@@ -77,7 +77,7 @@ def _candidates(directory: str, command: str) -> Iterator[str]:
     yield "/usr/bin/python3"
 
 
-def _is_there(host: Host, path: str) -> bool:
+def _exists(host: Host, path: str) -> bool:
     """A link that others may change will do: it runs as the app's own user, in a sandbox."""
     try:
         return host.files.stat(path) is not None
@@ -88,7 +88,7 @@ def _is_there(host: Host, path: str) -> bool:
 
 
 @cache
-def _inspector() -> str:
+def _inspector_source() -> str:
     from importlib.resources import files
 
     return (files("reconcile.doctor.app_introspection") / "inspector.py").read_text()
@@ -103,8 +103,8 @@ _UNCERTAIN = {
 }
 
 
-def _understood(result: SandboxResult, environment: Mapping[str, str]) -> AppFacts | NotImported:
-    facts, failed = _answers(result.output)
+def _interpreted(result: SandboxResult, environment: Mapping[str, str]) -> AppFacts | NotImported:
+    facts, failed = _parse_output(result.output)
     if facts is not None:
         return facts
     if result.outcome in _UNCERTAIN:
@@ -116,7 +116,7 @@ def _understood(result: SandboxResult, environment: Mapping[str, str]) -> AppFac
     return replace(failed, why=_without_secrets(failed.why, environment))
 
 
-def _answers(output: str) -> tuple[AppFacts | None, NotImported | None]:
+def _parse_output(output: str) -> tuple[AppFacts | None, NotImported | None]:
     """The fullest answer, and what went wrong; every other line is ignored."""
     facts, failed = None, None
     for line in output.splitlines():
@@ -126,7 +126,7 @@ def _answers(output: str) -> tuple[AppFacts | None, NotImported | None]:
                 failed = _failure(answer)
             else:
                 facts = app_facts(answer["facts"])
-        except (ValueError, TypeError, KeyError, RecursionError, Garbled):
+        except (ValueError, TypeError, KeyError, RecursionError, InvalidAnswer):
             continue
     return facts, failed
 

@@ -11,8 +11,8 @@ from reconcile.doctor.compose import (
     MAX_BYTES,
     OVERRIDES,
     Mount,
-    NotRead,
     ServiceView,
+    UnsupportedCompose,
     read_service,
 )
 from reconcile.doctor.config_view import DeclaredContainer, DeclaredLocation
@@ -21,7 +21,7 @@ from reconcile.doctor.rule import Inconclusive, Rule, RuleResult, error, note
 from reconcile.system.accounts import Account
 
 _ACCOUNTS_FILE = "/etc/passwd"
-_WX = 0o3
+_WRITE_AND_ENTER = 0o3
 _STRANGER = Account("any user", 0xFFFF_FFFD, 0xFFFF_FFFD, frozenset())
 
 
@@ -30,7 +30,7 @@ def check(inspection: HostInspection) -> Iterator[RuleResult]:
     for container in inspection.declared.containers:
         try:
             yield from _check_container(inspection, container)
-        except NotRead as error:
+        except UnsupportedCompose as error:
             yield Inconclusive(f"{container.compose}, {container.service}", str(error))
 
 
@@ -88,12 +88,12 @@ def _read_service(inspection: HostInspection, container: DeclaredContainer) -> S
 
 def _check_mount(folder: _UploadFolder) -> Iterator[RuleResult]:
     service, path, mount = folder.service, folder.path, folder.service.mount_at(folder.path)
-    if mount is None and service.elsewhere:
-        elsewhere = ", ".join(service.elsewhere)
+    if mount is None and service.unread_keys:
+        elsewhere = ", ".join(service.unread_keys)
         yield Inconclusive(f"{folder.place}, {path}", f"it also has {elsewhere}, not read here")
     elif mount is None or mount.kind in ("tmpfs", "other") or not mount.source:
         yield error(
-            f"Uploads to {path} of {service.name} are lost with the container: {_why(mount)}.",
+            f"Uploads to {path} of {service.name} are lost with the container: {_loss_reason(mount)}.",
             folder.place,
             folder.served,
             fix=folder.fix,
@@ -108,7 +108,7 @@ def _check_mount(folder: _UploadFolder) -> Iterator[RuleResult]:
         yield from _check_source(folder, mount)
 
 
-def _why(mount: Mount | None) -> str:
+def _loss_reason(mount: Mount | None) -> str:
     if mount is None:
         return "no volume is mounted there"
     if mount.kind == "tmpfs":
@@ -140,12 +140,12 @@ def _check_access(folder: _UploadFolder, saved: str) -> Iterator[RuleResult]:
     """Only the folder itself counts: the container does not walk the host's path to it."""
     files, user = folder.inspection.host.files, folder.service.user
     found = files.stat(saved, follow=True)
-    if found is None or files.may_access(saved, (_STRANGER,), _WX)[0]:
+    if found is None or files.may_access(saved, (_STRANGER,), _WRITE_AND_ENTER)[0]:
         return
-    account = _account(folder, found.uid)
+    account = _container_account(folder, found.uid)
     if account is None:
         yield _unknown_user(folder, saved)
-    elif not files.may_access(saved, (account,), _WX)[0]:
+    elif not files.may_access(saved, (account,), _WRITE_AND_ENTER)[0]:
         owner = f"{found.uid}:{found.gid}"
         ids = f"{account.uid}:{account.gid}"
         name = user if user[:1].isdigit() else f"{user} ({ids})"
@@ -157,7 +157,7 @@ def _check_access(folder: _UploadFolder, saved: str) -> Iterator[RuleResult]:
         )
 
 
-def _account(folder: _UploadFolder, owner: int) -> Account | None:
+def _container_account(folder: _UploadFolder, owner: int) -> Account | None:
     """The account of the container; None where only its image knows the name."""
     name, _, group = folder.service.user.partition(":")
     if name.isdigit() and (not group or group.isdigit() or int(name) == owner):

@@ -16,10 +16,10 @@ def check(inspection: HostInspection) -> Iterator[RuleResult]:
         if not inspection.server_names or conflict.name in inspection.server_names:
             key = (conflict.name, conflict.winner.place, conflict.loser.place)
             found.setdefault(key, conflict)
-    return map(_finding, found.values())
+    return map(_duplicate_name, found.values())
 
 
-def _finding(conflict: NameConflict) -> RuleResult:
+def _duplicate_name(conflict: NameConflict) -> RuleResult:
     name = conflict.name or "the empty name"
     return error(
         f"Two servers have {name} on {conflict.address}; nginx ignores the second.",

@@ -25,7 +25,7 @@ def check(inspection: HostInspection) -> Iterator[RuleResult]:
         return
     for mapping in inspection.mappings_of("static", "media"):
         if reason := _reason(inspection, mapping):
-            yield _finding(mapping, reason)
+            yield _files_will_be_lost(mapping, reason)
 
 
 def _reason(inspection: HostInspection, mapping: LocationMapping) -> str:
@@ -47,7 +47,7 @@ def _volatile(path: str) -> str:
     return "is cleaned up by the system" if _TEMPORARY.match(f"{path}/") else ""
 
 
-def _finding(mapping: LocationMapping, reason: str) -> RuleResult:
+def _files_will_be_lost(mapping: LocationMapping, reason: str) -> RuleResult:
     stable = f"/var/www/{mapping.server.names[0].strip('*~.') or 'myapp'}/{mapping.role}"
     if mapping.role == "media":
         return error(

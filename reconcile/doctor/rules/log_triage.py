@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from reconcile.doctor.access_log_findings import check_access_logs
 from reconcile.doctor.error_log_patterns import find_patterns
 from reconcile.doctor.inspection import HostInspection
-from reconcile.doctor.nginx_error_log import LogLine
+from reconcile.doctor.nginx_error_log import ErrorLogLine
 from reconcile.doctor.rule import Rule, RuleResult, error, note
 from reconcile.doctor.upstream import local_port, socket_path
 from reconcile.doctor.upstream_apps import accepts_connections
@@ -35,14 +35,16 @@ def check(inspection: HostInspection) -> Iterator[RuleResult]:
     yield from check_access_logs(inspection)
 
 
-def _is_inspected(inspection: HostInspection, line: LogLine) -> bool:
+def _is_inspected(inspection: HostInspection, line: ErrorLogLine) -> bool:
     is_any = not inspection.server_names or not line.server
     return is_any or any(line.is_about(server) for server in inspection.servers)
 
 
-def _denied_paths(inspection: HostInspection, lines: tuple[LogLine, ...]) -> Iterator[RuleResult]:
+def _denied_paths(
+    inspection: HostInspection, lines: tuple[ErrorLogLine, ...]
+) -> Iterator[RuleResult]:
     """403 by permissions, where the worker is still denied."""
-    found: dict[str, LogLine] = {}
+    found: dict[str, ErrorLogLine] = {}
     for line in lines:
         match = _FORBIDDEN.search(line.said)
         path = line.path if line.errno == EACCES else match[1] if match and match[2] == "13" else ""
@@ -58,7 +60,9 @@ def _denied_paths(inspection: HostInspection, lines: tuple[LogLine, ...]) -> Ite
             )
 
 
-def _missing_files(inspection: HostInspection, lines: tuple[LogLine, ...]) -> Iterator[RuleResult]:
+def _missing_files(
+    inspection: HostInspection, lines: tuple[ErrorLogLine, ...]
+) -> Iterator[RuleResult]:
     paths = {line.path: line for line in lines if line.errno in (ENOENT, ENOTDIR) and line.path}
     missing = {path: line for path, line in paths.items() if _is_missing(inspection, path)}
     if missing:
@@ -73,9 +77,9 @@ def _is_missing(inspection: HostInspection, path: str) -> bool:
 
 
 def _failed_upstreams(
-    inspection: HostInspection, lines: tuple[LogLine, ...]
+    inspection: HostInspection, lines: tuple[ErrorLogLine, ...]
 ) -> Iterator[RuleResult]:
-    found: dict[str, tuple[int, LogLine]] = {}
+    found: dict[str, tuple[int, ErrorLogLine]] = {}
     for line in lines:
         if match := _UPSTREAM.search(line.said):
             unix = _SOCKET.match(match[2])

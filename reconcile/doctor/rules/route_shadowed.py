@@ -28,7 +28,7 @@ def _check_location(inspection: HostInspection, mapping: LocationMapping) -> Ite
         if (route := _route(inspection, mapping, name)) and _is_shadowed(route, mapping, name)
     ]
     if shadowed:
-        yield _finding(mapping, shadowed)
+        yield _shadowed_location(mapping, shadowed)
 
 
 def _sample_names(inspection: HostInspection, mapping: LocationMapping) -> list[str]:
@@ -59,7 +59,7 @@ def _is_shadowed(route: Route, mapping: LocationMapping, name: str) -> bool:
     return actual is not None and not is_nested and route.answer.kind != "return"
 
 
-def _finding(mapping: LocationMapping, shadowed: list[tuple[str, Route]]) -> RuleResult:
+def _shadowed_location(mapping: LocationMapping, shadowed: list[tuple[str, Route]]) -> RuleResult:
     name, route = shadowed[0]
     actual, answer = route.hops[0], route.answer
     result = f"passed to {answer.target}" if answer.kind == "pass" else answer.path or answer.kind

@@ -9,13 +9,13 @@ from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.rule import Rule, RuleResult, error
 from reconcile.doctor.unit_sandbox import hiding_setting
 from reconcile.doctor.upstream import socket_path
-from reconcile.system.selinux import Security
+from reconcile.system.selinux import SELinux
 
 
 def check(inspection: HostInspection) -> Iterator[RuleResult]:
     """Yield a finding for each denial that still applies, and for sockets in a private /tmp."""
     yield from _hidden_sockets(inspection)
-    yield from check_denials(inspection, Security())
+    yield from check_denials(inspection, SELinux())
 
 
 def _hidden_sockets(inspection: HostInspection) -> Iterator[RuleResult]:

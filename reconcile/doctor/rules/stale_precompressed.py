@@ -26,7 +26,7 @@ def check(inspection: HostInspection) -> Iterator[RuleResult]:
         older = _older(found) if found else ()
         stale = [path for path in older if _differs(inspection, mapping, path)]
         if stale:
-            yield _finding(inspection, mapping, stale)
+            yield _stale_files(inspection, mapping, stale)
 
 
 def _older(found: Inventory) -> Iterator[str]:
@@ -65,7 +65,9 @@ def _is_fixed_by_apply(
     )
 
 
-def _finding(inspection: HostInspection, mapping: LocationMapping, stale: list[str]) -> RuleResult:
+def _stale_files(
+    inspection: HostInspection, mapping: LocationMapping, stale: list[str]
+) -> RuleResult:
     sent = [path for path in stale if mapping.scope.argument(_directive(path), "off") != "off"]
     reported = sent or stale
     what = f"{mapping.path} has {counted(len(reported), 'compressed file')} older than the original"

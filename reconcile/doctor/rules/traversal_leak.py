@@ -13,10 +13,10 @@ def check(inspection: HostInspection) -> Iterator[RuleResult]:
     """Yield an error for each alias whose location has no trailing slash."""
     for mapping in inspection.mappings:
         if mapping.is_alias and not mapping.prefix.endswith("/") and not mapping.is_internal:
-            yield _finding(mapping)
+            yield _exposed_parent(mapping)
 
 
-def _finding(mapping: LocationMapping) -> RuleResult:
+def _exposed_parent(mapping: LocationMapping) -> RuleResult:
     leak = (
         f"{mapping.prefix}../NAME is served from the parent of {mapping.path}"
         if mapping.folder.endswith("/")

@@ -25,7 +25,13 @@ from reconcile.filesystem.read import chunks, sha256_of
 from reconcile.filesystem.safe_path import closing
 from reconcile.filesystem.sync.batch import BatchTarget, WriteBatch
 from reconcile.filesystem.sync.compare_tree import compare_tree
-from reconcile.filesystem.sync.manifest import NO_COPY, NOT_OURS, Signature, SyncManifest, pack_row
+from reconcile.filesystem.sync.manifest import (
+    NO_COPY,
+    NOT_WRITTEN,
+    Signature,
+    SyncManifest,
+    pack_row,
+)
 from reconcile.filesystem.sync.source import Source, open_source
 from reconcile.filesystem.sync.sync_diff import FileCopy, SyncDiff, SyncRequest
 from reconcile.filesystem.undo import Recorder
@@ -115,7 +121,7 @@ def remove_synced(recorder: Recorder | None, manifest: SyncManifest, root: str) 
     """Remove what reconcile wrote and nobody has changed since, then empty directories of it."""
     with directory_cursor(root) as cursor:
         batch = WriteBatch(recorder, root, cursor)
-        batch.remove_files(batch.unmodified(manifest.our_files()))
+        batch.remove_files(batch.unmodified(manifest.written_files()))
         batch.remove_empty_directories(manifest.folders)
     manifest.delete(recorder)
 
@@ -205,7 +211,7 @@ def _write_files(
     ]
     signatures = batch.write_files(targets, request.policy)
     return {one.copy.path: _row(one, signatures[one.copy.path], one.digest) for one in written} | {
-        one.copy.path: _row(one, NO_COPY, NOT_OURS) for one in incompressible
+        one.copy.path: _row(one, NO_COPY, NOT_WRITTEN) for one in incompressible
     }
 
 

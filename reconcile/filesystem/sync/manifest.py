@@ -27,7 +27,7 @@ FOLDER = "assets"
 SEAL = 32
 FORMAT = 2
 MARSHAL_VERSION = 4
-NOT_OURS = bytes(32)
+NOT_WRITTEN = bytes(32)
 CLOCK_TICK_NS = 20_000_000
 """The kernel's clock for ctime is coarser than this; a younger one proves nothing."""
 
@@ -63,7 +63,7 @@ NO_COPY = Signature(0, 0, 0, 0)
 
 
 def pack_row(
-    original: Signature, copy: Signature, digest: bytes = NOT_OURS, *, is_generated: bool = False
+    original: Signature, copy: Signature, digest: bytes = NOT_WRITTEN, *, is_generated: bool = False
 ) -> bytes:
     """The row of a file of the source and its copy, once the copy matches.
 
@@ -132,18 +132,18 @@ class SyncManifest:
         """Whether anything was ever copied to the root."""
         return bool(self._record["at"])
 
-    def our_files(self) -> dict[str, str]:
+    def written_files(self) -> dict[str, str]:
         """Relative path → `sha256:…` of every file that reconcile wrote."""
         return {
             join(folder, name): f"sha256:{row[DIGEST].hex()}"
             for folder in self._record["files"]
             for name, row in self.rows_in(folder)
-            if row[DIGEST] != NOT_OURS
+            if row[DIGEST] != NOT_WRITTEN
         }
 
-    def exclusively_ours(self) -> frozenset[str]:
+    def exclusive_names(self) -> frozenset[str]:
         """The names in the root below which there is nothing but what reconcile wrote."""
-        ours = self.our_files().keys() | self.folders
+        ours = self.written_files().keys() | self.folders
         shared = {
             path.partition("/")[0]
             for folder in self.folders
@@ -188,12 +188,12 @@ class SyncManifest:
     def generated_digest(self, path: str) -> bytes:
         """The digest of what was generated as `path` from a file of the source, or `NOT_OURS`."""
         known = self.row(path)
-        return known[DIGEST] if known is not None and known[GENERATED] else NOT_OURS
+        return known[DIGEST] if known is not None and known[GENERATED] else NOT_WRITTEN
 
     def digest(self, path: str) -> bytes:
         """The digest of what was written as `path`, or `NOT_OURS`."""
         known = self.row(path)
-        return NOT_OURS if known is None else known[DIGEST]
+        return NOT_WRITTEN if known is None else known[DIGEST]
 
     def save(
         self,

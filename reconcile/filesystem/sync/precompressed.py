@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from reconcile.filesystem.compress import SUFFIXES, compressed, is_worth
 from reconcile.filesystem.read import chunks, sha256_of
 from reconcile.filesystem.sync.compare_file import FileComparison
-from reconcile.filesystem.sync.manifest import NOT_OURS
+from reconcile.filesystem.sync.manifest import NOT_WRITTEN
 from reconcile.filesystem.sync.source import Original
 from reconcile.types import Encoding
 
@@ -85,7 +85,7 @@ class PrecompressedComparison:
     def is_generated(self, path: str, copy: os.stat_result) -> bool:
         """Whether reconcile generated it, and nobody has changed it since."""
         digest = self._manifest.generated_digest(path)
-        if digest == NOT_OURS or not stat.S_ISREG(copy.st_mode):
+        if digest == NOT_WRITTEN or not stat.S_ISREG(copy.st_mode):
             return False
         with self._files.open_copy(path) as fd:
             return sha256_of(fd) == digest

@@ -86,7 +86,7 @@ def statements(data: bytes, file: str) -> Iterator[Statement]:
             line, counted = line + count("\n", counted, start), start
             yield Statement(match[2], match[1].split(), line, start, position)
             continue
-        found = _careful(text, position, file)
+        found = _next_statements(text, position, file)
         if not found:
             return
         for kind, words, _, start, end in found:
@@ -95,7 +95,7 @@ def statements(data: bytes, file: str) -> Iterator[Statement]:
         position = found[0].end
 
 
-def _careful(text: str, position: int, file: str) -> list[Statement]:
+def _next_statements(text: str, position: int, file: str) -> list[Statement]:
     """The next statement by every rule, with the comments inside it; [] at the end of the file."""
     words: list[str] = []
     comments: list[Statement] = []
@@ -110,7 +110,7 @@ def _careful(text: str, position: int, file: str) -> list[Statement]:
                 return comments
             position = comment.end
         elif char in "{};":
-            return [*_finish(text, char, words, (first, position), file), *comments]
+            return [*_end_statement(text, char, words, (first, position), file), *comments]
         else:
             first = first if words else position
             word, position = _word(text, position, file)
@@ -129,7 +129,7 @@ def _comment(text: str, start: int, file: str) -> Statement:
     return Statement("#", [], 0, start, end)
 
 
-def _finish(
+def _end_statement(
     text: str, char: str, words: list[str], span: tuple[int, int], file: str
 ) -> list[Statement]:
     first, last = span

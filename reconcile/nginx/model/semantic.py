@@ -76,12 +76,12 @@ def _without(these: list[DirectivePath], those: list[DirectivePath]) -> tuple[Di
     return tuple(told for told in missing if not any(part in gone for part in _around(told)))
 
 
-def _around(told: DirectivePath) -> Iterator[DirectivePath]:
+def _around(path: DirectivePath) -> Iterator[DirectivePath]:
     """The blocks around a directive."""
-    depth = len(told) - (2 if told[-1] == "{}" else 1)
-    return (told[: end + 1] for end in range(depth))
+    depth = len(path) - (2 if path[-1] == "{}" else 1)
+    return (path[: end + 1] for end in range(depth))
 
 
-def _named(told: DirectivePath) -> str:
-    *outer, last = [part for part in told if part != "{}"]
+def _named(path: DirectivePath) -> str:
+    *outer, last = [part for part in path if part != "{}"]
     return f"`{last}` in {outer[-1]}" if outer else f"`{last}`"

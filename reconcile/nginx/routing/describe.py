@@ -12,11 +12,11 @@ def describe(route: Route) -> str:
     """An answer in one line: what, with which Cache-Control lines, and from whom."""
     if route.server is None:
         listens = not route.answer.reason.startswith("no server listens")
-        return _what(route.answer) if listens else "nobody: nothing listens there"
-    return _what(route.answer) + cache_suffix(route) + _whose(route)
+        return _answer_text(route.answer) if listens else "nobody: nothing listens there"
+    return _answer_text(route.answer) + cache_suffix(route) + _default_server_suffix(route)
 
 
-def glimpse(route: Route) -> str:
+def describe_briefly(route: Route) -> str:
     """What a visitor sees of an answer, in the fewest words."""
     answer = route.answer
     if route.server is None:
@@ -29,7 +29,7 @@ def glimpse(route: Route) -> str:
         return f"proxied to {where}{cache_suffix(route)}"
     if answer.kind in ("file", "return", "handler", "error"):
         return f"{answer.status or 200}{cache_suffix(route)}"
-    return _what(answer) + cache_suffix(route)
+    return _answer_text(answer) + cache_suffix(route)
 
 
 def is_by_default(route: Route) -> bool:
@@ -46,7 +46,7 @@ def _cache_control(route: Route) -> list[str]:
     return [_BY_THE_CLOCK if value is None else value for value in values]
 
 
-def _what(answer: Answer) -> str:
+def _answer_text(answer: Answer) -> str:
     match answer.kind:
         case "file":
             status = "" if answer.status == 200 else f"{answer.status} with "
@@ -75,7 +75,7 @@ def _refusal(answer: Answer) -> str:
     return f"{answer.status} ({answer.reason})" if says_more else str(answer.status)
 
 
-def _whose(route: Route) -> str:
+def _default_server_suffix(route: Route) -> str:
     """Said only where no name led there: the site is then not the one that was asked for."""
     if route.server is None or not is_by_default(route):
         return ""

@@ -12,7 +12,7 @@ from reconcile.nginx.routing import pcre
 from reconcile.nginx.routing.location_match import Indeterminate
 from reconcile.nginx.routing.request_context import PhaseResult, RequestContext, StatusResult
 from reconcile.nginx.routing.route import Answer
-from reconcile.nginx.routing.uri import tidied
+from reconcile.nginx.routing.uri import unescape_redirect
 
 _REDIRECTS = (301, 302, 303, 307, 308)
 _URLS = ("http://", "https://", "$scheme")
@@ -25,21 +25,21 @@ class _Stop:
 
 def run_rewrites(context: RequestContext, scope: Scope) -> PhaseResult | None:
     """Run one level's rewriting; it may change the path, and the scope by an `if`."""
-    result = _run(context, scope, scope.rewrites)
+    result = _run_all(context, scope, scope.rewrites)
     return None if isinstance(result, _Stop) else result
 
 
-def _run(
+def _run_all(
     context: RequestContext, scope: Scope, directives: Iterable[Directive]
 ) -> PhaseResult | _Stop | None:
     for directive in directives:
-        result = _step(context, scope, directive)
+        result = _run_one(context, scope, directive)
         if result:
             return result
     return None
 
 
-def _step(
+def _run_one(
     context: RequestContext, scope: Scope, directive: Directive
 ) -> PhaseResult | _Stop | None:
     match directive.name:
@@ -55,18 +55,18 @@ def _step(
         case "set":
             _set(context, directive.args)
         case "if" if holds(context, directive):
-            return _enter(context, scope, directive)
+            return _enter_if(context, scope, directive)
     return None
 
 
-def _enter(
+def _enter_if(
     context: RequestContext, scope: Scope, directive: Directive
 ) -> PhaseResult | _Stop | None:
     inner = Scope(scope.tree, directive, scope)
     # At server level an `if` contains only rewrites; in a location it is a scope.
     if scope is not context.server_scope:
         context.scope = inner
-    return _run(context, scope, inner.rewrites)
+    return _run_all(context, scope, inner.rewrites)
 
 
 def _set(context: RequestContext, args: Sequence[str]) -> None:
@@ -108,7 +108,7 @@ def _rewrite(context: RequestContext, directive: Directive) -> PhaseResult | _St
 def _redirected(
     context: RequestContext, replacement: str, flag: str, *, keeps_args: bool
 ) -> StatusResult:
-    target = tidied(context.expand(replacement, quote_groups=True))
+    target = unescape_redirect(context.expand(replacement, quote_groups=True))
     if keeps_args and context.args:
         target += ("&" if "?" in replacement else "?") + context.args
     return StatusResult(301 if flag == "permanent" else 302, target=target)

@@ -71,7 +71,7 @@ class Router:
         )
         context.remember(choice.match)
         try:
-            answer = _finish(context, _start(context))
+            answer = _follow_redirects(context, _start(context))
         except Indeterminate as unknown:
             answer = Answer("unknown", None, reason=unknown.reason)
         return Route(
@@ -154,18 +154,18 @@ def _serve(context: RequestContext) -> PhaseResult:
     return check_access(context) or try_files(context) or content(context)
 
 
-def _finish(context: RequestContext, outcome: PhaseResult) -> Answer:
+def _follow_redirects(context: RequestContext, outcome: PhaseResult) -> Answer:
     """Follow internal redirects and error pages to the answer."""
     while not isinstance(outcome, Answer):
         outcome = (
-            _jump(context, outcome)
+            _redirect_internally(context, outcome)
             if isinstance(outcome, InternalRedirect)
-            else _special(context, outcome)
+            else _answer_status(context, outcome)
         )
     return outcome
 
 
-def _jump(context: RequestContext, jump: InternalRedirect) -> PhaseResult:
+def _redirect_internally(context: RequestContext, jump: InternalRedirect) -> PhaseResult:
     context.changes_left -= 1
     if context.changes_left == 0:
         return StatusResult(500, reason="internal redirection cycle")
@@ -190,7 +190,7 @@ def _enter_named(context: RequestContext, name: str) -> PhaseResult:
     return outcome or _serve(context)
 
 
-def _special(context: RequestContext, status: StatusResult) -> PhaseResult:
+def _answer_status(context: RequestContext, status: StatusResult) -> PhaseResult:
     """What becomes of a status: an error page, or nginx's own short answer."""
     if status.code in _ABRUPT:
         return Answer("error", status.code, reason=status.reason)
@@ -201,7 +201,7 @@ def _special(context: RequestContext, status: StatusResult) -> PhaseResult:
         for page in pages:
             if str(status.code) in page.args[:-1]:
                 return _error_page(context, page.args)
-    return _plain(status, context.error_status)
+    return _own_answer(status, context.error_status)
 
 
 def _error_page(context: RequestContext, args: tuple[str, ...]) -> PhaseResult:
@@ -219,7 +219,7 @@ def _error_page(context: RequestContext, args: tuple[str, ...]) -> PhaseResult:
     return Answer("redirect", code, target=from_raw(target))
 
 
-def _plain(status: StatusResult, shown: int) -> Answer:
+def _own_answer(status: StatusResult, shown: int) -> Answer:
     shown = 400 if shown in _SHOWN_AS_400 else shown
     if status.target is not None:
         return Answer("redirect", shown, status.path, from_raw(status.target))

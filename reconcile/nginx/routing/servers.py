@@ -53,7 +53,7 @@ class ServerChoice:
 
 
 @dataclass
-class _Names:
+class _AddressNames:
     """The servers of one address, by name."""
 
     default: Server
@@ -99,7 +99,7 @@ class ServerTable:
             for listen in server.listens:
                 for address in _resolved(listen.address):
                     self._by_address.setdefault(address, []).append((server, listen))
-        self._names: dict[Address, _Names] = {}
+        self._names: dict[Address, _AddressNames] = {}
 
     @property
     def addresses(self) -> tuple[Address, ...]:
@@ -134,13 +134,13 @@ class ServerTable:
         bound = self.bound(address)
         return self._names_of(bound).default if bound else None
 
-    def _names_of(self, address: Address) -> _Names:
+    def _names_of(self, address: Address) -> _AddressNames:
         if address not in self._names:
-            self._names[address] = _names(self._by_address[address])
+            self._names[address] = _index_names(self._by_address[address])
         return self._names[address]
 
     @staticmethod
-    def _by_name(names: _Names, host: str) -> tuple[Server, str, re.Match[str] | None]:
+    def _by_name(names: _AddressNames, host: str) -> tuple[Server, str, re.Match[str] | None]:
         if host in names.exact:
             return names.exact[host], "server_name matches exactly", None
         for at in _dots(host):
@@ -177,14 +177,14 @@ def _dots(host: str) -> list[int]:
     return [index for index, char in enumerate(host) if char == "."]
 
 
-def _names(bound: list[tuple[Server, Listen]]) -> _Names:
+def _index_names(bound: list[tuple[Server, Listen]]) -> _AddressNames:
     chosen = next((pair for pair in bound if pair[1].default_server), bound[0])
     why = "default_server, and no name matches"
     if len(bound) == 1:
         why = "only server of this address"
     elif not chosen[1].default_server:
         why = "first server of this address, and no name matches"
-    names = _Names(chosen[0], why)
+    names = _AddressNames(chosen[0], why)
     for server, listen in bound:
         if id(server) not in names.listens:
             names.add(server)

@@ -69,7 +69,7 @@ def _percent(match: re.Match[str]) -> str:
     return f"%{ord(match[0]):02X}"
 
 
-def tidied(target: str) -> str:
+def unescape_redirect(target: str) -> str:
     """A rewrite's redirect target as nginx sends it: harmless escapes undone up to the `?`."""
     head, mark, tail = target.partition("?")
     question = next((m for m in _ESCAPE.finditer(head) if m[1].upper() == "3F"), None)

@@ -18,7 +18,7 @@ from reconcile.nginx.running.discover import NginxInstallation
 from reconcile.system.overlay_namespace import ABSENT, Entry, NoNamespace
 
 if TYPE_CHECKING:
-    from reconcile.system.commands import Completed
+    from reconcile.system.commands import CompletedCommand
 
 # With a compiled error log of "stderr" (as on Debian) the lines come as in a log file.
 _EMERG = re.compile(
@@ -184,7 +184,7 @@ def _run_in_namespace(nginx: NginxInstallation, view: dict[str, Entry]) -> Nginx
     return parse_error(done)
 
 
-def parse_error(done: Completed) -> NginxError | None:
+def parse_error(done: CompletedCommand) -> NginxError | None:
     """Parse the result of `nginx -t`; None where the configuration passed."""
     if done.ok:
         return None

@@ -13,7 +13,7 @@ from reconcile.dataclass import dataclass
 from reconcile.engine.digest import digest
 from reconcile.nginx.model.config_tree import ConfigTree, Directive
 from reconcile.nginx.render.render import is_managed
-from reconcile.system.processes import Identity, identity, started_at, title, workers
+from reconcile.system.processes import ProcessIdentity, command_line, identity, started_at, workers
 
 if TYPE_CHECKING:
     from reconcile.nginx.running.discover import NginxInstallation
@@ -29,7 +29,7 @@ class RunningNginx:
     """A running nginx: its master, and the workers that accept connections."""
 
     master_pid: int
-    workers: tuple[Identity, ...]
+    workers: tuple[ProcessIdentity, ...]
 
     @property
     def oldest_start_s(self) -> float | None:
@@ -59,7 +59,7 @@ class _LoadRecord:
     """What these workers were verified to have loaded."""
 
     config: str
-    workers: tuple[Identity, ...]
+    workers: tuple[ProcessIdentity, ...]
     serves: Mapping[str, str]
     foreign: str
 
@@ -68,7 +68,7 @@ def find_running(nginx: NginxInstallation) -> RunningNginx | None:
     """Find the running nginx by its pid file; None where it does not run."""
     found = nginx.host.files.content(nginx.layout.pid_path)
     text = found[1].strip() if found else b""
-    if not text.isdigit() or not title(int(text)).startswith("nginx: master process"):
+    if not text.isdigit() or not command_line(int(text)).startswith("nginx: master process"):
         return None
     pid = int(text)
     serving = (identity(worker) for worker in workers(pid))
@@ -193,7 +193,7 @@ def _recorded(nginx: NginxInstallation) -> _LoadRecord | None:
         return None
     try:
         body = json.loads(data)
-        workers_then = tuple(Identity(*worker) for worker in body["workers"])
+        workers_then = tuple(ProcessIdentity(*worker) for worker in body["workers"])
         record = _LoadRecord(body["config"], workers_then, body["serves"], body["foreign"])
     except (ValueError, KeyError, TypeError):
         # The record only saves work: without it, times are compared.

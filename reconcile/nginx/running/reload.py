@@ -104,7 +104,7 @@ def _reload_ignored(why: str) -> NginxReloadFailed:
 
 def _emergencies(log: LogPosition | None) -> list[str]:
     """The lines that explain why a reload failed; none where the log is not a file."""
-    news = log.news() if log else b""
+    news = log.read_new() if log else b""
     return [line.decode("utf-8", "replace") for line in _EMERG.findall(news)]
 
 

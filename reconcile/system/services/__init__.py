@@ -110,7 +110,7 @@ def service_manager(host: Host) -> ServiceManager:
     return NoServices(host)
 
 
-def checked(unit: str) -> str:
+def require_unit_name(unit: str) -> str:
     """`unit`, if it is a plain unit name: no pattern, no option, no path."""
     if UNIT_NAME.fullmatch(unit):
         return unit
@@ -121,7 +121,7 @@ def checked(unit: str) -> str:
     )
 
 
-def way_out(status: UnitStatus) -> str:
+def start_failure_fix(status: UnitStatus) -> str:
     """What to do about a unit that does not start, by how it stands."""
     if not status.loaded:
         return (

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from reconcile.errors import ReconcileError
-from reconcile.system.services import ServiceFailed, UnitStatus, checked
-from reconcile.system.services.service_undo import tell_enabled
-from reconcile.system.services.systemd import BOOT, UNIT_DIRECTORY
+from reconcile.system.services import ServiceFailed, UnitStatus, require_unit_name
+from reconcile.system.services.service_undo import record_enabled
+from reconcile.system.services.systemd import ENABLED_STATES, UNIT_DIRECTORY
 
 if TYPE_CHECKING:
     from reconcile.system import Host
-    from reconcile.system.commands import Completed
+    from reconcile.system.commands import CompletedCommand
 
 
 class NoServices:
@@ -32,13 +32,13 @@ class NoServices:
 
     def status(self, unit: str) -> UnitStatus:
         if not self.has_boot:
-            return UnitStatus(checked(unit), loaded=False, active=None, state="skipped")
+            return UnitStatus(require_unit_name(unit), loaded=False, active=None, state="skipped")
         state = self._systemctl("is-enabled", unit).stdout.strip()
         return UnitStatus(
             unit=unit,
             loaded=state not in ("", "not-found"),
             active=None,
-            enabled=BOOT.get(state),
+            enabled=ENABLED_STATES.get(state),
             masked=state.startswith("masked"),
             state=f"skipped: nothing runs while an image is built ({state or 'not-found'})",
         )
@@ -74,17 +74,19 @@ class NoServices:
         """Nobody remembers failures."""
 
     def unit_path(self, name: str) -> str:
-        return f"{UNIT_DIRECTORY}/{checked(name)}"
+        return f"{UNIT_DIRECTORY}/{require_unit_name(name)}"
 
     def _change_boot(self, verb: str, unit: str) -> None:
-        tell_enabled(self._host, self.status(unit))
+        record_enabled(self._host, self.status(unit))
         done = self._systemctl(verb, unit)
         if not done.ok or self.status(unit).enabled != (verb == "enable"):
             raise ServiceFailed(f"systemctl {verb} {unit} failed", done.error_output)
 
-    def _systemctl(self, verb: str, unit: str) -> Completed:
+    def _systemctl(self, verb: str, unit: str) -> CompletedCommand:
         # With --root systemctl reads and writes links only and asks no running systemd.
-        return self._host.commands.run(("systemctl", "--root=/", verb, "--", checked(unit)))
+        return self._host.commands.run(
+            ("systemctl", "--root=/", verb, "--", require_unit_name(unit))
+        )
 
     def _refuse(self, verb: str, unit: str) -> None:
         raise ReconcileError(

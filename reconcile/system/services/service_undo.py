@@ -29,7 +29,7 @@ class ActiveBefore(Undo):
         status = host.services.status(self.unit)
         if self.active and not status.active:
             host.services.start(self.unit)
-        if not self.active and not _is_at_rest(status):
+        if not self.active and not _is_stopped(status):
             host.services.stop(self.unit)
             host.services.forget(self.unit)
         return ""
@@ -71,19 +71,19 @@ class UnitFileBefore(Undo):
         return ""
 
 
-def tell_active(host: Host, status: UnitStatus) -> None:
+def record_active(host: Host, status: UnitStatus) -> None:
     """Tell the journal, before the unit is started or stopped, what it was."""
     if host.recorder:
         host.recorder.record_undo(ActiveBefore(status.unit, bool(status.active)))
 
 
-def tell_enabled(host: Host, status: UnitStatus) -> None:
+def record_enabled(host: Host, status: UnitStatus) -> None:
     """Tell the journal, before the unit is enabled or disabled, what it was."""
     if host.recorder:
         host.recorder.record_undo(EnabledBefore(status.unit, bool(status.enabled)))
 
 
-def tell_unit_file(host: Host, status: UnitStatus) -> None:
+def record_unit_file(host: Host, status: UnitStatus) -> None:
     """Tell the journal, before the unit's file changes, what ran from the present one."""
     if host.recorder:
         host.recorder.record_undo(
@@ -91,6 +91,6 @@ def tell_unit_file(host: Host, status: UnitStatus) -> None:
         )
 
 
-def _is_at_rest(status: UnitStatus) -> bool:
+def _is_stopped(status: UnitStatus) -> bool:
     """Neither up nor trying: a unit that failed to start may still be started anew by systemd."""
     return not status.active and not status.state.startswith(("activating", "deactivating"))

@@ -35,7 +35,7 @@ def forget_start(host: Host, unit: str) -> None:
 
 def started_from(host: Host, status: UnitStatus) -> str | None:
     """See `ServiceManager`: as remembered of this run, else by which is newer, run or files."""
-    record = _recorded(host, status.unit)
+    record = _read_record(host, status.unit)
     if (
         status.invocation
         and record.get("invocation") == status.invocation
@@ -45,7 +45,7 @@ def started_from(host: Host, status: UnitStatus) -> str | None:
     return None if _is_older(status) else _digest(host, status.fragment_path)
 
 
-def _recorded(host: Host, unit: str) -> dict[str, object]:
+def _read_record(host: Host, unit: str) -> dict[str, object]:
     data = host.state.read(_name(unit))
     try:
         record = json.loads(data or b"{}")

@@ -7,15 +7,20 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from reconcile.errors import ReconcileError
-from reconcile.system.services import ServiceFailed, UnitStatus, checked, way_out
-from reconcile.system.services.service_undo import tell_active, tell_enabled
+from reconcile.system.services import (
+    ServiceFailed,
+    UnitStatus,
+    require_unit_name,
+    start_failure_fix,
+)
+from reconcile.system.services.service_undo import record_active, record_enabled
 from reconcile.system.services.start_record import forget_start, record_start, started_from
 from reconcile.system.services.systemctl import Properties, show
 from reconcile.system.services.waiting import wait_until_active
 
 if TYPE_CHECKING:
     from reconcile.system import Host
-    from reconcile.system.commands import Completed
+    from reconcile.system.commands import CompletedCommand
 
 UNIT_DIRECTORY = "/etc/systemd/system"
 PROPERTIES = (
@@ -30,7 +35,7 @@ FRESH_S = 2.0
 JOURNAL_LINES = 20
 JOURNAL_LINE_WIDTH = 300
 # What a unit file's [Install] has to say to a boot; other states can't be enabled at all.
-BOOT = {
+ENABLED_STATES = {
     "enabled": True,
     "enabled-runtime": False,
     "linked": False,
@@ -72,22 +77,22 @@ class Systemd:
         record_start(self._host, self.status(unit))
 
     def start(self, unit: str) -> None:
-        tell_active(self._host, self.status(unit))
-        self._bring_up("start", unit)
+        record_active(self._host, self.status(unit))
+        self._start("start", unit)
 
     def restart(self, unit: str) -> None:
         # Nothing to tell: the process that ended can't be brought back, only its unit file.
-        self._bring_up("restart", unit)
+        self._start("restart", unit)
 
     def stop(self, unit: str) -> None:
-        tell_active(self._host, self.status(unit))
+        record_active(self._host, self.status(unit))
         self._job("stop", unit)
 
     def reload(self, unit: str) -> None:
         self._job("reload", unit)
 
     def enable(self, unit: str) -> None:
-        tell_enabled(self._host, self.status(unit))
+        record_enabled(self._host, self.status(unit))
         done = self._job("enable", unit)
         if not self.status(unit).enabled:
             raise ServiceFailed(
@@ -97,7 +102,7 @@ class Systemd:
             )
 
     def disable(self, unit: str) -> None:
-        tell_enabled(self._host, self.status(unit))
+        record_enabled(self._host, self.status(unit))
         self._job("disable", unit)
 
     def daemon_reload(self) -> None:
@@ -107,39 +112,39 @@ class Systemd:
 
     def forget(self, unit: str) -> None:
         # Fails where nothing is remembered, and then there is nothing to forget.
-        self._systemctl("reset-failed", checked(unit))
+        self._systemctl("reset-failed", require_unit_name(unit))
         forget_start(self._host, unit)
 
     def unit_path(self, name: str) -> str:
-        return f"{UNIT_DIRECTORY}/{checked(name)}"
+        return f"{UNIT_DIRECTORY}/{require_unit_name(name)}"
 
-    def _bring_up(self, verb: str, unit: str) -> None:
+    def _start(self, verb: str, unit: str) -> None:
         # A unit that failed too often is not even tried until its failures are forgotten.
         self.forget(unit)
         since = time.time()
         self._job(verb, unit)
         wait_until_active(self, unit, lambda: self._journal(unit, since))
 
-    def _job(self, verb: str, unit: str) -> Completed:
+    def _job(self, verb: str, unit: str) -> CompletedCommand:
         """Have systemd do `verb`; returns when it is done. Errors: ServiceFailed."""
         since = time.time()
-        done = self._systemctl(verb, checked(unit))
+        done = self._systemctl(verb, require_unit_name(unit))
         if done.ok:
             return done
         raise ServiceFailed(
             what=f"systemctl {verb} {unit} failed",
             why=self._journal(unit, since) or done.error_output,
-            fix=way_out(self.status(unit)),
+            fix=start_failure_fix(self.status(unit)),
         )
 
-    def _systemctl(self, *words: str) -> Completed:
+    def _systemctl(self, *words: str) -> CompletedCommand:
         self._read.clear()
         return self._host.commands.run(
             ("systemctl", "--no-ask-password", *words), timeout_s=JOB_TIMEOUT_S
         )
 
     def _show(self, units: Sequence[str]) -> Iterator[UnitStatus]:
-        names = [checked(unit) for unit in units]
+        names = [require_unit_name(unit) for unit in units]
         shown = show(self._host.commands, PROPERTIES, names)
         return (unit_status(*one) for one in zip(names, shown, strict=True))
 
@@ -175,7 +180,7 @@ def unit_status(unit: str, properties: Properties) -> UnitStatus:
         unit=unit,
         loaded=properties["LoadState"] != "not-found",
         active=active,
-        enabled=BOOT.get(properties["UnitFileState"]),
+        enabled=ENABLED_STATES.get(properties["UnitFileState"]),
         main_pid=int(properties.get("MainPID") or 0),
         started_at=_epoch_seconds(running_since) if active else None,
         invocation=properties.get("InvocationID", "") if active else "",

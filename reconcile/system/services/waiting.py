@@ -17,7 +17,7 @@ STEADY_S = 0.3
 POLL_S = 0.05
 
 
-def wait_until_active(manager: ServiceManager, unit: str, last_words: Callable[[], str]) -> None:
+def wait_until_active(manager: ServiceManager, unit: str, read_log: Callable[[], str]) -> None:
     """Return once `unit` has been active with one main process for STEADY_S.
 
     Errors: ServiceFailed, with `last_words()` as why, as soon as it is seen to be down.
@@ -27,7 +27,7 @@ def wait_until_active(manager: ServiceManager, unit: str, last_words: Callable[[
     while time.monotonic() - steady_since < STEADY_S or known_pid < 0:
         status = manager.status(unit)
         if _is_down(status) or time.monotonic() > deadline:
-            raise _not_up(status, last_words())
+            raise _start_failed(status, read_log())
         if not status.active or status.main_pid != known_pid:
             steady_since = time.monotonic()
             known_pid = status.main_pid if status.active else -1
@@ -38,7 +38,7 @@ def _is_down(status: UnitStatus) -> bool:
     return not status.active and not status.state.startswith("activating (start")
 
 
-def _not_up(status: UnitStatus, last_words: str) -> ServiceFailed:
+def _start_failed(status: UnitStatus, last_words: str) -> ServiceFailed:
     return ServiceFailed(
         what=f"{status.unit} does not stay up: {status.state}",
         why=last_words or "it logged nothing",

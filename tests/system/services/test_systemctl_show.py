@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from reconcile.system import Host
-from reconcile.system.commands import Completed
+from reconcile.system.commands import CompletedCommand
 from reconcile.system.services import UnitStatus
 from reconcile.system.services.systemctl import parse_show
 from reconcile.system.services.systemd import unit_status
@@ -228,8 +228,8 @@ def test_a_property_with_several_lines_keeps_them_all() -> None:
 
 def test_a_unit_that_systemctl_left_out_is_an_error_not_a_guess() -> None:
     class ShowsOne:
-        def run(self, argv: tuple[str, ...], **_: object) -> Completed:
-            return Completed(argv, 0, RUNNING, "")
+        def run(self, argv: tuple[str, ...], **_: object) -> CompletedCommand:
+            return CompletedCommand(argv, 0, RUNNING, "")
 
     host = Host()
     host.commands = cast(Any, ShowsOne())

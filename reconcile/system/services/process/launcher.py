@@ -37,7 +37,7 @@ def start(host: Host, program: Program, log_path: str, record: Record) -> None:
     Errors: NotReady; and as `spawn`.
     """
     for command in program.before:
-        if _run(host, replace(program, command=command), log_path):
+        if _run_to_end(host, replace(program, command=command), log_path):
             raise NotReady
     if not program.notifies:
         spawn(host, program, log_path, record)
@@ -61,7 +61,7 @@ def spawn(host: Host, program: Program, log_path: str, record: Record) -> int:
         return as_user(host.accounts.current, start_it)
 
 
-def _run(host: Host, program: Program, log_path: str) -> int:
+def _run_to_end(host: Host, program: Program, log_path: str) -> int:
     """The exit status of `program`, negative for a signal; killed when it takes too long."""
     with _explained(program), _popen(host, program, log_path, lambda: None) as process:
         try:
@@ -72,7 +72,7 @@ def _run(host: Host, program: Program, log_path: str) -> int:
 
 
 def _popen(host: Host, program: Program, log_path: str, record: Record) -> Popen[bytes]:
-    account = _account(host, program)
+    account = _program_account(host, program)
     name = (account or host.accounts.current).name
 
     def before_exec() -> None:
@@ -98,7 +98,7 @@ def _popen(host: Host, program: Program, log_path: str, record: Record) -> Popen
         os.close(log)
 
 
-def _account(host: Host, program: Program) -> Account | None:
+def _program_account(host: Host, program: Program) -> Account | None:
     """Whom the program runs as; None: as whoever runs us, also where we may become nobody else."""
     if not program.user or not host.privileged:
         return None

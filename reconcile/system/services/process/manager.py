@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from reconcile.errors import ReconcileError
 from reconcile.system.logs import LogPosition
 from reconcile.system.processes import identity, started_at
-from reconcile.system.services import ServiceFailed, UnitStatus, checked
+from reconcile.system.services import ServiceFailed, UnitStatus, require_unit_name
 from reconcile.system.services.process import nginx
 from reconcile.system.services.process.launcher import NotReady, spawn, start
 from reconcile.system.services.process.record import (
@@ -23,7 +23,7 @@ from reconcile.system.services.process.record import (
     running_record,
 )
 from reconcile.system.services.process.unit_file import Program, parse
-from reconcile.system.services.service_undo import tell_active
+from reconcile.system.services.service_undo import record_active
 from reconcile.system.services.waiting import wait_until_active
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 NGINX_STOP = ((signal.SIGQUIT, 5.0), (signal.SIGTERM, 5.0))
 STOP = ((signal.SIGTERM, 35.0),)
-LAST_WORDS_BYTES = 4096
+LOG_TAIL_BYTES = 4096
 
 
 class ProcessManager:
@@ -78,18 +78,18 @@ class ProcessManager:
 
     def start(self, unit: str) -> None:
         before = self.status(unit)
-        tell_active(self._host, before)
+        record_active(self._host, before)
         if not before.active:
-            self._bring_up(unit)
+            self._start(unit)
 
     def stop(self, unit: str) -> None:
         before = self.status(unit)
-        tell_active(self._host, before)
-        self._bring_down(before)
+        record_active(self._host, before)
+        self._stop(before)
 
     def restart(self, unit: str) -> None:
-        self._bring_down(self.status(unit))
-        self._bring_up(unit)
+        self._stop(self.status(unit))
+        self._start(unit)
 
     def reload(self, unit: str) -> None:
         status = self.status(unit)
@@ -110,26 +110,26 @@ class ProcessManager:
         """Failures are not remembered."""
 
     def unit_path(self, name: str) -> str:
-        return f"{self._folder}/units/{checked(name)}"
+        return f"{self._folder}/units/{require_unit_name(name)}"
 
     def _unit_file(self, unit: str) -> bytes | None:
-        return self._host.state.read(f"units/{checked(unit)}")
+        return self._host.state.read(f"units/{require_unit_name(unit)}")
 
-    def _bring_up(self, unit: str) -> None:
+    def _start(self, unit: str) -> None:
         for folder in ("", "/run", "/log"):
             os.makedirs(self._folder + folder, mode=0o700, exist_ok=True)
-        log = LogPosition.at_end_of(f"{self._folder}/log/{checked(unit)}.log")
+        log = LogPosition.at_end_of(f"{self._folder}/log/{require_unit_name(unit)}.log")
         try:
             start_it = self._start_nginx if unit == nginx.UNIT else self._start_program
             start_it(unit, log)
-            wait_until_active(self, unit, lambda: _last_words(log))
+            wait_until_active(self, unit, lambda: _new_log_text(log))
         except (NotReady, ServiceFailed) as failed:
-            self._bring_down(self.status(unit))
+            self._stop(self.status(unit))
             if isinstance(failed, ServiceFailed):
                 raise
             raise ServiceFailed(
                 what=f"{unit} did not start",
-                why=_last_words(log) or "it logged nothing",
+                why=_new_log_text(log) or "it logged nothing",
                 fix=f"Fix the error above; its log is {log.path}",
             ) from None
 
@@ -158,11 +158,11 @@ class ProcessManager:
             if is_gone:
                 # The process that turns into a daemon ends before the daemon has written its pid.
                 deadline = min(deadline, time.monotonic() + nginx.PID_FILE_TIMEOUT_S)
-            if (is_gone and "[emerg]" in _last_words(log)) or time.monotonic() > deadline:
+            if (is_gone and "[emerg]" in _new_log_text(log)) or time.monotonic() > deadline:
                 raise NotReady
             time.sleep(0.02)
 
-    def _bring_down(self, status: UnitStatus) -> None:
+    def _stop(self, status: UnitStatus) -> None:
         if status.active:
             end(status.main_pid, NGINX_STOP if status.unit == nginx.UNIT else STOP)
 
@@ -174,6 +174,6 @@ class ProcessManager:
         )
 
 
-def _last_words(log: LogPosition) -> str:
+def _new_log_text(log: LogPosition) -> str:
     """The end of what was logged since."""
-    return os.fsdecode(log.news()[-LAST_WORDS_BYTES:]).strip()
+    return os.fsdecode(log.read_new()[-LOG_TAIL_BYTES:]).strip()

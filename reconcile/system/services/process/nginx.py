@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from reconcile.errors import ReconcileError
-from reconcile.system.processes import started_at, title
+from reconcile.system.processes import command_line, started_at
 from reconcile.system.services import UnitStatus
 
 if TYPE_CHECKING:
@@ -36,9 +36,9 @@ def status(host: Host) -> UnitStatus:
 
 def master(host: Host) -> int:
     """The pid of the running nginx master, 0 where none runs."""
-    text = _text(pid_path(host)).strip()
+    text = _file_text(pid_path(host)).strip()
     pid = int(text) if text.isdecimal() else 0
-    return pid if pid and title(pid).startswith("nginx: master process") else 0
+    return pid if pid and command_line(pid).startswith("nginx: master process") else 0
 
 
 def pid_path(host: Host) -> str:
@@ -46,7 +46,7 @@ def pid_path(host: Host) -> str:
 
     Errors: ReconcileError where neither tells an absolute path.
     """
-    text = _text(host.settings.nginx_config)
+    text = _file_text(host.settings.nginx_config)
     found = _PID.findall(_COMMENT.sub("", text))
     if not found:
         version = host.commands.run((host.settings.nginx_binary, "-V"))
@@ -67,7 +67,7 @@ def command(host: Host, error_log: str) -> tuple[str, ...]:
     return words if host.privileged else (*words, "-e", error_log)
 
 
-def _text(path: str) -> str:
+def _file_text(path: str) -> str:
     """The text of a file, empty where there is none."""
     try:
         with open(path, "rb") as file:

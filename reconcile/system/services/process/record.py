@@ -11,7 +11,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from reconcile.dataclass import dataclass
-from reconcile.system.processes import Identity, identity
+from reconcile.system.processes import ProcessIdentity, identity
 
 if TYPE_CHECKING:
     from reconcile.filesystem.state_dir import StateDir
@@ -32,7 +32,7 @@ class ProcessRecord:
     @property
     def is_running(self) -> bool:
         """Whether this very process still runs."""
-        return identity(self.pid) == Identity(self.pid, self.start_ticks, self.boot_id)
+        return identity(self.pid) == ProcessIdentity(self.pid, self.start_ticks, self.boot_id)
 
 
 def running_record(state: StateDir, unit: str) -> ProcessRecord | None:
@@ -67,7 +67,7 @@ def end(pid: int, signals: tuple[tuple[signal.Signals, float], ...]) -> None:
             signal.pidfd_send_signal(handle, number)
             if select.select([handle], [], [], patience_s)[0]:
                 return
-        _kill_hard(pid)
+        _kill_group(pid)
         select.select([handle], [], [], None)
     except ProcessLookupError:
         return
@@ -75,7 +75,7 @@ def end(pid: int, signals: tuple[tuple[signal.Signals, float], ...]) -> None:
         os.close(handle)
 
 
-def _kill_hard(pid: int) -> None:
+def _kill_group(pid: int) -> None:
     """Kill the group that `pid` leads; alone where it leads none, since we might be in that one."""
     if os.getpgid(pid) == pid:
         os.killpg(pid, signal.SIGKILL)
