@@ -75,7 +75,7 @@ def find_patterns(
         found = [
             line
             for line in recent
-            if pattern.matches(line.said) and not _is_history(inspection, pattern, line)
+            if pattern.matches(line.message) and not _is_history(inspection, pattern, line)
         ]
         if found:
             times = "once" if len(found) == 1 else f"{len(found)} times"
@@ -94,7 +94,7 @@ def _is_history(inspection: HostInspection, pattern: _ErrorPattern, line: ErrorL
 
 def _full_disk(lines: list[ErrorLogLine]) -> Iterator[RuleResult]:
     """A full disk or quota: an error while the folder is full, a note afterwards."""
-    found = {match[1] or "": line for line in lines if (match := _FULL.search(line.said))}
+    found = {match[1] or "": line for line in lines if (match := _FULL.search(line.message))}
     for path, line in list(found.items())[-1:]:
         folder = path.rpartition("/")[0] or "/"
         if path and is_full(folder):

@@ -18,7 +18,7 @@ LOG_BYTES = 256 << 10
 
 _LINE = re.compile(
     r"^(?P<at>\d{4}/\d\d/\d\d \d\d:\d\d:\d\d) \[(?P<level>\w+)\] "
-    r"(?:\d+#\d+: )?(?:\*\d+ )?(?P<said>.*)$"
+    r"(?:\d+#\d+: )?(?:\*\d+ )?(?P<message>.*)$"
 )
 _CALL = re.compile(r'^(?P<call>[a-z_]+\(\)) (?:to )?"?(?P<path>[^"]*?)"? failed \((?P<errno>\d+):')
 _SERVER = re.compile(r", server: ([^,]*), request: ")
@@ -30,7 +30,7 @@ class ErrorLogLine(NamedTuple):
     log: str
     at: str
     level: str
-    said: str
+    message: str
     call: str = ""
     path: str = ""
     errno: int = 0
@@ -38,7 +38,7 @@ class ErrorLogLine(NamedTuple):
     @property
     def server(self) -> str:
         """The first name of the server that it is about, "" where it is about none."""
-        found = _SERVER.search(self.said)
+        found = _SERVER.search(self.message)
         return found[1] if found else ""
 
     def is_about(self, server: Server) -> bool:
@@ -51,7 +51,7 @@ class ErrorLogLine(NamedTuple):
         return datetime.strptime(self.at, "%Y/%m/%d %H:%M:%S").timestamp()
 
     def __str__(self) -> str:
-        return f"{self.log}: {self.at} [{self.level}] {self.said}"
+        return f"{self.log}: {self.at} [{self.level}] {self.message}"
 
 
 def read_error_logs(tree: ConfigTree, main: str) -> tuple[ErrorLogLine, ...]:
@@ -70,12 +70,12 @@ def parse_error_log(log: str, lines: Iterable[str]) -> Iterator[ErrorLogLine]:
     """Lines of an error log; what is none of nginx's is left out."""
     for text in lines:
         if match := _LINE.match(text):
-            call = _CALL.match(match["said"])
+            call = _CALL.match(match["message"])
             yield ErrorLogLine(
                 log,
                 match["at"],
                 match["level"],
-                match["said"],
+                match["message"],
                 call["call"] if call else "",
                 call["path"] if call else "",
                 int(call["errno"]) if call else 0,

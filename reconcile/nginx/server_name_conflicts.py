@@ -35,8 +35,8 @@ def name_conflicts(tree: ConfigTree) -> tuple[NameConflict, ...]:
     for name, address, server in _claims(tree):
         winner = first.setdefault((name, address), server)
         if winner is not server:
-            ours = [is_managed(tree.files[side.file].data) for side in (winner, server)]
-            found.append(NameConflict(name, address, winner, server, ours[1], ours[0]))
+            managed = [is_managed(tree.files[side.file].data) for side in (winner, server)]
+            found.append(NameConflict(name, address, winner, server, managed[1], managed[0]))
     return tuple(found)
 
 

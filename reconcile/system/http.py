@@ -102,8 +102,8 @@ class HttpClient:
         except OSError as problem:
             answer = HttpAnswer(error=_error_kind(problem), detail=problem.strerror or str(problem))
         except HTTPException as problem:
-            told = f"{type(problem).__name__}: {problem}"
-            answer = HttpAnswer(error="protocol", detail=told[:200])
+            detail = f"{type(problem).__name__}: {problem}"
+            answer = HttpAnswer(error="protocol", detail=detail[:200])
         return replace(answer, elapsed_ms=round((time.monotonic() - started) * 1000, 1))
 
 
@@ -221,8 +221,8 @@ def _read_answer(stream: _Readable, peer: str) -> HttpAnswer:
 def _require_complete(answer: HttpAnswer, response: HTTPResponse) -> HttpAnswer:
     if not response.length:
         return answer
-    told = f"the body ended {response.length} bytes too early"
-    return HttpAnswer(peer=answer.peer, error="protocol", detail=told)
+    detail = f"the body ended {response.length} bytes too early"
+    return HttpAnswer(peer=answer.peer, error="protocol", detail=detail)
 
 
 def _connected(target: HttpTarget, deadline: _Deadline) -> socket.socket:

@@ -49,9 +49,9 @@ def holder(host: Host) -> str:
     """Who holds the lock, "" if nobody; neither takes the lock nor touches its file."""
     for path in (RUN, join(host.state.path, NAME)):
         sandboxed = host.settings.service_manager == "process"
-        told = _held_by(path) if path != RUN or not sandboxed else ""
-        if told:
-            return told
+        text = _held_by(path) if path != RUN or not sandboxed else ""
+        if text:
+            return text
     return ""
 
 
@@ -84,9 +84,9 @@ def try_lock(host: Host, name: str, *, timeout_s: float) -> Iterator[bool]:
         fd = _open_at(path)
     try:
         deadline = time.monotonic() + timeout_s
-        while not (ours := _try_flock(fd)) and time.monotonic() < deadline:
+        while not (is_held := _try_flock(fd)) and time.monotonic() < deadline:
             time.sleep(POLL_S)
-        yield ours
+        yield is_held
     finally:
         os.close(fd)
 
@@ -137,10 +137,10 @@ def _write_holder(fd: int, host: Host, command: str) -> None:
 def _holder(fd: int) -> dict[str, Any]:
     """What the holder wrote; nothing in the moment before it has."""
     try:
-        told = json.loads(os.pread(fd, 4096, 0))
+        content = json.loads(os.pread(fd, 4096, 0))
     except ValueError:
         return {}
-    return told if isinstance(told, dict) else {}
+    return content if isinstance(content, dict) else {}
 
 
 def _holder_text(holder: dict[str, Any]) -> str:

@@ -57,7 +57,7 @@ def run_in_view(argv: Sequence[str], view: View, *, timeout_s: float = 10.0) -> 
     from subprocess import DEVNULL, SubprocessError, TimeoutExpired, run
 
     kernel = Kernel()
-    trouble, telling = os.pipe()
+    error_reader, error_writer = os.pipe()
     try:
         done = run(
             argv,
@@ -66,7 +66,7 @@ def run_in_view(argv: Sequence[str], view: View, *, timeout_s: float = 10.0) -> 
             cwd="/",
             env=ENVIRONMENT,
             timeout=timeout_s,
-            preexec_fn=lambda: _report_error(telling, lambda: _enter_view(kernel, view)),
+            preexec_fn=lambda: _report_error(error_writer, lambda: _enter_view(kernel, view)),
             check=False,
         )
     except TimeoutExpired:
@@ -76,11 +76,11 @@ def run_in_view(argv: Sequence[str], view: View, *, timeout_s: float = 10.0) -> 
             fix="Nothing was changed. Look whether a file it reads lies on a dead filesystem.",
         ) from None
     except SubprocessError:
-        os.set_blocking(trouble, False)
-        raise _no_namespace(os.read(trouble, 4096).decode()) from None
+        os.set_blocking(error_reader, False)
+        raise _no_namespace(os.read(error_reader, 4096).decode()) from None
     finally:
-        os.close(trouble)
-        os.close(telling)
+        os.close(error_reader)
+        os.close(error_writer)
     text = (part.decode("utf-8", "surrogateescape") for part in (done.stdout, done.stderr))
     return CompletedCommand(tuple(argv), done.returncode, *text)
 
@@ -93,11 +93,11 @@ def _no_namespace(why: str) -> NoNamespace:
     )
 
 
-def _report_error(telling: int, setup: Any) -> None:
+def _report_error(error_writer: int, setup: Any) -> None:
     try:
         setup()
     except OSError as error:
-        os.write(telling, str(error).encode())
+        os.write(error_writer, str(error).encode())
         raise
 
 

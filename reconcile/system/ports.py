@@ -13,7 +13,7 @@ from typing import NamedTuple
 _LISTENING = "0A"
 
 
-class Holder(NamedTuple):
+class PortHolder(NamedTuple):
     """A process that listens; `pid` 0 where we may not see whose socket it is."""
 
     host: str
@@ -43,12 +43,12 @@ def bind_error(host: str, port: int, *, v6only: bool = True) -> int:
     return 0
 
 
-def holders(port: int) -> tuple[Holder, ...]:
+def holders(port: int) -> tuple[PortHolder, ...]:
     """Everyone who listens on TCP `port`, on whichever address."""
     sockets = {inode: host for inode, host, found in _listeners() if found == port}
     owners = dict(_owners(frozenset(sockets))) if sockets else {}
     return tuple(
-        Holder(host, port, owners.get(inode, 0), _program(owners.get(inode, 0)))
+        PortHolder(host, port, owners.get(inode, 0), _program(owners.get(inode, 0)))
         for inode, host in sorted(sockets.items())
     )
 

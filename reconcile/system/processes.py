@@ -101,14 +101,14 @@ def as_user(account: Account, function: Callable[[], Answer], *, timeout_s: floa
             why="only root may become another user",
             fix="Run it with sudo.",
         )
-    told = _call_in_child(lambda: _outcome_as(function, account), timeout_s)
-    if not told:
+    output = _call_in_child(lambda: _outcome_as(function, account), timeout_s)
+    if not output:
         raise ReconcileError(
             what=f"What was tried as {account.name} gave no answer within {timeout_s:g} s",
             why="the process hung or was killed",
             fix="Look for a filesystem that does not answer, then run the same command again.",
         )
-    how, content = json.loads(told)
+    how, content = json.loads(output)
     if how == "answer":
         answer: Answer = content
         return answer
@@ -143,12 +143,12 @@ def become(account: Account) -> None:
         os.setresuid(account.uid, account.uid, account.uid)
 
 
-def _call_in_child(tell: Callable[[], bytes], timeout_s: float) -> bytes:
+def _call_in_child(function: Callable[[], bytes], timeout_s: float) -> bytes:
     """What a forked child's `tell` returned; empty where it gave nothing in time."""
     reading, writing = os.pipe()
     pid = os.fork()
     if pid == 0:
-        _write_and_exit(tell, writing)
+        _write_and_exit(function, writing)
     os.close(writing)
     try:
         return _read_until_closed(reading, timeout_s)
@@ -158,10 +158,10 @@ def _call_in_child(tell: Callable[[], bytes], timeout_s: float) -> bytes:
         os.waitpid(pid, 0)
 
 
-def _write_and_exit(tell: Callable[[], bytes], writing: int) -> None:
+def _write_and_exit(function: Callable[[], bytes], writing: int) -> None:
     try:
         with os.fdopen(writing, "wb") as pipe:
-            pipe.write(tell())
+            pipe.write(function())
     finally:
         # Nothing of the parent's may run twice: no buffers flushed, no exit handlers.
         os._exit(0)
@@ -172,15 +172,15 @@ def _read_until_closed(reading: int, timeout_s: float) -> bytes:
     import select
 
     deadline = time.monotonic() + timeout_s
-    told = bytearray()
+    output = bytearray()
     while True:
         left_s = deadline - time.monotonic()
         if left_s <= 0 or not select.select([reading], [], [], left_s)[0]:
             return b""
         chunk = os.read(reading, 65_536)
         if not chunk:
-            return bytes(told)
-        told += chunk
+            return bytes(output)
+        output += chunk
 
 
 class _ProcessStat(NamedTuple):

@@ -1,4 +1,4 @@
-"""Looking at the machine from where nothing on it can be written."""
+"""Run a function where no filesystem can be written to."""
 
 from __future__ import annotations
 
@@ -6,57 +6,49 @@ import errno
 import os
 import threading
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 Result = TypeVar("Seen")
-Refused = Callable[[str], None]
 REASONS = {
     errno.EPERM: "CAP_SYS_ADMIN is missing, or a seccomp filter forbids it, as in most containers",
     errno.ENOSYS: "the kernel is older than Linux 5.12",
 }
 
 
-def run_read_only(function: Callable[[], Result], on_unavailable: Refused) -> Result:
-    """What `look` returns or raises, run where every filesystem is mounted read-only.
+def run_read_only(function: Callable[[], Result], on_unavailable: Callable[[str], None]) -> Result:
+    """Return what `function` returns, run where every filesystem is mounted read-only.
 
-    A thread with mounts of its own, so that all it starts, threads and processes, is bound
-    too and the caller is not. Sockets and devices work as ever. Where the kernel gives no
-    such place `refused` is told why, and `look` runs all the same. For anyone but root it
-    simply runs: the kernel keeps a user from the host's files anyway.
+    It runs in a thread with its own mounts, which bind all threads and processes that it starts,
+    but not the caller. Sockets and devices stay usable. Where the kernel provides no such mounts,
+    `on_unavailable` gets the reason and `function` runs without them. For other users than root it
+    simply runs: file permissions keep them from the host's files.
+    Errors: those of `function`.
     """
     if os.geteuid() != 0:
         return function()
-    looking = _ReadOnlyThread(function, on_unavailable)
-    looking.start()
-    looking.join()
-    return looking.outcome()
+    results: list[Result] = []
+    errors: list[BaseException] = []
 
-
-class _ReadOnlyThread(threading.Thread, Generic[Result]):
-    def __init__(self, look: Callable[[], Result], refused: Refused) -> None:
-        # Whoever presses Ctrl-C does not wait for it.
-        super().__init__(daemon=True)
-        self._look, self._refused = look, refused
-        self._seen: list[Result] = []
-        self._error: BaseException | None = None
-
-    def run(self) -> None:
+    def work() -> None:
         try:
-            why = _remount_read_only()
-            if why:
-                self._refused(why)
-            self._seen.append(self._look())
-        except BaseException as error:  # noqa: BLE001  raised again by whoever waits
-            self._error = error
+            if reason := _remount_read_only():
+                on_unavailable(reason)
+            results.append(function())
+        except BaseException as error:  # noqa: BLE001  raised again by the caller's thread
+            errors.append(error)
 
-    def outcome(self) -> Result:
-        if self._error is not None:
-            raise self._error
-        return self._seen[0]
+    # Ctrl-C ends the program without waiting for a daemon thread.
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    thread.join()
+    if errors:
+        raise errors[0]
+    return results[0]
 
 
 def _remount_read_only() -> str:
-    """For this thread only, and until it ends; why the kernel refused, "" where it did not."""
+    """Remount everything read-only for this thread; why the kernel refused, "" where it did not."""
+    # Loads ctypes, which only root's plan needs.
     from reconcile.system.kernel import CLONE_NEWNS, MS_PRIVATE, MS_REC, Kernel
 
     kernel = Kernel()

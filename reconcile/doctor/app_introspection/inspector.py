@@ -217,7 +217,7 @@ def placeholder_class() -> Any:
     return Anything
 
 
-def call_within_limit(errand: Callable[[], Any]) -> Any:
+def call_within_limit(function: Callable[[], Any]) -> Any:
     """What it returns; None where it fails, or takes longer than a page may."""
 
     def stop(*_: Any) -> None:
@@ -226,7 +226,7 @@ def call_within_limit(errand: Callable[[], Any]) -> Any:
     signal.signal(signal.SIGALRM, stop)
     signal.setitimer(signal.ITIMER_REAL, RENDER_S)
     try:
-        return errand()
+        return function()
     except Exception:  # noqa: BLE001  a page that needs more than there is names no files
         return None
     finally:

@@ -53,7 +53,7 @@ def _rejected_upload(inspection: HostInspection, proxy: ProxyLocation) -> RuleRe
     """The last upload in the log that was too large, and would be again."""
     limit = body_limit(proxy.scope)
     for line in reversed(inspection.nginx.error_lines):
-        size, server = _TOO_LARGE.search(line.said), _SERVER.search(line.said)
+        size, server = _TOO_LARGE.search(line.message), _SERVER.search(line.message)
         if size and server and server[1] in proxy.server.names and 0 < limit < int(size[1]):
             return warning(
                 f"nginx rejected an upload of {size[1]} bytes to {server[1]} (413).",

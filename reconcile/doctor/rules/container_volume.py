@@ -93,7 +93,8 @@ def _check_mount(folder: _UploadFolder) -> Iterator[RuleResult]:
         yield Inconclusive(f"{folder.place}, {path}", f"it also has {elsewhere}, not read here")
     elif mount is None or mount.kind in ("tmpfs", "other") or not mount.source:
         yield error(
-            f"Uploads to {path} of {service.name} are lost with the container: {_loss_reason(mount)}.",
+            f"Uploads to {path} of {service.name} are lost with the container:"
+            f" {_loss_reason(mount)}.",
             folder.place,
             folder.served,
             fix=folder.fix,

@@ -46,7 +46,7 @@ def _denied_paths(
     """403 by permissions, where the worker is still denied."""
     found: dict[str, ErrorLogLine] = {}
     for line in lines:
-        match = _FORBIDDEN.search(line.said)
+        match = _FORBIDDEN.search(line.message)
         path = line.path if line.errno == EACCES else match[1] if match and match[2] == "13" else ""
         if path.startswith("/") and "connect()" not in line.call:
             found[path] = line
@@ -81,7 +81,7 @@ def _failed_upstreams(
 ) -> Iterator[RuleResult]:
     found: dict[str, tuple[int, ErrorLogLine]] = {}
     for line in lines:
-        if match := _UPSTREAM.search(line.said):
+        if match := _UPSTREAM.search(line.message):
             unix = _SOCKET.match(match[2])
             found[unix[1] if unix else match[2].partition("/")[0]] = (int(match[1]), line)
     used = {target for proxy in inspection.proxy_locations for target in proxy.targets}

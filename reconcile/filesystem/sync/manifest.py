@@ -67,7 +67,7 @@ def pack_row(
 ) -> bytes:
     """The row of a file of the source and its copy, once the copy matches.
 
-    `digest` is the SHA-256 of what was written; `NOT_OURS` where the copy existed before.
+    `digest` is the SHA-256 of what was written; `NOT_WRITTEN` where the copy existed before.
     `is_generated`: the copy is the original compressed, and `NO_COPY` where that is no smaller.
     """
     return ROW.pack(*original, *copy, digest, is_generated)
@@ -143,14 +143,14 @@ class SyncManifest:
 
     def exclusive_names(self) -> frozenset[str]:
         """The names in the root below which there is nothing but what reconcile wrote."""
-        ours = self.written_files().keys() | self.folders
+        written = self.written_files().keys() | self.folders
         shared = {
             path.partition("/")[0]
             for folder in self.folders
             for path in self._paths_in(folder)
-            if path not in ours
+            if path not in written
         }
-        return frozenset(path for path in ours if "/" not in path) - shared
+        return frozenset(path for path in written if "/" not in path) - shared
 
     def _paths_in(self, folder: str) -> list[str]:
         path = join(self._root, folder)
@@ -186,12 +186,12 @@ class SyncManifest:
         return has_no_copy and self.is_source_unchanged(path, source)
 
     def generated_digest(self, path: str) -> bytes:
-        """The digest of what was generated as `path` from a file of the source, or `NOT_OURS`."""
+        """The digest of what was generated as `path` from a source file, or `NOT_WRITTEN`."""
         known = self.row(path)
         return known[DIGEST] if known is not None and known[GENERATED] else NOT_WRITTEN
 
     def digest(self, path: str) -> bytes:
-        """The digest of what was written as `path`, or `NOT_OURS`."""
+        """The digest of what was written as `path`, or `NOT_WRITTEN`."""
         known = self.row(path)
         return NOT_WRITTEN if known is None else known[DIGEST]
 

@@ -68,12 +68,12 @@ def _without(these: list[DirectivePath], those: list[DirectivePath]) -> tuple[Di
     """The directives that `these` have more often; a missing block represents its contents."""
     left = Counter(those)
     missing = []
-    for told in these:
-        left[told] -= 1
-        if left[told] < 0:
-            missing.append(told)
-    gone = {told[:-1] for told in missing if told[-1] == "{}"}
-    return tuple(told for told in missing if not any(part in gone for part in _around(told)))
+    for path in these:
+        left[path] -= 1
+        if left[path] < 0:
+            missing.append(path)
+    gone = {path[:-1] for path in missing if path[-1] == "{}"}
+    return tuple(path for path in missing if not any(part in gone for part in _around(path)))
 
 
 def _around(path: DirectivePath) -> Iterator[DirectivePath]:

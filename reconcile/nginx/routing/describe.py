@@ -71,8 +71,8 @@ def _refusal(answer: Answer) -> str:
     if answer.path and answer.reason in ("missing", "denied"):
         why = "is not there" if answer.reason == "missing" else "is closed to nginx's workers"
         return f"{answer.status} ({answer.path} {why})"
-    says_more = answer.reason not in ("", "return") and answer.status != 413
-    return f"{answer.status} ({answer.reason})" if says_more else str(answer.status)
+    has_reason = answer.reason not in ("", "return") and answer.status != 413
+    return f"{answer.status} ({answer.reason})" if has_reason else str(answer.status)
 
 
 def _default_server_suffix(route: Route) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from reconcile.errors import ExitCode, ReconcileError
 from reconcile.nginx.model.config_tree import ConfigTree
 from reconcile.nginx.model.listen import ANY_IPV4, ANY_IPV6, Address, Listen, listens_of
-from reconcile.system.ports import Holder, bind_error, holders
+from reconcile.system.ports import PortHolder, bind_error, holders
 
 
 class PortTaken(ReconcileError):
@@ -75,7 +75,7 @@ def _restart_reason(listen: Listen, master_pid: int) -> str:
     raise _port_taken(listen, "; ".join(f"{holder} uses it" for holder in others) or "it is in use")
 
 
-def _same(holder: Holder, address: Address) -> bool:
+def _same(holder: PortHolder, address: Address) -> bool:
     return (holder.host, holder.port) == (address.host, address.port)
 
 

@@ -82,8 +82,8 @@ def _reload_or_restart(nginx: NginxInstallation, before: RunningNginx) -> None:
     retired = wait_until(
         lambda: bool(_emergencies(log)) or _old_workers_gone(nginx, before), timeout_s=DEADLINE_S
     )
-    if told := _emergencies(log):
-        raise _reload_ignored(told[0])
+    if errors := _emergencies(log):
+        raise _reload_ignored(errors[0])
     if not retired:
         raise _reload_ignored(f"after {DEADLINE_S:g} s workers from before the reload still serve")
 

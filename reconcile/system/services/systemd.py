@@ -155,7 +155,7 @@ class Systemd:
         # The last lines of a program may still be on its way to the journal when it has ended.
         self._host.commands.run(("journalctl", "--sync"))
         # Forwards, --lines would count from --since on and leave the last words out.
-        told = self._host.commands.run(
+        done = self._host.commands.run(
             (
                 "journalctl",
                 "--quiet",
@@ -167,7 +167,7 @@ class Systemd:
                 f"--unit={unit}",
             )
         )
-        lines = reversed(told.stdout.splitlines())
+        lines = reversed(done.stdout.splitlines())
         return "\n".join(line[:JOURNAL_LINE_WIDTH] for line in lines)
 
 
@@ -198,8 +198,8 @@ def _state(properties: Properties) -> str:
         return properties["LoadState"]
     active = properties["ActiveState"]
     details = dict.fromkeys((properties["SubState"], properties.get("Result", "success")))
-    told = ", ".join(word for word in details if word not in (active, "success"))
-    return f"{active} ({told})" if told else active
+    detail = ", ".join(word for word in details if word not in (active, "success"))
+    return f"{active} ({detail})" if detail else active
 
 
 def _epoch_seconds(stamp: str) -> float | None:

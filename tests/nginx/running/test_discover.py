@@ -13,7 +13,7 @@ from reconcile.nginx.running.discover import discover
 from reconcile.nginx.running.listen_check import required_sockets
 from reconcile.nginx.server_name_conflicts import name_conflicts
 from reconcile.system import Host
-from reconcile.system.ports import Holder, bind_error, holders
+from reconcile.system.ports import PortHolder, bind_error, holders
 
 pytestmark = pytest.mark.process
 
@@ -75,6 +75,6 @@ def test_the_holder_of_a_port_is_known_by_name(address):
         with open("/proc/self/comm") as comm:
             program = comm.read().strip()
 
-        assert (Holder(address, port, os.getpid(), program),) == holders(port)
+        assert (PortHolder(address, port, os.getpid(), program),) == holders(port)
         assert 0 != bind_error(address, port)
     assert 0 == bind_error(address, port)
