@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar
 
-Result = TypeVar("Seen")
+Result = TypeVar("Result")
 REASONS = {
     errno.EPERM: "CAP_SYS_ADMIN is missing, or a seccomp filter forbids it, as in most containers",
     errno.ENOSYS: "the kernel is older than Linux 5.12",
