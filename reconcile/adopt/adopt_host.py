@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 
 from reconcile.adopt.all_sites import read_sites
 from reconcile.adopt.converge import Convergence, Planner
-from reconcile.adopt.draft import AdoptNote, Draft
+from reconcile.adopt.draft import Draft
 from reconcile.adopt.host_inspector import HostInspector
 from reconcile.adopt.site_reader import NginxReading
 from reconcile.adopt.validity import make_valid
@@ -15,7 +14,7 @@ from reconcile.adopt.yaml_writer import yaml_text
 from reconcile.config.load import load_bytes
 from reconcile.doctor.inspection import HostInspection
 from reconcile.engine.model import Plan
-from reconcile.errors import ExitCode
+from reconcile.output.adoption import Adopted
 from reconcile.system import Host, HostSettings
 from reconcile.workspace import Workspace
 from reconcile.workspace.planning import plan_changes
@@ -29,26 +28,6 @@ _HEAD = (
 )
 _BOOTED = "/run/systemd/system"
 """Exists where systemd is the init system. Source: sd_booted(3)."""
-
-
-@dataclass(frozen=True)
-class Adopted:
-    """The generated file, and notes on what it cannot express.
-
-    `plan` is the plan with it, None where that needs root. `secret` is True where the text
-    contains something that is not world-readable on the host.
-    """
-
-    text: str
-    sites: tuple[str, ...]
-    notes: tuple[AdoptNote, ...]
-    plan: Plan | None
-    complete: bool
-    secret: bool
-
-    @property
-    def exit_code(self) -> ExitCode:
-        return ExitCode.OK if self.complete else ExitCode.ERROR
 
 
 def adopt_host(host: Host, file: str, only: Collection[str] = ()) -> Adopted:
@@ -67,11 +46,11 @@ def adopt_host(host: Host, file: str, only: Collection[str] = ()) -> Adopted:
         snapshot.nginx.installation.layout,
         snapshot.nginx.installation.ipv6,
     )
-    around = HostInspector(host, snapshot)
-    watched = read_sites(nginx, around, draft, only)
+    inspector = HostInspector(host, snapshot)
+    watched = read_sites(nginx, inspector, draft, only)
     plan = None
     if host.privileged or host.settings.service_manager == "process":
-        plan = Convergence(draft, watched, nginx.layout, around).converge(_planner(file), file)
+        plan = Convergence(draft, watched, nginx.layout, inspector).converge(_planner(file), file)
     else:
         make_valid(draft, file)
         what = "could not check that a plan with this file shows no changes: that needs root"

@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterator
 from posixpath import basename
 
 from reconcile.adopt.config_files import WatchedFiles
-from reconcile.adopt.discovery import Inspector
 from reconcile.adopt.draft import Draft
+from reconcile.adopt.inspector import Inspector
 from reconcile.adopt.server_groups import ServerGroup, server_blocks, server_groups
 from reconcile.adopt.site_reader import NginxReading, SiteReader
 from reconcile.errors import ReconcileError
@@ -17,26 +17,26 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 
 
 def read_sites(
-    nginx: NginxReading, around: Inspector, draft: Draft, only: Collection[str] = ()
+    nginx: NginxReading, inspector: Inspector, draft: Draft, only: Collection[str] = ()
 ) -> WatchedFiles:
     """Read all sites, or those named in `only`, into the draft. Returns the watched files.
 
     Errors: ReconcileError for an unknown name.
     """
-    named = dict(_with_names(server_groups(server_blocks(nginx.router, nginx.tree)), around))
+    named = dict(_with_names(server_groups(server_blocks(nginx.router, nginx.tree)), inspector))
     chosen = {name: group for name, group in named.items() if _is_selected(name, group, only)}
     _refuse_unknown_sites(only, named)
     watched = WatchedFiles(nginx.tree)
     for name, group in chosen.items():
-        SiteReader(name, group, nginx, around, draft, watched).adopt()
+        SiteReader(name, group, nginx, inspector, draft, watched).adopt()
     return watched
 
 
 def _with_names(
-    every: tuple[ServerGroup, ...], around: Inspector
+    every: tuple[ServerGroup, ...], inspector: Inspector
 ) -> Iterator[tuple[str, ServerGroup]]:
     """Name each group by its file, else by its first server name."""
-    files = [around.real(one.main.server.scope.directive.file) for one in every]
+    files = [inspector.real(one.main.server.scope.directive.file) for one in every]
     taken: set[str] = set()
     for group, file in zip(every, files, strict=True):
         stem = basename(file).removesuffix(".conf")

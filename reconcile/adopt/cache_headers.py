@@ -11,7 +11,7 @@ from reconcile.config.fields.quantities import MAX_SECONDS, SECONDS
 _UNITS = sorted(SECONDS.items(), key=lambda unit: -unit[1])
 
 
-def policy_of(lines: Sequence[str | None]) -> CachePolicy | None:
+def parse_policy(lines: Sequence[str | None]) -> CachePolicy | None:
     """The policy equivalent to these header lines; None where there is none.
 
     Several lines form one list; without `private` a response may be shared.
@@ -36,12 +36,12 @@ def policy_of(lines: Sequence[str | None]) -> CachePolicy | None:
     )
 
 
-def name_of(policy: CachePolicy) -> str:
+def policy_name(policy: CachePolicy) -> str:
     """The name of a policy: that of an equal built-in one, else one derived from its values."""
     built_in = (
         name for name, known in BUILT_IN_CACHE_POLICIES.items() if known.header == policy.header
     )
-    words = [duration(policy.max_age or 0)]
+    words = [format_duration(policy.max_age or 0)]
     words += ["private"] if policy.visibility == "private" else []
     words += ["immutable"] if policy.immutable else []
     return next(built_in, "keep-" + "-".join(words))
@@ -49,12 +49,12 @@ def name_of(policy: CachePolicy) -> str:
 
 def policy_values(policy: CachePolicy) -> dict[str, Any]:
     """The policy as a mapping for the YAML."""
-    values: dict[str, Any] = {"max_age": duration(policy.max_age or 0)}
+    values: dict[str, Any] = {"max_age": format_duration(policy.max_age or 0)}
     values["visibility"] = policy.visibility
     return {**values, "immutable": True} if policy.immutable else values
 
 
-def duration(seconds: int) -> str:
+def format_duration(seconds: int) -> str:
     """Format in the largest unit that divides evenly: `7d`, not `604800s`; never weeks."""
     fitting = (
         f"{seconds // length}{unit}"

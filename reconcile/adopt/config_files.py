@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from reconcile.adopt.discovery import FoundFile, Inspector
 from reconcile.adopt.draft import Draft
+from reconcile.adopt.inspector import FoundFile, Inspector
 from reconcile.config.yaml import MAX_BYTES, can_hold
 from reconcile.errors import ReconcileError
 from reconcile.nginx.model.config_tree import ConfigTree
@@ -31,9 +31,9 @@ class WatchedFiles:
     """Whether the YAML contains a text that is not world-readable on the host."""
 
 
-def watch_file(draft: Draft, watched: WatchedFiles, loaded: str, around: Inspector) -> None:
+def watch_file(draft: Draft, watched: WatchedFiles, loaded: str, inspector: Inspector) -> None:
     """Declare the file and its link under `paths`, unless it contains more than sites."""
-    real = around.real(loaded)
+    real = inspector.real(loaded)
     if loaded == watched.tree.config_path:
         fix = "Move its server blocks to a file of their own, then adopt again."
         draft.add_note(
@@ -43,7 +43,7 @@ def watch_file(draft: Draft, watched: WatchedFiles, loaded: str, around: Inspect
     if real in draft.values.get("paths", {}):
         return
     try:
-        file = around.file(real)
+        file = inspector.file(real)
     except (ReconcileError, OSError) as trouble:
         draft.add_error(real, f"this file cannot be read, so it is not watched: {trouble}")
         return
@@ -56,13 +56,13 @@ def watch_file(draft: Draft, watched: WatchedFiles, loaded: str, around: Inspect
         draft.paths[loaded] = {"link": real}
 
 
-def adopt_file(draft: Draft, watched: WatchedFiles, site: str, around: Inspector) -> None:
+def adopt_file(draft: Draft, watched: WatchedFiles, site: str, inspector: Inspector) -> None:
     """Let a site keep its existing file, and watch that file."""
     loaded = watched.serves[site]
     entry = draft.sites[site]
     draft.sites[site] = {
         "server_names": entry["server_names"],
-        "adopted": around.real(loaded),
+        "adopted": inspector.real(loaded),
         **{key: value for key, value in entry.items() if key != "server_names"},
     }
     watched.managed_sites.discard(site)
@@ -70,7 +70,7 @@ def adopt_file(draft: Draft, watched: WatchedFiles, site: str, around: Inspector
         ("sites", site, "adopted"),
         "This existing file serves the site. See `docs/adopt.md` to let reconcile write it.",
     )
-    watch_file(draft, watched, loaded, around)
+    watch_file(draft, watched, loaded, inspector)
 
 
 def _cannot_watch(draft: Draft, watched: WatchedFiles, path: str, file: FoundFile) -> bool:

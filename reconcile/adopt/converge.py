@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from reconcile.adopt.config_files import WatchedFiles, adopt_file
-from reconcile.adopt.discovery import Inspector
 from reconcile.adopt.draft import Draft
+from reconcile.adopt.inspector import Inspector
 from reconcile.adopt.validity import make_valid
 from reconcile.config.document import Loc
 from reconcile.config.site.location import HEALTH_FILE
@@ -14,7 +14,7 @@ from reconcile.engine.model import Change, Conflict, Plan, Unknown
 from reconcile.engine.resource import Ref
 from reconcile.filesystem.path import overlap
 from reconcile.nginx.model.layout import Layout
-from reconcile.output.fields import value
+from reconcile.output.fields import format_value
 from reconcile.resources.tree import Tree
 
 _SERVING = ("app", "locations")
@@ -32,12 +32,12 @@ class Convergence:
     """Relaxes one draft until its plan is empty."""
 
     def __init__(
-        self, draft: Draft, watched: WatchedFiles, layout: Layout, around: Inspector
+        self, draft: Draft, watched: WatchedFiles, layout: Layout, inspector: Inspector
     ) -> None:
         self.draft = draft
         self.watched = watched
         self.layout = layout
-        self.around = around
+        self.inspector = inspector
 
     def converge(self, planned: Planner, file: str) -> Plan:
         """Return the final plan; changes that remain in it are noted as errors."""
@@ -88,7 +88,7 @@ class Convergence:
             what = f"{site}: {ref.name} differs from what reconcile would write now"
             fix = "The adopted file keeps what was added by hand."
             draft.add_note(self.watched.serves[site], what, fix, at=("sites", site))
-            adopt_file(draft, self.watched, site, self.around)
+            adopt_file(draft, self.watched, site, self.inspector)
         return bool(asking)
 
     def _writes(self, site: str, path: str) -> bool:
@@ -163,7 +163,7 @@ def _fields(change: Change) -> Iterator[str]:
     after, before = change.after, change.before
     for field in change.fields:
         if isinstance(after, Tree) and isinstance(before, Tree) and field.name == "deviations":
-            yield from _of_tree(after, before)
+            yield from _tree_fields(after, before)
         else:
             yield field.name
 
@@ -181,10 +181,10 @@ def _describe_difference(change: Change, name: str) -> Iterator[str]:
             shut_out = [user for user in field.after if user not in field.before]
             yield f"{', '.join(shut_out)} cannot pass through it"
         elif field.name == name:
-            yield f"{field.name} is {value(field.before)}, not {value(field.after)}"
+            yield f"{field.name} is {format_value(field.before)}, not {format_value(field.after)}"
 
 
-def _of_tree(after: Tree, before: Tree) -> Iterator[str]:
+def _tree_fields(after: Tree, before: Tree) -> Iterator[str]:
     for name in ("owner", "mode"):
         found = after.ignoring(name, before)
         if found and not found[1].deviations:

@@ -6,18 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from reconcile.config.document import Loc
-
-
-@dataclass(frozen=True)
-class AdoptNote:
-    """Something that the YAML cannot express; `place` is its position on the host."""
-
-    place: str
-    what: str
-    fix: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.what} ({self.place})" if self.place else self.what
+from reconcile.output.adoption import AdoptNote
 
 
 @dataclass
@@ -37,13 +26,16 @@ class Draft:
 
     @property
     def sites(self) -> dict[str, Any]:
+        """The mapping of `sites`."""
         return self.section("sites")
 
     @property
     def paths(self) -> dict[str, Any]:
+        """The mapping of `paths`."""
         return self.section("paths")
 
     def add_comment(self, loc: Loc, text: str) -> None:
+        """Write `text` above the key at `loc`, once; at () it starts the file."""
         lines = self.comments.setdefault(loc, [])
         if text not in lines:
             lines.append(text)
@@ -62,6 +54,7 @@ class Draft:
         self.add_note(place, what, fix, at)
 
     def has(self, loc: Loc) -> bool:
+        """Whether there is a value at `loc`."""
         return value_at(loc, self.values) is not None
 
     def drop(self, loc: Loc) -> None:

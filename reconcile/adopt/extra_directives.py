@@ -32,7 +32,7 @@ class ExtraDirectives:
         return "\n".join(self.lines)
 
 
-def extra_of(server: Server, tree: ConfigTree, covered: Iterable[Directive]) -> ExtraDirectives:
+def find_extra(server: Server, tree: ConfigTree, covered: Iterable[Directive]) -> ExtraDirectives:
     """Collect the directives that are not in `covered`."""
     known = {(one.file, one.start) for one in covered}
     found = ExtraDirectives()

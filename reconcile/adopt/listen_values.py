@@ -16,7 +16,7 @@ _COVERED = re.compile(r"default_server|default|ssl|http2|ipv6only=(on|off)")
 
 def adopt_listens(group: ServerGroup, draft: Draft, site: str, *, ipv6: bool) -> None:
     """Set `listen`: ports, and addresses with ports; a bare port means IPv4 and IPv6."""
-    at, tls = ("sites", site), group.main.speaks_tls
+    at, tls = ("sites", site), group.main.uses_tls
     listens = list(group.main.server.listens)
     for other in group.others if tls else ():
         listens += [one for one in other.server.listens if not one.ssl]

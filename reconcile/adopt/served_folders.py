@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from posixpath import normpath
 from typing import Any
 
-from reconcile.adopt.cache_headers import name_of, policy_of, policy_values
-from reconcile.adopt.discovery import FoundFolder, Inspector
+from reconcile.adopt.cache_headers import parse_policy, policy_name, policy_values
 from reconcile.adopt.draft import Draft
+from reconcile.adopt.inspector import FoundFolder, Inspector
 from reconcile.config.cache_policy import BUILT_IN_CACHE_POLICIES as BUILT_IN_POLICIES
 from reconcile.config.document import Loc
-from reconcile.config.owner import BUILT_IN_OWNERS, Owner
+from reconcile.config.owner import BUILT_IN_OWNERS, OwnerEntry
 from reconcile.config.site.location import DEFAULT_CACHE, DEFAULT_OWNER
 from reconcile.errors import ReconcileError
 from reconcile.nginx.model.latin1 import from_raw
@@ -86,12 +86,12 @@ def _root_of(server: Server) -> Iterator[ServedFolder]:
 
 
 def adopt_folder(
-    found: ServedFolder, draft: Draft, site: str, around: Inspector, *, is_managed: bool
+    found: ServedFolder, draft: Draft, site: str, inspector: Inspector, *, is_managed: bool
 ) -> bool:
     """Add the location to the draft; False, with a note, where that is not possible."""
     at: Loc = ("sites", site)
     try:
-        folder = around.folder(found.dir)
+        folder = inspector.folder(found.dir)
     except (ReconcileError, OSError) as trouble:
         what = f"{found.prefix} is left out: {found.dir} cannot be read ({trouble})"
         draft.add_error(found.place, what, at=at)
@@ -134,7 +134,7 @@ def role_of(found: ServedFolder, folder: FoundFolder, draft: Draft, at: Loc) -> 
 
 def _set_owner(entry: dict[str, Any], role: LocationRole, found: FoundFolder) -> None:
     """Set the most common owner, unless it is the role's default."""
-    owner = Owner.model_construct(
+    owner = OwnerEntry.model_construct(
         user=found.user,
         group=found.group,
         dirs=0o755 if found.dirs is None else found.dirs,
@@ -158,14 +158,14 @@ def _set_cache(
     """Set the equivalent policy, with a comment where the header's text differs."""
     sent = Route(Request(found.prefix), Answer("file", 200), scope=found.scope)
     lines = values_of(sent_headers(sent), "Cache-Control")
-    policy, shown = policy_of(lines), " and ".join(map(repr, lines)) or "none"
+    policy, shown = parse_policy(lines), " and ".join(map(repr, lines)) or "none"
     if policy is None:
         chosen = DEFAULT_CACHE[role]
         draft.add_comment(
             at, f"Cache-Control now: {shown}; a file written by reconcile has {chosen}'s."
         )
         return
-    name = name_of(policy)
+    name = policy_name(policy)
     if name not in BUILT_IN_POLICIES:
         draft.section("cache_policies")[name] = policy_values(policy)
     if name != DEFAULT_CACHE[role]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from reconcile.adopt.served_folders import ServedFolder, served_folders
-from reconcile.adopt.upstream_app import Requests, UpstreamLocation, find_upstream
+from reconcile.adopt.upstream_app import RequestFactory, UpstreamLocation, find_upstream
 from reconcile.nginx.model.config_tree import ConfigTree
 from reconcile.nginx.routing.router import Router
 from reconcile.nginx.routing.servers import Server
@@ -29,7 +29,7 @@ class ServerBlock:
         return bool(self.upstream or self.folders)
 
     @property
-    def speaks_tls(self) -> bool:
+    def uses_tls(self) -> bool:
         return any(listen.ssl for listen in self.server.listens)
 
 
@@ -42,13 +42,13 @@ class ServerGroup:
 
 
 def server_blocks(router: Router, tree: ConfigTree) -> tuple[ServerBlock, ...]:
-    requests = Requests(router)
+    requests = RequestFactory(router)
     return tuple(
         ServerBlock(
             server,
             find_upstream(server, router, tree, requests),
             tuple(served_folders(server)),
-            requests.to(server, "/") is not None,
+            requests.build(server, "/") is not None,
         )
         for server in router.servers.servers
     )
@@ -58,14 +58,14 @@ def server_groups(every: Iterable[ServerBlock]) -> tuple[ServerGroup, ...]:
     """Group blocks by name, in file order; a block without a name forms its own group."""
     together: list[list[ServerBlock]] = []
     for block in every:
-        names = _names(block)
-        mates = [one for one in together if any(names & _names(other) for other in one)]
+        names = _names_of(block)
+        mates = [one for one in together if any(names & _names_of(other) for other in one)]
         rest = [one for one in together if one not in mates]
         together = [*rest, [*(other for one in mates for other in one), block]]
     return tuple(map(_group, sorted(together, key=lambda one: _source_position(one[0]))))
 
 
-def _names(block: ServerBlock) -> frozenset[str]:
+def _names_of(block: ServerBlock) -> frozenset[str]:
     return frozenset(name.lower() for name in block.server.names) - _ANY
 
 
@@ -75,5 +75,5 @@ def _source_position(block: ServerBlock) -> tuple[str, int]:
 
 
 def _group(members: list[ServerBlock]) -> ServerGroup:
-    main = max(members, key=lambda one: (one.serves, one.speaks_tls))
+    main = max(members, key=lambda one: (one.serves, one.uses_tls))
     return ServerGroup(main, tuple(one for one in members if one is not main))

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from reconcile.adopt.config_files import WatchedFiles, adopt_file, watch_file
-from reconcile.adopt.discovery import Inspector
 from reconcile.adopt.draft import Draft
-from reconcile.adopt.extra_directives import extra_of
+from reconcile.adopt.extra_directives import find_extra
+from reconcile.adopt.inspector import Inspector
 from reconcile.adopt.listen_values import adopt_listens
 from reconcile.adopt.served_folders import ServedFolder, adopt_folder
 from reconcile.adopt.server_groups import ServerBlock, ServerGroup
@@ -46,7 +46,7 @@ class SiteReader:
     name: str
     group: ServerGroup
     nginx: NginxReading
-    around: Inspector
+    inspector: Inspector
     draft: Draft
     watched: WatchedFiles
 
@@ -65,39 +65,39 @@ class SiteReader:
 
     def adopt(self) -> None:
         loaded = self.scope.directive.file
-        file = self.around.real(loaded)
+        file = self.inspector.real(loaded)
         self.watched.serves[self.name] = loaded
         data = self.nginx.tree.files[loaded].data
         is_exact = is_managed(data) and file == self.nginx.layout.file_path(self.name)
         if not self.main.serves:
-            self._refused(
+            self._note_refusal(
                 "it serves neither an app nor files"
                 if self.main.is_reached
                 else "no request is known to reach it"
             )
             return
-        self.draft.sites[self.name] = {"server_names": self._names()}
-        if self._written(data, is_exact=is_exact):
+        self.draft.sites[self.name] = {"server_names": self._server_names()}
+        if self._fill_entry(data, is_exact=is_exact):
             self.watched.managed_sites |= {self.name} if is_exact else set()
             if not is_exact:
-                adopt_file(self.draft, self.watched, self.name, self.around)
+                adopt_file(self.draft, self.watched, self.name, self.inspector)
         else:
             self.draft.drop(("sites", self.name))
-            self._refused("the YAML cannot express what it serves")
+            self._note_refusal("the YAML cannot express what it serves")
 
-    def _refused(self, why: str) -> None:
+    def _note_refusal(self, why: str) -> None:
         """Note why this is not a site; its file is watched like the others."""
         loaded = self.scope.directive.file
-        watch_file(self.draft, self.watched, loaded, self.around)
-        at = ("paths", self.around.real(loaded))
-        what = f"{self._titled} is not read as a site: {why}"
+        watch_file(self.draft, self.watched, loaded, self.inspector)
+        at = ("paths", self.inspector.real(loaded))
+        what = f"{self._title} is not read as a site: {why}"
         self.draft.add_note(self.main.server.place, what, at=at if self.draft.has(at) else ())
 
     @property
-    def _titled(self) -> str:
+    def _title(self) -> str:
         return f"the server {' '.join(self.main.server.names) or 'without a name'}"
 
-    def _written(self, data: bytes, *, is_exact: bool) -> bool:
+    def _fill_entry(self, data: bytes, *, is_exact: bool) -> bool:
         is_managed_file = is_managed(data)
         self.draft.add_comment(("sites", self.name), f"Read from {self.main.server.place}.")
         if not adopt_tls(
@@ -113,14 +113,14 @@ class SiteReader:
         if self.draft.sites[self.name].keys().isdisjoint(("app", "locations")):
             return False
         if not is_exact:
-            adopt_probes(self.main, self.draft, self.name, self.nginx.router, self.around)
+            adopt_probes(self.main, self.draft, self.name, self.nginx.router, self.inspector)
         drop_default_user(self.entry, self.draft, ("sites", self.name))
         if extra := written_extra(data) if is_managed_file else self._extra(covered):
             self.entry["extra"] = extra
-        self._others()
+        self._note_other_blocks()
         return True
 
-    def _names(self) -> list[str]:
+    def _server_names(self) -> list[str]:
         """The names for the YAML; `.name` becomes two."""
         names: list[str] = []
         for name in self.main.server.names:
@@ -142,7 +142,12 @@ class SiteReader:
     def _app(self, *, is_managed_file: bool) -> Iterator[Directive]:
         found = self.main.upstream
         if found and adopt_app(
-            found, self.main.server, self.draft, self.name, self.around, is_managed=is_managed_file
+            found,
+            self.main.server,
+            self.draft,
+            self.name,
+            self.inspector,
+            is_managed=is_managed_file,
         ):
             yield from found.directives
 
@@ -151,8 +156,8 @@ class SiteReader:
         for folder in self.main.folders:
             if is_managed_file and folder.prefix == CHALLENGES:
                 continue
-            if self._fits(folder) and adopt_folder(
-                folder, self.draft, self.name, self.around, is_managed=is_managed_file
+            if self._is_expressible(folder) and adopt_folder(
+                folder, self.draft, self.name, self.inspector, is_managed=is_managed_file
             ):
                 adopted.add(folder.prefix)
                 yield self._directive_of(folder)
@@ -164,21 +169,21 @@ class SiteReader:
         root: list[Directive] = self.scope.own.get("root", [])
         return folder.scope.directive if folder.scope is not self.scope else root[0]
 
-    def _fits(self, folder: ServedFolder) -> bool:
+    def _is_expressible(self, folder: ServedFolder) -> bool:
         """Whether the YAML can express it; otherwise it stays in `extra`."""
         if folder.prefix == "/" and "app" in self.entry:
             is_the_app_s = (
                 self.main.upstream and folder.scope.directive in self.main.upstream.directives
             )
-            return not is_the_app_s and self._stays(folder, "/ belongs to the app")
+            return not is_the_app_s and self._keep_in_extra(folder, "/ belongs to the app")
         try:
             parse_prefix(folder.prefix)
             parse_nginx_path(folder.dir, ParseContext())
         except InvalidValue as unfit:
-            return self._stays(folder, str(unfit))
+            return self._keep_in_extra(folder, str(unfit))
         return True
 
-    def _stays(self, folder: ServedFolder, why: str) -> bool:
+    def _keep_in_extra(self, folder: ServedFolder, why: str) -> bool:
         what = f"{folder.prefix} stays a directive:{why}"
         self.draft.add_note(folder.place, what, at=("sites", self.name))
         return False
@@ -186,7 +191,7 @@ class SiteReader:
     def _extra(self, covered: list[Directive]) -> str:
         hsts = hsts_of(self.main.server) if "hsts" in self.entry.get("tls", {}) else None
         known = [*covered, *([hsts] if hsts else [])]
-        found = extra_of(self.main.server, self.nginx.tree, known)
+        found = find_extra(self.main.server, self.nginx.tree, known)
         at = ("sites", self.name)
         for place, what in found.notes:
             self.draft.add_note(place, what, at=at)
@@ -197,7 +202,7 @@ class SiteReader:
             self.draft.add_comment((*at, "extra"), f"{what}: each names its own.")
         return f"{found.text}\n" if found.text else ""
 
-    def _others(self) -> None:
+    def _note_other_blocks(self) -> None:
         """Note other blocks of the same names that do more than redirect to HTTPS."""
         for other in self.group.others:
             at = ("sites", self.name)
@@ -207,4 +212,4 @@ class SiteReader:
                 self.draft.add_note("", what, "It stays in the adopted file.", at=at)
             loaded = other.server.scope.directive.file
             if loaded != self.scope.directive.file:
-                watch_file(self.draft, self.watched, loaded, self.around)
+                watch_file(self.draft, self.watched, loaded, self.inspector)

@@ -6,10 +6,10 @@ import re
 from posixpath import join
 from typing import Any
 
-from reconcile.adopt.cache_headers import duration
+from reconcile.adopt.cache_headers import format_duration
 from reconcile.adopt.draft import Draft
 from reconcile.adopt.server_groups import ServerGroup
-from reconcile.adopt.upstream_app import NoFiles, Requests
+from reconcile.adopt.upstream_app import NoFiles, RequestFactory
 from reconcile.config.document import Loc
 from reconcile.config.site.tls import CERTIFICATES
 from reconcile.nginx.model.config_tree import Directive
@@ -26,7 +26,7 @@ def adopt_tls(
 ) -> bool:
     """Set `tls` where the site uses it; False where it does and the YAML cannot express it."""
     server, at = group.main.server, ("sites", site, "tls")
-    if not group.main.speaks_tls:
+    if not group.main.uses_tls:
         return True
     paths = {key: _path(server, name) for key, name in _NAMES.items()}
     if None in paths.values():
@@ -66,7 +66,7 @@ def _locations(group: ServerGroup) -> list[Any]:
 
 def _redirects(group: ServerGroup, router: Router) -> bool:
     """Whether every plain HTTP port of the site redirects to HTTPS."""
-    requests = Requests(router)
+    requests = RequestFactory(router)
     plain = [
         block.server
         for block in (group.main, *group.others)
@@ -75,8 +75,8 @@ def _redirects(group: ServerGroup, router: Router) -> bool:
     return bool(plain) and all(_leads_to_https(server, router, requests) for server in plain)
 
 
-def _leads_to_https(server: Server, router: Router, requests: Requests) -> bool:
-    asked = requests.to(server, "/")
+def _leads_to_https(server: Server, router: Router, requests: RequestFactory) -> bool:
+    asked = requests.build(server, "/")
     if asked is None or asked.scheme == "https":
         return False
     answer = router.route(asked, NoFiles()).answer
@@ -99,6 +99,6 @@ def _hsts(server: Server, tls: dict[str, Any], draft: Draft, at: Loc) -> None:
     if found is None:
         draft.add_note(directive.place, "Strict-Transport-Security has no plain max-age", at=at)
         return
-    tls["hsts"] = duration(int(found[1]))
+    tls["hsts"] = format_duration(int(found[1]))
     if found[2]:
         draft.add_note(directive.place, f"only the adopted file has {found[2].strip('; ')}", at=at)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from reconcile.adopt.discovery import Inspector
 from reconcile.adopt.draft import Draft
+from reconcile.adopt.inspector import Inspector
 from reconcile.adopt.server_groups import ServerBlock
-from reconcile.adopt.upstream_app import NoFiles, Requests
+from reconcile.adopt.upstream_app import NoFiles, RequestFactory
 from reconcile.config.site.location import HEALTH_FILE
 from reconcile.nginx.routing.router import Router
 from reconcile.nginx.running.worker_view import WithAssumedFiles
 
 
 def adopt_probes(
-    block: ServerBlock, draft: Draft, site: str, router: Router, around: Inspector
+    block: ServerBlock, draft: Draft, site: str, router: Router, inspector: Inspector
 ) -> None:
     """Add a probe of each served health file; suggest one of another file in a comment.
 
@@ -20,7 +20,7 @@ def adopt_probes(
     """
     entry = draft.sites[site]
     for prefix, location in entry.get("locations", {}).items():
-        folder = around.folder(location["dir"]) if location["role"] == "static" else None
+        folder = inspector.folder(location["dir"]) if location["role"] == "static" else None
         if folder is None:
             continue
         name = HEALTH_FILE if folder.has_health_file else folder.sample
@@ -34,6 +34,6 @@ def adopt_probes(
 
 
 def _is_served(block: ServerBlock, uri: str, file: str, router: Router) -> bool:
-    asked = Requests(router).to(block.server, uri)
+    asked = RequestFactory(router).build(block.server, uri)
     answer = router.route(asked, WithAssumedFiles(NoFiles(), {file})).answer if asked else None
     return answer is not None and (answer.kind, answer.path) == ("file", file)

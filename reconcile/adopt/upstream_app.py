@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from reconcile.adopt.discovery import FoundApp, Inspector
 from reconcile.adopt.draft import Draft
+from reconcile.adopt.inspector import FoundApp, Inspector
 from reconcile.config.document import Loc
 from reconcile.config.owner import BUILT_IN_OWNERS
 from reconcile.doctor.request_builder import RequestBuilder
@@ -51,13 +51,13 @@ class UpstreamLocation:
         return self.passed.targets[0]
 
 
-class Requests:
+class RequestFactory:
     """Builds requests that only one server answers."""
 
     def __init__(self, router: Router) -> None:
         self._visitors = RequestBuilder(router.servers)
 
-    def to(self, server: Server, uri: str) -> Request | None:
+    def build(self, server: Server, uri: str) -> Request | None:
         """Build a request for `server`; None where none can reach it."""
         try:
             return self._visitors.request(server, uri)
@@ -66,7 +66,7 @@ class Requests:
 
 
 def find_upstream(
-    server: Server, router: Router, tree: ConfigTree, requests: Requests
+    server: Server, router: Router, tree: ConfigTree, requests: RequestFactory
 ) -> UpstreamLocation | None:
     """Find the location that proxies requests without a file; None where there is none."""
     handler, hops = _handler(server, router, requests)
@@ -78,9 +78,9 @@ def find_upstream(
 
 
 def _handler(
-    server: Server, router: Router, requests: Requests
+    server: Server, router: Router, requests: RequestFactory
 ) -> tuple[Directive | None, tuple[Directive, ...]]:
-    asked = requests.to(server, _NO_FILE)
+    asked = requests.build(server, _NO_FILE)
     if asked is None:
         return None, ()
     route = router.route(asked, NoFiles())
@@ -96,7 +96,7 @@ def adopt_app(
     server: Server,
     draft: Draft,
     site: str,
-    around: Inspector,
+    inspector: Inspector,
     *,
     is_managed: bool,
 ) -> bool:
@@ -118,7 +118,7 @@ def adopt_app(
     if target.removeprefix("unix:").removesuffix(":80") not in written:
         draft.add_comment(here, f"`{written}` is an upstream group with one server, {target}.")
     try:
-        service = around.app(server, target)
+        service = inspector.app(server, target)
     except (ReconcileError, OSError) as trouble:
         draft.add_error(place, f"could not find out what runs at {target}: {trouble}", at=here)
         return True

@@ -20,11 +20,11 @@ _APPS = frozenset(["service", "user", "gunicorn"])
 def make_valid(draft: Draft, file: str) -> None:
     """Remove every invalid part, and what is meaningless without it."""
     for loc, message in list(_unrepresentable(draft.values, ())):
-        _take_out(draft, _removable_part(loc, draft.values), message)
+        _remove_part(draft, _removable_part(loc, draft.values), message)
     while found := list_errors(yaml_text(draft.values, draft.comments).encode(), file):
         # From the back, so that removals keep the indexes of the others valid.
         going = [
-            _take_out(draft, _removable_part(loc, draft.values), message)
+            _remove_part(draft, _removable_part(loc, draft.values), message)
             for loc, message in sorted(found, key=_depth_first, reverse=True)
         ]
         if not any(going):
@@ -70,7 +70,7 @@ def _removable_part(loc: Loc, values: dict[str, Any]) -> Loc:
     return loc[:3] if key in _OPTIONAL else loc[:2]
 
 
-def _take_out(draft: Draft, loc: Loc, message: str) -> bool:
+def _remove_part(draft: Draft, loc: Loc, message: str) -> bool:
     """Remove the value at `loc`; False where there is none."""
     value = value_at(loc, draft.values)
     if value is None:

@@ -19,27 +19,27 @@ _STEP = "  "
 Comments = Mapping[Loc, Sequence[str]]
 
 
-def yaml_text(values: Mapping[str, Any], remarks: Comments) -> str:
+def yaml_text(values: Mapping[str, Any], comments: Comments) -> str:
     """Return the file's text. Comments go above their key; those at () start the file."""
-    head = [line for remark in remarks.get((), ()) for line in _comment(remark, "")]
-    return "\n".join([*head, *_mapping(values, remarks, ())]) + "\n"
+    head = [line for remark in comments.get((), ()) for line in _comment(remark, "")]
+    return "\n".join([*head, *_mapping(values, comments, ())]) + "\n"
 
 
-def _mapping(values: Mapping[str, Any], remarks: Comments, loc: Loc) -> Iterator[str]:
+def _mapping(values: Mapping[str, Any], comments: Comments, loc: Loc) -> Iterator[str]:
     indent = _STEP * len(loc)
     for key, value in values.items():
         here = (*loc, key)
         is_part = not loc or (loc == ("sites",) and isinstance(value, dict))
         if is_part and key != next(iter(values)):
             yield ""
-        for remark in remarks.get(here, ()):
+        for remark in comments.get(here, ()):
             yield from _comment(remark, indent)
-        yield from _entry(f"{indent}{scalar(key)}:", value, remarks, here)
+        yield from _entry(f"{indent}{scalar(key)}:", value, comments, here)
 
 
-def _entry(start: str, value: Any, remarks: Comments, loc: Loc) -> Iterator[str]:
+def _entry(start: str, value: Any, comments: Comments, loc: Loc) -> Iterator[str]:
     short = f"{start} {_flow(value)}"
-    is_spoken_of = any(known[: len(loc)] == loc and known != loc for known in remarks)
+    is_spoken_of = any(known[: len(loc)] == loc and known != loc for known in comments)
     in_one_line = not is_spoken_of and _fits_one_line(value) and len(short) <= _WIDTH
     if isinstance(value, str) and _fits_block(value):
         yield from _block(start, value, _STEP * len(loc))
@@ -47,16 +47,16 @@ def _entry(start: str, value: Any, remarks: Comments, loc: Loc) -> Iterator[str]
         yield short
     elif isinstance(value, dict):
         yield start
-        yield from _mapping(value, remarks, loc)
+        yield from _mapping(value, comments, loc)
     else:
         yield start
-        yield from _items(value, remarks, loc)
+        yield from _items(value, comments, loc)
 
 
-def _items(values: Sequence[Any], remarks: Comments, loc: Loc) -> Iterator[str]:
+def _items(values: Sequence[Any], comments: Comments, loc: Loc) -> Iterator[str]:
     indent = _STEP * len(loc)
     for index, value in enumerate(values):
-        for remark in remarks.get((*loc, index), ()):
+        for remark in comments.get((*loc, index), ()):
             yield from _comment(remark, indent)
         yield f"{indent}- {_flow(value)}"
 

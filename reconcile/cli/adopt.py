@@ -8,14 +8,14 @@ from typing import Annotated
 
 import typer
 
-from reconcile.adopt.adopt_host import Adopted, adopt_host
+from reconcile.adopt.adopt_host import adopt_host
 from reconcile.cli.options import LOCAL, Json, Sites
 from reconcile.cli.read_only_guard import ReadOnlyGuard
 from reconcile.cli.terminal import now, show, style
 from reconcile.config.load import load
 from reconcile.errors import ReconcileError
-from reconcile.output.adopt import adopt_document, notes_text
-from reconcile.output.json import dumped
+from reconcile.output.adoption import Adopted, adopt_document, notes_text
+from reconcile.output.json import to_json
 from reconcile.system import Host
 
 _PRIVATE, _PUBLIC = 0o600, 0o644
@@ -56,9 +56,9 @@ def adopt(
     read_only = ReadOnlyGuard()
     adopted = read_only(lambda: adopt_host(host, output or LOCAL, site or ()))
     if output is not None:
-        _write(output, adopted)
+        _write_new_file(output, adopted)
     if json:
-        show(dumped(adopt_document(adopted, host.name, now=now())))
+        show(to_json(adopt_document(adopted, host.name, now=now())))
     else:
         read_only.print_note()
         _print_notes(adopted)
@@ -70,9 +70,7 @@ def adopt(
 
 
 def _print_notes(adopted: Adopted) -> None:
-    text = notes_text(adopted, style(sys.stderr))
-    if text:
-        sys.stderr.write(text + "\n")
+    sys.stderr.write(notes_text(adopted, style(sys.stderr)) + "\n")
 
 
 def _refuse_existing(path: str) -> None:
@@ -81,7 +79,7 @@ def _refuse_existing(path: str) -> None:
         raise ReconcileError(f"{path} already exists", "", fix)
 
 
-def _write(path: str, adopted: Adopted) -> None:
+def _write_new_file(path: str, adopted: Adopted) -> None:
     """Write the YAML, readable by everyone only if all that it holds is."""
     mode = _PRIVATE if adopted.secret else _PUBLIC
     try:

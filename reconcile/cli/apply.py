@@ -94,16 +94,16 @@ def apply(
     if saved is not None:
         _refuse_selection(chosen)
         report = _apply_saved(saved, file, options, lock_timeout, listen)
-        return _finish(report, listen, detailed=detailed_exitcode)
+        return _report_end(report, listen, detailed=detailed_exitcode)
     workspace = open_workspace(file)
     approved = None if auto_approve else _approved_plan(workspace, chosen, listen)
     with locked(workspace, "apply", timeout_s=lock_timeout, on_event=listen) as current:
         plan = _current_plan(current, chosen, approved, listen)
         report = _execute(current, plan, options, listen)
-    return _finish(report, listen, detailed=detailed_exitcode)
+    return _report_end(report, listen, detailed=detailed_exitcode)
 
 
-def _finish(report: Report, listen: EventSink, *, detailed: bool) -> int:
+def _report_end(report: Report, listen: EventSink, *, detailed: bool) -> int:
     code = report.exit_code(detailed=detailed)
     listen.end(report, code)
     return code

@@ -21,8 +21,8 @@ from reconcile.doctor.diagnosis import Diagnosis, diagnose
 from reconcile.doctor.inspection import HostInspection, server_names_of
 from reconcile.doctor.rules import select_rules
 from reconcile.errors import ExitCode
-from reconcile.output.doctor import doctor_document, doctor_markdown, doctor_text, rules_text
-from reconcile.output.json import dumped
+from reconcile.output.findings import doctor_document, doctor_markdown, doctor_text, rules_text
+from reconcile.output.json import to_json
 from reconcile.output.sarif import sarif_text
 from reconcile.system import Host
 from reconcile.workspace import Workspace
@@ -103,4 +103,4 @@ def _rendered(diagnosis: Diagnosis, form: str) -> str:
     if form == "sarif":
         return sarif_text(findings, unknown, complete=not unknown)
     code = diagnosis.exit_code()
-    return dumped(doctor_document(host, findings, unknown, rules=rules, exit_code=code, now=now()))
+    return to_json(doctor_document(host, findings, unknown, rules=rules, exit_code=code, now=now()))

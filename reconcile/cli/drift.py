@@ -20,7 +20,7 @@ from reconcile.cli.terminal import now, show, style
 from reconcile.cli.workspaces import open_workspace
 from reconcile.engine.drift_report import Drift
 from reconcile.errors import ExitCode
-from reconcile.output.json import drift_document, dumped
+from reconcile.output.json import drift_document, to_json
 from reconcile.output.markdown import drift_markdown
 from reconcile.output.text import drift_text
 from reconcile.workspace.checking import check_drift
@@ -83,12 +83,12 @@ def drift(
     if not quiet or code or found.healed:
         if json:
             noted = replace(found, plan=read_only.with_note(found.plan))
-            show(dumped(drift_document(noted, now=now(), exit_code=code)))
+            show(to_json(drift_document(noted, now=now(), exit_code=code)))
         else:
-            show(_text(found, markdown=markdown))
+            show(_drift_report(found, markdown=markdown))
             read_only.print_note()
     return code
 
 
-def _text(found: Drift, *, markdown: bool) -> str:
+def _drift_report(found: Drift, *, markdown: bool) -> str:
     return drift_markdown(found) if markdown else drift_text(found, style())

@@ -116,11 +116,11 @@ def _print_error(error: ReconcileError) -> int:
 
 def _print_document(error: ReconcileError) -> None:
     # Imports pydantic, which --help does without.
-    from reconcile.output.json import dumped, error_document
+    from reconcile.output.json import error_document, to_json
 
     document = error_document(error.what, error.why, error.fix, error.exit_code)
     try:
-        sys.stdout.write(dumped(document) + "\n")
+        sys.stdout.write(to_json(document) + "\n")
     except BrokenPipeError:
         discard_stdout()
 

@@ -17,8 +17,8 @@ from reconcile.nginx.explanation import with_listening_address
 from reconcile.nginx.routing.request import Request
 from reconcile.nginx.routing.url import parse_url
 from reconcile.nginx.running.discover import discover
-from reconcile.output.explain import explain_document, explain_text
-from reconcile.output.json import dumped
+from reconcile.output.json import to_json
+from reconcile.output.url_explanation import explain_document, explain_text
 from reconcile.system import Host
 from reconcile.system.http import HttpAnswer, HttpTarget
 
@@ -58,7 +58,7 @@ def explain(
     explanation = read_only(lambda: explain_request(nginx, request))
     answer = _live_answer(host, request) if live else None
     if json:
-        show(dumped(explain_document(url, explanation, host.name, now=now(), live=answer)))
+        show(to_json(explain_document(url, explanation, host.name, now=now(), live=answer)))
     else:
         show(explain_text(url, explanation, style(), answer))
     read_only.print_note()

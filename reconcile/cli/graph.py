@@ -10,8 +10,8 @@ from reconcile.cli.options import File, Json, require_single_format
 from reconcile.cli.terminal import now, show
 from reconcile.cli.workspaces import open_workspace
 from reconcile.errors import ExitCode
-from reconcile.output.graph import dot, graph_document, mermaid_text
-from reconcile.output.json import dumped
+from reconcile.output.json import to_json
+from reconcile.output.resource_graph import dot, graph_document, mermaid_text
 
 
 def graph(
@@ -35,7 +35,7 @@ def graph(
     require_single_format(json=json, mermaid=mermaid)
     workspace = open_workspace(file)
     if json:
-        show(dumped(graph_document(workspace.desired, workspace.host.name, now=now())))
+        show(to_json(graph_document(workspace.desired, workspace.host.name, now=now())))
     else:
         show(mermaid_text(workspace.desired) if mermaid else dot(workspace.desired))
     return ExitCode.OK

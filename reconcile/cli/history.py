@@ -7,8 +7,8 @@ from reconcile.cli.terminal import now, show, style
 from reconcile.cli.workspaces import open_state
 from reconcile.engine.history_integrity import check_history
 from reconcile.errors import ExitCode
-from reconcile.output.history import history_document, history_text
-from reconcile.output.json import dumped
+from reconcile.output.apply_history import history_document, history_text
+from reconcile.output.json import to_json
 
 
 def history(file: File = None, json: Json = False) -> int:
@@ -27,7 +27,7 @@ def history(file: File = None, json: Json = False) -> int:
     entries, problems = check_history(workspace.host.state, workspace.ledger)
     code = ExitCode.ERROR if problems else ExitCode.OK
     if json:
-        show(dumped(history_document(entries, problems, workspace.host.name, code, now=now())))
+        show(to_json(history_document(entries, problems, workspace.host.name, code, now=now())))
     else:
         show(history_text(entries, problems, style()))
     return code

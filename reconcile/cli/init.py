@@ -12,7 +12,7 @@ from reconcile.cli.terminal import show
 from reconcile.config.starter import STARTER
 from reconcile.errors import ExitCode, ReconcileError
 from reconcile.output.escape import printable
-from reconcile.output.json import dumped, written_document
+from reconcile.output.json import to_json, written_document
 
 ASSET_FOLDERS = ("app/static", "static", "src/static")
 
@@ -35,9 +35,9 @@ def init(
       1  error, or the file already exists
     """
     folder = os.path.dirname(os.path.abspath(file))
-    _write(file, STARTER.replace("./app/static", f"./{_asset_folder(folder)}"))
+    _write_new_file(file, STARTER.replace("./app/static", f"./{_asset_folder(folder)}"))
     if json:
-        show(dumped(written_document([file])))
+        show(to_json(written_document([file])))
     else:
         path = printable(file)
         show(f"Wrote {path}. Edit it to describe your host, then run: reconcile plan -f {path}")
@@ -50,7 +50,7 @@ def _asset_folder(app: str) -> str:
     return next(found, ASSET_FOLDERS[0])
 
 
-def _write(path: str, content: str) -> None:
+def _write_new_file(path: str, content: str) -> None:
     try:
         with open(path, "x", encoding="utf-8") as file:
             _fill(file, content)

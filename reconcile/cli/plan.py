@@ -76,7 +76,7 @@ def plan(
     if out is not None:
         _save(out, made, workspace, chosen)
     if json:
-        show(_document(read_only.with_note(made), code, full=full))
+        show(_plan_json(read_only.with_note(made), code, full=full))
     elif markdown:
         # Start-up: a plan as text does without it.
         from reconcile.output.markdown import plan_markdown
@@ -87,7 +87,7 @@ def plan(
         if out is not None:
             show(f"\nSaved. To apply exactly this plan, once: reconcile apply {printable(out)}")
     if json_into is not None:
-        _write_file(json_into, _document(read_only.with_note(made), code, full=full))
+        _write_file(json_into, _plan_json(read_only.with_note(made), code, full=full))
     if not json:
         read_only.print_note()
     _print_unclear(made)
@@ -110,11 +110,11 @@ def _save(path: str, made: Plan, workspace: Workspace, chosen: Selection) -> Non
     saved_plan.write(path, saved_plan.from_plan(made, yaml, chosen, workspace.user))
 
 
-def _document(made: Plan, code: int, *, full: bool) -> str:
+def _plan_json(made: Plan, code: int, *, full: bool) -> str:
     # Start-up: it costs 18 ms, and a plan as text does without it.
-    from reconcile.output.json import dumped, plan_document
+    from reconcile.output.json import plan_document, to_json
 
-    return dumped(plan_document(made, code, now=now(), full=full))
+    return to_json(plan_document(made, code, now=now(), full=full))
 
 
 def _write_file(path: str, text: str) -> None:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Protocol
 from reconcile.cli.progress_line import file_progress
 from reconcile.cli.terminal import discard_stdout, now, show, style
 from reconcile.engine.model import Change, Event, Plan, Report
-from reconcile.output.changes import action_line, address
+from reconcile.output.changes import action_line, shown_address
 from reconcile.output.escape import printable
-from reconcile.output.json import dumped, event_line, planned_line, summary_line
+from reconcile.output.json import event_document, planned_event, summary_event, to_json
 from reconcile.output.text import failure_text, plan_text, report_text, rollback_text
 from reconcile.system import Host
 
@@ -71,7 +71,7 @@ class JsonLines:
     def plan(self, plan: Plan) -> None:
         """A line per planned change."""
         for change in plan.changes:
-            _write(dumped(planned_line(change)))
+            _print_line(to_json(planned_event(change)))
 
     @contextmanager
     def applying(self, _plan: Plan) -> Iterator[None]:
@@ -82,11 +82,11 @@ class JsonLines:
         """A line per event."""
         if event.type == "apply_progress":
             return  # only for people: a program waits
-        _write(dumped(event_line(event)))
+        _print_line(to_json(event_document(event)))
 
     def end(self, report: Report, code: int) -> None:
         """The summary, as the last line."""
-        _write(dumped(summary_line(report, code, now=now())))
+        _print_line(to_json(summary_event(report, code, now=now())))
 
     def rolled_back(self, notes: tuple[str, ...]) -> None:
         """A line per note."""
@@ -113,7 +113,7 @@ class PlainProgress:
     def applying(self, plan: Plan) -> Iterator[None]:
         """An empty line before the changes."""
         if plan.changes:
-            _write("")
+            _print_line("")
         self._is_applying = True
         yield
         self._is_applying = False
@@ -148,7 +148,7 @@ class PlainProgress:
         return ""
 
     def _show(self, text: str) -> None:
-        _write(relative_to(self._checkout, text))
+        _print_line(relative_to(self._checkout, text))
 
 
 class ProgressBar(PlainProgress):
@@ -166,7 +166,7 @@ class ProgressBar(PlainProgress):
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-        _write("")
+        _print_line("")
         self._is_applying = True
         console = Console(no_color=not style().colour, highlight=False)
         columns = (BarColumn(20), MofNCompleteColumn(), TextColumn("{task.description}"))
@@ -195,7 +195,7 @@ class ProgressBar(PlainProgress):
 
 def _escape_markup(change: Change) -> str:
     """Rich would read [brackets] as markup."""
-    return address(change).replace("[", r"\[")
+    return shown_address(change).replace("[", r"\[")
 
 
 def _copied_so_far(event: Event) -> str:
@@ -212,7 +212,7 @@ def relative_to(folder: str, text: str) -> str:
     return text.replace(f"{folder}/", "") if folder else text
 
 
-def _write(text: str) -> None:
+def _print_line(text: str) -> None:
     """An apply continues after its reader has gone: half an apply is worse than a silent one."""
     try:
         show(text)

@@ -52,19 +52,19 @@ class _ProgressLine(threading.Thread):
         # A terminal that was closed is no reason to fail.
         with suppress(OSError):
             while not self._stop_requested.wait(EVERY_S):
-                self._write(ERASE_LINE + self._text().encode())
-            self._write(ERASE_LINE)
+                self._write_bytes(ERASE_LINE + self._count_text().encode())
+            self._write_bytes(ERASE_LINE)
 
     def stop(self) -> None:
         self._stop_requested.set()
         self.join()
 
-    def _text(self) -> str:
+    def _count_text(self) -> str:
         total = self._tally.total
         rate = total / (monotonic() - self._start_s)
         columns = os.get_terminal_size(sys.stderr.fileno()).columns or 80
         return f"Reading files: {total:,} so far ({rate:,.0f}/s)"[: columns - 1]
 
-    def _write(self, data: bytes) -> None:
+    def _write_bytes(self, data: bytes) -> None:
         # Unbuffered: a helper process forked meanwhile would inherit a buffer's lock.
         os.write(sys.stderr.fileno(), data)

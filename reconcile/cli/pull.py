@@ -23,7 +23,7 @@ from reconcile.gitops.pull_revision import (
     remote_source,
 )
 from reconcile.gitops.pull_revision import pull as pull_revision
-from reconcile.output.json import drift_document, dumped, plan_document
+from reconcile.output.json import drift_document, plan_document, to_json
 from reconcile.output.text import drift_text, plan_text
 from reconcile.system import Host, HostSettings
 from reconcile.system.lock import try_lock
@@ -160,12 +160,12 @@ def _plan_or_drift(
         if not json:
             return drift.exit_code, drift_text(drift, style())
         noted = replace(drift, plan=read_only.with_note(drift.plan))
-        return drift.exit_code, dumped(drift_document(noted, now=now()))
+        return drift.exit_code, to_json(drift_document(noted, now=now()))
     plan = read_only(lambda: plan_changes(workspace))
     code = plan.exit_code(detailed=True)
     if not json:
         return code, plan_text(plan, style())
-    return code, dumped(plan_document(read_only.with_note(plan), code, now=now()))
+    return code, to_json(plan_document(read_only.with_note(plan), code, now=now()))
 
 
 def _unattended_options(max_deletes: int | None) -> ApplyOptions:

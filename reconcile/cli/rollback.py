@@ -10,7 +10,7 @@ from reconcile.cli.workspaces import open_state
 from reconcile.engine.history import HistoryEntry, HistoryRow
 from reconcile.engine.rollback import last_applied, sites_undone, unfinished
 from reconcile.errors import ExitCode, ReconcileError
-from reconcile.output.history import rollback_preview
+from reconcile.output.apply_history import rollback_preview
 from reconcile.workspace import Workspace
 from reconcile.workspace.applying import locked, roll_back
 

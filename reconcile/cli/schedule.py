@@ -24,8 +24,8 @@ from reconcile.gitops.schedule_units import (
     to_utc,
 )
 from reconcile.output.documents import ScheduleDocument
-from reconcile.output.json import dumped
-from reconcile.output.schedule import schedule_document, schedule_text
+from reconcile.output.drift_schedule import schedule_document, schedule_text
+from reconcile.output.json import to_json
 from reconcile.system import timers
 from reconcile.workspace import Workspace
 
@@ -97,7 +97,7 @@ def install(
     else:
         timers.write_file(CRON_FILE, made.cron, HEADER)
         text = f"Installed {CRON_FILE}: {every}."
-    show(_document(workspace) if json else text)
+    show(_status_json(workspace) if json else text)
     return ExitCode.OK
 
 
@@ -121,7 +121,7 @@ def remove(file: File = None, json: Json = False) -> int:
         removed |= timers.remove(workspace.host, (TIMER, SERVICE), HEADER, TIMER)
     workspace.host.state.remove(NOTIFY)
     text = "Removed." if removed else "No drift check is installed."
-    show(_document(workspace) if json else text)
+    show(_status_json(workspace) if json else text)
     return ExitCode.OK
 
 
@@ -139,12 +139,12 @@ def status(file: File = None, json: Json = False) -> int:
       1  error
     """
     workspace = open_state(file)
-    show(_document(workspace) if json else schedule_text(_status(workspace)))
+    show(_status_json(workspace) if json else schedule_text(_status(workspace)))
     return ExitCode.OK
 
 
-def _document(workspace: Workspace) -> str:
-    return dumped(_status(workspace))
+def _status_json(workspace: Workspace) -> str:
+    return to_json(_status(workspace))
 
 
 def _status(workspace: Workspace) -> ScheduleDocument:

@@ -11,7 +11,7 @@ from reconcile.cli.options import IgnoredFile, Json
 from reconcile.cli.terminal import show
 from reconcile.config.json_schema import json_schema
 from reconcile.errors import ExitCode, ReconcileError
-from reconcile.output.json import dumped, written_document
+from reconcile.output.json import to_json, written_document
 from reconcile.output.schemas import output_schemas, schema_text
 
 
@@ -45,7 +45,7 @@ def schema(
     schemas = all_schemas()
     if write is not None:
         files = _write_all(schemas, write)
-        show(dumped(written_document(files)) if json else "\n".join(files))
+        show(to_json(written_document(files)) if json else "\n".join(files))
         return ExitCode.OK
     if name not in schemas:
         raise ReconcileError(f"Unknown schema: {name}", "", f"Schemas: {', '.join(schemas)}.")

@@ -16,8 +16,8 @@ from reconcile.engine.resource import Ref
 from reconcile.engine.untrack import untrack
 from reconcile.errors import ExitCode, ReconcileError
 from reconcile.output.escape import printable
-from reconcile.output.json import dumped
-from reconcile.output.state import row_text, state_document, state_text
+from reconcile.output.json import to_json
+from reconcile.output.ledger_rows import row_text, state_document, state_text
 from reconcile.workspace.applying import locked
 
 state = typer.Typer(
@@ -54,7 +54,7 @@ def list_(file: File = None, json: Json = False, site: Sites = None) -> int:
     rows = workspace.ledger.rows
     if site:
         rows = _rows_of_sites(rows, site)
-    show(_document(rows, workspace.host.name) if json else state_text(rows))
+    show(_state_json(rows, workspace.host.name) if json else state_text(rows))
     return ExitCode.OK
 
 
@@ -75,7 +75,7 @@ def show_(address: Address, file: File = None, json: Json = False) -> int:
     row = workspace.ledger.rows.get(ref)
     if row is None:
         raise ReconcileError(f"{address} is not in the ledger", "", "See `reconcile state list`.")
-    show(_document({ref: row}, workspace.host.name) if json else row_text(ref, row))
+    show(_state_json({ref: row}, workspace.host.name) if json else row_text(ref, row))
     return ExitCode.OK
 
 
@@ -107,7 +107,7 @@ def forget(
     with locked(open_state(file), "state forget", timeout_s=lock_timeout) as current:
         actor = current.actor(typed_command())
         rows = untrack(current.host, refs, actor, protected_too=protected_too).rows
-        text = _document(rows, current.host.name, refs) if json else _forgotten_text(refs)
+        text = _state_json(rows, current.host.name, refs) if json else _forgotten_text(refs)
     show(text)
     return ExitCode.OK
 
@@ -126,5 +126,5 @@ def _forgotten_text(refs: Sequence[Ref]) -> str:
     return "\n".join(f"Forgotten: {printable(str(ref))}. It stays on the host." for ref in refs)
 
 
-def _document(rows: Rows, host: str, forgotten: Sequence[Ref] = ()) -> str:
-    return dumped(state_document(rows, host, now=now(), forgotten=forgotten))
+def _state_json(rows: Rows, host: str, forgotten: Sequence[Ref] = ()) -> str:
+    return to_json(state_document(rows, host, now=now(), forgotten=forgotten))

@@ -8,7 +8,7 @@ from reconcile.config.diagnostics import ConfigErrors, Diagnostic
 from reconcile.config.load import load
 from reconcile.errors import ExitCode
 from reconcile.output.escape import printable
-from reconcile.output.json import dumped
+from reconcile.output.json import to_json
 from reconcile.output.validation import validation_document
 
 
@@ -41,5 +41,5 @@ def validate(file: File = None, json: Json = False) -> int:
 
 def _print_json(diagnostics: tuple[Diagnostic, ...]) -> int:
     code = ExitCode.ERROR if diagnostics else ExitCode.OK
-    show(dumped(validation_document(diagnostics, code)))
+    show(to_json(validation_document(diagnostics, code)))
     return code

@@ -14,7 +14,7 @@ from reconcile.engine.model import Check
 from reconcile.errors import ExitCode, ReconcileError
 from reconcile.output.checklist import checklist_text
 from reconcile.output.checks import verification_text
-from reconcile.output.json import dumped, verify_document
+from reconcile.output.json import to_json, verify_document
 from reconcile.workspace import Workspace
 from reconcile.workspace.checking import verify_sites
 
@@ -46,9 +46,9 @@ def verify(file: File = None, json: Json = False, site: Sites = None) -> int:
     checks = (*(box.check for _, boxes in lists for box in boxes), *probed)
     code = _exit_code(checks)
     if json:
-        show(dumped(verify_document(checks, workspace.host.name, code, now=now())))
+        show(to_json(verify_document(checks, workspace.host.name, code, now=now())))
     else:
-        show(_text(lists, probed))
+        show(_verify_report(lists, probed))
     read_only.print_note()
     return code
 
@@ -66,7 +66,7 @@ def _exit_code(checks: Sequence[Check]) -> ExitCode:
     return ExitCode.ERROR if "unknown" in statuses else ExitCode.OK
 
 
-def _text(lists: Checklists, probed: Sequence[Check]) -> str:
+def _verify_report(lists: Checklists, probed: Sequence[Check]) -> str:
     texts = [
         checklist_text(site, [(box.title, box.check) for box in boxes], style())
         for site, boxes in lists

@@ -19,7 +19,7 @@ from reconcile.config.fields.path_types import AbsolutePath
 from reconcile.config.host_path import HostPath
 from reconcile.config.host_section import HostSection
 from reconcile.config.ignore_rule import IgnoreRule
-from reconcile.config.owner import BUILT_IN_OWNERS, Owner
+from reconcile.config.owner import BUILT_IN_OWNERS, OwnerEntry
 from reconcile.config.site.listen_ports import check_listens
 from reconcile.config.site.location_directories import check_directories
 from reconcile.config.site.site import Site
@@ -34,7 +34,7 @@ class Config(ConfigModel):
         default=HostSection.model_construct(),
         description="The host; detected where left out.",
     )
-    owners: dict[Name, Owner] = Field(
+    owners: dict[Name, OwnerEntry] = Field(
         default={}, description="Owners by name; assets and uploads are built in."
     )
     cache_policies: dict[Name, CachePolicy] = Field(
@@ -98,7 +98,9 @@ class Config(ConfigModel):
         yield from check_listens(self)
         yield from check_directories(self)
 
-    def all_owners(self, built_in: Mapping[str, Owner] = BUILT_IN_OWNERS) -> dict[str, Owner]:
+    def all_owners(
+        self, built_in: Mapping[str, OwnerEntry] = BUILT_IN_OWNERS
+    ) -> dict[str, OwnerEntry]:
         """The file's owners over the built-in ones, merged by field."""
         merged = {
             name: built_in[name].model_copy(update=owner.model_dump(exclude_none=True))

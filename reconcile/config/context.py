@@ -8,7 +8,7 @@ from functools import cached_property
 from reconcile.config.config import Config
 from reconcile.config.document import Loc
 from reconcile.config.host_facts import HostFacts
-from reconcile.config.owner import BUILT_IN_OWNERS, Owner, OwnerChoice, ResolvedOwner
+from reconcile.config.owner import BUILT_IN_OWNERS, OwnerChoice, OwnerEntry, ResolvedOwner
 from reconcile.config.probes import Expectation, HttpProbe
 from reconcile.config.site.app import App, Gunicorn
 from reconcile.config.site.listen_ports import ListenAddress, main_endpoint
@@ -41,7 +41,7 @@ class CompileContext:
         return {name: SiteContext(self, name, site) for name, site in self.config.sites.items()}
 
     @cached_property
-    def owners(self) -> dict[str, Owner]:
+    def owners(self) -> dict[str, OwnerEntry]:
         """Every owner by name; the defaults of a user without root are that user's own."""
         if self.facts.privileged:
             return self.config.all_owners()
@@ -49,9 +49,9 @@ class CompileContext:
         built_in = {name: one.model_copy(update=user) for name, one in BUILT_IN_OWNERS.items()}
         return self.config.all_owners(built_in)
 
-    def resolve_owner(self, choice: OwnerChoice) -> Owner:
+    def resolve_owner(self, choice: OwnerChoice) -> OwnerEntry:
         """The owner of that name, or the inline one."""
-        return choice if isinstance(choice, Owner) else self.owners[choice]
+        return choice if isinstance(choice, OwnerEntry) else self.owners[choice]
 
     def declare(self, resource: Resource, loc: Loc, sites: tuple[str, ...] = ()) -> Declared:
         """The resource, as declared by the value at `loc`."""

@@ -11,7 +11,7 @@ from reconcile.config.config_model import ConfigEntry
 from reconcile.config.diagnostics import Violation
 from reconcile.config.document import Loc
 from reconcile.config.fields.path_types import Path
-from reconcile.config.owner import Owner, OwnerChoice, check_owner_choice
+from reconcile.config.owner import OwnerChoice, OwnerEntry, check_owner_choice
 from reconcile.engine.model import Declared
 from reconcile.errors import ReconcileError
 from reconcile.filesystem.path import ancestors
@@ -84,7 +84,7 @@ class HostPath(ConfigEntry):
             link = Symlink(path=name, target=self.link)
             yield context.declare(link, loc, _adopted_by(self.link, context))
             return
-        owner = context.resolve_owner(self.owner) if self.owner else Owner()
+        owner = context.resolve_owner(self.owner) if self.owner else OwnerEntry()
         if self.form == "directory":
             directory = Directory(path=name, user=owner.user, group=owner.group, mode=owner.dirs)
             yield context.declare(directory, loc)

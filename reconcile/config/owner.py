@@ -94,7 +94,7 @@ FilesMode = Annotated[
 ]
 
 
-class Owner(ConfigEntry):
+class OwnerEntry(ConfigEntry):
     """A user, a group, and the modes of directories and files.
 
     In `paths`, what is left out is not managed; in a location it is the role's default.
@@ -111,7 +111,7 @@ class Owner(ConfigEntry):
 
     def check(self, loc: Loc, config: Config) -> Iterator[Violation]:  # noqa: ARG002
         """An owner sets something."""
-        if self == Owner():
+        if self == OwnerEntry():
             yield Violation(loc, "this owner is empty", "add a user, a group or modes")
 
 
@@ -125,8 +125,10 @@ class ResolvedOwner(NamedTuple):
 
 
 BUILT_IN_OWNERS = {
-    "assets": Owner.model_construct(user="root", group="root", dirs=0o755, files=0o644),
-    "uploads": Owner.model_construct(user="www-data", group="www-data", dirs=0o755, files=0o644),
+    "assets": OwnerEntry.model_construct(user="root", group="root", dirs=0o755, files=0o644),
+    "uploads": OwnerEntry.model_construct(
+        user="www-data", group="www-data", dirs=0o755, files=0o644
+    ),
 }
 
 
@@ -135,18 +137,18 @@ NAMED, INLINE = "(name)", "(owner)"
 
 
 def _discriminate(value: Any) -> str:
-    return INLINE if isinstance(value, dict | Owner) else NAMED
+    return INLINE if isinstance(value, dict | OwnerEntry) else NAMED
 
 
 OwnerChoice = Annotated[
-    Annotated[Name, Tag(NAMED)] | Annotated[Owner, Tag(INLINE)], Discriminator(_discriminate)
+    Annotated[Name, Tag(NAMED)] | Annotated[OwnerEntry, Tag(INLINE)], Discriminator(_discriminate)
 ]
 """The name of an owner, or an inline owner."""
 
 
 def check_owner_choice(loc: Loc, choice: OwnerChoice | None, config: Config) -> Iterator[Violation]:
     """A name is that of an owner, an inline owner sets something."""
-    if isinstance(choice, Owner):
+    if isinstance(choice, OwnerEntry):
         yield from choice.check(loc, config)
     elif choice is not None and choice not in config.owner_names:
         message = f"unknown owner {quote_text(choice)}"

@@ -119,7 +119,7 @@ class _DocumentReader:
     def read_document(self, events: _Events) -> YamlNode:
         """The root of the only document. Errors: _UnreadableYaml."""
         try:
-            return self._document(events)
+            return self._document_node(events)
         except yaml.MarkedYAMLError as error:
             mark = _mark(error.problem_mark or error.context_mark)
             raise self._unreadable(mark, *_explain(error, mark)) from None
@@ -128,7 +128,7 @@ class _DocumentReader:
             message = "invalid YAML: a number is out of range"
             raise self._unreadable(_mark(events.get_mark()), message) from None
 
-    def _document(self, events: _Events) -> YamlNode:
+    def _document_node(self, events: _Events) -> YamlNode:
         events.advance()
         if not events.check_event(yaml.DocumentStartEvent):
             raise self._unreadable(Mark(1, 1), "the file is empty", "begin with `version: 1`")

@@ -53,7 +53,7 @@ def with_sent_alert(drift: Drift, memory: DriftState) -> DriftState:
 def alert_text(drift: Drift) -> tuple[str, str]:
     """The title and the text of the alert."""
     news = "drift was reverted" if drift.healed else _TITLES[drift.state]
-    lines = [*(f"reverted: {printable(address)}" for address in drift.healed), *_lines(drift)]
+    lines = [*(f"reverted: {printable(address)}" for address in drift.healed), *_alert_lines(drift)]
     more = [f"and {len(lines) - MOST_LINES} more"] if len(lines) > MOST_LINES else []
     body = "\n".join([*lines[:MOST_LINES], *more])
     return f"{printable(drift.plan.host)}: {news}", body or "The host matches the configuration."
@@ -63,7 +63,7 @@ def seconds_between(earlier: str, later: str) -> float:
     return (datetime.fromisoformat(later) - datetime.fromisoformat(earlier)).total_seconds()
 
 
-def _lines(drift: Drift) -> list[str]:
+def _alert_lines(drift: Drift) -> list[str]:
     changes = [
         f"{change.cause}: {printable(str(change.ref))} ({change.action})"
         for change in drift.plan.changes

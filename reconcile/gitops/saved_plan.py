@@ -87,11 +87,11 @@ def from_plan(plan: Plan, file: str, selection: Selection, user: str) -> SavedPl
         targets=selection.targets,
         excludes=selection.excludes,
         actions={str(change.ref): change.action for change in plan.changes},
-        changes={address: _plain(sides) for address, sides in plan.inputs.changes.items()},
+        changes={address: _as_dicts(sides) for address, sides in plan.inputs.changes.items()},
     )
 
 
-def _plain(sides: tuple[Any, Any]) -> Change:
+def _as_dicts(sides: tuple[Any, Any]) -> Change:
     before, after = sides
     return (None if before is None else dict(before), None if after is None else dict(after))
 

@@ -1,4 +1,4 @@
-"""What a plan means beyond its changes: to visitors, to other sites, to nginx itself."""
+"""The impact of a plan: on visitors, on other sites, and on nginx itself."""
 
 from __future__ import annotations
 
@@ -36,28 +36,29 @@ if TYPE_CHECKING:
     from reconcile.nginx.routing.servers import Server
     from reconcile.system import Host
 
-KINDS = frozenset({"file", "symlink", "directory", "tree", "assets", "nginx_live"})
-"""What a change has to be of, for anybody to notice it through nginx."""
+NGINX_KINDS = frozenset({"file", "symlink", "directory", "tree", "assets", "nginx_live"})
+"""Kinds of resources that affect what nginx serves."""
 SAMPLES = 2
 _NO_NAME = ("~", "*", ".")
 
 
 def affects_nginx(plan: Plan) -> bool:
-    return any(change.ref.kind in KINDS for change in plan.changes)
+    """Whether a change of the plan may affect what nginx serves."""
+    return any(change.ref.kind in NGINX_KINDS for change in plan.changes)
 
 
 def with_impact(plan: Plan, config: Config, facts: HostFacts, host: Host) -> Plan:
-    """`plan` with what it will change for visitors, what stands in its way, and how it goes live.
+    """Return `plan` with the changed responses, warnings, and whether nginx is restarted.
 
-    A configuration that cannot be read foretells nothing: apply refuses it with nginx's words.
+    If the planned configuration cannot be read, a warning is added instead of the impact.
     """
     try:
         return _Impact(plan, config, facts, host).plan_with_impact()
-    except (ReconcileError, OSError) as trouble:
-        fix = trouble.fix if isinstance(trouble, ReconcileError) else ""
-        what = "What visitors will notice cannot be foretold."
-        unforeseen = Finding("foresight", "warning", what, (in_one_line(trouble),), fix)
-        return replace(plan, findings=(*plan.findings, unforeseen))
+    except (ReconcileError, OSError) as error:
+        fix = error.fix if isinstance(error, ReconcileError) else ""
+        what = "The effect on visitors could not be predicted."
+        unpredicted = Finding("foresight", "warning", what, (in_one_line(error),), fix)
+        return replace(plan, findings=(*plan.findings, unpredicted))
 
 
 @dataclass(frozen=True)
@@ -68,26 +69,30 @@ class _Impact:
     host: Host
 
     def plan_with_impact(self) -> Plan:
-        restart, taken = self._listen_check()
+        restart, conflicts = self._listen_check()
         return replace(
             self.plan,
             changes=tuple(self._explained(change, restart) for change in self.plan.changes),
             findings=(
                 *self.plan.findings,
                 *self._config_warnings(),
-                *taken,
+                *conflicts,
                 *self._lost_certbot_edits(),
             ),
             behaviour_changes=self._response_changes(),
         )
 
     def _lost_certbot_edits(self) -> Iterator[Finding]:
-        """What certbot has written into files of ours, and will not find there any more."""
+        """Warn where the plan removes lines that certbot has added to a managed file."""
         for change in self.plan.changes:
             before, after = change.before, change.after
-            if isinstance(before, File) and isinstance(after, File) and is_managed(_text(before)):
-                found = find_edits(_text(before))
-                if found and not find_edits(_text(after)):
+            if (
+                isinstance(before, File)
+                and isinstance(after, File)
+                and is_managed(_content(before))
+            ):
+                found = find_edits(_content(before))
+                if found and not find_edits(_content(after)):
                     yield _certbot_finding(after, found)
 
     @cached_property
@@ -130,12 +135,12 @@ class _Impact:
         }
 
     def _sample_requests(self, names: dict[str, tuple[str, ...]]) -> list[SampleRequest]:
-        asked = [question for site in self._sites for question in sample_requests(site, names)]
-        known = {request.host for question in asked for request in question.requests}
-        return [*asked, *self._for_removed_names(known)]
+        samples = [sample for site in self._sites for sample in sample_requests(site, names)]
+        known = {request.host for sample in samples for request in sample.requests}
+        return [*samples, *self._for_removed_names(known)]
 
     def _for_removed_names(self, known: set[str]) -> Iterator[SampleRequest]:
-        """The names of today's servers in files that the plan changes, if no site has them."""
+        """Request the names of current servers in changed files that no site has."""
         changing = {change.ref.name for change in self.plan.changes}
         for server in self._routers[0].servers.servers:
             file = server.scope.directive.file
@@ -145,17 +150,18 @@ class _Impact:
                         yield _root_request(server, name)
 
     def _listen_check(self) -> tuple[str, tuple[Finding, ...]]:
-        """Why nginx has to be restarted, "" where not; and a port that it cannot get."""
+        """Return why nginx must be restarted, "" if not; and a port that it cannot bind."""
         settings = self.host.settings
         may_bind = self.host.privileged or settings.service_manager == "process"
         if not (may_bind and self.host.services.runs_services and self._changes_config):
             return "", ()
-        now = find_running(self._config_test.nginx)
+        running = find_running(self._config_test.nginx)
         try:
-            return check_listens(self._after, now.master_pid if now else 0).restart_reason, ()
+            check = check_listens(self._after, running.master_pid if running else 0)
         except PortTaken as taken:
-            fix = "Stop what holds the port, or choose another one. Apply refuses until then."
+            fix = "Stop the process that uses the port, or choose another one: apply refuses this."
             return "", (Finding("bind-conflict", "error", taken.what, (taken.why,), fix),)
+        return check.restart_reason, ()
 
     @property
     def _changes_config(self) -> bool:
@@ -168,12 +174,12 @@ class _Impact:
         if change.ref.kind == "nginx_live" and restart:
             because = change.reason.removeprefix(RELOAD)
             return replace(change, reason=f"restart, a reload is not enough: {restart} ({because})")
-        differs = _differs(change)
+        differs = _semantic_difference(change)
         return replace(change, reason=f"{change.reason}: {differs}") if differs else change
 
 
-def _differs(change: Change) -> str:
-    """How nginx sees the change of a file of its own; "" for any other change."""
+def _semantic_difference(change: Change) -> str:
+    """Describe what a changed nginx file means to nginx; "" for any other change."""
     before, after = change.before, change.after
     if not (isinstance(before, File) and isinstance(after, File) and before.content):
         return ""
@@ -183,20 +189,20 @@ def _differs(change: Change) -> str:
     return str(found) if found else ""
 
 
-def _text(file: File) -> bytes:
+def _content(file: File) -> bytes:
     return file.content or b""
 
 
 def _certbot_finding(file: File, found: CertbotEdits) -> Finding:
-    has_tls = b"ssl_certificate" in _text(file)
+    has_tls = b"ssl_certificate" in _content(file)
     lost = "" if has_tls else ", and HTTPS with them"
-    what = f"certbot has edited {file.path}: this takes its lines out again{lost}."
+    what = f"certbot has edited {file.path}: this plan removes its lines{lost}."
     evidence = f"{file.path}:{found.lines[0]}: {found.summary}"
     return Finding("certbot-edits", "warning", what, (evidence,), found.suggested_fix)
 
 
 def _sample_names(root: str) -> tuple[str, ...]:
-    """Names of files there; none where there is no such folder, or it is not ours to read."""
+    """Return names of files in `root`; none if it does not exist or cannot be read."""
     try:
         return sample_files(root, SAMPLES)
     except (OSError, ReconcileError):

@@ -1,4 +1,4 @@
-"""Path kinds for nginx's worker after a plan."""
+"""What nginx's worker will find at each path after a plan."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ Samples = Mapping[str, Sequence[str]]
 def planned_path_kinds(
     changes: Sequence[Change], samples: Samples, host: Host, worker: Account
 ) -> dict[str, FileKind]:
-    """Path → kind after the plan; of assets and trees only the sampled files."""
-    look = _PlannedKinds(samples, host, worker)
-    return {path: kind for change in changes for path, kind in look.of(change)}
+    """Map paths to their kinds after the plan; of assets and trees only the sampled files."""
+    kinds = _PlannedKinds(samples, host, worker)
+    return {path: kind for change in changes for path, kind in kinds.after(change)}
 
 
 class _PlannedKinds:
@@ -39,8 +39,8 @@ class _PlannedKinds:
         self._host = host
         self._worker = worker
 
-    def of(self, change: Change) -> Iterator[tuple[str, FileKind]]:
-        """Yield the paths that `change` affects, with their kinds afterwards."""
+    def after(self, change: Change) -> Iterator[tuple[str, FileKind]]:
+        """Yield the paths that `change` affects, with their kinds after it."""
         after = change.after
         if after is None and change.ref.kind in ("file", "symlink", "directory"):
             yield change.ref.name, "missing"

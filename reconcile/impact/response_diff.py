@@ -1,4 +1,4 @@
-"""What visitors will notice of a change: the same requests, asked before and after."""
+"""What visitors will notice of a plan: the same requests, answered before and after it."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ TOO_LARGE = 413
 
 @dataclass(frozen=True)
 class SampleRequest:
-    """One URL of `server` (`http://example.com`), asked at each of `requests` (its addresses).
+    """A URL of `server` (`http://example.com`), requested at each of its addresses.
 
-    `note` says what the URL does not; `short` stands for both where few words have to do.
-    `supposed` are files that are taken to be there, because the answer is of interest even
-    while nobody has put one there. `is_usual` where visitors send such a request.
+    `note` follows the URL in full output; `short` replaces path and note in short output.
+    `assumed_files` are treated as existing, because the answer matters even before someone
+    uploads them. `is_usual` where visitors send such a request.
     """
 
     server: str
@@ -34,10 +34,11 @@ class SampleRequest:
 
     @property
     def label(self) -> str:
+        """The request in full."""
         return f"{self._method} {self.server}{self.path}{self.note}"
 
     def glance(self, before: Route, after: Route, over: str) -> Glance:
-        """The way from one answer to the other as a visitor sees it."""
+        """Summarize the change of the answer as a visitor sees it."""
         was, will_be = describe_briefly(before), describe_briefly(after)
         if was == will_be:
             was, will_be = describe(before), describe(after)
@@ -52,53 +53,52 @@ class SampleRequest:
 
 @dataclass(frozen=True)
 class ServedState:
-    """A configuration and the disk that it serves."""
+    """A configuration and the files that it serves."""
 
     router: Router
     files: PathKinds
 
-    def route(self, request: Request, supposed: frozenset[str]) -> Route:
-        files = WithAssumedFiles(self.files, supposed) if supposed else self.files
+    def route(self, request: Request, assumed_files: frozenset[str]) -> Route:
+        """Route `request` as if `assumed_files` existed."""
+        files = WithAssumedFiles(self.files, assumed_files) if assumed_files else self.files
         return self.router.route(request, files)
 
 
 def response_changes(
-    questions: Iterable[SampleRequest], before: ServedState, after: ServedState
+    samples: Iterable[SampleRequest], before: ServedState, after: ServedState
 ) -> tuple[BehaviourChange, ...]:
     """Every question that is answered otherwise; of one URL's addresses those that differ."""
-    return tuple(
-        change for question in questions for change in _changes_of(question, before, after)
-    )
+    return tuple(change for question in samples for change in _changes_of(question, before, after))
 
 
 def _changes_of(
-    question: SampleRequest, before: ServedState, after: ServedState
+    sample: SampleRequest, before: ServedState, after: ServedState
 ) -> Iterator[BehaviourChange]:
-    ways: dict[tuple[str, str], list[tuple[Route, Route]]] = {}
-    for request in question.requests:
+    pairs: dict[tuple[str, str], list[tuple[Route, Route]]] = {}
+    for request in sample.requests:
         routes = (
-            before.route(request, question.assumed_files),
-            after.route(request, question.assumed_files),
+            before.route(request, sample.assumed_files),
+            after.route(request, sample.assumed_files),
         )
-        ways.setdefault((describe(routes[0]), describe(routes[1])), []).append(routes)
-    for (was, will_be), routes_of_way in ways.items():
-        if any(_visible_response(old) == _visible_response(new) for old, new in routes_of_way):
+        pairs.setdefault((describe(routes[0]), describe(routes[1])), []).append(routes)
+    for (was, will_be), routes_of_pair in pairs.items():
+        if any(_visible_response(old) == _visible_response(new) for old, new in routes_of_pair):
             continue
-        over = _address_families(old.request for old, _ in routes_of_way) if len(ways) > 1 else ""
-        label = f"{question.label} over {over}" if over else question.label
-        glance = question.glance(*routes_of_way[0], over)
+        over = _address_families(old.request for old, _ in routes_of_pair) if len(pairs) > 1 else ""
+        label = f"{sample.label} over {over}" if over else sample.label
+        glance = sample.glance(*routes_of_pair[0], over)
         yield BehaviourChange(label, was, will_be, glance)
 
 
 def _is_noticed(before: Answer, after: Answer) -> bool:
-    """Whether even an unusual request matters: it will fail, or is no longer too large."""
+    """Whether an unusual request matters: it will fail, or its body is no longer too large."""
     if before.kind == "error":
         return before.status == TOO_LARGE and after.kind != "error"
     return after.kind == "error"
 
 
 def _visible_response(route: Route) -> str:
-    """What of an answer a visitor sees: of a refusal neither its reason nor whose it is."""
+    """Describe what a visitor sees of an answer: of an error only its status."""
     if route.server is None or route.answer.kind != "error":
         return describe(route)
     return f"{route.answer.status}{cache_suffix(route)}"

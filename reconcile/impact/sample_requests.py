@@ -1,8 +1,8 @@
-"""What visitors of a site ask for: a handful of real URIs of each location."""
+"""A few requests for each location of a site, as visitors send them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from posixpath import basename
 
@@ -11,19 +11,18 @@ from reconcile.config.probes import Endpoint
 from reconcile.config.site.listen_ports import endpoint, main_endpoint
 from reconcile.config.site.location import Location
 from reconcile.config.site.probe import UploadProbeSettings
+from reconcile.impact.planned_files import Samples
 from reconcile.impact.response_diff import SampleRequest
 from reconcile.nginx.model.listen import Address
 from reconcile.nginx.model.sizes import DEFAULT_BODY_LIMIT
 from reconcile.nginx.routing.request import Request
-
-Samples = Mapping[str, Sequence[str]]
-"""A location's directory → names of files in it, relative."""
 
 _DOTFILE = ".env"
 _SAMPLE = "reconcile-sample.jpg"
 
 
 def sample_requests(site: SiteContext, samples: Samples) -> Iterator[SampleRequest]:
+    """Yield requests for each port, location, upload limit and bare address of a site."""
     main = main_endpoint(site)
     for listen in site.listens:
         yield _get(endpoint(site, listen), "/")
@@ -43,28 +42,28 @@ def _of_location(
     if location.role != "static" and not names:
         is_usual = location.role == "media"
         yield _get(at, prefix + _SAMPLE, sample, short=f"{prefix}*", is_usual=is_usual)
-    # One address will do for the rest: what the others answer shows in the files above.
+    # One address is enough: the files above show how the others answer.
     once = replace(at, addresses=at.addresses[:1])
     yield _get(once, prefix, is_usual=False)
     if prefix != "/":
         yield _get(once, prefix.rstrip("/"), is_usual=False)
-        # Out of the directory and in again: an answer shows that its siblings are open too.
+        # An answer means that requests can leave the directory for its siblings.
         around = f"{prefix.rstrip('/')}../{basename(location.dir)}/{_SAMPLE}"
         yield _get(once, around, sample, is_usual=False)
     yield _get(once, prefix + _DOTFILE, f"{location.dir}/{_DOTFILE}", is_usual=False)
 
 
 def _uploads(site: SiteContext, at: Endpoint) -> Iterator[SampleRequest]:
-    """The largest body that is let through, and one byte more."""
+    """Send the largest allowed body, and one byte more."""
     limit = site.declared.max_upload
     limit = DEFAULT_BODY_LIMIT if limit is None else limit
     path = next((p.upload for p in site.declared.probes if isinstance(p, UploadProbeSettings)), "/")
-    short = f"{path} with {_size(limit)}"
-    for length, few in ((limit, short), (limit + 1, f"{short} and a byte")) if limit else ():
-        asked = _get(at, path)
-        requests = (replace(r, method="POST", body_length=length) for r in asked.requests[:1])
+    label = f"{path} with {_size(limit)}"
+    for length, short in ((limit, label), (limit + 1, f"{label} and a byte")) if limit else ():
+        sample = _get(at, path)
+        requests = (replace(r, method="POST", body_length=length) for r in sample.requests[:1])
         note = f" with {length} bytes"
-        yield replace(asked, requests=tuple(requests), note=note, short=few, is_usual=False)
+        yield replace(sample, requests=tuple(requests), note=note, short=short, is_usual=False)
 
 
 def _size(count: int) -> str:
@@ -75,7 +74,7 @@ def _size(count: int) -> str:
 
 
 def _by_address(site: SiteContext, at: Endpoint, samples: Samples) -> Iterator[SampleRequest]:
-    """Without the name, as a monitor or a curious visitor asks."""
+    """Request by address instead of name, as a monitor does."""
     named = ((prefix, samples.get(one.dir)) for prefix, one in site.declared.locations.items())
     for path in ["/", *(prefix + names[0] for prefix, names in named if names)][:2]:
         for address in at.addresses:
@@ -88,12 +87,13 @@ def _bracketed(address: str) -> str:
 
 
 def _get(
-    at: Endpoint, path: str, *supposed: str, short: str = "", is_usual: bool = True
+    at: Endpoint, path: str, *assumed_files: str, short: str = "", is_usual: bool = True
 ) -> SampleRequest:
     requests = (
         Request(path, at.host, Address(address, at.port), scheme=at.scheme, client=address)
         for address in at.addresses
     )
-    note = " (if there is one)" if supposed else ""
-    found = frozenset(supposed)
-    return SampleRequest(at.url(""), path, tuple(requests), found, note, short, is_usual)
+    note = " (if it exists)" if assumed_files else ""
+    return SampleRequest(
+        at.url(""), path, tuple(requests), frozenset(assumed_files), note, short, is_usual
+    )

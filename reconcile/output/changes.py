@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 
 from reconcile.engine.diff import SENSITIVE
 from reconcile.engine.model import Action, Change, FieldChange
-from reconcile.output.columns import Cell, two_columns
+from reconcile.output.columns import Row, two_columns
 from reconcile.output.escape import printable
-from reconcile.output.fields import field_lines, fields_of
-from reconcile.output.style import GLYPHS, PLAIN, Style
+from reconcile.output.fields import field_lines, shown_fields
+from reconcile.output.style import GLYPHS, PLAIN, Style, join_blocks
 from reconcile.wording import counted
 
 INDENT = "  "
@@ -35,37 +35,38 @@ _PAST: dict[Action, str] = {
 def changes_text(
     changes: Sequence[Change], host: str, style: Style, *, full: bool, summary: bool
 ) -> list[str]:
-    """All changes in blocks, deletions last and under a heading of their own; [] for none."""
+    """Render all changes in blocks, deletions last under their own heading; [] for none."""
     if not changes:
         return []
-    same, gone, kept = (
+    unchanged, deleted, changed = (
         [change for change in changes if change.action in actions] for actions in _SECTIONS
     )
     blocks: list[list[str]] = []
-    if kept or gone:
-        head = style.wrap(f"reconcile will perform these actions on {printable(host)}:")
-        blocks.append([*map(style.bold, head), *_legend(changes, style)])
-    blocks += _listed(kept, style, full=full, summary=summary)
-    if gone:
-        first, *more = _listed(gone, style, full=full, summary=summary)
-        blocks += [[*_warning(gone, style), *first], *more]
-    if same:
-        cells = [_cell(change, "", style) for change in same]
-        blocks.append([style.bold("No change is needed of:"), *two_columns(cells, style, INDENT)])
-    return ["\n\n".join("\n".join(block) for block in blocks)]
+    if changed or deleted:
+        heading = style.wrap(f"reconcile will perform these actions on {printable(host)}:")
+        blocks.append([*map(style.bold, heading), *_legend(changes, style)])
+    blocks += _change_blocks(changed, style, full=full, summary=summary)
+    if deleted:
+        first, *more = _change_blocks(deleted, style, full=full, summary=summary)
+        blocks += [[*_deletion_heading(deleted, style), *first], *more]
+    if unchanged:
+        cells = [_cell(change, "", style) for change in unchanged]
+        blocks.append([style.bold("Unchanged:"), *two_columns(cells, style, INDENT)])
+    return [join_blocks(*blocks)]
 
 
 def action_line(change: Change, style: Style = PLAIN) -> str:
-    """One line for a change that was made."""
-    return f"{style.glyph(change.action)} {address(change)}: {_PAST[change.action]}"
+    """Render a change that was made, on one line."""
+    return f"{style.glyph(change.action)} {shown_address(change)}: {_PAST[change.action]}"
 
 
-def address(change: Change) -> str:
+def shown_address(change: Change) -> str:
+    """Return the address of a change, safe to print on a terminal."""
     return printable(str(change.ref))
 
 
 def files_removed(changes: Sequence[Change]) -> int:
-    """How many files go: with what is destroyed, and inside of what is updated."""
+    """Count the files that are deleted, also inside of updated directories."""
     return sum(_files_removed(change) for change in changes)
 
 
@@ -81,22 +82,22 @@ def _legend(changes: Sequence[Change], style: Style) -> list[str]:
     return style.wrap("   ".join(words), INDENT, INDENT)
 
 
-def _warning(gone: Sequence[Change], style: Style) -> list[str]:
-    files = files_removed(gone)
+def _deletion_heading(deleted: Sequence[Change], style: Style) -> list[str]:
+    files = files_removed(deleted)
     with_files = f", with {counted(files, 'file')}" if files else ""
-    text = f"{counted(len(gone), 'resource')} will be destroyed{with_files}:"
+    text = f"{counted(len(deleted), 'resource')} will be destroyed{with_files}:"
     return [style.alarm(line) for line in style.wrap(text)]
 
 
-def _listed(
+def _change_blocks(
     changes: Sequence[Change], style: Style, *, full: bool, summary: bool
 ) -> list[list[str]]:
-    """What fits on lines of their own as one block, then a block for each other change."""
+    """Render what fits on one line each as one block, then a block for each other change."""
     short = [change for change in changes if summary or _is_short(change, full=full)]
-    cells = [_cell(change, "" if summary else _brief(change), style) for change in short]
+    cells = [_cell(change, "" if summary else _detail(change), style) for change in short]
     lines = [two_columns(cells, style, INDENT)] if cells else []
     return lines + [
-        list(_block(change, style, full=full)) for change in changes if change not in short
+        list(_change_block(change, style, full=full)) for change in changes if change not in short
     ]
 
 
@@ -107,26 +108,25 @@ def _is_short(change: Change, *, full: bool) -> bool:
     return change.action != "update" or needs_no_values
 
 
-def _cell(change: Change, detail: str, style: Style) -> Cell:
-    label = f"{GLYPHS[change.action]} {address(change)}"
-    is_gone = change.action == "delete"
-    dressed = style.action("delete", label) if is_gone else style.glyph(change.action) + label[1:]
-    return Cell(label, detail, dressed)
+def _cell(change: Change, detail: str, style: Style) -> Row:
+    label = f"{GLYPHS[change.action]} {shown_address(change)}"
+    if change.action == "delete":
+        return Row(label, detail, style.action("delete", label))
+    return Row(label, detail, style.glyph(change.action) + label[1:])
 
 
-def _brief(change: Change) -> str:
-    """What stands beside the address where all of a change is one line."""
+def _detail(change: Change) -> str:
+    """Describe a change that is shown on one line."""
     if change.action == "update":
         return _cause(change) + printable(change.reason)
     if change.action == "delete":
-        return _gone(change)
-    is_news = change.cause != "pending"
-    why = _cause(change) + printable(change.reason) if is_news else ""
-    parts = (printable(change.subject.summary("create")), _folded(fields_of(change)), why)
+        return _deletion_detail(change)
+    why = "" if change.cause == "pending" else _cause(change) + printable(change.reason)
+    parts = (printable(change.subject.summary("create")), _content_size(shown_fields(change)), why)
     return ", ".join(part for part in parts if part)
 
 
-def _gone(change: Change) -> str:
+def _deletion_detail(change: Change) -> str:
     files = _files_removed(change)
     return counted(files, "file") if files > 1 else printable(change.subject.summary("delete"))
 
@@ -135,8 +135,8 @@ def _cause(change: Change) -> str:
     return "" if change.cause == "pending" else f"{change.cause}: "
 
 
-def _folded(fields: Sequence[FieldChange]) -> str:
-    """How long a text is that stands in a new resource; of what is sensitive not even that."""
+def _content_size(fields: Sequence[FieldChange]) -> str:
+    """Return the length of a new resource's content, unless it is sensitive."""
     for field in fields:
         if field.sensitive:
             return SENSITIVE
@@ -146,13 +146,13 @@ def _folded(fields: Sequence[FieldChange]) -> str:
     return ""
 
 
-def _block(change: Change, style: Style, *, full: bool) -> Iterator[str]:
-    header = f"# {address(change)} {_FUTURE[change.action]}"
+def _change_block(change: Change, style: Style, *, full: bool) -> Iterator[str]:
+    header = f"# {shown_address(change)} {_FUTURE[change.action]}"
     yield from map(style.bold, style.wrap(header, INDENT, f"{INDENT}#   "))
     if change.action == "update" and (files := _files_removed(change)):
         yield style.alarm(f"{INDENT}# {counted(files, 'file')} will be removed")
     yield from map(style.dim, style.wrap(_reason(change), f"{INDENT}# ", f"{INDENT}#   "))
-    for field in fields_of(change):
+    for field in shown_fields(change):
         for line in field_lines(change, field, style, full=full):
             hanging = INDENT + " " * (len(line) - len(line.lstrip(" ")) + 4)
             yield from style.wrap(line, INDENT, hanging)
@@ -160,5 +160,5 @@ def _block(change: Change, style: Style, *, full: bool) -> Iterator[str]:
 
 def _reason(change: Change) -> str:
     because = f": {printable(change.reason)}" if change.reason else ""
-    places = ", ".join(printable(str(place)) for place in change.positions)
-    return f"{change.cause}{because}" + (f" ({places})" if places else "")
+    positions = ", ".join(printable(str(position)) for position in change.positions)
+    return f"{change.cause}{because}" + (f" ({positions})" if positions else "")

@@ -1,4 +1,4 @@
-"""The guide's checklist as people tick it."""
+"""The checklist of a site."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ from reconcile.output.style import PLAIN, Style
 MARKS: dict[CheckStatus, str] = {"pass": "[x]", "fail": "[ ]", "unknown": "[?]", "skipped": "[-]"}
 
 
-def checklist_text(site: str, boxes: Iterable[tuple[str, Check]], style: Style = PLAIN) -> str:
-    """A site's name, then each (title, check): its mark, and below it what was seen."""
+def checklist_text(site: str, items: Iterable[tuple[str, Check]], style: Style = PLAIN) -> str:
+    """Render a site's name, then each (title, check) with its mark and its detail."""
     lines = [style.bold(printable(site))]
-    for title, check in boxes:
-        lines += _lines(title, check, style)
+    for title, check in items:
+        lines += _item_lines(title, check, style)
     return "\n".join(lines)
 
 
-def _lines(title: str, check: Check, style: Style) -> Sequence[str]:
+def _item_lines(title: str, check: Check, style: Style) -> Sequence[str]:
     first, *rest = style.wrap(title, " " * 6, " " * 9)
     mark = style.status(check.status, MARKS[check.status])
-    seen = style.wrap(printable(check.detail), " " * 9)
-    dressed = map(style.dim, seen) if check.status in ("pass", "skipped") else seen
-    return [f"  {mark} {first.lstrip()}", *rest, *dressed]
+    details = style.wrap(printable(check.detail), " " * 9)
+    if check.status in ("pass", "skipped"):
+        details = [style.dim(line) for line in details]
+    return [f"  {mark} {first.lstrip()}", *rest, *details]

@@ -1,4 +1,4 @@
-"""Checks and the verdict over them."""
+"""Checks and their verdict."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from reconcile.engine.model import Check, CheckStatus, merged_versions
 from reconcile.output.escape import printable
-from reconcile.output.style import PLAIN, Style
+from reconcile.output.style import PLAIN, Style, join_blocks
 from reconcile.wording import counted
 
 _RANK: dict[CheckStatus, int] = {"pass": 0, "skipped": 1, "unknown": 2, "fail": 3}
@@ -16,25 +16,22 @@ _RANK: dict[CheckStatus, int] = {"pass": 0, "skipped": 1, "unknown": 2, "fail": 
 def verification_text(
     checks: Sequence[Check], style: Style = PLAIN, *, also: Sequence[Check] = ()
 ) -> str:
-    """All checks and the verdict over them, and over those shown before (`also`).
+    """List all checks, failed ones last, then the verdict on them and on `also`.
 
-    What failed comes last: it is what one sees at the end of a long list.
+    `also` holds checks that were printed before.
     """
-    nothing = ["Nothing to verify: the configuration asks for no request."]
+    nothing = ["Nothing to verify: the configuration declares no checks."]
     ordered = sorted(checks, key=lambda check: _RANK[check.status])
     ending = verdict([*also, *checks], style) or nothing
-    return "\n\n".join("\n".join(block) for block in (checks_text(ordered, style), ending) if block)
+    return join_blocks(checks_text(ordered, style), ending)
 
 
 def checks_text(checks: Iterable[Check], style: Style = PLAIN) -> list[str]:
-    """A line for each check: its status, its name, what it found.
-
-    One for both IP versions where they agree.
-    """
-    return [line for check in merged_versions(checks) for line in check_lines(check, style)]
+    """Render each check: status, name and detail; once for both IP versions if they agree."""
+    return [line for check in merged_versions(checks) for line in _check_lines(check, style)]
 
 
-def check_lines(check: Check, style: Style = PLAIN) -> list[str]:
+def _check_lines(check: Check, style: Style) -> list[str]:
     word = check.status.upper() if check.status == "fail" else check.status
     head = style.status(check.status, f"{word:<8}")
     detail = f": {printable(check.detail)}" if check.detail else ""
@@ -43,7 +40,7 @@ def check_lines(check: Check, style: Style = PLAIN) -> list[str]:
 
 
 def verdict(checks: Sequence[Check], style: Style) -> list[str]:
-    """One sentence, [] where nothing was checked."""
+    """Sum up checks in one sentence; [] if there are none."""
     if not checks:
         return []
     found = Counter(check.status for check in checks)

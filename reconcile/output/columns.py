@@ -12,37 +12,36 @@ WIDEST_LABEL = 60
 """A longer label does not push the second column of the other rows to the right."""
 
 
-class Cell(NamedTuple):
-    """`sign` and `label` make the first column, `detail` is the second; `dressed` is the first
-    as it is printed."""
+class Row(NamedTuple):
+    """The two columns; `styled` is the label as it is printed, with colour."""
 
     label: str
     detail: str
-    dressed: str
+    styled: str
 
 
-def two_columns(cells: Sequence[Cell], style: Style, indent: str) -> list[str]:
-    """A row a cell: in line with the others, else beside its label, else below it."""
-    column = max((_width(cell) for cell in cells if _shapes(cell, style, indent)), default=0)
-    return [line for cell in cells for line in _row(cell, column, style, indent)]
+def two_columns(rows: Sequence[Row], style: Style, indent: str) -> list[str]:
+    """Align the details where they fit; else put one beside its label, or below it."""
+    column = max((_width(row) for row in rows if _sets_column(row, style, indent)), default=0)
+    return [line for row in rows for line in _row_lines(row, column, style, indent)]
 
 
-def _shapes(cell: Cell, style: Style, indent: str) -> bool:
-    fits = style.fits(f"{indent}{cell.label}{' ' * GAP}{cell.detail}")
-    return bool(cell.detail) and _width(cell) <= WIDEST_LABEL and fits
+def _sets_column(row: Row, style: Style, indent: str) -> bool:
+    fits = style.fits(f"{indent}{row.label}{' ' * GAP}{row.detail}")
+    return bool(row.detail) and _width(row) <= WIDEST_LABEL and fits
 
 
-def _row(cell: Cell, column: int, style: Style, indent: str) -> Iterator[str]:
-    if not cell.detail:
-        yield from style.wrap(cell.dressed, indent, f"{indent}    ")
+def _row_lines(row: Row, column: int, style: Style, indent: str) -> Iterator[str]:
+    if not row.detail:
+        yield from style.wrap(row.styled, indent, f"{indent}    ")
         return
-    for gap in (max(column - _width(cell), 0) + GAP, GAP):
-        if style.fits(f"{indent}{cell.label}{' ' * gap}{cell.detail}"):
-            yield f"{indent}{cell.dressed}{' ' * gap}{cell.detail}"
+    for gap in (max(column - _width(row), 0) + GAP, GAP):
+        if style.fits(f"{indent}{row.label}{' ' * gap}{row.detail}"):
+            yield f"{indent}{row.styled}{' ' * gap}{row.detail}"
             return
-    yield from style.wrap(cell.dressed, indent, f"{indent}    ")
-    yield from style.wrap(cell.detail, f"{indent}    ", f"{indent}    ")
+    yield from style.wrap(row.styled, indent, f"{indent}    ")
+    yield from style.wrap(row.detail, f"{indent}    ", f"{indent}    ")
 
 
-def _width(cell: Cell) -> int:
-    return len(cell.label)
+def _width(row: Row) -> int:
+    return len(row.label)

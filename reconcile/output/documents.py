@@ -18,6 +18,8 @@ ActionWord = Literal["create", "update", "delete", "no-op"]
 
 
 class Document(BaseModel):
+    """A JSON object of fixed keys, in which every text can be encoded as UTF-8."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     @model_validator(mode="before")
@@ -27,7 +29,7 @@ class Document(BaseModel):
 
 
 def encodable(value: Any) -> Any:
-    """`value` with bytes that are no UTF-8 as `\\xNN`: JSON has no other place for them."""
+    """Return `value` with each byte that is not UTF-8 written as `\\xNN`."""
     if isinstance(value, str):
         return value if _is_utf8(value) else printable(value, keep="\n\t")
     if isinstance(value, Mapping):
@@ -62,6 +64,8 @@ class ChangeValues(Document):
 
 
 class ResourceChange(Document):
+    """A change of one resource; `site` is the first of `sites`."""
+
     address: str
     kind: str
     name: str
@@ -74,6 +78,8 @@ class ResourceChange(Document):
 
 
 class ResourceConflict(Document):
+    """A field that the YAML declares twice, with two values."""
+
     address: str
     field: str
     values: list[str]
@@ -81,11 +87,15 @@ class ResourceConflict(Document):
 
 
 class FailedReading(Document):
+    """A resource that could not be read."""
+
     address: str
     reason: str
 
 
 class FindingItem(Document):
+    """A problem or a note; `apply_fixes` where an apply removes it."""
+
     rule: str
     severity: Severity
     what: str
@@ -96,19 +106,23 @@ class FindingItem(Document):
 
 
 class BehaviourChangeItem(Document):
+    """A request that will be answered differently."""
+
     request: str
     before: str
     after: str
 
 
 class CheckItem(Document):
+    """The result of one check."""
+
     name: str
     status: CheckStatus
     detail: str
 
 
 class IgnoredChange(Document):
-    """A difference that a rule of the YAML declares to be none; `until` is empty for always."""
+    """A difference that an ignore rule hides; `until` is empty where the rule never expires."""
 
     address: str
     field: str
@@ -117,6 +131,8 @@ class IgnoredChange(Document):
 
 
 class Counts(Document):
+    """How many resources are created, updated and deleted, and how many changes are ignored."""
+
     add: int
     change: int
     destroy: int
@@ -124,13 +140,15 @@ class Counts(Document):
 
 
 class ErrorItem(Document):
+    """An error: what happened, why, and how to fix it; the last two may be empty."""
+
     what: str
     why: str
     fix: str
 
 
-class Head(Document):
-    """What every document begins with."""
+class Envelope(Document):
+    """The keys that every document begins with."""
 
     format_version: str = FORMAT_VERSION
     reconcile_version: str
@@ -138,7 +156,7 @@ class Head(Document):
     timestamp: str = Field(description="RFC 3339, UTC")
 
 
-class PlanDocument(Head):
+class PlanDocument(Envelope):
     """`reconcile plan --json`."""
 
     config: ConfigFile | None
@@ -157,7 +175,7 @@ class PlanDocument(Head):
 
 
 class DeviationItem(Document):
-    """One field that is not as declared; `*` is all of a resource."""
+    """A field that differs from the YAML; `*` stands for the whole resource."""
 
     address: str
     field: str
@@ -166,20 +184,22 @@ class DeviationItem(Document):
 
 
 class DriftDocument(PlanDocument):
-    """`reconcile drift --json`: the plan, and how the host fares."""
+    """`reconcile drift --json`: the plan, and whether the host is in sync and healthy."""
 
     in_sync: bool
     healthy: bool
     state: State
-    first_seen: str | None = Field(description="Since when anything differs")
-    last_success: str | None = Field(description="When all was well for the last time")
+    first_seen: str | None = Field(description="When the oldest difference was first seen")
+    last_success: str | None = Field(description="When the host was last in sync and healthy")
     deviations: list[DeviationItem]
-    applying: str = Field(description="Who was applying meanwhile, empty if nobody")
-    mended: list[str] = Field(description="Addresses that --heal mended just before")
+    applying: str = Field(description="Who was applying meanwhile; empty if no one")
+    healed: list[str] = Field(
+        serialization_alias="mended", description="Addresses that --heal reverted just before"
+    )
     elapsed_s: float
 
 
-class VerifyDocument(Head):
+class VerifyDocument(Envelope):
     """`reconcile verify --json`."""
 
     checks: list[CheckItem]
@@ -189,6 +209,8 @@ class VerifyDocument(Head):
 
 
 class HistoryChange(Document):
+    """One change of an apply, as the history records it."""
+
     address: str
     action: str
     cause: str
@@ -210,8 +232,8 @@ class HistoryItem(Document):
     duration_s: float
 
 
-class HistoryDocument(Head):
-    """`reconcile history --json`; `problems` tells where the record was edited or shortened."""
+class HistoryDocument(Envelope):
+    """`reconcile history --json`; `problems` lists where the record was edited or truncated."""
 
     entries: list[HistoryItem]
     problems: list[str]
@@ -219,7 +241,7 @@ class HistoryDocument(Head):
 
 
 class StateItem(Document):
-    """One row of the ledger: digests of what was last written, never a content."""
+    """One row of the ledger: digests of what was last written, never contents."""
 
     address: str
     kind: str
@@ -231,7 +253,7 @@ class StateItem(Document):
     digests: dict[str, str]
 
 
-class StateDocument(Head):
+class StateDocument(Envelope):
     """`reconcile state list|show|forget --json`."""
 
     resources: list[StateItem]
@@ -240,13 +262,13 @@ class StateDocument(Head):
 
 
 class GraphItem(Document):
-    """A resource, and the addresses of those that have to be there before it."""
+    """A resource, and the addresses of those that are created before it."""
 
     address: str
     requires: list[str]
 
 
-class GraphDocument(Head):
+class GraphDocument(Envelope):
     """`reconcile graph --json`."""
 
     resources: list[GraphItem]
@@ -264,7 +286,7 @@ class WrittenDocument(Document):
 
 
 class DemoDocument(Document):
-    """`reconcile demo --json`; `address` is what to type while it is `running`."""
+    """`reconcile demo --json`; `address` is the URL of the demo while it is `running`."""
 
     format_version: str = FORMAT_VERSION
     reconcile_version: str
@@ -275,10 +297,10 @@ class DemoDocument(Document):
     exit_code: int = 0
 
 
-class ScheduleDocument(Head):
-    """`reconcile schedule install|status|remove --json`: how it stands now.
+class ScheduleDocument(Envelope):
+    """`reconcile schedule install|status|remove --json`: the schedule after the command.
 
-    `by` and `next_run` are empty where there is none.
+    `by` and `next_run` are empty where nothing is scheduled.
     """
 
     installed: bool
@@ -291,7 +313,7 @@ class ScheduleDocument(Head):
 
 
 class ErrorDocument(Document):
-    """Standard output of any command with `--json` that ended in an error."""
+    """Standard output of any command with `--json` that failed."""
 
     type: Literal["error"] = "error"
     format_version: str = FORMAT_VERSION
@@ -302,7 +324,7 @@ class ErrorDocument(Document):
 
 
 class DiagnosticItem(Document):
-    """One fault of the YAML; line and column count from 1."""
+    """One error of the YAML; line and column count from 1."""
 
     file: str
     line: int
@@ -322,13 +344,15 @@ class ValidationDocument(Document):
     exit_code: int
 
 
-class PlannedChange(Document):
+class PlannedChangeEvent(Document):
+    """A change of the plan that is about to be applied."""
+
     type: Literal["planned_change"]
     change: ResourceChange
 
 
-class Step(Document):
-    """A change that begins, is done, or could not be done."""
+class ChangeEvent(Document):
+    """A change that started, succeeded or failed."""
 
     type: Literal["apply_start", "apply_complete", "apply_errored"]
     address: str
@@ -337,21 +361,23 @@ class Step(Document):
     elapsed_s: float
 
 
-class Told(Document):
-    """A step of a roll-back, or a note."""
+class NoteEvent(Document):
+    """A step of a rollback, or a note."""
 
     type: Literal["rollback", "note"]
     address: str | None
     message: str
 
 
-class Checked(Document):
+class CheckEvent(Document):
+    """A check that has run."""
+
     type: Literal["check"]
     check: CheckItem
 
 
-class Summary(Head):
-    """The last line of `reconcile apply --json`."""
+class SummaryEvent(Envelope):
+    """The last line of `reconcile apply --json`: what was done."""
 
     type: Literal["summary"]
     config: ConfigFile | None
@@ -365,13 +391,14 @@ class Summary(Head):
     exit_code: int
 
 
-ApplyLine = Annotated[
-    PlannedChange | Step | Told | Checked | Summary | ErrorDocument, Field(discriminator="type")
+ApplyEvent = Annotated[
+    PlannedChangeEvent | ChangeEvent | NoteEvent | CheckEvent | SummaryEvent | ErrorDocument,
+    Field(discriminator="type"),
 ]
 """One line of `reconcile apply --json`."""
 
 
-class LogLine(Document):
+class LogEntry(Document):
     """A line of `--log-json`: one call that reached the host."""
 
     time: str

@@ -1,4 +1,4 @@
-"""An error as a person reads it."""
+"""Errors as text."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from reconcile.output.style import PLAIN, Style
 
 
 def error_text(what: str, why: str, fix: str, style: Style = PLAIN) -> str:
-    """An error as what / why / fix, one block."""
+    """Render an error: what happened, why, and the fix."""
     lines = style.wrap(f"Error: {printable(what)}", hanging="  ")
     lines[0] = lines[0].replace("Error:", style.error("Error:"), 1)
     for index, part in enumerate(why.splitlines()):
@@ -16,7 +16,7 @@ def error_text(what: str, why: str, fix: str, style: Style = PLAIN) -> str:
 
 
 def fix_lines(fix: str, style: Style) -> list[str]:
-    """What to do, below whatever it is the answer to; [] for ""."""
+    """Render a fix below its error or finding; [] for ""."""
     lines: list[str] = []
     for part in fix.splitlines():
         lines += style.wrap_fix(printable(part), " " * 7 if lines else "  fix: ", " " * 7)

@@ -1,4 +1,4 @@
-"""One lossless way to show any text on a terminal."""
+"""Lossless escaping of any text for a terminal."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ _ESCAPE = re.compile(r"\\x([0-9a-f]{2})")
 
 
 def printable(text: str | bytes, *, keep: str = "") -> str:
-    r"""`text` with every unprintable character as the `\xNN` of its UTF-8 bytes.
+    r"""Escape every unprintable character as the `\xNN` of its UTF-8 bytes.
 
     Characters in `keep` pass. A backslash that already looks like the start of
-    such an escape becomes `\x5c`, so that `original` gets everything back.
-    Names from the host are attacker's text: ESC, line breaks and bidi marks
-    would otherwise let a file write on the terminal.
+    such an escape becomes `\x5c`, so that `original` restores everything.
+    An attacker may choose the names of files: ESC, line breaks and bidi marks
+    would otherwise let them control the terminal.
     """
     if isinstance(text, bytes):
         text = text.decode("utf-8", "surrogateescape")
@@ -24,7 +24,7 @@ def printable(text: str | bytes, *, keep: str = "") -> str:
 
 
 def original(shown: str) -> str:
-    """What `printable` was given."""
+    """Undo `printable`."""
     raw = b"".join(
         bytes.fromhex(part) if index % 2 else part.encode("utf-8", "surrogateescape")
         for index, part in enumerate(_ESCAPE.split(shown))

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from reconcile.output.documents import Document, Head
+from reconcile.output.documents import Document, Envelope
 
 
 class ExplainedAnswer(Document):
+    """The predicted answer, also in one sentence."""
+
     kind: str = Field(description="file, listing, pass, redirect, return, error, unknown, …")
     status: int | None = Field(description="null where the app decides")
-    told: str
+    description: str = Field(serialization_alias="told", description="The answer in one sentence")
     file: str | None
     target: str | None
     reason: str
 
 
-class ExplainedRival(Document):
-    """What might have answered, and why it does not."""
+class ExplainedCandidate(Document):
+    """A server or location that did not match, and why."""
 
     what: str
     place: str
@@ -25,29 +27,33 @@ class ExplainedRival(Document):
 
 
 class ExplainedServer(Document):
+    """The server that answers, and why it does."""
+
     names: list[str]
     place: str
     why: str
-    others: list[ExplainedRival]
+    others: list[ExplainedCandidate]
 
 
 class ExplainedLocation(Document):
-    """One choice of a location; the last one answered."""
+    """One choice of a location; the last one answers."""
 
     path: str
     location: str
     place: str
     why: str
-    others: list[ExplainedRival]
+    others: list[ExplainedCandidate]
 
 
 class ExplainedDirective(Document):
+    """The directive that maps the URL to a file."""
+
     directive: str
     place: str
 
 
 class ExplainedComponent(Document):
-    """`allowed`: the worker may pass it, or read the file."""
+    """A part of the file's path; `allowed` where the worker may enter or read it."""
 
     path: str
     kind: str
@@ -59,23 +65,29 @@ class ExplainedComponent(Document):
 
 
 class ExplainedHeader(Document):
+    """A response header that nginx adds."""
+
     name: str
-    value: str | None = Field(description="null where the request or the moment decides")
+    value: str | None = Field(description="null where it depends on the request or the time")
     place: str
 
 
-class ExplainedElsewhere(Document):
+class ExplainedAddress(Document):
+    """A local address at which the same request is answered differently."""
+
     address: str
-    told: str
+    answer: str = Field(serialization_alias="told")
 
 
 class LiveHeader(Document):
+    """A header of the real response."""
+
     name: str
     value: str
 
 
 class ExplainedLive(Document):
-    """The real answer; `differs` names what was foretold otherwise."""
+    """The real response; `differs` names what was predicted differently."""
 
     status: int | None
     error: str | None
@@ -84,7 +96,7 @@ class ExplainedLive(Document):
     agrees: bool
 
 
-class ExplainDocument(Head):
+class ExplainDocument(Envelope):
     """`reconcile explain URL --json`."""
 
     url: str
@@ -98,6 +110,6 @@ class ExplainDocument(Head):
     blocked_at: str | None
     fix: str
     headers: list[ExplainedHeader]
-    elsewhere: list[ExplainedElsewhere]
+    elsewhere: list[ExplainedAddress]
     live: ExplainedLive | None
     exit_code: int

@@ -1,4 +1,4 @@
-"""One field's way from before to after, in lines."""
+"""The fields of a change, before and after."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from difflib import unified_diff
 from typing import Any
 
 from reconcile.engine.diff import SENSITIVE
@@ -17,33 +18,32 @@ CONTEXT_LINES = 3
 TEXT_LIMIT = 200_000
 """Characters of a text above which its lines are not compared."""
 SHORT = 60
-"""Characters of a list that still stands beside its name."""
+"""Characters of a list that is still shown beside its name."""
 LINES_SHOWN = 60
-"""Lines of one text that a plan shows unless asked for all."""
+"""Lines of one text that a plan shows without --full."""
 ITEMS_SHOWN = 12
-"""The same for files in a folder, one a line."""
+"""Files of one directory that a plan shows without --full."""
 DIGEST_SHOWN = len("sha256:") + 12
-"""Characters of a digest; JSON has all."""
+"""Characters of a digest that are shown; JSON has all."""
 _DIGEST = re.compile("sha256:[0-9a-f]{64}")
 NO_NEWLINE = "\\ No newline at end of file"
 
 
-def listed(plan: Plan, *, full: bool) -> tuple[Change, ...]:
-    """The changes that are shown; where `full`, with what needs none."""
-    changes = tuple(change for change in plan.changes if full or change.action != "no-op")
+def shown_changes(plan: Plan, *, full: bool) -> tuple[Change, ...]:
+    """Return the changes of a plan; with `full` also the unchanged resources."""
     if not full:
-        return changes
-    return changes + tuple(Change(ref, same, same) for ref, same in plan.in_sync.items())
+        return tuple(change for change in plan.changes if change.action != "no-op")
+    return plan.changes + tuple(Change(ref, same, same) for ref, same in plan.in_sync.items())
 
 
-def fields_of(change: Change) -> tuple[FieldChange, ...]:
-    """The fields that a change shows: those that differ, or all of a new resource."""
+def shown_fields(change: Change) -> tuple[FieldChange, ...]:
+    """Return the fields that differ, or all fields of a new resource that have a value."""
     if change.after is None or change.before is not None:
         return change.fields
-    return tuple(field for field in _made(change) if field.after not in ([], (), {}))
+    return tuple(field for field in _created_fields(change) if field.after not in ([], (), {}))
 
 
-def _made(change: Change) -> tuple[FieldChange, ...]:
+def _created_fields(change: Change) -> tuple[FieldChange, ...]:
     if change.fields or change.after is None:
         return change.fields
     shown = change.after.display()
@@ -51,9 +51,9 @@ def _made(change: Change) -> tuple[FieldChange, ...]:
 
 
 def field_lines(change: Change, field: FieldChange, style: Style, *, full: bool) -> list[str]:
-    """The lines for `field`, without indentation; what is sensitive stays hidden.
+    """Render `field` without indentation; sensitive values are masked.
 
-    Of a field whose values say nothing to people there are none: the reason above has it.
+    A field whose values mean nothing to people has no lines: the reason describes its change.
     """
     if field.name in change.subject.opaque:
         return []
@@ -63,23 +63,25 @@ def field_lines(change: Change, field: FieldChange, style: Style, *, full: bool)
     if field.sensitive:
         return [f"{name} = {_hidden(action)}{tag}"]
     items = _items(change, field, style)
-    below = _lines_below(_legible(change, field), style) if items is None else items
+    below = (
+        _lines_of_values(_without_machine_text(change, field), style) if items is None else items
+    )
     if below is not None:
         most = LINES_SHOWN if items is None else ITEMS_SHOWN
-        return [f"{name}{tag}", *_capped(below, style, None if full else most)]
-    return _beside(name, field, action, style, tag)
+        return [f"{name}{tag}", *_truncated(below, style, None if full else most)]
+    return _one_line(name, field, action, style, tag)
 
 
 def _items(change: Change, field: FieldChange, style: Style) -> list[str] | None:
-    """What is to be done below a resource that is there, one path a line."""
-    listed = change.before and change.after and change.before.items(field.name)
-    if not listed:
+    """List the effects inside of an existing resource, one path per line."""
+    effects = change.before and change.after and change.before.items(field.name)
+    if not effects:
         return None
-    return [style.action(action, f"{GLYPHS[action]} {printable(item)}") for action, item in listed]
+    return [style.action(action, f"{GLYPHS[action]} {printable(item)}") for action, item in effects]
 
 
-def _legible(change: Change, field: FieldChange) -> FieldChange:
-    """Texts without what only machines compare, unless nothing else differs."""
+def _without_machine_text(change: Change, field: FieldChange) -> FieldChange:
+    """Hide what only machines compare in texts, unless nothing else differs."""
     values = field.before, field.after
     before, after = (
         change.subject.legible(value) if _is_text(value) else value for value in values
@@ -99,19 +101,19 @@ def _hidden(action: Action) -> str:
     return f"{SENSITIVE} -> {SENSITIVE}" if action == "update" else SENSITIVE
 
 
-def _lines_below(field: FieldChange, style: Style) -> list[str] | None:
-    """The field as lines of its own, None where it fits beside its name."""
+def _lines_of_values(field: FieldChange, style: Style) -> list[str] | None:
+    """Render the values on lines of their own; None where they fit beside the name."""
     before, after = field.before, field.after
     if _is_text(before) or _is_text(after):
         return _text_lines(before or "", after or "", style)
-    if _is_a(Mapping, before, after):
+    if _are_all(Mapping, before, after):
         return list(_mapping_lines(before or {}, after or {}, style))
-    if _is_a((list, tuple), before, after):
+    if _are_all((list, tuple), before, after):
         return _sequence_lines(before or (), after or (), style)
     return None
 
 
-def _is_a(of: type | tuple[type, ...], before: Any, after: Any) -> bool:
+def _are_all(of: type | tuple[type, ...], before: Any, after: Any) -> bool:
     values = [value for value in (before, after) if value is not None]
     return any(values) and all(isinstance(value, of) for value in values)
 
@@ -120,37 +122,34 @@ def _is_text(value: Any) -> bool:
     return isinstance(value, str) and "\n" in value
 
 
-def _beside(name: str, field: FieldChange, action: Action, style: Style, tag: str) -> list[str]:
+def _one_line(name: str, field: FieldChange, action: Action, style: Style, tag: str) -> list[str]:
     if action == "create":
-        return [f"{name} = {value(field.after)}{tag}"]
+        return [f"{name} = {format_value(field.after)}{tag}"]
     if action == "delete":
-        return [f"{name} = {value(field.before)}{tag}"]
-    before, after = value(field.before), value(field.after)
+        return [f"{name} = {format_value(field.before)}{tag}"]
+    before, after = format_value(field.before), format_value(field.after)
     width = len(field.name) + len(before) + len(after) + 15
     if style.width is not None and width > style.width:
         return [f"{name} = {before}{tag}", f"    -> {after}"]
     return [f"{name} = {before} -> {after}{tag}"]
 
 
-def value(of: Any) -> str:
-    """A JSON value in one printable line; of a digest, what tells it from another."""
-    if isinstance(of, str):
-        return (
-            f'"{printable(of[:DIGEST_SHOWN])}…"' if _DIGEST.fullmatch(of) else f'"{printable(of)}"'
-        )
-    return printable(json.dumps(of, ensure_ascii=False, default=str))
+def format_value(value: Any) -> str:
+    """Format a JSON value on one printable line; digests are abbreviated."""
+    if not isinstance(value, str):
+        return printable(json.dumps(value, ensure_ascii=False, default=str))
+    if _DIGEST.fullmatch(value):
+        return f'"{value[:DIGEST_SHOWN]}…"'
+    return f'"{printable(value)}"'
 
 
 def _text_lines(before: str, after: str, style: Style) -> list[str]:
     if len(before) + len(after) > TEXT_LIMIT:
         return [f"{_size(before)} -> {_size(after)}"]
-    # Costs 4 ms to import, and only changed texts need it.
-    from difflib import unified_diff
-
     lines = unified_diff(_split(before), _split(after), n=CONTEXT_LINES, lineterm="")
     hunks = [line for index, line in enumerate(lines) if index >= 2]
     whole = not before or not after
-    return [_dressed(line, style) for line in (hunks[1:] if whole else hunks)]
+    return [_coloured_diff_line(line, style) for line in (hunks[1:] if whole else hunks)]
 
 
 def _size(text: str) -> str:
@@ -165,7 +164,7 @@ def _split(text: str) -> list[str]:
     return lines[:-1] if lines[-1] == "" else [*lines, NO_NEWLINE]
 
 
-def _dressed(line: str, style: Style) -> str:
+def _coloured_diff_line(line: str, style: Style) -> str:
     shown = printable(line, keep="\t")
     if line.startswith("@@"):
         return style.dim(shown)
@@ -182,28 +181,36 @@ def _mapping_lines(
             continue
         name = printable(str(key))
         if key not in before:
-            yield f"{style.glyph('create')} {name} = {value(after[key])}"
+            yield f"{style.glyph('create')} {name} = {format_value(after[key])}"
         elif key not in after:
-            yield f"{style.glyph('delete')} {name} = {value(before[key])}"
+            yield f"{style.glyph('delete')} {name} = {format_value(before[key])}"
         else:
-            yield f"{style.glyph('update')} {name} = {value(before[key])} -> {value(after[key])}"
+            values = f"{format_value(before[key])} -> {format_value(after[key])}"
+            yield f"{style.glyph('update')} {name} = {values}"
     same = sum(key in after and after[key] == item for key, item in before.items())
     yield from _unchanged(same, style)
 
 
 def _sequence_lines(before: Sequence[Any], after: Sequence[Any], style: Style) -> list[str] | None:
-    """None for a short one. Where nothing is to be left, each item is something to fix."""
+    """Render a list that differs; None for a short one.
+
+    Where the desired list is empty, each item is a deviation that the change fixes.
+    """
     if before and not after:
-        return [f"{style.glyph('update')} {_bare(item)}" for item in before]
-    if len(value(before)) + len(value(after)) <= SHORT:
+        return [f"{style.glyph('update')} {_format_item(item)}" for item in before]
+    if len(format_value(before)) + len(format_value(after)) <= SHORT:
         return None
-    lines = [f"{style.glyph('delete')} {_bare(item)}" for item in before if item not in after]
-    lines += [f"{style.glyph('create')} {_bare(item)}" for item in after if item not in before]
+    lines = [
+        f"{style.glyph('delete')} {_format_item(item)}" for item in before if item not in after
+    ]
+    lines += [
+        f"{style.glyph('create')} {_format_item(item)}" for item in after if item not in before
+    ]
     return lines + list(_unchanged(sum(item in after for item in before), style))
 
 
-def _bare(item: Any) -> str:
-    return printable(item) if isinstance(item, str) else value(item)
+def _format_item(item: Any) -> str:
+    return printable(item) if isinstance(item, str) else format_value(item)
 
 
 def _unchanged(count: int, style: Style) -> Iterator[str]:
@@ -211,7 +218,7 @@ def _unchanged(count: int, style: Style) -> Iterator[str]:
         yield style.dim(f"# ({count} unchanged hidden)")
 
 
-def _capped(lines: list[str], style: Style, most: int | None) -> list[str]:
+def _truncated(lines: list[str], style: Style, most: int | None) -> list[str]:
     indented = [f"    {line}" for line in lines]
     if most is None or len(lines) <= most + 1:
         return indented

@@ -25,20 +25,20 @@ from reconcile.engine.model import (
     failed_checks,
 )
 from reconcile.output import documents as doc
-from reconcile.output.fields import fields_of, listed
+from reconcile.output.fields import shown_changes, shown_fields
 
 
 def plan_document(
     plan: Plan, exit_code: int, *, now: datetime, full: bool = False, checks: Sequence[Check] = ()
 ) -> doc.PlanDocument:
-    """`plan` as the object of `plan --json`; no-op changes only where `full`."""
+    """Build the object of `plan --json`; unchanged resources only where `full`."""
     return doc.PlanDocument(**_plan_fields(plan, exit_code, now, full, checks))
 
 
 def drift_document(
     drift: Drift, *, now: datetime, exit_code: int | None = None
 ) -> doc.DriftDocument:
-    """The object of `drift --json`: sync and health apart."""
+    """Build the object of `drift --json`, in which sync and health are separate."""
     code = drift.exit_code if exit_code is None else exit_code
     return doc.DriftDocument(
         **_plan_fields(drift.plan, code, now, False, drift.checks),
@@ -49,7 +49,7 @@ def drift_document(
         last_success=drift.last_success,
         deviations=[doc.DeviationItem(**item._asdict()) for item in drift.deviations],
         applying=drift.applying,
-        mended=list(drift.healed),
+        healed=list(drift.healed),
         elapsed_s=round(drift.elapsed_s, 3),
     )
 
@@ -57,19 +57,23 @@ def drift_document(
 def verify_document(
     checks: Sequence[Check], host: str, exit_code: int, *, now: datetime
 ) -> doc.VerifyDocument:
-    """The object of `verify --json`."""
-    seen = {check.status for check in checks}
+    """Build the object of `verify --json`; a failed check outweighs one that could not run."""
+    statuses = {check.status for check in checks}
     return doc.VerifyDocument(
-        **head(host, now),
+        **envelope(host, now),
         checks=_checks(checks),
         healthy=not failed_checks(checks),
-        result="failed" if "fail" in seen else "incomplete" if "unknown" in seen else "verified",
+        result="failed"
+        if "fail" in statuses
+        else "incomplete"
+        if "unknown" in statuses
+        else "verified",
         exit_code=exit_code,
     )
 
 
 def error_document(what: str, why: str, fix: str, exit_code: int) -> doc.ErrorDocument:
-    """What any command prints with `--json` instead of its document when it fails."""
+    """Build what any command prints with `--json` when it fails."""
     return doc.ErrorDocument(
         reconcile_version=__version__,
         result="error",
@@ -79,12 +83,12 @@ def error_document(what: str, why: str, fix: str, exit_code: int) -> doc.ErrorDo
 
 
 def written_document(files: Sequence[str]) -> doc.WrittenDocument:
-    """What a command prints that does nothing but write files."""
+    """Build what a command prints that only writes files."""
     return doc.WrittenDocument(reconcile_version=__version__, files=list(files))
 
 
 def demo_document(folder: str, address: str = "", port: int | None = None) -> doc.DemoDocument:
-    """The object of `demo --json`; without an address it does not run (any more)."""
+    """Build the object of `demo --json`; `address` is empty where the demo is stopped."""
     return doc.DemoDocument(
         reconcile_version=__version__,
         folder=folder,
@@ -94,35 +98,36 @@ def demo_document(folder: str, address: str = "", port: int | None = None) -> do
     )
 
 
-def planned_line(change: Change) -> doc.PlannedChange:
-    return doc.PlannedChange(type="planned_change", change=change_item(change))
+def planned_event(change: Change) -> doc.PlannedChangeEvent:
+    """Build the line of `apply --json` for a planned change."""
+    return doc.PlannedChangeEvent(type="planned_change", change=change_item(change))
 
 
-def event_line(event: Event) -> BaseModel:
-    """The line of `apply --json` for one step of an apply."""
+def event_document(event: Event) -> BaseModel:
+    """Build the line of `apply --json` for one step of an apply."""
     change = event.change
     if event.type == "planned_change" and change is not None:
-        return planned_line(change)
+        return planned_event(change)
     if event.type == "check" and event.check is not None:
-        return doc.Checked(type="check", check=_check(event.check))
+        return doc.CheckEvent(type="check", check=_check(event.check))
     if event.type in ("apply_start", "apply_complete", "apply_errored") and change is not None:
-        return doc.Step(
+        return doc.ChangeEvent(
             type=event.type,
             address=str(change.ref),
             action=change.action,
             message=event.message,
             elapsed_s=round(event.elapsed_s, 3),
         )
-    told = "rollback" if event.type == "rollback" else "note"
-    return doc.Told(type=told, address=change and str(change.ref), message=event.message)
+    kind = "rollback" if event.type == "rollback" else "note"
+    return doc.NoteEvent(type=kind, address=change and str(change.ref), message=event.message)
 
 
-def summary_line(report: Report, exit_code: int, *, now: datetime) -> doc.Summary:
-    """The last line of `apply --json`: what was done, not what was planned."""
+def summary_event(report: Report, exit_code: int, *, now: datetime) -> doc.SummaryEvent:
+    """Build the last line of `apply --json`: what was done, not what was planned."""
     error = doc.ErrorItem(what=report.error, why=report.why, fix=report.fix)
-    return doc.Summary(
+    return doc.SummaryEvent(
         type="summary",
-        **head(report.plan.host, now),
+        **envelope(report.plan.host, now),
         config=_config(report.plan.config),
         fingerprint=report.plan.fingerprint,
         checks=_checks(report.checks),
@@ -135,12 +140,13 @@ def summary_line(report: Report, exit_code: int, *, now: datetime) -> doc.Summar
     )
 
 
-def dumped(document: BaseModel, *, indent: int | None = None) -> str:
-    """`document` as JSON text: one line, or indented for people; safe on a terminal.
+def to_json(document: BaseModel, *, indent: int | None = None) -> str:
+    """Serialize `document`: on one line, or indented; safe to print on a terminal.
 
-    JSON itself escapes ASCII's control characters; the others come from names of files as well.
+    JSON escapes only ASCII's control characters; names of files may contain others.
     """
-    text = json.dumps(document.model_dump(mode="json"), ensure_ascii=False, indent=indent)
+    values = document.model_dump(mode="json", by_alias=True)
+    text = json.dumps(values, ensure_ascii=False, indent=indent)
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() or c == "\n" else _escaped(c) for c in text)
@@ -152,8 +158,8 @@ def _escaped(character: str) -> str:
 
 
 def change_item(change: Change) -> doc.ResourceChange:
-    """`change` with only what differs, and nothing sensitive."""
-    fields = fields_of(change)
+    """Build the item of a change: only the fields that differ, sensitive values masked."""
+    fields = shown_fields(change)
     before = {field.name: _shown(field, field.before) for field in fields}
     after = {field.name: _shown(field, field.after) for field in fields}
     return doc.ResourceChange(
@@ -174,6 +180,7 @@ def change_item(change: Change) -> doc.ResourceChange:
 
 
 def finding_item(finding: Finding) -> doc.FindingItem:
+    """Build the item of a finding."""
     return doc.FindingItem(
         rule=finding.rule,
         severity=finding.severity,
@@ -189,12 +196,12 @@ def _plan_fields(
     plan: Plan, exit_code: int, now: datetime, full: bool, checks: Sequence[Check]
 ) -> dict[str, Any]:
     return {
-        **head(plan.host, now),
+        **envelope(plan.host, now),
         "config": _config(plan.config),
         "fingerprint": plan.fingerprint,
         "partial": plan.partial,
-        "resource_changes": [change_item(change) for change in listed(plan, full=full)],
-        **_beside_changes(plan),
+        "resource_changes": [change_item(change) for change in shown_changes(plan, full=full)],
+        **_fields_beside_changes(plan),
         "checks": _checks(checks),
         "summary": _counts(plan.changes, plan.ignored),
         "result": "planned",
@@ -202,7 +209,7 @@ def _plan_fields(
     }
 
 
-def _beside_changes(plan: Plan) -> dict[str, Any]:
+def _fields_beside_changes(plan: Plan) -> dict[str, Any]:
     return {
         "conflicts": [
             doc.ResourceConflict(
@@ -231,7 +238,8 @@ def _beside_changes(plan: Plan) -> dict[str, Any]:
     }
 
 
-def head(host: str, now: datetime) -> dict[str, str]:
+def envelope(host: str, now: datetime) -> dict[str, str]:
+    """Return the keys that every document begins with; the time in UTC."""
     timestamp = now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     return {"reconcile_version": __version__, "host": host, "timestamp": timestamp}
 

@@ -9,7 +9,7 @@ from html import escape
 from reconcile.engine.drift_report import Drift
 from reconcile.engine.model import Change, Check, Plan, failed_checks
 from reconcile.output.escape import printable
-from reconcile.output.fields import field_lines, fields_of
+from reconcile.output.fields import field_lines, shown_fields
 from reconcile.output.style import GLYPHS, PLAIN
 from reconcile.output.text import drift_summary, totals
 
@@ -21,20 +21,22 @@ MOST_LINES = 200
 
 
 def plan_markdown(plan: Plan) -> str:
-    """The totals, then each change folded away; cut honestly where it would be too long."""
+    """Render the totals, then each change folded; truncated where it would be too long."""
     head = [f"### reconcile plan for {_code(plan.host)}", f"**{totals(plan)}**"]
-    return _fitted([*head, *_beside(plan)], [_change(change) for change in plan.changes])
+    return _fitted(
+        [*head, *_lines_beside_changes(plan)], [_change(change) for change in plan.changes]
+    )
 
 
 def drift_markdown(drift: Drift) -> str:
-    """The plan of a drift check, and how the host answers."""
+    """Render the plan of a drift check, and the failed checks."""
     plan = drift.plan
     head = [
         f"### reconcile drift on {_code(plan.host)}",
         f"**{drift_summary(drift)}** {totals(plan)}",
         *_applying(drift),
-        *(f"- mended: {_code(address)}" for address in drift.healed),
-        *_beside(plan),
+        *(f"- reverted: {_code(address)}" for address in drift.healed),
+        *_lines_beside_changes(plan),
         *_checks(failed_checks(drift.checks)),
     ]
     return _fitted(head, [_change(change) for change in plan.changes])
@@ -43,7 +45,7 @@ def drift_markdown(drift: Drift) -> str:
 def _fitted(head: Sequence[str], changes: Sequence[str]) -> str:
     text = "\n\n".join(head)
     if len(text) > MOST_CHARACTERS // 2:
-        text = text[: MOST_CHARACTERS // 2] + "…\n\n**What is above is cut.**"
+        text = text[: MOST_CHARACTERS // 2] + "…\n\n**The text above is truncated.**"
     shown = 0
     for change in changes:
         if len(text) + len(change) > MOST_CHARACTERS - RESERVED:
@@ -61,35 +63,35 @@ def _fitted(head: Sequence[str], changes: Sequence[str]) -> str:
 def _change(change: Change) -> str:
     address = f"<code>{_html(str(change.ref))}</code>"
     title = f"{GLYPHS[change.action]} {address} ({change.cause})"
-    lines = list(_lines(change))
+    lines = list(_diff_lines(change))
     if len(lines) > MOST_LINES:
         left = len(lines) - MOST_LINES
         lines = [*lines[:MOST_LINES], f"# ({left} more lines, reconcile plan shows them)"]
     return f"<details><summary>{title}</summary>\n\n{_fenced(lines)}\n\n</details>"
 
 
-def _lines(change: Change) -> Iterator[str]:
+def _diff_lines(change: Change) -> Iterator[str]:
     yield f"# {printable(change.reason or change.cause)}"
-    for field in fields_of(change):
+    for field in shown_fields(change):
         for line in field_lines(change, field, PLAIN, full=False):
             # A block of type diff colours by the first character of a line.
-            yield _at_the_edge(line)
+            yield _with_sign_first(line)
 
 
-def _at_the_edge(line: str) -> str:
+def _with_sign_first(line: str) -> str:
     text = line.lstrip(" ")
     return text if text[:1] in ("+", "-") else line
 
 
 def _fenced(lines: Iterable[str]) -> str:
-    """The lines in a block that none of them can end."""
+    """Put the lines into a code block that none of them can end."""
     text = "\n".join(lines)
     longest = max((len(run) for run in re.findall("`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}diff\n{text}\n{fence}"
 
 
-def _beside(plan: Plan) -> Iterator[str]:
+def _lines_beside_changes(plan: Plan) -> Iterator[str]:
     for conflict in plan.conflicts:
         values = " or ".join(_code(value) for value in conflict.values)
         yield f"- :x: {_code(str(conflict.ref))} {_code(conflict.field)}: {values}"
@@ -99,9 +101,9 @@ def _beside(plan: Plan) -> Iterator[str]:
     for item in plan.behaviour_changes:
         yield f"- {_code(item.request)}: {_code(item.before)} → {_code(item.after)}"
     for ignored in plan.ignored_changes:
-        yield f"- ignored: {_code(ignored.address)} {ignored.field}: {_text(ignored.reason)}"
+        yield f"- ignored: {_code(ignored.address)} {ignored.field}: {_html(ignored.reason)}"
     for finding in plan.findings:
-        yield f"- {finding.severity}: {_text(finding.what)}"
+        yield f"- {finding.severity}: {_html(finding.what)}"
 
 
 def _checks(checks: Iterable[Check]) -> Iterator[str]:
@@ -111,18 +113,14 @@ def _checks(checks: Iterable[Check]) -> Iterator[str]:
 
 def _applying(drift: Drift) -> Iterator[str]:
     if drift.applying:
-        yield f"An apply is at work {_code(drift.applying)}: what follows may be half of it."
+        yield f"An apply is in progress {_code(drift.applying)}; results may be incomplete."
 
 
 def _code(text: str) -> str:
-    """Text that means nothing but itself."""
+    """Format text as code in which nothing is interpreted."""
     return f"<code>{_html(text)}</code>"
 
 
-def _text(text: str) -> str:
-    return _html(text)
-
-
 def _html(text: str) -> str:
-    """Neither HTML nor Markdown, and nobody is mentioned by it."""
+    """Escape HTML, Markdown and mentions."""
     return re.sub(r"([\\`*_\[\]@#|~!<>()])", lambda m: f"&#{ord(m[1])};", escape(printable(text)))

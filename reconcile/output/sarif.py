@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 from typing import Any
+from urllib.parse import quote
 
 from reconcile import __version__
 from reconcile.engine.model import Finding, Unknown
@@ -19,7 +20,7 @@ _PLACE = re.compile(r"(/[^\s:;,()]+):(\d+)")
 
 
 def sarif_text(findings: Sequence[Finding], unknown: Sequence[Unknown], *, complete: bool) -> str:
-    """One run with a result for each finding; what was not looked at is a notification."""
+    """Render one run: a result per finding, a notification per check that could not be run."""
     run = {
         "tool": {
             "driver": {
@@ -58,7 +59,7 @@ def _result(finding: Finding) -> dict[str, Any]:
 
 
 def _places(texts: Iterable[str]) -> Iterable[dict[str, Any]]:
-    """Where `file:line` stands in the evidence."""
+    """Find each `file:line` in the evidence."""
     for text in texts:
         for match in _PLACE.finditer(text):
             yield {
@@ -70,6 +71,4 @@ def _places(texts: Iterable[str]) -> Iterable[dict[str, Any]]:
 
 
 def _uri(path: str) -> str:
-    from urllib.parse import quote
-
     return quote(path, errors="surrogateescape")

@@ -1,4 +1,4 @@
-"""The JSON Schema of every document, from the models that write it."""
+"""The JSON Schemas of all documents, generated from their models."""
 
 from __future__ import annotations
 
@@ -7,39 +7,39 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from reconcile.output import adopt, doctor, documents, explain_documents
+from reconcile.output import adoption, documents, explain_documents, findings
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _DOCUMENTS: dict[str, Any] = {
     "plan": documents.PlanDocument,
     "drift": documents.DriftDocument,
-    "apply": documents.ApplyLine,
+    "apply": documents.ApplyEvent,
     "verify": documents.VerifyDocument,
     "history": documents.HistoryDocument,
     "schedule": documents.ScheduleDocument,
     "state": documents.StateDocument,
-    "doctor": doctor.DoctorDocument,
-    "adopt": adopt.AdoptDocument,
+    "doctor": findings.DoctorDocument,
+    "adopt": adoption.AdoptDocument,
     "validate": documents.ValidationDocument,
     "explain": explain_documents.ExplainDocument,
     "graph": documents.GraphDocument,
     "written": documents.WrittenDocument,
     "demo": documents.DemoDocument,
     "error": documents.ErrorDocument,
-    "log": documents.LogLine,
+    "log": documents.LogEntry,
 }
 
 
 def output_schemas() -> dict[str, dict[str, Any]]:
-    """Name → schema of everything that `--json` prints."""
+    """Map names to the schemas of everything that `--json` prints."""
     return {name: _schema(name, document) for name, document in _DOCUMENTS.items()}
 
 
 def _schema(name: str, document: Any) -> dict[str, Any]:
-    made = TypeAdapter(document).json_schema(mode="serialization")
-    return {"$schema": DIALECT, "title": f"reconcile {name}"} | made
+    schema = TypeAdapter(document).json_schema(mode="serialization")
+    return {"$schema": DIALECT, "title": f"reconcile {name}"} | schema
 
 
 def schema_text(schema: dict[str, Any]) -> str:
-    """`schema` as it stands in schemas/: the same bytes for the same models."""
+    """Format a schema as in schemas/: the same bytes for the same models."""
     return json.dumps(schema, indent=2, sort_keys=True, ensure_ascii=False) + "\n"

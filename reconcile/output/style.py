@@ -1,14 +1,15 @@
-"""How text is dressed: with colour or without, and how wide it may be."""
+"""Colour and line width of text output."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from reconcile.dataclass import dataclass
 
 if TYPE_CHECKING:
-    # Its pydantic costs 80 ms, and `--help` is dressed too.
+    # Its pydantic costs 80 ms, and `--help` uses colour too.
     from reconcile.engine.model import Action, CheckStatus, Severity
 
 GLYPHS: dict[Action, str] = {"create": "+", "update": "~", "delete": "-", "no-op": " "}
@@ -20,68 +21,77 @@ _STATUSES: dict[CheckStatus, str] = {
     "unknown": _YELLOW,
     "skipped": _DIM,
 }
-_DRESS = re.compile(r"\x1b\[[0-9;]*m")
+_ANSI_CODE = re.compile(r"\x1b\[[0-9;]*m")
 _COMMAND = re.compile(
     r"(?:(?<=: )|(?<=\()|^)(?:sudo|apt|certbot|chgrp|chmod|chown|curl|git|journalctl|ln|mv|nginx|"
     r"reconcile|rm|setfacl|systemctl) .+?(?=[;,)]|\.(?: |$)|$)"
 )
-_HELD = "\xa0"
-"""Stands for a space at which no line may end; text that is `printable` has none of its own."""
-_STEP = re.compile(r"[^/]*/+|[^/]+")
+_NO_BREAK = "\xa0"
+"""A space at which no line may end; text that is `printable` contains none."""
+_PATH_PART = re.compile(r"[^/]*/+|[^/]+")
 _WORD = re.compile(r"( *)((?:`[^`]+`|[^ ])+)")
 _SEVERITIES: dict[Severity, str] = {"error": _RED, "warning": _YELLOW, "note": _CYAN}
 
 
 @dataclass(frozen=True)
 class Style:
-    """Colour only where asked for; `width` in columns, None = as wide as the text is."""
+    """Colour, if enabled, and the width in columns, None for no limit."""
 
     colour: bool = False
     width: int | None = None
 
     def bold(self, text: str) -> str:
-        return self._dress(text, _BOLD)
+        """Emphasize a heading."""
+        return self._coloured(text, _BOLD)
 
     def dim(self, text: str) -> str:
-        return self._dress(text, _DIM)
+        """Mute what matters least."""
+        return self._coloured(text, _DIM)
 
     def error(self, text: str) -> str:
-        return self._dress(text, _RED)
+        """Mark a problem."""
+        return self._coloured(text, _RED)
 
     def alarm(self, text: str) -> str:
-        return self._dress(text, f"{_BOLD};{_RED}")
+        """Mark what destroys something."""
+        return self._coloured(text, f"{_BOLD};{_RED}")
 
     def good(self, text: str) -> str:
-        return self._dress(text, _GREEN)
+        """Mark a success."""
+        return self._coloured(text, _GREEN)
 
     def action(self, action: Action, text: str) -> str:
-        return self._dress(text, _ACTIONS[action])
+        """Colour `text` like the changes of that action."""
+        return self._coloured(text, _ACTIONS[action])
 
     def status(self, status: CheckStatus, text: str) -> str:
-        return self._dress(text, _STATUSES[status])
+        """Colour `text` like the checks of that status."""
+        return self._coloured(text, _STATUSES[status])
 
     def severity(self, severity: Severity, text: str) -> str:
-        return self._dress(text, _SEVERITIES[severity])
+        """Colour `text` like the findings of that severity."""
+        return self._coloured(text, _SEVERITIES[severity])
 
     def glyph(self, action: Action) -> str:
+        """Return the coloured sign of an action: +, ~ or -."""
         return self.action(action, GLYPHS[action])
 
     def fits(self, line: str) -> bool:
-        """Whether `line`, dressed or not, stands on one line."""
-        return self.width is None or len(_DRESS.sub("", line)) <= self.width
+        """Whether `line` is no wider than `width`; colour codes do not count."""
+        return self.width is None or len(_ANSI_CODE.sub("", line)) <= self.width
 
     def wrap(self, text: str, indent: str = "", hanging: str = "") -> list[str]:
-        """`text` in lines no wider than `width`, no `command` and no word broken.
+        """Break `text` into lines no wider than `width`, never inside a word or a `command`.
 
-        A path that is longer than a line goes on after one of its slashes.
+        A path that is longer than a line is broken after a slash.
         """
         if self.fits(indent + text):
             return [indent + text]
         start = hanging or indent
         lines, line = [], indent
         for space, word in _WORD.findall(text):
-            is_whole = "`" in word or _HELD in word or self.fits(start + word)
-            for piece in [space + word] if is_whole else [space, *_STEP.findall(word)]:
+            is_whole = "`" in word or _NO_BREAK in word or self.fits(start + word)
+            for piece in [space + word] if is_whole else [space, *_PATH_PART.findall(word)]:
                 if line.strip() and not self.fits(line + piece):
                     lines.append(line)
                     line = start + piece.lstrip(" ")
@@ -90,12 +100,17 @@ class Style:
         return [*lines, line]
 
     def wrap_fix(self, text: str, indent: str, hanging: str) -> list[str]:
-        """The same for a fix, in which commands to paste may stand without backticks."""
-        held = _COMMAND.sub(lambda command: command[0].replace(" ", _HELD), text)
-        return [line.replace(_HELD, " ") for line in self.wrap(held, indent, hanging)]
+        """Wrap a fix, in which commands to paste need no backticks."""
+        joined = _COMMAND.sub(lambda command: command[0].replace(" ", _NO_BREAK), text)
+        return [line.replace(_NO_BREAK, " ") for line in self.wrap(joined, indent, hanging)]
 
-    def _dress(self, text: str, code: str) -> str:
+    def _coloured(self, text: str, code: str) -> str:
         return f"\x1b[{code}m{text}\x1b[0m" if self.colour and text else text
 
 
 PLAIN = Style()
+
+
+def join_blocks(*blocks: Sequence[str]) -> str:
+    """Join blocks of lines with an empty line between them; empty blocks are left out."""
+    return "\n\n".join("\n".join(block) for block in blocks if block)

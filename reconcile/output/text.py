@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import zip_longest
 
 from reconcile.engine.drift_report import WHOLE_RESOURCE, Deviation, Drift
 from reconcile.engine.model import (
@@ -19,8 +20,8 @@ from reconcile.output.changes import changes_text, files_removed
 from reconcile.output.checks import checks_text, verdict
 from reconcile.output.error import error_text, fix_lines
 from reconcile.output.escape import printable
-from reconcile.output.fields import listed
-from reconcile.output.style import PLAIN, Style
+from reconcile.output.fields import shown_changes
+from reconcile.output.style import PLAIN, Style, join_blocks
 from reconcile.output.visitors import visitors_text
 from reconcile.wording import counted
 
@@ -30,11 +31,11 @@ ROLLED_BACK = "Rolled back. The host is as it was before."
 def plan_text(
     plan: Plan, style: Style = PLAIN, *, full: bool = False, summary: bool = False
 ) -> str:
-    """The whole plan, ending with its totals; `summary` lists addresses only."""
-    return _joined(
+    """Render the whole plan, ending with its totals; `summary` lists addresses only."""
+    return join_blocks(
         _conflicts(plan.conflicts, style),
         _unreadable(plan.unknown, style),
-        changes_text(listed(plan, full=full), plan.host, style, full=full, summary=summary),
+        changes_text(shown_changes(plan, full=full), plan.host, style, full=full, summary=summary),
         visitors_text(plan.behaviour_changes, style, full=full),
         findings_text(plan.findings, style),
         _ignored(plan, style),
@@ -43,13 +44,13 @@ def plan_text(
 
 
 def report_text(report: Report, style: Style = PLAIN) -> str:
-    """What became of a plan: its notes, the verdict where all checks passed, and totals."""
+    """Render the outcome of an apply: notes, the verdict if all checks passed, and totals."""
     passed = [] if failed_checks(report.checks) else verdict(report.checks, style)
-    return _joined(_notes(report.notes, style), passed, style.wrap(_outcome(report, style)))
+    return join_blocks(_notes(report.notes, style), passed, style.wrap(_outcome(report, style)))
 
 
 def failure_text(report: Report, style: Style = PLAIN) -> str:
-    """Why an apply failed, "" where it did not: checks that failed as a list, a line each."""
+    """Render why an apply failed, with failed checks as a list; "" where it succeeded."""
     if not report.error:
         return ""
     bad = failed_checks(report.checks)
@@ -60,37 +61,37 @@ def failure_text(report: Report, style: Style = PLAIN) -> str:
 
 
 def rollback_text(notes: Sequence[str], style: Style = PLAIN) -> str:
-    """The end of a rollback, and what it had to leave."""
+    """Render the end of a rollback, and what it could not undo."""
     end = "Rolled back, except for the items noted above." if notes else ROLLED_BACK
-    return _joined(_notes(notes, style), [style.good(line) for line in style.wrap(end)])
+    return join_blocks(_notes(notes, style), [style.good(line) for line in style.wrap(end)])
 
 
 def drift_text(drift: Drift, style: Style = PLAIN) -> str:
-    """The plan, since when it differs, then how the host answers: sync and health are two."""
+    """Render the plan, since when it differs, and the checks; sync and health are separate."""
     bad = checks_text(failed_checks(drift.checks), style)
-    return _joined(
-        [*_applying(drift, style)],
+    return join_blocks(
+        _applying(drift, style),
         [style.good(f"Fixed: {printable(address)}") for address in drift.healed],
         [plan_text(drift.plan, style)],
-        _since(drift, style),
+        _deviation_lines(drift, style),
         [*bad, *verdict(drift.checks, style)],
     )
 
 
 def drift_summary(drift: Drift) -> str:
-    """One sentence for each question; the same in every form."""
+    """Sum up sync and health in a sentence each; the same in every output format."""
     causes = ", ".join(f"{drift.count(cause)} {cause}" for cause in CAUSES)
     since = f" Differs since {drift.first_seen}." if drift.first_seen else ""
     return f"In sync: {_yes(drift.in_sync)} ({causes}). Healthy: {_yes(drift.healthy)}.{since}"
 
 
 def findings_text(findings: Iterable[Finding], style: Style = PLAIN) -> list[str]:
-    """What a person should know, each with its evidence and its fix."""
-    return [line for finding in findings for line in _finding(finding, style)]
+    """Render findings, each with its evidence and its fix."""
+    return [line for finding in findings for line in _finding_lines(finding, style)]
 
 
 def totals(plan: Plan, style: Style = PLAIN) -> str:
-    """The last line of a plan; it agrees with the exit code."""
+    """Render the last line of a plan, which agrees with its exit code."""
     ignored = f" ({plan.ignored} ignored)" if plan.ignored else ""
     add, change, destroy = (plan.count(action) for action in ("create", "update", "delete"))
     if plan.conflicts:
@@ -112,10 +113,6 @@ def _yes(answer: bool) -> str:
     return "yes" if answer else "no"
 
 
-def _joined(*blocks: Sequence[str]) -> str:
-    return "\n\n".join("\n".join(block) for block in blocks if block)
-
-
 def _notes(notes: Sequence[str], style: Style) -> list[str]:
     return [line for note in notes for line in style.wrap(f"Note: {printable(note)}", "", "  ")]
 
@@ -127,7 +124,7 @@ def _applying(drift: Drift, style: Style) -> list[str]:
     return [style.bold(line) for line in style.wrap(text)]
 
 
-def _since(drift: Drift, style: Style) -> list[str]:
+def _deviation_lines(drift: Drift, style: Style) -> list[str]:
     summary = style.wrap(drift_summary(drift))
     if drift.in_sync:
         return summary
@@ -140,8 +137,8 @@ def _since(drift: Drift, style: Style) -> list[str]:
             "    ",
         )
     ]
-    head = [style.bold("First seen:")] if lines else []
-    return [*head, *lines, *summary]
+    heading = [style.bold("First seen:")] if lines else []
+    return [*heading, *lines, *summary]
 
 
 def _field(item: Deviation) -> str:
@@ -149,7 +146,7 @@ def _field(item: Deviation) -> str:
 
 
 def _files_note(plan: Plan, style: Style) -> str:
-    """Files that go inside of what is updated: no resource, so no part of the counts."""
+    """Count the files deleted inside of updated directories, which are no resources."""
     pruned = files_removed([change for change in plan.changes if change.after is not None])
     verb = "is" if pruned == 1 else "are"
     return " " + style.alarm(f"{counted(pruned, 'file')} {verb} removed.") if pruned else ""
@@ -164,7 +161,7 @@ def _ignored(plan: Plan, style: Style) -> list[str]:
     return lines if plan.ignored_changes else []
 
 
-def _finding(finding: Finding, style: Style) -> list[str]:
+def _finding_lines(finding: Finding, style: Style) -> list[str]:
     label = style.severity(finding.severity, finding.severity.capitalize())
     first, *rest = style.wrap(f"{printable(finding.what)} [{finding.rule}]", " " * 9, "  ")
     lines = [f"{label}: {first.lstrip()}", *rest]
@@ -183,10 +180,9 @@ def _conflicts(conflicts: Sequence[Conflict], style: Style) -> list[str]:
 
 
 def _sides(conflict: Conflict) -> list[str]:
-    places = [f"  ({printable(str(place))})" for place in conflict.positions[:2]] + ["", ""]
-    return [
-        f"{printable(value)}{place}" for value, place in zip(conflict.values, places, strict=False)
-    ]
+    positions = [f"  ({printable(str(where))})" for where in conflict.positions[:2]]
+    sides = zip_longest(map(printable, conflict.values), positions, fillvalue="")
+    return [f"{value}{position}" for value, position in sides]
 
 
 def _unreadable(unknown: Sequence[Unknown], style: Style) -> list[str]:

@@ -10,20 +10,11 @@ from reconcile.output.documents import DiagnosticItem, ValidationDocument
 
 
 def validation_document(diagnostics: Sequence[Diagnostic], exit_code: int) -> ValidationDocument:
-    """Every fault of the file with its place."""
+    """List every error of the file with its position."""
     return ValidationDocument(
         reconcile_version=__version__,
         valid=not diagnostics,
         error_count=len(diagnostics),
-        diagnostics=[
-            DiagnosticItem(
-                file=fault.file,
-                line=fault.line,
-                column=fault.column,
-                message=fault.message,
-                hint=fault.hint,
-            )
-            for fault in diagnostics
-        ],
+        diagnostics=[DiagnosticItem(**error._asdict()) for error in diagnostics],
         exit_code=exit_code,
     )

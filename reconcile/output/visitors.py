@@ -1,4 +1,4 @@
-"""What visitors will notice, grouped by the server that they ask."""
+"""What visitors will notice of a plan, grouped by server."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from reconcile.engine.model import BehaviourChange, Glance
-from reconcile.output.columns import Cell, two_columns
+from reconcile.output.columns import Row, two_columns
 from reconcile.output.escape import printable
 from reconcile.output.style import GLYPHS, Style
 from reconcile.wording import counted
 
 SHOWN = 6
-"""Requests under a plan; JSON and --full have all."""
+"""Requests that a plan shows; JSON and --full have all."""
 HEADING = "What visitors will notice:"
 
 
 def visitors_text(changes: Sequence[BehaviourChange], style: Style, *, full: bool) -> list[str]:
-    """A line for each kind of request that visitors send, or all that is known of each."""
+    """Render a line for each kind of usual request; with `full` every request and answer."""
     if not changes:
         return []
     glances = [change.glance for change in changes if change.glance]
@@ -36,13 +36,12 @@ def visitors_text(changes: Sequence[BehaviourChange], style: Style, *, full: boo
 def _in_full(changes: Sequence[BehaviourChange], style: Style) -> Iterator[str]:
     for change in changes:
         yield from style.wrap(printable(change.request), "  ", "    ")
-        for action, answer in (("delete", change.before), ("create", change.after)):
-            glyph = GLYPHS["delete" if action == "delete" else "create"]
-            yield from style.wrap(f"{glyph} {printable(answer)}", "    ", "      ")
+        for sign, answer in ((GLYPHS["delete"], change.before), (GLYPHS["create"], change.after)):
+            yield from style.wrap(f"{sign} {printable(answer)}", "    ", "      ")
 
 
 def _rows(glances: Sequence[Glance]) -> list[Glance]:
-    """One of each kind that visitors send; of none where they send none of it."""
+    """Pick one request of each kind; unusual ones only if there are no others."""
     usual = [glance for glance in glances if glance.is_usual] or list(glances)
     kinds: dict[tuple[str, ...], list[Glance]] = {}
     for glance in usual:
@@ -51,34 +50,34 @@ def _rows(glances: Sequence[Glance]) -> list[Glance]:
 
 
 def _kind(glance: Glance) -> tuple[str, ...]:
-    """Alike are answers that change alike below one top folder."""
+    """Requests below one top folder whose answers change alike are one kind."""
     folder = "/".join(glance.request.split("/")[:2])
     is_below = glance.request.count("/") > 1
     return glance.server, folder if is_below else glance.request, glance.before, glance.after
 
 
 def _without_version(alike: Sequence[Glance]) -> Glance:
-    """The first, of no IP version where all of them change alike."""
+    """Return the first, without an IP version if there are several."""
     versions = {glance.over for glance in alike}
     return replace(alike[0], over="") if len(versions) > 1 else alike[0]
 
 
 def _groups(rows: Sequence[Glance], style: Style) -> Iterator[str]:
-    """Servers whose answers change alike share their lines."""
+    """Render the rows; servers whose answers change alike share them."""
     by_server: dict[str, list[Glance]] = {}
     for row in rows:
         by_server.setdefault(row.server, []).append(row)
     alike: dict[tuple[Glance, ...], list[str]] = {}
-    for server, of_it in by_server.items():
-        alike.setdefault(tuple(replace(row, server="") for row in of_it), []).append(server)
+    for server, its_rows in by_server.items():
+        alike.setdefault(tuple(replace(row, server="") for row in its_rows), []).append(server)
     for glances, servers in alike.items():
         was_default = all(glance.was_default for glance in glances)
-        so_far = " (until now answered by the default server)" if was_default else ""
-        yield from style.wrap(printable(", ".join(servers)) + so_far, "  ", "    ")
+        until_now = " (until now answered by the default server)" if was_default else ""
+        yield from style.wrap(printable(", ".join(servers)) + until_now, "  ", "    ")
         yield from two_columns([_cell(one) for one in glances], style, "    ")
 
 
-def _cell(glance: Glance) -> Cell:
+def _cell(glance: Glance) -> Row:
     over = f" over {glance.over}" if glance.over else ""
     label = printable(glance.request) + over
-    return Cell(label, f"{printable(glance.before)} -> {printable(glance.after)}", label)
+    return Row(label, f"{printable(glance.before)} -> {printable(glance.after)}", label)

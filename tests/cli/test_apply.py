@@ -102,7 +102,7 @@ def test_an_apply_makes_the_plan_empty_and_a_second_one_does_nothing(
 
     assert (0, 0) == (again.returncode, plan.returncode)
     assert "No changes. The host matches the configuration.\n" == plan.stdout
-    assert "No change is needed of:" in full.stdout
+    assert "Unchanged:" in full.stdout
 
 
 def test_apply_prints_each_step_and_a_summary_as_json(demo: DemoHost, run: Run) -> None:
@@ -375,7 +375,7 @@ def test_a_rollback_shows_what_it_will_do_before_it_asks(applied: DemoHost) -> N
     assert "Rollback will undo apply #1 of " in shown
     assert "(reconcile apply --auto-approve):\n  ~ restore   - remove again\n" in shown
     assert f"  - file:{applied.root}/nginx/sites-available/demo.conf\n" in shown
-    assert "Warning: the site demo goes away.\n" in shown
+    assert "Warning: the site demo will be removed.\n" in shown
     assert "was not approved; nothing was changed" in rest
     assert before == manifest(applied)
 

@@ -158,7 +158,7 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
     site = part("Site", {"server_names": ["a.test"], "app": app, "locations": {"/s/": location}})
     return {
         "version": 1,
-        "owners": {"o": part("Owner", {"user": "root"})},
+        "owners": {"o": part("OwnerEntry", {"user": "root"})},
         "cache_policies": {"c": part("CachePolicy", {"max_age": "1d"})},
         "paths": {"/srv/p": part("HostPath", {"owner": "assets"})},
         "sites": {"s": site},

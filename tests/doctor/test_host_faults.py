@@ -199,5 +199,5 @@ def test_without_privileges_it_reports_what_it_could_not_check(host: DebianHost)
 
     host.run("chmod", "0644", SITE)
     assert 1 == done.returncode
-    assert "Could not be looked at:" in done.stdout
+    assert "Could not be checked:" in done.stdout
     assert SITE in done.stdout

@@ -16,7 +16,7 @@ from reconcile.doctor.unit_sandbox import blocking_setting, hiding_setting
 from reconcile.doctor.units import UnitView
 from reconcile.doctor.upload_settings import settings_from_environment, settings_from_source
 from reconcile.errors import ReconcileError
-from reconcile.output.doctor import doctor_markdown, doctor_text
+from reconcile.output.findings import doctor_markdown, doctor_text
 from reconcile.output.sarif import sarif_text
 from reconcile.system import Host
 

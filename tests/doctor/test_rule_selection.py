@@ -6,7 +6,7 @@ import pytest
 
 from reconcile.doctor.rules import IDS, load_rules, select_rules
 from reconcile.errors import ReconcileError
-from reconcile.output.doctor import rules_text
+from reconcile.output.findings import rules_text
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconcile.output.json import dumped, plan_document
+from reconcile.output.json import plan_document, to_json
 from reconcile.output.text import plan_text
 from reconcile.resources.assets import Assets
 from reconcile.resources.directory import Directory
@@ -69,7 +69,7 @@ def _holds_for(names: set[bytes]) -> None:
         )
 
         plan = machine.plan(*declared)
-        document = dumped(plan_document(plan, 0, now=datetime.now(UTC), full=True))
+        document = to_json(plan_document(plan, 0, now=datetime.now(UTC), full=True))
         refuse_raw(plan_text(plan, full=True))
         assert document.isascii() or all(line.isprintable() for line in document.split("\n"))
         report = machine.apply(*declared)

@@ -17,7 +17,7 @@ from reconcile.engine.drift_report import Drift
 from reconcile.engine.ledger import LedgerRow
 from reconcile.engine.model import Check, Conflict, Plan, Ref, Resource
 from reconcile.gitops import metrics
-from reconcile.output.json import drift_document, dumped, plan_document
+from reconcile.output.json import drift_document, plan_document, to_json
 from reconcile.output.markdown import MOST_CHARACTERS, drift_markdown, plan_markdown
 from reconcile.output.text import drift_text, plan_text
 from tests.support.world import Clock, Note, Shelf, World, declare
@@ -77,7 +77,7 @@ def drifts(draw: Any) -> Drift:
 @settings(max_examples=1000, suppress_health_check=list(HealthCheck))
 @given(drifts())
 def test_every_format_of_a_drift_report_agrees(drift: Drift) -> None:
-    document = json.loads(dumped(drift_document(drift, now=NOW)))
+    document = json.loads(to_json(drift_document(drift, now=NOW)))
     text, markdown = drift_text(drift), drift_markdown(drift)
 
     VALID.validate(document)
@@ -87,7 +87,7 @@ def test_every_format_of_a_drift_report_agrees(drift: Drift) -> None:
         counts = tuple(str(document["summary"][key]) for key in ("add", "change", "destroy"))
         assert [counts] == TOTALS.findall(text) == TOTALS.findall(markdown)
     assert document["state"] == state_in(metrics.metrics_text(drift).decode())
-    assert "\x1b" not in text + markdown + dumped(drift_document(drift, now=NOW))
+    assert "\x1b" not in text + markdown + to_json(drift_document(drift, now=NOW))
 
 
 def expected_code(drift: Drift) -> int:

@@ -15,9 +15,9 @@ from reconcile.nginx.explanation import Explanation, explain, with_listening_add
 from reconcile.nginx.model.listen import Address
 from reconcile.nginx.routing.url import parse_url
 from reconcile.nginx.running.discover import discover
-from reconcile.output.explain import explain_document, explain_text
-from reconcile.output.json import dumped
+from reconcile.output.json import to_json
 from reconcile.output.schemas import output_schemas
+from reconcile.output.url_explanation import explain_document, explain_text
 from reconcile.system.http import HttpAnswer
 from tests.impact.conftest import GuidesHost
 
@@ -103,7 +103,9 @@ def test_a_closed_parent_is_named_with_the_worker_and_the_smallest_fix(guide: Gu
     assert f"{guide.root}/www" == found.blocked.path
     assert ("www-data", f"chmod o+x {guide.root}/www") == (found.worker.name, found.fix)
     assert "403 " == found.answer[:4]
-    assert f"{guide.root}/www keeps nginx's worker (www-data) out" in explain_text(URL, found)
+    assert f"{guide.root}/www denies access to nginx's worker (www-data)" in explain_text(
+        URL, found
+    )
 
 
 @pytest.mark.parametrize(
@@ -141,7 +143,7 @@ def test_a_file_that_is_missing_ends_the_way(guide: GuidesHost) -> None:
     found = explained(guide, "http://example.com/static/none")
 
     assert f"{guide.root}/www/static" == found.path[-1].path
-    assert f"{guide.root}/www/static/none is not there" in explain_text(URL, found)
+    assert f"{guide.root}/www/static/none does not exist" in explain_text(URL, found)
 
 
 def test_a_link_on_the_way_is_followed(guide: GuidesHost) -> None:
@@ -205,7 +207,7 @@ def test_the_json_keeps_to_its_schema(guide: GuidesHost) -> None:
     document = explain_document(URL, found, "web1", now=datetime.now(UTC), live=real)
 
     schema = output_schemas()["explain"]
-    told = json.loads(dumped(document))
+    told = json.loads(to_json(document))
     validate(told, schema)
     assert (["Content-Type", "Expires", "Cache-Control"], False) == (
         [header["name"] for header in told["headers"]][:3],

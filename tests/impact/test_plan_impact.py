@@ -35,8 +35,8 @@ def test_over_ipv6_the_default_server_captured_the_name(guide: GuidesHost) -> No
     ("request_", "after"),
     [
         ("GET http://example.com/static", "301 to /static/"),
-        ("GET http://example.com/static/.env (if there is one)", "404"),
-        ("GET http://example.com/media/.env (if there is one)", "404"),
+        ("GET http://example.com/static/.env (if it exists)", "404"),
+        ("GET http://example.com/media/.env (if it exists)", "404"),
     ],
 )
 def test_what_the_guide_leaves_open_is_closed(guide: GuidesHost, request_: str, after: str) -> None:

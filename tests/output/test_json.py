@@ -15,12 +15,12 @@ from reconcile.engine.drift_report import Drift
 from reconcile.engine.model import Event, Plan
 from reconcile.output.json import (
     drift_document,
-    dumped,
     error_document,
-    event_line,
+    event_document,
     plan_document,
-    planned_line,
-    summary_line,
+    planned_event,
+    summary_event,
+    to_json,
     verify_document,
 )
 from reconcile.output.schemas import output_schemas, schema_text
@@ -41,44 +41,44 @@ def valid(name: str, text: str) -> Any:
 def test_a_plan_reads_as_agreed(golden: Callable[[str, str], None]) -> None:
     document = plan_document(samples.EVERYTHING, 1, now=NOW, checks=samples.CHECKS)
 
-    golden("everything.json", dumped(document, indent=2))
+    golden("everything.json", to_json(document, indent=2))
 
 
 @pytest.mark.parametrize(
     "plan", [samples.EVERYTHING, samples.CONFLICTING, samples.CLEAN, samples.HOSTILE]
 )
 def test_every_plan_has_the_published_form(plan: Plan) -> None:
-    valid("plan", dumped(plan_document(plan, 0, now=NOW)))
+    valid("plan", to_json(plan_document(plan, 0, now=NOW)))
 
 
 def test_bytes_that_are_no_text_are_escaped() -> None:
-    [item] = valid("plan", dumped(plan_document(samples.HOSTILE, 2, now=NOW)))["resource_changes"]
+    [item] = valid("plan", to_json(plan_document(samples.HOSTILE, 2, now=NOW)))["resource_changes"]
 
     assert r"\xff" in item["address"]
 
 
 def test_a_secret_is_never_shown() -> None:
-    shown = dumped(plan_document(samples.EVERYTHING, 2, now=NOW))
+    shown = to_json(plan_document(samples.EVERYTHING, 2, now=NOW))
 
     assert "TOKEN" not in shown
     assert '{"content": "(sensitive)"}' in shown
 
 
 def test_before_and_after_hold_only_what_changes() -> None:
-    change = planned_line(samples.UPDATED).change.change
+    change = planned_event(samples.UPDATED).change.change
 
     assert {"mode", "content"} == set(change.before or {}) == set(change.after or {})
 
 
 def test_a_created_resource_has_no_before() -> None:
-    change = planned_line(samples.CREATED).change.change
+    change = planned_event(samples.CREATED).change.change
 
     assert (change.before, change.after) == (None, {"mode": "0644", "content": "ok\n"})
 
 
 def test_sync_and_health_are_separate() -> None:
     document = valid(
-        "drift", dumped(drift_document(Drift(samples.CLEAN, samples.CHECKS, AT), now=NOW))
+        "drift", to_json(drift_document(Drift(samples.CLEAN, samples.CHECKS, AT), now=NOW))
     )
 
     assert (document["in_sync"], document["healthy"]) == (True, False)
@@ -104,13 +104,13 @@ def test_a_failed_reading_is_not_in_sync() -> None:
     ],
 )
 def test_every_event_has_the_published_form(event: Event) -> None:
-    line = valid("apply", dumped(event_line(event)))
+    line = valid("apply", to_json(event_document(event)))
 
     assert event.type == line["type"]
 
 
 def test_the_summary_counts_what_was_done_not_what_was_planned() -> None:
-    line = valid("apply", dumped(summary_line(samples.ROLLED_BACK, 3, now=NOW)))
+    line = valid("apply", to_json(summary_event(samples.ROLLED_BACK, 3, now=NOW)))
 
     assert line["summary"] == {"add": 1, "change": 0, "destroy": 0, "ignored": 2}
     assert (line["result"], line["exit_code"]) == ("rolled_back", 3)
@@ -118,7 +118,7 @@ def test_the_summary_counts_what_was_done_not_what_was_planned() -> None:
 
 
 def test_a_line_is_one_line() -> None:
-    assert "\n" not in dumped(event_line(Event("planned_change", samples.UPDATED)))
+    assert "\n" not in to_json(event_document(Event("planned_change", samples.UPDATED)))
 
 
 @pytest.mark.parametrize(
@@ -126,15 +126,15 @@ def test_a_line_is_one_line() -> None:
 )
 @pytest.mark.parametrize("indent", [None, 2])
 def test_nothing_unprintable_is_in_it_and_nothing_is_lost(name: str, indent: int | None) -> None:
-    text = dumped(error_document("x", name, "", 1), indent=indent)
+    text = to_json(error_document("x", name, "", 1), indent=indent)
 
     assert all(line.isprintable() for line in text.split("\n"))
     assert name == json.loads(text)["error"]["why"]
 
 
 def test_verification_and_errors_have_the_published_form() -> None:
-    verified = valid("verify", dumped(verify_document(samples.CHECKS, "web1", 3, now=NOW)))
-    error = valid("error", dumped(error_document("what", "why", "fix", 1)))
+    verified = valid("verify", to_json(verify_document(samples.CHECKS, "web1", 3, now=NOW)))
+    error = valid("error", to_json(error_document("what", "why", "fix", 1)))
 
     assert (verified["result"], error["result"]) == ("failed", "error")
 
@@ -142,7 +142,7 @@ def test_verification_and_errors_have_the_published_form() -> None:
 def test_what_could_not_be_checked_has_not_failed() -> None:
     checks = [check for check in samples.CHECKS if check.status != "fail"]
 
-    told = valid("verify", dumped(verify_document(checks, "web1", 1, now=NOW)))
+    told = valid("verify", to_json(verify_document(checks, "web1", 1, now=NOW)))
 
     assert ("incomplete", False) == (told["result"], told["healthy"])
 

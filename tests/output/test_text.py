@@ -201,7 +201,7 @@ def test_an_unchanged_resource_is_listed_only_in_full() -> None:
     plan = replace(samples.CLEAN, changes=(same,))
 
     assert "/same" not in plan_text(plan)
-    assert "No change is needed of:\n    file:/same\n" in plan_text(plan, full=True)
+    assert "Unchanged:\n    file:/same\n" in plan_text(plan, full=True)
 
 
 def test_what_needs_no_change_has_no_cause() -> None:

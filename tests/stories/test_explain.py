@@ -85,7 +85,7 @@ def test_a_parent_that_was_closed_is_named_with_the_worker_and_the_fix(host: Deb
     live = explained(host, "--live")
     host.run("sh", "-c", live["fix"])
 
-    assert "/var/www/myapp keeps nginx's worker (www-data) out" in told
+    assert "/var/www/myapp denies access to nginx's worker (www-data)" in told
     assert "fix: chmod o+x /var/www/myapp" in told
     assert (403, True) == (live["live"]["status"], live["live"]["agrees"])
     assert 200 == host.http("GET", "/static/css/app.css").status

@@ -112,7 +112,7 @@ def test_explain_speaks_of_the_worker_and_not_of_who_asks(host: DebianHost) -> N
     done = by_user(host, "explain", STYLESHEET)
 
     assert 0 == done.returncode
-    assert "nginx's worker (www-data) may pass or read:" in done.stdout
+    assert "nginx's worker (www-data) may enter or read:" in done.stdout
 
 
 @pytest.fixture

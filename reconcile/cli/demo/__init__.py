@@ -22,7 +22,7 @@ from reconcile.cli.demo.demo_script import run_demo
 from reconcile.cli.options import IgnoredFile, Json
 from reconcile.cli.terminal import show
 from reconcile.errors import ExitCode
-from reconcile.output.json import demo_document, dumped
+from reconcile.output.json import demo_document, to_json
 
 
 def demo(
@@ -52,7 +52,7 @@ def demo(
     """
     if stop is not None:
         remove_demo(open_demo(stop))
-        show(_document(stop) if json else f"Stopped the demo and removed {stop}.")
+        show(_demo_json(stop) if json else f"Stopped the demo and removed {stop}.")
         return ExitCode.OK
     nginx = nginx_binary()
     host = create_demo(mkdtemp(prefix="reconcile-demo-"), nginx)
@@ -63,7 +63,7 @@ def demo(
         if not keep:
             remove_demo(host)
     if json:
-        show(_document(host.root, host if keep else None))
+        show(_demo_json(host.root, host if keep else None))
     else:
         show(_kept_text(host) if keep else "\nEverything is stopped and removed.")
     return ExitCode.OK
@@ -83,10 +83,10 @@ def _stdout_to_stderr() -> Iterator[None]:
         os.close(saved)
 
 
-def _document(folder: str, running: DemoHost | None = None) -> str:
+def _demo_json(folder: str, running: DemoHost | None = None) -> str:
     if running is None:
-        return dumped(demo_document(folder))
-    return dumped(demo_document(folder, running.address, running.port))
+        return to_json(demo_document(folder))
+    return to_json(demo_document(folder, running.address, running.port))
 
 
 def _kept_text(host: DemoHost) -> str:

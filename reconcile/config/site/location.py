@@ -16,7 +16,7 @@ from reconcile.config.fields.field_type import FieldType, InvalidValue, quote_te
 from reconcile.config.fields.identifiers import Name
 from reconcile.config.fields.path_types import NginxPath, Path
 from reconcile.config.host_path import check_ancestors
-from reconcile.config.owner import Owner, OwnerChoice, ResolvedOwner, check_owner_choice
+from reconcile.config.owner import OwnerChoice, OwnerEntry, ResolvedOwner, check_owner_choice
 from reconcile.config.probes import Expectation, HttpProbe, Probe, UploadDirectoryProbe
 from reconcile.config.site.listen_ports import main_endpoint
 from reconcile.engine.model import Declared, Finding
@@ -119,10 +119,10 @@ class Location(ConfigModel):
         """The declared owner, or the role's."""
         return self.owner or DEFAULT_OWNER[self.role]
 
-    def resolve_owner(self, owners: Mapping[str, Owner]) -> ResolvedOwner:
+    def resolve_owner(self, owners: Mapping[str, OwnerEntry]) -> ResolvedOwner:
         """The owner of the files; what it leaves out is the role's default."""
         choice = self.effective_owner
-        owner = choice if isinstance(choice, Owner) else owners[choice]
+        owner = choice if isinstance(choice, OwnerEntry) else owners[choice]
         default = owners[DEFAULT_OWNER[self.role]]
         return ResolvedOwner(**default.model_dump() | owner.model_dump(exclude_none=True))
 

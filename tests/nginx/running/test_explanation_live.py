@@ -9,7 +9,7 @@ import pytest
 from reconcile.nginx.explanation import Explanation, explain
 from reconcile.nginx.routing.url import parse_url
 from reconcile.nginx.running.discover import discover
-from reconcile.output.explain import compared, explain_text
+from reconcile.output.url_explanation import compare_with_live, explain_text
 from reconcile.system import Host
 from reconcile.system.http import HttpAnswer, HttpTarget
 from tests.nginx.running.conftest import World
@@ -43,7 +43,7 @@ def test_the_real_response_is_the_predicted_one(world: World, host: Host, path: 
 
     found, real = asked(world, host, path)
 
-    rows = compared(found, real)
+    rows = compare_with_live(found, real)
     assert [foretold for _, foretold, _ in rows] == [seen for _, _, seen in rows]
     assert path == "/static../app.py" or "status" in [name for name, _, _ in rows]
 
@@ -61,7 +61,7 @@ def test_a_redirect_of_a_foreign_server_is_shown_as_a_client_gets_it(
     found, real = asked(world, host, "/css/inner")
 
     location = f"http://example.com:{world.port}/css/inner/"
-    assert ("Location", (location,), (location,)) in compared(found, real)
+    assert ("Location", (location,), (location,)) in compare_with_live(found, real)
 
 
 def test_an_nginx_that_serves_something_older_differs(world: World, host: Host) -> None:
@@ -71,7 +71,7 @@ def test_an_nginx_that_serves_something_older_differs(world: World, host: Host) 
 
     found, real = asked(world, host, "/static/css/app.css")
 
-    told = "differs  Cache-Control: foretold no-store, real public, max-age=604800"
+    told = "differs  Cache-Control: predicted no-store, actual public, max-age=604800"
     assert told in explain_text("x", found, live=real)
 
 

@@ -1,4 +1,4 @@
-"""What the ledger holds, as text and as JSON."""
+"""The rows of the ledger, as text and as JSON."""
 
 from __future__ import annotations
 
@@ -9,33 +9,36 @@ from reconcile.engine.ledger import LedgerRow, Rows
 from reconcile.engine.resource import Ref
 from reconcile.output import documents as doc
 from reconcile.output.escape import printable
-from reconcile.output.json import head
+from reconcile.output.json import envelope
 
 
 def state_text(rows: Rows) -> str:
-    """An address a line."""
+    """List the addresses, one per line."""
     return "\n".join(printable(str(ref)) for ref in rows) or "The ledger is empty."
 
 
 def row_text(ref: Ref, row: LedgerRow) -> str:
-    """All that is remembered of one resource."""
+    """Render everything that the ledger records of a resource."""
     facts = {
         "sites": ", ".join(row.sites) or "-",
         "since": row.since,
-        "created": "by reconcile" if row.created else "before reconcile, which took it over",
+        "created": "by reconcile" if row.created else "before reconcile, and adopted",
         "protected": "yes" if row.protected else "no",
     }
-    lines = [printable(str(ref)), *(f"  {name}: {printable(told)}" for name, told in facts.items())]
+    lines = [
+        printable(str(ref)),
+        *(f"  {name}: {printable(value)}" for name, value in facts.items()),
+    ]
     lines += [f"  last written {name}: {digest}" for name, digest in sorted(row.digests.items())]
-    return "\n".join(lines)
+    return "\n".join([printable(str(ref)), *lines])
 
 
 def state_document(
     rows: Rows, host: str, *, now: datetime, forgotten: Sequence[Ref] = ()
 ) -> doc.StateDocument:
-    """The object of `state list|show|forget --json`."""
+    """Build the object of `state list|show|forget --json`."""
     return doc.StateDocument(
-        **head(host, now),
+        **envelope(host, now),
         resources=[_item(ref, row) for ref, row in rows.items()],
         forgotten=[str(ref) for ref in forgotten],
         exit_code=0,

@@ -1,4 +1,4 @@
-"""Resources and what each requires, for programs that draw."""
+"""The dependency graph of the resources, for programs that draw it."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from datetime import datetime
 from reconcile.engine.model import Desired, Ref
 from reconcile.output import documents as doc
 from reconcile.output.escape import printable
-from reconcile.output.json import head
+from reconcile.output.json import envelope
 
 
 def dot(desired: Desired) -> str:
-    """The graph for Graphviz: an arrow leads from a resource to what it requires."""
+    """Render the graph for Graphviz: an edge leads from a resource to one that it requires."""
     nodes = [f"  {_quoted(ref)};" for ref in sorted(desired)]
     edges = [f"  {_quoted(ref)} -> {_quoted(other)};" for ref, other in _edges(desired)]
     return "\n".join(["digraph reconcile {", "  rankdir=RL;", *nodes, *edges, "}"])
 
 
 def mermaid_text(desired: Desired) -> str:
-    """The same for Mermaid."""
+    """Render the same graph for Mermaid."""
     number = {ref: f"r{index}" for index, ref in enumerate(sorted(desired))}
     nodes = [f'  {number[ref]}["{_entities(ref)}"]' for ref in sorted(desired)]
     edges = [f"  {number[ref]} --> {number[other]}" for ref, other in _edges(desired)]
@@ -27,13 +27,13 @@ def mermaid_text(desired: Desired) -> str:
 
 
 def graph_document(desired: Desired, host: str, *, now: datetime) -> doc.GraphDocument:
-    """The object of `graph --json`."""
+    """Build the object of `graph --json`."""
     edges = [*_edges(desired)]
     resources = [
         doc.GraphItem(address=str(ref), requires=[str(other) for one, other in edges if one == ref])
         for ref in sorted(desired)
     ]
-    return doc.GraphDocument(**head(host, now), resources=resources, exit_code=0)
+    return doc.GraphDocument(**envelope(host, now), resources=resources, exit_code=0)
 
 
 def _edges(desired: Desired) -> Iterator[tuple[Ref, Ref]]:

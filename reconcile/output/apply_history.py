@@ -1,4 +1,4 @@
-"""What was applied on a host, as text and as JSON."""
+"""The history of applies, as text and as JSON."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from reconcile.engine.history import HistoryEntry, HistoryRow
 from reconcile.engine.model import Action
 from reconcile.output import documents as doc
 from reconcile.output.escape import printable
-from reconcile.output.json import head
-from reconcile.output.style import PLAIN, Style
+from reconcile.output.json import envelope
+from reconcile.output.style import PLAIN, Style, join_blocks
+from reconcile.wording import counted
 
 _UNDOING: dict[Action, str] = {
     "create": "bring back",
@@ -21,8 +22,8 @@ _OPPOSITE: dict[str, Action] = {"create": "delete", "update": "update", "delete"
 
 
 def history_text(rows: Sequence[HistoryRow], problems: Sequence[str], style: Style = PLAIN) -> str:
-    """A line for each apply, the latest last; then whatever is wrong with the record."""
-    lines = [_line(row, style) for row in rows] or ["Nothing was applied here yet."]
+    """List the applies, the latest last, then what is damaged in the record."""
+    lines = [_line(row, style) for row in rows] or ["Nothing has been applied on this host yet."]
     return "\n".join([*lines, *(style.error(f"Damaged: {printable(p)}") for p in problems)])
 
 
@@ -32,10 +33,13 @@ def rollback_preview(
     sites_undone: Sequence[str] = (),
     style: Style = PLAIN,
 ) -> str:
-    """What rolling back the apply of `entry` will do, last first; no number: it is unfinished."""
+    """Render what a rollback of `entry` will do, last change first.
+
+    An unfinished apply has no number. `sites_undone` are the sites that it created.
+    """
     which = "an unfinished apply" if number is None else f"apply #{number}"
     by = f"{printable(entry.by.user)} ({printable(entry.by.command)})"
-    head = style.wrap(f"Rollback will undo {which} of {entry.at} by {by}:", "", "  ")
+    heading = style.wrap(f"Rollback will undo {which} of {entry.at} by {by}:", "", "  ")
     effects = list(_effects(entry))
     present = {action for _, action in effects}
     legend = [
@@ -49,18 +53,15 @@ def rollback_preview(
     warnings = [
         style.alarm(line)
         for site in sites_undone
-        for line in style.wrap(f"Warning: the site {printable(site)} goes away.", "", "  ")
+        for line in style.wrap(f"Warning: the site {printable(site)} will be removed.", "", "  ")
     ]
-    blocks = [
-        [*map(style.bold, head), *style.wrap("   ".join(legend), "  ", "  ")],
-        lines,
-        warnings,
-    ]
-    return "\n\n".join("\n".join(block) for block in blocks if block)
+    return join_blocks(
+        [*map(style.bold, heading), *style.wrap("   ".join(legend), "  ", "  ")], lines, warnings
+    )
 
 
 def _effects(entry: HistoryEntry) -> Iterator[tuple[str, Action]]:
-    """What happens to each address when the changes of `entry` are undone."""
+    """Yield each address with the action that undoes its change."""
     for address, action, _ in reversed(entry.changes):
         if action in _OPPOSITE:
             yield address, _OPPOSITE[action]
@@ -68,8 +69,7 @@ def _effects(entry: HistoryEntry) -> Iterator[tuple[str, Action]]:
 
 def _line(row: HistoryRow, style: Style) -> str:
     entry = row.entry
-    count = len(entry.changes)
-    changes = f"{count} change" + ("" if count == 1 else "s")
+    changes = counted(len(entry.changes), "change")
     word = entry.result.replace("_", " ")
     result = style.good(word) if entry.result == "applied" else style.bold(word)
     error = f": {printable(entry.error)}" if entry.error else ""
@@ -80,9 +80,9 @@ def _line(row: HistoryRow, style: Style) -> str:
 def history_document(
     rows: Sequence[HistoryRow], problems: Sequence[str], host: str, exit_code: int, *, now: datetime
 ) -> doc.HistoryDocument:
-    """The object of `history --json`."""
+    """Build the object of `history --json`."""
     return doc.HistoryDocument(
-        **head(host, now),
+        **envelope(host, now),
         entries=[_item(row) for row in rows],
         problems=list(problems),
         exit_code=exit_code,
