@@ -1,8 +1,9 @@
 """Canary files, which test whether a path is writable and served, and are always removed.
 
-A canary is recognized by its name and content. Only a plain file with both is ever
-removed, so no upload can be mistaken for one. One that was truncated, by a kill or
-a full disk, holds the beginning of its content, or nothing.
+A canary is recognized by its whole content, which nobody can guess. Only a plain file
+that holds exactly that is removed, whatever an app calls it, so no upload can be mistaken
+for one. Under the name of a canary, what a kill left is removed as well: the beginning of
+that content, or nothing.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from reconcile.filesystem.atomic_write import NEW_FILE, write_all
 from reconcile.filesystem.read import names_in
-from reconcile.filesystem.safe_path import closing, pin_directory, pin_name
+from reconcile.filesystem.safe_path import PinnedName, closing, pin_directory, pin_name
 
 if TYPE_CHECKING:
     from reconcile.system import Host
@@ -71,8 +72,7 @@ def create(host: Host, folder: str, canary: Canary, *, mode: int, writer: str | 
             for name in names:
                 _write_canary(f"{folder}/{name}", canary.content, mode)
         except OSError:
-            for name in names:
-                _remove_canary(f"{folder}/{name}", canary)
+            _remove_canary(f"{folder}/{canary.name}", canary)
             raise
 
     _call_as(host, writer, work)
@@ -100,7 +100,8 @@ def can_remove_from(folder: str) -> bool:
 def remove_upload(folder: str, relative: str, canary: Canary) -> bool:
     """Remove the canary that an app saved as `folder`/`relative`; False where it is absent.
 
-    `relative` comes from the app: it is refused where it could lead elsewhere.
+    `relative` comes from the app: it is refused where it could lead elsewhere, and a file
+    that does not hold the whole canary is left alone.
     """
     names = relative.split("/")
     if not all(names) or {".", ".."} & set(names) or "\0" in relative:
@@ -120,7 +121,7 @@ def remove_stale(host: Host, folder: str, *, writer: str | None) -> int:
 
 def _remove_stale_file(path: str, canary: Canary) -> bool:
     try:
-        return _remove_canary(path, canary)
+        return _remove_canary(path, canary, truncated_too=True)
     except PermissionError:
         return False  # A file that cannot be read was not written by this user.
 
@@ -135,30 +136,43 @@ def _call_as(host: Host, writer: str | None, work: Callable[[], Result]) -> Resu
 
 def _write_canary(path: str, content: bytes, mode: int) -> None:
     with pin_name(path) as at, closing(os.open(at.name, NEW_FILE, 0o600, dir_fd=at.dir_fd)) as fd:
-        write_all(fd, content)
-        os.fchmod(fd, mode)
+        try:
+            write_all(fd, content)
+            os.fchmod(fd, mode)
+        except OSError:
+            _unlink_inode(at, fd)
+            raise
 
 
-def _remove_canary(path: str, canary: Canary) -> bool:
+def _remove_canary(path: str, canary: Canary, *, truncated_too: bool = False) -> bool:
     try:
-        with pin_name(path) as at:
-            content = _content(at.dir_fd, at.name, len(canary.content))
-            if content is None or not canary.content.startswith(content):
+        with pin_name(path) as at, closing(os.open(at.name, _READ, dir_fd=at.dir_fd)) as fd:
+            content = _content(fd, len(canary.content))
+            is_canary = content == canary.content
+            is_truncated = content is not None and canary.content.startswith(content)
+            if not (is_canary or (truncated_too and is_truncated)):
                 return False
-            os.unlink(at.name, dir_fd=at.dir_fd)
+            return _unlink_inode(at, fd)
     except OSError as problem:
         if problem.errno in _NOT_A_FILE:
             return False
         raise
+
+
+def _unlink_inode(at: PinnedName, fd: int) -> bool:
+    """Remove the name if it is still that of the open file."""
+    found, now = os.fstat(fd), at.stat()
+    if now is None or (now.st_dev, now.st_ino) != (found.st_dev, found.st_ino):
+        return False
+    os.unlink(at.name, dir_fd=at.dir_fd)
     return True
 
 
-def _content(dir_fd: int, name: str, most: int) -> bytes | None:
-    """The content of the plain file `name`; None for anything else, or more than `most` bytes."""
-    with closing(os.open(name, _READ, dir_fd=dir_fd)) as fd:
-        found = os.fstat(fd)
-        is_small = stat.S_ISREG(found.st_mode) and found.st_size <= most
-        return os.read(fd, most) if is_small else None
+def _content(fd: int, most: int) -> bytes | None:
+    """The content of an open plain file; None for anything else, or more than `most` bytes."""
+    found = os.fstat(fd)
+    is_small = stat.S_ISREG(found.st_mode) and found.st_size <= most
+    return os.read(fd, most) if is_small else None
 
 
 def _file_names(folder: str) -> list[str]:
