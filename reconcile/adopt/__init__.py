@@ -1,1 +1,1 @@
-"""A host that was set up by hand, read into a reconcile.yaml that changes nothing on it."""
+"""Adoption: an existing host, read into a reconcile.yaml whose plan shows no changes."""

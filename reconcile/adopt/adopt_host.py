@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import partial
 
 from reconcile.adopt.all_sites import read_sites
-from reconcile.adopt.converge import Convergence, Planner
+from reconcile.adopt.converge import Convergence
 from reconcile.adopt.draft import Draft
 from reconcile.adopt.host_inspector import HostInspector
 from reconcile.adopt.site_reader import NginxReading
@@ -24,7 +25,7 @@ _HEAD = (
     "A site with `adopted` keeps its existing Nginx file, whose text is listed under `paths`:"
     " `reconcile drift` reports changes to it, `reconcile apply` reverts them."
     " A site without `adopted` was written by reconcile.",
-    "No `source` is guessed: set it on a static location to have its files copied from there.",
+    "No `source` is guessed: set it on a static location to have its files copied from tsettings.",
 )
 _BOOTED = "/run/systemd/system"
 """Exists where systemd is the init system. Source: sd_booted(3)."""
@@ -39,18 +40,20 @@ def adopt_host(host: Host, file: str, only: Collection[str] = ()) -> Adopted:
     for line in _HEAD:
         draft.add_comment((), line.format(host=host.name))
     _write_host_section(host, draft)
-    snapshot = HostInspection(host)
+    inspection = HostInspection(host)
     nginx = NginxReading(
-        snapshot.nginx.tree,
-        snapshot.nginx.router,
-        snapshot.nginx.installation.layout,
-        snapshot.nginx.installation.ipv6,
+        inspection.nginx.tree,
+        inspection.nginx.router,
+        inspection.nginx.installation.layout,
+        inspection.nginx.installation.ipv6,
     )
-    inspector = HostInspector(host, snapshot)
+    inspector = HostInspector(host, inspection)
     watched = read_sites(nginx, inspector, draft, only)
     plan = None
     if host.privileged or host.settings.service_manager == "process":
-        plan = Convergence(draft, watched, nginx.layout, inspector).converge(_planner(file), file)
+        plan = Convergence(draft, watched, nginx.layout, inspector).converge(
+            partial(_plan_draft, file), file
+        )
     else:
         make_valid(draft, file)
         what = "could not check that a plan with this file shows no changes: that needs root"
@@ -65,31 +68,28 @@ def adopt_host(host: Host, file: str, only: Collection[str] = ()) -> Adopted:
     )
 
 
-def _planner(file: str) -> Planner:
-    def planned(draft: Draft) -> Plan:
-        config = load_bytes(yaml_text(draft.values, draft.comments).encode(), file)
-        return plan_changes(Workspace(config, Host(config.host.settings())))
-
-    return planned
+def _plan_draft(file: str, draft: Draft) -> Plan:
+    config = load_bytes(yaml_text(draft.values, draft.comments).encode(), file)
+    return plan_changes(Workspace(config, Host(config.host.settings())))
 
 
 def _write_host_section(host: Host, draft: Draft) -> None:
     """Write the `host` section: only what differs from the defaults."""
-    usual, here = HostSettings(), host.settings
+    defaults, settings = HostSettings(), host.settings
     section: dict[str, object] = {}
     nginx = {
-        key: getattr(here, f"nginx_{key}")
+        key: getattr(settings, f"nginx_{key}")
         for key in ("config", "binary")
-        if getattr(here, f"nginx_{key}") != getattr(usual, f"nginx_{key}")
+        if getattr(settings, f"nginx_{key}") != getattr(defaults, f"nginx_{key}")
     }
     if nginx:
         section["nginx"] = nginx
-    if here.service_manager != usual.service_manager:
-        section["service_manager"] = here.service_manager
+    if settings.service_manager != defaults.service_manager:
+        section["service_manager"] = settings.service_manager
     elif host.files.stat(_BOOTED) is None:
         section["service_manager"] = "none"
         draft.add_note("", "systemd does not run here, so no services are managed", at=("host",))
-    if here.state_dir != usual.state_dir:
-        section["state_dir"] = here.state_dir
+    if settings.state_dir != defaults.state_dir:
+        section["state_dir"] = settings.state_dir
     if section:
         draft.values["host"] = section

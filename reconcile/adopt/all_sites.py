@@ -33,17 +33,17 @@ def read_sites(
 
 
 def _with_names(
-    every: tuple[ServerGroup, ...], inspector: Inspector
+    groups: tuple[ServerGroup, ...], inspector: Inspector
 ) -> Iterator[tuple[str, ServerGroup]]:
     """Name each group by its file, else by its first server name."""
-    files = [inspector.real(one.main.server.scope.directive.file) for one in every]
+    files = [inspector.real(one.main.server.scope.directive.file) for one in groups]
     taken: set[str] = set()
-    for group, file in zip(every, files, strict=True):
+    for group, file in zip(groups, files, strict=True):
         stem = basename(file).removesuffix(".conf")
         host = next((n.removeprefix("*").removeprefix(".") for n in group.main.server.names), "")
-        wanted = [stem] if files.count(file) == 1 else [host, stem]
-        name = next((one for one in [*wanted, host, stem] if _NAME.fullmatch(one)), "site")
-        numbered = (f"{name[:60]}-{number}" for number in range(2, len(every) + 2))
+        preferred = [stem] if files.count(file) == 1 else [host, stem]
+        name = next((one for one in [*preferred, host, stem] if _NAME.fullmatch(one)), "site")
+        numbered = (f"{name[:60]}-{number}" for number in range(2, len(groups) + 2))
         name = name if name not in taken else next(one for one in numbered if one not in taken)
         taken.add(name)
         yield name, group
@@ -55,10 +55,10 @@ def _is_selected(name: str, group: ServerGroup, only: Collection[str]) -> bool:
 
 
 def _refuse_unknown_sites(only: Collection[str], named: dict[str, ServerGroup]) -> None:
-    for asked in only:
-        if not any(_is_selected(name, group, [asked]) for name, group in named.items()):
+    for requested in only:
+        if not any(_is_selected(name, group, [requested]) for name, group in named.items()):
             raise ReconcileError(
-                what=f"Unknown site: {asked}",
+                what=f"Unknown site: {requested}",
                 why="no file and no server_name that nginx loads has this name",
-                fix=f"Use one of: {', '.join(named)}" if named else "nginx loads no server block.",
+                fix=f"Use one of: {', '.join(named)}." if named else "",
             )

@@ -12,7 +12,7 @@ _UNITS = sorted(SECONDS.items(), key=lambda unit: -unit[1])
 
 
 def parse_policy(lines: Sequence[str | None]) -> CachePolicy | None:
-    """The policy equivalent to these header lines; None where there is none.
+    """Return the policy that is equivalent to these header lines, None if there is none.
 
     Several lines form one list; without `private` a response may be shared.
     Source: RFC 9110, section 5.3; RFC 9111, section 5.2.2.
@@ -37,7 +37,7 @@ def parse_policy(lines: Sequence[str | None]) -> CachePolicy | None:
 
 
 def policy_name(policy: CachePolicy) -> str:
-    """The name of a policy: that of an equal built-in one, else one derived from its values."""
+    """Return the name of an equal built-in policy, else one derived from the values."""
     built_in = (
         name for name, known in BUILT_IN_CACHE_POLICIES.items() if known.header == policy.header
     )
@@ -48,7 +48,7 @@ def policy_name(policy: CachePolicy) -> str:
 
 
 def policy_values(policy: CachePolicy) -> dict[str, Any]:
-    """The policy as a mapping for the YAML."""
+    """Return the policy as a mapping for the YAML."""
     values: dict[str, Any] = {"max_age": format_duration(policy.max_age or 0)}
     values["visibility"] = policy.visibility
     return {**values, "immutable": True} if policy.immutable else values

@@ -1,8 +1,9 @@
-"""Plans with a draft and relaxes it until the plan shows no changes."""
+"""Relaxes a draft until its plan shows no changes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from fnmatch import fnmatchcase
 
 from reconcile.adopt.config_files import WatchedFiles, adopt_file
 from reconcile.adopt.draft import Draft
@@ -39,15 +40,15 @@ class Convergence:
         self.layout = layout
         self.inspector = inspector
 
-    def converge(self, planned: Planner, file: str) -> Plan:
+    def converge(self, make_plan: Planner, file: str) -> Plan:
         """Return the final plan; changes that remain in it are noted as errors."""
         for _ in range(_MOST_ROUNDS):
             make_valid(self.draft, file)
-            plan = planned(self.draft)
+            plan = make_plan(self.draft)
             # Dropping declarations comes first: many other changes follow from them.
             found: list[Leftover] = [*plan.unknown, *plan.conflicts, *plan.changes]
-            asked_less = [self._relax(one) for one in found]
-            if any(asked_less):
+            relaxed = [self._relax(one) for one in found]
+            if any(relaxed):
                 continue
             ignored = [self._add_ignore_rules(one) for one in plan.changes]
             if not any(ignored):
@@ -69,10 +70,10 @@ class Convergence:
             return True
         if isinstance(found, Change) and found.action == "update":
             return False
-        asking = list(self._declarations_of(found.ref))
+        locs = list(self._declarations_of(found.ref))
         # Of two conflicting declarations the first may stay.
-        going = asking[-1:] if isinstance(found, Conflict) else asking
-        dropped = [self._drop_declaration(loc, found) for loc in going]
+        obsolete = locs[-1:] if isinstance(found, Conflict) else locs
+        dropped = [self._drop_declaration(loc, found) for loc in obsolete]
         return any(dropped)
 
     def _revert_to_adopted(self, ref: Ref) -> bool:
@@ -83,13 +84,13 @@ class Convergence:
             return bool([app.pop("gunicorn") for app in apps if "gunicorn" in app])
         if ref.kind not in ("file", "symlink"):
             return False
-        asking = [site for site in self.watched.managed_sites if self._writes(site, ref.name)]
-        for site in asking:
+        rewritten = [site for site in self.watched.managed_sites if self._writes(site, ref.name)]
+        for site in rewritten:
             what = f"{site}: {ref.name} differs from what reconcile would write now"
-            fix = "The adopted file keeps what was added by hand."
+            fix = "The adopted file keeps the manual changes."
             draft.add_note(self.watched.serves[site], what, fix, at=("sites", site))
             adopt_file(draft, self.watched, site, self.inspector)
-        return bool(asking)
+        return bool(rewritten)
 
     def _writes(self, site: str, path: str) -> bool:
         if path in (self.layout.file_path(site), self.layout.link_path(site)):
@@ -105,8 +106,8 @@ class Convergence:
         if change.action != "update" or change.ref.kind not in _IGNORABLE:
             return False
         names = list(_fields(change))
-        may = change.after.ignorable() if change.after else frozenset()
-        if not names or not may.issuperset(names):
+        ignorable = change.after.ignorable() if change.after else frozenset()
+        if not names or not ignorable.issuperset(names):
             return False
         rules = self.draft.values.setdefault("ignore", [])
         known = {(rule["ref"], rule["field"]) for rule in rules}
@@ -178,8 +179,8 @@ def _describe_difference(change: Change, name: str) -> Iterator[str]:
         if isinstance(field.before, list | tuple) and isinstance(change.after, Tree):
             yield from map(str, field.before)
         elif field.name == name == "enterable_by":
-            shut_out = [user for user in field.after if user not in field.before]
-            yield f"{', '.join(shut_out)} cannot pass through it"
+            denied = [user for user in field.after if user not in field.before]
+            yield f"{', '.join(denied)} cannot enter it"
         elif field.name == name:
             yield f"{field.name} is {format_value(field.before)}, not {format_value(field.after)}"
 
@@ -195,8 +196,6 @@ def _tree_fields(after: Tree, before: Tree) -> Iterator[str]:
 
 def _escaped_address(ref: Ref) -> str:
     """The address with characters that would act as wildcards replaced."""
-    from fnmatch import fnmatchcase
-
     text = str(ref)
     return text if fnmatchcase(text, text) else text.replace("[", "?").replace("]", "?")
 

@@ -29,6 +29,7 @@ class ExtraDirectives:
 
     @property
     def text(self) -> str:
+        """The directives as one text."""
         return "\n".join(self.lines)
 
 
@@ -52,11 +53,11 @@ def _include(
     if directive.args[0].endswith(_CERTBOT):
         return
     inside = list(tree.expanded([directive]))
-    doubled = [one for one in inside if (one.file, one.start) in known or one.name in _COVERED]
-    if inside and len(doubled) == len(inside):
+    duplicates = [one for one in inside if (one.file, one.start) in known or one.name in _COVERED]
+    if inside and len(duplicates) == len(inside):
         return
-    if doubled:
-        names = ", ".join(" ".join([one.name, *one.args]) for one in doubled)
+    if duplicates:
+        names = ", ".join(" ".join([one.name, *one.args]) for one in duplicates)
         what = f"include {directive.args[0]} duplicates keys of the YAML: {names}"
         found.notes.append((directive.place, what))
     _keep_directive(directive, tree, found)

@@ -1,4 +1,4 @@
-"""Reads files, folders and apps of the real host; see `discovery.Inspector`."""
+"""Reads files, folders and apps of the real host; see `inspector.Inspector`."""
 
 from __future__ import annotations
 
@@ -31,15 +31,17 @@ _DIRECTORY = re.compile(r"^WorkingDirectory=(.+)$", re.MULTILINE)
 class HostInspector:
     """The inspector of a real host. Errors: ReconcileError and OSError for what cannot be read."""
 
-    def __init__(self, host: Host, snapshot: HostInspection) -> None:
+    def __init__(self, host: Host, inspection: HostInspection) -> None:
         self._host = host
-        self._snapshot = snapshot
+        self._inspection = inspection
         self._folders: dict[str, FoundFolder | None] = {}
 
     def real(self, path: str) -> str:
+        """Return the target of a link in the include tree; other paths unchanged."""
         return real_path(self._host, path)
 
     def file(self, path: str) -> FoundFile | None:
+        """Read a file; None where there is none."""
         found = self._host.files.content(path)
         if found is None:
             return None
@@ -48,6 +50,7 @@ class HostInspector:
         return FoundFile(data, names.user_name(stat.uid), names.group_name(stat.gid), stat.mode)
 
     def folder(self, path: str) -> FoundFolder | None:
+        """Read a folder once; None where there is none."""
         if path not in self._folders:
             self._folders[path] = self._read_folder(path)
         return self._folders[path]
@@ -62,8 +65,9 @@ class HostInspector:
         return _summarize(root, found, self._host)
 
     def app(self, server: Server, target: str) -> FoundApp:
-        apps = [app for app in self._snapshot.apps_behind(server) if self._is_at(app, target)]
-        known = [app for app in apps if app.unit.name in self._snapshot.units]
+        """Find the one service that listens at `target`; empty where it is ambiguous."""
+        apps = [app for app in self._inspection.apps_behind(server) if self._is_at(app, target)]
+        known = [app for app in apps if app.unit.name in self._inspection.units]
         if len(known) != 1:
             return FoundApp(problem=self._why_unknown(target) if not apps else "")
         [app] = known
@@ -71,9 +75,9 @@ class HostInspector:
 
     def _is_at(self, app: UpstreamApp, target: str) -> bool:
         """Whether this app listens at `target`, where a server has several apps."""
-        others = [one for one in self._snapshot.apps if set(one.servers) & set(app.servers)]
+        others = [one for one in self._inspection.apps if set(one.servers) & set(app.servers)]
         words = f"{app.unit.command} {self._sockets.get(app.unit.name, '')}"
-        pids = self._snapshot.listeners(target)
+        pids = self._inspection.listeners(target)
         return (
             len(others) == 1
             or app.unit.main_pid in pids
@@ -83,7 +87,7 @@ class HostInspector:
     @cached_property
     def _sockets(self) -> dict[str, str]:
         """Service → listen addresses of the sockets that activate it."""
-        units = self._snapshot.units.values()
+        units = self._inspection.units.values()
         return {
             service: unit.properties.get("Listen", "")
             for unit in units

@@ -1,4 +1,4 @@
-"""What adoption needs of the host beside nginx's configuration."""
+"""What adoption reads from a host beside nginx's configuration."""
 
 from __future__ import annotations
 
@@ -55,13 +55,17 @@ class Inspector(Protocol):
     """Access to the host. Errors: ReconcileError and OSError for what cannot be read."""
 
     def real(self, path: str) -> str:
-        """The target of a link in the include tree; other paths are returned unchanged."""
+        """Return the target of a link in the include tree; other paths unchanged."""
         ...
 
-    def file(self, path: str) -> FoundFile | None: ...
+    def file(self, path: str) -> FoundFile | None:
+        """Read a file; None where there is none."""
+        ...
 
     def folder(self, path: str) -> FoundFolder | None:
         """Read a folder; None where there is none."""
         ...
 
-    def app(self, server: Server, target: str) -> FoundApp: ...
+    def app(self, server: Server, target: str) -> FoundApp:
+        """Find the service that listens at `target`, which `server` proxies to."""
+        ...

@@ -43,7 +43,7 @@ def _note_parameters(block: ServerBlock, draft: Draft, at: Loc) -> None:
         rest = [word for word in directive.args[1:] if not _COVERED.fullmatch(word)]
         if rest:
             what = f"listen {directive.args[0]} has parameters without a key: {' '.join(rest)}"
-            draft.add_note(directive.place, what, "They stay in the adopted file.", at=at)
+            draft.add_note(directive.place, what, "They remain in the adopted file.", at=at)
 
 
 def _values(listens: Iterable[Listen], draft: Draft, at: Loc, *, ipv6: bool) -> Iterator[object]:

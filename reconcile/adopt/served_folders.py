@@ -184,5 +184,5 @@ def _note_other_directives(found: ServedFolder, draft: Draft, at: Loc) -> None:
     rest = [words for words in texts if not _COVERED.match(words)]
     if rest:
         what = f"{found.prefix} has directives that the YAML cannot express: {'; '.join(rest)}"
-        fix = "They stay in the adopted file."
+        fix = "They remain in the adopted file."
         draft.add_note(found.place, what, fix, at=at)

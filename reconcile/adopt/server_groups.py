@@ -1,4 +1,4 @@
-"""Groups server blocks into sites: blocks that share a name belong together."""
+"""Groups server blocks into sites: blocks that share a name belong groups."""
 
 from __future__ import annotations
 
@@ -26,10 +26,12 @@ class ServerBlock:
 
     @property
     def serves(self) -> bool:
+        """Whether it serves an app or files."""
         return bool(self.upstream or self.folders)
 
     @property
     def uses_tls(self) -> bool:
+        """Whether it listens with TLS."""
         return any(listen.ssl for listen in self.server.listens)
 
 
@@ -42,6 +44,7 @@ class ServerGroup:
 
 
 def server_blocks(router: Router, tree: ConfigTree) -> tuple[ServerBlock, ...]:
+    """Return all server blocks, in the order of the files."""
     requests = RequestFactory(router)
     return tuple(
         ServerBlock(
@@ -54,15 +57,15 @@ def server_blocks(router: Router, tree: ConfigTree) -> tuple[ServerBlock, ...]:
     )
 
 
-def server_groups(every: Iterable[ServerBlock]) -> tuple[ServerGroup, ...]:
+def server_groups(blocks: Iterable[ServerBlock]) -> tuple[ServerGroup, ...]:
     """Group blocks by name, in file order; a block without a name forms its own group."""
-    together: list[list[ServerBlock]] = []
-    for block in every:
+    groups: list[list[ServerBlock]] = []
+    for block in blocks:
         names = _names_of(block)
-        mates = [one for one in together if any(names & _names_of(other) for other in one)]
-        rest = [one for one in together if one not in mates]
-        together = [*rest, [*(other for one in mates for other in one), block]]
-    return tuple(map(_group, sorted(together, key=lambda one: _source_position(one[0]))))
+        matching = [one for one in groups if any(names & _names_of(other) for other in one)]
+        rest = [one for one in groups if one not in matching]
+        groups = [*rest, [*(other for one in matching for other in one), block]]
+    return tuple(map(_group, sorted(groups, key=lambda one: _source_position(one[0]))))
 
 
 def _names_of(block: ServerBlock) -> frozenset[str]:

@@ -52,18 +52,22 @@ class SiteReader:
 
     @property
     def main(self) -> ServerBlock:
+        """The server block that serves the site's content."""
         return self.group.main
 
     @property
     def scope(self) -> Scope:
+        """The directives of the main server block."""
         return self.main.server.scope
 
     @property
     def entry(self) -> dict[str, Any]:
+        """The site's entry in the draft."""
         found: dict[str, Any] = self.draft.sites[self.name]
         return found
 
     def adopt(self) -> None:
+        """Add the site to the draft, or note why the YAML cannot express it."""
         loaded = self.scope.directive.file
         file = self.inspector.real(loaded)
         self.watched.serves[self.name] = loaded
@@ -86,7 +90,7 @@ class SiteReader:
             self._note_refusal("the YAML cannot express what it serves")
 
     def _note_refusal(self, why: str) -> None:
-        """Note why this is not a site; its file is watched like the others."""
+        """Note why the block is not a site; its file is watched like the others."""
         loaded = self.scope.directive.file
         watch_file(self.draft, self.watched, loaded, self.inspector)
         at = ("paths", self.inspector.real(loaded))
@@ -136,7 +140,7 @@ class SiteReader:
                 self.entry["max_upload"] = f"{size // BYTES[unit]}{unit}"
                 yield directive
             else:
-                what = f"client_max_body_size {directive.args[0]} stays a directive of extra"
+                what = f"client_max_body_size {directive.args[0]} remains a directive of `extra`"
                 self.draft.add_comment(("sites", self.name), f"{what}.")
 
     def _app(self, *, is_managed_file: bool) -> Iterator[Directive]:
@@ -172,19 +176,19 @@ class SiteReader:
     def _is_expressible(self, folder: ServedFolder) -> bool:
         """Whether the YAML can express it; otherwise it stays in `extra`."""
         if folder.prefix == "/" and "app" in self.entry:
-            is_the_app_s = (
+            belongs_to_app = (
                 self.main.upstream and folder.scope.directive in self.main.upstream.directives
             )
-            return not is_the_app_s and self._keep_in_extra(folder, "/ belongs to the app")
+            return not belongs_to_app and self._keep_in_extra(folder, "/ belongs to the app")
         try:
             parse_prefix(folder.prefix)
             parse_nginx_path(folder.dir, ParseContext())
-        except InvalidValue as unfit:
-            return self._keep_in_extra(folder, str(unfit))
+        except InvalidValue as error:
+            return self._keep_in_extra(folder, str(error))
         return True
 
     def _keep_in_extra(self, folder: ServedFolder, why: str) -> bool:
-        what = f"{folder.prefix} stays a directive:{why}"
+        what = f"{folder.prefix} remains a directive of `extra`: {why}"
         self.draft.add_note(folder.place, what, at=("sites", self.name))
         return False
 
@@ -198,18 +202,18 @@ class SiteReader:
         if found.included:
             self.draft.add_comment(at, f"It includes {', '.join(found.included)}: not watched.")
         if "locations" in self.entry and any("add_header" in line for line in found.lines):
-            what = "Once reconcile writes the file, add_header here skips the locations above"
-            self.draft.add_comment((*at, "extra"), f"{what}: each names its own.")
+            what = "In a file that reconcile writes, add_header here has no effect in locations"
+            self.draft.add_comment((*at, "extra"), f"{what}, which set headers of their own.")
         return f"{found.text}\n" if found.text else ""
 
     def _note_other_blocks(self) -> None:
-        """Note other blocks of the same names that do more than redirect to HTTPS."""
+        """Note other blocks with the same names that serve content."""
         for other in self.group.others:
             at = ("sites", self.name)
             if other.serves:
                 place = other.server.place
-                what = f"a second server with these names serves content of its own: {place}"
-                self.draft.add_note("", what, "It stays in the adopted file.", at=at)
+                what = f"a second server with these names serves other content: {place}"
+                self.draft.add_note("", what, "It remains in the adopted file.", at=at)
             loaded = other.server.scope.directive.file
             if loaded != self.scope.directive.file:
                 watch_file(self.draft, self.watched, loaded, self.inspector)

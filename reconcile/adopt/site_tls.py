@@ -76,10 +76,10 @@ def _redirects(group: ServerGroup, router: Router) -> bool:
 
 
 def _leads_to_https(server: Server, router: Router, requests: RequestFactory) -> bool:
-    asked = requests.build(server, "/")
-    if asked is None or asked.scheme == "https":
+    request = requests.build(server, "/")
+    if request is None or request.scheme == "https":
         return False
-    answer = router.route(asked, NoFiles()).answer
+    answer = router.route(request, NoFiles()).answer
     return answer.kind == "redirect" and (answer.target or "").startswith("https://")
 
 

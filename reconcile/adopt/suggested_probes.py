@@ -16,7 +16,7 @@ def adopt_probes(
 ) -> None:
     """Add a probe of each served health file; suggest one of another file in a comment.
 
-    Assets come and go with a release, and a probe of one that is gone would fail.
+    Such a file may disappear with a release, and the probe would fail.
     """
     entry = draft.sites[site]
     for prefix, location in entry.get("locations", {}).items():
@@ -34,6 +34,6 @@ def adopt_probes(
 
 
 def _is_served(block: ServerBlock, uri: str, file: str, router: Router) -> bool:
-    asked = RequestFactory(router).build(block.server, uri)
-    answer = router.route(asked, WithAssumedFiles(NoFiles(), {file})).answer if asked else None
+    request = RequestFactory(router).build(block.server, uri)
+    answer = router.route(request, WithAssumedFiles(NoFiles(), {file})).answer if request else None
     return answer is not None and (answer.kind, answer.path) == ("file", file)

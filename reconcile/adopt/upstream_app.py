@@ -33,9 +33,10 @@ _COVERED = re.compile(
 
 
 class NoFiles:
-    """An empty disk: every request that is still answered is answered by the app."""
+    """A filesystem without files: nginx passes every request that it can to the app."""
 
     def kind(self, path: str) -> FileKind:  # noqa: ARG002
+        """Return "missing" for any path."""
         return "missing"
 
 
@@ -43,24 +44,25 @@ class NoFiles:
 class UpstreamLocation:
     """The location that proxies requests without a file, and its target."""
 
-    passed: ProxyLocation
+    proxy: ProxyLocation
     directives: tuple[Directive, ...]
 
     @property
     def target(self) -> str:
-        return self.passed.targets[0]
+        """The address of the upstream."""
+        return self.proxy.targets[0]
 
 
 class RequestFactory:
     """Builds requests that only one server answers."""
 
     def __init__(self, router: Router) -> None:
-        self._visitors = RequestBuilder(router.servers)
+        self._builder = RequestBuilder(router.servers)
 
     def build(self, server: Server, uri: str) -> Request | None:
         """Build a request for `server`; None where none can reach it."""
         try:
-            return self._visitors.request(server, uri)
+            return self._builder.request(server, uri)
         except Indeterminate:
             return None
 
@@ -70,23 +72,24 @@ def find_upstream(
 ) -> UpstreamLocation | None:
     """Find the location that proxies requests without a file; None where there is none."""
     handler, hops = _handler(server, router, requests)
-    for passed in proxy_locations([server], tree):
-        is_it = handler is not None and passed.directive.start == handler.start
-        if is_it and handler is not None and passed.directive.file == handler.file:
-            return UpstreamLocation(passed, hops)
+    if handler is None:
+        return None
+    for proxy in proxy_locations([server], tree):
+        if (proxy.directive.file, proxy.directive.start) == (handler.file, handler.start):
+            return UpstreamLocation(proxy, hops)
     return None
 
 
 def _handler(
     server: Server, router: Router, requests: RequestFactory
 ) -> tuple[Directive | None, tuple[Directive, ...]]:
-    asked = requests.build(server, _NO_FILE)
-    if asked is None:
+    request = requests.build(server, _NO_FILE)
+    if request is None:
         return None, ()
-    route = router.route(asked, NoFiles())
+    route = router.route(request, NoFiles())
     # A request without a password or from a denied address is still meant for the app.
-    is_the_app_s = route.answer.kind == "pass" or route.answer.status in _AUTH_STATUSES
-    if not is_the_app_s or route.scope is None:
+    belongs_to_app = route.answer.kind == "pass" or route.answer.status in _AUTH_STATUSES
+    if not belongs_to_app or route.scope is None:
         return None, ()
     return route.scope.handler, tuple(hop.scope.directive for hop in route.hops)
 
@@ -102,10 +105,10 @@ def adopt_app(
 ) -> bool:
     """Add the app to the draft; False, with a note, where the YAML cannot express it."""
     at: Loc = ("sites", site)
-    written, place = found.passed.directive.args[0], found.passed.place
+    written, place = found.proxy.directive.args[0], found.proxy.place
     why = _why_unsupported(found, written)
     if why:
-        fix = "The upstream stays in the adopted file."
+        fix = "The upstream remains in the adopted file."
         draft.add_note(place, f"the app is left out: {why}", fix, at=at)
         return False
     target = found.target
@@ -120,19 +123,19 @@ def adopt_app(
     try:
         service = inspector.app(server, target)
     except (ReconcileError, OSError) as trouble:
-        draft.add_error(place, f"could not find out what runs at {target}: {trouble}", at=here)
+        draft.add_error(place, f"could not determine what runs at {target}: {trouble}", at=here)
         return True
     _add_service(app, service, target, place, draft, here)
     return True
 
 
 def _why_unsupported(found: UpstreamLocation, written: str) -> str:
-    if found.passed.directive.name != "proxy_pass":
-        return f"{found.passed.directive.name} is not HTTP"
-    if not found.passed.targets:
+    if found.proxy.directive.name != "proxy_pass":
+        return f"{found.proxy.directive.name} is not HTTP"
+    if not found.proxy.targets:
         return f"{written} depends on a variable"
-    if len(found.passed.targets) > 1:
-        return f"{written} has {len(found.passed.targets)} servers"
+    if len(found.proxy.targets) > 1:
+        return f"{written} has {len(found.proxy.targets)} servers"
     if written.startswith("https://"):
         return f"{written} is an HTTPS upstream"
     return f"{written} maps to a path of the app" if _WITH_PATH.match(written) else ""
@@ -161,11 +164,11 @@ def drop_default_user(site: dict[str, Any], draft: Draft, at: Loc) -> None:
     if user in (None, "root"):
         return
     owners = list(_owners(site.get("locations", {})))
-    shut_out = [
+    denied = [
         f"{prefix} ({owner})" for prefix, owner, open_ in owners if not (user == owner or open_)
     ]
-    if shut_out:
-        what = f"the app runs as {user}, which cannot write to {', '.join(shut_out)}"
+    if denied:
+        what = f"the app runs as {user}, which cannot write to {', '.join(denied)}"
         draft.add_note("", what, "See `reconcile doctor`.", at=(*at, "app"))
         del app["user"]
     elif user == (owners[0][1] if owners else BUILT_IN_OWNERS["uploads"].user):
@@ -184,8 +187,8 @@ def _owners(locations: Mapping[str, Any]) -> Iterator[tuple[str, str, bool]]:
 
 
 def _note_other_directives(found: UpstreamLocation, draft: Draft, at: Loc) -> None:
-    texts = (" ".join([one.name, *one.args]) for one in found.passed.scope.directives)
+    texts = (" ".join([one.name, *one.args]) for one in found.proxy.scope.directives)
     rest = [words for words in texts if not _COVERED.match(words)]
     if rest:
         what = f"the app's location has directives that the YAML cannot express: {'; '.join(rest)}"
-        draft.add_note(found.passed.place, what, "They stay in the adopted file.", at=at)
+        draft.add_note(found.proxy.place, what, "They remain in the adopted file.", at=at)

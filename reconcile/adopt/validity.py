@@ -23,11 +23,11 @@ def make_valid(draft: Draft, file: str) -> None:
         _remove_part(draft, _removable_part(loc, draft.values), message)
     while found := list_errors(yaml_text(draft.values, draft.comments).encode(), file):
         # From the back, so that removals keep the indexes of the others valid.
-        going = [
+        removed = [
             _remove_part(draft, _removable_part(loc, draft.values), message)
             for loc, message in sorted(found, key=_depth_first, reverse=True)
         ]
-        if not any(going):
+        if not any(removed):
             raise ReconcileError(
                 what="This host cannot be expressed as a reconcile.yaml",
                 why="; ".join(f"{'.'.join(map(str, loc))}: {message}" for loc, message in found),

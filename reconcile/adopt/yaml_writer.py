@@ -21,7 +21,7 @@ Comments = Mapping[Loc, Sequence[str]]
 
 def yaml_text(values: Mapping[str, Any], comments: Comments) -> str:
     """Return the file's text. Comments go above their key; those at () start the file."""
-    head = [line for remark in comments.get((), ()) for line in _comment(remark, "")]
+    head = [line for comment in comments.get((), ()) for line in _comment(comment, "")]
     return "\n".join([*head, *_mapping(values, comments, ())]) + "\n"
 
 
@@ -32,15 +32,15 @@ def _mapping(values: Mapping[str, Any], comments: Comments, loc: Loc) -> Iterato
         is_part = not loc or (loc == ("sites",) and isinstance(value, dict))
         if is_part and key != next(iter(values)):
             yield ""
-        for remark in comments.get(here, ()):
-            yield from _comment(remark, indent)
+        for comment in comments.get(here, ()):
+            yield from _comment(comment, indent)
         yield from _entry(f"{indent}{scalar(key)}:", value, comments, here)
 
 
 def _entry(start: str, value: Any, comments: Comments, loc: Loc) -> Iterator[str]:
     short = f"{start} {_flow(value)}"
-    is_spoken_of = any(known[: len(loc)] == loc and known != loc for known in comments)
-    in_one_line = not is_spoken_of and _fits_one_line(value) and len(short) <= _WIDTH
+    has_inner_comments = any(known[: len(loc)] == loc and known != loc for known in comments)
+    in_one_line = not has_inner_comments and _fits_one_line(value) and len(short) <= _WIDTH
     if isinstance(value, str) and _fits_block(value):
         yield from _block(start, value, _STEP * len(loc))
     elif in_one_line or not isinstance(value, dict | list):
@@ -56,8 +56,8 @@ def _entry(start: str, value: Any, comments: Comments, loc: Loc) -> Iterator[str
 def _items(values: Sequence[Any], comments: Comments, loc: Loc) -> Iterator[str]:
     indent = _STEP * len(loc)
     for index, value in enumerate(values):
-        for remark in comments.get((*loc, index), ()):
-            yield from _comment(remark, indent)
+        for comment in comments.get((*loc, index), ()):
+            yield from _comment(comment, indent)
         yield f"{indent}- {_flow(value)}"
 
 

@@ -81,10 +81,8 @@ def apply(
       4  another apply is running
       5  the saved plan is stale, or the host changed meanwhile
     """
-    chosen, listen = (
-        selection_of(site, target, exclude),
-        event_sink(json=json, full=full, summary=summary),
-    )
+    selection = selection_of(site, target, exclude)
+    events = event_sink(json=json, full=full, summary=summary)
     options = ApplyOptions(
         verify=not no_verify,
         roll_back=not no_rollback,
@@ -92,25 +90,25 @@ def apply(
         allow_empty=allow_empty,
     )
     if saved is not None:
-        _refuse_selection(chosen)
-        report = _apply_saved(saved, file, options, lock_timeout, listen)
-        return _report_end(report, listen, detailed=detailed_exitcode)
+        _refuse_selection(selection)
+        report = _apply_saved(saved, file, options, lock_timeout, events)
+        return _report_end(report, events, detailed=detailed_exitcode)
     workspace = open_workspace(file)
-    approved = None if auto_approve else _approved_plan(workspace, chosen, listen)
-    with locked(workspace, "apply", timeout_s=lock_timeout, on_event=listen) as current:
-        plan = _current_plan(current, chosen, approved, listen)
-        report = _execute(current, plan, options, listen)
-    return _report_end(report, listen, detailed=detailed_exitcode)
+    approved = None if auto_approve else _approved_plan(workspace, selection, events)
+    with locked(workspace, "apply", timeout_s=lock_timeout, on_event=events) as current:
+        plan = _current_plan(current, selection, approved, events)
+        report = _execute(current, plan, options, events)
+    return _report_end(report, events, detailed=detailed_exitcode)
 
 
-def _report_end(report: Report, listen: EventSink, *, detailed: bool) -> int:
+def _report_end(report: Report, events: EventSink, *, detailed: bool) -> int:
     code = report.exit_code(detailed=detailed)
-    listen.end(report, code)
+    events.end(report, code)
     return code
 
 
-def _refuse_selection(chosen: Selection) -> None:
-    if chosen.partial:
+def _refuse_selection(selection: Selection) -> None:
+    if selection.partial:
         raise ReconcileError(
             "--site, --target and --exclude cannot be combined with a saved plan",
             "the plan was saved for a fixed selection",
@@ -119,26 +117,26 @@ def _refuse_selection(chosen: Selection) -> None:
 
 
 def _apply_saved(
-    path: str, file: str | None, options: ApplyOptions, lock_timeout_s: float, listen: EventSink
+    path: str, file: str | None, options: ApplyOptions, lock_timeout_s: float, events: EventSink
 ) -> Report:
     """Apply what was approved, and nothing else. Errors: StalePlan."""
     approved = read(path)
     workspace = _open_for_saved_plan(approved, file)
-    with locked(workspace, "apply", timeout_s=lock_timeout_s, on_event=listen) as current:
+    with locked(workspace, "apply", timeout_s=lock_timeout_s, on_event=events) as current:
         refuse_used(approved, current.host.state)
-        with listen.scanning(current.host):
+        with events.scanning(current.host):
             plan = replan(current, approved.inputs, approved.selection)
-        listen.plan(plan)
-        return _execute(current, plan, replace(options, saved_plan=approved.id), listen)
+        events.plan(plan)
+        return _execute(current, plan, replace(options, saved_plan=approved.id), events)
 
 
 def _open_for_saved_plan(saved: SavedPlan, file: str | None) -> Workspace:
-    """The workspace that the plan was made in. Errors: StalePlan where it is another now.
+    """Open the workspace that the plan was made in. Errors: StalePlan where it differs now.
 
-    The file that the plan names is used only where no other user could have written it:
-    otherwise an approval could bring its own configuration.
+    The file that the plan names is used only if no other user can write it: otherwise an
+    approval could bring its own configuration.
     """
-    # Before the YAML is read, which another host need not have.
+    # Checked before the YAML is read, which may be missing on another host.
     here = replace(saved.inputs, host=Host().name, version=__version__)
     refuse_stale(saved.inputs, here)
     workspace = open_workspace(file or (saved.file if is_trusted_file(saved.file) else None))
@@ -146,11 +144,11 @@ def _open_for_saved_plan(saved: SavedPlan, file: str | None) -> Workspace:
     return workspace
 
 
-def _approved_plan(workspace: Workspace, chosen: Selection, listen: EventSink) -> Plan:
+def _approved_plan(workspace: Workspace, selection: Selection, events: EventSink) -> Plan:
     """The plan, after a person has approved it. Errors: ReconcileError where not."""
-    with listen.scanning(workspace.host):
-        plan = plan_changes(workspace, chosen)
-    listen.plan(plan)
+    with events.scanning(workspace.host):
+        plan = plan_changes(workspace, selection)
+    events.plan(plan)
     refuse_unclear(plan)
     if plan.changes:
         confirm("this plan")
@@ -158,17 +156,17 @@ def _approved_plan(workspace: Workspace, chosen: Selection, listen: EventSink) -
 
 
 def _current_plan(
-    current: Workspace, chosen: Selection, approved: Plan | None, listen: EventSink
+    current: Workspace, selection: Selection, approved: Plan | None, events: EventSink
 ) -> Plan:
     """The plan under the lock; it must equal the approved one. Errors: StalePlan."""
-    with listen.scanning(current.host):
+    with events.scanning(current.host):
         if approved is not None:
-            return replan(current, approved.inputs, chosen)
-        plan = plan_changes(current, chosen)
-    listen.plan(plan)
+            return replan(current, approved.inputs, selection)
+        plan = plan_changes(current, selection)
+    events.plan(plan)
     return plan
 
 
-def _execute(current: Workspace, plan: Plan, options: ApplyOptions, listen: EventSink) -> Report:
-    with listen.applying(plan):
-        return apply_plan(current, plan, typed_command(), options=options, on_event=listen)
+def _execute(current: Workspace, plan: Plan, options: ApplyOptions, events: EventSink) -> Report:
+    with events.applying(plan):
+        return apply_plan(current, plan, typed_command(), options=options, on_event=events)

@@ -13,7 +13,6 @@ from reconcile.engine.drift_report import Drift
 from reconcile.engine.model import Report
 from reconcile.errors import ExitCode, LockHeld, ReconcileError, StalePlan
 from reconcile.filesystem.user_files import is_trusted_file, read_user_file
-from reconcile.gitops import metrics
 from reconcile.gitops.auto_remediation import why_not_healing
 from reconcile.gitops.drift_alert import alert_text, should_notify, with_sent_alert
 from reconcile.gitops.drift_state import DriftState, load, save, updated_with
@@ -88,8 +87,11 @@ def record_and_notify(
         _save_outcome(workspace.host, drift, notifications)
     if metrics_file is None:
         return ExitCode.OK
+    # Costs 30 ms to import, and only this option needs it.
+    from reconcile.gitops.metrics import write_metrics
+
     try:
-        metrics.write_metrics(metrics_file, drift)
+        write_metrics(metrics_file, drift)
     except ReconcileError as error:
         _print_note(_one_line(error))
         return ExitCode.ERROR

@@ -28,8 +28,10 @@ from reconcile.engine.model import Plan
 from reconcile.engine.safety_checks import refuse_unclear
 from reconcile.engine.selection import Selection
 from reconcile.errors import ReconcileError
+from reconcile.gitops import saved_plan
 from reconcile.output.error import error_text
 from reconcile.output.escape import printable
+from reconcile.output.markdown import plan_markdown
 from reconcile.output.text import plan_text
 from reconcile.workspace import Workspace
 from reconcile.workspace.planning import plan_changes
@@ -68,19 +70,16 @@ def plan(
       2  changes (only with --detailed-exitcode)
     """
     require_single_format(json=json, markdown=markdown)
-    workspace, chosen = open_workspace(file), selection_of(site, target, exclude)
+    workspace, selection = open_workspace(file), selection_of(site, target, exclude)
     read_only = ReadOnlyGuard()
     with file_progress(workspace.host, json=json):
-        made = read_only(lambda: plan_changes(workspace, chosen))
+        made = read_only(lambda: plan_changes(workspace, selection))
     code = made.exit_code(detailed=detailed_exitcode)
     if out is not None:
-        _save(out, made, workspace, chosen)
+        _save(out, made, workspace, selection)
     if json:
         show(_plan_json(read_only.with_note(made), code, full=full))
     elif markdown:
-        # Start-up: a plan as text does without it.
-        from reconcile.output.markdown import plan_markdown
-
         show(plan_markdown(made))
     else:
         show(plan_text(made, style(), full=full, summary=summary))
@@ -102,12 +101,9 @@ def _print_unclear(made: Plan) -> None:
         sys.stderr.write(error_text(error.what, error.why, error.fix, style(sys.stderr)) + "\n")
 
 
-def _save(path: str, made: Plan, workspace: Workspace, chosen: Selection) -> None:
-    # Start-up: only --out needs it.
-    from reconcile.gitops import saved_plan
-
+def _save(path: str, made: Plan, workspace: Workspace, selection: Selection) -> None:
     yaml = os.path.abspath(workspace.config.file)
-    saved_plan.write(path, saved_plan.from_plan(made, yaml, chosen, workspace.user))
+    saved_plan.write(path, saved_plan.from_plan(made, yaml, selection, workspace.user))
 
 
 def _plan_json(made: Plan, code: int, *, full: bool) -> str:

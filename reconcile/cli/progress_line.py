@@ -42,11 +42,12 @@ def file_progress(host: Host, *, json: bool) -> Iterator[None]:
 class _ProgressLine(threading.Thread):
     """One line of the terminal, rewritten until `stop`."""
 
-    def __init__(self, tally: ProgressCounter) -> None:
+    def __init__(self, counter: ProgressCounter) -> None:
         super().__init__(daemon=True)
-        self._tally, self._stop_requested, self._start_s = tally, threading.Event(), monotonic()
+        self._counter, self._stop_requested, self._start_s = counter, threading.Event(), monotonic()
 
     def run(self) -> None:
+        """Rewrite the line until stopped, once the reading takes longer than a moment."""
         if self._stop_requested.wait(AFTER_S):
             return
         # A terminal that was closed is no reason to fail.
@@ -56,11 +57,12 @@ class _ProgressLine(threading.Thread):
             self._write_bytes(ERASE_LINE)
 
     def stop(self) -> None:
+        """Erase the line and end the thread."""
         self._stop_requested.set()
         self.join()
 
     def _count_text(self) -> str:
-        total = self._tally.total
+        total = self._counter.total
         rate = total / (monotonic() - self._start_s)
         columns = os.get_terminal_size(sys.stderr.fileno()).columns or 80
         return f"Reading files: {total:,} so far ({rate:,.0f}/s)"[: columns - 1]

@@ -35,17 +35,17 @@ def rollback(
       1  error, or there is nothing to undo
       4  another apply is running
     """
-    workspace, listen = open_state(file), event_sink(json=json)
+    workspace, events = open_state(file), event_sink(json=json)
     interrupted = unfinished(workspace.host)
     last = None if interrupted else last_applied(workspace.host)
     if not json:
         show(_preview(workspace, last or interrupted[0]))
     if not auto_approve:
         confirm("this rollback")
-    with locked(workspace, "rollback", timeout_s=lock_timeout, on_event=listen) as current:
+    with locked(workspace, "rollback", timeout_s=lock_timeout, on_event=events) as current:
         # Taking the lock has rolled the interrupted one back; the apply before it stays.
-        notes = _roll_back_shown(current, last, listen) if last else ()
-    listen.rolled_back(notes)
+        notes = _roll_back_shown(current, last, events) if last else ()
+    events.rolled_back(notes)
     return ExitCode.OK
 
 
@@ -57,7 +57,7 @@ def _preview(workspace: Workspace, undone: HistoryRow | HistoryEntry) -> str:
     return rollback_preview(undone.entry, undone.number, gone, style())
 
 
-def _roll_back_shown(current: Workspace, shown: HistoryRow, listen: EventSink) -> tuple[str, ...]:
+def _roll_back_shown(current: Workspace, shown: HistoryRow, events: EventSink) -> tuple[str, ...]:
     """Undo the apply that was shown, and no later one. Errors: ReconcileError."""
     if last_applied(current.host) != shown:
         raise ReconcileError(
@@ -65,4 +65,4 @@ def _roll_back_shown(current: Workspace, shown: HistoryRow, listen: EventSink) -
             f"apply #{shown.number} is no longer the last one",
             "See `reconcile history`, then run this again. Nothing was changed.",
         )
-    return roll_back(current, typed_command(), on_event=listen)
+    return roll_back(current, typed_command(), on_event=events)

@@ -22,8 +22,8 @@ def open_state(file: str | None) -> Workspace:
     Without a configuration file it is the default one.
     """
     if find_config_file(file) is None:
-        spec = load_bytes(b"version: 1", LOCAL)
-        return Workspace(spec, Host(spec.host.settings()))
+        config = load_bytes(b"version: 1", LOCAL)
+        return Workspace(config, Host(config.host.settings()))
     return open_workspace(file)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 from typing import NamedTuple
 
 from reconcile.config.document import Loc
@@ -58,9 +59,6 @@ def suggest(name: str, known: Sequence[str]) -> str:
 
 def closest(name: str, known: Sequence[str]) -> str:
     """The one of `known` that `name` most resembles, "" if it resembles none."""
-    # Costs 3 ms to import, and a valid file needs no hint.
-    from difflib import get_close_matches
-
     return next(iter(get_close_matches(name, known, n=1, cutoff=0.6)), "")
 
 

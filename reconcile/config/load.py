@@ -13,6 +13,7 @@ from reconcile.config.config import Config
 from reconcile.config.diagnostics import ConfigErrors, Diagnostic, Violation
 from reconcile.config.document import Loc, YamlNode
 from reconcile.config.fields.field_type import ParseContext
+from reconcile.config.validation_errors import diagnose, diagnostic
 from reconcile.errors import ReconcileError
 
 
@@ -30,9 +31,6 @@ def load_bytes(data: bytes, file: str) -> Config:
     config, errors = _validate(root, data, file)
     diagnostics = [*rejected]
     if errors:
-        # Costs 3 ms to import, and a valid file has no errors.
-        from reconcile.config.validation_errors import diagnose
-
         diagnostics += diagnose(errors, file, root)
     if config is not None:
         diagnostics += _check(config, errors, file, root)
@@ -46,8 +44,6 @@ def list_errors(data: bytes, file: str) -> tuple[tuple[Loc, str], ...]:
 
     Errors: ConfigErrors where it is not valid YAML.
     """
-    from reconcile.config.validation_errors import diagnostic
-
     root, rejected = yaml.read(data, file)
     if rejected:
         raise ConfigErrors(file, rejected)

@@ -60,6 +60,7 @@ def alert_text(drift: Drift) -> tuple[str, str]:
 
 
 def seconds_between(earlier: str, later: str) -> float:
+    """Return the seconds between two ISO 8601 times."""
     return (datetime.fromisoformat(later) - datetime.fromisoformat(earlier)).total_seconds()
 
 

@@ -6,6 +6,8 @@ from collections import Counter
 from datetime import datetime
 from typing import TYPE_CHECKING, get_args
 
+from prometheus_client import CollectorRegistry, Gauge, generate_latest
+
 from reconcile import __version__
 from reconcile.engine.drift_report import STATES
 from reconcile.engine.model import CheckStatus
@@ -13,8 +15,6 @@ from reconcile.filesystem.user_files import write_user_file
 from reconcile.gitops.drift_alert import seconds_between
 
 if TYPE_CHECKING:
-    from prometheus_client import CollectorRegistry
-
     from reconcile.engine.drift_report import Drift
 
 READABLE = 0o644
@@ -30,9 +30,6 @@ def write_metrics(path: str, drift: Drift) -> None:
 
 def metrics_text(drift: Drift) -> bytes:
     """The metrics in Prometheus' text format."""
-    # Costs 30 ms to import.
-    from prometheus_client import CollectorRegistry, generate_latest
-
     registry = CollectorRegistry()
     _values(registry, drift)
     _labelled(registry, drift)
@@ -44,8 +41,6 @@ def _is_replaceable(old: bytes) -> bool:
 
 
 def _values(registry: CollectorRegistry, drift: Drift) -> None:
-    from prometheus_client import Gauge
-
     since = drift.first_seen
     values: dict[str, tuple[str, float | None]] = {
         "in_sync": ("1 if the host matches the configuration.", drift.in_sync),
@@ -77,8 +72,6 @@ def _values(registry: CollectorRegistry, drift: Drift) -> None:
 
 
 def _labelled(registry: CollectorRegistry, drift: Drift) -> None:
-    from prometheus_client import Gauge
-
     info = Gauge("reconcile_info", "The version.", ["version"], registry=registry)
     info.labels(__version__).set(1)
     state = Gauge(PREFIX + "state", "1 for the current state.", ["state"], registry=registry)

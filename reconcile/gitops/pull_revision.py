@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from reconcile.dataclass import dataclass
 from reconcile.engine.ledger_store import now
 from reconcile.errors import ReconcileError
+from reconcile.filesystem.user_files import is_trusted_file
 from reconcile.system.git import Mirror
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def remote_source(
     if not unsigned and not (ssh_signers or gpg_keys):
         raise ReconcileError(
             "No trusted signing keys were given",
-            "anyone who can push to the repository would be root on this host",
+            "anyone who can push to the repository could run code as root on this host",
             "Use --allowed-signers FILE, --gpg-keys FILE, or --unsigned to accept any commit.",
         )
     inside = posixpath.normpath(file)
@@ -93,8 +94,6 @@ def remote_source(
 
 def pull(host: Host, source: RemoteSource) -> Pulled:
     """Fetch and verify a revision, then check it out. Errors: ReconcileError."""
-    from reconcile.filesystem.user_files import is_trusted_file
-
     for keys in filter(None, (source.ssh_signers, source.gpg_keys)):
         if not is_trusted_file(keys):
             raise ReconcileError(
@@ -134,5 +133,6 @@ def refuse_failed(host: Host, source: RemoteSource, commit: str) -> None:
 
 
 def record_failure(host: Host, source: RemoteSource, commit: str, why: str) -> None:
+    """Record that the apply of a revision failed, so that it is not retried automatically."""
     failed = FailedRevision(commit=commit, at=now(), why=why)
     host.state.write(f"{source.folder}/failed.json", (failed.model_dump_json() + "\n").encode())

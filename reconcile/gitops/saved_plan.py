@@ -1,7 +1,6 @@
-"""Saved plans: a file with the approval of exactly one plan, usable once.
+"""Saved plans: a file that approves exactly one plan, usable once.
 
-It is no script: an apply observes the host again, plans again, and asks only whether
-that is the plan which was approved.
+It is not a script: an apply plans again, and compares the new plan with the approved one.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ class PlanUnusable(StalePlan):
 class SavedPlan(BaseModel):
     """The approved plan: digests, addresses and actions, never values."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
 
     what: Literal["reconcile saved plan"] = "reconcile saved plan"
     format: Literal[1] = 1
@@ -56,17 +55,19 @@ class SavedPlan(BaseModel):
 
     @property
     def selection(self) -> Selection:
+        """The part of the host that was planned."""
         return Selection(self.sites, self.targets, self.excludes)
 
     @property
     def inputs(self) -> PlanInputs:
+        """The state that the plan was made from; a plan from another one is stale."""
         return PlanInputs(self.host, self.version, self.config, self.changes)
 
 
 def from_plan(plan: Plan, file: str, selection: Selection, user: str) -> SavedPlan:
-    """`plan`, made of the YAML at `file`, an absolute path.
+    """Save `plan`, made from the YAML at the absolute path `file`.
 
-    Errors: ReconcileError for a plan that nobody can approve.
+    Errors: ReconcileError for an incomplete plan.
     """
     if plan.unknown or plan.conflicts:
         raise ReconcileError(
@@ -103,7 +104,7 @@ def encode(plan: SavedPlan) -> bytes:
 
 
 def decode(data: bytes, name: str) -> SavedPlan:
-    """Errors: PlanUnusable for anything but what `encode` made."""
+    """Parse a saved plan. Errors: PlanUnusable for anything that `encode` did not produce."""
     try:
         body = json.loads(data)
     except (ValueError, RecursionError):
@@ -121,12 +122,12 @@ def decode(data: bytes, name: str) -> SavedPlan:
 
 
 def write(path: str, plan: SavedPlan) -> None:
-    """Save it 0600; only an older saved plan is ever replaced. Errors: HostError."""
+    """Write the plan with mode 0600; replaces only another saved plan. Errors: HostError."""
     write_user_file(path, encode(plan), mode=PRIVATE, replaceable=_is_saved_plan)
 
 
 def read(path: str) -> SavedPlan:
-    """Errors: PlanUnusable; HostError where the file cannot be read."""
+    """Read a saved plan. Errors: PlanUnusable; HostError where the file cannot be read."""
     data = read_user_file(path, LARGEST_BYTES)
     if len(data) > LARGEST_BYTES:
         raise _unusable(path, "it is too large for a saved plan")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from html import escape
 
 from reconcile.engine.drift_report import Drift
 from reconcile.engine.model import Change, Check, Plan, failed_checks
@@ -123,4 +122,4 @@ def _code(text: str) -> str:
 
 def _html(text: str) -> str:
     """Escape HTML, Markdown and mentions."""
-    return re.sub(r"([\\`*_\[\]@#|~!<>()])", lambda m: f"&#{ord(m[1])};", escape(printable(text)))
+    return re.sub(r"[\\`*_\[\]@#|~!<>()&\"']", lambda m: f"&#{ord(m[0])};", printable(text))

@@ -96,7 +96,7 @@ def test_the_second_server_of_a_name_is_one_site_with_the_first() -> None:
     found = read(server(APP, "a.test"), server("location /m/ { alias /srv/m/; }", "a.test"))
 
     assert ["site0"] == list(found.sites)
-    assert found.told("a second server with these names serves content of its own")
+    assert found.told("a second server with these names serves other content")
 
 
 def test_a_server_that_no_visitor_reaches_is_reported() -> None:

@@ -329,7 +329,7 @@ def test_a_header_that_generated_locations_do_not_inherit_is_reported() -> None:
 
     found = read(f"{NAMED} {APP} location /static/ {{ alias /srv/s/; }} {header} }}")
 
-    assert "# Once reconcile writes the file, add_header here skips" in found.text
+    assert "# In a file that reconcile writes, add_header here has" in found.text
 
 
 SNIPPET = "/etc/nginx/snippets/x.conf"
