@@ -56,7 +56,10 @@ AutoApprove = Annotated[bool, typer.Option("--auto-approve", help="Do not ask fo
 MaxDeletes = Annotated[
     int | None,
     typer.Option(
-        "--max-deletes", metavar="N", min=0, help="Refuse a plan that deletes more than N."
+        "--max-deletes",
+        metavar="N",
+        min=0,
+        help="Refuse a plan that deletes more than N resources and files inside of them.",
     ),
 ]
 LockTimeout = Annotated[

@@ -111,6 +111,11 @@ class Change:
             raise ValueError(f"{self.ref} changes from nothing to nothing")
         return resource
 
+    @property
+    def files_removed(self) -> int:
+        """How many files go: with what is destroyed, or inside of what is updated."""
+        return 0 if self.before is None else self.before.files_removed(self.after)
+
 
 @dataclass(frozen=True)
 class Ignored:
@@ -221,6 +226,12 @@ class Plan:
     def count(self, action: Action) -> int:
         """How many changes have this action."""
         return sum(change.action == action for change in self.changes)
+
+    @property
+    def deletions(self) -> int:
+        """How many resources it destroys, and files inside of any; a file resource counts once."""
+        inside = (change.files_removed for change in self.changes if change.subject.writes_inside)
+        return self.count("delete") + sum(inside)
 
     def exit_code(self, *, detailed: bool) -> ExitCode:
         """1 where a reading failed or declarations conflict, 2 (if detailed) for changes."""

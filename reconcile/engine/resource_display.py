@@ -35,3 +35,7 @@ class ResourceDisplay:
     def files_removed(self, after: Resource | None) -> int:  # noqa: ARG002
         """How many files the change from this, as observed, to `after` removes."""
         return 0
+
+    def file_count(self) -> int:
+        """How many files this has inside, as observed; 0 where it is not made of files."""
+        return 0

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sized
 
-from reconcile.engine.model import Plan
+from reconcile.engine.model import Change, Plan
 from reconcile.errors import ReconcileError
+from reconcile.wording import counted
 
 
 def refuse_unclear(plan: Plan) -> None:
@@ -30,23 +31,42 @@ def refuse_unclear(plan: Plan) -> None:
 
 
 def refuse_excess(plan: Plan, *, max_deletes: int | None) -> None:
-    """Refuse a plan that deletes more than `max_deletes` resources."""
-    deletes = plan.count("delete")
-    if max_deletes is not None and deletes > max_deletes:
+    """Refuse a plan that deletes more than `max_deletes` resources and files inside of them."""
+    if max_deletes is not None and plan.deletions > max_deletes:
+        resources = plan.count("delete")
         raise ReconcileError(
-            f"The plan deletes {deletes} resources; the limit is {max_deletes}.",
-            "--max-deletes sets the limit",
+            f"The plan deletes {plan.deletions}; the limit is {max_deletes}.",
+            f"{counted(resources, 'resource')} and"
+            f" {counted(plan.deletions - resources, 'file')} inside of resources",
             "Review the plan; if it is right, raise --max-deletes. Nothing was changed.",
         )
 
 
 def refuse_excessive_share(plan: Plan, owned: int, share: float) -> None:
-    """Refuse a plan that removes or releases more than `share` of what is owned (0 to 1)."""
+    """Refuse a plan that removes or releases more than `share` of what is owned (0 to 1).
+
+    Resources are compared with resources, and the files that go inside of one with its files.
+    """
+    for change in plan.changes:
+        _refuse_excessive_files(change, share)
     released = len(plan.released)
     if released > owned * share:
         raise ReconcileError(
             f"The plan removes or releases {released} of {owned} owned resources.",
             f"an unattended apply may remove or release {share:.0%} of them",
+            "Review the plan; if it is right, use --max-deletes, or apply it yourself."
+            " Nothing was changed.",
+        )
+
+
+def _refuse_excessive_files(change: Change, share: float) -> None:
+    if change.before is None or change.after is None:
+        return
+    removed, files = change.files_removed, change.before.file_count()
+    if removed > files * share:
+        raise ReconcileError(
+            f"The plan removes {removed} of {files} files of {change.ref}.",
+            f"an unattended apply may remove {share:.0%} of them",
             "Review the plan; if it is right, use --max-deletes, or apply it yourself."
             " Nothing was changed.",
         )

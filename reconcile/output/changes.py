@@ -67,11 +67,7 @@ def shown_address(change: Change) -> str:
 
 def files_removed(changes: Sequence[Change]) -> int:
     """Count the files that are deleted, also inside of updated directories."""
-    return sum(_files_removed(change) for change in changes)
-
-
-def _files_removed(change: Change) -> int:
-    return 0 if change.before is None else change.before.files_removed(change.after)
+    return sum(change.files_removed for change in changes)
 
 
 def _legend(changes: Sequence[Change], style: Style) -> list[str]:
@@ -127,7 +123,7 @@ def _detail(change: Change) -> str:
 
 
 def _deletion_detail(change: Change) -> str:
-    files = _files_removed(change)
+    files = change.files_removed
     return counted(files, "file") if files > 1 else printable(change.subject.summary("delete"))
 
 
@@ -149,7 +145,7 @@ def _content_size(fields: Sequence[FieldChange]) -> str:
 def _change_block(change: Change, style: Style, *, full: bool) -> Iterator[str]:
     header = f"# {shown_address(change)} {_FUTURE[change.action]}"
     yield from map(style.bold, style.wrap(header, INDENT, f"{INDENT}#   "))
-    if change.action == "update" and (files := _files_removed(change)):
+    if change.action == "update" and (files := change.files_removed):
         yield style.alarm(f"{INDENT}# {counted(files, 'file')} will be removed")
     yield from map(style.dim, style.wrap(_reason(change), f"{INDENT}# ", f"{INDENT}#   "))
     for field in shown_fields(change):

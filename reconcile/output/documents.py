@@ -137,6 +137,8 @@ class Counts(Document):
     change: int
     destroy: int
     ignored: int
+    files_removed: int = 0
+    """Files that go with what is destroyed, and inside of what is changed."""
 
 
 class ErrorItem(Document):

@@ -262,11 +262,12 @@ def _check(check: Check) -> doc.CheckItem:
     return doc.CheckItem(name=check.name, status=check.status, detail=check.detail)
 
 
-def _counts(changes: Iterable[Change], ignored: int) -> doc.Counts:
+def _counts(changes: Sequence[Change], ignored: int) -> doc.Counts:
     actions: list[Action] = [change.action for change in changes]
     return doc.Counts(
         add=actions.count("create"),
         change=actions.count("update"),
         destroy=actions.count("delete"),
         ignored=ignored,
+        files_removed=sum(change.files_removed for change in changes),
     )

@@ -8,6 +8,7 @@ from itertools import zip_longest
 from reconcile.engine.drift_report import WHOLE_RESOURCE, Deviation, Drift
 from reconcile.engine.model import (
     CAUSES,
+    Change,
     Conflict,
     Finding,
     Plan,
@@ -102,7 +103,7 @@ def totals(plan: Plan, style: Style = PLAIN) -> str:
             f"{style.bold('Plan:')} {add} to add, {change} to change, "
             f"{style.alarm(destroyed) if destroy else destroyed}."
         )
-        return f"{line}{_files_note(plan, style)}{ignored}{_unknown_note(plan)}"
+        return f"{line}{_files_note(plan.changes, 'are', style)}{ignored}{_unknown_note(plan)}"
     if plan.unknown:
         return f"Nothing to change in what could be read{ignored}.{_unknown_note(plan)}"
     where = "The selected part of the host" if plan.partial else "The host"
@@ -145,11 +146,13 @@ def _field(item: Deviation) -> str:
     return "" if item.field == WHOLE_RESOURCE else f" {printable(item.field)}"
 
 
-def _files_note(plan: Plan, style: Style) -> str:
-    """Count the files deleted inside of updated directories, which are no resources."""
-    pruned = files_removed([change for change in plan.changes if change.after is not None])
-    verb = "is" if pruned == 1 else "are"
-    return " " + style.alarm(f"{counted(pruned, 'file')} {verb} removed.") if pruned else ""
+def _files_note(changes: Sequence[Change], verb: str, style: Style) -> str:
+    """Files that go inside of what is updated: no resource, so no part of the counts."""
+    pruned = files_removed([change for change in changes if change.after is not None])
+    if not pruned:
+        return ""
+    singular = {"are": "is", "were": "was"}[verb] if pruned == 1 else verb
+    return " " + style.alarm(f"{counted(pruned, 'file')} {singular} removed.")
 
 
 def _ignored(plan: Plan, style: Style) -> list[str]:
@@ -207,8 +210,9 @@ def _outcome(report: Report, style: Style) -> str:
     )
     if report.result == "no_changes":
         return totals(report.plan, style)
+    files = _files_note(report.done, "were", style)
     if report.result == "applied":
-        return style.good(f"Apply complete! {counts}")
+        return style.good(f"Apply complete! {counts}") + files
     if report.result == "rolled_back":
         return style.error(ROLLED_BACK)
-    return style.error(f"Apply failed. {counts}")
+    return style.error(f"Apply failed. {counts}") + files

@@ -220,6 +220,13 @@ class Assets(Resource):
             for one in self.differences
         )
 
+    def file_count(self) -> int:
+        """The files of the copy that the source has, and those that an apply removes."""
+        missing = sum(
+            one.action == "create" and not one.path.endswith("/") for one in self.differences
+        )
+        return (self.total or 0) - missing + self.files_removed(self)
+
     def display(self) -> dict[str, Any]:
         """The managed fields as text, with a line for each difference."""
         modes = {"dirs": octal(self.dirs), "files": octal(self.files)}

@@ -112,7 +112,8 @@ def test_every_event_has_the_published_form(event: Event) -> None:
 def test_the_summary_counts_what_was_done_not_what_was_planned() -> None:
     line = valid("apply", to_json(summary_event(samples.ROLLED_BACK, 3, now=NOW)))
 
-    assert line["summary"] == {"add": 1, "change": 0, "destroy": 0, "ignored": 2}
+    counts = {"add": 1, "change": 0, "destroy": 0, "ignored": 2, "files_removed": 0}
+    assert line["summary"] == counts
     assert (line["result"], line["exit_code"]) == ("rolled_back", 3)
     assert line["error"]["why"] == samples.ROLLED_BACK.why
 
