@@ -136,7 +136,8 @@ def _undo_all(undos: Sequence[Undo], host: Host) -> tuple[tuple[str, ...], tuple
 def _undo_order(undos: Sequence[Undo]) -> Iterator[Undo]:
     yield from reversed([*coalesced(undo for undo in undos if not undo.run_last)])
     # One reload undoes any number of them.
-    yield from {canonical(to_json(undo)): undo for undo in undos if undo.run_last}.values()
+    distinct = {canonical(to_json(undo)): undo for undo in undos if undo.run_last}
+    yield from coalesced(distinct.values())
 
 
 def _record_rollback(journal: Journal, host: Host, entry: HistoryEntry) -> None:

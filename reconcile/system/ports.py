@@ -5,10 +5,12 @@ from __future__ import annotations
 import errno
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from ipaddress import ip_address
 from typing import NamedTuple
+
+from reconcile.system.processes import parent
 
 _LISTENING = "0A"
 
@@ -71,15 +73,24 @@ def _address(digits: str) -> str:
 
 
 def _owners(inodes: frozenset[int]) -> Iterator[tuple[int, int]]:
-    """Inode and process, the oldest of those that share it: a master before its workers."""
+    """Inode and process: of those that share it, the one that the others descend from."""
     wanted = {f"socket:[{inode}]": inode for inode in inodes}
-    for pid in sorted((int(name) for name in os.listdir("/proc") if name.isdigit()), reverse=True):
+    sharers: dict[int, dict[int, int]] = {}
+    for pid in (int(name) for name in os.listdir("/proc") if name.isdigit()):
         # Processes end while we look, and other users' are closed to us.
         with suppress(OSError):
             for fd in os.scandir(f"/proc/{pid}/fd"):
                 with suppress(OSError):
                     if inode := wanted.get(os.readlink(fd.path)):
-                        yield inode, pid
+                        sharers.setdefault(inode, {})[pid] = parent(pid)
+    for inode, parents in sharers.items():
+        yield inode, first_ancestor(parents)
+
+
+def first_ancestor(parents: Mapping[int, int]) -> int:
+    """The process of `parents` (pid → its parent) whose own parent is none of them."""
+    # Numbers wrap around: a worker may have a lower one than its master.
+    return min(pid for pid, above in parents.items() if above not in parents or above == pid)
 
 
 def _program(pid: int) -> str:

@@ -51,6 +51,12 @@ def started_at(pid: int) -> float | None:
     return booted_at + fields.start_ticks / _TICKS_PER_S
 
 
+def parent(pid: int) -> int:
+    """The parent of `pid`, 0 where it does not live."""
+    fields = _stat_fields(pid)
+    return fields.parent if fields else 0
+
+
 def children(pid: int) -> tuple[int, ...]:
     """The direct children of `pid`, zombies left out."""
     return tuple(

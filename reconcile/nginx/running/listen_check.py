@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from reconcile.errors import ExitCode, ReconcileError
@@ -67,12 +67,28 @@ def _restart_reason(listen: Listen, master_pid: int) -> str:
         raise _port_taken(listen, f"the kernel rejects it: {errno.errorcode[number]}")
     there = holders(address.port)
     own = [holder for holder in there if master_pid and holder.pid == master_pid]
-    if any(_same(holder, address) for holder in own):
-        return ""
-    if own and all(holder.pid == master_pid for holder in there):
-        return f"nginx itself listens on {own[0].host}:{address.port}, which {address} overlaps"
     others = [holder for holder in there if holder not in own]
+    if any(_same(holder, address) for holder in own):
+        reason = _ipv6only_reason(listen, there)
+        if not reason or not others:
+            return reason
+    if own and not others:
+        return f"nginx itself listens on {own[0].host}:{address.port}, which {address} overlaps"
     raise _port_taken(listen, "; ".join(f"{holder} uses it" for holder in others) or "it is in use")
+
+
+def _ipv6only_reason(listen: Listen, there: Sequence[PortHolder]) -> str:
+    """Why nginx has to open the IPv6 wildcard that it has open anew, "" where it need not."""
+    if listen.address.host != ANY_IPV6:
+        return ""
+    takes_ipv4 = not any(":" not in holder.host for holder in there) and bool(
+        bind_error(ANY_IPV4, listen.address.port)
+    )
+    if listen.ipv6only != takes_ipv4:
+        return ""
+    now, wanted = ("off", "on") if takes_ipv4 else ("on", "off")
+    # nginx sets the option when it creates the socket, and a reload keeps the socket.
+    return f"nginx has {listen.address} open with ipv6only={now}, not {wanted}"
 
 
 def _same(holder: PortHolder, address: Address) -> bool:

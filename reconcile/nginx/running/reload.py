@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import monotonic
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from reconcile.errors import ReconcileError
 from reconcile.filesystem.undo import Undo, undo_record
@@ -42,33 +42,56 @@ class NginxReloadFailed(ReconcileError):
 @undo_record
 @dataclass(frozen=True)
 class NginxReloaded(Undo):
-    """A reload happened; once the old files are restored, nginx reloads again."""
+    """A reload happened; once the old files are restored, nginx reloads again.
+
+    Where it was a restart that happened, it restarts: a reload keeps the sockets that are open,
+    with their options.
+    """
 
     op: ClassVar[str] = "nginx.reloaded"
     run_last: ClassVar[bool] = True
     config: str
+    restarted: bool = False
+
+    @property
+    def subject(self) -> tuple[str, str]:
+        """The nginx of this configuration."""
+        return self.op, self.config
+
+    def merge_with(self, later: Self) -> Self:
+        """One restart undoes any number of reloads and restarts."""
+        return replace(self, restarted=self.restarted or later.restarted)
 
     def undo(self, host: Host) -> str:
-        """Reload nginx with the restored files."""
-        reload_and_verify(host)
+        """Make nginx load the restored files."""
+        reload_and_verify(host, restart=self.restarted)
         return ""
 
 
-def reload_and_verify(host: Host) -> None:
+def reload_and_verify(host: Host, *, restart: bool = False) -> None:
     """Reload nginx (or restart it where a reload cannot work) and verify the result.
 
-    Does nothing where nginx does not run. Units: at most DEADLINE_S for the verification.
+    `restart` restarts it in any case. Does nothing where nginx does not run.
+    Units: at most DEADLINE_S for the verification.
     Errors: NginxReloadFailed with the evidence; PortTaken; ServiceFailed.
     """
     nginx = discover(host)
     before = find_running(nginx)
     if before is None:
         return
-    if not read_loaded(nginx, before).matches_disk(nginx):
+    if restart:
+        _restart(nginx)
+    elif not read_loaded(nginx, before).matches_disk(nginx):
         _reload_or_restart(nginx, before)
     _wait_for_tokens(nginx, monotonic() + DEADLINE_S)
     if now := find_running(nginx):
         record_loaded(nginx, now)
+
+
+def _restart(nginx: NginxInstallation) -> None:
+    if nginx.host.recorder is not None:
+        nginx.host.recorder.record_undo(NginxReloaded(nginx.config_path, restarted=True))
+    nginx.host.services.restart(SERVICE)
 
 
 def _reload_or_restart(nginx: NginxInstallation, before: RunningNginx) -> None:
@@ -76,7 +99,7 @@ def _reload_or_restart(nginx: NginxInstallation, before: RunningNginx) -> None:
     log = LogPosition.at_end_of(path) if path.startswith("/") else None
     binds = check_listens(nginx.tree, before.master_pid)
     if binds.restart_reason:
-        nginx.host.services.restart(SERVICE)
+        _restart(nginx)
         return
     nginx.host.services.reload(SERVICE)
     retired = wait_until(

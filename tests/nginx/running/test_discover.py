@@ -13,7 +13,7 @@ from reconcile.nginx.running.discover import discover
 from reconcile.nginx.running.listen_check import required_sockets
 from reconcile.nginx.server_name_conflicts import name_conflicts
 from reconcile.system import Host
-from reconcile.system.ports import PortHolder, bind_error, holders
+from reconcile.system.ports import PortHolder, bind_error, first_ancestor, holders
 
 pytestmark = pytest.mark.process
 
@@ -78,3 +78,7 @@ def test_the_holder_of_a_port_is_known_by_name(address):
         assert (PortHolder(address, port, os.getpid(), program),) == holders(port)
         assert 0 != bind_error(address, port)
     assert 0 == bind_error(address, port)
+
+
+def test_a_shared_socket_is_its_masters_though_process_numbers_have_wrapped_around():
+    assert 32_000 == first_ancestor({300: 32_000, 32_000: 1, 301: 32_000})

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from reconcile.engine.digest import digest
+from reconcile.filesystem.undo import coalesced
 from reconcile.nginx.render.render import render_site
 from reconcile.nginx.render.site_view import ListenView
 from reconcile.nginx.running.discover import discover
@@ -264,3 +265,46 @@ def test_without_a_service_manager_nothing_is_stale(world, live, host):
     world.nginx.site("other", "server { listen 127.0.0.1:1; }")
 
     assert live == live.observe(image)
+
+
+def accepts_ipv4(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+DUAL = "server {{ listen [::]:{port} ipv6only=off; return 204; }}"
+APART = "server {{ listen {port}; listen [::]:{port}; return 204; }}"
+IPV6_ALONE = "server {{ listen [::]:{port}; return 204; }}"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "ipv4"),
+    [(APART, DUAL, True), (DUAL, APART, True), (DUAL, IPV6_ALONE, False), (IPV6_ALONE, DUAL, True)],
+    ids=["apart to dual", "dual to apart", "dual to IPv6", "IPv6 to dual"],
+)
+def test_ipv6only_that_changes_takes_a_restart_and_gets_it(
+    world, live, host, old: str, new: str, ipv4: bool
+):
+    port = free_port()
+    world.nginx.site("dual", old.format(port=port))
+    live.apply(host, live)
+    world.nginx.site("dual", new.format(port=port))
+
+    live.apply(host, live)
+
+    assert ipv4 == accepts_ipv4(port)
+
+
+def test_the_undo_of_a_restart_is_a_restart(world, live, host):
+    master = world.nginx.master
+
+    NginxReloaded(str(world.nginx.config), restarted=True).undo(host)
+
+    assert master != world.nginx.master
+    assert 200 == world.ask("/static/health.txt").status
+
+
+def test_a_restart_among_reloads_is_undone_by_one_restart():
+    restarted = NginxReloaded("c", restarted=True)
+
+    assert [restarted] == [*coalesced([NginxReloaded("c"), restarted, NginxReloaded("c")])]
