@@ -14,7 +14,7 @@ from reconcile.filesystem.inode import RealLocation, Stat, real_location
 from reconcile.filesystem.inode_flags import changing
 from reconcile.filesystem.parallel import ProgressCounter
 from reconcile.filesystem.permissions import PermissionDeviation, PermissionPolicy
-from reconcile.filesystem.safe_path import first_untrusted_above, pin_directory
+from reconcile.filesystem.safe_path import first_untrusted_above
 from reconcile.filesystem.scan import scan
 from reconcile.filesystem.scan_result import Scan
 from reconcile.filesystem.state_dir import StateDir
@@ -86,11 +86,6 @@ class Files:
         """What glob(3) lists in the C locale: sorted by bytes, `*` without dotfiles."""
         with explained(f"{pattern} cannot be expanded"):
             return read.glob(pattern)
-
-    def is_trusted_directory(self, path: str) -> bool:
-        """Whether only root (or who runs this) can change names in the directory or above it."""
-        with explained(f"{path} cannot be examined"), pin_directory(path) as (_, trust):
-            return trust == "trusted"
 
     def untrusted_above(self, path: str) -> tuple[str, Stat] | None:
         """The topmost directory above `path` that somebody else can write; not `path` itself."""

@@ -25,7 +25,6 @@ class Stat:
     ctime_ns: int
     ino: int
     dev: int
-    nlink: int
 
     @classmethod
     def of(cls, st: os.stat_result) -> Stat:
@@ -40,7 +39,6 @@ class Stat:
             st.st_ctime_ns,
             st.st_ino,
             st.st_dev,
-            st.st_nlink,
         )
 
 

@@ -48,7 +48,6 @@ class Scan:
     directories: int = 0
     symlinks: int = 0
     special: int = 0
-    vanished: int = 0
     foreign_owner: Examples = field(default_factory=Examples)
     """Deviating, but another user's inode where somebody else can write: never given away."""
     hard_links: Examples = field(default_factory=Examples)
@@ -73,7 +72,7 @@ class Scan:
 
     def merge(self, other: Scan) -> None:
         """Add what another process found."""
-        for name in ("deviation_count", "files", "directories", "symlinks", "special", "vanished"):
+        for name in ("deviation_count", "files", "directories", "symlinks", "special"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         for name in ("foreign_owner", "hard_links", "mounts", "unreadable"):
             getattr(self, name).merge(getattr(other, name))

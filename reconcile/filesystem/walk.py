@@ -184,9 +184,7 @@ class TreeWalker:
         path = "/".join(place.names()) or "."
         if isinstance(error, OtherMount):
             self.scan.mounts.add(path)
-        elif isinstance(error, FileNotFoundError):
-            self.scan.vanished += 1
-        else:
+        elif not isinstance(error, FileNotFoundError):
             self.scan.add_unreadable(path, error)
 
     def _scan_directory(self, level: OpenDirectory, share: Share) -> None:

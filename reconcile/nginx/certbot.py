@@ -20,6 +20,7 @@ class CertbotEdits:
 
     @property
     def summary(self) -> str:
+        """How many lines certbot manages."""
         return f"{len(self.lines)} lines are marked as managed by Certbot"
 
     @property

@@ -36,7 +36,7 @@ RELOAD = "reload: "
 
 
 class ServerNameTaken(ReconcileError):
-    """Another server answers for our name, so nginx would ignore ours."""
+    """Another server already has the name, so nginx would ignore the planned one."""
 
 
 class NginxLive(Resource):
@@ -99,7 +99,7 @@ class NginxLive(Resource):
         try:
             validated = stage.validate()
         except NginxRejected as refused:
-            raise _told_of_yaml(host, refused, changes) from None
+            raise _with_yaml_position(host, refused, changes) from None
         _refuse_taken_names(validated.tree)
         if host.services.runs_services:
             _rehearse_running(nginx, validated.tree)
@@ -116,6 +116,7 @@ class NginxLive(Resource):
         reload_and_verify(host)
 
     def why(self, change: FieldChange) -> str:
+        """Which files nginx has not loaded, has older, or still has."""
         if change.name == "current":
             return f"{RELOAD}nginx has not loaded all of its configuration"
         before, after = change.before or {}, change.after or {}
@@ -130,7 +131,7 @@ class NginxLive(Resource):
         return RELOAD + "; ".join(part for part in parts if part)
 
     def delete(self, host: Host) -> None:
-        """Nothing of ours: what is served follows the files."""
+        """Nothing: what is served follows the files."""
 
 
 def planned_entries(changes: Sequence[Change]) -> Iterator[tuple[str, Entry]]:
@@ -147,17 +148,19 @@ def planned_entries(changes: Sequence[Change]) -> Iterator[tuple[str, Entry]]:
             yield after.path, FOLDER
 
 
-def _told_of_yaml(host: Host, refused: NginxRejected, changes: Sequence[Change]) -> NginxRejected:
-    """The same refusal, with the place in the YAML that its line comes from."""
+def _with_yaml_position(
+    host: Host, refused: NginxRejected, changes: Sequence[Change]
+) -> NginxRejected:
+    """The same error, with the position in the YAML that its line comes from."""
     links = {c.after.path: c.after.target for c in changes if isinstance(c.after, Symlink)}
     path = links.get(refused.file) or (real_path(host, refused.file) if refused.file else "")
     for change in changes:
         if change.ref == Ref("file", path) and change.positions:
-            refused.fix = f"Correct {_where(change, refused.line)}. Nothing was changed."
+            refused.fix = f"Correct {_position_in_yaml(change, refused.line)}. Nothing was changed."
     return refused
 
 
-def _where(change: Change, line: int) -> str:
+def _position_in_yaml(change: Change, line: int) -> str:
     places = " and ".join(str(place) for place in change.positions)
     content = change.after.content if isinstance(change.after, File) else None
     number = extra_line(content or b"", line)

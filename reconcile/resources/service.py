@@ -34,14 +34,14 @@ class Service(Resource):
     enabled: bool | None = None
     active: bool | None = None
     runs: str | None = None
-    ours: bool = False
+    has_managed_unit: bool = False
     needs: tuple[str, ...] = ()
     """Refs, as text, of what has to be in place before it is started."""
 
     order: ClassVar[int] = 50
     removal_order: ClassVar[int] = 95
     writes_contents: ClassVar[bool] = False
-    metadata_fields: ClassVar[frozenset[str]] = frozenset({"unit", "ours", "needs"})
+    metadata_fields: ClassVar[frozenset[str]] = frozenset({"unit", "has_managed_unit", "needs"})
     opaque: ClassVar[frozenset[str]] = frozenset({"runs"})
 
     @property
@@ -74,7 +74,7 @@ class Service(Resource):
                 "enabled": status.enabled,
                 "active": status.active,
                 "runs": None if self.runs is None else _runs(host, status),
-                "ours": _is_ours(host, status),
+                "has_managed_unit": _has_managed_unit(host, status),
             }
         )
 
@@ -124,23 +124,27 @@ class Service(Resource):
         # A socket that is still open may have started its service again by then.
         for unit in (self.unit, self._socket, self.unit):
             status = host.services.status(unit)
-            if status.active and _is_ours(host, status):
+            if status.active and _has_managed_unit(host, status):
                 host.services.stop(unit)
         status = host.services.status(self.unit)
-        if status.enabled and _is_ours(host, status):
+        if status.enabled and _has_managed_unit(host, status):
             host.services.disable(self.unit)
 
     def why_not_removable(self, leaving: frozenset[Ref]) -> str:  # noqa: ARG002
         """Only units that reconcile wrote are stopped."""
-        return "" if self.ours else "reconcile did not make its unit, so it is not stopped"
+        return (
+            "" if self.has_managed_unit else "reconcile did not make its unit, so it is not stopped"
+        )
 
     def summary(self, action: Action) -> str:
+        """What becomes of it: enabled, started, disabled, stopped."""
         made, gone = ("enabled", "started"), ("disabled", "stopped")
         words = made if action == "create" else gone
         asked = zip((self.enabled, self.active), words, strict=True)
         return ", ".join(word for is_asked, word in asked if is_asked)
 
     def why(self, change: FieldChange) -> str:
+        """Why it is restarted; "" where it is not."""
         if change.name != "runs" or change.before == NOTHING:
             return ""
         if change.before == OLDER:
@@ -177,8 +181,8 @@ def _runs(host: Host, status: UnitStatus) -> str:
     return (None if status.masked else host.services.started_from(status)) or OLDER
 
 
-def _is_ours(host: Host, status: UnitStatus) -> bool:
-    """Whether its unit file stands where we put ours, and says that it is ours."""
+def _has_managed_unit(host: Host, status: UnitStatus) -> bool:
+    """Whether reconcile wrote its unit file: by the path and the header."""
     if status.masked or status.fragment_path != host.services.unit_path(status.unit):
         return False
     return host.files.read(status.fragment_path).startswith(HEADER.encode())

@@ -81,7 +81,7 @@ class Unit(Resource):
             # A file that is not written anew gives no reason to start its service anew.
             host.files.set_permissions(self.path, uid=uid, gid=gid, mode=self.mode)
             return
-        self._tell_what_runs(host)
+        self._record_running_unit(host)
         self._make_folder(host, uid, gid)
         data = (self.content or "").encode()
         host.files.write(self.path, data, uid=uid, gid=gid, mode=self.mode)
@@ -89,24 +89,25 @@ class Unit(Resource):
 
     def delete(self, host: Host) -> None:
         """Remove the unit file and make the service manager read the change."""
-        self._tell_what_runs(host)
+        self._record_running_unit(host)
         host.files.unlink(self.path)
         host.services.daemon_reload()
         host.services.forget(self.unit)
 
     def why_not_removable(self, leaving: frozenset[Ref]) -> str:  # noqa: ARG002
         """Only unit files that reconcile wrote are removed."""
-        ours = self.content is None or self.content.startswith(HEADER)
-        return "" if ours else "it no longer says that reconcile manages it"
+        is_managed = self.content is None or self.content.startswith(HEADER)
+        return "" if is_managed else "its header no longer names reconcile"
 
     def files_removed(self, after: Resource | None) -> int:
+        """One, the unit file, where nothing replaces it."""
         return 1 if after is None else 0
 
     def display(self) -> dict[str, Any]:
         """See `Resource.display`."""
         return {**self.managed(), "mode": octal(self.mode)}
 
-    def _tell_what_runs(self, host: Host) -> None:
+    def _record_running_unit(self, host: Host) -> None:
         record_unit_file(host, host.services.status(self.unit))
 
     def _make_folder(self, host: Host, uid: int, gid: int) -> None:

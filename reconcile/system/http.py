@@ -62,7 +62,6 @@ class HttpAnswer:
     status: int = 0
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes = b""
-    truncated: bool = False
     elapsed_ms: float = 0.0
     peer: str = ""
     error: HttpError | None = None
@@ -212,7 +211,6 @@ def _read_answer(stream: _Readable, peer: str) -> HttpAnswer:
         status=response.status,
         headers=tuple(response.getheaders()),
         body=body[:BODY_LIMIT],
-        truncated=len(body) > BODY_LIMIT,
         peer=peer,
     )
     return answer if len(body) > BODY_LIMIT else _require_complete(answer, response)

@@ -234,7 +234,7 @@ def test_gunicorn_gets_a_unit_and_a_socket_and_runs_as_they_are() -> None:
     assert "User=www-data" in (unit.content or "")
     assert "ReadWritePaths=/var/www/myapp/media" in (unit.content or "")
     assert digest((unit.content or "").encode()) == service.runs
-    assert service.ours
+    assert service.has_managed_unit
     assert {
         "unit:/etc/systemd/system/gunicorn-myapp.socket",
         "unit:/etc/systemd/system/gunicorn-myapp.service",

@@ -218,7 +218,7 @@ def _service(
         enabled=True if facts.has_boot else None,
         active=True if facts.runs_services else None,
         runs=digest(content.encode()) if content is not None and facts.runs_services else None,
-        ours=content is not None,
+        has_managed_unit=content is not None,
         needs=needs,
     )
     yield site.declare(service, *loc)

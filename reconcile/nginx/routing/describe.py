@@ -38,6 +38,7 @@ def is_by_default(route: Route) -> bool:
 
 
 def cache_suffix(route: Route) -> str:
+    """`, Cache-Control: …` for each that the answer has; "" without."""
     return "".join(f", Cache-Control: {value}" for value in _cache_control(route))
 
 

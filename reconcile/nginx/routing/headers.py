@@ -16,9 +16,6 @@ from reconcile.nginx.routing.route import Route
 SAFE_STATUSES = frozenset([200, 201, 204, 206, 301, 302, 303, 304, 307, 308])
 """Only with these does nginx add headers that are not marked `always`."""
 
-MERGE_SINCE = (1, 29, 3)
-"""The first nginx that knows add_header_inherit."""
-
 _EPOCH = "Thu, 01 Jan 1970 00:00:01 GMT"
 _FAR = "Thu, 31 Dec 2037 23:55:55 GMT"
 _BUILT_IN_TYPES = {"html": "text/html", "gif": "image/gif", "jpg": "image/jpeg"}

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cached_property
 
 from reconcile.nginx.model.scope import Scope
 from reconcile.nginx.routing import pcre
@@ -60,11 +59,6 @@ class LocationTable:
             self.named[location.name] = location
         else:
             self.prefixes[location.name] = location
-
-    @cached_property
-    def is_empty(self) -> bool:
-        """Whether the level has no location that a URI can match."""
-        return not (self.exact or self.prefixes or self.regexes)
 
     def find(self, path: str) -> LocationMatch:
         """The location that answers `path`; `path` is normalised, one character a byte.
