@@ -27,6 +27,7 @@ from reconcile.output.documents import ScheduleDocument
 from reconcile.output.drift_schedule import schedule_document, schedule_text
 from reconcile.output.json import to_json
 from reconcile.system import timers
+from reconcile.system.services.systemctl import has_systemd
 from reconcile.workspace import Workspace
 
 schedule = typer.Typer(
@@ -87,11 +88,11 @@ def install(
     """
     workspace = open_workspace(file)
     _refuse_unprivileged(workspace)
-    if timers.has_systemd():
+    if has_systemd():
         timers.refuse_unknown_time(workspace.host, every)
     path = os.path.abspath(config_file(file))
     made = _schedule(workspace, path, every, metrics_file, notify or [], heal=heal, delay_s=delay)
-    if timers.has_systemd():
+    if has_systemd():
         timers.install(workspace.host, made.units, HEADER, TIMER)
         text = f"Installed {TIMER}: {every}, with a random delay of up to {delay} s."
     else:
@@ -117,7 +118,7 @@ def remove(file: File = None, json: Json = False) -> int:
     workspace = open_state(file)
     _refuse_unprivileged(workspace)
     removed = timers.remove_file(CRON_FILE, HEADER)
-    if timers.has_systemd():
+    if has_systemd():
         removed |= timers.remove(workspace.host, (TIMER, SERVICE), HEADER, TIMER)
     workspace.host.state.remove(NOTIFY)
     text = "Removed." if removed else "No drift check is installed."
@@ -150,9 +151,9 @@ def _status_json(workspace: Workspace) -> str:
 def _status(workspace: Workspace) -> ScheduleDocument:
     memory, _ = load(workspace.host.state)
     by, next_run = "", ""
-    if timers.exists(CRON_FILE):
+    if os.path.lexists(CRON_FILE):
         by = CRON_FILE
-    if timers.has_systemd():
+    if has_systemd():
         properties = timers.unit_properties(
             workspace.host, TIMER, "ActiveState", "NextElapseUSecRealtime"
         )

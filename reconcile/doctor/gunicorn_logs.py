@@ -19,8 +19,7 @@ from typing import TYPE_CHECKING
 
 from reconcile.doctor.unit_journal import journal_since
 from reconcile.system.logs import tail, tail_with_rotated
-from reconcile.system.process_environment import environment_of
-from reconcile.system.process_info import output_of
+from reconcile.system.process_info import environment_of, output_of
 from reconcile.system.processes import command_line, started_at
 
 if TYPE_CHECKING:

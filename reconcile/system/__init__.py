@@ -1,13 +1,19 @@
-"""The only room that touches the machine."""
+"""This machine: its files, accounts, programs, services and network, each behind one class."""
 
 from __future__ import annotations
 
+import os
+import socket
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar, cast
 
 from reconcile.dataclass import dataclass
 from reconcile.filesystem.files import Files
 from reconcile.filesystem.state_dir import StateDir
+from reconcile.system.accounts import Account, Accounts
+from reconcile.system.commands import Commands
+from reconcile.system.http import HttpClient
+from reconcile.system.services.select_manager import select_manager
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,9 +21,6 @@ if TYPE_CHECKING:
     from reconcile.filesystem.parallel import ProgressCounter
     from reconcile.filesystem.sync.copy import OnProgress
     from reconcile.filesystem.undo import Recorder
-    from reconcile.system.accounts import Account, Accounts
-    from reconcile.system.commands import Commands
-    from reconcile.system.http import HttpClient
     from reconcile.system.services import ServiceManager
 
 Part = TypeVar("Part")
@@ -26,7 +29,7 @@ ServiceManagerName = Literal["systemd", "process", "none"]
 
 @dataclass(frozen=True)
 class HostSettings:
-    """What the YAML's `host` section (or the defaults) says about this machine."""
+    """The `host` section of the YAML, or its defaults."""
 
     service_manager: ServiceManagerName = "systemd"
     state_dir: str = "/var/lib/reconcile"
@@ -35,15 +38,15 @@ class HostSettings:
 
 
 class Host:
-    """This machine, as everything above sees it; each part is made when first used.
+    """This machine; each part is created on first use.
 
-    While an apply runs, `recorder` is its journal, which gets the undo record of each
-    effect before the effect. `scan_progress` counts the names that a scan has read;
-    `on_copy_progress` gets how many files of how many are copied.
+    During an apply, `recorder` is its journal, which gets the undo record of each effect before
+    the effect. `scan_progress` counts the names that a scan has read; `on_copy_progress` gets
+    how many files of how many are copied.
     """
 
     wrap_part: ClassVar[Callable[[str, Any], Any] | None] = None
-    """Applied to each part, with its name, when the part is first used: -v logs its calls so."""
+    """Wraps each part, given its name, on first use; -v logs the calls of the parts with it."""
 
     def __init__(self, settings: HostSettings | None = None) -> None:
         self.settings = settings or HostSettings()
@@ -53,59 +56,54 @@ class Host:
 
     @cached_property
     def name(self) -> str:
-        import socket
-
+        """The host name."""
         return socket.gethostname()
 
     @cached_property
     def privileged(self) -> bool:
-        """Whether we run as root."""
-        import os
-
+        """Whether this process runs as root."""
         return os.geteuid() == 0
 
     @cached_property
     def files(self) -> Files:
+        """Its files, accessed by descriptor."""
         return _part("files", Files(self))
 
     @cached_property
     def accounts(self) -> Accounts:
-        from reconcile.system.accounts import Accounts
-
+        """Its users and groups."""
         return _part("accounts", Accounts())
 
     @cached_property
     def managing_account(self) -> Account:
-        """Who applies here: root where what is remembered is not for us to write, else we."""
+        """The user that applies here: root where this user cannot write the state directory."""
         if self.privileged or self.state.is_writable():
             return self.accounts.current
         return self.accounts.user(self.accounts.user_name(0))
 
     @property
     def is_unprivileged_viewer(self) -> bool:
-        """Whether this machine is somebody else's, and what we may not see there may be fine."""
+        """Whether another user applies here, so that a denied access may be no fault."""
         return self.managing_account.uid != self.accounts.current.uid
 
     @cached_property
     def commands(self) -> Commands:
-        from reconcile.system.commands import Commands
-
+        """Its programs."""
         return _part("commands", Commands())
 
     @cached_property
     def services(self) -> ServiceManager:
-        from reconcile.system.services import service_manager
-
-        return _part("services", service_manager(self))
+        """Its service manager, as the settings name it."""
+        return _part("services", select_manager(self))
 
     @cached_property
     def http(self) -> HttpClient:
-        from reconcile.system.http import HttpClient
-
+        """HTTP requests to its own addresses."""
         return _part("http", HttpClient())
 
     @cached_property
     def state(self) -> StateDir:
+        """The state directory of reconcile."""
         return _part("state", StateDir(self.settings.state_dir))
 
 

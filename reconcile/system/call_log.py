@@ -1,4 +1,4 @@
-"""Log what reaches the machine: a wrapper around each part of a host, which -v switches on."""
+"""Logs each call of the parts of a host; -v enables it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any, TypeVar, cast
 Part = TypeVar("Part")
 
 LOGGER = logging.getLogger("reconcile")
-"""INFO for effects, DEBUG for all else; `record.call` holds the fields of a line."""
+"""INFO for effects, DEBUG for other calls; `record.call` has the fields of a line."""
 
 EFFECTS = frozenset(
     {
@@ -34,14 +34,14 @@ EFFECTS = frozenset(
 COMPUTED = frozenset({"files.manifest", "services.unit_path", "state.path_of"})
 """Methods that neither read nor change the host."""
 _EVENTS = {"commands": "command", "http": "request"}
-# The rest may be secret: contents, headers, bodies, environments.
+# Others may be secret: contents, headers, bodies, environments.
 LOGGED_ARGUMENTS = frozenset(
     {
         *("path", "root", "pattern", "target", "unit", "units", "name", "folder", "program"),
         *("argv", "uid", "gid", "mode", "method", "order", "status"),
     }
 )
-# What is logged of an argument or a result that is an object.
+# The attributes that are logged of an argument or a result that is an object.
 LOGGED_ATTRIBUTES = (
     *("unit", "authority", "root", "source", "returncode", "kind", "size", "state"),
     *("status", "error"),
@@ -52,7 +52,7 @@ _VARIABLE = re.compile(r"((?:--setenv=|--property=Environment=)?\w+=).*", re.DOT
 
 
 def log_calls(name: str, part: Part) -> Part:
-    """`part`, the part of a host with that name, with each call of its methods logged."""
+    """A proxy of `part`, the part of a host with that name, which logs each method call."""
     return cast(Part, _LoggedPart(name, part))
 
 
@@ -145,7 +145,7 @@ def _error_text(error: BaseException) -> str:
 
 
 def _outcome(result: Any) -> str:
-    """What a result is, and never what it holds: that may be the content of a file."""
+    """A result by its kind and size, never its content: that may be a file's."""
     if result is None:
         return "none"
     if isinstance(result, bool):

@@ -1,9 +1,8 @@
-"""Canary files, which test whether a path is writable and served, and are always removed.
+"""Canary files, which test whether a folder is writable and served, and are always removed.
 
-A canary is recognized by its whole content, which nobody can guess. Only a plain file
-that holds exactly that is removed, whatever an app calls it, so no upload can be mistaken
-for one. Under the name of a canary, what a kill left is removed as well: the beginning of
-that content, or nothing.
+Only a plain file with exactly the content of a canary, which is random, is ever removed, so that no
+upload is mistaken for one. Of a file with the name of a canary, the beginning of that content is
+enough: a kill or a full disk leaves it truncated.
 """
 
 from __future__ import annotations
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, TypeVar
 from reconcile.filesystem.atomic_write import NEW_FILE, write_all
 from reconcile.filesystem.read import names_in
 from reconcile.filesystem.safe_path import PinnedName, closing, pin_directory, pin_name
+from reconcile.system.processes import as_user
 
 if TYPE_CHECKING:
     from reconcile.system import Host
@@ -34,7 +34,7 @@ _NOT_A_FILE = {errno.ENOENT, errno.ELOOP, errno.ENOTDIR, errno.ENXIO}
 
 @dataclass(frozen=True)
 class Canary:
-    """A file whose name and content nobody can guess."""
+    """A file with a random name and content."""
 
     nonce: str
 
@@ -60,11 +60,10 @@ class Canary:
 
 
 def create(host: Host, folder: str, canary: Canary, *, mode: int, writer: str | None) -> None:
-    """Write both files of `canary` into `folder` as `writer` (None: as who runs this).
+    """Write both files of `canary` into `folder` as `writer` (None: as the current user).
 
-    Errors: OSError as that user gets it from the kernel.
+    Errors: OSError as the kernel returns it to that user.
     """
-
     names = (canary.name, canary.hidden_name)
 
     def work() -> None:
@@ -89,7 +88,7 @@ def remove(host: Host, folder: str, canary: Canary, *, writer: str | None) -> No
 
 
 def can_remove_from(folder: str) -> bool:
-    """Whether who runs this can remove a file from `folder`."""
+    """Whether the current user can remove a file from `folder`."""
     try:
         with pin_directory(folder) as (pinned, _):
             return os.access(".", os.W_OK | os.X_OK, dir_fd=pinned, effective_ids=True)
@@ -100,8 +99,8 @@ def can_remove_from(folder: str) -> bool:
 def remove_upload(folder: str, relative: str, canary: Canary) -> bool:
     """Remove the canary that an app saved as `folder`/`relative`; False where it is absent.
 
-    `relative` comes from the app: it is refused where it could lead elsewhere, and a file
-    that does not hold the whole canary is left alone.
+    `relative` comes from the app: it is ignored where it could lead out of `folder`, and a file
+    that does not hold the whole canary stays.
     """
     names = relative.split("/")
     if not all(names) or {".", ".."} & set(names) or "\0" in relative:
@@ -110,7 +109,7 @@ def remove_upload(folder: str, relative: str, canary: Canary) -> bool:
 
 
 def remove_stale(host: Host, folder: str, *, writer: str | None) -> int:
-    """Remove the canaries of killed runs; return how many there were."""
+    """Remove the canaries of interrupted runs, and return their number."""
 
     def work() -> int:
         found = [(name, _NAME.match(name)) for name in _file_names(folder)]
@@ -129,8 +128,6 @@ def _remove_stale_file(path: str, canary: Canary) -> bool:
 def _call_as(host: Host, writer: str | None, work: Callable[[], Result]) -> Result:
     if writer is None:
         return work()
-    from reconcile.system.processes import as_user
-
     return as_user(host.accounts.user(writer), work)
 
 
@@ -180,4 +177,4 @@ def _file_names(folder: str) -> list[str]:
         with pin_directory(folder) as (pinned, _):
             return names_in(pinned)
     except (FileNotFoundError, PermissionError):
-        return []  # Where nothing can be listed, no canary can be found either.
+        return []  # Without a listing no canary can be found.

@@ -1,4 +1,4 @@
-"""Run other programs: absolute, trusted binaries, a fresh environment, no shell, a deadline."""
+"""Runs programs: trusted binaries by absolute path, a fixed environment, no shell, a deadline."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _GROUP_OR_OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
 class CommandMissing(ReconcileError):
-    """The program is not installed, or somebody else than root could have replaced it."""
+    """The program is not installed, or another user than root could have replaced it."""
 
 
 class CommandTimeout(ReconcileError):
@@ -34,17 +34,18 @@ class CommandTimeout(ReconcileError):
 
 
 class TooMuchOutput(ReconcileError):
-    """The program wrote more than is read; its whole process group was killed."""
+    """The program wrote more than `max_bytes`; its whole process group was killed."""
 
     def __init__(self, max_bytes: int) -> None:
         super().__init__(
-            what="A command wrote too much", why=f"more than {max_bytes >> 10} KiB; it was killed"
+            what="A command wrote too much output",
+            why=f"it was killed after {max_bytes >> 10} KiB",
         )
 
 
 @dataclass(frozen=True)
 class CompletedCommand:
-    """What a program that ended said; bytes that are no UTF-8 survive as surrogates."""
+    """The result of a program; output that is not UTF-8 has surrogate escapes."""
 
     argv: tuple[str, ...]
     returncode: int
@@ -58,32 +59,34 @@ class CompletedCommand:
 
     @property
     def error_output(self) -> str:
-        """Its own words about what went wrong."""
+        """Its standard error, else its standard output, else its exit status."""
         return (self.stderr.strip() or self.stdout.strip()) or f"exit status {self.returncode}"
 
 
 class Commands:
-    """The one place that starts programs and waits for them."""
+    """Finds programs, runs them and waits for them."""
 
     def __init__(self) -> None:
         self._found: dict[str, str] = {}
 
     def find(self, program: str) -> str | None:
-        """The absolute path of `program`, links resolved, None where not installed.
+        """The absolute path of `program`, links resolved; None where it is not installed.
 
-        Errors: CommandMissing where somebody but root (or us) could replace it.
+        Errors: CommandMissing where a user other than root and the current one could replace it.
         """
         if program not in self._found and (path := _search(program)):
             self._found[program] = _require_trusted(path)
         return self._found.get(program)
 
     def required(self, program: str) -> str:
-        """As `find`, but CommandMissing where it is not installed."""
+        """As `find`. Errors: also CommandMissing where it is not installed."""
         if path := self.find(program):
             return path
         raise CommandMissing(
             what=f"{program} is not installed",
-            why=f"it is not in {':'.join(SAFE_PATH)}" if "/" not in program else "no such file",
+            why=f"{':'.join(SAFE_PATH)} does not contain it"
+            if "/" not in program
+            else "no such file",
             fix="Install it and run the same command again.",
         )
 
@@ -95,12 +98,12 @@ class Commands:
         input: bytes | None = None,  # noqa: A002  subprocess has made this its standard name
         max_bytes: int = MAX_OUTPUT_BYTES,
     ) -> CompletedCommand:
-        """Run `argv` to its end; any exit status is an answer, not an error.
+        """Run `argv` to its end; a non-zero exit status is no error.
 
         Units: `timeout_s` bounds the whole run, its children included; `max_bytes` bounds
         standard output and standard error, each.
-        Errors: CommandMissing, CommandTimeout, TooMuchOutput; HostError where the machine can
-        start no more.
+        Errors: CommandMissing, CommandTimeout, TooMuchOutput; HostError where the kernel cannot
+        start the process.
         """
         executable = self.required(argv[0])
         with explained(f"{argv[0]} could not be started"), _standard_input(input) as stdin:
@@ -121,7 +124,7 @@ class Commands:
     def run_in_view(
         self, argv: Sequence[str], view: View, *, timeout_s: float = 10.0
     ) -> CompletedCommand:
-        """Run `argv` where `view` lies over the machine's files.
+        """Run `argv` with `view` in place of the machine's files.
 
         Units: `timeout_s` bounds the whole run.
         Errors: NoNamespace, before anything was run; ReconcileError where it did not end in time.
@@ -141,14 +144,14 @@ def _search(program: str) -> str | None:
 
 
 def _require_trusted(program: str) -> str:
-    """The real path of `program`; CommandMissing unless only root and we could change it."""
+    """The real path of `program`. Errors: CommandMissing where other users can change it."""
     real = path = os.path.realpath(program)
     while True:
         status = os.stat(path)
         if status.st_uid not in (0, os.geteuid()) or _writable_by_others(status):
             raise CommandMissing(
                 what=f"{program} is not safe to run",
-                why=f"{path} can be changed by others (owner {status.st_uid}, "
+                why=f"other users can change {path} (owner {status.st_uid}, "
                 f"mode {stat.S_IMODE(status.st_mode):04o})",
                 fix=f"chown root:root {path} && chmod go-w {path}",
             )
@@ -158,14 +161,14 @@ def _require_trusted(program: str) -> str:
 
 
 def _writable_by_others(status: os.stat_result) -> bool:
-    # In a sticky directory like /tmp nobody can replace what belongs to root or us.
+    # In a sticky directory like /tmp only the owner of a file can replace it.
     sticky = stat.S_ISDIR(status.st_mode) and status.st_mode & stat.S_ISVTX
     return bool(status.st_mode & _GROUP_OR_OTHERS_WRITE) and not sticky
 
 
 @contextmanager
 def _standard_input(content: bytes | None) -> Iterator[int]:
-    """A file in memory; a pipe would have to be filled while the output is read."""
+    """A file in memory: a pipe would have to be filled while the output is read."""
     if content is None:
         yield DEVNULL
         return
@@ -176,7 +179,7 @@ def _standard_input(content: bytes | None) -> Iterator[int]:
 
 
 def _outputs(process: Popen[bytes], timeout_s: float, max_bytes: int) -> tuple[bytes, bytes]:
-    """Standard output and error of `process`, once it has ended. It is killed on every error."""
+    """Standard output and error of `process` after its end. An error kills it."""
     deadline = time.monotonic() + timeout_s
     outputs = {pipe.fileno(): bytearray() for pipe in (process.stdout, process.stderr) if pipe}
     try:
@@ -215,12 +218,12 @@ def _timeout(process: Popen[bytes], timeout_s: float, error_output: bytes) -> Co
     return CommandTimeout(
         what=f"{command} did not end within {timeout_s:g} s",
         why=_decoded(error_output).strip() or "it wrote no error",
-        fix="It was killed. Check what it waits for, then run the same command again.",
+        fix="It was killed. Find out what it waits for, then run the same command again.",
     )
 
 
 def _kill_group(process: Popen[bytes]) -> None:
-    # As long as its leader is not reaped, the group's id can't have been given to others.
+    # Until its leader is reaped, no other group can get this id.
     if process.returncode is None:
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()

@@ -1,7 +1,7 @@
-"""A bare mirror of one repository in the state directory, maintained with the git command.
+"""A bare mirror of one repository in the state directory, maintained by the git command.
 
-Configuration in the repository is never used: the mirror has no template, no hooks and no
-home directory, and files are checked out without filters and symlinks.
+Configuration in the repository has no effect: the mirror has no template, no hooks and no home
+directory, and files are checked out without filters and symlinks.
 """
 
 from __future__ import annotations
@@ -42,7 +42,10 @@ class Unverified(ReconcileError):
 
 
 class Mirror:
-    """A mirror in `folder` below the state directory. Errors: ReconcileError."""
+    """The mirror of `url` in `folder` below the state directory.
+
+    Errors: each method raises ReconcileError where git fails.
+    """
 
     def __init__(self, host: Host, folder: str, url: str) -> None:
         self._host = host
@@ -51,10 +54,11 @@ class Mirror:
 
     @property
     def path(self) -> str:
+        """The path of the bare repository."""
         return self._host.state.path_of(f"{self._folder}/repository.git")
 
     def fetch(self, ref: str) -> str:
-        """Fetch `refs/heads/…` or `refs/tags/…`; returns the object that it names."""
+        """Fetch `refs/heads/…` or `refs/tags/…`, and return the id of its object."""
         self._initialize()
         done = self._git(
             "fetch",
@@ -76,14 +80,16 @@ class Mirror:
         return self._output_of("rev-parse", "--verify", f"{FETCHED}^{{object}}")
 
     def commit_of(self, revision: str) -> str:
+        """The commit of a revision, such as an annotated tag."""
         return self._output_of("rev-parse", "--verify", f"{revision}^{{commit}}")
 
     def accepted(self) -> str | None:
-        """The last accepted commit; None before the first."""
+        """The last commit that `accept` recorded; None before the first."""
         done = self._git("rev-parse", "--verify", "--quiet", f"{ACCEPTED}^{{commit}}")
         return done.stdout.strip() if done.ok else None
 
     def accept(self, commit: str) -> None:
+        """Record `commit` as the one that later ones have to descend from."""
         self._output_of("update-ref", ACCEPTED, commit)
 
     def refuse_unsigned(self, revision: str, ssh_signers: str | None, gpg_keys: str | None) -> None:
@@ -118,7 +124,7 @@ class Mirror:
         )
 
     def check_out(self, commit: str) -> str:
-        """Check out `commit` into a private folder; returns its path."""
+        """Check out `commit` into a private folder, and return its path; removes older ones."""
         tree = f"{self._folder}/trees/{commit}"
         if not self._host.state.exists(tree):
             fresh = f"{tree}.new"
@@ -150,7 +156,7 @@ class Mirror:
         done = self._run_program("gpg", "--batch", "--quiet", "--import", "--", keys)
         if not done.ok:
             raise ReconcileError(
-                f"the keys in {keys} cannot be used",
+                f"gpg cannot import the keys in {keys}",
                 done.error_output,
                 "Export them with gpg --export.",
             )

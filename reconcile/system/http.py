@@ -1,4 +1,4 @@
-"""One HTTP request to a given address: bounded in time and size, nothing followed."""
+"""One HTTP request to a given address: bounded in time and size, without redirects."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
+from urllib.parse import quote
 
 if TYPE_CHECKING:
     from http.client import HTTPResponse
 
 BODY_LIMIT = 64 * 1024
-"""Bytes of a body that are read; the rest is left unread."""
+"""The bytes of a body that are read; the rest is discarded."""
 
 HttpError = Literal[
     "refused", "reset", "timeout", "unreachable", "no_such_family", "tls", "protocol", "failed"
@@ -36,10 +37,9 @@ _ERRNO: dict[int | None, HttpError] = {
 
 @dataclass(frozen=True)
 class HttpTarget:
-    """Whom to ask: `address` is an IP or `unix:/path`; `host` is the Host header and the SNI.
+    """A server: `address` is an IP or `unix:/path`; `host` is the Host header and the SNI.
 
-    The certificate is not verified: we ask the machine that we are on, by its own
-    address, so there is nobody in between, and a self-signed one must work too.
+    The certificate is not verified: the server is on this machine, and it may be self-signed.
     """
 
     address: str
@@ -49,7 +49,7 @@ class HttpTarget:
 
     @property
     def authority(self) -> str:
-        """The Host header: the port is told where it is not the usual one."""
+        """The Host header, with the port where it is not the default one."""
         usual = 443 if self.tls else 80
         name = f"[{self.host}]" if ":" in self.host else self.host
         return name if self.port == usual else f"{name}:{self.port}"
@@ -57,7 +57,7 @@ class HttpTarget:
 
 @dataclass(frozen=True)
 class HttpAnswer:
-    """What came back; `error` says why nothing did. Headers keep order and duplicates."""
+    """A response; `error` and `detail` where none came. Headers keep order and duplicates."""
 
     status: int = 0
     headers: tuple[tuple[str, str], ...] = ()
@@ -73,7 +73,7 @@ class HttpAnswer:
 
 
 class HttpClient:
-    """Asks on a fresh connection each time; no redirect, no proxy, no name lookup."""
+    """Sends each request on a new connection; no redirect, no proxy, no name lookup."""
 
     def request(
         self,
@@ -85,13 +85,10 @@ class HttpClient:
         body: bytes = b"",
         timeout_s: float = 5.0,
     ) -> HttpAnswer:
-        """Ask once. `timeout_s` bounds the whole exchange, however slowly it drips.
+        """Send one request. `timeout_s` bounds the whole exchange.
 
-        Errors: a server that does not answer is an answer with `error`, never an exception.
+        Errors: none; a failed exchange is an answer with `error`.
         """
-        # Cost 20 ms to import, and a plan asks nothing.
-        from http.client import HTTPException
-
         started = time.monotonic()
         deadline = _Deadline(started + timeout_s)
         try:
@@ -100,16 +97,13 @@ class HttpClient:
             answer = HttpAnswer(error="timeout", detail=f"no whole answer within {timeout_s:g} s")
         except OSError as problem:
             answer = HttpAnswer(error=_error_kind(problem), detail=problem.strerror or str(problem))
-        except HTTPException as problem:
-            detail = f"{type(problem).__name__}: {problem}"
-            answer = HttpAnswer(error="protocol", detail=detail[:200])
         return replace(answer, elapsed_ms=round((time.monotonic() - started) * 1000, 1))
 
 
 def multipart(field: str, filename: str, content: bytes) -> tuple[str, bytes]:
-    """Content-Type and body of a form with one file, as a browser sends it.
+    """The Content-Type and the body of a form with one file, as a browser sends it.
 
-    Source: RFC 7578; quoting of names by the HTML standard.
+    Source: RFC 7578; the HTML standard for the quoting of names.
     """
     boundary = f"reconcile-{secrets.token_hex(12)}"
     disposition = f'form-data; name="{_quoted(field)}"; filename="{_quoted(filename)}"'
@@ -129,6 +123,7 @@ class _Deadline:
         self._at = at
 
     def left_s(self) -> float:
+        """The seconds that are left. Errors: TimeoutError where none are."""
         left = self._at - time.monotonic()
         if left <= 0:
             raise TimeoutError
@@ -136,34 +131,28 @@ class _Deadline:
 
 
 class _TimedStream(io.RawIOBase):
-    """Reads a socket. A socket's own timeout starts anew with every byte; this one does not."""
+    """Reads a socket until a deadline; a socket's own timeout restarts with every byte."""
 
     def __init__(self, sock: socket.socket, deadline: _Deadline) -> None:
         self._sock, self._deadline = sock, deadline
 
     def readable(self) -> bool:
+        """True: `io.BufferedReader` asks for it."""
         return True
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override] # narrower than Buffer
+        """Receive up to `len(buffer)` bytes. Errors: TimeoutError after the deadline."""
         self._sock.settimeout(self._deadline.left_s())
         return self._sock.recv_into(buffer)
 
-
-class _Readable:
-    """As much of a socket as HTTPResponse asks for."""
-
-    def __init__(self, stream: _TimedStream) -> None:
-        self._stream = stream
-
     def makefile(self, _mode: str) -> io.BufferedReader:
-        return io.BufferedReader(self._stream)
+        """What HTTPResponse reads from: it takes this stream for a socket."""
+        return io.BufferedReader(self)
 
 
 def _request(
     target: HttpTarget, path: str, method: str, headers: Sequence[tuple[str, str]], body: bytes
 ) -> bytes:
-    from urllib.parse import quote
-
     fixed = [("Host", target.authority), ("Connection", "close"), ("User-Agent", "reconcile")]
     length = [("Content-Length", str(len(body)))] if body or method == "POST" else []
     lines = [f"{method} {quote(path, safe=_URL_CHARACTERS, errors='surrogateescape')} HTTP/1.1"]
@@ -184,7 +173,7 @@ def _exchange(target: HttpTarget, request: bytes, deadline: _Deadline) -> HttpAn
     with _connected(target, deadline) as sock:
         peer = _peer(sock)
         refusal = _send(sock, request, deadline)
-        stream = _Readable(_TimedStream(sock, deadline))
+        stream = _TimedStream(sock, deadline)
         try:
             return _read_answer(stream, peer)
         except ConnectionError as problem:
@@ -192,7 +181,7 @@ def _exchange(target: HttpTarget, request: bytes, deadline: _Deadline) -> HttpAn
 
 
 def _send(sock: socket.socket, request: bytes, deadline: _Deadline) -> OSError | None:
-    """Send all; a server may refuse a large body with an answer before it has read it."""
+    """Send all; the error where the server closed early, as it may to reject a large body."""
     sock.settimeout(deadline.left_s())
     try:
         sock.sendall(request)
@@ -201,12 +190,17 @@ def _send(sock: socket.socket, request: bytes, deadline: _Deadline) -> OSError |
     return None
 
 
-def _read_answer(stream: _Readable, peer: str) -> HttpAnswer:
-    from http.client import HTTPResponse
+def _read_answer(stream: _TimedStream, peer: str) -> HttpAnswer:
+    # Takes 20 ms to import, and a plan sends no request.
+    from http.client import HTTPException, HTTPResponse
 
     response = HTTPResponse(stream, method="GET")  # type: ignore[arg-type] # only makefile is used
-    response.begin()
-    body = response.read(BODY_LIMIT + 1)
+    try:
+        response.begin()
+        body = response.read(BODY_LIMIT + 1)
+    except HTTPException as problem:
+        detail = f"{type(problem).__name__}: {problem}"
+        return HttpAnswer(error="protocol", detail=detail[:200])
     answer = HttpAnswer(
         status=response.status,
         headers=tuple(response.getheaders()),
@@ -219,7 +213,7 @@ def _read_answer(stream: _Readable, peer: str) -> HttpAnswer:
 def _require_complete(answer: HttpAnswer, response: HTTPResponse) -> HttpAnswer:
     if not response.length:
         return answer
-    detail = f"the body ended {response.length} bytes too early"
+    detail = f"the body lacks {response.length} bytes"
     return HttpAnswer(peer=answer.peer, error="protocol", detail=detail)
 
 
@@ -248,7 +242,7 @@ def _connected_socket(target: HttpTarget, deadline: _Deadline) -> socket.socket:
 
 
 def _with_tls(sock: socket.socket, target: HttpTarget, deadline: _Deadline) -> socket.socket:
-    # Costs 10 ms to import.
+    # Takes 10 ms to import.
     import ssl
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

@@ -1,4 +1,4 @@
-"""The few system calls that Python 3.11 has no name for."""
+"""System calls that Python 3.11 does not have."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ _AT_FDCWD = -100
 
 
 class Kernel:
-    """Errors: OSError that names the call."""
+    """Calls the C library. Errors: each method raises OSError, which names the call."""
 
     def __init__(self) -> None:
         self._library = ctypes.CDLL(None, use_errno=True)
 
     def unshare(self, flags: int) -> None:
-        """Leave the namespaces that `flags` names. Source: unshare(2)."""
+        """Move this thread to new namespaces, those of `flags`. Source: unshare(2)."""
         self._checked(self._library.unshare(flags), "unshare")
 
     def mount(self, source: str, target: str, kind: str, flags: int, data: str = "") -> None:
-        """Source: mount(2)."""
+        """Mount `source` at `target`. Source: mount(2)."""
         names = (os.fsencode(source), os.fsencode(target), kind.encode())
         result = self._library.mount(*names, ctypes.c_ulong(flags), data.encode() or None)
         self._checked(result, f"mount {target}")
 
     def make_read_only(self, path: bytes) -> None:
-        """All mounts from `path` down. Source: mount_setattr(2), Linux 5.12."""
+        """Make all mounts from `path` down read-only. Source: mount_setattr(2), Linux 5.12."""
         attributes = (ctypes.c_uint64 * 4)(_MOUNT_ATTR_RDONLY, 0, 0, 0)
         size = ctypes.c_size_t(ctypes.sizeof(attributes))
         flags = ctypes.c_uint(_AT_RECURSIVE)

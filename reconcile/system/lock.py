@@ -1,4 +1,4 @@
-"""One apply at a time, by a lock that the kernel frees when its holder dies."""
+"""The lock that allows one apply at a time; the kernel releases it when its holder ends."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from posixpath import join
 from typing import TYPE_CHECKING, Any
 
 from reconcile.errors import LockHeld
 from reconcile.filesystem.host_error import explained
 from reconcile.filesystem.safe_path import pin_name
+from reconcile.system.processes import wait_until
 
 if TYPE_CHECKING:
     from reconcile.system import Host
@@ -28,17 +30,18 @@ CANNOT_WRITE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT}
 
 @contextmanager
 def lock(host: Host, command: str, *, timeout_s: float = 0.0) -> Iterator[None]:
-    """Hold the host's lock for the body, waiting at most `timeout_s` for it.
+    """Hold the host's lock for the body, after waiting at most `timeout_s` for it.
 
-    The file stays where it is: removing it would let two in.
-    Errors: LockHeld, naming the holder.
+    The file is never removed: otherwise two processes could lock different files of that name.
+    Errors: LockHeld, which names the holder.
     """
     fd = _open(host)
     try:
-        _acquire(fd, timeout_s)
+        if not wait_until(partial(_try_flock, fd), timeout_s=timeout_s, every_s=POLL_S):
+            raise _lock_held(_holder(fd))
         _write_holder(fd, host, command)
         yield
-        # Whoever reads it looks first whether it is locked, so what is left there does no harm.
+        # Harmless where it fails: the holder is read only while the file is locked.
         with suppress(OSError):
             os.ftruncate(fd, 0)
     finally:
@@ -46,7 +49,7 @@ def lock(host: Host, command: str, *, timeout_s: float = 0.0) -> Iterator[None]:
 
 
 def holder(host: Host) -> str:
-    """Who holds the lock, "" if nobody; neither takes the lock nor touches its file."""
+    """The holder of the lock in words, "" where it is free. Does not take the lock."""
     for path in (RUN, join(host.state.path, NAME)):
         sandboxed = host.settings.service_manager == "process"
         text = _held_by(path) if path != RUN or not sandboxed else ""
@@ -67,7 +70,7 @@ def _held_by(path: str) -> str:
 
 def _is_locked(found: os.stat_result) -> bool:
     """Whether the kernel lists a lock on it. Source: proc_locks(5)."""
-    # To try the lock would take it for a moment, and an apply that comes then be refused.
+    # Trying the lock would take it for a moment, in which an apply would fail.
     with open("/proc/locks", encoding="ascii") as locks:
         return any(
             line.split()[1] == "FLOCK" and line.split()[5].endswith(f":{found.st_ino}")
@@ -78,21 +81,18 @@ def _is_locked(found: os.stat_result) -> bool:
 
 @contextmanager
 def try_lock(host: Host, name: str, *, timeout_s: float) -> Iterator[bool]:
-    """Let one at a time into the body, by a file of the state directory; whether it is our turn."""
+    """Hold a lock file of the state directory for the body; yields whether it was acquired."""
     path = join(host.state.make_directory(), name)
     with explained(f"the lock {path} could not be opened"):
         fd = _open_at(path)
     try:
-        deadline = time.monotonic() + timeout_s
-        while not (is_held := _try_flock(fd)) and time.monotonic() < deadline:
-            time.sleep(POLL_S)
-        yield is_held
+        yield wait_until(partial(_try_flock, fd), timeout_s=timeout_s, every_s=POLL_S)
     finally:
         os.close(fd)
 
 
 def _open(host: Host) -> int:
-    """The host-wide file, or one in the state directory: for a sandbox, or where /run is closed."""
+    """Open the host-wide file, or one in the state directory where /run is not writable."""
     if host.settings.service_manager != "process":
         try:
             return _open_at(RUN)
@@ -109,14 +109,6 @@ def _open_at(path: str) -> int:
         return os.open(at.name, FLAGS, 0o600, dir_fd=at.dir_fd)
 
 
-def _acquire(fd: int, timeout_s: float) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not _try_flock(fd):
-        if time.monotonic() >= deadline:
-            raise _lock_held(_holder(fd))
-        time.sleep(POLL_S)
-
-
 def _try_flock(fd: int) -> bool:
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -129,13 +121,13 @@ def _write_holder(fd: int, host: Host, command: str) -> None:
     since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     user = os.environ.get("SUDO_USER") or host.accounts.current.name
     holder = {"pid": os.getpid(), "user": user, "since": since, "command": command}
-    with explained("the lock could not be signed"):
+    with explained("the lock file could not be written"):
         os.ftruncate(fd, 0)
         os.pwrite(fd, json.dumps(holder).encode(), 0)
 
 
 def _holder(fd: int) -> dict[str, Any]:
-    """What the holder wrote; nothing in the moment before it has."""
+    """What the holder wrote; {} in the moment before it does."""
     try:
         content = json.loads(os.pread(fd, 4096, 0))
     except ValueError:
@@ -152,7 +144,7 @@ def _holder_text(holder: dict[str, Any]) -> str:
 def _lock_held(holder: dict[str, Any]) -> LockHeld:
     who = _holder_text(holder)
     return LockHeld(
-        what="another apply is at work on this host",
-        why=f"the lock is held {who}" if holder else "the lock was taken a moment ago",
-        fix="Wait for it, or give --lock-timeout. The lock frees itself when its holder ends.",
+        what="another apply is running on this host",
+        why=f"the lock is held {who}" if holder else "the lock was acquired a moment ago",
+        fix="Wait for it, or use --lock-timeout. The lock is released when its holder ends.",
     )

@@ -1,4 +1,4 @@
-"""The end of a log that others write: never all of it."""
+"""Reads the end of log files that other programs write."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MAX_NEW_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class LogPosition:
-    """The present end of a log; all of a file that takes its place later is new."""
+    """The end of a log at one moment; a file that replaces it later is new as a whole."""
 
     path: str
     ino: int
@@ -24,15 +24,15 @@ class LogPosition:
 
     @classmethod
     def at_end_of(cls, path: str) -> LogPosition:
-        """Errors: HostError where it may not be looked at."""
+        """The present end of `path`. Errors: HostError where it cannot be examined."""
         with explained(f"{path} cannot be examined"):
             found = stat_of(path, follow=True)
         return cls(path, found.ino, found.size) if found else cls(path, 0, 0)
 
     def read_new(self) -> bytes:
-        """What was written since, its first LIMIT bytes; nothing where there is no file.
+        """The first MAX_NEW_BYTES bytes written since; empty where the file does not exist.
 
-        Errors: HostError where it may not be read.
+        Errors: HostError where it cannot be read.
         """
         with explained(f"{self.path} cannot be read"):
             try:
@@ -46,9 +46,8 @@ class LogPosition:
 def tail(path: str, limit: int) -> tuple[str, ...]:
     """The whole lines in the last `limit` bytes of `path`.
 
-    None where there is no such file, nor where it keeps nothing: a pipe, /dev/null, a terminal.
-
-    Errors: HostError where it may not be read.
+    Empty where it does not exist, or is a pipe, a terminal or /dev/null.
+    Errors: HostError where it cannot be read.
     """
     with explained(f"{path} cannot be read"):
         try:
@@ -61,15 +60,15 @@ def tail(path: str, limit: int) -> tuple[str, ...]:
             if refused.errno != errno.EINVAL:
                 raise
             return ()
-    # Where it was cut, the first line is only the end of one.
+    # Behind the beginning of the file, the first line is only the end of one.
     whole = data.partition(b"\n")[2] if start else data
     return tuple(whole.decode("utf-8", "surrogateescape").splitlines())
 
 
 def tail_with_rotated(path: str, limit: int) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Files and their whole lines: a log, and before it what logrotate has just put aside.
+    """Files and their last whole lines: the last rotated log, then the log itself.
 
-    Together at most `limit` bytes. Errors: HostError where one may not be read.
+    Together at most `limit` bytes. Errors: HostError where one cannot be read.
     """
     with explained(f"{path} cannot be examined"):
         now = stat_of(path, follow=True)
@@ -81,7 +80,7 @@ def tail_with_rotated(path: str, limit: int) -> Iterator[tuple[str, tuple[str, .
 
 
 def _rotated_file(path: str) -> str:
-    """The last file before this one that is not compressed yet. Source: logrotate(8), dateext."""
+    """The last rotated log, if it is not compressed; "" where none is. Source: logrotate(8)."""
     if stat_of(f"{path}.1", follow=True) is not None:
         return f"{path}.1"
     dated = () if any(sign in path for sign in "*?[") else glob(f"{path}-[0-9]*")

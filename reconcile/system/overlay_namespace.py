@@ -1,6 +1,6 @@
-"""Run a program in a filesystem of its own: planned changes in place, all else read-only.
+"""Runs a program in a private mount namespace: planned files in place, all else read-only.
 
-Nothing that it does to a file reaches the machine. Its network is the machine's.
+Its writes do not reach the machine. It shares the machine's network.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import os
 import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from subprocess import DEVNULL, SubprocessError, TimeoutExpired, run
 from typing import Any
 
 from reconcile.errors import ReconcileError
@@ -24,15 +25,15 @@ from reconcile.system.kernel import (
 
 
 class NoNamespace(ReconcileError):
-    """The kernel (or the container around us) gives no private mount namespace."""
+    """The kernel, or the container, allows no private mount namespace."""
 
 
 class _Absent:
-    """A name that is not there, and may be made anew."""
+    """A name that does not exist, and may be created."""
 
 
 class _Folder:
-    """A folder that is there, with whatever the machine has in it."""
+    """A folder that exists, with the machine's content."""
 
 
 @dataclass(frozen=True)
@@ -45,17 +46,15 @@ class Link:
 ABSENT, FOLDER = _Absent(), _Folder()
 Entry = bytes | Link | _Absent | _Folder
 View = Mapping[str, Entry]
-"""Absolute path → what the program finds there. The folder of each path can be written to."""
+"""Absolute path → what the program finds there. The folder of each path is writable."""
 
 
 def run_in_view(argv: Sequence[str], view: View, *, timeout_s: float = 10.0) -> CompletedCommand:
-    """Run `argv` (an absolute, trusted program) where `view` lies over the machine's files.
+    """Run `argv` (an absolute, trusted program) with `view` in place of the machine's files.
 
     Units: `timeout_s` bounds the whole run.
     Errors: NoNamespace, before anything was run; ReconcileError where it did not end in time.
     """
-    from subprocess import DEVNULL, SubprocessError, TimeoutExpired, run
-
     kernel = Kernel()
     error_reader, error_writer = os.pipe()
     try:
@@ -72,8 +71,8 @@ def run_in_view(argv: Sequence[str], view: View, *, timeout_s: float = 10.0) -> 
     except TimeoutExpired:
         raise ReconcileError(
             what=f"{argv[0]} did not end within {timeout_s:g} s",
-            why="it was asked about the planned configuration in a private place, and was killed",
-            fix="Nothing was changed. Look whether a file it reads lies on a dead filesystem.",
+            why="it was run on the planned files in a private mount namespace, and was killed",
+            fix="Check the filesystems that it reads from. Nothing was changed.",
         ) from None
     except SubprocessError:
         os.set_blocking(error_reader, False)
@@ -87,7 +86,7 @@ def run_in_view(argv: Sequence[str], view: View, *, timeout_s: float = 10.0) -> 
 
 def _no_namespace(why: str) -> NoNamespace:
     return NoNamespace(
-        what="no private mount namespace is to be had here",
+        what="no private mount namespace is available",
         why=why,
         fix="Give the container CAP_SYS_ADMIN, or allow unprivileged user namespaces.",
     )
@@ -115,7 +114,7 @@ def _unshare(kernel: Kernel) -> None:
         kernel.unshare(CLONE_NEWNS)
         return
     kernel.unshare(CLONE_NEWNS | CLONE_NEWUSER)
-    # The same ids as outside: the program is to see itself as whom it will really run as.
+    # The same ids as outside, so that the program runs with its real ids.
     for name, text in (
         ("setgroups", "deny"),
         ("uid_map", f"{uid} {uid} 1"),
@@ -127,14 +126,14 @@ def _unshare(kernel: Kernel) -> None:
 
 @dataclass
 class _Node:
-    """What the view says of one name: an entry, or a folder with such names in it."""
+    """One name of the view: an entry, or a folder with such names in it."""
 
     entry: Entry | None = None
     below: dict[str, _Node] = field(default_factory=dict)
 
 
 def _tops(view: View) -> dict[str, _Node]:
-    """The existing folders over which the view is laid, none of them within another."""
+    """The existing folders that the view covers, none of them inside another."""
     folders = sorted({_existing(os.path.dirname(path)) for path in view} - {"/"})
     tops: dict[str, _Node] = {}
     for folder in folders:
@@ -164,7 +163,7 @@ def _place(tops: dict[str, _Node], path: str, entry: Entry) -> None:
 
 
 def _mount_over(kernel: Kernel, top: str, node: _Node) -> None:
-    """Cover `top` with a filesystem in memory that shows the same, changes applied."""
+    """Mount a filesystem in memory over `top` that shows its content with the changes."""
     old = os.open(top, os.O_PATH | os.O_DIRECTORY)
     kernel.mount("tmpfs", top, "tmpfs", 0, "mode=0755")
     _fill(kernel, f"/proc/self/fd/{old}", top, node)

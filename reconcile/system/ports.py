@@ -1,9 +1,8 @@
-"""Which addresses can be bound, and who holds those that can't."""
+"""Which addresses can be bound, and which processes hold the others."""
 
 from __future__ import annotations
 
 import errno
-import os
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -11,12 +10,13 @@ from ipaddress import ip_address
 from typing import NamedTuple
 
 from reconcile.system.processes import parent
+from reconcile.system.sockets import socket_owners
 
 _LISTENING = "0A"
 
 
 class PortHolder(NamedTuple):
-    """A process that listens; `pid` 0 where we may not see whose socket it is."""
+    """A process that listens; `pid` is 0 where its owner is not visible to this user."""
 
     host: str
     port: int
@@ -29,9 +29,9 @@ class PortHolder(NamedTuple):
 
 
 def bind_error(host: str, port: int, *, v6only: bool = True) -> int:
-    """The error number that binding a listener there gives now, 0 where it can be bound.
+    """The error number of binding a listener there now; 0 where it can be bound.
 
-    Asked as nginx asks: with SO_REUSEADDR; nothing is accepted, nothing stays bound.
+    Binds as nginx does, with SO_REUSEADDR; accepts nothing, and closes the socket again.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
@@ -46,9 +46,9 @@ def bind_error(host: str, port: int, *, v6only: bool = True) -> int:
 
 
 def holders(port: int) -> tuple[PortHolder, ...]:
-    """Everyone who listens on TCP `port`, on whichever address."""
+    """The processes that listen on TCP `port`, on any address."""
     sockets = {inode: host for inode, host, found in _listeners() if found == port}
-    owners = dict(_owners(frozenset(sockets))) if sockets else {}
+    owners = dict(_owners(frozenset(sockets)))
     return tuple(
         PortHolder(host, port, owners.get(inode, 0), _program(owners.get(inode, 0)))
         for inode, host in sorted(sockets.items())
@@ -73,23 +73,17 @@ def _address(digits: str) -> str:
 
 
 def _owners(inodes: frozenset[int]) -> Iterator[tuple[int, int]]:
-    """Inode and process: of those that share it, the one that the others descend from."""
-    wanted = {f"socket:[{inode}]": inode for inode in inodes}
+    """Inode and pid: of processes that share a socket, the one that the others descend from."""
     sharers: dict[int, dict[int, int]] = {}
-    for pid in (int(name) for name in os.listdir("/proc") if name.isdigit()):
-        # Processes end while we look, and other users' are closed to us.
-        with suppress(OSError):
-            for fd in os.scandir(f"/proc/{pid}/fd"):
-                with suppress(OSError):
-                    if inode := wanted.get(os.readlink(fd.path)):
-                        sharers.setdefault(inode, {})[pid] = parent(pid)
+    for inode, pid in socket_owners(inodes):
+        sharers.setdefault(inode, {})[pid] = parent(pid)
     for inode, parents in sharers.items():
         yield inode, first_ancestor(parents)
 
 
 def first_ancestor(parents: Mapping[int, int]) -> int:
     """The process of `parents` (pid → its parent) whose own parent is none of them."""
-    # Numbers wrap around: a worker may have a lower one than its master.
+    # Pids wrap around: a worker may have a lower one than its master.
     return min(pid for pid, above in parents.items() if above not in parents or above == pid)
 
 

@@ -1,4 +1,4 @@
-"""As whom a process really runs, which service it belongs to, where it works and prints."""
+"""The service, ids, directory, output and environment of a process, from /proc."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ import re
 from contextlib import suppress
 
 _UNIT = re.compile(r"/([^/]+\.service)(?:/|$)")
+# systemd passes descriptors and addresses to this one process.
+_SYSTEMD_ONLY = ("LISTEN_", "NOTIFY_", "WATCHDOG_", "INVOCATION_", "JOURNAL_", "MAINPID")
 
 
 def unit_of(pid: int) -> str:
-    """The service whose control group `pid` is in, "" where it is in none."""
+    """The service whose control group `pid` is in; "" where it is in none."""
     with suppress(OSError), open(f"/proc/{pid}/cgroup") as groups:
         found = [match[1] for line in groups for match in _UNIT.finditer(line.strip())]
         return found[-1] if found else ""
@@ -18,7 +20,7 @@ def unit_of(pid: int) -> str:
 
 
 def ids_of(pid: int) -> tuple[int, int, frozenset[int]] | None:
-    """The effective uid and gid of `pid` and all its groups; None where it does not live."""
+    """The effective uid and gid of `pid` and all its groups; None where it does not exist."""
     with suppress(OSError), open(f"/proc/{pid}/status") as status:
         fields = dict(line.split(":", 1) for line in status if ":" in line)
         uid, gid = int(fields["Uid"].split()[1]), int(fields["Gid"].split()[1])
@@ -27,14 +29,23 @@ def ids_of(pid: int) -> tuple[int, int, frozenset[int]] | None:
 
 
 def cwd_of(pid: int) -> str:
-    """The folder that `pid` works in, "" where we may not see it."""
+    """The working directory of `pid`; "" where it cannot be read."""
     with suppress(OSError):
         return os.readlink(f"/proc/{pid}/cwd")
     return ""
 
 
 def output_of(pid: int, stream: int = 1) -> str:
-    """What the standard output (2: error) of `pid` leads to: a path, `socket:[…]`, or ""."""
+    """The target of the standard output (2: error) of `pid`: a path, `socket:[…]`, or ""."""
     with suppress(OSError):
         return os.readlink(f"/proc/{pid}/fd/{stream}")
     return ""
+
+
+def environment_of(pid: int) -> dict[str, str]:
+    """The environment that `pid` was started with; empty where it cannot be read."""
+    with suppress(OSError), open(f"/proc/{pid}/environ", "rb") as file:
+        lines = file.read().decode("utf-8", "surrogateescape").split("\0")
+        pairs = (line.split("=", 1) for line in lines if "=" in line)
+        return {name: value for name, value in pairs if not name.startswith(_SYSTEMD_ONLY)}
+    return {}

@@ -1,8 +1,10 @@
-"""What runs on this machine, and small errands run as another user."""
+"""The processes of this machine, and functions that run as another user."""
 
 from __future__ import annotations
 
+import json
 import os
+import select
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -23,7 +25,7 @@ class NotRoot(ReconcileError):
 
 
 class ProcessIdentity(NamedTuple):
-    """One process for all time: an id that is used again has another start or another boot."""
+    """One process: a later one with the same pid has another start time or another boot."""
 
     pid: int
     start_ticks: int
@@ -31,7 +33,7 @@ class ProcessIdentity(NamedTuple):
 
 
 def identity(pid: int) -> ProcessIdentity | None:
-    """Who `pid` is now; None where no such process lives (a zombie does not)."""
+    """The identity of `pid` now; None where no such process runs (a zombie does not)."""
     fields = _stat_fields(pid)
     if fields is None or fields.state in "ZX":
         return None
@@ -39,10 +41,10 @@ def identity(pid: int) -> ProcessIdentity | None:
 
 
 def started_at(pid: int) -> float | None:
-    """When `pid` was started, None where it does not live.
+    """When `pid` was started; None where it does not run.
 
     Units: seconds since the epoch, at most 10 ms too early, never too late; comparable with
-    the change times of files as long as nobody has set the clock since.
+    the change times of files unless the clock was set since.
     """
     fields = _stat_fields(pid)
     if fields is None or fields.state in "ZX":
@@ -52,28 +54,28 @@ def started_at(pid: int) -> float | None:
 
 
 def parent(pid: int) -> int:
-    """The parent of `pid`, 0 where it does not live."""
+    """The parent of `pid`; 0 where it does not run."""
     fields = _stat_fields(pid)
     return fields.parent if fields else 0
 
 
 def children(pid: int) -> tuple[int, ...]:
-    """The direct children of `pid`, zombies left out."""
+    """The direct children of `pid`, without zombies."""
     return tuple(
         child
-        for child in _pids()
+        for child in pids()
         if (fields := _stat_fields(child)) and fields.parent == pid and fields.state not in "ZX"
     )
 
 
 def command_line(pid: int) -> str:
-    """The command line of `pid` as it shows itself, empty where it does not live."""
+    """The command line of `pid`, as it may have rewritten it; "" where it does not run."""
     raw = _read_proc(f"/proc/{pid}/cmdline")
     return raw.replace(b"\0", b" ").strip().decode("utf-8", "surrogateescape")
 
 
 def workers(master_pid: int) -> tuple[int, ...]:
-    """The worker processes of a nginx master that take new connections."""
+    """The worker processes of an nginx master that accept new connections."""
     return tuple(
         child
         for child in children(master_pid)
@@ -83,7 +85,7 @@ def workers(master_pid: int) -> tuple[int, ...]:
 
 
 def wait_until(condition: Callable[[], bool], *, timeout_s: float, every_s: float = 0.02) -> bool:
-    """Whether `condition` came true in time; it is asked at least once."""
+    """Whether `condition` became true in time; it is called at least once."""
     deadline = time.monotonic() + timeout_s
     while not condition():
         if time.monotonic() >= deadline:
@@ -93,14 +95,12 @@ def wait_until(condition: Callable[[], bool], *, timeout_s: float, every_s: floa
 
 
 def as_user(account: Account, function: Callable[[], Answer], *, timeout_s: float = 10.0) -> Answer:
-    """What `errand` returns when a forked child runs it with all of `account`'s ids.
+    """What `function` returns when a forked child calls it with all of `account`'s ids.
 
-    Nothing is executed; the answer has to be JSON (text that is no UTF-8 included).
-    Errors: OSError and ReconcileError as the errand raised them; ReconcileError where it
-    raised anything else, did not end in time, or where we may not become that user.
+    No program is executed; the result has to be JSON (text that is not UTF-8 included).
+    Errors: OSError and ReconcileError as `function` raised them; ReconcileError where it raised
+    another exception or did not end in time; NotRoot where this user cannot become that one.
     """
-    import json
-
     if os.geteuid() not in (0, account.uid):
         raise NotRoot(
             what=f"Cannot act as {account.name}",
@@ -110,9 +110,9 @@ def as_user(account: Account, function: Callable[[], Answer], *, timeout_s: floa
     output = _call_in_child(lambda: _outcome_as(function, account), timeout_s)
     if not output:
         raise ReconcileError(
-            what=f"What was tried as {account.name} gave no answer within {timeout_s:g} s",
-            why="the process hung or was killed",
-            fix="Look for a filesystem that does not answer, then run the same command again.",
+            what=f"A process as {account.name} did not answer within {timeout_s:g} s",
+            why="it hung or was killed",
+            fix="Check the filesystems that it accesses, then run the same command again.",
         )
     how, content = json.loads(output)
     if how == "answer":
@@ -122,9 +122,7 @@ def as_user(account: Account, function: Callable[[], Answer], *, timeout_s: floa
 
 
 def _outcome_as(function: Callable[[], object], account: Account) -> bytes:
-    """The outcome of `errand` as JSON: in what way it ended, and with what."""
-    import json
-
+    """The outcome of `function` as JSON: its kind, and the result or the error."""
     try:
         become(account)
         outcome = ("answer", function())
@@ -132,7 +130,7 @@ def _outcome_as(function: Callable[[], object], account: Account) -> bytes:
         outcome = ("refused", (error.errno, error.strerror, *_name_in(error)))
     except ReconcileError as error:
         outcome = ("failed", (error.what, error.why, error.fix))
-    except Exception as error:  # noqa: BLE001  it is carried to the parent, who raises it
+    except Exception as error:  # noqa: BLE001  the parent raises it
         outcome = ("failed", (f"{type(error).__name__}: {error}",))
     return json.dumps(outcome).encode()
 
@@ -142,7 +140,7 @@ def _name_in(error: OSError) -> tuple[str, ...]:
 
 
 def become(account: Account) -> None:
-    """Take on `account` for good: groups first, since without root's uid they can't be set."""
+    """Take the ids of `account` for good: groups first, as only root's uid can set them."""
     if os.geteuid() == 0:
         os.setgroups(sorted(account.groups))
         os.setresgid(account.gid, account.gid, account.gid)
@@ -150,7 +148,7 @@ def become(account: Account) -> None:
 
 
 def _call_in_child(function: Callable[[], bytes], timeout_s: float) -> bytes:
-    """What a forked child's `tell` returned; empty where it gave nothing in time."""
+    """What `function` returns in a forked child; empty where it does not return in time."""
     reading, writing = os.pipe()
     pid = os.fork()
     if pid == 0:
@@ -169,14 +167,12 @@ def _write_and_exit(function: Callable[[], bytes], writing: int) -> None:
         with os.fdopen(writing, "wb") as pipe:
             pipe.write(function())
     finally:
-        # Nothing of the parent's may run twice: no buffers flushed, no exit handlers.
+        # The parent's buffers and exit handlers must not run twice.
         os._exit(0)
 
 
 def _read_until_closed(reading: int, timeout_s: float) -> bytes:
-    """Everything up to the end of the pipe; nothing of it where the end did not come in time."""
-    import select
-
+    """Everything up to the end of the pipe; empty where that did not come in time."""
     deadline = time.monotonic() + timeout_s
     output = bytearray()
     while True:
@@ -202,7 +198,8 @@ def _stat_fields(pid: int) -> _ProcessStat | None:
     return _ProcessStat(fields[0].decode(), int(fields[1]), int(fields[19])) if fields else None
 
 
-def _pids() -> Iterator[int]:
+def pids() -> Iterator[int]:
+    """The ids of all processes."""
     return (int(name) for name in os.listdir("/proc") if name.isdigit())
 
 

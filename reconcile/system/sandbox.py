@@ -1,8 +1,8 @@
-"""Run code that nobody vouches for, as its own user, where it can change and reach nothing.
+"""Runs untrusted code as its own user, without write access and network.
 
-systemd makes the place and ends it: a read-only filesystem, no devices, limits, a filter of
-system calls. `unshare` adds what systemd has no property for before version 257, namespaces of
-processes, and does the others too, because it fails where systemd would go on without one.
+systemd creates the sandbox and ends it: a read-only filesystem, no devices, limits, a filter of
+system calls. `unshare` adds a namespace of processes, for which systemd has no property before
+version 257, and creates the others too, because it fails where systemd continues without one.
 Source: systemd.exec(5), systemd.resource-control(5), unshare(1), setpriv(1).
 """
 
@@ -25,11 +25,12 @@ from reconcile.system.commands import (
     CompletedCommand,
     TooMuchOutput,
 )
+from reconcile.system.services.systemctl import has_systemd
 
 MAX_OUTPUT_BYTES = 1 << 20
 MAX_MEMORY_BYTES = 1 << 30
 _GRACE_S = 15.0
-"""How long systemd may take to start the unit and to end it."""
+"""The time that systemd may take to start the unit and to end it."""
 
 _EMPTY = "size=16m,nr_inodes=4k,mode=1777,nosuid,nodev,noexec"
 _UNREACHABLE = ("socket:ENETUNREACH", "socketcall:ENETUNREACH", "connect", "bind", "listen")
@@ -38,10 +39,10 @@ _PROPERTIES = (
     "PrivateDevices=yes",
     "ProtectKernelTunables=yes",
     "ProtectControlGroups=yes",
-    # Also what systemd insists on: without a mount namespace it fails, instead of going on.
+    # With this one systemd fails where it cannot create a mount namespace.
     f"TemporaryFileSystem=/run /tmp:{_EMPTY} /var/tmp:{_EMPTY} /dev/shm:{_EMPTY}",
     "InaccessiblePaths=-/dev/mqueue -/dev/pts -/dev/hugepages",
-    # For unshare alone: setpriv takes it away, and no_new_privs keeps it away.
+    # For unshare alone: setpriv drops it, and no_new_privs prevents its return.
     "AmbientCapabilities=CAP_SYS_ADMIN",
     "CapabilityBoundingSet=CAP_SYS_ADMIN",
     "NoNewPrivileges=yes",
@@ -49,8 +50,8 @@ _PROPERTIES = (
     "SystemCallArchitectures=native",
     "SystemCallErrorNumber=EPERM",
     "SystemCallFilter=@system-service @mount",
-    # A pair of sockets can still be made, as asyncio does, but its ends are connected to each
-    # other only: addressing one elsewhere takes connect, sendto or sendmsg.
+    # socketpair stays allowed for asyncio: its ends are connected to each other only, and a
+    # connection elsewhere needs connect, sendto or sendmsg.
     f"SystemCallFilter=~{' '.join(_UNREACHABLE)} sendto sendmsg sendmmsg io_uring_setup @keyring",
     "MemorySwapMax=0",
     "TasksMax=256",
@@ -81,20 +82,20 @@ except OSError as error:
     print(error.strerror + ": " + str(error.filename), flush=True)
     sys.exit(127)
 """
-"""What is run there first. The order comes by standard input: others can read a command line."""
+"""Runs first in the sandbox. The order is sent by standard input: command lines are public."""
 _NOT_EXECUTED = (126, 127)
 _RESULT = re.compile(r"^Finished with result: (\S+)$", re.MULTILINE)
 
 
 class NoSandbox(ReconcileError):
-    """There is no such place here, and nothing was run."""
+    """No sandbox is available, and nothing was run."""
 
 
 @dataclass(frozen=True)
 class SandboxResult:
-    """What the program wrote to standard output, and how it ended.
+    """The standard output of the program, and how it ended.
 
-    `exit_code` is that of "exited"; `reason` says why it was "not started".
+    `exit_code` belongs to "exited", `reason` to "not started".
     """
 
     output: str
@@ -113,14 +114,14 @@ def run_sandboxed(
     environment: Mapping[str, str],
     timeout_s: float = 10.0,
 ) -> SandboxResult:
-    """Run `python` (an absolute path; it may be anybody's) as `account` in `directory`.
+    """Run `python` (an absolute path, not necessarily trusted) as `account` in `directory`.
 
-    It sees the machine's files, and can write to empty folders in memory only (/tmp). It has no
-    network, no socket, no process but its own, and little memory; all of it ends with it.
-    Errors: NoSandbox, also where `account` is root, whom too little stops.
+    It can read what `account` can, and write to empty folders in memory (/tmp). It has no network,
+    sees only its own processes, and its memory is limited; the whole sandbox ends with it.
+    Errors: NoSandbox, also where `account` is root, which a sandbox does not confine.
     """
     if account.uid == 0:
-        raise NoSandbox(f"{python} is not run as root", "root is kept out of too little")
+        raise NoSandbox(f"{python} was not run as root", "a sandbox does not confine root")
     _require_systemd(commands)
     unit = f"reconcile-sandbox-{secrets.token_hex(4)}.service"
     order = {
@@ -145,10 +146,10 @@ def run_sandboxed(
 def _require_systemd(commands: Commands) -> None:
     """Errors: NoSandbox."""
     if os.geteuid() != 0:
-        raise NoSandbox("No sandbox is available", "only root can make one. Run it with sudo.")
-    if not os.path.isdir("/run/systemd/system"):
-        raise NoSandbox("No sandbox is available", "systemd does not run here")
-    # Limits of a group are ignored in silence where systemd cannot set them.
+        raise NoSandbox("No sandbox is available", "only root can create one. Run it with sudo.")
+    if not has_systemd():
+        raise NoSandbox("No sandbox is available", "systemd is not running")
+    # systemd ignores limits that it cannot set, without an error.
     shown = commands.run(
         ("systemctl", "show", "--property=MemoryCurrent,TasksCurrent", "system.slice")
     )
@@ -198,7 +199,7 @@ def _result(done: CompletedCommand) -> SandboxResult:
     how = _RESULT.search(done.stderr)
     if how and how[1] == "timeout":
         return SandboxResult(output, "timeout")
-    # unshare cannot end by SIGKILL, as its child did, and reports so.
+    # unshare reports that its child ended by SIGKILL.
     if "\nunshare: " in done.stderr or (how and how[1] not in ("success", "exit-code")):
         return SandboxResult(output, "killed")
     return SandboxResult(output, "exited", done.returncode)

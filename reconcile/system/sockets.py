@@ -1,22 +1,23 @@
-"""Unix sockets that are listened on, and the processes that hold them."""
+"""Listening Unix sockets, and the processes that hold sockets."""
 
 from __future__ import annotations
 
 import os
 import socket
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from posixpath import basename, join, normpath
 
 from reconcile.system.process_info import cwd_of
+from reconcile.system.processes import pids
 
 CONNECT_TIMEOUT_S = 1.0
 _LISTENS = 0x10000
 
 
 def listening_at(path: str) -> tuple[int, ...]:
-    """Inodes of the unix sockets that listen under that name.
+    """The inodes of the Unix sockets that listen at `path`.
 
     Source: proc(5), /proc/net/unix: the flag __SO_ACCEPTCON.
     """
@@ -24,7 +25,7 @@ def listening_at(path: str) -> tuple[int, ...]:
 
 
 def _listening() -> list[tuple[int, str]]:
-    """Inode and name of each; the name is what was bound, be it relative to a folder."""
+    """Inode and name of each; the name is as bound, which may be a relative path."""
     with open("/proc/net/unix", encoding="utf-8", errors="surrogateescape") as table:
         next(table)
         rows = [line.rstrip("\n").split(maxsplit=7) for line in table]
@@ -32,9 +33,10 @@ def _listening() -> list[tuple[int, str]]:
 
 
 def holders_at(path: str) -> tuple[int, ...]:
-    """The processes that listen at the unix socket `path`, lowest first, as far as we may see them.
+    """The processes that listen at the Unix socket `path`, lowest pid first.
 
-    Also those that bound it by a name that starts at the folder they are in.
+    Includes those that bound it by a path relative to their directory; processes of other users
+    are visible to root only.
     """
     return holders_of(listening_at(path)) or tuple(sorted(_beside(path)))
 
@@ -46,35 +48,32 @@ def _beside(path: str) -> Iterator[int]:
             yield from (pid for pid in holders if normpath(join(cwd_of(pid), name)) == path)
 
 
-def holders_of(inodes: tuple[int, ...]) -> tuple[int, ...]:
-    """The processes that hold one of these sockets, lowest first, as far as we may see them."""
-    wanted = {f"socket:[{inode}]" for inode in inodes}
-    return tuple(pid for pid in _pids() if wanted and _holds(pid, wanted))
+def holders_of(inodes: Iterable[int]) -> tuple[int, ...]:
+    """The processes that hold one of these sockets, lowest pid first, as far as visible."""
+    return tuple(sorted({pid for _, pid in socket_owners(frozenset(inodes))}))
 
 
-def _pids() -> list[int]:
-    return sorted(int(name) for name in os.listdir("/proc") if name.isdigit())
-
-
-def _holds(pid: int, wanted: set[str]) -> bool:
-    # Processes end while we look, and other users' are closed to us.
-    with suppress(OSError):
-        for fd in os.scandir(f"/proc/{pid}/fd"):
-            with suppress(OSError):
-                if os.readlink(fd.path) in wanted:
-                    return True
-    return False
+def socket_owners(inodes: frozenset[int]) -> Iterator[tuple[int, int]]:
+    """Inode and pid of each process that holds one of these sockets, highest pid first."""
+    wanted = {f"socket:[{inode}]": inode for inode in inodes}
+    for pid in sorted(pids() if wanted else (), reverse=True):
+        # Processes may end meanwhile, and those of other users are hidden.
+        with suppress(OSError):
+            for fd in os.scandir(f"/proc/{pid}/fd"):
+                with suppress(OSError):
+                    if inode := wanted.get(os.readlink(fd.path)):
+                        yield inode, pid
 
 
 def is_socket(path: str) -> bool:
-    """Whether a socket stands at `path`."""
+    """Whether `path` is a socket."""
     with suppress(OSError):
         return stat.S_ISSOCK(os.stat(path).st_mode)
     return False
 
 
 def connects(*addresses: str | tuple[str, int]) -> bool:
-    """Whether one of these takes a connection: the path of a unix socket, or address and port.
+    """Whether one of these accepts a connection: the path of a Unix socket, or address and port.
 
     Nothing is sent. Units: at most CONNECT_TIMEOUT_S each.
     """
@@ -91,7 +90,7 @@ def _connects(address: str | tuple[str, int]) -> bool:
             probe.settimeout(CONNECT_TIMEOUT_S)
             probe.connect(address)
     except PermissionError:
-        return True  # Somebody has to be there to be kept from.
+        return True  # Only an existing socket can deny access.
     except OSError:
         return False
     return True

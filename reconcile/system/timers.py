@@ -9,21 +9,17 @@ from typing import TYPE_CHECKING
 from reconcile.errors import ReconcileError
 from reconcile.filesystem.host_error import explained
 from reconcile.filesystem.user_files import write_user_file
+from reconcile.system.services.systemctl import parse_show
+from reconcile.system.services.systemd import UNIT_DIRECTORY
 
 if TYPE_CHECKING:
     from reconcile.system import Host
 
-UNITS = "/etc/systemd/system"
 READABLE = 0o644
 
 
-def has_systemd() -> bool:
-    """Whether systemd runs this machine. Source: sd_booted(3)."""
-    return os.path.isdir("/run/systemd/system")
-
-
 def write_file(path: str, text: str, header: str) -> None:
-    """Write a file that starts with `header`; never replace any other file. Errors: HostError."""
+    """Write a file that starts with `header`, over such a file only. Errors: HostError."""
     own_header = header.encode()
     write_user_file(
         path, text.encode(), mode=READABLE, replaceable=lambda old: old.startswith(own_header)
@@ -39,7 +35,9 @@ def remove_file(path: str, header: str) -> bool:
         except FileNotFoundError:
             return False
         if not is_own:
-            raise ReconcileError(f"{path} was not written by reconcile", "", "It was not changed.")
+            raise ReconcileError(
+                f"{path} was not removed", "reconcile did not write it", "Remove it by hand."
+            )
         os.unlink(path)
     return True
 
@@ -58,38 +56,33 @@ def refuse_unknown_time(host: Host, every: str) -> None:
 def install(host: Host, units: Mapping[str, str], header: str, timer: str) -> None:
     """Write the units and start the timer. Errors: ReconcileError."""
     for name, text in units.items():
-        write_file(f"{UNITS}/{name}", text, header)
-    run_systemctl(host, "daemon-reload")
-    run_systemctl(host, "enable", timer)
+        write_file(f"{UNIT_DIRECTORY}/{name}", text, header)
+    _run_systemctl(host, "daemon-reload")
+    _run_systemctl(host, "enable", timer)
     # A running timer uses its new schedule only after a restart.
-    run_systemctl(host, "restart", timer)
+    _run_systemctl(host, "restart", timer)
 
 
 def remove(host: Host, units: Sequence[str], header: str, timer: str) -> bool:
     """Stop the timer and remove the units; False where there were none."""
-    there = [name for name in units if os.path.lexists(f"{UNITS}/{name}")]
+    there = [name for name in units if os.path.lexists(f"{UNIT_DIRECTORY}/{name}")]
     if timer in there:
-        run_systemctl(host, "disable", "--now", timer)
-    dropped = [remove_file(f"{UNITS}/{name}", header) for name in there]
+        _run_systemctl(host, "disable", "--now", timer)
+    dropped = [remove_file(f"{UNIT_DIRECTORY}/{name}", header) for name in there]
     if there:
-        run_systemctl(host, "daemon-reload")
+        _run_systemctl(host, "daemon-reload")
     return any(dropped)
 
 
 def unit_properties(host: Host, unit: str, *properties: str) -> dict[str, str]:
-    """The properties of a unit by `systemctl show`, times in UTC."""
+    """The properties of a unit in systemd's words, times in UTC."""
     asked = ("show", f"--property={','.join(properties)}", unit)
     # systemd 252 ignores --timestamp=utc here.
     done = host.commands.run(("env", "TZ=UTC", "systemctl", *asked))
-    pairs = (line.partition("=") for line in done.stdout.splitlines())
-    return {name: value for name, _, value in pairs}
+    return next(parse_show(done.stdout))
 
 
-def exists(path: str) -> bool:
-    return os.path.lexists(path)
-
-
-def run_systemctl(host: Host, *arguments: str) -> None:
+def _run_systemctl(host: Host, *arguments: str) -> None:
     done = host.commands.run(("systemctl", *arguments))
     if not done.ok:
         raise ReconcileError(

@@ -222,7 +222,7 @@ def test_app_import_of_an_app_that_runs_as_root_is_not_tried(root: Path) -> None
     found = ask("app-import", host, root, yaml)
 
     assert [
-        "app:app of shop: .venv/bin/python is not run as root: root is kept out of too little"
+        "app:app of shop: .venv/bin/python was not run as root: a sandbox does not confine root"
     ] == [one.reason.replace(f"{root}/app/", "") for one in found.unknown]
 
 

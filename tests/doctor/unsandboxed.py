@@ -25,7 +25,7 @@ def run_unconfined(
 ) -> SandboxResult:
     """As `run_sandboxed`, but for the sandbox."""
     if account.uid == 0:
-        raise NoSandbox(f"{python} is not run as root", "root is kept out of too little")
+        raise NoSandbox(f"{python} was not run as root", "a sandbox does not confine root")
     try:
         done = subprocess.run(
             [python, *arguments],

@@ -88,4 +88,4 @@ def test_without_waiting_all_but_one_are_refused_and_shown_the_holder(
     ends = [(process.communicate(timeout=120)[1], process.returncode) for process in processes]
 
     assert {0, 4} == {code for _, code in ends}
-    assert all("another apply is at work" in told for told, code in ends if code == 4)
+    assert all("another apply is running" in told for told, code in ends if code == 4)

@@ -77,7 +77,7 @@ def test_a_file_of_someone_else_is_neither_written_nor_removed(tmp_path: Path) -
 
     with pytest.raises(HostError):
         write_file(str(file), HEADER, HEADER)
-    with pytest.raises(ReconcileError, match="was not written by reconcile"):
+    with pytest.raises(ReconcileError, match="was not removed"):
         remove_file(str(file), HEADER)
 
     assert ("mine", 1) == (file.read_text(), len(os.listdir(tmp_path)))

@@ -175,5 +175,5 @@ def test_the_process_manager_reads_what_is_rendered_for_it() -> None:
 def test_only_the_service_section_counts() -> None:
     text = "ExecStart=/a\n[Unit]\nExecStart=/b\n[Service]\n# ExecStart=/c\n;ExecStart=/d\n"
 
-    with pytest.raises(ReconcileError, match="says nothing to run"):
+    with pytest.raises(ReconcileError, match="has no command to run"):
         parse("u.service", text, runtime_root="/run")

@@ -159,7 +159,7 @@ def test_any_other_error_comes_back_as_plain_words(www_data: Account) -> None:
 def test_an_action_that_hangs_is_killed(www_data: Account) -> None:
     before = set(children(os.getpid()))
 
-    with pytest.raises(ReconcileError, match=r"gave no answer within 0\.2 s"):
+    with pytest.raises(ReconcileError, match=r"did not answer within 0\.2 s"):
         as_user(www_data, lambda: time.sleep(1000), timeout_s=0.2)
 
     assert before == set(children(os.getpid()))

@@ -10,7 +10,7 @@ from reconcile.doctor.app_introspection.sandboxed_import import NotImported, ask
 from reconcile.doctor.config_view import DeclaredApp, DeclaredCode
 from reconcile.doctor.units import UnitView, parse_assignments, read_unit
 from reconcile.system.accounts import Account
-from reconcile.system.process_environment import environment_of
+from reconcile.system.process_info import environment_of
 
 if TYPE_CHECKING:
     from reconcile.doctor.inspection import HostInspection

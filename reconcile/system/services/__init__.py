@@ -1,32 +1,28 @@
-"""Who runs services here: systemd, ourselves in a sandbox, or nobody while an image is built."""
+"""Service managers: systemd, a process manager without systemd, or none in an image build."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from reconcile.dataclass import dataclass
 from reconcile.errors import ReconcileError
-
-if TYPE_CHECKING:
-    from reconcile.system import Host
 
 UNIT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9:_.\\@-]*\.(service|socket|timer|target|path|mount)")
 
 
 class ServiceFailed(ReconcileError):
-    """A unit did not get into the state that it was asked for."""
+    """A unit did not reach the requested state."""
 
 
 @dataclass(frozen=True)
 class UnitStatus:
-    """How a unit stands.
+    """The state of a unit.
 
     `active` is None where nothing can run (an image), `enabled` None where there is nothing to
     enable (a static unit, no boot). `started_at` is in seconds since the epoch. `invocation` is
-    systemd's own name for this one run of the unit. `state` says all of it in the service
-    manager's words.
+    systemd's id of this run of the unit. `state` is the whole in the service manager's words.
     """
 
     unit: str
@@ -44,90 +40,82 @@ class UnitStatus:
 
 
 class ServiceManager(Protocol):
-    """What a service manager can be asked and told; starting and stopping return when done.
+    """What reads and changes services; each method returns when its change is done.
 
-    Errors: ServiceFailed with the unit's last words as why; ReconcileError where the manager
-    itself does not answer. Every change tells the journal of an apply first how to undo it.
+    Before each change, the journal of an apply gets the record that undoes it.
+    Errors: ServiceFailed, whose why is the end of the unit's log; ReconcileError where the
+    manager itself fails.
     """
 
     @property
     def runs_services(self) -> bool:
-        """Whether anything can be started here."""
+        """Whether services can run here."""
 
     @property
     def has_boot(self) -> bool:
-        """Whether enabling means anything here."""
+        """Whether units can be enabled for a boot here."""
 
     def prefetch(self, units: Sequence[str]) -> None:
-        """Read all `units` at once; `status` answers each of them once from that."""
+        """Read all `units` in one call; the next `status` of each uses the result."""
 
-    def status(self, unit: str) -> UnitStatus: ...
+    def status(self, unit: str) -> UnitStatus:
+        """The present state of `unit`, or the one that `prefetch` has read."""
 
     def started_from(self, status: UnitStatus) -> str | None:
-        """The digest of the unit file that what runs was started from.
+        """The digest of the unit file that the running process was started from.
 
-        None where nobody can tell but that it was not the present one.
+        None where that is unknown, except that it was not the present file.
         """
 
     def remember_start(self, unit: str) -> None:
-        """Keep what `started_from` says now, whatever becomes of the file while this run lasts."""
+        """Record what `started_from` returns now, for as long as this run of the unit lasts."""
 
-    def start(self, unit: str) -> None: ...
+    def start(self, unit: str) -> None:
+        """Start `unit`; returns once it stays active."""
 
-    def stop(self, unit: str) -> None: ...
+    def stop(self, unit: str) -> None:
+        """Stop `unit`; returns once it is inactive."""
 
-    def restart(self, unit: str) -> None: ...
+    def restart(self, unit: str) -> None:
+        """Stop and start `unit`; returns once it stays active. No record can undo that."""
 
-    def reload(self, unit: str) -> None: ...
+    def reload(self, unit: str) -> None:
+        """Make `unit` read its configuration again, without a restart."""
 
-    def enable(self, unit: str) -> None: ...
+    def enable(self, unit: str) -> None:
+        """Start `unit` at each boot."""
 
-    def disable(self, unit: str) -> None: ...
+    def disable(self, unit: str) -> None:
+        """No longer start `unit` at boot."""
 
     def daemon_reload(self) -> None:
-        """Have unit files read anew."""
+        """Make the manager read all unit files again."""
 
     def forget(self, unit: str) -> None:
-        """Drop what is remembered of the failures of a unit that is gone."""
+        """Clear the recorded failures of `unit`."""
 
     def unit_path(self, name: str) -> str:
-        """Where our own unit file of that name belongs."""
-
-
-def service_manager(host: Host) -> ServiceManager:
-    """The service manager that the host's settings name."""
-    name = host.settings.service_manager
-    if name == "systemd":
-        from reconcile.system.services.systemd import Systemd
-
-        return Systemd(host)
-    if name == "process":
-        from reconcile.system.services.process.manager import ProcessManager
-
-        return ProcessManager(host)
-    from reconcile.system.services.none import NoServices
-
-    return NoServices(host)
+        """The path of the unit file that reconcile writes for `name`."""
 
 
 def require_unit_name(unit: str) -> str:
-    """`unit`, if it is a plain unit name: no pattern, no option, no path."""
+    """Return `unit`. Errors: ReconcileError where it is a pattern, an option or a path."""
     if UNIT_NAME.fullmatch(unit):
         return unit
     raise ReconcileError(
-        what=f"{unit!r} is no name of a unit",
-        why="a unit is called like gunicorn.service: letters, digits, : _ . @ - and its type",
+        what=f"{unit!r} is not a valid unit name",
+        why="a unit name is like gunicorn.service: letters, digits, : _ . @ - and its type",
         fix="Correct the name in the YAML. Nothing was changed.",
     )
 
 
 def start_failure_fix(status: UnitStatus) -> str:
-    """What to do about a unit that does not start, by how it stands."""
+    """The fix for a unit that does not start, by its state."""
     if not status.loaded:
         return (
-            f"Install what brings {status.unit}, correct its name in the YAML, or have reconcile"
-            " write the unit: app.gunicorn."
+            f"Install the package of {status.unit}, correct its name in the YAML, or set"
+            " app.gunicorn to let reconcile write the unit."
         )
     if status.masked:
-        return f"systemctl unmask {status.unit}, if it may run again."
-    return f"Mend what it complains of; more by: journalctl -u {status.unit}"
+        return f"Unmask it if it may run again: systemctl unmask {status.unit}"
+    return f"Fix the error in its log: journalctl -u {status.unit}"

@@ -1,8 +1,9 @@
-"""No service manager at all: an image is being built. Units can be enabled for its boot only."""
+"""The service manager `none`, for image builds: units are enabled for a boot, and none runs."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partialmethod
 from typing import TYPE_CHECKING
 
 from reconcile.errors import ReconcileError
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class NoServices:
-    """`systemctl` without a systemd to talk to, where it is installed. See `ServiceManager`."""
+    """`systemctl --root`, where it is installed. See `ServiceManager`."""
 
     runs_services = False
 
@@ -25,12 +26,14 @@ class NoServices:
 
     @property
     def has_boot(self) -> bool:
+        """Whether systemctl is installed, which enables units."""
         return self._host.commands.find("systemctl") is not None
 
     def prefetch(self, units: Sequence[str]) -> None:
-        """Nothing to save: each answer is read from files."""
+        """Do nothing: `status` reads files."""
 
     def status(self, unit: str) -> UnitStatus:
+        """Whether the unit file exists and is enabled; `active` is None."""
         if not self.has_boot:
             return UnitStatus(require_unit_name(unit), loaded=False, active=None, state="skipped")
         state = self._systemctl("is-enabled", unit).stdout.strip()
@@ -44,36 +47,20 @@ class NoServices:
         )
 
     def started_from(self, status: UnitStatus) -> str | None:  # noqa: ARG002
+        """None: no process runs."""
         return None
 
     def remember_start(self, unit: str) -> None:
-        """Nothing runs."""
-
-    def start(self, unit: str) -> None:
-        self._refuse("start", unit)
-
-    def stop(self, unit: str) -> None:
-        self._refuse("stop", unit)
-
-    def restart(self, unit: str) -> None:
-        self._refuse("restart", unit)
-
-    def reload(self, unit: str) -> None:
-        self._refuse("reload", unit)
-
-    def enable(self, unit: str) -> None:
-        self._change_boot("enable", unit)
-
-    def disable(self, unit: str) -> None:
-        self._change_boot("disable", unit)
+        """Do nothing: no process runs."""
 
     def daemon_reload(self) -> None:
-        """Nobody has read the unit files yet."""
+        """Do nothing: no manager has read the unit files."""
 
     def forget(self, unit: str) -> None:
-        """Nobody remembers failures."""
+        """Do nothing: no failures are recorded."""
 
     def unit_path(self, name: str) -> str:
+        """The path below /etc/systemd/system."""
         return f"{UNIT_DIRECTORY}/{require_unit_name(name)}"
 
     def _change_boot(self, verb: str, unit: str) -> None:
@@ -83,7 +70,7 @@ class NoServices:
             raise ServiceFailed(f"systemctl {verb} {unit} failed", done.error_output)
 
     def _systemctl(self, verb: str, unit: str) -> CompletedCommand:
-        # With --root systemctl reads and writes links only and asks no running systemd.
+        # With --root, systemctl reads and writes links only and needs no running systemd.
         return self._host.commands.run(
             ("systemctl", "--root=/", verb, "--", require_unit_name(unit))
         )
@@ -91,6 +78,13 @@ class NoServices:
     def _refuse(self, verb: str, unit: str) -> None:
         raise ReconcileError(
             what=f"Cannot {verb} {unit}",
-            why="host.service_manager is none: an image is being built and nothing runs in it",
+            why="host.service_manager is none: an image is being built, and no service runs in it",
             fix="Set host.service_manager to systemd or process where services run.",
         )
+
+    start = partialmethod(_refuse, "start")
+    stop = partialmethod(_refuse, "stop")
+    restart = partialmethod(_refuse, "restart")
+    reload = partialmethod(_refuse, "reload")
+    enable = partialmethod(_change_boot, "enable")
+    disable = partialmethod(_change_boot, "disable")

@@ -1,7 +1,7 @@
-"""How changes of services are taken back.
+"""Undo records of changes to services.
 
-Stopping and disabling come in their turn, while a unit file that we wrote still stands; what
-ran from an older file is started again afterwards, when that file is back.
+A started or enabled unit is stopped or disabled in its turn, while its unit file still exists;
+what ran from an older unit file is restarted last, when that file is restored.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ class ActiveBefore(Undo):
     active: bool
 
     def undo(self, host: Host) -> str:
+        """Start or stop the unit, unless it is in that state; see `Undo.undo`."""
         status = host.services.status(self.unit)
         if self.active and not status.active:
             host.services.start(self.unit)
@@ -45,6 +46,7 @@ class EnabledBefore(Undo):
     enabled: bool
 
     def undo(self, host: Host) -> str:
+        """Enable or disable the unit, unless it is in that state; see `Undo.undo`."""
         if self.enabled == host.services.status(self.unit).enabled:
             return ""
         (host.services.enable if self.enabled else host.services.disable)(self.unit)
@@ -54,7 +56,7 @@ class EnabledBefore(Undo):
 @undo_record
 @dataclass(frozen=True)
 class UnitFileBefore(Undo):
-    """A unit file was written or removed while the unit was as told here."""
+    """A unit file was written or removed while this process of the unit ran."""
 
     op: ClassVar[str] = "services.unit_file"
     run_last: ClassVar[bool] = True
@@ -64,6 +66,7 @@ class UnitFileBefore(Undo):
     started_at: float | None
 
     def undo(self, host: Host) -> str:
+        """Restart the unit from the restored file, unless the same process still runs."""
         host.services.daemon_reload()
         now = host.services.status(self.unit)
         if self.active and (now.main_pid, now.started_at) != (self.main_pid, self.started_at):
@@ -72,19 +75,19 @@ class UnitFileBefore(Undo):
 
 
 def record_active(host: Host, status: UnitStatus) -> None:
-    """Tell the journal, before the unit is started or stopped, what it was."""
+    """Record whether the unit runs, before it is started or stopped."""
     if host.recorder:
         host.recorder.record_undo(ActiveBefore(status.unit, bool(status.active)))
 
 
 def record_enabled(host: Host, status: UnitStatus) -> None:
-    """Tell the journal, before the unit is enabled or disabled, what it was."""
+    """Record whether the unit is enabled, before that changes."""
     if host.recorder:
         host.recorder.record_undo(EnabledBefore(status.unit, bool(status.enabled)))
 
 
 def record_unit_file(host: Host, status: UnitStatus) -> None:
-    """Tell the journal, before the unit's file changes, what ran from the present one."""
+    """Record which process runs, before the unit's file changes."""
     if host.recorder:
         host.recorder.record_undo(
             UnitFileBefore(status.unit, bool(status.active), status.main_pid, status.started_at)
@@ -92,5 +95,5 @@ def record_unit_file(host: Host, status: UnitStatus) -> None:
 
 
 def _is_stopped(status: UnitStatus) -> bool:
-    """Neither up nor trying: a unit that failed to start may still be started anew by systemd."""
+    """Whether it neither runs nor starts: systemd may restart a unit that failed to start."""
     return not status.active and not status.state.startswith(("activating", "deactivating"))

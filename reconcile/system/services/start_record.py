@@ -1,7 +1,7 @@
-"""From which unit file systemd started what runs, remembered by who had it started.
+"""Records from which version of a unit file systemd started the running process.
 
-A process never changes the file that it was started from, so what is remembered of this very run
-stays true however the file is edited and put back. Of any other run only the times can tell.
+The record of a run stays true however the file is edited later. For a run without a record, the
+times of the files decide.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def record_start(host: Host, status: UnitStatus) -> None:
-    """Remember that this run is from the files that lie there now, where the times prove it."""
+    """Record that this run uses the present files, if their times prove it."""
     if status.invocation and not _is_older(status):
         record = {
             "invocation": status.invocation,
@@ -29,12 +29,12 @@ def record_start(host: Host, status: UnitStatus) -> None:
 
 
 def forget_start(host: Host, unit: str) -> None:
-    """Drop what is remembered of a unit."""
+    """Remove the record of a unit."""
     host.state.remove(_name(unit))
 
 
 def started_from(host: Host, status: UnitStatus) -> str | None:
-    """See `ServiceManager`: as remembered of this run, else by which is newer, run or files."""
+    """See `ServiceManager.started_from`: by the record of this run, else by the files' times."""
     record = _read_record(host, status.unit)
     if (
         status.invocation
@@ -50,7 +50,7 @@ def _read_record(host: Host, unit: str) -> dict[str, object]:
     try:
         record = json.loads(data or b"{}")
     except ValueError:
-        # Only what makes it exact: without it, the times decide.
+        # The record only adds precision: without it, the times decide.
         return {}
     return record if isinstance(record, dict) else {}
 
@@ -76,7 +76,7 @@ def _is_older(status: UnitStatus) -> bool:
 
 
 def _changed_at(path: str) -> float:
-    """When the content of `path` changed last, in seconds since the epoch; now where it is gone."""
+    """The mtime of `path` in seconds since the epoch; now where it does not exist."""
     try:
         return os.stat(path).st_mtime
     except FileNotFoundError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,11 @@ if TYPE_CHECKING:
     from reconcile.system.commands import Commands
 
 Properties = dict[str, str]
+
+
+def has_systemd() -> bool:
+    """Whether systemd runs this machine. Source: sd_booted(3)."""
+    return os.path.isdir("/run/systemd/system")
 
 
 def show(
@@ -28,21 +34,21 @@ def show(
         raise ReconcileError(
             what="systemctl show failed",
             why=done.error_output,
-            fix="Where no systemd runs, set host.service_manager to process or none.",
+            fix="If systemd does not run here, set host.service_manager to process or none.",
         )
     return parse_show(done.stdout)
 
 
 def parse_show(text: str) -> Iterator[Properties]:
-    """One block a unit, in the order in which they were asked for.
+    """Parse one block for each unit, in the requested order.
 
-    Source: systemctl(1): properties as NAME=VALUE lines, units apart by an empty line.
+    Source: systemctl(1): lines NAME=VALUE; an empty line separates units.
     """
     for block in text.strip("\n").split("\n\n"):
         properties: Properties = {}
         for line in block.splitlines():
             name, sign, value = line.partition("=")
-            # A socket has one Listen= line an address.
+            # A socket has one Listen= line for each address.
             if sign:
                 properties[name] = f"{properties[name]}\n{value}" if name in properties else value
         yield properties

@@ -1,9 +1,10 @@
-"""systemd, by `systemctl`: one call reads all units; every change waits until it holds."""
+"""The service manager `systemd`: one call of systemctl reads all units."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from reconcile.errors import ReconcileError
@@ -28,13 +29,13 @@ PROPERTIES = (
     *("ExecMainStartTimestamp", "ActiveEnterTimestamp", "NeedDaemonReload", "FragmentPath"),
     *("DropInPaths", "InvocationID"),
 )
-# Longer than any TimeoutStartSec of the units that we write; systemd's own default is 90 s.
+# Longer than the TimeoutStartSec of each unit that reconcile writes; systemd's default is 90 s.
 JOB_TIMEOUT_S = 120.0
-# One observation of everything takes less; what was not asked for by then is out of date.
+# Reading a whole host takes less; a prefetched status that is older is out of date.
 FRESH_S = 2.0
 JOURNAL_LINES = 20
 JOURNAL_LINE_WIDTH = 300
-# What a unit file's [Install] has to say to a boot; other states can't be enabled at all.
+# Whether a unit in that UnitFileState starts at boot; units in other states cannot be enabled.
 ENABLED_STATES = {
     "enabled": True,
     "enabled-runtime": False,
@@ -48,7 +49,7 @@ ENABLED_STATES = {
 
 
 class Systemd:
-    """The system's own systemd. See `ServiceManager`."""
+    """The systemd of this machine. See `ServiceManager`."""
 
     runs_services = True
     has_boot = True
@@ -59,74 +60,86 @@ class Systemd:
         self._read_at = 0.0
 
     def prefetch(self, units: Sequence[str]) -> None:
+        """Read all `units` in one call; the next `status` of each uses it within FRESH_S."""
         wanted = list(dict.fromkeys(units))
         if wanted:
             self._read = dict(zip(wanted, self._show(wanted), strict=True))
             self._read_at = time.monotonic()
 
     def status(self, unit: str) -> UnitStatus:
+        """The prefetched status, once; else that of `systemctl show`."""
         read = self._read.pop(unit, None)
         if read and time.monotonic() - self._read_at < FRESH_S:
             return read
         return next(iter(self._show([unit])))
 
     def started_from(self, status: UnitStatus) -> str | None:
+        """By the record of this run, else by comparing its start with the files' times."""
         return started_from(self._host, status)
 
     def remember_start(self, unit: str) -> None:
+        """Record the digests of the files that the running process was started from."""
         record_start(self._host, self.status(unit))
 
     def start(self, unit: str) -> None:
+        """Clear the unit's failures and start it; returns once it stays active."""
         record_active(self._host, self.status(unit))
         self._start("start", unit)
 
     def restart(self, unit: str) -> None:
-        # Nothing to tell: the process that ended can't be brought back, only its unit file.
+        """Clear the unit's failures and restart it; returns once it stays active."""
         self._start("restart", unit)
 
     def stop(self, unit: str) -> None:
+        """Stop the unit; returns when systemd's job is done."""
         record_active(self._host, self.status(unit))
         self._job("stop", unit)
 
     def reload(self, unit: str) -> None:
+        """Run the unit's ExecReload; returns when systemd's job is done."""
         self._job("reload", unit)
 
     def enable(self, unit: str) -> None:
+        """Create the links of the unit's [Install] section."""
         record_enabled(self._host, self.status(unit))
         done = self._job("enable", unit)
         if not self.status(unit).enabled:
             raise ServiceFailed(
                 what=f"{unit} was not enabled",
                 why=done.error_output if done.stderr else "its unit file has no [Install] section",
-                fix=f"Look at it with: systemctl cat {unit}",
+                fix=f"Check its unit file: systemctl cat {unit}",
             )
 
     def disable(self, unit: str) -> None:
+        """Remove the links of the unit's [Install] section."""
         record_enabled(self._host, self.status(unit))
         self._job("disable", unit)
 
     def daemon_reload(self) -> None:
+        """Make systemd read all unit files again."""
         done = self._systemctl("daemon-reload")
         if not done.ok:
-            raise ReconcileError("systemd did not read its unit files anew", done.error_output)
+            raise ReconcileError("systemctl daemon-reload failed", done.error_output)
 
     def forget(self, unit: str) -> None:
-        # Fails where nothing is remembered, and then there is nothing to forget.
+        """Clear the unit's failures and the record of its start."""
+        # Fails where there is no failure to clear.
         self._systemctl("reset-failed", require_unit_name(unit))
         forget_start(self._host, unit)
 
     def unit_path(self, name: str) -> str:
+        """The path below /etc/systemd/system."""
         return f"{UNIT_DIRECTORY}/{require_unit_name(name)}"
 
     def _start(self, verb: str, unit: str) -> None:
-        # A unit that failed too often is not even tried until its failures are forgotten.
+        # systemd does not start a unit that failed too often until its failures are cleared.
         self.forget(unit)
         since = time.time()
         self._job(verb, unit)
         wait_until_active(self, unit, lambda: self._journal(unit, since))
 
     def _job(self, verb: str, unit: str) -> CompletedCommand:
-        """Have systemd do `verb`; returns when it is done. Errors: ServiceFailed."""
+        """Run `systemctl VERB UNIT`, which waits for its job. Errors: ServiceFailed."""
         since = time.time()
         done = self._systemctl(verb, require_unit_name(unit))
         if done.ok:
@@ -149,12 +162,12 @@ class Systemd:
         return (unit_status(*one) for one in zip(names, shown, strict=True))
 
     def _journal(self, unit: str, since: float) -> str:
-        """The unit's last words since then, bounded; empty where there are none to be had."""
+        """The unit's last log lines since then, bounded; "" where no journal can be read."""
         if self._host.commands.find("journalctl") is None:
             return ""
-        # The last lines of a program may still be on its way to the journal when it has ended.
+        # The last lines of a program may reach the journal after it has ended.
         self._host.commands.run(("journalctl", "--sync"))
-        # Forwards, --lines would count from --since on and leave the last words out.
+        # Without --reverse, --lines counts from --since on and leaves the last lines out.
         done = self._host.commands.run(
             (
                 "journalctl",
@@ -193,7 +206,7 @@ def unit_status(unit: str, properties: Properties) -> UnitStatus:
 
 
 def _state(properties: Properties) -> str:
-    """All of it in systemd's words, as `systemctl status` has them."""
+    """The state in systemd's words, as `systemctl status` prints it."""
     if properties["LoadState"] != "loaded":
         return properties["LoadState"]
     active = properties["ActiveState"]
@@ -203,9 +216,7 @@ def _state(properties: Properties) -> str:
 
 
 def _epoch_seconds(stamp: str) -> float | None:
-    """Seconds since the epoch of a stamp like "Sun 2026-11-22 14:53:02.541481 UTC"."""
-    from datetime import datetime
-
+    """Seconds since the epoch of "Sun 2026-11-22 14:53:02.541481 UTC"; None for ""."""
     if not stamp:
         return None
     _, date, clock, _ = stamp.split()

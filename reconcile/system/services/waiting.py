@@ -1,4 +1,4 @@
-"""Started is not up: a service counts as active when it stays so."""
+"""Wait until a started service stays active."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from reconcile.system.services import ServiceManager, UnitStatus
 
 ACTIVE_TIMEOUT_S = 30.0
-# Most programs that can't run say so within a few hundredths of a second.
+# Most programs that cannot run end within a few hundredths of a second.
 STEADY_S = 0.3
 POLL_S = 0.05
 
@@ -20,7 +20,7 @@ POLL_S = 0.05
 def wait_until_active(manager: ServiceManager, unit: str, read_log: Callable[[], str]) -> None:
     """Return once `unit` has been active with one main process for STEADY_S.
 
-    Errors: ServiceFailed, with `last_words()` as why, as soon as it is seen to be down.
+    Errors: ServiceFailed, with `read_log()` as why, as soon as it is down.
     """
     deadline = time.monotonic() + ACTIVE_TIMEOUT_S
     steady_since, known_pid = time.monotonic(), -1
@@ -38,9 +38,9 @@ def _is_down(status: UnitStatus) -> bool:
     return not status.active and not status.state.startswith("activating (start")
 
 
-def _start_failed(status: UnitStatus, last_words: str) -> ServiceFailed:
+def _start_failed(status: UnitStatus, log_text: str) -> ServiceFailed:
     return ServiceFailed(
-        what=f"{status.unit} does not stay up: {status.state}",
-        why=last_words or "it logged nothing",
-        fix="Mend what it complains of, then apply again.",
+        what=f"{status.unit} does not stay active: {status.state}",
+        why=log_text or "it logged nothing",
+        fix="Fix this error, then apply again.",
     )

@@ -50,7 +50,7 @@ def way(request, monkeypatch) -> str:
     if request.param == "copy":
 
         def none_here(*arguments: object, **options: object) -> None:
-            raise NoNamespace("no private mount namespace is to be had here", "EPERM")
+            raise NoNamespace("no private mount namespace is available", "EPERM")
 
         monkeypatch.setattr("reconcile.system.overlay_namespace.run_in_view", none_here)
     return request.param

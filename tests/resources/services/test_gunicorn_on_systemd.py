@@ -345,7 +345,7 @@ service.preflight(host, [Change(service.ref, service.observe(host), service)])
 @pytest.mark.parametrize(
     ("unit", "why", "fix"),
     [
-        ("absent.service", "the host has no unit of that name", "Install what brings"),
+        ("absent.service", "the host has no unit of that name", "Install the package of"),
         ("hidden.service", "it is masked", "systemctl unmask hidden.service"),
     ],
 )

@@ -126,7 +126,7 @@ def test_without_a_pid_directive_the_compiled_default_counts(host: Host, tmp_pat
 def test_a_relative_pid_path_is_refused(host: Host, tmp_path: Path) -> None:
     (tmp_path / "nginx.conf").write_text("pid nginx.pid;\n")
 
-    with pytest.raises(ReconcileError, match="Cannot tell where nginx writes its pid"):
+    with pytest.raises(ReconcileError, match="The pid file of nginx is unknown"):
         host.services.status("nginx.service")
 
     (tmp_path / "nginx.conf").unlink()

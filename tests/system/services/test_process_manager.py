@@ -300,7 +300,7 @@ def test_nothing_can_be_enabled_where_nothing_boots(
 
 @pytest.mark.parametrize("name", ["../etc/passwd", "a b.service", "-x.service", "*.service", ""])
 def test_what_is_no_unit_name_is_refused(host: Host, name: str) -> None:
-    with pytest.raises(ReconcileError, match="is no name of a unit"):
+    with pytest.raises(ReconcileError, match="is not a valid unit name"):
         host.services.status(name)
 
 

@@ -81,7 +81,7 @@ def test_a_unit_that_does_not_exist_is_an_error_with_a_fix(debian: DebianHost, v
 
     assert f"systemctl {verb} absent.service failed" == refused.value.what
     assert refused.value.why
-    assert "Install what brings absent.service" in refused.value.fix
+    assert "Install the package of absent.service" in refused.value.fix
 
 
 def test_a_masked_unit_is_refused_with_the_command_to_unmask_it(debian: DebianHost) -> None:
@@ -126,7 +126,7 @@ def test_a_service_that_ends_right_after_its_start_is_an_error(debian: DebianHos
     with pytest.raises(RefusedError) as refused:
         inside(debian, "services.start(unit)", unit=unit)
 
-    assert "brief.service does not stay up: failed (exit-code)" == refused.value.what
+    assert "brief.service does not stay active: failed (exit-code)" == refused.value.what
     assert "gone again" in refused.value.why
 
 
@@ -134,7 +134,7 @@ def test_a_service_that_restarts_again_and_again_is_not_up(debian: DebianHost) -
     text = "[Service]\nExecStart=/bin/sh -c 'exit 1'\nRestart=always\nRestartSec=20ms\n"
     unit = write_unit(debian, "loop.service", text)
 
-    with pytest.raises(RefusedError, match="does not stay up"):
+    with pytest.raises(RefusedError, match="does not stay active"):
         inside(debian, "services.start(unit)", unit=unit)
 
 

@@ -1,1 +1,1 @@
-"""The service manager `process`: a sandbox without systemd, for the demo and without root."""
+"""The service manager `process`, for hosts without systemd and for users without root."""

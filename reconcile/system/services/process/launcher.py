@@ -1,4 +1,4 @@
-"""Start the program of a unit: no terminal, none of our descriptors, no child of ours."""
+"""Start the program of a unit as a session of its own, without our terminal and descriptors."""
 
 from __future__ import annotations
 
@@ -32,10 +32,7 @@ class NotReady(Exception):
 
 
 def start(host: Host, program: Program, log_path: str, record: Record) -> None:
-    """Run a unit's program and return once it is ready.
-
-    Errors: NotReady; and as `spawn`.
-    """
+    """Run a unit's program; returns once it is ready. Errors: NotReady, and those of `spawn`."""
     for command in program.before:
         if _run_to_end(host, replace(program, command=command), log_path):
             raise NotReady
@@ -50,10 +47,10 @@ def start(host: Host, program: Program, log_path: str, record: Record) -> None:
 
 
 def spawn(host: Host, program: Program, log_path: str, record: Record) -> int:
-    """Start `program` and return its pid, which leads its session; whoever reaps orphans has it.
+    """Start `program` as a session leader that init adopts, and return its pid.
 
-    `record` is called in the new process before the program replaces it, so that a start that is
-    killed half way leaves nothing running that is not recorded.
+    `record` is called in the new process before the program replaces it, so that an interrupted
+    start leaves no process without a record.
     Errors: ReconcileError where it cannot be executed.
     """
     with _explained(program):
@@ -62,7 +59,7 @@ def spawn(host: Host, program: Program, log_path: str, record: Record) -> int:
 
 
 def _run_to_end(host: Host, program: Program, log_path: str) -> int:
-    """The exit status of `program`, negative for a signal; killed when it takes too long."""
+    """The exit status of `program`, negative for a signal; it is killed after START_TIMEOUT_S."""
     with _explained(program), _popen(host, program, log_path, lambda: None) as process:
         try:
             return process.wait(START_TIMEOUT_S)
@@ -99,7 +96,7 @@ def _popen(host: Host, program: Program, log_path: str, record: Record) -> Popen
 
 
 def _program_account(host: Host, program: Program) -> Account | None:
-    """Whom the program runs as; None: as whoever runs us, also where we may become nobody else."""
+    """The account that the program runs as; None for the current user, as always without root."""
     if not program.user or not host.privileged:
         return None
     account = host.accounts.user(program.user)
@@ -110,7 +107,7 @@ def _program_account(host: Host, program: Program) -> Account | None:
 
 
 def _default_signals() -> None:
-    # What is ignored stays ignored over exec: SIGPIPE by Python, SIGHUP under nohup.
+    # Ignored signals stay ignored after exec: SIGPIPE by Python, SIGHUP under nohup.
     for number in signal.valid_signals():
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, signal.SIG_DFL)
@@ -131,9 +128,9 @@ def _explained(program: Program) -> Iterator[None]:
 
 @contextmanager
 def _ready_socket() -> Iterator[tuple[str, socket.socket]]:
-    """Where a program of Type=notify reports that it is ready. Source: sd_notify(3).
+    """The socket where a program of Type=notify reports that it is ready. Source: sd_notify(3).
 
-    The name is abstract: it leaves no file, and no path can be too long for it.
+    Its name is abstract: it creates no file, and no path can be too long for it.
     """
     name = f"reconcile-{secrets.token_hex(8)}"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ready:

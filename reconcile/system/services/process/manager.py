@@ -1,4 +1,4 @@
-"""A sandbox without systemd: we start the processes ourselves and write down which they are."""
+"""Starts the processes of units itself, and records which they are."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import signal
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
+from functools import partial, partialmethod
 from typing import TYPE_CHECKING
 
 from reconcile.errors import ReconcileError
@@ -45,9 +45,10 @@ class ProcessManager:
         self._folder = host.settings.state_dir
 
     def prefetch(self, units: Sequence[str]) -> None:
-        """Nothing to save: each answer is a look at a file and at /proc."""
+        """Do nothing: `status` reads a file and /proc."""
 
     def status(self, unit: str) -> UnitStatus:
+        """By the unit file and the record of its process."""
         if unit == nginx.UNIT:
             return nginx.status(self._host)
         text, record = self._unit_file(unit), running_record(self._host.state, unit)
@@ -70,46 +71,46 @@ class ProcessManager:
         )
 
     def started_from(self, status: UnitStatus) -> str | None:
+        """The digest in the record of the running process."""
         record = running_record(self._host.state, status.unit)
         return record.digest if record else None
 
     def remember_start(self, unit: str) -> None:
-        """It is written down with every start."""
+        """Do nothing: each start writes the record."""
 
     def start(self, unit: str) -> None:
+        """Start the unit's program, unless it runs; returns once it stays active."""
         before = self.status(unit)
         record_active(self._host, before)
         if not before.active:
             self._start(unit)
 
     def stop(self, unit: str) -> None:
+        """Signal the unit's process, and kill it where it does not end in time."""
         before = self.status(unit)
         record_active(self._host, before)
         self._stop(before)
 
     def restart(self, unit: str) -> None:
+        """Stop the unit and start it from its present file."""
         self._stop(self.status(unit))
         self._start(unit)
 
     def reload(self, unit: str) -> None:
+        """Send SIGHUP to the unit's process."""
         status = self.status(unit)
         if not status.active:
             raise ServiceFailed(f"{unit} cannot be reloaded", "it is not running", "Start it.")
         os.kill(status.main_pid, signal.SIGHUP)
 
-    def enable(self, unit: str) -> None:
-        self._refuse_boot("enable", unit)
-
-    def disable(self, unit: str) -> None:
-        self._refuse_boot("disable", unit)
-
     def daemon_reload(self) -> None:
-        """Unit files are read anew whenever they are needed."""
+        """Do nothing: unit files are read whenever they are needed."""
 
     def forget(self, unit: str) -> None:
-        """Failures are not remembered."""
+        """Do nothing: failures are not recorded."""
 
     def unit_path(self, name: str) -> str:
+        """The path below the state directory."""
         return f"{self._folder}/units/{require_unit_name(name)}"
 
     def _unit_file(self, unit: str) -> bytes | None:
@@ -130,7 +131,7 @@ class ProcessManager:
             raise ServiceFailed(
                 what=f"{unit} did not start",
                 why=_new_log_text(log) or "it logged nothing",
-                fix=f"Fix the error above; its log is {log.path}",
+                fix=f"Fix this error; its log is {log.path}",
             ) from None
 
     def _start_program(self, unit: str, log: LogPosition) -> None:
@@ -138,7 +139,7 @@ class ProcessManager:
         if text is None:
             raise ServiceFailed(
                 what=f"{unit} cannot be started",
-                why=f"there is no {self.unit_path(unit)}",
+                why=f"{self.unit_path(unit)} does not exist",
                 fix="Declare app.gunicorn in the YAML, or remove app.service.",
             )
         run = f"{self._folder}/run"
@@ -156,7 +157,7 @@ class ProcessManager:
         while not nginx.master(self._host):
             is_gone = identity(pid) is None
             if is_gone:
-                # The process that turns into a daemon ends before the daemon has written its pid.
+                # The launched process ends before the daemon has written its pid.
                 deadline = min(deadline, time.monotonic() + nginx.PID_FILE_TIMEOUT_S)
             if (is_gone and "[emerg]" in _new_log_text(log)) or time.monotonic() > deadline:
                 raise NotReady
@@ -169,11 +170,14 @@ class ProcessManager:
     def _refuse_boot(self, verb: str, unit: str) -> None:
         raise ReconcileError(
             what=f"Cannot {verb} {unit}",
-            why="host.service_manager is process: nothing here starts at boot",
-            fix="Leave that to the host's own service manager.",
+            why="host.service_manager is process: it starts no services at boot",
+            fix="Enable it in the host's own service manager.",
         )
+
+    enable = partialmethod(_refuse_boot, "enable")
+    disable = partialmethod(_refuse_boot, "disable")
 
 
 def _new_log_text(log: LogPosition) -> str:
-    """The end of what was logged since."""
+    """The end of the lines that were logged since."""
     return os.fsdecode(log.read_new()[-LOG_TAIL_BYTES:]).strip()

@@ -1,4 +1,4 @@
-"""nginx as the process manager runs it: by its own configuration, found by its own pid file."""
+"""nginx under the process manager: it is found by its own pid file."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _COMPILED_PID = re.compile(r"--pid-path=(\S+)")
 
 
 def status(host: Host) -> UnitStatus:
-    """How the nginx of the host's settings stands."""
+    """The state of the nginx that the host's settings name."""
     pid = master(host)
     return UnitStatus(
         unit=UNIT,
@@ -42,9 +42,9 @@ def master(host: Host) -> int:
 
 
 def pid_path(host: Host) -> str:
-    """Where nginx writes its pid: as its configuration says, else as it was compiled.
+    """The pid file of nginx: the configured one, else the compiled-in one.
 
-    Errors: ReconcileError where neither tells an absolute path.
+    Errors: ReconcileError where neither is an absolute path.
     """
     text = _file_text(host.settings.nginx_config)
     found = _PID.findall(_COMMENT.sub("", text))
@@ -54,21 +54,21 @@ def pid_path(host: Host) -> str:
     if found and found[-1].startswith("/"):
         return str(found[-1])
     raise ReconcileError(
-        what="Cannot tell where nginx writes its pid",
+        what="The pid file of nginx is unknown",
         why=f"{host.settings.nginx_config} has no pid directive with an absolute path",
         fix="Add one: pid /path/to/nginx.pid;",
     )
 
 
 def command(host: Host, error_log: str) -> tuple[str, ...]:
-    """How to start it."""
+    """The command that starts nginx as a daemon."""
     words = (host.commands.required(host.settings.nginx_binary), "-c", host.settings.nginx_config)
     # Unprivileged, nginx cannot open the error log that it was compiled with.
     return words if host.privileged else (*words, "-e", error_log)
 
 
 def _file_text(path: str) -> str:
-    """The text of a file, empty where there is none."""
+    """The text of a file; "" where it does not exist."""
     try:
         with open(path, "rb") as file:
             return os.fsdecode(file.read())

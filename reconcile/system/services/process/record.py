@@ -1,4 +1,4 @@
-"""What the process manager started: recorded, and found again only if it is still the same."""
+"""Records of the processes that the process manager has started."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class ProcessRecord:
     """A process that was started for a unit, and the digest of the unit file it was started from.
 
-    An id that another process has got since, or a boot in between, is not it.
+    The start time and the boot distinguish it from a later process with the same pid.
     """
 
     pid: int
@@ -31,7 +31,7 @@ class ProcessRecord:
 
     @property
     def is_running(self) -> bool:
-        """Whether this very process still runs."""
+        """Whether this process still runs."""
         return identity(self.pid) == ProcessIdentity(self.pid, self.start_ticks, self.boot_id)
 
 
@@ -57,7 +57,7 @@ def digest_of(text: bytes) -> str:
 
 
 def end(pid: int, signals: tuple[tuple[signal.Signals, float], ...]) -> None:
-    """End `pid`: each signal in turn, with the seconds it is given, then SIGKILL to its group."""
+    """End `pid`: send each signal and wait its seconds, then SIGKILL the group."""
     try:
         handle = os.pidfd_open(pid)
     except ProcessLookupError:
@@ -76,7 +76,7 @@ def end(pid: int, signals: tuple[tuple[signal.Signals, float], ...]) -> None:
 
 
 def _kill_group(pid: int) -> None:
-    """Kill the group that `pid` leads; alone where it leads none, since we might be in that one."""
+    """Kill the group that `pid` leads; `pid` alone where it leads none: that group may be ours."""
     if os.getpgid(pid) == pid:
         os.killpg(pid, signal.SIGKILL)
     else:

@@ -1,8 +1,9 @@
-"""The part of systemd's unit files that the process manager understands."""
+"""Parses the part of systemd's unit files that the process manager supports."""
 
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping
 from dataclasses import field
 
@@ -14,7 +15,7 @@ _ESCAPES = re.compile(r"%[%t]|\$\$")
 
 @dataclass(frozen=True)
 class Program:
-    """What to run for a unit, how, and as whom (`user` None: whoever runs us)."""
+    """The program of a unit and its execution environment; `user` None is the current user."""
 
     command: tuple[str, ...]
     before: tuple[tuple[str, ...], ...] = ()
@@ -28,9 +29,9 @@ class Program:
 
 
 def parse(unit: str, text: str, *, runtime_root: str) -> Program:
-    """The program of a service unit; what is not in `Program` is ignored.
+    """Parse a service unit; settings that `Program` does not have are ignored.
 
-    `runtime_root` stands for `%t`. Errors: ReconcileError where there is nothing to run.
+    `runtime_root` replaces `%t`. Errors: ReconcileError where it has no ExecStart=.
     Source: systemd.service(5), systemd.exec(5).
     """
     settings = _service_settings(text)
@@ -41,7 +42,7 @@ def parse(unit: str, text: str, *, runtime_root: str) -> Program:
 
     if not settings.get("ExecStart"):
         raise ReconcileError(
-            what=f"{unit} says nothing to run",
+            what=f"{unit} has no command to run",
             why="its file has no ExecStart= in a [Service] section",
             fix="Declare app.gunicorn in the YAML, or remove app.service.",
         )
@@ -76,8 +77,6 @@ def _service_settings(text: str) -> dict[str, list[str]]:
 
 
 def _words(line: str, runtime_root: str) -> tuple[str, ...]:
-    import shlex
-
     return tuple(_literal(word, runtime_root) for word in shlex.split(line))
 
 
