@@ -199,6 +199,8 @@ def _read_answer(stream: _TimedStream, peer: str) -> HttpAnswer:
         response.begin()
         body = response.read(BODY_LIMIT + 1)
     except HTTPException as problem:
+        if isinstance(problem, ConnectionError):
+            raise
         detail = f"{type(problem).__name__}: {problem}"
         return HttpAnswer(error="protocol", detail=detail[:200])
     answer = HttpAnswer(

@@ -166,7 +166,7 @@ def test_an_action_that_hangs_is_killed(www_data: Account) -> None:
 
 
 def test_an_action_that_is_killed_is_an_error(www_data: Account) -> None:
-    with pytest.raises(ReconcileError, match="gave no answer"):
+    with pytest.raises(ReconcileError, match="did not answer"):
         as_user(www_data, lambda: os.kill(os.getpid(), signal.SIGKILL))
 
 

@@ -51,7 +51,7 @@ def test_a_unit_without_a_file_is_not_loaded_and_cannot_be_started(host: Host) -
     with pytest.raises(ServiceFailed) as failed:
         host.services.start("nope.service")
 
-    assert "there is no" in failed.value.why
+    assert "does not exist" in failed.value.why
     assert failed.value.fix
 
 
@@ -291,7 +291,7 @@ def test_nothing_can_be_enabled_where_nothing_boots(
     unit = write_unit("sleep.service", SLEEP)
     act: Callable[[str], None] = getattr(host.services, verb)
 
-    with pytest.raises(ReconcileError, match="nothing here starts at boot"):
+    with pytest.raises(ReconcileError, match="it starts no services at boot"):
         act(unit)
 
     assert host.services.status(unit).enabled is None
