@@ -16,9 +16,10 @@ from reconcile.config.load import load
 from reconcile.errors import ReconcileError
 from reconcile.output.adoption import Adopted, adopt_document, notes_text
 from reconcile.output.json import to_json
+from reconcile.filesystem.user_files import write_user_file
 from reconcile.system import Host
 
-_PRIVATE, _PUBLIC = 0o600, 0o644
+PRIVATE = 0o600
 
 
 def adopt(
@@ -56,7 +57,9 @@ def adopt(
     read_only = ReadOnlyGuard()
     adopted = read_only(lambda: adopt_host(host, output or LOCAL, site or ()))
     if output is not None:
-        _write_new_file(output, adopted)
+        # Readable by everyone only if all that it holds is.
+        mode = PRIVATE if adopted.secret else None
+        write_user_file(output, adopted.text.encode(), mode=mode)
     if json:
         show(to_json(adopt_document(adopted, host.name, now=now())))
     else:
@@ -77,15 +80,3 @@ def _refuse_existing(path: str) -> None:
     if os.path.lexists(path):
         fix = "Remove it, or use another file with -o. It was not changed."
         raise ReconcileError(f"{path} already exists", "", fix)
-
-
-def _write_new_file(path: str, adopted: Adopted) -> None:
-    """Write the YAML, readable by everyone only if all that it holds is."""
-    mode = _PRIVATE if adopted.secret else _PUBLIC
-    try:
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
-        with os.fdopen(fd, "w", encoding="utf-8", newline="") as file:
-            file.write(adopted.text)
-    except OSError as error:
-        why = error.strerror or str(error)
-        raise ReconcileError(f"Cannot write {path}", why, "Use another file with -o.") from None

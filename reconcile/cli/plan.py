@@ -29,6 +29,7 @@ from reconcile.engine.safety_checks import refuse_unclear
 from reconcile.engine.selection import Selection
 from reconcile.errors import ReconcileError
 from reconcile.gitops import saved_plan
+from reconcile.filesystem.user_files import write_user_file
 from reconcile.output.error import error_text
 from reconcile.output.escape import printable
 from reconcile.output.markdown import plan_markdown
@@ -86,7 +87,8 @@ def plan(
         if out is not None:
             show(f"\nSaved. To apply exactly this plan, once: reconcile apply {printable(out)}")
     if json_into is not None:
-        _write_file(json_into, _plan_json(read_only.with_note(made), code, full=full))
+        document = _plan_json(read_only.with_note(made), code, full=full) + "\n"
+        write_user_file(json_into, document.encode(), replaceable=lambda _old: True)
     if not json:
         read_only.print_note()
     _print_unclear(made)
@@ -111,12 +113,3 @@ def _plan_json(made: Plan, code: int, *, full: bool) -> str:
     from reconcile.output.json import plan_document, to_json
 
     return to_json(plan_document(made, code, now=now(), full=full))
-
-
-def _write_file(path: str, text: str) -> None:
-    try:
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(text + "\n")
-    except OSError as error:
-        why = error.strerror or str(error)
-        raise ReconcileError(f"Cannot write {path}", why, "Use another file.") from None

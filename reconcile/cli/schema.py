@@ -11,6 +11,7 @@ from reconcile.cli.options import IgnoredFile, Json
 from reconcile.cli.terminal import show
 from reconcile.config.json_schema import json_schema
 from reconcile.errors import ExitCode, ReconcileError
+from reconcile.filesystem.user_files import write_user_file
 from reconcile.output.json import to_json, written_document
 from reconcile.output.schemas import output_schemas, schema_text
 
@@ -63,11 +64,10 @@ def _write_all(schemas: dict[str, dict[str, Any]], folder: str) -> list[str]:
     paths = []
     for name, content in schemas.items():
         path = os.path.join(folder, f"{name}.schema.json")
-        try:
-            with open(path, "w", encoding="utf-8") as file:
-                file.write(schema_text(content))
-        except OSError as error:
-            why = error.strerror or ""
-            raise ReconcileError(f"Cannot write {path}", why, "Use another folder.") from None
+        write_user_file(path, schema_text(content).encode(), replaceable=_is_schema)
         paths.append(path)
     return paths
+
+
+def _is_schema(old: bytes) -> bool:
+    return not old or b'"$schema"' in old

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
-from collections.abc import Callable
-from posixpath import basename, dirname
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from reconcile.filesystem.atomic_write import write_atomically
 from reconcile.filesystem.host_error import HostError, explained
@@ -13,12 +14,10 @@ from reconcile.filesystem.path import helper_name
 from reconcile.filesystem.safe_path import (
     OTHERS_WRITE,
     PinnedName,
-    closing,
     pin_name,
     trusted_users,
 )
 
-FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 OLD = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 MOST_COMPARED = 32 << 20
 """Bytes of an old file that `replaceable` gets."""
@@ -26,20 +25,20 @@ MOST_COMPARED = 32 << 20
 Replaceable = Callable[[bytes], bool]
 
 
-def write_user_file(path: str, data: bytes, *, mode: int, replaceable: Replaceable) -> None:
-    """Write a file at `path`, old or new but never torn.
+def write_user_file(
+    path: str, data: bytes, *, mode: int | None = None, replaceable: Replaceable | None = None
+) -> None:
+    """Write a file at `path`, old or new but never torn; `mode` is by default the umask's.
 
-    An existing one is replaced only if it is a plain file whose content is
-    `replaceable`. Errors: HostError.
+    An existing one is replaced only if it is a plain file whose content is `replaceable`. In a
+    directory that somebody else can write no symlink is followed: it could lead root anywhere.
+    Errors: HostError.
     """
-    with explained(f"{path} cannot be written"):
-        # A user's own path: links in it are the user's to choose.
-        folder = os.open(dirname(os.path.abspath(path)), FOLDER)
-        with closing(folder):
-            at = PinnedName(path, folder, basename(path), "untrusted")
-            overwrite = _is_replaceable(at, replaceable)
-            temp = helper_name(at.name, "new")
-            write_atomically(at, temp, data, lambda fd: os.fchmod(fd, mode), overwrite=overwrite)
+    permissions = 0o666 & ~_umask() if mode is None else mode
+    with _explained(f"{path} cannot be written"), _pinned(path) as at:
+        overwrite = _is_replaceable(at, path, replaceable)
+        temp = helper_name(at.name, "new")
+        write_atomically(at, temp, data, lambda fd: os.fchmod(fd, permissions), overwrite=overwrite)
 
 
 def read_user_file(path: str, limit: int) -> bytes:
@@ -60,18 +59,49 @@ def is_trusted_file(path: str) -> bool:
     return found.st_uid in trusted_users() and not found.st_mode & OTHERS_WRITE
 
 
-def _is_replaceable(at: PinnedName, replaceable: Replaceable) -> bool:
+@contextmanager
+def _pinned(path: str) -> Iterator[PinnedName]:
+    # Not normalized: `..` after a symlink is the parent of its target.
+    with pin_name(os.path.join(os.getcwd(), path)) as at:
+        if path.endswith("/") or at.name in (".", ".."):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        yield at
+
+
+@contextmanager
+def _explained(what: str) -> Iterator[None]:
+    """As `explained`, with a fix for every error."""
+    try:
+        with explained(what):
+            yield
+    except HostError as error:
+        error.fix = error.fix or "Choose another file."
+        raise
+
+
+def _is_replaceable(at: PinnedName, path: str, replaceable: Replaceable | None) -> bool:
     """False where nothing is there. Errors: HostError where something else is."""
     try:
         fd = os.open(at.name, OLD, dir_fd=at.dir_fd)
     except FileNotFoundError:
         return False
-    with os.fdopen(fd, "rb") as file:
-        is_plain = stat.S_ISREG(os.fstat(fd).st_mode)
-        if is_plain and replaceable(file.read(MOST_COMPARED)):
-            return True
+    except OSError as error:
+        # A symlink is something else, too.
+        if error.errno != errno.ELOOP:
+            raise
+    else:
+        with os.fdopen(fd, "rb") as file:
+            is_plain = stat.S_ISREG(os.fstat(fd).st_mode)
+            if is_plain and replaceable and replaceable(file.read(MOST_COMPARED)):
+                return True
     raise HostError(
-        f"{at.path} already exists",
-        "it is not a file of that kind written by reconcile",
+        f"{path} already exists",
+        "it is not a file of that kind written by reconcile" if replaceable else "",
         "Choose another file, or remove it. It was not changed.",
     )
+
+
+def _umask() -> int:
+    before = os.umask(0o077)
+    os.umask(before)
+    return before

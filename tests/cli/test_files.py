@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import resource
 from pathlib import Path
 
@@ -51,7 +52,7 @@ def test_init_leaves_nothing_half_written(run: Run, tmp_path: Path) -> None:
     done = run("init", preexec_fn=no_room)
 
     assert 1 == done.returncode
-    assert "Cannot write reconcile.yaml" in done.stderr
+    assert "reconcile.yaml cannot be written" in done.stderr
     assert [] == list(tmp_path.iterdir())
 
 
@@ -63,6 +64,52 @@ def test_init_overwrites_nothing(run: Run, tmp_path: Path) -> None:
     assert 1 == done.returncode
     assert "reconcile.yaml already exists" in done.stderr
     assert "mine" == (tmp_path / "reconcile.yaml").read_text()
+
+
+@pytest.fixture
+def planted(tmp_path: Path) -> Path:
+    """A link to a folder of root's, in a folder of another user."""
+    (tmp_path / "root").mkdir()
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs" / "out").symlink_to(tmp_path / "root")
+    os.lchown(tmp_path / "theirs", 65534, 65534)
+    return tmp_path / "theirs" / "out"
+
+
+WRITING = {
+    "init -f": ("init", "-f", "{}/a.yaml"),
+    "adopt -o": ("adopt", "-o", "{}/a.yaml"),
+    "schema --write": ("schema", "--write", "{}"),
+    "plan --out": ("plan", "-f", "reconcile.yaml", "--out", "{}/a.plan"),
+    "plan --json-into": ("plan", "-f", "reconcile.yaml", "--json-into", "{}/a.json"),
+    "drift --metrics-file": ("drift", "-f", "reconcile.yaml", "--metrics-file", "{}/a.prom"),
+}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be lured by another user")
+@pytest.mark.parametrize("command", WRITING.values(), ids=WRITING)
+def test_a_link_in_a_folder_of_somebody_else_leads_no_output_elsewhere(
+    run: Run, tmp_path: Path, planted: Path, command: tuple[str, ...]
+) -> None:
+    (tmp_path / "reconcile.yaml").write_text(
+        f"version: 1\nhost: {{state_dir: {tmp_path}/state}}\npaths: {{{tmp_path}/root: {{owner: assets}}}}\n"
+    )
+
+    done = run(*(part.format(planted) for part in command))
+
+    assert [] == list((tmp_path / "root").iterdir())
+    assert 1 == done.returncode, done.stdout + done.stderr
+    assert "cannot be written" in done.stderr
+    assert "out is a symlink in a directory that others can write" in done.stderr
+
+
+def test_a_link_in_a_folder_of_ones_own_is_followed(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to("folder")
+
+    run("init", "-f", "link/../link/new.yaml")
+
+    assert (tmp_path / "folder" / "new.yaml").exists()
 
 
 def test_every_error_of_a_file_is_reported_with_its_position(run: Run, tmp_path: Path) -> None:
