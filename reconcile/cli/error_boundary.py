@@ -10,7 +10,8 @@ import traceback
 from collections.abc import Callable
 from types import FrameType
 
-from reconcile.cli.terminal import discard_stdout, style
+from reconcile.cli.standard_streams import discard, guard_streams, output_failure
+from reconcile.cli.terminal import style
 from reconcile.errors import ExitCode, ReconcileError
 from reconcile.output.error import error_text
 
@@ -34,16 +35,14 @@ class TerminatedBySignal(BaseException):
 def run_guarded(command: Callable[[], int]) -> int:
     """Return the exit code of `command`; print no traceback, and nothing for a closed pipe."""
     _handle_signals()
-    for stream in (sys.stdout, sys.stderr):
-        # A terminal that is not UTF-8 must not make a message fail.
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
+    guard_streams()
     code = _exit_code(command)
     try:
         sys.stdout.flush()
     except BrokenPipeError:
-        discard_stdout()
-    return int(code)
+        discard(sys.stdout)
+    failure = output_failure()
+    return int(code if failure is None else _report_lost_output(code, failure))
 
 
 def _exit_code(command: Callable[[], int]) -> int:
@@ -56,7 +55,7 @@ def _exit_code(command: Callable[[], int]) -> int:
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
     except BrokenPipeError:
-        discard_stdout()
+        _discard_closed()
         return ExitCode.ERROR
     except Exception as error:  # noqa: BLE001  the one place that reports it
         if hasattr(error, "format_message"):
@@ -79,6 +78,14 @@ def _usage_error(error: Exception) -> int:
     command = context.command_path if context else "reconcile"
     what = str(error.format_message())  # type: ignore[attr-defined] # the parser's own errors
     return _print_error(ReconcileError(what, "", f"See {command} --help."))
+
+
+def _report_lost_output(code: int, failure: OSError) -> int:
+    """The exit code of a command whose answer did not reach its reader: never a success."""
+    why = failure.strerror or str(failure)
+    fix = "Send it elsewhere. What the command changed is in `reconcile history`."
+    _print_error(ReconcileError("The output could not be written", why, fix))
+    return ExitCode.ERROR if code in (ExitCode.OK, ExitCode.CHANGES) else code
 
 
 def _has_working_directory() -> bool:
@@ -110,7 +117,10 @@ def _print_error(error: ReconcileError) -> int:
     if "--json" in sys.argv:
         _print_document(error)
     text = error_text(error.what, error.why, error.fix, style(sys.stderr))
-    sys.stderr.write(text + "\n")
+    try:
+        sys.stderr.write(text + "\n")
+    except BrokenPipeError:
+        discard(sys.stderr)
     return error.exit_code
 
 
@@ -122,7 +132,16 @@ def _print_document(error: ReconcileError) -> None:
     try:
         sys.stdout.write(to_json(document) + "\n")
     except BrokenPipeError:
-        discard_stdout()
+        discard(sys.stdout)
+
+
+def _discard_closed() -> None:
+    """Discard the stream whose reader has gone, so that flushing it at exit succeeds."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except BrokenPipeError:
+            discard(stream)
 
 
 def _handle_signals() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import site
 import sys
 
 from reconcile import __version__
@@ -55,12 +56,18 @@ def without_untrusted(entries: list[str], python_path: str) -> list[str]:
     """`entries` without those from the environment and the working directory.
 
     Nearly all imports come later, so a module that someone left in the folder where root
-    happens to be never runs as root.
+    happens to be never runs as root. Python's own folders stay, wherever root happens to be.
     """
     here = _working_directory()
     untrusted = {os.path.normpath(os.path.join(here, entry)) for entry in python_path.split(":")}
-    untrusted.add(here)
+    untrusted = (untrusted | {here}) - _own_folders()
     return [entry for entry in entries if os.path.isabs(entry) and entry not in untrusted]
+
+
+def _own_folders() -> set[str]:
+    """The folders that hold Python itself and what is installed for it."""
+    library = os.path.dirname(os.__file__)
+    return {library, os.path.join(library, "lib-dynload"), *site.getsitepackages()}
 
 
 def _working_directory() -> str:

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 from reconcile.cli.progress_line import file_progress
-from reconcile.cli.terminal import discard_stdout, now, show, style
+from reconcile.cli.standard_streams import discard
+from reconcile.cli.terminal import now, show, style
 from reconcile.engine.model import Change, Event, Plan, Report
 from reconcile.output.changes import action_line, shown_address
 from reconcile.output.escape import printable
@@ -217,4 +218,4 @@ def _print_line(text: str) -> None:
     try:
         show(text)
     except BrokenPipeError:
-        discard_stdout()
+        discard(sys.stdout)

@@ -55,11 +55,6 @@ def show(text: str) -> None:
     sys.stdout.flush()
 
 
-def discard_stdout() -> None:
-    """Send further output nowhere: the reader has closed the pipe."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
 def now() -> datetime:
     """The time for a document's `timestamp`, in UTC."""
     return datetime.now(UTC)

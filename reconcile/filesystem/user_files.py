@@ -62,7 +62,7 @@ def is_trusted_file(path: str) -> bool:
 @contextmanager
 def _pinned(path: str) -> Iterator[PinnedName]:
     # Not normalized: `..` after a symlink is the parent of its target.
-    with pin_name(os.path.join(os.getcwd(), path)) as at:
+    with pin_name(path if path.startswith("/") else f"{os.getcwd()}/{path}") as at:
         if path.endswith("/") or at.name in (".", ".."):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         yield at
