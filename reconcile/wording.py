@@ -15,4 +15,10 @@ def counted(number: int, noun: str) -> str:
 def first_few(names: Sequence[str], most: int = 3, total: int | None = None) -> str:
     """`a, b, c and 4 more`: the first `most` of `names`, which are `total` (all) in number."""
     more = (len(names) if total is None else total) - most
-    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
+    return ", ".join(map(shortened, names[:most])) + (f" and {more} more" if more > 0 else "")
+
+
+def shortened(name: str, most: int = 300) -> str:
+    """`name`, or its beginning and its end where it has more than `most` characters."""
+    half = most // 2
+    return name if len(name) <= most else f"{name[:half]}…{name[-half:]}"

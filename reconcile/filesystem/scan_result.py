@@ -53,6 +53,8 @@ class Scan:
     hard_links: Examples = field(default_factory=Examples)
     """Deviating files with further names, perhaps elsewhere: not changed."""
     mounts: Examples = field(default_factory=Examples)
+    too_deep: Examples = field(default_factory=Examples)
+    """Directories further down than is walked."""
     unreadable: Examples = field(default_factory=Examples)
     unreadable_reason: str = ""
 
@@ -74,7 +76,7 @@ class Scan:
         """Add what another process found."""
         for name in ("deviation_count", "files", "directories", "symlinks", "special"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
-        for name in ("foreign_owner", "hard_links", "mounts", "unreadable"):
+        for name in ("foreign_owner", "hard_links", "mounts", "too_deep", "unreadable"):
             getattr(self, name).merge(getattr(other, name))
         self.fingerprint = (self.fingerprint + other.fingerprint) % 2**64
         self.unreadable_reason = self.unreadable_reason or other.unreadable_reason

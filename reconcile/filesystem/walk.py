@@ -6,6 +6,7 @@ but the directories still to be entered, and what deviates.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections import deque
@@ -23,9 +24,17 @@ from reconcile.filesystem.permissions import (
 from reconcile.filesystem.safe_path import PIN, DirectoryTrust, closing, trust_of
 from reconcile.filesystem.scan_result import Scan
 
-DEEPEST = 20_000
+DEEPEST = 256
+"""Levels below the root that are entered; deeper ones are made by no program, but by who wants
+this walk to take forever."""
 MOST_OPEN = 200
 """Directories held open on the way down; beyond, the upper ones are opened again."""
+
+
+VANISHED = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
+"""What a name that has gone, or is no directory any more, answers."""
+CLOSED_MOUNT = (errno.EACCES, errno.EPERM, errno.ENOTCONN)
+"""What a user's own mount (FUSE) answers even root."""
 
 
 class WalkPosition(NamedTuple):
@@ -139,6 +148,9 @@ class TreeWalker:
 
     def _down(self, level: OpenDirectory) -> OpenDirectory | None:
         place = level.place.below(level.pending.pop())
+        if place.depth > DEEPEST:
+            self.scan.too_deep.add("/".join(place.names()))
+            return None
         try:
             if level.fd < 0:
                 again = self._reach(level.place)
@@ -164,8 +176,6 @@ class TreeWalker:
         return OpenDirectory(level.fd, level.trust, place)
 
     def _enter(self, above: int, trust: DirectoryTrust, place: WalkPosition) -> OpenDirectory:
-        if place.depth > DEEPEST:
-            raise OSError(0, f"it is more than {DEEPEST} levels deep")
         fd = open_subdirectory(above, place.name)
         found = os.fstat(fd)
         if found.st_dev != self.device or mount_id(fd) != self.mount:
@@ -182,9 +192,9 @@ class TreeWalker:
 
     def _record_error(self, place: WalkPosition, error: OSError) -> None:
         path = "/".join(place.names()) or "."
-        if isinstance(error, OtherMount):
+        if isinstance(error, OtherMount) or (error.errno in CLOSED_MOUNT and os.geteuid() == 0):
             self.scan.mounts.add(path)
-        elif not isinstance(error, FileNotFoundError):
+        elif error.errno not in VANISHED:
             self.scan.add_unreadable(path, error)
 
     def _scan_directory(self, level: OpenDirectory, share: Share) -> None:

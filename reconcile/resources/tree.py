@@ -14,6 +14,7 @@ from reconcile.engine.resource import Cause, Ref, Resource
 from reconcile.filesystem.host_error import HostError
 from reconcile.filesystem.permissions import PermissionDeviation, PermissionPolicy
 from reconcile.filesystem.scan_result import Scan
+from reconcile.filesystem.walk import DEEPEST
 from reconcile.resources.common import (
     MAX_EXAMPLES,
     excluded_below,
@@ -227,6 +228,12 @@ def _notes(root: str, scan: Scan) -> Iterator[str]:
         scan.hard_links, "file", root, "{was} skipped: hard-linked; replace with a copy to fix it"
     )
     yield from skipped_note(scan.mounts, "path", root, "{was} skipped: on another mount")
+    yield from skipped_note(
+        scan.too_deep,
+        "directory",
+        root,
+        f"{{was}} skipped with all below: more than {DEEPEST} levels deep; remove what made them",
+    )
 
 
 def _refuse_unreadable(root: str, scan: Scan) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
 import stat
@@ -16,8 +17,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reconcile.engine.ledger import managed_digests
-from reconcile.filesystem import scan, scan_result
+from reconcile.filesystem import scan, scan_result, walk
 from reconcile.filesystem.host_error import HostError
+from reconcile.filesystem.openat import open_subdirectory
+from reconcile.filesystem.walk import DEEPEST
 from reconcile.resources.tree import Tree
 from reconcile.system import Host
 from tests.support.completed import completed
@@ -240,9 +243,10 @@ def test_names_may_hold_any_byte(
     assert () == mended(uploads(root), host).deviations
 
 
-def test_five_thousand_levels_are_walked_and_fixed(host: Host, site: Path) -> None:
-    levels = 5_000
-    fd = os.open(site, os.O_RDONLY)
+@contextmanager
+def nested(root: Path, levels: int) -> Iterator[None]:
+    """That many directories in each other, whose paths no system call takes."""
+    fd = os.open(root, os.O_RDONLY)
     for _ in range(levels):
         os.mkdir("d", 0o700, dir_fd=fd)
         below = os.open("d", os.O_RDONLY, dir_fd=fd)
@@ -251,12 +255,43 @@ def test_five_thousand_levels_are_walked_and_fixed(host: Host, site: Path) -> No
         fd = below
     os.close(fd)
     try:
-        with few_descriptors():
-            before = observed(uploads(site), host)
-            assert levels == before.deviating
-            assert () == mended(uploads(site), host).deviations
+        yield
     finally:
-        subprocess.run(["rm", "-rf", site / "d"], check=True)
+        subprocess.run(["rm", "-rf", root / "d"], check=True)
+
+
+def test_every_level_down_to_the_deepest_is_walked_and_fixed(host: Host, site: Path) -> None:
+    with nested(site, DEEPEST), few_descriptors():
+        before = observed(uploads(site), host)
+
+        assert (DEEPEST, ()) == (before.deviating, before.notes)
+        assert () == mended(uploads(site), host).deviations
+
+
+def test_what_lies_deeper_is_reported_and_stops_nothing(host: Host, site: Path) -> None:
+    with nested(site, 20_050), few_descriptors():
+        after = mended(uploads(site), host)
+
+    [note] = after.notes
+    assert (DEEPEST + 1, 0) == (after.total, after.deviating)
+    assert note.startswith(f"1 directory in {site} was skipped with all below: more than 256")
+    assert "d/d/d" in note
+    assert len(note) < 600
+
+
+@pytest.mark.parametrize("answer", [errno.EACCES, errno.ENOTCONN, errno.ENOTDIR, errno.ELOOP])
+def test_a_mount_or_a_swap_that_the_web_user_makes_stops_nothing(
+    host: Host, media: Path, monkeypatch: pytest.MonkeyPatch, answer: int
+) -> None:
+    def refuse(directory: int, name: str) -> int:
+        if name == ".":
+            return open_subdirectory(directory, name)
+        raise OSError(answer, "refused")
+
+    monkeypatch.setattr(walk, "open_subdirectory", refuse)
+    (media / "theirs").mkdir()
+
+    assert "theirs" not in str(observed(uploads(media), host).deviations)
 
 
 @contextmanager
