@@ -14,9 +14,9 @@ from reconcile.cli.read_only_guard import ReadOnlyGuard
 from reconcile.cli.terminal import now, show, style
 from reconcile.config.load import load
 from reconcile.errors import ReconcileError
+from reconcile.filesystem.user_files import write_user_file
 from reconcile.output.adoption import Adopted, adopt_document, notes_text
 from reconcile.output.json import to_json
-from reconcile.filesystem.user_files import write_user_file
 from reconcile.system import Host
 
 PRIVATE = 0o600

@@ -28,8 +28,8 @@ from reconcile.engine.model import Plan
 from reconcile.engine.safety_checks import refuse_unclear
 from reconcile.engine.selection import Selection
 from reconcile.errors import ReconcileError
-from reconcile.gitops import saved_plan
 from reconcile.filesystem.user_files import write_user_file
+from reconcile.gitops import saved_plan
 from reconcile.output.error import error_text
 from reconcile.output.escape import printable
 from reconcile.output.markdown import plan_markdown
