@@ -17,11 +17,17 @@ from reconcile.cli.options import (
 from reconcile.cli.read_only_guard import ReadOnlyGuard
 from reconcile.cli.terminal import now, show, style
 from reconcile.doctor.config_view import declaration
-from reconcile.doctor.diagnosis import Diagnosis, diagnose
+from reconcile.doctor.diagnosis import diagnose
 from reconcile.doctor.inspection import HostInspection, server_names_of
 from reconcile.doctor.rules import select_rules
 from reconcile.errors import ExitCode
-from reconcile.output.findings import doctor_document, doctor_markdown, doctor_text, rules_text
+from reconcile.output.findings import (
+    Diagnosis,
+    doctor_document,
+    doctor_markdown,
+    doctor_text,
+    rules_text,
+)
 from reconcile.output.json import to_json
 from reconcile.output.sarif import sarif_text
 from reconcile.system import Host
@@ -90,17 +96,8 @@ def _inspection(file: str | None, sites: list[str]) -> HostInspection:
 
 
 def _rendered(diagnosis: Diagnosis, form: str) -> str:
-    host, findings, unknown, rules = (
-        diagnosis.host,
-        diagnosis.findings,
-        diagnosis.unknown,
-        diagnosis.rules,
-    )
-    if form == "text":
-        return doctor_text(host, findings, unknown, rules=rules, style=style())
+    if form == "json":
+        return to_json(doctor_document(diagnosis, now=now()))
     if form == "markdown":
-        return doctor_markdown(host, findings, unknown, rules=rules)
-    if form == "sarif":
-        return sarif_text(findings, unknown, complete=not unknown)
-    code = diagnosis.exit_code()
-    return to_json(doctor_document(host, findings, unknown, rules=rules, exit_code=code, now=now()))
+        return doctor_markdown(diagnosis)
+    return sarif_text(diagnosis) if form == "sarif" else doctor_text(diagnosis, style())

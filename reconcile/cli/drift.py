@@ -13,7 +13,15 @@ from reconcile.cli.drift_actions import (
     revert_drift,
     with_healed,
 )
-from reconcile.cli.options import File, Json, Markdown, Quiet, require_single_format
+from reconcile.cli.options import (
+    File,
+    Heal,
+    Json,
+    Markdown,
+    MetricsFile,
+    Quiet,
+    require_single_format,
+)
 from reconcile.cli.progress_line import file_progress
 from reconcile.cli.read_only_guard import ReadOnlyGuard
 from reconcile.cli.terminal import now, show, style
@@ -31,10 +39,7 @@ def drift(
     json: Json = False,
     markdown: Markdown = False,
     quiet: Quiet = False,
-    metrics_file: Annotated[
-        str | None,
-        typer.Option("--metrics-file", metavar="FILE", help="Write Prometheus metrics to FILE."),
-    ] = None,
+    metrics_file: MetricsFile = None,
     notify: Annotated[
         list[str] | None,
         typer.Option(
@@ -49,9 +54,7 @@ def drift(
             "--remind", metavar="DURATION", help="Repeat an unchanged notification after this long."
         ),
     ] = "1d",
-    heal: Annotated[
-        bool, typer.Option("--heal", help="Revert drift; never apply pending changes.")
-    ] = False,
+    heal: Heal = False,
 ) -> int:
     """Check that the host still matches the YAML and responds.
 

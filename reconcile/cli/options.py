@@ -62,6 +62,11 @@ MaxDeletes = Annotated[
         help="Refuse a plan that deletes more than N resources and files inside of them.",
     ),
 ]
+Heal = Annotated[bool, typer.Option("--heal", help="Revert drift; never apply pending changes.")]
+MetricsFile = Annotated[
+    str | None,
+    typer.Option("--metrics-file", metavar="FILE", help="Write Prometheus metrics to FILE."),
+]
 LockTimeout = Annotated[
     float,
     typer.Option(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from reconcile.cli.progress_line import file_progress
 from reconcile.cli.standard_streams import discard
@@ -18,30 +19,36 @@ from reconcile.output.text import failure_text, plan_text, report_text, rollback
 from reconcile.system import Host
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
-
     from rich.progress import Progress
 
 
-class EventSink(Protocol):
+class EventSink(ABC):
     """Receives the events of an apply, from its plan to its end; never makes it fail."""
 
-    def scanning(self, host: Host, /) -> AbstractContextManager[None]:
+    @contextmanager
+    def scanning(self, _host: Host) -> Iterator[None]:
         """While the body reads the host."""
+        yield
 
-    def plan(self, plan: Plan, /) -> None:
+    @contextmanager
+    def applying(self, _plan: Plan) -> Iterator[None]:
+        """While the body applies the plan."""
+        yield
+
+    @abstractmethod
+    def plan(self, plan: Plan) -> None:
         """The plan that will be applied, or that needs approval."""
 
-    def applying(self, plan: Plan, /) -> AbstractContextManager[None]:
-        """While the body applies the plan."""
-
-    def __call__(self, event: Event, /) -> None:
+    @abstractmethod
+    def __call__(self, event: Event) -> None:
         """A step of the apply."""
 
-    def end(self, report: Report, code: int, /) -> None:
+    @abstractmethod
+    def end(self, report: Report, code: int) -> None:
         """The apply has ended; `code` is the exit code."""
 
-    def rolled_back(self, notes: tuple[str, ...], /) -> None:
+    @abstractmethod
+    def rolled_back(self, notes: tuple[str, ...]) -> None:
         """A rollback has ended; `notes` list what someone else has changed since."""
 
 
@@ -61,23 +68,13 @@ def event_sink(
     return kind(full=full, summary=summary, checkout=checkout)
 
 
-class JsonLines:
+class JsonLines(EventSink):
     """One JSON object per line, as `apply --json` promises."""
-
-    @contextmanager
-    def scanning(self, _host: Host) -> Iterator[None]:
-        """Nothing: a program waits."""
-        yield
 
     def plan(self, plan: Plan) -> None:
         """A line per planned change."""
         for change in plan.changes:
             _print_line(to_json(planned_event(change)))
-
-    @contextmanager
-    def applying(self, _plan: Plan) -> Iterator[None]:
-        """Nothing: each change has its own lines."""
-        yield
 
     def __call__(self, event: Event) -> None:
         """A line per event."""
@@ -95,16 +92,18 @@ class JsonLines:
             self(Event("note", message=note))
 
 
-class PlainProgress:
+class PlainProgress(EventSink):
     """One line per change."""
 
     def __init__(self, *, full: bool = False, summary: bool = False, checkout: str = "") -> None:
         self._full, self._summary, self._checkout = full, summary, checkout
         self._is_applying = False
 
-    def scanning(self, host: Host) -> AbstractContextManager[None]:
+    @contextmanager
+    def scanning(self, host: Host) -> Iterator[None]:
         """On a terminal, count the files that the body reads."""
-        return file_progress(host, json=False)
+        with file_progress(host, json=False):
+            yield
 
     def plan(self, plan: Plan) -> None:
         """The plan as `reconcile plan` prints it."""

@@ -13,7 +13,7 @@ from reconcile.output.text import findings_text
 from reconcile.system.read_only import run_read_only
 
 if TYPE_CHECKING:
-    from reconcile.doctor.diagnosis import Diagnosis
+    from reconcile.output.findings import Diagnosis
 
 Result = TypeVar("Result")
 Document = TypeVar("Document", Plan, "Diagnosis")

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from reconcile.cli.options import File, Json, config_file
+from reconcile.cli.options import File, Heal, Json, MetricsFile, config_file
 from reconcile.cli.terminal import now, show
 from reconcile.cli.workspaces import open_state, open_workspace
 from reconcile.errors import ExitCode, ReconcileError
@@ -24,8 +24,8 @@ from reconcile.gitops.schedule_units import (
     to_utc,
 )
 from reconcile.output.documents import ScheduleDocument
-from reconcile.output.drift_schedule import schedule_document, schedule_text
-from reconcile.output.json import to_json
+from reconcile.output.drift_schedule import schedule_text
+from reconcile.output.json import envelope, to_json
 from reconcile.system import timers
 from reconcile.system.services.systemctl import has_systemd
 from reconcile.workspace import Workspace
@@ -54,13 +54,8 @@ def install(
             "--every", metavar="TIME", help="hourly, daily, or a systemd calendar: *:0/15."
         ),
     ] = "hourly",
-    heal: Annotated[
-        bool, typer.Option("--heal", help="Revert drift; never apply pending changes.")
-    ] = False,
-    metrics_file: Annotated[
-        str | None,
-        typer.Option("--metrics-file", metavar="FILE", help="Write Prometheus metrics to FILE."),
-    ] = None,
+    heal: Heal = False,
+    metrics_file: MetricsFile = None,
     notify: Annotated[
         list[str] | None,
         typer.Option(
@@ -159,14 +154,13 @@ def _status(workspace: Workspace) -> ScheduleDocument:
         )
         if properties.get("ActiveState") == "active":
             by, next_run = TIMER, to_utc(properties.get("NextElapseUSecRealtime", ""))
-    return schedule_document(
-        workspace.host.name,
-        by,
-        next_run,
-        memory.last_run,
-        memory.last_state,
-        memory.last_success,
-        now=now(),
+    return ScheduleDocument.of(
+        memory,
+        **envelope(workspace.host.name, now()),
+        installed=bool(by),
+        by=by,
+        next_run=next_run,
+        exit_code=ExitCode.OK,
     )
 
 

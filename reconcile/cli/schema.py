@@ -55,8 +55,7 @@ def schema(
 
 
 def all_schemas() -> dict[str, dict[str, Any]]:
-    """Name → schema: the YAML first."""
-
+    """Return all schemas by name, that of the YAML first."""
     return {"reconcile": json_schema(), **output_schemas()}
 
 

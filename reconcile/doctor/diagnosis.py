@@ -3,38 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reconcile.doctor.guide_rows import guide_source
 from reconcile.doctor.rule import Inconclusive, Rule
 from reconcile.engine.model import Finding, Severity, Unknown
 from reconcile.engine.resource import Ref
-from reconcile.errors import ExitCode, ReconcileError
+from reconcile.errors import ReconcileError
 from reconcile.filesystem.host_error import in_one_line
 from reconcile.nginx.routing.location_match import Indeterminate
+from reconcile.output.findings import Diagnosis
 
 if TYPE_CHECKING:
     from reconcile.doctor.inspection import HostInspection
 
 RANK: dict[Severity, int] = {"error": 0, "warning": 1, "note": 2}
-
-
-@dataclass(frozen=True)
-class Diagnosis:
-    """All findings, worst first, and everything that could not be checked."""
-
-    host: str
-    findings: tuple[Finding, ...]
-    unknown: tuple[Unknown, ...]
-    rules: int
-
-    def exit_code(self) -> ExitCode:
-        """1 where something could not be checked, 2 for findings; notes do not count."""
-        if self.unknown:
-            return ExitCode.ERROR
-        serious = any(finding.severity != "note" for finding in self.findings)
-        return ExitCode.CHANGES if serious else ExitCode.OK
 
 
 def diagnose(inspection: HostInspection, rules: Iterable[Rule]) -> Diagnosis:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from reconcile.config.probes import HttpProbe, Probe, UploadDirectoryProbe, UploadProbe
 from reconcile.config.site.location import HEALTH_FILE
 from reconcile.doctor.app_introspection.sandboxed_import import NotImported
-from reconcile.doctor.diagnosis import Diagnosis, diagnose
+from reconcile.doctor.diagnosis import diagnose
 from reconcile.doctor.guide_rows import CHECKLIST
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.rule import Rule
@@ -19,6 +19,7 @@ from reconcile.doctor.rules.upload_dir_mismatch import upload_settings
 from reconcile.engine.model import Check
 from reconcile.errors import ReconcileError
 from reconcile.filesystem.host_error import in_one_line
+from reconcile.output.findings import Diagnosis
 from reconcile.wording import counted
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 
 from pydantic import Field
@@ -77,9 +77,9 @@ def adopt_document(adopted: Adopted, host: str, *, now: datetime) -> AdoptDocume
     """Build the object of `adopt --json`."""
     return AdoptDocument(
         **envelope(host, now),
-        sites=list(adopted.sites),
+        sites=adopted.sites,
         yaml=adopted.text,
-        notes=[AdoptedNote(**asdict(note)) for note in adopted.notes],
+        notes=adopted.notes,
         plan_is_empty=adopted.has_empty_plan,
         exit_code=adopted.exit_code,
     )

@@ -84,26 +84,22 @@ def history_document(
     return doc.HistoryDocument(
         **envelope(host, now),
         entries=[_item(row) for row in rows],
-        problems=list(problems),
+        problems=problems,
         exit_code=exit_code,
     )
 
 
 def _item(row: HistoryRow) -> doc.HistoryItem:
     entry = row.entry
-    return doc.HistoryItem(
+    return doc.HistoryItem.of(
+        entry,
         number=row.number,
-        at=entry.at,
         user=entry.by.user,
         command=entry.by.command,
         git_commit=entry.by.commit,
-        result=entry.result,
         changes=[
-            doc.HistoryChange(address=address, action=action, cause=cause)
+            {"address": address, "action": action, "cause": cause}
             for address, action, cause in entry.changes
         ],
         config_digest=entry.config,
-        fingerprint=entry.fingerprint,
-        error=entry.error,
-        duration_s=entry.duration_s,
     )

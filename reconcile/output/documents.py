@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -18,14 +18,28 @@ ActionWord = Literal["create", "update", "delete", "no-op"]
 
 
 class Document(BaseModel):
-    """A JSON object of fixed keys, in which every text can be encoded as UTF-8."""
+    """A JSON object of fixed keys, in which every text can be encoded as UTF-8.
+
+    A value may be given as an object whose attributes have the names of the keys.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    @classmethod
+    def of(cls, source: object, **values: Any) -> Self:
+        """Build it from `values`, and for all other keys from the attributes of `source`."""
+        return cls(**_attributes(source, cls.model_fields.keys() - values), **values)
+
     @model_validator(mode="before")
     @classmethod
-    def _encodable(cls, values: Any) -> Any:
-        return encodable(values)
+    def _read(cls, source: Any) -> Any:
+        if not isinstance(source, Mapping):
+            source = _attributes(source, cls.model_fields.keys())
+        return encodable(source)
+
+
+def _attributes(source: object, names: Iterable[str]) -> dict[str, Any]:
+    return {name: getattr(source, name) for name in names if hasattr(source, name)}
 
 
 def encodable(value: Any) -> Any:

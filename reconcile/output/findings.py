@@ -1,15 +1,17 @@
-"""Findings as text, JSON and Markdown."""
+"""The diagnosis of a host as text, JSON and Markdown."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
 from reconcile.engine.model import Finding, Severity, Unknown
+from reconcile.errors import ExitCode
 from reconcile.output import documents as doc
 from reconcile.output.escape import printable
-from reconcile.output.json import envelope, finding_item
+from reconcile.output.json import envelope, failed_reading
 from reconcile.output.style import PLAIN, Style, join_blocks
 from reconcile.output.text import findings_text
 from reconcile.wording import counted
@@ -37,59 +39,63 @@ class DoctorDocument(doc.Envelope):
     exit_code: int
 
 
-def doctor_document(
-    host: str,
-    findings: Sequence[Finding],
-    unknown: Sequence[Unknown],
-    *,
-    rules: int,
-    exit_code: int,
-    now: datetime,
-) -> DoctorDocument:
-    """Build the object of `doctor --json`; `rules` is how many ran."""
-    return DoctorDocument(
-        **envelope(host, now),
-        findings=[finding_item(finding) for finding in findings],
-        unknown=[doc.FailedReading(address=str(u.ref), reason=u.reason) for u in unknown],
-        rules=rules,
-        summary=DoctorCounts(**_counts(findings)),
-        result="incomplete" if unknown else "findings" if _has_problems(findings) else "clean",
-        exit_code=exit_code,
+@dataclass(frozen=True)
+class Diagnosis:
+    """All findings, worst first, and the rules that could not run; `rules` is how many ran."""
+
+    host: str
+    findings: tuple[Finding, ...]
+    unknown: tuple[Unknown, ...]
+    rules: int
+
+    @property
+    def has_problems(self) -> bool:
+        """Whether there is more than notes."""
+        return any(finding.severity != "note" for finding in self.findings)
+
+    def exit_code(self) -> ExitCode:
+        """1 where something could not be checked, 2 for findings; notes do not count."""
+        if self.unknown:
+            return ExitCode.ERROR
+        return ExitCode.CHANGES if self.has_problems else ExitCode.OK
+
+
+def doctor_document(diagnosis: Diagnosis, *, now: datetime) -> DoctorDocument:
+    """Build the object of `doctor --json`."""
+    result = "findings" if diagnosis.has_problems else "clean"
+    return DoctorDocument.of(
+        diagnosis,
+        **envelope(diagnosis.host, now),
+        unknown=[failed_reading(reading) for reading in diagnosis.unknown],
+        summary=_counts(diagnosis),
+        result="incomplete" if diagnosis.unknown else result,
+        exit_code=diagnosis.exit_code(),
     )
 
 
-def doctor_text(
-    host: str,
-    findings: Sequence[Finding],
-    unknown: Sequence[Unknown],
-    *,
-    rules: int,
-    style: Style = PLAIN,
-) -> str:
+def doctor_text(diagnosis: Diagnosis, style: Style = PLAIN) -> str:
     """List all findings, worst first, then the checks that could not be run, then the totals."""
-    blocks = [_finding_lines(finding, style) for finding in findings]
-    if unknown:
+    blocks = [_finding_lines(finding, style) for finding in diagnosis.findings]
+    if diagnosis.unknown:
         lines = [style.error("Could not be checked:")]
-        for reason, names in rules_by_reason(unknown).items():
+        for reason, names in rules_by_reason(diagnosis.unknown).items():
             lines += style.wrap(f"{printable(reason)} [{', '.join(names)}]", "  ? ", "    ")
         blocks.append(lines)
-    return join_blocks(*blocks, [_verdict(host, findings, unknown, rules, style)])
+    return join_blocks(*blocks, [_verdict(diagnosis, style)])
 
 
-def doctor_markdown(
-    host: str, findings: Sequence[Finding], unknown: Sequence[Unknown], *, rules: int
-) -> str:
+def doctor_markdown(diagnosis: Diagnosis) -> str:
     """Render the same for an issue or a chat."""
-    lines = [f"## Doctor on {_inline(host)}", "", _verdict(host, findings, unknown, rules, PLAIN)]
-    for finding in findings:
+    lines = [f"## Doctor on {_inline(diagnosis.host)}", "", _verdict(diagnosis, PLAIN)]
+    for finding in diagnosis.findings:
         lines += ["", f"### {finding.severity}: {finding.rule}", "", _escaped(finding.what), ""]
         lines += [f"- {_inline(line)}" for line in finding.evidence]
         lines += ["", f"**Fix:** {_inline(finding.fix)}"] if finding.fix else []
         lines += ["", "`reconcile apply` fixes it."] if finding.apply_fixes else []
         lines += ["", f"*{_escaped(finding.source)}*"] if finding.source else []
-    if unknown:
+    if diagnosis.unknown:
         lines += ["", "### Could not be checked", ""]
-        for reason, names in rules_by_reason(unknown).items():
+        for reason, names in rules_by_reason(diagnosis.unknown).items():
             lines.append(f"- {_inline(reason)} ({', '.join(names)})")
     return "\n".join(lines)
 
@@ -117,27 +123,17 @@ def _finding_lines(finding: Finding, style: Style) -> list[str]:
     return lines
 
 
-def _verdict(
-    host: str,
-    findings: Sequence[Finding],
-    unknown: Sequence[Unknown],
-    rules: int,
-    style: Style,
-) -> str:
-    counts = _counts(findings)
-    totals = ", ".join(counted(counts[severity], severity) for severity in SEVERITIES)
-    missing = " Not everything could be checked." if unknown else ""
-    if _has_problems(findings) or unknown:
-        return style.error(f"{rules} rules on {printable(host)}: {totals}.{missing}")
-    return style.good(f"{rules} rules on {printable(host)}: no problems ({totals}).")
+def _verdict(diagnosis: Diagnosis, style: Style) -> str:
+    totals = ", ".join(counted(count, severity) for severity, count in _counts(diagnosis).items())
+    head = f"{diagnosis.rules} rules on {printable(diagnosis.host)}"
+    if diagnosis.has_problems or diagnosis.unknown:
+        missing = " Not everything could be checked." if diagnosis.unknown else ""
+        return style.error(f"{head}: {totals}.{missing}")
+    return style.good(f"{head}: no problems ({totals}).")
 
 
-def _has_problems(findings: Iterable[Finding]) -> bool:
-    return any(finding.severity != "note" for finding in findings)
-
-
-def _counts(findings: Iterable[Finding]) -> dict[str, int]:
-    severities = [finding.severity for finding in findings]
+def _counts(diagnosis: Diagnosis) -> dict[Severity, int]:
+    severities = [finding.severity for finding in diagnosis.findings]
     return {severity: severities.count(severity) for severity in SEVERITIES}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,16 +16,17 @@ from reconcile.engine.model import (
     Action,
     Change,
     Check,
-    ConfigOrigin,
     Event,
     FieldChange,
-    Finding,
     Plan,
     Report,
+    Unknown,
     failed_checks,
 )
 from reconcile.output import documents as doc
 from reconcile.output.fields import shown_changes, shown_fields
+
+_RESULTS = (("fail", "failed"), ("unknown", "incomplete"))
 
 
 def plan_document(
@@ -40,16 +41,10 @@ def drift_document(
 ) -> doc.DriftDocument:
     """Build the object of `drift --json`, in which sync and health are separate."""
     code = drift.exit_code if exit_code is None else exit_code
-    return doc.DriftDocument(
+    return doc.DriftDocument.of(
+        drift,
         **_plan_fields(drift.plan, code, now, False, drift.checks),
-        in_sync=drift.in_sync,
-        healthy=drift.healthy,
-        state=drift.state,
-        first_seen=drift.first_seen,
-        last_success=drift.last_success,
-        deviations=[doc.DeviationItem(**item._asdict()) for item in drift.deviations],
-        applying=drift.applying,
-        healed=list(drift.healed),
+        deviations=[item._asdict() for item in drift.deviations],
         elapsed_s=round(drift.elapsed_s, 3),
     )
 
@@ -61,13 +56,9 @@ def verify_document(
     statuses = {check.status for check in checks}
     return doc.VerifyDocument(
         **envelope(host, now),
-        checks=_checks(checks),
+        checks=checks,
         healthy=not failed_checks(checks),
-        result="failed"
-        if "fail" in statuses
-        else "incomplete"
-        if "unknown" in statuses
-        else "verified",
+        result=next((result for status, result in _RESULTS if status in statuses), "verified"),
         exit_code=exit_code,
     )
 
@@ -77,7 +68,7 @@ def error_document(what: str, why: str, fix: str, exit_code: int) -> doc.ErrorDo
     return doc.ErrorDocument(
         reconcile_version=__version__,
         result="error",
-        error=doc.ErrorItem(what=what, why=why, fix=fix),
+        error={"what": what, "why": why, "fix": fix},
         exit_code=exit_code,
     )
 
@@ -109,7 +100,7 @@ def event_document(event: Event) -> BaseModel:
     if event.type == "planned_change" and change is not None:
         return planned_event(change)
     if event.type == "check" and event.check is not None:
-        return doc.CheckEvent(type="check", check=_check(event.check))
+        return doc.CheckEvent(type="check", check=event.check)
     if event.type in ("apply_start", "apply_complete", "apply_errored") and change is not None:
         return doc.ChangeEvent(
             type=event.type,
@@ -124,18 +115,16 @@ def event_document(event: Event) -> BaseModel:
 
 def summary_event(report: Report, exit_code: int, *, now: datetime) -> doc.SummaryEvent:
     """Build the last line of `apply --json`: what was done, not what was planned."""
-    error = doc.ErrorItem(what=report.error, why=report.why, fix=report.fix)
-    return doc.SummaryEvent(
+    error = {"what": report.error, "why": report.why, "fix": report.fix}
+    return doc.SummaryEvent.of(
+        report,
         type="summary",
         **envelope(report.plan.host, now),
-        config=_config(report.plan.config),
+        config=report.plan.config,
         fingerprint=report.plan.fingerprint,
-        checks=_checks(report.checks),
-        notes=list(report.notes),
         error=error if report.error else None,
         summary=_counts(report.done, report.plan.ignored),
         elapsed_s=round(report.elapsed_s, 3),
-        result=report.result,
         exit_code=exit_code,
     )
 
@@ -167,28 +156,15 @@ def change_item(change: Change) -> doc.ResourceChange:
         kind=change.ref.kind,
         name=change.ref.name,
         site=change.sites[0] if change.sites else None,
-        sites=list(change.sites),
-        change=doc.ChangeValues(
-            actions=[change.action],
-            before=None if change.before is None else before,
-            after=None if change.after is None else after,
-        ),
+        sites=change.sites,
+        change={
+            "actions": [change.action],
+            "before": None if change.before is None else before,
+            "after": None if change.after is None else after,
+        },
         cause=change.cause,
         because=change.reason,
         places=[str(place) for place in change.positions],
-    )
-
-
-def finding_item(finding: Finding) -> doc.FindingItem:
-    """Build the item of a finding."""
-    return doc.FindingItem(
-        rule=finding.rule,
-        severity=finding.severity,
-        what=finding.what,
-        evidence=list(finding.evidence),
-        fix=finding.fix,
-        apply_fixes=finding.apply_fixes,
-        source=finding.source,
     )
 
 
@@ -197,45 +173,30 @@ def _plan_fields(
 ) -> dict[str, Any]:
     return {
         **envelope(plan.host, now),
-        "config": _config(plan.config),
+        "config": plan.config,
         "fingerprint": plan.fingerprint,
         "partial": plan.partial,
         "resource_changes": [change_item(change) for change in shown_changes(plan, full=full)],
-        **_fields_beside_changes(plan),
-        "checks": _checks(checks),
+        "conflicts": [
+            doc.ResourceConflict.of(
+                conflict, address=str(conflict.ref), places=list(map(str, conflict.positions))
+            )
+            for conflict in plan.conflicts
+        ],
+        "unknown": [failed_reading(reading) for reading in plan.unknown],
+        "behaviour_changes": plan.behaviour_changes,
+        "findings": plan.findings,
+        "ignored_changes": plan.ignored_changes,
+        "checks": checks,
         "summary": _counts(plan.changes, plan.ignored),
         "result": "planned",
         "exit_code": exit_code,
     }
 
 
-def _fields_beside_changes(plan: Plan) -> dict[str, Any]:
-    return {
-        "conflicts": [
-            doc.ResourceConflict(
-                address=str(conflict.ref),
-                field=conflict.field,
-                values=list(conflict.values),
-                places=[str(place) for place in conflict.positions],
-            )
-            for conflict in plan.conflicts
-        ],
-        "unknown": [
-            doc.FailedReading(address=str(reading.ref), reason=reading.reason)
-            for reading in plan.unknown
-        ],
-        "behaviour_changes": [
-            doc.BehaviourChangeItem(request=item.request, before=item.before, after=item.after)
-            for item in plan.behaviour_changes
-        ],
-        "ignored_changes": [
-            doc.IgnoredChange(
-                address=item.address, field=item.field, reason=item.reason, until=item.until
-            )
-            for item in plan.ignored_changes
-        ],
-        "findings": [finding_item(finding) for finding in plan.findings],
-    }
+def failed_reading(reading: Unknown) -> doc.FailedReading:
+    """Build the item of a reading that failed."""
+    return doc.FailedReading(address=str(reading.ref), reason=reading.reason)
 
 
 def envelope(host: str, now: datetime) -> dict[str, str]:
@@ -244,22 +205,8 @@ def envelope(host: str, now: datetime) -> dict[str, str]:
     return {"reconcile_version": __version__, "host": host, "timestamp": timestamp}
 
 
-def _config(origin: ConfigOrigin | None) -> doc.ConfigFile | None:
-    if origin is None:
-        return None
-    return doc.ConfigFile(file=origin.file, digest=origin.digest, git_commit=origin.git_commit)
-
-
 def _shown(field: FieldChange, value: Any) -> Any:
     return SENSITIVE if field.sensitive and value is not None else value
-
-
-def _checks(checks: Iterable[Check]) -> list[doc.CheckItem]:
-    return [_check(check) for check in checks]
-
-
-def _check(check: Check) -> doc.CheckItem:
-    return doc.CheckItem(name=check.name, status=check.status, detail=check.detail)
 
 
 def _counts(changes: Sequence[Change], ignored: int) -> doc.Counts:

@@ -39,20 +39,10 @@ def state_document(
     """Build the object of `state list|show|forget --json`."""
     return doc.StateDocument(
         **envelope(host, now),
-        resources=[_item(ref, row) for ref, row in rows.items()],
+        resources=[
+            doc.StateItem.of(row, address=str(ref), kind=ref.kind, name=ref.name)
+            for ref, row in rows.items()
+        ],
         forgotten=[str(ref) for ref in forgotten],
         exit_code=0,
-    )
-
-
-def _item(ref: Ref, row: LedgerRow) -> doc.StateItem:
-    return doc.StateItem(
-        address=str(ref),
-        kind=ref.kind,
-        name=ref.name,
-        sites=list(row.sites),
-        created=row.created,
-        protected=row.protected,
-        since=row.since,
-        digests=dict(row.digests),
     )

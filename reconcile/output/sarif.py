@@ -7,19 +7,20 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import quote
 
 from reconcile import __version__
-from reconcile.engine.model import Finding, Unknown
+from reconcile.engine.model import Finding
 from reconcile.output.escape import printable
+from reconcile.output.findings import Diagnosis
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _PLACE = re.compile(r"(/[^\s:;,()]+):(\d+)")
 
 
-def sarif_text(findings: Sequence[Finding], unknown: Sequence[Unknown], *, complete: bool) -> str:
+def sarif_text(diagnosis: Diagnosis) -> str:
     """Render one run: a result per finding, a notification per check that could not be run."""
     run = {
         "tool": {
@@ -27,20 +28,21 @@ def sarif_text(findings: Sequence[Finding], unknown: Sequence[Unknown], *, compl
                 "name": "reconcile doctor",
                 "version": __version__,
                 "rules": [
-                    {"id": rule, "name": rule} for rule in sorted({f.rule for f in findings})
+                    {"id": rule, "name": rule}
+                    for rule in sorted({f.rule for f in diagnosis.findings})
                 ],
             }
         },
         "invocations": [
             {
-                "executionSuccessful": complete,
+                "executionSuccessful": not diagnosis.unknown,
                 "toolExecutionNotifications": [
                     {"level": "error", "message": {"text": printable(f"{u.ref.name}: {u.reason}")}}
-                    for u in unknown
+                    for u in diagnosis.unknown
                 ],
             }
         ],
-        "results": [_result(finding) for finding in findings],
+        "results": [_result(finding) for finding in diagnosis.findings],
     }
     return json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2)
 

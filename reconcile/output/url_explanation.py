@@ -155,49 +155,28 @@ def explain_document(
     url: str, found: Explanation, host: str, *, now: datetime, live: HttpAnswer | None = None
 ) -> doc.ExplainDocument:
     """Build the object of `explain --json`."""
+    answer, by = found.route.answer, found.mapped_by
     return doc.ExplainDocument(
         **envelope(host, now),
         url=url,
         address=str(found.request.address),
-        answer=_answer_item(found),
+        answer=doc.ExplainedAnswer.of(answer, description=found.answer, file=answer.path),
         server=_server_item(found),
         locations=[
-            doc.ExplainedLocation(
-                path=choice.path,
-                location=choice.what,
-                place=choice.place,
-                why=choice.why,
-                others=_others(choice.candidates),
-            )
+            doc.ExplainedLocation.of(choice, location=choice.what, others=choice.candidates)
             for choice in found.choices
         ],
-        mapped_by=found.mapped_by
-        and doc.ExplainedDirective(directive=found.mapped_by.what, place=found.mapped_by.place),
+        mapped_by={"directive": by.what, "place": by.place} if by else None,
         worker=found.worker.name,
-        path=[_component_item(component) for component in found.path],
+        path=[doc.ExplainedComponent.of(c, mode=f"{c.mode:04o}") for c in found.path],
         blocked_at=found.blocked and found.blocked.path,
         fix=found.fix,
-        headers=[
-            doc.ExplainedHeader(name=h.name, value=h.value, place=h.place) for h in found.headers
-        ],
+        headers=found.headers,
         elsewhere=[
-            doc.ExplainedAddress(address=address, answer=answer)
-            for address, answer in found.other_addresses
+            {"address": address, "answer": answer} for address, answer in found.other_addresses
         ],
         live=_live_item(found, live) if live else None,
         exit_code=ExitCode.OK,
-    )
-
-
-def _answer_item(found: Explanation) -> doc.ExplainedAnswer:
-    answer = found.route.answer
-    return doc.ExplainedAnswer(
-        kind=answer.kind,
-        status=answer.status,
-        description=found.answer,
-        file=answer.path,
-        target=answer.target,
-        reason=answer.reason,
     )
 
 
@@ -209,25 +188,7 @@ def _server_item(found: Explanation) -> doc.ExplainedServer | None:
         names=[name for name in server.names if name],
         place=server.place,
         why=found.route.server_why,
-        others=_others(found.server_candidates),
-    )
-
-
-def _others(candidates: Sequence[Candidate]) -> list[doc.ExplainedCandidate]:
-    return [
-        doc.ExplainedCandidate(what=one.what, place=one.place, why=one.why) for one in candidates
-    ]
-
-
-def _component_item(component: Component) -> doc.ExplainedComponent:
-    return doc.ExplainedComponent(
-        path=component.path,
-        kind=component.kind,
-        owner=component.owner,
-        group=component.group,
-        mode=f"{component.mode:04o}",
-        acl=list(component.acl),
-        allowed=component.allowed,
+        others=found.server_candidates,
     )
 
 
@@ -236,7 +197,7 @@ def _live_item(found: Explanation, live: HttpAnswer) -> doc.ExplainedLive:
     return doc.ExplainedLive(
         status=live.status or None,
         error=live.error and f"{live.error}: {live.detail}",
-        headers=[doc.LiveHeader(name=name, value=value) for name, value in live.headers],
+        headers=[{"name": name, "value": value} for name, value in live.headers],
         differs=[name for name, predicted, actual in rows if predicted != actual],
         agrees=not live.error and all(predicted == actual for _, predicted, actual in rows),
     )

@@ -8,10 +8,11 @@ from typing import Any
 
 from reconcile.config.load import load_bytes
 from reconcile.doctor.config_view import declaration
-from reconcile.doctor.diagnosis import Diagnosis, diagnose
+from reconcile.doctor.diagnosis import diagnose
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.rules import load_rule
 from reconcile.engine.model import Finding
+from reconcile.output.findings import Diagnosis
 from reconcile.system import Host, HostSettings
 
 NGINX = """

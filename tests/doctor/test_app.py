@@ -14,8 +14,8 @@ import pytest
 from reconcile.doctor.app_introspection import sandboxed_import as ask_module
 from reconcile.doctor.app_introspection.app_facts import AppFacts, InvalidAnswer, app_facts
 from reconcile.doctor.app_introspection.sandboxed_import import _without_secrets, interpreter
-from reconcile.doctor.diagnosis import Diagnosis
 from reconcile.doctor.inspection import HostInspection
+from reconcile.output.findings import Diagnosis
 from reconcile.system import Host
 from reconcile.system.sandbox import SandboxResult
 from tests.doctor.apps import venv

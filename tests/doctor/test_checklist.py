@@ -10,7 +10,6 @@ import pytest
 from reconcile.config.load import load_bytes
 from reconcile.config.probes import Endpoint, HttpProbe, Probe, UploadDirectoryProbe, UploadProbe
 from reconcile.doctor.config_view import declaration
-from reconcile.doctor.diagnosis import Diagnosis
 from reconcile.doctor.guide_rows import CHECKLIST
 from reconcile.doctor.rule import error, note, warning
 from reconcile.doctor.site_checklist import (
@@ -23,6 +22,7 @@ from reconcile.doctor.site_checklist import (
 from reconcile.engine.model import Check, Finding, Unknown
 from reconcile.engine.resource import Ref
 from reconcile.output.checklist import checklist_text
+from reconcile.output.findings import Diagnosis
 from tests.lab import DebianHost
 from tests.lab.fixtures import Boot
 from tests.support import guide_site as site

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from reconcile.doctor.diagnosis import Diagnosis
+from reconcile.output.findings import Diagnosis
 from tests.doctor.single_rule import ask, configured, serious
 
 YAML = """

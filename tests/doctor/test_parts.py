@@ -151,11 +151,10 @@ HOSTILE = "/srv/\x1b[2J`<img src=x>|\n# heading"
 def test_text_from_the_host_writes_on_no_terminal_and_is_no_markup() -> None:
     rule = a_rule(lambda _: iter([error(HOSTILE, HOSTILE, fix=HOSTILE)]), "rule")
     found = diagnose(HostInspection(Host()), [rule])
-    shown = {"findings": found.findings, "unknown": found.unknown}
 
-    text = doctor_text("web1", **shown, rules=1)
-    markdown = doctor_markdown("web1", **shown, rules=1)
-    sarif = json.loads(sarif_text(found.findings, found.unknown, complete=True))
+    text = doctor_text(found)
+    markdown = doctor_markdown(found)
+    sarif = json.loads(sarif_text(found))
 
     assert "\x1b" not in text + markdown + json.dumps(sarif)
     assert "\n# heading" not in text + markdown

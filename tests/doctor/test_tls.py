@@ -12,8 +12,8 @@ import pytest
 
 from reconcile.doctor import certificates
 from reconcile.doctor.certificates import CertificateKeyPair
-from reconcile.doctor.diagnosis import Diagnosis
 from reconcile.doctor.rules.tls_certificate import widen_command
+from reconcile.output.findings import Diagnosis
 from tests.doctor.pki import Pki, openssl
 from tests.doctor.single_rule import ask, configured, serious
 

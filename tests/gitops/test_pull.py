@@ -311,7 +311,9 @@ def test_without_anyone_who_may_sign_nothing_is_fetched(demo: DemoHost, run: Run
     done = run("pull", "/nowhere.git", cwd=demo.root)
 
     assert 1 == done.returncode
-    assert "anyone who can push to the repository would be root on this host" in done.stderr
+    assert (
+        "anyone who can push to the repository could run code as root on this host" in done.stderr
+    )
 
 
 def test_signers_that_others_may_write_decide_nothing(repository: Repository, pull: Pull) -> None:

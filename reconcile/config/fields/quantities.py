@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from reconcile.config.fields.field_type import FieldType, InvalidValue, quote_text, require_str
@@ -22,26 +23,28 @@ _SIZE = re.compile(r"([1-9]\d{0,9})(KB|MB|GB)", re.ASCII)
 
 def parse_duration(value: Any) -> int:
     """Seconds of `7d`, `1h`, `1y` (365 days)."""
-    text = require_str(value, "a duration", _DURATION_HINT)
-    found = _DURATION.fullmatch(text)
-    if not found:
-        raise InvalidValue(f"{quote_text(text)} is not a duration", _DURATION_HINT)
-    seconds = int(found[1]) * SECONDS[found[2]]
+    seconds = _parse(value, "duration", _DURATION, SECONDS, _DURATION_HINT)
     if seconds > MAX_SECONDS:
-        raise InvalidValue(f"{quote_text(text)} is longer than 68 years")
+        raise InvalidValue(f"{quote_text(value)} is longer than 68 years")
     return seconds
 
 
 def parse_size(value: Any) -> int:
     """Bytes of `20MB`; a KB is 1024 bytes, as in nginx."""
-    text = require_str(value, "a size", _SIZE_HINT)
-    found = _SIZE.fullmatch(text)
-    if not found:
-        raise InvalidValue(f"{quote_text(text)} is not a size", _SIZE_HINT)
-    size = int(found[1]) * BYTES[found[2]]
+    size = _parse(value, "size", _SIZE, BYTES, _SIZE_HINT)
     if size > MAX_BYTES:
-        raise InvalidValue(f"{quote_text(text)} is more than 1024GB")
+        raise InvalidValue(f"{quote_text(value)} is more than 1024GB")
     return size
+
+
+def _parse(
+    value: Any, kind: str, pattern: re.Pattern[str], units: Mapping[str, int], hint: str
+) -> int:
+    text = require_str(value, f"a {kind}", hint)
+    found = pattern.fullmatch(text)
+    if not found:
+        raise InvalidValue(f"{quote_text(text)} is not a {kind}", hint)
+    return int(found[1]) * units[found[2]]
 
 
 Duration = Annotated[
