@@ -14,6 +14,7 @@ from typing import Any, ClassVar, NamedTuple, Self
 
 from reconcile.filesystem.attributes import restore_attributes, set_owner_and_mode
 from reconcile.filesystem.host_error import explained
+from reconcile.filesystem.place_guard import ProtectedPlace
 from reconcile.filesystem.read import identity, names_in
 from reconcile.filesystem.safe_path import PinnedName, pin_name
 from reconcile.filesystem.undo import Undo, undo_record
@@ -25,6 +26,8 @@ CHANGED_SINCE = "{} has been changed since, so it was left as it is"
 class FileUndo(Undo):
     """Undoes what was done to the name `path`."""
 
+    writes_contents: ClassVar[bool] = False
+    """Whether undoing it writes or removes a file, which is not done in a protected folder."""
     path: str
 
     @property
@@ -32,12 +35,16 @@ class FileUndo(Undo):
         """The directory of `path`."""
         return dirname(self.path)
 
-    def undo(self, host: Any) -> str:  # noqa: ARG002  files need no more than their path
+    def undo(self, host: Any) -> str:
         """Restore `path`; "" or why it was left as it is. Errors: HostError."""
         with explained(f"{self.path} cannot be restored"):
             try:
                 with pin_name(self.path) as at:
+                    if self.writes_contents:
+                        host.guard.refuse_once(at.dir_fd, self.path)
                     return self.restore(at)
+            except ProtectedPlace as error:
+                return error.what
             except FileNotFoundError:
                 # Its directory is gone, and everything to be restored with it.
                 return ""
@@ -53,6 +60,7 @@ class Replaced(FileUndo):
     """`path` got new content, written as `temp` beside it; `keep` is the old inode's place."""
 
     op: ClassVar[str] = "files.replaced"
+    writes_contents: ClassVar[bool] = True
     temp: str
     wrote: str
     keep: str | None = None
@@ -83,6 +91,7 @@ class Removed(FileUndo):
     """`path` was unlinked; its inode is kept as `keep`."""
 
     op: ClassVar[str] = "files.removed"
+    writes_contents: ClassVar[bool] = True
     keep: str
 
     def restore(self, at: PinnedName) -> str:

@@ -14,6 +14,7 @@ from reconcile.filesystem.inode import RealLocation, Stat, real_location
 from reconcile.filesystem.inode_flags import changing
 from reconcile.filesystem.parallel import ProgressCounter
 from reconcile.filesystem.permissions import PermissionDeviation, PermissionPolicy
+from reconcile.filesystem.place_guard import PlaceGuard
 from reconcile.filesystem.safe_path import first_untrusted_above
 from reconcile.filesystem.scan import scan
 from reconcile.filesystem.scan_result import Scan
@@ -36,6 +37,8 @@ class FilesContext(Protocol):
     """Gets the undo record of each change before the change happens; None: no undo."""
     scan_progress: ProgressCounter | None
     on_copy_progress: OnProgress | None
+    guard: PlaceGuard
+    """Refuses contents to be written or removed where other people's data lies."""
 
     @property
     def state(self) -> StateDir:
@@ -109,18 +112,19 @@ class Files:
 
     def write(self, path: str, data: bytes, *, uid: int, gid: int, mode: int) -> None:
         """Give `path` this content, owner and mode: old or new, never torn, durable."""
+        recorder, guard = self._context.recorder, self._context.guard
         with changing(path, "written"):
-            write.write(self._context.recorder, path, data, uid=uid, gid=gid, mode=mode)
+            write.write(recorder, path, data, uid=uid, gid=gid, mode=mode, guard=guard)
 
     def symlink(self, path: str, target: str) -> None:
         """Make `path` a symlink to `target`, atomically in place of a file or symlink."""
         with changing(path, "linked"):
-            write.symlink(self._context.recorder, path, target)
+            write.symlink(self._context.recorder, path, target, self._context.guard)
 
     def unlink(self, path: str) -> None:
         """Remove a file or symlink; nothing to do where it is gone."""
         with changing(path, "removed"):
-            write.unlink(self._context.recorder, path)
+            write.unlink(self._context.recorder, path, self._context.guard)
 
     def mkdir(self, path: str, *, uid: int, gid: int, mode: int) -> None:
         """Create a directory in an existing one."""
@@ -130,7 +134,7 @@ class Files:
     def rmdir(self, path: str) -> bool:
         """Remove a directory; False where it is not empty, and then it stays."""
         with changing(path, "removed"):
-            return write.rmdir(self._context.recorder, path)
+            return write.rmdir(self._context.recorder, path, self._context.guard)
 
     def set_permissions(self, path: str, *, uid: int, gid: int, mode: int) -> None:
         """Give a file or directory this owner and exactly this mode.
@@ -193,7 +197,7 @@ class Files:
         """Make the copy equal to its source, and record it in the manifest."""
         manifest, context = self.manifest(request.root), self._context
         with changing(request.root, f"synced from {request.source}"):
-            sync(context.recorder, manifest, request, context.on_copy_progress)
+            sync(context.recorder, manifest, request, context.on_copy_progress, context.guard)
 
     def manifest(self, root: str) -> SyncManifest:
         """What `sync` wrote to `root`, as recorded."""
@@ -201,5 +205,6 @@ class Files:
 
     def remove_synced(self, root: str) -> None:
         """Remove what `sync` wrote and nobody has changed since, then empty directories of it."""
+        context = self._context
         with changing(root, "cleared"):
-            remove_synced(self._context.recorder, self.manifest(root), root)
+            remove_synced(context.recorder, self.manifest(root), root, context.guard)

@@ -6,41 +6,88 @@ Source: proc(5), /proc/PID/mountinfo: the last mount over the longest mount poin
 from __future__ import annotations
 
 import os
+import re
 from contextlib import suppress
 from posixpath import dirname
+from typing import NamedTuple
 
 from reconcile.filesystem.host_error import explained
 from reconcile.filesystem.path import is_inside
-from reconcile.filesystem.safe_path import pin_name
+from reconcile.filesystem.safe_path import closing, pin_name
 
 LEAST_BYTES = 1 << 20
+MOUNT_ID = b"mnt_id:"
+_ESCAPED = re.compile(r"\\([0-7]{3})")
+
+
+class Mount(NamedTuple):
+    """One mount: `root` is the path inside of its filesystem that is seen at `point`."""
+
+    id: int
+    root: str
+    point: str
+    options: tuple[str, ...]
+    filesystem: str
+    """Its type, such as ext4."""
+    super_options: tuple[str, ...]
+
+
+def mount_id(fd: int) -> int:
+    """The mount that a descriptor is on; each bind mount of a filesystem has its own.
+
+    Source: proc_pid_fdinfo(5).
+    """
+    with closing(os.open(f"/proc/self/fdinfo/{fd}", os.O_RDONLY | os.O_CLOEXEC)) as info:
+        text = os.read(info, 4096)
+    return int(text.partition(MOUNT_ID)[2].split(None, 1)[0])
+
+
+def read_mounts(process: str = "self") -> tuple[Mount, ...]:
+    """Every mount that a process sees, in the order in which they were made. Errors: OSError."""
+    with open(f"/proc/{process}/mountinfo", encoding="utf-8", errors="surrogateescape") as lines:
+        return tuple(_mount(line) for line in lines)
+
+
+def _mount(line: str) -> Mount:
+    before, _, after = line.rstrip("\n").partition(" - ")
+    number, _, _, root, point, options, *_ = before.split(" ")
+    filesystem, _, super_options = (*after.split(" "), "", "")[:3]
+    return Mount(
+        int(number),
+        _unescaped(root),
+        _unescaped(point),
+        tuple(options.split(",")),
+        filesystem,
+        tuple(super_options.split(",")),
+    )
+
+
+def _unescaped(path: str) -> str:
+    """A name of any bytes, where blanks and backslashes are written as octal numbers."""
+    return _ESCAPED.sub(lambda match: chr(int(match[1], 8)), path) if "\\" in path else path
 
 
 def filesystem_type(path: str) -> str:
     """The type of the filesystem that `path` is on, "" where it is unknown."""
     found = _mount_of("self", path)
-    return found[1].split()[0] if found else ""
+    return found.filesystem if found else ""
 
 
 def is_read_only(pid: int, path: str) -> bool | None:
     """Whether `path`, which has no links, is on a read-only mount for a process; None: unknown."""
     with suppress(OSError):
         if found := _mount_of(str(pid), path):
-            by_mount, by_filesystem = found[0].split()[5], found[1].split()[2]
-            return "ro" in by_mount.split(",") or "ro" in by_filesystem.split(",")
+            return "ro" in found.options or "ro" in found.super_options
     return None
 
 
-def _mount_of(process: str, path: str) -> tuple[str, str] | None:
-    """The line of its mount, in the two parts that a dash separates."""
-    best, line = "", ""
-    with open(f"/proc/{process}/mountinfo", encoding="utf-8", errors="surrogateescape") as mounts:
-        for mount in mounts:
-            point = mount.split()[4]
-            if is_inside(path, point) and len(point) >= len(best):
-                best, line = point, mount
-    before, _, after = line.partition(" - ")
-    return (before, after) if after else None
+def _mount_of(process: str, path: str) -> Mount | None:
+    best: Mount | None = None
+    for mount in read_mounts(process):
+        is_longer = best is None or len(mount.point) >= len(best.point)
+        if is_longer and is_inside(path, mount.point):
+            best = mount
+    return best
 
 
 def is_full(path: str) -> bool:

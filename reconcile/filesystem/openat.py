@@ -10,32 +10,28 @@ from posixpath import join
 from typing import NamedTuple
 
 from reconcile.filesystem.attributes import fd_path
+from reconcile.filesystem.mount import mount_id
+from reconcile.filesystem.place_guard import (
+    UNGUARDED,
+    UNGUARDED_TREE,
+    GuardedTree,
+    PlaceGuard,
+    ProtectedPlace,
+)
 from reconcile.filesystem.safe_path import (
+    PIN_DIRECTORY,
     READ_DIRECTORY,
     DirectoryTrust,
     PinnedName,
-    closing,
     open_readable,
     pin_directory,
     trust_of,
 )
 
-MOUNT_ID = b"mnt_id:"
-
 
 def open_subdirectory(directory: int, name: str) -> int:
     """Open the directory `name` in a pinned one, never through a symlink."""
     return os.open(name, READ_DIRECTORY, dir_fd=directory)
-
-
-def mount_id(fd: int) -> int:
-    """The mount that a descriptor is on; each bind mount of a filesystem has its own.
-
-    Source: proc_pid_fdinfo(5).
-    """
-    with closing(os.open(f"/proc/self/fdinfo/{fd}", os.O_RDONLY | os.O_CLOEXEC)) as info:
-        text = os.read(info, 4096)
-    return int(text.partition(MOUNT_ID)[2].split(None, 1)[0])
 
 
 def has_mounts_below(root: int) -> bool:
@@ -69,7 +65,14 @@ NO_LISTING = Listing(-1, "untrusted", [])
 class DirectoryCursor:
     """Opens directories below a root and keeps the last one open: fast for paths in order."""
 
-    def __init__(self, root: int, trust: DirectoryTrust, path: str = "") -> None:
+    def __init__(
+        self,
+        root: int,
+        trust: DirectoryTrust,
+        path: str = "",
+        guarded: GuardedTree = UNGUARDED_TREE,
+    ) -> None:
+        self._guarded = guarded
         self._root, self._root_trust, self._path = root, trust, path
         self._mount = mount_id(root)
         self._at = ""
@@ -111,12 +114,27 @@ class DirectoryCursor:
         if mount_id(fd) != self._mount:
             os.close(fd)
             raise OSError(errno.EXDEV, "it is another filesystem or a bind mount")
-        path = f"{self._at}/{name}" if self._at else name
-        self._hold(fd, path, trust_of(os.fstat(fd), self._trust))
+        path, st = f"{self._at}/{name}" if self._at else name, os.fstat(fd)
+        try:
+            self._guarded.refuse(fd, st, path, join(self._path, path))
+        except BaseException:
+            os.close(fd)
+            raise
+        self._hold(fd, path, trust_of(st, self._trust))
 
     def _hold(self, fd: int, path: str, trust: DirectoryTrust) -> None:
         os.close(self._fd)
         self._fd, self._at, self._trust = fd, path, trust
+
+    def is_protected(self, path: str) -> bool:
+        """Whether the directory `path`, or one above it, holds other people's data."""
+        try:
+            at = self.name(path)
+            with at.pinned(PIN_DIRECTORY) as pin:
+                self._guarded.refuse(pin, os.fstat(pin), path, at.path)
+        except ProtectedPlace:
+            return True
+        return False
 
     def is_on_this_mount(self, pin: int) -> bool:
         """Whether a pinned inode is on the root's mount; a file may be a bind mount, too."""
@@ -128,10 +146,10 @@ class DirectoryCursor:
 
 
 @contextmanager
-def directory_cursor(root: str) -> Iterator[DirectoryCursor]:
-    """A cursor for what is below the directory `root`."""
+def directory_cursor(root: str, guard: PlaceGuard = UNGUARDED) -> Iterator[DirectoryCursor]:
+    """A cursor for what is below the directory `root`; `guard` refuses what is protected."""
     with pin_directory(root) as (pin, trust):
-        cursor = DirectoryCursor(pin, trust, root)
+        cursor = DirectoryCursor(pin, trust, root, guard.enter(pin, root))
         try:
             yield cursor
         finally:

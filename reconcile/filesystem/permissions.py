@@ -22,6 +22,7 @@ from reconcile.filesystem.attributes import affected_attributes, set_owner_and_m
 from reconcile.filesystem.file_undo import Ownership, PermissionsChanged
 from reconcile.filesystem.host_error import HostError
 from reconcile.filesystem.openat import DirectoryCursor, directory_cursor
+from reconcile.filesystem.place_guard import UNGUARDED, PlaceGuard
 from reconcile.filesystem.safe_path import DirectoryTrust, PinnedName
 from reconcile.filesystem.undo import Recorder
 
@@ -117,13 +118,14 @@ def fix_permissions(
     root: str,
     policy: PermissionPolicy,
     deviations: Sequence[PermissionDeviation],
+    guard: PlaceGuard = UNGUARDED,
 ) -> None:
     """Give what deviates below `root` the owner and mode of the policy, in the order given.
 
     What has vanished, was swapped, or may not be given away is left alone; the next
     scan reports it.
     """
-    with directory_cursor(root) as cursor:
+    with directory_cursor(root, guard) as cursor:
         for start in range(0, len(deviations), BATCH):
             batch = deviations[start : start + BATCH]
             if recorder is not None:

@@ -13,7 +13,8 @@ from collections import deque
 from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 
-from reconcile.filesystem.openat import has_mounts_below, mount_id, open_subdirectory
+from reconcile.filesystem.mount import mount_id
+from reconcile.filesystem.openat import has_mounts_below, open_subdirectory
 from reconcile.filesystem.parallel import ProgressCounter
 from reconcile.filesystem.path import is_helper_name
 from reconcile.filesystem.permissions import (

@@ -27,13 +27,21 @@ from reconcile.filesystem.fsync import sync_directory
 from reconcile.filesystem.host_error import HostError
 from reconcile.filesystem.path import helper_name
 from reconcile.filesystem.permissions import refuse_unsafe_change
+from reconcile.filesystem.place_guard import UNGUARDED, PlaceGuard
 from reconcile.filesystem.read import names_in
 from reconcile.filesystem.safe_path import PIN_DIRECTORY, PinnedName, pin_name
 from reconcile.filesystem.undo import Recorder
 
 
 def write(
-    recorder: Recorder | None, path: str, data: bytes, *, uid: int, gid: int, mode: int
+    recorder: Recorder | None,
+    path: str,
+    data: bytes,
+    *,
+    uid: int,
+    gid: int,
+    mode: int,
+    guard: PlaceGuard = UNGUARDED,
 ) -> None:
     """Give `path` this content, owner and mode in one step: old or new, never torn."""
 
@@ -42,6 +50,7 @@ def write(
         set_owner_and_mode(fd, uid, gid, mode)
 
     with pin_name(path) as at:
+        guard.refuse(at.dir_fd, path)
         _refuse_directory(at)
         temp, wrote = temporary_name(recorder, at.name), f"sha256:{sha256(data).hexdigest()}"
         keep_old_inode(recorder, at, lambda place: Replaced(path, temp, wrote, place))
@@ -69,20 +78,24 @@ def inherit_attributes(at: PinnedName, fd: int) -> None:
             copy_attributes(pin, fd)
 
 
-def symlink(recorder: Recorder | None, path: str, target: str) -> None:
+def symlink(
+    recorder: Recorder | None, path: str, target: str, guard: PlaceGuard = UNGUARDED
+) -> None:
     """Make `path` a symlink to `target`, atomically in place of a file or symlink."""
     with pin_name(path) as at:
+        guard.refuse(at.dir_fd, path)
         _refuse_directory(at)
         temp = temporary_name(recorder, at.name)
         keep_old_inode(recorder, at, lambda place: Replaced(path, temp, f"link:{target}", place))
         symlink_atomically(at, temp, target)
 
 
-def unlink(recorder: Recorder | None, path: str) -> None:
+def unlink(recorder: Recorder | None, path: str, guard: PlaceGuard = UNGUARDED) -> None:
     """Remove the file or symlink `path`; nothing to do where it is gone."""
     with pin_name(path) as at:
         if at.stat() is None:
             return
+        guard.refuse(at.dir_fd, path)
         _refuse_directory(at)
         keep_old_inode(recorder, at, lambda place: Removed(path, place or ""))
         os.unlink(at.name, dir_fd=at.dir_fd)
@@ -119,15 +132,18 @@ def _refuse_swapped(pin: int, at: PinnedName) -> None:
         )
 
 
-def rmdir(recorder: Recorder | None, path: str) -> bool:
+def rmdir(recorder: Recorder | None, path: str, guard: PlaceGuard = UNGUARDED) -> bool:
     """Remove the directory `path`; False, and nothing is done, where it is not empty."""
     with pin_name(path) as at:
-        return remove_directory(recorder, at)
+        return remove_directory(recorder, at, guard)
 
 
-def remove_directory(recorder: Recorder | None, at: PinnedName) -> bool:
+def remove_directory(
+    recorder: Recorder | None, at: PinnedName, guard: PlaceGuard = UNGUARDED
+) -> bool:
     """Remove `at`, recorded; False where it is not empty."""
     with at.pinned(PIN_DIRECTORY) as pin:
+        guard.refuse(pin, at.path)
         st, attributes = os.fstat(pin), all_attributes(pin)
     if recorder is not None:
         recorder.record_undo(RemovedDirectory(at.path, *Ownership.of(st), attributes))

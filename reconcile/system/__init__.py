@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar, cast
 
 from reconcile.dataclass import dataclass
 from reconcile.filesystem.files import Files
+from reconcile.filesystem.place_guard import UNGUARDED, PlaceGuard
 from reconcile.filesystem.state_dir import StateDir
 from reconcile.system.accounts import Account, Accounts
 from reconcile.system.commands import Commands
@@ -41,8 +42,8 @@ class Host:
     """This machine; each part is created on first use.
 
     During an apply, `recorder` is its journal, which gets the undo record of each effect before
-    the effect. `scan_progress` counts the names that a scan has read; `on_copy_progress` gets
-    how many files of how many are copied.
+    the effect, and `guard` refuses effects in protected folders. `scan_progress` counts the names
+    that a scan has read; `on_copy_progress` gets how many files of how many are copied.
     """
 
     wrap_part: ClassVar[Callable[[str, Any], Any] | None] = None
@@ -51,6 +52,7 @@ class Host:
     def __init__(self, settings: HostSettings | None = None) -> None:
         self.settings = settings or HostSettings()
         self.recorder: Recorder | None = None
+        self.guard: PlaceGuard = UNGUARDED
         self.scan_progress: ProgressCounter | None = None
         self.on_copy_progress: OnProgress | None = None
 

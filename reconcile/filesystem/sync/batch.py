@@ -16,6 +16,7 @@ from reconcile.filesystem.fsync import FEW, flush, sync_directory, sync_filesyst
 from reconcile.filesystem.host_error import HostError
 from reconcile.filesystem.openat import DirectoryCursor
 from reconcile.filesystem.permissions import PermissionPolicy
+from reconcile.filesystem.place_guard import ProtectedPlace
 from reconcile.filesystem.read import identity
 from reconcile.filesystem.safe_path import PinnedName, closing
 from reconcile.filesystem.sync.manifest import Signature
@@ -146,20 +147,22 @@ class WriteBatch:
         self._flush(paths)
 
     def remove_empty_directories(self, folders: Collection[str]) -> None:
-        """Remove, deepest first, those of `folders` that are empty."""
+        """Remove, deepest first, those of `folders` that are empty and not protected."""
         for path in sorted(folders, key=os.fsencode, reverse=True):
+            if self._cursor.is_protected(path):
+                continue
             at = self._cursor.name(path)
             if at.stat() is not None:
                 remove_directory(self._recorder, at)
 
     def unmodified(self, digests: Mapping[str, str]) -> list[str]:
-        """The paths whose files still have the digest given."""
+        """The paths whose files still have the digest given, and are not protected."""
         return [path for path, digest in digests.items() if self._identity(path) == digest]
 
     def _identity(self, path: str) -> str:
         try:
             return identity(self._cursor.name(path))
-        except (FileNotFoundError, NotADirectoryError):
+        except (FileNotFoundError, NotADirectoryError, ProtectedPlace):
             return ""
 
     def _flush(self, paths: Sequence[str]) -> None:

@@ -21,6 +21,7 @@ from reconcile.filesystem.compress import compressed
 from reconcile.filesystem.host_error import HostError
 from reconcile.filesystem.openat import directory_cursor
 from reconcile.filesystem.permissions import fix_permissions
+from reconcile.filesystem.place_guard import UNGUARDED, PlaceGuard
 from reconcile.filesystem.read import chunks, sha256_of
 from reconcile.filesystem.safe_path import closing
 from reconcile.filesystem.sync.batch import BatchTarget, WriteBatch
@@ -89,15 +90,16 @@ def sync(
     manifest: SyncManifest,
     request: SyncRequest,
     on_progress: OnProgress | None = None,
+    guard: PlaceGuard = UNGUARDED,
 ) -> None:
     """Make the copy what `request` says, and save in the manifest what was written."""
     found, newest_ns = compare_tree(request, manifest, remember=True), 0
     if found.deviations:
-        fix_permissions(recorder, request.root, request.policy, found.deviations)
+        fix_permissions(recorder, request.root, request.policy, found.deviations, guard)
         # Their ctimes are new, so their rows are known only now.
         found, newest_ns = compare_tree(request, manifest, remember=True), time.time_ns()
     rows = {path: row for path in found.unchanged if (row := manifest.row(path))} | found.rows
-    with open_source(request.source) as source, directory_cursor(request.root) as cursor:
+    with open_source(request.source) as source, directory_cursor(request.root, guard) as cursor:
         batch = WriteBatch(recorder, request.root, cursor)
         batch.create_directories(found.folders, request.policy)
         # First, so that no stale sibling outlives the file it was made of.
@@ -106,20 +108,24 @@ def sync(
         for files in _batches(source, found.copies, progress):
             rows |= _write_files(batch, source, request, files, progress)
             newest_ns = max(newest_ns, time.time_ns())
-    _prune(recorder, request, found)
+    _prune(recorder, request, found, guard)
     manifest.save(recorder, rows, manifest.folders | frozenset(found.folders), newest_ns)
 
 
-def _prune(recorder: Recorder | None, request: SyncRequest, found: SyncDiff) -> None:
-    with directory_cursor(request.root) as cursor:
+def _prune(
+    recorder: Recorder | None, request: SyncRequest, found: SyncDiff, guard: PlaceGuard
+) -> None:
+    with directory_cursor(request.root, guard) as cursor:
         batch = WriteBatch(recorder, request.root, cursor)
         batch.remove_files(found.extraneous)
         batch.remove_empty_directories(found.extraneous_folders)
 
 
-def remove_synced(recorder: Recorder | None, manifest: SyncManifest, root: str) -> None:
+def remove_synced(
+    recorder: Recorder | None, manifest: SyncManifest, root: str, guard: PlaceGuard = UNGUARDED
+) -> None:
     """Remove what reconcile wrote and nobody has changed since, then empty directories of it."""
-    with directory_cursor(root) as cursor:
+    with directory_cursor(root, guard) as cursor:
         batch = WriteBatch(recorder, root, cursor)
         batch.remove_files(batch.unmodified(manifest.written_files()))
         batch.remove_empty_directories(manifest.folders)

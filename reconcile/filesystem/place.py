@@ -1,0 +1,234 @@
+"""Where a directory lies, whatever it is called.
+
+A name can be moved, or lead elsewhere tomorrow; a second name can lead to the same
+directory by a symlink, a bind mount or an overlay. A place is the filesystem, the path
+inside of it, and the inode.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
+from posixpath import join
+from typing import Any, NamedTuple, Self
+
+from reconcile.dataclass import dataclass
+from reconcile.filesystem.attributes import fd_path
+from reconcile.filesystem.mount import Mount, mount_id, read_mounts
+from reconcile.filesystem.path import is_inside, relative_to
+from reconcile.filesystem.safe_path import closing
+
+PIN_FOLLOWED = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
+MOST_LAYERS = 500
+"""Layers of an overlay, which the kernel limits to this number."""
+
+
+class Place(NamedTuple):
+    """A directory by its filesystem, its path inside of that, and its inode.
+
+    `inode` is 0 where nothing is there yet. `born_ns` tells an inode from a later one with
+    the same number; 0 where the filesystem does not record it.
+    """
+
+    device: str
+    path: str
+    inode: int
+    born_ns: int
+
+    @classmethod
+    def parse(cls, value: Sequence[Any]) -> Self:
+        """The place that was written as a list. Errors: ValueError."""
+        device, path, inode, born_ns = value
+        return cls(str(device), str(path), int(inode), int(born_ns))
+
+    def is_same_inode(self, other: Place) -> bool:
+        """Whether both are the same directory, wherever it has been moved to since."""
+        if not self.inode or (self.device, self.inode) != (other.device, other.inode):
+            return False
+        return not self.born_ns or not other.born_ns or self.born_ns == other.born_ns
+
+    def path_below(self, folder: Place) -> str | None:
+        """Its path relative to `folder`; None where it does not lie in there."""
+        if self.device != folder.device or not is_inside(self.path, folder.path):
+            return None
+        return relative_to(self.path, folder.path) or ""
+
+
+@dataclass(frozen=True)
+class Location:
+    """A directory and what it lies in.
+
+    `places` has several only on an overlay: its own and one in each layer below. `above`
+    are all directories above it, by each of its ways up.
+    """
+
+    path: str
+    """Without symlinks."""
+    places: tuple[Place, ...] = ()
+    above: tuple[Place, ...] = ()
+
+    def lies_in(self, folder: Location) -> bool:
+        """Whether it is `folder`, or below it, by any name."""
+        up = (*self.places, *self.above)
+        return any(
+            one.is_same_inode(other) or one.path_below(other) is not None
+            for other in folder.places
+            for one in up
+        )
+
+    def path_of(self, other: Location) -> str | None:
+        """The path relative to this of `other`, which lies below; None where it does not."""
+        for one in self.places:
+            for place in other.places:
+                relative = place.path_below(one)
+                if relative is not None:
+                    return relative
+            if any(one.is_same_inode(above) for above in other.above):
+                return relative_to(other.path, self.path) or ""
+        return None
+
+
+def locate(path: str, locator: Locator | None = None) -> Location:
+    """The directory that `path` leads to; where it is absent, where it would be.
+
+    To compare places, never to act on them: any of it may change at any time.
+    Errors: OSError where it cannot be examined.
+    """
+    locator, real = locator or Locator(), os.path.realpath(path)
+    existing, missing = real, ""
+    while True:
+        try:
+            with closing(os.open(existing, PIN_FOLLOWED)) as fd:
+                found = locator.location(fd)
+            break
+        except (FileNotFoundError, NotADirectoryError):
+            existing, _, name = existing.rpartition("/")
+            existing, missing = existing or "/", join(name, missing) if missing else name
+    return found if not missing else _absent(found, real, missing)
+
+
+def _absent(parent: Location, path: str, missing: str) -> Location:
+    places = (Place(one.device, join(one.path, missing), 0, 0) for one in parent.places)
+    return Location(path, tuple(places), (*parent.places, *parent.above))
+
+
+class Locator:
+    """Finds the locations of open directories, by one reading of the table of mounts."""
+
+    def __init__(self) -> None:
+        self._mounts = {mount.id: mount for mount in read_mounts()}
+
+    def location(self, fd: int) -> Location:
+        """Where an open directory lies. Errors: OSError."""
+        path, mount = os.readlink(fd_path(fd)), self._mounts.get(mount_id(fd))
+        own = self._place(fd, path, mount)
+        above = [*self._parents(fd), *self._above_mount(own, mount)]
+        layers = [self.location(layer) for layer in _open_layers(own.path, mount)]
+        places = (own, *(place for layer in layers for place in layer.places))
+        return Location(path, places, (*above, *(place for one in layers for place in one.above)))
+
+    def _place(self, fd: int, path: str, mount: Mount | None) -> Place:
+        st = os.fstat(fd)
+        if mount is None:
+            # A directory of another namespace, which no name of ours leads to.
+            return Place(f"{st.st_dev}", "", st.st_ino, _born_ns(fd))
+        inside = join(mount.root, relative_to(path, mount.point) or "").rstrip("/") or "/"
+        return Place(_device(fd, mount, st), inside, st.st_ino, _born_ns(fd))
+
+    def _parents(self, fd: int) -> Iterator[Place]:
+        """Every directory above, nearest first, as `..` leads there."""
+        here, below = os.dup(fd), os.fstat(fd)
+        try:
+            while True:
+                above = os.open("..", PIN_FOLLOWED, dir_fd=here)
+                os.close(here)
+                here, st = above, os.fstat(above)
+                if (st.st_dev, st.st_ino) == (below.st_dev, below.st_ino):
+                    return
+                below = st
+                mount = self._mounts.get(mount_id(here))
+                yield self._place(here, os.readlink(fd_path(here)), mount)
+        finally:
+            os.close(here)
+
+    def _above_mount(self, own: Place, mount: Mount | None) -> Iterator[Place]:
+        """What lies above the root of a bind mount, as far as another mount shows it."""
+        inside = mount.root if mount is not None else "/"
+        while inside != "/":
+            inside = inside.rpartition("/")[0] or "/"
+            for other in self._mounts.values():
+                below = relative_to(inside, other.root)
+                if below is None and inside != other.root:
+                    continue
+                place = self._place_at(join(other.point, below or ""))
+                if place is not None and (place.device, place.path) == (own.device, inside):
+                    yield place
+                    break
+
+    def _place_at(self, path: str) -> Place | None:
+        try:
+            with closing(os.open(path, PIN_FOLLOWED)) as fd:
+                return self._place(fd, os.readlink(fd_path(fd)), self._mounts.get(mount_id(fd)))
+        except OSError:
+            return None  # Something else is mounted over it.
+
+
+def _device(fd: int, mount: Mount, st: os.stat_result) -> str:
+    """The filesystem by its own id, which stays when the kernel numbers devices otherwise."""
+    own_id = os.fstatvfs(fd).f_fsid
+    return f"{mount.filesystem}:{own_id:x}" if own_id else f"{mount.filesystem}:{st.st_dev}"
+
+
+def _open_layers(inside: str, mount: Mount | None) -> Iterator[int]:
+    """The directories in which an overlay really keeps the one at the path `inside`."""
+    if mount is None or mount.filesystem != "overlay":
+        return
+    for layer in _layers(mount.super_options):
+        try:
+            fd = os.open(join(layer, inside.lstrip("/")), PIN_FOLLOWED)
+        except OSError:
+            continue  # It is not in this layer, or the layer is out of reach from here.
+        with closing(fd):
+            yield fd
+
+
+def _layers(options: Iterable[str]) -> list[str]:
+    """Source: the kernel's overlayfs.rst; a colon in a name is written with a backslash."""
+    found: list[str] = []
+    for option in options:
+        name, _, value = option.partition("=")
+        if name == "upperdir":
+            found.append(value)
+        elif name in ("lowerdir", "lowerdir+", "datadir+"):
+            found += [one for one in value.split(":") if one.startswith("/")]
+    return found[:MOST_LAYERS]
+
+
+class _Statx(ctypes.Structure):
+    """Source: statx(2); only what is up to the time of birth has a name."""
+
+    _fields_ = (
+        ("mask", ctypes.c_uint32),
+        ("before", ctypes.c_uint8 * 76),
+        ("born_s", ctypes.c_int64),
+        ("born_ns", ctypes.c_uint32),
+        ("after", ctypes.c_uint8 * 164),
+    )
+
+
+AT_EMPTY_PATH, STATX_BTIME = 0x1000, 0x800
+
+
+def _born_ns(fd: int) -> int:
+    """When the inode was made; 0 where the C library or the filesystem does not know."""
+    statx, found = _statx(), _Statx()
+    if statx is None or statx(fd, b"", AT_EMPTY_PATH, STATX_BTIME, ctypes.byref(found)):
+        return 0
+    return found.born_s * 10**9 + found.born_ns if found.mask & STATX_BTIME else 0
+
+
+@cache
+def _statx() -> Any:
+    return getattr(ctypes.CDLL(None), "statx", None)

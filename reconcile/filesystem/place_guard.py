@@ -1,0 +1,94 @@
+"""Nothing is written or removed where other people's data lies.
+
+The names in a plan are checked when it is made. But links turn, also in the same apply, so
+the directory in which an effect happens is checked again, by descriptor, right before it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterator, Mapping
+
+from reconcile.dataclass import dataclass
+from reconcile.filesystem.host_error import HostError
+from reconcile.filesystem.place import Location, Locator, Place, locate
+
+ProtectedFolders = Mapping[str, Collection[Place]]
+"""The name of a folder with other people's data → the places where it was recorded."""
+
+
+class ProtectedPlace(HostError):
+    """An effect would have happened inside of a folder that is protected."""
+
+
+class PlaceGuard:
+    """Refuses effects inside of `folders`.
+
+    Their names are followed again at each check, since a link above them may have turned.
+    """
+
+    def __init__(self, folders: ProtectedFolders | None = None) -> None:
+        self._folders = folders or {}
+        self._passed: tuple[int, int] | None = None
+
+    def refuse(self, fd: int, path: str) -> None:
+        """Check an open directory, in which `path` would be changed. Errors: ProtectedPlace."""
+        self.enter(fd, path)
+
+    def refuse_once(self, fd: int, path: str) -> None:
+        """The same for many effects in a row: one check per directory. Errors: ProtectedPlace."""
+        st = os.fstat(fd)
+        if (st.st_dev, st.st_ino) != self._passed:
+            self.refuse(fd, path)
+            self._passed = (st.st_dev, st.st_ino)
+
+    def enter(self, fd: int, path: str, *, refuse: bool = True) -> GuardedTree:
+        """What is protected below an open directory; `refuse` it where it is so itself."""
+        if not self._folders:
+            return UNGUARDED_TREE
+        locator = Locator()
+        here, protected = locator.location(fd), [*self._protected(locator)]
+        for name, folder in protected if refuse else ():
+            if here.lies_in(folder):
+                raise _refused(path, name)
+        places = [place for _, folder in protected for place in folder.places]
+        inodes = {one.inode for one in places if one.device == here.places[0].device}
+        below = {here.path_of(folder) for _, folder in protected}
+        return GuardedTree(
+            self, os.fstat(fd).st_dev, frozenset(inodes - {0}), frozenset(filter(None, below))
+        )
+
+    def _protected(self, locator: Locator) -> Iterator[tuple[str, Location]]:
+        for name, recorded in self._folders.items():
+            yield name, locate(name, locator)
+            yield name, Location(name, tuple(recorded))
+
+
+@dataclass(frozen=True)
+class GuardedTree:
+    """The directories below one that was checked; for each of them a few comparisons are enough."""
+
+    guard: PlaceGuard
+    device: int
+    inodes: frozenset[int]
+    below: frozenset[str]
+    """Relative paths of what is protected; as another name, an overlay, has other inodes."""
+
+    def refuse(self, fd: int, st: os.stat_result, relative: str, path: str) -> None:
+        """Check a directory on the way down. Errors: ProtectedPlace."""
+        is_other = bool(self.inodes) and st.st_dev != self.device
+        if is_other or st.st_ino in self.inodes or relative in self.below:
+            self.guard.refuse(fd, path)
+
+
+def _refused(path: str, name: str) -> ProtectedPlace:
+    return ProtectedPlace(
+        what=f"{path} was not changed: it lies in {name}, which is protected",
+        why="users' data is there, reached by another name",
+        fix="Declare a path that does not lead there. If it may be overwritten, run"
+        " `reconcile state forget --protected-too`.",
+    )
+
+
+UNGUARDED = PlaceGuard()
+UNGUARDED_TREE = GuardedTree(UNGUARDED, 0, frozenset(), frozenset())
