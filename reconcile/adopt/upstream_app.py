@@ -15,7 +15,7 @@ from reconcile.doctor.request_builder import RequestBuilder
 from reconcile.doctor.upstream import ProxyLocation, proxy_locations
 from reconcile.errors import ReconcileError
 from reconcile.nginx.model.config_tree import ConfigTree, Directive
-from reconcile.nginx.routing.location_match import Indeterminate
+from reconcile.nginx.routing.indeterminate import Indeterminate
 from reconcile.nginx.routing.request import FileKind, Request
 from reconcile.nginx.routing.router import Router
 from reconcile.nginx.routing.servers import Server

@@ -12,7 +12,7 @@ from reconcile.doctor.access_log_format import NginxAccessLog, access_logs, answ
 from reconcile.doctor.rule import RuleResult, note, warning
 from reconcile.nginx.model.latin1 import from_raw
 from reconcile.nginx.model.scope import PASSES
-from reconcile.nginx.routing.location_match import Indeterminate
+from reconcile.nginx.routing.indeterminate import Indeterminate
 from reconcile.nginx.routing.route import Answer
 from reconcile.nginx.routing.servers import Server
 from reconcile.system.logs import tail_with_rotated

@@ -12,7 +12,7 @@ from reconcile.engine.model import Finding, Severity, Unknown
 from reconcile.engine.resource import Ref
 from reconcile.errors import ReconcileError
 from reconcile.filesystem.host_error import in_one_line
-from reconcile.nginx.routing.location_match import Indeterminate
+from reconcile.nginx.routing.indeterminate import Indeterminate
 from reconcile.output.findings import Diagnosis
 
 if TYPE_CHECKING:

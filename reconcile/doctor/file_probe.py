@@ -12,7 +12,7 @@ from reconcile.doctor.request_builder import build_request
 from reconcile.doctor.rule import RuleResult, error
 from reconcile.filesystem.inventory import Item
 from reconcile.nginx.model.listen import Listen
-from reconcile.nginx.routing.location_match import Indeterminate
+from reconcile.nginx.routing.indeterminate import Indeterminate
 from reconcile.nginx.routing.uri import escaped
 from reconcile.system.http import HttpAnswer
 from reconcile.verify.evaluate import is_from_nginx

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from reconcile.doctor.nginx_error_log import ErrorLogLine, read_error_logs
 from reconcile.doctor.request_builder import RequestBuilder
-from reconcile.nginx.routing.location_match import Indeterminate
+from reconcile.nginx.routing.indeterminate import Indeterminate
 from reconcile.nginx.routing.request import PathKinds, Request
 from reconcile.nginx.routing.route import Route
 from reconcile.nginx.routing.router import Router

@@ -13,6 +13,7 @@ from itertools import islice, product
 
 from reconcile.nginx.model.latin1 import from_raw, to_raw
 from reconcile.nginx.routing import pcre
+from reconcile.nginx.routing.indeterminate import Indeterminate
 
 WORD = "reconcile"
 LONGEST = 255
@@ -37,8 +38,11 @@ def matching_texts(pattern: str, groups: Groups | None = None) -> Iterator[str]:
     if compiled is None:
         return
     wanted = {group: to_raw(text) for group, text in (groups or {}).items()}
-    for text in dict.fromkeys(_RegexReader(compiled.pattern, wanted).texts()):
-        match = compiled.search(text)
+    for text in dict.fromkeys(_RegexReader(compiled.python.pattern, wanted).texts()):
+        try:
+            match = compiled.search(text)
+        except Indeterminate:
+            continue
         if match and all(match[group] == text for group, text in wanted.items()):
             yield from_raw(text)
 

@@ -8,7 +8,7 @@ from typing import Literal
 
 from reconcile.doctor.regex_examples import matching_texts
 from reconcile.nginx.model.listen import Listen
-from reconcile.nginx.routing.location_match import Indeterminate
+from reconcile.nginx.routing.indeterminate import Indeterminate
 from reconcile.nginx.routing.request import Request
 from reconcile.nginx.routing.servers import Server, ServerTable
 

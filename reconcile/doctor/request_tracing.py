@@ -13,7 +13,7 @@ from reconcile.doctor.gunicorn_logs import GunicornAccessLog, access_log
 from reconcile.doctor.http_requests import reachable_listens, send_request
 from reconcile.errors import ReconcileError
 from reconcile.nginx.model.latin1 import from_raw
-from reconcile.nginx.routing.location_match import Indeterminate
+from reconcile.nginx.routing.indeterminate import Indeterminate
 from reconcile.nginx.routing.route import Route
 from reconcile.nginx.routing.servers import Server
 from reconcile.system.http import HttpAnswer

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from reconcile.engine.model import Finding, Severity
-from reconcile.nginx.routing.location_match import Indeterminate
+from reconcile.nginx.routing.indeterminate import Indeterminate
 
 if TYPE_CHECKING:
     from reconcile.doctor.inspection import HostInspection

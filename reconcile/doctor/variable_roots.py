@@ -14,7 +14,7 @@ from reconcile.filesystem.files import Files
 from reconcile.nginx.model.latin1 import from_raw, to_raw
 from reconcile.nginx.model.scope import Scope
 from reconcile.nginx.routing import pcre
-from reconcile.nginx.routing.location_match import Indeterminate
+from reconcile.nginx.routing.indeterminate import Indeterminate
 from reconcile.nginx.routing.route import Route
 from reconcile.nginx.routing.router import Router
 from reconcile.nginx.routing.servers import Server
@@ -159,14 +159,14 @@ def _tenant_hosts(server: Server, texts: Iterable[str]) -> Iterator[str]:
                 yield f"{text}{name[1:]}"
             elif name.startswith("~"):
                 pattern = pcre.compiled(to_raw(name[1:]))
-                for group in range(1, pattern.groups + 1 if pattern else 1):
+                for group in range(1, pattern.python.groups + 1 if pattern else 1):
                     yield from islice(matching_texts(name[1:], {group: text}), 1)
 
 
 def _used_groups(scope: Scope, value: str) -> tuple[int, ...]:
     """The groups of a regex location that `value` uses; 0 for one that does not exist."""
     pattern = pcre.compiled(scope.name, caseless=scope.modifier == "~*")
-    names = pattern.groupindex if pattern else {}
+    names = pattern.python.groupindex if pattern else {}
     used = _VARIABLE.findall(value)
     return tuple(
         int(one) if one.isdigit() else names[one] for one in used if one.isdigit() or one in names

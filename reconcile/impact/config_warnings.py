@@ -9,7 +9,7 @@ from reconcile.engine.model import Finding
 from reconcile.nginx.model.config_tree import ConfigTree
 from reconcile.nginx.model.listen import Address, listens_of
 from reconcile.nginx.render.render import is_managed
-from reconcile.nginx.routing.location_match import Indeterminate
+from reconcile.nginx.routing.indeterminate import Indeterminate
 from reconcile.nginx.routing.router import Router
 from reconcile.nginx.routing.servers import Server
 from reconcile.nginx.server_name_conflicts import NameConflict, name_conflicts

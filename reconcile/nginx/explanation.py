@@ -11,6 +11,7 @@ from reconcile.nginx.model.listen import Address
 from reconcile.nginx.routing import pcre
 from reconcile.nginx.routing.describe import describe
 from reconcile.nginx.routing.headers import SentHeader, content_type, sent_headers
+from reconcile.nginx.routing.indeterminate import Indeterminate
 from reconcile.nginx.routing.request import Request
 from reconcile.nginx.routing.route import Hop, Route
 from reconcile.nginx.routing.router import Router
@@ -179,7 +180,10 @@ def _matches_path(location: Scope, path: str) -> bool:
     if not location.is_regex:
         return path.startswith(location.name)
     pattern = pcre.compiled(location.name, caseless=location.modifier == "~*")
-    return pattern is not None and pattern.search(path) is not None
+    try:
+        return pattern is not None and pattern.search(path) is not None
+    except Indeterminate:
+        return False
 
 
 def _why_not(location: Scope, hop: Hop) -> str:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
+from time import process_time
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from reconcile.nginx.model.config_tree import load
 
 from reconcile.nginx.routing import pcre
+from reconcile.nginx.routing.indeterminate import Indeterminate
+from reconcile.nginx.routing.request import Request
+from reconcile.nginx.routing.router import Router
 from tests.support.ports import free_port
 from tests.support.real_nginx import Running, running
 
@@ -129,6 +135,51 @@ def test_a_pattern_matches_as_in_nginx(matching: Running, number: int) -> None:
         assert (matching.ask(sent, host=host).body == b"yes") == (foretold.answer.body == "yes")
 
     agrees()
+
+
+EXPLOSIVE = {
+    "^/(a+)+$": "/" + "a" * 40 + "!",
+    "^/(?:a|a)*b$": "/" + "a" * 60,
+    r"^(?:/[^.]*)*\.(?:css)$": "/" * 60,
+    "^(?:.*)*(?:.*)*=$": "a" * 60,
+}
+
+
+@pytest.mark.parametrize(("pattern", "text"), EXPLOSIVE.items(), ids=EXPLOSIVE)
+def test_a_regex_that_backtracks_without_end_is_given_up(pattern: str, text: str) -> None:
+    regex = pcre.compiled(pattern)
+    assert regex is not None
+    began = process_time()
+
+    for _ in range(100):
+        with pytest.raises(Indeterminate, match="takes too long"):
+            regex.search(text)
+
+    assert process_time() - began < 3
+    assert signal.SIG_DFL == signal.getsignal(signal.SIGVTALRM)
+
+
+class OneFile:
+    """A configuration in memory."""
+
+    def __init__(self, text: str) -> None:
+        self.data = text.encode()
+
+    def read(self, path: str) -> bytes:
+        return self.data
+
+    def glob(self, pattern: str) -> list[str]:
+        return []
+
+
+def test_where_a_regex_takes_too_long_the_answer_is_unknown() -> None:
+    site = "server { location / { return 204; } location ~ ^/(a+)+$ { return 200; } }"
+    router = Router(load("/nginx.conf", OneFile(f"events {{}} http {{ {site} }}")))
+
+    slow, quick = (router.route(Request(uri)).answer for uri in ("/" + "a" * 40 + "!", "/aaa"))
+
+    assert ("unknown", True) == (slow.kind, "takes too long" in slow.reason)
+    assert 200 == quick.status
 
 
 @pytest.mark.parametrize("pattern", NOT_OURS)

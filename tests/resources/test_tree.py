@@ -269,7 +269,7 @@ def test_every_level_down_to_the_deepest_is_walked_and_fixed(host: Host, site: P
 
 
 def test_what_lies_deeper_is_reported_and_stops_nothing(host: Host, site: Path) -> None:
-    with nested(site, 20_050), few_descriptors():
+    with nested(site, 2_000), few_descriptors():
         after = mended(uploads(site), host)
 
     [note] = after.notes

@@ -18,7 +18,7 @@ from reconcile.doctor.location_mapping import (
 from reconcile.doctor.rule import Inconclusive, Rule, RuleResult, error, note
 from reconcile.nginx.model.scope import Scope
 from reconcile.nginx.render.site_view import CHALLENGES
-from reconcile.nginx.routing.location_match import Indeterminate
+from reconcile.nginx.routing.indeterminate import Indeterminate
 
 
 def check(inspection: HostInspection) -> Iterator[RuleResult]:

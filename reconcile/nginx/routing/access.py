@@ -7,7 +7,7 @@ from typing import Literal
 
 from reconcile.nginx.model.config_tree import Directive
 from reconcile.nginx.model.scope import Scope
-from reconcile.nginx.routing.location_match import Indeterminate
+from reconcile.nginx.routing.indeterminate import Indeterminate
 from reconcile.nginx.routing.request_context import RequestContext, StatusResult
 
 Verdict = Literal["passes", "no rule"] | StatusResult

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reconcile.nginx.model.latin1 import from_raw
-from reconcile.nginx.routing.location_match import Indeterminate
+from reconcile.nginx.routing.indeterminate import Indeterminate
 from reconcile.nginx.routing.request_context import (
     InternalRedirect,
     PathMapping,

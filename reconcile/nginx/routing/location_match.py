@@ -10,14 +10,7 @@ from dataclasses import dataclass
 
 from reconcile.nginx.model.scope import Scope
 from reconcile.nginx.routing import pcre
-
-
-class Indeterminate(Exception):
-    """Nginx's choice cannot be determined statically; `reason` explains why."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
+from reconcile.nginx.routing.indeterminate import Indeterminate
 
 
 @dataclass(frozen=True)

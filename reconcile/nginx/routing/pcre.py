@@ -1,5 +1,8 @@
 """PCRE patterns as Python ones, where both mean the same; None where they may not.
 
+A match has a limit of time, as PCRE has one of backtracking: a regex such as `^(a+)+$` takes longer
+than the universe on a text of 40 characters, and both may come from somebody else.
+
 Strings carry one character a byte, as PCRE without UTF does.
 Source: pcre2pattern(3); Python's `re` with re.ASCII.
 """
@@ -7,8 +10,20 @@ Source: pcre2pattern(3); Python's `re` with re.ASCII.
 from __future__ import annotations
 
 import re
+import signal
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import lru_cache
+from types import FrameType
+
+from reconcile.nginx.routing.indeterminate import Indeterminate
+
+MATCH_LIMIT_S = 0.2
+"""Of this process's own time, so that a busy machine changes no answer."""
+MOST_TOO_SLOW = 5
+"""Texts on which a regex may take too long; after that it is not tried again."""
 
 _ESCAPES = {
     "z": r"\Z",
@@ -58,15 +73,53 @@ class _NotTheSame(Exception):
     """A signal within this module."""
 
 
+@dataclass
+class Regex:
+    """A regex in Python's syntax."""
+
+    python: re.Pattern[str]
+    _too_slow: int = 0
+
+    def search(self, text: str) -> re.Match[str] | None:
+        """The first match in `text`. Errors: Indeterminate where that takes too long."""
+        if self._too_slow < MOST_TOO_SLOW:
+            try:
+                with _time_limit():
+                    return self.python.search(text)
+            except _TooSlow:
+                self._too_slow += 1
+        raise Indeterminate(f"matching the regex {self.python.pattern} takes too long")
+
+
+class _TooSlow(BaseException):
+    """Raised by the timer; a BaseException, as it may arrive in any code."""
+
+
+def _give_up(_number: int, _frame: FrameType | None) -> None:
+    raise _TooSlow
+
+
+@contextmanager
+def _time_limit() -> Iterator[None]:
+    """Raise _TooSlow in the body once it has used up its time: `re` handles signals as it goes."""
+    before = signal.signal(signal.SIGVTALRM, _give_up)
+    signal.setitimer(signal.ITIMER_VIRTUAL, MATCH_LIMIT_S)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
+
+
 @lru_cache(maxsize=4096)
-def compiled(pattern: str, *, caseless: bool = False) -> re.Pattern[str] | None:
+def compiled(pattern: str, *, caseless: bool = False) -> Regex | None:
     """`pattern` for Python's `search`; None where the meaning could differ."""
     flags = re.ASCII | (re.IGNORECASE if caseless else 0)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)
-            return re.compile(_TOKEN.sub(_token, pattern), flags)
-    except (_NotTheSame, re.error, OverflowError):
+            return Regex(re.compile(_TOKEN.sub(_token, pattern), flags))
+    except (_NotTheSame, re.error, OverflowError, RecursionError):
         return None
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from reconcile.nginx.model.latin1 import from_raw, to_raw
 from reconcile.nginx.model.scope import Scope
 from reconcile.nginx.routing import uri
-from reconcile.nginx.routing.location_match import Indeterminate
+from reconcile.nginx.routing.indeterminate import Indeterminate
 from reconcile.nginx.routing.request import FileKind, PathKinds, Request
 from reconcile.nginx.routing.route import Answer, Hop
 from reconcile.nginx.routing.servers import ServerChoice, hostname

@@ -9,7 +9,7 @@ from reconcile.nginx.model.config_tree import Directive
 from reconcile.nginx.model.latin1 import from_raw, to_raw
 from reconcile.nginx.model.scope import Scope
 from reconcile.nginx.routing import pcre
-from reconcile.nginx.routing.location_match import Indeterminate
+from reconcile.nginx.routing.indeterminate import Indeterminate
 from reconcile.nginx.routing.request_context import PhaseResult, RequestContext, StatusResult
 from reconcile.nginx.routing.route import Answer
 from reconcile.nginx.routing.uri import unescape_redirect

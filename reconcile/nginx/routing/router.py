@@ -15,7 +15,7 @@ from reconcile.nginx.model.sizes import body_limit
 from reconcile.nginx.routing import uri
 from reconcile.nginx.routing.access import check_access
 from reconcile.nginx.routing.content import check_model, content, try_files
-from reconcile.nginx.routing.location_match import Indeterminate
+from reconcile.nginx.routing.indeterminate import Indeterminate
 from reconcile.nginx.routing.request import NoPathKinds, PathKinds, Request
 from reconcile.nginx.routing.request_context import (
     InternalRedirect,

@@ -12,7 +12,8 @@ from reconcile.nginx.model.latin1 import to_raw
 from reconcile.nginx.model.listen import ANY_IPV4, ANY_IPV6, Address, Listen
 from reconcile.nginx.model.scope import Scope
 from reconcile.nginx.routing import pcre
-from reconcile.nginx.routing.location_match import Indeterminate, LocationTable
+from reconcile.nginx.routing.indeterminate import Indeterminate
+from reconcile.nginx.routing.location_match import LocationTable
 
 
 class Server:
@@ -165,7 +166,7 @@ def hostname(host: str) -> str:
     return host.partition(":")[0].lower().removesuffix(".")
 
 
-def _server_regex(written: str) -> re.Pattern[str]:
+def _server_regex(written: str) -> pcre.Regex:
     raw = to_raw(written)
     pattern = pcre.compiled(raw, caseless=any("A" <= char <= "Z" for char in raw))
     if pattern is None:
