@@ -34,6 +34,7 @@ from reconcile.engine.resource import Cause, Owner, Ref, Resource
 
 NEW = LedgerRow()
 ROOT = Owner("root", "root")
+CHANGED = "it has changed since it was written; remove it by hand if it is not needed"
 
 
 def make_plan(
@@ -59,7 +60,7 @@ def make_plan(
     """
     protected = protected_names(desired, (ref for ref, row in owned.items() if row.protected))
     removals = tuple(_removals(desired, observed, owned, protected))
-    kept = dict(_kept(removals))
+    kept = dict(_kept(removals, owned))
     removed = tuple(change for change in removals if change.ref not in kept)
     changes = in_order((*_updates(desired, observed, owned, applier), *removed))
     inputs = plan_inputs(host, changes, config, sources)
@@ -182,11 +183,12 @@ def _is_removable(resource: Resource, row: LedgerRow) -> bool:
     return always or (resource.when_undeclared == "remove_if_created" and row.created)
 
 
-def _kept(removals: Sequence[Change]) -> Iterator[tuple[Ref, str]]:
+def _kept(removals: Sequence[Change], owned: Rows) -> Iterator[tuple[Ref, str]]:
     """What cannot be removed, and why; deepest first, as what is kept keeps its parent."""
     leaving = {change.ref for change in removals}
     for change in sorted(removals, key=lambda change: change.ref.name, reverse=True):
-        why = change.subject.why_not_removable(frozenset(leaving))
+        is_as_written = change.subject.is_as_written(owned[change.ref].digests)
+        why = change.subject.why_not_removable(frozenset(leaving)) if is_as_written else CHANGED
         if why:
             leaving.remove(change.ref)
             yield change.ref, why

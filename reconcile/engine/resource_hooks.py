@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, Self
 
 if TYPE_CHECKING:
@@ -50,6 +50,13 @@ class ResourceHooks:
     def may_write(self, path: str) -> bool:  # noqa: ARG002
         """Whether it may overwrite or remove `path`, which lies below its own."""
         return False
+
+    def is_as_written(self, written: Mapping[str, str]) -> bool:  # noqa: ARG002
+        """Whether this, as observed, still has the content that the ledger recorded.
+
+        What somebody has changed since is theirs, and is not removed.
+        """
+        return True
 
     def why_not_removable(self, leaving: frozenset[Ref]) -> str:  # noqa: ARG002
         """Why this, as observed, is kept once `leaving` are removed; "" if it is not."""

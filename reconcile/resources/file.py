@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any, ClassVar, Literal, Self
 
+from reconcile.engine.digest import digest
 from reconcile.engine.model import Action, Finding
 from reconcile.engine.resource import Owner, Ref, Resource
+from reconcile.filesystem.files import LIMIT
 from reconcile.filesystem.inode import Stat
-from reconcile.nginx.render.render import without_config_token
+from reconcile.nginx.render.render import is_managed, without_config_token
 from reconcile.resources.common import (
     folders_above,
     octal,
@@ -21,6 +24,7 @@ from reconcile.resources.metadata_effects import acl_finding, capability_finding
 from reconcile.system import Host
 
 NEW_MODE = 0o644
+TOO_LARGE = "larger than what is written"
 USUAL = ("root:root 0644", "0644")
 """Owners and modes that are too common to be shown in a plan."""
 
@@ -47,8 +51,12 @@ class File(Resource):
     order: ClassVar[int] = 20
     removal_order: ClassVar[int] = 65
     metadata_fields: ClassVar[frozenset[str]] = frozenset(
-        {"path", "sensitive", "masked", "loses_capabilities"}
+        {"path", "sensitive", "masked", "loses_capabilities", "declared", "content_digest"}
     )
+
+    declared: bool = True
+    content_digest: str = ""
+    """Observed where it is not declared: of the content, which is then not shown."""
 
     @property
     def name(self) -> str:
@@ -58,7 +66,7 @@ class File(Resource):
     @classmethod
     def from_name(cls, name: str) -> Self:
         """The file at a path, with everything unmanaged, for its removal."""
-        return cls(path=name)
+        return cls(path=name, declared=False)
 
     def requires(self) -> frozenset[Ref]:
         """The directories above it."""
@@ -69,19 +77,34 @@ class File(Resource):
         refuse_unknown_owner(host, self.user, self.group)
         found, content = host.files.stat(self.path), None
         if found is not None and found.kind != "file":
+            if not self.declared:
+                return None
             raise wrong_kind(self.path, found.kind, "file")
         if found is not None and self.content is not None:
             # Facts and content from one descriptor belong together.
             found, content = host.files.content(self.path) or (None, None)
         if found is None:
             return None
-        fields = {
+        fields: dict[str, Any] = {
             "user": host.accounts.user_name(found.uid),
             "group": host.accounts.group_name(found.gid),
             "mode": found.mode,
             "content": content,
         }
+        if not self.declared:
+            fields["content_digest"] = self._removal_digest(host, found)
         return self.model_copy(update={**fields, **self._side_effects(host, found, content)})
+
+    def _removal_digest(self, host: Host, found: Stat) -> str:
+        """ "" where the file says at its top that changes by hand are lost, as nginx's do."""
+        if found.size > LIMIT:
+            return TOO_LARGE
+        _, content = host.files.content(self.path) or (None, b"")
+        return "" if is_managed(content) else digest(content)
+
+    def is_as_written(self, written: Mapping[str, str]) -> bool:
+        """Whether it has the content that was written, or says that reconcile manages it."""
+        return not self.content_digest or written.get("content") in (None, self.content_digest)
 
     def _side_effects(self, host: Host, found: Stat, content: bytes | None) -> dict[str, Any]:
         effects: dict[str, Any] = {}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from posixpath import dirname, join, normpath
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
+from reconcile.engine.digest import digest
 from reconcile.engine.resource import Ref, Resource
 from reconcile.resources.common import folders_above, wrong_kind
 from reconcile.system import Host
@@ -44,6 +46,8 @@ class Symlink(Resource):
         if found is None:
             return None
         if found.kind != "symlink":
+            if self.target is None:
+                return None
             raise wrong_kind(self.path, found.kind, "symlink")
         return self.model_copy(update={"target": self._normalized(host.files.readlink(self.path))})
 
@@ -60,6 +64,12 @@ class Symlink(Resource):
         """Create or replace it."""
         if self.target is not None:
             host.files.symlink(self.path, self.target)
+
+    def is_as_written(self, written: Mapping[str, str]) -> bool:
+        """Whether it leads where it led when it was written, by whatever spelling."""
+        target = self.target or ""
+        spellings = (target, normpath(join(dirname(self.path), target)))
+        return written.get("target") in (None, *map(digest, spellings))
 
     def delete(self, host: Host) -> None:
         """Remove it."""
