@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from reconcile.dataclass import dataclass
-from reconcile.engine.model import Desired, Finding, Ignored, Observed, Position
+from reconcile.engine.model import Declared, Desired, Finding, Ignored, Observed, Position, Unknown
 from reconcile.engine.resource import Ref, Resource
 
 
@@ -52,6 +52,18 @@ def apply_ignore_rules(
                 existing[ref] = compared[1]
                 ignored.append(Ignored(str(ref), rule.field, rule.reason, _day(rule.until)))
     return IgnoreResult(wanted, existing, tuple(ignored), tuple(_findings(desired, rules, today)))
+
+
+def without_ignored(
+    rules: Sequence[IgnoredField],
+    today: date,
+    declared: Declared,
+    reading: Resource | Unknown | None,
+) -> tuple[Declared, Resource | Unknown | None]:
+    """One desired resource and its reading, without the differences that a rule matches."""
+    ref = declared.resource.ref
+    left = apply_ignore_rules({ref: declared}, {ref: reading}, rules, today)
+    return left.desired[ref], left.observed[ref]
 
 
 def _ignoring(desired: Resource, observed: object, field: str) -> tuple[Resource, Resource] | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from reconcile.dataclass import dataclass
 from reconcile.engine.digest import canonical, digest
-from reconcile.engine.model import Declared, Plan
+from reconcile.engine.model import Change, Declared, Plan
 from reconcile.engine.resource import Ref, Resource
 from reconcile.errors import ReconcileError
 
@@ -56,13 +56,19 @@ def rows_after(rows: Rows, plan: Plan, done: Mapping[Ref, Resource | None], at: 
     """
     unfinished = {change.ref for change in plan.changes} - done.keys()
     kept = {ref: row for ref, row in rows.items() if ref not in plan.released - unfinished}
+    passed_on = {path for change in plan.changes for path in _passed_on(change)}
     created = {change.ref for change in plan.changes if change.before is None}
+    created |= {ref for ref in plan.desired if ref.name in passed_on}
     for ref, declared in plan.desired.items():
         observed = done.get(ref) or plan.in_sync.get(ref)
         if observed is not None and ref not in unfinished:
             first = LedgerRow(created=ref in created, since=at)
             kept[ref] = _refreshed(rows.get(ref, first), declared, observed)
     return dict(sorted(kept.items()))
+
+
+def _passed_on(change: Change) -> frozenset[str]:
+    return change.subject.passed_on() if change.after is None else frozenset()
 
 
 def _refreshed(row: LedgerRow, declared: Declared, observed: Resource) -> LedgerRow:

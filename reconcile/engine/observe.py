@@ -1,72 +1,167 @@
-"""Reading what exists on the host now."""
+"""Reading the host, each resource in the world that the changes before it will leave."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from itertools import groupby
-from operator import attrgetter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import field
 from typing import TYPE_CHECKING
 
-from reconcile.engine.model import Finding, Observed, Unknown
+from reconcile.dataclass import dataclass
+from reconcile.engine.claims import Claims
+from reconcile.engine.diff import differences
+from reconcile.engine.model import Change, Declared, Desired, Finding, Unknown
+from reconcile.engine.order import in_order
 from reconcile.engine.resource import Ref, Resource
 from reconcile.errors import ReconcileError
 from reconcile.filesystem.host_error import in_one_line
+from reconcile.filesystem.planned_entry import ABSENT
 
 if TYPE_CHECKING:
-    from reconcile.system import Host
+    from reconcile.system.planned_host import PlannedHost
 
+Reading = Resource | Unknown | None
 MakeResource = Callable[[Ref], Resource]
+Compare = Callable[[Declared, Reading], tuple[Declared, Reading]]
+"""The desired and the observed resource without the differences that are ignored."""
 
 
-def observe(resources: Iterable[Resource], host: Host) -> dict[Ref, Resource | Unknown | None]:
-    """Each resource as it is, None if absent; Unknown with its reason if it cannot be read."""
-    observed: dict[Ref, Resource | Unknown | None] = {}
-    by_kind = sorted(resources, key=attrgetter("ref"))
-    for _, group in groupby(by_kind, key=type):
-        observed |= _observe_kind(list(group), host)
-    return observed
+def compare_all(declared: Declared, reading: Reading) -> tuple[Declared, Reading]:
+    """Where nothing is ignored."""
+    return declared, reading
 
 
-def observe_undeclared(refs: Iterable[Ref], make: MakeResource, host: Host) -> Observed:
-    """The same for resources known only by name; Unknown where this version lacks the kind."""
-    made: list[Resource] = []
-    unknown: dict[Ref, Resource | Unknown | None] = {}
-    for ref in refs:
-        try:
-            made.append(make(ref))
-        except (KeyError, ValueError):
-            unknown[ref] = Unknown(ref, f"this version has no kind {ref.kind}")
-    return observe(made, host) | unknown
+@dataclass(frozen=True)
+class Observation:
+    """What was observed of every resource: as it is, None if absent, Unknown if unreadable."""
 
-
-def source_digests(resources: Iterable[Resource], observed: Observed, host: Host) -> dict[Ref, str]:
+    readings: dict[Ref, Reading] = field(default_factory=dict)
+    sources: dict[Ref, str] = field(default_factory=dict)
     """The source digest of each resource that is absent and copies from elsewhere."""
-    found = {item.ref: item.source_digest(host) for item in _absent(resources, observed)}
-    return {ref: source for ref, source in found.items() if source}
-
-
-def preflight_warnings(
-    resources: Iterable[Resource], observed: Observed, host: Host
-) -> tuple[Finding, ...]:
+    held: frozenset[Ref] = frozenset()
+    """What is no longer declared, and whose path another desired resource claims."""
+    findings: tuple[Finding, ...] = ()
     """The warnings of each resource that is absent."""
-    absent = _absent(resources, observed)
-    return tuple(finding for item in absent for finding in item.preflight_warnings(host))
 
 
-def _absent(resources: Iterable[Resource], observed: Observed) -> list[Resource]:
-    return [item for item in resources if observed.get(item.ref, item) is None]
+def observe(
+    desired: Desired,
+    undeclared: Iterable[Ref],
+    make: MakeResource,
+    world: PlannedHost,
+    *,
+    claims: Claims | None = None,
+    compare: Compare = compare_all,
+) -> Observation:
+    """Observe all of `desired` and `undeclared`, in the order in which they will be changed.
+
+    Each is read in `world`, which then gets what its change will leave: so a service sees its
+    planned unit file, nginx its planned configuration, a copy its source behind a planned link.
+    `claims` are those of the whole configuration, where `desired` is a part of it.
+    """
+    return _Fold(desired, make, world, claims or Claims(desired, world), compare).observe(
+        undeclared
+    )
 
 
-def _observe_kind(resources: list[Resource], host: Host) -> dict[Ref, Resource | Unknown | None]:
-    try:
-        type(resources[0]).prepare(host, resources)
-    except (ReconcileError, OSError) as error:
-        return {item.ref: Unknown(item.ref, in_one_line(error)) for item in resources}
-    return {item.ref: _observe_one(item, host) for item in resources}
+class _Fold:
+    def __init__(
+        self,
+        desired: Desired,
+        make: MakeResource,
+        world: PlannedHost,
+        claims: Claims,
+        compare: Compare,
+    ) -> None:
+        self._desired, self._make, self._world = desired, make, world
+        self._claims, self._compare = claims, compare
+        self._readings: dict[Ref, Reading] = {}
+        self._held: set[Ref] = set()
+        self._prepared: set[type[Resource]] = set()
+
+    def observe(self, undeclared: Iterable[Ref]) -> Observation:
+        """See the function of that name."""
+        dropped = dict(self._made(undeclared))
+        declared = {ref: item.resource for ref, item in self._desired.items()}
+        by_kind = _by_kind([*declared.values(), *dropped.values()])
+        for ref in _order(declared, dropped):
+            resource = declared.get(ref) or dropped[ref].sparing(self._claims, self._world)
+            reading = self._read(resource, by_kind[type(resource)])
+            self._readings[ref] = reading
+            self._plan(ref, resource, reading)
+        return Observation(
+            self._readings,
+            dict(self._sources()),
+            frozenset(self._held),
+            tuple(self._warnings()),
+        )
+
+    def _made(self, refs: Iterable[Ref]) -> Iterator[tuple[Ref, Resource]]:
+        """Resources known by name only; Unknown where this version lacks the kind."""
+        for ref in refs:
+            try:
+                yield ref, self._make(ref)
+            except (KeyError, ValueError):
+                self._readings[ref] = Unknown(ref, f"this version has no kind {ref.kind}")
+
+    def _read(self, resource: Resource, kind: list[Resource]) -> Reading:
+        try:
+            if type(resource) not in self._prepared:
+                type(resource).prepare(self._world, kind)
+                self._prepared.add(type(resource))
+            return resource.observe(self._world)
+        except (ReconcileError, OSError) as error:
+            return Unknown(resource.ref, in_one_line(error))
+
+    def _plan(self, ref: Ref, resource: Resource, reading: Reading) -> None:
+        """Lay over the world what the change of this resource will leave."""
+        if isinstance(reading, Unknown):
+            return
+        declared = self._desired.get(ref)
+        if declared is None:
+            if resource.is_name_removed and reading is not None:
+                self._plan_removal(ref)
+            return
+        entry = resource.planned_entry()
+        if entry is not None:
+            wanted, observed = self._compare(declared, reading)
+            before = observed if isinstance(observed, Resource) else None
+            if before is None or differences(before, wanted.resource):
+                self._world.files.plan(ref.name, entry)
+
+    def _plan_removal(self, ref: Ref) -> None:
+        if self._claims.holder(ref.name):
+            self._held.add(ref)
+        else:
+            self._world.files.plan(ref.name, ABSENT)
+
+    def _absent(self) -> Iterator[Resource]:
+        return (
+            item.resource
+            for ref, item in self._desired.items()
+            if ref in self._readings and self._readings[ref] is None
+        )
+
+    def _sources(self) -> Iterator[tuple[Ref, str]]:
+        for item in self._absent():
+            if source := item.source_digest(self._world):
+                yield item.ref, source
+
+    def _warnings(self) -> Iterator[Finding]:
+        for item in self._absent():
+            yield from item.preflight_warnings(self._world)
 
 
-def _observe_one(resource: Resource, host: Host) -> Resource | Unknown | None:
-    try:
-        return resource.observe(host)
-    except (ReconcileError, OSError) as error:
-        return Unknown(resource.ref, in_one_line(error))
+def _by_kind(resources: Iterable[Resource]) -> dict[type[Resource], list[Resource]]:
+    kinds: dict[type[Resource], list[Resource]] = {}
+    for resource in resources:
+        kinds.setdefault(type(resource), []).append(resource)
+    return kinds
+
+
+def _order(declared: Mapping[Ref, Resource], dropped: Mapping[Ref, Resource]) -> Iterator[Ref]:
+    """The order of the changes, were everything changed."""
+    changes = (
+        *(Change(ref, None, item) for ref, item in declared.items()),
+        *(Change(ref, item, None) for ref, item in dropped.items()),
+    )
+    return (change.ref for change in in_order(changes))

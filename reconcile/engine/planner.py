@@ -51,15 +51,18 @@ def make_plan(
     sources: Mapping[Ref, str] = NO_SOURCES,
     ignored: Sequence[Ignored] = (),
     locations: RealLocations = UNKNOWN,
+    held: frozenset[Ref] = frozenset(),
 ) -> Plan:
     """Everything that turns `observed` into `desired`, in order.
 
     Only a ref that was observed is planned for. An owned one that is no longer desired is
-    removed, unless it is protected or its kind is kept. What is created belongs to `applier`.
+    removed, unless it is protected, its kind is kept, or another resource holds its path (`held`).
+    What is created belongs to `applier`.
     Errors: ReconcileError, where requirements form a circle.
     """
     protected = protected_names(desired, (ref for ref, row in owned.items() if row.protected))
-    removals = tuple(_removals(desired, observed, owned, protected))
+    gone = {ref: row for ref, row in owned.items() if ref not in held}
+    removals = tuple(_removals(desired, observed, gone, protected))
     kept = dict(_kept(removals, owned))
     removed = tuple(change for change in removals if change.ref not in kept)
     changes = in_order((*_updates(desired, observed, owned, applier), *removed))

@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, Self
 
 if TYPE_CHECKING:
+    from reconcile.engine.claims import Claims
     from reconcile.engine.model import Change, Finding
     from reconcile.engine.resource import Ref
+    from reconcile.filesystem.planned_entry import Entry
     from reconcile.system import Host
 
 
@@ -20,6 +22,25 @@ class ResourceHooks:
     """Whether it replaces contents at its path, as opposed to owners, modes or processes."""
     writes_inside: ClassVar[bool] = False
     """Whether it writes into the directory of its name, even through a symlink."""
+
+    is_name_removed: ClassVar[bool] = False
+    """Whether nothing is left at the path of its name once it is removed."""
+
+    def planned_entry(self) -> Entry | None:
+        """What its change leaves at the path of its name, where others read that."""
+        return None
+
+    def claims(self, path: str, host: Host) -> bool:  # noqa: ARG002
+        """Whether this, as desired, holds `path`, which is its own or lies below it."""
+        return False
+
+    def passed_on(self) -> frozenset[str]:
+        """For a removal: the paths that it wrote and that other resources hold from now on."""
+        return frozenset()
+
+    def sparing(self, claims: Claims, host: Host) -> Self:  # noqa: ARG002
+        """The same, for its removal, without what is claimed by others."""
+        return self
 
     @classmethod
     def prepare(cls, host: Host, resources: Sequence[Self]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from reconcile.filesystem import access_check, acl, permissions, read, write
@@ -26,6 +26,7 @@ from reconcile.filesystem.sync.source import source_digest
 from reconcile.filesystem.sync.sync_diff import SyncDiff, SyncRequest
 from reconcile.filesystem.undo import Recorder
 
+NOTHING_SPARED: Mapping[str, str] = {}
 LIMIT = 16 << 20
 """Bytes above which a file is no configuration, and is not read into memory."""
 
@@ -203,8 +204,15 @@ class Files:
         """What `sync` wrote to `root`, as recorded."""
         return SyncManifest(self._context.state, root)
 
-    def remove_synced(self, root: str) -> None:
-        """Remove what `sync` wrote and nobody has changed since, then empty directories of it."""
-        context = self._context
+    def remove_synced(self, root: str, spared: Mapping[str, str] = NOTHING_SPARED) -> None:
+        """Remove what `sync` wrote and nobody has changed since, then empty directories of it.
+
+        `spared` are relative paths that stay, each with the root of the copy that holds it
+        from now on, or "" for none.
+        """
+        manifest, context = self.manifest(root), self._context
         with changing(root, "cleared"):
-            remove_synced(context.recorder, self.manifest(root), root, context.guard)
+            for heir in sorted({heir for heir in spared.values() if heir}):
+                held = [path for path, holder in spared.items() if holder == heir]
+                self.manifest(heir).take_over(context.recorder, manifest, held)
+            remove_synced(context.recorder, manifest, root, spared, context.guard)

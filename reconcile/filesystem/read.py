@@ -6,7 +6,7 @@ import errno
 import fnmatch
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 from posixpath import join
@@ -22,6 +22,8 @@ from reconcile.filesystem.safe_path import (
     pin_name,
 )
 
+NamesIn = Callable[[str], list[str]]
+Exists = Callable[[str], bool]
 CHUNK = 1 << 20
 MAGIC = frozenset("*?[")
 
@@ -88,33 +90,36 @@ def listdir(path: str, *, helpers: bool = False) -> list[str]:
     return sorted((name for name in names if helpers or not is_helper_name(name)), key=os.fsencode)
 
 
+def _exists(path: str) -> bool:
+    return stat_of(path) is not None
+
+
 def names_in(dir_fd: int) -> list[str]:
     """Every name in a pinned directory, unsorted."""
     with open_readable(dir_fd) as fd:
         return os.listdir(fd)
 
 
-def glob(pattern: str) -> list[str]:
+def glob(pattern: str, names: NamesIn = listdir, exists: Exists = _exists) -> list[str]:
     """What glob(3) lists in the C locale: sorted by bytes, `*` without dotfiles."""
     found = ["/"]
     for part in pattern.split("/"):
-        if part:
-            found = [path for folder in found for path in _matches(folder, part)]
+        if part and MAGIC & set(part):
+            found = [path for folder in found for path in _matches(folder, part, names)]
+        elif part:
+            found = [path for folder in found if exists(path := join(folder, part))]
     return sorted(found, key=os.fsencode)
 
 
-def _matches(folder: str, part: str) -> list[str]:
-    if not MAGIC & set(part):
-        path = join(folder, part)
-        return [path] if stat_of(path) is not None else []
+def _matches(folder: str, part: str, names: NamesIn) -> list[str]:
     try:
-        names = listdir(folder)
+        there = names(folder)
     except (FileNotFoundError, NotADirectoryError):
         return []
     dotted = part.startswith(".")
     return [
         join(folder, name)
-        for name in names
+        for name in there
         if fnmatch.fnmatchcase(name, part) and (dotted or not name.startswith("."))
     ]
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, ClassVar, Literal, NamedTuple, Self
+from posixpath import join
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Self
 
 from pydantic import SkipValidation
 
 from reconcile.engine.digest import digest
 from reconcile.engine.model import Action, FieldChange, Finding
 from reconcile.engine.resource import Cause, Ref, Resource
-from reconcile.filesystem.compress import refuse_missing
+from reconcile.filesystem.compress import SUFFIXES, refuse_missing
 from reconcile.filesystem.host_error import HostError
-from reconcile.filesystem.path import is_inside
+from reconcile.filesystem.path import is_inside, relative_to
 from reconcile.filesystem.permissions import PermissionDeviation, PermissionPolicy
 from reconcile.filesystem.sync.sync_diff import ChangedSide, FileCopy, Stale, SyncDiff, SyncRequest
 from reconcile.resources.common import (
@@ -29,6 +30,9 @@ from reconcile.system import Host
 from reconcile.system.accounts import Accounts
 from reconcile.types import Encoding
 from reconcile.wording import counted
+
+if TYPE_CHECKING:
+    from reconcile.engine.claims import Claims
 
 MOST_KEPT = 50_000
 MOST_SHOWN = 1_000
@@ -76,6 +80,9 @@ class Assets(Resource):
     differing: int = 0
     total: int | None = None
     notes: tuple[str, ...] = ()
+    spared: SkipValidation[Mapping[str, str]] = {}
+    """For a removal: the relative paths that other resources hold now, with the root of the
+    copy that holds it; "" for any other kind."""
     masked: tuple[str, ...] = ()
     """Observed: how new modes will change what ACLs grant."""
 
@@ -84,7 +91,7 @@ class Assets(Resource):
     succeeded_by: ClassVar[frozenset[str]] = frozenset({"tree"})
     writes_inside: ClassVar[bool] = True
     metadata_fields: ClassVar[frozenset[str]] = frozenset(
-        {"path", "extra", "except_", "differing", "total", "notes", "masked"}
+        {"path", "extra", "except_", "differing", "total", "notes", "masked", "spared"}
     )
 
     @property
@@ -104,6 +111,41 @@ class Assets(Resource):
     def may_write(self, path: str) -> bool:
         """All that is below the root, except what other resources manage."""
         return not any(is_inside(path, excluded) for excluded in self.except_)
+
+    def claims(self, path: str, host: Host) -> bool:
+        """What the source has, and the compressed siblings of that."""
+        return any(self._has_source(one, host) for one in self._originals(path))
+
+    def _originals(self, path: str) -> Iterator[str]:
+        """`path` relative to the root, and what it may be the compressed sibling of."""
+        relative = relative_to(path, self.path)
+        if relative is None or not self.may_write(path):
+            return
+        yield relative
+        for encoding in self.precompress:
+            if relative.endswith(SUFFIXES[encoding]):
+                yield relative.removesuffix(SUFFIXES[encoding])
+
+    def _has_source(self, relative: str, host: Host) -> bool:
+        hidden = any(name.startswith(".") for name in relative.split("/"))
+        source = join(self.source, relative)
+        return relative in self.extra or (not hidden and host.files.stat(source) is not None)
+
+    def sparing(self, claims: Claims, host: Host) -> Self:
+        """Without the files that other resources hold now."""
+        manifest = host.files.manifest(self.path)
+        written = (*manifest.written_files(), *manifest.folders)
+        holders = ((path, claims.holder(join(self.path, path))) for path in written)
+        spared = {
+            path: holder.path if isinstance(holder, Assets) else ""
+            for path, holder in holders
+            if holder is not None
+        }
+        return self.model_copy(update={"spared": spared})
+
+    def passed_on(self) -> frozenset[str]:
+        """What it wrote and others hold now."""
+        return frozenset(join(self.path, path) for path in self.spared)
 
     def observe(self, host: Host) -> Self | None:
         """What differs from the source; None where the root is absent. Errors: HostError."""
@@ -136,7 +178,8 @@ class Assets(Resource):
         manifest = host.files.manifest(self.path)
         if not manifest.exists:
             return None
-        return self.model_copy(update={"total": len(manifest.written_files())})
+        going = manifest.written_files().keys() - self.spared.keys()
+        return self.model_copy(update={"total": len(going)})
 
     def _refuse_no_source(self, host: Host) -> None:
         found = host.files.stat(self.source, follow=True)
@@ -165,7 +208,7 @@ class Assets(Resource):
 
     def delete(self, host: Host) -> None:
         """Remove exactly what was copied and nobody changed since; then empty directories."""
-        host.files.remove_synced(self.path)
+        host.files.remove_synced(self.path, self.spared)
 
     def findings(self) -> tuple[Finding, ...]:
         """What was skipped, and side effects of the change."""

@@ -12,6 +12,7 @@ from reconcile.engine.resource import Owner, Ref, Resource
 from reconcile.errors import ReconcileError
 from reconcile.filesystem.access_check import EXECUTE, can_enter
 from reconcile.filesystem.inode import Stat
+from reconcile.filesystem.planned_entry import FOLDER, Entry
 from reconcile.resources.common import (
     folders_above,
     octal,
@@ -64,6 +65,14 @@ class Directory(Resource):
     def from_name(cls, name: str) -> Self:
         """The directory at a path, for its removal."""
         return cls(path=name, holds=frozenset())
+
+    def planned_entry(self) -> Entry | None:
+        """The directory."""
+        return FOLDER
+
+    def claims(self, path: str, host: Host) -> bool:  # noqa: ARG002
+        """Its path, not what it contains."""
+        return path == self.path
 
     def requires(self) -> frozenset[Ref]:
         """The directories above it."""

@@ -11,6 +11,7 @@ from reconcile.engine.model import Action, Finding
 from reconcile.engine.resource import Owner, Ref, Resource
 from reconcile.filesystem.files import LIMIT
 from reconcile.filesystem.inode import Stat
+from reconcile.filesystem.planned_entry import Entry
 from reconcile.nginx.render.render import is_managed, without_config_token
 from reconcile.resources.common import (
     folders_above,
@@ -58,6 +59,8 @@ class File(Resource):
     content_digest: str = ""
     """Observed where it is not declared: of the content, which is then not shown."""
 
+    is_name_removed: ClassVar[bool] = True
+
     @property
     def name(self) -> str:
         """The path."""
@@ -67,6 +70,14 @@ class File(Resource):
     def from_name(cls, name: str) -> Self:
         """The file at a path, with everything unmanaged, for its removal."""
         return cls(path=name, declared=False)
+
+    def planned_entry(self) -> Entry | None:
+        """The content."""
+        return self.content
+
+    def claims(self, path: str, host: Host) -> bool:  # noqa: ARG002
+        """Its path."""
+        return path == self.path
 
     def requires(self) -> frozenset[Ref]:
         """The directories above it."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from reconcile.engine.resource import Ref, Resource
 from reconcile.errors import ReconcileError
+from reconcile.filesystem.planned_entry import ABSENT, Entry
 from reconcile.nginx.render.render import extra_line
 from reconcile.nginx.running.discover import NginxInstallation, discover
 from reconcile.nginx.running.loaded_config import (
@@ -16,11 +17,9 @@ from reconcile.nginx.running.loaded_config import (
     real_path,
     record_loaded,
 )
-from reconcile.resources.directory import Directory
 from reconcile.resources.file import File
 from reconcile.resources.symlink import Symlink
 from reconcile.system import Host
-from reconcile.system.overlay_namespace import ABSENT, FOLDER, Entry, Link
 from reconcile.wording import first_few
 
 if TYPE_CHECKING:
@@ -137,15 +136,10 @@ class NginxLive(Resource):
 def planned_entries(changes: Sequence[Change]) -> Iterator[tuple[str, Entry]]:
     """What the changes make of paths that nginx may read as configuration."""
     for change in changes:
-        after = change.after
-        if after is None and change.ref.kind in ("file", "symlink"):
+        if change.after is None and change.subject.is_name_removed:
             yield change.ref.name, ABSENT
-        elif isinstance(after, File) and after.content is not None:
-            yield after.path, after.content
-        elif isinstance(after, Symlink) and after.target is not None:
-            yield after.path, Link(after.target)
-        elif isinstance(after, Directory) and change.before is None:
-            yield after.path, FOLDER
+        elif change.after is not None and (entry := change.after.planned_entry()) is not None:
+            yield change.ref.name, entry
 
 
 def _with_yaml_position(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from reconcile.engine.digest import digest
 from reconcile.engine.resource import Ref, Resource
+from reconcile.filesystem.planned_entry import Entry, Link
 from reconcile.resources.common import folders_above, wrong_kind
 from reconcile.system import Host
 
@@ -26,6 +27,8 @@ class Symlink(Resource):
     removal_order: ClassVar[int] = 60
     metadata_fields: ClassVar[frozenset[str]] = frozenset({"path"})
 
+    is_name_removed: ClassVar[bool] = True
+
     @property
     def name(self) -> str:
         """The path."""
@@ -35,6 +38,14 @@ class Symlink(Resource):
     def from_name(cls, name: str) -> Self:
         """The symlink at a path, without a target, for its removal."""
         return cls(path=name)
+
+    def planned_entry(self) -> Entry | None:
+        """The link."""
+        return None if self.target is None else Link(self.target)
+
+    def claims(self, path: str, host: Host) -> bool:  # noqa: ARG002
+        """Its path."""
+        return path == self.path
 
     def requires(self) -> frozenset[Ref]:
         """The directories above it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar, Literal, Self
 
 from reconcile.engine.resource import Ref, Resource
+from reconcile.filesystem.planned_entry import Entry
 from reconcile.resources.common import (
     folders_above,
     octal,
@@ -36,6 +37,8 @@ class Unit(Resource):
     removal_order: ClassVar[int] = 96
     metadata_fields: ClassVar[frozenset[str]] = frozenset({"path"})
 
+    is_name_removed: ClassVar[bool] = True
+
     @property
     def name(self) -> str:
         """The path of the unit file."""
@@ -50,6 +53,14 @@ class Unit(Resource):
     def from_name(cls, name: str) -> Self:
         """See `Resource.from_name`."""
         return cls(path=name)
+
+    def planned_entry(self) -> Entry | None:
+        """The text of the unit file."""
+        return None if self.content is None else self.content.encode()
+
+    def claims(self, path: str, host: Host) -> bool:  # noqa: ARG002
+        """Its path."""
+        return path == self.path
 
     def requires(self) -> frozenset[Ref]:
         """The directories above the unit file."""

@@ -17,7 +17,7 @@ from reconcile.errors import ReconcileError
 from reconcile.filesystem.host_error import explained
 
 if TYPE_CHECKING:
-    from reconcile.system.overlay_namespace import View
+    from reconcile.filesystem.planned_entry import PlannedEntries
 
 SAFE_PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 ENVIRONMENT = {"PATH": ":".join(SAFE_PATH), "LC_ALL": "C.UTF-8"}
@@ -122,7 +122,7 @@ class Commands:
         return CompletedCommand(tuple(argv), process.returncode, _decoded(out), _decoded(err))
 
     def run_in_view(
-        self, argv: Sequence[str], view: View, *, timeout_s: float = 10.0
+        self, argv: Sequence[str], view: PlannedEntries, *, timeout_s: float = 10.0
     ) -> CompletedCommand:
         """Run `argv` with `view` in place of the machine's files.
 

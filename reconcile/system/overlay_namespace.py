@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from subprocess import DEVNULL, SubprocessError, TimeoutExpired, run
 from typing import Any
 
 from reconcile.errors import ReconcileError
+from reconcile.filesystem.planned_entry import FOLDER, Entry, Link, PlannedEntries
 from reconcile.system.commands import ENVIRONMENT, CompletedCommand
 from reconcile.system.kernel import (
     CLONE_NEWNS,
@@ -28,28 +29,9 @@ class NoNamespace(ReconcileError):
     """The kernel, or the container, allows no private mount namespace."""
 
 
-class _Absent:
-    """A name that does not exist, and may be created."""
-
-
-class _Folder:
-    """A folder that exists, with the machine's content."""
-
-
-@dataclass(frozen=True)
-class Link:
-    """A symlink."""
-
-    target: str
-
-
-ABSENT, FOLDER = _Absent(), _Folder()
-Entry = bytes | Link | _Absent | _Folder
-View = Mapping[str, Entry]
-"""Absolute path → what the program finds there. The folder of each path is writable."""
-
-
-def run_in_view(argv: Sequence[str], view: View, *, timeout_s: float = 10.0) -> CompletedCommand:
+def run_in_view(
+    argv: Sequence[str], view: PlannedEntries, *, timeout_s: float = 10.0
+) -> CompletedCommand:
     """Run `argv` (an absolute, trusted program) with `view` in place of the machine's files.
 
     Units: `timeout_s` bounds the whole run.
@@ -100,7 +82,7 @@ def _report_error(error_writer: int, setup: Any) -> None:
         raise
 
 
-def _enter_view(kernel: Kernel, view: View) -> None:
+def _enter_view(kernel: Kernel, view: PlannedEntries) -> None:
     _unshare(kernel)
     kernel.mount("none", "/", "none", MS_REC | MS_PRIVATE)
     kernel.make_read_only(b"/")
@@ -132,7 +114,7 @@ class _Node:
     below: dict[str, _Node] = field(default_factory=dict)
 
 
-def _tops(view: View) -> dict[str, _Node]:
+def _tops(view: PlannedEntries) -> dict[str, _Node]:
     """The existing folders that the view covers, none of them inside another."""
     folders = sorted({_existing(os.path.dirname(path)) for path in view} - {"/"})
     tops: dict[str, _Node] = {}

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date
+from functools import partial
 from typing import TYPE_CHECKING
 
+from reconcile.engine.claims import Claims
 from reconcile.engine.data_protection import directories_to_resolve, protected_names
-from reconcile.engine.ignore_rules import IgnoredField, apply_ignore_rules
+from reconcile.engine.ignore_rules import IgnoredField, apply_ignore_rules, without_ignored
 from reconcile.engine.model import ConfigOrigin, Finding, Plan
-from reconcile.engine.observe import observe, observe_undeclared, preflight_warnings, source_digests
+from reconcile.engine.observe import observe
 from reconcile.engine.planner import make_plan
 from reconcile.engine.resource import Owner
 from reconcile.engine.rollback import unfinished
 from reconcile.engine.selection import Selection, select
 from reconcile.engine.staleness import refuse_stale
 from reconcile.resources import registry
+from reconcile.system.planned_host import PlannedHost
 
 if TYPE_CHECKING:
     from reconcile.config.config import Config
@@ -33,18 +36,24 @@ def plan_changes(workspace: Workspace, selection: Selection = Selection.ALL) -> 
     """
     host, rows, declared = workspace.host, workspace.ledger.rows, workspace.desired
     chosen = select(declared, {ref: row.sites for ref, row in rows.items()}, selection)
-    wanted = [item.resource for ref, item in declared.items() if ref in chosen]
-    undeclared = sorted(chosen - declared.keys())
-    observed = {**observe(wanted, host), **observe_undeclared(undeclared, _from_ref, host)}
-    compared = apply_ignore_rules(
-        declared, observed, tuple(_ignore_rules(workspace.config)), date.today()
+    rules, today = tuple(_ignore_rules(workspace.config)), date.today()
+    world = PlannedHost(host)
+    observation = observe(
+        {ref: item for ref, item in declared.items() if ref in chosen},
+        sorted(chosen - declared.keys()),
+        _from_ref,
+        world,
+        claims=Claims(declared, world),
+        compare=partial(without_ignored, rules, today),
     )
+    compared = apply_ignore_rules(declared, observation.readings, rules, today)
     plan = make_plan(
         compared.desired,
         compared.observed,
         rows,
         applier=_applier(host),
-        sources=source_digests(wanted, observed, host),
+        sources=observation.sources,
+        held=observation.held,
         locations=_real_locations(workspace, compared.desired),
         host=host.name,
         config=ConfigOrigin(workspace.config.file, workspace.config.digest, workspace.commit),
@@ -55,7 +64,7 @@ def plan_changes(workspace: Workspace, selection: Selection = Selection.ALL) -> 
             *_interrupted_applies(host),
             *workspace.compiled.findings,
             *compared.findings,
-            *preflight_warnings(wanted, observed, host),
+            *observation.findings,
         ),
     )
     return _with_impact(workspace, plan)

@@ -15,13 +15,14 @@ from reconcile.engine.apply import apply
 from reconcile.engine.history import Actor
 from reconcile.engine.ledger_store import read_ledger
 from reconcile.engine.model import Check, Declared, Event, Plan, Report
-from reconcile.engine.observe import observe, observe_undeclared
+from reconcile.engine.observe import observe
 from reconcile.engine.planner import make_plan
 from reconcile.engine.resource import Ref, Resource
 from reconcile.engine.rollback import recover, rollback_last
 from reconcile.resources import registry
 from reconcile.system import Host, HostSettings
 from reconcile.system.lock import lock
+from reconcile.system.planned_host import PlannedHost
 
 BY = Actor("tester", "reconcile apply")
 
@@ -54,11 +55,9 @@ class Machine:
         host = host or self.host
         desired = {item.ref: Declared(item, ("shop",)) for item in declared}
         rows = read_ledger(host.state).rows
-        observed = {
-            **observe(declared, host),
-            **observe_undeclared(sorted(rows.keys() - desired.keys()), make, host),
-        }
-        return make_plan(desired, observed, rows, host="web1")
+        undeclared = sorted(rows.keys() - desired.keys())
+        observation = observe(desired, undeclared, make, PlannedHost(host))
+        return make_plan(desired, observation.readings, rows, host="web1", held=observation.held)
 
     def apply(
         self,

@@ -8,11 +8,12 @@ from typing import Any, ClassVar, Literal, Self, cast
 
 from reconcile.engine.ledger import LedgerRow
 from reconcile.engine.model import Change, Declared, Desired, Observed, Plan
-from reconcile.engine.observe import observe, observe_undeclared
+from reconcile.engine.observe import observe
 from reconcile.engine.planner import make_plan
 from reconcile.engine.resource import Ref, Resource
 from reconcile.errors import ReconcileError
 from reconcile.system import Host
+from reconcile.system.planned_host import PlannedHost
 
 
 @dataclass
@@ -158,9 +159,8 @@ def last_wrote(*resources: Resource, created: bool = True) -> dict[Ref, LedgerRo
 
 
 def look(world: World, desired: Desired, owned: dict[Ref, LedgerRow]) -> Observed:
-    declared = [item.resource for item in desired.values()]
     undeclared = sorted(owned.keys() - desired.keys())
-    return {**observe(declared, world.host), **observe_undeclared(undeclared, make, world.host)}
+    return observe(desired, undeclared, make, cast(PlannedHost, world)).readings
 
 
 def planned(

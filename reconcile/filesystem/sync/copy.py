@@ -10,7 +10,7 @@ import errno
 import fcntl
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
@@ -122,13 +122,18 @@ def _prune(
 
 
 def remove_synced(
-    recorder: Recorder | None, manifest: SyncManifest, root: str, guard: PlaceGuard = UNGUARDED
+    recorder: Recorder | None,
+    manifest: SyncManifest,
+    root: str,
+    spared: Collection[str] = (),
+    guard: PlaceGuard = UNGUARDED,
 ) -> None:
     """Remove what reconcile wrote and nobody has changed since, then empty directories of it."""
+    ours = {path: digest for path, digest in manifest.written_files().items() if path not in spared}
     with directory_cursor(root, guard) as cursor:
         batch = WriteBatch(recorder, root, cursor)
-        batch.remove_files(batch.unmodified(manifest.written_files()))
-        batch.remove_empty_directories(manifest.folders)
+        batch.remove_files(batch.unmodified(ours))
+        batch.remove_empty_directories(manifest.folders.difference(spared))
     manifest.delete(recorder)
 
 

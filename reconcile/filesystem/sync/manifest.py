@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 from reconcile.filesystem.host_error import explained
 from reconcile.filesystem.inode_flags import changing
+from reconcile.filesystem.path import relative_to
 from reconcile.filesystem.read import listdir
 from reconcile.filesystem.state_dir import StateDir
 from reconcile.filesystem.undo import Recorder
@@ -94,7 +95,7 @@ class SyncManifest:
     """
 
     def __init__(self, state: StateDir, root: str) -> None:
-        self._state, self._root = state, root
+        self._state, self.root = state, root
         self.name = f"{FOLDER}/{sha256(os.fsencode(root)).hexdigest()[:32]}"
         self._cached_folder: str | None = None
         self._cached_rows: dict[str, bytes] = {}
@@ -153,7 +154,7 @@ class SyncManifest:
         return frozenset(path for path in written if "/" not in path) - shared
 
     def _paths_in(self, folder: str) -> list[str]:
-        path = join(self._root, folder)
+        path = join(self.root, folder)
         with explained(f"{path} cannot be listed"):
             try:
                 return [join(folder, name) for name in listdir(path)]
@@ -220,11 +221,32 @@ class SyncManifest:
         with changing(path, "written"):
             write(recorder, path, data, uid=os.geteuid(), gid=os.getegid(), mode=0o600)
 
+    def take_over(
+        self, recorder: Recorder | None, other: SyncManifest, paths: Iterable[str]
+    ) -> None:
+        """Own what `other` wrote at its `paths`, where it is still that. Errors: HostError."""
+        rows = {join(f, name): row for f in self._record["files"] for name, row in self.rows_in(f)}
+        folders = set(self.folders)
+        for path in paths:
+            here = relative_to(join(other.root, path), self.root)
+            if here is None:
+                continue
+            theirs, ours = other.row(path), rows.get(here)
+            if path in other.folders:
+                folders.add(here)
+            elif theirs and (ours is None or _is_same_copy(ours, theirs)):
+                rows[here] = theirs
+        self.save(recorder, rows, frozenset(folders), 0)
+
     def delete(self, recorder: Recorder | None) -> None:
         """Remove the manifest, which can be undone. Errors: HostError."""
         path = self._state.path_of(self.name)
         with changing(path, "removed"):
             unlink(recorder, path)
+
+
+def _is_same_copy(ours: bytes, theirs: bytes) -> bool:
+    return ours[COPY] == theirs[COPY] and ours[DIGEST] == NOT_WRITTEN
 
 
 def _wait_for_tick(newest_ns: int) -> None:

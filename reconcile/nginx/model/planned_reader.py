@@ -8,10 +8,10 @@ from dataclasses import field
 from posixpath import dirname, join, normpath
 
 from reconcile.dataclass import dataclass
+from reconcile.filesystem.planned_entry import ABSENT, FOLDER, Entry, Link
 from reconcile.nginx.model import globs
 from reconcile.nginx.model.reader import Reader
 from reconcile.system import Host
-from reconcile.system.overlay_namespace import ABSENT, FOLDER, Entry, Link
 
 Planned = Mapping[str, Entry]
 """Absolute path → content, Link, FOLDER, or ABSENT for what the plan removes."""

@@ -9,13 +9,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from reconcile.errors import ReconcileError
+from reconcile.filesystem.planned_entry import ABSENT, Entry
 from reconcile.nginx.model import globs
 from reconcile.nginx.model.config_tree import ConfigTree, Directive, load
 from reconcile.nginx.model.lexer import NginxSyntaxError
 from reconcile.nginx.model.output_paths import output_paths
 from reconcile.nginx.model.planned_reader import Planned, PlannedReader
 from reconcile.nginx.running.discover import NginxInstallation
-from reconcile.system.overlay_namespace import ABSENT, Entry, NoNamespace
+from reconcile.system.overlay_namespace import NoNamespace
 
 if TYPE_CHECKING:
     from reconcile.system.commands import CompletedCommand

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from reconcile.engine.model import Change, Position
+from reconcile.filesystem.planned_entry import ABSENT, Link
 from reconcile.nginx.render.render import render_site
 from reconcile.nginx.running.config_test import AcceptedConfig, ConfigTest, NginxRejected
 from reconcile.nginx.running.discover import discover
@@ -20,7 +21,7 @@ from reconcile.nginx.running.listen_check import PortTaken
 from reconcile.resources.file import File
 from reconcile.resources.nginx_live import NginxLive, ServerNameTaken
 from reconcile.system.accounts import Accounts
-from reconcile.system.overlay_namespace import ABSENT, Link, NoNamespace
+from reconcile.system.overlay_namespace import NoNamespace
 from reconcile.system.processes import as_user
 
 pytestmark = pytest.mark.process

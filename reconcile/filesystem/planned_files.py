@@ -1,0 +1,219 @@
+"""The files of this machine as the planned changes will leave them."""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from posixpath import basename, dirname, join, normpath
+
+from reconcile.filesystem.access_check import AccessWalk, Account
+from reconcile.filesystem.acl import GrantChange, GrantChanges
+from reconcile.filesystem.files import LIMIT, Files, FilesContext
+from reconcile.filesystem.host_error import explained
+from reconcile.filesystem.inode import FileKind, RealLocation, Stat
+from reconcile.filesystem.path import ancestors, components
+from reconcile.filesystem.permissions import PermissionDeviation, PermissionPolicy
+from reconcile.filesystem.planned_entry import ABSENT, FOLDER, Entry, Link
+from reconcile.filesystem.read import glob, listdir
+from reconcile.filesystem.scan_result import Scan
+from reconcile.filesystem.sync.compare_tree import compare_tree
+from reconcile.filesystem.sync.source import source_digest
+from reconcile.filesystem.sync.sync_diff import SyncDiff, SyncRequest
+
+MOST_LINKS = 40
+"""Symlinks followed in one path, as by the kernel."""
+
+
+class PlannedFiles(Files):
+    """Reads the disk with planned entries laid over it; a planned symlink is followed.
+
+    What is planned counts as changed now: its times are later than those of any process.
+    Only paths that a planned entry affects are read otherwise than by `Files`.
+    """
+
+    def __init__(self, context: FilesContext) -> None:
+        super().__init__(context)
+        self._planned: dict[str, Entry] = {}
+        self._touched: set[str] = set()
+        self._links: dict[str, str | None] = {}
+        self._at_ns = time.time_ns()
+
+    @property
+    def planned(self) -> dict[str, Entry]:
+        """Every planned entry so far."""
+        return self._planned
+
+    def plan(self, path: str, entry: Entry) -> None:
+        """Lay one more entry over the disk."""
+        self._planned[path] = entry
+        self._touched.add(dirname(path))
+
+    def locate(self, path: str, *, follow: bool = True) -> str:
+        """Where `path` will lead: unchanged unless a planned entry is met on the way."""
+        if not self._planned:
+            return path
+        here, rest, met = "/", components(path), False
+        for _ in range(MOST_LINKS):
+            here, rest, link = self._walk(here, rest, follow=follow)
+            met = met or here in self._planned
+            if link is None:
+                return join(here, *rest) if met else path
+            here, rest = "/", [*components(normpath(join(dirname(here), link))), *rest]
+        with explained(f"{path} cannot be examined"):
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+
+    def _walk(
+        self, here: str, rest: Sequence[str], *, follow: bool
+    ) -> tuple[str, list[str], str | None]:
+        """Down to the first symlink: it, the names that remain, and its target."""
+        for done, name in enumerate(rest, start=1):
+            here = join(here, name)
+            remaining = list(rest[done:])
+            if here in self._planned and not isinstance(self._planned[here], Link):
+                return here, remaining, None
+            if (remaining or follow) and (target := self._target(here)) is not None:
+                return here, remaining, target
+        return here, [], None
+
+    def _target(self, path: str) -> str | None:
+        """The target of the symlink that `path` is or will be; None for anything else."""
+        entry = self._planned.get(path)
+        if isinstance(entry, Link):
+            return entry.target
+        if path not in self._links:
+            found = super().stat(path)
+            is_link = found is not None and found.kind == "symlink"
+            self._links[path] = super().readlink(path) if is_link else None
+        return self._links[path]
+
+    def _entry(self, located: str) -> Entry | None:
+        """What is planned there; ABSENT below what will be no directory."""
+        for above in ancestors(located):
+            if isinstance(self._planned.get(above), bytes) or self._planned.get(above) is ABSENT:
+                return ABSENT
+        entry = self._planned.get(located)
+        return None if entry is FOLDER else entry
+
+    def stat(self, path: str, *, follow: bool = False) -> Stat | None:
+        """See `Files.stat`; a planned file belongs to root."""
+        located = self.locate(path, follow=follow)
+        entry = self._entry(located)
+        if entry is ABSENT:
+            return None
+        if isinstance(entry, bytes):
+            return self._planned_stat("file", len(entry), 0o644)
+        if isinstance(entry, Link):
+            return self._planned_stat("symlink", len(entry.target), 0o777)
+        found = super().stat(located, follow=follow)
+        if found is not None and located in self._touched:
+            return replace(found, mtime_ns=self._at_ns, ctime_ns=self._at_ns)
+        return found
+
+    def _planned_stat(self, kind: FileKind, size: int, mode: int) -> Stat:
+        return Stat(kind, 0, 0, mode, size, self._at_ns, self._at_ns, 0, 0, 1)
+
+    def content(self, path: str, limit: int = LIMIT) -> tuple[Stat, bytes] | None:
+        """See `Files.content`."""
+        located = self.locate(path)
+        entry = self._entry(located)
+        if entry is ABSENT:
+            return None
+        if isinstance(entry, bytes):
+            return self._planned_stat("file", len(entry), 0o644), entry
+        return super().content(located, limit)
+
+    def read(self, path: str, limit: int = LIMIT) -> bytes:
+        """See `Files.read`."""
+        located = self.locate(path)
+        entry = self._entry(located)
+        if isinstance(entry, bytes):
+            return entry
+        if entry is ABSENT:
+            with explained(f"{path} cannot be read"):
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+        return super().read(located, limit)
+
+    def readlink(self, path: str) -> str:
+        """See `Files.readlink`."""
+        located = self.locate(path, follow=False)
+        entry = self._entry(located)
+        return entry.target if isinstance(entry, Link) else super().readlink(located)
+
+    def listdir(self, path: str, *, helpers: bool = False) -> list[str]:
+        """See `Files.listdir`."""
+        with explained(f"{path} cannot be listed"):
+            return self._names(path, helpers=helpers)
+
+    def _names(self, path: str, *, helpers: bool = False) -> list[str]:
+        located = self.locate(path)
+        if located not in self._touched:
+            return listdir(located, helpers=helpers)
+        below = {at: entry for at, entry in self._planned.items() if dirname(at) == located}
+        try:
+            names = set(listdir(located, helpers=helpers))
+        except FileNotFoundError:
+            names = set()
+        names |= {basename(at) for at in below}
+        return sorted(
+            names - {basename(at) for at in below if below[at] is ABSENT}, key=os.fsencode
+        )
+
+    def glob(self, pattern: str) -> list[str]:
+        """See `Files.glob`."""
+        if not self._planned:
+            return super().glob(pattern)
+        with explained(f"{pattern} cannot be expanded"):
+            return glob(pattern, self._names, self._exists)
+
+    def _exists(self, path: str) -> bool:
+        return self.locate(path, follow=False) in self._touched or self.stat(path) is not None
+
+    def access(self, path: str, account: Account) -> AccessWalk:
+        """See `Files.access`."""
+        return super().access(self.locate(path), account)
+
+    def may_access(self, path: str, accounts: Sequence[Account], want: int) -> list[bool]:
+        """See `Files.may_access`."""
+        return super().may_access(self.locate(path), accounts, want)
+
+    def untrusted_above(self, path: str) -> tuple[str, Stat] | None:
+        """See `Files.untrusted_above`."""
+        return super().untrusted_above(self.locate(path))
+
+    def masked_grants(self, path: str, mode: int) -> tuple[GrantChange, ...]:
+        """See `Files.masked_grants`."""
+        return super().masked_grants(self.locate(path), mode)
+
+    def has_capabilities(self, path: str) -> bool:
+        """See `Files.has_capabilities`."""
+        return super().has_capabilities(self.locate(path))
+
+    def real_location(self, path: str) -> RealLocation:
+        """See `Files.real_location`."""
+        return super().real_location(self.locate(path))
+
+    def scan(self, root: str, policy: PermissionPolicy, excluded: Collection[str] = ()) -> Scan:
+        """See `Files.scan`."""
+        return super().scan(self.locate(root), policy, excluded)
+
+    def masked_grants_below(
+        self, root: str, policy: PermissionPolicy, deviations: Sequence[PermissionDeviation]
+    ) -> Sequence[GrantChanges]:
+        """See `Files.masked_grants_below`."""
+        return super().masked_grants_below(self.locate(root), policy, deviations)
+
+    def diff(self, request: SyncRequest) -> SyncDiff:
+        """See `Files.diff`."""
+        source, root = self.locate(request.source), self.locate(request.root)
+        with explained(f"{request.source} and {request.root} cannot be compared"):
+            there = replace(request, source=source, root=root)
+            manifest = self.manifest(request.root)
+            return compare_tree(there, manifest, progress=self._context.scan_progress)
+
+    def source_digest(self, path: str) -> str:
+        """See `Files.source_digest`."""
+        with explained(f"{path} cannot be read"):
+            return source_digest(self.locate(path))

@@ -1,0 +1,27 @@
+"""This machine as the planned changes will leave it."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from reconcile.filesystem.planned_files import PlannedFiles
+from reconcile.system import Host
+
+
+class PlannedHost(Host):
+    """Reads like `base`, with planned entries laid over its files; changes nothing.
+
+    Services are read from the machine: what a planned unit file does to them is for the
+    resource that is a service.
+    """
+
+    def __init__(self, base: Host) -> None:
+        super().__init__(base.settings)
+        self.base = base
+        self.scan_progress = base.scan_progress
+        self.accounts, self.commands, self.state = base.accounts, base.commands, base.state
+
+    @cached_property
+    def files(self) -> PlannedFiles:
+        """The files with what is planned so far."""
+        return PlannedFiles(self)
