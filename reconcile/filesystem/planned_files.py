@@ -113,7 +113,7 @@ class PlannedFiles(Files):
         return found
 
     def _planned_stat(self, kind: FileKind, size: int, mode: int) -> Stat:
-        return Stat(kind, 0, 0, mode, size, self._at_ns, self._at_ns, 0, 0, 1)
+        return Stat(kind, 0, 0, mode, size, self._at_ns, self._at_ns, 0, 0)
 
     def content(self, path: str, limit: int = LIMIT) -> tuple[Stat, bytes] | None:
         """See `Files.content`."""

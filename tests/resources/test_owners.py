@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from reconcile.engine.model import Unknown
+from reconcile.engine.model import Declared, Unknown
 from reconcile.engine.observe import observe
 from reconcile.engine.resource import Resource
 from reconcile.resources.assets import Assets
@@ -15,10 +15,17 @@ from reconcile.resources.file import File
 from reconcile.resources.tree import Tree
 from reconcile.resources.unit import Unit
 from reconcile.system import Host
+from reconcile.system.planned_host import PlannedHost
+from tests.support.machine import make
 
 pytestmark = pytest.mark.process
 
 NOBODY = "no-such-user"
+
+
+def reading(asked: Resource) -> object:
+    desired = {asked.ref: Declared(asked)}
+    return observe(desired, (), make, PlannedHost(Host())).readings[asked.ref]
 
 
 @pytest.mark.parametrize("kind", [Directory, File, Tree, Unit])
@@ -27,7 +34,7 @@ def test_an_unknown_user_fails_the_reading_though_nothing_is_there_yet(
 ):
     asked = kind(path=str(tmp_path / "absent"), user=NOBODY)
 
-    (read,) = observe([asked], Host()).values()
+    read = reading(asked)
 
     assert isinstance(read, Unknown)
     assert NOBODY in read.reason
@@ -37,7 +44,7 @@ def test_an_unknown_group_fails_the_reading_of_assets(tmp_path: Path):
     (tmp_path / "source").mkdir()
     asked = Assets(path=str(tmp_path / "absent"), source=str(tmp_path / "source"), group=NOBODY)
 
-    (read,) = observe([asked], Host()).values()
+    read = reading(asked)
 
     assert isinstance(read, Unknown)
     assert NOBODY in read.reason
