@@ -129,10 +129,12 @@ def remove_synced(
     guard: PlaceGuard = UNGUARDED,
 ) -> None:
     """Remove what reconcile wrote and nobody has changed since, then empty directories of it."""
-    ours = {path: digest for path, digest in manifest.written_files().items() if path not in spared}
+    written = {
+        path: digest for path, digest in manifest.written_files().items() if path not in spared
+    }
     with directory_cursor(root, guard) as cursor:
         batch = WriteBatch(recorder, root, cursor)
-        batch.remove_files(batch.unmodified(ours))
+        batch.remove_files(batch.unmodified(written))
         batch.remove_empty_directories(manifest.folders.difference(spared))
     manifest.delete(recorder)
 

@@ -231,11 +231,11 @@ class SyncManifest:
             here = relative_to(join(other.root, path), self.root)
             if here is None:
                 continue
-            theirs, ours = other.row(path), rows.get(here)
+            other_row, own = other.row(path), rows.get(here)
             if path in other.folders:
                 folders.add(here)
-            elif theirs and (ours is None or _is_same_copy(ours, theirs)):
-                rows[here] = theirs
+            elif other_row and (own is None or _is_same_copy(own, other_row)):
+                rows[here] = other_row
         self.save(recorder, rows, frozenset(folders), 0)
 
     def delete(self, recorder: Recorder | None) -> None:
@@ -245,8 +245,8 @@ class SyncManifest:
             unlink(recorder, path)
 
 
-def _is_same_copy(ours: bytes, theirs: bytes) -> bool:
-    return ours[COPY] == theirs[COPY] and ours[DIGEST] == NOT_WRITTEN
+def _is_same_copy(own: bytes, other_row: bytes) -> bool:
+    return own[COPY] == other_row[COPY] and own[DIGEST] == NOT_WRITTEN
 
 
 def _wait_for_tick(newest_ns: int) -> None:
