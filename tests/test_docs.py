@@ -42,3 +42,29 @@ def test_every_command_is_described(command: str) -> None:
     pages = [PROJECT / "README.md", *DOCS.glob("*.md")]
 
     assert any(f"reconcile {command}" in page.read_text() for page in pages)
+
+
+def test_the_glossary_has_names_of_the_code() -> None:
+    sources = "\n".join(path.read_text() for path in (PROJECT / "reconcile").rglob("*.py"))
+    rows = re.findall(r"^\| \w.+\| `(.+)` \|$", (DOCS / "glossary.md").read_text(), re.M)
+
+    assert rows
+    for name in {part for row in rows for part in re.findall(r"\w+", row)}:
+        assert re.search(rf"\b{name}\b", sources), name
+
+
+def test_the_glossary_is_short_enough_to_learn() -> None:
+    rows = re.findall(r"^\| \w.+ \|$", (DOCS / "glossary.md").read_text(), re.M)[1:]
+
+    assert len(rows) <= 40
+
+
+def test_every_link_between_pages_leads_somewhere() -> None:
+    broken = [
+        f"{page.relative_to(PROJECT)}: {link}"
+        for page in (PROJECT / "README.md", *DOCS.rglob("*.md"))
+        for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text())
+        if not (page.parent / link).exists()
+    ]
+
+    assert [] == broken
