@@ -30,7 +30,7 @@ from reconcile.engine.model import (
 from reconcile.engine.resource import Ref, Resource
 from reconcile.engine.rollback import RollbackFailed, prune_journals, roll_back
 from reconcile.engine.safety_checks import refuse_unclear
-from reconcile.errors import ReconcileError
+from reconcile.errors import ReconcileError, StalePlan
 from reconcile.filesystem.host_error import in_one_line
 
 if TYPE_CHECKING:
@@ -236,7 +236,8 @@ class _ApplyRun:
         )
         if error is None:
             return report
-        return replace(report, error=error.what, why=error.why, fix=error.fix)
+        is_stale = isinstance(error, StalePlan)
+        return replace(report, error=error.what, why=error.why, fix=error.fix, is_stale=is_stale)
 
     def _entry(self, result: str, error: str = "") -> HistoryEntry:
         changes = self.plan.changes if result == "begun" else self._completed_changes()

@@ -284,15 +284,20 @@ class Report:
     notes: tuple[str, ...] = field(default=())
     ended_by: int = 0
     """The signal that ended it, 0 for none."""
+    is_stale: bool = False
+    """Whether it ended because the host changed after it was planned."""
 
     def exit_code(self, *, detailed: bool) -> int:
-        """3 after a rollback, 1 for any other failure, 128 + number for a signal."""
+        """3 after a rollback, 5 where the host had moved, 1 for any other failure.
+
+        128 + number for a signal.
+        """
         if self.ended_by:
             return 128 + self.ended_by
         if self.result == "failed":
             return ExitCode.ERROR
         if self.result == "rolled_back":
-            return ExitCode.VERIFICATION_FAILED
+            return ExitCode.STALE_PLAN if self.is_stale else ExitCode.VERIFICATION_FAILED
         return ExitCode.CHANGES if detailed and self.done else ExitCode.OK
 
 

@@ -17,11 +17,13 @@ def write_atomically(
     data: bytes,
     set_permissions: Callable[[int], None],
     *,
+    check: Callable[[], None] | None = None,
     overwrite: bool = True,
 ) -> None:
     """Write `data` to the new file `temp` beside `at`, then give it the name of `at`.
 
-    `set_permissions` gets the descriptor of the new file, which is 0600 until then.
+    `set_permissions` gets the descriptor of the new file, which is 0600 until then;
+    `check` is called right before the name changes, and may refuse that.
     Errors: FileExistsError where `at` exists and must not be overwritten.
     """
 
@@ -30,13 +32,23 @@ def write_atomically(
             write_all(fd, data)
             set_permissions(fd)
             os.fsync(fd)
+        if check is not None:
+            check()
 
     _give_name(at, temp, create, overwrite=overwrite)
 
 
-def symlink_atomically(at: PinnedName, temp: str, target: str) -> None:
-    """Make `temp` a symlink to `target`, then give it the name of `at`."""
-    _give_name(at, temp, lambda: os.symlink(target, temp, dir_fd=at.dir_fd), overwrite=True)
+def symlink_atomically(
+    at: PinnedName, temp: str, target: str, check: Callable[[], None] | None = None
+) -> None:
+    """Make `temp` a symlink to `target`, then give it the name of `at` unless `check` refuses."""
+
+    def create() -> None:
+        os.symlink(target, temp, dir_fd=at.dir_fd)
+        if check is not None:
+            check()
+
+    _give_name(at, temp, create, overwrite=True)
 
 
 def write_all(fd: int, data: bytes) -> None:

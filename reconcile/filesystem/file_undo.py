@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from posixpath import dirname, join
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, Self
 
 from reconcile.filesystem.attributes import restore_attributes, set_owner_and_mode
 from reconcile.filesystem.host_error import explained
+from reconcile.filesystem.inode import Ownership
 from reconcile.filesystem.place_guard import ProtectedPlace
 from reconcile.filesystem.read import identity, names_in
 from reconcile.filesystem.safe_path import PinnedName, pin_name
@@ -152,19 +153,6 @@ class RemovedDirectory(FileUndo):
             return False
         is_owner = st.st_uid in (os.geteuid(), self.uid)
         return is_owner and stat.S_IMODE(st.st_mode) in (0o700, self.mode)
-
-
-class Ownership(NamedTuple):
-    """The owner and the mode of an inode."""
-
-    uid: int
-    gid: int
-    mode: int
-
-    @classmethod
-    def of(cls, st: os.stat_result) -> Ownership:
-        """Those that `os.stat` returned."""
-        return cls(st.st_uid, st.st_gid, stat.S_IMODE(st.st_mode))
 
 
 @undo_record

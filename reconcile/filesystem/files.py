@@ -10,7 +10,7 @@ from reconcile.filesystem import access_check, acl, permissions, read, write
 from reconcile.filesystem.access_check import AccessWalk, Account
 from reconcile.filesystem.acl import GrantChange, GrantChanges
 from reconcile.filesystem.host_error import HostError, explained
-from reconcile.filesystem.inode import RealLocation, Stat, real_location
+from reconcile.filesystem.inode import Ownership, RealLocation, Stat, real_location
 from reconcile.filesystem.inode_flags import changing
 from reconcile.filesystem.parallel import ProgressCounter
 from reconcile.filesystem.permissions import PermissionDeviation, PermissionPolicy
@@ -111,21 +111,47 @@ class Files:
         with explained(f"{path} cannot be examined"):
             return access_check.may_access(path, accounts, want)
 
-    def write(self, path: str, data: bytes, *, uid: int, gid: int, mode: int) -> None:
-        """Give `path` this content, owner and mode: old or new, never torn, durable."""
+    def identity(self, path: str) -> str:
+        """`sha256:…` of a file's content, `link:…` with a symlink's target; "" where absent."""
+        with explained(f"{path} cannot be read"):
+            return read.identity_of(path)
+
+    def write(
+        self,
+        path: str,
+        data: bytes,
+        *,
+        uid: int,
+        gid: int,
+        mode: int,
+        expected: str | None = None,
+    ) -> None:
+        """Give `path` this content, owner and mode: old or new, never torn, durable.
+
+        `expected` is its `identity` as observed. Errors: ChangedSincePlan where that differs.
+        """
         recorder, guard = self._context.recorder, self._context.guard
         with changing(path, "written"):
-            write.write(recorder, path, data, uid=uid, gid=gid, mode=mode, guard=guard)
+            write.write(
+                recorder,
+                path,
+                data,
+                uid=uid,
+                gid=gid,
+                mode=mode,
+                expected=expected,
+                guard=guard,
+            )
 
-    def symlink(self, path: str, target: str) -> None:
-        """Make `path` a symlink to `target`, atomically in place of a file or symlink."""
+    def symlink(self, path: str, target: str, expected: str | None = None) -> None:
+        """Make `path` a symlink to `target`, in place of a file or symlink; see `write`."""
         with changing(path, "linked"):
-            write.symlink(self._context.recorder, path, target, self._context.guard)
+            write.symlink(self._context.recorder, path, target, expected, guard=self._context.guard)
 
-    def unlink(self, path: str) -> None:
-        """Remove a file or symlink; nothing to do where it is gone."""
+    def unlink(self, path: str, expected: str | None = None) -> None:
+        """Remove a file or symlink; nothing to do where it is gone. See `write`."""
         with changing(path, "removed"):
-            write.unlink(self._context.recorder, path, self._context.guard)
+            write.unlink(self._context.recorder, path, expected, guard=self._context.guard)
 
     def mkdir(self, path: str, *, uid: int, gid: int, mode: int) -> None:
         """Create a directory in an existing one."""
@@ -137,13 +163,17 @@ class Files:
         with changing(path, "removed"):
             return write.rmdir(self._context.recorder, path, self._context.guard)
 
-    def set_permissions(self, path: str, *, uid: int, gid: int, mode: int) -> None:
+    def set_permissions(
+        self, path: str, *, uid: int, gid: int, mode: int, expected: Ownership | None = None
+    ) -> None:
         """Give a file or directory this owner and exactly this mode.
 
         Where somebody else can write, root's inodes are refused, not given away.
+        Errors: ChangedSincePlan where it does not have the `expected` owner and mode.
         """
+        recorder = self._context.recorder
         with changing(path, "given its owner and mode"):
-            write.set_permissions(self._context.recorder, path, uid=uid, gid=gid, mode=mode)
+            write.set_permissions(recorder, path, uid=uid, gid=gid, mode=mode, expected=expected)
 
     def scan(self, root: str, policy: PermissionPolicy, excluded: Collection[str] = ()) -> Scan:
         """Compare owners and modes of everything below `root`; `excluded` are relative paths."""

@@ -6,7 +6,7 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from reconcile.errors import ReconcileError
+from reconcile.errors import ReconcileError, StalePlan
 
 REASONS = {
     errno.EACCES: "permission denied",
@@ -49,6 +49,17 @@ class HostError(ReconcileError):
     def __init__(self, what: str, why: str = "", fix: str = "", number: int = 0) -> None:
         super().__init__(what, why, fix)
         self.errno = number
+
+
+class ChangedSincePlan(HostError, StalePlan):
+    """What an effect starts from is no longer as it was when it was planned."""
+
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(
+            f"{path} changed after it was planned",
+            why,
+            "Find out which process writes there, then plan again.",
+        )
 
 
 class UnsafePath(OSError):

@@ -9,6 +9,20 @@ from typing import Literal, NamedTuple
 from reconcile.dataclass import dataclass
 from reconcile.filesystem.path import ancestors
 
+
+class Ownership(NamedTuple):
+    """The owner and the mode of an inode."""
+
+    uid: int
+    gid: int
+    mode: int
+
+    @classmethod
+    def of(cls, st: os.stat_result) -> Ownership:
+        """Those that `os.stat` returned."""
+        return cls(st.st_uid, st.st_gid, stat.S_IMODE(st.st_mode))
+
+
 FileKind = Literal["file", "directory", "symlink", "other"]
 
 
@@ -25,6 +39,11 @@ class Stat:
     ctime_ns: int
     ino: int
     dev: int
+
+    @property
+    def ownership(self) -> Ownership:
+        """Its owner and mode."""
+        return Ownership(self.uid, self.gid, self.mode)
 
     @classmethod
     def of(cls, st: os.stat_result) -> Stat:

@@ -19,8 +19,9 @@ from posixpath import join
 from typing import NamedTuple
 
 from reconcile.filesystem.attributes import affected_attributes, set_owner_and_mode
-from reconcile.filesystem.file_undo import Ownership, PermissionsChanged
+from reconcile.filesystem.file_undo import PermissionsChanged
 from reconcile.filesystem.host_error import HostError
+from reconcile.filesystem.inode import Ownership
 from reconcile.filesystem.openat import DirectoryCursor, directory_cursor
 from reconcile.filesystem.place_guard import UNGUARDED, PlaceGuard
 from reconcile.filesystem.safe_path import DirectoryTrust, PinnedName

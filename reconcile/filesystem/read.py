@@ -12,6 +12,7 @@ from hashlib import sha256
 from posixpath import join
 
 from reconcile.filesystem.attributes import fd_path
+from reconcile.filesystem.host_error import ChangedSincePlan
 from reconcile.filesystem.inode import Stat
 from reconcile.filesystem.path import is_helper_name
 from reconcile.filesystem.safe_path import (
@@ -143,6 +144,31 @@ def sha256_of(fd: int) -> bytes:
 def digest_of(fd: int) -> str:
     """The same as `sha256:…`."""
     return f"sha256:{sha256_of(fd).hex()}"
+
+
+def identity_of(path: str) -> str:
+    """The `identity` of a path; "" where it, or a directory above it, is absent."""
+    try:
+        with pin_name(path) as at:
+            return identity(at)
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
+
+
+def refuse_changed(at: PinnedName, expected: str | None) -> None:
+    """Check that a name still holds what was observed of it; None: whatever it holds.
+
+    Errors: ChangedSincePlan.
+    """
+    if expected is None or (now := identity(at)) == expected:
+        return
+    if not expected:
+        why = "it did not exist then"
+    elif not now:
+        why = "it no longer exists"
+    else:
+        why = "it holds something else now"
+    raise ChangedSincePlan(at.path, why)
 
 
 def identity(at: PinnedName) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from functools import partial
 from hashlib import sha256
 
 from reconcile.filesystem.atomic_write import symlink_atomically, write_atomically
@@ -17,18 +18,18 @@ from reconcile.filesystem.attributes import (
 from reconcile.filesystem.backup import keep_old_inode
 from reconcile.filesystem.file_undo import (
     MadeDirectory,
-    Ownership,
     PermissionsChanged,
     Removed,
     RemovedDirectory,
     Replaced,
 )
 from reconcile.filesystem.fsync import sync_directory
-from reconcile.filesystem.host_error import HostError
+from reconcile.filesystem.host_error import ChangedSincePlan, HostError
+from reconcile.filesystem.inode import Ownership
 from reconcile.filesystem.path import helper_name
 from reconcile.filesystem.permissions import refuse_unsafe_change
 from reconcile.filesystem.place_guard import UNGUARDED, PlaceGuard
-from reconcile.filesystem.read import names_in
+from reconcile.filesystem.read import names_in, refuse_changed
 from reconcile.filesystem.safe_path import PIN_DIRECTORY, PinnedName, pin_name
 from reconcile.filesystem.undo import Recorder
 
@@ -41,9 +42,14 @@ def write(
     uid: int,
     gid: int,
     mode: int,
+    expected: str | None = None,
     guard: PlaceGuard = UNGUARDED,
 ) -> None:
-    """Give `path` this content, owner and mode in one step: old or new, never torn."""
+    """Give `path` this content, owner and mode in one step: old or new, never torn.
+
+    `expected` is the `identity` that was observed, "" for absent; None: not observed.
+    Errors: ChangedSincePlan where it holds something else.
+    """
 
     def set_permissions(fd: int) -> None:
         inherit_attributes(at, fd)
@@ -51,10 +57,12 @@ def write(
 
     with pin_name(path) as at:
         guard.refuse(at.dir_fd, path)
-        _refuse_directory(at)
+        _refuse_directory(at, expected)
         temp, wrote = temporary_name(recorder, at.name), f"sha256:{sha256(data).hexdigest()}"
         keep_old_inode(recorder, at, lambda place: Replaced(path, temp, wrote, place))
-        write_atomically(at, temp, data, set_permissions)
+        write_atomically(
+            at, temp, data, set_permissions, check=partial(refuse_changed, at, expected)
+        )
 
 
 def temporary_name(recorder: Recorder | None, name: str) -> str:
@@ -62,9 +70,10 @@ def temporary_name(recorder: Recorder | None, name: str) -> str:
     return helper_name(name, recorder.id if recorder else "new")
 
 
-def _refuse_directory(at: PinnedName) -> None:
+def _refuse_directory(at: PinnedName, expected: str | None) -> None:
     found = at.stat()
     if found is not None and stat.S_ISDIR(found.st_mode):
+        refuse_changed(at, expected)
         raise IsADirectoryError(errno.EISDIR, "Is a directory")
 
 
@@ -79,25 +88,39 @@ def inherit_attributes(at: PinnedName, fd: int) -> None:
 
 
 def symlink(
-    recorder: Recorder | None, path: str, target: str, guard: PlaceGuard = UNGUARDED
+    recorder: Recorder | None,
+    path: str,
+    target: str,
+    expected: str | None = None,
+    guard: PlaceGuard = UNGUARDED,
 ) -> None:
-    """Make `path` a symlink to `target`, atomically in place of a file or symlink."""
+    """Make `path` a symlink to `target`, atomically in place of a file or symlink.
+
+    Errors: ChangedSincePlan where it does not hold what is `expected`.
+    """
     with pin_name(path) as at:
         guard.refuse(at.dir_fd, path)
-        _refuse_directory(at)
+        _refuse_directory(at, expected)
         temp = temporary_name(recorder, at.name)
         keep_old_inode(recorder, at, lambda place: Replaced(path, temp, f"link:{target}", place))
-        symlink_atomically(at, temp, target)
+        symlink_atomically(at, temp, target, partial(refuse_changed, at, expected))
 
 
-def unlink(recorder: Recorder | None, path: str, guard: PlaceGuard = UNGUARDED) -> None:
-    """Remove the file or symlink `path`; nothing to do where it is gone."""
+def unlink(
+    recorder: Recorder | None, path: str, expected: str | None = None, guard: PlaceGuard = UNGUARDED
+) -> None:
+    """Remove the file or symlink `path`; nothing to do where it is gone.
+
+    Errors: ChangedSincePlan where it does not hold what is `expected`.
+    """
     with pin_name(path) as at:
         if at.stat() is None:
+            refuse_changed(at, expected)
             return
         guard.refuse(at.dir_fd, path)
-        _refuse_directory(at)
+        _refuse_directory(at, expected)
         keep_old_inode(recorder, at, lambda place: Removed(path, place or ""))
+        refuse_changed(at, expected)
         os.unlink(at.name, dir_fd=at.dir_fd)
         sync_directory(at.dir_fd)
 
@@ -106,7 +129,7 @@ def mkdir(recorder: Recorder | None, path: str, *, uid: int, gid: int, mode: int
     """Create the directory `path`; its parent must exist, itself must not."""
     with pin_name(path) as at:
         if at.stat() is not None:
-            raise FileExistsError(errno.EEXIST, "File exists")
+            raise ChangedSincePlan(path, "it did not exist then")
         if recorder is not None:
             recorder.record_undo(MadeDirectory(path))
         make_directory(at, uid, gid, mode)
@@ -157,10 +180,24 @@ def remove_directory(
     return True
 
 
-def set_permissions(recorder: Recorder | None, path: str, *, uid: int, gid: int, mode: int) -> None:
-    """Give the file or directory `path` this owner and exactly this mode."""
+def set_permissions(
+    recorder: Recorder | None,
+    path: str,
+    *,
+    uid: int,
+    gid: int,
+    mode: int,
+    expected: Ownership | None = None,
+) -> None:
+    """Give the file or directory `path` this owner and exactly this mode.
+
+    Errors: ChangedSincePlan where its owner or mode is not what is `expected`.
+    """
     with pin_name(path, follow=True) as at, at.pinned() as pin:
-        refuse_unsafe_change(at, os.fstat(pin), uid)
+        found = os.fstat(pin)
+        if expected not in (None, Ownership.of(found)):
+            raise ChangedSincePlan(path, "its owner or mode is another now")
+        refuse_unsafe_change(at, found, uid)
         if recorder is not None:
             given = Ownership(uid, gid, mode)
             undo = PermissionsChanged.of(path, pin, affected_attributes(pin), given)

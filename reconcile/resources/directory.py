@@ -11,7 +11,7 @@ from reconcile.engine.model import Action, Change, Finding
 from reconcile.engine.resource import Owner, Ref, Resource
 from reconcile.errors import ReconcileError
 from reconcile.filesystem.access_check import EXECUTE, can_enter
-from reconcile.filesystem.inode import Stat
+from reconcile.filesystem.inode import Ownership, Stat
 from reconcile.filesystem.planned_entry import FOLDER, Entry
 from reconcile.resources.common import (
     folders_above,
@@ -47,6 +47,7 @@ class Directory(Resource):
     """Observed: a directory above that somebody else can write, and who."""
     masked: str = ""
     """Observed: how the new mode will change what the ACL grants."""
+    ownership: Ownership | None = None
 
     order: ClassVar[int] = 10
     removal_order: ClassVar[int] = 99
@@ -54,7 +55,9 @@ class Directory(Resource):
         "remove_if_created"
     )
     writes_contents: ClassVar[bool] = False
-    metadata_fields: ClassVar[frozenset[str]] = frozenset({"path", "holds", "exposed", "masked"})
+    metadata_fields: ClassVar[frozenset[str]] = frozenset(
+        {"path", "holds", "exposed", "masked", "ownership"}
+    )
 
     @property
     def name(self) -> str:
@@ -97,6 +100,7 @@ class Directory(Resource):
             "holds": None if self.holds is None else self._foreign_names(host),
             "exposed": self._exposed(host),
             "masked": self._masked(host, found),
+            "ownership": found.ownership,
         }
 
     def _masked(self, host: Host, found: Stat) -> str:
@@ -165,7 +169,9 @@ class Directory(Resource):
             host.files.mkdir(self.path, uid=uid, gid=gid, mode=self.mode or NEW_MODE)
         elif (self.user, self.group, self.mode) != (before.user, before.group, before.mode):
             mode = before.mode if self.mode is None else self.mode
-            host.files.set_permissions(self.path, uid=uid, gid=gid, mode=mode or 0)
+            host.files.set_permissions(
+                self.path, uid=uid, gid=gid, mode=mode or 0, expected=before.ownership
+            )
         if self.enterable_by and self.mode is None:
             self._grant_access(host)
 

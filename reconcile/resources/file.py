@@ -10,7 +10,7 @@ from reconcile.engine.digest import digest
 from reconcile.engine.model import Action, Finding
 from reconcile.engine.resource import Owner, Ref, Resource
 from reconcile.filesystem.files import LIMIT
-from reconcile.filesystem.inode import Stat
+from reconcile.filesystem.inode import Ownership, Stat
 from reconcile.filesystem.planned_entry import Entry
 from reconcile.nginx.render.render import is_managed, without_config_token
 from reconcile.resources.common import (
@@ -48,14 +48,20 @@ class File(Resource):
     """Observed: how the new mode will change what the ACL grants."""
     loses_capabilities: bool = False
     """Observed: it has capabilities, and will get new content."""
+    declared: bool = True
+    identity: str | None = None
+    """Observed: what it holds, where that is changed or removed."""
+    ownership: Ownership | None = None
 
     order: ClassVar[int] = 20
     removal_order: ClassVar[int] = 65
     metadata_fields: ClassVar[frozenset[str]] = frozenset(
-        {"path", "sensitive", "masked", "loses_capabilities", "declared", "content_digest"}
+        {
+            *("path", "sensitive", "masked", "loses_capabilities"),
+            *("declared", "content_digest", "identity", "ownership"),
+        }
     )
 
-    declared: bool = True
     content_digest: str = ""
     """Observed where it is not declared: of the content, which is then not shown."""
 
@@ -101,6 +107,8 @@ class File(Resource):
             "group": host.accounts.group_name(found.gid),
             "mode": found.mode,
             "content": content,
+            "identity": self._identity(host, content),
+            "ownership": found.ownership,
         }
         if not self.declared:
             fields["content_digest"] = self._removal_digest(host, found)
@@ -116,6 +124,11 @@ class File(Resource):
     def is_as_written(self, written: Mapping[str, str]) -> bool:
         """Whether it has the content that was written, or says that reconcile manages it."""
         return not self.content_digest or written.get("content") in (None, self.content_digest)
+
+    def _identity(self, host: Host, content: bytes | None) -> str | None:
+        if not self.declared:
+            return host.files.identity(self.path)
+        return None if content is None else _digest(content)
 
     def _side_effects(self, host: Host, found: Stat, content: bytes | None) -> dict[str, Any]:
         effects: dict[str, Any] = {}
@@ -141,13 +154,17 @@ class File(Resource):
         uid, gid = owner_ids(host, self.user, self.group)
         mode = NEW_MODE if self.mode is None else self.mode
         if before is None or self.content != before.content:
-            host.files.write(self.path, self.content or b"", uid=uid, gid=gid, mode=mode)
+            expected = "" if before is None else before.identity
+            data = self.content or b""
+            host.files.write(self.path, data, uid=uid, gid=gid, mode=mode, expected=expected)
         else:
-            host.files.set_permissions(self.path, uid=uid, gid=gid, mode=mode)
+            host.files.set_permissions(
+                self.path, uid=uid, gid=gid, mode=mode, expected=before.ownership
+            )
 
     def delete(self, host: Host) -> None:
         """Remove it."""
-        host.files.unlink(self.path)
+        host.files.unlink(self.path, self.identity)
 
     def summary(self, action: Action) -> str:
         """Owner and mode, unless they are common ones."""

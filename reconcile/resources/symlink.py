@@ -22,10 +22,12 @@ class Symlink(Resource):
     kind: Literal["symlink"] = "symlink"
     path: str
     target: str | None = None
+    identity: str | None = None
+    """Observed: the target as it is written there."""
 
     order: ClassVar[int] = 25
     removal_order: ClassVar[int] = 60
-    metadata_fields: ClassVar[frozenset[str]] = frozenset({"path"})
+    metadata_fields: ClassVar[frozenset[str]] = frozenset({"path", "identity"})
 
     is_name_removed: ClassVar[bool] = True
 
@@ -60,7 +62,10 @@ class Symlink(Resource):
             if self.target is None:
                 return None
             raise wrong_kind(self.path, found.kind, "symlink")
-        return self.model_copy(update={"target": self._normalized(host.files.readlink(self.path))})
+        target = host.files.readlink(self.path)
+        return self.model_copy(
+            update={"target": self._normalized(target), "identity": f"link:{target}"}
+        )
 
     def _normalized(self, target: str) -> str | None:
         """The declared target where the actual one leads to the same path."""
@@ -71,10 +76,11 @@ class Symlink(Resource):
         """Where it leads."""
         return f"-> {self.target}" if self.target is not None else ""
 
-    def apply(self, host: Host, before: Self | None) -> None:  # noqa: ARG002
+    def apply(self, host: Host, before: Self | None) -> None:
         """Create or replace it."""
         if self.target is not None:
-            host.files.symlink(self.path, self.target)
+            expected = "" if before is None else before.identity
+            host.files.symlink(self.path, self.target, expected)
 
     def is_as_written(self, written: Mapping[str, str]) -> bool:
         """Whether it leads where it led when it was written, by whatever spelling."""
@@ -84,4 +90,4 @@ class Symlink(Resource):
 
     def delete(self, host: Host) -> None:
         """Remove it."""
-        host.files.unlink(self.path)
+        host.files.unlink(self.path, self.identity)

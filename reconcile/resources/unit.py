@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import Any, ClassVar, Literal, Self
 
 from reconcile.engine.resource import Ref, Resource
+from reconcile.filesystem.inode import Ownership
 from reconcile.filesystem.planned_entry import Entry
 from reconcile.resources.common import (
     folders_above,
@@ -32,10 +34,13 @@ class Unit(Resource):
     user: str | None = None
     group: str | None = None
     mode: int = 0o644
+    identity: str | None = None
+    """Observed: the digest of its content."""
+    ownership: Ownership | None = None
 
     order: ClassVar[int] = 40
     removal_order: ClassVar[int] = 96
-    metadata_fields: ClassVar[frozenset[str]] = frozenset({"path"})
+    metadata_fields: ClassVar[frozenset[str]] = frozenset({"path", "identity", "ownership"})
 
     is_name_removed: ClassVar[bool] = True
 
@@ -82,6 +87,8 @@ class Unit(Resource):
                 "user": host.accounts.user_name(stat.uid),
                 "group": host.accounts.group_name(stat.gid),
                 "mode": stat.mode,
+                "identity": f"sha256:{sha256(content).hexdigest()}",
+                "ownership": stat.ownership,
             }
         )
 
@@ -90,18 +97,20 @@ class Unit(Resource):
         uid, gid = owner_ids(host, self.user, self.group)
         if before and before.content == self.content:
             # A file that is not written anew gives no reason to start its service anew.
-            host.files.set_permissions(self.path, uid=uid, gid=gid, mode=self.mode)
+            host.files.set_permissions(
+                self.path, uid=uid, gid=gid, mode=self.mode, expected=before.ownership
+            )
             return
         self._record_running_unit(host)
         self._make_folder(host, uid, gid)
-        data = (self.content or "").encode()
-        host.files.write(self.path, data, uid=uid, gid=gid, mode=self.mode)
+        data, expected = (self.content or "").encode(), before.identity if before else ""
+        host.files.write(self.path, data, uid=uid, gid=gid, mode=self.mode, expected=expected)
         host.services.daemon_reload()
 
     def delete(self, host: Host) -> None:
         """Remove the unit file and make the service manager read the change."""
         self._record_running_unit(host)
-        host.files.unlink(self.path)
+        host.files.unlink(self.path, self.identity)
         host.services.daemon_reload()
         host.services.forget(self.unit)
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from reconcile.filesystem.file_undo import CHANGED_SINCE, Ownership, PermissionsChanged
+from reconcile.filesystem.file_undo import CHANGED_SINCE, PermissionsChanged
+from reconcile.filesystem.inode import Ownership
 from reconcile.filesystem.undo import coalesced
 from reconcile.system import Host
 
