@@ -1,15 +1,14 @@
-"""Evidence in familiar forms: directives, the output of namei, commands to paste."""
+"""Evidence in familiar forms: directives, and the output of namei."""
 
 from __future__ import annotations
 
-from shlex import quote
 from stat import filemode
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from reconcile.filesystem.access_check import AccessStep, AccessWalk
     from reconcile.nginx.model.config_tree import Directive
-    from reconcile.system.accounts import Account, Accounts
+    from reconcile.system.accounts import Accounts
 
 _KINDS = {"directory": "d", "file": "-", "symlink": "l", "other": "?"}
 
@@ -29,14 +28,3 @@ def _namei_line(step: AccessStep, is_blocked: bool, accounts: Accounts) -> str:
     owner = f"{accounts.user_name(st.uid)} {accounts.group_name(st.gid)}"
     line = f"{_KINDS[st.kind]}{filemode(st.mode)[1:]} {owner} {step.path}"
     return f"{line}  <- no x here" if is_blocked else line
-
-
-def grant_command(step: AccessStep, account: Account, accounts: Accounts, bits: str) -> str:
-    """The command that grants `account` these bits (`x`, `r`, `rX`) on one component, no more."""
-    if account.uid == step.stat.uid:
-        return f"chmod u+{bits} {quote(step.path)}"
-    if step.stat.gid in account.groups:
-        return f"chmod g+{bits} {quote(step.path)}"
-    if bits == "x":
-        return f"chmod o+x {quote(step.path)}"
-    return f"setfacl -m u:{accounts.user_name(account.uid)}:{bits} {quote(step.path)}"

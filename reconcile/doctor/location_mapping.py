@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Literal
 
 from reconcile.doctor.config_view import Declaration, DeclaredLocation
@@ -157,13 +158,7 @@ def _file_content(scope: Scope) -> bytes:
 
 def all_locations(server: Server) -> Iterator[Scope]:
     """All locations of a server, nested ones included."""
-    return _locations_below(server.scope)
-
-
-def _locations_below(scope: Scope) -> Iterator[Scope]:
-    for location in scope.locations:
-        yield location
-        yield from _locations_below(location)
+    return islice(server.scope.inward(), 1, None)
 
 
 def _root_directive(scope: Scope) -> Directive | None:

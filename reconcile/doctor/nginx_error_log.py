@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
-from reconcile.nginx.model.config_tree import ConfigTree, Directive
+from reconcile.nginx.model.config_tree import ConfigTree
 from reconcile.system.logs import tail_with_rotated
 
 if TYPE_CHECKING:
@@ -56,7 +56,8 @@ class ErrorLogLine(NamedTuple):
 
 def read_error_logs(tree: ConfigTree, main: str) -> tuple[ErrorLogLine, ...]:
     """The last lines of every error log of the configuration, oldest first within a log."""
-    paths = dict.fromkeys([main, *_configured_logs(tree.directives, tree)])
+    named = (one.args[0] for one in tree.walk() if one.name == "error_log" and one.args)
+    paths = dict.fromkeys([main, *named])
     return tuple(
         line
         for path in paths
@@ -80,11 +81,3 @@ def parse_error_log(log: str, lines: Iterable[str]) -> Iterator[ErrorLogLine]:
                 call["path"] if call else "",
                 int(call["errno"]) if call else 0,
             )
-
-
-def _configured_logs(directives: Iterable[Directive], tree: ConfigTree) -> Iterator[str]:
-    for directive in directives:
-        if directive.block is not None and directive.name in ("http", "server", "location"):
-            yield from _configured_logs(tree.children(directive), tree)
-        elif directive.name == "error_log" and directive.args:
-            yield directive.args[0]

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from reconcile.doctor.evidence import directive_evidence
-from reconcile.nginx.model.config_tree import ConfigTree, Directive
+from reconcile.nginx.model.config_tree import ConfigTree, Directive, named
 from reconcile.nginx.model.scope import PASSES, Scope
 from reconcile.nginx.routing.servers import Server
 
@@ -39,25 +39,18 @@ def proxy_locations(servers: Iterable[Server], tree: ConfigTree) -> Iterator[Pro
     """Every location that passes requests on; targets with variables are left out."""
     groups = dict(_groups(tree))
     for server in servers:
-        for scope in _scopes(server.scope):
+        for scope in server.scope.inward():
             for name in PASSES & scope.own.keys():
                 directive = scope.own[name][-1]
                 yield ProxyLocation(server, scope, directive, tuple(_targets(directive, groups)))
 
 
-def _scopes(scope: Scope) -> Iterator[Scope]:
-    yield scope
-    for location in scope.locations:
-        yield from _scopes(location)
-
-
 def _groups(tree: ConfigTree) -> Iterator[tuple[str, tuple[str, ...]]]:
-    for http in tree.directives:
-        if http.name == "http":
-            for group in tree.children(http):
-                if group.name == "upstream" and group.args:
-                    members = (d for d in tree.children(group) if d.name == "server" and d.args)
-                    yield group.args[0], tuple(d.args[0] for d in members)
+    for http in named(tree.directives, "http"):
+        for group in named(tree.children(http), "upstream"):
+            members = named(tree.children(group), "server")
+            if group.args:
+                yield group.args[0], tuple(d.args[0] for d in members if d.args)
 
 
 def _targets(directive: Directive, groups: dict[str, tuple[str, ...]]) -> Iterator[str]:

@@ -11,6 +11,7 @@ import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from posixpath import dirname, join
+from shlex import quote
 
 from reconcile.dataclass import dataclass
 from reconcile.filesystem.acl import GROUP, GROUP_OBJ, USER, AclEntry, mask_of, parse_acl
@@ -46,6 +47,16 @@ class AccessStep:
     readable: bool
     writable: bool
     acl: tuple[AclEntry, ...] = ()
+
+
+def grant_command(step: AccessStep, account: Account) -> str:
+    """The command that lets `account` pass a directory, or read a file, and grants no more."""
+    bit = "x" if step.stat.kind == "directory" else "r"
+    if account.uid == step.stat.uid:
+        return f"chmod u+{bit} {quote(step.path)}"
+    if step.acl:
+        return f"setfacl -m u:{account.name}:{bit} {quote(step.path)}"
+    return f"chmod {'g' if step.stat.gid in account.groups else 'o'}+{bit} {quote(step.path)}"
 
 
 @dataclass(frozen=True)
@@ -150,6 +161,7 @@ class _AccessWalker:
         self._links = 0
 
     def walk(self, path: str) -> tuple[AccessStep, ...]:
+        """The steps to `path`; ends at the first one that does not exist."""
         here, names = "/", components(path)[::-1]
         self._step(here)
         while names and self.complete:

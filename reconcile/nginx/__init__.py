@@ -1,1 +1,1 @@
-"""Nginx understood as Nginx does: its files, which location answers, with which headers."""
+"""A model of nginx: its files, which location answers a request, and with which headers."""

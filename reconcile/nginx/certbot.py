@@ -20,6 +20,7 @@ class CertbotEdits:
 
     @property
     def summary(self) -> str:
+        """The number of marked lines, in words."""
         """How many lines certbot manages."""
         return f"{len(self.lines)} lines are marked as managed by Certbot"
 

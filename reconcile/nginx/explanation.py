@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from reconcile.filesystem.access_check import grant_command
+from reconcile.filesystem.acl import GROUP, MASK, USER, rwx
 from reconcile.nginx.model.latin1 import to_raw
 from reconcile.nginx.model.listen import Address
 from reconcile.nginx.routing import pcre
@@ -95,7 +97,7 @@ def explain(nginx: NginxInstallation, request: Request) -> Explanation:
     disk = WorkerView(nginx.host, worker)
     router = Router(nginx.tree, nginx.build.prefix)
     route = router.route(request, disk)
-    path = tuple(_path(nginx, route, worker))
+    steps = list(_path_steps(nginx, route, worker))
     answer = describe(route)
     others = _at_other_addresses(router, request)
     answers = ((str(other.address), describe(router.route(other, disk))) for other in others)
@@ -107,9 +109,9 @@ def explain(nginx: NginxInstallation, request: Request) -> Explanation:
         choices=tuple(_location_choice(route, hop) for hop in route.hops),
         mapped_by=_mapped_by(route),
         worker=worker,
-        path=path,
+        path=tuple(_component(nginx, step, allowed) for step, allowed in steps),
         headers=tuple(_headers(route)),
-        fix=_grant_command(nginx, path, worker),
+        fix=next((grant_command(step, worker) for step, allowed in steps if not allowed), ""),
         other_addresses=tuple((address, other) for address, other in answers if other != answer),
     )
 
@@ -214,7 +216,10 @@ def _mapped_by(route: Route) -> Candidate | None:
     return Candidate(" ".join((directive.name, *directive.args)), directive.place, "")
 
 
-def _path(nginx: NginxInstallation, route: Route, worker: Account) -> Iterator[Component]:
+def _path_steps(
+    nginx: NginxInstallation, route: Route, worker: Account
+) -> Iterator[tuple[AccessStep, bool]]:
+    """Each component of the file's path once, and whether the worker may pass or read it."""
     if route.answer.path is None:
         return
     walk = nginx.host.files.access(route.answer.path, worker)
@@ -223,7 +228,7 @@ def _path(nginx: NginxInstallation, route: Route, worker: Account) -> Iterator[C
         if step.path not in shown:
             shown.add(step.path)
             is_file = step.stat.kind not in ("directory", "symlink")
-            yield _component(nginx, step, step.readable if is_file else step.passable)
+            yield step, step.readable if is_file else step.passable
 
 
 def _component(nginx: NginxInstallation, step: AccessStep, allowed: bool) -> Component:
@@ -241,8 +246,6 @@ def _component(nginx: NginxInstallation, step: AccessStep, allowed: bool) -> Com
 
 def _acl(nginx: NginxInstallation, step: AccessStep) -> Iterator[str]:
     """Yield the named entries of an ACL and its mask, as getfacl prints them."""
-    from reconcile.filesystem.acl import GROUP, MASK, USER, rwx
-
     accounts = nginx.host.accounts
     for line in step.acl:
         bits = rwx(line.permissions)
@@ -275,19 +278,3 @@ def _location(route: Route, scope: Scope) -> str:
     port = request.address.port
     shown = "" if port == usual or hides_port else f":{port}"
     return f"{request.scheme}://{hostname(request.host) or request.address.host}{shown}{target}"
-
-
-def _grant_command(nginx: NginxInstallation, path: tuple[Component, ...], worker: Account) -> str:
-    """The smallest permission change that lets the worker pass the first blocked component."""
-    from shlex import quote
-
-    blocked = next((component for component in path if not component.allowed), None)
-    if blocked is None:
-        return ""
-    bit = "x" if blocked.kind == "directory" else "r"
-    if blocked.owner == worker.name:
-        return f"chmod u+{bit} {quote(blocked.path)}"
-    if blocked.acl:
-        return f"setfacl -m u:{worker.name}:{bit} {quote(blocked.path)}"
-    shares = nginx.host.accounts.group(blocked.group) in worker.groups
-    return f"chmod {'g' if shares else 'o'}+{bit} {quote(blocked.path)}"

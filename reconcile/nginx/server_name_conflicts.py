@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from reconcile.nginx.model.config_tree import ConfigTree, Directive
+from reconcile.nginx.model.config_tree import ConfigTree, Directive, named
 from reconcile.nginx.model.listen import Address, Listen
 from reconcile.nginx.render.render import is_managed
 
@@ -41,17 +41,10 @@ def name_conflicts(tree: ConfigTree) -> tuple[NameConflict, ...]:
 
 
 def _claims(tree: ConfigTree) -> Iterator[tuple[str, Address, Directive]]:
-    for http in tree.directives:
-        if http.name == "http":
-            for server in tree.children(http):
-                if server.name == "server":
-                    yield from _claims_of(tree, server)
-
-
-def _claims_of(tree: ConfigTree, server: Directive) -> Iterator[tuple[str, Address, Directive]]:
-    inside = list(tree.children(server))
-    names = [name.lower() for d in inside if d.name == "server_name" for name in d.args] or [""]
-    listens = [listen for d in inside if d.name == "listen" for listen in Listen.parse(d)]
-    for listen in listens or [Listen.implied()]:
-        for name in dict.fromkeys(names):
-            yield name, listen.address, server
+    for server in tree.servers:
+        inside = list(tree.children(server))
+        names = [name.lower() for d in named(inside, "server_name") for name in d.args] or [""]
+        listens = [listen for d in named(inside, "listen") for listen in Listen.parse(d)]
+        for listen in listens or [Listen.implied()]:
+            for name in dict.fromkeys(names):
+                yield name, listen.address, server

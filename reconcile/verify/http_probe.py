@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from threading import Event
 from typing import TYPE_CHECKING
@@ -74,9 +75,6 @@ def run_parallel(
     checks: Sequence[Callable[[], tuple[Check, ...]]], cancelled: Event
 ) -> tuple[Check, ...]:
     """The results of all `checks`, in their order."""
-    # Costs 10 ms to import, and a plan sends no probes.
-    from concurrent.futures import ThreadPoolExecutor
-
     pool = ThreadPoolExecutor(max_workers=min(MAX_PARALLEL, len(checks) or 1))
     try:
         futures = [pool.submit(check) for check in checks]

@@ -58,6 +58,7 @@ def _check_address(
     probe: UploadDirectoryProbe, canary: Canary, client: ProbeClient, address: str
 ) -> Check:
     def check(file_name: str, expect: Expectation) -> Check:
+        """The check of one file below the prefix."""
         response = client.get(probe.endpoint, address, probe.prefix + file_name)
         return evaluate(check_name(probe.name, address), response, expect)
 

@@ -108,7 +108,7 @@ def test_a_link_that_leads_to_nothing_stops_the_plan_with_its_fix(guide: GuidesH
     with pytest.raises(ReconcileError) as error:
         guide.plan()
 
-    assert f"{dangling} is a symlink that leads to nothing: remove it." == error.value.fix
+    assert f"{dangling} is a broken symlink: remove it." == error.value.fix
 
 
 def test_a_site_without_rivals_has_no_findings(guide: GuidesHost) -> None:

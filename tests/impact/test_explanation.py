@@ -162,7 +162,7 @@ def test_where_only_one_address_is_listened_on_it_is_asked_there(guide: GuidesHo
 
 
 def test_without_a_listener_there_is_no_answer(guide: GuidesHost) -> None:
-    assert "nobody: nothing listens there" == explained(guide, "http://example.com:81/").answer
+    assert "no answer: nothing listens there" == explained(guide, "http://example.com:81/").answer
 
 
 @pytest.mark.parametrize(
@@ -185,12 +185,12 @@ def test_a_url_is_sent_as_a_browser_sends_it(
 
 @pytest.mark.parametrize("url", ["ftp://x/", "http://", "http://x:99999/", "http:///x", ""])
 def test_what_is_no_url_of_a_web_page_is_refused(url: str) -> None:
-    with pytest.raises(ReconcileError, match="is no URL of a web page"):
+    with pytest.raises(ReconcileError, match="is not an http or https URL"):
         parse_url(url)
 
 
 def test_an_address_that_is_none_is_refused() -> None:
-    with pytest.raises(ReconcileError, match="is no IP address"):
+    with pytest.raises(ReconcileError, match="is not an IP address"):
         parse_url(URL, "localhost")
 
 

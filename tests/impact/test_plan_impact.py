@@ -27,7 +27,7 @@ def test_two_cache_controls_become_one(guide: GuidesHost) -> None:
 def test_over_ipv6_the_default_server_captured_the_name(guide: GuidesHost) -> None:
     was, will_be = guide.noticed()["GET http://example.com/static/css/app.css over IPv6"]
 
-    assert f"404 (ROOT/html/static/css/app.css is not there), {DEFAULT_SERVER}" == was
+    assert f"404 (ROOT/html/static/css/app.css does not exist), {DEFAULT_SERVER}" == was
     assert will_be.startswith("file ROOT/www/static/css/app.css")
 
 
@@ -97,7 +97,7 @@ def test_without_a_listener_yet_there_is_no_answer(guide: GuidesHost) -> None:
 
     noticed = guide.noticed()
 
-    assert "nobody: nothing listens there" == noticed["GET http://example.com:8080/"][0]
+    assert "no answer: nothing listens there" == noticed["GET http://example.com:8080/"][0]
 
 
 def test_a_name_that_is_given_up_is_asked_for_too(guide: GuidesHost) -> None:
@@ -116,7 +116,7 @@ def test_a_folder_that_is_opened_shows_in_the_answer(guide: GuidesHost) -> None:
 
     told = guide.noticed()["GET http://example.com/static/css/app.css"]
 
-    assert "403 (ROOT/www/static/css/app.css is closed to nginx's workers)" == told[0]
+    assert "403 (ROOT/www/static/css/app.css denies access to nginx)" == told[0]
     assert "file ROOT/www/static/css/app.css, Cache-Control: public, max-age=604800" == told[1]
 
 
@@ -126,7 +126,7 @@ def test_an_asset_that_is_missing_shows_in_the_answer(guide: GuidesHost) -> None
 
     told = guide.noticed()["GET http://example.com/static/css/app.css"]
 
-    assert "404 (ROOT/www/static/css/app.css is not there)" == told[0]
+    assert "404 (ROOT/www/static/css/app.css does not exist)" == told[0]
 
 
 def test_a_plan_shows_a_few_effects_and_all_of_them_on_request(guide: GuidesHost) -> None:

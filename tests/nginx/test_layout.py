@@ -58,7 +58,7 @@ def test_in_conf_d_there_is_no_link() -> None:
 
 
 def test_a_folder_read_outside_http_is_no_place_for_a_site() -> None:
-    with pytest.raises(ReconcileError, match=r"reads neither sites-enabled/ nor conf.d/"):
+    with pytest.raises(ReconcileError, match=r"includes neither sites-enabled/ nor conf.d/"):
         layout_of("include conf.d/*.conf; http { }")
 
 

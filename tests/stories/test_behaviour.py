@@ -65,7 +65,7 @@ def test_over_ipv6_the_default_server_captured_the_name(
     was, will_be = noticed[f"GET {STYLESHEET} over IPv6"]
 
     default = "from the default server at /etc/nginx/sites-enabled/default:21"
-    assert f"404 (nothing of try_files exists), {default}" == was
+    assert f"404 (no file of try_files exists), {default}" == was
     assert f"file {site.STYLESHEET}, Cache-Control: public, max-age=604800" == will_be
 
 

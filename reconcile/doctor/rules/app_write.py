@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from shlex import quote
 
-from reconcile.doctor.evidence import grant_command, namei
+from reconcile.doctor.evidence import namei
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.location_mapping import LocationMapping
 from reconcile.doctor.rule import Rule, RuleResult, error
 from reconcile.doctor.unit_sandbox import blocking_setting, hiding_setting
 from reconcile.doctor.upstream_apps import UpstreamApp
-from reconcile.filesystem.access_check import EXECUTE, WRITE
+from reconcile.filesystem.access_check import EXECUTE, WRITE, grant_command
 
 WX = WRITE | EXECUTE
 
@@ -38,7 +38,7 @@ def _denied_by_mode(
         *namei(walk, accounts),
         fix=f"chown {account.name} {quote(mapping.path)}"
         if step is last
-        else grant_command(step, account, accounts, "x"),
+        else grant_command(step, account),
         apply_fixes=declared is not None
         and declared.owner.user == account.name
         and declared.lets(account, WX, folder=True),

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from shlex import quote
 
-from reconcile.doctor.evidence import grant_command, namei
+from reconcile.doctor.evidence import namei
 from reconcile.doctor.host_readings import MAX_ITEMS
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.location_mapping import LocationMapping
 from reconcile.doctor.rule import Inconclusive, Rule, RuleResult, error, note
-from reconcile.filesystem.access_check import EXECUTE, READ, AccessWalk, allows
+from reconcile.filesystem.access_check import EXECUTE, READ, AccessWalk, allows, grant_command
 from reconcile.filesystem.inventory import Inventory
 from reconcile.filesystem.path import is_inside
 from reconcile.wording import counted, first_few
@@ -37,7 +37,7 @@ def _denied_folder(
         f"nginx ({worker.name}) cannot enter {step.path}: everything in {mapping} returns 403.",
         *namei(walk, accounts),
         *logged[-1:],
-        fix=grant_command(step, worker, accounts, "x"),
+        fix=grant_command(step, worker),
         apply_fixes=mapping.declared is not None,
     )
 

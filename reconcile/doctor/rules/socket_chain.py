@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from shlex import quote
 
-from reconcile.doctor.evidence import grant_command, namei
+from reconcile.doctor.evidence import namei
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.rule import Rule, RuleResult, error
 from reconcile.doctor.upstream import ProxyLocation, local_port, socket_path
 from reconcile.doctor.upstream_apps import accepts_connections
+from reconcile.filesystem.access_check import grant_command
 from reconcile.system.sockets import is_socket
 
 
@@ -60,7 +61,7 @@ def _denied(inspection: HostInspection, proxy: ProxyLocation, path: str) -> Iter
         fix=f"chgrp {worker.name} {quote(path)} && chmod g+rw {quote(path)}"
         f"  # permanently: SocketGroup={worker.name} and SocketMode=0660 in its .socket unit"
         if step is last
-        else grant_command(step, worker, accounts, "x"),
+        else grant_command(step, worker),
     )
 
 

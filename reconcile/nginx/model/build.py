@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from posixpath import join
 
 from reconcile.dataclass import dataclass
 
@@ -34,8 +35,8 @@ class Build:
         return cls(
             version=tuple(int(part) for part in version[1].split(".")) if version else (),
             prefix=prefix,
-            config_path=_under(prefix, options.get("conf-path", "conf/nginx.conf")),
-            pid_path=_under(prefix, options.get("pid-path", "logs/nginx.pid")),
+            config_path=join(prefix, options.get("conf-path", "conf/nginx.conf")),
+            pid_path=join(prefix, options.get("pid-path", "logs/nginx.pid")),
             error_log=_log(prefix, options.get("error-log-path", "logs/error.log")),
             access_log=_log(prefix, options.get("http-log-path", "logs/access.log")),
             user=options.get("user", cls.user),
@@ -50,8 +51,4 @@ def _options(arguments: tuple[str, ...]) -> dict[str, str]:
 
 
 def _log(prefix: str, path: str) -> str:
-    return path if path == "stderr" else _under(prefix, path)
-
-
-def _under(prefix: str, path: str) -> str:
-    return path if path.startswith("/") else f"{prefix.rstrip('/')}/{path}"
+    return path if path == "stderr" else join(prefix, path)

@@ -22,7 +22,7 @@ _FLAT_BLOCKS = frozenset({"types", "map", "geo", "split_clients", "charset_map"}
 
 
 class IncludeCycleError(ReconcileError):
-    """Files that include each other without end; nginx dies on them."""
+    """Files that include each other; nginx crashes on them."""
 
 
 class Directive(NamedTuple):
@@ -111,6 +111,19 @@ class ConfigTree:
             else:
                 yield directive
 
+    def walk(self, outer: Directive | None = None) -> Iterator[Directive]:
+        """Every directive inside `outer` (None: of the configuration), nested ones included."""
+        for directive in self.children(outer) if outer else self.directives:
+            yield directive
+            if directive.block is not None:
+                yield from self.walk(directive)
+
+    @property
+    def servers(self) -> Iterator[Directive]:
+        """The server blocks of the http blocks, in nginx's order."""
+        for http in named(self.directives, "http"):
+            yield from named(self.children(http), "server")
+
     def includes_of(self, directives: Iterable[Directive]) -> Iterator[tuple[Directive, Include]]:
         """The includes that act in one context, also those inside included files."""
         for directive in directives:
@@ -123,6 +136,11 @@ class ConfigTree:
     def contents(self) -> dict[str, bytes]:
         """The bytes of every file that was read."""
         return {path: file.data for path, file in self.files.items()}
+
+
+def named(directives: Iterable[Directive], name: str) -> Iterator[Directive]:
+    """Those of `directives` with this name."""
+    return (directive for directive in directives if directive.name == name)
 
 
 def load(config_path: str, reader: Reader, prefix: str | None = None) -> ConfigTree:
@@ -220,8 +238,8 @@ class _Loader:
             if included_by:
                 refused = self._refused(message, included_by)
                 if error.errno == errno.ENOENT and self._resolve(included_by).is_glob:
-                    # A glob gives names that are there.
-                    refused.fix = f"{path} is a symlink that leads to nothing: remove it."
+                    # glob lists existing names only.
+                    refused.fix = f"{path} is a broken symlink: remove it."
                 raise refused from error
             raise ReconcileError(
                 what=f"the nginx configuration {path} cannot be read",
@@ -269,7 +287,7 @@ def _includes_above(data: bytes, path: str, line: int) -> Iterator[Directive]:
 
 def _cycle(chain: list[str]) -> IncludeCycleError:
     return IncludeCycleError(
-        what="nginx's configuration includes itself without end",
+        what="nginx's configuration includes itself",
         why=" includes ".join(chain),
         fix=f"Remove the include that leads back to {chain[-1]}.",
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from posixpath import join
 from typing import Literal
 
 from reconcile.dataclass import dataclass
@@ -59,7 +60,7 @@ def read_layout(tree: ConfigTree, build: Build) -> Layout:
         available_dir=available,
         enabled_dir=folder,
         worker_user=user.args[0] if user and user.args else build.user,
-        pid_path=_absolute(pid.args[0] if pid and pid.args else build.pid_path, build.prefix),
+        pid_path=join(build.prefix, pid.args[0] if pid and pid.args else build.pid_path),
         error_log=_error_log(tree, build),
         listens=tuple(listens_of(tree)),
     )
@@ -72,7 +73,7 @@ def _sites_folder(tree: ConfigTree) -> tuple[Style, str]:
             if folder.rpartition("/")[2] == style:
                 return style, folder
     raise ReconcileError(
-        what=f"{tree.config_path} reads neither sites-enabled/ nor conf.d/",
+        what=f"{tree.config_path} includes neither sites-enabled/ nor conf.d/",
         why="a site needs a folder whose *.conf files nginx includes inside its http block",
         fix=f"Add `include {tree.prefix}conf.d/*.conf;` to the http block of {tree.config_path}.",
     )
@@ -93,12 +94,8 @@ def _error_log(tree: ConfigTree, build: Build) -> str:
     written = [d.args[0] for d in tree.directives if d.name == "error_log" and d.args]
     files = [log for log in written if not _is_stream(log)]
     chosen = (files or written or [build.error_log])[0]
-    return chosen if _is_stream(chosen) else _absolute(chosen, build.prefix)
+    return chosen if _is_stream(chosen) else join(build.prefix, chosen)
 
 
 def _is_stream(log: str) -> bool:
     return log == "stderr" or log.startswith(("syslog:", "memory:"))
-
-
-def _absolute(path: str, prefix: str) -> str:
-    return path if path.startswith("/") else f"{prefix.rstrip('/')}/{path}"

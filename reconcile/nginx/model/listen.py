@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from ipaddress import IPv6Address
 from typing import NamedTuple
 
 from reconcile.dataclass import dataclass
-from reconcile.nginx.model.config_tree import ConfigTree, Directive
+from reconcile.nginx.model.config_tree import ConfigTree, Directive, named
 from reconcile.nginx.model.lexer import NginxSyntaxError
 
 ANY_IPV4 = "0.0.0.0"  # noqa: S104 - the word for it; nothing is bound here
@@ -122,11 +122,6 @@ def _canonical(host: str) -> str:
 
 def listens_of(tree: ConfigTree) -> Iterator[Listen]:
     """Yield every listen of every server in an http block, in nginx's order."""
-    for http in _named(tree.directives, "http"):
-        for server in _named(tree.children(http), "server"):
-            written = _named(tree.children(server), "listen")
-            yield from [one for d in written for one in Listen.parse(d)] or [Listen.implied()]
-
-
-def _named(directives: Iterable[Directive], name: str) -> Iterator[Directive]:
-    return (directive for directive in directives if directive.name == name)
+    for server in tree.servers:
+        written = named(tree.children(server), "listen")
+        yield from [one for d in written for one in Listen.parse(d)] or [Listen.implied()]

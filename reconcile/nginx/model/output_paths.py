@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from posixpath import join
 
 from reconcile.nginx.model.build import Build
 from reconcile.nginx.model.config_tree import ConfigTree, Directive
@@ -24,12 +24,9 @@ def output_paths(tree: ConfigTree | None, build: Build, build_text: str) -> froz
     `tree` is None for an unreadable configuration: only compiled-in paths are returned.
     Paths with variables are excluded: nginx opens them per request.
     """
-    words = [*_COMPILED.findall(build_text), *(_named(tree.directives, tree) if tree else ())]
-    return frozenset(
-        word if word.startswith("/") else f"{build.prefix.rstrip('/')}/{word}"
-        for word in words
-        if not _NO_FILE.match(word)
-    )
+    named = map(output_path_of, tree.walk()) if tree else ()
+    words = [*_COMPILED.findall(build_text), *filter(None, named)]
+    return frozenset(join(build.prefix, word) for word in words if not _NO_FILE.match(word))
 
 
 def output_path_of(directive: Directive) -> str | None:
@@ -41,11 +38,3 @@ def output_path_of(directive: Directive) -> str | None:
         return word.removeprefix("unix:") if word.startswith("unix:") else None
     is_file = _DIRECTIVES.fullmatch(directive.name) and not _NO_FILE.match(word)
     return word if is_file and "$" not in word else None
-
-
-def _named(directives: Iterable[Directive], tree: ConfigTree) -> Iterator[str]:
-    for directive in directives:
-        if directive.block is not None:
-            yield from _named(tree.children(directive), tree)
-        elif path := output_path_of(directive):
-            yield path

@@ -86,6 +86,12 @@ class Scope:
             yield scope
             scope = scope.parent
 
+    def inward(self) -> Iterator[Scope]:
+        """This level, then each location inside it, nested ones included."""
+        yield self
+        for location in self.locations:
+            yield from location.inward()
+
     def nearest(self, *names: str) -> Scope | None:
         """The innermost level, from here outward, that has one of these directives."""
         for scope in self.outward():

@@ -48,7 +48,7 @@ def _unquotable(value: str) -> str:
     if _CONTROL.search(value):
         return "it contains a control character"
     if "$" in value:
-        return "nginx would take its $ for a variable, and knows no escape"
+        return "nginx would read its $ as a variable, and has no escape for it"
     if len(value.encode("utf-8", "surrogateescape")) > _TOKEN_LIMIT:
         return f"it is longer than {_TOKEN_LIMIT} bytes"
     return ""

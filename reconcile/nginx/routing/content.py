@@ -61,7 +61,7 @@ def _candidate(context: RequestContext, root: PathMapping, template: str) -> str
 
 def _fallback(context: RequestContext, root: PathMapping, last: str) -> PhaseResult:
     if last.startswith("=") and last[1:].isdecimal():
-        return StatusResult(int(last[1:]), reason="nothing of try_files exists")
+        return StatusResult(int(last[1:]), reason="no file of try_files exists")
     target = _candidate(context, root, last)
     if target.startswith("@"):
         return InternalRedirect(target)
@@ -89,7 +89,7 @@ def _handled(context: RequestContext, name: str, args: tuple[str, ...]) -> Answe
 
 def _static(context: RequestContext) -> PhaseResult:
     if context.method not in _STATIC_METHODS:
-        return StatusResult(405, reason=f"files are not there for {context.method}")
+        return StatusResult(405, reason=f"static files do not allow {context.method}")
     root = context.path_mapping()
     path = context.file_path(root)
     if refusal := _alias_after_rewrite(context, root):
@@ -101,7 +101,7 @@ def _static(context: RequestContext) -> PhaseResult:
     if kind != "file":
         return StatusResult(403 if kind == "denied" else 404, path=from_raw(path), reason=kind)
     if context.method == "POST":
-        return StatusResult(405, path=from_raw(path), reason="files are not there for POST")
+        return StatusResult(405, path=from_raw(path), reason="static files do not allow POST")
     strict = context.scope.argument("disable_symlinks", "off")
     reason = "" if strict == "off" else f"unless disable_symlinks {strict} refuses a link in it"
     return Answer("file", context.error_status or 200, path=from_raw(path), reason=reason)
@@ -146,14 +146,14 @@ def _no_folder(
 
 def _listing(context: RequestContext) -> PhaseResult:
     if context.method not in _STATIC_METHODS:
-        return StatusResult(405, reason=f"files are not there for {context.method}")
+        return StatusResult(405, reason=f"static files do not allow {context.method}")
     root = context.path_mapping()
     if refusal := _alias_after_rewrite(context, root):
         return refusal
     folder = context.file_path(root)
     if context.method == "POST" or context.scope.argument("autoindex", "off") != "on":
         return StatusResult(
-            403, path=from_raw(folder), reason="there is no index, and no autoindex"
+            403, path=from_raw(folder), reason="no index file exists, and autoindex is off"
         )
     # Nginx strips the last character unconditionally: an alias without a slash loses a letter.
     folder = folder[:-1] if len(folder) > 1 else folder

@@ -1,23 +1,23 @@
-"""An answer of nginx's in one line, for people."""
+"""Describe an answer of nginx in one line."""
 
 from __future__ import annotations
 
 from reconcile.nginx.routing.headers import sent_headers, values_of
 from reconcile.nginx.routing.route import Answer, Route
 
-_BY_THE_CLOCK = "(depends on the moment)"
+_DEPENDS_ON_TIME = "(depends on the time)"
 
 
 def describe(route: Route) -> str:
-    """An answer in one line: what, with which Cache-Control lines, and from whom."""
+    """The answer, its Cache-Control headers, and the default server where that answers."""
     if route.server is None:
         listens = not route.answer.reason.startswith("no server listens")
-        return _answer_text(route.answer) if listens else "nobody: nothing listens there"
+        return _answer_text(route.answer) if listens else "no answer: nothing listens there"
     return _answer_text(route.answer) + cache_suffix(route) + _default_server_suffix(route)
 
 
 def describe_briefly(route: Route) -> str:
-    """What a visitor sees of an answer, in the fewest words."""
+    """What a visitor gets, in as few words as possible."""
     answer = route.answer
     if route.server is None:
         return "no answer"
@@ -38,13 +38,14 @@ def is_by_default(route: Route) -> bool:
 
 
 def cache_suffix(route: Route) -> str:
+    """The Cache-Control headers of an answer, each behind a comma."""
     """`, Cache-Control: …` for each that the answer has; "" without."""
     return "".join(f", Cache-Control: {value}" for value in _cache_control(route))
 
 
 def _cache_control(route: Route) -> list[str]:
     values = values_of(sent_headers(route), "Cache-Control")
-    return [_BY_THE_CLOCK if value is None else value for value in values]
+    return [_DEPENDS_ON_TIME if value is None else value for value in values]
 
 
 def _answer_text(answer: Answer) -> str:
@@ -70,14 +71,14 @@ def _refusal(answer: Answer) -> str:
     if answer.status == 444:
         return "a connection that is closed without an answer"
     if answer.path and answer.reason in ("missing", "denied"):
-        why = "is not there" if answer.reason == "missing" else "is closed to nginx's workers"
+        why = "does not exist" if answer.reason == "missing" else "denies access to nginx"
         return f"{answer.status} ({answer.path} {why})"
     has_reason = answer.reason not in ("", "return") and answer.status != 413
     return f"{answer.status} ({answer.reason})" if has_reason else str(answer.status)
 
 
 def _default_server_suffix(route: Route) -> str:
-    """Said only where no name led there: the site is then not the one that was asked for."""
+    """Named only where no server has the requested name."""
     if route.server is None or not is_by_default(route):
         return ""
     return f", from the default server at {route.server.place}"

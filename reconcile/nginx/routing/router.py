@@ -35,7 +35,7 @@ _SHOWN_AS_400 = (494, 495, 496, 497)
 
 
 class Router:
-    """All routing of one configuration; build it once, ask it often.
+    """Routes requests through one configuration; build it once, use it often.
 
     Errors: NginxSyntaxError, at the latest by `route`, where nginx would refuse
     a directive that routing reads.
@@ -129,7 +129,7 @@ def _enter_location(context: RequestContext) -> PhaseResult | None:
     context.scope = choice.scope
     context.hops.append(Hop(from_raw(context.path), choice.scope, choice.why, choice.runners_up))
     if not context.internal and context.scope.inherited("internal"):
-        return StatusResult(404, reason="internal: not for requests from outside")
+        return StatusResult(404, reason="internal: only internal redirects reach it")
     context.scope = _within_limit_except(context.scope, context.method)
     limit = body_limit(context.scope)
     if limit and context.request.body_length > limit:
@@ -179,7 +179,7 @@ def _redirect_internally(context: RequestContext, jump: InternalRedirect) -> Pha
 def _enter_named(context: RequestContext, name: str) -> PhaseResult:
     named = context.choice.server.locations.named.get(name)
     if named is None:
-        return StatusResult(500, reason=f"there is no location {from_raw(name)}")
+        return StatusResult(500, reason=f"no location {from_raw(name)} exists")
     context.scope = _within_limit_except(named, context.method)
     context.hops.append(Hop(from_raw(context.path), named, "named location"))
     context.uri_changed = False
@@ -191,7 +191,7 @@ def _enter_named(context: RequestContext, name: str) -> PhaseResult:
 
 
 def _answer_status(context: RequestContext, status: StatusResult) -> PhaseResult:
-    """What becomes of a status: an error page, or nginx's own short answer."""
+    """Answer a status by its error page, or by nginx's own page."""
     if status.code in _ABRUPT:
         return Answer("error", status.code, reason=status.reason)
     context.error_status = status.code

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import chain
 
-from reconcile.nginx.model.config_tree import ConfigTree
+from reconcile.nginx.model.config_tree import ConfigTree, named
 from reconcile.nginx.model.latin1 import to_raw
 from reconcile.nginx.model.listen import ANY_IPV4, ANY_IPV6, Address, Listen
 from reconcile.nginx.model.scope import Scope
@@ -200,8 +200,7 @@ def _resolved(address: Address) -> tuple[Address, ...]:
 
 
 def _servers(tree: ConfigTree) -> Iterator[Server]:
-    for http in tree.directives:
-        if http.name == "http":
-            outer = Scope(tree, http)
-            for directive in outer.own.get("server", ()):
-                yield Server(Scope(tree, directive, outer))
+    for http in named(tree.directives, "http"):
+        outer = Scope(tree, http)
+        for directive in outer.own.get("server", ()):
+            yield Server(Scope(tree, directive, outer))

@@ -25,14 +25,16 @@ def parse_url(url: str, address: str | None = None) -> Request:
         parts = urlsplit(written)
         host, port = parts.hostname or "", parts.port or _PORTS[parts.scheme]
     except (ValueError, KeyError):
-        raise _refused(url, "It has to begin with http:// or https://.") from None
+        raise _refused(url, "Start it with http:// or https://.") from None
     if not host:
         raise _refused(url, "Name a host: http://example.com/static/css/app.css.")
     target = quote((parts.path or "/") + (f"?{parts.query}" if parts.query else ""), _SENT_AS_IS)
     arrives = address.strip("[]") if address else (host if _is_ip(host) else "127.0.0.1")
     if not _is_ip(arrives):
         raise ReconcileError(
-            f"{address} is no IP address", "", "Name one of this host, such as 127.0.0.1 or ::1."
+            f"{address} is not an IP address",
+            "",
+            "Name one of this host, such as 127.0.0.1 or ::1.",
         )
     return Request(
         target,
@@ -52,4 +54,4 @@ def _is_ip(text: str) -> bool:
 
 
 def _refused(url: str, fix: str) -> ReconcileError:
-    return ReconcileError(f"{url} is no URL of a web page", "", fix)
+    return ReconcileError(f"{url} is not an http or https URL", "", fix)

@@ -15,6 +15,7 @@ from reconcile.nginx.model.config_tree import ConfigTree, Directive, load
 from reconcile.nginx.model.lexer import NginxSyntaxError
 from reconcile.nginx.model.output_paths import output_paths
 from reconcile.nginx.model.planned_reader import Planned, PlannedReader
+from reconcile.nginx.running.config_test_copy import copied_tree
 from reconcile.nginx.running.discover import NginxInstallation
 from reconcile.system.overlay_namespace import NoNamespace
 
@@ -28,7 +29,7 @@ _EMERG = re.compile(
 )
 _READ_ONLY = re.compile(r'"(/[^"]+)" failed \(30: Read-only file system\)')
 _MAX_RETRIES = 8
-_DEATH = "nginx died by signal {}, as it does on files that include each other without end"
+_DEATH = "nginx was killed by signal {}, as happens with files that include each other"
 
 
 class NginxRejected(ReconcileError):
@@ -122,8 +123,6 @@ class ConfigTest:
             return self._run_on_copy(), (_copy_note(missing),)
 
     def _run_on_copy(self) -> NginxError | None:
-        from reconcile.nginx.running.config_test_copy import copied_tree
-
         try:
             tree = self.tree or self.read()
         except NginxSyntaxError as error:

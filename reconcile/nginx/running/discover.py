@@ -67,7 +67,7 @@ class NginxInstallation:
             return found
         raise ReconcileError(
             what="nginx is not installed",
-            why=f"there is no program {named}",
+            why=f"{named} does not exist",
             fix="Install it (apt install nginx), or name its program with host.nginx.binary.",
         )
 
@@ -123,8 +123,8 @@ def discover(host: Host) -> NginxInstallation:
     found = NginxInstallation(host)
     if host.files.stat(found.config_path, follow=True) is None:
         raise ReconcileError(
-            what=f"there is no nginx configuration {found.config_path}",
-            why="no such file",
+            what=f"the nginx configuration {found.config_path} does not exist",
+            why="nginx is not installed, or its configuration is elsewhere",
             fix="Install nginx (apt install nginx), or name its file with host.nginx.config.",
         )
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from hashlib import sha256
 from posixpath import dirname, join, normpath
@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from reconcile.dataclass import dataclass
 from reconcile.engine.digest import digest
-from reconcile.nginx.model.config_tree import ConfigTree, Directive
 from reconcile.nginx.render.render import is_managed
 from reconcile.system.processes import ProcessIdentity, command_line, identity, started_at, workers
 
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
 STALE = "older than the file"
 _RECORD = "nginx-live.json"
 _NS_PER_S = 1_000_000_000
+_CERTIFICATE_DIRECTIVES = ("ssl_certificate", "ssl_certificate_key")
 
 
 @dataclass(frozen=True)
@@ -172,19 +172,12 @@ def _folders(nginx: NginxInstallation) -> frozenset[str]:
 
 def _certificates(nginx: NginxInstallation) -> tuple[str, ...]:
     """Certificates and keys, which nginx reads when it loads its configuration."""
-    named = {d.args[0] for d in _ssl(nginx.tree.directives, nginx.tree) if d.args}
+    directives = (d for d in nginx.tree.walk() if d.name in _CERTIFICATE_DIRECTIVES)
+    named = {d.args[0] for d in directives if d.args}
     files = (
         name for name in named if "$" not in name and not name.startswith(("data:", "engine:"))
     )
     return tuple(sorted(join(nginx.tree.prefix, name) for name in files))
-
-
-def _ssl(directives: Iterable[Directive], tree: ConfigTree) -> Iterator[Directive]:
-    for directive in directives:
-        if directive.block is not None:
-            yield from _ssl(tree.children(directive), tree)
-        elif directive.name in ("ssl_certificate", "ssl_certificate_key"):
-            yield directive
 
 
 def _recorded(nginx: NginxInstallation) -> _LoadRecord | None:

@@ -121,7 +121,7 @@ def _reload_ignored(why: str) -> NginxReloadFailed:
     return NginxReloadFailed(
         what="nginx still serves the previous configuration after a reload",
         why=why,
-        fix="Remove the cause. If it is an address that nginx itself uses, restart nginx.",
+        fix="Fix this error. If it is an address that nginx itself uses, restart nginx.",
     )
 
 
@@ -197,6 +197,6 @@ def _not_served(tree: ConfigTree, question: _TokenProbe, answer: str) -> NginxRe
     asked = f"{question.target.host} on {question.target.address} port {question.target.port}"
     return NginxReloadFailed(
         what=f"nginx does not serve the new configuration of {question.target.host}",
-        why="; ".join([f"asked for {asked}, it answered: {answer}", *taken]),
+        why="; ".join([f"{asked} returned: {answer}", *taken]),
         fix=f"Check which server answers there instead of {question.place} (nginx -T).",
     )

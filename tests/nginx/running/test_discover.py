@@ -30,7 +30,7 @@ def test_the_layout_version_and_addresses_are_read(nginx, host):
 @pytest.mark.parametrize(
     ("setting", "what"),
     [
-        ({"nginx_config": "/nowhere/nginx.conf"}, "there is no nginx configuration /nowhere"),
+        ({"nginx_config": "/nowhere/nginx.conf"}, "the nginx configuration /nowhere"),
         ({"nginx_binary": "/nowhere/nginx"}, "nginx is not installed"),
     ],
 )
