@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
 from reconcile.config.document import Loc
+from reconcile.nginx.model.scope import Scope
 from reconcile.output.adoption import AdoptNote
 
 
@@ -47,6 +49,15 @@ class Draft:
             self.notes.append(note)
         if at is not None:
             self.add_comment(at, f"{note}. {fix}" if fix else f"{note}.")
+
+    def note_directives(
+        self, scope: Scope, covered: re.Pattern[str], where: str, place: str, at: Loc
+    ) -> None:
+        """Note the directives of a location that no key of the YAML covers."""
+        texts = (" ".join([one.name, *one.args]) for one in scope.directives)
+        if rest := [text for text in texts if not covered.match(text)]:
+            what = f"{where} has directives that the YAML cannot express: {'; '.join(rest)}"
+            self.add_note(place, what, "They remain in the adopted file.", at=at)
 
     def add_error(self, place: str, what: str, fix: str = "", at: Loc | None = None) -> None:
         """Add a note that makes the draft incomplete."""

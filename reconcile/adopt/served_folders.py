@@ -180,9 +180,4 @@ def _note_other_directives(found: ServedFolder, draft: Draft, at: Loc) -> None:
         return
     if not from_raw(found.scope.name).endswith("/"):
         draft.add_comment(at, f"Now `{found.scope}`, without a trailing slash.")
-    texts = (" ".join([one.name, *one.args]) for one in found.scope.directives)
-    rest = [words for words in texts if not _COVERED.match(words)]
-    if rest:
-        what = f"{found.prefix} has directives that the YAML cannot express: {'; '.join(rest)}"
-        fix = "They remain in the adopted file."
-        draft.add_note(found.place, what, fix, at=at)
+    draft.note_directives(found.scope, _COVERED, found.prefix, found.place, at)

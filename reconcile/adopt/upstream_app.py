@@ -117,7 +117,8 @@ def adopt_app(
     draft.sites[site]["app"] = app
     here = (*at, "app")
     if not is_managed:
-        _note_other_directives(found, draft, here)
+        proxy = found.proxy
+        draft.note_directives(proxy.scope, _COVERED, "the app's location", proxy.place, here)
     if target.removeprefix("unix:").removesuffix(":80") not in written:
         draft.add_comment(here, f"`{written}` is an upstream group with one server, {target}.")
     try:
@@ -184,11 +185,3 @@ def _owners(locations: Mapping[str, Any]) -> Iterator[tuple[str, str, bool]]:
             user = named.user if named else owner["user"]
             dirs = 0 if named else int(owner["dirs"], 8)
             yield prefix, str(user), bool(dirs & 0o022)
-
-
-def _note_other_directives(found: UpstreamLocation, draft: Draft, at: Loc) -> None:
-    texts = (" ".join([one.name, *one.args]) for one in found.proxy.scope.directives)
-    rest = [words for words in texts if not _COVERED.match(words)]
-    if rest:
-        what = f"the app's location has directives that the YAML cannot express: {'; '.join(rest)}"
-        draft.add_note(found.proxy.place, what, "They remain in the adopted file.", at=at)

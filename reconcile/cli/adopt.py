@@ -15,7 +15,7 @@ from reconcile.cli.terminal import now, show, style
 from reconcile.config.load import load
 from reconcile.errors import ReconcileError
 from reconcile.filesystem.user_files import write_user_file
-from reconcile.output.adoption import Adopted, adopt_document, notes_text
+from reconcile.output.adoption import adopt_document, notes_text
 from reconcile.output.json import to_json
 from reconcile.system import Host
 
@@ -64,16 +64,12 @@ def adopt(
         show(to_json(adopt_document(adopted, host.name, now=now())))
     else:
         read_only.print_note()
-        _print_notes(adopted)
+        sys.stderr.write(notes_text(adopted, style(sys.stderr)) + "\n")
         if output is None:
             sys.stdout.write(adopted.text)
         else:
             show(f"Wrote {output}. Nothing else was changed. Next: reconcile plan -f {output}")
     return adopted.exit_code
-
-
-def _print_notes(adopted: Adopted) -> None:
-    sys.stderr.write(notes_text(adopted, style(sys.stderr)) + "\n")
 
 
 def _refuse_existing(path: str) -> None:

@@ -42,10 +42,10 @@ def doctor(
     sarif: Annotated[bool, typer.Option("--sarif", help="Print SARIF, for code scanning.")] = False,
     only: Annotated[
         list[str] | None,
-        typer.Option(metavar="RULE", help="Run only this rule; may be repeated."),
+        typer.Option(metavar="RULE", help="Run only this rule; repeatable."),
     ] = None,
     skip: Annotated[
-        list[str] | None, typer.Option(metavar="RULE", help="Skip this rule; may be repeated.")
+        list[str] | None, typer.Option(metavar="RULE", help="Skip this rule; repeatable.")
     ] = None,
     list_rules: Annotated[
         bool, typer.Option("--list", help="List the rules with their severity; run none.")

@@ -26,7 +26,6 @@ from reconcile.cli.progress_line import file_progress
 from reconcile.cli.read_only_guard import ReadOnlyGuard
 from reconcile.cli.terminal import now, show, style
 from reconcile.cli.workspaces import open_workspace
-from reconcile.engine.drift_report import Drift
 from reconcile.errors import ExitCode
 from reconcile.output.json import drift_document, to_json
 from reconcile.output.markdown import drift_markdown
@@ -88,10 +87,6 @@ def drift(
             noted = replace(found, plan=read_only.with_note(found.plan))
             show(to_json(drift_document(noted, now=now(), exit_code=code)))
         else:
-            show(_drift_report(found, markdown=markdown))
+            show(drift_markdown(found) if markdown else drift_text(found, style()))
             read_only.print_note()
     return code
-
-
-def _drift_report(found: Drift, *, markdown: bool) -> str:
-    return drift_markdown(found) if markdown else drift_text(found, style())

@@ -82,7 +82,7 @@ def show_(address: Address, file: File = None, json: Json = False) -> int:
 @state.command("forget")
 def forget(
     addresses: Annotated[
-        list[str], typer.Argument(metavar="REF...", help="Addresses, as `state list` prints them.")
+        list[str], typer.Argument(metavar="REF", help="Addresses, as `state list` prints them.")
     ],
     file: File = None,
     json: Json = False,

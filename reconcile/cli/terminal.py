@@ -23,21 +23,17 @@ def style(stream: TextIO | None = None) -> Style:
 
 
 def shows_progress(stream: TextIO) -> bool:
-    """Whether lines may be rewritten there: a terminal on which nothing plain was asked for."""
+    """Whether lines may be rewritten there: a terminal that shows colour."""
     return stream.isatty() and _has_colour(is_terminal=True)
 
 
 def _has_colour(is_terminal: bool) -> bool:
-    if _is_set("NO_COLOR"):
+    if os.environ.get("NO_COLOR"):
         return False
     if _is_on("FORCE_COLOR") or _is_on("CLICOLOR_FORCE"):
         return True
     wanted = os.environ.get("CLICOLOR") != "0" and os.environ.get("TERM") != "dumb"
     return is_terminal and wanted
-
-
-def _is_set(name: str) -> bool:
-    return bool(os.environ.get(name))
 
 
 def _is_on(name: str) -> bool:

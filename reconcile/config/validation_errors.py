@@ -63,7 +63,8 @@ def _explain(error: ErrorDetails, loc: Loc) -> tuple[str, str]:
     if kind == "missing":
         return f"{name} is missing", ""
     if kind == "value_error":
-        return _invalid_value(context["error"])
+        reason = context["error"]
+        return str(reason), reason.hint if isinstance(reason, InvalidValue) else ""
     if kind == "literal_error":
         return f"invalid value {_literal(value)}", _literal_hint(value, context["expected"])
     if kind in _EXPECTED:
@@ -74,10 +75,6 @@ def _explain(error: ErrorDetails, loc: Loc) -> tuple[str, str]:
     if kind == "too_short":
         return f"{name} is empty", "add at least one"
     return error["msg"], ""
-
-
-def _invalid_value(error: Exception) -> tuple[str, str]:
-    return str(error), error.hint if isinstance(error, InvalidValue) else ""
 
 
 def _type_hint(kind: str, value: Any, loc: Loc) -> str:

@@ -112,7 +112,7 @@ def pull(host: Host, source: RemoteSource) -> Pulled:
     return Pulled(commit, folder, f"{folder}/{source.file}")
 
 
-def failed_revision(host: Host, source: RemoteSource) -> FailedRevision | None:
+def _failed_revision(host: Host, source: RemoteSource) -> FailedRevision | None:
     """The last failed revision; a damaged record counts as none."""
     data = host.state.read(f"{source.folder}/failed.json")
     try:
@@ -123,7 +123,7 @@ def failed_revision(host: Host, source: RemoteSource) -> FailedRevision | None:
 
 def refuse_failed(host: Host, source: RemoteSource, commit: str) -> None:
     """Raise ReconcileError where the same revision failed before."""
-    before = failed_revision(host, source)
+    before = _failed_revision(host, source)
     if before is not None and before.commit == commit:
         raise ReconcileError(
             f"{commit[:12]} was already attempted",

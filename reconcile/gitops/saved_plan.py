@@ -112,7 +112,8 @@ def decode(data: bytes, name: str) -> SavedPlan:
     _refuse_other_format(body, name)
     try:
         # As JSON: there a tuple is a list.
-        plan = SavedPlan.model_validate_json(canonical(_without_digest(body)))
+        signed = {key: value for key, value in body.items() if key != "digest"}
+        plan = SavedPlan.model_validate_json(canonical(signed))
         genuine = encode(plan) == data
     except (ValidationError, ValueError, RecursionError):
         genuine = False
@@ -142,10 +143,6 @@ def refuse_used(plan: SavedPlan, state: StateDir) -> None:
                 f"already applied by {row.entry.by.user} at {row.entry.at}: {row.entry.result}"
             )
             raise _stale(f"{applied}; a saved plan can be applied once")
-
-
-def _without_digest(body: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in body.items() if key != "digest"}
 
 
 def _refuse_other_format(body: Any, name: str) -> None:

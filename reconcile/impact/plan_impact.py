@@ -69,13 +69,14 @@ class _Impact:
     host: Host
 
     def plan_with_impact(self) -> Plan:
+        """Return the plan with everything that it means beside its changes."""
         restart, conflicts = self._listen_check()
         return replace(
             self.plan,
             changes=tuple(self._explained(change, restart) for change in self.plan.changes),
             findings=(
                 *self.plan.findings,
-                *self._config_warnings(),
+                *config_warnings(self._after, self._routers[1]),
                 *conflicts,
                 *self._lost_certbot_edits(),
             ),
@@ -107,9 +108,6 @@ class _Impact:
     def _routers(self) -> tuple[Router, Router]:
         prefix = self._config_test.nginx.build.prefix
         return Router(self._config_test.nginx.tree, prefix), Router(self._after, prefix)
-
-    def _config_warnings(self) -> tuple[Finding, ...]:
-        return tuple(config_warnings(self._after, self._routers[1]))
 
     def _response_changes(self) -> tuple[BehaviourChange, ...]:
         worker = worker_account(self._config_test.nginx)

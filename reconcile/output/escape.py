@@ -11,7 +11,7 @@ def printable(text: str | bytes, *, keep: str = "") -> str:
     r"""Escape every unprintable character as the `\xNN` of its UTF-8 bytes.
 
     Characters in `keep` pass. A backslash that already looks like the start of
-    such an escape becomes `\x5c`, so that `original` restores everything.
+    such an escape becomes `\x5c`, so that the text can be restored.
     An attacker may choose the names of files: ESC, line breaks and bidi marks
     would otherwise let them control the terminal.
     """
@@ -23,20 +23,8 @@ def printable(text: str | bytes, *, keep: str = "") -> str:
     return "".join(c if c.isprintable() or c in keep else _escaped(c) for c in text)
 
 
-def original(shown: str) -> str:
-    """Undo `printable`."""
-    raw = b"".join(
-        bytes.fromhex(part) if index % 2 else part.encode("utf-8", "surrogateescape")
-        for index, part in enumerate(_ESCAPE.split(shown))
-    )
-    return raw.decode("utf-8", "surrogateescape")
-
-
 def _escaped(character: str) -> str:
     # Half of a surrogate pair, from a JSON text, is no byte of any file name.
-    raw = character.encode("utf-8", "surrogateescape" if _is_byte(character) else "surrogatepass")
+    is_byte = "\udc80" <= character <= "\udcff"
+    raw = character.encode("utf-8", "surrogateescape" if is_byte else "surrogatepass")
     return "".join(f"\\x{byte:02x}" for byte in raw)
-
-
-def _is_byte(character: str) -> bool:
-    return "\udc80" <= character <= "\udcff"

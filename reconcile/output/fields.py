@@ -61,7 +61,8 @@ def field_lines(change: Change, field: FieldChange, style: Style, *, full: bool)
     name = f"{style.glyph(action)} {printable(field.name)}"
     tag = style.dim(f"  # {field.cause}") if change.cause == "both" else ""
     if field.sensitive:
-        return [f"{name} = {_hidden(action)}{tag}"]
+        hidden = f"{SENSITIVE} -> {SENSITIVE}" if action == "update" else SENSITIVE
+        return [f"{name} = {hidden}{tag}"]
     items = _items(change, field, style)
     below = (
         _lines_of_values(_without_machine_text(change, field), style) if items is None else items
@@ -95,10 +96,6 @@ def _action(change: Change, field: FieldChange) -> Action:
     if field.before is None:
         return "create"
     return "delete" if field.after is None else "update"
-
-
-def _hidden(action: Action) -> str:
-    return f"{SENSITIVE} -> {SENSITIVE}" if action == "update" else SENSITIVE
 
 
 def _lines_of_values(field: FieldChange, style: Style) -> list[str] | None:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from reconcile.engine.drift_report import Drift
-from reconcile.engine.model import Change, Check, Plan, failed_checks
+from reconcile.engine.model import Change, Plan, failed_checks
 from reconcile.output.escape import printable
 from reconcile.output.fields import field_lines, shown_fields
 from reconcile.output.style import GLYPHS, PLAIN
@@ -36,7 +36,10 @@ def drift_markdown(drift: Drift) -> str:
         *_applying(drift),
         *(f"- reverted: {_code(address)}" for address in drift.healed),
         *_lines_beside_changes(plan),
-        *_checks(failed_checks(drift.checks)),
+        *(
+            f"- :x: {_code(check.name)}: {check.status} {_code(check.detail)}"
+            for check in failed_checks(drift.checks)
+        ),
     ]
     return _fitted(head, [_change(change) for change in plan.changes])
 
@@ -103,11 +106,6 @@ def _lines_beside_changes(plan: Plan) -> Iterator[str]:
         yield f"- ignored: {_code(ignored.address)} {ignored.field}: {_html(ignored.reason)}"
     for finding in plan.findings:
         yield f"- {finding.severity}: {_html(finding.what)}"
-
-
-def _checks(checks: Iterable[Check]) -> Iterator[str]:
-    for check in checks:
-        yield f"- :x: {_code(check.name)}: {check.status} {_code(check.detail)}"
 
 
 def _applying(drift: Drift) -> Iterator[str]:

@@ -64,13 +64,10 @@ def _places(texts: Iterable[str]) -> Iterable[dict[str, Any]]:
     """Find each `file:line` in the evidence."""
     for text in texts:
         for match in _PLACE.finditer(text):
+            path = quote(match[1], errors="surrogateescape")
             yield {
                 "physicalLocation": {
-                    "artifactLocation": {"uri": f"file://{_uri(match[1])}"},
+                    "artifactLocation": {"uri": f"file://{path}"},
                     "region": {"startLine": int(match[2])},
                 }
             }
-
-
-def _uri(path: str) -> str:
-    return quote(path, errors="surrogateescape")

@@ -19,6 +19,7 @@ from reconcile.engine.model import (
 )
 from reconcile.output.changes import changes_text, files_removed
 from reconcile.output.checks import checks_text, verdict
+from reconcile.output.columns import Row, two_columns
 from reconcile.output.error import error_text, fix_lines
 from reconcile.output.escape import printable
 from reconcile.output.fields import shown_changes
@@ -129,21 +130,15 @@ def _deviation_lines(drift: Drift, style: Style) -> list[str]:
     summary = style.wrap(drift_summary(drift))
     if drift.in_sync:
         return summary
-    lines = [
-        line
-        for item in drift.deviations
-        for line in style.wrap(
-            f"{item.first_seen}  {item.cause:<7}  {printable(item.address)}{_field(item)}",
-            "  ",
-            "    ",
-        )
-    ]
-    heading = [style.bold("First seen:")] if lines else []
-    return [*heading, *lines, *summary]
+    rows = [_deviation_row(item) for item in drift.deviations]
+    heading = [style.bold("First seen:")] if rows else []
+    return [*heading, *two_columns(rows, style, "  "), *summary]
 
 
-def _field(item: Deviation) -> str:
-    return "" if item.field == WHOLE_RESOURCE else f" {printable(item.field)}"
+def _deviation_row(item: Deviation) -> Row:
+    field = "" if item.field == WHOLE_RESOURCE else f" {printable(item.field)}"
+    label = printable(item.address) + field
+    return Row(label, f"{item.first_seen}, {item.cause}", label)
 
 
 def _files_note(changes: Sequence[Change], verb: str, style: Style) -> str:

@@ -27,7 +27,8 @@ NOT_COMMANDS = {
         "main",
         "options",
     ),
-    *("progress", "progress_line", "read_only_guard", "terminal", "workspaces"),
+    *("progress", "progress_line", "read_only_guard", "standard_streams"),
+    *("terminal", "workspaces"),
 }
 ROOT = Path(reconcile.cli.__file__).parent
 

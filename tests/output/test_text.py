@@ -223,4 +223,4 @@ def test_a_resource_that_is_missing_is_listed_without_a_field() -> None:
 
     shown = drift_text(Drift(plan, (), "2026-11-22T08:00:00Z"))
 
-    assert f"  pending  {samples.CREATED.ref}\n" in shown
+    assert f"  {samples.CREATED.ref}  2026-11-22T08:00:00Z, pending\n" in shown

@@ -8,6 +8,7 @@ import socket
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from importlib.resources import as_file, files
 from importlib.util import find_spec
 from string import Template
@@ -45,7 +46,7 @@ class DemoHost:
 
     @property
     def host(self) -> Host:
-        """The same host that the commands see, for changes made behind their back."""
+        """The same host as the commands use it, for changes without them."""
         return Host(
             HostSettings(
                 service_manager="process",
@@ -76,7 +77,7 @@ def nginx_binary() -> str:
 
 
 def create_demo(root: str, nginx: str) -> DemoHost:
-    """Fill `root` with an app, a bare nginx.conf and a reconcile.yaml; start nothing."""
+    """Fill `root` with an app, a minimal nginx.conf and a reconcile.yaml; start nothing."""
     demo = DemoHost(root, _free_port(), nginx)
     # mkdtemp denies access to everyone else, and the app may run as another user.
     os.chmod(root, 0o755)  # noqa: S103
@@ -159,14 +160,15 @@ def _app_user() -> str:
     spec = find_spec("gunicorn")
     package = spec.origin if spec and spec.origin else sys.executable
 
-    def reaches_python() -> bool:
-        return os.access(sys.executable, os.X_OK) and os.access(package, os.R_OK)
-
     try:
-        can_run = as_user(Accounts().user("www-data"), reaches_python)
+        can_run = as_user(Accounts().user("www-data"), partial(_can_run_python, package))
     except UnknownAccount:
         can_run = False
     return "www-data" if can_run else "root"
+
+
+def _can_run_python(package: str) -> bool:
+    return os.access(sys.executable, os.X_OK) and os.access(package, os.R_OK)
 
 
 def _user_name(uid: int) -> str:

@@ -1,4 +1,4 @@
-"""Five faults of real hosts, made behind reconcile's back."""
+"""Five typical faults, caused without reconcile."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ LINK = "nginx/sites-enabled/demo.conf"
 
 
 def break_five_things(demo: DemoHost) -> list[str]:
-    """Break them; return each as a command and its story, one per line."""
+    """Cause the faults; return each as a command with its typical cause."""
     os.unlink(f"{demo.root}/www/static/css/app.css")
     _edit(f"{demo.root}/{SITE}", "max-age=604800", "max-age=60")
     os.unlink(f"{demo.root}/{LINK}")
     os.chmod(f"{demo.root}/www/media", 0o700)
     _kill(demo.host.services.status(SERVICE).main_pid)
     faults = {
-        "rm www/static/css/app.css": "a deploy that failed halfway",
-        f"sed -i s/604800/60/ {SITE}": "a quick fix by hand",
-        f"rm {LINK}": "unnoticed until the next reload",
-        "chmod 700 www/media": "a backup script with a bug",
-        "pkill -9 gunicorn": "an out-of-memory night",
+        "rm www/static/css/app.css": "a failed deploy",
+        f"sed -i s/604800/60/ {SITE}": "a quick manual fix",
+        f"rm {LINK}": "not noticed before the next reload",
+        "chmod 700 www/media": "a bug in a backup script",
+        "pkill -9 gunicorn": "out of memory",
     }
     width = max(map(len, faults))
     return [f"{command:<{width}}  # {why}" for command, why in faults.items()]
