@@ -43,6 +43,11 @@ class HistoryEntry:
     error: str = ""
     duration_s: float = 0.0
 
+    @property
+    def undoes_another(self) -> bool:
+        """Whether it is a rollback of an earlier apply, not an apply that failed itself."""
+        return self.result == "rolled_back" and not self.error
+
 
 @dataclass(frozen=True)
 class HistoryRow:
@@ -107,12 +112,32 @@ def rows(state: StateDir) -> Iterator[HistoryRow | str]:
             yield name
 
 
-def last_row(state: StateDir) -> HistoryRow | None:
-    """The last row that can be read, None if there is none."""
-    names = state.list_names(FOLDER)
-    for name in reversed(names):
+def rows_backwards(state: StateDir) -> Iterator[HistoryRow]:
+    """Every row that can be read, the last one first."""
+    for name in reversed(state.list_names(FOLDER)):
         try:
-            return decode(state.read(f"{FOLDER}/{name}") or b"")
+            yield decode(state.read(f"{FOLDER}/{name}") or b"")
         except ValueError:
             continue
-    return None
+
+
+def last_row(state: StateDir) -> HistoryRow | None:
+    """The last row that can be read, None if there is none."""
+    return next(rows_backwards(state), None)
+
+
+def applies_in_force(state: StateDir) -> Iterator[HistoryRow]:
+    """The applies that changed the host and were not rolled back, the last one first."""
+    undone = 0
+    for row in rows_backwards(state):
+        if row.entry.undoes_another:
+            undone += 1
+        elif row.entry.result in ("applied", "failed"):
+            if undone == 0:
+                yield row
+            undone = max(undone - 1, 0)
+
+
+def current_number(state: StateDir) -> int:
+    """The number of the last apply in force, 0 for none."""
+    return next((row.number for row in applies_in_force(state)), 0)

@@ -170,11 +170,17 @@ class BehaviourChange:
 
 @dataclass(frozen=True)
 class Check:
-    """The result of one probe or reading."""
+    """The result of one probe or reading; `before_apply` if it failed before and is no worse."""
 
     name: str
     status: CheckStatus
     detail: str = ""
+    before_apply: Literal["fail"] | None = None
+
+    @property
+    def failed_before(self) -> bool:
+        """Whether an apply is not to blame for its failure."""
+        return self.before_apply is not None
 
 
 @dataclass(frozen=True)
@@ -302,8 +308,10 @@ class Report:
 
 
 def failed_checks(checks: Iterable[Check]) -> tuple[Check, ...]:
-    """The checks that fail an apply: failed or unknown."""
-    return tuple(check for check in checks if check.status in ("fail", "unknown"))
+    """The checks that fail an apply: failed or unknown, and not before it."""
+    return tuple(
+        check for check in checks if check.status in ("fail", "unknown") and not check.failed_before
+    )
 
 
 def failure_reasons(checks: Iterable[Check]) -> str:
@@ -315,9 +323,14 @@ def merged_versions(checks: Iterable[Check]) -> tuple[Check, ...]:
     """Checks that differ only in their IP version as one, in the place of the first."""
     alike: dict[tuple[str, ...], list[Check]] = {}
     for check in checks:
-        key = (_VERSION.sub("", check.name), check.status, check.detail)
+        key = (without_version(check.name), check.status, check.detail)
         alike.setdefault(key, []).append(check)
     return tuple(_merged(group) for group in alike.values())
+
+
+def without_version(name: str) -> str:
+    """The name of a check without the IP version that it was asked over."""
+    return _VERSION.sub("", name)
 
 
 def _merged(group: Sequence[Check]) -> Check:

@@ -179,7 +179,12 @@ def _finish(journal: Journal, host: Host, on_event: EventHandler) -> Iterator[st
         yield _announce(
             on_event, f"The apply of {status.entry.at} was interrupted: rolling it back."
         )
-        ended = replace(status.entry, result="rolled_back", error="interrupted")
+        # An entry that was reopened is that of `reconcile rollback`, and keeps its meaning.
+        ended = (
+            status.entry
+            if status.entry.undoes_another
+            else replace(status.entry, result="rolled_back", error="interrupted")
+        )
         yield from roll_back(journal, host, ended)
 
 

@@ -46,7 +46,8 @@ def verdict(checks: Sequence[Check], style: Style) -> list[str]:
     found = Counter(check.status for check in checks)
     skipped = f", {found['skipped']} skipped" if found["skipped"] else ""
     missing = f"{counted(found['unknown'], 'check')} could not be run" if found["unknown"] else ""
-    if found["fail"]:
+    known = sum(check.failed_before for check in checks)
+    if found["fail"] > known:
         more = f", {missing}" if missing else ""
         text = f"Verification failed: {found['fail']} of {len(checks)} checks{more}{skipped}."
         return [style.error(line) for line in style.wrap(text)]
@@ -54,4 +55,8 @@ def verdict(checks: Sequence[Check], style: Style) -> list[str]:
     if missing:
         text = f"Not verified: {missing}. Nothing failed: {passed}."
         return [style.error(line) for line in style.wrap(text)]
+    if known:
+        verb = "does" if known == 1 else "do"
+        text = f"Applied; {counted(known, 'check')} failed before and still {verb}: {passed}."
+        return [style.alarm(line) for line in style.wrap(text)]
     return [style.good(line) for line in style.wrap(f"Verified: {passed}.")]

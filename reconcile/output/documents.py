@@ -128,11 +128,12 @@ class BehaviourChangeItem(Document):
 
 
 class CheckItem(Document):
-    """The result of one check."""
+    """The result of a check; `before_apply` if it had failed before, and is no worse."""
 
     name: str
     status: CheckStatus
     detail: str
+    before_apply: Literal["fail"] | None = None
 
 
 class IgnoredChange(Document):

@@ -48,7 +48,9 @@ def plan_text(
 def report_text(report: Report, style: Style = PLAIN) -> str:
     """Render the outcome of an apply: notes, the verdict if all checks passed, and totals."""
     passed = [] if failed_checks(report.checks) else verdict(report.checks, style)
-    return join_blocks(_notes(report.notes, style), passed, style.wrap(_outcome(report, style)))
+    known = checks_text([check for check in report.checks if check.failed_before], style)
+    outcome = style.wrap(_outcome(report, style))
+    return join_blocks(_notes(report.notes, style), known, passed, outcome)
 
 
 def failure_text(report: Report, style: Style = PLAIN) -> str:

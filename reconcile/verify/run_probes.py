@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
@@ -64,19 +64,6 @@ def run_probes(
     return checks + not_removed
 
 
-def find_degraded(
-    probes: Iterable[Probe], host: Host, *, timeout_s: float = TIMEOUT_S
-) -> tuple[HttpProbe, ...]:
-    """The probes that fail at this moment, but whose minimum is met."""
-    client = ProbeClient(host.http, timeout_s, time.monotonic())
-    relaxable = [probe for probe in probes if isinstance(probe, HttpProbe) and probe.minimum]
-    degraded = run_parallel(
-        [partial(_degraded_checks, probe, client) for probe in relaxable], client.cancelled
-    )
-    names = {check.name for check in degraded}
-    return tuple(probe for probe in relaxable if probe.name in names)
-
-
 def _remove_canaries(canaries: Canaries, host: Host) -> tuple[Check, ...]:
     """A failed check for each that could not be removed; one never written needs no removal."""
     failures = (
@@ -104,13 +91,3 @@ def _run_probe(probe: Probe, canaries: Canaries, client: ProbeClient) -> tuple[C
 def _check_http(probe: HttpProbe, client: ProbeClient, address: str) -> Check:
     response = client.get(probe.endpoint, address, probe.path)
     return evaluate(check_name(probe.name, address), response, probe.expect)
-
-
-def _degraded_checks(probe: HttpProbe, client: ProbeClient) -> tuple[Check, ...]:
-    """The checks of `probe` that fail now, and pass where only the minimum is expected."""
-    responses = [client.get(probe.endpoint, at, probe.path) for at in probe.endpoint.addresses]
-    both = (
-        (evaluate(probe.name, r, probe.expect), evaluate(probe.name, r, probe.relaxed.expect))
-        for r in responses
-    )
-    return tuple(less for full, less in both if (full.status, less.status) == ("fail", "pass"))

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 import reconcile.resources.undo_records  # noqa: F401  registers what a journal may hold
 from reconcile.dataclass import dataclass
 from reconcile.engine.apply import apply
-from reconcile.engine.model import EventHandler, Plan, Report, discard_event
-from reconcile.engine.rollback import recover, rollback_last
+from reconcile.engine.history import current_number
+from reconcile.engine.model import Check, EventHandler, Plan, Report, discard_event
+from reconcile.engine.rollback import RETAINED, recover, rollback_last
 from reconcile.engine.safety_checks import (
     refuse_emptying,
     refuse_excess,
@@ -20,10 +20,11 @@ from reconcile.engine.safety_checks import (
 )
 from reconcile.filesystem.host_error import HostError
 from reconcile.system.lock import lock
-from reconcile.workspace.checking import preexisting_failures, verify_sites
+from reconcile.verify.failures_before import NO_FAILURES
+from reconcile.verify.recorded_probes import forget_probes, record_probes, recorded_probes
+from reconcile.workspace.checking import failures_now, verify_restored, verify_sites
 
 if TYPE_CHECKING:
-    from reconcile.config.probes import HttpProbe
     from reconcile.workspace import Workspace
 
 
@@ -39,6 +40,8 @@ class ApplyOptions:
     allow_empty: bool = False
     saved_plan: str | None = None
     """The id of the saved plan that is applied; it is valid for one apply."""
+    sites: frozenset[str] = frozenset()
+    """Verify these sites alone; empty for all that the plan may affect."""
 
 
 UNATTENDED = ApplyOptions(max_delete_share=0.5)
@@ -75,26 +78,46 @@ def apply_plan(
     Errors: ReconcileError, if it is refused before anything has changed.
     """
     _refuse_unsafe(workspace, plan, options)
-    changed_sites = _changed_sites(plan) if plan.partial else None
-    known_sites = frozenset(site for row in workspace.ledger.rows.values() for site in row.sites)
-    failing = (
-        preexisting_failures(workspace, changed_sites) if options.verify and plan.changes else ()
-    )
-    verify = partial(verify_sites, workspace, relaxed=failing)
+    sites = options.sites or (_changed_sites(plan) if plan.partial else None)
+    before = failures_now(workspace, sites) if options.verify and plan.changes else NO_FAILURES
+    record = partial(_record_probes, workspace, sites)
+
+    def verify() -> tuple[Check, ...]:
+        # Before the apply is committed: what it leaves is then known by what it has to answer.
+        record(workspace.ledger.serial + 1)
+        return verify_sites(workspace, sites, before) if options.verify else ()
+
     report = apply(
         plan,
         workspace.host,
-        verify=partial(verify, changed_sites) if options.verify else tuple,
-        verify_rolled_back=partial(verify, known_sites) if options.verify else tuple,
+        verify=verify,
+        verify_rolled_back=(
+            partial(verify_restored, workspace, sites, before) if options.verify else tuple
+        ),
         on_event=on_event,
         by=workspace.actor(command, options.saved_plan),
         roll_back=options.roll_back,
     )
+    if report.result == "no_changes":
+        record(current_number(workspace.host.state))
     if report.result == "applied":
         # Without the cache the next plan takes longer, and that is all.
         with suppress(HostError):
             workspace.renderings.keep(workspace.host.state)
-    return replace(report, notes=(*_failing_before(failing), *report.notes))
+    return report
+
+
+def _record_probes(workspace: Workspace, sites: frozenset[str] | None, number: int) -> None:
+    """Record what the state that row `number` will leave is expected to answer."""
+    state = workspace.host.state
+    known = recorded_probes(state, current_number(state))
+    others = [probe for probe in known or () if sites is not None and probe.site not in sites]
+    declared = workspace.readable_probes.probes
+    chosen = [probe for probe in declared if sites is None or probe.site in sites]
+    probes = (*others, *chosen)
+    if probes != recorded_probes(state, number):
+        record_probes(state, number, probes)
+        forget_probes(state, keep=RETAINED + 1)
 
 
 def roll_back(
@@ -113,14 +136,6 @@ def _refuse_unsafe(workspace: Workspace, plan: Plan, options: ApplyOptions) -> N
     refuse_excess(plan, max_deletes=options.max_deletes)
     if options.max_deletes is None and options.max_delete_share is not None:
         refuse_excessive_share(plan, len(workspace.ledger.rows), options.max_delete_share)
-
-
-def _failing_before(probes: Iterable[HttpProbe]) -> Iterator[str]:
-    for probe in probes:
-        yield (
-            f"{probe.site} was already returning errors before this apply, so its health check"
-            " was relaxed. See `reconcile doctor`."
-        )
 
 
 def _changed_sites(plan: Plan) -> frozenset[str]:

@@ -8,10 +8,19 @@ from typing import TYPE_CHECKING
 
 from reconcile.config.probes import HttpProbe
 from reconcile.engine.drift_report import Drift
-from reconcile.engine.ledger_store import now
+from reconcile.engine.history import current_number
+from reconcile.engine.ledger_store import now, read_ledger
 from reconcile.gitops.drift_state import load
 from reconcile.system.lock import holder
-from reconcile.verify.run_probes import find_degraded, run_probes
+from reconcile.verify.failures_before import (
+    NO_FAILURES,
+    RETRY_S,
+    FailuresBefore,
+    find_error_responses,
+    find_failures,
+)
+from reconcile.verify.recorded_probes import recorded_probes
+from reconcile.verify.run_probes import run_probes
 from reconcile.workspace.planning import plan_changes
 
 if TYPE_CHECKING:
@@ -19,32 +28,60 @@ if TYPE_CHECKING:
     from reconcile.engine.model import Check
     from reconcile.workspace import Workspace
 
-IDLE_RETRY_S = 1.0
-"""How long a bad answer is retried on a host where nothing was just reloaded."""
-
 
 def verify_sites(
-    workspace: Workspace, sites: frozenset[str] | None = None, relaxed: Sequence[HttpProbe] = ()
+    workspace: Workspace,
+    sites: frozenset[str] | None = None,
+    before: FailuresBefore = NO_FAILURES,
 ) -> tuple[Check, ...]:
-    """Run every probe of `sites`, by default of all; of `relaxed` expect only the minimum."""
+    """Run every probe of `sites`, by default of all; mark what had failed `before` an apply."""
     known = workspace.readable_probes
-    minimum: dict[str, Probe] = {probe.name: probe.relaxed for probe in relaxed}
-    probes = [minimum.get(probe.name, probe) for probe in _of_sites(known.probes, sites)]
     unknown = (check for site, check in known.unknown.items() if sites is None or site in sites)
-    return (*unknown, *run_probes(probes, workspace.host))
+    return (*unknown, *_run(workspace, _of_sites(known.probes, sites), before))
 
 
-def preexisting_failures(
-    workspace: Workspace, sites: frozenset[str] | None
-) -> tuple[HttpProbe, ...]:
-    """The probes that now meet only their minimum expectation: an apply does not fail on them."""
-    return find_degraded(_of_sites(workspace.readable_probes.probes, sites), workspace.host)
+def verify_restored(
+    workspace: Workspace,
+    sites: frozenset[str] | None = None,
+    before: FailuresBefore = NO_FAILURES,
+) -> tuple[Check, ...]:
+    """Run the probes of the state that the host is in after a rollback."""
+    return _run(workspace, _of_sites(_restored_probes(workspace), sites), before)
+
+
+def failures_now(workspace: Workspace, sites: frozenset[str] | None) -> FailuresBefore:
+    """What fails at this moment of what the state that the host is in is expected to answer."""
+    recorded = recorded_probes(workspace.host.state, current_number(workspace.host.state))
+    if recorded is None:
+        probes = _of_sites(workspace.readable_probes.probes, sites)
+        return find_error_responses(probes, workspace.host)
+    return find_failures(_of_sites(recorded, sites), workspace.host)
+
+
+def _run(
+    workspace: Workspace, probes: Sequence[Probe], before: FailuresBefore
+) -> tuple[Check, ...]:
+    return before.excuse(run_probes(probes, workspace.host), probes, workspace.host)
+
+
+def _restored_probes(workspace: Workspace) -> Sequence[Probe]:
+    """Those that were recorded with the state; without a record, whether the apps answer."""
+    state = workspace.host.state
+    recorded = recorded_probes(state, current_number(state))
+    if recorded is not None:
+        return recorded
+    known = {site for row in read_ledger(state).rows.values() for site in row.sites}
+    return [
+        probe
+        for probe in workspace.readable_probes.probes
+        if isinstance(probe, HttpProbe) and probe.minimum and probe.site in known
+    ]
 
 
 def run_http_probes(workspace: Workspace) -> tuple[Check, ...]:
     """Run the probes that only read; those that write, even briefly, are for `verify_sites`."""
     probes = [probe for probe in workspace.readable_probes.probes if isinstance(probe, HttpProbe)]
-    return run_probes(probes, workspace.host, retry_s=IDLE_RETRY_S)
+    return run_probes(probes, workspace.host, retry_s=RETRY_S)
 
 
 def check_drift(workspace: Workspace) -> Drift:

@@ -227,9 +227,45 @@ def test_an_app_that_answered_with_an_error_before_does_not_stop_an_apply(
     drifted = run("drift", "--json", cwd=applied.root)
 
     assert 0 == done.returncode, done.stdout + done.stderr
-    assert "Note: demo was already returning errors before this apply" in done.stdout
+    assert "Applied; 2 checks failed before and still do: " in done.stdout
+    assert "FAIL    probe:demo the app answers over IPv4 and IPv6: " in done.stdout
+    assert "Verified" not in done.stdout
     [document] = documents(drifted.stdout, "drift")
     assert (3, True, False) == (drifted.returncode, document["in_sync"], document["healthy"])
+
+
+def test_an_app_that_nginx_did_not_reach_before_does_not_stop_an_apply(
+    applied: DemoHost, run: Run
+) -> None:
+    applied.host.services.stop("demo.service")
+    applied.host.services.stop("demo.socket")
+    add_probe(applied, "{get: /static/css/app.css, expect: {status: 200}}")
+    os.chmod(f"{applied.root}/www/media", 0o700)
+
+    done = run("apply", "--auto-approve", "--json", "--exclude", "service:*", cwd=applied.root)
+
+    lines = documents(done.stdout, "apply")
+    checks = lines[-1]["checks"]
+    assert 0 == done.returncode, done.stdout + done.stderr
+    assert "applied" == lines[-1]["result"]
+    assert {"fail"} == {check["before_apply"] for check in checks if check["status"] == "fail"}
+    assert {None} == {check["before_apply"] for check in checks if check["status"] == "pass"}
+
+
+def test_a_check_that_passed_before_takes_the_apply_back_though_others_had_failed(
+    applied: DemoHost, run: Run
+) -> None:
+    break_app(applied)
+    applied.host.services.restart("demo.service")
+    add_probe(applied, "{get: /none, expect: {status: 200}}")
+    os.chmod(f"{applied.root}/www/media", 0o700)
+
+    done = run("apply", "--auto-approve", cwd=applied.root)
+
+    assert 3 == done.returncode
+    assert "GET /none" in done.stderr
+    assert "the app answers" not in done.stderr
+    assert "Still failing" not in done.stdout
 
 
 def test_an_empty_configuration_needs_allow_empty(applied: DemoHost, run: Run) -> None:

@@ -53,6 +53,7 @@ http {{
             alias {root}/media/;
             location ~ /\\. {{ return 404; }}
         }}
+        location = /unreachable {{ proxy_pass http://unix:{root}/app/none.sock; }}
         location ^~ /leaking/ {{ alias {root}/media/; }}
         location / {{ proxy_pass http://unix:{root}/app/app.sock; proxy_set_header Host $host; }}
     }}

@@ -14,11 +14,13 @@ from pathlib import Path
 import pytest
 
 from reconcile.config.probes import Expectation, HttpProbe, UploadDirectoryProbe, UploadProbe
-from reconcile.engine.model import Check
+from reconcile.engine.model import Check, failed_checks
 from reconcile.system import Host
 from reconcile.system.canary import Canary
 from reconcile.system.processes import as_user
-from reconcile.verify.run_probes import find_degraded, run_probes
+from reconcile.verify.failures_before import FailuresBefore, find_error_responses, find_failures
+from reconcile.verify.recorded_probes import record_probes, recorded_probes
+from reconcile.verify.run_probes import run_probes
 from tests.support.ports import free_port
 from tests.verify.conftest import APP_USER, Site
 
@@ -263,19 +265,61 @@ def test_a_probe_that_needs_root_is_unknown(site: Site, host: Host) -> None:
     assert set() == site.uploads()
 
 
-def test_a_probe_that_meets_only_its_minimum_is_degraded(site: Site, host: Host) -> None:
-    minimum = Expectation(not_status=frozenset({502}))
-    asked = {
-        "good": Expectation(status=frozenset({200})),
-        "degraded": Expectation(not_status=frozenset({200})),
-    }
-    probes = [
-        replace(get(site, "/static/health.txt", expect), name=name, minimum=minimum)
-        for name, expect in asked.items()
-    ]
-    no_app = replace(get(site, "/", Expectation(status=frozenset({200}))), minimum=minimum)
+SERVER_ERROR = Expectation(not_status=frozenset(range(500, 600)))
+NOT_502 = Expectation(not_status=frozenset({502}))
 
-    degraded = find_degraded([*probes, no_app, canary(site)], host)
 
-    assert (probes[1],) == degraded
-    assert minimum == probes[1].relaxed.expect
+def app_probe(site: Site) -> HttpProbe:
+    """Nginx answers it with 502."""
+    return replace(get(site, "/unreachable", SERVER_ERROR, *BOTH), minimum=NOT_502)
+
+
+def test_what_failed_before_and_fails_still_is_marked(site: Site, host: Host) -> None:
+    probes = [app_probe(site), get(site, "/static/health.txt", OK_BY_NGINX)]
+    before = find_failures(probes, host)
+
+    checks = before.excuse(run_probes(probes, host, retry_s=0), probes, host)
+
+    assert [True, True, False] == [check.failed_before for check in checks]
+    assert () == failed_checks(checks)
+
+
+def test_what_failed_before_and_fails_worse_is_not_marked(site: Site, host: Host) -> None:
+    probes = [app_probe(site)]
+    # In another way, and not with a 502.
+    failed = frozenset(check.name for check in run_probes(probes, host, retry_s=0))
+
+    checks = FailuresBefore(failed).excuse(run_probes(probes, host, retry_s=0), probes, host)
+
+    assert checks == failed_checks(checks)
+
+
+def test_what_could_not_be_written_before_need_not_be_served_after(site: Site, host: Host) -> None:
+    before = find_failures([canary(site, writer="no-such-user")], host)
+    probes = [canary(site, prefix="/leaking/")]
+
+    checks = before.excuse(run_probes(probes, host, retry_s=0), probes, host)
+
+    assert () == failed_checks(checks)
+
+
+def test_without_a_record_only_a_server_error_counts_as_failing_before(
+    site: Site, host: Host
+) -> None:
+    silent = replace(app_probe(site), endpoint=replace(site.endpoint(), port=free_port()))
+    static = get(site, "/none", OK_BY_NGINX)
+
+    app = replace(app_probe(site), name="the app answers")
+
+    found = find_error_responses([app, silent, static, canary(site)], host)
+
+    assert {"the app answers over IPv4", "the app answers over IPv6"} == found.failed
+
+
+def test_probes_are_read_back_as_they_were_recorded(site: Site, host: Host) -> None:
+    probes = (app_probe(site), get(site, "/static", OK_BY_NGINX), canary(site), upload(site))
+
+    record_probes(host.state, 7, probes)
+
+    assert probes == recorded_probes(host.state, 7)
+    assert None is recorded_probes(host.state, 8)
