@@ -11,6 +11,8 @@ Scheme = Literal["http", "https"]
 Server = Literal["nginx", "app"]
 
 SERVER_ERRORS = frozenset(range(500, 600))
+Refusals = tuple[tuple[int, str], ...]
+"""Statuses by which the configuration refuses a request on purpose, each with its directive."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,8 @@ class Expectation:
     """The response that counts as healthy; an empty field is not checked.
 
     `status` lists the allowed codes, `not_status` the forbidden ones. Each of `headers` has to
-    occur exactly once, with exactly that value. `body` has to occur in the body.
+    occur exactly once, with exactly that value. `body` has to occur in the body. A response
+    that is one of `refusals` proves nothing: the check is skipped.
     """
 
     status: frozenset[int] = frozenset()
@@ -47,6 +50,10 @@ class Expectation:
     headers: tuple[tuple[str, str], ...] = ()
     body: str | None = None
     served_by: Server | None = None
+    refusals: Refusals = ()
+
+
+DOTFILE_RESPONSE = Expectation(status=frozenset({403, 404}))
 
 
 @dataclass(frozen=True)
@@ -74,8 +81,8 @@ class UploadDirectoryProbe:
     """Write a file to `dir` as `writer`, request it below `prefix`, remove it.
 
     Proves that visitors get what the app saves. The same content under a name that begins with
-    a dot has to be a 404. A `writer` of None is the current user. `mode` is that of an upload:
-    a mode that keeps nginx from reading makes the probe fail.
+    a dot is not served, but answered as `hidden`. A `writer` of None is the current user.
+    `mode` is that of an upload: a mode that keeps nginx from reading makes the probe fail.
     """
 
     name: str
@@ -86,6 +93,7 @@ class UploadDirectoryProbe:
     writer: str | None
     expect: Expectation = field(default_factory=Expectation)
     mode: int = 0o644
+    hidden: Expectation = DOTFILE_RESPONSE
 
 
 @dataclass(frozen=True)
@@ -105,6 +113,7 @@ class UploadProbe:
     then_get: str
     dir: str | None = None
     prefix: str | None = None
+    refusals: Refusals = ()
 
 
 Probe = HttpProbe | UploadDirectoryProbe | UploadProbe

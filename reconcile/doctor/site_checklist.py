@@ -65,7 +65,7 @@ class ChecklistItem:
 
 def checklist_item(site: str, row: str, evidence: BoxEvidence) -> ChecklistItem:
     """Failed, unknown or passed, in this order; without any evidence it is skipped."""
-    name = f"checklist:{site}:{row.removeprefix('CL')}"
+    name = _check_name(site, row)
     if evidence.failed:
         return ChecklistItem(row, Check(name, "fail", _joined(evidence.failed)))
     if evidence.unknown:
@@ -73,6 +73,10 @@ def checklist_item(site: str, row: str, evidence: BoxEvidence) -> ChecklistItem:
     if evidence.passed:
         return ChecklistItem(row, Check(name, "pass", _joined(evidence.passed)))
     return ChecklistItem(row, Check(name, "skipped", NOT_APPLICABLE))
+
+
+def _check_name(site: str, row: str) -> str:
+    return f"checklist:{site}:{row.removeprefix('CL')}"
 
 
 def _joined(lines: Iterable[str]) -> str:
@@ -127,10 +131,17 @@ def site_checklist(
 ) -> tuple[ChecklistItem, ...]:
     """The ten items of `site`. Errors: none; what cannot be read is an unknown item."""
     inspections = _SiteInspections(whole, site)
-    return tuple(
-        checklist_item(site, row, _row_evidence(row, inspections) + probe_evidence(probed[row]))
-        for row in CHECKLIST
-    )
+    return tuple(_item(site, row, inspections, probed[row]) for row in CHECKLIST)
+
+
+def _item(
+    site: str, row: str, inspections: _SiteInspections, probed: Sequence[Check]
+) -> ChecklistItem:
+    skipped = [check.detail for check in probed if check.status == "skipped"]
+    if skipped and len(skipped) == len(probed):
+        # A rule that sends the same request is refused in the same way.
+        return ChecklistItem(row, Check(_check_name(site, row), "skipped", _joined(skipped)))
+    return checklist_item(site, row, _row_evidence(row, inspections) + probe_evidence(probed))
 
 
 class _SiteInspections:

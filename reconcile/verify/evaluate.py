@@ -20,6 +20,9 @@ def evaluate(name: str, response: HttpAnswer, expect: Expectation) -> Check:
         return Check(name, "skipped", "this host has no such address family")
     if response.error:
         return Check(name, "fail", f"no response: {response.error}, {response.detail}")
+    refusal = dict(expect.refusals).get(response.status)
+    if refusal and response.status not in expect.status:
+        return Check(name, "skipped", f"{response.status}, as configured: {refusal}")
     wrong = list(mismatches(response, expect))
     if wrong:
         return Check(name, "fail", "; ".join(wrong))

@@ -53,9 +53,8 @@ class _FormResponse:
         form = multipart(probe.field, canary.name, canary.content)
         response = client.post(probe.endpoint, probe.endpoint.addresses[0], probe.path, form)
         self.body = response.body
-        return _with_excerpt(
-            evaluate(probe.name, response, Expectation(status=ACCEPTED)), probe, response
-        )
+        expect = Expectation(status=ACCEPTED, refusals=probe.refusals)
+        return _with_excerpt(evaluate(probe.name, response, expect), probe, response)
 
     def json_keys(self) -> dict[str, Any]:
         """The keys of a JSON object, none where the body is anything else."""
@@ -67,7 +66,7 @@ class _FormResponse:
 
 
 def _with_excerpt(check: Check, probe: UploadProbe, response: HttpAnswer) -> Check:
-    if check.status == "pass" or not response.status:
+    if check.status != "fail" or not response.status:
         return check
     detail = f"POST {probe.path}: expected 2xx, got {response.status}"
     return replace(check, detail=f"{detail}: {response.body[:_EXCERPT_BYTES]!r}")
@@ -83,7 +82,9 @@ def _fill_template(template: str, keys: Mapping[str, Any]) -> str | None:
 
 
 def _check_served(probe: UploadProbe, canary: Canary, path: str, client: ProbeClient) -> Check:
-    expect = Expectation(status=frozenset({200}), body=canary.content.decode())
+    expect = Expectation(
+        status=frozenset({200}), body=canary.content.decode(), refusals=probe.refusals
+    )
     address = probe.endpoint.addresses[0]
     try:
         served = client.retry_until_ok(

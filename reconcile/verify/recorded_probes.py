@@ -62,7 +62,9 @@ def _decode(item: dict[str, Any]) -> Probe:
     fields = dict(item)
     kind = _KINDS[fields.pop("kind")]
     fields["endpoint"] = _endpoint(fields["endpoint"])
-    for name in ("expect", "minimum"):
+    if "refusals" in fields:
+        fields["refusals"] = tuple(map(tuple, fields["refusals"]))
+    for name in ("expect", "minimum", "hidden"):
         if fields.get(name) is not None:
             fields[name] = _expectation(fields[name])
     return kind(**fields)
@@ -74,5 +76,5 @@ def _endpoint(fields: dict[str, Any]) -> Endpoint:
 
 def _expectation(fields: dict[str, Any]) -> Expectation:
     sets = {name: frozenset(fields[name]) for name in ("status", "not_status")}
-    headers = tuple((header, value) for header, value in fields["headers"])
-    return Expectation(**(fields | sets | {"headers": headers}))
+    pairs = {name: tuple(map(tuple, fields[name])) for name in ("headers", "refusals")}
+    return Expectation(**(fields | sets | pairs))

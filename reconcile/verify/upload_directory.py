@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from reconcile.config.probes import Expectation, UploadDirectoryProbe
+from reconcile.config.probes import UploadDirectoryProbe
 from reconcile.engine.model import Check
 from reconcile.errors import ReconcileError
 from reconcile.system.canary import Canary, create, remove, remove_stale
@@ -16,8 +16,6 @@ from reconcile.verify.http_probe import ProbeClient, check_name
 
 if TYPE_CHECKING:
     from reconcile.system import Host
-
-DOTFILE_RESPONSE = Expectation(status=frozenset({403, 404}))
 
 
 def create_canary(probe: UploadDirectoryProbe, host: Host, canary: Canary) -> Check | None:
@@ -57,15 +55,15 @@ def check_upload_directory(
 def _check_address(
     probe: UploadDirectoryProbe, canary: Canary, client: ProbeClient, address: str
 ) -> Check:
-    def check(file_name: str, expect: Expectation) -> Check:
-        """The check of one file below the prefix."""
-        response = client.get(probe.endpoint, address, probe.prefix + file_name)
-        return evaluate(check_name(probe.name, address), response, expect)
-
-    served = check(canary.name, replace(probe.expect, body=canary.content.decode()))
+    name = check_name(probe.name, address)
+    response = client.get(probe.endpoint, address, probe.prefix + canary.name)
+    served = evaluate(name, response, replace(probe.expect, body=canary.content.decode()))
     if served.status != "pass":
         return served
-    hidden = check(canary.hidden_name, DOTFILE_RESPONSE)
+    response = client.get(probe.endpoint, address, probe.prefix + canary.hidden_name)
+    hidden = evaluate(name, response, probe.hidden)
+    if canary.content in response.body:
+        hidden = Check(name, "fail", hidden.detail or "it is served")
     if hidden.status != "pass":
         return replace(hidden, detail=f"a file whose name begins with a dot: {hidden.detail}")
     return replace(served, detail=f"{served.detail}, for a file written as {_writer(probe)}")

@@ -12,6 +12,7 @@ from reconcile.engine.history import current_number
 from reconcile.engine.ledger_store import now, read_ledger
 from reconcile.gitops.drift_state import load
 from reconcile.system.lock import holder
+from reconcile.verify.configured_responses import as_configured
 from reconcile.verify.failures_before import (
     NO_FAILURES,
     RETRY_S,
@@ -54,14 +55,16 @@ def failures_now(workspace: Workspace, sites: frozenset[str] | None) -> Failures
     recorded = recorded_probes(workspace.host.state, current_number(workspace.host.state))
     if recorded is None:
         probes = _of_sites(workspace.readable_probes.probes, sites)
-        return find_error_responses(probes, workspace.host)
-    return find_failures(_of_sites(recorded, sites), workspace.host)
+        return find_error_responses(as_configured(probes, workspace.host), workspace.host)
+    probes = _of_sites(recorded, sites)
+    return find_failures(as_configured(probes, workspace.host), workspace.host)
 
 
 def _run(
     workspace: Workspace, probes: Sequence[Probe], before: FailuresBefore
 ) -> tuple[Check, ...]:
-    return before.excuse(run_probes(probes, workspace.host), probes, workspace.host)
+    asked = as_configured(probes, workspace.host)
+    return before.excuse(run_probes(asked, workspace.host), asked, workspace.host)
 
 
 def _restored_probes(workspace: Workspace) -> Sequence[Probe]:
@@ -81,7 +84,7 @@ def _restored_probes(workspace: Workspace) -> Sequence[Probe]:
 def run_http_probes(workspace: Workspace) -> tuple[Check, ...]:
     """Run the probes that only read; those that write, even briefly, are for `verify_sites`."""
     probes = [probe for probe in workspace.readable_probes.probes if isinstance(probe, HttpProbe)]
-    return run_probes(probes, workspace.host, retry_s=RETRY_S)
+    return run_probes(as_configured(probes, workspace.host), workspace.host, retry_s=RETRY_S)
 
 
 def check_drift(workspace: Workspace) -> Drift:

@@ -205,4 +205,4 @@ def test_the_location_of_the_root_has_no_redirect() -> None:
         "locations: {/: {role: static, dir: /srv/s}}}}"
     )
 
-    assert ["/ hides dotfiles", "/ serves files"] == list(probes(text))
+    assert ["/ answers", "/ hides dotfiles", "/ serves files"] == list(probes(text))

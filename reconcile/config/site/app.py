@@ -272,8 +272,9 @@ def warn_app_runs_as_root(site: SiteContext) -> Iterator[Finding]:
 
 
 def app_probes(site: SiteContext, served_by: Server | None) -> Iterator[HttpProbe]:
-    """The app responds without a server error; at least nginx has to reach it."""
-    if site.upstream:
-        expect = Expectation(not_status=SERVER_ERRORS, served_by=served_by)
-        minimum = Expectation(not_status=BAD_GATEWAY, served_by=served_by)
-        yield replace(site.http_probe("the app answers", "/", expect), minimum=minimum)
+    """The front page is no server error; at least nginx has to reach the app."""
+    name = "the app answers" if site.upstream else "/ answers"
+    sender = served_by if site.upstream else None
+    expect = Expectation(not_status=SERVER_ERRORS, served_by=sender)
+    minimum = Expectation(not_status=BAD_GATEWAY, served_by=sender)
+    yield replace(site.http_probe(name, "/", expect), minimum=minimum)

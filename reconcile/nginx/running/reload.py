@@ -167,14 +167,14 @@ def _token_probes(tree: ConfigTree) -> Iterator[_TokenProbe]:
     for file in tree.files.values():
         token = config_token_of(file.data) if is_managed(file.data) else None
         for server in file.directives:
-            if token and server.name == "server" and _reaches_locations(server):
+            if token and server.name == "server" and _reaches_locations(tree, server):
                 for target in _targets(list(tree.children(server))):
                     yield _TokenProbe(target, token, server.place)
 
 
-def _reaches_locations(server: Directive) -> bool:
+def _reaches_locations(tree: ConfigTree, server: Directive) -> bool:
     # These run at server level, before any location, and may hide the token.
-    return not any(d.name in ("return", "rewrite", "if") for d in server.block or ())
+    return not any(d.name in ("return", "rewrite", "if") for d in tree.children(server))
 
 
 def _targets(inside: list[Directive]) -> Iterator[HttpTarget]:
