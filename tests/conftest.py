@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from reconcile import system
 from reconcile.system import lock
 
 pytest_plugins = [
@@ -49,8 +50,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def own_lock(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Take a lock of this session's: the machine's may be held by another one, or by an apply."""
+    """A lock and a record of this session's: the machine's are for whoever applies to it."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(system, "PROTECTION", str(tmp_path_factory.getbasetemp() / "protected"))
         patch.setattr(lock, "RUN", str(tmp_path_factory.getbasetemp() / "reconcile.lock"))
         yield
 

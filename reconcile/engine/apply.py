@@ -9,12 +9,13 @@ from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from reconcile.engine.data_protection import protected_folders
 from reconcile.engine.diff import differences
 from reconcile.engine.history import Actor, HistoryEntry
 from reconcile.engine.interrupt import Interrupted, interruptible, uninterrupted
 from reconcile.engine.journal import Journal
-from reconcile.engine.ledger import Ledger, encode, rows_after
-from reconcile.engine.ledger_store import next_records, now, read_ledger, write_records
+from reconcile.engine.ledger import Ledger, LedgerRow, Rows, encode, rows_after
+from reconcile.engine.ledger_store import next_records, now, write_records
 from reconcile.engine.model import (
     ApplyResult,
     Change,
@@ -27,11 +28,18 @@ from reconcile.engine.model import (
     failure_reasons,
     merged_versions,
 )
+from reconcile.engine.protection_record import (
+    protected_on,
+    read_owned,
+    with_places,
+    write_record,
+)
 from reconcile.engine.resource import Ref, Resource
 from reconcile.engine.rollback import RollbackFailed, prune_journals, roll_back
 from reconcile.engine.safety_checks import refuse_unclear
 from reconcile.errors import ReconcileError, StalePlan
 from reconcile.filesystem.host_error import in_one_line
+from reconcile.filesystem.place_guard import PlaceGuard
 
 if TYPE_CHECKING:
     from reconcile.system import Host
@@ -65,7 +73,7 @@ def apply(
     Errors: ReconcileError, if the plan is refused before anything has changed.
     """
     refuse_unclear(plan)
-    ledger = read_ledger(host.state)
+    ledger = read_owned(host)
     run = _ApplyRun(plan, host, ledger, verify, verify_rolled_back, on_event, by, roll_back)
     if not plan.changes:
         return run.adopt_unchanged()
@@ -94,7 +102,8 @@ class _ApplyRun:
 
     def adopt_unchanged(self) -> Report:
         """Own what already matches; writes the ledger only if that changes it."""
-        rows = rows_after(self.ledger.rows, self.plan, {}, self.at)
+        rows = self._rows({})
+        self._record_protection(rows)
         if rows != self.ledger.rows:
             entry = self._entry("no_changes")
             write_records(self.host.state, *next_records(self.ledger, rows, entry))
@@ -103,7 +112,7 @@ class _ApplyRun:
     def execute(self) -> Report:
         journal = Journal.begin(self.host.state, encode(self.ledger), self._entry("begun"))
         try:
-            with interruptible(), _with_recorder(self.host, journal):
+            with interruptible(), _with_recorder(self.host, journal, self._guard()):
                 self._execute_all()
                 self.checks = self._check(self.verify)
                 self._refuse_failed(self.checks)
@@ -116,6 +125,21 @@ class _ApplyRun:
             roll_back(journal, self.host, self._entry("rolled_back", "internal error"))
             raise
         return self._finish(journal, "applied")
+
+    def _guard(self) -> PlaceGuard:
+        recorded = protected_on(self.host, self.ledger.rows)
+        return PlaceGuard(protected_folders(self.plan.desired, recorded))
+
+    def _rows(self, done: Done) -> dict[Ref, LedgerRow]:
+        return with_places(rows_after(self.ledger.rows, self.plan, done, self.at))
+
+    def _record_protection(self, rows: Rows) -> None:
+        """Before the ledger is written, so that neither is ever without what the other has."""
+        try:
+            write_record(self.host, rows)
+        except ReconcileError as error:
+            # The ledger has it, and the next apply tries again.
+            self.add_note(f"Protected folders are in the ledger only: {in_one_line(error)}")
 
     def _execute_all(self) -> None:
         for change in self.plan.changes:
@@ -206,7 +230,8 @@ class _ApplyRun:
         """Fix the outcome: from here on nothing is rolled back."""
         with uninterrupted():
             journal.close()
-            rows = rows_after(self.ledger.rows, self.plan, self.done, self.at)
+            rows = self._rows(self.done)
+            self._record_protection(rows)
             after, row = next_records(self.ledger, rows, self._entry(result, error))
             journal.commit(row, after)
 
@@ -261,8 +286,8 @@ class _ApplyRun:
 
 
 @contextmanager
-def _with_recorder(host: Host, journal: Journal) -> Iterator[None]:
-    host.recorder = journal
+def _with_recorder(host: Host, journal: Journal, guard: PlaceGuard) -> Iterator[None]:
+    host.recorder, host.guard = journal, guard
     try:
         yield
     finally:

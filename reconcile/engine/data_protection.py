@@ -1,49 +1,138 @@
-"""Other people's data: what is protected is never overwritten or removed."""
+"""Other people's data: what is protected is never overwritten, removed or published.
+
+It is known by its name and by its place, so that no link or mount leads around that.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import field
 from posixpath import dirname
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from reconcile.engine.model import Conflict, Desired
-from reconcile.engine.resource import Ref, Resource
+from reconcile.dataclass import dataclass
+from reconcile.engine.model import Conflict, Desired, Observed
+from reconcile.engine.resource import Resource
 from reconcile.filesystem.path import is_inside
+from reconcile.filesystem.place import NO_LINKS, Location
 
 if TYPE_CHECKING:
-    from reconcile.filesystem.inode import Inode, RealLocation
+    from reconcile.filesystem.place_guard import ProtectedFolders
+    from reconcile.system import Host
 
-RealLocations = Mapping[str, "RealLocation"]
-"""A directory's name → where it really lies."""
-
-UNKNOWN: RealLocations = MappingProxyType({})
-
-
-def protected_names(desired: Desired, recorded: Iterable[Ref]) -> frozenset[str]:
-    """The names that are protected: declared so now, or `recorded` so by the ledger."""
-    declared = {ref.name for ref, item in desired.items() if item.resource.protected}
-    return frozenset(declared | {ref.name for ref in recorded})
+Locations = Mapping[str, tuple[Location, ...]]
+"""A directory's name → where it lies, and where it will lie once planned links are made."""
 
 
-def is_protected(name: str, protected: frozenset[str]) -> bool:
-    """Whether `name` is protected, or a path below one that is."""
-    return any(is_inside(name, root) for root in protected)
+@dataclass(frozen=True)
+class Protection:
+    """What is protected, by the name and by every place of it that is known."""
+
+    folders: ProtectedFolders
+    locations: Locations = field(default_factory=dict)
+
+    def holds(self, name: str) -> bool:
+        """Whether `name` is protected, or a path below one that is."""
+        return any(is_inside(name, root) for root in self.folders)
+
+    def written_by(self, resource: Resource) -> Iterator[str]:
+        """The protected folders in which it may overwrite or remove something."""
+        named = {*self._named(resource)}
+        yield from sorted(named)
+        for root in sorted(self.folders.keys() - named):
+            if any(self._reaches(resource, one, root) for one in self._written(resource)):
+                yield f"{root}, of which this is another name"
+
+    def read_by(self, resource: Resource) -> Iterator[str]:
+        """The protected folders out of which it would publish something."""
+        source = resource.source_directory
+        if not source:
+            return
+        for root in sorted(self.folders):
+            if is_inside(source, root):
+                yield root
+            elif any(
+                one.lies_in(root_at) for one in self._at(source) for root_at in self._of(root)
+            ):
+                yield f"{root}, of which {source} is another name"
+
+    def holds_place_of(self, resource: Resource) -> str:
+        """The protected folder in which it lies by another name; "" for none."""
+        for root in sorted(self.folders):
+            places = self._of(root)
+            # A file's or a link's own name is no directory, whatever it leads to.
+            own = () if resource.writes_contents else self._at(resource.name)
+            here = (*self._written(resource), *own)
+            if any(one.lies_in(folder) for one in here for folder in places):
+                return root
+        return ""
+
+    def _named(self, resource: Resource) -> Iterator[str]:
+        name = resource.name
+        for root in self.folders:
+            if is_inside(name, root) or (is_inside(root, name) and resource.may_write(root)):
+                yield root
+
+    def _reaches(self, resource: Resource, here: Location, root: str) -> bool:
+        return any(
+            here.lies_in(folder) or _writes_below(resource, here.path_of(folder))
+            for folder in self._of(root)
+        )
+
+    def _written(self, resource: Resource) -> tuple[Location, ...]:
+        return self._at(written_directory(resource))
+
+    def _at(self, name: str) -> tuple[Location, ...]:
+        return self.locations.get(name, ())
+
+    def _of(self, root: str) -> tuple[Location, ...]:
+        return (*self._at(root), Location(root, tuple(self.folders[root])))
 
 
-def violations(
-    desired: Desired, protected: frozenset[str], locations: RealLocations = UNKNOWN
-) -> tuple[Conflict, ...]:
-    """Declarations that may overwrite or remove what lies below a protected path.
+def _writes_below(resource: Resource, relative: str | None) -> bool:
+    if relative is None or not resource.writes_inside:
+        return False
+    return resource.may_write(f"{resource.name}/{relative}")
 
-    Compared by name and, where `locations` are known, by the inodes behind the names.
+
+def protected_folders(desired: Desired, recorded: ProtectedFolders) -> ProtectedFolders:
+    """What is protected: declared so now, or `recorded` so by an earlier apply."""
+    declared = {ref.name: () for ref, item in desired.items() if item.resource.protected}
+    return {**declared, **recorded}
+
+
+def find_protection(
+    host: Host,
+    desired: Desired,
+    observed: Observed,
+    recorded: ProtectedFolders,
+    turning: Mapping[str, str] = NO_LINKS,
+) -> Protection:
+    """What is protected, and where every directory lies that could overlap it.
+
+    `turning` are the symlinks that will lead elsewhere: path → target.
     """
-    inodes = _ProtectedInodes(protected, locations)
+    folders = protected_folders(desired, recorded)
+    leaving = (
+        one for ref, one in observed.items() if isinstance(one, Resource) and ref not in desired
+    )
+    names = _directories_to_locate(desired, leaving, folders)
+    now = host.files.locate(names)
+    later = host.files.locate(names, turning) if turning else now
+    return Protection(folders, {name: tuple({now[name], later[name]}) for name in names})
+
+
+def violations(desired: Desired, protection: Protection) -> tuple[Conflict, ...]:
+    """Declarations that may overwrite, remove or publish what lies in a protected folder."""
     return tuple(
-        Conflict(ref, "name", ("written by this", f"protected: {where}"), item.positions)
+        Conflict(ref, "name", (done, f"protected: {where}"), item.positions)
         for ref, item in sorted(desired.items())
         if may_overwrite(item.resource)
-        for where in (*_by_name(item.resource, protected), *inodes.overlaps(item.resource))
+        for done, folders in (
+            ("written by this", protection.written_by(item.resource)),
+            ("published by this", protection.read_by(item.resource)),
+        )
+        for where in folders
     )
 
 
@@ -52,53 +141,23 @@ def may_overwrite(resource: Resource) -> bool:
     return resource.writes_contents and not resource.protected
 
 
-def directories_to_resolve(desired: Desired, protected: frozenset[str]) -> frozenset[str]:
-    """The directories whose real location `violations` needs; none if nothing is protected."""
-    writing = (item.resource for item in desired.values() if may_overwrite(item.resource))
-    folders = {written_directory(one) for one in writing if one.name.startswith("/")}
-    return frozenset(folders | protected) if protected else frozenset()
+def _directories_to_locate(
+    desired: Desired, leaving: Iterable[Resource], protected: Iterable[str]
+) -> frozenset[str]:
+    """The directories whose location a plan needs; none if nothing is protected."""
+    folders = frozenset(protected)
+    if not folders:
+        return folders
+    writing = [item.resource for item in desired.values() if may_overwrite(item.resource)]
+    names = {name for one in (*writing, *leaving) for name in _directories_of(one)}
+    return folders | frozenset(name for name in names if name.startswith("/"))
+
+
+def _directories_of(resource: Resource) -> tuple[str, ...]:
+    own = "" if resource.writes_contents else resource.name
+    return written_directory(resource), resource.source_directory, own
 
 
 def written_directory(resource: Resource) -> str:
     """The directory that it writes into."""
     return resource.name if resource.writes_inside else dirname(resource.name)
-
-
-def _by_name(resource: Resource, protected: frozenset[str]) -> Iterator[str]:
-    name = resource.name
-    for root in sorted(protected):
-        if is_inside(name, root) or (is_inside(root, name) and resource.may_write(root)):
-            yield root
-
-
-class _ProtectedInodes:
-    """The protected directories that exist, and all that they lie in, by inode."""
-
-    def __init__(self, protected: frozenset[str], locations: RealLocations) -> None:
-        self._protected, self._locations = protected, locations
-        self._roots: dict[tuple[int, int], str] = {}
-        self._below: dict[tuple[int, int], list[tuple[str, str]]] = {}
-        for root in sorted(protected):
-            self._add(root, locations.get(root, ()))
-
-    def _add(self, root: str, location: RealLocation) -> None:
-        if not location or not location[0].inode:
-            return
-        self._roots.setdefault(location[0][:2], root)
-        for above in location[1:]:
-            below = location[0].path.removeprefix(above.path).lstrip("/")
-            self._below.setdefault(above[:2], []).append((root, below))
-
-    def overlaps(self, resource: Resource) -> Iterator[str]:
-        """The protected paths that it reaches by another name than theirs."""
-        location = self._locations.get(written_directory(resource), ())
-        found = {self._roots[inode[:2]] for inode in location if inode[:2] in self._roots}
-        if resource.writes_inside and location:
-            found |= set(self._written_below(resource, location[0]))
-        for root in sorted(found.difference(_by_name(resource, self._protected))):
-            yield f"{root}, of which this is another name"
-
-    def _written_below(self, resource: Resource, inode: Inode) -> Iterator[str]:
-        for root, below in self._below.get(inode[:2], ()):
-            if resource.may_write(f"{resource.name}/{below}"):
-                yield root

@@ -12,6 +12,7 @@ from reconcile.engine.digest import canonical, digest
 from reconcile.engine.model import Change, Declared, Plan
 from reconcile.engine.resource import Ref, Resource
 from reconcile.errors import ReconcileError
+from reconcile.filesystem.place import Place
 
 FORMAT = 1
 BEGINNING = ""
@@ -24,13 +25,17 @@ class LedgerUnusable(ReconcileError):
 
 @dataclass(frozen=True)
 class LedgerRow:
-    """One owned resource: `created` if it did not exist before; `since` is in UTC."""
+    """One owned resource: `created` if it did not exist before; `since` is in UTC.
+
+    `places`: where a protected folder lies, or lay when its name led elsewhere.
+    """
 
     sites: tuple[str, ...] = ()
     created: bool = False
     protected: bool = False
     digests: Mapping[str, str] = field(default_factory=dict)
     since: str = ""
+    places: tuple[Place, ...] = ()
 
 
 Rows = Mapping[Ref, LedgerRow]
@@ -92,9 +97,14 @@ def encode(ledger: Ledger) -> bytes:
         "format": FORMAT,
         "serial": ledger.serial,
         "head": ledger.head,
-        "rows": {str(ref): asdict(row) for ref, row in sorted(ledger.rows.items())},
+        "rows": {str(ref): _written(row) for ref, row in sorted(ledger.rows.items())},
     }
     return (canonical(body | {"digest": digest(body)}) + "\n").encode()
+
+
+def _written(row: LedgerRow) -> dict[str, Any]:
+    """The row as JSON; without places, which only protected folders have, as ever."""
+    return {name: value for name, value in asdict(row).items() if name != "places" or value}
 
 
 def decode(data: bytes) -> Ledger:
@@ -127,7 +137,8 @@ def _parsed(data: bytes) -> dict[str, Any]:
 
 
 def _row(row: dict[str, Any]) -> LedgerRow:
-    return LedgerRow(**(row | {"sites": tuple(row["sites"])}))
+    places = tuple(Place.parse(place) for place in row.get("places", ()))
+    return LedgerRow(**(row | {"sites": tuple(row["sites"]), "places": places}))
 
 
 def _unusable(why: str, fix: str = "") -> LedgerUnusable:
@@ -135,7 +146,7 @@ def _unusable(why: str, fix: str = "") -> LedgerUnusable:
         "The ledger cannot be used.",
         f"It {why}.",
         fix
-        or "Restore ledger.json from a backup, or move it away: then reconcile owns nothing and"
-        " removes nothing that the YAML dropped; every other change is planned as before."
-        " Nothing was changed.",
+        or "Restore ledger.json from a backup, or move it away: then reconcile owns nothing but"
+        " the protected folders, and removes nothing that the YAML dropped; every other change"
+        " is planned as before. Nothing was changed.",
     )

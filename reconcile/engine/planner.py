@@ -6,13 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from reconcile.engine.data_protection import (
-    UNKNOWN,
-    RealLocations,
-    is_protected,
-    protected_names,
-    violations,
-)
+from reconcile.engine.data_protection import Protection, protected_folders, violations
 from reconcile.engine.diff import differences
 from reconcile.engine.fingerprint import NO_SOURCES, fingerprint, plan_inputs
 from reconcile.engine.ledger import LedgerRow, Rows
@@ -50,7 +44,7 @@ def make_plan(
     findings: Sequence[Finding] = (),
     sources: Mapping[Ref, str] = NO_SOURCES,
     ignored: Sequence[Ignored] = (),
-    locations: RealLocations = UNKNOWN,
+    protection: Protection | None = None,
     held: frozenset[Ref] = frozenset(),
 ) -> Plan:
     """Everything that turns `observed` into `desired`, in order.
@@ -60,10 +54,13 @@ def make_plan(
     What is created belongs to `applier`.
     Errors: ReconcileError, where requirements form a circle.
     """
-    protected = protected_names(desired, (ref for ref, row in owned.items() if row.protected))
+    recorded = {ref.name: row.places for ref, row in owned.items() if row.protected}
+    protection = protection or Protection(protected_folders(desired, recorded))
     gone = {ref: row for ref, row in owned.items() if ref not in held}
-    removals = tuple(_removals(desired, observed, gone, protected))
-    kept = dict(_kept(removals, owned))
+    undeclared = tuple(_removals(desired, observed, gone, protection))
+    kept = dict(_protected(undeclared, protection))
+    removals = tuple(change for change in undeclared if change.ref not in kept)
+    kept |= dict(_kept(removals, owned))
     removed = tuple(change for change in removals if change.ref not in kept)
     changes = in_order((*_updates(desired, observed, owned, applier), *removed))
     inputs = plan_inputs(host, changes, config, sources)
@@ -71,7 +68,7 @@ def make_plan(
         host=host,
         changes=changes,
         fingerprint=fingerprint(inputs),
-        conflicts=(*conflicts, *violations(desired, protected, locations)),
+        conflicts=(*conflicts, *violations(desired, protection)),
         unknown=tuple(item for item in observed.values() if isinstance(item, Unknown)),
         findings=_deduplicated(
             *findings,
@@ -163,7 +160,7 @@ def _moved(cause: Cause, names: str) -> str:
 
 
 def _removals(
-    desired: Desired, observed: Observed, owned: Rows, protected: frozenset[str]
+    desired: Desired, observed: Observed, owned: Rows, protection: Protection
 ) -> Iterator[Change]:
     """A deletion for each owned resource that exists and that nothing declares any more."""
     declared_as = {ref.name: ref.kind for ref in desired}
@@ -172,7 +169,7 @@ def _removals(
         if ref in desired or before is None or isinstance(before, Unknown):
             continue
         is_succeeded = declared_as.get(ref.name) in before.succeeded_by
-        if is_succeeded or is_protected(ref.name, protected) or not _is_removable(before, row):
+        if is_succeeded or protection.holds(ref.name) or not _is_removable(before, row):
             continue
         yield Change(
             ref, before, None, "pending", "no longer declared", differences(before, None), row.sites
@@ -184,6 +181,14 @@ def _is_removable(resource: Resource, row: LedgerRow) -> bool:
         return False
     always = resource.when_undeclared == "remove"
     return always or (resource.when_undeclared == "remove_if_created" and row.created)
+
+
+def _protected(removals: Sequence[Change], protection: Protection) -> Iterator[tuple[Ref, str]]:
+    """What lies in a protected folder by another name, and in which."""
+    for change in removals:
+        folder = protection.holds_place_of(change.subject)
+        if folder:
+            yield change.ref, f"it lies in {folder}, which is protected"
 
 
 def _kept(removals: Sequence[Change], owned: Rows) -> Iterator[tuple[Ref, str]]:

@@ -42,6 +42,11 @@ class ResourceHooks:
         """The same, for its removal, without what is claimed by others."""
         return self
 
+    @property
+    def source_directory(self) -> str:
+        """The directory whose contents it publishes; "" for none."""
+        return ""
+
     @classmethod
     def prepare(cls, host: Host, resources: Sequence[Self]) -> None:
         """Read at once what `observe` of all `resources` will need."""

@@ -12,11 +12,13 @@ from reconcile.engine.history import Actor, HistoryEntry, HistoryRow
 from reconcile.engine.interrupt import uninterrupted
 from reconcile.engine.journal import Journal, JournalStatus, journals
 from reconcile.engine.ledger import Rows, decode
-from reconcile.engine.ledger_store import next_records, now, read_ledger, sweep_records
+from reconcile.engine.ledger_store import next_records, now, sweep_records
 from reconcile.engine.model import Event, EventHandler
+from reconcile.engine.protection_record import protected_on, read_owned, write_record
 from reconcile.errors import ReconcileError
 from reconcile.filesystem.fsync import flush
 from reconcile.filesystem.host_error import explained, in_one_line
+from reconcile.filesystem.place_guard import PlaceGuard
 from reconcile.filesystem.undo import Undo, coalesced, to_json
 
 if TYPE_CHECKING:
@@ -37,7 +39,7 @@ def roll_back(journal: Journal, host: Host, entry: HistoryEntry) -> tuple[str, .
     It may be killed at any point and called again.
     Errors: RollbackFailed, after everything else was undone.
     """
-    host.recorder = None
+    host.recorder, host.guard = None, _guard(journal, host)
     journal.close()
     with uninterrupted():
         notes, problems = _undo_all(journal.undos(), host)
@@ -140,14 +142,21 @@ def _undo_order(undos: Sequence[Undo]) -> Iterator[Undo]:
     yield from coalesced(distinct.values())
 
 
+def _guard(journal: Journal, host: Host) -> PlaceGuard:
+    """What was protected before the apply, or is so now."""
+    status = journal.status
+    return PlaceGuard(protected_on(host, decode(status.before.encode()).rows if status else {}))
+
+
 def _record_rollback(journal: Journal, host: Host, entry: HistoryEntry) -> None:
     status = journal.status
     before = decode(status.before.encode()).rows if status else {}
-    ledger = read_ledger(host.state)
+    ledger = read_owned(host)
     rows = dict(sorted({**_still_protected(ledger.rows, host), **before}.items()))
     after, row = next_records(ledger, rows, entry)
     journal.commit(row, after)
     journal.finalize()
+    write_record(host, rows, [ref for ref in ledger.rows if ref not in rows])
 
 
 def _still_protected(rows: Rows, host: Host) -> Rows:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from reconcile.filesystem import access_check, acl, permissions, read, write
 from reconcile.filesystem.access_check import AccessWalk, Account
 from reconcile.filesystem.acl import GrantChange, GrantChanges
 from reconcile.filesystem.host_error import HostError, explained
-from reconcile.filesystem.inode import Ownership, RealLocation, Stat, real_location
+from reconcile.filesystem.inode import Ownership, Stat
 from reconcile.filesystem.inode_flags import changing
 from reconcile.filesystem.parallel import ProgressCounter
 from reconcile.filesystem.permissions import PermissionDeviation, PermissionPolicy
+from reconcile.filesystem.place import NO_LINKS, Location, Locator, locate
 from reconcile.filesystem.place_guard import PlaceGuard
 from reconcile.filesystem.safe_path import first_untrusted_above
 from reconcile.filesystem.scan import scan
@@ -97,9 +98,12 @@ class Files:
             found = first_untrusted_above(path)
         return None if found is None else (found[0], Stat.of(found[1]))
 
-    def real_location(self, path: str) -> RealLocation:
-        """The directory that `path` really is, and all directories above it, nearest first."""
-        return real_location(path)
+    def locate(
+        self, paths: Iterable[str], links: Mapping[str, str] = NO_LINKS
+    ) -> dict[str, Location]:
+        """Where the directories `paths` lie; `links` are symlinks as they will be."""
+        locator = Locator()
+        return {path: locate(path, locator, links) for path in paths}
 
     def access(self, path: str, account: Account) -> AccessWalk:
         """What `account` can do with each component of `path`."""

@@ -1,13 +1,12 @@
-"""Facts about inodes: what `stat` returns, and where a directory really is."""
+"""Facts about inodes: what `stat` returns."""
 
 from __future__ import annotations
 
 import os
 import stat
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from reconcile.dataclass import dataclass
-from reconcile.filesystem.path import ancestors
 
 
 class Ownership(NamedTuple):
@@ -68,31 +67,3 @@ def kind_of(mode: int) -> FileKind:
     if stat.S_ISDIR(mode):
         return "directory"
     return "symlink" if stat.S_ISLNK(mode) else "other"
-
-
-class Inode(NamedTuple):
-    """A directory's device and inode, 0 where it is absent, and its path without symlinks."""
-
-    device: int
-    inode: int
-    path: str
-
-
-RealLocation = tuple[Inode, ...]
-
-
-def real_location(path: str) -> RealLocation:
-    """The directory `path` with symlinks resolved, then all directories above it, nearest first.
-
-    To compare places, never to act on them: any of it may change at any time.
-    """
-    real = os.path.realpath(path)
-    return tuple(_inode_at(one) for one in (real, *ancestors(real)))
-
-
-def _inode_at(path: str) -> Inode:
-    try:
-        st = os.stat(path, follow_symlinks=False)
-    except OSError:
-        return Inode(0, 0, path)
-    return Inode(st.st_dev, st.st_ino, path)

@@ -9,18 +9,20 @@ from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
-from posixpath import join
+from posixpath import dirname, join, normpath
+from types import MappingProxyType
 from typing import Any, NamedTuple, Self
 
 from reconcile.dataclass import dataclass
 from reconcile.filesystem.attributes import fd_path
 from reconcile.filesystem.mount import Mount, mount_id, read_mounts
-from reconcile.filesystem.path import is_inside, relative_to
-from reconcile.filesystem.safe_path import closing
+from reconcile.filesystem.path import components, is_inside, relative_to
+from reconcile.filesystem.safe_path import MOST_SYMLINKS, closing
 
 PIN_FOLLOWED = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
+NO_LINKS: Mapping[str, str] = MappingProxyType({})
 MOST_LAYERS = 500
 """Layers of an overlay, which the kernel limits to this number."""
 
@@ -70,43 +72,65 @@ class Location:
     above: tuple[Place, ...] = ()
 
     def lies_in(self, folder: Location) -> bool:
-        """Whether it is `folder`, or below it, by any name."""
+        """Whether it is `folder`, or below it, by any name; never where that is absent."""
         up = (*self.places, *self.above)
         return any(
             one.is_same_inode(other) or one.path_below(other) is not None
             for other in folder.places
+            if other.inode
             for one in up
         )
 
     def path_of(self, other: Location) -> str | None:
         """The path relative to this of `other`, which lies below; None where it does not."""
-        for one in self.places:
-            for place in other.places:
-                relative = place.path_below(one)
-                if relative is not None:
-                    return relative
-            if any(one.is_same_inode(above) for above in other.above):
-                return relative_to(other.path, self.path) or ""
+        present = [place for place in other.places if place.inode]
+        for one in self.places if present else ():
+            relatives = (place.path_below(one) for place in present)
+            found = next((path for path in relatives if path is not None), None)
+            if found is None and any(one.is_same_inode(above) for above in other.above):
+                found = relative_to(other.path, self.path) or ""
+            if found is not None:
+                return found
         return None
 
 
-def locate(path: str, locator: Locator | None = None) -> Location:
+def locate(
+    path: str, locator: Locator | None = None, links: Mapping[str, str] = NO_LINKS
+) -> Location:
     """The directory that `path` leads to; where it is absent, where it would be.
 
-    To compare places, never to act on them: any of it may change at any time.
-    Errors: OSError where it cannot be examined.
+    `links` are symlinks as they will be: path → target. To compare places, never to act on
+    them: any of it may change at any time.
     """
-    locator, real = locator or Locator(), os.path.realpath(path)
+    locator, real = locator or Locator(), os.path.realpath(_followed(path, links))
     existing, missing = real, ""
     while True:
         try:
             with closing(os.open(existing, PIN_FOLLOWED)) as fd:
                 found = locator.location(fd)
             break
-        except (FileNotFoundError, NotADirectoryError):
+        except OSError:
+            if existing == "/":
+                raise
             existing, _, name = existing.rpartition("/")
             existing, missing = existing or "/", join(name, missing) if missing else name
     return found if not missing else _absent(found, real, missing)
+
+
+def _followed(path: str, links: Mapping[str, str]) -> str:
+    """`path` with every planned symlink on the way replaced by its target."""
+    waiting, here, followed = components(path)[::-1], "/", 0
+    while links and waiting and followed <= MOST_SYMLINKS:
+        here = normpath(join(here, waiting.pop()))
+        target = links.get(here) or (os.readlink(here) if os.path.islink(here) else "")
+        if target:
+            waiting, here = [*waiting, *components(target)[::-1]], _start(here, target)
+            followed += 1
+    return join(here, *waiting[::-1])
+
+
+def _start(link: str, target: str) -> str:
+    return "/" if target.startswith("/") else dirname(link)
 
 
 def _absent(parent: Location, path: str, missing: str) -> Location:

@@ -99,6 +99,11 @@ class Assets(Resource):
         """The path of the copy."""
         return self.path
 
+    @property
+    def source_directory(self) -> str:
+        """The folder that is copied."""
+        return self.source
+
     @classmethod
     def from_name(cls, name: str) -> Self:
         """The copy at a path, without a source, for its removal."""

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from reconcile.filesystem.undo import Recorder
     from reconcile.system.services import ServiceManager
 
+PROTECTION = "/var/lib/reconcile-protected"
 Part = TypeVar("Part")
 ServiceManagerName = Literal["systemd", "process", "none"]
 
@@ -107,6 +108,24 @@ class Host:
     def state(self) -> StateDir:
         """The state directory of reconcile."""
         return _part("state", StateDir(self.settings.state_dir))
+
+    @cached_property
+    def protection(self) -> StateDir:
+        """Where protected folders are recorded a second time, whatever `state_dir` is.
+
+        A sandbox, or who is not root, has no place but beside the state directory.
+        """
+        path = PROTECTION if self._is_whole_machine else f"{self.settings.state_dir}-protected"
+        return _part("protection", StateDir(path))
+
+    @property
+    def usual_state_dirs(self) -> tuple[str, ...]:
+        """The state directories that may be this machine's although no record names them."""
+        return (HostSettings().state_dir,) if self._is_whole_machine else ()
+
+    @property
+    def _is_whole_machine(self) -> bool:
+        return self.privileged and self.settings.service_manager != "process"
 
 
 def _part(name: str, part: Part) -> Part:

@@ -14,8 +14,8 @@ from reconcile.config.compile import (
 )
 from reconcile.config.load import load
 from reconcile.engine.history import Actor
-from reconcile.engine.ledger_store import read_ledger
 from reconcile.engine.merge import merge
+from reconcile.engine.protection_record import protected_on, read_owned
 from reconcile.nginx.render.render_cache import RenderCache
 from reconcile.system import Host
 from reconcile.workspace.discovery import complete_facts, discover_facts, has_certificate
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from reconcile.engine.ledger import Ledger
     from reconcile.engine.model import Conflict, Declared
     from reconcile.engine.resource import Ref
+    from reconcile.filesystem.place_guard import ProtectedFolders
 
 
 class Workspace:
@@ -60,7 +61,12 @@ class Workspace:
     @cached_property
     def ledger(self) -> Ledger:
         """What reconcile owns on the host. Errors: LedgerUnusable."""
-        return read_ledger(self.host.state)
+        return read_owned(self.host)
+
+    @cached_property
+    def protected(self) -> ProtectedFolders:
+        """The folders of this host that hold other people's data, by every record of them."""
+        return protected_on(self.host, self.ledger.rows)
 
     @cached_property
     def public_facts(self) -> HostFacts:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from reconcile.engine.data_protection import violations
+from reconcile.engine.data_protection import Locations, Protection, violations
+from reconcile.engine.model import Plan
 from reconcile.engine.resource import Resource
-from reconcile.filesystem.inode import Inode
 from reconcile.filesystem.path import ancestors
+from reconcile.filesystem.place import Location, Place
 from reconcile.resources.assets import Assets
 from reconcile.resources.directory import Directory
 from reconcile.resources.file import File
 from reconcile.resources.symlink import Symlink
 from reconcile.resources.tree import Tree
-from tests.support.world import declare
+from tests.support.world import Note, a_world, declare, last_wrote, planned
 
 MEDIA = "/var/www/shop/media"
 
@@ -38,7 +39,7 @@ MEDIA = "/var/www/shop/media"
     ],
 )
 def test_nothing_may_be_declared_that_could_write_there(resource: Resource) -> None:
-    (conflict,) = violations(declare(resource), frozenset({MEDIA}))
+    (conflict,) = violations(declare(resource), Protection({MEDIA: ()}))
 
     assert resource.ref == conflict.ref
 
@@ -55,7 +56,7 @@ def test_nothing_may_be_declared_that_could_write_there(resource: Resource) -> N
     ids=["its directory", "one in it", "a tree above it", "assets that spare it", "a neighbour"],
 )
 def test_what_only_sets_owners_or_keeps_away_may(resource: Resource) -> None:
-    assert () == violations(declare(resource), frozenset({MEDIA}))
+    assert () == violations(declare(resource), Protection({MEDIA: ()}))
 
 
 @pytest.mark.parametrize(
@@ -71,7 +72,7 @@ def test_what_only_sets_owners_or_keeps_away_may(resource: Resource) -> None:
 def test_nor_by_another_name_of_the_place(resource: Resource, folder: str, at: str) -> None:
     locations = {MEDIA: _lineage(MEDIA), folder: _lineage(at)}
 
-    (conflict,) = violations(declare(resource), frozenset({MEDIA}), locations)
+    (conflict,) = violations(declare(resource), Protection({MEDIA: ()}, locations))
 
     assert f"protected: {MEDIA}, of which this is another name" == conflict.values[1]
 
@@ -94,17 +95,66 @@ def test_another_name_of_another_place_is_no_matter(
 ) -> None:
     locations = {MEDIA: _lineage(MEDIA), folder: _lineage(at)}
 
-    assert () == violations(declare(resource), frozenset({MEDIA}), locations)
+    assert () == violations(declare(resource), Protection({MEDIA: ()}, locations))
 
 
 def test_where_the_protected_is_absent_nothing_can_be_lost() -> None:
-    absent = (Inode(0, 0, MEDIA), *_lineage(MEDIA)[1:])
-    locations = {MEDIA: absent, "/srv/shop": _lineage("/var/www/shop")}
+    absent = Location(MEDIA, (Place("disk", MEDIA, 0, 0),), _lineage(MEDIA)[0].above)
+    locations = {MEDIA: (absent,), "/srv/shop": _lineage("/var/www/shop")}
 
     declared = declare(Assets(path="/srv/shop", source="/src"))
 
-    assert () == violations(declared, frozenset({MEDIA}), locations)
+    assert () == violations(declared, Protection({MEDIA: ()}, locations))
 
 
-def _lineage(path: str) -> tuple[Inode, ...]:
-    return tuple(Inode(1, hash(one) or 1, one) for one in (path, *ancestors(path)))
+@pytest.mark.parametrize("source", [MEDIA, f"{MEDIA}/2026", "/srv/alias"])
+def test_what_is_protected_is_not_published(source: str) -> None:
+    locations = {MEDIA: _lineage(MEDIA), "/srv/alias": _lineage(MEDIA)}
+    assets = Assets(path="/var/www/shop/static", source=source)
+
+    (conflict,) = violations(declare(assets), Protection({MEDIA: ()}, locations))
+
+    assert ("published by this", True) == (conflict.values[0], MEDIA in conflict.values[1])
+
+
+def test_a_place_that_only_the_record_knows_is_protected() -> None:
+    """The folder, or one above it, was renamed; or its name leads elsewhere now."""
+    place = Place("disk", "/var/www/old/media", 7, 0)
+    moved = Location("/srv/m", (Place("disk", "/srv/m", 7, 0),))
+
+    (conflict,) = violations(
+        declare(File(path="/srv/m/u.jpg", content=b"x")),
+        Protection({"/var/www/old/media": (place,)}, {"/srv/m": (moved,)}),
+    )
+
+    assert "/var/www/old/media" in conflict.values[1]
+
+
+class TestRemovals:
+    """What is no longer declared stays where it has become another name of users' data."""
+
+    ROWS = last_wrote(Note(path="/alias/u.jpg", text="x"))
+
+    def test_a_file_that_lies_there_by_another_name_is_kept(self) -> None:
+        locations = {MEDIA: _lineage(MEDIA), "/alias": _lineage(MEDIA)}
+
+        plan = self._plan(locations)
+
+        assert () == plan.changes
+        assert [f"it lies in {MEDIA}, which is protected"] == [
+            finding.what.partition("kept: ")[2] for finding in plan.findings
+        ]
+
+    def test_a_file_elsewhere_is_removed(self) -> None:
+        locations = {MEDIA: _lineage(MEDIA), "/alias": _lineage("/alias")}
+
+        assert 1 == self._plan(locations).count("delete")
+
+    def _plan(self, locations: Locations) -> Plan:
+        world = a_world(Note(path="/alias/u.jpg", text="x"))
+        return planned(world, {}, self.ROWS, protection=Protection({MEDIA: ()}, locations))
+
+
+def _lineage(path: str) -> tuple[Location, ...]:
+    itself, *above = (Place("disk", one, hash(one) or 1, 0) for one in (path, *ancestors(path)))
+    return (Location(path, (itself,), tuple(above)),)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from reconcile.engine.ledger import Ledger, LedgerRow, LedgerUnusable, decode, encode, rows_after
 from reconcile.engine.resource import Ref, Resource
+from reconcile.filesystem.place import Place
 from tests.support.world import Note, Shelf, a_world, declare, last_wrote, planned
 
 LEDGER = Ledger(
@@ -24,6 +25,14 @@ NOW = "2026-11-22T08:00:00Z"
 
 def test_a_ledger_is_read_back_as_it_was_written() -> None:
     assert LEDGER == decode(encode(LEDGER))
+
+
+def test_places_are_read_back_and_left_out_where_there_are_none() -> None:
+    place = Place("ext4:1f", "/srv/caf\udce9", 7, 9)
+    protected = Ledger({Ref("tree", "/m"): LedgerRow(protected=True, places=(place,))})
+
+    assert protected == decode(encode(protected))
+    assert b"places" not in encode(LEDGER)
 
 
 def test_names_of_any_bytes_survive() -> None:

@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 
 from reconcile.engine.apply import apply
+from reconcile.engine.data_protection import find_protection
 from reconcile.engine.history import Actor
-from reconcile.engine.ledger_store import read_ledger
 from reconcile.engine.model import Check, Declared, Event, Plan, Report
 from reconcile.engine.observe import observe
 from reconcile.engine.planner import make_plan
+from reconcile.engine.protection_record import protected_on, read_owned
 from reconcile.engine.resource import Ref, Resource
 from reconcile.engine.rollback import recover, rollback_last
 from reconcile.resources import registry
@@ -54,10 +55,18 @@ class Machine:
     def plan(self, *declared: Resource, host: Host | None = None) -> Plan:
         host = host or self.host
         desired = {item.ref: Declared(item, ("shop",)) for item in declared}
-        rows = read_ledger(host.state).rows
+        rows = read_owned(host).rows
         undeclared = sorted(rows.keys() - desired.keys())
         observation = observe(desired, undeclared, make, PlannedHost(host))
-        return make_plan(desired, observation.readings, rows, host="web1", held=observation.held)
+        recorded = protected_on(host, rows)
+        return make_plan(
+            desired,
+            observation.readings,
+            rows,
+            host="web1",
+            held=observation.held,
+            protection=find_protection(host, desired, observation.readings, recorded),
+        )
 
     def apply(
         self,
