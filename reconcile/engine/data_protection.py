@@ -5,7 +5,7 @@ It is known by its name and by its place, so that no link or mount leads around 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
 from posixpath import dirname
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ from reconcile.dataclass import dataclass
 from reconcile.engine.model import Conflict, Desired, Observed
 from reconcile.engine.resource import Resource
 from reconcile.filesystem.path import is_inside
-from reconcile.filesystem.place import NO_LINKS, Location
+from reconcile.filesystem.place import Location
 
 if TYPE_CHECKING:
     from reconcile.filesystem.place_guard import ProtectedFolders
@@ -102,24 +102,17 @@ def protected_folders(desired: Desired, recorded: ProtectedFolders) -> Protected
 
 
 def find_protection(
-    host: Host,
-    desired: Desired,
-    observed: Observed,
-    recorded: ProtectedFolders,
-    turning: Mapping[str, str] = NO_LINKS,
+    desired: Desired, observed: Observed, recorded: ProtectedFolders, worlds: Sequence[Host]
 ) -> Protection:
-    """What is protected, and where every directory lies that could overlap it.
-
-    `turning` are the symlinks that will lead elsewhere: path → target.
-    """
+    """What is protected, and where every directory lies that could overlap it, in each world."""
     folders = protected_folders(desired, recorded)
     leaving = (
         one for ref, one in observed.items() if isinstance(one, Resource) and ref not in desired
     )
     names = _directories_to_locate(desired, leaving, folders)
-    now = host.files.locate(names)
-    later = host.files.locate(names, turning) if turning else now
-    return Protection(folders, {name: tuple({now[name], later[name]}) for name in names})
+    found = [host.files.locations(names) for host in worlds]
+    locations = {name: tuple(dict.fromkeys(one[name] for one in found)) for name in names}
+    return Protection(folders, locations)
 
 
 def violations(desired: Desired, protection: Protection) -> tuple[Conflict, ...]:

@@ -14,7 +14,7 @@ from reconcile.filesystem.inode import Ownership, Stat
 from reconcile.filesystem.inode_flags import changing
 from reconcile.filesystem.parallel import ProgressCounter
 from reconcile.filesystem.permissions import PermissionDeviation, PermissionPolicy
-from reconcile.filesystem.place import NO_LINKS, Location, Locator, locate
+from reconcile.filesystem.place import Location, Locator, locate
 from reconcile.filesystem.place_guard import PlaceGuard
 from reconcile.filesystem.safe_path import first_untrusted_above
 from reconcile.filesystem.scan import scan
@@ -98,12 +98,10 @@ class Files:
             found = first_untrusted_above(path)
         return None if found is None else (found[0], Stat.of(found[1]))
 
-    def locate(
-        self, paths: Iterable[str], links: Mapping[str, str] = NO_LINKS
-    ) -> dict[str, Location]:
-        """Where the directories `paths` lie; `links` are symlinks as they will be."""
+    def locations(self, paths: Iterable[str]) -> dict[str, Location]:
+        """Where each of the directories `paths` really lies."""
         locator = Locator()
-        return {path: locate(path, locator, links) for path in paths}
+        return {path: locate(path, locator) for path in paths}
 
     def access(self, path: str, account: Account) -> AccessWalk:
         """What `account` can do with each component of `path`."""

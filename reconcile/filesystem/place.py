@@ -9,20 +9,18 @@ from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
-from posixpath import dirname, join, normpath
-from types import MappingProxyType
+from posixpath import join
 from typing import Any, NamedTuple, Self
 
 from reconcile.dataclass import dataclass
 from reconcile.filesystem.attributes import fd_path
 from reconcile.filesystem.mount import Mount, mount_id, read_mounts
-from reconcile.filesystem.path import components, is_inside, relative_to
-from reconcile.filesystem.safe_path import MOST_SYMLINKS, closing
+from reconcile.filesystem.path import is_inside, relative_to
+from reconcile.filesystem.safe_path import closing
 
 PIN_FOLLOWED = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
-NO_LINKS: Mapping[str, str] = MappingProxyType({})
 MOST_LAYERS = 500
 """Layers of an overlay, which the kernel limits to this number."""
 
@@ -94,15 +92,12 @@ class Location:
         return None
 
 
-def locate(
-    path: str, locator: Locator | None = None, links: Mapping[str, str] = NO_LINKS
-) -> Location:
+def locate(path: str, locator: Locator | None = None) -> Location:
     """The directory that `path` leads to; where it is absent, where it would be.
 
-    `links` are symlinks as they will be: path → target. To compare places, never to act on
-    them: any of it may change at any time.
+    To compare places, never to act on them: any of it may change at any time.
     """
-    locator, real = locator or Locator(), os.path.realpath(_followed(path, links))
+    locator, real = locator or Locator(), os.path.realpath(path)
     existing, missing = real, ""
     while True:
         try:
@@ -115,22 +110,6 @@ def locate(
             existing, _, name = existing.rpartition("/")
             existing, missing = existing or "/", join(name, missing) if missing else name
     return found if not missing else _absent(found, real, missing)
-
-
-def _followed(path: str, links: Mapping[str, str]) -> str:
-    """`path` with every planned symlink on the way replaced by its target."""
-    waiting, here, followed = components(path)[::-1], "/", 0
-    while links and waiting and followed <= MOST_SYMLINKS:
-        here = normpath(join(here, waiting.pop()))
-        target = links.get(here) or (os.readlink(here) if os.path.islink(here) else "")
-        if target:
-            waiting, here = [*waiting, *components(target)[::-1]], _start(here, target)
-            followed += 1
-    return join(here, *waiting[::-1])
-
-
-def _start(link: str, target: str) -> str:
-    return "/" if target.startswith("/") else dirname(link)
 
 
 def _absent(parent: Location, path: str, missing: str) -> Location:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from posixpath import basename, dirname, join, normpath
 
@@ -13,9 +13,10 @@ from reconcile.filesystem.access_check import AccessWalk, Account
 from reconcile.filesystem.acl import GrantChange, GrantChanges
 from reconcile.filesystem.files import LIMIT, Files, FilesContext
 from reconcile.filesystem.host_error import explained
-from reconcile.filesystem.inode import FileKind, RealLocation, Stat
+from reconcile.filesystem.inode import FileKind, Stat
 from reconcile.filesystem.path import ancestors, components
 from reconcile.filesystem.permissions import PermissionDeviation, PermissionPolicy
+from reconcile.filesystem.place import Location
 from reconcile.filesystem.planned_entry import ABSENT, FOLDER, Entry, Link
 from reconcile.filesystem.read import glob, listdir
 from reconcile.filesystem.scan_result import Scan
@@ -191,9 +192,11 @@ class PlannedFiles(Files):
         """See `Files.has_capabilities`."""
         return super().has_capabilities(self.locate(path))
 
-    def real_location(self, path: str) -> RealLocation:
-        """See `Files.real_location`."""
-        return super().real_location(self.locate(path))
+    def locations(self, paths: Iterable[str]) -> dict[str, Location]:
+        """See `Files.locations`."""
+        located = {path: self.locate(path) for path in paths}
+        found = super().locations({*located.values()})
+        return {path: found[at] for path, at in located.items()}
 
     def scan(self, root: str, policy: PermissionPolicy, excluded: Collection[str] = ()) -> Scan:
         """See `Files.scan`."""

@@ -8,8 +8,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from reconcile.engine.claims import Claims
-from reconcile.engine.ignore_rules import IgnoredField, apply_ignore_rules, without_ignored
 from reconcile.engine.data_protection import find_protection
+from reconcile.engine.ignore_rules import IgnoredField, apply_ignore_rules, without_ignored
 from reconcile.engine.model import ConfigOrigin, Finding, Plan
 from reconcile.engine.observe import observe
 from reconcile.engine.planner import make_plan
@@ -19,11 +19,10 @@ from reconcile.engine.selection import Selection, select
 from reconcile.engine.staleness import refuse_stale
 from reconcile.resources import registry
 from reconcile.system.planned_host import PlannedHost
-from reconcile.resources.symlink import Symlink
 
 if TYPE_CHECKING:
     from reconcile.config.config import Config
-    from reconcile.engine.model import Desired, Observed, PlanInputs
+    from reconcile.engine.model import PlanInputs
     from reconcile.engine.resource import Ref, Resource
     from reconcile.system import Host
     from reconcile.workspace import Workspace
@@ -55,11 +54,7 @@ def plan_changes(workspace: Workspace, selection: Selection = Selection.ALL) -> 
         sources=observation.sources,
         held=observation.held,
         protection=find_protection(
-            host,
-            compared.desired,
-            compared.observed,
-            workspace.protected,
-            _turning(compared.desired, compared.observed),
+            compared.desired, compared.observed, workspace.protected, (host, world)
         ),
         host=host.name,
         config=ConfigOrigin(workspace.config.file, workspace.config.digest, workspace.commit),
@@ -94,12 +89,6 @@ def _with_impact(workspace: Workspace, plan: Plan) -> Plan:
     if not affects_nginx(plan):
         return plan
     return with_impact(plan, workspace.config, workspace.facts, workspace.host)
-
-
-def _turning(desired: Desired, observed: Observed) -> dict[str, str]:
-    """The symlinks that will lead elsewhere: path → target."""
-    links = (item.resource for item in desired.values() if isinstance(item.resource, Symlink))
-    return {one.path: one.target for one in links if one.target and one != observed.get(one.ref)}
 
 
 def _ignore_rules(config: Config) -> Iterator[IgnoredField]:

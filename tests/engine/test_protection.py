@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from reconcile.engine.data_protection import find_protection, violations
+from reconcile.engine.apply import apply
 from reconcile.engine.ledger import Rows, encode
 from reconcile.engine.ledger_store import read_ledger
-from reconcile.engine.model import Report
 from reconcile.engine.protection_record import ProtectionUnusable, read_record
 from reconcile.engine.resource import Ref, Resource
 from reconcile.engine.untrack import untrack
@@ -25,7 +24,6 @@ from reconcile.resources.symlink import Symlink
 from reconcile.resources.tree import Tree
 from reconcile.system import Host
 from tests.support.machine import BY, Machine, all_is_well
-from tests.support.world import declare
 
 
 @pytest.fixture
@@ -268,32 +266,33 @@ class TestLinksThatTheSameApplyTurns:
 
         return declared
 
-    def test_no_upload_is_lost(
+    def test_turned_by_somebody_else_after_the_plan_it_is_rolled_back(
         self, machine: Machine, declared: Callable[[str], list[Resource]]
     ) -> None:
         machine.apply(*declared("rel1"))
         Path(machine.path("source/new.js")).write_text("new")
+        plan, cur = machine.plan(*declared("rel1")), Path(machine.path("cur"))
+        cur.unlink()
+        cur.symlink_to(machine.path("rel2"))
 
-        report = machine.apply(*declared("rel2"))
+        report = apply(
+            plan,
+            machine.host,
+            verify=all_is_well,
+            verify_rolled_back=all_is_well,
+            on_event=machine.said.append,
+            by=BY,
+        )
 
-        assert self._is_rolled_back(report)
+        assert ("rolled_back", True) == (report.result, "which is protected" in report.error)
         assert "upload" == Path(machine.path("rel2/media/u.jpg")).read_text()
-        assert machine.path("rel1") == os.readlink(machine.path("cur"))
 
-    def test_the_plan_that_turns_the_link_knows_it(
+    def test_the_plan_that_turns_it_is_refused(
         self, machine: Machine, declared: Callable[[str], list[Resource]]
     ) -> None:
-        desired = declare(*declared("rel2"))
-        turning = {machine.path("cur"): machine.path("rel2")}
+        [conflict] = machine.plan(*declared("rel2")).conflicts
 
-        protection = find_protection(machine.host, desired, {}, {}, turning)
-
-        [conflict] = violations(desired, protection)
         assert machine.path("app/media") == conflict.ref.name
-
-    @staticmethod
-    def _is_rolled_back(report: Report) -> bool:
-        return "rolled_back" == report.result and "which is protected" in report.error
 
 
 class TestRemovals:

@@ -57,7 +57,8 @@ class Machine:
         desired = {item.ref: Declared(item, ("shop",)) for item in declared}
         rows = read_owned(host).rows
         undeclared = sorted(rows.keys() - desired.keys())
-        observation = observe(desired, undeclared, make, PlannedHost(host))
+        world = PlannedHost(host)
+        observation = observe(desired, undeclared, make, world)
         recorded = protected_on(host, rows)
         return make_plan(
             desired,
@@ -65,7 +66,7 @@ class Machine:
             rows,
             host="web1",
             held=observation.held,
-            protection=find_protection(host, desired, observation.readings, recorded),
+            protection=find_protection(desired, observation.readings, recorded, (host, world)),
         )
 
     def apply(
