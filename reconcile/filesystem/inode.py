@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from reconcile.dataclass import dataclass
 
