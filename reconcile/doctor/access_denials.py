@@ -1,4 +1,4 @@
-"""What SELinux and AppArmor deny whatever owners and modes allow, by the platform's own tools.
+"""Denials by SELinux and AppArmor, read with the platform's own tools.
 
 `restorecon -n` compares labels with the policy, `ausearch` has the denials; without auditd they are
 in the kernel's part of the journal. Source: restorecon(8), ausearch(8), httpd_selinux(8),
@@ -38,7 +38,7 @@ _PROGRAMS = ("nginx", "gunicorn", "uwsgi", "uvicorn", "hypercorn")
 
 @dataclass(frozen=True)
 class Denial:
-    """One line of the log. `wants` are permissions of SELinux, or an operation of AppArmor's."""
+    """A denial of the log; `permissions` are those of SELinux, or an operation of AppArmor."""
 
     line: str
     at_s: float
@@ -50,7 +50,7 @@ class Denial:
 
 
 def check_denials(inspection: HostInspection, security: SELinux) -> Iterator[RuleResult]:
-    """Labels, denials, and the port that nginx may not connect to."""
+    """Yield wrong labels, denials, and ports that nginx may not connect to."""
     enforcing = security.is_enforcing()
     if enforcing:
         yield from _labels(inspection)
@@ -92,8 +92,8 @@ def _wrong_labels(commands: Commands, mapping: LocationMapping) -> Iterator[Rule
     )
     if wrong := [line for line in done.stdout.splitlines() if "relabel" in line.lower()]:
         yield error(
-            f"{counted(len(wrong), 'file')} in {mapping.path} with a label that differs from"
-            " SELinux's policy.",
+            f"{mapping.path} has {counted(len(wrong), 'file')} whose SELinux label differs from the"
+            " policy.",
             *wrong[:3],
             directive_evidence(mapping.directive),
             fix=f"restorecon -Rv {quote(mapping.path)}",
@@ -101,7 +101,7 @@ def _wrong_labels(commands: Commands, mapping: LocationMapping) -> Iterator[Rule
 
 
 def _current_denials(inspection: HostInspection, security: SELinux) -> Iterator[Denial]:
-    """What nginx and the apps were denied since nginx's workers started, and still would be."""
+    """The denials of nginx and the apps since the workers started that would happen again."""
     since_s = (inspection.nginx.running.oldest_start_s if inspection.nginx.running else None) or 0.0
     is_free = security.boolean(CONNECT) is True
     for denial in map(denial_in, _log_lines(inspection.host.commands)):
@@ -121,7 +121,7 @@ def _log_lines(commands: Commands) -> tuple[str, ...]:
 
 
 def denial_in(line: str) -> Denial | None:
-    """What a line of the log reports; None where nothing was denied to anybody."""
+    """The denial that a line of the log reports; None where it reports none."""
     stamp = _STAMP.search(line)
     fields = {name: quoted or plain for name, quoted, plain in _FIELD.findall(line)}
     at_s = float(stamp[1]) if stamp else float("inf")
@@ -176,5 +176,5 @@ def _tcp_upstreams(inspection: HostInspection, known: set[str]) -> Iterator[Rule
                 yield note(
                     f"{CONNECT} is off: SELinux may keep nginx from {target}.",
                     proxy.evidence,
-                    fix=f"Where it answers 502: setsebool -P {CONNECT} 1",
+                    fix=f"If requests return 502: setsebool -P {CONNECT} 1",
                 )

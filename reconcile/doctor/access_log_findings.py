@@ -12,8 +12,6 @@ from reconcile.doctor.access_log_format import NginxAccessLog, access_logs, answ
 from reconcile.doctor.rule import RuleResult, note, warning
 from reconcile.nginx.model.latin1 import from_raw
 from reconcile.nginx.model.scope import PASSES
-from reconcile.nginx.routing.indeterminate import Indeterminate
-from reconcile.nginx.routing.route import Answer
 from reconcile.nginx.routing.servers import Server
 from reconcile.system.logs import tail_with_rotated
 from reconcile.wording import counted
@@ -88,9 +86,11 @@ def check_access_logs(inspection: HostInspection) -> Iterator[RuleResult]:
 def _check_traffic(inspection: HostInspection, traffic: ServerTraffic) -> Iterator[RuleResult]:
     missing, denied, from_app = list[str](), list[str](), list[str]()
     for request in list(traffic.requests.values())[-MAX_URIS:]:
-        answer = _answer(inspection, traffic.server, request.uri)
-        if answer is None:
+        # Other rules report answers that cannot be predicted.
+        route = inspection.nginx.try_route(traffic.server, request.uri)
+        if route is None:
             continue
+        answer = route.answer
         if answer.kind == "pass" and _is_unintended(traffic, request):
             from_app.append(request.line)
         elif answer.kind == "error" and request.status == "404" and answer.status == 404:
@@ -98,15 +98,6 @@ def _check_traffic(inspection: HostInspection, traffic: ServerTraffic) -> Iterat
         elif answer.kind == "error" and request.status == "403" and answer.path:
             denied.append(request.line)
     yield from _findings(traffic.server, missing, denied, from_app)
-
-
-def _answer(inspection: HostInspection, server: Server, uri: str) -> Answer | None:
-    """How it is answered now; None where that is indeterminate, which other rules report."""
-    try:
-        route = inspection.nginx.route(server, uri)
-    except Indeterminate:
-        return None
-    return route.answer if route else None
 
 
 def _is_unintended(traffic: ServerTraffic, request: LoggedRequest) -> bool:
@@ -143,22 +134,22 @@ def _findings(
 
 def _read_traffic(inspection: HostInspection) -> list[ServerTraffic]:
     """The servers in question, with the last request for each URI that is certainly theirs."""
-    every = {id(one): ServerTraffic(one) for one in inspection.nginx.router.servers.servers}
+    every = {one: ServerTraffic(one) for one in inspection.nginx.router.servers.servers}
     for log, servers in _logs(inspection).items():
-        sharing = [every[key] for key in servers]
+        sharing = [every[server] for server in servers]
         for path, lines in tail_with_rotated(log.path, LOG_BYTES):
             for line in lines:
                 _assign(sharing, log.fields(line), f"{path}: {line}")
-    return [every[id(server)] for server in inspection.servers]
+    return [every[server] for server in inspection.servers]
 
 
-def _logs(inspection: HostInspection) -> dict[NginxAccessLog, set[int]]:
+def _logs(inspection: HostInspection) -> dict[NginxAccessLog, set[Server]]:
     """Each access log with the servers that write to it."""
-    logs: dict[NginxAccessLog, set[int]] = {}
+    logs: dict[NginxAccessLog, set[Server]] = {}
     for server in inspection.nginx.router.servers.servers:
         for scope in (server.scope, *server.scope.locations):
             for log in access_logs(scope, inspection.nginx.installation.build.access_log):
-                logs.setdefault(log, set()).add(id(server))
+                logs.setdefault(log, set()).add(server)
     return logs
 
 

@@ -1,7 +1,7 @@
-"""The mounts of a service, read off a compose file: its common forms, and nothing by guess.
+"""Reads the mounts of a service from a compose file, in its common forms.
 
-What other files or a shell decide (`extends`, `include`, variables without a value) is reported as
-unknown. Source: the Compose Specification, 05-services.md, 12-interpolation.md, 13-merge.md.
+What other files or a shell determine (`extends`, `include`, variables without a value) is unknown.
+Source: the Compose Specification, 05-services.md, 12-interpolation.md, 13-merge.md.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
-if TYPE_CHECKING:
-    from yaml import MappingNode, SafeLoader
+import yaml
+from yaml import MappingNode, SafeLoader
 
 MAX_BYTES = 128 << 10
 OVERRIDES = {
@@ -22,7 +22,7 @@ OVERRIDES = {
     for name in ("compose", "docker-compose")
     for ending in ("yaml", "yml")
 }
-"""What Docker Compose reads beside a file of that name."""
+"""Compose file → the override file that Docker Compose reads too."""
 
 Kind = Literal["bind", "volume", "tmpfs", "other"]
 _KINDS: dict[str, Kind] = {"bind": "bind", "volume": "volume", "tmpfs": "tmpfs"}
@@ -35,7 +35,7 @@ _ASSIGNMENT = re.compile(
 
 
 class UnsupportedCompose(ValueError):
-    """The file is invalid, or has a form that is not read here."""
+    """The file is invalid, or has a form that is not supported here."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Mount:
 
 @dataclass(frozen=True)
 class ServiceView:
-    """One service. `user` is "" where the image decides; `elsewhere` names what was not read."""
+    """One service. `user` is "" where the image sets it; `unread_keys` name other sources."""
 
     name: str
     mounts: tuple[Mount, ...]
@@ -132,8 +132,6 @@ def read_service(
 
 
 def _parse_yaml(data: bytes) -> Mapping[str, Any]:
-    import yaml
-
     try:
         document = yaml.load(data, _loader())  # noqa: S506  a safe one, of texts
     except (yaml.YAMLError, ValueError, RecursionError) as error:
@@ -143,31 +141,31 @@ def _parse_yaml(data: bytes) -> Mapping[str, Any]:
 
 @cache
 def _loader() -> type[SafeLoader]:
-    """As Compose reads: 33:33 is a text, and no number of base 60 as in YAML 1.1."""
-    import yaml
-
+    """A loader for which 33:33 is a string, as for Compose, not a number of YAML 1.1."""
     kept = ("tag:yaml.org,2002:merge", "tag:yaml.org,2002:null")
 
-    class Texts(yaml.SafeLoader):
+    class StringLoader(yaml.SafeLoader):
+        """Loads every scalar as a string."""
+
         yaml_implicit_resolvers = {
             first: [(tag, form) for tag, form in forms if tag in kept]
             for first, forms in yaml.SafeLoader.yaml_implicit_resolvers.items()
         }
 
         def flatten_mapping(self, node: MappingNode) -> None:
-            """Each key once: what is merged twice at every level would double at each."""
+            """Merge with each key once: repeated merges would double at every level."""
             super().flatten_mapping(node)
             pairs = {str(key.value): (key, value) for key, value in node.value}
             node.value = list(pairs.values())
 
-    return Texts
+    return StringLoader
 
 
 def _as_mapping(value: Any, name: str) -> Mapping[str, Any]:
     if value is None:
         return {}
     if not isinstance(value, Mapping):
-        raise UnsupportedCompose(f"{name} is no mapping")
+        raise UnsupportedCompose(f"{name} is not a mapping")
     return value
 
 
@@ -198,6 +196,7 @@ def _parse_short(written: str, folder: str) -> Mount:
 
 def _parse_long(written: Mapping[str, Any], values: Mapping[str, str], folder: str) -> Mount:
     def first(*names: str) -> str:
+        """The first of these keys that has a value, interpolated."""
         return next(
             (_interpolated(written[name], values) for name in names if written.get(name)), ""
         )
@@ -215,19 +214,21 @@ def _parse_long(written: Mapping[str, Any], values: Mapping[str, str], folder: s
 
 def _as_list(value: Any, name: str) -> list[Any]:
     if value is not None and not isinstance(value, list):
-        raise UnsupportedCompose(f"{name} is no list")
+        raise UnsupportedCompose(f"{name} is not a list")
     return value or []
 
 
 def _target(path: str) -> str:
     if not path.startswith("/"):
-        raise UnsupportedCompose(f'"{path}" is no absolute path inside the container')
+        raise UnsupportedCompose(f'"{path}" is not an absolute path inside the container')
     return posixpath.normpath(path)
 
 
 def _absolute(source: str, folder: str) -> str:
     if source.startswith("~"):
-        raise UnsupportedCompose(f"{source} begins at the home of whoever starts the containers")
+        raise UnsupportedCompose(
+            f"{source} depends on the home of the user that starts the containers"
+        )
     return posixpath.normpath(posixpath.join(folder, source))
 
 
@@ -252,9 +253,10 @@ def _interpolated(written: Any, values: Mapping[str, str]) -> str:
     the empty text there, unless a shell that is unknown here has the value.
     """
     if not isinstance(written, str):
-        raise UnsupportedCompose("a list or mapping stands where a text belongs")
+        raise UnsupportedCompose("a list or mapping was found where a string is expected")
 
     def value(found: re.Match[str]) -> str:
+        """The value of one variable."""
         dollar, plain, braced, or_empty, default = found.groups()
         name = plain or braced
         if dollar or (name in values and (values[name] or not or_empty)):

@@ -1,7 +1,7 @@
-"""Commands of scripts that delete whatever a new version does not have: rsync and git clean.
+"""Finds commands in scripts that delete files: rsync --delete and git clean.
 
-No shell is imitated: where a word holds a variable that the script itself does not set, the command
-is left out. Source: rsync(1), git-clean(1).
+It is no shell: a command with a variable that the script itself does not set is left out.
+Source: rsync(1), git-clean(1).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _REDIRECTION = re.compile(r"\s\d*&?>{1,2}(?:&\d|\s*[^\s;&|]+)|\s\d*<\s*[^\s;&|<]
 _ASSIGNMENT = re.compile(r"^(?:(?:export|readonly|local) )?([A-Za-z_]\w*)=(\S*)$")
 _VARIABLE = re.compile(r"\$(?:\{([A-Za-z_]\w*)\}|([A-Za-z_]\w*))")
 _RELEVANT = re.compile(r"(?<![\w.-])(?:rsync|git|cd)(?![\w.-])|^\s*(?:\w+\s+)?[A-Za-z_]\w*=")
-"""What a statement needs to be of interest: to read all of them as a shell does takes long."""
+"""A quick test of which statements are worth the slow shlex.split."""
 _QUOTING = frozenset(["echo", "printf", "logger", "alias", "man", "#", ":"])
 
 _DELETE = re.compile(r"--del(?:ete(?:-\w+)?)?")
@@ -35,7 +35,10 @@ _LISTED = ("--exclude-from", "--filter=merge", "--filter=.", "-F", "-C", "--cvs-
 
 @dataclass(frozen=True)
 class Deletion:
-    """`target` is the folder, `kept` are the patterns that stay, `command` names it to people."""
+    """A command that deletes files in `target`, except the patterns in `kept`.
+
+    `command` is its short form for people.
+    """
 
     place: str
     command: str
@@ -43,7 +46,7 @@ class Deletion:
     kept: tuple[str, ...] = ()
 
     def deletes(self, path: str) -> bool:
-        """Whether the folder `path` lies in the target, and in nothing that is kept."""
+        """Whether it deletes the folder `path`: it is in the target, and no pattern keeps it."""
         below = path.removeprefix(self.target.rstrip("/")).strip("/")
         return is_inside(path, self.target) and not (
             below and any(_covers(pattern, below) for pattern in self.kept)
@@ -51,14 +54,14 @@ class Deletion:
 
 
 def _covers(pattern: str, below: str) -> bool:
-    """Whether a pattern (`media/***`, `/media`, `*/media`) is one of the folders down to there."""
+    """Whether a pattern (`media/***`, `/media`, `*/media`) matches a folder of `below`."""
     names, word = below.split("/"), re.sub(r"/\*+$", "", pattern).strip("/").split("**/")[-1]
     ways = ("/".join(names[: n + 1]) for n in range(len(names)))
     return any(fnmatchcase(found, word) for found in (*names, *ways))
 
 
 def deletions(place: str, text: str, folder: str = "") -> Iterator[Deletion]:
-    """What the commands of a script delete; it runs in `folder`, "" where that is not known."""
+    """The deletions of a script that runs in `folder`, "" where that is unknown."""
     for number, words, inside in _commands(text, folder):
         for verb, read in (("rsync", _rsync), ("git", _git)):
             if (rest := _arguments_of(verb, words)) is not None:
@@ -68,7 +71,7 @@ def deletions(place: str, text: str, folder: str = "") -> Iterator[Deletion]:
 
 
 def _commands(text: str, folder: str) -> Iterator[tuple[int, list[str], str]]:
-    """Line, words and folder of every command that is worth a look."""
+    """Line, words and folder of every relevant command."""
     known: dict[str, str] = {}
     for number, statement in _statements(text):
         try:
@@ -98,7 +101,7 @@ def _expanded(word: str, known: dict[str, str]) -> str:
 
 
 def _arguments_of(verb: str, words: list[str]) -> list[str] | None:
-    """The words behind a program's name; None where the command does not run it."""
+    """The arguments of a program; None where the command does not run it."""
     names = [basename(word.lstrip("@-+")) for word in words]
     if verb not in names or not _QUOTING.isdisjoint(names[: names.index(verb)]):
         return None
@@ -106,7 +109,7 @@ def _arguments_of(verb: str, words: list[str]) -> list[str] | None:
 
 
 def _path(word: str, folder: str) -> str:
-    """An absolute path of this machine; "" where the word is another, or does not tell which."""
+    """`word` as an absolute path of this machine; "" where it is none, or is unknown."""
     if not word or "$" in word or "`" in word or ":" in word.partition("/")[0]:
         return ""
     return normpath(join(folder, word)) if folder or word.startswith("/") else ""
@@ -150,12 +153,12 @@ def _has(words: list[str], letter: str, long: str = "") -> bool:
 
 
 def _values(words: list[str], option: str) -> tuple[str, ...]:
-    """The values of an option, be they words of their own or behind "="."""
+    """The values of an option, as separate words or behind "="."""
     joined = [word.partition("=")[2] for word in words if word.startswith(f"{option}=")]
     return (*joined, *(after for word, after in pairwise(words) if word == option))
 
 
 def _operands(words: list[str], with_value: re.Pattern[str] = _WITH_VALUE) -> list[str]:
-    """The words that are neither options nor values of such."""
+    """The words that are neither options nor their values."""
     pairs = pairwise(("", *words))
     return [w for before, w in pairs if not w.startswith("-") and not with_value.fullmatch(before)]

@@ -10,7 +10,6 @@ from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.location_mapping import LocationMapping
 from reconcile.doctor.request_builder import build_request
 from reconcile.doctor.rule import RuleResult, error
-from reconcile.filesystem.inventory import Item
 from reconcile.nginx.model.listen import Listen
 from reconcile.nginx.routing.indeterminate import Indeterminate
 from reconcile.nginx.routing.uri import escaped
@@ -67,12 +66,8 @@ def sample_file(inspection: HostInspection, folder: str) -> str:
     found = inspection.inventory(folder)
     if found is None:
         return ""
-    visible = [item.path for item in found.of_kind("file") if not _is_hidden(item)]
+    visible = [item.path for item in found.of_kind("file") if not item.is_hidden]
     return PREFERRED if PREFERRED in visible else min(visible, key=len, default="")
-
-
-def _is_hidden(item: Item) -> bool:
-    return any(part.startswith(".") for part in item.path.split("/"))
 
 
 def _is_redirected_to_tls(listen: Listen, answer: HttpAnswer) -> bool:

@@ -20,18 +20,16 @@ from reconcile.nginx.routing.servers import Server
 if TYPE_CHECKING:
     from reconcile.doctor.app_introspection.import_app import ImportResult
     from reconcile.doctor.location_mapping import Role
-    from reconcile.doctor.nginx_readings import NginxReadings
     from reconcile.doctor.units import UnitView
-    from reconcile.filesystem.access_check import AccessWalk
-    from reconcile.filesystem.inventory import Inventory
     from reconcile.system import Host
-    from reconcile.system.accounts import Account
 
 
 class HostInspection:
     """A host, as far as some of its servers are concerned.
 
-    `server_names`: those servers; empty: all. `role`: with locations of that role alone.
+    `server_names`: those servers; empty: all. `role`: with locations of that role alone. `nginx`,
+    `units`, `journal`, `listeners`, `access`, `inventory`, `real_path` and `is_same` are those of
+    `HostReadings`.
 
     Errors: each member raises ReconcileError or OSError where it cannot be read.
     """
@@ -49,7 +47,11 @@ class HostInspection:
         self.server_names = server_names
         self._whole_declaration = declared
         self._role = role
-        self._readings = readings or HostReadings(host)
+        self._readings = readings = readings or HostReadings(host)
+        self.nginx = readings.nginx
+        self.journal, self.listeners = readings.journal, readings.listeners
+        self.access, self.inventory = readings.access, readings.inventory
+        self.real_path, self.is_same = readings.real_path, readings.is_same
 
     def restricted_to(
         self, declared: Declaration, server_names: frozenset[str], role: Role | None = None
@@ -64,38 +66,9 @@ class HostInspection:
         return whole.of_role(self._role) if self._role else whole
 
     @property
-    def nginx(self) -> NginxReadings:
-        """nginx: its configuration, its processes, and how it answers."""
-        return self._readings.nginx
-
-    @property
     def units(self) -> dict[str, UnitView]:
         """Every service and socket of the host, by name."""
         return self._readings.units
-
-    def journal(self, unit: UnitView) -> tuple[str, ...]:
-        """The last lines that the present run of a unit has logged."""
-        return self._readings.journal(unit)
-
-    def listeners(self, target: str) -> tuple[int, ...]:
-        """The pids that listen at an upstream of this machine, as far as this user may see them."""
-        return self._readings.listeners(target)
-
-    def access(self, path: str, account: Account) -> AccessWalk:
-        """What `account` may do with each component of `path`."""
-        return self._readings.access(path, account)
-
-    def inventory(self, folder: str) -> Inventory | None:
-        """The contents of `folder`; None where there is no such folder."""
-        return self._readings.inventory(folder)
-
-    def real_path(self, path: str) -> str:
-        """`path` with its links resolved, as far as that is safe."""
-        return self._readings.real_path(path)
-
-    def is_same(self, one: str, other: str) -> bool:
-        """Whether two paths lead to one file or folder, through links or bind mounts."""
-        return self._readings.is_same(one, other)
 
     @cached_property
     def servers(self) -> tuple[Server, ...]:

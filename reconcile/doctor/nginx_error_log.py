@@ -25,7 +25,7 @@ _SERVER = re.compile(r", server: ([^,]*), request: ")
 
 
 class ErrorLogLine(NamedTuple):
-    """One line of an error log; `path` and `errno` are "" and 0 where it names none."""
+    """One line of an error log; `path` is "" and `errno` 0 where it has none."""
 
     log: str
     at: str
@@ -37,17 +37,20 @@ class ErrorLogLine(NamedTuple):
 
     @property
     def server(self) -> str:
-        """The first name of the server that it is about, "" where it is about none."""
+        """The first name of the server that it is about; "" where it names none."""
         found = _SERVER.search(self.message)
         return found[1] if found else ""
 
     def is_about(self, server: Server) -> bool:
-        """Source: ngx_http_core_merge_srv_conf; a dot before a name is not shown."""
+        """Whether it is about `server`; nginx logs its name without a leading dot.
+
+        Source: ngx_http_core_merge_srv_conf.
+        """
         return bool(self.server) and self.server in (name.lstrip(".") for name in server.names)
 
     @property
     def written_s(self) -> float:
-        """When, in seconds since the epoch; its times are those of this machine, without a zone."""
+        """The time in seconds since the epoch; a log has local times without a zone."""
         return datetime.strptime(self.at, "%Y/%m/%d %H:%M:%S").timestamp()
 
     def __str__(self) -> str:
@@ -68,7 +71,7 @@ def read_error_logs(tree: ConfigTree, main: str) -> tuple[ErrorLogLine, ...]:
 
 
 def parse_error_log(log: str, lines: Iterable[str]) -> Iterator[ErrorLogLine]:
-    """Lines of an error log; what is none of nginx's is left out."""
+    """Parse lines of an error log; those in another format are left out."""
     for text in lines:
         if match := _LINE.match(text):
             call = _CALL.match(match["message"])

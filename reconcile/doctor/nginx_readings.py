@@ -1,4 +1,4 @@
-"""What nginx has loaded, what its files declare, and how it answers; each read once, on demand."""
+"""nginx: what it has loaded, what its files declare, how it answers; each is read once."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from reconcile.nginx.routing.request import PathKinds, Request
 from reconcile.nginx.routing.route import Route
 from reconcile.nginx.routing.router import Router
 from reconcile.nginx.routing.servers import Server
+from reconcile.nginx.routing.uri import escaped
 from reconcile.nginx.running.config_test import ConfigTest
 from reconcile.nginx.running.discover import NginxInstallation, discover
 from reconcile.nginx.running.loaded_config import RunningNginx, find_running
@@ -20,6 +21,7 @@ from reconcile.nginx.running.worker_view import WithAssumedFiles, WorkerView, wo
 from reconcile.system.accounts import Account
 
 if TYPE_CHECKING:
+    from reconcile.doctor.location_mapping import LocationMapping
     from reconcile.nginx.model.config_tree import ConfigTree
     from reconcile.nginx.running.config_test import NginxError
     from reconcile.system import Host
@@ -66,12 +68,12 @@ class NginxReadings:
 
     @cached_property
     def worker(self) -> Account:
-        """The account that reads the files."""
+        """The account of the workers."""
         return worker_account(self.installation)
 
     @cached_property
     def disk(self) -> WorkerView:
-        """The files as that account finds them."""
+        """The files as the workers can access them."""
         return WorkerView(self._host, self.worker)
 
     def disk_with(self, path: str) -> WithAssumedFiles:
@@ -98,6 +100,23 @@ class NginxReadings:
         """
         request = self.requests.request(server, uri, host, prefers_tls=prefers_tls)
         return self.route_request(request, files) if request else None
+
+    def try_route(self, server: Server, uri: str) -> Route | None:
+        """As `route`, but None where the answer cannot be predicted."""
+        try:
+            return self.route(server, uri)
+        except Indeterminate:
+            return None
+
+    def route_to_file(self, mapping: LocationMapping, name: str) -> Route | None:
+        """How a visitor gets the file `name` of a location, as if it existed.
+
+        None where visitors cannot request files of the location. Errors: as `route`.
+        """
+        if mapping.is_internal or not mapping.prefix.endswith("/"):
+            return None
+        disk = self.disk_with(mapping.folder + name)
+        return self.route(mapping.server, mapping.prefix + escaped(name), disk, mapping.host)
 
     def route_request(self, request: Request, files: PathKinds | None = None) -> Route:
         """How `request` is answered. Errors: Indeterminate where that cannot be predicted."""

@@ -1,7 +1,7 @@
-"""Texts that a regex of nginx matches: likely ones are made up, and proven by matching them.
+"""Generates texts that a regex of nginx matches; each is checked by matching it.
 
-The common part of regex syntax is read here: the library's own reader, which exrex and rstr use as
-well, is private. Whatever is read wrongly matches nothing, and is left out.
+The common part of the syntax is parsed here: the parser of `re`, which exrex and rstr use, is
+private. A part that is parsed wrongly yields no match, and is left out.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Groups = Mapping[int, str]
 def matching_texts(pattern: str, groups: Groups | None = None) -> Iterator[str]:
     """Texts that `pattern` matches, in nginx's meaning; `groups`: group → the text it must have.
 
-    None where the regex is not ours to read, or where no guess fits.
+    None where the regex is not supported, or no generated text matches.
     """
     compiled = pcre.compiled(to_raw(pattern))
     if compiled is None:
@@ -48,7 +48,7 @@ def matching_texts(pattern: str, groups: Groups | None = None) -> Iterator[str]:
 
 
 class _RegexReader:
-    """What the parts of a regex may stand for, the likeliest first."""
+    """Generates texts for the parts of a regex, the likeliest first."""
 
     def __init__(self, pattern: str, wanted: Groups) -> None:
         self._tokens = list(_TOKEN.finditer(pattern))
@@ -68,7 +68,7 @@ class _RegexReader:
         return [*branches, *texts]
 
     def _term(self, token: re.Match[str]) -> list[str]:
-        """One part, and how often it is there."""
+        """The texts of one part with its quantifier."""
         is_one = bool(token["one"])
         part = _characters(token[0]) if is_one else self._part(token)
         if not self._tokens or not self._tokens[0]["quantifier"]:

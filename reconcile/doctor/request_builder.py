@@ -50,7 +50,7 @@ class RequestBuilder:
 
     def __init__(self, table: ServerTable) -> None:
         self._table = table
-        self._known: dict[tuple[int, Listen], str | None] = {}
+        self._known: dict[tuple[Server, Listen], str | None] = {}
 
     def reachable_name(self, server: Server) -> str:
         """One of its own names that leads to it; "" where none is known."""
@@ -61,7 +61,7 @@ class RequestBuilder:
 
     def host_header(self, server: Server, listen: Listen) -> str | None:
         """A Host header that leads to it on that address; None where none is known."""
-        key = (id(server), listen)
+        key = (server, listen)
         if key not in self._known:
             hosts = chain(example_names(server), _UNCLAIMED, {"_"} & {*server.names})
             found = (host for host in hosts if self.reaches(server, listen, host))

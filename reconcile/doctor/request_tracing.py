@@ -13,8 +13,6 @@ from reconcile.doctor.gunicorn_logs import GunicornAccessLog, access_log
 from reconcile.doctor.http_requests import reachable_listens, send_request
 from reconcile.errors import ReconcileError
 from reconcile.nginx.model.latin1 import from_raw
-from reconcile.nginx.routing.indeterminate import Indeterminate
-from reconcile.nginx.routing.route import Route
 from reconcile.nginx.routing.servers import Server
 from reconcile.system.http import HttpAnswer
 from reconcile.system.logs import tail
@@ -92,7 +90,7 @@ def trace_requests(
     Only GET, and only to this machine; takes at most REQUESTS_S + LOGGED_S seconds.
     """
     since_s, deadline = time.time(), time.monotonic() + REQUESTS_S
-    servers = {id(one.server): one.server for one in requests}.values()
+    servers = dict.fromkeys(one.server for one in requests)
     sessions = [
         _send_all(inspection, server, [one for one in requests if one.server is server], deadline)
         for server in servers
@@ -139,18 +137,10 @@ def _control_uri(inspection: HostInspection, server: Server) -> str:
         prefix = from_raw(proxy.scope.name)
         if proxy.server is server and proxy.scope.modifier in ("", "^~"):
             uri = f"{prefix.rstrip('/')}/reconcile-control"
-            route = _route(inspection, server, uri)
+            route = inspection.nginx.try_route(server, uri)
             if route and route.answer.kind == "pass":
                 return uri
     return ""
-
-
-def _route(inspection: HostInspection, server: Server, uri: str) -> Route | None:
-    """None where the route is indeterminate."""
-    try:
-        return inspection.nginx.route(server, uri)
-    except Indeterminate:
-        return None
 
 
 def _send(
@@ -177,6 +167,7 @@ def _wait_for_logs(sessions: Sequence[_TraceSession], since_s: float) -> Mapping
     texts: dict[str, str] = {}
 
     def is_logged() -> bool:
+        """Whether every log is complete, after those that are not were read again."""
         for session in sessions:
             if session.log and not session.is_logged(texts):
                 texts[session.log.where] = _read_log(session.log, since_s)
@@ -235,7 +226,7 @@ def _trace_by_nginx_log(inspection: HostInspection, sent: _SentRequest) -> Reque
 def _nginx_lines(
     inspection: HostInspection, sent: _SentRequest
 ) -> Iterator[tuple[Mapping[str, str], str]]:
-    route = _route(inspection, sent.server, sent.uri)
+    route = inspection.nginx.try_route(sent.server, sent.uri)
     scope = route.hops[-1].scope if route and route.hops else sent.server.scope
     for log in access_logs(scope, inspection.nginx.installation.build.access_log):
         try:

@@ -191,7 +191,7 @@ def _static_files(inspection: HostInspection) -> BoxEvidence:
 
 
 def _upload_folders(inspection: HostInspection) -> BoxEvidence:
-    servers = {id(one.server): one.server for one in inspection.mappings_of("media")}.values()
+    servers = dict.fromkeys(one.server for one in inspection.mappings_of("media"))
     settings = [one for server in servers for _, one in upload_settings(inspection, server)]
     if settings:
         return BoxEvidence(tuple(f"{one.place}: {one.name} = {one.folder}" for one in settings))

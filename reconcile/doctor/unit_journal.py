@@ -1,4 +1,4 @@
-"""What the present run of a unit has logged: the end of its journal."""
+"""The last lines that the present run of a unit has logged."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def read_journal(host: Host, unit: UnitView) -> tuple[str, ...]:
 
 
 def journal_since(host: Host, unit: UnitView, since_s: float) -> tuple[str, ...]:
-    """Those of the last lines that a unit has logged since then; seconds since the epoch."""
+    """The last lines that a unit has logged since a time, in seconds since the epoch."""
     return _journal(host, unit, f"--since=@{int(since_s)}")
 
 
@@ -50,7 +50,7 @@ def _journal(host: Host, unit: UnitView, *options: str) -> tuple[str, ...]:
 
 
 def _require_readable(host: Host, unit: UnitView) -> None:
-    """Whoever may not read the journal is shown an empty one. Source: journalctl(1), access."""
+    """Raise ReconcileError without access to the journal: journalctl then shows an empty one."""
     patterns = ("/run/log/journal/*/system.journal", "/var/log/journal/*/system.journal")
     journals = [path for pattern in patterns for path in host.files.glob(pattern)]
     me = host.accounts.current

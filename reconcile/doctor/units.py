@@ -1,4 +1,4 @@
-"""The units of this host with their users and sandboxes, read by one call."""
+"""The units of this host with their users and sandboxes, read in one call."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from posixpath import normpath
 from typing import TYPE_CHECKING
 
+from reconcile.system.services.process.unit_file import parse
 from reconcile.system.services.systemctl import show
 
 if TYPE_CHECKING:
@@ -45,12 +46,12 @@ class UnitView:
 
     @property
     def group(self) -> str:
-        """Its Group=, empty where that is the user's own."""
+        """Its Group=; "" for the user's primary group."""
         return self.properties.get("Group", "")
 
     @property
     def main_pid(self) -> int:
-        """The pid of its main process, 0 where none runs."""
+        """The pid of its main process; 0 where none runs."""
         return int(self.properties.get("MainPID") or 0)
 
     @property
@@ -60,7 +61,7 @@ class UnitView:
 
     @property
     def working_directory(self) -> str:
-        """Where it runs, empty where the unit names nothing."""
+        """Its WorkingDirectory=; "" where it has none."""
         return self.properties.get("WorkingDirectory", "").lstrip("!-")
 
     @property
@@ -72,7 +73,7 @@ class UnitView:
         return " ; ".join(_ARGV.findall(written)) or written.strip()
 
     def binds(self, address: str) -> bool:
-        """Whether its command names that address; a socket also as one beside its folder."""
+        """Whether its command has that address, or a socket path relative to its directory."""
         start = self.working_directory.rstrip("/") + "/"
         beside = address.removeprefix(start) if start != "/" else address
         names = re.findall(r"unix:(?://)?([^/\s]\S*)", self.command)
@@ -85,7 +86,7 @@ class UnitView:
 
     @property
     def environment_files(self) -> tuple[str, ...]:
-        """The files of EnvironmentFile=, in their order; the last that sets a variable holds."""
+        """The files of EnvironmentFile=, in their order; the last that sets a variable wins."""
         lines = self.properties.get("EnvironmentFiles", "").splitlines()
         return tuple(line.rpartition(" (")[0] for line in lines if line.startswith("/"))
 
@@ -110,7 +111,7 @@ def parse_assignments(text: str) -> dict[str, str]:
 
 
 def read_units(host: Host) -> dict[str, UnitView]:
-    """Every loaded service and socket, by name; none where nothing manages services here.
+    """Every loaded service and socket, by name; none where no service manager runs.
 
     Errors: ReconcileError where the manager does not answer.
     """
@@ -123,7 +124,7 @@ def read_units(host: Host) -> dict[str, UnitView]:
 
 
 def read_unit(host: Host, name: str) -> UnitView | None:
-    """One service by its name, be it loaded or not; None where there is none.
+    """One service by its name, loaded or not; None where it does not exist.
 
     Errors: ReconcileError where the manager does not answer.
     """
@@ -135,7 +136,10 @@ def read_unit(host: Host, name: str) -> UnitView | None:
 
 
 def _is_booted(host: Host) -> bool:
-    """Source: sd_booted(3); in a container there is none."""
+    """Whether systemd manages services here, which it does not in most containers.
+
+    Source: sd_booted(3).
+    """
     is_asked = host.settings.service_manager == "systemd"
     return is_asked and host.files.stat("/run/systemd/system") is not None
 
@@ -146,8 +150,6 @@ def _systemd_units(host: Host, *names: str) -> Iterator[UnitView]:
 
 
 def _process_units(host: Host) -> Iterator[UnitView]:
-    from reconcile.system.services.process.unit_file import parse
-
     folder = f"{host.settings.state_dir}/units"
     if host.files.stat(folder) is None:
         return

@@ -28,6 +28,7 @@ def write_atomically(
     """
 
     def create() -> None:
+        """Write the temporary file and flush it."""
         with closing(os.open(temp, NEW_FILE, 0o600, dir_fd=at.dir_fd)) as fd:
             write_all(fd, data)
             set_permissions(fd)
@@ -44,6 +45,7 @@ def symlink_atomically(
     """Make `temp` a symlink to `target`, then give it the name of `at` unless `check` refuses."""
 
     def create() -> None:
+        """Create the temporary link."""
         os.symlink(target, temp, dir_fd=at.dir_fd)
         if check is not None:
             check()

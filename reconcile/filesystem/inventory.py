@@ -33,6 +33,11 @@ class Item(NamedTuple):
     acl: tuple[AclEntry, ...] = ()
     target: str = ""
 
+    @property
+    def is_hidden(self) -> bool:
+        """Whether its name, or that of a folder above it below the root, starts with a dot."""
+        return self.path.startswith(".") or "/." in self.path
+
 
 @dataclass
 class Inventory:

@@ -141,6 +141,7 @@ class _PathWalk:
         self.trust: DirectoryTrust = "trusted"
 
     def to_name(self, *, follow: bool) -> PinnedName:
+        """Walk to the last name, which is followed if it is a link; closes all on an error."""
         try:
             self._enter_root()
             while self._must_go_on(follow) and self._step():

@@ -32,11 +32,13 @@ def scan(
 
 def _scan_parallel(walker: TreeWalker) -> Scan:
     def below(share: Share) -> Iterable[Share]:
+        """The folders inside `share`, or parts of it where it is huge."""
         if worker_count() > 1 and _is_huge(walker, share.place):
             return [Share(share.place, part, worker_count()) for part in range(worker_count())]
         return [Share(share.place.below(name)) for name in walker.subdirectories(share.place)]
 
     def walk(shares: Iterator[Share]) -> Scan:
+        """Scan these shares in one worker."""
         walker.scan = Scan()
         for share in shares:
             walker.walk(share)

@@ -52,6 +52,7 @@ def write(
     """
 
     def set_permissions(fd: int) -> None:
+        """Keep what the old file had beside owner and mode, which are set."""
         inherit_attributes(at, fd)
         set_owner_and_mode(fd, uid, gid, mode)
 

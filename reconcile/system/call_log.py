@@ -71,6 +71,7 @@ class _LoggedPart:
         """Accounts are cached: only the first lookup of each reads anything."""
 
         def call(*key: object) -> Any:
+            """Look up `key`; logs the first time."""
             if (name, key) in self._known:
                 return lookup(*key)
             self._known.add((name, key))
@@ -82,6 +83,7 @@ class _LoggedPart:
 def _logged(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(method)
     def call(*positional: Any, **named: Any) -> Any:
+        """Call the method, then log it with its duration."""
         given = signature(method).bind(*positional, **named).arguments
         arguments = {
             key: _argument_text(key, given[key]) for key in given if key in LOGGED_ARGUMENTS

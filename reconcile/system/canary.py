@@ -67,6 +67,7 @@ def create(host: Host, folder: str, canary: Canary, *, mode: int, writer: str | 
     names = (canary.name, canary.hidden_name)
 
     def work() -> None:
+        """Write both files, or none."""
         try:
             for name in names:
                 _write_canary(f"{folder}/{name}", canary.content, mode)
@@ -81,6 +82,7 @@ def remove(host: Host, folder: str, canary: Canary, *, writer: str | None) -> No
     """Remove what `create` wrote, if it is still there."""
 
     def work() -> None:
+        """Remove both files."""
         for name in (canary.name, canary.hidden_name):
             _remove_canary(f"{folder}/{name}", canary)
 
@@ -112,6 +114,7 @@ def remove_stale(host: Host, folder: str, *, writer: str | None) -> int:
     """Remove the canaries of interrupted runs, and return their number."""
 
     def work() -> int:
+        """Remove every canary of the folder."""
         found = [(name, _NAME.match(name)) for name in _file_names(folder)]
         return sum(_remove_stale_file(f"{folder}/{name}", Canary(m[1])) for name, m in found if m)
 

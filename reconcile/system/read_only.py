@@ -30,6 +30,7 @@ def run_read_only(function: Callable[[], Result], on_unavailable: Callable[[str]
     errors: list[BaseException] = []
 
     def work() -> None:
+        """Keep the result or the error for the caller's thread."""
         try:
             if reason := _remount_read_only():
                 on_unavailable(reason)

@@ -124,7 +124,7 @@ FAILING = {
     "lacks a package": ("import psycopg_none", "No module named 'psycopg_none'"),
     "is no Python": ("def (", "SyntaxError"),
     "has no app": ("del app", "has no attribute 'app'"),
-    "is no Flask app": ("app = 1", "this is no Flask app: int"),
+    "is no Flask app": ("app = 1", "not a Flask app: int"),
 }
 
 
@@ -265,7 +265,7 @@ def test_url_mismatch_of_the_static_url(root: Path) -> None:
 
     [finding] = serious(asked("url-mismatch", root))
 
-    assert "The app's static files are at /assets/, nginx serves /static/." == finding.what
+    assert "The app's static files are at /assets/, but nginx serves /static/." == finding.what
 
 
 @pytest.mark.process
@@ -283,7 +283,7 @@ def test_url_mismatch_of_a_route_that_hands_out_uploads(root: Path) -> None:
 
     [finding] = serious(asked("url-mismatch", root))
 
-    assert "The app itself serves /uploads/, nginx serves /media/." == finding.what
+    assert "The app itself serves /uploads/; nginx serves only /media/." == finding.what
 
 
 @pytest.mark.process
@@ -292,7 +292,7 @@ def test_url_mismatch_of_djangos_media_url(root: Path) -> None:
 
     [finding] = serious(asked("url-mismatch", root, DJANGO))
 
-    assert "The app's media files are at /uploads/, nginx serves /media/." == finding.what
+    assert "The app's media files are at /uploads/, but nginx serves /media/." == finding.what
 
 
 @pytest.mark.process

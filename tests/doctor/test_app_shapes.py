@@ -79,7 +79,7 @@ def test_url_mismatch_of_a_blueprint_that_serves_its_own_files(root: Path) -> No
 
     [finding] = serious(asked("url-mismatch", root, FLASK.replace("app:app", "shop.wsgi:app")))
 
-    assert "The app itself serves /shop/assets/, nginx serves /static/ alone." == finding.what
+    assert "The app itself serves /shop/assets/; nginx serves only /static/." == finding.what
     assert "(pages.static)" in finding.evidence[0]
 
 

@@ -164,7 +164,7 @@ def test_container_volume_names_a_service_that_is_not_there(tmp_path: Path) -> N
 UNKNOWN = {
     "a variable of a shell": ("{volumes: ['$MEDIA:/app/media']}", "MEDIA has no value in .env"),
     "another driver": ("{volumes: ['up:/app/media']}\nvolumes: {up: {driver: nfs}}", "its driver"),
-    "what it extends": ("{extends: {service: base}}", "it also has extends, not read here"),
+    "what it extends": ("{extends: {service: base}}", "reconcile does not read its extends"),
     "no compose file": ("[", "while parsing"),
 }
 

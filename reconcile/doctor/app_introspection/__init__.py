@@ -1,1 +1,1 @@
-"""What an app says of itself: its code is imported, confined, and asked for its settings."""
+"""Imports the code of an app in a sandbox, and reads the settings that it reports."""

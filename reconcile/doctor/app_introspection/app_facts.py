@@ -1,4 +1,4 @@
-"""The settings of an app, as its own code reported them; every value may be anything."""
+"""The settings of an app as its own code reported them, which may be anything."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ MAX_CHARACTERS = 2000
 
 
 class InvalidAnswer(ValueError):
-    """This is no answer of the inspector's."""
+    """The output is not an answer of the inspector."""
 
 
 @dataclass(frozen=True)
 class TemplateLink:
-    """A file that a template names. `url` ends with "/" where only a request knows the rest.
+    """A file that a template links to; `url` ends with "/" where the rest depends on the request.
 
     `routed`: the app itself has a route for it, at `endpoint`.
     """
@@ -28,7 +28,7 @@ class TemplateLink:
 
 @dataclass(frozen=True)
 class AppFacts:
-    """What the app is set to; None where it has no such setting.
+    """The settings of an app; None where it has no such setting.
 
     `folders`: name of a setting → the folder that uploads are saved in. `static_url` and
     `media_url` are URL paths, the first without a slash at its end. Units: `most_bytes`.
@@ -44,7 +44,7 @@ class AppFacts:
 
 
 def app_facts(answer: Any) -> AppFacts:
-    """Errors: Garbled where it is not of the form that the inspector gives."""
+    """Parse an answer of the inspector. Errors: InvalidAnswer."""
     try:
         return AppFacts(
             static_url=_optional_text(answer["static_url"]),
@@ -74,7 +74,7 @@ def _optional_text(value: Any) -> str | None:
 
 
 def _bounded_text(value: Any) -> str:
-    """Patterns are matched against it, so that its length bounds the time."""
+    """`value` as a bounded text, as patterns are matched against it. Errors: InvalidAnswer."""
     if len(text := str(value)) > MAX_CHARACTERS:
         raise InvalidAnswer(f"a text of {len(text)} characters")
     return text

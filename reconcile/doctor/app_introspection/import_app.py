@@ -1,4 +1,4 @@
-"""Whose code it is, as whom and with which Python it is imported."""
+"""Imports the app of a site as the user, with the Python and the environment of its service."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _DEFAULT_USER = "www-data"
 
 @dataclass(frozen=True)
 class ImportResult:
-    """What came of importing the app of a site, and how it was done."""
+    """The result of importing the app of a site: the user, the Python, and the facts."""
 
     app: DeclaredApp
     code: DeclaredCode
@@ -30,47 +30,50 @@ class ImportResult:
     facts: AppFacts | NotImported
 
 
-def import_app(snapshot: HostInspection, app: DeclaredApp, code: DeclaredCode) -> ImportResult:
-    """Errors: UnknownAccount where the app's user does not exist."""
-    running = _running_app(snapshot, app)
-    account = running.account if running else _app_account(snapshot, app)
-    unit = running.unit if running else _declared_unit(snapshot, app)
+def import_app(inspection: HostInspection, app: DeclaredApp, code: DeclaredCode) -> ImportResult:
+    """Import the code of an app in a sandbox.
+
+    Errors: UnknownAccount where the app's user does not exist.
+    """
+    running = _running_app(inspection, app)
+    account = running.account if running else _app_account(inspection, app)
+    unit = running.unit if running else _declared_unit(inspection, app)
     command = unit.command if unit else ""
-    python = code.python or interpreter(snapshot.host, code.directory, command)
-    environment = _environment(snapshot, unit) if unit else {}
-    if not snapshot.host.privileged and account.uid != snapshot.host.accounts.current.uid:
+    python = code.python or interpreter(inspection.host, code.directory, command)
+    environment = _environment(inspection, unit) if unit else {}
+    if not inspection.host.privileged and account.uid != inspection.host.accounts.current.uid:
         refused = NotImported(
             f"only root may run it as {account.name}. Run it with sudo.", is_certain=False
         )
         return ImportResult(app, code, account, python, refused)
     return ImportResult(
-        app, code, account, python, ask_app(snapshot.host, code, python, account, environment)
+        app, code, account, python, ask_app(inspection.host, code, python, account, environment)
     )
 
 
-def _declared_unit(snapshot: HostInspection, app: DeclaredApp) -> UnitView | None:
-    """The service that is declared: a stopped one is in nobody's memory, but in its file."""
-    return read_unit(snapshot.host, app.service) if app.service else None
+def _declared_unit(inspection: HostInspection, app: DeclaredApp) -> UnitView | None:
+    """The declared service, which systemd loads from its file if it is stopped."""
+    return read_unit(inspection.host, app.service) if app.service else None
 
 
-def _environment(snapshot: HostInspection, unit: UnitView) -> dict[str, str]:
-    """What the service runs with, else what it would be started with."""
+def _environment(inspection: HostInspection, unit: UnitView) -> dict[str, str]:
+    """The environment of the running service, else that of its unit."""
     if running := environment_of(unit.main_pid):
         return running
     found = unit.environment
     for path in unit.environment_files:
-        if content := snapshot.host.files.content(path):
+        if content := inspection.host.files.content(path):
             found |= parse_assignments(content[1].decode("utf-8", "surrogateescape"))
     return found
 
 
-def _running_app(snapshot: HostInspection, app: DeclaredApp) -> UpstreamApp | None:
-    for one in snapshot.apps:
-        if any(snapshot.declared_app(server) == app for server in one.servers):
+def _running_app(inspection: HostInspection, app: DeclaredApp) -> UpstreamApp | None:
+    for one in inspection.apps:
+        if any(inspection.declared_app(server) == app for server in one.servers):
             return one
     return None
 
 
-def _app_account(snapshot: HostInspection, app: DeclaredApp) -> Account:
-    by = snapshot.host.managing_account
-    return snapshot.host.accounts.user(app.user or _DEFAULT_USER) if by.uid == 0 else by
+def _app_account(inspection: HostInspection, app: DeclaredApp) -> Account:
+    by = inspection.host.managing_account
+    return inspection.host.accounts.user(app.user or _DEFAULT_USER) if by.uid == 0 else by

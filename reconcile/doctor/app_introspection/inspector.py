@@ -1,8 +1,8 @@
 """Runs in the app's own interpreter, in a sandbox: import the app, print its settings as JSON.
 
-This file is handed to that interpreter as text: it needs nothing of reconcile, and keeps to
-what Python 3.7 knows. The settings are printed as lines, a fuller one after the other: templates
-are rendered last, as what they call is the app's own, and may take its time.
+That interpreter gets this file as text: it imports nothing of reconcile, and is valid for Python
+3.7. The settings are printed as JSON lines, each with more facts than the last one: templates are
+rendered at the end, because they call the app's own code, which may be slow.
 """
 
 from __future__ import annotations
@@ -31,8 +31,7 @@ ENDING = re.compile(r"\.[A-Za-z0-9]{1,5}$")
 MOST_TEMPLATES, MOST_CHARACTERS, MAX_LISTED = 300, 200000, 500
 CANARY = "reconcile-canary.txt"
 UNKNOWN = "\0"
-"""Stands in a text for what only a request knows."""
-
+"""Replaces in a text what depends on the request."""
 
 RENDER_S, ALL_RENDER_S = 0.3, 2.0
 WRAPPERS = ("application", "app", "wsgi_app", "wsgi_application", "_app")
@@ -55,7 +54,7 @@ def main(wanted: dict[str, str], report: Callable[[dict[str, Any]], None]) -> No
 
 
 def load_app(name: str) -> Any:
-    """`module:app`, `module:package.app` or `module:factory(…)`, as Gunicorn takes it."""
+    """Import `module:app`, `module:package.app` or `module:factory(…)`, as Gunicorn does."""
     module, _, expression = name.partition(":")
     called = ast.parse(expression or "application", mode="eval").body
     path = ast_path(called.func if isinstance(called, ast.Call) else called)
@@ -74,27 +73,27 @@ def ast_path(named: ast.expr) -> list[str]:
         return [*ast_path(named.value), named.attr]
     if isinstance(named, ast.Name):
         return [named.id]
-    raise TypeError("neither a name nor the call of one")
+    raise TypeError("neither a name nor a call")
 
 
 def unwrap_app(app: Any) -> Any:
-    """The Flask app inside of its middleware: ProxyFix, WhiteNoise and the like keep it."""
+    """The Flask app inside its middleware, such as ProxyFix or WhiteNoise."""
     inner = app
     for _ in range(5):
         if is_flask(inner):
             return inner
         kept = (getattr(inner, name, None) for name in WRAPPERS)
         inner = next((one for one in kept if one is not None), None)
-    raise TypeError("this is no Flask app: " + type(app).__name__)
+    raise TypeError("not a Flask app: " + type(app).__name__)
 
 
 def is_flask(app: Any) -> bool:
-    """Whether it has what only a Flask app has."""
+    """Whether `app` has the attributes of a Flask app."""
     return all(hasattr(app, name) for name in ("config", "url_map", "jinja_env"))
 
 
 def adapter_of(app: Any) -> Any:
-    """What matches a URL to a route of the app, and makes URLs."""
+    """The adapter that matches URLs to routes of the app, and builds URLs."""
     return app.url_map.bind("localhost", script_name=app.config.get("APPLICATION_ROOT") or "/")
 
 
@@ -113,7 +112,7 @@ def flask_facts(app: Any) -> dict[str, Any]:
 
 
 def upload_folders(config: Any) -> dict[str, str]:
-    """Settings that name a folder; a relative one starts where the app was started."""
+    """Settings that name an upload folder, as absolute paths."""
     return {
         key: os.path.join(os.getcwd(), os.fspath(value))
         for key, value in config.items()
@@ -125,7 +124,7 @@ def upload_folders(config: Any) -> dict[str, str]:
 
 
 def match_route(adapter: Any, url: str) -> tuple[bool, str]:
-    """Whether the app has a route for `url`, and which."""
+    """Whether the app has a route for `url`, and its endpoint."""
     path = url + CANARY if url.endswith("/") else url
     try:
         return True, adapter.match(path, method="GET")[0]
@@ -135,7 +134,7 @@ def match_route(adapter: Any, url: str) -> tuple[bool, str]:
 
 
 def flask_links(app: Any, adapter: Any) -> Iterator[tuple[str, str]]:
-    """URLs of files that templates name outright or by url_for, each with its place."""
+    """Place and URL of files that templates link to, literally or by url_for."""
     nodes = importlib.import_module("jinja2.nodes")
     loader = app.jinja_env.loader
     for name in (loader.list_templates() if loader else [])[:MOST_TEMPLATES]:
@@ -157,7 +156,7 @@ def flask_links(app: Any, adapter: Any) -> Iterator[tuple[str, str]]:
 
 
 def url_for_arguments(call: Any) -> Any:
-    """Endpoint and values of a url_for that holds nothing but plain texts."""
+    """Endpoint and values of a url_for call whose arguments are all literals; else None."""
     if len(call.args) != 1 or not all(hasattr(a, "value") for a in call.args):
         return None
     values = {kw.key: getattr(kw.value, "value", None) for kw in call.kwargs}
@@ -166,7 +165,7 @@ def url_for_arguments(call: Any) -> Any:
 
 
 def links_in(source: str, path: str) -> Iterator[tuple[str, str]]:
-    """URLs of files that the source names outright; the part before what only a request knows."""
+    """Place and URL of the files that HTML links to; of a partial URL, its static beginning."""
     newline = "\n"
     shown = TAG.sub(lambda found: UNKNOWN + newline * found.group().count(newline), source)
     for found in LINK.finditer(shown[:MOST_CHARACTERS]):
@@ -179,7 +178,7 @@ def links_in(source: str, path: str) -> Iterator[tuple[str, str]]:
 
 
 def rendered_links(app: Any) -> Iterator[tuple[str, str]]:
-    """URLs of files in what templates become, as far as they can without a request's values."""
+    """Place and URL of files in rendered templates, as far as they render without a request."""
     environment = app.jinja_env.overlay(undefined=placeholder_class())
     context: dict[str, Any] = {}
     until = time.monotonic() + ALL_RENDER_S
@@ -199,10 +198,11 @@ def render_page(environment: Any, name: str, context: dict[str, Any]) -> str:
 
 
 def placeholder_class() -> Any:
-    """What only a request or a database knows: it can be called and gone through, and is shown
-    as a sign that no URL holds."""
+    """The class of undefined values: they can be called and iterated, and render as UNKNOWN."""
 
-    class Anything(importlib.import_module("jinja2").ChainableUndefined):  # type: ignore[misc] # the app's own
+    class Placeholder(importlib.import_module("jinja2").ChainableUndefined):  # type: ignore[misc] # the app's own
+        """An undefined value."""
+
         def __str__(self) -> str:
             return UNKNOWN
 
@@ -214,20 +214,21 @@ def placeholder_class() -> Any:
         def __iter__(self) -> Iterator[Any]:
             yield self
 
-    return Anything
+    return Placeholder
 
 
 def call_within_limit(function: Callable[[], Any]) -> Any:
-    """What it returns; None where it fails, or takes longer than a page may."""
+    """What `function` returns; None where it fails or takes longer than RENDER_S."""
 
     def stop(*_: Any) -> None:
+        """Interrupt the function."""
         raise TimeoutError
 
     signal.signal(signal.SIGALRM, stop)
     signal.setitimer(signal.ITIMER_REAL, RENDER_S)
     try:
         return function()
-    except Exception:  # noqa: BLE001  a page that needs more than there is names no files
+    except Exception:  # noqa: BLE001  a page that cannot be rendered names no files
         return None
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
@@ -270,12 +271,12 @@ def django_settings(settings: Any) -> dict[str, Any]:
 
 
 def with_leading_slash(url: str) -> str:
-    """A URL path with a slash at its beginning; a whole URL stays."""
+    """A URL path with a leading slash; a whole URL is unchanged."""
     return url if url.startswith(("/", "http:", "https:")) else "/" + url
 
 
 def has_django_route(resolver: Any, url: str) -> bool:
-    """Whether the project has a route for `url`, or for what may follow it."""
+    """Whether the project has a route for `url`, or for a file below it."""
     try:
         resolver.resolve(url + CANARY if url.endswith("/") else url)
     except Exception as error:  # noqa: BLE001  Django's, which this interpreter may lack
@@ -284,7 +285,7 @@ def has_django_route(resolver: Any, url: str) -> bool:
 
 
 def django_links(settings: Any, directory: str) -> Iterator[tuple[str, str]]:
-    """What templates name outright; what they name by the tag `static` lies below STATIC_URL."""
+    """Place and URL of literal links in templates; the tag `static` links below STATIC_URL."""
     paths = [str(path) for engine in settings.TEMPLATES for path in engine.get("DIRS", ())]
     paths += [
         folder for name in settings.INSTALLED_APPS for folder in project_templates(name, directory)
@@ -296,14 +297,14 @@ def django_links(settings: Any, directory: str) -> Iterator[tuple[str, str]]:
 
 
 def project_templates(name: str, directory: str) -> list[str]:
-    """The templates of an installed app, where it is the project's own; it is not imported."""
+    """The template folder of an installed app that is part of the project; nothing is imported."""
     parts = name.split(".apps.")[0].split(".")
     folder = os.path.join(directory, *parts, "templates")
     return [folder] if os.path.isdir(folder) else []
 
 
 def template_files(folders_: list[str]) -> list[str]:
-    """The HTML files below these folders, a bounded number."""
+    """The HTML files below these folders, at most about MOST_TEMPLATES."""
     found = []
     for folder in folders_:
         for top, _, names in os.walk(folder):
@@ -314,7 +315,7 @@ def template_files(folders_: list[str]) -> list[str]:
 
 
 def error_position(error: BaseException, directory: str) -> str:
-    """The last line of the app's own code on the way to the error."""
+    """The innermost line of the app's own code in the traceback; "" where none is."""
     place, trace = "", error.__traceback__
     while trace:
         path = trace.tb_frame.f_code.co_filename
@@ -341,14 +342,15 @@ def report_outcome(wanted: dict[str, str], write: Callable[[dict[str, Any]], Non
 
 
 if __name__ == "__main__":
-    # The app may print; what it prints goes nowhere.
+    # The output of the app itself goes to standard error.
     with os.fdopen(os.dup(1), "wb") as report:
         os.dup2(2, 1)
 
         def write(line: dict[str, Any]) -> None:
+            """Write one JSON line."""
             report.write(json.dumps(line, default=str).encode() + b"\n")
             report.flush()
 
         report_outcome(json.loads(sys.argv[1]), write)
-    # Threads that the app has left, and what it does at exit, are not waited for.
+    # Ends without waiting for the app's threads and exit handlers.
     os._exit(0)

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
+from importlib.resources import files
 from posixpath import basename, dirname
 from typing import TYPE_CHECKING, Any
 
@@ -32,10 +33,10 @@ _SECRET = ("SECRET", "PASSW", "TOKEN", "KEY", "DSN", "URL", "URI", "CREDENTIAL")
 
 @dataclass(frozen=True)
 class NotImported:
-    """Why the app's settings are not known; `at` is the line of its own code, "" where unknown.
+    """Why the app's settings are unknown; `at` is the line of its own code, "" where unknown.
 
-    `is_certain`: the app itself failed. Otherwise it could not be imported here, or not within
-    the sandbox's limits, which proves nothing of it.
+    `is_certain`: the app itself failed. Otherwise it could not be imported here, or exceeded the
+    limits of the sandbox, which proves no fault of the app.
     """
 
     why: str
@@ -64,7 +65,10 @@ def ask_app(
 
 
 def interpreter(host: Host, directory: str, command: str) -> str:
-    """The app's Python: of the service's own command, else of a venv near by, else the system's."""
+    """The app's Python: that of the service's command, else of a venv beside it, else the system's.
+
+    "" where none exists.
+    """
     return next((path for path in _candidates(directory, command) if _exists(host, path)), "")
 
 
@@ -78,7 +82,7 @@ def _candidates(directory: str, command: str) -> Iterator[str]:
 
 
 def _exists(host: Host, path: str) -> bool:
-    """A link that others may change will do: it runs as the app's own user, in a sandbox."""
+    """Whether it exists, be it a link that others may change: it runs as the app's user."""
     try:
         return host.files.stat(path) is not None
     except HostError as refused:
@@ -89,17 +93,15 @@ def _exists(host: Host, path: str) -> bool:
 
 @cache
 def _inspector_source() -> str:
-    from importlib.resources import files
-
     return (files("reconcile.doctor.app_introspection") / "inspector.py").read_text()
 
 
 _LIMITS = (errno.EAGAIN, errno.ENOMEM, errno.ENOSPC, errno.EFBIG, errno.EMFILE)
 _UNCERTAIN = {
-    "killed": "its import crashed, or took more than its share of memory"
+    "killed": "its import crashed, or exceeded its memory limit"
     f" ({MAX_MEMORY_BYTES >> 20} MiB at most)",
     "timeout": f"its import did not end within {TIMEOUT_S:g} s",
-    "too much output": f"its answer is longer than {MAX_OUTPUT_BYTES >> 10} KiB",
+    "too much output": f"its output exceeds {MAX_OUTPUT_BYTES >> 10} KiB",
 }
 
 
@@ -117,7 +119,7 @@ def _interpreted(result: SandboxResult, environment: Mapping[str, str]) -> AppFa
 
 
 def _parse_output(output: str) -> tuple[AppFacts | None, NotImported | None]:
-    """The fullest answer, and what went wrong; every other line is ignored."""
+    """The last facts and the last error of the output; other lines are ignored."""
     facts, failed = None, None
     for line in output.splitlines():
         try:
@@ -138,7 +140,7 @@ def _failure(answer: Mapping[str, Any]) -> NotImported:
 
 
 def _without_secrets(text: str, environment: Mapping[str, str]) -> str:
-    """An error may quote what the service was given in confidence."""
+    """`text` without the secret values of the environment, which an error may quote."""
     for name, value in environment.items():
         if len(value) > 3 and any(word in name.upper() for word in _SECRET):
             text = text.replace(value, "(sensitive)")

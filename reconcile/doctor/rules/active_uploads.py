@@ -35,12 +35,8 @@ def _check_location(inspection: HostInspection, mapping: LocationMapping) -> Ite
 
 
 def _is_active(inspection: HostInspection, mapping: LocationMapping, suffix: str) -> bool:
-    if mapping.is_internal or not mapping.prefix.endswith("/"):
-        return False
     name = f"reconcile-canary.{suffix}"
-    nginx = inspection.nginx
-    disk = nginx.disk_with(mapping.folder + name)
-    route = nginx.route(mapping.server, mapping.prefix + name, disk, mapping.host)
+    route = inspection.nginx.route_to_file(mapping, name)
     if route is None or route.answer.kind != "file" or route.scope is None:
         return False
     kind = content_type(route.scope, mapping.folder + name).partition(";")[0]

@@ -17,12 +17,12 @@ _SERVER = re.compile(r", server: ([^,]+),")
 
 def check(inspection: HostInspection) -> Iterator[RuleResult]:
     """Compare the limit of each location that passes requests on with what should be accepted."""
-    with_media = {id(one.server) for one in inspection.mappings_of("media")}
+    with_media = {one.server for one in inspection.mappings_of("media")}
     for proxy in inspection.proxy_locations:
         found = _limit_too_low(inspection, proxy) or _rejected_upload(inspection, proxy)
         if found:
             yield found
-        elif id(proxy.server) in with_media and not proxy.scope.inherited("client_max_body_size"):
+        elif proxy.server in with_media and not proxy.scope.inherited("client_max_body_size"):
             yield _default_limit(proxy)
 
 

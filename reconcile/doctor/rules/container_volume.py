@@ -46,15 +46,18 @@ class _UploadFolder:
 
     @property
     def place(self) -> str:
+        """The compose file and the service."""
         return f"{self.container.compose}: {self.service.name}"
 
     @property
     def served(self) -> str:
+        """The location that serves the uploads, as evidence."""
         first = self.locations[0]
         return f"{first.place}: {first.prefix} serves {first.dir}"
 
     @property
     def fix(self) -> str:
+        """The volume that connects the directory with the served one."""
         return f"{self.place}: volumes: [{quote(f'{self.locations[0].dir}:{self.path}')}]"
 
 
@@ -90,7 +93,7 @@ def _check_mount(folder: _UploadFolder) -> Iterator[RuleResult]:
     service, path, mount = folder.service, folder.path, folder.service.mount_at(folder.path)
     if mount is None and service.unread_keys:
         elsewhere = ", ".join(service.unread_keys)
-        yield Inconclusive(f"{folder.place}, {path}", f"it also has {elsewhere}, not read here")
+        yield Inconclusive(f"{folder.place}, {path}", f"reconcile does not read its {elsewhere}")
     elif mount is None or mount.kind in ("tmpfs", "other") or not mount.source:
         yield error(
             f"Uploads to {path} of {service.name} are lost with the container:"

@@ -8,7 +8,6 @@ from functools import partial
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.location_mapping import LocationMapping
 from reconcile.doctor.rule import Rule, RuleResult, check_each, error, warning
-from reconcile.nginx.routing.uri import escaped
 from reconcile.wording import first_few
 
 CANDIDATES = (".env", ".git/HEAD")
@@ -20,8 +19,6 @@ def check(inspection: HostInspection) -> Iterator[RuleResult]:
 
 
 def _check_location(inspection: HostInspection, mapping: LocationMapping) -> Iterator[RuleResult]:
-    if mapping.is_internal or not mapping.prefix.endswith("/"):
-        return
     exposed = [
         name for name in _hidden_files(inspection, mapping) if _is_served(inspection, mapping, name)
     ]
@@ -60,10 +57,9 @@ def _is_hidden(path: str) -> bool:
 
 
 def _is_served(inspection: HostInspection, mapping: LocationMapping, name: str) -> bool:
-    path, nginx = mapping.folder + name, inspection.nginx
-    uri = mapping.prefix + escaped(name)
-    route = nginx.route(mapping.server, uri, nginx.disk_with(path), mapping.host)
-    return route is not None and route.answer.kind == "file" and route.answer.path == path
+    route = inspection.nginx.route_to_file(mapping, name)
+    served = route.answer.path if route and route.answer.kind == "file" else ""
+    return served == mapping.folder + name
 
 
 def _fix(mapping: LocationMapping) -> str:

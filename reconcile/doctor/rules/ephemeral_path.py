@@ -59,7 +59,7 @@ def _files_will_be_lost(mapping: LocationMapping, reason: str) -> RuleResult:
     return warning(
         f"Static files in {mapping.path} will be lost: {reason}.",
         mapping.evidence,
-        fix=f"FileCopy them to a permanent directory at each deployment, such as {stable}.",
+        fix=f"Copy them to a permanent directory at each deployment, such as {stable}.",
     )
 
 

@@ -78,10 +78,9 @@ def _denied_names(inspection: HostInspection, found: Inventory) -> Iterator[str]
     needed = {"file": READ, "directory": EXECUTE}
     for item in found.items:
         bits = needed.get(item.stat.kind)
-        # Hidden files should not be served.
-        is_hidden = any(part.startswith(".") for part in item.path.split("/"))
         worker = inspection.nginx.worker
-        if bits and not is_hidden and not allows(item.stat, item.acl, worker, bits):
+        # Hidden files should not be served.
+        if bits and not item.is_hidden and not allows(item.stat, item.acl, worker, bits):
             yield item.path
 
 

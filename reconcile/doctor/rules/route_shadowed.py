@@ -10,7 +10,6 @@ from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.location_mapping import LocationMapping
 from reconcile.doctor.rule import Rule, RuleResult, check_each, error
 from reconcile.nginx.routing.route import Route
-from reconcile.nginx.routing.uri import escaped
 
 USUAL = {"static": (".css", ".js", ".png", ".svg"), "media": (".jpg", ".png", ".txt")}
 _NAME = "reconcile-canary"
@@ -25,7 +24,8 @@ def _check_location(inspection: HostInspection, mapping: LocationMapping) -> Ite
     shadowed = [
         (name, route)
         for name in _sample_names(inspection, mapping)
-        if (route := _route(inspection, mapping, name)) and _is_shadowed(route, mapping, name)
+        if (route := inspection.nginx.route_to_file(mapping, name))
+        and _is_shadowed(route, mapping, name)
     ]
     if shadowed:
         yield _shadowed_location(mapping, shadowed)
@@ -34,19 +34,10 @@ def _check_location(inspection: HostInspection, mapping: LocationMapping) -> Ite
 def _sample_names(inspection: HostInspection, mapping: LocationMapping) -> list[str]:
     """One real file for each suffix, then the usual suffixes."""
     found = inspection.inventory(mapping.path)
-    real = {splitext(item.path)[1]: item.path for item in found.of_kind("file")} if found else {}
-    visible = [path for path in real.values() if not any(p[:1] == "." for p in path.split("/"))]
-    return visible + [
-        _NAME + suffix for suffix in USUAL.get(mapping.role, ()) if suffix not in real
-    ]
-
-
-def _route(inspection: HostInspection, mapping: LocationMapping, name: str) -> Route | None:
-    if mapping.is_internal or not mapping.prefix.endswith("/"):
-        return None
-    nginx = inspection.nginx
-    disk = nginx.disk_with(mapping.folder + name)
-    return nginx.route(mapping.server, mapping.prefix + escaped(name), disk, mapping.host)
+    files = [item for item in found.of_kind("file") if not item.is_hidden] if found else []
+    real = {splitext(item.path)[1]: item.path for item in files}
+    usual = (_NAME + suffix for suffix in USUAL.get(mapping.role, ()) if suffix not in real)
+    return [*real.values(), *usual]
 
 
 def _is_shadowed(route: Route, mapping: LocationMapping, name: str) -> bool:

@@ -30,6 +30,7 @@ class _UnmappedStatic:
 
     @property
     def request(self) -> TracedRequest:
+        """The request that shows who answers."""
         return TracedRequest(self.server, self.uri, is_passed=True)
 
 
@@ -43,7 +44,7 @@ class _MappedFile:
 
 def check(inspection: HostInspection) -> Iterator[RuleResult]:
     """Request files of both kinds, and trace in the logs which of them the app answers."""
-    servers = {id(one.server): one.server for one in inspection.proxy_locations}.values()
+    servers = dict.fromkeys(one.server for one in inspection.proxy_locations)
     locations = inspection.mappings_of("static", "media")
     results = [
         *check_each(servers, partial(_unmapped_static, inspection)),

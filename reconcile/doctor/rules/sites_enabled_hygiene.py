@@ -19,6 +19,7 @@ class _LenientReader(HostReader):
     """Reads a file that nginx cannot read as an empty one, so that the rest can be checked."""
 
     def read(self, path: str) -> bytes:
+        """The content of a file; empty where it cannot be read."""
         try:
             return super().read(path)
         except OSError:

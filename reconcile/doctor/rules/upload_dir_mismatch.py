@@ -23,7 +23,7 @@ MAX_BYTES = 256 << 10
 def check(inspection: HostInspection) -> Iterator[RuleResult]:
     """Yield an error for each upload folder of an app that no media location serves."""
     media = inspection.mappings_of("media")
-    for server in {id(one.server): one.server for one in media}.values():
+    for server in dict.fromkeys(one.server for one in media):
         served = [one for one in media if one.server is server]
         for app, setting in upload_settings(inspection, server):
             if not any(_is_served(inspection, setting.folder, one.path) for one in served):

@@ -25,7 +25,7 @@ _BASE = "here.invalid"
 
 def check(inspection: HostInspection) -> Iterator[RuleResult]:
     """Compare the app's URLs with the locations of nginx, and follow its start page's links."""
-    servers = {id(one.server): one.server for one in inspection.proxy_locations}.values()
+    servers = dict.fromkeys(one.server for one in inspection.proxy_locations)
     return check_each(servers, partial(_check_server, inspection))
 
 

@@ -284,6 +284,7 @@ def _compare_by(
         )
 
         def below(pair: DirectoryPair) -> Iterable[DirectoryPair]:
+            """The pairs inside `pair`, or parts of it where it is huge."""
             if worker_count() > 1 and comparison.is_huge(pair):
                 workers = worker_count()
                 return [pair._replace(part=part, of=workers) for part in range(workers)]

@@ -1,4 +1,4 @@
-"""The difference between two versions of a configuration file, directive by directive."""
+"""The difference between two versions of a configuration file, by directives."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ class SemanticDiff:
             return "the same directives in another order"
         differing = [("-", one) for one in self.removed] + [("+", one) for one in self.added]
         # The token changes with every other directive: it is listed only where it changed alone.
-        telling = [(sign, one) for sign, one in differing if _TOKEN not in one] or differing
-        return first_few([f"{sign} {_named(one)}" for sign, one in telling], _MOST_NAMED)
+        relevant = [(sign, one) for sign, one in differing if _TOKEN not in one] or differing
+        return first_few([f"{sign} {_named(one)}" for sign, one in relevant], _MOST_NAMED)
 
 
 def semantic_diff(before: bytes, after: bytes, path: str) -> SemanticDiff | None:

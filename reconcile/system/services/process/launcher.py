@@ -73,6 +73,7 @@ def _popen(host: Host, program: Program, log_path: str, record: Record) -> Popen
     name = (account or host.accounts.current).name
 
     def before_exec() -> None:
+        """Record the new process, and give it its signals and ids."""
         record()
         _default_signals()
         if account:

@@ -37,6 +37,7 @@ def parse(unit: str, text: str, *, runtime_root: str) -> Program:
     settings = _service_settings(text)
 
     def last(name: str) -> str | None:
+        """The last value of a setting."""
         found = settings.get(name)
         return _literal(found[-1], runtime_root) if found and found[-1] else None
 
