@@ -8,7 +8,7 @@ from posixpath import basename
 
 from reconcile.adopt.config_files import WatchedFiles
 from reconcile.adopt.draft import Draft
-from reconcile.adopt.inspector import Inspector
+from reconcile.adopt.host_readings import Inspector
 from reconcile.adopt.server_groups import ServerGroup, server_blocks, server_groups
 from reconcile.adopt.site_reader import NginxReading, SiteReader
 from reconcile.errors import ReconcileError

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from reconcile.adopt.draft import Draft
-from reconcile.adopt.inspector import FoundFile, Inspector
+from reconcile.adopt.host_readings import FoundFile, Inspector
 from reconcile.config.yaml import MAX_BYTES, can_hold
 from reconcile.errors import ReconcileError
 from reconcile.nginx.model.config_tree import ConfigTree
@@ -20,7 +20,7 @@ _ROOM = MAX_BYTES // 2
 class WatchedFiles:
     """The file that serves each site, by the name under which nginx opens it.
 
-    `managed_sites` are those whose file reconcile wrote and nobody changed.
+    `managed_sites` are those whose file is as reconcile wrote it.
     """
 
     tree: ConfigTree

@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 
 from reconcile.adopt.config_files import WatchedFiles, adopt_file
 from reconcile.adopt.draft import Draft
-from reconcile.adopt.inspector import Inspector
+from reconcile.adopt.host_readings import Inspector
 from reconcile.adopt.validity import make_valid
 from reconcile.config.document import Loc
 from reconcile.config.site.location import HEALTH_FILE

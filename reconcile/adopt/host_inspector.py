@@ -1,4 +1,4 @@
-"""Reads files, folders and apps of the real host; see `inspector.Inspector`."""
+"""Reads files, folders and apps of the real host; see `host_readings.Inspector`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from functools import cached_property
 from posixpath import join
 
-from reconcile.adopt.inspector import FoundApp, FoundFile, FoundFolder, FoundGunicorn
+from reconcile.adopt.host_readings import FoundApp, FoundFile, FoundFolder, FoundGunicorn
 from reconcile.config.fields.field_type import InvalidValue
 from reconcile.config.owner import parse_dirs_mode, parse_files_mode
 from reconcile.config.site.location import HEALTH_FILE

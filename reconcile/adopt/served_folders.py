@@ -10,7 +10,7 @@ from typing import Any
 
 from reconcile.adopt.cache_headers import parse_policy, policy_name, policy_values
 from reconcile.adopt.draft import Draft
-from reconcile.adopt.inspector import FoundFolder, Inspector
+from reconcile.adopt.host_readings import FoundFolder, Inspector
 from reconcile.config.cache_policy import BUILT_IN_CACHE_POLICIES as BUILT_IN_POLICIES
 from reconcile.config.document import Loc
 from reconcile.config.owner import BUILT_IN_OWNERS, OwnerEntry

@@ -9,7 +9,7 @@ from typing import Any
 from reconcile.adopt.config_files import WatchedFiles, adopt_file, watch_file
 from reconcile.adopt.draft import Draft
 from reconcile.adopt.extra_directives import find_extra
-from reconcile.adopt.inspector import Inspector
+from reconcile.adopt.host_readings import Inspector
 from reconcile.adopt.listen_values import adopt_listens
 from reconcile.adopt.served_folders import ServedFolder, adopt_folder
 from reconcile.adopt.server_groups import ServerBlock, ServerGroup

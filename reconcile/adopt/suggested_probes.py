@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reconcile.adopt.draft import Draft
-from reconcile.adopt.inspector import Inspector
+from reconcile.adopt.host_readings import Inspector
 from reconcile.adopt.server_groups import ServerBlock
 from reconcile.adopt.upstream_app import NoFiles, RequestFactory
 from reconcile.config.site.location import HEALTH_FILE

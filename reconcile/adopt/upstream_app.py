@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from reconcile.adopt.draft import Draft
-from reconcile.adopt.inspector import FoundApp, Inspector
+from reconcile.adopt.host_readings import FoundApp, Inspector
 from reconcile.config.document import Loc
 from reconcile.config.owner import BUILT_IN_OWNERS
 from reconcile.doctor.request_builder import RequestBuilder

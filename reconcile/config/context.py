@@ -176,5 +176,5 @@ class SiteContext:
         return HttpProbe(self.probe_name(what), self.name, main_endpoint(self), path, expect)
 
     def probe_name(self, what: str) -> str:
-        """The name of a probe, which says what it proves."""
+        """The name of a probe: the site, and what the probe proves."""
         return f"probe:{self.name} {what}"

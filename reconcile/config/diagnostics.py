@@ -13,8 +13,8 @@ from reconcile.errors import ReconcileError
 class Violation(NamedTuple):
     """A rule that the value at `loc` breaks; `hint` is the correction, or "".
 
-    An independent violation holds whatever else is wrong around it; others may only be a
-    consequence of another error.
+    An independent violation is reported beside any other error; others may only be a
+    consequence of one.
     """
 
     loc: Loc

@@ -13,7 +13,7 @@ from reconcile.errors import ReconcileError
 from reconcile.filesystem.host_error import in_one_line
 from reconcile.filesystem.inventory import sample_files
 from reconcile.impact.config_warnings import config_warnings
-from reconcile.impact.planned_files import planned_path_kinds
+from reconcile.impact.planned_path_kinds import planned_path_kinds
 from reconcile.impact.response_diff import SampleRequest, ServedState, response_changes
 from reconcile.impact.sample_requests import sample_requests
 from reconcile.nginx.certbot import CertbotEdits, find_edits

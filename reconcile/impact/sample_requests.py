@@ -11,7 +11,7 @@ from reconcile.config.probes import Endpoint
 from reconcile.config.site.listen_ports import endpoint, main_endpoint
 from reconcile.config.site.location import Location
 from reconcile.config.site.probe import UploadProbeSettings
-from reconcile.impact.planned_files import Samples
+from reconcile.impact.planned_path_kinds import Samples
 from reconcile.impact.response_diff import SampleRequest
 from reconcile.nginx.model.listen import Address
 from reconcile.nginx.model.sizes import DEFAULT_BODY_LIMIT

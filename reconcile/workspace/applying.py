@@ -45,7 +45,7 @@ class ApplyOptions:
 
 
 UNATTENDED = ApplyOptions(max_delete_share=0.5)
-"""For an apply that nobody approves: it never removes more than half of what is owned."""
+"""For an apply without approval: it never removes more than half of what is owned."""
 
 
 @contextmanager

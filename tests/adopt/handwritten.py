@@ -8,7 +8,7 @@ from typing import Any
 
 from reconcile.adopt.all_sites import read_sites
 from reconcile.adopt.draft import Draft
-from reconcile.adopt.inspector import FoundApp, FoundFile, FoundFolder
+from reconcile.adopt.host_readings import FoundApp, FoundFile, FoundFolder
 from reconcile.adopt.site_reader import NginxReading
 from reconcile.adopt.validity import make_valid
 from reconcile.adopt.yaml_writer import yaml_text

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from reconcile.adopt.inspector import FoundApp, FoundFolder
+from reconcile.adopt.host_readings import FoundApp, FoundFolder
 from reconcile.adopt.yaml_writer import scalar, yaml_text
 from reconcile.config import yaml
 from tests.adopt.handwritten import ENABLED, read

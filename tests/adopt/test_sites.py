@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from reconcile.adopt.inspector import FoundApp, FoundFolder
+from reconcile.adopt.host_readings import FoundApp, FoundFolder
 from reconcile.errors import ReconcileError
 from reconcile.nginx.render.render import render_site
 from reconcile.nginx.render.site_view import ListenView, LocationView, SiteView, TlsView

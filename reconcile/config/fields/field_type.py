@@ -99,6 +99,7 @@ def regex_str(
     compiled = re.compile(pattern, re.ASCII)
 
     def parse(value: Any) -> str:
+        """Return the text where it matches. Errors: InvalidValue."""
         text = require_str(value, what)
         if len(text) > limit:
             raise InvalidValue(f"{what} is longer than {limit} characters")

@@ -30,7 +30,7 @@ _LISTEN = re.compile(
 
 @dataclass(frozen=True)
 class ListenAddress:
-    """A port on every address ("" as `address`) or on one; `ssl` if the file says so."""
+    """A port on every address ("" as `address`) or on one; `ssl` if the file requires TLS."""
 
     address: str
     port: int
