@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 import signal
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -101,7 +102,13 @@ def _give_up(_number: int, _frame: FrameType | None) -> None:
 
 @contextmanager
 def _time_limit() -> Iterator[None]:
-    """Raise _TooSlow in the body once it has used up its time: `re` handles signals as it goes."""
+    """Raise _TooSlow in the body once it has used up its time: `re` handles signals as it goes.
+
+    Without a limit in other threads than the main one, where Python handles no signals.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     before = signal.signal(signal.SIGVTALRM, _give_up)
     signal.setitimer(signal.ITIMER_VIRTUAL, MATCH_LIMIT_S)
     try:
