@@ -42,7 +42,7 @@ def mount_id(fd: int) -> int:
     return int(text.partition(MOUNT_ID)[2].split(None, 1)[0])
 
 
-def read_mounts(process: str = "self") -> tuple[Mount, ...]:
+def read_mounts(process: str = "thread-self") -> tuple[Mount, ...]:
     """Every mount that a process sees, in the order in which they were made. Errors: OSError."""
     with open(f"/proc/{process}/mountinfo", encoding="utf-8", errors="surrogateescape") as lines:
         return tuple(_mount(line) for line in lines)

@@ -51,7 +51,7 @@ class Place(NamedTuple):
 
     def path_below(self, folder: Place) -> str | None:
         """Its path relative to `folder`; None where it does not lie in there."""
-        if self.device != folder.device or not is_inside(self.path, folder.path):
+        if not folder.path or self.device != folder.device or not is_inside(self.path, folder.path):
             return None
         return relative_to(self.path, folder.path) or ""
 

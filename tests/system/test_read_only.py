@@ -14,6 +14,8 @@ from typing import TypeVar
 
 import pytest
 
+from reconcile.filesystem.place import locate
+from reconcile.nginx.routing import pcre
 from reconcile.system import read_only as where
 from tests.support.denied_calls import WITHOUT_THE_CALL, WITHOUT_THE_CAPABILITY
 
@@ -36,6 +38,19 @@ def test_no_file_can_be_made_there(folder: str) -> None:
 
     assert errno.EROFS == refused.value.errno
     assert not path.exists()
+
+
+def test_a_directory_lies_at_the_same_place_there(tmp_path: Path) -> None:
+    outside = locate(str(tmp_path))
+
+    assert outside.places == read_only(lambda: locate(str(tmp_path))).places
+    assert outside.places[0].path.endswith(str(tmp_path).rpartition("/")[2])
+
+
+def test_a_regex_matches_there(tmp_path: Path) -> None:
+    regex = pcre.compiled("^/static/")
+
+    assert read_only(lambda: regex.search("/static/app.css"))
 
 
 CHANGES = {
