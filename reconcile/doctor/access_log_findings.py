@@ -78,7 +78,7 @@ class ServerTraffic:
 
 
 def check_access_logs(inspection: HostInspection) -> Iterator[RuleResult]:
-    """Yield what visitors did not get, or got from the app, and would again."""
+    """Yield failed and misrouted requests for files that would still fail."""
     for traffic in _read_traffic(inspection):
         yield from _check_traffic(inspection, traffic)
 

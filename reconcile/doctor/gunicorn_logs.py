@@ -40,7 +40,7 @@ _DATE_FORMATS = {"-": "%Y-%m-%d %H:%M:%S %z", "/": "%d/%b/%Y:%H:%M:%S %z"}
 
 @dataclass(frozen=True)
 class GunicornAccessLog:
-    """`where`: its name for people. `lines`: its last lines; of a journal, those since a time."""
+    """An access log: `lines` reads its last lines, of a journal those since a time."""
 
     where: str
     lines: Callable[[float], tuple[str, ...]]
@@ -94,7 +94,7 @@ def line_time(line: str) -> float | None:
 
 
 def _log_files(host: Host, unit: UnitView) -> tuple[str, ...]:
-    """The files that a running Gunicorn logs to; the journal is none."""
+    """The files that a running Gunicorn logs to, without the journal."""
     settings = {_setting(host, unit, name) for name in _OPTIONS}
     named = [join(unit.working_directory or "/", one) for one in settings - {"", STDOUT}]
     printed = [output_of(unit.main_pid, stream) for stream in (1, 2)]

@@ -1,8 +1,9 @@
-"""What is the same for every site of a host, read once and only on demand."""
+"""Reads what all sites of a host share, once and on demand."""
 
 from __future__ import annotations
 
-from functools import cached_property
+from collections.abc import Callable
+from functools import cache, cached_property
 from posixpath import join, normpath
 from typing import TYPE_CHECKING
 
@@ -23,21 +24,31 @@ if TYPE_CHECKING:
     from reconcile.system.accounts import Account
 
 MAX_ITEMS = 50_000
-"""Files examined below one folder; of a larger one a part is examined, and a note says so."""
+"""The files examined below one folder; a note reports that a larger one was examined in part."""
 
 
 class HostReadings:
-    """A host. Errors: each member raises ReconcileError or OSError where it cannot be read."""
+    """What the rules read of a host.
+
+    `access`: what an account may do with each component of a path. `inventory`: the contents of
+    a folder, None where it does not exist. `listeners`: the pids that listen at an upstream of
+    this machine, as far as this user can see them. `import_results`: site → the result of
+    importing its app.
+    Errors: each member raises ReconcileError or OSError where the host cannot be read.
+    """
+
+    access: Callable[[str, Account], AccessWalk]
+    inventory: Callable[[str], Inventory | None]
+    listeners: Callable[[str], tuple[int, ...]]
 
     def __init__(self, host: Host) -> None:
         self.host = host
         self.nginx = NginxReadings(host)
+        self.access = cache(host.files.access)
+        self.inventory = cache(self._read_inventory)
+        self.listeners = cache(self._find_listeners)
         self.import_results: dict[str, ImportResult] = {}
-        """Site → the result of importing its app."""
-        self._access: dict[tuple[str, Account], AccessWalk] = {}
-        self._inventories: dict[str, Inventory | None] = {}
         self._journals: dict[str, tuple[str, ...]] = {}
-        self._listeners: dict[str, tuple[int, ...]] = {}
 
     @cached_property
     def units(self) -> dict[str, UnitView]:
@@ -50,12 +61,6 @@ class HostReadings:
             self._journals[unit.name] = read_journal(self.host, unit)
         return self._journals[unit.name]
 
-    def listeners(self, target: str) -> tuple[int, ...]:
-        """The pids that listen at an upstream of this machine, as far as this user may see them."""
-        if target not in self._listeners:
-            self._listeners[target] = self._find_listeners(target)
-        return self._listeners[target]
-
     def _find_listeners(self, target: str) -> tuple[int, ...]:
         if path := socket_path(target):
             return holders_at(path) or holders_at(self.real_path(path))
@@ -64,21 +69,12 @@ class HostReadings:
         workers = (pid for master in masters if master != 1 for pid in children(master))
         return (*masters, *workers)
 
-    def access(self, path: str, account: Account) -> AccessWalk:
-        """What `account` may do with each component of `path`."""
-        key = (path, account)
-        if key not in self._access:
-            self._access[key] = self.host.files.access(path, account)
-        return self._access[key]
-
-    def inventory(self, folder: str) -> Inventory | None:
-        """The contents of `folder`; None where there is no such folder."""
-        if folder not in self._inventories:
-            found = self.host.files.stat(folder, follow=True)
-            exists = found is not None and found.kind == "directory"
-            with explained(f"{folder} cannot be listed"):
-                self._inventories[folder] = inventory(folder, MAX_ITEMS) if exists else None
-        return self._inventories[folder]
+    def _read_inventory(self, folder: str) -> Inventory | None:
+        found = self.host.files.stat(folder, follow=True)
+        if found is None or found.kind != "directory":
+            return None
+        with explained(f"{folder} cannot be listed"):
+            return inventory(folder, MAX_ITEMS)
 
     def is_same(self, one: str, other: str) -> bool:
         """Whether two paths lead to one file or folder, through links or bind mounts."""

@@ -61,17 +61,17 @@ def check_each(items: Iterable[T], check: Callable[[T], Iterable[F]]) -> Iterato
 
 
 def error(what: str, *evidence: str, fix: str, apply_fixes: bool = False) -> Finding:
-    """Something that does not work, or is exposed to strangers."""
+    """A finding about something that does not work, or is exposed."""
     return _finding("error", what, evidence, fix, apply_fixes)
 
 
 def warning(what: str, *evidence: str, fix: str, apply_fixes: bool = False) -> Finding:
-    """Something that works now and will cause harm."""
+    """A finding about something that works now and will cause harm."""
     return _finding("warning", what, evidence, fix, apply_fixes)
 
 
 def note(what: str, *evidence: str, fix: str = "") -> Finding:
-    """Something to know; it does not change the exit code."""
+    """A finding that does not change the exit code."""
     return _finding("note", what, evidence, fix, False)
 
 

@@ -1,4 +1,4 @@
-"""The guide's checklist of ten items for a site; only evidence of now checks an item."""
+"""The guide's checklist of ten items for a site, checked by present evidence only."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def _joined(lines: Iterable[str]) -> str:
 
 
 def rule_evidence(found: Diagnosis) -> BoxEvidence:
-    """The findings of rules against an item; that there are none is no evidence for it."""
+    """The findings of rules against an item; their absence does not pass it."""
     failed = tuple(finding.what for finding in found.findings if finding.severity != "note")
     return BoxEvidence((), failed, tuple(f"{one.ref.name}: {one.reason}" for one in found.unknown))
 

@@ -59,7 +59,7 @@ def _check_included(
         )
     elif _LEFTOVER.search(name):
         yield warning(
-            f"{path} looks like a leftover, and nginx loads it.",
+            f"{path} seems to be a leftover, and nginx loads it.",
             "of two servers with the same name, the file that sorts first wins",
             fix=f"Move it away: mv {quote(path)} /root/",
         )

@@ -40,7 +40,7 @@ def _older(found: Inventory) -> Iterator[str]:
 
 
 def _differs(inspection: HostInspection, mapping: LocationMapping, path: str) -> bool:
-    """Whether a .gz has other content than its original; other kinds are judged by their age."""
+    """Whether a .gz has other content than its original; other kinds are compared by age only."""
     if not path.endswith(".gz"):
         return True
     files = inspection.host.files
