@@ -29,7 +29,6 @@ MAX_BYTES = 8 << 20
 _AUDIT = ("ausearch", "--input-logs", "--message", "AVC", "--start", "boot", "--raw")
 _JOURNAL = ("journalctl", "--quiet", "--no-pager", "--boot", "--output=short-unix", "--lines=2000",
             "_TRANSPORT=kernel", "+", "_TRANSPORT=audit")  # fmt: skip
-_NO_MATCH = 1
 _STAMP = re.compile(r"audit\((\d+\.\d+):")
 _FIELD = re.compile(r'(\w+)=(?:"([^"]*)"|(\S+))')
 _AVC = re.compile(r"avc:\s+denied\s+\{ ([^}]*) \}\s+for\s")
