@@ -93,7 +93,7 @@ def _exists(host: Host, path: str) -> bool:
 
 @cache
 def _inspector_source() -> str:
-    return (files("reconcile.doctor.app_introspection") / "inspector.py").read_text()
+    return (files("reconcile.doctor.app_introspection") / "app_inspector.py").read_text()
 
 
 _LIMITS = (errno.EAGAIN, errno.ENOMEM, errno.ENOSPC, errno.EFBIG, errno.EMFILE)
