@@ -39,7 +39,7 @@ class UnsupportedCompose(ValueError):
 
 
 @dataclass(frozen=True)
-class Mount:
+class ServiceMount:
     """Something at `target` inside the container.
 
     `source` is a path of the host for a bind, the name of a volume ("" for one without), and
@@ -66,18 +66,18 @@ class ServiceView:
     """One service. `user` is "" where the image sets it; `unread_keys` name other sources."""
 
     name: str
-    mounts: tuple[Mount, ...]
+    mounts: tuple[ServiceMount, ...]
     user: str
     volumes: Mapping[str, Any]
     project: str
     unread_keys: tuple[str, ...]
 
-    def mount_at(self, path: str) -> Mount | None:
+    def mount_at(self, path: str) -> ServiceMount | None:
         """The innermost mount that `path` of the container lies in."""
         covering = [mount for mount in self.mounts if mount.covers(path)]
         return max(covering, key=lambda mount: len(mount.target), default=None)
 
-    def folder_of(self, mount: Mount) -> str:
+    def folder_of(self, mount: ServiceMount) -> str:
         """The host's folder behind a bind or volume, "" where only its driver knows it.
 
         Errors: NotRead where a variable in it has no value.
@@ -169,7 +169,9 @@ def _as_mapping(value: Any, name: str) -> Mapping[str, Any]:
     return value
 
 
-def _mounts(service: Mapping[str, Any], values: Mapping[str, str], folder: str) -> Iterator[Mount]:
+def _mounts(
+    service: Mapping[str, Any], values: Mapping[str, str], folder: str
+) -> Iterator[ServiceMount]:
     """Lists and mappings in there are read one level deep: aliases could make them endless."""
     for one in _as_list(service.get("volumes"), "volumes"):
         yield (
@@ -179,22 +181,24 @@ def _mounts(service: Mapping[str, Any], values: Mapping[str, str], folder: str) 
         )
     temporary = service.get("tmpfs")
     for one in [temporary] if isinstance(temporary, str) else _as_list(temporary, "tmpfs"):
-        yield Mount("tmpfs", "", _target(_interpolated(one, values).partition(":")[0]))
+        yield ServiceMount(
+            "tmpfs", "", _container_path(_interpolated(one, values).partition(":")[0])
+        )
 
 
-def _parse_short(written: str, folder: str) -> Mount:
+def _parse_short(written: str, folder: str) -> ServiceMount:
     """`[SOURCE:]TARGET[:MODE,…]`."""
     source, colon, rest = written.partition(":")
     if not colon:
-        return Mount("volume", "", _target(source))
+        return ServiceMount("volume", "", _container_path(source))
     target, _, modes = rest.partition(":")
     read_only = "ro" in modes.split(",")
     if source.startswith((".", "/", "~")):
-        return Mount("bind", _absolute(source, folder), _target(target), read_only)
-    return Mount("volume", source, _target(target), read_only)
+        return ServiceMount("bind", _absolute(source, folder), _container_path(target), read_only)
+    return ServiceMount("volume", source, _container_path(target), read_only)
 
 
-def _parse_long(written: Mapping[str, Any], values: Mapping[str, str], folder: str) -> Mount:
+def _parse_long(written: Mapping[str, Any], values: Mapping[str, str], folder: str) -> ServiceMount:
     def first(*names: str) -> str:
         """The first of these keys that has a value, interpolated."""
         return next(
@@ -203,10 +207,10 @@ def _parse_long(written: Mapping[str, Any], values: Mapping[str, str], folder: s
 
     kind, source = _KINDS.get(first("type"), "other"), first("source", "src")
     subpath = _as_mapping(written.get("volume"), "volume").get("subpath") or ""
-    return Mount(
+    return ServiceMount(
         kind,
         _absolute(source, folder) if kind == "bind" else source,
-        _target(first("target", "dst", "destination")),
+        _container_path(first("target", "dst", "destination")),
         _is_true(first("read_only", "readonly")),
         _interpolated(subpath, values),
     )
@@ -218,7 +222,7 @@ def _as_list(value: Any, name: str) -> list[Any]:
     return value or []
 
 
-def _target(path: str) -> str:
+def _container_path(path: str) -> str:
     if not path.startswith("/"):
         raise UnsupportedCompose(f'"{path}" is not an absolute path inside the container')
     return posixpath.normpath(path)

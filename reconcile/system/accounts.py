@@ -16,6 +16,10 @@ class UnknownAccount(ReconcileError):
     """The YAML names a user or group that this machine does not have."""
 
 
+STRANGER = Account("any user of this machine", 0xFFFF_FFFD, 0xFFFF_FFFD, frozenset())
+"""Stands for a user without any special access."""
+
+
 class Accounts:
     """Looks up users and groups; each lookup reads the account database once.
 

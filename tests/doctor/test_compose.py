@@ -8,7 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconcile.doctor.compose import Mount, ServiceView, UnsupportedCompose, env_file, read_service
+from reconcile.doctor.compose import (
+    ServiceMount,
+    ServiceView,
+    UnsupportedCompose,
+    env_file,
+    read_service,
+)
 
 ENV = "DATA=/srv/data\nEMPTY=\n"
 INTERPOLATED = {
@@ -69,34 +75,37 @@ def read(volumes: str, *more: str, env: str = "") -> ServiceView:
 
 
 FORMS = {
-    "a path of the host": ("['/data:/app/media']", Mount("bind", "/data", "/app/media")),
-    "a path beside the file": ("['./m:/app/media']", Mount("bind", "/srv/shop/m", "/app/media")),
-    "a path above": ("['../m:/app/media']", Mount("bind", "/srv/m", "/app/media")),
-    "a named volume": ("['up:/app/media/']", Mount("volume", "up", "/app/media")),
-    "a volume without a name": ("[/app/media]", Mount("volume", "", "/app/media")),
-    "read-only": ("['up:/m:ro']", Mount("volume", "up", "/m", read_only=True)),
-    "read-only among modes": ("['/d:/m:z,ro']", Mount("bind", "/d", "/m", read_only=True)),
-    "writable in words": ("['/d:/m:rw,Z']", Mount("bind", "/d", "/m")),
+    "a path of the host": ("['/data:/app/media']", ServiceMount("bind", "/data", "/app/media")),
+    "a path beside the file": (
+        "['./m:/app/media']",
+        ServiceMount("bind", "/srv/shop/m", "/app/media"),
+    ),
+    "a path above": ("['../m:/app/media']", ServiceMount("bind", "/srv/m", "/app/media")),
+    "a named volume": ("['up:/app/media/']", ServiceMount("volume", "up", "/app/media")),
+    "a volume without a name": ("[/app/media]", ServiceMount("volume", "", "/app/media")),
+    "read-only": ("['up:/m:ro']", ServiceMount("volume", "up", "/m", read_only=True)),
+    "read-only among modes": ("['/d:/m:z,ro']", ServiceMount("bind", "/d", "/m", read_only=True)),
+    "writable in words": ("['/d:/m:rw,Z']", ServiceMount("bind", "/d", "/m")),
     "the long form": (
         "[{type: bind, source: ./m, target: /m, bind: {create_host_path: true}}]",
-        Mount("bind", "/srv/shop/m", "/m"),
+        ServiceMount("bind", "/srv/shop/m", "/m"),
     ),
     "the long form, read-only": (
         "[{type: volume, source: up, target: /m, read_only: true, volume: {nocopy: true}}]",
-        Mount("volume", "up", "/m", read_only=True),
+        ServiceMount("volume", "up", "/m", read_only=True),
     ),
     "a part of a volume": (
         "[{type: volume, source: up, target: /m, volume: {subpath: a/b}}]",
-        Mount("volume", "up", "/m", subpath="a/b"),
+        ServiceMount("volume", "up", "/m", subpath="a/b"),
     ),
-    "memory": ("[{type: tmpfs, target: /m, tmpfs: {size: 1000}}]", Mount("tmpfs", "", "/m")),
-    "a variable": ("['${WHERE:-/data}:/m']", Mount("bind", "/data", "/m")),
-    "a variable of the .env file": ("['$UP:/m']", Mount("bind", "/env", "/m")),
+    "memory": ("[{type: tmpfs, target: /m, tmpfs: {size: 1000}}]", ServiceMount("tmpfs", "", "/m")),
+    "a variable": ("['${WHERE:-/data}:/m']", ServiceMount("bind", "/data", "/m")),
+    "a variable of the .env file": ("['$UP:/m']", ServiceMount("bind", "/env", "/m")),
 }
 
 
 @pytest.mark.parametrize(("volumes", "mount"), FORMS.values(), ids=FORMS)
-def test_a_volume_is_read_in_every_form(volumes: str, mount: Mount) -> None:
+def test_a_volume_is_read_in_every_form(volumes: str, mount: ServiceMount) -> None:
     assert (mount,) == read(volumes, env="UP=/env").mounts
 
 
@@ -164,7 +173,7 @@ services:
     found = read_service((text,), b"", "web", folder="/srv/shop")
 
     assert found is not None
-    assert (Mount("bind", "/srv/shop/m", "/m"),) == found.mounts
+    assert (ServiceMount("bind", "/srv/shop/m", "/m"),) == found.mounts
 
 
 def test_what_is_merged_again_and_again_stays_small() -> None:

@@ -69,7 +69,7 @@ def interpreter(host: Host, directory: str, command: str) -> str:
 
     "" where none exists.
     """
-    return next((path for path in _candidates(directory, command) if _exists(host, path)), "")
+    return next((path for path in _candidates(directory, command) if _can_be_run(host, path)), "")
 
 
 def _candidates(directory: str, command: str) -> Iterator[str]:
@@ -81,7 +81,7 @@ def _candidates(directory: str, command: str) -> Iterator[str]:
     yield "/usr/bin/python3"
 
 
-def _exists(host: Host, path: str) -> bool:
+def _can_be_run(host: Host, path: str) -> bool:
     """Whether it exists, be it a link that others may change: it runs as the app's user."""
     try:
         return host.files.stat(path) is not None

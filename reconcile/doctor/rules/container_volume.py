@@ -10,7 +10,7 @@ from shlex import quote
 from reconcile.doctor.compose import (
     MAX_BYTES,
     OVERRIDES,
-    Mount,
+    ServiceMount,
     ServiceView,
     UnsupportedCompose,
     read_service,
@@ -18,11 +18,10 @@ from reconcile.doctor.compose import (
 from reconcile.doctor.config_view import DeclaredContainer, DeclaredLocation
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.rule import Inconclusive, Rule, RuleResult, error, note
-from reconcile.system.accounts import Account
+from reconcile.system.accounts import STRANGER, Account
 
 _ACCOUNTS_FILE = "/etc/passwd"
 _WRITE_AND_ENTER = 0o3
-_STRANGER = Account("any user", 0xFFFF_FFFD, 0xFFFF_FFFD, frozenset())
 
 
 def check(inspection: HostInspection) -> Iterator[RuleResult]:
@@ -112,7 +111,7 @@ def _check_mount(folder: _UploadFolder) -> Iterator[RuleResult]:
         yield from _check_source(folder, mount)
 
 
-def _loss_reason(mount: Mount | None) -> str:
+def _loss_reason(mount: ServiceMount | None) -> str:
     if mount is None:
         return "no volume is mounted there"
     if mount.kind == "tmpfs":
@@ -120,7 +119,7 @@ def _loss_reason(mount: Mount | None) -> str:
     return "the volume has no name, so each new container gets a new one"
 
 
-def _check_source(folder: _UploadFolder, mount: Mount) -> Iterator[RuleResult]:
+def _check_source(folder: _UploadFolder, mount: ServiceMount) -> Iterator[RuleResult]:
     top = folder.service.folder_of(mount)
     if not top:
         yield Inconclusive(
@@ -144,7 +143,7 @@ def _check_access(folder: _UploadFolder, saved: str) -> Iterator[RuleResult]:
     """Only the folder itself counts: the container does not walk the host's path to it."""
     files, user = folder.inspection.host.files, folder.service.user
     found = files.stat(saved, follow=True)
-    if found is None or files.may_access(saved, (_STRANGER,), _WRITE_AND_ENTER)[0]:
+    if found is None or files.may_access(saved, (STRANGER,), _WRITE_AND_ENTER)[0]:
         return
     account = _container_account(folder, found.uid)
     if account is None:

@@ -12,9 +12,7 @@ from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.rule import Rule, RuleResult, error, warning
 from reconcile.filesystem.acl import GROUP, USER
 from reconcile.filesystem.path import is_inside
-from reconcile.system.accounts import Account
-
-_STRANGER = Account("any user of this machine", 0xFFFF_FFFD, 0xFFFF_FFFD, frozenset())
+from reconcile.system.accounts import STRANGER, Account
 
 
 def check(inspection: HostInspection) -> Iterator[RuleResult]:
@@ -40,7 +38,7 @@ def _readable(inspection: HostInspection, pair: CertificateKeyPair) -> Iterator[
     """nginx reads keys as root, before its workers drop their privileges."""
     apps = (app.account for app in inspection.apps_behind(pair.server))
     accounts = [
-        *(_STRANGER, inspection.nginx.worker, *apps),
+        *(STRANGER, inspection.nginx.worker, *apps),
         *_accounts_of_acl(inspection, pair.key),
     ]
     for account in accounts:
@@ -56,14 +54,14 @@ def _readable(inspection: HostInspection, pair: CertificateKeyPair) -> Iterator[
 
 def _accounts_of_acl(inspection: HostInspection, path: str) -> Iterator[Account]:
     """The users and groups that the ACL of the key names."""
-    last = inspection.access(path, _STRANGER).last
+    last = inspection.access(path, STRANGER).last
     accounts = inspection.host.accounts
     for entry in last.acl if last else ():
         if entry.tag == USER:
             yield accounts.user(accounts.user_name(entry.id))
         elif entry.tag == GROUP:
             name = f"the group {accounts.group_name(entry.id)}"
-            yield replace(_STRANGER, name=name, groups=frozenset({entry.id}))
+            yield replace(STRANGER, name=name, groups=frozenset({entry.id}))
 
 
 RULE = Rule(

@@ -182,10 +182,10 @@ def _targets(inside: list[Directive]) -> Iterator[HttpTarget]:
     for directive in inside:
         if directive.name == "listen":
             for listen in Listen.parse(directive):
-                yield _target(listen, names[0] if names else "localhost")
+                yield _probe_target(listen, names[0] if names else "localhost")
 
 
-def _target(listen: Listen, name: str) -> HttpTarget:
+def _probe_target(listen: Listen, name: str) -> HttpTarget:
     # Any name below a wildcard matches.
     host_name = name.replace("*", "reconcile").lstrip(".")
     local = listen.address.local
