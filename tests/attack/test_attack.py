@@ -105,19 +105,19 @@ def plant_a_canary(host: Host, media: Path, run: int) -> None:
         raise ReconcileError(str(refused)) from refused
 
 
-def mend_a_tree(host: Host, media: Path, run: int) -> None:
+def fix_a_tree(host: Host, media: Path, run: int) -> None:
     rule = PermissionPolicy(WEB, WEB, (0o600, 0o644)[run % 2], 0o755)
     host.files.fix_permissions(str(media), rule, host.files.scan(str(media), rule).deviations)
 
 
-def ship_assets(host: Host, media: Path, run: int) -> None:
+def copy_assets(host: Host, media: Path, run: int) -> None:
     (media.parent / "source/album/photo.jpg").write_text(f"shipped {run}")
     host.files.sync(SyncRequest(str(media.parent / "source"), str(media), RULE, prune=True))
 
 
 def withdraw_assets(host: Host, media: Path, run: int) -> None:
     with suppress(ReconcileError):
-        ship_assets(host, media, run)
+        copy_assets(host, media, run)
     host.files.remove_synced(str(media))
 
 
@@ -141,12 +141,12 @@ OPERATIONS = (
     make_a_directory,
     remove_a_directory,
     plant_a_canary,
-    mend_a_tree,
-    ship_assets,
+    fix_a_tree,
+    copy_assets,
     withdraw_assets,
     take_back,
 )
-SLOW = (ship_assets, withdraw_assets)
+SLOW = (copy_assets, withdraw_assets)
 """They flush the disk."""
 operations = pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: one.__name__)
 paces = pytest.mark.parametrize("rest_s", PACES.values(), ids=PACES)
@@ -164,7 +164,7 @@ class Outcome:
     def runs(self) -> int:
         return self.done + self.refused
 
-    def tells(self) -> bool:
+    def is_conclusive(self) -> bool:
         """A test whose operation never got through, or was hardly attacked, is blind."""
         return self.done > 0 and 100 * self.attacked >= self.runs
 
@@ -181,7 +181,7 @@ def attack(
     act: Callable[[], None],
     *,
     rest_s: float = 0,
-    until: Callable[[Outcome], bool] = Outcome.tells,
+    until: Callable[[Outcome], bool] = Outcome.is_conclusive,
 ) -> Outcome:
     """So many `runs` against an attacker who does `act`, and more where they have to tell more."""
     outcome, deadline = Outcome(), time.monotonic() + WAIT_S
@@ -231,7 +231,7 @@ def _held_against(host: Host, media: Path, operation: Operation, runs: int, rest
     TALLY["attacks: writes outside"] += before != picture(outside)
     assert before == picture(outside)
     assert outcome.runs >= runs
-    assert outcome.tells(), outcome
+    assert outcome.is_conclusive(), outcome
 
 
 def test_the_same_attacker_wins_against_a_recursive_chown(host: Host, media: Path) -> None:
@@ -279,12 +279,12 @@ class TestHardLinks:
         os.chown(photo, WEB, WEB)
         before = secret.stat()
 
-        def mend_both(host: Host, media: Path, run: int) -> None:
-            mend_a_tree(host, media, run)
+        def fix_both(host: Host, media: Path, run: int) -> None:
+            fix_a_tree(host, media, run)
             host.files.set_permissions(str(photo), uid=WEB, gid=WEB, mode=0o644)
 
-        outcome = attack(host, media, mend_both, SHORT, swap(photo, media / "decoy.hard"))
+        outcome = attack(host, media, fix_both, SHORT, swap(photo, media / "decoy.hard"))
 
         after = secret.stat()
         assert (before.st_uid, before.st_mode) == (after.st_uid, after.st_mode)
-        assert outcome.tells(), outcome
+        assert outcome.is_conclusive(), outcome

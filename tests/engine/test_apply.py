@@ -77,7 +77,7 @@ def down() -> tuple[Check, ...]:
 
 
 def events(machine: Machine) -> list[tuple[str, str]]:
-    return [(e.type, str(e.change.ref.kind) if e.change else e.message) for e in machine.said]
+    return [(e.type, str(e.change.ref.kind) if e.change else e.message) for e in machine.events]
 
 
 def history_of(machine: Machine) -> list[tuple[str, int]]:
@@ -227,7 +227,7 @@ class TestRollback:
             def append(self, event: object) -> None:
                 raise BrokenPipeError(32, "Broken pipe")
 
-        machine.said = Pipe()
+        machine.events = Pipe()
 
         with pytest.raises(BrokenPipeError):
             machine.apply(*a_site(machine))

@@ -32,33 +32,33 @@ def host(tmp_path: Path) -> Host:
 
 @undo_record
 @dataclass(frozen=True)
-class Told(Undo):
-    """Says in a list that it was taken back; fails while its word is in `stuck`."""
+class Recorded(Undo):
+    """Records its undo in a list; fails while its word is in `stuck`."""
 
-    op: ClassVar[str] = "files.told"
+    op: ClassVar[str] = "files.recorded"
     word: str
-    said: ClassVar[list[str]] = []
+    undone: ClassVar[list[str]] = []
     stuck: ClassVar[set[str]] = set()
 
     def undo(self, host: Host) -> str:
         if self.word in self.stuck:
             raise ReconcileError(f"{self.word} cannot be put back", "disk gone")
-        self.said.append(self.word)
+        self.undone.append(self.word)
         return ""
 
 
 @undo_record
 @dataclass(frozen=True)
-class Reloaded(Told):
+class Reloaded(Recorded):
     op: ClassVar[str] = "files.reloaded"
     run_last: ClassVar[bool] = True
     words: list[str] = field(default_factory=list)
 
 
 @pytest.fixture(autouse=True)
-def _nothing_said() -> None:
-    Told.said.clear()
-    Told.stuck.clear()
+def _nothing_undone() -> None:
+    Recorded.undone.clear()
+    Recorded.stuck.clear()
 
 
 def a_journal(host: Host, *undos: Undo) -> Journal:
@@ -72,24 +72,24 @@ def hear(host: Host) -> tuple[str, ...]:
 
 
 def test_what_was_intended_is_read_back_in_order_by_another_process(host: Host) -> None:
-    journal = a_journal(host, Told("one"), Told("two"))
+    journal = a_journal(host, Recorded("one"), Recorded("two"))
     journal.record_undo(Reloaded("three", ["x"]))
 
     again = Journal(host.state, journal.id)
 
-    assert (Told("one"), Told("two"), Reloaded("three", ["x"])) == again.undos()
+    assert (Recorded("one"), Recorded("two"), Reloaded("three", ["x"])) == again.undos()
 
 
 def test_a_last_line_that_was_cut_off_never_took_effect(host: Host) -> None:
-    journal = a_journal(host, Told("one"), Told("two"))
+    journal = a_journal(host, Recorded("one"), Recorded("two"))
     log = Path(host.state.path_of(f"{journal.folder}/undo.jsonl"))
     log.write_bytes(log.read_bytes()[:-5])
 
-    assert (Told("one"),) == journal.undos()
+    assert (Recorded("one"),) == journal.undos()
 
 
 def test_a_damaged_line_in_the_middle_stops_everything(host: Host) -> None:
-    journal = a_journal(host, Told("one"), Told("two"))
+    journal = a_journal(host, Recorded("one"), Recorded("two"))
     log = Path(host.state.path_of(f"{journal.folder}/undo.jsonl"))
     log.write_bytes(b"garbage\n" + log.read_bytes())
 
@@ -98,11 +98,11 @@ def test_a_damaged_line_in_the_middle_stops_everything(host: Host) -> None:
 
 
 def test_effects_are_taken_back_last_first_and_one_reload_after_all(host: Host) -> None:
-    journal = a_journal(host, Told("a"), Reloaded("reload"), Told("b"), Reloaded("reload"))
+    journal = a_journal(host, Recorded("a"), Reloaded("reload"), Recorded("b"), Reloaded("reload"))
 
     roll_back(journal, host, ENTRY)
 
-    assert ["b", "a", "reload"] == Told.said
+    assert ["b", "a", "reload"] == Recorded.undone
 
 
 def test_a_journal_that_was_never_begun_is_dropped(host: Host) -> None:
@@ -113,41 +113,45 @@ def test_a_journal_that_was_never_begun_is_dropped(host: Host) -> None:
 
 
 def test_an_interrupted_apply_is_rolled_back_by_the_next_and_reported(host: Host) -> None:
-    a_journal(host, Told("a"))
+    a_journal(host, Recorded("a"))
     assert (ENTRY,) == unfinished(host)
 
-    said = hear(host)
+    undone = hear(host)
 
-    assert ("The apply of 2026-11-22T08:00:00Z was interrupted: rolling it back.",) == said
-    assert (["a"], ()) == (Told.said, unfinished(host))
+    assert ("The apply of 2026-11-22T08:00:00Z was interrupted: rolling it back.",) == undone
+    assert (["a"], ()) == (Recorded.undone, unfinished(host))
 
 
 def test_an_apply_that_was_decided_is_finished_not_rolled_back(host: Host) -> None:
-    journal = a_journal(host, Told("a"))
+    journal = a_journal(host, Recorded("a"))
     after, row = next_records(Ledger(), {}, HistoryEntry("now", Actor(), "applied"))
     journal.commit(row, after)
 
     hear(host)
 
-    assert ([], 1, row) == (Told.said, read_ledger(host.state).serial, history.last_row(host.state))
+    assert ([], 1, row) == (
+        Recorded.undone,
+        read_ledger(host.state).serial,
+        history.last_row(host.state),
+    )
 
 
 class TestARollbackThatFails:
     def test_the_rest_is_taken_back_and_the_next_start_goes_on(self, host: Host) -> None:
-        journal = a_journal(host, Told("a"), Told("b"))
-        Told.stuck.add("b")
+        journal = a_journal(host, Recorded("a"), Recorded("b"))
+        Recorded.stuck.add("b")
 
         with pytest.raises(RollbackFailed) as error:
             roll_back(journal, host, ENTRY)
 
-        assert (["a"], "b cannot be put back: disk gone") == (Told.said, error.value.why)
-        Told.stuck.clear()
+        assert (["a"], "b cannot be put back: disk gone") == (Recorded.undone, error.value.why)
+        Recorded.stuck.clear()
         hear(host)
-        assert (["a", "b", "a"], ()) == (Told.said, unfinished(host))
+        assert (["a", "b", "a"], ()) == (Recorded.undone, unfinished(host))
 
     def test_nothing_new_is_applied_before_it_is_finished(self, machine: Machine) -> None:
-        a_journal(machine.host, Told("a"))
-        Told.stuck.add("a")
+        a_journal(machine.host, Recorded("a"))
+        Recorded.stuck.add("a")
 
         with pytest.raises(RollbackFailed):
             machine.apply()

@@ -65,8 +65,8 @@ def test_applied_once_nothing_is_left_to_do(
     first = planned(world, desired, rows)
 
     carry_out(world, first.changes)
-    seen = {change.ref: change.after for change in first.changes}
-    second = planned(world, desired, dict(rows_after(rows, first, seen, "now")))
+    observed = {change.ref: change.after for change in first.changes}
+    second = planned(world, desired, dict(rows_after(rows, first, observed, "now")))
 
     assert () == second.changes
 

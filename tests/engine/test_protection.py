@@ -280,7 +280,7 @@ class TestLinksThatTheSameApplyTurns:
             machine.host,
             verify=all_is_well,
             verify_rolled_back=all_is_well,
-            on_event=machine.said.append,
+            on_event=machine.events.append,
             by=BY,
         )
 

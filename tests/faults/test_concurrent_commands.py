@@ -20,7 +20,7 @@ pytestmark = pytest.mark.process
 
 WAITING = ("--auto-approve", "--no-verify", "--lock-timeout", "500")
 # Tells when an apply begins and ends, from inside of the one process that holds the lock.
-TOLD = """
+LOGGING_COMMAND = """
 import os, sys
 from reconcile.engine import apply as engine
 from reconcile.cli.main import main
@@ -41,7 +41,7 @@ def start(demo: DemoHost, number: int, log: Path) -> subprocess.Popen[bytes]:
     """An apply of the same site that takes uploads `number` megabytes larger."""
     yaml = Path(demo.root, f"{number}.yaml")
     yaml.write_text(Path(demo.file).read_text().replace("20MB", f"{number + 21}MB"))
-    argv = [sys.executable, "-c", TOLD, "apply", "-f", yaml, *WAITING]
+    argv = [sys.executable, "-c", LOGGING_COMMAND, "apply", "-f", yaml, *WAITING]
     return subprocess.Popen([*argv, log], cwd=demo.root, stdout=subprocess.DEVNULL)
 
 
@@ -58,9 +58,9 @@ def test_exactly_one_apply_is_at_work_at_any_time_and_no_row_is_lost(
 
     TALLY["applies at once on one host"] += at_once
     assert [0] * at_once == codes
-    told = [line.split() for line in log.read_text().splitlines()]
-    assert ["in", "out"] * at_once == [word for word, _ in told]
-    assert all(told[i][1] == told[i + 1][1] for i in range(0, len(told), 2))
+    entries = [line.split() for line in log.read_text().splitlines()]
+    assert ["in", "out"] * at_once == [word for word, _ in entries]
+    assert all(entries[i][1] == entries[i + 1][1] for i in range(0, len(entries), 2))
     state = demo.host.state
     rows, problems = check_history(state, read_ledger(state))
     assert at_once + 1 == len(rows) == read_ledger(state).serial
@@ -88,4 +88,4 @@ def test_without_waiting_all_but_one_are_refused_and_shown_the_holder(
     ends = [(process.communicate(timeout=120)[1], process.returncode) for process in processes]
 
     assert {0, 4} == {code for _, code in ends}
-    assert all("another apply is running" in told for told, code in ends if code == 4)
+    assert all("another apply is running" in entries for entries, code in ends if code == 4)

@@ -77,7 +77,7 @@ def with_uploads(machine: Machine) -> Site:
     return ()
 
 
-def mended_and_shipped(machine: Machine) -> Site:
+def fixed_and_copied(machine: Machine) -> Site:
     media, static = machine.path("media"), machine.path("static")
     return (
         Directory(path=media, mode=0o755, protected=True),
@@ -97,7 +97,7 @@ SCENARIOS = {
     "change": Scenario(one_site, another_site, lambda m: m.apply(*another_site(m))),
     "removal": Scenario(one_site, nothing, lambda m: m.apply()),
     "rollback": Scenario(one_site, another_site, lambda m: m.apply(*another_site(m), verify=down)),
-    "trees": Scenario(with_uploads, mended_and_shipped, lambda m: m.apply(*mended_and_shipped(m))),
+    "trees": Scenario(with_uploads, fixed_and_copied, lambda m: m.apply(*fixed_and_copied(m))),
     "apply, then taking it back": Scenario(one_site, another_site, apply_and_take_back),
 }
 

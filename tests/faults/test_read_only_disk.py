@@ -100,7 +100,7 @@ def repaired(disk: Disk) -> None:
     disk.mount()
 
 
-def told(act: Callable[[], Report]) -> tuple[str, str, str]:
+def reported(act: Callable[[], Report]) -> tuple[str, str, str]:
     """How an apply ended, and why and what to do as a person reads it."""
     try:
         report = act()
@@ -112,7 +112,7 @@ def told(act: Callable[[], Report]) -> tuple[str, str, str]:
 def test_a_read_only_disk_is_reported_before_anything_changes(disk: Disk, machine: Machine) -> None:
     remount(disk, "ro")
 
-    ended, why, fix = told(lambda: machine.apply(*site(machine, b"new\n")))
+    ended, why, fix = reported(lambda: machine.apply(*site(machine, b"new\n")))
 
     assert READ_ONLY in why
     assert FIXES[errno.EROFS] in fix
@@ -127,8 +127,8 @@ def test_a_read_only_disk_is_reported_before_anything_changes(disk: Disk, machin
 def test_a_disk_that_becomes_read_only_is_reported_and_recovered_once_repaired(
     disk: Disk, machine: Machine, change: int
 ) -> None:
-    machine.said = Damaging(disk, change)
-    ended, why, _ = told(lambda: machine.apply(*site(machine, b"new\n")))
+    machine.events = Damaging(disk, change)
+    ended, why, _ = reported(lambda: machine.apply(*site(machine, b"new\n")))
     repaired(disk)
     machine.recover()
 

@@ -38,7 +38,7 @@ def stage(swift_machine: Machine, scenario: Scenario, memory: Path) -> Replay:
     return Replay(memory / "box", memory / "copy")
 
 
-def told(act: Callable[[], object]) -> tuple[str, str]:
+def reported(act: Callable[[], object]) -> tuple[str, str]:
     """How it ended, and all that was said about why. Anything but our own error is raised."""
     try:
         report = act()
@@ -61,13 +61,15 @@ def test_a_call_that_fails_once_is_reported_and_leaves_the_old_or_the_new(
     while True:
         stage.restore()
         with failing_at(number, error) as counter:
-            ended, said = told(lambda: scenario.act(machine))
+            ended, output = reported(lambda: scenario.act(machine))
         if not counter.failed:
             break
-        where = f"{name} at call {number}: {ended}: {said}"
+        where = f"{name} at call {number}: {ended}: {output}"
         machine.recover()
         assert ended in ENDS, where
-        assert not said or ended == "applied" or REASONS[error] in said or "502" in said, where
+        assert not output or ended == "applied" or REASONS[error] in output or "502" in output, (
+            where
+        )
         assert timeless(machine.manifest()) in (before, after), where
         refuse_remains(machine)
         number += step
@@ -85,11 +87,11 @@ def test_calls_that_fail_from_then_on_are_survived_once_the_cause_is_gone(
     while True:
         stage.restore()
         with failing_at(number, error, times=1_000_000) as counter:
-            ended, said = told(lambda: scenario.act(machine))
+            ended, output = reported(lambda: scenario.act(machine))
         if not counter.failed:
             break
         machine.recover()
-        assert timeless(machine.manifest()) in (before, after), f"{number}: {ended}: {said}"
+        assert timeless(machine.manifest()) in (before, after), f"{number}: {ended}: {output}"
         refuse_remains(machine)
         number += STEP
 
@@ -111,12 +113,12 @@ def test_too_few_open_files_are_reported_and_nothing_is_left_half_done(
         stage.restore()
         resource.setrlimit(resource.RLIMIT_NOFILE, (free[spare], most[1]))
         try:
-            ended, said = told(lambda: scenario.act(swift_machine))
+            ended, output = reported(lambda: scenario.act(swift_machine))
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, most)
         ends.append(ended)
-        assert ended == "applied" or REASONS[errno.EMFILE] in said, f"{spare}: {said}"
+        assert ended == "applied" or REASONS[errno.EMFILE] in output, f"{spare}: {output}"
         swift_machine.recover()
         assert timeless(swift_machine.manifest()) in (before, after)
 
-    assert {"refused", "applied"} <= set(ends), said
+    assert {"refused", "applied"} <= set(ends), output

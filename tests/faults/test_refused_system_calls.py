@@ -83,7 +83,7 @@ class Box:
             timeout=120,
         )
 
-    def seen(self) -> dict[str, tuple[object, ...]]:
+    def counted(self) -> dict[str, tuple[object, ...]]:
         """What is the host's; not our own memory."""
         found = {**picture(self.folder / "root", mtimes=False)}
         return {**found, **picture(self.folder / "nginx", mtimes=False)}
@@ -116,12 +116,12 @@ def traced(box: Box, inject: str = "") -> tuple[subprocess.CompletedProcess[str]
 
 def calls_of(lines: list[str]) -> Iterator[tuple[str, int]]:
     """Every call inside of the box, as strace counts it: the how manieth of its name."""
-    seen: Counter[str] = Counter()
+    counted: Counter[str] = Counter()
     for line in lines:
         name = line.partition("(")[0]
-        seen[name] += 1
+        counted[name] += 1
         if INSIDE.match(line):
-            yield name, seen[name]
+            yield name, counted[name]
 
 
 @dataclass(frozen=True)
@@ -141,10 +141,10 @@ class Change:
 
     def refuse_half(self, where: str) -> None:
         """The old or the new now; the new, and nothing of ours beside it, after the next apply."""
-        assert self.box.seen() in (self.old, self.new), where
+        assert self.box.counted() in (self.old, self.new), where
         again = self.box.apply()
         assert 0 == again.returncode, where + again.stdout + again.stderr
-        assert self.new == self.box.seen(), where
+        assert self.new == self.box.counted(), where
         assert [] == [*(self.box.folder / "state").glob("**/.*.reconcile-new-*")], where
 
 
@@ -157,10 +157,10 @@ def copied(old: Path, new: Path) -> Path:
 def change(tmp_path_factory: pytest.TempPathFactory) -> Change:
     """Found out once; every test begins it again."""
     box = built(tmp_path_factory.mktemp("refused") / "box")
-    old, copy = box.seen(), copied(box.folder, box.folder.with_name("copy"))
+    old, copy = box.counted(), copied(box.folder, box.folder.with_name("copy"))
     done, lines = traced(box)
     assert 0 == done.returncode, done.stdout + done.stderr
-    return Change(box, copy, old, box.seen(), tuple(calls_of(lines)))
+    return Change(box, copy, old, box.counted(), tuple(calls_of(lines)))
 
 
 def thrown(
@@ -180,10 +180,10 @@ def thrown(
     return done, lines
 
 
-def told(done: subprocess.CompletedProcess[str], number: int) -> bool:
+def reported(done: subprocess.CompletedProcess[str], number: int) -> bool:
     """In our words; of nginx's files in those that nginx has."""
-    said = done.stdout + done.stderr
-    return REASONS[number] in said or os.strerror(number) in said
+    output = done.stdout + done.stderr
+    return REASONS[number] in output or os.strerror(number) in output
 
 
 @pytest.mark.parametrize("error", ERRORS)
@@ -202,7 +202,7 @@ def test_a_system_call_that_fails_is_reported_and_leaves_the_old_or_the_new(
         TALLY["faults at a system call of an apply"] += 1
         assert "Traceback" not in done.stderr + done.stdout, where
         assert done.returncode in ENDS, where
-        assert done.returncode == 0 or told(done, getattr(errno, error)), where
+        assert done.returncode == 0 or reported(done, getattr(errno, error)), where
         change.refuse_half(where)
 
 
@@ -221,21 +221,21 @@ def make_read_only(disk: Path) -> None:
     subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
 
 
-def mend(disk: Path) -> None:
+def fix(disk: Path) -> None:
     subprocess.run(["mount", "-o", "remount,rw", disk], check=True)
     subprocess.run(["rm", "-rf", disk / "filling"], check=True)
 
 
 def refused(box: Box, old: object, done: subprocess.CompletedProcess[str], why: str) -> None:
     """It was told why, the old is there, and an apply ends well once the cause is gone."""
-    said = done.stdout + done.stderr
-    assert "Traceback" not in said
-    assert done.returncode in ENDS - {0}, said
-    assert why in said
-    assert old == box.seen()
+    output = done.stdout + done.stderr
+    assert "Traceback" not in output
+    assert done.returncode in ENDS - {0}, output
+    assert why in output
+    assert old == box.counted()
     again = box.apply()
     assert 0 == again.returncode, again.stdout + again.stderr
-    assert old != box.seen()
+    assert old != box.counted()
 
 
 class TestForReal:
@@ -260,11 +260,11 @@ class TestForReal:
         self, disk: Path, hinder: Callable[[Path], None], error: int
     ) -> None:
         box = built(disk.parent)
-        old = box.seen()
+        old = box.counted()
 
         hinder(disk)
         done = box.apply()
-        mend(disk)
+        fix(disk)
 
         refused(box, old, done, REASONS[error])
 
@@ -290,4 +290,4 @@ class TestForReal:
             refused(box, change.old, done, REASONS[errno.EMFILE])
 
         assert descriptors > FEWEST
-        assert change.new == box.seen()
+        assert change.new == box.counted()

@@ -16,7 +16,7 @@ from reconcile.engine.planner import make_plan
 from reconcile.resources.tree import Tree
 from tests.support.command import Run
 from tests.support.machine import in_box
-from tests.support.world import Note, a_world, declare, last_wrote, look
+from tests.support.world import Note, a_world, declare, last_wrote, observe_world
 from tests.support.yaml_examples import errors_in
 
 TODAY = date(2026, 11, 22)
@@ -31,7 +31,7 @@ def planned(*rules: IgnoredField, there: Note | None = None) -> Plan:
     wanted = Note(path="/etc/a", text="right", colour="red")
     desired, owned = declare(wanted), last_wrote(wanted)
     world = a_world(there or Note(path="/etc/a", text="wrong", colour="red"))
-    left = apply_ignore_rules(desired, look(world, desired, owned), rules, TODAY)
+    left = apply_ignore_rules(desired, observe_world(world, desired, owned), rules, TODAY)
     return make_plan(
         left.desired,
         left.observed,

@@ -20,7 +20,7 @@ Completed = subprocess.CompletedProcess[str]
 SAFE_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 ENVIRONMENT = {"PATH": SAFE_PATH, "HOME": "/root", "LANG": "C.UTF-8"}
 KILLED = 137
-TOLD_CHARACTERS = 3000
+SHOWN_CHARACTERS = 3000
 
 
 class CommandFailedError(AssertionError):
@@ -56,7 +56,7 @@ class DebianHost:
         """
         done = self._call(argv, input, timeout_s, user, cwd, env or {})
         if check and done.returncode:
-            raise CommandFailedError(_told(argv, done))
+            raise CommandFailedError(_failure_text(argv, done))
         return done
 
     def reconcile(
@@ -181,9 +181,9 @@ def entering(leader: int) -> list[str]:
     return ["nsenter", "--target", str(leader), "--all", "--root"]
 
 
-def _told(argv: Sequence[str], done: Completed) -> str:
-    said = (done.stdout + done.stderr)[-TOLD_CHARACTERS:]
-    return f"{' '.join(argv)} exited {done.returncode}\n{said}"
+def _failure_text(argv: Sequence[str], done: Completed) -> str:
+    output = (done.stdout + done.stderr)[-SHOWN_CHARACTERS:]
+    return f"{' '.join(argv)} exited {done.returncode}\n{output}"
 
 
 def _packed(folder: Path) -> bytes:

@@ -162,6 +162,6 @@ def _run_in_chroot(script: str, layer: Path, below: Sequence[Path], mnt: Path) -
 def _checked(argv: Sequence[str], env: dict[str, str] | None = None) -> str:
     done = subprocess.run(argv, cwd=CHECKOUT, env=env, capture_output=True, text=True)
     if done.returncode:
-        said = (done.stdout + done.stderr)[-4000:]
-        raise RuntimeError(f"{argv[0]} failed ({done.returncode}) building a test host:\n{said}")
+        output = (done.stdout + done.stderr)[-4000:]
+        raise RuntimeError(f"{argv[0]} failed ({done.returncode}) building a test host:\n{output}")
     return done.stdout

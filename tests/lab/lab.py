@@ -244,8 +244,8 @@ def _text(path: Path) -> str:
 
 def _is_up(leader: int) -> bool:
     asked = [*entering(leader), "systemctl", "is-system-running"]
-    said = subprocess.run(asked, capture_output=True, text=True).stdout.strip()
-    return said in ("running", "degraded")
+    output = subprocess.run(asked, capture_output=True, text=True).stdout.strip()
+    return output in ("running", "degraded")
 
 
 def _console(machine: _Machine) -> str:

@@ -19,7 +19,7 @@ class Disagreement(NamedTuple):
     """A request whose answer is not the one foretold."""
 
     uri: str
-    foretold: dict[str, object]
+    predicted: dict[str, object]
     seen: dict[str, object]
 
 
@@ -40,16 +40,16 @@ def disagreements(
         if nginx is None:
             return None
         compared = [compare(nginx, uri, method) for uri in uris]
-    return [found for found in compared if found.foretold != found.seen]
+    return [found for found in compared if found.predicted != found.seen]
 
 
 def compare(nginx: Running, uri: str, method: str) -> Disagreement:
-    foretold = nginx.foretell(uri, method=method)
-    is_unknown = foretold.answer.kind == "unknown"
+    predicted = nginx.predict(uri, method=method)
+    is_unknown = predicted.answer.kind == "unknown"
     compared("answers said to be unknown" if is_unknown else "answers")
     if is_unknown:
         return Disagreement(uri, {}, {})
-    return Disagreement(uri, expected(foretold), seen(nginx.ask(uri, method=method), foretold))
+    return Disagreement(uri, expected(predicted), seen(nginx.ask(uri, method=method), predicted))
 
 
 def expected(route: Route) -> dict[str, object]:

@@ -129,10 +129,10 @@ def test_a_pattern_matches_as_in_nginx(matching: Running, number: int) -> None:
     def agrees(path: str, suffix: str) -> None:
         host = f"{number}{suffix}.test"
         sent = path.replace("é", "%C3%A9")
-        foretold = matching.foretell(sent, host=host)
+        predicted = matching.predict(sent, host=host)
 
-        assert foretold.answer.kind != "unknown"
-        assert (matching.ask(sent, host=host).body == b"yes") == (foretold.answer.body == "yes")
+        assert predicted.answer.kind != "unknown"
+        assert (matching.ask(sent, host=host).body == b"yes") == (predicted.answer.body == "yes")
 
     agrees()
 

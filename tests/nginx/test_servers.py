@@ -69,7 +69,7 @@ def assert_agreement(folder: Path, blocks: str, local: str) -> None:
         assert nginx is not None
         for host in HOSTS:
             compared("servers")
-            assert answer_of(nginx, host) == nginx.foretell("/", host=host).answer.body, host
+            assert answer_of(nginx, host) == nginx.predict("/", host=host).answer.body, host
 
 
 def answer_of(nginx: Running, host: str) -> str | None:

@@ -75,20 +75,20 @@ def test_the_slash_matrix(
 
 def told(nginx: Running, uri: str, method: str = "GET") -> str:
     """The answer in short, after making sure that it was foretold."""
-    answered, route = nginx.ask(uri, method=method), nginx.foretell(uri, method=method)
-    foretold = route.answer
-    assert answered.status == (foretold.status or 200), foretold
-    assert answered.one("Location") == foretold.target or foretold.kind == "pass"
+    answered, route = nginx.ask(uri, method=method), nginx.predict(uri, method=method)
+    predicted = route.answer
+    assert answered.status == (predicted.status or 200), predicted
+    assert answered.one("Location") == predicted.target or predicted.kind == "pass"
     body = answered.body.decode() if answered.status == 200 else ""
-    if foretold.kind == "file":
-        assert Path(foretold.path or "").read_text() == body
-    assert (body == "app") == (foretold.kind == "pass")
+    if predicted.kind == "file":
+        assert Path(predicted.path or "").read_text() == body
+    assert (body == "app") == (predicted.kind == "pass")
     return f"{answered.status} {body}".strip()
 
 
 def test_an_alias_without_its_slash_names_the_glued_path(site: Path) -> None:
     with serving(site, "location /static/ { alias @S@/static; }") as nginx:
-        route = nginx.foretell("/static/health.txt")
+        route = nginx.predict("/static/health.txt")
 
     assert f"{site}/myapp/statichealth.txt" == route.answer.path
 
@@ -112,7 +112,7 @@ def test_a_regex_location_takes_requests_from_a_plain_prefix(site: Path) -> None
 
     with serving(site, f"{plain} {shadow}") as nginx:
         assert "200 stolen" == told(nginx, "/static/css/app.css")
-        hop = nginx.foretell("/static/css/app.css").hops[-1]
+        hop = nginx.predict("/static/css/app.css").hops[-1]
     assert r"location ~* \.(css|js)$" == str(hop.scope)
     assert ["location /static/"] == [str(beaten) for beaten in hop.runners_up]
     assert "first matching regex, which takes precedence over the longest prefix" == hop.why
@@ -143,7 +143,7 @@ def test_expires_and_add_header_make_two_cache_control_lines(
 def told_header(nginx: Running, uri: str, name: str) -> tuple[str | None, ...]:
     """A header's lines in the answer, after making sure that they were foretold."""
     answered = nginx.ask(uri).all(name)
-    assert answered == values_of(sent_headers(nginx.foretell(uri)), name)
+    assert answered == values_of(sent_headers(nginx.predict(uri)), name)
     return answered
 
 
@@ -172,7 +172,7 @@ def test_a_private_location_is_404_from_outside(site: Path) -> None:
 
 def test_a_body_over_the_limit_is_413(site: Path) -> None:
     with serving(site, f"client_max_body_size 5; {APP}") as nginx:
-        request = nginx.foretell("/upload", method="POST", body=b"sixsix")
+        request = nginx.predict("/upload", method="POST", body=b"sixsix")
         answered = nginx.ask("/upload", method="POST", body=b"sixsix")
 
     assert 413 == answered.status == request.answer.status

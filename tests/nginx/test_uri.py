@@ -119,8 +119,8 @@ def test_any_uri_is_understood_as_nginx_understands_it_at_length(
 def assert_same(echoing: Running, sent: str) -> None:
     compared("URIs")
     answered = echoing.ask(sent)
-    foretold = echoing.foretell(sent).answer
+    predicted = echoing.predict(sent).answer
 
-    assert answered.status == foretold.status
-    if foretold.status == 200:
-        assert answered.body == (foretold.body or "").encode("utf-8", "surrogateescape")
+    assert answered.status == predicted.status
+    if predicted.status == 200:
+        assert answered.body == (predicted.body or "").encode("utf-8", "surrogateescape")

@@ -62,7 +62,7 @@ def notes(assets: Assets, host: Host) -> tuple[str, ...]:
 
 
 @pytest.fixture
-def shipped(assets: Assets, host: Host) -> Assets:
+def copied(assets: Assets, host: Host) -> Assets:
     """Copied once; nothing to do."""
     apply(assets, host)
     assert [] == lines(assets, host)
@@ -70,7 +70,7 @@ def shipped(assets: Assets, host: Host) -> Assets:
 
 
 def test_the_copy_holds_what_the_source_holds_and_the_health_file(
-    shipped: Assets, root: Path, source: Path
+    copied: Assets, root: Path, source: Path
 ) -> None:
     files = [path for path in source.rglob("*") if path.is_file()]
 
@@ -93,7 +93,7 @@ def test_a_health_file_of_the_source_wins_over_the_generated_one(
 @dataclass(frozen=True)
 class Drift:
     done: Callable[[Path], object]
-    told: str
+    reported: str
 
 
 DRIFTS = {
@@ -118,62 +118,60 @@ DRIFTS = {
 
 @pytest.mark.parametrize("drift", DRIFTS.values(), ids=DRIFTS.keys())
 def test_any_drift_is_reported_and_fixed(
-    shipped: Assets, host: Host, root: Path, drift: Drift
+    copied: Assets, host: Host, root: Path, drift: Drift
 ) -> None:
     before = picture(root, mtimes=False)
     drift.done(root)
 
-    assert [drift.told] == lines(shipped, host)
-    apply(shipped, host)
+    assert [drift.reported] == lines(copied, host)
+    apply(copied, host)
     assert before == picture(root, mtimes=False)
 
 
-def test_a_change_that_keeps_size_and_time_is_found(
-    shipped: Assets, host: Host, root: Path
-) -> None:
+def test_a_change_that_keeps_size_and_time_is_found(copied: Assets, host: Host, root: Path) -> None:
     file = root / "css/app.css"
     then = file.stat().st_mtime_ns
     file.write_text("FIRST css/app.css")
     os.utime(file, ns=(then, then))
 
-    assert ["css/app.css: different content (17 bytes)"] == lines(shipped, host)
+    assert ["css/app.css: different content (17 bytes)"] == lines(copied, host)
 
 
 def test_an_untouched_file_is_not_opened(
-    shipped: Assets, host: Host, monkeypatch: pytest.MonkeyPatch
+    copied: Assets, host: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened: list[str] = []
     monkeypatch.setattr(
         compare_file.FileComparison, "is_equal", lambda self, path, *_: opened.append(path)
     )
 
-    assert [] == lines(shipped, host)
+    assert [] == lines(copied, host)
     assert [] == opened
 
 
 def test_a_file_is_not_opened_again_once_its_mode_was_put_right(
-    shipped: Assets, host: Host, root: Path, monkeypatch: pytest.MonkeyPatch
+    copied: Assets, host: Host, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (root / "css/app.css").chmod(0o600)
-    apply(shipped, host)
+    apply(copied, host)
     opened: list[str] = []
     monkeypatch.setattr(
         compare_file.FileComparison, "is_equal", lambda self, path, *_: opened.append(path)
     )
 
-    assert [] == lines(shipped, host)
+    assert [] == lines(copied, host)
     assert [] == opened
 
 
 def test_without_what_we_remember_contents_are_compared(
-    shipped: Assets, host: Host, root: Path
+    copied: Assets, host: Host, root: Path
 ) -> None:
     host.state.remove("assets")
-    assert [] == lines(shipped, host)
+    assert [] == lines(copied, host)
 
     (root / "js/app.js").write_text("FIRST js/app.js")
 
-    assert ["js/app.js: different content (15 bytes)"] == lines(shipped, host)
+    assert ["js/app.js: different content (15 bytes)"] == lines(copied, host)
 
 
 class TestALongCopy:
@@ -182,23 +180,23 @@ class TestALongCopy:
     ) -> None:
         monkeypatch.setattr(copy, "QUIET_S", 0)
         monkeypatch.setattr(copy, "EVERY_S", 0)
-        told: list[tuple[int, int]] = []
-        host.on_copy_progress = lambda *how_far: told.append(how_far)
+        reported: list[tuple[int, int]] = []
+        host.on_copy_progress = lambda *how_far: reported.append(how_far)
 
         apply(assets, host)
 
-        assert [(done, 5) for done in range(1, 6)] == sorted(set(told) - {(0, 5)})
+        assert [(done, 5) for done in range(1, 6)] == sorted(set(reported) - {(0, 5)})
 
     def test_a_short_one_is_quiet(
         self, assets: Assets, host: Host, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(copy, "QUIET_S", 60)
-        told: list[tuple[int, int]] = []
-        host.on_copy_progress = lambda *how_far: told.append(how_far)
+        reported: list[tuple[int, int]] = []
+        host.on_copy_progress = lambda *how_far: reported.append(how_far)
 
         apply(assets, host)
 
-        assert [] == told
+        assert [] == reported
 
 
 class TestOnAllCores:
@@ -244,9 +242,9 @@ class TestOnAllCores:
 
     @pytest.mark.usefixtures("_huge")
     def test_an_error_of_another_reader_is_reported_like_ones_own(
-        self, shipped: Assets, host: Host, root: Path, large: Path
+        self, copied: Assets, host: Host, root: Path, large: Path
     ) -> None:
-        apply(shipped, host)
+        apply(copied, host)
         for number in range(0, 40, 2):
             folder = root / f"{number}"
             file = next(folder.iterdir())
@@ -254,29 +252,29 @@ class TestOnAllCores:
             file.mkdir()
 
         with pytest.raises(HostError, match="is in the way: the source has a file there"):
-            shipped.observe(host)
+            copied.observe(host)
 
 
 class TestWhatTheSourceDoesNotHave:
-    def test_stays_and_is_noted(self, shipped: Assets, host: Host, root: Path) -> None:
+    def test_stays_and_is_noted(self, copied: Assets, host: Host, root: Path) -> None:
         (root / "by-hand.txt").touch()
 
-        assert [] == lines(shipped, host)
+        assert [] == lines(copied, host)
         assert (
             f"1 file in {root} is not in the source; kept because prune is off: by-hand.txt",
-        ) == (notes(shipped, host))
+        ) == (notes(copied, host))
 
-    def test_goes_where_pruning_is_asked_for(self, shipped: Assets, host: Host, root: Path) -> None:
+    def test_goes_where_pruning_is_asked_for(self, copied: Assets, host: Host, root: Path) -> None:
         (root / "old/deep").mkdir(parents=True)
         (root / "old/deep/file").touch()
-        pruning = shipped.model_copy(update={"prune": True})
+        pruning = copied.model_copy(update={"prune": True})
 
         assert 3 == len(lines(pruning, host))
         apply(pruning, host)
         assert not (root / "old").exists()
 
     def test_dotfiles_and_what_is_excluded_are_never_pruned(
-        self, shipped: Assets, host: Host, root: Path
+        self, copied: Assets, host: Host, root: Path
     ) -> None:
         (root / ".well-known").mkdir()
         (root / "media/2026").mkdir(parents=True)
@@ -284,7 +282,7 @@ class TestWhatTheSourceDoesNotHave:
         (root / "left").mkdir()
         (root / "left/.keep").touch()
         before = picture(root)
-        pruning = shipped.model_copy(update={"prune": True, "except_": (f"{root}/media",)})
+        pruning = copied.model_copy(update={"prune": True, "except_": (f"{root}/media",)})
 
         apply(pruning, host)
 
@@ -294,46 +292,46 @@ class TestWhatTheSourceDoesNotHave:
 
 class TestCompressedSiblings:
     def test_one_older_than_its_file_is_removed(
-        self, shipped: Assets, host: Host, root: Path
+        self, copied: Assets, host: Host, root: Path
     ) -> None:
         (root / "css/app.css.gz").write_bytes(b"old")
         os.utime(root / "css/app.css.gz", (1, 1))
 
         assert ["css/app.css.gz: compressed from another version of its file"] == (
-            lines(shipped, host)
+            lines(copied, host)
         )
-        apply(shipped, host)
+        apply(copied, host)
         assert not (root / "css/app.css.gz").exists()
 
-    def test_a_newer_one_stays(self, shipped: Assets, host: Host, root: Path) -> None:
+    def test_a_newer_one_stays(self, copied: Assets, host: Host, root: Path) -> None:
         (root / "css/app.css.br").write_bytes(b"new")
 
-        assert [] == lines(shipped, host)
+        assert [] == lines(copied, host)
 
     def test_one_goes_together_with_the_version_it_was_made_of(
-        self, shipped: Assets, host: Host, root: Path, source: Path
+        self, copied: Assets, host: Host, root: Path, source: Path
     ) -> None:
         (root / "css/app.css.br").write_bytes(b"of the first")
         (source / "css/app.css").write_text("second")
 
-        apply(shipped, host)
+        apply(copied, host)
 
         assert not (root / "css/app.css.br").exists()
         assert "second" == (root / "css/app.css").read_text()
 
     def test_one_in_the_source_is_copied_like_any_file(
-        self, shipped: Assets, host: Host, root: Path, source: Path
+        self, copied: Assets, host: Host, root: Path, source: Path
     ) -> None:
         (source / "css/app.css.gz").write_bytes(b"by the build")
         (root / "css/app.css.gz").write_bytes(b"old")
         os.utime(root / "css/app.css.gz", (1, 1))
 
-        apply(shipped, host)
+        apply(copied, host)
 
         assert b"by the build" == (root / "css/app.css.gz").read_bytes()
 
 
-class TestWhatIsNotShipped:
+class TestWhatIsNotCopied:
     def test_a_symlink_out_of_the_source(
         self, assets: Assets, host: Host, root: Path, source: Path
     ) -> None:
@@ -407,22 +405,22 @@ def test_a_reader_never_sees_half_a_page(
     versions = [letter * 2_000_000 for letter in "ab"]
     (source / "index.html").write_text(versions[0])
     apply(assets, host)
-    reading, told = os.pipe()
+    reading, reported = os.pipe()
     child = os.fork()
     if child == 0:
-        _read_until_told(root / "index.html", reading, told)
+        _read_until_closed(root / "index.html", reading, reported)
     os.close(reading)
 
     for turn in range(20):
         (source / "index.html").write_text(versions[turn % 2])
         apply(assets, host)
 
-    os.close(told)
+    os.close(reported)
     assert 0 == os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-def _read_until_told(page: Path, reading: int, told: int) -> None:
-    os.close(told)
+def _read_until_closed(page: Path, reading: int, reported: int) -> None:
+    os.close(reported)
     os.set_blocking(reading, False)
     status = 1
     try:
@@ -472,7 +470,7 @@ def test_owners_and_modes_are_exact_whatever_the_source_and_the_umask(
 
 
 def test_undo_of_many_files_restores_all(
-    shipped: Assets, host: Host, root: Path, source: Path
+    copied: Assets, host: Host, root: Path, source: Path
 ) -> None:
     for number in range(60):
         (source / f"{number}.js").write_text("new")
@@ -481,7 +479,7 @@ def test_undo_of_many_files_restores_all(
     before = picture(root)
     recorder = recording(host)
 
-    apply(shipped.model_copy(update={"prune": True}), host)
+    apply(copied.model_copy(update={"prune": True}), host)
     assert before != picture(root)
 
     assert [] == recorder.take_back(host)
@@ -490,7 +488,7 @@ def test_undo_of_many_files_restores_all(
 
 
 class TestRemoval:
-    def test_takes_exactly_what_we_wrote(self, shipped: Assets, host: Host, root: Path) -> None:
+    def test_takes_exactly_what_we_wrote(self, copied: Assets, host: Host, root: Path) -> None:
         (root / "by-hand.txt").write_text("kept")
         (root / "js/app.js").write_text("changed by hand")
 
@@ -510,7 +508,7 @@ class TestRemoval:
 
         assert ["index.html"] == os.listdir(root)
 
-    def test_can_be_taken_back(self, shipped: Assets, host: Host, root: Path) -> None:
+    def test_can_be_taken_back(self, copied: Assets, host: Host, root: Path) -> None:
         before = picture(root)
         recorder = recording(host)
 
@@ -522,9 +520,9 @@ class TestRemoval:
         assert None is not Assets.from_name(str(root)).observe(host), "it can be removed again"
 
     def test_a_directory_with_a_foreign_file_deep_inside_stays(
-        self, shipped: Assets, host: Host, root: Path
+        self, copied: Assets, host: Host, root: Path
     ) -> None:
-        leaving = frozenset({shipped.ref})
+        leaving = frozenset({copied.ref})
         assert "" == _directory(root, host).why_not_removable(leaving)
 
         (root / "css/by-hand.css").touch()
@@ -539,12 +537,12 @@ def _directory(path: Path, host: Host) -> Directory:
 
 
 class TestCause:
-    def test_a_changed_copy_is_drift(self, shipped: Assets, host: Host, root: Path) -> None:
-        assert "drift" == self._cause(shipped, host, lambda: (root / "index.html").unlink())
+    def test_a_changed_copy_is_drift(self, copied: Assets, host: Host, root: Path) -> None:
+        assert "drift" == self._cause(copied, host, lambda: (root / "index.html").unlink())
 
-    def test_a_changed_source_is_pending(self, shipped: Assets, host: Host, source: Path) -> None:
+    def test_a_changed_source_is_pending(self, copied: Assets, host: Host, source: Path) -> None:
         assert "pending" == self._cause(
-            shipped, host, lambda: (source / "index.html").write_text("second")
+            copied, host, lambda: (source / "index.html").write_text("second")
         )
 
     @staticmethod

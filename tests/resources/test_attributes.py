@@ -48,8 +48,8 @@ def planned(wanted: Resource, host: Host) -> tuple[list[str], dict[str, object]]
     """What the plan would say beside the change, and what it would show before the change."""
     before = wanted.observe(host)
     assert before is not None
-    told = [" ".join((one.what, *one.evidence)) for one in before.findings()]
-    return told, before.display()
+    reported = [" ".join((one.what, *one.evidence)) for one in before.findings()]
+    return reported, before.display()
 
 
 def applied(wanted: Resource, host: Host) -> None:
@@ -64,7 +64,7 @@ class Case:
 
     hang: Hang
     asked: dict[str, object]
-    told: str = ""
+    reported: str = ""
     lost: str = ""
     mode: str = "0640"
 
@@ -79,15 +79,15 @@ FILES = {
     "an ACL, the owner changes": Case(acl("u:games:r"), OWNER),
     "an ACL, the content changes": Case(acl("u:games:r"), CONTENT),
     "an ACL, the mode takes from it": Case(
-        BOB, MODE, told="user:games rwx -> r--", lost=ACL, mode="0644"
+        BOB, MODE, reported="user:games rwx -> r--", lost=ACL, mode="0644"
     ),
     "an ACL, mode and content change": Case(
-        BOB, {**CONTENT, "mode": 0o644}, told="user:games rwx -> r--", lost=ACL, mode="0644"
+        BOB, {**CONTENT, "mode": 0o644}, reported="user:games rwx -> r--", lost=ACL, mode="0644"
     ),
     "an ACL, the mode gives to it": Case(
         lambda path: (acl("g:games:rwx")(path), path.chmod(0o600)),
         {**MODE, "mode": 0o660},
-        told="group:games --- -> rw-",
+        reported="group:games --- -> rw-",
         lost=ACL,
         mode="0660",
     ),
@@ -102,7 +102,7 @@ FILES = {
     "capabilities, the owner changes": Case(labelled(CAPABILITY, NET_BIND), OWNER),
     "capabilities, the mode changes": Case(labelled(CAPABILITY, NET_BIND), MODE, mode="0644"),
     "capabilities, the content changes": Case(
-        labelled(CAPABILITY, NET_BIND), CONTENT, told="loses its capabilities", lost=CAPABILITY
+        labelled(CAPABILITY, NET_BIND), CONTENT, reported="loses its capabilities", lost=CAPABILITY
     ),
 }
 
@@ -116,11 +116,11 @@ def test_of_a_file(host: Host, site: Path, case: Case) -> None:
     before = attributes(path)
     wanted = File.model_validate({"path": str(path), **case.asked})
 
-    told, _ = planned(wanted, host)
+    reported, _ = planned(wanted, host)
     applied(wanted, host)
 
-    assert bool(case.told) == bool(told)
-    assert case.told in "".join(told)
+    assert bool(case.reported) == bool(reported)
+    assert case.reported in "".join(reported)
     kept = {name: value for name, value in before.items() if name != case.lost}
     assert kept == {name: attributes(path).get(name) for name in kept}
     assert (bool(case.lost), case.mode) == (attributes(path) != before, mode(path))
@@ -178,10 +178,10 @@ def test_of_a_directory_the_default_acl_stays_and_mask_changes_are_reported(
     before = attributes(folder)
     wanted = Directory(path=str(folder), user="www-data", group="www-data", mode=0o755)
 
-    told, _ = planned(wanted, host)
+    reported, _ = planned(wanted, host)
     applied(wanted, host)
 
-    assert ["user:games rwx -> r-x."] == [line.rpartition(": ")[2] for line in told]
+    assert ["user:games rwx -> r-x."] == [line.rpartition(": ")[2] for line in reported]
     unchanged = {name: before[name] for name in (DEFAULT_ACL, NOTE)}
     assert unchanged == {name: attributes(folder)[name] for name in unchanged}
     assert "0755" == mode(folder)
@@ -195,10 +195,10 @@ def test_letting_the_web_server_pass_takes_nothing_from_an_access_list(
     acl("u:games:rwx")(folder)
     wanted = Directory(path=str(folder), enterable_by=("www-data",))
 
-    told, _ = planned(wanted, host)
+    reported, _ = planned(wanted, host)
     applied(wanted, host)
 
-    assert [] == told
+    assert [] == reported
     shown = subprocess.run(["getfacl", "-c", folder], capture_output=True, text=True, check=True)
     assert "user:games:rwx\n" in shown.stdout, shown.stdout
 
@@ -216,10 +216,10 @@ def test_of_a_tree_every_acl_that_a_mask_changes_is_reported_with_examples(
     subprocess.run(["chown", "-R", "www-data:www-data", media], check=True)
     tree = Tree(path=str(media), user="www-data", group="www-data")
 
-    told, _ = planned(tree, host)
+    reported, _ = planned(tree, host)
     applied(tree, host)
 
-    [line] = told
+    [line] = reported
     assert line.startswith(f"In {media}, modes are also the masks of ACLs")
     assert 5 == line.count("user:games rw- -> r--")
     assert line.endswith("and 2 more")
@@ -252,8 +252,8 @@ def test_of_assets_every_acl_that_a_mask_changes_is_reported(host: Host, site: P
     applied(assets, host)
     acl("u:games:rwx")(root / "app.css")
 
-    told, _ = planned(assets, host)
+    reported, _ = planned(assets, host)
     applied(assets, host)
 
-    assert 1 == len(told)
-    assert "app.css: user:games rwx -> r--" in told[0]
+    assert 1 == len(reported)
+    assert "app.css: user:games rwx -> r--" in reported[0]

@@ -20,7 +20,7 @@ from tests.support.machine import make
 
 pytestmark = pytest.mark.process
 
-NOBODY = "no-such-user"
+UNKNOWN = "no-such-user"
 
 
 def reading(asked: Resource) -> object:
@@ -32,19 +32,19 @@ def reading(asked: Resource) -> object:
 def test_an_unknown_user_fails_the_reading_though_nothing_is_there_yet(
     kind: type[Resource], tmp_path: Path
 ):
-    asked = kind(path=str(tmp_path / "absent"), user=NOBODY)
+    asked = kind(path=str(tmp_path / "absent"), user=UNKNOWN)
 
     read = reading(asked)
 
     assert isinstance(read, Unknown)
-    assert NOBODY in read.reason
+    assert UNKNOWN in read.reason
 
 
 def test_an_unknown_group_fails_the_reading_of_assets(tmp_path: Path):
     (tmp_path / "source").mkdir()
-    asked = Assets(path=str(tmp_path / "absent"), source=str(tmp_path / "source"), group=NOBODY)
+    asked = Assets(path=str(tmp_path / "absent"), source=str(tmp_path / "source"), group=UNKNOWN)
 
     read = reading(asked)
 
     assert isinstance(read, Unknown)
-    assert NOBODY in read.reason
+    assert UNKNOWN in read.reason

@@ -113,12 +113,12 @@ def test_a_library_that_is_missing_is_an_error_before_anything_changes(
     monkeypatch.setitem(compress.PACKAGES, "br", "no_such_library")
     wanted = assets.model_copy(update={"precompress": ("gzip", "br")})
 
-    with pytest.raises(HostError) as told:
+    with pytest.raises(HostError) as reported:
         wanted.observe(host)
 
-    assert "precompress: br is not available" == told.value.what
-    assert "the Python package no_such_library is not installed" == told.value.why
-    assert told.value.fix.startswith("Install reconcile-host[compress]")
+    assert "precompress: br is not available" == reported.value.what
+    assert "the Python package no_such_library is not installed" == reported.value.why
+    assert reported.value.fix.startswith("Install reconcile-host[compress]")
     assert [] == os.listdir(root)
 
 
@@ -291,15 +291,15 @@ def test_pruning_leaves_them(made: Assets, host: Host, root: Path) -> None:
 def test_nothing_is_opened_or_compressed_where_nothing_changed(
     made: Assets, host: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    looked: list[str] = []
+    opened: list[str] = []
     monkeypatch.setattr(
         precompressed.PrecompressedComparison,
         "compare",
-        lambda self, path, *_, **__: looked.append(path),
+        lambda self, path, *_, **__: opened.append(path),
     )
 
     assert [] == lines(made, host)
-    assert [] == [path for path in looked if is_worth(path, 1 << 20)]
+    assert [] == [path for path in opened if is_worth(path, 1 << 20)]
 
 
 def test_without_what_we_remember_they_are_compared(made: Assets, host: Host, root: Path) -> None:

@@ -99,7 +99,7 @@ def test_what_has_changed_since_is_kept_and_reported(
 
 
 @pytest.mark.parametrize("name", ["file", "link"])
-def test_what_is_of_another_kind_by_now_is_not_ours(run: Run, applied: Path, name: str) -> None:
+def test_what_is_of_another_kind_by_now_is_kept(run: Run, applied: Path, name: str) -> None:
     make_folder(applied / name)
 
     done = run("apply", "--auto-approve")

@@ -46,7 +46,7 @@ def observed(tree: Tree, host: Host) -> Tree:
     return found
 
 
-def mended(tree: Tree, host: Host) -> Tree:
+def fixed(tree: Tree, host: Host) -> Tree:
     before = observed(tree, host)
     completed(tree, before, host).apply(host, before)
     return observed(tree, host)
@@ -96,7 +96,7 @@ def test_deviations_are_fixed_and_contents_are_untouched(host: Host, media: Path
     os.chown(media / "2026/11", GAMES, GAMES)
     before = {path: facts[3:] for path, facts in picture(media).items()}
 
-    assert () == mended(uploads(media), host).deviations
+    assert () == fixed(uploads(media), host).deviations
     assert before == {path: facts[3:] for path, facts in picture(media).items()}
     assert 0o644 == stat.S_IMODE((media / "a.jpg").stat().st_mode)
 
@@ -116,7 +116,7 @@ def test_symlinks_are_left_alone(host: Host, media: Path, tmp_path: Path) -> Non
     outside.mkdir(mode=0o700)
     (media / "link").symlink_to(outside)
 
-    assert () == mended(uploads(media), host).deviations
+    assert () == fixed(uploads(media), host).deviations
     assert 0 == outside.stat().st_uid
 
 
@@ -148,7 +148,7 @@ class TestWhatIsNotTouched:
     ) -> None:
         (media / "roots.jpg").write_text("perhaps a link")
 
-        found = mended(uploads(media), host)
+        found = fixed(uploads(media), host)
 
         assert 0 == (media / "roots.jpg").stat().st_uid
         assert () == found.deviations
@@ -160,7 +160,7 @@ class TestWhatIsNotTouched:
         (media / "a.jpg").chmod(0o600)
         os.link(media / "a.jpg", site / "elsewhere")
 
-        found = mended(uploads(media), host)
+        found = fixed(uploads(media), host)
 
         assert 0o600 == stat.S_IMODE((media / "a.jpg").stat().st_mode)
         assert "hard-linked" in found.notes[0]
@@ -174,7 +174,7 @@ class TestWhatIsNotTouched:
         source = [str(tmp_path / "other")] if options == ["--bind"] else []
         subprocess.run(["mount", *options, *source, media / "2026/11"], check=True)
         try:
-            found = mended(uploads(media), host)
+            found = fixed(uploads(media), host)
         finally:
             subprocess.run(["umount", media / "2026/11"], check=True)
 
@@ -188,7 +188,7 @@ class TestWhatIsNotTouched:
         os.chown(tmp_path / "config", GAMES, GAMES)
         subprocess.run(["mount", "--bind", tmp_path / "config", media / "a.jpg"], check=True)
         try:
-            mended(uploads(media), host)
+            fixed(uploads(media), host)
         finally:
             subprocess.run(["umount", media / "a.jpg"], check=True)
 
@@ -240,7 +240,7 @@ def test_names_may_hold_any_byte(
     before = observed(uploads(root), host)
 
     assert sorted(names) == [os.fsencode(found.path) for found in before.deviations]
-    assert () == mended(uploads(root), host).deviations
+    assert () == fixed(uploads(root), host).deviations
 
 
 @contextmanager
@@ -265,12 +265,12 @@ def test_every_level_down_to_the_deepest_is_walked_and_fixed(host: Host, site: P
         before = observed(uploads(site), host)
 
         assert (DEEPEST, ()) == (before.deviating, before.notes)
-        assert () == mended(uploads(site), host).deviations
+        assert () == fixed(uploads(site), host).deviations
 
 
 def test_what_lies_deeper_is_reported_and_stops_nothing(host: Host, site: Path) -> None:
     with nested(site, 2_000), few_descriptors():
-        after = mended(uploads(site), host)
+        after = fixed(uploads(site), host)
 
     [note] = after.notes
     assert (DEEPEST + 1, 0) == (after.total, after.deviating)
@@ -376,7 +376,7 @@ class TestMoreThanMemoryHolds:
     def test_everything_is_fixed_all_the_same(self, host: Host, large: Path) -> None:
         subprocess.run(["chmod", "-R", "go=", large / "a"], check=True)
 
-        assert () == mended(uploads(large), host).deviations
+        assert () == fixed(uploads(large), host).deviations
 
     def test_a_plan_is_bound_also_to_what_it_does_not_show(self, host: Host, large: Path) -> None:
         subprocess.run(["chmod", "-R", "go=", large / "a"], check=True)
@@ -406,7 +406,7 @@ def test_undo_of_a_fixed_tree_restores_it(host: Host, large: Path) -> None:
     before = picture(large)
     recorder = recording(host)
 
-    mended(uploads(large), host)
+    fixed(uploads(large), host)
     recorder.take_back(host)
 
     assert before == picture(large)

@@ -37,8 +37,8 @@ def noticed(host: DebianHost) -> dict[str, tuple[str, str]]:
     assert "What visitors will notice:" in host.reconcile("plan").stdout
     before = asked(host)
     site.apply(host)
-    told = {c["request"]: (c["before"], c["after"]) for c in document["behaviour_changes"]}
-    return {**told, "asked": (before, asked(host))}
+    shown = {c["request"]: (c["before"], c["after"]) for c in document["behaviour_changes"]}
+    return {**shown, "asked": (before, asked(host))}
 
 
 def asked(host: DebianHost) -> str:

@@ -35,9 +35,9 @@ def edited(module_hosts: Boot) -> Edited:
     acme.found(host, "example.com")
     acme.certbot(host, "--nginx", "-d", "example.com", "--redirect")
     assert b"managed by Certbot" in host.read(site.SITE_FILE)
-    told = host.reconcile("doctor", "--json").stdout
+    shown = host.reconcile("doctor", "--json").stdout
     answered = host.http("GET", "/static/css/app.css").status
-    return Edited(host, answered, site.plan(host).document, json.loads(told))
+    return Edited(host, answered, site.plan(host).document, json.loads(shown))
 
 
 def of_rule(document: dict[str, Any]) -> list[dict[str, Any]]:

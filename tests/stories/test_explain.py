@@ -37,16 +37,18 @@ def line_of(host: DebianHost, text: str) -> int:
 
 
 def test_the_story_names_server_location_file_and_headers(host: DebianHost) -> None:
-    told = explained(host)
+    explanation = explained(host)
 
-    assert f"{LOADED}:{line_of(host, 'server {')}" == told["server"]["place"]
-    assert "server_name matches exactly" == told["server"]["why"]
-    assert "/etc/nginx/sites-enabled/default:21" in [o["place"] for o in told["server"]["others"]]
-    [location] = told["locations"]
+    assert f"{LOADED}:{line_of(host, 'server {')}" == explanation["server"]["place"]
+    assert "server_name matches exactly" == explanation["server"]["why"]
+    assert "/etc/nginx/sites-enabled/default:21" in [
+        o["place"] for o in explanation["server"]["others"]
+    ]
+    [location] = explanation["locations"]
     assert f"{LOADED}:{line_of(host, 'location ^~ /static/')}" == location["place"]
     assert "longest prefix; ^~ skips regexes" == location["why"]
-    assert (site.STYLESHEET, "www-data") == (told["answer"]["file"], told["worker"])
-    headers = {header["name"]: header["value"] for header in told["headers"]}
+    assert (site.STYLESHEET, "www-data") == (explanation["answer"]["file"], explanation["worker"])
+    headers = {header["name"]: header["value"] for header in explanation["headers"]}
     assert {
         "Content-Type": "text/css",
         "Cache-Control": "public, max-age=604800",
@@ -81,33 +83,33 @@ def test_the_real_response_is_the_predicted_one(host: DebianHost, path: str, add
 def test_a_parent_that_was_closed_is_named_with_the_worker_and_the_fix(host: DebianHost) -> None:
     host.run("chmod", "700", "/var/www/myapp")
 
-    told = host.reconcile("explain", URL, check=True).stdout
+    explanation = host.reconcile("explain", URL, check=True).stdout
     live = explained(host, "--live")
     host.run("sh", "-c", live["fix"])
 
-    assert "/var/www/myapp denies access to nginx's worker (www-data)" in told
-    assert "fix: chmod o+x /var/www/myapp" in told
+    assert "/var/www/myapp denies access to nginx's worker (www-data)" in explanation
+    assert "fix: chmod o+x /var/www/myapp" in explanation
     assert (403, True) == (live["live"]["status"], live["live"]["agrees"])
     assert 200 == host.http("GET", "/static/css/app.css").status
     host.run("chmod", "755", "/var/www/myapp")
 
 
 def test_a_hostile_regex_is_named_by_the_line_that_took_the_request(host: DebianHost) -> None:
-    ours = host.read(site.SITE_FILE)
+    managed = host.read(site.SITE_FILE)
     hostile = b"location ~* \\.(css|js)$ { return 418; }\n\n    location / {"
-    text = ours.replace(b"^~ /static/", b"/static/").replace(b"location / {", hostile)
+    text = managed.replace(b"^~ /static/", b"/static/").replace(b"location / {", hostile)
     host.write(site.SITE_FILE, text)
     host.run("systemctl", "reload", "nginx")
 
-    told = explained(host)
-    seen = host.http("GET", "/static/css/app.css").status
-    [location] = told["locations"]
+    explanation = explained(host)
+    live_status = host.http("GET", "/static/css/app.css").status
+    [location] = explanation["locations"]
 
     assert f"{LOADED}:{line_of(host, 'location ~*')}" == location["place"]
     assert "first matching regex, which takes precedence over the longest prefix" == location["why"]
-    assert 418 == told["answer"]["status"] == seen
+    assert 418 == explanation["answer"]["status"] == live_status
     assert "location /static/" in [other["what"] for other in location["others"]]
-    host.write(site.SITE_FILE, ours)
+    host.write(site.SITE_FILE, managed)
     host.run("systemctl", "reload", "nginx")
 
 

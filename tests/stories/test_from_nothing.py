@@ -113,10 +113,10 @@ def test_gunicorn_runs_as_the_apps_user_on_its_socket(host: DebianHost) -> None:
 
 
 def test_nginx_accepts_what_is_on_the_disk_without_a_warning(host: DebianHost) -> None:
-    said = host.run("nginx", "-t").stderr
+    output = host.run("nginx", "-t").stderr
 
-    assert "test is successful" in said
-    assert "[warn]" not in said
+    assert "test is successful" in output
+    assert "[warn]" not in output
 
 
 def test_no_canary_is_left(host: DebianHost) -> None:

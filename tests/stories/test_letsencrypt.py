@@ -33,7 +33,7 @@ class Waiting:
     host: DebianHost
     answered: int
     proof: bytes
-    told: str
+    reported: str
     doctor: dict[str, Any]
 
 
@@ -63,16 +63,18 @@ def certified(waiting: Waiting) -> Certified:
     """certbot has run as the plan said."""
     host = waiting.host
     acme.found(host, "example.com")
-    acme.certbot(host, *advised(waiting.told).split())
+    acme.certbot(host, *advised(waiting.reported).split())
     planned = site.plan(host)
     site.apply(host)
     return Certified(host, planned)
 
 
-def advised(told: str) -> str:
+def advised(reported: str) -> str:
     """What certbot is to be called with."""
-    found = re.search(r"After the apply: certbot (.*?) && reconcile apply", " ".join(told.split()))
-    assert found is not None, told
+    found = re.search(
+        r"After the apply: certbot (.*?) && reconcile apply", " ".join(reported.split())
+    )
+    assert found is not None, reported
     return found[1]
 
 
@@ -92,7 +94,7 @@ def test_doctor_is_silent_before_certbot_has_run(waiting: Waiting) -> None:
 def test_the_plan_shows_how_to_get_the_certificate(waiting: Waiting) -> None:
     wanted = "certonly --webroot -w /var/www/letsencrypt --cert-name example.com -d example.com"
 
-    assert wanted == advised(waiting.told)
+    assert wanted == advised(waiting.reported)
 
 
 def test_the_authority_has_fetched_the_proof_from_nginx(certified: Certified) -> None:
@@ -123,12 +125,12 @@ def test_a_renewed_certificate_is_served_by_itself(certified: Certified) -> None
     host = certified.host
     before = acme.served_serial(host, "example.com")
 
-    said = acme.renew(host)
+    output = acme.renew(host)
 
     renewed = acme.kept_serial(host, "example.com")
     assert before != renewed
     wait_for(lambda: renewed == acme.served_serial(host, "example.com"), "the new certificate")
-    assert "error output" not in said.stdout + said.stderr
+    assert "error output" not in output.stdout + output.stderr
     assert set() == site.plan(host).addresses
 
 
@@ -171,8 +173,8 @@ def test_doctor_asks_the_app_of_the_host_itself(certified: Certified) -> None:
     app = host.read("/srv/myapp/app.py")
     host.write("/srv/myapp/app.py", app.decode() + "app.config['UPLOAD_FOLDER'] = '/srv/other'\n")
 
-    told = json.loads(host.reconcile("doctor", "--json").stdout)
+    reported = json.loads(host.reconcile("doctor", "--json").stdout)
     host.write("/srv/myapp/app.py", app.decode())
 
-    [finding] = [one for one in told["findings"] if one["rule"] == "upload-dir-mismatch"]
+    [finding] = [one for one in reported["findings"] if one["rule"] == "upload-dir-mismatch"]
     assert "saves uploads in /srv/other, but nginx serves /var/www/myapp/media." in finding["what"]

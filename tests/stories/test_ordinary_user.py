@@ -54,8 +54,8 @@ def test_an_item_that_cannot_be_checked_is_not_ticked(host: DebianHost) -> None:
         for name, status in statuses(done).items()
         if name.startswith("checklist:")
     }
-    seen = {1: "pass", 2: "pass", 5: "pass", 8: "pass", 10: "pass"}
-    assert (1, {**dict.fromkeys(range(1, 11), "unknown"), **seen}) == (done.returncode, boxes)
+    observed = {1: "pass", 2: "pass", 5: "pass", 8: "pass", 10: "pass"}
+    assert (1, {**dict.fromkeys(range(1, 11), "unknown"), **observed}) == (done.returncode, boxes)
 
 
 def test_everything_unknown_names_how_to_check_it(host: DebianHost) -> None:
@@ -91,11 +91,11 @@ def test_nothing_is_written_that_could_not_be_removed_again(host: DebianHost) ->
 def test_doctor_finds_nothing_wrong_in_what_it_may_not_see(host: DebianHost) -> None:
     done = by_user(host, "doctor", "--json")
 
-    told = json.loads(done.stdout)
-    unseen = {one["address"].removeprefix("rule:") for one in told["unknown"]}
+    reported = json.loads(done.stdout)
+    unseen = {one["address"].removeprefix("rule:") for one in reported["unknown"]}
     assert (1, []) == (
         done.returncode,
-        [one for one in told["findings"] if one["severity"] != "note"],
+        [one for one in reported["findings"] if one["severity"] != "note"],
     )
     assert {"config-valid", "log-triage", "gunicorn-triage", "app-import"} <= unseen
 

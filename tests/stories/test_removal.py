@@ -38,8 +38,8 @@ def test_its_configuration_link_units_and_static_files_are_gone(host: DebianHost
 
     site.apply(host)
 
-    ours = (site.SITE_FILE, site.SITE_LINK, site.UNIT_FILE, site.SOCKET_FILE, site.STYLESHEET)
-    assert [] == [path for path in ours if host.exists(path)]
+    managed = (site.SITE_FILE, site.SITE_LINK, site.UNIT_FILE, site.SOCKET_FILE, site.STYLESHEET)
+    assert [] == [path for path in managed if host.exists(path)]
     assert 0 == site.plan(host).exit_code
     for unit in ("gunicorn.service", "gunicorn.socket"):
         assert "not-found" in host.run("systemctl", "show", "-p", "LoadState", unit).stdout

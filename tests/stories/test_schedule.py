@@ -74,14 +74,14 @@ def messages(host: DebianHost) -> list[str]:
 
 def wait_for_runs(host: DebianHost, count: int) -> None:
     """Until the timer has started that many further checks, and the last has ended."""
-    seen: set[str] = set()
+    runs: set[str] = set()
 
     def enough() -> bool:
         asked = host.run("systemctl", "show", "--property=InvocationID,ActiveState", SERVICE)
-        told = dict(line.split("=", 1) for line in asked.stdout.splitlines())
-        invocation, state = told["InvocationID"], told["ActiveState"]
-        seen.add(invocation)
-        return len(seen) > count and state != "activating"
+        properties = dict(line.split("=", 1) for line in asked.stdout.splitlines())
+        invocation, state = properties["InvocationID"], properties["ActiveState"]
+        runs.add(invocation)
+        return len(runs) > count and state != "activating"
 
     wait_for(enough, f"{count} checks", timeout_s=60)
 

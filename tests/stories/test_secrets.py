@@ -65,11 +65,11 @@ def test_no_state_file_holds_it_but_what_a_rollback_needs(host: DebianHost) -> N
     host.reconcile("plan", "--out", "/root/approved.plan", check=True)
     host.reconcile("apply", "/root/approved.plan", check=True)
 
-    ours = ("/var/lib/reconcile", "/root/approved.plan")
-    found = host.run("grep", "-rl", "hunter2", *ours, check=False).stdout.splitlines()
+    managed = ("/var/lib/reconcile", "/root/approved.plan")
+    found = host.run("grep", "-rl", "hunter2", *managed, check=False).stdout.splitlines()
     journal = host.run("journalctl", "--output=cat").stdout
     # What is kept for a rollback is the old file itself, as it was, in a folder of ours alone.
-    loose = host.run("find", *ours, "-perm", "/077", "-not", "-path", "*/keep/*").stdout
+    loose = host.run("find", *managed, "-perm", "/077", "-not", "-path", "*/keep/*").stdout
 
     assert [] == [path for path in found if "/keep/" not in path]
     assert "hunter2" not in journal

@@ -42,7 +42,7 @@ class Machine:
 
     root: str
     state: str
-    said: list[Event] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
     verify_rolled_back: Callable[[], Sequence[Check]] = all_is_well
 
     @property
@@ -86,13 +86,13 @@ class Machine:
         verify: Callable[[], Sequence[Check]] = all_is_well,
         roll_back: bool = True,
     ) -> Report:
-        recover(host, self.said.append)
+        recover(host, self.events.append)
         return apply(
             self.plan(*declared, host=host),
             host,
             verify=verify,
             verify_rolled_back=self.verify_rolled_back,
-            on_event=self.said.append,
+            on_event=self.events.append,
             by=BY,
             roll_back=roll_back,
         )
@@ -100,13 +100,13 @@ class Machine:
     def recover(self) -> tuple[str, ...]:
         host = self.host
         with lock(host, "reconcile apply"):
-            return recover(host, self.said.append)
+            return recover(host, self.events.append)
 
     def take_back(self) -> tuple[str, ...]:
         host = self.host
         with lock(host, "reconcile rollback"):
-            recover(host, self.said.append)
-            return rollback_last(host, BY, self.said.append)
+            recover(host, self.events.append)
+            return rollback_last(host, BY, self.events.append)
 
     def manifest(self) -> dict[str, tuple[object, ...]]:
         """Every path below the root: kind, mode, owner, content, and a file's mtime."""

@@ -59,7 +59,7 @@ def inside(host: DebianHost, code: str, *, user: str | None = None, **values: ob
     body = textwrap.indent(textwrap.dedent(code), "    ")
     program = f"{PRELUDE}{body}\n{EPILOGUE}"
     python = ("/opt/reconcile/bin/python", "-I", "-c", program)
-    told = json.loads(host.run(*python, input=json.dumps(values).encode(), user=user).stdout)
-    if "error" in told:
-        raise RefusedError(*told["error"])
-    return told["answer"]
+    reported = json.loads(host.run(*python, input=json.dumps(values).encode(), user=user).stdout)
+    if "error" in reported:
+        raise RefusedError(*reported["error"])
+    return reported["answer"]

@@ -119,7 +119,7 @@ class Running:
         finally:
             connection.close()
 
-    def foretell(
+    def predict(
         self, uri: str, host: str = "x.test", method: str = "GET", body: bytes = b""
     ) -> Route:
         """Our prediction of it."""

@@ -10,10 +10,10 @@ Found = TypeVar("Found")
 PAUSE_S = 0.02
 
 
-def wait_for(look: Callable[[], Found | None], what: str, *, timeout_s: float = 10) -> Found:
+def wait_for(condition: Callable[[], Found | None], what: str, *, timeout_s: float = 10) -> Found:
     """What `look` returns as soon as it is true; AssertionError after `timeout_s`."""
     deadline = time.monotonic() + timeout_s
-    while not (found := look()):
+    while not (found := condition()):
         if time.monotonic() > deadline:
             raise AssertionError(f"waited {timeout_s:.0f} s for {what}")
         time.sleep(PAUSE_S)

@@ -158,7 +158,7 @@ def last_wrote(*resources: Resource, created: bool = True) -> dict[Ref, LedgerRo
     }
 
 
-def look(world: World, desired: Desired, owned: dict[Ref, LedgerRow]) -> Observed:
+def observe_world(world: World, desired: Desired, owned: dict[Ref, LedgerRow]) -> Observed:
     undeclared = sorted(owned.keys() - desired.keys())
     return observe(desired, undeclared, make, cast(PlannedHost, world)).readings
 
@@ -167,7 +167,7 @@ def planned(
     world: World, desired: Desired, owned: dict[Ref, LedgerRow] | None = None, **more: Any
 ) -> Plan:
     rows = owned or {}
-    return make_plan(desired, look(world, desired, rows), rows, host="web1", **more)
+    return make_plan(desired, observe_world(world, desired, rows), rows, host="web1", **more)
 
 
 def carry_out(world: World, changes: Sequence[Change]) -> None:

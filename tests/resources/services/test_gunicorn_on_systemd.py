@@ -167,11 +167,11 @@ def test_a_stopped_service_is_a_difference_although_its_socket_listens(debian: D
 
     debian.run("systemctl", "stop", "idle.service")
     left = with_units(debian, view, "return differences()")
-    mended = with_units(debian, view, "put(); return differences()")
+    fixed = with_units(debian, view, "put(); return differences()")
 
     assert ["idle.service"] == [name for name, _, _ in left]
     assert [(False, "nothing")] == [(now["active"], now["runs"]) for _, _, now in left]
-    assert [] == mended
+    assert [] == fixed
 
 
 @pytest.mark.parametrize("unit", ["service", "socket"])
@@ -185,10 +185,10 @@ def test_an_edited_unit_file_is_put_back_and_restarts_nothing(
 
     debian.run("sh", "-c", f"echo '# edited' >> {path}")
     left = with_units(debian, view, "return differences()")
-    mended = with_units(debian, view, "put(); return differences()")
+    fixed = with_units(debian, view, "put(); return differences()")
 
     assert [path] == [name for name, _, _ in left]
-    assert [] == mended
+    assert [] == fixed
     assert b"# edited" not in debian.read(path)
     assert runs == invocation(debian, f"edited{unit}.{unit}")
     assert "version 1" in curl(debian, f"/run/edited{unit}.sock", "http://app/")
@@ -202,10 +202,10 @@ def test_a_service_started_from_an_edited_unit_file_is_restarted(debian: DebianH
     debian.run("sh", "-c", f"echo '# edited' >> {path}; systemctl daemon-reload")
     debian.run("systemctl", "restart", "restarted.service")
     left = with_units(debian, view, "return differences()")
-    mended = with_units(debian, view, "put(); return differences()")
+    fixed = with_units(debian, view, "put(); return differences()")
 
     assert [path, "restarted.service"] == [name for name, _, _ in left]
-    assert [] == mended
+    assert [] == fixed
     assert "version 1" in curl(debian, "/run/restarted.sock", "http://app/")
 
 
@@ -288,7 +288,7 @@ def test_a_broken_app_does_not_start_and_the_old_one_runs_again(debian: DebianHo
     with_units(debian, view, "put()")
     before = debian.manifest("/etc/systemd", units=("back.service", "back.socket"))
 
-    told = with_units(
+    reported = with_units(
         debian,
         {**view, "module": "nonsense:app"},
         """
@@ -300,9 +300,9 @@ def test_a_broken_app_does_not_start_and_the_old_one_runs_again(debian: DebianHo
         """,
     )
 
-    assert "systemctl restart back.service failed" == told[0]
-    assert "No module named 'nonsense'" in told[1]
-    assert [] == told[2]
+    assert "systemctl restart back.service failed" == reported[0]
+    assert "No module named 'nonsense'" in reported[1]
+    assert [] == reported[2]
     assert before == debian.manifest("/etc/systemd", units=("back.service", "back.socket"))
     assert [] == with_units(debian, view, "return differences()")
     assert "version 1" in curl(debian, "/run/back.sock", "http://app/")

@@ -69,7 +69,7 @@ def left(host: Host, resources: list[Resource]) -> list[tuple[str, str]]:
         (resource.kind, field)
         for resource in resources
         for field, value in resource.managed().items()
-        if (seen := resource.observe(host)) is None or value != getattr(seen, field)
+        if (observed := resource.observe(host)) is None or value != getattr(observed, field)
     ]
 
 
@@ -103,10 +103,10 @@ def test_a_killed_app_is_a_difference_and_is_started_again(
 
     os.kill(pid, signal.SIGKILL)
     assert wait_until(lambda: identity(pid) is None, timeout_s=60)
-    seen = left(host, declared())
+    observed = left(host, declared())
     put(host, declared())
 
-    assert [("service", "active"), ("service", "runs")] == seen
+    assert [("service", "active"), ("service", "runs")] == observed
     assert [] == left(host, declared())
     assert "umask 0022" in answer(tmp_path)
 
@@ -117,10 +117,10 @@ def test_an_edited_unit_is_put_back_and_its_process_runs_on(host: Host, declared
     pid = host.services.status("shop.service").main_pid
 
     path.write_text(path.read_text() + "# edited\n")
-    seen = left(host, declared())
+    observed = left(host, declared())
     put(host, declared())
 
-    assert [("unit", "content")] == seen
+    assert [("unit", "content")] == observed
     assert [] == left(host, declared())
     assert pid == host.services.status("shop.service").main_pid
 
