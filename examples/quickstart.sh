@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# From a bare Debian 12 to the whole demo: installs what is missing, then runs `reconcile demo`.
-# Arguments go to the demo: ./examples/quickstart.sh --keep
+# Installs what is missing on a bare Debian 12, then runs `reconcile demo`.
+# Arguments are passed to the demo: ./examples/quickstart.sh --keep
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -19,15 +19,15 @@ as_root() {
 }
 
 quietly() {
-    local said
-    said=$("$@" 2>&1) || {
-        printf '%s\n' "$said" >&2
+    local output
+    output=$("$@" 2>&1) || {
+        printf '%s\n' "$output" >&2
         exit 1
     }
 }
 
 missing_packages() {
-    # ensurepip is what Debian leaves out of python3 without python3-venv.
+    # Debian's python3 has ensurepip only with python3-venv.
     python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
     [ -x /usr/sbin/nginx ] || echo nginx-light
 }
@@ -36,10 +36,10 @@ install_missing() {
     local packages
     packages=$(missing_packages)
     [ -n "$packages" ] || return 0
-    # shellcheck disable=SC2086 # one word a package
+    # shellcheck disable=SC2086 # one word per package
     set -- $packages
     if ! command -v apt-get >/dev/null; then
-        echo "Missing, and there is no apt-get to install it: $*" >&2
+        echo "Missing, and apt-get is not available: $*" >&2
         exit 1
     fi
     echo "Installing with apt-get: $*"
@@ -50,7 +50,7 @@ install_missing() {
 
 install_reconcile() {
     "$venv/bin/python" -m pip --version >/dev/null 2>&1 || {
-        echo "Making $venv"
+        echo "Creating $venv"
         python3 -m venv "$venv"
     }
     "$venv/bin/python" -c 'import deepdiff, flask, gunicorn, reconcile, typer' 2>/dev/null && return

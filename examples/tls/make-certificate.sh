@@ -1,12 +1,12 @@
 #!/bin/sh
-# Make a self-signed certificate for NAME, good for 90 days; one that is there stays.
+# Creates a self-signed certificate for NAME, valid for 90 days, unless one exists.
 set -eu
 name=${1:?usage: make-certificate.sh NAME}
 certificate=/etc/ssl/certs/$name.pem
 key=/etc/ssl/private/$name.key
 
 if [ -e "$certificate" ] || [ -e "$key" ]; then
-    echo "$certificate or $key is there already; nothing was changed."
+    echo "$certificate or $key already exists; nothing was changed."
     exit 0
 fi
 install -d -m 0755 /etc/ssl/certs
@@ -16,4 +16,4 @@ openssl req -x509 -newkey rsa:2048 -sha256 -nodes -days 90 \
     -subj "/CN=$name" -addext "subjectAltName=DNS:$name" \
     -keyout "$key" -out "$certificate" 2>/dev/null
 chmod 0644 "$certificate"
-echo "Made $certificate and $key."
+echo "Created $certificate and $key."
