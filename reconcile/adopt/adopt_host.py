@@ -25,7 +25,7 @@ _HEAD = (
     "A site with `adopted` keeps its existing Nginx file, whose text is listed under `paths`:"
     " `reconcile drift` reports changes to it, `reconcile apply` reverts them."
     " A site without `adopted` was written by reconcile.",
-    "No `source` is guessed: set it on a static location to have its files copied from tsettings.",
+    "No `source` is guessed: set it on a static location to have its files copied from there.",
 )
 _BOOTED = "/run/systemd/system"
 """Exists where systemd is the init system. Source: sd_booted(3)."""
