@@ -29,10 +29,8 @@ from reconcile.engine.safety_checks import refuse_unclear
 from reconcile.engine.selection import Selection
 from reconcile.errors import ReconcileError
 from reconcile.filesystem.user_files import write_user_file
-from reconcile.gitops import saved_plan
 from reconcile.output.error import error_text
 from reconcile.output.escape import printable
-from reconcile.output.markdown import plan_markdown
 from reconcile.output.text import plan_text
 from reconcile.workspace import Workspace
 from reconcile.workspace.planning import plan_changes
@@ -81,6 +79,9 @@ def plan(
     if json:
         show(_plan_json(read_only.with_note(made), code, full=full))
     elif markdown:
+        # Start-up: 3 ms, and a plan as text does without it.
+        from reconcile.output.markdown import plan_markdown
+
         show(plan_markdown(made))
     else:
         show(plan_text(made, style(), full=full, summary=summary))
@@ -104,6 +105,9 @@ def _print_unclear(made: Plan) -> None:
 
 
 def _save(path: str, made: Plan, workspace: Workspace, selection: Selection) -> None:
+    # Start-up: 2 ms, and only --out needs it.
+    from reconcile.gitops import saved_plan
+
     yaml = os.path.abspath(workspace.config.file)
     saved_plan.write(path, saved_plan.from_plan(made, yaml, selection, workspace.user))
 
