@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Seen:
+class Screen:
     """What a terminal showed, and the exit code."""
 
     code: int
@@ -27,7 +27,7 @@ def on_a_terminal(
     columns: int = 100,
     env: dict[str, str] | None = None,
     program: Sequence[str] = ("-m", "reconcile"),
-) -> Seen:
+) -> Screen:
     """Run `reconcile ARGUMENTS` on a terminal of that width; `types` is typed ahead.
 
     `program` is what Python is given in its place, for one that has other limits.
@@ -42,7 +42,7 @@ def on_a_terminal(
     shown = b"".join(iter(lambda: _read(terminal), b""))
     _, status = os.waitpid(pid, 0)
     os.close(terminal)
-    return Seen(os.waitstatus_to_exitcode(status), shown.decode().replace("\r\n", "\n"))
+    return Screen(os.waitstatus_to_exitcode(status), shown.decode().replace("\r\n", "\n"))
 
 
 def _read(terminal: int) -> bytes:

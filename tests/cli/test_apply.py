@@ -48,10 +48,10 @@ def manifest(demo: DemoHost) -> dict[str, tuple[int, int, int, str]]:
         if os.path.relpath(folder, demo.root).split("/")[0] in OWN:
             continue
         for path in (folder, *(f"{folder}/{name}" for name in names)):
-            seen = os.lstat(path)
+            st = os.lstat(path)
             plain = os.path.isfile(path) and not path.endswith(".pyc")
             digest = hashlib.sha256(Path(path).read_bytes()).hexdigest() if plain else ""
-            found[path] = (seen.st_uid, seen.st_gid, seen.st_mode, digest)
+            found[path] = (st.st_uid, st.st_gid, st.st_mode, digest)
     return {path: what for path, what in found.items() if "__pycache__" not in path}
 
 
@@ -129,34 +129,34 @@ def test_without_anyone_to_ask_nothing_is_applied(demo: DemoHost, run: Run) -> N
 def test_only_yes_is_yes(demo: DemoHost, answer: str) -> None:
     before = manifest(demo)
 
-    seen = on_a_terminal("apply", cwd=demo.root, types=answer, env={"NO_COLOR": "1"})
+    screen = on_a_terminal("apply", cwd=demo.root, types=answer, env={"NO_COLOR": "1"})
 
-    assert 1 == seen.code
-    assert "Error: This plan was not approved; nothing was changed\n" in seen.text
+    assert 1 == screen.code
+    assert "Error: This plan was not approved; nothing was changed\n" in screen.text
     assert before == manifest(demo)
 
 
 def test_an_error_begins_a_line_of_its_own_where_the_question_got_no_answer(
     demo: DemoHost,
 ) -> None:
-    seen = on_a_terminal("apply", cwd=demo.root, types="\x04", env={"NO_COLOR": "1"})
+    screen = on_a_terminal("apply", cwd=demo.root, types="\x04", env={"NO_COLOR": "1"})
 
-    assert "\nError: This plan was not approved" in seen.text
+    assert "\nError: This plan was not approved" in screen.text
 
 
 def test_yes_applies_what_was_shown(demo: DemoHost) -> None:
-    seen = on_a_terminal("apply", cwd=demo.root, types="yes\n")
+    screen = on_a_terminal("apply", cwd=demo.root, types="yes\n")
 
-    assert 0 == seen.code, seen.text
-    assert "Apply complete!" in seen.text
-    assert "\x1b[" in seen.text
+    assert 0 == screen.code, screen.text
+    assert "Apply complete!" in screen.text
+    assert "\x1b[" in screen.text
 
 
 def test_a_long_copy_shows_how_many_files_are_done(demo: DemoHost) -> None:
     for number in range(1_000):
         Path(demo.root, f"app/static/{number:03}.txt").touch()
 
-    seen = on_a_terminal(
+    screen = on_a_terminal(
         "apply",
         "--auto-approve",
         cwd=demo.root,
@@ -165,21 +165,21 @@ def test_a_long_copy_shows_how_many_files_are_done(demo: DemoHost) -> None:
         program=("-c", EVERY_COPY_IS_LONG),
     )
 
-    assert 0 == seen.code, seen.text
-    [total] = set(re.findall(r"assets:\S+: [\d,]+ of ([\d,]+) files", seen.text))
+    assert 0 == screen.code, screen.text
+    [total] = set(re.findall(r"assets:\S+: [\d,]+ of ([\d,]+) files", screen.text))
     assert 1_000 < int(total.replace(",", "")) < 1_100
 
 
 def test_no_color_holds_on_a_terminal(demo: DemoHost) -> None:
-    seen = on_a_terminal("plan", "--summary", cwd=demo.root, env={"NO_COLOR": "1"})
+    screen = on_a_terminal("plan", "--summary", cwd=demo.root, env={"NO_COLOR": "1"})
 
-    assert "\x1b" not in seen.text
+    assert "\x1b" not in screen.text
 
 
 def test_prose_is_wrapped_on_a_narrow_terminal(demo: DemoHost) -> None:
-    seen = on_a_terminal("apply", "--site", "x" * 30, cwd=demo.root, columns=40)
+    screen = on_a_terminal("apply", "--site", "x" * 30, cwd=demo.root, columns=40)
 
-    assert max(map(len, seen.text.splitlines())) <= 60
+    assert max(map(len, screen.text.splitlines())) <= 60
 
 
 def test_a_probe_that_fails_takes_everything_back(demo: DemoHost, run: Run) -> None:
@@ -284,14 +284,14 @@ def test_read_failures_are_also_shown_with_the_plan(demo: DemoHost, run: Run) ->
     os.rename(f"{demo.root}/app/static", f"{demo.root}/app/elsewhere")
 
     shown = run("plan", cwd=demo.root)
-    told = run("plan", "--json", cwd=demo.root)
+    listed = run("plan", "--json", cwd=demo.root)
 
-    assert (1, 1) == (shown.returncode, told.returncode)
+    assert (1, 1) == (shown.returncode, listed.returncode)
     assert shown.stderr.startswith("Error: A part of the host could not be read.\n  why: assets:")
     assert f"{demo.root}/app/static" in shown.stderr
     assert "  fix: " in shown.stderr
-    assert shown.stderr == told.stderr
-    assert 1 == len(documents(told.stdout, "plan"))
+    assert shown.stderr == listed.stderr
+    assert 1 == len(documents(listed.stdout, "plan"))
 
 
 def test_a_failed_check_is_no_drift(applied: DemoHost, run: Run) -> None:
@@ -339,7 +339,7 @@ def test_ctrl_c_takes_everything_back(demo: DemoHost) -> None:
 
 def test_an_apply_continues_when_its_output_is_closed(demo: DemoHost, run: Run) -> None:
     with started(demo, "apply", "--auto-approve") as process:
-        noise = with_nobody_reading(process)
+        noise = without_reader(process)
 
     assert (0, b"") == (process.returncode, noise)
     assert 0 == run("plan", "--detailed-exitcode", cwd=demo.root).returncode
@@ -347,7 +347,7 @@ def test_an_apply_continues_when_its_output_is_closed(demo: DemoHost, run: Run) 
 
 def test_a_closed_pipe_makes_no_noise(demo: DemoHost) -> None:
     with started(demo, "plan") as process:
-        assert b"" == with_nobody_reading(process)
+        assert b"" == without_reader(process)
 
 
 def started(demo: DemoHost, *arguments: str) -> subprocess.Popen[bytes]:
@@ -355,7 +355,7 @@ def started(demo: DemoHost, *arguments: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen([*COMMAND, *arguments], cwd=demo.root, stdout=pipe, stderr=pipe)
 
 
-def with_nobody_reading(process: subprocess.Popen[bytes]) -> bytes:
+def without_reader(process: subprocess.Popen[bytes]) -> bytes:
     """What comes on stderr when stdout is closed at once."""
     assert process.stdout is not None
     assert process.stderr is not None
@@ -364,7 +364,7 @@ def with_nobody_reading(process: subprocess.Popen[bytes]) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["--site", "dem"], "Did you mean demo?"),
         (["--target", "file:/none"], "file:/none"),
@@ -372,12 +372,12 @@ def with_nobody_reading(process: subprocess.Popen[bytes]) -> bytes:
     ],
 )
 def test_a_selection_of_nothing_is_refused(
-    demo: DemoHost, run: Run, arguments: list[str], told: str
+    demo: DemoHost, run: Run, arguments: list[str], message: str
 ) -> None:
     done = run("plan", *arguments, cwd=demo.root)
 
     assert 1 == done.returncode
-    assert told in done.stderr
+    assert message in done.stderr
 
 
 def test_a_mistyped_site_is_not_verified_as_fine(demo: DemoHost, run: Run) -> None:
@@ -402,12 +402,12 @@ def test_a_rollback_undoes_the_last_apply(demo: DemoHost, run: Run) -> None:
 def test_a_rollback_shows_what_it_will_do_before_it_asks(applied: DemoHost) -> None:
     before = manifest(applied)
 
-    seen = on_a_terminal(
+    screen = on_a_terminal(
         "rollback", cwd=applied.root, types="no\n", columns=200, env={"NO_COLOR": "1"}
     )
 
-    shown, _, rest = seen.text.partition("Only 'yes' approves")
-    assert 1 == seen.code
+    shown, _, rest = screen.text.partition("Only 'yes' approves")
+    assert 1 == screen.code
     assert "Rollback will undo apply #1 of " in shown
     assert "(reconcile apply --auto-approve):\n  ~ restore   - remove again\n" in shown
     assert f"  - file:{applied.root}/nginx/sites-available/demo.conf\n" in shown
@@ -430,24 +430,24 @@ def test_apply_shows_as_much_of_its_plan_as_it_is_asked_to(
 
 
 def test_rollback_does_not_prompt_when_there_is_nothing_to_undo(demo: DemoHost) -> None:
-    seen = on_a_terminal("rollback", cwd=demo.root, types="yes\n")
+    screen = on_a_terminal("rollback", cwd=demo.root, types="yes\n")
 
-    assert 1 == seen.code
-    assert "No apply can be rolled back" in seen.text
-    assert "approves" not in seen.text
+    assert 1 == screen.code
+    assert "No apply can be rolled back" in screen.text
+    assert "approves" not in screen.text
 
 
 def test_the_history_shows_who_did_what(demo: DemoHost, run: Run) -> None:
     run("apply", "--auto-approve", cwd=demo.root)
     run("rollback", "--auto-approve", cwd=demo.root)
 
-    told = run("history", cwd=demo.root)
+    listed = run("history", cwd=demo.root)
     [document] = documents(run("history", "--json", cwd=demo.root).stdout, "history")
 
     assert ["applied", "rolled_back"] == [entry["result"] for entry in document["entries"]]
-    assert "applied (8 changes)" in told.stdout
-    assert "rolled back (8 changes)" in told.stdout
-    assert "reconcile rollback --auto-approve" in told.stdout
+    assert "applied (8 changes)" in listed.stdout
+    assert "rolled back (8 changes)" in listed.stdout
+    assert "reconcile rollback --auto-approve" in listed.stdout
     assert [] == document["problems"]
 
 

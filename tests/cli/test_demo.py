@@ -39,9 +39,9 @@ def folder() -> Iterator[Path]:
 
 
 def document(text: str) -> dict[str, Any]:
-    told: dict[str, Any] = json.loads(text)
-    jsonschema.validate(told, json.loads(SCHEMA.read_text()))
-    return told
+    output: dict[str, Any] = json.loads(text)
+    jsonschema.validate(output, json.loads(SCHEMA.read_text()))
+    return output
 
 
 def below(folder: Path) -> dict[str, str]:
@@ -52,19 +52,19 @@ def test_the_demo_runs_to_its_end_and_leaves_nothing(run: Run, folder: Path) -> 
     done = run("demo", env=below(folder))
 
     assert 0 == done.returncode, done.stdout + done.stderr
-    told = done.stdout
-    assert 5 == len(re.findall(r"^  \w.*  # ", told.partition("five things")[2], re.MULTILINE))
-    assert "Plan: 1 to add, 5 to change, 0 to destroy." in told
-    assert 2 == told.count("Apply complete!")
-    assert told.index("Apply complete!") < told.index("No changes. The host matches")
-    assert told.endswith("Everything is stopped and removed.\n")
+    output = done.stdout
+    assert 5 == len(re.findall(r"^  \w.*  # ", output.partition("five things")[2], re.MULTILINE))
+    assert "Plan: 1 to add, 5 to change, 0 to destroy." in output
+    assert 2 == output.count("Apply complete!")
+    assert output.index("Apply complete!") < output.index("No changes. The host matches")
+    assert output.endswith("Everything is stopped and removed.\n")
     assert [] == left_over(folder)
 
 
 def test_a_demo_that_is_kept_runs_until_it_is_stopped(run: Run, folder: Path) -> None:
-    told = run("demo", "--keep", env=below(folder)).stdout
-    port = int(re.findall(r"http://demo\.localhost:(\d+)/", told)[-1])
-    root = told.rstrip().rpartition(" ")[2]
+    output = run("demo", "--keep", env=below(folder)).stdout
+    port = int(re.findall(r"http://demo\.localhost:(\d+)/", output)[-1])
+    root = output.rstrip().rpartition(" ")[2]
     page = HttpClient().request(HttpTarget("127.0.0.1", port, "demo.localhost"), "/")
 
     stopped = run("demo", "--stop", root)
@@ -76,13 +76,13 @@ def test_a_demo_that_is_kept_runs_until_it_is_stopped(run: Run, folder: Path) ->
 
 def test_the_json_of_a_kept_demo_names_its_folder(run: Run, folder: Path) -> None:
     done = run("demo", "--keep", "--json", env=below(folder))
-    told = document(done.stdout)
-    page = HttpClient().request(HttpTarget("127.0.0.1", told["port"], "demo.localhost"), "/")
+    output = document(done.stdout)
+    page = HttpClient().request(HttpTarget("127.0.0.1", output["port"], "demo.localhost"), "/")
 
-    stopped = document(run("demo", "--stop", told["folder"], "--json").stdout)
+    stopped = document(run("demo", "--stop", output["folder"], "--json").stdout)
 
     assert "Apply complete!" in done.stderr
-    assert (True, 200, False) == (told["running"], page.status, stopped["running"])
+    assert (True, 200, False) == (output["running"], page.status, stopped["running"])
     assert [] == left_over(folder)
 
 

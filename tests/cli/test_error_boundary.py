@@ -39,10 +39,10 @@ def test_an_internal_error_is_reported_without_a_traceback(
 ) -> None:
     run_guarded(lambda: raising(ValueError("\x1b[2Jodd")))
 
-    told = capsys.readouterr().err
-    assert "Traceback" not in told
-    assert r"Internal error: ValueError: \x1b[2Jodd" in told
-    assert "RECONCILE_DEBUG=1" in told
+    message = capsys.readouterr().err
+    assert "Traceback" not in message
+    assert r"Internal error: ValueError: \x1b[2Jodd" in message
+    assert "RECONCILE_DEBUG=1" in message
 
 
 def test_an_error_of_the_machine_is_not_an_internal_error(
@@ -50,10 +50,10 @@ def test_an_error_of_the_machine_is_not_an_internal_error(
 ) -> None:
     code = run_guarded(lambda: raising(OSError(errno.EMFILE, "Too many open files")))
 
-    told = capsys.readouterr().err
-    assert (1, True) == (code, told.startswith("Error: System error: "))
-    assert "  why: this process has too many open files\n" in told
-    assert "  fix: Raise the limit of open files (ulimit -n).\n" in told
+    message = capsys.readouterr().err
+    assert (1, True) == (code, message.startswith("Error: System error: "))
+    assert "  why: this process has too many open files\n" in message
+    assert "  fix: Raise the limit of open files (ulimit -n).\n" in message
 
 
 def test_the_traceback_is_there_for_who_asks(
@@ -69,5 +69,8 @@ def test_the_traceback_is_there_for_who_asks(
 def test_what_why_and_fix_go_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
     run_guarded(lambda: raising(ReconcileError("It broke", "of age", "Buy another.")))
 
-    told = capsys.readouterr()
-    assert ("", "Error: It broke\n  why: of age\n  fix: Buy another.\n") == (told.out, told.err)
+    output = capsys.readouterr()
+    assert ("", "Error: It broke\n  why: of age\n  fix: Buy another.\n") == (
+        output.out,
+        output.err,
+    )

@@ -136,8 +136,8 @@ def test_a_reader_of_the_log_that_has_gone_does_not_end_an_apply(demo: DemoHost)
 
 
 def test_no_progress_runs_through_the_log_on_a_terminal(demo: DemoHost) -> None:
-    seen = on_a_terminal("apply", "--auto-approve", "-v", cwd=demo.root, columns=300)
+    output = on_a_terminal("apply", "--auto-approve", "-v", cwd=demo.root, columns=300)
 
-    assert 0 == seen.code
-    assert "\x1b[K" not in seen.text
-    assert "━" not in seen.text
+    assert 0 == output.code
+    assert "\x1b[K" not in output.text
+    assert "━" not in output.text

@@ -67,7 +67,7 @@ def left_on_the_screen(shown: str) -> str:
     return "\n".join(line.rpartition(ERASED)[2] for line in shown.split("\n"))
 
 
-def looking(*, json: bool = False, pause: float = 0.05) -> tuple[str, str]:
+def read_files(*, json: bool = False, pause: float = 0.05) -> tuple[str, str]:
     return "-c", LONG.format(json=json, pause=pause)
 
 
@@ -87,7 +87,7 @@ def many(demo: DemoHost, run: Run) -> DemoHost:
 
 
 def test_a_long_scan_shows_progress_and_leaves_nothing_on_the_screen() -> None:
-    shown = on_a_terminal(*looking())
+    shown = on_a_terminal(*read_files())
 
     counts = [int(found.replace(",", "")) for found in LINE.findall(shown)]
     assert counts
@@ -97,7 +97,7 @@ def test_a_long_scan_shows_progress_and_leaves_nothing_on_the_screen() -> None:
 
 
 def test_one_that_does_not_is_not() -> None:
-    assert "the plan\n" == on_a_terminal(*looking(pause=0.001))
+    assert "the plan\n" == on_a_terminal(*read_files(pause=0.001))
 
 
 @pytest.mark.parametrize(
@@ -106,11 +106,13 @@ def test_one_that_does_not_is_not() -> None:
     ids=["--json", "NO_COLOR", "a dumb terminal"],
 )
 def test_where_it_would_disturb_it_is_not(json: bool, env: dict[str, str]) -> None:
-    assert "the plan\n" == on_a_terminal(*looking(json=json), env=env)
+    assert "the plan\n" == on_a_terminal(*read_files(json=json), env=env)
 
 
 def test_into_a_pipe_it_is_not() -> None:
-    done = subprocess.run([sys.executable, *looking()], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, *read_files()], capture_output=True, text=True, check=True
+    )
 
     assert ("the plan\n", "") == (done.stdout, done.stderr)
 

@@ -99,9 +99,10 @@ def test_a_wildcard_finds_planned_names_also_in_a_directory_that_is_planned(
 
 
 def test_what_is_planned_counts_as_changed_now_and_so_does_its_directory(
-    planned: PlannedFiles, root: Path
+    host: Host, root: Path
 ) -> None:
     (root / "a").write_text("disk")
+    planned = PlannedHost(host).files
     disk = planned.stat(str(root))
 
     planned.plan(f"{root}/a", ABSENT)

@@ -44,15 +44,15 @@ def test_cron_runs_the_same_command_at_a_minute_of_its_own() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "expected"),
+    ("text", "expected"),
     [
         ("Sun 2026-11-22 18:17:02 UTC", "2026-11-22T18:17:02Z"),
         ("", ""),
         ("n/a", ""),
     ],
 )
-def test_the_next_run_is_formatted_like_every_other_time(told: str, expected: str) -> None:
-    assert expected == to_utc(told)
+def test_the_next_run_is_formatted_like_every_other_time(text: str, expected: str) -> None:
+    assert expected == to_utc(text)
 
 
 def test_a_time_that_cron_cannot_express_is_refused() -> None:

@@ -1,4 +1,4 @@
-"""Why a site's file differs is told as nginx reads it: directive by directive."""
+"""Why a site's file differs is described as nginx reads it: directive by directive."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SITE = b"server { listen 80; location /a { expires 7d; } }"
 
 
 @pytest.mark.parametrize(
-    ("other", "told"),
+    ("other", "described"),
     [
         (
             b"# x\nserver {\n  listen '80';\n location /a { expires 7d; }\n}",
@@ -46,8 +46,8 @@ SITE = b"server { listen 80; location /a { expires 7d; } }"
         ),
     ],
 )
-def test_two_files_differ_by(other: bytes, told: str) -> None:
-    assert told == str(semantic_diff(SITE, other, "x"))
+def test_two_files_differ_by(other: bytes, described: str) -> None:
+    assert described == str(semantic_diff(SITE, other, "x"))
 
 
 TOKEN = "server { %s location = /.reconcile-generation { return 200 %s; } }"

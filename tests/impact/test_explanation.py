@@ -124,10 +124,10 @@ def test_the_smallest_fix_of_a_file_really_lets_the_worker_in(
     file = str(guide.root / "www/static/css/app.css")
     subprocess.run(["sh", "-c", command.replace("FILE", file)], check=True)
 
-    told = explained(guide).fix
-    subprocess.run(["sh", "-c", told], check=True)
+    printed = explained(guide).fix
+    subprocess.run(["sh", "-c", printed], check=True)
 
-    assert fix.replace("FILE", file) == told
+    assert fix.replace("FILE", file) == printed
     assert None is explained(guide).blocked
 
 
@@ -207,9 +207,9 @@ def test_the_json_keeps_to_its_schema(guide: GuidesHost) -> None:
     document = explain_document(URL, found, "web1", now=datetime.now(UTC), live=real)
 
     schema = output_schemas()["explain"]
-    told = json.loads(to_json(document))
-    validate(told, schema)
+    printed = json.loads(to_json(document))
+    validate(printed, schema)
     assert (["Content-Type", "Expires", "Cache-Control"], False) == (
-        [header["name"] for header in told["headers"]][:3],
-        told["live"]["agrees"],
+        [header["name"] for header in printed["headers"]][:3],
+        printed["live"]["agrees"],
     )

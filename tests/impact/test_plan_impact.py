@@ -47,16 +47,16 @@ def test_a_traversal_that_worked_before_is_reported(guide: GuidesHost) -> None:
     text = guide.site_file.read_text().replace("location /static/ {", "location /static {")
     guide.site_file.write_text(text)
 
-    [told] = [request for request in guide.noticed() if "/static../static/" in request]
+    [described] = [request for request in guide.noticed() if "/static../static/" in request]
 
-    assert "file ROOT/www/static/../static/reconcile-sample.jpg" in guide.noticed()[told][0]
-    assert "proxied to http://unix:/run/gunicorn.sock" == guide.noticed()[told][1]
+    assert "file ROOT/www/static/../static/reconcile-sample.jpg" in guide.noticed()[described][0]
+    assert "proxied to http://unix:/run/gunicorn.sock" == guide.noticed()[described][1]
 
 
 def test_a_new_upload_limit_is_shown_by_the_bytes_that_now_pass(guide: GuidesHost) -> None:
     guide.yaml = YAML.replace("    locations:", "    max_upload: 20MB\n    locations:")
 
-    told = [
+    described = [
         (request, *answers) for request, answers in guide.noticed().items() if "POST" in request
     ]
 
@@ -66,7 +66,7 @@ def test_a_new_upload_limit_is_shown_by_the_bytes_that_now_pass(guide: GuidesHos
             "413",
             "proxied to http://unix:/run/gunicorn.sock",
         )
-    ] == told
+    ] == described
 
 
 def test_a_managed_default_server_is_reported_by_address(guide: GuidesHost) -> None:
@@ -114,19 +114,19 @@ def test_a_folder_that_is_opened_shows_in_the_answer(guide: GuidesHost) -> None:
     guide.apply()
     (guide.root / "www/static").chmod(0o700)
 
-    told = guide.noticed()["GET http://example.com/static/css/app.css"]
+    described = guide.noticed()["GET http://example.com/static/css/app.css"]
 
-    assert "403 (ROOT/www/static/css/app.css denies access to nginx)" == told[0]
-    assert "file ROOT/www/static/css/app.css, Cache-Control: public, max-age=604800" == told[1]
+    assert "403 (ROOT/www/static/css/app.css denies access to nginx)" == described[0]
+    assert "file ROOT/www/static/css/app.css, Cache-Control: public, max-age=604800" == described[1]
 
 
 def test_an_asset_that_is_missing_shows_in_the_answer(guide: GuidesHost) -> None:
     guide.apply()
     (guide.root / "www/static/css/app.css").unlink()
 
-    told = guide.noticed()["GET http://example.com/static/css/app.css"]
+    described = guide.noticed()["GET http://example.com/static/css/app.css"]
 
-    assert "404 (ROOT/www/static/css/app.css does not exist)" == told[0]
+    assert "404 (ROOT/www/static/css/app.css does not exist)" == described[0]
 
 
 def test_a_plan_shows_a_few_effects_and_all_of_them_on_request(guide: GuidesHost) -> None:

@@ -143,9 +143,9 @@ def test_verification_and_errors_have_the_published_form() -> None:
 def test_what_could_not_be_checked_has_not_failed() -> None:
     checks = [check for check in samples.CHECKS if check.status != "fail"]
 
-    told = valid("verify", to_json(verify_document(checks, "web1", 1, now=NOW)))
+    document = valid("verify", to_json(verify_document(checks, "web1", 1, now=NOW)))
 
-    assert ("incomplete", False) == (told["result"], told["healthy"])
+    assert ("incomplete", False) == (document["result"], document["healthy"])
 
 
 @pytest.mark.parametrize("name", sorted(output_schemas()))

@@ -21,7 +21,7 @@ from tests.support.denied_calls import WITHOUT_THE_CALL, WITHOUT_THE_CAPABILITY
 
 pytestmark = pytest.mark.process
 
-Result = TypeVar("Seen")
+Result = TypeVar("Result")
 
 
 def read_only(read: Callable[[], Result]) -> Result:
