@@ -57,9 +57,9 @@ UNKNOWN = {
     "loops": ("while True: pass", "did not end within 10 s"),
     "takes memory": ("x = b'1' * (4 << 30)", "memory"),
     "forks": ("while True: os.fork()", "in a sandbox"),
-    "answers without end": ("while True: os.write(3, b'[' * 65536)", "longer than 1024 KiB"),
+    "answers without end": ("while True: os.write(3, b'[' * 65536)", "exceeds 1024 KiB"),
     "answers at length": (
-        "os.write(3, b'{\"facts\": ' + b'[' * (2 << 20)); os._exit(0)", "longer than 1024 KiB"
+        "os.write(3, b'{\"facts\": ' + b'[' * (2 << 20)); os._exit(0)", "exceeds 1024 KiB"
     ),
 }  # fmt: skip
 
