@@ -23,7 +23,7 @@ pytestmark = pytest.mark.process
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 # What running processes write, and what an apply keeps for itself.
-OWN = ("log", "run", "state", "tmp")
+OWN = ("log", "run", "state", "state-protected", "tmp")
 
 EVERY_COPY_IS_LONG = """
 import sys
@@ -42,7 +42,7 @@ def applied(demo: DemoHost, run: Run) -> DemoHost:
 
 
 def manifest(demo: DemoHost) -> dict[str, tuple[int, int, int, str]]:
-    """Owner, mode and content of everything that is neither a log nor ours."""
+    """Owner, mode and content of everything that is neither a log nor state of reconcile."""
     found = {}
     for folder, _, names in os.walk(demo.root):
         if os.path.relpath(folder, demo.root).split("/")[0] in OWN:
