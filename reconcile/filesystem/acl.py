@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from reconcile.filesystem.attributes import ACL, CAPABILITY, read_attribute, read_attribute_at
-from reconcile.filesystem.openat import DirectoryCursor, directory_cursor
-from reconcile.filesystem.permissions import GONE, PermissionDeviation, PermissionPolicy
+from reconcile.filesystem.openat import GONE, DirectoryCursor, directory_cursor
 from reconcile.filesystem.safe_path import pin_name
+
+if TYPE_CHECKING:
+    from reconcile.filesystem.permissions import PermissionDeviation, PermissionPolicy
 
 USER_OBJ, USER, GROUP_OBJ, GROUP, MASK, OTHER = 0x01, 0x02, 0x04, 0x08, 0x10, 0x20
 VERSION = struct.Struct("<I")

@@ -48,6 +48,10 @@ def has_mounts_below(root: int) -> bool:
         return any(line.split(b" ", 5)[4].startswith(below) for line in lines)
 
 
+GONE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EXDEV}
+"""The name no longer stands for what was found there, so that must not be changed."""
+
+
 class Listing(NamedTuple):
     """A directory's names, unsorted, and who can change them.
 

@@ -3,12 +3,12 @@
 Where somebody else can write, a name can become a hard link to, or the moved inode of,
 another user's file at any moment. So root's inodes are never changed there, and a third
 user's only where the kernel forbids links to files that the linker cannot write
-(fs.protected_hardlinks). Every inode is pinned, checked, recorded, then changed.
+(fs.protected_hardlinks), and where that user can have put it there. Every inode is
+pinned, checked, recorded, then changed.
 """
 
 from __future__ import annotations
 
-import errno
 import os
 import stat
 from collections.abc import Iterator, Sequence
@@ -20,18 +20,17 @@ from typing import NamedTuple
 
 from reconcile.filesystem.attributes import affected_attributes, set_owner_and_mode
 from reconcile.filesystem.file_undo import PermissionsChanged
+from reconcile.filesystem.folder_access import can_add_names
 from reconcile.filesystem.host_error import HostError
 from reconcile.filesystem.inode import Ownership
-from reconcile.filesystem.openat import DirectoryCursor, directory_cursor
+from reconcile.filesystem.openat import GONE, DirectoryCursor, directory_cursor
 from reconcile.filesystem.place_guard import UNGUARDED, PlaceGuard
-from reconcile.filesystem.safe_path import DirectoryTrust, PinnedName
+from reconcile.filesystem.safe_path import PinnedName
 from reconcile.filesystem.undo import Recorder
 
 PROTECTED_HARDLINKS = "/proc/sys/fs/protected_hardlinks"
 BATCH = 2_000
 """Inodes whose undo is made durable at once."""
-GONE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EXDEV}
-"""The name no longer stands for what was scanned, so it must not be changed."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +54,8 @@ class PermissionPolicy:
 class PermissionDeviation(NamedTuple):
     """One inode that deviates from the policy; `path` is relative to the root.
 
-    `in_trusted_directory`: found where nobody else can write, so `ino` and `ctime_ns`
-    prove later that it is still the inode that was found.
+    `ino` and `ctime_ns` prove later that it is still the inode that was found, and where it
+    was found: a move or a link changes the ctime.
     """
 
     path: str
@@ -66,16 +65,13 @@ class PermissionDeviation(NamedTuple):
     mode: int
     ino: int
     ctime_ns: int
-    in_trusted_directory: bool
 
     @classmethod
-    def of(
-        cls, path: str, st: os.stat_result, *, in_trusted_directory: bool
-    ) -> PermissionDeviation:
+    def of(cls, path: str, st: os.stat_result) -> PermissionDeviation:
         """The deviation of the inode `st`."""
         is_directory = stat.S_ISDIR(st.st_mode)
         owner = Ownership.of(st)
-        return cls(path, is_directory, *owner, st.st_ino, st.st_ctime_ns, in_trusted_directory)
+        return cls(path, is_directory, *owner, st.st_ino, st.st_ctime_ns)
 
 
 @cache
@@ -89,11 +85,18 @@ def hard_links_are_protected() -> bool:
         return False
 
 
-def may_change_owner(owner: int, desired: int) -> bool:
-    """Whether an inode of `owner`, found where others can write, may be given to `desired`."""
-    if owner == 0:
+def may_change_owner(st: os.stat_result, folder: int, desired: int) -> bool:
+    """Whether an inode, found in a folder that others can write, may be given to `desired`.
+
+    A file only if its owner can have put it there: it could have been moved there by
+    somebody who cannot read it. A directory of another user can be moved by nobody else.
+    """
+    if st.st_uid == 0:
         return False
-    return owner == desired or hard_links_are_protected()
+    if st.st_uid == desired:
+        return True
+    is_theirs = stat.S_ISDIR(st.st_mode) or can_add_names(st.st_uid, folder)
+    return is_theirs and hard_links_are_protected()
 
 
 def refuse_unsafe_change(at: PinnedName, pinned: os.stat_result, uid: int) -> None:
@@ -104,12 +107,12 @@ def refuse_unsafe_change(at: PinnedName, pinned: os.stat_result, uid: int) -> No
             why="it can point to any file",
             fix="Declare the file that it points to, or remove the symlink.",
         )
-    if at.is_trusted_origin(pinned) or may_change_owner(pinned.st_uid, uid):
+    if at.is_trusted_origin(pinned) or may_change_owner(pinned, at.dir_fd, uid):
         return
     raise HostError(
         what=f"{at.path} was not changed: it belongs to another user,"
         " in a directory that somebody else can write",
-        why="it could be a hard link to any file of that user, which would be given away",
+        why="somebody else can have linked or moved it there, and it would be given away",
         fix=f"Check it, then remove it, or copy it as the user who should own it: {at.path}",
     )
 
@@ -181,13 +184,13 @@ def _pin_deviating(
         yield None
         return
     with pinned as pin:
-        yield pin if _may_fix(cursor, pin, at.trust, policy, found) else None
+        yield pin if _may_fix(cursor, pin, at, policy, found) else None
 
 
 def _may_fix(
     cursor: DirectoryCursor,
     pin: int,
-    trust: DirectoryTrust,
+    at: PinnedName,
     policy: PermissionPolicy,
     found: PermissionDeviation,
 ) -> bool:
@@ -197,6 +200,6 @@ def _may_fix(
         return False
     if not found.is_directory and now.st_nlink > 1:
         return False
-    # Unchanged since it was found where nobody else could write, so it is no planted link.
-    is_proven = found.in_trusted_directory and now.st_ctime_ns == found.ctime_ns
-    return is_proven or trust == "trusted" or may_change_owner(now.st_uid, policy.uid)
+    # Unchanged since it was found where it could be changed, so nobody has planted it.
+    is_proven = now.st_ctime_ns == found.ctime_ns
+    return is_proven or at.trust == "trusted" or may_change_owner(now, at.dir_fd, policy.uid)

@@ -36,6 +36,26 @@ class Examples:
 
 
 @dataclass
+class OwnedExamples(Examples):
+    """The same with the uid that each of the first few belongs to."""
+
+    owners: dict[str, int] = field(default_factory=dict)
+
+    def add_owned(self, path: str, st: os.stat_result) -> None:
+        """Count one more."""
+        self.add(path)
+        if len(self.owners) < MOST_EXAMPLES:
+            self.owners[path] = st.st_uid
+
+    def merge(self, other: Examples) -> None:
+        """Add what another process found."""
+        super().merge(other)
+        if isinstance(other, OwnedExamples):
+            both = self.owners | other.owners
+            self.owners = {path: both[path] for path in self.paths}
+
+
+@dataclass
 class Scan:
     """The result of one pass; counts are exact, `deviations` are the first that fit in memory."""
 
@@ -48,8 +68,8 @@ class Scan:
     directories: int = 0
     symlinks: int = 0
     special: int = 0
-    foreign_owner: Examples = field(default_factory=Examples)
-    """Deviating, but another user's inode where somebody else can write: never given away."""
+    foreign_owner: OwnedExamples = field(default_factory=OwnedExamples)
+    """Deviating, but another user's inode that somebody else can have put there."""
     hard_links: Examples = field(default_factory=Examples)
     """Deviating files with further names, perhaps elsewhere: not changed."""
     mounts: Examples = field(default_factory=Examples)

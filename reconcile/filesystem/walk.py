@@ -255,10 +255,10 @@ class TreeWalker:
             return False
         if not stat.S_ISDIR(st.st_mode) and st.st_nlink > 1:
             self.scan.hard_links.add(path)
-        elif not is_trusted and not may_change_owner(st.st_uid, uid):
-            self.scan.foreign_owner.add(path)
+        elif not is_trusted and not may_change_owner(st, level.fd, uid):
+            self.scan.foreign_owner.add_owned(path, st)
         else:
-            found = PermissionDeviation.of(path, st, in_trusted_directory=is_trusted)
+            found = PermissionDeviation.of(path, st)
             self.scan.add_deviation(found)
         return True
 

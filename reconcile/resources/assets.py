@@ -22,6 +22,7 @@ from reconcile.resources.common import (
     octal,
     owner_and_mode_change,
     owner_ids,
+    owners_of,
     refuse_unknown_owner,
     skipped_note,
 )
@@ -80,6 +81,8 @@ class Assets(Resource):
     differing: int = 0
     total: int | None = None
     notes: tuple[str, ...] = ()
+    private: SkipValidation[tuple[Finding, ...]] = ()
+    """Observed: what somebody else can have moved into the source, and is not published."""
     spared: SkipValidation[Mapping[str, str]] = {}
     """For a removal: the relative paths that other resources hold now, with the root of the
     copy that holds it; "" for any other kind."""
@@ -91,7 +94,7 @@ class Assets(Resource):
     succeeded_by: ClassVar[frozenset[str]] = frozenset({"tree"})
     writes_inside: ClassVar[bool] = True
     metadata_fields: ClassVar[frozenset[str]] = frozenset(
-        {"path", "extra", "except_", "differing", "total", "notes", "masked", "spared"}
+        {"path", "extra", "except_", "differing", "total", "notes", "private", "masked", "spared"}
     )
 
     @property
@@ -170,6 +173,7 @@ class Assets(Resource):
                 "differing": found.difference_count,
                 "total": found.total,
                 "notes": tuple(_notes(self, found)),
+                "private": tuple(_private(self, found)),
                 "masked": describe_grants_below(host, masked),
             }
         )
@@ -217,7 +221,8 @@ class Assets(Resource):
 
     def findings(self) -> tuple[Finding, ...]:
         """What was skipped, and side effects of the change."""
-        skipped = tuple(Finding("assets-left-alone", "note", note) for note in self.notes)
+        notes = (Finding("assets-left-alone", "note", note) for note in self.notes)
+        skipped = (*self.private, *notes)
         return (*skipped, acl_finding_below(self.path, self.masked)) if self.masked else skipped
 
     def digests(self) -> dict[str, str]:
@@ -317,6 +322,24 @@ def _owner_difference(found: PermissionDeviation, wanted: Assets, names: Account
     return Difference(found.path, what, "host", "update")
 
 
+def _private(wanted: Assets, found: SyncDiff) -> Iterator[Finding]:
+    private = found.not_copied.private
+    notes = skipped_note(
+        private,
+        "file",
+        wanted.source,
+        "{was} not published: whoever can have moved it there cannot read it",
+    )
+    for note in notes:
+        yield Finding(
+            "private-source",
+            "warning",
+            note,
+            owners_of(wanted.source, private),
+            "If it may be public: chmod o+r FILE. If not, move it out of the source.",
+        )
+
+
 def _notes(wanted: Assets, found: SyncDiff) -> Iterator[str]:
     root, source, out = wanted.path, wanted.source, found.not_copied
     yield from skipped_note(
@@ -336,6 +359,9 @@ def _notes(wanted: Assets, found: SyncDiff) -> Iterator[str]:
     )
     yield from skipped_note(
         out.special, "path", source, "{was} not copied: neither a file nor a directory"
+    )
+    yield from skipped_note(
+        out.protected, "folder", source, "{was} not copied: users' data is protected"
     )
     yield from skipped_note(
         out.foreign, "file", source, "{was} not copied: hard-linked, and owned by another user"

@@ -8,8 +8,9 @@ from reconcile.engine.resource import Ref
 from reconcile.filesystem.host_error import HostError
 from reconcile.filesystem.inode import FileKind
 from reconcile.filesystem.path import ancestors, relative_to
-from reconcile.filesystem.scan_result import Examples
+from reconcile.filesystem.scan_result import Examples, OwnedExamples
 from reconcile.system import Host
+from reconcile.system.accounts import Accounts
 from reconcile.wording import counted, first_few
 
 MAX_EXAMPLES = 5
@@ -66,6 +67,16 @@ def skipped_note(examples: Examples, noun: str, place: str, why: str) -> Iterato
         verbs = {"was": "was", "is": "is"} if examples.count == 1 else {"was": "were", "is": "are"}
         names = first_few(examples.paths, MAX_EXAMPLES, examples.count)
         yield f"{counted(examples.count, noun)} in {place} {why.format(**verbs)}: {names}"
+
+
+def owners_of(folder: str, examples: OwnedExamples) -> tuple[str, ...]:
+    """The first few, each with its owner."""
+    names = Accounts()
+    return tuple(
+        f"{folder}/{path} belongs to {names.user_name(examples.owners[path])}"
+        for path in examples.paths[:MAX_EXAMPLES]
+        if path in examples.owners
+    )
 
 
 def refuse_unknown_owner(host: Host, user: str | None, group: str | None) -> None:

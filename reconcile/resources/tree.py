@@ -22,6 +22,7 @@ from reconcile.resources.common import (
     octal,
     owner_and_mode_change,
     owner_ids,
+    owners_of,
     refuse_unknown_owner,
     skipped_note,
 )
@@ -55,6 +56,8 @@ class Tree(Resource):
     fingerprint: int = 0
     """Observed: of all deviations, including those that were not kept."""
     notes: tuple[str, ...] = ()
+    foreign: SkipValidation[tuple[Finding, ...]] = ()
+    """Observed: what somebody else can have moved there, and is not given away."""
     masked: tuple[str, ...] = ()
     """Observed: how new modes will change what ACLs grant."""
     declared: bool = True
@@ -64,7 +67,17 @@ class Tree(Resource):
     when_undeclared: ClassVar[Literal["remove", "remove_if_created", "forget"]] = "forget"
     writes_contents: ClassVar[bool] = False
     metadata_fields: ClassVar[frozenset[str]] = frozenset(
-        {"path", "except_", "deviating", "total", "fingerprint", "notes", "masked", "declared"}
+        {
+            "path",
+            "except_",
+            "deviating",
+            "total",
+            "fingerprint",
+            "notes",
+            "foreign",
+            "masked",
+            "declared",
+        }
     )
 
     @property
@@ -101,6 +114,7 @@ class Tree(Resource):
                 "total": scan.files + scan.directories,
                 "fingerprint": scan.fingerprint,
                 "notes": tuple(_notes(self.path, scan)),
+                "foreign": tuple(_foreign(self, scan)),
             }
         )
 
@@ -136,7 +150,8 @@ class Tree(Resource):
 
     def findings(self) -> tuple[Finding, ...]:
         """What was skipped, and side effects of the change."""
-        skipped = tuple(Finding("tree-left-alone", "note", note) for note in self.notes)
+        notes = (Finding("tree-left-alone", "note", note) for note in self.notes)
+        skipped = (*self.foreign, *notes)
         return (*skipped, acl_finding_below(self.path, self.masked)) if self.masked else skipped
 
     def digests(self) -> dict[str, str]:
@@ -218,13 +233,6 @@ class Tree(Resource):
 
 def _notes(root: str, scan: Scan) -> Iterator[str]:
     yield from skipped_note(
-        scan.foreign_owner,
-        "path",
-        root,
-        "{was} skipped: owned by another user where somebody else can write; check before you"
-        " change the owner by hand",
-    )
-    yield from skipped_note(
         scan.hard_links, "file", root, "{was} skipped: hard-linked; replace with a copy to fix it"
     )
     yield from skipped_note(scan.mounts, "path", root, "{was} skipped: on another mount")
@@ -234,6 +242,25 @@ def _notes(root: str, scan: Scan) -> Iterator[str]:
         root,
         f"{{was}} skipped with all below: more than {DEEPEST} levels deep; remove what made them",
     )
+
+
+def _foreign(wanted: Tree, scan: Scan) -> Iterator[Finding]:
+    notes = skipped_note(
+        scan.foreign_owner,
+        "path",
+        wanted.path,
+        "{was} skipped: owned by another user where somebody else can write; check before you"
+        " change the owner by hand",
+    )
+    owner = ":".join(filter(None, (wanted.user, wanted.group)))
+    for note in notes:
+        yield Finding(
+            "tree-left-alone",
+            "note",
+            note,
+            owners_of(wanted.path, scan.foreign_owner),
+            f"If it is an upload: chown {owner or '$USER'} FILE. If not, move it away.",
+        )
 
 
 def _refuse_unreadable(root: str, scan: Scan) -> None:

@@ -82,11 +82,11 @@ def test_a_plan_shows_owners_and_modes_with_counts_and_the_first_paths(
     (media / "a.jpg").chmod(0o600)
     (media / "2026/b.jpg").chmod(0o600)
     (media / "2026/11").chmod(0o700)
-    os.chown(media / "2026/11/c.jpg", GAMES, WEB)
+    os.chown(media / "2026/11/c.jpg", WEB, 0)
 
     assert [
         "mode 0700 -> 0755: 1 directory (2026/11)",
-        "owner games:www-data -> www-data:www-data: 1 file (2026/11/c.jpg)",
+        "owner www-data:root -> www-data:www-data: 1 file (2026/11/c.jpg)",
         "mode 0600 -> 0644: 2 files (2026/b.jpg, a.jpg)",
     ] == lines(observed(uploads(media), host))
 

@@ -107,12 +107,13 @@ class FileComparison:
         now = (copy.st_uid, copy.st_gid, stat.S_IMODE(copy.st_mode))
         if now == policy.ownership(is_directory):
             return
-        is_trusted = self.cursor.name(path).trust == "trusted"
+        at = self.cursor.name(path)
+        is_trusted = at.trust == "trusted"
         is_linked = not is_directory and copy.st_nlink > 1
-        if is_linked or not (is_trusted or may_change_owner(copy.st_uid, policy.uid)):
+        if is_linked or not (is_trusted or may_change_owner(copy, at.dir_fd, policy.uid)):
             self.found.skipped.add(path)
             return
-        deviation = PermissionDeviation.of(path, copy, in_trusted_directory=is_trusted)
+        deviation = PermissionDeviation.of(path, copy)
         self.found.deviations.append(deviation)
 
 

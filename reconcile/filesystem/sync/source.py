@@ -15,12 +15,14 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import NamedTuple
 
+from reconcile.filesystem.folder_access import can_all_writers_enter, can_all_writers_read
+from reconcile.filesystem.host_error import UnsafePath
 from reconcile.filesystem.openat import DirectoryCursor, Listing
 from reconcile.filesystem.path import components, relative_to
 from reconcile.filesystem.permissions import hard_links_are_protected
 from reconcile.filesystem.read import digest_of, open_file
-from reconcile.filesystem.safe_path import pin_directory
-from reconcile.filesystem.scan_result import Examples
+from reconcile.filesystem.safe_path import first_untrusted_above, pin_directory
+from reconcile.filesystem.scan_result import Examples, OwnedExamples
 from reconcile.filesystem.sync.manifest import Signature
 
 MOST_SYMLINKS = 16
@@ -50,18 +52,30 @@ class NotCopied:
     outside: Examples = field(default_factory=Examples)
     special: Examples = field(default_factory=Examples)
     foreign: Examples = field(default_factory=Examples)
+    private: OwnedExamples = field(default_factory=OwnedExamples)
+    """Not readable by those who can have put them into the source."""
+    protected: Examples = field(default_factory=Examples)
+    """Folders with other people's data."""
 
     def merge(self, other: NotCopied) -> None:
         """Add what another process found."""
-        for name in ("outside", "special", "foreign"):
+        for name in ("outside", "special", "foreign", "private", "protected"):
             getattr(self, name).merge(getattr(other, name))
 
 
 class Source:
     """One source folder, pinned while it is used. Names that begin with a dot are not copied."""
 
-    def __init__(self, root: int, cursor: DirectoryCursor, path: str) -> None:
+    def __init__(
+        self,
+        root: int,
+        cursor: DirectoryCursor,
+        path: str,
+        writable: os.stat_result | None = None,
+    ) -> None:
         self._cursor, self._path = cursor, path
+        self._writable = writable
+        """The topmost directory on the way to the source that somebody else can write."""
         self._owner = os.fstat(root).st_uid
         self.not_copied = NotCopied()
 
@@ -88,7 +102,8 @@ class Source:
         path = f"{folder}/{name}" if folder else name
         try:
             st = os.stat(name, dir_fd=fd, follow_symlinks=False)
-            if stat.S_ISREG(st.st_mode) and st.st_nlink == 1:
+            is_public = is_trusted or st.st_mode & stat.S_IROTH
+            if is_public and st.st_nlink == 1 and stat.S_ISREG(st.st_mode):
                 return Original(path, st)  # as nearly all of a hundred thousand are
             if stat.S_ISLNK(st.st_mode):
                 path, st, is_trusted = self._follow(path)
@@ -110,7 +125,15 @@ class Source:
         if is_foreign and not is_trusted and not hard_links_are_protected():
             self.not_copied.foreign.add(path)
             return None
+        if not is_directory and not is_trusted and self._is_private(path, st):
+            self.not_copied.private.add_owned(path, st)
+            return None
         return Original(path, st)
+
+    def _is_private(self, path: str, st: os.stat_result) -> bool:
+        """Whether whoever can have put it there could not read it, so must not publish it."""
+        folder = self._writable or os.fstat(self._cursor.enter(path.rpartition("/")[0])[0])
+        return not can_all_writers_read(st, folder)
 
     def _follow(self, path: str) -> tuple[str, os.stat_result, bool]:
         """Where a symlink leads inside the source. Errors: ELOOP where it leads out of it."""
@@ -156,12 +179,23 @@ class Source:
 @contextmanager
 def open_source(path: str) -> Iterator[Source]:
     """The source folder `path`. Errors: FileNotFoundError, NotADirectoryError."""
+    above = first_untrusted_above(path)
     with pin_directory(path) as (pin, trust):
-        cursor = DirectoryCursor(pin, trust, path)
+        cursor, found = DirectoryCursor(pin, trust, path), os.fstat(pin)
+        writable = above[1] if above else found if trust == "untrusted" else None
         try:
-            yield Source(pin, cursor, path)
+            if above and not can_all_writers_enter(found, above[1]):
+                raise _private_folder()
+            yield Source(pin, cursor, path, writable)
         finally:
             cursor.close()
+
+
+def _private_folder() -> UnsafePath:
+    return UnsafePath(
+        "somebody else can have moved it there, and could not read it before",
+        "If it may be published, let everybody enter it: chmod o+rx.",
+    )
 
 
 def source_digest(path: str) -> str:
