@@ -101,7 +101,8 @@ class Files:
     def locations(self, paths: Iterable[str]) -> dict[str, Location]:
         """Where each of the directories `paths` really lies."""
         locator = Locator()
-        return {path: locate(path, locator) for path in paths}
+        with explained("the places of protected directories cannot be examined"):
+            return {path: locate(path, locator) for path in paths}
 
     def access(self, path: str, account: Account) -> AccessWalk:
         """What `account` can do with each component of `path`."""
