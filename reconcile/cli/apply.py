@@ -126,7 +126,7 @@ def _apply_saved(
     with locked(workspace, "apply", timeout_s=lock_timeout_s, on_event=events) as current:
         refuse_used(approved, current.host.state)
         with events.scanning(current.host):
-            plan = replan(current, approved.inputs, approved.selection)
+            plan = replan(current, approved.inputs, approved.selection, bind_contents=True)
         events.plan(plan)
         sites = frozenset(approved.selection.sites)
         bound = replace(options, saved_plan=approved.id, sites=sites)

@@ -72,7 +72,7 @@ def plan(
     workspace, selection = open_workspace(file), selection_of(site, target, exclude)
     read_only = ReadOnlyGuard()
     with file_progress(workspace.host, json=json):
-        made = read_only(lambda: plan_changes(workspace, selection))
+        made = read_only(lambda: plan_changes(workspace, selection, bind_contents=out is not None))
     code = made.exit_code(detailed=detailed_exitcode)
     if out is not None:
         _save(out, made, workspace, selection)
@@ -109,7 +109,8 @@ def _save(path: str, made: Plan, workspace: Workspace, selection: Selection) -> 
     from reconcile.gitops import saved_plan
 
     yaml = os.path.abspath(workspace.config.file)
-    saved_plan.write(path, saved_plan.from_plan(made, yaml, selection, workspace.user))
+    saved = saved_plan.from_plan(made, yaml, selection, workspace.user, workspace.ledger.serial)
+    saved_plan.write(path, saved)
 
 
 def _plan_json(made: Plan, code: int, *, full: bool) -> str:

@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import asdict
 
 from reconcile import __version__
 from reconcile.engine.digest import digest
 from reconcile.engine.model import Change, ConfigOrigin, Digests, PlanInputs
-from reconcile.engine.resource import Ref, Resource
-
-NO_SOURCES: Mapping[Ref, str] = {}
+from reconcile.engine.resource import Resource
 
 
 def plan_inputs(
     host: str,
     changes: Iterable[Change],
     config: ConfigOrigin | None,
-    sources: Mapping[Ref, str] = NO_SOURCES,
 ) -> PlanInputs:
-    """The inputs of a plan; `sources` has a digest for each resource that copies from elsewhere."""
+    """The inputs of a plan, with a digest of the effects of each change that copies files."""
     return PlanInputs(
         host=host,
         version=__version__,
         config=config.digest if config else "",
         changes={
-            str(change.ref): (_digests(change.before), _desired_digests(change, sources))
+            str(change.ref): (_digests(change.before), _desired_digests(change))
             for change in changes
         },
     )
@@ -36,9 +33,9 @@ def fingerprint(inputs: PlanInputs) -> str:
     return digest(asdict(inputs))
 
 
-def _desired_digests(change: Change, sources: Mapping[Ref, str]) -> Digests | None:
-    digests, source = _digests(change.after), sources.get(change.ref)
-    return {**digests, "source": source} if digests is not None and source else digests
+def _desired_digests(change: Change) -> Digests | None:
+    digests, effects = _digests(change.after), (change.before or change.subject).effects_digest()
+    return {**digests, "source": effects} if digests is not None and effects else digests
 
 
 def _digests(resource: Resource | None) -> Digests | None:

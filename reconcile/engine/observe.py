@@ -35,8 +35,8 @@ class Observation:
     """What was observed of every resource: as it is, None if absent, Unknown if unreadable."""
 
     readings: dict[Ref, Reading] = field(default_factory=dict)
-    sources: dict[Ref, str] = field(default_factory=dict)
-    """The source digest of each resource that is absent and copies from elsewhere."""
+    created: dict[Ref, Resource] = field(default_factory=dict)
+    """Each resource that is absent, with what creating it will do."""
     held: frozenset[Ref] = frozenset()
     """What is no longer declared, and whose path another desired resource claims."""
     findings: tuple[Finding, ...] = ()
@@ -51,16 +51,17 @@ def observe(
     *,
     claims: Claims | None = None,
     compare: Compare = compare_all,
+    bind_contents: bool = False,
 ) -> Observation:
     """Observe all of `desired` and `undeclared`, in the order in which they will be changed.
 
     Each is read in `world`, which then gets what its change will leave: so a service sees its
     planned unit file, nginx its planned configuration, a copy its source behind a planned link.
     `claims` are those of the whole configuration, where `desired` is a part of it.
+    `bind_contents`: read all that will be copied, for a plan that holds its contents' digests.
     """
-    return _Fold(desired, make, world, claims or Claims(desired, world), compare).observe(
-        undeclared
-    )
+    claims = claims or Claims(desired, world)
+    return _Fold(desired, make, world, claims, compare, bind_contents).observe(undeclared)
 
 
 class _Fold:
@@ -71,9 +72,10 @@ class _Fold:
         world: PlannedHost,
         claims: Claims,
         compare: Compare,
+        bind_contents: bool,
     ) -> None:
         self._desired, self._make, self._world = desired, make, world
-        self._claims, self._compare = claims, compare
+        self._claims, self._compare, self._bind_contents = claims, compare, bind_contents
         self._readings: dict[Ref, Reading] = {}
         self._held: set[Ref] = set()
         self._prepared: set[type[Resource]] = set()
@@ -90,7 +92,7 @@ class _Fold:
             self._plan(ref, resource, reading)
         return Observation(
             self._readings,
-            dict(self._sources()),
+            self._created(),
             frozenset(self._held),
             tuple(self._warnings()),
         )
@@ -108,7 +110,8 @@ class _Fold:
             if type(resource) not in self._prepared:
                 type(resource).prepare(self._world, kind)
                 self._prepared.add(type(resource))
-            return resource.observe(self._world)
+            observed = resource.observe(self._world)
+            return None if observed is None else self._bound(observed)
         except (ReconcileError, OSError) as error:
             return Unknown(resource.ref, in_one_line(error))
 
@@ -141,10 +144,17 @@ class _Fold:
             if ref in self._readings and self._readings[ref] is None
         )
 
-    def _sources(self) -> Iterator[tuple[Ref, str]]:
-        for item in self._absent():
-            if source := item.source_digest(self._world):
-                yield item.ref, source
+    def _created(self) -> dict[Ref, Resource]:
+        created: dict[Ref, Resource] = {}
+        for item in [*self._absent()]:
+            try:
+                created[item.ref] = self._bound(item.planned(self._world))
+            except (ReconcileError, OSError) as error:
+                self._readings[item.ref] = Unknown(item.ref, in_one_line(error))
+        return created
+
+    def _bound(self, resource: Resource) -> Resource:
+        return resource.bound(self._world) if self._bind_contents else resource
 
     def _warnings(self) -> Iterator[Finding]:
         for item in self._absent():

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from reconcile.engine.data_protection import Protection, protected_folders, violations
 from reconcile.engine.diff import differences
-from reconcile.engine.fingerprint import NO_SOURCES, fingerprint, plan_inputs
+from reconcile.engine.fingerprint import fingerprint, plan_inputs
 from reconcile.engine.ledger import LedgerRow, Rows
 from reconcile.engine.model import (
     Change,
@@ -28,6 +28,7 @@ from reconcile.engine.resource import Cause, Owner, Ref, Resource
 
 NEW = LedgerRow()
 ROOT = Owner("root", "root")
+NOTHING_CREATED: Mapping[Ref, Resource] = {}
 CHANGED = "it has changed since it was written; remove it by hand if it is not needed"
 
 
@@ -42,7 +43,7 @@ def make_plan(
     partial: bool = False,
     conflicts: Sequence[Conflict] = (),
     findings: Sequence[Finding] = (),
-    sources: Mapping[Ref, str] = NO_SOURCES,
+    created: Mapping[Ref, Resource] = NOTHING_CREATED,
     ignored: Sequence[Ignored] = (),
     protection: Protection | None = None,
     held: frozenset[Ref] = frozenset(),
@@ -62,8 +63,8 @@ def make_plan(
     removals = tuple(change for change in undeclared if change.ref not in kept)
     kept |= dict(_kept(removals, owned))
     removed = tuple(change for change in removals if change.ref not in kept)
-    changes = in_order((*_updates(desired, observed, owned, applier), *removed))
-    inputs = plan_inputs(host, changes, config, sources)
+    changes = in_order((*_updates(desired, observed, owned, applier, created), *removed))
+    inputs = plan_inputs(host, changes, config)
     return Plan(
         host=host,
         changes=changes,
@@ -87,7 +88,13 @@ def make_plan(
     )
 
 
-def _updates(desired: Desired, observed: Observed, owned: Rows, applier: Owner) -> Iterator[Change]:
+def _updates(
+    desired: Desired,
+    observed: Observed,
+    owned: Rows,
+    applier: Owner,
+    created: Mapping[Ref, Resource],
+) -> Iterator[Change]:
     """A creation or an update for each desired resource that the host does not match."""
     for ref, declared in desired.items():
         before = observed.get(ref)
@@ -95,7 +102,7 @@ def _updates(desired: Desired, observed: Observed, owned: Rows, applier: Owner) 
             continue
         wanted = declared.resource
         if before is None:
-            after = wanted.as_created(applier)
+            after = created.get(ref, wanted).as_created(applier)
             fields = differences(None, after)
         else:
             after = wanted.with_defaults_from(before)

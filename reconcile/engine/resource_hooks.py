@@ -55,11 +55,16 @@ class ResourceHooks:
         """What was noticed while observing, beside any difference."""
         return ()
 
-    def source_digest(self, host: Host) -> str:  # noqa: ARG002
-        """A digest of what `apply` would copy from elsewhere; "" if it copies nothing.
+    def planned(self, host: Host) -> Self:  # noqa: ARG002
+        """This, where it is absent, with what creating it will do."""
+        return self
 
-        Read only for a thing that is absent: later, `observe` finds every difference.
-        """
+    def bound(self, host: Host) -> Self:  # noqa: ARG002
+        """The same, observed or planned, bound to the contents that an apply will copy."""
+        return self
+
+    def effects_digest(self) -> str:
+        """The digest of what an apply does beyond `digests`; "" where those hold all."""
         return ""
 
     def preflight_warnings(self, host: Host) -> tuple[Finding, ...]:  # noqa: ARG002

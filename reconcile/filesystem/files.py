@@ -21,9 +21,8 @@ from reconcile.filesystem.scan import scan
 from reconcile.filesystem.scan_result import Scan
 from reconcile.filesystem.state_dir import StateDir
 from reconcile.filesystem.sync.compare_tree import compare_tree
-from reconcile.filesystem.sync.copy import OnProgress, remove_synced, sync
+from reconcile.filesystem.sync.copy import OnProgress, remove_synced, sync, with_digests
 from reconcile.filesystem.sync.manifest import SyncManifest
-from reconcile.filesystem.sync.source import source_digest
 from reconcile.filesystem.sync.sync_diff import SyncDiff, SyncRequest
 from reconcile.filesystem.undo import Recorder
 
@@ -186,7 +185,7 @@ class Files:
     def fix_permissions(
         self, root: str, policy: PermissionPolicy, deviations: Sequence[PermissionDeviation]
     ) -> None:
-        """Fix what a scan found; whatever is not provably that is left alone."""
+        """Fix what a scan found; whatever is no longer that is left to the next plan."""
         with changing(root, "given its owners and modes"):
             permissions.fix_permissions(self._context.recorder, root, policy, deviations)
 
@@ -222,16 +221,26 @@ class Files:
             progress = self._context.scan_progress
             return compare_tree(request, self.manifest(request.root), progress=progress)
 
-    def source_digest(self, path: str) -> str:
-        """`sha256:…` of all that would be copied from the folder `path`."""
-        with explained(f"{path} cannot be read"):
-            return source_digest(path)
+    def with_digests(self, request: SyncRequest, found: SyncDiff) -> SyncDiff:
+        """`found` with the digest of each content that will be copied."""
+        with explained(f"{request.source} cannot be read"):
+            return with_digests(request, found)
 
-    def sync(self, request: SyncRequest) -> None:
-        """Make the copy equal to its source, and record it in the manifest."""
-        manifest, context = self.manifest(request.root), self._context
+    def sync(self, request: SyncRequest, found: SyncDiff) -> None:
+        """Do exactly what `diff` found, and record it in the manifest.
+
+        Errors: ChangedSincePlan where source or copy are not as they were found.
+        """
+        context = self._context
         with changing(request.root, f"synced from {request.source}"):
-            sync(context.recorder, manifest, request, context.on_copy_progress, context.guard)
+            sync(
+                context.recorder,
+                self.manifest(request.root),
+                request,
+                found,
+                context.on_copy_progress,
+                context.guard,
+            )
 
     def manifest(self, root: str) -> SyncManifest:
         """What `sync` wrote to `root`, as recorded."""

@@ -123,12 +123,13 @@ def fix_permissions(
     policy: PermissionPolicy,
     deviations: Sequence[PermissionDeviation],
     guard: PlaceGuard = UNGUARDED,
-) -> None:
+) -> list[PermissionDeviation]:
     """Give what deviates below `root` the owner and mode of the policy, in the order given.
 
-    What has vanished, was swapped, or may not be given away is left alone; the next
-    scan reports it.
+    What has vanished, was swapped or changed since it was found, or may not be given away
+    is left alone and returned; the next scan reports it.
     """
+    left: list[PermissionDeviation] = []
     with directory_cursor(root, guard) as cursor:
         for start in range(0, len(deviations), BATCH):
             batch = deviations[start : start + BATCH]
@@ -136,14 +137,17 @@ def fix_permissions(
                 recorder.record_undo(*_undo_records(root, cursor, policy, batch))
             for found in batch:
                 with _pin_deviating(cursor, policy, found) as pin:
-                    if pin is not None:
+                    if pin is None:
+                        left.append(found)
+                    else:
                         set_owner_and_mode(pin, *policy.ownership(found.is_directory))
+    return left
 
 
 def still_deviating(
     root: str, policy: PermissionPolicy, deviations: Sequence[PermissionDeviation]
 ) -> list[PermissionDeviation]:
-    """Those of `deviations` that still deviate and could be fixed."""
+    """Those of `deviations` that still are as they were found, and could be fixed."""
     with directory_cursor(root) as cursor:
         return [found for found in deviations if _deviates(cursor, policy, found)]
 
@@ -196,6 +200,8 @@ def _may_fix(
 ) -> bool:
     now = os.fstat(pin)
     is_kind = stat.S_ISDIR(now.st_mode) if found.is_directory else stat.S_ISREG(now.st_mode)
+    if Ownership.of(now) != (found.uid, found.gid, found.mode):
+        return False
     if not is_kind or now.st_ino != found.ino or not cursor.is_on_this_mount(pin):
         return False
     if not found.is_directory and now.st_nlink > 1:

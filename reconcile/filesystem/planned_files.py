@@ -21,7 +21,6 @@ from reconcile.filesystem.planned_entry import ABSENT, FOLDER, Entry, Link
 from reconcile.filesystem.read import glob, listdir
 from reconcile.filesystem.scan_result import Scan
 from reconcile.filesystem.sync.compare_tree import compare_tree
-from reconcile.filesystem.sync.source import source_digest
 from reconcile.filesystem.sync.sync_diff import SyncDiff, SyncRequest
 
 MOST_LINKS = 40
@@ -216,7 +215,6 @@ class PlannedFiles(Files):
             manifest = self.manifest(request.root)
             return compare_tree(there, manifest, progress=self._context.scan_progress)
 
-    def source_digest(self, path: str) -> str:
-        """See `Files.source_digest`."""
-        with explained(f"{path} cannot be read"):
-            return source_digest(self.locate(path))
+    def with_digests(self, request: SyncRequest, found: SyncDiff) -> SyncDiff:
+        """See `Files.with_digests`."""
+        return super().with_digests(replace(request, source=self.locate(request.source)), found)

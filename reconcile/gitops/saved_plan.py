@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from reconcile.engine import history
 from reconcile.engine.digest import canonical, digest
+from reconcile.engine.fingerprint import fingerprint
 from reconcile.engine.ledger_store import now
 from reconcile.engine.model import PlanInputs
 from reconcile.engine.selection import Selection
@@ -47,6 +48,8 @@ class SavedPlan(BaseModel):
     version: str
     config: str
     fingerprint: str
+    serial: int
+    """How many applies the host had when the plan was made."""
     sites: tuple[str, ...]
     targets: tuple[str, ...]
     excludes: tuple[str, ...]
@@ -64,7 +67,7 @@ class SavedPlan(BaseModel):
         return PlanInputs(self.host, self.version, self.config, self.changes)
 
 
-def from_plan(plan: Plan, file: str, selection: Selection, user: str) -> SavedPlan:
+def from_plan(plan: Plan, file: str, selection: Selection, user: str, serial: int = 0) -> SavedPlan:
     """Save `plan`, made from the YAML at the absolute path `file`.
 
     Errors: ReconcileError for an incomplete plan.
@@ -84,6 +87,7 @@ def from_plan(plan: Plan, file: str, selection: Selection, user: str) -> SavedPl
         version=plan.inputs.version,
         config=plan.inputs.config,
         fingerprint=plan.fingerprint,
+        serial=serial,
         sites=selection.sites,
         targets=selection.targets,
         excludes=selection.excludes,
@@ -136,9 +140,15 @@ def read(path: str) -> SavedPlan:
 
 
 def refuse_used(plan: SavedPlan, state: StateDir) -> None:
-    """Raise StalePlan where the plan was applied before, with any result."""
+    """Raise StalePlan where the same changes were applied since it was made, with any result.
+
+    A plan is known by what it does, as anybody who can write the file can change its id.
+    """
+    what = fingerprint(plan.inputs)
     for row in history.rows(state):
-        if not isinstance(row, str) and row.entry.by.plan == plan.id:
+        if isinstance(row, str) or row.number <= plan.serial:
+            continue
+        if row.entry.by.plan and row.entry.fingerprint == what:
             applied = (
                 f"already applied by {row.entry.by.user} at {row.entry.at}: {row.entry.result}"
             )

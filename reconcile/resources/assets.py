@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from posixpath import join
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Self
 
@@ -12,7 +13,7 @@ from reconcile.engine.digest import digest
 from reconcile.engine.model import Action, FieldChange, Finding
 from reconcile.engine.resource import Cause, Ref, Resource
 from reconcile.filesystem.compress import SUFFIXES, refuse_missing
-from reconcile.filesystem.host_error import HostError
+from reconcile.filesystem.host_error import ChangedSincePlan, HostError
 from reconcile.filesystem.path import is_inside, relative_to
 from reconcile.filesystem.permissions import PermissionDeviation, PermissionPolicy
 from reconcile.filesystem.sync.sync_diff import ChangedSide, FileCopy, Stale, SyncDiff, SyncRequest
@@ -78,6 +79,8 @@ class Assets(Resource):
     except_: tuple[str, ...] = ()
     """Absolute paths below the root that other resources manage."""
     differences: SkipValidation[tuple[Difference, ...]] = ()
+    diff: SkipValidation[SyncDiff | None] = None
+    """All that differs: what an apply does, file by file."""
     differing: int = 0
     total: int | None = None
     notes: tuple[str, ...] = ()
@@ -94,7 +97,10 @@ class Assets(Resource):
     succeeded_by: ClassVar[frozenset[str]] = frozenset({"tree"})
     writes_inside: ClassVar[bool] = True
     metadata_fields: ClassVar[frozenset[str]] = frozenset(
-        {"path", "extra", "except_", "differing", "total", "notes", "private", "masked", "spared"}
+        {
+            *("path", "extra", "except_", "differing", "diff", "total", "notes", "private"),
+            *("masked", "spared"),
+        }
     )
 
     @property
@@ -164,12 +170,16 @@ class Assets(Resource):
         refuse_missing(self.precompress)
         if host.files.stat(self.path, follow=True) is None:
             return None
+        return self._compared(host)
+
+    def _compared(self, host: Host) -> Self:
         request = self._request(host)
         found = host.files.diff(request)
         masked = host.files.masked_grants_below(self.path, request.policy, found.deviations)
         return self.model_copy(
             update={
-                "differences": tuple(_differences(found, self))[:MOST_KEPT],
+                "differences": tuple(islice(_differences(found, self), MOST_KEPT)),
+                "diff": found if found.difference_count else None,
                 "differing": found.difference_count,
                 "total": found.total,
                 "notes": tuple(_notes(self, found)),
@@ -178,9 +188,20 @@ class Assets(Resource):
             }
         )
 
-    def source_digest(self, host: Host) -> str:
-        """The digest of all that would be copied."""
-        return host.files.source_digest(self.source)
+    def planned(self, host: Host) -> Self:
+        """With all that will be copied where nothing is yet."""
+        return self.model_copy(update={"diff": self._compared(host).diff})
+
+    def bound(self, host: Host) -> Self:
+        """With the digest of each content that will be copied."""
+        if self.diff is None:
+            return self
+        diff = host.files.with_digests(self._request(host), self.diff)
+        return self.model_copy(update={"diff": diff})
+
+    def effects_digest(self) -> str:
+        """Of every file that is written or removed, and of what is expected in its place."""
+        return "" if self.diff is None else self.diff.digest()
 
     def _recorded(self, host: Host) -> Self | None:
         """For a removal: it exists as long as anything was recorded as copied."""
@@ -211,9 +232,19 @@ class Assets(Resource):
             self.precompress,
         )
 
-    def apply(self, host: Host, before: Self | None) -> None:  # noqa: ARG002
-        """Copy what differs."""
-        host.files.sync(self._request(host))
+    def apply(self, host: Host, before: Self | None) -> None:
+        """Do what was planned, file by file."""
+        diff = (before or self).diff
+        if diff is not None:
+            host.files.sync(self._request(host), diff)
+
+    def refresh(self, host: Host, before: Self | None) -> Self | None:  # noqa: ARG002
+        """The copy as it is. Errors: ChangedSincePlan where it differs from the source again."""
+        found = self.observe(host)
+        if found is not None and found.differences:
+            first = found.differences[0]
+            raise ChangedSincePlan(self.path, f"{first.path}: {first.what}")
+        return found
 
     def delete(self, host: Host) -> None:
         """Remove exactly what was copied and nobody changed since; then empty directories."""
@@ -267,17 +298,12 @@ class Assets(Resource):
         """The files that were copied, or those that are no longer in the source."""
         if after is None:
             return self.total or 0
-        stale = STALE.values()
-        return sum(
-            one.action == "delete" and one.what not in stale and not one.path.endswith("/")
-            for one in self.differences
-        )
+        return 0 if self.diff is None else len(self.diff.extraneous)
 
     def file_count(self) -> int:
         """The files of the copy that the source has, and those that an apply removes."""
-        missing = sum(
-            one.action == "create" and not one.path.endswith("/") for one in self.differences
-        )
+        copies = () if self.diff is None else self.diff.copies
+        missing = sum(copy.is_new for copy in copies)
         return (self.total or 0) - missing + self.files_removed(self)
 
     def display(self) -> dict[str, Any]:

@@ -122,13 +122,17 @@ class Tree(Resource):
         return PermissionPolicy(*owner_ids(host, self.user, self.group), self.files, self.dirs)
 
     def apply(self, host: Host, before: Self | None) -> None:
-        """Fix what deviates, in several passes where that is more than memory held."""
+        """Fix what was found; what was moved or replaced since is left to the next plan.
+
+        Where that is more than memory held, it takes several passes, and never fixes more
+        than were found.
+        """
         policy = self._policy(host)
         found = before if before is not None else self.observe(host)
-        last: int | None = None
-        while found is not None and found.deviating and found.deviating != last:
-            host.files.fix_permissions(self.path, policy, found.deviations)
-            last = found.deviating
+        left = found.deviating if found is not None else 0
+        while found is not None and found.deviations and left > 0:
+            host.files.fix_permissions(self.path, policy, found.deviations[:left])
+            left -= len(found.deviations)
             if len(found.deviations) == found.deviating:
                 return
             found = self.observe(host)

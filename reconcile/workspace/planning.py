@@ -28,9 +28,12 @@ if TYPE_CHECKING:
     from reconcile.workspace import Workspace
 
 
-def plan_changes(workspace: Workspace, selection: Selection = Selection.ALL) -> Plan:
+def plan_changes(
+    workspace: Workspace, selection: Selection = Selection.ALL, *, bind_contents: bool = False
+) -> Plan:
     """What an apply would change. Changes nothing, takes no lock.
 
+    `bind_contents`: a saved plan approves contents, so all that will be copied is read.
     Errors: ReconcileError, where the facts of the host cannot be read.
     """
     host, rows, declared = workspace.host, workspace.ledger.rows, workspace.desired
@@ -44,6 +47,7 @@ def plan_changes(workspace: Workspace, selection: Selection = Selection.ALL) -> 
         world,
         claims=Claims(declared, world),
         compare=partial(without_ignored, rules, today),
+        bind_contents=bind_contents,
     )
     compared = apply_ignore_rules(declared, observation.readings, rules, today)
     plan = make_plan(
@@ -51,7 +55,7 @@ def plan_changes(workspace: Workspace, selection: Selection = Selection.ALL) -> 
         compared.observed,
         rows,
         applier=_applier(host),
-        sources=observation.sources,
+        created=observation.created,
         held=observation.held,
         protection=find_protection(
             compared.desired, compared.observed, workspace.protected, (host, world)
@@ -72,10 +76,14 @@ def plan_changes(workspace: Workspace, selection: Selection = Selection.ALL) -> 
 
 
 def replan(
-    workspace: Workspace, approved: PlanInputs, selection: Selection = Selection.ALL
+    workspace: Workspace,
+    approved: PlanInputs,
+    selection: Selection = Selection.ALL,
+    *,
+    bind_contents: bool = False,
 ) -> Plan:
     """The plan of a host read again. Errors: StalePlan, if it is not the approved one."""
-    plan = plan_changes(workspace.refreshed(), selection)
+    plan = plan_changes(workspace.refreshed(), selection, bind_contents=bind_contents)
     refuse_stale(approved, plan.inputs)
     return plan
 

@@ -23,6 +23,7 @@ from reconcile.system import Host, canary
 from tests.attack.attacker import WEB, attacker, swap
 from tests.support.disk import picture
 from tests.support.recorder import recording
+from tests.support.sync import sync
 from tests.support.tally import TALLY
 
 pytestmark = pytest.mark.process
@@ -112,7 +113,7 @@ def fix_a_tree(host: Host, media: Path, run: int) -> None:
 
 def copy_assets(host: Host, media: Path, run: int) -> None:
     (media.parent / "source/album/photo.jpg").write_text(f"shipped {run}")
-    host.files.sync(SyncRequest(str(media.parent / "source"), str(media), RULE, prune=True))
+    sync(host, SyncRequest(str(media.parent / "source"), str(media), RULE, prune=True))
 
 
 def withdraw_assets(host: Host, media: Path, run: int) -> None:

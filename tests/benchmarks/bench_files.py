@@ -206,7 +206,7 @@ def first_copy(folder: Path, host: Host, count: int) -> Row:
     def first() -> None:
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir()
-        wanted.model_copy(update={"path": str(fresh)}).apply(host, None)
+        wanted.model_copy(update={"path": str(fresh)}).planned(host).apply(host, None)
 
     def theirs() -> None:
         shutil.rmtree(copy, ignore_errors=True)
@@ -224,7 +224,7 @@ def no_op(folder: Path, host: Host, count: int) -> Iterator[Row | str]:
     make(source, count, size=2_000)
     wanted = Assets(path=str(root), source=str(source), user="root", group="root")
     root.mkdir()
-    wanted.apply(host, None)
+    wanted.planned(host).apply(host, None)
     run("rsync", "-a", f"{source}/", copy)
     yield side_by_side(
         f"compare {count:,} copied files",
@@ -254,7 +254,7 @@ def small(folder: Path, host: Host) -> str:
     root.mkdir()
     run("chown", "-R", f"{WEB}:{WEB}", media)
     static = Assets(path=str(root), source=str(source), user="root", group="root")
-    static.apply(host, None)
+    static.planned(host).apply(host, None)
     uploads = Tree(path=str(media), user=WEB, group=WEB)
     best = min(seconds(lambda: (static.observe(host), uploads.observe(host))) for _ in range(20))
     return f"100 static and 100 media files add {best * 1000:.1f} ms to a plan with nothing to do"

@@ -46,7 +46,7 @@ def side_by_side(folder: Path, host: Host, count: int) -> dict[str, list[float]]
         make(source, count, size=SIZE)
     static.mkdir()
     assets = Assets(path=str(static), source=str(old), user="root", group="root")
-    assets.apply(host, None)
+    assets.planned(host).apply(host, None)
     newer = assets.model_copy(update={"source": str(new)})
     found: dict[str, list[float]] = {}
 
@@ -59,7 +59,7 @@ def side_by_side(folder: Path, host: Host, count: int) -> dict[str, list[float]]
         journal = Journal.begin(host.state, encode(read_ledger(host.state)), BEGUN)
         host.recorder = journal
         for name, act in (
-            ("ship", lambda: newer.apply(host, None)),
+            ("ship", lambda: newer.planned(host).apply(host, None)),
             ("rsync the new, sync", lambda: theirs(new)),
             ("take back", lambda journal=journal: roll_back(journal, host, BEGUN)),
             ("rsync the old, sync", lambda: theirs(old)),

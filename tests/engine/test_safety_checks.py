@@ -12,7 +12,8 @@ from reconcile.engine.safety_checks import (
     refuse_unclear,
 )
 from reconcile.errors import ReconcileError
-from reconcile.resources.assets import Assets, Difference
+from reconcile.filesystem.sync.sync_diff import SyncDiff
+from reconcile.resources.assets import Assets
 from reconcile.resources.file import File
 from tests.support.world import Note, Shelf, a_world, declare, last_wrote, planned
 
@@ -33,8 +34,8 @@ def test_one_deletion_too_many_is_refused() -> None:
 
 def pruning(removed: int, *, of: int) -> Plan:
     """A plan that removes files from a copy which stays."""
-    gone = (Difference(f"f{n}.js", "not in the source", "source", "delete") for n in range(removed))
-    before = Assets(path="/srv/static", differences=tuple(gone), total=of - removed)
+    diff = SyncDiff(extraneous=[f"f{number}.js" for number in range(removed)])
+    before = Assets(path="/srv/static", diff=diff, total=of - removed)
     return Plan("web1", (Change(before.ref, before, Assets(path="/srv/static")),), "")
 
 

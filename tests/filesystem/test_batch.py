@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from reconcile.filesystem.host_error import HostError
+from reconcile.filesystem.host_error import ChangedSincePlan
 from reconcile.filesystem.permissions import PermissionPolicy
 from reconcile.filesystem.sync.batch import WriteBatch
 from reconcile.filesystem.sync.sync_diff import SyncRequest
 from reconcile.system import Host
 from tests.support.recorder import MemoryRecorder
+from tests.support.sync import sync
 
 pytestmark = pytest.mark.process
 
@@ -27,7 +28,7 @@ def shipped(host: Host, site: Path) -> SyncRequest:
     order = SyncRequest(str(site / "source"), str(site / "static"), RULE, prune=True)
     for name in ("a.css", "b.css"):
         (site / "source" / name).write_bytes(b"old")
-    host.files.sync(order)
+    sync(host, order)
     (site / "source/a.css").write_bytes(b"new")
     (site / "source/b.css").unlink()
     return order
@@ -60,8 +61,8 @@ def test_what_somebody_else_puts_there_meanwhile_is_not_written_over(
     (site / "source/c.css").write_bytes(b"new")
     meanwhile(site / "static" / name, monkeypatch)
 
-    with pytest.raises(HostError, match="created by another process while it was being written"):
-        host.files.sync(shipped)
+    with pytest.raises(ChangedSincePlan):
+        sync(host, shipped)
 
     told = recorder.take_back(host)
     assert told[0].startswith(f"{site}/static/{name} has been changed since")
@@ -78,6 +79,7 @@ def test_one_that_was_to_be_removed_stays(
     (site / "source/a.css").write_bytes(b"old")
     meanwhile(site / "static/b.css", monkeypatch)
 
-    host.files.sync(shipped)
+    with pytest.raises(ChangedSincePlan, match=r"b\.css changed after it was planned"):
+        sync(host, shipped)
 
     assert b"theirs" == (site / "static/b.css").read_bytes()

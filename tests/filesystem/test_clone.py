@@ -12,11 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from reconcile.filesystem.host_error import HostError
+from reconcile.filesystem.host_error import ChangedSincePlan, HostError
 from reconcile.filesystem.permissions import PermissionPolicy
 from reconcile.filesystem.sync import copy
 from reconcile.filesystem.sync.sync_diff import SyncRequest
 from reconcile.system import Host
+from tests.support.sync import sync
 
 pytestmark = pytest.mark.process
 
@@ -29,7 +30,8 @@ from reconcile.filesystem.permissions import PermissionPolicy
 from reconcile.filesystem.sync.sync_diff import SyncRequest
 host = Host(HostSettings(service_manager="process", state_dir=sys.argv[3]))
 policy = PermissionPolicy(0, 0, 0o644, 0o755)
-host.files.sync(SyncRequest(sys.argv[1], sys.argv[2], policy))
+order = SyncRequest(sys.argv[1], sys.argv[2], policy)
+host.files.sync(order, host.files.diff(order))
 """
 CALL = re.compile(r"^\d+ +(\w+)\((.*)\) += (-?\d+)", re.MULTILINE)
 
@@ -77,7 +79,7 @@ def test_where_the_kernel_cannot_it_is_copied_here(
         return copy_range(original, target, SIZE // 2, offset_src=0)
 
     monkeypatch.setattr(os, "copy_file_range", refusing)
-    host.files.sync(order)
+    sync(host, order)
 
     assert [0, SIZE // 2] == calls
     assert is_copied(order)
@@ -93,7 +95,7 @@ def test_a_failed_write_is_reported_and_leaves_nothing(
     monkeypatch.setattr(os, "copy_file_range", failing)
 
     with pytest.raises(HostError):
-        host.files.sync(order)
+        sync(host, order)
     assert [] == os.listdir(order.root)
 
 
@@ -112,8 +114,8 @@ def test_a_source_that_changes_while_it_is_copied_is_noticed(
 
     monkeypatch.setattr(copy, "clone_content", late)
 
-    with pytest.raises(HostError, match="changed while it was being copied"):
-        host.files.sync(order)
+    with pytest.raises(ChangedSincePlan, match=r"film\.mp4 changed after it was planned"):
+        sync(host, order)
     assert [] == os.listdir(order.root)
 
 
@@ -137,6 +139,6 @@ class TestBlocksAreShared:
         (btrfs / "source/film.mp4").write_bytes(os.urandom(160 << 20))
         order = SyncRequest(str(btrfs / "source"), str(btrfs / "root"), RULE)
 
-        host.files.sync(order)
+        sync(host, order)
 
         assert is_copied(order)

@@ -16,6 +16,7 @@ from reconcile.filesystem.place_guard import PlaceGuard, ProtectedPlace
 from reconcile.filesystem.sync.sync_diff import SyncRequest
 from reconcile.system import Host
 from tests.support.recorder import MemoryRecorder
+from tests.support.sync import sync
 
 pytestmark = pytest.mark.process
 
@@ -129,7 +130,7 @@ def unlink(host: Host, folder: Path) -> None:
 def prune(host: Host, folder: Path) -> None:
     source = Path(host.state.path).parent / "source"
     source.mkdir()
-    host.files.sync(SyncRequest(str(source), str(folder), POLICY, prune=True))
+    sync(host, SyncRequest(str(source), str(folder), POLICY, prune=True))
 
 
 def remove_what_was_copied(host: Host, folder: Path) -> None:
@@ -138,7 +139,7 @@ def remove_what_was_copied(host: Host, folder: Path) -> None:
     source.mkdir()
     (source / "u.jpg").write_text("upload")
     guard, host.guard = host.guard, PlaceGuard()
-    host.files.sync(SyncRequest(str(source), str(folder), POLICY))
+    sync(host, SyncRequest(str(source), str(folder), POLICY))
     host.guard = guard
     host.files.remove_synced(str(folder))
 
@@ -305,7 +306,7 @@ def test_what_was_copied_into_it_before_it_was_protected_stays(host: Host, site:
         (site / "source" / name).parent.mkdir(parents=True, exist_ok=True)
         (site / "source" / name).write_text("upload")
     (site / "copy").mkdir()
-    host.files.sync(SyncRequest(str(site / "source"), str(site / "copy"), POLICY))
+    sync(host, SyncRequest(str(site / "source"), str(site / "copy"), POLICY))
     host.guard = PlaceGuard({str(site / "copy/media"): ()})
 
     host.files.remove_synced(str(site / "copy"))

@@ -11,6 +11,7 @@ from reconcile.filesystem.parallel import ProgressCounter
 from reconcile.filesystem.permissions import PermissionPolicy
 from reconcile.filesystem.sync.sync_diff import SyncRequest
 from reconcile.system import Host
+from tests.support.sync import sync
 
 pytestmark = pytest.mark.process
 
@@ -49,7 +50,7 @@ def test_every_name_of_a_source_and_of_its_copy_counts_once(
 ) -> None:
     order = SyncRequest(str(tree), str(site / "copy"), RULE)
     (site / "copy").mkdir()
-    host.files.sync(order)
+    sync(host, order)
     host.scan_progress = ProgressCounter()
 
     survey = host.files.diff(order)

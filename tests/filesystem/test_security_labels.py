@@ -11,6 +11,7 @@ from reconcile.filesystem.permissions import PermissionPolicy
 from reconcile.filesystem.sync.sync_diff import SyncRequest
 from reconcile.system import Host
 from tests.support.recorder import MemoryRecorder
+from tests.support.sync import sync
 
 pytestmark = pytest.mark.process
 
@@ -78,7 +79,7 @@ def test_assets_keep_their_labels_when_they_change(host: Host, site: Path, publi
     (site / "a.css").write_text("old")
     labelled(site / "a.css")
 
-    host.files.sync(SyncRequest(str(public), str(site), PermissionPolicy(0, 0, 0o644, 0o755)))
+    sync(host, SyncRequest(str(public), str(site), PermissionPolicy(0, 0, 0o644, 0o755)))
 
     assert "new" == (site / "a.css").read_text()
     assert LABEL == label(site / "a.css")

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from reconcile.cli.demo.demo_host import DemoHost
+from reconcile.engine.digest import canonical, digest
 from tests.support.command import Run
 
 pytestmark = pytest.mark.process
@@ -46,6 +47,48 @@ def test_after_a_rollback_the_plan_is_used_all_the_same(
 
     assert (0, 5) == (taken_back.returncode, again.returncode), taken_back.stderr
     assert not os.path.exists(f"{demo.root}/nginx/sites-available/demo.conf")
+
+
+def test_a_used_plan_with_another_id_is_used(demo: DemoHost, run: Run, plan: str) -> None:
+    run("apply", plan, cwd=demo.root)
+    run("rollback", "--auto-approve", cwd=demo.root)
+    body = json.loads(Path(plan).read_text())
+    body = {**body, "id": "0" * 32}
+    body.pop("digest")
+    Path(plan).write_text(canonical(body | {"digest": digest(body)}) + "\n")
+
+    again = run("apply", plan, cwd=demo.root)
+
+    assert 5 == again.returncode
+    assert "a saved plan can be applied once" in again.stderr
+
+
+def test_after_a_rollback_a_new_plan_is_applied(demo: DemoHost, run: Run, plan: str) -> None:
+    run("apply", plan, cwd=demo.root)
+    run("rollback", "--auto-approve", cwd=demo.root)
+    run("plan", "--out", plan, cwd=demo.root)
+
+    again = run("apply", plan, cwd=demo.root)
+
+    assert 0 == again.returncode, again.stderr
+
+
+def test_other_contents_of_the_same_size_and_time_are_not_published(
+    demo: DemoHost, run: Run, tmp_path: Path
+) -> None:
+    run("apply", "--auto-approve", cwd=demo.root)
+    style, new = Path(f"{demo.root}/app/static/css/app.css"), str(tmp_path / "new.plan")
+    served = Path(f"{demo.root}/www/static/css/app.css").read_bytes()
+    style.write_text("/* approved */")
+    run("plan", "--out", new, cwd=demo.root)
+    then = style.stat().st_mtime_ns
+    style.write_text("/* unasked! */")
+    os.utime(style, ns=(then, then))
+
+    done = run("apply", new, cwd=demo.root)
+
+    assert 5 == done.returncode, done.stderr
+    assert served == Path(f"{demo.root}/www/static/css/app.css").read_bytes()
 
 
 def test_a_host_that_moved_is_named_and_left_alone(demo: DemoHost, run: Run, plan: str) -> None:

@@ -6,7 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from reconcile.filesystem.sync.source import source_digest
+from reconcile.resources.assets import Assets
+from reconcile.system import Host
+from tests.support.host import host
+
+__all__ = ["host"]
 
 
 @pytest.fixture
@@ -17,27 +21,33 @@ def source(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_the_same_contents_have_the_same_digest(source: Path) -> None:
-    before = source_digest(str(source))
+def approved(source: Path, host: Host) -> str:
+    """What a saved plan binds of a copy that is made of `source`."""
+    wanted = Assets(path=f"{source}-copy", source=str(source))
+    return wanted.planned(host).bound(host).effects_digest()
+
+
+def test_the_same_contents_have_the_same_digest(source: Path, host: Host) -> None:
+    before = approved(source, host)
     (source / "a/file.css").touch()
 
-    assert before == source_digest(str(source))
+    assert before == approved(source, host)
 
 
-def test_another_content_name_or_folder_has_another_digest(source: Path) -> None:
-    seen = {source_digest(str(source))}
+def test_another_content_name_or_folder_has_another_digest(source: Path, host: Host) -> None:
+    seen = {approved(source, host)}
     (source / "a/file.css").write_text("two")
-    seen.add(source_digest(str(source)))
+    seen.add(approved(source, host))
     (source / "a/file.css").rename(source / "a/other.css")
-    seen.add(source_digest(str(source)))
+    seen.add(approved(source, host))
     (source / "c").mkdir()
-    seen.add(source_digest(str(source)))
+    seen.add(approved(source, host))
 
     assert 4 == len(seen)
 
 
-def test_links_that_lead_round_in_a_circle_come_to_an_end(source: Path) -> None:
+def test_links_that_lead_round_in_a_circle_come_to_an_end(source: Path, host: Host) -> None:
     (source / "a/to-b").symlink_to("../b")
     (source / "b/to-a").symlink_to("../a")
 
-    assert source_digest(str(source)).startswith("sha256:")
+    assert approved(source, host).startswith("sha256:")

@@ -116,12 +116,20 @@ def test_a_plan_that_was_applied_is_good_for_nothing_more(tmp_path: Path, result
     state, plan = StateDir(str(tmp_path / "state")), a_plan()
     saved_plan.refuse_used(plan, state)
     entry = HistoryEntry(
-        "2026-01-01T00:00:00Z", Actor("ann", "reconcile apply", None, plan.id), result
+        "2026-01-01T00:00:00Z",
+        Actor("ann", "reconcile apply", None, plan.id),
+        result,
+        fingerprint=plan.fingerprint,
     )
     write_records(state, *next_records(Ledger(), {}, entry))
 
     with pytest.raises(StalePlan, match=f"by ann at 2026-01-01T00:00:00Z: {result}"):
         _raise_why(lambda: saved_plan.refuse_used(plan, state))
+
+    renamed = plan.model_copy(update={"id": "0" * 32, "fingerprint": "sha256:0"})
+    with pytest.raises(StalePlan, match="can be applied once"):
+        _raise_why(lambda: saved_plan.refuse_used(renamed, state))
+    saved_plan.refuse_used(plan.model_copy(update={"serial": 1}), state)
 
 
 def test_a_plan_with_a_part_that_could_not_be_read_is_not_saved() -> None:

@@ -23,6 +23,7 @@ from reconcile.engine.model import (
     failed_checks,
     failure_reasons,
 )
+from reconcile.filesystem.sync.sync_diff import SyncDiff
 from reconcile.resources.assets import Assets, Difference
 from reconcile.resources.directory import Directory
 from reconcile.resources.file import File
@@ -259,6 +260,7 @@ COPIED = Assets(
         Difference("js/new.js", "missing (80 bytes)", "source", "create"),
         Difference("old.txt", "not in the source", "source", "delete"),
     ),
+    diff=SyncDiff(extraneous=["old.txt"]),
     differing=3,
 )
 PRUNED = Plan(

@@ -14,5 +14,5 @@ def completed(wanted: Kind, before: Kind | None, host: Host) -> Kind:
     """Filled from what exists or, where nothing does, with the defaults of a new one."""
     me = host.accounts.current
     if before is None:
-        return wanted.as_created(Owner(me.name, host.accounts.group_name(me.gid)))
+        return wanted.planned(host).as_created(Owner(me.name, host.accounts.group_name(me.gid)))
     return wanted.with_defaults_from(before)

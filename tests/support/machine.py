@@ -65,6 +65,7 @@ class Machine:
             observation.readings,
             rows,
             host="web1",
+            created=observation.created,
             held=observation.held,
             protection=find_protection(desired, observation.readings, recorded, (host, world)),
         )

@@ -13,8 +13,9 @@ from reconcile.filesystem.attributes import set_owner_and_mode
 from reconcile.filesystem.backup import backup_places, keep_old_inode, link_backup
 from reconcile.filesystem.file_undo import MadeDirectory, Removed, Replaced
 from reconcile.filesystem.fsync import FEW, flush, sync_directory, sync_filesystem
-from reconcile.filesystem.host_error import HostError
+from reconcile.filesystem.host_error import ChangedSincePlan
 from reconcile.filesystem.openat import DirectoryCursor
+from reconcile.filesystem.path import is_helper_name
 from reconcile.filesystem.permissions import PermissionPolicy
 from reconcile.filesystem.place_guard import ProtectedPlace
 from reconcile.filesystem.read import identity
@@ -43,10 +44,21 @@ class BatchTarget:
 
 
 class WriteBatch:
-    """Changes below the root of `cursor`. Errors: OSError, HostError."""
+    """Changes below the root of `cursor`, of what is as it was observed.
 
-    def __init__(self, recorder: Recorder | None, root: str, cursor: DirectoryCursor) -> None:
+    `observed` has the packed signature of each file that is written over or removed;
+    None: whatever is there. Errors: OSError, HostError, ChangedSincePlan.
+    """
+
+    def __init__(
+        self,
+        recorder: Recorder | None,
+        root: str,
+        cursor: DirectoryCursor,
+        observed: Mapping[str, bytes] | None = None,
+    ) -> None:
         self._recorder, self._root, self._cursor = recorder, root, cursor
+        self._observed = observed
 
     def _record(self, undos: Sequence[Undo]) -> None:
         if self._recorder is not None and undos:
@@ -55,6 +67,9 @@ class WriteBatch:
     def create_directories(self, folders: Collection[str], policy: PermissionPolicy) -> None:
         """Create directories, upper ones first."""
         ordered = sorted(folders, key=os.fsencode)
+        for path in ordered:
+            if self._stat(path) is not None:
+                raise ChangedSincePlan(join(self._root, path), "it did not exist then")
         self._record([MadeDirectory(join(self._root, path)) for path in ordered])
         for path in ordered:
             make_directory(self._cursor.name(path), policy.uid, policy.gid, policy.directory_mode)
@@ -78,13 +93,32 @@ class WriteBatch:
         self._flush([target.path for target in targets])
         return written
 
+    def _stat(self, path: str) -> os.stat_result | None:
+        try:
+            return self._cursor.name(path).stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
     def _backup_place(self, path: str) -> str | None:
         """Where the inode that is there now is to be kept; None where nothing is there."""
-        if self._recorder is None:
+        found = self._stat(path)
+        self._refuse_changed(path, found)
+        if self._recorder is None or found is None:
             return None
-        at = self._cursor.name(path)
-        found = at.stat()
-        return None if found is None else next(backup_places(self._recorder, at, found.st_dev))
+        return next(backup_places(self._recorder, self._cursor.name(path), found.st_dev))
+
+    def _refuse_changed(
+        self, path: str, found: os.stat_result | None, *, is_kept: bool = False
+    ) -> None:
+        """Check that a name holds what was observed; once that `is_kept`, its ctime is new."""
+        if self._observed is None:
+            return
+        now = None if found is None else Signature.of(found)
+        packed = self._observed.get(path)
+        then = None if packed is None else Signature.unpack(packed)
+        if now == then or (is_kept and now and then and now.content == then.content):
+            return
+        raise ChangedSincePlan(join(self._root, path), _how_changed(then, now))
 
     def _write_all(self, targets: Sequence[BatchTarget], policy: PermissionPolicy) -> None:
         """Write the new beside the old, and keep the old: all durable, so that names can move."""
@@ -124,8 +158,7 @@ class WriteBatch:
     def _finish(self, target: BatchTarget) -> Signature:
         at = self._cursor.name(target.path)
         # Nothing that is not kept is overwritten, whether new there or in place of the old.
-        if self._recorder is not None and _inode(at) not in (None, target.old):
-            raise _changed_meanwhile(at.path)
+        self._refuse_changed(target.path, at.stat(), is_kept=True)
         os.rename(target.temp, at.name, src_dir_fd=at.dir_fd, dst_dir_fd=at.dir_fd)
         return Signature.of(os.stat(at.name, dir_fd=at.dir_fd, follow_symlinks=False))
 
@@ -141,6 +174,7 @@ class WriteBatch:
         self._flush_kept(kept.values(), many=len(paths) > FEW)
         for path in paths:
             at = self._cursor.name(path)
+            self._refuse_changed(path, at.stat(), is_kept=True)
             # What somebody has put there in the meantime is not kept, so it stays.
             if _inode(at) == old.get(path, _inode(at)):
                 unlink_if_exists(at, at.name)
@@ -152,8 +186,19 @@ class WriteBatch:
             if self._cursor.is_protected(path):
                 continue
             at = self._cursor.name(path)
-            if at.stat() is not None:
-                remove_directory(self._recorder, at)
+            if at.stat() is None:
+                self._refuse_moved(path, "it no longer exists")
+            elif not remove_directory(self._recorder, at) and self._holds_more(path):
+                self._refuse_moved(path, "it is not empty any more")
+
+    def _refuse_moved(self, path: str, why: str) -> None:
+        if self._observed is not None:
+            raise ChangedSincePlan(join(self._root, path), why)
+
+    def _holds_more(self, path: str) -> bool:
+        """Whether there is more in it than what undo needs."""
+        with self._cursor.listing(path) as at:
+            return not all(is_helper_name(name) for name in at.names)
 
     def unmodified(self, digests: Mapping[str, str]) -> list[str]:
         """The paths whose files still have the digest given, and are not protected."""
@@ -180,12 +225,10 @@ def _inode(at: PinnedName) -> int | None:
     return None if found is None else found.st_ino
 
 
-def _changed_meanwhile(path: str) -> HostError:
-    return HostError(
-        what=f"{path} was created by another process while it was being written",
-        why="that file has no backup, and would be lost",
-        fix="Find out which process writes there, then apply again.",
-    )
+def _how_changed(then: Signature | None, now: Signature | None) -> str:
+    if now is None:
+        return "it no longer exists"
+    return "it did not exist then" if then is None else "another process wrote or replaced it"
 
 
 def _replaced(root: str, target: BatchTarget, place: str | None) -> Replaced:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from contextlib import AbstractContextManager
@@ -12,26 +13,24 @@ from reconcile.filesystem.host_error import HostError
 from reconcile.filesystem.openat import DirectoryCursor
 from reconcile.filesystem.permissions import PermissionDeviation, may_change_owner
 from reconcile.filesystem.read import CHUNK, open_file
-from reconcile.filesystem.sync.manifest import Signature, SyncManifest, pack_row
+from reconcile.filesystem.safe_path import PinnedName
+from reconcile.filesystem.sync.manifest import Signature, SyncManifest, pack_row, wait_for_tick
 from reconcile.filesystem.sync.source import NotCopied, Original, Source
 from reconcile.filesystem.sync.sync_diff import ChangedSide, FileCopy, SyncDiff, SyncRequest
 from reconcile.types import Encoding
 
 
 class FileComparison:
-    """Collects in `found` what differs; `remember` adds the manifest rows of what matches."""
+    """Collects in `found` what differs, and the manifest rows of what matches."""
 
     def __init__(
         self,
         source: Source,
         request: SyncRequest,
         manifest: SyncManifest,
-        cursor: DirectoryCursor,
-        *,
-        remember: bool,
+        cursor: DirectoryCursor | None,
     ) -> None:
         self.source, self.request, self.manifest, self.cursor = source, request, manifest, cursor
-        self.remember = remember
         self.found = SyncDiff(not_copied=source.not_copied)
 
     def reset(self) -> None:
@@ -60,10 +59,9 @@ class FileComparison:
     ) -> None:
         """The content matches; compare owner and mode."""
         self.compare_owner(path, copy)
-        if self.remember:
-            digest, signature = self.manifest.digest(path), Signature.of(copy)
-            row = pack_row(original, signature, digest, is_generated=is_generated)
-            self.found.rows[path] = row
+        digest, signature = self.manifest.digest(path), Signature.of(copy)
+        row = pack_row(original, signature, digest, is_generated=is_generated)
+        self.found.rows[path] = row
 
     def record_difference(
         self,
@@ -77,16 +75,32 @@ class FileComparison:
         changed_side: ChangedSide = "host" if is_same else "source"
         size = original.st.st_size if encoding is None else 0
         is_new, old_size = copy is None, 0 if copy is None else copy.st_size
+        self.record_replaced(path, copy)
         self.found.copies.append(
             FileCopy(
-                path, original.source_path, None, is_new, old_size, size, changed_side, encoding
+                path,
+                original.source_path,
+                None,
+                is_new,
+                old_size,
+                size,
+                changed_side,
+                encoding,
+                original.signature.packed,
             )
         )
+
+    def record_replaced(self, path: str, copy: os.stat_result | None) -> None:
+        """It is written over or removed as it is now."""
+        if copy is not None:
+            self.found.replaced[path] = Signature.of(copy).packed
 
     def is_equal(self, path: str, original: Original, copy: os.stat_result) -> bool:
         """Whether the contents are equal, by the manifest or byte by byte."""
         if self.manifest.matches_record(path, original.st, copy):
             return True
+        # The row of two that are equal must not hide a change in this tick of the clock.
+        wait_for_tick(max(original.st.st_ctime_ns, copy.st_ctime_ns))
         with self.source.open_file(original.source_path) as one, self.open_copy(path) as other:
             return _have_equal_content(one, other)
 
@@ -97,7 +111,12 @@ class FileComparison:
 
     def open_copy(self, path: str) -> AbstractContextManager[int]:
         """The copy at `path`, open for reading."""
-        return open_file(self.cursor.name(path))
+        return open_file(self._name(path))
+
+    def _name(self, path: str) -> PinnedName:
+        if self.cursor is None:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+        return self.cursor.name(path)
 
     def compare_owner(self, path: str, copy: os.stat_result) -> None:
         """Record an owner or mode that deviates from the policy."""
@@ -107,7 +126,7 @@ class FileComparison:
         now = (copy.st_uid, copy.st_gid, stat.S_IMODE(copy.st_mode))
         if now == policy.ownership(is_directory):
             return
-        at = self.cursor.name(path)
+        at = self._name(path)
         is_trusted = at.trust == "trusted"
         is_linked = not is_directory and copy.st_nlink > 1
         if is_linked or not (is_trusted or may_change_owner(copy, at.dir_fd, policy.uid)):

@@ -24,6 +24,7 @@ from reconcile.filesystem.parallel import (
     worker_count,
 )
 from reconcile.filesystem.path import is_helper_name
+from reconcile.filesystem.read import stat_of
 from reconcile.filesystem.sync.compare_file import FileComparison, wrong_kind_in_copy
 from reconcile.filesystem.sync.manifest import Signature, SyncManifest
 from reconcile.filesystem.sync.precompressed import PrecompressedComparison
@@ -68,14 +69,12 @@ class TreeComparison:
         source: Source,
         request: SyncRequest,
         manifest: SyncManifest,
-        cursor: DirectoryCursor,
-        *,
-        remember: bool,
+        cursor: DirectoryCursor | None,
         progress: ProgressCounter | None,
     ) -> None:
         self.source, self.request, self.manifest, self.cursor = source, request, manifest, cursor
         self.progress = progress
-        self.files = FileComparison(source, request, manifest, cursor, remember=remember)
+        self.files = FileComparison(source, request, manifest, cursor)
         self.precompressed = PrecompressedComparison(self.files)
         self.below: list[DirectoryPair] = []
         self.examined = 0
@@ -116,7 +115,9 @@ class TreeComparison:
 
     def is_huge(self, pair: DirectoryPair) -> bool:
         """Whether so many names are in it that several workers should share them."""
-        sizes = [self.cursor.directory_size(pair.folder)] if pair.has_copy else []
+        sizes = [0]
+        if self.cursor is not None and pair.has_copy:
+            sizes.append(self.cursor.directory_size(pair.folder))
         sizes += [] if pair.source_path is None else [self.source.directory_size(pair.source_path)]
         return max(sizes) > HUGE
 
@@ -126,7 +127,9 @@ class TreeComparison:
         return self.source.listing(pair.source_path)
 
     def _copy_listing(self, pair: DirectoryPair) -> AbstractContextManager[Listing]:
-        return self.cursor.listing(pair.folder) if pair.has_copy else nullcontext(NO_LISTING)
+        if self.cursor is None or not pair.has_copy:
+            return nullcontext(NO_LISTING)
+        return self.cursor.listing(pair.folder)
 
     @staticmethod
     def _names(pair: DirectoryPair, at: Listing) -> set[str]:
@@ -134,17 +137,15 @@ class TreeComparison:
 
     def _unchanged(self, pair: DirectoryPair, source: Listing, copy: Listing) -> set[str]:
         """The names that need no comparison."""
-        if source is NO_LISTING or copy is NO_LISTING:
-            return set()
-        rows = self.manifest.rows_in(pair.folder)
-        if pair.of > 1:
-            rows = (one for one in rows if pair.takes(one[0]))
-        done = QuickCheck(source, copy, self.request, self.manifest.racy_from_ns).unchanged(rows)
+        rows = [one for one in self.manifest.rows_in(pair.folder) if pair.takes(one[0])]
+        done: set[str] = set()
+        if source is not NO_LISTING and copy is not NO_LISTING:
+            check = QuickCheck(source, copy, self.request, self.manifest.racy_from_ns)
+            done = check.unchanged(rows)
         if self.request.excluded:
             done = {name for name in done if join(pair.folder, name) not in self.request.excluded}
         self.found.total += len(done.intersection(copy.names))
-        if self.files.remember:
-            self.found.unchanged += [join(pair.folder, name) for name in done]
+        self.found.unconfirmed += [join(pair.folder, name) for name, _ in rows if name not in done]
         return done
 
     def _stat_copies(
@@ -222,6 +223,7 @@ class TreeComparison:
         is_same = self.manifest.digest(name) == sha256(data).digest()
         changed_side: ChangedSide = "host" if is_same else "source"
         is_new, old_size = copy is None, 0 if copy is None else copy.st_size
+        self.files.record_replaced(name, copy)
         extra = FileCopy(name, "", data, is_new, old_size, len(data), changed_side)
         self.found.copies.append(extra)
 
@@ -236,6 +238,7 @@ class TreeComparison:
                 self._block_removal(path)
             elif name.endswith(COMPRESSED) and self.precompressed.is_generated(path, copies[name]):
                 self.found.stale[path] = "obsolete"
+                self.files.record_replaced(path, copies[name])
             elif path not in self.found.stale:
                 self._add_extraneous(path, copies[name])
 
@@ -247,6 +250,8 @@ class TreeComparison:
         if self.request.prune:
             found = self.found.extraneous_folders if is_directory else self.found.extraneous
             found.append(path)
+            if not is_directory:
+                self.files.record_replaced(path, copy)
             return
         if not is_directory:
             self.found.kept.add(path)
@@ -257,31 +262,32 @@ def compare_tree(
     request: SyncRequest,
     manifest: SyncManifest,
     *,
-    remember: bool = False,
     progress: ProgressCounter | None = None,
 ) -> SyncDiff:
-    """Compare source and copy; changes nothing. `remember` fills `unchanged` and `rows`.
+    """Compare source and copy, of which the latter may be absent; changes nothing.
 
-    Errors: FileNotFoundError and NotADirectoryError for the source or the root.
+    Errors: FileNotFoundError for the source, NotADirectoryError for either.
     """
     try:
-        return _compare_by(map_parallel, request, manifest, remember, progress)
+        return _compare_by(map_parallel, request, manifest, progress)
     except WorkerDied:
         # Whatever stopped the worker also stops this process, which can report it.
-        return _compare_by(map_serial, request, manifest, remember, progress)
+        return _compare_by(map_serial, request, manifest, progress)
+
+
+def _copy_cursor(root: str) -> AbstractContextManager[DirectoryCursor | None]:
+    is_absent = stat_of(root, follow=True) is None
+    return nullcontext() if is_absent else directory_cursor(root)
 
 
 def _compare_by(
     map_shares: Callable[[Sequence[DirectoryPair], Compare], list[SyncDiff]],
     request: SyncRequest,
     manifest: SyncManifest,
-    remember: bool,
     progress: ProgressCounter | None,
 ) -> SyncDiff:
-    with open_source(request.source) as source, directory_cursor(request.root) as cursor:
-        comparison = TreeComparison(
-            source, request, manifest, cursor, remember=remember, progress=progress
-        )
+    with open_source(request.source) as source, _copy_cursor(request.root) as cursor:
+        comparison = TreeComparison(source, request, manifest, cursor, progress)
 
         def below(pair: DirectoryPair) -> Iterable[DirectoryPair]:
             """The pairs inside `pair`, or parts of it where it is huge."""

@@ -11,24 +11,28 @@ import fcntl
 import os
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import sha256
+from posixpath import join
 
 from reconcile.filesystem.atomic_write import write_all
 from reconcile.filesystem.attributes import fd_path
 from reconcile.filesystem.compress import compressed
-from reconcile.filesystem.host_error import HostError
-from reconcile.filesystem.openat import directory_cursor
+from reconcile.filesystem.host_error import ChangedSincePlan, cause
+from reconcile.filesystem.openat import DirectoryCursor, directory_cursor
+from reconcile.filesystem.path import is_inside
 from reconcile.filesystem.permissions import fix_permissions
 from reconcile.filesystem.place_guard import UNGUARDED, PlaceGuard
 from reconcile.filesystem.read import chunks, sha256_of
 from reconcile.filesystem.safe_path import closing
 from reconcile.filesystem.sync.batch import BatchTarget, WriteBatch
-from reconcile.filesystem.sync.compare_tree import compare_tree
 from reconcile.filesystem.sync.manifest import (
+    COPY,
     NO_COPY,
     NOT_WRITTEN,
+    ORIGINAL,
     Signature,
     SyncManifest,
     pack_row,
@@ -53,6 +57,9 @@ CANNOT_CLONE = {
     *(errno.ETXTBSY, errno.EBADF),
 }
 """The kernel, a filesystem or a sandbox does not support it for these two files."""
+
+MOVED = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EISDIR, errno.EINVAL}
+"""The name holds no regular file any more."""
 
 OnProgress = Callable[[int, int], None]
 """Called with how many files of how many are written."""
@@ -89,18 +96,18 @@ def sync(
     recorder: Recorder | None,
     manifest: SyncManifest,
     request: SyncRequest,
+    found: SyncDiff,
     on_progress: OnProgress | None = None,
     guard: PlaceGuard = UNGUARDED,
 ) -> None:
-    """Make the copy what `request` says, and save in the manifest what was written."""
-    found, newest_ns = compare_tree(request, manifest, remember=True), 0
-    if found.deviations:
-        fix_permissions(recorder, request.root, request.policy, found.deviations, guard)
-        # Their ctimes are new, so their rows are known only now.
-        found, newest_ns = compare_tree(request, manifest, remember=True), time.time_ns()
-    rows = {path: row for path in found.unchanged if (row := manifest.row(path))} | found.rows
-    with open_source(request.source) as source, directory_cursor(request.root, guard) as cursor:
-        batch = WriteBatch(recorder, request.root, cursor)
+    """Do what the comparison `found`, all of it and nothing else; save what was written.
+
+    Errors: ChangedSincePlan where the source or the copy is not as it was compared.
+    """
+    rows = found.rows | _fix_deviations(recorder, request, found, guard)
+    newest_ns = time.time_ns() if found.deviations else 0
+    with _open_source(request.source) as source, directory_cursor(request.root, guard) as cursor:
+        batch = WriteBatch(recorder, request.root, cursor, found.replaced)
         batch.create_directories(found.folders, request.policy)
         # First, so that no stale sibling outlives the file it was made of.
         batch.remove_files(list(found.stale))
@@ -108,17 +115,66 @@ def sync(
         for files in _batches(source, found.copies, progress):
             rows |= _write_files(batch, source, request, files, progress)
             newest_ns = max(newest_ns, time.time_ns())
-    _prune(recorder, request, found, guard)
-    manifest.save(recorder, rows, manifest.folders | frozenset(found.folders), newest_ns)
-
-
-def _prune(
-    recorder: Recorder | None, request: SyncRequest, found: SyncDiff, guard: PlaceGuard
-) -> None:
-    with directory_cursor(request.root, guard) as cursor:
-        batch = WriteBatch(recorder, request.root, cursor)
         batch.remove_files(found.extraneous)
         batch.remove_empty_directories(found.extraneous_folders)
+        is_copied = partial(_is_copied, request, cursor)
+        manifest.update(recorder, rows, found.unconfirmed, found.folders, newest_ns, is_copied)
+
+
+@contextmanager
+def _open_source(path: str) -> Iterator[Source]:
+    with ExitStack() as stack:
+        try:
+            source = stack.enter_context(open_source(path))
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise ChangedSincePlan(path, cause(error)) from error
+        yield source
+
+
+def _fix_deviations(
+    recorder: Recorder | None, request: SyncRequest, found: SyncDiff, guard: PlaceGuard
+) -> dict[str, bytes]:
+    """Fix owners and modes; return the rows of these files, whose ctimes are new."""
+    if not found.deviations:
+        return {}
+    left = fix_permissions(recorder, request.root, request.policy, found.deviations, guard)
+    if left:
+        raise ChangedSincePlan(join(request.root, left[0].path), "it is another one now")
+    with directory_cursor(request.root) as cursor:
+        paths = (one.path for one in found.deviations if one.path in found.rows)
+        return {path: _row_after_fix(cursor, path, found.rows[path]) for path in paths}
+
+
+def _row_after_fix(cursor: DirectoryCursor, path: str, row: bytes) -> bytes:
+    st = cursor.name(path).stat()
+    now = None if st is None else Signature.of(st)
+    if now is None or now.content != Signature.unpack(row[COPY]).content:
+        raise ChangedSincePlan(cursor.name(path).path, "another process wrote or replaced it")
+    return row[ORIGINAL] + now.packed + row[COPY.stop :]
+
+
+def _is_copied(request: SyncRequest, cursor: DirectoryCursor, folder: str) -> bool:
+    """Whether `folder` is in the copy, and no other resource manages it."""
+    if any(is_inside(f"/{folder}", f"/{excluded}") for excluded in request.excluded):
+        return False
+    try:
+        cursor.enter(folder)
+    except OSError:
+        return False
+    return True
+
+
+def with_digests(request: SyncRequest, found: SyncDiff) -> SyncDiff:
+    """`found`, bound to the contents that it publishes. Errors: ChangedSincePlan."""
+    with _open_source(request.source) as source:
+        return replace(found, copies=[_with_digest(source, copy) for copy in found.copies])
+
+
+def _with_digest(source: Source, copy: FileCopy) -> FileCopy:
+    if copy.data is not None:
+        return copy
+    with _open_original(source, copy) as fd:
+        return copy._replace(digest=sha256_of(fd))
 
 
 def remove_synced(
@@ -180,14 +236,38 @@ def _load(source: Source, group: Sequence[FileCopy]) -> list[FileToWrite]:
         facts = Signature(len(first.data), 0, 0, 0)
         return [FileToWrite(first, first.data, sha256(first.data).digest(), facts)]
     is_compressed = any(copy.encoding for copy in group)
-    with source.open_file(first.source_path) as fd:
-        before = Signature.of(os.fstat(fd))
+    with _open_original(source, first) as fd:
+        before = Signature.unpack(first.original)
         if before.size > LARGE and not is_compressed:
-            return [FileToWrite(first, None, sha256_of(fd), before)]
+            digest = _expected_digest(source, first, sha256_of(fd))
+            return [FileToWrite(first, None, digest, before)]
         data = b"".join(chunks(fd))
         if Signature.of(os.fstat(fd)) != before or len(data) != before.size:
-            raise _source_changed(first)
+            raise _source_changed(source, first)
+    if first.digest:
+        _expected_digest(source, first, sha256(data).digest())
     return [_file_to_write(copy, data, before) for copy in group]
+
+
+@contextmanager
+def _open_original(source: Source, copy: FileCopy) -> Iterator[int]:
+    """The file that was compared, open. Errors: ChangedSincePlan where it is another one now."""
+    with ExitStack() as stack:
+        try:
+            fd = stack.enter_context(source.open_file(copy.source_path))
+        except OSError as error:
+            if error.errno not in MOVED:
+                raise
+            raise ChangedSincePlan(source.path_of(copy.source_path), cause(error)) from error
+        if Signature.of(os.fstat(fd)).packed != copy.original:
+            raise _source_changed(source, copy)
+        yield fd
+
+
+def _expected_digest(source: Source, copy: FileCopy, digest: bytes) -> bytes:
+    if copy.digest not in (b"", digest):
+        raise _source_changed(source, copy)
+    return digest
 
 
 def _file_to_write(copy: FileCopy, data: bytes, original: Signature) -> FileToWrite:
@@ -197,12 +277,9 @@ def _file_to_write(copy: FileCopy, data: bytes, original: Signature) -> FileToWr
     return FileToWrite(copy, small, sha256(small).digest(), original, len(small) < len(data))
 
 
-def _source_changed(copy: FileCopy) -> HostError:
-    return HostError(
-        what=f"{copy.source_path} in the source changed while it was being copied",
-        why="another process writes to it",
-        fix="Let the build finish, then apply again.",
-    )
+def _source_changed(source: Source, copy: FileCopy) -> ChangedSincePlan:
+    path = source.path_of(copy.source_path)
+    return ChangedSincePlan(path, "another process wrote or replaced it, such as a build")
 
 
 def _write_files(
@@ -237,13 +314,13 @@ def _fill(source: Source, one: FileToWrite, progress: ProgressReporter, fd: int)
     if one.data is not None:
         write_all(fd, one.data)
         return
-    with source.open_file(one.copy.source_path) as original:
+    with _open_original(source, one.copy) as original:
         if not clone_content(original, fd):
             for chunk in chunks(original):
                 write_all(fd, chunk)
     with closing(os.open(fd_path(fd), os.O_RDONLY | os.O_CLOEXEC)) as written:
         if sha256_of(written) != one.digest:
-            raise _source_changed(one.copy)
+            raise _source_changed(source, one.copy)
 
 
 def clone_content(original: int, copy: int) -> bool:

@@ -10,7 +10,7 @@ import marshal
 import os
 import struct
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from hashlib import blake2b, sha256
 from posixpath import join
@@ -58,6 +58,21 @@ class Signature(NamedTuple):
     def of(cls, st: os.stat_result) -> Signature:
         """That of the file `st`."""
         return cls(st.st_size, st.st_mtime_ns, st.st_ctime_ns, st.st_ino)
+
+    @classmethod
+    def unpack(cls, packed: bytes) -> Signature:
+        """The one that was `packed`."""
+        return cls(*HALF.unpack(packed))
+
+    @property
+    def packed(self) -> bytes:
+        """The same in 32 bytes, for plans that hold very many."""
+        return HALF.pack(*self)
+
+    @property
+    def content(self) -> tuple[int, int, int]:
+        """Without the ctime, which a further hard link changes, too."""
+        return self.size, self.mtime_ns, self.ino
 
 
 NO_COPY = Signature(0, 0, 0, 0)
@@ -196,23 +211,35 @@ class SyncManifest:
         known = self.row(path)
         return NOT_WRITTEN if known is None else known[DIGEST]
 
-    def save(
+    def update(
         self,
         recorder: Recorder | None,
-        rows: dict[str, bytes],
-        folders: frozenset[str],
+        rows: Mapping[str, bytes],
+        unconfirmed: Iterable[str],
+        folders: Iterable[str],
         newest_ns: int,
+        is_copied: Callable[[str], bool],
     ) -> None:
-        """Replace the manifest, which can be undone like any other file.
+        """Record what was copied; the change can be undone like that of any other file.
 
-        `newest_ns` is the youngest ctime of the copies just written. Errors: HostError.
+        `rows` are new, `unconfirmed` paths have no row unless among them, `folders` were created,
+        and only rows in folders that `is_copied` are kept. `newest_ns` is the youngest ctime
+        of the copies just written. Errors: HostError.
         """
-        _wait_for_tick(newest_ns)
+        wait_for_tick(newest_ns)
+        files = {
+            folder: block for folder, block in self._record["files"].items() if is_copied(folder)
+        }
+        for folder, changed in _by_folder(rows, unconfirmed).items():
+            merged = dict(self.rows_in(folder) if folder in files else ()) | changed
+            kept = {join(folder, name): row for name, row in merged.items() if row is not None}
+            files.pop(folder, None)
+            files |= pack_rows(kept)
         record = {
             "format": FORMAT,
             "at": time.time_ns(),
-            "files": pack_rows(rows),
-            "folders": sorted(folders),
+            "files": files,
+            "folders": sorted(self.folders.union(folders)),
         }
         body = marshal.dumps(record, MARSHAL_VERSION)
         data = blake2b(body, digest_size=SEAL).digest() + body
@@ -236,7 +263,7 @@ class SyncManifest:
                 folders.add(here)
             elif other_row and (own is None or _is_same_copy(own, other_row)):
                 rows[here] = other_row
-        self.save(recorder, rows, frozenset(folders), 0)
+        self.update(recorder, rows, (), folders, 0, lambda _: True)
 
     def delete(self, recorder: Recorder | None) -> None:
         """Remove the manifest, which can be undone. Errors: HostError."""
@@ -249,7 +276,18 @@ def _is_same_copy(own: bytes, other_row: bytes) -> bool:
     return own[COPY] == other_row[COPY] and own[DIGEST] == NOT_WRITTEN
 
 
-def _wait_for_tick(newest_ns: int) -> None:
+def _by_folder(
+    rows: Mapping[str, bytes], unconfirmed: Iterable[str]
+) -> dict[str, dict[str, bytes | None]]:
+    """Folder → name → its new row; None where it has no row any more."""
+    folders: dict[str, dict[str, bytes | None]] = {}
+    for path, row in (*((path, None) for path in unconfirmed), *rows.items()):
+        folder, _, name = path.rpartition("/")
+        folders.setdefault(folder, {})[name] = row
+    return folders
+
+
+def wait_for_tick(newest_ns: int) -> None:
     """A change within one tick of the clock would be invisible, so let the tick pass."""
     wait_ns = newest_ns + CLOCK_TICK_NS + 1_000_000 - time.time_ns()
     time.sleep(min(max(wait_ns, 0), 2 * CLOCK_TICK_NS) / 1e9)

@@ -11,6 +11,7 @@ from reconcile.filesystem.read import chunks, sha256_of
 from reconcile.filesystem.sync.compare_file import FileComparison
 from reconcile.filesystem.sync.manifest import NOT_WRITTEN
 from reconcile.filesystem.sync.source import Original
+from reconcile.filesystem.sync.sync_diff import Stale
 from reconcile.types import Encoding
 
 
@@ -44,9 +45,13 @@ class PrecompressedComparison:
                 self._compare_requested(path, encoding, original, sibling, is_changed=is_changed)
             elif sibling is not None and stat.S_ISREG(sibling.st_mode):
                 if self.is_generated(path + suffix, sibling):
-                    self._files.found.stale[path + suffix] = "obsolete"
+                    self._add_stale(path + suffix, "obsolete", sibling)
                 elif is_changed or sibling.st_mtime_ns < copies[file].st_mtime_ns:
-                    self._files.found.stale[path + suffix] = "outdated"
+                    self._add_stale(path + suffix, "outdated", sibling)
+
+    def _add_stale(self, path: str, reason: Stale, copy: os.stat_result) -> None:
+        self._files.found.stale[path] = reason
+        self._files.record_replaced(path, copy)
 
     def _compare_requested(
         self,
@@ -60,7 +65,7 @@ class PrecompressedComparison:
         """Compare a requested one; rewritten together with its file, so that it is never older."""
         path, signature = file + SUFFIXES[encoding], original.signature
         if not is_changed and copy is None and self._manifest.is_incompressible(path, signature):
-            self._files.found.unchanged += [path] if self._files.remember else []
+            self._files.found.rows[path] = self._manifest.row(path) or b""
             return
         is_comparable = self._files.is_file(copy, path) and not is_changed
         if is_comparable and copy and self._is_current(path, encoding, original, copy):

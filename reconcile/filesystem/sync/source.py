@@ -12,7 +12,7 @@ import stat
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
-from hashlib import sha256
+from posixpath import join
 from typing import NamedTuple
 
 from reconcile.filesystem.folder_access import can_all_writers_enter, can_all_writers_read
@@ -20,7 +20,7 @@ from reconcile.filesystem.host_error import UnsafePath
 from reconcile.filesystem.openat import DirectoryCursor, Listing
 from reconcile.filesystem.path import components, relative_to
 from reconcile.filesystem.permissions import hard_links_are_protected
-from reconcile.filesystem.read import digest_of, open_file
+from reconcile.filesystem.read import open_file
 from reconcile.filesystem.safe_path import first_untrusted_above, pin_directory
 from reconcile.filesystem.scan_result import Examples, OwnedExamples
 from reconcile.filesystem.sync.manifest import Signature
@@ -78,6 +78,10 @@ class Source:
         """The topmost directory on the way to the source that somebody else can write."""
         self._owner = os.fstat(root).st_uid
         self.not_copied = NotCopied()
+
+    def path_of(self, path: str) -> str:
+        """The absolute path of what is `path` in the source."""
+        return join(self._path, path)
 
     def listing(self, folder: str) -> AbstractContextManager[Listing]:
         """What is in the directory `folder`, a path in the source without symlinks."""
@@ -196,31 +200,3 @@ def _private_folder() -> UnsafePath:
         "somebody else can have moved it there, and could not read it before",
         "If it may be published, let everybody enter it: chmod o+rx.",
     )
-
-
-def source_digest(path: str) -> str:
-    """`sha256:…` of the names and contents that would be copied from `path`."""
-    whole = sha256()
-    with open_source(path) as origin:
-        for name, content in _entries(origin):
-            whole.update(os.fsencode(name) + b"\0" + os.fsencode(content) + b"\0")
-    return f"sha256:{whole.hexdigest()}"
-
-
-def _entries(origin: Source) -> Iterator[tuple[str, str]]:
-    """Path → digest of a file, real path of a directory; each of these is entered once."""
-    waiting, entered = [("", "")], {""}
-    while waiting:
-        shown, folder = waiting.pop()
-        with origin.listing(folder) as at:
-            found = origin.originals(folder, at, sorted(at.names))
-        for name, one in found.items():
-            path = f"{shown}/{name}"
-            if not one.is_directory:
-                with origin.open_file(one.source_path) as fd:
-                    yield path, digest_of(fd)
-                continue
-            yield path, f"{one.source_path}/"
-            if one.source_path not in entered:
-                entered.add(one.source_path)
-                waiting.append((path, one.source_path))

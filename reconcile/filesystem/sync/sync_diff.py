@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from typing import Literal, NamedTuple
 
 from reconcile.filesystem.compress import SUFFIXES
@@ -40,7 +41,11 @@ Stale = Literal["outdated", "obsolete"]
 
 
 class FileCopy(NamedTuple):
-    """A file to be written, from `source_path` (compressed if it has an encoding) or `data`."""
+    """A file to be written, from `source_path` (compressed if it has an encoding) or `data`.
+
+    `original` is the packed signature of the file in the source as it was compared, and
+    `digest` the SHA-256 of its content, where the plan is bound to that.
+    """
 
     path: str
     source_path: str
@@ -50,6 +55,15 @@ class FileCopy(NamedTuple):
     new_size: int
     changed_side: ChangedSide
     encoding: Encoding | None = None
+    original: bytes = b""
+    digest: bytes = b""
+
+    @property
+    def content(self) -> bytes:
+        """What stands for the content: its SHA-256 where known, else the signature."""
+        if self.data is not None:
+            return sha256(self.data).digest()
+        return self.digest or self.original
 
     @property
     def file(self) -> str:
@@ -60,7 +74,7 @@ class FileCopy(NamedTuple):
 
 @dataclass
 class SyncDiff:
-    """All that differs; paths are relative to the root."""
+    """All that differs, and so all that an apply does; paths are relative to the root."""
 
     folders: list[str] = field(default_factory=list)
     copies: list[FileCopy] = field(default_factory=list)
@@ -69,10 +83,12 @@ class SyncDiff:
     extraneous: list[str] = field(default_factory=list)
     extraneous_folders: list[str] = field(default_factory=list)
     deviations: list[PermissionDeviation] = field(default_factory=list)
+    replaced: dict[str, bytes] = field(default_factory=dict)
+    """The packed signature of every file that is written over or removed."""
     rows: dict[str, bytes] = field(default_factory=dict)
     """Manifest rows of files that match, and are not in the manifest yet."""
-    unchanged: list[str] = field(default_factory=list)
-    """The files that are as the manifest says; filled only on request."""
+    unconfirmed: list[str] = field(default_factory=list)
+    """The files that are not as the manifest says."""
     blocked_folders: set[str] = field(default_factory=set)
     """Directories that hold something that must not be removed."""
     kept: Examples = field(default_factory=Examples)
@@ -89,9 +105,19 @@ class SyncDiff:
         files = len(self.copies) + len(self.stale) + len(self.extraneous)
         return folders + files + len(self.deviations)
 
+    def digest(self) -> str:
+        """The digest of what an apply does, and of what it expects to find.
+
+        Contents of the source count by their own digest where known, else by signature.
+        """
+        copies = [(one.path, one.encoding, one.content.hex()) for one in self.copies]
+        replaced = sorted((path, packed.hex()) for path, packed in self.replaced.items())
+        paths = [self.folders, sorted(self.stale), self.extraneous, self.extraneous_folders]
+        return f"sha256:{sha256(ascii([copies, replaced, paths]).encode()).hexdigest()}"
+
     def merge(self, other: SyncDiff) -> None:
         """Add what another process found."""
-        for name in ("folders", "copies", "extraneous", "deviations", "unchanged"):
+        for name in ("folders", "copies", "extraneous", "deviations", "unconfirmed"):
             getattr(self, name).extend(getattr(other, name))
         self.extraneous_folders += other.extraneous_folders
         for examples in ("kept", "skipped"):
@@ -99,6 +125,7 @@ class SyncDiff:
         self.not_copied.merge(other.not_copied)
         self.stale.update(other.stale)
         self.rows.update(other.rows)
+        self.replaced.update(other.replaced)
         self.blocked_folders |= other.blocked_folders
         self.total += other.total
 

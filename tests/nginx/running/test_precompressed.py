@@ -32,7 +32,7 @@ def assets(world: World, host: Host, tmp_path: Path) -> Assets:
         group="root",
         precompress=("gzip",),
     )
-    found.apply(host, None)
+    found.planned(host).apply(host, None)
     static, *others = world.view.locations
     world.serve(locations=(replace(static, packed=("gzip",)), *others))
     return found
