@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from reconcile.engine.data_protection import protected_folders
 from reconcile.engine.diff import differences
-from reconcile.engine.history import Actor, HistoryEntry
+from reconcile.engine.history import INTERRUPTED, Actor, HistoryEntry
 from reconcile.engine.interrupt import Interrupted, interruptible, uninterrupted
 from reconcile.engine.journal import Journal
 from reconcile.engine.ledger import Ledger, LedgerRow, Rows, encode, rows_after
@@ -311,5 +311,5 @@ def _as_error(error: ReconcileError | OSError | Interrupted) -> ReconcileError:
     if isinstance(error, ReconcileError):
         return error
     if isinstance(error, Interrupted):
-        return ReconcileError("The apply was interrupted.", f"by {error}")
+        return ReconcileError(f"{INTERRUPTED} by {error}.")
     return ReconcileError("A change failed.", in_one_line(error))

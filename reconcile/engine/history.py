@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from reconcile.filesystem.state_dir import StateDir
 
 FOLDER = "history"
+INTERRUPTED = "The apply was interrupted"
+"""What the error of an apply that a signal ended begins with."""
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from reconcile.engine.claims import Claims
 from reconcile.engine.data_protection import find_protection
 from reconcile.engine.ignore_rules import IgnoredField, apply_ignore_rules, without_ignored
+from reconcile.engine.history import INTERRUPTED, last_row
 from reconcile.engine.model import ConfigOrigin, Finding, Plan
 from reconcile.engine.observe import observe
 from reconcile.engine.planner import make_plan
@@ -113,6 +114,15 @@ def _interrupted_applies(host: Host) -> Iterator[Finding]:
             f"The apply started by {entry.by.user} at {entry.at} did not finish.",
             fix="If it no longer runs, the next apply or `reconcile rollback` rolls it back first.",
             apply_fixes=True,
+        )
+    # Whoever lost the terminal has not read how the apply ended.
+    last = last_row(host.state)
+    if last is not None and last.entry.error.startswith(INTERRUPTED):
+        yield Finding(
+            "interrupted-apply",
+            "note",
+            f"The last apply, started by {last.entry.by.user} at {last.entry.at}, did not finish:"
+            f" {last.entry.error} Its result: {last.entry.result.replace('_', ' ')}.",
         )
 
 

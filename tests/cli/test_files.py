@@ -92,7 +92,7 @@ def test_a_link_in_a_folder_of_somebody_else_leads_no_output_elsewhere(
     run: Run, tmp_path: Path, planted: Path, command: tuple[str, ...]
 ) -> None:
     (tmp_path / "reconcile.yaml").write_text(
-        f"version: 1\nhost: {{state_dir: {tmp_path}/state}}\n"
+        f"version: 1\nhost: {{state_dir: {tmp_path}/state, service_manager: process}}\n"
         f"paths: {{{tmp_path}/root: {{owner: assets}}}}\n"
     )
 

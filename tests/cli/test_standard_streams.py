@@ -35,7 +35,7 @@ def command(request: pytest.FixtureRequest, tmp_path: Path) -> list[str]:
     """Each command, on a host of which nothing but a folder is declared."""
     (tmp_path / "folder").mkdir()
     (tmp_path / "reconcile.yaml").write_text(
-        f"version: 1\nhost: {{state_dir: {tmp_path}/state, service_manager: none}}\n"
+        f"version: 1\nhost: {{state_dir: {tmp_path}/state, service_manager: process}}\n"
         f"paths: {{{tmp_path}/folder: {{owner: assets}}}}\n"
     )
     arguments = ARGUMENTS.get(request.param, (request.param, "-f", "{}/reconcile.yaml"))

@@ -194,7 +194,10 @@ class TestRollback:
 
         report = machine.apply(*a_site(machine), Trap(spring=lambda: signal.raise_signal(number)))
 
-        assert ("rolled_back", f"by {number.name}") == (report.result, report.why)
+        assert ("rolled_back", f"The apply was interrupted by {number.name}.") == (
+            report.result,
+            report.error,
+        )
         assert 128 + number == report.exit_code(detailed=False)
         assert {} == machine.manifest()
         assert before == signal.getsignal(number)

@@ -17,7 +17,7 @@ Edit = Callable[[Path], object]
 
 def declare(folder: Path, paths: str) -> None:
     (folder / "reconcile.yaml").write_text(
-        f"version: 1\nhost: {{state_dir: {folder}/state, service_manager: none}}\n"
+        f"version: 1\nhost: {{state_dir: {folder}/state, service_manager: process}}\n"
         f"paths:\n  {folder}/stays: {{content: x}}\n{paths}"
     )
 
