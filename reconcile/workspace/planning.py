@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from reconcile.engine.claims import Claims
 from reconcile.engine.data_protection import find_protection
-from reconcile.engine.ignore_rules import IgnoredField, apply_ignore_rules, without_ignored
 from reconcile.engine.history import INTERRUPTED, last_row
+from reconcile.engine.ignore_rules import IgnoredField, apply_ignore_rules, without_ignored
 from reconcile.engine.model import ConfigOrigin, Finding, Plan
 from reconcile.engine.observe import observe
 from reconcile.engine.planner import make_plan

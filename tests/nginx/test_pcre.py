@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from time import process_time
 
 import pytest
@@ -145,6 +145,7 @@ EXPLOSIVE = {
 }
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(("pattern", "text"), EXPLOSIVE.items(), ids=EXPLOSIVE)
 def test_a_regex_that_backtracks_without_end_is_given_up(pattern: str, text: str) -> None:
     regex = pcre.compiled(pattern)
@@ -156,7 +157,26 @@ def test_a_regex_that_backtracks_without_end_is_given_up(pattern: str, text: str
             regex.search(text)
 
     assert process_time() - began < 3
-    assert signal.SIG_DFL == signal.getsignal(signal.SIGVTALRM)
+
+
+@pytest.mark.process
+def test_a_regex_is_given_up_in_a_thread_too() -> None:
+    regex = pcre.compiled("^/(?:a+)+$")
+    assert regex is not None
+    with ThreadPoolExecutor() as threads, pytest.raises(Indeterminate):
+        threads.submit(regex.search, "/" + "a" * 40 + "!").result()
+
+
+USUAL = [r"\.css$", "^/static/.+$", r"^/(?:css|js)/[^/]+\.(?:png|jpe?g)$"]
+
+
+@pytest.mark.parametrize("pattern", USUAL)
+def test_usual_regexes_are_matched_at_once(pattern: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pcre, "ends_within", None)
+    regex = pcre.compiled(pattern)
+    assert regex is not None
+
+    regex.search("/static/css/" + "a" * 200)
 
 
 class OneFile:

@@ -10,19 +10,15 @@ Source: pcre2pattern(3); Python's `re` with re.ASCII.
 from __future__ import annotations
 
 import re
-import signal
-import threading
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
-from types import FrameType
+from functools import cached_property, lru_cache
 
 from reconcile.nginx.routing.indeterminate import Indeterminate
+from reconcile.system.processes import ends_within
 
 MATCH_LIMIT_S = 0.2
-"""Of this process's own time, so that a busy machine changes no answer."""
+"""Of CPU time, so that a busy machine changes no answer."""
 MOST_TOO_SLOW = 5
 """Texts on which a regex may take too long; after that it is not tried again."""
 
@@ -70,6 +66,12 @@ _SET_TOKEN = re.compile(
 )
 
 
+_ONE_CHARACTER = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\(\?", re.DOTALL)
+_REPEATS = re.compile(r".[*+?]|.\{\d*,?\d*\}", re.DOTALL)
+SHORT = 16
+"""Characters of a text on which no regex takes long."""
+
+
 class _NotTheSame(Exception):
     """A signal within this module."""
 
@@ -83,39 +85,26 @@ class Regex:
 
     def search(self, text: str) -> re.Match[str] | None:
         """The first match in `text`. Errors: Indeterminate where that takes too long."""
+        if not self._may_explode or len(text) < SHORT:
+            return self.python.search(text)
         if self._too_slow < MOST_TOO_SLOW:
-            try:
-                with _time_limit():
-                    return self.python.search(text)
-            except _TooSlow:
-                self._too_slow += 1
+            if _is_quick(self.python, text):
+                return self.python.search(text)
+            self._too_slow += 1
         raise Indeterminate(f"matching the regex {self.python.pattern} takes too long")
 
+    @cached_property
+    def _may_explode(self) -> bool:
+        """Whether it repeats so much that its time may grow with a power of the text's length."""
+        repeats = _REPEATS.findall(_ONE_CHARACTER.sub("x", self.python.pattern))
+        unbounded = [repeat for repeat in repeats if repeat[-1] in "*+"]
+        return len(unbounded) > 1 or any(r[0] == ")" for r in unbounded) or len(repeats) > 5
 
-class _TooSlow(BaseException):
-    """Raised by the timer; a BaseException, as it may arrive in any code."""
 
-
-def _give_up(_number: int, _frame: FrameType | None) -> None:
-    raise _TooSlow
-
-
-@contextmanager
-def _time_limit() -> Iterator[None]:
-    """Raise _TooSlow in the body once it has used up its time: `re` handles signals as it goes.
-
-    Without a limit in other threads than the main one, where Python handles no signals.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGVTALRM, _give_up)
-    signal.setitimer(signal.ITIMER_VIRTUAL, MATCH_LIMIT_S)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-        signal.signal(signal.SIGVTALRM, before)
+@lru_cache(maxsize=4096)
+def _is_quick(pattern: re.Pattern[str], text: str) -> bool:
+    """Whether the search ends in time; tried by a child, as nothing interrupts it in a thread."""
+    return ends_within(lambda: pattern.search(text), cpu_s=MATCH_LIMIT_S)
 
 
 @lru_cache(maxsize=4096)
