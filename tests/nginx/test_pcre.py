@@ -192,6 +192,7 @@ class OneFile:
         return []
 
 
+@pytest.mark.process
 def test_where_a_regex_takes_too_long_the_answer_is_unknown() -> None:
     site = "server { location / { return 204; } location ~ ^/(a+)+$ { return 200; } }"
     router = Router(load("/nginx.conf", OneFile(f"events {{}} http {{ {site} }}")))
