@@ -24,6 +24,8 @@ class ReconcileError(Exception):
     """
 
     exit_code: ExitCode = ExitCode.ERROR
+    rule: str = "apply-refused"
+    """The id of the finding where a plan predicts that an apply will refuse with this."""
 
     def __init__(self, what: str, why: str = "", fix: str = "") -> None:
         super().__init__(what)

@@ -88,7 +88,7 @@ def apply(
         roll_back=not no_rollback,
         max_deletes=max_deletes,
         allow_empty=allow_empty,
-        sites=frozenset(site or ()),
+        selection=selection,
     )
     if saved is not None:
         _refuse_selection(selection)
@@ -128,9 +128,12 @@ def _apply_saved(
         with events.scanning(current.host):
             plan = replan(current, approved.inputs, approved.selection, bind_contents=True)
         events.plan(plan)
-        sites = frozenset(approved.selection.sites)
-        bound = replace(options, saved_plan=approved.id, sites=sites)
-        return _execute(current, plan, bound, events)
+        return _execute(
+            current,
+            plan,
+            replace(options, saved_plan=approved.id, selection=approved.selection),
+            events,
+        )
 
 
 def _open_for_saved_plan(saved: SavedPlan, file: str | None) -> Workspace:

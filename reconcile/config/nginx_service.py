@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from posixpath import dirname
 
 from reconcile.config.context import CompileContext
 from reconcile.config.host_path import file_content
 from reconcile.engine.digest import digest
 from reconcile.engine.model import Declared
+from reconcile.filesystem.path import is_inside
 from reconcile.resources.nginx_live import NginxLive
 from reconcile.resources.service import Service
 
@@ -25,7 +27,7 @@ def compile_nginx(context: CompileContext) -> Iterator[Declared]:
             needs=tuple(_config_refs(context)),
         )
         yield context.declare(service, ("sites",), names)
-    if facts.runs_services and (names or facts.serves_sites):
+    if facts.runs_services and (names or facts.serves_sites or _writes_config(context)):
         files = _config_files(context)
         loaded = NginxLive(
             config=facts.nginx_config,
@@ -33,6 +35,13 @@ def compile_nginx(context: CompileContext) -> Iterator[Declared]:
             current=True,
         )
         yield context.declare(loaded, ("sites",), names)
+
+
+def _writes_config(context: CompileContext) -> bool:
+    """Whether `paths` has files that nginx reads, or will read."""
+    folder = dirname(context.facts.nginx_config)
+    paths = context.config.file_paths()
+    return bool(context.facts.nginx_reads) or any(is_inside(path, folder) for path in paths)
 
 
 def _config_refs(context: CompileContext) -> Iterator[str]:

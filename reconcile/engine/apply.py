@@ -40,11 +40,13 @@ from reconcile.engine.safety_checks import refuse_unclear
 from reconcile.errors import ReconcileError, StalePlan
 from reconcile.filesystem.host_error import in_one_line
 from reconcile.filesystem.place_guard import PlaceGuard
+from reconcile.wording import counted
 
 if TYPE_CHECKING:
     from reconcile.system import Host
 
 Verify = Callable[[], Sequence[Check]]
+Replan = Callable[[], Plan]
 Done = dict[Ref, Resource | None]
 
 
@@ -64,9 +66,12 @@ def apply(
     verify_rolled_back: Verify,
     on_event: EventHandler,
     by: Actor,
+    replan: Replan | None = None,
     roll_back: bool = True,
 ) -> Report:
     """Apply `plan`; the caller holds the lock, has recovered, and planned just now.
+
+    `replan` plans again once everything is done: what is left then fails the apply.
 
     Any failure, of a check too, rolls everything back unless `roll_back` is False; then
     `verify_rolled_back` checks the restored host. The report has the checks that decided.
@@ -74,12 +79,11 @@ def apply(
     """
     refuse_unclear(plan)
     ledger = read_owned(host)
-    run = _ApplyRun(plan, host, ledger, verify, verify_rolled_back, on_event, by, roll_back)
+    run = _ApplyRun(plan, host, ledger, verify, verify_rolled_back, on_event, by, replan, roll_back)
     if not plan.changes:
         return run.adopt_unchanged()
     for declared in plan.desired.values():
-        for note in declared.resource.preflight(host, plan.changes):
-            run.add_note(note)
+        declared.resource.before_apply(host)
     return run.execute()
 
 
@@ -92,6 +96,7 @@ class _ApplyRun:
     verify_rolled_back: Verify
     on_event: EventHandler
     by: Actor
+    replan: Replan | None
     may_roll_back: bool
     started: float = field(default_factory=monotonic)
     at: str = field(default_factory=now)
@@ -114,6 +119,7 @@ class _ApplyRun:
         try:
             with interruptible(), _with_recorder(self.host, journal, self._guard()):
                 self._execute_all()
+                self._refuse_leftovers()
                 self.checks = self._check(self.verify)
                 self._refuse_failed(self.checks)
             self._commit(journal, "applied")
@@ -179,6 +185,26 @@ class _ApplyRun:
         if not why:
             raise NotConverged(f"{change.ref} still exists after being removed.")
         self.add_note(f"{change.ref} was not removed: {why}")
+
+    def _refuse_leftovers(self) -> None:
+        """Plan again: one apply is enough, or it fails. Errors: NotConverged."""
+        plan = self.replan() if self.replan else None
+        if plan is None:
+            return
+        left = [change for change in plan.changes if not change.subject.protected]
+        for change in plan.changes:
+            if change.subject.protected:
+                self.add_note(f"{change.ref} changed during the apply: {change.reason}")
+        reasons = [
+            *(f"{change.ref}: {change.reason or change.action}" for change in left),
+            *(f"{item.ref}: {item.reason}" for item in plan.unknown),
+        ]
+        if reasons:
+            raise NotConverged(
+                f"The host still differs after the changes: {counted(len(reasons), 'resource')}.",
+                "; ".join(reasons),
+                "Check whether another program changes it. If none does, report this as a bug.",
+            )
 
     def _check(self, verify: Verify) -> tuple[Check, ...]:
         checks = tuple(verify())

@@ -11,7 +11,7 @@ from reconcile.dataclass import dataclass
 from reconcile.engine.resource import Cause as Cause
 from reconcile.engine.resource import Ref as Ref
 from reconcile.engine.resource import Resource as Resource
-from reconcile.errors import ExitCode
+from reconcile.errors import ExitCode, ReconcileError
 
 Action = Literal["create", "update", "delete", "no-op"]
 CheckStatus = Literal["pass", "fail", "unknown", "skipped"]
@@ -214,6 +214,8 @@ class Plan:
     fingerprint: str
     conflicts: tuple[Conflict, ...] = ()
     unknown: tuple[Unknown, ...] = ()
+    refusals: tuple[ReconcileError, ...] = field(default=(), compare=False)
+    """Why an apply would refuse this plan."""
     findings: tuple[Finding, ...] = ()
     behaviour_changes: tuple[BehaviourChange, ...] = ()
     ignored: int = 0
@@ -240,8 +242,8 @@ class Plan:
         return self.count("delete") + sum(inside)
 
     def exit_code(self, *, detailed: bool) -> ExitCode:
-        """1 where a reading failed or declarations conflict, 2 (if detailed) for changes."""
-        if self.unknown or self.conflicts:
+        """1 where an apply would refuse the plan, 2 (if detailed) for changes."""
+        if self.unknown or self.conflicts or self.refusals:
             return ExitCode.ERROR
         return ExitCode.CHANGES if detailed and self.changes else ExitCode.OK
 

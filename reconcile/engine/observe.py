@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 from reconcile.dataclass import dataclass
 from reconcile.engine.claims import Claims
 from reconcile.engine.diff import differences
+from reconcile.engine.ledger import Rows
 from reconcile.engine.model import Change, Declared, Desired, Finding, Unknown
 from reconcile.engine.order import in_order
+from reconcile.engine.planner import why_kept
 from reconcile.engine.resource import Ref, Resource
 from reconcile.errors import ReconcileError
 from reconcile.filesystem.host_error import in_one_line
@@ -45,7 +47,7 @@ class Observation:
 
 def observe(
     desired: Desired,
-    undeclared: Iterable[Ref],
+    undeclared: Rows,
     make: MakeResource,
     world: PlannedHost,
     *,
@@ -53,7 +55,7 @@ def observe(
     compare: Compare = compare_all,
     bind_contents: bool = False,
 ) -> Observation:
-    """Observe all of `desired` and `undeclared`, in the order in which they will be changed.
+    """Observe `desired` and the rows `undeclared`, in the order in which they will be changed.
 
     Each is read in `world`, which then gets what its change will leave: so a service sees its
     planned unit file, nginx its planned configuration, a copy its source behind a planned link.
@@ -78,10 +80,12 @@ class _Fold:
         self._claims, self._compare, self._bind_contents = claims, compare, bind_contents
         self._readings: dict[Ref, Reading] = {}
         self._held: set[Ref] = set()
+        self._rows: Rows = {}
         self._prepared: set[type[Resource]] = set()
 
-    def observe(self, undeclared: Iterable[Ref]) -> Observation:
+    def observe(self, undeclared: Rows) -> Observation:
         """See the function of that name."""
+        self._rows = undeclared
         dropped = dict(self._made(undeclared))
         declared = {ref: item.resource for ref, item in self._desired.items()}
         by_kind = _by_kind([*declared.values(), *dropped.values()])
@@ -122,7 +126,7 @@ class _Fold:
         declared = self._desired.get(ref)
         if declared is None:
             if resource.is_name_removed and reading is not None:
-                self._plan_removal(ref)
+                self._plan_removal(ref, reading)
             return
         entry = resource.planned_entry()
         if entry is not None:
@@ -131,10 +135,10 @@ class _Fold:
             if before is None or differences(before, wanted.resource):
                 self._world.files.plan(ref.name, entry)
 
-    def _plan_removal(self, ref: Ref) -> None:
+    def _plan_removal(self, ref: Ref, reading: Resource) -> None:
         if self._claims.holder(ref.name):
             self._held.add(ref)
-        else:
+        elif not why_kept(reading, self._rows[ref], frozenset(self._rows)):
             self._world.files.plan(ref.name, ABSENT)
 
     def _absent(self) -> Iterator[Resource]:

@@ -202,11 +202,16 @@ def _kept(removals: Sequence[Change], owned: Rows) -> Iterator[tuple[Ref, str]]:
     """What cannot be removed, and why; deepest first, as what is kept keeps its parent."""
     leaving = {change.ref for change in removals}
     for change in sorted(removals, key=lambda change: change.ref.name, reverse=True):
-        is_as_written = change.subject.is_as_written(owned[change.ref].digests)
-        why = change.subject.why_not_removable(frozenset(leaving)) if is_as_written else CHANGED
-        if why:
+        if why := why_kept(change.subject, owned[change.ref], frozenset(leaving)):
             leaving.remove(change.ref)
             yield change.ref, why
+
+
+def why_kept(resource: Resource, row: LedgerRow, leaving: frozenset[Ref]) -> str:
+    """Why this, no longer declared, is kept once `leaving` are removed; "" if it is not."""
+    if not resource.is_as_written(row.digests):
+        return CHANGED
+    return resource.why_not_removable(leaving)
 
 
 def _observed_findings(observed: Observed) -> Iterator[Finding]:

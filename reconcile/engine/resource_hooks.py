@@ -74,9 +74,13 @@ class ResourceHooks:
     def preflight(self, host: Host, changes: Sequence[Change]) -> Sequence[str]:  # noqa: ARG002
         """Refuse what could not hold afterwards, before anything has changed.
 
-        Returns a note for each check that had to be weaker than usual. Errors: ReconcileError.
+        `host` is the one that the changes will leave; nothing is written. Returns a note for
+        each check that had to be weaker than usual. Errors: ReconcileError.
         """
         return ()
+
+    def before_apply(self, host: Host) -> None:
+        """Record what a rollback needs to know, right before the first change."""
 
     def may_write(self, path: str) -> bool:  # noqa: ARG002
         """Whether it may overwrite or remove `path`, which lies below its own."""

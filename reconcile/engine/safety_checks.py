@@ -3,14 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Sized
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from reconcile.engine.model import Change, Plan
+from reconcile.engine.model import Change, Finding, Plan
 from reconcile.errors import ReconcileError
 from reconcile.wording import counted
 
+if TYPE_CHECKING:
+    from reconcile.system import Host
+
+
+def with_refusals(plan: Plan, world: Host) -> Plan:
+    """`plan` with every reason for which an apply would refuse it, as errors and as findings.
+
+    `world` is the host as the plan will leave it.
+    """
+    refusals: list[ReconcileError] = []
+    notes: list[str] = []
+    for declared in plan.desired.values():
+        try:
+            notes += declared.resource.preflight(world, plan.changes)
+        except ReconcileError as error:
+            refusals.append(error)
+    findings = (
+        *(_refusal_finding(error) for error in refusals),
+        *(Finding("config-test", "note", note) for note in notes),
+    )
+    return replace(plan, refusals=tuple(refusals), findings=(*plan.findings, *findings))
+
+
+def _refusal_finding(error: ReconcileError) -> Finding:
+    fix = error.fix.removesuffix("Nothing was changed.").strip()
+    evidence = (error.why,) if error.why else ()
+    return Finding(error.rule, "error", error.what, evidence, f"{fix} Apply refuses until then.")
+
 
 def refuse_unclear(plan: Plan) -> None:
-    """Refuse a plan with conflicting declarations or with parts that could not be read."""
+    """Refuse a plan that contradicts itself, is incomplete, or would fail."""
+    for error in plan.refusals:
+        raise error
     if plan.conflicts:
         why = "; ".join(
             f"{c.ref} {c.field}: {c.values[0]} or {c.values[1]}"

@@ -17,7 +17,7 @@ from reconcile.filesystem.inode import FileKind, Stat
 from reconcile.filesystem.path import ancestors, components
 from reconcile.filesystem.permissions import PermissionDeviation, PermissionPolicy
 from reconcile.filesystem.place import Location
-from reconcile.filesystem.planned_entry import ABSENT, FOLDER, Entry, Link
+from reconcile.filesystem.planned_entry import ABSENT, FOLDER, Entry, Link, PlannedEntries
 from reconcile.filesystem.read import glob, listdir
 from reconcile.filesystem.scan_result import Scan
 from reconcile.filesystem.sync.compare_tree import compare_tree
@@ -42,7 +42,7 @@ class PlannedFiles(Files):
         self._at_ns = time.time_ns()
 
     @property
-    def planned(self) -> dict[str, Entry]:
+    def planned(self) -> PlannedEntries:
         """Every planned entry so far."""
         return self._planned
 

@@ -70,14 +70,13 @@ class _Impact:
 
     def plan_with_impact(self) -> Plan:
         """Return the plan with everything that it means beside its changes."""
-        restart, conflicts = self._listen_check()
+        restart = self._restart_reason()
         return replace(
             self.plan,
             changes=tuple(self._explained(change, restart) for change in self.plan.changes),
             findings=(
                 *self.plan.findings,
                 *config_warnings(self._after, self._routers[1]),
-                *conflicts,
                 *self._lost_certbot_edits(),
             ),
             behaviour_changes=self._response_changes(),
@@ -147,19 +146,19 @@ class _Impact:
                     if name and not name.startswith(_NO_NAME) and name not in known:
                         yield _root_request(server, name)
 
-    def _listen_check(self) -> tuple[str, tuple[Finding, ...]]:
-        """Return why nginx must be restarted, "" if not; and a port that it cannot bind."""
+    def _restart_reason(self) -> str:
+        """Return why nginx must be restarted, "" if a reload is enough."""
         settings = self.host.settings
         may_bind = self.host.privileged or settings.service_manager == "process"
         if not (may_bind and self.host.services.runs_services and self._changes_config):
-            return "", ()
+            return ""
         running = find_running(self._config_test.nginx)
         try:
             check = check_listens(self._after, running.master_pid if running else 0)
-        except PortTaken as taken:
-            fix = "Stop the process that uses the port, or choose another one: apply refuses this."
-            return "", (Finding("bind-conflict", "error", taken.what, (taken.why,), fix),)
-        return check.restart_reason, ()
+        except PortTaken:
+            # The plan is refused for it.
+            return ""
+        return check.restart_reason
 
     @property
     def _changes_config(self) -> bool:

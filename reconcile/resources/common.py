@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 from reconcile.engine.resource import Ref
 from reconcile.filesystem.host_error import HostError
@@ -11,6 +12,8 @@ from reconcile.filesystem.path import ancestors, relative_to
 from reconcile.filesystem.scan_result import Examples, OwnedExamples
 from reconcile.system import Host
 from reconcile.system.accounts import Accounts
+from reconcile.system.services.service_undo import record_unit_file
+from reconcile.system.services.unit_files import is_unit_file, unit_of
 from reconcile.wording import counted, first_few
 
 MAX_EXAMPLES = 5
@@ -82,6 +85,17 @@ def owners_of(folder: str, examples: OwnedExamples) -> tuple[str, ...]:
 def refuse_unknown_owner(host: Host, user: str | None, group: str | None) -> None:
     """Make an owner without an account fail the plan, not the apply. Errors: UnknownAccount."""
     owner_ids(host, user, group)
+
+
+@contextmanager
+def unit_files_read_again(host: Host, path: str) -> Iterator[None]:
+    """Have the service manager read `path` again after the body, if it is a unit file."""
+    if not is_unit_file(path):
+        yield
+        return
+    record_unit_file(host, unit_of(path))
+    yield
+    host.services.daemon_reload()
 
 
 def wrong_kind(path: str, there: FileKind, wanted: FileKind) -> HostError:

@@ -19,6 +19,7 @@ from reconcile.resources.common import (
     owner_ids,
     ownership,
     refuse_unknown_owner,
+    unit_files_read_again,
     wrong_kind,
 )
 from reconcile.resources.metadata_effects import acl_finding, capability_finding, describe_grants
@@ -151,6 +152,10 @@ class File(Resource):
 
     def apply(self, host: Host, before: Self | None) -> None:
         """Write the content, or only set owner and mode where it is equal."""
+        with unit_files_read_again(host, self.path):
+            self._write(host, before)
+
+    def _write(self, host: Host, before: Self | None) -> None:
         uid, gid = owner_ids(host, self.user, self.group)
         mode = NEW_MODE if self.mode is None else self.mode
         if before is None or self.content != before.content:
@@ -164,7 +169,8 @@ class File(Resource):
 
     def delete(self, host: Host) -> None:
         """Remove it."""
-        host.files.unlink(self.path, self.identity)
+        with unit_files_read_again(host, self.path):
+            host.files.unlink(self.path, self.identity)
 
     def summary(self, action: Action) -> str:
         """Owner and mode, unless they are common ones."""

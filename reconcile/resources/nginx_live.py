@@ -9,7 +9,7 @@ from reconcile.engine.resource import Ref, Resource
 from reconcile.errors import ReconcileError
 from reconcile.filesystem.planned_entry import ABSENT, Entry
 from reconcile.nginx.render.render import extra_line
-from reconcile.nginx.running.discover import NginxInstallation, discover
+from reconcile.nginx.running.discover import discover
 from reconcile.nginx.running.loaded_config import (
     find_running,
     foreign_loaded,
@@ -86,10 +86,11 @@ class NginxLive(Resource):
     def preflight(self, host: Host, changes: Sequence[Change]) -> Sequence[str]:
         """Have nginx test the planned tree, and see whether it will get its names and ports.
 
-        Told is where nginx could be asked only about a copy.
+        Returns a note where nginx could test only a copy.
         Errors: NginxRejected, ServerNameTaken, PortTaken; nothing has changed then.
         """
         from reconcile.nginx.running.config_test import ConfigTest, NginxRejected
+        from reconcile.nginx.running.listen_check import check_listens
 
         nginx = discover(host)
         stage = ConfigTest(nginx, dict(planned_entries(changes)))
@@ -101,8 +102,19 @@ class NginxLive(Resource):
             raise _with_yaml_position(host, refused, changes) from None
         _refuse_taken_names(validated.tree)
         if host.services.runs_services:
-            _rehearse_running(nginx, validated.tree)
+            now = find_running(nginx)
+            check_listens(validated.tree, now.master_pid if now else 0)
         return validated.notes
+
+    def before_apply(self, host: Host) -> None:
+        """Record that the workers have loaded what is on the disk, if they have.
+
+        A rollback gives files new change times; by this record they still count as loaded.
+        """
+        nginx = discover(host)
+        now = find_running(nginx) if host.services.runs_services else None
+        if now and read_loaded(nginx, now).matches_disk(nginx):
+            record_loaded(nginx, now)
 
     def apply(self, host: Host, before: Self | None) -> None:  # noqa: ARG002
         """Reload nginx and verify that it serves the configuration on the disk."""
@@ -172,13 +184,3 @@ def _refuse_taken_names(tree: ConfigTree) -> None:
                 fix=f"Remove that name (or the whole site) at {conflict.winner.place}, "
                 "or take it out of reconcile.yaml. Nothing was changed.",
             )
-
-
-def _rehearse_running(nginx: NginxInstallation, tree: ConfigTree) -> None:
-    from reconcile.nginx.running.listen_check import check_listens
-
-    now = find_running(nginx)
-    check_listens(tree, now.master_pid if now else 0)
-    if now and read_loaded(nginx, now).matches_disk(nginx):
-        # A rollback gives files new change times; by this record they still count as served.
-        record_loaded(nginx, now)

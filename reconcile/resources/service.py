@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
-from reconcile.engine.model import Finding
+from reconcile.engine.digest import digest
 from reconcile.engine.resource import Ref, Resource
 from reconcile.resources.gunicorn_units import HEADER
 from reconcile.system import Host
 from reconcile.system.services import ServiceFailed, start_failure_fix
+from reconcile.system.services.start_record import is_changing
 
 if TYPE_CHECKING:
     from reconcile.engine.model import Action, Change, FieldChange
@@ -17,11 +18,21 @@ if TYPE_CHECKING:
 
 OLDER = "older"
 NOTHING = "nothing"
+CURRENT = "current"
 NO_UNIT = "the host has no unit of that name"
+
+
+class UnitMissing(ServiceFailed):
+    """A unit cannot be started, because it does not exist or is masked."""
+
+    rule = "service-missing"
 
 
 class Service(Resource):
     """A unit as its service manager has it.
+
+    `runs` is CURRENT for a unit that others wrote: it is restarted with every change that a plan
+    makes of its unit file, drop-ins and environment files.
 
     `active` means running now; a socket that would start it is not enough. `runs` is the digest
     of the unit file that the process was started from, "older" where that can't be told but
@@ -73,39 +84,48 @@ class Service(Resource):
             update={
                 "enabled": status.enabled,
                 "active": status.active,
-                "runs": None if self.runs is None else _runs(host, status),
+                "runs": self._observed_runs(host, status),
                 "has_managed_unit": _has_managed_unit(host, status),
             }
         )
 
-    def preflight_warnings(self, host: Host) -> tuple[Finding, ...]:
-        """Warn where the unit does not exist."""
-        made = f"unit:{host.services.unit_path(self.unit)}" in self.needs
-        if made or self._asks_nothing or not host.services.runs_services:
-            return ()
-        status = host.services.status(self.unit)
-        return () if status.loaded or status.masked else (_missing(status),)
+    def _observed_runs(self, host: Host, status: UnitStatus) -> str | None:
+        if self.runs != CURRENT:
+            return None if self.runs is None else _runs(host, status)
+        if not status.active:
+            return NOTHING
+        return OLDER if is_changing(host, status) and _is_outdated(host, status) else CURRENT
 
     def preflight(self, host: Host, changes: Sequence[Change]) -> Sequence[str]:
-        """Refuse a unit that nobody has and nobody makes, or that must not be started."""
-        refs = {change.ref for change in changes}
-        if self.ref not in refs or not (self.active or self.enabled):
+        """Refuse a unit that does not exist once the plan is done, or that must not be started."""
+        concerned = {change.ref for change in changes} & {self.ref, *self._unit_refs(host)}
+        if not concerned or not (self.active or self.enabled):
             return ()
         status = host.services.status(self.unit)
-        to_be_made = Ref("unit", host.services.unit_path(self.unit)) in refs
-        if status.masked or not (status.loaded or to_be_made):
-            raise ServiceFailed(
+        if status.masked or not self._will_exist(host, status):
+            raise UnitMissing(
                 what=f"{self.unit} cannot be started",
                 why="it is masked" if status.masked else NO_UNIT,
                 fix=f"{start_failure_fix(status)} Nothing was changed.",
             )
         return ()
 
-    def apply(self, host: Host, before: Self | None) -> None:  # noqa: ARG002
+    def _unit_refs(self, host: Host) -> frozenset[Ref]:
+        path = host.services.unit_path(self.unit)
+        return frozenset({Ref("unit", path), Ref("file", path)})
+
+    def _will_exist(self, host: Host, status: UnitStatus) -> bool:
+        if status.loaded and not status.fragment_path:
+            return True
+        path = status.fragment_path or host.services.unit_path(self.unit)
+        return host.files.stat(path, follow=True) is not None
+
+    def apply(self, host: Host, before: Self | None) -> None:
         """Enable and start the unit, or restart it with its new unit file."""
         services = host.services
         status = services.status(self.unit)
-        outdated = self.runs not in (None, _runs(host, status)) and bool(status.active)
+        to_restart = before is not None and before.runs != self.runs
+        outdated = to_restart and bool(status.active) and _is_outdated(host, status)
         if status.needs_daemon_reload:
             services.daemon_reload()
         if self.enabled is not None and self.enabled != status.enabled:
@@ -162,15 +182,6 @@ class Service(Resource):
         return self.enabled is None and self.active is None
 
 
-def _missing(status: UnitStatus) -> Finding:
-    return Finding(
-        "service-missing",
-        "error",
-        f"{status.unit} cannot be started: {NO_UNIT}.",
-        fix=f"{start_failure_fix(status)} Apply refuses until then.",
-    )
-
-
 def _at_rest(status: UnitStatus) -> bool:
     return not status.active and not status.enabled
 
@@ -179,6 +190,13 @@ def _runs(host: Host, status: UnitStatus) -> str:
     if not status.active:
         return NOTHING
     return (None if status.masked else host.services.started_from(status)) or OLDER
+
+
+def _is_outdated(host: Host, status: UnitStatus) -> bool:
+    """Whether the process was started from other files than those that lie there now."""
+    started = None if status.masked else host.services.started_from(status)
+    found = host.files.content(status.fragment_path) if status.fragment_path else None
+    return found is None or started != digest(found[1])
 
 
 def _has_managed_unit(host: Host, status: UnitStatus) -> bool:

@@ -128,7 +128,7 @@ class Unit(Resource):
         return {**self.managed(), "mode": octal(self.mode)}
 
     def _record_running_unit(self, host: Host) -> None:
-        record_unit_file(host, host.services.status(self.unit))
+        record_unit_file(host, self.unit)
 
     def _make_folder(self, host: Host, uid: int, gid: int) -> None:
         # The process manager's own folder is made with the first unit in it.

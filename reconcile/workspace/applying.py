@@ -18,11 +18,13 @@ from reconcile.engine.safety_checks import (
     refuse_excess,
     refuse_excessive_share,
 )
+from reconcile.engine.selection import Selection
 from reconcile.filesystem.host_error import HostError
 from reconcile.system.lock import lock
 from reconcile.verify.failures_before import NO_FAILURES
 from reconcile.verify.recorded_probes import forget_probes, record_probes, recorded_probes
 from reconcile.workspace.checking import failures_now, verify_restored, verify_sites
+from reconcile.workspace.planning import plan_changes
 
 if TYPE_CHECKING:
     from reconcile.workspace import Workspace
@@ -38,10 +40,10 @@ class ApplyOptions:
     max_delete_share: float | None = None
     """The largest share of all owned resources that may go; `max_deletes` overrides it."""
     allow_empty: bool = False
+    selection: Selection = Selection.ALL
+    """The part that was planned; if it names sites, these alone are verified."""
     saved_plan: str | None = None
     """The id of the saved plan that is applied; it is valid for one apply."""
-    sites: frozenset[str] = frozenset()
-    """Verify these sites alone; empty for all that the plan may affect."""
 
 
 UNATTENDED = ApplyOptions(max_delete_share=0.5)
@@ -78,7 +80,7 @@ def apply_plan(
     Errors: ReconcileError, if it is refused before anything has changed.
     """
     _refuse_unsafe(workspace, plan, options)
-    sites = options.sites or (_changed_sites(plan) if plan.partial else None)
+    sites = frozenset(options.selection.sites) or (_changed_sites(plan) if plan.partial else None)
     before = failures_now(workspace, sites) if options.verify and plan.changes else NO_FAILURES
     record = partial(_record_probes, workspace, sites)
 
@@ -96,6 +98,7 @@ def apply_plan(
         ),
         on_event=on_event,
         by=workspace.actor(command, options.saved_plan),
+        replan=partial(_plan_again, workspace, options.selection),
         roll_back=options.roll_back,
     )
     if report.result == "no_changes":
@@ -118,6 +121,11 @@ def _record_probes(workspace: Workspace, sites: frozenset[str] | None, number: i
     if probes != recorded_probes(state, number):
         record_probes(state, number, probes)
         forget_probes(state, keep=RETAINED + 1)
+
+
+def _plan_again(workspace: Workspace, selection: Selection) -> Plan:
+    """The plan of the host as it is now, read anew."""
+    return plan_changes(workspace.refreshed(), selection)
 
 
 def roll_back(

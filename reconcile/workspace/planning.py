@@ -16,6 +16,7 @@ from reconcile.engine.observe import observe
 from reconcile.engine.planner import make_plan
 from reconcile.engine.resource import Owner
 from reconcile.engine.rollback import unfinished
+from reconcile.engine.safety_checks import with_refusals
 from reconcile.engine.selection import Selection, select
 from reconcile.engine.staleness import refuse_stale
 from reconcile.resources import registry
@@ -43,7 +44,7 @@ def plan_changes(
     world = PlannedHost(host)
     observation = observe(
         {ref: item for ref, item in declared.items() if ref in chosen},
-        sorted(chosen - declared.keys()),
+        {ref: rows[ref] for ref in sorted(chosen - declared.keys())},
         _from_ref,
         world,
         claims=Claims(declared, world),
@@ -73,7 +74,7 @@ def plan_changes(
             *observation.findings,
         ),
     )
-    return _with_impact(workspace, plan)
+    return _with_refusals(_with_impact(workspace, plan), world)
 
 
 def replan(
@@ -87,6 +88,13 @@ def replan(
     plan = plan_changes(workspace.refreshed(), selection, bind_contents=bind_contents)
     refuse_stale(approved, plan.inputs)
     return plan
+
+
+def _with_refusals(plan: Plan, world: PlannedHost) -> Plan:
+    """The plan with why an apply would refuse it, as far as this user can find out."""
+    if not plan.changes or world.is_unprivileged_viewer:
+        return plan
+    return with_refusals(plan, world)
 
 
 def _with_impact(workspace: Workspace, plan: Plan) -> Plan:

@@ -21,7 +21,7 @@ from reconcile.resources.assets import Assets
 from reconcile.resources.directory import Directory
 from reconcile.resources.file import File
 from reconcile.resources.nginx_live import NginxLive
-from reconcile.resources.service import Service
+from reconcile.resources.service import CURRENT, Service
 from reconcile.resources.tree import Tree
 from reconcile.resources.unit import Unit
 from tests.support.host_facts import (
@@ -186,10 +186,10 @@ def test_where_nginx_reads_conf_d_there_is_no_link() -> None:
     assert [] == [address for address in found if address.startswith("symlink:")]
 
 
-def test_a_foreign_service_of_an_app_is_kept_running_and_its_unit_unmanaged() -> None:
+def test_a_foreign_service_of_an_app_is_kept_running_with_what_the_yaml_changes_of_it() -> None:
     service = desired(SMALLEST)["service:gunicorn.service"]
 
-    assert Service(unit="gunicorn.service", enabled=True, active=True) == service
+    assert Service(unit="gunicorn.service", enabled=True, active=True, runs=CURRENT) == service
 
 
 ROOTS_UPLOADS = GUNICORN.replace(", user: www-data}", "}").replace(

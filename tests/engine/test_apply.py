@@ -238,13 +238,19 @@ class TestRollback:
         assert {} == machine.manifest()
         assert () == unfinished(machine.host)
 
-    def test_notes_of_the_preflight_reach_the_user(self, machine: Machine) -> None:
-        report = machine.apply(Trap(spring=lambda: None, notes=("tested on a copy",)))
+    def test_notes_of_the_preflight_are_findings_of_the_plan(self, machine: Machine) -> None:
+        plan = machine.plan(Trap(spring=lambda: None, notes=("tested on a copy",)))
 
-        assert ("tested on a copy",) == report.notes
-        assert ("note", "tested on a copy") in events(machine)
+        assert [("config-test", "note", "tested on a copy")] == [
+            (finding.rule, finding.severity, finding.what) for finding in plan.findings
+        ]
 
-    def test_what_fails_the_rehearsal_changes_nothing(self, machine: Machine) -> None:
+    def test_what_fails_the_preflight_fails_the_plan_and_changes_nothing(
+        self, machine: Machine
+    ) -> None:
+        plan = machine.plan(*a_site(machine), Trap(spring=refuse, rehearsal=refuse))
+        assert 1 == plan.exit_code(detailed=False)
+
         with pytest.raises(ReconcileError, match="nginx refuses"):
             machine.apply(*a_site(machine), Trap(spring=refuse, rehearsal=refuse))
 

@@ -25,7 +25,7 @@ UNKNOWN = "no-such-user"
 
 def reading(asked: Resource) -> object:
     desired = {asked.ref: Declared(asked)}
-    return observe(desired, (), make, PlannedHost(Host())).readings[asked.ref]
+    return observe(desired, {}, make, PlannedHost(Host())).readings[asked.ref]
 
 
 @pytest.mark.parametrize("kind", [Directory, File, Tree, Unit])

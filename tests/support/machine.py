@@ -20,6 +20,7 @@ from reconcile.engine.planner import make_plan
 from reconcile.engine.protection_record import protected_on, read_owned
 from reconcile.engine.resource import Ref, Resource
 from reconcile.engine.rollback import recover, rollback_last
+from reconcile.engine.safety_checks import with_refusals
 from reconcile.resources import registry
 from reconcile.system import Host, HostSettings
 from reconcile.system.lock import lock
@@ -56,11 +57,11 @@ class Machine:
         host = host or self.host
         desired = {item.ref: Declared(item, ("shop",)) for item in declared}
         rows = read_owned(host).rows
-        undeclared = sorted(rows.keys() - desired.keys())
+        undeclared = {ref: rows[ref] for ref in sorted(rows.keys() - desired.keys())}
         world = PlannedHost(host)
         observation = observe(desired, undeclared, make, world)
         recorded = protected_on(host, rows)
-        return make_plan(
+        plan = make_plan(
             desired,
             observation.readings,
             rows,
@@ -69,6 +70,7 @@ class Machine:
             held=observation.held,
             protection=find_protection(desired, observation.readings, recorded, (host, world)),
         )
+        return with_refusals(plan, world)
 
     def apply(
         self,

@@ -159,7 +159,7 @@ def last_wrote(*resources: Resource, created: bool = True) -> dict[Ref, LedgerRo
 
 
 def observe_world(world: World, desired: Desired, owned: dict[Ref, LedgerRow]) -> Observed:
-    undeclared = sorted(owned.keys() - desired.keys())
+    undeclared = {ref: owned[ref] for ref in sorted(owned.keys() - desired.keys())}
     return observe(desired, undeclared, make, cast(PlannedHost, world)).readings
 
 

@@ -22,7 +22,7 @@ from reconcile.engine.model import Declared, Finding
 from reconcile.filesystem.path import is_inside
 from reconcile.resources.gunicorn_params import GunicornParams
 from reconcile.resources.gunicorn_units import unit_texts
-from reconcile.resources.service import Service
+from reconcile.resources.service import CURRENT, Service
 from reconcile.resources.unit import Unit
 
 if TYPE_CHECKING:
@@ -217,11 +217,15 @@ def _service(
         unit=unit,
         enabled=True if facts.has_boot else None,
         active=True if facts.runs_services else None,
-        runs=digest(content.encode()) if content is not None and facts.runs_services else None,
+        runs=_runs(content) if facts.runs_services else None,
         has_managed_unit=content is not None,
         needs=needs,
     )
     yield site.declare(service, *loc)
+
+
+def _runs(content: str | None) -> str:
+    return CURRENT if content is None else digest(content.encode())
 
 
 def gunicorn_view(site: SiteContext, gunicorn: Gunicorn, service: str, bind: str) -> GunicornParams:

@@ -19,6 +19,7 @@ class PortTaken(ReconcileError):
     """
 
     exit_code = ExitCode.VERIFICATION_FAILED
+    rule = "bind-conflict"
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,7 @@ class UnitStatus:
     needs_daemon_reload: bool = False
     fragment_path: str = ""
     dropins: tuple[str, ...] = ()
+    environment_files: tuple[str, ...] = ()
     masked: bool = False
     state: str = "inactive"
 

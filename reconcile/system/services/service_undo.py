@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from reconcile.filesystem.undo import Undo, undo_record
+from reconcile.system.services import UnitStatus
 
 if TYPE_CHECKING:
     from reconcile.system import Host
-    from reconcile.system.services import UnitStatus
 
 
 @undo_record
@@ -68,6 +68,8 @@ class UnitFileBefore(Undo):
     def undo(self, host: Host) -> str:
         """Restart the unit from the restored file, unless the same process still runs."""
         host.services.daemon_reload()
+        if not self.unit:
+            return ""
         now = host.services.status(self.unit)
         if self.active and (now.main_pid, now.started_at) != (self.main_pid, self.started_at):
             host.services.restart(self.unit)
@@ -86,9 +88,10 @@ def record_enabled(host: Host, status: UnitStatus) -> None:
         host.recorder.record_undo(EnabledBefore(status.unit, bool(status.enabled)))
 
 
-def record_unit_file(host: Host, status: UnitStatus) -> None:
-    """Record which process runs, before the unit's file changes."""
+def record_unit_file(host: Host, unit: str) -> None:
+    """Record which process runs, before the unit's file changes; "" for a file of many units."""
     if host.recorder:
+        status = host.services.status(unit) if unit else UnitStatus("", loaded=False)
         host.recorder.record_undo(
             UnitFileBefore(status.unit, bool(status.active), status.main_pid, status.started_at)
         )

@@ -1,4 +1,4 @@
-"""Records from which version of a unit file systemd started the running process.
+"""Records from which unit file, drop-ins and environment files systemd started a process.
 
 The record of a run stays true however the file is edited later. For a run without a record, the
 times of the files decide.
@@ -8,22 +8,28 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import time
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
+
+from reconcile.system.services.unit_files import unit_of
 
 if TYPE_CHECKING:
     from reconcile.system import Host
     from reconcile.system.services import UnitStatus
 
 
+NS_PER_S = 1_000_000_000
+
+
 def record_start(host: Host, status: UnitStatus) -> None:
     """Record that this run uses the present files, if their times prove it."""
-    if status.invocation and not _is_older(status):
+    if status.invocation and not _is_older(host, status):
         record = {
             "invocation": status.invocation,
             "file": _digest(host, status.fragment_path),
-            "dropins": _dropins(host, status),
+            "dropins": _digests(host, _dropins(host, status)),
+            "environment": _digests(host, status.environment_files),
         }
         host.state.write(_name(status.unit), json.dumps(record).encode())
 
@@ -39,10 +45,17 @@ def started_from(host: Host, status: UnitStatus) -> str | None:
     if (
         status.invocation
         and record.get("invocation") == status.invocation
-        and record.get("dropins") == _dropins(host, status)
+        and record.get("dropins") == _digests(host, _dropins(host, status))
+        and record.get("environment", {}) == _digests(host, status.environment_files)
     ):
         return str(record.get("file"))
-    return None if _is_older(status) else _digest(host, status.fragment_path)
+    return None if _is_older(host, status) else _digest(host, status.fragment_path)
+
+
+def is_changing(host: Host, status: UnitStatus) -> bool:
+    """Whether a plan changes a file that the unit is started from."""
+    files = (status.fragment_path, *status.dropins, *status.environment_files)
+    return any(path in host.files.planned for path in files) or bool(_planned(host, status.unit))
 
 
 def _read_record(host: Host, unit: str) -> dict[str, object]:
@@ -63,21 +76,29 @@ def _digest(host: Host, path: str) -> str:
     return f"sha256:{hashlib.sha256(host.files.read(path)).hexdigest()}"
 
 
-def _dropins(host: Host, status: UnitStatus) -> dict[str, str]:
-    there = (path for path in status.dropins if host.files.stat(path, follow=True))
+def _digests(host: Host, paths: Iterable[str]) -> dict[str, str]:
+    there = (path for path in paths if host.files.stat(path, follow=True))
     return {path: _digest(host, path) for path in there}
 
 
-def _is_older(status: UnitStatus) -> bool:
+def _dropins(host: Host, status: UnitStatus) -> tuple[str, ...]:
+    return tuple(sorted({*status.dropins, *_planned(host, status.unit)}))
+
+
+def _planned(host: Host, unit: str) -> list[str]:
+    return [path for path in host.files.planned if unit_of(path) == unit]
+
+
+def _is_older(host: Host, status: UnitStatus) -> bool:
     if status.needs_daemon_reload or not status.fragment_path:
         return True
-    changes = map(_changed_at, (status.fragment_path, *status.dropins))
+    changes = [_changed_at(host, path) for path in (status.fragment_path, *_dropins(host, status))]
+    there = (host.files.stat(path, follow=True) for path in status.environment_files)
+    changes += [found.mtime_ns / NS_PER_S for found in there if found]
     return (status.started_at or 0.0) < max(changes)
 
 
-def _changed_at(path: str) -> float:
+def _changed_at(host: Host, path: str) -> float:
     """The mtime of `path` in seconds since the epoch; now where it does not exist."""
-    try:
-        return os.stat(path).st_mtime
-    except FileNotFoundError:
-        return time.time()
+    found = host.files.stat(path, follow=True)
+    return found.mtime_ns / NS_PER_S if found else time.time()

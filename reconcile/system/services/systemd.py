@@ -27,7 +27,7 @@ UNIT_DIRECTORY = "/etc/systemd/system"
 PROPERTIES = (
     *("LoadState", "ActiveState", "SubState", "Result", "UnitFileState", "MainPID"),
     *("ExecMainStartTimestamp", "ActiveEnterTimestamp", "NeedDaemonReload", "FragmentPath"),
-    *("DropInPaths", "InvocationID"),
+    *("DropInPaths", "EnvironmentFiles", "InvocationID"),
 )
 # Longer than the TimeoutStartSec of each unit that reconcile writes; systemd's default is 90 s.
 JOB_TIMEOUT_S = 120.0
@@ -200,9 +200,15 @@ def unit_status(unit: str, properties: Properties) -> UnitStatus:
         needs_daemon_reload=properties["NeedDaemonReload"] == "yes",
         fragment_path=properties["FragmentPath"],
         dropins=tuple(properties["DropInPaths"].split()),
+        environment_files=_environment_files(properties.get("EnvironmentFiles", "")),
         masked=properties["LoadState"] == "masked",
         state=_state(properties),
     )
+
+
+def _environment_files(text: str) -> tuple[str, ...]:
+    """The paths of lines such as `/etc/app.env (ignore_errors=no)`."""
+    return tuple(line.rpartition(" (")[0] for line in text.splitlines() if line)
 
 
 def _state(properties: Properties) -> str:
