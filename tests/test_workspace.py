@@ -11,6 +11,7 @@ from reconcile.engine.history import Actor, HistoryEntry
 from reconcile.engine.journal import Journal
 from reconcile.engine.ledger import Ledger, encode
 from reconcile.engine.model import Plan
+from reconcile.engine.rollback_plan import plan_rollback
 from reconcile.engine.selection import Selection
 from reconcile.errors import LockHeld, ReconcileError, StalePlan
 from reconcile.workspace import Workspace
@@ -187,7 +188,8 @@ def test_the_last_apply_is_taken_back(image: Image) -> None:
 
     workspace = image.declare(shop=8003)
     with locked(workspace, "reconcile rollback") as current:
-        roll_back(current, "reconcile rollback")
+        applies = plan_rollback(current.host.state).applies
+        roll_back(current, applies, "reconcile rollback")
 
     assert before == image.site_file("shop").read_text()
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from reconcile.cli.progress_line import file_progress
 from reconcile.cli.standard_streams import discard
 from reconcile.cli.terminal import now, show, style
-from reconcile.engine.model import Change, Event, Plan, Report
+from reconcile.engine.model import Change, Check, Event, Plan, Report
 from reconcile.output.changes import action_line, shown_address
 from reconcile.output.escape import printable
 from reconcile.output.json import event_document, planned_event, summary_event, to_json
@@ -48,7 +48,7 @@ class EventSink(ABC):
         """The apply has ended; `code` is the exit code."""
 
     @abstractmethod
-    def rolled_back(self, notes: tuple[str, ...]) -> None:
+    def rolled_back(self, notes: Sequence[str], checks: Sequence[Check]) -> None:
         """A rollback has ended; `notes` list what someone else has changed since."""
 
 
@@ -86,8 +86,10 @@ class JsonLines(EventSink):
         """The summary, as the last line."""
         _print_line(to_json(summary_event(report, code, now=now())))
 
-    def rolled_back(self, notes: tuple[str, ...]) -> None:
-        """A line per note."""
+    def rolled_back(self, notes: Sequence[str], checks: Sequence[Check]) -> None:
+        """A line per check and per note."""
+        for check in checks:
+            self(Event("check", check=check))
         for note in notes:
             self(Event("note", message=note))
 
@@ -133,9 +135,9 @@ class PlainProgress(EventSink):
             failure = failure_text(report, style(sys.stderr))
             sys.stderr.write(relative_to(self._checkout, failure) + "\n")
 
-    def rolled_back(self, notes: tuple[str, ...]) -> None:
-        """That it is done, and the notes."""
-        self._show(rollback_text(notes, style()))
+    def rolled_back(self, notes: Sequence[str], checks: Sequence[Check]) -> None:
+        """That it is done, the notes and the checks."""
+        self._show(rollback_text(notes, checks, style()))
 
     def _event_line(self, event: Event) -> str:
         """A line for a change or a rollback, else ""; checks and notes come at the end."""

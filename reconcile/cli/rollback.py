@@ -1,68 +1,79 @@
-"""`reconcile rollback`: undo the last apply, or one that was interrupted."""
+"""`reconcile rollback`: undo the last applies, or one that was interrupted."""
 
 from __future__ import annotations
+
+from typing import Annotated
+
+import typer
 
 from reconcile.cli.approval import confirm, typed_command
 from reconcile.cli.options import AutoApprove, File, Json, LockTimeout
 from reconcile.cli.progress import EventSink, event_sink
 from reconcile.cli.terminal import show, style
 from reconcile.cli.workspaces import open_state
-from reconcile.engine.history import HistoryEntry, HistoryRow
-from reconcile.engine.rollback import last_applied, sites_undone, unfinished
+from reconcile.engine.model import Event, failed_checks
+from reconcile.engine.rollback_plan import RollbackPlan, plan_rollback
 from reconcile.errors import ExitCode, ReconcileError
-from reconcile.output.apply_history import rollback_preview
+from reconcile.output.apply_history import rollback_preview, site_warning
 from reconcile.workspace import Workspace
-from reconcile.workspace.applying import locked, roll_back
+from reconcile.workspace.applying import Rollback, locked, roll_back
 
 
 def rollback(
     file: File = None,
     json: Json = False,
     auto_approve: AutoApprove = False,
+    to: Annotated[
+        int | None,
+        typer.Option("--to", metavar="N", min=0, help="Undo every apply after #N of the history."),
+    ] = None,
     lock_timeout: LockTimeout = 0.0,
 ) -> int:
-    """Undo the last apply, or one that was interrupted.
+    """Undo the last apply, all after apply N, or one that was interrupted.
 
-    Shows what it will undo and asks first.
+    Shows what it will undo and asks first. A second rollback goes one apply further back.
 
     \b
-    Example:
+    Examples:
       reconcile rollback --auto-approve
+      reconcile rollback --to 12
 
     \b
     Exit codes:
       0  rolled back
       1  error, or there is nothing to undo
+      3  rolled back, and what the host returned to does not respond as it should
       4  another apply is running
     """
     workspace, events = open_state(file), event_sink(json=json)
-    interrupted = unfinished(workspace.host)
-    last = None if interrupted else last_applied(workspace.host)
-    if not json:
-        show(_preview(workspace, last or interrupted[0]))
+    plan = plan_rollback(workspace.host.state, to)
+    _show(plan, workspace, events, json=json)
     if not auto_approve:
         confirm("this rollback")
     with locked(workspace, "rollback", timeout_s=lock_timeout, on_event=events) as current:
-        # Taking the lock has rolled the interrupted one back; the apply before it stays.
-        notes = _roll_back_shown(current, last, events) if last else ()
-    events.rolled_back(notes)
-    return ExitCode.OK
+        # Taking the lock has rolled the interrupted one back.
+        done = _roll_back_shown(current, plan, to, events)
+    events.rolled_back(done.notes, done.checks)
+    return ExitCode.VERIFICATION_FAILED if failed_checks(done.checks) else ExitCode.OK
 
 
-def _preview(workspace: Workspace, undone: HistoryRow | HistoryEntry) -> str:
-    """What will happen, and which sites go away; an entry without a row is unfinished."""
-    if isinstance(undone, HistoryEntry):
-        return rollback_preview(undone, style=style())
-    gone = sites_undone(undone.entry, workspace.ledger.rows)
-    return rollback_preview(undone.entry, undone.number, gone, style())
+def _show(plan: RollbackPlan, workspace: Workspace, events: EventSink, *, json: bool) -> None:
+    gone = plan.removed_sites(workspace.ledger.rows)
+    if not json:
+        show(rollback_preview(plan, gone, style()))
+        return
+    for site in gone:
+        events(Event("note", message=site_warning(site)))
 
 
-def _roll_back_shown(current: Workspace, shown: HistoryRow, events: EventSink) -> tuple[str, ...]:
-    """Undo the apply that was shown, and no later one. Errors: ReconcileError."""
-    if last_applied(current.host) != shown:
+def _roll_back_shown(
+    current: Workspace, shown: RollbackPlan, to: int | None, events: EventSink
+) -> Rollback:
+    """Undo the applies that were shown, and no others. Errors: ReconcileError."""
+    if shown.applies and plan_rollback(current.host.state, to).applies != shown.applies:
         raise ReconcileError(
             "Another apply finished in the meantime",
-            f"apply #{shown.number} is no longer the last one",
+            f"apply #{shown.applies[0].number} is no longer the last one",
             "See `reconcile history`, then run this again. Nothing was changed.",
         )
-    return roll_back(current, typed_command(), on_event=events)
+    return roll_back(current, shown.applies, typed_command(), on_event=events)

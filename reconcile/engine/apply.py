@@ -104,6 +104,7 @@ class _ApplyRun:
     notes: list[str] = field(default_factory=list)
     checks: tuple[Check, ...] = ()
     signal: int = 0
+    restored: bool = True
 
     def adopt_unchanged(self) -> Report:
         """Own what already matches; writes the ledger only if that changes it."""
@@ -237,9 +238,11 @@ class _ApplyRun:
 
     def _roll_back(self, journal: Journal, error: ReconcileError) -> RollbackFailed | None:
         try:
-            self.notes += roll_back(journal, self.host, self._entry("rolled_back", error.what))
+            left = roll_back(journal, self.host, self._entry("rolled_back", error.what))
         except RollbackFailed as worse:
             return worse
+        self.notes += left
+        self.restored = not left
         return None
 
     def _verify_rollback(self) -> None:
@@ -249,6 +252,7 @@ class _ApplyRun:
             self.add_note(f"Verification after the rollback failed: {in_one_line(error)}")
             return
         if bad:
+            self.restored = False
             names = ", ".join(check.name for check in merged_versions(bad))
             self.add_note(f"Still failing after the rollback: {names}")
 
@@ -284,6 +288,7 @@ class _ApplyRun:
             elapsed_s=monotonic() - self.started,
             notes=tuple(self.notes),
             ended_by=self.signal,
+            restored=self.restored,
         )
         if error is None:
             return report

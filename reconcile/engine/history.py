@@ -128,10 +128,15 @@ def last_row(state: StateDir) -> HistoryRow | None:
     return next(rows_backwards(state), None)
 
 
-def applies_in_force(state: StateDir) -> Iterator[HistoryRow]:
-    """The applies that changed the host and were not rolled back, the last one first."""
+def applies_in_force(state: StateDir, until: int | None = None) -> Iterator[HistoryRow]:
+    """The applies that changed the host and were not rolled back, the last one first.
+
+    With `until` as it was after that row.
+    """
     undone = 0
     for row in rows_backwards(state):
+        if until is not None and row.number > until:
+            continue
         if row.entry.undoes_another:
             undone += 1
         elif row.entry.result in ("applied", "failed"):

@@ -292,6 +292,8 @@ class Report:
     notes: tuple[str, ...] = field(default=())
     ended_by: int = 0
     """The signal that ended it, 0 for none."""
+    restored: bool = True
+    """Whether a rollback left everything as it was."""
     is_stale: bool = False
     """Whether it ended because the host changed after it was planned."""
 

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 from reconcile.engine.digest import canonical
 from reconcile.engine.history import Actor, HistoryEntry, HistoryRow
 from reconcile.engine.interrupt import uninterrupted
-from reconcile.engine.journal import Journal, JournalStatus, journals
+from reconcile.engine.journal import Journal, journals
 from reconcile.engine.ledger import Rows, decode
 from reconcile.engine.ledger_store import next_records, now, sweep_records
 from reconcile.engine.model import Event, EventHandler
 from reconcile.engine.protection_record import protected_on, read_owned, write_record
+from reconcile.engine.rollback_plan import journals_by_number
 from reconcile.errors import ReconcileError
 from reconcile.filesystem.fsync import flush
 from reconcile.filesystem.host_error import explained, in_one_line
@@ -24,8 +25,8 @@ from reconcile.filesystem.undo import Undo, coalesced, to_json
 if TYPE_CHECKING:
     from reconcile.system import Host
 
-RETAINED = 2
-"""How many ended journals are kept: the last apply's and one more."""
+RETAINED = 5
+"""How many ended journals are kept: so many applies can be rolled back."""
 
 
 class RollbackFailed(ReconcileError):
@@ -39,20 +40,29 @@ def roll_back(journal: Journal, host: Host, entry: HistoryEntry) -> tuple[str, .
     It may be killed at any point and called again.
     Errors: RollbackFailed, after everything else was undone.
     """
-    host.recorder, host.guard = None, _guard(journal, host)
-    journal.close()
+    return _roll_back_all([(journal, entry)], host)
+
+
+def _roll_back_all(steps: Sequence[tuple[Journal, HistoryEntry]], host: Host) -> tuple[str, ...]:
+    """Undo several applies, the last one first, in one go: nothing in between is served."""
+    host.recorder, host.guard = None, _guard([journal for journal, _ in steps], host)
+    for journal, _ in steps:
+        journal.close()
     with uninterrupted():
-        notes, problems = _undo_all(journal.undos(), host)
+        undos = [undo for journal, _ in reversed(steps) for undo in journal.undos()]
+        notes, problems = _undo_all(undos, host)
         if problems:
-            raise _rollback_incomplete(journal, problems)
+            raise _rollback_incomplete(steps[0][0], problems)
         try:
-            _record_rollback(journal, host, entry)
+            for journal, entry in steps:
+                _record_rollback(journal, host, entry)
         except (ReconcileError, OSError) as error:
             raise _rollback_not_recorded(error) from error
         if not notes:
             # What cannot be deleted now is deleted with the old journals.
             with suppress(ReconcileError, OSError):
-                journal.discard()
+                for journal, _ in steps:
+                    journal.discard()
     return notes
 
 
@@ -69,43 +79,29 @@ def recover(host: Host, on_event: EventHandler) -> tuple[str, ...]:
 
 def unfinished(host: Host) -> tuple[HistoryEntry, ...]:
     """The applies that `recover` would finish; reads only."""
-    found = [journal.status for journal in journals(host.state)]
-    return tuple(status.entry for status in found if status and status.phase != "ended")
+    found = [journal.status for journal in journals(host.state) if not journal.is_ended]
+    return tuple(status.entry for status in found if status)
 
 
-def last_applied(host: Host) -> HistoryRow:
-    """The apply that `rollback_last` would undo; reads only. Errors: ReconcileError for none."""
-    *_, row = _last_applied(host)
-    return row
+def rollback_applies(
+    host: Host, applies: Sequence[HistoryRow], by: Actor, on_event: EventHandler
+) -> tuple[str, ...]:
+    """Undo `applies`, the last one first; the caller holds the lock.
 
-
-def sites_undone(entry: HistoryEntry, rows: Rows) -> tuple[str, ...]:
-    """The sites that go with the apply of `entry`: it created all of their files."""
-    created = {address for address, action, _ in entry.changes if action == "create"}
-    files: dict[str, set[str]] = {}
-    for ref, row in rows.items():
-        for site in row.sites if ref.kind in ("file", "symlink") else ():
-            files.setdefault(site, set()).add(str(ref))
-    return tuple(sorted(site for site, addresses in files.items() if addresses <= created))
-
-
-def rollback_last(host: Host, by: Actor, on_event: EventHandler) -> tuple[str, ...]:
-    """Undo the last apply; the caller holds the lock.
-
-    Errors: ReconcileError if there is none, RollbackFailed.
+    Errors: ReconcileError if one cannot be undone, RollbackFailed.
     """
-    journal, status, _ = _last_applied(host)
-    entry = HistoryEntry(
-        now(),
-        by,
-        "rolled_back",
-        _reversed_changes(status.entry),
-        status.entry.config,
-        status.entry.fingerprint,
-    )
-    journal.reopen(entry)
-    on_event(Event("rollback", message=f"rolling back the apply of {status.entry.at}"))
-    return roll_back(journal, host, entry)
+    known = journals_by_number(host.state)
+    steps = [(known[row.number], _reversing_entry(row.entry, by)) for row in applies]
+    for (journal, entry), row in zip(steps, applies, strict=True):
+        # The last one first: if this is killed, the next command undoes what was reopened.
+        journal.reopen(entry)
+        on_event(Event("rollback", message=f"rolling back the apply of {row.entry.at}"))
+    return _roll_back_all(steps, host)
+
+
+def _reversing_entry(entry: HistoryEntry, by: Actor) -> HistoryEntry:
+    changes = _reversed_changes(entry)
+    return HistoryEntry(now(), by, "rolled_back", changes, entry.config, entry.fingerprint)
 
 
 def prune_journals(host: Host) -> None:
@@ -142,17 +138,21 @@ def _undo_order(undos: Sequence[Undo]) -> Iterator[Undo]:
     yield from coalesced(distinct.values())
 
 
-def _guard(journal: Journal, host: Host) -> PlaceGuard:
-    """What was protected before the apply, or is so now."""
+def _guard(steps: Sequence[Journal], host: Host) -> PlaceGuard:
+    """What was protected before the applies, or is so now."""
+    rows = [_rows_before(journal) for journal in steps]
+    return PlaceGuard(protected_on(host, {ref: row for one in rows for ref, row in one.items()}))
+
+
+def _rows_before(journal: Journal) -> Rows:
     status = journal.status
-    return PlaceGuard(protected_on(host, decode(status.before.encode()).rows if status else {}))
+    return decode(status.before.encode()).rows if status else {}
 
 
 def _record_rollback(journal: Journal, host: Host, entry: HistoryEntry) -> None:
-    status = journal.status
-    before = decode(status.before.encode()).rows if status else {}
     ledger = read_owned(host)
-    rows = dict(sorted({**_still_protected(ledger.rows, host), **before}.items()))
+    kept = _still_protected(ledger.rows, host)
+    rows = dict(sorted({**kept, **_rows_before(journal)}.items()))
     after, row = next_records(ledger, rows, entry)
     journal.commit(row, after)
     journal.finalize()
@@ -200,18 +200,6 @@ def _finish(journal: Journal, host: Host, on_event: EventHandler) -> Iterator[st
 def _announce(on_event: EventHandler, message: str) -> str:
     on_event(Event("rollback", message=message))
     return message
-
-
-def _last_applied(host: Host) -> tuple[Journal, JournalStatus, HistoryRow]:
-    for journal in journals(host.state):
-        status = journal.status
-        if status and status.row and status.row.entry.result in ("applied", "failed"):
-            return journal, status, status.row
-    raise ReconcileError(
-        "No apply can be rolled back.",
-        "None was made here, the last one was already rolled back, or its journal is missing.",
-        "Run `reconcile history` to see what was applied. Nothing was changed.",
-    )
 
 
 def _reversed_changes(entry: HistoryEntry) -> tuple[tuple[str, str, str], ...]:

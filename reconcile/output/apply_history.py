@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
-from reconcile.engine.history import HistoryEntry, HistoryRow
+from reconcile.engine.history import HistoryRow
 from reconcile.engine.model import Action
+from reconcile.engine.rollback_plan import RollbackPlan
 from reconcile.output import documents as doc
 from reconcile.output.escape import printable
 from reconcile.output.json import envelope
@@ -18,7 +19,6 @@ _UNDOING: dict[Action, str] = {
     "update": "restore",
     "delete": "remove again",
 }
-_OPPOSITE: dict[str, Action] = {"create": "delete", "update": "update", "delete": "create"}
 
 
 def history_text(rows: Sequence[HistoryRow], problems: Sequence[str], style: Style = PLAIN) -> str:
@@ -28,23 +28,10 @@ def history_text(rows: Sequence[HistoryRow], problems: Sequence[str], style: Sty
 
 
 def rollback_preview(
-    entry: HistoryEntry,
-    number: int | None = None,
-    sites_undone: Sequence[str] = (),
-    style: Style = PLAIN,
+    plan: RollbackPlan, removed_sites: Sequence[str] = (), style: Style = PLAIN
 ) -> str:
-    """Render what a rollback of `entry` will do, last change first.
-
-    An unfinished apply has no number. `sites_undone` are the sites that it created.
-    """
-    which = "an unfinished apply" if number is None else f"apply #{number}"
-    by = f"{printable(entry.by.user)} ({printable(entry.by.command)})"
-    heading = style.wrap(f"Rollback will undo {which} of {entry.at} by {by}:", "", "  ")
-    effects = list(_effects(entry))
-    present = {action for _, action in effects}
-    legend = [
-        f"{style.glyph(action)} {word}" for action, word in _UNDOING.items() if action in present
-    ]
+    """Render what a rollback will do, the last change first, with signs of its own."""
+    effects = plan.effects
     lines = [
         line
         for address, action in effects
@@ -52,19 +39,45 @@ def rollback_preview(
     ]
     warnings = [
         style.alarm(line)
-        for site in sites_undone
-        for line in style.wrap(f"Warning: the site {printable(site)} will be removed.", "", "  ")
+        for site in removed_sites
+        for line in style.wrap(site_warning(printable(site)), "", "  ")
     ]
-    return join_blocks(
-        [*map(style.bold, heading), *style.wrap("   ".join(legend), "  ", "  ")], lines, warnings
-    )
+    heading = [*map(style.bold, _heading(plan, style)), *_legend(effects, style)]
+    return join_blocks(heading, lines, warnings, style.wrap(_rollback_totals(effects)))
 
 
-def _effects(entry: HistoryEntry) -> Iterator[tuple[str, Action]]:
-    """Yield each address with the action that undoes its change."""
-    for address, action, _ in reversed(entry.changes):
-        if action in _OPPOSITE:
-            yield address, _OPPOSITE[action]
+def site_warning(site: str) -> str:
+    """Warn that a rollback removes a site."""
+    return f"Warning: the site {site} will be removed."
+
+
+def _heading(plan: RollbackPlan, style: Style) -> list[str]:
+    whiches = [
+        *(("an unfinished apply", entry) for entry in plan.unfinished),
+        *((f"apply #{row.number}", row.entry) for row in plan.applies),
+    ]
+    texts = [
+        f"{which} of {entry.at} by {printable(entry.by.user)} ({printable(entry.by.command)})"
+        for which, entry in whiches
+    ]
+    if len(texts) == 1:
+        return style.wrap(f"Rollback will undo {texts[0]}:", "", "  ")
+    listed = [line for text in texts for line in style.wrap(text, "  ", "    ")]
+    return [f"Rollback will undo {len(texts)} applies, the last one first:", *listed]
+
+
+def _legend(effects: Sequence[tuple[str, Action]], style: Style) -> list[str]:
+    present = {action for _, action in effects}
+    words = [
+        f"{style.glyph(action)} {word}" for action, word in _UNDOING.items() if action in present
+    ]
+    return style.wrap("   ".join(words), "  ", "  ")
+
+
+def _rollback_totals(effects: Sequence[tuple[str, Action]]) -> str:
+    actions = [action for _, action in effects]
+    back, restored, removed = (actions.count(a) for a in ("create", "update", "delete"))
+    return f"Rollback: {back} to bring back, {restored} to restore, {removed} to remove again."
 
 
 def _line(row: HistoryRow, style: Style) -> str:

@@ -39,7 +39,7 @@ def _check_lines(check: Check, style: Style) -> list[str]:
     return [f"  {head}{first.lstrip()}", *rest]
 
 
-def verdict(checks: Sequence[Check], style: Style) -> list[str]:
+def verdict(checks: Sequence[Check], style: Style, *, after: str = "Applied") -> list[str]:
     """Sum up checks in one sentence; [] if there are none."""
     if not checks:
         return []
@@ -57,6 +57,6 @@ def verdict(checks: Sequence[Check], style: Style) -> list[str]:
         return [style.error(line) for line in style.wrap(text)]
     if known:
         verb = "does" if known == 1 else "do"
-        text = f"Applied; {counted(known, 'check')} failed before and still {verb}: {passed}."
+        text = f"{after}; {counted(known, 'check')} failed before and still {verb}: {passed}."
         return [style.alarm(line) for line in style.wrap(text)]
     return [style.good(line) for line in style.wrap(f"Verified: {passed}.")]

@@ -9,6 +9,7 @@ from reconcile.engine.drift_report import WHOLE_RESOURCE, Deviation, Drift
 from reconcile.engine.model import (
     CAUSES,
     Change,
+    Check,
     Conflict,
     Finding,
     Plan,
@@ -28,6 +29,7 @@ from reconcile.output.visitors import visitors_text
 from reconcile.wording import counted
 
 ROLLED_BACK = "Rolled back. The host is as it was before."
+ROLLED_BACK_PARTLY = "Rolled back, except for the items noted above."
 
 
 def plan_text(
@@ -64,10 +66,15 @@ def failure_text(report: Report, style: Style = PLAIN) -> str:
     return "\n".join([error, *checks_text(bad, style), *fix_lines(report.fix, style)])
 
 
-def rollback_text(notes: Sequence[str], style: Style = PLAIN) -> str:
-    """Render the end of a rollback, and what it could not undo."""
-    end = "Rolled back, except for the items noted above." if notes else ROLLED_BACK
-    return join_blocks(_notes(notes, style), [style.good(line) for line in style.wrap(end)])
+def rollback_text(notes: Sequence[str], checks: Sequence[Check] = (), style: Style = PLAIN) -> str:
+    """Render the end of a rollback, what it could not undo, and what does not respond."""
+    bad = failed_checks(checks)
+    shown = checks_text([check for check in checks if check in bad or check.failed_before], style)
+    end = ROLLED_BACK_PARTLY if notes or bad else ROLLED_BACK
+    mark = style.error if bad else style.good
+    ending = [mark(line) for line in style.wrap(end)]
+    verified = verdict(checks, style, after="Rolled back")
+    return join_blocks(_notes(notes, style), shown, verified, ending)
 
 
 def drift_text(drift: Drift, style: Style = PLAIN) -> str:
@@ -211,5 +218,5 @@ def _outcome(report: Report, style: Style) -> str:
     if report.result == "applied":
         return style.good(f"Apply complete! {counts}") + files
     if report.result == "rolled_back":
-        return style.error(ROLLED_BACK)
+        return style.error(ROLLED_BACK if report.restored else ROLLED_BACK_PARTLY)
     return style.error(f"Apply failed. {counts}") + files

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ from reconcile.dataclass import dataclass
 from reconcile.engine.apply import apply
 from reconcile.engine.history import current_number
 from reconcile.engine.model import Check, EventHandler, Plan, Report, discard_event
-from reconcile.engine.rollback import RETAINED, recover, rollback_last
+from reconcile.engine.rollback import RETAINED, recover, rollback_applies
 from reconcile.engine.safety_checks import (
     refuse_emptying,
     refuse_excess,
@@ -21,12 +21,18 @@ from reconcile.engine.safety_checks import (
 from reconcile.engine.selection import Selection
 from reconcile.filesystem.host_error import HostError
 from reconcile.system.lock import lock
-from reconcile.verify.failures_before import NO_FAILURES
+from reconcile.verify.failures_before import NO_FAILURES, FailuresBefore
 from reconcile.verify.recorded_probes import forget_probes, record_probes, recorded_probes
-from reconcile.workspace.checking import failures_now, verify_restored, verify_sites
+from reconcile.workspace.checking import (
+    compare_restored,
+    failures_now,
+    verify_restored,
+    verify_sites,
+)
 from reconcile.workspace.planning import plan_changes
 
 if TYPE_CHECKING:
+    from reconcile.engine.history import HistoryRow
     from reconcile.workspace import Workspace
 
 
@@ -94,7 +100,9 @@ def apply_plan(
         workspace.host,
         verify=verify,
         verify_rolled_back=(
-            partial(verify_restored, workspace, sites, before) if options.verify else tuple
+            partial(_verify_rolled_back, workspace, plan, sites, before)
+            if options.verify
+            else tuple
         ),
         on_event=on_event,
         by=workspace.actor(command, options.saved_plan),
@@ -110,6 +118,13 @@ def apply_plan(
     return report
 
 
+def _verify_rolled_back(
+    workspace: Workspace, plan: Plan, sites: frozenset[str] | None, before: FailuresBefore
+) -> tuple[Check, ...]:
+    there = workspace.refreshed()
+    return (*compare_restored(plan, there.host), *verify_restored(there, sites, before))
+
+
 def _record_probes(workspace: Workspace, sites: frozenset[str] | None, number: int) -> None:
     """Record what the state that row `number` will leave is expected to answer."""
     state = workspace.host.state
@@ -120,7 +135,16 @@ def _record_probes(workspace: Workspace, sites: frozenset[str] | None, number: i
     probes = (*others, *chosen)
     if probes != recorded_probes(state, number):
         record_probes(state, number, probes)
-        forget_probes(state, keep=RETAINED + 1)
+        # Those of applies that failed, and of states that were rolled back, are among them.
+        forget_probes(state, keep=3 * RETAINED)
+
+
+@dataclass(frozen=True)
+class Rollback:
+    """A note for each thing that was left as it is, and the checks of the state returned to."""
+
+    notes: tuple[str, ...] = ()
+    checks: tuple[Check, ...] = ()
 
 
 def _plan_again(workspace: Workspace, selection: Selection) -> Plan:
@@ -129,13 +153,20 @@ def _plan_again(workspace: Workspace, selection: Selection) -> Plan:
 
 
 def roll_back(
-    workspace: Workspace, command: str, *, on_event: EventHandler = discard_event
-) -> tuple[str, ...]:
-    """Undo the last apply; the workspace has to be a locked one.
+    workspace: Workspace,
+    applies: Sequence[HistoryRow],
+    command: str,
+    *,
+    on_event: EventHandler = discard_event,
+) -> Rollback:
+    """Undo `applies`, the last one first, and verify; the workspace has to be a locked one.
 
-    Returns a note for each thing that was left as it is. Errors: ReconcileError.
+    Without any it only verifies. Errors: ReconcileError.
     """
-    return rollback_last(workspace.host, workspace.actor(command), on_event)
+    before = failures_now(workspace)
+    actor = workspace.actor(command)
+    notes = rollback_applies(workspace.host, applies, actor, on_event) if applies else ()
+    return Rollback(notes, verify_restored(workspace.refreshed(), before=before))
 
 
 def _refuse_unsafe(workspace: Workspace, plan: Plan, options: ApplyOptions) -> None:

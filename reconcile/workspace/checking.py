@@ -7,9 +7,13 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from reconcile.config.probes import HttpProbe
+from reconcile.engine.diff import differences
 from reconcile.engine.drift_report import Drift
 from reconcile.engine.history import current_number
 from reconcile.engine.ledger_store import now, read_ledger
+from reconcile.engine.model import Check
+from reconcile.errors import ReconcileError
+from reconcile.filesystem.host_error import in_one_line
 from reconcile.gitops.drift_state import load
 from reconcile.system.lock import holder
 from reconcile.verify.configured_responses import as_configured
@@ -26,8 +30,15 @@ from reconcile.workspace.planning import plan_changes
 
 if TYPE_CHECKING:
     from reconcile.config.probes import Probe
-    from reconcile.engine.model import Check
+    from reconcile.engine.model import Change, Plan
+    from reconcile.system import Host
     from reconcile.workspace import Workspace
+
+_COMPARED: dict[str, frozenset[str]] = {
+    **dict.fromkeys(("file", "directory", "symlink", "unit"), frozenset[str]()),
+    "service": frozenset({"enabled", "active"}),
+}
+"""Kinds whose state is that of their own place, with the fields to compare; none means all."""
 
 
 def verify_sites(
@@ -50,11 +61,39 @@ def verify_restored(
     return _run(workspace, _of_sites(_restored_probes(workspace), sites), before)
 
 
-def failures_now(workspace: Workspace, sites: frozenset[str] | None) -> FailuresBefore:
+def compare_restored(plan: Plan, host: Host) -> tuple[Check, ...]:
+    """A failed check for each resource of `plan` that is not as it was before it."""
+    found = (
+        (change, _difference(plan, change, host))
+        for change in plan.changes
+        if change.ref.kind in _COMPARED
+    )
+    return tuple(
+        Check(f"restored:{change.ref}", "fail", f"{different} differs from before the apply")
+        for change, different in found
+        if different
+    )
+
+
+def _difference(plan: Plan, change: Change, host: Host) -> str:
+    """The fields in which a resource differs from what it was, "" for none."""
+    wanted = plan.desired[change.ref].resource if change.after else change.subject
+    try:
+        now, before = wanted.observe(host), change.before
+    except (ReconcileError, OSError) as error:
+        return in_one_line(error)
+    if now is None or before is None:
+        return "" if now is before else "its existence"
+    fields = _COMPARED[change.ref.kind]
+    names = (item.name for item in differences(now, before))
+    return ", ".join(name for name in names if not fields or name in fields)
+
+
+def failures_now(workspace: Workspace, sites: frozenset[str] | None = None) -> FailuresBefore:
     """What fails at this moment of what the state that the host is in is expected to answer."""
     recorded = recorded_probes(workspace.host.state, current_number(workspace.host.state))
     if recorded is None:
-        probes = _of_sites(workspace.readable_probes.probes, sites)
+        probes = _of_sites(_declared_probes(workspace), sites)
         return find_error_responses(as_configured(probes, workspace.host), workspace.host)
     probes = _of_sites(recorded, sites)
     return find_failures(as_configured(probes, workspace.host), workspace.host)
@@ -76,9 +115,14 @@ def _restored_probes(workspace: Workspace) -> Sequence[Probe]:
     known = {site for row in read_ledger(state).rows.values() for site in row.sites}
     return [
         probe
-        for probe in workspace.readable_probes.probes
+        for probe in _declared_probes(workspace)
         if isinstance(probe, HttpProbe) and probe.minimum and probe.site in known
     ]
+
+
+def _declared_probes(workspace: Workspace) -> Sequence[Probe]:
+    """None where the YAML is gone: without sites nothing has to be compiled."""
+    return workspace.readable_probes.probes if workspace.config.sites else ()
 
 
 def run_http_probes(workspace: Workspace) -> tuple[Check, ...]:

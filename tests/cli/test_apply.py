@@ -429,6 +429,71 @@ def test_apply_shows_as_much_of_its_plan_as_it_is_asked_to(
     assert "lines, --full shows them" not in done.stdout
 
 
+def change_the_site(demo: DemoHost, megabytes: int) -> None:
+    yaml = Path(demo.file)
+    yaml.write_text(re.sub(r"\d+MB", f"{megabytes}MB", yaml.read_text()))
+
+
+def test_a_rollback_goes_back_several_applies_and_verifies_what_it_returns_to(
+    applied: DemoHost, run: Run
+) -> None:
+    first = manifest(applied)
+    for megabytes in (30, 40):
+        change_the_site(applied, megabytes)
+        assert 0 == run("apply", "--auto-approve", cwd=applied.root).returncode
+
+    done = run("rollback", "--auto-approve", "--to", "1", cwd=applied.root)
+
+    assert 0 == done.returncode, done.stdout + done.stderr
+    assert "Rollback will undo 2 applies, the last one first:\n  apply #3 of " in done.stdout
+    assert "Rollback: 0 to bring back, 2 to restore, 0 to remove again.\n" in done.stdout
+    assert "Verified: " in done.stdout
+    change_the_site(applied, 20)
+    assert first == manifest(applied)
+
+
+def test_after_a_rollback_the_checks_are_those_of_the_state_that_it_returned_to(
+    applied: DemoHost, run: Run
+) -> None:
+    add_probe(applied, "{get: /none, expect: {status: 404}}")
+    os.chmod(f"{applied.root}/www/media", 0o700)
+    assert 0 == run("apply", "--auto-approve", cwd=applied.root).returncode
+
+    done = run("rollback", "--auto-approve", "--json", cwd=applied.root)
+
+    names = {line["check"]["name"] for line in documents(done.stdout, "apply") if "check" in line}
+    assert 0 == done.returncode, done.stdout + done.stderr
+    assert any("the app answers" in name for name in names)
+    assert not any("GET /none" in name for name in names)
+
+
+def test_what_failed_before_a_rollback_is_reported_with_it(applied: DemoHost, run: Run) -> None:
+    change_the_site(applied, 30)
+    assert 0 == run("apply", "--auto-approve", cwd=applied.root).returncode
+    applied.host.services.stop("demo.service")
+    applied.host.services.stop("demo.socket")
+
+    done = run("rollback", "--auto-approve", cwd=applied.root)
+
+    assert "failed before and still do" in done.stdout
+    assert 0 == done.returncode, done.stdout
+
+
+def test_a_second_rollback_goes_further_back_and_warns_of_the_site_that_goes(
+    applied: DemoHost, run: Run
+) -> None:
+    change_the_site(applied, 30)
+    run("apply", "--auto-approve", cwd=applied.root)
+
+    once = run("rollback", "--auto-approve", cwd=applied.root)
+    twice = run("rollback", "--auto-approve", "--json", cwd=applied.root)
+
+    assert "Warning" not in once.stdout
+    notes = [line["message"] for line in documents(twice.stdout, "apply") if line["type"] == "note"]
+    assert ["Warning: the site demo will be removed."] == notes
+    assert 0 == twice.returncode
+
+
 def test_rollback_does_not_prompt_when_there_is_nothing_to_undo(demo: DemoHost) -> None:
     screen = on_a_terminal("rollback", cwd=demo.root, types="yes\n")
 

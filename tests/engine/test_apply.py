@@ -11,11 +11,13 @@ from typing import ClassVar, Literal, Self
 import pytest
 
 from reconcile.engine import history
+from reconcile.engine.history import current_number
 from reconcile.engine.history_integrity import check_history
+from reconcile.engine.journal import Journal
 from reconcile.engine.ledger_store import read_ledger
 from reconcile.engine.model import Change, Check
 from reconcile.engine.resource import Ref, Resource
-from reconcile.engine.rollback import unfinished
+from reconcile.engine.rollback import RETAINED, unfinished
 from reconcile.errors import LockHeld, ReconcileError
 from reconcile.filesystem.file_undo import Replaced
 from reconcile.resources.assets import Assets
@@ -332,10 +334,92 @@ class TestTakingBackTheLast:
             machine.take_back()
 
     def test_what_is_kept_for_it_is_bounded(self, machine: Machine) -> None:
-        for count in range(5):
+        for count in range(RETAINED + 3):
             machine.apply(*a_site(machine, b"# %d\n" % count))
 
-        assert 2 == len([*(Path(machine.state) / "journal").iterdir()])
+        assert RETAINED == len([*(Path(machine.state) / "journal").iterdir()])
+
+
+class TestTakingBackSeveral:
+    @pytest.fixture
+    def states(self, machine: Machine) -> list[dict[str, tuple[object, ...]]]:
+        """What is there before, after the first, the second and the third apply."""
+        found = [machine.manifest()]
+        for count in range(3):
+            machine.apply(*a_site(machine, b"# %d\n" % count))
+            found.append(machine.manifest())
+        return found
+
+    @pytest.mark.parametrize("number", [0, 1, 2])
+    def test_the_host_is_as_an_apply_had_left_it(
+        self, machine: Machine, states: list[dict[str, tuple[object, ...]]], number: int
+    ) -> None:
+        machine.take_back(to=number)
+
+        assert states[number] == machine.manifest()
+        assert number == current_number(machine.host.state)
+        assert () == check_history(machine.host.state, read_ledger(machine.host.state))[1]
+
+    def test_a_second_rollback_goes_one_apply_further_back(
+        self, machine: Machine, states: list[dict[str, tuple[object, ...]]]
+    ) -> None:
+        machine.take_back()
+        machine.take_back()
+
+        assert states[1] == machine.manifest()
+
+    def test_a_rollback_may_be_followed_by_an_apply_and_undone_with_it(
+        self, machine: Machine, states: list[dict[str, tuple[object, ...]]]
+    ) -> None:
+        machine.take_back()
+        machine.apply(*a_site(machine, b"# other\n"))
+
+        machine.take_back(to=1)
+
+        assert states[1] == machine.manifest()
+
+    def test_a_state_that_was_rolled_back_itself_is_refused(
+        self, machine: Machine, states: list[dict[str, tuple[object, ...]]]
+    ) -> None:
+        machine.take_back()
+        machine.apply(*a_site(machine, b"# other\n"))
+        before = machine.manifest()
+
+        with pytest.raises(ReconcileError, match="The state that #3 left is gone"):
+            machine.take_back(to=3)
+        assert before == machine.manifest()
+
+    def test_an_apply_whose_journal_is_gone_is_refused(self, machine: Machine) -> None:
+        for count in range(RETAINED + 2):
+            machine.apply(*a_site(machine, b"# %d\n" % count))
+
+        with pytest.raises(ReconcileError, match="#2 can no longer be rolled back"):
+            machine.take_back(to=1)
+
+    def test_nothing_after_the_last_apply_is_there_to_undo(
+        self, machine: Machine, states: list[dict[str, tuple[object, ...]]]
+    ) -> None:
+        with pytest.raises(ReconcileError, match="No apply after #3"):
+            machine.take_back(to=3)
+
+    def test_one_that_was_killed_after_its_first_journal_is_finished_by_the_next_command(
+        self, machine: Machine, states: list[dict[str, tuple[object, ...]]], monkeypatch
+    ) -> None:
+        real, seen = Journal.finalize, []
+
+        def killed(journal: Journal) -> None:
+            if seen:
+                raise KeyboardInterrupt
+            seen.append(journal)
+            real(journal)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Journal, "finalize", killed)
+            with pytest.raises(KeyboardInterrupt):
+                machine.take_back(to=0)
+        machine.recover()
+
+        assert (states[0], 0) == (machine.manifest(), current_number(machine.host.state))
 
 
 @pytest.mark.process

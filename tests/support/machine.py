@@ -19,7 +19,8 @@ from reconcile.engine.observe import observe
 from reconcile.engine.planner import make_plan
 from reconcile.engine.protection_record import protected_on, read_owned
 from reconcile.engine.resource import Ref, Resource
-from reconcile.engine.rollback import recover, rollback_last
+from reconcile.engine.rollback import recover, rollback_applies
+from reconcile.engine.rollback_plan import plan_rollback
 from reconcile.engine.safety_checks import with_refusals
 from reconcile.resources import registry
 from reconcile.system import Host, HostSettings
@@ -105,11 +106,12 @@ class Machine:
         with lock(host, "reconcile apply"):
             return recover(host, self.events.append)
 
-    def take_back(self) -> tuple[str, ...]:
+    def take_back(self, to: int | None = None) -> tuple[str, ...]:
         host = self.host
         with lock(host, "reconcile rollback"):
             recover(host, self.events.append)
-            return rollback_last(host, BY, self.events.append)
+            applies = plan_rollback(host.state, to).applies
+            return rollback_applies(host, applies, BY, self.events.append)
 
     def manifest(self) -> dict[str, tuple[object, ...]]:
         """Every path below the root: kind, mode, owner, content, and a file's mtime."""

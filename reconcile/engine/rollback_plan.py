@@ -1,0 +1,128 @@
+"""What a rollback will undo: which applies, and what becomes of each resource."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from reconcile.dataclass import dataclass
+from reconcile.engine.history import HistoryEntry, HistoryRow, applies_in_force
+from reconcile.engine.journal import Journal, journals
+from reconcile.engine.ledger import Rows
+from reconcile.engine.model import Action
+from reconcile.errors import ReconcileError
+
+if TYPE_CHECKING:
+    from reconcile.filesystem.state_dir import StateDir
+
+
+@dataclass(frozen=True)
+class RollbackPlan:
+    """The applies to undo, the last one first, and the unfinished ones before them."""
+
+    applies: tuple[HistoryRow, ...] = ()
+    unfinished: tuple[HistoryEntry, ...] = ()
+
+    @property
+    def entries(self) -> tuple[HistoryEntry, ...]:
+        """The entries of all of them, the last one first."""
+        return (*self.unfinished, *(row.entry for row in self.applies))
+
+    @property
+    def effects(self) -> tuple[tuple[str, Action], ...]:
+        """Each address with what happens to it, in the order of undoing."""
+        first: dict[str, str] = {}
+        last: dict[str, str] = {}
+        for entry in self.entries:
+            for address, action, _ in reversed(entry.changes):
+                last.setdefault(address, action)
+                first[address] = action
+        found = ((address, _effect(first[address], last[address])) for address in last)
+        return tuple((address, effect) for address, effect in found if effect)
+
+    def removed_sites(self, rows: Rows) -> tuple[str, ...]:
+        """The sites of which every file that the ledger has goes."""
+        gone = {address for address, effect in self.effects if effect == "delete"}
+        files: dict[str, set[str]] = {}
+        for ref, row in rows.items():
+            for site in row.sites if ref.kind in ("file", "symlink") else ():
+                files.setdefault(site, set()).add(str(ref))
+        return tuple(sorted(site for site, addresses in files.items() if addresses <= gone))
+
+
+def plan_rollback(state: StateDir, to: int | None = None) -> RollbackPlan:
+    """What a rollback to the state that row `to` of the history left would undo; reads only.
+
+    Without `to` it is what is unfinished, otherwise the last apply; 0 is the beginning.
+    Errors: ReconcileError where there is nothing to undo, or it can no longer be undone.
+    """
+    statuses = [journal.status for journal in journals(state) if not journal.is_ended]
+    unfinished = tuple(status.entry for status in statuses if status)
+    if to is None and unfinished:
+        return RollbackPlan((), unfinished)
+    in_force = tuple(applies_in_force(state))
+    applies = in_force[:1] if to is None else tuple(row for row in in_force if row.number > to)
+    if to is not None:
+        _refuse_undone(state, to, in_force[len(applies) :])
+    if not applies and not unfinished:
+        raise _nothing_to_undo(to)
+    undoable = journals_by_number(state)
+    for row in applies:
+        if row.number not in undoable:
+            raise _expired(row, in_force[0])
+    return RollbackPlan(applies, unfinished)
+
+
+def journals_by_number(state: StateDir) -> dict[int, Journal]:
+    """The journals that can be undone, by the number of their row in the history."""
+    found = ((journal, journal.status) for journal in journals(state))
+    return {
+        status.row.number: journal
+        for journal, status in found
+        if status and status.row and status.row.entry.result in ("applied", "failed")
+    }
+
+
+def _effect(first: str, last: str) -> Action | None:
+    """What undoing changes that began with `first` and ended with `last` does."""
+    existed, exists = first != "create", last != "delete"
+    if existed and exists:
+        return "update"
+    return "create" if existed else "delete" if exists else None
+
+
+def _refuse_undone(state: StateDir, to: int, left: Sequence[HistoryRow]) -> None:
+    """Refuse a row whose state is not that of the applies that would be left."""
+    then = next(applies_in_force(state, to), None)
+    if then and then.number not in {row.number for row in left}:
+        raise ReconcileError(
+            f"The state that #{to} left is gone.",
+            f"apply #{then.number} was rolled back since",
+            "Apply its configuration again, or choose another number of `reconcile history`."
+            " Nothing was changed.",
+        )
+
+
+def _nothing_to_undo(to: int | None) -> ReconcileError:
+    if to is not None:
+        return ReconcileError(
+            f"No apply after #{to} can be rolled back.",
+            "None was made since, or it was already rolled back.",
+            "Run `reconcile history` to see what was applied. Nothing was changed.",
+        )
+    return ReconcileError(
+        "No apply can be rolled back.",
+        "None was made here, the last one was already rolled back, or its journal is missing.",
+        "Run `reconcile history` to see what was applied. Nothing was changed.",
+    )
+
+
+def _expired(row: HistoryRow, last: HistoryRow) -> ReconcileError:
+    if row == last:
+        return _nothing_to_undo(None)
+    return ReconcileError(
+        f"Apply #{row.number} can no longer be rolled back.",
+        "its journal was removed: only those of the last applies are kept",
+        "Choose a later number of `reconcile history`, or apply the configuration of that time."
+        " Nothing was changed.",
+    )
