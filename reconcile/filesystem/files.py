@@ -225,13 +225,14 @@ class Files:
     def diff(self, request: SyncRequest) -> SyncDiff:
         """Compare a source folder with its copy."""
         with explained(f"{request.source} and {request.root} cannot be compared"):
-            progress = self._context.scan_progress
-            return compare_tree(request, self.manifest(request.root), progress=progress)
+            context, manifest = self._context, self.manifest(request.root)
+            progress, guard = context.scan_progress, context.guard
+            return compare_tree(request, manifest, progress=progress, guard=guard)
 
     def with_digests(self, request: SyncRequest, found: SyncDiff) -> SyncDiff:
         """`found` with the digest of each content that will be copied."""
         with explained(f"{request.source} cannot be read"):
-            return with_digests(request, found)
+            return with_digests(request, found, self._context.guard)
 
     def sync(self, request: SyncRequest, found: SyncDiff) -> None:
         """Do exactly what `diff` found, and record it in the manifest.

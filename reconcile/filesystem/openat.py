@@ -135,11 +135,10 @@ class DirectoryCursor:
         """Whether the directory `path`, or one above it, holds other people's data."""
         try:
             at = self.name(path)
-            with at.pinned(PIN_DIRECTORY) as pin:
-                self._guarded.refuse(pin, os.fstat(pin), path, at.path)
         except ProtectedPlace:
             return True
-        return False
+        with at.pinned(PIN_DIRECTORY) as pin:
+            return self._guarded.holds(pin, path, at.path)
 
     def is_on_this_mount(self, pin: int) -> bool:
         """Whether a pinned inode is on the root's mount; a file may be a bind mount, too."""

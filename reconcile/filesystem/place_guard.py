@@ -74,6 +74,14 @@ class GuardedTree:
     below: frozenset[str]
     """Relative paths of what is protected; as another name, an overlay, has other inodes."""
 
+    def holds(self, fd: int, relative: str, path: str) -> bool:
+        """Whether an open directory on the way down is protected."""
+        try:
+            self.refuse(fd, os.fstat(fd), relative, path)
+        except ProtectedPlace:
+            return True
+        return False
+
     def refuse(self, fd: int, st: os.stat_result, relative: str, path: str) -> None:
         """Check a directory on the way down. Errors: ProtectedPlace."""
         is_other = bool(self.inodes) and st.st_dev != self.device

@@ -21,6 +21,7 @@ from reconcile.filesystem.planned_entry import ABSENT, FOLDER, Entry, Link, Plan
 from reconcile.filesystem.read import glob, listdir
 from reconcile.filesystem.scan_result import Scan
 from reconcile.filesystem.sync.compare_tree import compare_tree
+from reconcile.filesystem.sync.source import NotCopied
 from reconcile.filesystem.sync.sync_diff import SyncDiff, SyncRequest
 
 MOST_LINKS = 40
@@ -213,7 +214,8 @@ class PlannedFiles(Files):
         with explained(f"{request.source} and {request.root} cannot be compared"):
             there = replace(request, source=source, root=root)
             manifest = self.manifest(request.root)
-            return compare_tree(there, manifest, progress=self._context.scan_progress)
+            progress, guard = self._context.scan_progress, self._context.guard
+            return compare_tree(there, manifest, progress=progress, guard=guard)
 
     def with_digests(self, request: SyncRequest, found: SyncDiff) -> SyncDiff:
         """See `Files.with_digests`."""

@@ -16,6 +16,7 @@ from reconcile.filesystem.compress import SUFFIXES, refuse_missing
 from reconcile.filesystem.host_error import ChangedSincePlan, HostError
 from reconcile.filesystem.path import is_inside, relative_to
 from reconcile.filesystem.permissions import PermissionDeviation, PermissionPolicy
+from reconcile.filesystem.sync.source import NotCopied
 from reconcile.filesystem.sync.sync_diff import ChangedSide, FileCopy, Stale, SyncDiff, SyncRequest
 from reconcile.resources.common import (
     excluded_below,
@@ -183,14 +184,19 @@ class Assets(Resource):
                 "differing": found.difference_count,
                 "total": found.total,
                 "notes": tuple(_notes(self, found)),
-                "private": tuple(_private(self, found)),
+                "private": tuple(_private(self, found.not_copied)),
                 "masked": describe_grants_below(host, masked),
             }
         )
 
     def planned(self, host: Host) -> Self:
         """With all that will be copied where nothing is yet."""
-        return self.model_copy(update={"diff": self._compared(host).diff})
+        compared = self._compared(host)
+        return self.model_copy(update={"diff": compared.diff, "private": compared.private})
+
+    def preflight_warnings(self, host: Host) -> tuple[Finding, ...]:  # noqa: ARG002
+        """What of the source a first copy will not publish."""
+        return self.private
 
     def bound(self, host: Host) -> Self:
         """With the digest of each content that will be copied."""
@@ -348,8 +354,8 @@ def _owner_difference(found: PermissionDeviation, wanted: Assets, names: Account
     return Difference(found.path, what, "host", "update")
 
 
-def _private(wanted: Assets, found: SyncDiff) -> Iterator[Finding]:
-    private = found.not_copied.private
+def _private(wanted: Assets, out: NotCopied) -> Iterator[Finding]:
+    private = out.private
     notes = skipped_note(
         private,
         "file",

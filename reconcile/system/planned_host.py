@@ -18,7 +18,7 @@ class PlannedHost(Host):
     def __init__(self, base: Host) -> None:
         super().__init__(base.settings)
         self.base = base
-        self.scan_progress = base.scan_progress
+        self.scan_progress, self.guard = base.scan_progress, base.guard
         self.accounts, self.commands, self.state = base.accounts, base.commands, base.state
 
     @cached_property

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from reconcile.engine.claims import Claims
-from reconcile.engine.data_protection import find_protection
+from reconcile.engine.data_protection import find_protection, protected_folders
 from reconcile.engine.history import INTERRUPTED, last_row
 from reconcile.engine.ignore_rules import IgnoredField, apply_ignore_rules, without_ignored
 from reconcile.engine.model import ConfigOrigin, Finding, Plan
@@ -19,6 +19,7 @@ from reconcile.engine.rollback import unfinished
 from reconcile.engine.safety_checks import with_refusals
 from reconcile.engine.selection import Selection, select
 from reconcile.engine.staleness import refuse_stale
+from reconcile.filesystem.place_guard import PlaceGuard
 from reconcile.resources import registry
 from reconcile.system.planned_host import PlannedHost
 
@@ -41,6 +42,7 @@ def plan_changes(
     host, rows, declared = workspace.host, workspace.ledger.rows, workspace.desired
     chosen = select(declared, {ref: row.sites for ref, row in rows.items()}, selection)
     rules, today = tuple(_ignore_rules(workspace.config)), date.today()
+    host.guard = PlaceGuard(protected_folders(declared, workspace.protected))
     world = PlannedHost(host)
     observation = observe(
         {ref: item for ref, item in declared.items() if ref in chosen},

@@ -301,6 +301,31 @@ def test_a_case_that_the_filesystem_ignores_is_the_same_folder(
         subprocess.run(["umount", site / "disk"], check=True)
 
 
+class TestAsASource:
+    """Uploads are not published as static files."""
+
+    def test_the_folder_itself_is_refused(self, host: Host, site: Path, media: Path) -> None:
+        (site / "copy").mkdir()
+        host.guard = PlaceGuard({str(media): ()})
+
+        with pytest.raises(ProtectedPlace):
+            host.files.sync(SyncRequest(str(media), str(site / "copy"), POLICY))
+
+    def test_below_the_source_it_is_left_out(self, host: Host, site: Path, media: Path) -> None:
+        (site / "copy").mkdir()
+        source = site / "source"
+        source.mkdir()
+        (source / "a.css").write_text("a")
+        media.rename(source / "uploads")
+        host.guard = PlaceGuard({str(source / "uploads"): ()})
+
+        request = SyncRequest(str(source), str(site / "copy"), POLICY)
+        host.files.sync(request)
+
+        assert ["a.css"] == [path.name for path in (site / "copy").iterdir()]
+        assert ["uploads"] == host.files.diff(request).not_copied.protected.paths
+
+
 def test_what_was_copied_into_it_before_it_was_protected_stays(host: Host, site: Path) -> None:
     for name in ("a.css", "media/u.jpg", "media/2026/u.jpg"):
         (site / "source" / name).parent.mkdir(parents=True, exist_ok=True)

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
+from unittest.mock import patch
 
 import pytest
 
 from reconcile.engine.model import Finding
+from reconcile.filesystem.host_error import HostError
+from reconcile.filesystem.permissions import PermissionPolicy
+from reconcile.filesystem.sync.compare_tree import compare_tree
+from reconcile.filesystem.sync.sync_diff import SyncDiff, SyncRequest
 from reconcile.resources.assets import Assets
 from reconcile.resources.tree import Tree
 from reconcile.system import Host
@@ -19,6 +25,7 @@ pytestmark = [
 
 ROOT, WEB, DEPLOY, OTHER = 0, 33, 9, 8
 """Users, each with a group of the same number; none is in another's."""
+POLICY = PermissionPolicy(0, 0, 0o644, 0o755)
 
 
 @pytest.fixture
@@ -101,6 +108,31 @@ class TestPublishing:
         published(source, host)
 
         assert "public" == (source.parents[1] / "copy/a.css").read_text()
+
+    def test_one_that_takes_the_place_of_another_after_the_comparison(
+        self, source: Path, host: Host
+    ) -> None:
+        request = SyncRequest(str(source), str(source.parents[1] / "copy"), POLICY)
+
+        def compare_then_swap(*arguments: Any, **options: Any) -> SyncDiff:
+            found = compare_tree(*arguments, **options)
+            (source / "a.css").unlink()
+            give(source / "a.css", ROOT, ROOT, 0o600)
+            return found
+
+        with (
+            patch("reconcile.filesystem.sync.copy.compare_tree", compare_then_swap),
+            pytest.raises(HostError, match="was not published"),
+        ):
+            host.files.sync(request)
+
+    def test_a_first_copy_reports_it_in_its_plan(self, source: Path, host: Host) -> None:
+        give(source / "x.txt", ROOT, ROOT, 0o600)
+        absent = Assets(path=str(source.parents[1] / "absent"), source=str(source))
+
+        (finding,) = absent.preflight_warnings(host)
+
+        assert "private-source" == finding.rule
 
     @pytest.mark.parametrize("mode", [0o700, 0o750])
     def test_a_whole_folder_that_took_the_place_of_the_source(

@@ -25,6 +25,7 @@ from reconcile.filesystem.parallel import (
 )
 from reconcile.filesystem.path import is_helper_name
 from reconcile.filesystem.read import stat_of
+from reconcile.filesystem.place_guard import UNGUARDED, PlaceGuard
 from reconcile.filesystem.sync.compare_file import FileComparison, wrong_kind_in_copy
 from reconcile.filesystem.sync.manifest import Signature, SyncManifest
 from reconcile.filesystem.sync.precompressed import PrecompressedComparison
@@ -263,16 +264,17 @@ def compare_tree(
     manifest: SyncManifest,
     *,
     progress: ProgressCounter | None = None,
+    guard: PlaceGuard = UNGUARDED,
 ) -> SyncDiff:
     """Compare source and copy, of which the latter may be absent; changes nothing.
 
     Errors: FileNotFoundError for the source, NotADirectoryError for either.
     """
     try:
-        return _compare_by(map_parallel, request, manifest, progress)
+        return _compare_by(map_parallel, request, manifest, progress, guard)
     except WorkerDied:
         # Whatever stopped the worker also stops this process, which can report it.
-        return _compare_by(map_serial, request, manifest, progress)
+        return _compare_by(map_serial, request, manifest, progress, guard)
 
 
 def _copy_cursor(root: str) -> AbstractContextManager[DirectoryCursor | None]:
@@ -285,8 +287,9 @@ def _compare_by(
     request: SyncRequest,
     manifest: SyncManifest,
     progress: ProgressCounter | None,
+    guard: PlaceGuard,
 ) -> SyncDiff:
-    with open_source(request.source) as source, _copy_cursor(request.root) as cursor:
+    with open_source(request.source, guard) as source, _copy_cursor(request.root) as cursor:
         comparison = TreeComparison(source, request, manifest, cursor, progress)
 
         def below(pair: DirectoryPair) -> Iterable[DirectoryPair]:

@@ -106,7 +106,10 @@ def sync(
     """
     rows = found.rows | _fix_deviations(recorder, request, found, guard)
     newest_ns = time.time_ns() if found.deviations else 0
-    with _open_source(request.source) as source, directory_cursor(request.root, guard) as cursor:
+    with (
+        _open_source(request.source, guard, refuse=True) as source,
+        directory_cursor(request.root, guard) as cursor,
+    ):
         batch = WriteBatch(recorder, request.root, cursor, found.replaced)
         batch.create_directories(found.folders, request.policy)
         # First, so that no stale sibling outlives the file it was made of.
@@ -122,10 +125,10 @@ def sync(
 
 
 @contextmanager
-def _open_source(path: str) -> Iterator[Source]:
+def _open_source(path: str, guard: PlaceGuard, *, refuse: bool = False) -> Iterator[Source]:
     with ExitStack() as stack:
         try:
-            source = stack.enter_context(open_source(path))
+            source = stack.enter_context(open_source(path, guard, refuse=refuse))
         except (FileNotFoundError, NotADirectoryError) as error:
             raise ChangedSincePlan(path, cause(error)) from error
         yield source
@@ -164,9 +167,11 @@ def _is_copied(request: SyncRequest, cursor: DirectoryCursor, folder: str) -> bo
     return True
 
 
-def with_digests(request: SyncRequest, found: SyncDiff) -> SyncDiff:
+def with_digests(
+    request: SyncRequest, found: SyncDiff, guard: PlaceGuard = UNGUARDED
+) -> SyncDiff:
     """`found`, bound to the contents that it publishes. Errors: ChangedSincePlan."""
-    with _open_source(request.source) as source:
+    with _open_source(request.source, guard) as source:
         return replace(found, copies=[_with_digest(source, copy) for copy in found.copies])
 
 

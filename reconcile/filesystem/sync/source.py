@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -16,12 +17,15 @@ from posixpath import join
 from typing import NamedTuple
 
 from reconcile.filesystem.folder_access import can_all_writers_enter, can_all_writers_read
-from reconcile.filesystem.host_error import UnsafePath
+from reconcile.filesystem.host_error import HostError, UnsafePath
 from reconcile.filesystem.openat import DirectoryCursor, Listing
 from reconcile.filesystem.path import components, relative_to
 from reconcile.filesystem.permissions import hard_links_are_protected
 from reconcile.filesystem.read import open_file
 from reconcile.filesystem.safe_path import first_untrusted_above, pin_directory
+from reconcile.filesystem.place_guard import UNGUARDED, UNGUARDED_TREE, GuardedTree, PlaceGuard
+from reconcile.filesystem.read import digest_of, open_file
+from reconcile.filesystem.safe_path import PIN_DIRECTORY, first_untrusted_above, pin_directory
 from reconcile.filesystem.scan_result import Examples, OwnedExamples
 from reconcile.filesystem.sync.manifest import Signature
 
@@ -72,8 +76,9 @@ class Source:
         cursor: DirectoryCursor,
         path: str,
         writable: os.stat_result | None = None,
+        guarded: GuardedTree = UNGUARDED_TREE,
     ) -> None:
-        self._cursor, self._path = cursor, path
+        self._cursor, self._path, self._guarded = cursor, path, guarded
         self._writable = writable
         """The topmost directory on the way to the source that somebody else can write."""
         self._owner = os.fstat(root).st_uid
@@ -91,9 +96,17 @@ class Source:
         """The size in bytes of that directory itself, which grows with its number of names."""
         return self._cursor.directory_size(folder)
 
-    def open_file(self, path: str) -> AbstractContextManager[int]:
-        """A regular file of the source, open for reading."""
-        return open_file(self._cursor.name(path))
+    @contextmanager
+    def open_file(self, path: str) -> Iterator[int]:
+        """A regular file of the source, open for reading; the name may be another's by now.
+
+        Errors: OSError; HostError where it must not be published.
+        """
+        at = self._cursor.name(path)
+        with open_file(at) as fd:
+            if at.trust != "trusted" and self._is_private(path, os.fstat(fd)):
+                raise _private_file(f"{self._path}/{path}")
+            yield fd
 
     def originals(self, folder: str, at: Listing, names: Iterable[str]) -> dict[str, Original]:
         """Name → what of `names` is copied, in their order; `at` is the listing of `folder`."""
@@ -132,7 +145,18 @@ class Source:
         if not is_directory and not is_trusted and self._is_private(path, st):
             self.not_copied.private.add_owned(path, st)
             return None
+        if is_directory and self._is_protected(path):
+            self.not_copied.protected.add(path)
+            return None
         return Original(path, st)
+
+    def _is_protected(self, path: str) -> bool:
+        """Whether the directory holds users' data; where nothing can be, it is not opened."""
+        if self._guarded is UNGUARDED_TREE:
+            return False
+        at = self._cursor.name(path)
+        with at.pinned(PIN_DIRECTORY) as pin:
+            return self._guarded.holds(pin, path, at.path)
 
     def _is_private(self, path: str, st: os.stat_result) -> bool:
         """Whether whoever can have put it there could not read it, so must not publish it."""
@@ -181,8 +205,14 @@ class Source:
 
 
 @contextmanager
-def open_source(path: str) -> Iterator[Source]:
-    """The source folder `path`. Errors: FileNotFoundError, NotADirectoryError."""
+def open_source(
+    path: str, guard: PlaceGuard = UNGUARDED, *, refuse: bool = False
+) -> Iterator[Source]:
+    """The source folder `path`, without the folders in it that `guard` protects.
+
+    `refuse`: not even to be read where it is one itself.
+    Errors: FileNotFoundError, NotADirectoryError, UnsafePath, ProtectedPlace.
+    """
     above = first_untrusted_above(path)
     with pin_directory(path) as (pin, trust):
         cursor, found = DirectoryCursor(pin, trust, path), os.fstat(pin)
@@ -190,9 +220,17 @@ def open_source(path: str) -> Iterator[Source]:
         try:
             if above and not can_all_writers_enter(found, above[1]):
                 raise _private_folder()
-            yield Source(pin, cursor, path, writable)
+            yield Source(pin, cursor, path, writable, guard.enter(pin, path, refuse=refuse))
         finally:
             cursor.close()
+
+
+def _private_file(path: str) -> HostError:
+    return HostError(
+        what=f"{path} was not published",
+        why="somebody else has put it there, and cannot read it",
+        fix="If it may be public: chmod o+r. If not, move it out of the source.",
+    )
 
 
 def _private_folder() -> UnsafePath:
