@@ -94,11 +94,12 @@ class _Fold:
             reading = self._read(resource, by_kind[type(resource)])
             self._readings[ref] = reading
             self._plan(ref, resource, reading)
+        created = self._created()
         return Observation(
             self._readings,
-            self._created(),
+            created,
             frozenset(self._held),
-            tuple(self._warnings()),
+            tuple(self._warnings(created)),
         )
 
     def _made(self, refs: Iterable[Ref]) -> Iterator[tuple[Ref, Resource]]:
@@ -160,9 +161,9 @@ class _Fold:
     def _bound(self, resource: Resource) -> Resource:
         return resource.bound(self._world) if self._bind_contents else resource
 
-    def _warnings(self) -> Iterator[Finding]:
+    def _warnings(self, created: Mapping[Ref, Resource]) -> Iterator[Finding]:
         for item in self._absent():
-            yield from item.preflight_warnings(self._world)
+            yield from created.get(item.ref, item).preflight_warnings(self._world)
 
 
 def _by_kind(resources: Iterable[Resource]) -> dict[type[Resource], list[Resource]]:

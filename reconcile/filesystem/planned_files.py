@@ -21,7 +21,6 @@ from reconcile.filesystem.planned_entry import ABSENT, FOLDER, Entry, Link, Plan
 from reconcile.filesystem.read import glob, listdir
 from reconcile.filesystem.scan_result import Scan
 from reconcile.filesystem.sync.compare_tree import compare_tree
-from reconcile.filesystem.sync.source import NotCopied
 from reconcile.filesystem.sync.sync_diff import SyncDiff, SyncRequest
 
 MOST_LINKS = 40

@@ -309,7 +309,7 @@ class TestAsASource:
         host.guard = PlaceGuard({str(media): ()})
 
         with pytest.raises(ProtectedPlace):
-            host.files.sync(SyncRequest(str(media), str(site / "copy"), POLICY))
+            sync(host, SyncRequest(str(media), str(site / "copy"), POLICY))
 
     def test_below_the_source_it_is_left_out(self, host: Host, site: Path, media: Path) -> None:
         (site / "copy").mkdir()
@@ -320,7 +320,7 @@ class TestAsASource:
         host.guard = PlaceGuard({str(source / "uploads"): ()})
 
         request = SyncRequest(str(source), str(site / "copy"), POLICY)
-        host.files.sync(request)
+        sync(host, request)
 
         assert ["a.css"] == [path.name for path in (site / "copy").iterdir()]
         assert ["uploads"] == host.files.diff(request).not_copied.protected.paths

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
-from unittest.mock import patch
 
 import pytest
 
 from reconcile.engine.model import Finding
 from reconcile.filesystem.host_error import HostError
 from reconcile.filesystem.permissions import PermissionPolicy
-from reconcile.filesystem.sync.compare_tree import compare_tree
-from reconcile.filesystem.sync.sync_diff import SyncDiff, SyncRequest
+from reconcile.filesystem.sync.sync_diff import SyncRequest
 from reconcile.resources.assets import Assets
 from reconcile.resources.tree import Tree
 from reconcile.system import Host
@@ -114,23 +111,18 @@ class TestPublishing:
     ) -> None:
         request = SyncRequest(str(source), str(source.parents[1] / "copy"), POLICY)
 
-        def compare_then_swap(*arguments: Any, **options: Any) -> SyncDiff:
-            found = compare_tree(*arguments, **options)
-            (source / "a.css").unlink()
-            give(source / "a.css", ROOT, ROOT, 0o600)
-            return found
+        found = host.files.diff(request)
+        (source / "a.css").unlink()
+        give(source / "a.css", ROOT, ROOT, 0o600)
 
-        with (
-            patch("reconcile.filesystem.sync.copy.compare_tree", compare_then_swap),
-            pytest.raises(HostError, match="was not published"),
-        ):
-            host.files.sync(request)
+        with pytest.raises(HostError, match="was not published"):
+            host.files.sync(request, found)
 
     def test_a_first_copy_reports_it_in_its_plan(self, source: Path, host: Host) -> None:
         give(source / "x.txt", ROOT, ROOT, 0o600)
         absent = Assets(path=str(source.parents[1] / "absent"), source=str(source))
 
-        (finding,) = absent.preflight_warnings(host)
+        (finding,) = absent.planned(host).preflight_warnings(host)
 
         assert "private-source" == finding.rule
 
@@ -143,8 +135,9 @@ class TestPublishing:
         os.chown(source, ROOT, ROOT)
         source.chmod(mode)
 
-        with pytest.raises(Exception, match="cannot be compared"):
-            published(source, host)
+        for copy in ("copy", "absent"):
+            with pytest.raises(HostError, match="cannot be"):
+                Assets(path=str(source.parents[1] / copy), source=str(source)).planned(host)
 
     @pytest.mark.parametrize(
         ("uid", "gid", "mode"),

@@ -24,8 +24,8 @@ from reconcile.filesystem.parallel import (
     worker_count,
 )
 from reconcile.filesystem.path import is_helper_name
-from reconcile.filesystem.read import stat_of
 from reconcile.filesystem.place_guard import UNGUARDED, PlaceGuard
+from reconcile.filesystem.read import stat_of
 from reconcile.filesystem.sync.compare_file import FileComparison, wrong_kind_in_copy
 from reconcile.filesystem.sync.manifest import Signature, SyncManifest
 from reconcile.filesystem.sync.precompressed import PrecompressedComparison

@@ -167,9 +167,7 @@ def _is_copied(request: SyncRequest, cursor: DirectoryCursor, folder: str) -> bo
     return True
 
 
-def with_digests(
-    request: SyncRequest, found: SyncDiff, guard: PlaceGuard = UNGUARDED
-) -> SyncDiff:
+def with_digests(request: SyncRequest, found: SyncDiff, guard: PlaceGuard = UNGUARDED) -> SyncDiff:
     """`found`, bound to the contents that it publishes. Errors: ChangedSincePlan."""
     with _open_source(request.source, guard) as source:
         return replace(found, copies=[_with_digest(source, copy) for copy in found.copies])

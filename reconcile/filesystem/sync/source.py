@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -21,10 +20,8 @@ from reconcile.filesystem.host_error import HostError, UnsafePath
 from reconcile.filesystem.openat import DirectoryCursor, Listing
 from reconcile.filesystem.path import components, relative_to
 from reconcile.filesystem.permissions import hard_links_are_protected
-from reconcile.filesystem.read import open_file
-from reconcile.filesystem.safe_path import first_untrusted_above, pin_directory
 from reconcile.filesystem.place_guard import UNGUARDED, UNGUARDED_TREE, GuardedTree, PlaceGuard
-from reconcile.filesystem.read import digest_of, open_file
+from reconcile.filesystem.read import open_file
 from reconcile.filesystem.safe_path import PIN_DIRECTORY, first_untrusted_above, pin_directory
 from reconcile.filesystem.scan_result import Examples, OwnedExamples
 from reconcile.filesystem.sync.manifest import Signature
