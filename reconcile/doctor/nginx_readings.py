@@ -16,6 +16,7 @@ from reconcile.nginx.routing.servers import Server
 from reconcile.nginx.routing.uri import escaped
 from reconcile.nginx.running.config_test import ConfigTest
 from reconcile.nginx.running.discover import NginxInstallation, discover
+from reconcile.nginx.running.foreign_code import NotRunAsRoot, refuse_foreign
 from reconcile.nginx.running.loaded_config import RunningNginx, find_running
 from reconcile.nginx.running.worker_view import WithAssumedFiles, WorkerView, worker_account
 from reconcile.system.accounts import Account
@@ -63,8 +64,20 @@ class NginxReadings:
 
     @cached_property
     def config_error(self) -> NginxError | None:
-        """What `nginx -t` reports for the configuration on the disk."""
+        """What `nginx -t` reports for the configuration on the disk.
+
+        Errors: NotRunAsRoot where root would obey what somebody else can write.
+        """
+        refuse_foreign(self.installation)
         return ConfigTest(self.installation, {}).run()[0]
+
+    @property
+    def is_accepted(self) -> bool:
+        """Whether nginx accepts the configuration on the disk, as far as that is known."""
+        try:
+            return self.config_error is None
+        except NotRunAsRoot:
+            return False
 
     @cached_property
     def worker(self) -> Account:

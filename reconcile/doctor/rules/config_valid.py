@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from shlex import quote
 
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.rule import Inconclusive, Rule, RuleResult, error
+from reconcile.engine.model import Finding
+from reconcile.nginx.running.foreign_code import ForeignFile, foreign_files
 
 
 def check(inspection: HostInspection) -> Iterator[RuleResult]:
     """Yield an error where `nginx -t` fails."""
+    if foreign := foreign_files(inspection.nginx.installation):
+        yield _foreign(foreign)
+        yield Inconclusive("nginx -t", f"not run, as root would obey {foreign[0]}")
+        return
     found = inspection.nginx.config_error
     if found is None:
         return
@@ -22,6 +29,15 @@ def check(inspection: HostInspection) -> Iterator[RuleResult]:
             f"{found.position}: {found.message}",
             fix=f"Fix {found.position}, then: nginx -t && systemctl reload nginx",
         )
+
+
+def _foreign(found: Sequence[ForeignFile]) -> Finding:
+    path = quote(found[0].path)
+    return error(
+        "Others can write what nginx obeys as root when it starts or reloads.",
+        *map(str, found),
+        fix=f"chown root:root {path} && chmod go-w {path}",
+    )
 
 
 RULE = Rule("config-valid", "nginx rejects its configuration.", "error", ("DB1", "CL7"), check)

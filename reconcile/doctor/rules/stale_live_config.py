@@ -26,7 +26,7 @@ def check(inspection: HostInspection) -> Iterator[RuleResult]:
         f"the workers ({pids}) were started before the last change of {changed}",
         *map(str, errors),
         fix="nginx -t && systemctl reload nginx, then check the error log for [emerg].",
-        apply_fixes=bool(inspection.declared.sites) and inspection.nginx.config_error is None,
+        apply_fixes=bool(inspection.declared.sites) and inspection.nginx.is_accepted,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from contextlib import suppress
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
@@ -106,6 +107,14 @@ class NginxInstallation:
         """Whether this host has any IPv6 address, ::1 included."""
         found = self.host.files.content("/proc/net/if_inet6")
         return bool(found and found[1].strip())
+
+    def read_as_far_as_possible(self) -> PlannedReader:
+        """A reader of the host's files that has read those of the configuration."""
+        reader = self.reader_with({})
+        # What is broken, or unreadable, is reported by who needs the tree.
+        with suppress(ReconcileError):
+            load(self.config_path, reader)
+        return reader
 
     def reader_with(self, planned: Planned) -> PlannedReader:
         """A reader of the host's files with `planned` in place."""
