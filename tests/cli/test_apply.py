@@ -268,6 +268,44 @@ def test_a_check_that_passed_before_takes_the_apply_back_though_others_had_faile
     assert "Still failing" not in done.stdout
 
 
+def add_failing_site(demo: DemoHost) -> None:
+    """A site that shares the folders of the first one, and whose probe fails."""
+    yaml = Path(demo.file)
+    port = re.search(r"listen: \[.*?\]", yaml.read_text())
+    assert port
+    site = (
+        f"  other:\n    server_names: [other.localhost]\n    {port[0]}\n"
+        f"    locations:\n      /files/: {{role: static, dir: {demo.root}/www/other}}\n"
+        "    probes: [{get: /none, expect: {status: 200}}]\n"
+    )
+    yaml.write_text(yaml.read_text() + site)
+
+
+def test_an_apply_of_one_site_verifies_that_site_alone(demo: DemoHost, run: Run) -> None:
+    add_failing_site(demo)
+
+    one = run("apply", "--auto-approve", "--site", "demo", cwd=demo.root)
+    other = run("apply", "--auto-approve", "--site", "other", cwd=demo.root)
+
+    assert 0 == one.returncode, one.stdout + one.stderr
+    assert 3 == other.returncode
+    assert "GET /none" in other.stderr
+    assert "probe:demo" not in other.stdout + other.stderr
+
+
+def test_a_site_that_failed_before_does_not_stop_a_change_of_another(
+    demo: DemoHost, run: Run
+) -> None:
+    add_failing_site(demo)
+    applied = run("apply", "--auto-approve", "--no-verify", cwd=demo.root)
+    change_the_site(demo, 30)
+
+    done = run("apply", "--auto-approve", cwd=demo.root)
+
+    assert (0, 0) == (applied.returncode, done.returncode), done.stdout + done.stderr
+    assert "Applied; 2 checks failed before and still do: " in done.stdout
+
+
 def test_an_empty_configuration_needs_allow_empty(applied: DemoHost, run: Run) -> None:
     text = Path(applied.file).read_text()
     Path(applied.file).write_text(text.partition("sites:")[0])
