@@ -163,7 +163,8 @@ def roll_back(
 
     Without any it only verifies. Errors: ReconcileError.
     """
-    before = failures_now(workspace)
+    # What was interrupted is rolled back already: nothing tells what had failed before.
+    before = failures_now(workspace) if applies else NO_FAILURES
     actor = workspace.actor(command)
     notes = rollback_applies(workspace.host, applies, actor, on_event) if applies else ()
     return Rollback(notes, verify_restored(workspace.refreshed(), before=before))
