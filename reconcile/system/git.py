@@ -34,6 +34,7 @@ SETTINGS = (
     "submodule.recurse=false",
     "gpg.minTrustLevel=undefined",
 )
+ATTRIBUTES = b"* -text -ident -filter !eol !working-tree-encoding\n"
 PRIVATE_UMASK = 0o077
 
 
@@ -127,6 +128,7 @@ class Mirror:
         """Check out `commit` into a private folder, and return its path; removes older ones."""
         tree = f"{self._folder}/trees/{commit}"
         if not self._host.state.exists(tree):
+            self._neutralize_attributes()
             fresh = f"{tree}.new"
             self._host.state.remove(fresh)
             work_tree = self._host.state.make_directory(fresh)
@@ -137,6 +139,15 @@ class Mirror:
             if name != commit:
                 self._host.state.remove(f"{self._folder}/trees/{name}")
         return self._host.state.path_of(tree)
+
+    def _neutralize_attributes(self) -> None:
+        """Check out the bytes that were signed, whatever a .gitattributes asks for.
+
+        Source: gitattributes(5): this file has the highest precedence.
+        """
+        folder = f"{self._folder}/repository.git/info"
+        self._host.state.make_directory(folder)
+        self._host.state.write(f"{folder}/attributes", ATTRIBUTES)
 
     def _initialize(self) -> None:
         if self._exists("HEAD"):

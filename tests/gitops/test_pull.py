@@ -223,6 +223,37 @@ def test_an_unreachable_repository_is_reported(
     assert "refs/heads/main could not be fetched" in done.stderr
 
 
+@pytest.mark.parametrize(
+    "attribute", ["text eol=crlf", "ident", "working-tree-encoding=UTF-16", "filter=lfs", "binary"]
+)
+def test_the_bytes_that_were_signed_are_used_whatever_the_attributes(
+    demo: DemoHost, repository: Repository, pull: Pull, attribute: str
+) -> None:
+    text = "/* $Id$ */\nbody {}\n"
+    encoding = "utf-16" if "UTF-16" in attribute else "utf-8"
+    (repository.clone / "app/static/signed.css").write_bytes(text.encode(encoding))
+    (repository.clone / "app/static/.gitattributes").write_text(f"*.css {attribute}\n")
+    repository.push("ann")
+
+    done = pull()
+
+    assert 2 == done.returncode, done.stderr
+    [tree] = Path(f"{demo.root}/state").glob("pull/*/trees/*")
+    assert text.encode() == (tree / "app/static/signed.css").read_bytes()
+
+
+def test_the_signature_of_the_tip_vouches_for_what_lies_below(
+    repository: Repository, pull: Pull
+) -> None:
+    append(repository, "# by somebody\n")
+    repository.push(None)
+    unsigned = pull()
+    append(repository, "# read by ann\n")
+    repository.push("ann")
+
+    assert (1, 2) == (unsigned.returncode, pull().returncode)
+
+
 def test_a_signed_tag_is_as_good_as_a_branch(repository: Repository, pull: Pull) -> None:
     key = ("-c", f"user.signingkey={repository.keys / 'ann'}")
     repository.git(*key, "tag", "-s", "-m", "release", "v1")
