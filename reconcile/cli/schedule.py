@@ -13,6 +13,7 @@ from reconcile.cli.options import File, Heal, Json, MetricsFile, config_file
 from reconcile.cli.terminal import now, show
 from reconcile.cli.workspaces import open_state, open_workspace
 from reconcile.errors import ExitCode, ReconcileError
+from reconcile.filesystem.user_files import is_trusted_file
 from reconcile.gitops.drift_state import load
 from reconcile.gitops.schedule_units import (
     CRON_FILE,
@@ -43,6 +44,8 @@ schedule = typer.Typer(
     rich_markup_mode=None,
 )
 NOTIFY = "notify"
+RESULTS = ("1", "2", "3")
+"""Exit statuses of a check that ran, and found something."""
 
 
 @schedule.command("install")
@@ -86,6 +89,10 @@ def install(
     if has_systemd():
         timers.refuse_unknown_time(workspace.host, every)
     path = os.path.abspath(config_file(file))
+    if heal:
+        _refuse_editable(workspace, path)
+    if metrics_file is not None:
+        _refuse_missing_folder(metrics_file)
     made = _schedule(workspace, path, every, metrics_file, notify or [], heal=heal, delay_s=delay)
     if has_systemd():
         timers.install(workspace.host, made.units, HEADER, TIMER)
@@ -145,7 +152,7 @@ def _status_json(workspace: Workspace) -> str:
 
 def _status(workspace: Workspace) -> ScheduleDocument:
     memory, _ = load(workspace.host.state)
-    by, next_run = "", ""
+    by, next_run, failure = "", "", ""
     if os.path.lexists(CRON_FILE):
         by = CRON_FILE
     if has_systemd():
@@ -154,14 +161,28 @@ def _status(workspace: Workspace) -> ScheduleDocument:
         )
         if properties.get("ActiveState") == "active":
             by, next_run = TIMER, to_utc(properties.get("NextElapseUSecRealtime", ""))
+            failure = _failure(workspace)
     return ScheduleDocument.of(
         memory,
         **envelope(workspace.host.name, now()),
         installed=bool(by),
         by=by,
         next_run=next_run,
+        failure=failure,
         exit_code=ExitCode.OK,
     )
+
+
+def _failure(workspace: Workspace) -> str:
+    """Why the timer's own last run brought no result; "" where it did, or has not been yet."""
+    found = timers.unit_properties(
+        workspace.host, SERVICE, "Result", "ExecMainStatus", "ExecMainExitTimestamp"
+    )
+    status, result = found.get("ExecMainStatus", ""), found.get("Result", "")
+    if result == "success" or (result == "exit-code" and status in RESULTS):
+        return ""
+    at = to_utc(found.get("ExecMainExitTimestamp", ""))
+    return f"{result}, exit status {status}" + (f", at {at}" if at else "")
 
 
 def _schedule(
@@ -193,6 +214,30 @@ def _store_urls(workspace: Workspace, notify: list[str]) -> str:
     state = workspace.host.state
     state.write(NOTIFY, "".join(f"{url}\n" for url in notify).encode())
     return state.path_of(NOTIFY)
+
+
+def _refuse_editable(workspace: Workspace, path: str) -> None:
+    """A check with --heal applies as root, unattended, what the file declares by then."""
+    if is_trusted_file(path):
+        return
+    place = workspace.host.files.untrusted_above(path)
+    raise ReconcileError(
+        f"{path} can be edited by other users",
+        f"{place[0] if place else path} is not writable by root alone, and --heal applies as root"
+        " whatever the file declares",
+        "Give the file and the directories above it to root, writable by nobody else"
+        " (/etc/reconcile is a good place), or leave out --heal. Nothing was changed.",
+    )
+
+
+def _refuse_missing_folder(metrics_file: str) -> None:
+    folder = os.path.dirname(os.path.abspath(metrics_file))
+    if not os.path.isdir(folder):
+        raise ReconcileError(
+            f"The directory {folder} of --metrics-file does not exist",
+            "the check could not start: systemd refuses to open a missing directory for writing",
+            f"Create it (mkdir -p {folder}), or use another file. Nothing was changed.",
+        )
 
 
 def _refuse_unprivileged(workspace: Workspace) -> None:

@@ -317,12 +317,14 @@ class DemoDocument(Document):
 class ScheduleDocument(Envelope):
     """`reconcile schedule install|status|remove --json`: the schedule after the command.
 
-    `by` and `next_run` are empty where nothing is scheduled.
+    `by` and `next_run` are empty where nothing is scheduled; `failure` says why the timer's own
+    last run brought no result.
     """
 
     installed: bool
     by: str
     next_run: str
+    failure: str = ""
     last_run: str | None
     last_state: State | None
     last_success: str | None

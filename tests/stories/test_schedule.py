@@ -149,6 +149,42 @@ def test_a_time_that_systemd_does_not_know_is_refused_before_anything_is_written
     assert not debian_host.exists(f"/etc/systemd/system/{SERVICE}")
 
 
+@pytest.mark.parametrize("opened", ["chown deploy /srv/y", "chmod 0666 /srv/y/reconcile.yaml"])
+def test_a_file_that_others_can_edit_is_never_healed_by(host: DebianHost, opened: str) -> None:
+    host.run("useradd", "deploy")
+    host.run("cp", "-r", "/etc/reconcile", "/srv/y")
+    host.run("sh", "-c", opened)
+
+    healing = host.reconcile("schedule", "install", "--heal", cwd="/srv/y")
+    checking = host.reconcile("schedule", "install", cwd="/srv/y")
+
+    assert (1, 0) == (healing.returncode, checking.returncode)
+    assert "/srv/y/reconcile.yaml can be edited by other users" in healing.stderr
+    assert "fix: Give the file" in healing.stderr
+
+
+def test_metrics_below_a_missing_directory_are_refused(host: DebianHost) -> None:
+    done = host.reconcile("schedule", "install", "--metrics-file", "/var/none/a.prom")
+
+    assert 1 == done.returncode
+    assert "The directory /var/none of --metrics-file does not exist" in done.stderr
+    assert not host.exists(f"/etc/systemd/system/{SERVICE}")
+
+
+def test_the_status_tells_that_the_timers_own_run_failed(host: DebianHost) -> None:
+    host.run("mkdir", "/srv/metrics")
+    host.reconcile("schedule", "install", "--metrics-file", "/srv/metrics/a.prom")
+    host.run("rmdir", "/srv/metrics")
+    host.run("systemctl", "start", SERVICE, check=False)
+    host.reconcile("drift")
+
+    status = host.reconcile("schedule", "status").stdout
+    document = json.loads(host.reconcile("schedule", "status", "--json").stdout)
+
+    assert "Its last run brought no result: exit-code, exit status 226" in status
+    assert document["failure"].startswith("exit-code, exit status 226")
+
+
 def test_what_was_installed_is_removed_without_a_trace(host: DebianHost) -> None:
     install(host)
     removed = host.reconcile("schedule", "remove")
