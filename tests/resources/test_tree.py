@@ -425,3 +425,74 @@ class TestCause:
         tree = uploads(media, files=0o640)
 
         assert "pending" == tree.cause("deviations", observed(tree, host), written)
+
+
+class TestUploadsThatMoveWhileTheyAreFixed:
+    @pytest.fixture
+    def planned(self, host: Host, media: Path) -> Tree:
+        """A plan for three uploads that only their owner may read."""
+        for name in ("one.jpg", "two.jpg", "three.jpg"):
+            (media / name).write_text("an upload")
+        own(media)
+        for name in ("one.jpg", "two.jpg", "three.jpg"):
+            (media / name).chmod(0o600)
+        return observed(uploads(media), host)
+
+    def finish(self, planned: Tree, host: Host, media: Path) -> None:
+        """Apply what was planned, which nothing that moved makes a failure."""
+        planned.apply(host, planned)
+        left = planned.refresh(host, planned)
+
+        assert left is not None
+        assert ((), 0) == (left.deviations, left.deviating)
+        assert 0o644 == mode(media / "one.jpg")
+
+    def test_a_new_upload_is_left_to_the_next_plan(
+        self, planned: Tree, host: Host, media: Path
+    ) -> None:
+        (media / "new.jpg").write_text("uploaded meanwhile")
+        own(media)
+        (media / "new.jpg").chmod(0o600)
+
+        self.finish(planned, host, media)
+
+        assert 0o600 == mode(media / "new.jpg")
+        assert 1 == observed(uploads(media), host).deviating
+
+    @pytest.mark.parametrize("is_replaced", [False, True], ids=["removed", "replaced"])
+    def test_an_upload_that_went_is_no_failure(
+        self, planned: Tree, host: Host, media: Path, is_replaced: bool
+    ) -> None:
+        if is_replaced:
+            (media / "another.jpg").write_text("another upload")
+            (media / "another.jpg").chmod(0o600)
+            (media / "another.jpg").rename(media / "two.jpg")
+        else:
+            (media / "two.jpg").unlink()
+
+        self.finish(planned, host, media)
+
+        assert not is_replaced or 0o600 == mode(media / "two.jpg")
+
+    def test_an_upload_whose_mode_changed_again_keeps_that(
+        self, planned: Tree, host: Host, media: Path
+    ) -> None:
+        (media / "two.jpg").chmod(0o640)
+
+        self.finish(planned, host, media)
+
+        assert 0o640 == mode(media / "two.jpg")
+
+    def test_an_upload_that_is_still_written_is_fixed(
+        self, planned: Tree, host: Host, media: Path
+    ) -> None:
+        with (media / "two.jpg").open("a") as file:
+            file.write(", and more")
+
+        self.finish(planned, host, media)
+
+        assert 0o644 == mode(media / "two.jpg")
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
