@@ -50,7 +50,8 @@ def plan_text(
 def report_text(report: Report, style: Style = PLAIN) -> str:
     """Render the outcome of an apply: notes, the verdict if all checks passed, and totals."""
     passed = [] if failed_checks(report.checks) else verdict(report.checks, style)
-    known = checks_text([check for check in report.checks if check.failed_before], style)
+    applied = report.checks if report.result == "applied" else ()
+    known = checks_text([check for check in applied if check.failed_before], style)
     outcome = style.wrap(_outcome(report, style))
     return join_blocks(_notes(report.notes, style), known, passed, outcome)
 

@@ -10,15 +10,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from reconcile.config.probes import Expectation, HttpProbe, Probe, UploadProbe
+from reconcile.config.probes import Endpoint, Expectation, HttpProbe, Probe, UploadProbe
 from reconcile.errors import ReconcileError
 from reconcile.nginx.model.config_tree import Directive
 from reconcile.nginx.model.listen import Address
 from reconcile.nginx.model.scope import Scope
 from reconcile.nginx.routing.access import access_rules
+from reconcile.nginx.routing.indeterminate import Indeterminate
 from reconcile.nginx.routing.request import PathKinds, Request
 from reconcile.nginx.routing.route import Route
 from reconcile.nginx.routing.router import Router
+from reconcile.nginx.routing.servers import ServerTable
 from reconcile.nginx.running.discover import discover
 from reconcile.nginx.running.worker_view import WorkerView, worker_account
 
@@ -40,6 +42,27 @@ def as_configured(probes: Sequence[Probe], host: Host) -> tuple[Probe, ...]:
         return tuple(_as_configured(probe, router, files) for probe in probes)
     except ReconcileError:
         return tuple(probes)
+
+
+def of_present_servers(probes: Sequence[Probe], host: Host) -> tuple[Probe, ...]:
+    """Those whose name a server of the configuration on the disk has.
+
+    Errors: none; where it cannot be read there is none.
+    """
+    try:
+        servers = Router(discover(host).tree).servers
+    except ReconcileError:
+        return ()
+    return tuple(probe for probe in probes if _has_server(probe.endpoint, servers))
+
+
+def _has_server(endpoint: Endpoint, servers: ServerTable) -> bool:
+    address = Address(endpoint.addresses[0], endpoint.port)
+    try:
+        server = servers.find(address, endpoint.host).server
+    except Indeterminate:
+        return False
+    return server is not servers.default(address) or endpoint.host in server.names
 
 
 def _as_configured(probe: Probe, router: Router, files: PathKinds) -> Probe:

@@ -57,7 +57,11 @@ def find_error_responses(probes: Sequence[Probe], host: Host) -> FailuresBefore:
     For where it is unknown which probes belong to the present state: what does not respond at
     all may not have been set up yet.
     """
-    apps = [probe for probe in probes if isinstance(probe, HttpProbe) and probe.minimum]
+    apps = [
+        replace(probe, expect=replace(probe.expect, served_by=None))
+        for probe in probes
+        if isinstance(probe, HttpProbe) and probe.minimum
+    ]
     silent = _failed(run_probes([replace(p, expect=Expectation()) for p in apps], host, retry_s=0))
     found = find_failures(apps, host)
     return FailuresBefore(found.failed - silent, found.below_minimum - silent)

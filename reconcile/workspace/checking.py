@@ -16,7 +16,7 @@ from reconcile.errors import ReconcileError
 from reconcile.filesystem.host_error import in_one_line
 from reconcile.gitops.drift_state import load
 from reconcile.system.lock import holder
-from reconcile.verify.configured_responses import as_configured
+from reconcile.verify.configured_responses import as_configured, of_present_servers
 from reconcile.verify.failures_before import (
     NO_FAILURES,
     RETRY_S,
@@ -93,7 +93,9 @@ def failures_now(workspace: Workspace, sites: frozenset[str] | None = None) -> F
     """What fails at this moment of what the state that the host is in is expected to answer."""
     recorded = recorded_probes(workspace.host.state, current_number(workspace.host.state))
     if recorded is None:
-        probes = _of_sites(_declared_probes(workspace), sites)
+        # The default server answers for a site that is not there yet.
+        declared = of_present_servers(_declared_probes(workspace), workspace.host)
+        probes = _of_sites(declared, sites)
         return find_error_responses(as_configured(probes, workspace.host), workspace.host)
     probes = _of_sites(recorded, sites)
     return find_failures(as_configured(probes, workspace.host), workspace.host)

@@ -572,3 +572,21 @@ def test_the_graph_shows_what_requires_what(
 
     assert 0 == done.returncode
     assert edge in done.stdout
+
+
+def test_a_new_site_is_not_excused_by_an_error_of_the_default_server(
+    demo: DemoHost, run: Run
+) -> None:
+    break_app(demo)
+    port = re.search(r"listen: \[(\d+)\]", Path(demo.file).read_text())
+    assert port
+    enabled = Path(f"{demo.root}/nginx/sites-enabled")
+    enabled.mkdir(exist_ok=True)
+    dead = f"server {{ listen {port[1]}; listen [::]:{port[1]}; return 502; }}"
+    (enabled / "another.conf").write_text(dead)
+    demo.host.services.start("nginx.service")
+
+    done = run("apply", "--auto-approve", cwd=demo.root)
+
+    assert 3 == done.returncode, done.stdout + done.stderr
+    assert "the app answers over IPv4 and IPv6: expected no 5xx, got 500" in done.stderr
