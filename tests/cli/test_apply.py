@@ -590,3 +590,20 @@ def test_a_new_site_is_not_excused_by_an_error_of_the_default_server(
 
     assert 3 == done.returncode, done.stdout + done.stderr
     assert "the app answers over IPv4 and IPv6: expected no 5xx, got 500" in done.stderr
+
+
+def test_a_site_that_is_added_to_a_running_nginx_is_reloaded_in_the_same_apply(
+    applied: DemoHost, run: Run
+) -> None:
+    change_the_site(applied, 30)
+    assert 0 == run("apply", "--auto-approve", cwd=applied.root).returncode
+    add_failing_site(applied)
+    yaml = Path(applied.file)
+    yaml.write_text(
+        yaml.read_text().replace("get: /none, expect: {status: 200}", "get: /files/health.txt")
+    )
+
+    done = run("apply", "--auto-approve", cwd=applied.root)
+
+    assert 0 == done.returncode, done.stdout + done.stderr
+    assert "nginx_live:" in done.stdout

@@ -113,7 +113,8 @@ def foreign_loaded(
     return {
         real: digest(file.data) if live.current else STALE
         for real, file in (found if wanted else ())
-        if real in wanted
+        # A managed file that is not among those loaded is one that is planned.
+        if real in wanted and not is_managed(file.data)
     }
 
 
