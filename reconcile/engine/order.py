@@ -49,7 +49,7 @@ def _rank(change: Change) -> Rank:
     kind, name = change.ref
     depth = name.count("/")
     if change.after is None:
-        return (change.subject.removal_order, -depth, kind, name)
+        return (change.subject.removal_rank, -depth, kind, name)
     return (change.subject.order, depth, kind, name)
 
 

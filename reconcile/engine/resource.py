@@ -55,6 +55,11 @@ class Resource(ResourceHooks, ResourceDisplay, ResourceState):
         """The resource of that name, with what is needed to observe and delete it."""
         raise NotImplementedError(f"{cls.__name__} cannot be made of a name")
 
+    @property
+    def removal_rank(self) -> int:
+        """Its place among the removals: the order of its kind, unless this one differs."""
+        return self.removal_order
+
     def requires(self) -> frozenset[Ref]:
         """What has to exist before this; refs outside of the plan are ignored."""
         return frozenset()

@@ -265,4 +265,7 @@ class Files:
             for heir in sorted({heir for heir in spared.values() if heir}):
                 held = [path for path, holder in spared.items() if holder == heir]
                 self.manifest(heir).take_over(context.recorder, manifest, held)
-            remove_synced(context.recorder, manifest, root, spared, context.guard)
+            if self.stat(root, follow=True) is None:
+                manifest.delete(context.recorder)
+            else:
+                remove_synced(context.recorder, manifest, root, spared, context.guard)

@@ -214,7 +214,8 @@ class Assets(Resource):
         manifest = host.files.manifest(self.path)
         if not manifest.exists:
             return None
-        going = manifest.written_files().keys() - self.spared.keys()
+        is_there = host.files.stat(self.path, follow=True) is not None
+        going = manifest.written_files().keys() - self.spared.keys() if is_there else ()
         return self.model_copy(update={"total": len(going)})
 
     def _refuse_no_source(self, host: Host) -> None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from reconcile.engine.digest import digest
-from reconcile.engine.resource import Ref, Resource
+from reconcile.engine.resource import Cause, Ref, Resource
 from reconcile.resources.gunicorn_units import HEADER
 from reconcile.system import Host
 from reconcile.system.services import ServiceFailed, start_failure_fix
 from reconcile.system.services.start_record import is_changing
+from reconcile.system.services.unit_files import unit_of
 
 if TYPE_CHECKING:
     from reconcile.engine.model import Action, Change, FieldChange
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 OLDER = "older"
 NOTHING = "nothing"
 CURRENT = "current"
+CHANGING = "changing"
 NO_UNIT = "the host has no unit of that name"
 
 
@@ -94,7 +96,7 @@ class Service(Resource):
             return None if self.runs is None else _runs(host, status)
         if not status.active:
             return NOTHING
-        return OLDER if is_changing(host, status) and _is_outdated(host, status) else CURRENT
+        return CHANGING if is_changing(host, status) and _is_outdated(host, status) else CURRENT
 
     def preflight(self, host: Host, changes: Sequence[Change]) -> Sequence[str]:
         """Refuse a unit that does not exist once the plan is done, or that must not be started."""
@@ -144,17 +146,17 @@ class Service(Resource):
         # A socket that is still open may have started its service again by then.
         for unit in (self.unit, self._socket, self.unit):
             status = host.services.status(unit)
-            if status.active and _has_managed_unit(host, status):
+            if status.active and (unit == self.unit or _has_managed_unit(host, status)):
                 host.services.stop(unit)
-        status = host.services.status(self.unit)
-        if status.enabled and _has_managed_unit(host, status):
+        if host.services.status(self.unit).enabled:
             host.services.disable(self.unit)
 
-    def why_not_removable(self, leaving: frozenset[Ref]) -> str:  # noqa: ARG002
+    def why_not_removable(self, leaving: frozenset[Ref]) -> str:
         """Only units that reconcile wrote are stopped."""
-        return (
-            "" if self.has_managed_unit else "reconcile did not make its unit, so it is not stopped"
-        )
+        leaves = any(ref.kind == "file" and unit_of(ref.name) == self.unit for ref in leaving)
+        if self.has_managed_unit or leaves:
+            return ""
+        return "reconcile did not make its unit, so it is not stopped"
 
     def summary(self, action: Action) -> str:
         """What becomes of it: enabled, started, disabled, stopped."""
@@ -163,10 +165,18 @@ class Service(Resource):
         asked = zip((self.enabled, self.active), words, strict=True)
         return ", ".join(word for is_asked, word in asked if is_asked)
 
+    def cause(self, field: str, before: Self | None, written: Mapping[str, str]) -> Cause:
+        """A restart for files that this plan changes is no drift."""
+        if field == "runs" and before is not None and before.runs == CHANGING:
+            return "pending"
+        return super().cause(field, before, written)
+
     def why(self, change: FieldChange) -> str:
         """Why it is restarted; "" where it is not."""
         if change.name != "runs" or change.before == NOTHING:
             return ""
+        if change.before == CHANGING:
+            return "restart: its unit file, a drop-in or an environment file changes"
         if change.before == OLDER:
             return "restart: it runs with an old unit file"
         return "restart: its unit file changed"
@@ -189,7 +199,9 @@ def _at_rest(status: UnitStatus) -> bool:
 def _runs(host: Host, status: UnitStatus) -> str:
     if not status.active:
         return NOTHING
-    return (None if status.masked else host.services.started_from(status)) or OLDER
+    if started := None if status.masked else host.services.started_from(status):
+        return started
+    return CHANGING if is_changing(host, status) else OLDER
 
 
 def _is_outdated(host: Host, status: UnitStatus) -> bool:

@@ -42,14 +42,15 @@ def forget_start(host: Host, unit: str) -> None:
 def started_from(host: Host, status: UnitStatus) -> str | None:
     """See `ServiceManager.started_from`: by the record of this run, else by the files' times."""
     record = _read_record(host, status.unit)
-    if (
-        status.invocation
-        and record.get("invocation") == status.invocation
-        and record.get("dropins") == _digests(host, _dropins(host, status))
-        and record.get("environment", {}) == _digests(host, status.environment_files)
-    ):
-        return str(record.get("file"))
+    if status.invocation and record.get("invocation") == status.invocation:
+        return str(record.get("file")) if _has_same_settings(host, status, record) else None
     return None if _is_older(host, status) else _digest(host, status.fragment_path)
+
+
+def _has_same_settings(host: Host, status: UnitStatus, record: dict[str, object]) -> bool:
+    dropins = _digests(host, _dropins(host, status))
+    environment = _digests(host, status.environment_files)
+    return (record.get("dropins"), record.get("environment", {})) == (dropins, environment)
 
 
 def is_changing(host: Host, status: UnitStatus) -> bool:
