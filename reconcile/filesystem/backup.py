@@ -14,9 +14,12 @@ from reconcile.filesystem.undo import Recorder, Undo
 
 
 def keep_old_inode(
-    recorder: Recorder | None, at: PinnedName, undo_with: Callable[[str | None], Undo]
+    recorder: Recorder | None,
+    at: PinnedName,
+    undo_with: Callable[[str | None], Undo],
+    beside: str = "",
 ) -> None:
-    """Record `undo_with(place)`, then hard-link the old inode to that place.
+    """Record `undo_with(place)`, then hard-link the old inode to that place; see `backup_places`.
 
     `undo_with` gets None where the name does not exist yet. Nothing is kept without a recorder.
     """
@@ -26,7 +29,7 @@ def keep_old_inode(
     if found is None:
         recorder.record_undo(undo_with(None))
         return
-    for place in backup_places(recorder, at, found.st_dev):
+    for place in backup_places(recorder, at, found.st_dev, beside):
         recorder.record_undo(undo_with(place))
         if link_backup(at, place):
             # A power cut must not keep the change that follows and lose this link.
@@ -35,14 +38,19 @@ def keep_old_inode(
             return
 
 
-def backup_places(recorder: Recorder, at: PinnedName, device: int) -> Iterator[str]:
-    """Where the old inode can be kept: in the journal if on that filesystem, else beside it."""
+def backup_places(
+    recorder: Recorder, at: PinnedName, device: int, beside: str = ""
+) -> Iterator[str]:
+    """Where the old inode can be kept: in the journal if on that filesystem, else beside it.
+
+    `beside` is another directory of that filesystem, where its own is removed, too.
+    """
     name = helper_name(at.name, recorder.id)
     with pin_name(recorder.keep_dir) as keep_dir:
         found = keep_dir.stat()
     if found is not None and found.st_dev == device:
         yield join(recorder.keep_dir, name)
-    yield join(dirname(at.path), name)
+    yield join(beside or dirname(at.path), name)
 
 
 def link_backup(at: PinnedName, place: str) -> bool:

@@ -15,10 +15,10 @@ from reconcile.resources.assets import Assets
 from reconcile.resources.directory import Directory
 from reconcile.system import Host
 from tests.support.disk import picture
-from tests.support.machine import Machine, machine
+from tests.support.machine import Machine, machine, memory
 from tests.support.recorder import MemoryRecorder
 
-__all__ = ["machine"]
+__all__ = ["machine", "memory"]
 
 pytestmark = pytest.mark.process
 
@@ -287,3 +287,23 @@ def test_every_file_that_goes_is_counted(
     before = assets.observe(host)
 
     assert 5 == Plan("web1", (Change(assets.ref, before, assets),), "").deletions
+
+
+def test_a_folder_is_removed_though_undo_needs_its_files_on_that_filesystem(
+    machine: Machine, memory: Path, source: Path
+) -> None:
+    machine.state = str(memory / "state")
+    static = machine.path("static")
+    wanted = Directory(path=static), Assets(path=static, source=str(source), prune=True)
+    machine.apply(*wanted)
+    before = machine.manifest()
+    (source / "css/a.css").unlink()
+    (source / "css").rmdir()
+
+    report = machine.apply(*wanted)
+
+    assert "applied" == report.result, report.why
+    assert not Path(static, "css").exists()
+    assert not machine.plan(*wanted).changes
+    machine.take_back()
+    assert before == machine.manifest()

@@ -47,7 +47,8 @@ class WriteBatch:
     """Changes below the root of `cursor`, of what is as it was observed.
 
     `observed` has the packed signature of each file that is written over or removed;
-    None: whatever is there. Errors: OSError, HostError, ChangedSincePlan.
+    None: whatever is there. `leaving` are the directories that are removed at the end, in which
+    nothing is kept. Errors: OSError, HostError, ChangedSincePlan.
     """
 
     def __init__(
@@ -56,9 +57,10 @@ class WriteBatch:
         root: str,
         cursor: DirectoryCursor,
         observed: Mapping[str, bytes] | None = None,
+        leaving: Collection[str] = (),
     ) -> None:
         self._recorder, self._root, self._cursor = recorder, root, cursor
-        self._observed = observed
+        self._observed, self._leaving = observed, frozenset(leaving)
 
     def _record(self, undos: Sequence[Undo]) -> None:
         if self._recorder is not None and undos:
@@ -105,7 +107,15 @@ class WriteBatch:
         self._refuse_changed(path, found)
         if self._recorder is None or found is None:
             return None
-        return next(backup_places(self._recorder, self._cursor.name(path), found.st_dev))
+        at, beside = self._cursor.name(path), self._staying_above(path)
+        return next(backup_places(self._recorder, at, found.st_dev, beside))
+
+    def _staying_above(self, path: str) -> str:
+        """The nearest directory above `path` that is not removed."""
+        folder = dirname(path)
+        while folder in self._leaving:
+            folder = dirname(folder)
+        return join(self._root, folder) if folder else self._root
 
     def _refuse_changed(
         self, path: str, found: os.stat_result | None, *, is_kept: bool = False
@@ -145,7 +155,7 @@ class WriteBatch:
         at = self._cursor.name(path)
         if not link_backup(at, place):
             # A bind mount is in between, so the old inode is kept beside instead.
-            keep_old_inode(self._recorder, at, undo_with)
+            keep_old_inode(self._recorder, at, undo_with, self._staying_above(path))
         return os.stat(at.name, dir_fd=at.dir_fd, follow_symlinks=False).st_ino
 
     def _flush_kept(self, kept: Collection[str | None], *, many: bool) -> None:

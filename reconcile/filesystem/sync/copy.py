@@ -110,7 +110,7 @@ def sync(
         _open_source(request.source, guard, refuse=True) as source,
         directory_cursor(request.root, guard) as cursor,
     ):
-        batch = WriteBatch(recorder, request.root, cursor, found.replaced)
+        batch = WriteBatch(recorder, request.root, cursor, found.replaced, found.extraneous_folders)
         batch.create_directories(found.folders, request.policy)
         # First, so that no stale sibling outlives the file it was made of.
         batch.remove_files(list(found.stale))
@@ -192,9 +192,10 @@ def remove_synced(
         path: digest for path, digest in manifest.written_files().items() if path not in spared
     }
     with directory_cursor(root, guard) as cursor:
-        batch = WriteBatch(recorder, root, cursor)
+        leaving = manifest.folders.difference(spared)
+        batch = WriteBatch(recorder, root, cursor, leaving=leaving)
         batch.remove_files(batch.unmodified(written))
-        batch.remove_empty_directories(manifest.folders.difference(spared))
+        batch.remove_empty_directories(leaving)
     manifest.delete(recorder)
 
 
