@@ -109,7 +109,9 @@ def foreign_loaded(
 ) -> dict[str, str]:
     """The load state of those `paths` that are in the tree and are not managed."""
     wanted = paths - live.serves.keys()
-    found = ((real_path(nginx.host, name), file) for name, file in nginx.tree.files.items())
+    # A managed file that the record of these workers lacks is not loaded, whatever it holds.
+    foreign = ((name, file) for name, file in nginx.tree.files.items() if not is_managed(file.data))
+    found = ((real_path(nginx.host, name), file) for name, file in foreign)
     return {
         real: digest(file.data) if live.current else STALE
         for real, file in (found if wanted else ())

@@ -92,6 +92,15 @@ def test_workers_of_a_proven_reload_are_known_though_the_files_are_touched(world
     assert live == live.observe(host)
 
 
+def test_a_site_that_comes_after_a_proven_reload_is_not_taken_for_loaded(world, live, host):
+    live.apply(host, live)
+    [path] = live.serves
+    later = str(world.nginx.site("later", Path(path).read_text()))
+    both = live.model_copy(update={"serves": {**live.serves, later: "its digest"}})
+
+    assert live.serves == both.observe(host).serves
+
+
 def test_after_a_proven_reload_a_hand_edit_is_the_files_drift_and_not_nginxs(world, live, host):
     live.apply(host, live)
     [path] = live.serves
