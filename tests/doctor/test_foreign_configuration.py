@@ -94,3 +94,11 @@ def test_a_configuration_of_roots_own_is_tested(host: DemoHost, run: Run) -> Non
     document = json.loads(run("doctor", "--json", cwd=host.root).stdout)
 
     assert "tested as root" in json.dumps(document["findings"])
+
+
+def test_a_folder_among_the_sites_is_no_reason_not_to_test(host: DemoHost, run: Run) -> None:
+    Path(host.root, "nginx/sites-enabled/folder").mkdir()
+
+    document = json.loads(run("doctor", "--json", cwd=host.root).stdout)
+
+    assert "tested as root" in json.dumps(document["findings"])

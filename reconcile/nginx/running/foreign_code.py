@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Iterator
 from posixpath import dirname, join
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 from reconcile.dataclass import dataclass
 from reconcile.engine.resource_state import Owner
 from reconcile.errors import ReconcileError
+from reconcile.filesystem.host_error import HostError
 from reconcile.filesystem.user_files import is_trusted_file
 from reconcile.nginx.model.globs import is_glob
 
@@ -62,8 +64,7 @@ def foreign_files(nginx: NginxInstallation) -> tuple[ForeignFile, ...]:
 def _paths(nginx: NginxInstallation, reader: PlannedReader) -> Iterator[str]:
     for path in sorted(reader.reached):
         yield path
-        found = nginx.host.files.content(path)
-        data = found[1] if found else b""
+        data = _content(nginx, path)
         for named in _CODE.findall(data):
             yield from _existing(nginx, named.decode("utf-8", "surrogateescape"))
         for pattern in _INCLUDE.findall(data):
@@ -71,6 +72,17 @@ def _paths(nginx: NginxInstallation, reader: PlannedReader) -> Iterator[str]:
             if is_glob(named):
                 # Somebody could put a file there just before it is read.
                 yield dirname(named)
+
+
+def _content(nginx: NginxInstallation, path: str) -> bytes:
+    """The bytes of a file; none of a directory, which nginx cannot read either."""
+    try:
+        found = nginx.host.files.content(path)
+    except HostError as error:
+        if error.errno != errno.EISDIR:
+            raise
+        return b""
+    return found[1] if found else b""
 
 
 def _existing(nginx: NginxInstallation, named: str) -> Iterator[str]:
