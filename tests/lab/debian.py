@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.lab import http, manifest
+from tests.support.fixpoint import plan_after
 
 if TYPE_CHECKING:
     import testinfra.host
@@ -67,7 +68,24 @@ class DebianHost:
         env: Mapping[str, str] | None = None,
         timeout_s: float = 60,
     ) -> Completed:
-        """Run the installed `reconcile`; its exit code is the caller's to judge."""
+        """Run the installed `reconcile`; its exit code is the caller's to judge.
+
+        After an apply that succeeded, the next plan has to be empty.
+        """
+        done = self._reconcile(arguments, check, cwd, env, timeout_s)
+        if planning := plan_after(arguments, done.returncode):
+            left = self._reconcile(planning, False, cwd, env, timeout_s)
+            assert 0 == left.returncode, left.stdout + left.stderr
+        return done
+
+    def _reconcile(
+        self,
+        arguments: Sequence[str],
+        check: bool,
+        cwd: str,
+        env: Mapping[str, str] | None,
+        timeout_s: float,
+    ) -> Completed:
         command = ("/usr/local/bin/reconcile", *arguments)
         return self.run(*command, check=check, cwd=cwd, env=env, timeout_s=timeout_s)
 

@@ -10,10 +10,12 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from reconcile.cli.demo.demo_host import DemoHost, create_demo, nginx_binary, remove_demo
+from tests.support.fixpoint import plan_after
 
 COMMAND = (sys.executable, "-m", "reconcile")
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -23,7 +25,14 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 def run(tmp_path: Path) -> Run:
     """Run `reconcile ARGUMENTS` with its output piped; an environment of its own."""
 
-    def run_command(
+    def run_command(*arguments: str, **more: Any) -> subprocess.CompletedProcess[str]:
+        done = run_once(*arguments, **more)
+        if planning := plan_after(arguments, done.returncode):
+            left = run_once(*planning, **more)
+            assert 0 == left.returncode, left.stdout + left.stderr
+        return done
+
+    def run_once(
         *arguments: str,
         cwd: str | Path = tmp_path,
         env: dict[str, str] | None = None,
