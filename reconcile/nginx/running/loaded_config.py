@@ -115,8 +115,7 @@ def foreign_loaded(
     return {
         real: digest(file.data) if live.current else STALE
         for real, file in (found if wanted else ())
-        # A managed file that is not among those loaded is one that is planned.
-        if real in wanted and not is_managed(file.data)
+        if real in wanted
     }
 
 
