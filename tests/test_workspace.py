@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -76,7 +77,8 @@ class Image:
     def apply(self, workspace: Workspace, selection: Selection = Selection()) -> str:
         with locked(workspace, "reconcile apply") as current:
             plan = plan_changes(current, selection)
-            return apply_plan(current, plan, "reconcile apply", options=UNCHECKED).result
+            options = replace(UNCHECKED, selection=selection)
+            return apply_plan(current, plan, "reconcile apply", options=options).result
 
     def site_file(self, name: str) -> Path:
         return self.root / "nginx" / "conf.d" / f"{name}.conf"

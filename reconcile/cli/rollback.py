@@ -29,9 +29,10 @@ def rollback(
     ] = None,
     lock_timeout: LockTimeout = 0.0,
 ) -> int:
-    """Undo the last apply, all after apply N, or one that was interrupted.
+    """Undo the last apply, or one that was interrupted.
 
-    Shows what it will undo and asks first. A second rollback goes one apply further back.
+    Shows what it will undo and asks first. A second rollback goes one apply further back;
+    --to undoes several at once.
 
     \b
     Examples:

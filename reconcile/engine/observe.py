@@ -129,6 +129,9 @@ class _Fold:
             if resource.is_name_removed and reading is not None:
                 self._plan_removal(ref, reading)
             return
+        if isinstance(reading, Resource):
+            for path in reading.pruned_paths():
+                self._world.files.plan(path, ABSENT)
         entry = resource.planned_entry()
         if entry is not None:
             wanted, observed = self._compare(declared, reading)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, Self
 
 if TYPE_CHECKING:
@@ -29,6 +29,10 @@ class ResourceHooks:
     def planned_entry(self) -> Entry | None:
         """What its change leaves at the path of its name, where others read that."""
         return None
+
+    def pruned_paths(self) -> Iterable[str]:
+        """Observed: the paths below its own that its change removes."""
+        return ()
 
     def claims(self, path: str, host: Host) -> bool:  # noqa: ARG002
         """Whether this, as desired, holds `path`, which is its own or lies below it."""

@@ -214,7 +214,10 @@ class PlannedFiles(Files):
             there = replace(request, source=source, root=root)
             manifest = self.manifest(request.root)
             progress, guard = self._context.scan_progress, self._context.guard
-            return compare_tree(there, manifest, progress=progress, guard=guard)
+            found = compare_tree(there, manifest, progress=progress, guard=guard)
+        planned = {path for path, entry in self._planned.items() if entry is FOLDER}
+        found.folders = [folder for folder in found.folders if join(root, folder) not in planned]
+        return found
 
     def with_digests(self, request: SyncRequest, found: SyncDiff) -> SyncDiff:
         """See `Files.with_digests`."""

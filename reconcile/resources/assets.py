@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from posixpath import join
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Self
@@ -126,6 +126,12 @@ class Assets(Resource):
     def may_write(self, path: str) -> bool:
         """All that is below the root, except what other resources manage."""
         return not any(is_inside(path, excluded) for excluded in self.except_)
+
+    def pruned_paths(self) -> Iterable[str]:
+        """What is not in the source, where that is removed."""
+        if self.diff is not None:
+            for path in (*self.diff.extraneous, *self.diff.extraneous_folders):
+                yield join(self.path, path)
 
     def claims(self, path: str, host: Host) -> bool:
         """What the source has, and the compressed siblings of that."""

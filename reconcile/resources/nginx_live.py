@@ -79,8 +79,14 @@ class NginxLive(Resource):
         if now is None:
             return self
         live = read_loaded(nginx, now)
+        # Where only a part of the configuration is planned, a file of the rest may be missing.
+        missing = {
+            path: text
+            for path, text in (self.serves or {}).items()
+            if host.files.stat(path, follow=True) is None
+        }
         foreign = foreign_loaded(nginx, live, frozenset(self.serves or ()))
-        serves = {**foreign, **live.serves}
+        serves = {**missing, **foreign, **live.serves}
         return self.model_copy(update={"serves": serves, "current": live.current})
 
     def preflight(self, host: Host, changes: Sequence[Change]) -> Sequence[str]:

@@ -193,12 +193,13 @@ class WriteBatch:
     def remove_empty_directories(self, folders: Collection[str]) -> None:
         """Remove, deepest first, those of `folders` that are empty and not protected."""
         for path in sorted(folders, key=os.fsencode, reverse=True):
+            if self._stat(path) is None:
+                self._refuse_moved(path, "it no longer exists")
+                continue
             if self._cursor.is_protected(path):
                 continue
             at = self._cursor.name(path)
-            if at.stat() is None:
-                self._refuse_moved(path, "it no longer exists")
-            elif not remove_directory(self._recorder, at) and self._holds_more(path):
+            if not remove_directory(self._recorder, at) and self._holds_more(path):
                 self._refuse_moved(path, "it is not empty any more")
 
     def _refuse_moved(self, path: str, why: str) -> None:
