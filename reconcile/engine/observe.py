@@ -40,7 +40,8 @@ class Observation:
     created: dict[Ref, Resource] = field(default_factory=dict)
     """Each resource that is absent, with what creating it will do."""
     held: frozenset[Ref] = frozenset()
-    """What is no longer declared, and whose path another desired resource claims."""
+    """What is no longer declared, and whose path another desired resource claims: it stays
+    owned, and is removed once nothing claims it."""
     findings: tuple[Finding, ...] = ()
     """The warnings of each resource that is absent."""
 
@@ -126,7 +127,7 @@ class _Fold:
             return
         declared = self._desired.get(ref)
         if declared is None:
-            if resource.is_name_removed and reading is not None:
+            if reading is not None and reading.is_name_removed:
                 self._plan_removal(ref, reading)
             return
         if isinstance(reading, Resource):

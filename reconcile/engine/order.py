@@ -71,8 +71,12 @@ def _predecessors(by_ref: Mapping[Ref, Change]) -> dict[Ref, set[Ref]]:
 
 
 def _successions(by_ref: Mapping[Ref, Change]) -> Iterable[tuple[Ref, Ref]]:
-    """What is created under the name of something that is removed, with that removal."""
-    leaving = {ref.name: ref for ref, change in by_ref.items() if change.after is None}
-    for ref, change in by_ref.items():
+    """What is created under the name of something that is removed, with that removal.
+
+    A copy does not take the place of its directory, but lies in it.
+    """
+    own = {ref: change for ref, change in by_ref.items() if not change.subject.writes_inside}
+    leaving = {ref.name: ref for ref, change in own.items() if change.after is None}
+    for ref, change in own.items():
         if change.after is not None and ref.name in leaving:
             yield ref, leaving[ref.name]

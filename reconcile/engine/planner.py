@@ -84,7 +84,7 @@ def make_plan(
         inputs=inputs,
         desired=desired,
         in_sync=_in_sync(desired, observed, {change.ref for change in changes}),
-        released=_released(desired, observed, owned),
+        released=_released(desired, observed, gone),
     )
 
 

@@ -59,6 +59,8 @@ class Directory(Resource):
         {"path", "holds", "exposed", "masked", "ownership"}
     )
 
+    is_name_removed: ClassVar[bool] = True
+
     @property
     def name(self) -> str:
         """The path."""

@@ -146,9 +146,10 @@ class Service(Resource):
         # A socket that is still open may have started its service again by then.
         for unit in (self.unit, self._socket, self.unit):
             status = host.services.status(unit)
-            if status.active and (unit == self.unit or _has_managed_unit(host, status)):
+            if status.active and _is_local(host, status):
                 host.services.stop(unit)
-        if host.services.status(self.unit).enabled:
+        status = host.services.status(self.unit)
+        if status.enabled and _is_local(host, status):
             host.services.disable(self.unit)
 
     def why_not_removable(self, leaving: frozenset[Ref]) -> str:
@@ -209,6 +210,11 @@ def _is_outdated(host: Host, status: UnitStatus) -> bool:
     started = None if status.masked else host.services.started_from(status)
     found = host.files.content(status.fragment_path) if status.fragment_path else None
     return found is None or started != digest(found[1])
+
+
+def _is_local(host: Host, status: UnitStatus) -> bool:
+    """Whether its unit file lies where reconcile's do, and not where packages put theirs."""
+    return not status.masked and status.fragment_path == host.services.unit_path(status.unit)
 
 
 def _has_managed_unit(host: Host, status: UnitStatus) -> bool:

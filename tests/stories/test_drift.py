@@ -38,7 +38,7 @@ DRIFTS = {
     "the mode of a static file": Drift(f"chmod 0600 {site.STYLESHEET}", f"assets:{site.STATIC}"),
     "the mode of the site file": Drift(f"chmod 0600 {site.SITE_FILE}", f"file:{site.SITE_FILE}"),
     "the mode of an upload": Drift(f"chmod 0600 {site.MEDIA}/photo.txt", f"tree:{site.MEDIA}"),
-    "the owner of an upload": Drift(f"chown games {site.MEDIA}/photo.txt", f"tree:{site.MEDIA}"),
+    "the group of an upload": Drift(f"chgrp games {site.MEDIA}/photo.txt", f"tree:{site.MEDIA}"),
     "the site file edited": Drift(
         f"echo '# by hand' >>{site.SITE_FILE}", f"file:{site.SITE_FILE}", RUNNING_DIFFERS
     ),
@@ -109,6 +109,15 @@ def test_the_owner_of_the_media_folder_is_one_change_and_fixed(host: DebianHost)
     assert planned.addresses <= MEDIA_OWNER
     assert "www-data" == host.testinfra.file(site.MEDIA).user
     assert 0 == site.plan(host).exit_code
+
+
+def test_an_upload_of_a_third_user_is_reported_and_left_alone(host: DebianHost) -> None:
+    host.run("chown", "games", f"{site.MEDIA}/photo.txt")
+
+    done = host.reconcile("plan", "--detailed-exitcode")
+
+    assert 0 == done.returncode
+    assert f"{site.MEDIA}/photo.txt" in done.stdout
 
 
 def test_mending_leaves_uploads_as_they_are(host: DebianHost) -> None:

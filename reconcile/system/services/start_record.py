@@ -87,7 +87,12 @@ def _dropins(host: Host, status: UnitStatus) -> tuple[str, ...]:
 
 
 def _planned(host: Host, unit: str) -> list[str]:
-    return [path for path in host.files.planned if unit_of(path) == unit]
+    """The drop-ins of the unit that a plan writes or removes."""
+    return [
+        path
+        for path in host.files.planned
+        if unit_of(path) == unit and not path.endswith(f"/{unit}")
+    ]
 
 
 def _is_older(host: Host, status: UnitStatus) -> bool:

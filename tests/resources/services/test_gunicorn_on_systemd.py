@@ -362,26 +362,36 @@ def test_a_service_that_cannot_start_is_refused_before_anything_changes(
 
 
 FOREWARN = """
+from reconcile.engine.model import Change
+from reconcile.errors import ReconcileError
 from reconcile.resources.service import Service
-service = Service(unit=unit, enabled=True, active=True, needs=tuple(needs))
-return [(one.rule, one.severity, one.what, one.fix) for one in service.preflight_warnings(host)]
+from reconcile.system.planned_host import PlannedHost
+world = PlannedHost(host)
+for path in units:
+    world.files.plan(path, b"[Service]\\nExecStart=/bin/true\\n")
+service = Service(unit=unit, enabled=True, active=True)
+try:
+    service.preflight(world, (Change(service.ref, None, service),))
+except ReconcileError as error:
+    return [(error.rule, error.what, error.why, error.fix)]
+return []
 """
 
 
 def test_a_plan_reports_a_missing_unit_before_an_apply_refuses_it(
     debian: DebianHost,
 ) -> None:
-    [[rule, severity, what, fix]] = inside(debian, FOREWARN, unit="absent.service", needs=[])
+    [[rule, what, why, fix]] = inside(debian, FOREWARN, unit="absent.service", units=[])
 
-    assert ("service-missing", "error") == (rule, severity)
-    assert "absent.service cannot be started: the host has no unit of that name." == what
+    assert ("service-missing", "absent.service cannot be started") == (rule, what)
+    assert "the host has no unit of that name" == why
     assert "app.gunicorn" in fix
 
 
 def test_a_unit_that_is_made_by_the_plan_is_not_missing(debian: DebianHost) -> None:
-    needs = ["unit:/etc/systemd/system/absent.service"]
+    units = ["/etc/systemd/system/absent.service"]
 
-    assert [] == inside(debian, FOREWARN, unit="absent.service", needs=needs)
+    assert [] == inside(debian, FOREWARN, unit="absent.service", units=units)
 
 
 def test_a_service_that_can_start_is_not_refused(debian: DebianHost) -> None:
