@@ -58,11 +58,9 @@ def make_plan(
     recorded = {ref.name: row.places for ref, row in owned.items() if row.protected}
     protection = protection or Protection(protected_folders(desired, recorded))
     gone = {ref: row for ref, row in owned.items() if ref not in held}
-    undeclared = tuple(_removals(desired, observed, gone, protection))
-    kept = dict(_protected(undeclared, protection))
-    removals = tuple(change for change in undeclared if change.ref not in kept)
-    kept |= dict(_kept(removals, owned))
-    removed = tuple(change for change in removals if change.ref not in kept)
+    removed, kept = _removed_and_kept(
+        _removals(desired, observed, gone, protection), owned, protection
+    )
     changes = in_order((*_updates(desired, observed, owned, applier, created), *removed))
     inputs = plan_inputs(host, changes, config)
     return Plan(
@@ -86,6 +84,17 @@ def make_plan(
         in_sync=_in_sync(desired, observed, {change.ref for change in changes}),
         released=_released(desired, observed, gone),
     )
+
+
+def _removed_and_kept(
+    undeclared: Iterator[Change], owned: Rows, protection: Protection
+) -> tuple[tuple[Change, ...], dict[Ref, str]]:
+    """What is removed of what is no longer declared, and why the rest of it is kept."""
+    all_of_it = tuple(undeclared)
+    kept = dict(_protected(all_of_it, protection))
+    removals = tuple(change for change in all_of_it if change.ref not in kept)
+    kept |= dict(_kept(removals, owned))
+    return tuple(change for change in removals if change.ref not in kept), kept
 
 
 def _updates(

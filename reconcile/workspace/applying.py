@@ -112,10 +112,14 @@ def apply_plan(
     if report.result == "no_changes":
         record(current_number(workspace.host.state))
     if report.result == "applied":
-        # Without the cache the next plan takes longer, and that is all.
-        with suppress(HostError):
-            workspace.renderings.keep(workspace.host.state)
+        _keep_renderings(workspace)
     return report
+
+
+def _keep_renderings(workspace: Workspace) -> None:
+    # Without the cache the next plan takes longer, and that is all.
+    with suppress(HostError):
+        workspace.renderings.keep(workspace.host.state)
 
 
 def _verify_rolled_back(

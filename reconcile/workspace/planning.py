@@ -12,7 +12,7 @@ from reconcile.engine.data_protection import find_protection, protected_folders
 from reconcile.engine.history import INTERRUPTED, last_row
 from reconcile.engine.ignore_rules import IgnoredField, apply_ignore_rules, without_ignored
 from reconcile.engine.model import ConfigOrigin, Finding, Plan
-from reconcile.engine.observe import observe
+from reconcile.engine.observe import Compare, Observation, observe
 from reconcile.engine.planner import make_plan
 from reconcile.engine.resource import Owner
 from reconcile.engine.rollback import unfinished
@@ -44,15 +44,8 @@ def plan_changes(
     rules, today = tuple(_ignore_rules(workspace.config)), date.today()
     host.guard = PlaceGuard(protected_folders(declared, workspace.protected))
     world = PlannedHost(host)
-    observation = observe(
-        {ref: item for ref, item in declared.items() if ref in chosen},
-        {ref: rows[ref] for ref in sorted(chosen - declared.keys())},
-        _from_ref,
-        world,
-        claims=Claims(declared, world),
-        compare=partial(without_ignored, rules, today),
-        bind_contents=bind_contents,
-    )
+    compare = partial(without_ignored, rules, today)
+    observation = _observe(workspace, chosen, world, compare, bind_contents=bind_contents)
     compared = apply_ignore_rules(declared, observation.readings, rules, today)
     plan = make_plan(
         compared.desired,
@@ -77,6 +70,26 @@ def plan_changes(
         ),
     )
     return _with_refusals(_with_impact(workspace, plan), world)
+
+
+def _observe(
+    workspace: Workspace,
+    chosen: frozenset[Ref],
+    world: PlannedHost,
+    compare: Compare,
+    *,
+    bind_contents: bool,
+) -> Observation:
+    rows, declared = workspace.ledger.rows, workspace.desired
+    return observe(
+        {ref: item for ref, item in declared.items() if ref in chosen},
+        {ref: rows[ref] for ref in sorted(chosen - declared.keys())},
+        _from_ref,
+        world,
+        claims=Claims(declared, world),
+        compare=compare,
+        bind_contents=bind_contents,
+    )
 
 
 def replan(
