@@ -163,8 +163,16 @@ def _reason(
     own = [why for item in fields if (why := wanted.why(item))]
     names = ", ".join(item.name for item in fields if not wanted.why(item))
     if not names:
-        return "; ".join(own)
+        return _joined(own)
     return "; ".join([_moved(cause, names) if row is not NEW else "exists but was unmanaged", *own])
+
+
+def _joined(reasons: Sequence[str]) -> str:
+    """One clause after another; what all begin with, such as "reload: ", is written once."""
+    action = reasons[0].partition(": ")[0] + ": "
+    if all(reason.startswith(action) for reason in reasons):
+        return action + "; ".join(reason.removeprefix(action) for reason in reasons)
+    return "; ".join(reasons)
 
 
 def _moved(cause: Cause, names: str) -> str:

@@ -135,7 +135,7 @@ class NginxLive(Resource):
     def why(self, change: FieldChange) -> str:
         """Which files nginx has not loaded, has older, or still has."""
         if change.name == "current":
-            return f"{RELOAD}nginx has not loaded all of its configuration"
+            return f"{RELOAD}other configuration files or certificates have changed"
         before, after = change.before or {}, change.after or {}
         new = first_few(sorted(path for path in after if path not in before), NAMED)
         changed = first_few(sorted(path for path in after if path in before), NAMED)

@@ -289,3 +289,15 @@ print("deepdiff" in sys.modules)
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
 
     assert "False\n" == ran.stdout
+
+
+def test_reasons_that_begin_alike_are_joined_into_one() -> None:
+    class Loaded(Note):
+        def why(self, change: FieldChange) -> str:
+            return f"reload: {change.name} is old"
+
+    world = a_world(Loaded(path="/a", text="old", colour="old"))
+
+    [change] = planned(world, declare(Loaded(path="/a", text="new", colour="new"))).changes
+
+    assert "reload: text is old; colour is old" == change.reason
