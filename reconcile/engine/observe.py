@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from reconcile.dataclass import dataclass
 from reconcile.engine.claims import Claims
 from reconcile.engine.diff import differences
-from reconcile.engine.ledger import Rows
+from reconcile.engine.ledger import LedgerRow, Rows
 from reconcile.engine.model import Change, Declared, Desired, Finding, Unknown
 from reconcile.engine.order import in_order
-from reconcile.engine.planner import why_kept
+from reconcile.engine.planner import is_removable, why_kept
 from reconcile.engine.resource import Ref, Resource
 from reconcile.errors import ReconcileError
 from reconcile.filesystem.host_error import in_one_line
@@ -143,8 +143,11 @@ class _Fold:
     def _plan_removal(self, ref: Ref, reading: Resource) -> None:
         if self._claims.holder(ref.name):
             self._held.add(ref)
-        elif not why_kept(reading, self._rows[ref], frozenset(self._rows)):
+        elif self._will_be_removed(reading, self._rows[ref]):
             self._world.files.plan(ref.name, ABSENT)
+
+    def _will_be_removed(self, reading: Resource, row: LedgerRow) -> bool:
+        return is_removable(reading, row) and not why_kept(reading, row, frozenset(self._rows))
 
     def _absent(self) -> Iterator[Resource]:
         return (

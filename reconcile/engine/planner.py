@@ -193,14 +193,15 @@ def _removals(
         if ref in desired or before is None or isinstance(before, Unknown):
             continue
         is_succeeded = declared_as.get(ref.name) in before.succeeded_by
-        if is_succeeded or protection.holds(ref.name) or not _is_removable(before, row):
+        if is_succeeded or protection.holds(ref.name) or not is_removable(before, row):
             continue
         yield Change(
             ref, before, None, "pending", "no longer declared", differences(before, None), row.sites
         )
 
 
-def _is_removable(resource: Resource, row: LedgerRow) -> bool:
+def is_removable(resource: Resource, row: LedgerRow) -> bool:
+    """Whether its kind is removed once undeclared, and it holds nobody's data."""
     if resource.protected or row.protected:
         return False
     always = resource.when_undeclared == "remove"

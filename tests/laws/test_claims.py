@@ -117,3 +117,14 @@ def test_a_copy_follows_a_link_that_the_same_apply_turns(machine: Machine, tmp_p
     assert ("applied", "applied") == (first.result, second.result)
     assert "release 2" == Path(machine.path("static/a.js")).read_text()
     assert () == machine.plan(*release(2)).changes
+
+
+def test_a_directory_is_kept_for_an_empty_one_that_is_protected(machine: Machine) -> None:
+    media = Directory(path=machine.path("www/media"), mode=0o755, protected=True)
+    machine.apply(*folders("www", at=machine), media)
+
+    plan = machine.plan()
+
+    assert () == plan.changes
+    assert "applied" != machine.apply().result
+    assert {"www", "www/media"} == picture(Path(machine.root)).keys()

@@ -193,10 +193,11 @@ class WriteBatch:
     def remove_empty_directories(self, folders: Collection[str]) -> None:
         """Remove, deepest first, those of `folders` that are empty and not protected."""
         for path in sorted(folders, key=os.fsencode, reverse=True):
-            if self._stat(path) is None:
+            try:
+                if self._cursor.is_protected(path):
+                    continue
+            except (FileNotFoundError, NotADirectoryError):
                 self._refuse_moved(path, "it no longer exists")
-                continue
-            if self._cursor.is_protected(path):
                 continue
             at = self._cursor.name(path)
             if not remove_directory(self._recorder, at) and self._holds_more(path):
