@@ -36,7 +36,9 @@ def with_refusals(plan: Plan, world: Host) -> Plan:
 def _refusal_finding(error: ReconcileError) -> Finding:
     fix = error.fix.removesuffix("Nothing was changed.").strip()
     evidence = (error.why,) if error.why else ()
-    return Finding(error.rule, "error", error.what, evidence, f"{fix} Apply refuses until then.")
+    return Finding(
+        error.rule, "error", error.what, evidence, f"{fix} Apply refuses until then.".lstrip()
+    )
 
 
 def refuse_unclear(plan: Plan) -> None:

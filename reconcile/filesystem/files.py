@@ -16,7 +16,6 @@ from reconcile.filesystem.parallel import ProgressCounter
 from reconcile.filesystem.permissions import PermissionDeviation, PermissionPolicy
 from reconcile.filesystem.place import Location, Locator, locate
 from reconcile.filesystem.place_guard import PlaceGuard
-from reconcile.filesystem.planned_entry import PlannedEntries
 from reconcile.filesystem.safe_path import first_untrusted_above
 from reconcile.filesystem.scan import scan
 from reconcile.filesystem.scan_result import Scan
@@ -27,7 +26,6 @@ from reconcile.filesystem.sync.manifest import SyncManifest
 from reconcile.filesystem.sync.sync_diff import SyncDiff, SyncRequest
 from reconcile.filesystem.undo import Recorder
 
-NOTHING_PLANNED: PlannedEntries = {}
 NOTHING_SPARED: Mapping[str, str] = {}
 LIMIT = 16 << 20
 """Bytes above which a file is no configuration, and is not read into memory."""
@@ -58,10 +56,13 @@ class Files:
     def __init__(self, context: FilesContext) -> None:
         self._context = context
 
-    @property
-    def planned(self) -> PlannedEntries:
-        """What a plan makes of paths; nothing but in a planned world."""
-        return NOTHING_PLANNED
+    def is_planned(self, path: str) -> bool:  # noqa: ARG002
+        """Whether a plan changes `path`; never but in a planned world."""
+        return False
+
+    def planned_names(self, directory: str) -> frozenset[str]:  # noqa: ARG002
+        """The names in `directory` that a plan writes or removes."""
+        return frozenset()
 
     def stat(self, path: str, *, follow: bool = False) -> Stat | None:
         """The facts of `path`, None where absent; `follow`: of what it safely points to."""

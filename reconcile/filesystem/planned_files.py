@@ -17,7 +17,7 @@ from reconcile.filesystem.inode import FileKind, Stat
 from reconcile.filesystem.path import ancestors, components
 from reconcile.filesystem.permissions import PermissionDeviation, PermissionPolicy
 from reconcile.filesystem.place import Location
-from reconcile.filesystem.planned_entry import ABSENT, FOLDER, Entry, Link, PlannedEntries
+from reconcile.filesystem.planned_entry import ABSENT, FOLDER, Entry, Link
 from reconcile.filesystem.read import glob, listdir
 from reconcile.filesystem.scan_result import Scan
 from reconcile.filesystem.sync.compare_tree import compare_tree
@@ -37,19 +37,23 @@ class PlannedFiles(Files):
     def __init__(self, context: FilesContext) -> None:
         super().__init__(context)
         self._planned: dict[str, Entry] = {}
-        self._touched: set[str] = set()
+        self._touched: dict[str, set[str]] = {}
+        """Directory → the names in it that are planned."""
         self._links: dict[str, str | None] = {}
         self._at_ns = time.time_ns()
 
-    @property
-    def planned(self) -> PlannedEntries:
-        """Every planned entry so far."""
-        return self._planned
+    def is_planned(self, path: str) -> bool:
+        """See `Files.is_planned`."""
+        return path in self._planned
+
+    def planned_names(self, directory: str) -> frozenset[str]:
+        """See `Files.planned_names`."""
+        return frozenset(self._touched.get(directory, ()))
 
     def plan(self, path: str, entry: Entry) -> None:
         """Lay one more entry over the disk."""
         self._planned[path] = entry
-        self._touched.add(dirname(path))
+        self._touched.setdefault(dirname(path), set()).add(basename(path))
 
     def locate(self, path: str, *, follow: bool = True) -> str:
         """Where `path` will lead: unchanged unless a planned entry is met on the way."""
@@ -151,15 +155,14 @@ class PlannedFiles(Files):
         located = self.locate(path)
         if located not in self._touched:
             return listdir(located, helpers=helpers)
-        below = {at: entry for at, entry in self._planned.items() if dirname(at) == located}
+        planned = self._touched[located]
         try:
             names = set(listdir(located, helpers=helpers))
         except FileNotFoundError:
             names = set()
-        names |= {basename(at) for at in below}
-        return sorted(
-            names - {basename(at) for at in below if below[at] is ABSENT}, key=os.fsencode
-        )
+        names |= planned
+        gone = {name for name in planned if self._planned[join(located, name)] is ABSENT}
+        return sorted(names - gone, key=os.fsencode)
 
     def glob(self, pattern: str) -> list[str]:
         """See `Files.glob`."""
@@ -215,8 +218,11 @@ class PlannedFiles(Files):
             manifest = self.manifest(request.root)
             progress, guard = self._context.scan_progress, self._context.guard
             found = compare_tree(there, manifest, progress=progress, guard=guard)
-        planned = {path for path, entry in self._planned.items() if entry is FOLDER}
-        found.folders = [folder for folder in found.folders if join(root, folder) not in planned]
+        found.folders = [
+            folder
+            for folder in found.folders
+            if self._planned.get(join(root, folder)) is not FOLDER
+        ]
         return found
 
     def with_digests(self, request: SyncRequest, found: SyncDiff) -> SyncDiff:

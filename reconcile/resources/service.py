@@ -11,7 +11,7 @@ from reconcile.resources.gunicorn_units import HEADER
 from reconcile.system import Host
 from reconcile.system.services import ServiceFailed, start_failure_fix
 from reconcile.system.services.start_record import is_changing
-from reconcile.system.services.unit_files import unit_of
+from reconcile.system.services.unit_files import UNIT_DIRECTORIES
 
 if TYPE_CHECKING:
     from reconcile.engine.model import Action, Change, FieldChange
@@ -154,8 +154,8 @@ class Service(Resource):
 
     def why_not_removable(self, leaving: frozenset[Ref]) -> str:
         """Only units that reconcile wrote are stopped."""
-        leaves = any(ref.kind == "file" and unit_of(ref.name) == self.unit for ref in leaving)
-        if self.has_managed_unit or leaves:
+        unit_files = {Ref("file", f"{folder}/{self.unit}") for folder in UNIT_DIRECTORIES}
+        if self.has_managed_unit or unit_files & leaving:
             return ""
         return "reconcile did not make its unit, so it is not stopped"
 
@@ -219,6 +219,6 @@ def _is_local(host: Host, status: UnitStatus) -> bool:
 
 def _has_managed_unit(host: Host, status: UnitStatus) -> bool:
     """Whether reconcile wrote its unit file: by the path and the header."""
-    if status.masked or status.fragment_path != host.services.unit_path(status.unit):
-        return False
-    return host.files.read(status.fragment_path).startswith(HEADER.encode())
+    return _is_local(host, status) and host.files.read(status.fragment_path).startswith(
+        HEADER.encode()
+    )

@@ -186,3 +186,16 @@ def test_a_unit_of_paths_is_stopped_before_it_goes_with_its_site(host: DebianHos
 
     assert 0 != host.run("systemctl", "is-active", "web.service", check=False).returncode
     assert "not-found" in host.run("systemctl", "show", "-p", "LoadState", "web.service").stdout
+
+
+def test_a_unit_of_others_runs_on_when_only_its_dropin_leaves(host: DebianHost) -> None:
+    host.write("/etc/systemd/system/web.service", UNIT.replace("\\n", "\n"))
+    host.write("/etc/web.env", "NUMBER=1\n")
+    dropin = "/etc/systemd/system/web.service.d/extra.conf"
+    extra = f'{dropin}: {{content: "[Service]\\nEnvironment=EXTRA=yes\\n"}}'
+    applied(host, FOREIGN + paths(extra))
+
+    applied(host, site.SMALLEST.replace("example.com", "shop.test"))
+
+    assert "active" == host.run("systemctl", "is-active", "web.service").stdout.strip()
+    assert not host.exists(dropin)

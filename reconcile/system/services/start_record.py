@@ -10,9 +10,10 @@ import hashlib
 import json
 import time
 from collections.abc import Iterable
+from posixpath import join
 from typing import TYPE_CHECKING
 
-from reconcile.system.services.unit_files import unit_of
+from reconcile.system.services.unit_files import UNIT_DIRECTORIES
 
 if TYPE_CHECKING:
     from reconcile.system import Host
@@ -56,7 +57,7 @@ def _has_same_settings(host: Host, status: UnitStatus, record: dict[str, object]
 def is_changing(host: Host, status: UnitStatus) -> bool:
     """Whether a plan changes a file that the unit is started from."""
     files = (status.fragment_path, *status.dropins, *status.environment_files)
-    return any(path in host.files.planned for path in files) or bool(_planned(host, status.unit))
+    return any(map(host.files.is_planned, files)) or bool(_planned(host, status.unit))
 
 
 def _read_record(host: Host, unit: str) -> dict[str, object]:
@@ -88,10 +89,12 @@ def _dropins(host: Host, status: UnitStatus) -> tuple[str, ...]:
 
 def _planned(host: Host, unit: str) -> list[str]:
     """The drop-ins of the unit that a plan writes or removes."""
+    folders = (f"{above}/{unit}.d" for above in UNIT_DIRECTORIES)
     return [
-        path
-        for path in host.files.planned
-        if unit_of(path) == unit and not path.endswith(f"/{unit}")
+        join(folder, name)
+        for folder in folders
+        for name in sorted(host.files.planned_names(folder))
+        if name.endswith(".conf")
     ]
 
 
