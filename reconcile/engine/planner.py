@@ -29,6 +29,11 @@ from reconcile.engine.resource import Cause, Owner, Ref, Resource
 NEW = LedgerRow()
 ROOT = Owner("root", "root")
 NOTHING_CREATED: Mapping[Ref, Resource] = {}
+MOVED: Mapping[Cause, str] = {
+    "drift": "changed since the last apply",
+    "pending": "the configuration changed",
+    "both": "both the configuration and the host changed",
+}
 CHANGED = "it has changed since it was written; remove it by hand if it is not needed"
 
 
@@ -161,10 +166,9 @@ def _reason(
     if before is None:
         return "does not exist yet" if row is NEW else "removed since the last apply"
     own = [why for item in fields if (why := wanted.why(item))]
-    names = ", ".join(item.name for item in fields if not wanted.why(item))
-    if not names:
+    if len(own) == len(fields):
         return _joined(own)
-    return "; ".join([_moved(cause, names) if row is not NEW else "exists but was unmanaged", *own])
+    return "; ".join([MOVED[cause] if row is not NEW else "exists but was unmanaged", *own])
 
 
 def _joined(reasons: Sequence[str]) -> str:
@@ -173,14 +177,6 @@ def _joined(reasons: Sequence[str]) -> str:
     if all(reason.startswith(action) for reason in reasons):
         return action + "; ".join(reason.removeprefix(action) for reason in reasons)
     return "; ".join(reasons)
-
-
-def _moved(cause: Cause, names: str) -> str:
-    return {
-        "drift": f"{names} changed since the last apply",
-        "pending": f"the configuration changed: {names}",
-        "both": f"both the configuration and the host changed: {names}",
-    }[cause]
 
 
 def _removals(

@@ -47,7 +47,7 @@ def refuse_unclear(plan: Plan) -> None:
         raise error
     if plan.conflicts:
         why = "; ".join(
-            f"{c.ref} {c.field}: {c.values[0]} or {c.values[1]}"
+            f"{c.ref} {c.contradiction}, {', '.join(c.values)}"
             f" ({', '.join(str(place) for place in c.positions)})"
             for c in plan.conflicts
         )

@@ -17,7 +17,7 @@ from reconcile.impact.planned_path_kinds import planned_path_kinds
 from reconcile.impact.response_diff import SampleRequest, ServedState, response_changes
 from reconcile.impact.sample_requests import sample_requests
 from reconcile.nginx.certbot import CertbotEdits, find_edits
-from reconcile.nginx.model.semantic import semantic_diff
+from reconcile.nginx.model.semantic import equal_directives
 from reconcile.nginx.render.render import is_managed
 from reconcile.nginx.routing.request import Request
 from reconcile.nginx.routing.router import Router
@@ -171,19 +171,18 @@ class _Impact:
         if change.ref.kind == "nginx_live" and restart:
             because = change.reason.removeprefix(RELOAD)
             return replace(change, reason=f"restart, a reload is not enough: {restart} ({because})")
-        differs = _semantic_difference(change)
-        return replace(change, reason=f"{change.reason}: {differs}") if differs else change
+        means = _meaning(change)
+        return replace(change, reason=f"{change.reason}: {means}") if means else change
 
 
-def _semantic_difference(change: Change) -> str:
-    """Describe what a changed nginx file means to nginx; "" for any other change."""
+def _meaning(change: Change) -> str:
+    """Describe a change of an nginx file that changes no directive; "" for any other."""
     before, after = change.before, change.after
     if not (isinstance(before, File) and isinstance(after, File) and before.content):
         return ""
     if before.content == after.content or not is_managed(after.content or b""):
         return ""
-    found = semantic_diff(before.content, after.content or b"", after.path)
-    return str(found) if found else ""
+    return equal_directives(before.content, after.content or b"", after.path)
 
 
 def _content(file: File) -> bytes:

@@ -96,7 +96,7 @@ def _fenced(lines: Iterable[str]) -> str:
 def _lines_beside_changes(plan: Plan) -> Iterator[str]:
     for conflict in plan.conflicts:
         values = " or ".join(_code(value) for value in conflict.values)
-        yield f"- :x: {_code(str(conflict.ref))} {_code(conflict.field)}: {values}"
+        yield f"- :x: {_code(str(conflict.ref))} {_html(conflict.contradiction)}, {values}"
     for reading in plan.unknown:
         ref = _code(str(reading.ref))
         yield f"- :grey_question: {ref} could not be read: {_code(reading.reason)}"

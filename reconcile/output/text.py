@@ -181,8 +181,8 @@ def _finding_lines(finding: Finding, style: Style) -> list[str]:
 def _conflicts(conflicts: Sequence[Conflict], style: Style) -> list[str]:
     lines: list[str] = []
     for conflict in conflicts:
-        what = f"{printable(str(conflict.ref))} is declared twice: {printable(conflict.field)}"
-        lines += style.wrap(what, "  ", "    ")
+        what = f"{conflict.ref} {conflict.contradiction}"
+        lines += style.wrap(printable(what), "  ", "    ")
         lines += [line for side in _sides(conflict) for line in style.wrap(side, "    ", "      ")]
     return [style.error("Conflicting declarations:"), *lines] if lines else []
 

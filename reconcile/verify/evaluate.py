@@ -38,7 +38,8 @@ def mismatches(response: HttpAnswer, expect: Expectation) -> Iterator[str]:
         yield from _header_mismatches(header, value, response.values(header))
     # That an error page lacks the text adds nothing.
     if not wrong_status and expect.body is not None and expect.body.encode() not in response.body:
-        yield f"the body does not contain {expect.body[:_EXCERPT_BYTES]!r}{_excerpt(response)}"
+        wanted = expect.body[:_EXCERPT_BYTES]
+        yield f'the body does not contain "{wanted}", it begins with {excerpt(response.body)}'
 
 
 def _status_mismatch(response: HttpAnswer, expect: Expectation) -> str:
@@ -63,8 +64,10 @@ def _header_mismatches(header: str, expected: str, values: tuple[str, ...]) -> I
         yield f"{header} is {values[0]}, expected {expected}"
 
 
-def _excerpt(response: HttpAnswer) -> str:
-    return f", it begins with {response.body[:_EXCERPT_BYTES]!r}"
+def excerpt(body: bytes) -> str:
+    """The beginning of a body as text in one line, quoted."""
+    text = body[:_EXCERPT_BYTES].decode(errors="replace")
+    return f'"{" ".join(text.split())}"'
 
 
 def _check_server(expected: Server | None, name: str, response: HttpAnswer) -> Check:

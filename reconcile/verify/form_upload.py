@@ -13,13 +13,12 @@ from reconcile.config.probes import Expectation, UploadProbe
 from reconcile.engine.model import Check
 from reconcile.system.canary import Canary, can_remove_from, remove_upload
 from reconcile.system.http import HttpAnswer, multipart
-from reconcile.verify.evaluate import evaluate
+from reconcile.verify.evaluate import evaluate, excerpt
 from reconcile.verify.http_probe import ProbeClient
 
 ACCEPTED = frozenset({*range(200, 300), 302, 303})
 """The app took the form: a response, or a redirect to the page that shows the result."""
 _PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
-_EXCERPT_BYTES = 60
 
 
 def check_form_upload(probe: UploadProbe, client: ProbeClient) -> Check:
@@ -36,8 +35,7 @@ def check_form_upload(probe: UploadProbe, client: ProbeClient) -> Check:
         return posted
     path = _fill_template(probe.then_get, {"filename": canary.name} | form.json_keys())
     if path is None:
-        body = form.body[:_EXCERPT_BYTES]
-        detail = f"the app's response lacks a key of {probe.then_get}: {body!r}"
+        detail = f"the app's response lacks a key of {probe.then_get}: {excerpt(form.body)}"
         return Check(probe.name, "fail", detail)
     return _check_served(probe, canary, path, client)
 
@@ -69,7 +67,7 @@ def _with_excerpt(check: Check, probe: UploadProbe, response: HttpAnswer) -> Che
     if check.status != "fail" or not response.status:
         return check
     detail = f"POST {probe.path}: expected 2xx, got {response.status}"
-    return replace(check, detail=f"{detail}: {response.body[:_EXCERPT_BYTES]!r}")
+    return replace(check, detail=f"{detail}: {excerpt(response.body)}")
 
 
 def _fill_template(template: str, keys: Mapping[str, Any]) -> str | None:

@@ -97,5 +97,7 @@ def test_a_plan_with_a_failed_reading_is_not_applied() -> None:
 def test_a_plan_with_a_conflict_is_not_applied() -> None:
     media = Shelf(path="/m", protected=True)
 
-    with pytest.raises(ReconcileError, match="conflicting declarations"):
+    with pytest.raises(ReconcileError, match="conflicting declarations") as error:
         refuse_unclear(planned(a_world(), declare(media, Note(path="/m/x", text="x"))))
+
+    assert "note:/m/x leads to users' data, written by this" in error.value.why

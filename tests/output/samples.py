@@ -140,6 +140,12 @@ CONFLICTING = Plan(
             ('"0755"', '"0700"'),
             (Position("reconcile.yaml", 4), Position("reconcile.yaml", 12)),
         ),
+        Conflict(
+            Ref("assets", "/srv/alias"),
+            "name",
+            ("written by this", "protected: /var/www/media, of which this is another name"),
+            (Position("reconcile.yaml", 7),),
+        ),
     ),
 )
 CLEAN = Plan(host="web1", changes=(), fingerprint="sha256:abc")
