@@ -72,7 +72,9 @@ class Conflict:
     @property
     def contradiction(self) -> str:
         """What contradicts what, in words; a place is no value, but one of users' data."""
-        return "leads to users' data" if self.field == "name" else f"is declared twice: {self.field}"
+        return (
+            "leads to users' data" if self.field == "name" else f"is declared twice: {self.field}"
+        )
 
 
 @dataclass(frozen=True)
