@@ -39,6 +39,7 @@ IDS = (
     "body-limit",
     "stale-live-config",
     "bind-conflict",
+    "content-types",
     "stale-precompressed",
     "sites-enabled-hygiene",
     "symlink-escape",

@@ -1,0 +1,111 @@
+"""nginx sends a file with a type that browsers refuse for what it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+
+from reconcile.doctor.inspection import HostInspection
+from reconcile.doctor.location_mapping import LocationMapping
+from reconcile.doctor.rule import Rule, RuleResult, check_each, error, note
+from reconcile.doctor.served_files import files_by_ending
+from reconcile.nginx.media_types import BY_ENDING, UNKNOWN_TYPE, refusal
+from reconcile.nginx.model.scope import Scope
+from reconcile.nginx.routing.headers import content_type, sent_headers, values_of
+from reconcile.wording import counted, first_few
+
+_COMPRESSED = ("gz", "br", "zst")
+"""Mostly sent in place of another file, with its type."""
+
+
+@dataclass(frozen=True)
+class _WrongType:
+    """The files of one ending, and what browsers do with the type that they are sent with."""
+
+    ending: str
+    files: list[str]
+    sent: str
+    effect: str
+    scope: Scope
+
+
+def check(inspection: HostInspection) -> Iterator[RuleResult]:
+    """Yield an error for types that browsers refuse, a note for types that say nothing."""
+    # The types of uploads are often withheld on purpose, see the rule active-uploads.
+    return check_each(inspection.mappings_of("static", "other"), partial(_check, inspection))
+
+
+def _check(inspection: HostInspection, mapping: LocationMapping) -> Iterator[RuleResult]:
+    wrong = list(_wrong_types(inspection, mapping))
+    refused = [one for one in wrong if one.effect]
+    unknown = [one for one in wrong if not one.effect]
+    if refused:
+        number = sum(len(one.files) for one in refused)
+        yield error(
+            f"{counted(number, 'file')} of {mapping} have a type that browsers refuse.",
+            *(
+                f"{mapping.prefix}{one.files[0]} is sent as {one.sent}: {one.effect}"
+                for one in refused
+            ),
+            *_cause(refused[0].scope),
+            fix=_fix(refused),
+            apply_fixes=mapping.is_restored_by_apply,
+        )
+    if unknown:
+        yield note(
+            f"{mapping} sends {first_few(['.' + one.ending for one in unknown])} files without"
+            " their type.",
+            *(f"{mapping.prefix}{one.files[0]} is sent as {one.sent}" for one in unknown),
+            *_cause(unknown[0].scope),
+            fix=_fix(unknown),
+        )
+
+
+def _wrong_types(inspection: HostInspection, mapping: LocationMapping) -> Iterator[_WrongType]:
+    for ending, files in files_by_ending(inspection, mapping).items():
+        route = inspection.nginx.route_to_file(mapping, files[0])
+        is_sent = route is not None and route.answer.kind == "file"
+        if route is None or route.scope is None or not is_sent or ending in _COMPRESSED:
+            continue
+        sent = content_type(route.scope, mapping.folder + files[0])
+        options = values_of(sent_headers(route), "X-Content-Type-Options")
+        effect = refusal(ending, sent, is_strict="nosniff" in options)
+        is_unknown = sent == UNKNOWN_TYPE and BY_ENDING.get(ending, sent) != sent
+        if effect or is_unknown:
+            yield _WrongType(ending, files, sent, effect, route.scope)
+
+
+def _cause(scope: Scope) -> tuple[str, ...]:
+    """Where the types in force come from, if that is not the table of the http block."""
+    level = scope.nearest("types")
+    if level is None:
+        return ("no types block is in force: only html, gif and jpg have a type",)
+    if level.directive.name == "http":
+        return ()
+    block = level.own["types"][0]
+    return (f"{block.place}: this types block replaces the whole table in {level}",)
+
+
+def _fix(wrong: list[_WrongType]) -> str:
+    scope = wrong[0].scope
+    level = scope.nearest("types")
+    types: dict[str, list[str]] = {}
+    for one in wrong:
+        types.setdefault(BY_ENDING[one.ending], []).append(one.ending)
+    lines = " ".join(f"{name} {' '.join(endings)};" for name, endings in types.items())
+    if level is None:
+        return "In the http block: include mime.types; then reload nginx."
+    if level.directive.name == "http":
+        return f"{level.own['types'][0].place}: add beside it: types {{ {lines} }}, reload nginx."
+    table = "include mime.types;"
+    return f"{level.own['types'][0].place}: add beside this types block: {table} then reload nginx."
+
+
+RULE = Rule(
+    "content-types",
+    "Files are sent with a type that browsers refuse.",
+    "error",
+    (),
+    check,
+)
