@@ -20,6 +20,7 @@ class HostFacts:
 
     `has_boot`: services can be enabled. `user` and `group` are those of the apply, by name: root
     where `privileged`. `sources`: path → content, for each path of `Config.file_sources()`.
+    `private_sources`: path → owner, for those that must not be published.
     `certificates`: those of `Config.certificate_names()` that certbot has obtained.
     `nginx_reads`: those of `Config.file_paths()` that nginx reads as configuration.
     `static_encodings`: those in which nginx can send precompressed files.
@@ -42,6 +43,7 @@ class HostFacts:
     state_dir: str = "/var/lib/reconcile"
     unit_dir: str = "/etc/systemd/system"
     sources: Mapping[str, bytes] = field(default_factory=dict)
+    private_sources: Mapping[str, str] = field(default_factory=dict)
     serves_sites: bool = False
     certificates: frozenset[str] = frozenset()
     nginx_reads: frozenset[str] = frozenset()

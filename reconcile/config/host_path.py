@@ -91,7 +91,8 @@ class HostPath(ConfigEntry):
             return
         file = File(
             path=name,
-            content=file_content(context, name, self),
+            content=None if is_withheld(context, self) else file_content(context, name, self),
+            private_source=_private_source(context, self),
             user=owner.user,
             group=owner.group,
             mode=owner.files,
@@ -109,6 +110,17 @@ def check_ancestors(loc: Loc, path: str, config: Config) -> Iterator[Violation]:
         if entry and entry.form == "symlink":
             message = f"{path} is behind the symlink {above}"
             yield Violation(loc, message, f"use the path below {entry.link}")
+
+
+def is_withheld(context: CompileContext, entry: HostPath) -> bool:
+    """Whether the source of the file must not be published."""
+    return entry.source in context.facts.private_sources
+
+
+def _private_source(context: CompileContext, entry: HostPath) -> tuple[str, str] | None:
+    """The source with its owner, where it must not be published."""
+    owner = context.facts.private_sources.get(entry.source or "")
+    return (entry.source, owner) if entry.source and owner else None
 
 
 def file_content(context: CompileContext, path: str, entry: HostPath) -> bytes:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from posixpath import dirname
 
 from reconcile.config.context import CompileContext
-from reconcile.config.host_path import file_content
+from reconcile.config.host_path import file_content, is_withheld
 from reconcile.engine.digest import digest
 from reconcile.engine.model import Declared
 from reconcile.filesystem.path import is_inside
@@ -60,6 +60,6 @@ def _config_files(context: CompileContext) -> dict[str, bytes]:
     declared = {
         path: file_content(context, path, paths[path])
         for path in sorted(adopted | context.facts.nginx_reads)
-        if path in paths and paths[path].form == "file"
+        if path in paths and paths[path].form == "file" and not is_withheld(context, paths[path])
     }
     return generated | declared

@@ -26,6 +26,10 @@ class ResourceHooks:
     is_name_removed: ClassVar[bool] = False
     """Whether nothing is left at the path of its name once it is removed."""
 
+    def withheld(self) -> Finding | None:
+        """Why it is left as it is, whatever that is; None for nearly all."""
+        return None
+
     def planned_entry(self) -> Entry | None:
         """What its change leaves at the path of its name, where others read that."""
         return None

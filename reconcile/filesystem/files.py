@@ -16,6 +16,7 @@ from reconcile.filesystem.parallel import ProgressCounter
 from reconcile.filesystem.permissions import PermissionDeviation, PermissionPolicy
 from reconcile.filesystem.place import Location, Locator, locate
 from reconcile.filesystem.place_guard import PlaceGuard
+from reconcile.filesystem.publishable import read_publishable
 from reconcile.filesystem.safe_path import first_untrusted_above
 from reconcile.filesystem.scan import scan
 from reconcile.filesystem.scan_result import Scan
@@ -83,6 +84,14 @@ class Files:
         """The bytes of the file that `path` is or safely points to."""
         with explained(f"{path} cannot be read"):
             return read.read_content(path, limit)[1]
+
+    def read_publishable(self, path: str, limit: int = LIMIT) -> tuple[Stat, bytes | None]:
+        """The facts and bytes of a file to publish.
+
+        No bytes where those who can have put it there could not read it.
+        """
+        with explained(f"{path} cannot be read"):
+            return read_publishable(path, limit)
 
     def readlink(self, path: str) -> str:
         """The target of the symlink `path`."""

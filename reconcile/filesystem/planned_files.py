@@ -140,6 +140,14 @@ class PlannedFiles(Files):
                 raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
         return super().read(located, limit)
 
+    def read_publishable(self, path: str, limit: int = LIMIT) -> tuple[Stat, bytes | None]:
+        """See `Files.read_publishable`."""
+        located = self.locate(path)
+        entry = self._entry(located)
+        if isinstance(entry, bytes):
+            return self._planned_stat("file", len(entry), 0o644), entry
+        return super().read_publishable(located, limit)
+
     def readlink(self, path: str) -> str:
         """See `Files.readlink`."""
         located = self.locate(path, follow=False)

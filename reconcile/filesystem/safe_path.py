@@ -127,6 +127,28 @@ def first_untrusted_above(path: str) -> tuple[str, os.stat_result] | None:
     return None
 
 
+def topmost_untrusted(dir_fd: int) -> os.stat_result | None:
+    """The topmost directory that somebody else can write: the open one, or one above it."""
+    trust: DirectoryTrust = "trusted"
+    for found in _from_root(dir_fd):
+        trust = trust_of(found, trust)
+        if trust == "untrusted":
+            return found
+    return None
+
+
+def _from_root(dir_fd: int) -> list[os.stat_result]:
+    """`/` and every directory down to the open one, by `..`, which no symlink redirects."""
+    found = [os.fstat(dir_fd)]
+    above = os.open("..", PIN_DIRECTORY, dir_fd=dir_fd)
+    while not os.path.samestat(os.fstat(above), found[-1]):
+        with closing(above):
+            found.append(os.fstat(above))
+            above = os.open("..", PIN_DIRECTORY, dir_fd=above)
+    os.close(above)
+    return found[::-1]
+
+
 class _PathWalk:
     """The walk down one path; holds one descriptor, that of the directory it has reached."""
 

@@ -19,6 +19,7 @@ from reconcile.filesystem.permissions import PermissionDeviation, PermissionPoli
 from reconcile.filesystem.sync.source import NotCopied
 from reconcile.filesystem.sync.sync_diff import ChangedSide, FileCopy, Stale, SyncDiff, SyncRequest
 from reconcile.resources.common import (
+    PRIVATE_SOURCE,
     excluded_below,
     folders_above,
     octal,
@@ -371,7 +372,7 @@ def _private(wanted: Assets, out: NotCopied) -> Iterator[Finding]:
     )
     for note in notes:
         yield Finding(
-            "private-source",
+            PRIVATE_SOURCE,
             "warning",
             note,
             owners_of(wanted.source, private),

@@ -19,6 +19,9 @@ from reconcile.wording import counted, first_few
 MAX_EXAMPLES = 5
 """Paths named in a line of the plan."""
 
+PRIVATE_SOURCE = "private-source"
+"""The rule of a finding about a source that must not be published."""
+
 ARTICLES: dict[FileKind, str] = {
     "file": "a file",
     "directory": "a directory",

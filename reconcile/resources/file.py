@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any, ClassVar, Literal, Self
@@ -14,6 +15,7 @@ from reconcile.filesystem.inode import Ownership, Stat
 from reconcile.filesystem.planned_entry import Entry
 from reconcile.nginx.render.render import is_managed, without_config_token
 from reconcile.resources.common import (
+    PRIVATE_SOURCE,
     folders_above,
     octal,
     owner_ids,
@@ -54,6 +56,8 @@ class File(Resource):
     loses_capabilities: bool = False
     """Observed: it has capabilities, and will get new content."""
     declared: bool = True
+    private_source: tuple[str, str] | None = None
+    """The source that must not be published, and its owner."""
     identity: str | None = None
     """Observed: what it holds, where that is changed or removed."""
     ownership: Ownership | None = None
@@ -63,7 +67,7 @@ class File(Resource):
     metadata_fields: ClassVar[frozenset[str]] = frozenset(
         {
             *("path", "sensitive", "masked", "loses_capabilities"),
-            *("declared", "content_digest", "identity", "ownership"),
+            *("declared", "content_digest", "identity", "ownership", "private_source"),
         }
     )
 
@@ -88,6 +92,20 @@ class File(Resource):
         if not is_unit_file(self.path):
             return self.removal_order
         return Unit.removal_order if self.path.endswith(f"/{unit_of(self.path)}") else DROPIN_ORDER
+
+    def withheld(self) -> Finding | None:
+        """A source that somebody who cannot read it can have moved there."""
+        if self.private_source is None:
+            return None
+        source, owner = self.private_source
+        return Finding(
+            PRIVATE_SOURCE,
+            "warning",
+            f"{source} is not published as {self.path}: whoever can have moved it there cannot"
+            " read it",
+            (f"{source} belongs to {owner}",),
+            f"If it may be public: chmod o+r {shlex.quote(source)}. If not, move it away.",
+        )
 
     def planned_entry(self) -> Entry | None:
         """The content."""

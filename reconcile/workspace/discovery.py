@@ -10,6 +10,7 @@ from reconcile.config.host_facts import HostFacts
 from reconcile.config.site.tls import Tls
 from reconcile.nginx.running.discover import NginxInstallation, discover
 from reconcile.nginx.running.loaded_config import real_path
+from reconcile.workspace.source_files import read_sources
 
 if TYPE_CHECKING:
     from reconcile.config.config import Config
@@ -52,9 +53,11 @@ def complete_facts(facts: HostFacts, config: Config, host: Host, ledger: Ledger)
     Errors: HostError, if a source or a certificate cannot be read.
     """
     certificates = (name for name in config.certificate_names() if has_certificate(host, name))
+    sources, private = read_sources(config, host)
     return replace(
         facts,
-        sources={path: host.files.read(path) for path in config.file_sources()},
+        sources=sources,
+        private_sources=private,
         certificates=frozenset(certificates),
         serves_sites=any(ref.kind == "nginx_live" for ref in ledger.rows),
     )

@@ -25,7 +25,7 @@ from reconcile.system.planned_host import PlannedHost
 
 if TYPE_CHECKING:
     from reconcile.config.config import Config
-    from reconcile.engine.model import PlanInputs
+    from reconcile.engine.model import Desired, PlanInputs
     from reconcile.engine.resource import Ref, Resource
     from reconcile.system import Host
     from reconcile.workspace import Workspace
@@ -41,6 +41,8 @@ def plan_changes(
     """
     host, rows, declared = workspace.host, workspace.ledger.rows, workspace.desired
     chosen = select(declared, {ref: row.sites for ref, row in rows.items()}, selection)
+    withheld = _withheld(declared, chosen)
+    chosen -= withheld.keys()
     rules, today = tuple(_ignore_rules(workspace.config)), date.today()
     host.guard = PlaceGuard(protected_folders(declared, workspace.protected))
     world = PlannedHost(host)
@@ -67,9 +69,16 @@ def plan_changes(
             *workspace.compiled.findings,
             *compared.findings,
             *observation.findings,
+            *withheld.values(),
         ),
     )
     return _with_refusals(_with_impact(workspace, plan), world)
+
+
+def _withheld(declared: Desired, chosen: frozenset[Ref]) -> dict[Ref, Finding]:
+    """What is left as it is, and keeps its ledger row."""
+    found = ((ref, item.resource.withheld()) for ref, item in declared.items() if ref in chosen)
+    return {ref: finding for ref, finding in found if finding is not None}
 
 
 def _observe(

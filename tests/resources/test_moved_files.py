@@ -139,6 +139,17 @@ class TestPublishing:
             with pytest.raises(HostError, match="cannot be"):
                 Assets(path=str(source.parents[1] / copy), source=str(source)).planned(host)
 
+    def test_a_whole_folder_behind_a_link_of_roots(
+        self, source: Path, public: Path, host: Host
+    ) -> None:
+        give(source / "x.txt", OTHER, OTHER, 0o644)
+        os.chown(source, OTHER, OTHER)
+        source.chmod(0o700)
+        (public / "link").symlink_to(source)
+
+        with pytest.raises(HostError, match="cannot be"):
+            Assets(path=str(public / "copy"), source=str(public / "link")).planned(host)
+
     @pytest.mark.parametrize(
         ("uid", "gid", "mode"),
         [

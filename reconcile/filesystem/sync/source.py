@@ -22,7 +22,7 @@ from reconcile.filesystem.path import components, relative_to
 from reconcile.filesystem.permissions import hard_links_are_protected
 from reconcile.filesystem.place_guard import UNGUARDED, UNGUARDED_TREE, GuardedTree, PlaceGuard
 from reconcile.filesystem.read import open_file
-from reconcile.filesystem.safe_path import PIN_DIRECTORY, first_untrusted_above, pin_directory
+from reconcile.filesystem.safe_path import PIN_DIRECTORY, pin_directory, topmost_untrusted
 from reconcile.filesystem.scan_result import Examples, OwnedExamples
 from reconcile.filesystem.sync.manifest import Signature
 
@@ -210,16 +210,20 @@ def open_source(
     `refuse`: not even to be read where it is one itself.
     Errors: FileNotFoundError, NotADirectoryError, UnsafePath, ProtectedPlace.
     """
-    above = first_untrusted_above(path)
     with pin_directory(path) as (pin, trust):
         cursor, found = DirectoryCursor(pin, trust, path), os.fstat(pin)
-        writable = above[1] if above else found if trust == "untrusted" else None
+        writable = topmost_untrusted(pin)
         try:
-            if above and not can_all_writers_enter(found, above[1]):
+            if writable and _is_private_folder(found, writable):
                 raise _private_folder()
             yield Source(pin, cursor, path, writable, guard.enter(pin, path, refuse=refuse))
         finally:
             cursor.close()
+
+
+def _is_private_folder(found: os.stat_result, writable: os.stat_result) -> bool:
+    is_below = not os.path.samestat(found, writable)
+    return is_below and not can_all_writers_enter(found, writable)
 
 
 def _private_file(path: str) -> HostError:

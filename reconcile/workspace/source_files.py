@@ -1,0 +1,69 @@
+"""The contents of the single files that `paths` copies."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from reconcile.filesystem.host_error import HostError
+from reconcile.filesystem.planned_entry import Link
+from reconcile.system.planned_host import PlannedHost
+
+if TYPE_CHECKING:
+    from reconcile.config.config import Config
+    from reconcile.filesystem.planned_files import PlannedFiles
+    from reconcile.system import Host
+
+
+class SourceFiles(NamedTuple):
+    """Path → content; of what must not be published, path → owner."""
+
+    contents: dict[str, bytes]
+    private: dict[str, str]
+
+
+def read_sources(config: Config, host: Host) -> SourceFiles:
+    """What the files at `Config.file_sources()` will hold once `paths` is as declared.
+
+    Errors: HostError where one cannot be read.
+    """
+    files = PlannedHost(host).files
+    for path, entry in config.paths.items():
+        if entry.link is not None:
+            files.plan(path, Link(entry.link))
+        elif entry.content is not None:
+            files.plan(path, entry.content.encode("utf-8", "surrogateescape"))
+    _plan_copies(config, files)
+    return _read(config, files, host)
+
+
+def _plan_copies(config: Config, files: PlannedFiles) -> None:
+    """A source may be a copy itself, and that of a further one: until nothing new is read."""
+    copies = {path: entry.source for path, entry in config.paths.items() if entry.source}
+    known: dict[str, bytes] = {}
+    for _ in copies:
+        read = {path: _content(files, source) for path, source in copies.items()}
+        contents = {path: content for path, content in read.items() if content is not None}
+        if contents == known:
+            return
+        for path, content in contents.items():
+            files.plan(path, content)
+        known = contents
+
+
+def _content(files: PlannedFiles, source: str) -> bytes | None:
+    try:
+        return files.read_publishable(source)[1]
+    except HostError:
+        # It may be made by a copy; what is still missing afterwards is reported.
+        return None
+
+
+def _read(config: Config, files: PlannedFiles, host: Host) -> SourceFiles:
+    found = SourceFiles({}, {})
+    for path in config.file_sources():
+        facts, content = files.read_publishable(path)
+        if content is None:
+            found.private[path] = host.accounts.user_name(facts.uid)
+        else:
+            found.contents[path] = content
+    return found
