@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import date
 from typing import Annotated
 
 import typer
@@ -18,7 +20,9 @@ from reconcile.cli.read_only_guard import ReadOnlyGuard
 from reconcile.cli.terminal import now, show, style
 from reconcile.doctor.config_view import declaration
 from reconcile.doctor.diagnosis import diagnose
+from reconcile.doctor.ignored_findings import without_ignored
 from reconcile.doctor.inspection import HostInspection, server_names_of
+from reconcile.doctor.rule import Rule
 from reconcile.doctor.rules import select_rules
 from reconcile.errors import ExitCode
 from reconcile.output.findings import (
@@ -26,6 +30,7 @@ from reconcile.output.findings import (
     doctor_document,
     doctor_markdown,
     doctor_text,
+    rules_in_full,
     rules_text,
 )
 from reconcile.output.json import to_json
@@ -48,7 +53,7 @@ def doctor(
         list[str] | None, typer.Option(metavar="RULE", help="Skip this rule; repeatable.")
     ] = None,
     list_rules: Annotated[
-        bool, typer.Option("--list", help="List the rules with their severity; run none.")
+        bool, typer.Option("--list", help="List the rules, those of --only in full; run none.")
     ] = False,
 ) -> int:
     """Diagnose problems on this host and suggest fixes.
@@ -70,15 +75,21 @@ def doctor(
     require_single_format(json=json, markdown=markdown, sarif=sarif, list=list_rules)
     rules = select_rules(only or (), skip or ())
     if list_rules:
-        show(rules_text([(rule.id, rule.severity, rule.summary) for rule in rules]))
+        show(rules_in_full(rules, style()) if only else rules_text(rules))
         return ExitCode.OK
     read_only = ReadOnlyGuard()
-    diagnosis = read_only(lambda: diagnose(_inspection(file, site or []), rules))
+    diagnosis = read_only(lambda: _diagnosis(_inspection(file, site or []), rules))
     form = "json" if json else "markdown" if markdown else "sarif" if sarif else "text"
-    show(_rendered(read_only.with_note(diagnosis) if json else diagnosis, form))
+    show(_rendered(read_only.with_note(diagnosis) if json else diagnosis, form, rules))
     if not json:
         read_only.print_note()
     return diagnosis.exit_code()
+
+
+def _diagnosis(inspection: HostInspection, rules: Sequence[Rule]) -> Diagnosis:
+    """What the rules find, without what the YAML ignores."""
+    found = diagnose(inspection, rules)
+    return without_ignored(found, inspection.declared.ignores, rules, date.today())
 
 
 def _inspection(file: str | None, sites: list[str]) -> HostInspection:
@@ -95,9 +106,9 @@ def _inspection(file: str | None, sites: list[str]) -> HostInspection:
     return whole.restricted_to(whole.declared, server_names_of(whole.declared, sites, names))
 
 
-def _rendered(diagnosis: Diagnosis, form: str) -> str:
+def _rendered(diagnosis: Diagnosis, form: str, rules: Sequence[Rule]) -> str:
     if form == "json":
         return to_json(doctor_document(diagnosis, now=now()))
     if form == "markdown":
         return doctor_markdown(diagnosis)
-    return sarif_text(diagnosis) if form == "sarif" else doctor_text(diagnosis, style())
+    return sarif_text(diagnosis, rules) if form == "sarif" else doctor_text(diagnosis, style())

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
 from reconcile.config.config_model import ConfigEntry
+from reconcile.config.diagnostics import Violation
+from reconcile.config.document import Loc
 from reconcile.config.fields.field_type import FieldType, InvalidValue, regex_str, require_str
+
+if TYPE_CHECKING:
+    from reconcile.config.config import Config
+
+DOCTOR = "doctor"
+"""The kind of an address that is a rule of the doctor."""
 
 
 def _parse_reason(value: Any) -> str:
@@ -45,9 +54,25 @@ Day = Annotated[date, FieldType(_parse_day, {"type": "string", "format": "date"}
 
 
 class IgnoreRule(ConfigEntry):
-    """A field of one or more resources that may differ."""
+    """A field of one or more resources that may differ, or a finding of the doctor."""
 
-    ref: RefPattern = Field(description="The address, or a pattern of addresses.")
-    field: FieldPattern = Field(description="The field, by its name in the plan.")
+    ref: RefPattern = Field(
+        description="The address, or a pattern of addresses; doctor:RULE[:SUBJECT] is a finding."
+    )
+    field: FieldPattern | None = Field(
+        default=None, description="The field, by its name in the plan; none for a finding."
+    )
     reason: Reason = Field(description="Why it may differ.")
     until: Day | None = Field(default=None, description="The last day on which it may differ.")
+
+    @property
+    def is_for_doctor(self) -> bool:
+        """Whether it ignores findings of `reconcile doctor`, not differences of a plan."""
+        return self.ref.startswith(f"{DOCTOR}:")
+
+    def check(self, loc: Loc, config: Config) -> Iterator[Violation]:  # noqa: ARG002
+        """A difference is one of a field; a finding has none."""
+        if self.is_for_doctor and self.field:
+            yield Violation(loc, "a finding has no field", "remove field")
+        elif not self.is_for_doctor and not self.field:
+            yield Violation(loc, "field is missing", "use its name in the plan")

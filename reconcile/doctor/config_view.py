@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import TYPE_CHECKING, Literal
 
+from reconcile.config.ignore_rule import DOCTOR
 from reconcile.system.accounts import Account
 from reconcile.types import LocationRole
 
@@ -78,12 +80,33 @@ class DeclaredApp:
 
 
 @dataclass(frozen=True)
+class DeclaredIgnore:
+    """An entry of `ignore` for findings; `rule` and `subject` are patterns, subject "": any."""
+
+    rule: str
+    subject: str
+    reason: str
+    until: date | None
+    place: str
+
+    @property
+    def ref(self) -> str:
+        """The address as the YAML has it."""
+        return ":".join(filter(None, (DOCTOR, self.rule, self.subject)))
+
+    def is_expired(self, today: date) -> bool:
+        """Whether its last day is over."""
+        return self.until is not None and self.until < today
+
+
+@dataclass(frozen=True)
 class Declaration:
     """Everything that the YAML declares, as far as the rules need it."""
 
     locations: tuple[DeclaredLocation, ...] = ()
     apps: tuple[DeclaredApp, ...] = ()
     containers: tuple[DeclaredContainer, ...] = ()
+    ignores: tuple[DeclaredIgnore, ...] = ()
 
     @property
     def sites(self) -> dict[str, tuple[str, ...]]:
@@ -122,7 +145,16 @@ def declaration(config: Config) -> Declaration:
             )
             for index, one in enumerate(config.containers)
         ),
+        tuple(_ignores(config)),
     )
+
+
+def _ignores(config: Config) -> Iterator[DeclaredIgnore]:
+    for index, entry in enumerate(config.ignore):
+        if entry.is_for_doctor:
+            rule, _, subject = entry.ref.partition(":")[2].partition(":")
+            place = str(config.position_of("ignore", index))
+            yield DeclaredIgnore(rule, subject, entry.reason, entry.until, place)
 
 
 def _locations(config: Config, name: str, site: Site) -> Iterator[DeclaredLocation]:

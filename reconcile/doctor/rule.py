@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from reconcile.engine.model import Finding, Severity
 from reconcile.nginx.routing.indeterminate import Indeterminate
@@ -12,6 +12,18 @@ from reconcile.nginx.routing.indeterminate import Indeterminate
 if TYPE_CHECKING:
     from reconcile.doctor.inspection import HostInspection
 
+Reading = Literal[
+    "app",
+    "certificates",
+    "compose",
+    "configuration",
+    "files",
+    "logs",
+    "processes",
+    "requests",
+    "units",
+]
+"""What a rule reads of a host; "app" imports the app's code, "requests" sends some to nginx."""
 T = TypeVar("T")
 F = TypeVar("F")
 
@@ -27,12 +39,13 @@ class Inconclusive:
 RuleResult = Finding | Inconclusive
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Rule:
     """One kind of fault, with the check that finds it.
 
-    `summary`: the fault in one line. `severity`: the worst that the rule reports. `guide_rows`:
-    the keys of `guide_rows.ROWS` that it covers. `check` reads the host and changes nothing.
+    `summary`: the fault in one line. `severity`: the worst that the rule reports. `help`: what it
+    means for visitors or data, and what to do. `guide_rows`: the keys of `guide_rows.ROWS` that it
+    covers. `check` reads the host, of it the kinds in `reads` alone, and changes nothing.
 
     Errors: an exception of `check` ends this rule alone, and is reported as unknown.
     """
@@ -40,8 +53,10 @@ class Rule:
     id: str
     summary: str
     severity: Severity
-    guide_rows: tuple[str, ...]
+    help: str
+    reads: tuple[Reading, ...]
     check: Callable[[HostInspection], Iterator[RuleResult]]
+    guide_rows: tuple[str, ...] = ()
 
     @property
     def page(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, Protocol
 
 from reconcile.engine.model import Finding, Severity, Unknown
 from reconcile.errors import ExitCode
@@ -28,15 +28,59 @@ class DoctorCounts(doc.Document):
     note: int
 
 
+class IgnoredFindingItem(doc.Document):
+    """A finding that the YAML ignores; `until` is empty where it always does."""
+
+    rule: str
+    what: str
+    reason: str
+    until: str
+
+
 class DoctorDocument(doc.Envelope):
     """`reconcile doctor --json`."""
 
     findings: list[doc.FindingItem]
+    ignored: list[IgnoredFindingItem]
     unknown: list[doc.FailedReading]
     rules: int
     summary: DoctorCounts
     result: Literal["clean", "findings", "incomplete"]
     exit_code: int
+
+
+class RuleItem(Protocol):
+    """A rule as it declares itself."""
+
+    @property
+    def id(self) -> str:
+        """Its name, as options and the YAML use it."""
+
+    @property
+    def severity(self) -> Severity:
+        """The worst that it reports."""
+
+    @property
+    def summary(self) -> str:
+        """The fault in one line."""
+
+    @property
+    def help(self) -> str:
+        """What the fault means, and what to do."""
+
+    @property
+    def reads(self) -> Sequence[str]:
+        """What it reads of a host."""
+
+
+@dataclass(frozen=True)
+class IgnoredFinding:
+    """A finding that the YAML ignores, and why; `until` is a day, "" for no limit."""
+
+    rule: str
+    what: str
+    reason: str
+    until: str = ""
 
 
 @dataclass(frozen=True)
@@ -47,6 +91,7 @@ class Diagnosis:
     findings: tuple[Finding, ...]
     unknown: tuple[Unknown, ...]
     rules: int
+    ignored: tuple[IgnoredFinding, ...] = ()
 
     @property
     def has_problems(self) -> bool:
@@ -81,7 +126,7 @@ def doctor_text(diagnosis: Diagnosis, style: Style = PLAIN) -> str:
         for reason, names in rules_by_reason(diagnosis.unknown).items():
             lines += style.wrap(f"{printable(reason)} [{', '.join(names)}]", "  ? ", "    ")
         blocks.append(lines)
-    return join_blocks(*blocks, [_verdict(diagnosis, style)])
+    return join_blocks(*blocks, _ignored_lines(diagnosis, style), [_verdict(diagnosis, style)])
 
 
 def doctor_markdown(diagnosis: Diagnosis) -> str:
@@ -97,15 +142,30 @@ def doctor_markdown(diagnosis: Diagnosis) -> str:
         lines += ["", "### Could not be checked", ""]
         for reason, names in rules_by_reason(diagnosis.unknown).items():
             lines.append(f"- {_inline(reason)} ({', '.join(names)})")
+    if diagnosis.ignored:
+        lines += ["", "### Ignored, as the configuration asks", ""]
+        lines += [f"- {one.rule}: {_escaped(_ignored_text(one))}" for one in diagnosis.ignored]
     return "\n".join(lines)
 
 
-def rules_text(rules: Sequence[tuple[str, Severity, str]]) -> str:
+def rules_text(rules: Sequence[RuleItem]) -> str:
     """List rules, one per line: id, highest severity and summary."""
-    width = max((len(rule) for rule, _, _ in rules), default=0)
-    return "\n".join(
-        f"{rule:<{width}}  {severity:<7}  {summary}" for rule, severity, summary in rules
-    )
+    width = max((len(rule.id) for rule in rules), default=0)
+    return "\n".join(f"{rule.id:<{width}}  {rule.severity:<7}  {rule.summary}" for rule in rules)
+
+
+def rules_in_full(rules: Sequence[RuleItem], style: Style = PLAIN) -> str:
+    """Show all that rules declare, a block for each."""
+    return join_blocks(*(_declared(rule, style) for rule in rules))
+
+
+def _declared(rule: RuleItem, style: Style) -> list[str]:
+    return [
+        style.bold(rule.id),
+        *style.wrap(f"{rule.severity}: {rule.summary}", "  "),
+        *style.wrap(rule.help, "  "),
+        *style.wrap(f"reads: {', '.join(rule.reads)}", "  "),
+    ]
 
 
 def rules_by_reason(unknown: Iterable[Unknown]) -> Mapping[str, list[str]]:
@@ -123,8 +183,21 @@ def _finding_lines(finding: Finding, style: Style) -> list[str]:
     return lines
 
 
+def _ignored_lines(diagnosis: Diagnosis, style: Style) -> list[str]:
+    lines = [style.bold("Ignored, as the configuration asks:")]
+    for one in diagnosis.ignored:
+        lines += style.wrap(f"{one.rule}: {printable(_ignored_text(one))}", "  ", "    ")
+    return lines if diagnosis.ignored else []
+
+
+def _ignored_text(one: IgnoredFinding) -> str:
+    until = f" (until {one.until})" if one.until else ""
+    return f"{one.what} Reason: {one.reason}{until}"
+
+
 def _verdict(diagnosis: Diagnosis, style: Style) -> str:
-    totals = ", ".join(counted(count, severity) for severity, count in _counts(diagnosis).items())
+    counts = [counted(count, severity) for severity, count in _counts(diagnosis).items()]
+    totals = ", ".join(counts + [f"{len(diagnosis.ignored)} ignored"] * bool(diagnosis.ignored))
     head = f"{diagnosis.rules} rules on {printable(diagnosis.host)}"
     if diagnosis.has_problems or diagnosis.unknown:
         missing = " Not everything could be checked." if diagnosis.unknown else ""

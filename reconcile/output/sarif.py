@@ -7,28 +7,32 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 from urllib.parse import quote
 
 from reconcile import __version__
 from reconcile.engine.model import Finding
 from reconcile.output.escape import printable
-from reconcile.output.findings import Diagnosis
+from reconcile.output.findings import Diagnosis, RuleItem
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _PLACE = re.compile(r"(/[^\s:;,()]+):(\d+)")
 
 
-def sarif_text(diagnosis: Diagnosis) -> str:
-    """Render one run: a result per finding, a notification per check that could not be run."""
+def sarif_text(diagnosis: Diagnosis, rules: Sequence[RuleItem] = ()) -> str:
+    """Render one run: a result per finding, a notification per check that could not be run.
+
+    `rules`: those that ran; each that found something is described by what it declares.
+    """
+    declared = {rule.id: rule for rule in rules}
     run = {
         "tool": {
             "driver": {
                 "name": "reconcile doctor",
                 "version": __version__,
                 "rules": [
-                    {"id": rule, "name": rule}
+                    _described(rule, declared.get(rule))
                     for rule in sorted({f.rule for f in diagnosis.findings})
                 ],
             }
@@ -45,6 +49,18 @@ def sarif_text(diagnosis: Diagnosis) -> str:
         "results": [_result(finding) for finding in diagnosis.findings],
     }
     return json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2)
+
+
+def _described(rule_id: str, rule: RuleItem | None) -> dict[str, Any]:
+    described = {"id": rule_id, "name": rule_id}
+    if rule is None:
+        return described
+    return {
+        **described,
+        "shortDescription": {"text": rule.summary},
+        "help": {"text": rule.help},
+        "defaultConfiguration": {"level": rule.severity},
+    }
 
 
 def _result(finding: Finding) -> dict[str, Any]:

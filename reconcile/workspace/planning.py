@@ -134,8 +134,9 @@ def _with_impact(workspace: Workspace, plan: Plan) -> Plan:
 
 def _ignore_rules(config: Config) -> Iterator[IgnoredField]:
     for number, rule in enumerate(config.ignore):
-        place = config.position_of("ignore", number)
-        yield IgnoredField(rule.ref, rule.field, rule.reason, rule.until, place)
+        if rule.field is not None:
+            place = config.position_of("ignore", number)
+            yield IgnoredField(rule.ref, rule.field, rule.reason, rule.until, place)
 
 
 def _interrupted_applies(host: Host) -> Iterator[Finding]:

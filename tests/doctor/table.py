@@ -19,15 +19,25 @@ HEAD = """# Doctor
 `reconcile doctor` checks a host against the rules below, with a reconcile.yaml or without one.
 Each rule has a page with the symptom, the cause, how the rule detects it, the fix, and the tests.
 
-- `reconcile doctor --list` lists the rules with the worst severity that each reports.
+- `reconcile doctor --list` lists the rules with the worst severity that each reports; with `--only
+  RULE` it also shows what the fault means and what the rule reads.
 - `--only RULE` runs one rule alone, `--skip RULE` leaves one out; both may be repeated.
 
 The exit code is 2 for errors and warnings, 0 for notes alone, and 1 where a rule could not check
 something.
 
+A finding that is known is ignored in the YAML, with a reason: `doctor:RULE` ignores all of a rule,
+`doctor:RULE:SUBJECT` those that name the subject, a path, a server name or a location; `*` and `?`
+match anything. It is still shown, apart from the others. After the day `until` it counts again.
+
+```yaml
+ignore:
+  - {ref: "doctor:tls-certificate:/etc/ssl/own.pem", reason: "own authority", until: 2027-01-31}
+```
+
 To add a rule:
 
-1. Write `reconcile/doctor/rules/my_rule.py`, with a `RULE`.
+1. Write `reconcile/doctor/rules/my_rule.py`, with a `RULE` that declares what it is.
 2. Add its id to `IDS` in `reconcile/doctor/rules/__init__.py`.
 3. Add a fault and its harmless twin to `tests/doctor/faults.py`. Notes do not count there: test a
    rule that only reports notes in `test_my_rule_…`.

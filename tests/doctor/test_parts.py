@@ -103,7 +103,15 @@ Check = Callable[[HostInspection], Iterator[RuleResult]]
 
 
 def a_rule(check: Check, rule_id: str, *guide_rows: str) -> Rule:
-    return Rule(rule_id, "A summary.", "error", guide_rows, check)
+    return Rule(
+        id=rule_id,
+        summary="A summary.",
+        severity="error",
+        help="What to do.",
+        reads=("files",),
+        guide_rows=guide_rows,
+        check=check,
+    )
 
 
 def broken(_: HostInspection) -> Iterator[RuleResult]:

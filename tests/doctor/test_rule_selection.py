@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from reconcile.doctor.rules import IDS, load_rules, select_rules
+from reconcile.doctor.rules import IDS, load_rule, load_rules, select_rules
 from reconcile.errors import ReconcileError
-from reconcile.output.findings import rules_text
+from reconcile.output.findings import rules_in_full, rules_text
 
 
 @pytest.mark.parametrize(
@@ -31,12 +31,30 @@ def test_an_unknown_rule_is_an_error(only: list[str], skip: list[str]) -> None:
         select_rules(only, skip)
 
     assert "Unknown rule: tls-kye" == error.value.what
+    assert "Did you mean tls-key?" == error.value.fix
+
+
+def test_an_unknown_rule_that_resembles_none_leads_to_the_list() -> None:
+    with pytest.raises(ReconcileError, match="quuxes") as error:
+        select_rules(["quuxes"])
+
+    assert "doctor --list" in error.value.fix
 
 
 def test_the_list_of_rules_has_their_id_severity_and_summary() -> None:
-    rules = [(rule.id, rule.severity, rule.summary) for rule in load_rules()]
+    rules = load_rules()
 
     lines = rules_text(rules).splitlines()
 
     assert len(IDS) == len(lines)
-    assert ["root-doubling", "error", rules[0][2]] == lines[0].split(maxsplit=2)
+    assert ["root-doubling", "error", rules[0].summary] == lines[0].split(maxsplit=2)
+
+
+def test_a_rule_in_full_has_its_help_and_what_it_reads() -> None:
+    rule = load_rule("tls-key")
+
+    text = rules_in_full([rule])
+
+    assert text.startswith("tls-key\n")
+    assert rule.help in " ".join(text.split())
+    assert text.endswith("reads: configuration, certificates, files")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 
 from reconcile.doctor.guide_rows import ROWS
-from reconcile.doctor.rule import Rule
+from reconcile.doctor.rule import Reading, Rule
 from reconcile.doctor.rules import IDS, load_rules
 from tests.doctor import table
 
@@ -33,6 +35,15 @@ def test_a_summary_is_one_sentence_of_one_line(rule: Rule) -> None:
     assert rule.summary.endswith(".")
     assert "\n" not in rule.summary
     assert len(rule.summary) <= 90
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
+def test_a_rule_declares_its_meaning_and_what_it_reads(rule: Rule) -> None:
+    assert rule.help.endswith(".")
+    assert rule.help.isascii()
+    assert rule.help.isprintable()
+    assert rule.reads
+    assert len(rule.reads) == len({*rule.reads} & {*get_args(Reading)})
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)

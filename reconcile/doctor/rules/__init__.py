@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from importlib import import_module
 
+from reconcile.config.diagnostics import closest
 from reconcile.doctor.rule import Rule
 from reconcile.errors import ReconcileError
 
@@ -74,9 +75,9 @@ def select_rules(only: Sequence[str] = (), skip: Iterable[str] = ()) -> tuple[Ru
     """
     for rule_id in (*only, *skip):
         if rule_id not in IDS:
-            raise ReconcileError(
-                f"Unknown rule: {rule_id}", "", "List the rules with: reconcile doctor --list"
-            )
+            near = closest(rule_id, IDS)
+            fix = f"Did you mean {near}?" if near else "Show all rules: reconcile doctor --list"
+            raise ReconcileError(f"Unknown rule: {rule_id}", "", fix)
     return tuple(
         rule for rule in load_rules() if rule.id in (only or IDS) and rule.id not in {*skip}
     )

@@ -53,9 +53,13 @@ def _has_safe_header(route: Route) -> bool:
 
 
 RULE = Rule(
-    "active-uploads",
-    "Uploaded HTML or SVG files run as pages of the site.",
-    "warning",
-    (),
-    check,
+    id="active-uploads",
+    summary="Uploaded HTML or SVG files run as pages of the site.",
+    severity="warning",
+    help=(
+        "An uploaded page runs scripts with the rights of the visitor who opens it. Send "
+        "uploads as downloads, or sandboxed."
+    ),
+    reads=("configuration",),
+    check=check,
 )

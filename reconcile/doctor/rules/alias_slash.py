@@ -31,9 +31,14 @@ def _last_error(inspection: HostInspection, mapping: LocationMapping) -> list[st
 
 
 RULE = Rule(
-    "alias-slash",
-    "An alias lacks the trailing slash of its location.",
-    "error",
-    ("CC2", "DB4", "DB12", "CL1", "CL2"),
-    check,
+    id="alias-slash",
+    summary="An alias lacks the trailing slash of its location.",
+    severity="error",
+    help=(
+        "nginx replaces the prefix by the alias literally: without the slash, names are "
+        "joined to the folder's name and every file is missing. End both with a slash."
+    ),
+    reads=("configuration",),
+    guide_rows=("CC2", "DB4", "DB12", "CL1", "CL2"),
+    check=check,
 )

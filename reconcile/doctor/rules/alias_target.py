@@ -144,9 +144,11 @@ def _constant_alias(scope: Scope) -> RuleResult:
 
 
 RULE = Rule(
-    "alias-target",
-    "A location serves a folder that does not exist, or not the declared one.",
-    "error",
-    ("DB3", "DB4", "DB8", "CL1", "CL2"),
-    check,
+    id="alias-target",
+    summary="A location serves a folder that does not exist, or not the declared one.",
+    severity="error",
+    help=("Every request below the location returns 404. Create the folder, or correct the path."),
+    reads=("configuration", "files"),
+    guide_rows=("DB3", "DB4", "DB8", "CL1", "CL2"),
+    check=check,
 )

@@ -45,9 +45,13 @@ def _fix(result: ImportResult, failure: NotImported) -> str:
 
 
 RULE = Rule(
-    "app-import",
-    "The app's code cannot be imported, so its settings are unknown.",
-    "warning",
-    (),
-    check,
+    id="app-import",
+    summary="The app's code cannot be imported, so its settings are unknown.",
+    severity="warning",
+    help=(
+        "Other rules compare the app's own settings, and cannot where its code does not "
+        "import. Importing it must only define it."
+    ),
+    reads=("app",),
+    check=check,
 )

@@ -68,9 +68,14 @@ def _sandbox_fix(app: UpstreamApp, folder: str) -> str:
 
 
 RULE = Rule(
-    "app-write",
-    "The app cannot write to its upload folder.",
-    "error",
-    ("CC5", "DB10", "DB14", "CL6", "ST12"),
-    check,
+    id="app-write",
+    summary="The app cannot write to its upload folder.",
+    severity="error",
+    help=(
+        "Each upload fails with an error of the app. Its user needs write access to the "
+        "folder, and its unit's sandbox has to allow it."
+    ),
+    reads=("configuration", "files", "units"),
+    guide_rows=("CC5", "DB10", "DB14", "CL6", "ST12"),
+    check=check,
 )

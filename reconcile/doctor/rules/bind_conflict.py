@@ -31,9 +31,13 @@ def check(inspection: HostInspection) -> Iterator[RuleResult]:
 
 
 RULE = Rule(
-    "bind-conflict",
-    "nginx cannot bind an address of its configuration.",
-    "error",
-    (),
-    check,
+    id="bind-conflict",
+    summary="nginx cannot bind an address of its configuration.",
+    severity="error",
+    help=(
+        "nginx cannot listen on an address, so a start fails, or a reload is ignored. "
+        "Free the port, or restart nginx."
+    ),
+    reads=("configuration", "processes"),
+    check=check,
 )

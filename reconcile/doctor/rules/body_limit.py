@@ -73,9 +73,13 @@ def _default_limit(proxy: ProxyLocation) -> RuleResult:
 
 
 RULE = Rule(
-    "body-limit",
-    "nginx rejects uploads for their size that should be accepted.",
-    "error",
-    (),
-    check,
+    id="body-limit",
+    summary="nginx rejects uploads for their size that should be accepted.",
+    severity="error",
+    help=(
+        "nginx rejects a larger body with 413 before the app sees it; its default is 1 "
+        "MB. Raise client_max_body_size to what the app accepts."
+    ),
+    reads=("configuration", "app", "logs"),
+    check=check,
 )

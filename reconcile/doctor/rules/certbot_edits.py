@@ -35,9 +35,12 @@ def _edited(path: str, edits: CertbotEdits, *, is_managed: bool) -> RuleResult:
 
 
 RULE = Rule(
-    "certbot-edits",
-    "certbot edits an nginx file that reconcile manages.",
-    "warning",
-    (),
-    check,
+    id="certbot-edits",
+    summary="certbot edits an nginx file that reconcile manages.",
+    severity="warning",
+    help=(
+        "Two programs write one file, and the later one reverts the other. Declare TLS in the YAML."
+    ),
+    reads=("configuration",),
+    check=check,
 )

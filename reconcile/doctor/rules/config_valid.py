@@ -40,4 +40,15 @@ def _foreign(found: Sequence[ForeignFile]) -> Finding:
     )
 
 
-RULE = Rule("config-valid", "nginx rejects its configuration.", "error", ("DB1", "CL7"), check)
+RULE = Rule(
+    id="config-valid",
+    summary="nginx rejects its configuration.",
+    severity="error",
+    help=(
+        "A reload keeps the old configuration, and a restart leaves nginx down. Fix the "
+        "line that nginx names."
+    ),
+    reads=("configuration",),
+    guide_rows=("DB1", "CL7"),
+    check=check,
+)

@@ -202,9 +202,14 @@ def _unknown_user(folder: _UploadFolder, saved: str) -> RuleResult:
 
 
 RULE = Rule(
-    "container-volume",
-    "A container's uploads are lost, or saved where nginx does not serve them.",
-    "error",
-    ("CC4", "CC8", "CL4", "CL6", "CL10"),
-    check,
+    id="container-volume",
+    summary="A container's uploads are lost, or saved where nginx does not serve them.",
+    severity="error",
+    help=(
+        "Uploads inside of a container are lost with it, unless their folder is a volume "
+        "that nginx serves too."
+    ),
+    reads=("configuration", "files", "compose"),
+    guide_rows=("CC4", "CC8", "CL4", "CL6", "CL10"),
+    check=check,
 )

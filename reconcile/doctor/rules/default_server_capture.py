@@ -57,9 +57,15 @@ def _without_name(
 
 
 RULE = Rule(
-    "default-server-capture",
-    "Another server answers a site's name over IPv4 or IPv6.",
-    "warning",
-    ("DB12", "DB7"),
-    check,
+    id="default-server-capture",
+    summary="Another server answers a site's name over IPv4 or IPv6.",
+    severity="warning",
+    help=(
+        "Requests whose name no server has are answered by the first server of the "
+        "address, with another site's files. Send the right Host, or choose the default "
+        "server."
+    ),
+    reads=("configuration",),
+    guide_rows=("DB12", "DB7"),
+    check=check,
 )

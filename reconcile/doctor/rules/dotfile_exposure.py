@@ -69,4 +69,14 @@ def _fix(mapping: LocationMapping) -> str:
     )
 
 
-RULE = Rule("dotfile-exposure", "Hidden files such as .env are served.", "error", (), check)
+RULE = Rule(
+    id="dotfile-exposure",
+    summary="Hidden files such as .env are served.",
+    severity="error",
+    help=(
+        "Hidden files hold passwords, keys and history, and scanners request them by "
+        "name. Deny them, and replace what they held."
+    ),
+    reads=("configuration", "files"),
+    check=check,
+)

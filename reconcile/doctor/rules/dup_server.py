@@ -30,4 +30,15 @@ def _duplicate_name(conflict: NameConflict) -> RuleResult:
     )
 
 
-RULE = Rule("dup-server", "Two servers have the same name and address.", "error", ("DB2",), check)
+RULE = Rule(
+    id="dup-server",
+    summary="Two servers have the same name and address.",
+    severity="error",
+    help=(
+        "nginx uses the server that it reads first and ignores the other one, whatever "
+        "its locations are. Keep one of them."
+    ),
+    reads=("configuration",),
+    guide_rows=("DB2",),
+    check=check,
+)

@@ -43,5 +43,12 @@ def _sources(scope: Scope) -> list[str]:
 
 
 RULE = Rule(
-    "duplicate-cache-control", "A response has two Cache-Control headers.", "warning", (), check
+    id="duplicate-cache-control",
+    summary="A response has two Cache-Control headers.",
+    severity="warning",
+    help=(
+        "A response with two Cache-Control headers is cached as either demands. Set it in one way."
+    ),
+    reads=("configuration",),
+    check=check,
 )

@@ -64,9 +64,14 @@ def _files_will_be_lost(mapping: LocationMapping, reason: str) -> RuleResult:
 
 
 RULE = Rule(
-    "ephemeral-path",
-    "Served files are in a folder that a deployment or a reboot removes.",
-    "error",
-    ("CC8", "CL10"),
-    check,
+    id="ephemeral-path",
+    summary="Served files are in a folder that a deployment or a reboot removes.",
+    severity="error",
+    help=(
+        "Files vanish with the next deployment or reboot. Keep uploads and static files "
+        "in a permanent folder."
+    ),
+    reads=("configuration", "files"),
+    guide_rows=("CC8", "CL10"),
+    check=check,
 )

@@ -26,5 +26,13 @@ def check(inspection: HostInspection) -> Iterator[RuleResult]:
 
 
 RULE = Rule(
-    "expires-over-proxy", "expires overrides the app's own Cache-Control.", "warning", (), check
+    id="expires-over-proxy",
+    summary="expires overrides the app's own Cache-Control.",
+    severity="warning",
+    help=(
+        "nginx replaces the app's own Cache-Control, so private pages may be cached and "
+        "shown to others. Set expires for files only."
+    ),
+    reads=("configuration",),
+    check=check,
 )

@@ -97,9 +97,14 @@ def _differences(mapping: LocationMapping, source: str, diff: SyncDiff) -> Itera
 
 
 RULE = Rule(
-    "files-missing",
-    "The app's static files are missing or outdated in the served folder.",
-    "error",
-    ("CC3", "DB8", "DB12", "CL3"),
-    check,
+    id="files-missing",
+    summary="The app's static files are missing or outdated in the served folder.",
+    severity="error",
+    help=(
+        "Pages load without styles or scripts, or with those of an earlier release. Copy "
+        "the app's static files at each deployment."
+    ),
+    reads=("configuration", "files", "app"),
+    guide_rows=("CC3", "DB8", "DB12", "CL3"),
+    check=check,
 )

@@ -114,9 +114,14 @@ def _static_requests(
 
 
 RULE = Rule(
-    "gunicorn-triage",
-    "The app's log shows failures whose cause persists.",
-    "error",
-    ("CC4", "CC5", "CC6", "DB14", "DB15", "DB16"),
-    check,
+    id="gunicorn-triage",
+    summary="The app's log shows failures whose cause persists.",
+    severity="error",
+    help=(
+        "The failures of the app's log are tested again, and those that persist are "
+        "reported with their lines."
+    ),
+    reads=("logs", "files", "processes"),
+    guide_rows=("CC4", "CC5", "CC6", "DB14", "DB15", "DB16"),
+    check=check,
 )

@@ -40,4 +40,14 @@ def _lost_headers(scope: Scope) -> list[AddedHeader]:
     ]
 
 
-RULE = Rule("header-loss", "A location drops security headers of its server.", "warning", (), check)
+RULE = Rule(
+    id="header-loss",
+    summary="A location drops security headers of its server.",
+    severity="warning",
+    help=(
+        "add_header is inherited only where a location has none of its own. Repeat the "
+        "headers there, or include them from one file."
+    ),
+    reads=("configuration",),
+    check=check,
+)

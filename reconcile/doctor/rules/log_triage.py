@@ -99,9 +99,14 @@ def _is_local(target: str) -> bool:
 
 
 RULE = Rule(
-    "log-triage",
-    "nginx's logs show failures whose cause persists.",
-    "error",
-    ("CC5", "DB5", "DB6", "DB7"),
-    check,
+    id="log-triage",
+    summary="nginx's logs show failures whose cause persists.",
+    severity="error",
+    help=(
+        "The failures of the logs are tested again, and those that persist are reported "
+        "with their lines."
+    ),
+    reads=("logs", "files", "processes"),
+    guide_rows=("CC5", "DB5", "DB6", "DB7"),
+    check=check,
 )

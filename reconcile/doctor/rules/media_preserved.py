@@ -86,4 +86,15 @@ def _deletions_in_files(
             yield from deletions(path, text, folder)
 
 
-RULE = Rule("media-preserved", "A deployment deletes uploads.", "error", ("CL10",), check)
+RULE = Rule(
+    id="media-preserved",
+    summary="A deployment deletes uploads.",
+    severity="error",
+    help=(
+        "A script of this host deletes what people uploaded. Exclude the folder, or move "
+        "it out of the script's reach."
+    ),
+    reads=("configuration", "files", "units"),
+    guide_rows=("CL10",),
+    check=check,
+)

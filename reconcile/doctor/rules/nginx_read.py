@@ -85,9 +85,14 @@ def _denied_names(inspection: HostInspection, found: Inventory) -> Iterator[str]
 
 
 RULE = Rule(
-    "nginx-read",
-    "nginx cannot read the served files, or enter a directory above them.",
-    "error",
-    ("CC5", "DB6", "DB9", "DB10", "DB13", "CL5"),
-    check,
+    id="nginx-read",
+    summary="nginx cannot read the served files, or enter a directory above them.",
+    severity="error",
+    help=(
+        "Every file behind the folder returns 403. The workers need x on each directory "
+        "of the path and r on the file."
+    ),
+    reads=("configuration", "files"),
+    guide_rows=("CC5", "DB6", "DB9", "DB10", "DB13", "CL5"),
+    check=check,
 )

@@ -16,9 +16,14 @@ def check(inspection: HostInspection) -> Iterator[RuleResult]:
 
 
 RULE = Rule(
-    "probe-static",
-    "A static file that exists is not served over HTTP.",
-    "error",
-    ("DB11", "DB12", "DB13", "CL8"),
-    check,
+    id="probe-static",
+    summary="A static file that exists is not served over HTTP.",
+    severity="error",
+    help=(
+        "A file that exists on the disk is requested as visitors do. See the other "
+        "findings for the cause."
+    ),
+    reads=("configuration", "files", "requests"),
+    guide_rows=("DB11", "DB12", "DB13", "CL8"),
+    check=check,
 )

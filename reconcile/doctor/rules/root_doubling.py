@@ -42,9 +42,14 @@ def _with_slash(path: str) -> str:
 
 
 RULE = Rule(
-    "root-doubling",
-    "root repeats the location's own prefix in the path.",
-    "error",
-    ("CC1", "DB4", "CL1", "CL2"),
-    check,
+    id="root-doubling",
+    summary="root repeats the location's own prefix in the path.",
+    severity="error",
+    help=(
+        "root appends the whole URI, the prefix of the location included, so a root that "
+        "ends with it names a folder that does not exist. Use alias, or the folder above."
+    ),
+    reads=("configuration", "files"),
+    guide_rows=("CC1", "DB4", "CL1", "CL2"),
+    check=check,
 )

@@ -65,9 +65,14 @@ def _shadowed_location(mapping: LocationMapping, shadowed: list[tuple[str, Route
 
 
 RULE = Rule(
-    "route-shadowed",
-    "Another location answers some of a location's files.",
-    "error",
-    ("CC6", "DB7", "CL8", "CL9"),
-    check,
+    id="route-shadowed",
+    summary="Another location answers some of a location's files.",
+    severity="error",
+    help=(
+        "A regex location takes precedence over a plain prefix, so some files are "
+        "answered from elsewhere. Make the prefix ^~, or narrow the regex."
+    ),
+    reads=("configuration", "files"),
+    guide_rows=("CC6", "DB7", "CL8", "CL9"),
+    check=check,
 )

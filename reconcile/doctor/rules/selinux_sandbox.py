@@ -35,9 +35,14 @@ def _hidden_sockets(inspection: HostInspection) -> Iterator[RuleResult]:
 
 
 RULE = Rule(
-    "selinux-sandbox",
-    "SELinux, AppArmor or PrivateTmp= denies what owners and modes allow.",
-    "error",
-    ("ST12",),
-    check,
+    id="selinux-sandbox",
+    summary="SELinux, AppArmor or PrivateTmp= denies what owners and modes allow.",
+    severity="error",
+    help=(
+        "Access is denied whatever owners and modes allow. Change the label, the profile "
+        "or the place of the file."
+    ),
+    reads=("units", "files", "logs"),
+    guide_rows=("ST12",),
+    check=check,
 )

@@ -125,9 +125,14 @@ def _without_slash(inspection: HostInspection, mapping: LocationMapping) -> Iter
 
 
 RULE = Rule(
-    "served-by-app",
-    "Requests for files reach the app.",
-    "error",
-    ("CC6", "DB3", "DB7", "DB16", "CL8", "CL9"),
-    check,
+    id="served-by-app",
+    summary="Requests for files reach the app.",
+    severity="error",
+    help=(
+        "The app answers for files, slowly or with 404, where nginx should. Add the "
+        "location, or reload nginx."
+    ),
+    reads=("configuration", "files", "requests", "logs"),
+    guide_rows=("CC6", "DB3", "DB7", "DB16", "CL8", "CL9"),
+    check=check,
 )

@@ -79,9 +79,14 @@ def _invisible_bytes(path: str, data: bytes) -> Iterator[RuleResult]:
 
 
 RULE = Rule(
-    "sites-enabled-hygiene",
-    "nginx loads leftovers, folders, broken links or invisible bytes as configuration.",
-    "error",
-    ("DB2",),
-    check,
+    id="sites-enabled-hygiene",
+    summary="nginx loads leftovers, folders, broken links or invisible bytes as configuration.",
+    severity="error",
+    help=(
+        "A wildcard include loads every name, backups as well. Keep them out of the "
+        "folders that nginx reads."
+    ),
+    reads=("configuration", "files"),
+    guide_rows=("DB2",),
+    check=check,
 )

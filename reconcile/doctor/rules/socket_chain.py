@@ -65,4 +65,14 @@ def _denied(inspection: HostInspection, proxy: ProxyLocation, path: str) -> Iter
     )
 
 
-RULE = Rule("socket-chain", "nginx cannot connect to the app.", "error", (), check)
+RULE = Rule(
+    id="socket-chain",
+    summary="nginx cannot connect to the app.",
+    severity="error",
+    help=(
+        "Every request to the app returns 502. The app has to listen where nginx "
+        "connects, and the socket has to allow nginx."
+    ),
+    reads=("configuration", "files", "processes"),
+    check=check,
+)

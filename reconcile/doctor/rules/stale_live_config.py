@@ -41,9 +41,13 @@ def _not_running(inspection: HostInspection) -> Iterator[RuleResult]:
 
 
 RULE = Rule(
-    "stale-live-config",
-    "nginx is not running, or has not loaded its current configuration.",
-    "error",
-    (),
-    check,
+    id="stale-live-config",
+    summary="nginx is not running, or has not loaded its current configuration.",
+    severity="error",
+    help=(
+        "Visitors get the configuration that nginx loaded last, not the one on the disk. "
+        "Reload it, and check the error log."
+    ),
+    reads=("configuration", "processes"),
+    check=check,
 )

@@ -90,9 +90,13 @@ def _directive(path: str) -> str:
 
 
 RULE = Rule(
-    "stale-precompressed",
-    "Compressed copies are older than their originals.",
-    "warning",
-    (),
-    check,
+    id="stale-precompressed",
+    summary="Compressed copies are older than their originals.",
+    severity="warning",
+    help=(
+        "Browsers that accept compression get the old content, others the new. Compress "
+        "the files again, or remove the copies."
+    ),
+    reads=("configuration", "files"),
+    check=check,
 )

@@ -53,4 +53,14 @@ def _fix(mapping: LocationMapping) -> str:
     )
 
 
-RULE = Rule("symlink-escape", "Symlinks lead out of a served folder.", "error", (), check)
+RULE = Rule(
+    id="symlink-escape",
+    summary="Symlinks lead out of a served folder.",
+    severity="error",
+    help=(
+        "Whoever can create a link in a served folder chooses which files nginx sends. "
+        "Remove the link, or restrict links to their owner's."
+    ),
+    reads=("configuration", "files"),
+    check=check,
+)

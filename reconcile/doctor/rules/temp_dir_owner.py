@@ -41,9 +41,13 @@ def _temporary_folders(inspection: HostInspection) -> Iterator[str]:
 
 
 RULE = Rule(
-    "temp-dir-owner",
-    "nginx cannot write to the folder where it buffers uploads.",
-    "error",
-    (),
-    check,
+    id="temp-dir-owner",
+    summary="nginx cannot write to the folder where it buffers uploads.",
+    severity="error",
+    help=(
+        "A body that does not fit into memory is buffered in a file; where nginx cannot "
+        "write it, larger uploads return 500."
+    ),
+    reads=("configuration", "files"),
+    check=check,
 )

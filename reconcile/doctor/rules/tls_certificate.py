@@ -178,4 +178,14 @@ def _check_chain(
         )
 
 
-RULE = Rule("tls-certificate", "Browsers reject a certificate, or will soon.", "error", (), check)
+RULE = Rule(
+    id="tls-certificate",
+    summary="Browsers reject a certificate, or will soon.",
+    severity="error",
+    help=(
+        "Browsers show a warning instead of the site, or nginx cannot start. Renew the "
+        "certificate, or get one for all names."
+    ),
+    reads=("configuration", "certificates"),
+    check=check,
+)

@@ -65,5 +65,13 @@ def _accounts_of_acl(inspection: HostInspection, path: str) -> Iterator[Account]
 
 
 RULE = Rule(
-    "tls-key", "A private key is served, or readable by another user than root.", "error", (), check
+    id="tls-key",
+    summary="A private key is served, or readable by another user than root.",
+    severity="error",
+    help=(
+        "Whoever reads the private key can impersonate the site. nginx reads it as root, "
+        "so no other user has to."
+    ),
+    reads=("configuration", "certificates", "files"),
+    check=check,
 )

@@ -36,5 +36,14 @@ def _exposed_parent(mapping: LocationMapping) -> RuleResult:
 
 
 RULE = Rule(
-    "traversal-leak", "An alias exposes files outside of its folder.", "error", ("CC2",), check
+    id="traversal-leak",
+    summary="An alias exposes files outside of its folder.",
+    severity="error",
+    help=(
+        "A prefix without a slash also matches longer names, which nginx joins to the "
+        "alias: files beside the folder, or above it, are served. End both with a slash."
+    ),
+    reads=("configuration", "files"),
+    guide_rows=("CC2",),
+    check=check,
 )

@@ -72,9 +72,13 @@ def _is_served(inspection: HostInspection, folder: str, served: str) -> bool:
 
 
 RULE = Rule(
-    "upload-dir-mismatch",
-    "The app saves uploads in a folder that nginx does not serve.",
-    "error",
-    ("CC4", "CL4", "DB15"),
-    check,
+    id="upload-dir-mismatch",
+    summary="The app saves uploads in a folder that nginx does not serve.",
+    severity="error",
+    help=(
+        "Every upload is stored and returns 404. Configure one folder in both the app and nginx."
+    ),
+    reads=("configuration", "app", "units"),
+    guide_rows=("CC4", "CL4", "DB15"),
+    check=check,
 )

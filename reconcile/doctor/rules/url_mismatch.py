@@ -69,9 +69,14 @@ def _broken_links(inspection: HostInspection, server: Server) -> Iterator[tuple[
 
 
 RULE = Rule(
-    "url-mismatch",
-    "The app's pages link to files that nothing serves.",
-    "error",
-    ("CC7", "DB7", "DB15"),
-    check,
+    id="url-mismatch",
+    summary="The app's pages link to files that nothing serves.",
+    severity="error",
+    help=(
+        "Browsers request files at URLs that nothing answers. Use the same URL path in "
+        "the app and in nginx."
+    ),
+    reads=("configuration", "app", "requests"),
+    guide_rows=("CC7", "DB7", "DB15"),
+    check=check,
 )

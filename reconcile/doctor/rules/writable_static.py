@@ -68,5 +68,14 @@ def _writable_path(inspection: HostInspection, mapping: LocationMapping, account
 
 
 RULE = Rule(
-    "writable-static", "The app or nginx can modify the static files.", "warning", ("DB10",), check
+    id="writable-static",
+    summary="The app or nginx can modify the static files.",
+    severity="warning",
+    help=(
+        "Whoever compromises the app can replace the scripts of its pages. Static files "
+        "should belong to root."
+    ),
+    reads=("configuration", "files", "units"),
+    guide_rows=("DB10",),
+    check=check,
 )
