@@ -103,9 +103,13 @@ def _fix(wrong: list[_WrongType]) -> str:
 
 
 RULE = Rule(
-    "content-types",
-    "Files are sent with a type that browsers refuse.",
-    "error",
-    (),
-    check,
+    id="content-types",
+    summary="Files are sent with a type that browsers refuse.",
+    severity="error",
+    help=(
+        "Browsers refuse scripts, styles and fonts whose type is wrong, and the page "
+        "stays without them. Map each ending to its type."
+    ),
+    reads=("configuration", "files"),
+    check=check,
 )
