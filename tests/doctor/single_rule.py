@@ -46,6 +46,17 @@ def ask(
     return diagnose(HostInspection(host, declared, only), [load_rule(rule)])
 
 
+def found(rule: str, root: Path, http: str) -> list[Finding]:
+    """What one rule finds in this http block, notes aside; `{root}` stands for `root`."""
+    return serious(ask(rule, configured(root, http.replace("{root}", str(root))), root))
+
+
+def noted(rule: str, root: Path, http: str) -> list[Finding]:
+    """The same with the notes alone."""
+    every = ask(rule, configured(root, http.replace("{root}", str(root))), root).findings
+    return [finding for finding in every if finding.severity == "note"]
+
+
 def serious(found: Diagnosis) -> list[Finding]:
     """What it found, notes aside; everything has to have been looked at."""
     assert () == found.unknown

@@ -9,26 +9,37 @@ from reconcile.doctor.location_mapping import all_locations
 from reconcile.doctor.rule import Rule, RuleResult, warning
 from reconcile.nginx.model.scope import Scope
 from reconcile.nginx.routing.headers import AddedHeader, added_headers
+from reconcile.nginx.routing.servers import Server
 
-_SECURITY = {
+_MATTER = {
     *("strict-transport-security", "x-content-type-options", "content-security-policy"),
     *("x-frame-options", "referrer-policy", "permissions-policy"),
+    *("cross-origin-embedder-policy", "cross-origin-opener-policy"),
+    *("cross-origin-resource-policy", "access-control-allow-origin"),
 }
 
 
 def check(inspection: HostInspection) -> Iterator[RuleResult]:
-    """Yield a warning for each location that drops a security header."""
+    """Yield a warning for each location, or condition in it, that drops such a header."""
     for server in inspection.servers:
-        for scope in all_locations(server):
+        for scope in _levels(server):
             lost = _lost_headers(scope)
             if lost:
                 yield warning(
                     f"{scope} of {server.names[0]} responds without"
                     f" {', '.join(header.name for header in lost)}.",
                     *(f"{one.place}: add_header {one.name}, not inherited" for one in lost),
-                    f"{scope.own['add_header'][0].place}: the location has its own add_header",
+                    f"{scope.own['add_header'][0].place}: the {scope.directive.name} has an"
+                    " add_header of its own",
                     fix=f"{scope.directive.place}: repeat these headers there.",
                 )
+
+
+def _levels(server: Server) -> Iterator[Scope]:
+    """The locations and the conditions in them, which are levels too."""
+    for scope in all_locations(server):
+        yield scope
+        yield from (Scope(scope.tree, inner, scope) for inner in scope.own.get("if", ()))
 
 
 def _lost_headers(scope: Scope) -> list[AddedHeader]:
@@ -36,17 +47,17 @@ def _lost_headers(scope: Scope) -> list[AddedHeader]:
         return []
     kept = {header.name.lower() for header in added_headers(scope)}
     return [
-        header for header in added_headers(scope.parent) if header.name.lower() in _SECURITY - kept
+        header for header in added_headers(scope.parent) if header.name.lower() in _MATTER - kept
     ]
 
 
 RULE = Rule(
     id="header-loss",
-    summary="A location drops security headers of its server.",
+    summary="A location or an if drops security headers of its server.",
     severity="warning",
     help=(
-        "add_header is inherited only where a location has none of its own. Repeat the "
-        "headers there, or include them from one file."
+        "add_header is inherited only where a level has none of its own; an if in a location is "
+        "such a level too. Repeat the headers there, or include them from one file."
     ),
     reads=("configuration",),
     check=check,
