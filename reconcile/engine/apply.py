@@ -192,9 +192,9 @@ class _ApplyRun:
         plan = self.replan() if self.replan else None
         if plan is None:
             return
-        left = [change for change in plan.changes if not change.subject.protected]
+        left = [change for change in plan.changes if not _is_theirs(change)]
         for change in plan.changes:
-            if change.subject.protected:
+            if _is_theirs(change):
                 self.add_note(f"{change.ref} changed during the apply: {change.reason}")
         reasons = [
             *(f"{change.ref}: {change.reason or change.action}" for change in left),
@@ -314,6 +314,11 @@ class _ApplyRun:
     def add_note(self, note: str) -> None:
         self.notes.append(note)
         self.on_event(Event("note", message=note))
+
+
+def _is_theirs(change: Change) -> bool:
+    """Whether others change it at any moment, as an app does its uploads."""
+    return change.subject.protected or change.subject.is_shared
 
 
 @contextmanager

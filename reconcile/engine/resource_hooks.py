@@ -23,6 +23,8 @@ class ResourceHooks:
     writes_inside: ClassVar[bool] = False
     """Whether it writes into the directory of its name, even through a symlink."""
 
+    is_shared: ClassVar[bool] = False
+    """Whether others change it at any moment, so that what differs after an apply is theirs."""
     is_name_removed: ClassVar[bool] = False
     """Whether nothing is left at the path of its name once it is removed."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import fnmatch
 import os
 import stat
 from collections.abc import Callable, Iterator
@@ -12,6 +11,7 @@ from hashlib import sha256
 from posixpath import join
 
 from reconcile.filesystem.attributes import fd_path
+from reconcile.filesystem.globs import is_glob, matches
 from reconcile.filesystem.host_error import ChangedSincePlan
 from reconcile.filesystem.inode import Stat
 from reconcile.filesystem.path import is_helper_name
@@ -26,7 +26,6 @@ from reconcile.filesystem.safe_path import (
 NamesIn = Callable[[str], list[str]]
 Exists = Callable[[str], bool]
 CHUNK = 1 << 20
-MAGIC = frozenset("*?[")
 
 
 @contextmanager
@@ -105,7 +104,7 @@ def glob(pattern: str, names: NamesIn = listdir, exists: Exists = _exists) -> li
     """What glob(3) lists in the C locale: sorted by bytes, `*` without dotfiles."""
     found = ["/"]
     for part in pattern.split("/"):
-        if part and MAGIC & set(part):
+        if is_glob(part):
             found = [path for folder in found for path in _matches(folder, part, names)]
         elif part:
             found = [path for folder in found if exists(path := join(folder, part))]
@@ -117,12 +116,7 @@ def _matches(folder: str, part: str, names: NamesIn) -> list[str]:
         there = names(folder)
     except (FileNotFoundError, NotADirectoryError):
         return []
-    dotted = part.startswith(".")
-    return [
-        join(folder, name)
-        for name in there
-        if fnmatch.fnmatchcase(name, part) and (dotted or not name.startswith("."))
-    ]
+    return [join(folder, name) for name in there if matches(part, name)]
 
 
 def chunks(fd: int) -> Iterator[bytes]:

@@ -66,6 +66,7 @@ class Tree(Resource):
     removal_order: ClassVar[int] = 98
     when_undeclared: ClassVar[Literal["remove", "remove_if_created", "forget"]] = "forget"
     writes_contents: ClassVar[bool] = False
+    is_shared: ClassVar[bool] = True
     metadata_fields: ClassVar[frozenset[str]] = frozenset(
         {
             "path",
@@ -138,8 +139,11 @@ class Tree(Resource):
             found = self.observe(host)
 
     def refresh(self, host: Host, before: Self | None) -> Self | None:
-        """Check only what was fixed, unless it was more than memory held."""
-        if before is None or len(before.deviations) < before.deviating:
+        """Check only what was fixed, and of more than memory held the first.
+
+        What else deviates by now is the work of others, and left to the next plan.
+        """
+        if before is None:
             return self.observe(host)
         left = host.files.still_deviating(self.path, self._policy(host), before.deviations)
         return before.model_copy(update={"deviations": tuple(left), "deviating": len(left)})

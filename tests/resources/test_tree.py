@@ -378,6 +378,17 @@ class TestMoreThanMemoryHolds:
 
         assert () == fixed(uploads(large), host).deviations
 
+    def test_a_new_upload_meanwhile_is_left_to_the_next_plan(self, host: Host, large: Path) -> None:
+        subprocess.run(["chmod", "-R", "go=", large / "a"], check=True)
+        planned = observed(uploads(large), host)
+        planned.apply(host, planned)
+        (large / "a/new.jpg").touch(0o600)
+
+        left = planned.refresh(host, planned)
+
+        assert left is not None
+        assert ((), 0) == (left.deviations, left.deviating)
+
     def test_a_plan_is_bound_also_to_what_it_does_not_show(self, host: Host, large: Path) -> None:
         subprocess.run(["chmod", "-R", "go=", large / "a"], check=True)
         approved = observed(uploads(large), host).digests()

@@ -6,7 +6,7 @@ import errno
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from reconcile.nginx.model import globs
+from reconcile.filesystem import globs
 from reconcile.nginx.model.config_tree import Directive, ParsedFile
 from reconcile.nginx.model.reader import Reader
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from reconcile.dataclass import dataclass
 from reconcile.errors import ReconcileError
-from reconcile.nginx.model import globs
+from reconcile.filesystem import globs
 from reconcile.nginx.model.lexer import NginxSyntaxError, Statement, statements
 from reconcile.nginx.model.reader import Reader
 

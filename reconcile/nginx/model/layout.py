@@ -8,7 +8,7 @@ from typing import Literal
 
 from reconcile.dataclass import dataclass
 from reconcile.errors import ReconcileError
-from reconcile.nginx.model import globs
+from reconcile.filesystem import globs
 from reconcile.nginx.model.build import Build
 from reconcile.nginx.model.config_tree import ConfigTree, Include
 from reconcile.nginx.model.listen import Listen, listens_of

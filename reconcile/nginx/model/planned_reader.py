@@ -8,8 +8,8 @@ from dataclasses import field
 from posixpath import dirname, join, normpath
 
 from reconcile.dataclass import dataclass
+from reconcile.filesystem import globs
 from reconcile.filesystem.planned_entry import ABSENT, FOLDER, Entry, Link
-from reconcile.nginx.model import globs
 from reconcile.nginx.model.reader import Reader
 from reconcile.system import Host
 

@@ -9,8 +9,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from reconcile.errors import ReconcileError
+from reconcile.filesystem import globs
 from reconcile.filesystem.planned_entry import ABSENT, Entry
-from reconcile.nginx.model import globs
 from reconcile.nginx.model.config_tree import ConfigTree, Directive, load
 from reconcile.nginx.model.lexer import NginxSyntaxError
 from reconcile.nginx.model.output_paths import output_paths

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from reconcile.dataclass import dataclass
 from reconcile.engine.resource_state import Owner
 from reconcile.errors import ReconcileError
+from reconcile.filesystem.globs import is_glob
 from reconcile.filesystem.host_error import HostError
 from reconcile.filesystem.user_files import is_trusted_file
-from reconcile.nginx.model.globs import is_glob
 
 if TYPE_CHECKING:
     from reconcile.nginx.model.planned_reader import PlannedReader

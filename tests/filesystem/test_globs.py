@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import ctypes
+import time
 from pathlib import Path
 
 import pytest
 
-from reconcile.nginx.model import globs
+from reconcile.filesystem import globs
+from reconcile.filesystem.read import glob
 
 NAMES = ["a.conf", "b.conf", ".hidden.conf", "a.conf~", "ab", "a]b", "-", "x*y", "sub/a.conf", "^a"]
 PATTERNS = [
     *["*", "*.conf", ".*", "?", "??", "[ab].conf", "[!a].conf", "[^a].conf", "[a-b].conf"],
     *["*/*", "sub/*", "s?b/a.conf", "a[]]b", "a[!]]b", "[]-]", r"x\*y", "[.]*", "[^^]*", "*.*"],
+    *["*.c*f", "*a*", "*a*.*n*f", "s*/*.c*f", "**", "*?.conf", "*o*b*"],
 ]
 
 
@@ -41,6 +44,27 @@ def test_a_pattern_matches_what_the_c_library_lists(tmp_path: Path, pattern: str
 
     listed = [p for p in glob3(f"{tmp_path}/{pattern}") if not p.endswith(("/.", "/.."))]
     assert sorted(listed) == sorted(matched)
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_a_pattern_lists_what_the_c_library_lists(public: Path, pattern: str) -> None:
+    (public / "sub").mkdir()
+    for name in NAMES:
+        (public / name).touch()
+
+    listed = [p for p in glob3(f"{public}/{pattern}") if not p.endswith(("/.", "/.."))]
+    assert sorted(listed) == glob(f"{public}/{pattern}")
+
+
+@pytest.mark.parametrize(
+    "pattern", ["*a" * 40 + "*b", "*a" * 40 + "/*/b", "*" * 90 + "b", "?*" * 90 + "b", "*[ab]" * 60]
+)
+def test_no_pattern_takes_long_to_match_nothing(pattern: str) -> None:
+    began = time.process_time()
+
+    assert not globs.matches(pattern, "a" * 255 + "!")
+
+    assert time.process_time() - began < 0.2
 
 
 @pytest.mark.parametrize(
