@@ -49,6 +49,8 @@ def adopt_host(host: Host, file: str, only: Collection[str] = ()) -> Adopted:
     )
     inspector = HostInspector(host, inspection)
     watched = read_sites(nginx, inspector, draft, only)
+    if missing := nginx.layout.missing_folder:
+        draft.add_note("", f"no other site can be added: {missing.what}", missing.fix)
     plan = None
     if host.privileged or host.settings.service_manager == "process":
         plan = Convergence(draft, watched, nginx.layout, inspector).converge(

@@ -16,7 +16,7 @@ from reconcile.doctor.upstream import ProxyLocation, proxy_locations
 from reconcile.errors import ReconcileError
 from reconcile.nginx.model.config_tree import ConfigTree, Directive
 from reconcile.nginx.routing.indeterminate import Indeterminate
-from reconcile.nginx.routing.request import FileKind, Request
+from reconcile.nginx.routing.request import FileKind, LinkRule, Request
 from reconcile.nginx.routing.router import Router
 from reconcile.nginx.routing.servers import Server
 
@@ -38,6 +38,9 @@ class NoFiles:
     def kind(self, path: str) -> FileKind:  # noqa: ARG002
         """Return "missing" for any path."""
         return "missing"
+
+    def link_refusal(self, path: str, rule: LinkRule, start: int) -> None:
+        """None: no path is a link."""
 
 
 @dataclass(frozen=True)

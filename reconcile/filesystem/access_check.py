@@ -10,6 +10,7 @@ import os
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from posixpath import dirname, join
 from shlex import quote
 
@@ -18,19 +19,38 @@ from reconcile.filesystem.acl import GROUP, GROUP_OBJ, USER, AclEntry, mask_of, 
 from reconcile.filesystem.attributes import ACL, read_attribute
 from reconcile.filesystem.inode import Stat
 from reconcile.filesystem.path import components
-from reconcile.filesystem.safe_path import MOST_SYMLINKS, pin_name
+from reconcile.filesystem.safe_path import MOST_SYMLINKS, PIN, PIN_DIRECTORY, closing, pin_name
 
 READ, WRITE, EXECUTE = 4, 2, 1
+_DAC_OVERRIDE, _DAC_READ_SEARCH = 1 << 1, 1 << 2
+_STICKY = 0o1002
+"""A directory in which everybody may create names, but only remove their own."""
 
 
 @dataclass(frozen=True)
 class Account:
-    """A user with every group that counts when the kernel decides."""
+    """A user with every group that counts when the kernel decides.
+
+    Of a running process also its effective `capabilities` (None: those that the uid implies), the
+    directory where its paths start (`/proc/PID/root` for another mount namespace than ours), and
+    the `unit` that gave it that namespace.
+    """
 
     name: str
     uid: int
     gid: int
     groups: frozenset[int]
+    capabilities: int | None = None
+    root: str = "/"
+    unit: str = ""
+
+    def overrides(self, want: int) -> bool:
+        """Whether it gets `want` whatever the mode of a directory or a file's data is."""
+        if self.capabilities is None:
+            return self.uid == 0
+        return bool(self.capabilities & _DAC_OVERRIDE) or (
+            bool(self.capabilities & _DAC_READ_SEARCH) and not want & WRITE
+        )
 
 
 @dataclass(frozen=True)
@@ -51,6 +71,11 @@ class AccessStep:
 
 def grant_command(step: AccessStep, account: Account) -> str:
     """The command that lets `account` pass a directory, or read a file, and grants no more."""
+    if is_hidden_from(account, step.path):
+        return (
+            f"systemctl edit {account.unit}: remove the setting that hides {quote(step.path)}"
+            " (ProtectHome=, InaccessiblePaths=, TemporaryFileSystem=), then restart it."
+        )
     bit = "x" if step.stat.kind == "directory" else "r"
     if account.uid == step.stat.uid:
         return f"chmod u+{bit} {quote(step.path)}"
@@ -68,13 +93,15 @@ class AccessWalk:
 
     steps: tuple[AccessStep, ...]
     complete: bool
+    is_loop: bool = False
+    """Whether its symlinks are more than the kernel follows."""
 
     @property
     def blocked(self) -> AccessStep | None:
         """The first directory above the path that denies access to the account."""
         above = self.steps[:-1] if self.complete else self.steps
-        folders = (step for step in above if step.stat.kind == "directory")
-        return next((step for step in folders if not step.passable), None)
+        way = (step for step in above if step.stat.kind in ("directory", "symlink"))
+        return next((step for step in way if not step.passable), None)
 
     @property
     def last(self) -> AccessStep | None:
@@ -94,9 +121,10 @@ class AccessWalk:
 
 def allows(st: Stat, acl: tuple[AclEntry, ...], account: Account, want: int) -> bool:
     """Whether `account` gets every bit of `want` on an inode; `acl` is empty without one."""
-    if account.uid == 0:
-        executable = st.kind == "directory" or bool(st.mode & 0o111)
-        return not want & EXECUTE or executable
+    if account.overrides(want) and (
+        st.kind == "directory" or not want & EXECUTE or st.mode & 0o111
+    ):
+        return True
     if account.uid == st.uid:
         return _grants(st.mode >> 6, want)
     # Linux ignores the list where the mask, shown as the group's bits, is empty.
@@ -128,39 +156,70 @@ def _is_group_of(entry: AclEntry, st: Stat, account: Account) -> bool:
 
 def can_enter(account: Account, uid: int, gid: int, mode: int) -> bool:
     """Whether a directory of this owner and mode, without an ACL, lets `account` in."""
-    if account.uid == 0:
+    if account.overrides(EXECUTE):
         return True
     if account.uid == uid:
         return bool(mode & 0o100)
     return bool(mode & (0o010 if gid in account.groups else 0o001))
 
 
-def walk_as(path: str, account: Account) -> AccessWalk:
+def walk_as(path: str, account: Account, *, follow: bool = True) -> AccessWalk:
     """Check `/` and every component down to `path`, symlinks followed as the kernel does.
 
-    Only names are opened, so a link redirects nothing.
+    `follow`: also a link at its end. It starts at the account's own root. Only names are opened,
+    so a link redirects nothing.
     Errors: OSError where this process itself is denied.
     """
-    walker = _AccessWalker(account)
+    with closing(os.open(account.root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)) as root:
+        walker = _AccessWalker(account, root)
+        try:
+            steps = walker.walk(path, follow=follow)
+            return AccessWalk(steps, complete=walker.complete, is_loop=walker.is_loop)
+        except PermissionError:
+            # What denies this process also denies the account, if a step shows that.
+            if all(step.passable for step in walker.steps):
+                raise
+            return AccessWalk(tuple(walker.steps), complete=False)
+
+
+def is_hidden_from(account: Account, path: str) -> bool:
+    """Whether its sandbox puts something else, or nothing, where this process has `path`."""
+    if account.root == "/":
+        return False
     try:
-        return AccessWalk(walker.walk(path), complete=walker.complete)
-    except PermissionError:
-        # What denies this process also denies the account, if a step shows that.
-        if all(step.passable for step in walker.steps):
-            raise
-        return AccessWalk(tuple(walker.steps), complete=False)
+        outside = os.stat(path)
+    except OSError:
+        return False
+    with closing(os.open(account.root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)) as root:
+        try:
+            with closing(_open_below(root, path)) as pin:
+                return not os.path.samestat(outside, os.fstat(pin))
+        except OSError:
+            return True
+
+
+def _open_below(root: int, path: str) -> int:
+    """Pin a physical path below `root`; a component that became a link is refused."""
+    here, names = os.dup(root), components(path)
+    for number, name in enumerate(names):
+        flags = PIN if number == len(names) - 1 else PIN_DIRECTORY
+        with closing(here):
+            here = os.open(name, flags, dir_fd=here)
+    return here
 
 
 class _AccessWalker:
     """Walks physical paths: a name is examined only below directories that are no links."""
 
-    def __init__(self, account: Account) -> None:
+    def __init__(self, account: Account, root: int) -> None:
         self._account = account
+        self._root = root
         self.steps: list[AccessStep] = []
         self.complete = True
+        self.is_loop = False
         self._links = 0
 
-    def walk(self, path: str) -> tuple[AccessStep, ...]:
+    def walk(self, path: str, *, follow: bool) -> tuple[AccessStep, ...]:
         """The steps to `path`; ends at the first one that does not exist."""
         here, names = "/", components(path)[::-1]
         self._step(here)
@@ -170,27 +229,60 @@ class _AccessWalker:
                 here = dirname(here)
                 continue
             target = self._step(join(here, name))
-            if target is None:
+            if target is None or not (names or follow):
                 here = join(here, name)
             else:
                 names += reversed(components(target))
                 here = "/" if target.startswith("/") else here
+        if follow and self.complete and self.steps[-1].path != here:
+            self._step(here)
         return tuple(self.steps)
 
     def _step(self, path: str) -> str | None:
         """Add the step; the target of a symlink, None for anything else."""
-        with _pinned(path, follow=False) as pin:
-            if pin is None:
-                self.complete = False
-                return None
+        try:
+            fd = _open_below(self._root, path)
+        except OSError as error:
+            if error.errno not in _MISSING:
+                raise
+            self.complete = False
+            return None
+        with closing(fd) as pin:
             found = check_step(path, pin, self._account)
-            self.steps.append(found)
             if found.stat.kind != "symlink":
+                self.steps.append(found)
                 return None
-            self._links += 1
-            if self._links > MOST_SYMLINKS:
-                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
-            return os.readlink("", dir_fd=pin)
+            self.steps.append(self._restricted(found))
+            return self._target(pin)
+
+    def _target(self, link: int) -> str | None:
+        self._links += 1
+        if self._links > MOST_SYMLINKS:
+            self.complete, self.is_loop = False, True
+            return None
+        return os.readlink("", dir_fd=link)
+
+    def _restricted(self, link: AccessStep) -> AccessStep:
+        """`link`, which the kernel may refuse to follow in a directory such as /tmp.
+
+        Source: proc_sys_fs(5), protected_symlinks.
+        """
+        above = next((s.stat for s in self.steps if s.path == dirname(link.path)), None)
+        is_shared = above is not None and above.mode & _STICKY == _STICKY
+        if not is_shared or link.stat.uid in (self._account.uid, above.uid if above else -1):
+            return link
+        return replace(link, passable=not _protects_symlinks())
+
+
+_MISSING = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
+
+
+def _protects_symlinks() -> bool:
+    try:
+        with open("/proc/sys/fs/protected_symlinks") as setting:
+            return setting.read().strip() == "1"
+    except OSError:
+        return False
 
 
 @contextmanager

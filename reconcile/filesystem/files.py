@@ -120,10 +120,10 @@ class Files:
         with explained("the places of protected directories cannot be examined"):
             return {path: locate(path, locator) for path in paths}
 
-    def access(self, path: str, account: Account) -> AccessWalk:
-        """What `account` can do with each component of `path`."""
+    def access(self, path: str, account: Account, *, follow: bool = True) -> AccessWalk:
+        """What `account` can do with each component of `path`; `follow`: a link at its end too."""
         with explained(f"{path} cannot be examined"):
-            return access_check.walk_as(path, account)
+            return access_check.walk_as(path, account, follow=follow)
 
     def may_access(self, path: str, accounts: Sequence[Account], want: int) -> list[bool]:
         """For each account whether it has all bits of `want` on the inode itself."""

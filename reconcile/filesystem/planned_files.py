@@ -182,9 +182,9 @@ class PlannedFiles(Files):
     def _exists(self, path: str) -> bool:
         return self.locate(path, follow=False) in self._touched or self.stat(path) is not None
 
-    def access(self, path: str, account: Account) -> AccessWalk:
+    def access(self, path: str, account: Account, *, follow: bool = True) -> AccessWalk:
         """See `Files.access`."""
-        return super().access(self.locate(path), account)
+        return super().access(self.locate(path), account, follow=follow)
 
     def may_access(self, path: str, accounts: Sequence[Account], want: int) -> list[bool]:
         """See `Files.may_access`."""

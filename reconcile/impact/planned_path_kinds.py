@@ -47,7 +47,7 @@ class _PlannedKinds:
         elif isinstance(after, Directory):
             yield after.path, self._directory(after)
         elif isinstance(after, File):
-            yield after.path, "file" if self._may(after, after.mode, 2) else "denied"
+            yield after.path, "file" if self._may(after, after.mode, 2) else "unreadable"
         elif isinstance(after, Symlink):
             # Its target would be resolved on today's disk, so its kind is unknown.
             yield after.path, "unknown"
@@ -62,7 +62,7 @@ class _PlannedKinds:
     def _contents(self, after: Assets | Tree) -> Iterator[tuple[str, FileKind]]:
         names = [*self._samples.get(after.path, ()), *(getattr(after, "extra", ()))]
         folder: FileKind = "directory" if self._may(after, after.dirs, 0) else "denied"
-        file: FileKind = "file" if self._may(after, after.files, 2) else "denied"
+        file: FileKind = "file" if self._may(after, after.files, 2) else "unreadable"
         for name in names:
             for above in ancestors(f"/{name}"):
                 if above != "/":

@@ -28,6 +28,23 @@ def ids_of(pid: int) -> tuple[int, int, frozenset[int]] | None:
     return None
 
 
+def capabilities_of(pid: int) -> int | None:
+    """The effective capabilities of `pid`, a bit for each; None where they cannot be read."""
+    with suppress(OSError), open(f"/proc/{pid}/status") as status:
+        return next((int(line[7:], 16) for line in status if line.startswith("CapEff:")), None)
+    return None
+
+
+def root_of(pid: int) -> str:
+    """Where the paths of `pid` start: `/proc/PID/root` where it sees other mounts than we do."""
+    with suppress(OSError):
+        own, its = (os.stat(f"/proc/{one}/ns/mnt").st_ino for one in ("self", pid))
+        if own != its or os.readlink(f"/proc/{pid}/root") != "/":
+            os.stat(f"/proc/{pid}/root/")
+            return f"/proc/{pid}/root"
+    return "/"
+
+
 def cwd_of(pid: int) -> str:
     """The working directory of `pid`; "" where it cannot be read."""
     with suppress(OSError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from posixpath import normpath
 from typing import NamedTuple
@@ -24,32 +25,41 @@ class Disagreement(NamedTuple):
 
 
 def disagreements(
-    prefix: Path, server: str, uris: list[str], method: str = "GET"
+    prefix: Path,
+    server: str,
+    uris: list[str],
+    method: str = "GET",
+    *,
+    around: str = "",
+    headers: Mapping[str, str] | None = None,
 ) -> list[Disagreement] | None:
     """Ask nginx and our router the same; None where nginx refuses the configuration.
 
-    What we say we cannot know is not compared.
+    `around` stands beside the server. What we say we cannot know is not compared.
     """
     port, upstream = free_port(), free_port()
     text = server.replace("@P@", str(prefix)).replace("@UPSTREAM@", str(upstream))
     http = f"""
+        {around.replace("@P@", str(prefix)).replace("@PORT@", str(port))}
         server {{ listen 127.0.0.1:{port}; server_name x.test; absolute_redirect off; {text} }}
         server {{ listen 127.0.0.1:{upstream}; location / {{ return 200 "upstream"; }} }}
     """
     with running(prefix, http, port) as nginx:
         if nginx is None:
             return None
-        compared = [compare(nginx, uri, method) for uri in uris]
+        compared = [compare(nginx, uri, method, headers or {}) for uri in uris]
     return [found for found in compared if found.predicted != found.seen]
 
 
-def compare(nginx: Running, uri: str, method: str) -> Disagreement:
-    predicted = nginx.predict(uri, method=method)
+def compare(nginx: Running, uri: str, method: str, headers: Mapping[str, str]) -> Disagreement:
+    predicted = nginx.predict(uri, method=method, headers=headers)
     is_unknown = predicted.answer.kind == "unknown"
     compared("answers said to be unknown" if is_unknown else "answers")
     if is_unknown:
         return Disagreement(uri, {}, {})
-    return Disagreement(uri, expected(predicted), seen(nginx.ask(uri, method=method), predicted))
+    return Disagreement(
+        uri, expected(predicted), seen(nginx.ask(uri, method=method, headers=headers), predicted)
+    )
 
 
 def expected(route: Route) -> dict[str, object]:

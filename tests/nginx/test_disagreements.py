@@ -73,6 +73,57 @@ ROWS = {
         *("GET", "/a/"),
         "rewrite ^/a/(.*)$ /b/$1; break; location / { alias @P@/r1/; }",
     ),
+    "a fallback that loses its location's name": (
+        *("GET", "/help/css/nope.css"),
+        "location /help { alias @P@/r1/; try_files $uri.html $uri; }"
+        ' location / { return 200 "root: $uri"; }',
+    ),
+    "a fallback that loses its location's slash as well": (
+        *("GET", "/help/css/nope.css"),
+        "location /help/ { alias @P@/r1/; try_files $uri /help/old$uri; }",
+    ),
+    "a candidate that does not begin with its location's name": (
+        *("GET", "/a/b/c.css"),
+        "location /a/ { alias @P@/r1/; try_files /b$uri =404; }",
+    ),
+    "a malformed URI gets the error page of the first server": (
+        *("GET", "/a/%"),
+        "error_page 400 =200 /c.css; root @P@/r2;",
+    ),
+    "a malformed method": ("get", "/c.css", "root @P@/r1;"),
+    "TRACE is refused by nginx": ("TRACE", "/c.css", "error_page 405 =200 /d.html; root @P@/r1;"),
+    "a URI that is longer than a buffer": ("GET", f"/{'a' * 8178}", "root @P@/r1;"),
+    "a URI that fills a buffer": ("GET", f"/{'a' * 8176}", "root @P@/r1;"),
+    "a hash in the arguments": ("GET", "/a/../b/?a=1#b", "return 200 $args;"),
+}
+
+MAPS = r"""
+    map $http_cookie $seen { default no; ~*session=(\w+) "yes $1"; "x=1" exact; }
+    map $request_method $writes { GET 0; HEAD 0; default 1; }
+    map $http_host $kind { hostnames; default none; .test sub; x.* tail; ~^x regex; }
+"""
+BY_HEADER: dict[str, tuple[str, dict[str, str], str]] = {
+    "a cookie, its name in any case": (
+        *("GET", {"Cookie": "b=1; A = 2,3 ; a=5"}),
+        'if ($cookie_a = "5") { return 411; } return 200 "$cookie_a";',
+    ),
+    "an underscore in a header's name": (
+        *("GET", {"X_Y": "no", "X-Y": "hi"}),
+        'return 200 "$http_x_y";',
+    ),
+    "a map by a regex with a group": (
+        *("GET", {"Cookie": "a=b; SESSION=ab"}),
+        'return 200 "$seen";',
+    ),
+    "a map by a whole text, its case ignored": ("GET", {"Cookie": "X=1"}, 'return 200 "$seen";'),
+    "a map of host names": ("GET", {}, 'return 200 "$kind";'),
+    "a map in an if": ("POST", {}, 'if ($writes) { return 410; } return 200 "$writes";'),
+    "the same for another method": ("HEAD", {}, "if ($writes) { return 410; } return 200 x;"),
+    "a header that is longer than a buffer": ("GET", {"X-A": "a" * 8185}, "return 200 x;"),
+    "the addresses before this one": (
+        *("GET", {"X-Forwarded-For": "1.2.3.4"}),
+        'return 200 "$proxy_add_x_forwarded_for";',
+    ),
 }
 
 
@@ -82,3 +133,28 @@ def test_it_agrees(tmp_path: Path, method: str, uri: str, server: str) -> None:
     lay_files(tmp_path)
 
     assert [] == disagreements(tmp_path, server, [uri], method)
+
+
+@pytest.mark.parametrize(("method", "headers", "server"), BY_HEADER.values(), ids=BY_HEADER.keys())
+def test_it_agrees_on_headers(
+    tmp_path: Path, method: str, headers: dict[str, str], server: str
+) -> None:
+    tmp_path.chmod(0o755)
+    lay_files(tmp_path)
+
+    found = disagreements(tmp_path, server, ["/c.css"], method, around=MAPS, headers=headers)
+
+    assert [] == found
+
+
+def test_what_is_malformed_gets_the_error_page_of_the_first_server(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    lay_files(tmp_path)
+    first = """server {
+        listen 127.0.0.1:@PORT@; server_name first.test; add_header X-Mark first always;
+        error_page 400 /page; location /page { return 402; }
+    }"""
+
+    found = disagreements(tmp_path, "error_page 400 =403 /c.css; root r1;", ["/a/%"], around=first)
+
+    assert [] == found

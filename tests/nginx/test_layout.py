@@ -57,9 +57,21 @@ def test_in_conf_d_there_is_no_link() -> None:
     assert ("/n/conf.d/shop.conf", None) == (layout.file_path("shop"), layout.link_path("shop"))
 
 
-def test_a_folder_read_outside_http_is_no_place_for_a_site() -> None:
+@pytest.mark.parametrize(
+    "text",
+    [
+        "include conf.d/*.conf; http { }",
+        "http { server { listen 80; } }",
+        "http { include servers.conf; }",
+        "http { include vhosts/*.conf; }",
+    ],
+)
+def test_without_a_folder_of_sites_the_rest_is_read_and_no_site_has_a_place(text: str) -> None:
+    layout = layout_of(f"user web; {text}", **{"servers.conf": "server { listen 81; }"})
+
+    assert ("web", None) == (layout.worker_user, layout.link_path("shop"))
     with pytest.raises(ReconcileError, match=r"includes neither sites-enabled/ nor conf.d/"):
-        layout_of("include conf.d/*.conf; http { }")
+        layout.file_path("shop")
 
 
 def test_an_include_within_an_included_file_counts() -> None:

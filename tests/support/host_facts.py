@@ -13,17 +13,13 @@ from reconcile.nginx.model.layout import Layout
 from tests.support.yaml_examples import load_text
 
 DEBIAN = Layout(
-    style="sites-enabled",
-    available_dir="/etc/nginx/sites-available",
-    enabled_dir="/etc/nginx/sites-enabled",
+    sites_folder=("sites-enabled", "/etc/nginx/sites-enabled"),
     worker_user="www-data",
     pid_path="/run/nginx.pid",
     error_log="/var/log/nginx/error.log",
     listens=(),
 )
-CONF_D = replace(
-    DEBIAN, style="conf.d", available_dir="/etc/nginx/conf.d", enabled_dir="/etc/nginx/conf.d"
-)
+CONF_D = replace(DEBIAN, sites_folder=("conf.d", "/etc/nginx/conf.d"))
 HOST = HostFacts(
     hostname="web1",
     nginx_config="/etc/nginx/nginx.conf",

@@ -13,10 +13,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from reconcile.nginx.model.config_tree import load
 from reconcile.nginx.model.listen import Address
-from reconcile.nginx.routing.request import FileKind, Request
+from reconcile.nginx.routing.request import FileKind, LinkRule, Request
 from reconcile.nginx.routing.route import Route
 from reconcile.nginx.routing.router import Router
 from tests.support.overlay import OverlayReader
@@ -95,6 +96,9 @@ class RealFiles:
             return "file"
         return "directory" if stat.S_ISDIR(mode) else "special"
 
+    def link_refusal(self, path: str, rule: LinkRule, start: int) -> None:
+        """None of the files is a link."""
+
 
 @dataclass(frozen=True)
 class Running:
@@ -104,13 +108,20 @@ class Running:
     router: Router
 
     def ask(
-        self, uri: str, host: str = "x.test", method: str = "GET", body: bytes = b""
+        self,
+        uri: str,
+        host: str = "x.test",
+        method: str = "GET",
+        body: bytes = b"",
+        headers: Mapping[str, str] = MappingProxyType({}),
     ) -> Answered:
         """The real answer."""
         connection = http.client.HTTPConnection(self.address.host, self.address.port, timeout=10)
         try:
             connection.putrequest(method, uri, skip_host=True, skip_accept_encoding=True)
             connection.putheader("Host", host)
+            for name, value in headers.items():
+                connection.putheader(name, value)
             if body:
                 connection.putheader("Content-Length", str(len(body)))
             connection.endheaders(body or None)
@@ -120,11 +131,22 @@ class Running:
             connection.close()
 
     def predict(
-        self, uri: str, host: str = "x.test", method: str = "GET", body: bytes = b""
+        self,
+        uri: str,
+        host: str = "x.test",
+        method: str = "GET",
+        body: bytes = b"",
+        headers: Mapping[str, str] = MappingProxyType({}),
     ) -> Route:
         """Our prediction of it."""
         request = Request(
-            uri, host=host, address=self.address, method=method, body_length=len(body)
+            uri,
+            host=host,
+            address=self.address,
+            method=method,
+            body_length=len(body),
+            headers={name.lower(): value for name, value in headers.items()},
+            is_stranger=True,
         )
         return self.router.route(request, RealFiles())
 

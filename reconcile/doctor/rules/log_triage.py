@@ -51,7 +51,7 @@ def _denied_paths(
         if path.startswith("/") and "connect()" not in line.call:
             found[path] = line
     for path, line in list(found.items())[-3:]:
-        if inspection.nginx.disk.kind(path) == "denied":
+        if inspection.nginx.disk.kind(path) in ("denied", "unreadable", "unlistable"):
             yield error(
                 f"nginx is denied access to {path} (13: permission denied).",
                 str(line),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from posixpath import join
+from posixpath import dirname, join
 from typing import Literal
 
 from reconcile.dataclass import dataclass
@@ -24,58 +24,84 @@ class Layout:
     With `sites-enabled` a site is a file in `available_dir` and a link in
     `enabled_dir`; with `conf.d` both are the one folder and there is no link.
     `error_log` is the first main-level log that is a file, else the configured
-    destination (`stderr`, `syslog:…`).
+    destination (`stderr`, `syslog:…`). `sites_folder` is None where `http` includes neither: such
+    a configuration can be read, and the members that name a place for a site raise ReconcileError.
     """
 
-    style: Style
-    available_dir: str
-    enabled_dir: str
+    sites_folder: tuple[Style, str] | None
     worker_user: str
     pid_path: str
     error_log: str
     listens: tuple[Listen, ...]
+    config_path: str = "/etc/nginx/nginx.conf"
+
+    @property
+    def style(self) -> Style:
+        """How this nginx includes its sites."""
+        return self._folder[0]
+
+    @property
+    def enabled_dir(self) -> str:
+        """The folder that nginx reads."""
+        return self._folder[1]
+
+    @property
+    def available_dir(self) -> str:
+        """The folder that holds the files of sites."""
+        style, folder = self._folder
+        return folder if style == "conf.d" else f"{folder.removesuffix('enabled')}available"
+
+    @property
+    def missing_folder(self) -> ReconcileError | None:
+        """Why no site can be written here; None where one can."""
+        return None if self.sites_folder else _no_folder(self.config_path)
+
+    @property
+    def _folder(self) -> tuple[Style, str]:
+        if self.sites_folder is None:
+            raise _no_folder(self.config_path)
+        return self.sites_folder
 
     def file_path(self, site: str) -> str:
         """The path of the site's file."""
         return f"{self.available_dir}/{site}.conf"
 
     def link_path(self, site: str) -> str | None:
-        """The path of the site's enabling symlink; None in a conf.d layout."""
-        if self.style == "conf.d":
+        """The path of the site's enabling symlink; None where sites have none."""
+        if self.sites_folder is None or self.style == "conf.d":
             return None
         return f"{self.enabled_dir}/{site}.conf"
 
 
 def read_layout(tree: ConfigTree, build: Build) -> Layout:
-    """Read the layout of a loaded configuration; `build` supplies the defaults.
-
-    Errors: ReconcileError where `http` includes neither sites-enabled/ nor conf.d/.
-    """
-    style, folder = _sites_folder(tree)
-    available = folder.removesuffix("enabled") + "available" if style != "conf.d" else folder
+    """Read the layout of a loaded configuration; `build` supplies the defaults."""
     main = {directive.name: directive for directive in tree.directives}
     user, pid = main.get("user"), main.get("pid")
     return Layout(
-        style=style,
-        available_dir=available,
-        enabled_dir=folder,
+        sites_folder=_sites_folder(tree),
         worker_user=user.args[0] if user and user.args else build.user,
         pid_path=join(build.prefix, pid.args[0] if pid and pid.args else build.pid_path),
         error_log=_error_log(tree, build),
         listens=tuple(listens_of(tree)),
+        config_path=tree.config_path,
     )
 
 
-def _sites_folder(tree: ConfigTree) -> tuple[Style, str]:
+def _sites_folder(tree: ConfigTree) -> tuple[Style, str] | None:
     folders = [include.folder for include in _http_includes(tree) if _reads_sites(include)]
     for style in ("sites-enabled", "conf.d"):
         for folder in folders:
             if folder.rpartition("/")[2] == style:
                 return style, folder
-    raise ReconcileError(
-        what=f"{tree.config_path} includes neither sites-enabled/ nor conf.d/",
+    return None
+
+
+def _no_folder(config_path: str) -> ReconcileError:
+    return ReconcileError(
+        what=f"{config_path} includes neither sites-enabled/ nor conf.d/",
         why="a site needs a folder whose *.conf files nginx includes inside its http block",
-        fix=f"Add `include {tree.prefix}conf.d/*.conf;` to the http block of {tree.config_path}.",
+        fix=f"Add `include {dirname(config_path)}/conf.d/*.conf;` to the http block of"
+        f" {config_path}.",
     )
 
 

@@ -44,12 +44,17 @@ class Address(NamedTuple):
 
 @dataclass(frozen=True)
 class Listen:
-    """One `listen` of one server; `place` is None for nginx's implicit one."""
+    """One `listen` of one server; `place` is None for nginx's implicit one.
+
+    `ssl` and `proxy_protocol` as written here: of an address, the ServerTable knows whether any
+    other listen of it sets them.
+    """
 
     address: Address
     default_server: bool = False
     ssl: bool = False
     ipv6only: bool = True
+    proxy_protocol: bool = False
     place: str | None = None
 
     @classmethod
@@ -73,6 +78,7 @@ class Listen:
                 default_server="default_server" in parameters or "default" in parameters,
                 ssl="ssl" in parameters,
                 ipv6only="ipv6only=off" not in parameters,
+                proxy_protocol="proxy_protocol" in parameters,
                 place=directive.place,
             )
             for address in _addresses(directive, written)

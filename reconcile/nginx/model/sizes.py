@@ -7,6 +7,7 @@ import re
 from reconcile.nginx.model.scope import Scope
 
 DEFAULT_BODY_LIMIT = 1024 * 1024
+DEFAULT_HEADER_LIMIT = 8 * 1024
 
 _SIZE = re.compile(r"(\d+)([kKmMgG]?)")
 _UNITS = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
@@ -31,3 +32,10 @@ def body_limit(scope: Scope) -> int:
     """client_max_body_size of a level in bytes; 0 is no limit."""
     written = parse_size(scope.argument("client_max_body_size", ""))
     return DEFAULT_BODY_LIMIT if written is None else written
+
+
+def header_limit(scope: Scope) -> int:
+    """The most bytes of a request line, or of one header, by large_client_header_buffers."""
+    written = scope.inherited("large_client_header_buffers")
+    size = parse_size(written[-1].args[-1]) if written and written[-1].args else None
+    return size or DEFAULT_HEADER_LIMIT

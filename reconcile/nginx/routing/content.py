@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from reconcile.nginx.model.latin1 import from_raw
 from reconcile.nginx.routing.indeterminate import Indeterminate
+from reconcile.nginx.routing.request import FOLDERS
 from reconcile.nginx.routing.request_context import (
     InternalRedirect,
     PathMapping,
@@ -11,7 +12,7 @@ from reconcile.nginx.routing.request_context import (
     RequestContext,
     StatusResult,
 )
-from reconcile.nginx.routing.route import Answer
+from reconcile.nginx.routing.route import Answer, Tried
 from reconcile.nginx.routing.uri import escaped
 
 _STATIC_METHODS = ("GET", "HEAD", "POST")
@@ -41,8 +42,11 @@ def try_files(context: RequestContext) -> PhaseResult | None:
 def _take(context: RequestContext, root: PathMapping, candidate: str) -> bool:
     wants_folder = candidate.endswith("/")
     name = _candidate(context, root, candidate[:-1] if wants_folder else candidate)
-    kind = context.kind(root.folder + name)
-    if kind in ("missing", "denied") or (kind == "directory") != wants_folder:
+    path = root.folder + name
+    kind = context.kind(path)
+    context.tried.append(Tried(from_raw(path + "/" * wants_folder), kind))
+    # Nginx only asks for the name here: a file that it cannot read is taken, and then is 403.
+    if kind in ("missing", "denied") or (kind in FOLDERS) != wants_folder:
         return False
     if not root.is_whole:
         context.path = context.path[: root.strip_length] + name
@@ -98,13 +102,15 @@ def _static(context: RequestContext) -> PhaseResult:
     if kind == "directory":
         target = escaped(context.path) + "/" + (f"?{context.args}" if context.args else "")
         return StatusResult(301, target=target, path=from_raw(path))
+    if kind == "special":
+        raise Indeterminate(f"{from_raw(path)} is neither a file nor a directory")
+    if kind == "missing":
+        return StatusResult(404, path=from_raw(path), reason=kind)
     if kind != "file":
-        return StatusResult(403 if kind == "denied" else 404, path=from_raw(path), reason=kind)
+        return StatusResult(403, path=from_raw(path), reason="denied")
     if context.method == "POST":
         return StatusResult(405, path=from_raw(path), reason="static files do not allow POST")
-    strict = context.scope.argument("disable_symlinks", "off")
-    reason = "" if strict == "off" else f"unless disable_symlinks {strict} refuses a link in it"
-    return Answer("file", context.error_status or 200, path=from_raw(path), reason=reason)
+    return Answer("file", context.error_status or 200, path=from_raw(path))
 
 
 def _index(context: RequestContext) -> PhaseResult | None:
@@ -122,6 +128,7 @@ def _index(context: RequestContext) -> PhaseResult | None:
             return refusal
         folder = context.file_path(root)
         kind = context.kind(folder + name)
+        context.tried.append(Tried(from_raw(folder + name), kind))
         if kind == "denied":
             return StatusResult(403, path=from_raw(folder + name), reason=kind)
         if kind != "missing":
@@ -136,12 +143,14 @@ def _no_folder(
     context: RequestContext, folder: str, *, is_index: bool = False
 ) -> StatusResult | None:
     kind = context.kind(folder)
-    if kind == "directory":
+    if kind == "directory" or (is_index and context.is_folder(folder)):
         return None
     # An alias without its slash: NAMEindex.html is missing, and NAME is no directory.
-    if is_index and kind == "file" and not folder.endswith("/"):
+    if is_index and kind in ("file", "unreadable") and not folder.endswith("/"):
         return StatusResult(500, path=from_raw(folder), reason="not a directory")
-    return StatusResult(403 if kind == "denied" else 404, path=from_raw(folder), reason=kind)
+    is_denied = kind in ("denied", "unlistable")
+    reason = "denied" if is_denied else "missing"
+    return StatusResult(403 if is_denied else 404, path=from_raw(folder), reason=reason)
 
 
 def _listing(context: RequestContext) -> PhaseResult:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reconcile.nginx.routing.headers import sent_headers, values_of
-from reconcile.nginx.routing.route import Answer, Route
+from reconcile.nginx.routing.route import CLOSED, Answer, Route
 
 _DEPENDS_ON_TIME = "(depends on the time)"
 
@@ -21,7 +21,7 @@ def describe_briefly(route: Route) -> str:
     answer = route.answer
     if route.server is None:
         return "no answer"
-    if answer.kind == "error" and answer.status == 444:
+    if answer.kind == "error" and answer.status == CLOSED:
         return "closed connection"
     if answer.kind == "pass":
         target = (answer.target or "").removeprefix("http://")
@@ -68,8 +68,9 @@ def _answer_text(answer: Answer) -> str:
 
 
 def _refusal(answer: Answer) -> str:
-    if answer.status == 444:
-        return "a connection that is closed without an answer"
+    if answer.status == CLOSED:
+        why = f" ({answer.reason})" if answer.reason not in ("", "return") else ""
+        return f"a connection that is closed without an answer{why}"
     if answer.path and answer.reason in ("missing", "denied"):
         why = "does not exist" if answer.reason == "missing" else "denies access to nginx"
         return f"{answer.status} ({answer.path} {why})"

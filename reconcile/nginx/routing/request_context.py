@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from reconcile.nginx.model.latin1 import from_raw, to_raw
 from reconcile.nginx.model.scope import Scope
 from reconcile.nginx.routing import uri
 from reconcile.nginx.routing.indeterminate import Indeterminate
-from reconcile.nginx.routing.request import FileKind, PathKinds, Request
-from reconcile.nginx.routing.route import Answer, Hop
+from reconcile.nginx.routing.request import FOLDERS, FileKind, LinkRule, PathKinds, Request
+from reconcile.nginx.routing.route import Answer, Hop, Tried
 from reconcile.nginx.routing.servers import ServerChoice, hostname
+from reconcile.nginx.routing.variable_maps import VariableMap
 
 MAX_URI_CHANGES = 10
 """Nginx gives up with 500 after so many internal redirects."""
 
+_LINK_RULES: Mapping[str, LinkRule] = {"on": "on", "if_not_owner": "if_not_owner"}
 _VARIABLE = re.compile(r"\$(?:\{(\w+)\}|([1-9])|([A-Za-z_]\w*))", re.ASCII)
 
 
@@ -65,6 +68,8 @@ class RequestContext:
     args: str
     method: str
     scope: Scope
+    maps: Mapping[str, VariableMap] = field(default_factory=dict)
+    valid_unparsed_uri: bool = True
     internal: bool = False
     uri_changed: bool = False
     valid_location: bool = True
@@ -75,6 +80,7 @@ class RequestContext:
     match: re.Match[str] | None = None
     variables: dict[str, str | None] = field(default_factory=dict)
     hops: list[Hop] = field(default_factory=list)
+    tried: list[Tried] = field(default_factory=list)
 
     @property
     def _is_escaped(self) -> bool:
@@ -91,7 +97,35 @@ class RequestContext:
         kind = self.files.kind(from_raw(path))
         if kind == "unknown":
             raise Indeterminate(f"{from_raw(path)} could not be examined")
-        return kind
+        rule = _LINK_RULES.get(self.scope.argument("disable_symlinks", "off"))
+        if rule:
+            return self._without_links(path, kind, rule)
+        # With a cache nginx opens what it otherwise only asks for.
+        is_cached = self.scope.argument("open_file_cache", "off") != "off"
+        return "denied" if is_cached and kind in ("unreadable", "unlistable") else kind
+
+    def is_folder(self, path: str) -> bool:
+        """Whether nginx finds a directory there, if it only asks and does not open it."""
+        is_asked = self.scope.argument("disable_symlinks", "off") == "off"
+        return is_asked and self.files.kind(from_raw(path)) in FOLDERS
+
+    def _without_links(self, path: str, kind: FileKind, rule: LinkRule) -> FileKind:
+        """Nginx then opens each component, and at the end also what it only asks for."""
+        start = self._links_allowed_to(path)
+        if start < len(path) and (
+            refusal := self.files.link_refusal(from_raw(path), rule, len(from_raw(path[:start])))
+        ):
+            return refusal
+        return "denied" if kind in ("unreadable", "unlistable") else kind
+
+    def _links_allowed_to(self, path: str) -> int:
+        """How much of `path` may contain links, by `from=`."""
+        written = self.scope.inherited("disable_symlinks")[-1].args[1:]
+        allowed = self.expand(written[0].removeprefix("from=")) if written else ""
+        if not allowed or not path.startswith(allowed):
+            return 0
+        is_whole = path[len(allowed) : len(allowed) + 1] in ("", "/") or allowed.endswith("/")
+        return len(allowed) if is_whole else 0
 
     def path_mapping(self) -> PathMapping:
         """The root or alias in force. Errors: Indeterminate for an unknown variable."""
@@ -148,10 +182,16 @@ class RequestContext:
         """One variable's value. Errors: Indeterminate for one that is not static."""
         if name.isdigit():
             return self._group(int(name), quote=False)
+        if name not in self.variables and name in self.maps:
+            self.variables[name] = self._mapped(self.maps[name])
         value = self.variables[name] if name in self.variables else self._builtin(name)
         if value is None:
             raise Indeterminate(f"${name} cannot be evaluated statically")
         return value
+
+    def _mapped(self, found: VariableMap) -> str:
+        value = found.value_for(self.expand(found.source), self.remember)
+        return self.expand(from_raw(value))
 
     def _builtin(self, name: str) -> str | None:
         request = self.request
@@ -169,6 +209,8 @@ class RequestContext:
             return self.file_path(self.path_mapping())
         if name.startswith("arg_"):
             return self._argument(name[4:].lower())
+        if name.startswith("cookie_"):
+            return to_raw(self._cookie(name[7:]))
         fixed = {
             "request_uri": request.uri,
             "is_args": "?" if self.args else "",
@@ -179,12 +221,25 @@ class RequestContext:
             "server_port": str(request.address.port),
             "server_addr": request.address.host,
             "server_name": self.choice.server.names[0],
+            "request": f"{request.method} {request.uri} HTTP/1.1",
+            "server_protocol": "HTTP/1.1",
+            "content_type": self._header("content-type"),
+            "content_length": str(request.body_length or self._header("content-length")),
+            "proxy_add_x_forwarded_for": ", ".join(
+                filter(None, [self._header("x-forwarded-for"), request.client])
+            ),
         }
         return to_raw(fixed[name]) if name in fixed else None
 
     def _argument(self, name: str) -> str:
         pairs = (pair.partition("=") for pair in self.args.split("&"))
         return next((value for key, mark, value in pairs if mark and key.lower() == name), "")
+
+    def _cookie(self, name: str) -> str:
+        """A cookie's value, as nginx finds it. Source: ngx_http_parse_multi_header_lines."""
+        written = rf"(?:^|[;,]) *{re.escape(name)} *= *([^;]*)"
+        found = re.search(written, self._header("cookie"), re.IGNORECASE)
+        return found[1] if found else ""
 
     def _header(self, name: str) -> str:
         return self.request.host if name == "host" else self.request.headers.get(name, "")

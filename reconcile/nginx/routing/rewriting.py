@@ -10,6 +10,7 @@ from reconcile.nginx.model.latin1 import from_raw, to_raw
 from reconcile.nginx.model.scope import Scope
 from reconcile.nginx.routing import pcre
 from reconcile.nginx.routing.indeterminate import Indeterminate
+from reconcile.nginx.routing.request import FOLDERS
 from reconcile.nginx.routing.request_context import PhaseResult, RequestContext, StatusResult
 from reconcile.nginx.routing.route import Answer
 from reconcile.nginx.routing.uri import unescape_redirect
@@ -125,6 +126,7 @@ def _rewritten(
         args = context.args
     path = context.expand(head)
     context.path, context.args, context.internal = path, args, True
+    context.valid_unparsed_uri = False
     context.uri_changed = flag != "break"
     if flag == "break":
         context.valid_location = False
@@ -173,8 +175,8 @@ def _file_test(context: RequestContext, words: Sequence[str]) -> bool:
     path = context.expand(words[1])
     kind = context.kind(path if path.startswith("/") else context.prefix + path)
     found = {
-        "-f": kind == "file",
-        "-d": kind == "directory",
+        "-f": kind in ("file", "unreadable"),
+        "-d": kind in FOLDERS,
         "-e": kind not in ("missing", "denied"),
     }
     return found[test] != words[0].startswith("!")

@@ -8,7 +8,7 @@ from typing import Literal
 
 from reconcile.nginx.model.listen import Listen
 from reconcile.nginx.model.scope import Scope
-from reconcile.nginx.routing.request import Request
+from reconcile.nginx.routing.request import FileKind, Request
 from reconcile.nginx.routing.servers import Server
 
 AnswerKind = Literal["file", "listing", "pass", "handler", "return", "redirect", "error", "unknown"]
@@ -32,6 +32,23 @@ class Answer:
     reason: str = ""
 
 
+CLOSED = 444
+"""Nginx's own number for a connection that it closes without an answer."""
+
+
+def closed(reason: str) -> Answer:
+    """The answer of a connection that is closed before any request is answered."""
+    return Answer("error", CLOSED, reason=reason)
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A path that try_files or index asked for, and what is there."""
+
+    path: str
+    kind: FileKind
+
+
 @dataclass(frozen=True)
 class Hop:
     """One location match: the path, the location and the reason."""
@@ -52,7 +69,9 @@ class Route:
     """One request from its connection to its answer.
 
     `hops` has one entry per internal redirect; the last one answered. `scope` is
-    the level whose headers and limits apply, `path` the last normalised path.
+    the level whose headers and limits apply, `path` the last normalised path. `tried` are the
+    paths that try_files and index asked for. `is_sent_as_received`: a proxy_pass without a URI
+    passes on the path as the client wrote it, because no rewrite or internal redirect changed it.
     """
 
     request: Request
@@ -63,6 +82,8 @@ class Route:
     hops: tuple[Hop, ...] = ()
     scope: Scope | None = None
     path: str = ""
+    tried: tuple[Tried, ...] = ()
+    is_sent_as_received: bool = True
     expand: Callable[[str], str | None] | None = field(default=None, compare=False, repr=False)
 
     def expanded(self, template: str) -> str | None:

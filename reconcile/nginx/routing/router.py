@@ -6,12 +6,13 @@ Source: nginx's request phases (1.22 to 1.31), measured against its answers.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from reconcile.nginx.model.build import Build
 from reconcile.nginx.model.config_tree import ConfigTree
 from reconcile.nginx.model.latin1 import from_raw
 from reconcile.nginx.model.scope import Scope
-from reconcile.nginx.model.sizes import body_limit
+from reconcile.nginx.model.sizes import body_limit, header_limit
 from reconcile.nginx.routing import uri
 from reconcile.nginx.routing.access import check_access
 from reconcile.nginx.routing.content import check_model, content, try_files
@@ -24,10 +25,13 @@ from reconcile.nginx.routing.request_context import (
     StatusResult,
 )
 from reconcile.nginx.routing.rewriting import run_rewrites
-from reconcile.nginx.routing.route import Answer, Hop, Route
-from reconcile.nginx.routing.servers import ServerTable
+from reconcile.nginx.routing.route import Answer, Hop, Route, closed
+from reconcile.nginx.routing.servers import Server, ServerChoice, ServerTable
+from reconcile.nginx.routing.variable_maps import variable_maps
 
 _BAD_HOST = re.compile(r"\.\.|[/\x00-\x20\x7f]")
+_METHOD = re.compile(r"[A-Z_-]+")
+_NO_HOST_YET = "the server of the connection: nginx has not read a Host header"
 _OVERWRITE = re.compile(r"=[0-9]*")
 _ABRUPT = (408, 444, 499)
 _REDIRECTS = (301, 302, 303, 307, 308)
@@ -45,6 +49,7 @@ class Router:
 
     def __init__(self, tree: ConfigTree, prefix: str = Build.prefix) -> None:
         self.servers = ServerTable(tree)
+        self._maps = variable_maps(tree)
         self._prefix = prefix.rstrip("/") + "/"
 
     def route(self, request: Request, files: PathKinds | None = None) -> Route:
@@ -56,9 +61,14 @@ class Router:
             choice = self.servers.find(request.address, request.host)
         except Indeterminate as unknown:
             return Route(request, Answer("unknown", None, reason=unknown.reason))
+        if refusal := self._refused_connection(request, choice):
+            return Route(request, refusal, choice.server, choice.listen, choice.why)
         sent = uri.normalise(request.uri, merge_slashes=self._merges_slashes(request))
+        refused = _refused_line(request, self._first_server(request).scope, sent)
+        if refused:
+            # Nginx has not read the Host header yet.
+            choice = replace(choice, server=self._first_server(request), why=_NO_HOST_YET)
         path, args = sent or ("", "")
-        scope = choice.server.scope
         context = RequestContext(
             request,
             choice,
@@ -67,11 +77,12 @@ class Router:
             path,
             args,
             request.method,
-            scope,
+            choice.server.scope,
+            self._maps,
         )
         context.remember(choice.match)
         try:
-            answer = _follow_redirects(context, _start(context))
+            answer = _follow_redirects(context, refused or _start(context))
         except Indeterminate as unknown:
             answer = Answer("unknown", None, reason=unknown.reason)
         return Route(
@@ -83,8 +94,29 @@ class Router:
             tuple(context.hops),
             context.scope,
             from_raw(context.path),
+            tuple(context.tried),
+            context.valid_unparsed_uri,
             context.try_expand,
         )
+
+    def _refused_connection(self, request: Request, choice: ServerChoice) -> Answer | None:
+        """Why no request gets through on this connection; None where one does."""
+        listen = choice.listen
+        if listen.proxy_protocol and request.is_stranger:
+            return closed(f"listen … proxy_protocol ({listen.place}): no PROXY header was sent")
+        if request.scheme == "https" and not listen.ssl:
+            return closed(f"TLS was sent to a port without it ({listen.place})")
+        if request.scheme == "https":
+            server = self.servers.by_sni(request.address, request.host)
+            if server and server.scope.argument("ssl_reject_handshake", "off") == "on":
+                return closed(f"ssl_reject_handshake of {server}")
+        return None
+
+    def _first_server(self, request: Request) -> Server:
+        """The server that a connection belongs to before the Host header is read."""
+        by_sni = self.servers.by_sni if request.scheme == "https" else None
+        found = by_sni(request.address, request.host) if by_sni else None
+        return found or self.servers.default(request.address) or self.servers.servers[0]
 
     def _merges_slashes(self, request: Request) -> bool:
         # The URI is read before the Host header, so the default server's setting applies.
@@ -92,13 +124,31 @@ class Router:
         return default is None or default.scope.argument("merge_slashes", "on") == "on"
 
 
-def _start(context: RequestContext) -> PhaseResult:
-    if not context.path:
+def _refused_line(request: Request, scope: Scope, sent: uri.Uri | None) -> StatusResult | None:
+    """The status for a request line or a Host header that nginx does not take; None where it is."""
+    line = f"{request.method} {request.uri} HTTP/1.1\r\n"
+    if len(line.encode("utf-8", "surrogateescape")) > header_limit(scope):
+        return StatusResult(414, reason="the URI exceeds large_client_header_buffers")
+    if not _METHOD.fullmatch(request.method):
+        return StatusResult(400, reason="malformed method")
+    if not sent or not sent.path:
         return StatusResult(400, reason="malformed URI")
-    if _BAD_HOST.search(context.request.host):
+    if _BAD_HOST.search(request.host):
         return StatusResult(400, reason="malformed Host header")
-    if context.choice.listen.ssl and context.request.scheme == "http":
+    if any(len(f"{n}: {v}\r\n") > header_limit(scope) for n, v in request.headers.items()):
+        return StatusResult(494, reason="a header exceeds large_client_header_buffers")
+    return None
+
+
+def _start(context: RequestContext) -> PhaseResult:
+    request, server = context.request, context.server_scope
+    if request.method in ("TRACE", "CONNECT"):
+        return StatusResult(405, reason=f"nginx refuses {request.method}")
+    if context.choice.listen.ssl and request.scheme == "http":
         return StatusResult(497, reason="plain HTTP was sent to an HTTPS port")
+    wants_certificate = server.argument("ssl_verify_client", "off") == "on"
+    if request.scheme == "https" and wants_certificate and request.is_stranger:
+        return StatusResult(496, reason="ssl_verify_client: no client certificate was sent")
     return _from_server(context)
 
 
@@ -172,6 +222,7 @@ def _redirect_internally(context: RequestContext, jump: InternalRedirect) -> Pha
     context.internal, context.add_uri_to_alias = True, False
     if jump.path.startswith("@"):
         return _enter_named(context, jump.path)
+    context.valid_unparsed_uri = False
     context.path, context.args = jump.path, jump.args
     return _from_server(context)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from ipaddress import ip_address
 from itertools import chain
 
 from reconcile.nginx.model.config_tree import ConfigTree, named
@@ -101,6 +102,19 @@ class ServerTable:
                 for address in _resolved(listen.address):
                     self._by_address.setdefault(address, []).append((server, listen))
         self._names: dict[Address, _AddressNames] = {}
+        for address in self._by_address:
+            self._share_protocol(address)
+
+    def _share_protocol(self, address: Address) -> None:
+        """Give every listen of an address the protocol that any of them, or `ssl on`, asks for."""
+        bound = self._by_address[address]
+        default = _default_of(bound)[0]
+        ssl = any(one.ssl for _, one in bound) or default.scope.argument("ssl", "off") == "on"
+        proxied = any(one.proxy_protocol for _, one in bound)
+        shared = [(server, replace(one, ssl=ssl, proxy_protocol=proxied)) for server, one in bound]
+        self._by_address[address] = shared
+        for (server, listen), (_, its) in zip(shared, bound, strict=True):
+            server.listens = tuple(listen if one is its else one for one in server.listens)
 
     @property
     def addresses(self) -> tuple[Address, ...]:
@@ -129,6 +143,12 @@ class ServerTable:
         names = self._names_of(bound)
         server, why, match = self._by_name(names, to_raw(hostname(host)))
         return ServerChoice(server, names.listens[id(server)], why, match)
+
+    def by_sni(self, address: Address, host: str) -> Server | None:
+        """The server whose TLS settings apply; an IP address as `host` is not sent as SNI."""
+        if is_ip(host):
+            return self.default(address)
+        return self.find(address, host).server
 
     def default(self, address: Address) -> Server | None:
         """The server that answers unknown names on `address`."""
@@ -159,6 +179,15 @@ class ServerTable:
         return names.default, names.default_why, None
 
 
+def is_ip(host: str) -> bool:
+    """Whether a Host header names an IP address, with or without a port."""
+    try:
+        ip_address(hostname(host).strip("[]"))
+    except ValueError:
+        return False
+    return True
+
+
 def hostname(host: str) -> str:
     """The name that a Host header asks for: lower case, without port and trailing dot."""
     if host.startswith("["):
@@ -179,7 +208,7 @@ def _dots(host: str) -> list[int]:
 
 
 def _index_names(bound: list[tuple[Server, Listen]]) -> _AddressNames:
-    chosen = next((pair for pair in bound if pair[1].default_server), bound[0])
+    chosen = _default_of(bound)
     why = "default_server, and no name matches"
     if len(bound) == 1:
         why = "only server of this address"
@@ -191,6 +220,10 @@ def _index_names(bound: list[tuple[Server, Listen]]) -> _AddressNames:
             names.add(server)
             names.listens[id(server)] = listen
     return names
+
+
+def _default_of(bound: list[tuple[Server, Listen]]) -> tuple[Server, Listen]:
+    return next((pair for pair in bound if pair[1].default_server), bound[0])
 
 
 def _resolved(address: Address) -> tuple[Address, ...]:

@@ -20,8 +20,7 @@ class Uri(NamedTuple):
 
 def normalise(sent: str, *, merge_slashes: bool = True) -> Uri | None:
     """The URI that locations are matched against; None where nginx answers 400."""
-    head, _, args = to_raw(sent).partition("?")
-    head = head.partition("#")[0]
+    head, _, args = to_raw(sent).partition("#")[0].partition("?")
     if not head.startswith("/") or _BAD_ESCAPE.search(head):
         return None
     if "%" in head:

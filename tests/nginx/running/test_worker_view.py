@@ -23,6 +23,7 @@ def folder(place: Path) -> Path:
     (place / "open/closed").chmod(0o700)
     (place / "open/link").symlink_to("closed/file")
     (place / "open/void").symlink_to("nothing")
+    (place / "open/circle").symlink_to("circle")
     return place / "open"
 
 
@@ -38,9 +39,14 @@ def seen(folder: Path, name: str, **planned: str) -> str:
         ("file", "file"),
         ("file/", "missing"),
         ("file/below", "missing"),
-        ("secret", "denied"),
-        ("closed", "directory"),
-        ("closed/", "directory"),
+        ("secret", "unreadable"),
+        ("secret/", "missing"),
+        (".", "directory"),
+        ("closed", "unlistable"),
+        ("closed/", "unlistable"),
+        ("circle", "denied"),
+        ("n" * 300, "missing"),
+        ("n/" * 2100, "missing"),
         ("closed/file", "denied"),
         ("closed/nothing", "denied"),
         ("closed/../file", "denied"),

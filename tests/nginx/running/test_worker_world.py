@@ -1,0 +1,93 @@
+"""Under any permissions and any sandbox, the predicted status is the one that a worker gives."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from reconcile.nginx.explanation import explain
+from reconcile.nginx.routing.url import parse_url
+from reconcile.nginx.running.discover import discover
+from tests.nginx.comparisons import compared
+from tests.nginx.running.conftest import Nginx, host_with, until
+from tests.nginx.running.worker_world import LOCATIONS, WorkerWorld
+from tests.support.ports import free_port
+
+pytestmark = [
+    pytest.mark.process,
+    pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away and mounts"),
+]
+URIS = 20
+NIGHTLY = pytest.mark.nightly
+LONG = range(6, 250)
+
+
+def start_in_sandbox(nginx: Nginx, mounts: list[str], *, bounding: str = "") -> None:
+    """Start nginx in a mount namespace of its own, as systemd does for a sandboxed unit."""
+    drop = ["setpriv", f"--bounding-set={bounding}"] if bounding else []
+    script = " && ".join([*mounts, 'exec "$@"'])
+    command = ["unshare", "--mount", "sh", "-c", script, "sh", *drop, nginx.binary]
+    done = subprocess.run(
+        [*command, "-c", str(nginx.config)], capture_output=True, text=True, check=False
+    )
+    assert (0, "") == (done.returncode, done.stderr)
+    nginx.started = True
+    until(lambda: (nginx.root / "run/nginx.pid").exists())
+
+
+def differing(nginx: Nginx, world: WorkerWorld, port: int) -> dict[str, tuple[str, int]]:
+    """URI → predicted answer and real status, of those that are not equal."""
+    host = host_with(nginx)
+    installation = discover(host)
+    found = {}
+    for uri in world.uris(URIS):
+        request = parse_url(f"http://127.0.0.1:{port}{uri}")
+        answer = explain(installation, request).route.answer
+        is_unknown = answer.kind == "unknown"
+        compared(f"answers under permissions{' said to be unknown' if is_unknown else ''}")
+        real = status(port, uri)
+        if answer.kind != "unknown" and answer.status != real:
+            found[uri] = (f"{answer.kind} {answer.status} {answer.path} {answer.reason}", real)
+    return found
+
+
+def status(port: int, uri: str) -> int:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection.request("GET", uri)
+    answer = connection.getresponse().status
+    connection.close()
+    return answer
+
+
+def serve(nginx: Nginx, world: WorkerWorld, *, user: str = "www-data") -> int:
+    port = free_port()
+    world.make()
+    config = nginx.config.read_text().replace("user www-data;", f"user {user};")
+    nginx.config.write_text(config.replace("autoindex on;", "", 1).replace("expires 1h;", ""))
+    locations = LOCATIONS.format(top=world.top)
+    nginx.site("tree", f"server {{ listen {port}; absolute_redirect off; {locations} }}")
+    return port
+
+
+@pytest.mark.parametrize("seed", [*range(6), *(pytest.param(n, marks=NIGHTLY) for n in LONG)])
+def test_the_status_is_the_predicted_one(place: Path, nginx: Nginx, seed: int) -> None:
+    world = WorkerWorld(place / "tree", seed)
+    port = serve(nginx, world)
+    start_in_sandbox(nginx, world.mounts())
+
+    assert {} == differing(nginx, world, port)
+
+
+@pytest.mark.parametrize("bounding", ["-dac_override,-dac_read_search", "-dac_override", "+all"])
+def test_a_worker_that_is_root_has_what_its_capabilities_allow(
+    place: Path, nginx: Nginx, bounding: str
+) -> None:
+    world = WorkerWorld(place / "tree", 100 + len(bounding))
+    port = serve(nginx, world, user="root")
+    start_in_sandbox(nginx, [], bounding=bounding)
+
+    assert {} == differing(nginx, world, port)
