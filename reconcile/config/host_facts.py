@@ -7,6 +7,7 @@ from dataclasses import field
 from typing import TYPE_CHECKING
 
 from reconcile.dataclass import dataclass
+from reconcile.nginx.model.media_types import AddedTypes
 from reconcile.system import ServiceManagerName
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ class HostFacts:
     `static_encodings`: those in which nginx can send precompressed files.
     `serves_sites`: an earlier apply configured sites, so nginx has to reload after the last one
     is removed.
+    `added_types`: those that browsers need and that nginx lacks.
     """
 
     hostname: str
@@ -48,6 +50,7 @@ class HostFacts:
     certificates: frozenset[str] = frozenset()
     nginx_reads: frozenset[str] = frozenset()
     static_encodings: frozenset[Encoding] = frozenset()
+    added_types: AddedTypes = AddedTypes()
 
     @property
     def runs_services(self) -> bool:

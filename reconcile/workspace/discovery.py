@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from reconcile.config.host_facts import HostFacts
 from reconcile.config.site.tls import Tls
+from reconcile.nginx.model.media_types import added_types
 from reconcile.nginx.running.discover import NginxInstallation, discover
 from reconcile.nginx.running.loaded_config import real_path
 from reconcile.workspace.source_files import read_sources
@@ -44,6 +45,7 @@ def discover_facts(config: Config, host: Host) -> HostFacts:
         unit_dir=os.path.dirname(host.services.unit_path("any.service")),
         nginx_reads=_files_read_by_nginx(config, host, nginx),
         static_encodings=nginx.static_encodings,
+        added_types=added_types(nginx.tree),
     )
 
 

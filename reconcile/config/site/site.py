@@ -38,6 +38,7 @@ from reconcile.engine.model import Declared, Finding
 from reconcile.nginx.certbot import WEBROOT
 from reconcile.nginx.model.config_tree import parse
 from reconcile.nginx.model.lexer import NginxSyntaxError
+from reconcile.nginx.model.media_types import AddedTypes
 from reconcile.nginx.render.site_view import SiteView
 from reconcile.resources.directory import Directory
 from reconcile.resources.file import File
@@ -164,6 +165,7 @@ def site_view(site: SiteContext) -> SiteView:
         locations=tuple(location_view(site, *item) for item in declared.locations.items()),
         extra=declared.extra,
         challenge_root=WEBROOT if site.letsencrypt else None,
+        types=site.facts.added_types if site.by_role("static") else AddedTypes(),
     )
 
 

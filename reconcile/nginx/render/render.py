@@ -8,6 +8,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from reconcile.nginx.model.config_tree import parse
+from reconcile.nginx.model.media_types import TEXT_TYPES
 from reconcile.nginx.render.quote import Raw, nginx_quote
 from reconcile.nginx.render.site_view import CHALLENGES, SiteView
 from reconcile.types import Encoding
@@ -130,6 +131,7 @@ def _fields(site: SiteView, nginx_version: str) -> dict[str, Any]:
         "media_types": _MEDIA_TYPES,
         "dotfiles": _DOTFILES,
         "static_directives": STATIC_DIRECTIVES,
+        "text_types": TEXT_TYPES,
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from reconcile.dataclass import dataclass
+from reconcile.nginx.model.media_types import AddedTypes
 from reconcile.types import Encoding, LocationRole
 
 CHALLENGES = "/.well-known/acme-challenge/"
@@ -67,6 +68,7 @@ class SiteView:
     locations: tuple[LocationView, ...] = ()
     extra: str = ""
     challenge_root: str | None = None
+    types: AddedTypes = AddedTypes()
 
     @property
     def tls_port(self) -> int | None:

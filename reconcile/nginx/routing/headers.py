@@ -5,10 +5,11 @@ Source: nginx's headers filter and its types (1.22 to 1.31), measured against it
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from reconcile.nginx.model.config_tree import Directive
+from reconcile.nginx.model.media_types import BUILT_IN_TYPES
 from reconcile.nginx.model.scope import Scope
 from reconcile.nginx.model.sizes import parse_seconds
 from reconcile.nginx.routing.route import Route
@@ -18,7 +19,6 @@ SAFE_STATUSES = frozenset([200, 201, 204, 206, 301, 302, 303, 304, 307, 308])
 
 _EPOCH = "Thu, 01 Jan 1970 00:00:01 GMT"
 _FAR = "Thu, 31 Dec 2037 23:55:55 GMT"
-_BUILT_IN_TYPES = {"html": "text/html", "gif": "image/gif", "jpg": "image/jpeg"}
 _CHARSET_TYPES = frozenset(
     [
         *("text/html", "text/xml", "text/plain", "text/vnd.wap.wml"),
@@ -126,10 +126,10 @@ def content_type(scope: Scope, path: str) -> str:
     return f"{found}; charset={charset}"
 
 
-def _types(scope: Scope) -> dict[str, str]:
+def _types(scope: Scope) -> Mapping[str, str]:
     blocks = scope.inherited("types")
     if not blocks:
-        return _BUILT_IN_TYPES
+        return BUILT_IN_TYPES
     return {
         extension.lower(): line.name
         for block in blocks

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import subprocess
 from collections.abc import Iterator
@@ -9,8 +10,10 @@ from dataclasses import replace
 
 import pytest
 
+from reconcile.nginx.model.media_types import added_types
 from reconcile.nginx.render.render import config_token_of, render_site
 from reconcile.nginx.render.site_view import LocationView
+from reconcile.nginx.running.discover import discover
 
 pytestmark = pytest.mark.process
 
@@ -302,3 +305,63 @@ def test_a_site_without_an_app_answers_404_beside_its_files(world):
 
     assert b"ok\n" == world.ask("/static/health.txt").body
     assert 404 == world.ask("/").status
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("app.mjs", "text/javascript; charset=utf-8"),
+        ("app.js", "application/javascript; charset=utf-8"),
+        ("app.js.map", "application/json"),
+        ("site.webmanifest", "application/manifest+json"),
+        ("core.wasm", "application/wasm"),
+        ("photo.avif", "image/avif"),
+        ("photo.jxl", "image/jxl"),
+        ("text.otf", "font/otf"),
+        ("notes.txt", "text/plain; charset=utf-8"),
+        ("captions.vtt", "text/vtt; charset=utf-8"),
+        ("page.html", "text/html; charset=utf-8"),
+        ("PHOTO.JXL", "image/jxl"),
+        ("report.docx", "application/vnd.openxmlformats-officedocument.wordprocessingml.document"),
+    ],
+)
+def test_a_static_file_has_the_type_that_browsers_need(world, host, name, kind):
+    (world.root / "static" / name).write_bytes(b"x")
+    world.serve(types=added_types(discover(host).tree))
+
+    assert [kind] == world.ask(f"/static/{name}").all("Content-Type")
+
+
+def test_a_compressed_sibling_keeps_the_type_and_charset_of_its_file(world, host):
+    (world.root / "static/app.mjs").write_bytes(b"x")
+    (world.root / "static/app.mjs.gz").write_bytes(gzip.compress(b"x"))
+    static = replace(world.view.locations[0], packed=("gzip",))
+    world.serve(types=added_types(discover(host).tree), locations=(static,))
+
+    answer = world.ask("/static/app.mjs", headers={"Accept-Encoding": "gzip"})
+
+    assert ["gzip"] == answer.all("Content-Encoding")
+    assert ["text/javascript; charset=utf-8"] == answer.all("Content-Type")
+
+
+def test_nginx_has_nothing_to_warn_of_about_the_types(world, host):
+    world.write(types=added_types(discover(host).tree))
+
+    assert "" == "\n".join(
+        line for line in world.nginx.run("-t").stderr.splitlines() if "[warn]" in line
+    )
+
+
+def test_a_type_that_browsers_refuse_is_replaced(world, host):
+    world.nginx.config.write_text(
+        world.nginx.config.read_text().replace(
+            "include /etc/nginx/mime.types;",
+            "types { text/plain mjs; application/x-odd odd; text/html html; }",
+        )
+    )
+    (world.root / "static/app.mjs").write_bytes(b"x")
+    (world.root / "static/a.odd").write_bytes(b"x")
+    world.serve(types=added_types(discover(host).tree))
+
+    assert ["application/x-odd"] == world.ask("/static/a.odd").all("Content-Type")
+    assert ["text/javascript; charset=utf-8"] == world.ask("/static/app.mjs").all("Content-Type")
