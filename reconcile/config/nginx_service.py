@@ -33,6 +33,7 @@ def compile_nginx(context: CompileContext) -> Iterator[Declared]:
             config=facts.nginx_config,
             serves={path: digest(content) for path, content in sorted(files.items())},
             current=True,
+            rewrites=(),
         )
         yield context.declare(loaded, ("sites",), names)
 

@@ -133,6 +133,7 @@ class _Fold:
         if isinstance(reading, Resource):
             for path in reading.pruned_paths():
                 self._world.files.plan(path, ABSENT)
+            self._world.files.rewritten.update(reading.rewritten_paths())
         entry = resource.planned_entry()
         if entry is not None:
             wanted, observed = self._compare(declared, reading)

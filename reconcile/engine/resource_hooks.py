@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from reconcile.engine.claims import Claims
     from reconcile.engine.model import Change, Finding
     from reconcile.engine.resource import Ref
+    from reconcile.engine.resource_state import Cause
     from reconcile.filesystem.planned_entry import Entry
     from reconcile.system import Host
 
@@ -38,6 +39,10 @@ class ResourceHooks:
 
     def pruned_paths(self) -> Iterable[str]:
         """Observed: the paths below its own that its change removes."""
+        return ()
+
+    def rewritten_paths(self) -> Iterable[tuple[str, Cause]]:
+        """Observed: the files below its own path that its change writes or removes, and why."""
         return ()
 
     def claims(self, path: str, host: Host) -> bool:  # noqa: ARG002

@@ -65,6 +65,10 @@ class Files:
         """The names in `directory` that a plan writes or removes."""
         return frozenset()
 
+    def rewritten_below(self, folder: str) -> frozenset[str]:  # noqa: ARG002
+        """The causes for which a plan gives files below `folder` another content."""
+        return frozenset()
+
     def stat(self, path: str, *, follow: bool = False) -> Stat | None:
         """The facts of `path`, None where absent; `follow`: of what it safely points to."""
         with explained(f"{path} cannot be examined"):

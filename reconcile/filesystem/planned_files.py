@@ -14,7 +14,7 @@ from reconcile.filesystem.acl import GrantChange, GrantChanges
 from reconcile.filesystem.files import LIMIT, Files, FilesContext
 from reconcile.filesystem.host_error import explained
 from reconcile.filesystem.inode import FileKind, Stat
-from reconcile.filesystem.path import ancestors, components
+from reconcile.filesystem.path import ancestors, components, is_inside
 from reconcile.filesystem.permissions import PermissionDeviation, PermissionPolicy
 from reconcile.filesystem.place import Location
 from reconcile.filesystem.planned_entry import ABSENT, FOLDER, Entry, Link
@@ -39,6 +39,8 @@ class PlannedFiles(Files):
         self._planned: dict[str, Entry] = {}
         self._touched: dict[str, set[str]] = {}
         """Directory → the names in it that are planned."""
+        self.rewritten: dict[str, str] = {}
+        """Files with new content that is not laid over the disk, and the cause of each."""
         self._links: dict[str, str | None] = {}
         self._at_ns = time.time_ns()
 
@@ -54,6 +56,18 @@ class PlannedFiles(Files):
         """Lay one more entry over the disk."""
         self._planned[path] = entry
         self._touched.setdefault(dirname(path), set()).add(basename(path))
+
+    def rewritten_below(self, folder: str) -> frozenset[str]:
+        """See `Files.rewritten_below`."""
+        planned = (
+            (path, "pending") for path, entry in self._planned.items() if entry is not FOLDER
+        )
+        return frozenset(
+            cause
+            for path, cause in (*planned, *self.rewritten.items())
+            if is_inside(path, folder)
+            or (isinstance(self._planned.get(path), Link) and is_inside(folder, path))
+        )
 
     def locate(self, path: str, *, follow: bool = True) -> str:
         """Where `path` will lead: unchanged unless a planned entry is met on the way."""

@@ -134,6 +134,15 @@ class Assets(Resource):
             for path in (*self.diff.extraneous, *self.diff.extraneous_folders):
                 yield join(self.path, path)
 
+    def rewritten_paths(self) -> Iterable[tuple[str, Cause]]:
+        """Every file that is copied, compressed anew or removed."""
+        if self.diff is None:
+            return
+        for copy in self.diff.copies:
+            yield join(self.path, copy.path), "drift" if copy.changed_side == "host" else "pending"
+        for path in (*self.diff.stale, *self.diff.extraneous):
+            yield join(self.path, path), "pending"
+
     def claims(self, path: str, host: Host) -> bool:
         """What the source has, and the compressed siblings of that."""
         return any(self._has_source(one, host) for one in self._originals(path))

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
-from reconcile.engine.resource import Ref, Resource
+from reconcile.engine.resource import Cause, Ref, Resource
 from reconcile.errors import ReconcileError
 from reconcile.filesystem.planned_entry import ABSENT, Entry
+from reconcile.nginx.model.open_file_cache import cached_folders
 from reconcile.nginx.render.render import extra_line
 from reconcile.nginx.running.discover import discover
 from reconcile.nginx.running.loaded_config import (
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from reconcile.engine.model import Change, FieldChange
     from reconcile.nginx.model.config_tree import ConfigTree
     from reconcile.nginx.running.config_test import NginxRejected
+    from reconcile.nginx.running.discover import NginxInstallation
 
 SERVICE = Ref("service", "nginx.service")
 NAMED = 3
@@ -43,20 +45,22 @@ class NginxLive(Resource):
 
     `serves` maps each file of ours to the digest of the text that is served, or to "older
     than the file". `current` tells the same of everything else in the include tree.
-    Where nginx does not run nothing is stale: it starts with what is on the disk.
+    `rewrites` are the causes for which a plan rewrites files that the workers may keep open by
+    open_file_cache. Where nginx does not run nothing is stale: it starts with what is on the disk.
     """
 
     kind: Literal["nginx_live"] = "nginx_live"
     config: str
     serves: Mapping[str, str] | None = None
     current: bool | None = None
+    rewrites: tuple[str, ...] | None = None
 
     order: ClassVar[int] = 90
     removal_order: ClassVar[int] = 90
     when_undeclared: ClassVar[Literal["remove", "remove_if_created", "forget"]] = "forget"
     writes_contents: ClassVar[bool] = False
     metadata_fields: ClassVar[frozenset[str]] = frozenset({"config"})
-    opaque: ClassVar[frozenset[str]] = frozenset({"serves", "current"})
+    opaque: ClassVar[frozenset[str]] = frozenset({"serves", "current", "rewrites"})
 
     @property
     def name(self) -> str:
@@ -87,7 +91,10 @@ class NginxLive(Resource):
         }
         foreign = foreign_loaded(nginx, live, frozenset(self.serves or ()))
         serves = {**missing, **foreign, **live.serves}
-        return self.model_copy(update={"serves": serves, "current": live.current})
+        rewrites = _rewrites(nginx)
+        return self.model_copy(
+            update={"serves": serves, "current": live.current, "rewrites": rewrites}
+        )
 
     def preflight(self, host: Host, changes: Sequence[Change]) -> Sequence[str]:
         """Have nginx test the planned tree, and see whether it will get its names and ports.
@@ -122,20 +129,32 @@ class NginxLive(Resource):
         if now and read_loaded(nginx, now).matches_disk(nginx):
             record_loaded(nginx, now)
 
-    def apply(self, host: Host, before: Self | None) -> None:  # noqa: ARG002
+    def apply(self, host: Host, before: Self | None) -> None:
         """Reload nginx and verify that it serves the configuration on the disk."""
         from reconcile.nginx.running.reload import NginxReloaded, reload_and_verify
 
+        reopens = bool(before and before.rewrites)
         if not host.services.runs_services:
             return
         if host.recorder is not None:
-            host.recorder.record_undo(NginxReloaded(self.config))
-        reload_and_verify(host)
+            host.recorder.record_undo(NginxReloaded(self.config, reopens=reopens))
+        reload_and_verify(host, reload=reopens)
+
+    def cause(self, field: str, before: Self | None, written: Mapping[str, str]) -> Cause:
+        """Files that are rewritten: why they are."""
+        if field != "rewrites" or before is None or not before.rewrites:
+            return super().cause(field, before, written)
+        has_drifted = "drift" in before.rewrites
+        if "pending" not in before.rewrites:
+            return "drift"
+        return "both" if has_drifted else "pending"
 
     def why(self, change: FieldChange) -> str:
         """Which files nginx has not loaded, has older, or still has."""
         if change.name == "current":
             return f"{RELOAD}other configuration files or certificates have changed"
+        if change.name == "rewrites":
+            return f"{RELOAD}open_file_cache keeps files open that are replaced"
         before, after = change.before or {}, change.after or {}
         new = first_few(sorted(path for path in after if path not in before), NAMED)
         changed = first_few(sorted(path for path in after if path in before), NAMED)
@@ -149,6 +168,12 @@ class NginxLive(Resource):
 
     def delete(self, host: Host) -> None:
         """Nothing: what is served follows the files."""
+
+
+def _rewrites(nginx: NginxInstallation) -> tuple[str, ...]:
+    folders = cached_folders(nginx.tree, nginx.build.prefix)
+    causes = (nginx.host.files.rewritten_below(folder) for folder in folders)
+    return tuple(sorted(frozenset().union(*causes)))
 
 
 def planned_entries(changes: Sequence[Change]) -> Iterator[tuple[str, Entry]]:

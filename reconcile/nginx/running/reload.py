@@ -45,13 +45,14 @@ class NginxReloaded(Undo):
     """A reload happened; once the old files are restored, nginx reloads again.
 
     Where it was a restart that happened, it restarts: a reload keeps the sockets that are open,
-    with their options.
+    with their options. `reopens`: the workers kept files open that were replaced.
     """
 
     op: ClassVar[str] = "nginx.reloaded"
     run_last: ClassVar[bool] = True
     config: str
     restarted: bool = False
+    reopens: bool = False
 
     @property
     def subject(self) -> tuple[str, str]:
@@ -60,18 +61,23 @@ class NginxReloaded(Undo):
 
     def merge_with(self, later: Self) -> Self:
         """One restart undoes any number of reloads and restarts."""
-        return replace(self, restarted=self.restarted or later.restarted)
+        return replace(
+            self,
+            restarted=self.restarted or later.restarted,
+            reopens=self.reopens or later.reopens,
+        )
 
     def undo(self, host: Host) -> str:
         """Make nginx load the restored files."""
-        reload_and_verify(host, restart=self.restarted)
+        reload_and_verify(host, restart=self.restarted, reload=self.reopens)
         return ""
 
 
-def reload_and_verify(host: Host, *, restart: bool = False) -> None:
+def reload_and_verify(host: Host, *, restart: bool = False, reload: bool = False) -> None:
     """Reload nginx (or restart it where a reload cannot work) and verify the result.
 
-    `restart` restarts it in any case. Does nothing where nginx does not run.
+    `restart` restarts it in any case, `reload` reloads it with an unchanged configuration too.
+    Does nothing where nginx does not run.
     Units: at most DEADLINE_S for the verification.
     Errors: NginxReloadFailed with the evidence; PortTaken; ServiceFailed.
     """
@@ -81,7 +87,7 @@ def reload_and_verify(host: Host, *, restart: bool = False) -> None:
         return
     if restart:
         _restart(nginx)
-    elif not read_loaded(nginx, before).matches_disk(nginx):
+    elif reload or not read_loaded(nginx, before).matches_disk(nginx):
         _reload_or_restart(nginx, before)
     _wait_for_tokens(nginx, monotonic() + DEADLINE_S)
     if now := find_running(nginx):
