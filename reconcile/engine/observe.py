@@ -133,7 +133,8 @@ class _Fold:
         if isinstance(reading, Resource):
             for path in reading.pruned_paths():
                 self._world.files.plan(path, ABSENT)
-            self._world.files.rewritten.update(reading.rewritten_paths())
+            for path, cause in reading.rewritten_paths():
+                self._world.files.rewritten[path] = cause
         entry = resource.planned_entry()
         if entry is not None:
             wanted, observed = self._compare(declared, reading)
