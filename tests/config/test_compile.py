@@ -311,7 +311,12 @@ def test_nginx_runs_starts_at_boot_and_has_loaded_its_files() -> None:
     content = found[f"file:{path}"].managed()["content"]
 
     assert (
-        NginxLive(config="/etc/nginx/nginx.conf", serves={path: digest(content)}, current=True)
+        NginxLive(
+            config="/etc/nginx/nginx.conf",
+            serves={path: digest(content)},
+            current=True,
+            rewrites=(),
+        )
         == found["nginx_live:/etc/nginx/nginx.conf"]
     )
     assert (
