@@ -116,4 +116,22 @@ class UploadProbe:
     refusals: Refusals = ()
 
 
-Probe = HttpProbe | UploadDirectoryProbe | UploadProbe
+@dataclass(frozen=True)
+class FilesProbe:
+    """Request files of `dir` below `prefix`, and compare what is sent with what lies there.
+
+    Without `changed` that is a sample; with it, these files, relative to `dir`. What lies below
+    one of `others`, prefixes of further locations, is served from elsewhere.
+    """
+
+    name: str
+    site: str
+    endpoint: Endpoint
+    prefix: str
+    dir: str
+    others: tuple[str, ...] = ()
+    refusals: Refusals = ()
+    changed: tuple[str, ...] | None = None
+
+
+Probe = HttpProbe | UploadDirectoryProbe | UploadProbe | FilesProbe

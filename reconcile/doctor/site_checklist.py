@@ -112,7 +112,7 @@ def checks_by_row(
             found["CL6"] += own or [_written(probe)]
             unknown = [check for check in own if check.status == "unknown"]
             found["CL9"] += answers or unknown or [Check(probe.name, "unknown", NO_FILE)]
-        elif _is_health_probe(probe, declared):
+        elif isinstance(probe, HttpProbe) and _is_health_probe(probe, declared):
             found["CL8"] += answers
     return found
 

@@ -97,6 +97,11 @@ class Files:
         with explained(f"{path} cannot be read"):
             return read_publishable(path, limit)
 
+    def part(self, path: str, start: int, length: int) -> bytes:
+        """The bytes of a file from `start`, at most `length` of them."""
+        with explained(f"{path} cannot be read"):
+            return read.read_part(path, start, length)
+
     def readlink(self, path: str) -> str:
         """The target of the symlink `path`."""
         with explained(f"{path} cannot be read as a symlink"):

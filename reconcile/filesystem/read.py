@@ -68,6 +68,12 @@ def read_content(path: str, limit: int) -> tuple[Stat, bytes]:
         return Stat.of(os.fstat(fd)), data
 
 
+def read_part(path: str, start: int, length: int) -> bytes:
+    """The bytes of a file from `start`, fewer than `length` at its end."""
+    with pin_name(path, follow=True) as at, open_file(at) as fd:
+        return os.pread(fd, length, start)
+
+
 def read_all(fd: int, limit: int) -> bytes:
     """The bytes of an open file. Errors: EFBIG above `limit` bytes."""
     with os.fdopen(os.dup(fd), "rb") as file:

@@ -90,13 +90,15 @@ class HttpClient:
         Errors: none; a failed exchange is an answer with `error`.
         """
         started = time.monotonic()
-        deadline = _Deadline(started + timeout_s)
+        deadline = Deadline(started + timeout_s)
         try:
-            answer = _exchange(target, _request(target, path, method, headers, body), deadline)
+            answer = _exchange(
+                target, encoded_request(target, path, method, headers, body), deadline
+            )
         except TimeoutError:
             answer = HttpAnswer(error="timeout", detail=f"no whole answer within {timeout_s:g} s")
         except OSError as problem:
-            answer = HttpAnswer(error=_error_kind(problem), detail=problem.strerror or str(problem))
+            answer = HttpAnswer(error=error_kind(problem), detail=problem.strerror or str(problem))
         return replace(answer, elapsed_ms=round((time.monotonic() - started) * 1000, 1))
 
 
@@ -116,7 +118,7 @@ def _quoted(name: str) -> str:
     return name.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")
 
 
-class _Deadline:
+class Deadline:
     """A moment of the monotonic clock."""
 
     def __init__(self, at: float) -> None:
@@ -130,10 +132,10 @@ class _Deadline:
         return left
 
 
-class _TimedStream(io.RawIOBase):
+class TimedStream(io.RawIOBase):
     """Reads a socket until a deadline; a socket's own timeout restarts with every byte."""
 
-    def __init__(self, sock: socket.socket, deadline: _Deadline) -> None:
+    def __init__(self, sock: socket.socket, deadline: Deadline) -> None:
         self._sock, self._deadline = sock, deadline
 
     def readable(self) -> bool:
@@ -150,10 +152,16 @@ class _TimedStream(io.RawIOBase):
         return io.BufferedReader(self)
 
 
-def _request(
-    target: HttpTarget, path: str, method: str, headers: Sequence[tuple[str, str]], body: bytes
+def encoded_request(
+    target: HttpTarget,
+    path: str,
+    method: str,
+    headers: Sequence[tuple[str, str]],
+    body: bytes,
+    connection: str = "close",
 ) -> bytes:
-    fixed = [("Host", target.authority), ("Connection", "close"), ("User-Agent", "reconcile")]
+    """A request as it is sent; `path` may hold characters that a URL has to encode."""
+    fixed = [("Host", target.authority), ("Connection", connection), ("User-Agent", "reconcile")]
     length = [("Content-Length", str(len(body)))] if body or method == "POST" else []
     lines = [f"{method} {quote(path, safe=_URL_CHARACTERS, errors='surrogateescape')} HTTP/1.1"]
     lines += [f"{name}: {_one_line(value)}" for name, value in [*fixed, *headers, *length]]
@@ -169,18 +177,18 @@ def _one_line(value: str) -> str:
     return value
 
 
-def _exchange(target: HttpTarget, request: bytes, deadline: _Deadline) -> HttpAnswer:
-    with _connected(target, deadline) as sock:
-        peer = _peer(sock)
+def _exchange(target: HttpTarget, request: bytes, deadline: Deadline) -> HttpAnswer:
+    with connected(target, deadline) as sock:
+        peer = peer_of(sock)
         refusal = _send(sock, request, deadline)
-        stream = _TimedStream(sock, deadline)
+        stream = TimedStream(sock, deadline)
         try:
-            return _read_answer(stream, peer)
+            return read_answer(stream, peer)
         except ConnectionError as problem:
             raise refusal or problem from None
 
 
-def _send(sock: socket.socket, request: bytes, deadline: _Deadline) -> OSError | None:
+def _send(sock: socket.socket, request: bytes, deadline: Deadline) -> OSError | None:
     """Send all; the error where the server closed early, as it may to reject a large body."""
     sock.settimeout(deadline.left_s())
     try:
@@ -190,14 +198,15 @@ def _send(sock: socket.socket, request: bytes, deadline: _Deadline) -> OSError |
     return None
 
 
-def _read_answer(stream: _TimedStream, peer: str) -> HttpAnswer:
+def read_answer(stream: TimedStream, peer: str, limit: int = BODY_LIMIT) -> HttpAnswer:
+    """Read a response up to `limit` bytes of its body."""
     # Takes 20 ms to import, and a plan sends no request.
     from http.client import HTTPException, HTTPResponse
 
     response = HTTPResponse(stream, method="GET")  # type: ignore[arg-type] # only makefile is used
     try:
         response.begin()
-        body = response.read(BODY_LIMIT + 1)
+        body = response.read(limit + 1)
     except HTTPException as problem:
         if isinstance(problem, ConnectionError):
             raise
@@ -206,10 +215,10 @@ def _read_answer(stream: _TimedStream, peer: str) -> HttpAnswer:
     answer = HttpAnswer(
         status=response.status,
         headers=tuple(response.getheaders()),
-        body=body[:BODY_LIMIT],
+        body=body[:limit],
         peer=peer,
     )
-    return answer if len(body) > BODY_LIMIT else _require_complete(answer, response)
+    return answer if len(body) > limit else _require_complete(answer, response)
 
 
 def _require_complete(answer: HttpAnswer, response: HTTPResponse) -> HttpAnswer:
@@ -219,7 +228,8 @@ def _require_complete(answer: HttpAnswer, response: HTTPResponse) -> HttpAnswer:
     return HttpAnswer(peer=answer.peer, error="protocol", detail=detail)
 
 
-def _connected(target: HttpTarget, deadline: _Deadline) -> socket.socket:
+def connected(target: HttpTarget, deadline: Deadline) -> socket.socket:
+    """A new connection, with TLS where the target has it. Errors: OSError."""
     sock = _connected_socket(target, deadline)
     if not target.tls:
         return sock
@@ -230,7 +240,7 @@ def _connected(target: HttpTarget, deadline: _Deadline) -> socket.socket:
         raise
 
 
-def _connected_socket(target: HttpTarget, deadline: _Deadline) -> socket.socket:
+def _connected_socket(target: HttpTarget, deadline: Deadline) -> socket.socket:
     unix = target.address.startswith("unix:")
     ip = socket.AF_INET6 if ":" in target.address else socket.AF_INET
     sock = socket.socket(socket.AF_UNIX if unix else ip, socket.SOCK_STREAM)
@@ -243,7 +253,7 @@ def _connected_socket(target: HttpTarget, deadline: _Deadline) -> socket.socket:
     return sock
 
 
-def _with_tls(sock: socket.socket, target: HttpTarget, deadline: _Deadline) -> socket.socket:
+def _with_tls(sock: socket.socket, target: HttpTarget, deadline: Deadline) -> socket.socket:
     # Takes 10 ms to import.
     import ssl
 
@@ -254,12 +264,14 @@ def _with_tls(sock: socket.socket, target: HttpTarget, deadline: _Deadline) -> s
     return context.wrap_socket(sock, server_hostname=target.host)
 
 
-def _peer(sock: socket.socket) -> str:
+def peer_of(sock: socket.socket) -> str:
+    """The address at its other end."""
     name = sock.getpeername()
     return str(name[0]) if isinstance(name, tuple) else str(name)
 
 
-def _error_kind(problem: OSError) -> HttpError:
+def error_kind(problem: OSError) -> HttpError:
+    """Why an exchange failed, in one word."""
     if type(problem).__module__ == "ssl":
         return "tls"
     if isinstance(problem, ConnectionResetError):

@@ -1,4 +1,4 @@
-"""Listening Unix sockets, and the processes that hold sockets."""
+"""Listening Unix sockets, and the processes that hold sockets or accepted connections."""
 
 from __future__ import annotations
 
@@ -63,6 +63,32 @@ def socket_owners(inodes: frozenset[int]) -> Iterator[tuple[int, int]]:
                 with suppress(OSError):
                     if inode := wanted.get(os.readlink(fd.path)):
                         yield inode, pid
+
+
+def accepted_by(candidates: Iterable[int], port: int) -> dict[int, int]:
+    """The client's port of each connection to `port` of this machine → the process that has it.
+
+    Only `candidates` are looked at; those of other users are visible to root only.
+    """
+    inodes = dict(_established(port))
+    owners: dict[int, int] = {}
+    for pid in candidates:
+        with suppress(OSError):
+            for fd in os.scandir(f"/proc/{pid}/fd"):
+                with suppress(OSError):
+                    if (client := inodes.get(os.readlink(fd.path))) is not None:
+                        owners[client] = pid
+    return owners
+
+
+def _established(port: int) -> Iterator[tuple[str, int]]:
+    """Source: proc(5), /proc/net/tcp: addresses in hex, state 01, the inode as tenth field."""
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        with suppress(OSError), open(table, encoding="ascii") as lines:
+            for line in lines:
+                row = line.split()
+                if row[3] == "01" and int(row[1].rpartition(":")[2], 16) == port:
+                    yield f"socket:[{row[9]}]", int(row[2].rpartition(":")[2], 16)
 
 
 def is_socket(path: str) -> bool:

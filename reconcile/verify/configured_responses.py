@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from reconcile.config.probes import Endpoint, Expectation, HttpProbe, Probe, UploadProbe
+from reconcile.config.probes import Endpoint, Expectation, FilesProbe, HttpProbe, Probe, UploadProbe
 from reconcile.errors import ReconcileError
 from reconcile.nginx.model.config_tree import Directive
 from reconcile.nginx.model.listen import Address
@@ -74,6 +74,8 @@ def _as_configured(probe: Probe, router: Router, files: PathKinds) -> Probe:
         route = _route(probe, probe.path, router, files)
         return replace(probe, expect=_expected(probe.expect, route))
     served = _route(probe, probe.prefix + _ANY_NAME, router, files)
+    if isinstance(probe, FilesProbe):
+        return replace(probe, refusals=tuple(_refusals(served)))
     hidden = _route(probe, f"{probe.prefix}.{_ANY_NAME}", router, files)
     return replace(
         probe, expect=_expected(probe.expect, served), hidden=_expected(probe.hidden, hidden)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from reconcile.config.probes import (
     Endpoint,
     Expectation,
+    FilesProbe,
     HttpProbe,
     Probe,
     UploadDirectoryProbe,
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
     from reconcile.filesystem.state_dir import StateDir
 
 FOLDER = "probes"
-_KINDS = {kind.__name__: kind for kind in (HttpProbe, UploadDirectoryProbe, UploadProbe)}
+_KINDS = {
+    kind.__name__: kind for kind in (HttpProbe, UploadDirectoryProbe, UploadProbe, FilesProbe)
+}
 
 
 def record_probes(state: StateDir, number: int, probes: Sequence[Probe]) -> None:
@@ -64,6 +67,8 @@ def _decode(item: dict[str, Any]) -> Probe:
     fields["endpoint"] = _endpoint(fields["endpoint"])
     if "refusals" in fields:
         fields["refusals"] = tuple(map(tuple, fields["refusals"]))
+    if "others" in fields:
+        fields["others"] = tuple(fields["others"])
     for name in ("expect", "minimum", "hidden"):
         if fields.get(name) is not None:
             fields[name] = _expectation(fields[name])

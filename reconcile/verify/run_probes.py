@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
-from reconcile.config.probes import HttpProbe, Probe, UploadDirectoryProbe, UploadProbe
+from reconcile.config.probes import FilesProbe, HttpProbe, Probe, UploadDirectoryProbe, UploadProbe
 from reconcile.engine.model import Check
 from reconcile.system.canary import Canary
 from reconcile.verify.evaluate import evaluate
+from reconcile.verify.files import check_files
 from reconcile.verify.form_upload import check_form_upload
 from reconcile.verify.http_probe import ProbeClient, check_name, run_parallel
+from reconcile.verify.serving import Serving
 from reconcile.verify.upload_directory import check_upload_directory, create_canary, remove_canary
 
 if TYPE_CHECKING:
@@ -56,8 +58,10 @@ def run_probes(
             if isinstance(probe, UploadDirectoryProbe):
                 created = canaries[probe] = CreatedCanary()
                 created.failure = create_canary(probe, host, created.canary)
+        serving = cache(partial(Serving, host))
         checks = run_parallel(
-            [partial(_run_probe, probe, canaries, client) for probe in probes], client.cancelled
+            [partial(_run_probe, probe, canaries, serving, client) for probe in probes],
+            client.cancelled,
         )
     finally:
         not_removed = _remove_canaries(canaries, host)
@@ -74,7 +78,9 @@ def _remove_canaries(canaries: Canaries, host: Host) -> tuple[Check, ...]:
     return tuple(check for check in failures if check is not None)
 
 
-def _run_probe(probe: Probe, canaries: Canaries, client: ProbeClient) -> tuple[Check, ...]:
+def _run_probe(
+    probe: Probe, canaries: Canaries, serving: Callable[[], Serving], client: ProbeClient
+) -> tuple[Check, ...]:
     if isinstance(probe, HttpProbe):
         return tuple(
             client.retry_until_ok(partial(_check_http, probe, client, address))
@@ -82,6 +88,8 @@ def _run_probe(probe: Probe, canaries: Canaries, client: ProbeClient) -> tuple[C
         )
     if isinstance(probe, UploadProbe):
         return (check_form_upload(probe, client),)
+    if isinstance(probe, FilesProbe):
+        return check_files(probe, serving, client)
     created = canaries[probe]
     if created.failure:
         return (created.failure,)

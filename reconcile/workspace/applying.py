@@ -93,7 +93,7 @@ def apply_plan(
     def verify() -> tuple[Check, ...]:
         # Before the apply is committed: what it leaves is then known by what it has to answer.
         record(workspace.ledger.serial + 1)
-        return verify_sites(workspace, sites, before) if options.verify else ()
+        return verify_sites(workspace, sites, before, plan.changes) if options.verify else ()
 
     report = apply(
         plan,

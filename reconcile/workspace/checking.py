@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from reconcile.config.probes import HttpProbe
+from reconcile.config.probes import FilesProbe, HttpProbe
 from reconcile.engine.diff import differences
 from reconcile.engine.drift_report import Drift
 from reconcile.engine.history import current_number
@@ -24,6 +24,7 @@ from reconcile.verify.failures_before import (
     find_error_responses,
     find_failures,
 )
+from reconcile.verify.files import with_changed
 from reconcile.verify.recorded_probes import recorded_probes
 from reconcile.verify.run_probes import run_probes
 from reconcile.workspace.planning import plan_changes
@@ -45,11 +46,27 @@ def verify_sites(
     workspace: Workspace,
     sites: frozenset[str] | None = None,
     before: FailuresBefore = NO_FAILURES,
+    changes: Sequence[Change] = (),
 ) -> tuple[Check, ...]:
-    """Run every probe of `sites`, by default of all; mark what had failed `before` an apply."""
+    """Run every probe of `sites`, by default of all; mark what had failed `before` an apply.
+
+    The files that `changes` wrote are compared with what is sent, as far as a site serves them.
+    """
     known = workspace.readable_probes
     unknown = (check for site, check in known.unknown.items() if sites is None or site in sites)
-    return (*unknown, *_run(workspace, _of_sites(known.probes, sites), before))
+    probes = _of_sites(known.probes, sites)
+    written = tuple(_written(changes))
+    files = (with_changed(probe, written) for probe in probes if isinstance(probe, FilesProbe))
+    return (*unknown, *_run(workspace, [*probes, *filter(None, files)], before))
+
+
+def _written(changes: Sequence[Change]) -> Iterator[str]:
+    """The paths of the files that the changes wrote, as far as others may request them."""
+    for change in changes:
+        if change.ref.kind == "file" and change.after is not None:
+            yield change.ref.name
+        for resource in filter(None, (change.before, change.after)):
+            yield from (path for path, _ in resource.rewritten_paths())
 
 
 def verify_restored(
@@ -129,7 +146,8 @@ def _declared_probes(workspace: Workspace) -> Sequence[Probe]:
 
 def run_http_probes(workspace: Workspace) -> tuple[Check, ...]:
     """Run the probes that only read; those that write, even briefly, are for `verify_sites`."""
-    probes = [probe for probe in workspace.readable_probes.probes if isinstance(probe, HttpProbe)]
+    reading = (HttpProbe, FilesProbe)
+    probes = [probe for probe in workspace.readable_probes.probes if isinstance(probe, reading)]
     return run_probes(as_configured(probes, workspace.host), workspace.host, retry_s=RETRY_S)
 
 

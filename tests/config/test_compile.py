@@ -337,7 +337,8 @@ def test_without_sites_nginx_is_unmanaged() -> None:
 def test_nginx_is_reloaded_after_the_last_site_is_removed() -> None:
     found = desired("version: 1", replace(HOST, serves_sites=True))
 
-    assert {"nginx_live:/etc/nginx/nginx.conf": {"serves": {}, "current": True}} == {
+    loaded = {"serves": {}, "current": True, "rewrites": ()}
+    assert {"nginx_live:/etc/nginx/nginx.conf": loaded} == {
         address: resource.managed() for address, resource in found.items()
     }
 

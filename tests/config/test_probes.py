@@ -33,9 +33,11 @@ def test_every_location_and_the_app_are_probed_by_default() -> None:
         "the app answers",
         "/static/ without its slash is redirected",
         "/static/ hides dotfiles",
+        "/static/ sends what is on the disk",
         "/static/ serves files",
         "/media/ without its slash is redirected",
         "/media/ hides dotfiles",
+        "/media/ sends what is on the disk",
         "/media/ serves what the app saves",
     ] == list(probes(SMALLEST))
 
@@ -205,4 +207,9 @@ def test_the_location_of_the_root_has_no_redirect() -> None:
         "locations: {/: {role: static, dir: /srv/s}}}}"
     )
 
-    assert ["/ answers", "/ hides dotfiles", "/ serves files"] == list(probes(text))
+    assert [
+        "/ answers",
+        "/ hides dotfiles",
+        "/ sends what is on the disk",
+        "/ serves files",
+    ] == list(probes(text))

@@ -17,7 +17,7 @@ from reconcile.config.fields.identifiers import Name
 from reconcile.config.fields.path_types import NginxPath, Path
 from reconcile.config.host_path import check_ancestors
 from reconcile.config.owner import OwnerChoice, OwnerEntry, ResolvedOwner, check_owner_choice
-from reconcile.config.probes import Expectation, HttpProbe, Probe, UploadDirectoryProbe
+from reconcile.config.probes import Expectation, FilesProbe, HttpProbe, Probe, UploadDirectoryProbe
 from reconcile.config.site.listen_ports import main_endpoint
 from reconcile.engine.model import Declared, Finding
 from reconcile.filesystem.compress import SUFFIXES
@@ -283,10 +283,23 @@ def location_probes(site: SiteContext, prefix: str, location: Location) -> Itera
             f"{prefix} without its slash is redirected", prefix.rstrip("/"), redirect
         )
     yield site.http_probe(f"{prefix} hides dotfiles", f"{prefix}.reconcile-probe", not_found)
+    yield _files_probe(site, prefix, location)
     if location.role == "static":
         yield _health_probe(site, prefix, location)
     else:
         yield _upload_directory_probe(site, prefix, location)
+
+
+def _files_probe(site: SiteContext, prefix: str, location: Location) -> FilesProbe:
+    others = (one for one in site.declared.locations if one != prefix and one.startswith(prefix))
+    return FilesProbe(
+        name=site.probe_name(f"{prefix} sends what is on the disk"),
+        site=site.name,
+        endpoint=main_endpoint(site),
+        prefix=prefix,
+        dir=location.dir,
+        others=tuple(others),
+    )
 
 
 def _health_probe(site: SiteContext, prefix: str, location: Location) -> HttpProbe:
