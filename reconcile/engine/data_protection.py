@@ -5,16 +5,19 @@ It is known by its name and by its place, so that no link or mount leads around 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import field
+from functools import cached_property
 from posixpath import dirname
 from typing import TYPE_CHECKING
 
 from reconcile.dataclass import dataclass
 from reconcile.engine.model import Conflict, Desired, Observed
 from reconcile.engine.resource import Resource
-from reconcile.filesystem.path import is_inside
+from reconcile.filesystem.path import upwards
 from reconcile.filesystem.place import Location
+from reconcile.filesystem.place_index import PlaceIndex
 
 if TYPE_CHECKING:
     from reconcile.filesystem.place_guard import ProtectedFolders
@@ -33,66 +36,70 @@ class Protection:
 
     def holds(self, name: str) -> bool:
         """Whether `name` is protected, or a path below one that is."""
-        return any(is_inside(name, root) for root in self.folders)
+        return any(path in self.folders for path in upwards(name))
 
     def written_by(self, resource: Resource) -> Iterator[str]:
         """The protected folders in which it may overwrite or remove something."""
         named = {*self._named(resource)}
         yield from sorted(named)
-        for root in sorted(self.folders.keys() - named):
-            if any(self._reaches(resource, one, root) for one in self._written(resource)):
-                yield f"{root}, of which this is another name"
+        for root in sorted(self._reached(resource) - named):
+            yield f"{root}, of which this is another name"
 
     def read_by(self, resource: Resource) -> Iterator[str]:
         """The protected folders out of which it would publish something."""
         source = resource.source_directory
         if not source:
             return
-        for root in sorted(self.folders):
-            if is_inside(source, root):
-                yield root
-            elif any(
-                one.lies_in(root_at) for one in self._at(source) for root_at in self._of(root)
-            ):
-                yield f"{root}, of which {source} is another name"
+        named = self.folders.keys() & {*upwards(source)}
+        yield from sorted(named)
+        for root in sorted(self._holding(source) - named):
+            yield f"{root}, of which {source} is another name"
 
     def holds_place_of(self, resource: Resource) -> str:
         """The protected folder in which it lies by another name; "" for none."""
-        for root in sorted(self.folders):
-            places = self._of(root)
-            # A file's or a link's own name is no directory, whatever it leads to.
-            own = () if resource.writes_contents else self._at(resource.name)
-            here = (*self._written(resource), *own)
-            if any(one.lies_in(folder) for one in here for folder in places):
-                return root
-        return ""
+        # A file's or a link's own name is no directory, whatever it leads to.
+        own = () if resource.writes_contents else (resource.name,)
+        names = (written_directory(resource), *own)
+        return min((root for name in names for root in self._holding(name)), default="")
+
+    @cached_property
+    def _places(self) -> PlaceIndex:
+        index = PlaceIndex()
+        for root, recorded in self.folders.items():
+            for location in (*self._at(root), Location(root, tuple(recorded))):
+                index.add(root, location)
+        return index
 
     def _named(self, resource: Resource) -> Iterator[str]:
-        name = resource.name
-        for root in self.folders:
-            if is_inside(name, root) or (is_inside(root, name) and resource.may_write(root)):
-                yield root
+        yield from self.folders.keys() & {*upwards(resource.name)}
+        yield from (root for root in self._below(resource.name) if resource.may_write(root))
 
-    def _reaches(self, resource: Resource, here: Location, root: str) -> bool:
-        return any(
-            here.lies_in(folder) or _writes_below(resource, here.path_of(folder))
-            for folder in self._of(root)
-        )
+    def _below(self, name: str) -> list[str]:
+        # "0" is the character after "/": all names between the two bounds lie below `name`.
+        stem = name.rstrip("/")
+        first, end = (bisect_left(self._names, stem + mark) for mark in "/0")
+        return self._names[first:end]
 
-    def _written(self, resource: Resource) -> tuple[Location, ...]:
-        return self._at(written_directory(resource))
+    @cached_property
+    def _names(self) -> list[str]:
+        return sorted(self.folders)
+
+    def _reached(self, resource: Resource) -> Set[str]:
+        """The folders that it reaches by place."""
+        name = written_directory(resource)
+        below = (found for here in self._at(name) for found in self._places.below(here))
+        inside = {root for root, relative in below if _writes_below(resource, relative)}
+        return self._holding(name) | inside
+
+    def _holding(self, name: str) -> Set[str]:
+        return {root for here in self._at(name) for root in self._places.holding(here)}
 
     def _at(self, name: str) -> tuple[Location, ...]:
         return self.locations.get(name, ())
 
-    def _of(self, root: str) -> tuple[Location, ...]:
-        return (*self._at(root), Location(root, tuple(self.folders[root])))
 
-
-def _writes_below(resource: Resource, relative: str | None) -> bool:
-    if relative is None or not resource.writes_inside:
-        return False
-    return resource.may_write(f"{resource.name}/{relative}")
+def _writes_below(resource: Resource, relative: str) -> bool:
+    return resource.writes_inside and resource.may_write(f"{resource.name}/{relative}")
 
 
 def protected_folders(desired: Desired, recorded: ProtectedFolders) -> ProtectedFolders:

@@ -20,6 +20,13 @@ def ancestors(path: str) -> Iterator[str]:
         yield path
 
 
+def upwards(path: str) -> Iterator[str]:
+    """Yield `path` itself, then every directory above it; only itself where it is no path."""
+    yield path
+    if path.startswith("/"):
+        yield from ancestors(path)
+
+
 def ancestors_top_down(path: str) -> list[str]:
     """Every directory above `path` but `/`, from the first level down."""
     names = components(path)[:-1]

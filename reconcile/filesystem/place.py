@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, Self
 from reconcile.dataclass import dataclass
 from reconcile.filesystem.attributes import fd_path
 from reconcile.filesystem.mount import Mount, mount_id, read_mounts
-from reconcile.filesystem.path import is_inside, relative_to
+from reconcile.filesystem.path import relative_to
 from reconcile.filesystem.safe_path import closing
 
 PIN_FOLLOWED = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
@@ -49,12 +49,6 @@ class Place(NamedTuple):
             return False
         return not self.born_ns or not other.born_ns or self.born_ns == other.born_ns
 
-    def path_below(self, folder: Place) -> str | None:
-        """Its path relative to `folder`; None where it does not lie in there."""
-        if not folder.path or self.device != folder.device or not is_inside(self.path, folder.path):
-            return None
-        return relative_to(self.path, folder.path) or ""
-
 
 @dataclass(frozen=True)
 class Location:
@@ -68,28 +62,6 @@ class Location:
     """Without symlinks."""
     places: tuple[Place, ...] = ()
     above: tuple[Place, ...] = ()
-
-    def lies_in(self, folder: Location) -> bool:
-        """Whether it is `folder`, or below it, by any name; never where that is absent."""
-        up = (*self.places, *self.above)
-        return any(
-            one.is_same_inode(other) or one.path_below(other) is not None
-            for other in folder.places
-            if other.inode
-            for one in up
-        )
-
-    def path_of(self, other: Location) -> str | None:
-        """The path relative to this of `other`, which lies below; None where it does not."""
-        present = [place for place in other.places if place.inode]
-        for one in self.places if present else ():
-            relatives = (place.path_below(one) for place in present)
-            found = next((path for path in relatives if path is not None), None)
-            if found is None and any(one.is_same_inode(above) for above in other.above):
-                found = relative_to(other.path, self.path) or ""
-            if found is not None:
-                return found
-        return None
 
 
 def locate(path: str, locator: Locator | None = None) -> Location:

@@ -7,14 +7,16 @@ the directory in which an effect happens is checked again, by descriptor, right 
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping, Set
 
 from reconcile.dataclass import dataclass
 from reconcile.filesystem.host_error import HostError
 from reconcile.filesystem.place import Location, Locator, Place, locate
+from reconcile.filesystem.place_index import PlaceIndex
 
 ProtectedFolders = Mapping[str, Collection[Place]]
 """The name of a folder with other people's data → the places where it was recorded."""
+Inode = tuple[int, int]
 
 
 class ProtectedPlace(HostError):
@@ -24,12 +26,17 @@ class ProtectedPlace(HostError):
 class PlaceGuard:
     """Refuses effects inside of `folders`.
 
-    Their names are followed again at each check, since a link above them may have turned.
+    A name that leads to another directory than at the last check is followed again, since a
+    link above it may have turned. Where it led before stays protected.
     """
 
     def __init__(self, folders: ProtectedFolders | None = None) -> None:
         self._folders = folders or {}
-        self._passed: tuple[int, int] | None = None
+        self._places = PlaceIndex()
+        self._followed: dict[str, Inode | None] = {}
+        self._passed: Inode | None = None
+        for name, recorded in self._folders.items():
+            self._places.add(name, Location(name, tuple(recorded)))
 
     def refuse(self, fd: int, path: str) -> None:
         """Check an open directory, in which `path` would be changed. Errors: ProtectedPlace."""
@@ -47,21 +54,28 @@ class PlaceGuard:
         if not self._folders:
             return UNGUARDED_TREE
         locator = Locator()
-        here, protected = locator.location(fd), [*self._protected(locator)]
-        for name, folder in protected if refuse else ():
-            if here.lies_in(folder):
-                raise _refused(path, name)
-        places = [place for _, folder in protected for place in folder.places]
-        inodes = {one.inode for one in places if one.device == here.places[0].device}
-        below = {here.path_of(folder) for _, folder in protected}
-        return GuardedTree(
-            self, os.fstat(fd).st_dev, frozenset(inodes - {0}), frozenset(filter(None, below))
-        )
+        self._follow_names(locator)
+        here = locator.location(fd)
+        if refuse and (names := self._places.holding(here)):
+            raise _refused(path, min(names))
+        below = {relative for _, relative in self._places.below(here)}
+        inodes = self._places.inodes(here.places[0].device)
+        return GuardedTree(self, os.fstat(fd).st_dev, inodes, frozenset(filter(None, below)))
 
-    def _protected(self, locator: Locator) -> Iterator[tuple[str, Location]]:
-        for name, recorded in self._folders.items():
-            yield name, locate(name, locator)
-            yield name, Location(name, tuple(recorded))
+    def _follow_names(self, locator: Locator) -> None:
+        for name in self._folders:
+            inode = _inode_of(name)
+            if name not in self._followed or inode != self._followed[name]:
+                self._places.add(name, locate(name, locator))
+                self._followed[name] = inode
+
+
+def _inode_of(path: str) -> Inode | None:
+    try:
+        st = os.stat(path)
+    except OSError:
+        return None
+    return st.st_dev, st.st_ino
 
 
 @dataclass(frozen=True)
@@ -70,7 +84,7 @@ class GuardedTree:
 
     guard: PlaceGuard
     device: int
-    inodes: frozenset[int]
+    inodes: Set[int]
     below: frozenset[str]
     """Relative paths of what is protected; as another name, an overlay, has other inodes."""
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from posixpath import dirname
 from typing import TYPE_CHECKING, NamedTuple
 
 from reconcile.config.diagnostics import Violation
 from reconcile.config.document import Loc
-from reconcile.filesystem.path import is_inside, overlap
+from reconcile.filesystem.path import is_inside, overlap, upwards
 
 if TYPE_CHECKING:
     from reconcile.config.config import Config
@@ -40,11 +41,27 @@ def check_directories(config: Config) -> Iterator[Violation]:
         for name, site in config.sites.items()
         for prefix, location in site.locations.items()
     ]
-    for index, one in enumerate(locations):
+    sensitive = [path for path, entry in config.paths.items() if entry.sensitive]
+    for one in locations:
         yield from _check_system(config, one)
-        yield from _check_sensitive(config, one)
-        for other in locations[:index]:
-            yield from _check_pair(one, other)
+        yield from _check_sensitive(sensitive, one)
+    for later, earlier in _overlapping([one.location.dir for one in locations]):
+        yield from _check_pair(locations[later], locations[earlier])
+
+
+def _overlapping(paths: list[str]) -> list[tuple[int, int]]:
+    """The indexes of each two that contain one another, the later one first, in that order."""
+    indexes = defaultdict(list)
+    for index, path in enumerate(paths):
+        indexes[path].append(index)
+    pairs = {
+        (max(one, other), min(one, other))
+        for one, path in enumerate(paths)
+        for above in upwards(path)
+        for other in indexes.get(above, ())
+        if one != other
+    }
+    return sorted(pairs)
 
 
 def _check_system(config: Config, at: _LocationAt) -> Iterator[Violation]:
@@ -58,16 +75,16 @@ def _check_system(config: Config, at: _LocationAt) -> Iterator[Violation]:
         yield Violation(at.loc, f"{path} overlaps reconcile's state directory {state}")
 
 
-def _check_sensitive(config: Config, at: _LocationAt) -> Iterator[Violation]:
-    for path, entry in config.paths.items():
-        if entry.sensitive and is_inside(path, at.location.dir):
+def _check_sensitive(sensitive: list[str], at: _LocationAt) -> Iterator[Violation]:
+    for path in sensitive:
+        if is_inside(path, at.location.dir):
             message = f"this sensitive file is inside the directory that {at.prefix} serves"
             yield Violation(("paths", path), message, "store it elsewhere")
 
 
 def _check_pair(one: _LocationAt, other: _LocationAt) -> Iterator[Violation]:
     inner, outer = one.location.dir, other.location.dir
-    if not overlap(inner, outer) or _compatible(one.location, other.location):
+    if _compatible(one.location, other.location):
         return
     where = f"{other.prefix} of the site {other.site}" if one.site != other.site else other.prefix
     relation = "is" if inner == outer else "is inside" if is_inside(inner, outer) else "contains"
