@@ -10,7 +10,13 @@ import struct
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from reconcile.filesystem.attributes import ACL, CAPABILITY, read_attribute, read_attribute_at
+from reconcile.filesystem.attributes import (
+    ACL,
+    CAPABILITY,
+    DEFAULT_ACL,
+    read_attribute,
+    read_attribute_at,
+)
 from reconcile.filesystem.openat import GONE, DirectoryCursor, directory_cursor
 from reconcile.filesystem.safe_path import pin_name
 
@@ -75,6 +81,11 @@ def changed_grants(acl: Sequence[AclEntry], mode: int) -> tuple[GrantChange, ...
 def masked_grants(path: str, mode: int) -> tuple[GrantChange, ...]:
     """The same for what `path` is or safely points to."""
     return changed_grants(parse_acl(_attribute_of(path, ACL)), mode)
+
+
+def default_acl(path: str) -> tuple[AclEntry, ...]:
+    """What a directory gives to new names in it; empty without a default list."""
+    return parse_acl(_attribute_of(path, DEFAULT_ACL))
 
 
 def has_capabilities(path: str) -> bool:

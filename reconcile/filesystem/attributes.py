@@ -8,6 +8,7 @@ import stat
 from collections.abc import Mapping
 
 ACL = "system.posix_acl_access"
+DEFAULT_ACL = "system.posix_acl_default"
 CAPABILITY = "security.capability"
 AFFECTED = (ACL, CAPABILITY)
 """What chmod (an ACL's mask) and chown (a program's capabilities) change as a side effect."""

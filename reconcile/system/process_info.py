@@ -66,3 +66,11 @@ def environment_of(pid: int) -> dict[str, str]:
         pairs = (line.split("=", 1) for line in lines if "=" in line)
         return {name: value for name, value in pairs if not name.startswith(_SYSTEMD_ONLY)}
     return {}
+
+
+def umask_of(pid: int) -> int | None:
+    """The umask that `pid` creates files with; None where it cannot be read."""
+    with suppress(OSError), open(f"/proc/{pid}/status") as status:
+        found = [line.split()[1] for line in status if line.startswith("Umask:")]
+        return int(found[0], 8) if found else None
+    return None

@@ -1,0 +1,104 @@
+"""Access-Control-Allow-Origin that browsers do not accept, or that errors do not have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from reconcile.doctor.http_requests import reachable_listens
+from reconcile.doctor.inspection import HostInspection
+from reconcile.doctor.location_mapping import all_locations
+from reconcile.doctor.rule import Rule, RuleResult, error, note
+from reconcile.doctor.upstream import ProxyLocation
+from reconcile.nginx.model.latin1 import from_raw
+from reconcile.nginx.model.scope import Scope
+from reconcile.nginx.model.sizes import body_limit
+from reconcile.nginx.routing.headers import AddedHeader, added_headers
+from reconcile.nginx.routing.servers import Server
+from reconcile.system.http import HttpTarget
+
+ALLOW = "access-control-allow-origin"
+CREDENTIALS = "access-control-allow-credentials"
+_ORIGIN = "https://reconcile.invalid"
+_TIMEOUT_S = 2.0
+
+
+def check(inspection: HostInspection) -> Iterator[RuleResult]:
+    """Yield an error for headers that no browser accepts, a note for errors without them."""
+    for server in inspection.servers:
+        for scope in all_locations(server):
+            if "add_header" in scope.own and "return" not in scope.own:
+                yield from _check_headers(server, scope)
+    for proxy in inspection.proxy_locations:
+        yield from _sent_twice(inspection, proxy)
+
+
+def _allowing(scope: Scope) -> AddedHeader | None:
+    return next((one for one in added_headers(scope) if one.name.lower() == ALLOW), None)
+
+
+def _check_headers(server: Server, scope: Scope) -> Iterator[RuleResult]:
+    allowing = _allowing(scope)
+    if allowing is None:
+        return
+    where = f"{scope} of {server.names[0]}"
+    evidence = f"{allowing.place}: add_header {allowing.name} {allowing.value};"
+    if "," in allowing.value or " " in allowing.value.strip():
+        yield error(
+            f"{where} allows several origins in one header, which browsers refuse.",
+            evidence,
+            fix=f"{allowing.place}: choose one by a map of $http_origin in the http block.",
+        )
+    sent = [one for one in added_headers(scope) if one.name.lower() == CREDENTIALS]
+    if allowing.value == "*" and any(one.value == "true" for one in sent):
+        yield error(
+            f"{where} allows credentials to every origin, which browsers refuse.",
+            evidence,
+            f"{sent[0].place}: add_header {sent[0].name} true;",
+            fix=f"{allowing.place}: name the origin in place of *.",
+        )
+    if not allowing.always:
+        limit = body_limit(scope)
+        too_large = f"an upload over {limit} bytes (413)" if scope.handler and limit else "a 404"
+        yield note(
+            f"Errors of {where} look like failures of CORS to other sites.",
+            f"{evidence} without always: {too_large} has no such header",
+            fix=f"{allowing.place}: add_header {allowing.name} {allowing.value} always;",
+        )
+
+
+def _sent_twice(inspection: HostInspection, proxy: ProxyLocation) -> Iterator[RuleResult]:
+    """Both nginx and the app send the header: one request shows it."""
+    allowing, scope = _allowing(proxy.scope), proxy.scope
+    if allowing is None or scope.modifier not in ("", "^~") or inspection.nginx.running is None:
+        return
+    if any(one.args[0].lower() == ALLOW for one in scope.inherited("proxy_hide_header")):
+        return
+    for listen in reachable_listens(inspection, proxy.server)[:1]:
+        address = listen.address.local
+        host = inspection.nginx.requests.visitor_host(proxy.server, listen)
+        target = HttpTarget(address.host, address.port, host, listen.ssl)
+        answer = inspection.host.http.request(
+            target, from_raw(scope.name), headers=(("Origin", _ORIGIN),), timeout_s=_TIMEOUT_S
+        )
+        values = answer.values(ALLOW)
+        if len(values) > 1:
+            yield error(
+                f"{scope} of {host} sends {len(values)} Access-Control-Allow-Origin headers, which"
+                " browsers refuse: nginx adds one to the app's.",
+                f"GET {from_raw(scope.name)} with Origin: {_ORIGIN}: {', '.join(values)}",
+                f"{allowing.place}: add_header {allowing.name} {allowing.value};",
+                fix=f"{allowing.place}: add beside it: proxy_hide_header {allowing.name};",
+            )
+
+
+RULE = Rule(
+    id="cors",
+    summary="Browsers refuse answers for their Access-Control-Allow-Origin header.",
+    severity="error",
+    help=(
+        "A browser takes one such header with one origin, or * without credentials. nginx adds "
+        "it to errors only with always; without, a 413 or 404 looks like a failure of CORS."
+    ),
+    reads=("configuration", "requests"),
+    check=check,
+)

@@ -1,0 +1,126 @@
+"""A file is there, by another spelling than the one that is requested."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from posixpath import dirname, join
+from shlex import quote
+from urllib.parse import unquote
+
+from reconcile.doctor.inspection import HostInspection
+from reconcile.doctor.location_mapping import LocationMapping
+from reconcile.doctor.near_names import explain_difference, near_path
+from reconcile.doctor.nginx_error_log import ErrorLogLine
+from reconcile.doctor.rule import Rule, RuleResult, note, warning
+from reconcile.filesystem.path import is_inside
+from reconcile.wording import counted, first_few
+
+ENOENT, ENOTDIR = 2, 20
+MAX_LINES = 200
+_UNREACHABLE = {
+    "?": "what follows a ? in a URL is no part of the path",
+    "#": "what follows a # in a URL is never sent",
+    "\\": "browsers turn \\ into /",
+}
+_ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
+_INVISIBLE = re.compile("[\\s\u00a0\u200b-\u200f\u2028\u2029\u2060\ufeff]")
+
+
+def check(inspection: HostInspection) -> Iterator[RuleResult]:
+    """Yield a warning for requests that miss a file by its spelling, a note for odd names."""
+    mappings = inspection.mappings_of("static", "media")
+    for mapping in {one.path: one for one in mappings}.values():
+        yield from _missed(inspection, mapping)
+        yield from _odd_names(inspection, mapping)
+
+
+def _missed(inspection: HostInspection, mapping: LocationMapping) -> Iterator[RuleResult]:
+    """Files that the error log has as missing, and that are there by another spelling."""
+    found: dict[str, tuple[str, ErrorLogLine]] = {}
+    lines = [one for one in inspection.nginx.error_lines if one.errno in (ENOENT, ENOTDIR)]
+    for line in lines[-MAX_LINES:]:
+        is_below = line.path != mapping.path and is_inside(line.path, mapping.path)
+        if is_below and inspection.host.files.stat(line.path, follow=True) is None:
+            near = near_path(inspection.host.files, mapping.path, line.path)
+            if near:
+                found[line.path] = (near, line)
+    if found:
+        path, (near, line) = next(reversed(found.items()))
+        yield warning(
+            f"{counted(len(found), 'requested file')} of {mapping.path} exist by another spelling.",
+            f"requested: {path}",
+            f"on the disk: {near} ({explain_difference(path, near)})",
+            str(line),
+            fix=f"mv -n -- {quote(near)} {quote(path)}  # or correct the link",
+        )
+
+
+def _odd_names(inspection: HostInspection, mapping: LocationMapping) -> Iterator[RuleResult]:
+    """Names that a URL, as people and apps write it, does not lead to."""
+    inventory = inspection.inventory(mapping.path)
+    by_reason: dict[str, list[str]] = {}
+    for item in inventory.items if inventory else ():
+        name = item.path.rpartition("/")[2]
+        if reason := _oddity(name):
+            by_reason.setdefault(reason, []).append(item.path)
+    for reason, paths in by_reason.items():
+        yield note(
+            f"{counted(len(paths), 'name')} in {mapping.path}: {reason}.",
+            first_few([ascii(path)[1:-1] for path in paths]),
+            fix="; ".join(_rename(mapping, path) for path in paths[:3]),
+        )
+
+
+def _oddity(name: str) -> str:
+    """Why links to a file of this name may fail; "" if there is nothing odd."""
+    if name.isascii() and name.isalnum():
+        return ""
+    if _is_bytes(name):
+        return "not in UTF-8, which browsers use for URLs"
+    for char, reason in _UNREACHABLE.items():
+        if char in name:
+            return reason
+    if _ESCAPE.search(name):
+        return "saved with %-escapes: a link needs %25 for each %"
+    if unicodedata.normalize("NFC", name) != name:
+        return "letters and accents apart (NFD, as macOS saves them), which links mostly are not"
+    if _INVISIBLE.search(name.replace(" ", "")):
+        return "with an invisible character"
+    if name != name.strip(" .") and not name.startswith("."):
+        return "with a blank or a dot at its end, which people and Windows leave out"
+    return ""
+
+
+def _rename(mapping: LocationMapping, path: str) -> str:
+    folder, name = dirname(path), path.rpartition("/")[2]
+    plain = name.encode("utf-8", "surrogateescape").decode(
+        "latin-1" if _is_bytes(name) else "utf-8"
+    )
+    plain = unicodedata.normalize("NFC", _INVISIBLE.sub(_as_blank, unquote(plain)))
+    plain = re.split(r"[?#]", plain)[0].rpartition("\\")[2].strip(" .").replace("/", "_")
+    old, new = (join(mapping.path, folder, one) for one in (name, plain or "unnamed"))
+    return f"mv -n -- {quote(old)} {quote(new)}"
+
+
+def _as_blank(match: re.Match[str]) -> str:
+    return " " if match[0] in (" ", "\u00a0") else ""
+
+
+def _is_bytes(name: str) -> bool:
+    return any("\udc80" <= char <= "\udcff" for char in name)
+
+
+RULE = Rule(
+    id="file-names",
+    summary="A file is requested by another spelling than it has.",
+    severity="warning",
+    help=(
+        "On Linux names are bytes: case, Unicode form, blanks and %-escapes count, so that a "
+        "link works on the developer's machine and is 404 on the server. Rename the file, or "
+        "correct the link."
+    ),
+    reads=("configuration", "files", "logs"),
+    check=check,
+)
