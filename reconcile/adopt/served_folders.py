@@ -27,7 +27,7 @@ from reconcile.types import LocationRole
 _STATIC = re.compile(r"static|asset|/(?:css|js|img|images|fonts|dist|build)\b", re.IGNORECASE)
 _MEDIA = re.compile(r"media|upload|attachment|avatar", re.IGNORECASE)
 _COVERED = re.compile(
-    r"alias |root |internal$|expires |access_log |autoindex off$|add_header cache-control "
+    r"alias |root |internal$|expires |access_log |autoindex off$|add_header [\w-]+ [^$]*$"
     r"|try_files (\$uri/? )+=404$",
     re.IGNORECASE,
 )

@@ -13,12 +13,14 @@ from reconcile.adopt.host_readings import Inspector
 from reconcile.adopt.listen_values import adopt_listens
 from reconcile.adopt.served_folders import ServedFolder, adopt_folder
 from reconcile.adopt.server_groups import ServerBlock, ServerGroup
+from reconcile.adopt.site_headers import adopt_location_headers, adopt_site_headers
 from reconcile.adopt.site_tls import adopt_tls, hsts_of
 from reconcile.adopt.suggested_probes import adopt_probes
 from reconcile.adopt.upstream_app import adopt_app, drop_default_user
 from reconcile.config.fields.field_type import InvalidValue, ParseContext
 from reconcile.config.fields.path_types import parse_nginx_path
 from reconcile.config.fields.quantities import BYTES
+from reconcile.config.site.extra import find_in_extra
 from reconcile.config.site.location import parse_prefix
 from reconcile.nginx.model.config_tree import ConfigTree, Directive
 from reconcile.nginx.model.layout import Layout
@@ -111,6 +113,7 @@ class SiteReader:
         adopt_listens(self.group, self.draft, self.name, ipv6=self.nginx.ipv6)
         covered = [
             *self._limit(),
+            *adopt_site_headers(self.scope, self.entry),
             *self._app(is_managed_file=is_managed_file),
             *self._locations(is_managed_file=is_managed_file),
         ]
@@ -121,8 +124,18 @@ class SiteReader:
         drop_default_user(self.entry, self.draft, ("sites", self.name))
         if extra := written_extra(data) if is_managed_file else self._extra(covered):
             self.entry["extra"] = extra
+        if is_managed_file:
+            self._adopt_defaults_taken_away(extra)
         self._note_other_blocks()
         return True
+
+    def _adopt_defaults_taken_away(self, extra: str) -> None:
+        """What a managed file lacks although it is the default, it lacks on purpose."""
+        if self.scope.argument("gzip", "") == "off" and not find_in_extra(extra, "gzip"):
+            self.entry["gzip"] = False
+        words = {word for one in self.scope.own.get("listen", ()) for word in one.args}
+        if "ssl" in words and "http2" not in words | self.scope.own.keys():
+            self.entry["http2"] = False
 
     def _server_names(self) -> list[str]:
         """The names for the YAML; `.name` becomes two."""
@@ -164,6 +177,10 @@ class SiteReader:
                 folder, self.draft, self.name, self.inspector, is_managed=is_managed_file
             ):
                 adopted.add(folder.prefix)
+                location = self.entry["locations"][folder.prefix]
+                adopt_location_headers(
+                    folder.scope, location, self.entry, is_managed=is_managed_file
+                )
                 yield self._directive_of(folder)
         for scope in self.scope.locations:
             if scope.modifier == "=" and f"{scope.name}/" in adopted and "return" in scope.own:

@@ -17,7 +17,9 @@ from reconcile.nginx.render.site_view import CHALLENGES
 from reconcile.nginx.routing.router import Router
 from reconcile.nginx.routing.servers import Server
 
-_HSTS = re.compile(r"max-age=(\d{1,9})(.*)", re.ASCII)
+_HSTS = re.compile(
+    r"max-age=(\d{1,9})(; includeSubDomains)?(; preload)?(.*)", re.ASCII | re.IGNORECASE
+)
 _CERTBOT_CHAIN = re.compile(rf"{CERTIFICATES}/([^/]+)/fullchain\.pem")
 
 
@@ -99,6 +101,10 @@ def _hsts(server: Server, tls: dict[str, Any], draft: Draft, at: Loc) -> None:
     if found is None:
         draft.add_note(directive.place, "Strict-Transport-Security has no plain max-age", at=at)
         return
-    tls["hsts"] = format_duration(int(found[1]))
-    if found[2]:
-        draft.add_note(directive.place, f"only the adopted file has {found[2].strip('; ')}", at=at)
+    age = format_duration(int(found[1]))
+    more = {"subdomains": found[2], "preload": found[3]}
+    tls["hsts"] = {"max_age": age} | {key: True for key, text in more.items() if text}
+    if not any(more.values()):
+        tls["hsts"] = age
+    if found[4]:
+        draft.add_note(directive.place, f"only the adopted file has {found[4].strip('; ')}", at=at)

@@ -87,6 +87,8 @@ def _flow(value: Any) -> str:
 
 def scalar(value: object) -> str:
     """Quote a scalar so that it is read back unchanged anywhere in the file."""
+    if value is None:
+        return "null"
     if value is True or value is False:
         return str(value).lower()
     if isinstance(value, int):

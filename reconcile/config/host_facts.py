@@ -25,6 +25,7 @@ class HostFacts:
     `certificates`: those of `Config.certificate_names()` that certbot has obtained.
     `nginx_reads`: those of `Config.file_paths()` that nginx reads as configuration.
     `static_encodings`: those in which nginx can send precompressed files.
+    `http2`: nginx was built with it.
     `serves_sites`: an earlier apply configured sites, so nginx has to reload after the last one
     is removed.
     `added_types`: those that browsers need and that nginx lacks.
@@ -51,6 +52,7 @@ class HostFacts:
     nginx_reads: frozenset[str] = frozenset()
     static_encodings: frozenset[Encoding] = frozenset()
     added_types: AddedTypes = AddedTypes()
+    http2: bool = True
 
     @property
     def runs_services(self) -> bool:

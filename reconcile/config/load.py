@@ -92,7 +92,8 @@ def _check(
     """The violations that are no consequence of an invalid part."""
     invalid = {root.existing(error["loc"]) for error in errors}
     for violation in config.check():
-        if not any(_is_consequence(violation, loc) for loc in invalid):
+        is_rejected = root.deepest(violation.loc).is_rejected
+        if not is_rejected and not any(_is_consequence(violation, loc) for loc in invalid):
             mark = root.value_mark(violation.loc)
             yield Diagnostic(file, *mark, violation.message, violation.hint)
 

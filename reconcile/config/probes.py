@@ -134,4 +134,14 @@ class FilesProbe:
     changed: tuple[str, ...] | None = None
 
 
-Probe = HttpProbe | UploadDirectoryProbe | UploadProbe | FilesProbe
+@dataclass(frozen=True)
+class AlpnProbe:
+    """Offer `protocol` and HTTP/1.1 in a TLS handshake: the server has to choose `protocol`."""
+
+    name: str
+    site: str
+    endpoint: Endpoint
+    protocol: str = "h2"
+
+
+Probe = HttpProbe | UploadDirectoryProbe | UploadProbe | FilesProbe | AlpnProbe

@@ -25,6 +25,9 @@ MAX_DEPTH = 32
 _INTEGER = re.compile(r"[-+]?(?:0|[1-9]\d{0,17})", re.ASCII)
 _OCTAL = re.compile(r"0o?[0-7]+", re.ASCII)
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
+_NULLABLE = frozenset({"access"})
+_WITH_NULL_ENTRIES = frozenset({"headers"})
+"""Where `null` means more than a missing key: it takes away what would apply otherwise."""
 _BOOLEANS = {"true": True, "false": False}
 
 _HINTS = {
@@ -146,14 +149,15 @@ class _DocumentReader:
             )
         return root
 
-    def _node(self, events: _Events, depth: int) -> YamlNode:
+    def _node(self, events: _Events, depth: int, name: str = "") -> YamlNode:
+        """The next node; `name` is its key, "" for an item of a list."""
         event = events.advance()
         mark = _mark(event.start_mark)
         if depth > MAX_DEPTH:
             raise self._unreadable(mark, f"nested deeper than {MAX_DEPTH} levels")
         is_rejected = self._rejects(event, mark)
         if isinstance(event, MappingStartEvent):
-            return self._mapping(events, mark, depth, is_rejected)
+            return self._mapping(events, mark, depth, is_rejected, name)
         if isinstance(event, SequenceStartEvent):
             return self._sequence(events, mark, depth, is_rejected)
         value = None if isinstance(event, AliasEvent) else resolve(event.value, _is_plain(event))
@@ -166,13 +170,18 @@ class _DocumentReader:
         events.advance()
         return YamlNode(tuple(items), mark, is_rejected=is_rejected)
 
-    def _mapping(self, events: _Events, mark: Mark, depth: int, is_rejected: bool) -> YamlNode:
+    def _mapping(
+        self, events: _Events, mark: Mark, depth: int, is_rejected: bool, name: str
+    ) -> YamlNode:
         items: dict[str, YamlNode] = {}
         keys: dict[str, Mark] = {}
         while not events.check_event(yaml.MappingEndEvent):
             event = events.upcoming()
             key, key_mark = self._key(events, depth), _mark(event.start_mark)
-            value = self._value(self._node(events, depth + 1), quote_text(key or ""))
+            is_empty = getattr(events.upcoming(), "value", "") == ""
+            value = self._node(events, depth + 1, key or "")
+            if is_empty or not (name in _WITH_NULL_ENTRIES or key in _NULLABLE):
+                value = self._value(value, quote_text(key or ""))
             if key is None:
                 continue
             if key in keys:

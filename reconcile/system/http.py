@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote
 
 if TYPE_CHECKING:
+    import ssl
     from http.client import HTTPResponse
 
 BODY_LIMIT = 64 * 1024
@@ -72,6 +73,15 @@ class HttpAnswer:
         return tuple(value for key, value in self.headers if key.lower() == name.lower())
 
 
+@dataclass(frozen=True)
+class Negotiation:
+    """The protocol of a TLS connection, None where the server chose none; or why there is none."""
+
+    protocol: str | None = None
+    error: HttpError | None = None
+    detail: str = ""
+
+
 class HttpClient:
     """Sends each request on a new connection; no redirect, no proxy, no name lookup."""
 
@@ -100,6 +110,24 @@ class HttpClient:
         except OSError as problem:
             answer = HttpAnswer(error=error_kind(problem), detail=problem.strerror or str(problem))
         return replace(answer, elapsed_ms=round((time.monotonic() - started) * 1000, 1))
+
+    def negotiate(
+        self, target: HttpTarget, protocols: Sequence[str], *, timeout_s: float = 5.0
+    ) -> Negotiation:
+        """The one of `protocols` that the server chooses. Source: RFC 7301.
+
+        Errors: none; a failed handshake is a result with `error`.
+        """
+        try:
+            deadline = Deadline(time.monotonic() + timeout_s)
+            sock = _connected_socket(target, deadline)
+            with sock, _with_tls(sock, target, deadline, protocols) as encrypted:
+                return Negotiation(encrypted.selected_alpn_protocol())
+        except TimeoutError:
+            return Negotiation(error="timeout", detail=f"no handshake within {timeout_s:g} s")
+        except OSError as problem:
+            detail = problem.strerror or str(problem)
+            return Negotiation(error=error_kind(problem), detail=detail)
 
 
 def multipart(field: str, filename: str, content: bytes) -> tuple[str, bytes]:
@@ -253,13 +281,17 @@ def _connected_socket(target: HttpTarget, deadline: Deadline) -> socket.socket:
     return sock
 
 
-def _with_tls(sock: socket.socket, target: HttpTarget, deadline: Deadline) -> socket.socket:
+def _with_tls(
+    sock: socket.socket, target: HttpTarget, deadline: Deadline, protocols: Sequence[str] = ()
+) -> ssl.SSLSocket:
     # Takes 10 ms to import.
     import ssl
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
+    if protocols:
+        context.set_alpn_protocols(protocols)
     sock.settimeout(deadline.left_s())
     return context.wrap_socket(sock, server_hostname=target.host)
 

@@ -10,7 +10,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from reconcile.config.probes import Endpoint, Expectation, FilesProbe, HttpProbe, Probe, UploadProbe
+from reconcile.config.probes import (
+    AlpnProbe,
+    Endpoint,
+    Expectation,
+    FilesProbe,
+    HttpProbe,
+    Probe,
+    UploadProbe,
+)
 from reconcile.errors import ReconcileError
 from reconcile.nginx.model.config_tree import Directive
 from reconcile.nginx.model.listen import Address
@@ -66,6 +74,8 @@ def _has_server(endpoint: Endpoint, servers: ServerTable) -> bool:
 
 
 def _as_configured(probe: Probe, router: Router, files: PathKinds) -> Probe:
+    if isinstance(probe, AlpnProbe):
+        return probe
     if isinstance(probe, UploadProbe):
         paths = (probe.path, probe.then_get)
         routes = [_route(probe, path, router, files) for path in paths]

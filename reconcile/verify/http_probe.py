@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from reconcile.config.probes import Endpoint
 from reconcile.engine.model import Check
-from reconcile.system.http import HttpAnswer, HttpTarget
+from reconcile.system.http import HttpAnswer, HttpTarget, Negotiation
 
 if TYPE_CHECKING:
     from reconcile.system.http import HttpClient
@@ -51,6 +51,11 @@ class ProbeClient:
             body=body,
             timeout_s=self.timeout_s,
         )
+
+    def negotiate(self, endpoint: Endpoint, address: str, protocol: str) -> Negotiation:
+        """The protocol that the server chooses where `protocol` and HTTP/1.1 are offered."""
+        offered = (protocol, "http/1.1")
+        return self.http.negotiate(_target(endpoint, address), offered, timeout_s=self.timeout_s)
 
     def retry_until_ok(self, check: Callable[[], Check]) -> Check:
         """The first good result of `check`, or the last one before the deadline."""

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from reconcile.config.probes import (
+    AlpnProbe,
     Endpoint,
     Expectation,
     FilesProbe,
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 
 FOLDER = "probes"
 _KINDS = {
-    kind.__name__: kind for kind in (HttpProbe, UploadDirectoryProbe, UploadProbe, FilesProbe)
+    kind.__name__: kind
+    for kind in (HttpProbe, UploadDirectoryProbe, UploadProbe, FilesProbe, AlpnProbe)
 }
 
 

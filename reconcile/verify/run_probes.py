@@ -8,7 +8,14 @@ from dataclasses import dataclass, field
 from functools import cache, partial
 from typing import TYPE_CHECKING
 
-from reconcile.config.probes import FilesProbe, HttpProbe, Probe, UploadDirectoryProbe, UploadProbe
+from reconcile.config.probes import (
+    AlpnProbe,
+    FilesProbe,
+    HttpProbe,
+    Probe,
+    UploadDirectoryProbe,
+    UploadProbe,
+)
 from reconcile.engine.model import Check
 from reconcile.system.canary import Canary
 from reconcile.verify.evaluate import evaluate
@@ -86,6 +93,11 @@ def _run_probe(
             client.retry_until_ok(partial(_check_http, probe, client, address))
             for address in probe.endpoint.addresses
         )
+    if isinstance(probe, AlpnProbe):
+        return tuple(
+            client.retry_until_ok(partial(_check_alpn, probe, client, address))
+            for address in probe.endpoint.addresses
+        )
     if isinstance(probe, UploadProbe):
         return (check_form_upload(probe, client),)
     if isinstance(probe, FilesProbe):
@@ -99,3 +111,16 @@ def _run_probe(
 def _check_http(probe: HttpProbe, client: ProbeClient, address: str) -> Check:
     response = client.get(probe.endpoint, address, probe.path)
     return evaluate(check_name(probe.name, address), response, probe.expect)
+
+
+def _check_alpn(probe: AlpnProbe, client: ProbeClient, address: str) -> Check:
+    name = check_name(probe.name, address)
+    answer = client.negotiate(probe.endpoint, address, probe.protocol)
+    if answer.error == "no_such_family":
+        return Check(name, "skipped", "this host has no such address family")
+    if answer.error:
+        return Check(name, "fail", f"no TLS connection: {answer.error}, {answer.detail}")
+    chosen = answer.protocol or "none"
+    if chosen != probe.protocol:
+        return Check(name, "fail", f"the server chose {chosen}, expected {probe.protocol}")
+    return Check(name, "pass", chosen)

@@ -46,6 +46,7 @@ def discover_facts(config: Config, host: Host) -> HostFacts:
         nginx_reads=_files_read_by_nginx(config, host, nginx),
         static_encodings=nginx.static_encodings,
         added_types=added_types(nginx.tree),
+        http2=nginx.http2,
     )
 
 

@@ -316,16 +316,27 @@ def test_directives_without_a_key_are_kept_verbatim() -> None:
 
 def test_directives_of_a_location_that_the_yaml_lacks_are_reported() -> None:
     found = read(
-        f"{NAMED} location /static/ {{ alias /srv/s/; add_header X-A b; gzip_static on; }} }}"
+        f"{NAMED} location /static/ {{ alias /srv/s/; add_header X-A $host; gzip_static on; }} }}"
     )
 
     assert found.told(
-        "/static/ has directives that the YAML cannot express: add_header X-A b; gzip_static on"
+        "/static/ has directives that the YAML cannot express: add_header X-A $host; gzip_static on"
     )
 
 
+def test_headers_of_a_server_and_of_a_location_are_read() -> None:
+    server = "add_header X-Frame-Options DENY; add_header X-Request $request_id;"
+    static = "location /static/ { alias /srv/s/; add_header X-Frame-Options SAMEORIGIN; }"
+
+    entry = read(f"{NAMED} {APP} {static} {server} }}").sites["site0"]
+
+    assert {"X-Frame-Options": "DENY"} == entry["headers"]
+    assert {"X-Frame-Options": "SAMEORIGIN"} == entry["locations"]["/static/"]["headers"]
+    assert "add_header X-Request $request_id;\n" == entry["extra"]
+
+
 def test_a_header_that_generated_locations_do_not_inherit_is_reported() -> None:
-    header = "add_header X-Frame-Options DENY;"
+    header = "add_header X-Request $request_id;"
 
     found = read(f"{NAMED} {APP} location /static/ {{ alias /srv/s/; }} {header} }}")
 
@@ -424,7 +435,7 @@ OURS = SiteView(
         ListenView("", 443, True),
         ListenView("[::]", 443, True),
     ),
-    tls=TlsView("/c.pem", "/k.pem", hsts_s=31536000),
+    tls=TlsView("/c.pem", "/k.pem", hsts="max-age=31536000"),
     max_upload_bytes=20 * 1024**2,
     upstream="unix:/run/a.sock",
     locations=(
@@ -477,6 +488,25 @@ WRITTEN = {
       /p/: {role: private, dir: /srv/p}""",
     "TLS": """tls: {certificate: /c.pem, key: /k.pem, hsts: 1y}
     app: {upstream: http://127.0.0.1:8000}""",
+    "TLS for subdomains too": """tls:
+      certificate: /c.pem
+      key: /k.pem
+      hsts: {max_age: 1y, subdomains: true, preload: true}
+    app: {upstream: http://127.0.0.1:8000}""",
+    "no compression and no HTTP/2": """tls: {certificate: /c.pem, key: /k.pem}
+    gzip: false
+    http2: false
+    app: {upstream: http://127.0.0.1:8000}""",
+    "headers": """headers: {X-Frame-Options: DENY, Referrer-Policy: no-referrer}
+    tls: {certificate: /c.pem, key: /k.pem, hsts: 1y}
+    app: {upstream: http://127.0.0.1:8000}
+    locations:
+      /static/:
+        role: static
+        dir: /srv/s
+        headers: {X-Frame-Options: SAMEORIGIN, X-Content-Type-Options: null}
+      /media/: {role: media, dir: /srv/m, headers: {Referrer-Policy: null}}
+      /p/: {role: private, dir: /srv/p}""",
     "TLS without a redirect": """tls: {certificate: /c.pem, key: /k.pem, redirect: false}
     app: {upstream: http://127.0.0.1:8000}""",
     "TLS on another port": """tls: {certificate: /c.pem, key: /k.pem}

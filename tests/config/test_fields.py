@@ -9,13 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconcile.config.fields.field_type import InvalidValue, ParseContext, UnquotedOctal
+from reconcile.config.fields.http_values import parse_header_value
 from reconcile.config.fields.network import parse_server_name, parse_upstream
 from reconcile.config.fields.path_types import parse_nginx_path, parse_path, parse_unit_path
 from reconcile.config.fields.quantities import parse_duration, parse_size
 from reconcile.config.owner import parse_dirs_mode, parse_files_mode
 from reconcile.config.site.listen_ports import ListenAddress, parse_listen
 from reconcile.config.site.location import parse_prefix
-from reconcile.config.site.probe import parse_header_value
 
 HERE = ParseContext(folder="/srv/app")
 

@@ -40,7 +40,10 @@ IN_CONFIGURATION: dict[str, Loc] = {
     "a private directory": (*SITE, "locations", "/protected/", "dir"),
     "a form's field": (*SITE, "probes", 1, "field"),
 }
-# Any printable character may stand in these; they reach no configuration.
+# Any printable character may be in these: quoted, or in no configuration.
+IN_RESPONSES: dict[str, Loc] = {
+    "a header of the site": (*SITE, "headers", "X-Frame-Options"),
+}
 IN_REQUESTS: dict[str, Loc] = {
     "a path to fetch": (*SITE, "probes", 0, "get"),
     "a header's value": (*SITE, "probes", 0, "expect", "headers", "Cache-Control"),
@@ -50,8 +53,9 @@ IN_REQUESTS: dict[str, Loc] = {
 CASES = [
     *((field, hostile) for field in IN_CONFIGURATION for hostile in SYNTAX + CONTROL),
     *((field, hostile) for field in IN_REQUESTS for hostile in CONTROL),
+    *((field, hostile) for field in IN_RESPONSES for hostile in [*CONTROL, "x$host"]),
 ]
-FIELDS = IN_CONFIGURATION | IN_REQUESTS
+FIELDS = IN_CONFIGURATION | IN_REQUESTS | IN_RESPONSES
 
 
 def with_ending(loc: Loc, ending: str) -> str:
@@ -92,6 +96,7 @@ def test_a_key_with_syntax_is_refused(hostile: str) -> None:
         json.dumps({"version": 1, "owners": {hostile: {"user": "root"}}}),
         json.dumps({"version": 1, "cache_policies": {hostile: {"max_age": "1d"}}}),
         json.dumps({"version": 1, "sites": {hostile: {"server_names": ["a.test"]}}}),
+        json.dumps({"version": 1, "sites": {"s": {"headers": {hostile: "a"}}}}),
         json.dumps({"version": 1, hostile: {}}),
     ):
         found = errors_in(text)

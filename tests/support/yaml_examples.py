@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from reconcile.config.config import Config
 from reconcile.config.diagnostics import ConfigErrors
 from reconcile.config.load import load_bytes
@@ -74,6 +76,8 @@ sites:
           served_by: nginx
           headers: {Cache-Control: "public, max-age=604800"}
       - {upload: /upload, field: file, then_get: "/media/{filename}"}
+    http2: true
+    headers: {X-Frame-Options: DENY, Content-Security-Policy: "default-src 'self'"}
 """
 
 
@@ -91,6 +95,11 @@ def site(*lines: str, name: str = "shop") -> str:
         "    app: {upstream: 'http://127.0.0.1:8000'}",
     ]
     return "\n".join([*head, *(f"    {line}" for line in lines), ""])
+
+
+def errors_at_lines(text: str) -> list[str]:
+    """The errors of a file: `line: message (hint)`."""
+    return [re.sub(r"^(\d+):\d+", r"\1", error) for error in errors_in(text)]
 
 
 def errors_in(text: str | bytes) -> list[str]:

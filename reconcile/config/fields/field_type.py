@@ -71,6 +71,8 @@ def describe(value: Any) -> str:
     """A value for use in a message: a scalar itself, shortened, or the type of a collection."""
     if value is True or value is False:
         return str(value).lower()
+    if value is None:
+        return "null"
     if isinstance(value, int):
         return f"the number {value}"
     if isinstance(value, str):

@@ -17,6 +17,7 @@ from reconcile.config.fields.network import Upstream
 from reconcile.config.fields.path_types import Path, UnitPath
 from reconcile.config.owner import ResolvedOwner
 from reconcile.config.probes import SERVER_ERRORS, Expectation, HttpProbe, Server
+from reconcile.config.site.headers import declared_headers
 from reconcile.engine.digest import digest
 from reconcile.engine.model import Declared, Finding
 from reconcile.filesystem.path import is_inside
@@ -279,6 +280,7 @@ def app_probes(site: SiteContext, served_by: Server | None) -> Iterator[HttpProb
     """The front page is no server error; at least nginx has to reach the app."""
     name = "the app answers" if site.upstream else "/ answers"
     sender = served_by if site.upstream else None
-    expect = Expectation(not_status=SERVER_ERRORS, served_by=sender)
+    headers = declared_headers(site) if served_by else ()
+    expect = Expectation(not_status=SERVER_ERRORS, headers=headers, served_by=sender)
     minimum = Expectation(not_status=BAD_GATEWAY, served_by=sender)
     yield replace(site.http_probe(name, "/", expect), minimum=minimum)

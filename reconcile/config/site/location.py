@@ -18,6 +18,11 @@ from reconcile.config.fields.path_types import NginxPath, Path
 from reconcile.config.host_path import check_ancestors
 from reconcile.config.owner import OwnerChoice, OwnerEntry, ResolvedOwner, check_owner_choice
 from reconcile.config.probes import Expectation, FilesProbe, HttpProbe, Probe, UploadDirectoryProbe
+from reconcile.config.site.headers import (
+    ResponseHeaders,
+    check_location_headers,
+    declared_headers,
+)
 from reconcile.config.site.listen_ports import main_endpoint
 from reconcile.engine.model import Declared, Finding
 from reconcile.filesystem.compress import SUFFIXES
@@ -113,6 +118,12 @@ class Location(ConfigModel):
         "reconcile-host[compress] and an nginx module.",
         examples=[["gzip"], ["gzip", "br"]],
     )
+    headers: ResponseHeaders = Field(
+        default={},
+        description="Headers of this location's responses, beside and before those of the site; "
+        "null takes one away.",
+        examples=[{"X-Frame-Options": "SAMEORIGIN"}],
+    )
 
     @property
     def effective_owner(self) -> OwnerChoice:
@@ -137,6 +148,7 @@ def check_location(loc: Loc, location: Location, site: Site, config: Config) -> 
     yield from check_owner_choice((*loc, "owner"), location.owner, config)
     yield from check_cache_name((*loc, "cache"), location.cache, config)
     yield from _check_role(loc, location)
+    yield from check_location_headers(loc, location, site, config)
     yield from check_ancestors((*loc, "dir"), location.dir, config)
     entry = config.paths.get(location.dir)
     if entry and entry.form != "directory":
@@ -245,6 +257,7 @@ def location_view(site: SiteContext, prefix: str, location: Location) -> Locatio
         dir=location.dir,
         cache_control=_cache_control(site, location),
         packed=tuple(encoding for encoding in SUFFIXES if encoding in encodings),
+        headers=tuple(location.headers.items()),
     )
 
 
@@ -325,5 +338,6 @@ def _upload_directory_probe(site: SiteContext, prefix: str, location: Location) 
 
 def _served_file(site: SiteContext, location: Location, body: str | None = None) -> Expectation:
     header = _cache_control(site, location)
-    headers = (("Cache-Control", header),) if header else ()
+    cache = (("Cache-Control", header),) if header else ()
+    headers = (*cache, *declared_headers(site, location))
     return Expectation(frozenset({200}), headers=headers, body=body, served_by="nginx")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -11,13 +10,8 @@ from pydantic import Discriminator, Field, Tag
 from reconcile.config.config_model import ConfigModel
 from reconcile.config.diagnostics import Violation
 from reconcile.config.document import Loc
-from reconcile.config.fields.field_type import (
-    FieldType,
-    InvalidValue,
-    quote_text,
-    regex_str,
-    require_str,
-)
+from reconcile.config.fields.field_type import regex_str
+from reconcile.config.fields.http_values import HeaderName, HeaderValue, UrlPath
 from reconcile.config.probes import Expectation, Probe, UploadProbe
 from reconcile.config.site.listen_ports import main_endpoint
 
@@ -26,35 +20,6 @@ if TYPE_CHECKING:
     from reconcile.config.site.site import Site
 
 
-def parse_header_value(value: Any) -> str:
-    """The value of a header, in printable ASCII."""
-    text = require_str(value, "a header value")
-    if not re.fullmatch(r"[!-~](?:[ -~]{0,8190}[!-~])?", text, re.ASCII):
-        raise InvalidValue(f"{quote_text(text)} is not a header value", "use printable ASCII")
-    return text
-
-
-UrlPath = Annotated[
-    str,
-    regex_str(
-        r"""/[!"$-~]*""",
-        "a URL path",
-        hint="begin it with /, and percent-encode other characters than ASCII",
-        examples=("/static/css/app.css", "/"),
-        limit=2048,
-    ),
-]
-HeaderName = Annotated[
-    str,
-    regex_str(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", "a header name", examples=("Cache-Control",)),
-]
-HeaderValue = Annotated[
-    str,
-    FieldType(
-        parse_header_value,
-        {"type": "string", "pattern": r"^[!-~](?:[ -~]{0,8190}[!-~])?$"},
-    ),
-]
 FormField = Annotated[
     str,
     regex_str(r"[A-Za-z0-9_.\[\]-]+", "the name of a form field", examples=("file",), limit=128),

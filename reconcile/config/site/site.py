@@ -15,6 +15,10 @@ from reconcile.config.fields.path_types import AbsolutePath
 from reconcile.config.fields.quantities import Size
 from reconcile.config.probes import Probe
 from reconcile.config.site.app import App, app_probes, check_app, compile_app, warn_app_runs_as_root
+from reconcile.config.site.extra import check_extra
+from reconcile.config.site.gzip import check_gzip, uses_gzip
+from reconcile.config.site.headers import ResponseHeaders, check_site_headers
+from reconcile.config.site.http2 import check_http2, http2_findings, http2_probes, uses_http2
 from reconcile.config.site.listen_ports import ListenAddress, ListenValue, listen_views
 from reconcile.config.site.location import (
     Location,
@@ -36,8 +40,6 @@ from reconcile.config.site.tls import (
 )
 from reconcile.engine.model import Declared, Finding
 from reconcile.nginx.certbot import WEBROOT
-from reconcile.nginx.model.config_tree import parse
-from reconcile.nginx.model.lexer import NginxSyntaxError
 from reconcile.nginx.model.media_types import AddedTypes
 from reconcile.nginx.render.site_view import SiteView
 from reconcile.resources.directory import Directory
@@ -64,8 +66,20 @@ class Site(ConfigEntry):
         default=False, description="Also respond to names that no other site has."
     )
     tls: Tls | None = Field(default=None, description="The certificate, for HTTPS.")
+    http2: bool | None = Field(
+        default=None, description="Offer HTTP/2; by default with tls, where nginx has it."
+    )
+    gzip: bool | None = Field(
+        default=None,
+        description="Compress text of 1 KB or more, of pages and files; by default true.",
+    )
     max_upload: Size | None = Field(
         default=None, description="The largest request body; nginx's default is 1MB."
+    )
+    headers: ResponseHeaders = Field(
+        default={},
+        description="Headers of every response of the site; null takes away a default.",
+        examples=[{"X-Frame-Options": "DENY"}],
     )
     app: App | None = Field(
         default=None, description="The app that responds where no location does."
@@ -99,7 +113,10 @@ class Site(ConfigEntry):
         if self.app is None and not self.locations:
             yield Violation(loc, "this site serves nothing", "add an app or locations")
         yield from self._check_names(loc)
-        yield from self._check_extra(loc)
+        yield from check_extra(loc, self.extra)
+        yield from check_site_headers(loc, self, config)
+        yield from check_gzip(loc, self, config)
+        yield from check_http2(loc, self)
         entry = config.paths.get(self.adopted or "")
         if entry and entry.form != "file":
             message = f"`paths` declares {self.adopted} as a {entry.form}"
@@ -115,13 +132,6 @@ class Site(ConfigEntry):
             if name in self.server_names[:index]:
                 message = f"duplicate host name {name}"
                 yield Violation((*loc, "server_names", index), message, is_independent=True)
-
-    def _check_extra(self, loc: Loc) -> Iterator[Violation]:
-        try:
-            parse(self.extra.encode(), "extra")
-        except NginxSyntaxError as error:
-            message = f"line {error.line} of extra is invalid: {error.message}"
-            yield Violation((*loc, "extra"), message, is_independent=True)
 
     def compile(self, name: str, context: CompileContext) -> Iterator[Declared]:
         """The files of the site, nginx's configuration of it, and its app."""
@@ -166,6 +176,9 @@ def site_view(site: SiteContext) -> SiteView:
         extra=declared.extra,
         challenge_root=WEBROOT if site.letsencrypt else None,
         types=site.facts.added_types if site.by_role("static") else AddedTypes(),
+        headers=tuple(declared.headers.items()),
+        http2=uses_http2(site),
+        gzip=uses_gzip(declared),
     )
 
 
@@ -175,6 +188,7 @@ def site_findings(site: SiteContext) -> Iterator[Finding]:
     yield from warn_certificate_missing(site)
     if not site.declared.adopted:
         yield from find_unstatic_encodings(site)
+        yield from http2_findings(site)
 
 
 def site_probes(site: SiteContext) -> Iterator[Probe]:
@@ -183,6 +197,7 @@ def site_probes(site: SiteContext) -> Iterator[Probe]:
         yield from app_probes(site, served_by=None)
     else:
         yield from tls_probes(site)
+        yield from http2_probes(site)
         yield from app_probes(site, served_by="app")
         for prefix, location in site.declared.locations.items():
             yield from location_probes(site, prefix, location)

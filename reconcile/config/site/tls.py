@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated
+from itertools import compress
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Discriminator, Field, Tag
 
 from reconcile.config.config_model import ConfigModel
 from reconcile.config.diagnostics import Violation
 from reconcile.config.document import Loc
 from reconcile.config.fields.field_type import regex_str
 from reconcile.config.fields.path_types import NginxPath
-from reconcile.config.fields.quantities import Duration
+from reconcile.config.fields.quantities import SECONDS, Duration
 from reconcile.config.probes import Expectation, HttpProbe
 from reconcile.config.site.listen_ports import ListenAddress, endpoint, main_endpoint
 from reconcile.engine.model import Declared, Finding
@@ -44,6 +45,37 @@ CertificateName = Annotated[
         examples=("example.com",),
         limit=200,
     ),
+]
+
+
+class Hsts(ConfigModel):
+    """How long and for which names browsers use HTTPS only."""
+
+    max_age: Duration = Field(description="How long: 1y.")
+    subdomains: bool = Field(default=False, description="For all subdomains as well.")
+    preload: bool = Field(
+        default=False,
+        description="Browsers may ship the name in their own list; that is hard to undo.",
+    )
+
+    @property
+    def header(self) -> str:
+        """The value of the header. Source: RFC 6797, section 6.1; hstspreload.org."""
+        words = (f"max-age={self.max_age}", "includeSubDomains", "preload")
+        return "; ".join(compress(words, (True, self.subdomains, self.preload)))
+
+
+# Pydantic adds the tag to the location of an error: it must not look like a key.
+HSTS_AGE, HSTS_MAP = "(duration)", "(mapping)"
+
+
+def _discriminate(value: Any) -> str:
+    return HSTS_MAP if isinstance(value, dict | Hsts) else HSTS_AGE
+
+
+HstsChoice = Annotated[
+    Annotated[Duration, Tag(HSTS_AGE)] | Annotated[Hsts, Tag(HSTS_MAP)],
+    Discriminator(_discriminate),
 ]
 
 
@@ -78,7 +110,16 @@ class Tls(ConfigModel):
         "(certonly --webroot).",
     )
     redirect: bool = Field(default=True, description="Redirect plain HTTP to HTTPS.")
-    hsts: Duration | None = Field(default=None, description="How long browsers use HTTPS only: 1y.")
+    hsts: HstsChoice | None = Field(
+        default=None, description="How long browsers use HTTPS only: 1y."
+    )
+
+    @property
+    def hsts_header(self) -> str | None:
+        """The value of Strict-Transport-Security, None where it is not sent."""
+        if self.hsts is None:
+            return None
+        return self.hsts.header if isinstance(self.hsts, Hsts) else f"max-age={self.hsts}"
 
     @property
     def chain_path(self) -> str:
@@ -108,6 +149,18 @@ def check_tls(loc: Loc, site: Site) -> Iterator[Violation]:
             yield Violation((*loc, "tls", "key"), message, "store it elsewhere")
     if site.tls.letsencrypt:
         yield from _check_challenge(loc, site)
+    yield from _check_hsts((*loc, "tls", "hsts"), site.tls.hsts)
+
+
+def _check_hsts(loc: Loc, hsts: Hsts | int | None) -> Iterator[Violation]:
+    """Browsers' lists accept a name with its subdomains, for a year. Source: hstspreload.org."""
+    if isinstance(hsts, Hsts) and hsts.preload:
+        if not hsts.subdomains:
+            message = "preload covers all subdomains"
+            yield Violation((*loc, "preload"), message, "add subdomains: true, or remove preload")
+        if hsts.max_age < SECONDS["y"]:
+            message = "preload needs a max_age of a year or more"
+            yield Violation((*loc, "max_age"), message, "use 1y, or remove preload")
 
 
 def _check_challenge(loc: Loc, site: Site) -> Iterator[Violation]:
@@ -129,7 +182,7 @@ def _check_challenge(loc: Loc, site: Site) -> Iterator[Violation]:
 
 def tls_view(tls: Tls) -> TlsView:
     """What nginx's template is given."""
-    return TlsView(tls.chain_path, tls.key_path, tls.redirect, tls.hsts)
+    return TlsView(tls.chain_path, tls.key_path, tls.redirect, tls.hsts_header)
 
 
 def compile_letsencrypt(site: SiteContext) -> Iterator[Declared]:

@@ -12,6 +12,7 @@ from reconcile.nginx.model.config_tree import ConfigTree
 from reconcile.types import Encoding
 
 GZIP = "--with-http_gzip_static_module"
+HTTP2 = "--with-http_v2_module"
 THIRD: dict[Encoding, str] = {"br": "brotli", "zstd": "zstd"}
 """Encoding → the word that names the module's source folder in `nginx -V`."""
 LOADED: dict[str, Encoding] = {

@@ -39,7 +39,11 @@ def nginx_quote(value: str | int) -> str:
         )
     if _BARE.fullmatch(value):
         return value
-    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return f'"{_escaped(value)}"'
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", "\\\\").replace('"', '\\"')
 
 
 def _unquotable(value: str) -> str:
@@ -49,6 +53,6 @@ def _unquotable(value: str) -> str:
         return "it contains a control character"
     if "$" in value:
         return "nginx would read its $ as a variable, and has no escape for it"
-    if len(value.encode("utf-8", "surrogateescape")) > _TOKEN_LIMIT:
+    if len(_escaped(value).encode("utf-8", "surrogateescape")) > _TOKEN_LIMIT:
         return f"it is longer than {_TOKEN_LIMIT} bytes"
     return ""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from reconcile.nginx.model.config_tree import parse
 from reconcile.nginx.model.media_types import TEXT_TYPES
+from reconcile.nginx.render.compression import gzip_directives
 from reconcile.nginx.render.quote import Raw, nginx_quote
+from reconcile.nginx.render.response_headers import HSTS, location_headers, site_headers
 from reconcile.nginx.render.site_view import CHALLENGES, SiteView
 from reconcile.types import Encoding
 
@@ -120,11 +122,15 @@ def _fields(site: SiteView, nginx_version: str) -> dict[str, Any]:
         "redirected": plain if redirects else (),
         "served": encrypted if redirects else site.listens,
         "redirect_to": _redirect_target(site.tls_port),
-        "hsts": bool(site.tls and site.tls.hsts_s is not None),
+        "site_headers": site_headers(site),
+        # Browsers ignore it over plain HTTP. Source: RFC 6797, section 8.1.
+        "redirect_headers": tuple(one for one in site_headers(site) if one[0] != HSTS),
+        "location_headers": partial(location_headers, site),
         "extra": _checked_extra(site),
         "extra_header": Raw(_EXTRA),
         "serves_root": any(location.prefix == "/" for location in site.locations),
-        "http2_directive": _version(nginx_version) >= HTTP2_DIRECTIVE_SINCE,
+        "http2_directive": has_http2_directive(nginx_version),
+        "gzip_directives": tuple(gzip_directives(site)),
         "managed_header": Raw(MANAGED_HEADER),
         "generation_path": CONFIG_TOKEN_PATH,
         "challenges": CHALLENGES,
@@ -133,6 +139,11 @@ def _fields(site: SiteView, nginx_version: str) -> dict[str, Any]:
         "static_directives": STATIC_DIRECTIVES,
         "text_types": TEXT_TYPES,
     }
+
+
+def has_http2_directive(nginx_version: str) -> bool:
+    """Whether HTTP/2 is a directive of the server, no longer a parameter of its ports."""
+    return _version(nginx_version) >= HTTP2_DIRECTIVE_SINCE
 
 
 def _redirect_target(tls_port: int | None) -> Raw:

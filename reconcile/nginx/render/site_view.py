@@ -6,6 +6,9 @@ from reconcile.dataclass import dataclass
 from reconcile.nginx.model.media_types import AddedTypes
 from reconcile.types import Encoding, LocationRole
 
+Header = tuple[str, str | None]
+"""Name and value of a response header; None takes away that of an outer level."""
+
 CHALLENGES = "/.well-known/acme-challenge/"
 """Where Let's Encrypt asks for its proofs. Source: RFC 8555, section 8.3."""
 
@@ -25,12 +28,12 @@ class ListenView:
 
 @dataclass(frozen=True)
 class TlsView:
-    """The certificate, and what the plain ports answer; `hsts_s` in seconds, None for no header."""
+    """The certificate, and what the plain ports answer; `hsts` is a header's value or None."""
 
     certificate: str
     key: str
     redirect: bool = True
-    hsts_s: int | None = None
+    hsts: str | None = None
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,7 @@ class LocationView:
     dir: str
     cache_control: str | None = None
     packed: tuple[Encoding, ...] = ()
+    headers: tuple[Header, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,8 @@ class SiteView:
 
     `upstream` is what follows `http://` in proxy_pass: `unix:/run/x.sock` or `127.0.0.1:8000`;
     None where there is no app. `extra` holds the user's own directives, line ends LF.
-    `challenge_root` is certbot's webroot, None without certbot.
+    `challenge_root` is certbot's webroot, None without certbot. `headers` are the site's own,
+    for every response. `gzip` of None leaves compression to the http block.
     The config token is not included: `render_site` derives it from the rendered text.
     """
 
@@ -69,6 +74,9 @@ class SiteView:
     extra: str = ""
     challenge_root: str | None = None
     types: AddedTypes = AddedTypes()
+    headers: tuple[Header, ...] = ()
+    http2: bool = True
+    gzip: bool | None = None
 
     @property
     def tls_port(self) -> int | None:

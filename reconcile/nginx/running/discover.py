@@ -13,7 +13,7 @@ from reconcile.filesystem.host_error import HostError
 from reconcile.nginx.model.build import Build
 from reconcile.nginx.model.config_tree import ConfigTree, load
 from reconcile.nginx.model.layout import Layout, read_layout
-from reconcile.nginx.model.modules import static_encodings
+from reconcile.nginx.model.modules import HTTP2, static_encodings
 from reconcile.nginx.model.planned_reader import Planned, PlannedReader
 
 if TYPE_CHECKING:
@@ -101,6 +101,11 @@ class NginxInstallation:
     def static_encodings(self) -> frozenset[Encoding]:
         """The encodings whose precompressed files this nginx can send."""
         return static_encodings(self.build, self.tree)
+
+    @property
+    def http2(self) -> bool:
+        """Whether this nginx was built with HTTP/2."""
+        return HTTP2 in self.build.arguments
 
     @cached_property
     def ipv6(self) -> bool:

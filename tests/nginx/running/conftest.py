@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import os
+import shutil
 import signal
 import socket
 import socketserver
@@ -11,17 +12,24 @@ import ssl
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from email.message import Message
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
+from reconcile.config.context import CompileContext, SiteContext
+from reconcile.config.load import load_bytes
+from reconcile.config.site.site import site_probes
 from reconcile.nginx.render.render import render_site
 from reconcile.nginx.render.site_view import ListenView, LocationView, SiteView, TlsView
+from reconcile.resources.file import File
 from reconcile.system import Host, HostSettings
+from reconcile.verify.run_probes import run_probes
+from tests.support.host_facts import HOST
 from tests.support.ports import free_port
 
 NGINX = "/usr/sbin/nginx"
@@ -201,10 +209,49 @@ class World:
         return answer
 
 
+class Served(NamedTuple):
+    """A site of a YAML behind the world's nginx."""
+
+    world: World
+    site: SiteContext
+
+    def failed_probes(self) -> list[str]:
+        """What its own probes find wrong."""
+        checks = run_probes(tuple(site_probes(self.site)), host_with(self.world.nginx), retry_s=3)
+        return [f"{one.name}: {one.detail}" for one in checks if one.status != "pass"]
+
+
+def serve_yaml(world: World, *lines: str, files: Mapping[str, str] | None = None) -> Served:
+    """Serve the site that has these lines; ROOT stands for the world's folder.
+
+    `files` are what the YAML names, relative to the folder.
+    """
+    for name, text in (files or {}).items():
+        (world.root / name).write_text(text)
+    listen = next((one for one in lines if one.startswith("listen:")), f"listen: [{world.port}]")
+    tls = f", '{world.tls_port} ssl'" if any(one.startswith("tls:") for one in lines) else ""
+    keys = [listen.replace("]", f"{tls}]"), *(one for one in lines if one is not listen)]
+    text = "\n".join(["version: 1", "sites:", "  myapp:", *(f"    {line}" for line in keys)])
+    if not any(one.startswith("server_names:") for one in lines):
+        text += "\n    server_names: [example.com]"
+    config = load_bytes(
+        text.replace("ROOT", str(world.root)).encode(), f"{world.root}/reconcile.yaml"
+    )
+    sources = {path: Path(path).read_bytes() for path in config.file_sources()}
+    site = CompileContext(config, replace(HOST, sources=sources)).sites["myapp"]
+    for item in site.declared.compile("myapp", site.context):
+        if isinstance(item.resource, File) and item.resource.path.startswith(str(world.root)):
+            Path(item.resource.path).write_bytes(item.resource.content or b"")
+    # The probes write there as the app's user.
+    shutil.chown(world.root / "media", "www-data", "www-data")
+    world.nginx.site("myapp", site.nginx_content)
+    world.nginx.start()
+    return Served(world, site)
+
+
 @pytest.fixture
 def place() -> Iterator[Path]:
     """A folder that the workers may enter, which pytest's own are not."""
-    import shutil
     import tempfile
 
     path = Path(tempfile.mkdtemp(prefix="reconcile-nginx-"))
@@ -294,7 +341,7 @@ def with_tls(world: World) -> World:
         check=True,
         capture_output=True,
     )
-    tls = TlsView(str(certificate), str(key), redirect=True, hsts_s=31536000)
+    tls = TlsView(str(certificate), str(key), redirect=True, hsts="max-age=31536000")
     listens = (*world.view.listens, ListenView("", world.tls_port, tls=True))
     world.view = replace(world.view, tls=tls, listens=listens)
     return world

@@ -227,7 +227,7 @@ def test_tls_redirects_plain_requests_and_sends_hsts_everywhere(with_tls):
 
 def test_without_a_redirect_both_ports_serve_the_site(with_tls):
     world = with_tls
-    world.serve(tls=replace(world.view.tls, redirect=False, hsts_s=None))
+    world.serve(tls=replace(world.view.tls, redirect=False, hsts=None))
 
     for port in (world.port, world.tls_port):
         answer = world.ask("/static/health.txt", port=port)

@@ -1,0 +1,27 @@
+"""Compression of a site's responses on the fly."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from reconcile.config.diagnostics import Violation
+from reconcile.config.document import Loc
+from reconcile.config.site.extra import find_in_extra, place_in_extra
+
+if TYPE_CHECKING:
+    from reconcile.config.config import Config
+    from reconcile.config.site.site import Site
+
+
+def check_gzip(loc: Loc, site: Site, config: Config) -> Iterator[Violation]:
+    """The key and `extra` do not both decide; the default yields to `extra`."""
+    in_extra = find_in_extra(site.extra, "gzip")
+    if site.gzip is not None and in_extra:
+        message = f"`extra` sets gzip too ({place_in_extra(config, loc, in_extra)})"
+        yield Violation((*loc, "gzip"), message, "remove one of them")
+
+
+def uses_gzip(site: Site) -> bool:
+    """Whether text is compressed."""
+    return site.gzip is not False

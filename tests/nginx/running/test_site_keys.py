@@ -1,0 +1,174 @@
+"""What the keys of a site mean, asked of a real nginx and by the site's own probes."""
+
+from __future__ import annotations
+
+import gzip
+import json
+
+import pytest
+
+from tests.nginx.running.conftest import serve_yaml
+
+pytestmark = pytest.mark.process
+
+APP = "app: {upstream: 'unix:ROOT/app.sock'}"
+STATIC = "{role: static, dir: ROOT/static%s}"
+LOCATIONS = (
+    "locations:",
+    "  /static/: {role: static, dir: ROOT/static}",
+    "  /media/: {role: media, dir: ROOT/media}",
+    "  /protected/: {role: private, dir: ROOT/private}",
+)
+TLS = "tls: {certificate: ROOT/certificate.pem, key: ROOT/key.pem%s}"
+PLACES = [
+    "/",
+    "/static/health.txt",
+    "/static/missing",
+    "/static",
+    "/media/sample.txt",
+    "/media/missing",
+    "/x-accel/report.txt",
+]
+
+
+@pytest.mark.parametrize("target", PLACES)
+def test_a_header_of_the_site_is_on_pages_files_and_errors_once(world, target):
+    served = serve_yaml(world, APP, "headers: {X-Frame-Options: DENY, Served-By: us}", *LOCATIONS)
+
+    answer = world.ask(target)
+
+    assert ["DENY"] == answer.all("X-Frame-Options")
+    assert ["us"] == answer.all("Served-By")
+    if target == PLACES[0]:
+        assert [] == served.failed_probes()
+
+
+def test_a_header_of_the_site_replaces_the_apps_own(world):
+    serve_yaml(world, APP, "headers: {x-served-by: nginx}")
+
+    assert ["nginx"] == world.ask("/").all("X-Served-By")
+
+
+def test_a_locations_header_is_before_the_sites_and_that_before_a_default(world):
+    served = serve_yaml(
+        world,
+        APP,
+        "headers: {A: site, B: site, Content-Security-Policy: default-src 'self'}",
+        "locations:",
+        "  /static/: {role: static, dir: ROOT/static, headers: {a: here, B: null}}",
+        "  /media/: {role: media, dir: ROOT/media, headers: {X-Content-Type-Options: null}}",
+    )
+
+    static, media = world.ask("/static/health.txt"), world.ask("/media/sample.txt")
+
+    assert (["here"], []) == (static.all("A"), static.all("B"))
+    assert ["nosniff"] == static.all("X-Content-Type-Options")
+    assert [] == media.all("X-Content-Type-Options")
+    assert ["default-src 'self'"] == media.all("Content-Security-Policy")
+    assert [] == served.failed_probes()
+
+
+def test_a_location_may_take_away_every_header(world):
+    serve_yaml(
+        world,
+        APP,
+        "headers: {A: site}",
+        "locations:",
+        "  /protected/:",
+        "    {role: private, dir: ROOT/private, headers: {A: null, X-Content-Type-Options: null}}",
+    )
+
+    answer = world.ask("/x-accel/report.txt")
+
+    assert (200, [], []) == (answer.status, answer.all("A"), answer.all("X-Content-Type-Options"))
+
+
+HOSTILE = ['a"b', "a\\", "a;b}", "{a} #b", "it's", 'a" always; add_header X y; #', "%0d%0a"]
+
+
+@pytest.mark.parametrize("value", HOSTILE)
+def test_a_header_is_sent_as_it_is_written(world, value):
+    serve_yaml(world, APP, f"headers: {{A: {json.dumps(value)}}}", *LOCATIONS)
+
+    assert [value] == world.ask("/").all("A") == world.ask("/static/health.txt").all("A")
+
+
+def test_hsts_with_its_words_is_on_every_answer_over_tls(with_tls):
+    world = with_tls
+    hsts = ", hsts: {max_age: 1y, subdomains: true, preload: true}"
+    served = serve_yaml(world, APP, "headers: {A: b}", TLS % hsts, *LOCATIONS)
+
+    for target in PLACES:
+        answer = world.ask(target, port=world.tls_port)
+        sent = answer.all("Strict-Transport-Security")
+        assert ["max-age=31536000; includeSubDomains; preload"] == sent, target
+    plain = world.ask("/")
+    assert (301, ["b"]) == (plain.status, plain.all("A"))
+    assert [] == plain.all("Strict-Transport-Security")
+    assert [] == served.failed_probes()
+
+
+@pytest.mark.parametrize(("key", "fails"), [("http2: true", False), ("http2: false", True)])
+def test_http2_is_offered_by_alpn(with_tls, key, fails):
+    from reconcile.config.probes import AlpnProbe
+    from reconcile.config.site.listen_ports import main_endpoint
+    from reconcile.verify.run_probes import run_probes
+    from tests.nginx.running.conftest import host_with
+
+    served = serve_yaml(with_tls, APP, TLS % "", key)
+    probe = AlpnProbe("probe:h2", "myapp", main_endpoint(served.site))
+
+    [first, *_] = run_probes((probe,), host_with(with_tls.nginx), retry_s=0)
+
+    assert ("fail" if fails else "pass", fails) == (first.status, "http/1.1" in first.detail)
+    assert [] == served.failed_probes()
+
+
+BIG = "text " * 500
+COMPRESSED = [
+    ("/static/big.css", True),
+    ("/static/big.json", True),
+    ("/static/big.svg", True),
+    ("/static/big.png", False),
+    ("/static/big.zip", False),
+    ("/static/css/app.css", False),
+    ("/media/big.txt", True),
+]
+
+
+def compressed(world, target):
+    answer = world.ask(target, headers={"Accept-Encoding": "gzip", "Via": "1.1 a"})
+    assert 200 == answer.status
+    packed = answer.all("Content-Encoding") == ["gzip"]
+    body = gzip.decompress(answer.body) if packed else answer.body
+    return packed, answer.all("Vary"), body
+
+
+def test_text_is_compressed_and_images_and_archives_are_not(world):
+    for name in ("big.css", "big.json", "big.svg", "big.png", "big.zip"):
+        (world.root / f"static/{name}").write_text(BIG)
+    (world.root / "media/big.txt").write_text(BIG)
+    serve_yaml(world, APP, *LOCATIONS)
+
+    for target, expected in COMPRESSED:
+        packed, vary, body = compressed(world, target)
+        assert (expected, expected) == (packed, vary == ["Accept-Encoding"]), target
+        assert target == "/static/css/app.css" or BIG.encode() == body
+    assert ["Accept-Encoding"] == world.ask("/static/big.css").all("Vary")
+
+
+def test_gzip_false_compresses_nothing(world):
+    (world.root / "static/big.css").write_text(BIG)
+    world.nginx.config.write_text(
+        world.nginx.config.read_text().replace("http {", "http { gzip on; gzip_types text/css;")
+    )
+    serve_yaml(world, APP, "gzip: false", *LOCATIONS)
+
+    assert (False, [], BIG.encode()) == compressed(world, "/static/big.css")
+
+
+def test_the_default_yields_to_gzip_in_extra(world):
+    (world.root / "static/big.css").write_text(BIG)
+    serve_yaml(world, APP, *LOCATIONS, "extra: 'gzip on; gzip_min_length 9999;'")
+
+    assert not compressed(world, "/static/big.css")[0]
