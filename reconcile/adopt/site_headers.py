@@ -19,7 +19,7 @@ def adopt_site_headers(scope: Scope, entry: dict[str, Any]) -> Iterator[Directiv
     if "hsts" in entry.get("tls", {}):
         directives.pop(HSTS.lower(), None)
     if directives:
-        entry["headers"] = dict(one.args[:2] for one in directives.values())
+        entry["headers"] = {one.args[0]: one.args[1] for one in directives.values()}
     yield from directives.values()
 
 
