@@ -86,7 +86,12 @@ class SiteContext:
     @cached_property
     def nginx_content(self) -> bytes:
         """The content of the generated nginx file."""
-        return self.context.render(site_view(self), self.facts.nginx_version)
+        return self.context.render(self.view, self.facts.nginx_version)
+
+    @cached_property
+    def view(self) -> SiteView:
+        """What nginx's template is given."""
+        return site_view(self)
 
     @property
     def app(self) -> App:

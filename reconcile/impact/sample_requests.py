@@ -8,7 +8,7 @@ from posixpath import basename
 
 from reconcile.config.context import SiteContext
 from reconcile.config.probes import Endpoint
-from reconcile.config.site.listen_ports import endpoint, main_endpoint
+from reconcile.config.site.listen_ports import endpoint, host_to_probe, main_endpoint
 from reconcile.config.site.location import Location
 from reconcile.config.site.probe import UploadProbeSettings
 from reconcile.impact.planned_path_kinds import Samples
@@ -28,6 +28,10 @@ def sample_requests(site: SiteContext, samples: Samples) -> Iterator[SampleReque
         yield _get(endpoint(site, listen), "/")
     for prefix, location in site.declared.locations.items():
         yield from _of_location(main, prefix, location, samples.get(location.dir, ()))
+    for key in site.declared.redirects:
+        yield _get(main, key)
+    for name in site.declared.redirect_from:
+        yield _get(replace(main, host=host_to_probe((name,))), "/")
     if site.upstream:
         yield from _uploads(site, main)
     yield from _by_address(site, main, samples)

@@ -85,7 +85,7 @@ CONTRADICTIONS = {
     ),
     "a site that serves nothing": (
         "version: 1\nsites: {s: {server_names: [a.test]}}",
-        "2:9: this site serves nothing (add an app or locations)",
+        "2:9: this site serves nothing (add an app, locations or redirects)",
     ),
     "a name that stands twice": (
         "version: 1\nsites: {s: {server_names: [a.test, A.test], app: {upstream: 'unix:/a'}}}",
@@ -93,7 +93,7 @@ CONTRADICTIONS = {
     ),
     "a name of another site": (
         two_sites("server_names: [a.test]", "server_names: [b.test, a.test]"),
-        "4:30: a.test on port 80 belongs to the site a",
+        "4:30: a.test on port 80 belongs to the site a (line 3)",
     ),
     "two default servers": (
         two_sites(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 from reconcile.config.diagnostics import Violation
@@ -98,16 +98,22 @@ def _check_site(loc: Loc, site: Site) -> Iterator[Violation]:
 
 def _check_server_names(config: Config) -> Iterator[Violation]:
     """Nginx only warns of a name that two sites have on one port, and ignores the second."""
-    owners: dict[tuple[_Socket, str], str] = {}
+    owners: dict[tuple[_Socket, str], Loc] = {}
     for name, site in config.sites.items():
-        for index, host in enumerate(site.server_names):
+        for loc, host in _named_at(("sites", name), site):
             for _, socket in _sockets(site):
-                first = owners.setdefault((socket, host), name)
-                if first != name:
-                    yield Violation(
-                        ("sites", name, "server_names", index),
-                        f"{host} on port {socket[1]} belongs to the site {first}",
-                    )
+                first = owners.setdefault((socket, host), loc)
+                if first[1] != name:
+                    line = config.position_of(*first).line
+                    message = f"{host} on port {socket[1]} belongs to the site {first[1]}"
+                    yield Violation(loc, f"{message} (line {line})")
+
+
+def _named_at(loc: Loc, site: Site) -> Iterator[tuple[Loc, str]]:
+    """The names that a site has, each with its location in the file."""
+    for key in ("server_names", "redirect_from") if site.has_content else ("redirect_from",):
+        for index, host in enumerate(getattr(site, key)):
+            yield (*loc, key, index), host
 
 
 def _check_default_servers(config: Config) -> Iterator[Violation]:
@@ -166,11 +172,10 @@ def endpoint(site: SiteContext, listen: ListenAddress) -> Endpoint:
     if listen.address:
         addresses = (listen.address.strip("[]"),)
     scheme: Scheme = "https" if site.uses_tls(listen) else "http"
-    return Endpoint(scheme, _host_name(site), listen.port, addresses)
+    return Endpoint(scheme, host_to_probe(site.declared.served_names), listen.port, addresses)
 
 
-def _host_name(site: SiteContext) -> str:
-    """A name of the site; for a wildcard, a name that it covers."""
-    names = site.declared.server_names
+def host_to_probe(names: Sequence[str]) -> str:
+    """A name to send as Host; for a wildcard, a name that it covers."""
     plain = next((name for name in names if not name.startswith("*.")), None)
     return plain or "reconcile-probe" + names[0].removeprefix("*")

@@ -30,6 +30,13 @@ from reconcile.config.site.location import (
     location_view,
 )
 from reconcile.config.site.probe import ProbeSettings, check_probes, compile_probe
+from reconcile.config.site.redirects import (
+    RedirectChoice,
+    RedirectKey,
+    check_redirects,
+    redirect_probes,
+    redirect_views,
+)
 from reconcile.config.site.tls import (
     Tls,
     check_tls,
@@ -56,6 +63,11 @@ class Site(ConfigEntry):
 
     server_names: Annotated[tuple[ServerName, ...], Field(min_length=1)] = Field(
         description="The host names of the site."
+    )
+    redirect_from: tuple[ServerName, ...] = Field(
+        default=(),
+        description="Other host names, redirected to the first of server_names, path kept.",
+        examples=[["www.example.com"]],
     )
     listen: Annotated[tuple[ListenValue, ...], Field(min_length=1)] | None = Field(
         default=None,
@@ -87,6 +99,10 @@ class Site(ConfigEntry):
     locations: dict[Prefix, Location] = Field(
         default={}, description="URL prefixes that are served from directories."
     )
+    redirects: dict[RedirectKey, RedirectChoice] = Field(
+        default={},
+        description="URLs that moved; a key that ends with a slash keeps what follows it.",
+    )
     extra: str = Field(default="", description="More nginx directives for the server block.")
     adopted: AbsolutePath | None = Field(
         default=None,
@@ -108,15 +124,27 @@ class Site(ConfigEntry):
         """Whether a port of this site is for HTTPS."""
         return self.tls is not None and (listen.ssl or listen.port == 443)
 
+    @property
+    def has_content(self) -> bool:
+        """Whether it is more than redirects of names to a server that is elsewhere."""
+        return bool(self.app or self.locations or self.redirects or self.extra)
+
+    @property
+    def served_names(self) -> tuple[str, ...]:
+        """The names that its servers respond to."""
+        return self.server_names if self.has_content else self.redirect_from
+
     def check(self, loc: Loc, config: Config) -> Iterator[Violation]:
         """The site serves something, and each of its parts is valid."""
-        if self.app is None and not self.locations:
-            yield Violation(loc, "this site serves nothing", "add an app or locations")
+        if not (self.app or self.locations or self.redirects or self.redirect_from):
+            hint = "add an app, locations or redirects"
+            yield Violation(loc, "this site serves nothing", hint)
         yield from self._check_names(loc)
         yield from check_extra(loc, self.extra)
         yield from check_site_headers(loc, self, config)
         yield from check_gzip(loc, self, config)
         yield from check_http2(loc, self)
+        yield from check_redirects(loc, str(loc[-1]), self, config)
         entry = config.paths.get(self.adopted or "")
         if entry and entry.form != "file":
             message = f"`paths` declares {self.adopted} as a {entry.form}"
@@ -179,6 +207,9 @@ def site_view(site: SiteContext) -> SiteView:
         headers=tuple(declared.headers.items()),
         http2=uses_http2(site),
         gzip=uses_gzip(declared),
+        redirects=redirect_views(declared),
+        redirect_from=declared.redirect_from,
+        has_content=declared.has_content,
     )
 
 
@@ -196,9 +227,11 @@ def site_probes(site: SiteContext) -> Iterator[Probe]:
     if site.declared.adopted:
         yield from app_probes(site, served_by=None)
     else:
-        yield from tls_probes(site)
         yield from http2_probes(site)
-        yield from app_probes(site, served_by="app")
+        yield from redirect_probes(site)
+        if site.declared.has_content:
+            yield from tls_probes(site)
+            yield from app_probes(site, served_by="app")
         for prefix, location in site.declared.locations.items():
             yield from location_probes(site, prefix, location)
     for settings in site.declared.probes:

@@ -36,6 +36,8 @@ CERTIFICATES = "/etc/letsencrypt/live"
 RENEWAL_HOOK = "/etc/letsencrypt/renewal-hooks/deploy/reconcile-nginx"
 CHALLENGE_PORT = 80
 
+_NAMES = ("server_names", "redirect_from")
+
 CertificateName = Annotated[
     str,
     regex_str(
@@ -171,10 +173,11 @@ def _check_challenge(loc: Loc, site: Site) -> Iterator[Violation]:
             "Let's Encrypt connects to port 80, where this site does not listen",
             "add 80 to listen",
         )
-    for index, name in enumerate(site.server_names):
+    names = ((key, *item) for key in _NAMES for item in enumerate(getattr(site, key)))
+    for key, index, name in names:
         if name.startswith("*.") or "." not in name:
             yield Violation(
-                (*loc, "server_names", index),
+                (*loc, key, index),
                 f"Let's Encrypt cannot certify {name} over HTTP",
                 "use `certificate` and `key` instead",
             )
@@ -225,7 +228,8 @@ def warn_certificate_missing(site: SiteContext) -> Iterator[Finding]:
     """The command that obtains a certificate, until there is one."""
     if not site.awaits_certificate:
         return
-    names = " ".join(f"-d {name}" for name in site.declared.server_names)
+    certified = (*site.declared.served_names, *site.declared.redirect_from)
+    names = " ".join(f"-d {name}" for name in dict.fromkeys(certified))
     yield Finding(
         "first-certificate",
         "note",

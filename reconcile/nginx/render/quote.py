@@ -42,6 +42,12 @@ def nginx_quote(value: str | int) -> str:
     return f'"{_escaped(value)}"'
 
 
+def quote_with_variables(value: str, variables: str) -> Raw:
+    """`value` and behind it `variables` of nginx, as one token. Errors: Unquotable."""
+    nginx_quote(value)
+    return Raw(f'"{_escaped(value)}{variables}"')
+
+
 def _escaped(value: str) -> str:
     return value.replace("\\", "\\\\").replace('"', '\\"')
 

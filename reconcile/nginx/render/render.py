@@ -11,7 +11,8 @@ from reconcile.nginx.model.config_tree import parse
 from reconcile.nginx.model.media_types import TEXT_TYPES
 from reconcile.nginx.render.compression import gzip_directives
 from reconcile.nginx.render.quote import Raw, nginx_quote
-from reconcile.nginx.render.response_headers import HSTS, location_headers, site_headers
+from reconcile.nginx.render.redirection import redirect_location, redirect_servers
+from reconcile.nginx.render.response_headers import location_headers, site_headers
 from reconcile.nginx.render.site_view import CHALLENGES, SiteView
 from reconcile.types import Encoding
 
@@ -114,21 +115,17 @@ def _token(draft: bytes) -> str:
 
 
 def _fields(site: SiteView, nginx_version: str) -> dict[str, Any]:
-    plain = tuple(listen for listen in site.listens if not listen.tls)
     encrypted = tuple(listen for listen in site.listens if listen.tls)
-    redirects = bool(site.tls and site.tls.redirect and site.tls_port)
     return {
         "site": site,
-        "redirected": plain if redirects else (),
-        "served": encrypted if redirects else site.listens,
-        "redirect_to": _redirect_target(site.tls_port),
+        "redirect_servers": tuple(redirect_servers(site)),
+        "served": encrypted if site.redirects_to_https else site.listens,
         "site_headers": site_headers(site),
-        # Browsers ignore it over plain HTTP. Source: RFC 6797, section 8.1.
-        "redirect_headers": tuple(one for one in site_headers(site) if one[0] != HSTS),
         "location_headers": partial(location_headers, site),
+        "redirects": tuple(redirect_location(redirect) for redirect in site.redirects),
         "extra": _checked_extra(site),
         "extra_header": Raw(_EXTRA),
-        "serves_root": any(location.prefix == "/" for location in site.locations),
+        "serves_root": "/" in _prefixes(site),
         "http2_directive": has_http2_directive(nginx_version),
         "gzip_directives": tuple(gzip_directives(site)),
         "managed_header": Raw(MANAGED_HEADER),
@@ -141,14 +138,13 @@ def _fields(site: SiteView, nginx_version: str) -> dict[str, Any]:
     }
 
 
+def _prefixes(site: SiteView) -> set[str]:
+    return {*(one.prefix for one in site.locations), *(one.key for one in site.redirects)}
+
+
 def has_http2_directive(nginx_version: str) -> bool:
     """Whether HTTP/2 is a directive of the server, no longer a parameter of its ports."""
     return _version(nginx_version) >= HTTP2_DIRECTIVE_SINCE
-
-
-def _redirect_target(tls_port: int | None) -> Raw:
-    port = "" if tls_port in (443, None) else f":{tls_port}"
-    return Raw(f"https://$host{port}$request_uri")
 
 
 def _checked_extra(site: SiteView) -> Raw:

@@ -53,6 +53,20 @@ class LocationView:
 
 
 @dataclass(frozen=True)
+class RedirectView:
+    """A redirect of the URL `key`, or with a slash at its end of everything below it."""
+
+    key: str
+    target: str
+    status: int = 301
+
+    @property
+    def is_prefix(self) -> bool:
+        """Whether what follows the key is kept."""
+        return self.key.endswith("/")
+
+
+@dataclass(frozen=True)
 class SiteView:
     """The template's parameters for one site.
 
@@ -60,6 +74,7 @@ class SiteView:
     None where there is no app. `extra` holds the user's own directives, line ends LF.
     `challenge_root` is certbot's webroot, None without certbot. `headers` are the site's own,
     for every response. `gzip` of None leaves compression to the http block.
+    Without `has_content` the site consists of `redirect_from`, whose target is elsewhere.
     The config token is not included: `render_site` derives it from the rendered text.
     """
 
@@ -77,6 +92,14 @@ class SiteView:
     headers: tuple[Header, ...] = ()
     http2: bool = True
     gzip: bool | None = None
+    redirects: tuple[RedirectView, ...] = ()
+    redirect_from: tuple[str, ...] = ()
+    has_content: bool = True
+
+    @property
+    def redirects_to_https(self) -> bool:
+        """Whether the plain ports redirect to one that speaks TLS."""
+        return bool(self.tls and self.tls.redirect and self.tls_port)
 
     @property
     def tls_port(self) -> int | None:

@@ -172,3 +172,108 @@ def test_the_default_yields_to_gzip_in_extra(world):
     serve_yaml(world, APP, *LOCATIONS, "extra: 'gzip on; gzip_min_length 9999;'")
 
     assert not compressed(world, "/static/big.css")[0]
+
+
+REDIRECTS = (
+    APP,
+    "redirects:",
+    "  /old/: /new/",
+    "  /root/: /",
+    "  /shop: {to: 'https://shop.example.com', status: 302}",
+    "  /away/: {to: 'https://other.example/x/', status: 308}",
+    "  /with-query: /new?fixed=1",
+    "  /a.b+(c)/: /d/",
+)
+LED = [
+    ("/old/", 301, "/new/"),
+    ("/old/a/b?x=1&y=%20", 301, "/new/a/b?x=1&y=%20"),
+    ("/old/a%20b%C3%A4+c", 301, "/new/a%20b%C3%A4+c"),
+    ("/old/%0d%0aSet-Cookie:%20a=b", 301, "/new/%0d%0aSet-Cookie:%20a=b"),
+    ("//old/%09Set-Cookie:%20a=b?q", 301, "/new/%09Set-Cookie:%20a=b?q"),
+    ("/%6fld/a", 301, "/new/a"),
+    ("/x/../old/a", 301, "/new/a"),
+    ("/root/a", 301, "/a"),
+    ("/root//evil.example", 301, "/evil.example"),
+    ("/root///evil.example", 301, "/evil.example"),
+    ("/root/\\evil.example", 301, "/evil.example"),
+    ("//root//evil.example", 301, "/evil.example"),
+    ("//root/%2F/evil.example", 301, "/evil.example"),
+    ("//root/%5Cevil.example", 301, "/evil.example"),
+    ("/shop", 302, "https://shop.example.com/"),
+    ("/shop?a=b", 302, "https://shop.example.com/?a=b"),
+    ("/with-query?a=b", 301, "/new?fixed=1"),
+    ("/away/a?b", 308, "https://other.example/x/a?b"),
+    ("/%61way/a?b", 308, "https://other.example/x/?b"),
+    ("/a.b+(c)/e", 301, "/d/e"),
+]
+
+
+def test_a_redirect_keeps_what_follows_and_lets_nothing_else_in(world):
+    served = serve_yaml(world, *REDIRECTS)
+
+    for target, status, location in LED:
+        answer = world.ask(target)
+        assert (status, [location]) == (answer.status, answer.all("Location")), target
+        assert [] == answer.all("Set-Cookie")
+    assert 404 == world.ask("//old/%0d%0aSet-Cookie:%20a=b").status
+    for target in ("/old", "/older/", "/shop/", "/axb+(c)/"):
+        assert 200 == world.ask(target).status, target
+    assert [] == served.failed_probes()
+
+
+@pytest.mark.parametrize("merge", ["on", "off"])
+def test_no_redirect_leads_to_another_host(world, merge):
+    world.nginx.config.write_text(
+        world.nginx.config.read_text().replace("http {", f"http {{ merge_slashes {merge};")
+    )
+    serve_yaml(world, *REDIRECTS)
+
+    for slashes in ("/", "//", "/%2F", "%2F%2F", "/%5C", "\\/", "/\\"):
+        for begin in ("/root/", "//root/", "/r%6fot/"):
+            [location] = world.ask(f"{begin}{slashes}evil.example").all("Location") or ["/"]
+            assert location[1:2] not in ("/", "\\"), (begin, slashes)
+
+
+def test_a_site_may_consist_of_redirects_alone(world):
+    served = serve_yaml(
+        world, "server_names: [www.example.com]", "redirects: {/: 'https://example.com/'}"
+    )
+
+    answer = world.ask("/a?b", headers={"Host": "www.example.com"})
+
+    assert ["https://example.com/a?b"] == answer.all("Location")
+    assert [] == served.failed_probes()
+
+
+def test_other_names_lead_to_the_first_one(with_tls):
+    world = with_tls
+    served = serve_yaml(
+        world, APP, TLS % ", hsts: 1y", "redirect_from: [www.example.com, '*.example.net']"
+    )
+    target = f"https://example.com:{world.tls_port}/a%20b?c"
+
+    for host in ("www.example.com", "x.example.net"):
+        for port in (world.port, world.tls_port):
+            answer = world.ask("/a%20b?c", port=port, headers={"Host": host})
+            assert (301, [target]) == (answer.status, answer.all("Location"))
+            hsts = ["max-age=31536000"] if port == world.tls_port else []
+            assert hsts == answer.all("Strict-Transport-Security")
+    assert 200 == world.ask("/", port=world.tls_port).status
+    assert [] == served.failed_probes()
+
+
+def test_other_names_lead_to_the_first_one_over_plain_http(world):
+    served = serve_yaml(world, APP, "default_server: true", "redirect_from: [www.example.com]")
+
+    answer = world.ask("/a?b", headers={"Host": "www.example.com"})
+
+    assert [f"http://example.com:{world.port}/a?b"] == answer.all("Location")
+    assert [] == served.failed_probes()
+
+
+def test_a_site_of_other_names_alone_does_not_serve_its_target(world):
+    served = serve_yaml(world, "redirect_from: [www.example.com]")
+    world.nginx.run("-t")
+
+    assert [] == served.failed_probes()
+    assert "server_name example.com;" not in served.site.nginx_content.decode()
