@@ -109,7 +109,9 @@ CONTRADICTIONS = {
 
 @pytest.mark.parametrize(("text", "errors"), CONTRADICTIONS.values(), ids=CONTRADICTIONS.keys())
 def test_a_contradiction_is_reported_with_both_places(text: str, errors: list[str]) -> None:
-    assert sorted(set(errors)) == sorted({error.partition(" (begin it")[0] for error in errors_at_lines(text)})
+    assert sorted(set(errors)) == sorted(
+        {error.partition(" (begin it")[0] for error in errors_at_lines(text)}
+    )
 
 
 FITTING = {
