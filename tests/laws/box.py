@@ -1,0 +1,270 @@
+"""A small host in one folder of memory: real files, and a modelled systemd and nginx."""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from reconcile.engine.history import Actor
+from reconcile.engine.model import Plan, Report, discard_event
+from reconcile.engine.rollback import rollback_applies
+from reconcile.engine.rollback_plan import plan_rollback
+from reconcile.system import Host
+from reconcile.workspace import Workspace
+from reconcile.workspace.applying import ApplyOptions, apply_plan, locked
+from reconcile.workspace.planning import plan_changes
+from tests.support.disk import picture
+from tests.support.modelled_systemd import NGINX, ModelledSystemd, modelled
+
+Yaml = dict[str, Any]
+Event = tuple[str, ...]
+"""Something that happens to the host between two applies: a verb and its arguments."""
+
+BY = Actor("tester", "reconcile rollback")
+
+ROOT = "@"
+"""Stands for the folder of the host, in YAMLs and in events."""
+
+NGINX_CONF = """\
+user www-data;
+pid {root}/nginx.pid;
+error_log {root}/nginx.log;
+events {{}}
+http {{
+    include {root}/nginx/conf.d/*.conf;
+    include {root}/nginx/sites-enabled/*;
+}}
+"""
+WEB_UNIT = "[Service]\nEnvironmentFile=-{root}/etc/web.env\n[Install]\nWantedBy=multi-user.target\n"
+STYLE = "body { color: black; }\n" * 40
+FILES = {
+    "src/app.js": "console.log('source')",
+    "src/css/site.css": STYLE,
+    "src/css/print.css": "source print",
+    "src/img/logo.svg": "source logo",
+    "rel1/static/app.js": "release 1",
+    "rel1/static/css/site.css": STYLE + "/* 1 */",
+    "rel2/static/app.js": "release 2",
+    "rel2/static/css/new.css": "release 2 new",
+    "src.env": "NAME=value\n",
+    "etc/hand.conf": "# by hand\n",
+    "units/vendor.service": WEB_UNIT,
+}
+UPLOADS = {"www/media/2026/photo.jpg": "a photo", "www/private/bill.pdf": "a bill"}
+FOLDERS = ("nginx/conf.d", "nginx/sites-available", "nginx/sites-enabled", "etc", "units")
+OWN = ("state", "protected", "protected.lock", "reconcile.yaml")
+"""Ours: not a part of the host that the laws are about."""
+
+
+@dataclass
+class Box:
+    """The host, and what a test does to it."""
+
+    root: str
+    systemd: ModelledSystemd
+    mounts: list[str] = field(default_factory=list)
+
+    @property
+    def file(self) -> str:
+        """The path of the reconcile.yaml."""
+        return f"{self.root}/reconcile.yaml"
+
+    def path(self, name: str) -> str:
+        return f"{self.root}/{name}"
+
+    def open(self, yaml: Yaml) -> Workspace:
+        """A workspace of `yaml`, read anew."""
+        text = json.dumps({**SETTINGS, **yaml}, indent=1).replace(ROOT, self.root)
+        Path(self.file).write_text(text)
+        return Workspace.open(self.file)
+
+    def plan(self, yaml: Yaml) -> Plan:
+        return plan_changes(self.open(yaml))
+
+    def apply(self, yaml: Yaml) -> Report:
+        """Plan and apply under the lock. Errors: ReconcileError where it refuses."""
+        with locked(self.open(yaml), "reconcile apply") as workspace:
+            plan = plan_changes(workspace)
+            options = ApplyOptions(verify=False, allow_empty=True)
+            return apply_plan(workspace, plan, "reconcile apply", options=options)
+
+    def roll_back(self, yaml: Yaml) -> tuple[str, ...]:
+        """Undo the last apply; the notes on what was left."""
+        with locked(self.open(yaml), "reconcile rollback") as workspace:
+            host = workspace.host
+            applies = plan_rollback(host.state).applies
+            return rollback_applies(host, applies, BY, discard_event)
+
+    def picture(self, *, mtimes: bool = False) -> dict[str, Any]:
+        """Everything on the host but what is reconcile's own: path → what is there."""
+        everything = picture(Path(self.root), mtimes=mtimes)
+        return {
+            name: facts
+            for name, facts in everything.items()
+            if name.partition("/")[0] not in OWN
+        }
+
+    def processes(self) -> dict[str, Any]:
+        """What each unit has read, and which are enabled."""
+        read = {unit: dict(process.files) for unit, process in self.systemd.run.items()}
+        return {"run": read, "enabled": sorted(self.systemd.enabled)}
+
+    def generations(self) -> dict[str, int]:
+        """Each running unit with the number of its process."""
+        return {unit: process.number for unit, process in self.systemd.run.items()}
+
+    def contents_below(self, folders: Sequence[str]) -> list[str]:
+        """The digest of every file below these, wherever links and mounts lead."""
+        found = {}
+        for folder in folders:
+            for above, _, names in os.walk(os.path.realpath(self.path(folder))):
+                found |= {os.path.join(above, name): "" for name in names}
+        return [_digest(path) for path in found if os.path.isfile(path) and not os.path.islink(path)]
+
+    def all_contents(self) -> set[str]:
+        """The digest of every file of the host."""
+        found = set()
+        for above, folders, names in os.walk(self.root):
+            if above == self.root:
+                folders[:] = [name for name in folders if name not in OWN]
+            paths = (os.path.join(above, name) for name in names)
+            found |= {_digest(path) for path in paths if not os.path.islink(path)}
+        return found
+
+    def happen(self, event: Event, unique: str) -> None:
+        """Let `event` happen, unless the host has no place for it."""
+        verb, *arguments = event
+        getattr(self, f"_{verb}")(*arguments, unique=unique)
+
+    def _upload(self, name: str, *, unique: str) -> None:
+        path = Path(self.path(name))
+        if path.parent.is_dir() and not path.exists():
+            path.write_text(f"an upload: {name} {unique}")
+            _give(path, "www-data")
+
+    def _edit(self, name: str, *, unique: str) -> None:
+        path = Path(self.path(name))
+        if path.parent.is_dir() and (path.is_file() or not os.path.lexists(path)):
+            path.write_text(f"# by hand: {unique}\n")
+
+    def _remove(self, name: str, *, unique: str) -> None:
+        path = self.path(name)
+        if os.path.islink(path) or os.path.isfile(path):
+            os.unlink(path)
+        elif os.path.isdir(path) and not self.mounts:
+            shutil.rmtree(path)
+
+    def _link(self, name: str, target: str, *, unique: str) -> None:
+        path = Path(self.path(name))
+        if path.parent.is_dir() and not os.path.lexists(path):
+            path.symlink_to(self.path(target))
+
+    def _move(self, name: str, to: str, *, unique: str) -> None:
+        """Move a folder, and leave a link to it."""
+        path, new = Path(self.path(name)), Path(self.path(to))
+        if path.is_dir() and not path.is_symlink() and not os.path.lexists(new) and not self.mounts:
+            path.rename(new)
+            path.symlink_to(new)
+
+    def _mode(self, name: str, mode: str, *, unique: str) -> None:
+        if os.path.exists(self.path(name)):
+            os.chmod(self.path(name), int(mode, 8))
+
+    def _owner(self, name: str, user: str, *, unique: str) -> None:
+        if os.path.exists(self.path(name)):
+            _give(Path(self.path(name)), user)
+
+    def _source(self, name: str, *, unique: str) -> None:
+        path = Path(self.path(name))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"source {unique}\n" * 60)
+
+    def _bind(self, name: str, to: str, *, unique: str) -> None:
+        source, target = self.path(name), self.path(to)
+        if os.path.isdir(source) and os.path.isdir(target) and not self.mounts:
+            subprocess.run(["mount", "--bind", source, target], check=True)
+            self.mounts.append(target)
+
+    def _stop(self, unit: str, *, unique: str) -> None:
+        self.systemd.run.pop(unit, None)
+
+    def _restart(self, unit: str, *, unique: str) -> None:
+        host = Host(Workspace.open(self.file).host.settings) if os.path.exists(self.file) else None
+        if host and unit in self.systemd.run:
+            host.services.restart(unit)
+
+    def close(self) -> None:
+        for mount in self.mounts:
+            subprocess.run(["umount", "--lazy", mount], check=True)
+        shutil.rmtree(self.root)
+
+
+SETTINGS: Yaml = {
+    "version": 1,
+    "host": {
+        "nginx": {"config": "@/nginx/nginx.conf", "binary": "/bin/true"},
+        "state_dir": "@/state",
+    },
+}
+
+
+@contextmanager
+def a_box(memory: str) -> Iterator[Box]:
+    """A fresh host, always at the same place below `memory`."""
+    root = f"{memory}/host"
+    os.mkdir(root)
+    systemd = ModelledSystemd(f"{root}/units", f"{root}/nginx/nginx.conf")
+    box = Box(root, systemd)
+    for name in FOLDERS:
+        os.makedirs(box.path(name))
+    for name, text in {**FILES, "nginx/nginx.conf": NGINX_CONF}.items():
+        _write(box.path(name), text.replace("{root}", root).replace("{{", "{").replace("}}", "}"))
+    for name, text in UPLOADS.items():
+        _write(box.path(name), text)
+        _give(Path(box.path(name)), "www-data")
+    systemd.daemon_reload()
+    with modelled(systemd, box.path("protected")):
+        try:
+            box.open({})
+            systemd.begin(NGINX, systemd.files_now(NGINX, Workspace.open(box.file).host))
+            systemd.enabled.add(NGINX)
+            yield box
+        finally:
+            box.close()
+
+
+@contextmanager
+def memory_folder() -> Iterator[str]:
+    """A filesystem in memory, which every user may enter; its flushes cost nothing."""
+    folder = tempfile.mkdtemp(prefix="reconcile-laws-")
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=0755", "laws", folder], check=True)
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
+        os.rmdir(folder)
+
+
+
+def _write(path: str, text: str) -> None:
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    Path(path).write_text(text)
+
+
+def _give(path: Path, user: str) -> None:
+    account = pwd.getpwnam(user)
+    os.chown(path, account.pw_uid, account.pw_gid)
+
+
+def _digest(path: str) -> str:
+    return sha256(Path(path).read_bytes()).hexdigest()

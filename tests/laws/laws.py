@@ -1,0 +1,213 @@
+"""The laws of reconcile, each checked over one apply or over a way of several."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from posixpath import basename, dirname, join
+from typing import Any
+
+from reconcile.engine.model import Change, Plan, Report
+from reconcile.errors import ReconcileError
+from reconcile.resources.assets import Assets
+from reconcile.resources.tree import Tree
+from tests.laws.box import Box, Yaml
+from tests.laws.generated import Step, protected_dirs
+from tests.support.modelled_systemd import NGINX
+
+Picture = dict[str, Any]
+
+
+@dataclass
+class Way:
+    """What is known of a host on its way through several applies."""
+
+    box: Box
+    protected: set[str] = field(default_factory=set)
+    """Folders that were ever applied as users' data."""
+    applied: list[Yaml] = field(default_factory=list)
+    refusal: str = ""
+    """Why the last one was refused."""
+
+    def take(self, step: Step, number: int) -> Report | None:
+        """Let its events happen, and apply its YAML by every law; None where that is refused."""
+        for index, event in enumerate(step.events):
+            self.box.happen(event, f"{number}.{index}")
+        return self._apply(step.yaml)
+
+    def _apply(self, yaml: Yaml) -> Report | None:
+        box = self.box
+        protected = self.protected | set(protected_dirs(yaml))
+        uploads = Counter(box.contents_below(sorted(protected)))
+        before, ran = box.picture(), box.processes()
+        generations = box.generations()
+        was_loaded = not box.systemd.outdated(box.open(yaml).host).get(NGINX)
+        plan, why = _planned(box, yaml)
+        _assert_same(before, box.picture(), "a plan writes nothing")
+        names = _planned_names(plan, box) if plan else {}
+
+        report, refusal = _applied(box, yaml)
+
+        assert (report is None) == (plan is None or why != ""), f"candour: {why!r}, {refusal!r}"
+        after = box.picture()
+        self.refusal = refusal
+        if report is None or plan is None:
+            _assert_same(before, after, f"what is refused changes nothing ({refusal})")
+            return None
+        assert report.result in ("applied", "no_changes"), (report.error, report.why)
+        assert plan.fingerprint == report.plan.fingerprint
+        assert not report.notes, f"the plan is the deed: {report.notes}"
+        _assert_deed(report.plan, before, after, names, box)
+        _assert_processes(report.plan, generations, box)
+        _assert_nothing_is_left(box, yaml)
+        left = Counter(digest for digest in box.all_contents())
+        lost = [digest for digest in uploads if digest not in left]
+        assert [] == lost, "places: an upload is gone"
+        if not was_loaded:
+            # What was edited by hand and never loaded is loaded by any reload.
+            ran["run"].pop(NGINX)
+        self._assert_inverse(yaml, plan, (before, ran), (after, box.processes()))
+        self.protected = protected
+        self.applied.append(yaml)
+        return report
+
+    def _assert_inverse(self, yaml: Yaml, plan: Plan, before: Any, after: Any) -> None:
+        """Rolling back restores the host, and applying again leads to the same."""
+        box = self.box
+        if not plan.changes:
+            return
+        notes = box.roll_back(yaml)
+        assert not notes, f"inverse: {notes}"
+        _assert_same(before[0], box.picture(), "inverse")
+        ran = box.processes()["run"]
+        _assert_same(before[1]["run"], {unit: ran.get(unit) for unit in before[1]["run"]}, "inverse")
+        enabled = box.processes()["enabled"]
+        assert before[1]["enabled"] == enabled, f"inverse: {before[1]['enabled']} {enabled}"
+        report, refusal = _applied(box, yaml)
+        assert report is not None, f"inverse: the same apply is refused: {refusal}"
+        assert report.result == "applied", (report.error, report.why)
+        _assert_same(after[0], box.picture(), "inverse: another end")
+        _assert_same(after[1], box.processes(), "inverse: another end")
+
+
+def _planned(box: Box, yaml: Yaml) -> tuple[Plan | None, str]:
+    """The plan, and why an apply would refuse it."""
+    try:
+        plan = box.plan(yaml)
+    except ReconcileError as error:
+        return None, f"{error.what}: {error.why}"
+    reasons = [*plan.unknown, *plan.conflicts, *plan.refusals]
+    return plan, "; ".join(map(str, reasons))
+
+
+def _applied(box: Box, yaml: Yaml) -> tuple[Report | None, str]:
+    try:
+        return box.apply(yaml), ""
+    except ReconcileError as error:
+        return None, f"{error.what}: {error.why}"
+
+
+def _assert_nothing_is_left(box: Box, yaml: Yaml) -> None:
+    plan, why = _planned(box, yaml)
+    assert plan is not None
+    left = [(str(change.ref), change.reason) for change in plan.changes]
+    assert not (why or left), f"fixpoint: {why} {left}"
+    host = box.open(yaml).host
+    outdated = box.systemd.outdated(host)
+    declared = {ref.name for ref in plan.in_sync if ref.kind == "service"}
+    stale = {unit: what for unit, what in outdated.items() if unit in declared}
+    assert not stale, f"running: {stale}"
+    assert all(unit in box.systemd.run for unit in declared)
+
+
+def _assert_deed(
+    plan: Plan, before: Picture, after: Picture, names: dict[str, set[str]], box: Box
+) -> None:
+    changed = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
+    now = _planned_names(plan, box)
+    allowed = set().union(*names.values(), *now.values())
+    unplanned = {name: (before.get(name), after.get(name)) for name in changed - allowed}
+    assert not unplanned, f"the plan is the deed: done and not planned: {unplanned}"
+    gone = {name for name in before if name not in after and before[name][0] != "directory"}
+    single = {
+        place
+        for change in plan.changes
+        if change.ref.kind in ("file", "symlink", "unit")
+        for place in names[str(change.ref)]
+    }
+    for change in plan.changes:
+        _assert_done(change, gone & names[str(change.ref)] - single)
+
+
+def _assert_done(change: Change, gone: set[str]) -> None:
+    kind, path = change.ref
+    if change.after is not None:
+        return
+    if kind in ("file", "symlink", "unit", "directory"):
+        assert not os.path.lexists(path), f"planned and not done: {change.ref}"
+    if kind == "assets":
+        assert change.files_removed == len(gone), f"planned and not done: {change.ref} {gone}"
+
+
+def _planned_names(plan: Plan, box: Box) -> dict[str, set[str]]:
+    """Address → the paths that its change may touch, relative to the host, links resolved."""
+    return {
+        str(change.ref): {
+            place for path in _paths_of(change) for place in _places_of(path, box.root)
+        }
+        for change in plan.changes
+    }
+
+
+def _paths_of(change: Change) -> Iterator[str]:
+    subject, name = change.subject, change.ref.name
+    if name.startswith("/"):
+        yield name
+    if isinstance(subject, Assets):
+        diff = (change.before or subject).diff if change.after else None
+        if diff is not None:
+            found: Iterable[str] = (
+                *diff.folders,
+                *(copy.path for copy in diff.copies),
+                *diff.stale,
+                *diff.extraneous,
+                *diff.extraneous_folders,
+                *(one.path for one in diff.deviations),
+            )
+            yield from (join(name, path) for path in found)
+        if change.after is None:
+            for above, folders, files in os.walk(name):
+                yield from (join(above, one) for one in (*folders, *files))
+    if isinstance(subject, Tree) and isinstance(change.before, Tree):
+        yield from (join(name, one.path) for one in change.before.deviations)
+
+
+def _places_of(path: str, root: str) -> Iterator[str]:
+    """The name itself, behind links above it, and what it leads to."""
+    for real in (join(os.path.realpath(dirname(path)), basename(path)), os.path.realpath(path)):
+        yield os.path.relpath(real, root)
+
+
+def _assert_processes(plan: Plan, before: dict[str, int], box: Box) -> None:
+    now = box.generations()
+    changed = {unit for unit in before.keys() | now.keys() if before.get(unit) != now.get(unit)}
+    planned = {change.ref.name for change in plan.changes if change.ref.kind == "service"}
+    if any(change.ref.kind == "nginx_live" for change in plan.changes):
+        planned.add("nginx.service")
+    unplanned = changed - planned
+    assert not unplanned, f"the plan is the deed: a service that no plan named: {unplanned}"
+
+
+def _assert_same(before: Any, after: Any, law: str) -> None:
+    changed = {
+        name: (before.get(name), after.get(name))
+        for name in before.keys() | after.keys()
+        if before.get(name) != after.get(name)
+    }
+    assert not changed, f"{law}: {changed}"
+
+
+def assert_way_leaves_no_trace(box: Box, steps: Sequence[Step], alone: Picture) -> None:
+    """See `Path independence`."""
