@@ -131,9 +131,9 @@ class Config(ConfigModel):
         """Every file whose content `paths` needs: HostFacts.sources has to contain them."""
         return tuple(sorted({path.source for path in self.paths.values() if path.source}))
 
-    def file_paths(self) -> frozenset[str]:
-        """Every path that is a file: HostFacts.nginx_reads has to name those that nginx reads."""
-        return frozenset(path for path, entry in self.paths.items() if entry.form == "file")
+    def readable_paths(self) -> frozenset[str]:
+        """Every path that is a file or a link: HostFacts.nginx_reads names those nginx reads."""
+        return frozenset(path for path, entry in self.paths.items() if entry.form != "directory")
 
     def certificate_names(self) -> tuple[str, ...]:
         """Every certificate of certbot: HostFacts.certificates has to name those that exist."""

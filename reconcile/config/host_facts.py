@@ -23,7 +23,7 @@ class HostFacts:
     where `privileged`. `sources`: path → content, for each path of `Config.file_sources()`.
     `private_sources`: path → owner, for those that must not be published.
     `certificates`: those of `Config.certificate_names()` that certbot has obtained.
-    `nginx_reads`: those of `Config.file_paths()` that nginx reads as configuration.
+    `nginx_reads`: those of `Config.readable_paths()` that nginx reads as configuration.
     `static_encodings`: those in which nginx can send precompressed files.
     `http2`: nginx was built with it.
     `serves_sites`: an earlier apply configured sites, so nginx has to reload after the last one

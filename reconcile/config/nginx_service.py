@@ -39,9 +39,9 @@ def compile_nginx(context: CompileContext) -> Iterator[Declared]:
 
 
 def _writes_config(context: CompileContext) -> bool:
-    """Whether `paths` has files that nginx reads, or will read."""
+    """Whether `paths` has files or links that nginx reads, or will read."""
     folder = dirname(context.facts.nginx_config)
-    paths = context.config.file_paths()
+    paths = context.config.readable_paths()
     return bool(context.facts.nginx_reads) or any(is_inside(path, folder) for path in paths)
 
 

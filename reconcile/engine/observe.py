@@ -141,6 +141,9 @@ class _Fold:
             before = observed if isinstance(observed, Resource) else None
             if before is None or differences(before, wanted.resource):
                 self._world.files.plan(ref.name, entry)
+                given = wanted.resource.planned_ownership(self._world, before)
+                if given is not None:
+                    self._world.files.plan_ownership(ref.name, given)
 
     def _plan_removal(self, ref: Ref, reading: Resource) -> None:
         if self._claims.holder(ref.name):

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from reconcile.engine.model import Change, Finding
     from reconcile.engine.resource import Ref
     from reconcile.engine.resource_state import Cause
+    from reconcile.filesystem.inode import Ownership
     from reconcile.filesystem.planned_entry import Entry
     from reconcile.system import Host
 
@@ -35,6 +36,10 @@ class ResourceHooks:
 
     def planned_entry(self) -> Entry | None:
         """What its change leaves at the path of its name, where others read that."""
+        return None
+
+    def planned_ownership(self, host: Host, before: Self | None) -> Ownership | None:  # noqa: ARG002
+        """The owner and mode that its change leaves, where they decide who writes below."""
         return None
 
     def pruned_paths(self) -> Iterable[str]:

@@ -10,7 +10,7 @@ from reconcile.filesystem import access_check, acl, permissions, read, write
 from reconcile.filesystem.access_check import AccessWalk, Account
 from reconcile.filesystem.acl import GrantChange, GrantChanges
 from reconcile.filesystem.host_error import HostError, explained
-from reconcile.filesystem.inode import Ownership, Stat
+from reconcile.filesystem.inode import Stat
 from reconcile.filesystem.inode_flags import changing
 from reconcile.filesystem.parallel import ProgressCounter
 from reconcile.filesystem.permissions import PermissionDeviation, PermissionPolicy
@@ -192,16 +192,22 @@ class Files:
             return write.rmdir(self._context.recorder, path, self._context.guard)
 
     def set_permissions(
-        self, path: str, *, uid: int, gid: int, mode: int, expected: Ownership | None = None
+        self, path: str, *, uid: int, gid: int, mode: int, expected: Stat | None = None
     ) -> None:
         """Give a file or directory this owner and exactly this mode.
 
-        Where somebody else can write, root's inodes are refused, not given away.
+        Where somebody else can write, root's inodes are refused, not given away; but for the
+        inode that is `expected`, which `refuse_giving` has checked.
         Errors: ChangedSincePlan where it does not have the `expected` owner and mode.
         """
         recorder = self._context.recorder
         with changing(path, "given its owner and mode"):
             write.set_permissions(recorder, path, uid=uid, gid=gid, mode=mode, expected=expected)
+
+    def refuse_giving(self, path: str, uid: int) -> None:
+        """Refuse what `set_permissions` would refuse to do on the disk. Errors: HostError."""
+        with explained(f"{path} cannot be examined"):
+            write.refuse_giving(path, uid)
 
     def scan(self, root: str, policy: PermissionPolicy, excluded: Collection[str] = ()) -> Scan:
         """Compare owners and modes of everything below `root`; `excluded` are relative paths."""

@@ -206,6 +206,7 @@ def _may_fix(
         return False
     if not found.is_directory and now.st_nlink > 1:
         return False
-    # Unchanged since it was found where it could be changed, so nobody has planted it.
-    is_proven = now.st_ctime_ns == found.ctime_ns
+    # Unchanged since it was found where it could be changed, so nobody has planted it. A directory
+    # changes with the names in it, and is the same: nobody can give it a second name.
+    is_proven = found.is_directory or now.st_ctime_ns == found.ctime_ns
     return is_proven or at.trust == "trusted" or may_change_owner(now, at.dir_fd, policy.uid)

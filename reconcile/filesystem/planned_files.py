@@ -13,12 +13,13 @@ from reconcile.filesystem.access_check import AccessWalk, Account
 from reconcile.filesystem.acl import GrantChange, GrantChanges
 from reconcile.filesystem.files import LIMIT, Files, FilesContext
 from reconcile.filesystem.host_error import explained
-from reconcile.filesystem.inode import FileKind, Stat
+from reconcile.filesystem.inode import FileKind, Ownership, Stat
 from reconcile.filesystem.path import ancestors, components, is_inside
 from reconcile.filesystem.permissions import PermissionDeviation, PermissionPolicy
 from reconcile.filesystem.place import Location
 from reconcile.filesystem.planned_entry import ABSENT, FOLDER, Entry, Link
 from reconcile.filesystem.read import glob, listdir
+from reconcile.filesystem.safe_path import is_private, unsafe_link
 from reconcile.filesystem.scan_result import Scan
 from reconcile.filesystem.sync.compare_tree import compare_tree
 from reconcile.filesystem.sync.sync_diff import SyncDiff, SyncRequest
@@ -42,6 +43,8 @@ class PlannedFiles(Files):
         self.rewritten: dict[str, str] = {}
         """Files with new content that is not laid over the disk, and the cause of each."""
         self._links: dict[str, str | None] = {}
+        self._given: dict[str, Ownership] = {}
+        """Real path of a directory → the owner and mode that it gets."""
         self._at_ns = time.time_ns()
 
     def is_planned(self, path: str) -> bool:
@@ -69,6 +72,10 @@ class PlannedFiles(Files):
             or (isinstance(self._planned.get(path), Link) and is_inside(folder, path))
         )
 
+    def plan_ownership(self, path: str, ownership: Ownership) -> None:
+        """Lay a directory's new owner and mode over the disk."""
+        self._given[os.path.realpath(self.locate(path))] = ownership
+
     def locate(self, path: str, *, follow: bool = True) -> str:
         """Where `path` will lead: unchanged unless a planned entry is met on the way."""
         if not self._planned:
@@ -79,6 +86,7 @@ class PlannedFiles(Files):
             met = met or here in self._planned
             if link is None:
                 return join(here, *rest) if met else path
+            self._refuse_link(here)
             here, rest = "/", [*components(normpath(join(dirname(here), link))), *rest]
         with explained(f"{path} cannot be examined"):
             raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
@@ -90,11 +98,18 @@ class PlannedFiles(Files):
         for done, name in enumerate(rest, start=1):
             here = join(here, name)
             remaining = list(rest[done:])
-            if here in self._planned and not isinstance(self._planned[here], Link):
+            entry = self._planned.get(here, FOLDER)
+            if entry is not FOLDER and not isinstance(entry, Link):
                 return here, remaining, None
             if (remaining or follow) and (target := self._target(here)) is not None:
                 return here, remaining, target
         return here, [], None
+
+    def _refuse_link(self, link: str) -> None:
+        """Errors: UnsafePath for one in a directory that the plan lets others write."""
+        given = (self._given.get(above) for above in ancestors(link))
+        if any(one is not None and not is_private(one) for one in given):
+            raise unsafe_link(basename(link))
 
     def _target(self, path: str) -> str | None:
         """The target of the symlink that `path` is or will be; None for anything else."""
@@ -126,9 +141,18 @@ class PlannedFiles(Files):
         if isinstance(entry, Link):
             return self._planned_stat("symlink", len(entry.target), 0o777)
         found = super().stat(located, follow=follow)
-        if found is not None and located in self._touched:
+        if found is None:
+            return None
+        if given := self._given_to(located, found):
+            found = replace(found, **given._asdict())
+        if located in self._touched:
             return replace(found, mtime_ns=self._at_ns, ctime_ns=self._at_ns)
         return found
+
+    def _given_to(self, located: str, found: Stat) -> Ownership | None:
+        if not self._given or found.kind != "directory":
+            return None
+        return self._given.get(os.path.realpath(located))
 
     def _planned_stat(self, kind: FileKind, size: int, mode: int) -> Stat:
         return Stat(kind, 0, 0, mode, size, self._at_ns, self._at_ns, 0, 0)
@@ -207,6 +231,10 @@ class PlannedFiles(Files):
     def untrusted_above(self, path: str) -> tuple[str, Stat] | None:
         """See `Files.untrusted_above`."""
         return super().untrusted_above(self.locate(path))
+
+    def refuse_giving(self, path: str, uid: int) -> None:
+        """See `Files.refuse_giving`."""
+        super().refuse_giving(self.locate(path), uid)
 
     def masked_grants(self, path: str, mode: int) -> tuple[GrantChange, ...]:
         """See `Files.masked_grants`."""

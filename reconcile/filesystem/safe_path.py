@@ -18,7 +18,7 @@ from typing import Literal
 
 from reconcile.dataclass import dataclass
 from reconcile.filesystem.host_error import UnsafePath
-from reconcile.filesystem.inode import kind_of
+from reconcile.filesystem.inode import Ownership, kind_of
 from reconcile.filesystem.path import ancestors_top_down, components
 
 DirectoryTrust = Literal["trusted", "sticky", "untrusted"]
@@ -83,6 +83,11 @@ def _trusted_by(euid: int) -> frozenset[int]:
 def trusted_users() -> frozenset[int]:
     """The users who cannot attack this process: root and who runs it."""
     return _trusted_by(os.geteuid())
+
+
+def is_private(given: Ownership) -> bool:
+    """Whether trusted users alone can change names in a directory with this owner and mode."""
+    return given.uid in trusted_users() and not given.mode & OTHERS_WRITE
 
 
 def trust_of(st: os.stat_result, above: DirectoryTrust) -> DirectoryTrust:
@@ -221,7 +226,7 @@ class _PathWalk:
         with closing(link):
             target = os.readlink("", dir_fd=link)
         if self.trust != "trusted":
-            raise _unsafe(f"{name} is a symlink in a directory that others can write")
+            raise unsafe_link(name)
         self.symlinks += 1
         if self.symlinks > MOST_SYMLINKS:
             raise _unsafe("its symlinks form a loop")
@@ -229,6 +234,11 @@ class _PathWalk:
         self.names.extend(reversed(components(target)))
         if target.startswith("/"):
             self._enter_root()
+
+
+def unsafe_link(name: str) -> UnsafePath:
+    """The error for a symlink that somebody else can have put there."""
+    return _unsafe(f"{name} is a symlink in a directory that others can write")
 
 
 def _unsafe(why: str) -> UnsafePath:

@@ -25,7 +25,7 @@ from reconcile.filesystem.file_undo import (
 )
 from reconcile.filesystem.fsync import sync_directory
 from reconcile.filesystem.host_error import ChangedSincePlan, HostError
-from reconcile.filesystem.inode import Ownership
+from reconcile.filesystem.inode import Ownership, Stat
 from reconcile.filesystem.path import helper_name
 from reconcile.filesystem.permissions import refuse_unsafe_change
 from reconcile.filesystem.place_guard import UNGUARDED, PlaceGuard
@@ -188,7 +188,7 @@ def set_permissions(
     uid: int,
     gid: int,
     mode: int,
-    expected: Ownership | None = None,
+    expected: Stat | None = None,
 ) -> None:
     """Give the file or directory `path` this owner and exactly this mode.
 
@@ -196,11 +196,26 @@ def set_permissions(
     """
     with pin_name(path, follow=True) as at, at.pinned() as pin:
         found = os.fstat(pin)
-        if expected not in (None, Ownership.of(found)):
+        if expected and expected.ownership != Ownership.of(found):
             raise ChangedSincePlan(path, "its owner or mode is another now")
-        refuse_unsafe_change(at, found, uid)
+        if expected is None or not _is_same(expected, Stat.of(found)):
+            refuse_unsafe_change(at, found, uid)
         if recorder is not None:
             given = Ownership(uid, gid, mode)
             undo = PermissionsChanged.of(path, pin, affected_attributes(pin), given)
             recorder.record_undo(undo)
         set_owner_and_mode(pin, uid, gid, mode)
+
+
+def _is_same(expected: Stat, found: Stat) -> bool:
+    """Whether it is the inode that was found where it could be changed: nobody has planted it."""
+    if (expected.dev, expected.ino) != (found.dev, found.ino):
+        return False
+    # Nobody can give a directory a second name; it changes with the names in it.
+    return found.kind == "directory" or expected.ctime_ns == found.ctime_ns
+
+
+def refuse_giving(path: str, uid: int) -> None:
+    """Check what `set_permissions` would check. Errors: HostError."""
+    with pin_name(path, follow=True) as at, at.pinned() as pin:
+        refuse_unsafe_change(at, os.fstat(pin), uid)

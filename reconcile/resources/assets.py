@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Self
 from pydantic import SkipValidation
 
 from reconcile.engine.digest import digest
-from reconcile.engine.model import Action, FieldChange, Finding
+from reconcile.engine.model import Action, Change, FieldChange, Finding
 from reconcile.engine.resource import Cause, Ref, Resource
 from reconcile.filesystem.compress import SUFFIXES, refuse_missing
 from reconcile.filesystem.host_error import ChangedSincePlan, HostError
@@ -209,6 +209,11 @@ class Assets(Resource):
         """With all that will be copied where nothing is yet."""
         compared = self._compared(host)
         return self.model_copy(update={"diff": compared.diff, "private": compared.private})
+
+    def preflight(self, host: Host, changes: Sequence[Change]) -> Sequence[str]:  # noqa: ARG002
+        """Refuse a source that the plan removes. Errors: HostError."""
+        self._refuse_no_source(host)
+        return ()
 
     def preflight_warnings(self, host: Host) -> tuple[Finding, ...]:  # noqa: ARG002
         """What of the source a first copy will not publish."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
-from reconcile.engine.resource import Ref
+from reconcile.engine.model import Change
+from reconcile.engine.resource import Ref, Resource
 from reconcile.filesystem.host_error import HostError
 from reconcile.filesystem.inode import FileKind
 from reconcile.filesystem.path import ancestors, relative_to
@@ -88,6 +89,20 @@ def owners_of(folder: str, examples: OwnedExamples) -> tuple[str, ...]:
 def refuse_unknown_owner(host: Host, user: str | None, group: str | None) -> None:
     """Make an owner without an account fail the plan, not the apply. Errors: UnknownAccount."""
     owner_ids(host, user, group)
+
+
+def refuse_giving(host: Host, resource: Resource, changes: Sequence[Change]) -> None:
+    """Refuse a change of owner or mode that the disk would refuse. Errors: HostError."""
+    for change in changes:
+        if change.ref == resource.ref and change.before and _gives(change):
+            uid, _ = owner_ids(host, getattr(change.after, "user", None), None)
+            host.files.refuse_giving(change.ref.name, uid)
+
+
+def _gives(change: Change) -> bool:
+    """Whether the inode stays, and its owner or mode does not."""
+    names = {field.name for field in change.fields}
+    return change.after is not None and "content" not in names and bool(names)
 
 
 @contextmanager

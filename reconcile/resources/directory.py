@@ -7,10 +7,13 @@ from collections.abc import Sequence
 from posixpath import join
 from typing import Any, ClassVar, Literal, Self
 
+from pydantic import SkipValidation
+
 from reconcile.engine.model import Action, Change, Finding
 from reconcile.engine.resource import Owner, Ref, Resource
 from reconcile.errors import ReconcileError
 from reconcile.filesystem.access_check import EXECUTE, can_enter
+from reconcile.filesystem.host_error import HostError
 from reconcile.filesystem.inode import Ownership, Stat
 from reconcile.filesystem.planned_entry import FOLDER, Entry
 from reconcile.resources.common import (
@@ -18,6 +21,7 @@ from reconcile.resources.common import (
     octal,
     owner_ids,
     ownership,
+    refuse_giving,
     refuse_unknown_owner,
     wrong_kind,
 )
@@ -47,7 +51,8 @@ class Directory(Resource):
     """Observed: a directory above that somebody else can write, and who."""
     masked: str = ""
     """Observed: how the new mode will change what the ACL grants."""
-    ownership: Ownership | None = None
+    inode: SkipValidation[Stat | None] = None
+    """Observed: what gets another owner or mode."""
 
     order: ClassVar[int] = 10
     removal_order: ClassVar[int] = 99
@@ -56,7 +61,7 @@ class Directory(Resource):
     )
     writes_contents: ClassVar[bool] = False
     metadata_fields: ClassVar[frozenset[str]] = frozenset(
-        {"path", "holds", "exposed", "masked", "ownership"}
+        {"path", "holds", "exposed", "masked", "inode"}
     )
 
     is_name_removed: ClassVar[bool] = True
@@ -88,10 +93,22 @@ class Directory(Resource):
         refuse_unknown_owner(host, self.user, self.group)
         found = host.files.stat(self.path, follow=True)
         if found is None:
+            self._refuse_dangling_link(host)
             return None
         if found.kind != "directory":
             raise wrong_kind(self.path, found.kind, "directory")
         return self.model_copy(update=self._observed(host, found))
+
+    def _refuse_dangling_link(self, host: Host) -> None:
+        """No directory can be made in the place of a link. Errors: HostError."""
+        link = host.files.stat(self.path) if self.holds is None else None
+        if link is not None:
+            target = host.files.readlink(self.path)
+            raise HostError(
+                what=f"{self.path} is a symlink to {target}, which is absent",
+                why="the configuration declares a directory",
+                fix=f"Create its target, or remove the link {self.path}.",
+            )
 
     def _observed(self, host: Host, found: Stat) -> dict[str, Any]:
         return {
@@ -102,7 +119,7 @@ class Directory(Resource):
             "holds": None if self.holds is None else self._foreign_names(host),
             "exposed": self._exposed(host),
             "masked": self._masked(host, found),
-            "ownership": found.ownership,
+            "inode": found,
         }
 
     def _masked(self, host: Host, found: Stat) -> str:
@@ -142,8 +159,16 @@ class Directory(Resource):
         unset = {name: value for name, value in defaults.items() if getattr(self, name) is None}
         return self.model_copy(update=unset)
 
-    def preflight(self, host: Host, changes: Sequence[Change]) -> Sequence[str]:  # noqa: ARG002
+    def planned_ownership(self, host: Host, before: Self | None) -> Ownership:
+        """The owner and mode that its change leaves."""
+        now = self.as_created(Owner("root", "root")) if before is None else before
+        wanted = self.with_defaults_from(now)
+        uid, gid = owner_ids(host, wanted.user, wanted.group)
+        return Ownership(uid, gid, wanted.mode or now.mode or NEW_MODE)
+
+    def preflight(self, host: Host, changes: Sequence[Change]) -> Sequence[str]:
         """Refuse a declared mode that denies access to `enterable_by`. Errors: ReconcileError."""
+        refuse_giving(host, self, changes)
         if self.mode is None or not self.enterable_by:
             return ()
         uid, gid = owner_ids(host, self.user, self.group)
@@ -172,12 +197,12 @@ class Directory(Resource):
         elif (self.user, self.group, self.mode) != (before.user, before.group, before.mode):
             mode = before.mode if self.mode is None else self.mode
             host.files.set_permissions(
-                self.path, uid=uid, gid=gid, mode=mode or 0, expected=before.ownership
+                self.path, uid=uid, gid=gid, mode=mode or 0, expected=before.inode
             )
         if self.enterable_by and self.mode is None:
-            self._grant_access(host)
+            self._grant_access(host, before)
 
-    def _grant_access(self, host: Host) -> None:
+    def _grant_access(self, host: Host, before: Self | None) -> None:
         """Add the fewest execute bits with which all of `enterable_by` can enter."""
         found = host.files.stat(self.path, follow=True)
         can = self._who_can_enter(host) or ()
@@ -187,7 +212,10 @@ class Directory(Resource):
         mode = found.mode
         for name in denied:
             mode |= _least_bit(found, host, name)
-        host.files.set_permissions(self.path, uid=found.uid, gid=found.gid, mode=mode)
+        expected = before.inode if before and before.inode == found else None
+        host.files.set_permissions(
+            self.path, uid=found.uid, gid=found.gid, mode=mode, expected=expected
+        )
 
     def delete(self, host: Host) -> None:
         """Remove it, if it is empty."""

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Any, ClassVar, Literal, Self
 
+from pydantic import SkipValidation
+
 from reconcile.engine.digest import digest
-from reconcile.engine.model import Action, Finding
+from reconcile.engine.model import Action, Change, Finding
 from reconcile.engine.resource import Owner, Ref, Resource
 from reconcile.filesystem.files import LIMIT
-from reconcile.filesystem.inode import Ownership, Stat
+from reconcile.filesystem.inode import Stat
 from reconcile.filesystem.planned_entry import Entry
 from reconcile.nginx.render.render import is_managed, without_config_token
 from reconcile.resources.common import (
@@ -20,6 +22,7 @@ from reconcile.resources.common import (
     octal,
     owner_ids,
     ownership,
+    refuse_giving,
     refuse_unknown_owner,
     unit_files_read_again,
     wrong_kind,
@@ -60,14 +63,15 @@ class File(Resource):
     """The source that must not be published, and its owner."""
     identity: str | None = None
     """Observed: what it holds, where that is changed or removed."""
-    ownership: Ownership | None = None
+    inode: SkipValidation[Stat | None] = None
+    """Observed: what gets another owner or mode."""
 
     order: ClassVar[int] = 20
     removal_order: ClassVar[int] = 65
     metadata_fields: ClassVar[frozenset[str]] = frozenset(
         {
             *("path", "sensitive", "masked", "loses_capabilities"),
-            *("declared", "content_digest", "identity", "ownership", "private_source"),
+            *("declared", "content_digest", "identity", "inode", "private_source"),
         }
     )
 
@@ -138,7 +142,7 @@ class File(Resource):
             "mode": found.mode,
             "content": content,
             "identity": self._identity(host, content),
-            "ownership": found.ownership,
+            "inode": found,
         }
         if not self.declared:
             fields["content_digest"] = self._removal_digest(host, found)
@@ -179,6 +183,11 @@ class File(Resource):
         """The same with the mode that a new file gets."""
         return self.model_copy(update={"mode": NEW_MODE}) if self.mode is None else self
 
+    def preflight(self, host: Host, changes: Sequence[Change]) -> Sequence[str]:
+        """Refuse an owner that must not be given. Errors: HostError."""
+        refuse_giving(host, self, changes)
+        return ()
+
     def apply(self, host: Host, before: Self | None) -> None:
         """Write the content, or only set owner and mode where it is equal."""
         with unit_files_read_again(host, self.path):
@@ -193,7 +202,7 @@ class File(Resource):
             host.files.write(self.path, data, uid=uid, gid=gid, mode=mode, expected=expected)
         else:
             host.files.set_permissions(
-                self.path, uid=uid, gid=gid, mode=mode, expected=before.ownership
+                self.path, uid=uid, gid=gid, mode=mode, expected=before.inode
             )
 
     def delete(self, host: Host) -> None:

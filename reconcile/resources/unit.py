@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any, ClassVar, Literal, Self
 
+from pydantic import SkipValidation
+
+from reconcile.engine.model import Change
 from reconcile.engine.resource import Ref, Resource
-from reconcile.filesystem.inode import Ownership
+from reconcile.filesystem.inode import Stat
 from reconcile.filesystem.planned_entry import Entry
 from reconcile.resources.common import (
     folders_above,
     octal,
     owner_ids,
+    refuse_giving,
     refuse_unknown_owner,
     wrong_kind,
 )
@@ -36,11 +41,12 @@ class Unit(Resource):
     mode: int = 0o644
     identity: str | None = None
     """Observed: the digest of its content."""
-    ownership: Ownership | None = None
+    inode: SkipValidation[Stat | None] = None
+    """Observed: what gets another owner or mode."""
 
     order: ClassVar[int] = 40
     removal_order: ClassVar[int] = 96
-    metadata_fields: ClassVar[frozenset[str]] = frozenset({"path", "identity", "ownership"})
+    metadata_fields: ClassVar[frozenset[str]] = frozenset({"path", "identity", "inode"})
 
     is_name_removed: ClassVar[bool] = True
 
@@ -88,9 +94,14 @@ class Unit(Resource):
                 "group": host.accounts.group_name(stat.gid),
                 "mode": stat.mode,
                 "identity": f"sha256:{sha256(content).hexdigest()}",
-                "ownership": stat.ownership,
+                "inode": stat,
             }
         )
+
+    def preflight(self, host: Host, changes: Sequence[Change]) -> Sequence[str]:
+        """Refuse an owner that must not be given. Errors: HostError."""
+        refuse_giving(host, self, changes)
+        return ()
 
     def apply(self, host: Host, before: Self | None) -> None:
         """Write the unit file and make the service manager read it."""
@@ -98,7 +109,7 @@ class Unit(Resource):
         if before and before.content == self.content:
             # A file that is not written anew gives no reason to start its service anew.
             host.files.set_permissions(
-                self.path, uid=uid, gid=gid, mode=self.mode, expected=before.ownership
+                self.path, uid=uid, gid=gid, mode=self.mode, expected=before.inode
             )
             return
         self._record_running_unit(host)

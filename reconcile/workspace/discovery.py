@@ -74,5 +74,8 @@ def has_certificate(host: Host, name: str) -> bool:
 
 
 def _files_read_by_nginx(config: Config, host: Host, nginx: NginxInstallation) -> frozenset[str]:
-    files = config.file_paths()
-    return files and files & {real_path(host, path) for path in nginx.tree.files}
+    paths = config.readable_paths()
+    if not paths:
+        return paths
+    read = nginx.tree.files
+    return paths & {*read, *(real_path(host, path) for path in read)}

@@ -11,14 +11,18 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from reconcile.config.config import Config
+from reconcile.config.load import load_bytes
 from reconcile.engine.history import Actor
 from reconcile.engine.model import Plan, Report, discard_event
 from reconcile.engine.rollback import rollback_applies
 from reconcile.engine.rollback_plan import plan_rollback
+from reconcile.filesystem.path import ancestors
 from reconcile.system import Host
 from reconcile.workspace import Workspace
 from reconcile.workspace.applying import ApplyOptions, apply_plan, locked
@@ -62,6 +66,13 @@ FILES = {
 }
 UPLOADS = {"www/media/2026/photo.jpg": "a photo", "www/private/bill.pdf": "a bill"}
 FOLDERS = ("nginx/conf.d", "nginx/sites-available", "nginx/sites-enabled", "etc", "units")
+BY_HAND = b"# by hand: "
+INITIAL = frozenset(
+    above
+    for name in (*FILES, *UPLOADS, *(f"{folder}/" for folder in FOLDERS), "nginx/nginx.conf")
+    for above in (name.rstrip("/"), *(one[1:] for one in ancestors(f"/{name}")))
+)
+"""What is there before the first apply, relative to the host."""
 OWN = ("state", "protected", "protected.lock", "reconcile.yaml")
 """Ours: not a part of the host that the laws are about."""
 
@@ -82,11 +93,16 @@ class Box:
     def path(self, name: str) -> str:
         return f"{self.root}/{name}"
 
+    def relative(self, path: str) -> str:
+        """Where `path` leads, relative to the host."""
+        return os.path.relpath(os.path.realpath(path.replace(ROOT, self.root)), self.root)
+
     def open(self, yaml: Yaml) -> Workspace:
         """A workspace of `yaml`, read anew."""
         text = json.dumps({**SETTINGS, **yaml}, indent=1).replace(ROOT, self.root)
         Path(self.file).write_text(text)
-        return Workspace.open(self.file)
+        config = _loaded(text, self.file)
+        return Workspace(config, Host(config.host.settings()))
 
     def plan(self, yaml: Yaml) -> Plan:
         return plan_changes(self.open(yaml))
@@ -109,9 +125,7 @@ class Box:
         """Everything on the host but what is reconcile's own: path → what is there."""
         everything = picture(Path(self.root), mtimes=mtimes)
         return {
-            name: facts
-            for name, facts in everything.items()
-            if name.partition("/")[0] not in OWN
+            name: facts for name, facts in everything.items() if name.partition("/")[0] not in OWN
         }
 
     def processes(self) -> dict[str, Any]:
@@ -129,7 +143,9 @@ class Box:
         for folder in folders:
             for above, _, names in os.walk(os.path.realpath(self.path(folder))):
                 found |= {os.path.join(above, name): "" for name in names}
-        return [_digest(path) for path in found if os.path.isfile(path) and not os.path.islink(path)]
+        return [
+            _digest(path) for path in found if os.path.isfile(path) and not os.path.islink(path)
+        ]
 
     def all_contents(self) -> set[str]:
         """The digest of every file of the host."""
@@ -155,7 +171,7 @@ class Box:
     def _edit(self, name: str, *, unique: str) -> None:
         path = Path(self.path(name))
         if path.parent.is_dir() and (path.is_file() or not os.path.lexists(path)):
-            path.write_text(f"# by hand: {unique}\n")
+            path.write_bytes(BY_HAND + unique.encode() + b"\n")
 
     def _remove(self, name: str, *, unique: str) -> None:
         path = self.path(name)
@@ -199,9 +215,8 @@ class Box:
         self.systemd.run.pop(unit, None)
 
     def _restart(self, unit: str, *, unique: str) -> None:
-        host = Host(Workspace.open(self.file).host.settings) if os.path.exists(self.file) else None
-        if host and unit in self.systemd.run:
-            host.services.restart(unit)
+        if unit in self.systemd.run:
+            self.open({}).host.services.restart(unit)
 
     def close(self) -> None:
         for mount in self.mounts:
@@ -235,8 +250,7 @@ def a_box(memory: str) -> Iterator[Box]:
     systemd.daemon_reload()
     with modelled(systemd, box.path("protected")):
         try:
-            box.open({})
-            systemd.begin(NGINX, systemd.files_now(NGINX, Workspace.open(box.file).host))
+            systemd.begin(NGINX, systemd.files_now(NGINX, box.open({}).host))
             systemd.enabled.add(NGINX)
             yield box
         finally:
@@ -254,6 +268,10 @@ def memory_folder() -> Iterator[str]:
         subprocess.run(["umount", "--lazy", folder], check=True)
         os.rmdir(folder)
 
+
+@lru_cache(maxsize=16)
+def _loaded(text: str, file: str) -> Config:
+    return load_bytes(text.encode(), file)
 
 
 def _write(path: str, text: str) -> None:

@@ -71,7 +71,13 @@ EDITED = (
     "units/web.service.d/extra.conf",
 )
 UPLOADED = ("www/media/2026/new.jpg", "www/media/a.png", "www/private/b.pdf", "www/uploads/c.txt")
-CHANGED_SOURCES = ("src/app.js", "src/css/new.css", "rel1/static/new.js", "src/fonts/f.woff", "src.env")
+CHANGED_SOURCES = (
+    "src/app.js",
+    "src/css/new.css",
+    "rel1/static/new.js",
+    "src/fonts/f.woff",
+    "src.env",
+)
 REMOVED = (
     "www/static",
     "www/static/css",
@@ -281,5 +287,3 @@ def protected_dirs(yaml: Yaml) -> Iterator[str]:
 
 def _present(**values: Any) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
-
-

@@ -11,9 +11,10 @@ from typing import Any
 
 from reconcile.engine.model import Change, Plan, Report
 from reconcile.errors import ReconcileError
+from reconcile.filesystem.path import is_inside
 from reconcile.resources.assets import Assets
 from reconcile.resources.tree import Tree
-from tests.laws.box import Box, Yaml
+from tests.laws.box import BY_HAND, INITIAL, ROOT, Box, Yaml
 from tests.laws.generated import Step, protected_dirs
 from tests.support.modelled_systemd import NGINX
 
@@ -36,6 +37,13 @@ class Way:
         for index, event in enumerate(step.events):
             self.box.happen(event, f"{number}.{index}")
         return self._apply(step.yaml)
+
+    def take_alone(self, steps: Sequence[Step]) -> Report | None:
+        """Let everything happen, and apply the last YAML only; None where that is refused."""
+        for number, step in enumerate(steps):
+            for index, event in enumerate(step.events):
+                self.box.happen(event, f"{number}.{index}")
+        return _applied(self.box, steps[-1].yaml)[0]
 
     def _apply(self, yaml: Yaml) -> Report | None:
         box = self.box
@@ -62,6 +70,7 @@ class Way:
         _assert_deed(report.plan, before, after, names, box)
         _assert_processes(report.plan, generations, box)
         _assert_nothing_is_left(box, yaml)
+        assert_claims(before, after, yaml, box)
         left = Counter(digest for digest in box.all_contents())
         lost = [digest for digest in uploads if digest not in left]
         assert [] == lost, "places: an upload is gone"
@@ -82,7 +91,9 @@ class Way:
         assert not notes, f"inverse: {notes}"
         _assert_same(before[0], box.picture(), "inverse")
         ran = box.processes()["run"]
-        _assert_same(before[1]["run"], {unit: ran.get(unit) for unit in before[1]["run"]}, "inverse")
+        _assert_same(
+            before[1]["run"], {unit: ran.get(unit) for unit in before[1]["run"]}, "inverse"
+        )
         enabled = box.processes()["enabled"]
         assert before[1]["enabled"] == enabled, f"inverse: {before[1]['enabled']} {enabled}"
         report, refusal = _applied(box, yaml)
@@ -113,7 +124,8 @@ def _assert_nothing_is_left(box: Box, yaml: Yaml) -> None:
     plan, why = _planned(box, yaml)
     assert plan is not None
     left = [(str(change.ref), change.reason) for change in plan.changes]
-    assert not (why or left), f"fixpoint: {why} {left}"
+    assert not why, f"fixpoint: {why}"
+    assert not left, f"fixpoint: {left}"
     host = box.open(yaml).host
     outdated = box.systemd.outdated(host)
     declared = {ref.name for ref in plan.in_sync if ref.kind == "service"}
@@ -209,5 +221,88 @@ def _assert_same(before: Any, after: Any, law: str) -> None:
     assert not changed, f"{law}: {changed}"
 
 
-def assert_way_leaves_no_trace(box: Box, steps: Sequence[Step], alone: Picture) -> None:
-    """See `Path independence`."""
+def assert_claims(before: Picture, after: Picture, yaml: Yaml, box: Box) -> None:
+    """What a person wrote stays, but where the YAML declares a file or a copy in its place."""
+    for name, facts in before.items():
+        by_hand = facts[0] == "file" and facts[3].startswith(BY_HAND)
+        if by_hand and after.get(name) != facts and not _is_declared(name, yaml, box):
+            raise AssertionError(f"claims: {name} was written by hand: {after.get(name)}")
+
+
+def _is_declared(name: str, yaml: Yaml, box: Box) -> bool:
+    paths = {box.relative(path) for path in yaml["paths"]}
+    generated = {f"nginx/sites-available/{site}.conf" for site in yaml["sites"]}
+    units = {unit for site in yaml["sites"] for unit in units_of(site)}
+    return name in paths | generated | units or any(
+        is_inside(name, box.relative(location["dir"]))
+        for location in locations_of(yaml)
+        if location["role"] == "static"
+    )
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What the way to a state may leave beside it: the exceptions of `Path independence`."""
+
+    steps: Sequence[Step]
+    box: Box
+
+    def assert_none(self, after: Picture, alone: Picture) -> None:
+        """`after` all steps, the host is as after the last one `alone`."""
+        left = {name for name in after.keys() - alone.keys() if not self._may_stay(name)}
+        # A directory stays for what is in it.
+        stays = after.keys() - alone.keys() - left
+        left = {name for name in left if not any(is_inside(one, name) for one in stays)}
+        missing = {name for name in alone.keys() - after.keys() if not self._is_peoples(name)}
+        other = {
+            name: (after[name], alone[name])
+            for name in after.keys() & alone.keys()
+            if not self._may_stay(name) and self._managed(after, name) != self._managed(alone, name)
+        }
+        assert not left, f"path independence: left behind: {sorted(left)}"
+        assert not missing, f"path independence: missing: {sorted(missing)}"
+        assert not other, f"path independence: differs: {other}"
+
+    def _may_stay(self, name: str) -> bool:
+        return self._is_peoples(name) or self._is_kept(name) or self._was_taken_over(name)
+
+    def _is_peoples(self, name: str) -> bool:
+        """Uploads, and what somebody did by hand."""
+        touched = {
+            argument for step in self.steps for event in step.events for argument in event[1:]
+        }
+        data = {folder for step in self.steps for folder in protected_dirs(step.yaml)}
+        places = {self.box.relative(self.box.path(one)) for one in touched | data} | touched | data
+        return any(is_inside(name, one) or is_inside(one, name) for one in places)
+
+    def _is_kept(self, name: str) -> bool:
+        """What an earlier copy wrote, in a folder that is served on and not pruned."""
+        return any(
+            is_inside(name, self.box.relative(location["dir"])) and not location.get("prune")
+            for location in locations_of(self.steps[-1].yaml)
+            if location["role"] == "static"
+        )
+
+    def _was_taken_over(self, name: str) -> bool:
+        """What was there before the first apply."""
+        return name in INITIAL
+
+    def _managed(self, picture: Picture, name: str) -> Any:
+        """What the last YAML declares of `name`: owners and modes only where it has any."""
+        facts = picture[name]
+        if facts[0] == "directory":
+            declared = {self.box.relative(one["dir"]) for one in locations_of(self.steps[-1].yaml)}
+            return facts if name in declared else facts[0]
+        if facts[0] == "file" and f"{ROOT}/{name}" in self.steps[-1].yaml["paths"]:
+            return facts[0], facts[3]
+        return facts
+
+
+def locations_of(yaml: Yaml) -> Iterator[dict[str, Any]]:
+    """Every location of every site."""
+    for site in yaml["sites"].values():
+        yield from site.get("locations", {}).values()
+
+
+def units_of(site: str) -> Iterator[str]:
+    yield from (f"units/gunicorn-{site}.{kind}" for kind in ("service", "socket"))

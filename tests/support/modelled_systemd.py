@@ -1,4 +1,4 @@
-"""A systemd and an nginx of our own making: real files, and processes that only know what they read.
+"""A modelled systemd and nginx: real files, and processes that only know what they have read.
 
 Each process remembers the digests of the files that it was started from, so a test can see
 whether what runs is what lies on the disk.
@@ -11,16 +11,13 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 from reconcile import system
-from reconcile.errors import ReconcileError
 from reconcile.impact import plan_impact
-from reconcile.nginx.model.planned_reader import PlannedReader
 from reconcile.nginx.running import discover, loaded_config, reload
 from reconcile.nginx.running.config_test import AcceptedConfig, ConfigTest
 from reconcile.nginx.running.discover import NginxInstallation

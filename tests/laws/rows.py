@@ -1,0 +1,71 @@
+"""What once broke a law: the smallest way to each, found by the random ones."""
+
+from __future__ import annotations
+
+from tests.laws.box import Event, Yaml
+from tests.laws.generated import Step
+
+
+def step(*events: Event, paths: Yaml | None = None, sites: Yaml | None = None) -> Step:
+    """A step to a YAML of these sections."""
+    return Step(events, {"paths": paths or {}, "sites": sites or {}})
+
+
+def site(app: Yaml | None = None, extra: str = "", **locations: Yaml) -> Yaml:
+    """A site `a`, its locations by the names of their URLs."""
+    served = {f"/{name}/": location for name, location in locations.items()}
+    more = {"app": app} if app else {}
+    return {"a": {"server_names": ["a.test"], "locations": served, "extra": extra, **more}}
+
+
+ROWS: dict[str, list[Step]] = {
+    "a link in nginx's tree that leads nowhere": [
+        step(paths={"@/nginx/conf.d/own.conf": {"link": "@/etc/none.conf"}})
+    ],
+    "a link in nginx's tree, and no site": [
+        step(paths={"@/nginx/conf.d/own.conf": {"link": "@/etc/hand.conf"}}),
+        step(),
+    ],
+    "another user's folder, and its parent given away": [
+        step(
+            paths={"@/www": {"owner": {"user": "daemon"}}},
+            sites=site(media={"role": "private", "dir": "@/www/media"}),
+        )
+    ],
+    "a symlink in a folder that is given away": [
+        step(
+            ("move", "www/media", "rel1/moved"),
+            paths={
+                "@/www/media/2026/readme.txt": {"content": "two\n"},
+                "@/www": {"owner": {"user": "daemon"}},
+            },
+        )
+    ],
+    "a dangling link above a file": [
+        step(
+            ("link", "www/static", "www/real"),
+            paths={"@/www/static/health.txt": {"content": "one"}},
+        )
+    ],
+    "a source that the same plan removes": [
+        step(paths={"@/www/static/css": {"owner": "assets"}}),
+        step(
+            sites=site(
+                files={"role": "static", "dir": "@/www/shop", "source": "@/www/static"},
+            )
+        ),
+    ],
+    "a folder of a copy that gets another owner and a file of its own": [
+        step(
+            paths={"@/www/media/2026/readme.txt": {"source": "@/src.env"}},
+            sites=site(
+                media={
+                    "role": "static",
+                    "dir": "@/www/media",
+                    "owner": {"user": "daemon"},
+                    "source": "@/src/css",
+                }
+            ),
+        )
+    ],
+}
