@@ -45,6 +45,25 @@ def blocking_setting(unit: UnitView, folder: str) -> str:
     return ""
 
 
+def hidden_by(unit: UnitView, path: str) -> str:
+    """The setting because of which the unit does not have `path` as others have it; "" if none."""
+    bound = (
+        word.split(":") for key in ("BindPaths", "BindReadOnlyPaths") for word in unit.words(key)
+    )
+    if _is_in(path, (parts[min(1, len(parts) - 1)] for parts in bound)):
+        return ""
+    if setting := hiding_setting(unit, path):
+        return setting
+    for key in ("InaccessiblePaths", "TemporaryFileSystem"):
+        tops = [word.partition(":")[0] for word in unit.words(key)]
+        if found := next((top for top in tops if is_inside(path, top)), ""):
+            return f"{key}={found} hides it"
+    for key in ("RootDirectory", "RootImage"):
+        if value := unit.properties.get(key):
+            return f"{key}={value}: the unit has another root"
+    return ""
+
+
 def hiding_setting(unit: UnitView, folder: str) -> str:
     """The setting that gives the unit another folder of that name than nginx has; "" if none."""
     home = unit.properties.get("ProtectHome", "no")

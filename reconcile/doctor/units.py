@@ -21,6 +21,7 @@ _PROPERTIES = (
     *("ExecStart", "ExecStartPre", "WorkingDirectory", "Environment", "Triggers", "Listen"),
     *("ProtectSystem", "ProtectHome", "PrivateTmp", "ReadWritePaths", "ReadOnlyPaths"),
     *("InaccessiblePaths", "RootDirectory", "RootImage", "BindPaths", "TemporaryFileSystem"),
+    *("BindReadOnlyPaths", "DropInPaths"),
     *("StateDirectory", "RuntimeDirectory", "CacheDirectory", "LogsDirectory", "FragmentPath"),
     *("InvocationID", "EnvironmentFiles"),
 )

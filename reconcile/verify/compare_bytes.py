@@ -21,6 +21,7 @@ LIMIT = 2 * WHOLE
 Form = Literal["plain", "compressed", "range"]
 Headers = tuple[tuple[str, str], ...]
 _GZIP = 31
+_STEP = 64
 
 
 @dataclass(frozen=True)
@@ -113,13 +114,21 @@ def _gunzip(data: bytes, limit: int) -> bytes:
     return decoded
 
 
-def _unbrotli(data: bytes, limit: int) -> bytes:  # noqa: ARG001
+def _unbrotli(data: bytes, limit: int) -> bytes:
     import brotli
 
+    decompressor, decoded = brotli.Decompressor(), bytearray()
     try:
-        return bytes(brotli.decompress(data))
+        # A few bytes may become gigabytes.
+        for start in range(0, len(data), _STEP):
+            decoded += decompressor.process(data[start : start + _STEP])
+            if len(decoded) >= limit:
+                return bytes(decoded[:limit])
     except brotli.error:
         raise ValueError("what it sends as br is not Brotli") from None
+    if not decompressor.is_finished():
+        raise ValueError("what it sends as br is cut off")
+    return bytes(decoded)
 
 
 def _unzstd(data: bytes, limit: int) -> bytes:

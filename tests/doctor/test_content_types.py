@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from reconcile.engine.model import Finding
-from reconcile.nginx.media_types import BY_ENDING, refusal
 from tests.doctor.single_rule import ask, configured, serious
 
 pytestmark = pytest.mark.process
@@ -78,11 +77,3 @@ def test_content_types_notes_an_ending_that_the_table_lacks(tmp_path: Path) -> N
     [finding] = ask("content-types", configured(tmp_path, TYPES + site), tmp_path).findings
 
     assert ("note", True) == (finding.severity, "image/avif avif;" in finding.fix)
-
-
-def test_every_ending_is_accepted_with_its_own_type() -> None:
-    refused = [
-        ending for ending, name in BY_ENDING.items() if refusal(ending, name, is_strict=True)
-    ]
-
-    assert [] == refused

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -10,11 +10,21 @@ from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.location_mapping import LocationMapping
 from reconcile.doctor.rule import Rule, RuleResult, check_each, error, note
 from reconcile.doctor.served_files import files_by_ending
-from reconcile.nginx.media_types import BY_ENDING, UNKNOWN_TYPE, refusal
+from reconcile.nginx.model.media_types import is_fit
 from reconcile.nginx.model.scope import Scope
+from reconcile.nginx.model.web_types import WEB_TYPES
 from reconcile.nginx.routing.headers import content_type, sent_headers, values_of
 from reconcile.wording import counted, first_few
 
+_REFUSALS: Mapping[str, str] = {
+    "text/javascript": "browsers refuse to run it",
+    "text/css": "browsers do not apply it",
+    "image/svg+xml": "browsers do not show it as an image",
+    "application/wasm": "browsers do not compile it while it loads",
+    "text/html": "browsers download it",
+}
+"""Types that no browser guesses from the content, and what it does with another one."""
+_UNKNOWN = "application/octet-stream"
 _COMPRESSED = ("gz", "br", "zst")
 """Mostly sent in place of another file, with its type."""
 
@@ -70,10 +80,20 @@ def _wrong_types(inspection: HostInspection, mapping: LocationMapping) -> Iterat
             continue
         sent = content_type(route.scope, mapping.folder + files[0])
         options = values_of(sent_headers(route), "X-Content-Type-Options")
-        effect = refusal(ending, sent, is_strict="nosniff" in options)
-        is_unknown = sent == UNKNOWN_TYPE and BY_ENDING.get(ending, sent) != sent
+        effect = refusal(ending, sent.partition(";")[0], is_strict="nosniff" in options)
+        is_unknown = sent == _UNKNOWN and WEB_TYPES.get(ending, sent) != sent
         if effect or is_unknown:
             yield _WrongType(ending, files, sent, effect, route.scope)
+
+
+def refusal(ending: str, kind: str, *, is_strict: bool) -> str:
+    """What browsers do with a file of this ending that arrives as `kind`; "" if they take it.
+
+    `is_strict`: `X-Content-Type-Options: nosniff` comes with it, which classic scripts need to be
+    refused. Source: the HTML and Fetch standards.
+    """
+    is_guessed = ending == "js" and not is_strict
+    return "" if is_guessed or is_fit(ending, kind) else _REFUSALS.get(WEB_TYPES[ending], "")
 
 
 def _cause(scope: Scope) -> tuple[str, ...]:
@@ -92,7 +112,7 @@ def _fix(wrong: list[_WrongType]) -> str:
     level = scope.nearest("types")
     types: dict[str, list[str]] = {}
     for one in wrong:
-        types.setdefault(BY_ENDING[one.ending], []).append(one.ending)
+        types.setdefault(WEB_TYPES[one.ending], []).append(one.ending)
     lines = " ".join(f"{name} {' '.join(endings)};" for name, endings in types.items())
     if level is None:
         return "In the http block: include mime.types; then reload nginx."

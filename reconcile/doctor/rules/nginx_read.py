@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from shlex import quote
 
+from reconcile.doctor.denial_causes import is_explained
 from reconcile.doctor.evidence import namei
 from reconcile.doctor.host_readings import MAX_ITEMS
 from reconcile.doctor.inspection import HostInspection
@@ -19,6 +20,8 @@ from reconcile.wording import counted, first_few
 def check(inspection: HostInspection) -> Iterator[RuleResult]:
     """Yield an error for each folder that the worker cannot enter, or file it cannot read."""
     for mapping in inspection.mappings:
+        if is_explained(inspection, mapping):
+            continue
         walk = inspection.access(mapping.path, inspection.nginx.worker)
         if walk.blocked is not None or (walk.last is not None and not walk.last.passable):
             yield _denied_folder(inspection, mapping, walk)
