@@ -128,8 +128,9 @@ class Config(ConfigModel):
         return tuple(sorted({*built_in, *(node.keys if node else ())}))
 
     def file_sources(self) -> tuple[str, ...]:
-        """Every file whose content `paths` needs: HostFacts.sources has to contain them."""
-        return tuple(sorted({path.source for path in self.paths.values() if path.source}))
+        """Every file whose content is copied: HostFacts.sources has to contain them."""
+        sources = {path.source for path in self.paths.values() if path.source}
+        return tuple(sorted(sources.union(*(site.file_sources() for site in self.sites.values()))))
 
     def readable_paths(self) -> frozenset[str]:
         """Every path that is a file or a link: HostFacts.nginx_reads names those nginx reads."""

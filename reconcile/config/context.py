@@ -147,6 +147,11 @@ class SiteContext:
         return None if self.awaits_certificate else self.declared.tls
 
     @property
+    def pages_dir(self) -> str:
+        """The directory of the site's pages for errors."""
+        return f"{self.facts.pages_dir}/{self.name}"
+
+    @property
     def listens(self) -> tuple[ListenAddress, ...]:
         """The ports that can be used now."""
         declared = self.declared

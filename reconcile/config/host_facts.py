@@ -45,6 +45,7 @@ class HostFacts:
     group: str = "root"
     state_dir: str = "/var/lib/reconcile"
     unit_dir: str = "/etc/systemd/system"
+    pages_dir: str = "/var/www/reconcile-pages"
     sources: Mapping[str, bytes] = field(default_factory=dict)
     private_sources: Mapping[str, str] = field(default_factory=dict)
     serves_sites: bool = False

@@ -43,6 +43,9 @@ def discover_facts(config: Config, host: Host) -> HostFacts:
         group=accounts.group_name(applier.gid),
         state_dir=settings.state_dir,
         unit_dir=os.path.dirname(host.services.unit_path("any.service")),
+        pages_dir=(
+            HostFacts.pages_dir if applier.uid == 0 else os.path.join(settings.state_dir, "pages")
+        ),
         nginx_reads=_files_read_by_nginx(config, host, nginx),
         static_encodings=nginx.static_encodings,
         added_types=added_types(nginx.tree),

@@ -92,6 +92,25 @@ def parse_ip(text: str) -> str:
         raise InvalidValue(f"{quote_text(text)} is not an IP address") from None
 
 
+def parse_network(value: Any) -> str:
+    """An address or a network in its canonical form: `203.0.113.7`, `10.0.0.0/8`, `2001:db8::/32`.
+
+    Errors: InvalidValue also for a network with bits of a host, which is often a typing error.
+    """
+    from ipaddress import ip_network
+
+    text = require_str(value, "an address or a network")
+    try:
+        network = ip_network(text, strict=False)
+    except ValueError:
+        hint = "use 203.0.113.7, 10.0.0.0/8 or 2001:db8::/32"
+        raise InvalidValue(f"{quote_text(text)} is not an address or a network", hint) from None
+    if "/" in text and text.partition("/")[0] != str(network.network_address):
+        raise InvalidValue(f"{quote_text(text)} is an address in a network", f"use {network}")
+    is_single = network.prefixlen == network.max_prefixlen
+    return str(network.network_address if is_single else network)
+
+
 def parse_port(text: str) -> int:
     """A TCP port."""
     port = int(text)
@@ -109,6 +128,17 @@ ServerName = Annotated[
             "pattern": r"""^[^\x00-\x20\x7f~/;{}$"'\\#:]+$""",
             "maxLength": 255,
             "examples": ["example.com", "www.example.com", "*.example.com"],
+        },
+    ),
+]
+Network = Annotated[
+    str,
+    FieldType(
+        parse_network,
+        {
+            "type": "string",
+            "pattern": r"^[0-9A-Fa-f:.]{2,45}(?:/[0-9]{1,3})?$",
+            "examples": ["203.0.113.7", "10.0.0.0/8", "2001:db8::/32"],
         },
     ),
 ]

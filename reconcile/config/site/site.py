@@ -15,6 +15,15 @@ from reconcile.config.fields.path_types import AbsolutePath
 from reconcile.config.fields.quantities import Size
 from reconcile.config.probes import Probe
 from reconcile.config.site.app import App, app_probes, check_app, compile_app, warn_app_runs_as_root
+from reconcile.config.site.error_pages import (
+    INTERCEPT,
+    ErrorPages,
+    check_error_pages,
+    compile_pages,
+    error_page_probes,
+    error_page_views,
+    page_sources,
+)
 from reconcile.config.site.extra import check_extra
 from reconcile.config.site.gzip import check_gzip, uses_gzip
 from reconcile.config.site.headers import ResponseHeaders, check_site_headers
@@ -28,6 +37,14 @@ from reconcile.config.site.location import (
     find_unstatic_encodings,
     location_probes,
     location_view,
+)
+from reconcile.config.site.maintenance import (
+    Maintenance,
+    check_maintenance,
+    compile_maintenance,
+    maintenance_findings,
+    maintenance_probes,
+    maintenance_view,
 )
 from reconcile.config.site.probe import ProbeSettings, check_probes, compile_probe
 from reconcile.config.site.redirects import (
@@ -103,6 +120,15 @@ class Site(ConfigEntry):
         default={},
         description="URLs that moved; a key that ends with a slash keeps what follows it.",
     )
+    error_pages: ErrorPages = Field(
+        default={},
+        description="Pages for errors that nginx responds with, by status; 50x is 500, 502, 503 "
+        "and 504. `intercept: true` replaces the app's errors too.",
+        examples=[{"404": "./errors/404.html", "50x": "./errors/50x.html"}],
+    )
+    maintenance: Maintenance | None = Field(
+        default=None, description="A page that is shown instead of the site while enabled."
+    )
     extra: str = Field(default="", description="More nginx directives for the server block.")
     adopted: AbsolutePath | None = Field(
         default=None,
@@ -134,6 +160,11 @@ class Site(ConfigEntry):
         """The names that its servers respond to."""
         return self.server_names if self.has_content else self.redirect_from
 
+    def file_sources(self) -> frozenset[str]:
+        """The files that its keys copy to the host."""
+        pages = page_sources(self.error_pages).values()
+        return frozenset((*pages, *([self.maintenance.page] if self.maintenance else []))) - {None}
+
     def check(self, loc: Loc, config: Config) -> Iterator[Violation]:
         """The site serves something, and each of its parts is valid."""
         if not (self.app or self.locations or self.redirects or self.redirect_from):
@@ -144,6 +175,8 @@ class Site(ConfigEntry):
         yield from check_site_headers(loc, self, config)
         yield from check_gzip(loc, self, config)
         yield from check_http2(loc, self)
+        yield from check_error_pages(loc, self, config)
+        yield from check_maintenance(loc, self)
         yield from check_redirects(loc, str(loc[-1]), self, config)
         entry = config.paths.get(self.adopted or "")
         if entry and entry.form != "file":
@@ -168,6 +201,8 @@ class Site(ConfigEntry):
             yield from compile_location(site, prefix, location)
         if not self.adopted:
             yield from _nginx_file(site)
+            yield from compile_pages(site)
+            yield from compile_maintenance(site)
         yield from compile_letsencrypt(site)
         yield from compile_app(site)
 
@@ -210,6 +245,10 @@ def site_view(site: SiteContext) -> SiteView:
         redirects=redirect_views(declared),
         redirect_from=declared.redirect_from,
         has_content=declared.has_content,
+        pages_dir=site.pages_dir,
+        error_pages=error_page_views(declared.error_pages),
+        intercept=bool(declared.error_pages.get(INTERCEPT)),
+        maintenance=maintenance_view(site),
     )
 
 
@@ -218,6 +257,7 @@ def site_findings(site: SiteContext) -> Iterator[Finding]:
     yield from warn_app_runs_as_root(site)
     yield from warn_certificate_missing(site)
     if not site.declared.adopted:
+        yield from maintenance_findings(site)
         yield from find_unstatic_encodings(site)
         yield from http2_findings(site)
 
@@ -232,6 +272,8 @@ def site_probes(site: SiteContext) -> Iterator[Probe]:
         if site.declared.has_content:
             yield from tls_probes(site)
             yield from app_probes(site, served_by="app")
+            yield from maintenance_probes(site)
+            yield from error_page_probes(site)
         for prefix, location in site.declared.locations.items():
             yield from location_probes(site, prefix, location)
     for settings in site.declared.probes:

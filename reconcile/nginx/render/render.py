@@ -12,8 +12,13 @@ from reconcile.nginx.model.media_types import TEXT_TYPES
 from reconcile.nginx.render.compression import gzip_directives
 from reconcile.nginx.render.quote import Raw, nginx_quote
 from reconcile.nginx.render.redirection import redirect_location, redirect_servers
-from reconcile.nginx.render.response_headers import location_headers, site_headers
-from reconcile.nginx.render.site_view import CHALLENGES, SiteView
+from reconcile.nginx.render.response_headers import (
+    NOSNIFF,
+    location_headers,
+    merge_headers,
+    site_headers,
+)
+from reconcile.nginx.render.site_view import CHALLENGES, PAGES, RETRY_AFTER_S, SiteView
 from reconcile.types import Encoding
 
 if TYPE_CHECKING:
@@ -122,6 +127,10 @@ def _fields(site: SiteView, nginx_version: str) -> dict[str, Any]:
         "served": encrypted if site.redirects_to_https else site.listens,
         "site_headers": site_headers(site),
         "location_headers": partial(location_headers, site),
+        "pages": PAGES,
+        "page_headers": merge_headers((NOSNIFF,), site_headers(site)),
+        "maintenance_variable": _maintenance_variable(site),
+        "retry_after_s": RETRY_AFTER_S,
         "redirects": tuple(redirect_location(redirect) for redirect in site.redirects),
         "extra": _checked_extra(site),
         "extra_header": Raw(_EXTRA),
@@ -136,6 +145,11 @@ def _fields(site: SiteView, nginx_version: str) -> dict[str, Any]:
         "static_directives": STATIC_DIRECTIVES,
         "text_types": TEXT_TYPES,
     }
+
+
+def _maintenance_variable(site: SiteView) -> Raw:
+    """A variable of the http block, where each site needs its own."""
+    return Raw(f"$reconcile_maintenance_{sha256(site.name.encode()).hexdigest()[:8]}")
 
 
 def _prefixes(site: SiteView) -> set[str]:

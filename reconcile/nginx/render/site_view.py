@@ -12,6 +12,11 @@ Header = tuple[str, str | None]
 CHALLENGES = "/.well-known/acme-challenge/"
 """Where Let's Encrypt asks for its proofs. Source: RFC 8555, section 8.3."""
 
+PAGES = "/.reconcile-pages/"
+"""Where pages for errors are, for nginx alone."""
+RETRY_AFTER_S = 600
+"""When visitors of a site in maintenance should try again."""
+
 
 @dataclass(frozen=True)
 class ListenView:
@@ -67,6 +72,22 @@ class RedirectView:
 
 
 @dataclass(frozen=True)
+class ErrorPageView:
+    """The page of some errors; `file` is its name in the directory of pages."""
+
+    codes: tuple[int, ...]
+    file: str
+
+
+@dataclass(frozen=True)
+class MaintenanceView:
+    """A page that everybody gets but the networks of `allow`."""
+
+    page: str
+    allow: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class SiteView:
     """The template's parameters for one site.
 
@@ -74,6 +95,7 @@ class SiteView:
     None where there is no app. `extra` holds the user's own directives, line ends LF.
     `challenge_root` is certbot's webroot, None without certbot. `headers` are the site's own,
     for every response. `gzip` of None leaves compression to the http block.
+    `intercept` replaces the app's errors by `error_pages` too; `pages_dir` holds the pages.
     Without `has_content` the site consists of `redirect_from`, whose target is elsewhere.
     The config token is not included: `render_site` derives it from the rendered text.
     """
@@ -95,6 +117,10 @@ class SiteView:
     redirects: tuple[RedirectView, ...] = ()
     redirect_from: tuple[str, ...] = ()
     has_content: bool = True
+    pages_dir: str = ""
+    error_pages: tuple[ErrorPageView, ...] = ()
+    intercept: bool = False
+    maintenance: MaintenanceView | None = None
 
     @property
     def redirects_to_https(self) -> bool:

@@ -13,7 +13,7 @@ from reconcile.nginx.routing.indeterminate import Indeterminate
 from reconcile.nginx.routing.request import FOLDERS, FileKind, LinkRule, PathKinds, Request
 from reconcile.nginx.routing.route import Answer, Hop, Tried
 from reconcile.nginx.routing.servers import ServerChoice, hostname
-from reconcile.nginx.routing.variable_maps import VariableMap
+from reconcile.nginx.routing.variable_maps import AnyMap
 
 MAX_URI_CHANGES = 10
 """Nginx gives up with 500 after so many internal redirects."""
@@ -68,7 +68,7 @@ class RequestContext:
     args: str
     method: str
     scope: Scope
-    maps: Mapping[str, VariableMap] = field(default_factory=dict)
+    maps: Mapping[str, AnyMap] = field(default_factory=dict)
     valid_unparsed_uri: bool = True
     internal: bool = False
     uri_changed: bool = False
@@ -189,7 +189,7 @@ class RequestContext:
             raise Indeterminate(f"${name} cannot be evaluated statically")
         return value
 
-    def _mapped(self, found: VariableMap) -> str:
+    def _mapped(self, found: AnyMap) -> str:
         value = found.value_for(self.expand(found.source), self.remember)
         return self.expand(from_raw(value))
 

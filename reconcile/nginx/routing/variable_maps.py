@@ -1,4 +1,4 @@
-"""`map` blocks: a variable whose value depends on that of a text with others.
+"""`map` and `geo` blocks: a variable whose value depends on that of a text with others.
 
 Source: ngx_http_map_module; plain keys are compared without case, in order exact, wildcards, regex.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_address, ip_network
 
 from reconcile.nginx.model.config_tree import ConfigTree, Directive, named
 from reconcile.nginx.model.latin1 import to_raw
@@ -53,14 +54,57 @@ class VariableMap:
         return pattern.search(text)
 
 
-def variable_maps(tree: ConfigTree) -> dict[str, VariableMap]:
+@dataclass(frozen=True)
+class AddressMap:
+    """One `geo`: the value of the smallest network that an address is in."""
+
+    source: str
+    place: str
+    default: str
+    networks: Mapping[str, str]
+    is_plain: bool = True
+
+    def value_for(self, text: str, remember: Callable[[re.Match[str] | None], None]) -> str:  # noqa: ARG002
+        """The value for an address. Errors: Indeterminate where the block is not plain."""
+        try:
+            address = ip_address(text)
+            fitting = [key for key in self.networks if address in ip_network(key, strict=False)]
+        except ValueError:
+            raise Indeterminate(f"geo ({self.place}) cannot be evaluated") from None
+        if not self.is_plain:
+            raise Indeterminate(f"geo ({self.place}) cannot be evaluated")
+        smallest = max(fitting, key=lambda key: ip_network(key, strict=False).prefixlen, default="")
+        return self.networks.get(smallest, self.default)
+
+
+AnyMap = VariableMap | AddressMap
+
+
+def variable_maps(tree: ConfigTree) -> dict[str, AnyMap]:
     """The maps of the http block by the variable that they set, without its `$`."""
-    return {
+    blocks = [tree.children(http) for http in named(tree.directives, "http")]
+    maps: dict[str, AnyMap] = {
         directive.args[1].removeprefix("$"): _map(tree, directive)
-        for http in named(tree.directives, "http")
-        for directive in named(tree.children(http), "map")
+        for block in blocks
+        for directive in named(block, "map")
         if len(directive.args) == 2
     }
+    geos = (directive for block in blocks for directive in named(block, "geo"))
+    return maps | {one.args[-1].removeprefix("$"): _geo(tree, one) for one in geos if one.args}
+
+
+def _geo(tree: ConfigTree, directive: Directive) -> AddressMap:
+    """Source: ngx_http_geo_module; without an address of its own it asks for the client's."""
+    lines = [(line.name, line.args) for line in tree.children(directive)]
+    values = {name: to_raw(args[0]) for name, args in lines if args}
+    return AddressMap(
+        source=directive.args[0] if len(directive.args) == 2 else "$remote_addr",
+        place=directive.place,
+        default=values.pop("default", ""),
+        networks=values,
+        is_plain=not {"ranges", "delete", "proxy", "proxy_recursive", "include"}
+        & {name for name, _ in lines},
+    )
 
 
 def _map(tree: ConfigTree, directive: Directive) -> VariableMap:

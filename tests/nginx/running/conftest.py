@@ -24,10 +24,12 @@ import pytest
 from reconcile.config.context import CompileContext, SiteContext
 from reconcile.config.load import load_bytes
 from reconcile.config.site.site import site_probes
+from reconcile.engine.model import Check
 from reconcile.nginx.render.render import render_site
 from reconcile.nginx.render.site_view import ListenView, LocationView, SiteView, TlsView
 from reconcile.resources.file import File
 from reconcile.system import Host, HostSettings
+from reconcile.verify.configured_responses import as_configured
 from reconcile.verify.run_probes import run_probes
 from tests.support.host_facts import HOST
 from tests.support.ports import free_port
@@ -130,16 +132,20 @@ class Nginx:
 
 
 class _App(BaseHTTPRequestHandler):
-    """Says that the app answered; /x-accel/NAME sends the private file NAME through nginx."""
+    """The app: /x-accel/NAME sends the private file NAME through nginx, /status/404 an error."""
 
     def do_GET(self) -> None:
-        self.send_response(200)
+        is_status = self.path.startswith("/status/")
+        self.send_response(int(self.path.removeprefix("/status/")) if is_status else 200)
         if self.path.startswith("/x-accel/"):
             self.send_header(
                 "X-Accel-Redirect", "/protected/" + self.path.removeprefix("/x-accel/")
             )
         self.send_header("X-Served-By", "app")
         self.end_headers()
+        if is_status:
+            self.wfile.write(b"own page")
+            return
         wanted = ("Host", "X-Real-IP", "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host")
         self.wfile.write("\n".join(f"{n}={self.headers[n]}" for n in wanted).encode())
 
@@ -217,8 +223,12 @@ class Served(NamedTuple):
 
     def failed_probes(self) -> list[str]:
         """What its own probes find wrong."""
-        checks = run_probes(tuple(site_probes(self.site)), host_with(self.world.nginx), retry_s=3)
-        return [f"{one.name}: {one.detail}" for one in checks if one.status != "pass"]
+        return [f"{one.name}: {one.detail}" for one in self.checks() if one.status != "pass"]
+
+    def checks(self) -> tuple[Check, ...]:
+        """The results of its own probes."""
+        host = host_with(self.world.nginx)
+        return run_probes(as_configured(tuple(site_probes(self.site)), host), host, retry_s=2)
 
 
 def serve_yaml(world: World, *lines: str, files: Mapping[str, str] | None = None) -> Served:
@@ -238,9 +248,11 @@ def serve_yaml(world: World, *lines: str, files: Mapping[str, str] | None = None
         text.replace("ROOT", str(world.root)).encode(), f"{world.root}/reconcile.yaml"
     )
     sources = {path: Path(path).read_bytes() for path in config.file_sources()}
-    site = CompileContext(config, replace(HOST, sources=sources)).sites["myapp"]
+    facts = replace(HOST, sources=sources, pages_dir=f"{world.root}/pages")
+    site = CompileContext(config, facts).sites["myapp"]
     for item in site.declared.compile("myapp", site.context):
         if isinstance(item.resource, File) and item.resource.path.startswith(str(world.root)):
+            Path(item.resource.path).parent.mkdir(parents=True, exist_ok=True)
             Path(item.resource.path).write_bytes(item.resource.content or b"")
     # The probes write there as the app's user.
     shutil.chown(world.root / "media", "www-data", "www-data")

@@ -7,7 +7,9 @@ import json
 
 import pytest
 
-from tests.nginx.running.conftest import serve_yaml
+from reconcile.config.site.maintenance import maintenance_findings
+from reconcile.verify.run_probes import run_probes
+from tests.nginx.running.conftest import host_with, serve_yaml
 
 pytestmark = pytest.mark.process
 
@@ -112,8 +114,6 @@ def test_hsts_with_its_words_is_on_every_answer_over_tls(with_tls):
 def test_http2_is_offered_by_alpn(with_tls, key, fails):
     from reconcile.config.probes import AlpnProbe
     from reconcile.config.site.listen_ports import main_endpoint
-    from reconcile.verify.run_probes import run_probes
-    from tests.nginx.running.conftest import host_with
 
     served = serve_yaml(with_tls, APP, TLS % "", key)
     probe = AlpnProbe("probe:h2", "myapp", main_endpoint(served.site))
@@ -277,3 +277,112 @@ def test_a_site_of_other_names_alone_does_not_serve_its_target(world):
 
     assert [] == served.failed_probes()
     assert "server_name example.com;" not in served.site.nginx_content.decode()
+
+
+PAGES_OF = {"404.html": "<h1>lost</h1>", "50x.html": "<h1>broken</h1>", "413.txt": "too big"}
+ERROR_PAGES = "error_pages: {404: ./404.html, 50x: ./50x.html, 413: ./413.txt%s}"
+
+
+def test_an_error_of_nginx_has_its_page_and_keeps_its_status(world):
+    served = serve_yaml(
+        world,
+        APP,
+        "headers: {A: b}",
+        "max_upload: 1KB",
+        ERROR_PAGES % "",
+        *LOCATIONS,
+        "extra: 'location = /down { proxy_pass http://127.0.0.1:1; }'",
+        files=PAGES_OF,
+    )
+
+    lost, down = world.ask("/static/missing"), world.ask("/down")
+    big = world.ask("/", "POST", body=b"x" * 2000)
+
+    assert (404, b"<h1>lost</h1>", ["text/html"]) == (
+        lost.status,
+        lost.body,
+        lost.all("Content-Type"),
+    )
+    assert (["b"], ["nosniff"]) == (lost.all("A"), lost.all("X-Content-Type-Options"))
+    assert [] == lost.all("Cache-Control")
+    assert (502, b"<h1>broken</h1>") == (down.status, down.body)
+    assert (413, b"too big", ["text/plain"]) == (big.status, big.body, big.all("Content-Type"))
+    assert b"lost" in world.ask("/media/.env").body
+    # A page is no URL of the site.
+    assert 404 == world.ask("/.reconcile-pages/50x.html").status
+    assert [] == served.failed_probes()
+
+
+@pytest.mark.parametrize(("key", "body"), [("", b"own page"), (", intercept: true", b"lost")])
+def test_the_apps_own_errors_stay_unless_they_are_intercepted(world, key, body):
+    serve_yaml(world, APP, ERROR_PAGES % key, files=PAGES_OF)
+
+    answer = world.ask("/status/404")
+
+    assert (404, True) == (answer.status, body in answer.body)
+
+
+def test_a_site_of_files_has_its_404_page_everywhere(world):
+    served = serve_yaml(world, ERROR_PAGES % "", *LOCATIONS[:2], files=PAGES_OF)
+
+    answer = world.ask("/anything")
+
+    assert (404, b"<h1>lost</h1>") == (answer.status, answer.body)
+    assert [] == served.failed_probes()
+
+
+MAINTENANCE = "maintenance: {enabled: true, page: ./m.html%s}"
+
+
+def test_maintenance_answers_everything_with_503_and_one_page(world):
+    served = serve_yaml(
+        world,
+        APP,
+        "headers: {A: b}",
+        MAINTENANCE % "",
+        ERROR_PAGES % "",
+        "redirects: {/old/: /new/}",
+        *LOCATIONS,
+        files=PAGES_OF | {"m.html": "<h1>soon</h1>"},
+    )
+
+    for target in (*PLACES, "/old/x"):
+        for method in ("GET", "POST"):
+            answer = world.ask(target, method, body=b"x" if method == "POST" else None)
+            assert (503, b"<h1>soon</h1>") == (answer.status, answer.body), (method, target)
+            assert ["600"] == answer.all("Retry-After")
+            assert ["no-store"] == answer.all("Cache-Control")
+            assert ["b"] == answer.all("A")
+    assert 404 == world.ask("/.reconcile-generation").status
+    checks = served.checks()
+    passed = {one.name for one in checks if one.status == "pass"}
+    assert "probe:myapp visitors get the maintenance page over IPv4" in passed
+    assert {"pass", "skipped"} == {one.status for one in checks}
+
+
+def test_maintenance_lets_the_admin_in(world):
+    served = serve_yaml(
+        world, APP, MAINTENANCE % ", allow: [127.0.0.0/8]", *LOCATIONS, files={"m.html": "soon"}
+    )
+
+    assert b"ok\n" == world.ask("/static/health.txt").body
+    assert 503 == world.ask("/static/health.txt", address="::1").status
+    assert "maintenance" in [one.rule for one in maintenance_findings(served.site)]
+
+
+def test_maintenance_that_is_off_changes_nothing_but_has_its_page(world):
+    served = serve_yaml(
+        world, APP, "maintenance: {page: ./m.html}", *LOCATIONS, files={"m.html": "soon"}
+    )
+
+    assert 200 == world.ask("/").status
+    assert "soon" == (world.root / "pages/myapp/maintenance.html").read_text()
+    assert [] == served.failed_probes()
+
+
+def test_maintenance_without_a_page_has_one(world):
+    serve_yaml(world, APP, "maintenance: {enabled: true}")
+
+    answer = world.ask("/")
+
+    assert (503, True) == (answer.status, b"<h1>Maintenance</h1>" in answer.body)
