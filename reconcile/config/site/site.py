@@ -162,8 +162,8 @@ class Site(ConfigEntry):
 
     def file_sources(self) -> frozenset[str]:
         """The files that its keys copy to the host."""
-        pages = page_sources(self.error_pages).values()
-        return frozenset((*pages, *([self.maintenance.page] if self.maintenance else []))) - {None}
+        page = self.maintenance.page if self.maintenance else None
+        return frozenset((*page_sources(self.error_pages).values(), *filter(None, [page])))
 
     def check(self, loc: Loc, config: Config) -> Iterator[Violation]:
         """The site serves something, and each of its parts is valid."""
