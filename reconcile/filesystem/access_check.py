@@ -11,6 +11,7 @@ import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import islice
 from posixpath import dirname, join
 from shlex import quote
 
@@ -19,7 +20,14 @@ from reconcile.filesystem.acl import GROUP, GROUP_OBJ, USER, AclEntry, mask_of, 
 from reconcile.filesystem.attributes import ACL, read_attribute
 from reconcile.filesystem.inode import Stat
 from reconcile.filesystem.path import components
-from reconcile.filesystem.safe_path import MOST_SYMLINKS, PIN, PIN_DIRECTORY, closing, pin_name
+from reconcile.filesystem.safe_path import (
+    MOST_SYMLINKS,
+    PIN,
+    PIN_DIRECTORY,
+    closing,
+    open_readable,
+    pin_name,
+)
 
 READ, WRITE, EXECUTE = 4, 2, 1
 _DAC_OVERRIDE, _DAC_READ_SEARCH = 1 << 1, 1 << 2
@@ -196,6 +204,17 @@ def is_hidden_from(account: Account, path: str) -> bool:
                 return not os.path.samestat(outside, os.fstat(pin))
         except OSError:
             return True
+
+
+def names_for(path: str, account: Account, most: int) -> list[str]:
+    """At most `most` names in the directory at a physical path of the account's own root."""
+    with (
+        closing(os.open(account.root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)) as root,
+        closing(_open_below(root, path)) as pin,
+        open_readable(pin) as folder,
+        os.scandir(folder) as entries,
+    ):
+        return [entry.name for entry in islice(entries, most)]
 
 
 def _open_below(root: int, path: str) -> int:

@@ -134,6 +134,11 @@ class Files:
         with explained(f"{path} cannot be examined"):
             return access_check.walk_as(path, account, follow=follow)
 
+    def names_for(self, path: str, account: Account, most: int) -> list[str]:
+        """At most `most` names in the directory that `account` has at this physical path."""
+        with explained(f"{path} cannot be listed"):
+            return access_check.names_for(path, account, most)
+
     def may_access(self, path: str, accounts: Sequence[Account], want: int) -> list[bool]:
         """For each account whether it has all bits of `want` on the inode itself."""
         with explained(f"{path} cannot be examined"):

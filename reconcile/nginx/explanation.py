@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from posixpath import basename, dirname, join
 from typing import TYPE_CHECKING
 
-from reconcile.filesystem.access_check import grant_command
+from reconcile.filesystem.access_check import grant_command, is_hidden_from
 from reconcile.filesystem.acl import GROUP, MASK, USER, rwx
 from reconcile.nginx.model.latin1 import to_raw
 from reconcile.nginx.model.listen import Address
+from reconcile.nginx.near_names import MOST, NearName, near_names
 from reconcile.nginx.routing import pcre
 from reconcile.nginx.routing.describe import describe
 from reconcile.nginx.routing.headers import SentHeader, content_type, sent_headers
@@ -18,6 +20,8 @@ from reconcile.nginx.routing.request import Request
 from reconcile.nginx.routing.route import Hop, Route
 from reconcile.nginx.routing.router import Router
 from reconcile.nginx.routing.servers import Server, hostname
+from reconcile.nginx.routing.unreachable import Unreachable, unreachable
+from reconcile.nginx.routing.upstream_request import PassedHeader, passed_headers
 from reconcile.nginx.running.worker_view import WorkerView, worker_account
 
 if TYPE_CHECKING:
@@ -26,6 +30,8 @@ if TYPE_CHECKING:
     from reconcile.nginx.running.discover import NginxInstallation
     from reconcile.system.accounts import Account
 
+_MOST_NAMES = 10_000
+"""Names of a folder in which a similar one is looked for."""
 _HAS_TYPE = ("file", "return")
 
 
@@ -67,7 +73,10 @@ class Explanation:
     """Everything that decided one request; `path` ends at the first missing component.
 
     `fix` is the smallest command that grants the worker access, "" where it has access.
-    `other_addresses` maps the port's other addresses to their answers, where they differ.
+    `other_addresses` maps the port's other addresses to their answers, where they differ;
+    `if_admitted` is the answer for a client with the PROXY header or certificate that this one
+    lacks, "" where it is the same. `hidden` is the unit whose sandbox hides the missing file from
+    nginx.
     """
 
     request: Request
@@ -81,6 +90,11 @@ class Explanation:
     headers: tuple[SentHeader, ...]
     fix: str
     other_addresses: tuple[tuple[str, str], ...]
+    if_admitted: str = ""
+    passed_headers: tuple[PassedHeader, ...] = ()
+    near: tuple[NearName, ...] = ()
+    unreachable: tuple[Unreachable, ...] = ()
+    hidden: str = ""
 
     @property
     def blocked(self) -> Component | None:
@@ -101,6 +115,8 @@ def explain(nginx: NginxInstallation, request: Request) -> Explanation:
     answer = describe(route)
     others = _at_other_addresses(router, request)
     answers = ((str(other.address), describe(router.route(other, disk))) for other in others)
+    admitted = describe(router.route(replace(request, is_stranger=False), disk))
+    missing = _missing_path(route)
     return Explanation(
         request=request,
         route=route,
@@ -113,6 +129,11 @@ def explain(nginx: NginxInstallation, request: Request) -> Explanation:
         headers=tuple(_headers(route)),
         fix=next((grant_command(step, worker) for step, allowed in steps if not allowed), ""),
         other_addresses=tuple((address, other) for address, other in answers if other != answer),
+        if_admitted=admitted if admitted != answer else "",
+        passed_headers=passed_headers(route),
+        near=tuple(_near(nginx, missing, worker)) if missing else (),
+        unreachable=tuple(unreachable(route.server.scope)) if route.server else (),
+        hidden=worker.unit if missing and is_hidden_from(worker, missing) else "",
     )
 
 
@@ -130,6 +151,28 @@ def _at_other_addresses(router: Router, request: Request) -> Iterator[Request]:
             request.address
         ):
             yield replace(request, address=address.local, client=address.local.host)
+
+
+def _missing_path(route: Route) -> str | None:
+    """The file that a missing answer is about; of try_files the first that it asked for."""
+    if route.answer.reason == "missing" and route.answer.path:
+        return route.answer.path
+    missing = (one.path for one in route.tried if one.kind == "missing")
+    is_found = any(one.kind not in ("missing", "denied") for one in route.tried)
+    return None if is_found else next(missing, None)
+
+
+def _near(nginx: NginxInstallation, missing: str, worker: Account) -> Iterator[NearName]:
+    """What stands in the deepest folder of the path that exists, by a name that looks alike."""
+    files, [name, folder] = nginx.host.files, [missing, missing]
+    while folder != "/":
+        folder, name = dirname(folder.rstrip("/")), basename(folder.rstrip("/"))
+        walk = files.access(folder, worker)
+        if walk.last and walk.last.stat.kind == "directory":
+            names = files.names_for(walk.last.path, worker, _MOST_NAMES)
+            found = [NearName(join(folder, n), why) for n, why in near_names(names, name)]
+            yield from found[:MOST]
+            return
 
 
 def _server_candidates(router: Router, route: Route) -> Iterator[Candidate]:

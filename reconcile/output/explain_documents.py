@@ -72,6 +72,45 @@ class ExplainedHeader(Document):
     place: str
 
 
+class ExplainedPath(Document):
+    """A path that try_files or index asked for, and what nginx finds there."""
+
+    path: str
+    kind: str = Field(description="file, unreadable, directory, unlistable, missing, denied, …")
+
+
+class ExplainedPassedHeader(Document):
+    """A header or parameter that nginx sets for the upstream."""
+
+    name: str
+    value: str | None = Field(description='null where only nginx knows it; "" is not sent')
+    origin: str = Field(description="The directive's file:line, or nginx's default")
+
+
+class ExplainedUpstream(Document):
+    """What the upstream receives."""
+
+    target: str
+    uri: str | None = Field(description="null where it depends on what only nginx knows")
+    why: str
+    headers: list[ExplainedPassedHeader]
+
+
+class ExplainedNearName(Document):
+    """A name that looks like the missing one."""
+
+    path: str
+    differs: str
+
+
+class ExplainedUnreachable(Document):
+    """A location or directive of the server that no request can reach."""
+
+    what: str
+    place: str
+    why: str
+
+
 class ExplainedAddress(Document):
     """A local address at which the same request is answered differently."""
 
@@ -110,6 +149,14 @@ class ExplainDocument(Envelope):
     blocked_at: str | None
     fix: str
     headers: list[ExplainedHeader]
+    tried: list[ExplainedPath]
+    upstream: ExplainedUpstream | None
+    near: list[ExplainedNearName]
+    hidden_by: str | None = Field(description="The unit whose sandbox hides the missing file")
+    if_admitted: str | None = Field(
+        description="The answer for a client with a PROXY header or a certificate, if it differs"
+    )
+    unreachable: list[ExplainedUnreachable]
     elsewhere: list[ExplainedAddress]
     live: ExplainedLive | None
     exit_code: int

@@ -8,12 +8,15 @@ from datetime import datetime
 from reconcile.errors import ExitCode
 from reconcile.nginx.explanation import Candidate, Component, Explanation, LocationChoice
 from reconcile.nginx.routing.headers import SentHeader
+from reconcile.nginx.routing.route import CLOSED
+from reconcile.nginx.routing.upstream_request import PassedHeader
 from reconcile.output import explain_documents as doc
 from reconcile.output.escape import printable
 from reconcile.output.json import envelope
 from reconcile.output.style import PLAIN, Style, join_blocks
 from reconcile.system.http import HttpAnswer
 
+TOO_LARGE = 413
 _UNKNOWN = "(depends on the request or the time)"
 
 
@@ -25,9 +28,12 @@ def explain_text(
         _head(url, found, style),
         _servers(found, style),
         *(_location(choice, style) for choice in found.choices),
+        _tried(found, style),
         _file(found, style),
+        _upstream(found, style),
         _headers(found, style),
         _other_addresses(found, style),
+        _unreachable(found, style),
         _live(found, live, style) if live else [],
     )
 
@@ -42,7 +48,51 @@ def _head(url: str, found: Explanation, style: Style) -> list[str]:
     if found.blocked:
         denial = f"{printable(found.blocked.path)} denies access to {_worker(found)}"
         lines += [f"  {style.error(denial)}", f"  fix: {printable(found.fix)}"]
+    if found.route.answer.status == TOO_LARGE:
+        lines.append(f"  {found.route.answer.reason}")
+    for near in found.near:
+        lines.append(f"  near: {_quoted(near.path)} differs in its {near.differs}")
+    if found.hidden:
+        lines.append(f"  It exists, but the sandbox of {found.hidden} hides it from nginx.")
     return lines
+
+
+def _quoted(path: str) -> str:
+    """A path whose blanks at the end would not be visible."""
+    shown = printable(path)
+    return f'"{shown}"' if shown != shown.strip() else shown
+
+
+def _tried(found: Explanation, style: Style) -> list[str]:
+    tried = found.route.tried
+    if not tried or (len(tried) == 1 and tried[0].path == found.route.answer.path):
+        return []
+    return [style.bold("Tried"), *(f"  {one.kind:10} {printable(one.path)}" for one in tried)]
+
+
+def _upstream(found: Explanation, style: Style) -> list[str]:
+    answer, passed = found.route.answer, found.route.passed_uri
+    if answer.kind != "pass":
+        return []
+    lines = [f"{style.bold('Upstream')} {printable(answer.target or '')}"]
+    if passed:
+        lines.append(f"  {found.request.method} {printable(passed.uri)}  ({passed.why})")
+    lines += [_passed_header(header) for header in found.passed_headers]
+    return [*lines, style.dim("  and the client's other headers")]
+
+
+def _passed_header(header: PassedHeader) -> str:
+    value = "(not sent)" if header.value == "" else _value(header)
+    return f"  {printable(header.name)}: {value}  {printable(header.origin)}"
+
+
+def _unreachable(found: Explanation, style: Style) -> list[str]:
+    lines = [
+        line
+        for one in found.unreachable
+        for line in style.wrap(printable(f"{one.what} ({one.place}): {one.why}"), "  ", "    ")
+    ]
+    return [style.bold("No request reaches"), *lines] if lines else []
 
 
 def _servers(found: Explanation, style: Style) -> list[str]:
@@ -107,10 +157,19 @@ def _headers(found: Explanation, style: Style) -> list[str]:
 
 def _other_addresses(found: Explanation, style: Style) -> list[str]:
     lines = [f"  at {address}: {printable(answer)}" for address, answer in found.other_addresses]
+    if found.if_admitted:
+        way = "with a PROXY header" if _is_proxied(found) else "with a client certificate"
+        lines.insert(0, f"  {way}: {printable(found.if_admitted)}")
     return [style.bold("Answered differently"), *lines] if lines else []
 
 
+def _is_proxied(found: Explanation) -> bool:
+    return found.route.listen is not None and found.route.listen.proxy_protocol
+
+
 def _live(found: Explanation, live: HttpAnswer, style: Style) -> list[str]:
+    if live.error and found.route.answer.status == CLOSED:
+        return [style.good(f"Live: no answer ({live.error}), as predicted")]
     if live.error:
         return [style.error(f"Live: no answer ({live.error}): {printable(live.detail)}")]
     lines = [style.bold(f"Live: {live.status}")]
@@ -172,6 +231,12 @@ def explain_document(
         blocked_at=found.blocked and found.blocked.path,
         fix=found.fix,
         headers=found.headers,
+        tried=found.route.tried,
+        upstream=_upstream_item(found),
+        near=found.near,
+        hidden_by=found.hidden or None,
+        if_admitted=found.if_admitted or None,
+        unreachable=found.unreachable,
         elsewhere=[
             {"address": address, "answer": answer} for address, answer in found.other_addresses
         ],
@@ -192,6 +257,18 @@ def _server_item(found: Explanation) -> doc.ExplainedServer | None:
     )
 
 
+def _upstream_item(found: Explanation) -> doc.ExplainedUpstream | None:
+    answer, passed = found.route.answer, found.route.passed_uri
+    if answer.kind != "pass":
+        return None
+    return doc.ExplainedUpstream(
+        target=answer.target or "",
+        uri=passed and passed.uri,
+        why=passed.why if passed else "",
+        headers=found.passed_headers,
+    )
+
+
 def _live_item(found: Explanation, live: HttpAnswer) -> doc.ExplainedLive:
     rows = [] if live.error else compare_with_live(found, live)
     return doc.ExplainedLive(
@@ -199,13 +276,23 @@ def _live_item(found: Explanation, live: HttpAnswer) -> doc.ExplainedLive:
         error=live.error and f"{live.error}: {live.detail}",
         headers=[{"name": name, "value": value} for name, value in live.headers],
         differs=[name for name, predicted, actual in rows if predicted != actual],
-        agrees=not live.error and all(predicted == actual for _, predicted, actual in rows),
+        agrees=_agrees(found, live, rows),
     )
+
+
+def _agrees(
+    found: Explanation,
+    live: HttpAnswer,
+    rows: Sequence[tuple[str, tuple[str, ...], tuple[str, ...]]],
+) -> bool:
+    if live.error:
+        return found.route.answer.status == CLOSED
+    return all(predicted == actual for _, predicted, actual in rows)
 
 
 def _worker(found: Explanation) -> str:
     return f"nginx's worker ({printable(found.worker.name)})"
 
 
-def _value(header: SentHeader) -> str:
+def _value(header: SentHeader | PassedHeader) -> str:
     return _UNKNOWN if header.value is None else printable(header.value)

@@ -102,9 +102,8 @@ class HttpClient:
         started = time.monotonic()
         deadline = Deadline(started + timeout_s)
         try:
-            answer = _exchange(
-                target, encoded_request(target, path, method, headers, body), deadline
-            )
+            request = encoded_request(target, path, method, headers, body)
+            answer = _exchange(target, request, method, deadline)
         except TimeoutError:
             answer = HttpAnswer(error="timeout", detail=f"no whole answer within {timeout_s:g} s")
         except OSError as problem:
@@ -189,7 +188,9 @@ def encoded_request(
     connection: str = "close",
 ) -> bytes:
     """A request as it is sent; `path` may hold characters that a URL has to encode."""
-    fixed = [("Host", target.authority), ("Connection", connection), ("User-Agent", "reconcile")]
+    usual = [("Host", target.authority), ("Connection", connection), ("User-Agent", "reconcile")]
+    given = {name.lower() for name, _ in headers}
+    fixed = [(name, value) for name, value in usual if name.lower() not in given]
     length = [("Content-Length", str(len(body)))] if body or method == "POST" else []
     lines = [f"{method} {quote(path, safe=_URL_CHARACTERS, errors='surrogateescape')} HTTP/1.1"]
     lines += [f"{name}: {_one_line(value)}" for name, value in [*fixed, *headers, *length]]
@@ -205,13 +206,13 @@ def _one_line(value: str) -> str:
     return value
 
 
-def _exchange(target: HttpTarget, request: bytes, deadline: Deadline) -> HttpAnswer:
+def _exchange(target: HttpTarget, request: bytes, method: str, deadline: Deadline) -> HttpAnswer:
     with connected(target, deadline) as sock:
         peer = peer_of(sock)
         refusal = _send(sock, request, deadline)
         stream = TimedStream(sock, deadline)
         try:
-            return read_answer(stream, peer)
+            return read_answer(stream, peer, method=method)
         except ConnectionError as problem:
             raise refusal or problem from None
 
@@ -226,12 +227,14 @@ def _send(sock: socket.socket, request: bytes, deadline: Deadline) -> OSError | 
     return None
 
 
-def read_answer(stream: TimedStream, peer: str, limit: int = BODY_LIMIT) -> HttpAnswer:
+def read_answer(
+    stream: TimedStream, peer: str, limit: int = BODY_LIMIT, method: str = "GET"
+) -> HttpAnswer:
     """Read a response up to `limit` bytes of its body."""
     # Takes 20 ms to import, and a plan sends no request.
     from http.client import HTTPException, HTTPResponse
 
-    response = HTTPResponse(stream, method="GET")  # type: ignore[arg-type] # only makefile is used
+    response = HTTPResponse(stream, method=method)  # type: ignore[arg-type] # only makefile is used
     try:
         response.begin()
         body = response.read(limit + 1)

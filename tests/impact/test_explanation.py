@@ -170,7 +170,7 @@ def test_without_a_listener_there_is_no_answer(guide: GuidesHost) -> None:
     [
         ("example.com", "/", "example.com", Address("127.0.0.1", 80)),
         ("https://Example.com/a?b=c#d", "/a?b=c", "example.com", Address("127.0.0.1", 443)),
-        ("http://[::1]:8080/x", "/x", "[::1]", Address("::1", 8080)),
+        ("http://[::1]:8080/x", "/x", "[::1]:8080", Address("::1", 8080)),
         ("http://10.0.0.5/x", "/x", "10.0.0.5", Address("10.0.0.5", 80)),
         ("http://h/a b/%2e/é", "/a%20b/%2e/%C3%A9", "h", Address("127.0.0.1", 80)),
     ],

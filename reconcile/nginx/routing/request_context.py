@@ -88,6 +88,11 @@ class RequestContext:
         return "%" in path or "+" in path
 
     @property
+    def needs_escape(self) -> bool:
+        """Whether what is passed on is escaped again: it came escaped, or was made by nginx."""
+        return self.internal or "%" in self.request.uri.partition("?")[0]
+
+    @property
     def server_scope(self) -> Scope:
         """The level of the server block."""
         return self.choice.server.scope

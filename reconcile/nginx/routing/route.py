@@ -10,6 +10,7 @@ from reconcile.nginx.model.listen import Listen
 from reconcile.nginx.model.scope import Scope
 from reconcile.nginx.routing.request import FileKind, Request
 from reconcile.nginx.routing.servers import Server
+from reconcile.nginx.routing.upstream_request import PassedUri
 
 AnswerKind = Literal["file", "listing", "pass", "handler", "return", "redirect", "error", "unknown"]
 
@@ -70,8 +71,7 @@ class Route:
 
     `hops` has one entry per internal redirect; the last one answered. `scope` is
     the level whose headers and limits apply, `path` the last normalised path. `tried` are the
-    paths that try_files and index asked for. `is_sent_as_received`: a proxy_pass without a URI
-    passes on the path as the client wrote it, because no rewrite or internal redirect changed it.
+    paths that try_files and index asked for, `passed_uri` what an upstream is asked for.
     """
 
     request: Request
@@ -83,7 +83,7 @@ class Route:
     scope: Scope | None = None
     path: str = ""
     tried: tuple[Tried, ...] = ()
-    is_sent_as_received: bool = True
+    passed_uri: PassedUri | None = None
     expand: Callable[[str], str | None] | None = field(default=None, compare=False, repr=False)
 
     def expanded(self, template: str) -> str | None:

@@ -27,6 +27,7 @@ from reconcile.nginx.routing.request_context import (
 from reconcile.nginx.routing.rewriting import run_rewrites
 from reconcile.nginx.routing.route import Answer, Hop, Route, closed
 from reconcile.nginx.routing.servers import Server, ServerChoice, ServerTable
+from reconcile.nginx.routing.upstream_request import PassedUri, passed_uri
 from reconcile.nginx.routing.variable_maps import variable_maps
 
 _BAD_HOST = re.compile(r"\.\.|[/\x00-\x20\x7f]")
@@ -95,7 +96,7 @@ class Router:
             context.scope,
             from_raw(context.path),
             tuple(context.tried),
-            context.valid_unparsed_uri,
+            _passed_uri(context, answer),
             context.try_expand,
         )
 
@@ -138,6 +139,13 @@ def _refused_line(request: Request, scope: Scope, sent: uri.Uri | None) -> Statu
     if any(len(f"{n}: {v}\r\n") > header_limit(scope) for n, v in request.headers.items()):
         return StatusResult(494, reason="a header exceeds large_client_header_buffers")
     return None
+
+
+def _passed_uri(context: RequestContext, answer: Answer) -> PassedUri | None:
+    handler = context.scope.handler
+    if answer.kind != "pass" or handler is None or handler.name != "proxy_pass":
+        return None
+    return passed_uri(context, handler.args[0])
 
 
 def _start(context: RequestContext) -> PhaseResult:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from ipaddress import ip_address
 from urllib.parse import quote, urlsplit
 
@@ -9,6 +12,9 @@ from reconcile.errors import ReconcileError
 from reconcile.nginx.model.listen import Address
 from reconcile.nginx.routing.request import Request
 
+USER_AGENT = "Mozilla/5.0"
+"""Of an ordinary visitor: configurations refuse requests without one."""
+_TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _PORTS = {"http": 80, "https": 443}
 # Sent unescaped by browsers; everything else becomes %XX.
 _SENT_AS_IS = "/%?&=+:;@!$'()*,~-._[]|"
@@ -36,13 +42,56 @@ def parse_url(url: str, address: str | None = None) -> Request:
             "",
             "Name one of this host, such as 127.0.0.1 or ::1.",
         )
+    name = f"[{host}]" if ":" in host else host
     return Request(
         target,
-        host=f"[{host}]" if ":" in host else host,
+        host=name if port == _PORTS[parts.scheme] else f"{name}:{port}",
         address=Address(str(ip_address(arrives)), port),
         scheme="https" if parts.scheme == "https" else "http",
         client=arrives,
+        headers={"user-agent": USER_AGENT},
+        is_stranger=True,
     )
+
+
+def as_sent(
+    request: Request,
+    *,
+    method: str = "GET",
+    headers: Iterable[str] = (),
+    cookies: Sequence[str] = (),
+    body_length: int = 0,
+) -> Request:
+    """`request` with this method, `Name: value` headers, `name=value` cookies, and a body.
+
+    A `Host` header replaces the host of the URL. Errors: ReconcileError for what is no header.
+    """
+    given = dict(map(_header, headers))
+    if cookies:
+        known = [given["cookie"]] if "cookie" in given else []
+        given["cookie"] = "; ".join([*known, *map(_one_line, cookies)])
+    return replace(
+        request,
+        method=method,
+        host=given.pop("host", request.host),
+        headers={**request.headers, **given},
+        body_length=body_length,
+    )
+
+
+def _header(written: str) -> tuple[str, str]:
+    name, colon, value = _one_line(written).partition(":")
+    if not colon or not _TOKEN.fullmatch(name):
+        raise ReconcileError(
+            f"{written!a} is not a header", "", "Write it as 'Name: value': 'Accept: image/webp'."
+        )
+    return name.lower(), value.strip()
+
+
+def _one_line(text: str) -> str:
+    if not text.isprintable():
+        raise ReconcileError(f"{text!a} cannot be sent", "", "Use printable characters only.")
+    return text
 
 
 def _is_ip(text: str) -> bool:

@@ -12,8 +12,10 @@ import pytest
 from reconcile.nginx.explanation import explain
 from reconcile.nginx.routing.url import parse_url
 from reconcile.nginx.running.discover import discover
+from reconcile.output.url_explanation import explain_text
+from reconcile.system import Host
 from tests.nginx.comparisons import compared
-from tests.nginx.running.conftest import Nginx, host_with, until
+from tests.nginx.running.conftest import Nginx, World, host_with, until
 from tests.nginx.running.worker_world import LOCATIONS, WorkerWorld
 from tests.support.ports import free_port
 
@@ -91,3 +93,40 @@ def test_a_worker_that_is_root_has_what_its_capabilities_allow(
     start_in_sandbox(nginx, [], bounding=bounding)
 
     assert {} == differing(nginx, world, port)
+
+
+@pytest.mark.parametrize(
+    ("hides", "is_told"),
+    [
+        ("mount -t tmpfs -o mode=755 tmpfs {}/static", True),
+        ("mount --bind {}/media {}/static", True),
+        ("mount -t tmpfs -o mode=755 tmpfs {}/media", False),
+        ("mount --bind {}/static {}/static && mount -o remount,ro,bind {}/static", False),
+    ],
+)
+def test_a_file_that_the_sandbox_hides_is_said_to_be_hidden(
+    world: World, host: Host, hides: str, is_told: bool
+) -> None:
+    world.write()
+    start_in_sandbox(world.nginx, [hides.replace("{}", str(world.root))])
+
+    found = explain(
+        discover(host), parse_url(f"http://example.com:{world.port}/static/css/app.css")
+    )
+
+    assert (404 if is_told else 200) == found.route.answer.status
+    assert is_told == bool(found.hidden)
+    assert is_told == ("hides it from nginx" in explain_text("x", found))
+
+
+def test_a_folder_that_the_sandbox_closes_is_not_opened_by_chmod(world: World, host: Host) -> None:
+    closed = world.root / "closed"
+    mounts = [f"mkdir -m 0 {closed}", f"mount --bind {closed} {world.root}/static"]
+    world.write()
+    start_in_sandbox(world.nginx, mounts)
+
+    found = explain(
+        discover(host), parse_url(f"http://example.com:{world.port}/static/css/app.css")
+    )
+
+    assert (403, True) == (found.route.answer.status, "systemctl edit" in found.fix)

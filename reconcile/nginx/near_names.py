@@ -1,0 +1,69 @@
+"""Names that look like the one that is missing: what people see as the same, and nginx does not."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator
+from urllib.parse import unquote
+
+from reconcile.dataclass import dataclass
+
+MOST = 5
+_INVISIBLE = re.compile("[\\s\u00a0\u00ad\u200b-\u200f\u2060\ufeff]+")
+
+
+@dataclass(frozen=True)
+class NearName:
+    """A path that exists, and in what it differs from the one that was looked for."""
+
+    path: str
+    differs: str
+
+
+def _decoded(name: str) -> str:
+    """A name that is not UTF-8 as Latin-1, which older systems wrote."""
+    if not any("\udc80" <= char <= "\udcff" for char in name):
+        return name
+    return name.encode("utf-8", "surrogateescape").decode("latin-1")
+
+
+def _unescaped(name: str) -> str:
+    return unquote(name, errors="surrogateescape")
+
+
+_FORMS: tuple[tuple[str, Callable[[str], str]], ...] = (
+    ("percent-encoding", _unescaped),
+    ("encoding", _decoded),
+    ("Unicode form", lambda name: unicodedata.normalize("NFC", name)),
+    ("letter case", str.casefold),
+    ("blanks", lambda name: _INVISIBLE.sub("", name)),
+    ("dot at the end", lambda name: name.rstrip(".")),
+)
+
+
+def near_names(names: Iterable[str], missing: str) -> Iterator[tuple[str, str]]:
+    """Those of `names` that differ from `missing` in nothing that people see, and in what."""
+    wanted = _plain(missing)
+    for name in names:
+        if name != missing and _plain(name) == wanted:
+            yield name, " and ".join(_differences(name, missing))
+
+
+def _plain(name: str) -> str:
+    """A name without what people do not see: both forms of `é`, `%20` and a blank."""
+    return unicodedata.normalize("NFC", _through(name, (form for _, form in _FORMS)))
+
+
+def _differences(one: str, other: str) -> Iterator[str]:
+    """The properties of which each, alone, must be ignored for the names to be equal."""
+    for what, _ in _FORMS:
+        rest = [form for name, form in _FORMS if name != what]
+        if _through(one, rest) != _through(other, rest):
+            yield what
+
+
+def _through(name: str, forms: Iterable[Callable[[str], str]]) -> str:
+    for form in forms:
+        name = form(name)
+    return name
