@@ -146,7 +146,9 @@ class _Fold:
                     self._world.files.plan_ownership(ref.name, given)
 
     def _plan_removal(self, ref: Ref, reading: Resource) -> None:
-        if self._claims.holder(ref.name):
+        holder = self._claims.holder(ref.name)
+        # What takes the place of another thing holds nothing of it.
+        if holder is not None and holder.form in ("", reading.form):
             self._held.add(ref)
         elif self._will_be_removed(reading, self._rows[ref]):
             self._world.files.plan(ref.name, ABSENT)

@@ -27,6 +27,8 @@ class ResourceHooks:
 
     is_shared: ClassVar[bool] = False
     """Whether others change it at any moment, so that what differs after an apply is theirs."""
+    form: ClassVar[str] = ""
+    """What stands at the path of its name, where that can be one thing only."""
     is_name_removed: ClassVar[bool] = False
     """Whether nothing is left at the path of its name once it is removed."""
 

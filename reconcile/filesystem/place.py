@@ -64,6 +64,20 @@ class Location:
     above: tuple[Place, ...] = ()
 
 
+def is_one_in_the_other(one: Location, other: Location) -> bool:
+    """Whether both are the same directory, or one lies in the other, by any name."""
+    return _lies_in(one, other) or _lies_in(other, one)
+
+
+def _lies_in(inner: Location, outer: Location) -> bool:
+    folders = {_identity(place) for place in outer.places}
+    return any(_identity(place) in folders for place in (*inner.places, *inner.above))
+
+
+def _identity(place: Place) -> tuple[str, str | int]:
+    return place.device, place.inode or place.path
+
+
 def locate(path: str, locator: Locator | None = None) -> Location:
     """The directory that `path` leads to; where it is absent, where it would be.
 

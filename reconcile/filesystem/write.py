@@ -7,12 +7,14 @@ import os
 import stat
 from functools import partial
 from hashlib import sha256
+from posixpath import join
 
 from reconcile.filesystem.atomic_write import symlink_atomically, write_atomically
 from reconcile.filesystem.attributes import (
     affected_attributes,
     all_attributes,
     copy_attributes,
+    fd_path,
     set_owner_and_mode,
 )
 from reconcile.filesystem.backup import keep_old_inode
@@ -202,7 +204,9 @@ def set_permissions(
             refuse_unsafe_change(at, found, uid)
         if recorder is not None:
             given = Ownership(uid, gid, mode)
-            undo = PermissionsChanged.of(path, pin, affected_attributes(pin), given)
+            # Behind a link it is found again where it lies.
+            lies = join(os.readlink(fd_path(at.dir_fd)), at.name)
+            undo = PermissionsChanged.of(lies, pin, affected_attributes(pin), given)
             recorder.record_undo(undo)
         set_owner_and_mode(pin, uid, gid, mode)
 

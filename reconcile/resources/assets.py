@@ -16,6 +16,7 @@ from reconcile.filesystem.compress import SUFFIXES, refuse_missing
 from reconcile.filesystem.host_error import ChangedSincePlan, HostError
 from reconcile.filesystem.path import is_inside, relative_to
 from reconcile.filesystem.permissions import PermissionDeviation, PermissionPolicy
+from reconcile.filesystem.place import is_one_in_the_other
 from reconcile.filesystem.sync.source import NotCopied
 from reconcile.filesystem.sync.sync_diff import ChangedSide, FileCopy, Stale, SyncDiff, SyncRequest
 from reconcile.resources.common import (
@@ -211,9 +212,21 @@ class Assets(Resource):
         return self.model_copy(update={"diff": compared.diff, "private": compared.private})
 
     def preflight(self, host: Host, changes: Sequence[Change]) -> Sequence[str]:  # noqa: ARG002
-        """Refuse a source that the plan removes. Errors: HostError."""
+        """Refuse a source that the plan removes, or that is the copy itself. Errors: HostError."""
         self._refuse_no_source(host)
+        self._refuse_overlap(host)
         return ()
+
+    def _refuse_overlap(self, host: Host) -> None:
+        """By place: their names, which links and mounts can lead together, are known to differ."""
+        at = host.files.locations((self.source, self.path))
+        if is_one_in_the_other(at[self.source], at[self.path]):
+            raise HostError(
+                what=f"the source folder {self.source} and {self.path} overlap",
+                why="a symlink or a mount leads one into the other, and a copy would change its"
+                " own source",
+                fix="Remove that symlink or mount, or use another directory.",
+            )
 
     def preflight_warnings(self, host: Host) -> tuple[Finding, ...]:  # noqa: ARG002
         """What of the source a first copy will not publish."""

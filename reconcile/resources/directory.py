@@ -64,6 +64,7 @@ class Directory(Resource):
         {"path", "holds", "exposed", "masked", "inode"}
     )
 
+    form: ClassVar[str] = "directory"
     is_name_removed: ClassVar[bool] = True
 
     @property

@@ -78,6 +78,7 @@ class File(Resource):
     content_digest: str = ""
     """Observed where it is not declared: of the content, which is then not shown."""
 
+    form: ClassVar[str] = "file"
     is_name_removed: ClassVar[bool] = True
 
     @property

@@ -29,6 +29,7 @@ class Symlink(Resource):
     removal_order: ClassVar[int] = 60
     metadata_fields: ClassVar[frozenset[str]] = frozenset({"path", "identity"})
 
+    form: ClassVar[str] = "symlink"
     is_name_removed: ClassVar[bool] = True
 
     @property

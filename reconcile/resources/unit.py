@@ -48,6 +48,7 @@ class Unit(Resource):
     removal_order: ClassVar[int] = 96
     metadata_fields: ClassVar[frozenset[str]] = frozenset({"path", "identity", "inode"})
 
+    form: ClassVar[str] = "file"
     is_name_removed: ClassVar[bool] = True
 
     @property

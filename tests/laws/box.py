@@ -22,7 +22,7 @@ from reconcile.engine.history import Actor
 from reconcile.engine.model import Plan, Report, discard_event
 from reconcile.engine.rollback import rollback_applies
 from reconcile.engine.rollback_plan import plan_rollback
-from reconcile.filesystem.path import ancestors
+from reconcile.filesystem.path import ancestors, is_inside
 from reconcile.system import Host
 from reconcile.workspace import Workspace
 from reconcile.workspace.applying import ApplyOptions, apply_plan, locked
@@ -83,7 +83,8 @@ class Box:
 
     root: str
     systemd: ModelledSystemd
-    mounts: list[str] = field(default_factory=list)
+    mounts: dict[str, str] = field(default_factory=dict)
+    """Mount point → the folder that is mounted there, too."""
 
     @property
     def file(self) -> str:
@@ -120,6 +121,18 @@ class Box:
             host = workspace.host
             applies = plan_rollback(host.state).applies
             return rollback_applies(host, applies, BY, discard_event)
+
+    def names_of(self, path: str) -> Iterator[str]:
+        """`path` itself, what it leads to, and their names by way of mounts."""
+        for real in (
+            os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path)),
+            os.path.realpath(path),
+        ):
+            yield os.path.relpath(real, self.root)
+            for pair in self.mounts.items():
+                for one, other in (pair, pair[::-1]):
+                    if is_inside(real, one):
+                        yield os.path.relpath(other + real.removeprefix(one), self.root)
 
     def picture(self, *, mtimes: bool = False) -> dict[str, Any]:
         """Everything on the host but what is reconcile's own: path → what is there."""
@@ -206,10 +219,10 @@ class Box:
         path.write_text(f"source {unique}\n" * 60)
 
     def _bind(self, name: str, to: str, *, unique: str) -> None:
-        source, target = self.path(name), self.path(to)
+        source, target = os.path.realpath(self.path(name)), os.path.realpath(self.path(to))
         if os.path.isdir(source) and os.path.isdir(target) and not self.mounts:
             subprocess.run(["mount", "--bind", source, target], check=True)
-            self.mounts.append(target)
+            self.mounts[target] = source
 
     def _stop(self, unit: str, *, unique: str) -> None:
         self.systemd.run.pop(unit, None)

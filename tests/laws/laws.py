@@ -6,7 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from posixpath import basename, dirname, join
+from posixpath import join
 from typing import Any
 
 from reconcile.engine.model import Change, Plan, Report
@@ -149,14 +149,14 @@ def _assert_deed(
         if change.ref.kind in ("file", "symlink", "unit")
         for place in names[str(change.ref)]
     }
+    created = {change.ref.name for change in plan.changes if change.after is not None}
     for change in plan.changes:
-        _assert_done(change, gone & names[str(change.ref)] - single)
+        if change.after is None and change.ref.name not in created:
+            _assert_done(change, gone & names[str(change.ref)] - single)
 
 
 def _assert_done(change: Change, gone: set[str]) -> None:
     kind, path = change.ref
-    if change.after is not None:
-        return
     if kind in ("file", "symlink", "unit", "directory"):
         assert not os.path.lexists(path), f"planned and not done: {change.ref}"
     if kind == "assets":
@@ -166,9 +166,7 @@ def _assert_done(change: Change, gone: set[str]) -> None:
 def _planned_names(plan: Plan, box: Box) -> dict[str, set[str]]:
     """Address → the paths that its change may touch, relative to the host, links resolved."""
     return {
-        str(change.ref): {
-            place for path in _paths_of(change) for place in _places_of(path, box.root)
-        }
+        str(change.ref): {place for path in _paths_of(change) for place in box.names_of(path)}
         for change in plan.changes
     }
 
@@ -194,12 +192,6 @@ def _paths_of(change: Change) -> Iterator[str]:
                 yield from (join(above, one) for one in (*folders, *files))
     if isinstance(subject, Tree) and isinstance(change.before, Tree):
         yield from (join(name, one.path) for one in change.before.deviations)
-
-
-def _places_of(path: str, root: str) -> Iterator[str]:
-    """The name itself, behind links above it, and what it leads to."""
-    for real in (join(os.path.realpath(dirname(path)), basename(path)), os.path.realpath(path)):
-        yield os.path.relpath(real, root)
 
 
 def _assert_processes(plan: Plan, before: dict[str, int], box: Box) -> None:
@@ -253,7 +245,11 @@ class Trace:
         # A directory stays for what is in it.
         stays = after.keys() - alone.keys() - left
         left = {name for name in left if not any(is_inside(one, name) for one in stays)}
-        missing = {name for name in alone.keys() - after.keys() if not self._is_peoples(name)}
+        missing = {
+            name
+            for name in alone.keys() - after.keys()
+            if not (self._is_peoples(name) or self._was_taken_over(name))
+        }
         other = {
             name: (after[name], alone[name])
             for name in after.keys() & alone.keys()
@@ -272,6 +268,7 @@ class Trace:
             argument for step in self.steps for event in step.events for argument in event[1:]
         }
         data = {folder for step in self.steps for folder in protected_dirs(step.yaml)}
+        touched |= {one for name in self.box.mounts.items() for one in map(self.box.relative, name)}
         places = {self.box.relative(self.box.path(one)) for one in touched | data} | touched | data
         return any(is_inside(name, one) or is_inside(one, name) for one in places)
 

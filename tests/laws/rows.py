@@ -68,4 +68,30 @@ ROWS: dict[str, list[Step]] = {
             ),
         )
     ],
+    "a folder behind a link gets an owner, and is rolled back": [
+        step(("move", "www", "rel1/moved"), paths={"@/www": {"owner": "uploads"}})
+    ],
+    "a link that becomes a folder": [
+        step(paths={"@/www/static/css": {"link": "@/www/media"}}),
+        step(paths={"@/www/static/css/extra.css": {"content": "one"}}),
+    ],
+    "a file that becomes a folder, and a link": [
+        step(paths={"@/www/shop": {"content": "one"}}),
+        step(paths={"@/www/shop/extra.css": {"content": "one"}}),
+        step(paths={"@/www/shop": {"link": "@/www/media"}}),
+        step(paths={"@/www/shop": {"content": "two"}}),
+    ],
+    "a copy that a link leads into its own source": [
+        step(
+            ("link", "www/shop", "rel1"),
+            sites=site(
+                files={
+                    "role": "static",
+                    "dir": "@/www/shop",
+                    "source": "@/rel1/static",
+                    "prune": True,
+                }
+            ),
+        )
+    ],
 }
