@@ -10,7 +10,8 @@ from reconcile.config.document import Loc
 from reconcile.config.host_facts import HostFacts
 from reconcile.config.owner import BUILT_IN_OWNERS, OwnerChoice, OwnerEntry, ResolvedOwner
 from reconcile.config.probes import Expectation, HttpProbe
-from reconcile.config.site.app import App, Gunicorn
+from reconcile.config.site.app import App
+from reconcile.config.site.gunicorn import Gunicorn
 from reconcile.config.site.listen_ports import ListenAddress, main_endpoint
 from reconcile.config.site.location import Location
 from reconcile.config.site.site import Site, site_view
@@ -114,7 +115,7 @@ class SiteContext:
         if self.app.upstream is None and self.service and self.gunicorn:
             folder = "/run" if self.facts.privileged else self.facts.state_dir
             return f"unix:{folder}/{self.service.removesuffix('.service')}.sock"
-        return self.app.upstream
+        return next(iter(self.app.upstreams), None)
 
     @property
     def app_user(self) -> str | None:

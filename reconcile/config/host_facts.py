@@ -25,7 +25,8 @@ class HostFacts:
     `certificates`: those of `Config.certificate_names()` that certbot has obtained.
     `nginx_reads`: those of `Config.readable_paths()` that nginx reads as configuration.
     `static_encodings`: those in which nginx can send precompressed files.
-    `http2`: nginx was built with it.
+    `http2`: nginx was built with it. `resolvers`: the name servers of /etc/resolv.conf, as nginx
+    writes them; `local_names`: the names of /etc/hosts.
     `serves_sites`: an earlier apply configured sites, so nginx has to reload after the last one
     is removed.
     `added_types`: those that browsers need and that nginx lacks.
@@ -54,6 +55,8 @@ class HostFacts:
     static_encodings: frozenset[Encoding] = frozenset()
     added_types: AddedTypes = AddedTypes()
     http2: bool = True
+    resolvers: tuple[str, ...] = ()
+    local_names: frozenset[str] = frozenset()
 
     @property
     def runs_services(self) -> bool:

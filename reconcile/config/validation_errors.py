@@ -57,7 +57,9 @@ def _mark(error: ErrorDetails, root: YamlNode) -> Mark:
 
 def _explain(error: ErrorDetails, loc: Loc) -> tuple[str, str]:
     kind, value, context = error["type"], error["input"], error.get("ctx", {})
-    name = quote_text(str(loc[-1])) if loc else "the file"
+    # The branch of a union is no key of the file.
+    keys = [part for part in loc if not str(part).startswith("(")]
+    name = quote_text(str(keys[-1])) if keys else "the file"
     if kind == "extra_forbidden":
         return _unknown_key(loc)
     if kind == "missing":

@@ -13,7 +13,7 @@ class GunicornParams:
     `bind` is `unix:/run/x.sock` or `127.0.0.1:8000`. `user` and `group` are None for
     whoever applies. `writable` are the directories that the app may write (media, private).
     `umask` gives new uploads the declared modes. `connecting_user` is nginx's worker user,
-    who has to be able to write to the socket.
+    who has to be able to write to the socket. `options` are further words of the command line.
     """
 
     site: str
@@ -29,6 +29,9 @@ class GunicornParams:
     writable: tuple[str, ...]
     umask: int
     connecting_user: str
+    options: tuple[str, ...] = ()
+    environment: tuple[tuple[str, str], ...] = ()
+    environment_file: str | None = None
 
     @property
     def socket_path(self) -> str | None:

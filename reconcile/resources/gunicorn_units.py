@@ -55,6 +55,7 @@ def _refuse_unsafe(view: GunicornParams) -> None:
         "upstream": view.bind,
         "user": view.user or "",
         "group": view.group or "",
+        "environment_file": view.environment_file or "",
         **{f"writable directory {path}": path for path in view.writable},
     }
     for what, value in named.items():
@@ -65,10 +66,11 @@ def _refuse_unsafe(view: GunicornParams) -> None:
                 "have a meaning there",
                 fix="Choose a name without them. Nothing was changed.",
             )
-    if not view.module.isprintable():
+    texts = (view.module, *view.options, *(value for _, value in view.environment))
+    if not all(text.isprintable() for text in texts):
         raise ReconcileError(
-            what=f"sites.{view.site}.app.gunicorn.module holds a control character",
-            fix="Write it as module:application. Nothing was changed.",
+            what=f"sites.{view.site}.app.gunicorn contains a control character",
+            fix="Remove it. Nothing was changed.",
         )
 
 
@@ -86,17 +88,32 @@ def _working_directory_of_workers(view: GunicornParams) -> str:
 def _common(view: GunicornParams, *options: str) -> str:
     """What holds with and without systemd; a broken app fails here, before it says READY."""
     runtime = _working_directory_of_workers(view)
-    serve = _command(view, "--workers", str(view.workers), "--access-logfile", "-", *options)
+    fixed = ("--workers", str(view.workers), "--access-logfile", "-")
+    serve = _command(view, *fixed, *view.options, *options)
     return f"""\
 Type=notify
 WorkingDirectory={specified(view.directory)}
 RuntimeDirectory={specified(runtime)}
 RuntimeDirectoryMode=0700
 Environment=XDG_RUNTIME_DIR=%t/{specified(runtime)}
+{_environment(view)}\
 UMask={view.umask:04o}
 ExecStartPre={_command(view, "--check-config")}
 ExecStart={serve}
 """
+
+
+def _environment(view: GunicornParams) -> str:
+    """Each variable by itself; those of the file win. Source: systemd.exec(5), Environment=."""
+    lines = [f"Environment={_assignment(*pair)}" for pair in view.environment]
+    if view.environment_file:
+        lines.append(f"EnvironmentFile={specified(view.environment_file)}")
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _assignment(name: str, value: str) -> str:
+    text = specified(value).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{name}={text}"'
 
 
 def _owner(view: GunicornParams) -> str:

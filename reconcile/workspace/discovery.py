@@ -16,7 +16,8 @@ from reconcile.workspace.source_files import read_sources
 if TYPE_CHECKING:
     from reconcile.config.config import Config
     from reconcile.engine.ledger import Ledger
-    from reconcile.system import Host
+    from reconcile.system.name_lookup import local_names, resolvers
+from reconcile.system import Host
 
 
 def discover_facts(config: Config, host: Host) -> HostFacts:
@@ -50,6 +51,8 @@ def discover_facts(config: Config, host: Host) -> HostFacts:
         static_encodings=nginx.static_encodings,
         added_types=added_types(nginx.tree),
         http2=nginx.http2,
+        resolvers=resolvers(_text(host, "/etc/resolv.conf")),
+        local_names=local_names(_text(host, "/etc/hosts")),
     )
 
 
@@ -67,6 +70,11 @@ def complete_facts(facts: HostFacts, config: Config, host: Host, ledger: Ledger)
         certificates=frozenset(certificates),
         serves_sites=any(ref.kind == "nginx_live" for ref in ledger.rows),
     )
+
+
+def _text(host: Host, path: str) -> str:
+    found = host.files.content(path)
+    return found[1].decode("utf-8", "replace") if found else ""
 
 
 def has_certificate(host: Host, name: str) -> bool:

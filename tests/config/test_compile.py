@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from reconcile.config.compile import compile_config
 from reconcile.config.host_facts import HostFacts
 from reconcile.config.owner import ResolvedOwner
-from reconcile.config.site.app import umask
+from reconcile.config.site.gunicorn import umask
 from reconcile.engine.digest import digest
 from reconcile.engine.merge import merge
 from reconcile.engine.model import Position

@@ -13,14 +13,23 @@ from reconcile.config.diagnostics import Violation
 from reconcile.config.document import Loc
 from reconcile.config.fields.field_type import regex_str
 from reconcile.config.fields.identifiers import ServiceName, UserName
-from reconcile.config.fields.network import Upstream
-from reconcile.config.fields.path_types import Path, UnitPath
-from reconcile.config.owner import ResolvedOwner
+from reconcile.config.fields.path_types import Path
+from reconcile.config.fields.quantities import Duration
 from reconcile.config.probes import SERVER_ERRORS, Expectation, HttpProbe, Server
+from reconcile.config.site.gunicorn import (
+    Gunicorn,
+    ModuleName,
+    check_gunicorn,
+    compile_writable,
+    environment_refs,
+    gunicorn_view,
+)
 from reconcile.config.site.headers import declared_headers
+from reconcile.config.site.upstream import UpstreamChoice, check_upstreams, proxy_view
 from reconcile.engine.digest import digest
 from reconcile.engine.model import Declared, Finding
 from reconcile.filesystem.path import is_inside
+from reconcile.nginx.render.site_view import ProxyView
 from reconcile.resources.gunicorn_params import GunicornParams
 from reconcile.resources.gunicorn_units import unit_texts
 from reconcile.resources.service import CURRENT, Service
@@ -33,21 +42,9 @@ if TYPE_CHECKING:
 
 # What nginx responds for an app that does not run, or does not respond.
 BAD_GATEWAY = frozenset({502, 504})
-# New files 0644 and new directories 0755, where no owner of uploads requires other modes.
-DEFAULT_UMASK = 0o022
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 _UPSTREAM_HINT = "use unix:/run/gunicorn.sock or http://127.0.0.1:8000"
 
-ModuleName = Annotated[
-    str,
-    regex_str(
-        r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*"
-        r":[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*(?:\(\))?",
-        "a module and its app",
-        hint='use "module:app", as for Gunicorn',
-        examples=("app:app", "myapp.wsgi:application", "app:create_app()"),
-    ),
-]
 SettingsName = Annotated[
     str,
     regex_str(
@@ -57,20 +54,6 @@ SettingsName = Annotated[
         examples=("project.settings",),
     ),
 ]
-
-
-class Gunicorn(ConfigModel):
-    """Gunicorn, run by a managed unit."""
-
-    directory: UnitPath = Field(description="The directory the app is started in.")
-    python: UnitPath = Field(
-        description="The interpreter that Gunicorn and the app are installed for.",
-        examples=["/srv/myapp/.venv/bin/python"],
-    )
-    module: ModuleName = Field(description="The app, as for Gunicorn: module:app.")
-    workers: Annotated[int, Field(ge=1, le=512)] = Field(
-        default=3, description="The number of worker processes."
-    )
 
 
 class Flask(ConfigModel):
@@ -90,15 +73,21 @@ class Django(ConfigModel):
 class App(ConfigModel):
     """The app that responds to all requests that no location serves."""
 
-    upstream: Upstream | None = Field(
+    upstream: UpstreamChoice | None = Field(
         default=None,
-        description="Where the app listens: unix:/run/gunicorn.sock or http://127.0.0.1:8000.",
+        description="Where the app listens: unix:/run/gunicorn.sock or http://127.0.0.1:8000, or "
+        "a list of them.",
     )
     service: ServiceName | None = Field(
         default=None, description="The systemd service that runs the app."
     )
     user: UserName | None = Field(
         default=None, description="The user that runs the app and owns uploads."
+    )
+    websocket: bool = Field(default=False, description="Pass on connections of WebSockets.")
+    timeout: Duration | None = Field(
+        default=None,
+        description="How long nginx waits to connect, send and read; its own default is 60s.",
     )
     gunicorn: Gunicorn | None = Field(
         default=None, description="Manage the unit of the service and its socket as well."
@@ -110,6 +99,13 @@ class App(ConfigModel):
         default=None, description="Compare a Django project's settings (reconcile doctor)."
     )
 
+    @property
+    def upstreams(self) -> tuple[str, ...]:
+        """Every address of the app."""
+        if self.upstream is None:
+            return ()
+        return (self.upstream,) if isinstance(self.upstream, str) else self.upstream
+
     def unit_name(self, site: str) -> str | None:
         """The unit that runs the app of the site of that name."""
         return self.service or (f"gunicorn-{site}.service" if self.gunicorn else None)
@@ -120,6 +116,7 @@ def check_app(loc: Loc, site: Site, config: Config) -> Iterator[Violation]:
     if site.app:
         yield from _check_keys((*loc, "app"), site.app)
         yield from _check_code((*loc, "app"), site)
+        yield from check_gunicorn((*loc, "app", "gunicorn"), site)
         yield from _check_uploads((*loc, "locations"), site, config)
 
 
@@ -131,9 +128,15 @@ def _check_keys(loc: Loc, app: App) -> Iterator[Violation]:
     if app.flask and app.django:
         message = "`flask` and `django` exclude each other"
         yield Violation((*loc, "django"), message, "remove one of them")
-    if app.gunicorn and app.upstream and not _is_local(app.upstream):
-        message = f"Gunicorn runs on this host, not on {app.upstream}"
+    if app.gunicorn and len(app.upstreams) > 1:
+        message = "Gunicorn listens on one address"
+        yield Violation((*loc, "upstream"), message, "use one, or remove gunicorn")
+    elif app.gunicorn and app.upstreams and not _is_local(app.upstreams[0]):
+        message = f"Gunicorn runs on this host, not on {app.upstreams[0]}"
         yield Violation((*loc, "upstream"), message, _UPSTREAM_HINT)
+    yield from check_upstreams((*loc, "upstream"), app.upstreams)
+    if app.timeout == 0:
+        yield Violation((*loc, "timeout"), "timeout has to be a second or more")
 
 
 def _is_local(upstream: str) -> bool:
@@ -144,8 +147,9 @@ def _check_code(loc: Loc, site: Site) -> Iterator[Violation]:
     """Visitors could replace code among the uploads, and download code below a prefix."""
     gunicorn = site.app and site.app.gunicorn
     for prefix, location in site.locations.items() if gunicorn else ():
-        for key in ("directory", "python"):
-            if is_inside(getattr(gunicorn, key), location.dir):
+        for key in ("directory", "python", "environment_file"):
+            path = getattr(gunicorn, key)
+            if path and is_inside(path, location.dir):
                 message = f"`{key}` is inside the directory that {prefix} serves"
                 yield Violation((*loc, "gunicorn", key), message, "keep code and files separate")
 
@@ -188,7 +192,10 @@ def _managed_units(site: SiteContext, view: GunicornParams) -> Iterator[Declared
             group=site.facts.group,
         )
         yield site.declare(resource, "app", "gunicorn")
+    yield from compile_writable(site)
+    environment = environment_refs(site, site.gunicorn) if site.gunicorn else ()
     needs = (
+        *environment,
         *(f"unit:{_unit_path(site, unit)}" for unit in units),
         *(f"directory:{path}" for path in view.writable),
     )
@@ -229,38 +236,6 @@ def _runs(content: str | None) -> str:
     return CURRENT if content is None else digest(content.encode())
 
 
-def gunicorn_view(site: SiteContext, gunicorn: Gunicorn, service: str, bind: str) -> GunicornParams:
-    """What the templates of the units are given."""
-    owner = site.uploads_owner
-    group = owner.group if owner and owner.user == site.app_user else None
-    written = (*site.by_role("media"), *site.by_role("private"))
-    is_socket = bind.startswith("unix:")
-    return GunicornParams(
-        site=site.name,
-        service=service,
-        socket=service.removesuffix(".service") + ".socket" if is_socket else None,
-        directory=gunicorn.directory,
-        python=gunicorn.python,
-        module=gunicorn.module,
-        workers=gunicorn.workers,
-        bind=bind,
-        user=site.app_user if site.facts.privileged else None,
-        group=group if site.facts.privileged else None,
-        writable=tuple(dict.fromkeys(location.dir for _, location in written)),
-        umask=umask(owner) if owner else DEFAULT_UMASK,
-        connecting_user=site.facts.worker_user,
-    )
-
-
-def umask(owner: ResolvedOwner) -> int:
-    """The mask under which new files and directories get the owner's modes.
-
-    A program asks for 0666 and 0777: files decide on reading and writing, directories on
-    passing through.
-    """
-    return (~owner.files & 0o666) | (~owner.dirs & 0o111)
-
-
 def warn_app_runs_as_root(site: SiteContext) -> Iterator[Finding]:
     """A warning where whoever takes over the app controls the host."""
     user = site.app_user if site.gunicorn else site.app.user
@@ -284,3 +259,11 @@ def app_probes(site: SiteContext, served_by: Server | None) -> Iterator[HttpProb
     expect = Expectation(not_status=SERVER_ERRORS, headers=headers, served_by=sender)
     minimum = Expectation(not_status=BAD_GATEWAY, served_by=sender)
     yield replace(site.http_probe(name, "/", expect), minimum=minimum)
+
+
+def app_proxy_view(site: SiteContext) -> ProxyView | None:
+    """How nginx passes requests on to the app, None where there is none."""
+    servers = site.app.upstreams or ((site.upstream,) if site.upstream else ())
+    if not servers:
+        return None
+    return proxy_view(site, servers, timeout_s=site.app.timeout, websocket=site.app.websocket)

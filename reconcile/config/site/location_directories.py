@@ -66,13 +66,18 @@ def _overlapping(paths: list[str]) -> list[tuple[int, int]]:
 
 def _check_system(config: Config, at: _LocationAt) -> Iterator[Violation]:
     path = at.location.dir
-    is_system = any(is_inside(path, top) for top in _SYSTEM + _PROGRAMS)
-    if dirname(path) == "/" or path in _VAR or is_system:
+    if is_system_directory(path):
         hint = "use a separate directory, such as /var/www/myapp"
         yield Violation(at.loc, f"{path} belongs to the system", hint)
     state = config.host.state_dir
     if overlap(path, state):
         yield Violation(at.loc, f"{path} overlaps reconcile's state directory {state}")
+
+
+def is_system_directory(path: str) -> bool:
+    """Whether it is too broad, or belongs to the host's programs and their data."""
+    is_system = any(is_inside(path, top) for top in _SYSTEM + _PROGRAMS)
+    return dirname(path) == "/" or path in _VAR or is_system
 
 
 def _check_sensitive(sensitive: list[str], at: _LocationAt) -> Iterator[Violation]:

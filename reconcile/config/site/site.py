@@ -14,7 +14,14 @@ from reconcile.config.fields.network import ServerName
 from reconcile.config.fields.path_types import AbsolutePath
 from reconcile.config.fields.quantities import Size
 from reconcile.config.probes import Probe
-from reconcile.config.site.app import App, app_probes, check_app, compile_app, warn_app_runs_as_root
+from reconcile.config.site.app import (
+    App,
+    app_probes,
+    app_proxy_view,
+    check_app,
+    compile_app,
+    warn_app_runs_as_root,
+)
 from reconcile.config.site.error_pages import (
     INTERCEPT,
     ErrorPages,
@@ -25,6 +32,7 @@ from reconcile.config.site.error_pages import (
     page_sources,
 )
 from reconcile.config.site.extra import check_extra
+from reconcile.config.site.gunicorn import warn_secrets
 from reconcile.config.site.gzip import check_gzip, uses_gzip
 from reconcile.config.site.headers import ResponseHeaders, check_site_headers
 from reconcile.config.site.http2 import check_http2, http2_findings, http2_probes, uses_http2
@@ -62,6 +70,7 @@ from reconcile.config.site.tls import (
     tls_view,
     warn_certificate_missing,
 )
+from reconcile.config.site.upstream import warn_unresolvable
 from reconcile.engine.model import Declared, Finding
 from reconcile.nginx.certbot import WEBROOT
 from reconcile.nginx.model.media_types import AddedTypes
@@ -235,6 +244,7 @@ def site_view(site: SiteContext) -> SiteView:
         tls=tls_view(site.tls) if site.tls else None,
         max_upload_bytes=declared.max_upload,
         upstream=site.upstream,
+        proxy=app_proxy_view(site),
         locations=tuple(location_view(site, *item) for item in declared.locations.items()),
         extra=declared.extra,
         challenge_root=WEBROOT if site.letsencrypt else None,
@@ -255,9 +265,11 @@ def site_view(site: SiteContext) -> SiteView:
 def site_findings(site: SiteContext) -> Iterator[Finding]:
     """What a person should know or do beside the apply."""
     yield from warn_app_runs_as_root(site)
+    yield from warn_secrets(site)
     yield from warn_certificate_missing(site)
     if not site.declared.adopted:
         yield from maintenance_findings(site)
+        yield from warn_unresolvable(site)
         yield from find_unstatic_encodings(site)
         yield from http2_findings(site)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from reconcile.nginx.model.config_tree import parse
 from reconcile.nginx.model.media_types import TEXT_TYPES
 from reconcile.nginx.render.compression import gzip_directives
+from reconcile.nginx.render.proxying import proxy, site_variable, upstream_blocks
 from reconcile.nginx.render.quote import Raw, nginx_quote
 from reconcile.nginx.render.redirection import redirect_location, redirect_servers
 from reconcile.nginx.render.response_headers import (
@@ -129,7 +130,12 @@ def _fields(site: SiteView, nginx_version: str) -> dict[str, Any]:
         "location_headers": partial(location_headers, site),
         "pages": PAGES,
         "page_headers": merge_headers((NOSNIFF,), site_headers(site)),
-        "maintenance_variable": _maintenance_variable(site),
+        "maintenance_variable": site_variable(site, "maintenance"),
+        "websocket_upgrade": site_variable(site, "upgrade"),
+        "websocket_connection": site_variable(site, "connection"),
+        "has_websockets": any(view.websocket for view in site.proxies),
+        "upstream_blocks": tuple(upstream_blocks(site)),
+        "app_proxy": proxy(site, site.app_proxy) if site.app_proxy else None,
         "retry_after_s": RETRY_AFTER_S,
         "redirects": tuple(redirect_location(redirect) for redirect in site.redirects),
         "extra": _checked_extra(site),
@@ -145,11 +151,6 @@ def _fields(site: SiteView, nginx_version: str) -> dict[str, Any]:
         "static_directives": STATIC_DIRECTIVES,
         "text_types": TEXT_TYPES,
     }
-
-
-def _maintenance_variable(site: SiteView) -> Raw:
-    """A variable of the http block, where each site needs its own."""
-    return Raw(f"$reconcile_maintenance_{sha256(site.name.encode()).hexdigest()[:8]}")
 
 
 def _prefixes(site: SiteView) -> set[str]:

@@ -42,6 +42,20 @@ class TlsView:
 
 
 @dataclass(frozen=True)
+class ProxyView:
+    """Where requests are passed on to; `servers` are what follows `http://` in proxy_pass.
+
+    `resolvers` are asked for the name of a server at each request; without them nginx resolves
+    it when it starts. `timeout_s` of None leaves nginx's own.
+    """
+
+    servers: tuple[str, ...]
+    timeout_s: int | None = None
+    websocket: bool = False
+    resolvers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class LocationView:
     """A URL prefix (`/static/`) served from `dir` (absolute, no slash at its end).
 
@@ -121,6 +135,17 @@ class SiteView:
     error_pages: tuple[ErrorPageView, ...] = ()
     intercept: bool = False
     maintenance: MaintenanceView | None = None
+    proxy: ProxyView | None = None
+
+    @property
+    def app_proxy(self) -> ProxyView | None:
+        """How requests are passed on to the app."""
+        return self.proxy or (ProxyView((self.upstream,)) if self.upstream else None)
+
+    @property
+    def proxies(self) -> tuple[ProxyView, ...]:
+        """Every way in which requests are passed on."""
+        return (self.app_proxy,) if self.app_proxy else ()
 
     @property
     def redirects_to_https(self) -> bool:

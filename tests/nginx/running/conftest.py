@@ -248,7 +248,9 @@ def serve_yaml(world: World, *lines: str, files: Mapping[str, str] | None = None
         text.replace("ROOT", str(world.root)).encode(), f"{world.root}/reconcile.yaml"
     )
     sources = {path: Path(path).read_bytes() for path in config.file_sources()}
-    facts = replace(HOST, sources=sources, pages_dir=f"{world.root}/pages")
+    facts = replace(
+        HOST, sources=sources, pages_dir=f"{world.root}/pages", resolvers=("127.0.0.1:9",)
+    )
     site = CompileContext(config, facts).sites["myapp"]
     for item in site.declared.compile("myapp", site.context):
         if isinstance(item.resource, File) and item.resource.path.startswith(str(world.root)):

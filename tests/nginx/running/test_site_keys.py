@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import gzip
 import json
+import socket
+import socketserver
+import threading
+import time
 
 import pytest
 
 from reconcile.config.site.maintenance import maintenance_findings
 from reconcile.verify.run_probes import run_probes
 from tests.nginx.running.conftest import host_with, serve_yaml
+from tests.support.ports import free_port
 
 pytestmark = pytest.mark.process
 
@@ -386,3 +391,89 @@ def test_maintenance_without_a_page_has_one(world):
     answer = world.ask("/")
 
     assert (503, True) == (answer.status, b"<h1>Maintenance</h1>" in answer.body)
+
+
+def upgrade(world, protocol):
+    """The status line and headers of a request for another protocol, and an echo after it."""
+    with socket.create_connection(("127.0.0.1", world.port), timeout=20) as connection:
+        head = f"GET /ws HTTP/1.1\r\nHost: example.com\r\nUpgrade: {protocol}\r\n"
+        connection.sendall(f"{head}Connection: Upgrade, HTTP2-Settings\r\n\r\n".encode())
+        answer = connection.recv(4096)
+        if b" 101 " in answer:
+            connection.sendall(b"ping")
+            return answer, connection.recv(4)
+        return answer, b""
+
+
+@pytest.fixture
+def echo(world):
+    """An app that upgrades to any protocol it is asked for, and echoes."""
+
+    class Handler(socketserver.StreamRequestHandler):
+        def handle(self):
+            headers = {}
+            self.rfile.readline()
+            while line := self.rfile.readline().strip():
+                name, _, value = line.decode().partition(": ")
+                headers[name.lower()] = value
+            wanted = headers.get("upgrade")
+            if not wanted:
+                self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nplain")
+                return
+            self.wfile.write(
+                f"HTTP/1.1 101 S\r\nUpgrade: {wanted}\r\nConnection: Upgrade\r\n\r\n".encode()
+            )
+            self.wfile.write(self.rfile.read(4))
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("key", "protocol", "passes"),
+    [
+        ("websocket: true", "websocket", True),
+        ("websocket: true", "WebSocket", True),
+        ("websocket: true", "h2c", False),
+        ("websocket: false", "websocket", False),
+    ],
+)
+def test_only_websockets_are_passed_on(world, echo, key, protocol, passes):
+    served = serve_yaml(world, f"app: {{upstream: '{echo}', {key}}}")
+
+    answer, back = upgrade(world, protocol)
+
+    assert passes == (b" 101 " in answer.split(b"\r\n")[0])
+    assert passes == (back == b"ping")
+    assert b"plain" == world.ask("/").body
+    assert [] == served.failed_probes()
+
+
+def test_a_timeout_ends_a_request_to_an_app_that_does_not_answer(world):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        serve_yaml(
+            world, f"app: {{upstream: 'http://127.0.0.1:{silent.getsockname()[1]}', timeout: 1s}}"
+        )
+        started = time.monotonic()
+
+        assert 504 == world.ask("/").status
+        assert time.monotonic() - started < 10
+
+
+def test_several_upstreams_share_the_load_and_one_may_be_down(world):
+    unused = free_port()
+    served = serve_yaml(
+        world, f"app: {{upstream: ['unix:ROOT/app.sock', 'http://127.0.0.1:{unused}']}}"
+    )
+
+    assert {200} == {world.ask("/").status for _ in range(6)}
+    assert [] == served.failed_probes()
+
+
+def test_an_upstream_whose_name_is_unknown_does_not_stop_nginx(world):
+    serve_yaml(world, "app: {upstream: 'http://backend.invalid:8000'}", *LOCATIONS)
+
+    assert b"ok\n" == world.ask("/static/health.txt").body
+    assert 502 == world.ask("/").status
