@@ -259,14 +259,14 @@ def store(public: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 SERVED = "server { server_name a.test; location /static/ { alias {root}/TO/; } }"
 
 
-@pytest.mark.parametrize(("mode", "severity"), [(0o710, "error"), (0o711, "warning")])
+@pytest.mark.parametrize(("mode", "severity"), [(0o710, "error"), (0o711, "note")])
 @pytest.mark.parametrize("to", ["docker/volumes/web_static/_data", "link"])
 def test_container_storage_reports(store: Path, mode: int, severity: str, to: str) -> None:
     store.chmod(mode)
     (store.parent / "link").symlink_to("docker/volumes/web_static/_data")
     inspection = inspected(store.parent, SERVED.replace("TO", to))
 
-    [finding] = findings(inspection, "container-storage")
+    [finding] = diagnose(inspection, [load_rule("container-storage")]).findings
 
     assert severity == finding.severity
     assert "those of a new image never arrive" in finding.evidence[2]

@@ -9,16 +9,16 @@ from shlex import quote
 from reconcile.doctor.denial_causes import ContainerStore, container_store
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.location_mapping import LocationMapping
-from reconcile.doctor.rule import Rule, RuleResult, error, warning
+from reconcile.doctor.rule import Rule, RuleResult, error, note
 
 _OTHERS = 0o001
 
 
 def check(inspection: HostInspection) -> Iterator[RuleResult]:
-    """Yield a finding for each folder that belongs to a container engine."""
+    """Yield an error for each folder of an engine that nginx may not enter, else a note."""
     for mapping in inspection.mappings:
         store = container_store(inspection.real_path(mapping.path))
-        if store:
+        if store and inspection.host.files.stat(mapping.path, follow=True) is not None:
             yield _served_store(inspection, mapping, store)
 
 
@@ -40,7 +40,7 @@ def _served_store(
     what = f"{mapping} serves the store of a container engine, {mapping.path}"
     is_denied = not walk.can_enter
     effect = ": nginx may not enter it, 403." if is_denied else "."
-    return (error if is_denied else warning)(f"{what}{effect}", *evidence, fix=_fix(mapping, store))
+    return (error if is_denied else note)(f"{what}{effect}", *evidence, fix=_fix(mapping, store))
 
 
 def _fix(mapping: LocationMapping, store: ContainerStore) -> str:

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from functools import partial
-from urllib.parse import unquote, urljoin, urlsplit
 
 from reconcile.doctor.app_introspection.app_urls import mismatches
 from reconcile.doctor.http_requests import reachable_listens, send_request, tcp_listens
 from reconcile.doctor.inspection import HostInspection
+from reconcile.doctor.page_links import linked_files
 from reconcile.doctor.rule import Rule, RuleResult, check_each, error
 from reconcile.nginx.routing.servers import Server
 from reconcile.wording import counted
 
 MAX_LINKS = 20
-_LINK = re.compile(
-    rb"""<(?:link|script|img|source|video|audio)\b[^>]*?\s(?:href|src)\s*=\s*["']([^"'>]+)""",
-    re.IGNORECASE,
-)
-_SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,5}$")
-_BASE = "here.invalid"
 
 
 def check(inspection: HostInspection) -> Iterator[RuleResult]:
@@ -47,15 +40,11 @@ def _check_server(inspection: HostInspection, server: Server) -> Iterator[RuleRe
 
 def _links(inspection: HostInspection, server: Server) -> list[str]:
     """The files of this server that its start page loads."""
-    found: dict[str, None] = {}
     for listen in reachable_listens(inspection, server)[:1]:
-        own_hosts = (_BASE, inspection.nginx.requests.visitor_host(server, listen))
         page = send_request(inspection, server, listen, "/")
-        for raw in _LINK.findall(page.body) if page.status == 200 else ():
-            link = urlsplit(urljoin(f"http://{_BASE}/", raw.decode("utf-8", "replace")))
-            if link.netloc in own_hosts and _SUFFIX.search(unquote(link.path)):
-                found[link.path] = None
-    return list(found)[:MAX_LINKS]
+        host = inspection.nginx.requests.visitor_host(server, listen)
+        return linked_files(page.body, "/", host)[:MAX_LINKS] if page.status == 200 else []
+    return []
 
 
 def _broken_links(inspection: HostInspection, server: Server) -> Iterator[tuple[str, int]]:
