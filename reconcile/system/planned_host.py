@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 
+from reconcile.filesystem.planned_entry import PlannedEntries
 from reconcile.filesystem.planned_files import PlannedFiles
 from reconcile.system import Host
 
@@ -20,6 +21,14 @@ class PlannedHost(Host):
         self.base = base
         self.scan_progress, self.guard = base.scan_progress, base.guard
         self.accounts, self.commands, self.state = base.accounts, base.commands, base.state
+
+    @classmethod
+    def with_entries(cls, host: Host, planned: PlannedEntries) -> PlannedHost:
+        """The machine below `host`, with `planned` in place and nothing else."""
+        world = cls(host.base if isinstance(host, PlannedHost) else host)
+        for path, entry in planned.items():
+            world.files.plan(path, entry)
+        return world
 
     @cached_property
     def files(self) -> PlannedFiles:

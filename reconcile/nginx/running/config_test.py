@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 from reconcile.errors import ReconcileError
 from reconcile.filesystem import globs
-from reconcile.filesystem.planned_entry import ABSENT, Entry
+from reconcile.filesystem.planned_entry import ABSENT, Entry, PlannedEntries
 from reconcile.nginx.model.config_tree import ConfigTree, Directive, load
 from reconcile.nginx.model.lexer import NginxSyntaxError
 from reconcile.nginx.model.output_paths import output_paths
-from reconcile.nginx.model.planned_reader import Planned, PlannedReader
 from reconcile.nginx.running.config_test_copy import copied_tree
-from reconcile.nginx.running.discover import NginxInstallation
+from reconcile.nginx.running.discover import HostReader, NginxInstallation
 from reconcile.system.overlay_namespace import NoNamespace
+from reconcile.system.planned_host import PlannedHost
 
 if TYPE_CHECKING:
     from reconcile.system.commands import CompletedCommand
@@ -67,11 +67,11 @@ class ConfigTest:
     """A configuration test of the host's nginx with planned files in place."""
 
     nginx: NginxInstallation
-    planned: Planned
+    planned: PlannedEntries
 
     @cached_property
-    def _reader(self) -> PlannedReader:
-        return self.nginx.reader_with(self.planned)
+    def _reader(self) -> HostReader:
+        return HostReader(PlannedHost.with_entries(self.nginx.host, self.planned))
 
     @cached_property
     def tree(self) -> ConfigTree | None:
@@ -87,7 +87,7 @@ class ConfigTest:
         return load(self.nginx.config_path, self._reader)
 
     @cached_property
-    def relevant_changes(self) -> Planned:
+    def relevant_changes(self) -> PlannedEntries:
         """The planned changes that nginx could read; web roots, with a million files, excluded."""
         folder = self.nginx.config_path.rpartition("/")[0] + "/"
         named = _words(self.tree) | self._reader.reached if self.tree else frozenset()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Iterator
 from contextlib import suppress
 from functools import cached_property, lru_cache
+from posixpath import dirname, join, normpath
 from typing import TYPE_CHECKING
 
 from reconcile.dataclass import dataclass
@@ -14,13 +16,13 @@ from reconcile.nginx.model.build import Build
 from reconcile.nginx.model.config_tree import ConfigTree, load
 from reconcile.nginx.model.layout import Layout, read_layout
 from reconcile.nginx.model.modules import HTTP2, static_encodings
-from reconcile.nginx.model.planned_reader import Planned, PlannedReader
 
 if TYPE_CHECKING:
     from reconcile.system import Host
     from reconcile.types import Encoding
 
 _NO_SUCH_FILE = (errno.ENOENT, errno.ENOTDIR)
+_MOST_LINKS = 40
 
 
 class HostReader:
@@ -28,10 +30,13 @@ class HostReader:
 
     def __init__(self, host: Host) -> None:
         self._files = host.files
+        self.reached: set[str] = set()
+        """Every path that was read so far, links and their targets."""
 
     def read(self, path: str) -> bytes:
         """See `Reader.read`."""
         try:
+            self.reached.update(self._chain(path))
             return self._files.read(path)
         except HostError as error:
             # The tree reports a kernel error in nginx's words; our own errors pass unchanged.
@@ -47,6 +52,15 @@ class HostReader:
             if error.errno in _NO_SUCH_FILE:
                 return []
             raise
+
+    def _chain(self, path: str) -> Iterator[str]:
+        """The path, and where it leads if it is a symlink, one link after the other."""
+        for _ in range(_MOST_LINKS):
+            yield path
+            found = self._files.stat(path)
+            if found is None or found.kind != "symlink":
+                return
+            path = normpath(join(dirname(path), self._files.readlink(path)))
 
 
 @dataclass(frozen=True)
@@ -113,17 +127,13 @@ class NginxInstallation:
         found = self.host.files.content("/proc/net/if_inet6")
         return bool(found and found[1].strip())
 
-    def read_as_far_as_possible(self) -> PlannedReader:
+    def read_as_far_as_possible(self) -> HostReader:
         """A reader of the host's files that has read those of the configuration."""
-        reader = self.reader_with({})
+        reader = HostReader(self.host)
         # What is broken, or unreadable, is reported by who needs the tree.
         with suppress(ReconcileError):
             load(self.config_path, reader)
         return reader
-
-    def reader_with(self, planned: Planned) -> PlannedReader:
-        """A reader of the host's files with `planned` in place."""
-        return PlannedReader(self.host, HostReader(self.host), planned)
 
 
 @lru_cache(maxsize=8)

@@ -16,8 +16,7 @@ from reconcile.filesystem.host_error import HostError
 from reconcile.filesystem.user_files import is_trusted_file
 
 if TYPE_CHECKING:
-    from reconcile.nginx.model.planned_reader import PlannedReader
-    from reconcile.nginx.running.discover import NginxInstallation
+    from reconcile.nginx.running.discover import HostReader, NginxInstallation
 
 _CODE = re.compile(
     rb"\b(?:load_module|perl_require|js_import(?:\s+\w+\s+from)?|init\w*_by_lua_file)\s+"
@@ -61,7 +60,7 @@ def foreign_files(nginx: NginxInstallation) -> tuple[ForeignFile, ...]:
     return tuple(_describe(nginx, path) for path in paths if not _is_trusted(nginx, path))
 
 
-def _paths(nginx: NginxInstallation, reader: PlannedReader) -> Iterator[str]:
+def _paths(nginx: NginxInstallation, reader: HostReader) -> Iterator[str]:
     for path in sorted(reader.reached):
         yield path
         data = _content(nginx, path)
