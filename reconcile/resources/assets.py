@@ -18,7 +18,15 @@ from reconcile.filesystem.path import is_inside, relative_to
 from reconcile.filesystem.permissions import PermissionDeviation, PermissionPolicy
 from reconcile.filesystem.place import is_one_in_the_other
 from reconcile.filesystem.sync.source import NotCopied
-from reconcile.filesystem.sync.sync_diff import ChangedSide, FileCopy, Stale, SyncDiff, SyncRequest
+from reconcile.filesystem.sync.sync_diff import (
+    ChangedSide,
+    FileCopy,
+    Stale,
+    SyncDiff,
+    SyncRequest,
+    TooManyFiles,
+)
+from reconcile.filesystem.walk import DEEPEST
 from reconcile.resources.common import (
     PRIVATE_SOURCE,
     excluded_below,
@@ -87,8 +95,8 @@ class Assets(Resource):
     differing: int = 0
     total: int | None = None
     notes: tuple[str, ...] = ()
-    private: SkipValidation[tuple[Finding, ...]] = ()
-    """Observed: what somebody else can have moved into the source, and is not published."""
+    unpublished: SkipValidation[tuple[Finding, ...]] = ()
+    """Observed: what of the source is not published although it is declared."""
     spared: SkipValidation[Mapping[str, str]] = {}
     """For a removal: the relative paths that other resources hold now, with the root of the
     copy that holds it; "" for any other kind."""
@@ -101,7 +109,7 @@ class Assets(Resource):
     writes_inside: ClassVar[bool] = True
     metadata_fields: ClassVar[frozenset[str]] = frozenset(
         {
-            *("path", "extra", "except_", "differing", "diff", "total", "notes", "private"),
+            *("path", "extra", "except_", "differing", "diff", "total", "notes", "unpublished"),
             *("masked", "spared"),
         }
     )
@@ -192,7 +200,10 @@ class Assets(Resource):
 
     def _compared(self, host: Host) -> Self:
         request = self._request(host)
-        found = host.files.diff(request)
+        try:
+            found = host.files.diff(request)
+        except TooManyFiles as error:
+            return self.model_copy(update={"unpublished": (_too_many(self, error),)})
         masked = host.files.masked_grants_below(self.path, request.policy, found.deviations)
         return self.model_copy(
             update={
@@ -201,7 +212,7 @@ class Assets(Resource):
                 "differing": found.difference_count,
                 "total": found.total,
                 "notes": tuple(_notes(self, found)),
-                "private": tuple(_private(self, found.not_copied)),
+                "unpublished": tuple(_private(self, found.not_copied)),
                 "masked": describe_grants_below(host, masked),
             }
         )
@@ -209,7 +220,7 @@ class Assets(Resource):
     def planned(self, host: Host) -> Self:
         """With all that will be copied where nothing is yet."""
         compared = self._compared(host)
-        return self.model_copy(update={"diff": compared.diff, "private": compared.private})
+        return self.model_copy(update={"diff": compared.diff, "unpublished": compared.unpublished})
 
     def preflight(self, host: Host, changes: Sequence[Change]) -> Sequence[str]:  # noqa: ARG002
         """Refuse a source that the plan removes, or that is the copy itself. Errors: HostError."""
@@ -230,7 +241,7 @@ class Assets(Resource):
 
     def preflight_warnings(self, host: Host) -> tuple[Finding, ...]:  # noqa: ARG002
         """What of the source a first copy will not publish."""
-        return self.private
+        return self.unpublished
 
     def bound(self, host: Host) -> Self:
         """With the digest of each content that will be copied."""
@@ -294,7 +305,7 @@ class Assets(Resource):
     def findings(self) -> tuple[Finding, ...]:
         """What was skipped, and side effects of the change."""
         notes = (Finding("assets-left-alone", "note", note) for note in self.notes)
-        skipped = (*self.private, *notes)
+        skipped = (*self.unpublished, *notes)
         return (*skipped, acl_finding_below(self.path, self.masked)) if self.masked else skipped
 
     def digests(self) -> dict[str, str]:
@@ -407,6 +418,11 @@ def _private(wanted: Assets, out: NotCopied) -> Iterator[Finding]:
         )
 
 
+def _too_many(wanted: Assets, error: TooManyFiles) -> Finding:
+    what = f"{wanted.path} is left as it is: {error.what}"
+    return Finding("source-too-large", "warning", what, (error.why,), error.fix)
+
+
 def _notes(wanted: Assets, found: SyncDiff) -> Iterator[str]:
     root, source, out = wanted.path, wanted.source, found.not_copied
     yield from skipped_note(
@@ -427,6 +443,16 @@ def _notes(wanted: Assets, found: SyncDiff) -> Iterator[str]:
     yield from skipped_note(
         out.special, "path", source, "{was} not copied: neither a file nor a directory"
     )
+    for too_deep, where, verb in (
+        (out.too_deep, source, "copied"),
+        (found.too_deep, root, "compared"),
+    ):
+        yield from skipped_note(
+            too_deep,
+            "directory",
+            where,
+            f"{{was}} not {verb}: more than {DEEPEST} levels deep; remove what made them",
+        )
     yield from skipped_note(
         out.protected, "folder", source, "{was} not copied: users' data is protected"
     )

@@ -25,6 +25,7 @@ from reconcile.resources.tree import Tree
 from reconcile.system import Host
 from tests.support.completed import completed
 from tests.support.disk import picture
+from tests.support.nested import nested
 from tests.support.recorder import recording
 
 pytestmark = pytest.mark.process
@@ -241,23 +242,6 @@ def test_names_may_hold_any_byte(
 
     assert sorted(names) == [os.fsencode(found.path) for found in before.deviations]
     assert () == fixed(uploads(root), host).deviations
-
-
-@contextmanager
-def nested(root: Path, levels: int) -> Iterator[None]:
-    """That many directories in each other, whose paths no system call takes."""
-    fd = os.open(root, os.O_RDONLY)
-    for _ in range(levels):
-        os.mkdir("d", 0o700, dir_fd=fd)
-        below = os.open("d", os.O_RDONLY, dir_fd=fd)
-        os.fchown(below, WEB, WEB)
-        os.close(fd)
-        fd = below
-    os.close(fd)
-    try:
-        yield
-    finally:
-        subprocess.run(["rm", "-rf", root / "d"], check=True)
 
 
 def test_every_level_down_to_the_deepest_is_walked_and_fixed(host: Host, site: Path) -> None:

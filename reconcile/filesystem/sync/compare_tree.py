@@ -31,7 +31,17 @@ from reconcile.filesystem.sync.manifest import Signature, SyncManifest
 from reconcile.filesystem.sync.precompressed import PrecompressedComparison
 from reconcile.filesystem.sync.quick_check import QuickCheck, original_name
 from reconcile.filesystem.sync.source import Original, Source, open_source
-from reconcile.filesystem.sync.sync_diff import ChangedSide, FileCopy, SyncDiff, SyncRequest
+from reconcile.filesystem.sync.sync_diff import (
+    MOST_DIFFERENCES,
+    MOST_DIFFERENCES_BYTES,
+    MOST_DIRECTORY_BYTES,
+    ChangedSide,
+    FileCopy,
+    SyncDiff,
+    SyncRequest,
+    TooManyFiles,
+)
+from reconcile.filesystem.walk import DEEPEST
 
 HUGE = 1 << 20
 """Bytes of a directory itself above which its names are divided among the workers."""
@@ -79,6 +89,7 @@ class TreeComparison:
         self.precompressed = PrecompressedComparison(self.files)
         self.below: list[DirectoryPair] = []
         self.examined = 0
+        self.path_bytes = 0
 
     @property
     def found(self) -> SyncDiff:
@@ -97,6 +108,7 @@ class TreeComparison:
     def compare(self, pair: DirectoryPair) -> list[DirectoryPair]:
         """Compare one directory; return those that are in it."""
         self.below, self.precompressed.requested = [], set()
+        self._refuse_too_many(pair)
         with self._source_listing(pair) as source, self._copy_listing(pair) as copy:
             source_names, copy_names = self._names(pair, source), self._names(pair, copy)
             done = self._unchanged(pair, source, copy)
@@ -109,18 +121,30 @@ class TreeComparison:
         if pair.folder == "":
             self._compare_extras(pair, originals.keys() | done, copies)
         self._compare_others(pair, originals, copies)
+        self.path_bytes += len(pair.folder) * (len(source_names) + len(copy_names) - len(done))
         self.examined += len(source_names) + len(copy_names)
         if self.progress is not None:
             self.progress.add(len(source_names) + len(copy_names))
         return self.below
 
+    def _refuse_too_many(self, pair: DirectoryPair) -> None:
+        """Errors: TooManyFiles, before a directory is listed that memory may not hold."""
+        if self._directory_size(pair) > MOST_DIRECTORY_BYTES:
+            raise TooManyFiles(join(self.request.source, pair.folder), "it has millions of names")
+        refuse_too_many(self.request, self.found)
+        if self.path_bytes > MOST_DIFFERENCES_BYTES:
+            raise TooManyFiles(self.request.source, "the paths of what differs fill the memory")
+
     def is_huge(self, pair: DirectoryPair) -> bool:
         """Whether so many names are in it that several workers should share them."""
+        return self._directory_size(pair) > HUGE
+
+    def _directory_size(self, pair: DirectoryPair) -> int:
         sizes = [0]
         if self.cursor is not None and pair.has_copy:
             sizes.append(self.cursor.directory_size(pair.folder))
         sizes += [] if pair.source_path is None else [self.source.directory_size(pair.source_path)]
-        return max(sizes) > HUGE
+        return max(sizes)
 
     def _source_listing(self, pair: DirectoryPair) -> AbstractContextManager[Listing]:
         if pair.source_path is None:
@@ -194,6 +218,10 @@ class TreeComparison:
             # Linked directories in linked directories can be a maze without end.
             self.found.not_copied.outside.add(path)
             return
+        if _is_too_deep(path):
+            self.found.not_copied.too_deep.add(path)
+            self._block_removal(path)
+            return
         if copy is None:
             self.found.folders.append(path)
         elif stat.S_ISDIR(copy.st_mode):
@@ -246,6 +274,10 @@ class TreeComparison:
     def _add_extraneous(self, path: str, copy: os.stat_result) -> None:
         """What the source does not have: removed with `prune`, else only its owner is compared."""
         is_directory = stat.S_ISDIR(copy.st_mode)
+        if is_directory and _is_too_deep(path):
+            self.found.too_deep.add(path)
+            self._block_removal(path)
+            return
         if is_directory:
             self.below.append(DirectoryPair(path, None, has_copy=True))
         if self.request.prune:
@@ -259,6 +291,18 @@ class TreeComparison:
         self.files.compare_owner(path, copy)
 
 
+def _is_too_deep(path: str) -> bool:
+    return path.count("/") >= DEEPEST
+
+
+def refuse_too_many(request: SyncRequest, found: SyncDiff) -> None:
+    """Errors: TooManyFiles where more differs than memory should hold."""
+    count = found.difference_count + len(found.rows)
+    if count > MOST_DIFFERENCES:
+        why = f"more than {MOST_DIFFERENCES:,} differ from {request.root}"
+        raise TooManyFiles(request.source, why)
+
+
 def compare_tree(
     request: SyncRequest,
     manifest: SyncManifest,
@@ -268,7 +312,7 @@ def compare_tree(
 ) -> SyncDiff:
     """Compare source and copy, of which the latter may be absent; changes nothing.
 
-    Errors: FileNotFoundError for the source, NotADirectoryError for either.
+    Errors: FileNotFoundError for the source, NotADirectoryError for either; TooManyFiles.
     """
     try:
         return _compare_by(map_parallel, request, manifest, progress, guard)
@@ -303,4 +347,5 @@ def _compare_by(
         found = comparison.found
         for other in map_shares(shares, comparison.compare_below):
             found.merge(other)
+            refuse_too_many(request, found)
         return found.sorted_by_path()

@@ -57,10 +57,12 @@ class NotCopied:
     """Not readable by those who can have put them into the source."""
     protected: Examples = field(default_factory=Examples)
     """Folders with other people's data."""
+    too_deep: Examples = field(default_factory=Examples)
+    """Folders further down than is compared."""
 
     def merge(self, other: NotCopied) -> None:
         """Add what another process found."""
-        for name in ("outside", "special", "foreign", "private", "protected"):
+        for name in ("outside", "special", "foreign", "private", "protected", "too_deep"):
             getattr(self, name).merge(getattr(other, name))
 
 

@@ -9,10 +9,17 @@ from hashlib import sha256
 from typing import Literal, NamedTuple
 
 from reconcile.filesystem.compress import SUFFIXES
+from reconcile.filesystem.host_error import HostError
 from reconcile.filesystem.permissions import PermissionDeviation, PermissionPolicy
 from reconcile.filesystem.scan_result import Examples
 from reconcile.filesystem.sync.source import NotCopied
 from reconcile.types import Encoding
+
+MOST_DIFFERENCES = 500_000
+MOST_DIFFERENCES_BYTES = 128 << 20
+"""Differences, and bytes of their paths, that fit in memory."""
+MOST_DIRECTORY_BYTES = 64 << 20
+"""Bytes of a directory itself above which it holds millions of names, and is not listed."""
 
 ChangedSide = Literal["source", "host"]
 """Which of the two has changed since the last copy."""
@@ -72,6 +79,14 @@ class FileCopy(NamedTuple):
         return self.path.removesuffix(suffix)
 
 
+class TooManyFiles(HostError):
+    """More in one folder, or more that differs, than any app has; not even listed."""
+
+    def __init__(self, folder: str, why: str) -> None:
+        fix = "Remove what does not belong there."
+        super().__init__(f"{folder} holds too many files", why, fix)
+
+
 @dataclass
 class SyncDiff:
     """All that differs, and so all that an apply does; paths are relative to the root."""
@@ -96,6 +111,8 @@ class SyncDiff:
     skipped: Examples = field(default_factory=Examples)
     """Files whose owner or mode deviates, but must not be changed."""
     not_copied: NotCopied = field(default_factory=NotCopied)
+    too_deep: Examples = field(default_factory=Examples)
+    """Directories of the copy further down than is compared."""
     total: int = 0
 
     @property
@@ -120,7 +137,7 @@ class SyncDiff:
         for name in ("folders", "copies", "extraneous", "deviations", "unconfirmed"):
             getattr(self, name).extend(getattr(other, name))
         self.extraneous_folders += other.extraneous_folders
-        for examples in ("kept", "skipped"):
+        for examples in ("kept", "skipped", "too_deep"):
             getattr(self, examples).merge(getattr(other, examples))
         self.not_copied.merge(other.not_copied)
         self.stale.update(other.stale)
