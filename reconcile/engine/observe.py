@@ -136,14 +136,19 @@ class _Fold:
             for path, cause in reading.rewritten_paths():
                 self._world.files.rewritten[path] = cause
         entry = resource.planned_entry()
+        if entry is None and not resource.sets_permissions:
+            return
+        wanted, observed = self._compare(declared, reading)
+        before = observed if isinstance(observed, Resource) else None
+        if before is not None and not differences(before, wanted.resource):
+            return
         if entry is not None:
-            wanted, observed = self._compare(declared, reading)
-            before = observed if isinstance(observed, Resource) else None
-            if before is None or differences(before, wanted.resource):
-                self._world.files.plan(ref.name, entry)
-                given = wanted.resource.planned_ownership(self._world, before)
-                if given is not None:
-                    self._world.files.plan_ownership(ref.name, given)
+            self._world.files.plan(ref.name, entry)
+            given = wanted.resource.planned_ownership(self._world, before)
+            if given is not None:
+                self._world.files.plan_ownership(ref.name, given)
+        if resource.sets_permissions:
+            self._world.files.plan_permissions(ref.name)
 
     def _plan_removal(self, ref: Ref, reading: Resource) -> None:
         holder = self._claims.holder(ref.name)

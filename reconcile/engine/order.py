@@ -9,6 +9,7 @@ from heapq import heapify, heappop, heappush
 from reconcile.engine.model import Change
 from reconcile.engine.resource import Ref
 from reconcile.errors import ReconcileError
+from reconcile.filesystem.path import is_inside
 
 Rank = tuple[int, int, str, str]
 
@@ -65,9 +66,19 @@ def _predecessors(by_ref: Mapping[Ref, Change]) -> dict[Ref, set[Ref]]:
                 before[required].add(ref)
             elif change.after is not None and not removed:
                 before[ref].add(required)
-    for ref, removal in _successions(by_ref):
+    for ref, removal in (*_successions(by_ref), *_removals_from_sources(by_ref)):
         before[ref].add(removal)
     return before
+
+
+def _removals_from_sources(by_ref: Mapping[Ref, Change]) -> Iterable[tuple[Ref, Ref]]:
+    """What publishes a directory, with each removal in that directory."""
+    leaving = [ref for ref, change in by_ref.items() if change.after is None]
+    for ref, change in by_ref.items():
+        source = change.after.source_directory if change.after is not None else ""
+        for removal in leaving if source else ():
+            if is_inside(removal.name, source):
+                yield ref, removal
 
 
 def _successions(by_ref: Mapping[Ref, Change]) -> Iterable[tuple[Ref, Ref]]:

@@ -25,6 +25,8 @@ class ResourceHooks:
     writes_inside: ClassVar[bool] = False
     """Whether it writes into the directory of its name, even through a symlink."""
 
+    sets_permissions: ClassVar[bool] = False
+    """Whether it gives files at its name, or below, another owner or mode."""
     is_shared: ClassVar[bool] = False
     """Whether others change it at any moment, so that what differs after an apply is theirs."""
     form: ClassVar[str] = ""

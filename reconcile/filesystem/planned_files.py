@@ -14,7 +14,7 @@ from reconcile.filesystem.acl import GrantChange, GrantChanges
 from reconcile.filesystem.files import LIMIT, Files, FilesContext
 from reconcile.filesystem.host_error import explained
 from reconcile.filesystem.inode import FileKind, Ownership, Stat
-from reconcile.filesystem.path import ancestors, components, is_inside
+from reconcile.filesystem.path import ancestors, components, is_inside, relative_to
 from reconcile.filesystem.permissions import PermissionDeviation, PermissionPolicy
 from reconcile.filesystem.place import Location
 from reconcile.filesystem.planned_entry import ABSENT, FOLDER, Entry, Link
@@ -22,7 +22,9 @@ from reconcile.filesystem.read import glob, listdir
 from reconcile.filesystem.safe_path import is_private, unsafe_link
 from reconcile.filesystem.scan_result import Scan
 from reconcile.filesystem.sync.compare_tree import compare_tree
-from reconcile.filesystem.sync.sync_diff import SyncDiff, SyncRequest
+from reconcile.filesystem.sync.copy import with_digests
+from reconcile.filesystem.sync.planned_source import PlannedSource
+from reconcile.filesystem.sync.sync_diff import FileCopy, SyncDiff, SyncRequest
 
 MOST_LINKS = 40
 """Symlinks followed in one path, as by the kernel."""
@@ -42,6 +44,8 @@ class PlannedFiles(Files):
         """Directory → the names in it that are planned."""
         self.rewritten: dict[str, str] = {}
         """Files with new content that is not laid over the disk, and the cause of each."""
+        self._repermitted: set[str] = set()
+        """Real paths whose owner and mode, or those of all below, will change."""
         self._links: dict[str, str | None] = {}
         self._given: dict[str, Ownership] = {}
         """Real path of a directory → the owner and mode that it gets."""
@@ -75,6 +79,10 @@ class PlannedFiles(Files):
     def plan_ownership(self, path: str, ownership: Ownership) -> None:
         """Lay a directory's new owner and mode over the disk."""
         self._given[os.path.realpath(self.locate(path))] = ownership
+
+    def plan_permissions(self, path: str) -> None:
+        """Expect other owners and modes, and so other ctimes, at `path` and below."""
+        self._repermitted.add(os.path.realpath(self.locate(path)))
 
     def locate(self, path: str, *, follow: bool = True) -> str:
         """Where `path` will lead: unchanged unless a planned entry is met on the way."""
@@ -268,12 +276,38 @@ class PlannedFiles(Files):
             manifest = self.manifest(request.root)
             progress, guard = self._context.scan_progress, self._context.guard
             found = compare_tree(there, manifest, progress=progress, guard=guard)
+            PlannedSource(there, found, manifest, super().stat, super().content).lay_over(
+                self._planned_below(source)
+            )
+            found.copies = self._bound_by_content(there, found)
         found.folders = [
             folder
             for folder in found.folders
             if self._planned.get(join(root, folder)) is not FOLDER
         ]
         return found
+
+    def _planned_below(self, source: str) -> dict[str, Entry]:
+        """What is planned in the source, by relative path; by whichever name it is reached."""
+        real = os.path.realpath(source)
+        found = (
+            (relative_to(join(os.path.realpath(dirname(path)), basename(path)), real), entry)
+            for path, entry in self._planned.items()
+        )
+        return {relative: entry for relative, entry in found if relative}
+
+    def _bound_by_content(self, request: SyncRequest, found: SyncDiff) -> list[FileCopy]:
+        """The copies; those whose ctime will change are known by their digest instead."""
+        real = os.path.realpath(request.source)
+
+        def is_repermitted(copy: FileCopy) -> bool:
+            return any(is_inside(join(real, copy.source_path), one) for one in self._repermitted)
+
+        affected = [copy for copy in found.copies if copy.data is None and is_repermitted(copy)]
+        guard = self._context.guard
+        bound = with_digests(request, replace(found, copies=affected), guard).copies
+        known = {(copy.path, copy.encoding): copy for copy in bound}
+        return [known.get((copy.path, copy.encoding), copy) for copy in found.copies]
 
     def with_digests(self, request: SyncRequest, found: SyncDiff) -> SyncDiff:
         """See `Files.with_digests`."""

@@ -107,6 +107,7 @@ class Assets(Resource):
     removal_order: ClassVar[int] = 97
     succeeded_by: ClassVar[frozenset[str]] = frozenset({"tree"})
     writes_inside: ClassVar[bool] = True
+    sets_permissions: ClassVar[bool] = True
     metadata_fields: ClassVar[frozenset[str]] = frozenset(
         {
             *("path", "extra", "except_", "differing", "diff", "total", "notes", "unpublished"),

@@ -80,6 +80,7 @@ class File(Resource):
 
     form: ClassVar[str] = "file"
     is_name_removed: ClassVar[bool] = True
+    sets_permissions: ClassVar[bool] = True
 
     @property
     def name(self) -> str:

@@ -67,6 +67,7 @@ class Tree(Resource):
     when_undeclared: ClassVar[Literal["remove", "remove_if_created", "forget"]] = "forget"
     writes_contents: ClassVar[bool] = False
     is_shared: ClassVar[bool] = True
+    sets_permissions: ClassVar[bool] = True
     metadata_fields: ClassVar[frozenset[str]] = frozenset(
         {
             "path",

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from reconcile.resources.tree import Tree
+from reconcile.workspace import Workspace
 from reconcile.workspace.planning import plan_changes
 from tests.support.image import Image
 
@@ -151,3 +154,128 @@ class TestASourceThatTheSameApplyMakes:
         }
 
         assert "new" == self._applied(image, "".join(declared[name] for name in names))
+
+
+SITE = """
+version: 1
+host:
+  nginx: {{config: {root}/nginx/nginx.conf}}
+  service_manager: none
+  state_dir: {root}/state
+sites:
+  shop:
+    server_names: [shop.example]
+    listen: [8001]
+    locations:
+{locations}
+"""
+
+
+class TestASourceFolderWhosePermissionsTheSameApplySets:
+    """Its files get other ctimes meanwhile, by which they are known otherwise."""
+
+    def _workspace(self, image: Image, source: str, tree: str, owner: str = "daemon") -> Workspace:
+        ours = f"{{user: {owner}, group: {owner}, dirs: '0755', files: '0644'}}"
+        root = image.root
+        locations = (
+            f"      /shared/: {{role: static, dir: {root}/{tree}, owner: {ours}}}\n"
+            f"      /static/: {{role: static, dir: {root}/www, source: {root}/{source}}}"
+        )
+        file = image.root / "reconcile.yaml"
+        file.write_text(SITE.format(root=image.root, locations=locations))
+        return Workspace.open(str(file))
+
+    @pytest.mark.parametrize(
+        ("source", "tree"),
+        [("app", "app"), ("app/css", "app"), ("app", "app/css"), ("link", "app"), ("app", "link")],
+    )
+    @pytest.mark.parametrize("owner", ["daemon", "root"])
+    def test_is_published_at_once(self, source: str, tree: str, owner: str, image: Image) -> None:
+        (image.root / "app/css").mkdir()
+        (image.root / "link").symlink_to(image.root / "app")
+        for name in ("app/css/a.css", "app/site.css"):
+            (image.root / name).write_text(name)
+            (image.root / name).chmod(0o664)
+
+        report = image.report(self._workspace(image, source, tree, owner))
+
+        assert ("applied", "") == (report.result, report.why)
+        assert () == plan_changes(self._workspace(image, source, tree, owner)).changes
+        assert "app/css/a.css" in [path.read_text() for path in image.root.glob("www/**/a.css")]
+
+    def test_is_not_if_its_content_changed_meanwhile(
+        self, image: Image, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (image.root / "app/site.css").write_text("aaa")
+        (image.root / "app/site.css").chmod(0o664)
+        then = (image.root / "app/site.css").stat()
+        apply = Tree.apply
+
+        def apply_and_edit(tree: Tree, *arguments: Any) -> None:
+            apply(tree, *arguments)
+            (image.root / "app/site.css").write_text("bbb")
+            os.utime(image.root / "app/site.css", ns=(then.st_atime_ns, then.st_mtime_ns))
+
+        monkeypatch.setattr(Tree, "apply", apply_and_edit)
+
+        report = image.report(self._workspace(image, "app", "app"))
+
+        assert ("rolled_back", True) == (report.result, report.is_stale)
+
+
+class TestASourceFolderInWhichTheSameApplyWrites:
+    """The copy is planned from what the folder will hold."""
+
+    def _workspace(self, image: Image, paths: str, more: str = "") -> Workspace:
+        copied = f"{{role: static, dir: {image.root}/www, source: {image.root}/app{more}}}"
+        text = SITE.format(root=image.root, locations=f"      /static/: {copied}")
+        file = image.root / "reconcile.yaml"
+        file.write_text(text + (f"paths:\n{paths}" if paths else ""))
+        return Workspace.open(str(file))
+
+    def _applied(self, image: Image, paths: str, more: str = "") -> None:
+        report = image.report(self._workspace(image, paths, more))
+        assert ("applied", "") == (report.result, report.why)
+        assert () == plan_changes(self._workspace(image, paths, more)).changes
+
+    def _declared(self, image: Image, *names: str, content: str = "new") -> str:
+        return "".join(f"  {image.root}/{name}: {{content: {content}}}\n" for name in names)
+
+    @pytest.mark.parametrize("name", ["app/new.css", "app/deep/new.css", "link/new.css"])
+    @pytest.mark.parametrize("more", ["", ", prune: true", ", precompress: [gzip]"])
+    def test_a_new_file_is_published_at_once(self, name: str, more: str, image: Image) -> None:
+        (image.root / "link").symlink_to(image.root / "app")
+
+        self._applied(image, self._declared(image, name, content="x" * 2_000), more)
+
+        [copy] = image.root.glob("www/**/new.css")
+        assert 2_000 == copy.stat().st_size
+
+    @pytest.mark.parametrize("more", ["", ", prune: true", ", precompress: [gzip]"])
+    def test_and_so_are_its_change_and_its_removal(self, more: str, image: Image) -> None:
+        for content in ("one" * 900, "two" * 900):
+            self._applied(image, self._declared(image, "app/new.css", content=content), more)
+            assert content == (image.root / "www/new.css").read_text()
+
+        self._applied(image, "", more)
+
+        assert ("prune" in more) != (image.root / "www/new.css").exists()
+
+    def test_what_the_copy_holds_already_is_written_once_only(self, image: Image) -> None:
+        self._applied(image, "")
+        (image.root / "www/new.css").write_text("new")
+        before = (image.root / "www/new.css").stat().st_ino
+
+        self._applied(image, self._declared(image, "app/new.css"))
+
+        assert before == (image.root / "www/new.css").stat().st_ino
+
+    def test_a_new_directory_is_made_in_the_copy_too(self, image: Image) -> None:
+        self._applied(image, f"  {image.root}/app/empty: {{owner: {{dirs: '0755'}}}}\n")
+
+        assert (image.root / "www/empty").is_dir()
+
+    def test_a_hidden_file_is_not(self, image: Image) -> None:
+        self._applied(image, self._declared(image, "app/.env", "app/.git/config"))
+
+        assert {"site.css", "health.txt"} == {path.name for path in image.root.glob("www/*")}

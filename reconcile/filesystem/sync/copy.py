@@ -238,10 +238,10 @@ def _load(source: Source, group: Sequence[FileCopy]) -> list[FileToWrite]:
     first = group[0]
     if first.data is not None:
         facts = Signature(len(first.data), 0, 0, 0)
-        return [FileToWrite(first, first.data, sha256(first.data).digest(), facts)]
+        return [_file_to_write(copy, first.data, facts) for copy in group]
     is_compressed = any(copy.encoding for copy in group)
     with _open_original(source, first) as fd:
-        before = Signature.unpack(first.original)
+        before = Signature.of(os.fstat(fd))
         if before.size > LARGE and not is_compressed:
             digest = _expected_digest(source, first, sha256_of(fd))
             return [FileToWrite(first, None, digest, before)]
@@ -263,9 +263,15 @@ def _open_original(source: Source, copy: FileCopy) -> Iterator[int]:
             if error.errno not in MOVED:
                 raise
             raise ChangedSincePlan(source.path_of(copy.source_path), cause(error)) from error
-        if Signature.of(os.fstat(fd)).packed != copy.original:
+        if not _is_as_compared(Signature.of(os.fstat(fd)), copy):
             raise _source_changed(source, copy)
         yield fd
+
+
+def _is_as_compared(now: Signature, copy: FileCopy) -> bool:
+    """By its ctime; where its digest is known, a new owner or mode is nothing new to read."""
+    then = Signature.unpack(copy.original)
+    return now == then or bool(copy.digest and now.content == then.content)
 
 
 def _expected_digest(source: Source, copy: FileCopy, digest: bytes) -> bytes:
