@@ -131,10 +131,20 @@ class _Fold:
                 self._plan_removal(ref, reading)
             return
         if isinstance(reading, Resource):
-            for path in reading.pruned_paths():
-                self._world.files.plan(path, ABSENT)
-            for path, cause in reading.rewritten_paths():
-                self._world.files.rewritten[path] = cause
+            self._plan_below(reading)
+        self._plan_own(ref, resource, declared, reading)
+
+    def _plan_below(self, reading: Resource) -> None:
+        """Lay over the world what its change will leave below its own path."""
+        for path in reading.pruned_paths():
+            self._world.files.plan(path, ABSENT)
+        for path, cause in reading.rewritten_paths():
+            self._world.files.rewritten[path] = cause
+
+    def _plan_own(
+        self, ref: Ref, resource: Resource, declared: Declared, reading: Resource | None
+    ) -> None:
+        """Lay over the world what its change will leave at its own path."""
         entry = resource.planned_entry()
         if entry is None and not resource.sets_permissions:
             return
