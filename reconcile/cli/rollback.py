@@ -43,7 +43,7 @@ def rollback(
     Exit codes:
       0  rolled back
       1  error, or there is nothing to undo
-      3  rolled back, and what the host returned to does not respond as it should
+      3  rolled back, and something is not as before, or does not respond as it should
       4  another apply is running
     """
     workspace, events = open_state(file), event_sink(json=json)

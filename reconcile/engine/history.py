@@ -32,6 +32,10 @@ class Actor:
     plan: str | None = None
 
 
+HistoryChange = tuple[str, str, str]
+"""Address, action and cause of a change."""
+
+
 @dataclass(frozen=True)
 class HistoryEntry:
     """One apply. `changes` are (address, action, cause) of what was done; `at` is in UTC."""
@@ -39,7 +43,7 @@ class HistoryEntry:
     at: str
     by: Actor
     result: str
-    changes: tuple[tuple[str, str, str], ...] = ()
+    changes: tuple[HistoryChange, ...] = ()
     config: str = ""
     fingerprint: str = ""
     error: str = ""
@@ -49,6 +53,15 @@ class HistoryEntry:
     def undoes_another(self) -> bool:
         """Whether it is a rollback of an earlier apply, not an apply that failed itself."""
         return self.result == "rolled_back" and not self.error
+
+
+def reversed_changes(entry: HistoryEntry) -> tuple[HistoryChange, ...]:
+    """What undoing the changes of `entry` does, the last one first."""
+    opposite = {"create": "delete", "delete": "create"}
+    return tuple(
+        (address, opposite.get(action, action), cause)
+        for address, action, cause in reversed(entry.changes)
+    )
 
 
 @dataclass(frozen=True)

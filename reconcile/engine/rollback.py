@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING
 
+from reconcile.dataclass import dataclass
 from reconcile.engine.digest import canonical
-from reconcile.engine.history import Actor, HistoryEntry, HistoryRow
+from reconcile.engine.history import Actor, HistoryEntry, HistoryRow, reversed_changes
 from reconcile.engine.interrupt import uninterrupted
 from reconcile.engine.journal import Journal, journals
 from reconcile.engine.ledger import Rows, decode
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 
 RETAINED = 5
 """How many ended journals are kept: so many applies can be rolled back."""
+MOST_COMPARED = 10_000
+"""Things that are compared after a rollback, which may restore a hundred thousand files."""
 
 
 class RollbackFailed(ReconcileError):
@@ -83,24 +87,54 @@ def unfinished(host: Host) -> tuple[HistoryEntry, ...]:
     return tuple(status.entry for status in found if status)
 
 
+@dataclass(frozen=True)
+class RolledBack:
+    """What a rollback left on purpose, and what still is as the applies left it."""
+
+    notes: tuple[str, ...] = ()
+    remaining: tuple[tuple[str, str], ...] = ()
+    """The name of a thing, and what of the applies it still shows."""
+
+
+NOTHING_UNDONE = RolledBack()
+
+
 def rollback_applies(
     host: Host, applies: Sequence[HistoryRow], by: Actor, on_event: EventHandler
-) -> tuple[str, ...]:
-    """Undo `applies`, the last one first; the caller holds the lock.
+) -> RolledBack:
+    """Undo `applies`, the last one first, and compare; the caller holds the lock.
 
     Errors: ReconcileError if one cannot be undone, RollbackFailed.
     """
     known = journals_by_number(host.state)
+    # Read now: a journal is gone once everything in it is undone.
+    undos = [undo for row in reversed(applies) for undo in known[row.number].undos()]
     steps = [(known[row.number], _reversing_entry(row.entry, by)) for row in applies]
     for (journal, entry), row in zip(steps, applies, strict=True):
         # The last one first: if this is killed, the next command undoes what was reopened.
         journal.reopen(entry)
         on_event(Event("rollback", message=f"rolling back the apply of {row.entry.at}"))
-    return _roll_back_all(steps, host)
+    notes = _roll_back_all(steps, host)
+    return RolledBack(notes, tuple(_remaining(undos, host)))
+
+
+def _remaining(undos: Sequence[Undo], host: Host) -> Iterator[tuple[str, str]]:
+    """What still is as `undos`, in their order, were to undo."""
+    first: dict[tuple[str, str], Undo] = {}
+    for undo in undos:
+        # What is done to a new file after it was made says nothing about how it was before.
+        first.setdefault(("" if undo.folder else undo.op, undo.affects), undo)
+    for undo in islice(first.values(), MOST_COMPARED):
+        try:
+            left = undo.remains(host)
+        except (ReconcileError, OSError) as error:
+            left = in_one_line(error)
+        if left:
+            yield undo.affects, left
 
 
 def _reversing_entry(entry: HistoryEntry, by: Actor) -> HistoryEntry:
-    changes = _reversed_changes(entry)
+    changes = reversed_changes(entry)
     return HistoryEntry(now(), by, "rolled_back", changes, entry.config, entry.fingerprint)
 
 
@@ -202,14 +236,6 @@ def _finish(journal: Journal, host: Host, on_event: EventHandler) -> Iterator[st
 def _announce(on_event: EventHandler, message: str) -> str:
     on_event(Event("rollback", message=message))
     return message
-
-
-def _reversed_changes(entry: HistoryEntry) -> tuple[tuple[str, str, str], ...]:
-    opposite = {"create": "delete", "delete": "create"}
-    return tuple(
-        (address, opposite.get(action, action), cause)
-        for address, action, cause in reversed(entry.changes)
-    )
 
 
 def _rollback_not_recorded(error: ReconcileError | OSError) -> RollbackFailed:

@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reconcile.dataclass import dataclass
-from reconcile.engine.history import HistoryEntry, HistoryRow, applies_in_force
+from reconcile.engine.history import (
+    HistoryChange,
+    HistoryEntry,
+    HistoryRow,
+    applies_in_force,
+    reversed_changes,
+)
 from reconcile.engine.journal import Journal, journals
 from reconcile.engine.ledger import Rows
 from reconcile.engine.model import Action
+from reconcile.engine.resource import Ref
 from reconcile.errors import ReconcileError
+from reconcile.filesystem.path import is_inside
 
 if TYPE_CHECKING:
     from reconcile.filesystem.state_dir import StateDir
+    from reconcile.filesystem.undo import Undo
+
+_IN_FORCE = ("applied", "failed")
+_WITH_CONTENTS = ("tree", "assets")
+"""Kinds whose effects are below the path of their name."""
 
 
 @dataclass(frozen=True)
@@ -56,11 +70,11 @@ def plan_rollback(state: StateDir, to: int | None = None) -> RollbackPlan:
     Without `to` it is what is unfinished, otherwise the last apply; 0 is the beginning.
     Errors: ReconcileError where there is nothing to undo, or it can no longer be undone.
     """
-    statuses = [journal.status for journal in journals(state) if not journal.is_ended]
-    unfinished = tuple(status.entry for status in statuses if status)
+    left = [journal for journal in journals(state) if not journal.is_ended]
+    unfinished = tuple(entry for journal in left for entry in _undone_of(journal))
     if to is None and unfinished:
         return RollbackPlan((), unfinished)
-    in_force = tuple(applies_in_force(state))
+    in_force = (*_unrecorded(left), *applies_in_force(state))
     applies = in_force[:1] if to is None else tuple(row for row in in_force if row.number > to)
     if to is not None:
         _refuse_undone(state, to, in_force[len(applies) :])
@@ -73,13 +87,56 @@ def plan_rollback(state: StateDir, to: int | None = None) -> RollbackPlan:
     return RollbackPlan(applies, unfinished)
 
 
+def _unrecorded(left: Sequence[Journal]) -> Iterator[HistoryRow]:
+    """The rows of applies that succeeded, and that the next command records."""
+    for journal in left:
+        row = journal.status.row if journal.status else None
+        if row is not None and row.entry.result in _IN_FORCE:
+            yield row
+
+
+def _undone_of(journal: Journal) -> Iterator[HistoryEntry]:
+    """What of an unfinished apply has begun; none of one that only has to be recorded."""
+    status = journal.status
+    if status is None or status.phase == "decided":
+        return
+    if status.entry.undoes_another:
+        # It goes on with what it began: undoing what the apply did.
+        yield replace(status.entry, changes=reversed_changes(status.entry))
+    else:
+        changes = begun_changes(status.entry.changes, journal.undos())
+        yield replace(status.entry, changes=changes)
+
+
+def begun_changes(
+    planned: Sequence[HistoryChange], undos: Sequence[Undo]
+) -> tuple[HistoryChange, ...]:
+    """Those of an apply's changes, made one after the other, up to the last that had an effect."""
+    refs = [Ref.parse(address) for address, _, _ in planned]
+    positions = (_position_of(undo.affects, refs) for undo in undos)
+    return tuple(planned[: max(positions, default=-1) + 1])
+
+
+def _position_of(name: str, refs: Sequence[Ref]) -> int:
+    """The change that an effect on `name` belongs to; -1 for none, as for our own records."""
+    own = [index for index, ref in enumerate(refs) if name == ref.name]
+    if own:
+        return own[0]
+    around = [
+        index
+        for index, ref in enumerate(refs)
+        if ref.kind in _WITH_CONTENTS and is_inside(name, ref.name)
+    ]
+    return max(around, key=lambda index: len(refs[index].name), default=-1)
+
+
 def journals_by_number(state: StateDir) -> dict[int, Journal]:
     """The journals that can be undone, by the number of their row in the history."""
     found = ((journal, journal.status) for journal in journals(state))
     return {
         status.row.number: journal
         for journal, status in found
-        if status and status.row and status.row.entry.result in ("applied", "failed")
+        if status and status.row and status.row.entry.result in _IN_FORCE
     }
 
 

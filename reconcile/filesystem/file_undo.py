@@ -20,6 +20,7 @@ from reconcile.filesystem.read import identity, names_in
 from reconcile.filesystem.safe_path import PinnedName, pin_name
 from reconcile.filesystem.undo import Undo, undo_record
 
+MISSING = "it is missing"
 CHANGED_SINCE = "{} has been changed since, so it was left as it is"
 
 
@@ -50,6 +51,24 @@ class FileUndo(Undo):
                 # Its directory is gone, and everything to be restored with it.
                 return ""
 
+    @property
+    def affects(self) -> str:
+        """The path."""
+        return self.path
+
+    def remains(self, host: Any) -> str:  # noqa: ARG002
+        """See `Undo.remains`. Errors: HostError."""
+        with explained(f"{self.path} cannot be examined"):
+            try:
+                with pin_name(self.path) as at:
+                    return self.difference(at)
+            except FileNotFoundError:
+                return ""
+
+    def difference(self, at: PinnedName) -> str:  # noqa: ARG002
+        """What of the effect `at` still shows; "" for nothing. Errors: OSError."""
+        return ""
+
     @abstractmethod
     def restore(self, at: PinnedName) -> str:
         """Undo the effect on `at`; "" or why it was left as it is. Errors: OSError."""
@@ -72,6 +91,12 @@ class Replaced(FileUndo):
         if self.keep is None:
             return self._remove_new(at)
         return _restore_backup(at, self.keep, self.wrote)
+
+    def difference(self, at: PinnedName) -> str:
+        """It still holds the new content, or is gone altogether."""
+        if self.keep is not None and at.stat() is None:
+            return MISSING
+        return "it holds what the apply wrote" if identity(at) == self.wrote else ""
 
     def _remove_new(self, at: PinnedName) -> str:
         now = identity(at)
@@ -99,6 +124,10 @@ class Removed(FileUndo):
         """Give the name its inode again."""
         return _restore_backup(at, self.keep, wrote="")
 
+    def difference(self, at: PinnedName) -> str:
+        """It is still gone."""
+        return MISSING if at.stat() is None else ""
+
     def discard_backup(self) -> None:
         """Remove the inode for good."""
         with explained(f"the backup of {self.path} cannot be removed"):
@@ -111,6 +140,14 @@ class MadeDirectory(FileUndo):
     """`path` was created as a directory."""
 
     op: ClassVar[str] = "files.made_directory"
+
+    def difference(self, at: PinnedName) -> str:
+        """It is still there, and empty, so that nobody uses it."""
+        found = at.stat()
+        if found is None or not stat.S_ISDIR(found.st_mode):
+            return ""
+        with at.pinned() as pin:
+            return "" if names_in(pin) else "it still exists"
 
     def restore(self, at: PinnedName) -> str:
         """Remove the directory if it is empty."""
@@ -145,6 +182,10 @@ class RemovedDirectory(FileUndo):
                 set_owner_and_mode(pin, self.uid, self.gid, self.mode)
                 restore_attributes(pin, self.attributes)
         return ""
+
+    def difference(self, at: PinnedName) -> str:
+        """It is still gone."""
+        return MISSING if at.stat() is None else ""
 
     def _is_being_restored(self, pin: int) -> bool:
         """Whether it was created just now, or by a rollback that was killed halfway."""
@@ -192,6 +233,16 @@ class PermissionsChanged(FileUndo):
             set_owner_and_mode(pin, self.uid, self.gid, self.mode)
             restore_attributes(pin, self.attributes)
         return ""
+
+    def difference(self, at: PinnedName) -> str:
+        """It still has the owner and mode that it was given."""
+        with at.pinned() as pin:
+            st = os.fstat(pin)
+        before, now = Ownership(self.uid, self.gid, self.mode), Ownership.of(st)
+        is_as_given = now in {Ownership(*one) for one in self.given}
+        if st.st_ino != self.ino or now == before or not is_as_given:
+            return ""
+        return "it has the owner and mode that the apply gave it"
 
     def _is_unmodified(self, st: os.stat_result) -> bool:
         """Whether nobody else has changed it: as it was, as it was given, or halfway between."""

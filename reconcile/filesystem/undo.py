@@ -26,6 +26,15 @@ class Undo(ABC):
         """The directory in which it changes something on the disk; "" for none."""
         return ""
 
+    @property
+    def affects(self) -> str:
+        """The name of what it changes: a path, or a unit."""
+        return ""
+
+    def remains(self, host: Any) -> str:  # noqa: ARG002
+        """What of the effect is still there once it was undone; "" for nothing."""
+        return ""
+
     @abstractmethod
     def undo(self, host: Any) -> str:
         """Undo the effect on `host`; return "" or why something was left as it is.

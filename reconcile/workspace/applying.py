@@ -12,7 +12,13 @@ from reconcile.dataclass import dataclass
 from reconcile.engine.apply import apply
 from reconcile.engine.history import current_number
 from reconcile.engine.model import Check, EventHandler, Plan, Report, discard_event
-from reconcile.engine.rollback import RETAINED, recover, rollback_applies
+from reconcile.engine.rollback import (
+    NOTHING_UNDONE,
+    RETAINED,
+    RolledBack,
+    recover,
+    rollback_applies,
+)
 from reconcile.engine.safety_checks import (
     refuse_emptying,
     refuse_excess,
@@ -170,8 +176,15 @@ def roll_back(
     # What was interrupted is rolled back already: nothing tells what had failed before.
     before = failures_now(workspace) if applies else NO_FAILURES
     actor = workspace.actor(command)
-    notes = rollback_applies(workspace.host, applies, actor, on_event) if applies else ()
-    return Rollback(notes, verify_restored(workspace.refreshed(), before=before))
+    done = rollback_applies(workspace.host, applies, actor, on_event) if applies else NOTHING_UNDONE
+    restored = verify_restored(workspace.refreshed(), before=before)
+    return Rollback(done.notes, (*_not_restored(done), *restored))
+
+
+def _not_restored(done: RolledBack) -> Iterator[Check]:
+    """A failed check for each thing that is not as it was before the applies."""
+    for name, left in done.remaining:
+        yield Check(f"restored:{name}", "fail", left)
 
 
 def _refuse_unsafe(workspace: Workspace, plan: Plan, options: ApplyOptions) -> None:

@@ -111,7 +111,9 @@ class Machine:
         with lock(host, "reconcile rollback"):
             recover(host, self.events.append)
             applies = plan_rollback(host.state, to).applies
-            return rollback_applies(host, applies, BY, self.events.append)
+            done = rollback_applies(host, applies, BY, self.events.append)
+            assert () == done.remaining
+            return done.notes
 
     def manifest(self) -> dict[str, tuple[object, ...]]:
         """Every path below the root: kind, mode, owner, content, and a file's mtime."""

@@ -55,6 +55,11 @@ class NginxReloaded(Undo):
     reopens: bool = False
 
     @property
+    def affects(self) -> str:
+        """The configuration."""
+        return self.config
+
+    @property
     def subject(self) -> tuple[str, str]:
         """The nginx of this configuration."""
         return self.op, self.config

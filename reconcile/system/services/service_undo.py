@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from reconcile.system import Host
 
 
+NOT_RUNNING = "it no longer runs"
+
+
 @undo_record
 @dataclass(frozen=True)
 class ActiveBefore(Undo):
@@ -24,6 +27,18 @@ class ActiveBefore(Undo):
     op: ClassVar[str] = "services.active"
     unit: str
     active: bool
+
+    @property
+    def affects(self) -> str:
+        """The unit."""
+        return self.unit
+
+    def remains(self, host: Host) -> str:
+        """See `Undo.remains`."""
+        status = host.services.status(self.unit)
+        if self.active and _is_stopped(status):
+            return NOT_RUNNING
+        return "it still runs" if status.active and not self.active else ""
 
     def undo(self, host: Host) -> str:
         """Start or stop the unit, unless it is in that state; see `Undo.undo`."""
@@ -45,6 +60,18 @@ class EnabledBefore(Undo):
     unit: str
     enabled: bool
 
+    @property
+    def affects(self) -> str:
+        """The unit."""
+        return self.unit
+
+    def remains(self, host: Host) -> str:
+        """See `Undo.remains`."""
+        is_enabled = bool(host.services.status(self.unit).enabled)
+        if is_enabled == self.enabled:
+            return ""
+        return "it is still enabled" if is_enabled else "it is no longer enabled"
+
     def undo(self, host: Host) -> str:
         """Enable or disable the unit, unless it is in that state; see `Undo.undo`."""
         if self.enabled == host.services.status(self.unit).enabled:
@@ -64,6 +91,16 @@ class UnitFileBefore(Undo):
     active: bool
     main_pid: int
     started_at: float | None
+
+    @property
+    def affects(self) -> str:
+        """The unit."""
+        return self.unit
+
+    def remains(self, host: Host) -> str:
+        """See `Undo.remains`."""
+        was_running = bool(self.unit) and self.active
+        return NOT_RUNNING if was_running and _is_stopped(host.services.status(self.unit)) else ""
 
     def undo(self, host: Host) -> str:
         """Restart the unit from the restored file, unless the same process still runs."""
