@@ -56,13 +56,15 @@ class FileUndo(Undo):
         """The path."""
         return self.path
 
-    def remains(self, host: Any) -> str:  # noqa: ARG002
+    def remains(self, host: Any) -> str:
         """See `Undo.remains`. Errors: HostError."""
         with explained(f"{self.path} cannot be examined"):
             try:
                 with pin_name(self.path) as at:
+                    if self.writes_contents:
+                        host.guard.refuse_once(at.dir_fd, self.path)
                     return self.difference(at)
-            except FileNotFoundError:
+            except (FileNotFoundError, ProtectedPlace):
                 return ""
 
     def difference(self, at: PinnedName) -> str:  # noqa: ARG002
