@@ -144,4 +144,43 @@ class AlpnProbe:
     protocol: str = "h2"
 
 
-Probe = HttpProbe | UploadDirectoryProbe | UploadProbe | FilesProbe | AlpnProbe
+@dataclass(frozen=True)
+class CrawlProbe:
+    """GET `path`, then what that page makes browsers load from this host's nginx.
+
+    `depth` is how many stylesheets deep imports are followed. `is_default` where the file does
+    not declare it: what is wrong is a warning then.
+    """
+
+    name: str
+    site: str
+    endpoint: Endpoint
+    path: str
+    depth: int = 1
+    is_default: bool = False
+    refusals: Refusals = ()
+
+
+@dataclass(frozen=True)
+class CertificateProbe:
+    """Ask for the certificate of each of `names`, and whether browsers accept it.
+
+    `certificate` is the file that nginx should have loaded.
+    """
+
+    name: str
+    site: str
+    endpoint: Endpoint
+    names: tuple[str, ...]
+    certificate: str
+
+
+Probe = (
+    HttpProbe
+    | UploadDirectoryProbe
+    | UploadProbe
+    | FilesProbe
+    | CrawlProbe
+    | CertificateProbe
+    | AlpnProbe
+)

@@ -177,12 +177,18 @@ class BehaviourChange:
 
 @dataclass(frozen=True)
 class Check:
-    """The result of one probe or reading; `before_apply` if it failed before and is no worse."""
+    """The result of one probe or reading; `before_apply` if it failed before and is no worse.
+
+    With `warning` it passed, and its detail is for a person to act on. `expires` is when what it
+    is about, such as a certificate, becomes invalid, in UTC.
+    """
 
     name: str
     status: CheckStatus
     detail: str = ""
     before_apply: Literal["fail"] | None = None
+    warning: bool = False
+    expires: str | None = None
 
     @property
     def failed_before(self) -> bool:

@@ -33,6 +33,7 @@ def metrics_text(drift: Drift) -> bytes:
     registry = CollectorRegistry()
     _values(registry, drift)
     _labelled(registry, drift)
+    _certificates(registry, drift)
     return generate_latest(registry)
 
 
@@ -87,6 +88,18 @@ def _labelled(registry: CollectorRegistry, drift: Drift) -> None:
     results = Counter(check.status for check in drift.checks)
     for status in get_args(CheckStatus):
         probes.labels(status).set(results[status])
+
+
+def _certificates(registry: CollectorRegistry, drift: Drift) -> None:
+    expiry = Gauge(
+        "reconcile_certificate_expiry_timestamp_seconds",
+        "When the certificate that a site sends expires.",
+        ["site"],
+        registry=registry,
+    )
+    for check in drift.checks:
+        if check.expires is not None:
+            expiry.labels(check.name.partition(":")[2]).set(_epoch(check.expires) or 0.0)
 
 
 def _epoch(at: str | None) -> float | None:

@@ -10,6 +10,9 @@ from reconcile.output.escape import printable
 from reconcile.output.style import PLAIN, Style, join_blocks
 from reconcile.wording import counted
 
+MOST_PASSED = 10
+"""Passed checks that are listed one by one."""
+
 _RANK: dict[CheckStatus, int] = {"pass": 0, "skipped": 1, "unknown": 2, "fail": 3}
 
 
@@ -18,12 +21,16 @@ def verification_text(
 ) -> str:
     """List all checks, failed ones last, then the verdict on them and on `also`.
 
+    Of those that passed there is one line a site, where they are many.
+
     `also` holds checks that were printed before.
     """
     nothing = ["Nothing to verify: the configuration declares no checks."]
-    ordered = sorted(checks, key=lambda check: _RANK[check.status])
+    passed = [check for check in checks if check.status == "pass" and not check.warning]
+    others = [check for check in checks if check.status != "pass" or check.warning]
+    ordered = sorted(others, key=lambda check: _RANK[check.status])
     ending = verdict([*also, *checks], style) or nothing
-    return join_blocks(checks_text(ordered, style), ending)
+    return join_blocks([*_passed_lines(passed, style), *checks_text(ordered, style)], ending)
 
 
 def checks_text(checks: Iterable[Check], style: Style = PLAIN) -> list[str]:
@@ -31,9 +38,20 @@ def checks_text(checks: Iterable[Check], style: Style = PLAIN) -> list[str]:
     return [line for check in merged_versions(checks) for line in _check_lines(check, style)]
 
 
+def _passed_lines(checks: Sequence[Check], style: Style) -> list[str]:
+    """Checks that passed: each by itself where they are few, else how many of each site."""
+    if len(merged_versions(checks)) <= MOST_PASSED:
+        return checks_text(checks, style)
+    counts = Counter(check.name.partition(" ")[0] for check in checks)
+    summed = (Check(name, "pass", counted(number, "check")) for name, number in counts.items())
+    return checks_text(summed, style)
+
+
 def _check_lines(check: Check, style: Style) -> list[str]:
     word = check.status.upper() if check.status == "fail" else check.status
-    head = style.status(check.status, f"{word:<8}")
+    word = "warn" if check.warning else word
+    status = "unknown" if check.warning else check.status
+    head = style.status(status, f"{word:<8}")
     detail = f": {printable(check.detail)}" if check.detail else ""
     first, *rest = style.wrap(f"{printable(check.name)}{detail}", " " * 10, " " * 10)
     return [f"  {head}{first.lstrip()}", *rest]
@@ -51,7 +69,9 @@ def verdict(checks: Sequence[Check], style: Style, *, after: str = "Applied") ->
         more = f", {missing}" if missing else ""
         text = f"Verification failed: {found['fail']} of {len(checks)} checks{more}{skipped}."
         return [style.error(line) for line in style.wrap(text)]
-    passed = f"{found['pass']} of {len(checks)} checks passed{skipped}"
+    warned = sum(check.warning for check in checks)
+    warnings = f", {warned} with a warning" if warned else ""
+    passed = f"{found['pass']} of {len(checks)} checks passed{warnings}{skipped}"
     if missing:
         text = f"Not verified: {missing}. Nothing failed: {passed}."
         return [style.error(line) for line in style.wrap(text)]

@@ -128,12 +128,18 @@ class BehaviourChangeItem(Document):
 
 
 class CheckItem(Document):
-    """The result of a check; `before_apply` if it had failed before, and is no worse."""
+    """The result of a check; `before_apply` if it had failed before, and is no worse.
+
+    With `warning` it passed, and `detail` is for a person to act on. `expires` is when what it
+    is about, such as a certificate, becomes invalid, in UTC.
+    """
 
     name: str
     status: CheckStatus
     detail: str
     before_apply: Literal["fail"] | None = None
+    warning: bool = False
+    expires: str | None = None
 
 
 class IgnoredChange(Document):

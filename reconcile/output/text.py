@@ -51,7 +51,7 @@ def report_text(report: Report, style: Style = PLAIN) -> str:
     """Render the outcome of an apply: notes, the verdict if all checks passed, and totals."""
     passed = [] if failed_checks(report.checks) else verdict(report.checks, style)
     applied = report.checks if report.result == "applied" else ()
-    known = checks_text([check for check in applied if check.failed_before], style)
+    known = checks_text([check for check in applied if check.failed_before or check.warning], style)
     outcome = style.wrap(_outcome(report, style))
     return join_blocks(_notes(report.notes, style), known, passed, outcome)
 
@@ -81,12 +81,14 @@ def rollback_text(notes: Sequence[str], checks: Sequence[Check] = (), style: Sty
 def drift_text(drift: Drift, style: Style = PLAIN) -> str:
     """Render the plan, since when it differs, and the checks; sync and health are separate."""
     bad = checks_text(failed_checks(drift.checks), style)
+    noted = (check for check in drift.checks if check.warning or check.expires)
+    warned = checks_text([check for check in noted if check.status == "pass"], style)
     return join_blocks(
         _applying(drift, style),
         [style.good(f"Fixed: {printable(address)}") for address in drift.healed],
         [plan_text(drift.plan, style)],
         _deviation_lines(drift, style),
-        [*bad, *verdict(drift.checks, style)],
+        [*warned, *bad, *verdict(drift.checks, style)],
     )
 
 

@@ -119,7 +119,7 @@ class HttpClient:
         """
         try:
             deadline = Deadline(time.monotonic() + timeout_s)
-            sock = _connected_socket(target, deadline)
+            sock = connected_socket(target, deadline)
             with sock, _with_tls(sock, target, deadline, protocols) as encrypted:
                 return Negotiation(encrypted.selected_alpn_protocol())
         except TimeoutError:
@@ -261,7 +261,7 @@ def _require_complete(answer: HttpAnswer, response: HTTPResponse) -> HttpAnswer:
 
 def connected(target: HttpTarget, deadline: Deadline) -> socket.socket:
     """A new connection, with TLS where the target has it. Errors: OSError."""
-    sock = _connected_socket(target, deadline)
+    sock = connected_socket(target, deadline)
     if not target.tls:
         return sock
     try:
@@ -271,7 +271,8 @@ def connected(target: HttpTarget, deadline: Deadline) -> socket.socket:
         raise
 
 
-def _connected_socket(target: HttpTarget, deadline: Deadline) -> socket.socket:
+def connected_socket(target: HttpTarget, deadline: Deadline) -> socket.socket:
+    """A new connection, before any TLS. Errors: OSError."""
     unix = target.address.startswith("unix:")
     ip = socket.AF_INET6 if ":" in target.address else socket.AF_INET
     sock = socket.socket(socket.AF_UNIX if unix else ip, socket.SOCK_STREAM)

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 from reconcile.config.probes import (
     AlpnProbe,
+    CertificateProbe,
+    CrawlProbe,
     Endpoint,
     Expectation,
     FilesProbe,
@@ -74,12 +76,15 @@ def _has_server(endpoint: Endpoint, servers: ServerTable) -> bool:
 
 
 def _as_configured(probe: Probe, router: Router, files: PathKinds) -> Probe:
-    if isinstance(probe, AlpnProbe):
+    if isinstance(probe, AlpnProbe | CertificateProbe):
         return probe
     if isinstance(probe, UploadProbe):
         paths = (probe.path, probe.then_get)
         routes = [_route(probe, path, router, files) for path in paths]
         return replace(probe, refusals=tuple(item for r in routes for item in _refusals(r)))
+    if isinstance(probe, CrawlProbe):
+        route = _route(probe, probe.path, router, files)
+        return replace(probe, refusals=tuple(_refusals(route)))
     if isinstance(probe, HttpProbe):
         route = _route(probe, probe.path, router, files)
         return replace(probe, expect=_expected(probe.expect, route))

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from reconcile.config.probes import Expectation, HttpProbe, Probe
+from reconcile.config.probes import CrawlProbe, Expectation, HttpProbe, Probe
 from reconcile.dataclass import dataclass
 from reconcile.engine.model import Check, without_version
 from reconcile.verify.run_probes import run_probes
@@ -47,7 +47,8 @@ NO_FAILURES = FailuresBefore()
 
 def find_failures(probes: Sequence[Probe], host: Host) -> FailuresBefore:
     """What fails at this moment."""
-    failed = _failed(run_probes(probes, host, retry_s=RETRY_S))
+    able = [probe for probe in probes if not isinstance(probe, CrawlProbe) or not probe.is_default]
+    failed = _failed(run_probes(able, host, retry_s=RETRY_S))
     return FailuresBefore(failed, _below_minimum(probes, failed, host))
 
 

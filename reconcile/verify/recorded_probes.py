@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from reconcile.config.probes import (
     AlpnProbe,
+    CertificateProbe,
+    CrawlProbe,
     Endpoint,
     Expectation,
     FilesProbe,
@@ -24,7 +26,10 @@ if TYPE_CHECKING:
 FOLDER = "probes"
 _KINDS = {
     kind.__name__: kind
-    for kind in (HttpProbe, UploadDirectoryProbe, UploadProbe, FilesProbe, AlpnProbe)
+    for kind in (
+        *(HttpProbe, UploadDirectoryProbe, UploadProbe),
+        *(FilesProbe, CrawlProbe, CertificateProbe, AlpnProbe),
+    )
 }
 
 
@@ -69,8 +74,9 @@ def _decode(item: dict[str, Any]) -> Probe:
     fields["endpoint"] = _endpoint(fields["endpoint"])
     if "refusals" in fields:
         fields["refusals"] = tuple(map(tuple, fields["refusals"]))
-    if "others" in fields:
-        fields["others"] = tuple(fields["others"])
+    for name in ("others", "names"):
+        if name in fields:
+            fields[name] = tuple(fields[name])
     for name in ("expect", "minimum", "hidden"):
         if fields.get(name) is not None:
             fields[name] = _expectation(fields[name])

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from reconcile.config.probes import (
     AlpnProbe,
+    CertificateProbe,
+    CrawlProbe,
     FilesProbe,
     HttpProbe,
     Probe,
@@ -18,6 +20,8 @@ from reconcile.config.probes import (
 )
 from reconcile.engine.model import Check
 from reconcile.system.canary import Canary
+from reconcile.verify.certificate import check_certificate
+from reconcile.verify.crawl import check_crawl
 from reconcile.verify.evaluate import evaluate
 from reconcile.verify.files import check_files
 from reconcile.verify.form_upload import check_form_upload
@@ -102,6 +106,10 @@ def _run_probe(
         return (check_form_upload(probe, client),)
     if isinstance(probe, FilesProbe):
         return check_files(probe, serving, client)
+    if isinstance(probe, CertificateProbe):
+        return (check_certificate(probe, serving, client),)
+    if isinstance(probe, CrawlProbe):
+        return (check_crawl(probe, serving, client),)
     created = canaries[probe]
     if created.failure:
         return (created.failure,)

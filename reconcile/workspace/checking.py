@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from reconcile.config.probes import FilesProbe, HttpProbe
+from reconcile.config.probes import CertificateProbe, CrawlProbe, FilesProbe, HttpProbe
 from reconcile.engine.diff import differences
 from reconcile.engine.drift_report import Drift
 from reconcile.engine.history import current_number
@@ -146,7 +146,7 @@ def _declared_probes(workspace: Workspace) -> Sequence[Probe]:
 
 def run_http_probes(workspace: Workspace) -> tuple[Check, ...]:
     """Run the probes that only read; those that write, even briefly, are for `verify_sites`."""
-    reading = (HttpProbe, FilesProbe)
+    reading = (HttpProbe, FilesProbe, CrawlProbe, CertificateProbe)
     probes = [probe for probe in workspace.readable_probes.probes if isinstance(probe, reading)]
     return run_probes(as_configured(probes, workspace.host), workspace.host, retry_s=RETRY_S)
 

@@ -64,7 +64,9 @@ def test_nginx_has_to_load_every_file_of_paths_that_it_reads() -> None:
 
 
 def test_only_the_app_of_an_adopted_site_is_probed() -> None:
-    assert ["probe:myapp the app answers"] == [probe.name for probe in compile_text(ADOPTED).probes]
+    names = [probe.name for probe in compile_text(ADOPTED).probes]
+
+    assert ["probe:myapp the app answers", "probe:myapp crawl /"] == names
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,7 @@ def test_every_location_and_the_app_are_probed_by_default() -> None:
         "/media/ hides dotfiles",
         "/media/ sends what is on the disk",
         "/media/ serves what the app saves",
+        "crawl /",
     ] == list(probes(SMALLEST))
 
 
@@ -213,3 +214,11 @@ def test_the_location_of_the_root_has_no_redirect() -> None:
         "/ sends what is on the disk",
         "/ serves files",
     ] == list(probes(text))
+
+
+def test_a_page_to_crawl_is_declared_or_that_of_the_app() -> None:
+    declared = probes(site("probes: [{crawl: /shop/, depth: 2}]"))
+
+    assert ["crawl /shop/"] == [name for name in declared if name.startswith("crawl")]
+    assert (2, False) == (declared["crawl /shop/"].depth, declared["crawl /shop/"].is_default)
+    assert probes(SMALLEST)["crawl /"].is_default

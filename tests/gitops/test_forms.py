@@ -159,3 +159,14 @@ def test_nothing_on_the_host_can_write_markdown() -> None:
     # The fence is longer than any in the text, so that the text cannot end it.
     assert "````diff\n" in markdown
     assert 1 == markdown.count("\n````\n")
+
+
+def test_the_time_at_which_a_certificate_expires_is_a_metric_and_a_line() -> None:
+    check = Check(
+        "certificate:shop", "pass", "expires in 35 days", expires="2027-01-01T00:00:00+00:00"
+    )
+    drift = Drift(Plan("web1", (), "sha256:0"), (check,), AT)
+
+    metric = 'reconcile_certificate_expiry_timestamp_seconds{site="shop"} 1.7987616e+09'
+    assert metric in metrics.metrics_text(drift).decode()
+    assert "certificate:shop: expires in 35 days" in drift_text(drift)

@@ -12,7 +12,7 @@ from reconcile.config.diagnostics import Violation
 from reconcile.config.document import Loc
 from reconcile.config.fields.field_type import regex_str
 from reconcile.config.fields.http_values import HeaderName, HeaderValue, UrlPath
-from reconcile.config.probes import Expectation, Probe, UploadProbe
+from reconcile.config.probes import CrawlProbe, Expectation, Probe, UploadProbe
 from reconcile.config.site.listen_ports import main_endpoint
 
 if TYPE_CHECKING:
@@ -63,18 +63,32 @@ class UploadProbeSettings(ConfigModel):
     )
 
 
+class CrawlProbeSettings(ConfigModel):
+    """Request a page, and what it makes browsers load from this host."""
+
+    crawl: UrlPath = Field(description="The path of the page.", examples=["/"])
+    depth: Annotated[int, Field(ge=1, le=5)] = Field(
+        default=1, description="How many stylesheets deep what they import is followed."
+    )
+
+
 # Pydantic adds the tag to the location of an error: it must not look like a key.
-GET, UPLOAD = "(get)", "(upload)"
+GET, UPLOAD, CRAWL = "(get)", "(upload)", "(crawl)"
 
 
 def _discriminate(value: Any) -> str:
     if isinstance(value, dict):
-        return UPLOAD if "upload" in value else GET
+        return CRAWL if "crawl" in value else UPLOAD if "upload" in value else GET
+    if isinstance(value, CrawlProbeSettings):
+        return CRAWL
     return UPLOAD if isinstance(value, UploadProbeSettings) else GET
 
 
+AnyProbeSettings = GetProbeSettings | UploadProbeSettings | CrawlProbeSettings
 ProbeSettings = Annotated[
-    Annotated[GetProbeSettings, Tag(GET)] | Annotated[UploadProbeSettings, Tag(UPLOAD)],
+    Annotated[GetProbeSettings, Tag(GET)]
+    | Annotated[UploadProbeSettings, Tag(UPLOAD)]
+    | Annotated[CrawlProbeSettings, Tag(CRAWL)],
     Discriminator(_discriminate),
 ]
 
@@ -82,14 +96,36 @@ ProbeSettings = Annotated[
 def check_probes(loc: Loc, site: Site) -> Iterator[Violation]:
     """A probe that needs an app has one."""
     for index, probe in enumerate(site.probes if not site.app else ()):
-        if not isinstance(probe, GetProbeSettings):
+        if isinstance(probe, UploadProbeSettings):
             yield Violation((*loc, "probes", index), "an upload probe needs an app")
-        elif probe.expect.served_by == "app":
+        elif isinstance(probe, GetProbeSettings) and probe.expect.served_by == "app":
             yield Violation((*loc, "probes", index), "this site has no app")
 
 
-def compile_probe(site: SiteContext, settings: GetProbeSettings | UploadProbeSettings) -> Probe:
+def default_crawl(site: SiteContext) -> Iterator[Probe]:
+    """The start page of a site with an app, unless the file declares what to crawl."""
+    declared = site.declared
+    if declared.app and not any(isinstance(one, CrawlProbeSettings) for one in declared.probes):
+        yield _crawl_probe(site, CrawlProbeSettings(crawl="/"), is_default=True)
+
+
+def _crawl_probe(
+    site: SiteContext, settings: CrawlProbeSettings, *, is_default: bool = False
+) -> CrawlProbe:
+    return CrawlProbe(
+        name=site.probe_name(f"crawl {settings.crawl}"),
+        site=site.name,
+        endpoint=main_endpoint(site),
+        path=settings.crawl,
+        depth=settings.depth,
+        is_default=is_default,
+    )
+
+
+def compile_probe(site: SiteContext, settings: AnyProbeSettings) -> Probe:
     """The probe of an entry of `probes`."""
+    if isinstance(settings, CrawlProbeSettings):
+        return _crawl_probe(site, settings)
     if isinstance(settings, GetProbeSettings):
         expect = Expectation(
             frozenset({settings.expect.status}),

@@ -54,7 +54,7 @@ from reconcile.config.site.maintenance import (
     maintenance_probes,
     maintenance_view,
 )
-from reconcile.config.site.probe import ProbeSettings, check_probes, compile_probe
+from reconcile.config.site.probe import ProbeSettings, check_probes, compile_probe, default_crawl
 from reconcile.config.site.redirects import (
     RedirectChoice,
     RedirectKey,
@@ -64,6 +64,7 @@ from reconcile.config.site.redirects import (
 )
 from reconcile.config.site.tls import (
     Tls,
+    certificate_probe,
     check_tls,
     compile_letsencrypt,
     tls_probes,
@@ -288,5 +289,7 @@ def site_probes(site: SiteContext) -> Iterator[Probe]:
             yield from error_page_probes(site)
         for prefix, location in site.declared.locations.items():
             yield from location_probes(site, prefix, location)
+    yield from certificate_probe(site)
     for settings in site.declared.probes:
         yield compile_probe(site, settings)
+    yield from default_crawl(site)

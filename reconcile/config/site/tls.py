@@ -18,7 +18,7 @@ from reconcile.config.document import Loc
 from reconcile.config.fields.field_type import regex_str
 from reconcile.config.fields.path_types import NginxPath
 from reconcile.config.fields.quantities import SECONDS, Duration
-from reconcile.config.probes import Expectation, HttpProbe
+from reconcile.config.probes import CertificateProbe, Expectation, HttpProbe
 from reconcile.config.site.listen_ports import ListenAddress, endpoint, main_endpoint
 from reconcile.engine.model import Declared, Finding
 from reconcile.filesystem.path import is_inside
@@ -253,6 +253,18 @@ def tls_probes(site: SiteContext) -> Iterator[HttpProbe]:
             name = site.probe_name("nginx responds to Let's Encrypt")
             path = CHALLENGES + "reconcile-probe"
             yield HttpProbe(name, site.name, endpoint(site, listen), path, expect)
+
+
+def certificate_probe(site: SiteContext) -> Iterator[CertificateProbe]:
+    """Whether browsers accept the certificate, and for how long."""
+    if site.tls:
+        yield CertificateProbe(
+            f"certificate:{site.name}",
+            site.name,
+            main_endpoint(site),
+            site.declared.server_names,
+            site.tls.chain_path,
+        )
 
 
 def _plain_listens(site: SiteContext) -> tuple[ListenAddress, ...]:

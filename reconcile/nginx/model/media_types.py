@@ -14,7 +14,7 @@ TEXT_TYPES = tuple(
     sorted({kind for kind in WEB_TYPES.values() if kind.startswith("text/")} - {"text/html"})
 )
 """Texts whose encoding browsers would guess; text/html is always among nginx's charset_types."""
-_SCRIPT_TYPES = frozenset(
+SCRIPT_TYPES = frozenset(
     {"text/javascript", "application/javascript", "application/x-javascript", "text/ecmascript"}
 )
 _STRICT = frozenset({"text/html", "text/css", "application/wasm", "image/svg+xml"})
@@ -40,7 +40,7 @@ def is_fit(ending: str, kind: str) -> bool:
     if wanted is None or wanted == kind:
         return True
     if wanted == "text/javascript":
-        return kind in _SCRIPT_TYPES
+        return kind in SCRIPT_TYPES
     return wanted not in _STRICT and kind != _UNTYPED
 
 
