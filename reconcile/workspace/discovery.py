@@ -11,12 +11,12 @@ from reconcile.config.site.tls import Tls
 from reconcile.nginx.model.media_types import added_types
 from reconcile.nginx.running.discover import NginxInstallation, discover
 from reconcile.nginx.running.loaded_config import real_path
+from reconcile.system.name_lookup import local_names, resolvers
 from reconcile.workspace.source_files import read_sources
 
 if TYPE_CHECKING:
     from reconcile.config.config import Config
     from reconcile.engine.ledger import Ledger
-    from reconcile.system.name_lookup import local_names, resolvers
 from reconcile.system import Host
 
 
