@@ -444,6 +444,9 @@ def _notes(wanted: Assets, found: SyncDiff) -> Iterator[str]:
     yield from skipped_note(
         out.special, "path", source, "{was} not copied: neither a file nor a directory"
     )
+    yield from skipped_note(
+        found.mounts, "directory", root, "{was} not compared: it, or its original, is another mount"
+    )
     for too_deep, where, verb in (
         (out.too_deep, source, "copied"),
         (found.too_deep, root, "compared"),

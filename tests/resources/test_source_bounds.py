@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,40 @@ def test_a_deep_copy_is_left_alone_where_it_is_deeper(
         assert (copy / "d").is_dir()
     assert () == after.differences
     assert any("1 directory in" in note and "levels deep" in note for note in after.notes)
+
+
+@pytest.fixture
+def mounted(site: Path) -> Iterator[Callable[[str], Path]]:
+    """Mounts a filesystem with a file in it, until the end of the test."""
+    points: list[Path] = []
+
+    def mount(name: str) -> Path:
+        point = site / name
+        point.mkdir(parents=True)
+        subprocess.run(["mount", "-t", "tmpfs", "tmpfs", point], check=True)
+        points.append(point)
+        (point / "theirs.css").write_text("theirs")
+        return point
+
+    yield mount
+    for point in points:
+        subprocess.run(["umount", point], check=True)
+
+
+@pytest.mark.parametrize("place", ["source/m", "copy/m", "source/d/m", "copy/d/m"])
+@pytest.mark.parametrize("prune", [False, True])
+def test_another_mount_is_reported_and_not_entered(
+    prune: bool, place: str, source: Path, host: Host, mounted: Callable[[str], Path]
+) -> None:
+    theirs = mounted(place) / "theirs.css"
+
+    after = applied(assets(source, prune=prune), host)
+
+    assert "theirs" == theirs.read_text()
+    assert ["a.css"] == [path.name for path in source.parent.glob("copy/*.css")]
+    assert () == after.differences
+    assert any("1 directory in" in note and "another mount" in note for note in after.notes)
+    assert not (source.parent / "copy/m/theirs.css").exists() or place == "copy/m"
 
 
 def too_many_differences(patch: pytest.MonkeyPatch) -> None:

@@ -127,6 +127,8 @@ class FileComparison:
         if now == policy.ownership(is_directory):
             return
         at = self._name(path)
+        if not self._is_on_this_mount(at):
+            return
         is_trusted = at.trust == "trusted"
         is_linked = not is_directory and copy.st_nlink > 1
         if is_linked or not (is_trusted or may_change_owner(copy, at.dir_fd, policy.uid)):
@@ -134,6 +136,10 @@ class FileComparison:
             return
         deviation = PermissionDeviation.of(path, copy)
         self.found.deviations.append(deviation)
+
+    def _is_on_this_mount(self, at: PinnedName) -> bool:
+        with at.pinned() as pin:
+            return self.cursor is None or self.cursor.is_on_this_mount(pin)
 
 
 def _have_equal_content(one: int, other: int) -> bool:

@@ -5,6 +5,7 @@ Memory follows what differs. A file that is as recorded in the manifest is not o
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -41,7 +42,7 @@ from reconcile.filesystem.sync.sync_diff import (
     SyncRequest,
     TooManyFiles,
 )
-from reconcile.filesystem.walk import DEEPEST
+from reconcile.filesystem.walk import CLOSED_MOUNT, DEEPEST
 
 HUGE = 1 << 20
 """Bytes of a directory itself above which its names are divided among the workers."""
@@ -106,7 +107,19 @@ class TreeComparison:
         return self.found
 
     def compare(self, pair: DirectoryPair) -> list[DirectoryPair]:
-        """Compare one directory; return those that are in it."""
+        """Compare one directory; return those that are in it. Another mount is not entered."""
+        try:
+            return self._compare(pair)
+        except OSError as error:
+            is_closed = error.errno in CLOSED_MOUNT and os.geteuid() == 0
+            if not pair.folder or not (is_closed or error.errno == errno.EXDEV):
+                raise
+        self.found.mounts.add(pair.folder)
+        self.found.blocked_folders.add(pair.folder)
+        self._block_removal(pair.folder)
+        return []
+
+    def _compare(self, pair: DirectoryPair) -> list[DirectoryPair]:
         self.below, self.precompressed.requested = [], set()
         self._refuse_too_many(pair)
         with self._source_listing(pair) as source, self._copy_listing(pair) as copy:
@@ -140,10 +153,13 @@ class TreeComparison:
         return self._directory_size(pair) > HUGE
 
     def _directory_size(self, pair: DirectoryPair) -> int:
+        """The larger of both in bytes; 0 where one cannot be entered, as its listing will tell."""
         sizes = [0]
-        if self.cursor is not None and pair.has_copy:
-            sizes.append(self.cursor.directory_size(pair.folder))
-        sizes += [] if pair.source_path is None else [self.source.directory_size(pair.source_path)]
+        with suppress(OSError):
+            if self.cursor is not None and pair.has_copy:
+                sizes.append(self.cursor.directory_size(pair.folder))
+            if pair.source_path is not None:
+                sizes.append(self.source.directory_size(pair.source_path))
         return max(sizes)
 
     def _source_listing(self, pair: DirectoryPair) -> AbstractContextManager[Listing]:

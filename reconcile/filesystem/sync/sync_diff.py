@@ -111,6 +111,8 @@ class SyncDiff:
     skipped: Examples = field(default_factory=Examples)
     """Files whose owner or mode deviates, but must not be changed."""
     not_copied: NotCopied = field(default_factory=NotCopied)
+    mounts: Examples = field(default_factory=Examples)
+    """Directories, of the source or the copy, that are another mount."""
     too_deep: Examples = field(default_factory=Examples)
     """Directories of the copy further down than is compared."""
     total: int = 0
@@ -137,7 +139,7 @@ class SyncDiff:
         for name in ("folders", "copies", "extraneous", "deviations", "unconfirmed"):
             getattr(self, name).extend(getattr(other, name))
         self.extraneous_folders += other.extraneous_folders
-        for examples in ("kept", "skipped", "too_deep"):
+        for examples in ("kept", "skipped", "mounts", "too_deep"):
             getattr(self, examples).merge(getattr(other, examples))
         self.not_copied.merge(other.not_copied)
         self.stale.update(other.stale)
