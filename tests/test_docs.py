@@ -68,3 +68,23 @@ def test_every_link_between_pages_leads_somewhere() -> None:
     ]
 
     assert [] == broken
+
+
+SAFETY = (DOCS / "safety.md").read_text()
+HELD = re.findall(r"^\| (.+?) \| (`\S+::.+) \|$", SAFETY, re.M)
+"""Each row of a table in safety.md: what is promised, and the tests that hold it."""
+
+
+@pytest.mark.parametrize(("promise", "tests"), HELD)
+def test_every_test_that_holds_a_promise_exists(promise: str, tests: str) -> None:
+    for named in re.findall(r"`(.+?)`", tests):
+        file, _, name = named.partition("::")
+        source = (PROJECT / "tests" / file).read_text()
+        assert re.search(rf"^ *def {name}\(", source, re.M), f"{promise}: {named}"
+
+
+def test_every_promise_has_a_test_that_holds_it() -> None:
+    section = SAFETY.partition("## What it promises")[2].partition("\n### ")[0]
+    promised = re.findall(r"^- \*\*(.+?)[.,:]?\*\*", section, re.M)
+
+    assert [promise for promise, _ in HELD][: len(promised)] == promised
