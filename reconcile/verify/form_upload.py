@@ -58,7 +58,7 @@ class _FormResponse:
         """The keys of a JSON object, none where the body is anything else."""
         try:
             keys = json.loads(self.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             return {}
         return keys if isinstance(keys, dict) else {}
 
