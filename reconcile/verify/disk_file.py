@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator, Sequence
 from posixpath import join
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from urllib.parse import quote
 
 from reconcile.dataclass import dataclass
 from reconcile.filesystem.compress import COMPRESSED
+from reconcile.filesystem.host_error import HostError
 from reconcile.filesystem.inventory import Item, inventory
 from reconcile.wording import counted
 
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 MOST_FILES = 100
 """Files of a location that are compared; above it, a sample of that size."""
 MOST_CHANGED = 200
-MOST_LISTED = 20_000
+MOST_LISTED = 5_000
 """Names of a folder from which the sample is taken."""
 WHOLE = 1 << 20
 """Bytes above which only both ends of a file are compared."""
@@ -49,7 +51,19 @@ class DiskFile:
 
 
 def read_disk_file(host: Host, path: str) -> DiskFile | None:
-    """Read `path`, or both its ends; None where it is no file. Errors: HostError."""
+    """Read `path`, or both its ends; None where it is no file, or this user may not read it.
+
+    Errors: HostError.
+    """
+    try:
+        return _read(host, path)
+    except HostError as error:
+        if error.errno == errno.EACCES:
+            return None
+        raise
+
+
+def _read(host: Host, path: str) -> DiskFile | None:
     found = host.files.stat(path, follow=True)
     if found is None or found.kind != "file":
         return None
@@ -74,7 +88,8 @@ def choose_files(probe: FilesProbe) -> Chosen:
     kinds = {_ending(path): path for path in reversed(paths)}
     first = sorted(kinds.values())
     rest = [path for path in paths if path not in set(first)]
-    return _sampled([*first, *rest], MOST_FILES, "file", always=len(first))
+    noun = "file" if listed.complete else "or more file"
+    return _sampled([*first, *rest], MOST_FILES, noun, always=len(first))
 
 
 def url_path(probe: FilesProbe, path: str) -> str:
