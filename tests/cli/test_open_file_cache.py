@@ -78,3 +78,16 @@ def test_without_the_cache_no_reload_is_planned(demo: DemoHost, run: Run) -> Non
     source(demo).write_text("body { color: teal }\n")
 
     assert "reload" not in run("plan", cwd=demo.root).stdout
+
+
+def test_a_file_that_was_replaced_by_hand_is_found_with_its_cause(
+    cached: DemoHost, run: Run
+) -> None:
+    new = Path(f"{cached.root}/www/new")
+    new.write_text("replaced\n")
+    new.rename(f"{cached.root}/www{CSS}")
+
+    found = run("verify", cwd=cached.root)
+
+    assert 3 == found.returncode
+    assert f"{CSS}: other bytes (open_file_cache (" in " ".join(found.stdout.split())

@@ -64,7 +64,7 @@ def added_types(tree: ConfigTree) -> AddedTypes:
     if not wanted:
         return AddedTypes()
     include = "" if unfit else _sole_file(tree, [block.file for block in blocks])
-    return AddedTypes(include, _lines(wanted if include else known | wanted))
+    return AddedTypes(include, type_lines(wanted if include else known | wanted))
 
 
 def _sole_file(tree: ConfigTree, files: list[str]) -> str:
@@ -75,7 +75,7 @@ def _sole_file(tree: ConfigTree, files: list[str]) -> str:
     return files[0] if only_types else ""
 
 
-def _lines(types: Mapping[str, str]) -> TypeLines:
+def type_lines(types: Mapping[str, str]) -> TypeLines:
     """One line for each type, in the order of their first endings."""
     endings: dict[str, list[str]] = {}
     for ending, kind in types.items():

@@ -8,7 +8,8 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from reconcile.nginx.model.config_tree import parse
-from reconcile.nginx.model.media_types import TEXT_TYPES
+from reconcile.nginx.model.media_types import TEXT_TYPES, type_lines
+from reconcile.nginx.model.web_types import WEB_TYPES
 from reconcile.nginx.render.compression import gzip_directives
 from reconcile.nginx.render.proxying import proxy, site_variable, upstream_blocks
 from reconcile.nginx.render.quote import Raw, nginx_quote
@@ -38,23 +39,13 @@ _NO_TOKEN = "0" * _TOKEN_LENGTH
 _EXTRA = "# extra, from reconcile.yaml"
 
 # Images, sound, film and plain text run nothing. SVG and PDF can, and are left out on purpose.
-_MEDIA_TYPES = (
-    ("image/avif", ("avif",)),
-    ("image/bmp", ("bmp",)),
-    ("image/gif", ("gif",)),
-    ("image/jpeg", ("jpg", "jpeg")),
-    ("image/png", ("png",)),
-    ("image/webp", ("webp",)),
-    ("image/x-icon", ("ico",)),
-    ("audio/flac", ("flac",)),
-    ("audio/mp4", ("m4a",)),
-    ("audio/mpeg", ("mp3",)),
-    ("audio/ogg", ("oga", "ogg", "opus")),
-    ("audio/wav", ("wav",)),
-    ("video/mp4", ("mp4", "m4v")),
-    ("video/quicktime", ("mov",)),
-    ("video/webm", ("webm",)),
-    ("text/plain", ("txt",)),
+_MEDIA_TYPES = type_lines(
+    {
+        ending: kind
+        for ending, kind in WEB_TYPES.items()
+        if kind.startswith(("image/", "audio/", "video/")) and kind != "image/svg+xml"
+    }
+    | {"txt": "text/plain"}
 )
 STATIC_DIRECTIVES: dict[Encoding, str] = {
     "gzip": "gzip_static",

@@ -301,6 +301,7 @@ def world(nginx: Nginx, place: Path) -> Iterator[World]:
         "media/evil.xml": "<a/>",
         "media/evil.pdf": "%PDF",
         "media/photo.png": "png",
+        "media/photo.jxl": "jxl",
         "media/noext": "<script>1</script>",
         "private/report.txt": "secret report\n",
         "staticsecret.txt": "sibling\n",

@@ -130,7 +130,8 @@ def test_an_upload_that_a_browser_could_run_is_a_download_in_a_sandbox(world, na
 
 
 @pytest.mark.parametrize(
-    ("name", "kind"), [("photo.png", "image/png"), ("sample.txt", "text/plain")]
+    ("name", "kind"),
+    [("photo.png", "image/png"), ("photo.jxl", "image/jxl"), ("sample.txt", "text/plain")],
 )
 def test_a_harmless_upload_keeps_its_type(world, name, kind):
     world.serve()
