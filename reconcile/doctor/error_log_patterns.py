@@ -60,6 +60,11 @@ _PATTERNS = (
         "Raise proxy_buffer_size in the location, then reload nginx.",
         is_about_app=True,
     ),
+    _ErrorPattern(
+        re.compile(r"^limiting (?:requests|connections)[, ]").search,
+        "nginx refused requests over a limit of requests or connections",
+        "If they are files of a page, see the rule asset-limits; else raise burst= of limit_req.",
+    ),
 )
 
 

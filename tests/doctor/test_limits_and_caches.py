@@ -123,3 +123,36 @@ BRIEF = {
 @pytest.mark.parametrize("lines", BRIEF.values(), ids=BRIEF)
 def test_open_file_cache_is_silent(tmp_path: Path, lines: str) -> None:
     assert [] == cached(tmp_path, lines)
+
+
+TOO_LARGE = (
+    "2026/11/28 10:00:00 [error] 7#7: *1 client intended to send too large body: 5000000 bytes,"
+    ' client: 127.0.0.1, server: a.test, request: "POST /upload HTTP/1.1", host: "a.test",'
+    ' referrer: "https://REFERRER/form"\n'
+)
+
+
+@pytest.mark.parametrize(("page", "is_foreign"), [("b.test", True), ("a.test", False)])
+def test_body_limit_names_the_cors_that_a_browser_reports(
+    tmp_path: Path, page: str, is_foreign: bool
+) -> None:
+    (tmp_path / "error.log").write_text(TOO_LARGE.replace("REFERRER", page))
+
+    [finding] = found("body-limit", tmp_path, f"server {{ server_name a.test; {APP} }}")
+
+    assert is_foreign == any("its browser reports CORS" in line for line in finding.evidence)
+
+
+LIMITED = (
+    '2026/11/28 10:00:00 [error] 7#7: *1 limiting requests, excess: 5.600 by zone "a", client:'
+    ' 127.0.0.1, server: a.test, request: "GET /static/a.css HTTP/1.1", host: "a.test"\n'
+)
+
+
+def test_log_triage_reports_requests_over_a_limit(tmp_path: Path) -> None:
+    (tmp_path / "error.log").write_text(LIMITED * 3)
+
+    [finding] = found("log-triage", tmp_path, f"server {{ server_name a.test; {APP} }}")
+
+    assert "refused requests over a limit of requests or connections, 3 times" in finding.what
+    assert "GET /static/a.css" in finding.evidence[0]

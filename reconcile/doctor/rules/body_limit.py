@@ -12,6 +12,7 @@ from reconcile.doctor.upstream import ProxyLocation
 from reconcile.nginx.model.sizes import body_limit
 
 _TOO_LARGE = re.compile(r"client intended to send too large body: (\d+) bytes")
+_REFERRER = re.compile(r', referrer: "https?://([^/:"]+)')
 _SERVER = re.compile(r", server: ([^,]+),")
 
 
@@ -59,9 +60,21 @@ def _rejected_upload(inspection: HostInspection, proxy: ProxyLocation) -> RuleRe
                 f"nginx rejected an upload of {size[1]} bytes to {server[1]} (413).",
                 str(line),
                 f"{proxy.scope.directive.place}: client_max_body_size is {limit} bytes",
+                *_as_cors(proxy, line.message),
                 fix=f"{proxy.server.place}: client_max_body_size {int(size[1]) // 2**20 + 1}m;",
             )
     return None
+
+
+def _as_cors(proxy: ProxyLocation, message: str) -> tuple[str, ...]:
+    """What a browser shows in place of the 413, where the page is another site's."""
+    page = _REFERRER.search(message)
+    if page is None or page[1] in proxy.server.names:
+        return ()
+    return (
+        f"the page is {page[1]}'s: its browser reports CORS, for nginx's own 413 has no"
+        " Access-Control-Allow-Origin",
+    )
 
 
 def _default_limit(proxy: ProxyLocation) -> RuleResult:
