@@ -41,13 +41,13 @@ def log(root: Path, name: str) -> None:
 
 MISSED = {
     "the Unicode form": (NFD, NFC, "Unicode form"),
-    "the case": ("img/Logo.PNG", "img/logo.png", "upper and lower case"),
-    "the case of a folder": ("Img/logo.png", "img/logo.png", "upper and lower case"),
-    "%-escapes in the name": ("my%20file.pdf", "my file.pdf", "%-escapes"),
-    "%-escapes in the link": ("my file.pdf", "my%20file.pdf", "%-escapes"),
+    "the case": ("img/Logo.PNG", "img/logo.png", "letter case"),
+    "the case of a folder": ("Img/logo.png", "img/logo.png", "letter case"),
+    "%-escapes in the name": ("my%20file.pdf", "my file.pdf", "percent-encoding"),
+    "%-escapes in the link": ("my file.pdf", "my%20file.pdf", "percent-encoding"),
     "a blank at the end": ("report.pdf ", "report.pdf", "blanks"),
-    "a dot at the end": ("report.pdf.", "report.pdf", "blanks, dots"),
-    "a byte order mark": ("\ufeffreport.pdf", "report.pdf", "blanks, dots"),
+    "a dot at the end": ("report.pdf.", "report.pdf", "dot at the end"),
+    "a byte order mark": ("\ufeffreport.pdf", "report.pdf", "blanks"),
 }
 
 

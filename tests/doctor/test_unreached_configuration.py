@@ -161,6 +161,19 @@ def test_unreachable_location_is_silent(tmp_path: Path, lines: list[str]) -> Non
     assert [] == found("unreachable-location", tmp_path, server(*lines))
 
 
+USELESS = {
+    "a location that nothing leads to": f"{NAMED} {APP}",
+    "a root behind a return": "location / { return 301 https://$host$request_uri; root {root}; }",
+}
+
+
+@pytest.mark.parametrize("lines", USELESS.values(), ids=USELESS)
+def test_unreachable_location_notes_what_has_no_effect(tmp_path: Path, lines: str) -> None:
+    [finding] = noted("unreachable-location", tmp_path, server(lines))
+
+    assert "has no effect" in finding.what
+
+
 YAML = """
 version: 1
 sites:

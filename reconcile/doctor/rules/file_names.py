@@ -11,10 +11,11 @@ from urllib.parse import unquote
 
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.location_mapping import LocationMapping
-from reconcile.doctor.near_names import explain_difference, near_path
+from reconcile.doctor.near_names import near_path
 from reconcile.doctor.nginx_error_log import ErrorLogLine
 from reconcile.doctor.rule import Rule, RuleResult, note, warning
 from reconcile.filesystem.path import is_inside
+from reconcile.nginx.near_names import NearName
 from reconcile.wording import counted, first_few
 
 ENOENT, ENOTDIR = 2, 20
@@ -38,7 +39,7 @@ def check(inspection: HostInspection) -> Iterator[RuleResult]:
 
 def _missed(inspection: HostInspection, mapping: LocationMapping) -> Iterator[RuleResult]:
     """Files that the error log has as missing, and that are there by another spelling."""
-    found: dict[str, tuple[str, ErrorLogLine]] = {}
+    found: dict[str, tuple[NearName, ErrorLogLine]] = {}
     lines = [one for one in inspection.nginx.error_lines if one.errno in (ENOENT, ENOTDIR)]
     for line in lines[-MAX_LINES:]:
         is_below = line.path != mapping.path and is_inside(line.path, mapping.path)
@@ -51,9 +52,9 @@ def _missed(inspection: HostInspection, mapping: LocationMapping) -> Iterator[Ru
         yield warning(
             f"{counted(len(found), 'requested file')} of {mapping.path} exist by another spelling.",
             f"requested: {path}",
-            f"on the disk: {near} ({explain_difference(path, near)})",
+            f"on the disk: {near.path} (differs in {near.differs})",
             str(line),
-            fix=f"mv -n -- {quote(near)} {quote(path)}  # or correct the link",
+            fix=f"mv -n -- {quote(near.path)} {quote(path)}  # or correct the link",
         )
 
 

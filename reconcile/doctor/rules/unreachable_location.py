@@ -11,12 +11,13 @@ from posixpath import basename
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.location_mapping import all_locations
 from reconcile.doctor.regex_examples import matching_texts
-from reconcile.doctor.rule import Rule, RuleResult, check_each, warning
+from reconcile.doctor.rule import Rule, RuleResult, check_each, note, warning
 from reconcile.nginx.model.latin1 import from_raw, to_raw
 from reconcile.nginx.model.scope import Scope
 from reconcile.nginx.render.site_view import CHALLENGES
 from reconcile.nginx.routing.location_match import LocationMatch
 from reconcile.nginx.routing.servers import Server
+from reconcile.nginx.routing.unreachable import unreachable
 from reconcile.wording import counted, first_few
 
 _WORD = "reconcile"
@@ -39,11 +40,26 @@ def check(inspection: HostInspection) -> Iterator[RuleResult]:
     for server in inspection.servers:
         yield from _behind_return(server)
         yield from _dead_try_files(server)
+        yield from _useless(server)
         if "return" not in server.scope.own:
             served = {one.scope.directive for one in inspection.mappings_of("static", "media")}
             # The rule route-shadowed reports folders whose files another location takes.
             others = (one for one in all_locations(server) if one.directive not in served)
             yield from check_each(others, partial(_check_location, server))
+
+
+def _useless(server: Server) -> Iterator[RuleResult]:
+    """Directives that are certain to have no effect, and harm nobody."""
+    # Those with an effect on visitors are reported as such.
+    reported = {"try_files": server.scope.own.get("try_files"), "location": server.scope.locations}
+    for one in unreachable(server.scope):
+        kind = "" if one.what.startswith("location @") else one.what.partition(" ")[0]
+        if not reported.get(kind):
+            yield note(
+                f"{one.what} of {server.names[0] or server.place} has no effect.",
+                f"{one.place}: {one.why}",
+                fix=f"{one.place}: remove it.",
+            )
 
 
 def _behind_return(server: Server) -> Iterator[RuleResult]:
