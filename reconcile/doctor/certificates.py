@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from ipaddress import ip_address
 from posixpath import dirname, join, normpath
 from typing import TYPE_CHECKING
 
@@ -130,6 +131,13 @@ def browser_names(server_names: Iterable[str]) -> Iterator[str]:
             yield _ascii(name)
 
 
+def is_address(name: str) -> bool:
+    """Whether a server_name is an IP address."""
+    with suppress(ValueError):
+        return bool(ip_address(name.strip("[]")))
+    return False
+
+
 def _ascii(name: str) -> str:
     """An internationalized name as a browser encodes it; an invalid one as it is."""
     labels = name.removeprefix("*.")
@@ -146,8 +154,7 @@ def covers_name(name: str, certified: frozenset[str]) -> bool:
     """
     if name in certified:
         return True
-    is_address = name.replace(".", "").isdigit()
-    return not is_address and "*." + name.partition(".")[2] in certified
+    return not is_address(name) and "*." + name.partition(".")[2] in certified
 
 
 def is_issued_by(certificate: Certificate, issuer: Certificate) -> bool:

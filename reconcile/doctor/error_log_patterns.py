@@ -48,7 +48,9 @@ _PATTERNS = (
         is_about_app=True,
     ),
     _ErrorPattern(
-        re.compile(r"upstream prematurely closed connection|recv\(\) failed \(104: ").search,
+        re.compile(
+            r"upstream prematurely closed connection|recv\(\) failed \(104: .* upstream"
+        ).search,
         "502: the app aborted its answer (a worker crashed, or was killed by its timeout)",
         "Search its log for WORKER TIMEOUT or SIGKILL: journalctl -u UNIT; check the memory:"
         " free -m.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from reconcile.doctor.access_log_format import access_logs, answered_by
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 ANSWER_S, REQUESTS_S, LOGGED_S = 0.5, 0.8, 0.4
 """The most that one answer, all requests, and then the lines in the logs may take."""
 LOG_BYTES = 64 << 10
+_SERVED = (200, 206, 304)
 
 
 @dataclass(frozen=True)
@@ -38,10 +39,14 @@ class TracedRequest:
 
 @dataclass(frozen=True)
 class RequestTrace:
-    """Who answered, with the evidence; "" where that is not known, and why."""
+    """Who answered, with the evidence; "" where that is not known, and why.
+
+    `is_served`: whether the answer is the file, whoever sent it.
+    """
 
     answered_by: Literal["app", "nginx", ""]
     evidence: tuple[str, ...]
+    is_served: bool = False
 
 
 @dataclass(frozen=True)
@@ -97,7 +102,9 @@ def trace_requests(
     ]
     logged = _wait_for_logs(sessions, since_s)
     return {
-        request: _trace(inspection, session, sent, logged)
+        request: replace(
+            _trace(inspection, session, sent, logged), is_served=sent.answer.status in _SERVED
+        )
         for session in sessions
         for request, sent in session.sent.items()
     }

@@ -85,9 +85,9 @@ def warning(what: str, *evidence: str, fix: str, apply_fixes: bool = False) -> F
     return _finding("warning", what, evidence, fix, apply_fixes)
 
 
-def note(what: str, *evidence: str, fix: str = "") -> Finding:
-    """A finding that does not change the exit code."""
-    return _finding("note", what, evidence, fix, False)
+def note(what: str, *evidence: str, fix: str = "", apply_fixes: bool = False) -> Finding:
+    """A finding about what could be better; it does not change the exit code."""
+    return _finding("note", what, evidence, fix, apply_fixes)
 
 
 def _finding(

@@ -58,9 +58,10 @@ class Said:
             if finding["rule"] == rule and finding["severity"] in wanted
         ]
 
-    def about(self, rule: str, name: str) -> list[str]:
-        """What a rule said, notes aside, that concerns `name`."""
-        told = (f"{one['what']} {' '.join(one['evidence'])}" for one in self.of(rule))
+    def about(self, rule: str, name: str, *severities: str) -> list[str]:
+        """What a rule said that concerns `name`; notes aside, where no severity is named."""
+        found = self.of(rule, *severities)
+        told = (f"{one['what']} {' '.join(one['evidence'])}" for one in found)
         return [text for text in told if name in text]
 
     @property

@@ -64,6 +64,7 @@ class Fault:
     bad: Side
     good: Side
     variant: str = ""
+    severities: tuple[str, ...] = ("error", "warning")
 
     @property
     def id(self) -> str:
@@ -188,6 +189,7 @@ FAULTS = [
         Side("location ^~ /static/ { alias {d}/static/; }" + APP),
         Side(STATIC + APP),
         variant="bare",
+        severities=("note",),
     ),
     Fault(
         "served-by-app",
@@ -215,6 +217,7 @@ FAULTS = [
         Side(STATIC, listen="listen 80;"),
         # Nobody else listens there over IPv6: it is refused, and captured by nobody.
         Side(STATIC, listen="listen 8097;"),
+        severities=("note",),
     ),
     Fault(
         "log-triage",
@@ -276,6 +279,7 @@ FAULTS = [
         Side(OWN_APP, unit="", after="curl -s http://{n}.test/static/css/app.css"),
         Side(STATIC + OWN_APP, unit="", after="curl -s http://{n}.test/static/css/app.css"),
         variant="static",
+        severities=("note",),
     ),
     Fault(
         "socket-chain",
@@ -374,8 +378,8 @@ FAULTS = [
     ),
     Fault(
         "traversal-leak",
+        Side("location /static { alias {d}/static; }", "echo key >{d}/static.bak"),
         Side("location /static { alias {d}/static; }"),
-        Side("location /static { root {d}; }"),
         variant="sibling",
     ),
     Fault(
@@ -415,6 +419,7 @@ FAULTS = [
             "add_header X-Frame-Options DENY always;"
             + static("alias {d}/static/; add_header X-A b; add_header X-Frame-Options DENY always;")
         ),
+        severities=("note",),
     ),
     Fault(
         "active-uploads",
@@ -423,6 +428,7 @@ FAULTS = [
             "location ^~ /media/ { alias {d}/media/; types { image/png png; }"
             " default_type application/octet-stream; }"
         ),
+        severities=("note",),
     ),
     Fault(
         "body-limit",
@@ -483,12 +489,14 @@ FAULTS = [
         "writable-static",
         Side(STATIC, "chown -R www-data {d}/static"),
         Side(STATIC, "chgrp -R adm {d}/static; chmod -R g+w {d}/static"),
+        severities=("note",),
     ),
     Fault(
         "writable-static",
         Side(STATIC + APP_BESIDE, "chown -R games {d}/static; " + BESIDE),
         Side(STATIC + APP_BESIDE, BESIDE),
         variant="relative-socket",
+        severities=("note",),
     ),
     Fault(
         "temp-dir-owner",

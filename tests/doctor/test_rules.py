@@ -14,12 +14,12 @@ pytestmark = pytest.mark.host
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.id)
 def test_a_rule_reports_its_fault(sick: Said, fault: Fault) -> None:
-    assert sick.about(fault.rule, f"bad-{fault.id}"), sick.of(fault.rule)
+    assert sick.about(fault.rule, f"bad-{fault.id}", *fault.severities), sick.of(fault.rule)
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.id)
 def test_a_rule_is_silent_on_the_twin_of_its_fault(sick: Said, fault: Fault) -> None:
-    assert [] == sick.about(fault.rule, f"good-{fault.id}")
+    assert [] == sick.about(fault.rule, f"good-{fault.id}", *fault.severities)
 
 
 def test_no_finding_is_worse_than_its_rule(sick: Said) -> None:

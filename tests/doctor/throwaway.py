@@ -80,7 +80,7 @@ Diagnosed = dict[str, Any]
 
 
 def diagnose_hosts(hosts: dict[str, str]) -> dict[str, Diagnosed]:
-    """What the doctor reports of each, by name; with the fixes that are commands, pasted.
+    """What the doctor reports of each, by name.
 
     `exit_code`, `findings` and `unknown` as in JSON; `test`: what nginx -t prints.
     """
@@ -154,7 +154,9 @@ def _diagnosed(name: str, text: str, shared: dict[str, bytes]) -> Diagnosed:
     for path, content in layout.files.items():
         os.makedirs(os.path.dirname(path), exist_ok=True)
         Path(path).write_text(content)
-    subprocess.run(["sh", "-eu", "-c", PRELUDE + layout.shell], check=True, stdin=subprocess.DEVNULL)
+    subprocess.run(
+        ["sh", "-eu", "-c", PRELUDE + layout.shell], check=True, stdin=subprocess.DEVNULL
+    )
     with _apps(layout.apps):
         tested = subprocess.run(["nginx", "-t"], capture_output=True, text=True)
         if tested.returncode:
@@ -246,7 +248,11 @@ def _answer(connection: socket.socket) -> None:
     connection.settimeout(1)
     try:
         request = connection.recv(65536)
-        status, body = (b"404 Not Found", b"") if _FILE_URL.match(request) else (b"200 OK", _PAGE)
+        path = request.split(b" ")[1].partition(b"?")[0] if request.count(b" ") > 1 else b""
+        # As Flask and whitenoise do: the app serves the files that lie in its folder.
+        has_file = os.path.isfile(b"." + path)
+        is_missing = _FILE_URL.match(request) and not has_file
+        status, body = (b"404 Not Found", b"") if is_missing else (b"200 OK", _PAGE)
         head = b"HTTP/1.0 %s\r\nContent-Type: text/html\r\nContent-Length: %d\r\n\r\n"
         connection.sendall(head % (status, len(body)) + body)
     except OSError:

@@ -7,7 +7,7 @@ from functools import partial
 
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.location_mapping import LocationMapping
-from reconcile.doctor.rule import Rule, RuleResult, check_each, warning
+from reconcile.doctor.rule import Rule, RuleResult, check_each, note
 from reconcile.nginx.routing.headers import content_type, sent_headers, values_of
 from reconcile.nginx.routing.route import Route
 
@@ -16,14 +16,14 @@ _SAFE_HEADERS = (("Content-Security-Policy", "sandbox"), ("Content-Disposition",
 
 
 def check(inspection: HostInspection) -> Iterator[RuleResult]:
-    """Yield a warning for each media location that sends active content."""
+    """Yield a note for each media location that sends active content."""
     return check_each(inspection.mappings_of("media"), partial(_check_location, inspection))
 
 
 def _check_location(inspection: HostInspection, mapping: LocationMapping) -> Iterator[RuleResult]:
     active = [suffix for suffix in _ACTIVE if _is_active(inspection, mapping, suffix)]
     if active:
-        yield warning(
+        yield note(
             f"An uploaded {' or '.join(f'.{suffix}' for suffix in active)} file below"
             f" {mapping.prefix} runs as a page of {mapping.server.names[0]}.",
             f"{mapping.place}: {mapping.prefix}x.{active[0]} is sent as {_ACTIVE[active[0]]}",
@@ -55,7 +55,7 @@ def _has_safe_header(route: Route) -> bool:
 RULE = Rule(
     id="active-uploads",
     summary="Uploaded HTML or SVG files run as pages of the site.",
-    severity="warning",
+    severity="note",
     help=(
         "An uploaded page runs scripts with the rights of the visitor who opens it. Send "
         "uploads as downloads, or sandboxed."

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from reconcile.doctor.certificates import is_address
 from reconcile.doctor.inspection import HostInspection
-from reconcile.doctor.rule import Rule, RuleResult, note, warning
+from reconcile.doctor.rule import Rule, RuleResult, note
 from reconcile.nginx.model.listen import ANY_IPV4, ANY_IPV6, Address
 from reconcile.nginx.routing.servers import Server
 
@@ -13,7 +14,7 @@ _FAMILIES = {ANY_IPV4: ("IPv4", "127.0.0.1"), ANY_IPV6: ("IPv6", "::1")}
 
 
 def check(inspection: HostInspection) -> Iterator[RuleResult]:
-    """Yield a warning for each name that another server answers over IPv4 or IPv6."""
+    """Yield a note for each name that another server answers over IPv4 or IPv6."""
     for server in inspection.servers:
         name = inspection.nginx.requests.reachable_name(server)
         if name and name != "localhost":
@@ -35,7 +36,7 @@ def _other_family(
             continue
         if (actual := table.find(Address(loopback, port), name).server) is not server:
             listen = f"[::]:{port}" if family == "IPv6" else str(port)
-            yield warning(
+            yield note(
                 f"Another server answers {name} over {family}.",
                 f"{server.place}: has no listen {listen}",
                 f"{actual.place}: answers {name} on {other}",
@@ -47,19 +48,21 @@ def _without_name(
     inspection: HostInspection, server: Server, name: str, port: int
 ) -> Iterator[RuleResult]:
     default = inspection.nginx.router.servers.default(Address("127.0.0.1", port))
-    listens_here = any(listen.address == Address(ANY_IPV4, port) for listen in server.listens)
-    if default is not None and listens_here and default is not server:
+    here = [listen for listen in server.listens if listen.address == Address(ANY_IPV4, port)]
+    if any(map(is_address, server.names)) or "return" in server.scope.own:
+        return
+    if default is not None and here and default is not server:
         yield note(
             f"A request to port {port} by IP address alone does not reach {name}.",
             f"{default.place}: answers every name that no other server has",
-            fix=f"Send the name: curl -H 'Host: {name}' http://127.0.0.1:{port}/",
+            fix=f"curl --resolve {name}:{port}:127.0.0.1 http{'s' * here[0].ssl}://{name}:{port}/",
         )
 
 
 RULE = Rule(
     id="default-server-capture",
     summary="Another server answers a site's name over IPv4 or IPv6.",
-    severity="warning",
+    severity="note",
     help=(
         "Requests whose name no server has are answered by the first server of the "
         "address, with another site's files. Send the right Host, or choose the default "

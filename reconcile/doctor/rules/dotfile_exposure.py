@@ -5,27 +5,61 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
+from reconcile.doctor.evidence import directive_evidence
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.location_mapping import LocationMapping
-from reconcile.doctor.rule import Rule, RuleResult, check_each, error, warning
+from reconcile.doctor.rule import Rule, RuleResult, check_each, error, note
+from reconcile.nginx.routing.servers import Server
+from reconcile.nginx.routing.uri import escaped
 from reconcile.wording import first_few
 
 CANDIDATES = (".env", ".git/HEAD")
+HARMLESS = frozenset(
+    [".gitkeep", ".gitignore", ".gitattributes", ".keep", ".placeholder", ".DS_Store", ".nojekyll"]
+)
+DENIAL = r"location ~ /\.(?!well-known/) { return 404; }"
 
 
 def check(inspection: HostInspection) -> Iterator[RuleResult]:
-    """Yield an error for hidden files that are served, a warning where they would be."""
-    return check_each(inspection.mappings, partial(_check_location, inspection))
+    """Yield an error for hidden files that are served, a note where they would be."""
+    yield from check_each(inspection.mappings, partial(_check_location, inspection))
+    yield from check_each(inspection.servers, partial(_check_root, inspection))
+
+
+def _check_root(inspection: HostInspection, server: Server) -> Iterator[RuleResult]:
+    """The root of a server whose location / serves files without a root of its own."""
+    roots = server.scope.own.get("root", ())
+    mapped = {one.path for one in inspection.mappings if one.server is server}
+    for root in roots:
+        folder = root.args[0].rstrip("/") or "/"
+        if folder.startswith("/") and "$" not in folder and folder not in mapped:
+            exposed = [name for name in _hidden_below(inspection, folder) if _is_secret(name)]
+            served = [one for one in exposed if _is_routed(inspection, server, folder, one)]
+            if served:
+                yield error(
+                    f"{server.names[0] or server.place} exposes dotfiles.",
+                    f"served: {first_few([f'/{name}' for name in served])}",
+                    directive_evidence(root),
+                    fix=f"{server.place}: add {DENIAL} inside it, then reload nginx.",
+                )
+
+
+def _is_routed(inspection: HostInspection, server: Server, folder: str, name: str) -> bool:
+    route = inspection.nginx.try_route(server, f"/{escaped(name)}")
+    return bool(route and route.answer.kind == "file" and route.answer.path == f"{folder}/{name}")
 
 
 def _check_location(inspection: HostInspection, mapping: LocationMapping) -> Iterator[RuleResult]:
     exposed = [
-        name for name in _hidden_files(inspection, mapping) if _is_served(inspection, mapping, name)
+        name
+        for name in _hidden_below(inspection, mapping.path)
+        if _is_served(inspection, mapping, name)
     ]
-    if exposed:
+    secret = [name for name in exposed if _is_secret(name)]
+    if secret:
         yield error(
             f"{mapping} exposes dotfiles.",
-            f"served: {first_few([mapping.prefix + name for name in exposed])}",
+            f"served: {first_few([mapping.prefix + name for name in secret])}",
             mapping.evidence,
             fix=_fix(mapping),
             apply_fixes=mapping.is_restored_by_apply,
@@ -37,7 +71,7 @@ def _check_location(inspection: HostInspection, mapping: LocationMapping) -> Ite
 def _check_candidates(inspection: HostInspection, mapping: LocationMapping) -> Iterator[RuleResult]:
     exposed = [name for name in CANDIDATES if _is_served(inspection, mapping, name)]
     if exposed:
-        yield warning(
+        yield note(
             f"{mapping} would expose dotfiles, if there were any.",
             f"{mapping.place}: nothing denies {mapping.prefix}{exposed[0]}",
             fix=_fix(mapping),
@@ -45,8 +79,8 @@ def _check_candidates(inspection: HostInspection, mapping: LocationMapping) -> I
         )
 
 
-def _hidden_files(inspection: HostInspection, mapping: LocationMapping) -> list[str]:
-    found = inspection.inventory(mapping.path)
+def _hidden_below(inspection: HostInspection, folder: str) -> list[str]:
+    found = inspection.inventory(folder)
     files = found.of_kind("file") if found else ()
     return [item.path for item in files if _is_hidden(item.path)][:200]
 
@@ -56,6 +90,11 @@ def _is_hidden(path: str) -> bool:
     return any(part.startswith(".") and part != ".well-known" for part in path.split("/"))
 
 
+def _is_secret(path: str) -> bool:
+    """Whether it may hold anything: markers of git and of editors do not."""
+    return path.rpartition("/")[2] not in HARMLESS
+
+
 def _is_served(inspection: HostInspection, mapping: LocationMapping, name: str) -> bool:
     route = inspection.nginx.route_to_file(mapping, name)
     served = route.answer.path if route and route.answer.kind == "file" else ""
@@ -63,10 +102,7 @@ def _is_served(inspection: HostInspection, mapping: LocationMapping, name: str) 
 
 
 def _fix(mapping: LocationMapping) -> str:
-    return (
-        f"{mapping.scope.directive.place}: add location ~ /\\.(?!well-known/) {{ return 404; }}"
-        " inside it, then reload nginx."
-    )
+    return f"{mapping.scope.directive.place}: add {DENIAL} inside it, then reload nginx."
 
 
 RULE = Rule(

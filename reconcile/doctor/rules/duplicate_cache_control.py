@@ -2,27 +2,51 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.location_mapping import all_locations
-from reconcile.doctor.rule import Rule, RuleResult, warning
+from reconcile.doctor.rule import Rule, RuleResult, note, warning
 from reconcile.nginx.model.scope import Scope
+from reconcile.nginx.model.sizes import parse_seconds
 from reconcile.nginx.routing.headers import added_headers
+
+_AGE = re.compile(r"\bmax-age\s*=\s*(\d+)")
+_EXPIRES = re.compile(r": expires (max|[0-9][0-9a-z]*)$")
+YEARS_S = 315360000
+"""The max-age of `expires max`."""
+_FORBIDS = re.compile(r"\bno-store|\bno-cache|\bprivate\b|expires (?:epoch|-)|max-age\s*=\s*0\b")
 
 
 def check(inspection: HostInspection) -> Iterator[RuleResult]:
-    """Yield a warning for each location that sends Cache-Control more than once."""
+    """Yield a warning for each location whose Cache-Control headers contradict, else a note."""
     for server in inspection.servers:
         for scope in all_locations(server):
             sources = _sources(scope)
             if len(sources) > 1:
-                yield warning(
+                severity = warning if _contradict(sources) else note
+                yield severity(
                     f"{scope} of {server.names[0]} sends {len(sources)} Cache-Control headers.",
                     *sources,
                     fix=f"{scope.directive.place}: use one add_header Cache-Control"
                     ' "public, max-age=604800"; and no expires.',
                 )
+
+
+def _contradict(sources: list[str]) -> bool:
+    """Whether caches that obey one header disobey another; `public` beside an age does not."""
+    ages = {age for source in sources for age in _ages(source)}
+    forbidden = [source for source in sources if _FORBIDS.search(source)]
+    return len(ages) > 1 or 0 < len(forbidden) < len(sources)
+
+
+def _ages(source: str) -> list[int]:
+    """The ages that it states, in seconds."""
+    expires = _EXPIRES.search(source)
+    if expires is None:
+        return [int(age) for age in _AGE.findall(source)]
+    return [YEARS_S if expires[1] == "max" else parse_seconds(expires[1]) or 0]
 
 
 def _sources(scope: Scope) -> list[str]:

@@ -104,7 +104,7 @@ def _static_requests(
     for uri, line in list(found.items())[-1:]:
         route = inspection.nginx.route(server, uri)
         if route and route.answer.kind == "pass":
-            yield warning(
+            yield note(
                 f"{app.unit.name} answered {len(found)} requests for files that nginx should"
                 " serve.",
                 line,

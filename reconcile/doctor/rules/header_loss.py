@@ -6,26 +6,30 @@ from collections.abc import Iterator
 
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.location_mapping import all_locations
-from reconcile.doctor.rule import Rule, RuleResult, warning
+from reconcile.doctor.rule import Rule, RuleResult, note, warning
 from reconcile.nginx.model.scope import Scope
 from reconcile.nginx.routing.headers import AddedHeader, added_headers
 from reconcile.nginx.routing.servers import Server
 
+_PERMITS = {
+    *("access-control-allow-origin", "cross-origin-embedder-policy"),
+    *("cross-origin-opener-policy", "cross-origin-resource-policy"),
+}
 _MATTER = {
+    *_PERMITS,
     *("strict-transport-security", "x-content-type-options", "content-security-policy"),
     *("x-frame-options", "referrer-policy", "permissions-policy"),
-    *("cross-origin-embedder-policy", "cross-origin-opener-policy"),
-    *("cross-origin-resource-policy", "access-control-allow-origin"),
 }
 
 
 def check(inspection: HostInspection) -> Iterator[RuleResult]:
-    """Yield a warning for each location, or condition in it, that drops such a header."""
+    """Yield a warning for each location, or condition in it, that drops a header."""
     for server in inspection.servers:
         for scope in _levels(server):
             lost = _lost_headers(scope)
             if lost:
-                yield warning(
+                severity = warning if any(map(_breaks_pages, lost)) else note
+                yield severity(
                     f"{scope} of {server.names[0]} responds without"
                     f" {', '.join(header.name for header in lost)}.",
                     *(f"{one.place}: add_header {one.name}, not inherited" for one in lost),
@@ -40,6 +44,11 @@ def _levels(server: Server) -> Iterator[Scope]:
     for scope in all_locations(server):
         yield scope
         yield from (Scope(scope.tree, inner, scope) for inner in scope.own.get("if", ()))
+
+
+def _breaks_pages(header: AddedHeader) -> bool:
+    """Whether browsers refuse a response without it; others only protect."""
+    return header.name.lower() in _PERMITS
 
 
 def _lost_headers(scope: Scope) -> list[AddedHeader]:

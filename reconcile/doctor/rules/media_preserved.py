@@ -8,7 +8,7 @@ from dataclasses import replace
 from reconcile.doctor.deploy_scripts import Deletion, deletions
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.location_mapping import LocationMapping
-from reconcile.doctor.rule import Rule, RuleResult, error, warning
+from reconcile.doctor.rule import Rule, RuleResult, error, note
 from reconcile.filesystem.path import is_inside
 
 MAX_BYTES = 256 << 10
@@ -23,7 +23,7 @@ _ON_HOST = (
 
 
 def check(inspection: HostInspection) -> Iterator[RuleResult]:
-    """Yield an error for each script that deletes uploads, a warning inside static files."""
+    """Yield an error for each script that deletes uploads, a note inside static files."""
     media = [one for one in inspection.mappings_of("media") if not one.is_internal]
     for deletion in _deletions(inspection) if media else ():
         resolved = replace(deletion, target=inspection.real_path(deletion.target))
@@ -54,7 +54,7 @@ def _inside_static(
     for mapping in media:
         for static in inspection.mappings_of("static"):
             if static.server is mapping.server and is_inside(mapping.path, static.path):
-                yield warning(
+                yield note(
                     f"Uploads are in {mapping.path}, inside the static files in {static.path}.",
                     static.evidence,
                     mapping.evidence,

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from posixpath import splitext
 
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.location_mapping import LocationMapping
-from reconcile.doctor.rule import Rule, RuleResult, check_each, error
+from reconcile.doctor.rule import Rule, RuleResult, check_each, error, note
+from reconcile.nginx.model.scope import Scope
 from reconcile.nginx.routing.route import Route
+from reconcile.wording import counted
 
 USUAL = {"static": (".css", ".js", ".png", ".svg"), "media": (".jpg", ".png", ".txt")}
 _NAME = "reconcile-canary"
 
 
 def check(inspection: HostInspection) -> Iterator[RuleResult]:
-    """Yield an error for each location whose files another location answers."""
-    return check_each(inspection.mappings, partial(_check_location, inspection))
+    """Yield an error for each location whose files a regex location answers otherwise."""
+    # The location / is where everything goes that no other location has.
+    mappings = (one for one in inspection.mappings if one.prefix != "/")
+    return check_each(mappings, partial(_check_location, inspection))
 
 
 def _check_location(inspection: HostInspection, mapping: LocationMapping) -> Iterator[RuleResult]:
@@ -28,7 +32,8 @@ def _check_location(inspection: HostInspection, mapping: LocationMapping) -> Ite
         and _is_shadowed(route, mapping, name)
     ]
     if shadowed:
-        yield _shadowed_location(mapping, shadowed)
+        is_lost = any(_is_lost(inspection, mapping, name, route) for name, route in shadowed)
+        yield _shadowed_location(mapping, shadowed, error if is_lost else note)
 
 
 def _sample_names(inspection: HostInspection, mapping: LocationMapping) -> list[str]:
@@ -46,22 +51,52 @@ def _is_shadowed(route: Route, mapping: LocationMapping, name: str) -> bool:
     actual = route.hops[0].scope if route.hops else None
     own = mapping.scope.directive
     is_nested = actual is not None and any(scope.directive == own for scope in actual.outward())
-    # A denial is intended (`location ~ /\. { deny all; }`); another file or the app is not.
-    return actual is not None and not is_nested and route.answer.kind != "return"
+    # A denial is intended (`location ~ /\. { deny all; }`), and so is a longer prefix.
+    is_regex = actual is not None and actual.is_regex
+    return is_regex and not is_nested and route.answer.kind != "return"
 
 
-def _shadowed_location(mapping: LocationMapping, shadowed: list[tuple[str, Route]]) -> RuleResult:
+def _is_lost(inspection: HostInspection, mapping: LocationMapping, name: str, route: Route) -> bool:
+    """Whether the location has the file, and visitors get none."""
+    disk, answer = inspection.nginx.disk, route.answer
+    is_own = disk.kind(mapping.folder + name) == "file"
+    return is_own and not (answer.kind == "file" and disk.kind(answer.path or "") == "file")
+
+
+def _shadowed_location(
+    mapping: LocationMapping,
+    shadowed: list[tuple[str, Route]],
+    severity: Callable[..., RuleResult],
+) -> RuleResult:
     name, route = shadowed[0]
     actual, answer = route.hops[0], route.answer
     result = f"passed to {answer.target}" if answer.kind == "pass" else answer.path or answer.kind
-    return error(
-        f"{actual.scope} takes {len(shadowed)} kinds of files from {mapping}.",
+    return severity(
+        f"{actual.scope} takes {counted(len(shadowed), 'kind')} of files from {mapping}.",
         f"{mapping.prefix}{name} -> {actual.scope} ({actual.place}): {actual.why}; {result}",
         f"expected: {mapping.folder}{name} ({mapping.place})",
-        fix=f"{mapping.scope.directive.place}: location ^~ {mapping.prefix} {{ … }}, which skips"
-        " regex locations; then reload nginx.",
+        fix=f"{mapping.scope.directive.place}: location ^~ {mapping.prefix}"
+        f" {{ {''.join(f'{one} ' for one in _denials(mapping))}… }}, then reload nginx.",
         apply_fixes=mapping.is_restored_by_apply and mapping.scope.modifier != "^~",
     )
+
+
+def _denials(mapping: LocationMapping) -> list[str]:
+    """The server's regex locations that deny, as text: ^~ skips them, and must open nothing."""
+    locations = mapping.server.scope.locations
+    return [_text(one) for one in locations if one.is_regex and _denies(one)]
+
+
+def _denies(scope: Scope) -> bool:
+    statuses = (directive.args[0] for directive in scope.own.get("return", ()))
+    forbids = any(directive.args == ("all",) for directive in scope.own.get("deny", ()))
+    return forbids or any(status[:1] == "4" for status in statuses)
+
+
+def _text(scope: Scope) -> str:
+    directive = scope.directive
+    data = scope.tree.files[directive.file].data[directive.start : directive.end]
+    return " ".join(data.decode("utf-8", "replace").split())
 
 
 RULE = Rule(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -10,7 +10,7 @@ from reconcile.doctor.file_probe import sample_file
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.location_mapping import LocationMapping
 from reconcile.doctor.request_tracing import RequestTrace, TracedRequest, trace_requests
-from reconcile.doctor.rule import Inconclusive, Rule, RuleResult, check_each, error, warning
+from reconcile.doctor.rule import Inconclusive, Rule, RuleResult, check_each, error, note, warning
 from reconcile.doctor.rules.files_missing import static_folders
 from reconcile.doctor.upstream_apps import UpstreamApp
 from reconcile.nginx.routing.route import Route
@@ -88,7 +88,10 @@ def _no_location(case: _UnmappedStatic, trace: RequestTrace) -> RuleResult:
     place = hops[-1].place if hops else server.place
     # The logs show the loaded configuration, the route the one on the disk.
     when = " after the next reload" if trace.answered_by == "nginx" else ""
-    return (warning if when else error)(
+    severity: Callable[..., RuleResult] = warning if when else error
+    if not when and trace.is_served:
+        severity = note
+    return severity(
         f"Requests for /static/ on {server.names[0]} reach the app{when}:"
         " no location maps them to files.",
         f"{place}: {case.uri} is passed to {case.route.answer.target}",
@@ -116,7 +119,7 @@ def _without_slash(inspection: HostInspection, mapping: LocationMapping) -> Iter
         return
     route = inspection.nginx.route(mapping.server, bare)
     if route and route.answer.kind == "pass":
-        yield warning(
+        yield note(
             f"{bare} without the trailing slash reaches the app, not {mapping}.",
             f"{route.hops[-1].place}: {bare} is passed to {route.answer.target}",
             fix=f"{mapping.server.place}: add location = {bare} {{ return 301 {mapping.prefix}; }}",

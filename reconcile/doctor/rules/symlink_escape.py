@@ -21,7 +21,8 @@ def check(inspection: HostInspection) -> Iterator[RuleResult]:
             continue
         leaving = [item for item in found.of_kind("symlink") if _leaves(mapping, item)]
         if leaving:
-            yield error(
+            planted = any(_is_planted(inspection, mapping, one) for one in leaving)
+            yield (error if planted else note)(
                 f"nginx follows {counted(len(leaving), 'link')} out of {mapping.path}.",
                 first_few([f"{mapping.path}/{item.path} -> {item.target}" for item in leaving]),
                 fix=_fix(mapping),
@@ -44,6 +45,12 @@ def _leaves(mapping: LocationMapping, item: Item) -> bool:
     target = normpath(join(dirname(f"{mapping.path}/{item.path}"), item.target))
     is_suspect = mapping.role == "media" or item.stat.uid != 0
     return is_suspect and not is_inside(target, mapping.path)
+
+
+def _is_planted(inspection: HostInspection, mapping: LocationMapping, item: Item) -> bool:
+    """Whether a link among uploads is no folder that root has put on another disk."""
+    is_folder = inspection.nginx.disk.kind(f"{mapping.path}/{item.path}") == "directory"
+    return mapping.role == "media" and not (item.stat.uid == 0 and is_folder)
 
 
 def _fix(mapping: LocationMapping) -> str:

@@ -9,7 +9,7 @@ from shlex import quote
 from reconcile.doctor.certificates import CertificateKeyPair, certificate_pairs
 from reconcile.doctor.evidence import namei
 from reconcile.doctor.inspection import HostInspection
-from reconcile.doctor.rule import Rule, RuleResult, error, warning
+from reconcile.doctor.rule import Rule, RuleResult, error, note, warning
 from reconcile.filesystem.acl import GROUP, USER
 from reconcile.filesystem.path import is_inside
 from reconcile.system.accounts import STRANGER, Account
@@ -37,14 +37,13 @@ def _served(inspection: HostInspection, pair: CertificateKeyPair) -> Iterator[Ru
 def _readable(inspection: HostInspection, pair: CertificateKeyPair) -> Iterator[RuleResult]:
     """nginx reads keys as root, before its workers drop their privileges."""
     apps = (app.account for app in inspection.apps_behind(pair.server))
-    accounts = [
-        *(STRANGER, inspection.nginx.worker, *apps),
-        *_accounts_of_acl(inspection, pair.key),
-    ]
+    own = (inspection.nginx.worker, *apps)
+    accounts = [STRANGER, *_accounts_of_acl(inspection, pair.key), *own]
     for account in accounts:
         walk = inspection.access(pair.key, account)
         if account.uid != 0 and walk.can_read:
-            yield warning(
+            severity = note if account in own else warning
+            yield severity(
                 f"{account.name} can read the private key {pair.key}.",
                 *namei(walk, inspection.host.accounts),
                 fix=f"chown root:root {quote(pair.key)} && chmod 0600 {quote(pair.key)}",

@@ -7,17 +7,17 @@ from shlex import quote
 
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.location_mapping import LocationMapping
-from reconcile.doctor.rule import Rule, RuleResult, warning
+from reconcile.doctor.rule import Rule, RuleResult, note
 from reconcile.filesystem.access_check import WRITE, allows
 from reconcile.system.accounts import Account
 
 
 def check(inspection: HostInspection) -> Iterator[RuleResult]:
-    """Yield a warning for each static folder that the app's or the worker's user can modify."""
+    """Yield a note for each static folder that the app's or the worker's user can modify."""
     for mapping in inspection.mappings_of("static"):
         for account, program in _programs(inspection, mapping):
             if path := _writable_path(inspection, mapping, account):
-                yield warning(
+                yield note(
                     f"{program} ({account.name}) can modify the static files in {mapping.path}.",
                     f"{account.name} can write to {path}",
                     mapping.evidence,
@@ -70,7 +70,7 @@ def _writable_path(inspection: HostInspection, mapping: LocationMapping, account
 RULE = Rule(
     id="writable-static",
     summary="The app or nginx can modify the static files.",
-    severity="warning",
+    severity="note",
     help=(
         "Whoever compromises the app can replace the scripts of its pages. Static files "
         "should belong to root."
