@@ -179,12 +179,21 @@ def _nginx() -> Iterator[None]:
     nginx = subprocess.Popen(["nginx", "-g", "daemon off;"], stdout=2)
     try:
         deadline = time.monotonic() + 10
-        while not os.path.exists("/run/nginx.pid") and time.monotonic() < deadline:
+        while not _has_workers(nginx.pid) and time.monotonic() < deadline:
             time.sleep(0.01)
         yield
     finally:
         nginx.terminate()
         nginx.wait()
+
+
+def _has_workers(master: int) -> bool:
+    """Whether it has named itself, and its workers are no masters' copies any more."""
+    children = Path(f"/proc/{master}/task/{master}/children").read_text().split()
+    titles = (Path(f"/proc/{pid}/cmdline").read_bytes() for pid in children)
+    pid_file = Path("/run/nginx.pid")
+    named = pid_file.exists() and pid_file.read_text().strip() == str(master)
+    return named and any(title.startswith(b"nginx: worker") for title in titles)
 
 
 def _doctor() -> Diagnosed:
