@@ -120,7 +120,8 @@ class Box:
         with locked(self.open(yaml), "reconcile rollback") as workspace:
             host = workspace.host
             applies = plan_rollback(host.state).applies
-            return rollback_applies(host, applies, BY, discard_event)
+            rolled_back = rollback_applies(host, applies, BY, discard_event)
+            return (*rolled_back.notes, *map(str, rolled_back.remaining))
 
     def names_of(self, path: str) -> Iterator[str]:
         """`path` itself, what it leads to, and their names by way of mounts."""
