@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from reconcile.config.probes import FilesProbe, Probe
 from reconcile.engine.history import Actor, HistoryEntry
 from reconcile.engine.journal import Journal
 from reconcile.engine.ledger import Ledger, encode
-from reconcile.engine.model import Plan
+from reconcile.engine.model import Check, Plan
 from reconcile.engine.rollback_plan import plan_rollback
 from reconcile.engine.selection import Selection
 from reconcile.errors import LockHeld, ReconcileError, StalePlan
+from reconcile.system import Host
 from reconcile.workspace.applying import locked, roll_back
+from reconcile.workspace.checking import verify_sites
 from reconcile.workspace.planning import plan_changes, replan
 from tests.support.image import Image
 
@@ -152,3 +156,23 @@ def test_uploads_below_what_is_pruned_are_found_behind_their_symlink(image: Imag
         image.apply(image.declare_media("static", "media"))
 
     assert b"a cat" == cat.read_bytes()
+
+
+def test_an_apply_is_not_judged_by_uploads_that_others_write_meanwhile(
+    image: Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[Sequence[Probe]] = []
+
+    def send(probes: Sequence[Probe], host: Host) -> tuple[Check, ...]:
+        sent.append(probes)
+        return ()
+
+    monkeypatch.setattr("reconcile.workspace.checking.run_probes", send)
+    workspace = image.declare_media("www", "uploads")
+
+    verify_sites(workspace, changes=plan_changes(workspace).changes)
+    verify_sites(workspace)
+
+    compared = [{p.dir for p in probes if isinstance(p, FilesProbe)} for probes in sent]
+    static, uploads = str(image.root / "www"), str(image.root / "uploads")
+    assert [{static}, {static, uploads}] == compared
