@@ -34,6 +34,7 @@ class Chosen:
 
     paths: tuple[str, ...]
     note: str
+    left_out: int = 0
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,8 @@ def _sampled(paths: Sequence[str], most: int, noun: str, *, always: int = 0) -> 
     rest = paths[always:]
     step = len(rest) / max(most - always, 1)
     spread = [rest[int(number * step)] for number in range(most - always)]
-    return Chosen((*paths[:always], *spread), f"a sample of {most} of {len(paths):,} {noun}s")
+    note = f"a sample of {most} of {len(paths):,} {noun}s"
+    return Chosen((*paths[:always], *spread), note, len(paths) - most)
 
 
 def _original(path: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -15,11 +15,17 @@ from reconcile.filesystem.host_error import in_one_line
 from reconcile.system.http import HttpTarget
 from reconcile.verify.byte_causes import cause
 from reconcile.verify.compare_bytes import Mismatch, mismatch
-from reconcile.verify.disk_file import choose_files, file_path, read_disk_file, url_path
+from reconcile.verify.disk_file import (
+    MOST_CHANGED,
+    choose_files,
+    file_path,
+    read_disk_file,
+    url_path,
+)
 from reconcile.verify.http_probe import ProbeClient, check_name
 from reconcile.verify.serving import Serving
 from reconcile.verify.worker_connections import WorkerConnections, worker_connections
-from reconcile.wording import first_few
+from reconcile.wording import counted, first_few
 
 if TYPE_CHECKING:
     from reconcile.nginx.routing.route import Route
@@ -33,10 +39,21 @@ def check_files(
     probe: FilesProbe, serving: Callable[[], Serving], client: ProbeClient
 ) -> tuple[Check, ...]:
     """One check for each address: every worker sends each file as it lies on the disk."""
-    return tuple(
+    checks = (
         client.retry_until_ok(partial(_check_address, probe, serving, client, address))
         for address in probe.endpoint.addresses
     )
+    return (*checks, *_beyond_the_cap(probe))
+
+
+def _beyond_the_cap(probe: FilesProbe) -> Iterator[Check]:
+    """A skipped check for the files that an apply wrote and that are not compared."""
+    if probe.changed is None:
+        return
+    chosen = choose_files(probe)
+    if chosen.left_out:
+        detail = f"{counted(chosen.left_out, 'file')} more: at most {MOST_CHANGED} are compared"
+        yield Check(f"{probe.name}, the rest", "skipped", detail)
 
 
 def _check_address(
@@ -83,7 +100,8 @@ class _Comparison:
         if not self.compared:
             return Check(name, "pass", "there is no file yet")
         note = chosen.note if in_time else f"{self.compared} of {chosen.note} in {LONGEST_S:g} s"
-        return Check(name, "pass", f"{note}, plain and compressed, {pool.description}".strip(", "))
+        detail = f"{note}, plain and compressed, {pool.description}".strip(", ")
+        return Check(name, "pass", detail, warning=not in_time)
 
     def _unconnected(self, name: str) -> Check:
         """The reason is that of an ordinary request."""

@@ -270,9 +270,10 @@ def test_of_what_changed_every_file_is_compared_and_beyond_the_cap_a_sample(site
         (site.root / "static" / name).write_bytes(name.encode())
     site.start()
 
-    [check] = site.check(changed=tuple(names))
+    [check, rest] = site.check(changed=tuple(names))
 
     assert ("pass", True) == (check.status, "a sample of 200 of 250 changed files" in check.detail)
+    assert ("skipped", "50 files more: at most 200 are compared") == (rest.status, rest.detail)
 
 
 def test_only_what_the_location_serves_of_what_an_apply_wrote_is_compared() -> None:
