@@ -17,7 +17,7 @@ from reconcile.workspace.source_files import read_sources
 if TYPE_CHECKING:
     from reconcile.config.config import Config
     from reconcile.engine.ledger import Ledger
-from reconcile.system import Host
+    from reconcile.system import Host
 
 
 def discover_facts(config: Config, host: Host) -> HostFacts:
