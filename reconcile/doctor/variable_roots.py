@@ -18,6 +18,7 @@ from reconcile.nginx.routing.indeterminate import Indeterminate
 from reconcile.nginx.routing.route import Route
 from reconcile.nginx.routing.router import Router
 from reconcile.nginx.routing.servers import Server
+from reconcile.nginx.routing.variable_maps import variable_maps
 
 _CANARIES = ("reconcile-canary", "reconcile/canary")
 """Two unlike names: a value that is the same for both is the same for every file."""
@@ -53,7 +54,7 @@ class RootResolver:
 
         Errors: Indeterminate where it depends on more than the name, or is not predictable.
         """
-        if _PER_VISITOR.search(value):
+        if any(map(_PER_VISITOR.search, _sources(scope, value))):
             raise Indeterminate(f"{value} differs for each visitor")
         plain = [name.removeprefix(".") for name in server.names if is_plain_name(name)]
         found = [root for host in plain if (root := self._resolve_for(server, scope, value, host))]
@@ -143,6 +144,15 @@ class RootResolver:
         if others or not (uri := next(whole, "")):
             raise Indeterminate(f"{value} differs for each URI")
         return uri
+
+
+def _sources(scope: Scope, value: str) -> list[str]:
+    """`value`, and what the maps depend on whose variables it has."""
+    maps, found = variable_maps(scope.tree), [value]
+    for text in found:
+        sources = (maps[name].source for name in _VARIABLE.findall(text) if name in maps)
+        found += [one for one in sources if one not in found]
+    return found
 
 
 def _for_every_name(roots: Iterable[ResolvedRoot]) -> Iterator[ResolvedRoot]:

@@ -131,7 +131,7 @@ UNKNOWN = {
     "a header": ("server_name a.test;", "alias {r}/$http_x_tenant/;", "for each visitor"),
     "a cookie": ("server_name a.test;", "alias {r}/$cookie_t/;", "for each visitor"),
     "the URI": ("server_name a.test;", "root {r}$uri;", "for each URI"),
-    "a map": ("server_name a.test;", "root {r}/$mapped;", "cannot be evaluated"),
+    "a map": ("server_name a.test;", "root {r}/$mapped;", "for each visitor"),
 }
 
 

@@ -100,18 +100,18 @@ CASES = {
     ),
     "the headers of an if": Case(
         "header-loss",
-        header("/static/a.css?a=1", "X-Frame-Options"),
+        header("/static/a.css?a=1", "Cross-Origin-Resource-Policy"),
         (
             TABLE,
-            "add_header X-Frame-Options DENY;"
+            "add_header Cross-Origin-Resource-Policy same-site;"
             + STATIC.replace("MORE", "if ($arg_a) { add_header X-A b; }"),
         ),
         (
             TABLE,
-            "add_header X-Frame-Options DENY;"
+            "add_header Cross-Origin-Resource-Policy same-site;"
             + STATIC.replace("MORE", "if ($arg_a) { set $b 1; }"),
         ),
-        (None, "DENY"),
+        (None, "same-site"),
     ),
 }
 
