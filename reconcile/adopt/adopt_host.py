@@ -10,6 +10,8 @@ from reconcile.adopt.converge import Convergence
 from reconcile.adopt.draft import Draft
 from reconcile.adopt.host_inspector import HostInspector
 from reconcile.adopt.site_reader import NginxReading
+from reconcile.adopt.suggested_probes import drop_failing_probes
+from reconcile.adopt.text_files import move_large_texts
 from reconcile.adopt.validity import make_valid
 from reconcile.adopt.yaml_writer import yaml_text
 from reconcile.config.load import load_bytes
@@ -18,6 +20,7 @@ from reconcile.engine.model import Plan
 from reconcile.output.adoption import Adopted
 from reconcile.system import Host, HostSettings
 from reconcile.workspace import Workspace
+from reconcile.workspace.checking import run_http_probes
 from reconcile.workspace.planning import plan_changes
 
 _HEAD = (
@@ -31,8 +34,12 @@ _BOOTED = "/run/systemd/system"
 """Exists where systemd is the init system. Source: sd_booted(3)."""
 
 
-def adopt_host(host: Host, file: str, only: Collection[str] = ()) -> Adopted:
+def adopt_host(
+    host: Host, file: str, only: Collection[str] = (), *, has_files: bool = False
+) -> Adopted:
     """Read the host into the text of a reconcile.yaml for the path `file`. Changes nothing.
+
+    `has_files`: large texts become files beside it.
 
     Errors: ReconcileError where nginx's configuration cannot be read, or a site is unknown.
     """
@@ -56,10 +63,13 @@ def adopt_host(host: Host, file: str, only: Collection[str] = ()) -> Adopted:
         plan = Convergence(draft, watched, nginx.layout, inspector).converge(
             partial(_plan_draft, file), file
         )
+        if host.privileged or host.services.runs_services:
+            drop_failing_probes(draft, run_http_probes(_workspace(draft, file)))
     else:
         make_valid(draft, file)
         what = "could not check that a plan with this file shows no changes: that needs root"
         draft.add_error("", what, "Run it again with sudo.")
+    files = tuple(move_large_texts(draft, file)) if has_files else ()
     return Adopted(
         text=yaml_text(draft.values, draft.comments),
         sites=tuple(draft.values.get("sites", {})),
@@ -67,12 +77,17 @@ def adopt_host(host: Host, file: str, only: Collection[str] = ()) -> Adopted:
         plan=plan,
         complete=not draft.incomplete,
         secret=watched.secret,
+        files=files,
     )
 
 
 def _plan_draft(file: str, draft: Draft) -> Plan:
+    return plan_changes(_workspace(draft, file))
+
+
+def _workspace(draft: Draft, file: str) -> Workspace:
     config = load_bytes(yaml_text(draft.values, draft.comments).encode(), file)
-    return plan_changes(Workspace(config, Host(config.host.settings())))
+    return Workspace(config, Host(config.host.settings()))
 
 
 def _write_host_section(host: Host, draft: Draft) -> None:

@@ -26,6 +26,8 @@ class WatchedFiles:
     tree: ConfigTree
     serves: dict[str, str] = field(default_factory=dict)
     managed_sites: set[str] = field(default_factory=set)
+    read_beside: set[str] = field(default_factory=set)
+    """The files whose directives beside servers are in the YAML."""
     bytes: int = 0
     secret: bool = False
     """Whether the YAML contains a text that is not world-readable on the host."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from reconcile.config.document import Loc
-from reconcile.nginx.model.scope import Scope
+from reconcile.nginx.model.config_tree import Directive
 from reconcile.output.adoption import AdoptNote
 
 
@@ -51,10 +52,15 @@ class Draft:
             self.add_comment(at, f"{note}. {fix}" if fix else f"{note}.")
 
     def note_directives(
-        self, scope: Scope, covered: re.Pattern[str], where: str, place: str, at: Loc
+        self,
+        directives: Iterable[Directive],
+        covered: re.Pattern[str],
+        where: str,
+        place: str,
+        at: Loc,
     ) -> None:
-        """Note the directives of a location that no key of the YAML covers."""
-        texts = (" ".join([one.name, *one.args]) for one in scope.directives)
+        """Note those directives of a location that no key of the YAML covers."""
+        texts = (" ".join([one.name, *one.args]) for one in directives)
         if rest := [text for text in texts if not covered.match(text)]:
             what = f"{where} has directives that the YAML cannot express: {'; '.join(rest)}"
             self.add_note(place, what, "They remain in the adopted file.", at=at)

@@ -45,6 +45,15 @@ def find_extra(server: Server, tree: ConfigTree, covered: Iterable[Directive]) -
     return found
 
 
+def find_beside_servers(file: str, tree: ConfigTree) -> ExtraDirectives:
+    """Collect the outermost directives of a file that are no servers."""
+    found = ExtraDirectives()
+    for directive in tree.files[file].directives:
+        if directive.name != "server":
+            _keep_directive(directive, tree, found)
+    return found
+
+
 def _include(
     directive: Directive, tree: ConfigTree, known: set[tuple[str, int]], found: ExtraDirectives
 ) -> None:

@@ -180,4 +180,4 @@ def _note_other_directives(found: ServedFolder, draft: Draft, at: Loc) -> None:
         return
     if not from_raw(found.scope.name).endswith("/"):
         draft.add_comment(at, f"Now `{found.scope}`, without a trailing slash.")
-    draft.note_directives(found.scope, _COVERED, found.prefix, found.place, at)
+    draft.note_directives(found.scope.directives, _COVERED, found.prefix, found.place, at)

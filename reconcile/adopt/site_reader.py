@@ -8,7 +8,7 @@ from typing import Any
 
 from reconcile.adopt.config_files import WatchedFiles, adopt_file, watch_file
 from reconcile.adopt.draft import Draft
-from reconcile.adopt.extra_directives import find_extra
+from reconcile.adopt.extra_directives import find_beside_servers, find_extra
 from reconcile.adopt.host_readings import Inspector
 from reconcile.adopt.listen_values import adopt_listens
 from reconcile.adopt.served_folders import ServedFolder, adopt_folder
@@ -26,7 +26,7 @@ from reconcile.nginx.model.config_tree import ConfigTree, Directive
 from reconcile.nginx.model.layout import Layout
 from reconcile.nginx.model.scope import Scope
 from reconcile.nginx.model.sizes import parse_size
-from reconcile.nginx.render.render import is_managed, written_extra
+from reconcile.nginx.render.render import is_managed, written_extra, written_http_extra
 from reconcile.nginx.render.site_view import CHALLENGES
 from reconcile.nginx.routing.router import Router
 
@@ -117,13 +117,17 @@ class SiteReader:
             *self._app(is_managed_file=is_managed_file),
             *self._locations(is_managed_file=is_managed_file),
         ]
-        if self.draft.sites[self.name].keys().isdisjoint(("app", "locations")):
-            return False
         if not is_exact:
             adopt_probes(self.main, self.draft, self.name, self.nginx.router, self.inspector)
         drop_default_user(self.entry, self.draft, ("sites", self.name))
         if extra := written_extra(data) if is_managed_file else self._extra(covered):
             self.entry["extra"] = extra
+        # An app that has no key, such as one by uwsgi_pass, is in `extra`.
+        if self.entry.keys().isdisjoint(("app", "locations")) and not self.main.upstream:
+            return False
+        beside = written_http_extra(data) if is_managed_file else self._beside_servers()
+        if beside:
+            self.entry["http_extra"] = beside
         if is_managed_file:
             self._adopt_defaults_taken_away(extra)
         self._note_other_blocks()
@@ -146,7 +150,9 @@ class SiteReader:
         return list(dict.fromkeys(name.lower() for name in names))
 
     def _limit(self) -> Iterator[Directive]:
-        for directive in self.scope.own.get("client_max_body_size", []):
+        """The limit of the app's location, else that of the server."""
+        app = self.main.upstream.body_limit if self.main.upstream else None
+        for directive in [app] if app else self.scope.own.get("client_max_body_size", []):
             size = parse_size(directive.args[0])
             unit = next((u for u in ("GB", "MB", "KB") if size and size % BYTES[u] == 0), None)
             if size and unit:
@@ -221,6 +227,23 @@ class SiteReader:
         if "locations" in self.entry and any("add_header" in line for line in found.lines):
             what = "In a file that reconcile writes, add_header here has no effect in locations"
             self.draft.add_comment((*at, "extra"), f"{what}, which set headers of their own.")
+        return f"{found.text}\n" if found.text else ""
+
+    def _beside_servers(self) -> str:
+        """What stands beside the server blocks of its file, and would go with the file."""
+        loaded = self.scope.directive.file
+        if loaded == self.nginx.tree.config_path or loaded in self.watched.read_beside:
+            return ""
+        self.watched.read_beside.add(loaded)
+        found = find_beside_servers(loaded, self.nginx.tree)
+        for place, what in found.notes:
+            self.draft.add_note(place, what, at=("sites", self.name))
+        mine = [block.server for block in (self.main, *self.group.others)]
+        every = self.nginx.router.servers.servers
+        shared = [s for s in every if s.scope.directive.file == loaded and s not in mine]
+        if found.lines and shared:
+            what = "other sites of the same file use it too: convert them together"
+            self.draft.add_comment(("sites", self.name, "http_extra"), f"{what}.")
         return f"{found.text}\n" if found.text else ""
 
     def _note_other_blocks(self) -> None:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from reconcile.adopt.draft import Draft
 from reconcile.adopt.host_readings import Inspector
 from reconcile.adopt.server_groups import ServerBlock
 from reconcile.adopt.upstream_app import NoFiles, RequestFactory
 from reconcile.config.site.location import HEALTH_FILE
+from reconcile.engine.model import Check
 from reconcile.nginx.routing.router import Router
 from reconcile.nginx.running.worker_view import WithAssumedFiles
+
+_LATER = "Remove `probe_front_page: false`, or add the probe, once it answers."
 
 
 def adopt_probes(
@@ -31,6 +36,22 @@ def adopt_probes(
         else:
             probe = f"{{get: {prefix}{name}, expect: {{status: 200, served_by: nginx}}}}"
             draft.add_comment(("sites", site, "locations", prefix), f"A probe to add: - {probe}")
+
+
+def drop_failing_probes(draft: Draft, checks: Iterable[Check]) -> None:
+    """Remove every probe that fails today: an apply would be rolled back for it."""
+    failing = [check for check in checks if check.status == "fail"]
+    for site, entry in draft.values.get("sites", {}).items():
+        mine = [one for one in failing if one.name.startswith(f"probe:{site} ")]
+        for check in mine:
+            named = [p for p in entry.get("probes", []) if f" GET {p['get']} " in f"{check.name} "]
+            entry["probes"] = [p for p in entry.get("probes", []) if p not in named]
+            if not named:
+                entry["probe_front_page"] = False
+            what = f"{check.name.removeprefix('probe:')}: {check.detail}, so it is not probed"
+            draft.add_note("", what, _LATER, at=("sites", site))
+        if not entry.get("probes", True):
+            del entry["probes"]
 
 
 def _is_served(block: ServerBlock, uri: str, file: str, router: Router) -> bool:

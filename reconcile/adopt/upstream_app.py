@@ -15,6 +15,7 @@ from reconcile.doctor.request_builder import RequestBuilder
 from reconcile.doctor.upstream import ProxyLocation, proxy_locations
 from reconcile.errors import ReconcileError
 from reconcile.nginx.model.config_tree import ConfigTree, Directive
+from reconcile.nginx.model.scope import Scope
 from reconcile.nginx.routing.indeterminate import Indeterminate
 from reconcile.nginx.routing.request import FileKind, LinkRule, Request
 from reconcile.nginx.routing.router import Router
@@ -26,8 +27,7 @@ _WITH_PATH = re.compile(r"https?://(?:unix:[^:]+:/.+|(?!unix:)[^/]+/.+)$")
 _COVERED = re.compile(
     r"proxy_pass |proxy_http_version 1.1$|expires off$|include (\S*/)?proxy_params$"
     r"|proxy_set_header (Host|X-Real-IP|X-Forwarded-(For|Proto|Host)|Connection) "
-    r"|proxy_redirect off$"
-    r"|try_files \$uri( \$uri/)? @",
+    r"|proxy_redirect off$",
     re.IGNORECASE,
 )
 
@@ -45,10 +45,25 @@ class NoFiles:
 
 @dataclass(frozen=True)
 class UpstreamLocation:
-    """The location that proxies requests without a file, and its target."""
+    """The location that proxies requests without a file, and its target.
+
+    `hops` are the locations that lead to it, itself included.
+    """
 
     proxy: ProxyLocation
-    directives: tuple[Directive, ...]
+    hops: tuple[Scope, ...]
+
+    @property
+    def directives(self) -> tuple[Directive, ...]:
+        """The blocks of these locations."""
+        return tuple(hop.directive for hop in self.hops)
+
+    @property
+    def body_limit(self) -> Directive | None:
+        """The client_max_body_size of the location that a request enters; no later one counts."""
+        entered = self.hops[0]
+        is_own = entered.directive.name != "server" and "client_max_body_size" in entered.own
+        return entered.own["client_max_body_size"][-1] if is_own else None
 
     @property
     def target(self) -> str:
@@ -85,7 +100,7 @@ def find_upstream(
 
 def _handler(
     server: Server, router: Router, requests: RequestFactory
-) -> tuple[Directive | None, tuple[Directive, ...]]:
+) -> tuple[Directive | None, tuple[Scope, ...]]:
     request = requests.build(server, _NO_FILE)
     if request is None:
         return None, ()
@@ -94,7 +109,7 @@ def _handler(
     belongs_to_app = route.answer.kind == "pass" or route.answer.status in _AUTH_STATUSES
     if not belongs_to_app or route.scope is None:
         return None, ()
-    return route.scope.handler, tuple(hop.scope.directive for hop in route.hops)
+    return route.scope.handler, tuple(hop.scope for hop in route.hops)
 
 
 def adopt_app(
@@ -121,7 +136,11 @@ def adopt_app(
     here = (*at, "app")
     if not is_managed:
         proxy = found.proxy
-        draft.note_directives(proxy.scope, _COVERED, "the app's location", proxy.place, here)
+        for scope in {id(one): one for one in (*found.hops, proxy.scope)}.values():
+            limit = found.body_limit
+            if scope.directive.name != "server":
+                texts = [one for one in scope.directives if one is not limit]
+                draft.note_directives(texts, _COVERED, "the app's location", proxy.place, here)
     if target.removeprefix("unix:").removesuffix(":80") not in written:
         draft.add_comment(here, f"`{written}` is an upstream group with one server, {target}.")
     try:

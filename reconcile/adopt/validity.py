@@ -12,7 +12,12 @@ from reconcile.config.load import list_errors
 from reconcile.config.yaml import can_hold
 from reconcile.errors import ReconcileError
 
-_OPTIONAL = frozenset(["extra", "max_upload", "default_server", "probes", "owner", "cache", "hsts"])
+_OPTIONAL = frozenset(
+    [
+        *("extra", "http_extra", "max_upload", "default_server", "probes", "owner", "cache"),
+        *("hsts", "probe_front_page"),
+    ]
+)
 """Keys that can be removed on their own."""
 _APPS = frozenset(["service", "user", "gunicorn"])
 

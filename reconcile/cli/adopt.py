@@ -15,11 +15,12 @@ from reconcile.cli.terminal import now, show, style
 from reconcile.config.load import load
 from reconcile.errors import ReconcileError
 from reconcile.filesystem.user_files import write_user_file
-from reconcile.output.adoption import adopt_document, notes_text
+from reconcile.output.adoption import TextFile, adopt_document, notes_text
 from reconcile.output.json import to_json
 from reconcile.system import Host
+from reconcile.wording import counted
 
-PRIVATE = 0o600
+PRIVATE, PUBLIC = 0o600, 0o644
 
 
 def adopt(
@@ -55,10 +56,14 @@ def adopt(
         _refuse_existing(output)
     host = Host(load(file).host.settings()) if file else Host()
     read_only = ReadOnlyGuard()
-    adopted = read_only(lambda: adopt_host(host, output or LOCAL, site or ()))
+    adopted = read_only(
+        lambda: adopt_host(host, output or LOCAL, site or (), has_files=output is not None)
+    )
     if output is not None:
         # Readable by everyone only if all that it holds is.
         mode = PRIVATE if adopted.secret else None
+        for text in adopted.files:
+            _write_beside(output, text)
         write_user_file(output, adopted.text.encode(), mode=mode)
     if json:
         show(to_json(adopt_document(adopted, host.name, now=now())))
@@ -68,8 +73,18 @@ def adopt(
         if output is None:
             sys.stdout.write(adopted.text)
         else:
-            show(f"Wrote {output}. Nothing else was changed. Next: reconcile plan -f {output}")
+            count = f" and {counted(len(adopted.files), 'file')} beside it" if adopted.files else ""
+            show(
+                f"Wrote {output}{count}. Nothing else was changed. Next: reconcile plan -f {output}"
+            )
     return adopted.exit_code
+
+
+def _write_beside(output: str, text: TextFile) -> None:
+    path = os.path.join(os.path.dirname(output), text.path)
+    os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+    _refuse_existing(path)
+    write_user_file(path, text.data, mode=PRIVATE if text.is_secret else PUBLIC)
 
 
 def _refuse_existing(path: str) -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from reconcile.config.owner import ResolvedOwner
     from reconcile.config.site.app import App
     from reconcile.config.site.site import Site
+    from reconcile.nginx.routing.servers import Server
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class DeclaredLocation:
     source: str | None
     owner: ResolvedOwner
     place: str
+    ports: frozenset[int]
 
     def lets(self, account: Account, bits: int, *, folder: bool) -> bool:
         """Whether `account` has these bits once an apply has set owner and mode.
@@ -43,6 +45,11 @@ class DeclaredLocation:
     def serves(self, name: str) -> bool:
         """Whether the site has this server name."""
         return name.lower() in (own.lower() for own in self.server_names)
+
+    def is_of(self, server: Server) -> bool:
+        """Whether the site has a name of this server, on one of its ports."""
+        ports = {listen.address.port for listen in server.listens}
+        return any(map(self.serves, server.names)) and bool(ports & {0, *self.ports})
 
 
 @dataclass(frozen=True)
@@ -161,21 +168,27 @@ def _locations(config: Config, name: str, site: Site) -> Iterator[DeclaredLocati
     for prefix, location in site.locations.items():
         yield DeclaredLocation(
             site=name,
-            server_names=site.server_names,
+            server_names=_names(site),
             prefix=prefix,
             role=location.role,
             dir=location.dir,
             source=location.source,
             owner=location.resolve_owner(config.all_owners()),
             place=str(config.position_of("sites", name, "locations", prefix)),
+            ports=frozenset(listen.port for listen in site.listens),
         )
+
+
+def _names(site: Site) -> tuple[str, ...]:
+    """Its names as nginx has them: `_` stands for a server without any."""
+    return (*site.server_names, *([""] if "_" in site.server_names else []))
 
 
 def _app(config: Config, name: str, site: Site) -> DeclaredApp:
     app = site.app
     return DeclaredApp(
         site=name,
-        server_names=site.server_names,
+        server_names=_names(site),
         service=app.unit_name(name) if app else None,
         user=app.user if app else None,
         max_upload=site.max_upload,

@@ -186,7 +186,7 @@ def _declared_location(
 ) -> DeclaredLocation | None:
     wanted = prefix.rstrip("/")
     for location in declared.locations:
-        if location.prefix.rstrip("/") == wanted and any(map(location.serves, server.names)):
+        if location.prefix.rstrip("/") == wanted and location.is_of(server):
             return location
     return None
 

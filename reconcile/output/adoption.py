@@ -30,11 +30,20 @@ class AdoptNote:
 
 
 @dataclass(frozen=True)
+class TextFile:
+    """A file beside the YAML; `path` is relative to it. `is_secret`: not everybody may read it."""
+
+    path: str
+    data: bytes
+    is_secret: bool = False
+
+
+@dataclass(frozen=True)
 class Adopted:
     """The generated YAML, and notes on what it cannot express.
 
     `plan` is the plan with it, None where that needs root. `secret` is True where the text
-    contains something that is not world-readable on the host.
+    contains something that is not world-readable on the host. `files` hold its large texts.
     """
 
     text: str
@@ -43,6 +52,7 @@ class Adopted:
     plan: Plan | None
     complete: bool
     secret: bool
+    files: tuple[TextFile, ...] = ()
 
     @property
     def exit_code(self) -> ExitCode:

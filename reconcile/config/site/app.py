@@ -253,6 +253,8 @@ def warn_app_runs_as_root(site: SiteContext) -> Iterator[Finding]:
 
 def app_probes(site: SiteContext, served_by: Server | None) -> Iterator[HttpProbe]:
     """The front page is no server error; at least nginx has to reach the app."""
+    if not site.declared.probe_front_page:
+        return
     name = "the app answers" if site.upstream else "/ answers"
     sender = served_by if site.upstream else None
     headers = declared_headers(site) if served_by else ()

@@ -23,6 +23,21 @@ def check_extra(loc: Loc, extra: str) -> Iterator[Violation]:
         yield Violation((*loc, "extra"), message, is_independent=True)
 
 
+def check_http_extra(loc: Loc, http_extra: str) -> Iterator[Violation]:
+    """The text is a sequence of complete directives, and declares no server."""
+    here = (*loc, "http_extra")
+    try:
+        directives = parse(http_extra.encode(), "http_extra").directives
+    except NginxSyntaxError as error:
+        message = f"line {error.line} of http_extra is invalid: {error.message}"
+        yield Violation(here, message, is_independent=True)
+        return
+    for directive in directives:
+        if directive.name == "server":
+            message = f"line {directive.line} of http_extra is a server"
+            yield Violation(here, message, "declare it as a site of its own")
+
+
 def extra_directives(extra: str) -> tuple[Directive, ...]:
     """The outermost directives, none where the text is invalid."""
     try:

@@ -31,7 +31,7 @@ from reconcile.config.site.error_pages import (
     error_page_views,
     page_sources,
 )
-from reconcile.config.site.extra import check_extra
+from reconcile.config.site.extra import check_extra, check_http_extra
 from reconcile.config.site.gunicorn import warn_secrets
 from reconcile.config.site.gzip import check_gzip, uses_gzip
 from reconcile.config.site.headers import ResponseHeaders, check_site_headers
@@ -140,11 +140,18 @@ class Site(ConfigEntry):
         default=None, description="A page that is shown instead of the site while enabled."
     )
     extra: str = Field(default="", description="More nginx directives for the server block.")
+    http_extra: str = Field(
+        default="",
+        description="Nginx directives beside the server block, in its file: upstream, map, zones.",
+    )
     adopted: AbsolutePath | None = Field(
         default=None,
         description="A hand-written nginx file that serves this site; while it is set, no file is "
         "generated.",
         examples=["/etc/nginx/sites-available/myapp"],
+    )
+    probe_front_page: bool = Field(
+        default=True, description="Check after every apply that the front page is no server error."
     )
     probes: tuple[ProbeSettings, ...] = Field(
         default=(), description="Requests to check after every apply."
@@ -177,11 +184,12 @@ class Site(ConfigEntry):
 
     def check(self, loc: Loc, config: Config) -> Iterator[Violation]:
         """The site serves something, and each of its parts is valid."""
-        if not (self.app or self.locations or self.redirects or self.redirect_from):
+        if not (self.has_content or self.redirect_from):
             hint = "add an app, locations or redirects"
             yield Violation(loc, "this site serves nothing", hint)
         yield from self._check_names(loc)
         yield from check_extra(loc, self.extra)
+        yield from check_http_extra(loc, self.http_extra)
         yield from check_site_headers(loc, self, config)
         yield from check_gzip(loc, self, config)
         yield from check_http2(loc, self)
@@ -248,6 +256,7 @@ def site_view(site: SiteContext) -> SiteView:
         proxy=app_proxy_view(site),
         locations=tuple(location_view(site, *item) for item in declared.locations.items()),
         extra=declared.extra,
+        http_extra=declared.http_extra,
         challenge_root=WEBROOT if site.letsencrypt else None,
         types=site.facts.added_types if site.by_role("static") else AddedTypes(),
         headers=tuple(declared.headers.items()),

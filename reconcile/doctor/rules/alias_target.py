@@ -109,7 +109,7 @@ def _is_served_by_root(inspection: HostInspection, declared: DeclaredLocation) -
     roots = (
         directive.args[0]
         for server in inspection.nginx.router.servers.servers
-        if any(map(declared.serves, server.names))
+        if declared.is_of(server)
         for directive in server.scope.own.get("root", ())
     )
     return any(normpath(f"{root}/{declared.prefix}") == declared.dir for root in roots)
@@ -118,7 +118,7 @@ def _is_served_by_root(inspection: HostInspection, declared: DeclaredLocation) -
 def _has_foreign_server(inspection: HostInspection, declared: DeclaredLocation) -> bool:
     """Whether a file that reconcile does not manage has a server of that name."""
     return any(
-        any(map(declared.serves, server.names)) and not is_managed_server(server)
+        declared.is_of(server) and not is_managed_server(server)
         for server in inspection.nginx.router.servers.servers
     )
 

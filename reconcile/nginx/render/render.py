@@ -37,6 +37,8 @@ _GENERATION = re.compile(
 _TOKEN_LENGTH = 32
 _NO_TOKEN = "0" * _TOKEN_LENGTH
 _EXTRA = "# extra, from reconcile.yaml"
+_HTTP_EXTRA = "# http_extra, from reconcile.yaml"
+_HTTP_EXTRA_END = "# end of http_extra"
 
 # Images, sound, film and plain text run nothing. SVG and PDF can, and are left out on purpose.
 _MEDIA_TYPES = type_lines(
@@ -61,7 +63,7 @@ def render_site(site: SiteView, nginx_version: str = "") -> bytes:
 
     The text contains a config token, the digest of everything else in it.
     Errors: Unquotable for a value that cannot be quoted; NginxSyntaxError where
-    `site.extra` is not a sequence of complete directives.
+    `site.extra` or `site.http_extra` is not a sequence of complete directives.
     """
     fields = _fields(site, nginx_version)
     draft = _template().render(fields, generation=_NO_TOKEN)
@@ -107,6 +109,13 @@ def written_extra(data: bytes) -> str:
     return f"{written}\n" if found else ""
 
 
+def written_http_extra(data: bytes) -> str:
+    """`http_extra` as a rendered file has it, "" where it has none."""
+    _, found, rest = data.partition(f"\n{_HTTP_EXTRA}\n".encode())
+    written = rest.partition(f"\n{_HTTP_EXTRA_END}\n".encode())[0]
+    return f"{written.decode('utf-8', 'surrogateescape')}\n" if found else ""
+
+
 def _token(draft: bytes) -> str:
     return sha256(draft).hexdigest()[:_TOKEN_LENGTH]
 
@@ -129,7 +138,10 @@ def _fields(site: SiteView, nginx_version: str) -> dict[str, Any]:
         "app_proxy": proxy(site, site.app_proxy) if site.app_proxy else None,
         "retry_after_s": RETRY_AFTER_S,
         "redirects": tuple(redirect_location(redirect) for redirect in site.redirects),
-        "extra": _checked_extra(site),
+        "extra": _checked(site.extra, f"sites.{site.name}.extra"),
+        "http_extra": _checked(site.http_extra, f"sites.{site.name}.http_extra"),
+        "http_extra_header": Raw(_HTTP_EXTRA),
+        "http_extra_end": Raw(_HTTP_EXTRA_END),
         "extra_header": Raw(_EXTRA),
         "serves_root": "/" in _prefixes(site),
         "http2_directive": has_http2_directive(nginx_version),
@@ -153,10 +165,10 @@ def has_http2_directive(nginx_version: str) -> bool:
     return _version(nginx_version) >= HTTP2_DIRECTIVE_SINCE
 
 
-def _checked_extra(site: SiteView) -> Raw:
+def _checked(directives: str, where: str) -> Raw:
     """The user's directives; parsed by themselves, so that no `}` of theirs closes our block."""
-    text = site.extra.strip("\n")
-    parse(_encode(text), f"sites.{site.name}.extra")
+    text = directives.strip("\n")
+    parse(_encode(text), where)
     return Raw(text)
 
 

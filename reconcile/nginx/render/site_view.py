@@ -106,7 +106,8 @@ class SiteView:
     """The template's parameters for one site.
 
     `upstream` is what follows `http://` in proxy_pass: `unix:/run/x.sock` or `127.0.0.1:8000`;
-    None where there is no app. `extra` holds the user's own directives, line ends LF.
+    None where there is no app. `extra` holds the user's own directives, line ends LF, `http_extra`
+    those that stand before the server.
     `challenge_root` is certbot's webroot, None without certbot. `headers` are the site's own,
     for every response. `gzip` of None leaves compression to the http block.
     `intercept` replaces the app's errors by `error_pages` too; `pages_dir` holds the pages.
@@ -123,6 +124,7 @@ class SiteView:
     upstream: str | None = None
     locations: tuple[LocationView, ...] = ()
     extra: str = ""
+    http_extra: str = ""
     challenge_root: str | None = None
     types: AddedTypes = AddedTypes()
     headers: tuple[Header, ...] = ()
