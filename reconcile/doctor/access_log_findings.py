@@ -14,6 +14,7 @@ from reconcile.doctor.rule import RuleResult, note, warning
 from reconcile.nginx.model.latin1 import from_raw
 from reconcile.nginx.model.scope import PASSES
 from reconcile.nginx.routing.servers import Server
+from reconcile.nginx.routing.uri import normalise
 from reconcile.system.logs import tail_with_rotated
 from reconcile.wording import counted
 
@@ -106,7 +107,9 @@ def _is_unintended(traffic: ServerTraffic, request: LoggedRequest) -> bool:
     if request.answered_by == "nginx":
         return False
     is_served = request.status.startswith("2") or request.status == "304"
-    return traffic.covers(request.uri) or (is_served and not traffic.lets_the_app_answer)
+    return traffic.covers(_matched_path(request.uri)) or (
+        is_served and not traffic.lets_the_app_answer
+    )
 
 
 def _findings(
@@ -154,6 +157,12 @@ def _logs(inspection: HostInspection) -> dict[NginxAccessLog, set[Server]]:
     return logs
 
 
+def _matched_path(uri: str) -> str:
+    """The path that locations are matched with, `..` resolved; "" where nginx answers 400."""
+    sent = normalise(uri)
+    return from_raw(sent.path) if sent else ""
+
+
 def _assign(sharing: list[ServerTraffic], fields: Mapping[str, str], line: str) -> None:
     """Add a request to its server; a shared log often does not show which that is."""
     request = _REQUEST.match(fields.get("request", ""))
@@ -164,7 +173,8 @@ def _assign(sharing: list[ServerTraffic], fields: Mapping[str, str], line: str) 
         return
     host = next((fields[name].partition(":")[0] for name in _HOST_FIELDS if name in fields), "")
     named = [one for one in sharing if not host or one.may_be_named(host)]
-    possible = [one for one in named if one.may_serve(request[1])]
+    path = _matched_path(request[1])
+    possible = [one for one in named if path and one.may_serve(path)]
     if len(possible) == 1:
         uri, requests = request[1], possible[0].requests
         # Removed first, so that the latest come last.

@@ -49,7 +49,9 @@ _PATTERNS = (
     ),
     _ErrorPattern(
         re.compile(
-            r"upstream prematurely closed connection|recv\(\) failed \(104: .* upstream"
+            # Of a client that closes its connection nginx logs the same, at level info.
+            r"upstream prematurely closed connection"
+            r"|(?:recv|readv)\(\) failed \(104: [^)]*\) while reading [^,]*upstream"
         ).search,
         "502: the app aborted its answer (a worker crashed, or was killed by its timeout)",
         "Search its log for WORKER TIMEOUT or SIGKILL: journalctl -u UNIT; check the memory:"

@@ -52,7 +52,8 @@ CLASSES = {
         "504",
     ),
     "104": (
-        f"*1 recv() failed (104: Connection reset by peer) while reading response header, {OF}",
+        "*1 recv() failed (104: Connection reset by peer) while reading response header from"
+        f" upstream, {OF}",
         "aborted its answer",
     ),
     "closed": (
