@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
+from posixpath import join
 from typing import TYPE_CHECKING
 
 from reconcile.config.context import CompileContext, SiteContext
@@ -13,13 +14,15 @@ from reconcile.errors import ReconcileError
 from reconcile.filesystem.host_error import in_one_line
 from reconcile.filesystem.inventory import sample_files
 from reconcile.impact.config_warnings import config_warnings
+from reconcile.impact.current_requests import current_requests
+from reconcile.impact.planned_bodies import PlannedBodies
 from reconcile.impact.planned_path_kinds import planned_path_kinds
 from reconcile.impact.response_diff import SampleRequest, ServedState, response_changes
 from reconcile.impact.sample_requests import sample_requests
 from reconcile.nginx.certbot import CertbotEdits, find_edits
+from reconcile.nginx.model.layout import upstream_servers
 from reconcile.nginx.model.semantic import equal_directives
 from reconcile.nginx.render.render import is_managed
-from reconcile.nginx.routing.request import Request
 from reconcile.nginx.routing.router import Router
 from reconcile.nginx.running.config_test import ConfigTest
 from reconcile.nginx.running.discover import discover
@@ -39,7 +42,8 @@ if TYPE_CHECKING:
 NGINX_KINDS = frozenset({"file", "symlink", "directory", "tree", "assets", "nginx_live"})
 """Kinds of resources that affect what nginx serves."""
 SAMPLES = 2
-_NO_NAME = ("~", "*", ".")
+_FRONT_FILES = ("index.html", "favicon.ico", "robots.txt")
+"""What visitors and browsers request of every site."""
 
 
 def affects_nginx(plan: Plan) -> bool:
@@ -113,10 +117,21 @@ class _Impact:
         names = self._samples
         planned = planned_path_kinds(self.plan.changes, names, self.host, worker)
         before, after = self._routers
+        bodies = PlannedBodies(self.plan.changes, self.host)
         return response_changes(
             self._sample_requests(names),
-            ServedState(before, WorkerView(self.host, worker)),
-            ServedState(after, WorkerView(self.host, worker, planned)),
+            ServedState(
+                before,
+                WorkerView(self.host, worker),
+                bodies.now,
+                upstream_servers(self._config_test.nginx.tree),
+            ),
+            ServedState(
+                after,
+                WorkerView(self.host, worker, planned),
+                bodies.after,
+                upstream_servers(self._after),
+            ),
         )
 
     @cached_property
@@ -133,18 +148,20 @@ class _Impact:
 
     def _sample_requests(self, names: dict[str, tuple[str, ...]]) -> list[SampleRequest]:
         samples = [sample for site in self._sites for sample in sample_requests(site, names)]
-        known = {request.host for sample in samples for request in sample.requests}
-        return [*samples, *self._for_removed_names(known)]
+        labels = {sample.label for sample in samples}
+        return [*samples, *current_requests(self._changing_servers(), self._served_names, labels)]
 
-    def _for_removed_names(self, known: set[str]) -> Iterator[SampleRequest]:
-        """Request the names of current servers in changed files that no site has."""
+    def _served_names(self, folder: str) -> tuple[str, ...]:
+        """Names of files that are served from `folder`, those of every site first."""
+        found, stat = _sample_names(folder), self.host.files.stat
+        front = [name for name in _FRONT_FILES if name not in found and stat(join(folder, name))]
+        return (*front, *found)
+
+    def _changing_servers(self) -> list[Server]:
+        """The current servers whose file the plan changes."""
         changing = {change.ref.name for change in self.plan.changes}
-        for server in self._routers[0].servers.servers:
-            file = server.scope.directive.file
-            if {file, real_path(self.host, file)} & changing:
-                for name in server.names:
-                    if name and not name.startswith(_NO_NAME) and name not in known:
-                        yield _root_request(server, name)
+        every = [(one, one.scope.directive.file) for one in self._routers[0].servers.servers]
+        return [one for one, file in every if {file, real_path(self.host, file)} & changing]
 
     def _restart_reason(self) -> str:
         """Return why nginx must be restarted, "" if a reload is enough."""
@@ -203,14 +220,3 @@ def _sample_names(root: str) -> tuple[str, ...]:
         return sample_files(root, SAMPLES)
     except (OSError, ReconcileError):
         return ()
-
-
-def _root_request(server: Server, name: str) -> SampleRequest:
-    listen = server.listens[0]
-    loopback = "::1" if ":" in listen.address.host else "127.0.0.1"
-    host = loopback if listen.address.is_wildcard else listen.address.host
-    address = listen.address._replace(host=host)
-    scheme = "https" if listen.ssl else "http"
-    port = "" if address.port == {"http": 80, "https": 443}[scheme] else f":{address.port}"
-    request = Request("/", name, address, scheme=scheme)  # type: ignore[arg-type]  # both are schemes
-    return SampleRequest(f"{scheme}://{name}{port}", "/", (request,))

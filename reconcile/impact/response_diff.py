@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 
 from reconcile.engine.model import BehaviourChange, Glance
-from reconcile.nginx.routing.describe import cache_suffix, describe, describe_briefly, is_by_default
+from reconcile.nginx.routing.describe import describe, describe_briefly, is_by_default
+from reconcile.nginx.routing.headers import content_type, sent_headers, values_of
 from reconcile.nginx.routing.request import PathKinds, Request
 from reconcile.nginx.routing.route import Answer, Route
 from reconcile.nginx.routing.router import Router
+from reconcile.nginx.routing.upstream_request import passed_headers
 from reconcile.nginx.running.worker_view import WithAssumedFiles
 
 TOO_LARGE = 413
+NO_CONTENT = 204
+_POSITION = re.compile(r" \(/[^\s()]+:\d+\)|(?<=\S):\d+(?=$|[,)])")
 
 
 @dataclass(frozen=True)
@@ -37,11 +42,13 @@ class SampleRequest:
         """The request in full."""
         return f"{self._method} {self.server}{self.path}{self.note}"
 
-    def glance(self, before: Route, after: Route, over: str) -> Glance:
+    def glance(self, before: Route, after: Route, over: str, differs: str) -> Glance:
         """Summarize the change of the answer as a visitor sees it."""
         was, will_be = describe_briefly(before), describe_briefly(after)
         if was == will_be:
-            was, will_be = describe(before), describe(after)
+            was, will_be = without_lines(describe(before)), without_lines(describe(after))
+        if was == will_be:
+            was, will_be = describe_briefly(before), f"{describe_briefly(after)}, {differs}"
         request = f"{self._method} {self.short or self.path}"
         usual = self.is_usual or _is_noticed(before.answer, after.answer)
         return Glance(self.server, request, was, will_be, over, is_by_default(before), usual)
@@ -51,17 +58,82 @@ class SampleRequest:
         return self.requests[0].method
 
 
+def no_body(path: str) -> str:  # noqa: ARG001
+    """A body of which nothing is known."""
+    return ""
+
+
 @dataclass(frozen=True)
 class ServedState:
-    """A configuration and the files that it serves."""
+    """A configuration and the files that it serves.
+
+    `body` gives the digest of a file's content, "" where it is not known. `upstreams` maps a group
+    to its servers.
+    """
 
     router: Router
     files: PathKinds
+    body: Callable[[str], str] = no_body
+    upstreams: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     def route(self, request: Request, assumed_files: frozenset[str]) -> Route:
         """Route `request` as if `assumed_files` existed."""
         files = WithAssumedFiles(self.files, assumed_files) if assumed_files else self.files
         return self.router.route(request, files)
+
+    def visible(self, route: Route) -> VisibleResponse:
+        """What a visitor gets of the answer, and an app of the request."""
+        answer = route.answer
+        headers = {name: value for name, value in _headers(route) if value != ""}
+        if answer.kind == "pass":
+            passed = dict(_passed(route))
+            uri = route.passed_uri.uri if route.passed_uri else None
+            target = self._servers(answer.target or "")
+            return VisibleResponse(f"passed to {target}", headers, uri or "", passed)
+        what = f"{answer.kind} {answer.reason}" if answer.kind == "unknown" else str(answer.status)
+        if route.server is None or answer.kind == "error":
+            cached = {name: value for name, value in headers.items() if name == "Cache-Control"}
+            return VisibleResponse(what if route.server else "", cached)
+        if answer.kind in ("unknown", "handler"):
+            return VisibleResponse(what, headers)
+        body = self.body(answer.path or "") if answer.kind == "file" else answer.body or ""
+        folder = answer.path if answer.kind == "listing" else ""
+        return VisibleResponse(f"{what} {answer.target or folder}", headers, body)
+
+    def _servers(self, target: str) -> str:
+        scheme, _, rest = target.partition("://")
+        group, slash, path = rest.partition("/")
+        found = self.upstreams.get(group, frozenset([group]))
+        return f"{scheme} {' '.join(sorted(found))}{slash}{path}"
+
+
+@dataclass(frozen=True)
+class VisibleResponse:
+    """What is noticed of an answer: by a visitor, or by an app of its request."""
+
+    what: str
+    headers: Mapping[str, str]
+    body: str = ""
+    passed: Mapping[str, str | None] = field(default_factory=dict)
+
+
+def _passed(route: Route) -> Iterator[tuple[str, str | None]]:
+    """The headers that an app gets, once for each URL; the client's address varies."""
+    client = route.request.client
+    for header in passed_headers(route) if route.request.method == "GET" else ():
+        if header.value != "":
+            value = header.value and header.value.replace(client, "(the client's address)")
+            yield header.name, value
+
+
+def _headers(route: Route) -> Iterator[tuple[str, str]]:
+    sent = list(sent_headers(route))
+    for name in {header.name.lower(): header.name for header in sent}.values():
+        values = values_of(sent, name)
+        yield name.title(), ", ".join("(varies)" if one is None else one for one in values)
+    has_body = route.answer.kind in ("file", "return") and route.answer.status != NO_CONTENT
+    if has_body and route.scope:
+        yield "Content-Type", content_type(route.scope, route.path)
 
 
 def response_changes(
@@ -74,20 +146,43 @@ def response_changes(
 def _changes_of(
     sample: SampleRequest, before: ServedState, after: ServedState
 ) -> Iterator[BehaviourChange]:
-    pairs: dict[tuple[str, str], list[tuple[Route, Route]]] = {}
+    pairs: dict[tuple[str, str, str], list[tuple[Route, Route]]] = {}
     for request in sample.requests:
         routes = (
             before.route(request, sample.assumed_files),
             after.route(request, sample.assumed_files),
         )
-        pairs.setdefault((describe(routes[0]), describe(routes[1])), []).append(routes)
-    for (was, will_be), routes_of_pair in pairs.items():
-        if any(_visible_response(old) == _visible_response(new) for old, new in routes_of_pair):
+        differs = _difference(before.visible(routes[0]), after.visible(routes[1]))
+        key = (without_lines(describe(routes[0])), without_lines(describe(routes[1])), differs)
+        pairs.setdefault(key, []).append(routes)
+    for (was, will_be, differs), routes_of_pair in pairs.items():
+        if not differs:
             continue
         over = _address_families(old.request for old, _ in routes_of_pair) if len(pairs) > 1 else ""
         label = f"{sample.label} over {over}" if over else sample.label
-        glance = sample.glance(*routes_of_pair[0], over)
-        yield BehaviourChange(label, was, will_be, glance)
+        glance = sample.glance(*routes_of_pair[0], over, differs)
+        shown = f"{will_be}, {differs}" if was == will_be else will_be
+        yield BehaviourChange(label, was, shown, glance)
+
+
+def _difference(was: VisibleResponse, will_be: VisibleResponse) -> str:
+    """What a visitor, or the app, notices; "" where nothing differs."""
+    if was.what != will_be.what:
+        return "another answer"
+    parts = list(_changed(was.headers, will_be.headers))
+    parts += [f"the app gets {part}" for part in _changed(was.passed, will_be.passed)]
+    if was.passed and was.body != will_be.body:
+        parts.append(f"the app gets {will_be.body}")
+    elif was.body and will_be.body and was.body != will_be.body:
+        parts.append("other content")
+    return ", ".join(parts)
+
+
+def _changed(was: Mapping[str, str | None], will_be: Mapping[str, str | None]) -> Iterator[str]:
+    for name in sorted({*was, *will_be}):
+        if was.get(name) != will_be.get(name):
+            now = will_be.get(name, "")
+            yield f"no {name}" if name not in will_be else f"{name}: {now or '(varies)'}"
 
 
 def _is_noticed(before: Answer, after: Answer) -> bool:
@@ -97,11 +192,9 @@ def _is_noticed(before: Answer, after: Answer) -> bool:
     return after.kind == "error"
 
 
-def _visible_response(route: Route) -> str:
-    """Describe what a visitor sees of an answer: of an error only its status."""
-    if route.server is None or route.answer.kind != "error":
-        return describe(route)
-    return f"{route.answer.status}{cache_suffix(route)}"
+def without_lines(text: str) -> str:
+    """A description without positions in files: they move with every line above them."""
+    return _POSITION.sub("", text)
 
 
 def _address_families(requests: Iterable[Request]) -> str:

@@ -10,7 +10,7 @@ from reconcile.dataclass import dataclass
 from reconcile.errors import ReconcileError
 from reconcile.filesystem import globs
 from reconcile.nginx.model.build import Build
-from reconcile.nginx.model.config_tree import ConfigTree, Include
+from reconcile.nginx.model.config_tree import ConfigTree, Include, named
 from reconcile.nginx.model.listen import Listen, listens_of
 
 Style = Literal["sites-enabled", "conf.d"]
@@ -114,6 +114,18 @@ def _http_includes(tree: ConfigTree) -> Iterator[Include]:
 
 def _reads_sites(include: Include) -> bool:
     return globs.matches(include.pattern, f"{include.folder}/{_PROBE_NAME}")
+
+
+def upstream_servers(tree: ConfigTree) -> dict[str, frozenset[str]]:
+    """The servers of each `upstream` block."""
+    return {
+        group.args[0]: frozenset(
+            one.args[0] for one in named(tree.children(group), "server") if one.args
+        )
+        for http in named(tree.directives, "http")
+        for group in named(tree.children(http), "upstream")
+        if group.args
+    }
 
 
 def _error_log(tree: ConfigTree, build: Build) -> str:

@@ -82,4 +82,4 @@ def _default_server_suffix(route: Route) -> str:
     """Named only where no server has the requested name."""
     if route.server is None or not is_by_default(route):
         return ""
-    return f", from the default server at {route.server.place}"
+    return f", from the default server in {route.server.scope.directive.file}"
