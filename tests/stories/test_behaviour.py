@@ -64,7 +64,7 @@ def test_over_ipv6_the_default_server_captured_the_name(
 ) -> None:
     was, will_be = noticed[f"GET {STYLESHEET} over IPv6"]
 
-    default = "from the default server at /etc/nginx/sites-enabled/default:21"
+    default = "from the default server in /etc/nginx/sites-enabled/default"
     assert f"404 (no file of try_files exists), {default}" == was
     assert f"file {site.STYLESHEET}, Cache-Control: public, max-age=604800" == will_be
 
