@@ -42,5 +42,5 @@ def send_request(
     """
     address = listen.address.local
     name = host or inspection.nginx.requests.visitor_host(server, listen) or "localhost"
-    target = HttpTarget(address.host, address.port, name, listen.ssl)
+    target = HttpTarget(address.host, address.port, name, listen.ssl, listen.proxy_protocol)
     return inspection.host.http.request(target, path, timeout_s=timeout_s)

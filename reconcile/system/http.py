@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     import ssl
     from http.client import HTTPResponse
 
+_PROXY_HEADER = b"PROXY UNKNOWN\r\n"
+"""Source: The PROXY protocol, section 2.1."""
+
 BODY_LIMIT = 64 * 1024
 """The bytes of a body that are read; the rest is discarded."""
 
@@ -41,12 +44,14 @@ class HttpTarget:
     """A server: `address` is an IP or `unix:/path`; `host` is the Host header and the SNI.
 
     The certificate is not verified: the server is on this machine, and it may be self-signed.
+    `behind_proxy`: it waits for the PROXY protocol of a load balancer, which names no client here.
     """
 
     address: str
     port: int
     host: str
     tls: bool = False
+    behind_proxy: bool = False
 
     @property
     def authority(self) -> str:
@@ -279,6 +284,8 @@ def connected_socket(target: HttpTarget, deadline: Deadline) -> socket.socket:
     try:
         sock.settimeout(deadline.left_s())
         sock.connect(target.address[5:] if unix else (target.address, target.port))
+        if target.behind_proxy:
+            sock.sendall(_PROXY_HEADER)
     except BaseException:
         sock.close()
         raise

@@ -136,3 +136,19 @@ def test_who_has_the_certificate_gets_through(prefix: Path) -> None:
             status = tls.recv(64).split()[1]
 
         assert 200 == int(status) == nginx.router.route(request, RealFiles()).answer.status
+
+
+@pytest.mark.parametrize("tls", ["", "ssl "])
+def test_a_probe_sends_the_proxy_header_that_the_port_waits_for(prefix: Path, tls: str) -> None:
+    site = f"server {{ @L@ {tls}proxy_protocol; {SITE} {TLS} }}"
+    with serving(prefix, site) as nginx:
+        at = nginx.address
+        target = HttpTarget(at.host, at.port, "shop.test", tls=bool(tls))
+
+        answers = [
+            HttpClient().request(replace(target, behind_proxy=b), "/") for b in (True, False)
+        ]
+
+    assert [(200, None), (0, "protocol")] == [
+        (one.status, one.error and "protocol") for one in answers
+    ]

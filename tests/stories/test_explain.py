@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.lab import DebianHost
 from tests.lab.fixtures import Boot
+from tests.nginx.running import worker_world
 from tests.support import guide_site as site
+from tests.support.python_on_host import inside
 
 pytestmark = pytest.mark.host
 
@@ -125,3 +128,71 @@ def test_explaining_writes_nothing(host: DebianHost) -> None:
     host.reconcile("explain", URL, check=True)
 
     assert before == host.manifest(mtimes=True)
+
+
+VARIANTS = """
+import http.client, os, subprocess, sys, time
+from pathlib import Path
+sys.path.insert(0, "/opt")
+from worker_world import HOMES, LOCATIONS, WorkerWorld, hardenings
+from reconcile.nginx.explanation import explain
+from reconcile.nginx.routing.url import parse_url
+from reconcile.nginx.running.discover import discover
+
+def run(*command):
+    return subprocess.run(command, capture_output=True, text=True)
+
+def status(uri):
+    connection = http.client.HTTPConnection("127.0.0.1", 8097, timeout=10)
+    connection.request("GET", uri)
+    answer = connection.getresponse().status
+    connection.close()
+    return answer
+
+drop_in = Path("/etc/systemd/system/nginx.service.d/hardening.conf")
+site = Path("/etc/nginx/conf.d/tree.conf")
+drop_in.parent.mkdir(exist_ok=True)
+differing, asked, unknown, refused = [], 0, 0, 0
+for seed in seeds:
+    world = WorkerWorld(Path(HOMES[seed % len(HOMES)]) / f"tree{seed}", seed)
+    world.top.parent.mkdir(exist_ok=True, mode=0o755)
+    world.make()
+    lines = hardenings(world.top, seed)
+    drop_in.write_text("\\n".join(["[Service]", *lines, ""]))
+    locations = LOCATIONS.format(top=world.top)
+    site.write_text(f"server {{ listen 8097; absolute_redirect off; {locations} }}")
+    run("systemctl", "daemon-reload")
+    # What is not started is not compared: the sandbox has refused nginx itself.
+    if run("systemctl", "restart", "nginx").returncode:
+        refused += 1
+        continue
+    nginx = discover(host)
+    for uri in world.uris(20):
+        answer = explain(nginx, parse_url(f"http://127.0.0.1:8097{uri}")).route.answer
+        real = status(uri)
+        asked += 1
+        unknown += answer.kind == "unknown"
+        if answer.kind != "unknown" and answer.status != real:
+            differing.append(f"{seed} {lines} {uri}: {answer} real {real}")
+drop_in.unlink()
+site.unlink()
+run("systemctl", "daemon-reload")
+run("systemctl", "restart", "nginx")
+return {"differing": differing, "asked": asked, "unknown": unknown, "refused": refused}
+"""
+
+
+@pytest.mark.parametrize(
+    "seeds", [range(12), pytest.param(range(12, 262), marks=pytest.mark.nightly)], ids=len
+)
+def test_under_any_hardening_of_the_unit_the_status_is_the_predicted_one(
+    host: DebianHost, seeds: range
+) -> None:
+    source = Path(worker_world.__file__).read_bytes()
+    host.write("/opt/worker_world.py", source)
+
+    found = inside(host, VARIANTS, seeds=[*seeds])
+
+    assert [] == found["differing"]
+    assert found["unknown"] < found["asked"] / 50
+    assert found["refused"] < len(seeds) / 4

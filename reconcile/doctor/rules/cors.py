@@ -76,7 +76,7 @@ def _sent_twice(inspection: HostInspection, proxy: ProxyLocation) -> Iterator[Ru
     for listen in reachable_listens(inspection, proxy.server)[:1]:
         address = listen.address.local
         host = inspection.nginx.requests.visitor_host(proxy.server, listen)
-        target = HttpTarget(address.host, address.port, host, listen.ssl)
+        target = HttpTarget(address.host, address.port, host, listen.ssl, listen.proxy_protocol)
         answer = inspection.host.http.request(
             target, from_raw(scope.name), headers=(("Origin", _ORIGIN),), timeout_s=_TIMEOUT_S
         )

@@ -200,7 +200,13 @@ def _probe_target(listen: Listen, name: str) -> HttpTarget:
     # Any name below a wildcard matches.
     host_name = name.replace("*", "reconcile").lstrip(".")
     local = listen.address.local
-    return HttpTarget(local.host, local.port, host_name, tls=listen.ssl)
+    return HttpTarget(
+        local.host,
+        local.port,
+        host_name,
+        tls=listen.ssl,
+        behind_proxy=listen.proxy_protocol,
+    )
 
 
 def _not_served(tree: ConfigTree, question: _TokenProbe, answer: str) -> NginxReloadFailed:

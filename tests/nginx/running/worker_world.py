@@ -109,3 +109,36 @@ class WorkerWorld:
         chosen = chance.sample(kinds, chance.randint(0, 2))
         # What one of them hides, the other cannot mount over.
         return [f"{{ {command}; }} 2>&- || true" for command in chosen]
+
+
+HOMES = ("/srv", "/var/www", "/home/web", "/tmp", "/root/web", "/opt/web")
+"""Where the trees of a booted host lie: each of systemd's sandboxes hides another of them."""
+CAPABILITIES = (
+    "CAP_SETUID CAP_SETGID CAP_NET_BIND_SERVICE CAP_CHOWN CAP_DAC_OVERRIDE",
+    "CAP_SETUID CAP_SETGID CAP_NET_BIND_SERVICE CAP_CHOWN CAP_DAC_READ_SEARCH",
+    "~CAP_SYS_ADMIN CAP_SYS_PTRACE",
+)
+
+
+def hardenings(top: Path, seed: int) -> list[str]:
+    """Lines of a unit's [Service] section that change what its processes see."""
+    chance = random.Random(seed + 3)
+    kinds = [
+        f"ProtectHome={chance.choice(['yes', 'read-only', 'tmpfs'])}",
+        f"ProtectSystem={chance.choice(['yes', 'full', 'strict'])}",
+        f"InaccessiblePaths=-{top}/sub",
+        f"InaccessiblePaths=-{top}/sub/a",
+        f"InaccessiblePaths=-{top.parent}",
+        f"TemporaryFileSystem={top}/deep",
+        f"TemporaryFileSystem={top}/deep:ro,mode=0700",
+        f"BindPaths=-{top}/sub:{top}/deep",
+        f"BindReadOnlyPaths=-{top}/deep:{top}/sub",
+        f"ReadOnlyPaths=-{top}",
+        "PrivateTmp=yes",
+        "NoNewPrivileges=yes",
+        "PrivateDevices=yes",
+        "ProtectKernelTunables=yes",
+        f"CapabilityBoundingSet={chance.choice(CAPABILITIES)}",
+    ]
+    writable = "ReadWritePaths=/var/log/nginx /var/lib/nginx /run"
+    return [*chance.sample(kinds, chance.randint(1, 3)), writable]
