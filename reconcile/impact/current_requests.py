@@ -26,12 +26,12 @@ def current_requests(
     servers: Collection[Server], names_of: NamesOf, known: Collection[str]
 ) -> Iterator[SampleRequest]:
     """Requests for every name of `servers` that are not in `known`, the labels of others."""
-    seen = {*known}
+    labels = {*known}
     for server in servers:
         for listen, name in product(_tcp(server), _names(server)):
             for sample in _of_server(server, listen, name, names_of):
-                if sample.label not in seen:
-                    seen.add(sample.label)
+                if sample.label not in labels:
+                    labels.add(sample.label)
                     yield sample
 
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from reconcile.system.accounts import Account
 
 _MOST_NAMES = 10_000
-"""Names of a folder in which a similar one is looked for."""
+"""Names of a folder that are compared with the missing one."""
 _HAS_TYPE = ("file", "return")
 
 
@@ -163,7 +163,7 @@ def _missing_path(route: Route) -> str | None:
 
 
 def _near(nginx: NginxInstallation, missing: str, worker: Account) -> Iterator[NearName]:
-    """What stands in the deepest folder of the path that exists, by a name that looks alike."""
+    """Similar names in the deepest folder of the path that exists."""
     files, [name, folder] = nginx.host.files, [missing, missing]
     while folder != "/":
         folder, name = dirname(folder.rstrip("/")), basename(folder.rstrip("/"))

@@ -1,4 +1,4 @@
-"""Names that look like the one that is missing: what people see as the same, and nginx does not."""
+"""Names that are similar to a missing one: equal to people, and not to nginx."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _INVISIBLE = re.compile("[\\s\u00a0\u00ad\u200b-\u200f\u2060\ufeff]+")
 
 @dataclass(frozen=True)
 class NearName:
-    """A path that exists, and in what it differs from the one that was looked for."""
+    """A path that exists, and in what it differs from the missing one."""
 
     path: str
     differs: str

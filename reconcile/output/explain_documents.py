@@ -97,7 +97,7 @@ class ExplainedUpstream(Document):
 
 
 class ExplainedNearName(Document):
-    """A name that looks like the missing one."""
+    """A name that is similar to the missing one."""
 
     path: str
     differs: str

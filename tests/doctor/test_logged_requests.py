@@ -12,11 +12,11 @@ from tests.doctor.single_rule import ask, configured, serious
 pytestmark = pytest.mark.process
 
 HTTP = """
-log_format told '$request|$status|$upstream_addr|$http_user_agent';
+log_format logged '$request|$status|$upstream_addr|$http_user_agent';
 server {{
     listen 127.0.0.1:8099;
     server_name shop.test;
-    access_log {root}/access.log told;
+    access_log {root}/access.log logged;
     location = /static {{ return 301 /static/; }}
     location /static/ {{ alias {root}/static/; location ~ /\\. {{ return 404; }} }}
     location / {{ proxy_pass http://127.0.0.1:1; }}

@@ -28,7 +28,7 @@ def worker_account(nginx: NginxInstallation) -> Account:
     """The account that reads the files: that of a running worker, else the configured user.
 
     A worker's groups, capabilities and mounts are those that it runs with, whatever the account
-    database and its unit say by now.
+    database and its unit name by now.
 
     Errors: UnknownAccount where the configured user does not exist.
     """

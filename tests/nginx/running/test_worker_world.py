@@ -96,7 +96,7 @@ def test_a_worker_that_is_root_has_what_its_capabilities_allow(
 
 
 @pytest.mark.parametrize(
-    ("hides", "is_told"),
+    ("hides", "is_reported"),
     [
         ("mount -t tmpfs -o mode=755 tmpfs {}/static", True),
         ("mount --bind {}/media {}/static", True),
@@ -104,8 +104,8 @@ def test_a_worker_that_is_root_has_what_its_capabilities_allow(
         ("mount --bind {}/static {}/static && mount -o remount,ro,bind {}/static", False),
     ],
 )
-def test_a_file_that_the_sandbox_hides_is_said_to_be_hidden(
-    world: World, host: Host, hides: str, is_told: bool
+def test_a_file_that_the_sandbox_hides_is_reported_as_hidden(
+    world: World, host: Host, hides: str, is_reported: bool
 ) -> None:
     world.write()
     start_in_sandbox(world.nginx, [hides.replace("{}", str(world.root))])
@@ -114,9 +114,9 @@ def test_a_file_that_the_sandbox_hides_is_said_to_be_hidden(
         discover(host), parse_url(f"http://example.com:{world.port}/static/css/app.css")
     )
 
-    assert (404 if is_told else 200) == found.route.answer.status
-    assert is_told == bool(found.hidden)
-    assert is_told == ("hides it from nginx" in explain_text("x", found))
+    assert (404 if is_reported else 200) == found.route.answer.status
+    assert is_reported == bool(found.hidden)
+    assert is_reported == ("hides it from nginx" in explain_text("x", found))
 
 
 def test_a_folder_that_the_sandbox_closes_is_not_opened_by_chmod(world: World, host: Host) -> None:
