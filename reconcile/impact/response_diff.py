@@ -17,7 +17,7 @@ from reconcile.nginx.running.worker_view import WithAssumedFiles
 
 TOO_LARGE = 413
 NO_CONTENT = 204
-_POSITION = re.compile(r" \(/[^\s()]+:\d+\)|(?<=\S):\d+(?=$|[,)])")
+_POSITION = re.compile(r" \(/[^\s()]+:\d+\)")
 
 
 @dataclass(frozen=True)

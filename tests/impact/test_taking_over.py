@@ -117,6 +117,12 @@ def test_the_list_names_no_lines(guide: GuidesHost) -> None:
     assert not any(f".conf:{n}" in text for pair in found.values() for text in pair for n in "1234")
 
 
+def test_ports_are_no_lines(guide: GuidesHost) -> None:
+    found = noticed(guide, "location / { proxy_pass http://127.0.0.1:8001; }")
+
+    assert "proxied to http://127.0.0.1:8001" == found["GET http://example.com/ over IPv4"][0]
+
+
 def test_what_is_the_same_to_visitors_is_not_listed(guide: GuidesHost) -> None:
     guide.apply()
     written = guide.site_file.read_text()
