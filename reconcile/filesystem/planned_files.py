@@ -94,7 +94,7 @@ class PlannedFiles(Files):
             met = met or here in self._planned
             if link is None:
                 return join(here, *rest) if met else path
-            self._refuse_link(here)
+            self._refuse_link(here, path)
             here, rest = "/", [*components(normpath(join(dirname(here), link))), *rest]
         with explained(f"{path} cannot be examined"):
             raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
@@ -113,11 +113,12 @@ class PlannedFiles(Files):
                 return here, remaining, target
         return here, [], None
 
-    def _refuse_link(self, link: str) -> None:
-        """Errors: UnsafePath for one in a directory that the plan lets others write."""
+    def _refuse_link(self, link: str, path: str) -> None:
+        """Errors: HostError for one in a directory that the plan lets others write."""
         given = (self._given.get(above) for above in ancestors(link))
         if any(one is not None and not is_private(one) for one in given):
-            raise unsafe_link(basename(link))
+            with explained(f"{path} cannot be examined"):
+                raise unsafe_link(basename(link))
 
     def _target(self, path: str) -> str | None:
         """The target of the symlink that `path` is or will be; None for anything else."""

@@ -94,4 +94,14 @@ ROWS: dict[str, list[Step]] = {
             ),
         )
     ],
+    "a copy behind a link in a folder that is given away": [
+        step(paths={"@/www/static/css": {"link": "@/rel2"}}),
+        step(
+            paths={"@/www/static": {"owner": {"user": "daemon"}}},
+            sites=site(
+                media={"role": "media", "dir": "@/www/media"},
+                static={"role": "static", "dir": "@/www/static/css", "source": "@/src/css"},
+            ),
+        ),
+    ],
 }
