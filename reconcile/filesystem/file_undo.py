@@ -195,7 +195,8 @@ class RemovedDirectory(FileUndo):
         if not stat.S_ISDIR(st.st_mode) or names_in(pin):
             return False
         is_owner = st.st_uid in (os.geteuid(), self.uid)
-        return is_owner and stat.S_IMODE(st.st_mode) in (0o700, self.mode)
+        # A new directory inherits setgid from the one above.
+        return is_owner and stat.S_IMODE(st.st_mode) in (0o700, 0o2700, self.mode)
 
 
 @undo_record

@@ -83,14 +83,12 @@ class NginxLive(Resource):
         if now is None:
             return self
         live = read_loaded(nginx, now)
-        # Where only a part of the configuration is planned, a file of the rest may be missing.
-        missing = {
-            path: text
-            for path, text in (self.serves or {}).items()
-            if host.files.stat(path, follow=True) is None
-        }
+        # What nginx does not read it need not load: a snippet whose site has gone, or a file of
+        # the rest of the configuration where only a part of it is planned.
+        read = {real_path(host, path) for path in nginx.tree.files}
+        unread = {path: text for path, text in (self.serves or {}).items() if path not in read}
         foreign = foreign_loaded(nginx, live, frozenset(self.serves or ()))
-        serves = {**missing, **foreign, **live.serves}
+        serves = {**unread, **foreign, **live.serves}
         rewrites = _rewrites(nginx)
         return self.model_copy(
             update={"serves": serves, "current": live.current, "rewrites": rewrites}

@@ -104,4 +104,18 @@ ROWS: dict[str, list[Step]] = {
             ),
         ),
     ],
+    "a snippet whose site goes": [
+        step(
+            paths={"@/nginx/snippets/headers.conf": {"content": "# one\n"}},
+            sites=site(
+                extra="include @/nginx/snippets/*.conf;",
+                media={"role": "media", "dir": "@/www/media"},
+            ),
+        ),
+        step(paths={"@/nginx/snippets/headers.conf": {"content": "# one\n"}}),
+    ],
+    "a folder is removed below one that gets setgid, and is rolled back": [
+        step(paths={"@/www/static/css": {"owner": "assets"}}),
+        step(paths={"@/www": {"owner": {"dirs": "2775"}}}),
+    ],
 }
