@@ -47,8 +47,8 @@ class FileUndo(Undo):
                     return self.restore(at)
             except ProtectedPlace as error:
                 return error.what
-            except FileNotFoundError:
-                # Its directory is gone, and everything to be restored with it.
+            except (FileNotFoundError, NotADirectoryError):
+                # Its directory is gone, or a file again, and everything to be restored with it.
                 return ""
 
     @property
@@ -64,7 +64,7 @@ class FileUndo(Undo):
                     if self.writes_contents:
                         host.guard.refuse_once(at.dir_fd, self.path)
                     return self.difference(at)
-            except (FileNotFoundError, ProtectedPlace):
+            except (FileNotFoundError, NotADirectoryError, ProtectedPlace):
                 return ""
 
     def difference(self, at: PinnedName) -> str:  # noqa: ARG002
