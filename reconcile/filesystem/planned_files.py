@@ -291,11 +291,14 @@ class PlannedFiles(Files):
     def _planned_below(self, source: str) -> dict[str, Entry]:
         """What is planned in the source, by relative path; by whichever name it is reached."""
         real = os.path.realpath(source)
-        found = (
-            (relative_to(join(os.path.realpath(dirname(path)), basename(path)), real), entry)
-            for path, entry in self._planned.items()
-        )
-        return {relative: entry for relative, entry in found if relative}
+        folders = {folder: os.path.realpath(folder) for folder in self._touched}
+        return {
+            relative: self._planned[join(folder, name)]
+            for folder, at in folders.items()
+            if is_inside(at, real)
+            for name in self._touched[folder]
+            if (relative := relative_to(join(at, name), real)) is not None
+        }
 
     def _bound_by_content(self, request: SyncRequest, found: SyncDiff) -> list[FileCopy]:
         """The copies; those whose ctime will change are known by their digest instead."""

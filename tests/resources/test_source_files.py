@@ -83,6 +83,21 @@ class TestAFileThatItsOwnerCannotHavePutThere:
 
         assert not (image.root / "x.txt").exists()
 
+    @pytest.mark.parametrize("key", ["error_pages: {{404: {0}}}", "maintenance: {{page: {0}}}"])
+    def test_is_no_page_either(self, key: str, theirs: Path, image: Image) -> None:
+        source = give(theirs / "page.html", ROOT, ROOT, 0o600)
+        copied = (
+            f"      /static/: {{role: static, dir: {image.root}/www, source: {image.root}/app}}"
+        )
+        text = SITE.format(root=image.root, locations=copied)
+        (image.root / "reconcile.yaml").write_text(f"{text}\n    {key.format(source)}\n")
+
+        plan = plan_changes(Workspace.open(str(image.root / "reconcile.yaml")))
+
+        [finding] = [one for one in plan.findings if one.rule == "private-source"]
+        assert str(source) in finding.what
+        assert not [change for change in plan.changes if change.ref.name.endswith(".html")]
+
     def test_leaves_what_an_earlier_version_published_owned(
         self, theirs: Path, image: Image
     ) -> None:
