@@ -16,6 +16,7 @@ from reconcile.engine.model import Check, Plan
 from reconcile.engine.rollback_plan import plan_rollback
 from reconcile.engine.selection import Selection
 from reconcile.errors import LockHeld, ReconcileError, StalePlan
+from reconcile.resources.directory import Directory
 from reconcile.system import Host
 from reconcile.workspace.applying import locked, roll_back
 from reconcile.workspace.checking import verify_sites
@@ -176,3 +177,22 @@ def test_an_apply_is_not_judged_by_uploads_that_others_write_meanwhile(
     compared = [{p.dir for p in probes if isinstance(p, FilesProbe)} for probes in sent]
     static, uploads = str(image.root / "www"), str(image.root / "uploads")
     assert [{static}, {static, uploads}] == compared
+
+
+def test_a_mode_that_the_owner_of_uploads_changes_again_stops_no_apply(
+    image: Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    apply = Directory.apply
+
+    def apply_and_close(directory: Directory, host: Host, before: Directory | None) -> None:
+        apply(directory, host, before)
+        if directory.protected:
+            os.chmod(directory.path, 0o700)
+
+    monkeypatch.setattr(Directory, "apply", apply_and_close)
+
+    report = image.report(image.declare_media("www", "uploads"))
+
+    assert ("applied", "") == (report.result, report.error)
+    assert (image.root / "www/site.css").exists()
+    assert any("uploads changed during the apply" in note for note in report.notes)

@@ -174,7 +174,9 @@ class _ApplyRun:
             return None
         change.after.apply(self.host, change.before)
         observed = change.after.refresh(self.host, change.before)
-        _refuse_not_converged(change.ref, observed, self.plan.desired[change.ref].resource)
+        if observed is None or not _is_theirs(change):
+            # What others changed again meanwhile is found and noted by the plan afterwards.
+            _refuse_not_converged(change.ref, observed, self.plan.desired[change.ref].resource)
         return observed
 
     def _note_if_kept(self, change: Change) -> None:
