@@ -47,6 +47,8 @@ class HostFacts:
     state_dir: str = "/var/lib/reconcile"
     unit_dir: str = "/etc/systemd/system"
     pages_dir: str = "/var/www/reconcile-pages"
+    passwords_dir: str = "/etc/nginx/reconcile-passwords"
+    worker_group: str = "www-data"
     sources: Mapping[str, bytes] = field(default_factory=dict)
     private_sources: Mapping[str, str] = field(default_factory=dict)
     serves_sites: bool = False

@@ -8,6 +8,7 @@ from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from reconcile.config.config import Config
@@ -116,7 +117,7 @@ def _keys_at(loc: Loc) -> tuple[str, ...]:
     for part in loc:
         annotations = [below for one in annotations for below in _annotations_below(one, part)]
     models = [model for one in annotations for model in _models(one)]
-    return tuple(dict.fromkeys(name for model in models for name in model.model_fields))
+    return tuple(dict.fromkeys(name for model in models for name in _fields(model)))
 
 
 def _annotations_below(annotation: Any, part: str | int) -> Iterator[Any]:
@@ -133,8 +134,13 @@ def _annotations_below(annotation: Any, part: str | int) -> Iterator[Any]:
         yield arguments[1]
     elif origin is tuple:
         yield arguments[0]
-    elif _is_model(annotation) and part in annotation.model_fields:
-        yield annotation.model_fields[part].annotation
+    elif _is_model(annotation) and part in _fields(annotation):
+        yield _fields(annotation)[str(part)].annotation
+
+
+def _fields(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    """The fields of a model by their names in the file."""
+    return {field.alias or name: field for name, field in model.model_fields.items()}
 
 
 def _tags(annotation: Any) -> list[Any]:

@@ -28,7 +28,7 @@ def sample_requests(site: SiteContext, samples: Samples) -> Iterator[SampleReque
         yield _get(endpoint(site, listen), "/")
     for prefix, location in site.declared.locations.items():
         yield from _of_location(main, prefix, location, samples.get(location.dir, ()))
-    for key in site.declared.redirects:
+    for key in (*site.declared.redirects, *site.declared.proxied):
         yield _get(main, key)
     for name in site.declared.redirect_from:
         yield _get(replace(main, host=host_to_probe((name,))), "/")

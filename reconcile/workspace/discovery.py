@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from reconcile.config.host_facts import HostFacts
 from reconcile.config.site.tls import Tls
+from reconcile.errors import ReconcileError
 from reconcile.nginx.model.media_types import added_types
 from reconcile.nginx.running.discover import NginxInstallation, discover
 from reconcile.nginx.running.loaded_config import real_path
@@ -47,6 +48,8 @@ def discover_facts(config: Config, host: Host) -> HostFacts:
         pages_dir=(
             HostFacts.pages_dir if applier.uid == 0 else os.path.join(settings.state_dir, "pages")
         ),
+        passwords_dir=os.path.join(os.path.dirname(settings.nginx_config), "reconcile-passwords"),
+        worker_group=_worker_group(host, worker),
         nginx_reads=_files_read_by_nginx(config, host, nginx),
         static_encodings=nginx.static_encodings,
         added_types=added_types(nginx.tree),
@@ -70,6 +73,14 @@ def complete_facts(facts: HostFacts, config: Config, host: Host, ledger: Ledger)
         certificates=frozenset(certificates),
         serves_sites=any(ref.kind == "nginx_live" for ref in ledger.rows),
     )
+
+
+def _worker_group(host: Host, worker: str) -> str:
+    try:
+        return host.accounts.group_name(host.accounts.user(worker).gid)
+    except ReconcileError:
+        # Other resources report that there is no such account.
+        return worker
 
 
 def _text(host: Host, path: str) -> str:

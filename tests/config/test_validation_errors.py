@@ -119,8 +119,8 @@ INVALID = {
         '3:3: "../etc" is not a name (use letters, digits, dots, hyphens and underscores)',
     ),
     "a location without its slash": (
-        site("locations: {/static: {role: static, dir: /srv/s}}"),
-        '6:17: a location has to begin and end with a slash, got "/static" (use "/static/")',
+        site("locations: {static/: {role: static, dir: /srv/s}}"),
+        '6:17: a location has to begin and end with a slash, got "static/" (use "/static/")',
     ),
     "a relative key of paths": (
         "version: 1\npaths: {etc/x: {owner: assets}}",

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from reconcile.config.config import Config
     from reconcile.config.context import SiteContext
     from reconcile.config.site.location import Location
+    from reconcile.config.site.proxy_location import ProxyLocation
     from reconcile.config.site.site import Site
 
 _NAME_CHARACTERS = "A-Za-z0-9_-"
@@ -131,12 +132,13 @@ def check_site_headers(loc: Loc, site: Site, config: Config) -> Iterator[Violati
 
 
 def check_location_headers(
-    loc: Loc, location: Location, site: Site, config: Config
+    loc: Loc, location: Location | ProxyLocation, site: Site, config: Config
 ) -> Iterator[Violation]:
     """Each header is set once; what is taken away is a default or the site's."""
     here = (*loc, "headers")
     yield from _check_names(here, location.headers, config)
-    outer = merge_headers(DEFAULT_HEADERS[location.role], site.headers.items())
+    defaults = DEFAULT_HEADERS[location.role] if location.role != "proxy" else ()
+    outer = merge_headers(defaults, site.headers.items())
     yield from _check_removals(here, location.headers, {name.lower() for name, _ in outer})
     for name in location.headers:
         if location.role == "private" and name.lower() == "content-disposition":
@@ -164,7 +166,9 @@ def _check_removals(here: Loc, headers: ResponseHeaders, outer: set[str]) -> Ite
             yield Violation((*here, name), f"there is no {name} to take away", hint)
 
 
-def declared_headers(site: SiteContext, location: Location | None = None) -> tuple[SentHeader, ...]:
+def declared_headers(
+    site: SiteContext, location: Location | ProxyLocation | None = None
+) -> tuple[SentHeader, ...]:
     """The headers that the file requires of a location's responses, or of the site's own."""
     own = location.headers if location else {}
     hsts = site.tls and site.tls.hsts_header

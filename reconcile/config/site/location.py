@@ -18,6 +18,8 @@ from reconcile.config.fields.path_types import NginxPath, Path
 from reconcile.config.host_path import check_ancestors
 from reconcile.config.owner import OwnerChoice, OwnerEntry, ResolvedOwner, check_owner_choice
 from reconcile.config.probes import Expectation, FilesProbe, HttpProbe, Probe, UploadDirectoryProbe
+from reconcile.config.site.access import Access, access_view, check_access
+from reconcile.config.site.extra import check_extra
 from reconcile.config.site.headers import (
     ResponseHeaders,
     check_location_headers,
@@ -58,6 +60,16 @@ ENCODING_MODULES: dict[Encoding, str] = {
 
 _SEGMENT = r"[A-Za-z0-9_~@+-][A-Za-z0-9_~@+.-]*"
 _PREFIX = re.compile(rf"/(?:{_SEGMENT}/)*", re.ASCII)
+# RFC 8615 makes .well-known public.
+_URL = re.compile(rf"/(?:\.well-known/)?(?:{_SEGMENT}/)*{_SEGMENT}", re.ASCII)
+
+
+def parse_location_key(value: Any) -> str:
+    """A prefix, which ends with a slash, or one URL."""
+    key = require_str(value, "a location")
+    if key.endswith("/") or not _URL.fullmatch(key) or len(key) > 255:
+        return parse_prefix(key)
+    return key
 
 
 def parse_prefix(value: Any) -> str:
@@ -85,6 +97,18 @@ Prefix = Annotated[
             "pattern": rf"^/(?:{_SEGMENT}/)*$",
             "maxLength": 255,
             "examples": ["/static/", "/media/"],
+        },
+    ),
+]
+LocationKey = Annotated[
+    str,
+    FieldType(
+        parse_location_key,
+        {
+            "type": "string",
+            "pattern": rf"^/(?:(?:\.well-known/)?(?:{_SEGMENT}/)*(?:{_SEGMENT})?)$",
+            "maxLength": 255,
+            "examples": ["/static/", "/media/", "/favicon.ico"],
         },
     ),
 ]
@@ -125,6 +149,11 @@ class Location(ConfigModel):
         examples=[{"X-Frame-Options": "SAMEORIGIN"}],
     )
 
+    access: Access | None = Field(
+        default=None, description="Who may in, instead of the site's; null opens it."
+    )
+    extra: str = Field(default="", description="More nginx directives for this location.")
+
     @property
     def effective_owner(self) -> OwnerChoice:
         """The declared owner, or the role's."""
@@ -149,6 +178,11 @@ def check_location(loc: Loc, location: Location, site: Site, config: Config) -> 
     yield from check_cache_name((*loc, "cache"), location.cache, config)
     yield from _check_role(loc, location)
     yield from check_location_headers(loc, location, site, config)
+    yield from check_access(loc, location.access, location.extra, config)
+    yield from check_extra(loc, location.extra)
+    if not str(loc[-1]).endswith("/"):
+        message = f"a location has to begin and end with a slash, got {quote_text(str(loc[-1]))}"
+        yield Violation(loc, message, f'use "{loc[-1]}/", or `file` for one URL')
     yield from check_ancestors((*loc, "dir"), location.dir, config)
     entry = config.paths.get(location.dir)
     if entry and entry.form != "directory":
@@ -258,6 +292,10 @@ def location_view(site: SiteContext, prefix: str, location: Location) -> Locatio
         cache_control=_cache_control(site, location),
         packed=tuple(encoding for encoding in SUFFIXES if encoding in encodings),
         headers=tuple(location.headers.items()),
+        access=access_view(
+            site, location.access, is_declared="access" in location.model_fields_set
+        ),
+        extra=location.extra,
     )
 
 

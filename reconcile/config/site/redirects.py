@@ -142,7 +142,7 @@ def _check_names(here: Loc, site: Site) -> Iterator[Violation]:
 def _check_key(here: Loc, key: str, site: Site, config: Config) -> Iterator[Violation]:
     site_loc = here[:2]
     for prefix in (key, f"{key}/"):
-        if prefix in site.locations:
+        if prefix in site.all_locations:
             line = config.position_of(*site_loc, "locations", prefix).line
             message = f"{key} belongs to the location {prefix} (line {line})"
             yield Violation(here, message, "remove one of them")
@@ -186,7 +186,9 @@ def _rule(site: Site, path: str) -> str | None:
     """The redirect that nginx chooses for a path, None where it is not redirected."""
     if path in site.redirects and not path.endswith("/"):
         return path
-    prefixes = (key for key in (*site.redirects, *site.locations) if key.endswith("/"))
+    if path in site.all_locations and not path.endswith("/"):
+        return None
+    prefixes = (key for key in (*site.redirects, *site.all_locations) if key.endswith("/"))
     longest = max((key for key in prefixes if path.startswith(key)), key=len, default=None)
     return longest if longest in site.redirects else None
 

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
 from reconcile.config.config_model import ConfigEntry
 from reconcile.config.diagnostics import Violation
 from reconcile.config.document import Loc
-from reconcile.config.fields.network import ServerName
+from reconcile.config.fields.network import Network, ServerName
 from reconcile.config.fields.path_types import AbsolutePath
 from reconcile.config.fields.quantities import Size
 from reconcile.config.probes import Probe
+from reconcile.config.site.access import (
+    Access,
+    access_probes,
+    access_sources,
+    access_view,
+    check_access,
+    compile_access,
+)
 from reconcile.config.site.app import (
     App,
     app_probes,
@@ -39,7 +47,7 @@ from reconcile.config.site.http2 import check_http2, http2_findings, http2_probe
 from reconcile.config.site.listen_ports import ListenAddress, ListenValue, listen_views
 from reconcile.config.site.location import (
     Location,
-    Prefix,
+    LocationKey,
     check_location,
     compile_location,
     find_unstatic_encodings,
@@ -55,6 +63,12 @@ from reconcile.config.site.maintenance import (
     maintenance_view,
 )
 from reconcile.config.site.probe import ProbeSettings, check_probes, compile_probe, default_crawl
+from reconcile.config.site.proxy_location import (
+    ProxyLocation,
+    check_proxy_location,
+    proxy_location_probes,
+    proxy_location_view,
+)
 from reconcile.config.site.redirects import (
     RedirectChoice,
     RedirectKey,
@@ -71,6 +85,7 @@ from reconcile.config.site.tls import (
     tls_view,
     warn_certificate_missing,
 )
+from reconcile.config.site.trusted_proxies import check_trusted_proxies
 from reconcile.config.site.upstream import warn_unresolvable
 from reconcile.engine.model import Declared, Finding
 from reconcile.nginx.certbot import WEBROOT
@@ -83,6 +98,21 @@ from reconcile.resources.symlink import Symlink
 if TYPE_CHECKING:
     from reconcile.config.config import Config
     from reconcile.config.context import CompileContext, SiteContext
+
+
+# Pydantic adds the tag to the location of an error: it must not look like a key.
+DIRECTORY, PROXY = "(directory)", "(proxy)"
+
+
+def _discriminate(value: Any) -> str:
+    role = value.get("role") if isinstance(value, dict) else getattr(value, "role", None)
+    return PROXY if role == "proxy" else DIRECTORY
+
+
+LocationChoice = Annotated[
+    Annotated[Location, Tag(DIRECTORY)] | Annotated[ProxyLocation, Tag(PROXY)],
+    Discriminator(_discriminate),
+]
 
 
 class Site(ConfigEntry):
@@ -123,8 +153,18 @@ class Site(ConfigEntry):
     app: App | None = Field(
         default=None, description="The app that responds where no location does."
     )
-    locations: dict[Prefix, Location] = Field(
-        default={}, description="URL prefixes that are served from directories."
+    all_locations: dict[LocationKey, LocationChoice] = Field(
+        default={},
+        alias="locations",
+        description="URL prefixes that are served from directories or passed on, and single URLs.",
+    )
+    access: Access | None = Field(
+        default=None, description="Who may see the site; by default everybody."
+    )
+    trusted_proxies: tuple[Network, ...] = Field(
+        default=(),
+        description="Proxies before nginx whose X-Forwarded-For and -Proto are believed.",
+        examples=[["10.0.0.0/8"]],
     )
     redirects: dict[RedirectKey, RedirectChoice] = Field(
         default={},
@@ -168,9 +208,21 @@ class Site(ConfigEntry):
         return self.tls is not None and (listen.ssl or listen.port == 443)
 
     @property
+    def locations(self) -> dict[str, Location]:
+        """The prefixes that are served from directories."""
+        return {key: one for key, one in self.all_locations.items() if isinstance(one, Location)}
+
+    @property
+    def proxied(self) -> dict[str, ProxyLocation]:
+        """The prefixes and URLs that are passed on."""
+        return {
+            key: one for key, one in self.all_locations.items() if isinstance(one, ProxyLocation)
+        }
+
+    @property
     def has_content(self) -> bool:
         """Whether it is more than redirects of names to a server that is elsewhere."""
-        return bool(self.app or self.locations or self.redirects or self.extra)
+        return bool(self.app or self.all_locations or self.redirects or self.extra)
 
     @property
     def served_names(self) -> tuple[str, ...]:
@@ -180,7 +232,8 @@ class Site(ConfigEntry):
     def file_sources(self) -> frozenset[str]:
         """The files that its keys copy to the host."""
         page = self.maintenance.page if self.maintenance else None
-        return frozenset((*page_sources(self.error_pages).values(), *filter(None, [page])))
+        pages = (*page_sources(self.error_pages).values(), *filter(None, [page]))
+        return access_sources(self).union(pages)
 
     def check(self, loc: Loc, config: Config) -> Iterator[Violation]:
         """The site serves something, and each of its parts is valid."""
@@ -205,6 +258,10 @@ class Site(ConfigEntry):
         yield from check_app(loc, self, config)
         for prefix, location in self.locations.items():
             yield from check_location((*loc, "locations", prefix), location, self, config)
+        for key, proxied in self.proxied.items():
+            yield from check_proxy_location((*loc, "locations", key), proxied, self, config)
+        yield from check_access(loc, self.access, self.extra, config)
+        yield from check_trusted_proxies(loc, self, config)
 
     def _check_names(self, loc: Loc) -> Iterator[Violation]:
         for index, name in enumerate(self.server_names):
@@ -221,6 +278,7 @@ class Site(ConfigEntry):
             yield from _nginx_file(site)
             yield from compile_pages(site)
             yield from compile_maintenance(site)
+            yield from compile_access(site)
         yield from compile_letsencrypt(site)
         yield from compile_app(site)
 
@@ -245,6 +303,7 @@ def _nginx_file(site: SiteContext) -> Iterator[Declared]:
 def site_view(site: SiteContext) -> SiteView:
     """What nginx's template is given for a site."""
     declared = site.declared
+    proxied = declared.proxied.items()
     return SiteView(
         name=site.name,
         server_names=declared.server_names,
@@ -254,6 +313,9 @@ def site_view(site: SiteContext) -> SiteView:
         max_upload_bytes=declared.max_upload,
         upstream=site.upstream,
         proxy=app_proxy_view(site),
+        proxied=tuple(filter(None, (proxy_location_view(site, *item) for item in proxied))),
+        access=access_view(site, declared.access, is_declared=False),
+        trusted_proxies=declared.trusted_proxies,
         locations=tuple(location_view(site, *item) for item in declared.locations.items()),
         extra=declared.extra,
         http_extra=declared.http_extra,
@@ -298,6 +360,9 @@ def site_probes(site: SiteContext) -> Iterator[Probe]:
             yield from error_page_probes(site)
         for prefix, location in site.declared.locations.items():
             yield from location_probes(site, prefix, location)
+        for key, proxied in site.declared.proxied.items():
+            yield from proxy_location_probes(site, key, proxied)
+        yield from access_probes(site)
     yield from certificate_probe(site)
     for settings in site.declared.probes:
         yield compile_probe(site, settings)

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from hashlib import sha256
 
 from reconcile.dataclass import dataclass
+from reconcile.nginx.model.config_tree import parse
 from reconcile.nginx.render.quote import Raw, nginx_quote
-from reconcile.nginx.render.site_view import ProxyView, SiteView
+from reconcile.nginx.render.response_headers import SentHeader, proxied_headers
+from reconcile.nginx.render.site_view import ProxyLocationView, ProxyView, SiteView
 
+CLIENT_KEY = "address, IPv6 by /64"
+ZONE_SIZE = "10m"
+"""Nginx silently keeps its old configuration where a zone changes its key or size under one
+name: the name is made of both."""
 _LOCAL = "localhost"
 _NAME = re.compile(r"(?P<host>[A-Za-z0-9_.-]+):(?P<port>\d+)", re.ASCII)
 
@@ -23,6 +30,20 @@ class Proxy:
     resolvers: tuple[str, ...]
     websocket: bool
     timeout_s: int | None
+
+
+@dataclass(frozen=True)
+class ProxiedLocation:
+    """The nginx values of a location that is passed on."""
+
+    view: ProxyLocationView
+    modifier: Raw
+    proxy: Proxy
+    headers: tuple[SentHeader, ...]
+    has_own_headers: bool
+    zone: str
+    rewrite: Raw | None
+    extra: Raw
 
 
 @dataclass(frozen=True)
@@ -49,6 +70,40 @@ def proxy(site: SiteView, view: ProxyView) -> Proxy:
     if by_request:
         url = Raw(f"http://$reconcile_upstream:{first.rpartition(':')[2]}")
     return Proxy(url, by_request, view.resolvers, view.websocket, view.timeout_s)
+
+
+def proxied_location(site: SiteView, view: ProxyLocationView) -> ProxiedLocation:
+    """The nginx values of `view`. Errors: Unquotable; NginxSyntaxError for its `extra`."""
+    target, rewrite = proxy(site, view.proxy), None
+    if view.strip_prefix:
+        # Nginx replaces the prefix itself, unless variables are part of the address.
+        rewrite = strip_rewrite(view.key) if target.variable_host else None
+        is_socket = view.proxy.servers[0].startswith("unix:") and len(view.proxy.servers) == 1
+        url = target.url if rewrite else Raw(f"{target.url}{':/' if is_socket else '/'}")
+        target = replace(target, url=url)
+    return ProxiedLocation(
+        view=view,
+        modifier=Raw("^~" if view.key.endswith("/") else "="),
+        proxy=target,
+        headers=proxied_headers(site, view),
+        has_own_headers=bool(view.headers) or "add_header" in view.extra,
+        zone=f"reconcile_{_digest(site.name, view.key, CLIENT_KEY, ZONE_SIZE)}",
+        rewrite=rewrite,
+        extra=checked_directives(view.extra, f"sites.{site.name}.locations.{view.key}.extra"),
+    )
+
+
+def strip_rewrite(key: str) -> Raw:
+    """A `rewrite` that removes a prefix."""
+    literal = re.sub(r"[^A-Za-z0-9/_-]", lambda found: f"[{found[0]}]", key)
+    return Raw(f'rewrite "(?s)^{literal}(.*)$" /$1 break')
+
+
+def checked_directives(text: str, where: str) -> Raw:
+    """A user's directives, parsed by themselves, so that no `}` of theirs closes our block."""
+    stripped = text.strip("\n")
+    parse(stripped.encode("utf-8", "surrogateescape"), where)
+    return Raw(stripped)
 
 
 def upstream_blocks(site: SiteView) -> Iterator[UpstreamBlock]:

@@ -7,11 +7,17 @@ from functools import cache, partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from reconcile.nginx.model.config_tree import parse
 from reconcile.nginx.model.media_types import TEXT_TYPES, type_lines
 from reconcile.nginx.model.web_types import WEB_TYPES
 from reconcile.nginx.render.compression import gzip_directives
-from reconcile.nginx.render.proxying import proxy, site_variable, upstream_blocks
+from reconcile.nginx.render.proxying import (
+    ZONE_SIZE,
+    checked_directives,
+    proxied_location,
+    proxy,
+    site_variable,
+    upstream_blocks,
+)
 from reconcile.nginx.render.quote import Raw, nginx_quote
 from reconcile.nginx.render.redirection import redirect_location, redirect_servers
 from reconcile.nginx.render.response_headers import (
@@ -20,7 +26,13 @@ from reconcile.nginx.render.response_headers import (
     merge_headers,
     site_headers,
 )
-from reconcile.nginx.render.site_view import CHALLENGES, PAGES, RETRY_AFTER_S, SiteView
+from reconcile.nginx.render.site_view import (
+    CHALLENGES,
+    PAGES,
+    RETRY_AFTER_S,
+    LocationView,
+    SiteView,
+)
 from reconcile.types import Encoding
 
 if TYPE_CHECKING:
@@ -135,11 +147,19 @@ def _fields(site: SiteView, nginx_version: str) -> dict[str, Any]:
         "websocket_connection": site_variable(site, "connection"),
         "has_websockets": any(view.websocket for view in site.proxies),
         "upstream_blocks": tuple(upstream_blocks(site)),
+        "proxied": tuple(proxied_location(site, view) for view in site.proxied),
+        "location_extra": partial(_location_extra, site),
+        "client": site_variable(site, "client"),
+        "trusted": site_variable(site, "trusted"),
+        "forwarded_scheme": (
+            site_variable(site, "scheme") if site.trusted_proxies else Raw("$scheme")
+        ),
+        "zone_size": ZONE_SIZE,
         "app_proxy": proxy(site, site.app_proxy) if site.app_proxy else None,
         "retry_after_s": RETRY_AFTER_S,
         "redirects": tuple(redirect_location(redirect) for redirect in site.redirects),
-        "extra": _checked(site.extra, f"sites.{site.name}.extra"),
-        "http_extra": _checked(site.http_extra, f"sites.{site.name}.http_extra"),
+        "extra": checked_directives(site.extra, f"sites.{site.name}.extra"),
+        "http_extra": checked_directives(site.http_extra, f"sites.{site.name}.http_extra"),
         "http_extra_header": Raw(_HTTP_EXTRA),
         "http_extra_end": Raw(_HTTP_EXTRA_END),
         "extra_header": Raw(_EXTRA),
@@ -156,20 +176,19 @@ def _fields(site: SiteView, nginx_version: str) -> dict[str, Any]:
     }
 
 
+def _location_extra(site: SiteView, location: LocationView) -> Raw:
+    where = f"sites.{site.name}.locations.{location.prefix}.extra"
+    return checked_directives(location.extra, where)
+
+
 def _prefixes(site: SiteView) -> set[str]:
-    return {*(one.prefix for one in site.locations), *(one.key for one in site.redirects)}
+    redirected, proxied = (one.key for one in site.redirects), (one.key for one in site.proxied)
+    return {*(one.prefix for one in site.locations), *redirected, *proxied}
 
 
 def has_http2_directive(nginx_version: str) -> bool:
     """Whether HTTP/2 is a directive of the server, no longer a parameter of its ports."""
     return _version(nginx_version) >= HTTP2_DIRECTIVE_SINCE
-
-
-def _checked(directives: str, where: str) -> Raw:
-    """The user's directives; parsed by themselves, so that no `}` of theirs closes our block."""
-    text = directives.strip("\n")
-    parse(_encode(text), where)
-    return Raw(text)
 
 
 def _version(text: str) -> tuple[int, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from reconcile.nginx.render.site_view import Header, LocationView, SiteView
+from reconcile.nginx.render.site_view import Header, LocationView, ProxyLocationView, SiteView
 from reconcile.types import LocationRole
 
 SentHeader = tuple[str, str]
@@ -34,6 +34,11 @@ def location_headers(site: SiteView, location: LocationView) -> tuple[SentHeader
     """The whole set of a location's headers: defaults, the site's, and its own."""
     defaults = DEFAULT_HEADERS[location.role]
     return merge_headers(defaults, _hsts(site), site.headers, location.headers)
+
+
+def proxied_headers(site: SiteView, location: ProxyLocationView) -> tuple[SentHeader, ...]:
+    """The whole set of what is passed on, without defaults: those are for files."""
+    return merge_headers(_hsts(site), site.headers, location.headers)
 
 
 def _hsts(site: SiteView) -> tuple[Header, ...]:

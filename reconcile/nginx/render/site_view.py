@@ -56,6 +56,37 @@ class ProxyView:
 
 
 @dataclass(frozen=True)
+class AccessView:
+    """Who may in: the networks of `allow` and who has a password; without either everybody."""
+
+    allow: tuple[str, ...] = ()
+    password_file: str | None = None
+    satisfy: str = "any"
+
+
+@dataclass(frozen=True)
+class RateLimitView:
+    """Requests of one client, as nginx writes it: `10r/s`."""
+
+    rate: str
+    burst: int = 0
+
+
+@dataclass(frozen=True)
+class ProxyLocationView:
+    """A prefix, or without a slash at its end a URL, that is passed on."""
+
+    key: str
+    proxy: ProxyView
+    strip_prefix: bool = False
+    max_upload_bytes: int | None = None
+    headers: tuple[Header, ...] = ()
+    rate_limit: RateLimitView | None = None
+    access: AccessView | None = None
+    extra: str = ""
+
+
+@dataclass(frozen=True)
 class LocationView:
     """A URL prefix (`/static/`) served from `dir` (absolute, no slash at its end).
 
@@ -69,6 +100,8 @@ class LocationView:
     cache_control: str | None = None
     packed: tuple[Encoding, ...] = ()
     headers: tuple[Header, ...] = ()
+    access: AccessView | None = None
+    extra: str = ""
 
 
 @dataclass(frozen=True)
@@ -138,6 +171,9 @@ class SiteView:
     intercept: bool = False
     maintenance: MaintenanceView | None = None
     proxy: ProxyView | None = None
+    proxied: tuple[ProxyLocationView, ...] = ()
+    access: AccessView | None = None
+    trusted_proxies: tuple[str, ...] = ()
 
     @property
     def app_proxy(self) -> ProxyView | None:
@@ -147,7 +183,8 @@ class SiteView:
     @property
     def proxies(self) -> tuple[ProxyView, ...]:
         """Every way in which requests are passed on."""
-        return (self.app_proxy,) if self.app_proxy else ()
+        app = (self.app_proxy,) if self.app_proxy else ()
+        return (*app, *(location.proxy for location in self.proxied))
 
     @property
     def redirects_to_https(self) -> bool:

@@ -249,7 +249,11 @@ def serve_yaml(world: World, *lines: str, files: Mapping[str, str] | None = None
     )
     sources = {path: Path(path).read_bytes() for path in config.file_sources()}
     facts = replace(
-        HOST, sources=sources, pages_dir=f"{world.root}/pages", resolvers=("127.0.0.1:9",)
+        HOST,
+        sources=sources,
+        pages_dir=f"{world.root}/pages",
+        passwords_dir=f"{world.root}/passwords",
+        resolvers=("127.0.0.1:9",),
     )
     site = CompileContext(config, facts).sites["myapp"]
     for item in site.declared.compile("myapp", site.context):

@@ -477,3 +477,189 @@ def test_an_upstream_whose_name_is_unknown_does_not_stop_nginx(world):
 
     assert b"ok\n" == world.ask("/static/health.txt").body
     assert 502 == world.ask("/").status
+
+
+def seen_by_app(world, target="/", **kwargs):
+    """What the app is told about a request."""
+    body = world.ask(target, **kwargs).body.decode()
+    return dict(line.split("=", 1) for line in body.split("\n"))
+
+
+FORGED = {
+    "X-Forwarded-For": "6.6.6.6",
+    "X-Forwarded-Proto": "https",
+    "X-Real-IP": "6.6.6.6",
+    "X-Forwarded-Host": "evil.example",
+}
+
+
+def test_nobody_is_believed_by_default(world):
+    serve_yaml(world, APP)
+
+    seen = seen_by_app(world, headers=FORGED)
+
+    assert ("127.0.0.1", "127.0.0.1") == (seen["X-Real-IP"], seen["X-Forwarded-For"])
+    assert ("http", "example.com") == (seen["X-Forwarded-Proto"], seen["X-Forwarded-Host"])
+
+
+def test_a_trusted_proxy_is_believed_and_others_are_not(world):
+    served = serve_yaml(world, APP, "trusted_proxies: [127.0.0.0/8]", "extra: 'listen [::]:81;'")
+    forged = FORGED | {"X-Forwarded-For": "6.6.6.6, 203.0.113.9, 127.0.0.5"}
+
+    seen = seen_by_app(world, headers=forged)
+
+    assert ("203.0.113.9", "https") == (seen["X-Real-IP"], seen["X-Forwarded-Proto"])
+    assert "http" == seen_by_app(world, headers={})["X-Forwarded-Proto"]
+    other = seen_by_app(world, headers=forged, address="::1")
+    assert ("::1", "http") == (other["X-Real-IP"], other["X-Forwarded-Proto"])
+    assert [] == served.failed_probes()
+
+
+HTPASSWD = "anna:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=\n"  # password
+ANNA = {"Authorization": "Basic YW5uYTpwYXNzd29yZA=="}
+WRONG = {"Authorization": "Basic YW5uYTp3cm9uZw=="}
+GUARDED = (*PLACES[:2], PLACES[2], *PLACES[4:], "/admin/x", "/other/x")
+PROXIES = ("  /admin/: {role: proxy}", "  /other/: {role: proxy, upstream: 'unix:ROOT/app.sock'}")
+
+
+def test_a_password_is_asked_for_in_every_location(world):
+    served = serve_yaml(
+        world,
+        APP,
+        "headers: {A: b}",
+        "access: {basic: ./htpasswd}",
+        ERROR_PAGES % "",
+        "redirects: {/old/: /new/}",
+        *LOCATIONS,
+        *PROXIES,
+        "extra: 'location /mine { return 200 ok; } location /file { root ROOT; }'",
+        files=PAGES_OF | {"htpasswd": HTPASSWD},
+    )
+
+    for target in (*GUARDED, "/file"):
+        for headers in ({}, WRONG, {"X-Forwarded-For": "127.0.0.1"}):
+            answer = world.ask(target, headers=headers)
+            assert (401, ["b"]) == (answer.status, answer.all("A")), (target, headers)
+    for target in GUARDED:
+        assert world.ask(target, headers=ANNA).status in (200, 404), target
+    assert b"secret report\n" == world.ask("/x-accel/report.txt", headers=ANNA).body
+    assert 301 == world.ask("/old/x").status
+    checks = {one.name: one for one in served.checks()}
+    assert "pass" == checks["probe:myapp / denies access over IPv4"].status
+    assert {"pass", "skipped"} == {one.status for one in checks.values()}
+
+
+def test_the_page_of_a_denial_is_shown_to_those_who_are_denied(world):
+    serve_yaml(
+        world,
+        APP,
+        "access: {basic: ./htpasswd}",
+        "error_pages: {401: ./401.html}",
+        files={"401.html": "<h1>who?</h1>", "htpasswd": HTPASSWD},
+    )
+
+    answer = world.ask("/")
+
+    assert (401, b"<h1>who?</h1>") == (answer.status, answer.body)
+    assert ['Basic realm="Restricted"'] == answer.all("WWW-Authenticate")
+
+
+@pytest.mark.parametrize(
+    ("access", "stranger", "password"),
+    [
+        ("{allow: [203.0.113.0/24]}", 403, 403),
+        ("{allow: [127.0.0.0/8, '::1']}", 200, 200),
+        ("{allow: [203.0.113.0/24], basic: ./htpasswd}", 401, 200),
+        ("{allow: [127.0.0.0/8, '::1'], basic: ./htpasswd}", 200, 200),
+        ("{allow: [203.0.113.0/24], basic: ./htpasswd, satisfy: all}", 403, 403),
+        ("{allow: [127.0.0.0/8, '::1'], basic: ./htpasswd, satisfy: all}", 401, 200),
+    ],
+)
+def test_an_address_or_a_password_or_both_let_in(world, access, stranger, password):
+    served = serve_yaml(world, APP, f"access: {access}", *LOCATIONS, files={"htpasswd": HTPASSWD})
+
+    for target in ("/", "/static/health.txt", "/media/sample.txt"):
+        assert stranger == world.ask(target).status, target
+        assert password == world.ask(target, headers=ANNA).status, target
+    assert [] == [one for one in served.checks() if one.status == "fail"]
+
+
+def test_a_locations_access_replaces_the_sites_as_a_whole_and_null_opens_it(world):
+    serve_yaml(
+        world,
+        APP,
+        "access: {allow: [127.0.0.0/8]}",
+        "locations:",
+        "  /static/: {role: static, dir: ROOT/static, access: {basic: ./htpasswd}}",
+        "  /media/: {role: media, dir: ROOT/media, access: {allow: [203.0.113.1]}}",
+        "  /open/: {role: proxy, access: null}",
+        "  /closed/: {role: proxy, access: {basic: ./htpasswd}}",
+        files={"htpasswd": HTPASSWD},
+    )
+
+    assert 200 == world.ask("/").status
+    assert 403 == world.ask("/", address="::1").status
+    assert 401 == world.ask("/static/health.txt").status
+    assert 200 == world.ask("/static/health.txt", headers=ANNA).status
+    assert 403 == world.ask("/media/sample.txt", headers=ANNA).status
+    assert 200 == world.ask("/open/x", address="::1").status
+    assert (401, 200) == (world.ask("/closed/x").status, world.ask("/closed/", headers=ANNA).status)
+
+
+def test_a_location_is_passed_on_with_or_without_its_prefix(world, echo):
+    served = serve_yaml(
+        world,
+        APP,
+        "headers: {A: site, B: site}",
+        "max_upload: 1KB",
+        "locations:",
+        "  /plain/: {role: proxy, upstream: 'unix:ROOT/app.sock'}",
+        "  /strip/: {role: proxy, upstream: 'unix:ROOT/app.sock', strip_prefix: true}",
+        f"  /port/: {{role: proxy, upstream: '{echo}', strip_prefix: true, headers: {{A: here}}}}",
+        "  /login: {role: proxy, max_upload: 1MB, extra: 'add_header X-Extra yes;'}",
+    )
+
+    assert 404 == world.ask("/strip/status/404").status
+    assert 200 == world.ask("/plain/status/404").status
+    assert 200 == world.ask("/strip/plain%2Fa%20b?x").status
+    port = world.ask("/port/x")
+    assert (b"plain", ["here"], ["site"]) == (port.body, port.all("A"), port.all("B"))
+    assert 413 == world.ask("/plain/", "POST", body=b"x" * 2000).status
+    assert 200 == world.ask("/login", "POST", body=b"x" * 2000).status
+    login = world.ask("/login")
+    assert (["yes"], ["site"]) == (login.all("X-Extra"), login.all("A"))
+    assert [] == served.failed_probes()
+
+
+def test_a_rate_limit_is_for_its_location_and_one_client(world):
+    served = serve_yaml(
+        world,
+        APP,
+        "locations:",
+        "  /login: {role: proxy, rate_limit: {rate: 1r/m, burst: 2}}",
+        "  /once/: {role: proxy, rate_limit: {rate: 1r/m}}",
+        "  /static/: {role: static, dir: ROOT/static}",
+    )
+
+    assert [200, 200, 200, 429, 429] == [world.ask("/login").status for _ in range(5)]
+    assert [200, 429] == [world.ask("/once/").status for _ in range(2)]
+    assert 200 == world.ask("/login", address="::1").status
+    assert {200} == {world.ask("/static/health.txt").status for _ in range(8)}
+    assert {200} == {world.ask("/").status for _ in range(8)}
+    assert not [one for one in served.checks() if one.status == "fail"]
+
+
+def test_an_ipv6_client_is_its_network(world):
+    world.nginx.config.write_text(
+        world.nginx.config.read_text().replace(
+            "http {", "http { set_real_ip_from 127.0.0.1; real_ip_header X-Real-IP;"
+        )
+    )
+    serve_yaml(world, APP, "locations: {/once/: {role: proxy, rate_limit: {rate: 1r/m}}}")
+
+    def status(client):
+        return world.ask("/once/", headers={"X-Real-IP": client}).status
+
+    assert [200, 429] == [status("2001:db8:1:2::1"), status("2001:db8:1:2:ffff::9")]
+    assert [200, 429] == [status("2001:db8:1:3::1"), status("2001:db8:1:3::2")]
+    assert [200, 200, 429] == [status("192.0.2.1"), status("192.0.2.2"), status("192.0.2.1")]

@@ -1,0 +1,171 @@
+"""Who may see a site or a location: by password, by address, or by both."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from ipaddress import ip_address, ip_network
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from reconcile.config.config_model import ConfigModel
+from reconcile.config.copied_file import source_content
+from reconcile.config.diagnostics import Violation
+from reconcile.config.document import Loc
+from reconcile.config.fields.network import Network
+from reconcile.config.fields.path_types import Path
+from reconcile.config.probes import Expectation, HttpProbe
+from reconcile.config.site.extra import extra_directives
+from reconcile.config.site.listen_ports import main_endpoint
+from reconcile.engine.digest import digest
+from reconcile.engine.model import Declared
+from reconcile.errors import ReconcileError
+from reconcile.nginx.render.site_view import AccessView
+from reconcile.resources.directory import Directory
+from reconcile.resources.file import File
+
+if TYPE_CHECKING:
+    from reconcile.config.config import Config
+    from reconcile.config.context import SiteContext
+    from reconcile.config.site.site import Site
+
+_DIRECTIVES = re.compile(r"allow|deny|satisfy|auth_\w+")
+_HASH = re.compile(r"\$(?:apr1|1|2[abxy]|5|6|y|7|gy)\$.+|\{(?:SHA|SSHA)\}.+|[./0-9A-Za-z]{13}")
+"""The forms that nginx and crypt(3) read. Source: ngx_http_auth_basic_module; crypt(5)."""
+
+
+_CHALLENGE = (("WWW-Authenticate", 'Basic realm="Restricted"'),)
+
+
+class Access(ConfigModel):
+    """Who may in."""
+
+    basic: Path | None = Field(
+        default=None, description="An htpasswd file: who has one of its passwords may in."
+    )
+    allow: tuple[Network, ...] = Field(
+        default=(), description="Addresses and networks that may in.", examples=[["10.0.0.0/8"]]
+    )
+    satisfy: Literal["any", "all"] = Field(
+        default="any", description="Whether a password or an address is enough, or both are needed."
+    )
+
+
+def check_access(
+    loc: Loc, access: Access | None, extra: str, config: Config
+) -> Iterator[Violation]:
+    """It lets somebody in and keeps somebody out, and `extra` does not decide too."""
+    if access is None:
+        return
+    here = (*loc, "access")
+    if access.basic is None and not access.allow:
+        yield Violation(here, "this access lets nobody in", "add basic or allow")
+    for index, network in enumerate(access.allow):
+        if network.endswith("/0"):
+            message = f"{network} is everybody"
+            yield Violation((*here, "allow", index), message, "remove it, or use access: null")
+    for directive in extra_directives(extra):
+        if _DIRECTIVES.fullmatch(directive.name):
+            line = config.position_of(*loc, "extra").line
+            message = f"`extra` has {directive.name} too (line {directive.line} of line {line})"
+            yield Violation(here, message, "remove one of them")
+
+
+def access_sources(site: Site) -> frozenset[str]:
+    """The htpasswd files of the site and of its locations."""
+    every = (site.access, *(one.access for one in site.all_locations.values()))
+    return frozenset(one.basic for one in every if one and one.basic)
+
+
+def access_view(
+    site: SiteContext, access: Access | None, *, is_declared: bool
+) -> AccessView | None:
+    """What nginx's template is given; None for what the level around decides."""
+    if access is None:
+        return AccessView() if is_declared else None
+    file = password_file(site, access.basic) if access.basic else None
+    return AccessView(access.allow, file, access.satisfy)
+
+
+def password_file(site: SiteContext, source: str) -> str:
+    """Where nginx reads the copy of an htpasswd."""
+    return f"{site.facts.passwords_dir}/{site.name}-{digest([source])[7:15]}"
+
+
+def compile_access(site: SiteContext) -> Iterator[Declared]:
+    """A copy of each htpasswd that nginx's workers can read, and nobody else.
+
+    Errors: ReconcileError where nginx could not read it.
+    """
+    facts = site.facts
+    folder, users = facts.passwords_dir, (facts.worker_user,)
+    for loc, access in _accesses(site):
+        if access.basic is None:
+            continue
+        content = source_content(site.context, access.basic, site.loc(*loc, "basic"))
+        _refuse_unreadable(site, content, site.loc(*loc, "basic"))
+        file = File(
+            path=password_file(site, access.basic),
+            content=content,
+            user=facts.user,
+            group=facts.worker_group if facts.privileged else facts.group,
+            mode=0o640,
+            sensitive=True,
+        )
+        yield site.declare(file, *loc, "basic")
+        yield from site.context.parent_directories(folder, site.loc(*loc), (site.name,), users)
+        directory = Directory(
+            path=folder, user=facts.user, group=facts.group, mode=0o755, enterable_by=users
+        )
+        yield site.declare(directory, *loc, "basic")
+
+
+def _accesses(site: SiteContext) -> Iterator[tuple[tuple[str, ...], Access]]:
+    """Each access with its location below the site."""
+    if site.declared.access:
+        yield ("access",), site.declared.access
+    for key, location in site.declared.all_locations.items():
+        if location.access:
+            yield ("locations", key, "access"), location.access
+
+
+def _refuse_unreadable(site: SiteContext, content: bytes, loc: Loc) -> None:
+    lines = content.decode("utf-8", "replace").splitlines()
+    for number, line in enumerate(lines, start=1):
+        name, colon, hashed = line.partition(":")
+        if not line.strip() or line.startswith("#"):
+            continue
+        if not colon or not name or not _HASH.fullmatch(hashed.partition(":")[0]):
+            raise ReconcileError(
+                what=f"line {number} of the htpasswd of {site.name} is none that nginx can read",
+                why=f"it has to be NAME:HASH ({site.context.config.position_of(*loc)})",
+                fix="Create it with `htpasswd -B` or `openssl passwd -6`. Nothing was changed.",
+            )
+
+
+def access_probes(site: SiteContext) -> Iterator[HttpProbe]:
+    """Whoever has no password and no such address is denied."""
+    for loc, access in _accesses(site):
+        path = loc[1] if loc[0] == "locations" else "/"
+        location = site.declared.locations.get(path)
+        if (location and location.role == "private") or _lets_probes_in(site, access):
+            continue
+        denials = _denials(access)
+        expect = Expectation(denials, headers=_CHALLENGE if denials == {401} else ())
+        yield site.http_probe(f"{path} denies access", path, expect)
+
+
+def _lets_probes_in(site: SiteContext, access: Access) -> bool:
+    addresses = [ip_address(address) for address in main_endpoint(site).addresses]
+    networks = [ip_network(network) for network in access.allow]
+    is_allowed = any(address in network for address in addresses for network in networks)
+    return is_allowed and (access.satisfy == "any" or access.basic is None)
+
+
+def _denials(access: Access) -> frozenset[int]:
+    """401 asks for a password; where both are needed, the address is asked for first."""
+    if not access.basic:
+        return frozenset({403})
+    is_either = access.satisfy == "any" or not access.allow
+    return frozenset({401}) if is_either else frozenset({401, 403})
