@@ -10,11 +10,18 @@ from reconcile.config.document import Loc
 from reconcile.config.fields.field_type import FieldType, InvalidValue, quote_text, require_str
 from reconcile.config.fields.http_values import parse_header_value
 from reconcile.config.site.extra import find_in_extra, place_in_extra
-from reconcile.nginx.render.response_headers import DEFAULT_HEADERS, HSTS, SentHeader, merge_headers
+from reconcile.nginx.render.response_headers import (
+    DEFAULT_HEADERS,
+    GUARDS,
+    HSTS,
+    SentHeader,
+    merge_headers,
+)
 
 if TYPE_CHECKING:
     from reconcile.config.config import Config
     from reconcile.config.context import SiteContext
+    from reconcile.config.site.file_location import FileLocation
     from reconcile.config.site.location import Location
     from reconcile.config.site.proxy_location import ProxyLocation
     from reconcile.config.site.site import Site
@@ -132,7 +139,7 @@ def check_site_headers(loc: Loc, site: Site, config: Config) -> Iterator[Violati
 
 
 def check_location_headers(
-    loc: Loc, location: Location | ProxyLocation, site: Site, config: Config
+    loc: Loc, location: Location | FileLocation | ProxyLocation, site: Site, config: Config
 ) -> Iterator[Violation]:
     """Each header is set once; what is taken away is a default or the site's."""
     here = (*loc, "headers")
@@ -167,10 +174,12 @@ def _check_removals(here: Loc, headers: ResponseHeaders, outer: set[str]) -> Ite
 
 
 def declared_headers(
-    site: SiteContext, location: Location | ProxyLocation | None = None
+    site: SiteContext, location: Location | FileLocation | ProxyLocation | None = None
 ) -> tuple[SentHeader, ...]:
     """The headers that the file requires of a location's responses, or of the site's own."""
     own = location.headers if location else {}
     hsts = site.tls and site.tls.hsts_header
     levels = ([(HSTS, hsts)] if hsts else [], site.declared.headers.items(), own.items())
-    return merge_headers(*levels)
+    # These keep their defaults beside `inline`.
+    guarded = GUARDS if getattr(location, "inline", ()) else ()
+    return tuple(one for one in merge_headers(*levels) if one[0].lower() not in guarded)

@@ -12,19 +12,28 @@ from reconcile.config.cache_policy import check_cache_name
 from reconcile.config.config_model import ConfigModel
 from reconcile.config.diagnostics import Violation
 from reconcile.config.document import Loc
-from reconcile.config.fields.field_type import FieldType, InvalidValue, quote_text, require_str
+from reconcile.config.fields.field_type import (
+    FieldType,
+    InvalidValue,
+    quote_text,
+    regex_str,
+    require_str,
+)
 from reconcile.config.fields.identifiers import Name
 from reconcile.config.fields.path_types import NginxPath, Path
 from reconcile.config.host_path import check_ancestors
 from reconcile.config.owner import OwnerChoice, OwnerEntry, ResolvedOwner, check_owner_choice
 from reconcile.config.probes import Expectation, FilesProbe, HttpProbe, Probe, UploadDirectoryProbe
 from reconcile.config.site.access import Access, access_view, check_access
+from reconcile.config.site.cache_by_name import CacheByName, check_cache_by_name, name_regex
+from reconcile.config.site.cors import Cors, check_cors
 from reconcile.config.site.extra import check_extra
 from reconcile.config.site.headers import (
     ResponseHeaders,
     check_location_headers,
     declared_headers,
 )
+from reconcile.config.site.inline import InlineType, check_inline, endings_of
 from reconcile.config.site.listen_ports import main_endpoint
 from reconcile.engine.model import Declared, Finding
 from reconcile.filesystem.compress import SUFFIXES
@@ -114,6 +123,17 @@ LocationKey = Annotated[
 ]
 
 
+FileName = Annotated[
+    str,
+    regex_str(
+        rf"(?:{_SEGMENT}/)*{_SEGMENT}",
+        "a file below the directory",
+        hint="use index.html",
+        examples=("index.html",),
+    ),
+]
+
+
 class Location(ConfigModel):
     """A part of the site that is served from a directory."""
 
@@ -141,6 +161,24 @@ class Location(ConfigModel):
         description="Encodings in which files are stored for nginx to send. br and zstd need "
         "reconcile-host[compress] and an nginx module.",
         examples=[["gzip"], ["gzip", "br"]],
+    )
+    fallback: FileName | None = Field(
+        default=None,
+        description="A file that answers for pages that do not exist, as an app of one page needs.",
+        examples=["index.html"],
+    )
+    cache_by_name: CacheByName = Field(
+        default={},
+        description="Cache policies by the names of files; the first pattern that fits.",
+        examples=[{"*.html": "none"}],
+    )
+    cors: Cors | None = Field(
+        default=None, description='Other sites that may read the files: "*", or origins.'
+    )
+    inline: tuple[InlineType, ...] = Field(
+        default=(),
+        description="media: further types that browsers show; others are downloads.",
+        examples=[["application/pdf"]],
     )
     headers: ResponseHeaders = Field(
         default={},
@@ -180,6 +218,9 @@ def check_location(loc: Loc, location: Location, site: Site, config: Config) -> 
     yield from check_location_headers(loc, location, site, config)
     yield from check_access(loc, location.access, location.extra, config)
     yield from check_extra(loc, location.extra)
+    yield from check_cache_by_name(loc, location.cache_by_name, config)
+    yield from check_cors(loc, location, site, config)
+    yield from check_inline(loc, location)
     if not str(loc[-1]).endswith("/"):
         message = f"a location has to begin and end with a slash, got {quote_text(str(loc[-1]))}"
         yield Violation(loc, message, f'use "{loc[-1]}/", or `file` for one URL')
@@ -195,7 +236,7 @@ def check_location(loc: Loc, location: Location, site: Site, config: Config) -> 
 
 def _check_role(loc: Loc, location: Location) -> Iterator[Violation]:
     if location.role != "static":
-        for key in ("source", "prune", "precompress"):
+        for key in ("source", "prune", "precompress", "fallback"):
             if getattr(location, key):
                 message = f"{key} is for static files; {location.role} files are never changed"
                 yield Violation((*loc, key), message, f"remove {key}")
@@ -203,8 +244,9 @@ def _check_role(loc: Loc, location: Location) -> Iterator[Violation]:
         for key in ("prune", "precompress"):
             if getattr(location, key):
                 yield Violation((*loc, key), f"{key} needs a source")
-    if location.role == "private" and location.cache:
-        yield Violation((*loc, "cache"), "the app sets the Cache-Control of private files")
+    for key in ("cache", "cache_by_name") if location.role == "private" else ():
+        if getattr(location, key):
+            yield Violation((*loc, key), "the app sets the Cache-Control of private files")
 
 
 def compile_location(site: SiteContext, prefix: str, location: Location) -> Iterator[Declared]:
@@ -296,7 +338,17 @@ def location_view(site: SiteContext, prefix: str, location: Location) -> Locatio
             site, location.access, is_declared="access" in location.model_fields_set
         ),
         extra=location.extra,
+        fallback=location.fallback,
+        cache_by_name=_cache_by_name(site, location),
+        cors=location.cors or (),
+        inline=tuple((media_type, endings_of(media_type)) for media_type in location.inline),
     )
+
+
+def _cache_by_name(site: SiteContext, location: Location) -> tuple[tuple[str, str], ...]:
+    policies = site.context.config.all_cache_policies()
+    pairs = location.cache_by_name.items()
+    return tuple((name_regex(pattern), policies[name].header) for pattern, name in pairs)
 
 
 def _cache_control(site: SiteContext, location: Location) -> str | None:
@@ -335,14 +387,25 @@ def location_probes(site: SiteContext, prefix: str, location: Location) -> Itera
         )
     yield site.http_probe(f"{prefix} hides dotfiles", f"{prefix}.reconcile-probe", not_found)
     yield _files_probe(site, prefix, location)
+    if location.fallback:
+        yield from _fallback_probes(site, prefix)
     if location.role == "static":
         yield _health_probe(site, prefix, location)
     else:
         yield _upload_directory_probe(site, prefix, location)
 
 
+def _fallback_probes(site: SiteContext, prefix: str) -> Iterator[HttpProbe]:
+    page = Expectation(frozenset({200}), served_by="nginx")
+    yield site.http_probe(f"{prefix} has a page for every URL", f"{prefix}reconcile-probe", page)
+    missing = Expectation(frozenset({404}), served_by="nginx")
+    asset = f"{prefix}reconcile-probe.js"
+    yield site.http_probe(f"{prefix} has no page for a missing file", asset, missing)
+
+
 def _files_probe(site: SiteContext, prefix: str, location: Location) -> FilesProbe:
-    others = (one for one in site.declared.locations if one != prefix and one.startswith(prefix))
+    every = site.declared.all_locations
+    others = (one for one in every if one != prefix and one.startswith(prefix))
     return FilesProbe(
         name=site.probe_name(f"{prefix} sends what is on the disk"),
         site=site.name,
@@ -376,6 +439,8 @@ def _upload_directory_probe(site: SiteContext, prefix: str, location: Location) 
 
 def _served_file(site: SiteContext, location: Location, body: str | None = None) -> Expectation:
     header = _cache_control(site, location)
+    # Which policy the name of a probe's file gets depends on the patterns.
+    header = None if location.cache_by_name else header
     cache = (("Cache-Control", header),) if header else ()
     headers = (*cache, *declared_headers(site, location))
     return Expectation(frozenset({200}), headers=headers, body=body, served_by="nginx")

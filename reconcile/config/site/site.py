@@ -40,6 +40,13 @@ from reconcile.config.site.error_pages import (
     page_sources,
 )
 from reconcile.config.site.extra import check_extra, check_http_extra
+from reconcile.config.site.file_location import (
+    FileLocation,
+    check_file_location,
+    compile_file_location,
+    file_location_probes,
+    file_view,
+)
 from reconcile.config.site.gunicorn import warn_secrets
 from reconcile.config.site.gzip import check_gzip, uses_gzip
 from reconcile.config.site.headers import ResponseHeaders, check_site_headers
@@ -101,16 +108,19 @@ if TYPE_CHECKING:
 
 
 # Pydantic adds the tag to the location of an error: it must not look like a key.
-DIRECTORY, PROXY = "(directory)", "(proxy)"
+DIRECTORY, FILE, PROXY = "(directory)", "(file)", "(proxy)"
 
 
 def _discriminate(value: Any) -> str:
     role = value.get("role") if isinstance(value, dict) else getattr(value, "role", None)
-    return PROXY if role == "proxy" else DIRECTORY
+    has_file = "file" in value if isinstance(value, dict) else isinstance(value, FileLocation)
+    return PROXY if role == "proxy" else FILE if has_file else DIRECTORY
 
 
 LocationChoice = Annotated[
-    Annotated[Location, Tag(DIRECTORY)] | Annotated[ProxyLocation, Tag(PROXY)],
+    Annotated[Location, Tag(DIRECTORY)]
+    | Annotated[FileLocation, Tag(FILE)]
+    | Annotated[ProxyLocation, Tag(PROXY)],
     Discriminator(_discriminate),
 ]
 
@@ -213,6 +223,13 @@ class Site(ConfigEntry):
         return {key: one for key, one in self.all_locations.items() if isinstance(one, Location)}
 
     @property
+    def files(self) -> dict[str, FileLocation]:
+        """The URLs that are served from single files."""
+        return {
+            key: one for key, one in self.all_locations.items() if isinstance(one, FileLocation)
+        }
+
+    @property
     def proxied(self) -> dict[str, ProxyLocation]:
         """The prefixes and URLs that are passed on."""
         return {
@@ -258,6 +275,8 @@ class Site(ConfigEntry):
         yield from check_app(loc, self, config)
         for prefix, location in self.locations.items():
             yield from check_location((*loc, "locations", prefix), location, self, config)
+        for key, file in self.files.items():
+            yield from check_file_location((*loc, "locations", key), file, self, config)
         for key, proxied in self.proxied.items():
             yield from check_proxy_location((*loc, "locations", key), proxied, self, config)
         yield from check_access(loc, self.access, self.extra, config)
@@ -274,6 +293,8 @@ class Site(ConfigEntry):
         site = context.sites[name]
         for prefix, location in self.locations.items():
             yield from compile_location(site, prefix, location)
+        for key, file in self.files.items():
+            yield from compile_file_location(site, key, file)
         if not self.adopted:
             yield from _nginx_file(site)
             yield from compile_pages(site)
@@ -314,6 +335,7 @@ def site_view(site: SiteContext) -> SiteView:
         upstream=site.upstream,
         proxy=app_proxy_view(site),
         proxied=tuple(filter(None, (proxy_location_view(site, *item) for item in proxied))),
+        files=tuple(file_view(site, *item) for item in declared.files.items()),
         access=access_view(site, declared.access, is_declared=False),
         trusted_proxies=declared.trusted_proxies,
         locations=tuple(location_view(site, *item) for item in declared.locations.items()),
@@ -360,6 +382,8 @@ def site_probes(site: SiteContext) -> Iterator[Probe]:
             yield from error_page_probes(site)
         for prefix, location in site.declared.locations.items():
             yield from location_probes(site, prefix, location)
+        for key, file in site.declared.files.items():
+            yield from file_location_probes(site, key, file)
         for key, proxied in site.declared.proxied.items():
             yield from proxy_location_probes(site, key, proxied)
         yield from access_probes(site)

@@ -22,7 +22,12 @@ from reconcile.nginx.render.quote import Raw, nginx_quote
 from reconcile.nginx.render.redirection import redirect_location, redirect_servers
 from reconcile.nginx.render.response_headers import (
     NOSNIFF,
+    PDF,
+    PDF_POLICY,
+    SANDBOX,
+    file_headers,
     location_headers,
+    location_variable,
     merge_headers,
     site_headers,
 )
@@ -30,6 +35,7 @@ from reconcile.nginx.render.site_view import (
     CHALLENGES,
     PAGES,
     RETRY_AFTER_S,
+    FileView,
     LocationView,
     SiteView,
 )
@@ -140,6 +146,12 @@ def _fields(site: SiteView, nginx_version: str) -> dict[str, Any]:
         "served": encrypted if site.redirects_to_https else site.listens,
         "site_headers": site_headers(site),
         "location_headers": partial(location_headers, site),
+        "file_headers": partial(file_headers, site),
+        "location_variable": partial(location_variable, site),
+        "url_pattern": lambda pattern: Raw(f'"~{pattern}"'),
+        "sandbox": SANDBOX[1],
+        "pdf_policy": PDF_POLICY,
+        "pdf": PDF,
         "pages": PAGES,
         "page_headers": merge_headers((NOSNIFF,), site_headers(site)),
         "maintenance_variable": site_variable(site, "maintenance"),
@@ -176,7 +188,7 @@ def _fields(site: SiteView, nginx_version: str) -> dict[str, Any]:
     }
 
 
-def _location_extra(site: SiteView, location: LocationView) -> Raw:
+def _location_extra(site: SiteView, location: LocationView | FileView) -> Raw:
     where = f"sites.{site.name}.locations.{location.prefix}.extra"
     return checked_directives(location.extra, where)
 

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from hashlib import sha256
 
-from reconcile.nginx.render.site_view import Header, LocationView, ProxyLocationView, SiteView
+from reconcile.nginx.render.quote import Raw
+from reconcile.nginx.render.site_view import (
+    FileView,
+    Header,
+    LocationView,
+    ProxyLocationView,
+    SiteView,
+)
 from reconcile.types import LocationRole
 
 SentHeader = tuple[str, str]
 NOSNIFF: Header = ("X-Content-Type-Options", "nosniff")
 SANDBOX: Header = ("Content-Security-Policy", "sandbox; default-src 'none'")
+ALLOW_ORIGIN = "Access-Control-Allow-Origin"
+PDF = "application/pdf"
+PDF_POLICY = "default-src 'none'; object-src 'self'; style-src 'unsafe-inline'"
+"""Browsers' viewers of PDF do not start in a sandbox."""
 HSTS = "Strict-Transport-Security"
+GUARDS = frozenset(name.lower() for name, _ in (NOSNIFF, SANDBOX))
 DEFAULT_HEADERS: dict[LocationRole, tuple[Header, ...]] = {
     "static": (NOSNIFF,),
     "media": (NOSNIFF, SANDBOX),
@@ -33,7 +46,34 @@ def site_headers(site: SiteView) -> tuple[SentHeader, ...]:
 def location_headers(site: SiteView, location: LocationView) -> tuple[SentHeader, ...]:
     """The whole set of a location's headers: defaults, the site's, and its own."""
     defaults = DEFAULT_HEADERS[location.role]
-    return merge_headers(defaults, _hsts(site), site.headers, location.headers)
+    own = (*location.headers, *_cors(site, location))
+    # What is shown inline stays guarded, whatever the site sets.
+    guards = (NOSNIFF, (SANDBOX[0], _policy(site, location))) if location.inline else ()
+    return merge_headers(defaults, _hsts(site), site.headers, own, guards)
+
+
+def _cors(site: SiteView, location: LocationView) -> Iterator[Header]:
+    if len(location.cors) > 1:
+        yield ALLOW_ORIGIN, location_variable(site, location, "origin")
+        yield "Vary", "Origin"
+    elif location.cors:
+        yield ALLOW_ORIGIN, location.cors[0]
+
+
+def _policy(site: SiteView, location: LocationView) -> str | None:
+    is_pdf = any(media_type == PDF for media_type, _ in location.inline)
+    return location_variable(site, location, "policy") if is_pdf else SANDBOX[1]
+
+
+def location_variable(site: SiteView, location: LocationView, purpose: str) -> Raw:
+    """A variable of the http block, where each location needs its own."""
+    text = f"{site.name}\0{location.prefix}"
+    return Raw(f"$reconcile_{purpose}_{sha256(text.encode()).hexdigest()[:8]}")
+
+
+def file_headers(site: SiteView, file: FileView) -> tuple[SentHeader, ...]:
+    """The whole set of a single URL."""
+    return merge_headers((NOSNIFF,), _hsts(site), site.headers, file.headers)
 
 
 def proxied_headers(site: SiteView, location: ProxyLocationView) -> tuple[SentHeader, ...]:

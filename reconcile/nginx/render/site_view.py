@@ -87,11 +87,31 @@ class ProxyLocationView:
 
 
 @dataclass(frozen=True)
+class FileView:
+    """One URL that is served from a file."""
+
+    key: str
+    file: str
+    cache_control: str
+    default_type: str
+    headers: tuple[Header, ...] = ()
+    access: AccessView | None = None
+    extra: str = ""
+
+    @property
+    def prefix(self) -> str:
+        """The key, by the name that other locations have for it."""
+        return self.key
+
+
+@dataclass(frozen=True)
 class LocationView:
     """A URL prefix (`/static/`) served from `dir` (absolute, no slash at its end).
 
     `cache_control` is the whole value of the one header line, None for none. `packed` are
-    the encodings whose ready-made copies nginx is to send.
+    the encodings whose ready-made copies nginx is to send. `fallback` is a file below `dir`.
+    `cache_by_name` has regular expressions of URLs with their Cache-Control, in order; `cors`
+    the origins; `inline` types with their endings, beside those that are always shown.
     """
 
     role: LocationRole
@@ -102,6 +122,10 @@ class LocationView:
     headers: tuple[Header, ...] = ()
     access: AccessView | None = None
     extra: str = ""
+    fallback: str | None = None
+    cache_by_name: tuple[tuple[str, str], ...] = ()
+    cors: tuple[str, ...] = ()
+    inline: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -172,6 +196,7 @@ class SiteView:
     maintenance: MaintenanceView | None = None
     proxy: ProxyView | None = None
     proxied: tuple[ProxyLocationView, ...] = ()
+    files: tuple[FileView, ...] = ()
     access: AccessView | None = None
     trusted_proxies: tuple[str, ...] = ()
 

@@ -663,3 +663,160 @@ def test_an_ipv6_client_is_its_network(world):
     assert [200, 429] == [status("2001:db8:1:2::1"), status("2001:db8:1:2:ffff::9")]
     assert [200, 429] == [status("2001:db8:1:3::1"), status("2001:db8:1:3::2")]
     assert [200, 200, 429] == [status("192.0.2.1"), status("192.0.2.2"), status("192.0.2.1")]
+
+
+def test_one_url_is_served_from_a_file(world):
+    (world.root / "static/favicon.ico").write_text("icon")
+    served = serve_yaml(
+        world,
+        APP,
+        "headers: {A: b}",
+        "locations:",
+        "  /favicon.ico: {role: static, file: ROOT/static/favicon.ico}",
+        "  /site: {role: static, file: ROOT/static/css/app.css, cache: none}",
+        "  /.well-known/security.txt:",
+        "    {role: static, file: ROOT/static/.well-known/security.txt}",
+    )
+
+    icon, css = world.ask("/favicon.ico"), world.ask("/site")
+
+    assert (200, b"icon", ["b"]) == (icon.status, icon.body, icon.all("A"))
+    assert ["public, max-age=604800"] == icon.all("Cache-Control")
+    assert ["nosniff"] == icon.all("X-Content-Type-Options")
+    assert (["text/css; charset=utf-8"], ["no-store"]) == (
+        css.all("Content-Type"),
+        css.all("Cache-Control"),
+    )
+    assert b"Contact" in world.ask("/.well-known/security.txt").body
+    assert ["app"] == world.ask("/favicon.ico/x").all("X-Served-By")
+    assert [] == served.failed_probes()
+
+
+def an_app_of_one_page(world):
+    for name, text in {
+        "index.html": "<p>shell</p>",
+        "main.abc12345.js": "js",
+        "docs/index.html": "<p>docs</p>",
+        "about.html": "<p>about</p>",
+    }.items():
+        (world.root / f"spa/{name}").parent.mkdir(parents=True, exist_ok=True)
+        (world.root / f"spa/{name}").write_text(text)
+    (world.root / "spa/health.txt").write_text("ok\n")
+    return serve_yaml(
+        world,
+        APP,
+        "headers: {A: b}",
+        "locations:",
+        "  /app/:",
+        "    role: static",
+        "    dir: ROOT/spa",
+        "    fallback: index.html",
+        "    cache_by_name: {'*.html': none, '*.????????.js': hashed, 'main*': day}",
+    )
+
+
+ANSWERED = [
+    ("/app/", 200, b"<p>shell</p>", "no-store"),
+    ("/app/users/7", 200, b"<p>shell</p>", "no-store"),
+    ("/app/users/7/", 200, b"<p>shell</p>", "no-store"),
+    ("/app/users/anna%0d%0aX:y", 200, b"<p>shell</p>", "no-store"),
+    ("/app/no.html", 200, b"<p>shell</p>", "no-store"),
+    ("/app/about.html", 200, b"<p>about</p>", "no-store"),
+    ("/app/docs/", 200, b"<p>docs</p>", "no-store"),
+    ("/app/main.abc12345.js", 200, b"js", "public, max-age=31536000, immutable"),
+    ("/app/health.txt", 200, b"ok\n", "public, max-age=604800"),
+    ("/app/missing.js", 404, None, None),
+    ("/app/v1.2/missing.css", 404, None, None),
+    ("/app/.env", 404, None, None),
+    ("/app/.git/config", 404, None, None),
+]
+
+
+def test_a_fallback_answers_pages_and_no_missing_asset(world):
+    served = an_app_of_one_page(world)
+
+    for target, status, body, cache in ANSWERED:
+        answer = world.ask(target)
+        assert status == answer.status, target
+        assert body is None or body == answer.body, target
+        assert ([cache] if cache else []) == answer.all("Cache-Control"), target
+        assert ["b"] == answer.all("A")
+    assert 404 == world.ask("/app/users/7", "POST", body=b"").status
+    assert [] == served.failed_probes()
+
+
+def test_without_its_fallback_file_nothing_is_served(world):
+    an_app_of_one_page(world)
+    (world.root / "spa/index.html").unlink()
+
+    assert 404 == world.ask("/app/users/7").status
+
+
+def test_a_fallback_works_at_the_root(world):
+    (world.root / "static/index.html").write_text("shell")
+    served = serve_yaml(
+        world, "locations: {/: {role: static, dir: ROOT/static, fallback: index.html}}"
+    )
+
+    assert (b"shell", b"shell") == (world.ask("/").body, world.ask("/a/b").body)
+    assert 404 == world.ask("/a.js").status
+    assert [] == served.failed_probes()
+
+
+@pytest.mark.parametrize(
+    ("cors", "origin", "allowed"),
+    [
+        ('"*"', "https://a.example", "*"),
+        ("[https://a.example]", "https://evil.example", "https://a.example"),
+        ("[https://a.example, 'http://b.example:8080']", "https://a.example", "https://a.example"),
+        ("[https://a.example, 'http://b.example:8080']", "https://evil.example", None),
+    ],
+)
+def test_cors_names_who_may_read_the_files(world, cors, origin, allowed):
+    served = serve_yaml(
+        world,
+        APP,
+        "headers: {A: b}",
+        f"locations: {{/static/: {{role: static, dir: ROOT/static, cors: {cors}}}}}",
+    )
+
+    answer = world.ask("/static/css/app.css", headers={"Origin": origin})
+
+    assert ([allowed] if allowed else []) == answer.all("Access-Control-Allow-Origin")
+    assert ["b"] == answer.all("A")
+    assert (["Origin"] if "," in cors else []) == answer.all("Vary")
+    assert [] == served.failed_probes()
+
+
+def test_an_inline_type_is_shown_and_stays_guarded(world):
+    served = serve_yaml(
+        world,
+        APP,
+        "headers: {Content-Security-Policy: default-src *, X-Content-Type-Options: null}",
+        "locations: {/media/: {role: media, dir: ROOT/media, inline: [application/pdf]}}",
+    )
+
+    pdf, page = world.ask("/media/evil.pdf"), world.ask("/media/evil.html")
+
+    assert ["application/pdf"] == pdf.all("Content-Type")
+    [policy] = pdf.all("Content-Security-Policy")
+    assert "default-src 'none'" in policy
+    assert "sandbox" not in policy
+    assert ["application/octet-stream"] == page.all("Content-Type")
+    assert ["sandbox; default-src 'none'"] == page.all("Content-Security-Policy")
+    assert ["nosniff"] == pdf.all("X-Content-Type-Options") == page.all("X-Content-Type-Options")
+    assert [] == served.failed_probes()
+
+
+def test_raw_directives_belong_to_their_location(world):
+    served = serve_yaml(
+        world,
+        APP,
+        "locations:",
+        "  /static/: {role: static, dir: ROOT/static, extra: 'add_header X-Extra yes;'}",
+        "  /media/: {role: media, dir: ROOT/media}",
+    )
+
+    assert ["yes"] == world.ask("/static/health.txt").all("X-Extra")
+    assert [] == world.ask("/media/sample.txt").all("X-Extra")
+    assert [] == served.failed_probes()

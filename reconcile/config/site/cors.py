@@ -1,0 +1,74 @@
+"""Which other sites may read the files of a location."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Any
+
+from reconcile.config.diagnostics import Violation
+from reconcile.config.document import Loc
+from reconcile.config.fields.field_type import FieldType, InvalidValue, quote_text, require_str
+from reconcile.config.fields.network import parse_server_name
+
+if TYPE_CHECKING:
+    from reconcile.config.config import Config
+    from reconcile.config.site.location import Location
+    from reconcile.config.site.site import Site
+
+ALLOW_ORIGIN = "Access-Control-Allow-Origin"
+_ORIGIN = r"https?://[A-Za-z0-9.-]{1,253}(?::[1-9][0-9]{0,4})?"
+
+
+def parse_cors(value: Any) -> tuple[str, ...]:
+    """`*` for everybody, or one or several origins."""
+    values = value if isinstance(value, tuple | list) else (value,)
+    if values == ("*",):
+        return ("*",)
+    origins = tuple(_parse_origin(one) for one in values)
+    if not origins:
+        raise InvalidValue("the list of origins is empty", 'name one, or use "*"')
+    return tuple(dict.fromkeys(origins))
+
+
+def _parse_origin(value: Any) -> str:
+    origin = require_str(value, "an origin")
+    if not re.fullmatch(_ORIGIN, origin, re.ASCII):
+        raise InvalidValue(
+            f"{quote_text(origin)} is not an origin", 'use "https://example.com" or "*"'
+        )
+    parse_server_name(re.split(r"://|:", origin)[1])
+    return origin.lower()
+
+
+Cors = Annotated[
+    tuple[str, ...],
+    FieldType(
+        parse_cors,
+        {
+            "anyOf": [
+                {"type": "string", "pattern": rf"^(?:\*|{_ORIGIN})$"},
+                {
+                    "type": "array",
+                    "minItems": 1,
+                    "items": {"type": "string", "pattern": f"^(?:{_ORIGIN})$"},
+                },
+            ],
+            "examples": ["*", ["https://example.com"]],
+        },
+    ),
+]
+
+
+def check_cors(loc: Loc, location: Location, site: Site, config: Config) -> Iterator[Violation]:
+    """The header is set once, and for files that visitors may have."""
+    if not location.cors:
+        return
+    if location.role == "private":
+        yield Violation((*loc, "cors"), "the app answers for private files", "remove cors")
+    for where, headers in ((loc, location.headers), (loc[:2], site.headers)):
+        for name in headers:
+            if name.lower() == ALLOW_ORIGIN.lower() and headers[name] is not None:
+                line = config.position_of(*where, "headers", name).line
+                message = f"`headers` sets {name} too (line {line})"
+                yield Violation((*loc, "cors"), message, "remove one of them")
