@@ -20,6 +20,7 @@ from reconcile.cli.options import (
     Sites,
     Summary,
     Targets,
+    Vars,
 )
 from reconcile.cli.progress import EventSink, event_sink
 from reconcile.cli.workspaces import open_workspace, selection_of
@@ -41,6 +42,7 @@ def apply(
         str | None, typer.Argument(metavar="PLAN", help="A plan saved by `plan --out`.")
     ] = None,
     file: File = None,
+    var: Vars = None,
     json: Json = False,
     auto_approve: AutoApprove = False,
     detailed_exitcode: Annotated[
@@ -92,9 +94,9 @@ def apply(
     )
     if saved is not None:
         _refuse_selection(selection)
-        report = _apply_saved(saved, file, options, lock_timeout, events)
+        report = _apply_saved(saved, file, var, options, lock_timeout, events)
         return _report_end(report, events, detailed=detailed_exitcode)
-    workspace = open_workspace(file)
+    workspace = open_workspace(file, var)
     approved = None if auto_approve else _approved_plan(workspace, selection, events)
     with locked(workspace, "apply", timeout_s=lock_timeout, on_event=events) as current:
         plan = _current_plan(current, selection, approved, events)
@@ -118,11 +120,16 @@ def _refuse_selection(selection: Selection) -> None:
 
 
 def _apply_saved(
-    path: str, file: str | None, options: ApplyOptions, lock_timeout_s: float, events: EventSink
+    path: str,
+    file: str | None,
+    var: list[str] | None,
+    options: ApplyOptions,
+    lock_timeout_s: float,
+    events: EventSink,
 ) -> Report:
     """Apply what was approved, and nothing else. Errors: StalePlan."""
     approved = read(path)
-    workspace = _open_for_saved_plan(approved, file)
+    workspace = _open_for_saved_plan(approved, file, var)
     with locked(workspace, "apply", timeout_s=lock_timeout_s, on_event=events) as current:
         refuse_used(approved, current.host.state)
         with events.scanning(current.host):
@@ -136,7 +143,7 @@ def _apply_saved(
         )
 
 
-def _open_for_saved_plan(saved: SavedPlan, file: str | None) -> Workspace:
+def _open_for_saved_plan(saved: SavedPlan, file: str | None, var: list[str] | None) -> Workspace:
     """Open the workspace that the plan was made in. Errors: StalePlan where it differs now.
 
     The file that the plan names is used only if no other user can write it: otherwise an
@@ -145,7 +152,7 @@ def _open_for_saved_plan(saved: SavedPlan, file: str | None) -> Workspace:
     # Checked before the YAML is read, which may be missing on another host.
     here = replace(saved.inputs, host=Host().name, version=__version__)
     refuse_stale(saved.inputs, here)
-    workspace = open_workspace(file or (saved.file if is_trusted_file(saved.file) else None))
+    workspace = open_workspace(file or (saved.file if is_trusted_file(saved.file) else None), var)
     refuse_stale(saved.inputs, replace(here, config=workspace.config.digest))
     return workspace
 

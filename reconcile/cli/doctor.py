@@ -13,8 +13,10 @@ from reconcile.cli.options import (
     Json,
     Markdown,
     Sites,
+    Vars,
     find_config_file,
     require_single_format,
+    variables_of,
 )
 from reconcile.cli.read_only_guard import ReadOnlyGuard
 from reconcile.cli.terminal import now, show, style
@@ -41,6 +43,7 @@ from reconcile.workspace import Workspace
 
 def doctor(
     file: File = None,
+    var: Vars = None,
     json: Json = False,
     site: Sites = None,
     markdown: Markdown = False,
@@ -78,7 +81,7 @@ def doctor(
         show(rules_in_full(rules, style()) if only else rules_text(rules))
         return ExitCode.OK
     read_only = ReadOnlyGuard()
-    diagnosis = read_only(lambda: _diagnosis(_inspection(file, site or []), rules))
+    diagnosis = read_only(lambda: _diagnosis(_inspection(file, var, site or []), rules))
     form = "json" if json else "markdown" if markdown else "sarif" if sarif else "text"
     show(_rendered(read_only.with_note(diagnosis) if json else diagnosis, form, rules))
     if not json:
@@ -92,13 +95,13 @@ def _diagnosis(inspection: HostInspection, rules: Sequence[Rule]) -> Diagnosis:
     return without_ignored(found, inspection.declared.ignores, rules, date.today())
 
 
-def _inspection(file: str | None, sites: list[str]) -> HostInspection:
+def _inspection(file: str | None, var: list[str] | None, sites: list[str]) -> HostInspection:
     """The host with its YAML; without one, the host alone."""
     path = find_config_file(file)
     if path is None:
         whole = HostInspection(Host())
     else:
-        workspace = Workspace.open(path)
+        workspace = Workspace.open(path, variables=variables_of(var))
         whole = HostInspection(workspace.host, declaration(workspace.config))
     if not sites:
         return whole

@@ -20,6 +20,7 @@ from reconcile.cli.options import (
     Markdown,
     MetricsFile,
     Quiet,
+    Vars,
     require_single_format,
 )
 from reconcile.cli.progress_line import file_progress
@@ -35,6 +36,7 @@ from reconcile.workspace.checking import check_drift
 
 def drift(
     file: File = None,
+    var: Vars = None,
     json: Json = False,
     markdown: Markdown = False,
     quiet: Quiet = False,
@@ -73,7 +75,7 @@ def drift(
     """
     require_single_format(json=json, markdown=markdown)
     notifications = Notifications.from_options(notify or (), remind)
-    workspace, read_only = open_workspace(file), ReadOnlyGuard()
+    workspace, read_only = open_workspace(file, var), ReadOnlyGuard()
     with file_progress(workspace.host, json=json):
         found = read_only(lambda: check_drift(workspace))
     report = revert_drift(workspace, found) if heal else None

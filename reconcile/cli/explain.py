@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from reconcile.cli.options import File, Json
+from reconcile.cli.options import File, Json, Vars
 from reconcile.cli.read_only_guard import ReadOnlyGuard
 from reconcile.cli.terminal import now, show, style
 from reconcile.cli.workspaces import open_host
@@ -29,6 +29,7 @@ from reconcile.system.http import HttpAnswer, HttpTarget
 def explain(
     url: Annotated[str, typer.Argument(metavar="URL", help="A URL, as a visitor types it.")],
     file: File = None,
+    var: Vars = None,
     json: Json = False,
     live: Annotated[
         bool, typer.Option("--live", help="Send the request to nginx too, and compare.")
@@ -70,7 +71,7 @@ def explain(
       0  explained
       1  error, or the answer cannot be predicted
     """
-    host, read_only = open_host(file), ReadOnlyGuard()
+    host, read_only = open_host(file, var), ReadOnlyGuard()
     request = as_sent(
         parse_url(url, address),
         method=method,

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from reconcile.cli.options import File, Json, require_single_format
+from reconcile.cli.options import File, Json, Vars, require_single_format
 from reconcile.cli.terminal import now, show
 from reconcile.cli.workspaces import open_workspace
 from reconcile.errors import ExitCode
@@ -16,6 +16,7 @@ from reconcile.output.resource_graph import dot, graph_document, mermaid_text
 
 def graph(
     file: File = None,
+    var: Vars = None,
     json: Json = False,
     mermaid: Annotated[
         bool, typer.Option("--mermaid", help="Print Mermaid, for Markdown, instead of DOT.")
@@ -33,7 +34,7 @@ def graph(
       1  error
     """
     require_single_format(json=json, mermaid=mermaid)
-    workspace = open_workspace(file)
+    workspace = open_workspace(file, var)
     if json:
         show(to_json(graph_document(workspace.desired, workspace.host.name, now=now())))
     else:

@@ -23,6 +23,14 @@ File = Annotated[
         show_default=False,
     ),
 ]
+Vars = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--var",
+        metavar="NAME=VALUE",
+        help="The value of a variable of the file's `vars`; repeatable.",
+    ),
+]
 IgnoredFile = Annotated[
     str | None,
     typer.Option("--file", "-f", metavar="FILE", help="Accepted for consistency; ignored."),
@@ -76,6 +84,19 @@ LockTimeout = Annotated[
         help="How long to wait for another apply to finish.",
     ),
 ]
+
+
+def variables_of(given: list[str] | None) -> dict[str, str]:
+    """Names and values of --var. Errors: ReconcileError where one has no `=`."""
+    pairs = [text.partition("=") for text in given or ()]
+    for name, equals, _ in pairs:
+        if not equals or not name:
+            raise ReconcileError(
+                what=f"--var {name} is not a variable and its value",
+                why="it has no = between them" if name else "it has no name",
+                fix="Write --var NAME=VALUE. Nothing was changed.",
+            )
+    return {name: value for name, _, value in pairs}
 
 
 def config_file(given: str | None) -> str:

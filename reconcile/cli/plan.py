@@ -18,6 +18,7 @@ from reconcile.cli.options import (
     Sites,
     Summary,
     Targets,
+    Vars,
     require_single_format,
 )
 from reconcile.cli.progress_line import file_progress
@@ -38,6 +39,7 @@ from reconcile.workspace.planning import plan_changes
 
 def plan(
     file: File = None,
+    var: Vars = None,
     json: Json = False,
     markdown: Markdown = False,
     detailed_exitcode: DetailedExitCode = False,
@@ -69,7 +71,7 @@ def plan(
       2  changes (only with --detailed-exitcode)
     """
     require_single_format(json=json, markdown=markdown)
-    workspace, selection = open_workspace(file), selection_of(site, target, exclude)
+    workspace, selection = open_workspace(file, var), selection_of(site, target, exclude)
     read_only = ReadOnlyGuard()
     with file_progress(workspace.host, json=json):
         made = read_only(lambda: plan_changes(workspace, selection, bind_contents=out is not None))

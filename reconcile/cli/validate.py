@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reconcile.cli.options import File, Json, config_file
+from reconcile.cli.options import File, Json, Vars, config_file, variables_of
 from reconcile.cli.terminal import show, style
 from reconcile.config.diagnostics import ConfigErrors, Diagnostic
 from reconcile.config.load import load
@@ -12,7 +12,7 @@ from reconcile.output.json import to_json
 from reconcile.output.validation import validation_document
 
 
-def validate(file: File = None, json: Json = False) -> int:
+def validate(file: File = None, var: Vars = None, json: Json = False) -> int:
     """Validate the YAML and list all its errors.
 
     Does not read the host.
@@ -28,7 +28,7 @@ def validate(file: File = None, json: Json = False) -> int:
     """
     path = config_file(file)
     try:
-        load(path)
+        load(path, variables_of(var))
     except ConfigErrors as errors:
         if not json:
             raise

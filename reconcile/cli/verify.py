@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from reconcile.cli.options import File, Json, Sites
+from reconcile.cli.options import File, Json, Sites, Vars
 from reconcile.cli.read_only_guard import ReadOnlyGuard
 from reconcile.cli.terminal import now, show, style
 from reconcile.cli.workspaces import open_workspace
@@ -21,7 +21,7 @@ from reconcile.workspace.checking import verify_sites
 Checklists = list[tuple[str, tuple[ChecklistItem, ...]]]
 
 
-def verify(file: File = None, json: Json = False, site: Sites = None) -> int:
+def verify(file: File = None, var: Vars = None, json: Json = False, site: Sites = None) -> int:
     """Run HTTP checks and print a checklist for each site.
 
     One check writes a file into each upload folder, requests it, and removes it again.
@@ -37,7 +37,7 @@ def verify(file: File = None, json: Json = False, site: Sites = None) -> int:
       1  error, or a check could not be run
       3  a check failed
     """
-    workspace, read_only = open_workspace(file), ReadOnlyGuard()
+    workspace, read_only = open_workspace(file, var), ReadOnlyGuard()
     _refuse_unknown_sites(site or (), workspace)
     # Only the upload check writes; what it needs to know is read before.
     read_only(lambda: workspace.readable_probes)

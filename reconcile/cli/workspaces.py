@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from reconcile.cli.options import LOCAL, config_file, find_config_file
+from reconcile.cli.options import LOCAL, config_file, find_config_file, variables_of
 from reconcile.config.load import load_bytes
 from reconcile.engine.selection import Selection
 from reconcile.system import Host
 from reconcile.workspace import Workspace
 
 
-def open_workspace(file: str | None) -> Workspace:
-    """The workspace of the configuration file. Errors: ReconcileError where there is none."""
-    return Workspace.open(config_file(file))
+def open_workspace(file: str | None, variables: list[str] | None = None) -> Workspace:
+    """The workspace of the configuration file, with the variables of --var.
+
+    Errors: ReconcileError where there is none.
+    """
+    return Workspace.open(config_file(file), variables=variables_of(variables))
 
 
 def open_state(file: str | None) -> Workspace:
@@ -27,10 +30,10 @@ def open_state(file: str | None) -> Workspace:
     return open_workspace(file)
 
 
-def open_host(file: str | None) -> Host:
+def open_host(file: str | None, variables: list[str] | None = None) -> Host:
     """The host as the configuration file describes it, else with the default settings."""
     path = find_config_file(file)
-    return Host() if path is None else Workspace.open(path).host
+    return Host() if path is None else open_workspace(path, variables).host
 
 
 def selection_of(

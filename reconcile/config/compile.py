@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import field, replace
 
 from reconcile.config.config import Config
@@ -43,8 +43,18 @@ def compile_config(
     return CompiledConfig(
         (*entries, *compile_nginx(context)),
         tuple(probe for site in sites for probe in site_probes(site)),
-        tuple(finding for site in sites for finding in site_findings(site)),
+        (
+            *_variable_findings(config),
+            *(finding for site in sites for finding in site_findings(site)),
+        ),
     )
+
+
+def _variable_findings(config: Config) -> Iterator[Finding]:
+    """A note with the variables that the file was read with."""
+    if config.vars:
+        position = str(config.position_of("vars"))
+        yield Finding("variables", "note", f"Variables: {config.variables}.", (position,))
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from hashlib import sha256
@@ -23,6 +24,7 @@ from reconcile.config.owner import BUILT_IN_OWNERS, OwnerEntry
 from reconcile.config.site.listen_ports import check_listens
 from reconcile.config.site.location_directories import check_directories
 from reconcile.config.site.site import Site
+from reconcile.config.variables import Variables
 from reconcile.engine.model import Position
 
 
@@ -30,6 +32,11 @@ class Config(ConfigModel):
     """The desired state of one host."""
 
     version: Literal[1] = Field(description="The version of this format.")
+    vars: dict[Name, str | int | bool] = Field(
+        default={},
+        description="Variables, used in values as ${var.name}; --var name=value wins.",
+        examples=[{"domain": "example.com", "workers": 3}],
+    )
     host: HostSection = Field(
         default=HostSection.model_construct(),
         description="The host; detected where left out.",
@@ -54,6 +61,7 @@ class Config(ConfigModel):
     _file: str = PrivateAttr(default="reconcile.yaml")
     _document: YamlNode = PrivateAttr(default=YamlNode({}, Mark(1, 1)))
     _data: bytes = PrivateAttr(default=b"")
+    _variables: Variables = PrivateAttr(default=Variables())
     _revision: str = PrivateAttr(default="")
 
     def with_source(self, file: str, document: YamlNode, data: bytes) -> Config:
@@ -61,6 +69,17 @@ class Config(ConfigModel):
         config = self.model_copy()
         config._file, config._document, config._data = file, document, data
         return config
+
+    def with_variables(self, variables: Variables) -> Config:
+        """The same configuration, which knows the variables it was read with."""
+        config = self.model_copy()
+        config._variables = variables
+        return config
+
+    @property
+    def variables(self) -> Variables:
+        """The variables in force."""
+        return self._variables
 
     def known_as(self, file: str, revision: str) -> Config:
         """The same from a Git commit, in which people know the file as `file`."""
@@ -75,8 +94,10 @@ class Config(ConfigModel):
 
     @property
     def digest(self) -> str:
-        """`sha256:…` of the file's bytes."""
-        return f"sha256:{sha256(self._data).hexdigest()}"
+        """`sha256:…` of the file's bytes, and of the variables that were given beside it."""
+        given = {name: self._variables.values[name] for name in sorted(self._variables.given)}
+        more = json.dumps(given).encode() if given else b""
+        return f"sha256:{sha256(self._data + more).hexdigest()}"
 
     def position_of(self, *loc: str | int) -> Position:
         """The position in the file of `position_of("sites", "shop", "tls")`."""
@@ -86,7 +107,7 @@ class Config(ConfigModel):
         """Every entry of every section with its location, in the order of the sections."""
         for section in type(self).model_fields:
             entries = getattr(self, section)
-            if isinstance(entries, dict):
+            if isinstance(entries, dict) and section != "vars":
                 yield from (((section, name), entry) for name, entry in entries.items())
             elif isinstance(entries, tuple):
                 yield from (((section, index), entry) for index, entry in enumerate(entries))

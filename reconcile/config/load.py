@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -14,29 +15,34 @@ from reconcile.config.diagnostics import ConfigErrors, Diagnostic, Violation
 from reconcile.config.document import Loc, YamlNode
 from reconcile.config.fields.field_type import ParseContext
 from reconcile.config.validation_errors import diagnose, diagnostic
+from reconcile.config.variables import put_in
 from reconcile.errors import ReconcileError
 
 
-def load(path: str) -> Config:
+def load(path: str, variables: Mapping[str, str] = MappingProxyType({})) -> Config:
     """The file at `path`; relative paths in it start at its folder.
 
-    Errors: ConfigErrors with every error of the file; ReconcileError where it cannot be read.
+    `variables` win over the file's own. Errors: ConfigErrors with every error of the file;
+    ReconcileError where it cannot be read, and for a variable that it does not declare.
     """
-    return load_bytes(_read_file(path), path)
+    return load_bytes(_read_file(path), path, variables)
 
 
-def load_bytes(data: bytes, file: str) -> Config:
+def load_bytes(
+    data: bytes, file: str, variables: Mapping[str, str] = MappingProxyType({})
+) -> Config:
     """The same for the bytes of a file called `file`."""
-    root, rejected = yaml.read(data, file)
+    written, rejected = yaml.read(data, file)
+    root, in_force, wrong = put_in(written, variables, file)
     config, errors = _validate(root, data, file)
-    diagnostics = [*rejected]
+    diagnostics = [*rejected, *wrong]
     if errors:
         diagnostics += diagnose(errors, file, root)
     if config is not None:
         diagnostics += _check(config, errors, file, root)
     if diagnostics or config is None:
         raise ConfigErrors(file, diagnostics)
-    return config
+    return config.with_variables(in_force)
 
 
 def list_errors(data: bytes, file: str) -> tuple[tuple[Loc, str], ...]:

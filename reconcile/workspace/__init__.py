@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from functools import cached_property, partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from reconcile.config.compile import (
@@ -42,12 +44,18 @@ class Workspace:
         """The Git commit that the configuration comes from, if any."""
 
     @classmethod
-    def open(cls, file: str, commit: str | None = None, name: str = "") -> Workspace:
+    def open(
+        cls,
+        file: str,
+        commit: str | None = None,
+        name: str = "",
+        variables: Mapping[str, str] = MappingProxyType({}),
+    ) -> Workspace:
         """The workspace of a configuration file, which people know as `name`.
 
         Errors: ConfigErrors for an invalid file, ReconcileError for an unreadable one.
         """
-        config = load(file)
+        config = load(file, variables)
         if commit:
             config = config.known_as(name or file, commit)
         return cls(config, Host(config.host.settings()), commit)

@@ -40,7 +40,6 @@ class ProxiedLocation:
     modifier: Raw
     proxy: Proxy
     headers: tuple[SentHeader, ...]
-    has_own_headers: bool
     zone: str
     rewrite: Raw | None
     extra: Raw
@@ -86,7 +85,6 @@ def proxied_location(site: SiteView, view: ProxyLocationView) -> ProxiedLocation
         modifier=Raw("^~" if view.key.endswith("/") else "="),
         proxy=target,
         headers=proxied_headers(site, view),
-        has_own_headers=bool(view.headers) or "add_header" in view.extra,
         zone=f"reconcile_{_digest(site.name, view.key, CLIENT_KEY, ZONE_SIZE)}",
         rewrite=rewrite,
         extra=checked_directives(view.extra, f"sites.{site.name}.locations.{view.key}.extra"),
