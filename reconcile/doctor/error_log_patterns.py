@@ -50,7 +50,7 @@ _PATTERNS = (
     _ErrorPattern(
         re.compile(
             # Of a client that closes its connection nginx logs the same, at level info.
-            r"upstream prematurely closed connection"
+            r"upstream prematurely closed connection(?! while reading upstream)"
             r"|(?:recv|readv)\(\) failed \(104: [^)]*\) while reading [^,]*upstream"
         ).search,
         "502: the app aborted its answer (a worker crashed, or was killed by its timeout)",
@@ -62,6 +62,13 @@ _PATTERNS = (
         re.compile(r"upstream sent too big header").search,
         "502: the app's headers exceed nginx's buffer (usually because of cookies)",
         "Raise proxy_buffer_size in the location, then reload nginx.",
+        is_about_app=True,
+    ),
+    _ErrorPattern(
+        re.compile(r"upstream prematurely closed connection while reading upstream").search,
+        "an answer of the app was cut off (its worker ended before the visitor had all of it)",
+        "Let nginx send large files (X-Accel-Redirect), or raise proxy_max_temp_file_size above the"
+        " largest answer: beyond it, 1 GB by default, a worker waits for each slow visitor.",
         is_about_app=True,
     ),
     _ErrorPattern(

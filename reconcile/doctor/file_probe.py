@@ -39,7 +39,9 @@ def probe_mapping(inspection: HostInspection, mapping: LocationMapping) -> Itera
         answer = send_request(inspection, mapping.server, listen, uri, host=mapping.host)
         if answer.error == "no_such_family" or _is_redirected_to_tls(listen, answer):
             continue
-        is_wrong = answer.error or answer.status != 200 or not is_from_nginx(answer)
+        # Without its own ETag, nginx's answer is like any other.
+        is_known = is_from_nginx(answer) or mapping.scope.argument("etag", "on") == "off"
+        is_wrong = answer.error or answer.status != 200 or not is_known
         if is_wrong and not _is_intended(inspection, mapping, listen, uri, answer.status):
             yield _wrong_answer(mapping, name, uri, listen, answer)
 

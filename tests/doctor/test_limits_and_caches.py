@@ -156,3 +156,18 @@ def test_log_triage_reports_requests_over_a_limit(tmp_path: Path) -> None:
 
     assert "refused requests over a limit of requests or connections, 3 times" in finding.what
     assert "GET /static/a.css" in finding.evidence[0]
+
+
+CUT_OFF = (
+    "2026/11/28 10:00:00 [error] 7#7: *1 upstream prematurely closed connection while reading"
+    ' upstream, client: 127.0.0.1, server: a.test, request: "GET /film HTTP/1.1"\n'
+)
+
+
+def test_log_triage_reports_downloads_that_the_app_cut_off(tmp_path: Path) -> None:
+    (tmp_path / "error.log").write_text(CUT_OFF)
+
+    [finding] = found("log-triage", tmp_path, f"server {{ server_name a.test; {APP} }}")
+
+    assert "an answer of the app was cut off" in finding.what
+    assert "proxy_max_temp_file_size" in finding.fix
