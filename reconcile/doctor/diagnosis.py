@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reconcile.doctor.guide_rows import guide_source
+from reconcile.doctor.owned_fix import is_edit, owned_fix
 from reconcile.doctor.rule import Inconclusive, Rule
 from reconcile.engine.model import Finding, Severity, Unknown
 from reconcile.engine.resource import Ref
@@ -39,7 +40,7 @@ def _run_rule(rule: Rule, inspection: HostInspection) -> Iterator[Finding | Unkn
             if isinstance(result, Inconclusive):
                 yield _unknown(rule, f"{result.what}: {result.why}")
             else:
-                yield replace(result, rule=rule.id, source=guide_source(rule.guide_rows))
+                yield _completed(result, rule, inspection)
     except ReconcileError as error:
         yield _unknown(rule, in_one_line(error))
     except Indeterminate as unclear:
@@ -49,6 +50,13 @@ def _run_rule(rule: Rule, inspection: HostInspection) -> Iterator[Finding | Unkn
         yield _unknown(rule, f"{prefix}{error.strerror or error}")
     except Exception as error:  # noqa: BLE001  a bug in one rule must not hide the others
         yield _unknown(rule, f"this rule has a bug: {type(error).__name__}: {error}")
+
+
+def _completed(finding: Finding, rule: Rule, inspection: HostInspection) -> Finding:
+    """What is the same for all findings of a rule, and a fix that edits no managed file."""
+    is_in_nginx = is_edit(finding.fix)
+    fix = owned_fix(finding, rule, inspection.nginx.tree) if is_in_nginx else finding.fix
+    return replace(finding, rule=rule.id, source=guide_source(rule.guide_rows), fix=fix)
 
 
 def _unknown(rule: Rule, reason: str) -> Unknown:

@@ -45,7 +45,8 @@ class Rule:
 
     `summary`: the fault in one line. `severity`: the worst that the rule reports. `help`: what it
     means for visitors or data, and what to do. `guide_rows`: the keys of `guide_rows.ROWS` that it
-    covers. `check` reads the host, of it the kinds in `reads` alone, and changes nothing.
+    covers. `yaml_key`: the key of a site that decides what it is about. `check` reads the host, of
+    it the kinds in `reads` alone, and changes nothing.
 
     Errors: an exception of `check` ends this rule alone, and is reported as unknown.
     """
@@ -57,6 +58,7 @@ class Rule:
     reads: tuple[Reading, ...]
     check: Callable[[HostInspection], Iterator[RuleResult]]
     guide_rows: tuple[str, ...] = ()
+    yaml_key: str = ""
 
     @property
     def page(self) -> str:

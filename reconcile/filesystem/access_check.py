@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
 from posixpath import dirname, join
-from shlex import quote
 
 from reconcile.dataclass import dataclass
 from reconcile.filesystem.acl import GROUP, GROUP_OBJ, USER, AclEntry, mask_of, parse_acl
@@ -77,21 +76,6 @@ class AccessStep:
     acl: tuple[AclEntry, ...] = ()
 
 
-def grant_command(step: AccessStep, account: Account) -> str:
-    """The command that lets `account` pass a directory, or read a file, and grants no more."""
-    if is_hidden_from(account, step.path):
-        return (
-            f"systemctl edit {account.unit}: remove the setting that hides {quote(step.path)}"
-            " (ProtectHome=, InaccessiblePaths=, TemporaryFileSystem=), then restart it."
-        )
-    bit = "x" if step.stat.kind == "directory" else "r"
-    if account.uid == step.stat.uid:
-        return f"chmod u+{bit} {quote(step.path)}"
-    if step.acl:
-        return f"setfacl -m u:{account.name}:{bit} {quote(step.path)}"
-    return f"chmod {'g' if step.stat.gid in account.groups else 'o'}+{bit} {quote(step.path)}"
-
-
 @dataclass(frozen=True)
 class AccessWalk:
     """Every component from `/` to the path, as far as it exists.
@@ -110,6 +94,12 @@ class AccessWalk:
         above = self.steps[:-1] if self.complete else self.steps
         way = (step for step in above if step.stat.kind in ("directory", "symlink"))
         return next((step for step in way if not step.passable), None)
+
+    @property
+    def denied(self) -> tuple[AccessStep, ...]:
+        """Every directory of the path, itself included, that denies access to the account."""
+        folders = (step for step in self.steps if step.stat.kind == "directory")
+        return tuple(step for step in folders if not step.passable)
 
     @property
     def last(self) -> AccessStep | None:

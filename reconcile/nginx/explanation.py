@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from posixpath import basename, dirname, join
 from typing import TYPE_CHECKING
 
-from reconcile.filesystem.access_check import grant_command, is_hidden_from
+from reconcile.filesystem.access_check import is_hidden_from
 from reconcile.filesystem.acl import GROUP, MASK, USER, rwx
+from reconcile.filesystem.grant import grant_commands
 from reconcile.nginx.model.latin1 import to_raw
 from reconcile.nginx.model.listen import Address
 from reconcile.nginx.near_names import MOST, NearName, near_names
@@ -127,7 +128,7 @@ def explain(nginx: NginxInstallation, request: Request) -> Explanation:
         worker=worker,
         path=tuple(_component(nginx, step, allowed) for step, allowed in steps),
         headers=tuple(_headers(route)),
-        fix=next((grant_command(step, worker) for step, allowed in steps if not allowed), ""),
+        fix=grant_commands([step for step, allowed in steps if not allowed], worker),
         other_addresses=tuple((address, other) for address, other in answers if other != answer),
         if_admitted=admitted if admitted != answer else "",
         passed_headers=passed_headers(route),

@@ -26,6 +26,10 @@ _COMMAND = re.compile(
     r"(?:(?<=: )|(?<=\()|^)(?:sudo|apt|certbot|chgrp|chmod|chown|curl|git|journalctl|ln|mv|nginx|"
     r"reconcile|rm|setfacl|systemctl) .+?(?=[;,)]|\.(?: |$)|$)"
 )
+_PASTED = re.compile(
+    r"(?:cd|chgrp|chmod|chown|cp|docker|find|install|mkdir|mv|nginx|openssl|printf|rm|setfacl|"
+    r"systemctl) |/\S+:\d+: .*[{;]"
+)
 _NO_BREAK = "\xa0"
 """A space at which no line may end; text that is `printable` contains none."""
 _PATH_PART = re.compile(r"[^/]*/+|[^/]+")
@@ -100,7 +104,9 @@ class Style:
         return [*lines, line]
 
     def wrap_fix(self, text: str, indent: str, hanging: str) -> list[str]:
-        """Wrap a fix, in which commands to paste need no backticks."""
+        """Wrap a fix in words; commands need no backticks, and what is pasted keeps its line."""
+        if _PASTED.match(text):
+            return [indent + text]
         joined = _COMMAND.sub(lambda command: command[0].replace(" ", _NO_BREAK), text)
         return [line.replace(_NO_BREAK, " ") for line in self.wrap(joined, indent, hanging)]
 

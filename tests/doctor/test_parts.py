@@ -15,9 +15,11 @@ from reconcile.doctor.rule import Inconclusive, Rule, RuleResult, error, note
 from reconcile.doctor.unit_sandbox import blocking_setting, hiding_setting
 from reconcile.doctor.units import UnitView
 from reconcile.doctor.upload_settings import settings_from_environment, settings_from_source
+from reconcile.engine.model import Finding
 from reconcile.errors import ReconcileError
-from reconcile.output.findings import doctor_markdown, doctor_text
+from reconcile.output.findings import Diagnosis, doctor_markdown, doctor_text
 from reconcile.output.sarif import sarif_text
+from reconcile.output.style import Style
 from reconcile.system import Host
 
 
@@ -187,3 +189,18 @@ def test_a_unit_binds_the_socket_that_its_command_names_be_it_beside_its_folder(
     unit = UnitView("a.service", {"ExecStart": command, "WorkingDirectory": "/srv/shop"})
 
     assert is_it == unit.binds("/srv/shop/app.sock")
+
+
+@pytest.mark.parametrize(
+    "fix",
+    [
+        "setfacl -m u:www-data:x /srv/very/long && setfacl -m u:www-data:x /srv/very/long/path",
+        "/etc/nginx/sites-enabled/shop.conf:12: location ^~ /static/ { location ~ /x { deny all; } }",
+    ],
+)
+def test_what_is_pasted_is_never_wrapped(fix: str) -> None:
+    finding = Finding("a-rule", "error", "It is so.", ("x",), fix)
+
+    text = doctor_text(Diagnosis("web1", (finding,), (), rules=1), Style(width=60))
+
+    assert f"fix: {fix}\n" in text

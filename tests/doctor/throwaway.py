@@ -22,15 +22,25 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.doctor.pasted import paste, readable, served
+
 NAMESPACES = ("unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc")
 FOLDERS = (
-    *("/srv", "/home", "/var/www", "/var/log", "/var/lib/nginx", "/var/lib/docker/volumes"),
+    *(
+        "/srv",
+        "/home",
+        "/var/www",
+        "/var/log",
+        "/var/lib/nginx",
+        "/var/lib/docker/volumes",
+        "/root/www",
+    ),
     *("/etc/nginx", "/etc/letsencrypt", "/run"),
 )
 SHARED = ("mime.types", "proxy_params", "uwsgi_params", "fastcgi_params", "fastcgi.conf")
@@ -79,13 +89,15 @@ _FILE_URL = re.compile(rb"^(?:GET|HEAD) /(?:static|media|assets|uploads)\b")
 Diagnosed = dict[str, Any]
 
 
-def diagnose_hosts(hosts: dict[str, str]) -> dict[str, Diagnosed]:
+def diagnose_hosts(hosts: dict[str, str], fixed_rules: Iterable[str] = ()) -> dict[str, Diagnosed]:
     """What the doctor reports of each, by name.
 
-    `exit_code`, `findings` and `unknown` as in JSON; `test`: what nginx -t prints.
+    `exit_code`, `findings` and `unknown` as in JSON; `test`: what nginx -t prints. The fixes of
+    `fixed_rules` are done: `pasted` are their findings, `after` those of a second diagnosis,
+    `opened` the paths and URLs that somebody can read since.
     """
     done = subprocess.run(
-        [*NAMESPACES, sys.executable, "-m", "tests.doctor.throwaway"],
+        [*NAMESPACES, sys.executable, "-m", "tests.doctor.throwaway", *fixed_rules],
         input=json.dumps(hosts),
         stdout=subprocess.PIPE,
         text=True,
@@ -106,7 +118,8 @@ class Layout:
 
 def read_layout(name: str, text: str) -> Layout:
     """The parts of a host's text."""
-    files, shell, apps = {f"/etc/nginx/sites-enabled/{name}": ""}, list[str](), []
+    file = re.sub(r"\W+", "-", name)
+    files, shell, apps = {f"/etc/nginx/sites-enabled/{file}": ""}, list[str](), []
     for line in text.splitlines(keepends=True):
         words = line.split()
         if words[:2] == ["#:", "app"]:
@@ -151,6 +164,10 @@ def _diagnosed(name: str, text: str, shared: dict[str, bytes]) -> Diagnosed:
     for path, data in shared.items():
         Path("/etc/nginx", path).write_bytes(data)
     Path("/etc/nginx/nginx.conf").write_text(MAIN)
+    os.makedirs("/run/bin")
+    Path("/run/bin/systemctl").write_text("#!/bin/sh\nexit 0\n")
+    os.chmod("/run/bin/systemctl", 0o755)
+    os.environ["PATH"] = "/run/bin:/usr/sbin:/usr/bin:/sbin:/bin"
     for path, content in layout.files.items():
         os.makedirs(os.path.dirname(path), exist_ok=True)
         Path(path).write_text(content)
@@ -162,7 +179,31 @@ def _diagnosed(name: str, text: str, shared: dict[str, bytes]) -> Diagnosed:
         if tested.returncode:
             return {"exit_code": -1, "findings": [], "unknown": [], "test": tested.stderr}
         with _nginx():
-            return {**_doctor(), "test": tested.stderr}
+            found = {**_doctor(), "test": tested.stderr}
+            exposed = _exposure(text)
+            pasted = [
+                one
+                for one in found["findings"]
+                if one["rule"] in sys.argv[1:] and name.startswith(one["rule"] + ":")
+                if paste(one["fix"])
+            ]
+            if not pasted:
+                return {**found, "pasted": []}
+        tested = subprocess.run(["nginx", "-t"], capture_output=True, text=True)
+        if tested.returncode:
+            return {**found, "pasted": pasted, "refused": tested.stderr}
+        with _nginx():
+            opened = {
+                what: sorted(paths - exposed[what]) for what, paths in _exposure(text).items()
+            }
+            return {**found, "pasted": pasted, "after": _doctor(), "opened": opened}
+
+
+def _exposure(text: str) -> dict[str, set[str]]:
+    """Who can read which path, and which file visitors get."""
+    prefixes = re.findall(r"location (?:\^~ )?(/[^\s{]*)", text)
+    urls = {f"{uri} {path}" for uri, path in served(prefixes).items()}
+    return {**readable(), "visitors": urls}
 
 
 def _empty() -> None:

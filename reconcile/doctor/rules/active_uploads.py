@@ -61,5 +61,6 @@ RULE = Rule(
         "uploads as downloads, or sandboxed."
     ),
     reads=("configuration",),
+    yaml_key="locations",
     check=check,
 )

@@ -40,5 +40,6 @@ RULE = Rule(
     ),
     reads=("configuration",),
     guide_rows=("CC2", "DB4", "DB12", "CL1", "CL2"),
+    yaml_key="locations",
     check=check,
 )

@@ -150,5 +150,6 @@ RULE = Rule(
     help=("Every request below the location returns 404. Create the folder, or correct the path."),
     reads=("configuration", "files"),
     guide_rows=("DB3", "DB4", "DB8", "CL1", "CL2"),
+    yaml_key="locations",
     check=check,
 )

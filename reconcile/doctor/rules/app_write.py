@@ -11,7 +11,9 @@ from reconcile.doctor.location_mapping import LocationMapping
 from reconcile.doctor.rule import Rule, RuleResult, error
 from reconcile.doctor.unit_sandbox import blocking_setting, hiding_setting
 from reconcile.doctor.upstream_apps import UpstreamApp
-from reconcile.filesystem.access_check import EXECUTE, WRITE, grant_command
+from reconcile.filesystem.access_check import EXECUTE, WRITE, AccessWalk
+from reconcile.filesystem.grant import grant_command, grant_commands
+from reconcile.system.accounts import Account
 
 WX = WRITE | EXECUTE
 
@@ -31,18 +33,26 @@ def _denied_by_mode(
     last = walk.last
     if last is None or (walk.blocked is None and last.writable and last.passable):
         return
-    step = walk.blocked or last
     account, accounts, declared = app.account, inspection.host.accounts, mapping.declared
     yield error(
         f"The app ({app.unit.name}, user {account.name}) cannot write to {mapping.path}.",
         *namei(walk, accounts),
-        fix=f"chown {account.name} {quote(mapping.path)}"
-        if step is last
-        else grant_command(step, account),
+        fix=_mode_fix(walk, account),
         apply_fixes=declared is not None
         and declared.owner.user == account.name
         and declared.lets(account, WX, folder=True),
     )
+
+
+def _mode_fix(walk: AccessWalk, account: Account) -> str:
+    """Every folder above first; the folder itself goes to the app, if root has it."""
+    last = walk.last
+    above = [step for step in walk.denied if step is not last]
+    commands = [grant_commands(above, account)] if above else []
+    if last is not None and not (last.writable and last.passable):
+        own = f"chown {quote(account.name)} {quote(last.path)}"
+        commands.append(own if last.stat.uid == 0 else grant_command(last, account, bits="rwx"))
+    return " && ".join(commands)
 
 
 def _denied_by_sandbox(mapping: LocationMapping, app: UpstreamApp) -> Iterator[RuleResult]:

@@ -94,5 +94,6 @@ RULE = Rule(
         "MB. Raise client_max_body_size to what the app accepts."
     ),
     reads=("configuration", "app", "logs"),
+    yaml_key="max_upload",
     check=check,
 )

@@ -70,5 +70,6 @@ RULE = Rule(
     ),
     reads=("configuration",),
     guide_rows=("DB12", "DB7"),
+    yaml_key="listen",
     check=check,
 )

@@ -114,5 +114,6 @@ RULE = Rule(
         "name. Deny them, and replace what they held."
     ),
     reads=("configuration", "files"),
+    yaml_key="locations",
     check=check,
 )

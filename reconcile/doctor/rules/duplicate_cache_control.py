@@ -74,5 +74,6 @@ RULE = Rule(
         "A response with two Cache-Control headers is cached as either demands. Set it in one way."
     ),
     reads=("configuration",),
+    yaml_key="locations",
     check=check,
 )

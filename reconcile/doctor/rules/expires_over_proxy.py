@@ -26,9 +26,15 @@ def check(inspection: HostInspection) -> Iterator[RuleResult]:
                 f" {proxy.server.names[0]}, also where it is private or no-store.",
                 f"{found[-1].place}: expires {value};",
                 proxy.evidence,
-                fix=f"{proxy.scope.directive.place}: set expires off; where requests are passed"
-                " on.",
+                fix=_fix(proxy.scope, found[-1].place),
             )
+
+
+def _fix(scope: Scope, place: str) -> str:
+    own = scope.own.get("expires")
+    if own:
+        return f"{place}: remove {' '.join(('expires', *own[-1].args))}; then reload nginx."
+    return f"{scope.directive.place}: add expires off; inside it, then reload nginx."
 
 
 def _is_for_files(scope: Scope) -> bool:
@@ -47,5 +53,6 @@ RULE = Rule(
         "shown to others. Set expires for files only."
     ),
     reads=("configuration",),
+    yaml_key="extra",
     check=check,
 )

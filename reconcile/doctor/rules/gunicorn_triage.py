@@ -44,9 +44,9 @@ def _denied_paths(
                 f"{app.unit.name} ({app.account.name}) was denied access to {path}"
                 f" ({'read-only' if errno == '30' else 'permission denied'}).",
                 line,
-                fix=f"ReadWritePaths={folder} in {app.unit.name} (see the rule app-write)."
+                fix=f"Set ReadWritePaths={folder} in {app.unit.name} (see the rule app-write)."
                 if errno == "30"
-                else f"chown {app.account.name} {quote(folder)} (see the rule app-write).",
+                else f"chown {app.account.name} {quote(folder)}  # see the rule app-write",
             )
 
 

@@ -35,7 +35,8 @@ def check(inspection: HostInspection) -> Iterator[RuleResult]:
                     *(f"{one.place}: add_header {one.name}, not inherited" for one in lost),
                     f"{scope.own['add_header'][0].place}: the {scope.directive.name} has an"
                     " add_header of its own",
-                    fix=f"{scope.directive.place}: repeat these headers there.",
+                    fix=f"{scope.directive.place}: add {' '.join(map(_text, lost))} inside it,"
+                    " then reload nginx.",
                 )
 
 
@@ -44,6 +45,11 @@ def _levels(server: Server) -> Iterator[Scope]:
     for scope in all_locations(server):
         yield scope
         yield from (Scope(scope.tree, inner, scope) for inner in scope.own.get("if", ()))
+
+
+def _text(header: AddedHeader) -> str:
+    value = header.value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'add_header {header.name} "{value}"{" always" * header.always};'
 
 
 def _breaks_pages(header: AddedHeader) -> bool:
@@ -69,5 +75,6 @@ RULE = Rule(
         "such a level too. Repeat the headers there, or include them from one file."
     ),
     reads=("configuration",),
+    yaml_key="headers",
     check=check,
 )

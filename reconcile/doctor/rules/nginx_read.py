@@ -11,10 +11,15 @@ from reconcile.doctor.host_readings import MAX_ITEMS
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.location_mapping import LocationMapping
 from reconcile.doctor.rule import Inconclusive, Rule, RuleResult, error, note
-from reconcile.filesystem.access_check import EXECUTE, READ, AccessWalk, allows, grant_command
+from reconcile.filesystem.access_check import EXECUTE, READ, AccessWalk, allows
+from reconcile.filesystem.grant import can_set_acls, grant_commands
 from reconcile.filesystem.inventory import Inventory
 from reconcile.filesystem.path import is_inside
+from reconcile.system.accounts import Account
 from reconcile.wording import counted, first_few
+
+FEW = 5
+"""Files that a fix names one by one."""
 
 
 def check(inspection: HostInspection) -> Iterator[RuleResult]:
@@ -40,7 +45,7 @@ def _denied_folder(
         f"nginx ({worker.name}) cannot enter {step.path}: everything in {mapping} returns 403.",
         *namei(walk, accounts),
         *logged[-1:],
-        fix=grant_command(step, worker),
+        fix=grant_commands(walk.denied, worker),
         apply_fixes=mapping.declared is not None,
     )
 
@@ -55,13 +60,22 @@ def _check_contents(inspection: HostInspection, mapping: LocationMapping) -> Ite
             f"nginx ({inspection.nginx.worker.name}) cannot read {counted(len(denied), 'file')}"
             f" in {mapping.path}.",
             f"403: {first_few(denied)}",
-            fix=f"chmod -R o+rX {quote(mapping.path)}",
+            fix=_contents_fix(inspection.nginx.worker, mapping.path, denied),
             apply_fixes=_is_fixed_by_apply(inspection, mapping, found, denied),
         )
     for folder in found.unreadable:
         yield Inconclusive(f"{found.root}/{folder}", "this user cannot list it")
     if not found.complete:
         yield note(f"Only the first {MAX_ITEMS} files in {mapping.path} were examined.")
+
+
+def _contents_fix(worker: Account, folder: str, denied: Sequence[str]) -> str:
+    """Hidden files stay closed, and a link opens nothing elsewhere."""
+    grant = f"setfacl -m u:{quote(worker.name)}:rX" if can_set_acls() else "chmod o+rX"
+    if len(denied) <= FEW:
+        return f"{grant} {' '.join(quote(f'{folder}/{name}') for name in denied)}"
+    kinds = "\\( -type f -o -type d \\)"
+    return f"find {quote(folder)} -mindepth 1 -name '.*' -prune -o {kinds} -exec {grant} {{}} +"
 
 
 def _is_fixed_by_apply(

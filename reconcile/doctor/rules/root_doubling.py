@@ -51,5 +51,6 @@ RULE = Rule(
     ),
     reads=("configuration", "files"),
     guide_rows=("CC1", "DB4", "CL1", "CL2"),
+    yaml_key="locations",
     check=check,
 )

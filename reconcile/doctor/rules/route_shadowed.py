@@ -52,8 +52,9 @@ def _is_shadowed(route: Route, mapping: LocationMapping, name: str) -> bool:
     own = mapping.scope.directive
     is_nested = actual is not None and any(scope.directive == own for scope in actual.outward())
     # A denial is intended (`location ~ /\. { deny all; }`), and so is a longer prefix.
-    is_regex = actual is not None and actual.is_regex
-    return is_regex and not is_nested and route.answer.kind != "return"
+    if actual is None or not actual.is_regex or _denies(actual):
+        return False
+    return not is_nested and route.answer.kind != "return"
 
 
 def _is_lost(inspection: HostInspection, mapping: LocationMapping, name: str, route: Route) -> bool:
@@ -109,5 +110,6 @@ RULE = Rule(
     ),
     reads=("configuration", "files"),
     guide_rows=("CC6", "DB7", "CL8", "CL9"),
+    yaml_key="locations",
     check=check,
 )

@@ -137,5 +137,6 @@ RULE = Rule(
     ),
     reads=("configuration", "files", "requests", "logs"),
     guide_rows=("CC6", "DB3", "DB7", "DB16", "CL8", "CL9"),
+    yaml_key="locations",
     check=check,
 )

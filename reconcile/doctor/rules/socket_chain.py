@@ -10,7 +10,7 @@ from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.rule import Rule, RuleResult, error
 from reconcile.doctor.upstream import ProxyLocation, local_port, socket_path
 from reconcile.doctor.upstream_apps import accepts_connections
-from reconcile.filesystem.access_check import grant_command
+from reconcile.filesystem.grant import grant_commands
 from reconcile.system.sockets import is_socket
 
 
@@ -61,7 +61,7 @@ def _denied(inspection: HostInspection, proxy: ProxyLocation, path: str) -> Iter
         fix=f"chgrp {worker.name} {quote(path)} && chmod g+rw {quote(path)}"
         f"  # permanently: SocketGroup={worker.name} and SocketMode=0660 in its .socket unit"
         if step is last
-        else grant_command(step, worker),
+        else grant_commands(walk.denied, worker),
     )
 
 

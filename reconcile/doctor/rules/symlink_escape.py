@@ -69,5 +69,6 @@ RULE = Rule(
         "Remove the link, or restrict links to their owner's."
     ),
     reads=("configuration", "files"),
+    yaml_key="locations",
     check=check,
 )

@@ -9,7 +9,8 @@ from shlex import quote
 
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.rule import Rule, RuleResult, error
-from reconcile.filesystem.access_check import EXECUTE, WRITE, AccessStep, grant_command
+from reconcile.filesystem.access_check import EXECUTE, WRITE, AccessStep
+from reconcile.filesystem.grant import grant_commands
 from reconcile.filesystem.path import is_inside
 from reconcile.wording import first_few
 
@@ -55,7 +56,7 @@ def _missing(inspection: HostInspection, path: str, effect: str) -> Iterator[Rul
 def _closed(inspection: HostInspection, path: str, effect: str, step: AccessStep) -> RuleResult:
     worker, accounts = inspection.nginx.worker, inspection.host.accounts
     is_above = step.path != path
-    fix = grant_command(step, worker) if is_above else f"chown {worker.name} {quote(path)}"
+    fix = grant_commands([step], worker) if is_above else f"chown {worker.name} {quote(path)}"
     return error(
         f"nginx ({worker.name}) cannot write to {path}: {effect}.",
         f"{step.path} belongs to {accounts.user_name(step.stat.uid)}, mode {step.stat.mode:04o}",

@@ -88,5 +88,6 @@ RULE = Rule(
     ),
     reads=("configuration", "files"),
     guide_rows=("CC2",),
+    yaml_key="locations",
     check=check,
 )

@@ -9,6 +9,7 @@ from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.location_mapping import LocationMapping
 from reconcile.doctor.rule import Rule, RuleResult, note
 from reconcile.filesystem.access_check import WRITE, allows
+from reconcile.filesystem.path import is_inside
 from reconcile.system.accounts import Account
 
 
@@ -21,11 +22,25 @@ def check(inspection: HostInspection) -> Iterator[RuleResult]:
                     f"{program} ({account.name}) can modify the static files in {mapping.path}.",
                     f"{account.name} can write to {path}",
                     mapping.evidence,
-                    fix=f"chown -R root:root {quote(mapping.path)}"
-                    f" && chmod -R go-w {quote(mapping.path)}",
+                    fix=_fix(inspection, mapping),
                     apply_fixes=_is_fixed_by_apply(mapping, account),
                 )
                 break
+
+
+def _fix(inspection: HostInspection, mapping: LocationMapping) -> str:
+    """The group stays, nginx may read by it; uploads among the files stay the app's."""
+    uploads = _uploads_inside(inspection, mapping)
+    pruned = "".join(f" -path {quote(path)} -prune -o" for path in uploads)
+    if not pruned:
+        return f"chown -R root {quote(mapping.path)} && chmod -R go-w {quote(mapping.path)}"
+    owned = f"find {quote(mapping.path)}{pruned} ! -type l -exec chown root {{}} +"
+    return f"{owned} -exec chmod go-w {{}} +"
+
+
+def _uploads_inside(inspection: HostInspection, mapping: LocationMapping) -> tuple[str, ...]:
+    media = (one.path for one in inspection.mappings_of("media"))
+    return tuple(dict.fromkeys(path for path in media if is_inside(path, mapping.path)))
 
 
 def _programs(
@@ -61,7 +76,10 @@ def _writable_path(inspection: HostInspection, mapping: LocationMapping, account
     if walk.last.writable:
         return mapping.path
     found = inspection.inventory(mapping.path)
+    uploads = _uploads_inside(inspection, mapping)
     for item in found.items if found else ():
+        if any(is_inside(f"{mapping.path}/{item.path}", folder) for folder in uploads):
+            continue
         if item.stat.kind != "symlink" and allows(item.stat, item.acl, account, WRITE):
             return f"{mapping.path}/{item.path}"
     return ""
