@@ -108,7 +108,7 @@ def test_header_loss_reports(tmp_path: Path, lines: str) -> None:
     [finding] = found("header-loss", tmp_path, server(lines))
 
     assert "not inherited" in finding.evidence[0]
-    assert "repeat" in finding.fix
+    assert ": add add_header " in finding.fix
 
 
 INTACT = {

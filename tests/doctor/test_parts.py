@@ -195,7 +195,7 @@ def test_a_unit_binds_the_socket_that_its_command_names_be_it_beside_its_folder(
     "fix",
     [
         "setfacl -m u:www-data:x /srv/very/long && setfacl -m u:www-data:x /srv/very/long/path",
-        "/etc/nginx/sites-enabled/shop.conf:12: location ^~ /static/ { location ~ /x { deny all; } }",
+        "/etc/nginx/sites-enabled/shop.conf:12: location ^~ /static/ { alias /srv/static/; }",
     ],
 )
 def test_what_is_pasted_is_never_wrapped(fix: str) -> None:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
+from reconcile.doctor.file_locations import is_for_files
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.rule import Rule, RuleResult, note, warning
 from reconcile.nginx.model.scope import Scope
-
-_ENDINGS = re.compile(r"\\\.\(?.*\b(?:css|js|png|jpe?g|gif|svg|woff2?|ico)\b.*\$$")
-_FILES = re.compile(r"/(?:static|assets?|media|uploads?|images?|img|css|js|fonts)(?:/|$)")
 
 
 def check(inspection: HostInspection) -> Iterator[RuleResult]:
@@ -20,7 +17,7 @@ def check(inspection: HostInspection) -> Iterator[RuleResult]:
         value = " ".join(found[-1].args) if found else "off"
         # A variable may be "off" for these responses.
         if value not in ("off", "epoch", "-1") and "$" not in value:
-            severity = note if _is_for_files(proxy.scope) else warning
+            severity = note if is_for_files(proxy.scope) else warning
             yield severity(
                 f"expires {value} overrides the Cache-Control of the app of"
                 f" {proxy.server.names[0]}, also where it is private or no-store.",
@@ -35,13 +32,6 @@ def _fix(scope: Scope, place: str) -> str:
     if own:
         return f"{place}: remove {' '.join(('expires', *own[-1].args))}; then reload nginx."
     return f"{scope.directive.place}: add expires off; inside it, then reload nginx."
-
-
-def _is_for_files(scope: Scope) -> bool:
-    """Whether only files have such URLs: by their ending, or below a prefix for files."""
-    if scope.is_regex:
-        return bool(_ENDINGS.search(scope.name))
-    return bool(_FILES.search(scope.name))
 
 
 RULE = Rule(

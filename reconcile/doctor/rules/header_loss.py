@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from reconcile.doctor.file_locations import is_for_files
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.location_mapping import all_locations
 from reconcile.doctor.rule import Rule, RuleResult, note, warning
@@ -28,7 +29,10 @@ def check(inspection: HostInspection) -> Iterator[RuleResult]:
         for scope in _levels(server):
             lost = _lost_headers(scope)
             if lost:
-                severity = warning if any(map(_breaks_pages, lost)) else note
+                # An if gives no sign that it is a level; what only protects pages, files may lack.
+                is_files = scope.directive.name == "location" and is_for_files(scope)
+                is_minor = is_files and not any(map(_breaks_pages, lost))
+                severity = note if is_minor else warning
                 yield severity(
                     f"{scope} of {server.names[0]} responds without"
                     f" {', '.join(header.name for header in lost)}.",
