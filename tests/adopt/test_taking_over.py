@@ -10,6 +10,7 @@ from reconcile.adopt.text_files import LARGEST_IN_YAML, move_large_texts
 from reconcile.config.context import CompileContext
 from reconcile.engine.model import Check
 from reconcile.nginx.model.config_tree import load
+from reconcile.nginx.render.render import written_http_extra
 from reconcile.nginx.routing.router import Router
 from tests.adopt.handwritten import ENABLED, Read, read
 from tests.support.host_facts import HOST
@@ -92,6 +93,7 @@ def test_the_written_file_contains_it_before_its_server(beside: str, uses: str) 
 
     text = written.decode()
     assert text.index(beside) < text.index("server {")
+    assert entry.http_extra == written_http_extra(written)
     Router(load("/n/c", overlay({"/n/c": b"http {" + written + b"}"})))
 
 
