@@ -165,6 +165,8 @@ def sites(draw: st.DrawFn, name: str) -> dict[str, Any]:
         app=draw(st.one_of(st.none(), apps())),
         locations={key: draw(locations()) for key in keys},
         extra=draw(st.sampled_from(EXTRA)) or None,
+        http_extra=draw(some(st.just(f"map $uri $of_{name} {{ default 1; }}"))),
+        probe_front_page=draw(some(st.just(False))),
         max_upload=draw(some(st.sampled_from(("1MB", "20MB")))),
     )
 
