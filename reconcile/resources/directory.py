@@ -178,7 +178,7 @@ class Directory(Resource):
             for name in self.enterable_by
             if not can_enter(host.accounts.user(name), uid, gid, self.mode)
         ]
-        now = self.observe(host) if denied else None
+        now = self._before(changes, host) if denied else None
         if now is not None and now.mode == self.mode:
             # An ACL may grant them access nevertheless.
             denied = [name for name in denied if name not in (now.enterable_by or ())]
@@ -227,6 +227,13 @@ class Directory(Resource):
         going = {ref.name for ref in leaving}
         left = sorted(name for name in self.holds or () if join(self.path, name) not in going)
         return f"it still contains {first_few(left)}" if left else ""
+
+    def _before(self, changes: Sequence[Change], host: Host) -> Self | None:
+        """As it was observed: what the planned world has of it knows no ACL."""
+        for change in changes:
+            if isinstance(change.before, type(self)) and change.ref == self.ref:
+                return change.before
+        return self.observe(host)
 
     def preflight_warnings(self, host: Host) -> tuple[Finding, ...]:
         """An untrusted directory above one that does not exist yet."""

@@ -118,4 +118,10 @@ ROWS: dict[str, list[Step]] = {
         step(paths={"@/www/static/css": {"owner": "assets"}}),
         step(paths={"@/www": {"owner": {"dirs": "2775"}}}),
     ],
+    "a folder that its mode closes to nginx": [
+        step(
+            paths={"@/www": {"owner": {"dirs": "0750"}}},
+            sites=site(static={"role": "static", "dir": "@/www/static/css", "source": "@/src/css"}),
+        )
+    ],
 }
