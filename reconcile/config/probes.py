@@ -121,7 +121,8 @@ class FilesProbe:
     """Request files of `dir` below `prefix`, and compare what is sent with what lies there.
 
     Without `changed` that is a sample; with it, these files, relative to `dir`. What lies below
-    one of `others`, prefixes of further locations, is served from elsewhere.
+    one of `others`, prefixes of further locations, is served from elsewhere. Where the site
+    `is_adopted`, its own file may serve things in its own way: what differs is a warning.
     """
 
     name: str
@@ -132,6 +133,7 @@ class FilesProbe:
     others: tuple[str, ...] = ()
     refusals: Refusals = ()
     changed: tuple[str, ...] | None = None
+    is_adopted: bool = False
 
 
 @dataclass(frozen=True)

@@ -63,10 +63,15 @@ def test_nginx_has_to_load_every_file_of_paths_that_it_reads() -> None:
     assert {"/etc/nginx/conf.d/a.conf": digest(b"gzip on;")} == live.serves
 
 
-def test_only_the_app_of_an_adopted_site_is_probed() -> None:
+def test_of_an_adopted_site_its_app_and_the_bytes_of_its_files_are_probed() -> None:
     names = [probe.name for probe in compile_text(ADOPTED).probes]
 
-    assert ["probe:myapp the app answers", "probe:myapp crawl /"] == names
+    assert [
+        "probe:myapp the app answers",
+        "probe:myapp /static/ sends what is on the disk",
+        "probe:myapp /media/ sends what is on the disk",
+        "probe:myapp crawl /",
+    ] == names
 
 
 @pytest.mark.parametrize(

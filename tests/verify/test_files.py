@@ -64,13 +64,19 @@ class Site:
     def css(self) -> Path:
         return self.root / "static/app.css"
 
-    def check(self, *addresses: str, changed: tuple[str, ...] | None = None) -> list[Check]:
+    def check(
+        self,
+        *addresses: str,
+        changed: tuple[str, ...] | None = None,
+        is_adopted: bool = False,
+    ) -> list[Check]:
         endpoint = Endpoint("http", "shop.example", self.port, addresses or ("127.0.0.1",))
         probe = FilesProbe("files", "shop", endpoint, "/static/", f"{self.root}/static")
         settings = HostSettings(
             nginx_config=f"{self.root}/nginx.conf", state_dir=f"{self.root}/state"
         )
-        return list(run_probes([replace(probe, changed=changed)], Host(settings), retry_s=0))
+        probe = replace(probe, changed=changed, is_adopted=is_adopted)
+        return list(run_probes([probe], Host(settings), retry_s=0))
 
     def visit(self, path: str = "/static/app.css", times: int = 40) -> None:
         for _ in range(times):
@@ -291,3 +297,15 @@ def test_only_what_the_location_serves_of_what_an_apply_wrote_is_compared() -> N
     assert ("a.css",) == found.changed
     assert "probe:shop /static/ sends what this apply wrote" == found.name
     assert with_changed(probe, ["/etc/nginx/nginx.conf"]) is None
+
+
+def test_an_adopted_site_may_serve_files_in_its_own_way(site: Site) -> None:
+    a_longer_location(site)
+
+    assert [("pass", False)] == [(one.status, one.warning) for one in site.check(is_adopted=True)]
+
+
+def test_other_bytes_of_an_adopted_site_are_a_warning(site: Site) -> None:
+    stale_sibling(site)
+
+    assert [("pass", True)] == [(one.status, one.warning) for one in site.check(is_adopted=True)]

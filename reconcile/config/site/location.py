@@ -386,7 +386,7 @@ def location_probes(site: SiteContext, prefix: str, location: Location) -> Itera
             f"{prefix} without its slash is redirected", prefix.rstrip("/"), redirect
         )
     yield site.http_probe(f"{prefix} hides dotfiles", f"{prefix}.reconcile-probe", not_found)
-    yield _files_probe(site, prefix, location)
+    yield files_probe(site, prefix, location)
     if location.fallback:
         yield from _fallback_probes(site, prefix)
     if location.role == "static":
@@ -403,7 +403,8 @@ def _fallback_probes(site: SiteContext, prefix: str) -> Iterator[HttpProbe]:
     yield site.http_probe(f"{prefix} has no page for a missing file", asset, missing)
 
 
-def _files_probe(site: SiteContext, prefix: str, location: Location) -> FilesProbe:
+def files_probe(site: SiteContext, prefix: str, location: Location) -> FilesProbe:
+    """Whether visitors get the bytes of the location's files."""
     every = site.declared.all_locations
     others = (one for one in every if one != prefix and one.startswith(prefix))
     return FilesProbe(
@@ -413,6 +414,7 @@ def _files_probe(site: SiteContext, prefix: str, location: Location) -> FilesPro
         prefix=prefix,
         dir=location.dir,
         others=tuple(others),
+        is_adopted=site.declared.adopted is not None,
     )
 
 

@@ -57,6 +57,7 @@ from reconcile.config.site.location import (
     LocationKey,
     check_location,
     compile_location,
+    files_probe,
     find_unstatic_encodings,
     location_probes,
     location_view,
@@ -372,6 +373,9 @@ def site_probes(site: SiteContext) -> Iterator[Probe]:
     """The site's probes; an adopted file may serve locations in its own way."""
     if site.declared.adopted:
         yield from app_probes(site, served_by=None)
+        for prefix, location in site.declared.locations.items():
+            if location.role in ("static", "media"):
+                yield files_probe(site, prefix, location)
     else:
         yield from http2_probes(site)
         yield from redirect_probes(site)

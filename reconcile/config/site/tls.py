@@ -262,7 +262,7 @@ def certificate_probe(site: SiteContext) -> Iterator[CertificateProbe]:
             f"certificate:{site.name}",
             site.name,
             main_endpoint(site),
-            site.declared.server_names,
+            (*site.declared.server_names, *site.declared.redirect_from),
             site.tls.chain_path,
         )
 
