@@ -123,6 +123,7 @@ class FilesProbe:
     Without `changed` that is a sample; with it, these files, relative to `dir`. What lies below
     one of `others`, prefixes of further locations, is served from elsewhere. Where the site
     `is_adopted`, its own file may serve things in its own way: what differs is a warning.
+    Of `uploads`, those that nginx cannot read are left out: their modes may be accepted.
     """
 
     name: str
@@ -134,6 +135,7 @@ class FilesProbe:
     refusals: Refusals = ()
     changed: tuple[str, ...] | None = None
     is_adopted: bool = False
+    uploads: bool = False
 
 
 @dataclass(frozen=True)

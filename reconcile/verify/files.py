@@ -128,7 +128,8 @@ class _Comparison:
     def _compare_file(self, path: str, pool: WorkerConnections) -> None:
         url, absolute = url_path(self.probe, path), file_path(self.probe, path)
         route = self.serving.route(self.probe.endpoint, self.address, url)
-        if route.answer.path != absolute and self._is_on_purpose(route):
+        is_sent = route.answer.kind == "file" and route.answer.path == absolute
+        if not is_sent and self._is_on_purpose(route):
             return
         file = read_disk_file(self.serving.host, absolute)
         if file is None:
@@ -141,7 +142,9 @@ class _Comparison:
                 return
 
     def _is_on_purpose(self, route: Route) -> bool:
-        """Whether a location of the site's own `extra`, or of an adopted file, answers instead."""
+        """Whether the site answers otherwise by its own `extra`, its adopted file, or a mode."""
+        if self.probe.uploads and route.answer.reason == "denied":
+            return True
         is_other = route.location is not None and route.location.name != self.probe.prefix
         return self.probe.is_adopted or (is_other and self.serving.is_managed(route))
 

@@ -415,6 +415,7 @@ def files_probe(site: SiteContext, prefix: str, location: Location) -> FilesProb
         dir=location.dir,
         others=tuple(others),
         is_adopted=site.declared.adopted is not None,
+        uploads=location.role == "media",
     )
 
 
