@@ -18,7 +18,7 @@ from reconcile.nginx.routing.indeterminate import Indeterminate
 from reconcile.nginx.routing.servers import hostname
 from reconcile.system.http import HttpAnswer, HttpTarget
 from reconcile.system.http_connection import HttpConnection
-from reconcile.verify.page_links import Link, page_links, style_links
+from reconcile.verify.page_links import PageLink, page_links, style_links
 from reconcile.verify.subresource import LIMIT, objections, origin_of
 from reconcile.wording import counted, first_few
 
@@ -106,7 +106,7 @@ class _Crawl:
     def _follow(self, page_url: str, page: HttpAnswer) -> None:
         deadline = time.monotonic() + LONGEST_S
         waiting = deque((link, 0) for link in page_links(_text(page), page_url))
-        known: set[Link] = set()
+        known: set[PageLink] = set()
         while waiting:
             link, depth = waiting.popleft()
             if link in known:
@@ -122,7 +122,7 @@ class _Crawl:
                 further = style_links(_text(response), link.url)
                 waiting += [(one, depth + 1) for one in further]
 
-    def _load(self, link: Link, page_url: str) -> HttpAnswer | None:
+    def _load(self, link: PageLink, page_url: str) -> HttpAnswer | None:
         """Request what this nginx serves itself, and note what browsers have against it."""
         if page_url.startswith("https:") and link.url.startswith("http:"):
             self.wrong.append(f"{link.url}: a page of https may not load it over http")

@@ -37,7 +37,7 @@ _FONT_FACE = re.compile(r"@font-face\s*\{[^}]*\}", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
-class Link:
+class PageLink:
     """A URL that a browser loads, and for what; `crossorigin` and `integrity` as written."""
 
     url: str
@@ -46,7 +46,7 @@ class Link:
     integrity: str = ""
 
 
-def page_links(text: str, base: str) -> tuple[Link, ...]:
+def page_links(text: str, base: str) -> tuple[PageLink, ...]:
     """Everything that a page loads, each once, as absolute URLs without fragments."""
     parser = _PageParser(base)
     parser.feed(text)
@@ -54,12 +54,12 @@ def page_links(text: str, base: str) -> tuple[Link, ...]:
     return tuple(dict.fromkeys(parser.links))
 
 
-def style_links(text: str, base: str) -> tuple[Link, ...]:
+def style_links(text: str, base: str) -> tuple[PageLink, ...]:
     """Everything that a stylesheet loads."""
     return tuple(dict.fromkeys(_style_links(text, base)))
 
 
-def _style_links(text: str, base: str) -> Iterator[Link]:
+def _style_links(text: str, base: str) -> Iterator[PageLink]:
     text = _COMMENT.sub("", text)
     for match in _IMPORT.finditer(text):
         yield from _absolute(next(filter(None, match.groups()), ""), base, "style")
@@ -77,7 +77,7 @@ def _written(match: re.Match[str]) -> str:
 
 def _absolute(
     url: str, base: str, use: Use, crossorigin: str | None = None, integrity: str = ""
-) -> Iterator[Link]:
+) -> Iterator[PageLink]:
     url = re.sub(r"[\t\n\r]", "", url.strip())
     if not url or url.startswith("#"):
         return
@@ -86,13 +86,13 @@ def _absolute(
     except ValueError:
         return
     if found.startswith(("http://", "https://")):
-        yield Link(found, use, crossorigin, integrity)
+        yield PageLink(found, use, crossorigin, integrity)
 
 
 class _PageParser(HTMLParser):
     def __init__(self, base: str) -> None:
         super().__init__(convert_charrefs=True)
-        self.links: list[Link] = []
+        self.links: list[PageLink] = []
         self._base = base
         self._has_base = False
         self._style: list[str] | None = None
@@ -100,6 +100,7 @@ class _PageParser(HTMLParser):
         self._media: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """What an element loads; its attributes count as a browser takes the first of each."""
         values = {name: value or "" for name, value in reversed(attrs)}
         if tag == "template":
             self._inert += 1
@@ -119,6 +120,7 @@ class _PageParser(HTMLParser):
             self._add(*_absolute(url, self._base, use, cors, values.get("integrity", "")))
 
     def handle_endtag(self, tag: str) -> None:
+        """The end of what is inert, of a film, or of a style sheet."""
         if tag == "template" and self._inert:
             self._inert -= 1
         if self._media and tag == self._media[-1]:
@@ -128,10 +130,11 @@ class _PageParser(HTMLParser):
             self._style = None
 
     def handle_data(self, data: str) -> None:
+        """The text of a style sheet."""
         if self._style is not None:
             self._style.append(data)
 
-    def _add(self, *links: Link) -> None:
+    def _add(self, *links: PageLink) -> None:
         self.links += links
 
 

@@ -20,13 +20,13 @@ from reconcile.config.probes import (
 )
 from reconcile.engine.model import Check
 from reconcile.system.canary import Canary
-from reconcile.verify.certificate import check_certificate
 from reconcile.verify.crawl import check_crawl
 from reconcile.verify.evaluate import evaluate
-from reconcile.verify.files import check_files
 from reconcile.verify.form_upload import check_form_upload
 from reconcile.verify.http_probe import ProbeClient, check_name, run_parallel
+from reconcile.verify.served_bytes import check_files
 from reconcile.verify.serving import Serving
+from reconcile.verify.site_certificate import check_certificate
 from reconcile.verify.upload_directory import check_upload_directory, create_canary, remove_canary
 
 if TYPE_CHECKING:

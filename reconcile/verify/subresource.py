@@ -13,7 +13,7 @@ from reconcile.nginx.model.media_types import SCRIPT_TYPES
 
 if TYPE_CHECKING:
     from reconcile.system.http import HttpAnswer
-    from reconcile.verify.page_links import Link
+    from reconcile.verify.page_links import PageLink
 
 LIMIT = 4 << 20
 """Bytes that are read of a page or of one subresource."""
@@ -28,7 +28,7 @@ _INTEGRITY = re.compile(r"(sha256|sha384|sha512)-([A-Za-z0-9+/_-]+={0,2})")
 _BAD_SCRIPT = ("image/", "audio/", "video/", "text/csv", "text/html")
 
 
-def objections(link: Link, page_origin: str, response: HttpAnswer) -> Iterator[str]:
+def objections(link: PageLink, page_origin: str, response: HttpAnswer) -> Iterator[str]:
     """Why a browser refuses it, or visitors keep it for too long; nothing where all is well."""
     if response.error:
         yield f"no whole response: {response.detail or response.error}"
@@ -48,7 +48,7 @@ def origin_of(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
-def _wrong_type(link: Link, response: HttpAnswer) -> Iterator[str]:
+def _wrong_type(link: PageLink, response: HttpAnswer) -> Iterator[str]:
     sent = next(iter(response.values("Content-Type")), "")
     essence = sent.partition(";")[0].strip().lower()
     options = response.values("X-Content-Type-Options")
@@ -69,7 +69,7 @@ _ROLES = {
 }
 
 
-def _fits(link: Link, essence: str, *, is_strict: bool) -> bool:
+def _fits(link: PageLink, essence: str, *, is_strict: bool) -> bool:
     """Source: the Fetch standard, "should response be blocked"; the HTML standard for modules."""
     if link.use == "module" or (link.use == "script" and is_strict):
         return essence in SCRIPT_TYPES
@@ -83,7 +83,7 @@ def _fits(link: Link, essence: str, *, is_strict: bool) -> bool:
     return essence != "text/html"
 
 
-def _cors(link: Link, page_origin: str, response: HttpAnswer) -> Iterator[str]:
+def _cors(link: PageLink, page_origin: str, response: HttpAnswer) -> Iterator[str]:
     if link.crossorigin is None or origin_of(link.url) == page_origin:
         return
     allowed = response.values("Access-Control-Allow-Origin")
@@ -96,7 +96,7 @@ def _cors(link: Link, page_origin: str, response: HttpAnswer) -> Iterator[str]:
         yield "Access-Control-Allow-Credentials has to be true"
 
 
-def _integrity(link: Link, response: HttpAnswer) -> Iterator[str]:
+def _integrity(link: PageLink, response: HttpAnswer) -> Iterator[str]:
     found = _INTEGRITY.findall(link.integrity)
     if not found or len(response.body) >= LIMIT:
         return
@@ -108,7 +108,7 @@ def _integrity(link: Link, response: HttpAnswer) -> Iterator[str]:
         yield f"its content has another {strongest} than integrity= names"
 
 
-def _caching(link: Link, response: HttpAnswer) -> Iterator[str]:
+def _caching(link: PageLink, response: HttpAnswer) -> Iterator[str]:
     values = response.values("Cache-Control")
     if len(values) > 1:
         yield f"Cache-Control was sent {len(values)} times: {' and '.join(values)}"

@@ -24,9 +24,9 @@ from reconcile.verify.failures_before import (
     find_error_responses,
     find_failures,
 )
-from reconcile.verify.files import with_changed
 from reconcile.verify.recorded_probes import recorded_probes
 from reconcile.verify.run_probes import run_probes
+from reconcile.verify.served_bytes import with_changed
 from reconcile.workspace.planning import plan_changes
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ from reconcile.config.probes import Endpoint, FilesProbe
 from reconcile.engine.model import Check
 from reconcile.system import Host, HostSettings
 from reconcile.system.http import HttpClient, HttpTarget
-from reconcile.verify.files import with_changed
 from reconcile.verify.run_probes import run_probes
+from reconcile.verify.served_bytes import with_changed
 from tests.support.ports import free_port
 from tests.verify.conftest import APP_USER, listening, nginx_binary, running
 
