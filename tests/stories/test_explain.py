@@ -53,7 +53,7 @@ def test_the_story_names_server_location_file_and_headers(host: DebianHost) -> N
     assert (site.STYLESHEET, "www-data") == (explanation["answer"]["file"], explanation["worker"])
     headers = {header["name"]: header["value"] for header in explanation["headers"]}
     assert {
-        "Content-Type": "text/css",
+        "Content-Type": "text/css; charset=utf-8",
         "Cache-Control": "public, max-age=604800",
         "X-Content-Type-Options": "nosniff",
     } == headers

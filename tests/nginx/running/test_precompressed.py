@@ -44,7 +44,7 @@ def test_who_accepts_gzip_gets_the_bytes_that_lie_there(world: World, assets: As
     assert (200, ["gzip"]) == (answer.status, answer.all("Content-Encoding"))
     assert Path(f"{assets.path}/css/app.css.gz").read_bytes() == answer.body
     assert FIRST == gzip.decompress(answer.body)
-    assert ["text/css"] == answer.all("Content-Type")
+    assert ["text/css; charset=utf-8"] == answer.all("Content-Type")
     assert ["public, max-age=604800"] == answer.all("Cache-Control")
 
 
