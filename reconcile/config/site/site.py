@@ -343,7 +343,7 @@ def site_view(site: SiteContext) -> SiteView:
         extra=declared.extra,
         http_extra=declared.http_extra,
         challenge_root=WEBROOT if site.letsencrypt else None,
-        types=site.facts.added_types if site.by_role("static") else AddedTypes(),
+        types=site.facts.added_types if site.by_role("static") or declared.files else AddedTypes(),
         headers=tuple(declared.headers.items()),
         http2=uses_http2(site),
         gzip=uses_gzip(declared),
