@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable
+from functools import reduce
+from operator import or_
 from shlex import quote
 
 from reconcile.filesystem.access_check import AccessStep, Account
@@ -16,6 +18,8 @@ from reconcile.filesystem.acl import GROUP, GROUP_OBJ, USER, mask_of, rwx
 _PRIVATE = re.compile(
     r"^/(?:root(?:/.*)?|home/[^/]+|var/lib/(?:docker|containers)(?:/.*)?|etc/letsencrypt(?:/.*)?)?$"
 )
+
+_MASKED = (USER, GROUP, GROUP_OBJ)
 
 
 def grant_commands(steps: Iterable[AccessStep], account: Account, *, bits: str = "") -> str:
@@ -49,7 +53,8 @@ def grant_command(step: AccessStep, account: Account, *, bits: str = "") -> str:
 
 def _acl_options(step: AccessStep, account: Account, bits: str) -> str:
     entry = f"u:{quote(account.name)}:{bits}"
-    if not step.acl:
+    named = (one.permissions for one in step.acl if one.tag in _MASKED)
+    if not step.acl or reduce(or_, named, _value(bits)) == mask_of(step.acl):
         return f"-m {entry}"
     # Without -n setfacl computes the mask anew, which may revive what a chmod had closed.
     return f"-n -m {entry},m::{rwx(mask_of(step.acl) | _value(bits))}"
@@ -58,7 +63,7 @@ def _acl_options(step: AccessStep, account: Account, bits: str) -> str:
 def _would_open_to_others(step: AccessStep, account: Account, bits: str) -> bool:
     """Whether a wider mask gives others of the list what a chmod had taken from them."""
     closed = _value(bits) & ~mask_of(step.acl)
-    masked = (entry for entry in step.acl if entry.tag in (USER, GROUP, GROUP_OBJ))
+    masked = (entry for entry in step.acl if entry.tag in _MASKED)
     return any(entry.permissions & closed for entry in masked if entry.id != account.uid)
 
 

@@ -17,7 +17,8 @@ BY_FAULT = f"{HERE}/test_rules.py::test_a_rule_reports_its_fault"
 HEAD = """# Doctor
 
 `reconcile doctor` checks a host against the rules below, with a reconcile.yaml or without one.
-Each rule has a page with the symptom, the cause, how the rule detects it, the fix, and the tests.
+Each rule has a page with the symptom, the cause, how the rule detects it, when it is silent, the
+fix, and the tests. On [ordinary hosts](../doctor-corpus.md) that work it has no problems to report.
 
 - `reconcile doctor --list` lists the rules with the worst severity that each reports; with `--only
   RULE` it also shows what the fault means and what the rule reads.

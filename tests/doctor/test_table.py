@@ -53,7 +53,7 @@ def test_a_rule_has_a_page_that_names_its_tests(rule: Rule) -> None:
 
     assert proofs
     assert [] == [name for name in proofs if f"`{name}`" not in page]
-    for section in ("Symptom", "Cause", "Detection", "Fix", "Tests"):
+    for section in ("Symptom", "Cause", "Detection", "Silent", "Fix", "Tests"):
         assert f"## {section}\n\n" in page
 
 

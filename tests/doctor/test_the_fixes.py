@@ -28,7 +28,7 @@ def fixes(said: Said, rule: str, name: str) -> list[str]:
     named = f"bad-{name}"
     return [
         one["fix"]
-        for one in said.of(rule)
+        for one in said.of(rule, "error", "warning", "note")
         if any(
             text.rstrip(";/.,").endswith(named) or f"{named}/" in text or f"{named}." in text
             for text in (one["what"], *one["evidence"])

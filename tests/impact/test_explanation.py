@@ -101,7 +101,8 @@ def test_a_closed_parent_is_named_with_the_worker_and_the_smallest_fix(guide: Gu
 
     assert found.blocked is not None
     assert f"{guide.root}/www" == found.blocked.path
-    assert ("www-data", f"chmod o+x {guide.root}/www") == (found.worker.name, found.fix)
+    fix = f"setfacl -m u:www-data:x {guide.root}/www"
+    assert ("www-data", fix) == (found.worker.name, found.fix)
     assert "403 " == found.answer[:4]
     assert f"{guide.root}/www denies access to nginx's worker (www-data)" in explain_text(
         URL, found
@@ -111,7 +112,7 @@ def test_a_closed_parent_is_named_with_the_worker_and_the_smallest_fix(guide: Gu
 @pytest.mark.parametrize(
     ("command", "fix"),
     [
-        ("chmod 600 FILE", "chmod o+r FILE"),
+        ("chmod 600 FILE", "setfacl -m u:www-data:r FILE"),
         ("chown root:www-data FILE; chmod 600 FILE", "chmod g+r FILE"),
         ("chown www-data FILE; chmod 044 FILE", "chmod u+r FILE"),
         ("setfacl -m u:www-data:- FILE", "setfacl -m u:www-data:r FILE"),

@@ -91,7 +91,7 @@ def test_a_parent_that_was_closed_is_named_with_the_worker_and_the_fix(host: Deb
     host.run("sh", "-c", live["fix"])
 
     assert "/var/www/myapp denies access to nginx's worker (www-data)" in explanation
-    assert "fix: chmod o+x /var/www/myapp" in explanation
+    assert "fix: setfacl -m u:www-data:x /var/www/myapp" in explanation
     assert (403, True) == (live["live"]["status"], live["live"]["agrees"])
     assert 200 == host.http("GET", "/static/css/app.css").status
     host.run("chmod", "755", "/var/www/myapp")
