@@ -53,7 +53,7 @@ CONTRADICTIONS = {
     ),
     "a limit of files": (
         site("locations:", STATIC % "rate_limit: {rate: 1r/s}"),
-        '7: unknown key "rate_limit"',
+        "7: a limit is for what is passed on, never for files (remove it, or use role: proxy)",
     ),
     "nobody to pass on to": (
         NO_APP,

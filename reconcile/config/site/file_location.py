@@ -23,6 +23,7 @@ from reconcile.config.site.headers import (
     declared_headers,
 )
 from reconcile.config.site.location_directories import is_system_directory
+from reconcile.config.site.rate_limit import RateLimit, check_no_limit
 from reconcile.engine.model import Declared
 from reconcile.filesystem.path import is_inside
 from reconcile.nginx.render.site_view import FileView
@@ -50,6 +51,9 @@ class FileLocation(ConfigModel):
         default=None, description="Who may in, instead of the site's; null opens it."
     )
     extra: str = Field(default="", description="More nginx directives for this location.")
+    rate_limit: RateLimit | None = Field(
+        default=None, description="Only for what is passed on (role: proxy)."
+    )
 
 
 def check_file_location(
@@ -61,6 +65,7 @@ def check_file_location(
     yield from check_location_headers(loc, location, site, config)
     yield from check_access(loc, location.access, location.extra, config)
     yield from check_extra(loc, location.extra)
+    yield from check_no_limit(loc, location.rate_limit)
     if key.endswith("/"):
         message = f"{key} is a prefix, and `file` is for one URL"
         yield Violation(loc, message, "use `dir`, or a key without a slash at its end")

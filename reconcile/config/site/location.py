@@ -35,6 +35,7 @@ from reconcile.config.site.headers import (
 )
 from reconcile.config.site.inline import InlineType, check_inline, endings_of
 from reconcile.config.site.listen_ports import main_endpoint
+from reconcile.config.site.rate_limit import RateLimit, check_no_limit
 from reconcile.engine.model import Declared, Finding
 from reconcile.filesystem.compress import SUFFIXES
 from reconcile.filesystem.path import is_inside, overlap
@@ -191,6 +192,9 @@ class Location(ConfigModel):
         default=None, description="Who may in, instead of the site's; null opens it."
     )
     extra: str = Field(default="", description="More nginx directives for this location.")
+    rate_limit: RateLimit | None = Field(
+        default=None, description="Only for what is passed on (role: proxy)."
+    )
 
     @property
     def effective_owner(self) -> OwnerChoice:
@@ -218,6 +222,7 @@ def check_location(loc: Loc, location: Location, site: Site, config: Config) -> 
     yield from check_location_headers(loc, location, site, config)
     yield from check_access(loc, location.access, location.extra, config)
     yield from check_extra(loc, location.extra)
+    yield from check_no_limit(loc, location.rate_limit)
     yield from check_cache_by_name(loc, location.cache_by_name, config)
     yield from check_cors(loc, location, site, config)
     yield from check_inline(loc, location)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated
 
 from pydantic import Field
 
 from reconcile.config.config_model import ConfigModel
+from reconcile.config.diagnostics import Violation
+from reconcile.config.document import Loc
 from reconcile.config.fields.field_type import regex_str
 from reconcile.nginx.render.site_view import RateLimitView
 
@@ -28,6 +31,13 @@ class RateLimit(ConfigModel):
     burst: Annotated[int, Field(ge=0, le=100_000)] = Field(
         default=0, description="How many more may come at once."
     )
+
+
+def check_no_limit(loc: Loc, limit: RateLimit | None) -> Iterator[Violation]:
+    """A page loads many files at once, which cost the host little."""
+    if limit:
+        message = "a limit is for what is passed on, never for files"
+        yield Violation((*loc, "rate_limit"), message, "remove it, or use role: proxy")
 
 
 def rate_limit_view(limit: RateLimit | None) -> RateLimitView | None:
