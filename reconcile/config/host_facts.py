@@ -24,6 +24,7 @@ class HostFacts:
     `private_sources`: path → owner, for those that must not be published.
     `certificates`: those of `Config.certificate_names()` that certbot has obtained.
     `nginx_reads`: those of `Config.readable_paths()` that nginx reads as configuration.
+    `nginx_files`: every file of its configuration, by each name that leads to it.
     `static_encodings`: those in which nginx can send precompressed files.
     `http2`: nginx was built with it. `resolvers`: the name servers of /etc/resolv.conf, as nginx
     writes them; `local_names`: the names of /etc/hosts.
@@ -54,6 +55,7 @@ class HostFacts:
     serves_sites: bool = False
     certificates: frozenset[str] = frozenset()
     nginx_reads: frozenset[str] = frozenset()
+    nginx_files: frozenset[str] = frozenset()
     static_encodings: frozenset[Encoding] = frozenset()
     added_types: AddedTypes = AddedTypes()
     http2: bool = True

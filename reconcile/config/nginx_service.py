@@ -34,6 +34,7 @@ def compile_nginx(context: CompileContext) -> Iterator[Declared]:
             serves={path: digest(content) for path, content in sorted(files.items())},
             current=True,
             rewrites=(),
+            reads=facts.nginx_files,
         )
         yield context.declare(loaded, ("sites",), names)
 

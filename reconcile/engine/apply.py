@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from reconcile.engine.data_protection import protected_folders
 from reconcile.engine.diff import differences
 from reconcile.engine.history import INTERRUPTED, Actor, HistoryEntry
-from reconcile.engine.interrupt import Interrupted, interruptible, uninterrupted
+from reconcile.engine.interrupt import Interrupted, SignalHandler, uninterrupted
 from reconcile.engine.journal import Journal
 from reconcile.engine.ledger import Ledger, LedgerRow, Rows, encode, rows_after
 from reconcile.engine.ledger_store import next_records, now, write_records
@@ -116,9 +116,14 @@ class _ApplyRun:
         return self._report("no_changes")
 
     def execute(self) -> Report:
+        """Apply, or roll back; a signal ends neither half-way nor unreported."""
+        with uninterrupted() as signals:
+            return self._execute_or_roll_back(signals)
+
+    def _execute_or_roll_back(self, signals: SignalHandler) -> Report:
         journal = Journal.begin(self.host.state, encode(self.ledger), self._entry("begun"))
         try:
-            with interruptible(), _with_recorder(self.host, journal, self._guard()):
+            with signals.interruptible(), _with_recorder(self.host, journal, self._guard()):
                 self._execute_all()
                 self._refuse_leftovers()
                 self.checks = self._check(self.verify)
@@ -149,35 +154,74 @@ class _ApplyRun:
             self.add_note(f"Protected folders are in the ledger only: {in_one_line(error)}")
 
     def _execute_all(self) -> None:
-        for change in self.plan.changes:
-            began = monotonic()
-            self.on_event(Event("apply_start", change))
-            self.host.on_copy_progress = partial(self._report_progress, change)
-            try:
-                self.done[change.ref] = self._execute(change)
-            except (ReconcileError, OSError) as error:
-                elapsed = monotonic() - began
-                self.on_event(Event("apply_errored", change, None, in_one_line(error), elapsed))
-                raise
-            finally:
-                self.host.on_copy_progress = None
+        """Make every change; what is served goes once nginx has the new files."""
+        changes = self.plan.changes
+        two_steps = {change.ref: change for change in changes if self._removes_later(change)}
+        kept = [number for number, change in enumerate(changes, 1) if change.after is not None]
+        end = max(kept, default=0)
+        for change in changes[:end]:
+            self._execute(change, removes_later=change.ref in two_steps)
+        for change in two_steps.values():
+            with self._reporting(change):
+                self._remove(change)
+        for change in changes[end:]:
+            self._execute(change)
+
+    def _removes_later(self, change: Change) -> bool:
+        """Whether it removes some of what it holds, and no change needs that gone."""
+        paths = tuple(change.before.pruned_paths()) if change.before and change.after else ()
+        others = (one.before or one.subject for one in self.plan.changes if one.after is not None)
+        return bool(paths) and not any(one.needs_gone(path) for one in others for path in paths)
+
+    @contextmanager
+    def _reporting(self, change: Change, *, is_complete: bool = True) -> Iterator[None]:
+        """Report the progress of `change` in the body, and its end."""
+        began = monotonic()
+        self.host.on_copy_progress = partial(self._report_progress, change)
+        try:
+            yield
+        except (ReconcileError, OSError) as error:
+            elapsed = monotonic() - began
+            self.on_event(Event("apply_errored", change, None, in_one_line(error), elapsed))
+            raise
+        finally:
+            self.host.on_copy_progress = None
+        if is_complete:
             self.on_event(Event("apply_complete", change, elapsed_s=monotonic() - began))
 
     def _report_progress(self, change: Change, done: int, total: int) -> None:
         self.on_event(Event("apply_progress", change, done=done, total=total))
 
-    def _execute(self, change: Change) -> Resource | None:
-        """Apply or delete, then observe; what was observed."""
+    def _execute(self, change: Change, *, removes_later: bool = False) -> None:
+        self.on_event(Event("apply_start", change))
+        with self._reporting(change, is_complete=not removes_later):
+            self._apply_or_delete(change, removes_later=removes_later)
+
+    def _apply_or_delete(self, change: Change, *, removes_later: bool) -> None:
+        """Apply or delete, then observe."""
         if change.after is None:
             change.subject.delete(self.host)
             self._note_if_kept(change)
-            return None
-        change.after.apply(self.host, change.before)
-        observed = change.after.refresh(self.host, change.before)
+            self.done[change.ref] = None
+        elif removes_later:
+            change.after.apply_but_removals(self.host, change.before)
+            self.done[change.ref] = change.after
+        else:
+            change.after.apply(self.host, change.before)
+            self._observe(change, change.after)
+
+    def _remove(self, change: Change) -> None:
+        """The second step of a change that removes a part of what it holds."""
+        if change.before is not None and change.after is not None:
+            change.after.apply_removals(self.host, change.before)
+            self._observe(change, change.after)
+
+    def _observe(self, change: Change, after: Resource) -> None:
+        observed = after.refresh(self.host, change.before)
         if observed is None or not _is_theirs(change):
             # What others changed again meanwhile is found and noted by the plan afterwards.
             _refuse_not_converged(change.ref, observed, self.plan.desired[change.ref].resource)
-        return observed
+        self.done[change.ref] = observed
 
     def _note_if_kept(self, change: Change) -> None:
         # As a ledger row observes it: a service counts as removed once it is stopped.
@@ -260,20 +304,18 @@ class _ApplyRun:
 
     def _commit(self, journal: Journal, result: ApplyResult, error: str = "") -> None:
         """Fix the outcome: from here on nothing is rolled back."""
-        with uninterrupted():
-            journal.close()
-            rows = self._rows(self.done)
-            self._record_protection(rows)
-            after, row = next_records(self.ledger, rows, self._entry(result, error))
-            journal.commit(row, after)
+        journal.close()
+        rows = self._rows(self.done)
+        self._record_protection(rows)
+        after, row = next_records(self.ledger, rows, self._entry(result, error))
+        journal.commit(row, after)
 
     def _finish(
         self, journal: Journal, result: ApplyResult, error: ReconcileError | None = None
     ) -> Report:
         try:
-            with uninterrupted():
-                journal.finalize()
-                prune_journals(self.host)
+            journal.finalize()
+            prune_journals(self.host)
         except (ReconcileError, OSError) as trouble:
             self.add_note(
                 f"Recording the outcome failed; the next apply completes it: {in_one_line(trouble)}"

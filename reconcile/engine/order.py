@@ -17,7 +17,8 @@ Rank = tuple[int, int, str, str]
 def in_order(changes: Iterable[Change]) -> tuple[Change, ...]:
     """Requirements first; a removal before the removal of what it requires.
 
-    Otherwise by the order of the kinds, then by depth, then by name.
+    What is removed goes after all that may still use it, such as nginx's workers, except where
+    a later change needs it gone. Otherwise by the order of the kinds, then by depth, then by name.
     Errors: ReconcileError, where requirements form a circle.
     """
     by_ref = {change.ref: change for change in changes}
@@ -31,19 +32,27 @@ def in_order(changes: Iterable[Change]) -> tuple[Change, ...]:
             f"they require each other: {circle}",
             "Remove one of these dependencies. Nothing was changed.",
         ) from None
-    return tuple(by_ref[ref] for ref in _by_rank(sorter, by_ref))
+    return tuple(by_ref[ref] for ref in _by_rank(sorter, _ranks(by_ref)))
 
 
-def _by_rank(sorter: TopologicalSorter[Ref], by_ref: Mapping[Ref, Change]) -> Iterable[Ref]:
+def _by_rank(sorter: TopologicalSorter[Ref], ranks: Mapping[Ref, Rank]) -> Iterable[Ref]:
     """Of everything that may come next, always the one of the lowest rank."""
-    ready = [(_rank(by_ref[ref]), ref) for ref in sorter.get_ready()]
+    ready = [(ranks[ref], ref) for ref in sorter.get_ready()]
     heapify(ready)
     while ready:
         _, ref = heappop(ready)
         yield ref
         sorter.done(ref)
         for freed in sorter.get_ready():
-            heappush(ready, (_rank(by_ref[freed]), freed))
+            heappush(ready, (ranks[freed], freed))
+
+
+def _ranks(by_ref: Mapping[Ref, Change]) -> dict[Ref, Rank]:
+    """What gives way to a successor goes when that comes."""
+    ranks = {ref: _rank(change) for ref, change in by_ref.items()}
+    for successor, removal in _successions(by_ref):
+        ranks[removal] = min(ranks[removal], ranks[successor])
+    return ranks
 
 
 def _rank(change: Change) -> Rank:
@@ -66,7 +75,8 @@ def _predecessors(by_ref: Mapping[Ref, Change]) -> dict[Ref, set[Ref]]:
                 before[required].add(ref)
             elif change.after is not None and not removed:
                 before[ref].add(required)
-    for ref, removal in (*_successions(by_ref), *_removals_from_sources(by_ref)):
+    removals = (*_successions(by_ref), *_removals_from_sources(by_ref), *_needed_removals(by_ref))
+    for ref, removal in removals:
         before[ref].add(removal)
     return before
 
@@ -79,6 +89,19 @@ def _removals_from_sources(by_ref: Mapping[Ref, Change]) -> Iterable[tuple[Ref, 
         for removal in leaving if source else ():
             if is_inside(removal.name, source):
                 yield ref, removal
+
+
+def _needed_removals(by_ref: Mapping[Ref, Change]) -> Iterable[tuple[Ref, Ref]]:
+    """What needs a path gone, with its removal."""
+    leaving = [ref for ref, change in by_ref.items() if _removes_its_path(change)]
+    for ref, change in by_ref.items():
+        if change.after is not None:
+            known = change.before or change.after
+            yield from ((ref, one) for one in leaving if known.needs_gone(one.name))
+
+
+def _removes_its_path(change: Change) -> bool:
+    return change.after is None and change.subject.is_name_removed
 
 
 def _successions(by_ref: Mapping[Ref, Change]) -> Iterable[tuple[Ref, Ref]]:

@@ -72,6 +72,13 @@ class Resource(ResourceHooks, ResourceDisplay, ResourceState):
         """Make the host match this; no field is None, `before` was just observed."""
         raise NotImplementedError
 
+    def apply_but_removals(self, host: Host, before: Self | None) -> None:
+        """`apply`, but for the removal of `pruned_paths`, which are still served."""
+        self.apply(host, before)
+
+    def apply_removals(self, host: Host, before: Self) -> None:
+        """What `apply_but_removals` leaves to do once every other change is made."""
+
     def refresh(self, host: Host, before: Self | None) -> Self | None:  # noqa: ARG002
         """What exists after `apply`."""
         return self.observe(host)

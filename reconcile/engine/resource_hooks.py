@@ -54,6 +54,10 @@ class ResourceHooks:
         """Observed: the files below its own path that its change writes or removes, and why."""
         return ()
 
+    def needs_gone(self, path: str) -> bool:  # noqa: ARG002
+        """Whether this, as observed, has to be changed after the removal of `path`."""
+        return False
+
     def claims(self, path: str, host: Host) -> bool:  # noqa: ARG002
         """Whether this, as desired, holds `path`, which is its own or lies below it."""
         return False

@@ -106,6 +106,13 @@ def rollback_applies(
 
     Errors: ReconcileError if one cannot be undone, RollbackFailed.
     """
+    with uninterrupted():
+        return _rollback_applies(host, applies, by, on_event)
+
+
+def _rollback_applies(
+    host: Host, applies: Sequence[HistoryRow], by: Actor, on_event: EventHandler
+) -> tuple[str, ...]:
     known = journals_by_number(host.state)
     # Read now: a journal is gone once everything in it is undone.
     undos = [undo for row in reversed(applies) for undo in known[row.number].undos()]

@@ -59,16 +59,35 @@ def restore_attributes(fd: int, attributes: Mapping[str, str]) -> None:
 
 
 def set_owner_and_mode(fd: int, uid: int, gid: int, mode: int) -> None:
-    """Give the pinned inode this owner and exactly this mode, keeping its capabilities."""
+    """Give the pinned inode this owner and exactly this mode, keeping its capabilities.
+
+    In between, whoever can read it before and after can read it, and who cannot does not.
+    """
     st = os.fstat(fd)
     if (st.st_uid, st.st_gid) != (uid, gid):
         capability = read_attribute(fd, CAPABILITY) if stat.S_ISREG(st.st_mode) else None
+        _set_mode(fd, _mode_for_both(st, gid, mode))
         os.chown(fd_path(fd), uid, gid)
         if capability is not None:
             os.setxattr(fd_path(fd), CAPABILITY, capability)
-    # Only after chown, which clears setuid and setgid.
+    # After chown, which clears setuid and setgid.
+    _set_mode(fd, mode)
+
+
+def _set_mode(fd: int, mode: int) -> None:
     if stat.S_IMODE(os.fstat(fd).st_mode) != mode:
         os.chmod(fd_path(fd), mode)
+
+
+def _mode_for_both(st: os.stat_result, gid: int, new: int) -> int:
+    """The mode during a change of owner: it holds for the old owner and group, and the new ones."""
+    old = stat.S_IMODE(st.st_mode)
+    old_group, old_others, new_group, new_others = old >> 3 & 7, old & 7, new >> 3 & 7, new & 7
+    owner = (old | new) & 0o700
+    others = (old_group & old_others) | (new_group & new_others)
+    if gid == st.st_gid:
+        return owner | (old_group | new_group) << 3 | others
+    return owner | ((old_group | old_others) & (new_group | new_others)) << 3 | others
 
 
 def copy_attributes(source: int, target: int) -> None:

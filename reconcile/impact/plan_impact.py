@@ -29,6 +29,7 @@ from reconcile.nginx.running.discover import discover
 from reconcile.nginx.running.listen_check import PortTaken, check_listens
 from reconcile.nginx.running.loaded_config import find_running, real_path
 from reconcile.nginx.running.worker_view import WorkerView, worker_account
+from reconcile.nginx.running.zone_conflicts import zone_conflict
 from reconcile.resources.file import File
 from reconcile.resources.nginx_live import RELOAD, planned_entries
 
@@ -175,7 +176,7 @@ class _Impact:
         except PortTaken:
             # The plan is refused for it.
             return ""
-        return check.restart_reason
+        return check.restart_reason or zone_conflict(self._config_test.nginx.tree, self._after)
 
     @property
     def _changes_config(self) -> bool:

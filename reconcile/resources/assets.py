@@ -163,9 +163,9 @@ class Assets(Resource):
         if relative is None or not self.may_write(path):
             return
         yield relative
-        for encoding in self.precompress:
-            if relative.endswith(SUFFIXES[encoding]):
-                yield relative.removesuffix(SUFFIXES[encoding])
+        for suffix in map(SUFFIXES.__getitem__, self.precompress):
+            if relative.endswith(suffix) and self.may_write(path.removesuffix(suffix)):
+                yield relative.removesuffix(suffix)
 
     def _has_source(self, relative: str, host: Host) -> bool:
         hidden = any(name.startswith(".") for name in relative.split("/"))
@@ -287,7 +287,18 @@ class Assets(Resource):
 
     def apply(self, host: Host, before: Self | None) -> None:
         """Do what was planned, file by file."""
+        self._sync(host, (before or self).diff)
+
+    def apply_but_removals(self, host: Host, before: Self | None) -> None:
+        """Do what was planned, but remove nothing that the source does not have."""
         diff = (before or self).diff
+        self._sync(host, diff and diff.without_pruning())
+
+    def apply_removals(self, host: Host, before: Self) -> None:
+        """Remove what the source does not have."""
+        self._sync(host, before.diff and before.diff.pruning())
+
+    def _sync(self, host: Host, diff: SyncDiff | None) -> None:
         if diff is not None:
             host.files.sync(self._request(host), diff)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from posixpath import join
 from typing import Any, ClassVar, Literal, Self
 
@@ -15,6 +15,7 @@ from reconcile.errors import ReconcileError
 from reconcile.filesystem.access_check import EXECUTE, can_enter
 from reconcile.filesystem.host_error import HostError
 from reconcile.filesystem.inode import Ownership, Stat
+from reconcile.filesystem.path import ancestors, relative_to
 from reconcile.filesystem.planned_entry import FOLDER, Entry
 from reconcile.resources.common import (
     folders_above,
@@ -47,6 +48,8 @@ class Directory(Resource):
     enterable_by: tuple[str, ...] | None = None
     holds: frozenset[str] | None = None
     """Observed for a removal only: the names in it that reconcile did not create."""
+    copied: Mapping[str, frozenset[str]] = {}
+    """Observed for a removal only: root of a copy above → those of `holds` that it wrote."""
     exposed: tuple[str, str] | None = None
     """Observed: a directory above that somebody else can write, and who."""
     masked: str = ""
@@ -61,7 +64,7 @@ class Directory(Resource):
     )
     writes_contents: ClassVar[bool] = False
     metadata_fields: ClassVar[frozenset[str]] = frozenset(
-        {"path", "holds", "exposed", "masked", "inode"}
+        {"path", "holds", "copied", "exposed", "masked", "inode"}
     )
 
     form: ClassVar[str] = "directory"
@@ -118,6 +121,7 @@ class Directory(Resource):
             "mode": found.mode,
             "enterable_by": self._who_can_enter(host),
             "holds": None if self.holds is None else self._foreign_names(host),
+            "copied": {} if self.holds is None else dict(self._copied_names(host)),
             "exposed": self._exposed(host),
             "masked": self._masked(host, found),
             "inode": found,
@@ -145,6 +149,12 @@ class Directory(Resource):
         # On another filesystem than the state directory, undo keeps old inodes in here, too.
         names = host.files.listdir(self.path, helpers=True)
         return frozenset(names) - host.files.manifest(self.path).exclusive_names()
+
+    def _copied_names(self, host: Host) -> Iterator[tuple[str, frozenset[str]]]:
+        for root in ancestors(self.path):
+            manifest = host.files.manifest(root)
+            if manifest.exists:
+                yield root, manifest.exclusive_names(relative_to(self.path, root) or "")
 
     def with_defaults_from(self, before: Self) -> Self:
         """The same with unmanaged fields as they are."""
@@ -225,6 +235,12 @@ class Directory(Resource):
     def why_not_removable(self, leaving: frozenset[Ref]) -> str:
         """What it still contains once `leaving` are removed; "" for nothing."""
         going = {ref.name for ref in leaving}
+        going |= {
+            join(self.path, name)
+            for root, names in self.copied.items()
+            if Ref("assets", root) in leaving
+            for name in names
+        }
         left = sorted(name for name in self.holds or () if join(self.path, name) not in going)
         return f"it still contains {first_few(left)}" if left else ""
 

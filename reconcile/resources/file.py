@@ -67,7 +67,7 @@ class File(Resource):
     """Observed: what gets another owner or mode."""
 
     order: ClassVar[int] = 20
-    removal_order: ClassVar[int] = 65
+    removal_order: ClassVar[int] = 98
     metadata_fields: ClassVar[frozenset[str]] = frozenset(
         {
             *("path", "sensitive", "masked", "loses_capabilities"),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from reconcile.engine.resource import Cause, Ref, Resource
 from reconcile.errors import ReconcileError
+from reconcile.filesystem.path import is_inside
 from reconcile.filesystem.planned_entry import ABSENT, Entry
 from reconcile.nginx.model.open_file_cache import cached_folders
 from reconcile.nginx.render.render import extra_line
@@ -54,12 +55,14 @@ class NginxLive(Resource):
     serves: Mapping[str, str] | None = None
     current: bool | None = None
     rewrites: tuple[str, ...] | None = None
+    reads: frozenset[str] = frozenset()
+    """The files that it consists of on the disk, and the links that lead to them."""
 
     order: ClassVar[int] = 90
     removal_order: ClassVar[int] = 90
     when_undeclared: ClassVar[Literal["remove", "remove_if_created", "forget"]] = "forget"
     writes_contents: ClassVar[bool] = False
-    metadata_fields: ClassVar[frozenset[str]] = frozenset({"config"})
+    metadata_fields: ClassVar[frozenset[str]] = frozenset({"config", "reads"})
     opaque: ClassVar[frozenset[str]] = frozenset({"serves", "current", "rewrites"})
 
     @property
@@ -75,6 +78,10 @@ class NginxLive(Resource):
     def requires(self) -> frozenset[Ref]:
         """The service that runs nginx."""
         return frozenset({SERVICE, *(Ref("file", path) for path in self.serves or ())})
+
+    def needs_gone(self, path: str) -> bool:
+        """What the workers would load, or open and keep open, once they are reloaded."""
+        return bool(self.rewrites) or any(is_inside(name, path) for name in self.reads)
 
     def observe(self, host: Host) -> Self | None:
         """Read what the workers have loaded; None where nginx does not run."""

@@ -10,6 +10,7 @@ from reconcile.engine.resource import Cause, Ref, Resource
 from reconcile.resources.gunicorn_units import HEADER
 from reconcile.system import Host
 from reconcile.system.services import ServiceFailed, start_failure_fix
+from reconcile.system.services.service_undo import record_unit_file
 from reconcile.system.services.start_record import is_changing
 from reconcile.system.services.unit_files import UNIT_DIRECTORIES
 
@@ -137,6 +138,8 @@ class Service(Resource):
         elif self.active is False and status.active:
             services.stop(self.unit)
         elif outdated:
+            # Its own file may be as it was: an environment file is restored as any other.
+            record_unit_file(host, self.unit)
             services.restart(self.unit)
         if self.runs is not None:
             services.remember_start(self.unit)

@@ -26,7 +26,7 @@ class Symlink(Resource):
     """Observed: the target as it is written there."""
 
     order: ClassVar[int] = 25
-    removal_order: ClassVar[int] = 60
+    removal_order: ClassVar[int] = 98
     metadata_fields: ClassVar[frozenset[str]] = frozenset({"path", "identity"})
 
     form: ClassVar[str] = "symlink"

@@ -147,9 +147,13 @@ def _run(
 def _restored_probes(workspace: Workspace) -> Sequence[Probe]:
     """Those that were recorded with the state; without a record, whether the apps answer."""
     state = workspace.host.state
-    recorded = recorded_probes(state, current_number(state))
+    number = current_number(state)
+    recorded = recorded_probes(state, number)
     if recorded is not None:
         return recorded
+    if number == 0:
+        # Nothing is declared there; only data that has arrived since is still protected.
+        return ()
     known = {site for row in read_ledger(state).rows.values() for site in row.sites}
     return [
         probe

@@ -27,6 +27,7 @@ def discover_facts(config: Config, host: Host) -> HostFacts:
     Errors: ReconcileError, if nginx is missing.
     """
     nginx, accounts, settings = discover(host), host.accounts, host.settings
+    reads = _config_files(host, nginx)
     applier = host.managing_account
     worker = config.host.nginx.user or nginx.layout.worker_user
     return HostFacts(
@@ -50,7 +51,8 @@ def discover_facts(config: Config, host: Host) -> HostFacts:
         ),
         passwords_dir=os.path.join(os.path.dirname(settings.nginx_config), "reconcile-passwords"),
         worker_group=_worker_group(host, worker),
-        nginx_reads=_files_read_by_nginx(config, host, nginx),
+        nginx_reads=config.readable_paths() & reads,
+        nginx_files=reads,
         static_encodings=nginx.static_encodings,
         added_types=added_types(nginx.tree),
         http2=nginx.http2,
@@ -95,9 +97,6 @@ def has_certificate(host: Host, name: str) -> bool:
     return all(host.files.stat(path, follow=True) is not None for path in paths)
 
 
-def _files_read_by_nginx(config: Config, host: Host, nginx: NginxInstallation) -> frozenset[str]:
-    paths = config.readable_paths()
-    if not paths:
-        return paths
-    read = nginx.tree.files
-    return paths & {*read, *(real_path(host, path) for path in read)}
+def _config_files(host: Host, nginx: NginxInstallation) -> frozenset[str]:
+    """The files of nginx's configuration, by their names and where links lead."""
+    return frozenset({*nginx.tree.files, *(real_path(host, path) for path in nginx.tree.files)})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -298,6 +299,25 @@ class TestRollback:
         assert "has been changed since" in note
         kept = note.rpartition(" ")[2]
         assert b"old" == Path(kept).read_bytes()
+
+
+class TestContinuity:
+    def test_what_the_source_lacks_is_served_until_every_other_change_is_made(
+        self, machine: Machine, tmp_path: Path
+    ) -> None:
+        source, seen = tmp_path / "source", list[bool]()
+        (source / "folder").mkdir(parents=True)
+        for name in ("a.js", "folder/b.js"):
+            (source / name).write_text(name)
+        shelf = Directory(path=machine.path("static"), mode=0o755)
+        copied = Assets(path=machine.path("static"), source=str(source), prune=True)
+        machine.apply(shelf, copied)
+        shutil.rmtree(source / "folder")
+        old = Path(machine.path("static/folder/b.js"))
+
+        report = machine.apply(shelf, copied, Trap(spring=lambda: seen.append(old.exists())))
+
+        assert ("applied", [True], False) == (report.result, seen, old.parent.exists())
 
 
 class TestTakingBackTheLast:

@@ -10,6 +10,9 @@ from reconcile.engine.model import Change
 from reconcile.engine.order import in_order
 from reconcile.engine.resource import Ref, Resource
 from reconcile.errors import ReconcileError
+from reconcile.resources.file import File
+from reconcile.resources.nginx_live import NginxLive
+from reconcile.resources.symlink import Symlink
 from tests.support.world import Clock, Note, Shelf
 
 
@@ -111,3 +114,35 @@ def test_the_order_does_not_depend_on_how_changes_were_listed(
     random.shuffle(shuffled)  # type: ignore[attr-defined]  # a random.Random
 
     assert in_order(changes) == in_order(shuffled)
+
+
+LIVE = NginxLive(
+    config="/etc/nginx/nginx.conf",
+    reads=frozenset({"/etc/nginx/sites-enabled/a.conf", "/etc/nginx/conf.d/b.conf"}),
+)
+
+
+@pytest.mark.parametrize(
+    "served", [File(path="/var/www/old.txt"), Symlink(path="/srv/current", target="/srv/rel1")]
+)
+def test_what_nginx_may_still_serve_goes_after_its_reload(served: Resource) -> None:
+    changes = (deleted(served), created(LIVE))
+
+    assert [str(LIVE.ref), str(served.ref)] == order_of(*changes)
+
+
+@pytest.mark.parametrize(
+    "path", ["/etc/nginx/sites-enabled/a.conf", "/etc/nginx/sites-enabled", "/etc/nginx/conf.d"]
+)
+def test_what_nginx_would_load_again_goes_before_its_reload(path: str) -> None:
+    link = Symlink(path=path, target="/elsewhere")
+
+    assert [str(link.ref), str(LIVE.ref)] == order_of(deleted(link), created(LIVE))
+
+
+def test_what_gives_way_to_a_successor_goes_when_that_comes() -> None:
+    link, file = Symlink(path="/srv/a", target="/srv/b"), File(path="/srv/a", content=b"")
+
+    assert [str(link.ref), str(file.ref), str(LIVE.ref)] == order_of(
+        deleted(link), created(file), created(LIVE)
+    )

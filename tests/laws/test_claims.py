@@ -128,3 +128,51 @@ def test_a_directory_is_kept_for_an_empty_one_that_is_protected(machine: Machine
     assert () == plan.changes
     assert "applied" != machine.apply().result
     assert {"www", "www/media"} == picture(Path(machine.root)).keys()
+
+
+def test_a_widened_copy_is_removed_as_a_whole_later(machine: Machine, source: Path) -> None:
+    machine.apply(
+        *folders("static", "static/css", at=machine),
+        copy("static/css", source / "css", machine),
+    )
+    machine.apply(*folders("static", at=machine), copy("static", source, machine))
+
+    assert "applied" == machine.apply().result
+
+    assert {} == picture(Path(machine.root))
+
+
+@pytest.mark.parametrize("prune", [False, True])
+def test_a_file_that_takes_the_place_of_a_copied_one_takes_its_sibling_along(
+    machine: Machine, source: Path, prune: bool
+) -> None:
+    (source / "app.js").write_text("content of app.js" * 100)
+    copied = copy("static", source, machine, precompress=("gzip",), prune=prune)
+    machine.apply(*folders("static", at=machine), copied)
+    own = File(path=machine.path("static/app.js"), content=b"own", mode=0o644)
+    declared = [
+        *folders("static", at=machine),
+        copied.model_copy(update={"except_": (machine.path("static/app.js"),)}),
+        own,
+    ]
+
+    assert "applied" == machine.apply(*declared).result
+
+    assert not Path(machine.path("static/app.js.gz")).exists()
+    assert () == machine.plan(*declared).changes
+
+
+def test_a_copy_that_takes_over_leaves_the_sibling_of_a_file_that_it_does_not_write(
+    machine: Machine, source: Path
+) -> None:
+    (source / "css/site.css").write_text("content of site.css" * 100)
+    wide = copy("static", source, machine, precompress=("gzip",))
+    machine.apply(*folders("static", at=machine), wide)
+    own = File(path=machine.path("static/css/site.css"), content=b"own", mode=0o644)
+    narrow = copy("static/css", source / "css", machine, precompress=("gzip",), except_=(own.path,))
+    declared = [*folders("static", "static/css", at=machine), narrow, own]
+
+    assert "applied" == machine.apply(*declared).result
+
+    assert not Path(f"{own.path}.gz").exists()
+    assert () == machine.plan(*declared).changes

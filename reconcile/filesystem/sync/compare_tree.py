@@ -184,10 +184,15 @@ class TreeComparison:
             check = QuickCheck(source, copy, self.request, self.manifest.racy_from_ns)
             done = check.unchanged(rows)
         if self.request.excluded:
-            done = {name for name in done if join(pair.folder, name) not in self.request.excluded}
+            done = {name for name in done if not self._is_excluded(join(pair.folder, name))}
         self.found.total += len(done.intersection(copy.names))
         self.found.unconfirmed += [join(pair.folder, name) for name, _ in rows if name not in done]
         return done
+
+    def _is_excluded(self, path: str) -> bool:
+        """Whether another resource manages it, or what it is the compressed sibling of."""
+        originals = (path.removesuffix(suffix) for suffix in COMPRESSED)
+        return not {path, *originals}.isdisjoint(self.request.excluded)
 
     def _stat_copies(
         self, pair: DirectoryPair, copy: Listing, names: Iterable[str]

@@ -157,16 +157,19 @@ class SyncManifest:
             if row[DIGEST] != NOT_WRITTEN
         }
 
-    def exclusive_names(self) -> frozenset[str]:
-        """The names in the root below which there is nothing but what reconcile wrote."""
+    def exclusive_names(self, at: str = "") -> frozenset[str]:
+        """The names in its folder `at` below which there is nothing but what reconcile wrote."""
+        prefix = f"{at}/" if at else ""
         written = self.written_files().keys() | self.folders
         shared = {
-            path.partition("/")[0]
+            path.removeprefix(prefix).partition("/")[0]
             for folder in self.folders
+            if folder.startswith(prefix)
             for path in self._paths_in(folder)
             if path not in written
         }
-        return frozenset(path for path in written if "/" not in path) - shared
+        below = (path.removeprefix(prefix) for path in written if path.startswith(prefix))
+        return frozenset(name for name in below if "/" not in name) - shared
 
     def _paths_in(self, folder: str) -> list[str]:
         path = join(self.root, folder)

@@ -6,6 +6,7 @@ import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
+from posixpath import dirname
 from typing import Literal, NamedTuple
 
 from reconcile.filesystem.compress import SUFFIXES
@@ -123,6 +124,24 @@ class SyncDiff:
         folders = len(self.folders) + len(self.extraneous_folders)
         files = len(self.copies) + len(self.stale) + len(self.extraneous)
         return folders + files + len(self.deviations)
+
+    def without_pruning(self) -> SyncDiff:
+        """All but what is removed because the source does not have it."""
+        stale = {path: why for path, why in self.stale.items() if not self._is_leaving(path)}
+        return replace(self, stale=stale, extraneous=[], extraneous_folders=[])
+
+    def pruning(self) -> SyncDiff:
+        """What `without_pruning` leaves out."""
+        return SyncDiff(
+            stale={path: why for path, why in self.stale.items() if self._is_leaving(path)},
+            extraneous=self.extraneous,
+            extraneous_folders=self.extraneous_folders,
+            replaced=self.replaced,
+            unconfirmed=self.extraneous,
+        )
+
+    def _is_leaving(self, path: str) -> bool:
+        return dirname(path) in self.extraneous_folders
 
     def digest(self) -> str:
         """The digest of what an apply does, and of what it expects to find.

@@ -31,8 +31,12 @@ if TYPE_CHECKING:
 
 SERVICE = "nginx.service"
 DEADLINE_S = 10.0
+AFTER_ERROR_S = 1.0
+"""How long a reload may still succeed after an error that another nginx may have logged."""
 _ANSWER_TIMEOUT_S = 2.0
 _EMERG = re.compile(rb"^.*\[emerg\].*$", re.MULTILINE)
+# nginx -t has no memory of an older configuration, so it cannot report these.
+_ZONE_KEPT = re.compile(r"previously it used|had previously different levels")
 
 
 class NginxReloadFailed(ReconcileError):
@@ -91,7 +95,7 @@ def reload_and_verify(host: Host, *, restart: bool = False, reload: bool = False
     if before is None:
         return
     if restart:
-        _restart(nginx)
+        _restart(nginx, before)
     elif reload or not read_loaded(nginx, before).matches_disk(nginx):
         _reload_or_restart(nginx, before)
     _wait_for_tokens(nginx, monotonic() + DEADLINE_S)
@@ -99,10 +103,12 @@ def reload_and_verify(host: Host, *, restart: bool = False, reload: bool = False
         record_loaded(nginx, now)
 
 
-def _restart(nginx: NginxInstallation) -> None:
+def _restart(nginx: NginxInstallation, before: RunningNginx) -> None:
     if nginx.host.recorder is not None:
         nginx.host.recorder.record_undo(NginxReloaded(nginx.config_path, restarted=True))
     nginx.host.services.restart(SERVICE)
+    if not wait_until(lambda: _has_new_workers(nginx, before), timeout_s=DEADLINE_S):
+        raise _reload_ignored(f"{DEADLINE_S:g} s after a restart the same workers still serve")
 
 
 def _reload_or_restart(nginx: NginxInstallation, before: RunningNginx) -> None:
@@ -110,22 +116,39 @@ def _reload_or_restart(nginx: NginxInstallation, before: RunningNginx) -> None:
     log = LogPosition.at_end_of(path) if path.startswith("/") else None
     binds = check_listens(nginx.tree, before.master_pid)
     if binds.restart_reason:
-        _restart(nginx)
+        _restart(nginx, before)
         return
     nginx.host.services.reload(SERVICE)
-    retired = wait_until(
-        lambda: bool(_emergencies(log)) or _old_workers_gone(nginx, before), timeout_s=DEADLINE_S
-    )
-    if errors := _emergencies(log):
+    errors = _wait_for_new_workers(nginx, before, log)
+    if any(map(_ZONE_KEPT.search, errors)):
+        _restart(nginx, before)
+    elif errors:
         raise _reload_ignored(errors[0])
-    if not retired:
+
+
+def _wait_for_new_workers(
+    nginx: NginxInstallation, before: RunningNginx, log: LogPosition | None
+) -> list[str]:
+    """Wait until no worker from before accepts connections; why nginx refused that, or [].
+
+    What another nginx logs there meanwhile, such as a test of its configuration, is no failure.
+    """
+    errors: list[str] = []
+
+    def is_decided() -> bool:
+        errors[:] = _emergencies(log)
+        return bool(errors) or _has_new_workers(nginx, before)
+
+    if not wait_until(is_decided, timeout_s=DEADLINE_S):
         raise _reload_ignored(f"after {DEADLINE_S:g} s workers from before the reload still serve")
+    is_new = wait_until(lambda: _has_new_workers(nginx, before), timeout_s=AFTER_ERROR_S)
+    return [] if is_new else errors
 
 
-def _old_workers_gone(nginx: NginxInstallation, before: RunningNginx) -> bool:
+def _has_new_workers(nginx: NginxInstallation, before: RunningNginx) -> bool:
     """Whether all accepting workers were started since."""
     now = find_running(nginx)
-    return bool(now and now.workers) and not set(before.workers) & set(now.workers if now else ())
+    return bool(now and now.workers and not set(before.workers) & set(now.workers))
 
 
 def _reload_ignored(why: str) -> NginxReloadFailed:

@@ -19,6 +19,7 @@ from reconcile.nginx.running.discover import discover
 from reconcile.nginx.running.listen_check import PortTaken
 from reconcile.nginx.running.loaded_config import STALE, find_running
 from reconcile.nginx.running.reload import NginxReloaded, NginxReloadFailed
+from reconcile.nginx.running.zone_conflicts import zone_conflict
 from reconcile.resources.nginx_live import NginxLive
 from tests.nginx.running.conftest import until
 from tests.support.ports import free_port
@@ -40,7 +41,9 @@ def live(world, host):
 def wanted(world) -> NginxLive:
     text = render_site(world.view, "1.22.1")
     path = str(world.nginx.root / "etc/sites-enabled/myapp.conf")
-    return NginxLive(config=str(world.nginx.config), serves={path: digest(text)}, current=True)
+    serves = {path: digest(text)}
+    config = str(world.nginx.config)
+    return NginxLive(config=config, serves=serves, current=True, rewrites=())
 
 
 def test_workers_newer_than_every_file_serve_what_is_on_the_disk(live, host):
@@ -139,6 +142,75 @@ def test_a_reload_that_nginx_ignores_is_an_error_with_nginxs_words(world, live, 
         live.apply(host, live)
 
     assert 'unknown directive "nonsense"' in failed.value.why
+
+
+def test_what_another_nginx_logs_during_a_reload_is_no_failure(world, live, host, monkeypatch):
+    world.write(max_upload_bytes=10)
+    reload = type(host.services).reload
+
+    def noisy(services, unit: str) -> None:
+        with (world.nginx.root / "log/error.log").open("a") as log:
+            log.write('2026/01/01 00:00:00 [emerg] 1#1: unknown directive "nonsense"\n')
+        reload(services, unit)
+
+    monkeypatch.setattr(type(host.services), "reload", noisy)
+
+    wanted(world).apply(host, live)
+
+    assert wanted(world) == wanted(world).observe(host)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("limit_req_zone $uri zone=z:1m rate=1r/s;", "limit_req_zone $host zone=z:1m rate=1r/s;"),
+        ("limit_conn_zone $uri zone=z:1m;", "limit_conn_zone $host zone=z:1m;"),
+        ("proxy_cache_path {0}/a keys_zone=z:1m;", "proxy_cache_path {0}/b keys_zone=z:1m;"),
+        (
+            "proxy_cache_path {0}/a keys_zone=z:1m;",
+            "proxy_cache_path {0}/a levels=1 keys_zone=z:1m;",
+        ),
+    ],
+)
+def test_a_zone_that_changes_under_its_name_takes_a_restart_and_gets_it(
+    world, live, host, old: str, new: str
+):
+    master = world.nginx.master
+    world.nginx.site("zone", old.format(world.nginx.root))
+    live.apply(host, live)
+    assert master == world.nginx.master
+    loaded = discover(host).tree
+    world.nginx.site("zone", new.format(world.nginx.root))
+
+    announced = zone_conflict(loaded, discover(host).tree)
+    live.apply(host, live)
+
+    assert announced.startswith("the zone z of ")
+    assert master != world.nginx.master
+    assert live == live.observe(host)
+
+
+def test_a_zone_of_another_size_takes_no_restart(world, live, host):
+    master = world.nginx.master
+    world.nginx.site("zone", "limit_conn_zone $uri zone=z:1m;")
+    live.apply(host, live)
+    loaded = discover(host).tree
+    world.nginx.site("zone", "limit_conn_zone $host zone=z:2m;")
+
+    live.apply(host, live)
+
+    assert ("", master) == (zone_conflict(loaded, discover(host).tree), world.nginx.master)
+
+
+def test_old_workers_that_still_answer_a_slow_visitor_are_no_failure(world, live, host):
+    with socket.create_connection(("127.0.0.1", world.port)) as slow:
+        slow.sendall(b"GET / HTTP/1.1\r\n")
+        time.sleep(0.1)
+        world.write(max_upload_bytes=10)
+
+        wanted(world).apply(host, live)
+
+        assert wanted(world) == wanted(world).observe(host)
 
 
 def test_a_site_that_another_server_answers_for_is_not_taken_for_live(
