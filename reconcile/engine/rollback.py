@@ -112,7 +112,7 @@ def rollback_applies(
 
 def _rollback_applies(
     host: Host, applies: Sequence[HistoryRow], by: Actor, on_event: EventHandler
-) -> tuple[str, ...]:
+) -> RolledBack:
     known = journals_by_number(host.state)
     # Read now: a journal is gone once everything in it is undone.
     undos = [undo for row in reversed(applies) for undo in known[row.number].undos()]
