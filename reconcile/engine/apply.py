@@ -238,10 +238,17 @@ class _ApplyRun:
         plan = self.replan() if self.replan else None
         if plan is None:
             return
-        left = [change for change in plan.changes if not _is_theirs(change)]
+        left = []
         for change in plan.changes:
             if _is_theirs(change):
                 self.add_note(f"{change.ref} changed during the apply: {change.reason}")
+            elif self._was_left_alone(change):
+                self.add_note(
+                    f"{change.ref} has files that were left alone while somebody else could write"
+                    " there: check them, then plan again."
+                )
+            else:
+                left.append(change)
         reasons = [
             *(f"{change.ref}: {change.reason or change.action}" for change in left),
             *(f"{item.ref}: {item.reason}" for item in plan.unknown),
@@ -252,6 +259,12 @@ class _ApplyRun:
                 "; ".join(reasons),
                 "Check whether another program changes it. If none does, report this as a bug.",
             )
+
+    def _was_left_alone(self, change: Change) -> bool:
+        """Whether it is only what this plan skipped: the host may prove now whose it is."""
+        planned = {one.ref: one.before for one in self.plan.changes}
+        first = planned.get(change.ref) or self.plan.in_sync.get(change.ref)
+        return first is not None and change.before is not None and first.left_alone(change.before)
 
     def _check(self, verify: Verify) -> tuple[Check, ...]:
         checks = tuple(verify())

@@ -54,6 +54,10 @@ class ResourceHooks:
         """Observed: the files below its own path that its change writes or removes, and why."""
         return ()
 
+    def left_alone(self, now: Self) -> bool:  # noqa: ARG002
+        """Whether all that `now` differs in was left alone by the plan that observed this."""
+        return False
+
     def needs_gone(self, path: str) -> bool:  # noqa: ARG002
         """Whether this, as observed, has to be changed after the removal of `path`."""
         return False

@@ -95,6 +95,8 @@ class Assets(Resource):
     differing: int = 0
     total: int | None = None
     notes: tuple[str, ...] = ()
+    skipped: int = 0
+    """Observed: the files whose owner or mode deviates, and that are left alone."""
     unpublished: SkipValidation[tuple[Finding, ...]] = ()
     """Observed: what of the source is not published although it is declared."""
     spared: SkipValidation[Mapping[str, str]] = {}
@@ -111,7 +113,7 @@ class Assets(Resource):
     metadata_fields: ClassVar[frozenset[str]] = frozenset(
         {
             *("path", "extra", "except_", "differing", "diff", "total", "notes", "unpublished"),
-            *("masked", "spared"),
+            *("masked", "spared", "skipped"),
         }
     )
 
@@ -172,6 +174,11 @@ class Assets(Resource):
         source = join(self.source, relative)
         return relative in self.extra or (not hidden and host.files.stat(source) is not None)
 
+    def left_alone(self, now: Self) -> bool:
+        """Whether only owners and modes deviate that were not to be changed."""
+        diff = now.diff
+        return diff is not None and diff.difference_count == len(diff.deviations) <= self.skipped
+
     def sparing(self, claims: Claims, host: Host) -> Self:
         """Without the files that other resources hold now."""
         manifest = host.files.manifest(self.path)
@@ -213,6 +220,7 @@ class Assets(Resource):
                 "differing": found.difference_count,
                 "total": found.total,
                 "notes": tuple(_notes(self, found)),
+                "skipped": found.skipped.count,
                 "unpublished": tuple(_private(self, found.not_copied)),
                 "masked": describe_grants_below(host, masked),
             }
@@ -302,13 +310,15 @@ class Assets(Resource):
         if diff is not None:
             host.files.sync(self._request(host), diff)
 
-    def refresh(self, host: Host, before: Self | None) -> Self | None:  # noqa: ARG002
+    def refresh(self, host: Host, before: Self | None) -> Self | None:
         """The copy as it is. Errors: ChangedSincePlan where it differs from the source again."""
         found = self.observe(host)
-        if found is not None and found.differences:
-            first = found.differences[0]
-            raise ChangedSincePlan(self.path, f"{first.path}: {first.what}")
-        return found
+        if found is None or not found.differences:
+            return found
+        if before is not None and before.left_alone(found):
+            return found.model_copy(update={"differences": (), "diff": None, "differing": 0})
+        first = found.differences[0]
+        raise ChangedSincePlan(self.path, f"{first.path}: {first.what}")
 
     def delete(self, host: Host) -> None:
         """Remove exactly what was copied and nobody changed since; then empty directories."""

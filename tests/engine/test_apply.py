@@ -301,6 +301,30 @@ class TestRollback:
         assert b"old" == Path(kept).read_bytes()
 
 
+class TestLeftovers:
+    @pytest.mark.parametrize("where", ["", "folder"])
+    def test_files_that_somebody_else_could_write_are_left_to_the_next_plan(
+        self, machine: Machine, tmp_path: Path, where: str
+    ) -> None:
+        source, path = tmp_path / "source", machine.path("static")
+        (source / "folder").mkdir(parents=True)
+        (source / "folder/b.js").write_text("b")
+        shelf = Directory(path=path, user="root", group="root", mode=0o755)
+        copied = Assets(path=path, source=str(source), user="root", group="root")
+        machine.apply(shelf, copied)
+        for one in (Path(path, where), *Path(path, where).rglob("*")):
+            one.chmod(one.stat().st_mode | 0o020)
+
+        report = machine.apply(shelf, copied, replan=lambda: machine.plan(shelf, copied))
+
+        assert "applied" == report.result, (report.error, report.why)
+        assert "were left alone while somebody else could write" in "".join(report.notes)
+        # One level of directories after the other is nobody else's any more.
+        assert "applied" == machine.apply(shelf, copied).result
+        machine.apply(shelf, copied)
+        assert () == machine.plan(shelf, copied).changes
+
+
 class TestContinuity:
     def test_what_the_source_lacks_is_served_until_every_other_change_is_made(
         self, machine: Machine, tmp_path: Path

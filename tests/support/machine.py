@@ -78,10 +78,13 @@ class Machine:
         *declared: Resource,
         verify: Callable[[], Sequence[Check]] = all_is_well,
         roll_back: bool = True,
+        replan: Callable[[], Plan] | None = None,
     ) -> Report:
         host = self.host
         with lock(host, "reconcile apply"):
-            return self.apply_locked(host, *declared, verify=verify, roll_back=roll_back)
+            return self.apply_locked(
+                host, *declared, verify=verify, roll_back=roll_back, replan=replan
+            )
 
     def apply_locked(
         self,
@@ -89,6 +92,7 @@ class Machine:
         *declared: Resource,
         verify: Callable[[], Sequence[Check]] = all_is_well,
         roll_back: bool = True,
+        replan: Callable[[], Plan] | None = None,
     ) -> Report:
         recover(host, self.events.append)
         return apply(
@@ -98,6 +102,7 @@ class Machine:
             verify_rolled_back=self.verify_rolled_back,
             on_event=self.events.append,
             by=BY,
+            replan=replan,
             roll_back=roll_back,
         )
 
