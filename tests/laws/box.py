@@ -123,6 +123,11 @@ class Box:
             rolled_back = rollback_applies(host, applies, BY, discard_event)
             return (*rolled_back.notes, *map(str, rolled_back.remaining))
 
+    def mounted(self) -> frozenset[str]:
+        """Both names of each folder that is mounted twice."""
+        pairs = self.mounts.items()
+        return frozenset(os.path.relpath(one, self.root) for pair in pairs for one in pair)
+
     def names_of(self, path: str) -> Iterator[str]:
         """`path` itself, what it leads to, and their names by way of mounts."""
         for real in (

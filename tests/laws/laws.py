@@ -238,6 +238,8 @@ class Trace:
 
     steps: Sequence[Step]
     box: Box
+    mounted: frozenset[str]
+    """Where folders were mounted on the whole way, relative to the host."""
 
     def assert_none(self, after: Picture, alone: Picture) -> None:
         """`after` all steps, the host is as after the last one `alone`."""
@@ -268,7 +270,7 @@ class Trace:
             argument for step in self.steps for event in step.events for argument in event[1:]
         }
         data = {folder for step in self.steps for folder in protected_dirs(step.yaml)}
-        touched |= {one for name in self.box.mounts.items() for one in map(self.box.relative, name)}
+        touched |= self.mounted
         places = {self.box.relative(self.box.path(one)) for one in touched | data} | touched | data
         return any(is_inside(name, one) or is_inside(one, name) for one in places)
 

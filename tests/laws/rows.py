@@ -124,4 +124,8 @@ ROWS: dict[str, list[Step]] = {
             sites=site(static={"role": "static", "dir": "@/www/static/css", "source": "@/src/css"}),
         )
     ],
+    "a mount behind a link": [
+        step(paths={"@/www/static/css": {"link": "@/rel2"}}),
+        step(("bind", "rel1", "www/static/css")),
+    ],
 }

@@ -35,12 +35,12 @@ def follow(steps: Sequence[Step], memory: str) -> None:
     with a_box(memory) as box:
         way = Way(box)
         reports = [way.take(step, number) for number, step in enumerate(steps)]
-        after = box.picture()
+        after, mounted = box.picture(), box.mounted()
     TALLY["of these refused, as planned"] += reports.count(None)
     if len(steps) > 1 and reports[-1] is not None:
         with a_box(memory) as box:
             if Way(box).take_alone(steps) is not None:
-                Trace(steps, box).assert_none(after, box.picture())
+                Trace(steps, box, mounted).assert_none(after, box.picture())
 
 
 @pytest.mark.parametrize("steps", ROWS.values(), ids=ROWS.keys())
