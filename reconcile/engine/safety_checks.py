@@ -21,7 +21,9 @@ def with_refusals(plan: Plan, world: Host) -> Plan:
     """
     refusals: list[ReconcileError] = []
     notes: list[str] = []
-    for declared in plan.desired.values():
+    # What could not be read refuses the plan already.
+    unknown = {reading.ref for reading in plan.unknown}
+    for declared in (item for ref, item in plan.desired.items() if ref not in unknown):
         try:
             notes += declared.resource.preflight(world, plan.changes)
         except ReconcileError as error:
