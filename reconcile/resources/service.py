@@ -140,9 +140,19 @@ class Service(Resource):
         elif outdated:
             # Its own file may be as it was: an environment file is restored as any other.
             record_unit_file(host, self.unit)
-            services.restart(self.unit)
+            self._restart(host)
         if self.runs is not None:
             services.remember_start(self.unit)
+
+    def _restart(self, host: Host) -> None:
+        """Restart the unit; with a socket systemd restarts its service, which takes longer."""
+        services, stem = host.services, self.unit.removesuffix(".socket")
+        service = f"{stem}.service" if stem != self.unit else ""
+        was_active = bool(service) and bool(services.status(service).active)
+        services.restart(self.unit)
+        if was_active:
+            services.start(service)
+            services.remember_start(service)
 
     def delete(self, host: Host) -> None:
         """Stop and disable the unit."""
