@@ -389,7 +389,7 @@ FAULTS = [
     ),
     Fault(
         "duplicate-cache-control",
-        Side(static('alias {d}/static/; expires 7d; add_header Cache-Control "public";')),
+        Side(static('alias {d}/static/; expires 7d; add_header Cache-Control "no-cache";')),
         Side(
             "expires 7d;"
             + static('alias {d}/static/; expires off; add_header Cache-Control "public";')
