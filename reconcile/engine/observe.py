@@ -169,7 +169,9 @@ class _Fold:
             self._world.files.plan(ref.name, ABSENT)
 
     def _will_be_removed(self, reading: Resource, row: LedgerRow) -> bool:
-        return is_removable(reading, row) and not why_kept(reading, row, frozenset(self._rows))
+        # What is protected stays, and so does every directory above it.
+        leaving = frozenset(ref for ref, one in self._rows.items() if not one.protected)
+        return is_removable(reading, row) and not why_kept(reading, row, leaving)
 
     def _absent(self) -> Iterator[Resource]:
         return (

@@ -128,4 +128,8 @@ ROWS: dict[str, list[Step]] = {
         step(paths={"@/www/static/css": {"link": "@/rel2"}}),
         step(("bind", "rel1", "www/static/css")),
     ],
+    "a link in the place of a folder above uploads": [
+        step(sites=site(media={"role": "media", "dir": "@/www/shop/assets"})),
+        step(paths={"@/www/shop": {"link": "@/rel1"}}),
+    ],
 }
