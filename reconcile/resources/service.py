@@ -9,6 +9,7 @@ from reconcile.engine.digest import digest
 from reconcile.engine.resource import Cause, Ref, Resource
 from reconcile.resources.gunicorn_units import HEADER
 from reconcile.system import Host
+from reconcile.system.processes import wait_until
 from reconcile.system.services import ServiceFailed, start_failure_fix
 from reconcile.system.services.service_undo import record_unit_file
 from reconcile.system.services.start_record import is_changing
@@ -23,6 +24,9 @@ NOTHING = "nothing"
 CURRENT = "current"
 CHANGING = "changing"
 NO_UNIT = "the host has no unit of that name"
+
+RESTARTED_S = 30.0
+"""How long a service may take to run again once its socket was restarted."""
 
 
 class UnitMissing(ServiceFailed):
@@ -151,7 +155,7 @@ class Service(Resource):
         was_active = bool(service) and bool(services.status(service).active)
         services.restart(self.unit)
         if was_active:
-            services.start(service)
+            wait_until(lambda: bool(services.status(service).active), timeout_s=RESTARTED_S)
             services.remember_start(service)
 
     def delete(self, host: Host) -> None:

@@ -7,7 +7,7 @@ what ran from an older unit file is restarted last, when that file is restored.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from reconcile.filesystem.undo import Undo, undo_record
 from reconcile.system.services import UnitStatus
@@ -101,6 +101,15 @@ class UnitFileBefore(Undo):
         """See `Undo.remains`."""
         was_running = bool(self.unit) and self.active
         return NOT_RUNNING if was_running and _is_stopped(host.services.status(self.unit)) else ""
+
+    @property
+    def subject(self) -> tuple[str, str]:
+        """The unit."""
+        return self.op, self.unit
+
+    def merge_with(self, later: Self) -> Self:  # noqa: ARG002
+        """What ran before the first of several applies."""
+        return self
 
     def undo(self, host: Host) -> str:
         """Restart the unit from the restored file, unless the same process still runs."""
