@@ -130,6 +130,7 @@ def test_explaining_writes_nothing(host: DebianHost) -> None:
     assert before == host.manifest(mtimes=True)
 
 
+CHUNK = 50
 VARIANTS = """
 import http.client, os, subprocess, sys, time
 from pathlib import Path
@@ -191,8 +192,10 @@ def test_under_any_hardening_of_the_unit_the_status_is_the_predicted_one(
     source = Path(worker_world.__file__).read_bytes()
     host.write("/opt/worker_world.py", source)
 
-    found = inside(host, VARIANTS, seeds=[*seeds])
+    # One command of a host may take a minute.
+    parts = [seeds[at : at + CHUNK] for at in range(0, len(seeds), CHUNK)]
+    found = [inside(host, VARIANTS, seeds=[*part]) for part in parts]
 
-    assert [] == found["differing"]
-    assert found["unknown"] < found["asked"] / 50
-    assert found["refused"] < len(seeds) / 4
+    assert [] == [one for part in found for one in part["differing"]]
+    assert sum(part["unknown"] for part in found) < sum(part["asked"] for part in found) / 50
+    assert sum(part["refused"] for part in found) < len(seeds) / 4
