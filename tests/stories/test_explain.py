@@ -167,6 +167,8 @@ for seed in seeds:
     if run("systemctl", "restart", "nginx").returncode:
         refused += 1
         continue
+    # Its workers give up root a moment after systemd calls it started.
+    time.sleep(0.3)
     nginx = discover(host)
     for uri in world.uris(20):
         answer = explain(nginx, parse_url(f"http://127.0.0.1:8097{uri}")).route.answer
