@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import unquote
 
 from reconcile.doctor.access_log_format import NginxAccessLog, access_logs, answered_by
 from reconcile.doctor.rule import RuleResult, note, warning
@@ -167,9 +166,6 @@ def _assign(sharing: list[ServerTraffic], fields: Mapping[str, str], line: str) 
     """Add a request to its server; a shared log often does not show which that is."""
     request = _REQUEST.match(fields.get("request", ""))
     if not request or fields.get("http_user_agent") == _OWN_USER_AGENT:
-        return
-    # nginx matches the normalised path: such a request is a scanner's, and for another file.
-    if "/.." in unquote(request[1]) or "//" in request[1]:
         return
     host = next((fields[name].partition(":")[0] for name in _HOST_FIELDS if name in fields), "")
     named = [one for one in sharing if not host or one.may_be_named(host)]

@@ -5,7 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+
+from reconcile.filesystem.inode import Ownership
 
 ACL = "system.posix_acl_access"
 DEFAULT_ACL = "system.posix_acl_default"
@@ -66,7 +68,7 @@ def set_owner_and_mode(fd: int, uid: int, gid: int, mode: int) -> None:
     st = os.fstat(fd)
     if (st.st_uid, st.st_gid) != (uid, gid):
         capability = read_attribute(fd, CAPABILITY) if stat.S_ISREG(st.st_mode) else None
-        _set_mode(fd, _mode_for_both(st, gid, mode))
+        _set_mode(fd, mode_for_both(Ownership.of(st), Ownership(uid, gid, mode)))
         os.chown(fd_path(fd), uid, gid)
         if capability is not None:
             os.setxattr(fd_path(fd), CAPABILITY, capability)
@@ -79,15 +81,35 @@ def _set_mode(fd: int, mode: int) -> None:
         os.chmod(fd_path(fd), mode)
 
 
-def _mode_for_both(st: os.stat_result, gid: int, new: int) -> int:
+def mode_for_both(before: Ownership, after: Ownership) -> int:
     """The mode during a change of owner: it holds for the old owner and group, and the new ones."""
-    old = stat.S_IMODE(st.st_mode)
-    old_group, old_others, new_group, new_others = old >> 3 & 7, old & 7, new >> 3 & 7, new & 7
-    owner = (old | new) & 0o700
+    old_group, old_others = before.mode >> 3 & 7, before.mode & 7
+    new_group, new_others = after.mode >> 3 & 7, after.mode & 7
+    owner = (before.mode | after.mode) & 0o700
     others = (old_group & old_others) | (new_group & new_others)
-    if gid == st.st_gid:
+    if before.gid == after.gid:
         return owner | (old_group | new_group) << 3 | others
     return owner | ((old_group | old_others) & (new_group | new_others)) << 3 | others
+
+
+def with_states_between(known: Iterable[Ownership]) -> frozenset[Ownership]:
+    """What an inode can be found as whose change from one of `known` to another was killed.
+
+    So can one whose return from there was killed, and so on.
+    """
+    found, ends = frozenset(known), frozenset(known)
+    while True:
+        between = {one for old in found for new in ends for one in _states_between(old, new)}
+        if between <= found:
+            return found
+        found |= between
+
+
+def _states_between(old: Ownership, new: Ownership) -> Iterator[Ownership]:
+    if old[:2] != new[:2]:
+        mode = mode_for_both(old, new)
+        yield old._replace(mode=mode)
+        yield new._replace(mode=mode)
 
 
 def copy_attributes(source: int, target: int) -> None:

@@ -12,7 +12,11 @@ from dataclasses import dataclass, field, replace
 from posixpath import dirname, join
 from typing import Any, ClassVar, Self
 
-from reconcile.filesystem.attributes import restore_attributes, set_owner_and_mode
+from reconcile.filesystem.attributes import (
+    restore_attributes,
+    set_owner_and_mode,
+    with_states_between,
+)
 from reconcile.filesystem.host_error import explained
 from reconcile.filesystem.inode import Ownership
 from reconcile.filesystem.place_guard import ProtectedPlace
@@ -194,9 +198,11 @@ class RemovedDirectory(FileUndo):
         st = os.fstat(pin)
         if not stat.S_ISDIR(st.st_mode) or names_in(pin):
             return False
-        is_owner = st.st_uid in (os.geteuid(), self.uid)
-        # A new directory inherits setgid from the one above.
-        return is_owner and stat.S_IMODE(st.st_mode) in (0o700, 0o2700, self.mode)
+        made, now = Ownership(os.geteuid(), st.st_gid, 0o700), Ownership.of(st)
+        restored = Ownership(self.uid, self.gid, self.mode)
+        # A new directory inherits group and setgid from the one above.
+        modes = {one.mode for one in with_states_between((made, restored))} | {0o2700}
+        return now.uid in (made.uid, restored.uid) and now.mode in modes
 
 
 @undo_record
@@ -252,10 +258,14 @@ class PermissionsChanged(FileUndo):
         if st.st_ino != self.ino or not self.given:
             return st.st_ino == self.ino
         known = [Ownership(self.uid, self.gid, self.mode), *(Ownership(*one) for one in self.given)]
-        # Between chown and chmod it has the owner of one and the mode of another, less setuid.
-        modes = {mode & kept for _, _, mode in known for kept in (0o7777, 0o1777)}
         now = Ownership.of(st)
-        return now[:2] in {one[:2] for one in known} and now.mode in modes
+        return now in with_states_between(known) or _is_halfway_of_old(now, known)
+
+
+def _is_halfway_of_old(now: Ownership, known: Sequence[Ownership]) -> bool:
+    """As an older version left it: the owner of one and the mode of another, less setuid."""
+    modes = {mode & kept for _, _, mode in known for kept in (0o7777, 0o1777)}
+    return now[:2] in {one[:2] for one in known} and now.mode in modes
 
 
 def _restore_backup(at: PinnedName, keep: str, wrote: str) -> str:

@@ -97,6 +97,10 @@ class DirectoryCursor:
                     self._step(name)
         return self._fd, self._trust
 
+    def has_mounts(self) -> bool:
+        """Whether anything is mounted below the root now."""
+        return has_mounts_below(self._root)
+
     def name(self, path: str) -> PinnedName:
         """The last name of `path` in its directory; valid until the cursor moves on."""
         folder, _, name = path.rpartition("/")

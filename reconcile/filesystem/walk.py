@@ -193,10 +193,14 @@ class TreeWalker:
 
     def _record_error(self, place: WalkPosition, error: OSError) -> None:
         path = "/".join(place.names()) or "."
-        if isinstance(error, OtherMount) or (error.errno in CLOSED_MOUNT and os.geteuid() == 0):
+        if isinstance(error, OtherMount) or self._is_closed_mount(error):
             self.scan.mounts.add(path)
         elif error.errno not in VANISHED:
             self.scan.add_unreadable(path, error)
+
+    def _is_closed_mount(self, error: OSError) -> bool:
+        is_possible = error.errno in CLOSED_MOUNT and os.geteuid() == 0
+        return is_possible and has_mounts_below(self.root)
 
     def _scan_directory(self, level: OpenDirectory, share: Share) -> None:
         """Examine every name in a directory; the loop that a million files go through."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.doctor.single_rule import ask, configured, serious
+from tests.doctor.single_rule import ask, configured
 
 pytestmark = pytest.mark.process
 
@@ -30,8 +30,8 @@ def whats(root: Path, *, errors: str = "", requests: str = "") -> list[str]:
     at = time.strftime("%Y/%m/%d %H:%M:%S")
     (root / "error.log").write_text(f"{at} {errors}\n" if errors else "")
     (root / "access.log").write_text(f"GET {requests} HTTP/1.1|200|127.0.0.1:1|curl\n")
-    found = serious(ask("log-triage", configured(root, HTTP.format(root=root)), root))
-    return [finding.what for finding in found]
+    found = ask("log-triage", configured(root, HTTP.format(root=root)), root)
+    return [finding.what for finding in found.findings]
 
 
 @pytest.mark.parametrize(

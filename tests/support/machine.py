@@ -22,6 +22,7 @@ from reconcile.engine.resource import Ref, Resource
 from reconcile.engine.rollback import recover, rollback_applies
 from reconcile.engine.rollback_plan import plan_rollback
 from reconcile.engine.safety_checks import with_refusals
+from reconcile.errors import ReconcileError
 from reconcile.resources import registry
 from reconcile.system import Host, HostSettings
 from reconcile.system.lock import lock
@@ -117,7 +118,9 @@ class Machine:
             recover(host, self.events.append)
             applies = plan_rollback(host.state, to).applies
             done = rollback_applies(host, applies, BY, self.events.append)
-            assert () == done.remaining
+            if done.remaining:
+                left = "; ".join(what for _, what in done.remaining)
+                raise ReconcileError("The rollback left something", left, "")
             return done.notes
 
     def manifest(self) -> dict[str, tuple[object, ...]]:

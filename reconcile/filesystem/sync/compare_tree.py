@@ -111,13 +111,18 @@ class TreeComparison:
         try:
             return self._compare(pair)
         except OSError as error:
-            is_closed = error.errno in CLOSED_MOUNT and os.geteuid() == 0
-            if not pair.folder or not (is_closed or error.errno == errno.EXDEV):
+            if not pair.folder or not self._is_mount(error):
                 raise
         self.found.mounts.add(pair.folder)
         self.found.blocked_folders.add(pair.folder)
         self._block_removal(pair.folder)
         return []
+
+    def _is_mount(self, error: OSError) -> bool:
+        if error.errno == errno.EXDEV:
+            return True
+        trees = (self.source, self.cursor) if error.errno in CLOSED_MOUNT else ()
+        return os.geteuid() == 0 and any(tree.has_mounts() for tree in trees if tree)
 
     def _compare(self, pair: DirectoryPair) -> list[DirectoryPair]:
         self.below, self.precompressed.requested = [], set()

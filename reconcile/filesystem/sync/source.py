@@ -83,6 +83,10 @@ class Source:
         self._owner = os.fstat(root).st_uid
         self.not_copied = NotCopied()
 
+    def has_mounts(self) -> bool:
+        """Whether anything is mounted below it now."""
+        return self._cursor.has_mounts()
+
     def path_of(self, path: str) -> str:
         """The absolute path of what is `path` in the source."""
         return join(self._path, path)
