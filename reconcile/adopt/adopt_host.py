@@ -64,7 +64,8 @@ def adopt_host(
             partial(_plan_draft, file), file
         )
         if host.privileged or host.services.runs_services:
-            drop_failing_probes(draft, run_http_probes(_workspace(draft, file)))
+            asleep = _sleeping_sites(draft, inspection)
+            drop_failing_probes(draft, run_http_probes(_workspace(draft, file), without=asleep))
     else:
         make_valid(draft, file)
         what = "could not check that a plan with this file shows no changes: that needs root"
@@ -78,6 +79,18 @@ def adopt_host(
         complete=not draft.incomplete,
         secret=watched.secret,
         files=files,
+    )
+
+
+def _sleeping_sites(draft: Draft, inspection: HostInspection) -> frozenset[str]:
+    """The sites whose app a request would start, by its socket."""
+    units = inspection.units
+    services = {
+        site: entry.get("app", {}).get("service")
+        for site, entry in draft.values.get("sites", {}).items()
+    }
+    return frozenset(
+        site for site, name in services.items() if name in units and not units[name].active
     )
 
 

@@ -12,7 +12,7 @@ from functools import reduce
 from operator import or_
 from shlex import quote
 
-from reconcile.filesystem.access_check import AccessStep, Account
+from reconcile.filesystem.access_check import AccessStep, Account, is_hidden_from
 from reconcile.filesystem.acl import GROUP, GROUP_OBJ, USER, mask_of, rwx
 
 _PRIVATE = re.compile(
@@ -29,6 +29,12 @@ def grant_commands(steps: Iterable[AccessStep], account: Account, *, bits: str =
     nobody: then the fix is to move what it holds.
     """
     found = list(steps)
+    hidden = next((step.path for step in found if is_hidden_from(account, step.path)), None)
+    if hidden is not None:
+        return (
+            f"systemctl edit {account.unit}: remove the setting that hides {quote(hidden)}"
+            " (ProtectHome=, InaccessiblePaths=, TemporaryFileSystem=), then restart it."
+        )
     private = next((step.path for step in found if _PRIVATE.match(step.path)), None)
     if private is not None:
         return f"Move the files out of {private}, for example to /var/www or /srv."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -167,10 +167,14 @@ def _declared_probes(workspace: Workspace) -> Sequence[Probe]:
     return workspace.readable_probes.probes if workspace.config.sites else ()
 
 
-def run_http_probes(workspace: Workspace) -> tuple[Check, ...]:
-    """Run the probes that only read; those that write, even briefly, are for `verify_sites`."""
+def run_http_probes(workspace: Workspace, *, without: Collection[str] = ()) -> tuple[Check, ...]:
+    """Run the probes that only read; those that write, even briefly, are for `verify_sites`.
+
+    `without`: sites that are not asked.
+    """
     reading = (HttpProbe, FilesProbe, CrawlProbe, CertificateProbe)
-    probes = [probe for probe in workspace.readable_probes.probes if isinstance(probe, reading)]
+    every = workspace.readable_probes.probes
+    probes = [one for one in every if isinstance(one, reading) and one.site not in without]
     return run_probes(as_configured(probes, workspace.host), workspace.host, retry_s=RETRY_S)
 
 
