@@ -472,6 +472,7 @@ def test_several_upstreams_share_the_load_and_one_may_be_down(world):
     assert [] == served.failed_probes()
 
 
+@pytest.mark.nightly  # it waits for a resolver that does not answer
 def test_an_upstream_whose_name_is_unknown_does_not_stop_nginx(world):
     serve_yaml(world, "app: {upstream: 'http://backend.invalid:8000'}", *LOCATIONS)
 
