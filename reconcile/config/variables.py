@@ -114,7 +114,9 @@ class _Replacement:
         if isinstance(node.value, tuple):
             return replace(node, value=tuple(map(self.node, node.value)))
         if isinstance(node.value, str) and "${var." in node.value:
-            return replace(node, value=self._text(node.value, node.mark))
+            before = len(self.errors)
+            value = self._text(node.value, node.mark)
+            return replace(node, value=value, is_rejected=len(self.errors) > before)
         return node
 
     def _text(self, text: str, mark: Mark) -> Any:

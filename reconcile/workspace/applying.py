@@ -97,6 +97,7 @@ def apply_plan(
     record = partial(_record_probes, workspace, sites)
 
     def verify() -> tuple[Check, ...]:
+        """Verify the sites, unless that was not wanted."""
         # Before the apply is committed: what it leaves is then known by what it has to answer.
         record(workspace.ledger.serial + 1)
         return verify_sites(workspace, sites, before, plan.changes) if options.verify else ()

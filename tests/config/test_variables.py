@@ -130,3 +130,11 @@ def test_given_variables_are_part_of_the_digest_and_in_the_plan() -> None:
     assert load(workers="4").digest == load(workers="4").digest
     [finding] = [one for one in compile_text(TEXT, HOST).findings if one.rule == "variables"]
     assert "Variables: domain = example.com, workers = 3, secure = false." == finding.what
+
+
+def test_an_unknown_variable_is_the_only_error_of_its_value() -> None:
+    text = "version: 1\nsites: {s: {server_names: ['${var.b}'], redirects: {/a: /b}}}"
+
+    [error] = errors_at_lines(text)
+
+    assert error.startswith('2: unknown variable "b"')
