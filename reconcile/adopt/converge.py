@@ -95,9 +95,9 @@ class Convergence:
     def _writes(self, site: str, path: str) -> bool:
         if path in (self.layout.file_path(site), self.layout.link_path(site)):
             return True
-        return any(f"{one}{_HEALTH_FILE}" == path for one in self._folders(site).values())
+        return any(f"{one}{_HEALTH_FILE}" == path for one in self._location_folders(site).values())
 
-    def _folders(self, site: str) -> dict[str, str]:
+    def _location_folders(self, site: str) -> dict[str, str]:
         locations = self.draft.values.get("sites", {}).get(site, {}).get("locations", {})
         return {prefix: location["dir"] for prefix, location in locations.items()}
 
@@ -133,7 +133,9 @@ class Convergence:
             app = site.get("app", {})
             if ref.kind == "service" and app.get("service") == ref.name:
                 yield ("sites", name, "app", "service")
-            for prefix, folder in self._folders(name).items() if ref.kind != "service" else ():
+            for prefix, folder in (
+                self._location_folders(name).items() if ref.kind != "service" else ()
+            ):
                 if overlap(folder, ref.name):
                     yield ("sites", name, "locations", prefix)
 

@@ -39,7 +39,7 @@ def load_bytes(
     if errors:
         diagnostics += diagnose(errors, file, root)
     if config is not None:
-        diagnostics += _check(config, errors, file, root)
+        diagnostics += _violations(config, errors, file, root)
     if diagnostics or config is None:
         raise ConfigErrors(file, diagnostics)
     return config.with_variables(in_force)
@@ -92,7 +92,7 @@ def _validate(root: YamlNode, data: bytes, file: str) -> tuple[Config | None, li
             valid = valid.without(invalid)
 
 
-def _check(
+def _violations(
     config: Config, errors: list[ErrorDetails], file: str, root: YamlNode
 ) -> Iterator[Diagnostic]:
     """The violations that are no consequence of an invalid part."""

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import Field, Tag
 
 from reconcile.config.config_model import ConfigEntry
 from reconcile.config.diagnostics import Violation, suggest
@@ -19,6 +19,7 @@ from reconcile.config.fields.field_type import (
     quote_text,
 )
 from reconcile.config.fields.identifiers import Name, UserName
+from reconcile.config.fields.short_form import short_or_mapping
 
 if TYPE_CHECKING:
     from reconcile.config.config import Config
@@ -136,12 +137,9 @@ BUILT_IN_OWNERS = {
 NAMED, INLINE = "(name)", "(owner)"
 
 
-def _discriminate(value: Any) -> str:
-    return INLINE if isinstance(value, dict | OwnerEntry) else NAMED
-
-
 OwnerChoice = Annotated[
-    Annotated[Name, Tag(NAMED)] | Annotated[OwnerEntry, Tag(INLINE)], Discriminator(_discriminate)
+    Annotated[Name, Tag(NAMED)] | Annotated[OwnerEntry, Tag(INLINE)],
+    short_or_mapping(NAMED, INLINE, OwnerEntry),
 ]
 """The name of an owner, or an inline owner."""
 

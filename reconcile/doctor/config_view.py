@@ -168,7 +168,7 @@ def _locations(config: Config, name: str, site: Site) -> Iterator[DeclaredLocati
     for prefix, location in site.locations.items():
         yield DeclaredLocation(
             site=name,
-            server_names=_names(site),
+            server_names=_server_names(site),
             prefix=prefix,
             role=location.role,
             dir=location.dir,
@@ -179,7 +179,7 @@ def _locations(config: Config, name: str, site: Site) -> Iterator[DeclaredLocati
         )
 
 
-def _names(site: Site) -> tuple[str, ...]:
+def _server_names(site: Site) -> tuple[str, ...]:
     """Its names as nginx has them: `_` stands for a server without any."""
     return (*site.server_names, *([""] if "_" in site.server_names else []))
 
@@ -188,7 +188,7 @@ def _app(config: Config, name: str, site: Site) -> DeclaredApp:
     app = site.app
     return DeclaredApp(
         site=name,
-        server_names=_names(site),
+        server_names=_server_names(site),
         service=app.unit_name(name) if app else None,
         user=app.user if app else None,
         max_upload=site.max_upload,

@@ -20,7 +20,7 @@ def near_path(files: Files, root: str, path: str) -> NearName | None:
     for name in path.removeprefix(root).strip("/").split("/"):
         step = join(found, name)
         if files.stat(step, follow=True) is None:
-            near = list(near_names(_names(files, found), name))
+            near = list(near_names(_names_in_folder(files, found), name))
             if len(near) != 1:
                 return None
             step = join(found, near[0][0])
@@ -29,6 +29,6 @@ def near_path(files: Files, root: str, path: str) -> NearName | None:
     return NearName(found, " and ".join(differences)) if found != path else None
 
 
-def _names(files: Files, folder: str) -> list[str]:
+def _names_in_folder(files: Files, folder: str) -> list[str]:
     st = files.stat(folder, follow=True)
     return files.listdir(folder)[:MAX_NAMES] if st and st.kind == "directory" else []

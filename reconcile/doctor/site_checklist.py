@@ -109,7 +109,7 @@ def checks_by_row(
             found["CL4"] += own
         elif isinstance(probe, UploadDirectoryProbe):
             # Without an address, the name is that of a canary that could not even be written.
-            found["CL6"] += own or [_written(probe)]
+            found["CL6"] += own or [_passed_upload_check(probe)]
             unknown = [check for check in own if check.status == "unknown"]
             found["CL9"] += answers or unknown or [Check(probe.name, "unknown", NO_FILE)]
         elif isinstance(probe, HttpProbe) and _is_health_probe(probe, declared):
@@ -117,7 +117,7 @@ def checks_by_row(
     return found
 
 
-def _written(probe: UploadDirectoryProbe) -> Check:
+def _passed_upload_check(probe: UploadDirectoryProbe) -> Check:
     return Check(probe.name, "pass", f"written to {probe.dir} as {probe.writer or 'this user'}")
 
 

@@ -81,14 +81,14 @@ class RootResolver:
         """Every folder that exists, with a name that leads to it."""
         if scope.is_regex:
             raise Indeterminate(f"{value} differs for each name")
-        paths = sorted(set(self._folders(_VARIABLE.sub("*", value))))
+        paths = sorted(set(self._matching_folders(_VARIABLE.sub("*", value))))
         for path in paths[:_MAX_TENANTS]:
             yield self._resolve_folder(server, scope, value, path)
         if not paths or len(paths) > _MAX_TENANTS:
             checked = f"; only {_MAX_TENANTS} of them were checked" if paths else ""
             raise Indeterminate(f"{value} differs for each name{checked}")
 
-    def _folders(self, pattern: str) -> Iterator[str]:
+    def _matching_folders(self, pattern: str) -> Iterator[str]:
         for path in self._files.glob(pattern):
             found = self._files.stat(path, follow=True)
             if found and found.kind == "directory":

@@ -97,12 +97,12 @@ def encode(ledger: Ledger) -> bytes:
         "format": FORMAT,
         "serial": ledger.serial,
         "head": ledger.head,
-        "rows": {str(ref): _written(row) for ref, row in sorted(ledger.rows.items())},
+        "rows": {str(ref): _row_as_json(row) for ref, row in sorted(ledger.rows.items())},
     }
     return (canonical(body | {"digest": digest(body)}) + "\n").encode()
 
 
-def _written(row: LedgerRow) -> dict[str, Any]:
+def _row_as_json(row: LedgerRow) -> dict[str, Any]:
     """The row as JSON; without places, which only protected folders have, as ever."""
     return {name: value for name, value in asdict(row).items() if name != "places" or value}
 

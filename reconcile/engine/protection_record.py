@@ -38,7 +38,7 @@ class ProtectionUnusable(ReconcileError):
 def read_record(host: Host) -> Record:
     """The record; empty where there is none yet. Errors: ProtectionUnusable, HostError."""
     data = host.protection.read(NAME)
-    return {} if data is None else _decoded(data, host.protection.path_of(NAME))
+    return {} if data is None else _decode_record(data, host.protection.path_of(NAME))
 
 
 def read_owned(host: Host) -> Ledger:
@@ -118,7 +118,7 @@ def _encoded(record: Record) -> bytes:
     return (canonical(body | {"digest": digest(body)}) + "\n").encode()
 
 
-def _decoded(data: bytes, path: str) -> Record:
+def _decode_record(data: bytes, path: str) -> Record:
     try:
         body: dict[str, Any] = json.loads(data)
         record = {

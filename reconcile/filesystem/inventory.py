@@ -66,7 +66,7 @@ def inventory(root: str, most: int) -> Inventory:
 
 def _list(found: Inventory, fd: int, folder: str, most: int, deeper: int) -> None:
     below: list[str] = []
-    for name in _names(fd, most + 1 - len(found.items)):
+    for name in _first_names(fd, most + 1 - len(found.items)):
         if len(found.items) >= most:
             found.complete = False
             return
@@ -80,7 +80,7 @@ def _list(found: Inventory, fd: int, folder: str, most: int, deeper: int) -> Non
         _descend(found, fd, folder, name, most, deeper - 1)
 
 
-def _names(fd: int, most: int) -> list[str]:
+def _first_names(fd: int, most: int) -> list[str]:
     """Some `most` names of a directory that may hold millions."""
     with os.scandir(fd) as entries:
         return sorted(entry.name for entry in islice(entries, most))

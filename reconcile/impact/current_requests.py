@@ -28,7 +28,7 @@ def current_requests(
     """Requests for every name of `servers` that are not in `known`, the labels of others."""
     labels = {*known}
     for server in servers:
-        for listen, name in product(_tcp(server), _names(server)):
+        for listen, name in product(_tcp(server), _requested_names(server)):
             for sample in _of_server(server, listen, name, names_of):
                 if sample.label not in labels:
                     labels.add(sample.label)
@@ -74,7 +74,7 @@ def _tcp(server: Server) -> Iterator[Listen]:
     return (one for one in found.values() if one.address.port)
 
 
-def _names(server: Server) -> list[str]:
+def _requested_names(server: Server) -> list[str]:
     plain = [name for name in server.names if name and not name.startswith(_PATTERNS)]
     return plain[:2] or (["_"] if "" in server.names else [])
 

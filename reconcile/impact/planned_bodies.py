@@ -35,8 +35,8 @@ class PlannedBodies:
 
     def after(self, path: str) -> str:
         """The content once the plan is applied."""
-        if path in self._written:
-            return digest(self._written[path])
+        if path in self._planned_contents:
+            return digest(self._planned_contents[path])
         for change in self._changes:
             after = change.after
             name = relative_to(path, after.path) if isinstance(after, Assets) else None
@@ -45,7 +45,7 @@ class PlannedBodies:
         return self.now(path)
 
     @cached_property
-    def _written(self) -> dict[str, bytes]:
+    def _planned_contents(self) -> dict[str, bytes]:
         planned = [change.after for change in self._changes]
         files = [one for one in planned if isinstance(one, File)]
         return {one.path: one.content for one in files if one.content is not None}

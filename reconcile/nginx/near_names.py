@@ -21,7 +21,7 @@ class NearName:
     differs: str
 
 
-def _decoded(name: str) -> str:
+def _decode_latin1(name: str) -> str:
     """A name that is not UTF-8 as Latin-1, which older systems wrote."""
     if not any("\udc80" <= char <= "\udcff" for char in name):
         return name
@@ -34,7 +34,7 @@ def _unescaped(name: str) -> str:
 
 _FORMS: tuple[tuple[str, Callable[[str], str]], ...] = (
     ("percent-encoding", _unescaped),
-    ("encoding", _decoded),
+    ("encoding", _decode_latin1),
     ("Unicode form", lambda name: unicodedata.normalize("NFC", name)),
     ("letter case", str.casefold),
     ("blanks", lambda name: _INVISIBLE.sub("", name)),

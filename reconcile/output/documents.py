@@ -32,7 +32,7 @@ class Document(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _read(cls, source: Any) -> Any:
+    def _read_attributes(cls, source: Any) -> Any:
         if not isinstance(source, Mapping):
             source = _attributes(source, cls.model_fields.keys())
         return encodable(source)

@@ -72,7 +72,7 @@ def _difference(response: HttpAnswer, file: DiskFile, start: int, expected: byte
     if response.status not in (200, 206):
         return f"got {response.status}"
     try:
-        body = _decoded(response, len(expected) + 1)
+        body = _decode_body(response, len(expected) + 1)
     except ValueError as error:
         return str(error)
     if response.status == 206:
@@ -92,7 +92,7 @@ def _how_it_differs(body: bytes, whole: bytes) -> str:
     return "other bytes"
 
 
-def _decoded(response: HttpAnswer, limit: int) -> bytes:
+def _decode_body(response: HttpAnswer, limit: int) -> bytes:
     """The body without its Content-Encoding. Errors: ValueError where it cannot be decoded."""
     encodings = response.values("Content-Encoding")
     if not encodings:

@@ -105,7 +105,7 @@ class _Crawl:
 
     def _follow(self, page_url: str, page: HttpAnswer) -> None:
         deadline = time.monotonic() + LONGEST_S
-        waiting = deque((link, 0) for link in page_links(_text(page), page_url))
+        waiting = deque((link, 0) for link in page_links(_page_text(page), page_url))
         known: set[PageLink] = set()
         while waiting:
             link, depth = waiting.popleft()
@@ -119,7 +119,7 @@ class _Crawl:
             response = self._load(link, page_url)
             is_style = link.use == "style" and response is not None and response.status == 200
             if response and is_style and depth < self.probe.depth + 1:
-                further = style_links(_text(response), link.url)
+                further = style_links(_page_text(response), link.url)
                 waiting += [(one, depth + 1) for one in further]
 
     def _load(self, link: PageLink, page_url: str) -> HttpAnswer | None:
@@ -203,7 +203,7 @@ def _in_short(answer: HttpAnswer) -> str:
     return f"{answer.status}, {kind}"
 
 
-def _text(answer: HttpAnswer) -> str:
+def _page_text(answer: HttpAnswer) -> str:
     """Enough of its text to find URLs, which are ASCII in practice."""
     return answer.body.decode("utf-8", "replace")
 

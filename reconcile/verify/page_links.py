@@ -66,12 +66,12 @@ def _style_links(text: str, base: str) -> Iterator[PageLink]:
     text = _IMPORT.sub("", text)
     for face in _FONT_FACE.findall(text):
         for match in _URL.finditer(face):
-            yield from _absolute(_written(match), base, "font", "anonymous")
+            yield from _absolute(_first_group(match), base, "font", "anonymous")
     for match in _URL.finditer(_FONT_FACE.sub("", text)):
-        yield from _absolute(_written(match), base, "other")
+        yield from _absolute(_first_group(match), base, "other")
 
 
-def _written(match: re.Match[str]) -> str:
+def _first_group(match: re.Match[str]) -> str:
     return next(filter(None, match.groups()), "")
 
 

@@ -59,12 +59,12 @@ def verify_sites(
     probes = _of_sites(known.probes, sites)
     if changes:
         probes = _without_uploads(probes, workspace)
-    written = tuple(_written(changes))
+    written = tuple(_written_paths(changes))
     files = (with_changed(probe, written) for probe in probes if isinstance(probe, FilesProbe))
     return (*unknown, *_run(workspace, [*probes, *filter(None, files)], before))
 
 
-def _written(changes: Sequence[Change]) -> Iterator[str]:
+def _written_paths(changes: Sequence[Change]) -> Iterator[str]:
     """The paths of the files that the changes wrote, as far as others may request them."""
     for change in changes:
         if change.ref.kind == "file" and change.after is not None:

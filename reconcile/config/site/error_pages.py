@@ -45,14 +45,14 @@ ErrorKey = Annotated[
 PAGE, FLAG = "(page)", "(flag)"
 
 
-def _discriminate(value: Any) -> str:
+def _error_page_tag(value: Any) -> str:
     return FLAG if isinstance(value, bool) else PAGE
 
 
 ErrorPages = dict[
     ErrorKey,
     Annotated[
-        Annotated[Path, Tag(PAGE)] | Annotated[bool, Tag(FLAG)], Discriminator(_discriminate)
+        Annotated[Path, Tag(PAGE)] | Annotated[bool, Tag(FLAG)], Discriminator(_error_page_tag)
     ],
 ]
 

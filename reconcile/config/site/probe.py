@@ -76,7 +76,7 @@ class CrawlProbeSettings(ConfigModel):
 GET, UPLOAD, CRAWL = "(get)", "(upload)", "(crawl)"
 
 
-def _discriminate(value: Any) -> str:
+def _probe_tag(value: Any) -> str:
     if isinstance(value, dict):
         return CRAWL if "crawl" in value else UPLOAD if "upload" in value else GET
     if isinstance(value, CrawlProbeSettings):
@@ -89,7 +89,7 @@ ProbeSettings = Annotated[
     Annotated[GetProbeSettings, Tag(GET)]
     | Annotated[UploadProbeSettings, Tag(UPLOAD)]
     | Annotated[CrawlProbeSettings, Tag(CRAWL)],
-    Discriminator(_discriminate),
+    Discriminator(_probe_tag),
 ]
 
 

@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import Field, Tag
 
 from reconcile.config.config_model import ConfigModel
 from reconcile.config.diagnostics import Violation
 from reconcile.config.document import Loc
 from reconcile.config.fields.field_type import FieldType, InvalidValue, quote_text, require_str
 from reconcile.config.fields.network import parse_server_name
+from reconcile.config.fields.short_form import short_or_mapping
 from reconcile.config.probes import Expectation, HttpProbe
 from reconcile.config.site.extra import extra_directives, place_in_extra
 from reconcile.config.site.listen_ports import endpoint, host_to_probe
@@ -92,13 +93,9 @@ class Redirect(ConfigModel):
 TARGET, MAPPING = "(target)", "(mapping)"
 
 
-def _discriminate(value: Any) -> str:
-    return MAPPING if isinstance(value, dict | Redirect) else TARGET
-
-
 RedirectChoice = Annotated[
     Annotated[RedirectTarget, Tag(TARGET)] | Annotated[Redirect, Tag(MAPPING)],
-    Discriminator(_discriminate),
+    short_or_mapping(TARGET, MAPPING, Redirect),
 ]
 
 

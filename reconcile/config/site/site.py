@@ -112,7 +112,7 @@ if TYPE_CHECKING:
 DIRECTORY, FILE, PROXY = "(directory)", "(file)", "(proxy)"
 
 
-def _discriminate(value: Any) -> str:
+def _location_tag(value: Any) -> str:
     role = value.get("role") if isinstance(value, dict) else getattr(value, "role", None)
     has_file = "file" in value if isinstance(value, dict) else isinstance(value, FileLocation)
     return PROXY if role == "proxy" else FILE if has_file else DIRECTORY
@@ -122,7 +122,7 @@ LocationChoice = Annotated[
     Annotated[Location, Tag(DIRECTORY)]
     | Annotated[FileLocation, Tag(FILE)]
     | Annotated[ProxyLocation, Tag(PROXY)],
-    Discriminator(_discriminate),
+    Discriminator(_location_tag),
 ]
 
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 from itertools import compress
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
-from pydantic import ConfigDict, Discriminator, Field, Tag
+from pydantic import ConfigDict, Field, Tag
 
 from reconcile.config.config_model import ConfigModel
 from reconcile.config.diagnostics import Violation
@@ -18,6 +18,7 @@ from reconcile.config.document import Loc
 from reconcile.config.fields.field_type import regex_str
 from reconcile.config.fields.path_types import NginxPath
 from reconcile.config.fields.quantities import SECONDS, Duration
+from reconcile.config.fields.short_form import short_or_mapping
 from reconcile.config.probes import CertificateProbe, Expectation, HttpProbe
 from reconcile.config.site.listen_ports import ListenAddress, endpoint, main_endpoint
 from reconcile.engine.model import Declared, Finding
@@ -71,13 +72,9 @@ class Hsts(ConfigModel):
 HSTS_AGE, HSTS_MAP = "(duration)", "(mapping)"
 
 
-def _discriminate(value: Any) -> str:
-    return HSTS_MAP if isinstance(value, dict | Hsts) else HSTS_AGE
-
-
 HstsChoice = Annotated[
     Annotated[Duration, Tag(HSTS_AGE)] | Annotated[Hsts, Tag(HSTS_MAP)],
-    Discriminator(_discriminate),
+    short_or_mapping(HSTS_AGE, HSTS_MAP, Hsts),
 ]
 
 

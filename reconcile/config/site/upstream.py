@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 ONE, SEVERAL = "(address)", "(list)"
 
 
-def _discriminate(value: Any) -> str:
+def _upstream_tag(value: Any) -> str:
     return SEVERAL if isinstance(value, tuple | list) else ONE
 
 
 UpstreamChoice = Annotated[
     Annotated[Upstream, Tag(ONE)]
     | Annotated[tuple[Upstream, ...], Tag(SEVERAL), Field(min_length=1)],
-    Discriminator(_discriminate),
+    Discriminator(_upstream_tag),
 ]
 
 

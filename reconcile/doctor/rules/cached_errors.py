@@ -94,13 +94,13 @@ def _kept_by_nginx(proxy: ProxyLocation) -> Iterator[RuleResult]:
         if failing and seconds > ACCEPTABLE_S:
             yield warning(
                 f"nginx keeps errors of the app for {line.args[-1]} ({', '.join(failing)}).",
-                _written(line),
+                _quote_directive(line),
                 proxy.evidence,
                 fix=f"{line.place}: proxy_cache_valid {' '.join(failing)} 10s; for these.",
             )
 
 
-def _written(line: Directive) -> str:
+def _quote_directive(line: Directive) -> str:
     return f"{line.place}: {line.name} {' '.join(line.args)};"
 
 

@@ -43,10 +43,10 @@ class _WrongType:
 def check(inspection: HostInspection) -> Iterator[RuleResult]:
     """Yield an error for types that browsers refuse, a note for types that say nothing."""
     # The types of uploads are often withheld on purpose, see the rule active-uploads.
-    return check_each(inspection.mappings_of("static", "other"), partial(_check, inspection))
+    return check_each(inspection.mappings_of("static", "other"), partial(_check_types, inspection))
 
 
-def _check(inspection: HostInspection, mapping: LocationMapping) -> Iterator[RuleResult]:
+def _check_types(inspection: HostInspection, mapping: LocationMapping) -> Iterator[RuleResult]:
     wrong = list(_wrong_types(inspection, mapping))
     refused = [one for one in wrong if one.effect]
     unknown = [one for one in wrong if not one.effect]

@@ -45,11 +45,11 @@ def _dropped(proxy: ProxyLocation, lost: list[Directive]) -> RuleResult:
     names = [one.args[0] for one in lost]
     is_essential = not _ESSENTIAL.isdisjoint(name.lower() for name in names)
     effects = list(_effects(proxy, {name.lower() for name in names}))
-    lines = " ".join(map(_written, lost))
+    lines = " ".join(map(_directive_text, lost))
     return (error if is_essential else warning)(
         f"{proxy.scope} of {proxy.server.names[0]} sends the app no {', '.join(names)}.",
         f"{own.place}: {own.name} {own.args[0]} replaces all that {proxy.scope} would inherit",
-        *(f"{one.place}: {_written(one)} is not inherited" for one in lost[:_MAX_LINES]),
+        *(f"{one.place}: {_directive_text(one)} is not inherited" for one in lost[:_MAX_LINES]),
         *effects,
         fix=f"{own.place}: add beside it: {lines}",
     )
@@ -63,7 +63,7 @@ def _effects(proxy: ProxyLocation, names: set[str]) -> Iterator[str]:
         yield "the app takes each request for plain http: redirects, cookies and CSRF checks fail"
 
 
-def _written(directive: Directive) -> str:
+def _directive_text(directive: Directive) -> str:
     args = " ".join(f'"{arg}"' if not arg or " " in arg else arg for arg in directive.args)
     return f"{directive.name} {args};"
 

@@ -85,7 +85,7 @@ def _shadowed_location(
 def _denials(mapping: LocationMapping) -> list[str]:
     """The server's regex locations that deny, as text: ^~ skips them, and must open nothing."""
     locations = mapping.server.scope.locations
-    return [_text(one) for one in locations if one.is_regex and _denies(one)]
+    return [_directive_text(one) for one in locations if one.is_regex and _denies(one)]
 
 
 def _denies(scope: Scope) -> bool:
@@ -94,7 +94,7 @@ def _denies(scope: Scope) -> bool:
     return forbids or any(status[:1] == "4" for status in statuses)
 
 
-def _text(scope: Scope) -> str:
+def _directive_text(scope: Scope) -> str:
     directive = scope.directive
     data = scope.tree.files[directive.file].data[directive.start : directive.end]
     return " ".join(data.decode("utf-8", "replace").split())

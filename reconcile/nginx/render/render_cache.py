@@ -33,7 +33,7 @@ class RenderCache:
     @classmethod
     def read(cls, state: StateDir) -> RenderCache:
         """Load the cache of the last apply; empty where it is missing or damaged."""
-        return cls(_decoded(state.read(NAME)))
+        return cls(_decode_cache(state.read(NAME)))
 
     def keep(self, state: StateDir) -> None:
         """Save the results used in this run, and drop all others. Errors: HostError."""
@@ -61,7 +61,7 @@ def _code_digest(package: Path) -> str:
     return sha256(b"".join(path.read_bytes() for path in (*templates, *code))).hexdigest()
 
 
-def _decoded(data: bytes | None) -> dict[str, str]:
+def _decode_cache(data: bytes | None) -> dict[str, str]:
     try:
         kept = json.loads(data or b"{}")
     except ValueError:

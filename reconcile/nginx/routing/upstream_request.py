@@ -86,13 +86,13 @@ def passed_headers(route: Route) -> tuple[PassedHeader, ...]:
         return route.expanded(template)
 
     written = route.scope.inherited(_SETTERS[handler.name])
-    own = list(_written(written, value))
+    own = list(_passed_headers(written, value))
     names = {header.name.lower() for header in own}
     defaults = _defaults(handler, value)
     return (*(one for one in defaults if one.name.lower() not in names), *own)
 
 
-def _written(
+def _passed_headers(
     directives: list[Directive], value: Callable[[str], str | None]
 ) -> Iterator[PassedHeader]:
     for directive in directives:

@@ -91,7 +91,8 @@ def read_loaded(nginx: NginxInstallation, now: RunningNginx) -> LoadedConfig:
         for loaded, real, text in _managed(nginx)
     }
     others = (
-        _newest_ctime_s(nginx.host, path) for path in (*_folders(nginx), *_certificates(nginx))
+        _newest_ctime_s(nginx.host, path)
+        for path in (*_include_folders(nginx), *_certificates(nginx))
     )
     changed = max([*newest.values(), *others])
     return LoadedConfig(serves, start is not None and changed < start)
@@ -100,7 +101,7 @@ def read_loaded(nginx: NginxInstallation, now: RunningNginx) -> LoadedConfig:
 def changed_since(nginx: NginxInstallation, now: RunningNginx) -> tuple[str, ...]:
     """The files, certificates and include folders that changed since `now` was started."""
     start = now.oldest_start_s or 0.0
-    every = (*nginx.tree.files, *_certificates(nginx), *sorted(_folders(nginx)))
+    every = (*nginx.tree.files, *_certificates(nginx), *sorted(_include_folders(nginx)))
     return tuple(path for path in every if _newest_ctime_s(nginx.host, path) >= start)
 
 
@@ -165,7 +166,7 @@ def _newest_ctime_s(host: Host, path: str) -> float:
     return max((found.ctime_ns for found in (name, target) if found), default=0) / _NS_PER_S
 
 
-def _folders(nginx: NginxInstallation) -> frozenset[str]:
+def _include_folders(nginx: NginxInstallation) -> frozenset[str]:
     """The folders of wildcard includes, where an added or removed name changes the result."""
     globs = [include for include in nginx.tree.includes.values() if include.is_glob]
     below = {dirname(path) for include in globs for path in include.paths}
