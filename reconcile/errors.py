@@ -14,6 +14,7 @@ class ExitCode(IntEnum):
     VERIFICATION_FAILED = 3
     LOCKED = 4
     STALE_PLAN = 5
+    HELD = 6
 
 
 class ReconcileError(Exception):
@@ -48,3 +49,9 @@ class StalePlan(ReconcileError):
     """The host, the configuration or the version has changed since the plan was approved."""
 
     exit_code = ExitCode.STALE_PLAN
+
+
+class HoldInForce(ReconcileError):
+    """A person keeps everyone from applying on this host."""
+
+    exit_code = ExitCode.HELD

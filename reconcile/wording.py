@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 
 def counted(number: int, noun: str) -> str:
@@ -22,3 +23,8 @@ def shortened(name: str, most: int = 300) -> str:
     """`name`, or its beginning and its end where it has more than `most` characters."""
     half = most // 2
     return name if len(name) <= most else f"{name[:half]}…{name[-half:]}"
+
+
+def utc_text(at: datetime) -> str:
+    """The second `at` in UTC, as ISO 8601: `2026-11-22T08:00:00Z`."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -24,6 +24,7 @@ COMMANDS = {
     "doctor": "Diagnose problems on this host and suggest fixes.",
     "explain": "Show which server, location and file answer a URL.",
     "rollback": "Undo the last apply, or one that was interrupted.",
+    "hold": "Show, set or release a hold: meanwhile no one applies here.",
     "history": "List who applied what and when, with the result.",
     "state": "Show and edit the ledger of managed resources.",
     "graph": "Print the dependency graph as DOT or Mermaid.",
@@ -38,6 +39,7 @@ Exit codes:
   3  verification failed
   4  another apply is running
   5  the saved plan is stale
+  6  a hold is in force
 
 Get started: reconcile init, then reconcile plan, then reconcile apply.
 """

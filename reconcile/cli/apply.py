@@ -24,6 +24,7 @@ from reconcile.cli.options import (
 )
 from reconcile.cli.progress import EventSink, event_sink
 from reconcile.cli.workspaces import open_workspace, selection_of
+from reconcile.engine.hold import refuse_held
 from reconcile.engine.model import Plan, Report
 from reconcile.engine.safety_checks import refuse_unclear
 from reconcile.engine.selection import Selection
@@ -33,7 +34,7 @@ from reconcile.filesystem.user_files import is_trusted_file
 from reconcile.gitops.saved_plan import SavedPlan, read, refuse_used
 from reconcile.system import Host
 from reconcile.workspace import Workspace
-from reconcile.workspace.applying import ApplyOptions, apply_plan, locked
+from reconcile.workspace.applying import ApplyOptions, apply_plan, locked_to_apply
 from reconcile.workspace.planning import plan_changes, replan
 
 
@@ -82,6 +83,7 @@ def apply(
       3  failed, and rolled back
       4  another apply is running
       5  the saved plan is stale, or the host changed meanwhile
+      6  a hold is in force
     """
     selection = selection_of(site, target, exclude)
     events = event_sink(json=json, full=full, summary=summary)
@@ -97,8 +99,9 @@ def apply(
         report = _apply_saved(saved, file, var, options, lock_timeout, events)
         return _report_end(report, events, detailed=detailed_exitcode)
     workspace = open_workspace(file, var)
+    refuse_held(workspace.host.state)
     approved = None if auto_approve else _approved_plan(workspace, selection, events)
-    with locked(workspace, "apply", timeout_s=lock_timeout, on_event=events) as current:
+    with locked_to_apply(workspace, "apply", timeout_s=lock_timeout, on_event=events) as current:
         plan = _current_plan(current, selection, approved, events)
         report = _execute(current, plan, options, events)
     return _report_end(report, events, detailed=detailed_exitcode)
@@ -130,7 +133,7 @@ def _apply_saved(
     """Apply what was approved, and nothing else. Errors: StalePlan."""
     approved = read(path)
     workspace = _open_for_saved_plan(approved, file, var)
-    with locked(workspace, "apply", timeout_s=lock_timeout_s, on_event=events) as current:
+    with locked_to_apply(workspace, "apply", timeout_s=lock_timeout_s, on_event=events) as current:
         refuse_used(approved, current.host.state)
         with events.scanning(current.host):
             plan = replan(current, approved.inputs, approved.selection, bind_contents=True)

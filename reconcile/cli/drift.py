@@ -27,6 +27,7 @@ from reconcile.cli.progress_line import file_progress
 from reconcile.cli.read_only_guard import ReadOnlyGuard
 from reconcile.cli.terminal import now, show, style
 from reconcile.cli.workspaces import open_workspace
+from reconcile.engine.hold import exit_code_under
 from reconcile.errors import ExitCode
 from reconcile.output.json import drift_document, to_json
 from reconcile.output.markdown import drift_markdown
@@ -72,6 +73,7 @@ def drift(
       1  error, or something could not be read
       2  drift or pending changes
       3  HTTP checks failed
+      6  a hold kept --heal from reverting anything
     """
     require_single_format(json=json, markdown=markdown)
     notifications = Notifications.from_options(notify or (), remind)
@@ -84,6 +86,8 @@ def drift(
     failed = report.exit_code(detailed=False) if report else ExitCode.OK
     recorded = record_and_notify(workspace, found, metrics_file, notifications)
     code = failed or found.exit_code or recorded
+    if heal:
+        code = exit_code_under(found.plan.hold, code)
     if not quiet or code or found.healed:
         if json:
             noted = replace(found, plan=read_only.with_note(found.plan))

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from reconcile.config.fields.quantities import parse_duration
 from reconcile.engine.drift_report import Drift
 from reconcile.engine.model import Report
-from reconcile.errors import ExitCode, LockHeld, ReconcileError, StalePlan
+from reconcile.errors import ExitCode, HoldInForce, LockHeld, ReconcileError, StalePlan
 from reconcile.filesystem.user_files import is_trusted_file, read_user_file
 from reconcile.gitops.auto_remediation import why_not_healing
 from reconcile.gitops.drift_alert import alert_text, should_notify, with_sent_alert
@@ -21,7 +21,7 @@ from reconcile.system import Host
 from reconcile.system.lock import try_lock
 from reconcile.system.notifier import send
 from reconcile.workspace import Workspace
-from reconcile.workspace.applying import UNATTENDED, apply_plan, locked
+from reconcile.workspace.applying import UNATTENDED, apply_plan, locked_to_apply
 from reconcile.workspace.planning import replan
 
 COMMAND = "reconcile drift --heal"
@@ -63,7 +63,7 @@ def revert_drift(workspace: Workspace, drift: Drift) -> Report | None:
     try:
         report = _apply_drifted(workspace, drift)
         succeeded = report.exit_code(detailed=False) == ExitCode.OK
-    except (LockHeld, StalePlan) as error:
+    except (LockHeld, HoldInForce, StalePlan) as error:
         _print_note(_one_line(error))
         return None
     except ReconcileError as error:
@@ -99,7 +99,7 @@ def record_and_notify(
 
 
 def _apply_drifted(workspace: Workspace, drift: Drift) -> Report:
-    with locked(workspace, "drift --heal") as current:
+    with locked_to_apply(workspace, "drift --heal") as current:
         plan = replan(current, drift.plan.inputs)
         return apply_plan(current, plan, COMMAND, options=UNATTENDED)
 

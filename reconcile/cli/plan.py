@@ -25,6 +25,7 @@ from reconcile.cli.progress_line import file_progress
 from reconcile.cli.read_only_guard import ReadOnlyGuard
 from reconcile.cli.terminal import now, show, style
 from reconcile.cli.workspaces import open_workspace, selection_of
+from reconcile.engine.hold import exit_code_under
 from reconcile.engine.model import Plan
 from reconcile.engine.safety_checks import refuse_unclear
 from reconcile.engine.selection import Selection
@@ -69,13 +70,14 @@ def plan(
       0  planned
       1  error, or something could not be read
       2  changes (only with --detailed-exitcode)
+      6  planned, but a hold is in force: apply would not start
     """
     require_single_format(json=json, markdown=markdown)
     workspace, selection = open_workspace(file, var), selection_of(site, target, exclude)
     read_only = ReadOnlyGuard()
     with file_progress(workspace.host, json=json):
         made = read_only(lambda: plan_changes(workspace, selection, bind_contents=out is not None))
-    code = made.exit_code(detailed=detailed_exitcode)
+    code = exit_code_under(made.hold, made.exit_code(detailed=detailed_exitcode))
     if out is not None:
         _save(out, made, workspace, selection)
     if json:

@@ -14,6 +14,7 @@ from reconcile.cli.options import Json, LockTimeout, MaxDeletes, Quiet
 from reconcile.cli.progress import event_sink, relative_to
 from reconcile.cli.read_only_guard import ReadOnlyGuard
 from reconcile.cli.terminal import now, show, style
+from reconcile.engine.hold import exit_code_under, refuse_held
 from reconcile.errors import ExitCode, LockHeld, ReconcileError
 from reconcile.gitops.pull_revision import (
     Pulled,
@@ -28,7 +29,7 @@ from reconcile.output.text import drift_text, plan_text
 from reconcile.system import Host, HostSettings
 from reconcile.system.lock import try_lock
 from reconcile.workspace import Workspace
-from reconcile.workspace.applying import UNATTENDED, ApplyOptions, apply_plan, locked
+from reconcile.workspace.applying import UNATTENDED, ApplyOptions, apply_plan, locked_to_apply
 from reconcile.workspace.checking import check_drift
 from reconcile.workspace.planning import plan_changes
 
@@ -106,6 +107,7 @@ def pull(
       2  changes or drift (--then plan or drift)
       3  HTTP checks failed; a failed apply was rolled back
       4  another apply or pull is running
+      6  a hold is in force: nothing was applied
     """
     host = Host(HostSettings(state_dir=state_dir))
     source = remote_source(
@@ -120,6 +122,8 @@ def pull(
     with try_lock(host, "pull.lock", timeout_s=lock_timeout) as is_held:
         if not is_held:
             raise LockHeld("Another pull is running on this host", "", "Use --lock-timeout.")
+        if then is PullAction.APPLY:
+            refuse_held(host.state)
         pulled = pull_revision(host, source)
         with _errors_relative_to(pulled.folder):
             workspace = Workspace.open(pulled.file, pulled.commit, source.file)
@@ -157,12 +161,13 @@ def _plan_or_drift(
     """The exit code, and what to print."""
     if then is PullAction.DRIFT:
         drift = read_only(lambda: check_drift(workspace))
+        code = exit_code_under(drift.plan.hold, drift.exit_code)
         if not json:
-            return drift.exit_code, drift_text(drift, style())
+            return code, drift_text(drift, style())
         noted = replace(drift, plan=read_only.with_note(drift.plan))
-        return drift.exit_code, to_json(drift_document(noted, now=now()))
+        return code, to_json(drift_document(noted, now=now(), exit_code=code))
     plan = read_only(lambda: plan_changes(workspace))
-    code = plan.exit_code(detailed=True)
+    code = exit_code_under(plan.hold, plan.exit_code(detailed=True))
     if not json:
         return code, plan_text(plan, style())
     return code, to_json(plan_document(read_only.with_note(plan), code, now=now()))
@@ -186,7 +191,7 @@ def _apply(
 ) -> int:
     """Apply without asking; a revision that fails is recorded and not tried again."""
     events = event_sink(json=json, checkout=pulled.folder)
-    with locked(workspace, "pull", timeout_s=lock_timeout_s, on_event=events) as current:
+    with locked_to_apply(workspace, "pull", timeout_s=lock_timeout_s, on_event=events) as current:
         plan = plan_changes(current)
         silent = quiet and plan.exit_code(detailed=True) == ExitCode.OK
         if not silent:

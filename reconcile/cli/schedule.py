@@ -44,7 +44,7 @@ schedule = typer.Typer(
     rich_markup_mode=None,
 )
 NOTIFY = "notify"
-RESULTS = ("1", "2", "3")
+RESULTS = ("1", "2", "3", "6")
 """Exit statuses of a check that ran, and found something."""
 
 

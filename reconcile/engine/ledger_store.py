@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from reconcile.engine import history
 from reconcile.engine.ledger import BEGINNING, Ledger, Rows, decode, encode
+from reconcile.wording import utc_text
 
 if TYPE_CHECKING:
     from reconcile.filesystem.state_dir import StateDir
@@ -42,7 +43,7 @@ def next_records(
 
 def now() -> str:
     """The present second in UTC, as ISO 8601."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return utc_text(datetime.now(UTC))
 
 
 def sweep_records(state: StateDir) -> None:

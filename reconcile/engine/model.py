@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import field, replace
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from reconcile.dataclass import dataclass
 from reconcile.engine.resource import Cause as Cause
 from reconcile.engine.resource import Ref as Ref
 from reconcile.engine.resource import Resource as Resource
 from reconcile.errors import ExitCode, ReconcileError
+
+if TYPE_CHECKING:
+    from reconcile.engine.hold import Hold
 
 Action = Literal["create", "update", "delete", "no-op"]
 CheckStatus = Literal["pass", "fail", "unknown", "skipped"]
@@ -234,6 +237,8 @@ class Plan:
     ignored: int = 0
     """How many differences are ignored; `ignored_changes` has each."""
     ignored_changes: tuple[Ignored, ...] = ()
+    hold: Hold | None = None
+    """Why an apply would wait, whatever the changes are."""
     partial: bool = False
     config: ConfigOrigin | None = None
     inputs: PlanInputs = field(default_factory=PlanInputs, repr=False)

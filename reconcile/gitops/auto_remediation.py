@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 def why_not_healing(drift: Drift, memory: DriftState) -> str | None:
     """Why drift is not reverted now: "" where there is none, None where it may be reverted."""
     plan = drift.plan
+    if plan.hold is not None:
+        return "Not healing: a hold is in force."
     if not plan.changes:
         return ""
     if drift.applying:

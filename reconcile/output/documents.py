@@ -179,6 +179,15 @@ class Envelope(Document):
     timestamp: str = Field(description="RFC 3339, UTC")
 
 
+class HoldItem(Document):
+    """Who keeps everyone from applying on a host; `until` is null until it is released."""
+
+    user: str
+    reason: str
+    since: str = Field(description="RFC 3339, UTC")
+    until: str | None = Field(description="RFC 3339, UTC")
+
+
 class PlanDocument(Envelope):
     """`reconcile plan --json`."""
 
@@ -190,6 +199,7 @@ class PlanDocument(Envelope):
     unknown: list[FailedReading]
     behaviour_changes: list[BehaviourChangeItem]
     findings: list[FindingItem]
+    hold: HoldItem | None = None
     ignored_changes: list[IgnoredChange]
     checks: list[CheckItem]
     summary: Counts
@@ -228,6 +238,13 @@ class VerifyDocument(Envelope):
     checks: list[CheckItem]
     healthy: bool
     result: Literal["verified", "incomplete", "failed"]
+    exit_code: int
+
+
+class HoldDocument(Envelope):
+    """`reconcile hold --json`: the hold in force once the command is done; null for none."""
+
+    hold: HoldItem | None
     exit_code: int
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel
@@ -25,6 +25,7 @@ from reconcile.engine.model import (
 )
 from reconcile.output import documents as doc
 from reconcile.output.fields import shown_changes, shown_fields
+from reconcile.wording import utc_text
 
 _RESULTS = (("fail", "failed"), ("unknown", "incomplete"))
 
@@ -185,6 +186,7 @@ def _plan_fields(
         ],
         "unknown": [failed_reading(reading) for reading in plan.unknown],
         "behaviour_changes": plan.behaviour_changes,
+        "hold": plan.hold,
         "findings": plan.findings,
         "ignored_changes": plan.ignored_changes,
         "checks": checks,
@@ -201,8 +203,7 @@ def failed_reading(reading: Unknown) -> doc.FailedReading:
 
 def envelope(host: str, now: datetime) -> dict[str, str]:
     """Return the keys that every document begins with; the time in UTC."""
-    timestamp = now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return {"reconcile_version": __version__, "host": host, "timestamp": timestamp}
+    return {"reconcile_version": __version__, "host": host, "timestamp": utc_text(now)}
 
 
 def _shown(field: FieldChange, value: Any) -> Any:

@@ -15,6 +15,7 @@ _DOCUMENTS: dict[str, Any] = {
     "drift": documents.DriftDocument,
     "apply": documents.ApplyEvent,
     "verify": documents.VerifyDocument,
+    "hold": documents.HoldDocument,
     "history": documents.HistoryDocument,
     "schedule": documents.ScheduleDocument,
     "state": documents.StateDocument,

@@ -11,6 +11,7 @@ import reconcile.resources.undo_records  # noqa: F401  registers what a journal 
 from reconcile.dataclass import dataclass
 from reconcile.engine.apply import apply
 from reconcile.engine.history import current_number
+from reconcile.engine.hold import refuse_held
 from reconcile.engine.model import Check, EventHandler, Plan, Report, discard_event
 from reconcile.engine.rollback import (
     NOTHING_UNDONE,
@@ -75,6 +76,21 @@ def locked(
     Errors: LockHeld, naming the holder; RollbackFailed.
     """
     with lock(workspace.host, command, timeout_s=timeout_s):
+        recover(workspace.host, on_event)
+        yield workspace.refreshed()
+
+
+@contextmanager
+def locked_to_apply(
+    workspace: Workspace,
+    command: str,
+    *,
+    timeout_s: float = 0.0,
+    on_event: EventHandler = discard_event,
+) -> Iterator[Workspace]:
+    """The same for an apply, which a hold prevents. Errors: as `locked`, and HoldInForce."""
+    with lock(workspace.host, command, timeout_s=timeout_s):
+        refuse_held(workspace.host.state)
         recover(workspace.host, on_event)
         yield workspace.refreshed()
 

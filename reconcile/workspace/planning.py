@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from functools import partial
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 from reconcile.engine.claims import Claims
 from reconcile.engine.data_protection import find_protection, protected_folders
 from reconcile.engine.history import INTERRUPTED, last_row
+from reconcile.engine.hold import read_hold
 from reconcile.engine.ignore_rules import IgnoredField, apply_ignore_rules, without_ignored
 from reconcile.engine.model import ConfigOrigin, Finding, Plan
 from reconcile.engine.observe import Compare, Observation, observe
@@ -25,6 +27,7 @@ from reconcile.system.planned_host import PlannedHost
 
 if TYPE_CHECKING:
     from reconcile.config.config import Config
+    from reconcile.engine.hold import Hold
     from reconcile.engine.model import Desired, PlanInputs
     from reconcile.engine.resource import Ref, Resource
     from reconcile.system import Host
@@ -40,6 +43,7 @@ def plan_changes(
     Errors: ReconcileError, where the facts of the host cannot be read.
     """
     host, rows, declared = workspace.host, workspace.ledger.rows, workspace.desired
+    hold = read_hold(host.state)
     chosen = select(declared, {ref: row.sites for ref, row in rows.items()}, selection)
     withheld = _withheld(declared, chosen)
     chosen -= withheld.keys()
@@ -65,6 +69,7 @@ def plan_changes(
         conflicts=workspace.merged[1],
         ignored=compared.ignored,
         findings=(
+            *_hold_note(hold),
             *_interrupted_applies(host),
             *workspace.compiled.findings,
             *compared.findings,
@@ -72,7 +77,7 @@ def plan_changes(
             *withheld.values(),
         ),
     )
-    return _with_refusals(_with_impact(workspace, plan), world)
+    return _with_refusals(_with_impact(workspace, replace(plan, hold=hold)), world)
 
 
 def _withheld(declared: Desired, chosen: frozenset[Ref]) -> dict[Ref, Finding]:
@@ -137,6 +142,12 @@ def _ignore_rules(config: Config) -> Iterator[IgnoredField]:
         if rule.field is not None:
             place = config.position_of("ignore", number)
             yield IgnoredField(rule.ref, rule.field, rule.reason, rule.until, place)
+
+
+def _hold_note(hold: Hold | None) -> Iterator[Finding]:
+    if hold is not None:
+        fix = "Until its end apply exits with 6; reconcile hold --release ends it."
+        yield Finding("hold", "note", f"{hold}.", fix=fix)
 
 
 def _interrupted_applies(host: Host) -> Iterator[Finding]:

@@ -371,3 +371,13 @@ def test_half_of_what_is_owned_is_never_removed_unattended(
     assert 1 == done.returncode
     assert "an unattended apply may remove or release 50% of them" in done.stderr
     assert os.path.exists(site_file(demo))
+
+
+def test_a_pull_applies_nothing_under_a_hold(demo: DemoHost, run: Run, pull: Pull) -> None:
+    assert 0 == run("hold", "--reason", "migrating", cwd=demo.root).returncode
+
+    applied, planned = pull("--then", "apply"), pull()
+
+    assert (6, 6) == (applied.returncode, planned.returncode)
+    assert "held this host" in applied.stderr
+    assert "Plan: 7 to add" in planned.stdout

@@ -72,6 +72,7 @@ IDS = (
     "tls-certificate",
     "tls-key",
     "certbot-edits",
+    "hold",
 )
 """In the order of the report: causes before their symptoms."""
 
