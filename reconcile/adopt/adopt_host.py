@@ -100,7 +100,7 @@ def _plan_draft(file: str, draft: Draft) -> Plan:
 
 def _workspace(draft: Draft, file: str) -> Workspace:
     config = load_bytes(yaml_text(draft.values, draft.comments).encode(), file)
-    return Workspace(config, Host(config.host.settings()))
+    return Workspace(config, Host(config.host_settings()))
 
 
 def _write_host_section(host: Host, draft: Draft) -> None:

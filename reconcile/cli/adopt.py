@@ -54,7 +54,7 @@ def adopt(
     """
     if output is not None:
         _refuse_existing(output)
-    host = Host(load(file).host.settings()) if file else Host()
+    host = Host(load(file).host_settings()) if file else Host()
     read_only = ReadOnlyGuard()
     adopted = read_only(
         lambda: adopt_host(host, output or LOCAL, site or (), has_files=output is not None)

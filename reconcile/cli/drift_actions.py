@@ -53,7 +53,7 @@ class Notifications:
 
 def revert_drift(workspace: Workspace, drift: Drift) -> Report | None:
     """Apply what drifted, unattended; None where that was not tried, or was refused."""
-    memory, _ = load(workspace.host.state)
+    memory, _ = load(workspace.host)
     reason = why_not_healing(drift, memory)
     if reason:
         _print_note(reason)
@@ -113,10 +113,10 @@ def _save_outcome(host: Host, drift: Drift, notifications: Notifications) -> Non
         if not locked:
             _print_note("another drift check is running; the result of this one was not saved")
             return
-        memory, problem = load(host.state)
+        memory, problem = load(host)
         if problem:
             _print_note(problem)
-        save(host.state, _notify(updated_with(memory, drift), drift, notifications))
+        save(host, _notify(updated_with(memory, drift), drift, notifications))
 
 
 def _notify(memory: DriftState, drift: Drift, notifications: Notifications) -> DriftState:
@@ -131,8 +131,8 @@ def _notify(memory: DriftState, drift: Drift, notifications: Notifications) -> D
 
 def _save_failed_heal(host: Host, fingerprint: str) -> None:
     with _errors_as_notes(), try_lock(host, DRIFT_LOCK, timeout_s=DRIFT_LOCK_TIMEOUT_S):
-        memory, _ = load(host.state)
-        save(host.state, memory.model_copy(update={"failed_heal": fingerprint}))
+        memory, _ = load(host)
+        save(host, memory.model_copy(update={"failed_heal": fingerprint}))
 
 
 @contextmanager

@@ -16,11 +16,9 @@ from reconcile.errors import ExitCode, ReconcileError
 from reconcile.filesystem.user_files import is_trusted_file
 from reconcile.gitops.drift_state import load
 from reconcile.gitops.schedule_units import (
-    CRON_FILE,
     HEADER,
-    SERVICE,
-    TIMER,
     Schedule,
+    ScheduleNames,
     checked_command,
     to_utc,
 )
@@ -43,7 +41,6 @@ schedule = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
 )
-NOTIFY = "notify"
 RESULTS = ("1", "2", "3", "6")
 """Exit statuses of a check that ran, and found something."""
 
@@ -95,11 +92,11 @@ def install(
         _refuse_missing_folder(metrics_file)
     made = _schedule(workspace, path, every, metrics_file, notify or [], heal=heal, delay_s=delay)
     if has_systemd():
-        timers.install(workspace.host, made.units, HEADER, TIMER)
-        text = f"Installed {TIMER}: {every}, with a random delay of up to {delay} s."
+        timers.install(workspace.host, made.units, HEADER, made.names.timer)
+        text = f"Installed {made.names.timer}: {every}, with a random delay of up to {delay} s."
     else:
-        timers.write_file(CRON_FILE, made.cron, HEADER)
-        text = f"Installed {CRON_FILE}: {every}."
+        timers.write_file(made.names.cron_file, made.cron, HEADER)
+        text = f"Installed {made.names.cron_file}: {every}."
     show(_status_json(workspace) if json else text)
     return ExitCode.OK
 
@@ -119,10 +116,12 @@ def remove(file: File = None, json: Json = False) -> int:
     """
     workspace = open_state(file)
     _refuse_unprivileged(workspace)
-    removed = timers.remove_file(CRON_FILE, HEADER)
+    names = _names(workspace)
+    removed = timers.remove_file(names.cron_file, HEADER)
     if has_systemd():
-        removed |= timers.remove(workspace.host, (TIMER, SERVICE), HEADER, TIMER)
-    workspace.host.state.remove(NOTIFY)
+        units = (names.timer, names.service)
+        removed |= timers.remove(workspace.host, units, HEADER, names.timer)
+    workspace.host.state.remove(names.notify)
     text = "Removed." if removed else "No drift check is installed."
     show(_status_json(workspace) if json else text)
     return ExitCode.OK
@@ -150,17 +149,22 @@ def _status_json(workspace: Workspace) -> str:
     return to_json(_status(workspace))
 
 
+def _names(workspace: Workspace) -> ScheduleNames:
+    return ScheduleNames(workspace.host.settings.scope)
+
+
 def _status(workspace: Workspace) -> ScheduleDocument:
-    memory, _ = load(workspace.host.state)
+    names = _names(workspace)
+    memory, _ = load(workspace.host)
     by, next_run, failure = "", "", ""
-    if os.path.lexists(CRON_FILE):
-        by = CRON_FILE
+    if os.path.lexists(names.cron_file):
+        by = names.cron_file
     if has_systemd():
         properties = timers.unit_properties(
-            workspace.host, TIMER, "ActiveState", "NextElapseUSecRealtime"
+            workspace.host, names.timer, "ActiveState", "NextElapseUSecRealtime"
         )
         if properties.get("ActiveState") == "active":
-            by, next_run = TIMER, to_utc(properties.get("NextElapseUSecRealtime", ""))
+            by, next_run = names.timer, to_utc(properties.get("NextElapseUSecRealtime", ""))
             failure = _failure(workspace)
     return ScheduleDocument.of(
         memory,
@@ -176,7 +180,11 @@ def _status(workspace: Workspace) -> ScheduleDocument:
 def _failure(workspace: Workspace) -> str:
     """Why the timer's own last run brought no result; "" where it did, or has not been yet."""
     found = timers.unit_properties(
-        workspace.host, SERVICE, "Result", "ExecMainStatus", "ExecMainExitTimestamp"
+        workspace.host,
+        _names(workspace).service,
+        "Result",
+        "ExecMainStatus",
+        "ExecMainExitTimestamp",
     )
     status, result = found.get("ExecMainStatus", ""), found.get("Result", "")
     if result == "success" or (result == "exit-code" and status in RESULTS):
@@ -206,14 +214,15 @@ def _schedule(
     if heal:
         command.append("--heal")
     parts = checked_command(command, every)
-    return Schedule(parts, every, checked_command(writes, every), heal, delay_s, randbelow(60))
+    written = checked_command(writes, every)
+    return Schedule(parts, every, written, heal, delay_s, randbelow(60), _names(workspace))
 
 
 def _store_urls(workspace: Workspace, notify: list[str]) -> str:
     """A root-only file with the URLs: everyone can read a unit file and a command line."""
-    state = workspace.host.state
-    state.write(NOTIFY, "".join(f"{url}\n" for url in notify).encode())
-    return state.path_of(NOTIFY)
+    state, name = workspace.host.state, _names(workspace).notify
+    state.write(name, "".join(f"{url}\n" for url in notify).encode())
+    return state.path_of(name)
 
 
 def _refuse_editable(workspace: Workspace, path: str) -> None:

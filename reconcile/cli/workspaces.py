@@ -26,7 +26,7 @@ def open_state(file: str | None) -> Workspace:
     """
     if find_config_file(file) is None:
         config = load_bytes(b"version: 1", LOCAL)
-        return Workspace(config, Host(config.host.settings()))
+        return Workspace(config, Host(config.host_settings()))
     return open_workspace(file)
 
 

@@ -6,13 +6,18 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import field, replace
 
 from reconcile.config.config import Config
+from reconcile.config.config_model import ConfigEntry
 from reconcile.config.context import CompileContext, Render
+from reconcile.config.guards import Entries, entries_of, guarded
 from reconcile.config.host_facts import HostFacts
+from reconcile.config.moves import compile_moves
 from reconcile.config.nginx_service import compile_nginx
 from reconcile.config.probes import Probe
+from reconcile.config.sharing import with_sharing
 from reconcile.config.site.site import site_findings, site_probes
 from reconcile.dataclass import dataclass
 from reconcile.engine.model import Check, Declared, Finding
+from reconcile.engine.moves import Moves
 from reconcile.errors import ReconcileError
 from reconcile.nginx.render.render import render_site
 
@@ -24,6 +29,8 @@ class CompiledConfig:
     declared: tuple[Declared, ...]
     probes: tuple[Probe, ...]
     findings: tuple[Finding, ...] = ()
+    moves: Moves = Moves()
+    entries: Entries = field(default_factory=dict)
 
 
 def compile_config(
@@ -34,20 +41,26 @@ def compile_config(
     Errors: ReconcileError where a value cannot be written safely, or a source is missing.
     """
     context = CompileContext(config, facts, render)
-    entries = (
+    entries = tuple(
         declared
         for loc, entry in config.entries()
-        for declared in entry.compile(str(loc[-1]), context)
+        for declared in _compiled(str(loc[-1]), entry, context)
     )
     sites = context.sites.values()
     return CompiledConfig(
-        (*entries, *compile_nginx(context)),
+        tuple(with_sharing((*entries, *compile_nginx(context)), facts)),
         tuple(probe for site in sites for probe in site_probes(site)),
         (
             *_variable_findings(config),
             *(finding for site in sites for finding in site_findings(site)),
         ),
+        compile_moves(context),
+        entries_of(context),
     )
+
+
+def _compiled(name: str, entry: ConfigEntry, context: CompileContext) -> Iterator[Declared]:
+    return guarded(name, entry, entry.compile(name, context), context)
 
 
 def _variable_findings(config: Config) -> Iterator[Finding]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import cached_property
 from hashlib import sha256
 from typing import Literal
@@ -26,12 +27,18 @@ from reconcile.config.site.location_directories import check_directories
 from reconcile.config.site.site import Site
 from reconcile.config.variables import Variables
 from reconcile.engine.model import Position
+from reconcile.system import HostSettings
 
 
 class Config(ConfigModel):
     """The desired state of one host."""
 
     version: Literal[1] = Field(description="The version of this format.")
+    scope: Name | None = Field(
+        default=None,
+        description="This file owns only its part of the host; other files have other scopes.",
+        examples=["shop"],
+    )
     vars: dict[Name, str | int | bool] = Field(
         default={},
         description="Variables, used in values as ${var.name}; --var name=value wins.",
@@ -98,6 +105,10 @@ class Config(ConfigModel):
         given = {name: self._variables.values[name] for name in sorted(self._variables.given)}
         more = json.dumps(given).encode() if given else b""
         return f"sha256:{sha256(self._data + more).hexdigest()}"
+
+    def host_settings(self) -> HostSettings:
+        """The settings that a Host is opened with."""
+        return replace(self.host.settings(), scope=self.scope or "")
 
     def position_of(self, *loc: str | int) -> Position:
         """The position in the file of `position_of("sites", "shop", "tls")`."""

@@ -30,6 +30,7 @@ class HostFacts:
     writes them; `local_names`: the names of /etc/hosts.
     `serves_sites`: an earlier apply configured sites, so nginx has to reload after the last one
     is removed.
+    `other_files`: those of configurations of other scopes.
     `added_types`: those that browsers need and that nginx lacks.
     """
 
@@ -53,6 +54,7 @@ class HostFacts:
     sources: Mapping[str, bytes] = field(default_factory=dict)
     private_sources: Mapping[str, str] = field(default_factory=dict)
     serves_sites: bool = False
+    other_files: frozenset[str] = frozenset()
     certificates: frozenset[str] = frozenset()
     nginx_reads: frozenset[str] = frozenset()
     nginx_files: frozenset[str] = frozenset()

@@ -40,6 +40,9 @@ class HostPath(ConfigEntry):
     link: Path | None = Field(
         default=None, description="The target of the link; makes the path a symlink."
     )
+    prevent_destroy: bool = Field(
+        default=False, description="Refuse every plan that would remove it."
+    )
 
     @property
     def form(self) -> Literal["directory", "file", "symlink"]:
@@ -58,7 +61,7 @@ class HostPath(ConfigEntry):
             yield Violation(loc, "the root directory cannot be managed", "use a path below it")
 
     def _check_keys(self, loc: Loc) -> Iterator[Violation]:
-        if self == HostPath():
+        if self == HostPath(prevent_destroy=self.prevent_destroy):
             yield Violation(loc, "this path is empty", "add an owner, a source or a link")
         if self.link is not None:
             for key in ("owner", "source", "content", "sensitive"):

@@ -35,6 +35,7 @@ def compile_nginx(context: CompileContext) -> Iterator[Declared]:
             current=True,
             rewrites=(),
             reads=facts.nginx_files,
+            others=facts.other_files,
         )
         yield context.declare(loaded, ("sites",), names)
 

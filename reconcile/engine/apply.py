@@ -37,6 +37,7 @@ from reconcile.engine.protection_record import (
 from reconcile.engine.resource import Ref, Resource
 from reconcile.engine.rollback import RollbackFailed, prune_journals, roll_back
 from reconcile.engine.safety_checks import refuse_unclear
+from reconcile.engine.scopes import passed_over
 from reconcile.errors import ReconcileError, StalePlan
 from reconcile.filesystem.host_error import in_one_line
 from reconcile.filesystem.place_guard import PlaceGuard
@@ -78,13 +79,21 @@ def apply(
     Errors: ReconcileError, if the plan is refused before anything has changed.
     """
     refuse_unclear(plan)
-    ledger = read_owned(host)
+    ledger = _owned(plan, host)
     run = _ApplyRun(plan, host, ledger, verify, verify_rolled_back, on_event, by, replan, roll_back)
     if not plan.changes:
         return run.adopt_unchanged()
     for declared in plan.desired.values():
         declared.resource.before_apply(host)
     return run.execute()
+
+
+def _owned(plan: Plan, host: Host) -> Ledger:
+    """The ledger, which names the configuration that the plan comes from."""
+    ledger = read_owned(host)
+    if plan.config is None:
+        return ledger
+    return replace(passed_over(ledger, plan.desired, plan.config.path), file=plan.config.path)
 
 
 @dataclass
@@ -110,7 +119,7 @@ class _ApplyRun:
         """Own what already matches; writes the ledger only if that changes it."""
         rows = self._rows({})
         self._record_protection(rows)
-        if rows != self.ledger.rows:
+        if rows != read_owned(self.host).rows:
             entry = self._entry("no_changes")
             write_records(self.host.state, *next_records(self.ledger, rows, entry))
         return self._report("no_changes")
@@ -139,7 +148,7 @@ class _ApplyRun:
         return self._finish(journal, "applied")
 
     def _guard(self) -> PlaceGuard:
-        recorded = protected_on(self.host, self.ledger.rows)
+        recorded = protected_on(self.host, self.ledger.all_rows)
         return PlaceGuard(protected_folders(self.plan.desired, recorded))
 
     def _rows(self, done: Done) -> dict[Ref, LedgerRow]:

@@ -15,6 +15,7 @@ from reconcile.errors import ReconcileError
 from reconcile.filesystem.place import Place
 
 FORMAT = 1
+_RARE = ("places", "shared", "guards")
 BEGINNING = ""
 """The head of a history that has no row yet."""
 
@@ -28,6 +29,8 @@ class LedgerRow:
     """One owned resource: `created` if it did not exist before; `since` is in UTC.
 
     `places`: where a protected folder lies, or lay when its name led elsewhere.
+    `shared`: other scopes may declare it, too. `guards`: the entries of the YAML that hold it
+    and that must not be removed.
     """
 
     sites: tuple[str, ...] = ()
@@ -36,22 +39,55 @@ class LedgerRow:
     digests: Mapping[str, str] = field(default_factory=dict)
     since: str = ""
     places: tuple[Place, ...] = ()
+    shared: bool = False
+    guards: tuple[str, ...] = ()
 
 
 Rows = Mapping[Ref, LedgerRow]
 
 
 @dataclass(frozen=True)
+class ScopeRows:
+    """What one scope owns, and the file that declares it; "" where that is not recorded."""
+
+    rows: Rows = field(default_factory=dict)
+    file: str = ""
+
+
+@dataclass(frozen=True)
 class Ledger:
-    """The rows, how often they were written, and the digest of the last history row."""
+    """The rows of one scope, how often the ledger was written, and the last history row's digest.
+
+    `others` has the scopes beside it; the one without a name is that of files without `scope`.
+    """
 
     rows: Rows = field(default_factory=dict)
     serial: int = 0
     head: str = BEGINNING
+    scope: str = ""
+    file: str = ""
+    others: Mapping[str, ScopeRows] = field(default_factory=dict)
+
+    @property
+    def scopes(self) -> dict[str, ScopeRows]:
+        """Every scope by name."""
+        return {**self.others, self.scope: ScopeRows(self.rows, self.file)}
+
+    @property
+    def all_rows(self) -> dict[Ref, LedgerRow]:
+        """The rows of every scope; of what several have, those of this one."""
+        others = {ref: row for one in self.others.values() for ref, row in one.rows.items()}
+        return {**others, **self.rows}
+
+    def of(self, scope: str) -> Ledger:
+        """The same ledger, as `scope` sees it."""
+        others = self.scopes
+        own = others.pop(scope, ScopeRows())
+        return replace(self, rows=own.rows, scope=scope, file=own.file, others=others)
 
     def next(self, rows: Rows, head: str) -> Ledger:
         """The ledger after this one."""
-        return Ledger(rows, self.serial + 1, head)
+        return replace(self, rows=rows, serial=self.serial + 1, head=head)
 
 
 def rows_after(rows: Rows, plan: Plan, done: Mapping[Ref, Resource | None], at: str) -> Rows:
@@ -82,6 +118,8 @@ def _refreshed(row: LedgerRow, declared: Declared, observed: Resource) -> Ledger
         sites=tuple(sorted(declared.sites)),
         protected=row.protected or declared.resource.protected,
         digests=managed_digests(declared.resource, observed),
+        shared=declared.shared,
+        guards=tuple(sorted(declared.guards)),
     )
 
 
@@ -93,18 +131,23 @@ def managed_digests(desired: Resource, observed: Resource) -> dict[str, str]:
 
 def encode(ledger: Ledger) -> bytes:
     """The ledger as a file, with a digest that shows edits."""
-    body = {
-        "format": FORMAT,
-        "serial": ledger.serial,
-        "head": ledger.head,
-        "rows": {str(ref): _row_as_json(row) for ref, row in sorted(ledger.rows.items())},
-    }
+    scopes = {name: _scope_as_json(one) for name, one in ledger.scopes.items()}
+    # Rows without a scope are where they have always been.
+    body = {"format": FORMAT, "serial": ledger.serial, "head": ledger.head, "rows": {}}
+    body |= scopes.pop("", {})
+    if named := {name: one for name, one in sorted(scopes.items()) if one["rows"]}:
+        body["scopes"] = named
     return (canonical(body | {"digest": digest(body)}) + "\n").encode()
 
 
+def _scope_as_json(scope: ScopeRows) -> dict[str, Any]:
+    rows = {str(ref): _row_as_json(row) for ref, row in sorted(scope.rows.items())}
+    return {"rows": rows, "file": scope.file} if scope.file else {"rows": rows}
+
+
 def _row_as_json(row: LedgerRow) -> dict[str, Any]:
-    """The row as JSON; without places, which only protected folders have, as ever."""
-    return {name: value for name, value in asdict(row).items() if name != "places" or value}
+    """The row as JSON; what only few rows have is left out of the others."""
+    return {name: value for name, value in asdict(row).items() if name not in _RARE or value}
 
 
 def decode(data: bytes) -> Ledger:
@@ -113,10 +156,10 @@ def decode(data: bytes) -> Ledger:
     if isinstance(body.get("format"), int) and body["format"] > FORMAT:
         raise _unusable("was written by a later version of reconcile", "Use that version.")
     try:
+        unnamed = _scope(body)
+        others = {name: _scope(one) for name, one in body.get("scopes", {}).items()}
         ledger = Ledger(
-            {Ref.parse(ref): _row(row) for ref, row in body["rows"].items()},
-            body["serial"],
-            body["head"],
+            unnamed.rows, body["serial"], body["head"], file=unnamed.file, others=others
         )
         genuine = encode(ledger) == data
     except (KeyError, TypeError, ValueError, AttributeError):
@@ -136,9 +179,15 @@ def _parsed(data: bytes) -> dict[str, Any]:
     return body
 
 
+def _scope(body: dict[str, Any]) -> ScopeRows:
+    rows = {Ref.parse(ref): _row(row) for ref, row in body["rows"].items()}
+    return ScopeRows(rows, body.get("file", ""))
+
+
 def _row(row: dict[str, Any]) -> LedgerRow:
     places = tuple(Place.parse(place) for place in row.get("places", ()))
-    return LedgerRow(**(row | {"sites": tuple(row["sites"]), "places": places}))
+    lists = {"sites": tuple(row["sites"]), "guards": tuple(row.get("guards", ()))}
+    return LedgerRow(**(row | lists | {"places": places}))
 
 
 def _unusable(why: str, fix: str = "") -> LedgerUnusable:

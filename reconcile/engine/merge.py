@@ -29,7 +29,11 @@ def merge(declared: Iterable[Declared]) -> tuple[dict[Ref, Declared], tuple[Conf
         merged, contradictory = _merge_fields(first.resource, item.resource)
         conflicts += [_conflict(name, first, item) for name in contradictory]
         desired[ref] = Declared(
-            merged, _united(first.sites, item.sites), _united(first.positions, item.positions)
+            merged,
+            _united(first.sites, item.sites),
+            _united(first.positions, item.positions),
+            first.shared and item.shared,
+            first.guards | item.guards,
         )
     return desired, tuple(conflicts)
 

@@ -23,6 +23,7 @@ CAUSES: tuple[Cause, ...] = ("drift", "pending", "both")
 Digests = Mapping[str, str]
 _VERSION = re.compile(r" over IPv[46]\b")
 ApplyResult = Literal["no_changes", "applied", "rolled_back", "failed"]
+_CONTRADICTIONS = {"name": "leads to users' data", "scope": "is claimed by two scopes"}
 
 
 REVISION_SHOWN = 7
@@ -57,6 +58,10 @@ class Declared:
     resource: Resource
     sites: tuple[str, ...] = ()
     positions: tuple[Position, ...] = ()
+    shared: bool = False
+    """Whether configurations of other scopes may declare it, too."""
+    guards: frozenset[str] = frozenset()
+    """The entries with `prevent_destroy` that it belongs to."""
 
 
 Desired = Mapping[Ref, Declared]
@@ -75,9 +80,7 @@ class Conflict:
     @property
     def contradiction(self) -> str:
         """What contradicts what, in words; a place is no value, but one of users' data."""
-        return (
-            "leads to users' data" if self.field == "name" else f"is declared twice: {self.field}"
-        )
+        return _CONTRADICTIONS.get(self.field, f"is declared twice: {self.field}")
 
 
 @dataclass(frozen=True)
@@ -103,10 +106,14 @@ class Change:
     fields: tuple[FieldChange, ...] = ()
     sites: tuple[str, ...] = ()
     positions: tuple[Position, ...] = ()
+    moved: Ref | None = None
+    """Where it comes from, or, removed, where it goes: a name of its site changed."""
 
     @property
     def action(self) -> Action:
         """What happens to the resource."""
+        if self.moved is not None:
+            return "update"
         if self.before is None:
             return "create"
         if self.after is None:
@@ -206,6 +213,8 @@ class ConfigOrigin:
     file: str
     digest: str
     git_commit: str | None = None
+    path: str = ""
+    """The file, by its absolute path; of a commit it is the name in the repository."""
 
 
 @dataclass(frozen=True)

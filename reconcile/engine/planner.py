@@ -23,12 +23,14 @@ from reconcile.engine.model import (
     Plan,
     Unknown,
 )
+from reconcile.engine.moves import with_moves
 from reconcile.engine.order import in_order
 from reconcile.engine.resource import Cause, Owner, Ref, Resource
 
 NEW = LedgerRow()
 ROOT = Owner("root", "root")
 NOTHING_CREATED: Mapping[Ref, Resource] = {}
+NOT_MOVED: Mapping[Ref, Ref] = {}
 MOVED: Mapping[Cause, str] = {
     "drift": "changed since the last apply",
     "pending": "the configuration changed",
@@ -52,11 +54,13 @@ def make_plan(
     ignored: Sequence[Ignored] = (),
     protection: Protection | None = None,
     held: frozenset[Ref] = frozenset(),
+    moves: Mapping[Ref, Ref] = NOT_MOVED,
 ) -> Plan:
     """Everything that turns `observed` into `desired`, in order.
 
     Only a ref that was observed is planned for. An owned one that is no longer desired is
     removed, unless it is protected, its kind is kept, or another resource holds its path (`held`).
+    `moves`: what of the removed becomes what of the created, with another name.
     What is created belongs to `applier`.
     Errors: ReconcileError, where requirements form a circle.
     """
@@ -66,7 +70,8 @@ def make_plan(
     removed, kept = _removed_and_kept(
         _removals(desired, observed, gone, protection), owned, protection
     )
-    changes = in_order((*_updates(desired, observed, owned, applier, created), *removed))
+    made = tuple(_updates(desired, observed, owned, applier, created))
+    changes = in_order(with_moves((*made, *removed), moves))
     inputs = plan_inputs(host, changes, config)
     return Plan(
         host=host,
@@ -246,15 +251,21 @@ def _kept_findings(kept: Mapping[Ref, str]) -> Iterator[Finding]:
 def _dropped_sites(removals: Sequence[Change], desired: Desired) -> Iterator[Finding]:
     """Sites that are removed as a whole: another YAML may still declare them."""
     declared = {site for item in desired.values() for site in item.sites}
-    gone = Counter(site for change in removals for site in change.sites if site not in declared)
+    gone = Counter(
+        site
+        for change in removals
+        if change.moved is None
+        for site in change.sites
+        if site not in declared
+    )
     for site, count in sorted(gone.items()):
         resources = "1 resource" if count == 1 else f"{count} resources"
         yield Finding(
             "site-dropped",
             "warning",
             f"Site {site} is no longer in the YAML: {resources} of it will be destroyed.",
-            fix="One YAML describes the whole host. If another file declares this site, merge"
-            " the two before you apply.",
+            fix="One YAML describes the whole host, or its scope of it. If another file declares"
+            " this site, merge the two, or give each a `scope`, before you apply.",
         )
 
 

@@ -16,6 +16,7 @@ from reconcile.engine.digest import canonical, digest
 from reconcile.engine.ledger import Ledger, LedgerRow, Rows
 from reconcile.engine.ledger_store import read_ledger
 from reconcile.engine.resource import Ref
+from reconcile.engine.scopes import owned_elsewhere
 from reconcile.errors import ReconcileError
 from reconcile.filesystem.place import Place, locate
 from reconcile.filesystem.state_dir import StateDir
@@ -42,10 +43,14 @@ def read_record(host: Host) -> Record:
 
 
 def read_owned(host: Host) -> Ledger:
-    """The ledger, with the protected folders that only the other record still knows."""
-    ledger = read_ledger(host.state)
+    """The ledger as the scope of `host` sees it, with the protected folders that only the other
+    record still knows.
+    """
+    ledger = read_ledger(host.state).of(host.settings.scope)
     recorded = read_record(host).get(host.state.path, {})
-    return replace(ledger, rows=dict(sorted({**_rows(recorded), **ledger.rows}.items())))
+    known = owned_elsewhere(ledger)
+    lost = {ref: row for ref, row in _rows(recorded).items() if ref not in known}
+    return replace(ledger, rows=dict(sorted({**lost, **ledger.rows}.items())))
 
 
 def protected_on(host: Host, rows: Rows) -> ProtectedFolders:
@@ -85,7 +90,7 @@ def other_ledgers(host: Host) -> Iterator[tuple[str, Rows]]:
     """
     for path in sorted({*read_record(host), *host.usual_state_dirs} - {host.state.path}):
         with suppress(ReconcileError):
-            yield path, read_ledger(StateDir(path)).rows
+            yield path, read_ledger(StateDir(path)).all_rows
 
 
 def _protected(rows: Rows) -> dict[Ref, Places]:

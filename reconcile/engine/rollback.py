@@ -13,7 +13,7 @@ from reconcile.engine.digest import canonical
 from reconcile.engine.history import Actor, HistoryEntry, HistoryRow, reversed_changes
 from reconcile.engine.interrupt import uninterrupted
 from reconcile.engine.journal import Journal, journals
-from reconcile.engine.ledger import Rows, decode
+from reconcile.engine.ledger import Ledger, Rows, ScopeRows, decode
 from reconcile.engine.ledger_store import next_records, now, sweep_records
 from reconcile.engine.model import Event, EventHandler
 from reconcile.engine.protection_record import protected_on, read_owned, write_record
@@ -181,25 +181,36 @@ def _undo_order(undos: Sequence[Undo]) -> Iterator[Undo]:
 
 def _guard(steps: Sequence[Journal], host: Host) -> PlaceGuard:
     """What was protected before the applies, or is so now."""
-    rows = [_rows_before(journal) for journal in steps]
+    rows = [_ledger_before(journal).all_rows for journal in steps]
     return PlaceGuard(protected_on(host, {ref: row for one in rows for ref, row in one.items()}))
 
 
-def _rows_before(journal: Journal) -> Rows:
+def _ledger_before(journal: Journal) -> Ledger:
     status = journal.status
-    return decode(status.before.encode()).rows if status else {}
+    return decode(status.before.encode()) if status else Ledger()
 
 
 def _record_rollback(journal: Journal, host: Host, entry: HistoryEntry) -> None:
     ledger = read_owned(host)
-    kept = _still_protected(ledger.rows, host)
-    rows = dict(sorted({**kept, **_rows_before(journal)}.items()))
-    after, row = next_records(ledger, rows, entry)
+    restored = _restored(ledger, _ledger_before(journal), host)
+    after, row = next_records(restored, restored.rows, entry)
     journal.commit(row, after)
     journal.finalize()
     # What cannot be dropped there stays protected, which loses nothing.
     with suppress(ReconcileError):
-        write_record(host, rows, [ref for ref in ledger.rows if ref not in rows])
+        kept = restored.all_rows
+        write_record(host, kept, [ref for ref in ledger.all_rows if ref not in kept])
+
+
+def _restored(now: Ledger, before: Ledger, host: Host) -> Ledger:
+    """The ledger `now` with the rows of every scope as they were `before`."""
+    scopes: dict[str, ScopeRows] = {}
+    for name in {*now.scopes, *before.scopes}:
+        then = before.scopes.get(name, ScopeRows())
+        kept = _still_protected(now.scopes.get(name, ScopeRows()).rows, host)
+        scopes[name] = ScopeRows(dict(sorted({**kept, **then.rows}.items())), then.file)
+    own = scopes.pop(now.scope)
+    return replace(now, rows=own.rows, file=own.file, others=scopes)
 
 
 def _still_protected(rows: Rows, host: Host) -> Rows:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sized
+from collections.abc import Sequence, Sized
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -28,11 +28,19 @@ def with_refusals(plan: Plan, world: Host) -> Plan:
             notes += declared.resource.preflight(world, plan.changes)
         except ReconcileError as error:
             refusals.append(error)
-    findings = (
-        *(_refusal_finding(error) for error in refusals),
-        *(Finding("config-test", "note", note) for note in notes),
+    noted = (Finding("config-test", "note", note) for note in notes)
+    refused = with_errors(plan, refusals)
+    return replace(refused, findings=(*refused.findings, *noted))
+
+
+def with_errors(plan: Plan, errors: Sequence[ReconcileError]) -> Plan:
+    """`plan` with further reasons for which an apply would refuse it."""
+    findings = tuple(_refusal_finding(error) for error in errors)
+    return replace(
+        plan,
+        refusals=(*plan.refusals, *errors),
+        findings=(*plan.findings, *findings),
     )
-    return replace(plan, refusals=tuple(refusals), findings=(*plan.findings, *findings))
 
 
 def _refusal_finding(error: ReconcileError) -> Finding:

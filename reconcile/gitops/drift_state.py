@@ -10,9 +10,13 @@ from reconcile.engine.drift_report import State
 
 if TYPE_CHECKING:
     from reconcile.engine.drift_report import Drift
-    from reconcile.filesystem.state_dir import StateDir
+    from reconcile.system import Host
 
-FILE = "drift.json"
+
+def _file(host: Host) -> str:
+    """One of each scope: a difference of one is none of the others'."""
+    scope = host.settings.scope
+    return f"drift-{scope}.json" if scope else "drift.json"
 
 
 class SentAlert(BaseModel):
@@ -40,15 +44,16 @@ class DriftState(BaseModel):
     """The fingerprint of a plan that failed to apply; it is not attempted again."""
 
 
-def load(state: StateDir) -> tuple[DriftState, str]:
+def load(host: Host) -> tuple[DriftState, str]:
     """Read the state, and a warning about it; a damaged file counts as empty."""
-    data = state.read(FILE)
+    state, file = host.state, _file(host)
+    data = state.read(file)
     if data is None:
         return DriftState(), ""
     try:
         return DriftState.model_validate_json(data), ""
     except ValidationError:
-        return DriftState(), f"{state.path_of(FILE)} is damaged: all drift counts as new"
+        return DriftState(), f"{state.path_of(file)} is damaged: all drift counts as new"
 
 
 def updated_with(memory: DriftState, drift: Drift) -> DriftState:
@@ -65,6 +70,6 @@ def updated_with(memory: DriftState, drift: Drift) -> DriftState:
     )
 
 
-def save(state: StateDir, memory: DriftState) -> None:
+def save(host: Host, memory: DriftState) -> None:
     """Write the state. Errors: HostError."""
-    state.write(FILE, (memory.model_dump_json() + "\n").encode())
+    host.state.write(_file(host), (memory.model_dump_json() + "\n").encode())

@@ -10,11 +10,42 @@ from reconcile.dataclass import dataclass
 from reconcile.errors import ReconcileError
 
 HEADER = "# Managed by reconcile (reconcile schedule). Changes by hand are lost."
-SERVICE, TIMER = "reconcile-drift.service", "reconcile-drift.timer"
-CRON_FILE = "/etc/cron.d/reconcile-drift"
+NAME = "reconcile-drift"
+CRON_FOLDER = "/etc/cron.d"
 CALENDAR = re.compile(r"[A-Za-z0-9*:,./~ -]{1,80}")
 # Characters that are literal in a unit file, a shell and cron.
 PLAIN = re.compile(r"[A-Za-z0-9_@%+=:,./-]+")
+
+
+@dataclass(frozen=True)
+class ScheduleNames:
+    """The files of the schedule of one scope."""
+
+    scope: str = ""
+
+    @property
+    def _stem(self) -> str:
+        return f"{NAME}-{self.scope}" if self.scope else NAME
+
+    @property
+    def service(self) -> str:
+        """The service unit."""
+        return f"{self._stem}.service"
+
+    @property
+    def timer(self) -> str:
+        """The timer unit."""
+        return f"{self._stem}.timer"
+
+    @property
+    def cron_file(self) -> str:
+        """The file of cron, which ignores names with a dot."""
+        return f"{CRON_FOLDER}/{self._stem.replace('.', '_')}"
+
+    @property
+    def notify(self) -> str:
+        """The file with the URLs to notify, in the state directory."""
+        return f"notify-{self.scope}" if self.scope else "notify"
 
 
 @dataclass(frozen=True)
@@ -28,11 +59,12 @@ class Schedule:
     delay_s: int = 300
     minute: int = 0
     """The minute of the hour for cron, which has no random delay."""
+    names: ScheduleNames = ScheduleNames()
 
     @property
     def units(self) -> dict[str, str]:
         """Unit name → text."""
-        return {SERVICE: _service(self), TIMER: _timer(self)}
+        return {self.names.service: _service(self), self.names.timer: _timer(self)}
 
     @property
     def cron(self) -> str:
@@ -132,7 +164,7 @@ def _timer(of: Schedule) -> str:
         f"RandomizedDelaySec={of.delay_s}",
         "AccuracySec=1s",
         "Persistent=yes",
-        f"Unit={SERVICE}",
+        f"Unit={of.names.service}",
         "",
         "[Install]",
         "WantedBy=timers.target",

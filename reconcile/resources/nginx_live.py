@@ -57,12 +57,14 @@ class NginxLive(Resource):
     rewrites: tuple[str, ...] | None = None
     reads: frozenset[str] = frozenset()
     """The files that it consists of on the disk, and the links that lead to them."""
+    others: frozenset[str] = frozenset()
+    """The files of other scopes: loaded or not, their own configurations compare them."""
 
     order: ClassVar[int] = 90
     removal_order: ClassVar[int] = 90
     when_undeclared: ClassVar[Literal["remove", "remove_if_created", "forget"]] = "forget"
     writes_contents: ClassVar[bool] = False
-    metadata_fields: ClassVar[frozenset[str]] = frozenset({"config", "reads"})
+    metadata_fields: ClassVar[frozenset[str]] = frozenset({"config", "reads", "others"})
     opaque: ClassVar[frozenset[str]] = frozenset({"serves", "current", "rewrites"})
 
     @property
@@ -95,11 +97,14 @@ class NginxLive(Resource):
         read = {real_path(host, path) for path in nginx.tree.files}
         unread = {path: text for path, text in (self.serves or {}).items() if path not in read}
         foreign = foreign_loaded(nginx, live, frozenset(self.serves or ()))
-        serves = {**unread, **foreign, **live.serves}
+        serves = {**unread, **foreign, **self._own(live.serves)}
         rewrites = _rewrites(nginx)
         return self.model_copy(
             update={"serves": serves, "current": live.current, "rewrites": rewrites}
         )
+
+    def _own(self, loaded: Mapping[str, str]) -> dict[str, str]:
+        return {path: text for path, text in loaded.items() if path not in self.others}
 
     def preflight(self, host: Host, changes: Sequence[Change]) -> Sequence[str]:
         """Have nginx test the planned tree, and see whether it will get its names and ports.

@@ -37,6 +37,8 @@ class HostSettings:
     state_dir: str = "/var/lib/reconcile"
     nginx_config: str = "/etc/nginx/nginx.conf"
     nginx_binary: str = "/usr/sbin/nginx"
+    scope: str = ""
+    """The part of the ledger that belongs to the configuration; "" for the one without a name."""
 
 
 class Host:

@@ -17,7 +17,9 @@ from reconcile.config.compile import (
 from reconcile.config.load import load
 from reconcile.engine.history import Actor
 from reconcile.engine.merge import merge
+from reconcile.engine.model import ConfigOrigin
 from reconcile.engine.protection_record import protected_on, read_owned
+from reconcile.engine.scopes import passed_over, scope_conflicts
 from reconcile.nginx.render.render_cache import RenderCache
 from reconcile.system import Host
 from reconcile.workspace.discovery import complete_facts, discover_facts, has_certificate
@@ -58,7 +60,7 @@ class Workspace:
         config = load(file, variables)
         if commit:
             config = config.known_as(name or file, commit)
-        return cls(config, Host(config.host.settings()), commit)
+        return cls(config, Host(config.host_settings()), commit)
 
     def refreshed(self) -> Workspace:
         """The same workspace with nothing read from the host yet."""
@@ -68,13 +70,32 @@ class Workspace:
 
     @cached_property
     def ledger(self) -> Ledger:
-        """What reconcile owns on the host. Errors: LedgerUnusable."""
+        """What this configuration owns on the host, beside others. Errors: LedgerUnusable."""
         return read_owned(self.host)
+
+    @cached_property
+    def owned(self) -> Ledger:
+        """The same with what it owned before it had a scope and still declares."""
+        return passed_over(self.ledger, self.desired, self.origin.path)
+
+    @property
+    def sites_elsewhere(self) -> frozenset[str]:
+        """The sites of other scopes."""
+        others = self.ledger.others.values()
+        found = {site for one in others for row in one.rows.values() for site in row.sites}
+        return frozenset(found) - self.config.sites.keys()
+
+    @property
+    def origin(self) -> ConfigOrigin:
+        """The file that plans come from."""
+        file = self.config.file
+        path = file if self.commit else os.path.abspath(file)
+        return ConfigOrigin(file, self.config.digest, self.commit, path)
 
     @cached_property
     def protected(self) -> ProtectedFolders:
         """The folders of this host that hold other people's data, by every record of them."""
-        return protected_on(self.host, self.ledger.rows)
+        return protected_on(self.host, self.ledger.all_rows)
 
     @cached_property
     def public_facts(self) -> HostFacts:
@@ -109,6 +130,12 @@ class Workspace:
     def merged(self) -> tuple[dict[Ref, Declared], tuple[Conflict, ...]]:
         """Each declared resource once, and the conflicts between declarations."""
         return merge(self.compiled.declared)
+
+    @cached_property
+    def conflicts(self) -> tuple[Conflict, ...]:
+        """What contradicts itself, or what other scopes declare."""
+        desired, own = self.merged
+        return (*own, *scope_conflicts(desired, self.ledger, self.origin.path))
 
     @property
     def desired(self) -> dict[Ref, Declared]:

@@ -156,7 +156,12 @@ def _record_probes(workspace: Workspace, sites: frozenset[str] | None, number: i
     """Record what the state that row `number` will leave is expected to answer."""
     state = workspace.host.state
     known = recorded_probes(state, current_number(state))
-    others = [probe for probe in known or () if sites is not None and probe.site not in sites]
+    foreign = workspace.sites_elsewhere
+    others = [
+        probe
+        for probe in known or ()
+        if probe.site in foreign or (sites is not None and probe.site not in sites)
+    ]
     declared = workspace.readable_probes.probes
     chosen = [probe for probe in declared if sites is None or probe.site in sites]
     probes = (*others, *chosen)

@@ -182,7 +182,7 @@ def check_drift(workspace: Workspace) -> Drift:
     """How the host differs now, and since when. Changes nothing, takes no lock."""
     began, at, applying = monotonic(), now(), holder(workspace.host)
     plan, checks = plan_changes(workspace), run_http_probes(workspace)
-    memory, _ = load(workspace.host.state)
+    memory, _ = load(workspace.host)
     return Drift(
         plan,
         checks,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from reconcile.config.host_facts import HostFacts
 from reconcile.config.site.tls import Tls
+from reconcile.engine.scopes import owned_elsewhere
 from reconcile.errors import ReconcileError
 from reconcile.nginx.model.media_types import added_types
 from reconcile.nginx.running.discover import NginxInstallation, discover
@@ -74,6 +75,7 @@ def complete_facts(facts: HostFacts, config: Config, host: Host, ledger: Ledger)
         private_sources=private,
         certificates=frozenset(certificates),
         serves_sites=any(ref.kind == "nginx_live" for ref in ledger.rows),
+        other_files=frozenset(ref.name for ref in owned_elsewhere(ledger) if ref.kind == "file"),
     )
 
 

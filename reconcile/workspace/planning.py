@@ -13,12 +13,14 @@ from reconcile.engine.data_protection import find_protection, protected_folders
 from reconcile.engine.history import INTERRUPTED, last_row
 from reconcile.engine.hold import read_hold
 from reconcile.engine.ignore_rules import IgnoredField, apply_ignore_rules, without_ignored
-from reconcile.engine.model import ConfigOrigin, Finding, Plan
+from reconcile.engine.model import Finding, Plan
 from reconcile.engine.observe import Compare, Observation, observe
 from reconcile.engine.planner import make_plan
+from reconcile.engine.removal_guards import guard_refusals
 from reconcile.engine.resource import Owner
 from reconcile.engine.rollback import unfinished
-from reconcile.engine.safety_checks import with_refusals
+from reconcile.engine.safety_checks import with_errors, with_refusals
+from reconcile.engine.scopes import owned_elsewhere
 from reconcile.engine.selection import Selection, select
 from reconcile.engine.staleness import refuse_stale
 from reconcile.filesystem.place_guard import PlaceGuard
@@ -28,6 +30,7 @@ from reconcile.system.planned_host import PlannedHost
 if TYPE_CHECKING:
     from reconcile.config.config import Config
     from reconcile.engine.hold import Hold
+    from reconcile.engine.ledger import Rows
     from reconcile.engine.model import Desired, PlanInputs
     from reconcile.engine.resource import Ref, Resource
     from reconcile.system import Host
@@ -42,8 +45,8 @@ def plan_changes(
     `bind_contents`: a saved plan approves contents, so all that will be copied is read.
     Errors: ReconcileError, where the facts of the host cannot be read.
     """
-    host, rows, declared = workspace.host, workspace.ledger.rows, workspace.desired
-    hold = read_hold(host.state)
+    host, declared, moves = workspace.host, workspace.desired, workspace.compiled.moves
+    rows, hold = moves.renamed(workspace.owned.rows), read_hold(host.state)
     chosen = select(declared, {ref: row.sites for ref, row in rows.items()}, selection)
     withheld = _withheld(declared, chosen)
     chosen -= withheld.keys()
@@ -51,7 +54,10 @@ def plan_changes(
     host.guard = PlaceGuard(protected_folders(declared, workspace.protected))
     world = PlannedHost(host)
     compare = partial(without_ignored, rules, today)
-    observation = _observe(workspace, chosen, world, compare, bind_contents=bind_contents)
+    elsewhere = (chosen & owned_elsewhere(workspace.owned)) - declared.keys()
+    observation = _observe(
+        workspace, chosen - elsewhere, rows, world, compare, bind_contents=bind_contents
+    )
     compared = apply_ignore_rules(declared, observation.readings, rules, today)
     plan = make_plan(
         compared.desired,
@@ -64,9 +70,10 @@ def plan_changes(
             compared.desired, compared.observed, workspace.protected, (host, world)
         ),
         host=host.name,
-        config=ConfigOrigin(workspace.config.file, workspace.config.digest, workspace.commit),
+        config=workspace.origin,
         partial=selection.partial,
-        conflicts=workspace.merged[1],
+        conflicts=workspace.conflicts,
+        moves=moves.refs,
         ignored=compared.ignored,
         findings=(
             *_hold_note(hold),
@@ -77,7 +84,10 @@ def plan_changes(
             *withheld.values(),
         ),
     )
-    return _with_refusals(_with_impact(workspace, replace(plan, hold=hold)), world)
+    # What another scope needs stays, and belongs to that from now on.
+    plan = replace(plan, released=plan.released | elsewhere, hold=hold)
+    guarded = guard_refusals(plan, rows, chosen, moves, workspace.compiled.entries)
+    return with_errors(_with_refusals(_with_impact(workspace, plan), world), guarded)
 
 
 def _withheld(declared: Desired, chosen: frozenset[Ref]) -> dict[Ref, Finding]:
@@ -89,12 +99,13 @@ def _withheld(declared: Desired, chosen: frozenset[Ref]) -> dict[Ref, Finding]:
 def _observe(
     workspace: Workspace,
     chosen: frozenset[Ref],
+    rows: Rows,
     world: PlannedHost,
     compare: Compare,
     *,
     bind_contents: bool,
 ) -> Observation:
-    rows, declared = workspace.ledger.rows, workspace.desired
+    declared = workspace.desired
     return observe(
         {ref: item for ref, item in declared.items() if ref in chosen},
         {ref: rows[ref] for ref in sorted(chosen - declared.keys())},

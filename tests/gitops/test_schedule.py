@@ -11,9 +11,8 @@ from reconcile.errors import ReconcileError
 from reconcile.filesystem.host_error import HostError
 from reconcile.gitops.schedule_units import (
     HEADER,
-    SERVICE,
-    TIMER,
     Schedule,
+    ScheduleNames,
     checked_command,
     to_utc,
 )
@@ -23,7 +22,7 @@ COMMAND = ("/opt/reconcile/bin/python", "-I", "-m", "reconcile", "drift", "--qui
 
 
 def test_a_check_may_write_only_to_its_configured_paths() -> None:
-    text = Schedule(COMMAND, "hourly", ("/var/lib/reconcile",)).units[SERVICE]
+    text = Schedule(COMMAND, "hourly", ("/var/lib/reconcile",)).units["reconcile-drift.service"]
 
     assert "ProtectSystem=strict\n" in text
     assert "ReadWritePaths=/var/lib/reconcile\n" in text
@@ -31,7 +30,7 @@ def test_a_check_may_write_only_to_its_configured_paths() -> None:
 
 
 def test_checks_of_many_hosts_do_not_come_at_once() -> None:
-    text = Schedule(COMMAND, "*:0/15", (), delay_s=120).units[TIMER]
+    text = Schedule(COMMAND, "*:0/15", (), delay_s=120).units["reconcile-drift.timer"]
 
     assert "OnCalendar=*:0/15\nRandomizedDelaySec=120\n" in text
 
@@ -41,6 +40,16 @@ def test_cron_runs_the_same_command_at_a_minute_of_its_own() -> None:
 
     assert f"17 * * * * root {' '.join(COMMAND)}\n" in text
     assert text.startswith(HEADER)
+
+
+def test_each_scope_has_a_schedule_of_its_own() -> None:
+    names = ScheduleNames("shop.v2")
+
+    units = Schedule(COMMAND, "hourly", (), names=names).units
+
+    assert {"reconcile-drift-shop.v2.service", "reconcile-drift-shop.v2.timer"} == units.keys()
+    assert "Unit=reconcile-drift-shop.v2.service\n" in units[names.timer]
+    assert "/etc/cron.d/reconcile-drift-shop_v2" == names.cron_file
 
 
 @pytest.mark.parametrize(

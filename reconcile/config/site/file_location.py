@@ -54,6 +54,9 @@ class FileLocation(ConfigModel):
     rate_limit: RateLimit | None = Field(
         default=None, description="Only for what is passed on (role: proxy)."
     )
+    prevent_destroy: bool = Field(
+        default=False, description="Refuse every plan that would remove it."
+    )
 
 
 def check_file_location(

@@ -195,6 +195,9 @@ class Location(ConfigModel):
     rate_limit: RateLimit | None = Field(
         default=None, description="Only for what is passed on (role: proxy)."
     )
+    prevent_destroy: bool = Field(
+        default=False, description="Refuse every plan that would remove it."
+    )
 
     @property
     def effective_owner(self) -> OwnerChoice:

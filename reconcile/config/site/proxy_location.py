@@ -60,6 +60,9 @@ class ProxyLocation(ConfigModel):
         default=None, description="Who may in, instead of the site's; null opens it."
     )
     extra: str = Field(default="", description="More nginx directives for this location.")
+    prevent_destroy: bool = Field(
+        default=False, description="Refuse every plan that would remove it."
+    )
 
     @property
     def upstreams(self) -> tuple[str, ...]:

@@ -10,9 +10,11 @@ from pydantic import Discriminator, Field, Tag
 from reconcile.config.config_model import ConfigEntry
 from reconcile.config.diagnostics import Violation
 from reconcile.config.document import Loc
+from reconcile.config.fields.identifiers import Name
 from reconcile.config.fields.network import Network, ServerName
 from reconcile.config.fields.path_types import AbsolutePath
 from reconcile.config.fields.quantities import Size
+from reconcile.config.moved_from import check_moved_from
 from reconcile.config.probes import Probe
 from reconcile.config.site.access import (
     Access,
@@ -201,6 +203,14 @@ class Site(ConfigEntry):
         "generated.",
         examples=["/etc/nginx/sites-available/myapp"],
     )
+    moved_from: Name | None = Field(
+        default=None,
+        description="The name that the site had so far; what belongs to it passes over.",
+        examples=["shop"],
+    )
+    prevent_destroy: bool = Field(
+        default=False, description="Refuse every plan that would remove it."
+    )
     probe_front_page: bool = Field(
         default=True, description="Check after every apply that the front page is no server error."
     )
@@ -259,6 +269,7 @@ class Site(ConfigEntry):
             hint = "add an app, locations or redirects"
             yield Violation(loc, "this site serves nothing", hint)
         yield from self._check_names(loc)
+        yield from check_moved_from(loc, self.moved_from, config.sites)
         yield from check_extra(loc, self.extra)
         yield from check_http_extra(loc, self.http_extra)
         yield from check_site_headers(loc, self, config)
