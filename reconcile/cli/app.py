@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
@@ -81,18 +82,31 @@ def load_command(name: str) -> Any:
         app = typer.Typer(add_completion=False, rich_markup_mode=None)
         app.command(name)(target)
     command = get_command(app)
-    _add_log_options(command)
+    _add_common_options(command)
     return command
 
 
-def _add_log_options(command: Any) -> None:
-    """Add -v and --log-json to `command`, or to all commands of a group."""
+def _add_common_options(command: Any) -> None:
+    """Add -v and --log-json to `command`, or to all commands of a group; --files beside -f."""
     for part in getattr(command, "commands", {}).values():
-        _add_log_options(part)
+        _add_common_options(part)
     if not hasattr(command, "commands"):
-        app = typer.Typer(add_completion=False)
-        app.command()(_log_options)
-        command.params += get_command(app).params
+        if any(parameter.name == "file" for parameter in command.params):
+            command.params += _parameters(_files_option)
+        command.params += _parameters(_log_options)
+
+
+def _parameters(options: Callable[..., None]) -> list[Any]:
+    app = typer.Typer(add_completion=False)
+    app.command()(options)
+    return list(get_command(app).params)
+
+
+def _use_files(context: typer.Context, tar: str | None) -> None:
+    # Imports the loader, which groups do without.
+    from reconcile.cli.standard_input import use_files
+
+    use_files(tar, context.with_resource)
 
 
 def _start_logging(parameter: typer.CallbackParam, given: bool) -> None:
@@ -101,6 +115,19 @@ def _start_logging(parameter: typer.CallbackParam, given: bool) -> None:
         from reconcile.cli.log_output import start_logging
 
         start_logging(as_json=parameter.name == "log_json")
+
+
+def _files_option(
+    files: str | None = typer.Option(
+        None,
+        "--files",
+        metavar="TAR",
+        help="With -f -: the files that the YAML names.",
+        callback=_use_files,
+        expose_value=False,
+    ),
+) -> None:
+    """The option that every command with -f has; never called."""
 
 
 def _log_options(

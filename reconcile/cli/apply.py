@@ -23,6 +23,7 @@ from reconcile.cli.options import (
     Vars,
 )
 from reconcile.cli.progress import EventSink, event_sink
+from reconcile.cli.standard_input import require_file
 from reconcile.cli.workspaces import open_workspace, selection_of
 from reconcile.engine.hold import refuse_held
 from reconcile.engine.model import Plan, Report
@@ -155,6 +156,8 @@ def _open_for_saved_plan(saved: SavedPlan, file: str | None, var: list[str] | No
     # Checked before the YAML is read, which may be missing on another host.
     here = replace(saved.inputs, host=Host().name, version=__version__)
     refuse_stale(saved.inputs, here)
+    if file is None:
+        require_file(saved.file, "A plan made from standard input")
     workspace = open_workspace(file or (saved.file if is_trusted_file(saved.file) else None), var)
     refuse_stale(saved.inputs, replace(here, config=workspace.config.digest))
     return workspace

@@ -16,10 +16,10 @@ from reconcile.cli.options import (
     Vars,
     find_config_file,
     require_single_format,
-    variables_of,
 )
 from reconcile.cli.read_only_guard import ReadOnlyGuard
 from reconcile.cli.terminal import now, show, style
+from reconcile.cli.workspaces import open_file
 from reconcile.doctor.config_view import declaration
 from reconcile.doctor.diagnosis import diagnose
 from reconcile.doctor.ignored_findings import without_ignored
@@ -81,7 +81,10 @@ def doctor(
         show(rules_in_full(rules, style()) if only else rules_text(rules))
         return ExitCode.OK
     read_only = ReadOnlyGuard()
-    diagnosis = read_only(lambda: _diagnosis(_inspection(file, var, site or []), rules))
+    # Outside of the guard: what came with a YAML from standard input is unpacked.
+    path = find_config_file(file)
+    workspace = None if path is None else open_file(path, var)
+    diagnosis = read_only(lambda: _diagnosis(_inspection(workspace, site or []), rules))
     form = "json" if json else "markdown" if markdown else "sarif" if sarif else "text"
     show(_rendered(read_only.with_note(diagnosis) if json else diagnosis, form, rules))
     if not json:
@@ -95,13 +98,11 @@ def _diagnosis(inspection: HostInspection, rules: Sequence[Rule]) -> Diagnosis:
     return without_ignored(found, inspection.declared.ignores, rules, date.today())
 
 
-def _inspection(file: str | None, var: list[str] | None, sites: list[str]) -> HostInspection:
+def _inspection(workspace: Workspace | None, sites: list[str]) -> HostInspection:
     """The host with its YAML; without one, the host alone."""
-    path = find_config_file(file)
-    if path is None:
+    if workspace is None:
         whole = HostInspection(Host())
     else:
-        workspace = Workspace.open(path, variables=variables_of(var))
         whole = HostInspection(workspace.host, declaration(workspace.config))
     if not sites:
         return whole

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from reconcile.cli import standard_input
 from reconcile.cli.options import (
     DetailedExitCode,
     Excludes,
@@ -112,7 +113,8 @@ def _save(path: str, made: Plan, workspace: Workspace, selection: Selection) -> 
     # Start-up: 2 ms, and only --out needs it.
     from reconcile.gitops import saved_plan
 
-    yaml = os.path.abspath(workspace.config.file)
+    file = workspace.config.file
+    yaml = file if file == standard_input.NAME else os.path.abspath(file)
     saved = saved_plan.from_plan(made, yaml, selection, workspace.user, workspace.ledger.serial)
     saved_plan.write(path, saved)
 

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from reconcile.cli.options import File, Heal, Json, MetricsFile, config_file
+from reconcile.cli.standard_input import require_file
 from reconcile.cli.terminal import now, show
 from reconcile.cli.workspaces import open_state, open_workspace
 from reconcile.errors import ExitCode, ReconcileError
@@ -81,6 +82,7 @@ def install(
       0  installed
       1  error
     """
+    require_file(config_file(file), "A periodic check")
     workspace = open_workspace(file)
     _refuse_unprivileged(workspace)
     if has_systemd():

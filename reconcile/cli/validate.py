@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from reconcile.cli.options import File, Json, Vars, config_file, variables_of
+from reconcile.cli.standard_input import load_config
 from reconcile.cli.terminal import show, style
 from reconcile.config.diagnostics import ConfigErrors, Diagnostic
-from reconcile.config.load import load
 from reconcile.errors import ExitCode
 from reconcile.output.escape import printable
 from reconcile.output.json import to_json
@@ -28,7 +28,7 @@ def validate(file: File = None, var: Vars = None, json: Json = False) -> int:
     """
     path = config_file(file)
     try:
-        load(path, variables_of(var))
+        load_config(path, variables_of(var))
     except ConfigErrors as errors:
         if not json:
             raise

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from reconcile.cli.options import LOCAL, config_file, find_config_file, variables_of
+from reconcile.cli.standard_input import load_config
 from reconcile.config.load import load_bytes
 from reconcile.engine.selection import Selection
 from reconcile.system import Host
@@ -16,7 +17,13 @@ def open_workspace(file: str | None, variables: list[str] | None = None) -> Work
 
     Errors: ReconcileError where there is none.
     """
-    return Workspace.open(config_file(file), variables=variables_of(variables))
+    return open_file(config_file(file), variables)
+
+
+def open_file(path: str, variables: list[str] | None = None) -> Workspace:
+    """The workspace of the configuration at `path`, "-" for standard input."""
+    config = load_config(path, variables_of(variables))
+    return Workspace(config, Host(config.host.settings()))
 
 
 def open_state(file: str | None) -> Workspace:

@@ -70,6 +70,7 @@ class Config(ConfigModel):
     _data: bytes = PrivateAttr(default=b"")
     _variables: Variables = PrivateAttr(default=Variables())
     _revision: str = PrivateAttr(default="")
+    _packed: str = PrivateAttr(default="")
 
     def with_source(self, file: str, document: YamlNode, data: bytes) -> Config:
         """The same configuration, which knows the file it was read from."""
@@ -81,6 +82,12 @@ class Config(ConfigModel):
         """The same configuration, which knows the variables it was read with."""
         config = self.model_copy()
         config._variables = variables
+        return config
+
+    def with_packed_files(self, digest: str) -> Config:
+        """The same configuration, whose sources are packed files with this digest."""
+        config = self.model_copy()
+        config._packed = digest
         return config
 
     @property
@@ -101,10 +108,10 @@ class Config(ConfigModel):
 
     @property
     def digest(self) -> str:
-        """`sha256:…` of the file's bytes, and of the variables that were given beside it."""
+        """`sha256:…` of the file's bytes, and of the variables and files that came with it."""
         given = {name: self._variables.values[name] for name in sorted(self._variables.given)}
         more = json.dumps(given).encode() if given else b""
-        return f"sha256:{sha256(self._data + more).hexdigest()}"
+        return f"sha256:{sha256(self._data + more + self._packed.encode()).hexdigest()}"
 
     def host_settings(self) -> HostSettings:
         """The settings that a Host is opened with."""

@@ -11,7 +11,7 @@ from reconcile.config.config_model import ConfigEntry
 from reconcile.config.diagnostics import Violation, list_known
 from reconcile.config.document import Loc
 from reconcile.config.fields.field_type import regex_str
-from reconcile.config.fields.path_types import AbsolutePath, Path
+from reconcile.config.fields.path_types import AbsolutePath, ReadablePath
 from reconcile.config.site.location import Prefix
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ ComposeService = Annotated[
 class Container(ConfigEntry):
     """A service of a compose file; it is checked, never changed."""
 
-    compose: Path = Field(description="The compose file.", examples=["./compose.yaml"])
+    compose: ReadablePath = Field(description="The compose file.", examples=["./compose.yaml"])
     service: ComposeService = Field(description="The service that runs the app.")
     mounts: Annotated[dict[Prefix, AbsolutePath], Field(min_length=1)] = Field(
         description="The URL prefix of a location, and the directory inside the container where "

@@ -10,7 +10,7 @@ from pydantic import Field
 from reconcile.config.config_model import ConfigEntry
 from reconcile.config.diagnostics import Violation
 from reconcile.config.document import Loc
-from reconcile.config.fields.path_types import Path
+from reconcile.config.fields.path_types import Path, SourcePath
 from reconcile.config.owner import OwnerChoice, OwnerEntry, check_owner_choice
 from reconcile.engine.model import Declared
 from reconcile.errors import ReconcileError
@@ -30,7 +30,7 @@ class HostPath(ConfigEntry):
     owner: OwnerChoice | None = Field(
         default=None, description="The name of an owner, or an inline one."
     )
-    source: Path | None = Field(
+    source: SourcePath | None = Field(
         default=None, description="A file to copy the content from; makes the path a file."
     )
     content: str | None = Field(

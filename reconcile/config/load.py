@@ -29,12 +29,16 @@ def load(path: str, variables: Mapping[str, str] = MappingProxyType({})) -> Conf
 
 
 def load_bytes(
-    data: bytes, file: str, variables: Mapping[str, str] = MappingProxyType({})
+    data: bytes,
+    file: str,
+    variables: Mapping[str, str] = MappingProxyType({}),
+    context: ParseContext | None = None,
 ) -> Config:
-    """The same for the bytes of a file called `file`."""
+    """The same for the bytes of a file called `file`, by default in the folder of that name."""
+    context = context or ParseContext(folder=posixpath.dirname(posixpath.abspath(file)))
     written, rejected = yaml.read(data, file)
     root, in_force, wrong = put_in(written, variables, file)
-    config, errors = _validate(root, data, file)
+    config, errors = _validate(root, data, file, context)
     diagnostics = [*rejected, *wrong]
     if errors:
         diagnostics += diagnose(errors, file, root)
@@ -53,7 +57,7 @@ def list_errors(data: bytes, file: str) -> tuple[tuple[Loc, str], ...]:
     root, rejected = yaml.read(data, file)
     if rejected:
         raise ConfigErrors(file, rejected)
-    config, errors = _validate(root, data, file)
+    config, errors = _validate(root, data, file, ParseContext())
     own = ((root.existing(e["loc"]), diagnostic(e, file, root).message) for e in errors)
     violations = config.check() if config else ()
     return (*own, *((violation.loc, violation.message) for violation in violations))
@@ -71,12 +75,13 @@ def _read_file(path: str) -> bytes:
         ) from None
 
 
-def _validate(root: YamlNode, data: bytes, file: str) -> tuple[Config | None, list[ErrorDetails]]:
+def _validate(
+    root: YamlNode, data: bytes, file: str, context: ParseContext
+) -> tuple[Config | None, list[ErrorDetails]]:
     """The configuration, or all errors and the configuration without the invalid parts.
 
     The latter is only good for finding more errors.
     """
-    context = ParseContext(folder=posixpath.dirname(posixpath.abspath(file)))
     errors: list[ErrorDetails] = []
     valid = root
     while True:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from pydantic_core import core_schema
 
@@ -24,11 +24,17 @@ class UnquotedOctal(str):
     __slots__ = ()
 
 
+Sources = Literal["beside", "packed", "none"]
+"""What a source may be: any file of this machine, relative ones beside the YAML; a packed file,
+by a relative name; nothing."""
+
+
 @dataclass(frozen=True)
 class ParseContext:
     """What a value depends on besides itself: the folder that relative paths start at."""
 
     folder: str = "/"
+    sources: Sources = "beside"
 
 
 @dataclass(frozen=True, eq=False)

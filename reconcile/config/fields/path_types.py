@@ -30,9 +30,47 @@ def parse_path(value: Any, context: ParseContext) -> str:
     path = require_str(value, "a path")
     if not path:
         raise InvalidValue("the path is empty")
-    if not path.startswith("/"):
-        return _check_length(posixpath.normpath(posixpath.join(context.folder, path)))
-    return parse_absolute(path)
+    if path.startswith("/"):
+        return parse_absolute(path)
+    if context.sources != "beside":
+        raise InvalidValue(
+            f"{quote_text(path)} is relative, and standard input is in no folder",
+            "begin it with /",
+        )
+    return _below(context.folder, path)
+
+
+def parse_source(value: Any, context: ParseContext) -> str:
+    """The path of what is copied to the host: beside the YAML, or what is packed with it."""
+    if context.sources == "beside":
+        return parse_path(value, context)
+    path = require_str(value, "a path")
+    if context.sources == "none":
+        raise InvalidValue(
+            f"{quote_text(path)} is a source, and a YAML from standard input has none",
+            "pack it, and add --files TAR",
+        )
+    return _packed_path(path, context.folder)
+
+
+def parse_readable(value: Any, context: ParseContext) -> str:
+    """The path of what is only read: the host's own file, or what is packed with the YAML."""
+    is_own = isinstance(value, str) and value.startswith("/")
+    return (parse_path if is_own else parse_source)(value, context)
+
+
+def _packed_path(path: str, folder: str) -> str:
+    name = posixpath.normpath(path)
+    if not path or path.startswith("/") or name.split("/", 1)[0] == "..":
+        raise InvalidValue(
+            f"{quote_text(path)} is not a path within the archive of --files",
+            "name a source by its relative name in there",
+        )
+    return _below(folder, name)
+
+
+def _below(folder: str, path: str) -> str:
+    return _check_length(posixpath.normpath(posixpath.join(folder, path)))
 
 
 def parse_absolute(value: Any) -> str:
@@ -93,6 +131,14 @@ def _schema(example: str, characters: str) -> dict[str, Any]:
 
 Path = Annotated[
     str, FieldType(parse_path, _schema("./app/static", r"[^\x00-\x1f\x7f]+"), needs_context=True)
+]
+SourcePath = Annotated[
+    str,
+    FieldType(parse_source, _schema("./app/static", r"[^\x00-\x1f\x7f]+"), needs_context=True),
+]
+ReadablePath = Annotated[
+    str,
+    FieldType(parse_readable, _schema("./compose.yaml", r"[^\x00-\x1f\x7f]+"), needs_context=True),
 ]
 AbsolutePath = Annotated[
     str,

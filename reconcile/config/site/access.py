@@ -14,7 +14,7 @@ from reconcile.config.copied_file import source_content
 from reconcile.config.diagnostics import Violation
 from reconcile.config.document import Loc
 from reconcile.config.fields.network import Network
-from reconcile.config.fields.path_types import Path
+from reconcile.config.fields.path_types import SourcePath
 from reconcile.config.probes import Expectation, HttpProbe
 from reconcile.config.site.extra import extra_directives
 from reconcile.config.site.listen_ports import main_endpoint
@@ -41,7 +41,7 @@ _CHALLENGE = (("WWW-Authenticate", 'Basic realm="Restricted"'),)
 class Access(ConfigModel):
     """Who may in."""
 
-    basic: Path | None = Field(
+    basic: SourcePath | None = Field(
         default=None, description="An htpasswd file: who has one of its passwords may in."
     )
     allow: tuple[Network, ...] = Field(

@@ -13,7 +13,7 @@ from reconcile.config.copied_file import copied_file
 from reconcile.config.diagnostics import Violation
 from reconcile.config.document import Loc
 from reconcile.config.fields.field_type import regex_str
-from reconcile.config.fields.path_types import Path
+from reconcile.config.fields.path_types import SourcePath
 from reconcile.config.probes import Expectation, HttpProbe
 from reconcile.config.site.extra import extra_directives, place_in_extra
 from reconcile.engine.model import Declared
@@ -52,7 +52,8 @@ def _error_page_tag(value: Any) -> str:
 ErrorPages = dict[
     ErrorKey,
     Annotated[
-        Annotated[Path, Tag(PAGE)] | Annotated[bool, Tag(FLAG)], Discriminator(_error_page_tag)
+        Annotated[SourcePath, Tag(PAGE)] | Annotated[bool, Tag(FLAG)],
+        Discriminator(_error_page_tag),
     ],
 ]
 

@@ -20,7 +20,7 @@ from reconcile.config.fields.field_type import (
     require_str,
 )
 from reconcile.config.fields.identifiers import Name
-from reconcile.config.fields.path_types import NginxPath, Path
+from reconcile.config.fields.path_types import NginxPath, SourcePath
 from reconcile.config.host_path import check_ancestors
 from reconcile.config.owner import OwnerChoice, OwnerEntry, ResolvedOwner, check_owner_choice
 from reconcile.config.probes import Expectation, FilesProbe, HttpProbe, Probe, UploadDirectoryProbe
@@ -143,7 +143,7 @@ class Location(ConfigModel):
         "private: served only through the app's X-Accel-Redirect."
     )
     dir: NginxPath = Field(description="The directory on the host.")
-    source: Path | None = Field(
+    source: SourcePath | None = Field(
         default=None, description="A folder whose files every apply copies to `dir`."
     )
     owner: OwnerChoice | None = Field(

@@ -13,7 +13,7 @@ from reconcile.config.copied_file import copied_file
 from reconcile.config.diagnostics import Violation
 from reconcile.config.document import Loc
 from reconcile.config.fields.network import Network
-from reconcile.config.fields.path_types import Path
+from reconcile.config.fields.path_types import SourcePath
 from reconcile.config.probes import Expectation, HttpProbe
 from reconcile.config.site.error_pages import check_page, declare_pages_dir, excerpt, page_file
 from reconcile.config.site.listen_ports import main_endpoint
@@ -39,7 +39,7 @@ class Maintenance(ConfigModel):
     """A page that is shown instead of the site."""
 
     enabled: bool = Field(default=False, description="Answer every request with 503.")
-    page: Path | None = Field(default=None, description="The page; by default a short text.")
+    page: SourcePath | None = Field(default=None, description="The page; by default a short text.")
     allow: tuple[Network, ...] = Field(
         default=(),
         description="Addresses and networks that get the site as usual.",

@@ -1,0 +1,71 @@
+"""A configuration from standard input, and the files that it names from a tar."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING
+
+from reconcile.config import yaml
+from reconcile.config.config import Config
+from reconcile.config.fields.field_type import ParseContext
+from reconcile.config.load import load, load_bytes
+from reconcile.errors import ReconcileError
+
+if TYPE_CHECKING:
+    from reconcile.filesystem.unpack import Unpacked
+
+DASH = "-"
+NAME = "<stdin>"
+"""What the errors and the plan call the file."""
+
+Unpack = Callable[[], "Unpacked"]
+_unpack: ContextVar[Unpack | None] = ContextVar("unpack", default=None)
+
+
+def use_files(
+    tar: str | None, until_end: Callable[[AbstractContextManager[Unpacked]], Unpacked]
+) -> None:
+    """Unpack the archive of --files when it is needed, until the end of the command."""
+
+    def unpack() -> Unpacked:
+        # Brings tarfile, which nothing else needs.
+        from reconcile.filesystem.unpack import unpacked
+
+        return until_end(unpacked(str(tar)))
+
+    _unpack.set(unpack if tar is not None else None)
+
+
+def load_config(path: str, variables: Mapping[str, str]) -> Config:
+    """The configuration at `path`, or that on standard input for "-".
+
+    Errors: ConfigErrors, ReconcileError; HostError for an unusable archive.
+    """
+    unpack = _unpack.get()
+    if path != DASH:
+        if unpack is not None:
+            raise ReconcileError(
+                "--files is only for a YAML from standard input",
+                f"{path} names its own files",
+                "Add -f -, or leave --files out.",
+            )
+        return load(path, variables)
+    data = sys.stdin.buffer.read(yaml.MAX_BYTES + 1)
+    if unpack is None:
+        return load_bytes(data, NAME, variables, ParseContext(sources="none"))
+    files = unpack()
+    context = ParseContext(folder=files.folder, sources="packed")
+    return load_bytes(data, NAME, variables, context).with_packed_files(files.digest)
+
+
+def require_file(path: str, purpose: str) -> None:
+    """Errors: ReconcileError for standard input, which cannot be read again."""
+    if path in (DASH, NAME):
+        raise ReconcileError(
+            f"{purpose} needs a configuration file",
+            "standard input cannot be read again",
+            "Use -f FILE.",
+        )
