@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Annotated
 
@@ -21,10 +22,12 @@ from reconcile.cli.options import (
     MetricsFile,
     Quiet,
     Vars,
+    config_file,
     require_single_format,
 )
 from reconcile.cli.progress_line import file_progress
 from reconcile.cli.read_only_guard import ReadOnlyGuard
+from reconcile.cli.run_reading import RunReading, apply_command
 from reconcile.cli.terminal import now, show, style
 from reconcile.cli.workspaces import open_workspace
 from reconcile.engine.hold import exit_code_under
@@ -32,6 +35,7 @@ from reconcile.errors import ExitCode
 from reconcile.output.json import drift_document, to_json
 from reconcile.output.markdown import drift_markdown
 from reconcile.output.text import drift_text
+from reconcile.system import Host
 from reconcile.workspace.checking import check_drift
 
 
@@ -57,6 +61,14 @@ def drift(
         ),
     ] = "1d",
     heal: Heal = False,
+    readings: Annotated[
+        str | None,
+        typer.Option(
+            "--readings",
+            metavar="DIR",
+            help="Leave the result in DIR for collectors, without texts and secrets.",
+        ),
+    ] = None,
 ) -> int:
     """Check that the host still matches the YAML and responds.
 
@@ -77,17 +89,21 @@ def drift(
     """
     require_single_format(json=json, markdown=markdown)
     notifications = Notifications.from_options(notify or (), remind)
-    workspace, read_only = open_workspace(file, var), ReadOnlyGuard()
-    with file_progress(workspace.host, json=json):
-        found = read_only(lambda: check_drift(workspace))
-    report = revert_drift(workspace, found) if heal else None
-    if report is not None:
-        found = with_healed(read_only(lambda: check_drift(workspace.refreshed())), report)
+    reading, read_only = _reading(readings, file, heal=heal), ReadOnlyGuard()
+    with reading.of_failure(Host()) if reading else nullcontext():
+        workspace = open_workspace(file, var)
+        with file_progress(workspace.host, json=json):
+            found = read_only(lambda: check_drift(workspace))
+        report = revert_drift(workspace, found) if heal else None
+        if report is not None:
+            found = with_healed(read_only(lambda: check_drift(workspace.refreshed())), report)
     failed = report.exit_code(detailed=False) if report else ExitCode.OK
     recorded = record_and_notify(workspace, found, metrics_file, notifications)
     code = failed or found.exit_code or recorded
     if heal:
         code = exit_code_under(found.plan.hold, code)
+    if reading:
+        reading.leave(workspace, found, code)
     if not quiet or code or found.healed:
         if json:
             noted = replace(found, plan=read_only.with_note(found.plan))
@@ -96,3 +112,10 @@ def drift(
             show(drift_markdown(found) if markdown else drift_text(found, style()))
             read_only.print_note()
     return code
+
+
+def _reading(directory: str | None, file: str | None, *, heal: bool) -> RunReading | None:
+    """What to leave for collectors, if anything."""
+    if directory is None:
+        return None
+    return RunReading(directory, "heal" if heal else "drift", apply_command(config_file(file)))

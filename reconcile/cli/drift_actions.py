@@ -83,7 +83,7 @@ def record_and_notify(
     workspace: Workspace, drift: Drift, metrics_file: str | None, notifications: Notifications
 ) -> int:
     """Save the outcome, notify, write metrics; the exit code for what of that failed."""
-    with _errors_as_notes():
+    with errors_as_notes():
         _save_outcome(workspace.host, drift, notifications)
     if metrics_file is None:
         return ExitCode.OK
@@ -123,20 +123,20 @@ def _notify(memory: DriftState, drift: Drift, notifications: Notifications) -> D
     """`memory`, with the notification if one was sent."""
     if not notifications.urls or not should_notify(drift, memory, notifications.remind_s):
         return memory
-    with _errors_as_notes():
+    with errors_as_notes():
         send(notifications.urls, *alert_text(drift))
         return with_sent_alert(drift, memory)
     return memory
 
 
 def _save_failed_heal(host: Host, fingerprint: str) -> None:
-    with _errors_as_notes(), try_lock(host, DRIFT_LOCK, timeout_s=DRIFT_LOCK_TIMEOUT_S):
+    with errors_as_notes(), try_lock(host, DRIFT_LOCK, timeout_s=DRIFT_LOCK_TIMEOUT_S):
         memory, _ = load(host)
         save(host, memory.model_copy(update={"failed_heal": fingerprint}))
 
 
 @contextmanager
-def _errors_as_notes() -> Iterator[None]:
+def errors_as_notes() -> Iterator[None]:
     """An error in the body is printed, and does not fail the check."""
     try:
         yield

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -13,8 +14,11 @@ import typer
 from reconcile.cli.options import Json, LockTimeout, MaxDeletes, Quiet
 from reconcile.cli.progress import event_sink, relative_to
 from reconcile.cli.read_only_guard import ReadOnlyGuard
+from reconcile.cli.run_reading import RunReading, shell_command
 from reconcile.cli.terminal import now, show, style
+from reconcile.engine.drift_report import Drift
 from reconcile.engine.hold import exit_code_under, refuse_held
+from reconcile.engine.model import Report
 from reconcile.errors import ExitCode, LockHeld, ReconcileError
 from reconcile.gitops.pull_revision import (
     Pulled,
@@ -24,6 +28,7 @@ from reconcile.gitops.pull_revision import (
     remote_source,
 )
 from reconcile.gitops.pull_revision import pull as pull_revision
+from reconcile.gitops.readings import readings_path
 from reconcile.output.json import drift_document, plan_document, to_json
 from reconcile.output.text import drift_text, plan_text
 from reconcile.system import Host, HostSettings
@@ -32,6 +37,8 @@ from reconcile.workspace import Workspace
 from reconcile.workspace.applying import UNATTENDED, ApplyOptions, apply_plan, locked_to_apply
 from reconcile.workspace.checking import check_drift
 from reconcile.workspace.planning import plan_changes
+
+_PASSWORD = re.compile(r"^((?:https?|ftps?)://)[^/]*@|(?<=://)[^/@:]*:[^/]*@", re.I)
 
 
 class PullAction(StrEnum):
@@ -87,6 +94,15 @@ def pull(
     state_dir: Annotated[
         str, typer.Option("--state-dir", metavar="DIR", help="Where to keep the fetched files.")
     ] = "/var/lib/reconcile",
+    readings: Annotated[
+        str | None,
+        typer.Option(
+            "--readings",
+            metavar="DIR",
+            help="Where to leave the result for collectors; by default DIR of --state-dir with"
+            " -readings at its end.",
+        ),
+    ] = None,
     lock_timeout: LockTimeout = 0.0,
     json: Json = False,
     quiet: Quiet = False,
@@ -119,28 +135,41 @@ def pull(
         gpg_keys=gpg_keys,
         unsigned=unsigned,
     )
+    reading = RunReading(readings or readings_path(host), "pull", _command(source))
     with try_lock(host, "pull.lock", timeout_s=lock_timeout) as is_held:
         if not is_held:
             raise LockHeld("Another pull is running on this host", "", "Use --lock-timeout.")
-        if then is PullAction.APPLY:
-            refuse_held(host.state)
-        pulled = pull_revision(host, source)
-        with _errors_relative_to(pulled.folder):
-            workspace = Workspace.open(pulled.file, pulled.commit, source.file)
+        with reading.of_failure(host), _pulled(host, source, then) as (pulled, workspace):
             if then is PullAction.APPLY:
                 if not retry:
                     refuse_failed(host, source, pulled.commit)
                 options = _unattended_options(max_deletes)
-                return _apply(
+                code, report = _apply(
                     workspace, host, source, pulled, options, lock_timeout, json=json, quiet=quiet
                 )
+                reading.leave_report(workspace, report, code)
+                return code
             read_only = ReadOnlyGuard()
-            code, text = _plan_or_drift(read_only, workspace, then, json=json)
+            drift = read_only(lambda: check_drift(workspace))
+            code, text = _plan_or_drift(read_only, drift, then, json=json)
+            reading.leave(workspace, drift, code)
     if code != ExitCode.OK or not quiet:
         show(text if json else relative_to(pulled.folder, text))
         if not json:
             read_only.print_note()
     return code
+
+
+@contextmanager
+def _pulled(
+    host: Host, source: RemoteSource, then: PullAction
+) -> Iterator[tuple[Pulled, Workspace]]:
+    """Fetch a revision and open its configuration; paths in errors are relative to it."""
+    if then is PullAction.APPLY:
+        refuse_held(host.state)
+    pulled = pull_revision(host, source)
+    with _errors_relative_to(pulled.folder):
+        yield pulled, Workspace.open(pulled.file, pulled.commit, source.file)
 
 
 @contextmanager
@@ -156,17 +185,16 @@ def _errors_relative_to(folder: str) -> Iterator[None]:
 
 
 def _plan_or_drift(
-    read_only: ReadOnlyGuard, workspace: Workspace, then: PullAction, *, json: bool
+    read_only: ReadOnlyGuard, drift: Drift, then: PullAction, *, json: bool
 ) -> tuple[int, str]:
     """The exit code, and what to print."""
     if then is PullAction.DRIFT:
-        drift = read_only(lambda: check_drift(workspace))
         code = exit_code_under(drift.plan.hold, drift.exit_code)
         if not json:
             return code, drift_text(drift, style())
         noted = replace(drift, plan=read_only.with_note(drift.plan))
         return code, to_json(drift_document(noted, now=now(), exit_code=code))
-    plan = read_only(lambda: plan_changes(workspace))
+    plan = drift.plan
     code = exit_code_under(plan.hold, plan.exit_code(detailed=True))
     if not json:
         return code, plan_text(plan, style())
@@ -188,7 +216,7 @@ def _apply(
     *,
     json: bool,
     quiet: bool,
-) -> int:
+) -> tuple[int, Report]:
     """Apply without asking; a revision that fails is recorded and not tried again."""
     events = event_sink(json=json, checkout=pulled.folder)
     with locked_to_apply(workspace, "pull", timeout_s=lock_timeout_s, on_event=events) as current:
@@ -209,4 +237,19 @@ def _apply(
         record_failure(host, source, pulled.commit, report.error)
     if code != ExitCode.OK or not silent:
         events.end(report, code)
-    return code
+    return code, report
+
+
+def _command(source: RemoteSource) -> str:
+    """The command that applies this source again, without a password or token in its URL."""
+    url = _PASSWORD.sub(lambda found: found[1] or "", source.url)
+    kind, _, name = source.ref.removeprefix("refs/").partition("/")
+    options = {
+        "-f": source.file,
+        "--tag" if kind == "tags" else "--branch": name,
+        "--allowed-signers": source.ssh_signers,
+        "--gpg-keys": source.gpg_keys,
+    }
+    given = [part for name, value in options.items() if value for part in (name, value)]
+    unsigned = ["--unsigned"] * source.unsigned
+    return shell_command(["reconcile", "pull", url, *given, *unsigned, "--then", "apply"])

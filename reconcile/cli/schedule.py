@@ -16,6 +16,7 @@ from reconcile.cli.workspaces import open_state, open_workspace
 from reconcile.errors import ExitCode, ReconcileError
 from reconcile.filesystem.user_files import is_trusted_file
 from reconcile.gitops.drift_state import load
+from reconcile.gitops.readings import missing_group_note, readings_dir, readings_path
 from reconcile.gitops.schedule_units import (
     HEADER,
     Schedule,
@@ -100,6 +101,8 @@ def install(
         timers.write_file(made.names.cron_file, made.cron, HEADER)
         text = f"Installed {made.names.cron_file}: {every}."
     show(_status_json(workspace) if json else text)
+    if note := missing_group_note(workspace.host, readings_path(workspace.host)):
+        sys.stderr.write(f"Note: {note}\n")
     return ExitCode.OK
 
 
@@ -207,7 +210,12 @@ def _schedule(
 ) -> Schedule:
     # Isolated: neither the environment nor the working directory can add code.
     command = [sys.executable, "-I", "-m", "reconcile", "drift", "--quiet", "-f", path]
-    writes = [workspace.host.state.make_directory()]
+    readings = readings_path(workspace.host)
+    command += ["--readings", readings]
+    writes = [
+        workspace.host.state.make_directory(),
+        readings_dir(workspace.host, readings).make(),
+    ]
     if metrics_file is not None:
         command += ["--metrics-file", os.path.abspath(metrics_file)]
         writes.append(os.path.dirname(os.path.abspath(metrics_file)))

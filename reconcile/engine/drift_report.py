@@ -7,6 +7,7 @@ from dataclasses import field
 from typing import Literal, NamedTuple
 
 from reconcile.dataclass import dataclass
+from reconcile.engine.history import HistoryRow
 from reconcile.engine.model import Cause, Change, Check, Plan, failed_checks
 from reconcile.errors import ExitCode
 
@@ -33,7 +34,7 @@ class Drift:
 
     `at` is when it began, in UTC; `known_first_seen` and `known_last_success` are what earlier
     checks recorded. `applying` describes an apply that runs meanwhile, "" for none. `healed`
-    are the addresses that were reverted just before.
+    are the addresses that were reverted just before; `last_apply` is the last one before it.
     """
 
     plan: Plan
@@ -44,6 +45,7 @@ class Drift:
     applying: str = ""
     elapsed_s: float = 0.0
     healed: tuple[str, ...] = ()
+    last_apply: HistoryRow | None = None
 
     @property
     def in_sync(self) -> bool:

@@ -96,13 +96,14 @@ def history_document(
     """Build the object of `history --json`."""
     return doc.HistoryDocument(
         **envelope(host, now),
-        entries=[_item(row) for row in rows],
+        entries=[history_item(row) for row in rows],
         problems=problems,
         exit_code=exit_code,
     )
 
 
-def _item(row: HistoryRow) -> doc.HistoryItem:
+def history_item(row: HistoryRow) -> doc.HistoryItem:
+    """Build the item of one apply."""
     entry = row.entry
     return doc.HistoryItem.of(
         entry,

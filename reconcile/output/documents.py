@@ -207,6 +207,17 @@ class PlanDocument(Envelope):
     exit_code: int
 
 
+class ApplyItem(Document):
+    """An apply: who ran it, when (in UTC), by which command, with which result."""
+
+    number: int
+    at: str
+    user: str
+    command: str
+    git_commit: str | None
+    result: str
+
+
 class DeviationItem(Document):
     """A field that differs from the YAML; `*` stands for the whole resource."""
 
@@ -230,6 +241,7 @@ class DriftDocument(PlanDocument):
         serialization_alias="mended", description="Addresses that --heal reverted just before"
     )
     elapsed_s: float
+    last_apply: ApplyItem | None = Field(description="The last apply on this host; null for none")
 
 
 class VerifyDocument(Envelope):

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from reconcile import __version__
 from reconcile.engine.diff import SENSITIVE
 from reconcile.engine.drift_report import Drift
+from reconcile.engine.history import HistoryRow
 from reconcile.engine.model import (
     Action,
     Change,
@@ -47,6 +48,7 @@ def drift_document(
         **_plan_fields(drift.plan, code, now, False, drift.checks),
         deviations=[item._asdict() for item in drift.deviations],
         elapsed_s=round(drift.elapsed_s, 3),
+        last_apply=drift.last_apply and _apply_item(drift.last_apply),
     )
 
 
@@ -194,6 +196,13 @@ def _plan_fields(
         "result": "planned",
         "exit_code": exit_code,
     }
+
+
+def _apply_item(row: HistoryRow) -> doc.ApplyItem:
+    by = row.entry.by
+    return doc.ApplyItem.of(
+        row.entry, number=row.number, user=by.user, command=by.command, git_commit=by.commit
+    )
 
 
 def failed_reading(reading: Unknown) -> doc.FailedReading:

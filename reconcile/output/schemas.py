@@ -7,12 +7,13 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from reconcile.output import adoption, documents, explain_documents, findings
+from reconcile.output import adoption, documents, explain_documents, findings, reading_documents
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _DOCUMENTS: dict[str, Any] = {
     "plan": documents.PlanDocument,
     "drift": documents.DriftDocument,
+    "reading": reading_documents.ReadingDocument,
     "apply": documents.ApplyEvent,
     "verify": documents.VerifyDocument,
     "hold": documents.HoldDocument,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from reconcile.config.probes import CertificateProbe, CrawlProbe, FilesProbe, HttpProbe
 from reconcile.engine.diff import differences
 from reconcile.engine.drift_report import Drift
-from reconcile.engine.history import current_number
+from reconcile.engine.history import current_number, last_row
 from reconcile.engine.ledger_store import now, read_ledger
 from reconcile.engine.model import Check
 from reconcile.errors import ReconcileError
@@ -191,6 +191,7 @@ def check_drift(workspace: Workspace) -> Drift:
         memory.last_success,
         applying or holder(workspace.host),
         monotonic() - began,
+        last_apply=last_row(workspace.host.state),
     )
 
 

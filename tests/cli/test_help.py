@@ -27,7 +27,7 @@ NOT_COMMANDS = {
         "main",
         "options",
     ),
-    *("progress", "progress_line", "read_only_guard", "standard_streams"),
+    *("progress", "progress_line", "read_only_guard", "run_reading", "standard_streams"),
     *("terminal", "workspaces"),
 }
 ROOT = Path(reconcile.cli.__file__).parent

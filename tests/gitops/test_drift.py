@@ -331,3 +331,30 @@ def test_a_comment_for_a_merge_request(applied: DemoHost, run: Run) -> None:
 
     assert "Plan: 0 to add, 1 to change, 0 to destroy." in plan.stdout
     assert drift.stdout.count("<details>") == plan.stdout.count("<details>") == 1
+
+
+def test_a_scheduled_check_leaves_its_reading_for_collectors(
+    applied: DemoHost, run: Run, tmp_path: Path
+) -> None:
+    readings = tmp_path / "readings"
+    break_it(applied)
+
+    run("drift", "--quiet", "--readings", str(readings), cwd=applied.root)
+
+    [file] = readings.iterdir()
+    reading = json.loads(file.read_text())
+    jsonschema.validate(reading, json.loads((SCHEMAS / "reading.schema.json").read_text()))
+    assert (0o750, 0o640) == tuple(stat.S_IMODE(path.stat().st_mode) for path in (readings, file))
+    assert ("drift", "drift", ["demo"]) == (reading["run"], reading["state"], reading["sites"])
+    assert reading["command"].endswith(f"apply -f {applied.file}")
+
+
+def test_a_scheduled_check_that_fails_leaves_an_unknown_reading(
+    applied: DemoHost, run: Run, tmp_path: Path
+) -> None:
+    Path(applied.file).write_text("version: 9")
+
+    done = run("drift", "--readings", str(tmp_path / "readings"), cwd=applied.root)
+
+    [file] = (tmp_path / "readings").iterdir()
+    assert (1, "unknown") == (done.returncode, json.loads(file.read_text())["state"])

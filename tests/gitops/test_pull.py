@@ -11,6 +11,7 @@ import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -381,3 +382,23 @@ def test_a_pull_applies_nothing_under_a_hold(demo: DemoHost, run: Run, pull: Pul
     assert (6, 6) == (applied.returncode, planned.returncode)
     assert "held this host" in applied.stderr
     assert "Plan: 7 to add" in planned.stdout
+
+
+def test_every_pull_leaves_its_reading_for_collectors(
+    demo: DemoHost, repository: Repository, pull: Pull
+) -> None:
+    def reading() -> dict[str, Any]:
+        [file] = Path(f"{demo.root}/state-readings").iterdir()
+        found: dict[str, Any] = json.loads(file.read_text())
+        return found
+
+    pull("--then", "apply")
+    applied = reading()
+    (repository.clone / "reconcile.yaml").write_text("version: 1\n")
+    repository.push("eve")
+    pull("--then", "apply")
+
+    assert ("pull", "in_sync", True) == tuple(applied[key] for key in ("run", "state", "healthy"))
+    assert [check for check in applied["checks"] if check["status"] == "pass"]
+    assert "reconcile pull" == applied["last_apply"]["command"]
+    assert "unknown" == reading()["state"]
