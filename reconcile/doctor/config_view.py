@@ -8,6 +8,8 @@ from datetime import date
 from typing import TYPE_CHECKING, Literal
 
 from reconcile.config.ignore_rule import DOCTOR
+from reconcile.config.site.code import code_scope
+from reconcile.filesystem.code.scope import CodeScope
 from reconcile.system.accounts import Account
 from reconcile.types import LocationRole
 
@@ -87,6 +89,16 @@ class DeclaredApp:
 
 
 @dataclass(frozen=True)
+class WatchedCode:
+    """A unit that is restarted when the files of `scope` change; `site` "" for a service."""
+
+    site: str
+    unit: str
+    scope: CodeScope
+    place: str
+
+
+@dataclass(frozen=True)
 class DeclaredIgnore:
     """An entry of `ignore` for findings; `rule` and `subject` are patterns, subject "": any."""
 
@@ -114,6 +126,7 @@ class Declaration:
     apps: tuple[DeclaredApp, ...] = ()
     containers: tuple[DeclaredContainer, ...] = ()
     ignores: tuple[DeclaredIgnore, ...] = ()
+    watched: tuple[WatchedCode, ...] = ()
 
     @property
     def sites(self) -> dict[str, tuple[str, ...]]:
@@ -132,6 +145,7 @@ class Declaration:
             locations,
             tuple(one for one in self.apps if one.site == site),
             tuple(one for one in containers if one.mounts),
+            watched=tuple(one for one in self.watched if one.site == site),
         )
 
     def of_role(self, role: str) -> Declaration:
@@ -153,7 +167,16 @@ def declaration(config: Config) -> Declaration:
             for index, one in enumerate(config.containers)
         ),
         tuple(_ignores(config)),
+        tuple(_watched(config)),
     )
+
+
+def _watched(config: Config) -> Iterator[WatchedCode]:
+    for name, site in config.sites.items():
+        unit, scope = site.app.unit_name(name) if site.app else None, code_scope(site)
+        if unit and scope:
+            place = str(config.position_of("sites", name, "app", "code"))
+            yield WatchedCode(name, unit, scope, place)
 
 
 def _ignores(config: Config) -> Iterator[DeclaredIgnore]:

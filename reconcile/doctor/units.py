@@ -167,6 +167,7 @@ def _process_units(host: Host) -> Iterator[UnitView]:
                 "Group": program.group or "",
                 "ExecStart": shlex.join(program.command),
                 "WorkingDirectory": program.directory,
+                "EnvironmentFiles": "\n".join(f"{one} (" for one in status.environment_files),
                 "FragmentPath": f"{folder}/{name}",
             }
             yield UnitView(name, properties)

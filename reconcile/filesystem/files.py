@@ -9,6 +9,8 @@ from typing import Protocol
 from reconcile.filesystem import access_check, acl, permissions, read, write
 from reconcile.filesystem.access_check import AccessWalk, Account
 from reconcile.filesystem.acl import GrantChange, GrantChanges
+from reconcile.filesystem.code.read_code import CodeFile, KnownCode, read_code
+from reconcile.filesystem.code.scope import CodeScope
 from reconcile.filesystem.host_error import HostError, explained
 from reconcile.filesystem.inode import Stat
 from reconcile.filesystem.inode_flags import changing
@@ -101,6 +103,11 @@ class Files:
         """The bytes of a file from `start`, at most `length` of them."""
         with explained(f"{path} cannot be read"):
             return read.read_part(path, start, length)
+
+    def code(self, scope: CodeScope, known: KnownCode) -> dict[str, CodeFile]:
+        """The files that a process is made of; {} where their folder is absent."""
+        with explained(f"the code in {scope.folder} cannot be read"):
+            return read_code(scope, known, scope.folder)
 
     def readlink(self, path: str) -> str:
         """The target of the symlink `path`."""

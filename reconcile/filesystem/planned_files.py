@@ -7,10 +7,13 @@ import os
 import time
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
+from hashlib import sha256
 from posixpath import basename, dirname, join, normpath
 
 from reconcile.filesystem.access_check import AccessWalk, Account
 from reconcile.filesystem.acl import GrantChange, GrantChanges
+from reconcile.filesystem.code.read_code import CodeFile, KnownCode, lay_over, read_code
+from reconcile.filesystem.code.scope import CodeScope
 from reconcile.filesystem.files import LIMIT, Files, FilesContext
 from reconcile.filesystem.host_error import explained
 from reconcile.filesystem.inode import FileKind, Ownership, Stat
@@ -194,6 +197,24 @@ class PlannedFiles(Files):
         if isinstance(entry, bytes):
             return self._planned_stat("file", len(entry), 0o644), entry
         return super().read_publishable(located, limit)
+
+    def code(self, scope: CodeScope, known: KnownCode) -> dict[str, CodeFile]:
+        """See `Files.code`."""
+        with explained(f"the code in {scope.folder} cannot be read"):
+            found = read_code(scope, known, self.locate(scope.folder))
+        lay_over(scope, found, self._planned, self._planned_digests(scope.folder))
+        return found
+
+    def _planned_digests(self, folder: str) -> dict[str, str]:
+        """Of each file and link that is planned below `folder`."""
+        below = {path: one for path, one in self._planned.items() if is_inside(path, folder)}
+        links = {path: f"link:{one.target}" for path, one in below.items() if isinstance(one, Link)}
+        files = {
+            path: f"sha256:{sha256(one).hexdigest()}"
+            for path, one in below.items()
+            if isinstance(one, bytes)
+        }
+        return links | files
 
     def readlink(self, path: str) -> str:
         """See `Files.readlink`."""

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+
+from pydantic import SkipValidation
 
 from reconcile.engine.digest import digest
+from reconcile.engine.model import Finding
 from reconcile.engine.resource import Cause, Ref, Resource
+from reconcile.filesystem.code.scope import CodeScope
 from reconcile.resources.gunicorn_units import HEADER
 from reconcile.system import Host
 from reconcile.system.processes import wait_until
 from reconcile.system.services import ServiceFailed, start_failure_fix
-from reconcile.system.services.service_undo import record_unit_file
+from reconcile.system.services.service_undo import record_code, record_unit_file
 from reconcile.system.services.start_record import is_changing
+from reconcile.system.services.started_code import CodeChange, CodeSnapshot, StartedCode
 from reconcile.system.services.unit_files import UNIT_DIRECTORIES
+from reconcile.wording import first_few
 
 if TYPE_CHECKING:
     from reconcile.engine.model import Action, Change, FieldChange
@@ -25,6 +31,9 @@ CURRENT = "current"
 CHANGING = "changing"
 NO_UNIT = "the host has no unit of that name"
 
+MOST_SHOWN = 1_000
+"""Changed files of the code that JSON lists."""
+SIGNS: dict[str, Action] = {"added": "create", "changed": "update", "removed": "delete"}
 RESTARTED_S = 30.0
 """How long a service may take to run again once its socket was restarted."""
 
@@ -43,8 +52,10 @@ class Service(Resource):
 
     `active` means running now; a socket that would start it is not enough. `runs` is the digest
     of the unit file that the process was started from, "older" where that can't be told but
-    the file or a drop-in has changed since, "nothing" where no process runs. Only units whose
-    file says that reconcile manages it are ever stopped because nothing declares them any more.
+    the file or a drop-in has changed since, "nothing" where no process runs. `code` are the files
+    that changed since the process began, by the `CodeScope` of the fields `code_*`; an apply
+    leaves none. Only units whose file says that reconcile manages it are ever stopped because
+    nothing declares them any more.
     """
 
     kind: Literal["service"] = "service"
@@ -52,14 +63,26 @@ class Service(Resource):
     enabled: bool | None = None
     active: bool | None = None
     runs: str | None = None
+    code: SkipValidation[tuple[CodeChange, ...] | None] = None
     has_managed_unit: bool = False
+    code_folder: str | None = None
+    code_excluded: tuple[str, ...] = ()
+    code_assets: tuple[str, ...] = ()
+    code_environments: tuple[str, ...] = ()
+    lacks_code: bool = False
+    """Observed: whether `code_folder` is no directory."""
     needs: tuple[str, ...] = ()
     """Refs, as text, of what has to be in place before it is started."""
 
     order: ClassVar[int] = 50
     removal_order: ClassVar[int] = 95
     writes_contents: ClassVar[bool] = False
-    metadata_fields: ClassVar[frozenset[str]] = frozenset({"unit", "has_managed_unit", "needs"})
+    metadata_fields: ClassVar[frozenset[str]] = frozenset(
+        {
+            *("unit", "has_managed_unit", "lacks_code", "needs"),
+            *("code_folder", "code_excluded", "code_assets", "code_environments"),
+        }
+    )
     opaque: ClassVar[frozenset[str]] = frozenset({"runs"})
 
     @property
@@ -92,6 +115,8 @@ class Service(Resource):
                 "enabled": status.enabled,
                 "active": status.active,
                 "runs": self._observed_runs(host, status),
+                "code": self._observed_code(host, status),
+                "lacks_code": self._lacks_code(host),
                 "has_managed_unit": _has_managed_unit(host, status),
             }
         )
@@ -102,6 +127,40 @@ class Service(Resource):
         if not status.active:
             return NOTHING
         return CHANGING if is_changing(host, status) and _is_outdated(host, status) else CURRENT
+
+    def _observed_code(self, host: Host, status: UnitStatus) -> tuple[CodeChange, ...] | None:
+        code = self._code(host)
+        # What does not run yet will begin with the code as it is then.
+        if code is None:
+            return None
+        return code.changed(status) if status.active else ()
+
+    def _lacks_code(self, host: Host) -> bool:
+        if self.code_folder is None:
+            return False
+        found = host.files.stat(self.code_folder, follow=True)
+        return found is None or found.kind != "directory"
+
+    def findings(self) -> tuple[Finding, ...]:
+        """A warning where no change of the code will ever be noticed."""
+        if not self.lacks_code:
+            return ()
+        what = f"The code of {self.unit}, {self.code_folder}, is not a directory."
+        fix = "Correct `code` in the YAML: until then no change of it restarts the service."
+        return (Finding("code-missing", "warning", what, fix=fix),)
+
+    def _code(self, host: Host) -> StartedCode | None:
+        if self.code is None or self.code_folder is None:
+            return None
+        scope = CodeScope(
+            self.code_folder, self.code_excluded, self.code_assets, self.code_environments
+        )
+        return StartedCode(host, self.unit, scope)
+
+    def before_apply(self, host: Host) -> None:
+        """Record the code of a run that somebody else began, before an apply touches its times."""
+        if code := self._code(host):
+            code.record_if_unchanged(host.services.status(self.unit))
 
     def preflight(self, host: Host, changes: Sequence[Change]) -> Sequence[str]:
         """Refuse a unit that does not exist once the plan is done, or that must not be started."""
@@ -128,11 +187,14 @@ class Service(Resource):
         return host.files.stat(path, follow=True) is not None
 
     def apply(self, host: Host, before: Self | None) -> None:
-        """Enable and start the unit, or restart it with its new unit file."""
+        """Enable and start the unit, or restart it with its new unit file or code."""
         services = host.services
         status = services.status(self.unit)
-        to_restart = before is not None and before.runs != self.runs
-        outdated = to_restart and bool(status.active) and _is_outdated(host, status)
+        code = self._code(host)
+        # Read before the start: what changes during it is then a change, and not missed.
+        snapshot = code and code.read(status)
+        is_outdated = self._is_outdated(host, before, status)
+        has_new_code = self._has_new_code(host, before, status)
         if status.needs_daemon_reload:
             services.daemon_reload()
         if self.enabled is not None and self.enabled != status.enabled:
@@ -141,12 +203,41 @@ class Service(Resource):
             services.start(self.unit)
         elif self.active is False and status.active:
             services.stop(self.unit)
-        elif outdated:
-            # Its own file may be as it was: an environment file is restored as any other.
-            record_unit_file(host, self.unit)
+        elif is_outdated or has_new_code:
+            self._record_restart(host, status, has_new_code=has_new_code and not is_outdated)
             self._restart(host)
         if self.runs is not None:
             services.remember_start(self.unit)
+        if code and snapshot:
+            self._remember_code(host, status, code, snapshot)
+
+    def _is_outdated(self, host: Host, before: Self | None, status: UnitStatus) -> bool:
+        is_asked = before is not None and before.runs != self.runs
+        return is_asked and bool(status.active) and _is_outdated(host, status)
+
+    def _has_new_code(self, host: Host, before: Self | None, status: UnitStatus) -> bool:
+        """Whether the code that a restart was planned for still waits for it."""
+        code = self._code(host)
+        if code is None or before is None or not before.code or not status.active:
+            return False
+        code.refuse_moved(status, before.code)
+        return bool(code.changed(status))
+
+    def _record_restart(self, host: Host, status: UnitStatus, *, has_new_code: bool) -> None:
+        if has_new_code:
+            record_code(host, status, self.code_folder or "")
+        else:
+            # Its own file may be as it was: an environment file is restored as any other.
+            record_unit_file(host, self.unit)
+
+    def _remember_code(
+        self, host: Host, status: UnitStatus, code: StartedCode, snapshot: CodeSnapshot
+    ) -> None:
+        now = host.services.status(self.unit)
+        if now.invocation != status.invocation:
+            code.record(now, snapshot)
+        else:
+            code.record_if_unchanged(now)
 
     def _restart(self, host: Host) -> None:
         """Restart the unit; with a socket systemd restarts its service, which takes longer."""
@@ -184,13 +275,15 @@ class Service(Resource):
         return ", ".join(word for is_asked, word in asked if is_asked)
 
     def cause(self, field: str, before: Self | None, written: Mapping[str, str]) -> Cause:
-        """A restart for files that this plan changes is no drift."""
-        if field == "runs" and before is not None and before.runs == CHANGING:
+        """A restart for new code, or for files that this plan changes, is no drift."""
+        if field == "code" or (field == "runs" and before is not None and before.runs == CHANGING):
             return "pending"
         return super().cause(field, before, written)
 
     def why(self, change: FieldChange) -> str:
         """Why it is restarted; "" where it is not."""
+        if change.name == "code" and change.before:
+            return f"restart: its code changed since it started: {first_few(change.before)}"
         if change.name != "runs" or change.before == NOTHING:
             return ""
         if change.before == CHANGING:
@@ -198,6 +291,21 @@ class Service(Resource):
         if change.before == OLDER:
             return "restart: it runs with an old unit file"
         return "restart: its unit file changed"
+
+    def items(self, field: str) -> Sequence[tuple[Action, str]] | None:
+        """The files that changed."""
+        if field != "code":
+            return None
+        return [(SIGNS[one.what], f"{one.path}: {one.what}") for one in self.code or ()]
+
+    def display(self) -> dict[str, Any]:
+        """The managed fields, with a line for each changed file."""
+        if self.code is None:
+            return self.managed()
+        lines = [f"{one.path}: {one.what}" for one in self.code[:MOST_SHOWN]]
+        if len(self.code) > MOST_SHOWN:
+            lines.append(f"and {len(self.code) - MOST_SHOWN} more")
+        return {**self.managed(), "code": lines}
 
     @property
     def _socket(self) -> str:

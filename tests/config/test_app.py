@@ -241,3 +241,61 @@ def test_name_servers_and_names_are_read() -> None:
 
     assert ("10.0.0.1", "[::1]") == resolvers(text)
     assert frozenset({"localhost", "a", "b"}) == local_names("127.0.0.1 localhost A # c\n::1 b\n")
+
+
+def test_code_is_watched_without_what_is_served_written_or_a_virtual_environment() -> None:
+    text = (
+        app(
+            "code: /srv/a",
+            f"gunicorn: {{{BASE}, writable: [/srv/a/instance, /srv/else]}}",
+        )
+        + "    locations:\n"
+        "      /static/: {role: static, dir: /srv/a/public, source: /srv/a/static}\n"
+        "      /img/: {role: static, dir: /srv/a/img}\n"
+        "      /media/: {role: media, dir: /srv/a/media}\n"
+    )
+
+    service = desired(text)["service:gunicorn-shop.service"]
+
+    assert isinstance(service, Service)
+    assert ((), "/srv/a") == (service.code, service.code_folder)
+    assert ("/srv/a/instance", "/srv/a/media", "/srv/a/public") == service.code_excluded
+    assert ("/srv/a/img", "/srv/a/static") == service.code_assets
+    assert ("/srv/a/v",) == service.code_environments
+
+
+def test_code_of_a_service_that_others_wrote_is_watched_too() -> None:
+    text = app("upstream: http://127.0.0.1:8000", "service: a.service", "code: /srv/a")
+
+    service = desired(text)["service:a.service"]
+
+    assert isinstance(service, Service)
+    assert "/srv/a" == service.code_folder
+
+
+def test_without_code_nothing_is_watched() -> None:
+    service = desired(gunicorn())["service:gunicorn-shop.service"]
+
+    assert isinstance(service, Service)
+    assert (None, None) == (service.code, service.code_folder)
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (("upstream: http://127.0.0.1:8000", "code: /srv/a"), "`code` needs the service"),
+        (("upstream: http://[::1]:8000", "service: a.service", "code: /usr/lib"), "to the system"),
+        (("service: a.service", "upstream: http://[::1]:80", "code: /"), "to the system"),
+    ],
+)
+def test_code_that_cannot_be_watched_is_refused(lines: tuple[str, ...], message: str) -> None:
+    assert any(message in error for error in errors_in(app(*lines)))
+
+
+def test_code_that_is_served_or_written_is_refused() -> None:
+    served = app("upstream: http://[::1]:80", "service: a.service", "code: /srv/a/b")
+    served += "    locations: {/media/: {role: media, dir: /srv/a}}\n"
+    written = app("code: /srv/w/c", f"gunicorn: {{{BASE}, writable: [/srv/w]}}")
+
+    assert any("that /media/ serves" in error for error in errors_in(served))
+    assert any("which the app may write" in error for error in errors_in(written))

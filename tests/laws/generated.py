@@ -19,6 +19,7 @@ STATIC_DIRS = ("www/static", "www/static/css", "www/static/img", "www/shop/asset
 DATA_DIRS = ("www/media", "www/media/2026", "www/private", "www/uploads")
 DIRS = STATIC_DIRS + DATA_DIRS
 SOURCES = ("src", "src/css", "current/static", "rel1/static", "www/static")
+CODE = ("src", "rel1", "current", "etc/app")
 PREFIXES = ("/static/", "/static/css/", "/media/", "/private/", "/files/")
 OWNERS = ("assets", "uploads", "team")
 USERS = ("root", "www-data", "daemon")
@@ -149,12 +150,13 @@ def _owner_choice() -> st.SearchStrategy[Any]:
 def apps(draw: st.DrawFn) -> dict[str, Any]:
     kind = draw(st.sampled_from(("upstream", "service", "gunicorn")))
     user = draw(some(st.sampled_from(("www-data", "daemon"))))
+    code = draw(some(st.sampled_from(CODE).map(at))) if kind != "upstream" else None
     if kind == "gunicorn":
         gunicorn = {"directory": "/srv/app", "python": "/usr/bin/python3", "module": "app:app"}
         workers = draw(st.sampled_from((1, 3)))
-        return _present(user=user, gunicorn={**gunicorn, "workers": workers})
+        return _present(user=user, code=code, gunicorn={**gunicorn, "workers": workers})
     service = draw(st.sampled_from(UNITS)) if kind == "service" else None
-    return _present(user=user, upstream="http://127.0.0.1:8001", service=service)
+    return _present(user=user, upstream="http://127.0.0.1:8001", service=service, code=code)
 
 
 @st.composite

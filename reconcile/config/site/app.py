@@ -16,6 +16,7 @@ from reconcile.config.fields.identifiers import ServiceName, UserName
 from reconcile.config.fields.path_types import Path
 from reconcile.config.fields.quantities import Duration
 from reconcile.config.probes import SERVER_ERRORS, Expectation, HttpProbe, Server
+from reconcile.config.site.code import check_code, with_code
 from reconcile.config.site.gunicorn import (
     Gunicorn,
     ModuleName,
@@ -89,6 +90,12 @@ class App(ConfigModel):
         default=None,
         description="How long nginx waits to connect, send and read; its own default is 60s.",
     )
+    code: Path | None = Field(
+        default=None,
+        description="The directory of what the process is made of: changed since the process "
+        "started, the service is restarted.",
+        examples=["/srv/myapp"],
+    )
     gunicorn: Gunicorn | None = Field(
         default=None, description="Manage the unit of the service and its socket as well."
     )
@@ -116,6 +123,7 @@ def check_app(loc: Loc, site: Site, config: Config) -> Iterator[Violation]:
     if site.app:
         yield from _check_keys((*loc, "app"), site.app)
         yield from _check_code((*loc, "app"), site)
+        yield from check_code((*loc, "app", "code"), site)
         yield from check_gunicorn((*loc, "app", "gunicorn"), site)
         yield from _check_uploads((*loc, "locations"), site, config)
 
@@ -137,6 +145,9 @@ def _check_keys(loc: Loc, app: App) -> Iterator[Violation]:
     yield from check_upstreams((*loc, "upstream"), app.upstreams)
     if app.timeout == 0:
         yield Violation((*loc, "timeout"), "timeout has to be a second or more")
+    if app.code and not (app.service or app.gunicorn):
+        message = "`code` needs the service that is restarted when it changes"
+        yield Violation((*loc, "code"), message, "add `service` or `gunicorn`")
 
 
 def _is_local(upstream: str) -> bool:
@@ -229,6 +240,8 @@ def _service(
         has_managed_unit=content is not None,
         needs=needs,
     )
+    if facts.runs_services and unit == site.service:
+        service = with_code(service, site)
     yield site.declare(service, *loc)
 
 

@@ -36,6 +36,7 @@ IDS = (
     "socket-chain",
     "ephemeral-path",
     "media-preserved",
+    "stale-code",
     "app-import",
     "upload-dir-mismatch",
     "container-volume",

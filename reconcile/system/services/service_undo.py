@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Self
 
+from reconcile.errors import ReconcileError
 from reconcile.filesystem.undo import Undo, undo_record
 from reconcile.system.services import UnitStatus
 
@@ -122,6 +123,44 @@ class UnitFileBefore(Undo):
         return ""
 
 
+@undo_record
+@dataclass(frozen=True)
+class CodeBefore(Undo):
+    """A unit was restarted with new code, which nothing here can replace by the old one."""
+
+    op: ClassVar[str] = "services.code"
+    run_last: ClassVar[bool] = True
+    unit: str
+    folder_of_code: str
+    main_pid: int
+    started_at: float | None
+
+    @property
+    def affects(self) -> str:
+        """The unit."""
+        return self.unit
+
+    def remains(self, host: Host) -> str:
+        """See `Undo.remains`."""
+        return NOT_RUNNING if _is_stopped(host.services.status(self.unit)) else ""
+
+    def undo(self, host: Host) -> str:
+        """Start the unit where it no longer runs, and report with which code it does."""
+        status = host.services.status(self.unit)
+        if (status.main_pid, status.started_at) == (self.main_pid, self.started_at):
+            return ""
+        kept = f"reconcile keeps no copy of the code that {self.unit} ran before"
+        if not status.active:
+            try:
+                host.services.start(self.unit)
+            except ReconcileError as error:
+                return (
+                    f"{self.unit} does not run: {error.what}. {kept}: put it back in"
+                    f" {self.folder_of_code}, then apply again"
+                )
+        return f"{self.unit} runs the code that lies in {self.folder_of_code} now: {kept}"
+
+
 def record_active(host: Host, status: UnitStatus) -> None:
     """Record whether the unit runs, before it is started or stopped."""
     if host.recorder:
@@ -141,6 +180,13 @@ def record_unit_file(host: Host, unit: str) -> None:
         host.recorder.record_undo(
             UnitFileBefore(status.unit, bool(status.active), status.main_pid, status.started_at)
         )
+
+
+def record_code(host: Host, status: UnitStatus, folder: str) -> None:
+    """Record which process runs, before the unit is restarted with the new code of `folder`."""
+    if host.recorder:
+        before = CodeBefore(status.unit, folder, status.main_pid, status.started_at)
+        host.recorder.record_undo(before)
 
 
 def _is_stopped(status: UnitStatus) -> bool:

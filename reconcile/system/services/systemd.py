@@ -16,6 +16,7 @@ from reconcile.system.services import (
 )
 from reconcile.system.services.service_undo import record_active, record_enabled
 from reconcile.system.services.start_record import forget_start, record_start, started_from
+from reconcile.system.services.started_code import forget_code
 from reconcile.system.services.systemctl import Properties, show
 from reconcile.system.services.waiting import wait_until_active
 
@@ -126,6 +127,7 @@ class Systemd:
         # Fails where there is no failure to clear.
         self._systemctl("reset-failed", require_unit_name(unit))
         forget_start(self._host, unit)
+        forget_code(self._host, unit)
 
     def unit_path(self, name: str) -> str:
         """The path below /etc/systemd/system."""

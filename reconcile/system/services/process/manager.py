@@ -15,6 +15,7 @@ from reconcile.system.logs import LogPosition
 from reconcile.system.processes import identity, started_at
 from reconcile.system.services import ServiceFailed, UnitStatus, require_unit_name
 from reconcile.system.services.process import nginx
+from reconcile.system.services.process.environment_file import parse_environment
 from reconcile.system.services.process.launcher import NotReady, spawn, start
 from reconcile.system.services.process.record import (
     digest_of,
@@ -22,7 +23,7 @@ from reconcile.system.services.process.record import (
     record_this_process,
     running_record,
 )
-from reconcile.system.services.process.unit_file import Program, parse
+from reconcile.system.services.process.unit_file import Program, environment_files, parse
 from reconcile.system.services.service_undo import record_active
 from reconcile.system.services.waiting import wait_until_active
 
@@ -56,6 +57,7 @@ class ProcessManager:
             unit=unit,
             loaded=text is not None,
             fragment_path=self.unit_path(unit) if text is not None else "",
+            environment_files=environment_files(text or b""),
             state="inactive (dead)",
         )
         if record is None:
@@ -66,14 +68,16 @@ class ProcessManager:
             active=True,
             main_pid=record.pid,
             started_at=started_at(record.pid),
+            invocation=record.run,
             needs_daemon_reload=record.digest != digest_of(text or b""),
             state="active (running)",
         )
 
     def started_from(self, status: UnitStatus) -> str | None:
-        """The digest in the record of the running process."""
+        """The digest in the record of the process, if its environment files are unchanged."""
         record = running_record(self._host.state, status.unit)
-        return record.digest if record else None
+        now = self._environment_digests(self._unit_file(status.unit) or b"")
+        return record.digest if record and record.environment == now else None
 
     def remember_start(self, unit: str) -> None:
         """Do nothing: each start writes the record."""
@@ -146,8 +150,29 @@ class ProcessManager:
         program = parse(unit, os.fsdecode(text), runtime_root=run)
         if program.runtime_directory:
             os.makedirs(f"{run}/{program.runtime_directory}", mode=0o700, exist_ok=True)
-        record = partial(record_this_process, self._host.state, unit, digest_of(text))
+        environment = self._environment_digests(text)
+        record = partial(record_this_process, self._host.state, unit, digest_of(text), environment)
+        program = self._with_environment_files(unit, program)
         start(self._host, program, log.path, record)
+
+    def _with_environment_files(self, unit: str, program: Program) -> Program:
+        environment = dict(program.environment)
+        for path in program.environment_files:
+            found = self._host.files.content(path.removeprefix("-"))
+            if found is not None:
+                environment |= parse_environment(os.fsdecode(found[1]))
+            elif not path.startswith("-"):
+                raise ServiceFailed(
+                    what=f"{unit} cannot be started",
+                    why=f"its environment file {path} does not exist",
+                    fix="Create it, or correct environment_file in the YAML.",
+                )
+        return replace(program, environment=environment)
+
+    def _environment_digests(self, text: bytes) -> dict[str, str]:
+        """The digest of each environment file of a unit that exists."""
+        found = {path: self._host.files.content(path) for path in environment_files(text)}
+        return {path: digest_of(one[1]) for path, one in found.items() if one is not None}
 
     def _start_nginx(self, _: str, log: LogPosition) -> None:
         """Return once its master has written its pid. Errors: NotReady."""

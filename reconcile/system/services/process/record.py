@@ -7,7 +7,8 @@ import json
 import os
 import select
 import signal
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, field
 from typing import TYPE_CHECKING
 
 from reconcile.dataclass import dataclass
@@ -19,15 +20,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ProcessRecord:
-    """A process that was started for a unit, and the digest of the unit file it was started from.
+    """A process that was started for a unit, and the digests of what it was started from.
 
     The start time and the boot distinguish it from a later process with the same pid.
+    `environment`: path → digest of each environment file that existed.
     """
 
     pid: int
     start_ticks: int
     boot_id: str
     digest: str
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def run(self) -> str:
+        """What distinguishes this run of the unit from any other."""
+        return f"{self.boot_id}/{self.pid}/{self.start_ticks}"
 
     @property
     def is_running(self) -> bool:
@@ -44,10 +52,12 @@ def running_record(state: StateDir, unit: str) -> ProcessRecord | None:
     return found if found.is_running else None
 
 
-def record_this_process(state: StateDir, unit: str, digest: str) -> None:
-    """Record that the calling process is the unit's."""
+def record_this_process(
+    state: StateDir, unit: str, digest: str, environment: Mapping[str, str]
+) -> None:
+    """Record that the calling process is the unit's, and what it is started from."""
     if found := identity(os.getpid()):
-        record = ProcessRecord(*found, digest)
+        record = ProcessRecord(*found, digest, environment)
         state.write(_name(unit), json.dumps(asdict(record)).encode())
 
 

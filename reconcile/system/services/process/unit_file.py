@@ -15,12 +15,17 @@ _ESCAPES = re.compile(r"%[%t]|\$\$")
 
 @dataclass(frozen=True)
 class Program:
-    """The program of a unit and its execution environment; `user` None is the current user."""
+    """The program of a unit and its execution environment; `user` None is the current user.
+
+    Variables of `environment_files` win over `environment`; a name that begins with `-` is that
+    of a file that may be absent.
+    """
 
     command: tuple[str, ...]
     before: tuple[tuple[str, ...], ...] = ()
     directory: str = "/"
     environment: Mapping[str, str] = field(default_factory=dict)
+    environment_files: tuple[str, ...] = ()
     umask: int = 0o022
     user: str | None = None
     group: str | None = None
@@ -56,12 +61,21 @@ def parse(unit: str, text: str, *, runtime_root: str) -> Program:
             for line in settings.get("Environment", ())
             for word in _words(line, runtime_root)
         ),
+        environment_files=tuple(
+            _literal(path, runtime_root) for path in settings.get("EnvironmentFile", ()) if path
+        ),
         umask=int(last("UMask") or "022", 8),
         user=last("User"),
         group=last("Group"),
         runtime_directory=last("RuntimeDirectory"),
         notifies=last("Type") == "notify",
     )
+
+
+def environment_files(text: bytes) -> tuple[str, ...]:
+    """The paths of the environment files of a unit file."""
+    found = _service_settings(text.decode("utf-8", "surrogateescape")).get("EnvironmentFile", ())
+    return tuple(path.removeprefix("-").replace("%%", "%") for path in found if path)
 
 
 def _service_settings(text: str) -> dict[str, list[str]]:
