@@ -26,6 +26,7 @@ COMMANDS = {
     "explain": "Show which server, location and file answer a URL.",
     "rollback": "Undo the last apply, or one that was interrupted.",
     "hold": "Show, set or release a hold: meanwhile no one applies here.",
+    "confirm": "Keep what `apply --confirm` would otherwise roll back.",
     "history": "List who applied what and when, with the result.",
     "state": "Show and edit the ledger of managed resources.",
     "graph": "Print the dependency graph as DOT or Mermaid.",
@@ -90,7 +91,7 @@ def _add_common_options(command: Any) -> None:
     """Add -v and --log-json to `command`, or to all commands of a group; --files beside -f."""
     for part in getattr(command, "commands", {}).values():
         _add_common_options(part)
-    if not hasattr(command, "commands"):
+    if getattr(command, "invoke_without_command", True):
         if any(parameter.name == "file" for parameter in command.params):
             command.params += _parameters(_files_option)
         command.params += _parameters(_log_options)

@@ -25,6 +25,8 @@ from reconcile.cli.options import (
 from reconcile.cli.progress import EventSink, event_sink
 from reconcile.cli.standard_input import require_file
 from reconcile.cli.workspaces import open_workspace, selection_of
+from reconcile.config.fields.quantities import SECONDS, parse_duration
+from reconcile.engine.confirmation import refuse_unconfirmed
 from reconcile.engine.hold import refuse_held
 from reconcile.engine.model import Plan, Report
 from reconcile.engine.safety_checks import refuse_unclear
@@ -37,6 +39,8 @@ from reconcile.system import Host
 from reconcile.workspace import Workspace
 from reconcile.workspace.applying import ApplyOptions, apply_plan, locked_to_apply
 from reconcile.workspace.planning import plan_changes, replan
+
+LONGEST_CONFIRM_S = SECONDS["w"]
 
 
 def apply(
@@ -63,6 +67,14 @@ def apply(
         bool,
         typer.Option("--allow-empty", help="Allow an empty YAML to delete everything managed."),
     ] = False,
+    confirm_within: Annotated[
+        str | None,
+        typer.Option(
+            "--confirm",
+            metavar="TIME",
+            help="Roll back after this time (5m) unless `reconcile confirm` is run.",
+        ),
+    ] = None,
     summary: Summary = False,
     full: Full = False,
 ) -> int:
@@ -75,6 +87,7 @@ def apply(
       reconcile apply
       reconcile apply --auto-approve --site shop
       reconcile apply shop.plan
+      reconcile apply --confirm 5m
 
     \b
     Exit codes:
@@ -84,7 +97,7 @@ def apply(
       3  failed, and rolled back
       4  another apply is running
       5  the saved plan is stale, or the host changed meanwhile
-      6  a hold is in force
+      6  a hold is in force, or the last apply is not confirmed
     """
     selection = selection_of(site, target, exclude)
     events = event_sink(json=json, full=full, summary=summary)
@@ -93,6 +106,7 @@ def apply(
         roll_back=not no_rollback,
         max_deletes=max_deletes,
         allow_empty=allow_empty,
+        confirm_s=_seconds(confirm_within),
         selection=selection,
     )
     if saved is not None:
@@ -101,11 +115,29 @@ def apply(
         return _report_end(report, events, detailed=detailed_exitcode)
     workspace = open_workspace(file, var)
     refuse_held(workspace.host.state)
+    refuse_unconfirmed(workspace.host.state)
     approved = None if auto_approve else _approved_plan(workspace, selection, events)
     with locked_to_apply(workspace, "apply", timeout_s=lock_timeout, on_event=events) as current:
         plan = _current_plan(current, selection, approved, events)
         report = _execute(current, plan, options, events)
     return _report_end(report, events, detailed=detailed_exitcode)
+
+
+def _seconds(confirm_within: str | None) -> int | None:
+    """The value of --confirm. Errors: ReconcileError."""
+    if confirm_within is None:
+        return None
+    try:
+        seconds = parse_duration(confirm_within)
+    except ValueError as error:
+        raise ReconcileError(f"--confirm: {error}", "", "Use a duration: 5m or 1h.") from None
+    if not 1 <= seconds <= LONGEST_CONFIRM_S:
+        raise ReconcileError(
+            f"--confirm: {confirm_within} is no time to confirm in",
+            "it has to be between a second and a week",
+            "Use 5m, or 1h. Nothing was changed.",
+        )
+    return seconds
 
 
 def _report_end(report: Report, events: EventSink, *, detailed: bool) -> int:

@@ -36,6 +36,7 @@ from reconcile.output.json import drift_document, to_json
 from reconcile.output.markdown import drift_markdown
 from reconcile.output.text import drift_text
 from reconcile.system import Host
+from reconcile.workspace.applying import reason_to_wait
 from reconcile.workspace.checking import check_drift
 
 
@@ -85,7 +86,7 @@ def drift(
       1  error, or something could not be read
       2  drift or pending changes
       3  HTTP checks failed
-      6  a hold kept --heal from reverting anything
+      6  a hold or an unconfirmed apply kept --heal from reverting
     """
     require_single_format(json=json, markdown=markdown)
     notifications = Notifications.from_options(notify or (), remind)
@@ -101,7 +102,7 @@ def drift(
     recorded = record_and_notify(workspace, found, metrics_file, notifications)
     code = failed or found.exit_code or recorded
     if heal:
-        code = exit_code_under(found.plan.hold, code)
+        code = exit_code_under(reason_to_wait(workspace.host.state), code)
     if reading:
         reading.leave(workspace, found, code)
     if not quiet or code or found.healed:

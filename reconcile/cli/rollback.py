@@ -17,6 +17,7 @@ from reconcile.errors import ExitCode, ReconcileError
 from reconcile.output.apply_history import rollback_preview, site_warning
 from reconcile.workspace import Workspace
 from reconcile.workspace.applying import Rollback, locked, roll_back
+from reconcile.workspace.confirming import stop_waiting_if_undone
 
 
 def rollback(
@@ -54,6 +55,7 @@ def rollback(
     with locked(workspace, "rollback", timeout_s=lock_timeout, on_event=events) as current:
         # Taking the lock has rolled the interrupted one back.
         done = _roll_back_shown(current, plan, to, events)
+        stop_waiting_if_undone(current.host)
     events.rolled_back(done.notes, done.checks)
     return ExitCode.VERIFICATION_FAILED if failed_checks(done.checks) else ExitCode.OK
 

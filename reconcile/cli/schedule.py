@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from secrets import randbelow
 from typing import Annotated
 
@@ -28,6 +27,7 @@ from reconcile.output.documents import ScheduleDocument
 from reconcile.output.drift_schedule import schedule_text
 from reconcile.output.json import envelope, to_json
 from reconcile.system import timers
+from reconcile.system.program import own_program
 from reconcile.system.services.systemctl import has_systemd
 from reconcile.workspace import Workspace
 
@@ -208,8 +208,7 @@ def _schedule(
     heal: bool,
     delay_s: int,
 ) -> Schedule:
-    # Isolated: neither the environment nor the working directory can add code.
-    command = [sys.executable, "-I", "-m", "reconcile", "drift", "--quiet", "-f", path]
+    command = [*own_program(), "drift", "--quiet", "-f", path]
     readings = readings_path(workspace.host)
     command += ["--readings", readings]
     writes = [

@@ -90,9 +90,9 @@ def refuse_held(state: StateDir) -> None:
         )
 
 
-def exit_code_under(hold: Hold | None, code: int) -> int:
+def exit_code_under(reason: Hold | HoldInForce | None, code: int) -> int:
     """`code` of a plan or a check, or that of a hold; what could not be read outweighs it."""
-    return code if hold is None or code == ExitCode.ERROR else ExitCode.HELD
+    return code if reason is None or code == ExitCode.ERROR else ExitCode.HELD
 
 
 def _decoded(data: bytes, path: str) -> Hold:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from reconcile.engine import history
+from reconcile.engine.apply_texts import FOLDER as TEXTS
 from reconcile.engine.ledger import BEGINNING, Ledger, Rows, decode, encode
 from reconcile.wording import utc_text
 
@@ -50,3 +51,4 @@ def sweep_records(state: StateDir) -> None:
     """Remove temporary files of writes that were killed; the caller holds the lock."""
     state.remove_temporaries("", LEDGER)
     state.remove_temporaries(history.FOLDER)
+    state.remove_temporaries(TEXTS)

@@ -323,6 +323,8 @@ class Report:
     """Whether a rollback left everything as it was."""
     is_stale: bool = False
     """Whether it ended because the host changed after it was planned."""
+    confirm_by: str = ""
+    """When it is rolled back unless it is confirmed, in UTC; "" where that is not needed."""
 
     def exit_code(self, *, detailed: bool) -> int:
         """3 after a rollback, 5 where the host had moved, 1 for any other failure.

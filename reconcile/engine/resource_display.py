@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 if TYPE_CHECKING:
     from reconcile.engine.model import Action, FieldChange
     from reconcile.engine.resource import Resource
+    from reconcile.system import Host
 
 
 class ResourceDisplay:
@@ -31,6 +32,10 @@ class ResourceDisplay:
     def legible(self, text: str) -> str:
         """A text of this without what changes at every apply and means nothing to people."""
         return text
+
+    def removed_text(self, host: Host) -> str | None:  # noqa: ARG002
+        """What goes with its removal, where that is a text without secrets. Errors: HostError."""
+        return None
 
     def files_removed(self, after: Resource | None) -> int:  # noqa: ARG002
         """How many files the change from this, as observed, to `after` removes."""

@@ -34,6 +34,10 @@ class ResourceHooks:
     is_name_removed: ClassVar[bool] = False
     """Whether nothing is left at the path of its name once it is removed."""
 
+    def irreversible_steps(self) -> tuple[str, ...]:
+        """What applying it does that no rollback undoes, in words."""
+        return ()
+
     def withheld(self) -> Finding | None:
         """Why it is left as it is, whatever that is; None for nearly all."""
         return None

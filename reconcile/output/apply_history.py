@@ -23,7 +23,8 @@ _UNDOING: dict[Action, str] = {
 
 def history_text(rows: Sequence[HistoryRow], problems: Sequence[str], style: Style = PLAIN) -> str:
     """List the applies, the latest last, then what is damaged in the record."""
-    lines = [_line(row, style) for row in rows] or ["Nothing has been applied on this host yet."]
+    nothing = "Nothing has been applied on this host yet."
+    lines = [history_line(row, style) for row in rows] or [nothing]
     return "\n".join([*lines, *(style.error(f"Damaged: {printable(p)}") for p in problems)])
 
 
@@ -80,7 +81,8 @@ def _rollback_totals(effects: Sequence[tuple[str, Action]]) -> str:
     return f"Rollback: {back} to bring back, {restored} to restore, {removed} to remove again."
 
 
-def _line(row: HistoryRow, style: Style) -> str:
+def history_line(row: HistoryRow, style: Style) -> str:
+    """Render one apply: number, time, result, number of changes, who and by which command."""
     entry = row.entry
     changes = counted(len(entry.changes), "change")
     word = entry.result.replace("_", " ")

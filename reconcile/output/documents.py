@@ -260,6 +260,14 @@ class HoldDocument(Envelope):
     exit_code: int
 
 
+class ConfirmDocument(Envelope):
+    """`reconcile confirm --json`; `number` is the apply's in the history."""
+
+    number: int
+    result: Literal["confirmed"]
+    exit_code: int
+
+
 class HistoryChange(Document):
     """One change of an apply, as the history records it."""
 
@@ -289,6 +297,24 @@ class HistoryDocument(Envelope):
 
     entries: list[HistoryItem]
     problems: list[str]
+    exit_code: int
+
+
+class ChangedTextItem(Document):
+    """A text that an apply changed; `omitted` is why `diff` is empty, else empty itself."""
+
+    address: str
+    action: str
+    field: str
+    diff: str
+    omitted: str
+
+
+class AppliedDocument(Envelope):
+    """`reconcile history show N --json`; with `--diff`, `texts` is null where none are kept."""
+
+    entry: HistoryItem
+    texts: list[ChangedTextItem] | None = None
     exit_code: int
 
 
@@ -441,6 +467,9 @@ class SummaryEvent(Envelope):
     error: ErrorItem | None
     summary: Counts
     elapsed_s: float
+    confirm_by: str | None = Field(
+        default=None, description="When it is rolled back unless it is confirmed; RFC 3339, UTC"
+    )
     result: ApplyResult
     exit_code: int
 

@@ -6,15 +6,14 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from difflib import unified_diff
 from typing import Any
 
 from reconcile.engine.diff import SENSITIVE
 from reconcile.engine.model import Action, Change, FieldChange, Plan
+from reconcile.engine.text_diff import unified_lines
 from reconcile.output.escape import printable
 from reconcile.output.style import GLYPHS, Style
 
-CONTEXT_LINES = 3
 TEXT_LIMIT = 200_000
 """Characters of a text above which its lines are not compared."""
 SHORT = 60
@@ -26,7 +25,6 @@ ITEMS_SHOWN = 12
 DIGEST_SHOWN = len("sha256:") + 12
 """Characters of a digest that are shown; JSON has all."""
 _DIGEST = re.compile("sha256:[0-9a-f]{64}")
-NO_NEWLINE = "\\ No newline at end of file"
 
 
 def shown_changes(plan: Plan, *, full: bool) -> tuple[Change, ...]:
@@ -143,25 +141,17 @@ def format_value(value: Any) -> str:
 def _text_lines(before: str, after: str, style: Style) -> list[str]:
     if len(before) + len(after) > TEXT_LIMIT:
         return [f"{_size(before)} -> {_size(after)}"]
-    lines = unified_diff(_split(before), _split(after), n=CONTEXT_LINES, lineterm="")
-    hunks = [line for index, line in enumerate(lines) if index >= 2]
+    hunks = unified_lines(before, after)
     whole = not before or not after
-    return [_coloured_diff_line(line, style) for line in (hunks[1:] if whole else hunks)]
+    return [coloured_diff_line(line, style) for line in (hunks[1:] if whole else hunks)]
 
 
 def _size(text: str) -> str:
     return f"{text.count(chr(10)):,} lines"
 
 
-def _split(text: str) -> list[str]:
-    """Lines as Nginx counts them: only a line feed ends one."""
-    if not text:
-        return []
-    lines = text.split("\n")
-    return lines[:-1] if lines[-1] == "" else [*lines, NO_NEWLINE]
-
-
-def _coloured_diff_line(line: str, style: Style) -> str:
+def coloured_diff_line(line: str, style: Style) -> str:
+    """Render a line of a unified diff, safe to print on a terminal."""
     shown = printable(line, keep="\t")
     if line.startswith("@@"):
         return style.dim(shown)

@@ -128,6 +128,7 @@ def summary_event(report: Report, exit_code: int, *, now: datetime) -> doc.Summa
         error=error if report.error else None,
         summary=_counts(report.done, report.plan.ignored),
         elapsed_s=round(report.elapsed_s, 3),
+        confirm_by=report.confirm_by or None,
         exit_code=exit_code,
     )
 

@@ -53,7 +53,9 @@ def report_text(report: Report, style: Style = PLAIN) -> str:
     applied = report.checks if report.result == "applied" else ()
     known = checks_text([check for check in applied if check.failed_before or check.warning], style)
     outcome = style.wrap(_outcome(report, style))
-    return join_blocks(_notes(report.notes, style), known, passed, outcome)
+    return join_blocks(
+        _notes(report.notes, style), known, passed, [*outcome, *_to_confirm(report, style)]
+    )
 
 
 def failure_text(report: Report, style: Style = PLAIN) -> str:
@@ -125,6 +127,13 @@ def totals(plan: Plan, style: Style = PLAIN) -> str:
 
 def _yes(answer: bool) -> str:
     return "yes" if answer else "no"
+
+
+def _to_confirm(report: Report, style: Style) -> list[str]:
+    if not report.confirm_by:
+        return []
+    text = f"It is rolled back at {report.confirm_by} unless you keep it: reconcile confirm"
+    return [style.bold(line) for line in style.wrap(text)]
 
 
 def _notes(notes: Sequence[str], style: Style) -> list[str]:

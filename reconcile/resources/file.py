@@ -221,6 +221,11 @@ class File(Resource):
         """The content without the token that only reconcile reads."""
         return without_config_token(text)
 
+    def removed_text(self, host: Host) -> str | None:
+        """What nginx's configuration had; of another file it is not known whether it is secret."""
+        _, content = host.files.content(self.path) or (None, b"")
+        return content.decode("utf-8", "replace") if is_managed(content) else None
+
     def files_removed(self, after: Resource | None) -> int:
         """1 for a removal."""
         return 1 if after is None else 0

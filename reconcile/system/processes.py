@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from reconcile.errors import ReconcileError
+from reconcile.system.clock import boot_id
 
 if TYPE_CHECKING:
     from reconcile.system.accounts import Account
@@ -37,7 +38,7 @@ def identity(pid: int) -> ProcessIdentity | None:
     fields = _stat_fields(pid)
     if fields is None or fields.state in "ZX":
         return None
-    return ProcessIdentity(pid, fields.start_ticks, _boot_id())
+    return ProcessIdentity(pid, fields.start_ticks, boot_id())
 
 
 def started_at(pid: int) -> float | None:
@@ -215,10 +216,6 @@ def _stat_fields(pid: int) -> _ProcessStat | None:
 def pids() -> Iterator[int]:
     """The ids of all processes."""
     return (int(name) for name in os.listdir("/proc") if name.isdigit())
-
-
-def _boot_id() -> str:
-    return _read_proc("/proc/sys/kernel/random/boot_id").decode().strip()
 
 
 def _read_proc(path: str) -> bytes:

@@ -1,4 +1,4 @@
-"""Installs and removes systemd timers and cron.d files."""
+"""Installs and removes units of this program's own, and cron.d files."""
 
 from __future__ import annotations
 
@@ -63,11 +63,14 @@ def install(host: Host, units: Mapping[str, str], header: str, timer: str) -> No
     _run_systemctl(host, "restart", timer)
 
 
-def remove(host: Host, units: Sequence[str], header: str, timer: str) -> bool:
-    """Stop the timer and remove the units; False where there were none."""
+def remove(host: Host, units: Sequence[str], header: str, timer: str, *, stop: bool = True) -> bool:
+    """Stop the timer and remove the units; False where there were none.
+
+    Without `stop` what runs goes on: a unit that removes itself.
+    """
     there = [name for name in units if os.path.lexists(f"{UNIT_DIRECTORY}/{name}")]
     if timer in there:
-        _run_systemctl(host, "disable", "--now", timer)
+        _run_systemctl(host, "disable", *(["--now"] if stop else []), timer)
     dropped = [remove_file(f"{UNIT_DIRECTORY}/{name}", header) for name in there]
     if there:
         _run_systemctl(host, "daemon-reload")

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import reconcile.resources.undo_records  # noqa: F401  registers what a journal may hold
 from reconcile.dataclass import dataclass
 from reconcile.engine.apply import apply
+from reconcile.engine.apply_texts import changed_texts, write_texts
+from reconcile.engine.confirmation import refuse_unconfirmed
 from reconcile.engine.history import current_number
 from reconcile.engine.hold import refuse_held
 from reconcile.engine.model import Check, EventHandler, Plan, Report, discard_event
@@ -26,6 +28,7 @@ from reconcile.engine.safety_checks import (
     refuse_excessive_share,
 )
 from reconcile.engine.selection import Selection
+from reconcile.errors import HoldInForce, ReconcileError
 from reconcile.filesystem.host_error import HostError
 from reconcile.system.lock import lock
 from reconcile.verify.failures_before import NO_FAILURES, FailuresBefore
@@ -36,10 +39,12 @@ from reconcile.workspace.checking import (
     verify_restored,
     verify_sites,
 )
+from reconcile.workspace.confirming import apply_until_confirmed, stop_waiting_if_undone
 from reconcile.workspace.planning import plan_changes
 
 if TYPE_CHECKING:
     from reconcile.engine.history import HistoryRow
+    from reconcile.filesystem.state_dir import StateDir
     from reconcile.workspace import Workspace
 
 
@@ -55,6 +60,8 @@ class ApplyOptions:
     allow_empty: bool = False
     selection: Selection = Selection.ALL
     """The part that was planned; if it names sites, these alone are verified."""
+    confirm_s: int | None = None
+    """How long a person has to confirm it; otherwise it is rolled back."""
     saved_plan: str | None = None
     """The id of the saved plan that is applied; it is valid for one apply."""
 
@@ -80,6 +87,16 @@ def locked(
         yield workspace.refreshed()
 
 
+def reason_to_wait(state: StateDir) -> HoldInForce | None:
+    """Why no apply may start now. Errors: ReconcileError where that cannot be read."""
+    try:
+        refuse_held(state)
+        refuse_unconfirmed(state)
+    except HoldInForce as error:
+        return error
+    return None
+
+
 @contextmanager
 def locked_to_apply(
     workspace: Workspace,
@@ -88,10 +105,16 @@ def locked_to_apply(
     timeout_s: float = 0.0,
     on_event: EventHandler = discard_event,
 ) -> Iterator[Workspace]:
-    """The same for an apply, which a hold prevents. Errors: as `locked`, and HoldInForce."""
-    with lock(workspace.host, command, timeout_s=timeout_s):
-        refuse_held(workspace.host.state)
-        recover(workspace.host, on_event)
+    """The same for an apply, which a hold and an unconfirmed apply prevent.
+
+    Errors: as `locked`, and HoldInForce.
+    """
+    host = workspace.host
+    with lock(host, command, timeout_s=timeout_s):
+        refuse_held(host.state)
+        recover(host, on_event)
+        refuse_unconfirmed(host.state)
+        stop_waiting_if_undone(host)
         yield workspace.refreshed()
 
 
@@ -118,7 +141,10 @@ def apply_plan(
         record(workspace.ledger.serial + 1)
         return verify_sites(workspace, sites, before, plan.changes) if options.verify else ()
 
-    report = apply(
+    if plan.changes:
+        _keep_texts(workspace, plan)
+    run = partial(
+        apply,
         plan,
         workspace.host,
         verify=verify,
@@ -132,11 +158,23 @@ def apply_plan(
         replan=partial(_plan_again, workspace, options.selection),
         roll_back=options.roll_back,
     )
+    if options.confirm_s is not None and plan.changes:
+        report = apply_until_confirmed(workspace, plan, command, options.confirm_s, run)
+    else:
+        report = run()
     if report.result == "no_changes":
         record(current_number(workspace.host.state))
     if report.result == "applied":
         _keep_renderings(workspace)
     return report
+
+
+def _keep_texts(workspace: Workspace, plan: Plan) -> None:
+    """Keep what the apply changes, before it does: afterwards the texts are gone."""
+    host = workspace.host
+    # Without them the history has no diffs, and that is all.
+    with suppress(ReconcileError):
+        write_texts(host.state, workspace.ledger.serial + 1, plan, changed_texts(plan, host))
 
 
 def _keep_renderings(workspace: Workspace) -> None:

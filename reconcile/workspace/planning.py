@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from reconcile.engine.claims import Claims
+from reconcile.engine.confirmation import apply_to_confirm, read_pending
 from reconcile.engine.data_protection import find_protection, protected_folders
 from reconcile.engine.history import INTERRUPTED, last_row
 from reconcile.engine.hold import read_hold
@@ -77,6 +78,7 @@ def plan_changes(
         ignored=compared.ignored,
         findings=(
             *_hold_note(hold),
+            *_unconfirmed_note(host),
             *_interrupted_applies(host),
             *workspace.compiled.findings,
             *compared.findings,
@@ -159,6 +161,13 @@ def _hold_note(hold: Hold | None) -> Iterator[Finding]:
     if hold is not None:
         fix = "Until its end apply exits with 6; reconcile hold --release ends it."
         yield Finding("hold", "note", f"{hold}.", fix=fix)
+
+
+def _unconfirmed_note(host: Host) -> Iterator[Finding]:
+    pending = read_pending(host.state)
+    if pending is not None and apply_to_confirm(host.state, pending) is not None:
+        fix = "Until then no other apply starts. Keep it: reconcile confirm"
+        yield Finding("unconfirmed-apply", "note", f"{pending}.", fix=fix)
 
 
 def _interrupted_applies(host: Host) -> Iterator[Finding]:

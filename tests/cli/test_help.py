@@ -38,9 +38,9 @@ def subcommands() -> Iterator[tuple[tuple[str, ...], Any]]:
     for name in COMMANDS:
         command = load_command(name)
         parts = getattr(command, "commands", None)
-        if parts is None:
+        if parts is None or command.invoke_without_command:
             yield (name,), command
-        else:
+        if parts is not None:
             yield from (((name, part), parts[part]) for part in parts)
 
 

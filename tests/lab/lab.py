@@ -8,6 +8,7 @@ import re
 import secrets
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -93,6 +94,17 @@ class Lab:
         leader = _wait_until_up(machine, process)
         _let_limit(leader)
         return DebianHost(name=name, address=address, leader=leader, id=machine.id)
+
+    def reboot(self, host: DebianHost, *, down_s: float = 0.0) -> DebianHost:
+        """The same host after its power failed for that long: its disk, and nothing else."""
+        machine = _Machine(host.id, self._folder / host.id)
+        _cut_power(machine)
+        self._booted[machine.id].wait()
+        time.sleep(down_s)
+        self._booted[machine.id] = process = _start(machine, host.name)
+        leader = _wait_until_up(machine, process)
+        _let_limit(leader)
+        return DebianHost(name=host.name, address=host.address, leader=leader, id=machine.id)
 
     def stop(self, host: DebianHost) -> None:
         """Pull the host's plug and remove it."""
@@ -261,17 +273,22 @@ def _remove_run(folder: Path) -> None:
 
 
 def _remove(machine: _Machine) -> None:
-    """Kill all of the host's processes at once, then undo what carried it, whatever is there."""
-    if machine.groups[0].exists():
-        (machine.groups[0] / "cgroup.kill").write_text("1")
-    for group in machine.groups:
-        wait_for(partial(_removed_group, group), f"{group} to empty", timeout_s=20)
+    """Kill the host, then undo what carried it, whatever is there."""
+    _cut_power(machine)
     root = machine.folder / "root"
     if root.is_mount():
         _run("umount", "--lazy", str(root))
     if machine.namespace.exists():
         _ip("netns", "delete", machine.id)
     remove_tree(machine.folder)
+
+
+def _cut_power(machine: _Machine) -> None:
+    """Kill all of the host's processes at once."""
+    if machine.groups[0].exists():
+        (machine.groups[0] / "cgroup.kill").write_text("1")
+    for group in machine.groups:
+        wait_for(partial(_removed_group, group), f"{group} to empty", timeout_s=20)
 
 
 def _removed_group(group: Path) -> bool:
