@@ -27,7 +27,8 @@ NOT_COMMANDS = {
         "main",
         "options",
     ),
-    *("progress", "progress_line", "read_only_guard", "run_reading", "standard_streams"),
+    *("progress", "progress_line", "read_only_guard", "run_reading"),
+    *("standard_input", "standard_streams"),
     *("terminal", "workspaces"),
 }
 ROOT = Path(reconcile.cli.__file__).parent
