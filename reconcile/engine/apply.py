@@ -117,6 +117,7 @@ class _ApplyRun:
 
     def adopt_unchanged(self) -> Report:
         """Own what already matches; writes the ledger only if that changes it."""
+        self._record_unchanged()
         rows = self._rows({})
         self._record_protection(rows)
         if rows != read_owned(self.host).rows:
@@ -134,6 +135,7 @@ class _ApplyRun:
         try:
             with signals.interruptible(), _with_recorder(self.host, journal, self._guard()):
                 self._execute_all()
+                self._record_unchanged()
                 self._refuse_leftovers()
                 self.checks = self._check(self.verify)
                 self._refuse_failed(self.checks)
@@ -146,6 +148,10 @@ class _ApplyRun:
             roll_back(journal, self.host, self._entry("rolled_back", "internal error"))
             raise
         return self._finish(journal, "applied")
+
+    def _record_unchanged(self) -> None:
+        for resource in self.plan.in_sync.values():
+            resource.record_unchanged(self.host)
 
     def _guard(self) -> PlaceGuard:
         recorded = protected_on(self.host, self.ledger.all_rows)

@@ -50,6 +50,14 @@ class ResourceHooks:
         """The owner and mode that its change leaves, where they decide who writes below."""
         return None
 
+    def record_unchanged(self, host: Host) -> None:
+        """Observed, and without a change: record what later plans need to know of it."""
+
+    @property
+    def is_due_only(self) -> bool:
+        """Whether all that differs are files that have outlived their time, which is no drift."""
+        return False
+
     def pruned_paths(self) -> Iterable[str]:
         """Observed: the paths below its own that its change removes."""
         return ()

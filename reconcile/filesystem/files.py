@@ -287,6 +287,10 @@ class Files:
                 context.guard,
             )
 
+    def record_dropped(self, root: str, dropped: Mapping[str, float]) -> None:
+        """Record when the source dropped what is kept in `root`."""
+        self.manifest(root).record_dropped(self._context.recorder, dropped)
+
     def manifest(self, root: str) -> SyncManifest:
         """What `sync` wrote to `root`, as recorded."""
         return SyncManifest(self._context.state, root)

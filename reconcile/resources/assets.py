@@ -86,6 +86,8 @@ class Assets(Resource):
     prune: bool = False
     precompress: tuple[Encoding, ...] = ()
     """The encodings in which compressed siblings are made of what becomes smaller by it."""
+    keep: int | None = None
+    """Seconds for which a file with a hash in its name stays once the source has dropped it."""
     extra: dict[str, bytes] = {}
     except_: tuple[str, ...] = ()
     """Absolute paths below the root that other resources manage."""
@@ -102,6 +104,8 @@ class Assets(Resource):
     spared: SkipValidation[Mapping[str, str]] = {}
     """For a removal: the relative paths that other resources hold now, with the root of the
     copy that holds it; "" for any other kind."""
+    dropped: SkipValidation[Mapping[str, float] | None] = None
+    """Observed: what stays for now, and since when it is not in the source, where that is new."""
     masked: tuple[str, ...] = ()
     """Observed: how new modes will change what ACLs grant."""
 
@@ -113,7 +117,7 @@ class Assets(Resource):
     metadata_fields: ClassVar[frozenset[str]] = frozenset(
         {
             *("path", "extra", "except_", "differing", "diff", "total", "notes", "unpublished"),
-            *("masked", "spared", "skipped"),
+            *("masked", "spared", "skipped", "keep", "dropped"),
         }
     )
 
@@ -145,6 +149,19 @@ class Assets(Resource):
         if self.diff is not None:
             for path in (*self.diff.extraneous, *self.diff.extraneous_folders):
                 yield join(self.path, path)
+
+    @property
+    def is_due_only(self) -> bool:
+        """Whether nothing differs but files whose time is over."""
+        diff = self.diff
+        if diff is None or not diff.due:
+            return False
+        return diff.difference_count == len(diff.due) + len(diff.extraneous_folders)
+
+    def record_unchanged(self, host: Host) -> None:
+        """When the source dropped what is kept."""
+        if self.dropped is not None:
+            host.files.record_dropped(self.path, self.dropped)
 
     def rewritten_paths(self) -> Iterable[tuple[str, Cause]]:
         """Every file that is copied, compressed anew or removed."""
@@ -222,9 +239,14 @@ class Assets(Resource):
                 "notes": tuple(_notes(self, found)),
                 "skipped": found.skipped.count,
                 "unpublished": tuple(_private(self, found.not_copied)),
+                "dropped": self._newly_dropped(host, found),
                 "masked": describe_grants_below(host, masked),
             }
         )
+
+    def _newly_dropped(self, host: Host, found: SyncDiff) -> Mapping[str, float] | None:
+        known = host.files.manifest(self.path).dropped
+        return found.retained if found.retained != known else None
 
     def planned(self, host: Host) -> Self:
         """With all that will be copied where nothing is yet."""
@@ -291,6 +313,8 @@ class Assets(Resource):
             self.extra,
             excluded_below(self.path, self.except_),
             self.precompress,
+            self.keep,
+            host.now_s,
         )
 
     def apply(self, host: Host, before: Self | None) -> None:
@@ -395,7 +419,8 @@ def _differences(found: SyncDiff, wanted: Assets) -> Iterator[Difference]:
     for path, reason in found.stale.items():
         yield Difference(path, STALE[reason], "source", "delete")
     for path in (*found.extraneous, *(f"{folder}/" for folder in found.extraneous_folders)):
-        yield Difference(path, "not in the source", "source", "delete")
+        what = "no longer kept" if path in found.due else "not in the source"
+        yield Difference(path, what, "source", "delete")
     names = Accounts()
     yield from (_owner_difference(one, wanted, names) for one in found.deviations)
 

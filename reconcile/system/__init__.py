@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar, cast
 
@@ -54,6 +55,8 @@ class Host:
 
     def __init__(self, settings: HostSettings | None = None) -> None:
         self.settings = settings or HostSettings()
+        self.now_s = time.time()
+        """The one clock of a command: what outlives its time does so everywhere, or nowhere."""
         self.recorder: Recorder | None = None
         self.guard: PlaceGuard = UNGUARDED
         self.scan_progress: ProgressCounter | None = None

@@ -65,7 +65,7 @@ class Workspace:
     def refreshed(self) -> Workspace:
         """The same workspace with nothing read from the host yet."""
         host = Host(self.host.settings)
-        host.scan_progress = self.host.scan_progress
+        host.scan_progress, host.now_s = self.host.scan_progress, self.host.now_s
         return Workspace(self.config, host, self.commit)
 
     @cached_property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -181,7 +182,7 @@ def run_http_probes(workspace: Workspace, *, without: Collection[str] = ()) -> t
 def check_drift(workspace: Workspace) -> Drift:
     """How the host differs now, and since when. Changes nothing, takes no lock."""
     began, at, applying = monotonic(), now(), holder(workspace.host)
-    plan, checks = plan_changes(workspace), run_http_probes(workspace)
+    plan, checks = _without_due(plan_changes(workspace)), run_http_probes(workspace)
     memory, _ = load(workspace.host)
     return Drift(
         plan,
@@ -193,6 +194,12 @@ def check_drift(workspace: Workspace) -> Drift:
         monotonic() - began,
         last_apply=last_row(workspace.host.state),
     )
+
+
+def _without_due(plan: Plan) -> Plan:
+    """Without the removal of what has outlived its time: that is left to the next apply."""
+    changes = (one for one in plan.changes if not (one.before and one.before.is_due_only))
+    return replace(plan, changes=tuple(changes))
 
 
 def _of_sites(probes: Sequence[Probe], sites: frozenset[str] | None) -> list[Probe]:

@@ -21,6 +21,7 @@ from reconcile.config.fields.field_type import (
 )
 from reconcile.config.fields.identifiers import Name
 from reconcile.config.fields.path_types import NginxPath, SourcePath
+from reconcile.config.fields.quantities import Duration
 from reconcile.config.host_path import check_ancestors
 from reconcile.config.owner import OwnerChoice, OwnerEntry, ResolvedOwner, check_owner_choice
 from reconcile.config.probes import Expectation, FilesProbe, HttpProbe, Probe, UploadDirectoryProbe
@@ -157,6 +158,12 @@ class Location(ConfigModel):
         examples=["week", "day", "hashed", "none"],
     )
     prune: bool = Field(default=False, description="Remove files that are not in the source.")
+    keep: Duration | None = Field(
+        default=None,
+        description="With prune: how long a file whose name holds a hash of its content stays "
+        "after the source dropped it.",
+        examples=["7d"],
+    )
     precompress: tuple[Encoding, ...] = Field(
         default=(),
         description="Encodings in which files are stored for nginx to send. br and zstd need "
@@ -244,14 +251,16 @@ def check_location(loc: Loc, location: Location, site: Site, config: Config) -> 
 
 def _check_role(loc: Loc, location: Location) -> Iterator[Violation]:
     if location.role != "static":
-        for key in ("source", "prune", "precompress", "fallback"):
+        for key in ("source", "prune", "keep", "precompress", "fallback"):
             if getattr(location, key):
                 message = f"{key} is for static files; {location.role} files are never changed"
                 yield Violation((*loc, key), message, f"remove {key}")
     elif not location.source:
-        for key in ("prune", "precompress"):
+        for key in ("prune", "keep", "precompress"):
             if getattr(location, key):
                 yield Violation((*loc, key), f"{key} needs a source")
+    elif location.keep and not location.prune:
+        yield Violation((*loc, "keep"), "keep needs prune: without it nothing is removed")
     for key in ("cache", "cache_by_name") if location.role == "private" else ():
         if getattr(location, key):
             yield Violation((*loc, key), "the app sets the Cache-Control of private files")
@@ -299,6 +308,7 @@ def _contents(
             except_=except_,
             source=location.source,
             prune=location.prune,
+            keep=location.keep,
             precompress=location.precompress,
             extra={HEALTH_FILE: HEALTH_CONTENT},
         )

@@ -24,7 +24,7 @@ _VAR = frozenset(
     for name in ("backups", "cache", "lib", "local", "lock", "log", "mail", "run", "spool", "tmp")
 )
 
-_SYNC_KEYS = ("source", "prune", "precompress")
+_SYNC_KEYS = ("source", "prune", "keep", "precompress")
 
 
 class _LocationAt(NamedTuple):

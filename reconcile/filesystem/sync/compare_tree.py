@@ -28,7 +28,8 @@ from reconcile.filesystem.path import is_helper_name
 from reconcile.filesystem.place_guard import UNGUARDED, PlaceGuard
 from reconcile.filesystem.read import stat_of
 from reconcile.filesystem.sync.compare_file import FileComparison, wrong_kind_in_copy
-from reconcile.filesystem.sync.manifest import Signature, SyncManifest
+from reconcile.filesystem.sync.hashed_name import holds_hash
+from reconcile.filesystem.sync.manifest import COPY, Signature, SyncManifest
 from reconcile.filesystem.sync.precompressed import PrecompressedComparison
 from reconcile.filesystem.sync.quick_check import QuickCheck, original_name
 from reconcile.filesystem.sync.source import Original, Source, open_source
@@ -88,6 +89,7 @@ class TreeComparison:
         self.progress = progress
         self.files = FileComparison(source, request, manifest, cursor)
         self.precompressed = PrecompressedComparison(self.files)
+        self._dropped = manifest.dropped if request.keep_s is not None else {}
         self.below: list[DirectoryPair] = []
         self.examined = 0
         self.path_bytes = 0
@@ -291,11 +293,39 @@ class TreeComparison:
             path = join(pair.folder, name)
             if path in self.request.excluded:
                 self._block_removal(path)
+            elif self._is_retained(path, copies[name]):
+                self._retain(path, copies[name])
             elif name.endswith(COMPRESSED) and self.precompressed.is_generated(path, copies[name]):
                 self.found.stale[path] = "obsolete"
                 self.files.record_replaced(path, copies[name])
             elif path not in self.found.stale:
                 self._add_extraneous(path, copies[name])
+
+    def _is_retained(self, path: str, copy: os.stat_result) -> bool:
+        """Whether the source dropped it less than `keep_s` ago, and it is as it was copied."""
+        keep_s, name = self.request.keep_s, path.rpartition("/")[2]
+        if keep_s is None or not stat.S_ISREG(copy.st_mode) or not holds_hash(name):
+            return False
+        row = self.manifest.row(path)
+        if row is None:
+            # Without any record nothing shows that the source never had it.
+            return not self.manifest.exists
+        is_as_copied = Signature.unpack(row[COPY]).content == Signature.of(copy).content
+        is_due = self.request.now_s - self._dropped_at(path) >= keep_s
+        if is_as_copied and is_due:
+            self.found.due.add(path)
+        return is_as_copied and not is_due
+
+    def _dropped_at(self, path: str) -> float:
+        return self._dropped.get(path, self.request.now_s)
+
+    def _retain(self, path: str, copy: os.stat_result) -> None:
+        self.found.retained[path] = self._dropped_at(path)
+        row = self.manifest.row(path)
+        if row is not None:
+            self.found.rows[path] = row
+        self._block_removal(path)
+        self.files.compare_owner(path, copy)
 
     def _add_extraneous(self, path: str, copy: os.stat_result) -> None:
         """What the source does not have: removed with `prune`, else only its owner is compared."""

@@ -121,7 +121,11 @@ def sync(
         batch.remove_files(found.extraneous)
         batch.remove_empty_directories(found.extraneous_folders)
         is_copied = partial(_is_copied, request, cursor)
-        manifest.update(recorder, rows, found.unconfirmed, found.folders, newest_ns, is_copied)
+        manifest.update(
+            recorder,
+            *(rows, found.unconfirmed, found.folders, newest_ns, is_copied),
+            dropped=found.retained,
+        )
 
 
 @contextmanager

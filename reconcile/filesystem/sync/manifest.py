@@ -144,6 +144,11 @@ class SyncManifest:
         return frozenset(self._record["folders"])
 
     @property
+    def dropped(self) -> dict[str, float]:
+        """Relative path → when the source was found to have dropped it, in seconds."""
+        return dict(self._record.get("dropped", {}))
+
+    @property
     def exists(self) -> bool:
         """Whether anything was ever copied to the root."""
         return bool(self._record["at"])
@@ -222,12 +227,13 @@ class SyncManifest:
         folders: Iterable[str],
         newest_ns: int,
         is_copied: Callable[[str], bool],
+        dropped: Mapping[str, float] | None = None,
     ) -> None:
         """Record what was copied; the change can be undone like that of any other file.
 
         `rows` are new, `unconfirmed` paths have no row unless among them, `folders` were created,
         and only rows in folders that `is_copied` are kept. `newest_ns` is the youngest ctime
-        of the copies just written. Errors: HostError.
+        of the copies just written; `dropped` replaces what is recorded so. Errors: HostError.
         """
         wait_for_tick(newest_ns)
         files = {
@@ -244,6 +250,18 @@ class SyncManifest:
             "files": files,
             "folders": sorted(self.folders.union(folders)),
         }
+        self._write(recorder, record, self.dropped if dropped is None else dropped)
+
+    def record_dropped(self, recorder: Recorder | None, dropped: Mapping[str, float]) -> None:
+        """Record when the source dropped what is kept; nothing else. Errors: HostError."""
+        self._write(recorder, self._record, dropped)
+
+    def _write(
+        self, recorder: Recorder | None, record: Mapping[str, Any], dropped: Mapping[str, float]
+    ) -> None:
+        record = {name: value for name, value in record.items() if name != "dropped"}
+        if dropped:
+            record["dropped"] = dict(sorted(dropped.items()))
         body = marshal.dumps(record, MARSHAL_VERSION)
         data = blake2b(body, digest_size=SEAL).digest() + body
         self._state.make_directory(FOLDER)

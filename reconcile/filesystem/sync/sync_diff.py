@@ -42,6 +42,9 @@ class SyncRequest:
     excluded: Collection[str] = ()
     precompress: Sequence[Encoding] = ()
     """The encodings in which compressed siblings are made of what is worth it."""
+    keep_s: float | None = None
+    """With `prune`: how long a file stays after the source dropped it, if its name has a hash."""
+    now_s: float = 0.0
 
 
 Stale = Literal["outdated", "obsolete"]
@@ -107,6 +110,10 @@ class SyncDiff:
     """The files that are not as the manifest says."""
     blocked_folders: set[str] = field(default_factory=set)
     """Directories that hold something that must not be removed."""
+    retained: dict[str, float] = field(default_factory=dict)
+    """Files that stay for now, with the time at which the source was found to have dropped them."""
+    due: set[str] = field(default_factory=set)
+    """Those of `extraneous` that have been retained for long enough."""
     kept: Examples = field(default_factory=Examples)
     """Files that are not in the source and are kept."""
     skipped: Examples = field(default_factory=Examples)
@@ -138,6 +145,7 @@ class SyncDiff:
             extraneous_folders=self.extraneous_folders,
             replaced=self.replaced,
             unconfirmed=self.extraneous,
+            retained=self.retained,
         )
 
     def _is_leaving(self, path: str) -> bool:
@@ -163,6 +171,8 @@ class SyncDiff:
         self.not_copied.merge(other.not_copied)
         self.stale.update(other.stale)
         self.rows.update(other.rows)
+        self.retained.update(other.retained)
+        self.due |= other.due
         self.replaced.update(other.replaced)
         self.blocked_folders |= other.blocked_folders
         self.total += other.total
