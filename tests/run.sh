@@ -40,9 +40,11 @@ stage() {
   [ "$status" -ne 0 ] || some=0
 }
 
-# The fast tests first. Two processes share the tests; a file's hosts stay with one of them.
+# The fast tests first. Those with processes and hosts wait half of their time: more of them at once
+# than there are processors. A file's hosts stay with one worker.
 some=$NOTHING_COLLECTED
+processors=$(getconf _NPROCESSORS_ONLN)
 stage run_pytest 'not process and not host' -n auto --dist worksteal "$@"
-stage run_pytest 'process and not host' -n auto --dist worksteal "$@"
-stage run_pytest_as_root host -n 2 --dist loadfile "$@"
+stage run_pytest 'process and not host' -n "$((processors * 2))" --dist worksteal "$@"
+stage run_pytest_as_root host -n 3 --dist loadfile "$@"
 exit "$some"
