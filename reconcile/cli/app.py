@@ -29,6 +29,7 @@ COMMANDS = {
     "confirm": "Keep what `apply --confirm` would otherwise roll back.",
     "history": "List who applied what and when, with the result.",
     "state": "Show and edit the ledger of managed resources.",
+    "render": "Print the files that the YAML makes; needs no host.",
     "graph": "Print the dependency graph as DOT or Mermaid.",
     "schema": "Print the JSON Schema of the YAML or of a command's output.",
     "demo": "Run a complete example in a temporary folder, without root.",
@@ -62,7 +63,7 @@ def create_app() -> typer.Typer:
         cls=LazyGroup,
         help="Desired state for web apps behind Nginx and Gunicorn: plan, apply, verify.",
         epilog=EPILOG,
-        no_args_is_help=True,
+        invoke_without_command=True,
         # Rich would double the time of --help.
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
@@ -151,9 +152,18 @@ def _log_options(
 
 
 def _reconcile(
-    version: bool = typer.Option(False, "--version", "-V", help="Print the version."),
+    context: typer.Context,
+    _version: bool = typer.Option(False, "--version", "-V", help="Print the version."),
 ) -> None:
-    """Listed for --help; main() answers --version before it reads the command line."""
+    """Show, without a command, the help and what to do next on this host.
+
+    `_version` is listed for --help; main() answers it before it reads the command line.
+    """
+    if context.invoked_subcommand is None:
+        # Reads nginx's configuration, which no command needs here.
+        from reconcile.cli.next_step import next_step
+
+        typer.echo(f"{context.get_help()}\n\n{next_step()}")
 
 
 def _stub() -> None:

@@ -20,7 +20,9 @@ from reconcile.cli.options import (
     Summary,
     Targets,
     Vars,
+    config_file,
     require_single_format,
+    variables_of,
 )
 from reconcile.cli.progress_line import file_progress
 from reconcile.cli.read_only_guard import ReadOnlyGuard
@@ -58,6 +60,14 @@ def plan(
         str | None,
         typer.Option("--out", metavar="FILE", help="Save the plan for `apply FILE`."),
     ] = None,
+    offline: Annotated[
+        str | None,
+        typer.Option(
+            "--offline",
+            metavar="OLD",
+            help="Compare with another version of the file instead of the host.",
+        ),
+    ] = None,
 ) -> int:
     """Show what apply would change; change nothing.
 
@@ -65,6 +75,7 @@ def plan(
     Examples:
       reconcile plan
       reconcile plan --site shop --out shop.plan
+      reconcile plan --offline main/reconcile.yaml --markdown
 
     \b
     Exit codes:
@@ -74,13 +85,18 @@ def plan(
       6  planned, but a hold is in force: apply would not start
     """
     require_single_format(json=json, markdown=markdown)
-    workspace, selection = open_workspace(file, var), selection_of(site, target, exclude)
-    read_only = ReadOnlyGuard()
-    with file_progress(workspace.host, json=json):
-        made = read_only(lambda: plan_changes(workspace, selection, bind_contents=out is not None))
+    read_only, selection = ReadOnlyGuard(), selection_of(site, target, exclude)
+    if offline is not None:
+        _refuse_beside_offline(selection, out)
+        made = _offline_plan(offline, file, var)
+    else:
+        workspace = open_workspace(file, var)
+        bind = out is not None
+        with file_progress(workspace.host, json=json):
+            made = read_only(lambda: plan_changes(workspace, selection, bind_contents=bind))
+        if out is not None:
+            _save(out, made, workspace, selection)
     code = exit_code_under(made.hold, made.exit_code(detailed=detailed_exitcode))
-    if out is not None:
-        _save(out, made, workspace, selection)
     if json:
         show(_plan_json(read_only.with_note(made), code, full=full))
     elif markdown:
@@ -99,6 +115,24 @@ def plan(
         read_only.print_note()
     _print_unclear(made)
     return code
+
+
+def _refuse_beside_offline(selection: Selection, out: str | None) -> None:
+    if selection.partial or out is not None:
+        raise ReconcileError(
+            "--offline compares whole files",
+            "a plan without the host can be neither applied nor limited to a part",
+            "Leave out --out, --site, --target and --exclude.",
+        )
+
+
+def _offline_plan(old: str, file: str | None, var: list[str] | None) -> Plan:
+    # Start-up: a plan of the host does without it.
+    from reconcile.workspace.offline import compile_offline, plan_offline
+
+    new, variables = config_file(file), variables_of(var)
+    base = compile_offline(old, variables, moved_to=new)
+    return plan_offline(base, compile_offline(new, variables))
 
 
 def _print_unclear(made: Plan) -> None:

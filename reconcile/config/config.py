@@ -117,6 +117,11 @@ class Config(ConfigModel):
         """The settings that a Host is opened with."""
         return replace(self.host.settings(), scope=self.scope or "")
 
+    @property
+    def data(self) -> bytes:
+        """The bytes of the file."""
+        return self._data
+
     def position_of(self, *loc: str | int) -> Position:
         """The position in the file of `position_of("sites", "shop", "tls")`."""
         return Position(self._file, *self._document.key_mark(loc), revision=self._revision)

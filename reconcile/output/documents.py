@@ -363,6 +363,29 @@ class WrittenDocument(Document):
     exit_code: int = 0
 
 
+class RenderedFile(Document):
+    """One file or symlink; `content` is null for a symlink and "(sensitive)" for a secret."""
+
+    path: str
+    type: Literal["file", "symlink"]
+    sites: list[str]
+    user: str | None
+    group: str | None
+    mode: str | None
+    sensitive: bool
+    content: str | None
+    target: str | None
+
+
+class RenderDocument(Document):
+    """What `render --json` prints."""
+
+    format_version: str = FORMAT_VERSION
+    config: ConfigFile
+    assumed: dict[str, str] = Field(description="what was assumed of the host")
+    files: list[RenderedFile]
+
+
 class DemoDocument(Document):
     """`reconcile demo --json`; `address` is the URL of the demo while it is `running`."""
 

@@ -27,6 +27,7 @@ _DOCUMENTS: dict[str, Any] = {
     "validate": documents.ValidationDocument,
     "explain": explain_documents.ExplainDocument,
     "graph": documents.GraphDocument,
+    "render": documents.RenderDocument,
     "written": documents.WrittenDocument,
     "demo": documents.DemoDocument,
     "error": documents.ErrorDocument,

@@ -25,6 +25,7 @@ NOT_COMMANDS = {
         "error_boundary",
         "log_output",
         "main",
+        "next_step",
         "options",
     ),
     *("progress", "progress_line", "read_only_guard", "run_reading"),

@@ -68,7 +68,15 @@ def test_an_optional_argument_is_shown_in_one_pair_of_brackets(run: Run, command
     assert re.search(r" \[[A-Z]+\]$", usage), usage
 
 
-@pytest.mark.parametrize("arguments", [(), ("state",), ("schedule",)])
+def test_without_a_command_the_help_ends_with_what_to_do_next(run: Run) -> None:
+    bare, asked = run(), run("--help")
+
+    usage, _, step = bare.stdout.rpartition("\n\n")
+    assert (0, asked.stdout.strip(), "") == (bare.returncode, usage.strip(), bare.stderr)
+    assert step.startswith("Next: reconcile ")
+
+
+@pytest.mark.parametrize("arguments", [("state",), ("schedule",)])
 def test_naming_no_command_is_asking_for_help(run: Run, arguments: tuple[str, ...]) -> None:
     bare, asked = run(*arguments), run(*arguments, "--help")
 
