@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from reconcile.config.load import load
 from reconcile.engine.model import Plan
 from reconcile.errors import ReconcileError
 from reconcile.output.rendering import rendered_files
@@ -26,7 +27,7 @@ def write(folder: Path, text: str, env: str = "A=1\n") -> str:
 
 
 def compare(old: str, new: str) -> Plan:
-    return plan_offline(compile_offline(old, moved_to=new), compile_offline(new))
+    return plan_offline(old, load(new))
 
 
 def changes(plan: Plan) -> dict[str, str]:
@@ -34,7 +35,7 @@ def changes(plan: Plan) -> dict[str, str]:
 
 
 def test_every_file_and_link_is_rendered(tmp_path: Path) -> None:
-    files = rendered_files(compile_offline(write(tmp_path, SMALLEST)).declared.values())
+    files = rendered_files(compile_offline(load(write(tmp_path, SMALLEST))).declared.values())
 
     assert [
         ("/etc/nginx/sites-available/myapp.conf", "file"),
@@ -44,7 +45,7 @@ def test_every_file_and_link_is_rendered(tmp_path: Path) -> None:
 
 
 def test_a_secret_is_not_rendered(tmp_path: Path) -> None:
-    compiled = compile_offline(write(tmp_path, SMALLEST + ENV, env="KEY=secret\n"))
+    compiled = compile_offline(load(write(tmp_path, SMALLEST + ENV, env="KEY=secret\n")))
 
     [file] = [one for one in rendered_files(compiled.declared.values()) if one.sensitive]
 
@@ -52,7 +53,7 @@ def test_a_secret_is_not_rendered(tmp_path: Path) -> None:
 
 
 def test_only_the_files_of_a_site_are_rendered_where_one_is_named(tmp_path: Path) -> None:
-    declared = compile_offline(write(tmp_path, SMALLEST)).declared.values()
+    declared = compile_offline(load(write(tmp_path, SMALLEST))).declared.values()
 
     assert [] == rendered_files(declared, ["other"])
 
@@ -95,4 +96,4 @@ def test_a_source_that_is_missing_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "app.env").unlink()
 
     with pytest.raises(ReconcileError, match=r"app\.env"):
-        compile_offline(file)
+        compile_offline(load(file))

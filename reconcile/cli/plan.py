@@ -26,6 +26,7 @@ from reconcile.cli.options import (
 )
 from reconcile.cli.progress_line import file_progress
 from reconcile.cli.read_only_guard import ReadOnlyGuard
+from reconcile.cli.standard_input import DASH, load_config
 from reconcile.cli.terminal import now, show, style
 from reconcile.cli.workspaces import open_workspace, selection_of
 from reconcile.engine.hold import exit_code_under
@@ -128,11 +129,12 @@ def _refuse_beside_offline(selection: Selection, out: str | None) -> None:
 
 def _offline_plan(old: str, file: str | None, var: list[str] | None) -> Plan:
     # Start-up: a plan of the host does without it.
-    from reconcile.workspace.offline import compile_offline, plan_offline
+    from reconcile.workspace.offline import plan_offline
 
-    new, variables = config_file(file), variables_of(var)
-    base = compile_offline(old, variables, moved_to=new)
-    return plan_offline(base, compile_offline(new, variables))
+    path, variables = config_file(file), variables_of(var)
+    if path == DASH:
+        raise ReconcileError("--offline compares two files", "", "Use -f FILE.")
+    return plan_offline(old, load_config(path, variables), variables)
 
 
 def _print_unclear(made: Plan) -> None:

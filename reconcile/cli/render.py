@@ -17,6 +17,7 @@ from reconcile.cli.options import (
     require_single_format,
     variables_of,
 )
+from reconcile.cli.standard_input import load_config
 from reconcile.cli.terminal import show
 from reconcile.errors import ExitCode, ReconcileError
 from reconcile.filesystem.host_error import explained
@@ -58,7 +59,7 @@ def render(
       1  error
     """
     require_single_format(json=json, out=out is not None)
-    compiled = compile_offline(config_file(file), variables_of(var))
+    compiled = compile_offline(load_config(config_file(file), variables_of(var)))
     _require_sites(site or (), tuple(compiled.config.sites))
     files = rendered_files(compiled.declared.values(), site or ())
     if out is not None:

@@ -23,7 +23,7 @@ def open_workspace(file: str | None, variables: list[str] | None = None) -> Work
 def open_file(path: str, variables: list[str] | None = None) -> Workspace:
     """The workspace of the configuration at `path`, "-" for standard input."""
     config = load_config(path, variables_of(variables))
-    return Workspace(config, Host(config.host.settings()))
+    return Workspace(config, Host(config.host_settings()))
 
 
 def open_state(file: str | None) -> Workspace:

@@ -53,33 +53,41 @@ class OfflineConfig(NamedTuple):
     conflicts: tuple[Conflict, ...]
 
 
-def compile_offline(
-    file: str, variables: Mapping[str, str] = MappingProxyType({}), *, moved_to: str = ""
-) -> OfflineConfig:
-    """What `file` declares on the assumed host.
+def compile_offline(config: Config, original: Config | None = None) -> OfflineConfig:
+    """What `config` declares on the assumed host.
 
-    `moved_to`: compile it as if it lay there, beside another version of it; its sources are read
-    where it lies. Errors: ConfigErrors; ReconcileError, where a source cannot be read.
+    `original`: the same file where it lies, if `config` was read as if it lay elsewhere; its
+    sources are read there. Errors: ReconcileError, where a source cannot be read.
     """
-    original = load(file, variables)
-    config = load_bytes(original.data, moved_to, variables) if moved_to else original
-    contents, _ = read_sources(original, Host(original.host.settings()))
+    original = original or config
+    contents, _ = read_sources(original, Host(original.host_settings()))
     compiled = compile_config(config, _facts(config, _moved(contents, original, config)))
     return OfflineConfig(config, compiled, *merge(compiled.declared))
 
 
-def plan_offline(base: OfflineConfig, config: OfflineConfig) -> Plan:
-    """What an apply of `config` changes on a host that matches `base`."""
+def plan_offline(
+    old: str, config: Config, variables: Mapping[str, str] = MappingProxyType({})
+) -> Plan:
+    """What an apply of `config` changes on a host that matches the version of it at `old`.
+
+    Errors: ConfigErrors; ReconcileError, where the version or a source cannot be read.
+    """
+    original = load(old, variables)
+    base = compile_offline(load_bytes(original.data, config.file, variables), original)
+    return _plan_between(base, compile_offline(config))
+
+
+def _plan_between(base: OfflineConfig, new: OfflineConfig) -> Plan:
     observed = {ref: item.resource.as_created(ROOT) for ref, item in base.declared.items()}
     rows = {ref: LedgerRow(created=True, sites=item.sites) for ref, item in base.declared.items()}
     return make_plan(
-        config.declared,
-        {ref: observed.get(ref) for ref in {*observed, *config.declared}},
+        new.declared,
+        {ref: observed.get(ref) for ref in {*observed, *new.declared}},
         rows,
         host=HOST_NAME,
-        config=ConfigOrigin(config.config.file, config.config.digest, None),
-        conflicts=config.conflicts,
-        findings=(*config.compiled.findings, NOT_COMPARED),
+        config=ConfigOrigin(new.config.file, new.config.digest, None),
+        conflicts=new.conflicts,
+        findings=(*new.compiled.findings, NOT_COMPARED),
     )
 
 
@@ -98,7 +106,7 @@ def _facts(config: Config, sources: Mapping[str, bytes]) -> HostFacts:
     folders = {LAYOUT.enabled_dir, "/etc/nginx/conf.d"}
     facts = HostFacts(
         hostname=HOST_NAME,
-        nginx_config=config.host.settings().nginx_config,
+        nginx_config=config.host_settings().nginx_config,
         nginx_binary=nginx.binary or "/usr/sbin/nginx",
         nginx_version=NGINX_VERSION,
         layout=LAYOUT,
@@ -106,7 +114,7 @@ def _facts(config: Config, sources: Mapping[str, bytes]) -> HostFacts:
     )
     return replace(
         facts,
-        state_dir=config.host.settings().state_dir,
+        state_dir=config.host_settings().state_dir,
         sources=sources,
         certificates=frozenset(config.certificate_names()),
         nginx_reads=frozenset(p for p in config.readable_paths() if dirname(p) in folders),
