@@ -23,6 +23,8 @@ class Endpoint:
     host: str
     port: int
     addresses: tuple[str, ...]
+    authorization: str = field(default="", repr=False)
+    """How requests log in, where that is asked for; never recorded."""
 
     @property
     def tls(self) -> bool:
@@ -60,7 +62,8 @@ DOTFILE_RESPONSE = Expectation(status=frozenset({403, 404}))
 class HttpProbe:
     """GET `path` once from each address; a redirect is a response, it is not followed.
 
-    `minimum` is what an apply accepts where the site responded no better before it.
+    `minimum` is what an apply accepts where the site responded no better before it. One that
+    `logs_in` is skipped where there is no login.
     """
 
     name: str
@@ -69,6 +72,7 @@ class HttpProbe:
     path: str
     expect: Expectation = field(default_factory=Expectation)
     minimum: Expectation | None = None
+    logs_in: bool = False
 
     @property
     def relaxed(self) -> HttpProbe:

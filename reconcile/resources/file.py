@@ -31,6 +31,7 @@ from reconcile.resources.metadata_effects import acl_finding, capability_finding
 from reconcile.resources.service import Service
 from reconcile.resources.unit import Unit
 from reconcile.system import Host
+from reconcile.system.probe_login import without_login
 from reconcile.system.services.unit_files import is_unit_file, unit_of
 
 NEW_MODE = 0o644
@@ -155,7 +156,8 @@ class File(Resource):
         if found.size > LIMIT:
             return TOO_LARGE
         _, content = host.files.content(self.path) or (None, b"")
-        return "" if is_managed(content) else digest(content)
+        # What others added is theirs; our own login is not.
+        return "" if is_managed(content) else digest(without_login(content))
 
     def is_as_written(self, written: Mapping[str, str]) -> bool:
         """Whether it has the content that was written, or says that reconcile manages it."""
@@ -198,14 +200,22 @@ class File(Resource):
     def _write(self, host: Host, before: Self | None) -> None:
         uid, gid = owner_ids(host, self.user, self.group)
         mode = NEW_MODE if self.mode is None else self.mode
-        if before is None or self.content != before.content:
+        if before is None or self.differs_in_content(before):
             expected = "" if before is None else before.identity
-            data = self.content or b""
+            data = self.file_data(host)
             host.files.write(self.path, data, uid=uid, gid=gid, mode=mode, expected=expected)
         else:
             host.files.set_permissions(
                 self.path, uid=uid, gid=gid, mode=mode, expected=before.inode
             )
+
+    def file_data(self, host: Host) -> bytes:  # noqa: ARG002
+        """What is written."""
+        return self.content or b""
+
+    def differs_in_content(self, before: File | None) -> bool:
+        """Whether it has to be written."""
+        return before is None or self.content != before.content
 
     def delete(self, host: Host) -> None:
         """Remove it."""

@@ -8,7 +8,7 @@ import secrets
 import socket
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote
 
@@ -52,6 +52,7 @@ class HttpTarget:
     host: str
     tls: bool = False
     behind_proxy: bool = False
+    authorization: str = field(default="", repr=False)
 
     @property
     def authority(self) -> str:
@@ -194,6 +195,7 @@ def encoded_request(
 ) -> bytes:
     """A request as it is sent; `path` may hold characters that a URL has to encode."""
     usual = [("Host", target.authority), ("Connection", connection), ("User-Agent", "reconcile")]
+    usual += [("Authorization", target.authorization)] if target.authorization else []
     given = {name.lower() for name, _ in headers}
     fixed = [(name, value) for name, value in usual if name.lower() not in given]
     length = [("Content-Length", str(len(body)))] if body or method == "POST" else []

@@ -16,8 +16,9 @@ from reconcile.filesystem.host_error import in_one_line
 from reconcile.nginx.model.listen import Address
 from reconcile.nginx.routing.indeterminate import Indeterminate
 from reconcile.nginx.routing.servers import hostname
-from reconcile.system.http import HttpAnswer, HttpTarget
+from reconcile.system.http import HttpAnswer
 from reconcile.system.http_connection import HttpConnection
+from reconcile.verify.http_probe import target_of
 from reconcile.verify.page_links import PageLink, page_links, style_links
 from reconcile.verify.subresource import LIMIT, objections, origin_of
 from reconcile.wording import counted, first_few
@@ -165,13 +166,16 @@ class _Crawl:
     def _endpoint(self, url: str) -> Endpoint:
         parts = urlsplit(url)
         scheme: Scheme = "https" if parts.scheme == "https" else "http"
-        return Endpoint(scheme, parts.hostname or "", _port(url), self.probe.endpoint.addresses)
+        found = Endpoint(scheme, parts.hostname or "", _port(url), self.probe.endpoint.addresses)
+        own = self.probe.endpoint
+        # Another server here is no place for this one's login.
+        return own if (found.host, found.port) == (own.host, own.port) else found
 
     def _get(self, url: str, headers: Headers) -> HttpAnswer:
         endpoint = self._endpoint(url)
         key = (endpoint.host, endpoint.port)
         if key not in self._connections:
-            target = HttpTarget(self._address, endpoint.port, endpoint.host, endpoint.tls)
+            target = target_of(endpoint, self._address)
             self._connections[key] = HttpConnection(target, self.timeout_s)
         answer = self._connections[key].get(_path(url), headers, limit=LIMIT)
         self.bytes_read += len(answer.body)

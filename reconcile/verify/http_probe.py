@@ -36,7 +36,7 @@ class ProbeClient:
 
     def get(self, endpoint: Endpoint, address: str, path: str) -> HttpAnswer:
         """The response to one GET."""
-        return self.http.request(_target(endpoint, address), path, timeout_s=self.timeout_s)
+        return self.http.request(target_of(endpoint, address), path, timeout_s=self.timeout_s)
 
     def post(
         self, endpoint: Endpoint, address: str, path: str, form: tuple[str, bytes]
@@ -44,7 +44,7 @@ class ProbeClient:
         """The response to one POST of `form`, a content type and its body."""
         content_type, body = form
         return self.http.request(
-            _target(endpoint, address),
+            target_of(endpoint, address),
             path,
             method="POST",
             headers=(("Content-Type", content_type),),
@@ -55,7 +55,7 @@ class ProbeClient:
     def negotiate(self, endpoint: Endpoint, address: str, protocol: str) -> Negotiation:
         """The protocol that the server chooses where `protocol` and HTTP/1.1 are offered."""
         offered = (protocol, "http/1.1")
-        return self.http.negotiate(_target(endpoint, address), offered, timeout_s=self.timeout_s)
+        return self.http.negotiate(target_of(endpoint, address), offered, timeout_s=self.timeout_s)
 
     def retry_until_ok(self, check: Callable[[], Check]) -> Check:
         """The first good result of `check`, or the last one before the deadline."""
@@ -67,8 +67,15 @@ class ProbeClient:
         return result
 
 
-def _target(endpoint: Endpoint, address: str) -> HttpTarget:
-    return HttpTarget(address, endpoint.port, endpoint.host, endpoint.tls)
+def target_of(endpoint: Endpoint, address: str) -> HttpTarget:
+    """The server of `endpoint` at one of its addresses."""
+    return HttpTarget(
+        address,
+        endpoint.port,
+        endpoint.host,
+        endpoint.tls,
+        authorization=endpoint.authorization,
+    )
 
 
 def check_name(probe_name: str, address: str) -> str:

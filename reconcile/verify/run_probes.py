@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,7 @@ from reconcile.verify.crawl import check_crawl
 from reconcile.verify.evaluate import evaluate
 from reconcile.verify.form_upload import check_form_upload
 from reconcile.verify.http_probe import ProbeClient, check_name, run_parallel
+from reconcile.verify.login import with_logins
 from reconcile.verify.served_bytes import check_files
 from reconcile.verify.serving import Serving
 from reconcile.verify.site_certificate import check_certificate
@@ -61,6 +62,7 @@ def run_probes(
     Errors: none; a probe that cannot be sent is a failed check. All canaries are removed; where
     that is impossible, a failed check reports it.
     """
+    probes = with_logins(probes, host)
     client = ProbeClient(host.http, timeout_s, time.monotonic() + retry_s)
     canaries: Canaries = {}
     try:
@@ -117,8 +119,12 @@ def _run_probe(
 
 
 def _check_http(probe: HttpProbe, client: ProbeClient, address: str) -> Check:
+    if probe.logs_in and not probe.endpoint.authorization:
+        return Check(check_name(probe.name, address), "skipped", "no login: root can read it alone")
     response = client.get(probe.endpoint, address, probe.path)
-    return evaluate(check_name(probe.name, address), response, probe.expect)
+    # That the login itself is refused is what this probe is for.
+    expect = replace(probe.expect, refusals=()) if probe.logs_in else probe.expect
+    return evaluate(check_name(probe.name, address), response, expect)
 
 
 def _check_alpn(probe: AlpnProbe, client: ProbeClient, address: str) -> Check:

@@ -12,7 +12,6 @@ from reconcile.config.probes import FilesProbe
 from reconcile.engine.model import Check
 from reconcile.errors import ReconcileError
 from reconcile.filesystem.host_error import in_one_line
-from reconcile.system.http import HttpTarget
 from reconcile.verify.byte_causes import cause
 from reconcile.verify.compare_bytes import Mismatch, mismatch
 from reconcile.verify.disk_file import (
@@ -22,7 +21,7 @@ from reconcile.verify.disk_file import (
     read_disk_file,
     url_path,
 )
-from reconcile.verify.http_probe import ProbeClient, check_name
+from reconcile.verify.http_probe import ProbeClient, check_name, target_of
 from reconcile.verify.serving import Serving
 from reconcile.verify.worker_connections import WorkerConnections, worker_connections
 from reconcile.wording import counted, first_few
@@ -86,7 +85,7 @@ class _Comparison:
         """Compare the chosen files. Errors: ReconcileError, OSError."""
         chosen = choose_files(self.probe)
         endpoint = self.probe.endpoint
-        target = HttpTarget(self.address, endpoint.port, endpoint.host, endpoint.tls)
+        target = target_of(endpoint, self.address)
         workers, timeout_s = self.serving.workers, self.client.timeout_s
         with worker_connections(target, workers, timeout_s=timeout_s) as pool:
             if not pool.connections:

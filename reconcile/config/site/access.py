@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, Literal
 
@@ -23,7 +24,7 @@ from reconcile.engine.model import Declared
 from reconcile.errors import ReconcileError
 from reconcile.nginx.render.site_view import AccessView
 from reconcile.resources.directory import Directory
-from reconcile.resources.file import File
+from reconcile.resources.password_file import PasswordFile
 
 if TYPE_CHECKING:
     from reconcile.config.config import Config
@@ -105,7 +106,7 @@ def compile_access(site: SiteContext) -> Iterator[Declared]:
             continue
         content = source_content(site.context, access.basic, site.loc(*loc, "basic"))
         _refuse_unreadable(site, content, site.loc(*loc, "basic"))
-        file = File(
+        file = PasswordFile(
             path=password_file(site, access.basic),
             content=content,
             user=facts.user,
@@ -145,7 +146,7 @@ def _refuse_unreadable(site: SiteContext, content: bytes, loc: Loc) -> None:
 
 
 def access_probes(site: SiteContext) -> Iterator[HttpProbe]:
-    """Whoever has no password and no such address is denied."""
+    """Whoever has no password and no such address is denied; who has one is let in."""
     for loc, access in _accesses(site):
         path = loc[1] if loc[0] == "locations" else "/"
         location = site.declared.locations.get(path)
@@ -154,6 +155,10 @@ def access_probes(site: SiteContext) -> Iterator[HttpProbe]:
         denials = _denials(access)
         expect = Expectation(denials, headers=_CHALLENGE if denials == {401} else ())
         yield site.http_probe(f"{path} denies access", path, expect)
+        if denials == {401}:
+            admitted = Expectation(not_status=denials)
+            probe = site.http_probe(f"{path} takes a password", path, admitted)
+            yield replace(probe, logs_in=True)
 
 
 def _lets_probes_in(site: SiteContext, access: Access) -> bool:

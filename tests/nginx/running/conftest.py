@@ -261,7 +261,8 @@ def serve_yaml(world: World, *lines: str, files: Mapping[str, str] | None = None
     for item in site.declared.compile("myapp", site.context):
         if isinstance(item.resource, File) and item.resource.path.startswith(str(world.root)):
             Path(item.resource.path).parent.mkdir(parents=True, exist_ok=True)
-            Path(item.resource.path).write_bytes(item.resource.content or b"")
+            data = item.resource.file_data(host_with(world.nginx))
+            Path(item.resource.path).write_bytes(data)
     # The probes write there as the app's user.
     shutil.chown(world.root / "media", "www-data", "www-data")
     world.nginx.site("myapp", site.nginx_content)

@@ -547,7 +547,33 @@ def test_a_password_is_asked_for_in_every_location(world):
     assert 301 == world.ask("/old/x").status
     checks = {one.name: one for one in served.checks()}
     assert "pass" == checks["probe:myapp / denies access over IPv4"].status
-    assert {"pass", "skipped"} == {one.status for one in checks.values()}
+    assert "pass" == checks["probe:myapp / takes a password over IPv4"].status
+    # Behind the password everything is asked as ever, and nothing is left out.
+    assert ["pass"] == sorted({one.status for one in checks.values() if "crawl" not in one.name})
+
+
+def test_without_their_own_password_probes_are_skipped(world):
+    served = serve_yaml(
+        world, APP, "access: {basic: ./htpasswd}", *LOCATIONS, files={"htpasswd": HTPASSWD}
+    )
+    host_with(world.nginx).state.remove("probe-login")
+
+    checks = {one.name: one.status for one in served.checks()}
+
+    assert "skipped" == checks["probe:myapp / takes a password over IPv4"]
+    assert {"pass", "skipped"} == {*checks.values()}
+
+
+def test_a_login_that_nginx_does_not_take_is_a_failure(world):
+    served = serve_yaml(
+        world, APP, "access: {basic: ./htpasswd}", *LOCATIONS, files={"htpasswd": HTPASSWD}
+    )
+    [copy] = (world.root / "passwords").iterdir()
+    copy.write_text(HTPASSWD)
+
+    failed = [one.name for one in served.checks() if one.status == "fail"]
+
+    assert ["probe:myapp / takes a password over IPv4"] == [x for x in failed if "IPv4" in x]
 
 
 def test_the_page_of_a_denial_is_shown_to_those_who_are_denied(world):
