@@ -140,6 +140,36 @@ class FilesProbe:
     changed: tuple[str, ...] | None = None
     is_adopted: bool = False
     uploads: bool = False
+    compresses: bool = False
+    """Whether text is compressed on the fly, and says so by Vary."""
+
+
+@dataclass(frozen=True)
+class WebSocketProbe:
+    """Ask for a WebSocket at `path`: the app answers 101, where it has one there."""
+
+    name: str
+    site: str
+    endpoint: Endpoint
+    path: str
+    refusals: Refusals = ()
+
+
+@dataclass(frozen=True)
+class RateLimitProbe:
+    """Ask for `path` until the answer is 429: at most `burst` times more than one, and `rate`.
+
+    From an address of its own, so that no other client's limit is used up.
+    Units: `rate_s` is requests per second.
+    """
+
+    name: str
+    site: str
+    endpoint: Endpoint
+    path: str
+    rate_s: float
+    burst: int
+    refusals: Refusals = ()
 
 
 @dataclass(frozen=True)
@@ -191,4 +221,6 @@ Probe = (
     | CrawlProbe
     | CertificateProbe
     | AlpnProbe
+    | WebSocketProbe
+    | RateLimitProbe
 )

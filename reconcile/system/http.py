@@ -53,6 +53,8 @@ class HttpTarget:
     tls: bool = False
     behind_proxy: bool = False
     authorization: str = field(default="", repr=False)
+    source: str = ""
+    """The address that the connection comes from; "" for the usual one."""
 
     @property
     def authority(self) -> str:
@@ -285,6 +287,8 @@ def connected_socket(target: HttpTarget, deadline: Deadline) -> socket.socket:
     sock = socket.socket(socket.AF_UNIX if unix else ip, socket.SOCK_STREAM)
     try:
         sock.settimeout(deadline.left_s())
+        if target.source:
+            sock.bind((target.source, 0))
         sock.connect(target.address[5:] if unix else (target.address, target.port))
         if target.behind_proxy:
             sock.sendall(_PROXY_HEADER)

@@ -8,7 +8,8 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Literal
 
 from reconcile.dataclass import dataclass
-from reconcile.filesystem.compress import PACKAGES
+from reconcile.filesystem.compress import PACKAGES, SMALLEST
+from reconcile.nginx.render.compression import TEXT_TYPES
 from reconcile.types import Encoding
 from reconcile.verify.disk_file import WHOLE, DiskFile
 
@@ -34,15 +35,24 @@ class Mismatch:
     encoding: str = ""
 
 
-def mismatch(connection: HttpConnection, url: str, file: DiskFile) -> Mismatch | None:
-    """The first response over this connection that differs from `file`."""
-    return next(_mismatches(connection, url, file), None)
+def mismatch(
+    connection: HttpConnection, url: str, file: DiskFile, *, compresses: bool = False
+) -> Mismatch | None:
+    """The first response over this connection that differs from `file`.
+
+    `compresses`: text is to be sent compressed to those who can read that, and to say so.
+    """
+    return next(_mismatches(connection, url, file, compresses=compresses), None)
 
 
-def _mismatches(connection: HttpConnection, url: str, file: DiskFile) -> Iterator[Mismatch]:
+def _mismatches(
+    connection: HttpConnection, url: str, file: DiskFile, *, compresses: bool
+) -> Iterator[Mismatch]:
     for form, headers, start, expected in _requests(file):
         response = connection.get(url, headers, limit=LIMIT)
         what = _difference(response, file, start, expected)
+        if not what and compresses and form == "compressed" and response.status == 200:
+            what = _compression_fault(response, len(expected))
         if what:
             encoding = next(iter(response.values("Content-Encoding")), "")
             yield Mismatch(form, what, response, encoding)
@@ -82,6 +92,18 @@ def _difference(response: HttpAnswer, file: DiskFile, start: int, expected: byte
     if file.is_whole:
         return "" if body == whole else _how_it_differs(body, whole)
     return "" if body[: len(whole)] == whole[: len(body)] else _how_it_differs(body, whole)
+
+
+def _compression_fault(response: HttpAnswer, size: int) -> str:
+    """What is wrong with how a text is compressed, "" for nothing."""
+    kind = next(iter(response.values("Content-Type")), "").partition(";")[0].strip()
+    if not response.values("Content-Encoding"):
+        is_text = kind in TEXT_TYPES and size >= SMALLEST
+        return "it is not compressed, although gzip is on" if is_text else ""
+    vary = ", ".join(response.values("Vary")).lower()
+    if "accept-encoding" in vary or "*" in vary:
+        return ""
+    return "it is compressed without Vary: Accept-Encoding, so caches mix both forms up"
 
 
 def _how_it_differs(body: bytes, whole: bytes) -> str:

@@ -19,7 +19,9 @@ from reconcile.config.probes import (
     FilesProbe,
     HttpProbe,
     Probe,
+    RateLimitProbe,
     UploadProbe,
+    WebSocketProbe,
 )
 from reconcile.errors import ReconcileError
 from reconcile.nginx.model.config_tree import Directive
@@ -82,7 +84,7 @@ def _as_configured(probe: Probe, router: Router, files: PathKinds) -> Probe:
         paths = (probe.path, probe.then_get)
         routes = [_route(probe, path, router, files) for path in paths]
         return replace(probe, refusals=tuple(item for r in routes for item in _refusals(r)))
-    if isinstance(probe, CrawlProbe):
+    if isinstance(probe, CrawlProbe | RateLimitProbe | WebSocketProbe):
         route = _route(probe, probe.path, router, files)
         return replace(probe, refusals=tuple(_refusals(route)))
     if isinstance(probe, HttpProbe):

@@ -16,8 +16,10 @@ from reconcile.config.probes import (
     FilesProbe,
     HttpProbe,
     Probe,
+    RateLimitProbe,
     UploadDirectoryProbe,
     UploadProbe,
+    WebSocketProbe,
 )
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ _KINDS = {
     for kind in (
         *(HttpProbe, UploadDirectoryProbe, UploadProbe),
         *(FilesProbe, CrawlProbe, CertificateProbe, AlpnProbe),
+        *(RateLimitProbe, WebSocketProbe),
     )
 }
 

@@ -15,8 +15,10 @@ from reconcile.config.probes import (
     FilesProbe,
     HttpProbe,
     Probe,
+    RateLimitProbe,
     UploadDirectoryProbe,
     UploadProbe,
+    WebSocketProbe,
 )
 from reconcile.engine.model import Check
 from reconcile.system.canary import Canary
@@ -25,10 +27,12 @@ from reconcile.verify.evaluate import evaluate
 from reconcile.verify.form_upload import check_form_upload
 from reconcile.verify.http_probe import ProbeClient, check_name, run_parallel
 from reconcile.verify.login import with_logins
+from reconcile.verify.rate_limit import check_rate_limit
 from reconcile.verify.served_bytes import check_files
 from reconcile.verify.serving import Serving
 from reconcile.verify.site_certificate import check_certificate
 from reconcile.verify.upload_directory import check_upload_directory, create_canary, remove_canary
+from reconcile.verify.websocket import check_websocket
 
 if TYPE_CHECKING:
     from reconcile.system import Host
@@ -104,6 +108,10 @@ def _run_probe(
             client.retry_until_ok(partial(_check_alpn, probe, client, address))
             for address in probe.endpoint.addresses
         )
+    if isinstance(probe, RateLimitProbe):
+        return (client.retry_until_ok(partial(check_rate_limit, probe, client)),)
+    if isinstance(probe, WebSocketProbe):
+        return (client.retry_until_ok(partial(check_websocket, probe, client)),)
     if isinstance(probe, UploadProbe):
         return (check_form_upload(probe, client),)
     if isinstance(probe, FilesProbe):

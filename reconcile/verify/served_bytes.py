@@ -135,7 +135,7 @@ class _Comparison:
             return
         self.compared += 1
         for connection in pool.connections:
-            found = mismatch(connection, url, file)
+            found = mismatch(connection, url, file, compresses=self.probe.compresses)
             if found:
                 self._note(found, route, url, absolute)
                 return

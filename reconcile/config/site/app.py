@@ -15,7 +15,13 @@ from reconcile.config.fields.field_type import regex_str
 from reconcile.config.fields.identifiers import ServiceName, UserName
 from reconcile.config.fields.path_types import Path
 from reconcile.config.fields.quantities import Duration
-from reconcile.config.probes import SERVER_ERRORS, Expectation, HttpProbe, Server
+from reconcile.config.probes import (
+    SERVER_ERRORS,
+    Expectation,
+    Probe,
+    Server,
+    WebSocketProbe,
+)
 from reconcile.config.site.code import check_code, with_code
 from reconcile.config.site.gunicorn import (
     Gunicorn,
@@ -26,6 +32,7 @@ from reconcile.config.site.gunicorn import (
     gunicorn_view,
 )
 from reconcile.config.site.headers import declared_headers
+from reconcile.config.site.listen_ports import main_endpoint
 from reconcile.config.site.upstream import UpstreamChoice, check_upstreams, proxy_view
 from reconcile.engine.digest import digest
 from reconcile.engine.model import Declared, Finding
@@ -264,8 +271,10 @@ def warn_app_runs_as_root(site: SiteContext) -> Iterator[Finding]:
     )
 
 
-def app_probes(site: SiteContext, served_by: Server | None) -> Iterator[HttpProbe]:
+def app_probes(site: SiteContext, served_by: Server | None) -> Iterator[Probe]:
     """The front page is no server error; at least nginx has to reach the app."""
+    if site.app.websocket and served_by:
+        yield websocket_probe(site, "/")
     if not site.declared.probe_front_page:
         return
     name = "the app answers" if site.upstream else "/ answers"
@@ -274,6 +283,12 @@ def app_probes(site: SiteContext, served_by: Server | None) -> Iterator[HttpProb
     expect = Expectation(not_status=SERVER_ERRORS, headers=headers, served_by=sender)
     minimum = Expectation(not_status=BAD_GATEWAY, served_by=sender)
     yield replace(site.http_probe(name, "/", expect), minimum=minimum)
+
+
+def websocket_probe(site: SiteContext, path: str) -> WebSocketProbe:
+    """A WebSocket gets through to the app."""
+    name = site.probe_name(f"{path} passes WebSockets on")
+    return WebSocketProbe(name, site.name, main_endpoint(site), path)
 
 
 def app_proxy_view(site: SiteContext) -> ProxyView | None:

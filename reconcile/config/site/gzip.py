@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from reconcile.config.config import Config
     from reconcile.config.site.site import Site
 
+_DIRECTIVES = ("gzip", "gzip_vary", "gzip_types", "gzip_min_length", "gzip_http_version")
+
 
 def check_gzip(loc: Loc, site: Site, config: Config) -> Iterator[Violation]:
     """The key and `extra` do not both decide; the default yields to `extra`."""
@@ -20,6 +22,13 @@ def check_gzip(loc: Loc, site: Site, config: Config) -> Iterator[Violation]:
     if site.gzip is not None and in_extra:
         message = f"`extra` sets gzip too ({place_in_extra(config, loc, in_extra)})"
         yield Violation((*loc, "gzip"), message, "remove one of them")
+
+
+def compresses(site: Site, extra: str) -> bool:
+    """Whether text is compressed in a location with that `extra`, as this key does it."""
+    texts = (site.extra, extra)
+    is_own = not any(find_in_extra(text, name) for text in texts for name in _DIRECTIVES)
+    return uses_gzip(site) and site.adopted is None and is_own
 
 
 def uses_gzip(site: Site) -> bool:

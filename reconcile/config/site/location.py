@@ -29,6 +29,7 @@ from reconcile.config.site.access import Access, access_view, check_access
 from reconcile.config.site.cache_by_name import CacheByName, check_cache_by_name, name_regex
 from reconcile.config.site.cors import Cors, check_cors
 from reconcile.config.site.extra import check_extra
+from reconcile.config.site.gzip import compresses
 from reconcile.config.site.headers import (
     ResponseHeaders,
     check_location_headers,
@@ -434,6 +435,7 @@ def files_probe(site: SiteContext, prefix: str, location: Location) -> FilesProb
         others=tuple(others),
         is_adopted=site.declared.adopted is not None,
         uploads=location.role == "media",
+        compresses=compresses(site.declared, location.extra),
     )
 
 

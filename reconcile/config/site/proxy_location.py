@@ -12,16 +12,16 @@ from reconcile.config.config_model import ConfigModel
 from reconcile.config.diagnostics import Violation
 from reconcile.config.document import Loc
 from reconcile.config.fields.quantities import Duration, Size
-from reconcile.config.probes import SERVER_ERRORS, Expectation, HttpProbe
+from reconcile.config.probes import SERVER_ERRORS, Expectation, Probe
 from reconcile.config.site.access import Access, access_view, check_access
-from reconcile.config.site.app import BAD_GATEWAY
+from reconcile.config.site.app import BAD_GATEWAY, websocket_probe
 from reconcile.config.site.extra import check_extra, find_in_extra
 from reconcile.config.site.headers import (
     ResponseHeaders,
     check_location_headers,
     declared_headers,
 )
-from reconcile.config.site.rate_limit import RateLimit, rate_limit_view
+from reconcile.config.site.rate_limit import RateLimit, rate_limit_probe, rate_limit_view
 from reconcile.config.site.upstream import UpstreamChoice, check_upstreams, proxy_view
 from reconcile.nginx.render.site_view import ProxyLocationView
 
@@ -119,11 +119,13 @@ def proxy_location_view(
     )
 
 
-def proxy_location_probes(
-    site: SiteContext, key: str, location: ProxyLocation
-) -> Iterator[HttpProbe]:
+def proxy_location_probes(site: SiteContext, key: str, location: ProxyLocation) -> Iterator[Probe]:
     """It is no server error; at least nginx has to reach the upstream."""
     headers = declared_headers(site, location)
     expect = Expectation(not_status=SERVER_ERRORS, headers=headers)
     probe = site.http_probe(f"{key} is passed on", key, expect)
     yield replace(probe, minimum=Expectation(not_status=BAD_GATEWAY))
+    if location.websocket:
+        yield websocket_probe(site, key)
+    if location.rate_limit:
+        yield rate_limit_probe(site, key, location.rate_limit)

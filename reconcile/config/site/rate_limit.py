@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
@@ -11,7 +11,12 @@ from reconcile.config.config_model import ConfigModel
 from reconcile.config.diagnostics import Violation
 from reconcile.config.document import Loc
 from reconcile.config.fields.field_type import regex_str
+from reconcile.config.probes import RateLimitProbe
+from reconcile.config.site.listen_ports import main_endpoint
 from reconcile.nginx.render.site_view import RateLimitView
+
+if TYPE_CHECKING:
+    from reconcile.config.context import SiteContext
 
 Rate = Annotated[
     str,
@@ -38,6 +43,19 @@ def check_no_limit(loc: Loc, limit: RateLimit | None) -> Iterator[Violation]:
     if limit:
         message = "a limit is for what is passed on, never for files"
         yield Violation((*loc, "rate_limit"), message, "remove it, or use role: proxy")
+
+
+def rate_limit_probe(site: SiteContext, key: str, limit: RateLimit) -> RateLimitProbe:
+    """Who asks too often gets 429."""
+    count, _, unit = limit.rate.partition("r/")
+    return RateLimitProbe(
+        site.probe_name(f"{key} limits a client to {limit.rate}"),
+        site.name,
+        main_endpoint(site),
+        key,
+        int(count) / (60 if unit == "m" else 1),
+        limit.burst,
+    )
 
 
 def rate_limit_view(limit: RateLimit | None) -> RateLimitView | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from reconcile.nginx.model.config_tree import parse
 from reconcile.nginx.render.site_view import SiteView
 
-_TEXT_TYPES = (
+TEXT_TYPES = (
     *("text/css", "text/csv", "text/javascript", "text/markdown", "text/plain", "text/vtt"),
     *("text/xml", "application/javascript", "application/json", "application/ld+json"),
     *("application/manifest+json", "application/xml", "application/atom+xml"),
@@ -19,7 +19,7 @@ _DIRECTIVES = (
     ("gzip_vary", "on"),
     ("gzip_proxied", "any"),
     ("gzip_min_length", "1024"),
-    ("gzip_types", *_TEXT_TYPES),
+    ("gzip_types", *TEXT_TYPES),
 )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import socket
 import socketserver
 import threading
@@ -13,7 +14,7 @@ import pytest
 
 from reconcile.config.site.maintenance import maintenance_findings
 from reconcile.verify.run_probes import run_probes
-from tests.nginx.running.conftest import host_with, serve_yaml
+from tests.nginx.running.conftest import host_with, serve_yaml, until
 from tests.support.ports import free_port
 
 pytestmark = pytest.mark.process
@@ -170,6 +171,25 @@ def test_gzip_false_compresses_nothing(world):
     serve_yaml(world, APP, "gzip: false", *LOCATIONS)
 
     assert (False, [], BIG.encode()) == compressed(world, "/static/big.css")
+
+
+@pytest.mark.parametrize(
+    ("directive", "fault"),
+    [
+        (b"gzip_vary", "without Vary: Accept-Encoding"),
+        (b"gzip", "it is not compressed, although gzip is on"),
+    ],
+)
+def test_what_is_not_compressed_as_declared_is_a_failure(world, directive, fault):
+    (world.root / "static/big.css").write_text(BIG)
+    served = serve_yaml(world, APP, *LOCATIONS)
+    assert [] == served.failed_probes()
+    config = served.site.nginx_content.replace(b"%s on;" % directive, b"%s off;" % directive)
+    assert config != served.site.nginx_content
+    world.nginx.site("myapp", config)
+    assert 0 == world.nginx.run("-s", "reload").returncode
+
+    until(lambda: any(fault in one for one in served.failed_probes()))
 
 
 def test_the_default_yields_to_gzip_in_extra(world):
@@ -451,6 +471,22 @@ def test_only_websockets_are_passed_on(world, echo, key, protocol, passes):
     assert [] == served.failed_probes()
 
 
+@pytest.mark.parametrize(
+    ("upstream", "status", "detail"),
+    [("ECHO", "pass", "101"), ("unix:ROOT/app.sock", "skipped", "200, the app")],
+)
+def test_a_websocket_is_proven_where_the_app_has_one(world, echo, upstream, status, detail):
+    served = serve_yaml(
+        world,
+        f"app: {{upstream: '{upstream.replace('ECHO', echo)}', websocket: true}}",
+        "probe_front_page: true",
+    )
+
+    [found] = [one for one in served.checks() if " WebSockets " in one.name]
+
+    assert (status, detail) == (found.status, found.detail[: len(detail)])
+
+
 def test_a_timeout_ends_a_request_to_an_app_that_does_not_answer(world):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         serve_yaml(
@@ -674,6 +710,27 @@ def test_a_rate_limit_is_for_its_location_and_one_client(world):
     assert {200} == {world.ask("/static/health.txt").status for _ in range(8)}
     assert {200} == {world.ask("/").status for _ in range(8)}
     assert not [one for one in served.checks() if one.status == "fail"]
+
+
+@pytest.mark.parametrize("limit", ["{rate: 10r/m}", "{rate: 10r/s, burst: 5}"])
+def test_a_rate_limit_is_proven_by_its_429(world, limit):
+    served = serve_yaml(world, APP, "locations:", f"  /login: {{role: proxy, rate_limit: {limit}}}")
+    [name] = [one.name for one in served.checks() if " limits a client " in one.name]
+
+    # Twice, since the first client's limit is used up by then.
+    for _ in range(2):
+        [found] = [one for one in served.checks() if one.name == name]
+        assert ("pass", "429") == (found.status, found.detail[:3])
+    assert [] == served.failed_probes()
+
+
+def test_a_limit_that_nobody_enforces_is_a_failure(world):
+    served = serve_yaml(
+        world, APP, "locations:", "  /login: {role: proxy, rate_limit: {rate: 10r/m}}"
+    )
+    world.nginx.site("myapp", re.sub(rb"limit_req [^;]*;", b"", served.site.nginx_content))
+    assert 0 == world.nginx.run("-s", "reload").returncode
+    until(lambda: any("limits a client" in one for one in served.failed_probes()))
 
 
 def test_an_ipv6_client_is_its_network(world):
