@@ -11,7 +11,7 @@ from reconcile.adopt.draft import Draft
 from reconcile.adopt.server_groups import ServerGroup
 from reconcile.adopt.upstream_app import NoFiles, RequestFactory
 from reconcile.config.document import Loc
-from reconcile.config.site.tls import CERTIFICATES
+from reconcile.nginx.certbot import CERTIFICATES
 from reconcile.nginx.model.config_tree import Directive
 from reconcile.nginx.render.site_view import CHALLENGES
 from reconcile.nginx.routing.router import Router

@@ -92,7 +92,7 @@ def compile_readable_probes(
     unknown: dict[str, Check] = {}
     certificates = set[str]()
     for name, site in config.sites.items():
-        certificate = site.tls.letsencrypt if site.tls else None
+        certificate = site.tls.certbot_name if site.tls else None
         try:
             if certificate and has_certificate(certificate):
                 certificates.add(certificate)

@@ -180,7 +180,12 @@ class Config(ConfigModel):
         """Every path that is a file or a link: HostFacts.nginx_reads names those nginx reads."""
         return frozenset(path for path, entry in self.paths.items() if entry.form != "directory")
 
+    def obtained_certificates(self) -> dict[str, str]:
+        """Site → certificate, of those that an apply has certbot obtain."""
+        found = ((name, site.tls.certbot) for name, site in self.sites.items() if site.tls)
+        return {name: certbot.name for name, certbot in found if certbot and certbot.run}
+
     def certificate_names(self) -> tuple[str, ...]:
         """Every certificate of certbot: HostFacts.certificates has to name those that exist."""
-        names = (site.tls.letsencrypt for site in self.sites.values() if site.tls)
+        names = (site.tls.certbot_name for site in self.sites.values() if site.tls)
         return tuple(sorted({name for name in names if name}))

@@ -135,7 +135,7 @@ class SiteContext:
     def letsencrypt(self) -> str | None:
         """The name of certbot's certificate that a generated file uses."""
         tls = self.declared.tls
-        return tls.letsencrypt if tls and not self.declared.adopted else None
+        return tls.certbot_name or None if tls and not self.declared.adopted else None
 
     @property
     def awaits_certificate(self) -> bool:
@@ -143,9 +143,25 @@ class SiteContext:
         return self.letsencrypt is not None and self.letsencrypt not in self.facts.certificates
 
     @property
+    def obtains_certificate(self) -> bool:
+        """Whether an apply has certbot obtain it."""
+        tls = self.declared.tls
+        wants = bool(tls and tls.certbot and tls.certbot.run)
+        return wants and self.letsencrypt is not None and self.facts.runs_services
+
+    @property
     def tls(self) -> Tls | None:
-        """TLS as it can be used now, None while the certificate is missing."""
-        return None if self.awaits_certificate else self.declared.tls
+        """TLS as it can be used now, None while there is no certificate.
+
+        Until certbot has obtained one, that is with the one that the site had before.
+        """
+        if not self.awaits_certificate:
+            return self.declared.tls
+        former = self.facts.former_certificates.get(self.name)
+        if former is None or self.declared.tls is None:
+            return None
+        paths = {"certificate": former[0], "key": former[1], "letsencrypt": None}
+        return self.declared.tls.model_copy(update=paths)
 
     @property
     def pages_dir(self) -> str:

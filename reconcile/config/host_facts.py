@@ -23,6 +23,8 @@ class HostFacts:
     where `privileged`. `sources`: path → content, for each path of `Config.file_sources()`.
     `private_sources`: path → owner, for those that must not be published.
     `certificates`: those of `Config.certificate_names()` that certbot has obtained.
+    `former_certificates`: site → certificate and key that its file names until then.
+    `certbot_timer`: the host has certbot's timer.
     `nginx_reads`: those of `Config.readable_paths()` that nginx reads as configuration.
     `nginx_files`: every file of its configuration, by each name that leads to it.
     `static_encodings`: those in which nginx can send precompressed files.
@@ -56,6 +58,8 @@ class HostFacts:
     serves_sites: bool = False
     other_files: frozenset[str] = frozenset()
     certificates: frozenset[str] = frozenset()
+    former_certificates: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    certbot_timer: bool = False
     nginx_reads: frozenset[str] = frozenset()
     nginx_files: frozenset[str] = frozenset()
     static_encodings: frozenset[Encoding] = frozenset()

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from reconcile.config.host_facts import HostFacts
 from reconcile.config.nginx_service import UNIT
-from reconcile.config.site.tls import RENEWAL_HOOK
+from reconcile.config.site.letsencrypt import RENEWAL_HOOK
 from reconcile.engine.model import Declared
-from reconcile.nginx.certbot import WEBROOT
+from reconcile.nginx.certbot import CERTBOT_TIMER, WEBROOT
 from reconcile.resources.directory import Directory
 from reconcile.resources.nginx_live import NginxLive
 from reconcile.resources.service import Service
@@ -17,7 +17,7 @@ from reconcile.resources.service import Service
 
 def with_sharing(declared: Iterable[Declared], facts: HostFacts) -> Iterator[Declared]:
     """`declared`, where what no scope has to itself is marked as shared."""
-    common = {WEBROOT, RENEWAL_HOOK, facts.pages_dir, facts.passwords_dir}
+    common = {WEBROOT, RENEWAL_HOOK, CERTBOT_TIMER, facts.pages_dir, facts.passwords_dir}
     for item in declared:
         yield replace(item, shared=True) if _is_shared(item, common) else item
 

@@ -169,8 +169,19 @@ class _ApplyRun:
             self.add_note(f"Protected folders are in the ledger only: {in_one_line(error)}")
 
     def _execute_all(self) -> None:
-        """Make every change; what is served goes once nginx has the new files."""
-        changes = self.plan.changes
+        """Make every change, and those that only became known by one of them."""
+        planned = self.plan.changes
+        self._execute_changes(planned)
+        if self.replan and any(one.after and one.after.reveals_changes for one in planned):
+            revealed = self.replan()
+            refuse_unclear(revealed)
+            self.plan = _followed_by(self.plan, revealed)
+            for change in revealed.changes:
+                self.on_event(Event("planned_change", change))
+            self._execute_changes(revealed.changes)
+
+    def _execute_changes(self, changes: Sequence[Change]) -> None:
+        """Make the changes of one plan; what is served goes once nginx has the new files."""
         two_steps = {change.ref: change for change in changes if self._removes_later(change)}
         kept = [number for number, change in enumerate(changes, 1) if change.after is not None]
         end = max(kept, default=0)
@@ -386,6 +397,18 @@ class _ApplyRun:
     def add_note(self, note: str) -> None:
         self.notes.append(note)
         self.on_event(Event("note", message=note))
+
+
+def _followed_by(plan: Plan, revealed: Plan) -> Plan:
+    """`plan`, and what `revealed` changes on top; a resource of both counts as in the first."""
+    known = {change.ref for change in plan.changes}
+    more = (change for change in revealed.changes if change.ref not in known)
+    return replace(
+        revealed,
+        changes=(*plan.changes, *more),
+        fingerprint=plan.fingerprint,
+        released=plan.released | revealed.released,
+    )
 
 
 def _is_theirs(change: Change) -> bool:

@@ -29,6 +29,8 @@ class ResourceHooks:
     """Whether it gives files at its name, or below, another owner or mode."""
     is_shared: ClassVar[bool] = False
     """Whether others change it at any moment, so that what differs after an apply is theirs."""
+    reveals_changes: ClassVar[bool] = False
+    """Whether what it leaves decides other changes, which are planned once it is done."""
     form: ClassVar[str] = ""
     """What stands at the path of its name, where that can be one thing only."""
     is_name_removed: ClassVar[bool] = False

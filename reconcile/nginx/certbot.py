@@ -7,6 +7,9 @@ import re
 from reconcile.dataclass import dataclass
 
 WEBROOT = "/var/www/letsencrypt"
+CERTBOT_TIMER = "certbot.timer"
+CERTIFICATES = "/etc/letsencrypt/live"
+"""Where certbot keeps the newest files of each certificate."""
 _MARK = b"managed by Certbot"
 _NAME = re.compile(rb"/etc/letsencrypt/live/([^/\s;]+)/")
 
@@ -32,6 +35,16 @@ class CertbotEdits:
             f" from editing the file: certbot certonly --webroot -w {WEBROOT}"
             f" --cert-name {self.name} --force-renewal"
         )
+
+
+def chain_path(name: str) -> str:
+    """The newest certificate chain of that name."""
+    return f"{CERTIFICATES}/{name}/fullchain.pem"
+
+
+def key_path(name: str) -> str:
+    """Its private key."""
+    return f"{CERTIFICATES}/{name}/privkey.pem"
 
 
 def find_edits(data: bytes) -> CertbotEdits | None:

@@ -15,6 +15,7 @@ MODULES = {
     "unit": "Unit",
     "service": "Service",
     "nginx_live": "NginxLive",
+    "certificate": "Certificate",
 }
 
 

@@ -70,3 +70,20 @@ def first_certificate(pem: bytes) -> bytes:
     from cryptography.x509 import load_pem_x509_certificate
 
     return load_pem_x509_certificate(pem).public_bytes(Encoding.DER)
+
+
+def dns_names(pem: bytes) -> frozenset[str]:
+    """The host names that the first certificate of a PEM file covers; none for what is none."""
+    from cryptography.x509 import (
+        DNSName,
+        ExtensionNotFound,
+        SubjectAlternativeName,
+        load_pem_x509_certificate,
+    )
+
+    try:
+        extensions = load_pem_x509_certificate(pem).extensions
+        names = extensions.get_extension_for_class(SubjectAlternativeName).value
+    except (ValueError, ExtensionNotFound):
+        return frozenset()
+    return frozenset(names.get_values_for_type(DNSName))

@@ -133,13 +133,14 @@ def apply_plan(
     _refuse_unsafe(workspace, plan, options)
     sites = frozenset(options.selection.sites) or (_changed_sites(plan) if plan.partial else None)
     before = failures_now(workspace, sites) if options.verify and plan.changes else NO_FAILURES
-    record = partial(_record_probes, workspace, sites)
+    is_revealing = any(one.after and one.after.reveals_changes for one in plan.changes)
 
     def verify() -> tuple[Check, ...]:
         """Verify the sites, unless that was not wanted."""
+        there = workspace.refreshed() if is_revealing else workspace
         # Before the apply is committed: what it leaves is then known by what it has to answer.
-        record(workspace.ledger.serial + 1)
-        return verify_sites(workspace, sites, before, plan.changes) if options.verify else ()
+        _record_probes(there, sites, workspace.ledger.serial + 1)
+        return verify_sites(there, sites, before, plan.changes) if options.verify else ()
 
     if plan.changes:
         _keep_texts(workspace, plan)
@@ -163,7 +164,7 @@ def apply_plan(
     else:
         report = run()
     if report.result == "no_changes":
-        record(current_number(workspace.host.state))
+        _record_probes(workspace, sites, current_number(workspace.host.state))
     if report.result == "applied":
         _keep_renderings(workspace)
     return report

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reconcile.config.host_facts import HostFacts
-from reconcile.config.site.tls import Tls
 from reconcile.engine.scopes import owned_elsewhere
 from reconcile.errors import ReconcileError
+from reconcile.nginx.certbot import CERTBOT_TIMER, chain_path, key_path
 from reconcile.nginx.model.media_types import added_types
 from reconcile.nginx.running.discover import NginxInstallation, discover
 from reconcile.nginx.running.loaded_config import real_path
 from reconcile.system.name_lookup import local_names, resolvers
 from reconcile.workspace.source_files import read_sources
+
+_CERTIFICATE_PATHS = (
+    re.compile(r"^ *ssl_certificate ([^;\s\"']+);", re.MULTILINE),
+    re.compile(r"^ *ssl_certificate_key ([^;\s\"']+);", re.MULTILINE),
+)
 
 if TYPE_CHECKING:
     from reconcile.config.config import Config
@@ -67,16 +74,36 @@ def complete_facts(facts: HostFacts, config: Config, host: Host, ledger: Ledger)
 
     Errors: HostError, if a source or a certificate cannot be read.
     """
-    certificates = (name for name in config.certificate_names() if has_certificate(host, name))
+    names = config.certificate_names()
+    present = frozenset(name for name in names if has_certificate(host, name))
     sources, private = read_sources(config, host)
     return replace(
         facts,
         sources=sources,
         private_sources=private,
-        certificates=frozenset(certificates),
+        certificates=present,
+        former_certificates=dict(_former_certificates(config, facts, present, host)),
+        certbot_timer=bool(config.obtained_certificates()) and _has_timer(host),
         serves_sites=any(ref.kind == "nginx_live" for ref in ledger.rows),
         other_files=frozenset(ref.name for ref in owned_elsewhere(ledger) if ref.kind == "file"),
     )
+
+
+def _former_certificates(
+    config: Config, facts: HostFacts, present: frozenset[str], host: Host
+) -> Iterator[tuple[str, tuple[str, str]]]:
+    """What sites that still wait for certbot are served with, so that they stay encrypted."""
+    for name, certificate in config.obtained_certificates().items():
+        text = "" if certificate in present else _text(host, facts.layout.file_path(name))
+        paths = [found[1] for found in (one.search(text) for one in _CERTIFICATE_PATHS) if found]
+        exist = [host.files.stat(path, follow=True) is not None for path in paths]
+        if len(paths) == len(_CERTIFICATE_PATHS) and all(exist):
+            yield name, (paths[0], paths[1])
+
+
+def _has_timer(host: Host) -> bool:
+    timer = host.services.status(CERTBOT_TIMER)
+    return timer.loaded and not timer.masked
 
 
 def _worker_group(host: Host, worker: str) -> str:
@@ -94,8 +121,7 @@ def _text(host: Host, path: str) -> str:
 
 def has_certificate(host: Host, name: str) -> bool:
     """Whether certbot has issued it. Errors: HostError, where that cannot be read."""
-    tls = Tls.model_construct(letsencrypt=name)
-    paths = (tls.chain_path, tls.key_path)
+    paths = (chain_path(name), key_path(name))
     return all(host.files.stat(path, follow=True) is not None for path in paths)
 
 

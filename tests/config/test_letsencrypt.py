@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from reconcile.config.probes import HttpProbe
+from reconcile.resources.certificate import Certificate
 from reconcile.resources.file import File
 from tests.support.host_facts import HOST, compile_text, desired
 from tests.support.yaml_examples import errors_in, site
@@ -106,3 +109,71 @@ def test_a_wildcard_cannot_be_certified_over_http() -> None:
     [error] = errors_in(text)
 
     assert "4:31: Let's Encrypt cannot certify *.shop.test over HTTP" in error
+
+
+RUNS = site(
+    "tls: {letsencrypt: {name: shop.test, email: ann@shop.test, run: true}}",
+    "redirect_from: [www.shop.test]",
+)
+OTHER = """
+  blog:
+    server_names: [blog.test, shop.test.example]
+    tls: {letsencrypt: {name: shop.test, email: ann@shop.test, run: true}}
+    locations: {/p/: {role: private, dir: /srv/p}}
+"""
+
+
+def test_with_run_an_apply_obtains_the_certificate_for_all_names() -> None:
+    found = desired(RUNS)["certificate:shop.test"]
+
+    assert isinstance(found, Certificate)
+    assert ("www.shop.test", "ann@shop.test") == ((found.names or ())[-1], found.email)
+    [finding] = compile_text(RUNS).findings
+    assert "certbot obtains the certificate shop.test during the apply" in finding.what
+
+
+def test_without_run_the_mapping_means_the_name() -> None:
+    waits = site("tls: {letsencrypt: {name: shop.test}, hsts: 1y}")
+
+    assert desired(SITE, CERTIFIED) == desired(waits, CERTIFIED)
+
+
+def test_two_sites_with_one_certificate_have_all_their_names_certified() -> None:
+    found = desired(RUNS.rstrip() + OTHER)["certificate:shop.test"]
+
+    assert isinstance(found, Certificate)
+    assert {"www.shop.test", "blog.test", "shop.test.example"} <= {*(found.names or ())}
+
+
+def test_certbots_timer_is_started_where_the_host_has_it() -> None:
+    timer = desired(RUNS, replace(HOST, certbot_timer=True))["service:certbot.timer"].managed()
+
+    assert (True, True) == (timer["enabled"], timer["active"])
+    assert "service:certbot.timer" not in {str(ref) for ref in desired(RUNS)}
+
+
+def test_a_site_stays_encrypted_with_its_former_certificate_until_there_is_the_new_one() -> None:
+    former = replace(HOST, former_certificates={"shop": ("/etc/ssl/a.pem", "/etc/ssl/a.key")})
+
+    text = content(RUNS, FILE, former)
+
+    assert "ssl_certificate /etc/ssl/a.pem;" in text
+    assert PROOF in text
+    assert "ssl_certificate /etc/letsencrypt/live/shop.test/" in content(RUNS, FILE, CERTIFIED)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "{email: ann@shop.test, run: true}",
+        "{name: --help}",
+        "{name: shop.test, email: --force}",
+        "{name: shop.test, email: 'ann@shop.test --staging'}",
+        "{name: shop.test, email: ann}",
+        "{name: ../shop.test}",
+        "{name: shop.test, run: perhaps}",
+        "{name: shop.test, server: evil}",
+    ],
+)
+def test_anything_else_is_refused(value: str) -> None:
+    assert errors_in(site(f"tls: {{letsencrypt: {value}}}"))

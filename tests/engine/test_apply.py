@@ -535,3 +535,39 @@ def test_every_state_file_is_private(machine: Machine) -> None:
 def test_a_change_may_not_go_from_nothing_to_nothing() -> None:
     with pytest.raises(ValueError, match="from nothing to nothing"):
         Change(Ref("file", "/a"), None, None).subject  # noqa: B018 - reading it is the point
+
+
+class Revealing(Trap):
+    """Exists once it was made; then something else has to change."""
+
+    marker: str
+    reveals_changes: ClassVar[bool] = True
+    metadata_fields: ClassVar[frozenset[str]] = Trap.metadata_fields | {"marker"}
+
+    def observe(self, host: Host) -> Self | None:
+        return self if os.path.exists(self.marker) else None
+
+
+@pytest.mark.parametrize(
+    ("verify", "result", "left"),
+    [(tuple, "applied", b"after\n"), (down, "rolled_back", None)],
+    ids=["applied", "rolled back"],
+)
+def test_what_a_change_reveals_is_part_of_the_same_apply(
+    machine: Machine, verify: Callable[[], Sequence[Check]], result: str, left: bytes | None
+) -> None:
+    marker, path = Path(machine.state).with_name("marker"), machine.path("a")
+    revealing = Revealing(spring=marker.touch, marker=str(marker))
+
+    def declared() -> list[Resource]:
+        text = b"after\n" if marker.exists() else b"before\n"
+        return [File(path=path, content=text, mode=0o644), revealing]
+
+    report = machine.apply(*declared(), verify=verify, replan=lambda: machine.plan(*declared()))
+
+    assert (result, left) == (
+        report.result,
+        Path(path).read_bytes() if os.path.exists(path) else None,
+    )
+    changed = [str(change.ref) for change in report.plan.changes]
+    assert [f"file:{path}", "trap:trap"] == changed

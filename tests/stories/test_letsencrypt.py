@@ -11,6 +11,7 @@ import pytest
 
 from tests.lab import DebianHost
 from tests.lab.fixtures import Boot
+from tests.lab.manifest import differences
 from tests.stories import acme
 from tests.support import guide_site as site
 from tests.support.wait import wait_for
@@ -178,3 +179,58 @@ def test_doctor_asks_the_app_of_the_host_itself(certified: Certified) -> None:
 
     [finding] = [one for one in reported["findings"] if one["rule"] == "upload-dir-mismatch"]
     assert "saves uploads in /srv/other, but nginx serves /var/www/myapp/media." in finding["what"]
+
+
+AUTO = """
+  auto:
+    server_names: [auto.example.com]
+    tls: {letsencrypt: {name: auto.example.com, email: ann@example.com, run: true}}
+    locations: {/private/: {role: private, dir: /srv/private}}
+"""
+
+
+@pytest.fixture(scope="module")
+def trusting(certified: Certified) -> DebianHost:
+    """The same host, on which certbot needs no options to find the authority."""
+    host = certified.host
+    host.run("sh", "-c", "echo 127.0.0.1 auto.example.com www.auto.example.com >>/etc/hosts")
+    settings = f"server = {acme.DIRECTORY}\nno-verify-ssl = true\n"
+    host.write("/etc/letsencrypt/cli.ini", settings)
+    return host
+
+
+def test_a_refused_challenge_leaves_the_host_as_it_was(trusting: DebianHost) -> None:
+    host = trusting
+    host.write(
+        "/etc/reconcile/reconcile.yaml", YAML + AUTO.replace("[auto.", "[nowhere.test, auto.")
+    )
+    before = host.manifest(exclude=("/etc/letsencrypt",))
+
+    done = host.reconcile("apply", "--auto-approve")
+
+    assert (3, True) == (done.returncode, "Domain: nowhere.test" in done.stderr), done.stderr
+    assert {} == differences(before, host.manifest(exclude=("/etc/letsencrypt",)))
+
+
+def test_one_apply_obtains_the_certificate_and_serves_it(trusting: DebianHost) -> None:
+    host = trusting
+    host.write("/etc/reconcile/reconcile.yaml", YAML + AUTO)
+
+    site.apply(host)
+
+    assert acme.kept_serial(host, "auto.example.com") == acme.served_serial(
+        host, "auto.example.com"
+    )
+    assert 301 == host.http("GET", "/", host="auto.example.com").status
+
+
+@pytest.mark.nightly
+def test_the_next_apply_certifies_a_name_that_was_added(trusting: DebianHost) -> None:
+    host = trusting
+    names = "[auto.example.com, www.auto.example.com]"
+    host.write("/etc/reconcile/reconcile.yaml", YAML + AUTO.replace("[auto.example.com]", names))
+
+    site.apply(host)
+
+    serial = acme.kept_serial(host, "auto.example.com")
+    assert serial == acme.served_serial(host, "www.auto.example.com")

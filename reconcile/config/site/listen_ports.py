@@ -160,6 +160,11 @@ def _any_address(site: SiteContext) -> tuple[str, ...]:
     return ("", "[::]") if site.facts.ipv6 else ("",)
 
 
+def plain_listens(site: SiteContext) -> tuple[ListenAddress, ...]:
+    """The ports without TLS."""
+    return tuple(listen for listen in site.listens if not site.uses_tls(listen))
+
+
 def main_endpoint(site: SiteContext) -> Endpoint:
     """Where visitors end up: the first TLS port, else the first port."""
     listens = site.listens

@@ -53,6 +53,7 @@ from reconcile.config.site.gunicorn import warn_secrets
 from reconcile.config.site.gzip import check_gzip, uses_gzip
 from reconcile.config.site.headers import ResponseHeaders, check_site_headers
 from reconcile.config.site.http2 import check_http2, http2_findings, http2_probes, uses_http2
+from reconcile.config.site.letsencrypt import compile_letsencrypt, warn_certificate_missing
 from reconcile.config.site.listen_ports import ListenAddress, ListenValue, listen_views
 from reconcile.config.site.location import (
     Location,
@@ -90,10 +91,8 @@ from reconcile.config.site.tls import (
     Tls,
     certificate_probe,
     check_tls,
-    compile_letsencrypt,
     tls_probes,
     tls_view,
-    warn_certificate_missing,
 )
 from reconcile.config.site.trusted_proxies import check_trusted_proxies
 from reconcile.config.site.upstream import warn_unresolvable
