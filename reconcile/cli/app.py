@@ -23,6 +23,7 @@ COMMANDS = {
     "pull": "Fetch a signed Git revision, then plan, check or apply it.",
     "schedule": "Run drift checks periodically, by a systemd timer or cron.",
     "doctor": "Diagnose problems on this host and suggest fixes.",
+    "report": "Write one static page about one or many hosts.",
     "explain": "Show which server, location and file answer a URL.",
     "rollback": "Undo the last apply, or one that was interrupted.",
     "hold": "Show, set or release a hold: meanwhile no one applies here.",

@@ -84,7 +84,7 @@ def doctor(
     # Outside of the guard: what came with a YAML from standard input is unpacked.
     path = find_config_file(file)
     workspace = None if path is None else open_file(path, var)
-    diagnosis = read_only(lambda: _diagnosis(_inspection(workspace, site or []), rules))
+    diagnosis = read_only(lambda: run_rules(inspection_of(workspace, site or []), rules))
     form = "json" if json else "markdown" if markdown else "sarif" if sarif else "text"
     show(_rendered(read_only.with_note(diagnosis) if json else diagnosis, form, rules))
     if not json:
@@ -92,13 +92,13 @@ def doctor(
     return diagnosis.exit_code()
 
 
-def _diagnosis(inspection: HostInspection, rules: Sequence[Rule]) -> Diagnosis:
+def run_rules(inspection: HostInspection, rules: Sequence[Rule]) -> Diagnosis:
     """What the rules find, without what the YAML ignores."""
     found = diagnose(inspection, rules)
     return without_ignored(found, inspection.declared.ignores, rules, date.today())
 
 
-def _inspection(workspace: Workspace | None, sites: list[str]) -> HostInspection:
+def inspection_of(workspace: Workspace | None, sites: list[str]) -> HostInspection:
     """The host with its YAML; without one, the host alone."""
     if workspace is None:
         whole = HostInspection(Host())

@@ -42,7 +42,7 @@ def verify(file: File = None, var: Vars = None, json: Json = False, site: Sites 
     # Only the upload check writes; what it needs to know is read before.
     read_only(lambda: workspace.readable_probes)
     probed = verify_sites(workspace, frozenset(site) if site else None)
-    lists = read_only(lambda: _checklists(workspace, site or workspace.config.sites, probed))
+    lists = read_only(lambda: site_lists(workspace, site or workspace.config.sites, probed))
     checks = (*(box.check for _, boxes in lists for box in boxes), *probed)
     code = _exit_code(checks)
     if json:
@@ -53,7 +53,8 @@ def verify(file: File = None, var: Vars = None, json: Json = False, site: Sites 
     return code
 
 
-def _checklists(workspace: Workspace, sites: Iterable[str], probed: Sequence[Check]) -> Checklists:
+def site_lists(workspace: Workspace, sites: Iterable[str], probed: Sequence[Check]) -> Checklists:
+    """The checklist of each of these sites; `probed` are the results of its probes."""
     declared, questions = declaration(workspace.config), workspace.readable_probes
     return list(site_checklists(workspace.host, declared, dict.fromkeys(sites), questions, probed))
 

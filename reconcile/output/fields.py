@@ -12,7 +12,7 @@ from reconcile.engine.diff import SENSITIVE
 from reconcile.engine.model import Action, Change, FieldChange, Plan
 from reconcile.engine.text_diff import unified_lines
 from reconcile.output.escape import printable
-from reconcile.output.style import GLYPHS, Style
+from reconcile.output.style import GLYPHS, PLAIN, Style
 
 TEXT_LIMIT = 200_000
 """Characters of a text above which its lines are not compared."""
@@ -69,6 +69,17 @@ def field_lines(change: Change, field: FieldChange, style: Style, *, full: bool)
         most = LINES_SHOWN if items is None else ITEMS_SHOWN
         return [f"{name}{tag}", *_truncated(below, style, None if full else most)]
     return _one_line(name, field, action, style, tag)
+
+
+def unstyled_field_lines(field: FieldChange) -> list[str]:
+    """Render a field of which only the values are known, as JSON has them."""
+    action: Action = "update"
+    if field.before is None or field.after is None:
+        action = "create" if field.before is None else "delete"
+    below = _lines_of_values(field, PLAIN)
+    if below is None:
+        return _one_line(f"{GLYPHS[action]} {printable(field.name)}", field, action, PLAIN, "")
+    return [f"{GLYPHS[action]} {printable(field.name)}", *(f"    {line}" for line in below)]
 
 
 def _items(change: Change, field: FieldChange, style: Style) -> list[str] | None:

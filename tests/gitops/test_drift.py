@@ -358,3 +358,34 @@ def test_a_scheduled_check_that_fails_leaves_an_unknown_reading(
 
     [file] = (tmp_path / "readings").iterdir()
     assert (1, "unknown") == (done.returncode, json.loads(file.read_text())["state"])
+
+
+def test_a_report_of_this_host_is_made_of_what_its_commands_read(
+    applied: DemoHost, run: Run, tmp_path: Path
+) -> None:
+    break_it(applied)
+
+    done = run("report", "--html", str(tmp_path / "report.html"), "--json", cwd=applied.root)
+
+    assert (0, [str(tmp_path / "report.html")]) == (
+        done.returncode,
+        json.loads(done.stdout)["files"],
+    )
+    page = (tmp_path / "report.html").read_text()
+    for expected in ("drifted", "css/app.css: mode 0600", "Checklist of demo", "History"):
+        assert expected in page, expected
+
+
+def test_a_file_that_is_no_document_is_an_unknown_host_of_the_report(
+    applied: DemoHost, run: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "good.json").write_text(run("drift", "--json", cwd=applied.root).stdout)
+    (tmp_path / "bad.json").write_text("<html>")
+
+    only_bad = run("report", "bad.json", "--html", "report.html")
+    both = run("report", "good.json", "bad.json", "--html", "report.html")
+
+    assert (1, 1) == (only_bad.returncode, both.returncode)
+    assert "bad.json cannot be shown" in only_bad.stderr
+    assert "bad.json cannot be shown" in both.stderr
+    assert "1 of 2 hosts is in sync" in (tmp_path / "report.html").read_text()
