@@ -82,11 +82,15 @@ class _Fold:
         self._readings: dict[Ref, Reading] = {}
         self._held: set[Ref] = set()
         self._rows: Rows = {}
+        self._leaving: set[Ref] = set()
+        """What is no longer declared and, as far as it was read, will be removed."""
         self._prepared: set[type[Resource]] = set()
 
     def observe(self, undeclared: Rows) -> Observation:
         """See the function of that name."""
         self._rows = undeclared
+        # What is protected stays, and so does every directory above it.
+        self._leaving = {ref for ref, row in undeclared.items() if not row.protected}
         dropped = dict(self._made(undeclared))
         declared = {ref: item.resource for ref, item in self._desired.items()}
         by_kind = _by_kind([*declared.values(), *dropped.values()])
@@ -167,11 +171,11 @@ class _Fold:
             self._held.add(ref)
         elif self._will_be_removed(reading, self._rows[ref]):
             self._world.files.plan(ref.name, ABSENT)
+        else:
+            self._leaving.discard(ref)
 
     def _will_be_removed(self, reading: Resource, row: LedgerRow) -> bool:
-        # What is protected stays, and so does every directory above it.
-        leaving = frozenset(ref for ref, one in self._rows.items() if not one.protected)
-        return is_removable(reading, row) and not why_kept(reading, row, leaving)
+        return is_removable(reading, row) and not why_kept(reading, row, frozenset(self._leaving))
 
     def _absent(self) -> Iterator[Resource]:
         return (

@@ -178,6 +178,19 @@ class RemovedDirectory(FileUndo):
     gid: int
     mode: int
     attributes: dict[str, str] = field(default_factory=dict)
+    ino: int = 0
+
+    @property
+    def succeeds(self) -> tuple[str, str, int]:
+        """Its owner and mode, which the same apply may have changed before."""
+        return PermissionsChanged.op, self.path, self.ino
+
+    def bringing_back(self, earlier: Undo) -> Self:
+        """With the owner and mode that it had before those were changed."""
+        if not isinstance(earlier, PermissionsChanged):
+            return self
+        old = {name: getattr(earlier, name) for name in ("uid", "gid", "mode", "attributes")}
+        return replace(self, **old)
 
     def restore(self, at: PinnedName) -> str:
         """Create the directory again, as it was."""
@@ -237,6 +250,8 @@ class PermissionsChanged(FileUndo):
     def restore(self, at: PinnedName) -> str:
         """Give the inode its old owner, mode and attributes."""
         with at.pinned() as pin:
+            if self._was_brought_back(os.fstat(pin)):
+                return ""
             if not self._is_unmodified(os.fstat(pin)):
                 return CHANGED_SINCE.format(self.path)
             set_owner_and_mode(pin, self.uid, self.gid, self.mode)
@@ -252,6 +267,10 @@ class PermissionsChanged(FileUndo):
         if st.st_ino != self.ino or now == before or not is_as_given:
             return ""
         return "it has the owner and mode that the apply gave it"
+
+    def _was_brought_back(self, st: os.stat_result) -> bool:
+        """Whether it is a directory that was removed, and made again as it was."""
+        return st.st_ino != self.ino and Ownership.of(st) == (self.uid, self.gid, self.mode)
 
     def _is_unmodified(self, st: os.stat_result) -> bool:
         """Whether nobody else has changed it: as it was, as it was given, or halfway between."""

@@ -47,6 +47,15 @@ class Undo(ABC):
         """What it changes, where several undos of that can be `coalesced`."""
         return None
 
+    @property
+    def succeeds(self) -> Hashable | None:
+        """The subject of earlier undos that changed what this one brings back."""
+        return None
+
+    def bringing_back(self, earlier: Undo) -> Self:  # noqa: ARG002
+        """The same, bringing it back as it was before `earlier`."""
+        return self
+
     def merge_with(self, later: Self) -> Self:
         """What undoes both: this effect, and a later one on the same subject."""
         raise NotImplementedError(f"{self.op} has no subject")
@@ -58,7 +67,8 @@ class Undo(ABC):
 def coalesced(undos: Iterable[Undo]) -> Iterator[Undo]:
     """`undos` in their order, several on one subject as one in the place of the first."""
     left: dict[Hashable, Undo] = {}
-    for number, undo in enumerate(undos):
+    for number, one in enumerate(undos):
+        undo = one.bringing_back(left[one.succeeds]) if one.succeeds in left else one
         subject = number if undo.subject is None else undo.subject
         first = left.get(subject)
         left[subject] = undo if first is None else first.merge_with(undo)

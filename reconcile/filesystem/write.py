@@ -172,7 +172,7 @@ def remove_directory(
         guard.refuse(pin, at.path)
         st, attributes = os.fstat(pin), all_attributes(pin)
     if recorder is not None:
-        recorder.record_undo(RemovedDirectory(at.path, *Ownership.of(st), attributes))
+        recorder.record_undo(RemovedDirectory(at.path, *Ownership.of(st), attributes, st.st_ino))
     try:
         os.rmdir(at.name, dir_fd=at.dir_fd)
     except OSError as error:

@@ -15,6 +15,7 @@ from reconcile.nginx.running.discover import discover
 from reconcile.nginx.running.loaded_config import (
     find_running,
     foreign_loaded,
+    managed_on_disk,
     read_loaded,
     real_path,
     record_loaded,
@@ -97,14 +98,23 @@ class NginxLive(Resource):
         read = {real_path(host, path) for path in nginx.tree.files}
         unread = {path: text for path, text in (self.serves or {}).items() if path not in read}
         foreign = foreign_loaded(nginx, live, frozenset(self.serves or ()))
-        serves = {**unread, **foreign, **self._own(live.serves)}
+        serves = {**unread, **foreign, **self._without_others(live.serves, nginx)}
         rewrites = _rewrites(nginx)
         return self.model_copy(
             update={"serves": serves, "current": live.current, "rewrites": rewrites}
         )
 
-    def _own(self, loaded: Mapping[str, str]) -> dict[str, str]:
-        return {path: text for path, text in loaded.items() if path not in self.others}
+    def _without_others(
+        self, loaded: Mapping[str, str], nginx: NginxInstallation
+    ) -> dict[str, str]:
+        """`loaded` without the files that the plan leaves on the disk, and that match it."""
+        on_disk = managed_on_disk(nginx)
+        return {
+            path: text
+            for path, text in loaded.items()
+            if path in (self.serves or ())
+            or not (path in self.others or on_disk.get(path) == text)
+        }
 
     def preflight(self, host: Host, changes: Sequence[Change]) -> Sequence[str]:
         """Have nginx test the planned tree, and see whether it will get its names and ports.

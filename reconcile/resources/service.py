@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
@@ -30,6 +31,8 @@ NOTHING = "nothing"
 CURRENT = "current"
 CHANGING = "changing"
 NO_UNIT = "the host has no unit of that name"
+_INSTALL = re.compile(rb"^[ \t]*\[Install\]", re.MULTILINE)
+"""Source: systemd.unit(5), "[Install] Section Options"."""
 
 MOST_SHOWN = 1_000
 """Changed files of the code that JSON lists."""
@@ -174,6 +177,12 @@ class Service(Resource):
                 why="it is masked" if status.masked else NO_UNIT,
                 fix=f"{start_failure_fix(status)} Nothing was changed.",
             )
+        if self.enabled and not status.enabled and not self._can_be_enabled(host, status):
+            raise ServiceFailed(
+                what=f"{self.unit} cannot be enabled",
+                why=f"{self._unit_path(host, status)} has no [Install] section",
+                fix="Add one, with WantedBy=multi-user.target. Nothing was changed.",
+            )
         return ()
 
     def _unit_refs(self, host: Host) -> frozenset[Ref]:
@@ -183,8 +192,17 @@ class Service(Resource):
     def _will_exist(self, host: Host, status: UnitStatus) -> bool:
         if status.loaded and not status.fragment_path:
             return True
-        path = status.fragment_path or host.services.unit_path(self.unit)
-        return host.files.stat(path, follow=True) is not None
+        return host.files.stat(self._unit_path(host, status), follow=True) is not None
+
+    def _unit_path(self, host: Host, status: UnitStatus) -> str:
+        return status.fragment_path or host.services.unit_path(self.unit)
+
+    def _can_be_enabled(self, host: Host, status: UnitStatus) -> bool:
+        """Whether its planned files say when it is to be started at boot."""
+        dropins = host.files.glob(f"{host.services.unit_path(self.unit)}.d/*.conf")
+        paths = (self._unit_path(host, status), *status.dropins, *dropins)
+        texts = (host.files.content(path) for path in paths)
+        return any(found is not None and _INSTALL.search(found[1]) for found in texts)
 
     def apply(self, host: Host, before: Self | None) -> None:
         """Enable and start the unit, or restart it with its new unit file or code."""

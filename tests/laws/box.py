@@ -16,12 +16,17 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from reconcile.config.config import Config
+from reconcile.config.host_facts import HostFacts
 from reconcile.config.load import load_bytes
+from reconcile.config.site import site, tls
 from reconcile.engine.history import Actor
 from reconcile.engine.model import Plan, Report, discard_event
 from reconcile.engine.rollback import rollback_applies
 from reconcile.engine.rollback_plan import plan_rollback
+from reconcile.engine.selection import Selection
 from reconcile.filesystem.path import ancestors, is_inside
 from reconcile.system import Host
 from reconcile.workspace import Workspace
@@ -61,6 +66,12 @@ FILES = {
     "rel2/static/app.js": "release 2",
     "rel2/static/css/new.css": "release 2 new",
     "src.env": "NAME=value\n",
+    "src.htpasswd": "ann:$2y$05$c4WoMPo3SXsafkva.HHa6uXQZWr7oboPiC2bT/r7q1BB8I2s0BRqC\n",
+    "src/pages/404.html": "<h1>Not here</h1>\n",
+    "src/pages/50x.html": "<h1>Failed</h1>\n",
+    "src/pages/maintenance.html": "<h1>Back soon</h1>\n",
+    "etc/tls/chain.pem": "a certificate\n",
+    "etc/tls/key.pem": "its key\n",
     "etc/hand.conf": "# by hand\n",
     "units/vendor.service": WEB_UNIT,
 }
@@ -100,19 +111,19 @@ class Box:
 
     def open(self, yaml: Yaml) -> Workspace:
         """A workspace of `yaml`, read anew."""
-        text = json.dumps({**SETTINGS, **yaml}, indent=1).replace(ROOT, self.root)
+        text = json.dumps(with_variables(document(yaml)), indent=1).replace(ROOT, self.root)
         Path(self.file).write_text(text)
         config = _loaded(text, self.file)
         return Workspace(config, Host(config.host.settings()))
 
-    def plan(self, yaml: Yaml) -> Plan:
-        return plan_changes(self.open(yaml))
+    def plan(self, yaml: Yaml, selection: Selection = Selection.ALL) -> Plan:
+        return plan_changes(self.open(yaml), selection)
 
-    def apply(self, yaml: Yaml) -> Report:
+    def apply(self, yaml: Yaml, selection: Selection = Selection.ALL) -> Report:
         """Plan and apply under the lock. Errors: ReconcileError where it refuses."""
         with locked(self.open(yaml), "reconcile apply") as workspace:
-            plan = plan_changes(workspace)
-            options = ApplyOptions(verify=False, allow_empty=True)
+            plan = plan_changes(workspace, selection)
+            options = ApplyOptions(verify=False, allow_empty=True, selection=selection)
             return apply_plan(workspace, plan, "reconcile apply", options=options)
 
     def roll_back(self, yaml: Yaml) -> tuple[str, ...]:
@@ -252,6 +263,37 @@ SETTINGS: Yaml = {
 }
 
 
+def document(yaml: Yaml) -> Yaml:
+    """The whole document of the sections of `yaml`, for this host."""
+    host = SETTINGS["host"]
+    nginx = {**host["nginx"], **yaml.get("host", {}).get("nginx", {})}
+    return {**SETTINGS, **yaml, "host": {**host, "nginx": nginx}}
+
+
+def with_variables(document: Yaml) -> Yaml:
+    """The same with `${var.name}` for the values of its variables, as far as they occur."""
+    variables = document.get("vars", {})
+    written = {
+        key: value if key == "vars" else _with_uses(value, variables)
+        for key, value in document.items()
+    }
+    used = {name for name in variables if f"${{var.{name}}}" in json.dumps(written)}
+    return {**written, "vars": {name: variables[name] for name in variables if name in used}}
+
+
+def _with_uses(node: Any, variables: Yaml) -> Any:
+    if isinstance(node, dict):
+        return {key: _with_uses(value, variables) for key, value in node.items()}
+    if isinstance(node, list):
+        return [_with_uses(value, variables) for value in node]
+    for name, value in variables.items():
+        if type(node) is type(value) and node == value:
+            return f"${{var.{name}}}"
+        if isinstance(node, str) and isinstance(value, str) and value in node:
+            return node.replace(value, f"${{var.{name}}}")
+    return node
+
+
 @contextmanager
 def a_box(memory: str) -> Iterator[Box]:
     """A fresh host, always at the same place below `memory`."""
@@ -267,13 +309,25 @@ def a_box(memory: str) -> Iterator[Box]:
         _write(box.path(name), text)
         _give(Path(box.path(name)), "www-data")
     systemd.daemon_reload()
-    with modelled(systemd, box.path("protected")):
+    with modelled(systemd, box.path("protected")), _places_inside(root):
         try:
             systemd.begin(NGINX, systemd.files_now(NGINX, box.open({}).host))
             systemd.enabled.add(NGINX)
             yield box
         finally:
             box.close()
+
+
+@contextmanager
+def _places_inside(root: str) -> Iterator[None]:
+    """Move what has a fixed place on every host to `root`."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(HostFacts, "pages_dir", f"{root}/pages")
+        patch.setattr(tls, "CERTIFICATES", f"{root}/letsencrypt/live")
+        patch.setattr(tls, "RENEWAL_HOOK", f"{root}/letsencrypt/deploy/reconcile-nginx")
+        patch.setattr(tls, "WEBROOT", f"{root}/challenges")
+        patch.setattr(site, "WEBROOT", f"{root}/challenges")
+        yield
 
 
 @contextmanager

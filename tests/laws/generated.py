@@ -11,20 +11,21 @@ from hypothesis import strategies as st
 
 from reconcile.config.document import Loc
 from reconcile.config.load import list_errors
-from tests.laws.box import ROOT, SETTINGS, Event, Yaml
+from reconcile.engine.selection import Selection
+from tests.laws.box import ROOT, Event, Yaml, document
+from tests.laws.generated_sites import (
+    OWNER,
+    OWNER_CHOICE,
+    OWNERS,
+    USERS,
+    Values,
+    a_few,
+    at,
+    one_of,
+    sites,
+)
 
 FILE = "/srv/host/reconcile.yaml"
-
-STATIC_DIRS = ("www/static", "www/static/css", "www/static/img", "www/shop/assets", "www/shop")
-DATA_DIRS = ("www/media", "www/media/2026", "www/private", "www/uploads")
-DIRS = STATIC_DIRS + DATA_DIRS
-SOURCES = ("src", "src/css", "current/static", "rel1/static", "www/static")
-CODE = ("src", "rel1", "current", "etc/app")
-PREFIXES = ("/static/", "/static/css/", "/media/", "/private/", "/files/")
-OWNERS = ("assets", "uploads", "team")
-USERS = ("root", "www-data", "daemon")
-DIR_MODES = ("0755", "0750", "2775")
-FILE_MODES = ("0644", "0640", "0664")
 
 FILE_PATHS = (
     "www/static/app.js",
@@ -48,14 +49,11 @@ LINK_PATHS = ("current", "www/static/latest", "www/static/css", "www/shop", "ngi
 LINK_TARGETS = ("rel1", "rel2", "src/css", "www/media", "www/static")
 CONF_TARGETS = ("etc/hand.conf", "etc/hand.conf", "etc/none.conf", "rel1")
 FOLDER_PATHS = ("www", "www/static", "www/static/css", "www/media", "www/shop/assets", "etc/app")
-UNITS = ("web.service", "vendor.service")
 UNIT_CONTENTS = (
     "[Service]\nEnvironmentFile=-@/etc/web.env\nExecStart=/bin/true\n"
     "[Install]\nWantedBy=multi-user.target\n",
     "[Service]\nExecStart=/bin/false\n[Install]\nWantedBy=multi-user.target\n",
 )
-EXTRA = ("", "add_header X-Extra yes;", "include @/nginx/snippets/*.conf;")
-
 EDITED = (
     "www/static/app.js",
     "www/static/by-hand.txt",
@@ -77,6 +75,8 @@ CHANGED_SOURCES = (
     "src/css/new.css",
     "rel1/static/new.js",
     "src/fonts/f.woff",
+    "src/pages/404.html",
+    "src.htpasswd",
     "src.env",
 )
 REMOVED = (
@@ -97,92 +97,25 @@ REMOVED = (
 
 @dataclass(frozen=True)
 class Step:
-    """What happens to the host, and the YAML that is applied then."""
+    """What happens to the host, and the YAML, or the part of it, that is applied then."""
 
     events: tuple[Event, ...]
     yaml: Yaml
-
-
-def at(name: str) -> str:
-    """The path of `name` in a YAML."""
-    return f"{ROOT}/{name}"
-
-
-def some(values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    """The value, or more often None."""
-    return st.one_of(st.none(), st.none(), values)
-
-
-@st.composite
-def owners(draw: st.DrawFn) -> dict[str, Any]:
-    """What an owner sets; all of it, or a part."""
-    return _present(
-        user=draw(some(st.sampled_from(USERS))),
-        group=draw(some(st.sampled_from(USERS))),
-        dirs=draw(some(st.sampled_from(DIR_MODES))),
-        files=draw(some(st.sampled_from(FILE_MODES))),
-    )
-
-
-@st.composite
-def locations(draw: st.DrawFn) -> dict[str, Any]:
-    role = draw(st.sampled_from(("static", "static", "static", "media", "private")))
-    usual, other = (STATIC_DIRS, DATA_DIRS) if role == "static" else (DATA_DIRS, STATIC_DIRS)
-    folder = draw(st.sampled_from((*usual, *usual, *other)))
-    found = {"role": role, "dir": at(folder), "owner": draw(some(_owner_choice()))}
-    if role != "static":
-        return _present(**found)
-    source = draw(st.one_of(st.none(), *(st.just(at(name)) for name in SOURCES)))
-    return _present(
-        **found,
-        source=source,
-        prune=(draw(st.booleans()) or None) if source else None,
-        precompress=(draw(some(st.just(["gzip"])))) if source else None,
-        cache=draw(some(st.sampled_from(("week", "hashed")))),
-    )
-
-
-def _owner_choice() -> st.SearchStrategy[Any]:
-    return st.one_of(st.sampled_from(OWNERS), owners())
-
-
-@st.composite
-def apps(draw: st.DrawFn) -> dict[str, Any]:
-    kind = draw(st.sampled_from(("upstream", "service", "gunicorn")))
-    user = draw(some(st.sampled_from(("www-data", "daemon"))))
-    code = draw(some(st.sampled_from(CODE).map(at))) if kind != "upstream" else None
-    if kind == "gunicorn":
-        gunicorn = {"directory": "/srv/app", "python": "/usr/bin/python3", "module": "app:app"}
-        workers = draw(st.sampled_from((1, 3)))
-        return _present(user=user, code=code, gunicorn={**gunicorn, "workers": workers})
-    service = draw(st.sampled_from(UNITS)) if kind == "service" else None
-    return _present(user=user, upstream="http://127.0.0.1:8001", service=service, code=code)
-
-
-@st.composite
-def sites(draw: st.DrawFn, name: str) -> dict[str, Any]:
-    keys = draw(st.lists(st.sampled_from(PREFIXES), unique=True, max_size=3))
-    return _present(
-        server_names=[f"{name}.test"],
-        app=draw(st.one_of(st.none(), apps())),
-        locations={key: draw(locations()) for key in keys},
-        extra=draw(st.sampled_from(EXTRA)) or None,
-        http_extra=draw(some(st.just(f"map $uri $of_{name} {{ default 1; }}"))),
-        probe_front_page=draw(some(st.just(False))),
-        max_upload=draw(some(st.sampled_from(("1MB", "20MB")))),
-    )
+    selection: Selection = Selection.ALL
 
 
 @st.composite
 def host_paths(draw: st.DrawFn) -> dict[str, Any]:
+    """Files, links and folders."""
     found = {}
-    for name in draw(st.lists(st.sampled_from(FILE_PATHS), unique=True, max_size=4)):
-        found[at(name)] = _present(**draw(_contents(name)), owner=draw(some(_owner_choice())))
-    for name in draw(st.lists(st.sampled_from(LINK_PATHS), unique=True, max_size=2)):
+    for name in draw(st.lists(one_of(*FILE_PATHS), unique=True, max_size=4)):
+        keys = {"owner": OWNER_CHOICE, "sensitive": one_of(True)}
+        found[at(name)] = {**draw(_contents(name)), **draw(a_few(keys, most=1))}
+    for name in draw(st.lists(one_of(*LINK_PATHS), unique=True, max_size=2)):
         targets = CONF_TARGETS if name.startswith("nginx/") else LINK_TARGETS
-        found[at(name)] = {"link": at(draw(st.sampled_from(targets)))}
-    for name in draw(st.lists(st.sampled_from(FOLDER_PATHS), unique=True, max_size=2)):
-        found[at(name)] = {"owner": draw(_owner_choice())}
+        found[at(name)] = {"link": at(draw(one_of(*targets)))}
+    for name in draw(st.lists(one_of(*FOLDER_PATHS), unique=True, max_size=2)):
+        found[at(name)] = {"owner": draw(OWNER_CHOICE)}
     return found
 
 
@@ -198,18 +131,55 @@ def _contents(name: str) -> st.SearchStrategy[dict[str, str]]:
     return st.one_of(written, written, st.just({"source": at("src.env")}))
 
 
+IGNORED = ("file:*.js", "file:@/nginx/*", "directory:@/www/*", "symlink:*", "tree:*", "unit:*")
+FIELDS = ("content", "mode", "user", "target")
+SECTIONS: dict[str, Values] = {
+    "owners": st.dictionaries(one_of(*OWNERS), OWNER, min_size=1, max_size=1),
+    "cache_policies": st.fixed_dictionaries(
+        {
+            "short": one_of(
+                {"max_age": "1h"},
+                {"max_age": "1y", "visibility": "private", "immutable": True},
+                {"no_store": True},
+            )
+        }
+    ),
+    "ignore": st.lists(
+        st.fixed_dictionaries(
+            {"ref": one_of(*IGNORED), "field": one_of(*FIELDS), "reason": one_of("by hand")},
+            optional={"until": one_of("2001-01-01", "2099-01-01")},
+        ),
+        min_size=1,
+        max_size=2,
+    ),
+    "vars": a_few(
+        {
+            "domain": one_of("a.test"),
+            "folder": one_of(at("www"), at("www/static")),
+            "workers": one_of(3),
+            "on": one_of(True),
+        },
+        most=3,
+        least=2,
+    ),
+    "host": one_of({"nginx": {"user": "daemon"}}),
+}
+"""The other sections, which a YAML mostly has not."""
+
+
 @st.composite
 def yamls(draw: st.DrawFn) -> Yaml:
     """A valid YAML: of what is drawn, the parts that break no rule."""
-    named = draw(st.dictionaries(st.sampled_from(OWNERS), owners(), max_size=1))
-    yaml = {
-        "owners": {"team": {"user": "daemon", "group": "daemon"}, **named},
-        "paths": draw(host_paths()),
-        "sites": {
-            name: draw(sites(name)) for name in draw(st.sets(st.sampled_from("ab"), min_size=0))
-        },
-    }
-    return without_errors(yaml)
+    named = draw(one_of("", "a", "a", "b", "ab", "ab"))
+    more = draw(one_of({}, a_few(SECTIONS, most=2)))
+    return without_errors(
+        {
+            **more,
+            "owners": {"team": {"user": "daemon", "group": "daemon"}, **more.get("owners", {})},
+            "paths": draw(host_paths()),
+            "sites": {name: draw(sites(name)) for name in named},
+        }
+    )
 
 
 def without_errors(yaml: Yaml) -> Yaml:
@@ -220,18 +190,25 @@ def without_errors(yaml: Yaml) -> Yaml:
 
 
 def _errors(yaml: Yaml) -> tuple[tuple[Loc, str], ...]:
-    text = json.dumps({**SETTINGS, **yaml}).replace(ROOT, "/srv/host")
+    text = json.dumps(document(yaml)).replace(ROOT, "/srv/host")
     return list_errors(text.encode(), FILE)
 
 
+DEEPEST = {"sites": 4, "locations": 5}
+"""How much of an error's place is removed at most; elsewhere it is the entry."""
+
+
 def _remove(yaml: Yaml, loc: Loc) -> None:
-    keys = [str(key).replace("/srv/host", ROOT) for key in loc]
-    is_location = keys[0] == "sites" and len(keys) > 3 and keys[2] == "locations"
-    *above, last = keys[:4] if is_location else keys[:2]
+    """Remove what the error is about; an entry that lacks something goes as a whole."""
+    depth = max(DEEPEST.get(str(key), 2) for key in (loc[0], *loc[2:3]))
+    above: Any = None
     node: Any = yaml
-    for key in above:
-        node = node[key]
-    del node[last]
+    for key in loc[:depth]:
+        name = key if isinstance(key, int) else key.replace("/srv/host", ROOT)
+        if name not in (range(len(node)) if isinstance(node, list) else node):
+            break
+        above, last, node = node, name, node[name]
+    del above[last]
 
 
 EVENTS: st.SearchStrategy[Event] = st.one_of(
@@ -271,9 +248,21 @@ EVENTS: st.SearchStrategy[Event] = st.one_of(
 )
 
 
+PATTERNS = ("file:*", "assets:*", "directory:*", "nginx_live:*", "service:*", "*:@/www/*")
+SELECTIONS: st.SearchStrategy[Selection] = one_of(
+    Selection(sites=("a",)),
+    Selection(sites=("b",)),
+    one_of(*PATTERNS).map(lambda pattern: Selection(targets=(pattern,))),
+    one_of(*PATTERNS).map(lambda pattern: Selection(excludes=(pattern,))),
+)
+
+
 @st.composite
 def steps(draw: st.DrawFn) -> Step:
-    return Step(tuple(draw(st.lists(EVENTS, max_size=2))), draw(yamls()))
+    """Events, and a YAML that is mostly applied as a whole."""
+    events = tuple(draw(st.lists(EVENTS, max_size=2)))
+    selection = draw(one_of(*[Selection.ALL] * 5, SELECTIONS))
+    return Step(events, draw(yamls()), selection)
 
 
 def ways(most: int = 3) -> st.SearchStrategy[list[Step]]:
@@ -285,9 +274,5 @@ def protected_dirs(yaml: Yaml) -> Iterator[str]:
     """The folders of users' data in `yaml`, relative to the host."""
     for site in yaml.get("sites", {}).values():
         for location in site.get("locations", {}).values():
-            if location["role"] != "static":
+            if location["role"] in ("media", "private"):
                 yield location["dir"].removeprefix(f"{ROOT}/")
-
-
-def _present(**values: Any) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if value is not None}

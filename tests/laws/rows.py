@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from reconcile.engine.selection import Selection
 from tests.laws.box import Event, Yaml
 from tests.laws.generated import Step
 
 
-def step(*events: Event, paths: Yaml | None = None, sites: Yaml | None = None) -> Step:
-    """A step to a YAML of these sections."""
-    return Step(events, {"paths": paths or {}, "sites": sites or {}})
+def step(
+    *events: Event,
+    paths: Yaml | None = None,
+    sites: Yaml | None = None,
+    selection: Selection = Selection.ALL,
+) -> Step:
+    """A step to a YAML of these sections, or to a part of it."""
+    return Step(events, {"paths": paths or {}, "sites": sites or {}}, selection)
 
 
 def site(app: Yaml | None = None, extra: str = "", **locations: Yaml) -> Yaml:
@@ -131,5 +137,43 @@ ROWS: dict[str, list[Step]] = {
     "a link in the place of a folder above uploads": [
         step(sites=site(media={"role": "media", "dir": "@/www/shop/assets"})),
         step(paths={"@/www/shop": {"link": "@/rel1"}}),
+    ],
+    "a file of its own in the place of a copy's health file": [
+        step(
+            paths={"@/www/static/health.txt": {"source": "@/src.env"}},
+            sites=site(static={"role": "static", "dir": "@/www/static", "source": "@/src"}),
+        )
+    ],
+    "a link in the place of a folder whose file is not selected": [
+        step(paths={"@/www/shop/assets/app.js": {"source": "@/src.env"}}),
+        step(
+            paths={"@/www/shop": {"link": "@/src/css"}}, selection=Selection(excludes=("file:*",))
+        ),
+    ],
+    "one site selected, while another is no longer declared": [
+        step(sites={"b": {"server_names": ["b.test"], "extra": "return 204;"}}),
+        step(sites=site(extra="return 204;"), selection=Selection(sites=("a",))),
+    ],
+    "a site selected that is no longer declared": [
+        step(sites=site(extra="return 204;")),
+        step(selection=Selection(sites=("a",))),
+    ],
+    "a service whose unit cannot be enabled": [
+        step(
+            ("edit", "units/web.service"),
+            sites=site(app={"upstream": "http://127.0.0.1:8001", "service": "web.service"}),
+        )
+    ],
+    "a folder that gets another owner and is removed, and is rolled back": [
+        step(
+            sites=site(
+                static={
+                    "role": "static",
+                    "dir": "@/www/shop/assets",
+                    "owner": {"group": "daemon"},
+                }
+            )
+        ),
+        step(sites=site(static={"role": "static", "dir": "@/www/shop"})),
     ],
 }

@@ -142,7 +142,7 @@ class Services:
         status = UnitStatus(
             unit,
             loaded=unit == NGINX or path in on_disk,
-            enabled=unit in self._systemd.enabled if b"[Install]" in text else None,
+            enabled=unit in self._systemd.enabled or (False if b"[Install]" in text else None),
             fragment_path=path if path in on_disk else "",
             dropins=tuple(name for name in on_disk if name != path),
             environment_files=environment_files(text),
@@ -187,8 +187,10 @@ class Services:
         self._systemd.run.pop(unit, None)
 
     def enable(self, unit: str) -> None:
-        record_enabled(self._host, self.status(unit))
-        self._systemd.enabled.add(unit)
+        status = self.status(unit)
+        record_enabled(self._host, status)
+        if status.enabled is not None:
+            self._systemd.enabled.add(unit)
 
     def disable(self, unit: str) -> None:
         record_enabled(self._host, self.status(unit))

@@ -270,7 +270,8 @@ class TreeComparison:
 
     def _compare_extras(self, pair: DirectoryPair, known: Collection[str], copies: Copies) -> None:
         for name, data in sorted(self.request.extra.items()):
-            if name not in known and pair.takes(name):
+            is_own = name not in known and name not in self.request.excluded
+            if is_own and pair.takes(name):
                 self._compare_extra(name, data, copies.get(name))
 
     def _compare_extra(self, name: str, data: bytes, copy: os.stat_result | None) -> None:
