@@ -112,8 +112,7 @@ class NginxLive(Resource):
         return {
             path: text
             for path, text in loaded.items()
-            if path in (self.serves or ())
-            or not (path in self.others or on_disk.get(path) == text)
+            if path in (self.serves or ()) or not (path in self.others or on_disk.get(path) == text)
         }
 
     def preflight(self, host: Host, changes: Sequence[Change]) -> Sequence[str]:
