@@ -33,6 +33,8 @@ class Protection:
 
     folders: ProtectedFolders
     locations: Locations = field(default_factory=dict)
+    leaving: Locations = field(default_factory=dict)
+    """The same of what is removed: it leaves before a link takes its place."""
 
     def holds(self, name: str) -> bool:
         """Whether `name` is protected, or a path below one that is."""
@@ -60,7 +62,8 @@ class Protection:
         # A file's or a link's own name is no directory, whatever it leads to.
         own = () if resource.writes_contents else (resource.name,)
         names = (written_directory(resource), *own)
-        return min((root for name in names for root in self._holding(name)), default="")
+        places = (here for name in names for here in self.leaving.get(name, self._at(name)))
+        return min((root for here in places for root in self._places.holding(here)), default="")
 
     @cached_property
     def _places(self) -> PlaceIndex:
@@ -113,13 +116,18 @@ def find_protection(
 ) -> Protection:
     """What is protected, and where every directory lies that could overlap it, in each world."""
     folders = protected_folders(desired, recorded)
-    leaving = (
+    leaving = [
         one for ref, one in observed.items() if isinstance(one, Resource) and ref not in desired
-    )
+    ]
     names = _directories_to_locate(desired, leaving, folders)
-    found = [host.files.locations(names) for host in worlds]
-    locations = {name: tuple(dict.fromkeys(one[name] for one in found)) for name in names}
-    return Protection(folders, locations)
+    found = [(host, host.files.locations(names)) for host in worlds]
+    locations = {name: tuple(dict.fromkeys(at[name] for _, at in found)) for name in names}
+    left = {name for one in leaving for name in _directories_of(one)} & names
+    present = {
+        name: tuple(at[name] for host, at in found if not host.files.is_behind_new_link(name))
+        for name in left
+    }
+    return Protection(folders, locations, present)
 
 
 def violations(desired: Desired, protection: Protection) -> tuple[Conflict, ...]:

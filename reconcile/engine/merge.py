@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from reconcile.engine.diff import SENSITIVE
@@ -35,7 +35,20 @@ def merge(declared: Iterable[Declared]) -> tuple[dict[Ref, Declared], tuple[Conf
             first.shared and item.shared,
             first.guards | item.guards,
         )
-    return desired, tuple(conflicts)
+    return desired, (*conflicts, *_taken_names(desired))
+
+
+def _taken_names(desired: Mapping[Ref, Declared]) -> Iterator[Conflict]:
+    """Each path that is declared as a file, and as another kind of thing, too."""
+    first: dict[str, Declared] = {}
+    for item in desired.values():
+        if item.resource.form == "" or not (other := first.setdefault(item.resource.name, item)):
+            continue
+        kinds = (other.resource.kind, item.resource.kind)
+        # A directory may be reached through a link.
+        if other is not item and {*kinds} != {"directory", "symlink"}:
+            positions = _united(other.positions, item.positions)
+            yield Conflict(item.resource.ref, "kind", kinds, positions)
 
 
 def _merge_fields(first: Resource, second: Resource) -> tuple[Resource, list[str]]:

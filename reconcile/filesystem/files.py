@@ -63,6 +63,10 @@ class Files:
         """Whether a plan changes `path`; never but in a planned world."""
         return False
 
+    def is_behind_new_link(self, path: str) -> bool:  # noqa: ARG002
+        """Whether a link is planned in the place of a directory at or above `path`."""
+        return False
+
     def planned_names(self, directory: str) -> frozenset[str]:  # noqa: ARG002
         """The names in `directory` that a plan writes or removes."""
         return frozenset()

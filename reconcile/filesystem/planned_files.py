@@ -17,7 +17,7 @@ from reconcile.filesystem.code.scope import CodeScope
 from reconcile.filesystem.files import LIMIT, Files, FilesContext
 from reconcile.filesystem.host_error import explained
 from reconcile.filesystem.inode import FileKind, Ownership, Stat
-from reconcile.filesystem.path import ancestors, components, is_inside, relative_to
+from reconcile.filesystem.path import ancestors, components, is_inside, relative_to, upwards
 from reconcile.filesystem.permissions import PermissionDeviation, PermissionPolicy
 from reconcile.filesystem.place import Location
 from reconcile.filesystem.planned_entry import ABSENT, FOLDER, Entry, Link
@@ -57,6 +57,12 @@ class PlannedFiles(Files):
     def is_planned(self, path: str) -> bool:
         """See `Files.is_planned`."""
         return path in self._planned
+
+    def is_behind_new_link(self, path: str) -> bool:
+        """See `Files.is_behind_new_link`."""
+        links = (one for one in upwards(path) if isinstance(self._planned.get(one), Link))
+        there = map(super().stat, links)
+        return any(found is not None and found.kind == "directory" for found in there)
 
     def planned_names(self, directory: str) -> frozenset[str]:
         """See `Files.planned_names`."""

@@ -35,6 +35,7 @@ from reconcile.resources.common import (
     owner_and_mode_change,
     owner_ids,
     owners_of,
+    refuse_missing_folder,
     refuse_unknown_owner,
     skipped_note,
 )
@@ -253,11 +254,33 @@ class Assets(Resource):
         compared = self._compared(host)
         return self.model_copy(update={"diff": compared.diff, "unpublished": compared.unpublished})
 
-    def preflight(self, host: Host, changes: Sequence[Change]) -> Sequence[str]:  # noqa: ARG002
-        """Refuse a source that the plan removes, or that is the copy itself. Errors: HostError."""
+    def preflight(self, host: Host, changes: Sequence[Change]) -> Sequence[str]:
+        """Refuse a source that the plan removes or copies to, or that is the copy itself.
+
+        Errors: HostError.
+        """
         self._refuse_no_source(host)
         self._refuse_overlap(host)
+        refuse_missing_folder(host, self, changes)
+        for change in changes:
+            if isinstance(change.subject, Assets) and change.ref != self.ref:
+                self._refuse_changing_source(host, change)
         return ()
+
+    def _refuse_changing_source(self, host: Host, other: Change) -> None:
+        """What another copy is about to change could be read only after that."""
+        copied = other.before or other.subject
+        if not isinstance(copied, Assets) or other.after is None:
+            return
+        if copied.diff is None or not copied.diff.changes_contents:
+            return
+        at = host.files.locations((self.source, copied.path))
+        if is_one_in_the_other(at[self.source], at[copied.path]):
+            raise HostError(
+                what=f"the source folder {self.source} of {self.path} is a copy itself",
+                why=f"this plan changes {copied.path}, the copy of {copied.source}",
+                fix=f"Use a folder of {copied.source} as `source` here too.",
+            )
 
     def _refuse_overlap(self, host: Host) -> None:
         """By place: their names, which links and mounts can lead together, are known to differ."""

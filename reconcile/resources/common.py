@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from posixpath import dirname
 
 from reconcile.engine.model import Change
 from reconcile.engine.resource import Ref, Resource
@@ -97,6 +98,19 @@ def refuse_giving(host: Host, resource: Resource, changes: Sequence[Change]) -> 
         if change.ref == resource.ref and change.before and _gives(change):
             uid, _ = owner_ids(host, getattr(change.after, "user", None), None)
             host.files.refuse_giving(change.ref.name, uid)
+
+
+def refuse_missing_folder(host: Host, resource: Resource, changes: Sequence[Change]) -> None:
+    """Refuse to create what lies in a directory that is not selected. Errors: HostError."""
+    folder = resource.name if resource.writes_inside else dirname(resource.name)
+    is_new = any(change.ref == resource.ref and change.before is None for change in changes)
+    if not is_new or host.files.is_planned(folder) or host.files.stat(folder, follow=True):
+        return
+    raise HostError(
+        what=f"{resource.name} cannot be created",
+        why=f"its directory {folder} does not exist, and is not selected",
+        fix=f"Select directory:{folder} too. Nothing was changed.",
+    )
 
 
 def _gives(change: Change) -> bool:

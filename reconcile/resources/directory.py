@@ -23,6 +23,7 @@ from reconcile.resources.common import (
     owner_ids,
     ownership,
     refuse_giving,
+    refuse_missing_folder,
     refuse_unknown_owner,
     wrong_kind,
 )
@@ -95,9 +96,12 @@ class Directory(Resource):
     def observe(self, host: Host) -> Self | None:
         """The directory as it is; None where absent. Errors: HostError."""
         refuse_unknown_owner(host, self.user, self.group)
-        found = host.files.stat(self.path, follow=True)
+        # What is to be removed is the directory itself, never what a link in its place leads to.
+        found = host.files.stat(self.path, follow=self.holds is None)
         if found is None:
             self._refuse_dangling_link(host)
+            return None
+        if found.kind == "symlink":
             return None
         if found.kind != "directory":
             raise wrong_kind(self.path, found.kind, "directory")
@@ -180,6 +184,7 @@ class Directory(Resource):
     def preflight(self, host: Host, changes: Sequence[Change]) -> Sequence[str]:
         """Refuse a declared mode that denies access to `enterable_by`. Errors: ReconcileError."""
         refuse_giving(host, self, changes)
+        refuse_missing_folder(host, self, changes)
         if self.mode is None or not self.enterable_by:
             return ()
         uid, gid = owner_ids(host, self.user, self.group)

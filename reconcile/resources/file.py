@@ -23,6 +23,7 @@ from reconcile.resources.common import (
     owner_ids,
     ownership,
     refuse_giving,
+    refuse_missing_folder,
     refuse_unknown_owner,
     unit_files_read_again,
     wrong_kind,
@@ -188,8 +189,9 @@ class File(Resource):
         return self.model_copy(update={"mode": NEW_MODE}) if self.mode is None else self
 
     def preflight(self, host: Host, changes: Sequence[Change]) -> Sequence[str]:
-        """Refuse an owner that must not be given. Errors: HostError."""
+        """Refuse an owner that must not be given, a missing directory. Errors: HostError."""
         refuse_giving(host, self, changes)
+        refuse_missing_folder(host, self, changes)
         return ()
 
     def apply(self, host: Host, before: Self | None) -> None:

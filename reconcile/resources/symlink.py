@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from posixpath import dirname, join, normpath
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from reconcile.engine.digest import digest
 from reconcile.engine.resource import Ref, Resource
 from reconcile.filesystem.planned_entry import Entry, Link
-from reconcile.resources.common import folders_above, wrong_kind
+from reconcile.resources.common import folders_above, refuse_missing_folder, wrong_kind
 from reconcile.system import Host
 
 if TYPE_CHECKING:
-    from reconcile.engine.model import Action
+    from reconcile.engine.model import Action, Change
 
 
 class Symlink(Resource):
@@ -76,6 +76,11 @@ class Symlink(Resource):
     def summary(self, action: Action) -> str:  # noqa: ARG002
         """Where it leads."""
         return f"-> {self.target}" if self.target is not None else ""
+
+    def preflight(self, host: Host, changes: Sequence[Change]) -> Sequence[str]:
+        """Refuse a missing directory. Errors: HostError."""
+        refuse_missing_folder(host, self, changes)
+        return ()
 
     def apply(self, host: Host, before: Self | None) -> None:
         """Create or replace it."""

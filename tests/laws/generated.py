@@ -109,7 +109,7 @@ def host_paths(draw: st.DrawFn) -> dict[str, Any]:
     """Files, links and folders."""
     found = {}
     for name in draw(st.lists(one_of(*FILE_PATHS), unique=True, max_size=4)):
-        keys = {"owner": OWNER_CHOICE, "sensitive": one_of(True)}
+        keys = {"owner": OWNER_CHOICE, "sensitive": one_of(True), "prevent_destroy": one_of(True)}
         found[at(name)] = {**draw(_contents(name)), **draw(a_few(keys, most=1))}
     for name in draw(st.lists(one_of(*LINK_PATHS), unique=True, max_size=2)):
         targets = CONF_TARGETS if name.startswith("nginx/") else LINK_TARGETS
@@ -165,6 +165,7 @@ SECTIONS: dict[str, Values] = {
     "host": one_of({"nginx": {"user": "daemon"}}),
 }
 """The other sections, which a YAML mostly has not."""
+SCOPE = one_of("shop", "docs")
 
 
 @st.composite
@@ -172,9 +173,11 @@ def yamls(draw: st.DrawFn) -> Yaml:
     """A valid YAML: of what is drawn, the parts that break no rule."""
     named = draw(one_of("", "a", "a", "b", "ab", "ab"))
     more = draw(one_of({}, a_few(SECTIONS, most=2)))
+    scope = draw(one_of(*[{}] * 9, SCOPE.map(lambda name: {"scope": name})))
     return without_errors(
         {
             **more,
+            **scope,
             "owners": {"team": {"user": "daemon", "group": "daemon"}, **more.get("owners", {})},
             "paths": draw(host_paths()),
             "sites": {name: draw(sites(name)) for name in named},

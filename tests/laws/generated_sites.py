@@ -76,7 +76,12 @@ EXTRA = one_of("add_header X-Extra yes;", "include @/nginx/snippets/*.conf;")
 CACHE = one_of("week", "hashed", "short")
 ADDRESS = "http://127.0.0.1:8001"
 UPSTREAM = one_of(ADDRESS, "unix:@/app.sock", [ADDRESS, "http://127.0.0.1:8002"])
-OF_EVERY_LOCATION = {"headers": HEADERS, "access": one_of(None, ACCESS), "extra": EXTRA}
+OF_EVERY_LOCATION = {
+    "headers": HEADERS,
+    "access": one_of(None, ACCESS),
+    "extra": EXTRA,
+    "prevent_destroy": one_of(True),
+}
 STATIC_KEYS = {
     **OF_EVERY_LOCATION,
     "owner": OWNER_CHOICE,
@@ -215,4 +220,6 @@ def site_keys(name: str) -> dict[str, Values]:
         "http_extra": one_of(f"map $uri $of_{name} {{ default 1; }}"),
         "adopted": one_of(at("nginx/sites-enabled/own"), at("nginx/conf.d/extra.conf")),
         "probe_front_page": one_of(False),
+        "moved_from": one_of("b" if name == "a" else "a"),
+        "prevent_destroy": one_of(True),
     }

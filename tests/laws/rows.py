@@ -24,6 +24,8 @@ def site(app: Yaml | None = None, extra: str = "", **locations: Yaml) -> Yaml:
     return {"a": {"server_names": ["a.test"], "locations": served, "extra": extra, **more}}
 
 
+GUNICORN = {"directory": "/srv/app", "python": "/usr/bin/python3", "module": "app:app"}
+
 ROWS: dict[str, list[Step]] = {
     "a link in nginx's tree that leads nowhere": [
         step(paths={"@/nginx/conf.d/own.conf": {"link": "@/etc/none.conf"}})
@@ -175,5 +177,57 @@ ROWS: dict[str, list[Step]] = {
             )
         ),
         step(sites=site(static={"role": "static", "dir": "@/www/shop"})),
+    ],
+    "a file whose folder is not selected": [
+        step(
+            paths={"@/www/static/health.txt": {"content": "one"}},
+            selection=Selection(excludes=("directory:*",)),
+        )
+    ],
+    "a unit file of paths that a gunicorn writes, too": [
+        step(
+            paths={"@/units/web.service": {"content": "[Service]\n[Install]\n"}},
+            sites=site(app={"gunicorn": GUNICORN, "service": "web.service"}),
+        )
+    ],
+    "a link to users' data in the place of a folder": [
+        step(
+            sites=site(
+                media={"role": "media", "dir": "@/www/static"},
+                shop={"role": "static", "dir": "@/www/shop"},
+            )
+        ),
+        step(paths={"@/www/shop": {"link": "@/www/static"}}),
+    ],
+    "a copy of a copy": [
+        step(
+            sites=site(
+                static={"role": "static", "dir": "@/www/static", "source": "@/src"},
+                shop={"role": "static", "dir": "@/www/shop", "source": "@/www/static/css"},
+            )
+        )
+    ],
+    "a copy into the source of another one, by a link": [
+        step(paths={"@/www/shop": {"link": "@/rel1"}}),
+        step(
+            sites=site(
+                static={"role": "static", "dir": "@/www/static", "source": "@/rel1/static"},
+                shop={"role": "static", "dir": "@/www/shop", "source": "@/src"},
+            ),
+        ),
+    ],
+    "a link to users' data in the place of a folder with folders": [
+        step(
+            sites={
+                "a": {
+                    "server_names": ["a.test"],
+                    "locations": {
+                        "/media/": {"role": "media", "dir": "@/www/static"},
+                        "/login": {"role": "static", "file": "@/www/shop/assets/app.js"},
+                    },
+                }
+            }
+        ),
+        step(paths={"@/www/shop": {"link": "@/www/static"}}),
     ],
 }

@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.laws.generated import SECTIONS, host_paths
+from tests.laws.generated import SCOPE, SECTIONS, host_paths
 from tests.laws.generated_sites import (
     APP_KEYS,
     DATA_KEYS,
@@ -71,13 +71,20 @@ def with_every_key() -> st.SearchStrategy[dict[str, Any]]:
             **site_keys("a"),
         }
     )
-    return all_of({**SECTIONS, "paths": host_paths(), "sites": all_of({"a": site})})
+    return all_of(
+        {
+            **SECTIONS,
+            "scope": SCOPE,
+            "paths": host_paths(),
+            "sites": all_of(dict.fromkeys("abc", site)),
+        }
+    )
 
 
 def test_every_key_of_the_schema_is_generated_or_is_named_with_a_reason() -> None:
     drawn: set[str] = set()
 
-    @settings(max_examples=15)
+    @settings(max_examples=20)
     @given(with_every_key())
     def draw(document: dict[str, Any]) -> None:
         drawn.update(_keys(document, SCHEMA, "Config"))

@@ -38,8 +38,9 @@ def follow(steps: Sequence[Step], memory: str) -> None:
         reports = [way.take(step, number) for number, step in enumerate(steps)]
         after, mounted = box.picture(), box.mounted()
     TALLY["of these refused, as planned"] += reports.count(None)
-    # A part of a YAML leaves the rest of the host as the way led to it.
-    is_whole = steps[-1].selection == Selection.ALL
+    # A part of a YAML, and another scope, leaves the rest of the host as the way led to it.
+    scopes = {step.yaml.get("scope") for step in steps}
+    is_whole = steps[-1].selection == Selection.ALL and len(scopes) == 1
     if len(steps) > 1 and reports[-1] is not None and is_whole:
         with a_box(memory) as box:
             if Way(box).take_alone(steps) is not None:

@@ -132,6 +132,11 @@ class SyncDiff:
         files = len(self.copies) + len(self.stale) + len(self.extraneous)
         return folders + files + len(self.deviations)
 
+    @property
+    def changes_contents(self) -> bool:
+        """Whether an apply would do more than give owners and modes."""
+        return self.difference_count > len(self.deviations)
+
     def without_pruning(self) -> SyncDiff:
         """All but what is removed because the source does not have it."""
         stale = {path: why for path, why in self.stale.items() if not self._is_leaving(path)}
