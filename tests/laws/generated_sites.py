@@ -11,6 +11,7 @@ from tests.laws.box import ROOT
 STATIC_DIRS = ("www/static", "www/static/css", "www/static/img", "www/shop/assets", "www/shop")
 DATA_DIRS = ("www/media", "www/media/2026", "www/private", "www/uploads")
 SOURCES = ("src", "src/css", "current/static", "rel1/static", "www/static")
+CODE = ("src", "rel1", "current", "etc/app")
 PREFIXES = ("/static/", "/static/css/", "/media/", "/private/", "/files/")
 URLS = ("/favicon.ico", "/login")
 SERVED_FILES = ("www/static/app.js", "www/index.html", "www/shop/assets/app.js")
@@ -87,6 +88,7 @@ STATIC_KEYS = {
     "owner": OWNER_CHOICE,
     "cache": CACHE,
     "prune": one_of(True),
+    "keep": one_of("7d"),
     "precompress": one_of(["gzip"]),
     "fallback": one_of("index.html"),
     "cache_by_name": one_of({"*.html": "none", "*-????????.js": "hashed"}),
@@ -152,6 +154,7 @@ GUNICORN = st.tuples(st.fixed_dictionaries(GUNICORN_PATHS), a_few(GUNICORN_KEYS,
     lambda pair: {**pair[0], **pair[1]}
 )
 APP_KEYS = {
+    "code": one_of(*map(at, CODE)),
     "upstream": UPSTREAM,
     "user": one_of("www-data", "daemon"),
     "websocket": one_of(True),

@@ -287,7 +287,8 @@ class Trace:
     def _is_kept(self, name: str) -> bool:
         """What an earlier copy wrote, in a folder that is served on and not pruned."""
         return any(
-            is_inside(name, self.box.relative(location["dir"])) and not location.get("prune")
+            is_inside(name, self.box.relative(location["dir"]))
+            and (not location.get("prune") or location.get("keep"))
             for location in locations_of(self.steps[-1].yaml)
             if location["role"] == "static"
         )
