@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from reconcile.cli.approval import confirm
 from reconcile.cli.options import (
     File,
     Json,
@@ -18,7 +19,7 @@ from reconcile.cli.options import (
     require_single_format,
 )
 from reconcile.cli.read_only_guard import ReadOnlyGuard
-from reconcile.cli.terminal import now, show, style
+from reconcile.cli.terminal import is_interactive, now, show, style
 from reconcile.cli.workspaces import open_file
 from reconcile.doctor.config_view import declaration
 from reconcile.doctor.diagnosis import diagnose
@@ -26,7 +27,10 @@ from reconcile.doctor.ignored_findings import without_ignored
 from reconcile.doctor.inspection import HostInspection, server_names_of
 from reconcile.doctor.rule import Rule
 from reconcile.doctor.rules import select_rules
+from reconcile.doctor.support_bundle import archive, bundle_texts
 from reconcile.errors import ExitCode
+from reconcile.filesystem.user_files import write_user_file
+from reconcile.output.escape import printable
 from reconcile.output.findings import (
     Diagnosis,
     doctor_document,
@@ -58,6 +62,10 @@ def doctor(
     list_rules: Annotated[
         bool, typer.Option("--list", help="List the rules, those of --only in full; run none.")
     ] = False,
+    bundle: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Write what support needs, redacted, as a .tar.gz."),
+    ] = None,
 ) -> int:
     """Diagnose problems on this host and suggest fixes.
 
@@ -68,6 +76,7 @@ def doctor(
       reconcile doctor
       reconcile doctor --site shop --markdown
       reconcile doctor --skip probe-static --skip probe-media
+      reconcile doctor --bundle bundle.tar.gz
 
     \b
     Exit codes:
@@ -84,12 +93,33 @@ def doctor(
     # Outside of the guard: what came with a YAML from standard input is unpacked.
     path = find_config_file(file)
     workspace = None if path is None else open_file(path, var)
-    diagnosis = read_only(lambda: run_rules(inspection_of(workspace, site or []), rules))
+    inspection = read_only(lambda: inspection_of(workspace, site or []))
+    diagnosis = read_only(lambda: run_rules(inspection, rules))
+    if bundle is not None:
+        _write_bundle(bundle, inspection, diagnosis, workspace)
+        return ExitCode.OK
     form = "json" if json else "markdown" if markdown else "sarif" if sarif else "text"
     show(_rendered(read_only.with_note(diagnosis) if json else diagnosis, form, rules))
     if not json:
         read_only.print_note()
     return diagnosis.exit_code()
+
+
+def _write_bundle(
+    path: str, inspection: HostInspection, diagnosis: Diagnosis, workspace: Workspace | None
+) -> None:
+    """List what the bundle holds, ask where somebody can answer, and write it."""
+    findings = doctor_document(diagnosis, now=now()).model_dump(mode="json")
+    texts = bundle_texts(inspection, findings, workspace.config if workspace else None)
+    lines = [
+        f"  {len(text.encode(errors='replace')):>9,} bytes  {printable(name)}"
+        for name, text in texts.items()
+    ]
+    show("\n".join(["The bundle holds, without secrets as far as they are known:", *lines]))
+    if is_interactive():
+        confirm("this bundle")
+    write_user_file(path, archive(texts), mode=0o600)
+    show(f"Written: {printable(path)}. Read it before you send it.")
 
 
 def run_rules(inspection: HostInspection, rules: Sequence[Rule]) -> Diagnosis:

@@ -36,6 +36,12 @@ ignore:
   - {ref: "doctor:tls-certificate:/etc/ssl/own.pem", reason: "own authority", until: 2027-01-31}
 ```
 
+`reconcile doctor --bundle FILE` writes what somebody needs who helps from elsewhere, as a .tar.gz:
+versions, findings, the YAML, nginx's configuration, the end of its error log and the last applies.
+It lists the files first. Values of `environment`, sensitive contents, private keys, password
+hashes, queries of URLs and what stands behind names like `secret` are redacted; read it before you
+send it.
+
 To add a rule:
 
 1. Write `reconcile/doctor/rules/my_rule.py`, with a `RULE` that declares what it is.
