@@ -21,7 +21,6 @@ import pytest
 from reconcile.config.config import Config
 from reconcile.config.host_facts import HostFacts
 from reconcile.config.load import load_bytes
-from reconcile.config.site import site, tls
 from reconcile.engine.history import Actor
 from reconcile.engine.model import Plan, Report, discard_event
 from reconcile.engine.rollback import rollback_applies
@@ -323,10 +322,6 @@ def _places_inside(root: str) -> Iterator[None]:
     """Move what has a fixed place on every host to `root`."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(HostFacts, "pages_dir", f"{root}/pages")
-        patch.setattr(tls, "CERTIFICATES", f"{root}/letsencrypt/live")
-        patch.setattr(tls, "RENEWAL_HOOK", f"{root}/letsencrypt/deploy/reconcile-nginx")
-        patch.setattr(tls, "WEBROOT", f"{root}/challenges")
-        patch.setattr(site, "WEBROOT", f"{root}/challenges")
         yield
 
 

@@ -204,7 +204,7 @@ def site_keys(name: str) -> dict[str, Values]:
         "redirect_from": one_of([f"www.{name}.test"]),
         "listen": one_of([8080], [80, "127.0.0.1:8081"], [80, "8443 ssl"]),
         "default_server": one_of(True),
-        "tls": one_of(TLS, {"letsencrypt": f"{name}.test"}),
+        "tls": TLS,
         "http2": one_of(True, False),
         "gzip": one_of(True, False),
         "max_upload": one_of("1MB", "20MB"),

@@ -25,6 +25,7 @@ from tests.laws.generated_sites import (
 SCHEMA = json.loads(Path("schemas/reconcile.schema.json").read_text())
 READ_BY_DOCTOR = "reconcile doctor reads it; no plan depends on it"
 OF_THE_HOST = "the modelled host sets it"
+ASKS_AN_AUTHORITY = "certbot asks an authority outside of the host"
 REQUESTED = "a request after an apply; the modelled host answers none, booted hosts have others"
 NOT_GENERATED = {
     "Config.version": "always 1",
@@ -39,6 +40,8 @@ NOT_GENERATED = {
     "UploadProbeSettings": REQUESTED,
     "CrawlProbeSettings": REQUESTED,
     "ExpectSettings": REQUESTED,
+    "Tls.letsencrypt": ASKS_AN_AUTHORITY,
+    "LetsEncrypt": ASKS_AN_AUTHORITY,
     "HostSection.service_manager": OF_THE_HOST,
     "HostSection.state_dir": OF_THE_HOST,
     "NginxSettings.binary": OF_THE_HOST,
