@@ -5,6 +5,9 @@ from __future__ import annotations
 import time
 
 import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from reconcile.config.diagnostics import ConfigErrors
 from reconcile.config.yaml import MAX_BYTES, MAX_DEPTH, read, resolve
@@ -222,3 +225,46 @@ def test_errors_before_an_unreadable_part_are_reported_with_it() -> None:
         read(b"version: &v 1\nx: *v\ny: [1,,]\n", "f")
 
     assert [1, 2, 3] == [error.line for error in raised.value.diagnostics]
+
+
+PARTS = (
+    *(
+        "a",
+        "b: ",
+        "key:\n",
+        "\n",
+        "\n  ",
+        "\n    ",
+        "- ",
+        "? ",
+        "[",
+        "]",
+        "{",
+        "}",
+        ", ",
+        ": ",
+        ":",
+    ),
+    *(" # c\n", "'", '"', "|\n  ", ">-\n  ", "|2\n", "\\", '\\"', "\\u00e9", "\t", "\r\n", "\r"),
+    *("é", "\ufeff", "\xa0", "---\n", "...\n", "&a ", "*a", "!x ", "%YAML 1.2\n", "<<: ", "@", "`"),
+    *("0755", "~", "version: 1\n", "sites:\n  a: {listen: [80]}\n", 'x: "y"\n', "z: [a, b: c]\n"),
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.sampled_from(PARTS), max_size=12).map("".join))
+def test_libyaml_reads_what_the_parser_in_python_reads(text: str) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        by_default = reading(text)
+        patch.setattr(yaml, "__with_libyaml__", False)
+        in_python = reading(text)
+
+    assert in_python == by_default
+
+
+def reading(text: str) -> object:
+    """The tree and its errors, or why there is none."""
+    try:
+        return read(text.encode(), "f")
+    except ConfigErrors as errors:
+        return errors.diagnostics
