@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from reconcile.dataclass import dataclass
@@ -132,6 +133,20 @@ class Change:
     def files_removed(self) -> int:
         """How many files go: with what is destroyed, or inside of what is updated."""
         return 0 if self.before is None else self.before.files_removed(self.after)
+
+
+class Changes(tuple[Change, ...]):
+    """The changes of a plan, in order."""
+
+    @classmethod
+    def of(cls, changes: Iterable[Change]) -> Changes:
+        """`changes`, as they are where they are such a tuple already."""
+        return changes if isinstance(changes, cls) else cls(changes)
+
+    @cached_property
+    def by_ref(self) -> Mapping[Ref, Change]:
+        """The change of each resource that is changed."""
+        return {change.ref: change for change in self}
 
 
 @dataclass(frozen=True)

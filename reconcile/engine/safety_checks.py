@@ -6,7 +6,7 @@ from collections.abc import Sequence, Sized
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from reconcile.engine.model import Change, Finding, Plan
+from reconcile.engine.model import Change, Changes, Finding, Plan
 from reconcile.errors import ReconcileError
 from reconcile.wording import counted
 
@@ -23,9 +23,10 @@ def with_refusals(plan: Plan, world: Host) -> Plan:
     notes: list[str] = []
     # What could not be read refuses the plan already.
     unknown = {reading.ref for reading in plan.unknown}
+    changes = Changes.of(plan.changes)
     for declared in (item for ref, item in plan.desired.items() if ref not in unknown):
         try:
-            notes += declared.resource.preflight(world, plan.changes)
+            notes += declared.resource.preflight(world, changes)
         except ReconcileError as error:
             refusals.append(error)
     noted = (Finding("config-test", "note", note) for note in notes)

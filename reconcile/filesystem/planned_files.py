@@ -45,6 +45,8 @@ class PlannedFiles(Files):
         self._planned: dict[str, Entry] = {}
         self._touched: dict[str, set[str]] = {}
         """Directory → the names in it that are planned."""
+        self._touched_below: dict[str, dict[str, str]] = {}
+        """Real path of a directory → each of `_touched` in it or below, with its real path."""
         self.rewritten: dict[str, str] = {}
         """Files with new content that is not laid over the disk, and the cause of each."""
         self._repermitted: set[str] = set()
@@ -71,7 +73,12 @@ class PlannedFiles(Files):
     def plan(self, path: str, entry: Entry) -> None:
         """Lay one more entry over the disk."""
         self._planned[path] = entry
-        self._touched.setdefault(dirname(path), set()).add(basename(path))
+        folder = dirname(path)
+        if folder not in self._touched:
+            self._touched[folder], real = set(), os.path.realpath(folder)
+            for above in upwards(real):
+                self._touched_below.setdefault(above, {})[folder] = real
+        self._touched[folder].add(basename(path))
 
     def rewritten_below(self, folder: str) -> frozenset[str]:
         """See `Files.rewritten_below`."""
@@ -318,11 +325,9 @@ class PlannedFiles(Files):
     def _planned_below(self, source: str) -> dict[str, Entry]:
         """What is planned in the source, by relative path; by whichever name it is reached."""
         real = os.path.realpath(source)
-        folders = {folder: os.path.realpath(folder) for folder in self._touched}
         return {
             relative: self._planned[join(folder, name)]
-            for folder, at in folders.items()
-            if is_inside(at, real)
+            for folder, at in self._touched_below.get(real, {}).items()
             for name in self._touched[folder]
             if (relative := relative_to(join(at, name), real)) is not None
         }
@@ -332,7 +337,7 @@ class PlannedFiles(Files):
         real = os.path.realpath(request.source)
 
         def is_repermitted(copy: FileCopy) -> bool:
-            return any(is_inside(join(real, copy.source_path), one) for one in self._repermitted)
+            return not self._repermitted.isdisjoint(upwards(join(real, copy.source_path)))
 
         affected = [copy for copy in found.copies if copy.data is None and is_repermitted(copy)]
         guard = self._context.guard

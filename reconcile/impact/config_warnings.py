@@ -22,9 +22,10 @@ def config_warnings(tree: ConfigTree, router: Router) -> Iterator[Finding]:
     """Yield duplicate names, servers that capture managed names, and leftover files."""
     for conflict in _distinct_conflicts(tree):
         yield from _duplicate_name(conflict)
+    listened = frozenset(listen.address for listen in listens_of(tree))
     for server in router.servers.servers:
         if is_managed(tree.files[server.scope.directive.file].data):
-            yield from _capture_warnings(tree, router, server)
+            yield from _capture_warnings(tree, router, server, listened)
     yield from hygiene_warnings(tree)
 
 
@@ -61,11 +62,13 @@ def _duplicate_name(conflict: NameConflict) -> Iterator[Finding]:
         )
 
 
-def _capture_warnings(tree: ConfigTree, router: Router, server: Server) -> Iterator[Finding]:
+def _capture_warnings(
+    tree: ConfigTree, router: Router, server: Server, listened: frozenset[Address]
+) -> Iterator[Finding]:
     """Yield the addresses of the server's ports where another server answers its names."""
     ports = {listen.address.port for listen in server.listens}
     addresses = {listen.address for listen in server.listens}
-    others = {listen.address for listen in listens_of(tree)} - addresses
+    others = listened - addresses
     names = [name for name in server.names if name and not name.startswith(("~", "*", "."))]
     for address in sorted(others):
         if address.port in ports and names:

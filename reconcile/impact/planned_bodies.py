@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from reconcile.engine.digest import digest
 from reconcile.errors import ReconcileError
-from reconcile.filesystem.path import relative_to
+from reconcile.filesystem.path import ancestors, relative_to
 from reconcile.resources.assets import Assets
 from reconcile.resources.file import File
 
@@ -37,12 +37,18 @@ class PlannedBodies:
         """The content once the plan is applied."""
         if path in self._planned_contents:
             return digest(self._planned_contents[path])
-        for change in self._changes:
-            after = change.after
-            name = relative_to(path, after.path) if isinstance(after, Assets) else None
-            if isinstance(after, Assets) and after.source and name:
-                return self.now(join(after.source, name)) or self.now(path)
+        for folder in ancestors(path):
+            if source := self._sources.get(folder):
+                copied = join(source, relative_to(path, folder) or "")
+                return self.now(copied) or self.now(path)
         return self.now(path)
+
+    @cached_property
+    def _sources(self) -> dict[str, str]:
+        """Folder of assets → what it is copied from."""
+        planned = [change.after for change in self._changes]
+        copied = [one for one in planned if isinstance(one, Assets)]
+        return {one.path: one.source for one in copied if one.source}
 
     @cached_property
     def _planned_contents(self) -> dict[str, bytes]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from posixpath import dirname
 
-from reconcile.engine.model import Change
+from reconcile.engine.model import Change, Changes
 from reconcile.engine.resource import Ref, Resource
 from reconcile.filesystem.host_error import HostError
 from reconcile.filesystem.inode import FileKind
@@ -94,10 +94,10 @@ def refuse_unknown_owner(host: Host, user: str | None, group: str | None) -> Non
 
 def refuse_giving(host: Host, resource: Resource, changes: Sequence[Change]) -> None:
     """Refuse a change of owner or mode that the disk would refuse. Errors: HostError."""
-    for change in changes:
-        if change.ref == resource.ref and change.before and _gives(change):
-            uid, _ = owner_ids(host, getattr(change.after, "user", None), None)
-            host.files.refuse_giving(change.ref.name, uid)
+    change = Changes.of(changes).by_ref.get(resource.ref)
+    if change is not None and change.before and _gives(change):
+        uid, _ = owner_ids(host, getattr(change.after, "user", None), None)
+        host.files.refuse_giving(change.ref.name, uid)
 
 
 def refuse_missing_folder(host: Host, resource: Resource, changes: Sequence[Change]) -> None:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import SkipValidation
 
-from reconcile.engine.model import Action, Change, Finding
+from reconcile.engine.model import Action, Change, Changes, Finding
 from reconcile.engine.resource import Owner, Ref, Resource
 from reconcile.errors import ReconcileError
 from reconcile.filesystem.access_check import EXECUTE, can_enter
@@ -251,10 +251,9 @@ class Directory(Resource):
 
     def _before(self, changes: Sequence[Change], host: Host) -> Self | None:
         """As it was observed: what the planned world has of it knows no ACL."""
-        for change in changes:
-            if isinstance(change.before, type(self)) and change.ref == self.ref:
-                return change.before
-        return self.observe(host)
+        change = Changes.of(changes).by_ref.get(self.ref)
+        before = change and change.before
+        return before if isinstance(before, type(self)) else self.observe(host)
 
     def preflight_warnings(self, host: Host) -> tuple[Finding, ...]:
         """An untrusted directory above one that does not exist yet."""

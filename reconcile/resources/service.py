@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 from pydantic import SkipValidation
 
 from reconcile.engine.digest import digest
-from reconcile.engine.model import Finding
+from reconcile.engine.model import Changes, Finding
 from reconcile.engine.resource import Cause, Ref, Resource
 from reconcile.filesystem.code.scope import CodeScope
 from reconcile.resources.gunicorn_units import HEADER
@@ -167,7 +167,7 @@ class Service(Resource):
 
     def preflight(self, host: Host, changes: Sequence[Change]) -> Sequence[str]:
         """Refuse a unit that does not exist once the plan is done, or that must not be started."""
-        concerned = {change.ref for change in changes} & {self.ref, *self._unit_refs(host)}
+        concerned = Changes.of(changes).by_ref.keys() & {self.ref, *self._unit_refs(host)}
         if not concerned or not (self.active or self.enabled):
             return ()
         status = host.services.status(self.unit)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
+from functools import lru_cache
 from typing import NamedTuple
 
 from reconcile.dataclass import dataclass
@@ -156,6 +157,8 @@ def load(config_path: str, reader: Reader, prefix: str | None = None) -> ConfigT
     return ConfigTree(config_path, loader.prefix, loader.files, loader.includes)
 
 
+# A command reads the tree several times: the files, which it has to, but most are unchanged.
+@lru_cache(maxsize=4096)
 def parse(data: bytes, path: str) -> ParsedFile:
     """Read one file's directives and comments. Errors: NginxSyntaxError."""
     siblings: list[Directive] = []
