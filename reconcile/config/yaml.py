@@ -49,8 +49,8 @@ _INVISIBLE = re.compile(
 )
 
 
-# Tabs that separate, and byte order marks inside of a text.
-_READ_DIFFERENTLY = re.compile("[\t\ufeff]")
+# Tabs that separate, byte order marks, question marks inside of a flow collection.
+_READ_DIFFERENTLY = re.compile("[\t\ufeff?]")
 
 
 def can_hold(text: str) -> bool:
