@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -21,7 +22,8 @@ else:
 def _made(cls: type) -> type:
     made: Any = dataclasses.dataclass(repr=False, eq=False)(cls)
     fields = dataclasses.fields(made)
-    made.__compared__ = tuple(field.name for field in fields if field.compare)
+    compared = [field.name for field in fields if field.compare]
+    made.__compared__ = staticmethod(attrgetter(*compared) if compared else type)
     made.__shown__ = tuple(field.name for field in fields if field.repr)
     for name in ("__eq__", "__hash__", "__repr__", "__setattr__", "__delattr__"):
         if name not in vars(cls):
@@ -32,17 +34,18 @@ def _made(cls: type) -> type:
 class _Value:
     """The methods that all of them share."""
 
-    __compared__: tuple[str, ...]
+    __compared__: Callable[[object], object]
+    """The value of the one field that is compared, or those of all."""
     __shown__: tuple[str, ...]
     __dataclass_fields__: dict[str, Any]
 
     def __eq__(self, other: object) -> bool:
         if type(self) is not type(other):
             return NotImplemented
-        return all(getattr(self, name) == getattr(other, name) for name in self.__compared__)
+        return bool(self.__compared__(self) == self.__compared__(other))
 
     def __hash__(self) -> int:
-        return hash(tuple([getattr(self, name) for name in self.__compared__]))
+        return hash(self.__compared__(self))
 
     def __repr__(self) -> str:
         shown = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.__shown__)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Set
+from dataclasses import fields, is_dataclass
 from hashlib import sha256
 from typing import Any
 
@@ -29,6 +30,8 @@ def _json_value(value: Any) -> Any:
         return {"bytes": digest(value)}
     if isinstance(value, BaseModel):
         return value.model_dump()
+    if is_dataclass(value):
+        return {field.name: getattr(value, field.name) for field in fields(value)}
     if isinstance(value, Set):
         return sorted(value, key=canonical)
     raise TypeError(f"{type(value).__name__} has no canonical form")

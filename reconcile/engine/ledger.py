@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 from reconcile.dataclass import dataclass
@@ -147,7 +147,7 @@ def _scope_as_json(scope: ScopeRows) -> dict[str, Any]:
 
 def _row_as_json(row: LedgerRow) -> dict[str, Any]:
     """The row as JSON; what only few rows have is left out of the others."""
-    return {name: value for name, value in asdict(row).items() if name not in _RARE or value}
+    return {name: value for name, value in vars(row).items() if name not in _RARE or value}
 
 
 def decode(data: bytes) -> Ledger:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from posixpath import dirname
 
 HELPER_MARK = ".reconcile-"
 HELPER_NAME = re.compile(r"\A\..*\.reconcile-[0-9a-zA-Z_-]+\Z", re.DOTALL)
@@ -16,7 +15,7 @@ LONGEST_STEM = 160
 def ancestors(path: str) -> Iterator[str]:
     """Yield every directory above `path`, nearest first, `/` last."""
     while path != "/":
-        path = dirname(path)
+        path = path.rpartition("/")[0].rstrip("/") or "/"
         yield path
 
 

@@ -33,10 +33,15 @@ class PlaceGuard:
     A name that leads to another directory than at the last check is followed again, since a
     link above it may have turned. Where it led before stays protected. Among so many names that
     this takes noticeable time, they are not checked again before ten times that has passed.
+
+    `locator`: for a plan, which changes nothing; otherwise mounts are read for each check.
     """
 
-    def __init__(self, folders: ProtectedFolders | None = None) -> None:
+    def __init__(
+        self, folders: ProtectedFolders | None = None, locator: Locator | None = None
+    ) -> None:
         self._folders = folders or {}
+        self._locator = locator
         self._places = PlaceIndex()
         self._followed: dict[str, Inode | None] = {}
         self._passed: Inode | None = None
@@ -59,7 +64,7 @@ class PlaceGuard:
         """What is protected below an open directory; `refuse` it where it is so itself."""
         if not self._folders:
             return UNGUARDED_TREE
-        locator = Locator()
+        locator = self._locator or Locator()
         self._follow_names(locator)
         here = locator.location(fd)
         if refuse and (names := self._places.holding(here)):

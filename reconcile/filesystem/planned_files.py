@@ -52,6 +52,8 @@ class PlannedFiles(Files):
         self._repermitted: set[str] = set()
         """Real paths whose owner and mode, or those of all below, will change."""
         self._links: dict[str, str | None] = {}
+        self._untrusted: dict[str, tuple[str, Stat] | None] = {}
+        """Directory → the topmost one, itself or above it, that somebody else can write."""
         self._given: dict[str, Ownership] = {}
         """Real path of a directory → the owner and mode that it gets."""
         self._at_ns = time.time_ns()
@@ -273,7 +275,10 @@ class PlannedFiles(Files):
 
     def untrusted_above(self, path: str) -> tuple[str, Stat] | None:
         """See `Files.untrusted_above`."""
-        return super().untrusted_above(self.locate(path))
+        above = self.locate(path).rpartition("/")[0]
+        if above not in self._untrusted:
+            self._untrusted[above] = super().untrusted_above(f"{above}/any")
+        return self._untrusted[above]
 
     def refuse_giving(self, path: str, uid: int) -> None:
         """See `Files.refuse_giving`."""
@@ -340,6 +345,8 @@ class PlannedFiles(Files):
             return not self._repermitted.isdisjoint(upwards(join(real, copy.source_path)))
 
         affected = [copy for copy in found.copies if copy.data is None and is_repermitted(copy)]
+        if not affected:
+            return found.copies
         guard = self._context.guard
         bound = with_digests(request, replace(found, copies=affected), guard).copies
         known = {(copy.path, copy.encoding): copy for copy in bound}

@@ -89,12 +89,12 @@ def _change_blocks(
     changes: Sequence[Change], style: Style, *, full: bool, summary: bool
 ) -> list[list[str]]:
     """Render what fits on one line each as one block, then a block for each other change."""
-    short = [change for change in changes if summary or _is_short(change, full=full)]
+    short, long = list[Change](), list[Change]()
+    for change in changes:
+        (short if summary or _is_short(change, full=full) else long).append(change)
     cells = [_cell(change, "" if summary else _detail(change), style) for change in short]
     lines = [two_columns(cells, style, INDENT)] if cells else []
-    return lines + [
-        list(_change_block(change, style, full=full)) for change in changes if change not in short
-    ]
+    return lines + [list(_change_block(change, style, full=full)) for change in long]
 
 
 def _is_short(change: Change, *, full: bool) -> bool:

@@ -24,6 +24,7 @@ from reconcile.engine.safety_checks import with_errors, with_refusals
 from reconcile.engine.scopes import owned_elsewhere
 from reconcile.engine.selection import Selection, select
 from reconcile.engine.staleness import refuse_stale
+from reconcile.filesystem.place import Locator
 from reconcile.filesystem.place_guard import PlaceGuard
 from reconcile.resources import registry
 from reconcile.system.planned_host import PlannedHost
@@ -52,7 +53,7 @@ def plan_changes(
     withheld = _withheld(declared, chosen)
     chosen -= withheld.keys()
     rules, today = tuple(_ignore_rules(workspace.config)), date.today()
-    host.guard = PlaceGuard(protected_folders(declared, workspace.protected))
+    host.guard = PlaceGuard(protected_folders(declared, workspace.protected), Locator())
     world = PlannedHost(host)
     compare = partial(without_ignored, rules, today)
     elsewhere = (chosen & owned_elsewhere(workspace.owned)) - declared.keys()

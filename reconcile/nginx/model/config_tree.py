@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 from reconcile.dataclass import dataclass
@@ -114,10 +114,17 @@ class ConfigTree:
 
     def walk(self, outer: Directive | None = None) -> Iterator[Directive]:
         """Every directive inside `outer` (None: of the configuration), nested ones included."""
+        return iter(self._nested(outer) if outer else self._all)
+
+    @cached_property
+    def _all(self) -> tuple[Directive, ...]:
+        return tuple(self._nested(None))
+
+    def _nested(self, outer: Directive | None) -> Iterator[Directive]:
         for directive in self.children(outer) if outer else self.directives:
             yield directive
             if directive.block is not None:
-                yield from self.walk(directive)
+                yield from self._nested(directive)
 
     @property
     def servers(self) -> Iterator[Directive]:

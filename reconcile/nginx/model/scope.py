@@ -101,8 +101,7 @@ class Scope:
 
     def inherited(self, name: str) -> list[Directive]:
         """All `name` directives of the innermost level that has any."""
-        scope = self.nearest(name)
-        return scope.own[name] if scope else []
+        return next((scope.own[name] for scope in self.outward() if name in scope.own), [])
 
     def argument(self, name: str, default: str) -> str:
         """The first argument of an inherited directive that takes one."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,7 +41,7 @@ class RenderCache:
 
     def __call__(self, site: SiteView, nginx_version: str) -> bytes:
         """Return the cached text of `site`, or render it."""
-        key = digest([self._code_digest(), nginx_version, asdict(site)])
+        key = digest([self._code_digest(), nginx_version, site])
         known = self._known.get(key, "").encode("utf-8", "surrogateescape")
         # A cached text that was changed no longer matches its own token.
         data = known if known and is_unmodified(known) else render_site(site, nginx_version)
