@@ -90,7 +90,9 @@ def _moment(until: str | None) -> datetime | None:
     try:
         return parse_moment(until, now())
     except InvalidValue as error:
-        raise ReconcileError(f"--until: {error}", "", f"{error.hint.capitalize()}.") from None
+        raise ReconcileError(
+            f"--until: {error}", "", f"{error.hint[:1].upper()}{error.hint[1:]}."
+        ) from None
 
 
 def _refuse_together(*given: str | None) -> None:

@@ -11,6 +11,7 @@ from reconcile.cli.options import AutoApprove, File, Json, LockTimeout
 from reconcile.cli.progress import EventSink, event_sink
 from reconcile.cli.terminal import show, style
 from reconcile.cli.workspaces import open_state
+from reconcile.engine.hold import read_hold
 from reconcile.engine.model import Event, failed_checks
 from reconcile.engine.rollback_plan import RollbackPlan, plan_rollback
 from reconcile.errors import ExitCode, ReconcileError
@@ -62,11 +63,14 @@ def rollback(
 
 def _show(plan: RollbackPlan, workspace: Workspace, events: EventSink, *, json: bool) -> None:
     gone = plan.removed_sites(workspace.ledger.rows)
+    hold = read_hold(workspace.host.state)
     if not json:
-        show(rollback_preview(plan, gone, style()))
+        show(rollback_preview(plan, gone, style(), hold))
         return
     for site in gone:
         events(Event("note", message=site_warning(site)))
+    if hold is not None:
+        events(Event("note", message=f"A hold is in force: {hold}."))
 
 
 def _roll_back_shown(

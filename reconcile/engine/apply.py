@@ -175,6 +175,7 @@ class _ApplyRun:
         if self.replan and any(one.after and one.after.reveals_changes for one in planned):
             revealed = self.replan()
             refuse_unclear(revealed)
+            _refuse_deletions(revealed)
             self.plan = _followed_by(self.plan, revealed)
             for change in revealed.changes:
                 self.on_event(Event("planned_change", change))
@@ -397,6 +398,17 @@ class _ApplyRun:
     def add_note(self, note: str) -> None:
         self.notes.append(note)
         self.on_event(Event("note", message=note))
+
+
+def _refuse_deletions(revealed: Plan) -> None:
+    """Nobody has approved them, and no limit has counted them."""
+    gone = [str(change.ref) for change in revealed.changes if change.action == "delete"]
+    if gone:
+        raise NotConverged(
+            "What the changes revealed would delete something.",
+            "; ".join(gone),
+            "Plan again: it shows the deletions.",
+        )
 
 
 def _followed_by(plan: Plan, revealed: Plan) -> Plan:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from reconcile.engine.history import HistoryRow
+from reconcile.engine.hold import Hold
 from reconcile.engine.model import Action
 from reconcile.engine.rollback_plan import RollbackPlan
 from reconcile.output import documents as doc
@@ -29,7 +30,10 @@ def history_text(rows: Sequence[HistoryRow], problems: Sequence[str], style: Sty
 
 
 def rollback_preview(
-    plan: RollbackPlan, removed_sites: Sequence[str] = (), style: Style = PLAIN
+    plan: RollbackPlan,
+    removed_sites: Sequence[str] = (),
+    style: Style = PLAIN,
+    hold: Hold | None = None,
 ) -> str:
     """Render what a rollback will do, the last change first, with signs of its own."""
     effects = plan.effects
@@ -43,6 +47,9 @@ def rollback_preview(
         for site in removed_sites
         for line in style.wrap(site_warning(printable(site)), "", "  ")
     ]
+    if hold is not None:
+        held = f"Warning: a hold is in force: {printable(str(hold))}."
+        warnings += [style.alarm(line) for line in style.wrap(held, "", "  ")]
     heading = [*map(style.bold, _heading(plan, style)), *_legend(effects, style)]
     return join_blocks(heading, lines, warnings, style.wrap(_rollback_totals(effects)))
 

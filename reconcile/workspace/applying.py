@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import reconcile.resources.undo_records  # noqa: F401  registers what a journal may hold
 from reconcile.dataclass import dataclass
 from reconcile.engine.apply import apply
-from reconcile.engine.apply_texts import changed_texts, write_texts
 from reconcile.engine.confirmation import refuse_unconfirmed
 from reconcile.engine.history import current_number
 from reconcile.engine.hold import refuse_held
@@ -28,7 +27,7 @@ from reconcile.engine.safety_checks import (
     refuse_excessive_share,
 )
 from reconcile.engine.selection import Selection
-from reconcile.errors import HoldInForce, ReconcileError
+from reconcile.errors import HoldInForce
 from reconcile.filesystem.host_error import HostError
 from reconcile.system.lock import lock
 from reconcile.verify.failures_before import NO_FAILURES, FailuresBefore
@@ -40,6 +39,7 @@ from reconcile.workspace.checking import (
     verify_sites,
 )
 from reconcile.workspace.confirming import apply_until_confirmed, stop_waiting_if_undone
+from reconcile.workspace.kept_texts import KeptTexts
 from reconcile.workspace.planning import plan_changes
 
 if TYPE_CHECKING:
@@ -142,8 +142,7 @@ def apply_plan(
         _record_probes(there, sites, workspace.ledger.serial + 1)
         return verify_sites(there, sites, before, plan.changes) if options.verify else ()
 
-    if plan.changes:
-        _keep_texts(workspace, plan)
+    texts = KeptTexts(workspace, plan)
     run = partial(
         apply,
         plan,
@@ -156,7 +155,7 @@ def apply_plan(
         ),
         on_event=on_event,
         by=workspace.actor(command, options.saved_plan),
-        replan=partial(_plan_again, workspace, options.selection),
+        replan=partial(_plan_again, workspace, options.selection, texts if is_revealing else None),
         roll_back=options.roll_back,
     )
     if options.confirm_s is not None and plan.changes:
@@ -168,14 +167,6 @@ def apply_plan(
     if report.result == "applied":
         _keep_renderings(workspace)
     return report
-
-
-def _keep_texts(workspace: Workspace, plan: Plan) -> None:
-    """Keep what the apply changes, before it does: afterwards the texts are gone."""
-    host = workspace.host
-    # Without them the history has no diffs, and that is all.
-    with suppress(ReconcileError):
-        write_texts(host.state, workspace.ledger.serial + 1, plan, changed_texts(plan, host))
 
 
 def _keep_renderings(workspace: Workspace) -> None:
@@ -218,9 +209,12 @@ class Rollback:
     checks: tuple[Check, ...] = ()
 
 
-def _plan_again(workspace: Workspace, selection: Selection) -> Plan:
-    """The plan of the host as it is now, read anew."""
-    return plan_changes(workspace.refreshed(), selection)
+def _plan_again(workspace: Workspace, selection: Selection, texts: KeptTexts | None) -> Plan:
+    """The plan of the host as it is now, read anew, with its `texts` kept if it will be done."""
+    plan = plan_changes(workspace.refreshed(), selection)
+    if texts is not None:
+        texts.keep(plan)
+    return plan
 
 
 def roll_back(

@@ -17,6 +17,7 @@ from reconcile.engine.confirmation import (
     remove_pending,
     write_pending,
 )
+from reconcile.engine.history import last_row
 from reconcile.engine.rollback import unfinished
 from reconcile.errors import ReconcileError
 from reconcile.gitops.confirm_unit import HEADER, UNIT, confirm_unit
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from reconcile.filesystem.state_dir import StateDir
 
 POLL_S = 1.0
+EXPIRED = "reconcile confirm (not confirmed in time)"
+"""The command of a rollback at the deadline, as the history records it."""
 _NOTHING_CHANGED = "Nothing was changed."
 
 
@@ -90,7 +93,7 @@ def confirm(host: Host) -> PendingConfirmation:
     if pending is None:
         raise ReconcileError(
             "No apply waits for confirmation",
-            "it was confirmed, or rolled back as its time was over",
+            _why_none(host),
             f"See `reconcile history`. {_NOTHING_CHANGED}",
         )
     if not pending.remaining_s(read_clock()):
@@ -143,6 +146,13 @@ def workspace_of(pending: PendingConfirmation) -> Workspace:
     """The host as it was configured for the apply, without a YAML, which may be gone."""
     settings: dict[str, Any] = dict(pending.host)
     return Workspace(load_bytes(b"version: 1", "reconcile.yaml"), Host(HostSettings(**settings)))
+
+
+def _why_none(host: Host) -> str:
+    last = last_row(host.state)
+    if last is not None and last.entry.by.command == EXPIRED:
+        return f"its time was over: it was rolled back at {last.entry.at}"
+    return "none was made with --confirm, or it was confirmed or rolled back since"
 
 
 def _start_unit(host: Host) -> None:

@@ -11,6 +11,7 @@ from reconcile.system.clock import read_clock
 from reconcile.system.lock import lock
 from reconcile.workspace.applying import Rollback, roll_back
 from reconcile.workspace.confirming import (
+    EXPIRED,
     remove_unit,
     stop_waiting,
     wait_for_deadline,
@@ -19,7 +20,6 @@ from reconcile.workspace.confirming import (
 
 LOCK_TIMEOUT_S = 86_400.0
 """An apply that still runs at its deadline gets its time anew once it has ended."""
-COMMAND = "reconcile confirm (not confirmed in time)"
 
 
 def roll_back_unless_confirmed(host: Host, on_event: EventHandler) -> Rollback | None:
@@ -30,7 +30,7 @@ def roll_back_unless_confirmed(host: Host, on_event: EventHandler) -> Rollback |
     """
     while (pending := wait_for_deadline(host.state)) is not None:
         workspace = workspace_of(pending)
-        with lock(workspace.host, COMMAND, timeout_s=LOCK_TIMEOUT_S):
+        with lock(workspace.host, EXPIRED, timeout_s=LOCK_TIMEOUT_S):
             current = read_pending(host.state)
             if current is None or current.remaining_s(read_clock()):
                 continue
@@ -38,7 +38,7 @@ def roll_back_unless_confirmed(host: Host, on_event: EventHandler) -> Rollback |
             done = _roll_back(current, on_event)
             stop_waiting(workspace.host, from_unit=True)
             return done
-    with lock(host, COMMAND, timeout_s=LOCK_TIMEOUT_S):
+    with lock(host, EXPIRED, timeout_s=LOCK_TIMEOUT_S):
         if read_pending(host.state) is None:
             remove_unit(host, from_unit=True)
     return None
@@ -50,4 +50,4 @@ def _roll_back(pending: PendingConfirmation, on_event: EventHandler) -> Rollback
     if apply_to_confirm(state, pending) is None:
         return Rollback()
     applies = plan_rollback(state, pending.number - 1).applies
-    return roll_back(workspace, applies, COMMAND, on_event=on_event)
+    return roll_back(workspace, applies, EXPIRED, on_event=on_event)
