@@ -13,6 +13,7 @@ from reconcile.config.host_facts import HostFacts
 from reconcile.config.moves import compile_moves
 from reconcile.config.nginx_service import compile_nginx
 from reconcile.config.probes import Probe
+from reconcile.config.service_units import service_findings
 from reconcile.config.sharing import with_sharing
 from reconcile.config.site.site import site_findings, site_probes
 from reconcile.dataclass import dataclass
@@ -53,6 +54,7 @@ def compile_config(
         (
             *_variable_findings(config),
             *(finding for site in sites for finding in site_findings(site)),
+            *service_findings(context),
         ),
         compile_moves(context),
         entries_of(context),

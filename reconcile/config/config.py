@@ -22,6 +22,7 @@ from reconcile.config.host_path import HostPath
 from reconcile.config.host_section import HostSection
 from reconcile.config.ignore_rule import IgnoreRule
 from reconcile.config.owner import BUILT_IN_OWNERS, OwnerEntry
+from reconcile.config.service import BackgroundService, ServiceKey
 from reconcile.config.site.listen_ports import check_listens
 from reconcile.config.site.location_directories import check_directories
 from reconcile.config.site.site import Site
@@ -58,6 +59,9 @@ class Config(ConfigModel):
         default={}, description="Other paths of the host, by absolute path."
     )
     sites: dict[Name, Site] = Field(default={}, description="The sites, by name.")
+    services: dict[ServiceKey, BackgroundService] = Field(
+        default={}, description="What runs beside the web process, by the name of its unit."
+    )
     containers: tuple[Container, ...] = Field(
         default=(), description="Containers whose uploads the sites serve."
     )

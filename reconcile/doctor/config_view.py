@@ -8,6 +8,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Literal
 
 from reconcile.config.ignore_rule import DOCTOR
+from reconcile.config.service_units import code_scope as service_scope
 from reconcile.config.site.code import code_scope
 from reconcile.filesystem.code.scope import CodeScope
 from reconcile.system.accounts import Account
@@ -99,6 +100,15 @@ class WatchedCode:
 
 
 @dataclass(frozen=True)
+class DeclaredService:
+    """A unit of `services`; a scheduled one is started by its timer."""
+
+    unit: str
+    is_scheduled: bool
+    place: str
+
+
+@dataclass(frozen=True)
 class DeclaredIgnore:
     """An entry of `ignore` for findings; `rule` and `subject` are patterns, subject "": any."""
 
@@ -127,6 +137,7 @@ class Declaration:
     containers: tuple[DeclaredContainer, ...] = ()
     ignores: tuple[DeclaredIgnore, ...] = ()
     watched: tuple[WatchedCode, ...] = ()
+    services: tuple[DeclaredService, ...] = ()
 
     @property
     def sites(self) -> dict[str, tuple[str, ...]]:
@@ -168,6 +179,14 @@ def declaration(config: Config) -> Declaration:
         ),
         tuple(_ignores(config)),
         tuple(_watched(config)),
+        tuple(
+            DeclaredService(
+                f"{name}.service",
+                entry.schedule is not None,
+                str(config.position_of("services", name)),
+            )
+            for name, entry in config.services.items()
+        ),
     )
 
 
@@ -177,6 +196,11 @@ def _watched(config: Config) -> Iterator[WatchedCode]:
         if unit and scope:
             place = str(config.position_of("sites", name, "app", "code"))
             yield WatchedCode(name, unit, scope, place)
+    for name, entry in config.services.items():
+        scope = service_scope(entry) if entry.schedule is None else None
+        if scope:
+            place = str(config.position_of("services", name, "code"))
+            yield WatchedCode("", f"{name}.service", scope, place)
 
 
 def _ignores(config: Config) -> Iterator[DeclaredIgnore]:

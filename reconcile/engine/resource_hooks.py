@@ -128,6 +128,9 @@ class ResourceHooks:
     def before_apply(self, host: Host) -> None:
         """Record what a rollback needs to know, right before the first change."""
 
+    def settle(self, host: Host) -> None:
+        """Wait until what every change has started stays. Errors: ReconcileError if it does not."""
+
     def may_write(self, path: str) -> bool:  # noqa: ARG002
         """Whether it may overwrite or remove `path`, which lies below its own."""
         return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from reconcile.errors import ReconcileError
 from reconcile.filesystem.path import is_inside
@@ -96,18 +97,18 @@ WorkingDirectory={specified(view.directory)}
 RuntimeDirectory={specified(runtime)}
 RuntimeDirectoryMode=0700
 Environment=XDG_RUNTIME_DIR=%t/{specified(runtime)}
-{_environment(view)}\
+{environment_lines(view.environment, view.environment_file)}\
 UMask={view.umask:04o}
 ExecStartPre={_command(view, "--check-config")}
 ExecStart={serve}
 """
 
 
-def _environment(view: GunicornParams) -> str:
+def environment_lines(environment: Iterable[tuple[str, str]], file: str | None) -> str:
     """Each variable by itself; those of the file win. Source: systemd.exec(5), Environment=."""
-    lines = [f"Environment={_assignment(*pair)}" for pair in view.environment]
-    if view.environment_file:
-        lines.append(f"EnvironmentFile={specified(view.environment_file)}")
+    lines = [f"Environment={_assignment(*pair)}" for pair in environment]
+    if file:
+        lines.append(f"EnvironmentFile={specified(file)}")
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -153,22 +154,24 @@ TimeoutStopSec=35s
 Restart=on-failure
 RestartSec=1s
 
-{_sandbox(view)}
+{sandbox_lines((view.directory, view.python, *view.writable), view.writable)}
 [Install]
 WantedBy=multi-user.target
 """
 
 
-def _sandbox(view: GunicornParams) -> str:
-    """Everything read-only or out of sight but what the app was declared to write.
+def sandbox_lines(used: Iterable[str], written: Iterable[str]) -> str:
+    """Everything read-only or out of sight but what the program was declared to write.
+
+    `used` are paths that it needs, below /home or /tmp, too.
 
     Left out on purpose: MemoryDenyWriteExecute (JIT compilers), ProcSubset (psutil) and
     SystemCallFilter=~@privileged (a worker of Gunicorn sets its own uid when it starts).
     """
-    used = (view.directory, view.python, *view.writable)
+    used = tuple(used)
     protect_home = "read-only" if _any_below(used, _HOMES) else "yes"
     private_tmp = "no" if _any_below(used, _TEMPORARY) else "yes"
-    writable = "".join(f"ReadWritePaths={_path_word(path)}\n" for path in view.writable)
+    writable = "".join(f"ReadWritePaths={_path_word(path)}\n" for path in written)
     return f"""\
 NoNewPrivileges=yes
 CapabilityBoundingSet=

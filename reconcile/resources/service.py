@@ -20,7 +20,8 @@ from reconcile.system.services.service_undo import record_code, record_unit_file
 from reconcile.system.services.start_record import is_changing
 from reconcile.system.services.started_code import CodeChange, CodeSnapshot, StartedCode
 from reconcile.system.services.unit_files import UNIT_DIRECTORIES
-from reconcile.wording import first_few
+from reconcile.system.services.waiting import SETTLED_S, wait_until_settled
+from reconcile.system.timers import refuse_unknown_time
 
 if TYPE_CHECKING:
     from reconcile.engine.model import Action, Change, FieldChange
@@ -41,10 +42,20 @@ RESTARTED_S = 30.0
 """How long a service may take to run again once its socket was restarted."""
 
 
+Role = Literal["app", "worker", "timer", "job"]
+"""What serves a site; what of `services` runs always, what starts a job, and that job."""
+
+
 class UnitMissing(ServiceFailed):
     """A unit cannot be started, because it does not exist or is masked."""
 
     rule = "service-missing"
+
+
+class UnitTaken(ServiceFailed):
+    """The host has a unit of that name already, which others wrote."""
+
+    rule = "service-name-taken"
 
 
 class Service(Resource):
@@ -74,6 +85,9 @@ class Service(Resource):
     code_environments: tuple[str, ...] = ()
     lacks_code: bool = False
     """Observed: whether `code_folder` is no directory."""
+    role: Role = "app"
+    calendar: str | None = None
+    """When a timer starts its job, as the YAML has it."""
     needs: tuple[str, ...] = ()
     """Refs, as text, of what has to be in place before it is started."""
 
@@ -82,7 +96,7 @@ class Service(Resource):
     writes_contents: ClassVar[bool] = False
     metadata_fields: ClassVar[frozenset[str]] = frozenset(
         {
-            *("unit", "has_managed_unit", "lacks_code", "needs"),
+            *("unit", "has_managed_unit", "lacks_code", "needs", "role", "calendar"),
             *("code_folder", "code_excluded", "code_assets", "code_environments"),
         }
     )
@@ -167,6 +181,8 @@ class Service(Resource):
 
     def preflight(self, host: Host, changes: Sequence[Change]) -> Sequence[str]:
         """Refuse a unit that does not exist once the plan is done, or that must not be started."""
+        if self.role != "app":
+            self._refuse_taken(host)
         concerned = Changes.of(changes).by_ref.keys() & {self.ref, *self._unit_refs(host)}
         if not concerned or not (self.active or self.enabled):
             return ()
@@ -183,7 +199,18 @@ class Service(Resource):
                 why=f"{self._unit_path(host, status)} has no [Install] section",
                 fix="Add one, with WantedBy=multi-user.target. Nothing was changed.",
             )
+        if self.calendar is not None and host.commands.find("systemd-analyze"):
+            refuse_unknown_time(host, self.calendar)
         return ()
+
+    def _refuse_taken(self, host: Host) -> None:
+        status = host.services.status(self.unit)
+        if status.fragment_path and not _is_local(host, status):
+            raise UnitTaken(
+                what=f"{self.unit} is a unit of this host already",
+                why=f"its file is {status.fragment_path}, which reconcile did not write",
+                fix="Use another name in `services`. Nothing was changed.",
+            )
 
     def _unit_refs(self, host: Host) -> frozenset[Ref]:
         path = host.services.unit_path(self.unit)
@@ -217,6 +244,9 @@ class Service(Resource):
             services.daemon_reload()
         if self.enabled is not None and self.enabled != status.enabled:
             (services.enable if self.enabled else services.disable)(self.unit)
+        if self.role == "job" and status.active and status.enabled:
+            # It ran always so far; from now on its timer starts it.
+            services.stop(self.unit)
         if self.active and not status.active:
             services.start(self.unit)
         elif self.active is False and status.active:
@@ -228,6 +258,11 @@ class Service(Resource):
             services.remember_start(self.unit)
         if code and snapshot:
             self._remember_code(host, status, code, snapshot)
+
+    def settle(self, host: Host) -> None:
+        """Wait until a worker has run for SETTLED_S: what lacks a module ends before."""
+        if self.role == "worker" and self.active:
+            wait_until_settled(host.services, self.unit, SETTLED_S)
 
     def _is_outdated(self, host: Host, before: Self | None, status: UnitStatus) -> bool:
         is_asked = before is not None and before.runs != self.runs
@@ -289,6 +324,8 @@ class Service(Resource):
         """What becomes of it: enabled, started, disabled, stopped."""
         made, gone = ("enabled", "started"), ("disabled", "stopped")
         words = made if action == "create" else gone
+        if self.role == "job":
+            return "started by its timer"
         asked = zip((self.enabled, self.active), words, strict=True)
         return ", ".join(word for is_asked, word in asked if is_asked)
 
@@ -301,7 +338,7 @@ class Service(Resource):
     def why(self, change: FieldChange) -> str:
         """Why it is restarted; "" where it is not."""
         if change.name == "code" and change.before:
-            return f"restart: its code changed since it started: {first_few(change.before)}"
+            return "restart: its code changed since it started"
         if change.name != "runs" or change.before == NOTHING:
             return ""
         if change.before == CHANGING:

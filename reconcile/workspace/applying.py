@@ -243,7 +243,11 @@ def _not_restored(done: RolledBack) -> Iterator[Check]:
 
 
 def _refuse_unsafe(workspace: Workspace, plan: Plan, options: ApplyOptions) -> None:
-    declared = (*workspace.config.sites, *workspace.config.paths)
+    declared = (
+        *workspace.config.sites,
+        *workspace.config.paths,
+        *workspace.config.services,
+    )
     refuse_emptying(declared, plan.released, allow_empty=options.allow_empty)
     refuse_excess(plan, max_deletes=options.max_deletes)
     if options.max_deletes is None and options.max_delete_share is not None:

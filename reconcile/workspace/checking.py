@@ -28,6 +28,7 @@ from reconcile.verify.failures_before import (
 from reconcile.verify.recorded_probes import recorded_probes
 from reconcile.verify.run_probes import run_probes
 from reconcile.verify.served_bytes import with_changed
+from reconcile.verify.services import check_services
 from reconcile.workspace.planning import plan_changes
 
 if TYPE_CHECKING:
@@ -62,7 +63,16 @@ def verify_sites(
         probes = _without_uploads(probes, workspace)
     written = tuple(_written_paths(changes))
     files = (with_changed(probe, written) for probe in probes if isinstance(probe, FilesProbe))
-    return (*unknown, *_run(workspace, [*probes, *filter(None, files)], before))
+    checks = _run(workspace, [*probes, *filter(None, files)], before)
+    services = check_services(_workers(workspace) if sites is None else (), workspace.host)
+    return (*unknown, *checks, *services)
+
+
+def _workers(workspace: Workspace) -> Iterator[str]:
+    """The unit of each service that runs always."""
+    for name, entry in workspace.config.services.items():
+        if entry.schedule is None:
+            yield f"{name}.service"
 
 
 def _written_paths(changes: Sequence[Change]) -> Iterator[str]:
@@ -176,7 +186,8 @@ def run_http_probes(workspace: Workspace, *, without: Collection[str] = ()) -> t
     reading = (HttpProbe, FilesProbe, CrawlProbe, CertificateProbe)
     every = workspace.readable_probes.probes
     probes = [one for one in every if isinstance(one, reading) and one.site not in without]
-    return run_probes(as_configured(probes, workspace.host), workspace.host, retry_s=RETRY_S)
+    checks = run_probes(as_configured(probes, workspace.host), workspace.host, retry_s=RETRY_S)
+    return (*checks, *check_services(_workers(workspace), workspace.host))
 
 
 def check_drift(workspace: Workspace) -> Drift:

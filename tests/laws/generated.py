@@ -131,6 +131,18 @@ def _contents(name: str) -> st.SearchStrategy[dict[str, str]]:
     return st.one_of(written, written, st.just({"source": at("src.env")}))
 
 
+SERVICE = st.fixed_dictionaries(
+    {"command": one_of(["/usr/bin/python3", "-V"], ["/usr/bin/python3", "-c", "pass"])},
+    optional={
+        "user": one_of(*USERS),
+        "directory": one_of("/srv"),
+        "environment": one_of({"MODE": "one"}),
+        "environment_file": one_of(at("etc/web.env")),
+        "writable": one_of([at("www/uploads")]),
+        "code": one_of(at("src"), at("rel1"), at("current")),
+        "schedule": one_of("daily", "Mon..Fri 03:30"),
+    },
+)
 IGNORED = ("file:*.js", "file:@/nginx/*", "directory:@/www/*", "symlink:*", "tree:*", "unit:*")
 FIELDS = ("content", "mode", "user", "target")
 SECTIONS: dict[str, Values] = {
@@ -162,6 +174,7 @@ SECTIONS: dict[str, Values] = {
         most=3,
         least=2,
     ),
+    "services": st.dictionaries(one_of("worker", "jobs"), SERVICE, min_size=1, max_size=2),
     "host": one_of({"nginx": {"user": "daemon"}}),
 }
 """The other sections, which a YAML mostly has not."""

@@ -211,7 +211,9 @@ def _managed_units(site: SiteContext, view: GunicornParams) -> Iterator[Declared
         )
         yield site.declare(resource, "app", "gunicorn")
     yield from compile_writable(site)
-    environment = environment_refs(site, site.gunicorn) if site.gunicorn else ()
+    environment = environment_refs(
+        site.context.config, site.gunicorn.environment_file if site.gunicorn else None
+    )
     needs = (
         *environment,
         *(f"unit:{_unit_path(site, unit)}" for unit in units),

@@ -30,6 +30,7 @@ from reconcile.resources.directory import Directory
 from reconcile.resources.gunicorn_params import GunicornParams
 
 if TYPE_CHECKING:
+    from reconcile.config.config import Config
     from reconcile.config.context import SiteContext
     from reconcile.config.site.site import Site
 
@@ -116,7 +117,7 @@ EnvironmentName = Annotated[
 EnvironmentValue = Annotated[
     str, FieldType(parse_environment_value, {"type": "string", "maxLength": _MAX_TEXT})
 ]
-_OF_THE_UNIT = re.compile(r"XDG_RUNTIME_DIR|GUNICORN_CMD_ARGS|LISTEN_\w+|NOTIFY_SOCKET|LD_\w+")
+OF_THE_UNIT = re.compile(r"XDG_RUNTIME_DIR|GUNICORN_CMD_ARGS|LISTEN_\w+|NOTIFY_SOCKET|LD_\w+")
 _SECRET = re.compile(
     r"SECRET|PASSW|TOKEN|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY|CREDENTIAL|_DSN\b|DATABASE_UR[IL]",
     re.IGNORECASE,
@@ -175,7 +176,7 @@ def check_gunicorn(loc: Loc, site: Site) -> Iterator[Violation]:
         return
     yield from _check_args((*loc, "args"), gunicorn.args)
     for name in gunicorn.environment:
-        if _OF_THE_UNIT.fullmatch(name):
+        if OF_THE_UNIT.fullmatch(name):
             yield Violation((*loc, "environment", name), f"{name} belongs to the unit")
     if gunicorn.timeout == 0:
         yield Violation((*loc, "timeout"), "timeout has to be a second or more")
@@ -228,10 +229,15 @@ def compile_writable(site: SiteContext) -> Iterator[Declared]:
         yield site.declare(directory, "app", "gunicorn", "writable")
 
 
+def is_secret_name(name: str) -> bool:
+    """Whether a variable looks like a secret by its name."""
+    return _SECRET.search(name) is not None
+
+
 def warn_secrets(site: SiteContext) -> Iterator[Finding]:
-    """A note for each variable whose name is that of a secret."""
+    """A warning for each variable whose name is that of a secret."""
     for name in site.gunicorn.environment if site.gunicorn else ():
-        if _SECRET.search(name):
+        if is_secret_name(name):
             yield Finding(
                 "readable-secret",
                 "warning",
@@ -296,10 +302,9 @@ def umask(owner: ResolvedOwner) -> int:
     return (~owner.files & 0o666) | (~owner.dirs & 0o111)
 
 
-def environment_refs(site: SiteContext, gunicorn: Gunicorn) -> Iterator[str]:
-    """The files that have to be in place before the app starts, as refs."""
-    paths = site.context.config.paths
-    file = gunicorn.environment_file
+def environment_refs(config: Config, file: str | None) -> Iterator[str]:
+    """What has to be in place before a program with that environment file starts, as refs."""
+    paths = config.paths
     if file and file in paths and paths[file].form == "file":
         yield f"file:{file}"
     if file and paths.get(dirname(file)):

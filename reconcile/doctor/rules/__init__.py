@@ -37,6 +37,7 @@ IDS = (
     "ephemeral-path",
     "media-preserved",
     "stale-code",
+    "service-failed",
     "app-import",
     "upload-dir-mismatch",
     "container-volume",

@@ -95,6 +95,9 @@ class ServiceManager(Protocol):
     def forget(self, unit: str) -> None:
         """Clear the recorded failures of `unit`."""
 
+    def log_tail(self, unit: str) -> str:
+        """The last lines that `unit` logged; "" where there are none."""
+
     def unit_path(self, name: str) -> str:
         """The path of the unit file that reconcile writes for `name`."""
 

@@ -59,6 +59,10 @@ class NoServices:
     def forget(self, unit: str) -> None:
         """Do nothing: no failures are recorded."""
 
+    def log_tail(self, unit: str) -> str:  # noqa: ARG002
+        """Nothing: no process runs."""
+        return ""
+
     def unit_path(self, name: str) -> str:
         """The path below /etc/systemd/system."""
         return f"{UNIT_DIRECTORY}/{require_unit_name(name)}"

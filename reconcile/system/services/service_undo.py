@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 from reconcile.errors import ReconcileError
 from reconcile.filesystem.undo import Undo, undo_record
 from reconcile.system.services import UnitStatus
+from reconcile.system.services.waiting import SETTLED_S, wait_until_settled
 
 if TYPE_CHECKING:
     from reconcile.system import Host
@@ -153,6 +154,7 @@ class CodeBefore(Undo):
         if not status.active:
             try:
                 host.services.start(self.unit)
+                wait_until_settled(host.services, self.unit, SETTLED_S)
             except ReconcileError as error:
                 return (
                     f"{self.unit} does not run: {error.what}. {kept}: put it back in"

@@ -129,6 +129,10 @@ class Systemd:
         forget_start(self._host, unit)
         forget_code(self._host, unit)
 
+    def log_tail(self, unit: str) -> str:
+        """The last lines of its journal."""
+        return self._journal(require_unit_name(unit), 0.0)
+
     def unit_path(self, name: str) -> str:
         """The path below /etc/systemd/system."""
         return f"{UNIT_DIRECTORY}/{require_unit_name(name)}"

@@ -25,6 +25,7 @@ from reconcile.system.services.process.record import (
 )
 from reconcile.system.services.process.unit_file import Program, environment_files, parse
 from reconcile.system.services.service_undo import record_active
+from reconcile.system.services.started_code import forget_code
 from reconcile.system.services.waiting import wait_until_active
 
 if TYPE_CHECKING:
@@ -111,7 +112,13 @@ class ProcessManager:
         """Do nothing: unit files are read whenever they are needed."""
 
     def forget(self, unit: str) -> None:
-        """Do nothing: failures are not recorded."""
+        """Remove the record of the code that it was started from."""
+        forget_code(self._host, unit)
+
+    def log_tail(self, unit: str) -> str:
+        """The end of its log file."""
+        found = self._host.state.read(f"log/{require_unit_name(unit)}.log")
+        return os.fsdecode((found or b"")[-LOG_TAIL_BYTES:]).strip()
 
     def unit_path(self, name: str) -> str:
         """The path below the state directory."""

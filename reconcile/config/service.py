@@ -1,0 +1,153 @@
+"""What runs beside the web process: workers, and programs that a timer starts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Field
+
+from reconcile.config.config_model import ConfigEntry
+from reconcile.config.diagnostics import Violation
+from reconcile.config.document import Loc
+from reconcile.config.fields.calendar import Calendar
+from reconcile.config.fields.field_type import FieldType, InvalidValue, quote_text, require_str
+from reconcile.config.fields.identifiers import UserName
+from reconcile.config.fields.path_types import Path, UnitPath
+from reconcile.config.service_units import compile_service
+from reconcile.config.site.gunicorn import OF_THE_UNIT, Argument, EnvironmentName, EnvironmentValue
+from reconcile.config.site.location_directories import is_system_directory
+from reconcile.engine.model import Declared
+from reconcile.filesystem.path import is_inside, overlap
+from reconcile.system.services.unit_files import UNIT_DIRECTORIES
+
+if TYPE_CHECKING:
+    from reconcile.config.config import Config
+    from reconcile.config.context import CompileContext
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}", re.ASCII)
+_TYPES = (".service", ".timer", ".socket", ".target", ".path", ".mount")
+_OF_THE_HOST = re.compile(
+    r"(?:systemd|dbus|getty|user|network|networking|ssh|sshd|cron|crond|nginx|rsyslog|certbot"
+    r"|reconcile)(?:-.*)?"
+)
+
+
+def parse_service_name(value: Any) -> str:
+    """The name of a unit, without its type."""
+    name = require_str(value, "the name of a service")
+    for ending in _TYPES:
+        if name.endswith(ending):
+            stem = name.removesuffix(ending)
+            raise InvalidValue(f"{quote_text(name)} has the type of a unit", f'use "{stem}"')
+    if not _NAME.fullmatch(name):
+        hint = "use letters, digits, dots, hyphens and underscores"
+        raise InvalidValue(f"{quote_text(name)} is not the name of a service", hint)
+    if _OF_THE_HOST.fullmatch(name):
+        raise InvalidValue(f"{name} is a unit of the host's own", f'use "myapp-{name}"')
+    return name
+
+
+ServiceKey = Annotated[
+    str,
+    FieldType(
+        parse_service_name,
+        {"type": "string", "pattern": f"^{_NAME.pattern}$", "examples": ["myapp-worker"]},
+    ),
+]
+
+
+class BackgroundService(ConfigEntry):
+    """A program that runs beside the web process, as a unit of its own."""
+
+    command: tuple[Argument, ...] = Field(
+        description="The program, by its absolute path, and its arguments.",
+        examples=[["/srv/myapp/.venv/bin/celery", "-A", "app", "worker"]],
+    )
+    user: UserName | None = Field(
+        default=None, description="The user that it runs as; by default the owner of uploads."
+    )
+    directory: UnitPath | None = Field(
+        default=None, description="Where it is started; by default `code`, else /."
+    )
+    environment: dict[EnvironmentName, EnvironmentValue] = Field(
+        default={},
+        description="Its variables. Everybody on the host can read them: secrets belong into "
+        "environment_file.",
+        examples=[{"MODE": "production"}],
+    )
+    environment_file: UnitPath | None = Field(
+        default=None,
+        description="A file of variables on the host, NAME=value; a change restarts it.",
+        examples=["/etc/myapp/app.env"],
+    )
+    writable: tuple[UnitPath, ...] = Field(
+        default=(),
+        description="Directories that it may write; all else is read-only for it.",
+        examples=[["/srv/myapp/instance"]],
+    )
+    code: Path | None = Field(
+        default=None,
+        description="The directory of what its process is made of; a change restarts it.",
+        examples=["/srv/myapp"],
+    )
+    schedule: Calendar | None = Field(
+        default=None,
+        description="When it runs, as systemd writes it: daily, or Mon..Fri 03:30; without it, "
+        "it runs always.",
+    )
+
+    def check(self, loc: Loc, config: Config) -> Iterator[Violation]:
+        """It runs a program, as a unit of its own, which can replace neither code nor assets."""
+        yield from self._check_command((*loc, "command"))
+        for name in self.environment:
+            if OF_THE_UNIT.fullmatch(name):
+                yield Violation((*loc, "environment", name), f"{name} belongs to the unit")
+        if self.code and is_system_directory(self.code):
+            message, hint = f"{self.code} belongs to the system", "use the program's own directory"
+            yield Violation((*loc, "code"), message, hint)
+        for index, path in enumerate(self.writable):
+            yield from self._check_writable((*loc, "writable", index), path, config)
+        yield from _check_unit(loc, config)
+
+    def _check_command(self, loc: Loc) -> Iterator[Violation]:
+        if not self.command:
+            yield Violation(loc, "the command is empty", "begin it with an absolute path")
+        elif not self.command[0].startswith("/"):
+            message = f"{quote_text(self.command[0])} is not an absolute path"
+            hint = "name the program by its absolute path, such as /srv/myapp/.venv/bin/python"
+            yield Violation((*loc, 0), message, hint)
+
+    def _check_writable(self, loc: Loc, path: str, config: Config) -> Iterator[Violation]:
+        if is_system_directory(path):
+            hint = "use a directory of its own, such as /srv/myapp/instance"
+            yield Violation(loc, f"{path} belongs to the system", hint)
+        own = {"code": self.code, "command": self.command[0] if self.command else None}
+        for key, place in own.items():
+            if place and is_inside(place, path):
+                message = f"it could replace its own code: {path} contains `{key}`"
+                yield Violation(loc, message, "name a directory inside of it")
+        for site in config.sites.values():
+            for prefix, location in site.locations.items():
+                if location.role == "static" and location.dir and overlap(path, location.dir):
+                    message = f"{path} and the files of {prefix} overlap: it could replace them"
+                    yield Violation(loc, message, "use separate directories")
+
+    def compile(self, name: str, context: CompileContext) -> Iterator[Declared]:
+        """Its unit, its timer, and their services."""
+        return compile_service(self, name, context)
+
+
+def _check_unit(loc: Loc, config: Config) -> Iterator[Violation]:
+    """No other part of the file declares the units of this one."""
+    name = str(loc[-1])
+    for site_name, site in config.sites.items():
+        if site.app and site.app.unit_name(site_name) == f"{name}.service":
+            message = f"{name}.service is the app of the site {site_name}"
+            yield Violation(loc, message, "use another name")
+    for folder in UNIT_DIRECTORIES:
+        for ending in (".service", ".timer"):
+            if f"{folder}/{name}{ending}" in config.paths:
+                message = f"`paths` declares {folder}/{name}{ending}"
+                yield Violation(loc, message, "remove it there, or use another name")
