@@ -146,7 +146,7 @@ def _check_unit(loc: Loc, config: Config) -> Iterator[Violation]:
         if site.app and site.app.unit_name(site_name) == f"{name}.service":
             message = f"{name}.service is the app of the site {site_name}"
             yield Violation(loc, message, "use another name")
-    for folder in UNIT_DIRECTORIES:
+    for folder in (*UNIT_DIRECTORIES, f"{config.host.state_dir}/units"):
         for ending in (".service", ".timer"):
             if f"{folder}/{name}{ending}" in config.paths:
                 message = f"`paths` declares {folder}/{name}{ending}"

@@ -135,7 +135,7 @@ class _ApplyRun:
         try:
             with signals.interruptible(), _with_recorder(self.host, journal, self._guard()):
                 self._execute_all()
-                self._settle()
+                self._check_stays_up()
                 self._record_unchanged()
                 self._refuse_leftovers()
                 self.checks = self._check(self.verify)
@@ -195,11 +195,11 @@ class _ApplyRun:
         for change in changes[end:]:
             self._execute(change)
 
-    def _settle(self) -> None:
+    def _check_stays_up(self) -> None:
         """After all of them, so that the waits for many coincide."""
         for change in self.plan.changes:
             if change.after is not None:
-                change.after.settle(self.host)
+                change.after.check_stays_up(self.host)
 
     def _removes_later(self, change: Change) -> bool:
         """Whether it removes some of what it holds, and no change needs that gone."""

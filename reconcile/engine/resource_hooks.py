@@ -128,7 +128,7 @@ class ResourceHooks:
     def before_apply(self, host: Host) -> None:
         """Record what a rollback needs to know, right before the first change."""
 
-    def settle(self, host: Host) -> None:
+    def check_stays_up(self, host: Host) -> None:
         """Wait until what every change has started stays. Errors: ReconcileError if it does not."""
 
     def may_write(self, path: str) -> bool:  # noqa: ARG002

@@ -20,7 +20,7 @@ from reconcile.system.services.service_undo import record_code, record_unit_file
 from reconcile.system.services.start_record import is_changing
 from reconcile.system.services.started_code import CodeChange, CodeSnapshot, StartedCode
 from reconcile.system.services.unit_files import UNIT_DIRECTORIES
-from reconcile.system.services.waiting import SETTLED_S, wait_until_settled
+from reconcile.system.services.waiting import STABLE_S, wait_until_stable
 from reconcile.system.timers import refuse_unknown_time
 
 if TYPE_CHECKING:
@@ -259,10 +259,10 @@ class Service(Resource):
         if code and snapshot:
             self._remember_code(host, status, code, snapshot)
 
-    def settle(self, host: Host) -> None:
-        """Wait until a worker has run for SETTLED_S: what lacks a module ends before."""
+    def check_stays_up(self, host: Host) -> None:
+        """Wait until a worker has run for STABLE_S: what lacks a module ends before."""
         if self.role == "worker" and self.active:
-            wait_until_settled(host.services, self.unit, SETTLED_S)
+            wait_until_stable(host.services, self.unit, STABLE_S)
 
     def _is_outdated(self, host: Host, before: Self | None, status: UnitStatus) -> bool:
         is_asked = before is not None and before.runs != self.runs

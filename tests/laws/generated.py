@@ -292,3 +292,5 @@ def protected_dirs(yaml: Yaml) -> Iterator[str]:
         for location in site.get("locations", {}).values():
             if location["role"] in ("media", "private"):
                 yield location["dir"].removeprefix(f"{ROOT}/")
+    for service in yaml.get("services", {}).values():
+        yield from (path.removeprefix(f"{ROOT}/") for path in service.get("writable", ()))

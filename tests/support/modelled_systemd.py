@@ -254,7 +254,7 @@ def modelled(systemd: ModelledSystemd, protection: str) -> Iterator[None]:
         patch.setattr(lock, "RUN", f"{protection}.lock")
         for module in (unit_files_module, start_record, service):
             patch.setattr(module, "UNIT_DIRECTORIES", (systemd.folder,))
-        patch.setattr(service, "SETTLED_S", 0.0)
+        patch.setattr(service, "STABLE_S", 0.0)
         for module in (nginx_live, plan_impact, reload, loaded_config):
             patch.setattr(module, "find_running", find_running)
         for module in (plan_impact, reload):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 from reconcile.errors import ReconcileError
 from reconcile.filesystem.undo import Undo, undo_record
 from reconcile.system.services import UnitStatus
-from reconcile.system.services.waiting import SETTLED_S, wait_until_settled
+from reconcile.system.services.waiting import STABLE_S, wait_until_stable
 
 if TYPE_CHECKING:
     from reconcile.system import Host
@@ -154,7 +154,7 @@ class CodeBefore(Undo):
         if not status.active:
             try:
                 host.services.start(self.unit)
-                wait_until_settled(host.services, self.unit, SETTLED_S)
+                wait_until_stable(host.services, self.unit, STABLE_S)
             except ReconcileError as error:
                 return (
                     f"{self.unit} does not run: {error.what}. {kept}: put it back in"

@@ -16,7 +16,7 @@ ACTIVE_TIMEOUT_S = 30.0
 STEADY_S = 0.3
 POLL_S = 0.05
 # What lacks a module or a database ends before; celery takes two seconds to find that out.
-SETTLED_S = 3.0
+STABLE_S = 3.0
 
 
 def wait_until_active(manager: ServiceManager, unit: str, read_log: Callable[[], str]) -> None:
@@ -36,8 +36,8 @@ def wait_until_active(manager: ServiceManager, unit: str, read_log: Callable[[],
         time.sleep(POLL_S)
 
 
-def wait_until_settled(manager: ServiceManager, unit: str, settled_s: float) -> None:
-    """Return once the process of `unit` is `settled_s` old.
+def wait_until_stable(manager: ServiceManager, unit: str, stable_s: float) -> None:
+    """Return once the process of `unit` is `stable_s` old.
 
     Errors: ServiceFailed, with the end of its log, where it ended before.
     """
@@ -46,7 +46,7 @@ def wait_until_settled(manager: ServiceManager, unit: str, settled_s: float) -> 
         now = manager.status(unit)
         if not now.active or now.main_pid != first.main_pid:
             raise _start_failed(now, manager.log_tail(unit))
-        left_s = settled_s - (time.time() - (now.started_at or 0.0))
+        left_s = stable_s - (time.time() - (now.started_at or 0.0))
         if left_s <= 0:
             return
         time.sleep(min(left_s, POLL_S))
