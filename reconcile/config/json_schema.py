@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic import BaseModel
+
 from reconcile.config.config import Config
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
-def json_schema() -> dict[str, Any]:
+def json_schema(model: type[BaseModel] = Config, title: str = "reconcile.yaml") -> dict[str, Any]:
     """The schema of each value; rules between values are checked by the loader only."""
-    schema = _simplify(Config.model_json_schema())
-    return {"$schema": DIALECT, "title": "reconcile.yaml", **schema}
+    return {"$schema": DIALECT, "title": title, **_simplify(model.model_json_schema())}
 
 
 def _simplify(schema: Any) -> Any:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
+from typing import TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from reconcile.config import yaml
@@ -18,6 +19,8 @@ from reconcile.config.validation_errors import diagnose, diagnostic
 from reconcile.config.variables import put_in
 from reconcile.errors import ReconcileError
 
+Model = TypeVar("Model", bound=BaseModel)
+
 
 def load(path: str, variables: Mapping[str, str] = MappingProxyType({})) -> Config:
     """The file at `path`; relative paths in it start at its folder.
@@ -25,7 +28,7 @@ def load(path: str, variables: Mapping[str, str] = MappingProxyType({})) -> Conf
     `variables` win over the file's own. Errors: ConfigErrors with every error of the file;
     ReconcileError where it cannot be read, and for a variable that it does not declare.
     """
-    return load_bytes(_read_file(path), path, variables)
+    return load_bytes(read_file(path), path, variables)
 
 
 def load_bytes(
@@ -38,10 +41,11 @@ def load_bytes(
     context = context or ParseContext(folder=posixpath.dirname(posixpath.abspath(file)))
     written, rejected = yaml.read(data, file)
     root, in_force, wrong = put_in(written, variables, file)
-    config, errors = _validate(root, data, file, context)
+    valid, errors = validate(Config, root, context)
+    config = valid and valid.with_source(file, root, data)
     diagnostics = [*rejected, *wrong]
     if errors:
-        diagnostics += diagnose(errors, file, root)
+        diagnostics += diagnose(errors, file, root, Config)
     if config is not None:
         diagnostics += _violations(config, errors, file, root)
     if diagnostics or config is None:
@@ -57,13 +61,13 @@ def list_errors(data: bytes, file: str) -> tuple[tuple[Loc, str], ...]:
     root, rejected = yaml.read(data, file)
     if rejected:
         raise ConfigErrors(file, rejected)
-    config, errors = _validate(root, data, file, ParseContext())
-    own = ((root.existing(e["loc"]), diagnostic(e, file, root).message) for e in errors)
-    violations = config.check() if config else ()
+    valid, errors = validate(Config, root, ParseContext(posixpath.dirname(file)))
+    own = ((root.existing(e["loc"]), diagnostic(e, file, root, Config).message) for e in errors)
+    violations = valid.with_source(file, root, data).check() if valid else ()
     return (*own, *((violation.loc, violation.message) for violation in violations))
 
 
-def _read_file(path: str) -> bytes:
+def read_file(path: str) -> bytes:
     try:
         with open(path, "rb") as file:
             return file.read(yaml.MAX_BYTES + 1)
@@ -75,10 +79,10 @@ def _read_file(path: str) -> bytes:
         ) from None
 
 
-def _validate(
-    root: YamlNode, data: bytes, file: str, context: ParseContext
-) -> tuple[Config | None, list[ErrorDetails]]:
-    """The configuration, or all errors and the configuration without the invalid parts.
+def validate(
+    model: type[Model], root: YamlNode, context: ParseContext
+) -> tuple[Model | None, list[ErrorDetails]]:
+    """The document as a `model`, or all errors and the model without the invalid parts.
 
     The latter is only good for finding more errors.
     """
@@ -86,8 +90,7 @@ def _validate(
     valid = root
     while True:
         try:
-            config = Config.model_validate(valid.to_python(), context=context)
-            return config.with_source(file, root, data), errors
+            return model.model_validate(valid.to_python(), context=context), errors
         except ValidationError as error:
             latest = error.errors(include_url=False)
             errors = errors or latest

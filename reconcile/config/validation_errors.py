@@ -11,7 +11,6 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from reconcile.config.config import Config
 from reconcile.config.diagnostics import Diagnostic, closest, suggest
 from reconcile.config.document import Loc, Mark, YamlNode
 from reconcile.config.fields.field_type import InvalidValue, describe, quote_text
@@ -31,19 +30,24 @@ _PLAIN_SCALAR = re.compile(r"[\w./][\w./:-]{0,60}")
 _BOOLEANS = {"yes": "true", "on": "true", "no": "false", "off": "false"}
 
 
-def diagnose(errors: Sequence[ErrorDetails], file: str, root: YamlNode) -> Iterator[Diagnostic]:
+def diagnose(
+    errors: Sequence[ErrorDetails], file: str, root: YamlNode, model: type[BaseModel]
+) -> Iterator[Diagnostic]:
     """One diagnostic for each error that is no consequence of another one."""
-    typos = _likely_typos(errors)
+    typos = _likely_typos(errors, model)
     return (
-        diagnostic(error, file, root) for error in errors if not _is_consequence(error, root, typos)
+        diagnostic(error, file, root, model)
+        for error in errors
+        if not _is_consequence(error, root, typos)
     )
 
 
-def diagnostic(error: ErrorDetails, file: str, root: YamlNode) -> Diagnostic:
-    """One of pydantic's errors, with the file's own words."""
-    loc = error["loc"]
+def diagnostic(
+    error: ErrorDetails, file: str, root: YamlNode, model: type[BaseModel]
+) -> Diagnostic:
+    """One of pydantic's errors of a `model`, with the file's own words."""
     mark = _mark(error, root)
-    message, hint = _explain(error, loc)
+    message, hint = _explain(error, model)
     return Diagnostic(file, mark.line, mark.column, message, hint)
 
 
@@ -56,13 +60,14 @@ def _mark(error: ErrorDetails, root: YamlNode) -> Mark:
     return root.deepest(loc).mark
 
 
-def _explain(error: ErrorDetails, loc: Loc) -> tuple[str, str]:
+def _explain(error: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
+    loc = error["loc"]
     kind, value, context = error["type"], error["input"], error.get("ctx", {})
     # The branch of a union is no key of the file.
     keys = [part for part in loc if not str(part).startswith("(")]
     name = quote_text(str(keys[-1])) if keys else "the file"
     if kind == "extra_forbidden":
-        return _unknown_key(loc)
+        return _unknown_key(loc, model)
     if kind == "missing":
         return f"{name} is missing", ""
     if kind == "value_error":
@@ -71,7 +76,9 @@ def _explain(error: ErrorDetails, loc: Loc) -> tuple[str, str]:
     if kind == "literal_error":
         return f"invalid value {_literal(value)}", _literal_hint(value, context["expected"])
     if kind in _EXPECTED:
-        return f"expected {_EXPECTED[kind]}, got {describe(value)}", _type_hint(kind, value, loc)
+        return f"expected {_EXPECTED[kind]}, got {describe(value)}", _type_hint(
+            kind, value, _keys_at(loc, model)
+        )
     if kind in ("greater_than_equal", "less_than_equal"):
         limit = f"at least {context['ge']}" if "ge" in context else f"at most {context['le']}"
         return f"{name} has to be {limit}", ""
@@ -80,14 +87,13 @@ def _explain(error: ErrorDetails, loc: Loc) -> tuple[str, str]:
     return error["msg"], ""
 
 
-def _type_hint(kind: str, value: Any, loc: Loc) -> str:
+def _type_hint(kind: str, value: Any, keys: Sequence[str]) -> str:
     if kind == "bool_type" and isinstance(value, str):
         boolean = _BOOLEANS.get(value.lower())
         return f"use {boolean}" if boolean else ""
     if kind == "string_type" and isinstance(value, int):
         return f'quote it: "{str(value).lower()}"'
     if kind in _MAPPINGS:
-        keys = _keys_at(loc)
         return f"with the keys {', '.join(keys)}" if keys else ""
     return _list_hint(value) if kind == "tuple_type" else ""
 
@@ -106,14 +112,14 @@ def _literal_hint(value: Any, expected: str) -> str:
     return f"use {choices}, without quotes" if value == expected else f"use {choices}"
 
 
-def _unknown_key(loc: Loc) -> tuple[str, str]:
+def _unknown_key(loc: Loc, model: type[BaseModel]) -> tuple[str, str]:
     key = str(loc[-1])
-    return f"unknown key {quote_text(key)}", suggest(key, _keys_at(loc[:-1]))
+    return f"unknown key {quote_text(key)}", suggest(key, _keys_at(loc[:-1], model))
 
 
-def _keys_at(loc: Loc) -> tuple[str, ...]:
+def _keys_at(loc: Loc, model: type[BaseModel]) -> tuple[str, ...]:
     """The keys that a mapping at `loc` of a file may have."""
-    annotations: list[Any] = [Config]
+    annotations: list[Any] = [model]
     for part in loc:
         annotations = [below for one in annotations for below in _annotations_below(one, part)]
     models = [model for one in annotations for model in _models(one)]
@@ -160,10 +166,12 @@ def _is_model(annotation: Any) -> bool:
     return isinstance(annotation, type) and issubclass(annotation, BaseModel)
 
 
-def _likely_typos(errors: Sequence[ErrorDetails]) -> frozenset[Loc]:
+def _likely_typos(errors: Sequence[ErrorDetails], model: type[BaseModel]) -> frozenset[Loc]:
     """The keys that unknown keys beside them are probably meant to be."""
     unknown = [error["loc"] for error in errors if error["type"] == "extra_forbidden"]
-    return frozenset((*loc[:-1], closest(str(loc[-1]), _keys_at(loc[:-1]))) for loc in unknown)
+    return frozenset(
+        (*loc[:-1], closest(str(loc[-1]), _keys_at(loc[:-1], model))) for loc in unknown
+    )
 
 
 def _is_consequence(error: ErrorDetails, root: YamlNode, typos: frozenset[Loc]) -> bool:
