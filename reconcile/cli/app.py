@@ -31,6 +31,7 @@ COMMANDS = {
     "history": "List who applied what and when, with the result.",
     "state": "Show and edit the ledger of managed resources.",
     "render": "Print the files that the YAML makes; needs no host.",
+    "fleet": "Plan, apply and check many hosts from one.",
     "graph": "Print the dependency graph as DOT or Mermaid.",
     "schema": "Print the JSON Schema of the YAML or of a command's output.",
     "demo": "Run a complete example in a temporary folder, without root.",

@@ -12,8 +12,10 @@ from reconcile.cli.terminal import show
 from reconcile.config.json_schema import json_schema
 from reconcile.errors import ExitCode, ReconcileError
 from reconcile.filesystem.user_files import write_user_file
+from reconcile.fleet.documents import FleetDocument
+from reconcile.fleet.fleet_file import Fleet
 from reconcile.output.json import to_json, written_document
-from reconcile.output.schemas import output_schemas, schema_text
+from reconcile.output.schemas import document_schema, output_schemas, schema_text
 
 
 def schema(
@@ -56,7 +58,8 @@ def schema(
 
 def all_schemas() -> dict[str, dict[str, Any]]:
     """Return all schemas by name, that of the YAML first."""
-    return {"reconcile": json_schema(), **output_schemas()}
+    files = {"reconcile": json_schema(), "fleet-file": json_schema(Fleet, "fleet.yaml")}
+    return {**files, "fleet": document_schema("fleet", FleetDocument), **output_schemas()}
 
 
 def _write_all(schemas: dict[str, dict[str, Any]], folder: str) -> list[str]:

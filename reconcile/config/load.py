@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import TypeVar
 
@@ -47,7 +47,7 @@ def load_bytes(
     if errors:
         diagnostics += diagnose(errors, file, root, Config)
     if config is not None:
-        diagnostics += _violations(config, errors, file, root)
+        diagnostics += diagnose_violations(config.check(), errors, file, root)
     if diagnostics or config is None:
         raise ConfigErrors(file, diagnostics)
     return config.with_variables(in_force)
@@ -61,13 +61,14 @@ def list_errors(data: bytes, file: str) -> tuple[tuple[Loc, str], ...]:
     root, rejected = yaml.read(data, file)
     if rejected:
         raise ConfigErrors(file, rejected)
-    valid, errors = validate(Config, root, ParseContext(posixpath.dirname(file)))
+    valid, errors = validate(Config, root, ParseContext(posixpath.dirname(posixpath.abspath(file))))
     own = ((root.existing(e["loc"]), diagnostic(e, file, root, Config).message) for e in errors)
     violations = valid.with_source(file, root, data).check() if valid else ()
     return (*own, *((violation.loc, violation.message) for violation in violations))
 
 
 def read_file(path: str) -> bytes:
+    """At most one byte more than a file may have. Errors: ReconcileError."""
     try:
         with open(path, "rb") as file:
             return file.read(yaml.MAX_BYTES + 1)
@@ -100,12 +101,12 @@ def validate(
             valid = valid.without(invalid)
 
 
-def _violations(
-    config: Config, errors: list[ErrorDetails], file: str, root: YamlNode
+def diagnose_violations(
+    violations: Iterable[Violation], errors: list[ErrorDetails], file: str, root: YamlNode
 ) -> Iterator[Diagnostic]:
     """The violations that are no consequence of an invalid part."""
     invalid = {root.existing(error["loc"]) for error in errors}
-    for violation in config.check():
+    for violation in violations:
         is_rejected = root.deepest(violation.loc).is_rejected
         if not is_rejected and not any(_is_consequence(violation, loc) for loc in invalid):
             mark = root.value_mark(violation.loc)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from posixpath import dirname, join
 from typing import IO, cast
@@ -31,12 +31,7 @@ class Unpacked:
     @property
     def digest(self) -> str:
         """`sha256:…`, the same for every tar that holds the same files and folders."""
-        total = hashlib.sha256()
-        for name in sorted(self._folders):
-            total.update(_encoded(name) + b"/\0")
-        for name in sorted(self._files):
-            total.update(_encoded(name) + b"\0" + self._files[name])
-        return f"sha256:{total.hexdigest()}"
+        return content_digest(self._files, self._folders)
 
     def add(self, name: str, content: IO[bytes] | None) -> None:
         """Add a file, or a folder for None. Errors: HostError for a name that is taken."""
@@ -54,6 +49,16 @@ class Unpacked:
         self._make_folder(dirname(name))
         os.mkdir(join(self.folder, name), 0o755)
         self._folders.add(name)
+
+
+def content_digest(files: Mapping[str, bytes], folders: Iterable[str]) -> str:
+    """The digest of files by the SHA-256 of their contents, and of folders."""
+    total = hashlib.sha256()
+    for name in sorted(folders):
+        total.update(_encoded(name) + b"/\0")
+    for name in sorted(files):
+        total.update(_encoded(name) + b"\0" + files[name])
+    return f"sha256:{total.hexdigest()}"
 
 
 @contextmanager

@@ -37,10 +37,11 @@ _DOCUMENTS: dict[str, Any] = {
 
 def output_schemas() -> dict[str, dict[str, Any]]:
     """Map names to the schemas of everything that `--json` prints."""
-    return {name: _schema(name, document) for name, document in _DOCUMENTS.items()}
+    return {name: document_schema(name, document) for name, document in _DOCUMENTS.items()}
 
 
-def _schema(name: str, document: Any) -> dict[str, Any]:
+def document_schema(name: str, document: Any) -> dict[str, Any]:
+    """Return the schema of one document."""
     schema = TypeAdapter(document).json_schema(mode="serialization")
     return {"$schema": DIALECT, "title": f"reconcile {name}"} | schema
 

@@ -18,6 +18,10 @@ class InvalidValue(ValueError):
         self.hint = hint
 
 
+class UnpackedSource(InvalidValue):
+    """A source, where the YAML may have none: packing one finds all of its sources by this."""
+
+
 class UnquotedOctal(str):
     """An unquoted number that begins with 0: octal to some YAML parsers, decimal to others."""
 

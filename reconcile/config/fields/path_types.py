@@ -10,6 +10,7 @@ from reconcile.config.fields.field_type import (
     FieldType,
     InvalidValue,
     ParseContext,
+    UnpackedSource,
     quote_text,
     require_str,
 )
@@ -46,7 +47,7 @@ def parse_source(value: Any, context: ParseContext) -> str:
         return parse_path(value, context)
     path = require_str(value, "a path")
     if context.sources == "none":
-        raise InvalidValue(
+        raise UnpackedSource(
             f"{quote_text(path)} is a source, and a YAML from standard input has none",
             "pack it, and add --files TAR",
         )

@@ -1,0 +1,250 @@
+"""`reconcile fleet`: plan, apply and check many hosts from one."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from reconcile.cli.options import DetailedExitCode, Json
+from reconcile.cli.terminal import now, show, style
+from reconcile.errors import ReconcileError
+from reconcile.fleet.answer import Answer
+from reconcile.fleet.applying import apply_fleet, refuse_other_fleet
+from reconcile.fleet.documents import exit_code_of, fleet_document
+from reconcile.fleet.fleet_file import Fleet, load_fleet
+from reconcile.fleet.planning import plan_fleet
+from reconcile.fleet.record import SavedPlans
+from reconcile.fleet.text import fleet_text, progress_line
+from reconcile.fleet.work import Command
+from reconcile.output.escape import printable
+from reconcile.output.json import to_json
+
+if TYPE_CHECKING:
+    from reconcile.fleet.session import OnAnswer, Session
+
+DEFAULT = "fleet.yaml"
+FleetFile = Annotated[
+    str,
+    typer.Option("--file", "-f", metavar="FILE", help="The hosts, and the order of a rollout."),
+]
+Limit = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--limit", metavar="TAG|HOST", help="Only these hosts; 'web-*' is a pattern; repeatable."
+    ),
+]
+
+fleet = typer.Typer(
+    no_args_is_help=True,
+    help="Plan, apply and check many hosts from one.",
+    add_completion=False,
+    rich_markup_mode=None,
+)
+
+
+@fleet.command("plan")
+def plan_(
+    fleet_file: FleetFile = DEFAULT,
+    limit: Limit = None,
+    out: Annotated[
+        str | None,
+        typer.Option("--out", metavar="DIR", help="Save the plans for `fleet apply DIR`."),
+    ] = None,
+    detailed_exitcode: DetailedExitCode = False,
+    json: Json = False,
+) -> int:
+    """Show what an apply would change on each host; equal plans once.
+
+    \b
+    Examples:
+      reconcile fleet plan
+      reconcile fleet plan --limit canary --out plans
+
+    \b
+    Exit codes:
+      0  planned
+      1  a host could not be reached or read
+      2  changes (only with --detailed-exitcode)
+    """
+    with _session(load_fleet(fleet_file), limit or ()) as session:
+        saved = SavedPlans(out) if out is not None else None
+        answers = plan_fleet(session, saved, _progress(session, json=json))
+    code = exit_code_of([*answers.values()], changes=detailed_exitcode)
+    _show("plan", answers, code, json=json)
+    if out is not None and not json:
+        show(f"\nSaved. To apply exactly these plans, once: reconcile fleet apply {printable(out)}")
+    return code
+
+
+@fleet.command("apply")
+def apply_(
+    plans: Annotated[str, typer.Argument(metavar="DIR", help="Plans saved by `fleet plan --out`.")],
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with a rollout that was interrupted.")
+    ] = False,
+    fleet_file: Annotated[
+        str | None,
+        typer.Option("--file", "-f", metavar="FILE", help="By default that of the plans."),
+    ] = None,
+    json: Json = False,
+) -> int:
+    """Apply saved plans in the order of the rollout; each host refuses its own if it is stale.
+
+    \b
+    Examples:
+      reconcile fleet apply plans
+      reconcile fleet apply plans --resume
+
+    \b
+    Exit codes:
+      0  all applied and verified
+      1  a host could not be reached or read
+      3  a host failed, and was rolled back
+      5  the plans, or that of a host, are stale
+      6  stopped by a limit; the rest was not asked
+    """
+    saved = SavedPlans(plans)
+    index = saved.read_index()
+    file = fleet_file or index.fleet
+    refuse_other_fleet(index, file)
+    with saved.record() as record, _session(load_fleet(file), names=index.hosts) as session:
+        done = apply_fleet(
+            session,
+            saved,
+            index,
+            record,
+            resumes=resume,
+            on_answer=_progress(session, json=json),
+        )
+    documents = {name: saved.read_document(name) or {} for name in _with_plan(done.answers)}
+    code = exit_code_of([*done.answers.values()], changes=False, stopped=bool(done.stopped_by))
+    more: dict[str, Any] = {"stopped_by": done.stopped_by, "plans": documents}
+    _show("apply", done.answers, code, json=json, steps=done.steps, **more)
+    return code
+
+
+@fleet.command("drift")
+def drift_(fleet_file: FleetFile = DEFAULT, limit: Limit = None, json: Json = False) -> int:
+    """Check that each host still matches its YAML and responds.
+
+    \b
+    Example:
+      reconcile fleet drift --json
+
+    \b
+    Exit codes:
+      0  all hosts match and respond
+      1  a host could not be reached or read
+      2  drift or pending changes
+      3  HTTP checks failed
+    """
+    return _ask("drift", fleet_file, limit, json=json)
+
+
+@fleet.command("verify")
+def verify_(fleet_file: FleetFile = DEFAULT, limit: Limit = None, json: Json = False) -> int:
+    """Run the HTTP checks of each host.
+
+    \b
+    Example:
+      reconcile fleet verify --limit eu
+
+    \b
+    Exit codes:
+      0  all checks passed
+      1  a host could not be reached, or a check could not be run
+      3  a check failed
+    """
+    return _ask("verify", fleet_file, limit, json=json)
+
+
+@fleet.command("doctor")
+def doctor_(fleet_file: FleetFile = DEFAULT, limit: Limit = None, json: Json = False) -> int:
+    """Diagnose problems on each host; equal ones once.
+
+    \b
+    Example:
+      reconcile fleet doctor
+
+    \b
+    Exit codes:
+      0  no problems
+      1  a host could not be reached or read
+      2  problems found
+    """
+    return _ask("doctor", fleet_file, limit, json=json)
+
+
+@fleet.command("status")
+def status_(fleet_file: FleetFile = DEFAULT, limit: Limit = None, json: Json = False) -> int:
+    """Show who applied last on each host, when, and with which result.
+
+    \b
+    Example:
+      reconcile fleet status
+
+    \b
+    Exit codes:
+      0  all hosts answered
+      1  a host could not be reached or read
+    """
+    return _ask("status", fleet_file, limit, json=json)
+
+
+def _ask(command: Command, file: str, limit: list[str] | None, *, json: bool) -> int:
+    with _session(load_fleet(file), limit or ()) as session:
+        on_answer = _progress(session, json=json)
+        answers = session.ask(command, [*session.targets], on_answer)
+    code = exit_code_of([*answers.values()], changes=True)
+    _show(command, answers, code, json=json)
+    return code
+
+
+@contextmanager
+def _session(
+    fleet: Fleet, limit: Sequence[str] = (), names: Mapping[str, object] | None = None
+) -> Iterator[Session]:
+    try:
+        # They bring gevent and pyinfra, which are optional; in this order.
+        from reconcile.fleet.cooperative import make_cooperative
+
+        make_cooperative()
+        from reconcile.fleet.session import open_session
+    except ImportError as error:
+        raise ReconcileError(
+            "`reconcile fleet` needs pyinfra", str(error), "pip install 'reconcile-host[fleet]'"
+        ) from None
+    with open_session(fleet, limit, names) as session:
+        yield session
+
+
+def _progress(session: Session, *, json: bool) -> OnAnswer:
+    """Print a line to stderr for each host that ends."""
+    done, total = 0, len(session.targets)
+
+    def on_answer(name: str, answer: Answer) -> Answer:
+        nonlocal done
+        done += 1
+        if not json:
+            sys.stderr.write(progress_line(done, total, name, answer) + "\n")
+        return answer
+
+    return on_answer
+
+
+def _with_plan(answers: Mapping[str, Answer]) -> list[str]:
+    return [name for name, one in answers.items() if one.state in ("applied", "failed")]
+
+
+def _show(
+    command: Command, answers: Mapping[str, Answer], code: int, *, json: bool, **more: Any
+) -> None:
+    if json:
+        show(to_json(fleet_document(command, answers, now=now(), exit_code=code, **more)))
+        return
+    more.pop("steps", None)
+    show(fleet_text(command, answers, style(), **more))

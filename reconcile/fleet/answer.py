@@ -1,0 +1,165 @@
+"""The answer of a host: what it is in terms of the fleet, or unknown; a host may be hostile."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Literal
+
+from reconcile.dataclass import dataclass
+from reconcile.errors import ExitCode
+from reconcile.fleet.rollout import Outcome
+from reconcile.output.escape import printable
+
+State = Literal[
+    "in_sync",
+    "drift",
+    "applied",
+    "failed",
+    "stale",
+    "locked",
+    "error",
+    "unknown",
+    "unreachable",
+    "skipped",
+]
+FORMAT = "1."
+"""The formats of documents that are understood."""
+EXIT_CODES: Mapping[State, int] = {
+    "drift": ExitCode.CHANGES,
+    "failed": ExitCode.VERIFICATION_FAILED,
+    "stale": ExitCode.STALE_PLAN,
+    **dict.fromkeys(("locked", "error", "unknown", "unreachable"), ExitCode.ERROR),
+}
+_STATES: Mapping[int, State] = {
+    0: "in_sync",
+    1: "error",
+    2: "drift",
+    3: "failed",
+    4: "locked",
+    5: "stale",
+    6: "locked",
+}
+_OUTCOMES: Mapping[State, Outcome] = {
+    "in_sync": "succeeded",
+    "applied": "succeeded",
+    "failed": "failed",
+    "error": "failed",
+    "unknown": "failed",
+    "unreachable": "unreachable",
+}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """How one host ended; `problem` says in words why nothing better is known."""
+
+    state: State
+    exit_code: int | None = None
+    document: Mapping[str, Any] | None = None
+    text: str = ""
+    saved_plan: bytes = b""
+    problem: str = ""
+    elapsed_s: float = 0.0
+
+    @property
+    def outcome(self) -> Outcome:
+        """How it counts in a rollout."""
+        return _OUTCOMES.get(self.state, "other")
+
+    def after(self, elapsed_s: float) -> Answer:
+        """The same, which took that long."""
+        return replace(self, elapsed_s=round(elapsed_s, 3))
+
+
+def unreachable(why: str) -> Answer:
+    """A host that was not asked."""
+    return Answer("unreachable", problem=_plain(why))
+
+
+def unknown(why: str) -> Answer:
+    """A host whose answer cannot be relied on."""
+    return Answer("unknown", problem=_plain(why))
+
+
+def read_answer(command: str, parts: Mapping[str, str]) -> Answer:
+    """The answer of `command`, by the parts of its script's output."""
+    if "code" not in parts:
+        return unknown(_why_no_code(parts))
+    code = _whole_number(parts["code"])
+    if code is None:
+        return unknown("the exit code is not a number")
+    errors = _plain(parts.get("err", "")[-4000:]).strip()
+    if code not in _STATES:
+        return unknown(errors or f"reconcile ended with {code}; 124 and 137 mean a timeout")
+    document = _document(parts.get("document" if command == "plan" else "out", ""))
+    if document is not None and not str(document.get("format_version", FORMAT)).startswith(FORMAT):
+        return unknown(f"the host answers in format {document['format_version']!s:.20}")
+    if document is None and code not in (1, 4, 5, 6):
+        return unknown(errors or "the answer is not JSON")
+    state = _state(command, code, document)
+    problem = "" if state in ("in_sync", "drift", "applied") else errors
+    return Answer(
+        state,
+        code,
+        document,
+        _plain(parts.get("out", "")) if command == "plan" else "",
+        parts.get("saved.plan", "").strip().encode() + b"\n" if "saved.plan" in parts else b"",
+        problem,
+    )
+
+
+def as_applied_before(answer: Answer, history: str, saved_plan: bytes) -> Answer:
+    """The answer of a host whose plan an interrupted rollout had carried out already.
+
+    A saved plan is applied once, so that asking again is safe: the host refuses, and its history
+    tells how that apply ended. `answer` itself where it never ran.
+    """
+    plan, rows = json.loads(saved_plan), (_document(history) or {}).get("entries")
+    for row in reversed(rows if isinstance(rows, list) else []):
+        if not isinstance(row, dict) or row.get("fingerprint") != plan["fingerprint"]:
+            continue
+        number, result = row.get("number"), str(row.get("result"))
+        if isinstance(number, int) and number > plan["serial"]:
+            if result == "applied":
+                return replace(answer, state="applied", exit_code=0, document=row, problem="")
+            return replace(answer, state="failed", exit_code=3, problem=_plain(result))
+    return answer
+
+
+def _state(command: str, code: int, document: Mapping[str, Any] | None) -> State:
+    if command == "plan" and code == 0 and document and document.get("resource_changes"):
+        return "drift"
+    if command == "apply" and code == 0 and document and document.get("result") == "applied":
+        return "applied"
+    return _STATES[code]
+
+
+def _why_no_code(parts: Mapping[str, str]) -> str:
+    if "install" in parts:
+        return "reconcile could not be installed"
+    if "refused" in parts:
+        return "the script was not run as root: allow the login `sudo -n`, or log in as root"
+    return "there is no answer"
+
+
+def _whole_number(text: str) -> int | None:
+    text = text.strip()
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 4 else None
+
+
+def _document(text: str) -> Mapping[str, Any] | None:
+    """The JSON object of a text, or that on its last line."""
+    for candidate in (text, text.strip().rpartition("\n")[2]):
+        try:
+            found = json.loads(candidate)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(found, dict):
+            return found
+    return None
+
+
+def _plain(text: str) -> str:
+    return printable(text, keep="\n")

@@ -1,0 +1,249 @@
+"""Hosts by pyinfra's connectors: the only module that knows pyinfra.
+
+It uses its inventories, and of a host `init`, `connect`, `run_shell_command` and `put_file`; none
+of its operations and facts. The process has to be cooperative before this is imported.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Mapping
+from io import BytesIO
+from typing import Any, NamedTuple
+
+from gevent import Timeout
+from gevent.pool import Pool
+from gevent.queue import Queue
+from pyinfra import logger
+from pyinfra.api import Config, Inventory, State, StringCommand
+from pyinfra.api.exceptions import PyinfraError
+from pyinfra.connectors import util as connector_util
+
+from reconcile.errors import ReconcileError
+from reconcile.fleet.answer import Answer, unknown, unreachable
+from reconcile.fleet.fleet_file import Fleet
+from reconcile.fleet.script import PREPARE, parts
+from reconcile.fleet.target import Target, connection_of, target_of
+from reconcile.fleet.work import Job
+
+CONNECT_S = 10
+GRACE_S = 15
+"""How much longer than its command a host may take."""
+MOST_BYTES = 64 << 20
+MOST_LINES = 300_000
+CHUNK = 1 << 16
+STRICT = {"ssh_strict_host_key_checking": "yes"}
+"""A host whose key is not known is never accepted, whatever an inventory says."""
+
+
+class Members(NamedTuple):
+    """The hosts of the fleet, and pyinfra's object for each."""
+
+    targets: tuple[Target, ...]
+    hosts: Mapping[str, Any]
+
+
+class _Failure(Exception):
+    """Why a host was not asked, or gave no answer."""
+
+
+def members_of(fleet: Fleet) -> Members:
+    """All hosts of the fleet. Errors: ReconcileError for an unusable inventory."""
+    _keep_quiet()
+    if fleet.inventory is None:
+        targets = tuple(target_of(name, host) for name, host in fleet.hosts.items())
+        return Members(targets, _listed_hosts(fleet))
+    hosts = {host.name: host for host in _inventory(fleet.inventory)}
+    return Members(tuple(map(_inventory_target, hosts.values())), hosts)
+
+
+def _listed_hosts(fleet: Fleet) -> dict[str, Any]:
+    """One inventory for all but those whose connector has the name of another host's."""
+    names: dict[str, str] = {}
+    data, found = dict[str, Any](), dict[str, Any]()
+    for name, host in fleet.hosts.items():
+        connector, about = connection_of(name, host)
+        if connector in data:
+            [found[name]] = Inventory(([(connector, about)], {}), override_data=STRICT)
+        else:
+            names[name], data[connector] = connector, about
+    shared = Inventory(([*data.items()], {}), override_data=STRICT)
+    return found | {name: shared.get_host(connector) for name, connector in names.items()}
+
+
+def _inventory(path: str) -> Any:
+    # Importing these makes the process cooperative, whoever imports this.
+    from pyinfra_cli.exceptions import CliError
+    from pyinfra_cli.inventory import make_inventory
+
+    try:
+        with open(path, "rb"):
+            return make_inventory(path, override_data=dict(STRICT))
+    except (OSError, CliError, PyinfraError, TypeError, SyntaxError) as error:
+        why = str(getattr(error, "message", "")) or str(error)
+        fix = "Correct it: `pyinfra INVENTORY debug-inventory` shows what pyinfra reads."
+        raise ReconcileError(f"The inventory {path} cannot be used", why, fix) from None
+
+
+def _inventory_target(host: Any) -> Target:
+    variables = host.data.get("vars") or {}
+    groups = frozenset(group for group in host.groups if not group.startswith("@"))
+    return Target(host.name, groups, variables, host.data.get("sudo", True) is not False)
+
+
+class Connections:
+    """Asks many hosts at once; each by a connection of its own, which ends with the answer."""
+
+    def __init__(self, members: Members, parallel: int) -> None:
+        # Kept to the end: pyinfra knows file transfers by the address of their connection.
+        self._hosts = members.hosts
+        # Without hosts: it takes time that grows faster than their number.
+        self._state = State()
+        self._state.init(Inventory.empty(), Config(CONNECT_TIMEOUT=CONNECT_S, PARALLEL=1))
+        self._pool = Pool(parallel)
+        self._answers: Any = Queue()
+
+    def start(self, job: Job) -> None:
+        """Ask the job's host; `next_answer` returns its answer."""
+        self._pool.spawn(self._ask, job)
+
+    def next_answer(self) -> tuple[str, Answer]:
+        """The name and the answer of the next host that ends."""
+        name, answer = self._answers.get()
+        return str(name), answer
+
+    def _ask(self, job: Job) -> None:
+        started = time.monotonic()
+        host = self._hosts[job.name]
+        host.init(self._state)
+        asked = _Asked(host, job)
+        with Timeout(job.timeout_s + GRACE_S, False):
+            asked.run()
+        asked.close()
+        self._answers.put((job.name, asked.answer.after(time.monotonic() - started)))
+
+
+class _Asked:
+    """One host while it is asked; where that ends early, `answer` says what is known."""
+
+    def __init__(self, host: Any, job: Job) -> None:
+        self._host, self._job = host, job
+        self._output: _Limits | None = None
+        self.answer = unreachable("it did not answer in time")
+
+    def run(self) -> None:
+        """Connect, put the files there, run the script and read its answer."""
+        try:
+            self._prepare_and_run()
+        except Exception as error:  # noqa: BLE001  whatever one host sends must not end the others
+            why = str(error).strip() or type(error).__name__
+            self.answer = (unreachable if self.answer.state == "unreachable" else unknown)(why)
+
+    def _prepare_and_run(self) -> None:
+        self._host.connect(show_errors=False, raise_exceptions=True)
+        self._limit_output()
+        prepared = parts(self._lines(PREPARE))
+        folder = prepared.get("folder", "").strip()
+        if not folder.startswith("/") or "\n" in folder:
+            raise _Failure("no folder could be made there")
+        script, files = self._job.for_host(folder, prepared.get("installed", "").strip())
+        for file, content in files.items():
+            self._put(content, f"{folder}/{file}")
+        self.answer = unknown("it did not answer in time")
+        found = parts(self._lines(script))
+        if self._output is not None and self._output.is_exceeded:
+            raise _Failure("the answer is larger than any answer of reconcile")
+        self.answer = self._job.read(found)
+
+    def _lines(self, script: str) -> list[str]:
+        _, output = self._host.run_shell_command(StringCommand(script))
+        lines: list[str] = output.stdout_lines
+        return lines
+
+    def _put(self, content: str | bytes, path: str) -> None:
+        source = content if isinstance(content, str) else BytesIO(content)
+        if not self._host.put_file(source, path):
+            raise _Failure("the files could not be put there")
+
+    def _limit_output(self) -> None:
+        """For SSH: pyinfra reads all that a host sends."""
+        connector = self._host.connector
+        if hasattr(connector, "client"):
+            self._output = _Limits()
+            connector.client = _LimitedClient(connector.client, self._output)
+
+    def close(self) -> None:
+        """End the connection; pyinfra leaves it open."""
+        client = getattr(self._host.connector, "client", None)
+        if client is not None:
+            client.close()
+        self._host.connected = False
+
+
+class _Limits:
+    """What a host may still send."""
+
+    def __init__(self) -> None:
+        self._bytes, self._lines = MOST_BYTES, MOST_LINES
+
+    @property
+    def is_exceeded(self) -> bool:
+        """Whether it has sent more."""
+        return self._bytes < 0 or self._lines < 0
+
+    def count(self, data: bytes) -> None:
+        """Count what was received."""
+        self._bytes -= len(data)
+        self._lines -= data.count(b"\n")
+
+
+class _LimitedClient:
+    """A client of paramiko whose commands end where their output exceeds the limits."""
+
+    def __init__(self, client: Any, limits: _Limits) -> None:
+        self._client, self._limits = client, limits
+
+    def exec_command(self, *args: Any, **kwargs: Any) -> tuple[Any, Any, Any]:
+        """As the client does."""
+        stdin, stdout, _ = self._client.exec_command(*args, **kwargs)
+        channel = stdout.channel
+        output = _LimitedOutput(channel, channel.recv, self._limits)
+        return stdin, output, _LimitedOutput(channel, channel.recv_stderr, self._limits)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+
+class _LimitedOutput:
+    """The lines of one stream of a command."""
+
+    def __init__(self, channel: Any, receive: Callable[[int], bytes], limits: _Limits) -> None:
+        self.channel = channel
+        self._receive, self._limits = receive, limits
+
+    def __iter__(self) -> Iterator[str]:
+        parts = list[bytes]()
+        while data := self._receive(CHUNK):
+            self._limits.count(data)
+            if self._limits.is_exceeded:
+                self.channel.close()
+                return
+            first, *lines = data.split(b"\n")
+            parts.append(first)
+            for line in lines:
+                yield b"".join(parts).decode("utf-8", "replace")
+                parts = [line]
+        if any(parts):
+            yield b"".join(parts).decode("utf-8", "replace")
+
+
+def _keep_quiet() -> None:
+    """What pyinfra logs is in the answers; and it must never ask anybody for a password."""
+    logger.addHandler(logging.NullHandler())
+    logger.propagate = False
+    setattr(connector_util, "getpass", _refuse_password)  # noqa: B010  pyinfra imports it by name
+
+
+def _refuse_password(_prompt: str = "") -> str:
+    raise PyinfraError("sudo asks for a password; allow the login NOPASSWD, or log in as root")

@@ -1,0 +1,141 @@
+"""What is run on a host: one script before its files are there, and one that does the work.
+
+The second answers with a header line before each part of its output. All that it needs is in the
+files: no argument and no variable of the environment holds anything of the configuration.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from shlex import join, quote
+from typing import NamedTuple
+
+from reconcile.dataclass import dataclass
+
+HEADER = "== reconcile-fleet "
+LARGEST_PART = 32 << 20
+"""Bytes of one part of an answer."""
+YAML, TAR, PLAN, PROGRAM = "reconcile.yaml", "files.tar", "saved.plan", "reconcile.program"
+INSTALLED = "/usr/local/lib/reconcile-fleet"
+_STOP_S = 10
+
+PREPARE = f"""umask 077
+dir=$(mktemp -d "${{TMPDIR:-/tmp}}/reconcile-fleet.XXXXXXXXXX") || exit 1
+printf '{HEADER}folder\\n%s\\n{HEADER}installed\\n' "$dir"
+cat {INSTALLED}/digest 2>/dev/null
+exit 0
+"""
+
+
+@dataclass(frozen=True)
+class Program:
+    """How reconcile is called on the host; `digest` is that of what has to be put there."""
+
+    command: tuple[str, ...] = ("reconcile",)
+    digest: str = ""
+    install: str = ""
+    """The shell commands that install $program."""
+
+
+def installed_deb(digest: str) -> Program:
+    """A package of Debian, installed once."""
+    install = 'mv "$program" "$program.deb" && apt-get -q install --yes "$program.deb" >&2'
+    return Program(digest=digest, install=f"{install} </dev/null")
+
+
+def installed_file(digest: str) -> Program:
+    """The single file, put beside what reconcile itself installs nothing into."""
+    path = f"{INSTALLED}/reconcile.pyz"
+    return Program(
+        ("/usr/bin/python3", "-I", path), digest, f'chmod 0755 "$program" && mv "$program" {path}'
+    )
+
+
+class Call(NamedTuple):
+    """A command of reconcile, and the files that it leaves as parts of the answer."""
+
+    arguments: tuple[str, ...]
+    parts: tuple[str, ...] = ()
+    asks_history: bool = False
+    """Whether the history is a part, where the exit code is that of a stale plan."""
+
+
+@dataclass(frozen=True)
+class Script:
+    """The work on one host."""
+
+    program: Program
+    call: Call
+    has_files: bool
+    timeout_s: int
+    uses_sudo: bool = True
+
+    def text(self, folder: str, *, installs: bool) -> str:
+        """The script, for the folder that PREPARE made."""
+        work = "\n".join(self._lines(folder, installs))
+        sudo = 'if [ "$(id -u)" = 0 ]; then as=; else as="sudo -n -H"; fi' * self.uses_sudo
+        run = f"$as sh -c {quote(work)}" if self.uses_sudo else f"sh -c {quote(work)}"
+        # The exit code is a part of the answer; here it would only say whether it was 0.
+        return f"{sudo}\n{run} || printf '{HEADER}refused\\n'; rm -rf {quote(folder)}; exit 0"
+
+    def _lines(self, folder: str, installs: bool) -> Iterable[str]:
+        yield "umask 077; cd / || exit 1"
+        # Only root enters it: whoever logged in could change the files otherwise.
+        yield 'dir=$(mktemp -d "${TMPDIR:-/tmp}/reconcile-fleet.XXXXXXXXXX") || exit 1'
+        yield "trap 'rm -rf \"$dir\"' EXIT"
+        yield f'mv {quote(folder)}/* "$dir"/ && chown -R "$(id -u):$(id -g)" "$dir" || exit 1'
+        yield f'program="$dir"/{PROGRAM}'
+        if installs:
+            yield f"mkdir -p -m 0755 {INSTALLED} && chmod 0755 {INSTALLED} || exit 1"
+            yield f"{self.program.install} || {{ printf '{HEADER}install\\n'; exit 1; }}"
+            yield f"printf '%s\\n' {quote(self.program.digest)} >{INSTALLED}/digest"
+        yield f"printf '{HEADER}version\\n'; {join(self.program.command)} --version 2>&1"
+        yield f'{self._run} >"$dir"/out 2>"$dir"/err <"$dir"/{YAML}; code=$?'
+        yield f"printf '{HEADER}code\\n%s\\n' \"$code\""
+        for name in ("out", "err", *self.call.parts):
+            yield _part(name)
+        if self.call.asks_history:
+            yield f'[ "$code" = 5 ] && {self._history} >"$dir"/history 2>/dev/null <"$dir"/{YAML}'
+            yield _part("history")
+        yield "exit 0"
+
+    @property
+    def _run(self) -> str:
+        limit = f"timeout -k {_STOP_S} {self.timeout_s}"
+        return (
+            f"{limit} {join(self.program.command)} {_arguments(self.call.arguments)}{self._input}"
+        )
+
+    @property
+    def _history(self) -> str:
+        return f"{join(self.program.command)} history --json{self._input}"
+
+    @property
+    def _input(self) -> str:
+        return ' -f - --files "$dir"/' + TAR if self.has_files else " -f -"
+
+
+def _arguments(arguments: Sequence[str]) -> str:
+    """The arguments for a shell; one that begins with @ is a file of the folder."""
+    return " ".join(
+        f'"$dir"/{quote(one[1:])}' if one.startswith("@") else quote(one) for one in arguments
+    )
+
+
+def _part(name: str) -> str:
+    path = f'"$dir"/{quote(name)}'
+    return (
+        f"[ -e {path} ] && {{ printf '{HEADER}{name}\\n'; head -c {LARGEST_PART} {path}; echo; }}"
+    )
+
+
+def parts(lines: Iterable[str]) -> dict[str, str]:
+    """The parts of an answer by their names."""
+    found: dict[str, list[str]] = {}
+    current: list[str] = []
+    for line in lines:
+        if line.startswith(HEADER):
+            current = found.setdefault(line.removeprefix(HEADER), [])
+        else:
+            current.append(line)
+    return {name: "\n".join(part) for name, part in found.items()}

@@ -1,0 +1,131 @@
+"""What each command of a fleet asks of a host, and how its answer is read."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from functools import cache
+from typing import Literal, NamedTuple
+
+from reconcile.dataclass import dataclass
+from reconcile.filesystem.host_error import explained
+from reconcile.fleet.answer import Answer, as_applied_before, read_answer
+from reconcile.fleet.fleet_file import Fleet, Install
+from reconcile.fleet.package import Package, Packer
+from reconcile.fleet.script import (
+    PLAN,
+    PROGRAM,
+    TAR,
+    YAML,
+    Call,
+    Program,
+    Script,
+    installed_deb,
+    installed_file,
+)
+from reconcile.fleet.target import Target
+
+Command = Literal["plan", "apply", "drift", "verify", "doctor", "status"]
+CALLS: Mapping[Command, Call] = {
+    "plan": Call(("plan", "--out", f"@{PLAN}", "--json-into", "@document"), ("document", PLAN)),
+    "apply": Call(("apply", f"@{PLAN}", "--json"), asks_history=True),
+    "drift": Call(("drift", "--json")),
+    "verify": Call(("verify", "--json")),
+    "doctor": Call(("doctor", "--json")),
+    "status": Call(("history", "--json")),
+}
+
+
+class Job(NamedTuple):
+    """What is asked of one host: the files that it is given, and the script that is run then."""
+
+    name: str
+    command: Command
+    files: Mapping[str, str | bytes]
+    """Name → path, or content."""
+    script: Script
+    program: str | None
+    """The path of what brings reconcile, for hosts that do not have it."""
+    require: str | None
+    is_repeated: bool = False
+    """Whether the host may have been asked before: the controller was interrupted."""
+
+    @property
+    def timeout_s(self) -> int:
+        """The longest that the work may take."""
+        return self.script.timeout_s
+
+    def for_host(self, folder: str, installed: str) -> tuple[str, Mapping[str, str | bytes]]:
+        """The script for a folder of the host, and the files that it needs there."""
+        if self.program is None or installed == self.script.program.digest:
+            return self.script.text(folder, installs=False), self.files
+        return self.script.text(folder, installs=True), {**self.files, PROGRAM: self.program}
+
+    def read(self, parts: Mapping[str, str]) -> Answer:
+        """The answer, by the parts of the script's output."""
+        version = parts.get("version", "").strip().removeprefix("reconcile ")
+        if self.require is not None and "code" in parts and not is_at_least(version, self.require):
+            why = f"reconcile {self.require} is required there; {version or 'none'} is installed"
+            return Answer("error", 1, problem=why)
+        answer = read_answer(self.command, parts)
+        plan = self.files.get(PLAN)
+        if self.is_repeated and answer.state == "stale" and isinstance(plan, bytes):
+            return as_applied_before(answer, parts.get("history", ""), plan)
+        return answer
+
+
+@dataclass(frozen=True)
+class Work:
+    """Makes the jobs of a fleet's hosts."""
+
+    fleet: Fleet
+    packer: Packer
+
+    def package(self, target: Target) -> Package:
+        """What the host is given. Errors: ReconcileError."""
+        return self.packer.pack(self.fleet.config_of(target.name), target.variables)
+
+    def job(
+        self,
+        target: Target,
+        command: Command,
+        package: Package,
+        *,
+        saved_plan: bytes | None = None,
+        is_repeated: bool = False,
+    ) -> Job:
+        """The job of a host; a repeated one waits for an apply that still runs there."""
+        program, path = program_of(self.fleet.install)
+        timeout_s = self.fleet.rollout.timeout
+        call = CALLS[command]
+        if is_repeated:
+            call = call._replace(arguments=(*call.arguments, "--lock-timeout", str(timeout_s)))
+        files: dict[str, str | bytes] = {YAML: package.yaml}
+        if package.tar is not None:
+            files[TAR] = package.tar
+        if saved_plan is not None:
+            files[PLAN] = saved_plan
+        script = Script(program, call, package.tar is not None, timeout_s, target.uses_sudo)
+        require = self.fleet.install.require
+        return Job(target.name, command, files, script, path, require, is_repeated)
+
+
+def program_of(install: Install) -> tuple[Program, str | None]:
+    """How reconcile is called, and the path of what brings it there. Errors: ReconcileError."""
+    if install.deb is not None:
+        return installed_deb(_digest(install.deb)), install.deb
+    if install.file is not None:
+        return installed_file(_digest(install.file)), install.file
+    return Program((install.command or "reconcile",)), None
+
+
+@cache
+def _digest(path: str) -> str:
+    with explained(f"{path} cannot be read"), open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def is_at_least(version: str, required: str) -> bool:
+    """Whether a version is the required one or a newer one."""
+    numbers = [part for part in version.split("+")[0].split(".")[:4] if part.isdecimal()]
+    return [*map(int, numbers)] >= [*map(int, required.split("."))] if numbers else False

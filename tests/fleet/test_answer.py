@@ -1,0 +1,85 @@
+"""A host may be hostile: what it sends is read within limits, or it is unknown."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reconcile.fleet.answer import Answer, as_applied_before, read_answer
+from reconcile.fleet.script import HEADER, parts
+
+PLAN = json.dumps({"format_version": "1.4", "resource_changes": [{"address": "file:/a"}]})
+
+
+@pytest.mark.parametrize(
+    ("command", "found", "state"),
+    [
+        ("plan", {"code": "0", "document": PLAN}, "drift"),
+        ("plan", {"code": "0", "document": '{"format_version": "1.0"}'}, "in_sync"),
+        ("plan", {"code": "1", "err": "Error"}, "error"),
+        ("drift", {"code": "2", "out": PLAN}, "drift"),
+        ("drift", {"code": "3", "out": PLAN}, "failed"),
+        ("apply", {"code": "0", "out": '{"type": "note"}\n{"result": "applied"}'}, "applied"),
+        ("apply", {"code": "0", "out": '{"result": "no_changes"}'}, "in_sync"),
+        ("apply", {"code": "3", "out": '{"result": "rolled_back"}'}, "failed"),
+        ("apply", {"code": "4"}, "locked"),
+        ("apply", {"code": "5"}, "stale"),
+        ("apply", {"code": "6"}, "locked"),
+        ("apply", {"code": "124"}, "unknown"),
+        ("drift", {"code": "0", "out": "hello"}, "unknown"),
+        ("drift", {"code": "0", "out": '{"format_version": "2.0"}'}, "unknown"),
+        ("drift", {"code": "0", "out": "[" * 100_000}, "unknown"),
+        ("drift", {"code": "0"}, "unknown"),
+        ("drift", {"code": "٣"}, "unknown"),
+        ("drift", {"out": PLAN}, "unknown"),
+        ("drift", {"refused": ""}, "unknown"),
+    ],
+)
+def test_an_answer_is_what_it_shows_or_unknown(
+    command: str, found: dict[str, str], state: str
+) -> None:
+    assert state == read_answer(command, found).state
+
+
+def test_nothing_of_an_answer_controls_a_terminal() -> None:
+    answer = read_answer("plan", {"code": "1", "err": "\x1b]0;x\x07\nno", "out": "\x1b[2J"})
+
+    assert "\\x1b]0;x\\x07\nno" == answer.problem
+    assert "\\x1b[2J" == answer.text
+
+
+@given(st.lists(st.text()), st.sampled_from(["plan", "apply", "drift", "verify", "doctor"]))
+def test_any_output_is_an_answer(lines: list[str], command: str) -> None:
+    assert isinstance(read_answer(command, parts(lines)), Answer)
+
+
+@given(st.dictionaries(st.sampled_from(["code", "out", "err", "document"]), st.text()))
+def test_any_parts_are_an_answer(found: dict[str, str]) -> None:
+    assert isinstance(read_answer("plan", found), Answer)
+
+
+def test_an_answer_is_split_at_its_headers() -> None:
+    lines = ["motd", f"{HEADER}code", "0", f"{HEADER}out", "a", "", "b"]
+
+    assert {"code": "0", "out": "a\n\nb"} == parts(lines)
+
+
+@pytest.mark.parametrize(
+    ("rows", "state"),
+    [
+        ([{"number": 4, "fingerprint": "f", "result": "applied"}], "applied"),
+        ([{"number": 4, "fingerprint": "f", "result": "rolled_back"}], "failed"),
+        ([{"number": 3, "fingerprint": "f", "result": "applied"}], "stale"),
+        ([{"number": 4, "fingerprint": "g", "result": "applied"}], "stale"),
+        ([None, {"number": "4", "fingerprint": "f"}], "stale"),
+        ("rows", "stale"),
+    ],
+)
+def test_the_history_tells_how_an_interrupted_apply_ended(rows: object, state: str) -> None:
+    saved = json.dumps({"fingerprint": "f", "serial": 3}).encode()
+    history = json.dumps({"entries": rows})
+
+    assert state == as_applied_before(Answer("stale", 5), history, saved).state
