@@ -92,7 +92,9 @@ def apply_(
     ] = None,
     json: Json = False,
 ) -> int:
-    """Apply saved plans in the order of the rollout; each host refuses its own if it is stale.
+    """Apply saved plans, in the order of the rollout.
+
+    Each host refuses its own plan where it is stale.
 
     \b
     Examples:

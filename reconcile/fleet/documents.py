@@ -16,7 +16,8 @@ from reconcile.fleet.answer import EXIT_CODES, Answer, State
 from reconcile.fleet.work import Command
 from reconcile.output.documents import FORMAT_VERSION, Document
 
-STOPPED = 6
+STOPPED: int = ExitCode.HELD
+"""A limit was reached: the rest was not asked."""
 PRECEDENCE = (
     ExitCode.VERIFICATION_FAILED,
     ExitCode.ERROR,
@@ -173,6 +174,3 @@ def exit_code_of(answers: Sequence[Answer], *, changes: bool, stopped: bool = Fa
     if not changes:
         codes.discard(ExitCode.CHANGES)
     return next((int(code) for code in PRECEDENCE if code in codes), 0)
-
-
-STOPPED = 6
