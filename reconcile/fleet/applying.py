@@ -5,15 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from reconcile.errors import ReconcileError, StalePlan
 from reconcile.fleet.answer import Answer, State
 from reconcile.fleet.record import Index, PlannedHost, Record, SavedPlans, file_digest
 from reconcile.fleet.rollout import Outcome, Rollout
 from reconcile.fleet.run import run_rollout
-from reconcile.fleet.session import OnAnswer, Session
 from reconcile.fleet.work import Job
+
+if TYPE_CHECKING:
+    from reconcile.fleet.session import OnAnswer, Session
 
 FINAL: frozenset[State] = frozenset({"applied", "in_sync", "failed", "stale"})
 """States that a resumed rollout leaves as they are; all other hosts are asked again."""

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from reconcile.engine.ledger_store import now
 from reconcile.fleet.answer import Answer
 from reconcile.fleet.record import Index, PlannedHost, SavedPlans, file_digest
-from reconcile.fleet.session import OnAnswer, Session
+
+if TYPE_CHECKING:
+    from reconcile.fleet.session import OnAnswer, Session
 
 
 def plan_fleet(
