@@ -19,6 +19,7 @@ from pyinfra import logger
 from pyinfra.api import Config, Inventory, State, StringCommand
 from pyinfra.api.exceptions import PyinfraError
 from pyinfra.connectors import util as connector_util
+from pyinfra.context import ctx_state
 
 from reconcile.errors import ReconcileError
 from reconcile.fleet.answer import Answer, unknown, unreachable
@@ -74,16 +75,18 @@ def _listed_hosts(fleet: Fleet) -> dict[str, Any]:
 
 def _inventory(path: str) -> Any:
     # Importing these makes the process cooperative, whoever imports this.
-    from pyinfra_cli.exceptions import CliError
+    from pyinfra_cli.exceptions import CliError, UnexpectedExternalError
     from pyinfra_cli.inventory import make_inventory
 
     try:
-        with open(path, "rb"):
+        with open(path, "rb"), ctx_state.use(State()):
             return make_inventory(path, override_data=dict(STRICT))
+    except UnexpectedExternalError as error:
+        why = f"{type(error.exception).__name__}: {error.exception}"
     except (OSError, CliError, PyinfraError, TypeError, SyntaxError) as error:
         why = str(getattr(error, "message", "")) or str(error)
-        fix = "Correct it: `pyinfra INVENTORY debug-inventory` shows what pyinfra reads."
-        raise ReconcileError(f"The inventory {path} cannot be used", why, fix) from None
+    fix = "Correct it: `pyinfra INVENTORY debug-inventory` shows what pyinfra reads."
+    raise ReconcileError(f"The inventory {path} cannot be used", why, fix)
 
 
 def _inventory_target(host: Any) -> Target:
