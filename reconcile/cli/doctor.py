@@ -43,6 +43,7 @@ from reconcile.output.json import to_json
 from reconcile.output.sarif import sarif_text
 from reconcile.system import Host
 from reconcile.workspace import Workspace
+from reconcile.workspace.release_sources import as_in_use
 
 
 def doctor(
@@ -133,7 +134,9 @@ def inspection_of(workspace: Workspace | None, sites: list[str]) -> HostInspecti
     if workspace is None:
         whole = HostInspection(Host())
     else:
-        whole = HostInspection(workspace.host, declaration(workspace.config))
+        whole = HostInspection(
+            workspace.host, declaration(as_in_use(workspace.config, workspace.host))
+        )
     if not sites:
         return whole
     names = [name for server in whole.nginx.router.servers.servers for name in server.names]

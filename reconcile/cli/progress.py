@@ -143,6 +143,8 @@ class PlainProgress(EventSink):
         """A line for a change or a rollback, else ""; checks and notes come at the end."""
         if event.type == "apply_complete" and event.change is not None:
             return f"{action_line(event.change, style())} ({event.elapsed_s:.1f} s)"
+        if event.type == "preparing":
+            return style().dim(printable(event.message))
         if event.type == "rollback":
             # Why an apply is rolled back is reported once, at its end.
             message = "Rolling back." if self._is_applying else _sentence(event.message)

@@ -67,8 +67,8 @@ def _show(plan: RollbackPlan, workspace: Workspace, events: EventSink, *, json: 
     if not json:
         show(rollback_preview(plan, gone, style(), hold))
         return
-    for site in gone:
-        events(Event("note", message=site_warning(site)))
+    for warning in (*map(site_warning, gone), *plan.warnings):
+        events(Event("note", message=warning))
     if hold is not None:
         events(Event("note", message=f"A hold is in force: {hold}."))
 

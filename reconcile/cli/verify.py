@@ -17,6 +17,7 @@ from reconcile.output.checks import verification_text
 from reconcile.output.json import to_json, verify_document
 from reconcile.workspace import Workspace
 from reconcile.workspace.checking import verify_sites
+from reconcile.workspace.release_sources import as_in_use
 
 Checklists = list[tuple[str, tuple[ChecklistItem, ...]]]
 
@@ -55,7 +56,8 @@ def verify(file: File = None, var: Vars = None, json: Json = False, site: Sites 
 
 def site_lists(workspace: Workspace, sites: Iterable[str], probed: Sequence[Check]) -> Checklists:
     """The checklist of each of these sites; `probed` are the results of its probes."""
-    declared, questions = declaration(workspace.config), workspace.readable_probes
+    declared = declaration(as_in_use(workspace.config, workspace.host))
+    questions = workspace.readable_probes
     return list(site_checklists(workspace.host, declared, dict.fromkeys(sites), questions, probed))
 
 

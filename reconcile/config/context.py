@@ -14,6 +14,7 @@ from reconcile.config.site.app import App
 from reconcile.config.site.gunicorn import Gunicorn
 from reconcile.config.site.listen_ports import ListenAddress, main_endpoint
 from reconcile.config.site.location import Location
+from reconcile.config.site.release import id_in, with_release
 from reconcile.config.site.site import Site, site_view
 from reconcile.config.site.tls import Tls
 from reconcile.dataclass import dataclass
@@ -39,7 +40,10 @@ class CompileContext:
     @cached_property
     def sites(self) -> dict[str, SiteContext]:
         """The sites by name."""
-        return {name: SiteContext(self, name, site) for name, site in self.config.sites.items()}
+        return {
+            name: SiteContext(self, name, with_release(site, name, id_in(self.facts, name, site)))
+            for name, site in self.config.sites.items()
+        }
 
     @cached_property
     def owners(self) -> dict[str, OwnerEntry]:

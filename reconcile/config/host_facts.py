@@ -16,11 +16,24 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class SourceFacts:
+    """The source of a release: the digest of its contents, and how many files it has.
+
+    `left_out` are notes on what of it no release gets.
+    """
+
+    digest: str
+    files: int = 0
+    left_out: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class HostFacts:
     """The host, as far as the meaning of the configuration depends on it.
 
     `has_boot`: services can be enabled. `user` and `group` are those of the apply, by name: root
     where `privileged`. `sources`: path → content, for each path of `Config.file_sources()`.
+    `release_sources`: site → the source of its app's release.
     `private_sources`: path → owner, for those that must not be published.
     `certificates`: those of `Config.certificate_names()` that certbot has obtained.
     `former_certificates`: site → certificate and key that its file names until then.
@@ -55,6 +68,7 @@ class HostFacts:
     worker_group: str = "www-data"
     sources: Mapping[str, bytes] = field(default_factory=dict)
     private_sources: Mapping[str, str] = field(default_factory=dict)
+    release_sources: Mapping[str, SourceFacts] = field(default_factory=dict)
     serves_sites: bool = False
     other_files: frozenset[str] = frozenset()
     certificates: frozenset[str] = frozenset()

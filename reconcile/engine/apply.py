@@ -24,6 +24,7 @@ from reconcile.engine.model import (
     EventHandler,
     Plan,
     Report,
+    discard_event,
     failed_checks,
     failure_reasons,
     merged_versions,
@@ -35,7 +36,12 @@ from reconcile.engine.protection_record import (
     write_record,
 )
 from reconcile.engine.resource import Ref, Resource
-from reconcile.engine.rollback import RollbackFailed, prune_journals, roll_back
+from reconcile.engine.rollback import (
+    RollbackFailed,
+    prune_journals,
+    roll_back,
+    why_only_by_hand,
+)
 from reconcile.engine.safety_checks import refuse_unclear
 from reconcile.engine.scopes import passed_over
 from reconcile.errors import ReconcileError, StalePlan
@@ -47,6 +53,7 @@ if TYPE_CHECKING:
     from reconcile.system import Host
 
 Verify = Callable[[], Sequence[Check]]
+VerifyStarted = Callable[[Resource], Sequence[Check]]
 Replan = Callable[[], Plan]
 Done = dict[Ref, Resource | None]
 
@@ -59,6 +66,11 @@ class VerificationFailed(ReconcileError):
     """The plan was applied, but a check failed."""
 
 
+def nothing_started(switch: Resource) -> Sequence[Check]:  # noqa: ARG001
+    """Where nothing is started beside what visitors get."""
+    return ()
+
+
 def apply(
     plan: Plan,
     host: Host,
@@ -68,10 +80,12 @@ def apply(
     on_event: EventHandler,
     by: Actor,
     replan: Replan | None = None,
+    verify_started: VerifyStarted = nothing_started,
     roll_back: bool = True,
 ) -> Report:
     """Apply `plan`; the caller holds the lock, has recovered, and planned just now.
 
+    `verify_started` checks what was started beside the old, before a switch leads visitors to it.
     `replan` plans again once everything is done: what is left then fails the apply.
 
     Any failure, of a check too, rolls everything back unless `roll_back` is False; then
@@ -80,7 +94,18 @@ def apply(
     """
     refuse_unclear(plan)
     ledger = _owned(plan, host)
-    run = _ApplyRun(plan, host, ledger, verify, verify_rolled_back, on_event, by, replan, roll_back)
+    run = _ApplyRun(
+        plan,
+        host,
+        ledger,
+        verify,
+        verify_rolled_back,
+        on_event,
+        by,
+        replan,
+        verify_started,
+        roll_back,
+    )
     if not plan.changes:
         return run.adopt_unchanged()
     for declared in plan.desired.values():
@@ -96,6 +121,19 @@ def _owned(plan: Plan, host: Host) -> Ledger:
     return replace(passed_over(ledger, plan.desired, plan.config.path), file=plan.config.path)
 
 
+def report_unprepared(
+    plan: Plan, host: Host, error: ReconcileError | OSError | Interrupted, by: Actor
+) -> Report:
+    """Record and report that what `plan` needs could not be made: nothing has changed."""
+    run = _ApplyRun(plan, host, _owned(plan, host), tuple, tuple, discard_event, by)
+    run.signal = error.number if isinstance(error, Interrupted) else 0
+    failure = _as_error(error)
+    why = ": ".join(filter(None, [failure.what, "; ".join(failure.why.splitlines())]))
+    entry = run.entry("rolled_back", why)
+    write_records(host.state, *next_records(run.ledger, run.ledger.rows, entry))
+    return run.report("rolled_back", failure)
+
+
 @dataclass
 class _ApplyRun:
     plan: Plan
@@ -105,8 +143,9 @@ class _ApplyRun:
     verify_rolled_back: Verify
     on_event: EventHandler
     by: Actor
-    replan: Replan | None
-    may_roll_back: bool
+    replan: Replan | None = None
+    verify_started: VerifyStarted = nothing_started
+    may_roll_back: bool = True
     started: float = field(default_factory=monotonic)
     at: str = field(default_factory=now)
     done: Done = field(default_factory=dict)
@@ -121,9 +160,9 @@ class _ApplyRun:
         rows = self._rows({})
         self._record_protection(rows)
         if rows != read_owned(self.host).rows:
-            entry = self._entry("no_changes")
+            entry = self.entry("no_changes")
             write_records(self.host.state, *next_records(self.ledger, rows, entry))
-        return self._report("no_changes")
+        return self.report("no_changes")
 
     def execute(self) -> Report:
         """Apply, or roll back; a signal ends neither half-way nor unreported."""
@@ -131,7 +170,7 @@ class _ApplyRun:
             return self._execute_or_roll_back(signals)
 
     def _execute_or_roll_back(self, signals: SignalHandler) -> Report:
-        journal = Journal.begin(self.host.state, encode(self.ledger), self._entry("begun"))
+        journal = Journal.begin(self.host.state, encode(self.ledger), self.entry("begun"))
         try:
             with signals.interruptible(), _with_recorder(self.host, journal, self._guard()):
                 self._execute_all()
@@ -146,7 +185,7 @@ class _ApplyRun:
             return self._handle_failure(journal, _as_error(error))
         except BaseException:
             # A bug of reconcile: restore the host all the same, then report the bug.
-            roll_back(journal, self.host, self._entry("rolled_back", "internal error"))
+            roll_back(journal, self.host, self.entry("rolled_back", "internal error"))
             raise
         return self._finish(journal, "applied")
 
@@ -203,7 +242,11 @@ class _ApplyRun:
 
     def _removes_later(self, change: Change) -> bool:
         """Whether it removes some of what it holds, and no change needs that gone."""
-        paths = tuple(change.before.pruned_paths()) if change.before and change.after else ()
+        if change.before is None or change.after is None:
+            return False
+        if change.before.waits_for_switch():
+            return True
+        paths = tuple(change.before.pruned_paths())
         others = (one.before or one.subject for one in self.plan.changes if one.after is not None)
         return bool(paths) and not any(one.needs_gone(path) for one in others for path in paths)
 
@@ -241,6 +284,8 @@ class _ApplyRun:
             change.after.apply_but_removals(self.host, change.before)
             self.done[change.ref] = change.after
         else:
+            if change.after.is_switch:
+                self._refuse_failed(self._check(partial(self.verify_started, change.after)))
             change.after.apply(self.host, change.before)
             self._observe(change, change.after)
 
@@ -315,7 +360,9 @@ class _ApplyRun:
             )
 
     def _handle_failure(self, journal: Journal, error: ReconcileError) -> Report:
-        if not self.may_roll_back:
+        if prevented := why_only_by_hand(journal, self.host):
+            error = _not_rolled_back(error, prevented)
+        if prevented or not self.may_roll_back:
             self._commit(journal, "failed", error.what)
             return self._finish(journal, "failed", error)
         try:
@@ -325,13 +372,13 @@ class _ApplyRun:
             worse = self._roll_back(journal, error)
         if worse:
             why = "\n".join(part for part in (error.what, error.why, worse.why) if part)
-            return self._report("failed", ReconcileError(worse.what, why, worse.fix))
+            return self.report("failed", ReconcileError(worse.what, why, worse.fix))
         self._verify_rollback()
-        return self._report("rolled_back", error)
+        return self.report("rolled_back", error)
 
     def _roll_back(self, journal: Journal, error: ReconcileError) -> RollbackFailed | None:
         try:
-            left = roll_back(journal, self.host, self._entry("rolled_back", error.what))
+            left = roll_back(journal, self.host, self.entry("rolled_back", error.what))
         except RollbackFailed as worse:
             return worse
         self.notes += left
@@ -354,7 +401,7 @@ class _ApplyRun:
         journal.close()
         rows = self._rows(self.done)
         self._record_protection(rows)
-        after, row = next_records(self.ledger, rows, self._entry(result, error))
+        after, row = next_records(self.ledger, rows, self.entry(result, error))
         journal.commit(row, after)
 
     def _finish(
@@ -367,9 +414,9 @@ class _ApplyRun:
             self.add_note(
                 f"Recording the outcome failed; the next apply completes it: {in_one_line(trouble)}"
             )
-        return self._report(result, error)
+        return self.report(result, error)
 
-    def _report(self, result: ApplyResult, error: ReconcileError | None = None) -> Report:
+    def report(self, result: ApplyResult, error: ReconcileError | None = None) -> Report:
         kept = () if result == "rolled_back" else self._completed_changes()
         report = Report(
             self.plan,
@@ -386,7 +433,7 @@ class _ApplyRun:
         is_stale = isinstance(error, StalePlan)
         return replace(report, error=error.what, why=error.why, fix=error.fix, is_stale=is_stale)
 
-    def _entry(self, result: str, error: str = "") -> HistoryEntry:
+    def entry(self, result: str, error: str = "") -> HistoryEntry:
         changes = self.plan.changes if result == "begun" else self._completed_changes()
         return HistoryEntry(
             self.at,
@@ -430,6 +477,15 @@ def _followed_by(plan: Plan, revealed: Plan) -> Plan:
     )
 
 
+def _not_rolled_back(error: ReconcileError, prevented: str) -> ReconcileError:
+    return ReconcileError(
+        error.what,
+        "\n".join(filter(None, (error.why, f"It was not rolled back: {prevented}."))),
+        "Correct the app, then apply again. If the release before works with what was left:"
+        " reconcile rollback",
+    )
+
+
 def _is_theirs(change: Change) -> bool:
     """Whether others change it at any moment, as an app does its uploads."""
     return change.subject.protected or change.subject.is_shared
@@ -462,4 +518,6 @@ def _as_error(error: ReconcileError | OSError | Interrupted) -> ReconcileError:
         return error
     if isinstance(error, Interrupted):
         return ReconcileError(f"{INTERRUPTED} by {error}.")
-    return ReconcileError("A change failed.", in_one_line(error))
+    return ReconcileError(
+        "A change failed.", in_one_line(error) if isinstance(error, OSError) else ""
+    )

@@ -296,6 +296,7 @@ class Event:
 
     type: Literal[
         "planned_change",
+        "preparing",
         "apply_start",
         "apply_progress",
         "apply_complete",

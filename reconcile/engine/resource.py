@@ -73,7 +73,7 @@ class Resource(ResourceHooks, ResourceDisplay, ResourceState):
         raise NotImplementedError
 
     def apply_but_removals(self, host: Host, before: Self | None) -> None:
-        """`apply`, but for the removal of `pruned_paths`, which are still served."""
+        """`apply`, but for the removal of `pruned_paths`, and what `waits_for_switch`."""
         self.apply(host, before)
 
     def apply_removals(self, host: Host, before: Self) -> None:

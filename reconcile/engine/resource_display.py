@@ -29,6 +29,10 @@ class ResourceDisplay:
         """The items of a field that lists changes below this; None for any other field."""
         return None
 
+    def unknown_fields(self) -> frozenset[str]:
+        """Observed: fields whose values only the apply will know."""
+        return frozenset()
+
     def legible(self, text: str) -> str:
         """A text of this without what changes at every apply and means nothing to people."""
         return text

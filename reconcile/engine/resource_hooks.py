@@ -31,6 +31,8 @@ class ResourceHooks:
     """Whether others change it at any moment, so that what differs after an apply is theirs."""
     reveals_changes: ClassVar[bool] = False
     """Whether what it leaves decides other changes, which are planned once it is done."""
+    is_switch: ClassVar[bool] = False
+    """Whether visitors get to what was started before by it, once that has been checked."""
     form: ClassVar[str] = ""
     """What stands at the path of its name, where that can be one thing only."""
     is_name_removed: ClassVar[bool] = False
@@ -63,6 +65,10 @@ class ResourceHooks:
     def pruned_paths(self) -> Iterable[str]:
         """Observed: the paths below its own that its change removes."""
         return ()
+
+    def waits_for_switch(self) -> bool:
+        """Observed: whether some of its change has to wait until visitors get all of the rest."""
+        return False
 
     def rewritten_paths(self) -> Iterable[tuple[str, Cause]]:
         """Observed: the files below its own path that its change writes or removes, and why."""

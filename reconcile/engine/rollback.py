@@ -17,7 +17,7 @@ from reconcile.engine.ledger import Ledger, Rows, ScopeRows, decode
 from reconcile.engine.ledger_store import next_records, now, sweep_records
 from reconcile.engine.model import Event, EventHandler
 from reconcile.engine.protection_record import protected_on, read_owned, write_record
-from reconcile.engine.rollback_plan import journals_by_number
+from reconcile.engine.rollback_plan import begun_changes, journals_by_number
 from reconcile.errors import ReconcileError
 from reconcile.filesystem.fsync import flush
 from reconcile.filesystem.host_error import explained, in_one_line
@@ -81,6 +81,12 @@ def recover(host: Host, on_event: EventHandler) -> tuple[str, ...]:
     )
 
 
+def why_only_by_hand(journal: Journal, host: Host) -> str:
+    """Why the effects of `journal` may only be undone by who decides that; "" where they may."""
+    found = (undo.prevents_automatic(host) for undo in journal.undos())
+    return next(filter(None, found), "")
+
+
 def unfinished(host: Host) -> tuple[HistoryEntry, ...]:
     """The applies that `recover` would finish; reads only."""
     found = [journal.status for journal in journals(host.state) if not journal.is_ended]
@@ -116,6 +122,7 @@ def _rollback_applies(
     known = journals_by_number(host.state)
     # Read now: a journal is gone once everything in it is undone.
     undos = [undo for row in reversed(applies) for undo in known[row.number].undos()]
+    _refuse_impossible(undos, host)
     steps = [(known[row.number], _reversing_entry(row.entry, by)) for row in applies]
     for (journal, entry), row in zip(steps, applies, strict=True):
         # The last one first: if this is killed, the next command undoes what was reopened.
@@ -123,6 +130,16 @@ def _rollback_applies(
         on_event(Event("rollback", message=f"rolling back the apply of {row.entry.at}"))
     notes = _roll_back_all(steps, host)
     return RolledBack(notes, tuple(_remaining(undos, host)))
+
+
+def _refuse_impossible(undos: Sequence[Undo], host: Host) -> None:
+    for undo in undos:
+        if why := undo.refusal(host):
+            raise ReconcileError(
+                "This can no longer be rolled back.",
+                why,
+                "Apply the configuration of that time instead. Nothing was changed.",
+            )
 
 
 def _remaining(undos: Sequence[Undo], host: Host) -> Iterator[tuple[str, str]]:
@@ -238,6 +255,17 @@ def _finish(journal: Journal, host: Host, on_event: EventHandler) -> Iterator[st
         yield _announce(
             on_event, f"The apply of {status.entry.at} had succeeded unrecorded: recorded it."
         )
+    elif (
+        status.phase == "open"
+        and not status.entry.undoes_another
+        and (prevented := why_only_by_hand(journal, host))
+    ):
+        _leave(journal, host, status.entry, prevented)
+        yield _announce(
+            on_event,
+            f"The apply of {status.entry.at} was interrupted, and is not rolled back: {prevented}."
+            " Apply again to finish it.",
+        )
     elif status.phase == "open":
         yield _announce(
             on_event, f"The apply of {status.entry.at} was interrupted: rolling it back."
@@ -249,6 +277,17 @@ def _finish(journal: Journal, host: Host, on_event: EventHandler) -> Iterator[st
             else replace(status.entry, result="rolled_back", error="interrupted")
         )
         yield from roll_back(journal, host, ended)
+
+
+def _leave(journal: Journal, host: Host, begun: HistoryEntry, prevented: str) -> None:
+    """Record an interrupted apply as failed, with all that it has done."""
+    ledger = read_owned(host)
+    error = f"interrupted, and not rolled back: {prevented}"
+    changes = begun_changes(begun.changes, journal.undos())
+    entry = replace(begun, result="failed", error=error, changes=changes)
+    after, row = next_records(ledger, ledger.rows, entry)
+    journal.commit(row, after)
+    journal.finalize()
 
 
 def _announce(on_event: EventHandler, message: str) -> str:

@@ -36,6 +36,8 @@ class RollbackPlan:
 
     applies: tuple[HistoryRow, ...] = ()
     unfinished: tuple[HistoryEntry, ...] = ()
+    warnings: tuple[str, ...] = ()
+    """What is not undone with them, such as the effects of a release's steps."""
 
     @property
     def entries(self) -> tuple[HistoryEntry, ...]:
@@ -73,7 +75,7 @@ def plan_rollback(state: StateDir, to: int | None = None) -> RollbackPlan:
     left = [journal for journal in journals(state) if not journal.is_ended]
     unfinished = tuple(entry for journal in left for entry in _undone_of(journal))
     if to is None and unfinished:
-        return RollbackPlan((), unfinished)
+        return RollbackPlan((), unfinished, _warnings(left))
     in_force = (*_unrecorded(left), *applies_in_force(state))
     applies = in_force[:1] if to is None else tuple(row for row in in_force if row.number > to)
     if to is not None:
@@ -84,7 +86,13 @@ def plan_rollback(state: StateDir, to: int | None = None) -> RollbackPlan:
     for row in applies:
         if row.number not in undoable:
             raise _expired(row, in_force[0])
-    return RollbackPlan(applies, unfinished)
+    undone = (*left, *(undoable[row.number] for row in applies))
+    return RollbackPlan(applies, unfinished, _warnings(undone))
+
+
+def _warnings(undone: Sequence[Journal]) -> tuple[str, ...]:
+    found = (undo.warning() for journal in undone for undo in journal.undos())
+    return tuple(dict.fromkeys(filter(None, found)))
 
 
 def _unrecorded(left: Sequence[Journal]) -> Iterator[HistoryRow]:

@@ -19,6 +19,8 @@ from reconcile.filesystem.permissions import PermissionDeviation, PermissionPoli
 from reconcile.filesystem.place import Location, Locator, locate
 from reconcile.filesystem.place_guard import PlaceGuard
 from reconcile.filesystem.publishable import read_publishable
+from reconcile.filesystem.release import folder as release_folder
+from reconcile.filesystem.release.listing import ReleaseListing, content_digest, list_source
 from reconcile.filesystem.safe_path import first_untrusted_above
 from reconcile.filesystem.scan import scan
 from reconcile.filesystem.scan_result import Scan
@@ -294,6 +296,41 @@ class Files:
     def record_dropped(self, root: str, dropped: Mapping[str, float]) -> None:
         """Record when the source dropped what is kept in `root`."""
         self.manifest(root).record_dropped(self._context.recorder, dropped)
+
+    def release_listing(self, source: str, excluded: Collection[str] = ()) -> ReleaseListing:
+        """The files of a source that a release is made of."""
+        with explained(f"the source of the release, {source}, cannot be read"):
+            return list_source(source, excluded, self._context.guard)
+
+    def release_content(self, listing: ReleaseListing) -> str:
+        """The digest of all that a release is made of."""
+        with explained(f"the source of the release, {listing.source}, cannot be read"):
+            return content_digest(listing, self._context.guard)
+
+    def release_names(self, folder: str) -> list[str]:
+        """The releases in `folder`, complete or not."""
+        with explained(f"{folder} cannot be listed"):
+            return release_folder.names_of_releases(folder)
+
+    def is_release_complete(self, path: str, uid: int) -> bool:
+        """Whether the release at `path` had all of its steps, and belongs to `uid`."""
+        with explained(f"{path} cannot be examined"):
+            return release_folder.is_complete(path, uid)
+
+    def fill_release(self, path: str, listing: ReleaseListing, uid: int, gid: int) -> None:
+        """Create the release at `path` anew, incomplete, for `uid` to work in; never undone."""
+        with changing(path, "filled"):
+            release_folder.fill(path, listing, uid, gid, self._context.guard)
+
+    def seal_release(self, path: str, uid: int, gid: int) -> None:
+        """Make the release ours, complete, and readable for `gid`."""
+        with changing(path, "given to root"):
+            release_folder.seal(path, uid, gid)
+
+    def remove_release(self, path: str) -> None:
+        """Remove a release and all that is in it; never undone."""
+        with changing(path, "removed"):
+            release_folder.remove(path, self._context.guard)
 
     def manifest(self, root: str) -> SyncManifest:
         """What `sync` wrote to `root`, as recorded."""

@@ -35,6 +35,18 @@ class Undo(ABC):
         """What of the effect is still there once it was undone; "" for nothing."""
         return ""
 
+    def refusal(self, host: Any) -> str:  # noqa: ARG002
+        """Why it cannot be undone at all; "" where it can."""
+        return ""
+
+    def warning(self) -> str:
+        """What undoing it does not bring back; "" for nothing."""
+        return ""
+
+    def prevents_automatic(self, host: Any) -> str:  # noqa: ARG002
+        """Why only a person may decide to undo it; "" where nothing is lost by that."""
+        return ""
+
     @abstractmethod
     def undo(self, host: Any) -> str:
         """Undo the effect on `host`; return "" or why something was left as it is.

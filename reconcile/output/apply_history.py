@@ -42,10 +42,9 @@ def rollback_preview(
         for address, action in effects
         for line in style.wrap(f"{style.glyph(action)} {printable(address)}", "  ", "      ")
     ]
+    texts = (*map(site_warning, removed_sites), *(f"Warning: {one}" for one in plan.warnings))
     warnings = [
-        style.alarm(line)
-        for site in removed_sites
-        for line in style.wrap(site_warning(printable(site)), "", "  ")
+        style.alarm(line) for text in texts for line in style.wrap(printable(text), "", "  ")
     ]
     if hold is not None:
         held = f"Warning: a hold is in force: {printable(str(hold))}."

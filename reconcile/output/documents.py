@@ -70,11 +70,15 @@ class ConfigFile(Document):
 
 
 class ChangeValues(Document):
-    """What differs, and only that; null where there is nothing before or after."""
+    """What differs, and only that; null where there is nothing before or after.
+
+    `after_unknown` names the fields whose values only the apply will know.
+    """
 
     actions: list[ActionWord]
     before: dict[str, Any] | None
     after: dict[str, Any] | None
+    after_unknown: list[str] = []
 
 
 class ResourceChange(Document):

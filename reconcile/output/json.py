@@ -165,6 +165,7 @@ def change_item(change: Change) -> doc.ResourceChange:
             "actions": [change.action],
             "before": None if change.before is None else before,
             "after": None if change.after is None else after,
+            "after_unknown": sorted(change.before.unknown_fields()) if change.before else [],
         },
         cause=change.cause,
         because=change.reason,

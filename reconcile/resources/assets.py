@@ -52,6 +52,8 @@ MOST_KEPT = 50_000
 MOST_SHOWN = 1_000
 POLICY = ("user", "group", "dirs", "files", "prune", "precompress")
 """Fields whose change makes every difference a change of the configuration."""
+UNBUILT = "copied; known once "
+"""Begins the one difference that is known of files which a release has still to make."""
 ORDER: tuple[Action, ...] = ("delete", "update", "create")
 
 STALE: dict[Stale, str] = {
@@ -107,6 +109,10 @@ class Assets(Resource):
     copy that holds it; "" for any other kind."""
     dropped: SkipValidation[Mapping[str, float] | None] = None
     """Observed: what stays for now, and since when it is not in the source, where that is new."""
+    built_by: str = ""
+    """The release whose steps make the source, as text; "" where it exists by itself."""
+    at_switch: bool = False
+    """Whether what keeps its name changes together with the version of the app."""
     masked: tuple[str, ...] = ()
     """Observed: how new modes will change what ACLs grant."""
 
@@ -118,7 +124,7 @@ class Assets(Resource):
     metadata_fields: ClassVar[frozenset[str]] = frozenset(
         {
             *("path", "extra", "except_", "differing", "diff", "total", "notes", "unpublished"),
-            *("masked", "spared", "skipped", "keep", "dropped"),
+            *("masked", "spared", "skipped", "keep", "dropped", "built_by", "at_switch"),
         }
     )
 
@@ -163,6 +169,10 @@ class Assets(Resource):
         """When the source dropped what is kept."""
         if self.dropped is not None:
             host.files.record_dropped(self.path, self.dropped)
+
+    def waits_for_switch(self) -> bool:
+        """Whether it overwrites files of a version that visitors still get."""
+        return self.at_switch and self.diff is not None and bool(self.diff.replacing().copies)
 
     def rewritten_paths(self) -> Iterable[tuple[str, Cause]]:
         """Every file that is copied, compressed anew or removed."""
@@ -218,11 +228,27 @@ class Assets(Resource):
         if not self.source:
             return self._recorded(host)
         refuse_unknown_owner(host, self.user, self.group)
-        self._refuse_no_source(host)
         refuse_missing(self.precompress)
+        if self._is_unbuilt(host):
+            return self._unknown(host)
+        self._refuse_no_source(host)
         if host.files.stat(self.path, follow=True) is None:
             return None
         return self._compared(host)
+
+    def _is_unbuilt(self, host: Host) -> bool:
+        """Whether a release makes the source before this is planned exactly."""
+        return bool(self.built_by) and host.files.stat(self.source) is None
+
+    def _unknown(self, host: Host) -> Self | None:
+        """What is known before the release is made: that its files are copied."""
+        if host.files.stat(self.path, follow=True) is None:
+            return None
+        removed = ", and what it does not have is removed" if self.prune else ""
+        difference = Difference(
+            "its files", f"{UNBUILT}{self.built_by} is made{removed}", "source", "update"
+        )
+        return self.model_copy(update={"differences": (difference,), "differing": 1})
 
     def _compared(self, host: Host) -> Self:
         request = self._request(host)
@@ -251,6 +277,8 @@ class Assets(Resource):
 
     def planned(self, host: Host) -> Self:
         """With all that will be copied where nothing is yet."""
+        if self._is_unbuilt(host):
+            return self
         compared = self._compared(host)
         return self.model_copy(update={"diff": compared.diff, "unpublished": compared.unpublished})
 
@@ -259,6 +287,8 @@ class Assets(Resource):
 
         Errors: HostError.
         """
+        if self._is_unbuilt(host):
+            return ()
         self._refuse_no_source(host)
         self._refuse_overlap(host)
         refuse_missing_folder(host, self, changes)
@@ -347,11 +377,12 @@ class Assets(Resource):
     def apply_but_removals(self, host: Host, before: Self | None) -> None:
         """Do what was planned, but remove nothing that the source does not have."""
         diff = (before or self).diff
-        self._sync(host, diff and diff.without_pruning())
+        self._sync(host, diff and (diff.adding() if self.at_switch else diff.without_pruning()))
 
     def apply_removals(self, host: Host, before: Self) -> None:
         """Remove what the source does not have."""
-        self._sync(host, before.diff and before.diff.pruning())
+        diff = before.diff
+        self._sync(host, diff and (diff.replacing() if self.at_switch else diff.pruning()))
 
     def _sync(self, host: Host, diff: SyncDiff | None) -> None:
         if diff is not None:
@@ -414,6 +445,11 @@ class Assets(Resource):
             return None
         lines = [(one.action, f"{one.path}: {one.what}") for one in self.differences]
         return sorted(lines, key=lambda line: ORDER.index(line[0]))
+
+    def unknown_fields(self) -> frozenset[str]:
+        """Which of its files differ, as long as a release has still to make them."""
+        is_unknown = any(one.what.startswith(UNBUILT) for one in self.differences)
+        return frozenset({"differences"}) if is_unknown else frozenset()
 
     def files_removed(self, after: Resource | None) -> int:
         """The files that were copied, or those that are no longer in the source."""

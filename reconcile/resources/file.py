@@ -73,10 +73,12 @@ class File(Resource):
     metadata_fields: ClassVar[frozenset[str]] = frozenset(
         {
             *("path", "sensitive", "masked", "loses_capabilities"),
-            *("declared", "content_digest", "identity", "inode", "private_source"),
+            *("declared", "content_digest", "identity", "inode", "private_source", "needs"),
         }
     )
 
+    needs: tuple[str, ...] = ()
+    """Refs, as text, of what has to be in place before."""
     content_digest: str = ""
     """Observed where it is not declared: of the content, which is then not shown."""
 
@@ -124,8 +126,8 @@ class File(Resource):
         return path == self.path
 
     def requires(self) -> frozenset[Ref]:
-        """The directories above it."""
-        return folders_above(self.path)
+        """The directories above it, and what its content leads to."""
+        return folders_above(self.path) | {*map(Ref.parse, self.needs)}
 
     def observe(self, host: Host) -> Self | None:
         """The file as it is; None where absent. Errors: HostError."""

@@ -199,6 +199,16 @@ SystemCallErrorNumber=EPERM
 """
 
 
+def sandbox_properties(view: GunicornParams) -> tuple[str, ...]:
+    """The settings of the service's sandbox, each as `systemd-run --property=` takes it.
+
+    Before the first apply some of what the app writes is not there yet.
+    """
+    _refuse_unsafe(view)
+    lines = _sandbox(view).splitlines()
+    return tuple(line.replace("ReadWritePaths=", "ReadWritePaths=-", 1) for line in lines)
+
+
 def _any_below(paths: tuple[str, ...], roots: tuple[str, ...]) -> bool:
     return any(is_inside(path, root) for path in paths for root in roots)
 

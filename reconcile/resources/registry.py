@@ -16,6 +16,7 @@ MODULES = {
     "service": "Service",
     "nginx_live": "NginxLive",
     "certificate": "Certificate",
+    "release": "Release",
 }
 
 

@@ -12,6 +12,7 @@ from reconcile.engine.digest import digest
 from reconcile.engine.model import Changes, Finding
 from reconcile.engine.resource import Cause, Ref, Resource
 from reconcile.filesystem.code.scope import CodeScope
+from reconcile.nginx.running.reload import drain
 from reconcile.resources.gunicorn_units import HEADER
 from reconcile.system import Host
 from reconcile.system.processes import wait_until
@@ -304,6 +305,7 @@ class Service(Resource):
 
     def delete(self, host: Host) -> None:
         """Stop and disable the unit."""
+        drain(host)
         # A socket that is still open may have started its service again by then.
         for unit in (self.unit, self._socket, self.unit):
             status = host.services.status(unit)

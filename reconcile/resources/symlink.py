@@ -24,10 +24,12 @@ class Symlink(Resource):
     target: str | None = None
     identity: str | None = None
     """Observed: the target as it is written there."""
+    needs: tuple[str, ...] = ()
+    """Refs, as text, of what has to be in place before."""
 
     order: ClassVar[int] = 25
     removal_order: ClassVar[int] = 98
-    metadata_fields: ClassVar[frozenset[str]] = frozenset({"path", "identity"})
+    metadata_fields: ClassVar[frozenset[str]] = frozenset({"path", "identity", "needs"})
 
     form: ClassVar[str] = "symlink"
     is_name_removed: ClassVar[bool] = True
@@ -51,8 +53,8 @@ class Symlink(Resource):
         return path == self.path
 
     def requires(self) -> frozenset[Ref]:
-        """The directories above it."""
-        return folders_above(self.path)
+        """The directories above it, and what it leads to."""
+        return folders_above(self.path) | {*map(Ref.parse, self.needs)}
 
     def observe(self, host: Host) -> Self | None:
         """The symlink as it is; None where absent. Errors: HostError."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from reconcile.filesystem import file_undo
-from reconcile.nginx.running import reload
+from reconcile.nginx.running import reload, upstream_switch
 from reconcile.system.services import service_undo
 
-UNDO_MODULES = (file_undo, service_undo, reload)
+UNDO_MODULES = (file_undo, service_undo, reload, upstream_switch)
 """Each registers its records with `undo_record` when it is imported."""

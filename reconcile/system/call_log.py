@@ -19,6 +19,7 @@ EFFECTS = frozenset(
     {
         *("files.write", "files.symlink", "files.unlink", "files.mkdir", "files.rmdir"),
         *("files.set_permissions", "files.fix_permissions", "files.sync", "files.remove_synced"),
+        *("files.fill_release", "files.seal_release", "files.remove_release"),
         *("services.start", "services.stop", "services.restart", "services.reload"),
         *("services.enable", "services.disable", "services.daemon_reload", "services.forget"),
         *(

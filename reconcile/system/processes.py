@@ -75,13 +75,13 @@ def command_line(pid: int) -> str:
     return raw.replace(b"\0", b" ").strip().decode("utf-8", "surrogateescape")
 
 
-def workers(master_pid: int) -> tuple[int, ...]:
-    """The worker processes of an nginx master that accept new connections."""
+def workers(master_pid: int, *, shutting_down: bool = False) -> tuple[int, ...]:
+    """The worker processes of an nginx master that accept new connections, or no longer do."""
     return tuple(
         child
         for child in children(master_pid)
         if command_line(child).startswith("nginx: worker process")
-        and not command_line(child).endswith("is shutting down")
+        and command_line(child).endswith("is shutting down") == shutting_down
     )
 
 

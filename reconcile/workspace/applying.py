@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 import reconcile.resources.undo_records  # noqa: F401  registers what a journal may hold
 from reconcile.dataclass import dataclass
-from reconcile.engine.apply import apply
+from reconcile.engine.apply import apply, report_unprepared
 from reconcile.engine.confirmation import refuse_unconfirmed
 from reconcile.engine.history import current_number
 from reconcile.engine.hold import refuse_held
+from reconcile.engine.interrupt import Interrupted, uninterrupted
 from reconcile.engine.model import Check, EventHandler, Plan, Report, discard_event
 from reconcile.engine.rollback import (
     NOTHING_UNDONE,
@@ -25,9 +26,10 @@ from reconcile.engine.safety_checks import (
     refuse_emptying,
     refuse_excess,
     refuse_excessive_share,
+    refuse_unclear,
 )
 from reconcile.engine.selection import Selection
-from reconcile.errors import HoldInForce
+from reconcile.errors import HoldInForce, ReconcileError
 from reconcile.filesystem.host_error import HostError
 from reconcile.system.lock import lock
 from reconcile.verify.failures_before import NO_FAILURES, FailuresBefore
@@ -38,13 +40,24 @@ from reconcile.workspace.checking import (
     verify_restored,
     verify_sites,
 )
-from reconcile.workspace.confirming import apply_until_confirmed, stop_waiting_if_undone
+from reconcile.workspace.confirming import (
+    apply_until_confirmed,
+    refuse_unconfirmable,
+    stop_waiting_if_undone,
+)
 from reconcile.workspace.kept_texts import KeptTexts
 from reconcile.workspace.planning import plan_changes
+from reconcile.workspace.releasing import (
+    build_releases,
+    prune_releases,
+    releases_to_build,
+    verify_started,
+)
 
 if TYPE_CHECKING:
     from reconcile.engine.history import HistoryRow
     from reconcile.filesystem.state_dir import StateDir
+    from reconcile.resources.release import Release
     from reconcile.workspace import Workspace
 
 
@@ -131,6 +144,18 @@ def apply_plan(
     Errors: ReconcileError, if it is refused before anything has changed.
     """
     _refuse_unsafe(workspace, plan, options)
+    releases = releases_to_build(plan, workspace.host)
+    if releases:
+        refuse_unclear(plan)
+        if options.confirm_s is not None:
+            refuse_unconfirmable(plan, workspace.host)
+        if failure := _prepare(workspace, releases, on_event):
+            actor = workspace.actor(command, options.saved_plan)
+            return report_unprepared(plan, workspace.host, failure, actor)
+        # Exactly, now that it is known what the steps have made.
+        workspace = workspace.refreshed()
+        plan = plan_changes(workspace, options.selection)
+        _refuse_unsafe(workspace, plan, options)
     sites = frozenset(options.selection.sites) or (_changed_sites(plan) if plan.partial else None)
     before = failures_now(workspace, sites) if options.verify and plan.changes else NO_FAILURES
     is_revealing = any(one.after and one.after.reveals_changes for one in plan.changes)
@@ -156,6 +181,7 @@ def apply_plan(
         on_event=on_event,
         by=workspace.actor(command, options.saved_plan),
         replan=partial(_plan_again, workspace, options.selection, texts if is_revealing else None),
+        verify_started=partial(verify_started, workspace, before, probes=options.verify),
         roll_back=options.roll_back,
     )
     if options.confirm_s is not None and plan.changes:
@@ -166,7 +192,20 @@ def apply_plan(
         _record_probes(workspace, sites, current_number(workspace.host.state))
     if report.result == "applied":
         _keep_renderings(workspace)
+        prune_releases(workspace)
     return report
+
+
+def _prepare(
+    workspace: Workspace, releases: tuple[Release, ...], on_event: EventHandler
+) -> ReconcileError | OSError | Interrupted | None:
+    """Make the folders of `releases`; why that failed, if it did."""
+    try:
+        with uninterrupted() as signals, signals.interruptible():
+            build_releases(releases, workspace, on_event)
+    except (ReconcileError, OSError, Interrupted) as error:
+        return error
+    return None
 
 
 def _keep_renderings(workspace: Workspace) -> None:

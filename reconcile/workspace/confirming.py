@@ -64,8 +64,7 @@ def _start_waiting(
     workspace: Workspace, plan: Plan, command: str, allowed_s: int
 ) -> PendingConfirmation:
     host = workspace.host
-    _refuse_irreversible(plan)
-    _refuse_without_systemd(host)
+    refuse_unconfirmable(plan, host)
     number, settings = workspace.ledger.serial + 1, asdict(host.settings)
     pending = pending_from(number, workspace.user, command, allowed_s, settings, read_clock())
     write_pending(host.state, pending)
@@ -159,6 +158,12 @@ def _start_unit(host: Host) -> None:
     state_dir = os.path.abspath(host.state.make_directory())
     command = (*own_program(), "confirm", "--or-roll-back", "--state-dir", state_dir)
     timers.install(host, {UNIT: confirm_unit(command, state_dir)}, HEADER, UNIT)
+
+
+def refuse_unconfirmable(plan: Plan, host: Host) -> None:
+    """Refuse a plan that could not be rolled back. Errors: ReconcileError."""
+    _refuse_irreversible(plan)
+    _refuse_without_systemd(host)
 
 
 def _refuse_irreversible(plan: Plan) -> None:

@@ -16,6 +16,7 @@ from reconcile.nginx.model.media_types import added_types
 from reconcile.nginx.running.discover import NginxInstallation, discover
 from reconcile.nginx.running.loaded_config import real_path
 from reconcile.system.name_lookup import local_names, resolvers
+from reconcile.workspace.release_sources import read_release_sources
 from reconcile.workspace.source_files import read_sources
 
 _CERTIFICATE_PATHS = (
@@ -84,6 +85,7 @@ def complete_facts(facts: HostFacts, config: Config, host: Host, ledger: Ledger)
         certificates=present,
         former_certificates=dict(_former_certificates(config, facts, present, host)),
         certbot_timer=bool(config.obtained_certificates()) and _has_timer(host),
+        release_sources=read_release_sources(config, host),
         serves_sites=any(ref.kind == "nginx_live" for ref in ledger.rows),
         other_files=frozenset(ref.name for ref in owned_elsewhere(ledger) if ref.kind == "file"),
     )

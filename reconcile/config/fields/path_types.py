@@ -22,6 +22,9 @@ UNSAFE_IN_NGINX = ";{}$\"'\\#"
 # What a systemd unit would expand or split.
 UNSAFE_IN_UNITS = UNSAFE_IN_NGINX + "% \t"
 
+RELEASE = "{release}"
+"""Stands for the folder of the release that is made of this file."""
+
 # An empty, `.` or `..` component of an absolute path.
 _NOT_NORMALIZED = re.compile(r"/(?:/|\.{1,2}(?:/|$))")
 
@@ -104,6 +107,32 @@ def parse_unit_path(value: Any, context: ParseContext) -> str:
     return _refuse(UNSAFE_IN_UNITS, parse_path(value, context), "a systemd unit")
 
 
+def parse_release_path(value: Any, context: ParseContext) -> str:
+    """A path as `parse_path` takes it, or one in the release: `{release}/static`."""
+    return _in_release(value) or parse_path(value, context)
+
+
+def parse_release_source(value: Any, context: ParseContext) -> str:
+    """A path as `parse_source` takes it, or one in the release."""
+    return _in_release(value) or parse_source(value, context)
+
+
+def parse_release_unit_path(value: Any, context: ParseContext) -> str:
+    """A path as `parse_unit_path` takes it, or one in the release."""
+    inside = _in_release(value)
+    if inside:
+        _refuse(UNSAFE_IN_UNITS, inside.removeprefix(RELEASE), "a systemd unit")
+    return inside or parse_unit_path(value, context)
+
+
+def _in_release(value: Any) -> str:
+    """The path where it begins with {release}; "" for any other."""
+    if not isinstance(value, str) or not (value == RELEASE or value.startswith(f"{RELEASE}/")):
+        return ""
+    below = value.removeprefix(RELEASE)
+    return RELEASE + (parse_absolute(below).rstrip("/") if below else "")
+
+
 def _check_length(path: str) -> str:
     if len(path) > MAX_LENGTH:
         raise InvalidValue(f"the path is longer than {MAX_LENGTH} characters")
@@ -141,6 +170,22 @@ ReadablePath = Annotated[
     str,
     FieldType(parse_readable, _schema("./compose.yaml", r"[^\x00-\x1f\x7f]+"), needs_context=True),
 ]
+ReleasePath = Annotated[
+    str,
+    FieldType(
+        parse_release_path,
+        _schema("{release}/static", r"[^\x00-\x1f\x7f]+"),
+        needs_context=True,
+    ),
+]
+ReleaseSourcePath = Annotated[
+    str,
+    FieldType(
+        parse_release_source,
+        _schema("./app/static", r"[^\x00-\x1f\x7f]+"),
+        needs_context=True,
+    ),
+]
 AbsolutePath = Annotated[
     str,
     FieldType(parse_key, _schema("/var/www/myapp", r"/(?:[^\x00-\x1f\x7f]*[^\x00-\x1f\x7f/])?")),
@@ -158,6 +203,14 @@ UnitPath = Annotated[
     FieldType(
         parse_unit_path,
         _schema("/srv/myapp", r"""[^\x00-\x20\x7f;{}$"'\\#%]+"""),
+        needs_context=True,
+    ),
+]
+ReleaseUnitPath = Annotated[
+    str,
+    FieldType(
+        parse_release_unit_path,
+        _schema("{release}/.venv/bin/python", r"""(?:\{release\})?[^\x00-\x20\x7f;{}$"'\\#%]*"""),
         needs_context=True,
     ),
 ]

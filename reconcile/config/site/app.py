@@ -13,7 +13,7 @@ from reconcile.config.diagnostics import Violation
 from reconcile.config.document import Loc
 from reconcile.config.fields.field_type import regex_str
 from reconcile.config.fields.identifiers import ServiceName, UserName
-from reconcile.config.fields.path_types import Path
+from reconcile.config.fields.path_types import Path, ReleasePath
 from reconcile.config.fields.quantities import Duration
 from reconcile.config.probes import (
     SERVER_ERRORS,
@@ -33,6 +33,7 @@ from reconcile.config.site.gunicorn import (
 )
 from reconcile.config.site.headers import declared_headers
 from reconcile.config.site.listen_ports import main_endpoint
+from reconcile.config.site.release import ReleaseSettings
 from reconcile.config.site.upstream import UpstreamChoice, check_upstreams, proxy_view
 from reconcile.engine.digest import digest
 from reconcile.engine.model import Declared, Finding
@@ -67,14 +68,14 @@ SettingsName = Annotated[
 class Flask(ConfigModel):
     """A Flask app whose settings `reconcile doctor` compares with the site."""
 
-    directory: Path = Field(description="The directory the app is imported from.")
+    directory: ReleasePath = Field(description="The directory the app is imported from.")
     module: ModuleName = Field(description="The app, as for Gunicorn: module:app.")
 
 
 class Django(ConfigModel):
     """A Django project whose settings `reconcile doctor` compares with the site."""
 
-    directory: Path = Field(description="The directory that contains manage.py.")
+    directory: ReleasePath = Field(description="The directory that contains manage.py.")
     settings: SettingsName = Field(description="The value of DJANGO_SETTINGS_MODULE.")
 
 
@@ -105,6 +106,11 @@ class App(ConfigModel):
     )
     gunicorn: Gunicorn | None = Field(
         default=None, description="Manage the unit of the service and its socket as well."
+    )
+    release: ReleaseSettings | None = Field(
+        default=None,
+        description="Run each version of the app from a folder of its own; the next one is "
+        "started and checked before visitors get to it.",
     )
     flask: Flask | None = Field(
         default=None, description="Compare a Flask app's settings (reconcile doctor)."

@@ -20,7 +20,7 @@ from reconcile.config.fields.field_type import (
     regex_str,
     require_str,
 )
-from reconcile.config.fields.path_types import UnitPath
+from reconcile.config.fields.path_types import ReleaseUnitPath, UnitPath
 from reconcile.config.fields.quantities import Duration
 from reconcile.config.owner import ResolvedOwner
 from reconcile.config.site.location_directories import is_system_directory
@@ -127,8 +127,12 @@ _SECRET = re.compile(
 class Gunicorn(ConfigModel):
     """Gunicorn, run by a managed unit."""
 
-    directory: UnitPath = Field(description="The directory the app is started in.")
-    python: UnitPath = Field(
+    directory: ReleaseUnitPath | None = Field(
+        default=None,
+        description="The directory the app is started in; with app.release that of the release.",
+        examples=["/srv/myapp"],
+    )
+    python: ReleaseUnitPath = Field(
         description="The interpreter that Gunicorn and the app are installed for.",
         examples=["/srv/myapp/.venv/bin/python"],
     )
@@ -174,6 +178,8 @@ def check_gunicorn(loc: Loc, site: Site) -> Iterator[Violation]:
     gunicorn = site.app.gunicorn if site.app else None
     if gunicorn is None:
         return
+    if gunicorn.directory is None and not (site.app and site.app.release):
+        yield Violation(loc, "directory is missing", "name the folder that the app is started in")
     yield from _check_args((*loc, "args"), gunicorn.args)
     for name in gunicorn.environment:
         if OF_THE_UNIT.fullmatch(name):
@@ -207,7 +213,7 @@ def _check_writable(loc: Loc, path: str, gunicorn: Gunicorn, site: Site) -> Iter
     if is_system_directory(path):
         hint = "use a directory of the app, such as /srv/myapp/instance"
         yield Violation(loc, f"{path} belongs to the system", hint)
-    code = next((key for key in _CODE if is_inside(getattr(gunicorn, key), path)), None)
+    code = next((key for key in _CODE if is_inside(getattr(gunicorn, key) or "", path)), None)
     if code:
         message = f"the app could replace its own code: {path} contains `{code}`"
         yield Violation(loc, message, "name a directory inside of it")
@@ -258,7 +264,7 @@ def gunicorn_view(site: SiteContext, gunicorn: Gunicorn, service: str, bind: str
         site=site.name,
         service=service,
         socket=service.removesuffix(".service") + ".socket" if is_socket else None,
-        directory=gunicorn.directory,
+        directory=gunicorn.directory or "/",
         python=gunicorn.python,
         module=gunicorn.module,
         workers=gunicorn.workers,

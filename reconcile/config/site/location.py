@@ -20,7 +20,7 @@ from reconcile.config.fields.field_type import (
     require_str,
 )
 from reconcile.config.fields.identifiers import Name
-from reconcile.config.fields.path_types import NginxPath, SourcePath
+from reconcile.config.fields.path_types import NginxPath, ReleaseSourcePath
 from reconcile.config.fields.quantities import Duration
 from reconcile.config.host_path import check_ancestors
 from reconcile.config.owner import OwnerChoice, OwnerEntry, ResolvedOwner, check_owner_choice
@@ -38,6 +38,7 @@ from reconcile.config.site.headers import (
 from reconcile.config.site.inline import InlineType, check_inline, endings_of
 from reconcile.config.site.listen_ports import main_endpoint
 from reconcile.config.site.rate_limit import RateLimit, check_no_limit
+from reconcile.config.site.release import built_by
 from reconcile.engine.model import Declared, Finding
 from reconcile.filesystem.compress import SUFFIXES
 from reconcile.filesystem.path import is_inside, overlap
@@ -145,7 +146,7 @@ class Location(ConfigModel):
         "private: served only through the app's X-Accel-Redirect."
     )
     dir: NginxPath = Field(description="The directory on the host.")
-    source: SourcePath | None = Field(
+    source: ReleaseSourcePath | None = Field(
         default=None, description="A folder whose files every apply copies to `dir`."
     )
     owner: OwnerChoice | None = Field(
@@ -312,6 +313,8 @@ def _contents(
             keep=location.keep,
             precompress=location.precompress,
             extra={HEALTH_FILE: HEALTH_CONTENT},
+            built_by=built_by(site, location),
+            at_switch=site.app.release is not None,
         )
         return
     yield Tree(

@@ -87,6 +87,7 @@ from reconcile.config.site.redirects import (
     redirect_probes,
     redirect_views,
 )
+from reconcile.config.site.release import check_release, compile_release, release_of
 from reconcile.config.site.tls import (
     Tls,
     certificate_probe,
@@ -284,6 +285,7 @@ class Site(ConfigEntry):
         yield from check_probes(loc, self)
         yield from check_tls(loc, self)
         yield from check_app(loc, self, config)
+        yield from check_release(loc, self, config)
         for prefix, location in self.locations.items():
             yield from check_location((*loc, "locations", prefix), location, self, config)
         for key, file in self.files.items():
@@ -302,7 +304,7 @@ class Site(ConfigEntry):
     def compile(self, name: str, context: CompileContext) -> Iterator[Declared]:
         """The files of the site, nginx's configuration of it, and its app."""
         site = context.sites[name]
-        for prefix, location in self.locations.items():
+        for prefix, location in site.declared.locations.items():
             yield from compile_location(site, prefix, location)
         for key, file in self.files.items():
             yield from compile_file_location(site, key, file)
@@ -312,6 +314,7 @@ class Site(ConfigEntry):
             yield from compile_maintenance(site)
             yield from compile_access(site)
         yield from compile_letsencrypt(site)
+        yield from compile_release(site)
         yield from compile_app(site)
 
 
@@ -325,11 +328,14 @@ def _nginx_file(site: SiteContext) -> Iterator[Declared]:
         user=facts.user,
         group=facts.group,
         mode=0o644,
+        needs=tuple(filter(None, [release_of(site)])),
     )
     yield site.declare(file)
     link = layout.link_path(site.name)
     if link is not None:
-        yield site.declare(Symlink(path=link, target=site.nginx_file))
+        # Behind a release the file comes later than usual, and nginx refuses a dangling link.
+        needs = (str(file.ref),) if file.needs else ()
+        yield site.declare(Symlink(path=link, target=site.nginx_file, needs=needs))
 
 
 def site_view(site: SiteContext) -> SiteView:

@@ -67,7 +67,10 @@ class NotCopied:
 
 
 class Source:
-    """One source folder, pinned while it is used. Names that begin with a dot are not copied."""
+    """One source folder, pinned while it is used.
+
+    Names that begin with a dot count only where it `copies_hidden` files.
+    """
 
     def __init__(
         self,
@@ -76,8 +79,11 @@ class Source:
         path: str,
         writable: os.stat_result | None = None,
         guarded: GuardedTree = UNGUARDED_TREE,
+        *,
+        copies_hidden: bool = False,
     ) -> None:
         self._cursor, self._path, self._guarded = cursor, path, guarded
+        self._copies_hidden = copies_hidden
         self._writable = writable
         """The topmost directory on the way to the source that somebody else can write."""
         self._owner = os.fstat(root).st_uid
@@ -114,7 +120,7 @@ class Source:
     def originals(self, folder: str, at: Listing, names: Iterable[str]) -> dict[str, Original]:
         """Name → what of `names` is copied, in their order; `at` is the listing of `folder`."""
         is_trusted = at.trust == "trusted"
-        visible = (name for name in names if not name.startswith("."))
+        visible = (name for name in names if self._copies_hidden or not name.startswith("."))
         found = ((name, self._original(at.fd, folder, name, is_trusted)) for name in visible)
         return {name: one for name, one in found if one is not None}
 
@@ -209,7 +215,11 @@ class Source:
 
 @contextmanager
 def open_source(
-    path: str, guard: PlaceGuard = UNGUARDED, *, refuse: bool = False
+    path: str,
+    guard: PlaceGuard = UNGUARDED,
+    *,
+    refuse: bool = False,
+    copies_hidden: bool = False,
 ) -> Iterator[Source]:
     """The source folder `path`, without the folders in it that `guard` protects.
 
@@ -222,7 +232,8 @@ def open_source(
         try:
             if writable and _is_private_folder(found, writable):
                 raise _private_folder()
-            yield Source(pin, cursor, path, writable, guard.enter(pin, path, refuse=refuse))
+            guarded = guard.enter(pin, path, refuse=refuse)
+            yield Source(pin, cursor, path, writable, guarded, copies_hidden=copies_hidden)
         finally:
             cursor.close()
 

@@ -153,6 +153,22 @@ class SyncDiff:
             retained=self.retained,
         )
 
+    def adding(self) -> SyncDiff:
+        """Of `without_pruning`, what takes no name that is served already."""
+        late = self._overwritten()
+        copies = [copy for copy in self.copies if copy.file not in late]
+        return replace(self.without_pruning(), copies=copies, stale={})
+
+    def replacing(self) -> SyncDiff:
+        """What `adding` leaves out."""
+        late = self._overwritten()
+        copies = [copy for copy in self.copies if copy.file in late]
+        return replace(self.pruning(), copies=copies, stale=self.stale)
+
+    def _overwritten(self) -> frozenset[str]:
+        """The files that get another content; their compressed siblings change with them."""
+        return frozenset(copy.file for copy in self.copies if not copy.is_new)
+
     def _is_leaving(self, path: str) -> bool:
         return dirname(path) in self.extraneous_folders
 

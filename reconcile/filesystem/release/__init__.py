@@ -1,0 +1,1 @@
+"""The folder of one version of an app: filled from a source, then read-only."""

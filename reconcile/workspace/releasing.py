@@ -1,0 +1,89 @@
+"""Making the releases of a plan, before it is planned exactly and applied."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from reconcile.config.context import CompileContext
+from reconcile.engine.model import Event
+from reconcile.errors import ReconcileError
+from reconcile.resources.release import Release
+from reconcile.verify.started_release import check_started
+from reconcile.workspace.release_sources import record_release_source
+
+if TYPE_CHECKING:
+    from reconcile.engine.model import Check, EventHandler, Plan
+    from reconcile.engine.resource import Resource
+    from reconcile.system import Host
+    from reconcile.verify.failures_before import FailuresBefore
+    from reconcile.workspace import Workspace
+
+MIN_KEPT = 2
+"""The release in use, and the last good one."""
+
+
+def releases_to_build(plan: Plan, host: Host) -> tuple[Release, ...]:
+    """The releases that the plan brings into use and that have no folder yet."""
+    wanted = (change.after for change in plan.changes)
+    return tuple(one for one in wanted if isinstance(one, Release) and not one.is_built(host))
+
+
+def build_releases(
+    releases: tuple[Release, ...], workspace: Workspace, on_event: EventHandler
+) -> None:
+    """Make their folders; nobody uses them yet. Errors: StepFailed, HostError."""
+    host = workspace.host
+    for release in releases:
+        # Those that failed lately.
+        _prune(host, release)
+        release.build(host, lambda note: on_event(Event("preparing", message=note)))
+        listing = host.files.release_listing(release.source, release.excluded)
+        record_release_source(host, release.site, listing, release.content)
+
+
+def verify_started(
+    workspace: Workspace, before: FailuresBefore, switch: Resource, *, probes: bool
+) -> tuple[Check, ...]:
+    """The checks of a release that was started beside the one in use."""
+    if not isinstance(switch, Release):
+        return ()
+    context = CompileContext(workspace.config, workspace.facts)
+    site = context.sites[switch.site].declared
+    return check_started(switch, site, workspace.host, before, probes=probes)
+
+
+def prune_releases(workspace: Workspace) -> None:
+    """Remove the oldest releases beyond `keep`; never the one in use, nor the one before it."""
+    for release in _declared(workspace):
+        # What cannot be removed now is removed by the next apply.
+        with suppress(ReconcileError):
+            _prune(workspace.host, release)
+
+
+def _declared(workspace: Workspace) -> Iterator[Release]:
+    for item in workspace.desired.values():
+        if isinstance(item.resource, Release):
+            yield item.resource
+
+
+def _prune(host: Host, release: Release) -> None:
+    observed = release.observe(host)
+    in_use = observed.id if observed else None
+    before = [name for name in _last_used(host, release) if name != in_use]
+    kept = [*filter(None, [in_use]), *before][: max(release.keep, MIN_KEPT)]
+    host.state.write(_name(release), "\n".join(kept).encode())
+    for name in host.files.release_names(release.folder):
+        if name not in kept:
+            host.files.remove_release(f"{release.folder}/{name}")
+            host.state.remove(f"releases/{release.site}-{name}.log")
+
+
+def _last_used(host: Host, release: Release) -> list[str]:
+    """The releases that were in use, the last one first."""
+    return (host.state.read(_name(release)) or b"").decode("utf-8", "replace").split()
+
+
+def _name(release: Release) -> str:
+    return f"releases/{release.site}.used"
