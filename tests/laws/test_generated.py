@@ -27,6 +27,7 @@ READ_BY_DOCTOR = "reconcile doctor reads it; no plan depends on it"
 OF_THE_HOST = "the modelled host sets it"
 ASKS_AN_AUTHORITY = "certbot asks an authority outside of the host"
 REQUESTED = "a request after an apply; the modelled host answers none, booted hosts have others"
+RUN = "its steps and its instances are run, which the modelled host cannot"
 NOT_GENERATED = {
     "Config.version": "always 1",
     "Config.containers": READ_BY_DOCTOR,
@@ -46,6 +47,9 @@ NOT_GENERATED = {
     "HostSection.state_dir": OF_THE_HOST,
     "NginxSettings.binary": OF_THE_HOST,
     "NginxSettings.config": OF_THE_HOST,
+    "App.release": RUN,
+    "ReleaseSettings": RUN,
+    "Step": RUN,
     "Location.rate_limit": "an error there",
     "FileLocation.rate_limit": "an error there",
 }
