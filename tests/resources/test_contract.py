@@ -28,7 +28,7 @@ pytestmark = pytest.mark.process
 
 WEB = "www-data"
 WEB_UID = 33
-STARTED = ("unit", "service", "nginx_live", "certificate")
+STARTED = ("unit", "service", "nginx_live", "certificate", "release")
 """Kinds that are more than their files; they have tests of their own."""
 
 
