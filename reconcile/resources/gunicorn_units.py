@@ -205,7 +205,8 @@ def sandbox_properties(view: GunicornParams) -> tuple[str, ...]:
     Before the first apply some of what the app writes is not there yet.
     """
     _refuse_unsafe(view)
-    lines = _sandbox(view).splitlines()
+    used = (view.directory, view.python, *view.writable)
+    lines = sandbox_lines(used, view.writable).splitlines()
     return tuple(line.replace("ReadWritePaths=", "ReadWritePaths=-", 1) for line in lines)
 
 
