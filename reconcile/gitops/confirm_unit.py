@@ -26,7 +26,7 @@ def confirm_unit(command: Sequence[str], state_dir: str) -> str:
         "Type=exec",
         f"ExecStart={' '.join(part.replace('%', '%%') for part in command)}",
         "Restart=on-failure",
-        "RestartSec=10",
+        "RestartSec=2",
         "SuccessExitStatus=143",
         "UMask=0077",
         "OOMScoreAdjust=-900",

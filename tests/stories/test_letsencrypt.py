@@ -234,3 +234,23 @@ def test_the_next_apply_certifies_a_name_that_was_added(trusting: DebianHost) ->
 
     serial = acme.kept_serial(host, "auto.example.com")
     assert serial == acme.served_serial(host, "www.auto.example.com")
+
+
+@pytest.mark.nightly
+def test_an_account_that_the_authority_has_forgotten_leaves_the_host_as_it_was(
+    trusting: DebianHost,
+) -> None:
+    host = trusting
+    site.apply(host)
+    # Pebble keeps its accounts in memory.
+    host.run("systemctl", "restart", "authority.service")
+    other = YAML + AUTO.replace("name: auto.example.com", "name: other.example.com")
+    host.write("/etc/reconcile/reconcile.yaml", other)
+    before = host.manifest(exclude=("/etc/letsencrypt",))
+    served = acme.served_serial(host, "auto.example.com")
+
+    done = host.reconcile("apply", "--auto-approve")
+
+    assert (3, True) == (done.returncode, "certbot did not obtain" in done.stderr), done.stderr
+    assert {} == differences(before, host.manifest(exclude=("/etc/letsencrypt",)))
+    assert served == acme.served_serial(host, "auto.example.com")
