@@ -13,7 +13,14 @@ from reconcile import __version__
 from reconcile.doctor.guide_rows import CHECKLIST
 from reconcile.engine.model import Check, merged_versions
 from reconcile.output.style import GLYPHS
-from reconcile.report.difference import command_for, difference_key, differences_of, hidden
+from reconcile.report.difference import (
+    MOST_CHANGES,
+    action_of,
+    command_for,
+    difference_key,
+    differences_of,
+    hidden,
+)
 from reconcile.report.host_document import ApplyPart, CheckPart, FindingPart, HostDocument
 from reconcile.report.host_record import STATES, HostRecord, HostState, site_of
 from reconcile.report.view import (
@@ -40,6 +47,8 @@ from reconcile.wording import counted, shortened
 
 SOON_DAYS = 21
 """Certificates and ignore rules that end within this time are marked."""
+MOST_DIFFERENCES = 1000
+MOST_HOST_NAME = 200
 MOST_NAMED = 40
 MOST_FINDINGS = 50
 MOST_CHECKS = 100
@@ -61,11 +70,14 @@ def build_view(
 ) -> ReportView:
     """The report about these hosts, those that need a person first."""
     links = {
-        record.name: HostLink(record.name, f"h-{number}", record.state(now, silent_after))
+        record.name: HostLink(
+            shortened(record.name, MOST_HOST_NAME), f"h-{number}", record.state(now, silent_after)
+        )
         for number, record in enumerate(records, 1)
     }
     differences = differences_of(records, links)
-    known = {difference.key: difference for difference in differences}
+    shown = differences[:MOST_DIFFERENCES]
+    known = {difference.key: difference for difference in shown}
     urgent = sorted(records, key=lambda record: ATTENTION.index(links[record.name].state))
     folded = _FoldedOnce()
     hosts = [_host(record, links[record.name], known, folded, now) for record in urgent]
@@ -74,7 +86,8 @@ def build_view(
         version=__version__,
         silent_after=_duration(silent_after),
         states=tuple(_state(key, links.values()) for key in STATES),
-        differences=tuple(differences),
+        differences=tuple(shown),
+        more_differences=len(differences) - len(shown),
         hosts=tuple(hosts),
         impacts=_impacts(records, links),
         ignored=_ignored(records, links, now.date()),
@@ -124,7 +137,7 @@ def _host(
         fix=_fix(record),
         facts=tuple(_facts(record)),
         command=command_for(record) if record.changes else "",
-        differences=tuple(_host_difference(known[difference_key(one)]) for one in record.changes),
+        differences=tuple(_host_differences(record, known)),
         unread=tuple(_unread(plan))[:MOST_NAMED] if plan else (),
         checklists=tuple(folded(one, link) if one.is_good else one for one in checklists),
         bad_checks=tuple(view for view in views if view.status in BAD)[:MOST_CHECKS],
@@ -170,9 +183,15 @@ def _facts(record: HostRecord) -> Iterator[tuple[str, str]]:
         yield "Version", record.latest.reconcile_version
 
 
-def _host_difference(found: DifferenceView) -> HostDifference:
-    sign = next((glyph for action, glyph in GLYPHS.items() if action == found.action), "~")
-    return HostDifference(found.id, found.address, sign, found.cause)
+def _host_differences(
+    record: HostRecord, known: Mapping[str, DifferenceView]
+) -> Iterator[HostDifference]:
+    """What differs on a host; without a link where the report does not show it."""
+    signs = {str(action): glyph for action, glyph in GLYPHS.items()}
+    for change in record.changes[:MOST_CHANGES]:
+        shown = known.get(difference_key(change))
+        sign = signs.get(action_of(change), "~")
+        yield HostDifference(shown.id if shown else "", change.address, sign, change.cause)
 
 
 def _split_checks(checks: Iterable[CheckPart]) -> tuple[list[ChecklistView], list[CheckPart]]:
@@ -295,4 +314,4 @@ def _holds(records: Iterable[HostRecord], links: Mapping[str, HostLink]) -> Iter
 
 
 def _clipped(text: str) -> str:
-    return shortened(hidden(_CANARY.sub("…", text)), MOST_TEXT)
+    return hidden(_CANARY.sub("…", shortened(text, MOST_TEXT)))

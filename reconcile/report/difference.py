@@ -16,7 +16,7 @@ from reconcile.report.host_document import ApplyPart, ChangePart
 from reconcile.report.host_record import HostRecord
 from reconcile.report.view import DifferenceView, DiffLine, HostLink, Printable, TimeView
 from reconcile.resources.registry import MODULES, load
-from reconcile.wording import counted
+from reconcile.wording import counted, shortened
 
 CAUSES = ("drift", "both", "pending", "upgrade")
 MOST_LINES = 120
@@ -26,10 +26,14 @@ MOST_TEXT = 60_000
 MOST_TEXT_LINES = 1500
 MOST_DIFFS = 400
 """Differences whose lines are compared; of more, each host shows its own."""
+MOST_CHANGES = 2000
+"""Of one host."""
+MOST_LINE = 1000
+"""Characters of a line that are shown."""
 MOST_WAYS = 3
 """Commands and applies that are listed for one difference."""
 _SECRET = re.compile(
-    r"([\w.-]*(?:passw(?:or)?d|passphrase|secret|token|api[_-]?key|private[_-]?key|authorization"
+    r"((?:passw(?:or)?d|passphrase|secret|token|api[_-]?key|private[_-]?key|authorization"
     r"|credential)[\w.-]*[\"']?\s*[=: ]\s*)(?=\S)(?!\(sensitive\)|\(omitted\)).+",
     re.I,
 )
@@ -45,15 +49,10 @@ def differences_of(
     """Each difference once; what left its last apply first, then what most hosts have."""
     groups: dict[str, list[OnHost]] = {}
     for record in records:
-        for change in record.changes:
-            groups.setdefault(_key(change), []).append((record, change))
+        for change in record.changes[:MOST_CHANGES]:
+            groups.setdefault(difference_key(change), []).append((record, change))
     ordered = sorted(groups.values(), key=_rank)
     return [_view(number, group, links) for number, group in enumerate(ordered, 1)]
-
-
-def difference_key(change: ChangePart) -> str:
-    """Equal for equal differences."""
-    return _key(change)
 
 
 def command_for(record: HostRecord, address: str = "") -> str:
@@ -72,7 +71,8 @@ def hidden(text: str) -> str:
     return _USERINFO.sub(f"{HIDDEN}@", _SECRET.sub(rf"\1{HIDDEN}", text))
 
 
-def _key(change: ChangePart) -> str:
+def difference_key(change: ChangePart) -> str:
+    """Equal for equal differences."""
     values = change.change
     return json.dumps(
         [change.address, change.cause, values.actions, values.before, values.after],
@@ -93,9 +93,9 @@ def _view(number: int, group: Sequence[OnHost], links: Mapping[str, HostLink]) -
     first_seen = [record.first_seen.get(change.address) for record, _ in group]
     return DifferenceView(
         id=f"d-{number}",
-        key=_key(change),
+        key=difference_key(change),
         address=change.address,
-        action=_action(change),
+        action=action_of(change),
         cause=change.cause,
         because=change.because,
         hosts=tuple(links[record.name] for record, _ in group),
@@ -113,7 +113,8 @@ def _has_omitted(change: ChangePart) -> bool:
     return any(value == OMITTED for side in sides for value in side.values())
 
 
-def _action(change: ChangePart) -> str:
+def action_of(change: ChangePart) -> str:
+    """Whether the resource is created, updated or deleted."""
     known = ("create", "update", "delete")
     return next((action for action in change.change.actions if action in known), "update")
 
@@ -135,7 +136,7 @@ def _diff_lines(change: ChangePart) -> Iterator[DiffLine]:
     for name in sorted((before.keys() | after.keys()) - _opaque(change.address)):
         values = before.get(name), after.get(name)
         for line in _field_lines(name, *values):
-            yield DiffLine(_kind(line), Printable(hidden(line)))
+            yield DiffLine(_kind(line), Printable(hidden(shortened(line, MOST_LINE))))
 
 
 def _opaque(address: str) -> frozenset[str]:

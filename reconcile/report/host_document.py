@@ -16,6 +16,7 @@ from reconcile.wording import first_few
 MOST_BYTES = 32 << 20
 """Of one document. A plan of a thousand sites has 5 MB."""
 MOST_ITEMS = 20_000
+MOST_LEVELS = 32
 KNOWN = ("resource_changes", "checks", "findings", "entries", "error")
 """One of these keys makes a document one that a page can show."""
 DONE = ("applied", "no_changes")
@@ -35,12 +36,24 @@ Time = Annotated[str, Field(max_length=40), AfterValidator(_utc)]
 Texts = Annotated[tuple[str, ...], Field(max_length=MOST_ITEMS)]
 
 
+def _shallow(value: Any, left: int = MOST_LEVELS) -> Any:
+    if left == 0:
+        raise ValueError(f"a value has more than {MOST_LEVELS} levels")
+    inside = value.values() if isinstance(value, dict) else value
+    for item in inside if isinstance(value, dict | list) else ():
+        _shallow(item, left - 1)
+    return value
+
+
+Values = Annotated[dict[str, Any], AfterValidator(_shallow)]
+
+
 class ValuesPart(Part):
     """What differs of a resource."""
 
     actions: Texts = ()
-    before: dict[str, Any] | None = None
-    after: dict[str, Any] | None = None
+    before: Values | None = None
+    after: Values | None = None
 
 
 class ChangePart(Part):

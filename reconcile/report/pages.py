@@ -106,7 +106,7 @@ def _sections(view: ReportView) -> list[Section]:
         Section(
             "differences",
             "What differs",
-            tuple(render.difference(one, now) for one in view.differences),
+            tuple(_differences(view)),
         ),
         Section("details", "Host by host", tuple(render.host(one, now) for one in view.hosts)),
         Section("impact", "What visitors will notice", tuple(map(render.impact, view.impacts))),
@@ -114,6 +114,13 @@ def _sections(view: ReportView) -> list[Section]:
         Section("holds", "Holds", tuple(render.hold(one, now) for one in view.holds)),
     ]
     return [section for section in sections if section.blocks]
+
+
+def _differences(view: ReportView) -> Iterator[str]:
+    render, now = _blocks(), view.made_at.at
+    yield from (render.difference(one, now) for one in view.differences)
+    if view.more_differences:
+        yield render.more_differences(view.more_differences)
 
 
 def _chunks(hosts: Sequence[Any]) -> Iterator[tuple[tuple[Any, ...], bool]]:

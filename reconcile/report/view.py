@@ -246,6 +246,7 @@ class ReportView:
     silent_after: str
     states: tuple[StateView, ...]
     differences: tuple[DifferenceView, ...]
+    more_differences: int
     hosts: tuple[HostView, ...]
     impacts: tuple[ImpactView, ...]
     ignored: tuple[IgnoredView, ...]

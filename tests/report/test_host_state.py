@@ -13,6 +13,7 @@ from reconcile.report.host_document import MOST_BYTES, read_documents
 from reconcile.report.host_record import records_of
 from tests.report.readings import EARLIER, NOW, change, check, drift, read
 
+DEEP = json.loads("[" * 200 + "]" * 200)
 LIMIT = timedelta(hours=26)
 AT = datetime(2026, 11, 28, 15, tzinfo=UTC)
 VERIFY = {"format_version": "1.0", "host": "web1", "timestamp": NOW, "healthy": True}
@@ -109,6 +110,7 @@ def test_keys_of_later_versions_are_ignored_and_other_formats_refused() -> None:
         b'{"format_version": "1.0", "host": "", "checks": []}',
         json.dumps(drift(timestamp="yesterday")).encode(),
         json.dumps(drift(resource_changes=[{"address": 3}])).encode(),
+        json.dumps(drift("web1", change(before=DEEP))).encode(),
         b" " * (MOST_BYTES + 1),
     ],
 )

@@ -278,3 +278,20 @@ def test_the_limit_of_silence_is_shown(tmp_path: Path) -> None:
     )[0]
 
     assert "1 Silent no reading for" in text_of(Path(path).read_text())
+
+
+def test_hostile_documents_cost_little(tmp_path: Path) -> None:
+    lines = "".join(f"{n % 97}\n" for n in range(700))
+    texts = ("secret" * 9_000 + "\n", "://" * 9_000 + "\n", lines, "a" * 50_000 + "\n")
+    many = [change(f"file:/{n}", cause="x") for n in range(1500)]
+    began = time.process_time()
+
+    pages = pages_of(
+        tmp_path,
+        drift("n" * 100_000, *many, checks=[check("c" * 50_000, "fail", detail="token " * 9_000)]),
+        *(drift(f"web-{n}", change(before=one, after=one[::-1])) for n, one in enumerate(texts)),
+    )
+
+    assert time.process_time() - began < 5
+    assert all(len(page.encode()) < 200_000 for page in pages)
+    assert "504 more differences" in "".join(map(text_of, pages))

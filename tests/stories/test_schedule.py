@@ -115,15 +115,23 @@ def test_the_timer_notifies_of_drift_once_and_is_silent_once_fixed(
     assert (True, "in_sync") == (status["installed"], status["last_state"])
 
 
-def test_no_state_file_is_readable_by_others(host: DebianHost) -> None:
+def test_no_state_file_is_readable_by_others_and_readings_by_their_group_alone(
+    host: DebianHost,
+) -> None:
+    host.run("groupadd", "--system", "reconcile-readers")
     install(host)
     is_in_sync(host, 1)
+    wait_for_runs(host, 1)
 
     listed = host.run("find", "/var/lib/reconcile", "-printf", "%m %p\\n").stdout
 
     for line in listed.splitlines():
         mode, path = line.split(" ", 1)
         assert 0 == stat.S_IMODE(int(mode, 8)) & 0o077, path
+    listed = host.run("find", "/var/lib/reconcile-readings", "-printf", "%m %u:%g %y\n").stdout
+    assert {"640 root:reconcile-readers f", "750 root:reconcile-readers d"} == set(
+        listed.splitlines()
+    )
 
 
 def test_healing_fixes_drift(host: DebianHost) -> None:
