@@ -22,7 +22,7 @@ def digest(value: Any) -> str:
 
 def canonical(value: Any) -> str:
     """The one JSON text of `value`: sorted keys, no blanks, ASCII only."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), default=_json_value)
+    return _CANONICAL.encode(value)
 
 
 def _json_value(value: Any) -> Any:
@@ -35,3 +35,6 @@ def _json_value(value: Any) -> Any:
     if isinstance(value, Set):
         return sorted(value, key=canonical)
     raise TypeError(f"{type(value).__name__} has no canonical form")
+
+
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=_json_value)

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from reconcile.filesystem.host_error import explained
 from reconcile.filesystem.path import is_inside
 from reconcile.filesystem.safe_path import closing, pin_name
+from reconcile.filesystem.statx import mount_of
 
 LEAST_BYTES = 1 << 20
 MOUNT_ID = b"mnt_id:"
@@ -35,8 +36,10 @@ class Mount(NamedTuple):
 def mount_id(fd: int) -> int:
     """The mount that a descriptor is on; each bind mount of a filesystem has its own.
 
-    Source: proc_pid_fdinfo(5).
+    Source: proc_pid_fdinfo(5), where statx(2) does not know it.
     """
+    if (found := mount_of(fd)) is not None:
+        return found
     with closing(os.open(f"/proc/self/fdinfo/{fd}", os.O_RDONLY | os.O_CLOEXEC)) as info:
         text = os.read(info, 4096)
     return int(text.partition(MOUNT_ID)[2].split(None, 1)[0])

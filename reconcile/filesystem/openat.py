@@ -79,6 +79,7 @@ class DirectoryCursor:
     ) -> None:
         self._guarded = guarded
         self._root, self._root_trust, self._path = root, trust, path
+        self._prefix = join(path, "")
         self._mount = mount_id(root)
         self._at = ""
         self._fd = os.dup(root)
@@ -105,7 +106,7 @@ class DirectoryCursor:
         """The last name of `path` in its directory; valid until the cursor moves on."""
         folder, _, name = path.rpartition("/")
         fd, trust = self.enter(folder)
-        return PinnedName(join(self._path, path), fd, name, trust)
+        return PinnedName(self._prefix + path, fd, name, trust)
 
     @contextmanager
     def listing(self, folder: str) -> Iterator[Listing]:

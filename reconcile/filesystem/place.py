@@ -7,10 +7,8 @@ inside of it, and the inode.
 
 from __future__ import annotations
 
-import ctypes
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cache
 from posixpath import join
 from typing import Any, NamedTuple, Self
 
@@ -19,6 +17,7 @@ from reconcile.filesystem.attributes import fd_path
 from reconcile.filesystem.mount import Mount, mount_id, read_mounts
 from reconcile.filesystem.path import relative_to
 from reconcile.filesystem.safe_path import closing
+from reconcile.filesystem.statx import born_ns
 
 PIN_FOLLOWED = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
 MOST_LAYERS = 500
@@ -124,11 +123,11 @@ class Locator:
         st = os.fstat(fd)
         if mount is None:
             # A directory of another namespace, which no name of ours leads to.
-            return Place(f"{st.st_dev}", "", st.st_ino, _born_ns(fd))
+            return Place(f"{st.st_dev}", "", st.st_ino, born_ns(fd))
         if (mount.id, st.st_dev) not in self._devices:
             self._devices[mount.id, st.st_dev] = _device(fd, mount, st)
         inside = join(mount.root, relative_to(path, mount.point) or "").rstrip("/") or "/"
-        return Place(self._devices[mount.id, st.st_dev], inside, st.st_ino, _born_ns(fd))
+        return Place(self._devices[mount.id, st.st_dev], inside, st.st_ino, born_ns(fd))
 
     def _parents(self, fd: int) -> tuple[Place, ...]:
         """Every directory above, nearest first, as `..` leads there."""
@@ -192,31 +191,3 @@ def _layers(options: Iterable[str]) -> list[str]:
         elif name in ("lowerdir", "lowerdir+", "datadir+"):
             found += [one for one in value.split(":") if one.startswith("/")]
     return found[:MOST_LAYERS]
-
-
-class _Statx(ctypes.Structure):
-    """Source: statx(2); only what is up to the time of birth has a name."""
-
-    _fields_ = (
-        ("mask", ctypes.c_uint32),
-        ("before", ctypes.c_uint8 * 76),
-        ("born_s", ctypes.c_int64),
-        ("born_ns", ctypes.c_uint32),
-        ("after", ctypes.c_uint8 * 164),
-    )
-
-
-AT_EMPTY_PATH, STATX_BTIME = 0x1000, 0x800
-
-
-def _born_ns(fd: int) -> int:
-    """When the inode was made; 0 where the C library or the filesystem does not know."""
-    statx, found = _statx(), _Statx()
-    if statx is None or statx(fd, b"", AT_EMPTY_PATH, STATX_BTIME, ctypes.byref(found)):
-        return 0
-    return found.born_s * 10**9 + found.born_ns if found.mask & STATX_BTIME else 0
-
-
-@cache
-def _statx() -> Any:
-    return getattr(ctypes.CDLL(None), "statx", None)
