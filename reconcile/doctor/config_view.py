@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from reconcile.config.ignore_rule import DOCTOR
@@ -138,6 +139,15 @@ class Declaration:
     ignores: tuple[DeclaredIgnore, ...] = ()
     watched: tuple[WatchedCode, ...] = ()
     services: tuple[DeclaredService, ...] = ()
+
+    @cached_property
+    def locations_by_name(self) -> dict[str, list[int]]:
+        """Server name, in lower case → the indexes of its locations."""
+        found: dict[str, list[int]] = {}
+        for number, location in enumerate(self.locations):
+            for name in location.server_names:
+                found.setdefault(name.lower(), []).append(number)
+        return found
 
     @property
     def sites(self) -> dict[str, tuple[str, ...]]:

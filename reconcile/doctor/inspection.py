@@ -124,11 +124,18 @@ class HostInspection:
 
     def declared_app(self, server: Server) -> DeclaredApp | None:
         """The app that the YAML declares for one of the server's names."""
-        names = {name.lower() for name in server.names}
-        for app in self.declared.apps:
-            if names & {name.lower() for name in app.server_names}:
-                return app
-        return None
+        names = self._apps_by_name.keys() & {name.lower() for name in server.names}
+        numbers = [self._apps_by_name[name] for name in names]
+        return self.declared.apps[min(numbers)] if numbers else None
+
+    @cached_property
+    def _apps_by_name(self) -> dict[str, int]:
+        """Server name → the index of the first app that has it."""
+        found: dict[str, int] = {}
+        for number, app in enumerate(self.declared.apps):
+            for name in app.server_names:
+                found.setdefault(name.lower(), number)
+        return found
 
     def import_result(self, app: DeclaredApp | None) -> ImportResult | None:
         """The result of importing an app; None where the YAML does not name its code."""

@@ -184,8 +184,11 @@ def _inherited_root(scope: Scope) -> list[Directive]:
 def _declared_location(
     server: Server, prefix: str, declared: Declaration
 ) -> DeclaredLocation | None:
+    known = declared.locations_by_name
+    numbers = {number for name in server.names for number in known.get(name.lower(), ())}
+    of_its_names = (declared.locations[number] for number in sorted(numbers))
     wanted = prefix.rstrip("/")
-    for location in declared.locations:
+    for location in of_its_names:
         if location.prefix.rstrip("/") == wanted and location.is_of(server):
             return location
     return None

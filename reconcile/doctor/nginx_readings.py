@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from reconcile.nginx.running.config_test import NginxError
     from reconcile.system import Host
 
+TOO_LARGE = "client intended to send too large body"
+"""Of a request, in nginx's error log."""
+
 
 class NginxReadings:
     """The nginx of a host.
@@ -97,6 +100,11 @@ class NginxReadings:
     def error_lines(self) -> tuple[ErrorLogLine, ...]:
         """The last lines of every error log."""
         return read_error_logs(self.tree, self.installation.layout.error_log)
+
+    @cached_property
+    def rejected_uploads(self) -> tuple[ErrorLogLine, ...]:
+        """Those about a request that was too large, the last one first."""
+        return tuple(line for line in reversed(self.error_lines) if TOO_LARGE in line.message)
 
     def route(
         self,

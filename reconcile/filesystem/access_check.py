@@ -223,6 +223,8 @@ class _AccessWalker:
     def __init__(self, account: Account, root: int) -> None:
         self._account = account
         self._root = root
+        self._folder, self._fd = "", -1
+        """The directory that was reached last, without a final slash, and its descriptor."""
         self.steps: list[AccessStep] = []
         self.complete = True
         self.is_loop = False
@@ -230,6 +232,12 @@ class _AccessWalker:
 
     def walk(self, path: str, *, follow: bool) -> tuple[AccessStep, ...]:
         """The steps to `path`; ends at the first one that does not exist."""
+        try:
+            return self._walk(path, follow=follow)
+        finally:
+            self._hold("", -1)
+
+    def _walk(self, path: str, *, follow: bool) -> tuple[AccessStep, ...]:
         here, names = "/", components(path)[::-1]
         self._step(here)
         while names and self.complete:
@@ -250,19 +258,31 @@ class _AccessWalker:
     def _step(self, path: str) -> str | None:
         """Add the step; the target of a symlink, None for anything else."""
         try:
-            fd = _open_below(self._root, path)
+            fd = self._open(path)
         except OSError as error:
             if error.errno not in _MISSING:
                 raise
             self.complete = False
             return None
-        with closing(fd) as pin:
-            found = check_step(path, pin, self._account)
-            if found.stat.kind != "symlink":
-                self.steps.append(found)
-                return None
-            self.steps.append(self._restricted(found))
-            return self._target(pin)
+        self._hold(path.rstrip("/"), fd)
+        found = check_step(path, fd, self._account)
+        if found.stat.kind != "symlink":
+            self.steps.append(found)
+            return None
+        self.steps.append(self._restricted(found))
+        return self._target(fd)
+
+    def _open(self, path: str) -> int:
+        """Pin a physical path, below the last one or from the root again."""
+        folder, _, name = path.rpartition("/")
+        if self._fd < 0 or folder != self._folder:
+            return _open_below(self._root, path)
+        return os.open(name, PIN, dir_fd=self._fd)
+
+    def _hold(self, path: str, fd: int) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+        self._folder, self._fd = path, fd
 
     def _target(self, link: int) -> str | None:
         self._links += 1

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.location_mapping import is_managed_server
+from reconcile.doctor.nginx_readings import TOO_LARGE
 from reconcile.doctor.rule import Rule, RuleResult, error, note, warning
 from reconcile.doctor.upstream import ProxyLocation
 from reconcile.nginx.model.sizes import body_limit
 
-_TOO_LARGE = re.compile(r"client intended to send too large body: (\d+) bytes")
+_TOO_LARGE = re.compile(TOO_LARGE + r": (\d+) bytes")
 _REFERRER = re.compile(r', referrer: "https?://([^/:"]+)')
 _SERVER = re.compile(r", server: ([^,]+),")
 
@@ -53,7 +54,7 @@ def _limit_too_low(inspection: HostInspection, proxy: ProxyLocation) -> RuleResu
 def _rejected_upload(inspection: HostInspection, proxy: ProxyLocation) -> RuleResult | None:
     """The last upload in the log that was too large, and would be again."""
     limit = body_limit(proxy.scope)
-    for line in reversed(inspection.nginx.error_lines):
+    for line in inspection.nginx.rejected_uploads:
         size, server = _TOO_LARGE.search(line.message), _SERVER.search(line.message)
         if size and server and server[1] in proxy.server.names and 0 < limit < int(size[1]):
             return warning(

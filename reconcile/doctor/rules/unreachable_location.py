@@ -37,13 +37,13 @@ class _Example:
 
 def check(inspection: HostInspection) -> Iterator[RuleResult]:
     """Yield a warning for each location that no request reaches, or only some of its own."""
+    # The rule route-shadowed reports folders whose files another location takes.
+    served = {one.scope.directive for one in inspection.mappings_of("static", "media")}
     for server in inspection.servers:
         yield from _behind_return(server)
         yield from _dead_try_files(server)
         yield from _useless(server)
         if "return" not in server.scope.own:
-            served = {one.scope.directive for one in inspection.mappings_of("static", "media")}
-            # The rule route-shadowed reports folders whose files another location takes.
             others = (one for one in all_locations(server) if one.directive not in served)
             yield from check_each(others, partial(_check_location, server))
 

@@ -61,6 +61,7 @@ class WorkerView:
         self._worker = worker
         self._planned = planned or {}
         self._known: dict[str, FileKind] = {}
+        self._refused: dict[tuple[str, LinkRule], bool] = {}
 
     def kind(self, path: str) -> FileKind:
         """See `PathKinds.kind`."""
@@ -85,14 +86,19 @@ class WorkerView:
         return last is None or last.passable
 
     def _is_refused_link(self, path: str, rule: LinkRule) -> bool:
+        if (path, rule) not in self._refused:
+            self._refused[path, rule] = self._observe_refusal(path, rule)
+        return self._refused[path, rule]
+
+    def _observe_refusal(self, path: str, rule: LinkRule) -> bool:
         files = self._host.files
         try:
             walk = files.access(path, self._worker, follow=False)
+            link = None if walk.blocked else walk.last
+            if link is None or link.stat.kind != "symlink":
+                return False
             target = files.access(path, self._worker).last
         except ReconcileError:
-            return False
-        link = None if walk.blocked else walk.last
-        if link is None or link.stat.kind != "symlink":
             return False
         return rule == "on" or (target is not None and target.stat.uid != link.stat.uid)
 
