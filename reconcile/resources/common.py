@@ -103,8 +103,10 @@ def refuse_giving(host: Host, resource: Resource, changes: Sequence[Change]) -> 
 def refuse_missing_folder(host: Host, resource: Resource, changes: Sequence[Change]) -> None:
     """Refuse to create what lies in a directory that is not selected. Errors: HostError."""
     folder = resource.name if resource.writes_inside else dirname(resource.name)
-    is_new = any(change.ref == resource.ref and change.before is None for change in changes)
-    if not is_new or host.files.is_planned(folder) or host.files.stat(folder, follow=True):
+    change = Changes.of(changes).by_ref.get(resource.ref)
+    if change is None or change.before is not None:
+        return
+    if host.files.is_planned(folder) or host.files.stat(folder, follow=True):
         return
     raise HostError(
         what=f"{resource.name} cannot be created",
