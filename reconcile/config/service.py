@@ -14,10 +14,11 @@ from reconcile.config.document import Loc
 from reconcile.config.fields.calendar import Calendar
 from reconcile.config.fields.field_type import FieldType, InvalidValue, quote_text, require_str
 from reconcile.config.fields.identifiers import UserName
-from reconcile.config.fields.path_types import Path, UnitPath
+from reconcile.config.fields.path_types import RELEASE, Path, ReleaseUnitPath, UnitPath
 from reconcile.config.service_units import compile_service
 from reconcile.config.site.gunicorn import OF_THE_UNIT, Argument, EnvironmentName, EnvironmentValue
 from reconcile.config.site.location_directories import is_system_directory
+from reconcile.config.site.release import only_release, release_folder
 from reconcile.engine.model import Declared
 from reconcile.filesystem.path import is_inside, overlap
 from reconcile.system.services.unit_files import UNIT_DIRECTORIES
@@ -68,7 +69,7 @@ class BackgroundService(ConfigEntry):
     user: UserName | None = Field(
         default=None, description="The user that it runs as; by default the owner of uploads."
     )
-    directory: UnitPath | None = Field(
+    directory: ReleaseUnitPath | None = Field(
         default=None, description="Where it is started; by default `code`, else /."
     )
     environment: dict[EnvironmentName, EnvironmentValue] = Field(
@@ -101,6 +102,9 @@ class BackgroundService(ConfigEntry):
     def check(self, loc: Loc, config: Config) -> Iterator[Violation]:
         """It runs a program, as a unit of its own, which can replace neither code nor assets."""
         yield from self._check_command((*loc, "command"))
+        if self.names_release and only_release(config) is None:
+            message = f"{RELEASE} stands for the release of the one app of the file that has one"
+            yield Violation((*loc, "command"), message, "name a folder")
         for name in self.environment:
             if OF_THE_UNIT.fullmatch(name):
                 yield Violation((*loc, "environment", name), f"{name} belongs to the unit")
@@ -114,7 +118,7 @@ class BackgroundService(ConfigEntry):
     def _check_command(self, loc: Loc) -> Iterator[Violation]:
         if not self.command:
             yield Violation(loc, "the command is empty", "begin it with an absolute path")
-        elif not self.command[0].startswith("/"):
+        elif not self.command[0].startswith(("/", f"{RELEASE}/")):
             message = f"{quote_text(self.command[0])} is not an absolute path"
             hint = "name the program by its absolute path, such as /srv/myapp/.venv/bin/python"
             yield Violation((*loc, 0), message, hint)
@@ -134,9 +138,30 @@ class BackgroundService(ConfigEntry):
                     message = f"{path} and the files of {prefix} overlap: it could replace them"
                     yield Violation(loc, message, "use separate directories")
 
+    @property
+    def names_release(self) -> bool:
+        """Whether it runs code of the app's release, so that a new one restarts it."""
+        texts = (*self.command, self.directory or "", *self.environment.values())
+        return any(RELEASE in text for text in texts)
+
     def compile(self, name: str, context: CompileContext) -> Iterator[Declared]:
         """Its unit, its timer, and their services."""
-        return compile_service(self, name, context)
+        site = only_release(context.config) if self.names_release else None
+        if site is None:
+            return compile_service(self, name, context)
+        entry = self.with_release(release_folder(context, site))
+        return compile_service(entry, name, context, (f"release:{site}",))
+
+    def with_release(self, folder: str) -> BackgroundService:
+        """The same, its keys as they are for the release in that folder."""
+        put = {name: text.replace(RELEASE, folder) for name, text in self.environment.items()}
+        return self.model_copy(
+            update={
+                "command": tuple(word.replace(RELEASE, folder) for word in self.command),
+                "directory": self.directory and self.directory.replace(RELEASE, folder),
+                "environment": put,
+            }
+        )
 
 
 def _check_unit(loc: Loc, config: Config) -> Iterator[Violation]:

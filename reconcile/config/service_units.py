@@ -26,9 +26,11 @@ SECTION = "services"
 
 
 def compile_service(
-    entry: BackgroundService, name: str, context: CompileContext
+    entry: BackgroundService, name: str, context: CompileContext, needs: tuple[str, ...] = ()
 ) -> Iterator[Declared]:
     """The units of a service, the directories that it may write, and what runs.
+
+    It is started after `needs`, refs as text.
 
     Nothing for a schedule where no systemd keeps it.
     """
@@ -45,6 +47,7 @@ def compile_service(
         yield context.declare(resource, loc)
     if facts.has_services:
         needs = (
+            *needs,
             *environment_refs(context.config, entry.environment_file),
             *(f"unit:{facts.unit_dir}/{unit}" for unit in units),
             *(f"directory:{path}" for path in view.writable),

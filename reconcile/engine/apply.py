@@ -374,7 +374,13 @@ class _ApplyRun:
             why = "\n".join(part for part in (error.what, error.why, worse.why) if part)
             return self.report("failed", ReconcileError(worse.what, why, worse.fix))
         self._verify_rollback()
+        self._note_not_undone()
         return self.report("rolled_back", error)
+
+    def _note_not_undone(self) -> None:
+        steps = [step for one in self.plan.changes for step in one.subject.irreversible_steps()]
+        for step in dict.fromkeys(steps):
+            self.add_note(f"Not undone: `{step}` has run. The version before meets what it left.")
 
     def _roll_back(self, journal: Journal, error: ReconcileError) -> RollbackFailed | None:
         try:

@@ -18,13 +18,14 @@ from reconcile.errors import ReconcileError
 from reconcile.filesystem.host_error import ChangedSincePlan, HostError
 from reconcile.filesystem.path import ancestors_top_down
 from reconcile.nginx.running.upstream_switch import UpstreamSwitched
-from reconcile.resources.common import skipped_note
+from reconcile.resources.common import refuse_unknown_owner, skipped_note
 from reconcile.system import Host
+from reconcile.system.planned_host import PlannedHost
 from reconcile.system.release_step import StepFailed, StepRun, run_step, stop_steps
 from reconcile.wording import counted
 
 if TYPE_CHECKING:
-    from reconcile.engine.model import Action, FieldChange
+    from reconcile.engine.model import Action, Change, FieldChange
     from reconcile.filesystem.sync.source import NotCopied
 
 OnNote = Callable[[str], None]
@@ -116,6 +117,7 @@ class Release(Resource):
         if self.id is None:
             return None
         self._refuse_unsuitable(host)
+        refuse_unknown_owner(host, self.user, None)
         in_use = self._in_use(host)
         if in_use is None:
             return None
@@ -153,6 +155,16 @@ class Release(Resource):
         for step in self.commands:
             note = "; no rollback undoes it" if step.irreversible else ""
             yield f"run {step.text} (at most {step.timeout_s} s{note})"
+
+    def preflight(self, host: Host, changes: Sequence[Change]) -> Sequence[str]:
+        """Refuse a folder that others can exchange, as it is before any change. Errors: HostError.
+
+        The release is made there before the directories get their owner.
+        """
+        now = host.base if isinstance(host, PlannedHost) else host
+        if self.ref in {change.ref for change in changes} and not self.is_built(now):
+            self._refuse_untrusted(now)
+        return ()
 
     def apply(self, host: Host, before: Self | None) -> None:
         """Record the switch: from here on, nginx and the link are led to this release.
@@ -241,12 +253,15 @@ class Release(Resource):
     def _make_parents(self, host: Host) -> None:
         """The folders above, which nobody else may be able to exchange. Errors: HostError."""
         self._make_above(host, self.path)
+        self._refuse_untrusted(host)
+
+    def _refuse_untrusted(self, host: Host) -> None:
         untrusted = host.files.untrusted_above(self.path)
         if untrusted is not None:
             raise HostError(
                 f"{untrusted[0]} can be written by others than root",
                 "whoever can write there could exchange the release",
-                f"chown root:root {untrusted[0]} && chmod go-w {untrusted[0]}",
+                f"chown root:root {untrusted[0]} && chmod go-w {untrusted[0]}.",
             )
 
     def _make_above(self, host: Host, path: str) -> None:

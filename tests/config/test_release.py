@@ -230,3 +230,33 @@ def test_two_sites_have_separate_folders() -> None:
     text = YAML + other.replace("example.com", "two.example")
 
     assert "the releases of shop are in /srv/shop/releases too" in "\n".join(errors_in(text))
+
+
+WORKER = (
+    YAML
+    + """\
+services:
+  worker: {command: ["{release}/.venv/bin/celery", worker], directory: "{release}"}
+"""
+)
+
+
+def test_a_worker_of_the_release_is_restarted_with_it_once_it_was_checked() -> None:
+    resources = desired(WORKER, host())
+    found = release(WORKER)
+    unit, service = (
+        resources["unit:/etc/systemd/system/worker.service"],
+        resources["service:worker.service"],
+    )
+
+    assert isinstance(unit, Unit)
+    assert f"ExecStart={found.path}/.venv/bin/celery worker\n" in (unit.content or "")
+    assert f"WorkingDirectory={found.path}\n" in (unit.content or "")
+    assert found.ref in service.requires()
+
+
+def test_a_worker_names_a_release_only_where_there_is_one() -> None:
+    start, end = WORKER.index("    app:"), WORKER.index("    locations:")
+    text = (WORKER[:start] + WORKER[end:]).replace("{release}/static", "./static")
+
+    assert "{release} stands for the release of the one app" in "\n".join(errors_in(text))

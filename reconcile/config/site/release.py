@@ -29,7 +29,7 @@ from reconcile.resources.symlink import Symlink
 
 if TYPE_CHECKING:
     from reconcile.config.config import Config
-    from reconcile.config.context import SiteContext
+    from reconcile.config.context import CompileContext, SiteContext
     from reconcile.config.host_facts import HostFacts
     from reconcile.config.site.app import App
     from reconcile.config.site.location import Location
@@ -259,6 +259,19 @@ def id_in(facts: HostFacts, name: str, site: Site) -> str:
     """The id of the release that the file declares now."""
     found = facts.release_sources.get(name)
     return release_id(site, found.digest) if found else UNKNOWN_ID
+
+
+def only_release(config: Config) -> str | None:
+    """The one site whose app has releases; None where there is none, or several."""
+    names = [name for name, site in config.sites.items() if site.app and site.app.release]
+    return names[0] if len(names) == 1 else None
+
+
+def release_folder(context: CompileContext, name: str) -> str:
+    """The folder of the release that the file declares now for the app of that site."""
+    site = context.config.sites[name]
+    settings = site.app.release if site.app else None
+    return f"{settings.folder if settings else ''}/{id_in(context.facts, name, site)}"
 
 
 def with_releases(config: Config, in_use: Mapping[str, str]) -> Config:
