@@ -32,6 +32,7 @@ pgrep procps
 openssl openssl
 gpg gnupg
 ssh-keygen openssh-client
+sshd openssh-server
 promtool prometheus
 debootstrap debootstrap
 systemd-nspawn systemd-container

@@ -18,6 +18,8 @@ LARGEST_PART = 32 << 20
 YAML, TAR, PLAN, PROGRAM = "reconcile.yaml", "files.tar", "saved.plan", "reconcile.program"
 INSTALLED = "/usr/local/lib/reconcile-fleet"
 _STOP_S = 10
+# A controller that is gone must not end this before it has cleaned up.
+_TRAPS = "trap '' PIPE; trap 'exit 1' HUP INT TERM"
 
 PREPARE = f"""umask 077
 dir=$(mktemp -d "${{TMPDIR:-/tmp}}/reconcile-fleet.XXXXXXXXXX") || exit 1
@@ -76,13 +78,14 @@ class Script:
         sudo = 'if [ "$(id -u)" = 0 ]; then as=; else as="sudo -n -H"; fi' * self.uses_sudo
         run = f"$as sh -c {quote(work)}" if self.uses_sudo else f"sh -c {quote(work)}"
         # The exit code is a part of the answer; here it would only say whether it was 0.
-        return f"{sudo}\n{run} || printf '{HEADER}refused\\n'; rm -rf {quote(folder)}; exit 0"
+        ending = f"printf '{HEADER}refused\\n'; rm -rf {quote(folder)}; exit 0"
+        return f"{_TRAPS}\n{sudo}\n{run} || {ending}"
 
     def _lines(self, folder: str, installs: bool) -> Iterable[str]:
         yield "umask 077; cd / || exit 1"
         # Only root enters it: whoever logged in could change the files otherwise.
         yield 'dir=$(mktemp -d "${TMPDIR:-/tmp}/reconcile-fleet.XXXXXXXXXX") || exit 1'
-        yield "trap 'rm -rf \"$dir\"' EXIT"
+        yield f"trap 'rm -rf \"$dir\"' EXIT; {_TRAPS}"
         yield f'mv {quote(folder)}/* "$dir"/ && chown -R "$(id -u):$(id -g)" "$dir" || exit 1'
         yield f'program="$dir"/{PROGRAM}'
         if installs:

@@ -14,7 +14,6 @@ from typing import Any
 import jsonschema
 import pytest
 
-from reconcile.filesystem.private_folder import OF_ROOT, _of_user
 from reconcile.system.processes import wait_until
 from tests.support.command import COMMAND
 
@@ -48,6 +47,7 @@ class Hosts:
     def __init__(self, folder: Path, names: Iterable[str], rollout: str, more: str = "") -> None:
         self.folder, self.names = folder, tuple(names)
         (folder / "hosts/app").mkdir(parents=True)
+        (folder / "tmp").mkdir()
         self.write_source("one")
         program = folder / "program"
         program.write_text(PROGRAM.replace("PYTHON", sys.executable))
@@ -82,6 +82,10 @@ class Hosts:
         path = self.folder / name / "out/shared.txt"
         return path.read_text() if path.exists() else None
 
+    def left_behind(self) -> list[str]:
+        """What the fleet left on the hosts."""
+        return os.listdir(self.folder / "tmp")
+
     def applies(self, name: str) -> int:
         """How many applies the host's history has."""
         done = self.run("history", "--json", "-f", f"{self.folder}/{name}.yaml")
@@ -91,7 +95,11 @@ class Hosts:
         return subprocess.Popen(
             [*COMMAND, *arguments],
             cwd=self.folder,
-            env={"PATH": os.environ["PATH"], "HOME": str(self.folder)},
+            env={
+                "PATH": os.environ["PATH"],
+                "HOME": str(self.folder),
+                "TMPDIR": f"{self.folder}/tmp",
+            },
             text=True,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -136,8 +144,7 @@ def test_plans_are_saved_applied_in_steps_and_refused_where_stale(tmp_path: Path
     assert ["one", None, "one"] == [hosts.content(name) for name in "abc"]
     assert [1, 2, 3] == [applied["hosts"][name]["step"] for name in "abc"]
     assert (1, True) == (again.returncode, "--resume" in again.stderr)
-    assert not list(Path("/tmp").glob("reconcile-fleet.*"))
-    assert not os.path.exists(OF_ROOT if os.geteuid() == 0 else _of_user())
+    assert [] == hosts.left_behind()
 
 
 def test_a_failure_stops_the_rest(tmp_path: Path) -> None:
@@ -183,6 +190,7 @@ def test_a_killed_controller_goes_on_where_it_ended(tmp_path: Path) -> None:
         (tmp_path / f"{name}.yaml").write_text(
             f"version: 1\nhost: {{service_manager: process, state_dir: {tmp_path}/{name}/state}}\n"
         )
+    assert [] == hosts.left_behind()
     assert [1, 1] == [hosts.applies(name) for name in "ab"]
 
 
