@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from reconcile.errors import ReconcileError
 from reconcile.wording import first_few
 
-MOST_BYTES = 32 << 20
+MOST_BYTES = 64 << 20
 """Of one document. A plan of a thousand sites has 5 MB."""
 MOST_ITEMS = 20_000
 MOST_LEVELS = 32
@@ -265,7 +265,7 @@ def _objects(text: str) -> list[Any]:
 
 
 def _documents(objects: Sequence[dict[str, Any]], name: str) -> Iterator[HostDocument]:
-    if any(one.get("type") == "summary" for one in objects):
+    if len(objects) > 1 and any(one.get("type") == "summary" for one in objects):
         yield _apply_document(objects)
         return
     for one in objects:
@@ -278,6 +278,8 @@ def _documents(objects: Sequence[dict[str, Any]], name: str) -> Iterator[HostDoc
 def _document(found: dict[str, Any], name: str) -> HostDocument:
     if not any(key in found for key in KNOWN):
         raise ValueError("it is JSON, but no document of a host")
+    if found.get("type") == "summary":
+        return _apply_document([found])
     # An error knows no host.
     return HostDocument.model_validate({"host": _host_of(name), **found})
 
@@ -302,6 +304,6 @@ def _fleet_documents(fleet: dict[str, Any], name: str) -> Iterator[HostDocument]
         if isinstance(document, dict) and any(key in document for key in KNOWN):
             yield _document({**common, **document, "host": host}, name)
         else:
-            what = f"{str(entry.get('state', 'unknown')).replace('_', ' ')}: no answer to show"
-            error = {"what": what[:1].upper() + what[1:]}
+            state = str(entry.get("state", "unknown")).replace("_", " ").capitalize()
+            error = {"what": f"{state}: {entry.get('problem') or 'no answer'}"}
             yield HostDocument.model_validate({**common, "host": host, "error": error})

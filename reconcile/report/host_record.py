@@ -142,6 +142,8 @@ class HostRecord:
             return "Declarations contradict each other"
         if plan.state == "unknown" or (plan.exit_code == 1 and not plan.resource_changes):
             return plan.error.what if plan.error else "The check brought no result"
+        if plan.result in ("failed", "rolled_back") and not plan.resource_changes:
+            return plan.error.what if plan.error else "The apply failed"
         if plan.partial and not plan.resource_changes:
             return "Only a part was planned"
         return ""

@@ -17,6 +17,7 @@ DEEP = json.loads("[" * 200 + "]" * 200)
 LIMIT = timedelta(hours=26)
 AT = datetime(2026, 11, 28, 15, tzinfo=UTC)
 VERIFY = {"format_version": "1.0", "host": "web1", "timestamp": NOW, "healthy": True}
+SUMMARY = {**VERIFY, "type": "summary", "checks": [check()]}
 
 
 def state_of(*documents: dict[str, Any]) -> str:
@@ -83,13 +84,15 @@ def test_the_hosts_of_a_fleet_have_the_names_that_the_fleet_gives_them() -> None
         "summary": {"hosts": 2},
         "hosts": {
             "eu-1": {"state": "in_sync", "document": drift("localhost")},
-            "eu-2": {"state": "unreachable", "document": None},
+            "eu-2": {"state": "unreachable", "document": None, "problem": "no route"},
+            "eu-3": {"state": "applied", "document": SUMMARY | {"result": "applied"}},
+            "eu-4": {"state": "failed", "document": SUMMARY | {"result": "rolled_back"}},
         },
     }
 
     states = {one.name: one.state(AT, LIMIT) for one in records_of(read(fleet))}
 
-    assert {"eu-1": "in_sync", "eu-2": "unknown"} == states
+    assert {"eu-1": "in_sync", "eu-2": "unknown", "eu-3": "in_sync", "eu-4": "unknown"} == states
 
 
 def test_keys_of_later_versions_are_ignored_and_other_formats_refused() -> None:
