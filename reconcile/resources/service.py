@@ -253,6 +253,9 @@ class Service(Resource):
         elif self.active is False and status.active:
             services.stop(self.unit)
         elif is_outdated or has_new_code:
+            if has_new_code and self.has_managed_unit:
+                # What others wrote may do more before a start than check.
+                services.check_start(self.unit)
             self._record_restart(host, status, has_new_code=has_new_code and not is_outdated)
             self._restart(host)
         if self.runs is not None:

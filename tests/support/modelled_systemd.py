@@ -202,6 +202,9 @@ class Services:
     def forget(self, unit: str) -> None:
         forget_start(self._host, unit)
 
+    def check_start(self, unit: str) -> None:
+        """Nothing to do."""
+
     def log_tail(self, unit: str) -> str:
         return ""
 

@@ -74,6 +74,9 @@ class ServiceManager(Protocol):
     def start(self, unit: str) -> None:
         """Start `unit`; returns once it stays active."""
 
+    def check_start(self, unit: str) -> None:
+        """Run the checks that precede a start of `unit`, beside the process that runs."""
+
     def stop(self, unit: str) -> None:
         """Stop `unit`; returns once it is inactive."""
 

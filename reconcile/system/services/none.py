@@ -59,6 +59,9 @@ class NoServices:
     def forget(self, unit: str) -> None:
         """Do nothing: no failures are recorded."""
 
+    def check_start(self, unit: str) -> None:
+        """Do nothing: no process runs."""
+
     def log_tail(self, unit: str) -> str:  # noqa: ARG002
         """Nothing: no process runs."""
         return ""

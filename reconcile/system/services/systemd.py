@@ -15,6 +15,12 @@ from reconcile.system.services import (
     start_failure_fix,
 )
 from reconcile.system.services.service_undo import record_active, record_enabled
+from reconcile.system.services.start_check import (
+    RUNTIME_FOLDER,
+    check_failed,
+    check_name,
+    check_text,
+)
 from reconcile.system.services.start_record import forget_start, record_start, started_from
 from reconcile.system.services.started_code import forget_code
 from reconcile.system.services.systemctl import Properties, show
@@ -90,6 +96,26 @@ class Systemd:
     def restart(self, unit: str) -> None:
         """Clear the unit's failures and restart it; returns once it stays active."""
         self._start("restart", unit)
+
+    def check_start(self, unit: str) -> None:
+        """Run its ExecStartPre in a unit of its own, which has its sandbox."""
+        status = self.status(unit)
+        files, name = self._host.files, check_name(unit)
+        dropins = (files.read(path).decode() for path in status.dropins)
+        text = check_text(files.read(status.fragment_path).decode(), dropins)
+        if not text:
+            return
+        path = f"{RUNTIME_FOLDER}/{name}"
+        files.write(path, text.encode(), uid=0, gid=0, mode=0o644)
+        try:
+            self.daemon_reload()
+            self._job("start", name)
+        except ServiceFailed as failed:
+            raise check_failed(unit, failed.why) from None
+        finally:
+            files.unlink(path)
+            self.daemon_reload()
+            self._systemctl("reset-failed", name)
 
     def stop(self, unit: str) -> None:
         """Stop the unit; returns when systemd's job is done."""

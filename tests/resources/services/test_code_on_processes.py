@@ -255,3 +255,21 @@ def test_an_environment_file_that_is_absent_is_reported(
         host.services.restart(UNIT)
 
     assert "app.env does not exist" in failed.value.why
+
+
+def test_new_code_that_fails_its_check_leaves_the_old_process_running(
+    host: Host, service: Service, code: Path, write_unit: WriteUnit
+) -> None:
+    checked = f"ExecStartPre=/usr/bin/python3 -m py_compile {code}/app.py"
+    write_unit(UNIT, checked, f"ExecStart=/usr/bin/python3 {code}/app.py")
+    text = Path(host.services.unit_path(UNIT)).read_bytes()
+    service = service.model_copy(update={"runs": digest(text), "has_managed_unit": True})
+    apply(host, service)
+    before = pid(host)
+    (code / "app.py").write_text("def broken(:\n")
+
+    with pytest.raises(ReconcileError) as failed:
+        service.apply(host, service.observe(host))
+
+    assert "SyntaxError" in failed.value.why
+    assert before == pid(host)

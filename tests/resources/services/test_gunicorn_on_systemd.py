@@ -397,3 +397,124 @@ def test_a_unit_that_is_made_by_the_plan_is_not_missing(debian: DebianHost) -> N
 def test_a_service_that_can_start_is_not_refused(debian: DebianHost) -> None:
     inside(debian, REHEARSE, unit="nginx.service")
     inside(debian, REHEARSE.replace("[Change(", "[] and [Change("), unit="absent.service")
+
+
+WORKER = """
+import os, time
+from pathlib import Path
+secret = Path(os.environ["CREDENTIALS_DIRECTORY"], "job.env").read_text()
+Path("/var/lib/jobs/started").write_text(os.environ["WHO"] + " " + secret)
+"""
+STAYS = "time.sleep(1000)\n"
+FILE = "/etc/reconcile/reconcile.yaml"
+SECRET = """version: 1
+paths:
+  /etc/jobs/job.env:
+    {{owner: {{user: root, group: root, files: "0600"}}, content: "WHO={who}\\n", sensitive: true}}
+"""
+SERVICES = """services:
+  jobs-worker:
+    command: [/usr/bin/python3, /srv/jobs/worker.py]
+    user: www-data
+    code: /srv/jobs
+    environment_file: /etc/jobs/job.env
+    writable: [/var/lib/jobs]
+  jobs-nightly: {command: [/bin/true], user: www-data, schedule: "Mon..Fri 03:30"}
+"""
+
+
+def state(debian: DebianHost, unit: str) -> tuple[str, str]:
+    """Whether systemd has the unit active, and whether it starts at boot."""
+    return (
+        debian.run("systemctl", "is-active", unit, check=False).stdout.strip(),
+        debian.run("systemctl", "is-enabled", unit, check=False).stdout.strip(),
+    )
+
+
+def apply_services(debian: DebianHost, who: str = "one", services: str = SERVICES) -> Any:
+    debian.write(FILE, SECRET.format(who=who) + services)
+    return debian.reconcile("apply", "--auto-approve")
+
+
+def test_a_worker_and_a_timer_follow_the_file_the_secret_and_the_code(debian: DebianHost) -> None:
+    debian.write("/srv/jobs/worker.py", WORKER + STAYS)
+
+    first = apply_services(debian)
+    assert 0 == first.returncode, first.stderr
+    assert ("active", "enabled") == state(debian, "jobs-worker.service")
+    assert ("active", "enabled") == state(debian, "jobs-nightly.timer")
+    assert ("inactive", "disabled") == state(debian, "jobs-nightly.service")
+    assert b"one WHO=one\n" == debian.read("/var/lib/jobs/started")
+
+    run = invocation(debian, "jobs-worker.service")
+    debian.run("touch", "/srv/jobs/worker.py")
+    assert 0 == apply_services(debian).returncode
+    assert run == invocation(debian, "jobs-worker.service")
+
+    debian.write("/srv/jobs/worker.py", "# new\n" + WORKER + STAYS)
+    assert "worker.py: changed" in debian.reconcile("drift").stdout
+    assert 0 == apply_services(debian).returncode
+    assert run != (run := invocation(debian, "jobs-worker.service"))
+
+    assert 0 == apply_services(debian, "two").returncode
+    assert b"two WHO=two\n" == debian.read("/var/lib/jobs/started")
+    assert run != invocation(debian, "jobs-worker.service")
+
+    debian.write("/srv/jobs/worker.py", WORKER + "time.sleep(1)\nraise OSError('no broker')\n")
+    broken = apply_services(debian, "three")
+    assert 3 == broken.returncode
+    assert "no broker" in broken.stderr
+    assert b"WHO=two\n" == debian.read("/etc/jobs/job.env")
+
+    debian.write("/srv/jobs/worker.py", WORKER + STAYS)
+    assert 0 == apply_services(debian).returncode
+
+    as_worker = SERVICES.replace(', schedule: "Mon..Fri 03:30"', "").replace(
+        "/bin/true", "/bin/cat, /dev/zero"
+    )
+    assert 0 == apply_services(debian, services=as_worker).returncode
+    assert ("active", "enabled") == state(debian, "jobs-nightly.service")
+    assert not debian.exists("/etc/systemd/system/jobs-nightly.timer")
+    assert 0 == apply_services(debian).returncode
+    assert ("inactive", "disabled") == state(debian, "jobs-nightly.service")
+
+    assert 0 == apply_services(debian, services="").returncode
+    assert {"inactive"} == {
+        state(debian, unit)[0]
+        for unit in ("jobs-worker.service", "jobs-nightly.timer", "jobs-nightly.service")
+    }
+    assert "" == debian.run("find", "/etc/systemd/system", "-name", "jobs-*").stdout
+
+
+CODED = """version: 1
+sites:
+  coded:
+    server_names: [coded.test]
+    app:
+      code: /srv/coded
+      gunicorn: {directory: /srv/coded, python: /usr/bin/python3, module: "coded_app:app"}
+"""
+
+
+def test_new_code_is_served_after_an_apply_and_broken_code_never(debian: DebianHost) -> None:
+    def applied(text: str) -> Any:
+        debian.write("/srv/coded/coded_app.py", text)
+        debian.write(FILE, CODED)
+        return debian.reconcile("apply", "--auto-approve")
+
+    def served() -> str:
+        return curl(debian, "/run/gunicorn-coded.sock", "http://coded.test/")
+
+    assert 0 == applied(APP).returncode
+    run = invocation(debian, "gunicorn-coded.service")
+    assert 0 == applied(APP).returncode
+    assert (run, "version 1 uid 33") == (invocation(debian, "gunicorn-coded.service"), served())
+
+    assert 0 == applied(APP.replace("version 1", "version 2")).returncode
+    assert "version 2 uid 33" == served()
+
+    broken = applied("import nothing_here\n")
+    assert 3 == broken.returncode
+    assert "nothing_here" in broken.stderr
+    assert "version 2 uid 33" == served()
+    assert "" == debian.run("find", "/run/systemd/system", "-name", "reconcile-check*").stdout

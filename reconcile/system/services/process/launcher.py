@@ -33,9 +33,7 @@ class NotReady(Exception):
 
 def start(host: Host, program: Program, log_path: str, record: Record) -> None:
     """Run a unit's program; returns once it is ready. Errors: NotReady, and those of `spawn`."""
-    for command in program.before:
-        if _run_to_end(host, replace(program, command=command), log_path):
-            raise NotReady
+    run_checks(host, program, log_path)
     if not program.notifies:
         spawn(host, program, log_path, record)
         return
@@ -43,6 +41,13 @@ def start(host: Host, program: Program, log_path: str, record: Record) -> None:
         environment = {**program.environment, "NOTIFY_SOCKET": address}
         pid = spawn(host, replace(program, environment=environment), log_path, record)
         if not _is_ready(ready, pid):
+            raise NotReady
+
+
+def run_checks(host: Host, program: Program, log_path: str) -> None:
+    """Run the commands that precede a unit's program. Errors: NotReady where one fails."""
+    for command in program.before:
+        if _run_to_end(host, replace(program, command=command), log_path):
             raise NotReady
 
 

@@ -16,7 +16,7 @@ from reconcile.system.processes import identity, started_at
 from reconcile.system.services import ServiceFailed, UnitStatus, require_unit_name
 from reconcile.system.services.process import nginx
 from reconcile.system.services.process.environment_file import parse_environment
-from reconcile.system.services.process.launcher import NotReady, spawn, start
+from reconcile.system.services.process.launcher import NotReady, run_checks, spawn, start
 from reconcile.system.services.process.record import (
     digest_of,
     end,
@@ -25,6 +25,7 @@ from reconcile.system.services.process.record import (
 )
 from reconcile.system.services.process.unit_file import Program, environment_files, parse
 from reconcile.system.services.service_undo import record_active
+from reconcile.system.services.start_check import check_failed
 from reconcile.system.services.started_code import forget_code
 from reconcile.system.services.waiting import wait_until_active
 
@@ -89,6 +90,16 @@ class ProcessManager:
         record_active(self._host, before)
         if not before.active:
             self._start(unit)
+
+    def check_start(self, unit: str) -> None:
+        """Run the commands that precede its program."""
+        text = self._unit_file(unit) or b""
+        program = parse(unit, os.fsdecode(text), runtime_root=f"{self._folder}/run")
+        log = LogPosition.at_end_of(f"{self._folder}/log/{require_unit_name(unit)}.log")
+        try:
+            run_checks(self._host, self._with_environment_files(unit, program), log.path)
+        except NotReady:
+            raise check_failed(unit, _new_log_text(log)) from None
 
     def stop(self, unit: str) -> None:
         """Signal the unit's process, and kill it where it does not end in time."""
