@@ -245,9 +245,11 @@ class Service(Resource):
             services.daemon_reload()
         if self.enabled is not None and self.enabled != status.enabled:
             (services.enable if self.enabled else services.disable)(self.unit)
-        if self.role == "job" and status.active and status.enabled:
+        if self.role == "job" and status.enabled and not status.is_stopped:
             # It ran always so far; from now on its timer starts it.
             services.stop(self.unit)
+            # As a job, which its new unit file makes it, it did not end by itself: a failure.
+            services.forget(self.unit)
         if self.active and not status.active:
             services.start(self.unit)
         elif self.active is False and status.active:
@@ -312,7 +314,7 @@ class Service(Resource):
         # A socket that is still open may have started its service again by then.
         for unit in (self.unit, self._socket, self.unit):
             status = host.services.status(unit)
-            if status.active and _is_local(host, status):
+            if not status.is_stopped and _is_local(host, status):
                 host.services.stop(unit)
         status = host.services.status(self.unit)
         if status.enabled and _is_local(host, status):
@@ -379,7 +381,7 @@ class Service(Resource):
 
 
 def _at_rest(status: UnitStatus) -> bool:
-    return not status.active and not status.enabled
+    return status.is_stopped and not status.enabled
 
 
 def _runs(host: Host, status: UnitStatus) -> str:

@@ -39,6 +39,11 @@ class UnitStatus:
     masked: bool = False
     state: str = "inactive"
 
+    @property
+    def is_stopped(self) -> bool:
+        """Whether it neither runs nor starts: systemd may restart a unit that failed to start."""
+        return not self.active and not self.state.startswith(("activating", "deactivating"))
+
 
 class ServiceManager(Protocol):
     """What reads and changes services; each method returns when its change is done.

@@ -38,7 +38,7 @@ class ActiveBefore(Undo):
     def remains(self, host: Host) -> str:
         """See `Undo.remains`."""
         status = host.services.status(self.unit)
-        if self.active and _is_stopped(status):
+        if self.active and status.is_stopped:
             return NOT_RUNNING
         return "it still runs" if status.active and not self.active else ""
 
@@ -47,7 +47,7 @@ class ActiveBefore(Undo):
         status = host.services.status(self.unit)
         if self.active and not status.active:
             host.services.start(self.unit)
-        if not self.active and not _is_stopped(status):
+        if not self.active and not status.is_stopped:
             host.services.stop(self.unit)
             host.services.forget(self.unit)
         return ""
@@ -102,7 +102,7 @@ class UnitFileBefore(Undo):
     def remains(self, host: Host) -> str:
         """See `Undo.remains`."""
         was_running = bool(self.unit) and self.active
-        return NOT_RUNNING if was_running and _is_stopped(host.services.status(self.unit)) else ""
+        return NOT_RUNNING if was_running and host.services.status(self.unit).is_stopped else ""
 
     @property
     def subject(self) -> tuple[str, str]:
@@ -143,7 +143,7 @@ class CodeBefore(Undo):
 
     def remains(self, host: Host) -> str:
         """See `Undo.remains`."""
-        return NOT_RUNNING if _is_stopped(host.services.status(self.unit)) else ""
+        return NOT_RUNNING if host.services.status(self.unit).is_stopped else ""
 
     def undo(self, host: Host) -> str:
         """Start the unit where it no longer runs, and report with which code it does."""
@@ -189,8 +189,3 @@ def record_code(host: Host, status: UnitStatus, folder: str) -> None:
     if host.recorder:
         before = CodeBefore(status.unit, folder, status.main_pid, status.started_at)
         host.recorder.record_undo(before)
-
-
-def _is_stopped(status: UnitStatus) -> bool:
-    """Whether it neither runs nor starts: systemd may restart a unit that failed to start."""
-    return not status.active and not status.state.startswith(("activating", "deactivating"))
