@@ -5,16 +5,18 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from reconcile.cli.options import DetailedExitCode, Json
 from reconcile.cli.terminal import now, show, style
+from reconcile.config.fields.quantities import parse_duration
 from reconcile.errors import ReconcileError
-from reconcile.fleet.answer import Answer
+from reconcile.fleet.answer import Answer, silent_since
 from reconcile.fleet.applying import apply_fleet, refuse_other_fleet
-from reconcile.fleet.documents import exit_code_of, fleet_document
+from reconcile.fleet.documents import FleetDocument, exit_code_of, fleet_document
 from reconcile.fleet.fleet_file import Fleet, load_fleet
 from reconcile.fleet.planning import plan_fleet
 from reconcile.fleet.record import SavedPlans
@@ -22,6 +24,8 @@ from reconcile.fleet.text import fleet_text, progress_line
 from reconcile.fleet.work import Command
 from reconcile.output.escape import printable
 from reconcile.output.json import to_json
+from reconcile.report.host_document import HostDocument, read_documents
+from reconcile.report.pages import write_report
 
 if TYPE_CHECKING:
     from reconcile.fleet.session import OnAnswer, Session
@@ -37,6 +41,9 @@ Limit = Annotated[
         "--limit", metavar="TAG|HOST", help="Only these hosts; 'web-*' is a pattern; repeatable."
     ),
 ]
+Html = Annotated[str | None, typer.Option("--html", metavar="OUT", help="Write a page of it, too.")]
+NEVER = timedelta(days=36_500)
+"""All hosts were asked just now: none is silent."""
 
 fleet = typer.Typer(
     no_args_is_help=True,
@@ -55,6 +62,7 @@ def plan_(
         typer.Option("--out", metavar="DIR", help="Save the plans for `fleet apply DIR`."),
     ] = None,
     detailed_exitcode: DetailedExitCode = False,
+    html: Html = None,
     json: Json = False,
 ) -> int:
     """Show what an apply would change on each host; equal plans once.
@@ -74,7 +82,7 @@ def plan_(
         saved = SavedPlans(out) if out is not None else None
         answers = plan_fleet(session, saved, _progress(session, json=json))
     code = exit_code_of([*answers.values()], changes=detailed_exitcode)
-    _show("plan", answers, code, json=json)
+    _show("plan", answers, code, json=json, html=html)
     if out is not None and not json:
         show(f"\nSaved. To apply exactly these plans, once: reconcile fleet apply {printable(out)}")
     return code
@@ -90,6 +98,7 @@ def apply_(
         str | None,
         typer.Option("--file", "-f", metavar="FILE", help="By default that of the plans."),
     ] = None,
+    html: Html = None,
     json: Json = False,
 ) -> int:
     """Apply saved plans, in the order of the rollout.
@@ -125,12 +134,14 @@ def apply_(
     documents = {name: saved.read_document(name) or {} for name in _with_plan(done.answers)}
     code = exit_code_of([*done.answers.values()], changes=False, stopped=bool(done.stopped_by))
     more: dict[str, Any] = {"stopped_by": done.stopped_by, "plans": documents}
-    _show("apply", done.answers, code, json=json, steps=done.steps, **more)
+    _show("apply", done.answers, code, json=json, html=html, steps=done.steps, **more)
     return code
 
 
 @fleet.command("drift")
-def drift_(fleet_file: FleetFile = DEFAULT, limit: Limit = None, json: Json = False) -> int:
+def drift_(
+    fleet_file: FleetFile = DEFAULT, limit: Limit = None, html: Html = None, json: Json = False
+) -> int:
     """Check that each host still matches its YAML and responds.
 
     \b
@@ -144,11 +155,13 @@ def drift_(fleet_file: FleetFile = DEFAULT, limit: Limit = None, json: Json = Fa
       2  drift or pending changes
       3  HTTP checks failed
     """
-    return _ask("drift", fleet_file, limit, json=json)
+    return _ask("drift", fleet_file, limit, html, json=json)
 
 
 @fleet.command("verify")
-def verify_(fleet_file: FleetFile = DEFAULT, limit: Limit = None, json: Json = False) -> int:
+def verify_(
+    fleet_file: FleetFile = DEFAULT, limit: Limit = None, html: Html = None, json: Json = False
+) -> int:
     """Run the HTTP checks of each host.
 
     \b
@@ -161,11 +174,13 @@ def verify_(fleet_file: FleetFile = DEFAULT, limit: Limit = None, json: Json = F
       1  a host could not be reached, or a check could not be run
       3  a check failed
     """
-    return _ask("verify", fleet_file, limit, json=json)
+    return _ask("verify", fleet_file, limit, html, json=json)
 
 
 @fleet.command("doctor")
-def doctor_(fleet_file: FleetFile = DEFAULT, limit: Limit = None, json: Json = False) -> int:
+def doctor_(
+    fleet_file: FleetFile = DEFAULT, limit: Limit = None, html: Html = None, json: Json = False
+) -> int:
     """Diagnose problems on each host; equal ones once.
 
     \b
@@ -178,31 +193,59 @@ def doctor_(fleet_file: FleetFile = DEFAULT, limit: Limit = None, json: Json = F
       1  a host could not be reached or read
       2  problems found
     """
-    return _ask("doctor", fleet_file, limit, json=json)
+    return _ask("doctor", fleet_file, limit, html, json=json)
 
 
 @fleet.command("status")
-def status_(fleet_file: FleetFile = DEFAULT, limit: Limit = None, json: Json = False) -> int:
-    """Show who applied last on each host, when, and with which result.
+def status_(
+    fleet_file: FleetFile = DEFAULT,
+    limit: Limit = None,
+    silent_after: Annotated[
+        str,
+        typer.Option(
+            "--silent-after",
+            metavar="DURATION",
+            help="A host whose newest reading is older than this is silent.",
+        ),
+    ] = "26h",
+    html: Html = None,
+    json: Json = False,
+) -> int:
+    """Show what each host found by itself, and who applied there last.
+
+    Reads what its own timers left, and checks nothing anew.
 
     \b
     Example:
-      reconcile fleet status
+      reconcile fleet status --silent-after 2h
 
     \b
     Exit codes:
-      0  all hosts answered
-      1  a host could not be reached or read
+      0  all hosts are in sync, or leave no readings
+      1  a host could not be reached or read, or is silent
+      2  drift or pending changes
+      3  HTTP checks failed
     """
-    return _ask("status", fleet_file, limit, json=json)
+    try:
+        oldest = now() - timedelta(seconds=parse_duration(silent_after))
+    except ValueError as error:
+        raise ReconcileError(f"--silent-after: {error}", "", "Use a duration: 26h or 7d.") from None
+    with _session(load_fleet(fleet_file), limit or ()) as session:
+        answers = session.ask("status", [*session.targets], _progress(session, json=json))
+    answers = {name: silent_since(answer, oldest) for name, answer in answers.items()}
+    code = exit_code_of([*answers.values()], changes=True)
+    _show("status", answers, code, json=json, html=html)
+    return code
 
 
-def _ask(command: Command, file: str, limit: list[str] | None, *, json: bool) -> int:
+def _ask(
+    command: Command, file: str, limit: list[str] | None, html: str | None, *, json: bool
+) -> int:
     with _session(load_fleet(file), limit or ()) as session:
         on_answer = _progress(session, json=json)
         answers = session.ask(command, [*session.targets], on_answer)
     code = exit_code_of([*answers.values()], changes=True)
-    _show(command, answers, code, json=json)
+    _show(command, answers, code, json=json, html=html)
     return code
 
 
@@ -243,10 +286,26 @@ def _with_plan(answers: Mapping[str, Answer]) -> list[str]:
 
 
 def _show(
-    command: Command, answers: Mapping[str, Answer], code: int, *, json: bool, **more: Any
+    command: Command,
+    answers: Mapping[str, Answer],
+    code: int,
+    *,
+    json: bool,
+    html: str | None = None,
+    **more: Any,
 ) -> None:
+    """Print what was found, and write the page of it where one is wanted."""
+    document = fleet_document(command, answers, now=now(), exit_code=code, **more)
+    if html is not None:
+        pages = write_report(html, _report_documents(document), now=now(), silent_after=NEVER)
+        sys.stderr.write("".join(f"Written: {printable(page)}\n" for page in pages))
     if json:
-        show(to_json(fleet_document(command, answers, now=now(), exit_code=code, **more)))
+        show(to_json(document))
         return
     more.pop("steps", None)
     show(fleet_text(command, answers, style(), **more))
+
+
+def _report_documents(document: FleetDocument) -> list[HostDocument]:
+    """The hosts of a document, as the page reads them."""
+    return read_documents(to_json(document).encode(), "fleet")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import Any, Literal
 
 from reconcile.dataclass import dataclass
@@ -23,6 +24,7 @@ State = Literal[
     "unknown",
     "unreachable",
     "skipped",
+    "silent",
 ]
 FORMAT = "1."
 """The formats of documents that are understood."""
@@ -30,7 +32,7 @@ EXIT_CODES: Mapping[State, int] = {
     "drift": ExitCode.CHANGES,
     "failed": ExitCode.VERIFICATION_FAILED,
     "stale": ExitCode.STALE_PLAN,
-    **dict.fromkeys(("locked", "error", "unknown", "unreachable"), ExitCode.ERROR),
+    **dict.fromkeys(("locked", "error", "unknown", "unreachable", "silent"), ExitCode.ERROR),
 }
 _STATES: Mapping[int, State] = {
     0: "in_sync",
@@ -73,6 +75,17 @@ class Answer:
         return replace(self, elapsed_s=round(elapsed_s, 3))
 
 
+def silent_since(answer: Answer, oldest: datetime) -> Answer:
+    """The same, or silent where its newest reading is from before `oldest`."""
+    at = str((answer.document or {}).get("timestamp", ""))
+    try:
+        is_old = datetime.fromisoformat(at) < oldest
+    except (TypeError, ValueError):
+        return answer
+    problem = f"its last reading is of {at}"
+    return replace(answer, state="silent", problem=problem) if is_old else answer
+
+
 def unreachable(why: str) -> Answer:
     """A host that was not asked."""
     return Answer("unreachable", problem=_plain(why))
@@ -96,6 +109,8 @@ def read_answer(command: str, parts: Mapping[str, str]) -> Answer:
     document = _document(parts.get("document" if command == "plan" else "out", ""))
     if document is not None and not str(document.get("format_version", FORMAT)).startswith(FORMAT):
         return unknown(f"the host answers in format {document['format_version']!s:.20}")
+    if command == "status":
+        document = newest_reading(parts.get("readings", "")) or document
     if document is None and code not in (1, 4, 5, 6):
         return unknown(errors or "the answer is not JSON")
     state = _state(command, code, document)
@@ -133,6 +148,9 @@ def _state(command: str, code: int, document: Mapping[str, Any] | None) -> State
         return "drift"
     if command == "apply" and code == 0 and document and document.get("result") == "applied":
         return "applied"
+    if command == "status" and code == 0 and document and "entries" not in document:
+        reading = document.get("exit_code")
+        return _STATES.get(reading, "error") if isinstance(reading, int) else "error"
     return _STATES[code]
 
 
@@ -142,6 +160,12 @@ def _why_no_code(parts: Mapping[str, str]) -> str:
     if "refused" in parts:
         return "the script was not run as root: allow the login `sudo -n`, or log in as root"
     return "there is no answer"
+
+
+def newest_reading(lines: str) -> Mapping[str, Any] | None:
+    """The reading that the host left last, None where it leaves none."""
+    found = [one for line in lines.splitlines() if (one := _document(line)) is not None]
+    return max(found, key=lambda one: str(one.get("timestamp", "")), default=None)
 
 
 def _whole_number(text: str) -> int | None:

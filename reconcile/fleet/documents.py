@@ -45,6 +45,7 @@ class FleetSummary(Document):
     stale: int = Field(description="Changed after they were planned")
     unknown: int = Field(description="With an error, or an answer that cannot be relied on")
     unreachable: int
+    silent: int = Field(description="Without a reading of late: `status` only")
     skipped: int = Field(description="Not asked, as a limit was reached")
 
 
@@ -124,6 +125,7 @@ def summarize(answers: Sequence[Answer]) -> FleetSummary:
         stale=count["stale"],
         unknown=count["unknown"] + count["error"] + count["locked"],
         unreachable=count["unreachable"],
+        silent=count["silent"],
         skipped=count["skipped"],
     )
 

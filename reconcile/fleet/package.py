@@ -19,6 +19,8 @@ from reconcile.config.load import load_bytes, read_file, validate
 from reconcile.config.variables import SECTION, put_in
 from reconcile.dataclass import dataclass
 from reconcile.filesystem.pack import pack
+from reconcile.gitops.readings import readings_path
+from reconcile.system import Host
 
 Value = str | int | bool
 OUTSIDE = "outside"
@@ -40,6 +42,8 @@ class Package:
     yaml: bytes
     tar: str | None
     digest: str
+    readings: str
+    """Where the host's own runs leave their readings."""
 
 
 class Packer:
@@ -61,10 +65,10 @@ class Packer:
         data = text.encode()
         if not sources:
             config = load_bytes(data, path, context=ParseContext(sources="none"))
-            return Package(data, None, config.digest)
+            return Package(data, None, config.digest, _readings(config))
         config = load_bytes(data, path, context=ParseContext("/", "packed"))
         tar, digest = self._archive(sources)
-        return Package(data, tar, config.with_packed_files(digest).digest)
+        return Package(data, tar, config.with_packed_files(digest).digest, _readings(config))
 
     def _archive(self, sources: Mapping[str, str]) -> tuple[str, str]:
         key = tuple(sorted(sources.items()))
@@ -73,6 +77,10 @@ class Packer:
             with open(path, "xb") as file:
                 self._packed[key] = (path, pack(sources, file))
         return self._packed[key]
+
+
+def _readings(config: Config) -> str:
+    return readings_path(Host(config.host.settings()))
 
 
 def plain_yaml(

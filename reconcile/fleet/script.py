@@ -15,6 +15,7 @@ from reconcile.dataclass import dataclass
 HEADER = "== reconcile-fleet "
 LARGEST_PART = 32 << 20
 """Bytes of one part of an answer."""
+LARGEST_READING = 2 << 20
 YAML, TAR, PLAN, PROGRAM = "reconcile.yaml", "files.tar", "saved.plan", "reconcile.program"
 INSTALLED = "/usr/local/lib/reconcile-fleet"
 _STOP_S = 10
@@ -60,6 +61,8 @@ class Call(NamedTuple):
     parts: tuple[str, ...] = ()
     asks_history: bool = False
     """Whether the history is a part, where the exit code is that of a stale plan."""
+    readings: str = ""
+    """A folder of the host whose JSON files are a part, each on a line."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +103,11 @@ class Script:
         if self.call.asks_history:
             yield f'[ "$code" = 5 ] && {self._history} >"$dir"/history 2>/dev/null <"$dir"/{YAML}'
             yield _part("history")
+        if self.call.readings:
+            files = f"{quote(self.call.readings)}/*.json"
+            show = f'head -c {LARGEST_READING} "$file"; echo'
+            yield f"printf '{HEADER}readings\\n'"
+            yield f'for file in {files}; do [ -f "$file" ] && {{ {show}; }}; done'
         yield "exit 0"
 
     @property

@@ -9,6 +9,7 @@ from typing import Any
 from reconcile.fleet.answer import Answer
 from reconcile.fleet.documents import FleetGroup, compared_part, groups_of, summarize
 from reconcile.fleet.work import Command
+from reconcile.output.columns import Row, two_columns
 from reconcile.output.escape import printable
 from reconcile.output.style import PLAIN, Style, join_blocks
 from reconcile.wording import counted
@@ -21,6 +22,7 @@ _STATES = (
     ("stale", "stale"),
     ("unknown", "unknown"),
     ("unreachable", "unreachable"),
+    ("silent", "silent"),
     ("skipped", "not asked"),
 )
 _FIXES = {
@@ -39,6 +41,12 @@ def fleet_text(
     plans: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> str:
     """Render all groups, then each host that has a problem, then the totals."""
+    if command == "status":
+        return join_blocks(
+            [*two_columns([*_status_rows(answers)], style, "")],
+            *_problem_blocks(answers, style),
+            style.wrap(totals(command, [*answers.values()], style)),
+        )
     groups = groups_of(command, answers, plans)
     blocks = [_group_lines(command, group, answers, style) for group in groups]
     return join_blocks(
@@ -47,6 +55,26 @@ def fleet_text(
         [style.error(f"Stopped: {stopped_by}. The rest was not asked.")] if stopped_by else [],
         style.wrap(totals(command, [*answers.values()], style)),
     )
+
+
+def _status_rows(answers: Mapping[str, Answer]) -> Iterator[Row]:
+    """What each host last did, as far as its reading or its history shows."""
+    for name, answer in answers.items():
+        if answer.document is not None:
+            state = "differs" if answer.state == "drift" else answer.state.replace("_", " ")
+            yield _status_row(printable(name), state, answer.document)
+
+
+def _status_row(name: str, state: str, document: Mapping[str, Any]) -> Row:
+    rows = _objects(document.get("history", document.get("entries")))
+    last = max(rows, key=lambda row: int(str(row.get("number", 0))), default=None)
+    text = state if "entries" not in document else ""
+    if last is not None:
+        applied = "{result} by {user}, {at}".format(
+            **{key: str(last.get(key, "?")) for key in ("result", "user", "at")}
+        )
+        text = f"{text}; last apply: {applied}".removeprefix("; ")
+    return Row(name, printable(text.replace("_", " ")) or "never applied", name)
 
 
 def progress_line(done: int, total: int, name: str, answer: Answer) -> str:

@@ -98,6 +98,8 @@ class Work:
         program, path = program_of(self.fleet.install)
         timeout_s = self.fleet.rollout.timeout
         call = CALLS[command]
+        if command == "status":
+            call = call._replace(readings=package.readings)
         if is_repeated:
             call = call._replace(arguments=(*call.arguments, "--lock-timeout", str(timeout_s)))
         files: dict[str, str | bytes] = {YAML: package.yaml}

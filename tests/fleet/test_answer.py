@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconcile.fleet.answer import Answer, as_applied_before, read_answer
+from reconcile.fleet.answer import Answer, as_applied_before, read_answer, silent_since
 from reconcile.fleet.script import HEADER, parts
 
 PLAN = json.dumps({"format_version": "1.4", "resource_changes": [{"address": "file:/a"}]})
@@ -83,3 +84,38 @@ def test_the_history_tells_how_an_interrupted_apply_ended(rows: object, state: s
     history = json.dumps({"entries": rows})
 
     assert state == as_applied_before(Answer("stale", 5), history, saved).state
+
+
+def reading(at: str, code: int) -> str:
+    return json.dumps({"format_version": "1.0", "timestamp": at, "exit_code": code})
+
+
+@pytest.mark.parametrize(
+    ("code", "state"), [(0, "in_sync"), (2, "drift"), (3, "failed"), (1, "error")]
+)
+def test_the_status_of_a_host_is_that_of_its_newest_reading(code: int, state: str) -> None:
+    lines = [reading("2026-01-02T00:00:00Z", code), reading("2026-01-01T00:00:00Z", 0), "{"]
+    found = {"code": "0", "out": '{"entries": []}', "readings": "\n".join(lines)}
+
+    assert state == read_answer("status", found).state
+
+
+def test_a_host_without_readings_has_a_history() -> None:
+    answer = read_answer("status", {"code": "0", "out": '{"entries": []}', "readings": ""})
+
+    assert ("in_sync", {"entries": []}) == (answer.state, answer.document)
+
+
+@pytest.mark.parametrize(
+    ("at", "state"),
+    [
+        ("2026-01-01T11:59:59Z", "silent"),
+        ("2026-01-01T12:00:01Z", "in_sync"),
+        ("yesterday", "in_sync"),
+        ("2026-01-01T00:00:00", "in_sync"),
+    ],
+)
+def test_a_host_whose_last_reading_is_old_is_silent(at: str, state: str) -> None:
+    answer = Answer("in_sync", 0, {"timestamp": at})
+
+    assert state == silent_since(answer, datetime(2026, 1, 1, 12, tzinfo=UTC)).state

@@ -221,8 +221,11 @@ def test_an_inventory_of_pyinfra_and_a_limit_choose_hosts(tmp_path: Path) -> Non
 
     code, document = hosts.fleet("plan", "--limit", "canary", "--detailed-exitcode")
     nobody = hosts.run("fleet", "plan", "--limit", "cnary")
+    status = hosts.run("fleet", "status", "--limit", "canary", "--html", "page.html")
 
     assert (2, {"@local": "drift"}) == (code, hosts.states(document))
+    assert (0, True) == (status.returncode, "@local  never applied" in status.stdout)
+    assert "@local" in (tmp_path / "page.html").read_text()
     assert (1, True) == (nobody.returncode, "--limit cnary chooses no host" in nobody.stderr)
 
 
