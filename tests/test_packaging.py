@@ -1,0 +1,59 @@
+"""What the packages bring beside the program."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from reconcile.cli.app import COMMANDS
+
+PACKAGING = Path(__file__).parents[1] / ".packaging"
+LOCK = PACKAGING / "requirements.lock"
+DEBIAN_12 = "bookworm"
+
+
+@pytest.mark.process
+def test_every_command_has_a_man_page(tmp_path: Path) -> None:
+    environment = {**os.environ, "SOURCE_DATE_EPOCH": "1700000000"}
+    script = [sys.executable, PACKAGING / "man_pages.py", tmp_path]
+    subprocess.run(script, env=environment, check=True)
+
+    pages = {page.name for page in tmp_path.iterdir()}
+    first = (tmp_path / "reconcile-plan.1").read_text()
+
+    assert {"reconcile.1", *(f"reconcile-{name}.1" for name in COMMANDS)} <= pages
+    assert "reconcile-plan \\- Show what apply would change; change nothing" in first
+    assert "2023-11-14" in first
+
+
+def test_every_dependency_is_locked_by_its_hash() -> None:
+    project = (PACKAGING.parent / "pyproject.toml").read_text()
+    [listed] = re.findall(r"^dependencies = \[(.*?)\]", project, re.MULTILINE | re.DOTALL)
+    needed = set(re.findall(r'"([a-z0-9-]+)', listed))
+    locked = dict(re.findall(r"^([a-z0-9-]+)==(\S+)", LOCK.read_text(), re.MULTILINE))
+
+    assert set() == needed - locked.keys()
+    assert "://" not in LOCK.read_text()
+    assert len(locked) <= LOCK.read_text().count("--hash=sha256:")
+
+
+@pytest.mark.nightly
+@pytest.mark.process
+def test_two_builds_of_one_file_are_equal_and_it_runs(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "shiv"], check=True)
+    files = [tmp_path / "one.pyz", tmp_path / "two.pyz"]
+    for file in files:
+        build = [PACKAGING / "build-file", DEBIAN_12, file]
+        subprocess.run(build, env={**os.environ, "PYTHON": sys.executable}, check=True)
+    environment = {"PATH": os.environ["PATH"], "SHIV_ROOT": str(tmp_path / "root")}
+    run = [sys.executable, files[0], "--version"]
+
+    done = subprocess.run(run, env=environment, check=True, capture_output=True, text=True)
+
+    assert files[0].read_bytes() == files[1].read_bytes()
+    assert done.stdout.startswith("reconcile ")
