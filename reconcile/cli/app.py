@@ -13,7 +13,7 @@ from typer.main import get_command
 # Name → summary, in the order of --help. Each is the function, or the group, of that name in the
 # module of that name.
 COMMANDS = {
-    "init": "Write a commented reconcile.yaml for a Flask app.",
+    "init": "Write a commented reconcile.yaml for the app in this folder.",
     "adopt": "Write the existing setup of this host as a reconcile.yaml.",
     "validate": "Validate the YAML and list all its errors.",
     "plan": "Show what apply would change; change nothing.",

@@ -242,3 +242,23 @@ def test_an_unknown_schema_is_refused_with_those_there_are(run: Run) -> None:
 
     assert 1 == done.returncode
     assert "reconcile, plan" in done.stderr
+
+
+def test_init_writes_what_fits_the_app_of_the_folder(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "main.py").write_text("from fastapi import FastAPI\napp = FastAPI()\n")
+
+    done = run("init", "--server-name", "api.example")
+
+    assert (0, "") == (done.returncode, done.stderr)
+    assert "fastapi, main:app" in done.stdout
+    text = (tmp_path / "reconcile.yaml").read_text()
+    assert "server_names: [api.example]" in text
+    assert 'module: "main:app"' in text
+
+
+def test_init_refuses_a_framework_that_it_does_not_know(run: Run, tmp_path: Path) -> None:
+    done = run("init", "--framework", "rails")
+
+    assert 1 == done.returncode
+    assert "Use flask, django or fastapi. Nothing was written." in done.stderr
+    assert not (tmp_path / "reconcile.yaml").exists()
