@@ -60,7 +60,9 @@ def _is_intended(
     if answer.kind == "unknown" and status in _DENIALS:
         raise Indeterminate(f"{uri} returns {status}: {answer.reason}")
     is_denied = answer.kind == "error" and answer.reason.startswith(("deny ", "auth_basic "))
-    return is_denied or answer.kind in ("redirect", "return")
+    # A page of its own for the denial hides the directive that denies.
+    is_asked = status == 401 and answer.status == status
+    return is_denied or is_asked or answer.kind in ("redirect", "return")
 
 
 def sample_file(inspection: HostInspection, folder: str) -> str:

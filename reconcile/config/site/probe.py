@@ -94,8 +94,9 @@ ProbeSettings = Annotated[
 
 
 def check_probes(loc: Loc, site: Site) -> Iterator[Violation]:
-    """A probe that needs an app has one."""
-    for index, probe in enumerate(site.probes if not site.app else ()):
+    """A probe that needs an app has one, be it behind a location alone."""
+    has_app = site.app is not None or bool(site.proxied)
+    for index, probe in enumerate(site.probes if not has_app else ()):
         if isinstance(probe, UploadProbeSettings):
             yield Violation((*loc, "probes", index), "an upload probe needs an app")
         elif isinstance(probe, GetProbeSettings) and probe.expect.served_by == "app":

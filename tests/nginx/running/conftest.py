@@ -146,7 +146,10 @@ class _App(BaseHTTPRequestHandler):
         if is_status:
             self.wfile.write(b"own page")
             return
-        wanted = ("Host", "X-Real-IP", "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host")
+        wanted = (
+            *("Host", "X-Real-IP", "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host"),
+            "X-Tenant",
+        )
         self.wfile.write("\n".join(f"{n}={self.headers[n]}" for n in wanted).encode())
 
     def do_POST(self) -> None:
