@@ -10,28 +10,41 @@ from reconcile.config.config import Config
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
+_WITH_VARIABLE = r"\$\{var\.[^}]*\}"
+"""A text with a variable is checked once that has its value, by the loader."""
+
 
 def json_schema(model: type[BaseModel] = Config, title: str = "reconcile.yaml") -> dict[str, Any]:
     """The schema of each value; rules between values are checked by the loader only."""
     return {"$schema": DIALECT, "title": title, **_simplify(model.model_json_schema())}
 
 
-def _simplify(schema: Any) -> Any:
-    """Without what pydantic adds for Python: titles, null for a missing key, its defaults."""
+def _simplify(schema: Any, *, keeps_null: bool = False) -> Any:
+    """Without what pydantic adds for Python: titles, null for a missing key, its defaults.
+
+    `keeps_null`: the file may hold null there, as the description of the key says.
+    """
     if isinstance(schema, list):
-        return [_simplify(item) for item in schema]
+        return [_simplify(item, keeps_null=keeps_null) for item in schema]
     if not isinstance(schema, dict):
         return schema
     kept = {key: value for key, value in schema.items() if not _is_for_python(key, value)}
-    return {
-        key: _simplify_keyword(key, value) for key, value in _without_null(_as_property_names(kept))
-    }
+    keeps_null = keeps_null or "null" in str(schema.get("description", ""))
+    named = _as_property_names(kept)
+    items = named.items() if keeps_null else _without_null(named)
+    return {key: _simplify_keyword(key, value, keeps_null=keeps_null) for key, value in items}
 
 
-def _simplify_keyword(key: str, value: Any) -> Any:
+def _simplify_keyword(key: str, value: Any, *, keeps_null: bool) -> Any:
     if key in ("properties", "$defs"):
         return {name: _simplify(schema) for name, schema in value.items()}
-    return value if key in ("default", "examples", "enum") else _simplify(value)
+    if key == "propertyNames":
+        return value
+    if key == "pattern":
+        return f"{value}|{_WITH_VARIABLE}"
+    return (
+        value if key in ("default", "examples", "enum") else _simplify(value, keeps_null=keeps_null)
+    )
 
 
 def _is_for_python(key: str, value: Any) -> bool:

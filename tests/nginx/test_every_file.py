@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -69,11 +70,13 @@ def test_what_is_no_configuration_of_nginx_is_refused_by_nginx_too(
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.parent.name)
 def test_every_file_of_an_example_writes_back_byte_for_byte(example: Path) -> None:
-    declared = compile_config(load(str(example)), HOST).declared
+    config = load(str(example))
+    sources = {path: Path(path).read_bytes() for path in config.file_sources()}
+    declared = compile_config(config, replace(HOST, sources=sources)).declared
     rendered = [
         item.resource.content
         for item in declared
-        if isinstance(item.resource, File) and item.resource.path.startswith("/etc/nginx/")
+        if isinstance(item.resource, File) and item.resource.path.startswith("/etc/nginx/sites")
     ]
 
     assert rendered

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reconcile.config.context import CompileContext
+from reconcile.config.context import CompileContext, SiteContext
 from reconcile.config.diagnostics import ConfigErrors
 from reconcile.config.load import load_bytes
 from reconcile.config.site.site import site_probes
@@ -19,6 +19,8 @@ from reconcile.nginx.model.listen import Address
 from reconcile.nginx.routing.request import Request
 from reconcile.nginx.routing.router import Router
 from reconcile.nginx.running.discover import discover
+from reconcile.nginx.running.worker_view import WorkerView, worker_account
+from reconcile.resources.file import File
 from reconcile.verify.recorded_probes import _decode, _encode
 from tests.nginx.running.conftest import World, host_with
 from tests.support.host_facts import HOST
@@ -132,19 +134,16 @@ def rooted(value: Any, root: Path) -> Any:
     return value.replace("ROOT", str(root)) if isinstance(value, str) else value
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(SITES, st.booleans())
-def test_nginx_and_its_model_accept_every_site(
-    with_tls: World, site: dict[str, Any], is_named: bool
-) -> None:
-    root = with_tls.root
-    listen: list[Any] = [with_tls.port]
-    listen += [f"{with_tls.tls_port} ssl"] if "tls" in site else []
+def written(world: World, site: dict[str, Any], *, is_named: bool) -> SiteContext | None:
+    """The site in the world's nginx; None where the file contradicts itself."""
+    root = world.root
+    listen: list[Any] = [world.port]
+    listen += [f"{world.tls_port} ssl"] if "tls" in site else []
     document = {"version": 1, "sites": {"myapp": rooted(site, root) | {"listen": listen}}}
     try:
         config = load_bytes(json.dumps(document).encode(), f"{root}/reconcile.yaml")
     except ConfigErrors:
-        return
+        return None
     facts = replace(
         HOST,
         sources={f"{root}/{name}": content for name, content in SOURCES.items()},
@@ -153,16 +152,88 @@ def test_nginx_and_its_model_accept_every_site(
         resolvers=("127.0.0.1",) if is_named else (),
     )
     if not is_named and "backend" in json.dumps(document):
-        return
-
+        return None
     context = CompileContext(config, facts).sites["myapp"]
-    with_tls.nginx.site("myapp", context.nginx_content)
-    result = with_tls.nginx.run("-t")
+    world.nginx.site("myapp", context.nginx_content)
+    return context
+
+
+def accepted(world: World, site: dict[str, Any], *, is_named: bool) -> None:
+    """Nginx accepts the site, its probes are recorded whole, and the model knows every answer."""
+    context = written(world, site, is_named=is_named)
+    if context is None:
+        return
+    result = world.nginx.run("-t")
 
     assert 0 == result.returncode, (result.stderr, context.nginx_content.decode())
     probes = tuple(site_probes(context))
     assert probes == tuple(_decode(json.loads(json.dumps(_encode(one)))) for one in probes)
-    router = Router(discover(host_with(with_tls.nginx)).tree)
-    for path in ("/", "/static/x.html", "/api/x", "/login", "/old/a", "/favicon.ico"):
-        request = Request(path, "example.com", Address("127.0.0.1", with_tls.port), client="::1")
+    router = Router(discover(host_with(world.nginx)).tree)
+    for path in PATHS:
+        request = Request(path, "example.com", Address("127.0.0.1", world.port), client="::1")
         assert router.route(request).answer
+
+
+PATHS = ("/", "/static/x.html", "/api/x", "/login", "/old/a", "/favicon.ico")
+FILES = ("/static/health.txt", "/media/sample.txt", "/protected/report.txt")
+ASKED = (*PATHS, *FILES, "/static", "/x")
+SLOW = [HealthCheck.function_scoped_fixture]
+
+
+@settings(max_examples=50, suppress_health_check=SLOW)
+@given(SITES, st.booleans())
+def test_nginx_and_its_model_accept_every_site(
+    with_tls: World, site: dict[str, Any], is_named: bool
+) -> None:
+    accepted(with_tls, site, is_named=is_named)
+
+
+@pytest.mark.nightly
+@settings(max_examples=2_000, suppress_health_check=SLOW)
+@given(SITES, st.booleans())
+def test_nginx_and_its_model_accept_two_thousand_sites(
+    with_tls: World, site: dict[str, Any], is_named: bool
+) -> None:
+    accepted(with_tls, site, is_named=is_named)
+
+
+def asked(world: World, site: dict[str, Any]) -> None:
+    """What nginx answers is what its model says, as far as it knows the status."""
+    context = written(world, site, is_named=True)
+    if context is None:
+        return
+    for name, content in SOURCES.items():
+        (world.root / name).write_bytes(content)
+    for item in context.declared.compile("myapp", context.context):
+        if isinstance(item.resource, File) and item.resource.path.startswith(str(world.root)):
+            Path(item.resource.path).parent.mkdir(parents=True, exist_ok=True)
+            Path(item.resource.path).write_bytes(item.resource.content or b"")
+    world.nginx.start()
+    try:
+        nginx = discover(host_with(world.nginx))
+        router = Router(nginx.tree, nginx.build.prefix)
+        files = WorkerView(nginx.host, worker_account(nginx))
+        for path in ASKED:
+            address = Address("127.0.0.1", world.port)
+            found = router.route(Request(path, "example.com", address, client="127.0.0.1"), files)
+            if found.answer.kind in ("unknown", "pass") or found.answer.status is None:
+                continue
+            sent = world.ask(path).status
+            assert found.answer.status == sent, (path, found.answer, context.nginx_content)
+    finally:
+        world.nginx.stop()
+
+
+@settings(max_examples=10, suppress_health_check=SLOW)
+@given(SITES)
+def test_nginx_answers_as_its_model_predicts(with_tls: World, site: dict[str, Any]) -> None:
+    asked(with_tls, site)
+
+
+@pytest.mark.nightly
+@settings(max_examples=400, suppress_health_check=SLOW)
+@given(SITES)
+def test_nginx_answers_as_its_model_predicts_every_night(
+    with_tls: World, site: dict[str, Any]
+) -> None:
+    asked(with_tls, site)
