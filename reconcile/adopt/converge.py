@@ -99,7 +99,7 @@ class Convergence:
 
     def _location_folders(self, site: str) -> dict[str, str]:
         locations = self.draft.values.get("sites", {}).get(site, {}).get("locations", {})
-        return {prefix: location["dir"] for prefix, location in locations.items()}
+        return {key: one["dir"] for key, one in locations.items() if "dir" in one}
 
     def _add_ignore_rules(self, change: Change) -> bool:
         """Add ignore rules for the differing fields; the rest of the resource stays managed."""

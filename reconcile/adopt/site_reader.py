@@ -11,9 +11,11 @@ from reconcile.adopt.draft import Draft
 from reconcile.adopt.extra_directives import find_beside_servers, find_extra
 from reconcile.adopt.host_readings import Inspector
 from reconcile.adopt.listen_values import adopt_listens
+from reconcile.adopt.proxy_keys import adopt_proxied
 from reconcile.adopt.served_folders import ServedFolder, adopt_folder
 from reconcile.adopt.server_groups import ServerBlock, ServerGroup
 from reconcile.adopt.site_headers import adopt_location_headers, adopt_site_headers
+from reconcile.adopt.site_keys import adopt_site_keys
 from reconcile.adopt.site_tls import adopt_tls, hsts_of
 from reconcile.adopt.suggested_probes import adopt_probes
 from reconcile.adopt.upstream_app import adopt_app, drop_default_user
@@ -22,6 +24,7 @@ from reconcile.config.fields.path_types import parse_nginx_path
 from reconcile.config.fields.quantities import BYTES
 from reconcile.config.site.extra import find_in_extra
 from reconcile.config.site.location import parse_prefix
+from reconcile.doctor.upstream import proxy_locations
 from reconcile.nginx.model.config_tree import ConfigTree, Directive
 from reconcile.nginx.model.layout import Layout
 from reconcile.nginx.model.scope import Scope
@@ -114,8 +117,10 @@ class SiteReader:
         covered = [
             *self._limit(),
             *adopt_site_headers(self.scope, self.entry),
+            *self._keys(is_managed_file=is_managed_file),
             *self._app(is_managed_file=is_managed_file),
             *self._locations(is_managed_file=is_managed_file),
+            *(() if is_managed_file else self._proxied()),
         ]
         if not is_exact:
             adopt_probes(self.main, self.draft, self.name, self.nginx.router, self.inspector)
@@ -132,6 +137,24 @@ class SiteReader:
             self._adopt_defaults_taken_away(extra)
         self._note_other_blocks()
         return True
+
+    def _keys(self, *, is_managed_file: bool) -> Iterator[Directive]:
+        if not is_managed_file:
+            yield from adopt_site_keys(self.scope, self.entry, self.inspector)
+
+    def _proxied(self) -> Iterator[Directive]:
+        """The locations beside the app's own that are passed on."""
+        app = self.main.upstream.directives if self.main.upstream else ()
+        own = {(one.file, one.start) for one in app}
+        proxies = {
+            (one.scope.directive.file, one.scope.directive.start): one
+            for one in proxy_locations([self.main.server], self.nginx.tree)
+        }
+        others = {at: one for at, one in proxies.items() if at not in own}
+        declared = self.entry.get("app", {})
+        for key, entry, covered in adopt_proxied(self.scope, others, declared, self.inspector):
+            self.entry.setdefault("locations", {}).setdefault(key, entry)
+            yield covered
 
     def _adopt_defaults_taken_away(self, extra: str) -> None:
         """What a managed file lacks although it is the default, it lacks on purpose."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from reconcile.adopt.draft import Draft
 from reconcile.adopt.host_readings import FoundApp, Inspector
+from reconcile.adopt.proxy_keys import TIMEOUTS, group_servers, passes_websockets, read_timeout
 from reconcile.config.document import Loc
 from reconcile.config.owner import BUILT_IN_OWNERS
 from reconcile.doctor.request_builder import RequestBuilder
@@ -26,7 +27,7 @@ _NO_FILE = "/reconcile-no-such-file"
 _WITH_PATH = re.compile(r"https?://(?:unix:[^:]+:/.+|(?!unix:)[^/]+/.+)$")
 _COVERED = re.compile(
     r"proxy_pass |proxy_http_version 1.1$|expires off$|include (\S*/)?proxy_params$"
-    r"|proxy_set_header (Host|X-Real-IP|X-Forwarded-(For|Proto|Host)|Connection) "
+    r"|proxy_set_header (Host|X-Real-IP|X-Forwarded-(For|Proto|Host)|Connection|Upgrade) "
     r"|proxy_redirect off$",
     re.IGNORECASE,
 )
@@ -131,7 +132,10 @@ def adopt_app(
         return False
     target = found.target
     upstream = target if target.startswith("unix:") else f"http://{target}"
-    app: dict[str, Any] = {"upstream": upstream}
+    servers = group_servers(found.proxy)
+    app: dict[str, Any] = {"upstream": servers if len(servers) > 1 else upstream}
+    if not is_managed:
+        app |= _keys_of(found.proxy.scope)
     draft.sites[site]["app"] = app
     here = (*at, "app")
     if not is_managed:
@@ -139,9 +143,12 @@ def adopt_app(
         for scope in {id(one): one for one in (*found.hops, proxy.scope)}.values():
             limit = found.body_limit
             if scope.directive.name != "server":
-                texts = [one for one in scope.directives if one is not limit]
+                read = TIMEOUTS if "timeout" in app else ()
+                texts = [
+                    one for one in scope.directives if one is not limit and one.name not in read
+                ]
                 draft.note_directives(texts, _COVERED, "the app's location", proxy.place, here)
-    if target.removeprefix("unix:").removesuffix(":80") not in written:
+    if len(servers) < 2 and target.removeprefix("unix:").removesuffix(":80") not in written:
         draft.add_comment(here, f"`{written}` is an upstream group with one server, {target}.")
     try:
         service = inspector.app(server, target)
@@ -152,12 +159,19 @@ def adopt_app(
     return True
 
 
+def _keys_of(scope: Scope) -> dict[str, Any]:
+    """The keys of the app that its location says."""
+    timeout = read_timeout(scope)
+    websocket = {"websocket": True} if passes_websockets(scope) else {}
+    return websocket | ({"timeout": timeout} if timeout else {})
+
+
 def _why_unsupported(found: UpstreamLocation, written: str) -> str:
     if found.proxy.directive.name != "proxy_pass":
         return f"{found.proxy.directive.name} is not HTTP"
     if not found.proxy.targets:
         return f"{written} depends on a variable"
-    if len(found.proxy.targets) > 1:
+    if len(found.proxy.targets) > 1 and not group_servers(found.proxy):
         return f"{written} has {len(found.proxy.targets)} servers"
     if written.startswith("https://"):
         return f"{written} is an HTTPS upstream"

@@ -15,7 +15,8 @@ from reconcile.errors import ReconcileError
 _OPTIONAL = frozenset(
     [
         *("extra", "http_extra", "max_upload", "default_server", "probes", "owner", "cache"),
-        *("hsts", "probe_front_page"),
+        *("hsts", "probe_front_page", "redirects", "redirect_from", "error_pages", "access"),
+        *("trusted_proxies", "gzip", "http2", "websocket", "timeout", "rate_limit", "headers"),
     ]
 )
 """Keys that can be removed on their own."""

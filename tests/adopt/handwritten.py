@@ -96,7 +96,7 @@ def read(
     tree = load(config, OverlayReader(_Nothing(), {config: main, **files, **others}))
     draft = Draft()
     nginx = NginxReading(tree, Router(tree, "/usr/share/nginx"), DEBIAN)
-    read_sites(nginx, SaidAround(files, **around), draft, only)
+    read_sites(nginx, SaidAround({**files, **others}, **around), draft, only)
     make_valid(draft, "/etc/reconcile/reconcile.yaml")
     text = yaml_text(draft.values, draft.comments)
     return Read(draft, text, load_bytes(text.encode(), "/etc/reconcile/reconcile.yaml"))

@@ -202,7 +202,7 @@ def test_the_app_is_who_answers_what_is_no_file(config: str, upstream: str) -> N
     ],
 )
 def test_an_app_that_the_yaml_cannot_express_is_reported(config: str, why: str) -> None:
-    group = "upstream two { server 127.0.0.1:1; server 127.0.0.1:2; }"
+    group = "upstream two { server 127.0.0.1:1 weight=2; server 127.0.0.1:2; }"
 
     found = read(f"{group} {NAMED} {config} location /static/ {{ alias /srv/s/; }} }}")
 

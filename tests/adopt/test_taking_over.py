@@ -116,7 +116,8 @@ def test_the_written_file_contains_it_before_its_server(beside: str, uses: str) 
             "error_page 404 = @app",
         ),
         (
-            "location / { proxy_pass http://127.0.0.1:1; proxy_read_timeout 90s; }",
+            "location / { proxy_pass http://127.0.0.1:1; proxy_read_timeout 90s;"
+            " proxy_send_timeout 1s; }",
             "proxy_read_timeout 90s",
         ),
         (
