@@ -253,3 +253,18 @@ class TestPreventDestroy:
         after = edited(before, "  shop:\n", "  store:\n    moved_from: shop\n")
 
         assert [] == refusals(plan_changes(after))
+
+
+def test_the_units_of_a_renamed_service_pass_over(image: Image) -> None:
+    workspace = image.declare(shop=8001)
+    service = "services:\n  {name}: {{command: [/bin/true]{more}}}\n"
+    text = Path(workspace.config.file).read_text()
+    renamed = service.format(name="indexer", more=", moved_from: worker")
+    Path(workspace.config.file).write_text(text + renamed)
+
+    moves = Workspace.open(workspace.config.file).compiled.moves.refs
+
+    names = {
+        (old.name.rpartition("/")[2], new.name.rpartition("/")[2]) for old, new in moves.items()
+    }
+    assert ("worker.service", "indexer.service") in names

@@ -1,4 +1,4 @@
-"""Sites that got another name: what the old one had, and what of the new one that becomes."""
+"""Sites and services that were renamed: what the old name had becomes that of the new one."""
 
 from __future__ import annotations
 
@@ -10,21 +10,28 @@ from reconcile.engine.resource import Ref
 
 
 def compile_moves(context: CompileContext) -> Moves:
-    """The moves of every site with `moved_from`."""
+    """The moves of every entry with `moved_from`."""
     sites = {
         site.moved_from: name for name, site in context.config.sites.items() if site.moved_from
     }
-    refs = {
-        old: new for before, after in sites.items() for old, new in _moved(context, before, after)
+    services = {
+        service.moved_from: name
+        for name, service in context.config.services.items()
+        if service.moved_from
     }
+    refs: dict[Ref, Ref] = {}
+    for section, names in (("sites", sites), ("services", services)):
+        for old, new in names.items():
+            refs |= _moved(context, section, old, new)
     return Moves(sites, refs)
 
 
-def _moved(context: CompileContext, old: str, new: str) -> list[tuple[Ref, Ref]]:
-    """Each resource of the site under its old name and under its new one, where these differ."""
-    site = context.config.sites[new]
-    config = context.config.model_copy(update={"sites": {old: site}})
-    before = site.compile(old, replace(context, config=config))
-    pairs = zip(before, site.compile(new, context), strict=True)
+def _moved(context: CompileContext, section: str, old: str, new: str) -> dict[Ref, Ref]:
+    """Each resource of the entry under its old name and under its new one, where these differ."""
+    entries = getattr(context.config, section)
+    entry = entries[new]
+    renamed = {old if name == new else name: one for name, one in entries.items()}
+    before = replace(context, config=context.config.model_copy(update={section: renamed}))
+    pairs = zip(entry.compile(old, before), entry.compile(new, context), strict=True)
     refs = ((one.resource.ref, other.resource.ref) for one, other in pairs)
-    return [(one, other) for one, other in refs if one != other]
+    return {one: other for one, other in refs if one != other}

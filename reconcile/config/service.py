@@ -15,6 +15,7 @@ from reconcile.config.fields.calendar import Calendar
 from reconcile.config.fields.field_type import FieldType, InvalidValue, quote_text, require_str
 from reconcile.config.fields.identifiers import UserName
 from reconcile.config.fields.path_types import RELEASE, Path, ReleaseUnitPath, UnitPath
+from reconcile.config.moved_from import check_moved_from
 from reconcile.config.service_units import compile_service
 from reconcile.config.site.gunicorn import OF_THE_UNIT, Argument, EnvironmentName, EnvironmentValue
 from reconcile.config.site.location_directories import is_system_directory
@@ -93,6 +94,11 @@ class BackgroundService(ConfigEntry):
         description="The directory of what its process is made of; a change restarts it.",
         examples=["/srv/myapp"],
     )
+    moved_from: ServiceKey | None = Field(
+        default=None,
+        description="The name that the service had so far; its units pass over.",
+        examples=["worker"],
+    )
     schedule: Calendar | None = Field(
         default=None,
         description="When it runs, as systemd writes it: daily, or Mon..Fri 03:30; without it, "
@@ -102,6 +108,7 @@ class BackgroundService(ConfigEntry):
     def check(self, loc: Loc, config: Config) -> Iterator[Violation]:
         """It runs a program, as a unit of its own, which can replace neither code nor assets."""
         yield from self._check_command((*loc, "command"))
+        yield from check_moved_from(loc, self.moved_from, config.services)
         if self.names_release and only_release(config) is None:
             message = f"{RELEASE} stands for the release of the one app of the file that has one"
             yield Violation((*loc, "command"), message, "name a folder")

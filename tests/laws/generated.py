@@ -141,6 +141,7 @@ SERVICE = st.fixed_dictionaries(
         "writable": one_of([at("www/uploads")]),
         "code": one_of(at("src"), at("rel1"), at("current")),
         "schedule": one_of("daily", "Mon..Fri 03:30"),
+        "moved_from": one_of("worker", "jobs"),
     },
 )
 IGNORED = ("file:*.js", "file:@/nginx/*", "directory:@/www/*", "symlink:*", "tree:*", "unit:*")
