@@ -14,6 +14,7 @@ from reconcile.cli.doctor import inspection_of, run_rules
 from reconcile.cli.options import File, Json, Vars, config_file
 from reconcile.cli.read_only_guard import ReadOnlyGuard
 from reconcile.cli.run_reading import apply_command
+from reconcile.cli.standard_input import DASH
 from reconcile.cli.terminal import now, show
 from reconcile.cli.verify import site_lists
 from reconcile.cli.workspaces import open_workspace
@@ -36,7 +37,6 @@ from reconcile.report.pages import write_report
 from reconcile.workspace import Workspace
 from reconcile.workspace.checking import check_drift
 
-STDIN = "-"
 MOST_APPLIES = 10
 
 
@@ -47,7 +47,7 @@ def report(
     files: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[FILE]...",
+            metavar="FILE",
             help="What plan, drift, verify, doctor, history or apply printed with --json, and"
             " readings; - for standard input. Without any, this host is read.",
             show_default=False,
@@ -83,7 +83,7 @@ def report(
         limit = timedelta(seconds=parse_duration(silent_after))
     except ValueError as error:
         raise ReconcileError(f"--silent-after: {error}", "", "Use a duration: 26h or 7d.") from None
-    if html == STDIN:
+    if html == DASH:
         raise ReconcileError("--html needs a file", "a report may have several pages", "Name one.")
     documents, failures = _read_files(files) if files else (_read_this_host(file, var), [])
     written = write_report(html, documents, now=now(), silent_after=limit)
@@ -111,7 +111,7 @@ def _read_files(files: Sequence[str]) -> tuple[list[HostDocument], list[Reconcil
 
 
 def _content(name: str) -> bytes:
-    if name == STDIN:
+    if name == DASH:
         return sys.stdin.buffer.read(MOST_BYTES + 1)
     return read_user_file(name, MOST_BYTES)
 

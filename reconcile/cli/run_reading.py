@@ -11,6 +11,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from reconcile.cli.drift_actions import errors_as_notes
+from reconcile.cli.standard_input import DASH
 from reconcile.cli.terminal import now
 from reconcile.dataclass import dataclass
 from reconcile.engine import ledger_store
@@ -96,4 +97,6 @@ def shell_command(arguments: Sequence[str]) -> str:
 
 def apply_command(file: str) -> str:
     """The command that applies the configuration file `file`."""
-    return shell_command(["reconcile", "apply", "-f", os.path.abspath(file)])
+    return shell_command(
+        ["reconcile", "apply", "-f", file if file == DASH else os.path.abspath(file)]
+    )

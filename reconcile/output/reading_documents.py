@@ -12,7 +12,6 @@ from reconcile.engine.model import Report
 from reconcile.errors import ReconcileError
 from reconcile.output.apply_history import history_item
 from reconcile.output.documents import (
-    ChangeValues,
     CheckItem,
     DriftDocument,
     ErrorItem,
@@ -114,10 +113,8 @@ def _error(what: str, fix: str) -> ErrorItem:
 
 def _public_change(item: ResourceChange) -> ResourceChange:
     values = item.change
-    public = ChangeValues(
-        actions=values.actions, before=_metadata(values.before), after=_metadata(values.after)
-    )
-    return item.model_copy(update={"change": public})
+    public = {"before": _metadata(values.before), "after": _metadata(values.after)}
+    return item.model_copy(update={"change": values.model_copy(update=public)})
 
 
 def _metadata(values: dict[str, Any] | None) -> dict[str, Any] | None:
