@@ -47,7 +47,7 @@ def _problem(text: str) -> str:
     problems = [*_date_problems(words), *_time_problems(words)]
     if len(words) == 1 and text not in words and _ZONE.fullmatch(words[0]):
         del words[0]
-    return next(iter([*problems, *(f"{word} is not a part of one" for word in words)]), "")
+    return next(iter([*problems, *(f"{quote_text(word)} is no part of one" for word in words)]), "")
 
 
 def _date_problems(words: list[str]) -> Iterator[str]:

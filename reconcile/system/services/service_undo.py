@@ -150,17 +150,18 @@ class CodeBefore(Undo):
         status = host.services.status(self.unit)
         if (status.main_pid, status.started_at) == (self.main_pid, self.started_at):
             return ""
-        kept = f"reconcile keeps no copy of the code that {self.unit} ran before"
-        if not status.active:
-            try:
-                host.services.start(self.unit)
-                wait_until_stable(host.services, self.unit, STABLE_S)
-            except ReconcileError as error:
-                return (
-                    f"{self.unit} does not run: {error.what}. {kept}: put it back in"
-                    f" {self.folder_of_code}, then apply again"
-                )
-        return f"{self.unit} runs the code that lies in {self.folder_of_code} now: {kept}"
+        fix = (
+            f"reconcile keeps no copy of its old code; put that back in {self.folder_of_code},"
+            " then apply again"
+        )
+        if status.active:
+            return f"{self.unit} runs on with its new code: {fix}"
+        try:
+            host.services.start(self.unit)
+            wait_until_stable(host.services, self.unit, STABLE_S)
+        except ReconcileError as error:
+            return f"{self.unit} does not run: {error.what}; {fix}"
+        return f"{self.unit} runs the code that lies in {self.folder_of_code} now: {fix}"
 
 
 def record_active(host: Host, status: UnitStatus) -> None:

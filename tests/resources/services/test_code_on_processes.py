@@ -212,7 +212,7 @@ def test_a_rollback_reports_that_new_code_cannot_be_undone(
 
     assert 1 == len(notes)
     assert f"{UNIT} does not run" in notes[0]
-    assert f"put it back in {code}" in notes[0]
+    assert f"put that back in {code}" in notes[0]
 
 
 def test_a_rollback_leaves_new_code_running_and_reports_that(
@@ -224,9 +224,7 @@ def test_a_rollback_leaves_new_code_running_and_reports_that(
 
     notes = [from_json(record).undo(host) for record in journal.records]
 
-    assert [f"{UNIT} runs the code that lies in {code} now"] == [
-        note.partition(":")[0] for note in notes
-    ]
+    assert [f"{UNIT} runs on with its new code"] == [note.partition(":")[0] for note in notes]
     assert before == pid(host)
 
 
