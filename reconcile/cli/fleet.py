@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from reconcile.cli.error_boundary import TerminatedBySignal
 from reconcile.cli.options import DetailedExitCode, Json
 from reconcile.cli.terminal import now, show, style
 from reconcile.config.fields.quantities import parse_duration
@@ -83,7 +84,8 @@ def plan_(
         answers = plan_fleet(session, saved, _progress(session, json=json))
     code = exit_code_of([*answers.values()], changes=detailed_exitcode)
     _show("plan", answers, code, json=json, html=html)
-    if out is not None and not json:
+    has_plans = any(answer.state == "drift" for answer in answers.values())
+    if out is not None and has_plans and not json:
         show(f"\nSaved. To apply exactly these plans, once: reconcile fleet apply {printable(out)}")
     return code
 
@@ -122,15 +124,13 @@ def apply_(
     index = saved.read_index()
     file = fleet_file or index.fleet
     refuse_other_fleet(index, file)
-    with saved.record() as record, _session(load_fleet(file), names=index.hosts) as session:
-        done = apply_fleet(
-            session,
-            saved,
-            index,
-            record,
-            resumes=resume,
-            on_answer=_progress(session, json=json),
-        )
+    try:
+        with saved.record() as record, _session(load_fleet(file), names=index.hosts) as session:
+            on_answer = _progress(session, json=json)
+            done = apply_fleet(session, saved, index, record, resumes=resume, on_answer=on_answer)
+    except (KeyboardInterrupt, TerminatedBySignal):
+        sys.stderr.write("Interrupted: hosts at work end by themselves; go on with --resume.\n")
+        raise
     documents = {name: saved.read_document(name) or {} for name in _with_plan(done.answers)}
     code = exit_code_of([*done.answers.values()], changes=False, stopped=bool(done.stopped_by))
     more: dict[str, Any] = {"stopped_by": done.stopped_by, "plans": documents}

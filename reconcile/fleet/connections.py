@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from io import BytesIO
 from typing import Any, NamedTuple
 
-from gevent import Timeout
+from gevent import Timeout, get_hub
 from gevent.pool import Pool
 from gevent.queue import Queue
 from pyinfra import logger
@@ -245,6 +245,8 @@ def _keep_quiet() -> None:
     """What pyinfra logs is in the answers; and it must never ask anybody for a password."""
     logger.addHandler(logging.NullHandler())
     logger.propagate = False
+    # A signal arrives while all hosts are waited for: that is no error of gevent's.
+    get_hub().exception_stream = None
     setattr(connector_util, "getpass", _refuse_password)  # noqa: B010  pyinfra imports it by name
 
 
