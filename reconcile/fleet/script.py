@@ -95,6 +95,7 @@ class Script:
             yield f"mkdir -p -m 0755 {INSTALLED} && chmod 0755 {INSTALLED} || exit 1"
             yield f"{self.program.install} || {{ printf '{HEADER}install\\n'; exit 1; }}"
             yield f"printf '%s\\n' {quote(self.program.digest)} >{INSTALLED}/digest"
+            yield f"chmod 0644 {INSTALLED}/digest"
         yield f"printf '{HEADER}version\\n'; {join(self.program.command)} --version 2>&1"
         yield f'{self._run} >"$dir"/out 2>"$dir"/err <"$dir"/{YAML}; code=$?'
         yield f"printf '{HEADER}code\\n%s\\n' \"$code\""

@@ -115,9 +115,9 @@ class Work:
 def program_of(install: Install) -> tuple[Program, str | None]:
     """How reconcile is called, and the path of what brings it there. Errors: ReconcileError."""
     if install.deb is not None:
-        return installed_deb(_digest(install.deb)), install.deb
+        return installed_deb(f"deb {_digest(install.deb)}"), install.deb
     if install.file is not None:
-        return installed_file(_digest(install.file)), install.file
+        return installed_file(f"file {_digest(install.file)}"), install.file
     return Program((install.command or "reconcile",)), None
 
 
