@@ -5,23 +5,38 @@ from __future__ import annotations
 import hashlib
 import os
 import tarfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from posixpath import dirname, join
 from stat import S_ISREG
+from types import MappingProxyType
 from typing import IO
 
 from reconcile.filesystem.host_error import HostError, explained
+from reconcile.filesystem.release.listing import list_source
 from reconcile.filesystem.unpack import CHUNK, content_digest
 
+NO_RELEASES: Mapping[str, Collection[str]] = MappingProxyType({})
 
-def pack(sources: Mapping[str, str], tar: IO[bytes]) -> str:
+
+def pack(
+    sources: Mapping[str, str],
+    tar: IO[bytes],
+    releases: Mapping[str, Collection[str]] = NO_RELEASES,
+) -> str:
     """Write the file or folder at each path under its name; return the digest of the contents.
 
     As for a copy, hidden names in folders are left out, and a symlink is replaced by the file
-    that it leads to within its folder. Errors: HostError.
+    that it leads to within its folder. Of the sources of `releases` all is packed that is part of
+    a release, without what is excluded of each. Errors: HostError.
     """
     files, folders = dict[str, str](), set[str]()
+    for name, excluded in releases.items():
+        with explained(f"the source {sources[name]} cannot be packed"):
+            for packed, found in _of_release(name, sources[name], excluded):
+                _add(packed, found, files, folders)
     for name, path in sources.items():
+        if name in releases:
+            continue
         with explained(f"the source {path} cannot be packed"):
             for packed, found in _below("" if name == "." else name, path):
                 _add(packed, found, files, folders)
@@ -51,6 +66,14 @@ def _below(name: str, path: str) -> Iterator[tuple[str, str | None]]:
         return
     top = os.path.realpath(path)
     yield from _folder(name, top, top, frozenset({top}))
+
+
+def _of_release(
+    name: str, path: str, excluded: Collection[str]
+) -> Iterator[tuple[str, str | None]]:
+    yield name, None
+    for file in list_source(path, excluded).files:
+        yield join(name, file.path), join(path, file.source_path)
 
 
 def _folder(

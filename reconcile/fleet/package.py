@@ -16,6 +16,7 @@ from reconcile.config.diagnostics import ConfigErrors, Diagnostic, suggest
 from reconcile.config.document import Loc, Mark, YamlNode
 from reconcile.config.fields.field_type import ParseContext, UnpackedSource, describe, quote_text
 from reconcile.config.load import load_bytes, read_file, validate
+from reconcile.config.site.release import excluded_of
 from reconcile.config.variables import SECTION, put_in
 from reconcile.dataclass import dataclass
 from reconcile.filesystem.pack import pack
@@ -51,7 +52,7 @@ class Packer:
 
     def __init__(self, folder: str) -> None:
         self._folder = folder
-        self._packed: dict[tuple[tuple[str, str], ...], tuple[str, str]] = {}
+        self._packed: dict[tuple[object, ...], tuple[str, str]] = {}
         self._read: dict[str, bytes] = {}
 
     def pack(self, path: str, variables: Mapping[str, Value]) -> Package:
@@ -67,16 +68,27 @@ class Packer:
             config = load_bytes(data, path, context=ParseContext(sources="none"))
             return Package(data, None, config.digest, _readings(config))
         config = load_bytes(data, path, context=ParseContext("/", "packed"))
-        tar, digest = self._archive(sources)
+        tar, digest = self._archive(sources, _releases(config))
         return Package(data, tar, config.with_packed_files(digest).digest, _readings(config))
 
-    def _archive(self, sources: Mapping[str, str]) -> tuple[str, str]:
-        key = tuple(sorted(sources.items()))
+    def _archive(
+        self, sources: Mapping[str, str], releases: Mapping[str, tuple[str, ...]]
+    ) -> tuple[str, str]:
+        key = (tuple(sorted(sources.items())), tuple(sorted(releases.items())))
         if key not in self._packed:
             path = posixpath.join(self._folder, f"{len(self._packed)}.tar")
             with open(path, "xb") as file:
-                self._packed[key] = (path, pack(sources, file))
+                self._packed[key] = (path, pack(sources, file, releases))
         return self._packed[key]
+
+
+def _releases(config: Config) -> dict[str, tuple[str, ...]]:
+    """The names of packed sources that become a release, and what of each is excluded."""
+    return {
+        site.app.release.source.removeprefix("/") or ".": excluded_of(site)
+        for site in config.sites.values()
+        if site.app is not None and site.app.release is not None
+    }
 
 
 def _readings(config: Config) -> str:

@@ -29,6 +29,15 @@ sites:
       /s/: {role: static, dir: /var/www/s, source: "../app-${var.stage}/static"}
       /t/: {role: static, dir: /var/www/t, source: ./here}
 """
+RELEASE = """\
+version: 1
+sites:
+  shop:
+    server_names: [a.example]
+    app:
+      gunicorn: {module: "a:a", python: "{release}/.venv/bin/python"}
+      release: {source: ./app, into: /srv/shop, exclude: ["*.bak"]}
+"""
 
 
 @pytest.fixture
@@ -143,6 +152,24 @@ def test_links_are_packed_as_the_files_that_they_lead_to_within_their_folder(
     with tarfile.open(package.tar) as archive:
         names = [one.name for one in archive if one.isfile() and one.name.startswith("here")]
     assert ["here/a.txt", "here/inside"] == names
+
+
+def test_a_release_is_packed_with_its_hidden_files_and_without_what_is_excluded(
+    tmp_path: Path,
+) -> None:
+    app = tmp_path / "app"
+    for name in ("app.py", ".flaskenv", ".git/config", "sub/x.pyc", "sub/y.py", "notes.bak"):
+        (app / name).parent.mkdir(parents=True, exist_ok=True)
+        (app / name).write_text(name)
+    site = tmp_path / "site.yaml"
+    site.write_text(RELEASE)
+
+    package = packed(site, tmp_path)
+
+    assert package.tar is not None
+    with tarfile.open(package.tar) as archive:
+        names = [one.name for one in archive if one.isfile()]
+    assert ["app/.flaskenv", "app/app.py", "app/sub/y.py"] == names
 
 
 def test_block_scalars_keep_their_place() -> None:
