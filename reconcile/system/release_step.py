@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from reconcile.dataclass import dataclass
 from reconcile.errors import ReconcileError
 from reconcile.system.commands import CommandTimeout, CompletedCommand, TooMuchOutput
+from reconcile.system.services.process.environment_file import parse_environment
 
 if TYPE_CHECKING:
     from reconcile.system import Host
@@ -71,7 +72,7 @@ def run_step(host: Host, step: StepRun) -> bytes:
     Errors: StepFailed, whose why has the last lines; ReconcileError where it cannot be run.
     """
     is_unit = host.settings.service_manager == "systemd"
-    command = tuple(_as_unit(step)) if is_unit else tuple(_as_child(step))
+    command = tuple(_as_unit(step) if is_unit else _as_child(step, host))
     try:
         done = host.commands.run(
             command,
@@ -123,10 +124,13 @@ def _as_unit(step: StepRun) -> Iterator[str]:
         yield word.replace("$", "$$")
 
 
-def _as_child(step: StepRun) -> Iterator[str]:
+def _as_child(step: StepRun, host: Host) -> Iterator[str]:
     """Where there is no systemd, who applies is the app's user, and nothing is confined."""
+    file = step.environment_file
+    text = host.files.read(file).decode("utf-8", "surrogateescape") if file else ""
     yield from ("env", f"--chdir={step.directory}")
     yield from (f"{name}={value}" for name, value in step.environment)
+    yield from (f"{name}={value}" for name, value in parse_environment(text).items())
     yield from step.argv
 
 

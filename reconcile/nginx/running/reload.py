@@ -108,9 +108,14 @@ def reload_and_verify(host: Host, *, restart: bool = False, reload: bool = False
 def drain(host: Host) -> None:
     """Wait until nginx's workers from before a reload have ended, or for DRAIN_S.
 
-    They pass on the rest of their requests to where the old configuration leads.
+    They pass on the rest of their requests to where the old configuration leads. Nothing to
+    wait for where no nginx is found.
     """
-    now = find_running(discover(host))
+    try:
+        now = find_running(discover(host))
+    except ReconcileError:
+        # Without a configuration that can be read nothing was reloaded.
+        return
     if now is not None:
         wait_until(
             lambda: not workers(now.master_pid, shutting_down=True), timeout_s=DRAIN_S, every_s=0.05
