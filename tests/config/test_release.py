@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -123,7 +124,7 @@ def test_what_the_app_writes_is_never_part_of_a_release() -> None:
         "source: ./app", "source: ./app\n        exclude: [docs]"
     )
 
-    assert ("docs", "/media", "/data") == release(text).excluded
+    assert ("docs", "/media/", "/data/") == release(text).excluded
 
 
 def test_a_step_runs_in_the_sandbox_of_the_service_and_writes_its_release() -> None:
@@ -260,3 +261,12 @@ def test_a_worker_names_a_release_only_where_there_is_one() -> None:
     text = (WORKER[:start] + WORKER[end:]).replace("{release}/static", "./static")
 
     assert "{release} stands for the release of the one app" in "\n".join(errors_in(text))
+
+
+@pytest.mark.parametrize("name", ["flask", "django"])
+def test_the_examples_are_valid(name: str) -> None:
+    text = (Path(__file__).parents[2] / f"examples/releases/{name}.yaml").read_text()
+
+    assert [] == errors_in(text)
+    facts = replace(HOST, release_sources={"myapp": SourceFacts("sha256:1", 9)})
+    assert "release:myapp" in desired(text, facts)

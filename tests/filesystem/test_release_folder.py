@@ -57,6 +57,15 @@ def test_what_belongs_to_no_version_is_left_out(site: Path) -> None:
     assert expected | {"pkg/media/logo.png"} == {*found}
 
 
+def test_a_package_that_is_called_like_a_folder_of_data_is_code(site: Path) -> None:
+    folder = source(site)
+    (folder / "data").mkdir()
+    (folder / "data/rows.csv").write_text("1")
+
+    assert "pkg/mod.py" in paths(folder, "/pkg/", "/data/")
+    assert "data/rows.csv" not in paths(folder, "/pkg/", "/data/")
+
+
 def test_a_link_is_followed_inside_of_the_source_only(site: Path) -> None:
     folder = source(site)
     (site / "secret").write_text("secret")

@@ -238,7 +238,7 @@ def excluded_of(site: Site) -> tuple[str, ...]:
     for path in _written(site):
         inside = relative_to(path, release.source)
         # A checkout holds the app's own folder of uploads, by the same name.
-        own.append(f"/{inside or basename(path)}")
+        own.append(f"/{inside}" if inside else f"/{basename(path)}/")
     return tuple(dict.fromkeys(own))
 
 

@@ -68,7 +68,8 @@ def list_source(
     """The files of the source folder `path` but those that match `EXCLUDED` or `excluded`.
 
     A pattern is compared with each name, and with each path below the source; one that begins
-    with a slash with the latter alone.
+    with a slash with the latter alone. One that ends with a slash, too, is a folder that is left
+    out unless it holds Python code: a package may be called like a folder of data.
     Errors: OSError, HostError where it holds too many files.
     """
     patterns = (*EXCLUDED, *excluded)
@@ -85,6 +86,8 @@ def _files(
     """Those of the directory `at` of the source, which is `folder` of the release."""
     with source.listing(at) as listing:
         if at and VENV in listing.names:
+            return
+        if f"/{folder}/" in patterns and not any(name.endswith(".py") for name in listing.names):
             return
         names = [name for name in listing.names if not _is_excluded(folder, name, patterns)]
         found = source.originals(at, listing, names)
