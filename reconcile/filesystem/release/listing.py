@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 from collections.abc import Collection, Iterator
-from fnmatch import fnmatchcase
+from fnmatch import translate
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -72,7 +73,7 @@ def list_source(
     out unless it holds Python code: a package may be called like a folder of data.
     Errors: OSError, HostError where it holds too many files.
     """
-    patterns = (*EXCLUDED, *excluded)
+    patterns = _Patterns((*EXCLUDED, *excluded))
     with open_source(path, guard, refuse=True, copies_hidden=True) as source:
         files = sorted(_files(source, "", "", (), patterns), key=lambda one: os.fsencode(one.path))
         if len(files) > MOST_FILES:
@@ -80,16 +81,35 @@ def list_source(
         return ReleaseListing(path, tuple(files), source.not_copied)
 
 
+class _Patterns:
+    """What is left out, as one expression: a source has thousands of names."""
+
+    def __init__(self, patterns: Collection[str]) -> None:
+        self._data = frozenset(one for one in patterns if one[:1] == one[-1:] == "/")
+        globs = [one for one in patterns if one not in self._data]
+        self._excluded = re.compile("|".join(map(translate, globs)))
+
+    def exclude(self, folder: str, name: str) -> bool:
+        """Whether the name is left out, wherever it leads."""
+        path = f"{folder}/{name}" if folder else name
+        match = self._excluded.match
+        return bool(match(name) or match(path) or match(f"/{path}")) or is_helper_name(name)
+
+    def exclude_data(self, folder: str, names: Collection[str]) -> bool:
+        """Whether the folder, with these names in it, holds data of the app's."""
+        return f"/{folder}/" in self._data and not any(one.endswith(".py") for one in names)
+
+
 def _files(
-    source: Source, folder: str, at: str, above: tuple[str, ...], patterns: Collection[str]
+    source: Source, folder: str, at: str, above: tuple[str, ...], patterns: _Patterns
 ) -> Iterator[ReleaseFile]:
     """Those of the directory `at` of the source, which is `folder` of the release."""
     with source.listing(at) as listing:
         if at and VENV in listing.names:
             return
-        if f"/{folder}/" in patterns and not any(name.endswith(".py") for name in listing.names):
+        if patterns.exclude_data(folder, listing.names):
             return
-        names = [name for name in listing.names if not _is_excluded(folder, name, patterns)]
+        names = [name for name in listing.names if not patterns.exclude(folder, name)]
         found = source.originals(at, listing, names)
     count = 0
     for name, original in found.items():
@@ -105,12 +125,6 @@ def _files(
         if count > MOST_FILES:
             raise _too_many(source.path_of(at))
         yield _file(path, original)
-
-
-def _is_excluded(folder: str, name: str, patterns: Collection[str]) -> bool:
-    path = f"{folder}/{name}" if folder else name
-    ways = (name, path, f"/{path}")
-    return is_helper_name(name) or any(fnmatchcase(way, one) for one in patterns for way in ways)
 
 
 def _file(path: str, original: Original) -> ReleaseFile:
