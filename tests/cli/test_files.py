@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import resource
 from pathlib import Path
 
@@ -241,7 +242,7 @@ def test_an_unknown_schema_is_refused_with_those_there_are(run: Run) -> None:
     done = run("schema", "nope")
 
     assert 1 == done.returncode
-    assert "reconcile, plan" in done.stderr
+    assert re.search(r"Schemas: reconcile, .*\bplan, ", done.stderr)
 
 
 def test_init_writes_what_fits_the_app_of_the_folder(run: Run, tmp_path: Path) -> None:
