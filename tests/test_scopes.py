@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from reconcile.engine.selection import Selection
 from reconcile.errors import ReconcileError
 from reconcile.workspace import Workspace
 from reconcile.workspace.planning import plan_changes
+from tests.support.command import COMMAND
 from tests.support.image import Image
 
 pytestmark = pytest.mark.process
@@ -52,6 +54,19 @@ class TestScope:
 
         assert () == plan_changes(shop.refreshed()).changes
         assert () == plan_changes(blog.refreshed()).changes
+
+    def test_two_pipelines_that_apply_at_once_both_succeed(self, image: Image) -> None:
+        files = [
+            scoped(image, name, **{name: port}).config.file
+            for name, port in (("shop", 8001), ("blog", 8002))
+        ]
+        command = (*COMMAND, "apply", "--auto-approve", "--no-verify", "--lock-timeout", "60", "-f")
+
+        running = [subprocess.Popen([*command, file], stdout=subprocess.DEVNULL) for file in files]
+
+        assert [0, 0] == [one.wait(timeout=120) for one in running]
+        assert () == plan_changes(Workspace.open(files[0])).changes
+        assert () == plan_changes(Workspace.open(files[1])).changes
 
     def test_a_scope_removes_what_it_dropped_and_nothing_else(self, image: Image) -> None:
         image.apply(scoped(image, "shop", shop=8001))

@@ -56,6 +56,7 @@ def with_moves(changes: Iterable[Change], moves: Mapping[Ref, Ref]) -> tuple[Cha
 
 
 def _differences(old: Resource, new: Resource) -> tuple[FieldChange, ...]:
-    """What changes beside the name."""
+    """What changes beside the name, as far as the old thing was read."""
     names = {name: getattr(new, name) for name in _NAMES & type(new).model_fields.keys()}
-    return tuple(differences(old.model_copy(update=names), new)) if names else ()
+    found = differences(old.model_copy(update=names), new) if names else ()
+    return tuple(item for item in found if item.before is not None)

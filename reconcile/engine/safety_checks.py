@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reconcile.engine.model import Change, Changes, Finding, Plan
+from reconcile.engine.scopes import FIELD
 from reconcile.errors import ReconcileError
 from reconcile.wording import counted
 
@@ -65,7 +66,7 @@ def refuse_unclear(plan: Plan) -> None:
         raise ReconcileError(
             "The configuration has conflicting declarations.",
             why,
-            "Make the declarations agree. Nothing was changed.",
+            f"{_correction(plan)} Nothing was changed.",
         )
     if plan.unknown:
         raise ReconcileError(
@@ -73,6 +74,15 @@ def refuse_unclear(plan: Plan) -> None:
             "; ".join(f"{unknown.ref}: {unknown.reason}" for unknown in plan.unknown),
             "Remove the cause, or skip that part with --exclude. Nothing was changed.",
         )
+
+
+def _correction(plan: Plan) -> str:
+    if any(conflict.field == FIELD for conflict in plan.conflicts):
+        return (
+            "Declare it in one of the files; `reconcile state forget ADDRESS -f` of the other one"
+            " passes on what it owns."
+        )
+    return "Make the declarations agree."
 
 
 def refuse_excess(plan: Plan, *, max_deletes: int | None) -> None:
