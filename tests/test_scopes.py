@@ -57,7 +57,7 @@ class TestScope:
 
     def test_two_pipelines_that_apply_at_once_both_succeed(self, image: Image) -> None:
         files = [
-            scoped(image, name, **{name: port}).config.file
+            scoped(image, name, "", **{name: port}).config.file
             for name, port in (("shop", 8001), ("blog", 8002))
         ]
         command = (*COMMAND, "apply", "--auto-approve", "--no-verify", "--lock-timeout", "60", "-f")
@@ -110,7 +110,7 @@ class TestScope:
         one, two = (
             scoped(image, name, claim.format(root=image.root))
             if isinstance(claim, str)
-            else scoped(image, name, **claim)
+            else scoped(image, name, "", **claim)
             for name, claim in (("one", first), ("two", second))
         )
         image.apply(one)
