@@ -15,7 +15,7 @@ from reconcile.cli.options import DetailedExitCode, Json
 from reconcile.cli.terminal import now, show, style
 from reconcile.config.fields.quantities import parse_duration
 from reconcile.errors import ReconcileError
-from reconcile.fleet.answer import Answer, silent_since
+from reconcile.fleet.answer import HostAnswer, silent_since
 from reconcile.fleet.applying import apply_fleet, refuse_other_fleet
 from reconcile.fleet.documents import FleetDocument, exit_code_of, fleet_document
 from reconcile.fleet.fleet_file import Fleet, load_fleet
@@ -271,7 +271,7 @@ def _progress(session: Session, *, json: bool) -> OnAnswer:
     """Print a line to stderr for each host that ends."""
     done, total = 0, len(session.targets)
 
-    def on_answer(name: str, answer: Answer) -> Answer:
+    def on_answer(name: str, answer: HostAnswer) -> HostAnswer:
         nonlocal done
         done += 1
         if not json:
@@ -281,13 +281,13 @@ def _progress(session: Session, *, json: bool) -> OnAnswer:
     return on_answer
 
 
-def _with_plan(answers: Mapping[str, Answer]) -> list[str]:
+def _with_plan(answers: Mapping[str, HostAnswer]) -> list[str]:
     return [name for name, one in answers.items() if one.state in ("applied", "failed")]
 
 
 def _show(
     command: Command,
-    answers: Mapping[str, Answer],
+    answers: Mapping[str, HostAnswer],
     code: int,
     *,
     json: bool,

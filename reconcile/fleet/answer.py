@@ -54,7 +54,7 @@ _OUTCOMES: Mapping[State, Outcome] = {
 
 
 @dataclass(frozen=True)
-class Answer:
+class HostAnswer:
     """How one host ended; `problem` says in words why nothing better is known."""
 
     state: State
@@ -70,12 +70,12 @@ class Answer:
         """How it counts in a rollout."""
         return _OUTCOMES.get(self.state, "other")
 
-    def after(self, elapsed_s: float) -> Answer:
+    def after(self, elapsed_s: float) -> HostAnswer:
         """The same, which took that long."""
         return replace(self, elapsed_s=round(elapsed_s, 3))
 
 
-def silent_since(answer: Answer, oldest: datetime) -> Answer:
+def silent_since(answer: HostAnswer, oldest: datetime) -> HostAnswer:
     """The same, or silent where its newest reading is from before `oldest`."""
     at = str((answer.document or {}).get("timestamp", ""))
     try:
@@ -86,17 +86,17 @@ def silent_since(answer: Answer, oldest: datetime) -> Answer:
     return replace(answer, state="silent", problem=problem) if is_old else answer
 
 
-def unreachable(why: str) -> Answer:
+def unreachable(why: str) -> HostAnswer:
     """A host that was not asked."""
-    return Answer("unreachable", problem=_plain(why))
+    return HostAnswer("unreachable", problem=_plain(why))
 
 
-def unknown(why: str) -> Answer:
+def unknown(why: str) -> HostAnswer:
     """A host whose answer cannot be relied on."""
-    return Answer("unknown", problem=_plain(why))
+    return HostAnswer("unknown", problem=_plain(why))
 
 
-def read_answer(command: str, parts: Mapping[str, str]) -> Answer:
+def read_answer(command: str, parts: Mapping[str, str]) -> HostAnswer:
     """The answer of `command`, by the parts of its script's output."""
     if "code" not in parts:
         return unknown(_why_no_code(parts))
@@ -115,7 +115,7 @@ def read_answer(command: str, parts: Mapping[str, str]) -> Answer:
         return unknown(errors or "the answer is not JSON")
     state = _state(command, code, document)
     problem = "" if state in ("in_sync", "drift", "applied") else errors
-    return Answer(
+    return HostAnswer(
         state,
         code,
         document,
@@ -125,7 +125,7 @@ def read_answer(command: str, parts: Mapping[str, str]) -> Answer:
     )
 
 
-def as_applied_before(answer: Answer, history: str, saved_plan: bytes) -> Answer:
+def as_applied_before(answer: HostAnswer, history: str, saved_plan: bytes) -> HostAnswer:
     """The answer of a host whose plan an interrupted rollout had carried out already.
 
     A saved plan is applied once, so that asking again is safe: the host refuses, and its history

@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from reconcile.errors import ReconcileError, StalePlan
-from reconcile.fleet.answer import Answer, State
-from reconcile.fleet.record import Index, PlannedHost, Record, SavedPlans, file_digest
+from reconcile.fleet.answer import HostAnswer, State
+from reconcile.fleet.record import HostPlanRecord, Index, Record, SavedPlans, file_digest
 from reconcile.fleet.rollout import Outcome, Rollout
 from reconcile.fleet.run import run_rollout
 from reconcile.fleet.work import Job
@@ -24,7 +24,7 @@ FINAL: frozenset[State] = frozenset({"applied", "in_sync", "failed", "stale"})
 class Applied(NamedTuple):
     """How all hosts ended, in the order of the file, and the limit that ended it, or ""."""
 
-    answers: Mapping[str, Answer]
+    answers: Mapping[str, HostAnswer]
     steps: Mapping[str, int]
     stopped_by: str
 
@@ -96,7 +96,7 @@ class _Applying:
 
     def ended(self) -> Applied:
         """How all hosts ended."""
-        skipped = dict.fromkeys(self._rollout.skipped, Answer("skipped"))
+        skipped = dict.fromkeys(self._rollout.skipped, HostAnswer("skipped"))
         steps = {host: number for number, step in enumerate(self._order.steps, 1) for host in step}
         known = {**skipped, **self.answers}
         answers = {name: known[name] for name in self._session.targets}
@@ -114,7 +114,7 @@ class _Applying:
             is_repeated=was_started,
         )
 
-    def _finish(self, name: str, answer: Answer) -> Answer:
+    def _finish(self, name: str, answer: HostAnswer) -> HostAnswer:
         self._record.finish(name, answer)
         self._new.add(name)
         self.answers[name] = answer
@@ -140,11 +140,11 @@ def _state_after_pause(state: State) -> State:
     return state if state in ("unreachable", "unknown") else "failed"
 
 
-def _final(record: Record) -> dict[str, Answer]:
+def _final(record: Record) -> dict[str, HostAnswer]:
     return {name: one for name, one in record.finished.items() if one.state in FINAL}
 
 
-def _without_plans(session: Session, index: Index) -> dict[str, Answer]:
+def _without_plans(session: Session, index: Index) -> dict[str, HostAnswer]:
     """The hosts without a plan that can be carried out, each with the reason."""
     found = {}
     for name, package in session.packages.items():
@@ -155,17 +155,19 @@ def _without_plans(session: Session, index: Index) -> dict[str, Answer]:
     return found
 
 
-def _outcome_without_plan(answer: Answer) -> Outcome:
+def _outcome_without_plan(answer: HostAnswer) -> Outcome:
     """An error while planning was shown before the rollout was begun; it stops nothing."""
     return answer.outcome if answer.state in ("in_sync", "unreachable") else "other"
 
 
-def _without_plan(planned: PlannedHost | None, config: str) -> Answer | None:
+def _without_plan(planned: HostPlanRecord | None, config: str) -> HostAnswer | None:
     if planned is None:
-        return Answer("stale", problem="it was not planned")
+        return HostAnswer("stale", problem="it was not planned")
     if planned.state != "drift":
         problem = f"when it was planned: {planned.problem}" if planned.problem else ""
-        return Answer(planned.state, planned.exit_code, problem=problem)
+        return HostAnswer(planned.state, planned.exit_code, problem=problem)
     if planned.config != config:
-        return Answer("stale", problem="its configuration, or a file of it, changed after the plan")
+        return HostAnswer(
+            "stale", problem="its configuration, or a file of it, changed after the plan"
+        )
     return None

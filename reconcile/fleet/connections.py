@@ -22,7 +22,7 @@ from pyinfra.connectors import util as connector_util
 from pyinfra.context import ctx_state
 
 from reconcile.errors import ReconcileError
-from reconcile.fleet.answer import Answer, unknown, unreachable
+from reconcile.fleet.answer import HostAnswer, unknown, unreachable
 from reconcile.fleet.fleet_file import Fleet
 from reconcile.fleet.script import PREPARE, parts
 from reconcile.fleet.target import Target, connection_of, target_of
@@ -38,7 +38,7 @@ STRICT = {"ssh_strict_host_key_checking": "yes"}
 """A host whose key is not known is never accepted, whatever an inventory says."""
 
 
-class Members(NamedTuple):
+class FleetHosts(NamedTuple):
     """The hosts of the fleet, and pyinfra's object for each."""
 
     targets: tuple[Target, ...]
@@ -49,14 +49,14 @@ class _Failure(Exception):
     """Why a host was not asked, or gave no answer."""
 
 
-def members_of(fleet: Fleet) -> Members:
+def members_of(fleet: Fleet) -> FleetHosts:
     """All hosts of the fleet. Errors: ReconcileError for an unusable inventory."""
     _keep_quiet()
     if fleet.inventory is None:
         targets = tuple(target_of(name, host) for name, host in fleet.hosts.items())
-        return Members(targets, _listed_hosts(fleet))
+        return FleetHosts(targets, _listed_hosts(fleet))
     hosts = {host.name: host for host in _inventory(fleet.inventory)}
-    return Members(tuple(map(_inventory_target, hosts.values())), hosts)
+    return FleetHosts(tuple(map(_inventory_target, hosts.values())), hosts)
 
 
 def _listed_hosts(fleet: Fleet) -> dict[str, Any]:
@@ -98,7 +98,7 @@ def _inventory_target(host: Any) -> Target:
 class Connections:
     """Asks many hosts at once; each by a connection of its own, which ends with the answer."""
 
-    def __init__(self, members: Members, parallel: int) -> None:
+    def __init__(self, members: FleetHosts, parallel: int) -> None:
         # Kept to the end: pyinfra knows file transfers by the address of their connection.
         self._hosts = members.hosts
         # Without hosts: it takes time that grows faster than their number.
@@ -111,7 +111,7 @@ class Connections:
         """Ask the job's host; `next_answer` returns its answer."""
         self._pool.spawn(self._ask, job)
 
-    def next_answer(self) -> tuple[str, Answer]:
+    def next_answer(self) -> tuple[str, HostAnswer]:
         """The name and the answer of the next host that ends."""
         name, answer = self._answers.get()
         return str(name), answer

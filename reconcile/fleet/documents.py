@@ -12,7 +12,7 @@ from pydantic import Field
 from reconcile import __version__
 from reconcile.engine.digest import digest
 from reconcile.errors import ExitCode
-from reconcile.fleet.answer import EXIT_CODES, Answer, State
+from reconcile.fleet.answer import EXIT_CODES, HostAnswer, State
 from reconcile.fleet.work import Command
 from reconcile.output.documents import FORMAT_VERSION, Document
 
@@ -84,7 +84,7 @@ class FleetDocument(Document):
 
 def fleet_document(
     command: Command,
-    answers: Mapping[str, Answer],
+    answers: Mapping[str, HostAnswer],
     *,
     now: datetime,
     exit_code: int,
@@ -114,7 +114,7 @@ def fleet_document(
     )
 
 
-def summarize(answers: Sequence[Answer]) -> FleetSummary:
+def summarize(answers: Sequence[HostAnswer]) -> FleetSummary:
     """Count hosts by how they ended."""
     count = Counter(answer.state for answer in answers)
     return FleetSummary(
@@ -132,7 +132,7 @@ def summarize(answers: Sequence[Answer]) -> FleetSummary:
 
 def groups_of(
     command: Command,
-    answers: Mapping[str, Answer],
+    answers: Mapping[str, HostAnswer],
     plans: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> list[FleetGroup]:
     """Hosts by equal plans, the largest group first; by default the plan is in the answer."""
@@ -168,7 +168,7 @@ def _is_bad(check: Any) -> bool:
     return isinstance(check, dict) and check.get("status") not in ("pass", "skipped")
 
 
-def exit_code_of(answers: Sequence[Answer], *, changes: bool, stopped: bool = False) -> int:
+def exit_code_of(answers: Sequence[HostAnswer], *, changes: bool, stopped: bool = False) -> int:
     """The worst code of all hosts; 2 for changes only where `changes` count."""
     codes = {EXIT_CODES.get(answer.state, 0) for answer in answers}
     if stopped:

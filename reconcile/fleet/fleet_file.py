@@ -26,7 +26,7 @@ from reconcile.config.fields.path_types import AbsolutePath, Path
 from reconcile.config.fields.quantities import Duration
 from reconcile.config.load import diagnose_violations, read_file, validate
 from reconcile.config.validation_errors import diagnose
-from reconcile.fleet.rollout import ALL, Members, Share
+from reconcile.fleet.rollout import ALL, StepMembers, StepShare
 
 HOST = "{host}"
 CONNECTIONS = ("ssh", "local", "docker", "podman", "chroot")
@@ -51,18 +51,18 @@ Version = Annotated[
 _SHARE = re.compile(r"([1-9][0-9]?|100)%", re.ASCII)
 
 
-def parse_share(value: Any) -> Share:
+def parse_share(value: Any) -> StepShare:
     """A number of hosts, or a percentage of them."""
     if isinstance(value, int) and not isinstance(value, bool) and value > 0:
-        return Share(value)
+        return StepShare(value)
     found = _SHARE.fullmatch(require_str(value, "a number of hosts or a percentage", "use 2 or 5%"))
     if not found:
         raise InvalidValue(f"{describe(value)} is not a number of hosts", "use 2 or 5%")
-    return Share(int(found[1]), is_percent=True)
+    return StepShare(int(found[1]), is_percent=True)
 
 
 HostShare = Annotated[
-    Share,
+    StepShare,
     FieldType(
         parse_share,
         {
@@ -120,10 +120,10 @@ class Selected(ConfigModel):
     hosts: tuple[Name, ...] = Field(default=(), description="These hosts.")
 
 
-class Stop(ConfigModel):
+class StopSettings(ConfigModel):
     """Numbers of hosts, or percentages of all, that stop a rollout once they are reached."""
 
-    failed: HostShare | None = Field(default=Share(1), description="Failed; by default one.")
+    failed: HostShare | None = Field(default=StepShare(1), description="Failed; by default one.")
     unreachable: HostShare | None = Field(
         default=None, description="Unreachable; by default any number may be."
     )
@@ -152,13 +152,15 @@ class RolloutSection(ConfigModel):
     timeout: Duration = Field(
         default=1800, description="The longest that one host may take, with its connection."
     )
-    stop: Stop = Field(default=Stop.model_construct(), description="What stops a rollout.")
+    stop: StopSettings = Field(
+        default=StopSettings.model_construct(), description="What stops a rollout."
+    )
 
     @property
-    def parts(self) -> tuple[Share | Members, ...]:
+    def parts(self) -> tuple[StepShare | StepMembers, ...]:
         """The steps of the order."""
         return tuple(
-            Members(step.hosts, step.tags) if isinstance(step, Selected) else step
+            StepMembers(step.hosts, step.tags) if isinstance(step, Selected) else step
             for step in self.order
         )
 

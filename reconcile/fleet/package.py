@@ -28,7 +28,7 @@ OUTSIDE = "outside"
 """The folder of the archive for sources that are not in the folder of the YAML."""
 
 
-class Edit(NamedTuple):
+class ScalarEdit(NamedTuple):
     """A scalar of the YAML, by its indexes in the text, and what takes its place."""
 
     start: int
@@ -115,7 +115,9 @@ def plain_yaml(
         sources[name] = path
         if name != posixpath.normpath(value):
             node = root.deepest(loc)
-            edits.append(Edit(*spans[node.mark], json.dumps(_renamed(node.value, name, folder))))
+            edits.append(
+                ScalarEdit(*spans[node.mark], json.dumps(_renamed(node.value, name, folder)))
+            )
     return _edited(text, edits), sources
 
 
@@ -142,7 +144,7 @@ def _packed_name(path: str, folder: str) -> str:
 
 def _variable_edits(
     root: YamlNode, file: str, variables: Mapping[str, Value], spans: Mapping[Mark, tuple[int, int]]
-) -> Iterator[Edit]:
+) -> Iterator[ScalarEdit]:
     section = root.child(SECTION)
     declared = section.value if section and isinstance(section.value, dict) else {}
     for name, value in variables.items():
@@ -152,7 +154,7 @@ def _variable_edits(
             message, hint = _explain(name, value, node, [*declared])
             found = Diagnostic(file, mark.line, mark.column, message, hint)
             raise ConfigErrors(file, [found])
-        yield Edit(*spans[node.mark], json.dumps(value))
+        yield ScalarEdit(*spans[node.mark], json.dumps(value))
 
 
 def _explain(name: str, value: Value, node: YamlNode | None, known: list[str]) -> tuple[str, str]:
@@ -175,7 +177,7 @@ def _spans(text: str) -> Iterator[tuple[Mark, tuple[int, int]]]:
             yield Mark(start.line + 1, start.column + 1), (start.index, end.index)
 
 
-def _edited(text: str, edits: list[Edit]) -> str:
+def _edited(text: str, edits: list[ScalarEdit]) -> str:
     for start, end, new in sorted(edits, reverse=True):
         # A block ends behind its last line.
         ending = "\n" if text[start:end].endswith("\n") else ""

@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reconcile.engine.ledger_store import now
-from reconcile.fleet.answer import Answer
-from reconcile.fleet.record import Index, PlannedHost, SavedPlans, file_digest
+from reconcile.fleet.answer import HostAnswer
+from reconcile.fleet.record import HostPlanRecord, Index, SavedPlans, file_digest
 
 if TYPE_CHECKING:
     from reconcile.fleet.session import OnAnswer, Session
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 def plan_fleet(
     session: Session, saved: SavedPlans | None, on_answer: OnAnswer
-) -> dict[str, Answer]:
+) -> dict[str, HostAnswer]:
     """The plan of each host, saved where a folder is given."""
 
-    def keep(name: str, answer: Answer) -> Answer:
+    def keep(name: str, answer: HostAnswer) -> HostAnswer:
         """Save a plan when it arrives: thousands would not fit into memory."""
         if saved is not None and answer.saved_plan:
             saved.save(name, answer)
@@ -32,13 +32,13 @@ def plan_fleet(
     return answers
 
 
-def _index(session: Session, answers: dict[str, Answer]) -> Index:
+def _index(session: Session, answers: dict[str, HostAnswer]) -> Index:
     return Index(
         made_at=now(),
         fleet=session.fleet.file,
         fleet_digest=file_digest(session.fleet.file),
         hosts={
-            name: PlannedHost(
+            name: HostPlanRecord(
                 state=answer.state,
                 exit_code=answer.exit_code,
                 config=session.packages[name].digest,

@@ -18,13 +18,13 @@ from reconcile.engine.ledger_store import now
 from reconcile.errors import LockHeld, ReconcileError, StalePlan
 from reconcile.filesystem.host_error import explained
 from reconcile.filesystem.user_files import read_user_file, write_user_file
-from reconcile.fleet.answer import Answer, State
+from reconcile.fleet.answer import HostAnswer, State
 
 INDEX, RECORD = "fleet.json", "record.jsonl"
 LARGEST_BYTES = 64 << 20
 
 
-class PlannedHost(BaseModel):
+class HostPlanRecord(BaseModel):
     """How one host was planned."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
@@ -47,7 +47,7 @@ class Index(BaseModel):
     fleet: str
     """The path of fleet.yaml."""
     fleet_digest: str
-    hosts: dict[str, PlannedHost]
+    hosts: dict[str, HostPlanRecord]
 
 
 class Entry(BaseModel):
@@ -83,7 +83,7 @@ class SavedPlans:
                 os.makedirs(self.path, 0o700)
             os.mkdir(join(self.path, "plans"), 0o700)
 
-    def save(self, name: str, answer: Answer) -> None:
+    def save(self, name: str, answer: HostAnswer) -> None:
         """Save the plan of a host, and its document."""
         self._write(_plan_file(name), answer.saved_plan)
         self._write(_document_file(name), json.dumps(answer.document).encode())
@@ -138,7 +138,7 @@ class Record:
 
     def __init__(self, fd: int, data: bytes) -> None:
         self._fd = fd
-        self.finished: dict[str, Answer] = {}
+        self.finished: dict[str, HostAnswer] = {}
         self.started: set[str] = set()
         for line in data.splitlines():
             self._replay(line)
@@ -149,7 +149,7 @@ class Record:
         """Record that a host is asked to apply."""
         self._append(Entry(at=now(), host=host, event="started"))
 
-    def finish(self, host: str, answer: Answer) -> None:
+    def finish(self, host: str, answer: HostAnswer) -> None:
         """Record how it ended."""
         self._append(
             Entry(
@@ -178,7 +178,7 @@ class Record:
             self.started.add(entry.host)
             self.finished.pop(entry.host, None)
         else:
-            self.finished[entry.host] = Answer(
+            self.finished[entry.host] = HostAnswer(
                 entry.state, entry.exit_code, problem=entry.problem, elapsed_s=entry.elapsed_s
             )
 

@@ -16,14 +16,14 @@ NO_OUTCOMES: Mapping[str, Outcome] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
-class Limits:
+class StopLimits:
     """Numbers of hosts that stop a rollout once they are reached; None never does."""
 
     failed: int | None = None
     unreachable: int | None = None
 
 
-NO_LIMITS = Limits()
+NO_LIMITS = StopLimits()
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Order:
 
     steps: tuple[tuple[str, ...], ...]
     parallel: int
-    limits: Limits = NO_LIMITS
+    limits: StopLimits = NO_LIMITS
 
 
 class Rollout:
@@ -95,7 +95,7 @@ class Rollout:
 
 
 @dataclass(frozen=True)
-class Share:
+class StepShare:
     """A part of the hosts, as a number or in percent of all."""
 
     number: int
@@ -107,7 +107,7 @@ class Share:
 
 
 @dataclass(frozen=True)
-class Members:
+class StepMembers:
     """The hosts that are named, and those with one of the tags."""
 
     hosts: tuple[str, ...] = ()
@@ -118,11 +118,11 @@ class Members:
         return host in self.hosts or not tags.isdisjoint(self.tags)
 
 
-ALL = Share(100, is_percent=True)
+ALL = StepShare(100, is_percent=True)
 
 
 def resolve_steps(
-    order: Sequence[Share | Members], tags: Mapping[str, frozenset[str]]
+    order: Sequence[StepShare | StepMembers], tags: Mapping[str, frozenset[str]]
 ) -> tuple[tuple[str, ...], ...]:
     """The hosts of each step; `tags` are those of each host, in the order of the file.
 
@@ -130,7 +130,7 @@ def resolve_steps(
     """
     left, steps = list(tags), list[tuple[str, ...]]()
     for part in (*order, ALL):
-        if isinstance(part, Share):
+        if isinstance(part, StepShare):
             step = left[: max(0, part.of(len(tags)) - (len(tags) - len(left)))]
         else:
             step = [host for host in left if part.include(host, tags[host])]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from reconcile.fleet.answer import Answer
+from reconcile.fleet.answer import HostAnswer
 from reconcile.fleet.rollout import Order, Rollout
 from reconcile.fleet.work import Job
 
@@ -16,7 +16,7 @@ class Asks(Protocol):
     def start(self, job: Job) -> None:
         """Ask the job's host; `next_answer` returns its answer."""
 
-    def next_answer(self) -> tuple[str, Answer]:
+    def next_answer(self) -> tuple[str, HostAnswer]:
         """The name and the answer of the next host that ends."""
 
 
@@ -24,7 +24,7 @@ def run_rollout(
     rollout: Rollout,
     connections: Asks,
     job_of: Callable[[str], Job],
-    on_answer: Callable[[str, Answer], Answer],
+    on_answer: Callable[[str, HostAnswer], HostAnswer],
     after_step: Callable[[tuple[str, ...]], None] = lambda _hosts: None,
 ) -> None:
     """Ask the hosts of each step, up to the end or to a limit.
@@ -47,12 +47,12 @@ def ask_all(
     parallel: int,
     connections: Asks,
     job_of: Callable[[str], Job],
-    on_answer: Callable[[str, Answer], Answer] = lambda _name, answer: answer,
-) -> dict[str, Answer]:
+    on_answer: Callable[[str, HostAnswer], HostAnswer] = lambda _name, answer: answer,
+) -> dict[str, HostAnswer]:
     """The answers of hosts in no order."""
-    answers: dict[str, Answer] = {}
+    answers: dict[str, HostAnswer] = {}
 
-    def keep(name: str, answer: Answer) -> Answer:
+    def keep(name: str, answer: HostAnswer) -> HostAnswer:
         """Keep the answer of a host."""
         answers[name] = on_answer(name, answer)
         return answers[name]

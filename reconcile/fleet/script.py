@@ -31,7 +31,7 @@ exit 0
 
 
 @dataclass(frozen=True)
-class Program:
+class InstalledProgram:
     """How reconcile is called on the host; `digest` is that of what has to be put there."""
 
     command: tuple[str, ...] = ("reconcile",)
@@ -40,16 +40,16 @@ class Program:
     """The shell commands that install $program."""
 
 
-def installed_deb(digest: str) -> Program:
+def installed_deb(digest: str) -> InstalledProgram:
     """A package of Debian, installed once."""
     install = 'mv "$program" "$program.deb" && apt-get -q install --yes "$program.deb" >&2'
-    return Program(digest=digest, install=f"{install} </dev/null")
+    return InstalledProgram(digest=digest, install=f"{install} </dev/null")
 
 
-def installed_file(digest: str) -> Program:
+def installed_file(digest: str) -> InstalledProgram:
     """The single file, put beside what reconcile itself installs nothing into."""
     path = f"{INSTALLED}/reconcile.pyz"
-    return Program(
+    return InstalledProgram(
         ("/usr/bin/python3", "-I", path), digest, f'chmod 0755 "$program" && mv "$program" {path}'
     )
 
@@ -69,7 +69,7 @@ class Call(NamedTuple):
 class Script:
     """The work on one host."""
 
-    program: Program
+    program: InstalledProgram
     call: Call
     has_files: bool
     timeout_s: int

@@ -8,16 +8,16 @@ from fnmatch import fnmatchcase
 
 from reconcile.errors import ReconcileError
 from reconcile.filesystem.private_folder import PrivateFolders
-from reconcile.fleet.answer import Answer
+from reconcile.fleet.answer import HostAnswer
 from reconcile.fleet.connections import Connections, members_of
 from reconcile.fleet.fleet_file import Fleet
 from reconcile.fleet.package import Package, Packer
-from reconcile.fleet.rollout import Limits, Order, Share, resolve_steps
+from reconcile.fleet.rollout import Order, StepShare, StopLimits, resolve_steps
 from reconcile.fleet.run import Asks, ask_all
 from reconcile.fleet.target import Target
 from reconcile.fleet.work import Command, Job, Work
 
-OnAnswer = Callable[[str, Answer], Answer]
+OnAnswer = Callable[[str, HostAnswer], HostAnswer]
 
 
 class Session:
@@ -39,7 +39,9 @@ class Session:
         """The job of a host."""
         return self.work.job(self.targets[name], command, self.packages[name])
 
-    def ask(self, command: Command, names: Sequence[str], on_answer: OnAnswer) -> dict[str, Answer]:
+    def ask(
+        self, command: Command, names: Sequence[str], on_answer: OnAnswer
+    ) -> dict[str, HostAnswer]:
         """The answers of hosts to a command, in the order of the hosts."""
         parallel = self.fleet.rollout.parallel
         answers = ask_all(
@@ -56,11 +58,11 @@ class Session:
         section = self.fleet.rollout
         tags = {name: target.tags for name, target in self.targets.items()}
         stop = section.stop
-        limits = Limits(_limit(stop.failed, len(tags)), _limit(stop.unreachable, len(tags)))
+        limits = StopLimits(_limit(stop.failed, len(tags)), _limit(stop.unreachable, len(tags)))
         return Order(resolve_steps(section.parts, tags), section.parallel, limits)
 
 
-def _limit(share: Share | None, total: int) -> int | None:
+def _limit(share: StepShare | None, total: int) -> int | None:
     return None if share is None else share.of(total)
 
 

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from reconcile.fleet.answer import Answer
+from reconcile.fleet.answer import HostAnswer
 from reconcile.fleet.documents import FleetGroup, compared_part, groups_of, summarize
 from reconcile.fleet.work import Command
 from reconcile.output.columns import Row, two_columns
@@ -34,7 +34,7 @@ _FIXES = {
 
 def fleet_text(
     command: Command,
-    answers: Mapping[str, Answer],
+    answers: Mapping[str, HostAnswer],
     style: Style = PLAIN,
     *,
     stopped_by: str = "",
@@ -57,7 +57,7 @@ def fleet_text(
     )
 
 
-def _status_rows(answers: Mapping[str, Answer]) -> Iterator[Row]:
+def _status_rows(answers: Mapping[str, HostAnswer]) -> Iterator[Row]:
     """What each host last did, as far as its reading or its history shows."""
     for name, answer in answers.items():
         if answer.document is not None:
@@ -77,13 +77,13 @@ def _status_row(name: str, state: str, document: Mapping[str, Any]) -> Row:
     return Row(name, printable(text.replace("_", " ")) or "never applied", name)
 
 
-def progress_line(done: int, total: int, name: str, answer: Answer) -> str:
+def progress_line(done: int, total: int, name: str, answer: HostAnswer) -> str:
     """Render the end of one host."""
     state = "differs" if answer.state == "drift" else answer.state.replace("_", " ")
     return f"[{done}/{total}] {printable(name)}: {state} ({answer.elapsed_s:.1f} s)"
 
 
-def totals(command: Command, answers: Sequence[Answer], style: Style = PLAIN) -> str:
+def totals(command: Command, answers: Sequence[HostAnswer], style: Style = PLAIN) -> str:
     """Render the last line."""
     summary = summarize(answers)
     good = "applied or in sync" if command == "apply" else "in sync"
@@ -103,7 +103,7 @@ def host_names(names: Sequence[str]) -> str:
 
 
 def _group_lines(
-    command: Command, group: FleetGroup, answers: Mapping[str, Answer], style: Style
+    command: Command, group: FleetGroup, answers: Mapping[str, HostAnswer], style: Style
 ) -> list[str]:
     heading = [*map(style.bold, style.wrap(host_names(group.hosts)))]
     text = answers[group.hosts[0]].text
@@ -155,7 +155,7 @@ def _objects(value: Any) -> list[Mapping[str, Any]]:
     return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
-def _problem_blocks(answers: Mapping[str, Answer], style: Style) -> Iterator[list[str]]:
+def _problem_blocks(answers: Mapping[str, HostAnswer], style: Style) -> Iterator[list[str]]:
     """Equal problems once, with their hosts."""
     hosts: dict[tuple[str, str], list[str]] = defaultdict(list)
     for name, answer in answers.items():

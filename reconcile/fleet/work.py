@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 
 from reconcile.dataclass import dataclass
 from reconcile.filesystem.host_error import explained
-from reconcile.fleet.answer import Answer, as_applied_before, read_answer
+from reconcile.fleet.answer import HostAnswer, as_applied_before, read_answer
 from reconcile.fleet.fleet_file import Fleet, Install
 from reconcile.fleet.package import Package, Packer
 from reconcile.fleet.script import (
@@ -18,7 +18,7 @@ from reconcile.fleet.script import (
     TAR,
     YAML,
     Call,
-    Program,
+    InstalledProgram,
     Script,
     installed_deb,
     installed_file,
@@ -61,12 +61,12 @@ class Job(NamedTuple):
             return self.script.text(folder, installs=False), self.files
         return self.script.text(folder, installs=True), {**self.files, PROGRAM: self.program}
 
-    def read(self, parts: Mapping[str, str]) -> Answer:
+    def read(self, parts: Mapping[str, str]) -> HostAnswer:
         """The answer, by the parts of the script's output."""
         version = parts.get("version", "").strip().removeprefix("reconcile ")
         if self.require is not None and "code" in parts and not is_at_least(version, self.require):
             why = f"reconcile {self.require} is required there; {version or 'none'} is installed"
-            return Answer("error", 1, problem=why)
+            return HostAnswer("error", 1, problem=why)
         answer = read_answer(self.command, parts)
         plan = self.files.get(PLAN)
         if self.is_repeated and answer.state == "stale" and isinstance(plan, bytes):
@@ -112,13 +112,13 @@ class Work:
         return Job(target.name, command, files, script, path, require, is_repeated)
 
 
-def program_of(install: Install) -> tuple[Program, str | None]:
+def program_of(install: Install) -> tuple[InstalledProgram, str | None]:
     """How reconcile is called, and the path of what brings it there. Errors: ReconcileError."""
     if install.deb is not None:
         return installed_deb(f"deb {_digest(install.deb)}"), install.deb
     if install.file is not None:
         return installed_file(f"file {_digest(install.file)}"), install.file
-    return Program((install.command or "reconcile",)), None
+    return InstalledProgram((install.command or "reconcile",)), None
 
 
 @cache

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconcile.fleet.answer import Answer, as_applied_before, read_answer, silent_since
+from reconcile.fleet.answer import HostAnswer, as_applied_before, read_answer, silent_since
 from reconcile.fleet.script import HEADER, parts
 
 PLAN = json.dumps({"format_version": "1.4", "resource_changes": [{"address": "file:/a"}]})
@@ -54,12 +54,12 @@ def test_nothing_of_an_answer_controls_a_terminal() -> None:
 
 @given(st.lists(st.text()), st.sampled_from(["plan", "apply", "drift", "verify", "doctor"]))
 def test_any_output_is_an_answer(lines: list[str], command: str) -> None:
-    assert isinstance(read_answer(command, parts(lines)), Answer)
+    assert isinstance(read_answer(command, parts(lines)), HostAnswer)
 
 
 @given(st.dictionaries(st.sampled_from(["code", "out", "err", "document"]), st.text()))
 def test_any_parts_are_an_answer(found: dict[str, str]) -> None:
-    assert isinstance(read_answer("plan", found), Answer)
+    assert isinstance(read_answer("plan", found), HostAnswer)
 
 
 def test_an_answer_is_split_at_its_headers() -> None:
@@ -83,7 +83,7 @@ def test_the_history_tells_how_an_interrupted_apply_ended(rows: object, state: s
     saved = json.dumps({"fingerprint": "f", "serial": 3}).encode()
     history = json.dumps({"entries": rows})
 
-    assert state == as_applied_before(Answer("stale", 5), history, saved).state
+    assert state == as_applied_before(HostAnswer("stale", 5), history, saved).state
 
 
 def reading(at: str, code: int) -> str:
@@ -116,6 +116,6 @@ def test_a_host_without_readings_has_a_history() -> None:
     ],
 )
 def test_a_host_whose_last_reading_is_old_is_silent(at: str, state: str) -> None:
-    answer = Answer("in_sync", 0, {"timestamp": at})
+    answer = HostAnswer("in_sync", 0, {"timestamp": at})
 
     assert state == silent_since(answer, datetime(2026, 1, 1, 12, tzinfo=UTC)).state

@@ -10,13 +10,13 @@ from typing import Any, cast
 import pytest
 
 from reconcile.errors import ReconcileError
-from reconcile.fleet.answer import Answer, State
+from reconcile.fleet.answer import HostAnswer, State
 from reconcile.fleet.applying import Applied, apply_fleet
-from reconcile.fleet.record import Index, PlannedHost, SavedPlans
-from reconcile.fleet.rollout import Limits, Order
+from reconcile.fleet.record import HostPlanRecord, Index, SavedPlans
+from reconcile.fleet.rollout import Order, StopLimits
 from reconcile.fleet.run import ask_all
 
-NO_LIMITS = Limits()
+NO_LIMITS = StopLimits()
 
 
 class Scripted:
@@ -27,7 +27,7 @@ class Scripted:
         apply: Mapping[str, State],
         verify: Mapping[str, State] | None = None,
         *,
-        limits: Limits = NO_LIMITS,
+        limits: StopLimits = NO_LIMITS,
         pause: int = 0,
     ) -> None:
         self.answers = {"apply": apply, "verify": verify or {}}
@@ -50,11 +50,11 @@ class Scripted:
     def start(self, job: Any) -> None:
         self._waiting.append((job.name, job.command))
 
-    def next_answer(self) -> tuple[str, Answer]:
+    def next_answer(self) -> tuple[str, HostAnswer]:
         name, command = self._waiting.pop(0)
-        return name, Answer(self.answers[command].get(name, "in_sync"))
+        return name, HostAnswer(self.answers[command].get(name, "in_sync"))
 
-    def ask(self, command: str, names: Sequence[str], on_answer: Any) -> dict[str, Answer]:
+    def ask(self, command: str, names: Sequence[str], on_answer: Any) -> dict[str, HostAnswer]:
         def job_of(name: str) -> Any:
             return SimpleNamespace(command=command, name=name)
 
@@ -72,13 +72,13 @@ def apply(
     session: Scripted, saved: SavedPlans, planned: Mapping[str, State], *, resumes: bool = False
 ) -> Applied:
     for name in planned:
-        saved.save(name, Answer("drift", 0, {}, saved_plan=b"{}"))
+        saved.save(name, HostAnswer("drift", 0, {}, saved_plan=b"{}"))
     index = Index(
         made_at="",
         fleet="",
         fleet_digest="",
         hosts={
-            name: PlannedHost(state=state, exit_code=0, config="sha256:x")
+            name: HostPlanRecord(state=state, exit_code=0, config="sha256:x")
             for name, state in planned.items()
         },
     )
@@ -107,13 +107,13 @@ def test_only_hosts_with_a_plan_are_asked(saved: SavedPlans) -> None:
 
 
 def test_an_error_while_planning_stops_no_rollout(saved: SavedPlans) -> None:
-    session = Scripted(dict.fromkeys("ab", "applied"), limits=Limits(failed=1))
+    session = Scripted(dict.fromkeys("ab", "applied"), limits=StopLimits(failed=1))
 
     assert "" == apply(session, saved, {"a": "error", "b": "drift"}).stopped_by
 
 
 def test_hosts_unreachable_while_planning_count(saved: SavedPlans) -> None:
-    session = Scripted(dict.fromkeys("ab", "applied"), limits=Limits(unreachable=1))
+    session = Scripted(dict.fromkeys("ab", "applied"), limits=StopLimits(unreachable=1))
 
     done = apply(session, saved, {"a": "unreachable", "b": "drift"})
 
@@ -153,7 +153,7 @@ def test_a_host_whose_checks_fail_after_the_pause_stops_the_rest(
 ) -> None:
     monkeypatch.setattr("time.sleep", lambda _seconds: None)
     session = Scripted(
-        dict.fromkeys("abc", "applied"), {"b": "failed"}, limits=Limits(failed=1), pause=60
+        dict.fromkeys("abc", "applied"), {"b": "failed"}, limits=StopLimits(failed=1), pause=60
     )
 
     done = apply(session, saved, dict.fromkeys("abc", "drift"))

@@ -6,7 +6,7 @@ import pytest
 
 from reconcile.config.diagnostics import ConfigErrors
 from reconcile.fleet.fleet_file import Fleet, load_fleet_bytes
-from reconcile.fleet.rollout import Members, Share
+from reconcile.fleet.rollout import StepMembers, StepShare
 from reconcile.fleet.target import connection_of
 
 WHOLE = """\
@@ -34,8 +34,8 @@ def test_a_whole_fleet_is_read() -> None:
 
     assert "/srv/hosts/web-eu-1.yaml" == fleet.config_of("web-eu-1")
     assert (50, 60) == (fleet.rollout.parallel, fleet.rollout.pause)
-    assert (Members(tags=("canary",)), Share(10, True)) == fleet.rollout.parts[:2]
-    assert (Share(2), Share(5, True)) == (
+    assert (StepMembers(tags=("canary",)), StepShare(10, True)) == fleet.rollout.parts[:2]
+    assert (StepShare(2), StepShare(5, True)) == (
         fleet.rollout.stop.failed,
         fleet.rollout.stop.unreachable,
     )
@@ -44,7 +44,7 @@ def test_a_whole_fleet_is_read() -> None:
 def test_the_first_failure_stops_a_rollout_by_default() -> None:
     stop = load(ONE).rollout.stop
 
-    assert (Share(1), None) == (stop.failed, stop.unreachable)
+    assert (StepShare(1), None) == (stop.failed, stop.unreachable)
 
 
 @pytest.mark.parametrize(

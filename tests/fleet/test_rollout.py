@@ -9,8 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconcile.fleet.answer import Answer, State
-from reconcile.fleet.rollout import Limits, Members, Order, Rollout, Share, resolve_steps
+from reconcile.fleet.answer import HostAnswer, State
+from reconcile.fleet.rollout import (
+    Order,
+    Rollout,
+    StepMembers,
+    StepShare,
+    StopLimits,
+    resolve_steps,
+)
 from reconcile.fleet.run import run_rollout
 from reconcile.fleet.work import Job
 
@@ -34,10 +41,10 @@ class Scripted:
         heapq.heappush(self.running, (end, len(self.events), name))
         self.most = max(self.most, len(self.running))
 
-    def next_answer(self) -> tuple[str, Answer]:
+    def next_answer(self) -> tuple[str, HostAnswer]:
         self.clock, _, name = heapq.heappop(self.running)
         self.events.append(("end", name))
-        return name, Answer(self.script[name][0])
+        return name, HostAnswer(self.script[name][0])
 
 
 def rolled_out(order: Order, script: Script) -> tuple[Scripted, Rollout]:
@@ -77,7 +84,7 @@ def rollouts(draw: st.DrawFn) -> tuple[Order, Script]:
     answer = st.tuples(st.sampled_from(STATES), st.integers(0, 9))
     script = {name: draw(answer) for step in steps for name in step}
     limit = st.none() | st.integers(1, 5)
-    return Order(steps, draw(st.integers(1, 7)), Limits(draw(limit), draw(limit))), script
+    return Order(steps, draw(st.integers(1, 7)), StopLimits(draw(limit), draw(limit))), script
 
 
 @settings(max_examples=300)
@@ -124,7 +131,7 @@ def test_a_rollout_that_is_resumed_asks_nobody_twice(
     kept = ended[: data.draw(st.integers(0, len(ended)))]
 
     second = Scripted(script)
-    rollout = Rollout(order, {name: Answer(script[name][0]).outcome for name in kept})
+    rollout = Rollout(order, {name: HostAnswer(script[name][0]).outcome for name in kept})
     run_rollout(rollout, second, lambda name: cast("Any", name), lambda _name, answer: answer)
 
     asked = {name for event, name in second.events if event == "start"}
@@ -136,7 +143,7 @@ def test_a_rollout_that_is_resumed_asks_nobody_twice(
 
 def test_ten_thousand_hosts_take_a_moment() -> None:
     names = tuple(f"h{number}" for number in range(10_000))
-    order = Order((names[:100], names[100:]), 200, Limits(failed=101))
+    order = Order((names[:100], names[100:]), 200, StopLimits(failed=101))
     script: Script = {name: ("failed" if name.endswith("77") else "applied", 3) for name in names}
 
     _, rollout = rolled_out(order, script)
@@ -152,11 +159,16 @@ TAGS = {f"h{number}": frozenset({"canary"} if number in (3, 5) else ()) for numb
     ("order", "sizes"),
     [
         (
-            (Members(tags=("canary",)), Share(10, True), Share(50, True), Share(100, True)),
+            (
+                StepMembers(tags=("canary",)),
+                StepShare(10, True),
+                StepShare(50, True),
+                StepShare(100, True),
+            ),
             [2, 8, 10],
         ),
-        ((Share(1), Share(25, True)), [1, 4, 15]),
-        ((Members(hosts=("h7",), tags=("canary",)), Share(4)), [3, 1, 16]),
+        ((StepShare(1), StepShare(25, True)), [1, 4, 15]),
+        ((StepMembers(hosts=("h7",), tags=("canary",)), StepShare(4)), [3, 1, 16]),
         ((), [20]),
     ],
 )
@@ -170,4 +182,8 @@ def test_a_share_counts_all_earlier_steps_and_the_rest_comes_last(
 
 
 def test_a_percentage_is_at_least_one_host() -> None:
-    assert [1, 1, 3] == [Share(5, True).of(20), Share(1, True).of(3), Share(5, True).of(60)]
+    assert [1, 1, 3] == [
+        StepShare(5, True).of(20),
+        StepShare(1, True).of(3),
+        StepShare(5, True).of(60),
+    ]
