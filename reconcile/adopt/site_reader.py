@@ -29,7 +29,7 @@ from reconcile.nginx.model.config_tree import ConfigTree, Directive
 from reconcile.nginx.model.layout import Layout
 from reconcile.nginx.model.scope import Scope
 from reconcile.nginx.model.sizes import parse_size
-from reconcile.nginx.render.render import is_managed, written_extra, written_http_extra
+from reconcile.nginx.render.site_config import is_managed, written_extra, written_http_extra
 from reconcile.nginx.render.site_view import CHALLENGES
 from reconcile.nginx.routing.router import Router
 

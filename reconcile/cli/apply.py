@@ -27,7 +27,7 @@ from reconcile.cli.standard_input import require_file
 from reconcile.cli.workspaces import open_workspace, selection_of
 from reconcile.config.fields.quantities import SECONDS, parse_duration
 from reconcile.engine.confirmation import refuse_unconfirmed
-from reconcile.engine.hold import refuse_held
+from reconcile.engine.host_hold import refuse_held
 from reconcile.engine.model import Plan, Report
 from reconcile.engine.safety_checks import refuse_unclear
 from reconcile.engine.selection import Selection

@@ -30,7 +30,7 @@ from reconcile.cli.read_only_guard import ReadOnlyGuard
 from reconcile.cli.run_reading import RunReading, apply_command
 from reconcile.cli.terminal import now, show, style
 from reconcile.cli.workspaces import open_workspace
-from reconcile.engine.hold import exit_code_under
+from reconcile.engine.host_hold import exit_code_under
 from reconcile.errors import ExitCode
 from reconcile.output.json import drift_document, to_json
 from reconcile.output.markdown import drift_markdown

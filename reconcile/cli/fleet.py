@@ -16,12 +16,12 @@ from reconcile.cli.terminal import now, show, style
 from reconcile.config.fields.quantities import parse_duration
 from reconcile.errors import ReconcileError
 from reconcile.fleet.answer import HostAnswer, silent_since
-from reconcile.fleet.applying import apply_fleet, refuse_other_fleet
-from reconcile.fleet.documents import FleetDocument, exit_code_of, fleet_document
+from reconcile.fleet.apply_rollout import apply_fleet, refuse_other_fleet
+from reconcile.fleet.fleet_documents import FleetDocument, exit_code_of, fleet_document
 from reconcile.fleet.fleet_file import Fleet, load_fleet
-from reconcile.fleet.planning import plan_fleet
-from reconcile.fleet.record import SavedPlans
-from reconcile.fleet.text import fleet_text, progress_line
+from reconcile.fleet.fleet_text import fleet_text, progress_line
+from reconcile.fleet.plan_rollout import plan_fleet
+from reconcile.fleet.rollout_record import SavedPlans
 from reconcile.fleet.work import Command
 from reconcile.output.escape import printable
 from reconcile.output.json import to_json

@@ -12,7 +12,7 @@ from reconcile.cli.terminal import now, show, style
 from reconcile.cli.workspaces import open_state
 from reconcile.config.fields.field_type import InvalidValue
 from reconcile.config.fields.moment import parse_moment
-from reconcile.engine.hold import Hold, new_hold, read_hold, release_hold, write_hold
+from reconcile.engine.host_hold import Hold, new_hold, read_hold, release_hold, write_hold
 from reconcile.errors import ExitCode, HoldInForce, ReconcileError
 from reconcile.output.documents import HoldDocument, HoldItem
 from reconcile.output.escape import printable

@@ -29,7 +29,7 @@ from reconcile.cli.read_only_guard import ReadOnlyGuard
 from reconcile.cli.standard_input import DASH, load_config
 from reconcile.cli.terminal import now, show, style
 from reconcile.cli.workspaces import open_workspace, selection_of
-from reconcile.engine.hold import exit_code_under
+from reconcile.engine.host_hold import exit_code_under
 from reconcile.engine.model import Plan
 from reconcile.engine.safety_checks import refuse_unclear
 from reconcile.engine.selection import Selection

@@ -17,7 +17,7 @@ from reconcile.dataclass import dataclass
 from reconcile.engine import ledger_store
 from reconcile.engine.drift_report import Drift
 from reconcile.engine.history import last_row, rows_backwards
-from reconcile.engine.hold import read_hold
+from reconcile.engine.host_hold import read_hold
 from reconcile.engine.model import Plan, Report
 from reconcile.errors import HoldInForce, LockHeld, ReconcileError
 from reconcile.gitops.readings import leave_reading

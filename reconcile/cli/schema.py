@@ -12,7 +12,7 @@ from reconcile.cli.terminal import show
 from reconcile.config.json_schema import json_schema
 from reconcile.errors import ExitCode, ReconcileError
 from reconcile.filesystem.user_files import write_user_file
-from reconcile.fleet.documents import FleetDocument
+from reconcile.fleet.fleet_documents import FleetDocument
 from reconcile.fleet.fleet_file import Fleet
 from reconcile.output.json import to_json, written_document
 from reconcile.output.schemas import document_schema, output_schemas, schema_text

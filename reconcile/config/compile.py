@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import field, replace
 
+from reconcile.config.compile_moves import compile_moves
+from reconcile.config.compile_services import service_findings
 from reconcile.config.config import Config
 from reconcile.config.config_model import ConfigEntry
 from reconcile.config.context import CompileContext, Render
 from reconcile.config.guards import Entries, entries_of, guarded
 from reconcile.config.host_facts import HostFacts
-from reconcile.config.moves import compile_moves
 from reconcile.config.nginx_service import compile_nginx
 from reconcile.config.probes import Probe
-from reconcile.config.service_units import service_findings
 from reconcile.config.sharing import with_sharing
 from reconcile.config.site.site import site_findings, site_probes
 from reconcile.dataclass import dataclass
 from reconcile.engine.model import Check, Declared, Finding
 from reconcile.engine.moves import Moves
 from reconcile.errors import ReconcileError
-from reconcile.nginx.render.render import render_site
+from reconcile.nginx.render.site_config import render_site
 
 
 @dataclass(frozen=True)

@@ -20,9 +20,9 @@ from reconcile.config.fields.identifiers import Name
 from reconcile.config.fields.path_types import AbsolutePath
 from reconcile.config.host_path import HostPath
 from reconcile.config.host_section import HostSection
+from reconcile.config.host_service import BackgroundService, ServiceKey
 from reconcile.config.ignore_rule import IgnoreRule
 from reconcile.config.owner import BUILT_IN_OWNERS, OwnerEntry
-from reconcile.config.service import BackgroundService, ServiceKey
 from reconcile.config.site.listen_ports import check_listens
 from reconcile.config.site.location_directories import check_directories
 from reconcile.config.site.site import Site

@@ -11,17 +11,17 @@ from reconcile.config.host_facts import HostFacts
 from reconcile.config.owner import BUILT_IN_OWNERS, OwnerChoice, OwnerEntry, ResolvedOwner
 from reconcile.config.probes import Expectation, HttpProbe
 from reconcile.config.site.app import App
+from reconcile.config.site.app_release import id_in, with_release
 from reconcile.config.site.gunicorn import Gunicorn
 from reconcile.config.site.listen_ports import ListenAddress, main_endpoint
 from reconcile.config.site.location import Location
-from reconcile.config.site.release import id_in, with_release
 from reconcile.config.site.site import Site, site_view
 from reconcile.config.site.tls import Tls
 from reconcile.dataclass import dataclass
 from reconcile.engine.model import Declared, Position
 from reconcile.engine.resource import Resource
 from reconcile.filesystem.path import ancestors_top_down
-from reconcile.nginx.render.render import render_site
+from reconcile.nginx.render.site_config import render_site
 from reconcile.nginx.render.site_view import SiteView
 from reconcile.resources.directory import Directory
 from reconcile.types import LocationRole

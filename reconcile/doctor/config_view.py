@@ -8,10 +8,10 @@ from datetime import date
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
+from reconcile.config.compile_services import code_scope as service_scope
 from reconcile.config.ignore_rule import DOCTOR
-from reconcile.config.service_units import code_scope as service_scope
 from reconcile.config.site.code import code_scope
-from reconcile.filesystem.code.scope import CodeScope
+from reconcile.filesystem.code.code_scope import CodeScope
 from reconcile.system.accounts import Account
 from reconcile.types import LocationRole
 

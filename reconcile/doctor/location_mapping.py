@@ -14,7 +14,7 @@ from reconcile.doctor.variable_roots import ResolvedRoot, RootResolver
 from reconcile.nginx.model.config_tree import Directive
 from reconcile.nginx.model.latin1 import from_raw
 from reconcile.nginx.model.scope import Scope
-from reconcile.nginx.render.render import extra_line, is_managed, is_unmodified
+from reconcile.nginx.render.site_config import extra_line, is_managed, is_unmodified
 from reconcile.nginx.routing.indeterminate import Indeterminate
 from reconcile.nginx.routing.servers import Server
 

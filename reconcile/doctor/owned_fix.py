@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from reconcile.nginx.render.render import extra_line, is_managed
+from reconcile.nginx.render.site_config import extra_line, is_managed
 
 if TYPE_CHECKING:
     from reconcile.doctor.rule import Rule

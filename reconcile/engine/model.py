@@ -15,7 +15,7 @@ from reconcile.engine.resource import Resource as Resource
 from reconcile.errors import ExitCode, ReconcileError
 
 if TYPE_CHECKING:
-    from reconcile.engine.hold import Hold
+    from reconcile.engine.host_hold import Hold
 
 Action = Literal["create", "update", "delete", "no-op"]
 CheckStatus = Literal["pass", "fail", "unknown", "skipped"]

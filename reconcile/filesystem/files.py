@@ -9,8 +9,8 @@ from typing import Protocol
 from reconcile.filesystem import access_check, acl, permissions, read, write
 from reconcile.filesystem.access_check import AccessWalk, Account
 from reconcile.filesystem.acl import GrantChange, GrantChanges
+from reconcile.filesystem.code.code_scope import CodeScope
 from reconcile.filesystem.code.read_code import CodeFile, KnownCode, read_code
-from reconcile.filesystem.code.scope import CodeScope
 from reconcile.filesystem.host_error import HostError, explained
 from reconcile.filesystem.inode import Stat
 from reconcile.filesystem.inode_flags import changing

@@ -12,8 +12,8 @@ from posixpath import basename, dirname, join, normpath
 
 from reconcile.filesystem.access_check import AccessWalk, Account
 from reconcile.filesystem.acl import GrantChange, GrantChanges
+from reconcile.filesystem.code.code_scope import CodeScope
 from reconcile.filesystem.code.read_code import CodeFile, KnownCode, lay_over, read_code
-from reconcile.filesystem.code.scope import CodeScope
 from reconcile.filesystem.files import LIMIT, Files, FilesContext
 from reconcile.filesystem.host_error import explained
 from reconcile.filesystem.inode import FileKind, Ownership, Stat

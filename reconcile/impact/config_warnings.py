@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from reconcile.engine.model import Finding
 from reconcile.nginx.model.config_tree import ConfigTree
 from reconcile.nginx.model.listen import Address, listens_of
-from reconcile.nginx.render.render import is_managed
+from reconcile.nginx.render.site_config import is_managed
 from reconcile.nginx.routing.indeterminate import Indeterminate
 from reconcile.nginx.routing.router import Router
 from reconcile.nginx.routing.servers import Server

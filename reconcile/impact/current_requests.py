@@ -9,7 +9,7 @@ from reconcile.impact.response_diff import SampleRequest
 from reconcile.nginx.model.latin1 import from_raw
 from reconcile.nginx.model.listen import Address, Listen
 from reconcile.nginx.model.scope import Scope
-from reconcile.nginx.render.render import CONFIG_TOKEN_PATH
+from reconcile.nginx.render.site_config import CONFIG_TOKEN_PATH
 from reconcile.nginx.routing.request import Request
 from reconcile.nginx.routing.servers import Server
 from reconcile.nginx.routing.uri import escaped

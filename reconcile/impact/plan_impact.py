@@ -22,7 +22,7 @@ from reconcile.impact.sample_requests import sample_requests
 from reconcile.nginx.certbot import CertbotEdits, find_edits
 from reconcile.nginx.model.layout import upstream_servers
 from reconcile.nginx.model.semantic import equal_directives
-from reconcile.nginx.render.render import is_managed
+from reconcile.nginx.render.site_config import is_managed
 from reconcile.nginx.routing.router import Router
 from reconcile.nginx.running.config_test import ConfigTest
 from reconcile.nginx.running.discover import discover

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from reconcile.nginx.model.config_tree import ConfigTree, Directive, named
 from reconcile.nginx.model.listen import Address, Listen
-from reconcile.nginx.render.render import is_managed
+from reconcile.nginx.render.site_config import is_managed
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from reconcile.engine.history import HistoryRow
-from reconcile.engine.hold import Hold
+from reconcile.engine.host_hold import Hold
 from reconcile.engine.model import Action
 from reconcile.engine.rollback_plan import RollbackPlan
 from reconcile.output import documents as doc

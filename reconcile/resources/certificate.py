@@ -11,9 +11,9 @@ from reconcile.engine.resource import Cause, Ref, Resource
 from reconcile.errors import ReconcileError
 from reconcile.nginx.certbot import CERTBOT_TIMER, WEBROOT, chain_path, key_path
 from reconcile.system import Host
-from reconcile.system.certificate import dns_names
 from reconcile.system.challenge import Proof, published_proof
 from reconcile.system.http import HttpTarget
+from reconcile.system.sent_certificate import dns_names
 
 if TYPE_CHECKING:
     from reconcile.engine.model import Action, Change, FieldChange

@@ -15,7 +15,7 @@ from reconcile.engine.resource import Owner, Ref, Resource
 from reconcile.filesystem.files import LIMIT
 from reconcile.filesystem.inode import Stat
 from reconcile.filesystem.planned_entry import Entry
-from reconcile.nginx.render.render import is_managed, without_config_token
+from reconcile.nginx.render.site_config import is_managed, without_config_token
 from reconcile.resources.common import (
     PRIVATE_SOURCE,
     folders_above,

@@ -10,7 +10,7 @@ from reconcile.errors import ReconcileError
 from reconcile.filesystem.path import is_inside
 from reconcile.filesystem.planned_entry import ABSENT, Entry
 from reconcile.nginx.model.open_file_cache import cached_folders
-from reconcile.nginx.render.render import extra_line
+from reconcile.nginx.render.site_config import extra_line
 from reconcile.nginx.running.discover import discover
 from reconcile.nginx.running.loaded_config import (
     find_running,

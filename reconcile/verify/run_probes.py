@@ -27,7 +27,7 @@ from reconcile.verify.evaluate import evaluate
 from reconcile.verify.form_upload import check_form_upload
 from reconcile.verify.http_probe import ProbeClient, check_name, run_parallel
 from reconcile.verify.login import with_logins
-from reconcile.verify.rate_limit import check_rate_limit
+from reconcile.verify.rate_limit_probe import check_rate_limit
 from reconcile.verify.served_bytes import check_files
 from reconcile.verify.serving import Serving
 from reconcile.verify.site_certificate import check_certificate

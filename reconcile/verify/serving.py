@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from reconcile.errors import ReconcileError
 from reconcile.nginx.model.listen import Address
-from reconcile.nginx.render.render import is_managed
+from reconcile.nginx.render.site_config import is_managed
 from reconcile.nginx.routing.request import Request
 from reconcile.nginx.routing.router import Router
 from reconcile.nginx.running.discover import discover

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from reconcile.engine.model import Check
 from reconcile.errors import ReconcileError
-from reconcile.system.certificate import SentCertificate, first_certificate, sent_certificate
 from reconcile.system.http import HttpTarget
+from reconcile.system.sent_certificate import SentCertificate, first_certificate, sent_certificate
 
 if TYPE_CHECKING:
     from reconcile.config.probes import CertificateProbe

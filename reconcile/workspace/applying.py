@@ -12,7 +12,7 @@ from reconcile.dataclass import dataclass
 from reconcile.engine.apply import apply, report_unprepared
 from reconcile.engine.confirmation import refuse_unconfirmed
 from reconcile.engine.history import current_number
-from reconcile.engine.hold import refuse_held
+from reconcile.engine.host_hold import refuse_held
 from reconcile.engine.interrupt import Interrupted, uninterrupted
 from reconcile.engine.model import Check, EventHandler, Plan, Report, discard_event
 from reconcile.engine.rollback import (

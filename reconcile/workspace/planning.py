@@ -12,7 +12,7 @@ from reconcile.engine.claims import Claims
 from reconcile.engine.confirmation import apply_to_confirm, read_pending
 from reconcile.engine.data_protection import find_protection, protected_folders
 from reconcile.engine.history import INTERRUPTED, last_row
-from reconcile.engine.hold import read_hold
+from reconcile.engine.host_hold import read_hold
 from reconcile.engine.ignore_rules import IgnoredField, apply_ignore_rules, without_ignored
 from reconcile.engine.model import Finding, Plan
 from reconcile.engine.observe import Compare, Observation, observe
@@ -31,7 +31,7 @@ from reconcile.system.planned_host import PlannedHost
 
 if TYPE_CHECKING:
     from reconcile.config.config import Config
-    from reconcile.engine.hold import Hold
+    from reconcile.engine.host_hold import Hold
     from reconcile.engine.ledger import Rows
     from reconcile.engine.model import Desired, PlanInputs
     from reconcile.engine.resource import Ref, Resource

@@ -9,7 +9,7 @@ import pytest
 
 from reconcile.adopt.host_readings import FoundApp, FoundFolder
 from reconcile.errors import ReconcileError
-from reconcile.nginx.render.render import render_site
+from reconcile.nginx.render.site_config import render_site
 from reconcile.nginx.render.site_view import ListenView, LocationView, SiteView, TlsView
 from reconcile.resources.file import File
 from tests.adopt.handwritten import UPLOADS, Read, read

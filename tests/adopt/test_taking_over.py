@@ -10,7 +10,7 @@ from reconcile.adopt.text_files import LARGEST_IN_YAML, move_large_texts
 from reconcile.config.context import CompileContext
 from reconcile.engine.model import Check
 from reconcile.nginx.model.config_tree import load
-from reconcile.nginx.render.render import written_http_extra
+from reconcile.nginx.render.site_config import written_http_extra
 from reconcile.nginx.routing.router import Router
 from tests.adopt.handwritten import ENABLED, Read, read
 from tests.support.host_facts import HOST

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.rules import hold
-from reconcile.engine.hold import Hold, new_hold, write_hold
+from reconcile.engine.host_hold import Hold, new_hold, write_hold
 from reconcile.system import Host, HostSettings
 
 

@@ -11,7 +11,7 @@ from reconcile.doctor.config_view import Declaration, WatchedCode
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.rules.stale_code import RULE
 from reconcile.engine.model import Finding
-from reconcile.filesystem.code.scope import CodeScope
+from reconcile.filesystem.code.code_scope import CodeScope
 from reconcile.system import Host, HostSettings
 from reconcile.system.services import UnitStatus
 

@@ -19,7 +19,7 @@ from reconcile.engine.diff import differences
 from reconcile.engine.history import Actor, HistoryEntry, HistoryRow
 from reconcile.engine.model import Change, Plan, Ref
 from reconcile.filesystem.state_dir import StateDir
-from reconcile.nginx.render.render import MANAGED_HEADER
+from reconcile.nginx.render.site_config import MANAGED_HEADER
 from reconcile.resources.file import File
 from reconcile.system import Host
 

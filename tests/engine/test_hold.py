@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from reconcile.engine.hold import (
+from reconcile.engine.host_hold import (
     NAME,
     Hold,
     exit_code_under,

@@ -10,8 +10,8 @@ from time import process_time
 import pytest
 
 from reconcile.filesystem.code import read_code as reading
+from reconcile.filesystem.code.code_scope import CodeScope, environment_of
 from reconcile.filesystem.code.read_code import CodeFile, KnownCode, read_code
-from reconcile.filesystem.code.scope import CodeScope, environment_of
 from reconcile.filesystem.planned_entry import ABSENT, Link
 from reconcile.system import Host, HostSettings
 from reconcile.system.planned_host import PlannedHost

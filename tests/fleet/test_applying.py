@@ -11,9 +11,9 @@ import pytest
 
 from reconcile.errors import ReconcileError
 from reconcile.fleet.answer import HostAnswer, State
-from reconcile.fleet.applying import Applied, apply_fleet
-from reconcile.fleet.record import HostPlanRecord, Index, SavedPlans
+from reconcile.fleet.apply_rollout import Applied, apply_fleet
 from reconcile.fleet.rollout import Order, StopLimits
+from reconcile.fleet.rollout_record import HostPlanRecord, Index, SavedPlans
 from reconcile.fleet.run import ask_all
 
 NO_LIMITS = StopLimits()

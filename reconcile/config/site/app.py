@@ -22,6 +22,7 @@ from reconcile.config.probes import (
     Server,
     WebSocketProbe,
 )
+from reconcile.config.site.app_release import ReleaseSettings
 from reconcile.config.site.code import check_code, with_code
 from reconcile.config.site.gunicorn import (
     Gunicorn,
@@ -33,7 +34,6 @@ from reconcile.config.site.gunicorn import (
 )
 from reconcile.config.site.headers import declared_headers
 from reconcile.config.site.listen_ports import main_endpoint
-from reconcile.config.site.release import ReleaseSettings
 from reconcile.config.site.upstream import UpstreamChoice, check_upstreams, proxy_view
 from reconcile.engine.digest import digest
 from reconcile.engine.model import Declared, Finding

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from reconcile.config.diagnostics import Violation
 from reconcile.config.document import Loc
 from reconcile.config.site.location_directories import is_system_directory
-from reconcile.filesystem.code.scope import CodeScope, environment_of
+from reconcile.filesystem.code.code_scope import CodeScope, environment_of
 from reconcile.filesystem.path import is_inside
 from reconcile.resources.service import Service
 

@@ -10,7 +10,7 @@ from reconcile.config.document import Loc
 from reconcile.config.probes import AlpnProbe
 from reconcile.config.site.listen_ports import ListenAddress, endpoint
 from reconcile.engine.model import Finding
-from reconcile.nginx.render.render import has_http2_directive
+from reconcile.nginx.render.site_config import has_http2_directive
 
 if TYPE_CHECKING:
     from reconcile.config.context import SiteContext

@@ -26,6 +26,7 @@ from reconcile.config.host_path import check_ancestors
 from reconcile.config.owner import OwnerChoice, OwnerEntry, ResolvedOwner, check_owner_choice
 from reconcile.config.probes import Expectation, FilesProbe, HttpProbe, Probe, UploadDirectoryProbe
 from reconcile.config.site.access import Access, access_view, check_access
+from reconcile.config.site.app_release import built_by
 from reconcile.config.site.cache_by_name import CacheByName, check_cache_by_name, name_regex
 from reconcile.config.site.cors import Cors, check_cors
 from reconcile.config.site.extra import check_extra
@@ -38,7 +39,6 @@ from reconcile.config.site.headers import (
 from reconcile.config.site.inline import InlineType, check_inline, endings_of
 from reconcile.config.site.listen_ports import main_endpoint
 from reconcile.config.site.rate_limit import RateLimit, check_no_limit
-from reconcile.config.site.release import built_by
 from reconcile.engine.model import Declared, Finding
 from reconcile.filesystem.compress import SUFFIXES
 from reconcile.filesystem.path import is_inside, overlap

@@ -20,7 +20,7 @@ from reconcile.config.site.extra import extra_directives, place_in_extra
 from reconcile.config.site.listen_ports import endpoint, host_to_probe
 from reconcile.nginx.model.config_tree import Directive
 from reconcile.nginx.render.redirection import name_redirect
-from reconcile.nginx.render.render import CONFIG_TOKEN_PATH
+from reconcile.nginx.render.site_config import CONFIG_TOKEN_PATH
 from reconcile.nginx.render.site_view import CHALLENGES, RedirectView
 
 if TYPE_CHECKING:

@@ -32,6 +32,7 @@ from reconcile.config.site.app import (
     compile_app,
     warn_app_runs_as_root,
 )
+from reconcile.config.site.app_release import check_release, compile_release, release_of
 from reconcile.config.site.error_pages import (
     INTERCEPT,
     ErrorPages,
@@ -87,7 +88,6 @@ from reconcile.config.site.redirects import (
     redirect_probes,
     redirect_views,
 )
-from reconcile.config.site.release import check_release, compile_release, release_of
 from reconcile.config.site.tls import (
     Tls,
     certificate_probe,

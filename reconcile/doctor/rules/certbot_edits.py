@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.rule import Rule, RuleResult, note, warning
 from reconcile.nginx.certbot import CertbotEdits, find_edits
-from reconcile.nginx.render.render import is_managed
+from reconcile.nginx.render.site_config import is_managed
 
 
 def check(inspection: HostInspection) -> Iterator[RuleResult]:

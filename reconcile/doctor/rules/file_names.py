@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.location_mapping import LocationMapping
-from reconcile.doctor.near_names import near_path
+from reconcile.doctor.name_search import near_path
 from reconcile.doctor.nginx_error_log import ErrorLogLine
 from reconcile.doctor.rule import Rule, RuleResult, note, warning
 from reconcile.filesystem.path import is_inside

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.rule import Rule, RuleResult, note
-from reconcile.engine.hold import read_hold
+from reconcile.engine.host_hold import read_hold
 
 
 def check(inspection: HostInspection) -> Iterator[RuleResult]:

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
+from reconcile.doctor.front_page_links import linked_files
 from reconcile.doctor.http_requests import reachable_listens, send_request
 from reconcile.doctor.inspection import HostInspection
-from reconcile.doctor.page_links import linked_files
 from reconcile.doctor.rule import Rule, RuleResult, error, note
 from reconcile.doctor.upstream import ProxyLocation
 from reconcile.nginx.model.latin1 import from_raw

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from functools import partial
 
 from reconcile.doctor.app_introspection.app_urls import mismatches
+from reconcile.doctor.front_page_links import linked_files
 from reconcile.doctor.http_requests import reachable_listens, send_request, tcp_listens
 from reconcile.doctor.inspection import HostInspection
-from reconcile.doctor.page_links import linked_files
 from reconcile.doctor.rule import Rule, RuleResult, check_each, error
 from reconcile.nginx.routing.servers import Server
 from reconcile.wording import counted

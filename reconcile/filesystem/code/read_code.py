@@ -16,7 +16,7 @@ from posixpath import join
 from typing import NamedTuple
 
 from reconcile.dataclass import dataclass
-from reconcile.filesystem.code.scope import DATA_FOLDERS, MANIFEST, CodeScope, is_ignored
+from reconcile.filesystem.code.code_scope import DATA_FOLDERS, MANIFEST, CodeScope, is_ignored
 from reconcile.filesystem.host_error import UnsafePath
 from reconcile.filesystem.openat import open_subdirectory
 from reconcile.filesystem.path import ancestors, is_inside, relative_to

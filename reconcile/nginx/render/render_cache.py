@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconcile.engine.digest import digest
-from reconcile.nginx.render.render import is_unmodified, render_site
+from reconcile.nginx.render.site_config import is_unmodified, render_site
 from reconcile.nginx.render.site_view import SiteView
 
 if TYPE_CHECKING:

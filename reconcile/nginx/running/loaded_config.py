@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from reconcile.dataclass import dataclass
 from reconcile.engine.digest import digest
-from reconcile.nginx.render.render import is_managed
+from reconcile.nginx.render.site_config import is_managed
 from reconcile.system.processes import ProcessIdentity, command_line, identity, started_at, workers
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from reconcile.errors import ReconcileError
 from reconcile.filesystem.undo import Undo, undo_record
 from reconcile.nginx.model.config_tree import ConfigTree, Directive
 from reconcile.nginx.model.listen import Listen
-from reconcile.nginx.render.render import CONFIG_TOKEN_PATH, config_token_of, is_managed
+from reconcile.nginx.render.site_config import CONFIG_TOKEN_PATH, config_token_of, is_managed
 from reconcile.nginx.running.discover import NginxInstallation, discover
 from reconcile.nginx.running.listen_check import check_listens
 from reconcile.nginx.running.loaded_config import (

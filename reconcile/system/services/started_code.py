@@ -12,8 +12,8 @@ import time
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from reconcile.dataclass import dataclass
+from reconcile.filesystem.code.code_scope import CodeScope
 from reconcile.filesystem.code.read_code import CodeFile, CodeFiles, KnownCode
-from reconcile.filesystem.code.scope import CodeScope
 from reconcile.filesystem.host_error import ChangedSincePlan
 from reconcile.filesystem.sync.manifest import Signature
 

@@ -25,7 +25,7 @@ from reconcile.config.context import CompileContext, SiteContext
 from reconcile.config.load import load_bytes
 from reconcile.config.site.site import site_probes
 from reconcile.engine.model import Check
-from reconcile.nginx.render.render import render_site
+from reconcile.nginx.render.site_config import render_site
 from reconcile.nginx.render.site_view import ListenView, LocationView, SiteView, TlsView
 from reconcile.resources.file import File
 from reconcile.system import Host, HostSettings

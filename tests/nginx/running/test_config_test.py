@@ -14,7 +14,7 @@ import pytest
 
 from reconcile.engine.model import Change, Position
 from reconcile.filesystem.planned_entry import ABSENT, Link
-from reconcile.nginx.render.render import render_site
+from reconcile.nginx.render.site_config import render_site
 from reconcile.nginx.running.config_test import AcceptedConfig, ConfigTest, NginxRejected
 from reconcile.nginx.running.discover import discover
 from reconcile.nginx.running.listen_check import PortTaken

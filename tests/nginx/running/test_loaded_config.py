@@ -13,7 +13,7 @@ import pytest
 
 from reconcile.engine.digest import digest
 from reconcile.filesystem.undo import coalesced
-from reconcile.nginx.render.render import render_site
+from reconcile.nginx.render.site_config import render_site
 from reconcile.nginx.render.site_view import ListenView
 from reconcile.nginx.running.discover import discover
 from reconcile.nginx.running.listen_check import PortTaken

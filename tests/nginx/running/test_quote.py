@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from reconcile.nginx.model.lexer import NginxSyntaxError, statements
 from reconcile.nginx.render.quote import Unquotable, nginx_quote
-from reconcile.nginx.render.render import config_token_of, is_managed, render_site
+from reconcile.nginx.render.site_config import config_token_of, is_managed, render_site
 from reconcile.nginx.render.site_view import ListenView, LocationView, SiteView
 
 pytestmark = pytest.mark.process

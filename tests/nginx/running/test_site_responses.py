@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 
 from reconcile.nginx.model.media_types import added_types
-from reconcile.nginx.render.render import config_token_of, render_site
+from reconcile.nginx.render.site_config import config_token_of, render_site
 from reconcile.nginx.render.site_view import LocationView
 from reconcile.nginx.running.discover import discover
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from reconcile.errors import ReconcileError, StalePlan
 from reconcile.fleet.answer import HostAnswer, State
-from reconcile.fleet.record import HostPlanRecord, Index, Record, SavedPlans, file_digest
 from reconcile.fleet.rollout import Outcome, Rollout
+from reconcile.fleet.rollout_record import HostPlanRecord, Index, Record, SavedPlans, file_digest
 from reconcile.fleet.run import run_rollout
 from reconcile.fleet.work import Job
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from reconcile.engine.ledger_store import now
 from reconcile.fleet.answer import HostAnswer
-from reconcile.fleet.record import HostPlanRecord, Index, SavedPlans, file_digest
+from reconcile.fleet.rollout_record import HostPlanRecord, Index, SavedPlans, file_digest
 
 if TYPE_CHECKING:
     from reconcile.fleet.session import OnAnswer, Session

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
+from reconcile.config.compile_services import compile_service
 from reconcile.config.config_model import ConfigEntry
 from reconcile.config.diagnostics import Violation
 from reconcile.config.document import Loc
@@ -16,10 +17,9 @@ from reconcile.config.fields.field_type import FieldType, InvalidValue, quote_te
 from reconcile.config.fields.identifiers import UserName
 from reconcile.config.fields.path_types import RELEASE, Path, ReleaseUnitPath, UnitPath
 from reconcile.config.moved_from import check_moved_from
-from reconcile.config.service_units import compile_service
+from reconcile.config.site.app_release import only_release, release_folder
 from reconcile.config.site.gunicorn import OF_THE_UNIT, Argument, EnvironmentName, EnvironmentValue
 from reconcile.config.site.location_directories import is_system_directory
-from reconcile.config.site.release import only_release, release_folder
 from reconcile.engine.model import Declared
 from reconcile.filesystem.path import is_inside, overlap
 from reconcile.system.services.unit_files import UNIT_DIRECTORIES

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from reconcile.fleet.answer import HostAnswer
-from reconcile.fleet.documents import FleetGroup, compared_part, groups_of, summarize
+from reconcile.fleet.fleet_documents import FleetGroup, compared_part, groups_of, summarize
 from reconcile.fleet.work import Command
 from reconcile.output.columns import Row, two_columns
 from reconcile.output.escape import printable

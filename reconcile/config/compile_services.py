@@ -11,7 +11,7 @@ from reconcile.config.site.code import watching
 from reconcile.config.site.gunicorn import DEFAULT_UMASK, environment_refs, is_secret_name
 from reconcile.engine.digest import digest
 from reconcile.engine.model import Declared, Finding
-from reconcile.filesystem.code.scope import CodeScope, environment_of
+from reconcile.filesystem.code.code_scope import CodeScope, environment_of
 from reconcile.filesystem.path import is_inside
 from reconcile.resources.directory import Directory
 from reconcile.resources.service import Role, Service
@@ -20,7 +20,7 @@ from reconcile.resources.unit import Unit
 
 if TYPE_CHECKING:
     from reconcile.config.context import CompileContext
-    from reconcile.config.service import BackgroundService
+    from reconcile.config.host_service import BackgroundService
 
 SECTION = "services"
 
