@@ -117,7 +117,7 @@ def _with_facts(app: AppFolder, facts: AppFacts) -> AppFolder:
 
 def _django(folder: str) -> AppFolder | None:
     for top in (folder, *_subfolders(folder)):
-        found = _SETTINGS.search(_text(f"{top}/manage.py"))
+        found = _SETTINGS.search(_read_text(f"{top}/manage.py"))
         if found:
             return _django_in(top, folder, found[1])
     return None
@@ -172,20 +172,20 @@ def _candidates(folder: str) -> Iterator[tuple[str, str, str]]:
         for name in _MODULES:
             path = f"{top}/{name}.py"
             if os.path.isfile(path):
-                yield top, name, _text(path)
+                yield top, name, _read_text(path)
         if source != "app":
             for package in sorted(_packages(top)):
                 for name in ("__init__", *_MODULES):
                     path = f"{top}/{package}/{name}.py"
                     if os.path.isfile(path):
                         module = package if name == "__init__" else f"{package}.{name}"
-                        yield top, module, _text(path)
+                        yield top, module, _read_text(path)
 
 
 def _packages(top: str) -> list[str]:
     return [
         name
-        for name in _names(top)
+        for name in _names_in(top)
         if name.isidentifier() and os.path.isfile(f"{top}/{name}/__init__.py")
     ]
 
@@ -217,18 +217,18 @@ def _with_packages(app: AppFolder) -> AppFolder:
 
 
 def _subfolders(folder: str) -> list[str]:
-    names = (name for name in sorted(_names(folder)) if not name.startswith((".", "_")))
+    names = (name for name in sorted(_names_in(folder)) if not name.startswith((".", "_")))
     return [f"{folder}/{name}" for name in names if os.path.isdir(f"{folder}/{name}")]
 
 
-def _names(folder: str) -> list[str]:
+def _names_in(folder: str) -> list[str]:
     try:
         return os.listdir(folder)
     except OSError:
         return []
 
 
-def _text(path: str) -> str:
+def _read_text(path: str) -> str:
     try:
         with open(path, "rb") as file:
             return file.read(_LARGEST).decode("utf-8", "replace")
@@ -238,5 +238,5 @@ def _text(path: str) -> str:
 
 def _all_text(directory: str) -> str:
     return "\n".join(
-        _text(f"{directory}/{name}") for name in _names(directory) if name[-3:] == ".py"
+        _read_text(f"{directory}/{name}") for name in _names_in(directory) if name[-3:] == ".py"
     )

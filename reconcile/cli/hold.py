@@ -66,7 +66,7 @@ def hold(
     elif until is not None or reason is not None:
         _set(workspace, until, reason, lock_timeout)
     current = read_hold(workspace.host.state)
-    show(_document(current, workspace.host.name) if json else _text(current))
+    show(_document(current, workspace.host.name) if json else _hold_text(current))
     return ExitCode.OK
 
 
@@ -104,7 +104,7 @@ def _refuse_together(*given: str | None) -> None:
         )
 
 
-def _text(current: Hold | None) -> str:
+def _hold_text(current: Hold | None) -> str:
     if current is None:
         return "No hold is in force."
     return "\n".join(style().wrap(f"{printable(str(current))}."))

@@ -60,7 +60,7 @@ def init(
       1  error, the file already exists, or Nginx already serves that name
     """
     host, folder = Host(), os.path.dirname(os.path.abspath(file))
-    app = _app(folder, _checked(framework), host)
+    app = _chosen_app(folder, _checked(framework), host)
     _refuse_served(host, server_name)
     text = _starter(folder, server_name)
     if app is not None:
@@ -71,7 +71,7 @@ def init(
     return ExitCode.OK
 
 
-def _app(folder: str, wanted: Framework | None, host: Host) -> AppFolder | None:
+def _chosen_app(folder: str, wanted: Framework | None, host: Host) -> AppFolder | None:
     found = find_app(folder, wanted) or (assumed_app(folder, wanted) if wanted else None)
     return with_settings(found, host) if found else None
 

@@ -63,7 +63,7 @@ def render(
     _require_sites(site or (), tuple(compiled.config.sites))
     files = rendered_files(compiled.declared.values(), site or ())
     if out is not None:
-        show(_write(files, out))
+        show(_write_files(files, out))
     elif json:
         show(to_json(render_document(files, compiled.config, ASSUMED)))
     else:
@@ -79,7 +79,7 @@ def _require_sites(names: Sequence[str], declared: Sequence[str]) -> None:
             )
 
 
-def _write(files: Sequence[RenderedFile], out: str) -> str:
+def _write_files(files: Sequence[RenderedFile], out: str) -> str:
     """Write them below `out`, which nobody else can have made: it is new."""
     with explained(f"{out} cannot be written"):
         os.mkdir(out)

@@ -101,7 +101,7 @@ def _read_files(files: Sequence[str]) -> tuple[list[HostDocument], list[Reconcil
     documents, failures = [], []
     for name in files:
         try:
-            documents += read_documents(_content(name), name)
+            documents += read_documents(_read_document(name), name)
         except ReconcileError as error:
             failures.append(error)
             documents.append(failed_document(name, error))
@@ -110,7 +110,7 @@ def _read_files(files: Sequence[str]) -> tuple[list[HostDocument], list[Reconcil
     return documents, failures
 
 
-def _content(name: str) -> bytes:
+def _read_document(name: str) -> bytes:
     if name == DASH:
         return sys.stdin.buffer.read(MOST_BYTES + 1)
     return read_user_file(name, MOST_BYTES)

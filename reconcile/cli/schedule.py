@@ -122,7 +122,7 @@ def remove(file: File = None, json: Json = False) -> int:
     """
     workspace = open_state(file)
     _refuse_unprivileged(workspace)
-    names = _names(workspace)
+    names = _schedule_names(workspace)
     removed = timers.remove_file(names.cron_file, HEADER)
     if has_systemd():
         units = (names.timer, names.service)
@@ -155,12 +155,12 @@ def _status_json(workspace: Workspace) -> str:
     return to_json(_status(workspace))
 
 
-def _names(workspace: Workspace) -> ScheduleNames:
+def _schedule_names(workspace: Workspace) -> ScheduleNames:
     return ScheduleNames(workspace.host.settings.scope)
 
 
 def _status(workspace: Workspace) -> ScheduleDocument:
-    names = _names(workspace)
+    names = _schedule_names(workspace)
     memory, _ = load(workspace.host)
     by, next_run, failure = "", "", ""
     if os.path.lexists(names.cron_file):
@@ -187,7 +187,7 @@ def _failure(workspace: Workspace) -> str:
     """Why the timer's own last run brought no result; "" where it did, or has not been yet."""
     found = timers.unit_properties(
         workspace.host,
-        _names(workspace).service,
+        _schedule_names(workspace).service,
         "Result",
         "ExecMainStatus",
         "ExecMainExitTimestamp",
@@ -225,12 +225,12 @@ def _schedule(
         command.append("--heal")
     parts = checked_command(command, every)
     written = checked_command(writes, every)
-    return Schedule(parts, every, written, heal, delay_s, randbelow(60), _names(workspace))
+    return Schedule(parts, every, written, heal, delay_s, randbelow(60), _schedule_names(workspace))
 
 
 def _store_urls(workspace: Workspace, notify: list[str]) -> str:
     """A root-only file with the URLs: everyone can read a unit file and a command line."""
-    state, name = workspace.host.state, _names(workspace).notify
+    state, name = workspace.host.state, _schedule_names(workspace).notify
     state.write(name, "".join(f"{url}\n" for url in notify).encode())
     return state.path_of(name)
 

@@ -423,6 +423,7 @@ class _ApplyRun:
         return self.report(result, error)
 
     def report(self, result: ApplyResult, error: ReconcileError | None = None) -> Report:
+        """What was done, and how it ended."""
         kept = () if result == "rolled_back" else self._completed_changes()
         report = Report(
             self.plan,
@@ -440,6 +441,7 @@ class _ApplyRun:
         return replace(report, error=error.what, why=error.why, fix=error.fix, is_stale=is_stale)
 
     def entry(self, result: str, error: str = "") -> HistoryEntry:
+        """The row of the history for this result."""
         changes = self.plan.changes if result == "begun" else self._completed_changes()
         return HistoryEntry(
             self.at,
@@ -456,6 +458,7 @@ class _ApplyRun:
         return tuple(change for change in self.plan.changes if change.ref in self.done)
 
     def add_note(self, note: str) -> None:
+        """Report a note now, and again at the end."""
         self.notes.append(note)
         self.on_event(Event("note", message=note))
 

@@ -83,7 +83,7 @@ def _texts_of(change: Change, host: Host) -> Iterator[ChangedText]:
     if change.after is None:
         removed = change.subject.removed_text(host)
         if removed is not None:
-            yield _text(address, action, "content", change.subject.legible(removed), "")
+            yield _changed_text(address, action, "content", change.subject.legible(removed), "")
         return
     hidden = change.subject.sensitive_fields()
     for field in _text_fields(change):
@@ -92,7 +92,7 @@ def _texts_of(change: Change, host: Host) -> Iterator[ChangedText]:
         else:
             legible = change.subject.legible
             before, after = (legible(value or "") for value in (field.before, field.after))
-            yield _text(address, action, field.name, before, after)
+            yield _changed_text(address, action, field.name, before, after)
 
 
 def _text_fields(change: Change) -> Iterator[FieldChange]:
@@ -103,7 +103,7 @@ def _text_fields(change: Change) -> Iterator[FieldChange]:
             yield field
 
 
-def _text(address: str, action: str, field: str, before: str, after: str) -> ChangedText:
+def _changed_text(address: str, action: str, field: str, before: str, after: str) -> ChangedText:
     if len(before) + len(after) > MOST_COMPARED:
         return ChangedText(address, action, field, omitted=TOO_LONG)
     return ChangedText(address, action, field, "\n".join(unified_lines(before, after)))

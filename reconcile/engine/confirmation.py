@@ -81,7 +81,7 @@ def pending_from(
 def read_pending(state: StateDir) -> PendingConfirmation | None:
     """The apply that has to be confirmed, None for none. Errors: ReconcileError."""
     data = state.read(NAME)
-    return None if data is None else _decoded(data, state.path_of(NAME))
+    return None if data is None else _decode_confirmation(data, state.path_of(NAME))
 
 
 def write_pending(state: StateDir, pending: PendingConfirmation) -> None:
@@ -111,7 +111,7 @@ def refuse_unconfirmed(state: StateDir) -> None:
         )
 
 
-def _decoded(data: bytes, path: str) -> PendingConfirmation:
+def _decode_confirmation(data: bytes, path: str) -> PendingConfirmation:
     try:
         body: dict[str, Any] = json.loads(data)
         if body.pop("format") != FORMAT:

@@ -65,7 +65,7 @@ def read_hold(state: StateDir) -> Hold | None:
     Errors: ReconcileError where it cannot be read.
     """
     data = state.read(NAME)
-    hold = None if data is None else _decoded(data, state.path_of(NAME))
+    hold = None if data is None else _decode_hold(data, state.path_of(NAME))
     return None if hold is None or hold.is_expired(datetime.now(UTC)) else hold
 
 
@@ -95,7 +95,7 @@ def exit_code_under(reason: Hold | HoldInForce | None, code: int) -> int:
     return code if reason is None or code == ExitCode.ERROR else ExitCode.HELD
 
 
-def _decoded(data: bytes, path: str) -> Hold:
+def _decode_hold(data: bytes, path: str) -> Hold:
     try:
         body: dict[str, Any] = json.loads(data)
         hold = Hold(body["user"], body["reason"], body["since"], body["until"])

@@ -49,13 +49,13 @@ def with_moves(changes: Iterable[Change], moves: Mapping[Ref, Ref]) -> tuple[Cha
             continue
         by_ref[old] = replace(removal, moved=new, reason=f"moves to {new}", fields=())
         if change is not None and change.before is None and change.after is not None:
-            fields = _differences(removal.subject, change.after)
+            fields = _differences_but_name(removal.subject, change.after)
             reason = f"moves from {old}"
             by_ref[new] = replace(change, moved=old, reason=reason, fields=fields)
     return tuple(by_ref.values())
 
 
-def _differences(old: Resource, new: Resource) -> tuple[FieldChange, ...]:
+def _differences_but_name(old: Resource, new: Resource) -> tuple[FieldChange, ...]:
     """What changes beside the name, as far as the old thing was read."""
     names = {name: getattr(new, name) for name in _NAMES & type(new).model_fields.keys()}
     found = differences(old.model_copy(update=names), new) if names else ()

@@ -36,16 +36,16 @@ class Unpacked:
     def add(self, name: str, content: IO[bytes] | None) -> None:
         """Add a file, or a folder for None. Errors: HostError for a name that is taken."""
         if name in self._files or (content is not None and name in self._folders):
-            raise _refused(name, "it is in the archive twice")
+            raise _refusal(name, "it is in the archive twice")
         self._make_folder(name if content is None else dirname(name))
         if content is not None:
-            self._files[name] = _write(join(self.folder, name), content)
+            self._files[name] = _write_new(join(self.folder, name), content)
 
     def _make_folder(self, name: str) -> None:
         if name in self._folders or not name:
             return
         if name in self._files:
-            raise _refused(name, "it is a file and a folder")
+            raise _refusal(name, "it is a file and a folder")
         self._make_folder(dirname(name))
         os.mkdir(join(self.folder, name), 0o755)
         self._folders.add(name)
@@ -98,9 +98,9 @@ def _add_all(archive: tarfile.TarFile, files: Unpacked) -> None:
             raise HostError(f"the archive holds more than {MOST_ENTRIES:,} entries", "", FIX)
         name = _relative(member.name)
         if member.issparse() or not (member.isdir() or member.type in PLAIN):
-            raise _refused(member.name, f"it is {_kind(member)}")
+            raise _refusal(member.name, f"it is {_kind(member)}")
         if name in names or not (name or member.isdir()):
-            raise _refused(member.name, "it is in the archive twice" if name else "it has no name")
+            raise _refusal(member.name, "it is in the archive twice" if name else "it has no name")
         names.add(name)
         files.add(name, None if member.isdir() else archive.extractfile(member))
 
@@ -121,7 +121,7 @@ class _Bounded:
         return data
 
 
-def _write(path: str, content: IO[bytes]) -> bytes:
+def _write_new(path: str, content: IO[bytes]) -> bytes:
     """Write a new file; return the digest of its content."""
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
     digest = hashlib.sha256()
@@ -137,10 +137,10 @@ def _write(path: str, content: IO[bytes]) -> bytes:
 def _relative(name: str) -> str:
     """The name in its one spelling, "" for the root. Errors: HostError where it leads outside."""
     if name.startswith("/"):
-        raise _refused(name, "its name is absolute")
+        raise _refusal(name, "its name is absolute")
     parts = [part for part in name.split("/") if part not in ("", ".")]
     if ".." in parts:
-        raise _refused(name, "its name leads out of the archive")
+        raise _refusal(name, "its name leads out of the archive")
     return "/".join(parts)
 
 
@@ -156,5 +156,5 @@ def _encoded(name: str) -> bytes:
     return name.encode("utf-8", "surrogateescape")
 
 
-def _refused(name: str, why: str) -> HostError:
+def _refusal(name: str, why: str) -> HostError:
     return HostError(f"the archive must not hold {name!r}", why, FIX)

@@ -115,14 +115,14 @@ class Work:
 def program_of(install: Install) -> tuple[InstalledProgram, str | None]:
     """How reconcile is called, and the path of what brings it there. Errors: ReconcileError."""
     if install.deb is not None:
-        return installed_deb(f"deb {_digest(install.deb)}"), install.deb
+        return installed_deb(f"deb {_file_digest(install.deb)}"), install.deb
     if install.file is not None:
-        return installed_file(f"file {_digest(install.file)}"), install.file
+        return installed_file(f"file {_file_digest(install.file)}"), install.file
     return InstalledProgram((install.command or "reconcile",)), None
 
 
 @cache
-def _digest(path: str) -> str:
+def _file_digest(path: str) -> str:
     with explained(f"{path} cannot be read"), open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from reconcile.system import Host
 
 
-def _file(host: Host) -> str:
+def _state_file(host: Host) -> str:
     """One of each scope: a difference of one is none of the others'."""
     scope = host.settings.scope
     return f"drift-{scope}.json" if scope else "drift.json"
@@ -46,7 +46,7 @@ class DriftState(BaseModel):
 
 def load(host: Host) -> tuple[DriftState, str]:
     """Read the state, and a warning about it; a damaged file counts as empty."""
-    state, file = host.state, _file(host)
+    state, file = host.state, _state_file(host)
     data = state.read(file)
     if data is None:
         return DriftState(), ""
@@ -72,4 +72,4 @@ def updated_with(memory: DriftState, drift: Drift) -> DriftState:
 
 def save(host: Host, memory: DriftState) -> None:
     """Write the state. Errors: HostError."""
-    host.state.write(_file(host), (memory.model_dump_json() + "\n").encode())
+    host.state.write(_state_file(host), (memory.model_dump_json() + "\n").encode())

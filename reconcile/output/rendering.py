@@ -33,7 +33,7 @@ def render_document(
 
 def render_text(files: Sequence[RenderedFile]) -> str:
     """Each file below a line with its path, as `head` prints several files."""
-    return "\n\n".join(_text(file) for file in files)
+    return "\n\n".join(_file_text(file) for file in files)
 
 
 def _files(declared: Declared) -> Iterator[RenderedFile]:
@@ -65,7 +65,7 @@ def _files(declared: Declared) -> Iterator[RenderedFile]:
         )
 
 
-def _text(file: RenderedFile) -> str:
+def _file_text(file: RenderedFile) -> str:
     if file.type == "symlink":
         return f"==> {printable(file.path)} -> {printable(file.target or '')} <=="
     owner = f"{file.user or 'root'}:{file.group or 'root'} {file.mode or '0644'}"

@@ -41,7 +41,7 @@ def published_proof(webroot: str) -> Iterator[Proof]:
                 if _made(f"{webroot}/{folder}"):
                     stack.callback(_remove_folder, f"{webroot}/{folder}")
             stack.callback(_remove, path)
-            _write(path, proof.content)
+            _write_answer(path, proof.content)
         yield proof
 
 
@@ -55,7 +55,7 @@ def _made(path: str) -> bool:
     return True
 
 
-def _write(path: str, content: bytes) -> None:
+def _write_answer(path: str, content: bytes) -> None:
     with pin_name(path) as at, closing(os.open(at.name, NEW_FILE, 0o600, dir_fd=at.dir_fd)) as fd:
         write_all(fd, content)
         os.fchmod(fd, 0o644)

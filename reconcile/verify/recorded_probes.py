@@ -38,12 +38,12 @@ _KINDS = {
 
 def record_probes(state: StateDir, number: int, probes: Sequence[Probe]) -> None:
     """Record the probes of the state that row `number` of the history leaves."""
-    state.write(_file(number), json.dumps([_encode(probe) for probe in probes]).encode())
+    state.write(_probes_file(number), json.dumps([_encode(probe) for probe in probes]).encode())
 
 
 def recorded_probes(state: StateDir, number: int) -> tuple[Probe, ...] | None:
     """The probes of the state that row `number` left; None where no version recorded them."""
-    data = state.read(_file(number))
+    data = state.read(_probes_file(number))
     try:
         return None if data is None else tuple(_decode(item) for item in json.loads(data))
     except (ValueError, KeyError, TypeError):
@@ -57,7 +57,7 @@ def forget_probes(state: StateDir, *, keep: int) -> None:
         state.remove(f"{FOLDER}/{name}")
 
 
-def _file(number: int) -> str:
+def _probes_file(number: int) -> str:
     return f"{FOLDER}/{number:08d}.json"
 
 

@@ -43,7 +43,7 @@ def _checked(probe: CertificateProbe, serving: Callable[[], Serving], client: Pr
     invalid = _invalid(first)
     if invalid:
         return Check(probe.name, "fail", invalid, expires=expires)
-    warnings = [*_expiring(first), *_refused(sent), *_not_loaded(probe, first, serving)]
+    warnings = [*_expiring(first), *_problems(sent), *_not_loaded(probe, first, serving)]
     kind = "self-signed, " if first.is_self_signed else ""
     detail = "; ".join(warnings) or f"{kind}expires {_when(first)}"
     return Check(probe.name, "pass", detail, warning=bool(warnings), expires=expires)
@@ -75,7 +75,7 @@ def _when(sent: SentCertificate) -> str:
     return f"in {days} {'day' if days == 1 else 'days'}, on {sent.valid_until:%Y-%m-%d}"
 
 
-def _refused(sent: dict[str, SentCertificate]) -> Iterator[str]:
+def _problems(sent: dict[str, SentCertificate]) -> Iterator[str]:
     """What browsers have against it under each name; a self-signed one is so on purpose."""
     by_problem: dict[str, list[str]] = {}
     for name, one in sent.items():

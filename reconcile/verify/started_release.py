@@ -99,7 +99,7 @@ class _StartedRelease:
 
     def assets(self) -> Iterator[Check]:
         """Whether the files exist that its front page names and that nginx serves."""
-        page = self._get("/")
+        page = self._request("/")
         if page.error or not _is_page(page):
             return
         name = self._name("files that / loads")
@@ -124,12 +124,12 @@ class _StartedRelease:
         if previous == self.release.id:
             return None
         upstream = self.release.upstream.replace(self.release.id or "", previous)
-        page = self._get("/", upstream)
+        page = self._request("/", upstream)
         return None if page.error or not _is_page(page) else page
 
     def _missing(self, page: HttpAnswer | None) -> Iterator[str]:
         base = f"http://{self.release.host_name}/"
-        for link in page_links(_text(page), base) if page else ():
+        for link in page_links(_body_text(page), base) if page else ():
             path = self._own_path(link.url)
             yield from self._missing_file(path, is_style=link.use == "style") if path else ()
 
@@ -174,7 +174,7 @@ class _StartedRelease:
     def _ask(self, what: str, path: str, objections: Objections, retry_s: float = RETRY_S) -> Check:
         deadline = time.monotonic() + retry_s
         while True:
-            answer = self._get(path)
+            answer = self._request(path)
             wrong = (
                 [f"no response: {answer.detail or answer.error}"]
                 if answer.error
@@ -186,7 +186,7 @@ class _StartedRelease:
                 return Check(self._name(what), "fail", "; ".join(wrong))
             time.sleep(PAUSE_S)
 
-    def _get(self, path: str, upstream: str = "") -> HttpAnswer:
+    def _request(self, path: str, upstream: str = "") -> HttpAnswer:
         target = HttpTarget(upstream or self.release.upstream, 80, self.release.host_name)
         scheme = "https" if self.release.https else "http"
         headers = (("X-Forwarded-For", "127.0.0.1"), ("X-Forwarded-Proto", scheme))
@@ -217,5 +217,5 @@ def _is_page(answer: HttpAnswer) -> bool:
     return answer.status == 200 and kind.partition(";")[0].strip().lower() == "text/html"
 
 
-def _text(answer: HttpAnswer) -> str:
+def _body_text(answer: HttpAnswer) -> str:
     return answer.body.decode("utf-8", "replace")

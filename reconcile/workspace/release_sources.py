@@ -25,7 +25,9 @@ def read_release_sources(config: Config, host: Host) -> dict[str, SourceFacts]:
         if release is not None:
             listing = host.files.release_listing(release.source, excluded_of(site))
             notes = tuple(left_out_notes(release.source, listing.not_copied))
-            found[name] = SourceFacts(_content(host, name, listing), len(listing.files), notes)
+            found[name] = SourceFacts(
+                _content_digest(host, name, listing), len(listing.files), notes
+            )
     return found
 
 
@@ -41,7 +43,7 @@ def as_in_use(config: Config, host: Host) -> Config:
     return with_releases(config, in_use)
 
 
-def _content(host: Host, site: str, listing: ReleaseListing) -> str:
+def _content_digest(host: Host, site: str, listing: ReleaseListing) -> str:
     """The digest of its contents; by the record where nobody has touched a file since."""
     fingerprint = listing.fingerprint
     if known := _recorded(host, site, fingerprint):
@@ -51,7 +53,7 @@ def _content(host: Host, site: str, listing: ReleaseListing) -> str:
 
 def _recorded(host: Host, site: str, fingerprint: str) -> str:
     try:
-        record = json.loads(host.state.read(_name(site)) or b"{}")
+        record = json.loads(host.state.read(_record_name(site)) or b"{}")
         return str(record["content"]) if record["fingerprint"] == fingerprint else ""
     except (HostError, ValueError, KeyError, TypeError):
         # Without the record, or where only root may read it, the files are read.
@@ -61,8 +63,8 @@ def _recorded(host: Host, site: str, fingerprint: str) -> str:
 def record_release_source(host: Host, site: str, listing: ReleaseListing, content: str) -> None:
     """Record what was read, so that a source that stays as it is need not be read again."""
     record = {"fingerprint": listing.fingerprint, "content": content}
-    host.state.write(_name(site), json.dumps(record).encode())
+    host.state.write(_record_name(site), json.dumps(record).encode())
 
 
-def _name(site: str) -> str:
+def _record_name(site: str) -> str:
     return f"releases/{site}.json"

@@ -20,12 +20,12 @@ def check(inspection: HostInspection) -> Iterator[RuleResult]:
 
     def check_one(service: DeclaredService) -> Iterator[RuleResult]:
         """Yield the error of one service."""
-        return _check(inspection, service)
+        return _check_service(inspection, service)
 
     yield from check_each(inspection.declared.services, check_one)
 
 
-def _check(inspection: HostInspection, service: DeclaredService) -> Iterator[RuleResult]:
+def _check_service(inspection: HostInspection, service: DeclaredService) -> Iterator[RuleResult]:
     manager = inspection.host.services
     status = manager.status(service.unit)
     if not _has_failed(status, service):

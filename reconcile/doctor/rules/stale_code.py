@@ -17,12 +17,12 @@ def check(inspection: HostInspection) -> Iterator[RuleResult]:
 
     def check_one(watched: WatchedCode) -> Iterator[RuleResult]:
         """Yield the warning of one unit."""
-        return _check(inspection, watched)
+        return _check_code(inspection, watched)
 
     yield from check_each(inspection.declared.watched, check_one)
 
 
-def _check(inspection: HostInspection, watched: WatchedCode) -> Iterator[RuleResult]:
+def _check_code(inspection: HostInspection, watched: WatchedCode) -> Iterator[RuleResult]:
     host, folder = inspection.host, watched.scope.folder
     status = host.services.status(watched.unit)
     code = StartedCode(host, watched.unit, watched.scope)

@@ -85,7 +85,7 @@ def proxied_location(site: SiteView, view: ProxyLocationView) -> ProxiedLocation
         modifier=Raw("^~" if view.key.endswith("/") else "="),
         proxy=target,
         headers=proxied_headers(site, view),
-        zone=f"reconcile_{_digest(site.name, view.key, CLIENT_KEY, ZONE_SIZE)}",
+        zone=f"reconcile_{_zone_digest(site.name, view.key, CLIENT_KEY, ZONE_SIZE)}",
         rewrite=rewrite,
         extra=checked_directives(view.extra, f"sites.{site.name}.locations.{view.key}.extra"),
     )
@@ -114,13 +114,13 @@ def upstream_blocks(site: SiteView) -> Iterator[UpstreamBlock]:
 
 def upstream_name(site: SiteView, view: ProxyView) -> str:
     """A name that no other site has."""
-    return f"reconcile_{_digest(site.name, *view.servers)}"
+    return f"reconcile_{_zone_digest(site.name, *view.servers)}"
 
 
 def site_variable(site: SiteView, purpose: str) -> Raw:
     """A variable of the http block, where each site needs its own."""
-    return Raw(f"$reconcile_{purpose}_{_digest(site.name)}")
+    return Raw(f"$reconcile_{purpose}_{_zone_digest(site.name)}")
 
 
-def _digest(*texts: str) -> str:
+def _zone_digest(*texts: str) -> str:
     return sha256("\0".join(texts).encode("utf-8", "surrogateescape")).hexdigest()[:8]

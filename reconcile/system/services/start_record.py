@@ -32,12 +32,12 @@ def record_start(host: Host, status: UnitStatus) -> None:
             "dropins": _digests(host, _dropins(host, status)),
             "environment": _digests(host, status.environment_files),
         }
-        host.state.write(_name(status.unit), json.dumps(record).encode())
+        host.state.write(_record_name(status.unit), json.dumps(record).encode())
 
 
 def forget_start(host: Host, unit: str) -> None:
     """Remove the record of a unit."""
-    host.state.remove(_name(unit))
+    host.state.remove(_record_name(unit))
 
 
 def started_from(host: Host, status: UnitStatus) -> str | None:
@@ -61,7 +61,7 @@ def is_changing(host: Host, status: UnitStatus) -> bool:
 
 
 def _read_record(host: Host, unit: str) -> dict[str, object]:
-    data = host.state.read(_name(unit))
+    data = host.state.read(_record_name(unit))
     try:
         record = json.loads(data or b"{}")
     except ValueError:
@@ -70,7 +70,7 @@ def _read_record(host: Host, unit: str) -> dict[str, object]:
     return record if isinstance(record, dict) else {}
 
 
-def _name(unit: str) -> str:
+def _record_name(unit: str) -> str:
     return f"started/{unit}.json"
 
 

@@ -50,7 +50,7 @@ class StartedCode:
         """What has changed since the process of `status` began. Errors: HostError."""
         known = self._record(status)
         if known is not None:
-            return _differences(known.files, self._host.files.code(self._scope, known))
+            return _code_changes(known.files, self._host.files.code(self._scope, known))
         known = KnownCode(unread_before_ns=_started_ns(status))
         return _younger(self._host.files.code(self._scope, known), status)
 
@@ -70,7 +70,7 @@ class StartedCode:
                 "at": snapshot.read_at_ns,
                 "files": files,
             }
-            self._host.state.write(_name(self._unit), json.dumps(record).encode())
+            self._host.state.write(_record_name(self._unit), json.dumps(record).encode())
 
     def record_if_unchanged(self, status: UnitStatus) -> None:
         """Record a run that somebody else began, where the times prove what it began with."""
@@ -93,7 +93,7 @@ class StartedCode:
 
     def _record(self, status: UnitStatus) -> KnownCode | None:
         """The record of this run of the unit, None where there is none."""
-        record = _parsed(self._host.state.read(_name(self._unit)))
+        record = _parsed(self._host.state.read(_record_name(self._unit)))
         is_of_run = status.invocation and record.get("invocation") == status.invocation
         if not is_of_run or record.get("scope") != self._key:
             return None
@@ -109,7 +109,7 @@ class StartedCode:
 
 def forget_code(host: Host, unit: str) -> None:
     """Remove the record of a unit."""
-    host.state.remove(_name(unit))
+    host.state.remove(_record_name(unit))
 
 
 def _parsed(data: bytes | None) -> dict[str, Any]:
@@ -121,7 +121,7 @@ def _parsed(data: bytes | None) -> dict[str, Any]:
     return record if isinstance(record, dict) else {}
 
 
-def _name(unit: str) -> str:
+def _record_name(unit: str) -> str:
     return f"started/{unit}.code.json"
 
 
@@ -129,7 +129,7 @@ def _started_ns(status: UnitStatus) -> int:
     return int((status.started_at or 0.0) * NS_PER_S)
 
 
-def _differences(before: CodeFiles, now: CodeFiles) -> tuple[CodeChange, ...]:
+def _code_changes(before: CodeFiles, now: CodeFiles) -> tuple[CodeChange, ...]:
     changed = [CodeChange(path, "removed") for path in before.keys() - now.keys()]
     for path, file in now.items():
         if path not in before:

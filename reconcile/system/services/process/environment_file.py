@@ -20,10 +20,10 @@ def parse_environment(text: str) -> dict[str, str]:
 
     Source: systemd.exec(5), EnvironmentFile=.
     """
-    return {name: _value(quoted, plain) for name, quoted, plain in _ASSIGNMENT.findall(text)}
+    return {name: _unquoted(quoted, plain) for name, quoted, plain in _ASSIGNMENT.findall(text)}
 
 
-def _value(quoted: str, plain: str) -> str:
+def _unquoted(quoted: str, plain: str) -> str:
     parts = [
         single or _ESCAPED_IN_QUOTES.sub(_unescaped, double)
         for single, double in _QUOTED.findall(quoted)

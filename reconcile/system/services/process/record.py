@@ -46,7 +46,7 @@ class ProcessRecord:
 def running_record(state: StateDir, unit: str) -> ProcessRecord | None:
     """The record of a unit's process, None where it does not run or no record can be read."""
     try:
-        found = ProcessRecord(**json.loads(state.read(_name(unit)) or b"{}"))
+        found = ProcessRecord(**json.loads(state.read(_record_name(unit)) or b"{}"))
     except (ValueError, TypeError):
         return None
     return found if found.is_running else None
@@ -58,7 +58,7 @@ def record_this_process(
     """Record that the calling process is the unit's, and what it is started from."""
     if found := identity(os.getpid()):
         record = ProcessRecord(*found, digest, environment)
-        state.write(_name(unit), json.dumps(asdict(record)).encode())
+        state.write(_record_name(unit), json.dumps(asdict(record)).encode())
 
 
 def digest_of(text: bytes) -> str:
@@ -93,5 +93,5 @@ def _kill_group(pid: int) -> None:
         os.kill(pid, signal.SIGKILL)
 
 
-def _name(unit: str) -> str:
+def _record_name(unit: str) -> str:
     return f"run/{unit}.json"
