@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from reconcile.filesystem.state_dir import StateDir
-from reconcile.nginx.render import render, render_cache
+from reconcile.nginx.render import render_cache, site_config
 from reconcile.nginx.render.render_cache import NAME, RenderCache
 from reconcile.nginx.render.site_view import ListenView, LocationView, SiteView
 
@@ -38,7 +38,7 @@ def rendered(monkeypatch: pytest.MonkeyPatch) -> Rendered:
 
     def watched(site: SiteView, nginx_version: str) -> bytes:
         asked.append(site)
-        return render.render_site(site, nginx_version)
+        return site_config.render_site(site, nginx_version)
 
     monkeypatch.setattr(render_cache, "render_site", watched)
     return asked
@@ -57,7 +57,7 @@ def test_the_same_question_is_answered_from_memory(state: StateDir, rendered: Re
 
     again = RenderCache.read(state)(SITE, VERSION)
 
-    assert render.render_site(SITE, VERSION) == data == again
+    assert site_config.render_site(SITE, VERSION) == data == again
     assert [SITE] == rendered
 
 
@@ -105,7 +105,7 @@ def test_a_remembered_text_that_was_edited_is_not_used(
 def test_a_damaged_memory_costs_only_time(state: StateDir, damaged: bytes) -> None:
     state.write(NAME, damaged)
 
-    assert render.render_site(SITE, VERSION) == RenderCache.read(state)(SITE, VERSION)
+    assert site_config.render_site(SITE, VERSION) == RenderCache.read(state)(SITE, VERSION)
 
 
 def test_only_the_sites_of_the_last_apply_are_remembered(state: StateDir) -> None:
