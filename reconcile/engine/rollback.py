@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from reconcile.dataclass import dataclass
@@ -29,8 +28,6 @@ if TYPE_CHECKING:
 
 RETAINED = 5
 """How many ended journals are kept: so many applies can be rolled back."""
-MOST_COMPARED = 10_000
-"""Things that are compared after a rollback, which may restore a hundred thousand files."""
 
 
 class RollbackFailed(ReconcileError):
@@ -148,7 +145,7 @@ def _remaining(undos: Sequence[Undo], host: Host) -> Iterator[tuple[str, str]]:
     for undo in undos:
         # What is done to a new file after it was made says nothing about how it was before.
         first.setdefault(("" if undo.folder else undo.op, undo.affects), undo)
-    for undo in islice(first.values(), MOST_COMPARED):
+    for undo in first.values():
         try:
             left = undo.remains(host)
         except (ReconcileError, OSError) as error:

@@ -47,6 +47,8 @@ def symlink_atomically(
     def create() -> None:
         """Create the temporary link."""
         os.symlink(target, temp, dir_fd=at.dir_fd)
+        # Below a directory with setgid it would have the group of that.
+        os.chown(temp, -1, os.getegid(), dir_fd=at.dir_fd, follow_symlinks=False)
         if check is not None:
             check()
 

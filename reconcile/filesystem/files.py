@@ -12,7 +12,7 @@ from reconcile.filesystem.acl import GrantChange, GrantChanges
 from reconcile.filesystem.code.code_scope import CodeScope
 from reconcile.filesystem.code.read_code import CodeFile, KnownCode, read_code
 from reconcile.filesystem.host_error import HostError, explained
-from reconcile.filesystem.inode import Stat
+from reconcile.filesystem.inode import Ownership, Stat
 from reconcile.filesystem.inode_flags import changing
 from reconcile.filesystem.parallel import ProgressCounter
 from reconcile.filesystem.permissions import PermissionDeviation, PermissionPolicy
@@ -63,6 +63,10 @@ class Files:
 
     def is_planned(self, path: str) -> bool:  # noqa: ARG002
         """Whether a plan changes `path`; never but in a planned world."""
+        return False
+
+    def is_new(self, path: str) -> bool:  # noqa: ARG002
+        """Whether `path` is absent, and a plan creates it."""
         return False
 
     def is_behind_new_link(self, path: str) -> bool:  # noqa: ARG002
@@ -222,10 +226,10 @@ class Files:
         with changing(path, "given its owner and mode"):
             write.set_permissions(recorder, path, uid=uid, gid=gid, mode=mode, expected=expected)
 
-    def refuse_giving(self, path: str, uid: int) -> None:
+    def refuse_giving(self, path: str, wanted: Ownership) -> None:
         """Refuse what `set_permissions` would refuse to do on the disk. Errors: HostError."""
         with explained(f"{path} cannot be examined"):
-            write.refuse_giving(path, uid)
+            write.refuse_giving(path, wanted)
 
     def scan(self, root: str, policy: PermissionPolicy, excluded: Collection[str] = ()) -> Scan:
         """Compare owners and modes of everything below `root`; `excluded` are relative paths."""

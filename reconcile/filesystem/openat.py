@@ -155,10 +155,15 @@ class DirectoryCursor:
 
 
 @contextmanager
-def directory_cursor(root: str, guard: PlaceGuard = UNGUARDED) -> Iterator[DirectoryCursor]:
-    """A cursor for what is below the directory `root`; `guard` refuses what is protected."""
-    with pin_directory(root) as (pin, trust):
-        cursor = DirectoryCursor(pin, trust, root, guard.enter(pin, root))
+def directory_cursor(
+    root: str, guard: PlaceGuard = UNGUARDED, planned: DirectoryTrust | None = None
+) -> Iterator[DirectoryCursor]:
+    """A cursor for what is below the directory `root`; `guard` refuses what is protected.
+
+    `planned`: who will be able to change names in it, where a plan changes that.
+    """
+    with pin_directory(root) as (pin, now):
+        cursor = DirectoryCursor(pin, planned or now, root, guard.enter(pin, root))
         try:
             yield cursor
         finally:

@@ -99,7 +99,19 @@ def may_change_owner(st: os.stat_result, folder: int, desired: int) -> bool:
     return is_theirs and hard_links_are_protected()
 
 
-def refuse_unsafe_change(at: PinnedName, pinned: os.stat_result, uid: int) -> None:
+def may_restrict(st: os.stat_result, wanted: Ownership) -> bool:
+    """Whether the change lets nobody do anything that they could not do before.
+
+    So it gives nothing away, whoever has put the inode where it is.
+    """
+    if st.st_uid != wanted.uid or (st.st_nlink > 1 and not stat.S_ISDIR(st.st_mode)):
+        return False
+    now, others, group = stat.S_IMODE(st.st_mode), wanted.mode & 0o007, wanted.mode >> 3 & 0o007
+    had = now >> 3 if st.st_gid == wanted.gid else now & now >> 3
+    return not (wanted.mode & ~now & 0o7707 or (group | others) & ~had & 0o007)
+
+
+def refuse_unsafe_change(at: PinnedName, pinned: os.stat_result, wanted: Ownership) -> None:
     """Check before a change of a pinned inode. Errors: HostError, nothing was changed."""
     if stat.S_ISLNK(pinned.st_mode):
         raise HostError(
@@ -107,7 +119,9 @@ def refuse_unsafe_change(at: PinnedName, pinned: os.stat_result, uid: int) -> No
             why="it can point to any file",
             fix="Declare the file that it points to, or remove the symlink.",
         )
-    if at.is_trusted_origin(pinned) or may_change_owner(pinned, at.dir_fd, uid):
+    if at.is_trusted_origin(pinned) or may_restrict(pinned, wanted):
+        return
+    if may_change_owner(pinned, at.dir_fd, wanted.uid):
         return
     raise HostError(
         what=f"{at.path} was not changed: it belongs to another user,"
@@ -209,4 +223,7 @@ def _may_fix(
     # Unchanged since it was found where it could be changed, so nobody has planted it. A directory
     # changes with the names in it, and is the same: nobody can give it a second name.
     is_proven = found.is_directory or now.st_ctime_ns == found.ctime_ns
-    return is_proven or at.trust == "trusted" or may_change_owner(now, at.dir_fd, policy.uid)
+    if is_proven or at.trust == "trusted":
+        return True
+    wanted = policy.ownership(found.is_directory)
+    return may_restrict(now, wanted) or may_change_owner(now, at.dir_fd, policy.uid)

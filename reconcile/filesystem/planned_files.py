@@ -17,12 +17,20 @@ from reconcile.filesystem.code.read_code import CodeFile, KnownCode, lay_over, r
 from reconcile.filesystem.files import LIMIT, Files, FilesContext
 from reconcile.filesystem.host_error import explained
 from reconcile.filesystem.inode import FileKind, Ownership, Stat
-from reconcile.filesystem.path import ancestors, components, is_inside, relative_to, upwards
+from reconcile.filesystem.path import (
+    ancestors,
+    ancestors_top_down,
+    components,
+    is_inside,
+    relative_to,
+    upwards,
+)
 from reconcile.filesystem.permissions import PermissionDeviation, PermissionPolicy
 from reconcile.filesystem.place import Location
 from reconcile.filesystem.planned_entry import ABSENT, FOLDER, Entry, Link
 from reconcile.filesystem.read import glob, listdir
-from reconcile.filesystem.safe_path import is_private, unsafe_link
+from reconcile.filesystem.safe_path import DirectoryTrust, is_private, trust_given, unsafe_link
+from reconcile.filesystem.scan import scan
 from reconcile.filesystem.scan_result import Scan
 from reconcile.filesystem.sync.compare_tree import compare_tree
 from reconcile.filesystem.sync.copy import with_digests
@@ -61,6 +69,10 @@ class PlannedFiles(Files):
     def is_planned(self, path: str) -> bool:
         """See `Files.is_planned`."""
         return path in self._planned
+
+    def is_new(self, path: str) -> bool:
+        """See `Files.is_new`."""
+        return path in self._planned and super().stat(path) is None
 
     def is_behind_new_link(self, path: str) -> bool:
         """See `Files.is_behind_new_link`."""
@@ -280,9 +292,9 @@ class PlannedFiles(Files):
             self._untrusted[above] = super().untrusted_above(f"{above}/any")
         return self._untrusted[above]
 
-    def refuse_giving(self, path: str, uid: int) -> None:
+    def refuse_giving(self, path: str, wanted: Ownership) -> None:
         """See `Files.refuse_giving`."""
-        super().refuse_giving(self.locate(path), uid)
+        super().refuse_giving(self.locate(path), wanted)
 
     def masked_grants(self, path: str, mode: int) -> tuple[GrantChange, ...]:
         """See `Files.masked_grants`."""
@@ -300,7 +312,21 @@ class PlannedFiles(Files):
 
     def scan(self, root: str, policy: PermissionPolicy, excluded: Collection[str] = ()) -> Scan:
         """See `Files.scan`."""
-        return super().scan(self.locate(root), policy, excluded)
+        located, progress = self.locate(root), self._context.scan_progress
+        with explained(f"the tree below {root} cannot be examined"):
+            return scan(located, policy, excluded, progress, self._planned_trust(located))
+
+    def _planned_trust(self, directory: str) -> DirectoryTrust | None:
+        """ "trusted" where the plan takes it from somebody; what it gives away is still trusted."""
+        path = [*ancestors_top_down(real := os.path.realpath(directory)), real]
+        if self._given.keys().isdisjoint(path):
+            return None
+        trust: DirectoryTrust = "trusted"
+        for one in path:
+            found = super().stat(one)
+            given = self._given.get(one) or (found and found.ownership)
+            trust = trust_given(given, trust) if given else trust
+        return trust if trust == "trusted" else None
 
     def masked_grants_below(
         self, root: str, policy: PermissionPolicy, deviations: Sequence[PermissionDeviation]
@@ -315,7 +341,8 @@ class PlannedFiles(Files):
             there = replace(request, source=source, root=root)
             manifest = self.manifest(request.root)
             progress, guard = self._context.scan_progress, self._context.guard
-            found = compare_tree(there, manifest, progress=progress, guard=guard)
+            trust = self._planned_trust(root)
+            found = compare_tree(there, manifest, progress=progress, guard=guard, planned=trust)
             PlannedSource(there, found, manifest, super().stat, super().content).lay_over(
                 self._planned_below(source)
             )

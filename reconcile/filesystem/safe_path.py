@@ -98,11 +98,16 @@ def is_private(given: Ownership) -> bool:
 
 def trust_of(st: os.stat_result, above: DirectoryTrust) -> DirectoryTrust:
     """Who can change names in the directory `st`, which lies in one of trust `above`."""
-    if above == "untrusted" or st.st_uid not in trusted_users():
+    return trust_given(Ownership.of(st), above)
+
+
+def trust_given(given: Ownership, above: DirectoryTrust) -> DirectoryTrust:
+    """The same for a directory with that owner and mode."""
+    if above == "untrusted" or given.uid not in trusted_users():
         return "untrusted"
-    if not st.st_mode & OTHERS_WRITE:
+    if is_private(given):
         return "trusted"
-    return "sticky" if st.st_mode & stat.S_ISVTX else "untrusted"
+    return "sticky" if given.mode & stat.S_ISVTX else "untrusted"
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator
 
 from reconcile.filesystem.parallel import ProgressCounter, map_parallel, split_work, worker_count
 from reconcile.filesystem.permissions import PermissionPolicy
-from reconcile.filesystem.safe_path import open_readable, pin_directory
+from reconcile.filesystem.safe_path import DirectoryTrust, open_readable, pin_directory
 from reconcile.filesystem.scan_result import Scan
 from reconcile.filesystem.walk import ROOT, Share, TreeWalker, WalkPosition
 
@@ -21,12 +21,15 @@ def scan(
     policy: PermissionPolicy,
     excluded: Collection[str] = (),
     progress: ProgressCounter | None = None,
+    planned: DirectoryTrust | None = None,
 ) -> Scan:
     """Compare everything below the directory `root` with `policy`; changes nothing.
 
-    `excluded` are paths relative to the root, left out with all that is below.
+    `excluded` are paths relative to the root, left out with all that is below; `planned` is who
+    will be able to change names in it, where a plan changes that.
     """
-    with pin_directory(root) as (pin, trust), open_readable(pin) as fd:
+    with pin_directory(root) as (pin, now), open_readable(pin) as fd:
+        trust = planned or now
         return _scan_parallel(TreeWalker(fd, trust, policy, excluded, progress)).sorted_by_path()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import select
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +20,8 @@ from reconcile.filesystem.safe_path import (
 )
 
 OLD = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+SILENCE_S = 10.0
+"""How long a pipe may have nothing to read."""
 MOST_COMPARED = 32 << 20
 """Bytes of an old file that `replaceable` gets."""
 
@@ -42,9 +45,32 @@ def write_user_file(
 
 
 def read_user_file(path: str, limit: int) -> bytes:
-    """At most `limit` + 1 bytes of the file that the user named. Errors: HostError."""
-    with explained(f"{path} cannot be read"), open(path, "rb") as file:
-        return file.read(limit + 1)
+    """At most `limit` + 1 bytes of the file, or the pipe, that the user named.
+
+    Errors: HostError, also for a pipe to which nobody writes.
+    """
+    with explained(f"{path} cannot be read"):
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(fd, "rb", buffering=0) as file:
+            data = b""
+            while len(data) <= limit:
+                _wait_until_readable(fd, path)
+                chunk = file.read(limit + 1 - len(data)) or b""
+                if not chunk:
+                    break
+                data += chunk
+            return data
+
+
+def _wait_until_readable(fd: int, path: str) -> None:
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    if not poll.poll(SILENCE_S * 1000):
+        raise HostError(
+            what=f"{path} cannot be read",
+            why=f"it is a pipe, and nobody wrote to it for {SILENCE_S:g} s",
+            fix="Name a file, or start what writes to it first.",
+        )
 
 
 def is_trusted_file(path: str) -> bool:

@@ -21,6 +21,7 @@ from reconcile.filesystem.permissions import (
     PermissionDeviation,
     PermissionPolicy,
     may_change_owner,
+    may_restrict,
 )
 from reconcile.filesystem.safe_path import PIN, DirectoryTrust, closing, trust_of
 from reconcile.filesystem.scan_result import Scan
@@ -259,12 +260,16 @@ class TreeWalker:
             return False
         if not stat.S_ISDIR(st.st_mode) and st.st_nlink > 1:
             self.scan.hard_links.add(path)
-        elif not is_trusted and not may_change_owner(st, level.fd, uid):
+        elif not (is_trusted or self._may_change(level, st)):
             self.scan.foreign_owner.add_owned(path, st)
         else:
             found = PermissionDeviation.of(path, st)
             self.scan.add_deviation(found)
         return True
+
+    def _may_change(self, level: OpenDirectory, st: os.stat_result) -> bool:
+        wanted = self.policy.ownership(stat.S_ISDIR(st.st_mode))
+        return may_restrict(st, wanted) or may_change_owner(st, level.fd, wanted.uid)
 
     def _is_mount(self, above: int, name: str) -> bool:
         """Whether a name is a mount point; a bind mount of this filesystem has its device, too."""

@@ -201,7 +201,7 @@ def set_permissions(
         if expected and expected.ownership != Ownership.of(found):
             raise ChangedSincePlan(path, "its owner or mode is another now")
         if expected is None or not _is_same(expected, Stat.of(found)):
-            refuse_unsafe_change(at, found, uid)
+            refuse_unsafe_change(at, found, Ownership(uid, gid, mode))
         if recorder is not None:
             given = Ownership(uid, gid, mode)
             # Behind a link it is found again where it lies.
@@ -219,7 +219,7 @@ def _is_same(expected: Stat, found: Stat) -> bool:
     return found.kind == "directory" or expected.ctime_ns == found.ctime_ns
 
 
-def refuse_giving(path: str, uid: int) -> None:
+def refuse_giving(path: str, wanted: Ownership) -> None:
     """Check what `set_permissions` would check. Errors: HostError."""
     with pin_name(path, follow=True) as at, at.pinned() as pin:
-        refuse_unsafe_change(at, os.fstat(pin), uid)
+        refuse_unsafe_change(at, os.fstat(pin), wanted)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from reconcile.config.context import CompileContext, SiteContext
 from reconcile.engine.model import BehaviourChange, Change, Finding, Plan
+from reconcile.engine.safety_checks import with_errors
 from reconcile.errors import ReconcileError
 from reconcile.filesystem.host_error import in_one_line
 from reconcile.filesystem.inventory import sample_files
@@ -76,11 +77,12 @@ class _Impact:
     def plan_with_impact(self) -> Plan:
         """Return the plan with everything that it means beside its changes."""
         restart = self._restart_reason()
+        plan = with_errors(self.plan, [*self._unnoticed_restart(restart)])
         return replace(
-            self.plan,
+            plan,
             changes=tuple(self._explained(change, restart) for change in self.plan.changes),
             findings=(
-                *self.plan.findings,
+                *plan.findings,
                 *config_warnings(self._after, self._routers[1]),
                 *self._lost_certbot_edits(),
             ),
@@ -177,6 +179,18 @@ class _Impact:
             # The plan is refused for it.
             return ""
         return check.restart_reason or zone_conflict(self._config_test.nginx.tree, self._after)
+
+    def _unnoticed_restart(self, restart: str) -> Iterator[ReconcileError]:
+        """Refuse a reload that nginx would ignore, and report in no file that could be read."""
+        nginx = self._config_test.nginx
+        conflict = zone_conflict(nginx.tree, self._after)
+        if restart and restart == conflict and not nginx.layout.error_log.startswith("/"):
+            yield ReconcileError(
+                what="nginx would ignore the reload",
+                why=f"{conflict}, and its error_log ({nginx.layout.error_log}) is no file in which"
+                " it could report that",
+                fix="Give the zone another name, or set error_log to a file. Nothing was changed.",
+            )
 
     @property
     def _changes_config(self) -> bool:

@@ -9,7 +9,7 @@ from posixpath import dirname
 from reconcile.engine.model import Change, Changes
 from reconcile.engine.resource import Ref, Resource
 from reconcile.filesystem.host_error import HostError
-from reconcile.filesystem.inode import FileKind
+from reconcile.filesystem.inode import FileKind, Ownership
 from reconcile.filesystem.path import ancestors, relative_to
 from reconcile.filesystem.scan_result import Examples, OwnedExamples
 from reconcile.system import Host
@@ -96,8 +96,15 @@ def refuse_giving(host: Host, resource: Resource, changes: Sequence[Change]) -> 
     """Refuse a change of owner or mode that the disk would refuse. Errors: HostError."""
     change = Changes.of(changes).by_ref.get(resource.ref)
     if change is not None and change.before and _gives(change):
-        uid, _ = owner_ids(host, getattr(change.after, "user", None), None)
-        host.files.refuse_giving(change.ref.name, uid)
+        host.files.refuse_giving(change.ref.name, _planned_ownership(host, change))
+
+
+def _planned_ownership(host: Host, change: Change) -> Ownership:
+    names = ("user", "group", "mode")
+    user, group, mode = (
+        getattr(change.after, name) or getattr(change.before, name) for name in names
+    )
+    return Ownership(*owner_ids(host, user, group), mode or 0)
 
 
 def refuse_missing_folder(host: Host, resource: Resource, changes: Sequence[Change]) -> None:

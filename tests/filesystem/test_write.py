@@ -336,3 +336,12 @@ class TestWhereSomeoneElseMayWrite:
         host.files.set_permissions(str(media), uid=WEB, gid=WEB, mode=0o755)
 
         assert WEB == media.stat().st_uid
+
+
+def test_a_link_belongs_to_who_makes_it_below_setgid_too(host: Host, site: Path) -> None:
+    os.chown(site, 0, WEB)
+    site.chmod(0o2755)
+
+    host.files.symlink(f"{site}/link", "file")
+
+    assert (0, 0) == ((site / "link").lstat().st_uid, (site / "link").lstat().st_gid)

@@ -290,6 +290,8 @@ def ways(most: int = 3) -> st.SearchStrategy[list[Step]]:
 def protected_dirs(yaml: Yaml) -> Iterator[str]:
     """The folders of users' data in `yaml`, relative to the host."""
     for site in yaml.get("sites", {}).values():
+        written = site.get("app", {}).get("gunicorn", {}).get("writable", ())
+        yield from (folder.removeprefix(f"{ROOT}/") for folder in written)
         for location in site.get("locations", {}).values():
             if location["role"] in ("media", "private"):
                 yield location["dir"].removeprefix(f"{ROOT}/")

@@ -11,7 +11,7 @@ from typing import TypeGuard
 
 from reconcile.filesystem.host_error import HostError
 from reconcile.filesystem.openat import DirectoryCursor
-from reconcile.filesystem.permissions import PermissionDeviation, may_change_owner
+from reconcile.filesystem.permissions import PermissionDeviation, may_change_owner, may_restrict
 from reconcile.filesystem.read import CHUNK, open_file
 from reconcile.filesystem.safe_path import PinnedName
 from reconcile.filesystem.sync.manifest import Signature, SyncManifest, pack_row, wait_for_tick
@@ -123,15 +123,15 @@ class FileComparison:
         policy, is_directory = self.request.policy, stat.S_ISDIR(copy.st_mode)
         if not is_directory and not stat.S_ISREG(copy.st_mode):
             return
-        now = (copy.st_uid, copy.st_gid, stat.S_IMODE(copy.st_mode))
-        if now == policy.ownership(is_directory):
+        wanted = policy.ownership(is_directory)
+        if (copy.st_uid, copy.st_gid, stat.S_IMODE(copy.st_mode)) == wanted:
             return
         at = self._name(path)
         if not self._is_on_this_mount(at):
             return
-        is_trusted = at.trust == "trusted"
+        is_safe = at.trust == "trusted" or may_restrict(copy, wanted)
         is_linked = not is_directory and copy.st_nlink > 1
-        if is_linked or not (is_trusted or may_change_owner(copy, at.dir_fd, policy.uid)):
+        if is_linked or not (is_safe or may_change_owner(copy, at.dir_fd, policy.uid)):
             self.found.skipped.add(path)
             return
         deviation = PermissionDeviation.of(path, copy)

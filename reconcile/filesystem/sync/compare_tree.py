@@ -27,6 +27,7 @@ from reconcile.filesystem.parallel import (
 from reconcile.filesystem.path import is_helper_name
 from reconcile.filesystem.place_guard import UNGUARDED, PlaceGuard
 from reconcile.filesystem.read import stat_of
+from reconcile.filesystem.safe_path import DirectoryTrust
 from reconcile.filesystem.sync.compare_file import FileComparison, wrong_kind_in_copy
 from reconcile.filesystem.sync.hashed_name import holds_hash
 from reconcile.filesystem.sync.manifest import COPY, Signature, SyncManifest
@@ -366,21 +367,26 @@ def compare_tree(
     *,
     progress: ProgressCounter | None = None,
     guard: PlaceGuard = UNGUARDED,
+    planned: DirectoryTrust | None = None,
 ) -> SyncDiff:
     """Compare source and copy, of which the latter may be absent; changes nothing.
+
+    `planned`: who will be able to change names in the copy, where a plan changes that.
 
     Errors: FileNotFoundError for the source, NotADirectoryError for either; TooManyFiles.
     """
     try:
-        return _compare_by(map_parallel, request, manifest, progress, guard)
+        return _compare_by(map_parallel, request, manifest, progress, guard, planned)
     except WorkerDied:
         # Whatever stopped the worker also stops this process, which can report it.
-        return _compare_by(map_serial, request, manifest, progress, guard)
+        return _compare_by(map_serial, request, manifest, progress, guard, planned)
 
 
-def _copy_cursor(root: str) -> AbstractContextManager[DirectoryCursor | None]:
+def _copy_cursor(
+    root: str, planned: DirectoryTrust | None
+) -> AbstractContextManager[DirectoryCursor | None]:
     is_absent = stat_of(root, follow=True) is None
-    return nullcontext() if is_absent else directory_cursor(root)
+    return nullcontext() if is_absent else directory_cursor(root, planned=planned)
 
 
 def _compare_by(
@@ -389,8 +395,10 @@ def _compare_by(
     manifest: SyncManifest,
     progress: ProgressCounter | None,
     guard: PlaceGuard,
+    planned: DirectoryTrust | None,
 ) -> SyncDiff:
-    with open_source(request.source, guard) as source, _copy_cursor(request.root) as cursor:
+    copy = _copy_cursor(request.root, planned)
+    with open_source(request.source, guard) as source, copy as cursor:
         comparison = TreeComparison(source, request, manifest, cursor, progress)
 
         def below(pair: DirectoryPair) -> Iterable[DirectoryPair]:

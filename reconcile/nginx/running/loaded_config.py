@@ -89,6 +89,7 @@ def read_loaded(nginx: NginxInstallation, now: RunningNginx) -> LoadedConfig:
     serves = {
         real: text if start is not None and newest[loaded] < start else STALE
         for loaded, real, text in _managed(nginx)
+        if not nginx.host.files.is_new(real)
     }
     others = (
         _newest_ctime_s(nginx.host, path)
