@@ -18,8 +18,7 @@ from reconcile.config.fields.field_type import ParseContext
 from reconcile.config.validation_errors import diagnose, diagnostic
 from reconcile.config.variables import put_in
 from reconcile.errors import ReconcileError
-from reconcile.filesystem.host_error import HostError
-from reconcile.filesystem.user_files import read_user_file
+from reconcile.filesystem.user_files import read_given
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -72,11 +71,11 @@ def list_errors(data: bytes, file: str) -> tuple[tuple[Loc, str], ...]:
 def read_file(path: str) -> bytes:
     """At most one byte more than a file may have. Errors: ReconcileError."""
     try:
-        return read_user_file(path, yaml.MAX_BYTES)
-    except HostError as error:
+        return read_given(path, yaml.MAX_BYTES)
+    except OSError as error:
         raise ReconcileError(
             what=f"cannot read {path}",
-            why=error.why,
+            why=error.strerror or str(error),
             fix="Name the file with -f, or create one with `reconcile init`. Nothing was changed.",
         ) from None
 

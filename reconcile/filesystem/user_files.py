@@ -15,6 +15,7 @@ from reconcile.filesystem.path import helper_name
 from reconcile.filesystem.safe_path import (
     OTHERS_WRITE,
     PinnedName,
+    closing,
     pin_name,
     trusted_users,
 )
@@ -45,21 +46,26 @@ def write_user_file(
 
 
 def read_user_file(path: str, limit: int) -> bytes:
+    """See `read_given`. Errors: HostError."""
+    with explained(f"{path} cannot be read"):
+        return read_given(path, limit)
+
+
+def read_given(path: str, limit: int) -> bytes:
     """At most `limit` + 1 bytes of the file, or the pipe, that the user named.
 
-    Errors: HostError, also for a pipe to which nobody writes.
+    Errors: OSError; HostError for a pipe to which nobody writes.
     """
-    with explained(f"{path} cannot be read"):
-        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with open(fd, "rb", buffering=0) as file:
-            data = b""
-            while len(data) <= limit:
-                _wait_until_readable(fd, path)
-                chunk = file.read(limit + 1 - len(data)) or b""
-                if not chunk:
-                    break
-                data += chunk
-            return data
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with closing(fd):
+        data = b""
+        while len(data) <= limit:
+            _wait_until_readable(fd, path)
+            chunk = os.read(fd, limit + 1 - len(data))
+            if not chunk:
+                break
+            data += chunk
+        return data
 
 
 def _wait_until_readable(fd: int, path: str) -> None:
