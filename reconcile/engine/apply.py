@@ -317,6 +317,8 @@ class _ApplyRun:
         plan = self.replan() if self.replan else None
         if plan is None:
             return
+        # That it is gone was observed; its path may lead through a new link that is not followed.
+        removed = {change.ref for change in self.plan.changes if change.after is None}
         left = []
         for change in plan.changes:
             if _is_theirs(change):
@@ -330,7 +332,7 @@ class _ApplyRun:
                 left.append(change)
         reasons = [
             *(f"{change.ref}: {change.reason or change.action}" for change in left),
-            *(f"{item.ref}: {item.reason}" for item in plan.unknown),
+            *(f"{item.ref}: {item.reason}" for item in plan.unknown if item.ref not in removed),
         ]
         if reasons:
             raise NotConverged(

@@ -42,6 +42,10 @@ class ResourceHooks:
         """What applying it does that no rollback undoes, in words."""
         return ()
 
+    def within(self, chosen: frozenset[Ref]) -> Self:  # noqa: ARG002
+        """What is desired of this where a plan changes only what is `chosen`."""
+        return self
+
     def withheld(self) -> Finding | None:
         """Why it is left as it is, whatever that is; None for nearly all."""
         return None

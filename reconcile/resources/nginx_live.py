@@ -82,6 +82,12 @@ class NginxLive(Resource):
         """The service that runs nginx."""
         return frozenset({SERVICE, *(Ref("file", path) for path in self.serves or ())})
 
+    def within(self, chosen: frozenset[Ref]) -> Self:
+        """Of files that stay as they are, it has loaded what is on the disk."""
+        files = self.serves or {}
+        serves = {path: text for path, text in files.items() if Ref("file", path) in chosen}
+        return self.model_copy(update={"serves": serves})
+
     def needs_gone(self, path: str) -> bool:
         """What the workers would load, or open and keep open, once they are reloaded."""
         return bool(self.rewrites) or any(is_inside(name, path) for name in self.reads)

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from reconcile.config.config import Config
     from reconcile.engine.host_hold import Hold
     from reconcile.engine.ledger import Rows
-    from reconcile.engine.model import Desired, PlanInputs
+    from reconcile.engine.model import Declared, Desired, PlanInputs
     from reconcile.engine.resource import Ref, Resource
     from reconcile.system import Host
     from reconcile.workspace import Workspace
@@ -52,13 +52,14 @@ def plan_changes(
     chosen = select(declared, {ref: row.sites for ref, row in rows.items()}, selection)
     withheld = _withheld(declared, chosen)
     chosen -= withheld.keys()
+    declared = {ref: _within(item, chosen) for ref, item in declared.items()}
     rules, today = tuple(_ignore_rules(workspace.config)), date.today()
     host.guard = PlaceGuard(protected_folders(declared, workspace.protected), Locator())
     world = PlannedHost(host)
     compare = partial(without_ignored, rules, today)
     elsewhere = (chosen & owned_elsewhere(workspace.owned)) - declared.keys()
     observation = _observe(
-        workspace, chosen - elsewhere, rows, world, compare, bind_contents=bind_contents
+        declared, chosen - elsewhere, rows, world, compare, bind_contents=bind_contents
     )
     compared = apply_ignore_rules(declared, observation.readings, rules, today)
     plan = make_plan(
@@ -93,6 +94,11 @@ def plan_changes(
     return with_errors(_with_refusals(_with_impact(workspace, plan), world), guarded)
 
 
+def _within(item: Declared, chosen: frozenset[Ref]) -> Declared:
+    resource = item.resource.within(chosen)
+    return item if resource is item.resource else replace(item, resource=resource)
+
+
 def _withheld(declared: Desired, chosen: frozenset[Ref]) -> dict[Ref, Finding]:
     """What is left as it is, and keeps its ledger row."""
     found = ((ref, item.resource.withheld()) for ref, item in declared.items() if ref in chosen)
@@ -100,7 +106,7 @@ def _withheld(declared: Desired, chosen: frozenset[Ref]) -> dict[Ref, Finding]:
 
 
 def _observe(
-    workspace: Workspace,
+    declared: Desired,
     chosen: frozenset[Ref],
     rows: Rows,
     world: PlannedHost,
@@ -108,7 +114,6 @@ def _observe(
     *,
     bind_contents: bool,
 ) -> Observation:
-    declared = workspace.desired
     return observe(
         {ref: item for ref, item in declared.items() if ref in chosen},
         {ref: rows[ref] for ref in sorted(chosen - declared.keys())},

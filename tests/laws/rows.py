@@ -230,4 +230,24 @@ ROWS: dict[str, list[Step]] = {
         ),
         step(paths={"@/www/shop": {"link": "@/www/static"}}),
     ],
+    "one site selected, while another has changed": [
+        step(sites={"b": {"server_names": ["b.test"], "extra": "return 204;"}}),
+        step(
+            sites={
+                **site(extra="return 204;"),
+                "b": {"server_names": ["b.test"], "extra": "return 205;"},
+            },
+            selection=Selection(sites=("a",)),
+        ),
+    ],
+    "a link in the place of a folder, where somebody else can write": [
+        step(("owner", "www", "daemon"), paths={"@/www/shop/assets/app.js": {"content": "one"}}),
+        step(paths={"@/www/shop": {"link": "@/src/css"}}),
+    ],
+    "a link in the place of a folder that is given away above it": [
+        step(paths={"@/www/shop/assets/app.js": {"content": "one"}}),
+        step(
+            paths={"@/www/shop": {"link": "@/src/css"}, "@/www": {"owner": {"user": "daemon"}}},
+        ),
+    ],
 }
