@@ -1,0 +1,243 @@
+"""Every bound of docs/performance.md in one run, beside the shell and, where given, pyinfra.
+
+    python tests/benchmarks/bench_bounds.py [--sites FEWER MORE] [--uploads N] [--pyinfra PROGRAM]
+
+Prints a line for each job with its bound, and ends with 1 where one is exceeded. Ratios are of
+whole processes that alternate in this run; seconds are of the CPU. Needs root, nginx, rsync and
+the `demo` extra.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench_sites import FEWER, GROWTH, MORE, declare_sites
+from bench_startup import ENVIRONMENT, FILES, IMPORTED, RECONCILE, Run, applied_stage
+
+from reconcile.cli.demo.demo_host import DemoHost, create_demo, nginx_binary, remove_demo
+
+ROUNDS = 5
+WRONG_UID = 65534
+MIB_OF_SITES, MIB_OF_UPLOADS, MIB_OF_ONE_SITE = 100, 60, 40
+
+SHELL = """
+set -eu
+wrong='( ! -user root -o ! -group root -o -type d ! -perm 755 -o -type f ! -perm 644 )'
+copy='rsync -a --no-owner --no-group --no-perms'
+if [ "$1" = check ]; then
+  [ -z "$(find "$3" $wrong -print)" ] && [ -z "$($copy -ni --delete "$2/" "$3/static/")" ]
+else
+  mkdir -p "$3/static"; $copy "$2/" "$3/static/"
+  find "$3" ( ! -user root -o ! -group root ) -exec chown -h root:root {} +
+  find "$3" -type d ! -perm 755 -exec chmod 755 {} + -o -type f ! -perm 644 -exec chmod 644 {} +
+fi
+"""
+PYINFRA = r"""
+from pyinfra.operations import files, server
+
+files.rsync(src="SOURCE/", dest="ROOT/static/", flags=["-a", "--chmod=D755,F644"])
+server.shell(commands=[
+    r"find ROOT \( ! -user root -o ! -group root \) -exec chown -h root:root {} +",
+    r"find ROOT -type d ! -perm 755 -exec chmod 755 {} +",
+    r"find ROOT -type f ! -perm 644 -exec chmod 644 {} +",
+])
+"""
+
+
+@dataclass(frozen=True)
+class Line:
+    """A job, how much it took of what it may take, and its peak of memory, in MiB."""
+
+    job: str
+    took: float
+    bound: float
+    unit: str
+    mib: float = 0.0
+    most_mib: float = 0.0
+
+    @property
+    def holds(self) -> bool:
+        return self.took <= self.bound and (not self.most_mib or self.mib <= self.most_mib)
+
+    def __str__(self) -> str:
+        memory = f", {self.mib:.0f} MiB" if self.mib else ""
+        memory += f" (bound {self.most_mib:.0f})" if self.most_mib else ""
+        verdict = "ok  " if self.holds else "SLOW"
+        return f"{verdict} {self.job}: {self.took:.2f} {self.unit} (bound {self.bound:g}){memory}"
+
+
+def main() -> int:
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--sites", nargs=2, type=int, default=[FEWER, MORE])
+    arguments.add_argument("--uploads", type=int, default=100_000)
+    arguments.add_argument("--pyinfra")
+    given = arguments.parse_args()
+    held = []
+    for line in (
+        *one_site(),
+        *many_uploads(given.uploads, given.pyinfra),
+        *many_sites(*given.sites),
+    ):
+        print(line, flush=True)
+        held.append(line.holds)
+    return 0 if all(held) else 1
+
+
+def run(*command: str, accepted: tuple[int, ...] = (0,)) -> Run:
+    """One run from start to end, as `bench_startup.timed`, children included."""
+    before = os.times()
+    with open(os.devnull, "w") as nowhere:
+        process = subprocess.Popen(command, stdout=nowhere, stderr=nowhere, env=ENVIRONMENT)
+        _, status, usage = os.wait4(process.pid, 0)
+    after = os.times()
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode not in accepted:
+        raise SystemExit(f"{' '.join(command)} ended with {process.returncode}")
+    return Run(
+        after.elapsed - before.elapsed, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+    )
+
+
+def ratio(own: Callable[[], Run], other: Callable[[], Run], rounds: int = ROUNDS) -> float:
+    """How many times as long the first takes, alternating; the median."""
+    return statistics.median(own().seconds / other().seconds for _ in range(rounds))
+
+
+def reconcile(demo: DemoHost, *arguments: str) -> Run:
+    return run(*RECONCILE, *arguments, "-f", demo.file, accepted=(0, 2))
+
+
+def one_site() -> Iterator[Line]:
+    """Start-up, and a plan that finds nothing to do."""
+    demo = applied_stage()
+    try:
+        name = f"plan, nothing to do, {FILES} + {FILES} files"
+        mib = reconcile(demo, "plan").mib
+        took = ratio(lambda: reconcile(demo, "plan"), lambda: run(*IMPORTED), 3 * ROUNDS)
+        yield Line(name, took, 1.0, "x the imports", mib, MIB_OF_ONE_SITE)
+        took = ratio(lambda: run(*RECONCILE, "--help"), lambda: run(*IMPORTED))
+        yield Line("--help", took, 0.75, "x the imports")
+    finally:
+        remove_demo(demo)
+
+
+def many_uploads(count: int, pyinfra: str | None) -> Iterator[Line]:
+    """The first apply on uploads of a wrong owner and mode, then repairs and plans."""
+    demo = create_demo(tempfile.mkdtemp(prefix="reconcile-bench-"), nginx_binary())
+    folder = f"{demo.root}/www/s0"
+    others = {"the shell": f"{demo.root}/shell"} | (
+        {"pyinfra": f"{demo.root}/py"} if pyinfra else {}
+    )
+    try:
+        declare_sites(demo, 1)
+        for number in range(1_000):
+            Path(f"{demo.root}/src/s0/{number}.css").write_text("a {}\n" * 50)
+        for root in (folder, *others.values()):
+            write_wrong_uploads(f"{root}/media", count)
+        peers = {name: peer_of(name, demo, root, pyinfra) for name, root in others.items()}
+        own = reconcile(demo, "apply", "--auto-approve", "--no-verify").seconds
+        for name, peer in peers.items():
+            yield Line(
+                f"first apply, {count:,} wrong uploads", own / peer("apply"), 1.5, f"x {name}"
+            )
+        shell = peers["the shell"]
+        planned = reconcile(demo, "plan")
+        took = statistics.median(
+            reconcile(demo, "plan").seconds / shell("check") for _ in range(ROUNDS)
+        )
+        yield Line(
+            f"plan, nothing to do, {count:,} uploads",
+            took,
+            1.2,
+            "x the shell",
+            planned.mib,
+            MIB_OF_UPLOADS,
+        )
+        took = statistics.median(
+            repaired(demo, folder, others["the shell"], shell) for _ in range(3)
+        )
+        yield Line(f"repair of 100 among {count:,}", took, 1.3, "x the shell")
+    finally:
+        remove_demo(demo)
+
+
+def repaired(demo: DemoHost, folder: str, other: str, shell: Callable[[str], float]) -> float:
+    for root in (folder, other):
+        for number in range(100):
+            os.chmod(f"{root}/media/{number % 10}/{number}", 0o600)
+    own = reconcile(demo, "apply", "--auto-approve", "--no-verify").seconds
+    return own / shell("apply")
+
+
+def write_wrong_uploads(folder: str, count: int) -> None:
+    """That many files in ten folders, each of another user and with another mode."""
+    for number in range(10):
+        os.makedirs(f"{folder}/{number}")
+    for number in range(count):
+        path = f"{folder}/{number % 10}/{number}"
+        os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
+        os.chown(path, WRONG_UID, WRONG_UID)
+
+
+def peer_of(name: str, demo: DemoHost, root: str, pyinfra: str | None) -> Callable[[str], float]:
+    """What takes the seconds of the peer's `apply` or `check` of the tree `root`."""
+    source = f"{demo.root}/src/s0"
+    if name == "the shell":
+        script = SHELL.replace(" ( ", r" \( ").replace(" ) ", r" \) ")
+        return lambda verb: run("sh", "-c", script, "sh", verb, source, root).seconds
+    deploy = Path(demo.root, "deploy.py")
+    deploy.write_text(PYINFRA.replace("SOURCE", source).replace("ROOT", root))
+    return lambda _: run(pyinfra or "pyinfra", "@local", "-y", str(deploy)).seconds
+
+
+def many_sites(fewer: int, more: int) -> Iterator[Line]:
+    """What grows with the sites: the CPU's seconds with many, and beside fewer of them."""
+    few, many = measure(fewer), measure(more)
+    for job, (_, bound) in SITE_JOBS.items():
+        own, less = many[job], few[job]
+        if bound and more >= MORE:
+            yield Line(f"{more} sites, {job}", own.cpu_seconds, bound, "s", own.mib, MIB_OF_SITES)
+        growth = own.cpu_seconds / less.cpu_seconds
+        yield Line(f"{more} / {fewer} sites, {job}", growth, GROWTH * more / fewer, "x")
+
+
+SITE_JOBS: dict[str, tuple[tuple[str, ...], float]] = {
+    "validate": (("validate",), 0.0),
+    "first plan": (("plan", "--summary"), 6.0),
+    "first apply": (("apply", "--auto-approve", "--no-verify", "--summary"), 0.0),
+    "plan, nothing to do": (("plan", "--summary"), 1.5),
+    "doctor": (("doctor",), 6.0),
+    "one site changed": (("apply", "--auto-approve", "--no-verify", "--summary"), 0.0),
+}
+"""Job → its command, and the seconds it may take with a thousand sites; 0: growth alone."""
+
+
+def measure(sites: int) -> dict[str, Run]:
+    """Each job once, in order, on a host of its own."""
+    demo = create_demo(tempfile.mkdtemp(prefix="reconcile-bench-"), nginx_binary())
+    try:
+        declare_sites(demo, sites)
+        found = {}
+        for job, (arguments, _) in SITE_JOBS.items():
+            if job == "one site changed":
+                text = Path(demo.file).read_text()
+                Path(demo.file).write_text(text.replace("cache: week", "cache: day", 1))
+            found[job] = reconcile(demo, *arguments)
+        return found
+    finally:
+        remove_demo(demo)
+
+
+if __name__ == "__main__":
+    if not shutil.which("rsync"):
+        sys.exit("rsync is missing")
+    sys.exit(main())
