@@ -55,6 +55,13 @@ def _refusal_finding(error: ReconcileError) -> Finding:
 
 def refuse_unclear(plan: Plan) -> None:
     """Refuse a plan that contradicts itself, is incomplete, or would fail."""
+    # First: a refusal can be the consequence of what could not be read.
+    if plan.unknown:
+        raise ReconcileError(
+            "A part of the host could not be read.",
+            "; ".join(f"{unknown.ref}: {unknown.reason}" for unknown in plan.unknown),
+            "Remove the cause, or skip that part with --exclude. Nothing was changed.",
+        )
     for error in plan.refusals:
         raise error
     if plan.conflicts:
@@ -67,12 +74,6 @@ def refuse_unclear(plan: Plan) -> None:
             "The configuration has conflicting declarations.",
             why,
             f"{_correction(plan)} Nothing was changed.",
-        )
-    if plan.unknown:
-        raise ReconcileError(
-            "A part of the host could not be read.",
-            "; ".join(f"{unknown.ref}: {unknown.reason}" for unknown in plan.unknown),
-            "Remove the cause, or skip that part with --exclude. Nothing was changed.",
         )
 
 
