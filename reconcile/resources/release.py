@@ -306,7 +306,7 @@ class Release(Resource):
                 output = run_step(host, run)
             except StepFailed as error:
                 host.state.write(self.log, log + error.output[-LOG_BYTES:])
-                raise self._explained(error, number) from None
+                raise self._explained(error, number, host.state.path_of(self.log)) from None
             log += f"$ {step.text}\n".encode() + output[-LOG_BYTES:]
             host.state.write(self.log, log)
 
@@ -315,12 +315,15 @@ class Release(Resource):
         """The file of the state directory with the output of its steps."""
         return f"releases/{self.site}-{self.id}.log"
 
-    def _explained(self, error: StepFailed, number: int) -> StepFailed:
+    def _explained(self, error: StepFailed, number: int, log: str) -> StepFailed:
         step = self.commands[number - 1]
         ran = [one for one in self.commands[:number] if one.irreversible]
         left = "".join(f" `{one.text}` has run, and nothing undoes it." for one in ran)
         error.what = f"Step {number} of release {self.id} of {self.site} failed: {step.text}"
-        error.fix = f"Correct it, then apply again. Visitors still get the old version.{left}"
+        error.fix = (
+            f"Correct it, then apply again; {log} has all of its output."
+            f" Visitors still get the old version.{left}"
+        )
         return error
 
 
