@@ -78,6 +78,10 @@ CONTRADICTIONS = {
         + "paths: {/srv/s/app.env: {content: a, sensitive: true}}\n",
         "7: /srv/s/app.env is not for visitors",
     ),
+    "a file behind a link of paths": (
+        site("locations:", FILE % "/srv/now/x") + "paths: {/srv/now: {link: /srv/releases/2}}\n",
+        "7: /srv/now/x is behind the symlink /srv/now (use the path below /srv/releases/2)",
+    ),
     "a file that visitors uploaded": (
         site("locations:", FILE % "/srv/m/x", MEDIA % "cache: day"),
         "7: /srv/m/x is among the media files of /m/ (use a file that visitors cannot replace)",

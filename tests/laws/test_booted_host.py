@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from hypothesis import Phase, given, settings
 
+from reconcile.engine.selection import Selection
 from tests.lab import DebianHost
 from tests.lab.manifest import differences
-from tests.laws.box import FILES, UPLOADS, Event, Yaml
+from tests.laws.box import FILES, UPLOADS, Event, Yaml, with_variables
 from tests.laws.generated import Step, steps
 from tests.support import guide_site as site
 from tests.support.tally import TALLY
@@ -32,6 +33,10 @@ PLACES = (
     ("/bin/false", "/usr/bin/sleep 999999"),
 )
 UPSTREAM = "[Service]\nExecStart=/usr/bin/python3 -m http.server -d /srv/myapp/static 8001\n"
+CERTIFICATE = (
+    f"openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=a.test -days 90"
+    f" -keyout {ROOT}/etc/tls/key.pem -out {ROOT}/etc/tls/chain.pem 2>/dev/null"
+)
 OWN = ("/srv/host", "/etc/nginx", "/etc/systemd/system")
 UNITS = ("nginx.service", "gunicorn-a.service", "gunicorn-b.service", "web.service")
 APPLIED, REFUSED, ROLLED_BACK = 0, 1, 3
@@ -42,6 +47,7 @@ def host(debian_host: DebianHost) -> DebianHost:
     site.deploy(debian_host)
     for name, text in FILES.items():
         debian_host.write(placed(f"@/{name}"), placed(text.replace("{root}", "@")))
+    debian_host.run("sh", "-c", CERTIFICATE)
     for name, text in UPLOADS.items():
         debian_host.write(placed(f"@/{name}"), text, user="www-data")
     debian_host.write("/etc/systemd/system/upstream.service", UPSTREAM)
@@ -83,9 +89,10 @@ def follow(host: DebianHost, step: Step, number: int) -> None:
             host.run("sh", "-c", command, check=False)
     host.write(YAML, placed(json.dumps(yaml_of(step.yaml))))
     before, uploads = host.manifest(*OWN, units=UNITS), contents(host, "/srv/host/www")
-    planned = host.reconcile("plan", timeout_s=120)
+    part = options(step.selection)
+    planned = host.reconcile("plan", *part, timeout_s=120)
 
-    done = host.reconcile("apply", "--auto-approve", "--allow-empty", timeout_s=300)
+    done = host.reconcile("apply", *part, "--auto-approve", "--allow-empty", timeout_s=300)
 
     said = f"{planned.stdout}{planned.stderr}\n{done.stdout}{done.stderr}"
     assert done.returncode in (APPLIED, REFUSED, ROLLED_BACK), said
@@ -98,8 +105,20 @@ def follow(host: DebianHost, step: Step, number: int) -> None:
     assert not lost, f"places: {lost}"
 
 
+def options(selection: Selection) -> Iterator[str]:
+    """The part that is applied, as it is typed."""
+    parts = {
+        "--site": selection.sites,
+        "--target": selection.targets,
+        "--exclude": selection.excludes,
+    }
+    for option, values in parts.items():
+        for value in values:
+            yield from (option, placed(value))
+
+
 def yaml_of(yaml: Yaml) -> dict[str, Any]:
-    return {"version": 1, **yaml}
+    return {"version": 1, **with_variables(yaml)}
 
 
 def contents(host: DebianHost, folder: str) -> set[str]:

@@ -14,6 +14,7 @@ from reconcile.config.diagnostics import Violation
 from reconcile.config.document import Loc
 from reconcile.config.fields.identifiers import Name
 from reconcile.config.fields.path_types import NginxPath
+from reconcile.config.host_path import check_ancestors
 from reconcile.config.probes import Expectation, HttpProbe
 from reconcile.config.site.access import Access, access_view, check_access
 from reconcile.config.site.extra import check_extra
@@ -76,6 +77,7 @@ def check_file_location(
         line = config.position_of(*loc[:-1], f"{key}/").line
         message = f"{key} leads to the location {key}/ (line {line})"
         yield Violation(loc, message, "remove one of them")
+    yield from check_ancestors((*loc, "file"), location.file, config)
     entry = config.paths.get(location.file)
     if (entry and entry.sensitive) or is_system_directory(location.file):
         yield Violation((*loc, "file"), f"{location.file} is not for visitors")
