@@ -122,7 +122,7 @@ def _start_logging(parameter: typer.CallbackParam, given: bool) -> None:
 
 
 def _files_option(
-    files: str | None = typer.Option(
+    packed: str | None = typer.Option(
         None,
         "--files",
         metavar="TAR",

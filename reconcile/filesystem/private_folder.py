@@ -1,4 +1,4 @@
-"""A folder for files of one command, entered by nobody else, named by what it holds."""
+"""A folder for files of one command, which no one else may enter, named by what it holds."""
 
 from __future__ import annotations
 

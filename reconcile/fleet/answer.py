@@ -55,7 +55,7 @@ _OUTCOMES: Mapping[State, Outcome] = {
 
 @dataclass(frozen=True)
 class HostAnswer:
-    """How one host ended; `problem` says in words why nothing better is known."""
+    """How one host ended; `problem` states why nothing better is known."""
 
     state: State
     exit_code: int | None = None
@@ -114,7 +114,7 @@ def read_answer(command: str, parts: Mapping[str, str]) -> HostAnswer:
     if document is None and code not in (1, 4, 5, 6):
         return unknown(errors or "the answer is not JSON")
     state = _state(command, code, document)
-    problem = "" if state in ("in_sync", "drift", "applied") else errors
+    problem = "" if state in ("in_sync", "drift", "applied") else errors or _error_of(document)
     return HostAnswer(
         state,
         code,
@@ -129,7 +129,7 @@ def as_applied_before(answer: HostAnswer, history: str, saved_plan: bytes) -> Ho
     """The answer of a host whose plan an interrupted rollout had carried out already.
 
     A saved plan is applied once, so that asking again is safe: the host refuses, and its history
-    tells how that apply ended. `answer` itself where it never ran.
+    shows how that apply ended. `answer` itself where it never ran.
     """
     plan, rows = json.loads(saved_plan), (_document(history) or {}).get("entries")
     for row in reversed(rows if isinstance(rows, list) else []):
@@ -166,6 +166,14 @@ def newest_reading(lines: str) -> Mapping[str, Any] | None:
     """The reading that the host left last, None where it leaves none."""
     found = [one for line in lines.splitlines() if (one := _document(line)) is not None]
     return max(found, key=lambda one: str(one.get("timestamp", "")), default=None)
+
+
+def _error_of(document: Mapping[str, Any] | None) -> str:
+    """What went wrong, as a document has it."""
+    error = (document or {}).get("error")
+    if not isinstance(error, dict):
+        return ""
+    return _plain("\n".join(str(error[key]) for key in ("what", "why", "fix") if error.get(key)))
 
 
 def _whole_number(text: str) -> int | None:

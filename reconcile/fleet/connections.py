@@ -35,7 +35,7 @@ MOST_BYTES = 64 << 20
 MOST_LINES = 300_000
 CHUNK = 1 << 16
 STRICT = {"ssh_strict_host_key_checking": "yes"}
-"""A host whose key is not known is never accepted, whatever an inventory says."""
+"""A host whose key is not known is never accepted, whatever an inventory has."""
 
 
 class FleetHosts(NamedTuple):
@@ -128,7 +128,7 @@ class Connections:
 
 
 class _Asked:
-    """One host while it is asked; where that ends early, `answer` says what is known."""
+    """One host while it is asked; where that ends early, `answer` is what is known."""
 
     def __init__(self, host: Any, job: Job) -> None:
         self._host, self._job = host, job
@@ -246,7 +246,7 @@ def _keep_quiet() -> None:
     logger.addHandler(logging.NullHandler())
     logger.propagate = False
     # A signal arrives while all hosts are waited for: that is no error of gevent's.
-    get_hub().exception_stream = None
+    setattr(get_hub(), "exception_stream", None)  # noqa: B010  which it reads
     setattr(connector_util, "getpass", _refuse_password)  # noqa: B010  pyinfra imports it by name
 
 

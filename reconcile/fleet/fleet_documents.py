@@ -28,7 +28,8 @@ CHANGES = ("resource_changes", "behaviour_changes", "summary")
 COMPARED: Mapping[Command, tuple[str, ...]] = {
     "plan": (*CHANGES, "findings", "unknown", "conflicts"),
     "apply": CHANGES,
-    "drift": (*CHANGES, "unknown", "conflicts"),
+    "drift": (*CHANGES, "unknown", "conflicts", "checks"),
+    "verify": ("checks",),
     "doctor": ("findings",),
 }
 """What makes the plans of two hosts equal."""
@@ -149,11 +150,9 @@ def groups_of(
 
 def compared_part(command: Command, document: Mapping[str, Any]) -> dict[str, Any]:
     """What a host has in common with others that need the same."""
-    if command == "verify":
-        checks = document.get("checks")
-        bad = [one for one in checks if _is_bad(one)] if isinstance(checks, list) else []
-        return {"checks": bad}
     found = {key: document[key] for key in COMPARED.get(command, ()) if key in document}
+    if isinstance(found.get("checks"), list):
+        found["checks"] = [one for one in found["checks"] if _is_bad(one)]
     if isinstance(found.get("findings"), list):
         # Notes name what is a host's own, such as the values of its variables.
         found["findings"] = [one for one in found["findings"] if not _is_note(one)]

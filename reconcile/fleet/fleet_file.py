@@ -96,7 +96,7 @@ class FleetHost(ConfigModel):
 
     @property
     def connections(self) -> tuple[str, ...]:
-        """The keys that say how it is reached: has to be one."""
+        """The keys for how it is reached: has to be one."""
         return tuple(name for name in CONNECTIONS if getattr(self, name))
 
 
@@ -166,7 +166,7 @@ class RolloutSection(ConfigModel):
 
 
 class Fleet(ConfigModel):
-    """Many hosts, and how they are brought to what their configurations say."""
+    """Many hosts, and how they are brought to what their configurations declare."""
 
     version: Literal[1] = Field(description="The version of this format.")
     hosts: dict[Name, FleetHost] = Field(default={}, description="The hosts, by name.")
@@ -240,7 +240,7 @@ class Fleet(ConfigModel):
 def _check_host(name: str, host: FleetHost) -> Iterator[Violation]:
     found = host.connections
     if len(found) != 1:
-        what = f"{' and '.join(found)} exclude each other" if found else "nothing says how to reach"
+        what = f"{' and '.join(found)} exclude each other" if found else "it has no connection"
         hint = "" if found else "add ssh: user@host"
         yield Violation(("hosts", name), f"{quote_text(name)}: {what}", hint)
     for key in ("port", "ssh_key", "known_hosts"):

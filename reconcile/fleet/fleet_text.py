@@ -67,7 +67,7 @@ def _status_rows(answers: Mapping[str, HostAnswer]) -> Iterator[Row]:
 
 def _status_row(name: str, state: str, document: Mapping[str, Any]) -> Row:
     rows = _objects(document.get("history", document.get("entries")))
-    last = max(rows, key=lambda row: int(str(row.get("number", 0))), default=None)
+    last = max(rows, key=_number, default=None)
     text = state if "entries" not in document else ""
     if last is not None:
         applied = "{result} by {user}, {at}".format(
@@ -75,6 +75,11 @@ def _status_row(name: str, state: str, document: Mapping[str, Any]) -> Row:
         )
         text = f"{text}; last apply: {applied}".removeprefix("; ")
     return Row(name, printable(text.replace("_", " ")) or "never applied", name)
+
+
+def _number(row: Mapping[str, Any]) -> int:
+    number = row.get("number")
+    return number if isinstance(number, int) else 0
 
 
 def progress_line(done: int, total: int, name: str, answer: HostAnswer) -> str:
@@ -109,7 +114,7 @@ def _group_lines(
     text = answers[group.hosts[0]].text
     if command == "plan" and text:
         return [*heading, *_without_host(text)]
-    details = [*_details(compared_part(command, group.plan))]
+    details = map(printable, _details(compared_part(command, group.plan)))
     return [*heading, *(line for text in details for line in style.wrap(text, "  ", "      "))]
 
 
@@ -139,7 +144,7 @@ def _change_line(change: Mapping[str, Any]) -> str:
     action = str(actions[0]) if isinstance(actions, list) and actions else ""
     line = f"{_SIGNS.get(action, ' ')} {change.get('address')}"
     fields = ", ".join(_fields(values)) if action == "update" else ""
-    return printable(f"{line}: {fields} ({change.get('cause')})" if fields else line)
+    return f"{line}: {fields} ({change.get('cause')})" if fields else line
 
 
 def _fields(values: Mapping[str, Any]) -> Iterator[str]:

@@ -22,7 +22,10 @@ _STOP_S = 10
 # A controller that is gone must not end this before it has cleaned up.
 _TRAPS = "trap '' PIPE; trap 'exit 1' HUP INT TERM"
 
+# What a controller left that was killed before its second script is removed a day later.
 PREPARE = f"""umask 077
+find "${{TMPDIR:-/tmp}}" -maxdepth 1 -name 'reconcile-fleet.*' -user "$(id -u)" -mmin +1440 \\
+  -exec rm -rf {{}} + 2>/dev/null
 dir=$(mktemp -d "${{TMPDIR:-/tmp}}/reconcile-fleet.XXXXXXXXXX") || exit 1
 printf '{HEADER}folder\\n%s\\n{HEADER}installed\\n' "$dir"
 cat {INSTALLED}/digest 2>/dev/null
@@ -80,7 +83,7 @@ class Script:
         work = "\n".join(self._lines(folder, installs))
         sudo = 'if [ "$(id -u)" = 0 ]; then as=; else as="sudo -n -H"; fi' * self.uses_sudo
         run = f"$as sh -c {quote(work)}" if self.uses_sudo else f"sh -c {quote(work)}"
-        # The exit code is a part of the answer; here it would only say whether it was 0.
+        # The exit code is a part of the answer; here it would only show whether it was 0.
         ending = f"printf '{HEADER}refused\\n'; rm -rf {quote(folder)}; exit 0"
         return f"{_TRAPS}\n{sudo}\n{run} || {ending}"
 

@@ -30,7 +30,7 @@ class Session:
         self.targets = {target.name: target for target in targets}
         self.connections = connections
         self.work = Work(fleet, packer)
-        # All of them before any host is asked: an error in one YAML is nobody's surprise halfway.
+        # All of them before any host is asked: no error in a YAML comes up halfway.
         self.packages: dict[str, Package] = {
             name: self.work.package(target) for name, target in self.targets.items()
         }

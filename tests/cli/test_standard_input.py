@@ -98,6 +98,13 @@ def test_errors_name_positions_of_standard_input(sandbox: Sandbox) -> None:
     ]
 
 
+def test_an_argument_that_is_called_files_is_another_one(sandbox: Sandbox) -> None:
+    done = sandbox.run("report", "-f", "-", "--files", sandbox.pack("new"), "--html", "page.html")
+
+    assert 0 == done.returncode, done.stderr
+    assert (sandbox.root / "page.html").exists()
+
+
 def test_files_without_standard_input_are_refused(sandbox: Sandbox) -> None:
     (sandbox.root / "reconcile.yaml").write_text(sandbox.yaml)
 

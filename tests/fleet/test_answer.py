@@ -52,6 +52,13 @@ def test_nothing_of_an_answer_controls_a_terminal() -> None:
     assert "\\x1b[2J" == answer.text
 
 
+def test_why_an_apply_failed_is_in_its_answer() -> None:
+    error = {"what": "Verification failed", "why": "404", "fix": ""}
+    found = {"code": "3", "out": json.dumps({"result": "rolled_back", "error": error})}
+
+    assert "Verification failed\n404" == read_answer("apply", found).problem
+
+
 @given(st.lists(st.text()), st.sampled_from(["plan", "apply", "drift", "verify", "doctor"]))
 def test_any_output_is_an_answer(lines: list[str], command: str) -> None:
     assert isinstance(read_answer(command, parts(lines)), HostAnswer)
@@ -79,7 +86,7 @@ def test_an_answer_is_split_at_its_headers() -> None:
         ("rows", "stale"),
     ],
 )
-def test_the_history_tells_how_an_interrupted_apply_ended(rows: object, state: str) -> None:
+def test_the_history_shows_how_an_interrupted_apply_ended(rows: object, state: str) -> None:
     saved = json.dumps({"fingerprint": "f", "serial": 3}).encode()
     history = json.dumps({"entries": rows})
 

@@ -20,7 +20,7 @@ NO_LIMITS = StopLimits()
 
 
 class Scripted:
-    """A session whose hosts answer what they are told to; `asked` holds who was, and how often."""
+    """A session whose hosts answer from a script; `asked` holds who was, and how often."""
 
     def __init__(
         self,

@@ -50,7 +50,7 @@ def test_the_first_failure_stops_a_rollout_by_default() -> None:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("hosts: {a: {}}", "nothing says how to reach"),
+        ("hosts: {a: {}}", "it has no connection"),
         ("hosts: {a: {ssh: a, local: true}}", "ssh and local exclude each other"),
         ("hosts: {a: {local: true, port: 22}}", "port is only for ssh"),
         ("hosts: {a: {ssh: 'a b'}}", "is not an SSH address"),

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -124,7 +126,7 @@ class Hosts:
 
 
 def test_plans_are_saved_applied_in_steps_and_refused_where_stale(tmp_path: Path) -> None:
-    off = "  off: {ssh: nobody@127.0.0.1:1}"
+    off = "  off: {ssh: user@127.0.0.1:1}"
     hosts = Hosts(tmp_path, "abc", "{order: [1, 2]}", more=off)
     (tmp_path / "hosts/off.yaml").write_text("version: 1\n")
 
@@ -194,6 +196,29 @@ def test_a_killed_controller_goes_on_where_it_ended(tmp_path: Path) -> None:
     assert [1, 1] == [hosts.applies(name) for name in "ab"]
 
 
+@pytest.mark.nightly
+@pytest.mark.parametrize("seed", range(5))
+def test_a_controller_that_is_killed_again_and_again_applies_each_plan_once(
+    tmp_path: Path, seed: int
+) -> None:
+    hosts, moments = Hosts(tmp_path, "abc", "{order: [1, 2]}"), random.Random(seed)
+    hosts.fleet("plan", "--out", "plans")
+
+    for attempt in range(4):
+        with hosts.start("fleet", "apply", "plans", *["--resume"][:attempt]) as controller:
+            time.sleep(moments.uniform(0.3, 4))
+            controller.kill()
+    code, document = hosts.fleet("apply", "plans", "--resume")
+
+    assert (0, {"applied"}) == (code, set(hosts.states(document).values())), document
+    assert ["one"] * 3 == [hosts.content(name) for name in "abc"]
+    for name in "abc":
+        (tmp_path / f"{name}.yaml").write_text(
+            f"version: 1\nhost: {{service_manager: process, state_dir: {tmp_path}/{name}/state}}\n"
+        )
+    assert [1, 1, 1] == [hosts.applies(name) for name in "abc"]
+
+
 def test_a_host_that_sends_anything_else_is_unknown(tmp_path: Path) -> None:
     hosts = Hosts(tmp_path, "abcd", "{timeout: 3s}")
     hosts.behave("a", "head -c 50000000 /dev/zero | tr '\\0' x; exit 0")
@@ -220,13 +245,13 @@ def test_an_inventory_of_pyinfra_and_a_limit_choose_hosts(tmp_path: Path) -> Non
     )
 
     code, document = hosts.fleet("plan", "--limit", "canary", "--detailed-exitcode")
-    nobody = hosts.run("fleet", "plan", "--limit", "cnary")
+    none = hosts.run("fleet", "plan", "--limit", "cnary")
     status = hosts.run("fleet", "status", "--limit", "canary", "--html", "page.html")
 
     assert (2, {"@local": "drift"}) == (code, hosts.states(document))
     assert (0, True) == (status.returncode, "@local  never applied" in status.stdout)
     assert "@local" in (tmp_path / "page.html").read_text()
-    assert (1, True) == (nobody.returncode, "--limit cnary chooses no host" in nobody.stderr)
+    assert (1, True) == (none.returncode, "--limit cnary chooses no host" in none.stderr)
 
 
 def test_equal_plans_are_shown_once_with_their_hosts(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ STATES: tuple[State, ...] = ("applied", "failed", "unreachable", "stale", "unkno
 
 
 class Scripted:
-    """Hosts that answer what a script says, after the time that it says; nothing waits."""
+    """Hosts that answer from a script, after the time in it; nothing waits."""
 
     def __init__(self, script: Script) -> None:
         self.script, self.clock = script, 0

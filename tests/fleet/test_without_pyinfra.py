@@ -1,4 +1,4 @@
-"""pyinfra is optional: without it every other command works, and this one says what is missing."""
+"""pyinfra is optional: without it every other command works, and this one names what is missing."""
 
 from __future__ import annotations
 
