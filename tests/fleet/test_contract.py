@@ -20,15 +20,14 @@ from reconcile.fleet.cooperative import make_cooperative
 make_cooperative()
 from pyinfra.api import Inventory
 from reconcile.fleet import connections
-from reconcile.fleet.answer import Answer
-from reconcile.fleet.connections import Connections, Members
+from reconcile.fleet.connections import Connections, FleetHosts
 from reconcile.fleet.rollout import Order, Rollout
 from reconcile.fleet.run import run_rollout
-from reconcile.fleet.script import HEADER, Call, Program, Script
+from reconcile.fleet.script import HEADER, Call, InstalledProgram, Script
 from reconcile.fleet.work import Job
 
 count, parallel = map(int, sys.argv[1:])
-SCRIPT = Script(Program(), Call(("drift", "--json")), False, 60, False)
+SCRIPT = Script(InstalledProgram(), Call(("drift", "--json")), False, 60, False)
 connections._keep_quiet()
 ANSWERS = {
     "mktemp -d": [HEADER + "folder", "/tmp/x", HEADER + "installed"],
@@ -42,7 +41,7 @@ def host(number):
 
 inventory = Inventory(([host(number) for number in range(count)], {}))
 hosts = {one.name: one for one in inventory}
-asks = Connections(Members((), hosts), parallel)
+asks = Connections(FleetHosts((), hosts), parallel)
 found = {}
 def keep(name, answer):
     found[name] = answer

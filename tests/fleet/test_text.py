@@ -25,7 +25,9 @@ NOTE = {"severity": "note", "rule": "variables", "what": "Variables: name = "}
 
 def test_hosts_with_the_same_plan_are_one_group_whatever_their_notes() -> None:
     answers = {
-        name: HostAnswer("drift", 2, {"resource_changes": [CHANGE], "findings": [NOTE | {"fix": name}]})
+        name: HostAnswer(
+            "drift", 2, {"resource_changes": [CHANGE], "findings": [NOTE | {"fix": name}]}
+        )
         for name in "abc"
     }
 
