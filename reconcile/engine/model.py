@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
 from reconcile.dataclass import dataclass
 from reconcile.engine.resource import Cause as Cause
@@ -135,6 +135,9 @@ class Change:
         return 0 if self.before is None else self.before.files_removed(self.after)
 
 
+T = TypeVar("T")
+
+
 class Changes(tuple[Change, ...]):
     """The changes of a plan, in order."""
 
@@ -147,6 +150,17 @@ class Changes(tuple[Change, ...]):
     def by_ref(self) -> Mapping[Ref, Change]:
         """The change of each resource that is changed."""
         return {change.ref: change for change in self}
+
+    @cached_property
+    def _made(self) -> dict[object, Any]:
+        return {}
+
+    def once(self, make: Callable[[Changes, Any], T], host: Any) -> T:
+        """What `make` makes of all of them on `host`, which it makes once."""
+        if make not in self._made:
+            self._made[make] = make(self, host)
+        found: T = self._made[make]
+        return found
 
 
 @dataclass(frozen=True)

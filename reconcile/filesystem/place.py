@@ -8,7 +8,7 @@ inside of it, and the inode.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from posixpath import join
 from typing import Any, NamedTuple, Self
 
@@ -66,6 +66,28 @@ class Location:
 def is_one_in_the_other(one: Location, other: Location) -> bool:
     """Whether both are the same directory, or one lies in the other, by any name."""
     return _lies_in(one, other) or _lies_in(other, one)
+
+
+class OverlapIndex:
+    """Directories by what they are and lie in: those that overlap another, without comparing all.
+
+    What overlaps is what `is_one_in_the_other` says.
+    """
+
+    def __init__(self, locations: Mapping[str, Location]) -> None:
+        self._own: dict[tuple[str, str | int], set[str]] = {}
+        self._inside: dict[tuple[str, str | int], set[str]] = {}
+        for name, location in locations.items():
+            for place in location.places:
+                self._own.setdefault(_identity(place), set()).add(name)
+            for place in (*location.places, *location.above):
+                self._inside.setdefault(_identity(place), set()).add(name)
+
+    def overlapping(self, one: Location) -> set[str]:
+        """The names of those that are `one`, lie in it, or hold it."""
+        holding = (self._own.get(_identity(place), ()) for place in (*one.places, *one.above))
+        below = (self._inside.get(_identity(place), ()) for place in one.places)
+        return {name for found in (*holding, *below) for name in found}
 
 
 def _lies_in(inner: Location, outer: Location) -> bool:

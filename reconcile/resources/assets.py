@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Self
 from pydantic import SkipValidation
 
 from reconcile.engine.digest import digest
-from reconcile.engine.model import Action, Change, FieldChange, Finding
+from reconcile.engine.model import Action, Change, Changes, FieldChange, Finding
 from reconcile.engine.resource import Cause, Ref, Resource
 from reconcile.filesystem.compress import SUFFIXES, refuse_missing
 from reconcile.filesystem.host_error import ChangedSincePlan, HostError
 from reconcile.filesystem.path import is_inside, relative_to
 from reconcile.filesystem.permissions import PermissionDeviation, PermissionPolicy
-from reconcile.filesystem.place import is_one_in_the_other
+from reconcile.filesystem.place import OverlapIndex, is_one_in_the_other
 from reconcile.filesystem.sync.source import NotCopied
 from reconcile.filesystem.sync.sync_diff import (
     ChangedSide,
@@ -292,20 +292,14 @@ class Assets(Resource):
         self._refuse_no_source(host)
         self._refuse_overlap(host)
         refuse_missing_folder(host, self, changes)
-        for change in changes:
-            if isinstance(change.subject, Assets) and change.ref != self.ref:
-                self._refuse_changing_source(host, change)
+        self._refuse_changing_source(host, Changes.of(changes))
         return ()
 
-    def _refuse_changing_source(self, host: Host, other: Change) -> None:
+    def _refuse_changing_source(self, host: Host, changes: Changes) -> None:
         """What another copy is about to change could be read only after that."""
-        copied = other.before or other.subject
-        if not isinstance(copied, Assets) or other.after is None:
-            return
-        if copied.diff is None or not copied.diff.changes_contents:
-            return
-        at = host.files.locations((self.source, copied.path))
-        if is_one_in_the_other(at[self.source], at[copied.path]):
+        copies, index = changes.once(_changing_copies, host)
+        found = index.overlapping(host.files.locations((self.source,))[self.source])
+        for copied in (copies[path] for path in sorted(found - {self.path})):
             raise HostError(
                 what=f"the source folder {self.source} of {self.path} is a copy itself",
                 why=f"this plan changes {copied.path}, the copy of {copied.source}",
@@ -568,3 +562,15 @@ def _notes(wanted: Assets, found: SyncDiff) -> Iterator[str]:
     yield from skipped_note(
         out.foreign, "file", source, "{was} not copied: hard-linked, and owned by another user"
     )
+
+
+def _changing_copies(changes: Changes, host: Host) -> tuple[dict[str, Assets], OverlapIndex]:
+    """Each copy whose contents the plan changes, by its path and by its place."""
+    copies: dict[str, Assets] = {}
+    for change in changes:
+        copied = change.before or change.subject
+        if not isinstance(copied, Assets) or change.after is None:
+            continue
+        if copied.diff is not None and copied.diff.changes_contents:
+            copies[copied.path] = copied
+    return copies, OverlapIndex(host.files.locations(copies))
