@@ -17,6 +17,8 @@ from reconcile.adopt.app_folder import (
 from reconcile.adopt.first_file import first_file, site_name
 from reconcile.cli.options import Json
 from reconcile.cli.terminal import show
+from reconcile.config.fields.field_type import InvalidValue
+from reconcile.config.fields.network import parse_server_name
 from reconcile.config.starter import STARTER
 from reconcile.errors import ExitCode, ReconcileError
 from reconcile.filesystem.user_files import write_user_file
@@ -60,6 +62,7 @@ def init(
       1  error, the file already exists, or Nginx already serves that name
     """
     host, folder = Host(), os.path.dirname(os.path.abspath(file))
+    server_name = _checked_name(server_name)
     app = _chosen_app(folder, _checked(framework), host)
     _refuse_served(host, server_name)
     text = _starter(folder, server_name)
@@ -87,6 +90,14 @@ def _checked(framework: str | None) -> Framework | None:
         "",
         f"Use {', '.join(FRAMEWORKS[:-1])} or {FRAMEWORKS[-1]}. Nothing was written.",
     )
+
+
+def _checked_name(server_name: str) -> str:
+    try:
+        return parse_server_name(server_name)
+    except InvalidValue as error:
+        fix = f"{error.hint[:1].upper()}{error.hint[1:]}." if error.hint else ""
+        raise ReconcileError(f"--server-name: {error}", "", f"{fix} Nothing was written.") from None
 
 
 def _starter(folder: str, server_name: str) -> str:

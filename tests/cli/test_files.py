@@ -263,3 +263,12 @@ def test_init_refuses_a_framework_that_it_does_not_know(run: Run, tmp_path: Path
     assert 1 == done.returncode
     assert "Use flask, django or fastapi. Nothing was written." in done.stderr
     assert not (tmp_path / "reconcile.yaml").exists()
+
+
+@pytest.mark.parametrize("name", ["https://a.test/", "a b", "x;y", "a.test:80"])
+def test_init_refuses_a_server_name_that_is_none(run: Run, tmp_path: Path, name: str) -> None:
+    done = run("init", "--server-name", name)
+
+    assert 1 == done.returncode
+    assert "Nothing was written." in done.stderr
+    assert [] == list(tmp_path.iterdir())
