@@ -190,7 +190,8 @@ def apply_plan(
         report = run()
     if report.result == "no_changes":
         _record_probes(workspace, sites, current_number(workspace.host.state))
-    if report.result == "applied":
+    # Also where nothing was to be done: another version of reconcile renders all of it anew.
+    if report.result in ("applied", "no_changes"):
         _keep_renderings(workspace)
         prune_releases(workspace)
     return report

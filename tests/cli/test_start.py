@@ -108,6 +108,18 @@ def test_a_plan_with_nothing_to_do_imports_only_what_it_needs(run: Run, demo: De
     assert set() == imported & NEVER_FOR_NOTHING
 
 
+def test_an_apply_of_nothing_keeps_what_was_rendered_for_the_next_plan(
+    run: Run, demo: DemoHost
+) -> None:
+    run("apply", "--auto-approve", "--no-verify", "-f", demo.file)
+    kept = Path(demo.root, "state/cache/renderings.json")
+    kept.unlink()
+
+    again = run("apply", "--auto-approve", "--no-verify", "-f", demo.file)
+
+    assert (0, True) == (again.returncode, kept.exists()), again.stderr
+
+
 @pytest.mark.parametrize(
     "arguments",
     [["bogus"], ["plan", "--bogus"], ["plan", "extra"], ["apply", "--max-deletes", "x"]],
