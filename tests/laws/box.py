@@ -269,7 +269,7 @@ def _without_random_parts(name: str, facts: Any) -> Any:
     if "reconcile-passwords/" not in name or facts[0] != "file":
         return facts
     lines = [line for line in facts[3].splitlines() if not line.startswith(b"reconcile-probe:")]
-    return (*facts[:3], lines, *facts[4:])
+    return (*facts[:3], b"\n".join(lines), *facts[4:])
 
 
 def document(yaml: Yaml) -> Yaml:

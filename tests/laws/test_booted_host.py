@@ -24,6 +24,8 @@ TRANSITIONS = 300
 YAML = "/etc/reconcile/reconcile.yaml"
 ROOT = "/srv/host"
 PLACES = (
+    # Debian's own snippets name a certificate that no host has.
+    ("@/nginx/snippets/*.conf", "/etc/nginx/snippets/head*.conf"),
     ("@/nginx/", "/etc/nginx/"),
     ("@/units/", "/etc/systemd/system/"),
     ("@/", f"{ROOT}/"),
