@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Mapping, Set
-from time import monotonic, thread_time
 
 from reconcile.dataclass import dataclass
 from reconcile.filesystem.host_error import HostError
@@ -19,9 +18,6 @@ ProtectedFolders = Mapping[str, Collection[Place]]
 """The name of a folder with other people's data → the places where it was recorded."""
 Inode = tuple[int, int]
 
-_UNNOTICED_S, _REST = 0.002, 10
-"""With a thousand names, each effect would otherwise wait for a thousand times stat(2)."""
-
 
 class ProtectedPlace(HostError):
     """An effect would have happened inside of a folder that is protected."""
@@ -31,10 +27,10 @@ class PlaceGuard:
     """Refuses effects inside of `folders`.
 
     A name that leads to another directory than at the last check is followed again, since a
-    link above it may have turned. Where it led before stays protected. Among so many names that
-    this takes noticeable time, they are not checked again before ten times that has passed.
+    link above it may have turned. Where it led before stays protected.
 
-    `locator`: for a plan, which changes nothing; otherwise mounts are read for each check.
+    `locator`: for a plan, which changes nothing: names are followed once; otherwise names and
+    mounts are read for each check.
     """
 
     def __init__(
@@ -45,7 +41,6 @@ class PlaceGuard:
         self._places = PlaceIndex()
         self._followed: dict[str, Inode | None] = {}
         self._passed: Inode | None = None
-        self._rest_until = 0.0
         for name, recorded in self._folders.items():
             self._places.add(name, Location(name, tuple(recorded)))
 
@@ -74,17 +69,13 @@ class PlaceGuard:
         return GuardedTree(self, os.fstat(fd).st_dev, inodes, frozenset(filter(None, below)))
 
     def _follow_names(self, locator: Locator) -> None:
-        if monotonic() < self._rest_until:
+        if self._locator is not None and self._followed:
             return
-        began = thread_time()
         for name in self._folders:
             inode = _inode_of(name)
             if name not in self._followed or inode != self._followed[name]:
                 self._places.add(name, locate(name, locator))
                 self._followed[name] = inode
-        took = thread_time() - began
-        if took > _UNNOTICED_S:
-            self._rest_until = monotonic() + _REST * took
 
 
 def _inode_of(path: str) -> Inode | None:
