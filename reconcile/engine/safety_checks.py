@@ -55,7 +55,10 @@ def _refusal_finding(error: ReconcileError) -> Finding:
 
 def refuse_unclear(plan: Plan) -> None:
     """Refuse a plan that contradicts itself, is incomplete, or would fail."""
-    # First: a refusal can be the consequence of what could not be read.
+    # In the order of causes: two declarations that disagree leave one that cannot be read, and
+    # what cannot be read has refusals as its consequence.
+    if plan.conflicts:
+        raise _conflict_error(plan)
     if plan.unknown:
         raise ReconcileError(
             "A part of the host could not be read.",
@@ -64,17 +67,19 @@ def refuse_unclear(plan: Plan) -> None:
         )
     for error in plan.refusals:
         raise error
-    if plan.conflicts:
-        why = "; ".join(
-            f"{c.ref} {c.contradiction}, {', '.join(c.values)}"
-            f" ({', '.join(str(place) for place in c.positions)})"
-            for c in plan.conflicts
-        )
-        raise ReconcileError(
-            "The configuration has conflicting declarations.",
-            why,
-            f"{_correction(plan)} Nothing was changed.",
-        )
+
+
+def _conflict_error(plan: Plan) -> ReconcileError:
+    why = "; ".join(
+        f"{c.ref} {c.contradiction}, {', '.join(c.values)}"
+        f" ({', '.join(str(place) for place in c.positions)})"
+        for c in plan.conflicts
+    )
+    return ReconcileError(
+        "The configuration has conflicting declarations.",
+        why,
+        f"{_correction(plan)} Nothing was changed.",
+    )
 
 
 def _correction(plan: Plan) -> str:

@@ -22,7 +22,7 @@ from tests.laws.generated_sites import (
     site_keys,
 )
 
-SCHEMA = json.loads(Path("schemas/reconcile.schema.json").read_text())
+SCHEMA = json.loads((Path(__file__).parents[2] / "schemas/reconcile.schema.json").read_text())
 READ_BY_DOCTOR = "reconcile doctor reads it; no plan depends on it"
 OF_THE_HOST = "the modelled host sets it"
 ASKS_AN_AUTHORITY = "certbot asks an authority outside of the host"

@@ -1,0 +1,2 @@
+const answer = await fetch("/api/hello");
+document.getElementById("app").textContent = (await answer.json()).message;
