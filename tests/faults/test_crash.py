@@ -141,7 +141,7 @@ def refuse_remains(machine: Machine) -> None:
     assert [] == [path.name for path in Path(machine.state).glob("**/.*.reconcile-new-*")]
 
 
-@pytest.mark.parametrize("step", [3, pytest.param(1, marks=pytest.mark.nightly)])
+@pytest.mark.parametrize("step", [4, pytest.param(1, marks=pytest.mark.nightly)])
 def test_killed_at_any_effect_it_is_as_before_or_as_planned(
     machine: Machine, scenario: Scenario, stage: Replay, step: int
 ) -> None:

@@ -21,8 +21,8 @@ from tests.support.machine import Machine
 pytestmark = pytest.mark.process
 
 ERRORS = ("ENOSPC", "EIO", "EROFS", "EACCES", "EPERM", "EMFILE", "EINTR")
-STEP = 28
-"""Of the normal run: every 28th call, others for each error, so that every fourth is met."""
+STEP = 42
+"""Of the normal run: every 42nd call, others for each error, so that every sixth is met."""
 ENDS = {"applied", "rolled_back", "failed", "refused"}
 
 

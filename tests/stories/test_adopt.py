@@ -196,7 +196,8 @@ def test_deviations_are_kept_and_reported_with_the_fix(
     debian_host: DebianHost,
 ) -> None:
     more = f"cd {site.MEDIA} && touch b c d && chown www-data:www-data c d && chmod 600 c"
-    guide(debian_host, more)
+    install = f"printf '[Install]\\nWantedBy=multi-user.target\\n' >> {site.UNIT_FILE}"
+    guide(debian_host, more, install, "systemctl enable gunicorn.service")
 
     spec = adopt(debian_host)
 

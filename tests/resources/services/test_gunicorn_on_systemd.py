@@ -368,7 +368,7 @@ from reconcile.resources.service import Service
 from reconcile.system.planned_host import PlannedHost
 world = PlannedHost(host)
 for path in units:
-    world.files.plan(path, b"[Service]\\nExecStart=/bin/true\\n")
+    world.files.plan(path, b"[Service]\\nExecStart=/bin/true\\n[Install]\\nWantedBy=a.target\\n")
 service = Service(unit=unit, enabled=True, active=True)
 try:
     service.preflight(world, (Change(service.ref, None, service),))
