@@ -27,7 +27,7 @@ _CERTIFICATE_PATHS = (
 if TYPE_CHECKING:
     from reconcile.config.config import Config
     from reconcile.engine.ledger import Ledger
-    from reconcile.system import Host
+    from reconcile.system import Host, HostSettings
 
 
 def discover_facts(config: Config, host: Host) -> HostFacts:
@@ -55,9 +55,7 @@ def discover_facts(config: Config, host: Host) -> HostFacts:
         group=accounts.group_name(applier.gid),
         state_dir=settings.state_dir,
         unit_dir=os.path.dirname(host.services.unit_path("any.service")),
-        pages_dir=(
-            HostFacts.pages_dir if applier.uid == 0 else os.path.join(settings.state_dir, "pages")
-        ),
+        pages_dir=_pages_dir(settings, privileged=applier.uid == 0),
         passwords_dir=os.path.join(os.path.dirname(settings.nginx_config), "reconcile-passwords"),
         worker_group=_worker_group(host, worker),
         nginx_reads=config.readable_paths() & reads,
@@ -106,6 +104,15 @@ def _former_certificates(
 def _has_timer(host: Host) -> bool:
     timer = host.services.status(CERTBOT_TIMER)
     return timer.loaded and not timer.masked
+
+
+def _pages_dir(settings: HostSettings, *, privileged: bool) -> str:
+    """Where nginx's workers can read pages; of a sandbox, inside of it."""
+    if not privileged:
+        return os.path.join(settings.state_dir, "pages")
+    # Nobody but root can enter the state directory itself.
+    in_sandbox = settings.service_manager == "process"
+    return f"{settings.state_dir}-pages" if in_sandbox else HostFacts.pages_dir
 
 
 def _worker_group(host: Host, worker: str) -> str:
