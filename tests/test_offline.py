@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from reconcile.cli.render import render
 from reconcile.config.load import load
 from reconcile.engine.model import Plan
 from reconcile.errors import ReconcileError
@@ -97,3 +98,13 @@ def test_a_source_that_is_missing_is_an_error(tmp_path: Path) -> None:
 
     with pytest.raises(ReconcileError, match=r"app\.env"):
         compile_offline(load(file))
+
+
+def test_a_folder_that_exists_is_not_written_into(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+
+    with pytest.raises(ReconcileError, match="already exists"):
+        render(write(tmp_path / "yaml", SMALLEST), out=str(out))
+
+    assert [] == list(out.iterdir())

@@ -81,6 +81,12 @@ def _require_sites(names: Sequence[str], declared: Sequence[str]) -> None:
 
 def _write_files(files: Sequence[RenderedFile], out: str) -> str:
     """Write them below `out`, which nobody else can have made: it is new."""
+    if os.path.lexists(out):
+        raise ReconcileError(
+            f"{out} already exists",
+            "the files are written to a new folder",
+            "Choose another folder, or remove this one. It was not changed.",
+        )
     with explained(f"{out} cannot be written"):
         os.mkdir(out)
     written = [file for file in files if file.content is not None and not file.sensitive]

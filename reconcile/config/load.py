@@ -68,7 +68,10 @@ def list_errors(data: bytes, file: str) -> tuple[tuple[Loc, str], ...]:
     return (*own, *((violation.loc, violation.message) for violation in violations))
 
 
-def read_file(path: str) -> bytes:
+CREATE = "Name the file with -f, or create one with `reconcile init`. Nothing was changed."
+
+
+def read_file(path: str, fix: str = CREATE) -> bytes:
     """At most one byte more than a file may have. Errors: ReconcileError."""
     try:
         return read_given(path, yaml.MAX_BYTES)
@@ -76,7 +79,7 @@ def read_file(path: str) -> bytes:
         raise ReconcileError(
             what=f"cannot read {path}",
             why=error.strerror or str(error),
-            fix="Name the file with -f, or create one with `reconcile init`. Nothing was changed.",
+            fix=fix,
         ) from None
 
 

@@ -248,9 +248,12 @@ def _check_host(name: str, host: FleetHost) -> Iterator[Violation]:
             yield Violation(("hosts", name, key), f"{key} is only for ssh")
 
 
+CREATE = "Name the file with -f, or write one that lists your hosts. Nothing was changed."
+
+
 def load_fleet(path: str) -> Fleet:
     """The fleet of a file. Errors: ConfigErrors with every error; ReconcileError."""
-    return load_fleet_bytes(read_file(path), path)
+    return load_fleet_bytes(read_file(path, CREATE), path)
 
 
 def load_fleet_bytes(data: bytes, file: str) -> Fleet:
