@@ -29,6 +29,7 @@ from reconcile.nginx.render.site_config import render_site
 from reconcile.nginx.render.site_view import ListenView, LocationView, SiteView, TlsView
 from reconcile.resources.file import File
 from reconcile.system import Host, HostSettings
+from reconcile.system.processes import workers
 from reconcile.verify.configured_responses import as_configured
 from reconcile.verify.run_probes import run_probes
 from tests.support.host_facts import HOST
@@ -36,9 +37,10 @@ from tests.support.ports import free_port
 
 NGINX = "/usr/sbin/nginx"
 
+WORKERS = 2
 MAIN = """
 user www-data;
-worker_processes 2;
+worker_processes {workers};
 pid {root}/run/nginx.pid;
 error_log {root}/log/error.log;
 events {{ worker_connections 64; }}
@@ -103,7 +105,7 @@ class Nginx:
     def lay_out(self) -> None:
         for name in ("etc/sites-enabled", "etc/sites-available", "log", "run", "tmp"):
             (self.root / name).mkdir(parents=True)
-        self.config.write_text(MAIN.format(root=self.root, http=self.http))
+        self.config.write_text(MAIN.format(root=self.root, http=self.http, workers=WORKERS))
 
     def site(self, name: str, text: bytes | str) -> Path:
         data = text.encode() if isinstance(text, str) else text
@@ -120,6 +122,8 @@ class Nginx:
         assert (0, "") == (result.returncode, result.stderr)
         self.started = True
         until(lambda: (self.root / "run/nginx.pid").exists())
+        # A worker has its title only when it runs: one without is not found yet.
+        until(lambda: len(workers(self.master)) == WORKERS)
 
     def stop(self) -> None:
         pid_file = self.root / "run/nginx.pid"
