@@ -219,8 +219,9 @@ def _empty() -> None:
 def _nginx() -> Iterator[None]:
     nginx = subprocess.Popen(["nginx", "-g", "daemon off;"], stdout=2)
     try:
-        deadline = time.monotonic() + 10
-        while not _has_workers(nginx.pid) and time.monotonic() < deadline:
+        deadline = time.monotonic() + 60
+        while not _has_workers(nginx.pid):
+            assert time.monotonic() < deadline, "nginx does not start"
             time.sleep(0.01)
         yield
     finally:
@@ -234,7 +235,11 @@ def _has_workers(master: int) -> bool:
     titles = (Path(f"/proc/{pid}/cmdline").read_bytes() for pid in children)
     pid_file = Path("/run/nginx.pid")
     named = pid_file.exists() and pid_file.read_text().strip() == str(master)
-    return named and any(title.startswith(b"nginx: worker") for title in titles)
+    return named and bool(children) and not any(map(_is_unnamed, titles))
+
+
+def _is_unnamed(title: bytes) -> bool:
+    return title.startswith(b"nginx: master")
 
 
 def _doctor() -> Diagnosed:

@@ -139,9 +139,9 @@ def test_healing_fixes_drift(host: DebianHost) -> None:
     is_in_sync(host, 1)
 
     host.run("chmod", "0600", site.STYLESHEET)
-    wait_for(lambda: host.testinfra.file(site.STYLESHEET).mode == 0o644, "the mode", timeout_s=40)
+    wait_for(lambda: host.testinfra.file(site.STYLESHEET).mode == 0o644, "the mode", timeout_s=90)
 
-    wait_for(lambda: len(messages(host)) == 1, "the message", timeout_s=20)
+    wait_for(lambda: len(messages(host)) == 1, "the message")
     assert "drift was reverted" in messages(host)[0]
 
 

@@ -10,8 +10,8 @@ Found = TypeVar("Found")
 PAUSE_S = 0.02
 
 
-def wait_for(condition: Callable[[], Found | None], what: str, *, timeout_s: float = 10) -> Found:
-    """What `look` returns as soon as it is true; AssertionError after `timeout_s`."""
+def wait_for(condition: Callable[[], Found | None], what: str, *, timeout_s: float = 60) -> Found:
+    """What `condition` returns as soon as it is true; AssertionError after `timeout_s`."""
     deadline = time.monotonic() + timeout_s
     while not (found := condition()):
         if time.monotonic() > deadline:

@@ -256,12 +256,12 @@ def test_a_secret_of_its_environment_is_on_no_command_line_and_in_no_unit(
     host: DebianHost,
 ) -> None:
     shown = "systemctl show 'reconcile-sandbox-*'; ps -eo args"
-    script = "import os, time; print(os.environ['SECRET']); time.sleep(3)"
+    script = "import os, time; print(os.environ['SECRET']); time.sleep(5)"
     order = {
         "python": PYTHON,
         "directory": "/srv/app",
         "script": script,
-        "timeout_s": 9,
+        "timeout_s": 60,
         "secret": "s3cr3t",
     }
     command = [*entering(host.leader), "/opt/reconcile/bin/python", "-c", DRIVER]
@@ -269,7 +269,7 @@ def test_a_secret_of_its_environment_is_on_no_command_line_and_in_no_unit(
         assert running.stdin
         running.stdin.write(json.dumps(order).encode())
         running.stdin.close()
-        time.sleep(2)
+        wait_for(lambda: "print(os.environ" in host.run("ps", "-eo", "args").stdout, "the script")
         public = host.run("sh", "-c", shown).stdout
         assert running.stdout
         output = running.stdout.read().decode()
