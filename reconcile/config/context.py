@@ -11,10 +11,11 @@ from reconcile.config.host_facts import HostFacts
 from reconcile.config.owner import BUILT_IN_OWNERS, OwnerChoice, OwnerEntry, ResolvedOwner
 from reconcile.config.probes import Expectation, HttpProbe
 from reconcile.config.site.app import App
-from reconcile.config.site.app_release import id_in, with_release
 from reconcile.config.site.gunicorn import Gunicorn
 from reconcile.config.site.listen_ports import ListenAddress, main_endpoint
 from reconcile.config.site.location import Location
+from reconcile.config.site.release_id import id_in
+from reconcile.config.site.release_placeholder import with_release
 from reconcile.config.site.site import Site, site_view
 from reconcile.config.site.tls import Tls
 from reconcile.dataclass import dataclass

@@ -17,9 +17,9 @@ from reconcile.config.fields.field_type import FieldType, InvalidValue, quote_te
 from reconcile.config.fields.identifiers import UserName
 from reconcile.config.fields.path_types import RELEASE, Path, ReleaseUnitPath, UnitPath
 from reconcile.config.moved_from import check_moved_from
-from reconcile.config.site.app_release import only_release, release_folder
 from reconcile.config.site.gunicorn import OF_THE_UNIT, Argument, EnvironmentName, EnvironmentValue
 from reconcile.config.site.location_directories import is_system_directory
+from reconcile.config.site.release_id import only_release, release_folder
 from reconcile.engine.model import Declared
 from reconcile.filesystem.path import is_inside, overlap
 from reconcile.system.services.unit_files import UNIT_DIRECTORIES

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, PrivateAttr, Tag
+from pydantic import Field, PrivateAttr, Tag
 
 from reconcile.config import yaml
 from reconcile.config.config_model import ConfigModel
@@ -24,6 +24,7 @@ from reconcile.config.fields.field_type import (
 from reconcile.config.fields.identifiers import Name
 from reconcile.config.fields.path_types import AbsolutePath, Path
 from reconcile.config.fields.quantities import Duration
+from reconcile.config.fields.short_form import short_or_mapping
 from reconcile.config.load import diagnose_violations, read_file, validate
 from reconcile.config.validation_errors import diagnose
 from reconcile.fleet.rollout import ALL, StepMembers, StepShare
@@ -129,8 +130,8 @@ class StopSettings(ConfigModel):
     )
 
 
-def _step_tag(value: Any) -> str:
-    return "(members)" if isinstance(value, dict | Selected) else "(share)"
+# Pydantic adds the tag to the location of an error: it must not look like a key.
+MEMBERS, SHARE = "(members)", "(share)"
 
 
 class RolloutSection(ConfigModel):
@@ -138,8 +139,8 @@ class RolloutSection(ConfigModel):
 
     order: tuple[
         Annotated[
-            Annotated[Selected, Tag("(members)")] | Annotated[HostShare, Tag("(share)")],
-            Discriminator(_step_tag),
+            Annotated[Selected, Tag(MEMBERS)] | Annotated[HostShare, Tag(SHARE)],
+            short_or_mapping(SHARE, MEMBERS, Selected),
         ],
         ...,
     ] = Field(

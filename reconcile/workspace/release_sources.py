@@ -7,7 +7,8 @@ from posixpath import basename
 from typing import TYPE_CHECKING
 
 from reconcile.config.host_facts import SourceFacts
-from reconcile.config.site.app_release import CURRENT, excluded_of, with_releases
+from reconcile.config.site.app_release import CURRENT, excluded_of
+from reconcile.config.site.release_placeholder import with_releases
 from reconcile.filesystem.host_error import HostError
 from reconcile.resources.release import left_out_notes
 

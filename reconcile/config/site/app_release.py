@@ -2,87 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterator
 from posixpath import basename
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import Field
 
 from reconcile.config.config_model import ConfigModel
 from reconcile.config.diagnostics import Violation
 from reconcile.config.document import Loc
-from reconcile.config.fields.field_type import FieldType, regex_str
+from reconcile.config.fields.field_type import regex_str
 from reconcile.config.fields.http_values import UrlPath
 from reconcile.config.fields.path_types import RELEASE, SourcePath, UnitPath
-from reconcile.config.fields.quantities import Duration
-from reconcile.config.site.gunicorn import Gunicorn, gunicorn_view, parse_argument
+from reconcile.config.host_facts import SourceFacts
+from reconcile.config.site.gunicorn import Gunicorn, gunicorn_view
 from reconcile.config.site.listen_ports import main_endpoint
 from reconcile.config.site.location_directories import is_system_directory
-from reconcile.engine.digest import digest
+from reconcile.config.site.release_id import id_in
+from reconcile.config.site.release_placeholder import check_placeholders
+from reconcile.config.site.release_step import Step, StepChoice, check_step, compile_step
 from reconcile.engine.model import Declared
 from reconcile.filesystem.path import is_inside, overlap, relative_to
 from reconcile.resources.directory import Directory
-from reconcile.resources.gunicorn_units import sandbox_properties
-from reconcile.resources.release import Release, ReleaseStep
+from reconcile.resources.gunicorn_params import GunicornParams
+from reconcile.resources.release import Release
 from reconcile.resources.symlink import Symlink
 
 if TYPE_CHECKING:
     from reconcile.config.config import Config
-    from reconcile.config.context import CompileContext, SiteContext
-    from reconcile.config.host_facts import HostFacts
+    from reconcile.config.context import SiteContext
     from reconcile.config.site.app import App
     from reconcile.config.site.location import Location
     from reconcile.config.site.site import Site
 
 FOLDER, CURRENT = "releases", "current"
-ID_LENGTH = 12
-UNKNOWN_ID = "unknown"
-"""Where the source was not read: nothing is planned then."""
-STEP_TIMEOUT_S = 600
-LONGEST_STEP_S = 86_400
 
-Word = Annotated[
-    str, FieldType(parse_argument, {"type": "string", "minLength": 1, "maxLength": 4096})
-]
 ExcludePattern = Annotated[
     str,
     regex_str(
         r"[^\x00-\x1f\x7f]+", "a pattern of names", hint="use docs or *.bak", examples=("*.bak",)
     ),
-]
-
-
-class Step(ConfigModel):
-    """A command that is run in the new release before it is used."""
-
-    run: Annotated[tuple[Word, ...], Field(min_length=1)] = Field(
-        description="The program and its arguments; no shell reads them.",
-        examples=[[".venv/bin/flask", "db", "upgrade"]],
-    )
-    timeout: Duration = Field(default=STEP_TIMEOUT_S, description="How long it may take.")
-    irreversible: bool = Field(
-        default=False, description="No rollback undoes what it does, such as a migration."
-    )
-    backward_compatible: bool = Field(
-        default=False, description="The previous release works with what it leaves."
-    )
-    writable: tuple[UnitPath, ...] = Field(
-        default=(), description="Further directories that it may write."
-    )
-
-
-# Pydantic adds the tag to the location of an error: it must not look like a key.
-WORDS, MAPPING = "(command)", "(mapping)"
-
-
-def _discriminate(value: Any) -> str:
-    return MAPPING if isinstance(value, dict | Step) else WORDS
-
-
-StepChoice = Annotated[
-    Annotated[tuple[Word, ...], Tag(WORDS), Field(min_length=1)] | Annotated[Step, Tag(MAPPING)],
-    Discriminator(_discriminate),
 ]
 
 
@@ -135,31 +94,16 @@ def check_release(loc: Loc, site: Site, config: Config) -> Iterator[Violation]:
     """Releases can be run, contain no other data, and {release} stands only where there is one."""
     app = site.app
     if app is None or app.release is None:
-        yield from _check_unused(loc, site)
+        yield from check_placeholders(loc, site)
         return
     at = (*loc, "app", "release")
     yield from _check_app((*loc, "app"), app, site)
     yield from _check_folders(at, app.release, site, config)
     for index, step in enumerate(app.release.all_steps):
-        yield from _check_step((*at, "steps", index), step)
+        yield from check_step((*at, "steps", index), step)
     if config.host.service_manager == "none":
         message = "releases need a service manager, and host.service_manager is none"
         yield Violation(at, message, "remove `release` while an image is built")
-
-
-def _check_unused(loc: Loc, site: Site) -> Iterator[Violation]:
-    gunicorn = site.app.gunicorn if site.app else None
-    named: dict[Loc, str | None] = {}
-    for key in ("directory", "python") if gunicorn else ():
-        named["app", "gunicorn", key] = getattr(gunicorn, key)
-    for key in ("flask", "django") if site.app else ():
-        named["app", key, "directory"] = getattr(getattr(site.app, key), "directory", None)
-    for prefix, location in site.locations.items():
-        named["locations", prefix, "source"] = location.source
-    for at, value in named.items():
-        if value and value.startswith(RELEASE):
-            message = f"{RELEASE} stands for a release, and the app has none"
-            yield Violation((*loc, *at), message, "add app.release, or name a folder")
 
 
 def _check_app(loc: Loc, app: App, site: Site) -> Iterator[Violation]:
@@ -207,20 +151,6 @@ def _check_folders(
             yield Violation((*loc, "into"), message, "use a folder for each app")
 
 
-def _check_step(loc: Loc, step: Step) -> Iterator[Violation]:
-    if not 0 < step.timeout <= LONGEST_STEP_S:
-        message = "the timeout of a step is from 1s to 1d"
-        yield Violation((*loc, "timeout"), message, "use 10m")
-    if step.backward_compatible and not step.irreversible:
-        message = "`backward_compatible` is about what an irreversible step leaves"
-        yield Violation((*loc, "backward_compatible"), message, "add irreversible: true")
-    for index, path in enumerate(step.writable):
-        if is_system_directory(path):
-            hint = "use a directory of the app, such as /srv/myapp/instance"
-            message = f"{path} belongs to the system"
-            yield Violation((*loc, "writable", index), message, hint)
-
-
 def _written(site: Site) -> tuple[str, ...]:
     """The directories of uploads, and what else the app writes."""
     locations = site.locations.values()
@@ -240,101 +170,6 @@ def excluded_of(site: Site) -> tuple[str, ...]:
         # A checkout holds the app's own folder of uploads, by the same name.
         own.append(f"/{inside}" if inside else f"/{basename(path)}/")
     return tuple(dict.fromkeys(own))
-
-
-def release_id(site: Site, content: str) -> str:
-    """The id of the release that is made of `content`, the digest of a source.
-
-    It depends on all that its steps are given, and never on what they make of that.
-    """
-    gunicorn = site.app.gunicorn if site.app else None
-    release = site.app.release if site.app else None
-    steps = [[step.run, step.writable] for step in release.all_steps] if release else []
-    environment = [gunicorn.environment, gunicorn.environment_file] if gunicorn else []
-    found = digest([content, steps, environment])
-    return found.removeprefix("sha256:")[:ID_LENGTH]
-
-
-def id_in(facts: HostFacts, name: str, site: Site) -> str:
-    """The id of the release that the file declares now."""
-    found = facts.release_sources.get(name)
-    return release_id(site, found.digest) if found else UNKNOWN_ID
-
-
-def only_release(config: Config) -> str | None:
-    """The one site whose app has releases; None where there is none, or several."""
-    names = [name for name, site in config.sites.items() if site.app and site.app.release]
-    return names[0] if len(names) == 1 else None
-
-
-def release_folder(context: CompileContext, name: str) -> str:
-    """The folder of the release that the file declares now for the app of that site."""
-    site = context.config.sites[name]
-    settings = site.app.release if site.app else None
-    return f"{settings.folder if settings else ''}/{id_in(context.facts, name, site)}"
-
-
-def with_releases(config: Config, in_use: Mapping[str, str]) -> Config:
-    """The configuration, each site that is `in_use` as it is for the release of that id."""
-    sites = {
-        name: with_release(site, name, in_use[name]) if name in in_use else site
-        for name, site in config.sites.items()
-    }
-    return config.model_copy(update={"sites": sites})
-
-
-def with_release(site: Site, name: str, identifier: str) -> Site:
-    """The site, each of its keys as it is for the release of that id.
-
-    The unit and the socket are those of this release alone, so that two can run at once.
-    """
-    app = site.app
-    if app is None or app.release is None or app.gunicorn is None:
-        return site
-    folder = f"{app.release.folder}/{identifier}"
-    stem = (app.unit_name(name) or "").removesuffix(".service")
-    sockets = (f"{one.removesuffix('.sock')}-{identifier}.sock" for one in app.upstreams)
-    update: dict[str, Any] = {
-        "service": f"{stem}-{identifier}.service",
-        "upstream": next(sockets, None),
-        "gunicorn": _gunicorn_in(folder, app.gunicorn),
-    }
-    for key in ("flask", "django"):
-        settings = getattr(app, key)
-        if settings:
-            directory = _put_in(folder, settings.directory)
-            update[key] = settings.model_copy(update={"directory": directory})
-    locations = {
-        prefix: _location_in(folder, location) for prefix, location in site.locations.items()
-    }
-    return site.model_copy(
-        update={
-            "app": app.model_copy(update=update),
-            "all_locations": {**site.all_locations, **locations},
-        }
-    )
-
-
-def _put_in(folder: str, text: str) -> str:
-    return text.replace(RELEASE, folder)
-
-
-def _gunicorn_in(folder: str, gunicorn: Gunicorn) -> Gunicorn:
-    environment = {name: _put_in(folder, value) for name, value in gunicorn.environment.items()}
-    return gunicorn.model_copy(
-        update={
-            "directory": _put_in(folder, gunicorn.directory or RELEASE),
-            "python": _put_in(folder, gunicorn.python),
-            "environment": environment,
-            "args": tuple(_put_in(folder, word) for word in gunicorn.args),
-        }
-    )
-
-
-def _location_in(folder: str, location: Location) -> Location:
-    if location.source is None or not location.source.startswith(RELEASE):
-        return location
-    return location.model_copy(update={"source": _put_in(folder, location.source)})
 
 
 def release_of(site: SiteContext) -> str | None:
@@ -386,13 +221,8 @@ def _release(site: SiteContext, settings: ReleaseSettings, gunicorn: Gunicorn) -
     declared = site.context.config.sites[site.name]
     identifier = id_in(site.facts, site.name, declared)
     folder = f"{settings.folder}/{identifier}"
-    units = filter(None, (service, view.socket if site.facts.service_manager == "systemd" else ""))
-    source = site.facts.release_sources.get(site.name)
-    needs = (
-        *(f"service:{unit}" for unit in units),
-        *(f"directory:{path}" for path in (settings.into, settings.folder)),
-        *(f"assets:{one.dir}" for one in site.declared.locations.values() if one.source),
-    )
+    source = site.facts.release_sources.get(site.name, SourceFacts(""))
+    step_writable = (path for step in settings.all_steps for path in step.writable)
     return Release(
         site=site.name,
         id=identifier,
@@ -401,30 +231,12 @@ def _release(site: SiteContext, settings: ReleaseSettings, gunicorn: Gunicorn) -
         link=f"{settings.into}/{CURRENT}",
         source=settings.source,
         excluded=excluded_of(declared),
-        content=source.digest if source else "",
-        files=source.files if source else 0,
-        left_out=source.left_out if source else (),
-        commands=tuple(
-            ReleaseStep(
-                tuple(_put_in(folder, word) for word in step.run),
-                step.timeout,
-                step.irreversible,
-                step.backward_compatible,
-                sandbox_properties(
-                    replace(view, writable=(*view.writable, *step.writable, folder))
-                ),
-            )
-            for step in settings.all_steps
-        ),
+        content=source.digest,
+        files=source.files,
+        left_out=source.left_out,
+        commands=tuple(compile_step(step, folder, view) for step in settings.all_steps),
         user=view.user,
-        writable=tuple(
-            dict.fromkeys(
-                (
-                    *gunicorn.writable,
-                    *(path for step in settings.all_steps for path in step.writable),
-                )
-            )
-        ),
+        writable=tuple(dict.fromkeys((*gunicorn.writable, *step_writable))),
         environment=view.environment,
         environment_file=view.environment_file,
         unit=service,
@@ -433,5 +245,19 @@ def _release(site: SiteContext, settings: ReleaseSettings, gunicorn: Gunicorn) -
         host_name=main_endpoint(site).host,
         https=main_endpoint(site).tls,
         keep=settings.keep,
-        needs=needs,
+        needs=tuple(_needs(site, settings, service, view)),
     )
+
+
+def _needs(
+    site: SiteContext, settings: ReleaseSettings, service: str, view: GunicornParams
+) -> Iterator[str]:
+    """The addresses of what exists before visitors are led to the release."""
+    yield f"service:{service}"
+    if view.socket and site.facts.service_manager == "systemd":
+        yield f"service:{view.socket}"
+    for path in (settings.into, settings.folder):
+        yield f"directory:{path}"
+    for location in site.declared.locations.values():
+        if location.source:
+            yield f"assets:{location.dir}"
