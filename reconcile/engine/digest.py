@@ -8,8 +8,6 @@ from dataclasses import fields, is_dataclass
 from hashlib import sha256
 from typing import Any
 
-from pydantic import BaseModel
-
 
 def digest(value: Any) -> str:
     """`sha256:…` of a value, the same in every process and on every host.
@@ -28,8 +26,6 @@ def canonical(value: Any) -> str:
 def _json_value(value: Any) -> Any:
     if isinstance(value, bytes):
         return {"bytes": digest(value)}
-    if isinstance(value, BaseModel):
-        return value.model_dump()
     if is_dataclass(value):
         return {field.name: getattr(value, field.name) for field in fields(value)}
     if isinstance(value, Set):

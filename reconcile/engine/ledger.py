@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import field, replace
 from typing import Any
 
-from reconcile.dataclass import dataclass
+from reconcile.dataclass import dataclass, field_names
 from reconcile.engine.digest import canonical, digest
 from reconcile.engine.model import Change, Declared, Plan
 from reconcile.engine.resource import Ref, Resource
@@ -125,7 +125,7 @@ def _refreshed(row: LedgerRow, declared: Declared, observed: Resource) -> Ledger
 
 def managed_digests(desired: Resource, observed: Resource) -> dict[str, str]:
     """The digests of what `desired` manages, as observed once it was applied."""
-    unmanaged = type(desired).model_fields.keys() - desired.managed().keys()
+    unmanaged = {*field_names(type(desired))} - desired.managed().keys()
     return {name: value for name, value in observed.digests().items() if name not in unmanaged}
 
 

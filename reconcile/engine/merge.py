@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import fields, replace
 from typing import Any
 
 from reconcile.engine.diff import SENSITIVE
@@ -54,7 +55,8 @@ def _taken_names(desired: Mapping[Ref, Declared]) -> Iterator[Conflict]:
 def _merge_fields(first: Resource, second: Resource) -> tuple[Resource, list[str]]:
     update: dict[str, Any] = {}
     contradictory = []
-    for name, field in type(first).model_fields.items():
+    for field in fields(first):
+        name = field.name
         one, other = getattr(first, name), getattr(second, name)
         if one == other:
             continue
@@ -63,7 +65,7 @@ def _merge_fields(first: Resource, second: Resource) -> tuple[Resource, list[str
             contradictory.append(name)
         else:
             update[name] = value
-    return first.model_copy(update=update), contradictory
+    return replace(first, **update), contradictory
 
 
 def _merged_value(one: Any, other: Any, *, is_flag: bool) -> Any:

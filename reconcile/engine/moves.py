@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import field, replace
 
-from reconcile.dataclass import dataclass
+from reconcile.dataclass import dataclass, field_names
 from reconcile.engine.diff import differences
 from reconcile.engine.ledger import LedgerRow, Rows
 from reconcile.engine.model import Change, FieldChange
@@ -57,6 +57,6 @@ def with_moves(changes: Iterable[Change], moves: Mapping[Ref, Ref]) -> tuple[Cha
 
 def _differences_but_name(old: Resource, new: Resource) -> tuple[FieldChange, ...]:
     """What changes beside the name, as far as the old thing was read."""
-    names = {name: getattr(new, name) for name in _NAMES & type(new).model_fields.keys()}
-    found = differences(old.model_copy(update=names), new) if names else ()
+    names = {name: getattr(new, name) for name in _NAMES.intersection(field_names(type(new)))}
+    found = differences(replace(old, **names), new) if names else ()
     return tuple(item for item in found if item.before is not None)

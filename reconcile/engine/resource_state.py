@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, ClassVar, Literal, NamedTuple, Self
 
-from pydantic import BaseModel, ConfigDict
-
+from reconcile.dataclass import dataclass, field_names
 from reconcile.engine.digest import digest
 
 Cause = Literal["drift", "pending", "both"]
@@ -19,10 +19,9 @@ class Owner(NamedTuple):
     group: str
 
 
-class ResourceState(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class ResourceState:
     """The fields of a thing: in a desired state None is unmanaged, in an observed one unknown."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: str
     protected: bool = False
@@ -36,7 +35,7 @@ class ResourceState(BaseModel):
         ignored = self.metadata_fields | {"kind", "protected"}
         return {
             name: value
-            for name in type(self).model_fields
+            for name in field_names(type(self))
             if name not in ignored and (value := getattr(self, name)) is not None
         }
 
@@ -70,10 +69,10 @@ class ResourceState(BaseModel):
         """This state with every unmanaged field as it is now."""
         unmanaged = {
             name: getattr(before, name)
-            for name in type(self).model_fields
+            for name in field_names(type(self))
             if getattr(self, name) is None and getattr(before, name) is not None
         }
-        return self.model_copy(update=unmanaged) if unmanaged else self
+        return replace(self, **unmanaged) if unmanaged else self
 
     def as_created(self, applier: Owner) -> Self:  # noqa: ARG002
         """This state with the defaults of a new thing, which belongs to `applier`."""
@@ -90,4 +89,4 @@ class ResourceState(BaseModel):
         """
         if field not in self.managed() or getattr(self, field) == getattr(observed, field):
             return None
-        return self.model_copy(update={field: getattr(observed, field)}), observed
+        return replace(self, **{field: getattr(observed, field)}), observed

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import field, replace
 from itertools import islice
 from posixpath import join
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Self
 
-from pydantic import SkipValidation
-
+from reconcile.dataclass import dataclass
 from reconcile.engine.digest import digest
 from reconcile.engine.model import Action, Change, Changes, FieldChange, Finding
 from reconcile.engine.resource import Cause, Ref, Resource
@@ -71,6 +71,7 @@ class Difference(NamedTuple):
     action: Action
 
 
+@dataclass(frozen=True, kw_only=True)
 class Assets(Resource):
     """The copy contains what the source contains, with these owners and modes.
 
@@ -91,23 +92,23 @@ class Assets(Resource):
     """The encodings in which compressed siblings are made of what becomes smaller by it."""
     keep: int | None = None
     """Seconds for which a file with a hash in its name stays once the source has dropped it."""
-    extra: dict[str, bytes] = {}
+    extra: dict[str, bytes] = field(default_factory=dict)
     except_: tuple[str, ...] = ()
     """Absolute paths below the root that other resources manage."""
-    differences: SkipValidation[tuple[Difference, ...]] = ()
-    diff: SkipValidation[SyncDiff | None] = None
+    differences: tuple[Difference, ...] = ()
+    diff: SyncDiff | None = None
     """All that differs: what an apply does, file by file."""
     differing: int = 0
     total: int | None = None
     notes: tuple[str, ...] = ()
     skipped: int = 0
     """Observed: the files whose owner or mode deviates, and that are left alone."""
-    unpublished: SkipValidation[tuple[Finding, ...]] = ()
+    unpublished: tuple[Finding, ...] = ()
     """Observed: what of the source is not published although it is declared."""
-    spared: SkipValidation[Mapping[str, str]] = {}
+    spared: Mapping[str, str] = field(default_factory=dict)
     """For a removal: the relative paths that other resources hold now, with the root of the
     copy that holds it; "" for any other kind."""
-    dropped: SkipValidation[Mapping[str, float] | None] = None
+    dropped: Mapping[str, float] | None = None
     """Observed: what stays for now, and since when it is not in the source, where that is new."""
     built_by: str = ""
     """The release whose steps make the source, as text; "" where it exists by itself."""
@@ -217,7 +218,7 @@ class Assets(Resource):
             for path, holder in holders
             if holder is not None
         }
-        return self.model_copy(update={"spared": spared})
+        return replace(self, spared=spared)
 
     def passed_on(self) -> frozenset[str]:
         """What it wrote and others hold now."""
@@ -248,27 +249,26 @@ class Assets(Resource):
         difference = Difference(
             "its files", f"{UNBUILT}{self.built_by} is made{removed}", "source", "update"
         )
-        return self.model_copy(update={"differences": (difference,), "differing": 1})
+        return replace(self, differences=(difference,), differing=1)
 
     def _compared(self, host: Host) -> Self:
         request = self._request(host)
         try:
             found = host.files.diff(request)
         except TooManyFiles as error:
-            return self.model_copy(update={"unpublished": (_too_many(self, error),)})
+            return replace(self, unpublished=(_too_many(self, error),))
         masked = host.files.masked_grants_below(self.path, request.policy, found.deviations)
-        return self.model_copy(
-            update={
-                "differences": tuple(islice(_differences(found, self), MOST_KEPT)),
-                "diff": found if found.difference_count else None,
-                "differing": found.difference_count,
-                "total": found.total,
-                "notes": tuple(_notes(self, found)),
-                "skipped": found.skipped.count,
-                "unpublished": tuple(_private(self, found.not_copied)),
-                "dropped": self._newly_dropped(host, found),
-                "masked": describe_grants_below(host, masked),
-            }
+        return replace(
+            self,
+            differences=tuple(islice(_differences(found, self), MOST_KEPT)),
+            diff=found if found.difference_count else None,
+            differing=found.difference_count,
+            total=found.total,
+            notes=tuple(_notes(self, found)),
+            skipped=found.skipped.count,
+            unpublished=tuple(_private(self, found.not_copied)),
+            dropped=self._newly_dropped(host, found),
+            masked=describe_grants_below(host, masked),
         )
 
     def _newly_dropped(self, host: Host, found: SyncDiff) -> Mapping[str, float] | None:
@@ -280,7 +280,7 @@ class Assets(Resource):
         if self._is_unbuilt(host):
             return self
         compared = self._compared(host)
-        return self.model_copy(update={"diff": compared.diff, "unpublished": compared.unpublished})
+        return replace(self, diff=compared.diff, unpublished=compared.unpublished)
 
     def preflight(self, host: Host, changes: Sequence[Change]) -> Sequence[str]:
         """Refuse a source that the plan removes or copies to, or that is the copy itself.
@@ -326,7 +326,7 @@ class Assets(Resource):
         if self.diff is None:
             return self
         diff = host.files.with_digests(self._request(host), self.diff)
-        return self.model_copy(update={"diff": diff})
+        return replace(self, diff=diff)
 
     def effects_digest(self) -> str:
         """Of every file that is written or removed, and of what is expected in its place."""
@@ -339,7 +339,7 @@ class Assets(Resource):
             return None
         is_there = host.files.stat(self.path, follow=True) is not None
         going = manifest.written_files().keys() - self.spared.keys() if is_there else ()
-        return self.model_copy(update={"total": len(going)})
+        return replace(self, total=len(going))
 
     def _refuse_no_source(self, host: Host) -> None:
         found = host.files.stat(self.source, follow=True)
@@ -388,7 +388,7 @@ class Assets(Resource):
         if found is None or not found.differences:
             return found
         if before is not None and before.left_alone(found):
-            return found.model_copy(update={"differences": (), "diff": None, "differing": 0})
+            return replace(found, differences=(), diff=None, differing=0)
         first = found.differences[0]
         raise ChangedSincePlan(self.path, f"{first.path}: {first.what}")
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
+from reconcile.dataclass import dataclass
 from reconcile.engine.model import Finding
 from reconcile.engine.resource import Cause, Ref, Resource
 from reconcile.errors import ReconcileError
@@ -37,6 +39,7 @@ class CertbotFailed(ReconcileError):
     """certbot has not obtained the certificate."""
 
 
+@dataclass(frozen=True, kw_only=True)
 class Certificate(Resource):
     """A certificate of certbot's, by its name there, and the host names that it has to cover.
 
@@ -84,7 +87,7 @@ class Certificate(Resource):
         covered = dns_names(host.files.read(paths[0]))
         is_enough = frozenset(self.names or ()) <= covered
         names = self.names if is_enough else tuple(sorted(covered))
-        return self.model_copy(update={"names": names, "renews": _renews(host)})
+        return replace(self, names=names, renews=_renews(host))
 
     def findings(self) -> tuple[Finding, ...]:
         """That nothing renews it."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import field, replace
 from posixpath import join
 from typing import Any, ClassVar, Literal, Self
 
-from pydantic import SkipValidation
-
+from reconcile.dataclass import dataclass
 from reconcile.engine.model import Action, Change, Changes, Finding
 from reconcile.engine.resource import Owner, Ref, Resource
 from reconcile.errors import ReconcileError
@@ -34,6 +34,7 @@ from reconcile.wording import first_few
 NEW_MODE = 0o755
 
 
+@dataclass(frozen=True, kw_only=True)
 class Directory(Resource):
     """One directory, not what is in it.
 
@@ -49,13 +50,13 @@ class Directory(Resource):
     enterable_by: tuple[str, ...] | None = None
     holds: frozenset[str] | None = None
     """Observed for a removal only: the names in it that reconcile did not create."""
-    copied: Mapping[str, frozenset[str]] = {}
+    copied: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Observed for a removal only: root of a copy above → those of `holds` that it wrote."""
     exposed: tuple[str, str] | None = None
     """Observed: a directory above that somebody else can write, and who."""
     masked: str = ""
     """Observed: how the new mode will change what the ACL grants."""
-    inode: SkipValidation[Stat | None] = None
+    inode: Stat | None = None
     """Observed: what gets another owner or mode."""
 
     order: ClassVar[int] = 10
@@ -105,7 +106,7 @@ class Directory(Resource):
             return None
         if found.kind != "directory":
             raise wrong_kind(self.path, found.kind, "directory")
-        return self.model_copy(update=self._observed(host, found))
+        return replace(self, **self._observed(host, found))
 
     def _refuse_dangling_link(self, host: Host) -> None:
         """No directory can be made in the place of a link. Errors: HostError."""
@@ -165,14 +166,14 @@ class Directory(Resource):
         after = super().with_defaults_from(before)
         if self.mode is None and self.enterable_by is not None:
             # The mode follows from who must be able to enter, so the old one is not required.
-            return after.model_copy(update={"mode": None})
+            return replace(after, mode=None)
         return after
 
     def as_created(self, applier: Owner) -> Self:
         """The same with unmanaged fields as a new directory gets them."""
         defaults = {**applier._asdict(), "mode": NEW_MODE}
         unset = {name: value for name, value in defaults.items() if getattr(self, name) is None}
-        return self.model_copy(update=unset)
+        return replace(self, **unset)
 
     def planned_ownership(self, host: Host, before: Self | None) -> Ownership:
         """The owner and mode that its change leaves."""
@@ -257,7 +258,7 @@ class Directory(Resource):
 
     def preflight_warnings(self, host: Host) -> tuple[Finding, ...]:
         """An untrusted directory above one that does not exist yet."""
-        return self.model_copy(update={"exposed": self._exposed(host)}).findings()
+        return replace(self, exposed=self._exposed(host)).findings()
 
     def findings(self) -> tuple[Finding, ...]:
         """An untrusted directory above it, and side effects of the change."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from hashlib import sha256
 from typing import Any, ClassVar, Literal, Self
 
-from pydantic import SkipValidation
-
+from reconcile.dataclass import dataclass
 from reconcile.engine.digest import digest
 from reconcile.engine.model import Action, Change, Finding
 from reconcile.engine.resource import Owner, Ref, Resource
@@ -42,6 +42,7 @@ USUAL = ("root:root 0644", "0644")
 """Owners and modes that are too common to be shown in a plan."""
 
 
+@dataclass(frozen=True, kw_only=True)
 class File(Resource):
     """One regular file; where `content` is unmanaged it is never read.
 
@@ -65,7 +66,7 @@ class File(Resource):
     """The source that must not be published, and its owner."""
     identity: str | None = None
     """Observed: what it holds, where that is changed or removed."""
-    inode: SkipValidation[Stat | None] = None
+    inode: Stat | None = None
     """Observed: what gets another owner or mode."""
 
     order: ClassVar[int] = 20
@@ -152,7 +153,7 @@ class File(Resource):
         }
         if not self.declared:
             fields["content_digest"] = self._removal_digest(host, found)
-        return self.model_copy(update={**fields, **self._side_effects(host, found, content)})
+        return replace(self, **fields, **self._side_effects(host, found, content))
 
     def _removal_digest(self, host: Host, found: Stat) -> str:
         """ "" where the file says at its top that changes by hand are lost, as nginx's do."""
@@ -188,7 +189,7 @@ class File(Resource):
 
     def as_created(self, applier: Owner) -> Self:  # noqa: ARG002
         """The same with the mode that a new file gets."""
-        return self.model_copy(update={"mode": NEW_MODE}) if self.mode is None else self
+        return replace(self, mode=NEW_MODE) if self.mode is None else self
 
     def preflight(self, host: Host, changes: Sequence[Change]) -> Sequence[str]:
         """Refuse an owner that must not be given, a missing directory. Errors: HostError."""

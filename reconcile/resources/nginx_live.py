@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
+from reconcile.dataclass import dataclass
 from reconcile.engine.resource import Cause, Ref, Resource
 from reconcile.errors import ReconcileError
 from reconcile.filesystem.path import is_inside
@@ -42,6 +44,7 @@ class ServerNameTaken(ReconcileError):
     """Another server already has the name, so nginx would ignore the planned one."""
 
 
+@dataclass(frozen=True, kw_only=True)
 class NginxLive(Resource):
     """The configuration that the workers have in memory.
 
@@ -86,7 +89,7 @@ class NginxLive(Resource):
         """Of files that stay as they are, it has loaded what is on the disk."""
         files = self.serves or {}
         serves = {path: text for path, text in files.items() if Ref("file", path) in chosen}
-        return self.model_copy(update={"serves": serves})
+        return replace(self, serves=serves)
 
     def needs_gone(self, path: str) -> bool:
         """What the workers would load, or open and keep open, once they are reloaded."""
@@ -106,9 +109,7 @@ class NginxLive(Resource):
         foreign = foreign_loaded(nginx, live, frozenset(self.serves or ()))
         serves = {**unread, **foreign, **self._without_others(live.serves, nginx)}
         rewrites = _rewrites(nginx)
-        return self.model_copy(
-            update={"serves": serves, "current": live.current, "rewrites": rewrites}
-        )
+        return replace(self, serves=serves, current=live.current, rewrites=rewrites)
 
     def _without_others(
         self, loaded: Mapping[str, str], nginx: NginxInstallation

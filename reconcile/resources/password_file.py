@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Self
 
+from reconcile.dataclass import dataclass
 from reconcile.resources.file import File
 from reconcile.system import Host
 from reconcile.system.probe_login import made_password, read_password, with_login, without_login
 
 
+@dataclass(frozen=True, kw_only=True)
 class PasswordFile(File):
     """A file whose `content` is what people wrote; `has_login`: our line is there, too.
 
@@ -28,7 +31,7 @@ class PasswordFile(File):
         # A last line without its end is completed when ours follows.
         content = self.content if people.rstrip(b"\n") == _stripped(self.content) else people
         update: dict[str, Any] = {"content": content, "has_login": found.content == expected}
-        return found.model_copy(update=update)
+        return replace(found, **update)
 
     def file_data(self, host: Host) -> bytes:
         """What people wrote, and our line."""

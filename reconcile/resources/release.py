@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from posixpath import basename, dirname, join, normpath
 from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, Self
 
+from reconcile.dataclass import dataclass
 from reconcile.engine.model import Finding
 from reconcile.engine.resource import Cause, Ref, Resource
 from reconcile.errors import ReconcileError
@@ -48,6 +50,7 @@ class ReleaseStep(NamedTuple):
         return shlex.join(self.argv)
 
 
+@dataclass(frozen=True, kw_only=True)
 class Release(Resource):
     """The release in use is that of `id`, and none of its `steps` is left to do.
 
@@ -121,7 +124,7 @@ class Release(Resource):
         in_use = self._in_use(host)
         if in_use is None:
             return None
-        return self.model_copy(update={"id": in_use, "steps": self._left_to_do(host)})
+        return replace(self, id=in_use, steps=self._left_to_do(host))
 
     def planned(self, host: Host) -> Self:  # noqa: ARG002
         """The first release."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
-from pydantic import SkipValidation
-
+from reconcile.dataclass import dataclass
 from reconcile.engine.digest import digest
 from reconcile.engine.model import Changes, Finding
 from reconcile.engine.resource import Cause, Ref, Resource
@@ -59,6 +59,7 @@ class UnitTaken(ServiceFailed):
     rule = "service-name-taken"
 
 
+@dataclass(frozen=True, kw_only=True)
 class Service(Resource):
     """A unit as its service manager has it.
 
@@ -78,7 +79,7 @@ class Service(Resource):
     enabled: bool | None = None
     active: bool | None = None
     runs: str | None = None
-    code: SkipValidation[tuple[CodeChange, ...] | None] = None
+    code: tuple[CodeChange, ...] | None = None
     has_managed_unit: bool = False
     code_folder: str | None = None
     code_excluded: tuple[str, ...] = ()
@@ -128,15 +129,14 @@ class Service(Resource):
         status = host.services.status(self.unit)
         if not status.loaded or (self._asks_nothing and _at_rest(status)):
             return None
-        return self.model_copy(
-            update={
-                "enabled": status.enabled,
-                "active": status.active,
-                "runs": self._observed_runs(host, status),
-                "code": self._observed_code(host, status),
-                "lacks_code": self._lacks_code(host),
-                "has_managed_unit": _has_managed_unit(host, status),
-            }
+        return replace(
+            self,
+            enabled=status.enabled,
+            active=status.active,
+            runs=self._observed_runs(host, status),
+            code=self._observed_code(host, status),
+            lacks_code=self._lacks_code(host),
+            has_managed_unit=_has_managed_unit(host, status),
         )
 
     def _observed_runs(self, host: Host, status: UnitStatus) -> str | None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from posixpath import dirname, join, normpath
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
+from reconcile.dataclass import dataclass
 from reconcile.engine.digest import digest
 from reconcile.engine.resource import Ref, Resource
 from reconcile.filesystem.planned_entry import Entry, Link
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from reconcile.engine.model import Action, Change
 
 
+@dataclass(frozen=True, kw_only=True)
 class Symlink(Resource):
     """One symlink and its target; a relative target that leads to the same path is left alone."""
 
@@ -66,9 +69,7 @@ class Symlink(Resource):
                 return None
             raise wrong_kind(self.path, found.kind, "symlink")
         target = host.files.readlink(self.path)
-        return self.model_copy(
-            update={"target": self._normalized(target), "identity": f"link:{target}"}
-        )
+        return replace(self, target=self._normalized(target), identity=f"link:{target}")
 
     def _normalized(self, target: str) -> str | None:
         """The declared target where the actual one leads to the same path."""

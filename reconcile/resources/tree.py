@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, ClassVar, Literal, Self
 
-from pydantic import SkipValidation
-
+from reconcile.dataclass import dataclass
 from reconcile.engine.digest import digest
 from reconcile.engine.model import FieldChange, Finding
 from reconcile.engine.resource import Cause, Ref, Resource
@@ -34,6 +34,7 @@ from reconcile.wording import counted, first_few
 POLICY = ("user", "group", "dirs", "files")
 
 
+@dataclass(frozen=True, kw_only=True)
 class Tree(Resource):
     """Every regular file has mode `files`, every directory `dirs`, all one owner.
 
@@ -50,13 +51,13 @@ class Tree(Resource):
     files: int = 0o644
     except_: tuple[str, ...] = ()
     """Absolute paths below the root that other resources manage."""
-    deviations: SkipValidation[tuple[PermissionDeviation, ...]] = ()
+    deviations: tuple[PermissionDeviation, ...] = ()
     deviating: int = 0
     total: int | None = None
     fingerprint: int = 0
     """Observed: of all deviations, including those that were not kept."""
     notes: tuple[str, ...] = ()
-    foreign: SkipValidation[tuple[Finding, ...]] = ()
+    foreign: tuple[Finding, ...] = ()
     """Observed: what somebody else can have moved there, and is not given away."""
     masked: tuple[str, ...] = ()
     """Observed: how new modes will change what ACLs grant."""
@@ -106,18 +107,17 @@ class Tree(Resource):
         _refuse_unreadable(self.path, scan)
         masked = host.files.masked_grants_below(self.path, policy, scan.deviations)
         observed = self._with(scan)
-        return observed.model_copy(update={"masked": describe_grants_below(host, masked)})
+        return replace(observed, masked=describe_grants_below(host, masked))
 
     def _with(self, scan: Scan) -> Self:
-        return self.model_copy(
-            update={
-                "deviations": tuple(scan.deviations),
-                "deviating": scan.deviation_count,
-                "total": scan.files + scan.directories,
-                "fingerprint": scan.fingerprint,
-                "notes": tuple(_notes(self.path, scan)),
-                "foreign": tuple(_foreign(self, scan)),
-            }
+        return replace(
+            self,
+            deviations=tuple(scan.deviations),
+            deviating=scan.deviation_count,
+            total=scan.files + scan.directories,
+            fingerprint=scan.fingerprint,
+            notes=tuple(_notes(self.path, scan)),
+            foreign=tuple(_foreign(self, scan)),
         )
 
     def _policy(self, host: Host) -> PermissionPolicy:
@@ -147,7 +147,7 @@ class Tree(Resource):
         if before is None:
             return self.observe(host)
         left = host.files.still_deviating(self.path, self._policy(host), before.deviations)
-        return before.model_copy(update={"deviations": tuple(left), "deviating": len(left)})
+        return replace(before, deviations=tuple(left), deviating=len(left))
 
     def delete(self, host: Host) -> None:  # noqa: ARG002
         """Refuse. Errors: HostError."""
@@ -194,9 +194,7 @@ class Tree(Resource):
         ignored = len(observed.deviations) - len(kept)
         if not ignored:
             return None
-        return self, observed.model_copy(
-            update={"deviations": kept, "deviating": observed.deviating - ignored}
-        )
+        return self, replace(observed, deviations=kept, deviating=observed.deviating - ignored)
 
     def _matters(self, found: PermissionDeviation, ignored: str) -> bool:
         accounts = Accounts()

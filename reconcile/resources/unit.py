@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from hashlib import sha256
 from typing import Any, ClassVar, Literal, Self
 
-from pydantic import SkipValidation
-
+from reconcile.dataclass import dataclass
 from reconcile.engine.model import Change
 from reconcile.engine.resource import Ref, Resource
 from reconcile.filesystem.inode import Stat
@@ -27,6 +27,7 @@ from reconcile.system.services.service_undo import record_unit_file
 FOLDER_MODE = 0o755
 
 
+@dataclass(frozen=True, kw_only=True)
 class Unit(Resource):
     """One unit file; the service manager reads it anew after every change.
 
@@ -41,7 +42,7 @@ class Unit(Resource):
     mode: int = 0o644
     identity: str | None = None
     """Observed: the digest of its content."""
-    inode: SkipValidation[Stat | None] = None
+    inode: Stat | None = None
     """Observed: what gets another owner or mode."""
 
     order: ClassVar[int] = 40
@@ -88,15 +89,14 @@ class Unit(Resource):
         if found is None:
             return None
         stat, content = found
-        return self.model_copy(
-            update={
-                "content": content.decode("utf-8", "backslashreplace"),
-                "user": host.accounts.user_name(stat.uid),
-                "group": host.accounts.group_name(stat.gid),
-                "mode": stat.mode,
-                "identity": f"sha256:{sha256(content).hexdigest()}",
-                "inode": stat,
-            }
+        return replace(
+            self,
+            content=content.decode("utf-8", "backslashreplace"),
+            user=host.accounts.user_name(stat.uid),
+            group=host.accounts.group_name(stat.gid),
+            mode=stat.mode,
+            identity=f"sha256:{sha256(content).hexdigest()}",
+            inode=stat,
         )
 
     def preflight(self, host: Host, changes: Sequence[Change]) -> Sequence[str]:

@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -206,7 +206,7 @@ def first_copy(folder: Path, host: Host, count: int) -> Row:
     def first() -> None:
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir()
-        wanted.model_copy(update={"path": str(fresh)}).planned(host).apply(host, None)
+        replace(wanted, path=str(fresh)).planned(host).apply(host, None)
 
     def theirs() -> None:
         shutil.rmtree(copy, ignore_errors=True)

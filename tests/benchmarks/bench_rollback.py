@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from bench_files import make, run
@@ -47,7 +48,7 @@ def side_by_side(folder: Path, host: Host, count: int) -> dict[str, list[float]]
     static.mkdir()
     assets = Assets(path=str(static), source=str(old), user="root", group="root")
     assets.planned(host).apply(host, None)
-    newer = assets.model_copy(update={"source": str(new)})
+    newer = replace(assets, source=str(new))
     found: dict[str, list[float]] = {}
 
     def theirs(source: Path) -> None:

@@ -11,6 +11,7 @@ from typing import ClassVar, Literal, Self
 
 import pytest
 
+from reconcile.dataclass import dataclass
 from reconcile.engine import history
 from reconcile.engine.history import current_number
 from reconcile.engine.history_integrity import check_history
@@ -31,6 +32,7 @@ from reconcile.system.lock import lock
 from tests.support.machine import Machine
 
 
+@dataclass(frozen=True, kw_only=True)
 class Trap(Resource):
     """Does something unexpected when it is put, after everything else."""
 
@@ -535,6 +537,7 @@ def test_a_change_may_not_go_from_nothing_to_nothing() -> None:
         Change(Ref("file", "/a"), None, None).subject  # noqa: B018 - reading it is the point
 
 
+@dataclass(frozen=True, kw_only=True)
 class Revealing(Trap):
     """Exists once it was made; then something else has to change."""
 

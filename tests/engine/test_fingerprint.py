@@ -33,7 +33,7 @@ def test_the_same_plan_computed_twice_is_the_same() -> None:
             "note:/a: text changed on the host",
         ),
         (
-            the_plan(asked=ASKED.model_copy(update={"text": "newer"})),
+            the_plan(asked=replace(ASKED, text="newer")),
             "note:/a: text changed in the desired state",
         ),
         (the_plan(a_world(ASKED)), "note:/a no longer needs a change"),

@@ -7,11 +7,13 @@ from typing import ClassVar, Literal
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reconcile.dataclass import dataclass
 from reconcile.engine.merge import merge
 from reconcile.engine.model import Declared, Position
 from reconcile.engine.resource import Resource
 
 
+@dataclass(frozen=True, kw_only=True)
 class Thing(Resource):
     kind: Literal["thing"] = "thing"
     path: str = "/a"

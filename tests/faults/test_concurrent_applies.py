@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -80,7 +81,7 @@ def test_a_disk_that_fills_up_meanwhile_is_survived_and_all_taken_back(small_dis
     before = machine.manifest()
 
     report = machine.apply(
-        old.model_copy(update={"content": b"new"}),
+        replace(old, content=b"new"),
         File(path=machine.path("b"), content=bytes(2 << 20), mode=0o644),
     )
 

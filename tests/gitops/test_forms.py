@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -57,7 +58,7 @@ checks = st.lists(
 def drifts(draw: Any) -> Drift:
     """A host that was applied to, changed since, and has a YAML that moved on."""
     there: dict[str, Resource] = {
-        item.path: item.model_copy(update={"colour": "red"}) if item.kind != "clock" else item
+        item.path: replace(item, colour="red") if item.kind != "clock" else item
         for item in draw(hosts).values()
     }
     declared = declare(*draw(hosts).values())

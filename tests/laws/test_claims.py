@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -152,7 +153,7 @@ def test_a_file_that_takes_the_place_of_a_copied_one_takes_its_sibling_along(
     own = File(path=machine.path("static/app.js"), content=b"own", mode=0o644)
     declared = [
         *folders("static", at=machine),
-        copied.model_copy(update={"except_": (machine.path("static/app.js"),)}),
+        replace(copied, except_=(machine.path("static/app.js"),)),
         own,
     ]
 

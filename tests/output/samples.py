@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Literal
 
+from reconcile.dataclass import dataclass
 from reconcile.engine.model import (
     BehaviourChange,
     Change,
@@ -37,6 +39,7 @@ OLD_CONFIG = "server {\n" + "    # line\n" * 8 + "    listen 80;\n}\n"
 NEW_CONFIG = OLD_CONFIG.replace("listen 80;", "listen 8080;")
 
 
+@dataclass(frozen=True, kw_only=True)
 class Thing(Resource):
     """A resource that is only shown."""
 
@@ -275,7 +278,7 @@ PRUNED = Plan(
         Change(
             COPIED.ref,
             COPIED,
-            COPIED.model_copy(update={"differences": ()}),
+            replace(COPIED, differences=()),
             reason="the source files changed",
             fields=(FieldChange("differences", COPIED.display()["differences"], []),),
         ),

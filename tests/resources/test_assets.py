@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -225,7 +225,7 @@ class TestOnAllCores:
         (root / "wide/7.txt").unlink()
         (large / "8/8.txt").write_text("second")
         (root / "10/by-hand").touch()
-        pruning = assets.model_copy(update={"prune": True})
+        pruning = replace(assets, prune=True)
 
         assert [
             "8/8.txt: different content (0 -> 6 bytes)",
@@ -267,7 +267,7 @@ class TestWhatTheSourceDoesNotHave:
     def test_goes_where_pruning_is_asked_for(self, copied: Assets, host: Host, root: Path) -> None:
         (root / "old/deep").mkdir(parents=True)
         (root / "old/deep/file").touch()
-        pruning = copied.model_copy(update={"prune": True})
+        pruning = replace(copied, prune=True)
 
         assert 3 == len(lines(pruning, host))
         apply(pruning, host)
@@ -282,7 +282,7 @@ class TestWhatTheSourceDoesNotHave:
         (root / "left").mkdir()
         (root / "left/.keep").touch()
         before = picture(root)
-        pruning = copied.model_copy(update={"prune": True, "except_": (f"{root}/media",)})
+        pruning = replace(copied, prune=True, except_=(f"{root}/media",))
 
         apply(pruning, host)
 
@@ -456,7 +456,7 @@ def test_owners_and_modes_are_exact_whatever_the_source_and_the_umask(
 ) -> None:
     for number in range(count):
         (source / f"{number}.txt").touch(mode=0o600)
-    wanted = assets.model_copy(update={"group": "www-data", "files": 0o640, "dirs": 0o2750})
+    wanted = replace(assets, group="www-data", files=0o640, dirs=0o2750)
     old = os.umask(0o077)
     try:
         apply(wanted, host)
@@ -479,7 +479,7 @@ def test_undo_of_many_files_restores_all(
     before = picture(root)
     recorder = recording(host)
 
-    apply(copied.model_copy(update={"prune": True}), host)
+    apply(replace(copied, prune=True), host)
     assert before != picture(root)
 
     assert [] == recorder.take_back(host)
@@ -557,7 +557,7 @@ class TestCause:
 def test_a_source_that_does_not_exist_is_an_error_not_an_empty_site(
     assets: Assets, host: Host, source: Path
 ) -> None:
-    missing = assets.model_copy(update={"source": f"{source}/nothing", "prune": True})
+    missing = replace(assets, source=f"{source}/nothing", prune=True)
 
     with pytest.raises(HostError, match="does not exist"):
         missing.observe(host)

@@ -114,7 +114,7 @@ def test_of_a_file(host: Host, site: Path, case: Case) -> None:
     path.chmod(0o640)
     case.hang(path)
     before = attributes(path)
-    wanted = File.model_validate({"path": str(path), **case.asked})
+    wanted = File(path=str(path), **case.asked)
 
     reported, _ = planned(wanted, host)
     applied(wanted, host)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -92,7 +92,7 @@ def test_certbot_runs_once_every_name_has_served_a_proof(
 def test_without_an_email_certbot_registers_without_one(
     host: Host, web: Web, certbot: Certbot
 ) -> None:
-    WANTED.model_copy(update={"email": None}).apply(host, None)
+    replace(WANTED, email=None).apply(host, None)
 
     assert "--register-unsafely-without-email" in certbot.ran[0]
     assert web.asked

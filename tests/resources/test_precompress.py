@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import brotli
@@ -111,7 +112,7 @@ def test_a_library_that_is_missing_is_an_error_before_anything_changes(
     assets: Assets, host: Host, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(compress.PACKAGES, "br", "no_such_library")
-    wanted = assets.model_copy(update={"precompress": ("gzip", "br")})
+    wanted = replace(assets, precompress=("gzip", "br"))
 
     with pytest.raises(HostError) as reported:
         wanted.observe(host)
@@ -125,7 +126,7 @@ def test_a_library_that_is_missing_is_an_error_before_anything_changes(
 def test_a_sibling_is_made_for_each_encoding_of_what_is_worth_it(
     assets: Assets, host: Host, root: Path
 ) -> None:
-    apply(assets.model_copy(update={"precompress": ALL}), host)
+    apply(replace(assets, precompress=ALL), host)
 
     assert PLAIN | {f"css/app.css{suffix}" for suffix in SUFFIXES.values()} == files(root)
     for encoding, suffix in SUFFIXES.items():
@@ -207,7 +208,7 @@ class TestWhatDoesNotBecomeSmaller:
         monkeypatch.setattr(precompressed, "compressed", lambda *_: tried.append("again"))
 
         assert [] == lines(made, host)
-        apply(made.model_copy(update={"files": 0o640}), host)
+        apply(replace(made, files=0o640), host)
 
         assert PLAIN | {"random.txt", "css/app.css.gz"} == files(root)
         assert [] == tried
@@ -224,7 +225,7 @@ class TestWhatDoesNotBecomeSmaller:
 
 class TestNoLongerAskedFor:
     def test_those_that_we_made_are_removed(self, made: Assets, host: Host, root: Path) -> None:
-        plain = made.model_copy(update={"precompress": ()})
+        plain = replace(made, precompress=())
 
         assert ["css/app.css.gz: compressed by reconcile, and no longer requested"] == (
             lines(plain, host)
@@ -235,7 +236,7 @@ class TestNoLongerAskedFor:
     def test_one_of_somebody_else_stays(
         self, assets: Assets, host: Host, root: Path, source: Path
     ) -> None:
-        plain = assets.model_copy(update={"precompress": ()})
+        plain = replace(assets, precompress=())
         apply(plain, host)
         (root / "css/app.css.gz").write_bytes(gzip.compress(STYLE))
         (root / "css/app.css.br").write_bytes(brotli.compress(STYLE))
@@ -283,7 +284,7 @@ def test_the_builds_own_goes_before_the_one_that_we_made(
 
 
 def test_pruning_leaves_them(made: Assets, host: Host, root: Path) -> None:
-    apply(made.model_copy(update={"prune": True}), host)
+    apply(replace(made, prune=True), host)
 
     assert PLAIN | {"css/app.css.gz"} == files(root)
 
@@ -318,7 +319,7 @@ def test_undo_gives_back_the_ones_before(
     (source / "css/app.css").write_bytes(STYLE.upper())
     recorder = recording(host)
 
-    apply(made.model_copy(update={"precompress": ALL}), host)
+    apply(replace(made, precompress=ALL), host)
     assert before != picture(root)
 
     assert [] == recorder.take_back(host)

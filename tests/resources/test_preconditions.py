@@ -71,7 +71,7 @@ def test_a_file_that_moved_after_its_plan_is_not_replaced(
     path = site / "shop.service"
     path.write_bytes(OLD)
     content = b"new" if kind is File else "new"
-    wanted: Resource = kind.model_validate({"path": str(path), "content": content})
+    wanted: Resource = kind(path=str(path), content=content)
     before = wanted.observe(host)
     move(path)
     moved = remains(path)

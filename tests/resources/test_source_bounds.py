@@ -35,7 +35,7 @@ def source(site: Path) -> Path:
 def assets(source: Path, **more: object) -> Assets:
     copy = source.parent / "copy"
     fields = {"path": str(copy), "source": str(source), "user": "root", "group": "root", **more}
-    return Assets.model_validate(fields)
+    return Assets(**fields)
 
 
 def applied(wanted: Assets, host: Host) -> Assets:

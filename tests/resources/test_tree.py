@@ -34,7 +34,7 @@ WEB, GAMES = 33, 5
 
 
 def uploads(root: Path, **more: object) -> Tree:
-    return Tree.model_validate({"path": str(root), "user": "www-data", "group": "www-data", **more})
+    return Tree(path=str(root), user="www-data", group="www-data", **more)
 
 
 def own(root: Path, uid: int = WEB) -> None:

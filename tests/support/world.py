@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field, replace
 from typing import Any, ClassVar, Literal, Self, cast
 
+from reconcile.dataclass import dataclass
 from reconcile.engine.ledger import LedgerRow
 from reconcile.engine.model import Change, Declared, Desired, Observed, Plan
 from reconcile.engine.observe import observe
@@ -16,7 +18,7 @@ from reconcile.system import Host
 from reconcile.system.planned_host import PlannedHost
 
 
-@dataclass
+@dataclasses.dataclass
 class World:
     """Path → what is there; reading or changing a path in `broken` fails."""
 
@@ -34,6 +36,7 @@ def world_of(host: Host) -> World:
     return cast(World, host)
 
 
+@dataclass(frozen=True, kw_only=True)
 class InWorld(Resource):
     path: str
     metadata_fields: ClassVar[frozenset[str]] = frozenset({"path", "stands_on"})
@@ -66,6 +69,7 @@ class InWorld(Resource):
             del world.things[self.path]
 
 
+@dataclass(frozen=True, kw_only=True)
 class Note(InWorld):
     """A text with a colour."""
 
@@ -87,6 +91,7 @@ class Note(InWorld):
         return frozenset({"text"}) if self.secret else frozenset()
 
 
+@dataclass(frozen=True, kw_only=True)
 class Shelf(InWorld):
     """Holds notes; removed only if we made it and nothing is on it."""
 
@@ -108,13 +113,14 @@ class Shelf(InWorld):
     def observe(self, host: Host) -> Self | None:
         there = super().observe(host)
         below = {p for p in world_of(host).things if p.startswith(self.path + "/")}
-        return there and there.model_copy(update={"holds": frozenset(below)})
+        return there and replace(there, holds=frozenset(below))
 
     def why_not_removable(self, leaving: frozenset[Ref]) -> str:
         left = self.holds - {ref.name for ref in leaving}
         return f"it still holds {', '.join(sorted(left))}" if left else ""
 
 
+@dataclass(frozen=True, kw_only=True)
 class Clock(InWorld):
     """Nothing that could be removed."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reconcile.config.diagnostics import Violation
@@ -62,12 +63,11 @@ def with_code(service: Service, site: SiteContext) -> Service:
 
 def watching(service: Service, scope: CodeScope) -> Service:
     """`service`, restarted when a file of `scope` changes."""
-    return service.model_copy(
-        update={
-            "code": (),
-            "code_folder": scope.folder,
-            "code_excluded": scope.excluded,
-            "code_assets": scope.assets,
-            "code_environments": scope.environments,
-        }
+    return replace(
+        service,
+        code=(),
+        code_folder=scope.folder,
+        code_excluded=scope.excluded,
+        code_assets=scope.assets,
+        code_environments=scope.environments,
     )

@@ -99,7 +99,7 @@ def test_a_site_that_comes_after_a_proven_reload_is_not_taken_for_loaded(world, 
     live.apply(host, live)
     [path] = live.serves
     later = str(world.nginx.site("later", Path(path).read_text()))
-    both = live.model_copy(update={"serves": {**live.serves, later: "its digest"}})
+    both = replace(live, serves={**live.serves, later: "its digest"})
 
     assert live.serves == both.observe(host).serves
 

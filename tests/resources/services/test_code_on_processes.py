@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -160,7 +161,7 @@ def test_reading_writes_nothing(host: Host, service: Service, code: Path) -> Non
 
 
 def test_a_folder_that_does_not_exist_is_reported(host: Host, service: Service) -> None:
-    mistaken = service.model_copy(update={"code_folder": "/srv/nowhere"}).observe(host)
+    mistaken = replace(service, code_folder="/srv/nowhere").observe(host)
 
     assert mistaken is not None
     assert [("code-missing", "warning")] == [(f.rule, f.severity) for f in mistaken.findings()]
@@ -261,7 +262,7 @@ def test_new_code_that_fails_its_check_leaves_the_old_process_running(
     checked = f"ExecStartPre=/usr/bin/python3 -m py_compile {code}/app.py"
     write_unit(UNIT, checked, f"ExecStart=/usr/bin/python3 {code}/app.py")
     text = Path(host.services.unit_path(UNIT)).read_bytes()
-    service = service.model_copy(update={"runs": digest(text), "has_managed_unit": True})
+    service = replace(service, runs=digest(text), has_managed_unit=True)
     apply(host, service)
     before = pid(host)
     (code / "app.py").write_text("def broken(:\n")
