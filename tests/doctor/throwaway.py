@@ -145,14 +145,33 @@ def _main() -> None:
 def _enter() -> None:
     """Cover what a host consists of, so that nothing of this machine is read or written."""
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    _mount_memory("/mnt")
     for folder in FOLDERS:
-        os.makedirs(folder, exist_ok=True)
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755", "t", folder], check=True)
+        _make_here_only(folder)
+        _mount_memory(folder)
     for path, lines in (("/etc/passwd", USERS), ("/etc/group", GROUPS)):
         copy = Path("/run", path.rpartition("/")[2])
         copy.write_text(Path(path).read_text() + lines)
         subprocess.run(["mount", "--bind", str(copy), path], check=True)
         copy.unlink()
+
+
+def _mount_memory(folder: str) -> None:
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755", "t", folder], check=True)
+
+
+def _make_here_only(folder: str) -> None:
+    """Make a missing folder in a layer of memory, so that this machine does not get it."""
+    if os.path.isdir(folder):
+        return
+    above = next(str(path) for path in Path(folder).parents if path.is_dir())
+    layer = f"/mnt/{folder.replace('/', '-')}"
+    for part in ("changes", "work"):
+        os.makedirs(f"{layer}/{part}")
+    shutil.copystat(above, f"{layer}/changes")
+    options = f"lowerdir={above},upperdir={layer}/changes,workdir={layer}/work"
+    subprocess.run(["mount", "-t", "overlay", "t", "-o", options, above], check=True)
+    os.makedirs(folder)
 
 
 def _diagnosed(name: str, text: str, shared: dict[str, bytes]) -> Diagnosed:
