@@ -95,6 +95,25 @@ def test_the_digest_changes_with_a_content_a_name_or_a_program_bit(site: Path) -
     assert len(digests) == len({*digests})
 
 
+@pytest.mark.parametrize("content", ["#!/bin/sh\necho hello\n", "\x7fELF…"])
+def test_a_program_can_be_run_also_where_its_source_has_lost_the_modes(
+    site: Path, content: str
+) -> None:
+    folder = source(site)
+    tool = folder / "bin/tool"
+    tool.parent.mkdir()
+    tool.write_text(content)
+    tool.chmod(0o644)
+    without = content_digest(listed(folder))
+
+    fill(str(site / "release"), listed(folder), APP, APP)
+    tool.chmod(0o755)
+
+    modes = [(site / "release" / name).stat().st_mode & 0o777 for name in ("bin/tool", "app.py")]
+    assert [0o755, 0o644] == modes
+    assert without == content_digest(listed(folder))
+
+
 def test_a_new_time_changes_no_digest(site: Path) -> None:
     folder = source(site)
     before = content_digest(listed(folder))

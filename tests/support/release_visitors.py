@@ -2,7 +2,7 @@
 
 They keep their connections, load a page with its asset, wait for a slow one, and upload. A
 repeated request on a reused connection that closed before its first byte is no failure. Until
-standard input ends; then the versions and the failures, as JSON.
+standard input ends; then the versions, the failures and the uploads, as JSON.
 """
 
 from __future__ import annotations
@@ -12,38 +12,44 @@ import re
 import sys
 import threading
 import time
+from collections import deque
 from http.client import HTTPConnection, HTTPException
 
 UPLOAD = b"x" * 200_000
 PAUSE_S = 0.12
 PAGE = re.compile(rb"href=(\S+)>version (\S+)")
+OLD_PAGES = 10
+KINDS = ("page",) * 5 + ("slow",) * 2 + ("upload",) * 2
 
 
 class Visitor(threading.Thread):
     """One browser."""
 
-    def __init__(self, kind: str, stop: threading.Event) -> None:
+    def __init__(self, number: int, kind: str, host: str, stop: threading.Event) -> None:
         super().__init__()
-        self.kind, self.stop = kind, stop
+        self.number, self.kind, self.host, self.stop = number, kind, host, stop
         self.connection = HTTPConnection("127.0.0.1", 80, timeout=20)
         self.count = 0
         self.failures: list[str] = []
         self.versions: list[str] = []
+        self.uploads: dict[str, str] = {}
+        self.open_pages: deque[str] = deque(maxlen=OLD_PAGES)
 
     def run(self) -> None:
         while not self.stop.is_set():
             getattr(self, self.kind)()
-            self.count += 1
             time.sleep(PAUSE_S)
 
     def page(self) -> None:
-        """The page, and what it names."""
+        """The page, what it names, and what one names that was loaded a while ago."""
         found = PAGE.search(self.get("/"))
         if found is None:
             self.failures.append("a page without a version")
             return
         self.versions.append(found[2].decode())
-        self.get(found[1].decode())
+        self.open_pages.append(found[1].decode())
+        self.get(self.open_pages[-1])
+        self.get(self.open_pages[0])
 
     def slow(self) -> None:
         self.get("/slow")
@@ -52,48 +58,71 @@ class Visitor(threading.Thread):
         if self.ask("POST", "/echo", UPLOAD) != str(len(UPLOAD)).encode():
             self.failures.append("an upload got lost")
 
+    def photo(self) -> None:
+        """An upload that the app stores, and nginx serves from then on."""
+        name = f"{self.host}-{self.number}-{self.count}.jpg"
+        content = f"{name} {self.count} ".encode() * 5_000
+        if self.ask("POST", f"/photos/{name}", content) == b"stored":
+            self.uploads[name] = content.decode()
+            if self.get(f"/media/{name}") != content:
+                self.failures.append(f"{name} is another one than was uploaded")
+
     def get(self, path: str) -> bytes:
         return self.ask("GET", path, None)
 
     def ask(self, method: str, path: str, body: bytes | None) -> bytes:
         """The answer to a request; anything but a 200 is a failure."""
+        self.count += 1
         was_open = self.connection.sock is not None
         for is_last in (not was_open, True):
             try:
-                self.connection.request(method, path, body, {"Host": "example.com"})
+                self.connection.request(method, path, body, {"Host": self.host})
                 response = self.connection.getresponse()
                 content = response.read()
             except (HTTPException, OSError) as error:
                 self.connection.close()
                 if is_last:
-                    self.failures.append(f"{method} {path}: {error!r}")
+                    self.failures.append(f"{time.time():.2f} {method} {path}: {error!r}")
                     return b""
                 continue
             if response.status != 200:
-                self.failures.append(f"{method} {path}: {response.status}")
+                self.failures.append(f"{time.time():.2f} {method} {path}: {response.status}")
             return content
         return b""
 
+    def look_for_uploads(self) -> None:
+        """All that were stored, once more."""
+        for name, content in self.uploads.items():
+            if self.get(f"/media/{name}") != content.encode():
+                self.failures.append(f"the upload {name} is lost")
 
-def main() -> None:
+
+def main(host: str = "example.com", *kinds: str) -> None:
     stop = threading.Event()
-    visitors = [Visitor(kind, stop) for kind in ["page"] * 5 + ["slow"] * 2 + ["upload"] * 2]
+    visitors = [Visitor(number, kind, host, stop) for number, kind in enumerate(kinds or KINDS)]
+    began = time.monotonic()
     for visitor in visitors:
         visitor.start()
     sys.stdin.read()
+    elapsed_s = time.monotonic() - began
     stop.set()
     for visitor in visitors:
         visitor.join()
+    count = sum(one.count for one in visitors)
+    for visitor in visitors:
+        visitor.look_for_uploads()
     print(
         json.dumps(
             {
-                "count": sum(one.count for one in visitors),
+                "count": count,
+                "rate": count / elapsed_s,
                 "failures": [failure for one in visitors for failure in one.failures],
                 "versions": sorted({version for one in visitors for version in one.versions}),
+                "uploads": sum(len(one.uploads) for one in visitors),
             }
         )
     )
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

@@ -20,7 +20,12 @@ from reconcile.filesystem.fsync import sync_directory
 from reconcile.filesystem.host_error import HostError
 from reconcile.filesystem.place_guard import UNGUARDED, PlaceGuard
 from reconcile.filesystem.read import chunks, names_in, open_file
-from reconcile.filesystem.release.listing import ReleaseFile, ReleaseListing, refuse_changed
+from reconcile.filesystem.release.listing import (
+    ReleaseFile,
+    ReleaseListing,
+    is_program,
+    refuse_changed,
+)
 from reconcile.filesystem.safe_path import (
     PIN,
     PIN_DIRECTORY,
@@ -34,6 +39,7 @@ from reconcile.filesystem.walk import DEEPEST
 
 INCOMPLETE = ".incomplete"
 FOLDER_MODE = 0o755
+_FILE_MODE, _PROGRAM_MODE = 0o644, 0o755
 _TEMPORARY = ".reconcile-unlinked"
 
 
@@ -124,14 +130,13 @@ def _make_directories(pin: int, folder: str, made: set[str]) -> None:
 
 
 def _copy_file(pin: int, source: Source, file: ReleaseFile) -> None:
-    mode = (0o640 if file.is_private else 0o644) | (0o110 if file.is_program else 0)
-    mode |= 0o001 if file.is_program and not file.is_private else 0
     with source.open_file(file.source_path) as original:
         refuse_changed(source, file, original)
+        mode = _PROGRAM_MODE if is_program(file, original) else _FILE_MODE
         with closing(os.open(file.path, NEW_FILE, 0o600, dir_fd=pin)) as copy:
             for chunk in chunks(original):
                 write_all(copy, chunk)
-            os.fchmod(copy, mode)
+            os.fchmod(copy, mode & ~0o007 if file.is_private else mode)
         refuse_changed(source, file, original)
 
 

@@ -33,14 +33,18 @@ EXCLUDED = (
 VENV = "pyvenv.cfg"
 """What a virtual environment holds, whatever it is called."""
 MOST_FILES = 100_000
+_PROGRAM_STARTS = (b"#!", b"\x7fELF")
 
 
 class ReleaseFile(NamedTuple):
-    """A file of a release, and where it lies in the source without links."""
+    """A file of a release, and where it lies in the source without links.
+
+    `has_program_mode`: its mode allows its owner to run it.
+    """
 
     path: str
     source_path: str
-    is_program: bool
+    has_program_mode: bool
     is_private: bool
     signature: Signature
 
@@ -59,7 +63,7 @@ class ReleaseListing:
         running = sha256(os.fsencode(self.source))
         for file in self.files:
             running.update(os.fsencode(file.path) + b"\0" + file.signature.packed)
-            running.update(bytes((file.is_program, file.is_private)))
+            running.update(bytes((file.has_program_mode, file.is_private)))
         return running.hexdigest()
 
 
@@ -148,11 +152,20 @@ def content_digest(listing: ReleaseListing, guard: PlaceGuard = UNGUARDED) -> st
         for file in listing.files:
             with source.open_file(file.source_path) as fd:
                 refuse_changed(source, file, fd)
+                is_runnable = is_program(file, fd)
                 digest = sha256_of(fd)
             name = os.fsencode(file.path)
-            running.update(b"%d %s %d %d " % (len(name), name, file.is_program, file.is_private))
+            running.update(b"%d %s %d %d " % (len(name), name, is_runnable, file.is_private))
             running.update(digest)
     return running.hexdigest()
+
+
+def is_program(file: ReleaseFile, fd: int) -> bool:
+    """Whether the release's copy can be run: by its mode, or because it begins like a program.
+
+    A source that came as a tar archive has no modes.
+    """
+    return file.has_program_mode or os.pread(fd, 4, 0).startswith(_PROGRAM_STARTS)
 
 
 def refuse_changed(source: Source, file: ReleaseFile, fd: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ from reconcile.system.services.start_check import (
 from reconcile.system.services.start_record import forget_start, record_start, started_from
 from reconcile.system.services.started_code import forget_code
 from reconcile.system.services.systemctl import Properties, show
+from reconcile.system.services.triggers import is_triggered
 from reconcile.system.services.waiting import wait_until_active
 
 if TYPE_CHECKING:
@@ -34,7 +36,7 @@ UNIT_DIRECTORY = "/etc/systemd/system"
 PROPERTIES = (
     *("LoadState", "ActiveState", "SubState", "Result", "UnitFileState", "MainPID"),
     *("ExecMainStartTimestamp", "ActiveEnterTimestamp", "NeedDaemonReload", "FragmentPath"),
-    *("DropInPaths", "EnvironmentFiles", "InvocationID"),
+    *("DropInPaths", "EnvironmentFiles", "InvocationID", "TriggeredBy"),
 )
 # Longer than the TimeoutStartSec of each unit that reconcile writes; systemd's default is 90 s.
 JOB_TIMEOUT_S = 120.0
@@ -189,9 +191,11 @@ class Systemd:
         )
 
     def _show(self, units: Sequence[str]) -> Iterator[UnitStatus]:
-        names = [require_unit_name(unit) for unit in units]
-        shown = show(self._host.commands, PROPERTIES, names)
-        return (unit_status(*one) for one in zip(names, shown, strict=True))
+        names, commands = [require_unit_name(unit) for unit in units], self._host.commands
+        for name, shown in zip(names, show(commands, PROPERTIES, names), strict=True):
+            status = unit_status(name, shown)
+            is_enabled = shown["UnitFileState"] == "static" and is_triggered(commands, name, shown)
+            yield replace(status, enabled=True) if is_enabled else status
 
     def _journal(self, unit: str, since: float) -> str:
         """The unit's last log lines since then, bounded; "" where no journal can be read."""

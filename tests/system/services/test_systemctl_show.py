@@ -236,3 +236,43 @@ def test_a_unit_that_systemctl_left_out_is_an_error_not_a_guess() -> None:
 
     with pytest.raises(ValueError, match="zip"):
         host.services.prefetch(["a.service", "b.service"])
+
+
+class Shows:
+    """Answers `systemctl show` from blocks by unit; the rest does not exist."""
+
+    def __init__(self, **blocks: str) -> None:
+        self.blocks = blocks
+
+    def run(self, argv: tuple[str, ...], **_: object) -> CompletedCommand:
+        units = argv[argv.index("--") + 1 :]
+        shown = (self.blocks.get(unit.replace(".", "_"), ABSENT) for unit in units)
+        return CompletedCommand(argv, 0, "\n".join(shown), "")
+
+
+def enabled(unit: str, **blocks: str) -> bool | None:
+    host = Host()
+    host.commands = cast(Any, Shows(**blocks))
+    return host.services.status(unit).enabled
+
+
+STATIC = RUNNING.replace("UnitFileState=enabled", "UnitFileState=static")
+TIMER = SOCKET.replace("enabled", "disabled")
+
+
+def test_a_static_unit_is_enabled_by_what_starts_it() -> None:
+    elsewhere = STATIC + "TriggeredBy=front.socket late.timer\n"
+
+    assert enabled("app.service", app_service=STATIC, app_socket=SOCKET) is True
+    assert enabled("app.service", app_service=elsewhere, front_socket=SOCKET) is True
+
+
+def test_a_static_unit_that_nothing_enabled_starts_is_not_enabled() -> None:
+    assert enabled("app.service", app_service=STATIC) is None
+    assert enabled("app.service", app_service=STATIC, app_timer=TIMER) is None
+
+
+def test_a_unit_that_can_be_enabled_counts_by_itself() -> None:
+    disabled = RUNNING.replace("UnitFileState=enabled", "UnitFileState=disabled")
+
+    assert enabled("app.service", app_service=disabled, app_socket=SOCKET) is False

@@ -74,6 +74,21 @@ def test_start_enable_stop_and_disable_hold_when_they_return(debian: DebianHost)
     assert [["active", "enabled"], ["inactive", "disabled"]] == [up, down]
 
 
+def test_a_static_unit_is_enabled_where_its_socket_is(debian: DebianHost) -> None:
+    unit = write_unit(debian, "answering.service", SLEEP.partition("[Install]")[0])
+    write_unit(
+        debian,
+        "answering.socket",
+        "[Socket]\nListenStream=/run/answering.sock\n[Install]\nWantedBy=sockets.target\n",
+    )
+
+    before = inside(debian, "return services.status(unit).enabled", unit=unit)
+    debian.run("systemctl", "enable", "answering.socket")
+
+    assert before is None
+    assert inside(debian, "return services.status(unit).enabled", unit=unit) is True
+
+
 @pytest.mark.parametrize("verb", ["start", "stop", "restart", "enable", "reload"])
 def test_a_unit_that_does_not_exist_is_an_error_with_a_fix(debian: DebianHost, verb: str) -> None:
     with pytest.raises(RefusedError) as refused:
