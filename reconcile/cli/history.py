@@ -9,7 +9,7 @@ import typer
 from reconcile.cli.options import File, Json
 from reconcile.cli.terminal import now, show, style
 from reconcile.cli.workspaces import open_state
-from reconcile.engine.apply_texts import read_texts
+from reconcile.engine.apply_texts import read_steps, read_texts
 from reconcile.engine.history import HistoryRow, rows_backwards
 from reconcile.engine.history_integrity import check_history
 from reconcile.errors import ExitCode, ReconcileError
@@ -66,7 +66,7 @@ def show_(
     file: File = None,
     json: Json = False,
 ) -> int:
-    """Show one apply: who, when, what, and with --diff its texts.
+    """Show one apply: who, when, what, the output of its steps, and with --diff its texts.
 
     \b
     Examples:
@@ -82,10 +82,11 @@ def show_(
     host = open_state(file or before.get("file")).host
     row = _row(host.state, number)
     texts = read_texts(host.state, row) if diff else None
+    steps = read_steps(host.state, row)
     if json or before.get("json"):
-        show(to_json(applied_document(row, texts, host.name, now=now())))
+        show(to_json(applied_document(row, texts, host.name, now=now(), steps=steps)))
     else:
-        show(applied_text(row, texts, style(), diff=diff))
+        show(applied_text(row, texts, style(), diff=diff, steps=steps))
     return ExitCode.OK
 
 

@@ -15,7 +15,7 @@ from reconcile.engine.host_hold import read_hold
 from reconcile.engine.model import Event, failed_checks
 from reconcile.engine.rollback_plan import RollbackPlan, plan_rollback
 from reconcile.errors import ExitCode, ReconcileError
-from reconcile.output.apply_history import rollback_preview, site_warning
+from reconcile.output.apply_history import rollback_preview, rollback_question, site_warning
 from reconcile.workspace import Workspace
 from reconcile.workspace.applying import Rollback, locked, roll_back
 from reconcile.workspace.confirming import stop_waiting_if_undone
@@ -33,8 +33,8 @@ def rollback(
 ) -> int:
     """Undo the last apply, or one that was interrupted.
 
-    Shows what it will undo and asks first. A second rollback goes one apply further back;
-    --to undoes several at once.
+    Shows what it will undo and asks first, also about what it cannot undo: irreversible steps of
+    releases. A second rollback goes one apply further back; --to undoes several at once.
 
     \b
     Examples:
@@ -52,7 +52,7 @@ def rollback(
     plan = plan_rollback(workspace.host.state, to)
     _show(plan, workspace, events, json=json)
     if not auto_approve:
-        confirm("this rollback")
+        confirm(rollback_question(plan))
     with locked(workspace, "rollback", timeout_s=lock_timeout, on_event=events) as current:
         # Taking the lock has rolled the interrupted one back.
         done = _roll_back_shown(current, plan, to, events)

@@ -1,4 +1,4 @@
-"""The texts that an apply changes, as unified diffs beside its row of the history."""
+"""The texts that an apply changes, and what its steps wrote, beside its row of the history."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from reconcile.dataclass import dataclass
 from reconcile.engine.diff import SENSITIVE
 from reconcile.engine.digest import canonical
+from reconcile.engine.step_output import StepOutput, bounded
 from reconcile.engine.text_diff import unified_lines
 from reconcile.wording import utc_text
 
@@ -55,13 +56,23 @@ def changed_texts(plan: Plan, host: Host) -> tuple[ChangedText, ...]:
     return tuple(kept)
 
 
-def write_texts(state: StateDir, number: int, plan: Plan, texts: Sequence[ChangedText]) -> None:
-    """Keep the texts of the apply that will be row `number`, and drop those that are too old."""
+def write_texts(
+    state: StateDir,
+    number: int,
+    plan: Plan,
+    texts: Sequence[ChangedText],
+    steps: Sequence[StepOutput] = (),
+) -> None:
+    """Keep the texts of the apply that will be row `number`, and drop those that are too old.
+
+    `steps` were run for it.
+    """
     body = {
         "format": FORMAT,
         "at": utc_text(datetime.now(UTC)),
         "fingerprint": plan.fingerprint,
         "texts": [asdict(text) for text in texts],
+        "steps": [asdict(step) for step in bounded(steps)],
     }
     state.write(_file(number), canonical(body).encode())
     _drop_old(state)
@@ -76,6 +87,17 @@ def read_texts(state: StateDir, row: HistoryRow) -> tuple[ChangedText, ...] | No
         return tuple(ChangedText(**text) for text in body["texts"])
     except TypeError:
         return None
+
+
+def read_steps(state: StateDir, row: HistoryRow) -> tuple[StepOutput, ...]:
+    """What the steps of the apply of `row` wrote; none where it had none, or it is not kept."""
+    body = _decoded(state.read(_file(row.number)))
+    if body is None or body["fingerprint"] != row.entry.fingerprint:
+        return ()
+    try:
+        return tuple(StepOutput(**step) for step in body.get("steps", []))
+    except TypeError:
+        return ()
 
 
 def _texts_of(change: Change, host: Host) -> Iterator[ChangedText]:

@@ -261,7 +261,7 @@ def _finish(journal: Journal, host: Host, on_event: EventHandler) -> Iterator[st
         yield _announce(
             on_event,
             f"The apply of {status.entry.at} was interrupted, and is not rolled back: {prevented}."
-            " Apply again to finish it.",
+            " Apply again to finish it, or go back: reconcile rollback",
         )
     elif status.phase == "open":
         yield _announce(

@@ -8,6 +8,7 @@ from datetime import datetime
 from reconcile.engine.apply_texts import MOST_DAYS, RETAINED, ChangedText
 from reconcile.engine.history import HistoryRow
 from reconcile.engine.model import Action
+from reconcile.engine.step_output import StepOutput
 from reconcile.errors import ExitCode
 from reconcile.output import documents as doc
 from reconcile.output.apply_history import history_item, history_line
@@ -24,26 +25,39 @@ _ACTIONS: tuple[Action, ...] = ("create", "update", "delete")
 
 
 def applied_text(
-    row: HistoryRow, texts: Sequence[ChangedText] | None, style: Style = PLAIN, *, diff: bool
+    row: HistoryRow,
+    texts: Sequence[ChangedText] | None,
+    style: Style = PLAIN,
+    *,
+    diff: bool,
+    steps: Sequence[StepOutput] = (),
 ) -> str:
-    """Render the row, its changes, and where `diff` is wanted the texts."""
+    """Render the row, its changes, what its steps wrote, and where `diff` is wanted the texts."""
     changes = [line for change in row.entry.changes for line in _change_lines(change, style)]
+    ran = [list(_step_lines(step, style)) for step in steps]
+    head = ([history_line(row, style)], changes, *ran)
     if not diff:
-        return join_blocks([history_line(row, style)], changes)
+        return join_blocks(*head)
     if texts is None:
-        return join_blocks([history_line(row, style)], changes, style.wrap(_no_texts(row)))
+        return join_blocks(*head, style.wrap(_no_texts(row)))
     blocks = [list(_text_lines(text, style)) for text in texts]
     none = [] if texts else ["It changed no text."]
-    return join_blocks([history_line(row, style)], changes, *blocks, none)
+    return join_blocks(*head, *blocks, none)
 
 
 def applied_document(
-    row: HistoryRow, texts: Sequence[ChangedText] | None, host: str, *, now: datetime
+    row: HistoryRow,
+    texts: Sequence[ChangedText] | None,
+    host: str,
+    *,
+    now: datetime,
+    steps: Sequence[StepOutput] = (),
 ) -> doc.AppliedDocument:
     """Build the object of `history show --json`."""
     return doc.AppliedDocument(
         **envelope(host, now),
         entry=history_item(row),
+        steps=[doc.StepItem.of(step) for step in steps],
         texts=None if texts is None else [doc.ChangedTextItem.of(text) for text in texts],
         exit_code=ExitCode.OK,
     )
@@ -59,6 +73,16 @@ def _change_lines(change: tuple[str, str, str], style: Style) -> list[str]:
     address, action, cause = change
     glyph = next((style.glyph(one) for one in _ACTIONS if one == action), " ")
     return style.wrap(f"{glyph} {printable(address)}  ({printable(cause)})", "  ", "      ")
+
+
+def _step_lines(step: StepOutput, style: Style) -> Iterator[str]:
+    how = f"failed: {step.error}" if step.error else "succeeded"
+    heading = f"{step.address} {step.release}: {step.command} ({how}, {step.elapsed_s:g} s)"
+    yield from (style.bold(line) for line in style.wrap(printable(heading), "", "  "))
+    if step.omitted:
+        yield f"  … {step.omitted:,} characters are not shown"
+    for line in step.output.splitlines():
+        yield f"  {printable(line)}"
 
 
 def _text_lines(text: ChangedText, style: Style) -> Iterator[str]:

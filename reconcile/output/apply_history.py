@@ -53,6 +53,13 @@ def rollback_preview(
     return join_blocks(heading, lines, warnings, style.wrap(_rollback_totals(effects)))
 
 
+def rollback_question(plan: RollbackPlan) -> str:
+    """What a person is asked to approve; the preview has named what is not undone."""
+    if not plan.warnings:
+        return "this rollback"
+    return f"this rollback and the {counted(len(plan.warnings), 'effect')} that it does not undo"
+
+
 def site_warning(site: str) -> str:
     """Warn that a rollback removes a site."""
     return f"Warning: the site {site} will be removed."

@@ -314,10 +314,26 @@ class ChangedTextItem(Document):
     omitted: str
 
 
+class StepItem(Document):
+    """A step of a release; `error` is empty where it succeeded.
+
+    `output` is its end: so many characters before it are `omitted`.
+    """
+
+    address: str
+    release: str
+    command: str
+    elapsed_s: float
+    error: str
+    output: str
+    omitted: int
+
+
 class AppliedDocument(Envelope):
     """`reconcile history show N --json`; with `--diff`, `texts` is null where none are kept."""
 
     entry: HistoryItem
+    steps: list[StepItem] = []
     texts: list[ChangedTextItem] | None = None
     exit_code: int
 

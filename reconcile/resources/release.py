@@ -10,20 +10,25 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from posixpath import basename, dirname, join, normpath
+from time import monotonic
 from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, Self
 
 from reconcile.dataclass import dataclass
 from reconcile.engine.model import Finding
 from reconcile.engine.resource import Cause, Ref, Resource
+from reconcile.engine.step_output import StepOutput
 from reconcile.errors import ReconcileError
 from reconcile.filesystem.host_error import ChangedSincePlan, HostError
 from reconcile.filesystem.path import ancestors_top_down
 from reconcile.nginx.running.upstream_switch import UpstreamSwitched
 from reconcile.resources.common import refuse_unknown_owner, skipped_note
 from reconcile.system import Host
+from reconcile.system.hidden_values import secret_values
 from reconcile.system.planned_host import PlannedHost
 from reconcile.system.release_step import StepFailed, StepRun, run_step, stop_steps
+from reconcile.system.services.process.environment_file import parse_environment
 from reconcile.wording import counted
 
 if TYPE_CHECKING:
@@ -31,6 +36,7 @@ if TYPE_CHECKING:
     from reconcile.filesystem.sync.source import NotCopied
 
 OnNote = Callable[[str], None]
+OnStep = Callable[[StepOutput], None]
 LOG_BYTES = 1 << 20
 """Of the output of each step that is kept."""
 
@@ -235,10 +241,11 @@ class Release(Resource):
 
     # Making the folder.
 
-    def build(self, host: Host, on_note: OnNote) -> None:
+    def build(self, host: Host, on_note: OnNote, on_step: OnStep) -> None:
         """Make the folder: copy the source, run each step in it, then make it read-only.
 
-        It is used by nobody, so nothing undoes it: what is incomplete is made anew.
+        It is used by nobody, so nothing undoes it: what is incomplete is made anew. `on_step`
+        gets each step that has ended, the one that failed too.
         Errors: StepFailed with the last lines of the step; HostError.
         """
         stop_steps(host, self.site)
@@ -250,7 +257,7 @@ class Release(Resource):
         self._make_writable(host, uid, gid)
         on_note(f"Release {self.id} of {self.site}: copying {counted(self.files, 'file')}.")
         host.files.fill_release(self.path, listing, uid, gid)
-        self._run_steps(host, on_note)
+        self._run_steps(host, on_note, on_step)
         host.files.seal_release(self.path, uid, gid)
 
     def _make_parents(self, host: Host) -> None:
@@ -287,31 +294,45 @@ class Release(Resource):
         account = host.accounts.user(self.user)
         return account.uid, account.gid
 
-    def _run_steps(self, host: Host, on_note: OnNote) -> None:
-        log = b""
+    def _run_steps(self, host: Host, on_note: OnNote, on_step: OnStep) -> None:
+        log, secrets = b"", self._secrets(host)
         for number, step in enumerate(self.commands, 1):
             on_note(
                 f"Release {self.id} of {self.site}: step {number} of {len(self.commands)}:"
                 f" {step.text}"
             )
-            run = StepRun(
-                self.site,
-                number,
-                step.argv,
-                self.path,
-                step.timeout_s,
-                self.user,
-                self.environment,
-                self.environment_file,
-                step.properties,
-            )
+            run, began = self._step_run(number, step, secrets), monotonic()
+            ended = partial(StepOutput.of, str(self.ref), self.id or "", step.text)
             try:
                 output = run_step(host, run)
             except StepFailed as error:
+                why = error.why.partition("\n")[0]
+                on_step(ended(monotonic() - began, error.output, why))
                 host.state.write(self.log, log + error.output[-LOG_BYTES:])
                 raise self._explained(error, number, host.state.path_of(self.log)) from None
+            on_step(ended(monotonic() - began, output))
             log += f"$ {step.text}\n".encode() + output[-LOG_BYTES:]
             host.state.write(self.log, log)
+
+    def _step_run(self, number: int, step: ReleaseStep, secrets: frozenset[bytes]) -> StepRun:
+        return StepRun(
+            self.site,
+            number,
+            step.argv,
+            self.path,
+            step.timeout_s,
+            self.user,
+            self.environment,
+            self.environment_file,
+            step.properties,
+            secrets,
+        )
+
+    def _secrets(self, host: Host) -> frozenset[bytes]:
+        """What no output shows: the values of the environment file."""
+        found = host.files.content(self.environment_file) if self.environment_file else None
+        text = found[1].decode("utf-8", "surrogateescape") if found else ""
+        return secret_values(parse_environment(text))
 
     @property
     def log(self) -> str:

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from reconcile.dataclass import dataclass
 from reconcile.errors import ReconcileError
 from reconcile.system.commands import CommandTimeout, CompletedCommand, TooMuchOutput
+from reconcile.system.hidden_values import hide_values
 from reconcile.system.services.process.environment_file import parse_environment
 
 if TYPE_CHECKING:
@@ -51,6 +53,8 @@ class StepRun:
     environment: tuple[tuple[str, str], ...] = ()
     environment_file: str | None = None
     properties: tuple[str, ...] = ()
+    secrets: frozenset[bytes] = field(default=frozenset(), repr=False)
+    """What is hidden in its output."""
 
     @property
     def unit(self) -> str:
@@ -138,7 +142,7 @@ def _output(step: StepRun, done: CompletedCommand) -> bytes:
     own, _, _ = done.stderr.partition("\nFinished with result: ")
     lines = [line for line in own.splitlines() if not line.startswith("Running as unit: ")]
     text = done.stdout + "".join(f"{line}\n" for line in lines)
-    output = text.encode("utf-8", "surrogateescape")
+    output = hide_values(text.encode("utf-8", "surrogateescape"), step.secrets)
     if done.ok:
         return output
     how = _END.search(done.stderr)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING
@@ -45,7 +45,7 @@ from reconcile.workspace.confirming import (
     refuse_unconfirmable,
     stop_waiting_if_undone,
 )
-from reconcile.workspace.kept_texts import KeptTexts
+from reconcile.workspace.kept_texts import KeptTexts, keep_steps
 from reconcile.workspace.planning import plan_changes
 from reconcile.workspace.releasing import (
     build_releases,
@@ -56,6 +56,7 @@ from reconcile.workspace.releasing import (
 
 if TYPE_CHECKING:
     from reconcile.engine.history import HistoryRow
+    from reconcile.engine.step_output import StepOutput
     from reconcile.filesystem.state_dir import StateDir
     from reconcile.resources.release import Release
     from reconcile.workspace import Workspace
@@ -145,11 +146,13 @@ def apply_plan(
     """
     _refuse_unsafe(workspace, plan, options)
     releases = releases_to_build(plan, workspace.host)
+    steps: list[StepOutput] = []
     if releases:
         refuse_unclear(plan)
         if options.confirm_s is not None:
             refuse_unconfirmable(plan, workspace.host)
-        if failure := _prepare(workspace, releases, on_event):
+        if failure := _prepare(workspace, releases, on_event, steps.append):
+            keep_steps(workspace, plan, steps)
             actor = workspace.actor(command, options.saved_plan)
             return report_unprepared(plan, workspace.host, failure, actor)
         # Exactly, now that it is known what the steps have made.
@@ -167,7 +170,7 @@ def apply_plan(
         _record_probes(there, sites, workspace.ledger.serial + 1)
         return verify_sites(there, sites, before, plan.changes) if options.verify else ()
 
-    texts = KeptTexts(workspace, plan)
+    texts = KeptTexts(workspace, plan, steps)
     run = partial(
         apply,
         plan,
@@ -198,12 +201,15 @@ def apply_plan(
 
 
 def _prepare(
-    workspace: Workspace, releases: tuple[Release, ...], on_event: EventHandler
+    workspace: Workspace,
+    releases: tuple[Release, ...],
+    on_event: EventHandler,
+    on_step: Callable[[StepOutput], None],
 ) -> ReconcileError | OSError | Interrupted | None:
     """Make the folders of `releases`; why that failed, if it did."""
     try:
         with uninterrupted() as signals, signals.interruptible():
-            build_releases(releases, workspace, on_event)
+            build_releases(releases, workspace, on_event, on_step)
     except (ReconcileError, OSError, Interrupted) as error:
         return error
     return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from reconcile.workspace.release_sources import record_release_source
 if TYPE_CHECKING:
     from reconcile.engine.model import Check, EventHandler, Plan
     from reconcile.engine.resource import Resource
+    from reconcile.engine.step_output import StepOutput
     from reconcile.system import Host
     from reconcile.verify.failures_before import FailuresBefore
     from reconcile.workspace import Workspace
@@ -31,14 +32,17 @@ def releases_to_build(plan: Plan, host: Host) -> tuple[Release, ...]:
 
 
 def build_releases(
-    releases: tuple[Release, ...], workspace: Workspace, on_event: EventHandler
+    releases: tuple[Release, ...],
+    workspace: Workspace,
+    on_event: EventHandler,
+    on_step: Callable[[StepOutput], None],
 ) -> None:
     """Make their folders; nobody uses them yet. Errors: StepFailed, HostError."""
     host = workspace.host
     for release in releases:
         # Those that failed lately.
         _prune(host, release)
-        release.build(host, lambda note: on_event(Event("preparing", message=note)))
+        release.build(host, lambda note: on_event(Event("preparing", message=note)), on_step)
         listing = host.files.release_listing(release.source, release.excluded)
         record_release_source(host, release.site, listing, release.content)
 

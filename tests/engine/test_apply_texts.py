@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
-from reconcile.engine import apply_texts
+from reconcile.engine import apply_texts, step_output
 from reconcile.engine.apply_texts import (
     HIDDEN,
     TOO_LONG,
     ChangedText,
     changed_texts,
+    read_steps,
     read_texts,
     write_texts,
 )
 from reconcile.engine.diff import differences
 from reconcile.engine.history import Actor, HistoryEntry, HistoryRow
 from reconcile.engine.model import Change, Plan, Ref
+from reconcile.engine.step_output import StepOutput, bounded
 from reconcile.filesystem.state_dir import StateDir
 from reconcile.nginx.render.site_config import MANAGED_HEADER
 from reconcile.resources.file import File
@@ -97,6 +100,43 @@ def test_texts_belong_to_the_apply_that_they_were_kept_for(state: StateDir) -> N
     assert texts == read_texts(state, row(7))
     assert read_texts(state, row(8)) is None
     assert read_texts(state, row(7, fingerprint="another")) is None
+
+
+def step(output: bytes = b"done\n", error: str = "") -> StepOutput:
+    return StepOutput.of("release:shop", "1a2b", "pip install", 1.23, output, error)
+
+
+def test_what_steps_wrote_is_kept_with_the_texts(state: StateDir) -> None:
+    steps = (step(), step(b"no column\n", "exit status 1"))
+    write_texts(state, 7, plan(), (), steps)
+
+    assert steps == read_steps(state, row(7))
+    assert () == read_texts(state, row(7))
+    assert () == read_steps(state, row(8)) == read_steps(state, row(7, fingerprint="another"))
+
+
+def test_texts_of_an_older_version_have_no_steps(state: StateDir) -> None:
+    write_texts(state, 7, plan(), ())
+    body = json.loads(state.read("texts/00000007.json") or b"")
+    del body["steps"]
+    state.write("texts/00000007.json", json.dumps(body).encode())
+
+    assert () == read_steps(state, row(7))
+
+
+def test_the_end_of_a_long_output_is_kept() -> None:
+    found = step(b"x" * step_output.MOST_CHARACTERS + b"the error")
+
+    assert (9, step_output.MOST_CHARACTERS) == (found.omitted, len(found.output))
+    assert found.output.endswith("the error")
+
+
+def test_of_many_steps_the_last_ones_keep_their_output(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(step_output, "MOST_STORED", 10)
+
+    found = bounded([step(b"12345")] * 3)
+
+    assert [("", 5), ("12345", 0), ("12345", 0)] == [(one.output, one.omitted) for one in found]
 
 
 def test_the_oldest_texts_go(state: StateDir, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -89,8 +89,9 @@ SETTINGS = """
 from pathlib import Path
 BASE_DIR = Path(__file__).parent.parent
 SECRET_KEY, DEBUG, ALLOWED_HOSTS, ROOT_URLCONF = "x" * 50, False, ["*"], "shop.views"
-INSTALLED_APPS = ["django.contrib.contenttypes", "django.contrib.auth", "django.contrib.staticfiles"]
-STATIC_URL, STATIC_ROOT, STATICFILES_DIRS = "/static/", BASE_DIR / "collected", [BASE_DIR / "assets"]
+INSTALLED_APPS = [f"django.contrib.{name}" for name in ("contenttypes", "auth", "staticfiles")]
+STATIC_URL, STATIC_ROOT = "/static/", BASE_DIR / "collected"
+STATICFILES_DIRS = [BASE_DIR / "assets"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"},
@@ -127,7 +128,12 @@ sites:
         steps: [BLOG_STEP]
         ready: /healthz
     locations:
-      /static/: {{role: static, dir: /var/www/blog/static, source: "{{release}}/static", prune: true, keep: 7d}}
+      /static/:
+        role: static
+        dir: /var/www/blog/static
+        source: "{{release}}/static"
+        prune: true
+        keep: 7d
       /media/: {{role: media, dir: /var/www/blog/media}}
   shop:
     server_names: [shop.test]
@@ -145,11 +151,18 @@ sites:
         keep: 3
         steps:
           - [{PYTHON}, manage.py, collectstatic, --no-input]
-          - {{run: [{PYTHON}, manage.py, migrate, --no-input], irreversible: true, backward_compatible: true}}
+          - run: [{PYTHON}, manage.py, migrate, --no-input]
+            irreversible: true
+            backward_compatible: true
           - SHOP_STEP
         ready: /healthz
     locations:
-      /static/: {{role: static, dir: /var/www/shop/static, source: "{{release}}/collected", prune: true, keep: 7d}}
+      /static/:
+        role: static
+        dir: /var/www/shop/static
+        source: "{{release}}/collected"
+        prune: true
+        keep: 7d
       /media/: {{role: media, dir: /var/www/shop/media}}
 """
 FINE = "[/usr/bin/true]"

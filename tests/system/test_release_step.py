@@ -53,6 +53,17 @@ def test_a_failure_has_the_last_lines(host: Host, tmp_path: Path) -> None:
     assert failed.value.output.startswith(b"0\n1\n")
 
 
+def test_secrets_are_in_no_output_and_no_error(host: Host, tmp_path: Path) -> None:
+    hidden = {"secrets": frozenset({b"hunter2"})}
+
+    output = run_step(host, step(tmp_path, "print('KEY', 'hunter2')", **hidden))
+    with pytest.raises(StepFailed) as failed:
+        run_step(host, step(tmp_path, "raise SystemExit('bad key hunter2')", **hidden))
+
+    assert b"KEY (sensitive)\n" == output
+    assert "hunter2" not in f"{failed.value.why} {failed.value.output!r}"
+
+
 def test_it_ends_in_time(host: Host, tmp_path: Path) -> None:
     run = StepRun("shop", 1, ("sleep", "60"), str(tmp_path), 0.2)
 
