@@ -9,8 +9,9 @@ from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from reconcile.engine.convergence import refuse_deletions, refuse_leftovers
 from reconcile.engine.data_protection import protected_folders
-from reconcile.engine.diff import differences
+from reconcile.engine.execution import Done, Execution
 from reconcile.engine.history import INTERRUPTED, Actor, HistoryEntry
 from reconcile.engine.interrupt import Interrupted, SignalHandler, uninterrupted
 from reconcile.engine.journal import Journal
@@ -47,7 +48,6 @@ from reconcile.engine.scopes import passed_over
 from reconcile.errors import ReconcileError, StalePlan
 from reconcile.filesystem.host_error import in_one_line
 from reconcile.filesystem.place_guard import PlaceGuard
-from reconcile.wording import counted
 
 if TYPE_CHECKING:
     from reconcile.system import Host
@@ -55,11 +55,6 @@ if TYPE_CHECKING:
 Verify = Callable[[], Sequence[Check]]
 VerifyStarted = Callable[[Resource], Sequence[Check]]
 Replan = Callable[[], Plan]
-Done = dict[Ref, Resource | None]
-
-
-class NotConverged(ReconcileError):
-    """What was observed after a change is not what was written."""
 
 
 class VerificationFailed(ReconcileError):
@@ -71,41 +66,40 @@ def nothing_started(switch: Resource) -> Sequence[Check]:  # noqa: ARG001
     return ()
 
 
+@dataclass(frozen=True)
+class Verification:
+    """The checks that decide an apply.
+
+    `applied`: of the host once everything is done. `rolled_back`: of the restored host.
+    `started`: of what was started beside the old, before a switch leads visitors to it.
+    """
+
+    applied: Verify
+    rolled_back: Verify
+    started: VerifyStarted = nothing_started
+
+
 def apply(
     plan: Plan,
     host: Host,
+    verification: Verification,
     *,
-    verify: Verify,
-    verify_rolled_back: Verify,
     on_event: EventHandler,
     by: Actor,
     replan: Replan | None = None,
-    verify_started: VerifyStarted = nothing_started,
     roll_back: bool = True,
 ) -> Report:
     """Apply `plan`; the caller holds the lock, has recovered, and planned just now.
 
-    `verify_started` checks what was started beside the old, before a switch leads visitors to it.
     `replan` plans again once everything is done: what is left then fails the apply.
 
-    Any failure, of a check too, rolls everything back unless `roll_back` is False; then
-    `verify_rolled_back` checks the restored host. The report has the checks that decided.
+    Any failure, of a check too, rolls everything back unless `roll_back` is False. The report
+    has the checks that decided.
     Errors: ReconcileError, if the plan is refused before anything has changed.
     """
     refuse_unclear(plan)
     ledger = _owned(plan, host)
-    run = _ApplyRun(
-        plan,
-        host,
-        ledger,
-        verify,
-        verify_rolled_back,
-        on_event,
-        by,
-        replan,
-        verify_started,
-        roll_back,
-    )
+    run = _ApplyRun(plan, host, ledger, verification, on_event, by, replan, roll_back)
     if not plan.changes:
         return run.adopt_unchanged()
     for declared in plan.desired.values():
@@ -125,7 +119,7 @@ def report_unprepared(
     plan: Plan, host: Host, error: ReconcileError | OSError | Interrupted, by: Actor
 ) -> Report:
     """Record and report that what `plan` needs could not be made: nothing has changed."""
-    run = _ApplyRun(plan, host, _owned(plan, host), tuple, tuple, discard_event, by)
+    run = _ApplyRun(plan, host, _owned(plan, host), Verification(tuple, tuple), discard_event, by)
     run.signal = error.number if isinstance(error, Interrupted) else 0
     failure = _as_error(error)
     why = ": ".join(filter(None, [failure.what, "; ".join(failure.why.splitlines())]))
@@ -139,20 +133,20 @@ class _ApplyRun:
     plan: Plan
     host: Host
     ledger: Ledger
-    verify: Verify
-    verify_rolled_back: Verify
+    verification: Verification
     on_event: EventHandler
     by: Actor
     replan: Replan | None = None
-    verify_started: VerifyStarted = nothing_started
     may_roll_back: bool = True
     started: float = field(default_factory=monotonic)
     at: str = field(default_factory=now)
-    done: Done = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     checks: tuple[Check, ...] = ()
     signal: int = 0
     restored: bool = True
+
+    def __post_init__(self) -> None:
+        self.execution = Execution(self.host, self.on_event, self.add_note, self._check_started)
 
     def adopt_unchanged(self) -> Report:
         """Own what already matches; writes the ledger only if that changes it."""
@@ -174,10 +168,10 @@ class _ApplyRun:
         try:
             with signals.interruptible(), _with_recorder(self.host, journal, self._guard()):
                 self._execute_all()
-                self._check_stays_up()
+                self.execution.check_stays_up(self.plan)
                 self._record_unchanged()
                 self._refuse_leftovers()
-                self.checks = self._check(self.verify)
+                self.checks = self._check(self.verification.applied)
                 self._refuse_failed(self.checks)
             self._commit(journal, "applied")
         except (ReconcileError, OSError, Interrupted) as error:
@@ -211,141 +205,23 @@ class _ApplyRun:
     def _execute_all(self) -> None:
         """Make every change, and those that only became known by one of them."""
         planned = self.plan.changes
-        self._execute_changes(planned)
+        self.execution.execute(self.plan, planned)
         if self.replan and any(one.after and one.after.reveals_changes for one in planned):
             revealed = self.replan()
             refuse_unclear(revealed)
-            _refuse_deletions(revealed)
+            refuse_deletions(revealed)
             self.plan = _followed_by(self.plan, revealed)
             for change in revealed.changes:
                 self.on_event(Event("planned_change", change))
-            self._execute_changes(revealed.changes)
-
-    def _execute_changes(self, changes: Sequence[Change]) -> None:
-        """Make the changes of one plan; what is served goes once nginx has the new files."""
-        two_steps = {change.ref: change for change in changes if self._removes_later(change)}
-        kept = [number for number, change in enumerate(changes, 1) if change.after is not None]
-        end = max(kept, default=0)
-        for change in changes[:end]:
-            self._execute(change, removes_later=change.ref in two_steps)
-        for change in two_steps.values():
-            with self._reporting(change):
-                self._remove(change)
-        for change in changes[end:]:
-            self._execute(change)
-
-    def _check_stays_up(self) -> None:
-        """After all of them, so that the waits for many coincide."""
-        for change in self.plan.changes:
-            if change.after is not None:
-                change.after.check_stays_up(self.host)
-
-    def _removes_later(self, change: Change) -> bool:
-        """Whether it removes some of what it holds, and no change needs that gone."""
-        if change.before is None or change.after is None:
-            return False
-        if change.before.waits_for_switch():
-            return True
-        paths = tuple(change.before.pruned_paths())
-        others = (one.before or one.subject for one in self.plan.changes if one.after is not None)
-        return bool(paths) and not any(one.needs_gone(path) for one in others for path in paths)
-
-    @contextmanager
-    def _reporting(self, change: Change, *, is_complete: bool = True) -> Iterator[None]:
-        """Report the progress of `change` in the body, and its end."""
-        began = monotonic()
-        self.host.on_copy_progress = partial(self._report_progress, change)
-        try:
-            yield
-        except (ReconcileError, OSError) as error:
-            elapsed = monotonic() - began
-            self.on_event(Event("apply_errored", change, None, in_one_line(error), elapsed))
-            raise
-        finally:
-            self.host.on_copy_progress = None
-        if is_complete:
-            self.on_event(Event("apply_complete", change, elapsed_s=monotonic() - began))
-
-    def _report_progress(self, change: Change, done: int, total: int) -> None:
-        self.on_event(Event("apply_progress", change, done=done, total=total))
-
-    def _execute(self, change: Change, *, removes_later: bool = False) -> None:
-        self.on_event(Event("apply_start", change))
-        with self._reporting(change, is_complete=not removes_later):
-            self._apply_or_delete(change, removes_later=removes_later)
-
-    def _apply_or_delete(self, change: Change, *, removes_later: bool) -> None:
-        """Apply or delete, then observe."""
-        if change.after is None:
-            change.subject.delete(self.host)
-            self._note_if_kept(change)
-            self.done[change.ref] = None
-        elif removes_later:
-            change.after.apply_but_removals(self.host, change.before)
-            self.done[change.ref] = change.after
-        else:
-            if change.after.is_switch:
-                self._refuse_failed(self._check(partial(self.verify_started, change.after)))
-            change.after.apply(self.host, change.before)
-            self._observe(change, change.after)
-
-    def _remove(self, change: Change) -> None:
-        """The second step of a change that removes a part of what it holds."""
-        if change.before is not None and change.after is not None:
-            change.after.apply_removals(self.host, change.before)
-            self._observe(change, change.after)
-
-    def _observe(self, change: Change, after: Resource) -> None:
-        observed = after.refresh(self.host, change.before)
-        if observed is None or not _is_theirs(change):
-            # What others changed again meanwhile is found and noted by the plan afterwards.
-            _refuse_not_converged(change.ref, observed, self.plan.desired[change.ref].resource)
-        self.done[change.ref] = observed
-
-    def _note_if_kept(self, change: Change) -> None:
-        # As a ledger row observes it: a service counts as removed once it is stopped.
-        observed = type(change.subject).from_name(change.ref.name).observe(self.host)
-        if observed is None:
-            return
-        why = observed.why_not_removable(frozenset())
-        if not why:
-            raise NotConverged(f"{change.ref} still exists after being removed.")
-        self.add_note(f"{change.ref} was not removed: {why}")
+            self.execution.execute(self.plan, revealed.changes)
 
     def _refuse_leftovers(self) -> None:
-        """Plan again: one apply is enough, or it fails. Errors: NotConverged."""
-        plan = self.replan() if self.replan else None
-        if plan is None:
-            return
-        # That it is gone was observed; its path may lead through a new link that is not followed.
-        removed = {change.ref for change in self.plan.changes if change.after is None}
-        left = []
-        for change in plan.changes:
-            if _is_theirs(change):
-                self.add_note(f"{change.ref} changed during the apply: {change.reason}")
-            elif self._was_left_alone(change):
-                self.add_note(
-                    f"{change.ref} has files that were left alone while somebody else could write"
-                    " there: check them, then plan again."
-                )
-            else:
-                left.append(change)
-        reasons = [
-            *(f"{change.ref}: {change.reason or change.action}" for change in left),
-            *(f"{item.ref}: {item.reason}" for item in plan.unknown if item.ref not in removed),
-        ]
-        if reasons:
-            raise NotConverged(
-                f"The host still differs after the changes: {counted(len(reasons), 'resource')}.",
-                "; ".join(reasons),
-                "Check whether another program changes it. If none does, report this as a bug.",
-            )
+        """Plan again: nothing of the plan may be left. Errors: NotConverged."""
+        if self.replan:
+            refuse_leftovers(self.plan, self.replan(), self.add_note)
 
-    def _was_left_alone(self, change: Change) -> bool:
-        """Whether it is only what this plan skipped: the host may prove now whose it is."""
-        planned = {one.ref: one.before for one in self.plan.changes}
-        first = planned.get(change.ref) or self.plan.in_sync.get(change.ref)
-        return first is not None and change.before is not None and first.left_alone(change.before)
+    def _check_started(self, switch: Resource) -> None:
+        self._refuse_failed(self._check(partial(self.verification.started, switch)))
 
     def _check(self, verify: Verify) -> tuple[Check, ...]:
         checks = tuple(verify())
@@ -395,7 +271,7 @@ class _ApplyRun:
 
     def _verify_rollback(self) -> None:
         try:
-            bad = failed_checks(self._check(self.verify_rolled_back))
+            bad = failed_checks(self._check(self.verification.rolled_back))
         except (ReconcileError, OSError) as error:
             self.add_note(f"Verification after the rollback failed: {in_one_line(error)}")
             return
@@ -407,7 +283,7 @@ class _ApplyRun:
     def _commit(self, journal: Journal, result: ApplyResult, error: str = "") -> None:
         """Fix the outcome: from here on nothing is rolled back."""
         journal.close()
-        rows = self._rows(self.done)
+        rows = self._rows(self.execution.done)
         self._record_protection(rows)
         after, row = next_records(self.ledger, rows, self.entry(result, error))
         journal.commit(row, after)
@@ -457,23 +333,12 @@ class _ApplyRun:
         )
 
     def _completed_changes(self) -> tuple[Change, ...]:
-        return tuple(change for change in self.plan.changes if change.ref in self.done)
+        return tuple(change for change in self.plan.changes if change.ref in self.execution.done)
 
     def add_note(self, note: str) -> None:
         """Report a note now, and again at the end."""
         self.notes.append(note)
         self.on_event(Event("note", message=note))
-
-
-def _refuse_deletions(revealed: Plan) -> None:
-    """Nobody has approved them, and no limit has counted them."""
-    gone = [str(change.ref) for change in revealed.changes if change.action == "delete"]
-    if gone:
-        raise NotConverged(
-            "What the changes revealed would delete something.",
-            "; ".join(gone),
-            "Plan again: it shows the deletions.",
-        )
 
 
 def _followed_by(plan: Plan, revealed: Plan) -> Plan:
@@ -497,11 +362,6 @@ def _not_rolled_back(error: ReconcileError, prevented: str) -> ReconcileError:
     )
 
 
-def _is_theirs(change: Change) -> bool:
-    """Whether others change it at any moment, as an app does its uploads."""
-    return change.subject.protected or change.subject.is_shared
-
-
 @contextmanager
 def _with_recorder(host: Host, journal: Journal, guard: PlaceGuard) -> Iterator[None]:
     host.recorder, host.guard = journal, guard
@@ -509,19 +369,6 @@ def _with_recorder(host: Host, journal: Journal, guard: PlaceGuard) -> Iterator[
         yield
     finally:
         host.recorder = None
-
-
-def _refuse_not_converged(ref: Ref, observed: Resource | None, desired: Resource) -> None:
-    """Refuse any difference that is left after writing."""
-    left = differences(observed, desired)
-    if observed is not None and not left:
-        return
-    deviations = "; ".join(f"{f.name} is {f.before!r}, not {f.after!r}" for f in left)
-    raise NotConverged(
-        f"{ref} does not match the desired state after being written.",
-        "it is absent" if observed is None else deviations,
-        "Check whether another program changes it, and whether its filesystem supports it.",
-    )
 
 
 def _as_error(error: ReconcileError | OSError | Interrupted) -> ReconcileError:

@@ -11,13 +11,11 @@ import reconcile.resources.undo_records  # noqa: F401  registers what a journal 
 from reconcile.dataclass import dataclass
 from reconcile.engine.apply import apply, report_unprepared
 from reconcile.engine.confirmation import refuse_unconfirmed
-from reconcile.engine.history import current_number
 from reconcile.engine.host_hold import refuse_held
 from reconcile.engine.interrupt import Interrupted, uninterrupted
 from reconcile.engine.model import Check, EventHandler, Plan, Report, discard_event
 from reconcile.engine.rollback import (
     NOTHING_UNDONE,
-    RETAINED,
     RolledBack,
     recover,
     rollback_applies,
@@ -32,13 +30,11 @@ from reconcile.engine.selection import Selection
 from reconcile.errors import HoldInForce, ReconcileError
 from reconcile.filesystem.host_error import HostError
 from reconcile.system.lock import lock
-from reconcile.verify.failures_before import NO_FAILURES, FailuresBefore
-from reconcile.verify.recorded_probes import forget_probes, record_probes, recorded_probes
+from reconcile.verify.failures_before import NO_FAILURES
+from reconcile.workspace.apply_verification import ApplyVerification, reveals_changes
 from reconcile.workspace.checking import (
-    compare_restored,
     failures_now,
     verify_restored,
-    verify_sites,
 )
 from reconcile.workspace.confirming import (
     apply_until_confirmed,
@@ -51,7 +47,6 @@ from reconcile.workspace.releasing import (
     build_releases,
     prune_releases,
     releases_to_build,
-    verify_started,
 )
 
 if TYPE_CHECKING:
@@ -159,32 +154,30 @@ def apply_plan(
         workspace = workspace.refreshed()
         plan = plan_changes(workspace, options.selection)
         _refuse_unsafe(workspace, plan, options)
-    sites = frozenset(options.selection.sites) or (_changed_sites(plan) if plan.partial else None)
-    before = failures_now(workspace, sites) if options.verify and plan.changes else NO_FAILURES
-    is_revealing = any(one.after and one.after.reveals_changes for one in plan.changes)
-
-    def verify() -> tuple[Check, ...]:
-        """Verify the sites, unless that was not wanted."""
-        there = workspace.refreshed() if is_revealing else workspace
-        # Before the apply is committed: what it leaves is then known by what it has to answer.
-        _record_probes(there, sites, workspace.ledger.serial + 1)
-        return verify_sites(there, sites, before, plan.changes) if options.verify else ()
-
     texts = KeptTexts(workspace, plan, steps)
+    return _apply_exact(workspace, plan, command, options, on_event, texts)
+
+
+def _apply_exact(
+    workspace: Workspace,
+    plan: Plan,
+    command: str,
+    options: ApplyOptions,
+    on_event: EventHandler,
+    texts: KeptTexts,
+) -> Report:
+    """Apply a plan whose releases have been built."""
+    selection = options.selection
+    verification = ApplyVerification.begin(workspace, plan, selection, sends_probes=options.verify)
+    revealed = texts if reveals_changes(plan) else None
     run = partial(
         apply,
         plan,
         workspace.host,
-        verify=verify,
-        verify_rolled_back=(
-            partial(_verify_rolled_back, workspace, plan, sites, before)
-            if options.verify
-            else tuple
-        ),
+        verification.checks(),
         on_event=on_event,
         by=workspace.actor(command, options.saved_plan),
-        replan=partial(_plan_again, workspace, options.selection, texts if is_revealing else None),
-        verify_started=partial(verify_started, workspace, before, probes=options.verify),
+        replan=partial(_plan_again, workspace, selection, revealed),
         roll_back=options.roll_back,
     )
     if options.confirm_s is not None and plan.changes:
@@ -192,7 +185,7 @@ def apply_plan(
     else:
         report = run()
     if report.result == "no_changes":
-        _record_probes(workspace, sites, current_number(workspace.host.state))
+        verification.record_unchanged()
     # Also where nothing was to be done: another version of reconcile renders all of it anew.
     if report.result in ("applied", "no_changes"):
         _keep_renderings(workspace)
@@ -219,32 +212,6 @@ def _keep_renderings(workspace: Workspace) -> None:
     # Without the cache the next plan takes longer, and that is all.
     with suppress(HostError):
         workspace.renderings.keep(workspace.host.state)
-
-
-def _verify_rolled_back(
-    workspace: Workspace, plan: Plan, sites: frozenset[str] | None, before: FailuresBefore
-) -> tuple[Check, ...]:
-    there = workspace.refreshed()
-    return (*compare_restored(plan, there.host), *verify_restored(there, sites, before))
-
-
-def _record_probes(workspace: Workspace, sites: frozenset[str] | None, number: int) -> None:
-    """Record what the state that row `number` will leave is expected to answer."""
-    state = workspace.host.state
-    known = recorded_probes(state, current_number(state))
-    foreign = workspace.sites_elsewhere
-    others = [
-        probe
-        for probe in known or ()
-        if probe.site in foreign or (sites is not None and probe.site not in sites)
-    ]
-    declared = workspace.readable_probes.probes
-    chosen = [probe for probe in declared if sites is None or probe.site in sites]
-    probes = (*others, *chosen)
-    if probes != recorded_probes(state, number):
-        record_probes(state, number, probes)
-        # Those of applies that failed, and of states that were rolled back, are among them.
-        forget_probes(state, keep=3 * RETAINED)
 
 
 @dataclass(frozen=True)
@@ -298,7 +265,3 @@ def _refuse_unsafe(workspace: Workspace, plan: Plan, options: ApplyOptions) -> N
     refuse_excess(plan, max_deletes=options.max_deletes)
     if options.max_deletes is None and options.max_delete_share is not None:
         refuse_excessive_share(plan, len(workspace.ledger.rows), options.max_delete_share)
-
-
-def _changed_sites(plan: Plan) -> frozenset[str]:
-    return frozenset(site for change in plan.changes for site in change.sites)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from reconcile.engine.apply import apply
+from reconcile.engine.apply import Verification, apply
 from reconcile.engine.ledger import Rows, encode
 from reconcile.engine.ledger_store import read_ledger
 from reconcile.engine.protection_record import ProtectionUnusable, read_record
@@ -278,8 +278,7 @@ class TestLinksThatTheSameApplyTurns:
         report = apply(
             plan,
             machine.host,
-            verify=all_is_well,
-            verify_rolled_back=all_is_well,
+            Verification(all_is_well, all_is_well),
             on_event=machine.events.append,
             by=BY,
         )

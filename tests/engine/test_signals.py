@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from reconcile.engine import apply as engine_apply
-from reconcile.engine import interrupt
+from reconcile.engine import convergence, execution, interrupt
 from reconcile.engine.history import rows_backwards
 from reconcile.engine.rollback import unfinished
 from reconcile.resources.file import File
@@ -21,7 +21,7 @@ from tests.support.machine import in_box
 
 pytestmark = pytest.mark.process
 
-WATCHED = {engine_apply.__file__, interrupt.__file__}
+WATCHED = {one.__file__ for one in (engine_apply, execution, convergence, interrupt)}
 STEP = 7
 """Every so many lines one is interrupted."""
 

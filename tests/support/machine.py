@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from reconcile.engine.apply import apply
+from reconcile.engine.apply import Verification, apply
 from reconcile.engine.data_protection import find_protection
 from reconcile.engine.history import Actor
 from reconcile.engine.model import Check, Declared, Event, Plan, Report
@@ -99,8 +99,7 @@ class Machine:
         return apply(
             self.plan(*declared, host=host),
             host,
-            verify=verify,
-            verify_rolled_back=self.verify_rolled_back,
+            Verification(verify, self.verify_rolled_back),
             on_event=self.events.append,
             by=BY,
             replan=replan,
