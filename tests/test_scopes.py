@@ -253,6 +253,28 @@ class TestPreventDestroy:
 
         assert [] == refusals(plan_changes(image.declare(shop=8001)))
 
+    def test_no_rollback_removes_it_until_an_apply_without_it(self, image: Image) -> None:
+        kept = image.declare(self.PATH.format(root=image.root), shop=8001)
+        image.apply(kept)
+        command = [*COMMAND, "rollback", "--auto-approve", "-f", kept.config.file, "--to", "0"]
+
+        refused = subprocess.run(command, capture_output=True, text=True)
+        stays = Path(image.root, "a").exists()
+        image.apply(image.declare(f"  {image.root}/a: {{content: a}}\n", shop=8001))
+        done = subprocess.run(command, capture_output=True, text=True)
+
+        assert (1, True) == (refused.returncode, stays)
+        assert f"paths.{image.root}/a must not be removed" in refused.stderr
+        assert (0, False) == (done.returncode, Path(image.root, "a").exists()), done.stderr
+
+    def test_a_rename_of_it_is_rolled_back(self, image: Image) -> None:
+        guarded = "  shop:\n    prevent_destroy: true\n"
+        before = edited(image.declare(shop=8001), "  shop:\n", guarded)
+        image.apply(before)
+        image.apply(edited(before, "  shop:\n", "  store:\n    moved_from: shop\n"))
+
+        plan_rollback(before.host.state).refuse_guarded(before.refreshed().ledger.all_rows)
+
     def test_a_plan_of_another_part_is_not_refused(self, image: Image) -> None:
         image.apply(image.declare(self.PATH.format(root=image.root), shop=8001))
         plan = plan_changes(image.declare(shop=8003), Selection(sites=("shop",)))

@@ -51,6 +51,7 @@ def rollback(
     workspace, events = open_state(file), event_sink(json=json)
     plan = plan_rollback(workspace.host.state, to)
     _show(plan, workspace, events, json=json)
+    plan.refuse_guarded(workspace.ledger.all_rows)
     if not auto_approve:
         confirm(rollback_question(plan))
     with locked(workspace, "rollback", timeout_s=lock_timeout, on_event=events) as current:

@@ -65,6 +65,22 @@ class RollbackPlan:
                 files.setdefault(site, set()).add(str(ref))
         return tuple(sorted(site for site, addresses in files.items() if addresses <= gone))
 
+    def refuse_guarded(self, rows: Rows) -> None:
+        """Refuse to remove what belongs to an entry with `prevent_destroy`. Errors: ReconcileError.
+
+        What an interrupted apply has left is undone all the same.
+        """
+        gone = {address for address, effect in self.effects if effect == "delete"}
+        guarded = {str(ref): row.guards for ref, row in rows.items() if row.guards}
+        for address in sorted(gone & guarded.keys()) if self.applies else ():
+            raise ReconcileError(
+                f"{guarded[address][0]} must not be removed: it was applied with"
+                " `prevent_destroy`.",
+                f"the rollback removes {address}",
+                "Apply it once with `prevent_destroy: false`, then roll back to the number before"
+                " (see `reconcile history`). Nothing was changed.",
+            )
+
 
 def plan_rollback(state: StateDir, to: int | None = None) -> RollbackPlan:
     """What a rollback to the state that row `to` of the history left would undo; reads only.

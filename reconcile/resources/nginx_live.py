@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
@@ -11,6 +12,8 @@ from reconcile.engine.resource import Cause, Ref, Resource
 from reconcile.errors import ReconcileError
 from reconcile.filesystem.path import is_inside
 from reconcile.filesystem.planned_entry import ABSENT, Entry
+from reconcile.nginx.model.config_tree import IncludeCycleError
+from reconcile.nginx.model.lexer import NginxSyntaxError
 from reconcile.nginx.model.open_file_cache import cached_folders
 from reconcile.nginx.render.site_config import extra_line
 from reconcile.nginx.running.discover import discover
@@ -152,8 +155,10 @@ class NginxLive(Resource):
         """
         nginx = discover(host)
         now = find_running(nginx) if host.services.runs_services else None
-        if now and read_loaded(nginx, now).matches_disk(nginx):
-            record_loaded(nginx, now)
+        # What nginx would refuse it has not loaded.
+        with suppress(NginxSyntaxError, IncludeCycleError):
+            if now and read_loaded(nginx, now).matches_disk(nginx):
+                record_loaded(nginx, now)
 
     def apply(self, host: Host, before: Self | None) -> None:
         """Reload nginx and verify that it serves the configuration on the disk."""

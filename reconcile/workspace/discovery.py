@@ -13,8 +13,7 @@ from reconcile.engine.scopes import owned_elsewhere
 from reconcile.errors import ReconcileError
 from reconcile.nginx.certbot import CERTBOT_TIMER, chain_path, key_path
 from reconcile.nginx.model.media_types import added_types
-from reconcile.nginx.running.discover import NginxInstallation, discover
-from reconcile.nginx.running.loaded_config import real_path
+from reconcile.nginx.running.discover import discover
 from reconcile.system.name_lookup import local_names, resolvers
 from reconcile.workspace.release_sources import read_release_sources
 from reconcile.workspace.source_files import read_sources
@@ -36,7 +35,7 @@ def discover_facts(config: Config, host: Host) -> HostFacts:
     Errors: ReconcileError, if nginx is missing.
     """
     nginx, accounts, settings = discover(host), host.accounts, host.settings
-    reads = _config_files(host, nginx)
+    reads = nginx.config_paths
     applier = host.managing_account
     worker = config.host.nginx.user or nginx.layout.worker_user
     return HostFacts(
@@ -61,7 +60,7 @@ def discover_facts(config: Config, host: Host) -> HostFacts:
         nginx_reads=config.readable_paths() & reads,
         nginx_files=reads,
         static_encodings=nginx.static_encodings,
-        added_types=added_types(nginx.tree),
+        added_types=added_types(nginx.readable_tree),
         http2=nginx.http2,
         resolvers=resolvers(_text(host, "/etc/resolv.conf")),
         local_names=local_names(_text(host, "/etc/hosts")),
@@ -132,8 +131,3 @@ def has_certificate(host: Host, name: str) -> bool:
     """Whether certbot has issued it. Errors: HostError, where that cannot be read."""
     paths = (chain_path(name), key_path(name))
     return all(host.files.stat(path, follow=True) is not None for path in paths)
-
-
-def _config_files(host: Host, nginx: NginxInstallation) -> frozenset[str]:
-    """The files of nginx's configuration, by their names and where links lead."""
-    return frozenset({*nginx.tree.files, *(real_path(host, path) for path in nginx.tree.files)})

@@ -204,6 +204,12 @@ class Box:
         if path.parent.is_dir() and (path.is_file() or not os.path.lexists(path)):
             path.write_bytes(BY_HAND + unique.encode() + b"\n")
 
+    def _break(self, name: str, *, unique: str) -> None:
+        """Edit a file of nginx so that nginx cannot read it."""
+        path = Path(self.path(name))
+        if path.is_file():
+            path.write_bytes(path.read_bytes() + b"server {")
+
     def _remove(self, name: str, *, unique: str) -> None:
         path = self.path(name)
         if os.path.islink(path) or os.path.isfile(path):

@@ -250,4 +250,36 @@ ROWS: dict[str, list[Step]] = {
             paths={"@/www/shop": {"link": "@/src/css"}, "@/www": {"owner": {"user": "daemon"}}},
         ),
     ],
+    "a link in nginx's tree leads nowhere until its target is declared": [
+        step(
+            ("link", "nginx/sites-enabled/own.conf", "etc/own.conf"),
+            paths={"@/etc/own.conf": {"content": "# one\n"}},
+        )
+    ],
+    "a link in nginx's tree leads nowhere, and nothing declares its target": [
+        step(
+            ("link", "nginx/sites-enabled/own.conf", "etc/own.conf"),
+            sites=site(extra="return 204;"),
+        )
+    ],
+    "a file of nginx that a person broke": [
+        step(sites=site(extra="return 204;")),
+        step(("break", "nginx/sites-available/a.conf"), sites=site(extra="return 205;")),
+    ],
+    "a file of nginx that a person broke, and that is removed": [
+        step(paths={"@/nginx/conf.d/own.conf": {"content": "# one\n"}}),
+        step(
+            ("edit", "nginx/conf.d/own.conf"),
+            ("break", "nginx/conf.d/own.conf"),
+            sites=site(extra="return 204;"),
+        ),
+        step(
+            paths={"@/nginx/conf.d/own.conf": {"content": "# two\n"}},
+            sites=site(extra="return 204;"),
+        ),
+    ],
+    "a file of nginx that a person removed from behind its link": [
+        step(sites=site(extra="return 204;")),
+        step(("remove", "nginx/sites-available/a.conf"), sites=site(extra="return 204;")),
+    ],
 }

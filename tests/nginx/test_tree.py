@@ -76,6 +76,23 @@ def test_comments_are_kept_with_their_place() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "broken",
+    ["server {", "}", "include;", "include b.conf;", "include none.conf; b1;"],
+    ids=["unclosed", "unopened", "no argument", "a circle", "a missing file"],
+)
+def test_a_broken_include_can_be_left_out(broken: str) -> None:
+    files = {"/n/main": "a; include b.conf; include *.inc; c;", "/n/b.conf": broken}
+    reader = overlay({name: text.encode() for name, text in (files | {"/n/d.inc": "d;"}).items()})
+
+    tree = load("/n/main", reader, skips_broken=True)
+
+    kept = ["b1"] if "none" in broken else []
+    assert ["a", *kept, "d", "c"] == names(tree)
+    with pytest.raises(ReconcileError):
+        load("/n/main", reader)
+
+
 def test_includes_are_expanded_in_place() -> None:
     tree = tree_of(main="a; include b.conf; c;", b_conf="b1; b2;")
 

@@ -17,9 +17,10 @@ from pathlib import Path
 import pytest
 
 from reconcile import system
+from reconcile.errors import ReconcileError
 from reconcile.impact import plan_impact
 from reconcile.nginx.running import discover, loaded_config, reload
-from reconcile.nginx.running.config_test import AcceptedConfig, ConfigTest
+from reconcile.nginx.running.config_test import ConfigTest, NginxError
 from reconcile.nginx.running.discover import NginxInstallation
 from reconcile.nginx.running.listen_check import ListenCheck
 from reconcile.nginx.running.loaded_config import RunningNginx
@@ -265,7 +266,7 @@ def modelled(systemd: ModelledSystemd, protection: str) -> Iterator[None]:
         patch.setattr("reconcile.nginx.running.listen_check.check_listens", _no_listens)
         patch.setattr(reload, "_wait_for_tokens", lambda nginx, deadline: None)
         patch.setattr(discover, "_build_text", lambda host, binary: BUILD)
-        patch.setattr(ConfigTest, "validate", _accept_what_can_be_read)
+        patch.setattr(ConfigTest, "run", _refuse_what_cannot_be_read)
         yield
 
 
@@ -273,8 +274,12 @@ def _no_listens(tree: object, master_pid: int) -> ListenCheck:
     return ListenCheck()
 
 
-def _accept_what_can_be_read(stage: ConfigTest) -> AcceptedConfig:
-    return AcceptedConfig(stage.read())
+def _refuse_what_cannot_be_read(stage: ConfigTest) -> tuple[NginxError | None, tuple[str, ...]]:
+    try:
+        stage.read()
+    except ReconcileError as error:
+        return NginxError(error.why), ()
+    return None, ()
 
 
 def _digest(data: bytes) -> str:

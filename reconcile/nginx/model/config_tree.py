@@ -151,15 +151,17 @@ def named(directives: Iterable[Directive], name: str) -> Iterator[Directive]:
     return (directive for directive in directives if directive.name == name)
 
 
-def load(config_path: str, reader: Reader, prefix: str | None = None) -> ConfigTree:
+def load(
+    config_path: str, reader: Reader, prefix: str | None = None, *, skips_broken: bool = False
+) -> ConfigTree:
     """Read `config_path` and everything it includes.
 
     `prefix` is the base of relative includes; by default the configuration's folder,
-    as in nginx.
+    as in nginx. With `skips_broken` an included file that nginx would refuse is left out.
     Errors: NginxSyntaxError at nginx's own position; IncludeCycleError.
     """
     folder = config_path.rpartition("/")[0] if prefix is None else prefix.rstrip("/")
-    loader = _Loader(reader, folder + "/")
+    loader = _Loader(reader, folder + "/", skips_broken=skips_broken)
     loader.open(config_path, included_by=None)
     return ConfigTree(config_path, loader.prefix, loader.files, loader.includes)
 
@@ -206,9 +208,10 @@ def _refusal(opening: Statement, outer: list[tuple[list[Directive], Statement]])
 class _Loader:
     """Opens files depth first, each once, and remembers by which chain it came."""
 
-    def __init__(self, reader: Reader, prefix: str) -> None:
+    def __init__(self, reader: Reader, prefix: str, *, skips_broken: bool) -> None:
         self.reader = reader
         self.prefix = prefix
+        self.skips_broken = skips_broken
         self.files: dict[str, ParsedFile] = {}
         self.includes: dict[str, Include] = {}
         self._chain: list[str] = []
@@ -236,8 +239,23 @@ class _Loader:
 
     def _open_all(self, includes: Iterable[Directive]) -> None:
         for directive in includes:
-            for target in self._resolve(directive).paths:
-                self.open(target, directive)
+            found = self._resolve(directive)
+            paths = tuple(path for path in found.paths if self._has_opened(path, directive))
+            if paths != found.paths:
+                self.includes[directive.args[0]] = found._replace(paths=paths)
+
+    def _has_opened(self, path: str, directive: Directive) -> bool:
+        """Open `path`; False where nginx would refuse it, and it is to be left out."""
+        depth = len(self._chain)
+        try:
+            self.open(path, directive)
+        except (NginxSyntaxError, IncludeCycleError):
+            if not self.skips_broken:
+                raise
+            del self._chain[depth:]
+            self.files.pop(path, None)
+            return False
+        return True
 
     def _read(self, path: str, included_by: Directive | None) -> bytes:
         try:

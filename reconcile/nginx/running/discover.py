@@ -13,8 +13,9 @@ from reconcile.dataclass import dataclass
 from reconcile.errors import ReconcileError
 from reconcile.filesystem.host_error import HostError
 from reconcile.nginx.model.build import Build
-from reconcile.nginx.model.config_tree import ConfigTree, load
+from reconcile.nginx.model.config_tree import ConfigTree, IncludeCycleError, load
 from reconcile.nginx.model.layout import Layout, read_layout
+from reconcile.nginx.model.lexer import NginxSyntaxError
 from reconcile.nginx.model.modules import HTTP2, static_encodings
 
 if TYPE_CHECKING:
@@ -104,17 +105,37 @@ class NginxInstallation:
     @cached_property
     def tree(self) -> ConfigTree:
         """The configuration on the disk. Errors: those of `tree.load`."""
-        return load(self.config_path, HostReader(self.host))
+        return load(self.config_path, self._reader)
+
+    @cached_property
+    def _reader(self) -> HostReader:
+        return HostReader(self.host)
+
+    @cached_property
+    def readable_tree(self) -> ConfigTree:
+        """The same without the included files that nginx would refuse, as a plan may fix those.
+
+        Errors: those of `tree.load`, for the main file.
+        """
+        try:
+            return self.tree
+        except (NginxSyntaxError, IncludeCycleError):
+            return load(self.config_path, self._reader, skips_broken=True)
+
+    @cached_property
+    def config_paths(self) -> frozenset[str]:
+        """Its files, the links to them, and where links lead that lead nowhere yet."""
+        return frozenset({*self.readable_tree.files, *self._reader.reached})
 
     @cached_property
     def layout(self) -> Layout:
         """Where sites belong in this configuration."""
-        return read_layout(self.tree, self.build)
+        return read_layout(self.readable_tree, self.build)
 
     @cached_property
     def static_encodings(self) -> frozenset[Encoding]:
         """The encodings whose precompressed files this nginx can send."""
-        return static_encodings(self.build, self.tree)
+        return static_encodings(self.build, self.readable_tree)
 
     @property
     def http2(self) -> bool:

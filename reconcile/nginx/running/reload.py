@@ -13,6 +13,7 @@ from reconcile.filesystem.undo import Undo, undo_record
 from reconcile.nginx.model.config_tree import ConfigTree, Directive
 from reconcile.nginx.model.listen import Listen
 from reconcile.nginx.render.site_config import CONFIG_TOKEN_PATH, config_token_of, is_managed
+from reconcile.nginx.running.config_test import ConfigTest
 from reconcile.nginx.running.discover import NginxInstallation, discover
 from reconcile.nginx.running.listen_check import check_listens
 from reconcile.nginx.running.loaded_config import (
@@ -79,9 +80,20 @@ class NginxReloaded(Undo):
         )
 
     def undo(self, host: Host) -> str:
-        """Make nginx load the restored files."""
+        """Make nginx load the restored files, unless they are such as it would refuse."""
+        if refusal := _refusal(host):
+            return f"nginx keeps what it has loaded: it refuses the restored files ({refusal})"
         reload_and_verify(host, restart=self.restarted, reload=self.reopens)
         return ""
+
+
+def _refusal(host: Host) -> str:
+    """Why a running nginx would not load what is on the disk, as somebody had broken it; or ""."""
+    nginx = discover(host)
+    if find_running(nginx) is None:
+        return ""
+    error, _ = ConfigTest(nginx, {}).run()
+    return f"{error.position}: {error.message}" if error else ""
 
 
 def reload_and_verify(host: Host, *, restart: bool = False, reload: bool = False) -> None:
