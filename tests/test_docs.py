@@ -53,6 +53,10 @@ def test_the_glossary_has_names_of_the_code() -> None:
         assert re.search(rf"\b{name}\b", sources), name
 
 
+def test_the_readme_is_short_enough_to_read() -> None:
+    assert len((PROJECT / "README.md").read_text().splitlines()) < 120
+
+
 def test_the_glossary_is_short_enough_to_learn() -> None:
     rows = re.findall(r"^\| \w.+ \|$", (DOCS / "glossary.md").read_text(), re.M)[1:]
 

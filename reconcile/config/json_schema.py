@@ -9,6 +9,8 @@ from pydantic import BaseModel
 from reconcile.config.config import Config
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
+ID = "urn:reconcile:schema:{title}:1"
+"""A name and no address: it stays the same wherever the schema is published. 1 is `version`."""
 
 _WITH_VARIABLE = r"\$\{var\.[^}]*\}"
 """A text with a variable is checked once that has its value, by the loader."""
@@ -16,7 +18,8 @@ _WITH_VARIABLE = r"\$\{var\.[^}]*\}"
 
 def json_schema(model: type[BaseModel] = Config, title: str = "reconcile.yaml") -> dict[str, Any]:
     """The schema of each value; rules between values are checked by the loader only."""
-    return {"$schema": DIALECT, "title": title, **_simplify(model.model_json_schema())}
+    names = {"$schema": DIALECT, "$id": ID.format(title=title), "title": title}
+    return {**names, **_simplify(model.model_json_schema())}
 
 
 def _simplify(schema: Any, *, keeps_null: bool = False) -> Any:

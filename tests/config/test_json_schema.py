@@ -32,6 +32,12 @@ def test_the_published_schema_is_the_one_of_these_models() -> None:
     assert json_schema() == json.loads((PROJECT / "schemas/reconcile.schema.json").read_text())
 
 
+def test_its_id_stays_for_as_long_as_the_version_of_the_format() -> None:
+    version = SCHEMA["properties"]["version"]["const"]
+
+    assert f"urn:reconcile:schema:reconcile.yaml:{version}" == SCHEMA["$id"]
+
+
 def test_the_schema_is_a_schema() -> None:
     Draft202012Validator.check_schema(json_schema())
 
