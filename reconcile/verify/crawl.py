@@ -62,7 +62,7 @@ class _Crawl:
     left_out: int = 0
     bytes_read: int = 0
     wrong: list[str] = field(default_factory=list)
-    _connections: dict[tuple[str, int], HttpConnection] = field(default_factory=dict)
+    _connections: dict[tuple[str, int, str], HttpConnection] = field(default_factory=dict)
 
     def check(self) -> Check:
         """Fetch the page, then what it loads. Errors: ReconcileError."""
@@ -169,11 +169,13 @@ class _Crawl:
         found = Endpoint(scheme, parts.hostname or "", _port(url), self.probe.endpoint.addresses)
         own = self.probe.endpoint
         # Another server here is no place for this one's login.
-        return own if (found.host, found.port) == (own.host, own.port) else found
+        if (found.host, found.port) != (own.host, own.port):
+            return found
+        return self.serving.with_login(own, self._address, _path(url))
 
     def _get(self, url: str, headers: Headers) -> HttpAnswer:
         endpoint = self._endpoint(url)
-        key = (endpoint.host, endpoint.port)
+        key = (endpoint.host, endpoint.port, endpoint.authorization)
         if key not in self._connections:
             target = target_of(endpoint, self._address)
             self._connections[key] = HttpConnection(target, self.timeout_s)

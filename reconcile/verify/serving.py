@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,8 @@ from reconcile.nginx.routing.router import Router
 from reconcile.nginx.running.discover import discover
 from reconcile.nginx.running.loaded_config import find_running, read_loaded
 from reconcile.nginx.running.worker_view import WorkerView, worker_account
+from reconcile.system.probe_login import authorization, read_password
+from reconcile.verify.login import ASKS
 
 if TYPE_CHECKING:
     from reconcile.config.probes import Endpoint
@@ -53,15 +56,27 @@ class Serving:
             return True
 
     def route(self, endpoint: Endpoint, address: str, path: str) -> Route:
-        """The way of a request to `path` at one address of an endpoint."""
+        """The way of a request to `path` at one address of an endpoint, with its login."""
         request = Request(
             path,
             endpoint.host,
             Address(address, endpoint.port),
             scheme=endpoint.scheme,
             client=address,
+            is_logged_in=bool(endpoint.authorization),
         )
         return self.router.route(request, self.files)
+
+    def with_login(self, endpoint: Endpoint, address: str, path: str) -> Endpoint:
+        """`endpoint`, with the login of our probes where nginx asks for a password at `path`."""
+        answer = self.route(endpoint, address, path).answer
+        is_asked = answer.status == 401 and answer.reason.startswith(ASKS)
+        return replace(endpoint, authorization=self._login) if is_asked else endpoint
+
+    @cached_property
+    def _login(self) -> str:
+        password = read_password(self.host)
+        return authorization(password) if password else ""
 
     def is_managed(self, route: Route) -> bool:
         """Whether the location, or the server, that answers stands in a file of reconcile's."""

@@ -17,6 +17,8 @@ import pytest
 from reconcile.config.probes import CrawlProbe, Endpoint
 from reconcile.engine.model import Check
 from reconcile.system import Host, HostSettings
+from reconcile.system.probe_login import login_line, made_password
+from reconcile.verify.configured_responses import as_configured
 from reconcile.verify.run_probes import run_probes
 from tests.support.ports import free_port
 from tests.verify.conftest import APP_USER, listening, nginx_binary, running
@@ -42,6 +44,7 @@ http {{
         listen 127.0.0.1:{port};
         listen 127.0.0.1:{tls_port} ssl;
         server_name shop.example;
+        {server}
         add_header X-Content-Type-Options nosniff always;
         location = / {{ root {root}/page; try_files /index.html =404; default_type text/html; }}
         location ^~ /static/ {{ alias {root}/static/; {location} }}
@@ -94,14 +97,21 @@ class Site:
     def file(self, name: str, text: str) -> None:
         (self.root / "static" / name).write_text(text)
 
+    @property
+    def host(self) -> Host:
+        config = f"{self.root}/nginx.conf"
+        return Host(HostSettings(nginx_config=config, state_dir=f"{self.root}/state"))
+
+    def password(self) -> str:
+        """What asks for the password of the probes."""
+        (self.root / "htpasswd").write_bytes(login_line(made_password(self.host)))
+        return f'auth_basic "staff"; auth_basic_user_file {self.root}/htpasswd;'
+
     def crawl(self, *, tls: bool = False, is_default: bool = False, path: str = "/") -> Check:
         port = self.tls_port if tls else self.port
         endpoint = Endpoint("https" if tls else "http", "shop.example", port, ("127.0.0.1",))
         probe = CrawlProbe("crawl", "shop", endpoint, path, is_default=is_default)
-        settings = HostSettings(
-            nginx_config=f"{self.root}/nginx.conf", state_dir=f"{self.root}/state"
-        )
-        [check] = run_probes([probe], Host(settings), retry_s=0)
+        [check] = run_probes(as_configured([probe], self.host), self.host, retry_s=0)
         return check
 
     def requested(self) -> set[str]:
@@ -131,10 +141,10 @@ def site(certificate: Path) -> Iterator[Site]:
     port, tls_port = free_port(), free_port()
     with ExitStack() as stack:
 
-        def start(location: str = "", cdn: str = "") -> None:
-            text = CONFIG.format(
-                root=root, port=port, tls_port=tls_port, user=APP_USER, location=location, cdn=cdn
-            )
+        def start(location: str = "", cdn: str = "", server: str = "") -> None:
+            ports = {"port": port, "tls_port": tls_port}
+            added = {"location": location, "cdn": cdn, "server": server}
+            text = CONFIG.format(root=root, user=APP_USER, **ports, **added)
             (root / "nginx.conf").write_text(text)
             command = [nginx_binary(), "-c", str(root / "nginx.conf")]
             stack.enter_context(running(command, lambda: listening(port)))
@@ -158,6 +168,26 @@ def test_all_that_a_page_loads_from_nginx_is_requested_and_nothing_else(site: Si
         == check.detail
     )
     assert {"/", *(f"/static/{name}" for name in FILES)} == site.requested()
+
+
+@pytest.mark.parametrize("level", ["server", "location"])
+def test_behind_a_password_it_logs_in_and_requests_the_same(site: Site, level: str) -> None:
+    site.start(**{level: site.password()})
+
+    check = site.crawl()
+
+    assert "pass" == check.status, check
+    assert (
+        "8 files that it loads from here; 1 not requested, from the app; 1 from elsewhere"
+        == check.detail
+    )
+
+
+def test_behind_a_password_of_others_it_is_skipped(site: Site) -> None:
+    site.start(server=site.password())
+    (site.root / "state/probe-login").unlink()
+
+    assert "skipped" == site.crawl().status
 
 
 def hashed(text: str) -> str:

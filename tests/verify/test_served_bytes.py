@@ -17,6 +17,8 @@ from reconcile.config.probes import Endpoint, FilesProbe
 from reconcile.engine.model import Check
 from reconcile.system import Host, HostSettings
 from reconcile.system.http import HttpClient, HttpTarget
+from reconcile.system.probe_login import login_line, made_password
+from reconcile.verify.configured_responses import as_configured
 from reconcile.verify.run_probes import run_probes
 from reconcile.verify.served_bytes import with_changed
 from tests.support.ports import free_port
@@ -73,11 +75,18 @@ class Site:
     ) -> list[Check]:
         endpoint = Endpoint("http", "shop.example", self.port, addresses or ("127.0.0.1",))
         probe = FilesProbe("files", "shop", endpoint, "/static/", f"{self.root}/static")
-        settings = HostSettings(
-            nginx_config=f"{self.root}/nginx.conf", state_dir=f"{self.root}/state"
-        )
         probe = replace(probe, changed=changed, is_adopted=is_adopted, uploads=uploads)
-        return list(run_probes([probe], Host(settings), retry_s=0))
+        return list(run_probes(as_configured([probe], self.host), self.host, retry_s=0))
+
+    @property
+    def host(self) -> Host:
+        config = f"{self.root}/nginx.conf"
+        return Host(HostSettings(nginx_config=config, state_dir=f"{self.root}/state"))
+
+    def password(self) -> str:
+        """What asks for the password of the probes."""
+        (self.root / "htpasswd").write_bytes(login_line(made_password(self.host)))
+        return 'auth_basic "staff"; auth_basic_user_file {root}/htpasswd;'
 
     def visit(self, path: str = "/static/app.css", times: int = 40) -> None:
         for _ in range(times):
@@ -260,6 +269,24 @@ def test_other_bytes_are_found_and_their_cause_is_named(
 
     assert "fail" in [check.status for check in checks], checks
     assert named in " ".join(check.detail for check in checks)
+
+
+def test_behind_a_password_files_are_compared_too(site: Site) -> None:
+    site.start(server=site.password())
+
+    checks = site.check("127.0.0.1", "::1", changed=("app.css",))
+
+    assert ["1 changed file, plain and compressed, by every worker"] * 2 == [one.detail for one in checks]
+
+
+def test_behind_a_password_other_bytes_are_found_and_their_cause_is_named(site: Site) -> None:
+    (site.root / "other/app.css").write_bytes(OLD)
+    other = "location ^~ /static/app {{ alias {root}/other/app; }}"
+    site.start(server=site.password() + other)
+
+    [check] = site.check()
+
+    assert ("fail", True) == (check.status, "/other/app.css" in check.detail), check
 
 
 def test_one_worker_with_an_old_file_is_enough_to_fail(site: Site) -> None:

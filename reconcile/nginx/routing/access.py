@@ -52,6 +52,8 @@ def _by_password(context: RequestContext) -> Verdict:
     realm = context.scope.argument("auth_basic", "off")
     if realm == "off":
         return "no rule"
+    if context.request.is_logged_in:
+        return "passes"
     if context.request.headers.get("authorization"):
         raise Indeterminate("the password file decides")
     return StatusResult(401, reason=f"auth_basic {realm}")

@@ -56,7 +56,8 @@ class Request:
 
     `host` is the Host header; "" where there is none. Header names are lower case.
     `is_stranger`: the client has no certificate and sends no PROXY header, as a browser that
-    connects directly; otherwise it has what the server asks for.
+    connects directly; otherwise it has what the server asks for. `is_logged_in`: it sends a
+    password that the server takes.
     """
 
     uri: str
@@ -68,3 +69,4 @@ class Request:
     client: str = "127.0.0.1"
     headers: Mapping[str, str] = field(default_factory=dict)
     is_stranger: bool = False
+    is_logged_in: bool = False
