@@ -73,6 +73,12 @@ def refusal_of(server: str, uris: list[str]) -> ReconcileError | None:
         ("listen 1.2.3.4:x;", 'invalid port in "1.2.3.4:x" of the "listen" directive'),
         ("listen 70000;", 'invalid port in "70000" of the "listen" directive'),
         ("location / { add_header X; }", 'invalid number of arguments in "add_header" directive'),
+        ("} server; server { listen 8081;", 'directive "server" has no opening "{"'),
+        ("} server shop { listen 8081;", 'invalid number of arguments in "server" directive'),
+        ("location /;", 'directive "location" has no opening "{"'),
+        ("location / { if ($a) ; }", 'directive "if" has no opening "{"'),
+        ("location / { types; }", 'directive "types" has no opening "{"'),
+        ("location / { root /srv { } }", 'directive "root" is not terminated by ";"'),
     ],
 )
 def test_what_nginx_refuses_is_refused_in_its_words(directives: str, message: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import Literal
 
-from reconcile.nginx.model.argument_counts import check_argument_count
+from reconcile.nginx.model.directive_form import check_form
 from reconcile.nginx.model.config_tree import ConfigTree, Directive
 from reconcile.nginx.model.latin1 import to_raw
 
@@ -48,7 +48,7 @@ class Scope:
         """This level's directives by name, in nginx's order. Errors: NginxSyntaxError."""
         by_name: dict[str, list[Directive]] = {}
         for directive in self.tree.children(self.directive):
-            check_argument_count(directive)
+            check_form(directive)
             by_name.setdefault(directive.name, []).append(directive)
         return by_name
 

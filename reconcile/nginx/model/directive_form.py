@@ -1,4 +1,4 @@
-"""The number of arguments of each directive that routing reads."""
+"""The form of each directive that routing reads: how many arguments, and whether a block."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ _MANY = 1_000_000
 _COUNTS = {
     "listen": (1, _MANY),
     "server_name": (1, _MANY),
+    "server": (0, 0),
     "location": (1, 2),
     "root": (1, 1),
     "alias": (1, 1),
@@ -46,11 +47,26 @@ _COUNTS = {
     "grpc_pass": (1, 1),
     "memcached_pass": (1, 1),
 }
+_BLOCKS = frozenset({"server", "location", "if", "limit_except", "types"})
 
 
-def check_argument_count(directive: Directive) -> None:
-    """Raise NginxSyntaxError, in nginx's words, for a wrong number of arguments."""
+def check_form(directive: Directive) -> None:
+    """Raise NginxSyntaxError, in nginx's words, for a form that the directive does not have.
+
+    Only of the levels from http inwards: elsewhere a `server` may be another one.
+    """
+    refusal = _refusal(directive)
+    if refusal:
+        raise NginxSyntaxError(refusal, directive.file, directive.line)
+
+
+def _refusal(directive: Directive) -> str:
+    has_block = directive.block is not None
+    if directive.name in _BLOCKS and not has_block:
+        return f'directive "{directive.name}" has no opening "{{"'
+    if has_block and directive.name in _COUNTS and directive.name not in _BLOCKS:
+        return f'directive "{directive.name}" is not terminated by ";"'
     least, most = _COUNTS.get(directive.name, (0, _MANY))
     if not least <= len(directive.args) <= most:
-        message = f'invalid number of arguments in "{directive.name}" directive'
-        raise NginxSyntaxError(message, directive.file, directive.line)
+        return f'invalid number of arguments in "{directive.name}" directive'
+    return ""
