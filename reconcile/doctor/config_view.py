@@ -110,6 +110,20 @@ class DeclaredService:
 
 
 @dataclass(frozen=True)
+class DeclaredExtra:
+    """Directives that a site adds as they are; `key` is relative to the site."""
+
+    site: str
+    key: str
+    text: str
+    place: str
+
+    def has_line(self, line: str) -> bool:
+        """Whether it has this line, blanks around it aside."""
+        return line.strip() in map(str.strip, self.text.splitlines())
+
+
+@dataclass(frozen=True)
 class DeclaredIgnore:
     """An entry of `ignore` for findings; `rule` and `subject` are patterns, subject "": any."""
 
@@ -139,6 +153,7 @@ class Declaration:
     ignores: tuple[DeclaredIgnore, ...] = ()
     watched: tuple[WatchedCode, ...] = ()
     services: tuple[DeclaredService, ...] = ()
+    extras: tuple[DeclaredExtra, ...] = ()
 
     @cached_property
     def locations_by_name(self) -> dict[str, list[int]]:
@@ -197,7 +212,18 @@ def declaration(config: Config) -> Declaration:
             )
             for name, entry in config.services.items()
         ),
+        tuple(one for name, site in config.sites.items() for one in _extras(config, name, site)),
     )
+
+
+def _extras(config: Config, name: str, site: Site) -> Iterator[DeclaredExtra]:
+    """The innermost first: a line may occur in several."""
+    texts = {("locations", key, "extra"): one.extra for key, one in site.all_locations.items()}
+    texts |= {("extra",): site.extra, ("http_extra",): site.http_extra}
+    for loc, text in texts.items():
+        if text:
+            place = str(config.position_of("sites", name, *loc))
+            yield DeclaredExtra(name, ".".join(loc), text, place)
 
 
 def _watched(config: Config) -> Iterator[WatchedCode]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reconcile.doctor.guide_rows import guide_source
-from reconcile.doctor.owned_fix import is_edit, owned_fix
+from reconcile.doctor.owned_fix import names_a_line, owned_fix
 from reconcile.doctor.rule import Inconclusive, Rule
 from reconcile.engine.model import Finding, Severity, Unknown
 from reconcile.engine.resource import Ref
@@ -54,9 +54,14 @@ def _run_rule(rule: Rule, inspection: HostInspection) -> Iterator[Finding | Unkn
 
 def _completed(finding: Finding, rule: Rule, inspection: HostInspection) -> Finding:
     """What is the same for all findings of a rule, and a fix that edits no managed file."""
-    is_in_nginx = is_edit(finding.fix)
-    fix = owned_fix(finding, rule, inspection.nginx.tree) if is_in_nginx else finding.fix
-    return replace(finding, rule=rule.id, source=guide_source(rule.guide_rows), fix=fix)
+    source = guide_source(rule.guide_rows)
+    return replace(finding, rule=rule.id, source=source, fix=_owned(finding, rule, inspection))
+
+
+def _owned(finding: Finding, rule: Rule, inspection: HostInspection) -> str:
+    if not names_a_line(finding.fix):
+        return finding.fix
+    return owned_fix(finding, rule, inspection.nginx.tree, inspection.declared.extras)
 
 
 def _unknown(rule: Rule, reason: str) -> Unknown:

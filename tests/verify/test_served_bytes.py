@@ -276,7 +276,9 @@ def test_behind_a_password_files_are_compared_too(site: Site) -> None:
 
     checks = site.check("127.0.0.1", "::1", changed=("app.css",))
 
-    assert ["1 changed file, plain and compressed, by every worker"] * 2 == [one.detail for one in checks]
+    assert ["1 changed file, plain and compressed, by every worker"] * 2 == [
+        one.detail for one in checks
+    ]
 
 
 def test_behind_a_password_other_bytes_are_found_and_their_cause_is_named(site: Site) -> None:

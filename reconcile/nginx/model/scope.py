@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import Literal
 
-from reconcile.nginx.model.directive_form import check_form
 from reconcile.nginx.model.config_tree import ConfigTree, Directive
+from reconcile.nginx.model.directive_form import check_form
 from reconcile.nginx.model.latin1 import to_raw
 
 Modifier = Literal["", "=", "^~", "~", "~*", "@"]
