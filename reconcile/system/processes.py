@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 Answer = TypeVar("Answer")
 
+_MASTER = "nginx: master process"
+_FORKING_S = 2.0
+"""How long a process may take to become a master or a worker, which its title shows."""
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
@@ -75,14 +78,55 @@ def command_line(pid: int) -> str:
     return raw.replace(b"\0", b" ").strip().decode("utf-8", "surrogateescape")
 
 
+def is_nginx_master(pid: int) -> bool:
+    """Whether it is the master of an nginx, which one that has just started is about to be."""
+
+    def is_known() -> bool:
+        return command_line(pid).startswith(_MASTER) or not _is_young(pid)
+
+    wait_until(is_known, timeout_s=_FORKING_S)
+    return command_line(pid).startswith(_MASTER)
+
+
 def workers(master_pid: int, *, shutting_down: bool = False) -> tuple[int, ...]:
     """The worker processes of an nginx master that accept new connections, or no longer do."""
+    return _workers_among(_titles(master_pid), shutting_down=shutting_down)
+
+
+def started_workers(master_pid: int) -> tuple[int, ...]:
+    """Those that accept connections, once the ones that were just forked are at work."""
+    deadline = time.monotonic() + _FORKING_S
+    titles = _titles(master_pid)
+    while _is_forking(master_pid, titles) and time.monotonic() < deadline:
+        time.sleep(0.01)
+        titles = _titles(master_pid)
+    return _workers_among(titles)
+
+
+def _titles(master_pid: int) -> dict[int, str]:
+    return {child: command_line(child) for child in children(master_pid)}
+
+
+def _workers_among(titles: dict[int, str], *, shutting_down: bool = False) -> tuple[int, ...]:
     return tuple(
-        child
-        for child in children(master_pid)
-        if command_line(child).startswith("nginx: worker process")
-        and command_line(child).endswith("is shutting down") == shutting_down
+        pid
+        for pid, title in titles.items()
+        if title.startswith("nginx: worker process")
+        and title.endswith("is shutting down") == shutting_down
     )
+
+
+def _is_forking(master_pid: int, titles: dict[int, str]) -> bool:
+    """Whether it has no worker yet, or one that is its own copy until it has set its title."""
+    copies = [pid for pid, title in titles.items() if title.startswith(_MASTER)]
+    if not _workers_among(titles):
+        copies.append(master_pid)
+    # Later than this it has none for another reason, and a master below it is an upgraded one.
+    return any(map(_is_young, copies))
+
+
+def _is_young(pid: int) -> bool:
+    return (started_at(pid) or 0) > time.time() - _FORKING_S
 
 
 def wait_until(condition: Callable[[], bool], *, timeout_s: float, every_s: float = 0.02) -> bool:

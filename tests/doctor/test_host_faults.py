@@ -192,53 +192,6 @@ def test_selinux_sandbox_reports_what_ausearch_finds_since_nginx_started(host: D
     assert "/srv/static/a.css" in said[0]["evidence"][0]
 
 
-URL = ("-H", "Host: fine.test", "http://127.0.0.1:8080/files/a.css")
-HOME = "/home/deploy/site/static"
-CLOSED = "/srv/media"
-DROP_INS = "/etc/systemd/system/nginx.service.d"
-DENIED = {
-    "nginx-sandbox": (
-        f"mkdir -p {HOME} && echo a >{HOME}/a.css && chmod 755 /home/deploy"
-        f" && mkdir -p {DROP_INS} && printf '[Service]\\nProtectHome=yes\\n' >{DROP_INS}/a.conf"
-        " && systemctl daemon-reload && systemctl restart nginx",
-        f"location /files/ {{ alias {HOME}/; }}",
-        "ProtectHome=yes",
-        f"rm -r /home/deploy {DROP_INS} && systemctl daemon-reload",
-    ),
-    "stale-groups": (
-        f"groupadd editors && mkdir -p {CLOSED} && echo a >{CLOSED}/a.css"
-        f" && chgrp -R editors {CLOSED} && chmod 750 {CLOSED} && chmod 640 {CLOSED}/a.css"
-        " && usermod -aG editors www-data",
-        f"location /files/ {{ alias {CLOSED}/; }}",
-        "without the group editors",
-        f"rm -r {CLOSED} && gpasswd -d www-data editors && groupdel editors",
-    ),
-}
-
-
-@pytest.mark.parametrize("rule", DENIED)
-def test_what_a_shell_may_read_and_nginx_may_not_is_explained_and_its_fix_works(
-    host: DebianHost, rule: str
-) -> None:
-    make, location, cause, clean = DENIED[rule]
-    with changed(host, FINE.replace("return 404;", location), reload=True):
-        host.run("sh", "-c", make)
-        denied = host.run("curl", "-sw", "%{http_code}", "-o", "/dev/null", *URL)
-        said = doctor(host)
-        explained = host.reconcile("explain", "http://fine.test:8080/files/a.css", cwd="/")
-        host.run("sh", "-c", said.of(rule)[0]["fix"])
-        after = doctor(host)
-        sent = host.run("curl", "-s", *URL, "--retry", "9", "--retry-all-errors", "-f")
-        host.run("sh", "-c", clean)
-
-    assert {rule, "probe-static"} >= said.rules
-    assert cause in said.of(rule)[0]["what"] + " ".join(said.of(rule)[0]["evidence"])
-    assert "403" == denied.stdout
-    assert "\n  403 " in explained.stdout
-    assert "a\n" == sent.stdout
-    assert set() == after.rules
-
-
 def test_without_privileges_it_reports_what_it_could_not_check(host: DebianHost) -> None:
     host.run("chmod", "0600", SITE)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from reconcile.errors import ReconcileError
+from reconcile.system import processes
 from reconcile.system.accounts import Account, Accounts
 from reconcile.system.processes import (
     as_user,
@@ -187,3 +188,37 @@ def test_who_is_not_root_cannot_act_as_others(www_data: Account) -> None:
 
 def test_everyone_can_act_as_themselves(www_data: Account) -> None:
     assert www_data.uid == as_user(www_data, lambda: as_user(www_data, os.getuid))
+
+
+MASTER, WORKER = "nginx: master process nginx", "nginx: worker process"
+FORKING = {
+    "no worker yet": [{}, {2: WORKER}],
+    "a copy of the master": [{2: MASTER}, {2: WORKER}],
+    "a copy beside a worker that ends": [
+        {2: f"{WORKER} is shutting down", 3: MASTER},
+        {2: f"{WORKER} is shutting down", 3: WORKER},
+    ],
+    "a helper that is there first": [{2: "nginx: cache loader process"}, {3: WORKER}],
+}
+
+
+@pytest.mark.parametrize("readings", FORKING.values(), ids=FORKING)
+def test_workers_are_awaited_where_nginx_has_just_forked_them(
+    monkeypatch: pytest.MonkeyPatch, readings: list[dict[int, str]]
+) -> None:
+    titles = iter(readings)
+    monkeypatch.setattr(processes, "_titles", lambda _: next(titles))
+    monkeypatch.setattr(processes, "started_at", lambda _: time.time())
+
+    assert 1 == len(processes.started_workers(1))
+
+
+@pytest.mark.parametrize("titles", [{}, {2: MASTER}, {2: MASTER, 3: WORKER}])
+def test_an_old_master_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch, titles: dict[int, str]
+) -> None:
+    readings = iter([titles])
+    monkeypatch.setattr(processes, "_titles", lambda _: next(readings))
+    monkeypatch.setattr(processes, "started_at", lambda _: time.time() - 60)
+
+    assert list(titles.values()).count(WORKER) == len(processes.started_workers(1))

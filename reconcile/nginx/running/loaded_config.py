@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING
 from reconcile.dataclass import dataclass
 from reconcile.engine.digest import digest
 from reconcile.nginx.render.site_config import is_managed
-from reconcile.system.processes import ProcessIdentity, command_line, identity, started_at, workers
+from reconcile.system.processes import (
+    ProcessIdentity,
+    identity,
+    is_nginx_master,
+    started_at,
+    started_workers,
+)
 
 if TYPE_CHECKING:
     from reconcile.nginx.running.discover import NginxInstallation
@@ -68,10 +74,10 @@ def find_running(nginx: NginxInstallation) -> RunningNginx | None:
     """Find the running nginx by its pid file; None where it does not run."""
     found = nginx.host.files.content(nginx.layout.pid_path)
     text = found[1].strip() if found else b""
-    if not text.isdigit() or not command_line(int(text)).startswith("nginx: master process"):
+    if not text.isdigit() or not is_nginx_master(int(text)):
         return None
     pid = int(text)
-    serving = (identity(worker) for worker in workers(pid))
+    serving = (identity(worker) for worker in started_workers(pid))
     return RunningNginx(pid, tuple(sorted(worker for worker in serving if worker)))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import subprocess
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -44,6 +45,19 @@ def wanted(world) -> NginxLive:
     serves = {path: digest(text)}
     config = str(world.nginx.config)
     return NginxLive(config=config, serves=serves, current=True, rewrites=())
+
+
+def test_a_worker_is_found_from_the_moment_at_which_nginx_has_its_pid_file(world, host):
+    world.write()
+    pid_file = world.nginx.root / "run/nginx.pid"
+    with subprocess.Popen([world.nginx.binary, "-c", str(world.nginx.config)]) as starter:
+        world.nginx.started = True
+        until(lambda: pid_file.exists() and pid_file.read_text().strip() != "")
+        now = find_running(discover(host))
+        starter.wait()
+
+    assert now is not None
+    assert now.workers
 
 
 def test_workers_newer_than_every_file_serve_what_is_on_the_disk(live, host):

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from reconcile.errors import ReconcileError
-from reconcile.system.processes import command_line, started_at
+from reconcile.system.processes import is_nginx_master, started_at
 from reconcile.system.services import UnitStatus
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def master(host: Host) -> int:
     """The pid of the running nginx master, 0 where none runs."""
     text = _file_text(pid_path(host)).strip()
     pid = int(text) if text.isdecimal() else 0
-    return pid if pid and command_line(pid).startswith("nginx: master process") else 0
+    return pid if pid and is_nginx_master(pid) else 0
 
 
 def pid_path(host: Host) -> str:
