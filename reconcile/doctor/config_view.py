@@ -218,7 +218,9 @@ def declaration(config: Config) -> Declaration:
 
 def _extras(config: Config, name: str, site: Site) -> Iterator[DeclaredExtra]:
     """The innermost first: a line may occur in several."""
-    texts = {("locations", key, "extra"): one.extra for key, one in site.all_locations.items()}
+    texts: dict[tuple[str, ...], str] = {
+        ("locations", key, "extra"): one.extra for key, one in site.all_locations.items()
+    }
     texts |= {("extra",): site.extra, ("http_extra",): site.http_extra}
     for loc, text in texts.items():
         if text:
