@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from reconcile.config.load import load_bytes
+from reconcile.engine.apply_report import Report
 from reconcile.engine.confirmation import NAME
-from reconcile.engine.model import Change, Plan, Report
+from reconcile.engine.model import Change, Plan
 from reconcile.errors import ReconcileError
 from reconcile.gitops.confirm_unit import confirm_unit
 from reconcile.resources.file import File

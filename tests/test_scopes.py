@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from reconcile.config.diagnostics import ConfigErrors
+from reconcile.engine.apply_report import discard_event
 from reconcile.engine.history import Actor
-from reconcile.engine.model import Plan, discard_event
+from reconcile.engine.model import Plan
 from reconcile.engine.rollback import rollback_applies
 from reconcile.engine.rollback_plan import plan_rollback
 from reconcile.engine.selection import Selection

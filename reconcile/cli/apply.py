@@ -26,9 +26,10 @@ from reconcile.cli.progress import EventSink, event_sink
 from reconcile.cli.standard_input import require_file
 from reconcile.cli.workspaces import open_workspace, selection_of
 from reconcile.config.fields.quantities import SECONDS, parse_duration
+from reconcile.engine.apply_report import Report
 from reconcile.engine.confirmation import refuse_unconfirmed
 from reconcile.engine.host_hold import refuse_held
-from reconcile.engine.model import Plan, Report
+from reconcile.engine.model import Plan
 from reconcile.engine.safety_checks import refuse_unclear
 from reconcile.engine.selection import Selection
 from reconcile.engine.staleness import refuse_stale

@@ -10,7 +10,8 @@ import typer
 from reconcile.cli.options import File, Json, LockTimeout
 from reconcile.cli.terminal import now, show
 from reconcile.cli.workspaces import open_state
-from reconcile.engine.model import Event, failed_checks
+from reconcile.engine.apply_report import Event
+from reconcile.engine.checks import failed_checks
 from reconcile.errors import ExitCode
 from reconcile.output.documents import ConfirmDocument
 from reconcile.output.json import envelope, to_json

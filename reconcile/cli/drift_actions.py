@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from reconcile.config.fields.quantities import parse_duration
+from reconcile.engine.apply_report import Report
 from reconcile.engine.drift_report import Drift
-from reconcile.engine.model import Report
 from reconcile.errors import ExitCode, HoldInForce, LockHeld, ReconcileError, StalePlan
 from reconcile.filesystem.user_files import is_trusted_file, read_user_file
 from reconcile.gitops.auto_remediation import why_not_healing

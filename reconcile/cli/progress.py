@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from reconcile.cli.progress_line import file_progress
 from reconcile.cli.standard_streams import discard
 from reconcile.cli.terminal import now, show, style
-from reconcile.engine.model import Change, Check, Event, Plan, Report
+from reconcile.engine.apply_report import Event, Report
+from reconcile.engine.model import Change, Check, Plan
 from reconcile.output.changes import action_line, shown_address
 from reconcile.output.escape import printable
 from reconcile.output.json import event_document, planned_event, summary_event, to_json

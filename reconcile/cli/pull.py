@@ -16,9 +16,9 @@ from reconcile.cli.progress import event_sink, relative_to
 from reconcile.cli.read_only_guard import ReadOnlyGuard
 from reconcile.cli.run_reading import RunReading, shell_command
 from reconcile.cli.terminal import now, show, style
+from reconcile.engine.apply_report import Report
 from reconcile.engine.drift_report import Drift
 from reconcile.engine.host_hold import exit_code_under, refuse_held
-from reconcile.engine.model import Report
 from reconcile.errors import ExitCode, LockHeld, ReconcileError
 from reconcile.gitops.pull_revision import (
     Pulled,

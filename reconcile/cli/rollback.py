@@ -11,8 +11,9 @@ from reconcile.cli.options import AutoApprove, File, Json, LockTimeout
 from reconcile.cli.progress import EventSink, event_sink
 from reconcile.cli.terminal import show, style
 from reconcile.cli.workspaces import open_state
+from reconcile.engine.apply_report import Event
+from reconcile.engine.checks import failed_checks
 from reconcile.engine.host_hold import read_hold
-from reconcile.engine.model import Event, failed_checks
 from reconcile.engine.rollback_plan import RollbackPlan, plan_rollback
 from reconcile.errors import ExitCode, ReconcileError
 from reconcile.output.apply_history import rollback_preview, rollback_question, site_warning

@@ -15,10 +15,11 @@ from reconcile.cli.standard_input import DASH
 from reconcile.cli.terminal import now
 from reconcile.dataclass import dataclass
 from reconcile.engine import ledger_store
+from reconcile.engine.apply_report import Report
 from reconcile.engine.drift_report import Drift
 from reconcile.engine.history import last_row, rows_backwards
 from reconcile.engine.host_hold import read_hold
-from reconcile.engine.model import Plan, Report
+from reconcile.engine.model import Plan
 from reconcile.errors import HoldInForce, LockHeld, ReconcileError
 from reconcile.gitops.readings import leave_reading
 from reconcile.output.reading_documents import (

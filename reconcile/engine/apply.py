@@ -9,6 +9,8 @@ from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from reconcile.engine.apply_report import ApplyResult, Event, EventHandler, Report, discard_event
+from reconcile.engine.checks import failed_checks, failure_reasons, merged_versions
 from reconcile.engine.convergence import refuse_deletions, refuse_leftovers
 from reconcile.engine.data_protection import protected_folders
 from reconcile.engine.execution import Done, Execution
@@ -17,19 +19,7 @@ from reconcile.engine.interrupt import Interrupted, SignalHandler, uninterrupted
 from reconcile.engine.journal import Journal
 from reconcile.engine.ledger import Ledger, LedgerRow, Rows, encode, rows_after
 from reconcile.engine.ledger_store import next_records, now, write_records
-from reconcile.engine.model import (
-    ApplyResult,
-    Change,
-    Check,
-    Event,
-    EventHandler,
-    Plan,
-    Report,
-    discard_event,
-    failed_checks,
-    failure_reasons,
-    merged_versions,
-)
+from reconcile.engine.model import Change, Check, Plan
 from reconcile.engine.protection_record import (
     protected_on,
     read_owned,

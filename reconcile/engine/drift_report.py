@@ -7,8 +7,9 @@ from dataclasses import field
 from typing import Literal, NamedTuple
 
 from reconcile.dataclass import dataclass
+from reconcile.engine.checks import failed_checks
 from reconcile.engine.history import HistoryRow
-from reconcile.engine.model import Cause, Change, Check, Plan, failed_checks
+from reconcile.engine.model import Cause, Change, Check, Plan
 from reconcile.errors import ExitCode
 
 State = Literal["in_sync", "drift", "unhealthy", "unknown"]

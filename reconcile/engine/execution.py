@@ -9,8 +9,9 @@ from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from reconcile.engine.apply_report import Event, EventHandler
 from reconcile.engine.convergence import NotConverged, is_changed_by_others, refuse_difference
-from reconcile.engine.model import Change, Event, EventHandler, Plan
+from reconcile.engine.model import Change, Plan
 from reconcile.errors import ReconcileError
 from reconcile.filesystem.host_error import in_one_line
 

@@ -1,14 +1,14 @@
-"""The values of the engine: changes, plans and reports."""
+"""The values of the engine: declarations, changes, findings, checks and plans."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import field, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
 from reconcile.dataclass import dataclass
+from reconcile.engine.behaviour_change import BehaviourChange
 from reconcile.engine.resource import Cause as Cause
 from reconcile.engine.resource import Ref as Ref
 from reconcile.engine.resource import Resource as Resource
@@ -22,11 +22,7 @@ CheckStatus = Literal["pass", "fail", "unknown", "skipped"]
 Severity = Literal["error", "warning", "note"]
 CAUSES: tuple[Cause, ...] = ("drift", "pending", "both")
 Digests = Mapping[str, str]
-_VERSION = re.compile(r" over IPv[46]\b")
-ApplyResult = Literal["no_changes", "applied", "rolled_back", "failed"]
 _CONTRADICTIONS = {"name": "leads to users' data", "scope": "is claimed by two scopes"}
-
-
 REVISION_SHOWN = 7
 
 
@@ -187,34 +183,6 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Glance:
-    """A changed answer in the fewest words: what a visitor of `server` (a URL) sees of it.
-
-    `is_usual` where visitors send such a request; others only try what must not be open.
-    """
-
-    server: str
-    request: str
-    before: str
-    after: str
-    over: str = ""
-    """The IP version, where the other one answers otherwise."""
-    was_default: bool = False
-    """Whether nginx's default server answered so far, because no other had the name."""
-    is_usual: bool = True
-
-
-@dataclass(frozen=True)
-class BehaviourChange:
-    """A request whose response changes."""
-
-    request: str
-    before: str
-    after: str
-    glance: Glance | None = None
-
-
-@dataclass(frozen=True)
 class Check:
     """The result of one probe or reading; `before_apply` if it failed before and is no worse.
 
@@ -302,102 +270,3 @@ class Plan:
         if self.unknown or self.conflicts or self.refusals:
             return ExitCode.ERROR
         return ExitCode.CHANGES if detailed and self.changes else ExitCode.OK
-
-
-@dataclass(frozen=True)
-class Event:
-    """A step of an apply as it happens; `done` of `total` files in a long one."""
-
-    type: Literal[
-        "planned_change",
-        "preparing",
-        "apply_start",
-        "apply_progress",
-        "apply_complete",
-        "apply_errored",
-        "rollback",
-        "check",
-        "note",
-    ]
-    change: Change | None = None
-    check: Check | None = None
-    message: str = ""
-    elapsed_s: float = 0.0
-    done: int = 0
-    total: int = 0
-
-
-EventHandler = Callable[[Event], None]
-
-
-def discard_event(event: Event) -> None:
-    """The handler where no one follows the apply."""
-
-
-@dataclass(frozen=True)
-class Report:
-    """What an apply did, and the checks that followed."""
-
-    plan: Plan
-    result: ApplyResult
-    done: tuple[Change, ...] = ()
-    checks: tuple[Check, ...] = ()
-    error: str = ""
-    why: str = ""
-    fix: str = ""
-    elapsed_s: float = 0.0
-    notes: tuple[str, ...] = field(default=())
-    ended_by: int = 0
-    """The signal that ended it, 0 for none."""
-    restored: bool = True
-    """Whether a rollback left everything as it was."""
-    is_stale: bool = False
-    """Whether it ended because the host changed after it was planned."""
-    confirm_by: str = ""
-    """When it is rolled back unless it is confirmed, in UTC; "" where that is not needed."""
-
-    def exit_code(self, *, detailed: bool) -> int:
-        """3 after a rollback, 5 where the host had moved, 1 for any other failure.
-
-        128 + number for a signal.
-        """
-        if self.ended_by:
-            return 128 + self.ended_by
-        if self.result == "failed":
-            return ExitCode.ERROR
-        if self.result == "rolled_back":
-            return ExitCode.STALE_PLAN if self.is_stale else ExitCode.VERIFICATION_FAILED
-        return ExitCode.CHANGES if detailed and self.done else ExitCode.OK
-
-
-def failed_checks(checks: Iterable[Check]) -> tuple[Check, ...]:
-    """The checks that fail an apply: failed or unknown, and not before it."""
-    return tuple(
-        check for check in checks if check.status in ("fail", "unknown") and not check.failed_before
-    )
-
-
-def failure_reasons(checks: Iterable[Check]) -> str:
-    """Why an apply that `checks` do not let stand has failed: each with what it found."""
-    return "; ".join(f"{check.name}: {check.detail or check.status}" for check in checks)
-
-
-def merged_versions(checks: Iterable[Check]) -> tuple[Check, ...]:
-    """Checks that differ only in their IP version as one, in the place of the first."""
-    alike: dict[tuple[str, ...], list[Check]] = {}
-    for check in checks:
-        key = (without_version(check.name), check.status, check.detail)
-        alike.setdefault(key, []).append(check)
-    return tuple(_merged(group) for group in alike.values())
-
-
-def without_version(name: str) -> str:
-    """The name of a check without the IP version that it was asked over."""
-    return _VERSION.sub("", name)
-
-
-def _merged(group: Sequence[Check]) -> Check:
-    versions = {match[0] for check in group if (match := _VERSION.search(check.name))}
-    if len(versions) < 2:
-        return group[0]
-    return replace(group[0], name=_VERSION.sub(" over IPv4 and IPv6", group[0].name, count=1))

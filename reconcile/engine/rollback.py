@@ -8,13 +8,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reconcile.dataclass import dataclass
+from reconcile.engine.apply_report import Event, EventHandler
 from reconcile.engine.digest import canonical
 from reconcile.engine.history import Actor, HistoryEntry, HistoryRow, reversed_changes
 from reconcile.engine.interrupt import uninterrupted
 from reconcile.engine.journal import Journal, journals
 from reconcile.engine.ledger import Ledger, Rows, ScopeRows, decode
 from reconcile.engine.ledger_store import next_records, now, sweep_records
-from reconcile.engine.model import Event, EventHandler
 from reconcile.engine.protection_record import protected_on, read_owned, write_record
 from reconcile.engine.rollback_plan import begun_changes, journals_by_number
 from reconcile.errors import ReconcileError

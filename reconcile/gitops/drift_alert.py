@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from reconcile.engine.checks import failed_checks
 from reconcile.engine.digest import digest
-from reconcile.engine.model import failed_checks
 from reconcile.gitops.drift_state import DriftState, SentAlert
 from reconcile.output.escape import printable
 

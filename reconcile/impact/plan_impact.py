@@ -9,7 +9,8 @@ from posixpath import join
 from typing import TYPE_CHECKING
 
 from reconcile.config.context import CompileContext, SiteContext
-from reconcile.engine.model import BehaviourChange, Change, Finding, Plan
+from reconcile.engine.behaviour_change import BehaviourChange
+from reconcile.engine.model import Change, Finding, Plan
 from reconcile.engine.safety_checks import with_errors
 from reconcile.errors import ReconcileError
 from reconcile.filesystem.host_error import in_one_line

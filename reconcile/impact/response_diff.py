@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from reconcile.engine.model import BehaviourChange, Glance
+from reconcile.engine.behaviour_change import BehaviourChange, Glance
 from reconcile.nginx.routing.describe import describe, describe_briefly, is_by_default
 from reconcile.nginx.routing.headers import content_type, sent_headers, values_of
 from reconcile.nginx.routing.request import PathKinds, Request

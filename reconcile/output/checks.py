@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from reconcile.engine.model import Check, CheckStatus, merged_versions
+from reconcile.engine.checks import merged_versions
+from reconcile.engine.model import Check, CheckStatus
 from reconcile.output.escape import printable
 from reconcile.output.style import PLAIN, Style, join_blocks
 from reconcile.wording import counted

@@ -7,8 +7,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from reconcile.engine.apply_report import ApplyResult
 from reconcile.engine.drift_report import State
-from reconcile.engine.model import ApplyResult, Cause, CheckStatus, Severity
+from reconcile.engine.model import Cause, CheckStatus, Severity
 from reconcile.output.escape import printable
 
 FORMAT_VERSION = "1.0"

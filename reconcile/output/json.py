@@ -10,20 +10,12 @@ from typing import Any
 from pydantic import BaseModel
 
 from reconcile import __version__
+from reconcile.engine.apply_report import Event, Report
+from reconcile.engine.checks import failed_checks
 from reconcile.engine.diff import SENSITIVE
 from reconcile.engine.drift_report import Drift
 from reconcile.engine.history import HistoryRow
-from reconcile.engine.model import (
-    Action,
-    Change,
-    Check,
-    Event,
-    FieldChange,
-    Plan,
-    Report,
-    Unknown,
-    failed_checks,
-)
+from reconcile.engine.model import Action, Change, Check, FieldChange, Plan, Unknown
 from reconcile.output import documents as doc
 from reconcile.output.fields import shown_changes, shown_fields
 from reconcile.wording import utc_text

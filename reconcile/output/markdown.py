@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from reconcile.engine.checks import failed_checks
 from reconcile.engine.drift_report import Drift
-from reconcile.engine.model import Change, Plan, failed_checks
+from reconcile.engine.model import Change, Plan
 from reconcile.output.escape import printable
 from reconcile.output.fields import field_lines, shown_fields
 from reconcile.output.style import GLYPHS, PLAIN

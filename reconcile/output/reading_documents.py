@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal
 
+from reconcile.engine.apply_report import Report
 from reconcile.engine.drift_report import Drift
 from reconcile.engine.history import HistoryRow
-from reconcile.engine.model import Report
 from reconcile.errors import ReconcileError
 from reconcile.output.apply_history import history_item
 from reconcile.output.documents import (

@@ -5,19 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import zip_longest
 
+from reconcile.engine.apply_report import Report
+from reconcile.engine.checks import failed_checks, failure_reasons
 from reconcile.engine.drift_report import WHOLE_RESOURCE, Deviation, Drift
-from reconcile.engine.model import (
-    CAUSES,
-    Change,
-    Check,
-    Conflict,
-    Finding,
-    Plan,
-    Report,
-    Unknown,
-    failed_checks,
-    failure_reasons,
-)
+from reconcile.engine.model import CAUSES, Change, Check, Conflict, Finding, Plan, Unknown
 from reconcile.output.changes import changes_text, files_removed
 from reconcile.output.checks import checks_text, verdict
 from reconcile.output.columns import Row, two_columns

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from reconcile.engine.model import BehaviourChange, Glance
+from reconcile.engine.behaviour_change import BehaviourChange, Glance
 from reconcile.output.columns import Row, two_columns
 from reconcile.output.escape import printable
 from reconcile.output.style import GLYPHS, Style

@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 
 from reconcile import __version__
 from reconcile.doctor.guide_rows import CHECKLIST
-from reconcile.engine.model import Check, merged_versions
+from reconcile.engine.checks import merged_versions
+from reconcile.engine.model import Check
 from reconcile.output.style import GLYPHS
 from reconcile.report.difference import (
     MOST_CHANGES,

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from reconcile.config.probes import CrawlProbe, Expectation, HttpProbe, Probe
 from reconcile.dataclass import dataclass
-from reconcile.engine.model import Check, without_version
+from reconcile.engine.checks import without_version
+from reconcile.engine.model import Check
 from reconcile.verify.run_probes import run_probes
 
 if TYPE_CHECKING:

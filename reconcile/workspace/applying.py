@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 import reconcile.resources.undo_records  # noqa: F401  registers what a journal may hold
 from reconcile.dataclass import dataclass
 from reconcile.engine.apply import apply, report_unprepared
+from reconcile.engine.apply_report import EventHandler, Report, discard_event
 from reconcile.engine.confirmation import refuse_unconfirmed
 from reconcile.engine.host_hold import refuse_held
 from reconcile.engine.interrupt import Interrupted, uninterrupted
-from reconcile.engine.model import Check, EventHandler, Plan, Report, discard_event
+from reconcile.engine.model import Check, Plan
 from reconcile.engine.rollback import (
     NOTHING_UNDONE,
     RolledBack,

@@ -28,7 +28,8 @@ from reconcile.system.services.systemctl import has_systemd
 from reconcile.workspace import Workspace
 
 if TYPE_CHECKING:
-    from reconcile.engine.model import Plan, Report
+    from reconcile.engine.apply_report import Report
+    from reconcile.engine.model import Plan
     from reconcile.filesystem.state_dir import StateDir
 
 POLL_S = 1.0

@@ -7,14 +7,15 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from reconcile.config.context import CompileContext
-from reconcile.engine.model import Event
+from reconcile.engine.apply_report import Event
 from reconcile.errors import ReconcileError
 from reconcile.resources.release import Release
 from reconcile.verify.started_release import check_started
 from reconcile.workspace.release_sources import record_release_source
 
 if TYPE_CHECKING:
-    from reconcile.engine.model import Check, EventHandler, Plan
+    from reconcile.engine.apply_report import EventHandler
+    from reconcile.engine.model import Check, Plan
     from reconcile.engine.resource import Resource
     from reconcile.engine.step_output import StepOutput
     from reconcile.system import Host

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from reconcile.engine import history
+from reconcile.engine.apply_report import Report
 from reconcile.engine.ledger_store import read_ledger
-from reconcile.engine.model import Report
 from reconcile.engine.resource import Ref
 from reconcile.resources.file import File
 from tests.faults.power import Disk, cut_at, own_mounts

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from reconcile.engine.model import Event, Report
+from reconcile.engine.apply_report import Event, Report
 from reconcile.errors import ReconcileError
 from reconcile.filesystem.host_error import FIXES, REASONS
 from reconcile.resources.directory import Directory

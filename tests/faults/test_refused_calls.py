@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from reconcile.engine.model import Report
+from reconcile.engine.apply_report import Report
 from reconcile.errors import ReconcileError
 from reconcile.filesystem.host_error import REASONS
 from tests.faults.failing import failing_at

@@ -10,7 +10,8 @@ from tempfile import mkdtemp
 
 import pytest
 
-from reconcile.engine.model import BehaviourChange, Plan
+from reconcile.engine.behaviour_change import BehaviourChange
+from reconcile.engine.model import Plan
 from reconcile.workspace import Workspace
 from reconcile.workspace.applying import ApplyOptions, apply_plan, locked
 from reconcile.workspace.planning import plan_changes

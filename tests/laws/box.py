@@ -21,8 +21,9 @@ import pytest
 from reconcile.config.config import Config
 from reconcile.config.host_facts import HostFacts
 from reconcile.config.load import load_bytes
+from reconcile.engine.apply_report import Report, discard_event
 from reconcile.engine.history import Actor
-from reconcile.engine.model import Plan, Report, discard_event
+from reconcile.engine.model import Plan
 from reconcile.engine.rollback import rollback_applies
 from reconcile.engine.rollback_plan import plan_rollback
 from reconcile.engine.selection import Selection

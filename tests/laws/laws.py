@@ -10,7 +10,8 @@ from fnmatch import fnmatchcase
 from posixpath import join
 from typing import Any
 
-from reconcile.engine.model import Change, Plan, Report
+from reconcile.engine.apply_report import Report
+from reconcile.engine.model import Change, Plan
 from reconcile.errors import ReconcileError
 from reconcile.filesystem.path import is_inside
 from reconcile.nginx.model.lexer import NginxSyntaxError

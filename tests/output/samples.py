@@ -7,23 +7,21 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from reconcile.dataclass import dataclass
+from reconcile.engine.apply_report import Report
+from reconcile.engine.behaviour_change import BehaviourChange, Glance
+from reconcile.engine.checks import failed_checks, failure_reasons
 from reconcile.engine.model import (
-    BehaviourChange,
     Change,
     Check,
     ConfigOrigin,
     Conflict,
     FieldChange,
     Finding,
-    Glance,
     Plan,
     Position,
     Ref,
-    Report,
     Resource,
     Unknown,
-    failed_checks,
-    failure_reasons,
 )
 from reconcile.filesystem.sync.sync_diff import SyncDiff
 from reconcile.resources.assets import Assets, Difference

@@ -11,8 +11,9 @@ from typing import Any
 import jsonschema
 import pytest
 
+from reconcile.engine.apply_report import Event
 from reconcile.engine.drift_report import Drift
-from reconcile.engine.model import Event, Plan
+from reconcile.engine.model import Plan
 from reconcile.output.json import (
     drift_document,
     error_document,

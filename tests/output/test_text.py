@@ -8,8 +8,9 @@ from dataclasses import replace
 
 import pytest
 
+from reconcile.engine.apply_report import Report
 from reconcile.engine.drift_report import Drift
-from reconcile.engine.model import Change, FieldChange, Plan, Report
+from reconcile.engine.model import Change, FieldChange, Plan
 from reconcile.output.checks import verification_text
 from reconcile.output.error import error_text
 from reconcile.output.style import Style

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from reconcile.engine.model import Report
+from reconcile.engine.apply_report import Report
 from reconcile.engine.selection import Selection
 from reconcile.workspace import Workspace
 from reconcile.workspace.applying import ApplyOptions, apply_plan, locked

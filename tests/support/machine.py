@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from reconcile.engine.apply import Verification, apply
+from reconcile.engine.apply_report import Event, Report
 from reconcile.engine.data_protection import find_protection
 from reconcile.engine.history import Actor
-from reconcile.engine.model import Check, Declared, Event, Plan, Report
+from reconcile.engine.model import Check, Declared, Plan
 from reconcile.engine.observe import observe
 from reconcile.engine.planner import make_plan
 from reconcile.engine.protection_record import protected_on, read_owned

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from reconcile.config.probes import Expectation, HttpProbe, UploadDirectoryProbe, UploadProbe
-from reconcile.engine.model import Check, failed_checks
+from reconcile.engine.checks import failed_checks
+from reconcile.engine.model import Check
 from reconcile.system import Host
 from reconcile.system.canary import Canary
 from reconcile.system.processes import as_user

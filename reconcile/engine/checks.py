@@ -1,0 +1,44 @@
+"""Checks: which of them fail an apply, and how several are shown as one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from reconcile.engine.model import Check
+
+_VERSION = re.compile(r" over IPv[46]\b")
+
+
+def failed_checks(checks: Iterable[Check]) -> tuple[Check, ...]:
+    """The checks that fail an apply: failed or unknown, and not before it."""
+    return tuple(
+        check for check in checks if check.status in ("fail", "unknown") and not check.failed_before
+    )
+
+
+def failure_reasons(checks: Iterable[Check]) -> str:
+    """Why an apply that `checks` do not let stand has failed: each with what it found."""
+    return "; ".join(f"{check.name}: {check.detail or check.status}" for check in checks)
+
+
+def merged_versions(checks: Iterable[Check]) -> tuple[Check, ...]:
+    """Checks that differ only in their IP version as one, in the place of the first."""
+    alike: dict[tuple[str, ...], list[Check]] = {}
+    for check in checks:
+        key = (without_version(check.name), check.status, check.detail)
+        alike.setdefault(key, []).append(check)
+    return tuple(_merged(group) for group in alike.values())
+
+
+def without_version(name: str) -> str:
+    """The name of a check without the IP version that it was asked over."""
+    return _VERSION.sub("", name)
+
+
+def _merged(group: Sequence[Check]) -> Check:
+    versions = {match[0] for check in group if (match := _VERSION.search(check.name))}
+    if len(versions) < 2:
+        return group[0]
+    return replace(group[0], name=_VERSION.sub(" over IPv4 and IPv6", group[0].name, count=1))
