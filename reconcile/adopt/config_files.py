@@ -7,7 +7,8 @@ from typing import Any
 
 from reconcile.adopt.draft import Draft
 from reconcile.adopt.host_readings import FoundFile, Inspector
-from reconcile.config.yaml import MAX_BYTES, can_hold
+from reconcile.config.config_file import MAX_BYTES
+from reconcile.config.yaml import can_hold
 from reconcile.errors import ReconcileError
 from reconcile.nginx.model.config_tree import ConfigTree
 

@@ -10,6 +10,8 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command
 
+from reconcile.cli.option_values import take_text_as_typed
+
 # Name → summary, in the order of --help. Each is the function, or the group, of that name in the
 # module of that name.
 COMMANDS = {
@@ -53,10 +55,18 @@ Get started: reconcile init, then reconcile plan, then reconcile apply.
 class LazyGroup(TyperGroup):
     """A group that lists every command and imports the one that is called."""
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """As Typer, whose own options are here by now."""
+        take_text_as_typed(self, ctx)
+        return super().parse_args(ctx, args)
+
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Name, command and remaining arguments, as Typer's own, which suggests near names."""
         name, stub, rest = super().resolve_command(ctx, args)
-        return name, stub and load_command(stub.name or ""), rest
+        command = stub and load_command(stub.name or "")
+        if command:
+            take_text_as_typed(command, ctx)
+        return name, command, rest
 
 
 def create_app() -> typer.Typer:

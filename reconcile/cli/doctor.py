@@ -43,7 +43,7 @@ from reconcile.output.json import to_json
 from reconcile.output.sarif import sarif_text
 from reconcile.system import Host
 from reconcile.workspace import Workspace
-from reconcile.workspace.release_sources import as_in_use
+from reconcile.workspace.releases_in_use import as_in_use
 
 
 def doctor(

@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 
-from reconcile.cli import standard_input
 from reconcile.cli.options import (
     DetailedExitCode,
     Excludes,
@@ -28,7 +27,8 @@ from reconcile.cli.progress_line import file_progress
 from reconcile.cli.read_only_guard import ReadOnlyGuard
 from reconcile.cli.standard_input import DASH, load_config
 from reconcile.cli.terminal import now, show, style
-from reconcile.cli.workspaces import open_workspace, selection_of
+from reconcile.cli.workspaces import open_to_plan, selection_of
+from reconcile.config.config_file import STANDARD_INPUT
 from reconcile.engine.host_hold import exit_code_under
 from reconcile.engine.model import Plan
 from reconcile.engine.safety_checks import refuse_unclear
@@ -91,7 +91,7 @@ def plan(
         _refuse_beside_offline(selection, out)
         made = _offline_plan(offline, file, var)
     else:
-        workspace = open_workspace(file, var)
+        workspace = open_to_plan(file, var)
         bind = out is not None
         with file_progress(workspace.host, json=json):
             made = read_only(lambda: plan_changes(workspace, selection, bind_contents=bind))
@@ -150,7 +150,7 @@ def _save(path: str, made: Plan, workspace: Workspace, selection: Selection) -> 
     from reconcile.gitops import saved_plan
 
     file = workspace.config.file
-    yaml = file if file == standard_input.NAME else os.path.abspath(file)
+    yaml = file if file == STANDARD_INPUT else os.path.abspath(file)
     saved = saved_plan.from_plan(made, yaml, selection, workspace.user, workspace.ledger.serial)
     saved_plan.write(path, saved)
 

@@ -8,18 +8,14 @@ from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
-from reconcile.config import yaml
-from reconcile.config.config import Config
-from reconcile.config.fields.field_type import ParseContext
-from reconcile.config.load import load, load_bytes
+from reconcile.config.config_file import MAX_BYTES, STANDARD_INPUT, ConfigFile, read_file
 from reconcile.errors import ReconcileError
 
 if TYPE_CHECKING:
+    from reconcile.config.config import Config
     from reconcile.filesystem.unpack import Unpacked
 
 DASH = "-"
-NAME = "<stdin>"
-"""What the errors and the plan call the file."""
 
 Unpack = Callable[[], "Unpacked"]
 _unpack: ContextVar[Unpack | None] = ContextVar("unpack", default=None)
@@ -44,26 +40,36 @@ def load_config(path: str, variables: Mapping[str, str]) -> Config:
 
     Errors: ConfigErrors, ReconcileError; HostError for an unusable archive.
     """
-    unpack = _unpack.get()
-    if path != DASH:
-        if unpack is not None:
-            raise ReconcileError(
-                "--files is only for a YAML from standard input",
-                f"{path} names its own files",
-                "Add -f -, or leave --files out.",
-            )
-        return load(path, variables)
-    data = sys.stdin.buffer.read(yaml.MAX_BYTES + 1)
+    return _standard_input(variables) if path == DASH else open_config(path, variables).load()
+
+
+def open_config(path: str, variables: Mapping[str, str]) -> ConfigFile:
+    """The file at `path`, not parsed yet. Errors: ReconcileError."""
+    if _unpack.get() is not None:
+        raise ReconcileError(
+            "--files is only for a YAML from standard input",
+            f"{path} names its own files",
+            "Add -f -, or leave --files out.",
+        )
+    return ConfigFile(path, read_file(path), variables)
+
+
+def _standard_input(variables: Mapping[str, str]) -> Config:
+    # The same border as `ConfigFile.load`.
+    from reconcile.config.fields.field_type import ParseContext
+    from reconcile.config.load import load_bytes
+
+    unpack, data = _unpack.get(), sys.stdin.buffer.read(MAX_BYTES + 1)
     if unpack is None:
-        return load_bytes(data, NAME, variables, ParseContext(sources="none"))
+        return load_bytes(data, STANDARD_INPUT, variables, ParseContext(sources="none"))
     files = unpack()
     context = ParseContext(folder=files.folder, sources="packed")
-    return load_bytes(data, NAME, variables, context).with_packed_files(files.digest)
+    return load_bytes(data, STANDARD_INPUT, variables, context).with_packed_files(files.digest)
 
 
 def require_file(path: str, purpose: str) -> None:
     """Errors: ReconcileError for standard input, which cannot be read again."""
-    if path in (DASH, NAME):
+    if path in (DASH, STANDARD_INPUT):
         raise ReconcileError(
             f"{purpose} needs a configuration file",
             "standard input cannot be read again",

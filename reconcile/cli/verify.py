@@ -17,7 +17,7 @@ from reconcile.output.checks import verification_text
 from reconcile.output.json import to_json, verify_document
 from reconcile.workspace import Workspace
 from reconcile.workspace.checking import verify_sites
-from reconcile.workspace.release_sources import as_in_use
+from reconcile.workspace.releases_in_use import as_in_use
 
 Checklists = list[tuple[str, tuple[ChecklistItem, ...]]]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from reconcile.cli.options import LOCAL, config_file, find_config_file, variables_of
-from reconcile.cli.standard_input import load_config
-from reconcile.config.load import load_bytes
+from reconcile.cli.standard_input import DASH, load_config, open_config
+from reconcile.config.config_file import ConfigFile
 from reconcile.engine.selection import Selection
 from reconcile.system import Host
-from reconcile.workspace import Workspace
+from reconcile.workspace import Workspace, kept_workspace
 
 
 def open_workspace(file: str | None, variables: list[str] | None = None) -> Workspace:
@@ -18,6 +18,14 @@ def open_workspace(file: str | None, variables: list[str] | None = None) -> Work
     Errors: ReconcileError where there is none.
     """
     return open_file(config_file(file), variables)
+
+
+def open_to_plan(file: str | None, variables: list[str] | None = None) -> Workspace:
+    """The same for who only plans: with what the last apply compiled, as long as that holds."""
+    path = config_file(file)
+    if path == DASH:
+        return open_file(path, variables)
+    return kept_workspace.open_to_plan(open_config(path, variables_of(variables)))
 
 
 def open_file(path: str, variables: list[str] | None = None) -> Workspace:
@@ -32,7 +40,7 @@ def open_state(file: str | None) -> Workspace:
     Without a configuration file it is the default one.
     """
     if find_config_file(file) is None:
-        config = load_bytes(b"version: 1", LOCAL)
+        config = ConfigFile(LOCAL, b"version: 1").load()
         return Workspace(config, Host(config.host_settings()))
     return open_workspace(file)
 

@@ -12,6 +12,7 @@ from typing import Literal
 from pydantic import Field, PrivateAttr
 
 from reconcile.config.cache_policy import BUILT_IN_CACHE_POLICIES, CachePolicy
+from reconcile.config.config_file import STANDARD_INPUT
 from reconcile.config.config_model import ConfigEntry, ConfigModel
 from reconcile.config.container import Container
 from reconcile.config.diagnostics import Violation
@@ -22,7 +23,9 @@ from reconcile.config.host_path import HostPath
 from reconcile.config.host_section import HostSection
 from reconcile.config.host_service import BackgroundService, ServiceKey
 from reconcile.config.ignore_rule import IgnoreRule
+from reconcile.config.outline import ConfigOutline
 from reconcile.config.owner import BUILT_IN_OWNERS, OwnerEntry
+from reconcile.config.site.app_release import excluded_of
 from reconcile.config.site.listen_ports import check_listens
 from reconcile.config.site.location_directories import check_directories
 from reconcile.config.site.site import Site
@@ -117,6 +120,11 @@ class Config(ConfigModel):
         more = json.dumps(given).encode() if given else b""
         return f"sha256:{sha256(self._data + more + self._packed.encode()).hexdigest()}"
 
+    @property
+    def is_plain_file(self) -> bool:
+        """Whether the file at `file` is all of it: no commit's, and not from standard input."""
+        return not (self._revision or self._packed) and self._file != STANDARD_INPUT
+
     def host_settings(self) -> HostSettings:
         """The settings that a Host is opened with."""
         return replace(self.host.settings(), scope=self.scope or "")
@@ -174,6 +182,29 @@ class Config(ConfigModel):
     def _names_in(self, section: str, built_in: Mapping[str, object]) -> tuple[str, ...]:
         node = self._document.child(section)
         return tuple(sorted({*built_in, *(node.keys if node else ())}))
+
+    def outline(self) -> ConfigOutline:
+        """What it asks of its host before it is compiled."""
+        paths, sites = self.paths.items(), self.sites.items()
+        return ConfigOutline(
+            file=self.file,
+            digest=self.digest,
+            settings=self.host_settings(),
+            sites=frozenset(self.sites),
+            worker_user=self.host.nginx.user,
+            links={path: entry.link for path, entry in paths if entry.link is not None},
+            contents={path: entry.content for path, entry in paths if entry.content is not None},
+            copies={path: entry.source for path, entry in paths if entry.source},
+            file_sources=self.file_sources(),
+            readable_paths=self.readable_paths(),
+            certificates=self.certificate_names(),
+            obtained_certificates=self.obtained_certificates(),
+            release_sources={
+                name: (site.app.release.source, excluded_of(site))
+                for name, site in sites
+                if site.app and site.app.release
+            },
+        )
 
     def file_sources(self) -> tuple[str, ...]:
         """Every file whose content is copied: HostFacts.sources has to contain them."""

@@ -32,13 +32,13 @@ class HostFacts:
     """The host, as far as the meaning of the configuration depends on it.
 
     `has_boot`: services can be enabled. `user` and `group` are those of the apply, by name: root
-    where `privileged`. `sources`: path → content, for each path of `Config.file_sources()`.
+    where `privileged`. `sources`: path → content, for each path of `ConfigOutline.file_sources`.
     `release_sources`: site → the source of its app's release.
     `private_sources`: path → owner, for those that must not be published.
-    `certificates`: those of `Config.certificate_names()` that certbot has obtained.
+    `certificates`: those of `ConfigOutline.certificates` that certbot has obtained.
     `former_certificates`: site → certificate and key that its file names until then.
     `certbot_timer`: the host has certbot's timer.
-    `nginx_reads`: those of `Config.readable_paths()` that nginx reads as configuration.
+    `nginx_reads`: those of `ConfigOutline.readable_paths` that nginx reads as configuration.
     `nginx_files`: every file of its configuration, by each name that leads to it.
     `static_encodings`: those in which nginx can send precompressed files.
     `http2`: nginx was built with it. `resolvers`: the name servers of /etc/resolv.conf, as nginx

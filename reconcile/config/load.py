@@ -12,13 +12,12 @@ from pydantic_core import ErrorDetails
 
 from reconcile.config import yaml
 from reconcile.config.config import Config
+from reconcile.config.config_file import ConfigFile, read_file
 from reconcile.config.diagnostics import ConfigErrors, Diagnostic, Violation
 from reconcile.config.document import Loc, YamlNode
 from reconcile.config.fields.field_type import ParseContext
 from reconcile.config.validation_errors import diagnose, diagnostic
 from reconcile.config.variables import put_in
-from reconcile.errors import ReconcileError
-from reconcile.filesystem.user_files import read_given
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -29,7 +28,7 @@ def load(path: str, variables: Mapping[str, str] = MappingProxyType({})) -> Conf
     `variables` win over the file's own. Errors: ConfigErrors with every error of the file;
     ReconcileError where it cannot be read, and for a variable that it does not declare.
     """
-    return load_bytes(read_file(path), path, variables)
+    return ConfigFile(path, read_file(path), variables).load()
 
 
 def load_bytes(
@@ -66,21 +65,6 @@ def list_errors(data: bytes, file: str) -> tuple[tuple[Loc, str], ...]:
     own = ((root.existing(e["loc"]), diagnostic(e, file, root, Config).message) for e in errors)
     violations = valid.with_source(file, root, data).check() if valid else ()
     return (*own, *((violation.loc, violation.message) for violation in violations))
-
-
-CREATE = "Name the file with -f, or create one with `reconcile init`. Nothing was changed."
-
-
-def read_file(path: str, fix: str = CREATE) -> bytes:
-    """At most one byte more than a file may have. Errors: ReconcileError."""
-    try:
-        return read_given(path, yaml.MAX_BYTES)
-    except OSError as error:
-        raise ReconcileError(
-            what=f"cannot read {path}",
-            why=error.strerror or str(error),
-            fix=fix,
-        ) from None
 
 
 def validate(

@@ -22,10 +22,10 @@ _WHOLE = re.compile(r"\$\{var\.([^}]*)\}")
 
 @dataclass(frozen=True)
 class Variables:
-    """The values in force, and which of them were given on the command line."""
+    """The values in force, and the texts of those that were given on the command line."""
 
     values: Mapping[str, Value] = field(default_factory=dict)
-    given: frozenset[str] = frozenset()
+    given: Mapping[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
         pairs = (
@@ -43,7 +43,7 @@ def put_in(
     `given` wins over the file. Errors: ReconcileError for one that the file does not declare.
     """
     declared = _declared(root)
-    variables = Variables(declared | _converted(given, declared, file), frozenset(given))
+    variables = Variables(declared | _converted(given, declared, file), given)
     replaced = _Replacement(variables.values, file)
     if not isinstance(root.value, dict):
         return root, variables, []

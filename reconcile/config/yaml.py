@@ -16,11 +16,11 @@ from yaml.parser import Parser
 from yaml.reader import Reader
 from yaml.scanner import Scanner
 
+from reconcile.config.config_file import MAX_BYTES
 from reconcile.config.diagnostics import ConfigErrors, Diagnostic
 from reconcile.config.document import Mark, YamlNode
 from reconcile.config.fields.field_type import UnquotedOctal, code_point, quote_text
 
-MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 32
 
 _INTEGER = re.compile(r"[-+]?(?:0|[1-9]\d{0,17})", re.ASCII)

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, PrivateAttr, Tag
 
 from reconcile.config import yaml
+from reconcile.config.config_file import read_file
 from reconcile.config.config_model import ConfigModel
 from reconcile.config.diagnostics import ConfigErrors, Violation, suggest
 from reconcile.config.fields.field_type import (
@@ -25,7 +26,7 @@ from reconcile.config.fields.identifiers import Name
 from reconcile.config.fields.path_types import AbsolutePath, Path
 from reconcile.config.fields.quantities import Duration
 from reconcile.config.fields.short_form import short_or_mapping
-from reconcile.config.load import diagnose_violations, read_file, validate
+from reconcile.config.load import diagnose_violations, validate
 from reconcile.config.validation_errors import diagnose
 from reconcile.fleet.rollout import ALL, StepMembers, StepShare
 

@@ -12,10 +12,11 @@ import yaml as pyyaml
 
 from reconcile.config import yaml
 from reconcile.config.config import Config
+from reconcile.config.config_file import read_file
 from reconcile.config.diagnostics import ConfigErrors, Diagnostic, suggest
 from reconcile.config.document import Loc, Mark, YamlNode
 from reconcile.config.fields.field_type import ParseContext, UnpackedSource, describe, quote_text
-from reconcile.config.load import load_bytes, read_file, validate
+from reconcile.config.load import load_bytes, validate
 from reconcile.config.site.app_release import excluded_of
 from reconcile.config.variables import SECTION, put_in
 from reconcile.dataclass import dataclass

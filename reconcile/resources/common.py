@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from posixpath import dirname
+from typing import TYPE_CHECKING
 
 from reconcile.engine.model import Change, Changes
 from reconcile.engine.resource import Ref, Resource
@@ -17,6 +18,9 @@ from reconcile.system.accounts import Accounts
 from reconcile.system.services.service_undo import record_unit_file
 from reconcile.system.services.unit_files import is_unit_file, unit_of
 from reconcile.wording import counted, first_few
+
+if TYPE_CHECKING:
+    from reconcile.filesystem.sync.source import NotCopied
 
 MAX_EXAMPLES = 5
 """Paths named in a line of the plan."""
@@ -145,4 +149,23 @@ def wrong_kind(path: str, there: FileKind, wanted: FileKind) -> HostError:
         what=f"{path} is {ARTICLES[there]}, but the configuration declares {ARTICLES[wanted]}",
         why="reconcile did not create it, so it is not replaced",
         fix=f"Move {path} away, or declare another path.",
+    )
+
+
+def left_out_notes(source: str, out: NotCopied) -> Iterator[str]:
+    """A note for each kind of thing in the source that no release gets."""
+    yield from skipped_note(
+        out.outside, "symlink", source, "{was} not copied: target outside of the source"
+    )
+    yield from skipped_note(
+        out.special, "path", source, "{was} not copied: neither a file nor a directory"
+    )
+    yield from skipped_note(
+        out.private, "file", source, "{was} not copied: who can have put it there cannot read it"
+    )
+    yield from skipped_note(
+        out.protected, "folder", source, "{was} not copied: users' data is protected"
+    )
+    yield from skipped_note(
+        out.foreign, "file", source, "{was} not copied: hard-linked, and owned by another user"
     )

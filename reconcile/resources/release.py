@@ -23,7 +23,7 @@ from reconcile.errors import ReconcileError
 from reconcile.filesystem.host_error import ChangedSincePlan, HostError
 from reconcile.filesystem.path import ancestors_top_down
 from reconcile.nginx.running.upstream_switch import UpstreamSwitched
-from reconcile.resources.common import refuse_unknown_owner, skipped_note
+from reconcile.resources.common import refuse_unknown_owner
 from reconcile.system import Host
 from reconcile.system.hidden_values import secret_values
 from reconcile.system.planned_host import PlannedHost
@@ -33,7 +33,6 @@ from reconcile.wording import counted
 
 if TYPE_CHECKING:
     from reconcile.engine.model import Action, Change, FieldChange
-    from reconcile.filesystem.sync.source import NotCopied
 
 OnNote = Callable[[str], None]
 OnStep = Callable[[StepOutput], None]
@@ -349,22 +348,3 @@ class Release(Resource):
             f" Visitors still get the old version.{left}"
         )
         return error
-
-
-def left_out_notes(source: str, out: NotCopied) -> Iterator[str]:
-    """A note for each kind of thing in the source that no release gets."""
-    yield from skipped_note(
-        out.outside, "symlink", source, "{was} not copied: target outside of the source"
-    )
-    yield from skipped_note(
-        out.special, "path", source, "{was} not copied: neither a file nor a directory"
-    )
-    yield from skipped_note(
-        out.private, "file", source, "{was} not copied: who can have put it there cannot read it"
-    )
-    yield from skipped_note(
-        out.protected, "folder", source, "{was} not copied: users' data is protected"
-    )
-    yield from skipped_note(
-        out.foreign, "file", source, "{was} not copied: hard-linked, and owned by another user"
-    )

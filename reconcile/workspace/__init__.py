@@ -8,25 +8,21 @@ from functools import cached_property, partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from reconcile.config.compile import (
-    CompiledConfig,
-    ReadableProbes,
-    compile_config,
-    compile_readable_probes,
-)
-from reconcile.config.load import load
+from reconcile.config.config_file import ConfigFile
 from reconcile.engine.history import Actor
-from reconcile.engine.merge import merge
 from reconcile.engine.model import ConfigOrigin
 from reconcile.engine.protection_record import protected_on, read_owned
 from reconcile.engine.scopes import passed_over, scope_conflicts
 from reconcile.nginx.render.render_cache import RenderCache
 from reconcile.system import Host
+from reconcile.workspace.desired_state import DesiredState, desired_state
 from reconcile.workspace.discovery import complete_facts, discover_facts, has_certificate
 
 if TYPE_CHECKING:
+    from reconcile.config.compile import CompiledConfig, ReadableProbes
     from reconcile.config.config import Config
     from reconcile.config.host_facts import HostFacts
+    from reconcile.config.outline import ConfigOutline
     from reconcile.engine.ledger import Ledger
     from reconcile.engine.model import Conflict, Declared
     from reconcile.engine.resource import Ref
@@ -39,8 +35,8 @@ class Workspace:
     Every fact of the host is read once, when it is first needed.
     """
 
-    def __init__(self, config: Config, host: Host, commit: str | None = None) -> None:
-        self.config = config
+    def __init__(self, config: Config | ConfigFile, host: Host, commit: str | None = None) -> None:
+        self._source = config
         self.host = host
         self.commit = commit
         """The Git commit that the configuration comes from, if any."""
@@ -57,6 +53,9 @@ class Workspace:
 
         Errors: ConfigErrors for an invalid file, ReconcileError for an unreadable one.
         """
+        # A lazy border: what reads a YAML is the half of a plan, which may do without.
+        from reconcile.config.load import load
+
         config = load(file, variables)
         if commit:
             config = config.known_as(name or file, commit)
@@ -67,6 +66,16 @@ class Workspace:
         host = Host(self.host.settings)
         host.scan_progress, host.now_s = self.host.scan_progress, self.host.now_s
         return Workspace(self.config, host, self.commit)
+
+    @cached_property
+    def config(self) -> Config:
+        """The configuration; of a file, parsed when it is first needed."""
+        return self._source.load() if isinstance(self._source, ConfigFile) else self._source
+
+    @cached_property
+    def outline(self) -> ConfigOutline:
+        """What the configuration asks of the host."""
+        return self.config.outline()
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -83,14 +92,14 @@ class Workspace:
         """The sites of other scopes."""
         others = self.ledger.others.values()
         found = {site for one in others for row in one.rows.values() for site in row.sites}
-        return frozenset(found) - self.config.sites.keys()
+        return frozenset(found) - self.outline.sites
 
     @property
     def origin(self) -> ConfigOrigin:
         """The file that plans come from."""
-        file = self.config.file
+        file = self.outline.file
         path = file if self.commit else os.path.abspath(file)
-        return ConfigOrigin(file, self.config.digest, self.commit, path)
+        return ConfigOrigin(file, self.outline.digest, self.commit, path)
 
     @cached_property
     def protected(self) -> ProtectedFolders:
@@ -100,12 +109,12 @@ class Workspace:
     @cached_property
     def public_facts(self) -> HostFacts:
         """The facts that every user may read. Errors: ReconcileError, if nginx is missing."""
-        return discover_facts(self.config, self.host)
+        return discover_facts(self.outline, self.host)
 
     @cached_property
     def facts(self) -> HostFacts:
         """All facts that the configuration is compiled with. Errors: ReconcileError."""
-        return complete_facts(self.public_facts, self.config, self.host, self.ledger)
+        return complete_facts(self.public_facts, self.outline, self.host, self.ledger)
 
     @cached_property
     def renderings(self) -> RenderCache:
@@ -115,11 +124,21 @@ class Workspace:
     @cached_property
     def compiled(self) -> CompiledConfig:
         """The compiled configuration: resources, probes and findings."""
+        # The same border as in `open`.
+        from reconcile.config.compile import compile_config
+
         return compile_config(self.config, self.facts, self.renderings)
+
+    @cached_property
+    def state(self) -> DesiredState:
+        """What a plan needs of it, each resource once."""
+        return desired_state(self.config, self.compiled)
 
     @cached_property
     def readable_probes(self) -> ReadableProbes:
         """The probes that this user can know; needs neither the ledger nor the sources."""
+        from reconcile.config.compile import ReadableProbes, compile_readable_probes
+
         if self.host.privileged:
             return ReadableProbes(self.compiled.probes)
         return compile_readable_probes(
@@ -127,20 +146,15 @@ class Workspace:
         )
 
     @cached_property
-    def merged(self) -> tuple[dict[Ref, Declared], tuple[Conflict, ...]]:
-        """Each declared resource once, and the conflicts between declarations."""
-        return merge(self.compiled.declared)
-
-    @cached_property
     def conflicts(self) -> tuple[Conflict, ...]:
         """What contradicts itself, or what other scopes declare."""
-        desired, own = self.merged
-        return (*own, *scope_conflicts(desired, self.ledger, self.origin.path))
+        elsewhere = scope_conflicts(self.desired, self.ledger, self.origin.path)
+        return (*self.state.conflicts, *elsewhere)
 
     @property
     def desired(self) -> dict[Ref, Declared]:
         """Each declared resource once."""
-        return self.merged[0]
+        return self.state.resources
 
     @property
     def user(self) -> str:

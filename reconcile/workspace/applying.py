@@ -29,7 +29,6 @@ from reconcile.engine.safety_checks import (
 )
 from reconcile.engine.selection import Selection
 from reconcile.errors import HoldInForce, ReconcileError
-from reconcile.filesystem.host_error import HostError
 from reconcile.system.lock import lock
 from reconcile.verify.failures_before import NO_FAILURES
 from reconcile.workspace.apply_verification import ApplyVerification, reveals_changes
@@ -42,6 +41,7 @@ from reconcile.workspace.confirming import (
     refuse_unconfirmable,
     stop_waiting_if_undone,
 )
+from reconcile.workspace.kept_state import keep_state
 from reconcile.workspace.kept_texts import KeptTexts, keep_steps
 from reconcile.workspace.planning import plan_changes
 from reconcile.workspace.releasing import (
@@ -189,7 +189,7 @@ def _apply_exact(
         verification.record_unchanged()
     # Also where nothing was to be done: another version of reconcile renders all of it anew.
     if report.result in ("applied", "no_changes"):
-        _keep_renderings(workspace)
+        _keep_compiled(workspace, is_changed=report.result == "applied")
         prune_releases(workspace)
     return report
 
@@ -209,10 +209,12 @@ def _prepare(
     return None
 
 
-def _keep_renderings(workspace: Workspace) -> None:
-    # Without the cache the next plan takes longer, and that is all.
-    with suppress(HostError):
+def _keep_compiled(workspace: Workspace, *, is_changed: bool) -> None:
+    # Without it the next plan takes longer, and that is all.
+    with suppress(ReconcileError):
         workspace.renderings.keep(workspace.host.state)
+        # The apply has changed what the file means, such as which files nginx reads.
+        keep_state(workspace.refreshed() if is_changed else workspace)
 
 
 @dataclass(frozen=True)

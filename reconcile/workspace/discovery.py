@@ -24,12 +24,12 @@ _CERTIFICATE_PATHS = (
 )
 
 if TYPE_CHECKING:
-    from reconcile.config.config import Config
+    from reconcile.config.outline import ConfigOutline
     from reconcile.engine.ledger import Ledger
     from reconcile.system import Host, HostSettings
 
 
-def discover_facts(config: Config, host: Host) -> HostFacts:
+def discover_facts(outline: ConfigOutline, host: Host) -> HostFacts:
     """The facts that every user may read; no sources, no certificates.
 
     Errors: ReconcileError, if nginx is missing.
@@ -37,7 +37,7 @@ def discover_facts(config: Config, host: Host) -> HostFacts:
     nginx, accounts, settings = discover(host), host.accounts, host.settings
     reads = nginx.config_paths
     applier = host.managing_account
-    worker = config.host.nginx.user or nginx.layout.worker_user
+    worker = outline.worker_user or nginx.layout.worker_user
     return HostFacts(
         hostname=host.name,
         nginx_config=settings.nginx_config,
@@ -57,7 +57,7 @@ def discover_facts(config: Config, host: Host) -> HostFacts:
         pages_dir=_pages_dir(settings, privileged=applier.uid == 0),
         passwords_dir=os.path.join(os.path.dirname(settings.nginx_config), "reconcile-passwords"),
         worker_group=_worker_group(host, worker),
-        nginx_reads=config.readable_paths() & reads,
+        nginx_reads=outline.readable_paths & reads,
         nginx_files=reads,
         static_encodings=nginx.static_encodings,
         added_types=added_types(nginx.readable_tree),
@@ -67,32 +67,34 @@ def discover_facts(config: Config, host: Host) -> HostFacts:
     )
 
 
-def complete_facts(facts: HostFacts, config: Config, host: Host, ledger: Ledger) -> HostFacts:
+def complete_facts(
+    facts: HostFacts, outline: ConfigOutline, host: Host, ledger: Ledger
+) -> HostFacts:
     """`facts` with the source files, the certificates and what the ledger records.
 
     Errors: HostError, if a source or a certificate cannot be read.
     """
-    names = config.certificate_names()
+    names = outline.certificates
     present = frozenset(name for name in names if has_certificate(host, name))
-    sources, private = read_sources(config, host)
+    sources, private = read_sources(outline, host)
     return replace(
         facts,
         sources=sources,
         private_sources=private,
         certificates=present,
-        former_certificates=dict(_former_certificates(config, facts, present, host)),
-        certbot_timer=bool(config.obtained_certificates()) and _has_timer(host),
-        release_sources=read_release_sources(config, host),
+        former_certificates=dict(_former_certificates(outline, facts, present, host)),
+        certbot_timer=bool(outline.obtained_certificates) and _has_timer(host),
+        release_sources=read_release_sources(outline, host),
         serves_sites=any(ref.kind == "nginx_live" for ref in ledger.rows),
         other_files=frozenset(ref.name for ref in owned_elsewhere(ledger) if ref.kind == "file"),
     )
 
 
 def _former_certificates(
-    config: Config, facts: HostFacts, present: frozenset[str], host: Host
+    outline: ConfigOutline, facts: HostFacts, present: frozenset[str], host: Host
 ) -> Iterator[tuple[str, tuple[str, str]]]:
     """What sites that still wait for certbot are served with, so that they stay encrypted."""
-    for name, certificate in config.obtained_certificates().items():
+    for name, certificate in outline.obtained_certificates.items():
         text = "" if certificate in present else _text(host, facts.layout.file_path(name))
         paths = [found[1] for found in (one.search(text) for one in _CERTIFICATE_PATHS) if found]
         exist = [host.files.stat(path, follow=True) is not None for path in paths]

@@ -60,7 +60,7 @@ def compile_offline(config: Config, original: Config | None = None) -> OfflineCo
     sources are read there. Errors: ReconcileError, where a source cannot be read.
     """
     original = original or config
-    contents, _ = read_sources(original, Host(original.host_settings()))
+    contents, _ = read_sources(original.outline(), Host(original.host_settings()))
     compiled = compile_config(config, _facts(config, _moved(contents, original, config)))
     return OfflineConfig(config, compiled, *merge(compiled.declared))
 

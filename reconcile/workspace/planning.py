@@ -13,7 +13,7 @@ from reconcile.engine.confirmation import apply_to_confirm, read_pending
 from reconcile.engine.data_protection import find_protection, protected_folders
 from reconcile.engine.history import INTERRUPTED, last_row
 from reconcile.engine.host_hold import read_hold
-from reconcile.engine.ignore_rules import IgnoredField, apply_ignore_rules, without_ignored
+from reconcile.engine.ignore_rules import apply_ignore_rules, without_ignored
 from reconcile.engine.model import Finding, Plan
 from reconcile.engine.observe import Compare, Observation, observe
 from reconcile.engine.planner import make_plan
@@ -30,7 +30,6 @@ from reconcile.resources import registry
 from reconcile.system.planned_host import PlannedHost
 
 if TYPE_CHECKING:
-    from reconcile.config.config import Config
     from reconcile.engine.host_hold import Hold
     from reconcile.engine.ledger import Rows
     from reconcile.engine.model import Declared, Desired, PlanInputs
@@ -47,13 +46,13 @@ def plan_changes(
     `bind_contents`: a saved plan approves contents, so all that will be copied is read.
     Errors: ReconcileError, where the facts of the host cannot be read.
     """
-    host, declared, moves = workspace.host, workspace.desired, workspace.compiled.moves
+    host, declared, moves = workspace.host, workspace.desired, workspace.state.moves
     rows, hold = moves.renamed(workspace.owned.rows), read_hold(host.state)
     chosen = select(declared, {ref: row.sites for ref, row in rows.items()}, selection)
     withheld = _withheld(declared, chosen)
     chosen -= withheld.keys()
     declared = {ref: _within(item, chosen) for ref, item in declared.items()}
-    rules, today = tuple(_ignore_rules(workspace.config)), date.today()
+    rules, today = workspace.state.ignored, date.today()
     host.guard = PlaceGuard(protected_folders(declared, workspace.protected), Locator())
     world = PlannedHost(host)
     compare = partial(without_ignored, rules, today)
@@ -82,7 +81,7 @@ def plan_changes(
             *_hold_note(hold),
             *_unconfirmed_note(host),
             *_interrupted_applies(host),
-            *workspace.compiled.findings,
+            *workspace.state.findings,
             *compared.findings,
             *observation.findings,
             *withheld.values(),
@@ -90,7 +89,7 @@ def plan_changes(
     )
     # What another scope needs stays, and belongs to that from now on.
     plan = replace(plan, released=plan.released | elsewhere, hold=hold)
-    guarded = guard_refusals(plan, rows, chosen, moves, workspace.compiled.entries)
+    guarded = guard_refusals(plan, rows, chosen, moves, workspace.state.entries)
     return with_errors(_with_refusals(_with_impact(workspace, plan), world), guarded)
 
 
@@ -154,13 +153,6 @@ def _with_impact(workspace: Workspace, plan: Plan) -> Plan:
     if not affects_nginx(plan):
         return plan
     return with_impact(plan, workspace.config, workspace.facts, workspace.host)
-
-
-def _ignore_rules(config: Config) -> Iterator[IgnoredField]:
-    for number, rule in enumerate(config.ignore):
-        if rule.field is not None:
-            place = config.position_of("ignore", number)
-            yield IgnoredField(rule.ref, rule.field, rule.reason, rule.until, place)
 
 
 def _hold_note(hold: Hold | None) -> Iterator[Finding]:

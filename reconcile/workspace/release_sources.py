@@ -3,45 +3,26 @@
 from __future__ import annotations
 
 import json
-from posixpath import basename
 from typing import TYPE_CHECKING
 
 from reconcile.config.host_facts import SourceFacts
-from reconcile.config.site.app_release import CURRENT, excluded_of
-from reconcile.config.site.release_placeholder import with_releases
 from reconcile.filesystem.host_error import HostError
-from reconcile.resources.release import left_out_notes
+from reconcile.resources.common import left_out_notes
 
 if TYPE_CHECKING:
-    from reconcile.config.config import Config
+    from reconcile.config.outline import ConfigOutline
     from reconcile.filesystem.release.listing import ReleaseListing
     from reconcile.system import Host
 
 
-def read_release_sources(config: Config, host: Host) -> dict[str, SourceFacts]:
+def read_release_sources(outline: ConfigOutline, host: Host) -> dict[str, SourceFacts]:
     """The source of each site's release. Errors: HostError where one cannot be read."""
     found: dict[str, SourceFacts] = {}
-    for name, site in config.sites.items():
-        release = site.app.release if site.app else None
-        if release is not None:
-            listing = host.files.release_listing(release.source, excluded_of(site))
-            notes = tuple(left_out_notes(release.source, listing.not_copied))
-            found[name] = SourceFacts(
-                _content_digest(host, name, listing), len(listing.files), notes
-            )
+    for name, (source, excluded) in outline.release_sources.items():
+        listing = host.files.release_listing(source, excluded)
+        notes = tuple(left_out_notes(source, listing.not_copied))
+        found[name] = SourceFacts(_content_digest(host, name, listing), len(listing.files), notes)
     return found
-
-
-def as_in_use(config: Config, host: Host) -> Config:
-    """The configuration for who examines the host: with the release of each app that runs."""
-    in_use: dict[str, str] = {}
-    for name, site in config.sites.items():
-        settings = site.app.release if site.app else None
-        link = f"{settings.into}/{CURRENT}" if settings else ""
-        found = host.files.stat(link) if link else None
-        if found is not None and found.kind == "symlink":
-            in_use[name] = basename(host.files.readlink(link))
-    return with_releases(config, in_use)
 
 
 def _content_digest(host: Host, site: str, listing: ReleaseListing) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from reconcile.filesystem.host_error import HostError
@@ -9,7 +10,7 @@ from reconcile.filesystem.planned_entry import Link
 from reconcile.system.planned_host import PlannedHost
 
 if TYPE_CHECKING:
-    from reconcile.config.config import Config
+    from reconcile.config.outline import ConfigOutline
     from reconcile.filesystem.planned_files import PlannedFiles
     from reconcile.system import Host
 
@@ -21,24 +22,22 @@ class SourceFiles(NamedTuple):
     private: dict[str, str]
 
 
-def read_sources(config: Config, host: Host) -> SourceFiles:
-    """What the files at `Config.file_sources()` will hold once `paths` is as declared.
+def read_sources(outline: ConfigOutline, host: Host) -> SourceFiles:
+    """What the files at `outline.file_sources` will hold once `paths` is as declared.
 
     Errors: HostError where one cannot be read.
     """
     files = PlannedHost(host).files
-    for path, entry in config.paths.items():
-        if entry.link is not None:
-            files.plan(path, Link(entry.link))
-        elif entry.content is not None:
-            files.plan(path, entry.content.encode("utf-8", "surrogateescape"))
-    _plan_copies(config, files)
-    return _read(config, files, host)
+    for path, target in outline.links.items():
+        files.plan(path, Link(target))
+    for path, text in outline.contents.items():
+        files.plan(path, text.encode("utf-8", "surrogateescape"))
+    _plan_copies(outline.copies, files)
+    return _read(outline.file_sources, files, host)
 
 
-def _plan_copies(config: Config, files: PlannedFiles) -> None:
+def _plan_copies(copies: Mapping[str, str], files: PlannedFiles) -> None:
     """A source may be a copy itself, and that of a further one: until nothing new is read."""
-    copies = {path: entry.source for path, entry in config.paths.items() if entry.source}
     known: dict[str, bytes] = {}
     for _ in copies:
         read = {path: _content(files, source) for path, source in copies.items()}
@@ -58,9 +57,9 @@ def _content(files: PlannedFiles, source: str) -> bytes | None:
         return None
 
 
-def _read(config: Config, files: PlannedFiles, host: Host) -> SourceFiles:
+def _read(paths: Iterable[str], files: PlannedFiles, host: Host) -> SourceFiles:
     found = SourceFiles({}, {})
-    for path in config.file_sources():
+    for path in paths:
         facts, content = files.read_publishable(path)
         if content is None:
             found.private[path] = host.accounts.user_name(facts.uid)

@@ -26,6 +26,7 @@ NOT_COMMANDS = {
         "log_output",
         "main",
         "next_step",
+        "option_values",
         "options",
     ),
     *("progress", "progress_line", "read_only_guard", "run_reading"),

@@ -21,7 +21,8 @@ pytestmark = pytest.mark.process
 HEAVY = ("pydantic", "rich", "yaml", "jinja2", "deepdiff", "ssl", "http.client", "asyncio")
 NEVER_FOR_NOTHING = {
     *("asyncio", "concurrent.futures", "deepdiff", "http.client", "idna", "jinja2", "logging"),
-    *("multiprocessing", "rich", "ssl"),
+    *("multiprocessing", "pydantic", "rich", "ssl", "yaml"),
+    *("reconcile.config.compile", "reconcile.config.config", "reconcile.config.load"),
     *("reconcile.doctor", "reconcile.engine.apply", "reconcile.nginx.routing.router"),
     *(
         "reconcile.nginx.running.config_test",
@@ -108,16 +109,18 @@ def test_a_plan_with_nothing_to_do_imports_only_what_it_needs(run: Run, demo: De
     assert set() == imported & NEVER_FOR_NOTHING
 
 
-def test_an_apply_of_nothing_keeps_what_was_rendered_for_the_next_plan(
+def test_an_apply_of_nothing_keeps_what_was_compiled_for_the_next_plan(
     run: Run, demo: DemoHost
 ) -> None:
     run("apply", "--auto-approve", "--no-verify", "-f", demo.file)
-    kept = Path(demo.root, "state/cache/renderings.json")
-    kept.unlink()
+    cache = Path(demo.root, "state/cache")
+    names = {"compiled.json", "renderings.json"}
+    for name in names:
+        cache.joinpath(name).unlink()
 
     again = run("apply", "--auto-approve", "--no-verify", "-f", demo.file)
 
-    assert (0, True) == (again.returncode, kept.exists()), again.stderr
+    assert (0, names) == (again.returncode, {one.name for one in cache.iterdir()}), again.stderr
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,42 @@
+"""A workspace for who only plans: with what the last apply compiled, as long as that holds."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from reconcile.system import Host
+from reconcile.workspace import Workspace
+from reconcile.workspace.kept_state import KeptState, read_kept
+
+if TYPE_CHECKING:
+    from reconcile.config.config_file import ConfigFile
+    from reconcile.config.outline import ConfigOutline
+    from reconcile.workspace.desired_state import DesiredState
+
+
+class KeptWorkspace(Workspace):
+    """The workspace of a file that is parsed only where something differs."""
+
+    def __init__(self, file: ConfigFile, kept: KeptState) -> None:
+        super().__init__(file, Host(kept.outline.settings))
+        self._kept = kept
+
+    @cached_property
+    def outline(self) -> ConfigOutline:
+        """What the configuration asks of the host."""
+        return self._kept.outline
+
+    @cached_property
+    def state(self) -> DesiredState:
+        """What a plan needs of the compiled configuration."""
+        return self._kept.on(self.facts) or super().state
+
+
+def open_to_plan(file: ConfigFile) -> Workspace:
+    """The workspace of a file, for who changes nothing. Errors: those of `ConfigFile.load`."""
+    kept = read_kept(file)
+    if kept is not None:
+        return KeptWorkspace(file, kept)
+    config = file.load()
+    return Workspace(config, Host(config.host_settings()))
