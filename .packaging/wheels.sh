@@ -1,5 +1,6 @@
 # For bash scripts that build packages: the Python of a release, and the wheels for it.
 # Sets python_version, platforms and SOURCE_DATE_EPOCH; needs python, here and checkout.
+# CACHE names a folder that keeps the locked wheels and the chroots for the next build.
 
 SOURCE_DATE_EPOCH=$(git -C "$checkout" log -1 --format=%ct)
 export SOURCE_DATE_EPOCH LC_ALL=C.UTF-8 TZ=UTC
@@ -11,6 +12,14 @@ done
 
 say() { printf '%s: %s\n' "$(basename "$0")" "$*" >&2; }
 
+_download() {
+  local into=$1
+  shift
+  "$python" -m pip download --quiet --disable-pip-version-check --require-hashes --no-deps \
+    --only-binary=:all: --implementation cp --python-version "$python_version" "${platforms[@]}" \
+    --dest "$into" --requirement "$here/requirements.lock" "$@"
+}
+
 # fetch_wheels RELEASE FOLDER: the locked dependencies, and this checkout.
 fetch_wheels() {
   case $1 in
@@ -18,9 +27,28 @@ fetch_wheels() {
     trixie) python_version=3.13 ;;
     *) say "no such release: $1 (bookworm or trixie)"; exit 1 ;;
   esac
-  say "fetching wheels for Python $python_version"
-  "$python" -m pip download --quiet --disable-pip-version-check --require-hashes --no-deps \
-    --only-binary=:all: --implementation cp --python-version "$python_version" "${platforms[@]}" \
-    --dest "$2" --requirement "$here/requirements.lock"
+  mkdir -p "$2"
+  if [ -n "${CACHE:-}" ] && _download "$2" --no-index --find-links "$CACHE/wheels" 2>/dev/null; then
+    :
+  else
+    say "fetching wheels for Python $python_version"
+    _download "$2"
+    if [ -n "${CACHE:-}" ]; then mkdir -p "$CACHE/wheels" && cp "$2"/*.whl "$CACHE/wheels/"; fi
+  fi
   (cd "$checkout" && "$python" -m hatchling build -t wheel -d "$2" >/dev/null 2>&1)
+}
+
+# install_wheels WHEELS FOLDER: all of them, for the release whose wheels they are.
+install_wheels() {
+  _install "$@" --require-hashes --requirement "$here/requirements.lock"
+  # By name: of what is named by path, pip records the path.
+  _install "$@" --platform any reconcile-host
+}
+
+_install() {
+  local from=$1 into=$2
+  shift 2
+  "$python" -m pip install --quiet --disable-pip-version-check --no-index --no-deps --no-compile \
+    --implementation cp --python-version "$python_version" --only-binary=:all: "${platforms[@]}" \
+    --find-links "$from" --target "$into" "$@"
 }

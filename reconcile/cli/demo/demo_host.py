@@ -10,10 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from importlib.resources import as_file, files
-from importlib.util import find_spec
 from string import Template
 from typing import Any
 
+from reconcile.cli.demo.app_python import AppPython, find_app_python
 from reconcile.errors import ReconcileError
 from reconcile.system import Host, HostSettings
 from reconcile.system.accounts import Accounts, UnknownAccount
@@ -59,19 +59,14 @@ class DemoHost:
 
 def nginx_binary() -> str:
     """The path of nginx. Errors: ReconcileError where the demo lacks something it runs."""
-    missing = [name for name in ("flask", "gunicorn") if find_spec(name) is None]
-    if missing:
-        raise ReconcileError(
-            f"The demo needs {' and '.join(missing)}",
-            f"{sys.executable} cannot import {'them' if len(missing) > 1 else 'it'}",
-            "pip install 'reconcile-host[demo]'",
-        )
     found = next((path for path in NGINX_PATHS if os.access(path, os.X_OK)), None)
-    if found is None:
+    missing = [] if found else [("nginx", "nginx-light")]
+    if find_app_python() is None:
+        missing.append(("Flask and Gunicorn", "gunicorn python3-flask"))
+    if found is None or missing:
         raise ReconcileError(
-            "The demo needs nginx",
-            f"none of {', '.join(NGINX_PATHS)} exists",
-            "Install it: apt-get install nginx-light, or your system's package.",
+            f"The demo needs {' and '.join(name for name, _ in missing)}",
+            fix=f"Install them: sudo apt-get install {' '.join(names for _, names in missing)}",
         )
     return found
 
@@ -83,12 +78,13 @@ def create_demo(root: str, nginx: str) -> DemoHost:
     os.chmod(root, 0o755)  # noqa: S103
     for name in FOLDERS:
         os.makedirs(f"{root}/{name}")
-    runner, owner = _app_user(), _user_name(os.geteuid())
+    python = find_app_python() or AppPython(sys.executable, sys.executable)
+    runner, owner = _app_user(python), _user_name(os.geteuid())
     values = {
         "root": root,
         "nginx": nginx,
         "port": demo.port,
-        "python": sys.executable,
+        "python": python.path,
         "runner": runner,
         "runner_group": _group_name(runner),
         "owner": owner,
@@ -153,22 +149,19 @@ def _copy_app(demo: DemoHost) -> None:
     _write_file(path, code.replace(DEPLOYED_MEDIA, f"{demo.root}/www/media"))
 
 
-def _app_user() -> str:
+def _app_user(python: AppPython) -> str:
     """The user of the app and nginx: the current one; for root www-data, if it can run Python."""
     if os.geteuid() != 0:
         return _user_name(os.geteuid())
-    spec = find_spec("gunicorn")
-    package = spec.origin if spec and spec.origin else sys.executable
-
     try:
-        can_run = as_user(Accounts().user("www-data"), partial(_can_run_python, package))
+        can_run = as_user(Accounts().user("www-data"), partial(_can_run, python))
     except UnknownAccount:
         can_run = False
     return "www-data" if can_run else "root"
 
 
-def _can_run_python(package: str) -> bool:
-    return os.access(sys.executable, os.X_OK) and os.access(package, os.R_OK)
+def _can_run(python: AppPython) -> bool:
+    return os.access(python.path, os.X_OK) and os.access(python.gunicorn, os.R_OK)
 
 
 def _user_name(uid: int) -> str:

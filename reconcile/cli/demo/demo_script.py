@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 
 from reconcile.cli.demo.demo_host import DemoHost
 from reconcile.cli.demo.sabotage import break_five_things
 from reconcile.cli.terminal import show, style
 from reconcile.errors import ExitCode, ReconcileError
 from reconcile.system.http import HttpAnswer, HttpClient, HttpTarget, multipart
+from reconcile.system.program import own_program
 
 PHOTO = b"this stands for a photo\n"
 
@@ -56,7 +56,7 @@ def _prompt(command: str) -> str:
 def _reconcile(demo: DemoHost, *arguments: str, expected: int = ExitCode.OK) -> None:
     """Run a command as a user would, in its own process."""
     show(f"\n{_prompt(' '.join(('reconcile', *arguments)))}")
-    command = [sys.executable, "-I", "-m", "reconcile", *arguments]
+    command = [*own_program(), *arguments]
     code = _run(command, demo.root)
     if code != expected:
         raise ReconcileError(

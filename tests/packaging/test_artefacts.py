@@ -12,7 +12,7 @@ import pytest
 
 from reconcile.cli.app import COMMANDS
 
-PACKAGING = Path(__file__).parents[1] / ".packaging"
+PACKAGING = Path(__file__).parents[2] / ".packaging"
 LOCK = PACKAGING / "requirements.lock"
 DEBIAN_12 = "bookworm"
 
