@@ -23,7 +23,7 @@ from reconcile.config.fields.field_type import InvalidValue, ParseContext
 from reconcile.config.fields.path_types import parse_nginx_path
 from reconcile.config.fields.quantities import BYTES
 from reconcile.config.site.extra import find_in_extra
-from reconcile.config.site.location import parse_prefix
+from reconcile.config.site.location_key import parse_prefix
 from reconcile.doctor.upstream import proxy_locations
 from reconcile.nginx.model.config_tree import ConfigTree, Directive
 from reconcile.nginx.model.layout import Layout

@@ -15,7 +15,8 @@ from reconcile.config.host_facts import HostFacts
 from reconcile.config.nginx_service import compile_nginx
 from reconcile.config.probes import Probe
 from reconcile.config.sharing import with_sharing
-from reconcile.config.site.site import site_findings, site_probes
+from reconcile.config.site.site import site_findings
+from reconcile.config.site.site_probes import site_probes
 from reconcile.dataclass import dataclass
 from reconcile.engine.model import Check, Declared, Finding
 from reconcile.engine.moves import Moves

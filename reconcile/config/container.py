@@ -12,7 +12,7 @@ from reconcile.config.diagnostics import Violation, list_known
 from reconcile.config.document import Loc
 from reconcile.config.fields.field_type import regex_str
 from reconcile.config.fields.path_types import AbsolutePath, ReadablePath
-from reconcile.config.site.location import Prefix
+from reconcile.config.site.location_key import Prefix
 
 if TYPE_CHECKING:
     from reconcile.config.config import Config

@@ -14,9 +14,10 @@ from reconcile.config.site.app import App
 from reconcile.config.site.gunicorn import Gunicorn
 from reconcile.config.site.listen_ports import ListenAddress, main_endpoint
 from reconcile.config.site.location import Location
+from reconcile.config.site.nginx_file import site_view
 from reconcile.config.site.release_id import id_in
 from reconcile.config.site.release_placeholder import with_release
-from reconcile.config.site.site import Site, site_view
+from reconcile.config.site.site import Site
 from reconcile.config.site.tls import Tls
 from reconcile.dataclass import dataclass
 from reconcile.engine.model import Declared, Position

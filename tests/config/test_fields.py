@@ -15,7 +15,7 @@ from reconcile.config.fields.path_types import parse_nginx_path, parse_path, par
 from reconcile.config.fields.quantities import parse_duration, parse_size
 from reconcile.config.owner import parse_dirs_mode, parse_files_mode
 from reconcile.config.site.listen_ports import ListenAddress, parse_listen
-from reconcile.config.site.location import parse_prefix
+from reconcile.config.site.location_key import parse_prefix
 
 HERE = ParseContext(folder="/srv/app")
 

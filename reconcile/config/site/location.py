@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
@@ -13,33 +12,27 @@ from reconcile.config.config_model import ConfigModel
 from reconcile.config.diagnostics import Violation
 from reconcile.config.document import Loc
 from reconcile.config.fields.field_type import (
-    FieldType,
-    InvalidValue,
     quote_text,
     regex_str,
-    require_str,
 )
 from reconcile.config.fields.identifiers import Name
 from reconcile.config.fields.path_types import NginxPath, ReleaseSourcePath
 from reconcile.config.fields.quantities import Duration
 from reconcile.config.host_path import check_ancestors
 from reconcile.config.owner import OwnerChoice, OwnerEntry, ResolvedOwner, check_owner_choice
-from reconcile.config.probes import Expectation, FilesProbe, HttpProbe, Probe, UploadDirectoryProbe
 from reconcile.config.site.access import Access, access_view, check_access
 from reconcile.config.site.app_release import built_by
 from reconcile.config.site.cache_by_name import CacheByName, check_cache_by_name, name_regex
 from reconcile.config.site.cors import Cors, check_cors
 from reconcile.config.site.extra import check_extra
-from reconcile.config.site.gzip import compresses
 from reconcile.config.site.headers import (
     ResponseHeaders,
     check_location_headers,
-    declared_headers,
 )
 from reconcile.config.site.inline import InlineType, check_inline, endings_of
-from reconcile.config.site.listen_ports import main_endpoint
+from reconcile.config.site.location_key import SEGMENT
 from reconcile.config.site.rate_limit import RateLimit, check_no_limit
-from reconcile.engine.model import Declared, Finding
+from reconcile.engine.model import Declared
 from reconcile.filesystem.compress import SUFFIXES
 from reconcile.filesystem.path import is_inside, overlap
 from reconcile.nginx.render.site_view import LocationView
@@ -65,72 +58,10 @@ DEFAULT_CACHE: dict[LocationRole, str | None] = {"static": "week", "media": "day
 HEALTH_FILE = "health.txt"
 HEALTH_CONTENT = b"ok\n"
 
-ENCODING_MODULES: dict[Encoding, str] = {
-    "gzip": "ngx_http_gzip_static_module (included in the nginx of Debian and Ubuntu)",
-    "br": "ngx_http_brotli_static_module (apt install libnginx-mod-http-brotli-static)",
-    "zstd": "ngx_http_zstd_static_module (third-party, to be built for this nginx)",
-}
-
-_SEGMENT = r"[A-Za-z0-9_~@+-][A-Za-z0-9_~@+.-]*"
-_PREFIX = re.compile(rf"/(?:{_SEGMENT}/)*", re.ASCII)
-# RFC 8615 makes .well-known public.
-_URL = re.compile(rf"/(?:\.well-known/)?(?:{_SEGMENT}/)*{_SEGMENT}", re.ASCII)
-
-
-def parse_location_key(value: Any) -> str:
-    """A prefix, which ends with a slash, or one URL."""
-    key = require_str(value, "a location")
-    if key.endswith("/") or not _URL.fullmatch(key) or len(key) > 255:
-        return parse_prefix(key)
-    return key
-
-
-def parse_prefix(value: Any) -> str:
-    """A URL path that begins and ends with a slash."""
-    prefix = require_str(value, "a location")
-    if not prefix.startswith("/") or not prefix.endswith("/"):
-        raise InvalidValue(
-            f"a location has to begin and end with a slash, got {quote_text(prefix)}",
-            f'use "/{prefix.strip("/")}/"' if prefix.strip("/") else "",
-        )
-    if not _PREFIX.fullmatch(prefix) or len(prefix) > 255:
-        raise InvalidValue(
-            f"{quote_text(prefix)} is not a location",
-            "use letters, digits and _~@+.- between single slashes; no name begins with a dot",
-        )
-    return prefix
-
-
-Prefix = Annotated[
-    str,
-    FieldType(
-        parse_prefix,
-        {
-            "type": "string",
-            "pattern": rf"^/(?:{_SEGMENT}/)*$",
-            "maxLength": 255,
-            "examples": ["/static/", "/media/"],
-        },
-    ),
-]
-LocationKey = Annotated[
-    str,
-    FieldType(
-        parse_location_key,
-        {
-            "type": "string",
-            "pattern": rf"^/(?:(?:\.well-known/)?(?:{_SEGMENT}/)*(?:{_SEGMENT})?)$",
-            "maxLength": 255,
-            "examples": ["/static/", "/media/", "/favicon.ico"],
-        },
-    ),
-]
-
-
 FileName = Annotated[
     str,
     regex_str(
-        rf"(?:{_SEGMENT}/)*{_SEGMENT}",
+        rf"(?:{SEGMENT}/)*{SEGMENT}",
         "a file below the directory",
         hint="use index.html",
         examples=("index.html",),
@@ -353,7 +284,7 @@ def location_view(site: SiteContext, prefix: str, location: Location) -> Locatio
         role=location.role,
         prefix=prefix,
         dir=location.dir,
-        cache_control=_cache_control(site, location),
+        cache_control=cache_control(site, location),
         packed=tuple(encoding for encoding in SUFFIXES if encoding in encodings),
         headers=tuple(location.headers.items()),
         access=access_view(
@@ -373,100 +304,7 @@ def _cache_by_name(site: SiteContext, location: Location) -> tuple[tuple[str, st
     return tuple((name_regex(pattern), policies[name].header) for pattern, name in pairs)
 
 
-def _cache_control(site: SiteContext, location: Location) -> str | None:
+def cache_control(site: SiteContext, location: Location) -> str | None:
     """The Cache-Control of the location's files, None where the app sets it."""
     name = location.effective_cache
     return site.context.config.all_cache_policies()[name].header if name else None
-
-
-def find_unstatic_encodings(site: SiteContext) -> Iterator[Finding]:
-    """A note for each encoding of a location that this nginx lacks the module for."""
-    for prefix, location in site.declared.locations.items():
-        for encoding in location.precompress:
-            if encoding not in site.facts.static_encodings:
-                position = site.position_of("locations", prefix, "precompress")
-                yield Finding(
-                    "precompressed-unsent",
-                    "note",
-                    f"nginx does not send the {encoding} files of {prefix} of {site.name}: it"
-                    " lacks the module.",
-                    (str(position),),
-                    fix=f"Install {ENCODING_MODULES[encoding]}, then apply again; or remove"
-                    f" {encoding} from `precompress`.",
-                )
-
-
-def location_probes(site: SiteContext, prefix: str, location: Location) -> Iterator[Probe]:
-    """Whether nginx serves the location's files, and nothing that it should not serve."""
-    not_found = Expectation(frozenset({404}), served_by="nginx")
-    if location.role == "private":
-        yield site.http_probe(f"{prefix} is closed to visitors", prefix, not_found)
-        return
-    if prefix != "/":
-        redirect = Expectation(frozenset({301}), served_by="nginx")
-        yield site.http_probe(
-            f"{prefix} without its slash is redirected", prefix.rstrip("/"), redirect
-        )
-    yield site.http_probe(f"{prefix} hides dotfiles", f"{prefix}.reconcile-probe", not_found)
-    yield files_probe(site, prefix, location)
-    if location.fallback:
-        yield from _fallback_probes(site, prefix)
-    if location.role == "static":
-        yield _health_probe(site, prefix, location)
-    else:
-        yield _upload_directory_probe(site, prefix, location)
-
-
-def _fallback_probes(site: SiteContext, prefix: str) -> Iterator[HttpProbe]:
-    page = Expectation(frozenset({200}), served_by="nginx")
-    yield site.http_probe(f"{prefix} has a page for every URL", f"{prefix}reconcile-probe", page)
-    missing = Expectation(frozenset({404}), served_by="nginx")
-    asset = f"{prefix}reconcile-probe.js"
-    yield site.http_probe(f"{prefix} has no page for a missing file", asset, missing)
-
-
-def files_probe(site: SiteContext, prefix: str, location: Location) -> FilesProbe:
-    """Whether visitors get the bytes of the location's files."""
-    every = site.declared.all_locations
-    others = (one for one in every if one != prefix and one.startswith(prefix))
-    return FilesProbe(
-        name=site.probe_name(f"{prefix} sends what is on the disk"),
-        site=site.name,
-        endpoint=main_endpoint(site),
-        prefix=prefix,
-        dir=location.dir,
-        others=tuple(others),
-        is_adopted=site.declared.adopted is not None,
-        uploads=location.role == "media",
-        compresses=compresses(site.declared, location.extra),
-    )
-
-
-def _health_probe(site: SiteContext, prefix: str, location: Location) -> HttpProbe:
-    # The source may have a health file of its own, with any content.
-    body = None if location.source else HEALTH_CONTENT.decode()
-    expect = _served_file(site, location, body)
-    return site.http_probe(f"{prefix} serves files", prefix + HEALTH_FILE, expect)
-
-
-def _upload_directory_probe(site: SiteContext, prefix: str, location: Location) -> Probe:
-    owner = site.owner_of(location)
-    return UploadDirectoryProbe(
-        name=site.probe_name(f"{prefix} serves what the app saves"),
-        site=site.name,
-        endpoint=main_endpoint(site),
-        prefix=prefix,
-        dir=location.dir,
-        writer=(site.app_user or owner.user) if site.facts.privileged else None,
-        mode=owner.files,
-        expect=_served_file(site, location),
-    )
-
-
-def _served_file(site: SiteContext, location: Location, body: str | None = None) -> Expectation:
-    header = _cache_control(site, location)
-    # Which policy the name of a probe's file gets depends on the patterns.
-    header = None if location.cache_by_name else header
-    cache = (("Cache-Control", header),) if header else ()
-    headers = (*cache, *declared_headers(site, location))
-    return Expectation(frozenset({200}), headers=headers, body=body, served_by="nginx")

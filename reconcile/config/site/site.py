@@ -15,31 +15,13 @@ from reconcile.config.fields.network import Network, ServerName
 from reconcile.config.fields.path_types import AbsolutePath
 from reconcile.config.fields.quantities import Size
 from reconcile.config.moved_from import check_moved_from
-from reconcile.config.probes import Probe
-from reconcile.config.site.access import (
-    Access,
-    access_probes,
-    access_sources,
-    access_view,
-    check_access,
-    compile_access,
-)
-from reconcile.config.site.app import (
-    App,
-    app_probes,
-    app_proxy_view,
-    check_app,
-    compile_app,
-    warn_app_runs_as_root,
-)
-from reconcile.config.site.app_release import check_release, compile_release, release_of
+from reconcile.config.site.access import Access, access_sources, check_access, compile_access
+from reconcile.config.site.app import App, check_app, compile_app, warn_app_runs_as_root
+from reconcile.config.site.app_release import check_release, compile_release
 from reconcile.config.site.error_pages import (
-    INTERCEPT,
     ErrorPages,
     check_error_pages,
     compile_pages,
-    error_page_probes,
-    error_page_views,
     page_sources,
 )
 from reconcile.config.site.extra import check_extra, check_http_extra
@@ -47,63 +29,30 @@ from reconcile.config.site.file_location import (
     FileLocation,
     check_file_location,
     compile_file_location,
-    file_location_probes,
-    file_view,
 )
 from reconcile.config.site.gunicorn import warn_secrets
-from reconcile.config.site.gzip import check_gzip, uses_gzip
+from reconcile.config.site.gzip import check_gzip
 from reconcile.config.site.headers import ResponseHeaders, check_site_headers
-from reconcile.config.site.http2 import check_http2, http2_findings, http2_probes, uses_http2
+from reconcile.config.site.http2 import check_http2, http2_findings
 from reconcile.config.site.letsencrypt import compile_letsencrypt, warn_certificate_missing
-from reconcile.config.site.listen_ports import ListenAddress, ListenValue, listen_views
-from reconcile.config.site.location import (
-    Location,
-    LocationKey,
-    check_location,
-    compile_location,
-    files_probe,
-    find_unstatic_encodings,
-    location_probes,
-    location_view,
-)
+from reconcile.config.site.listen_ports import ListenAddress, ListenValue
+from reconcile.config.site.location import Location, check_location, compile_location
+from reconcile.config.site.location_key import LocationKey
 from reconcile.config.site.maintenance import (
     Maintenance,
     check_maintenance,
     compile_maintenance,
     maintenance_findings,
-    maintenance_probes,
-    maintenance_view,
 )
-from reconcile.config.site.probe import ProbeSettings, check_probes, compile_probe, default_crawl
-from reconcile.config.site.proxy_location import (
-    ProxyLocation,
-    check_proxy_location,
-    proxy_location_probes,
-    proxy_location_view,
-)
-from reconcile.config.site.redirects import (
-    RedirectChoice,
-    RedirectKey,
-    check_redirects,
-    redirect_probes,
-    redirect_views,
-)
-from reconcile.config.site.tls import (
-    Tls,
-    certificate_probe,
-    check_tls,
-    tls_probes,
-    tls_view,
-)
+from reconcile.config.site.nginx_file import compile_nginx_file
+from reconcile.config.site.precompress import find_unstatic_encodings
+from reconcile.config.site.probe import ProbeSettings, check_probes
+from reconcile.config.site.proxy_location import ProxyLocation, check_proxy_location
+from reconcile.config.site.redirects import RedirectChoice, RedirectKey, check_redirects
+from reconcile.config.site.tls import Tls, check_tls
 from reconcile.config.site.trusted_proxies import check_trusted_proxies
 from reconcile.config.site.upstream import warn_unresolvable
 from reconcile.engine.model import Declared, Finding
-from reconcile.nginx.certbot import WEBROOT
-from reconcile.nginx.model.media_types import AddedTypes
-from reconcile.nginx.render.site_view import SiteView
-from reconcile.resources.directory import Directory
-from reconcile.resources.file import File
-from reconcile.resources.symlink import Symlink
 
 if TYPE_CHECKING:
     from reconcile.config.config import Config
@@ -309,68 +258,13 @@ class Site(ConfigEntry):
         for key, file in self.files.items():
             yield from compile_file_location(site, key, file)
         if not self.adopted:
-            yield from _nginx_file(site)
+            yield from compile_nginx_file(site)
             yield from compile_pages(site)
             yield from compile_maintenance(site)
             yield from compile_access(site)
         yield from compile_letsencrypt(site)
         yield from compile_release(site)
         yield from compile_app(site)
-
-
-def _nginx_file(site: SiteContext) -> Iterator[Declared]:
-    """The generated file, and the link by which nginx includes it."""
-    layout, facts = site.facts.layout, site.facts
-    yield site.declare(Directory(path=layout.available_dir))
-    file = File(
-        path=site.nginx_file,
-        content=site.nginx_content,
-        user=facts.user,
-        group=facts.group,
-        mode=0o644,
-        needs=tuple(filter(None, [release_of(site)])),
-    )
-    yield site.declare(file)
-    link = layout.link_path(site.name)
-    if link is not None:
-        # Behind a release the file comes later than usual, and nginx refuses a dangling link.
-        needs = (str(file.ref),) if file.needs else ()
-        yield site.declare(Symlink(path=link, target=site.nginx_file, needs=needs))
-
-
-def site_view(site: SiteContext) -> SiteView:
-    """What nginx's template is given for a site."""
-    declared = site.declared
-    proxied = declared.proxied.items()
-    return SiteView(
-        name=site.name,
-        server_names=declared.server_names,
-        listens=listen_views(site),
-        default_server=declared.default_server,
-        tls=tls_view(site.tls) if site.tls else None,
-        max_upload_bytes=declared.max_upload,
-        upstream=site.upstream,
-        proxy=app_proxy_view(site),
-        proxied=tuple(filter(None, (proxy_location_view(site, *item) for item in proxied))),
-        files=tuple(file_view(site, *item) for item in declared.files.items()),
-        access=access_view(site, declared.access, is_declared=False),
-        trusted_proxies=declared.trusted_proxies,
-        locations=tuple(location_view(site, *item) for item in declared.locations.items()),
-        extra=declared.extra,
-        http_extra=declared.http_extra,
-        challenge_root=WEBROOT if site.letsencrypt else None,
-        types=site.facts.added_types if site.by_role("static") or declared.files else AddedTypes(),
-        headers=tuple(declared.headers.items()),
-        http2=uses_http2(site),
-        gzip=uses_gzip(declared),
-        redirects=redirect_views(declared),
-        redirect_from=declared.redirect_from,
-        has_content=declared.has_content,
-        pages_dir=site.pages_dir,
-        error_pages=error_page_views(declared.error_pages),
-        intercept=bool(declared.error_pages.get(INTERCEPT)),
-        maintenance=maintenance_view(site),
-    )
 
 
 def site_findings(site: SiteContext) -> Iterator[Finding]:
@@ -383,31 +277,3 @@ def site_findings(site: SiteContext) -> Iterator[Finding]:
         yield from warn_unresolvable(site)
         yield from find_unstatic_encodings(site)
         yield from http2_findings(site)
-
-
-def site_probes(site: SiteContext) -> Iterator[Probe]:
-    """The site's probes; an adopted file may serve locations in its own way."""
-    if site.declared.adopted:
-        yield from app_probes(site, served_by=None)
-        for prefix, location in site.declared.locations.items():
-            if location.role in ("static", "media"):
-                yield files_probe(site, prefix, location)
-    else:
-        yield from http2_probes(site)
-        yield from redirect_probes(site)
-        if site.declared.has_content:
-            yield from tls_probes(site)
-            yield from app_probes(site, served_by="app")
-            yield from maintenance_probes(site)
-            yield from error_page_probes(site)
-        for prefix, location in site.declared.locations.items():
-            yield from location_probes(site, prefix, location)
-        for key, file in site.declared.files.items():
-            yield from file_location_probes(site, key, file)
-        for key, proxied in site.declared.proxied.items():
-            yield from proxy_location_probes(site, key, proxied)
-        yield from access_probes(site)
-    yield from certificate_probe(site)
-    for settings in site.declared.probes:
-        yield compile_probe(site, settings)
-    yield from default_crawl(site)

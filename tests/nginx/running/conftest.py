@@ -23,7 +23,7 @@ import pytest
 
 from reconcile.config.context import CompileContext, SiteContext
 from reconcile.config.load import load_bytes
-from reconcile.config.site.site import site_probes
+from reconcile.config.site.site_probes import site_probes
 from reconcile.engine.model import Check
 from reconcile.nginx.render.site_config import render_site
 from reconcile.nginx.render.site_view import ListenView, LocationView, SiteView, TlsView

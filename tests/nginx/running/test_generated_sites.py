@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from reconcile.config.context import CompileContext, SiteContext
 from reconcile.config.diagnostics import ConfigErrors
 from reconcile.config.load import load_bytes
-from reconcile.config.site.site import site_probes
+from reconcile.config.site.site_probes import site_probes
 from reconcile.nginx.model.listen import Address
 from reconcile.nginx.routing.request import Request
 from reconcile.nginx.routing.router import Router
