@@ -11,7 +11,7 @@ from reconcile.config.document import Loc
 from reconcile.nginx.model.listen import ANY_IPV4, ANY_IPV6, Listen
 
 _TLS_PORT = 443
-_COVERED = re.compile(r"default_server|default|ssl|http2|ipv6only=(on|off)")
+_COVERED = re.compile(r"default_server|default|ssl|http2|proxy_protocol|ipv6only=(on|off)")
 
 
 def adopt_listens(group: ServerGroup, draft: Draft, site: str, *, ipv6: bool) -> None:
@@ -54,6 +54,7 @@ def _values(listens: Iterable[Listen], draft: Draft, at: Loc, *, ipv6: bool) -> 
             {ANY_IPV4} if not one.ipv6only else set()
         )
         suffix = " ssl" if one.ssl and port != _TLS_PORT else ""
+        suffix += " proxy_protocol" if one.proxy_protocol else ""
         if one.address.is_wildcard and (not ipv6 or {ANY_IPV4, ANY_IPV6} <= families):
             yield f"{port}{suffix}" if suffix else port
             continue

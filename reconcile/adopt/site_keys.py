@@ -147,7 +147,9 @@ def _page(scope: Scope, uri: str, inspector: Inspector) -> tuple[Scope, str] | N
 def _trusted_proxies(scope: Scope, entry: dict[str, Any]) -> Iterator[Directive]:
     networks = scope.own.get("set_real_ip_from", [])
     header, recursive = scope.own.get("real_ip_header", []), scope.own.get("real_ip_recursive", [])
-    is_usual = [one.args[0].lower() for one in header] == ["x-forwarded-for"]
+    waits = any("proxy_protocol" in one.args for one in scope.own.get("listen", []))
+    usual = "proxy_protocol" if waits else "x-forwarded-for"
+    is_usual = [one.args[0].lower() for one in header] == [usual]
     if not networks or not is_usual or [one.args for one in recursive] != [("on",)]:
         return
     values = _networks([one.args[0] for one in networks])

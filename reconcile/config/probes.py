@@ -25,6 +25,8 @@ class Endpoint:
     addresses: tuple[str, ...]
     authorization: str = field(default="", repr=False)
     """How requests log in, where that is asked for; never recorded."""
+    behind_proxy: tuple[str, ...] = ()
+    """Those of `addresses` that wait for the PROXY protocol of a load balancer."""
 
     @property
     def tls(self) -> bool:

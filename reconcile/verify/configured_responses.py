@@ -51,7 +51,8 @@ def as_configured(probes: Sequence[Probe], host: Host) -> tuple[Probe, ...]:
         nginx = discover(host)
         router = Router(nginx.tree, nginx.build.prefix)
         files = WorkerView(host, worker_account(nginx))
-        return tuple(_as_configured(probe, router, files) for probe in probes)
+        reaching = [_reaching(probe, router.servers) for probe in probes]
+        return tuple(_as_configured(probe, router, files) for probe in reaching)
     except ReconcileError:
         return tuple(probes)
 
@@ -75,6 +76,20 @@ def _has_server(endpoint: Endpoint, servers: ServerTable) -> bool:
     except Indeterminate:
         return False
     return server is not servers.default(address) or endpoint.host in server.names
+
+
+def _reaching(probe: Probe, servers: ServerTable) -> Probe:
+    """The probe, with the PROXY header where the address asks for one."""
+    endpoint = probe.endpoint
+    waiting = tuple(one for one in endpoint.addresses if _waits_for_proxy(endpoint, one, servers))
+    return replace(probe, endpoint=replace(endpoint, behind_proxy=waiting))
+
+
+def _waits_for_proxy(endpoint: Endpoint, address: str, servers: ServerTable) -> bool:
+    try:
+        return servers.find(Address(address, endpoint.port), endpoint.host).listen.proxy_protocol
+    except Indeterminate:
+        return False
 
 
 def _as_configured(probe: Probe, router: Router, files: PathKinds) -> Probe:

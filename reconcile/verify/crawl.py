@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
@@ -170,7 +170,8 @@ class _Crawl:
         own = self.probe.endpoint
         # Another server here is no place for this one's login.
         if (found.host, found.port) != (own.host, own.port):
-            return found
+            is_same_port = found.port == own.port
+            return replace(found, behind_proxy=own.behind_proxy if is_same_port else ())
         return self.serving.with_login(own, self._address, _path(url))
 
     def _get(self, url: str, headers: Headers) -> HttpAnswer:

@@ -74,6 +74,7 @@ def target_of(endpoint: Endpoint, address: str) -> HttpTarget:
         endpoint.port,
         endpoint.host,
         endpoint.tls,
+        address in endpoint.behind_proxy,
         authorization=endpoint.authorization,
     )
 

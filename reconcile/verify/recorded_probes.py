@@ -87,7 +87,8 @@ def _decode(item: dict[str, Any]) -> Probe:
 
 
 def _endpoint(fields: dict[str, Any]) -> Endpoint:
-    return Endpoint(**(fields | {"addresses": tuple(fields["addresses"])}))
+    lists = {name: tuple(fields.get(name, ())) for name in ("addresses", "behind_proxy")}
+    return Endpoint(**(fields | lists))
 
 
 def _expectation(fields: dict[str, Any]) -> Expectation:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from reconcile.engine.model import Check
 from reconcile.errors import ReconcileError
-from reconcile.system.http import HttpTarget
 from reconcile.system.sent_certificate import SentCertificate, first_certificate, sent_certificate
+from reconcile.verify.http_probe import ProbeClient, target_of
 
 if TYPE_CHECKING:
     from reconcile.config.probes import CertificateProbe
-    from reconcile.verify.http_probe import ProbeClient
     from reconcile.verify.serving import Serving
 
 WARN_BEFORE = timedelta(days=21)
@@ -50,8 +50,8 @@ def _checked(probe: CertificateProbe, serving: Callable[[], Serving], client: Pr
 
 
 def _sent(probe: CertificateProbe, name: str, client: ProbeClient) -> SentCertificate:
-    endpoint = probe.endpoint
-    target = HttpTarget(endpoint.addresses[0], endpoint.port, name, tls=True)
+    endpoint = replace(probe.endpoint, host=name)
+    target = target_of(endpoint, endpoint.addresses[0])
     return sent_certificate(target, timeout_s=client.timeout_s)
 
 

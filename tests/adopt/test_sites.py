@@ -372,9 +372,22 @@ def test_an_include_that_keys_express_in_part_is_reported() -> None:
 
 
 def test_parameters_of_a_listen_are_reported() -> None:
-    found = read(f"server {{ listen 80 proxy_protocol; server_name a.test; {APP} }}")
+    found = read(f"server {{ listen 80 reuseport; server_name a.test; {APP} }}")
 
-    assert found.told("listen 80 has parameters without a key: proxy_protocol")
+    assert found.told("listen 80 has parameters without a key: reuseport")
+
+
+def test_ports_behind_a_load_balancer_stay_so() -> None:
+    found = site(
+        "listen 80 proxy_protocol; listen [::]:80 proxy_protocol;"
+        " listen 8443 ssl proxy_protocol; listen [::]:8443 ssl proxy_protocol;"
+        " set_real_ip_from 10.0.0.0/8; real_ip_header proxy_protocol; real_ip_recursive on;",
+        "ssl_certificate /c.pem; ssl_certificate_key /k.pem;",
+        APP,
+    )
+
+    assert ["80 proxy_protocol", "8443 ssl proxy_protocol"] == found["listen"]
+    assert ["10.0.0.0/8"] == found["trusted_proxies"]
 
 
 def test_http_3_beside_https_is_https() -> None:

@@ -109,6 +109,13 @@ CONTRADICTIONS = {
         ),
         "4:31: port 8443 is used for TLS by the site a",
     ),
+    "a port that is behind a load balancer for one site alone": (
+        two_sites(
+            "server_names: [a.test], listen: ['80 proxy_protocol']",
+            "server_names: [b.test]",
+        ),
+        "4:3: port 80 is used for plain HTTP behind the PROXY protocol by the site a",
+    ),
     "443 without tls": (
         site("listen: [80, 443]"),
         "6:18: port 443 needs tls (add tls, or use another port)",

@@ -207,6 +207,8 @@ def test_anything_else_is_not_a_host_name(written: object) -> None:
         ("[::1]:8080", ListenAddress("[::1]", 8080)),
         ("[0:0::1]:8080", ListenAddress("[::1]", 8080)),
         ("8443 ssl", ListenAddress("", 8443, ssl=True)),
+        ("80 proxy_protocol", ListenAddress("", 80, proxy_protocol=True)),
+        ("8443 ssl proxy_protocol", ListenAddress("", 8443, ssl=True, proxy_protocol=True)),
     ],
 )
 def test_a_listen_is_a_port_and_perhaps_an_address(written: object, listen: ListenAddress) -> None:

@@ -202,7 +202,9 @@ def site_keys(name: str) -> dict[str, Values]:
     """The keys of a site that it mostly has not."""
     return {
         "redirect_from": one_of([f"www.{name}.test"]),
-        "listen": one_of([8080], [80, "127.0.0.1:8081"], [80, "8443 ssl"]),
+        "listen": one_of(
+            [8080], [80, "127.0.0.1:8081"], [80, "8443 ssl"], [80, "8090 proxy_protocol"]
+        ),
         "default_server": one_of(True),
         "tls": TLS,
         "http2": one_of(True, False),

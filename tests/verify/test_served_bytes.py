@@ -291,6 +291,14 @@ def test_behind_a_password_other_bytes_are_found_and_their_cause_is_named(site: 
     assert ("fail", True) == (check.status, "/other/app.css" in check.detail), check
 
 
+def test_an_address_that_waits_for_the_proxy_protocol_gets_it(site: Site) -> None:
+    site.start(ipv6="listen [::1]:{port} proxy_protocol;")
+
+    checks = site.check("127.0.0.1", "::1")
+
+    assert ["pass", "pass"] == [one.status for one in checks], checks
+
+
 def test_one_worker_with_an_old_file_is_enough_to_fail(site: Site) -> None:
     site.css.write_bytes(OLD)
     site.start(first=CACHED)

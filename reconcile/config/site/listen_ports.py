@@ -23,18 +23,22 @@ _Socket = tuple[str, int]
 ANY_IPV4 = "0.0.0.0"  # noqa: S104  compared with, nothing is bound here
 _LISTEN = re.compile(
     r"(?:(?P<address>\d{1,3}(?:\.\d{1,3}){3}|\[[0-9A-Fa-f:.]{2,45}\]):)?"
-    r"(?P<port>\d{1,5})(?P<ssl> ssl)?",
+    r"(?P<port>\d{1,5})(?P<ssl> ssl)?(?P<proxied> proxy_protocol)?",
     re.ASCII,
 )
 
 
 @dataclass(frozen=True)
 class ListenAddress:
-    """A port on every address ("" as `address`) or on one; `ssl` if the file requires TLS."""
+    """A port on every address ("" as `address`) or on one; `ssl` if the file requires TLS.
+
+    `proxy_protocol`: a load balancer names each visitor's address before the request.
+    """
 
     address: str
     port: int
     ssl: bool = False
+    proxy_protocol: bool = False
 
     def sockets(self) -> tuple[_Socket, ...]:
         """What it binds; a bare port is bound on all addresses of both families."""
@@ -43,7 +47,7 @@ class ListenAddress:
 
 
 def parse_listen(value: Any) -> ListenAddress:
-    """`80`, `127.0.0.1:8080`, `[::1]:8080`; with ` ssl` for another TLS port than 443."""
+    """`80`, `127.0.0.1:8080`, `[::1]:8080`; with ` ssl`, ` proxy_protocol` or both."""
     if isinstance(value, bool) or not isinstance(value, int | str):
         raise InvalidValue(f"expected a port, got {describe(value)}", "use 80")
     found = _LISTEN.fullmatch(str(value))
@@ -52,7 +56,8 @@ def parse_listen(value: Any) -> ListenAddress:
             f"{describe(value)} is not a port or address:port", "use 80 or 127.0.0.1:8080"
         )
     address = parse_ip(found["address"] or "")
-    return ListenAddress(address, parse_port(found["port"]), bool(found["ssl"]))
+    flags = bool(found["ssl"]), bool(found["proxied"])
+    return ListenAddress(address, parse_port(found["port"]), *flags)
 
 
 ListenValue = Annotated[
@@ -65,10 +70,10 @@ ListenValue = Annotated[
                 {
                     "type": "string",
                     "pattern": r"^(?:(?:[0-9.]{7,15}|\[[0-9A-Fa-f:.]{2,45}\]):)?"
-                    r"[1-9][0-9]{0,4}(?: ssl)?$",
+                    r"[1-9][0-9]{0,4}(?: ssl)?(?: proxy_protocol)?$",
                 },
             ],
-            "examples": [80, 443, "127.0.0.1:8080", "8443 ssl"],
+            "examples": [80, 443, "127.0.0.1:8080", "8443 ssl", "80 proxy_protocol"],
         },
     ),
 ]
@@ -130,17 +135,21 @@ def _check_default_servers(config: Config) -> Iterator[Violation]:
 
 
 def _check_protocols(config: Config) -> Iterator[Violation]:
-    protocols: dict[_Socket, tuple[str, bool]] = {}
+    protocols: dict[_Socket, tuple[str, str]] = {}
     for name, site in config.sites.items():
         for listen, socket in _sockets(site):
-            tls = site.uses_tls(listen)
-            first, first_tls = protocols.setdefault(socket, (name, tls))
-            if tls != first_tls:
-                protocol = "TLS" if first_tls else "plain HTTP"
+            own = _protocol(site, listen)
+            first, protocol = protocols.setdefault(socket, (name, own))
+            if own != protocol:
                 yield Violation(
                     ("sites", name, "listen"),
                     f"port {listen.port} is used for {protocol} by the site {first}",
                 )
+
+
+def _protocol(site: Site, listen: ListenAddress) -> str:
+    protocol = "TLS" if site.uses_tls(listen) else "plain HTTP"
+    return f"{protocol} behind the PROXY protocol" if listen.proxy_protocol else protocol
 
 
 def _sockets(site: Site) -> Iterator[tuple[ListenAddress, _Socket]]:
@@ -150,7 +159,7 @@ def _sockets(site: Site) -> Iterator[tuple[ListenAddress, _Socket]]:
 def listen_views(site: SiteContext) -> tuple[ListenView, ...]:
     """What the template is given: a bare port is one of IPv4 and, if the host has it, of IPv6."""
     return tuple(
-        ListenView(address, listen.port, site.uses_tls(listen))
+        ListenView(address, listen.port, site.uses_tls(listen), listen.proxy_protocol)
         for listen in site.listens
         for address in ((listen.address,) if listen.address else _any_address(site))
     )

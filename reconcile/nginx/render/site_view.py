@@ -25,9 +25,10 @@ class ListenView:
     address: str
     port: int
     tls: bool = False
+    proxy_protocol: bool = False
 
     def __str__(self) -> str:
-        """The address as written in the configuration, without `ssl` and `default_server`."""
+        """The address as written in the configuration, without its parameters."""
         return f"{self.address}:{self.port}" if self.address else str(self.port)
 
 

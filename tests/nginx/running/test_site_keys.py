@@ -552,6 +552,25 @@ def test_a_trusted_proxy_is_believed_and_others_are_not(world):
     assert [] == served.failed_probes()
 
 
+@pytest.mark.parametrize(
+    ("trusted", "client"),
+    [("trusted_proxies: [127.0.0.0/8]", "203.0.113.9"), ("headers: {A: b}", "127.0.0.1")],
+)
+def test_behind_a_load_balancer_it_names_the_visitor_where_it_is_trusted(world, trusted, client):
+    listen = f"listen: ['{world.port} proxy_protocol', '127.0.0.1:{world.tls_port}']"
+    served = serve_yaml(world, listen, APP, trusted, *LOCATIONS)
+
+    with socket.create_connection(("127.0.0.1", world.port), timeout=60) as balancer:
+        balancer.sendall(
+            b"PROXY TCP4 203.0.113.9 127.0.0.1 50000 80\r\n"
+            b"GET / HTTP/1.0\r\nHost: example.com\r\nX-Forwarded-For: 192.0.2.1\r\n\r\n"
+        )
+        answer = b"".join(iter(lambda: balancer.recv(4096), b"")).decode()
+
+    assert f"X-Real-IP={client}" in answer
+    assert [] == served.failed_probes()
+
+
 HTPASSWD = "anna:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=\n"  # password
 ANNA = {"Authorization": "Basic YW5uYTpwYXNzd29yZA=="}
 WRONG = {"Authorization": "Basic YW5uYTp3cm9uZw=="}
