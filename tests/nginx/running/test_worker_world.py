@@ -38,7 +38,8 @@ def start_in_sandbox(nginx: Nginx, mounts: list[str], *, bounding: str = "") -> 
     )
     assert (0, "") == (done.returncode, done.stderr)
     nginx.started = True
-    until(lambda: (nginx.root / "run/nginx.pid").exists())
+    pid_file = nginx.root / "run/nginx.pid"
+    until(lambda: pid_file.exists() and pid_file.read_text().strip() != "")
 
 
 def differing(nginx: Nginx, world: WorkerWorld, port: int) -> dict[str, tuple[str, int]]:
