@@ -51,6 +51,12 @@ class LocationMapping:
         return self.directive.name == "alias"
 
     @property
+    def repeats_prefix(self) -> bool:
+        """Whether a root ends with the prefix that it is about to get."""
+        own, root = self.prefix.strip("/"), self.root.rstrip("/")
+        return not self.is_alias and bool(own) and f"{root}/".endswith(f"/{own}/")
+
+    @property
     def path(self) -> str:
         """The folder without a trailing slash."""
         return self.folder.rstrip("/") or "/"

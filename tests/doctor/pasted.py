@@ -10,15 +10,15 @@ from collections.abc import Iterable
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
+from tests.doctor.typed_edits import type_edit
+
 ROOTS = ("/srv", "/home", "/var/www", "/root/www", "/etc/letsencrypt")
 READERS = ("www-data", "nobody", "deploy")
 HOST = "shop.example"
 _EDIT = re.compile(r"^(/[^:]+):(\d+): (.*)$", re.DOTALL)
-_TAIL = re.compile(r"(?:;| inside it)?,? (?:then|preferably|which)\b.*$|; then .*$", re.DOTALL)
 _COMMAND = re.compile(
-    r"^(?:cd|chgrp|chmod|chown|cp|find|install|mkdir|mv|nginx|printf|rm|setfacl|systemctl) "
+    r"^(?:cd|chgrp|chmod|chown|cp|find|install|mkdir|mv|nginx|printf|rm|setfacl|systemctl|touch) "
 )
-_ROOT = re.compile(r"\b(?:alias|root)\s+[^;]+;")
 
 
 def paste(fix: str) -> bool:
@@ -29,37 +29,8 @@ def paste(fix: str) -> bool:
     edit = _EDIT.match(fix)
     if edit is None:
         return False
-    path = Path(edit[1])
-    lines = path.read_text().splitlines(keepends=True)
-    at = sum(map(len, lines[: int(edit[2]) - 1]))
-    text = "".join(lines)
-    path.write_text(text[:at] + _edited(text[at:], edit[3]))
+    type_edit(edit[1], int(edit[2]), edit[3])
     return True
-
-
-def _edited(text: str, instruction: str) -> str:
-    """`text` begins with the line that the fix names."""
-    word = _TAIL.sub("", instruction)
-    if word.startswith("add "):
-        return _inside(text, word.removeprefix("add "))
-    if word.startswith("location "):
-        header, _, body = word.partition("{")
-        own = body.rpartition("…")[0].strip()
-        head, _, rest = text.partition("{")
-        before = head[: head.rindex("location")]
-        block, closing, after = rest.partition("}")
-        block = _ROOT.sub("", block, count=1) if _ROOT.search(own) else block
-        return f"{before}{header}{{ {own} {block}{closing}{after}"
-    if word.startswith(("alias ", "replace root with ")):
-        value = word.removeprefix("replace root with ").rstrip(";")
-        return _ROOT.sub(f"{value};", text, count=1)
-    return _inside(text, word)
-
-
-def _inside(text: str, directive: str) -> str:
-    head, brace, rest = text.partition("{")
-    end = "" if directive.endswith(("}", ";")) else ";"
-    return f"{head}{brace} {directive}{end} {rest}"
 
 
 def readable() -> dict[str, set[str]]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Iterable, Iterator
 
 import pytest
 
@@ -30,13 +32,28 @@ HIDDEN = r"location ~ /\. { return 404; }"
 FILES = f"location /static/ {{ alias /srv/shop/static/; }}\n    {HIDDEN}"
 MEDIA = f"location /media/ {{ alias /srv/shop/media/; }}\n    {HIDDEN}"
 CSS = r"location ~* \.css$ { root /srv/other; }"
+YEAR = '"public, max-age=31536000, immutable"'
+LINEAGE = "/etc/letsencrypt/live/shop.example"
+CERTIFICATE = f"ssl_certificate {LINEAGE}/fullchain.pem; ssl_certificate_key {LINEAGE}/privkey.pem;"
 MANY = "for n in 1 2 3 4 5 6 7 8; do echo x >/srv/shop/static/$n.css; done"
 
 
 def site(server: str, *shell: str, socket: str = "") -> str:
     lines = "\n".join(f"#: {line}" for line in shell)
     app, upstream = (socket, f"unix:{socket}") if socket else ("127.0.0.1:8000", "127.0.0.1:8000")
-    return SITE.format(server=server, shell=lines, app=app, upstream=upstream)
+    # One directive a line: a fix names lines.
+    spread = re.sub(r"(?<=[;{}]) +", "\n    ", server)
+    return SITE.format(server=spread, shell=lines, app=app, upstream=upstream)
+
+
+def served(*directives: str) -> str:
+    """A location of static files with more directives."""
+    return f"location /static/ {{ alias /srv/shop/static/; {' '.join(directives)} }} {HIDDEN}"
+
+
+def with_http(http: str, text: str) -> str:
+    """The host with directives of the http block."""
+    return re.sub("^server {", f"{http}\nserver {{", text, count=1, flags=re.MULTILINE)
 
 
 HOSTS = {
@@ -105,6 +122,85 @@ HOSTS = {
     "socket-chain: a closed folder": site(
         "", "install -d -m 700 /srv/run", socket="/srv/run/app.sock"
     ),
+    "frozen-mtimes: of a reproducible build": site(FILES, "touch -d @1 /srv/shop/static/js/app.js"),
+    "try-files-misses: of a regex with an alias": site(
+        rf"location ~ ^/static/(.*)$ {{ alias /srv/shop/static/$1; try_files $uri =404; }} {HIDDEN}"
+    ),
+    "if-drops-try-files: for a cookie": site(
+        served("if ($http_cookie ~ session) { set $member 1; }", "try_files $uri =404;")
+    ),
+    "content-types: modules": site(FILES, "echo 'export 1' >/srv/shop/static/js/a.mjs"),
+    "content-types: a table of its own": site(served("types { text/javascript mjs; }")),
+    "cached-errors: 404 for a year": site(
+        served(f"add_header Cache-Control {YEAR} always;", "try_files $uri =404;")
+    ),
+    "cached-errors: a page for all": site(
+        served("expires 1y;", "try_files $uri /static/js/app.js;")
+    ),
+    "cached-errors: by nginx": with_http(
+        "proxy_cache_path /run/p keys_zone=p:1m;",
+        site(f"{FILES} proxy_cache p; proxy_cache_valid 404 1h;"),
+    ),
+    "unreachable-location: behind a regex": site(
+        r"location ~ \.(css|woff2)$ { root /srv/shop; } location ~ \.(woff2|ttf)$ { root /srv/shop;"
+        f" add_header Access-Control-Allow-Origin * always; }} {HIDDEN}",
+        "echo x >/srv/shop/static/a.woff2",
+    ),
+    "proxy-header-loss: of the server": site(
+        f"{FILES} proxy_set_header Host $host; proxy_set_header X-Forwarded-Proto $scheme;"
+        " location /api/ { proxy_pass http://127.0.0.1:8000; proxy_set_header X-A b; }"
+    ),
+    "open-file-cache: of the server": site(
+        f"open_file_cache max=9 inactive=1h; open_file_cache_valid 1h; {FILES}"
+    ),
+    "open-file-cache: of the location": site(
+        served("open_file_cache max=9;", "open_file_cache_errors on;")
+    ),
+    "asset-limits: requests": with_http(
+        "limit_req_zone $binary_remote_addr zone=a:1m rate=5r/s;",
+        site(f"limit_req zone=a burst=5 nodelay; {FILES}"),
+    ),
+    "asset-limits: connections": with_http(
+        "limit_conn_zone $binary_remote_addr zone=c:1m;", site(f"limit_conn c 2; {FILES}")
+    ),
+    "source-exposure: code in the root": site(
+        f"root /srv/shop; location /static/ {{ try_files $uri =404; }} {HIDDEN}"
+        r" location ~ \.py$ { try_files $uri =404; }"
+    ),
+    "directory-listing: of uploads": site(MEDIA.replace("media/;", "media/; autoindex on;")),
+    "directory-listing: of the server": site(f"autoindex on; {MEDIA}"),
+    "duplicate-cache-control: two ages": site(
+        served("expires 30d;", 'add_header Cache-Control "public, max-age=60";')
+    ),
+    "cors: two origins": site(
+        served("add_header Access-Control-Allow-Origin *;") + "",
+    ).replace(
+        "-Origin *;", "-Origin *;\n    add_header Access-Control-Allow-Origin https://a.test;"
+    ),
+    "cors: credentials for all": site(
+        served(
+            "add_header Access-Control-Allow-Origin * always;",
+            "add_header Access-Control-Allow-Credentials true always;",
+        )
+    ),
+    "cors: not on errors": site(served("add_header Access-Control-Allow-Origin *;")),
+    "range-loss: films are compressed": site(
+        MEDIA.replace("media/;", "media/; gzip_types *;"),
+        "cp /bin/ls /srv/shop/media/a.mp4; chown deploy /srv/shop/media/a.mp4",
+    ),
+    "range-loss: no ranges": site(
+        MEDIA.replace("media/;", "media/; max_ranges 0;"),
+        "cp /bin/ls /srv/shop/media/a.mp4; chown deploy /srv/shop/media/a.mp4",
+    ),
+    "default-server-capture: over IPv6": site(FILES)
+    + "server {\n    listen [::]:80 default_server;\n    server_name other.test;\n}\n",
+    "tls-key: for everybody": site(
+        f"listen 443 ssl; {CERTIFICATE} {FILES}",
+        f"cert shop.example; chmod 644 {LINEAGE}/privkey.pem",
+    ),
+    "sites-enabled-hygiene: a backup": site(
+        FILES, "cp /etc/nginx/sites-enabled/* /etc/nginx/sites-enabled/shop.conf.bak"
+    ),
 }
 PRIVATE = {
     "nginx-read: a home folder": site(
@@ -122,9 +218,68 @@ PRIVATE[MASKED] = site(
 RULES = {name.partition(":")[0] for name in HOSTS}
 
 
+SYMPTOMS = {"log-triage"}
+"""What the log of the time before shows."""
+TOGETHER = {
+    "*: of files": with_http(
+        "limit_req_zone $binary_remote_addr zone=a:1m rate=5r/s;",
+        site(
+            "limit_req zone=a burst=5 nodelay; open_file_cache max=9; open_file_cache_errors on;"
+            " location /static/ { alias /srv/shop/static/; types { text/javascript mjs; }"
+            f" add_header Cache-Control {YEAR} always; try_files $uri =404; }}"
+            " location /media/ { alias /srv/shop/media/; autoindex on; }",
+            "chmod 700 /srv/shop/static; touch -d @1 /srv/shop/static/js/app.js",
+            "chown -R root /srv/shop/media",
+        ),
+    ),
+    "*: of headers": site(
+        "add_header X-Frame-Options DENY; proxy_set_header Host $host;"
+        " proxy_set_header X-Forwarded-Proto $scheme; location /static/ { root /srv/shop/static;"
+        " expires 1y; add_header Access-Control-Allow-Origin * always;"
+        " add_header Access-Control-Allow-Credentials true always; }"
+        " location /media/ { alias /srv/shop/media/; }"
+        f" location /api/ {{ proxy_pass http://127.0.0.1:8000; proxy_set_header X-A b; }} {HIDDEN}",
+        "chown -R deploy /srv/shop/static; chmod 700 /srv/shop",
+    ),
+}
+
+
+def contradictions(fixes: Iterable[str]) -> list[tuple[str, str]]:
+    """Pairs of fixes that set one thing to two values, or that add what the other removes."""
+    done: dict[tuple[str, ...], str] = {}
+    found = []
+    for fix in fixes:
+        for subject, value in effects(fix):
+            first = done.setdefault(subject, f"{value}\n{fix}")
+            if first.partition("\n")[0] != value:
+                found.append((first.partition("\n")[2], fix))
+    return found
+
+
+def effects(fix: str) -> Iterator[tuple[tuple[str, ...], str]]:
+    """What a fix makes of which subject: the mode of a path, a directive of a line."""
+    for command in re.split(r" && |; |  #", fix):
+        words = command.split()
+        if words[:1] in (["chmod"], ["chown"], ["chgrp"]):
+            plain = [word for word in words[1:] if not word.startswith("-")]
+            yield from (((words[0], path), plain[0]) for path in plain[1:])
+        elif words[:1] == ["setfacl"] and "-m" in words:
+            entry = words[words.index("-m") + 1]
+            who, _, bits = entry.rpartition(":")
+            yield from ((("setfacl", who, path), bits) for path in words[words.index("-m") + 2 :])
+    edit = re.match(r"(/[^:]+:\d+): (remove )?(\w+) ([^;]*);?", fix)
+    if edit and edit[3] in DIRECTIVES:
+        header = edit[4].split()[0] if edit[3] == "add_header" else ""
+        yield (edit[1], edit[3], header), "" if edit[2] else edit[4]
+
+
+DIRECTIVES = ("alias", "root", "autoindex", "add_header", "try_files", "client_max_body_size")
+RULES |= {"*"}
+
+
 @pytest.fixture(scope="module")
 def fixed() -> dict[str, Diagnosed]:
-    return diagnose_hosts({**HOSTS, **PRIVATE}, RULES)
+    return diagnose_hosts({**HOSTS, **TOGETHER, **PRIVATE}, RULES)
 
 
 @pytest.mark.parametrize("name", HOSTS)
@@ -145,12 +300,33 @@ def test_a_fix_opens_only_what_it_names(fixed: dict[str, Diagnosed], name: str) 
     )
     named = {word.strip("'.,;:()").rstrip("/") for word in text.split() if word.startswith("/srv")}
     opened = [path for paths in found["opened"].values() for path in paths]
+    # What a location is for may be sent again; all that it names by its alias.
+    named |= {path.rstrip("/$1") for path in re.findall(r"alias (/srv/[^;]+);", HOSTS[name])}
     elsewhere = [one for one in opened if not one.split()[-1].startswith(tuple(named))]
     others = [who for who in ("nobody", "deploy") if who not in text]
 
     assert [] == elsewhere
     assert [] == [one for one in found["opened"]["visitors"] if "/." in one.split()[-1]]
     assert [] == [path for who in others for path in found["opened"][who] if path not in named]
+
+
+@pytest.mark.parametrize("name", [*HOSTS, *TOGETHER])
+def test_fixes_of_one_host_do_not_contradict(fixed: dict[str, Diagnosed], name: str) -> None:
+    assert [] == contradictions(one["fix"] for one in fixed[name]["findings"])
+
+
+@pytest.mark.parametrize("name", TOGETHER)
+def test_all_fixes_of_one_host_together_end_its_findings(
+    fixed: dict[str, Diagnosed], name: str
+) -> None:
+    found = fixed[name]
+
+    assert "refused" not in found
+    assert len(found["pasted"]) > 3
+    rules = {one["rule"] for one in found["pasted"]}
+    left = [one for one in found["after"]["findings"] if one["severity"] != "note"]
+    assert [] == [one for one in left if one["rule"] not in SYMPTOMS - rules]
+    assert [] == [one for one in found["opened"]["visitors"] if "/." in one.split()[-1]]
 
 
 @pytest.mark.parametrize("name", [name for name in PRIVATE if name != MASKED])

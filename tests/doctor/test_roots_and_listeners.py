@@ -41,7 +41,7 @@ MISSED = {
     "an alias with a capture": (
         r"location ~ ^/static/(.*)$ { alias {root}/static/$1; try_files $uri =404; }",
         "tried: {root}/static/a.css/static/a.css",
-        "location ^~ /static/ { alias {root}/static/; }",
+        "alias {root}/static/; } in place of it",
     ),
     "the URI twice": (
         "location /static/ { alias {root}/static/; try_files /static$uri =404; }",
@@ -129,7 +129,8 @@ def test_source_exposure_reports(public: Path, lines: str, names: list[str], uri
     [finding] = found("source-exposure", public, server(lines, NAMED))
 
     assert uri in finding.evidence[0]
-    denied = server(finding.fix.partition("add ")[2].partition(" and reload")[0], lines, NAMED)
+    denial = finding.fix.partition("regex locations, ")[2].partition(" then reload")[0]
+    denied = server(denial, lines, NAMED)
     assert [] == found("source-exposure", public, denied)
 
 

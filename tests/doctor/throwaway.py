@@ -93,8 +93,8 @@ def diagnose_hosts(hosts: dict[str, str], fixed_rules: Iterable[str] = ()) -> di
     """What the doctor reports of each, by name.
 
     `exit_code`, `findings` and `unknown` as in JSON; `test`: what nginx -t prints. The fixes of
-    `fixed_rules` are done: `pasted` are their findings, `after` those of a second diagnosis,
-    `opened` the paths and URLs that somebody can read since.
+    `fixed_rules` are done, all of a host called `*: …`: `pasted` are their findings, `after` those
+    of a second diagnosis, `opened` the paths and URLs that somebody can read since.
     """
     done = subprocess.run(
         [*NAMESPACES, sys.executable, "-m", "tests.doctor.throwaway", *fixed_rules],
@@ -200,12 +200,8 @@ def _diagnosed(name: str, text: str, shared: dict[str, bytes]) -> Diagnosed:
         with _nginx():
             found = {**_doctor(), "test": tested.stderr}
             exposed = _exposure(text)
-            pasted = [
-                one
-                for one in found["findings"]
-                if one["rule"] in sys.argv[1:] and name.startswith(one["rule"] + ":")
-                if paste(one["fix"])
-            ]
+            every = sorted(found["findings"], key=_line, reverse=True)
+            pasted = [one for one in every if _is_to_fix(name, one) and paste(one["fix"])]
             if not pasted:
                 return {**found, "pasted": []}
         tested = subprocess.run(["nginx", "-t"], capture_output=True, text=True)
@@ -216,6 +212,18 @@ def _diagnosed(name: str, text: str, shared: dict[str, bytes]) -> Diagnosed:
                 what: sorted(paths - exposed[what]) for what, paths in _exposure(text).items()
             }
             return {**found, "pasted": pasted, "after": _doctor(), "opened": opened}
+
+
+def _is_to_fix(host: str, finding: dict[str, Any]) -> bool:
+    rule, fixed = host.partition(":")[0], sys.argv[1:]
+    is_one = finding["rule"] == rule or (rule == "*" and finding["severity"] != "note")
+    return rule in fixed and is_one
+
+
+def _line(finding: dict[str, Any]) -> int:
+    """The line that its fix edits: what stands below is edited first, so that lines stay."""
+    edit = re.match(r"/[^:]+:(\d+): ", finding["fix"])
+    return int(edit[1]) if edit else 0
 
 
 def _exposure(text: str) -> dict[str, set[str]]:

@@ -24,8 +24,12 @@ from reconcile.nginx.routing.indeterminate import Indeterminate
 def check(inspection: HostInspection) -> Iterator[RuleResult]:
     """Yield an error for each wrong folder and each declared location that no server has."""
     for mapping in inspection.mappings:
-        yield from _other_folder(mapping)
-        yield from _missing_folder(inspection, mapping)
+        declared = mapping.declared
+        if declared and declared.dir.rstrip("/") != mapping.path:
+            yield _other_folder(mapping, declared)
+        # Where the root repeats the prefix, another rule names the folder that was meant.
+        elif not mapping.repeats_prefix:
+            yield from _missing_folder(inspection, mapping)
     yield from map(_unresolved, inspection.unresolved)
     yield from _missing_locations(inspection)
     for server in inspection.servers:
@@ -34,18 +38,16 @@ def check(inspection: HostInspection) -> Iterator[RuleResult]:
         )
 
 
-def _other_folder(mapping: LocationMapping) -> Iterator[RuleResult]:
-    declared = mapping.declared
-    if declared and declared.dir.rstrip("/") != mapping.path:
-        yield error(
-            f"{mapping} serves {mapping.path}, but the YAML declares {declared.dir}.",
-            mapping.evidence,
-            f"{declared.place}: dir: {declared.dir}",
-            fix="reconcile apply"
-            if mapping.is_managed
-            else f"{mapping.place}: alias {declared.dir}/; then reload nginx.",
-            apply_fixes=mapping.is_managed,
-        )
+def _other_folder(mapping: LocationMapping, declared: DeclaredLocation) -> RuleResult:
+    return error(
+        f"{mapping} serves {mapping.path}, but the YAML declares {declared.dir}.",
+        mapping.evidence,
+        f"{declared.place}: dir: {declared.dir}",
+        fix="reconcile apply"
+        if mapping.is_managed
+        else f"{mapping.place}: alias {declared.dir}/; then reload nginx.",
+        apply_fixes=mapping.is_managed,
+    )
 
 
 def _missing_folder(inspection: HostInspection, mapping: LocationMapping) -> Iterator[RuleResult]:

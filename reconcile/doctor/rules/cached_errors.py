@@ -71,7 +71,7 @@ def _cached(mapping: LocationMapping, uri: str, route: Route, header: SentHeader
             f"A missing file of {mapping} is answered with {answer.path}, and kept by browsers.",
             f"GET {uri}: {answer.status or 200}, {answer.path}",
             evidence,
-            fix=f"{mapping.scope.directive.place}: end its try_files with =404;",
+            fix=f"{mapping.scope.directive.place}: end its try_files with =404; then reload nginx.",
         )
     what = "the app's errors" if answer.kind == "pass" else f"{answer.status}"
     status = answer.status or "the app decides"
@@ -96,8 +96,15 @@ def _kept_by_nginx(proxy: ProxyLocation) -> Iterator[RuleResult]:
                 f"nginx keeps errors of the app for {line.args[-1]} ({', '.join(failing)}).",
                 _quote_directive(line),
                 proxy.evidence,
-                fix=f"{line.place}: proxy_cache_valid {' '.join(failing)} 10s; for these.",
+                fix=f"{line.place}: {_shorter(line, failing)} in place of it, then reload nginx.",
             )
+
+
+def _shorter(line: Directive, failing: list[str]) -> str:
+    """The same directive, with a short time for what fails."""
+    others = [status for status in line.args[:-1] if status not in failing]
+    kept = f"proxy_cache_valid {' '.join((*others, line.args[-1]))}; " if others else ""
+    return f"{kept}proxy_cache_valid {' '.join(failing)} 10s;"
 
 
 def _quote_directive(line: Directive) -> str:

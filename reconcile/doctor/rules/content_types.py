@@ -10,6 +10,7 @@ from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.location_mapping import LocationMapping
 from reconcile.doctor.rule import Rule, RuleResult, check_each, error, note
 from reconcile.doctor.served_files import files_by_ending
+from reconcile.nginx.model.config_tree import ConfigTree
 from reconcile.nginx.model.media_types import is_fit
 from reconcile.nginx.model.scope import Scope
 from reconcile.nginx.model.web_types import WEB_TYPES
@@ -59,7 +60,7 @@ def _check_types(inspection: HostInspection, mapping: LocationMapping) -> Iterat
                 for one in refused
             ),
             *_cause(refused[0].scope),
-            fix=_fix(refused),
+            fix=_fix(inspection, refused),
             apply_fixes=mapping.is_restored_by_apply,
         )
     if unknown:
@@ -68,7 +69,7 @@ def _check_types(inspection: HostInspection, mapping: LocationMapping) -> Iterat
             " their type.",
             *(f"{mapping.prefix}{one.files[0]} is sent as {one.sent}" for one in unknown),
             *_cause(unknown[0].scope),
-            fix=_fix(unknown),
+            fix=_fix(inspection, unknown),
         )
 
 
@@ -107,7 +108,7 @@ def _cause(scope: Scope) -> tuple[str, ...]:
     return (f"{block.place}: this types block replaces the whole table in {level}",)
 
 
-def _fix(wrong: list[_WrongType]) -> str:
+def _fix(inspection: HostInspection, wrong: list[_WrongType]) -> str:
     scope = wrong[0].scope
     level = scope.nearest("types")
     types: dict[str, list[str]] = {}
@@ -117,9 +118,19 @@ def _fix(wrong: list[_WrongType]) -> str:
     if level is None:
         return "In the http block: include mime.types; then reload nginx."
     if level.directive.name == "http":
-        return f"{level.own['types'][0].place}: add beside it: types {{ {lines} }}, reload nginx."
+        place = _place_of_table(inspection.nginx.tree, level)
+        return f"{place}: add below it: types {{ {lines} }} then reload nginx."
     table = "include mime.types;"
     return f"{level.own['types'][0].place}: add beside this types block: {table} then reload nginx."
+
+
+def _place_of_table(tree: ConfigTree, level: Scope) -> str:
+    """The types block of a level, or the include of the distribution's file that has it."""
+    table = level.own["types"][0]
+    for include, found in tree.includes_of(level.directive.block or ()):
+        if table.file in found.paths:
+            return include.place
+    return table.place
 
 
 RULE = Rule(

@@ -32,16 +32,43 @@ def check(inspection: HostInspection) -> Iterator[RuleResult]:
         yield from _sent_twice(inspection, proxy)
 
 
+def _every_allowing(scope: Scope) -> list[AddedHeader]:
+    return [one for one in added_headers(scope) if one.name.lower() == ALLOW]
+
+
 def _allowing(scope: Scope) -> AddedHeader | None:
-    return next((one for one in added_headers(scope) if one.name.lower() == ALLOW), None)
+    return next(iter(_every_allowing(scope)), None)
+
+
+def _written(header: AddedHeader) -> str:
+    return f"{header.place}: add_header {header.name} {header.value};"
 
 
 def _check_headers(server: Server, scope: Scope) -> Iterator[RuleResult]:
-    allowing = _allowing(scope)
-    if allowing is None:
+    every = _every_allowing(scope)
+    if not every:
         return
     where = f"{scope} of {server.names[0]}"
-    evidence = f"{allowing.place}: add_header {allowing.name} {allowing.value};"
+    refused = list(_refused(where, scope, every))
+    yield from refused
+    # Which header the fix leaves is not known yet.
+    if not refused and not every[0].always:
+        yield _without_always(where, scope, every[0])
+
+
+def _refused(where: str, scope: Scope, every: list[AddedHeader]) -> Iterator[RuleResult]:
+    # A variable may be empty, and then adds no header.
+    certain = [one for one in every if "$" not in one.value]
+    if len(certain) > 1:
+        yield error(
+            f"{where} sends {len(certain)} {certain[0].name} headers, which browsers refuse.",
+            *map(_written, certain),
+            fix=f"{certain[1].place}: remove this {certain[1].name}, or choose one origin by a"
+            " map of $http_origin in the http block.",
+        )
+        return
+    allowing = every[0]
+    evidence = _written(allowing)
     if "," in allowing.value or " " in allowing.value.strip():
         yield error(
             f"{where} allows several origins in one header, which browsers refuse.",
@@ -56,14 +83,16 @@ def _check_headers(server: Server, scope: Scope) -> Iterator[RuleResult]:
             f"{sent[0].place}: add_header {sent[0].name} true;",
             fix=f"{allowing.place}: name the origin in place of *.",
         )
-    if not allowing.always:
-        limit = body_limit(scope)
-        too_large = f"an upload over {limit} bytes (413)" if scope.handler and limit else "a 404"
-        yield note(
-            f"Errors of {where} look like failures of CORS to other sites.",
-            f"{evidence} without always: {too_large} has no such header",
-            fix=f"{allowing.place}: add_header {allowing.name} {allowing.value} always;",
-        )
+
+
+def _without_always(where: str, scope: Scope, allowing: AddedHeader) -> RuleResult:
+    limit = body_limit(scope)
+    too_large = f"an upload over {limit} bytes (413)" if scope.handler and limit else "a 404"
+    return note(
+        f"Errors of {where} look like failures of CORS to other sites.",
+        f"{_written(allowing)} without always: {too_large} has no such header",
+        fix=f"{allowing.place}: add_header {allowing.name} {allowing.value} always;",
+    )
 
 
 def _sent_twice(inspection: HostInspection, proxy: ProxyLocation) -> Iterator[RuleResult]:
@@ -86,7 +115,7 @@ def _sent_twice(inspection: HostInspection, proxy: ProxyLocation) -> Iterator[Ru
                 f"{scope} of {host} sends {len(values)} Access-Control-Allow-Origin headers, which"
                 " browsers refuse: nginx adds one to the app's.",
                 f"GET {from_raw(scope.name)} with Origin: {_ORIGIN}: {', '.join(values)}",
-                f"{allowing.place}: add_header {allowing.name} {allowing.value};",
+                _written(allowing),
                 fix=f"{allowing.place}: add beside it: proxy_hide_header {allowing.name};",
             )
 

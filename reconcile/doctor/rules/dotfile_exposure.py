@@ -8,6 +8,7 @@ from functools import partial
 from reconcile.doctor.evidence import directive_evidence
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.location_mapping import LocationMapping
+from reconcile.doctor.regex_denials import DENIAL
 from reconcile.doctor.rule import Rule, RuleResult, check_each, error, note
 from reconcile.nginx.routing.servers import Server
 from reconcile.nginx.routing.uri import escaped
@@ -17,7 +18,6 @@ CANDIDATES = (".env", ".git/HEAD")
 HARMLESS = frozenset(
     [".gitkeep", ".gitignore", ".gitattributes", ".keep", ".placeholder", ".DS_Store", ".nojekyll"]
 )
-DENIAL = r"location ~ /\.(?!well-known/) { return 404; }"
 
 
 def check(inspection: HostInspection) -> Iterator[RuleResult]:

@@ -30,8 +30,17 @@ def check(inspection: HostInspection) -> Iterator[RuleResult]:
                     f"{scope} of {server.names[0]} sends {len(sources)} Cache-Control headers.",
                     *sources,
                     fix=f"{scope.directive.place}: use one add_header Cache-Control"
-                    ' "public, max-age=604800"; and no expires.',
+                    f' "{_in_one(sources)}"; and no expires.',
                 )
+
+
+def _in_one(sources: list[str]) -> str:
+    """What one header has to be: the more careful of those that contradict."""
+    if any(_FORBIDS.search(source) for source in sources):
+        return "no-cache"
+    ages = [age for source in sources for age in _ages(source)]
+    immutable = ", immutable" if any("immutable" in source for source in sources) else ""
+    return f"public, max-age={min(ages, default=604_800)}{immutable}"
 
 
 def _contradict(sources: list[str]) -> bool:

@@ -61,7 +61,8 @@ def _stale(cache: Directive, mappings: list[LocationMapping]) -> RuleResult:
         f"{cache.place}: open_file_cache {' '.join(cache.args)};",
         *settings,
         *_faults(mappings[0]),
-        fix=f"{cache.place}: {_FIX} Until then, after each deployment: systemctl reload nginx",
+        fix=f"{cache.place}: {_FIX} in place of what it has, then reload nginx. Until then, after"
+        " each deployment: systemctl reload nginx",
     )
 
 

@@ -51,7 +51,7 @@ def _dropped(proxy: ProxyLocation, lost: list[Directive]) -> RuleResult:
         f"{own.place}: {own.name} {own.args[0]} replaces all that {proxy.scope} would inherit",
         *(f"{one.place}: {_directive_text(one)} is not inherited" for one in lost[:_MAX_LINES]),
         *effects,
-        fix=f"{own.place}: add beside it: {lines}",
+        fix=f"{own.place}: add beside it: {lines} then reload nginx.",
     )
 
 

@@ -41,7 +41,10 @@ def _cause(scope: Scope, kind: str) -> tuple[str, str] | None:
     """The directive that takes the ranges of a type, and its fix."""
     for line in scope.inherited("max_ranges"):
         if line.args[0] == "0":
-            return f"{line.place}: max_ranges 0;", f"{line.place}: remove max_ranges 0;"
+            return (
+                f"{line.place}: max_ranges 0;",
+                f"{line.place}: remove max_ranges 0; then reload nginx.",
+            )
     for name in _FILTERS:
         is_on = scope.argument(name, "off") == "on"
         for line in scope.inherited(f"{name}_types") if is_on else ():
@@ -57,7 +60,7 @@ def _cause(scope: Scope, kind: str) -> tuple[str, str] | None:
 
 _TEXTS = (
     "text/plain text/css text/xml text/javascript application/javascript application/json"
-    " image/svg+xml application/wasm;"
+    " image/svg+xml application/wasm"
 )
 
 

@@ -13,7 +13,7 @@ from reconcile.doctor.rule import Rule, RuleResult, error
 def check(inspection: HostInspection) -> Iterator[RuleResult]:
     """Yield an error for each location whose root ends with its own prefix."""
     for mapping in inspection.mappings:
-        if _doubles(mapping) and inspection.inventory(mapping.path) is None:
+        if mapping.repeats_prefix and inspection.inventory(mapping.path) is None:
             yield error(
                 f"{mapping} maps to {mapping.folder}, which does not exist: root appends the"
                 " whole URI.",
@@ -24,12 +24,6 @@ def check(inspection: HostInspection) -> Iterator[RuleResult]:
                 " then reload nginx.",
                 apply_fixes=mapping.is_restored_by_apply,
             )
-
-
-def _doubles(mapping: LocationMapping) -> bool:
-    own = mapping.prefix.strip("/")
-    root = mapping.root.rstrip("/")
-    return not mapping.is_alias and bool(own) and f"{root}/".endswith(f"/{own}/")
 
 
 def _last_error(inspection: HostInspection, mapping: LocationMapping) -> list[str]:

@@ -8,8 +8,8 @@ from posixpath import splitext
 
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.location_mapping import LocationMapping
+from reconcile.doctor.regex_denials import denies, regex_denials
 from reconcile.doctor.rule import Rule, RuleResult, check_each, error, note
-from reconcile.nginx.model.scope import Scope
 from reconcile.nginx.routing.route import Route
 from reconcile.wording import counted
 
@@ -52,7 +52,7 @@ def _is_shadowed(route: Route, mapping: LocationMapping, name: str) -> bool:
     own = mapping.scope.directive
     is_nested = actual is not None and any(scope.directive == own for scope in actual.outward())
     # A denial is intended (`location ~ /\. { deny all; }`), and so is a longer prefix.
-    if actual is None or not actual.is_regex or _denies(actual):
+    if actual is None or not actual.is_regex or denies(actual):
         return False
     return not is_nested and route.answer.kind != "return"
 
@@ -70,6 +70,7 @@ def _shadowed_location(
     severity: Callable[..., RuleResult],
 ) -> RuleResult:
     name, route = shadowed[0]
+    denials = "".join(f"{one} " for one in regex_denials(mapping.server))
     actual, answer = route.hops[0], route.answer
     result = f"passed to {answer.target}" if answer.kind == "pass" else answer.path or answer.kind
     return severity(
@@ -77,27 +78,9 @@ def _shadowed_location(
         f"{mapping.prefix}{name} -> {actual.scope} ({actual.place}): {actual.why}; {result}",
         f"expected: {mapping.folder}{name} ({mapping.place})",
         fix=f"{mapping.scope.directive.place}: location ^~ {mapping.prefix}"
-        f" {{ {''.join(f'{one} ' for one in _denials(mapping))}… }}, then reload nginx.",
+        f" {{ {denials}… }}, then reload nginx.",
         apply_fixes=mapping.is_restored_by_apply and mapping.scope.modifier != "^~",
     )
-
-
-def _denials(mapping: LocationMapping) -> list[str]:
-    """The server's regex locations that deny, as text: ^~ skips them, and must open nothing."""
-    locations = mapping.server.scope.locations
-    return [_directive_text(one) for one in locations if one.is_regex and _denies(one)]
-
-
-def _denies(scope: Scope) -> bool:
-    statuses = (directive.args[0] for directive in scope.own.get("return", ()))
-    forbids = any(directive.args == ("all",) for directive in scope.own.get("deny", ()))
-    return forbids or any(status[:1] == "4" for status in statuses)
-
-
-def _directive_text(scope: Scope) -> str:
-    directive = scope.directive
-    data = scope.tree.files[directive.file].data[directive.start : directive.end]
-    return " ".join(data.decode("utf-8", "replace").split())
 
 
 RULE = Rule(

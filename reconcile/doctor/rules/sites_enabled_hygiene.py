@@ -49,7 +49,7 @@ def _check_included(
         yield error(
             f"{path} is a folder: nginx rejects its configuration.",
             f"loaded as a file by include {include.pattern}",
-            fix=f"Move it away: mv {quote(path)} /root/",
+            fix=f"mv {quote(path)} /root/",
         )
     elif found.kind == "symlink" and files.stat(path, follow=True) is None:
         yield error(
@@ -61,7 +61,7 @@ def _check_included(
         yield warning(
             f"{path} seems to be a leftover, and nginx loads it.",
             "of two servers with the same name, the file that sorts first wins",
-            fix=f"Move it away: mv {quote(path)} /root/",
+            fix=f"mv {quote(path)} /root/ && systemctl reload nginx",
         )
 
 

@@ -45,8 +45,8 @@ def _check_server(inspection: HostInspection, server: Server) -> Iterator[RuleRe
             f"{server.names[0] or server.place} publishes code or data of the app in {folder}.",
             f"served: {first_few(uris)}",
             *map(directive_evidence, _roots(server, folder)),
-            fix=f"{server.place}: point the root at a folder that has only public files; until then"
-            f" add {_denial(uris)} and reload nginx.",
+            fix=f"{server.place}: point the root at a folder that has only public files;"
+            f" meanwhile add, above its regex locations, {_denial(uris)} then reload nginx.",
         )
 
 

@@ -7,6 +7,7 @@ from functools import partial
 
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.location_mapping import LocationMapping
+from reconcile.doctor.regex_denials import DENIAL, regex_denials
 from reconcile.doctor.rule import Rule, RuleResult, check_each, error
 from reconcile.doctor.served_files import visible_files
 from reconcile.nginx.routing.route import Route
@@ -53,10 +54,11 @@ def _not_tried(
 def _fix(mapping: LocationMapping) -> str:
     files, scope = mapping.scope.own["try_files"][0], mapping.scope
     if mapping.is_alias and scope.is_regex:
+        denials = " ".join(regex_denials(mapping.server) or [DENIAL])
         return (
-            f"{files.place}: remove try_files: the alias of a regex location is the whole path, and"
-            f" $uri would be added to it. Or: location ^~ {mapping.prefix} {{ alias"
-            f" {mapping.path}/; }}"
+            f"{scope.directive.place}: location ^~ {mapping.prefix} {{ {denials} alias"
+            f" {mapping.path}/; }} in place of it, then reload nginx. Or remove try_files: the"
+            " alias of a regex location is the whole path, and $uri would be added to it."
         )
     last = files.args[-1]
     return f"{files.place}: try_files $uri {last if last != '$uri' else '=404'}; then reload nginx."
