@@ -38,6 +38,16 @@ def run(module, line):
     return code, objects
 
 
+def read_plan(module, options=()):
+    """The exit code and the plan; ends the module where an apply would refuse it."""
+    code, objects = run(module, arguments("plan", module.params, options))
+    plan = objects[-1]
+    if code == ERROR:
+        message = error_message(plan) or refusal_message(plan)
+        module.fail_json(msg=message, rc=code, document=plan)
+    return code, plan
+
+
 def error_message(document):
     """What happened, why, and what to do, as the command line prints it; "" for no error."""
     error = document.get("error")

@@ -10,18 +10,8 @@ description:
   - Runs C(reconcile apply), which verifies the host afterwards and rolls back where that fails.
   - In check mode it runs C(reconcile plan), and is C(changed) where an apply would change
     something.
+extends_documentation_fragment: [reconcile.host.common]
 options:
-  file:
-    description: The configuration file on the host; by default the one that reconcile finds.
-    type: path
-  vars:
-    description: Values of the file's C(vars). They are visible in the host's process list.
-    type: dict
-    default: {}
-  executable:
-    description: The program.
-    type: str
-    default: reconcile
   max_deletes:
     description: Refuse a plan that deletes more resources and files than this.
     type: int
@@ -33,9 +23,6 @@ options:
     description: Seconds to wait for another apply to finish.
     type: int
     default: 0
-attributes:
-  check_mode: {support: full}
-  diff_mode: {support: full}
 """
 
 EXAMPLES = r"""
@@ -55,23 +42,18 @@ document: {description: The summary event; in check mode the plan., returned: al
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.reconcile.host.plugins.module_utils.command_line import (
     COMMON_OPTIONS,
-    ERROR,
     HELD,
     arguments,
     differences,
     error_message,
-    refusal_message,
+    read_plan,
     run,
 )
 
 
 def plan(module):
     """Whether an apply would change anything, and what."""
-    code, objects = run(module, arguments("plan", module.params))
-    document = objects[-1]
-    if code == ERROR:
-        message = error_message(document) or refusal_message(document)
-        module.fail_json(msg=message, rc=code, document=document)
+    code, document = read_plan(module)
     if code == HELD:
         hold = "A hold is in force: {user}, {reason}".format(**document["hold"])
         module.fail_json(msg=hold, rc=code, document=document)

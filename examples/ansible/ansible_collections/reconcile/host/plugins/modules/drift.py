@@ -9,18 +9,8 @@ short_description: Check that a host still matches its reconcile.yaml and respon
 description:
   - Runs C(reconcile drift), which changes nothing unless I(heal) is set, and then only what
     drifted.
+extends_documentation_fragment: [reconcile.host.common]
 options:
-  file:
-    description: The configuration file on the host; by default the one that reconcile finds.
-    type: path
-  vars:
-    description: Values of the file's C(vars). They are visible in the host's process list.
-    type: dict
-    default: {}
-  executable:
-    description: The program.
-    type: str
-    default: reconcile
   heal:
     description: Revert what drifted; in check mode it is only reported.
     type: bool
@@ -31,9 +21,6 @@ options:
     elements: str
     choices: [drift, unhealthy]
     default: [drift, unhealthy]
-attributes:
-  check_mode: {support: full}
-  diff_mode: {support: full}
 """
 
 EXAMPLES = r"""
