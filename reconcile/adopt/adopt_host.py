@@ -48,24 +48,17 @@ def adopt_host(
         draft.add_comment((), line.format(host=host.name))
     _write_host_section(host, draft)
     inspection = HostInspection(host)
-    nginx = NginxReading(
-        inspection.nginx.tree,
-        inspection.nginx.router,
-        inspection.nginx.installation.layout,
-        inspection.nginx.installation.ipv6,
-    )
+    found, installed = inspection.nginx, inspection.nginx.installation
+    nginx = NginxReading(found.tree, found.router, installed.layout, installed.ipv6)
     inspector = HostInspector(host, inspection)
     watched = read_sites(nginx, inspector, draft, only)
     if missing := nginx.layout.missing_folder:
         draft.add_note("", f"no other site can be added: {missing.what}", missing.fix)
     plan = None
     if host.privileged or host.settings.service_manager == "process":
-        plan = Convergence(draft, watched, nginx.layout, inspector).converge(
-            partial(_plan_draft, file), file
-        )
-        if host.privileged or host.services.runs_services:
-            asleep = _sleeping_sites(draft, inspection)
-            drop_failing_probes(draft, run_http_probes(_workspace(draft, file), without=asleep))
+        convergence = Convergence(draft, watched, nginx.layout, inspector)
+        plan = convergence.converge(partial(_plan_draft, file), file)
+        _drop_failing_probes(host, draft, file, inspection)
     else:
         make_valid(draft, file)
         what = "could not check that a plan with this file shows no changes: that needs root"
@@ -80,6 +73,12 @@ def adopt_host(
         secret=watched.secret,
         files=files,
     )
+
+
+def _drop_failing_probes(host: Host, draft: Draft, file: str, inspection: HostInspection) -> None:
+    if host.privileged or host.services.runs_services:
+        asleep = _sleeping_sites(draft, inspection)
+        drop_failing_probes(draft, run_http_probes(_workspace(draft, file), without=asleep))
 
 
 def _sleeping_sites(draft: Draft, inspection: HostInspection) -> frozenset[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -139,15 +139,7 @@ def adopt_app(
     draft.sites[site]["app"] = app
     here = (*at, "app")
     if not is_managed:
-        proxy = found.proxy
-        for scope in {id(one): one for one in (*found.hops, proxy.scope)}.values():
-            limit = found.body_limit
-            if scope.directive.name != "server":
-                read = TIMEOUTS if "timeout" in app else ()
-                texts = [
-                    one for one in scope.directives if one is not limit and one.name not in read
-                ]
-                draft.note_directives(texts, _COVERED, "the app's location", proxy.place, here)
+        _note_rest(found, TIMEOUTS if "timeout" in app else (), draft, here)
     if len(servers) < 2 and target.removeprefix("unix:").removesuffix(":80") not in written:
         draft.add_comment(here, f"`{written}` is an upstream group with one server, {target}.")
     try:
@@ -159,8 +151,17 @@ def adopt_app(
     return True
 
 
+def _note_rest(found: UpstreamLocation, covered: Collection[str], draft: Draft, here: Loc) -> None:
+    """Note the directives on the way to the app that no key of the YAML replaces."""
+    proxy, limit = found.proxy, found.body_limit
+    for scope in {id(one): one for one in (*found.hops, proxy.scope)}.values():
+        if scope.directive.name != "server":
+            rest = [one for one in scope.directives if one is not limit and one.name not in covered]
+            draft.note_directives(rest, _COVERED, "the app's location", proxy.place, here)
+
+
 def _keys_of(scope: Scope) -> dict[str, Any]:
-    """The keys of the app that its location says."""
+    """The keys of the app that its location sets."""
     timeout = read_timeout(scope)
     websocket = {"websocket": True} if passes_websockets(scope) else {}
     return websocket | ({"timeout": timeout} if timeout else {})

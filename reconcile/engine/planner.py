@@ -64,15 +64,14 @@ def make_plan(
     What is created belongs to `applier`.
     Errors: ReconcileError, where requirements form a circle.
     """
-    recorded = {ref.name: row.places for ref, row in owned.items() if row.protected}
-    protection = protection or Protection(protected_folders(desired, recorded))
+    protection = protection or _recorded_protection(desired, owned)
     gone = {ref: row for ref, row in owned.items() if ref not in held}
-    removed, kept = _removed_and_kept(
-        _removals(desired, observed, gone, protection), owned, protection
-    )
+    undeclared = _removals(desired, observed, gone, protection)
+    removed, kept = _removed_and_kept(undeclared, owned, protection)
     made = tuple(_updates(desired, observed, owned, applier, created))
     changes = in_order(with_moves((*made, *removed), moves))
     inputs = plan_inputs(host, changes, config)
+    dropped = () if partial else _dropped_sites(removed, desired)
     return Plan(
         host=host,
         changes=changes,
@@ -80,10 +79,7 @@ def make_plan(
         conflicts=(*conflicts, *violations(desired, protection)),
         unknown=tuple(item for item in observed.values() if isinstance(item, Unknown)),
         findings=_deduplicated(
-            *findings,
-            *_observed_findings(observed),
-            *_kept_findings(kept),
-            *(() if partial else _dropped_sites(removed, desired)),
+            *findings, *_observed_findings(observed), *_kept_findings(kept), *dropped
         ),
         ignored=len(ignored),
         ignored_changes=tuple(ignored),
@@ -94,6 +90,12 @@ def make_plan(
         in_sync=_in_sync(desired, observed, {change.ref for change in changes}),
         released=_released(desired, observed, gone),
     )
+
+
+def _recorded_protection(desired: Desired, owned: Rows) -> Protection:
+    """What is protected, as far as the declarations and the ledger show it."""
+    recorded = {ref.name: row.places for ref, row in owned.items() if row.protected}
+    return Protection(protected_folders(desired, recorded))
 
 
 def _removed_and_kept(

@@ -57,20 +57,18 @@ def plan_changes(
     world = PlannedHost(host)
     compare = partial(without_ignored, rules, today)
     elsewhere = (chosen & owned_elsewhere(workspace.owned)) - declared.keys()
-    observation = _observe(
-        declared, chosen - elsewhere, rows, world, compare, bind_contents=bind_contents
-    )
+    kept = chosen - elsewhere
+    observation = _observe(declared, kept, rows, world, compare, bind_contents=bind_contents)
     compared = apply_ignore_rules(declared, observation.readings, rules, today)
+    desired, observed = compared.desired, compared.observed
     plan = make_plan(
-        compared.desired,
-        compared.observed,
+        desired,
+        observed,
         rows,
         applier=_applier(host),
         created=observation.created,
         held=observation.held,
-        protection=find_protection(
-            compared.desired, compared.observed, workspace.protected, (host, world)
-        ),
+        protection=find_protection(desired, observed, workspace.protected, (host, world)),
         host=host.name,
         config=workspace.origin,
         partial=selection.partial,
@@ -78,9 +76,7 @@ def plan_changes(
         moves=moves.refs,
         ignored=compared.ignored,
         findings=(
-            *_hold_note(hold),
-            *_unconfirmed_note(host),
-            *_interrupted_applies(host),
+            *_waiting_notes(host, hold),
             *workspace.state.findings,
             *compared.findings,
             *observation.findings,
@@ -153,6 +149,13 @@ def _with_impact(workspace: Workspace, plan: Plan) -> Plan:
     if not affects_nginx(plan):
         return plan
     return with_impact(plan, workspace.config, workspace.facts, workspace.host)
+
+
+def _waiting_notes(host: Host, hold: Hold | None) -> Iterator[Finding]:
+    """Why an apply has to wait, and what the last one has left open."""
+    yield from _hold_note(hold)
+    yield from _unconfirmed_note(host)
+    yield from _interrupted_applies(host)
 
 
 def _hold_note(hold: Hold | None) -> Iterator[Finding]:

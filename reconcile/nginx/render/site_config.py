@@ -74,6 +74,26 @@ STATIC_DIRECTIVES: dict[Encoding, str] = {
 }
 # RFC 8615 makes .well-known public; only the site's own static files can contain it.
 _DOTFILES = {"static": r"/\.(?!well-known/)", "media": r"/\.", "private": r"/\."}
+_CONSTANTS: dict[str, Any] = {
+    "sandbox": SANDBOX[1],
+    "pdf_policy": PDF_POLICY,
+    "pdf": PDF,
+    "pages": PAGES,
+    "zone_size": ZONE_SIZE,
+    "retry_after_s": RETRY_AFTER_S,
+    "http_extra_header": Raw(_HTTP_EXTRA),
+    "http_extra_end": Raw(_HTTP_EXTRA_END),
+    "extra_header": Raw(_EXTRA),
+    "managed_header": Raw(MANAGED_HEADER),
+    "generation_path": CONFIG_TOKEN_PATH,
+    "challenges": CHALLENGES,
+    "media_types": _MEDIA_TYPES,
+    "dotfiles": _DOTFILES,
+    "static_directives": STATIC_DIRECTIVES,
+    "text_types": TEXT_TYPES,
+    "url_pattern": lambda pattern: Raw(f'"~{pattern}"'),
+}
+"""What the templates are given of every site."""
 
 
 def render_site(site: SiteView, nginx_version: str = "") -> bytes:
@@ -139,6 +159,7 @@ def _token(draft: bytes) -> str:
 
 
 def _fields(site: SiteView, nginx_version: str) -> dict[str, Any]:
+    """What the templates are given of one site, beside `_CONSTANTS`."""
     encrypted = tuple(listen for listen in site.listens if listen.tls)
     return {
         "site": site,
@@ -148,11 +169,6 @@ def _fields(site: SiteView, nginx_version: str) -> dict[str, Any]:
         "location_headers": partial(location_headers, site),
         "file_headers": partial(file_headers, site),
         "location_variable": partial(location_variable, site),
-        "url_pattern": lambda pattern: Raw(f'"~{pattern}"'),
-        "sandbox": SANDBOX[1],
-        "pdf_policy": PDF_POLICY,
-        "pdf": PDF,
-        "pages": PAGES,
         "page_headers": merge_headers((NOSNIFF,), site_headers(site)),
         "maintenance_variable": site_variable(site, "maintenance"),
         "websocket_upgrade": site_variable(site, "upgrade"),
@@ -166,25 +182,13 @@ def _fields(site: SiteView, nginx_version: str) -> dict[str, Any]:
         "forwarded_scheme": (
             site_variable(site, "scheme") if site.trusted_proxies else Raw("$scheme")
         ),
-        "zone_size": ZONE_SIZE,
         "app_proxy": proxy(site, site.app_proxy) if site.app_proxy else None,
-        "retry_after_s": RETRY_AFTER_S,
         "redirects": tuple(redirect_location(redirect) for redirect in site.redirects),
         "extra": checked_directives(site.extra, f"sites.{site.name}.extra"),
         "http_extra": checked_directives(site.http_extra, f"sites.{site.name}.http_extra"),
-        "http_extra_header": Raw(_HTTP_EXTRA),
-        "http_extra_end": Raw(_HTTP_EXTRA_END),
-        "extra_header": Raw(_EXTRA),
         "serves_root": "/" in _prefixes(site),
         "http2_directive": has_http2_directive(nginx_version),
         "gzip_directives": tuple(gzip_directives(site)),
-        "managed_header": Raw(MANAGED_HEADER),
-        "generation_path": CONFIG_TOKEN_PATH,
-        "challenges": CHALLENGES,
-        "media_types": _MEDIA_TYPES,
-        "dotfiles": _DOTFILES,
-        "static_directives": STATIC_DIRECTIVES,
-        "text_types": TEXT_TYPES,
     }
 
 
@@ -223,5 +227,6 @@ def _template() -> Template:
         keep_trailing_newline=True,
         auto_reload=False,
     )
+    environment.globals.update(_CONSTANTS)
     environment.filters["slashed"] = lambda path: path.rstrip("/") + "/"
     return environment.get_template("site.conf.j2")

@@ -69,36 +69,24 @@ class Router:
         if refused:
             # Nginx has not read the Host header yet.
             choice = replace(choice, server=self._first_server(request), why=_NO_HOST_YET)
-        path, args = sent or ("", "")
-        context = RequestContext(
-            request,
-            choice,
-            files or NoPathKinds(),
-            self._prefix,
-            path,
-            args,
-            request.method,
-            choice.server.scope,
-            self._maps,
-        )
-        context.remember(choice.match)
+        context = self._context(request, choice, files or NoPathKinds(), sent or ("", ""))
         try:
             answer = _follow_redirects(context, refused or _start(context))
         except Indeterminate as unknown:
             answer = Answer("unknown", None, reason=unknown.reason)
-        return Route(
-            request,
-            answer,
-            choice.server,
-            choice.listen,
-            choice.why,
-            tuple(context.hops),
-            context.scope,
-            from_raw(context.path),
-            tuple(context.tried),
-            _passed_uri(context, answer),
-            context.try_expand,
+        return _route_of(context, answer)
+
+    def _context(
+        self, request: Request, choice: ServerChoice, files: PathKinds, sent: tuple[str, str]
+    ) -> RequestContext:
+        """The state in which the request gets to the server; `sent` is its path and arguments."""
+        path, args = sent
+        scope = choice.server.scope
+        context = RequestContext(
+            request, choice, files, self._prefix, path, args, request.method, scope, self._maps
         )
+        context.remember(choice.match)
+        return context
 
     def _refused_connection(self, request: Request, choice: ServerChoice) -> Answer | None:
         """Why no request gets through on this connection; None where one does."""
@@ -123,6 +111,24 @@ class Router:
         # The URI is read before the Host header, so the default server's setting applies.
         default = self.servers.default(request.address)
         return default is None or default.scope.argument("merge_slashes", "on") == "on"
+
+
+def _route_of(context: RequestContext, answer: Answer) -> Route:
+    """What the request has been through, and the answer at its end."""
+    choice = context.choice
+    return Route(
+        context.request,
+        answer,
+        choice.server,
+        choice.listen,
+        choice.why,
+        tuple(context.hops),
+        context.scope,
+        from_raw(context.path),
+        tuple(context.tried),
+        _passed_uri(context, answer),
+        context.try_expand,
+    )
 
 
 def _refused_line(request: Request, scope: Scope, sent: uri.Uri | None) -> StatusResult | None:

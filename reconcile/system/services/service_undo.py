@@ -21,19 +21,25 @@ if TYPE_CHECKING:
 NOT_RUNNING = "it no longer runs"
 
 
-@undo_record
 @dataclass(frozen=True)
-class ActiveBefore(Undo):
-    """A unit was started or stopped."""
+class UnitUndo(Undo):
+    """How an effect on a unit is undone."""
 
-    op: ClassVar[str] = "services.active"
     unit: str
-    active: bool
 
     @property
     def affects(self) -> str:
         """The unit."""
         return self.unit
+
+
+@undo_record
+@dataclass(frozen=True)
+class ActiveBefore(UnitUndo):
+    """A unit was started or stopped."""
+
+    op: ClassVar[str] = "services.active"
+    active: bool
 
     def remains(self, host: Host) -> str:
         """See `Undo.remains`."""
@@ -55,17 +61,11 @@ class ActiveBefore(Undo):
 
 @undo_record
 @dataclass(frozen=True)
-class EnabledBefore(Undo):
+class EnabledBefore(UnitUndo):
     """A unit was enabled or disabled."""
 
     op: ClassVar[str] = "services.enabled"
-    unit: str
     enabled: bool
-
-    @property
-    def affects(self) -> str:
-        """The unit."""
-        return self.unit
 
     def remains(self, host: Host) -> str:
         """See `Undo.remains`."""
@@ -84,20 +84,14 @@ class EnabledBefore(Undo):
 
 @undo_record
 @dataclass(frozen=True)
-class UnitFileBefore(Undo):
+class UnitFileBefore(UnitUndo):
     """A unit file was written or removed while this process of the unit ran."""
 
     op: ClassVar[str] = "services.unit_file"
     run_last: ClassVar[bool] = True
-    unit: str
     active: bool
     main_pid: int
     started_at: float | None
-
-    @property
-    def affects(self) -> str:
-        """The unit."""
-        return self.unit
 
     def remains(self, host: Host) -> str:
         """See `Undo.remains`."""
@@ -126,20 +120,14 @@ class UnitFileBefore(Undo):
 
 @undo_record
 @dataclass(frozen=True)
-class CodeBefore(Undo):
+class CodeBefore(UnitUndo):
     """A unit was restarted with new code, which nothing here can replace by the old one."""
 
     op: ClassVar[str] = "services.code"
     run_last: ClassVar[bool] = True
-    unit: str
     folder_of_code: str
     main_pid: int
     started_at: float | None
-
-    @property
-    def affects(self) -> str:
-        """The unit."""
-        return self.unit
 
     def remains(self, host: Host) -> str:
         """See `Undo.remains`."""

@@ -11,7 +11,7 @@ import json
 import time
 from collections.abc import Iterable
 from posixpath import join
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from reconcile.system.services.unit_files import UNIT_DIRECTORIES
 
@@ -42,7 +42,7 @@ def forget_start(host: Host, unit: str) -> None:
 
 def started_from(host: Host, status: UnitStatus) -> str | None:
     """See `ServiceManager.started_from`: by the record of this run, else by the files' times."""
-    record = _read_record(host, status.unit)
+    record = read_record(host, _record_name(status.unit))
     if status.invocation and record.get("invocation") == status.invocation:
         return str(record.get("file")) if _has_same_settings(host, status, record) else None
     return None if _is_older(host, status) else _digest(host, status.fragment_path)
@@ -60,12 +60,12 @@ def is_changing(host: Host, status: UnitStatus) -> bool:
     return any(map(host.files.is_planned, files)) or bool(_planned(host, status.unit))
 
 
-def _read_record(host: Host, unit: str) -> dict[str, object]:
-    data = host.state.read(_record_name(unit))
+def read_record(host: Host, name: str) -> dict[str, Any]:
+    """The record of a start in the state file `name`; {} where it cannot be used."""
     try:
-        record = json.loads(data or b"{}")
+        record = json.loads(host.state.read(name) or b"{}")
     except ValueError:
-        # The record only adds precision: without it, the times decide.
+        # It only adds precision: without it, the times decide.
         return {}
     return record if isinstance(record, dict) else {}
 

@@ -16,6 +16,7 @@ from reconcile.filesystem.code.code_scope import CodeScope
 from reconcile.filesystem.code.read_code import CodeFile, CodeFiles, KnownCode
 from reconcile.filesystem.host_error import ChangedSincePlan
 from reconcile.filesystem.sync.manifest import Signature
+from reconcile.system.services.start_record import read_record
 
 if TYPE_CHECKING:
     from reconcile.system import Host
@@ -93,7 +94,7 @@ class StartedCode:
 
     def _record(self, status: UnitStatus) -> KnownCode | None:
         """The record of this run of the unit, None where there is none."""
-        record = _parsed(self._host.state.read(_record_name(self._unit)))
+        record = read_record(self._host, _record_name(self._unit))
         is_of_run = status.invocation and record.get("invocation") == status.invocation
         if not is_of_run or record.get("scope") != self._key:
             return None
@@ -110,15 +111,6 @@ class StartedCode:
 def forget_code(host: Host, unit: str) -> None:
     """Remove the record of a unit."""
     host.state.remove(_record_name(unit))
-
-
-def _parsed(data: bytes | None) -> dict[str, Any]:
-    try:
-        record = json.loads(data or b"{}")
-    except ValueError:
-        # The record only adds precision: without it, the times decide.
-        return {}
-    return record if isinstance(record, dict) else {}
 
 
 def _record_name(unit: str) -> str:
