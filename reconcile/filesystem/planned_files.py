@@ -66,6 +66,11 @@ class PlannedFiles(Files):
         """Real path of a directory → the owner and mode that it gets."""
         self._at_ns = time.time_ns()
 
+    @property
+    def is_unchanged(self) -> bool:
+        """Whether nothing is laid over the disk."""
+        return not self._planned
+
     def is_planned(self, path: str) -> bool:
         """See `Files.is_planned`."""
         return path in self._planned

@@ -12,8 +12,9 @@ import errno
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import cache
+from posixpath import dirname
 from typing import Literal
 
 from reconcile.dataclass import dataclass
@@ -98,16 +99,20 @@ def is_private(given: Ownership) -> bool:
 
 def trust_of(st: os.stat_result, above: DirectoryTrust) -> DirectoryTrust:
     """Who can change names in the directory `st`, which lies in one of trust `above`."""
-    return trust_given(Ownership.of(st), above)
+    return _trust(st.st_uid, st.st_mode, above)
 
 
 def trust_given(given: Ownership, above: DirectoryTrust) -> DirectoryTrust:
     """The same for a directory with that owner and mode."""
-    if above == "untrusted" or given.uid not in trusted_users():
+    return _trust(given.uid, given.mode, above)
+
+
+def _trust(uid: int, mode: int, above: DirectoryTrust) -> DirectoryTrust:
+    if above == "untrusted" or uid not in trusted_users():
         return "untrusted"
-    if is_private(given):
+    if not mode & OTHERS_WRITE:
         return "trusted"
-    return "sticky" if given.mode & stat.S_ISVTX else "untrusted"
+    return "sticky" if mode & stat.S_ISVTX else "untrusted"
 
 
 @contextmanager
@@ -133,6 +138,10 @@ def first_untrusted_above(path: str) -> tuple[str, os.stat_result] | None:
 
     Absent directories do not count. Errors: UnsafePath.
     """
+    # Below one that others can write nothing is trusted again: most paths need one walk.
+    with suppress(OSError, UnsafePath), pin_directory(dirname(path)) as (_, trust):
+        if trust != "untrusted":
+            return None
     for above in ancestors_top_down(path):
         try:
             with pin_directory(above) as (fd, trust):

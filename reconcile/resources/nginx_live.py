@@ -107,7 +107,7 @@ class NginxLive(Resource):
         live = read_loaded(nginx, now)
         # What nginx does not read it need not load: a snippet whose site has gone, or a file of
         # the rest of the configuration where only a part of it is planned.
-        read = {real_path(host, path) for path in nginx.tree.files}
+        read = {nginx.real_path(path) for path in nginx.tree.files}
         unread = {path: text for path, text in (self.serves or {}).items() if path not in read}
         foreign = foreign_loaded(nginx, live, frozenset(self.serves or ()))
         serves = {**unread, **foreign, **self._without_others(live.serves, nginx)}

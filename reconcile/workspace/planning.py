@@ -61,6 +61,7 @@ def plan_changes(
     observation = _observe(declared, kept, rows, world, compare, bind_contents=bind_contents)
     compared = apply_ignore_rules(declared, observation.readings, rules, today)
     desired, observed = compared.desired, compared.observed
+    worlds = (host,) if world.files.is_unchanged else (host, world)
     plan = make_plan(
         desired,
         observed,
@@ -68,7 +69,7 @@ def plan_changes(
         applier=_applier(host),
         created=observation.created,
         held=observation.held,
-        protection=find_protection(desired, observed, workspace.protected, (host, world)),
+        protection=find_protection(desired, observed, workspace.protected, worlds),
         host=host.name,
         config=workspace.origin,
         partial=selection.partial,

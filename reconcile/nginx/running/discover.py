@@ -33,6 +33,8 @@ class HostReader:
         self._files = host.files
         self.reached: set[str] = set()
         """Every path that was read so far, links and their targets."""
+        self.links: dict[str, str] = {}
+        """Each link among them, and where it leads."""
 
     def read(self, path: str) -> bytes:
         """See `Reader.read`."""
@@ -61,7 +63,9 @@ class HostReader:
             found = self._files.stat(path)
             if found is None or found.kind != "symlink":
                 return
-            path = normpath(join(dirname(path), self._files.readlink(path)))
+            target = normpath(join(dirname(path), self._files.readlink(path)))
+            self.links[path] = target
+            path = target
 
 
 @dataclass(frozen=True)
@@ -126,6 +130,10 @@ class NginxInstallation:
     def config_paths(self) -> frozenset[str]:
         """Its files, the links to them, and where links lead that lead nowhere yet."""
         return frozenset({*self.readable_tree.files, *self._reader.reached})
+
+    def real_path(self, path: str) -> str:
+        """The target of a link in the tree; other paths are returned unchanged."""
+        return self._reader.links.get(path, path)
 
     @cached_property
     def layout(self) -> Layout:

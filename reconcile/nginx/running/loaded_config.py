@@ -119,7 +119,7 @@ def foreign_loaded(
     wanted = paths - live.serves.keys()
     # A managed file that the record of these workers lacks is not loaded, whatever it holds.
     foreign = ((name, file) for name, file in nginx.tree.files.items() if not is_managed(file.data))
-    found = ((real_path(nginx.host, name), file) for name, file in foreign)
+    found = ((nginx.real_path(name), file) for name, file in foreign)
     return {
         real: digest(file.data) if live.current else STALE
         for real, file in (found if wanted else ())
@@ -143,7 +143,7 @@ def managed_on_disk(nginx: NginxInstallation) -> dict[str, str]:
 def _managed(nginx: NginxInstallation) -> Iterator[tuple[str, str, str]]:
     for path, file in nginx.tree.files.items():
         if is_managed(file.data):
-            yield path, real_path(nginx.host, path), digest(file.data)
+            yield path, nginx.real_path(path), digest(file.data)
 
 
 def real_path(host: Host, path: str) -> str:
