@@ -12,7 +12,7 @@ from reconcile.engine.digest import digest
 from reconcile.engine.model import Changes, Finding
 from reconcile.engine.resource import Cause, Ref, Resource
 from reconcile.filesystem.code.code_scope import CodeScope
-from reconcile.nginx.running.reload import drain
+from reconcile.nginx.running.old_workers import drain
 from reconcile.resources.gunicorn_units import HEADER
 from reconcile.system import Host
 from reconcile.system.processes import wait_until

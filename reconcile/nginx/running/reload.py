@@ -25,15 +25,13 @@ from reconcile.nginx.running.loaded_config import (
 from reconcile.nginx.server_name_conflicts import name_conflicts
 from reconcile.system.http import HttpTarget
 from reconcile.system.logs import LogPosition
-from reconcile.system.processes import wait_until, workers
+from reconcile.system.processes import wait_until
 
 if TYPE_CHECKING:
     from reconcile.system import Host
 
 SERVICE = "nginx.service"
 DEADLINE_S = 10.0
-DRAIN_S = 30.0
-"""How long requests that began before a reload may take."""
 AFTER_ERROR_S = 1.0
 """How long a reload may still succeed after an error that another nginx may have logged."""
 _ANSWER_TIMEOUT_S = 2.0
@@ -115,23 +113,6 @@ def reload_and_verify(host: Host, *, restart: bool = False, reload: bool = False
     _wait_for_tokens(nginx, monotonic() + DEADLINE_S)
     if now := find_running(nginx):
         record_loaded(nginx, now)
-
-
-def drain(host: Host) -> None:
-    """Wait until nginx's workers from before a reload have ended, or for DRAIN_S.
-
-    They pass on the rest of their requests to where the old configuration leads. Nothing to
-    wait for where no nginx is found.
-    """
-    try:
-        now = find_running(discover(host))
-    except ReconcileError:
-        # Without a configuration that can be read nothing was reloaded.
-        return
-    if now is not None:
-        wait_until(
-            lambda: not workers(now.master_pid, shutting_down=True), timeout_s=DRAIN_S, every_s=0.05
-        )
 
 
 def _restart(nginx: NginxInstallation, before: RunningNginx) -> None:

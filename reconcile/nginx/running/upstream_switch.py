@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from reconcile.errors import ReconcileError
 from reconcile.filesystem.undo import Undo, undo_record
-from reconcile.nginx.running.reload import drain, reload_and_verify
+from reconcile.nginx.running.old_workers import drain
+from reconcile.nginx.running.reload import reload_and_verify
 
 if TYPE_CHECKING:
     from reconcile.system import Host
