@@ -30,8 +30,8 @@ HERE = Path(__file__).parent
 def build(site: Path, draw_screens: Callable[[Path], None]) -> None:
     """Build the site into `site`, which may exist from a build before.
 
-    Errors: SystemExit where a page is in no menu, a link or anchor leads nowhere, or the command of
-    a screen ends as it should not.
+    Errors: SystemExit where a link or anchor leads nowhere, or the command of a screen ends as it
+    should not.
     """
     with tempfile.TemporaryDirectory() as staged:
         stage = Path(staged)
@@ -52,16 +52,10 @@ def build(site: Path, draw_screens: Callable[[Path], None]) -> None:
 
 
 def configuration(docs: Path) -> dict[str, Any]:
-    """mkdocs.yml with the pages that its patterns name.
-
-    Errors: SystemExit where it leaves a page out.
-    """
+    """mkdocs.yml with the pages that its patterns name, each once; the last takes what is left."""
     settings: dict[str, Any] = yaml.safe_load((HERE / "mkdocs.yml").read_text())
     named = {entry for entry in _targets(settings["nav"]) if "*" not in entry}
     settings["nav"] = _expanded(settings["nav"], docs, named)
-    pages = {page.relative_to(docs).as_posix() for page in docs.rglob("*.md")}
-    if left_out := sorted(pages - set(_targets(settings["nav"]))):
-        raise SystemExit(f"In no menu of .site/mkdocs.yml: {', '.join(left_out)}")
     return settings
 
 
@@ -82,7 +76,9 @@ def _expanded(nav: list[Any], docs: Path, named: set[str]) -> list[Any]:
         elif "*" in target:
             found = (page.relative_to(docs).as_posix() for page in sorted(docs.glob(target)))
             target = [page for page in found if page not in named]
-        entries.append({title: target})
+            named.update(target)
+        if target:
+            entries.append({title: target})
     return entries
 
 

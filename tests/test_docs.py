@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+from markdown.extensions.toc import slugify
 
 from reconcile.cli.app import COMMANDS
 from reconcile.config.json_schema import json_schema
+from reconcile.config.load import load_bytes
 from reconcile.resources.registry import MODULES
 
 PROJECT = Path(__file__).parents[1]
@@ -76,6 +79,43 @@ def test_every_link_between_pages_leads_somewhere() -> None:
     ]
 
     assert [] == broken
+
+
+PAGES = (PROJECT / "README.md", *sorted(DOCS.rglob("*.md")))
+CODE = re.compile(r"^(`{3,}).*?^\1$", re.M | re.S)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(PROJECT).as_posix())
+def test_every_link_to_a_heading_finds_it(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#:]*)#([^)]*)\)", page.read_text())
+    targets = [(page.parent / name if name else page, anchor) for name, anchor in links]
+
+    assert [] == [
+        f"{target.name}#{anchor}"
+        for target, anchor in targets
+        if target.exists() and anchor not in headings(target)
+    ]
+
+
+@cache
+def headings(page: Path) -> set[str]:
+    """The anchors that the site gives to the headings of a page."""
+    titles = re.findall(r"^#+ (.+)$", CODE.sub("", page.read_text()), re.M)
+    return {slugify(re.sub(r"\[(.*?)\]\(.*?\)", r"\1", title), "-") for title in titles}
+
+
+FILE = re.compile(r"^```yaml\n(version: 1\n.*?)^```", re.M | re.S)
+WHOLE_FILES = [
+    pytest.param(text, id=f"{page.name}:{number}")
+    for page in PAGES
+    if page.name != "yaml.md"  # its blocks show a key each
+    for number, text in enumerate(FILE.findall(page.read_text()))
+]
+
+
+@pytest.mark.parametrize("text", WHOLE_FILES)
+def test_every_whole_file_in_a_page_is_valid(text: str) -> None:
+    load_bytes(text.encode(), "/srv/myapp/reconcile.yaml")
 
 
 SAFETY = (DOCS / "safety.md").read_text()

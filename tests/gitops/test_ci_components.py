@@ -28,7 +28,8 @@ sites:
 PROGRAMS = {
     "sudo": 'exec "$@"',
     "reconcile": f'exec {" ".join(COMMAND)} "$@"',
-    "gh": 'echo "gh $*"',
+    # One comment of an earlier run is there, where a test says so.
+    "gh": 'case "$*" in "api --paginate "*) printf "$COMMENTS" ;; *) echo "gh $*" ;; esac',
     "curl": 'echo "curl $*"',
 }
 Script = Callable[..., subprocess.CompletedProcess[str]]
@@ -121,13 +122,15 @@ def test_the_action_comments_what_a_pull_request_changes(
     steps = action_steps()
 
     compared = script(steps["Compare"], MODE="review")
-    commented = script(steps["Comment"], NUMBER="7")
+    commented = script(steps["Comment"], NUMBER="7", GH_REPO="a/b")
+    again = script(steps["Comment"], NUMBER="7", GH_REPO="a/b", COMMENTS="11\n42\n")
     gate = script(steps["Gate"], MODE="review", CODE="2")
 
     assert (0, 0, 0) == (compared.returncode, commented.returncode, gate.returncode), compared
     assert "exit-code=2" in (tmp_path / "output").read_text()
     assert "+    server_name new.example;" in (tmp_path / "summary.md").read_text()
-    assert "--body-file" in commented.stdout
+    assert "gh pr comment 7 --body-file" in commented.stdout
+    assert "--method PATCH repos/a/b/issues/comments/42" in again.stdout
     assert [] == list(tmp_path.rglob("pwned"))
     assert 1 == len(git(checkout, "worktree", "list").splitlines())
 
