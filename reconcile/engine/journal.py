@@ -87,7 +87,7 @@ class Journal:
         self._log.append("".join(canonical(to_json(undo)) + "\n" for undo in undos).encode())
 
     def undos(self) -> tuple[Undo, ...]:
-        """All undos that were recorded, in order.
+        """All undos that were recorded, in order, each of a batch for itself.
 
         A last line without its end was cut off by a crash, so its effect never began.
         Errors: ReconcileError for any other damaged line.
@@ -96,7 +96,8 @@ class Journal:
 
         data = self._state.read(f"{self.folder}/undo.jsonl") or b""
         try:
-            return tuple(from_json(json.loads(line)) for line in data.split(b"\n")[:-1])
+            found = (from_json(json.loads(line)) for line in data.split(b"\n")[:-1])
+            return tuple(part for undo in found for part in undo.parts())
         except (ValueError, KeyError, TypeError) as error:
             raise _damaged(self.folder, str(error)) from None
 

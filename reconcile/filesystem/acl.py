@@ -105,16 +105,18 @@ def masked_grants_below(
     with directory_cursor(root) as cursor:
         for found in deviations:
             mode = policy.mode(found.is_directory)
-            if (found.mode ^ mode) & 0o070:
-                grants = changed_grants(parse_acl(_acl_below(cursor, found.path)), mode)
+            if found.attributes != () and (found.mode ^ mode) & 0o070:
+                grants = changed_grants(parse_acl(_acl_of(cursor, found)), mode)
                 if grants:
                     yield found.path, grants
 
 
-def _acl_below(cursor: DirectoryCursor, path: str) -> bytes | None:
+def _acl_of(cursor: DirectoryCursor, found: PermissionDeviation) -> bytes | None:
     """None where it has no list, and where it is gone."""
+    if found.attributes is not None:
+        return bytes.fromhex(dict(found.attributes).get(ACL, ""))
     try:
-        at = cursor.name(path)
+        at = cursor.name(found.path)
         return read_attribute_at(at.dir_fd, at.name, ACL)
     except OSError as error:
         if error.errno in GONE:

@@ -47,6 +47,13 @@ def affected_attributes(fd: int) -> dict[str, str]:
     return {name: value.hex() for name, value in found.items() if value is not None}
 
 
+def affected_attributes_at(dir_fd: int, name: str) -> dict[str, str]:
+    """The same of a name in an open directory; a symlink is not followed. Errors: OSError."""
+    listed = os.listxattr(f"{fd_path(dir_fd)}/{name}", follow_symlinks=False)
+    found = {one: read_attribute_at(dir_fd, name, one) for one in AFFECTED if one in listed}
+    return {one: value.hex() for one, value in found.items() if value is not None}
+
+
 def all_attributes(fd: int) -> dict[str, str]:
     """Every attribute, in hex: SELinux labels, default ACLs, users' own."""
     found = {name: read_attribute(fd, name) for name in os.listxattr(fd_path(fd))}
@@ -66,23 +73,54 @@ def set_owner_and_mode(fd: int, uid: int, gid: int, mode: int) -> None:
     In between, whoever can read it before and after can read it, and who cannot does not.
     """
     st = os.fstat(fd)
-    if (st.st_uid, st.st_gid) != (uid, gid):
-        capability = read_attribute(fd, CAPABILITY) if stat.S_ISREG(st.st_mode) else None
-        _set_mode(fd, mode_for_both(Ownership.of(st), Ownership(uid, gid, mode)))
-        os.chown(fd_path(fd), uid, gid)
+    is_given = (st.st_uid, st.st_gid) != (uid, gid)
+    capability = read_attribute(fd, CAPABILITY) if is_given and stat.S_ISREG(st.st_mode) else None
+    change_owner_and_mode(fd, Ownership.of(st), Ownership(uid, gid, mode), capability)
+
+
+def change_owner_and_mode(
+    fd: int, now: Ownership, wanted: Ownership, capability: bytes | None = None
+) -> None:
+    """The same for an inode that was just found to be `now`, with that capability."""
+    path, mode = fd_path(fd), now.mode
+    if now[:2] != wanted[:2]:
+        mode = mode_for_both(now, wanted)
+        if mode != now.mode:
+            os.chmod(path, mode)
+        os.chown(path, wanted.uid, wanted.gid)
         if capability is not None:
-            os.setxattr(fd_path(fd), CAPABILITY, capability)
+            os.setxattr(path, CAPABILITY, capability)
     # After chown, which clears setuid and setgid.
-    _set_mode(fd, mode)
-
-
-def _set_mode(fd: int, mode: int) -> None:
-    if stat.S_IMODE(os.fstat(fd).st_mode) != mode:
-        os.chmod(fd_path(fd), mode)
+    if mode != wanted.mode:
+        os.chmod(path, wanted.mode)
 
 
 def mode_for_both(before: Ownership, after: Ownership) -> int:
     """The mode during a change of owner: it holds for the old owner and group, and the new ones."""
+    return after.mode if can_set_mode_first(before, after) else _common_mode(before, after)
+
+
+def can_set_mode_first(before: Ownership, after: Ownership) -> bool:
+    """Whether the new mode can be set before the owner: it opens and closes nothing by that.
+
+    Whoever is owner, group or others before may be either of the two other ones afterwards.
+    """
+    if after.mode > 0o777:
+        return False
+    old, new = _classes(before.mode), _classes(after.mode)
+    others = ((new[1], new[2]), (new[0], new[2]), (new[0], new[1]))
+    return not any(
+        is_now & ~(was | (one & other)) | was & (one | other) & ~is_now
+        for was, is_now, (one, other) in zip(old, new, others, strict=True)
+    )
+
+
+def _classes(mode: int) -> tuple[int, int, int]:
+    """The bits of the owner, the group and others."""
+    return mode >> 6 & 7, mode >> 3 & 7, mode & 7
+
+
+def _common_mode(before: Ownership, after: Ownership) -> int:
     old_group, old_others = before.mode >> 3 & 7, before.mode & 7
     new_group, new_others = after.mode >> 3 & 7, after.mode & 7
     owner = (before.mode | after.mode) & 0o700
@@ -107,9 +145,10 @@ def with_states_between(known: Iterable[Ownership]) -> frozenset[Ownership]:
 
 def _states_between(old: Ownership, new: Ownership) -> Iterator[Ownership]:
     if old[:2] != new[:2]:
-        mode = mode_for_both(old, new)
-        yield old._replace(mode=mode)
-        yield new._replace(mode=mode)
+        # An older version set the common mode in any case.
+        for mode in {mode_for_both(old, new), _common_mode(old, new)}:
+            yield old._replace(mode=mode)
+            yield new._replace(mode=mode)
 
 
 def copy_attributes(source: int, target: int) -> None:

@@ -6,7 +6,7 @@ import errno
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
-from reconcile.filesystem import access_check, acl, permissions, read, write
+from reconcile.filesystem import access_check, acl, permissions_fix, read, write
 from reconcile.filesystem.access_check import AccessWalk, Account
 from reconcile.filesystem.acl import GrantChange, GrantChanges
 from reconcile.filesystem.code.code_scope import CodeScope
@@ -241,14 +241,14 @@ class Files:
     ) -> None:
         """Fix what a scan found; whatever is no longer that is left to the next plan."""
         with changing(root, "given its owners and modes"):
-            permissions.fix_permissions(self._context.recorder, root, policy, deviations)
+            permissions_fix.fix_permissions(self._context.recorder, root, policy, deviations)
 
     def still_deviating(
         self, root: str, policy: PermissionPolicy, deviations: Sequence[PermissionDeviation]
     ) -> list[PermissionDeviation]:
         """Those of `deviations` that still deviate and could be fixed."""
         with explained(f"the tree below {root} cannot be examined"):
-            return permissions.still_deviating(root, policy, deviations)
+            return permissions_fix.still_deviating(root, policy, deviations)
 
     def masked_grants(self, path: str, mode: int) -> tuple[GrantChange, ...]:
         """What the ACL of `path` grants by name, and would not with `mode`."""

@@ -81,6 +81,7 @@ class DirectoryCursor:
         self._root, self._root_trust, self._path = root, trust, path
         self._prefix = join(path, "")
         self._mount = mount_id(root)
+        self.device = os.fstat(root).st_dev
         self._at = ""
         self._fd = os.dup(root)
         self._trust: DirectoryTrust = trust

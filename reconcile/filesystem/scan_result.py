@@ -10,7 +10,7 @@ from hashlib import blake2b
 from reconcile.filesystem.host_error import cause
 from reconcile.filesystem.permissions import PermissionDeviation
 
-MOST_KEPT = 50_000
+MOST_KEPT = 128 << 10
 MOST_KEPT_BYTES = 16 << 20
 """Deviations, and bytes of their paths, held in memory; beyond, they are only counted."""
 MOST_EXAMPLES = 20

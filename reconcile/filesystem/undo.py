@@ -54,6 +54,10 @@ class Undo(ABC):
         Durable only once `folder` is flushed, so that many are flushed together.
         """
 
+    def parts(self) -> Iterator[Undo]:
+        """The undos that it stands for, in the order of their effects; itself, unless many."""
+        yield self
+
     @property
     def subject(self) -> Hashable | None:
         """What it changes, where several undos of that can be `coalesced`."""

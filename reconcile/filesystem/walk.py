@@ -13,11 +13,13 @@ from collections import deque
 from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 
+from reconcile.filesystem.attributes import affected_attributes_at
 from reconcile.filesystem.mount import mount_id
 from reconcile.filesystem.openat import has_mounts_below, open_subdirectory
 from reconcile.filesystem.parallel import ProgressCounter
 from reconcile.filesystem.path import is_helper_name
 from reconcile.filesystem.permissions import (
+    Attributes,
     PermissionDeviation,
     PermissionPolicy,
     may_change_owner,
@@ -80,11 +82,12 @@ class Share(NamedTuple):
 class OpenDirectory:
     """A directory on the way down, with the subdirectories still to be entered."""
 
-    __slots__ = ("fd", "pending", "place", "trust")
+    __slots__ = ("fd", "may_change", "pending", "place", "trust")
 
     def __init__(self, fd: int, trust: DirectoryTrust, place: WalkPosition) -> None:
         self.fd, self.trust, self.place = fd, trust, place
         self.pending: list[str] = []
+        self.may_change: dict[tuple[int, int, int], bool] = {}
 
 
 class TreeWalker:
@@ -263,13 +266,18 @@ class TreeWalker:
         elif not (is_trusted or self._may_change(level, st)):
             self.scan.foreign_owner.add_owned(path, st)
         else:
-            found = PermissionDeviation.of(path, st)
-            self.scan.add_deviation(found)
+            self.scan.add_deviation(PermissionDeviation.of(path, st, _attributes(level.fd, name)))
         return True
 
     def _may_change(self, level: OpenDirectory, st: os.stat_result) -> bool:
-        wanted = self.policy.ownership(stat.S_ISDIR(st.st_mode))
-        return may_restrict(st, wanted) or may_change_owner(st, level.fd, wanted.uid)
+        """The same answer for all of one owner and mode; none of them has a second name."""
+        owner = st.st_mode, st.st_uid, st.st_gid
+        if owner not in level.may_change:
+            wanted = self.policy.ownership(stat.S_ISDIR(st.st_mode))
+            level.may_change[owner] = may_restrict(st, wanted) or may_change_owner(
+                st, level.fd, wanted.uid
+            )
+        return level.may_change[owner]
 
     def _is_mount(self, above: int, name: str) -> bool:
         """Whether a name is a mount point; a bind mount of this filesystem has its device, too."""
@@ -283,6 +291,15 @@ class TreeWalker:
 
 class OtherMount(OSError):
     """A directory that is on another mount, and so is not entered."""
+
+
+def _attributes(above: int, name: str) -> Attributes | None:
+    """What a change of owner and mode may affect; None where that has to be examined again."""
+    try:
+        return tuple(affected_attributes_at(above, name).items())
+    except OSError:
+        # It may be gone by now. What is wrong with it shows when it is examined.
+        return None
 
 
 def _partition(fd: int, share: Share) -> Iterator[str]:

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from reconcile.filesystem.attributes import set_owner_and_mode
+from reconcile.filesystem.attributes import can_set_mode_first, mode_for_both, set_owner_and_mode
+from reconcile.filesystem.inode import Ownership
 
 WORKER, OTHER = 33, 1234
 
@@ -73,3 +74,28 @@ def test_whoever_reads_it_before_and_after_reads_it_in_between(
             opened += [(before, after)] if not any(known) and between.can_read(user) else []
 
     assert ([], []) == (closed, opened)
+
+
+def access(given: Ownership, uid: int, groups: tuple[int, ...]) -> int:
+    bits = 6 if uid == given.uid else 3 if given.gid in groups else 0
+    return given.mode >> bits & 7
+
+
+MODES = (0o600, 0o640, 0o644, 0o666, 0o664, 0o700, 0o750, 0o755, 0o777, 0o707, 0o604, 0o440)
+OWNED = [Ownership(uid, gid, mode) for uid, gid, mode in product((1, 2), (1, 2), MODES)]
+
+
+@pytest.mark.parametrize(("uid", "groups"), [*product((1, 2, 3), ((), (1,), (2,), (1, 2)))])
+def test_a_new_mode_is_set_first_only_where_it_opens_and_closes_nothing_by_that(
+    uid: int, groups: tuple[int, ...]
+) -> None:
+    for before, after in product(OWNED, OWNED):
+        if before[:2] == after[:2] or not can_set_mode_first(before, after):
+            continue
+        had, has = access(before, uid, groups), access(after, uid, groups)
+        between = access(before._replace(mode=after.mode), uid, groups)
+        assert (0, 0) == (between & ~(had | has), had & has & ~between), (before, after)
+
+
+def test_a_private_file_is_opened_with_one_change_of_its_mode() -> None:
+    assert 0o644 == mode_for_both(Ownership(1, 1, 0o600), Ownership(2, 2, 0o644))

@@ -19,7 +19,8 @@ class MemoryRecorder:
 
     @property
     def undos(self) -> list[Undo]:
-        return [from_json(json.loads(line)) for line in self.lines]
+        found = (from_json(json.loads(line)) for line in self.lines)
+        return [part for undo in found for part in undo.parts()]
 
     def record_undo(self, *undos: Undo) -> None:
         self.lines.extend(json.dumps(to_json(one)) for one in undos)

@@ -23,7 +23,7 @@ from reconcile.filesystem.compress import compressed
 from reconcile.filesystem.host_error import ChangedSincePlan, cause
 from reconcile.filesystem.openat import DirectoryCursor, directory_cursor
 from reconcile.filesystem.path import is_inside
-from reconcile.filesystem.permissions import fix_permissions
+from reconcile.filesystem.permissions_fix import fix_permissions
 from reconcile.filesystem.place_guard import UNGUARDED, PlaceGuard
 from reconcile.filesystem.read import chunks, sha256_of
 from reconcile.filesystem.safe_path import closing
