@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from reconcile.system.kernel import CLONE_NEWNS, MS_PRIVATE, MS_REC, Kernel
-from tests.faults.killing import EFFECTS
+from tests.faults.dying import EFFECTS
 
 EXT4_IOC_SHUTDOWN = 0x8004587D
 NOLOGFLUSH = 2

@@ -12,6 +12,8 @@ from reconcile.engine import history
 from reconcile.engine.apply_report import Report
 from reconcile.engine.ledger_store import read_ledger
 from reconcile.engine.resource import Ref
+from reconcile.filesystem.release.folder import fill, is_complete, seal
+from reconcile.filesystem.release.listing import list_source
 from reconcile.resources.file import File
 from tests.faults.power import Disk, cut_at, own_mounts
 from tests.faults.test_crash import refuse_remains, timeless
@@ -21,6 +23,7 @@ from tests.support.tally import TALLY
 pytestmark = pytest.mark.process
 
 FEW, MANY = 4, 60
+RELEASE_FILES, RELEASED = ("app.py", "pkg/mod.py", "style.css"), b"of the release\n" * 500
 
 
 @pytest.fixture(params=["auto_da_alloc", "noauto_da_alloc"])
@@ -96,6 +99,41 @@ def test_after_a_power_cut_every_file_is_old_or_new_and_a_rerun_converges(
         apply_new(machine)
         assert texts[1] == Path(machine.path("a")).read_bytes(), where
         refuse_remains(machine)
+    disk.check()
+
+
+def make_release(folder: Path) -> None:
+    """A release of three files, and a fourth that a step has made."""
+    listing = list_source(str(folder / "source"))
+    fill(str(folder / "release"), listing, 0, 0)
+    (folder / "release/made").write_bytes(RELEASED)
+    seal(str(folder / "release"), 0, 0)
+
+
+@pytest.mark.parametrize("every", [13, pytest.param(1, marks=pytest.mark.nightly)])
+def test_after_a_power_cut_a_release_is_whole_or_incomplete(disk: Disk, every: int) -> None:
+    folder = disk.mount_point
+    (folder / "source/pkg").mkdir(parents=True)
+    for name in RELEASE_FILES:
+        (folder / "source" / name).write_bytes(RELEASED)
+    disk.restart()
+    number = 0
+    while cut_at(number, disk, lambda: make_release(folder)):
+        TALLY["power cuts"] += 1
+        disk.restart()
+        # The next apply would make it anew; what is complete, it uses.
+        if is_complete(str(folder / "release"), 0):
+            found = {name: folder / "release" / name for name in (*RELEASE_FILES, "made")}
+            assert dict.fromkeys(found, RELEASED) == {
+                name: path.read_bytes() for name, path in found.items()
+            }, f"power cut before effect {number}"
+        number += every
+    disk.cut_power()
+    disk.restart()
+
+    assert number > 0
+    assert is_complete(str(folder / "release"), 0)
+    assert RELEASED == (folder / "release/made").read_bytes()
     disk.check()
 
 

@@ -12,6 +12,7 @@ import pytest
 from reconcile.filesystem.host_error import ChangedSincePlan, HostError
 from reconcile.filesystem.release.folder import INCOMPLETE, fill, is_complete, remove, seal
 from reconcile.filesystem.release.listing import ReleaseListing, content_digest, list_source
+from tests.faults.killing import killed_at
 
 pytestmark = pytest.mark.process
 
@@ -201,6 +202,21 @@ def test_what_is_half_made_is_made_anew(site: Path) -> None:
     made(site, release)
 
     assert not (release / "left").exists()
+
+
+def test_what_is_killed_before_it_has_a_name_in_it_is_incomplete(site: Path) -> None:
+    for number in range(12):
+        killed_at(number, lambda: made(site, site / "release"))
+
+        assert not is_complete(str(site / "release"), 0), f"killed at effect {number}"
+
+
+def test_what_is_half_removed_is_incomplete(site: Path) -> None:
+    for number in range(9):
+        release = made(site, site / f"release{number}")
+        seal(str(release), APP, APP)
+        if killed_at(number, lambda at=release: remove(str(at))) and number:  # type: ignore[misc]
+            assert not is_complete(str(release), 0), f"killed at effect {number}"
 
 
 def test_removing_it_follows_no_link(site: Path) -> None:

@@ -1,8 +1,8 @@
 """The folder of a release: filled for the app's user, whose steps write to it, then root's.
 
-It is complete once it is root's and holds no `.incomplete`. Whatever a step has left in it is
-taken over by descriptor: links are never followed, and what has a second name elsewhere is
-replaced by a copy, so that nothing outside of the folder gets another owner.
+It is complete once it is root's, open to others, and holds no `.incomplete`. Whatever a step
+has left in it is taken over by descriptor: links are never followed, and what has a second name
+elsewhere is replaced by a copy, so that nothing outside of the folder gets another owner.
 """
 
 from __future__ import annotations
@@ -39,6 +39,8 @@ from reconcile.filesystem.walk import DEEPEST
 
 INCOMPLETE = ".incomplete"
 FOLDER_MODE = 0o755
+_UNFINISHED_MODE = 0o700
+"""Of a folder that is about to get its `.incomplete`, or that is being removed with it."""
 _FILE_MODE, _PROGRAM_MODE = 0o644, 0o755
 _TEMPORARY = ".reconcile-unlinked"
 
@@ -47,7 +49,9 @@ def is_complete(path: str, uid: int) -> bool:
     """Whether the release at `path` has had all of its steps, and belongs to `uid`."""
     try:
         with pin_name(path) as at, at.pinned(PIN_DIRECTORY) as pin:
-            return os.fstat(pin).st_uid == uid and INCOMPLETE not in names_in(pin)
+            found = os.fstat(pin)
+            is_unfinished = stat.S_IMODE(found.st_mode) == _UNFINISHED_MODE
+            return found.st_uid == uid and not is_unfinished and INCOMPLETE not in names_in(pin)
     except (FileNotFoundError, NotADirectoryError):
         return False
 
@@ -62,7 +66,7 @@ def fill(
     remove(path, guard)
     with pin_name(path) as at:
         guard.refuse(at.dir_fd, path)
-        os.mkdir(at.name, 0o700, dir_fd=at.dir_fd)
+        os.mkdir(at.name, _UNFINISHED_MODE, dir_fd=at.dir_fd)
         sync_directory(at.dir_fd)
         with at.pinned(PIN_DIRECTORY) as pin:
             _create(pin, INCOMPLETE, 0o600)
@@ -100,9 +104,9 @@ def remove(path: str, guard: PlaceGuard = UNGUARDED) -> None:
                 return
             with at.pinned(PIN_DIRECTORY) as pin:
                 guard.refuse(pin, path)
-                with suppress(FileExistsError):
-                    # What is half removed is incomplete.
-                    _create(pin, INCOMPLETE, 0o600)
+                # What is half removed is incomplete, whichever name goes first.
+                os.chmod(fd_path(pin), _UNFINISHED_MODE)
+                sync_directory(pin)
             shutil.rmtree(at.name, dir_fd=at.dir_fd)
             sync_directory(at.dir_fd)
     except FileNotFoundError:
