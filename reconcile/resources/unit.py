@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from hashlib import sha256
 from typing import Any, ClassVar, Literal, Self
 
 from reconcile.dataclass import dataclass
-from reconcile.engine.model import Change
+from reconcile.engine.model import Change, Finding
 from reconcile.engine.resource import Ref, Resource
 from reconcile.filesystem.inode import Stat
 from reconcile.filesystem.planned_entry import Entry
@@ -25,6 +26,7 @@ from reconcile.system import Host
 from reconcile.system.services.service_undo import record_unit_file
 
 FOLDER_MODE = 0o755
+_SOCKET = re.compile(r"^ListenStream=(/.*)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,10 +46,14 @@ class Unit(Resource):
     """Observed: the digest of its content."""
     inode: Stat | None = None
     """Observed: what gets another owner or mode."""
+    left_socket: str | None = None
+    """Observed: the path that a socket leaves for another one."""
 
     order: ClassVar[int] = 40
     removal_order: ClassVar[int] = 96
-    metadata_fields: ClassVar[frozenset[str]] = frozenset({"path", "identity", "inode"})
+    metadata_fields: ClassVar[frozenset[str]] = frozenset(
+        {"path", "identity", "inode", "left_socket"}
+    )
 
     form: ClassVar[str] = "file"
     is_name_removed: ClassVar[bool] = True
@@ -89,15 +95,25 @@ class Unit(Resource):
         if found is None:
             return None
         stat, content = found
+        text = content.decode("utf-8", "backslashreplace")
         return replace(
             self,
-            content=content.decode("utf-8", "backslashreplace"),
+            content=text,
+            left_socket=_left_socket(text, self.content or ""),
             user=host.accounts.user_name(stat.uid),
             group=host.accounts.group_name(stat.gid),
             mode=stat.mode,
             identity=f"sha256:{sha256(content).hexdigest()}",
             inode=stat,
         )
+
+    def findings(self) -> tuple[Finding, ...]:
+        """A warning where nginx finds no socket until it is reloaded."""
+        if self.left_socket is None:
+            return ()
+        what = f"{self.unit} leaves {self.left_socket}: until Nginx is reloaded, requests to the"
+        fix = "Name another `service` in the same change: it is then started beside the old one."
+        return (Finding("socket-moves", "warning", f"{what} app may get 502.", fix=fix),)
 
     def preflight(self, host: Host, changes: Sequence[Change]) -> Sequence[str]:
         """Refuse an owner that must not be given. Errors: HostError."""
@@ -147,3 +163,9 @@ class Unit(Resource):
         folder = self.path.rpartition("/")[0]
         if host.files.stat(folder, follow=True) is None:
             host.files.mkdir(folder, uid=uid, gid=gid, mode=FOLDER_MODE)
+
+
+def _left_socket(before: str, after: str) -> str | None:
+    """The path of the socket in `before`, where `after` has another one."""
+    old, new = _SOCKET.search(before), _SOCKET.search(after)
+    return old[1] if old and new and old[1] != new[1] else None

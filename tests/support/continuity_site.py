@@ -69,6 +69,7 @@ class State:
     dropin: bool = False
     robots: str = ""
     split: bool = False
+    service: str = "gunicorn"
 
     def yaml(self) -> str:
         """The configuration; JSON is YAML."""
@@ -92,8 +93,8 @@ class State:
             "listen": [80, 8080] if self.port else [80],
             **({"max_upload": self.upload} if self.upload else {}),
             "app": {
-                "upstream": "unix:/run/gunicorn.sock",
-                "service": "gunicorn.service",
+                "upstream": f"unix:/run/{self.service}.sock",
+                "service": f"{self.service}.service",
                 "user": "www-data",
                 "gunicorn": gunicorn,
             },
@@ -135,7 +136,7 @@ class State:
             yield "/etc/nginx/conf.d/extra.conf", conf
         if self.dropin:
             dropin = {"content": "[Service]\nEnvironment=EXTRA=yes\n"}
-            yield "/etc/systemd/system/gunicorn.service.d/extra.conf", dropin
+            yield f"/etc/systemd/system/{self.service}.service.d/extra.conf", dropin
         if self.robots:
             yield f"{self.root}/{self.robots}", {"content": f"{self.robots} of paths\n"}
 
@@ -202,6 +203,7 @@ CHOICES: Mapping[str, tuple[Any, ...]] = {
     "conf": (False, True),
     "dropin": (False, True),
     "robots": ("", "robots.txt", "js/main.js"),
+    "service": ("gunicorn", "web"),
 }
 
 
@@ -211,7 +213,7 @@ CHOSEN: tuple[Mapping[str, Any], ...] = (
     {"root": "/var/www/myapp/assets", "public": "plain 1"},
     {"workers": 3, "dropin": True, "media": "/srv/media"},
     {"shape": "narrow", "robots": "js/main.js", "private": "/srv/private2"},
-    {"shape": "wide", "other": "/srv/other", "files_role": "media"},
+    {"shape": "wide", "other": "/srv/other", "files_role": "media", "service": "web"},
     {"prune": False, "precompress": False, "extra": 1, "conf": True, "public": "link 2"},
     {"version": 3, "port": True, "alias": True, "conf": False, "dropin": False, "upload": "5MB"},
     {"root": "/var/www/myapp/static", "robots": "robots.txt", "workers": 2, "port": False},
