@@ -112,6 +112,8 @@ class Assets(Resource):
     """Observed: what stays for now, and since when it is not in the source, where that is new."""
     built_by: str = ""
     """The release whose steps make the source, as text; "" where it exists by itself."""
+    built_in: str = ""
+    """The folder of that release."""
     at_switch: bool = False
     """Whether what keeps its name changes together with the version of the app."""
     masked: tuple[str, ...] = ()
@@ -126,6 +128,7 @@ class Assets(Resource):
         {
             *("path", "extra", "except_", "differing", "diff", "total", "notes", "unpublished"),
             *("masked", "spared", "skipped", "keep", "dropped", "built_by", "at_switch"),
+            "built_in",
         }
     )
 
@@ -239,7 +242,9 @@ class Assets(Resource):
 
     def _is_unbuilt(self, host: Host) -> bool:
         """Whether a release makes the source before this is planned exactly."""
-        return bool(self.built_by) and host.files.stat(self.source) is None
+        return bool(self.built_by) and not host.files.is_release_complete(
+            self.built_in, host.managing_account.uid
+        )
 
     def _unknown(self, host: Host) -> Self | None:
         """What is known before the release is made: that its files are copied."""

@@ -154,6 +154,10 @@ def apply_plan(
         # Exactly, now that it is known what the steps have made.
         workspace = workspace.refreshed()
         plan = plan_changes(workspace, options.selection)
+        if unclear := _why_unclear(plan):
+            keep_steps(workspace, plan, steps)
+            actor = workspace.actor(command, options.saved_plan)
+            return report_unprepared(plan, workspace.host, unclear, actor)
         _refuse_unsafe(workspace, plan, options)
     texts = KeptTexts(workspace, plan, steps)
     return _apply_exact(workspace, plan, command, options, on_event, texts)
@@ -205,6 +209,15 @@ def _prepare(
         with uninterrupted() as signals, signals.interruptible():
             build_releases(releases, workspace, on_event, on_step)
     except (ReconcileError, OSError, Interrupted) as error:
+        return error
+    return None
+
+
+def _why_unclear(plan: Plan) -> ReconcileError | None:
+    """Why the plan that is known once the releases are made cannot be applied, if it cannot."""
+    try:
+        refuse_unclear(plan)
+    except ReconcileError as error:
         return error
     return None
 

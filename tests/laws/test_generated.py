@@ -27,7 +27,7 @@ READ_BY_DOCTOR = "reconcile doctor reads it; no plan depends on it"
 OF_THE_HOST = "the modelled host sets it"
 ASKS_AN_AUTHORITY = "certbot asks an authority outside of the host"
 REQUESTED = "a request after an apply; the modelled host answers none, booted hosts have others"
-RUN = "its steps and its instances are run, which the modelled host cannot"
+RUN = "tests/laws/test_release_ways.py has ways of its own through releases"
 NOT_GENERATED = {
     "Config.version": "always 1",
     "Config.containers": READ_BY_DOCTOR,

@@ -32,6 +32,7 @@ from reconcile.config.site.headers import (
 from reconcile.config.site.inline import InlineType, check_inline, endings_of
 from reconcile.config.site.location_key import SEGMENT
 from reconcile.config.site.rate_limit import RateLimit, check_no_limit
+from reconcile.config.site.release_id import release_folder
 from reconcile.engine.model import Declared
 from reconcile.filesystem.compress import SUFFIXES
 from reconcile.filesystem.path import is_inside, overlap
@@ -232,6 +233,7 @@ def _contents(
     user, group, dirs, files = owner
     except_ = _separately_owned(site, location)
     if location.source is not None:
+        builder = built_by(site, location)
         yield Assets(
             path=location.dir,
             user=user,
@@ -244,7 +246,8 @@ def _contents(
             keep=location.keep,
             precompress=location.precompress,
             extra={HEALTH_FILE: HEALTH_CONTENT},
-            built_by=built_by(site, location),
+            built_by=builder,
+            built_in=release_folder(site.context, site.name) if builder else "",
             at_switch=site.app.release is not None,
         )
         return

@@ -1,0 +1,245 @@
+"""Random ways through the releases of an app: every law holds on each of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reconcile.engine.model import Plan, Report
+from reconcile.errors import ReconcileError
+from reconcile.resources import release
+from reconcile.system import Host
+from reconcile.system.release_step import StepRun
+from tests.laws.box import Box, Event, Yaml, a_box, memory_folder
+from tests.laws.generated_sites import a_few, one_of
+from tests.support.tally import TALLY
+
+pytestmark = pytest.mark.process
+
+INTO = "srv/app"
+MOST = 4
+"""Transitions in one way."""
+Way = list[tuple[Event | None, Yaml]]
+
+STATIC = one_of(
+    {"source": "{release}/css"},
+    {"source": "{release}/made", "prune": True},
+    {"source": "@/rel1/static"},
+)
+RELEASE = a_few(
+    {
+        "keep": one_of(1, 3),
+        "exclude": one_of(["img"]),
+        "steps": one_of(
+            [["/bin/true"]],
+            [["/bin/true"], {"run": ["/bin/false"], "irreversible": True}],
+        ),
+    },
+    most=3,
+)
+GUNICORN = a_few(
+    {
+        "workers": one_of(3),
+        "environment": one_of({"HOME_OF_APP": "{release}"}),
+        "environment_file": one_of("@/src.env"),
+        "args": one_of(["--config-of-app", "{release}/app.js"]),
+    },
+    most=2,
+)
+EVENTS = one_of(
+    None,
+    ("source", "src/app.js"),
+    ("source", "src/css/site.css"),
+    ("source", "src/made.js"),
+    ("remove", f"{INTO}/current"),
+    ("remove", "www/static/site.css"),
+)
+
+
+@st.composite
+def yamls(draw: st.DrawFn) -> Yaml:
+    """A site whose app has releases, or has none any more."""
+    python = draw(one_of("/usr/bin/python3", "{release}/.venv/bin/python"))
+    app: dict[str, Any] = {"user": "www-data"}
+    gunicorn = {"module": "app:app", "python": python, **draw(GUNICORN)}
+    settings = {"source": draw(one_of("@/src", "@/rel1")), "into": f"@/{INTO}", **draw(RELEASE)}
+    static = {"role": "static", "dir": "@/www/static", **draw(STATIC)}
+    site = {
+        "server_names": ["a.test"],
+        "app": {**app, "gunicorn": gunicorn, "release": settings},
+        "locations": {"/static/": static},
+    }
+    kind = draw(one_of("release", "release", "release", "worker", "none"))
+    worker = {"command": ["{release}/app.js"], "directory": "{release}", "user": "www-data"}
+    if kind == "none":
+        return {"sites": {}, "paths": {}}
+    services = {"app-worker": worker} if kind == "worker" else {}
+    return {"sites": {"a": site}, "paths": {}, "services": services}
+
+
+def ways() -> st.SearchStrategy[Way]:
+    return st.lists(st.tuples(EVENTS, yamls()), min_size=2, max_size=MOST)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def modelled_steps() -> Iterator[None]:
+    """Steps leave what depends on the source alone."""
+
+    def run(host: Host, step: StepRun) -> bytes:
+        made = Path(step.directory, "made")
+        made.mkdir(exist_ok=True)
+        source = Path(step.directory, "app.js")
+        (made / f"{step.number}.js").write_bytes(source.read_bytes() if source.exists() else b"")
+        return b"done\n"
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(release, "run_step", run)
+        patch.setattr(release, "stop_steps", lambda host, site: None)
+        yield
+
+
+@pytest.fixture(scope="module")
+def memory() -> Iterator[str]:
+    with memory_folder() as folder:
+        yield folder
+
+
+def _picture(box: Box) -> dict[str, Any]:
+    """The host, without the folders of releases: a rollback and a later one keep them."""
+    return {
+        name: facts
+        for name, facts in box.picture().items()
+        if not f"{INTO}/releases".startswith(name) and not name.startswith(f"{INTO}/releases/")
+    }
+
+
+def _planned(box: Box, yaml: Yaml) -> tuple[Plan | None, str]:
+    try:
+        plan = box.plan(yaml)
+    except ReconcileError as error:
+        return None, str(error)
+    return plan, "; ".join(map(str, (*plan.unknown, *plan.conflicts, *plan.refusals)))
+
+
+def _applied(box: Box, yaml: Yaml) -> Report | None:
+    try:
+        return box.apply(yaml)
+    except ReconcileError:
+        return None
+
+
+def _refuse_halves(box: Box, yaml: Yaml) -> None:
+    """One release runs, and is the one that the link and nginx name."""
+    running = {unit for unit in box.systemd.run if unit.startswith("gunicorn-a")}
+    if not yaml["sites"]:
+        assert set() == running
+        return
+    link = os.readlink(box.path(f"{INTO}/current"))
+    name = os.path.basename(link)
+    assert {f"gunicorn-a-{name}.service", f"gunicorn-a-{name}.socket"} == running
+    assert f"gunicorn-a-{name}.sock" in Path(box.path("nginx/sites-enabled/a.conf")).read_text()
+    assert not os.path.exists(f"{link}/.incomplete")
+    kept = os.listdir(box.path(f"{INTO}/releases"))
+    most = max(yaml["sites"]["a"]["app"]["release"].get("keep", 5), 2)
+    assert name in kept
+    assert len(kept) <= most, f"more than {most} are kept: {kept}"
+
+
+def take(box: Box, event: Event | None, yaml: Yaml, number: int) -> bool:
+    """Apply one YAML by every law; whether it was applied."""
+    if event:
+        box.happen(event, str(number))
+    before, ran = _picture(box), box.processes()
+    plan, why = _planned(box, yaml)
+    assert before == _picture(box), "a plan writes nothing"
+    applied = _applied(box, yaml)
+    assert (applied is None) == (plan is None or why != ""), f"candour: {why}"
+    if applied is None or plan is None:
+        assert before == _picture(box), f"what is refused changes nothing: {why}"
+        return False
+    if applied.result == "rolled_back":
+        # Whether a release holds what the YAML names in it is known once it is made.
+        assert "host/srv/app/releases/" in applied.why, applied.why
+        assert (before, ran) == (_picture(box), box.processes())
+        return False
+    assert applied.result in ("applied", "no_changes"), (applied.error, applied.why)
+    left, why = _planned(box, yaml)
+    assert left is not None, why
+    assert [] == [(str(one.ref), one.reason) for one in left.changes], "fixpoint"
+    _refuse_halves(box, yaml)
+    after = _picture(box), box.processes()
+    if plan.changes:
+        notes = box.roll_back(yaml)
+        assert () == notes, "inverse"
+        assert (before, ran) == (_picture(box), box.processes()), "inverse"
+        assert _applied(box, yaml) is not None, "inverse"
+        assert after == (_picture(box), box.processes()), "inverse: another end"
+    return True
+
+
+def follow(way: Way, memory: str) -> None:
+    """Apply each by every law; the last one leads to the same as it does alone."""
+    TALLY["transitions between releases"] += len(way)
+    with a_box(memory) as box:
+        done = [take(box, event, yaml, number) for number, (event, yaml) in enumerate(way)]
+        after = _picture(box), box.processes()
+    if not done[-1]:
+        return
+    with a_box(memory) as box:
+        for number, (event, _) in enumerate(way):
+            if event and event[0] == "source":
+                box.happen(event, str(number))
+        assert take(box, None, way[-1][1], len(way))
+        alone = _picture(box), box.processes()
+    files, own = (
+        {name: one for name, one in picture.items() if not _may_stay(name, way[-1][1])}
+        for picture, _ in (after, alone)
+    )
+    assert files == own, "path independence"
+    assert after[1] == alone[1], "path independence"
+
+
+def _may_stay(name: str, yaml: Yaml) -> bool:
+    """What an earlier copy wrote into a folder that is not pruned, and the folders above it."""
+    static = yaml["sites"].get("a", {}).get("locations", {}).get("/static/", {})
+    return not static.get("prune") and f"{name}/".startswith("www/")
+
+
+def test_a_release_without_what_the_yaml_names_in_it_changes_nothing(memory: str) -> None:
+    """What it holds is known once it is made: the files of the location are planned then."""
+    release = {"source": "@/rel1", "into": f"@/{INTO}"}
+    gunicorn = {"module": "app:app", "python": "/usr/bin/python3"}
+    css = {"role": "static", "dir": "@/www/static", "source": "{release}/css"}
+    site = {
+        "server_names": ["a.test"],
+        "app": {"gunicorn": gunicorn, "release": release, "user": "www-data"},
+        "locations": {"/static/": css},
+    }
+    with a_box(memory) as box:
+        before = _picture(box)
+
+        report = box.apply({"sites": {"a": site}})
+
+        assert "rolled_back" == report.result
+        assert "/css" in report.why
+        assert "does not exist" in report.why
+        assert before == _picture(box)
+
+
+@settings(max_examples=6)
+@given(ways())
+def test_every_law_holds_on_the_way_through_releases(memory: str, way: Way) -> None:
+    follow(way, memory)
+
+
+@pytest.mark.nightly
+@settings(max_examples=300)
+@given(ways())
+def test_every_law_holds_on_many_ways_through_releases(memory: str, way: Way) -> None:
+    follow(way, memory)
