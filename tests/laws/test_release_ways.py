@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconcile.engine.model import Plan, Report
+from reconcile.engine.apply_report import Report
+from reconcile.engine.model import Plan
 from reconcile.errors import ReconcileError
 from reconcile.resources import release
 from reconcile.system import Host
