@@ -28,11 +28,11 @@ COMMANDS = {
     "report": "Write one static page about one or many hosts.",
     "explain": "Show which server, location and file answer a URL.",
     "rollback": "Undo the last apply, or one that was interrupted.",
-    "hold": "Show, set or release a hold: meanwhile no one applies here.",
+    "hold": "Show, set or release a hold, which blocks every apply here.",
     "confirm": "Keep what `apply --confirm` would otherwise roll back.",
     "history": "List who applied what and when, with the result.",
     "state": "Show and edit the ledger of managed resources.",
-    "render": "Print the files that the YAML makes; needs no host.",
+    "render": "Print the files that the YAML generates, without a host.",
     "fleet": "Plan, apply and check many hosts from one.",
     "graph": "Print the dependency graph as DOT or Mermaid.",
     "schema": "Print the JSON Schema of the YAML or of a command's output.",
@@ -97,6 +97,7 @@ def load_command(name: str) -> Any:
         app.command(name)(target)
     command = get_command(app)
     _add_common_options(command)
+    _hide_argument_types(command)
     return command
 
 
@@ -108,6 +109,14 @@ def _add_common_options(command: Any) -> None:
         if any(parameter.name == "file" for parameter in command.params):
             command.params += _parameters(_files_option)
         command.params += _parameters(_log_options)
+
+
+def _hide_argument_types(command: Any) -> None:
+    """Typer shows them as in Python, as list[str], which means nothing to users."""
+    for part in (command, *getattr(command, "commands", {}).values()):
+        for parameter in part.params:
+            if parameter.param_type_name == "argument":
+                parameter.display_type_rich = lambda ctx: None  # noqa: ARG005
 
 
 def _parameters(options: Callable[..., None]) -> list[Any]:
@@ -136,7 +145,7 @@ def _files_option(
         None,
         "--files",
         metavar="TAR",
-        help="With -f -: the files that the YAML names.",
+        help="With -f -: a tar archive of the files that the YAML names.",
         callback=_use_files,
         expose_value=False,
     ),

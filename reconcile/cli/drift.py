@@ -67,7 +67,7 @@ def drift(
         typer.Option(
             "--readings",
             metavar="DIR",
-            help="Leave the result in DIR for collectors, without texts and secrets.",
+            help="Write the result to DIR for collectors, without contents or secrets.",
         ),
     ] = None,
 ) -> int:

@@ -42,11 +42,11 @@ def explain(
     ] = None,
     header: Annotated[
         list[str] | None,
-        typer.Option("--header", metavar="NAME:VALUE", help="A request header; may be repeated."),
+        typer.Option("--header", metavar="NAME:VALUE", help="A request header; repeatable."),
     ] = None,
     cookie: Annotated[
         list[str] | None,
-        typer.Option("--cookie", metavar="NAME=VALUE", help="A cookie; may be repeated."),
+        typer.Option("--cookie", metavar="NAME=VALUE", help="A cookie; repeatable."),
     ] = None,
     method: Annotated[
         str, typer.Option("--method", metavar="METHOD", help="The request method.")

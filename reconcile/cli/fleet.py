@@ -34,7 +34,9 @@ if TYPE_CHECKING:
 DEFAULT = "fleet.yaml"
 FleetFile = Annotated[
     str,
-    typer.Option("--file", "-f", metavar="FILE", help="The hosts, and the order of a rollout."),
+    typer.Option(
+        "--file", "-f", metavar="FILE", help="The fleet file: hosts, and the order of a rollout."
+    ),
 ]
 Limit = Annotated[
     list[str] | None,
@@ -42,13 +44,22 @@ Limit = Annotated[
         "--limit", metavar="TAG|HOST", help="Only these hosts; 'web-*' is a pattern; repeatable."
     ),
 ]
-Html = Annotated[str | None, typer.Option("--html", metavar="OUT", help="Write a page of it, too.")]
+Html = Annotated[
+    str | None,
+    typer.Option("--html", metavar="OUT", help="Also write the result as a page to OUT."),
+]
 NEVER = timedelta(days=36_500)
 """All hosts were asked just now: none is silent."""
 
 fleet = typer.Typer(
     no_args_is_help=True,
-    help="Plan, apply and check many hosts from one.",
+    help="""Plan, apply and check many hosts from one.
+
+    \b
+    Examples:
+      reconcile fleet plan --out plans
+      reconcile fleet apply plans
+    """,
     add_completion=False,
     rich_markup_mode=None,
 )
@@ -66,7 +77,7 @@ def plan_(
     html: Html = None,
     json: Json = False,
 ) -> int:
-    """Show what an apply would change on each host; equal plans once.
+    """Show what apply would change on each host, grouping equal plans.
 
     \b
     Examples:
@@ -94,11 +105,16 @@ def plan_(
 def apply_(
     plans: Annotated[str, typer.Argument(metavar="DIR", help="Plans saved by `fleet plan --out`.")],
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with a rollout that was interrupted.")
+        bool, typer.Option("--resume", help="Continue an interrupted rollout.")
     ] = False,
     fleet_file: Annotated[
         str | None,
-        typer.Option("--file", "-f", metavar="FILE", help="By default that of the plans."),
+        typer.Option(
+            "--file",
+            "-f",
+            metavar="FILE",
+            help="The fleet file; by default the one that the plans were made from.",
+        ),
     ] = None,
     html: Html = None,
     json: Json = False,
@@ -181,7 +197,7 @@ def verify_(
 def doctor_(
     fleet_file: FleetFile = DEFAULT, limit: Limit = None, html: Html = None, json: Json = False
 ) -> int:
-    """Diagnose problems on each host; equal ones once.
+    """Diagnose problems on each host, grouping equal ones.
 
     \b
     Example:
@@ -211,9 +227,9 @@ def status_(
     html: Html = None,
     json: Json = False,
 ) -> int:
-    """Show what each host found by itself, and who applied there last.
+    """Show what each host last reported, and who applied there last.
 
-    Reads what its own timers left, and checks nothing anew.
+    Reads what each host's own timers wrote, and checks nothing again.
 
     \b
     Example:

@@ -66,7 +66,7 @@ def show_(
     file: File = None,
     json: Json = False,
 ) -> int:
-    """Show one apply: who, when, what, the output of its steps, and with --diff its texts.
+    """Show one apply: who, when, what, and the output of its steps.
 
     \b
     Examples:

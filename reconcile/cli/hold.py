@@ -33,13 +33,15 @@ def hold(
     ] = None,
     reason: Annotated[
         str | None,
-        typer.Option("--reason", metavar="TEXT", help="Why; everyone who is kept out reads it."),
+        typer.Option(
+            "--reason", metavar="TEXT", help="Why; shown to everyone whom the hold stops."
+        ),
     ] = None,
     release: Annotated[bool, typer.Option("--release", help="End the hold.")] = False,
     lock_timeout: LockTimeout = 0.0,
     json: Json = False,
 ) -> int:
-    """Show, set or release a hold: meanwhile no one applies here.
+    """Show, set or release a hold, which blocks every apply here.
 
     Without options it shows the hold. While one is in force, apply, drift --heal and pull
     end with 6; plan and drift still show what differs. Without --until it lasts until it is

@@ -40,17 +40,17 @@ def init(
     framework: Annotated[
         str | None,
         typer.Option(
-            "--framework", metavar="NAME", help="flask, django or fastapi; by default as found."
+            "--framework", metavar="NAME", help="flask, django or fastapi; by default detected."
         ),
     ] = None,
     server_name: Annotated[
-        str, typer.Option("--server-name", metavar="NAME", help="The name that visitors type.")
+        str, typer.Option("--server-name", metavar="NAME", help="The host name of the site.")
     ] = EXAMPLE_NAME,
     json: Json = False,
 ) -> int:
     """Write a commented reconcile.yaml for the app in this folder.
 
-    It looks for Flask, Django and FastAPI; the rest is in comments.
+    Detects Flask, Django and FastAPI; further keys are in comments.
 
     \b
     Example:

@@ -81,7 +81,8 @@ LockTimeout = Annotated[
         "--lock-timeout",
         metavar="SECONDS",
         min=0,
-        help="How long to wait for another apply to finish.",
+        help="How long to wait for another apply to finish; by default not at all.",
+        show_default=False,
     ),
 ]
 

@@ -55,7 +55,7 @@ def plan(
     full: Full = False,
     json_into: Annotated[
         str | None,
-        typer.Option("--json-into", metavar="FILE", help="Write the plan as JSON to FILE too."),
+        typer.Option("--json-into", metavar="FILE", help="Also write the plan as JSON to FILE."),
     ] = None,
     out: Annotated[
         str | None,

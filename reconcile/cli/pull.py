@@ -99,8 +99,8 @@ def pull(
         typer.Option(
             "--readings",
             metavar="DIR",
-            help="Where to leave the result for collectors; by default DIR of --state-dir with"
-            " -readings at its end.",
+            help="Where to write the result for collectors; by default the --state-dir"
+            " followed by -readings.",
         ),
     ] = None,
     lock_timeout: LockTimeout = 0.0,

@@ -44,7 +44,7 @@ def render(
         typer.Option("--out", metavar="DIR", help="Write the files below DIR, a new folder."),
     ] = None,
 ) -> int:
-    """Print the files that the YAML makes; needs no host.
+    """Print the files that the YAML generates, without a host.
 
     A Debian host with nginx's packaged configuration is assumed. Secrets are not printed.
 

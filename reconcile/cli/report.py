@@ -48,8 +48,8 @@ def report(
         list[str] | None,
         typer.Argument(
             metavar="FILE",
-            help="What plan, drift, verify, doctor, history or apply printed with --json, and"
-            " readings; - for standard input. Without any, this host is read.",
+            help="JSON output of plan, drift, verify, doctor, history or apply, or readings; -"
+            " for standard input. Without FILE, this host is read.",
             show_default=False,
         ),
     ] = None,
@@ -67,7 +67,7 @@ def report(
 ) -> int:
     """Write one static page about one or many hosts.
 
-    It shows what differs, since when, why, and what to do. It needs no script and loads nothing.
+    Shows what differs, since when, why, and what to do. The page has no scripts and loads nothing.
 
     \b
     Examples:

@@ -46,7 +46,7 @@ def rollback(
     Exit codes:
       0  rolled back
       1  error, or there is nothing to undo
-      3  rolled back, and something is not as before, or does not respond as it should
+      3  rolled back, but something differs from before or does not respond
       4  another apply is running
     """
     workspace, events = open_state(file), event_sink(json=json)

@@ -111,3 +111,14 @@ def test_help_into_a_pipe_fits_80_columns(run: Run, words: tuple[str, ...]) -> N
 
     assert (0, "") == (done.returncode, done.stderr)
     assert max(map(len, done.stdout.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("words", LEAVES, ids=" ".join)
+def test_help_fits_80_columns_and_shows_no_types_of_python(words: tuple[str, ...]) -> None:
+    command = LEAVES[words]
+    context = command.context_class(command, info_name=" ".join(words), terminal_width=80)
+
+    text = command.get_help(context)
+
+    assert [] == [line for line in text.splitlines() if len(line) > 80]
+    assert [] == re.findall(r"<(?:str|int|float|list|Path)\b.*?>", text)
