@@ -62,6 +62,7 @@ def init(
       1  error, the file already exists, or Nginx already serves that name
     """
     host, folder = Host(), os.path.dirname(os.path.abspath(file))
+    _refuse_existing(file)
     server_name = _checked_name(server_name)
     app = _chosen_app(folder, _checked(framework), host)
     _refuse_served(host, server_name)
@@ -72,6 +73,17 @@ def init(
     write_user_file(file, text.encode())
     show(to_json(written_document([file])) if json else _written(file, folder, app))
     return ExitCode.OK
+
+
+def _refuse_existing(file: str) -> None:
+    """Where a file is there already, no other reason for a refusal matters."""
+    if os.path.lexists(file):
+        raise ReconcileError(
+            f"{file} already exists.",
+            "",
+            f"Continue with it (reconcile plan -f {file}), or name another with -f."
+            " It was not changed.",
+        )
 
 
 def _chosen_app(folder: str, wanted: Framework | None, host: Host) -> AppFolder | None:

@@ -57,10 +57,11 @@ def test_init_leaves_nothing_half_written(run: Run, tmp_path: Path) -> None:
     assert [] == list(tmp_path.iterdir())
 
 
-def test_init_overwrites_nothing(run: Run, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["example.com", "no name at all"])
+def test_init_overwrites_nothing(run: Run, tmp_path: Path, name: str) -> None:
     (tmp_path / "reconcile.yaml").write_text("mine")
 
-    done = run("init")
+    done = run("init", "--server-name", name)
 
     assert 1 == done.returncode
     assert "reconcile.yaml already exists" in done.stderr
