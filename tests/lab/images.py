@@ -8,15 +8,18 @@ import subprocess
 import sys
 import tempfile
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.lab.cache import built_once, prune
 
 CHECKOUT = Path(__file__).parents[2]
 
-SUITE = "bookworm"
-PYTHON_VERSION = "3.11"
+PYTHON_VERSIONS = {"bookworm": "3.11", "trixie": "3.13"}
+# The nightly boots newer hosts as well.
+SUITE = os.environ.get("RECONCILE_TEST_DEBIAN", "bookworm")
+PYTHON_VERSION = PYTHON_VERSIONS[SUITE]
+BARE_PACKAGES = ("ca-certificates", "dbus", "sudo", "systemd", "systemd-sysv")
 PACKAGES = (
     *("acl", "attr", "ca-certificates", "certbot", "curl", "dbus", "e2fsprogs", "git", "gunicorn"),
     *("iproute2", "nginx-light", "pebble", "procps", "python3", "python3-certbot-nginx"),
@@ -52,6 +55,7 @@ mount --bind "$mnt" "$root/mnt"
 mount -t proc proc "$root/proc"
 exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 HOME=/root \
   PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore PIP_NO_CACHE_DIR=1 \
+  ${http_proxy:+http_proxy="$http_proxy"} \
   chroot "$root" /bin/sh -euc "$script"
 """
 
@@ -67,10 +71,26 @@ def layers() -> list[Path]:
     return [project / "layer", dependencies / "layer", base / "layer"]
 
 
+def bare_debian(suite: str) -> Path:
+    """A Debian with systemd and sudo, and nothing that reconcile needs."""
+
+    def build(folder: Path) -> None:
+        _debootstrap(folder / "layer", suite, BARE_PACKAGES)
+        _checked(["chroot", str(folder / "layer"), "/bin/sh", "-euc", FINISH_BASE])
+
+    return built_once(f"bare-{_digest(suite, *BARE_PACKAGES, FINISH_BASE)}", build) / "layer"
+
+
+def layer_with(script: str, layer: Path, below: Sequence[Path], mnt: Path) -> None:
+    """Run `script` on top of `below` with this machine's network; what it changes is `layer`."""
+    proxy = apt_proxy()
+    _run_in_chroot(script, layer, below, mnt, {"http_proxy": proxy} if proxy else {})
+
+
 def _base() -> Path:
     def build(folder: Path) -> None:
         print(f"tests: building a Debian {SUITE} for test hosts, once (about a minute)", flush=True)
-        _debootstrap(folder / "layer")
+        _debootstrap(folder / "layer", SUITE, PACKAGES)
         _checked(["chroot", str(folder / "layer"), "/bin/sh", "-euc", FINISH_BASE])
 
     return built_once(f"base-{_digest(SUITE, *PACKAGES, FINISH_BASE)}", build)
@@ -109,26 +129,30 @@ def _digest(*parts: str) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 
-def _debootstrap(target: Path) -> None:
+def _debootstrap(target: Path, suite: str, packages: Sequence[str]) -> None:
     """Install Debian into `target`, from the mirror and through the proxy that apt here uses."""
-    proxy = _apt_config("Acquire::http::Proxy")
+    proxy = apt_proxy()
     environment = {**os.environ, **({"http_proxy": proxy} if proxy else {})}
-    command = ["debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}"]
+    command = ["debootstrap", "--variant=minbase", f"--include={','.join(packages)}"]
     # debootstrap mounts /proc in its target; in a namespace of its own that can't be left behind.
     isolated = ["unshare", "--mount", "--propagation=private"]
-    _checked([*isolated, *command, SUITE, str(target), _mirror()], env=environment)
+    _checked([*isolated, *command, suite, str(target), mirror(suite)], env=environment)
 
 
-def _mirror() -> str:
+def mirror(suite: str) -> str:
+    """The mirror of `suite` that apt here knows, or else one that has another release."""
     listing = ["apt-get", "indextargets", "--no-release-info", "Created-By: Packages"]
-    for line in _checked([*listing, "--format", "$(REPO_URI) $(RELEASE) $(COMPONENT)"]).split("\n"):
-        if line.endswith(f" {SUITE} main"):
-            return line.split()[0]
-    raise RuntimeError(f"apt on this machine knows no mirror of Debian's {SUITE} main")
+    lines = _checked([*listing, "--format", "$(RELEASE) $(COMPONENT) $(REPO_URI)"]).splitlines()
+    known = dict(line.split()[::2] for line in lines if line.split()[1] == "main")
+    found = known.get(suite) or next((known[one] for one in PYTHON_VERSIONS if one in known), None)
+    if found is None:
+        raise RuntimeError(f"apt on this machine knows no mirror of Debian's {suite} main")
+    return found
 
 
-def _apt_config(key: str) -> str:
-    return _checked(["apt-config", "dump", "--format", "%v%n", key]).strip()
+def apt_proxy() -> str:
+    """The proxy of apt's configuration, "" where it has none."""
+    return _checked(["apt-config", "dump", "--format", "%v%n", "Acquire::http::Proxy"]).strip()
 
 
 def _download(wheels: Path, *requirements: str) -> None:
@@ -143,7 +167,13 @@ def _build_wheel(folder: Path) -> Path:
     return next(folder.glob("*.whl"))
 
 
-def _run_in_chroot(script: str, layer: Path, below: Sequence[Path], mnt: Path) -> None:
+def _run_in_chroot(
+    script: str,
+    layer: Path,
+    below: Sequence[Path],
+    mnt: Path,
+    environment: Mapping[str, str] | None = None,
+) -> None:
     """Run `script` as root on top of `below`, with `mnt` at /mnt; what it changes is `layer`."""
     layer.mkdir(mode=0o755)
     with tempfile.TemporaryDirectory(dir=layer.parent) as work, tempfile.TemporaryDirectory() as at:
@@ -156,7 +186,7 @@ def _run_in_chroot(script: str, layer: Path, below: Sequence[Path], mnt: Path) -
             "script": script,
         }
         isolated = ["unshare", "--mount", "--propagation=private", "sh", "-euc", IN_CHROOT]
-        _checked(isolated, env={**os.environ, **variables})
+        _checked(isolated, env={**os.environ, **variables, **(environment or {})})
 
 
 def _checked(argv: Sequence[str], env: dict[str, str] | None = None) -> str:

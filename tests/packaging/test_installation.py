@@ -1,0 +1,209 @@
+"""Every way of installing, from the built artefacts, on a bare Debian, as root and with sudo."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from tests.lab import DebianHost, Lab
+from tests.lab.cache import cache_folder
+from tests.lab.images import bare_debian, layer_with
+from tests.packaging.artefacts import NEWER, OLDER, SUITES, Artefacts
+
+pytestmark = [pytest.mark.nightly, pytest.mark.host]
+
+APT_OPTIONS = "--yes --quiet -o Dir::Cache::archives=/mnt/archives"
+APT_GET = f"DEBIAN_FRONTEND=noninteractive apt-get {APT_OPTIONS}"
+REPOSITORY = """
+install -D -m 644 /mnt/apt/reconcile.gpg /etc/apt/keyrings/reconcile.gpg
+echo "deb [signed-by=/etc/apt/keyrings/reconcile.gpg] file:/mnt/apt $SUITE main" \\
+  >/etc/apt/sources.list.d/reconcile.list
+"""
+PIP = "export PIP_NO_INDEX=1 PIP_FIND_LINKS=/mnt/wheels"
+UV = "UV_TOOL_DIR=/opt/uv UV_TOOL_BIN_DIR=/usr/local/bin /mnt/uv tool"
+PIPX = "PIPX_HOME=/opt/pipx PIPX_BIN_DIR=/usr/local/bin pipx"
+WAYS = {
+    "apt": f"{REPOSITORY} {APT_GET} update; {APT_GET} install reconcile",
+    "pip": f"""{APT_GET} install python3-venv; {PIP}
+        python3 -m venv /opt/reconcile
+        /opt/reconcile/bin/pip install --quiet reconcile-host
+        ln -s /opt/reconcile/bin/reconcile /usr/local/bin/reconcile""",
+    "pipx": f"{APT_GET} install pipx; {PIP}; {PIPX} install reconcile-host",
+    "uv": f"""{APT_GET} install python3; export UV_NO_CACHE=1
+        {UV} install --python /usr/bin/python3 --no-index --find-links /mnt/wheels \\
+          reconcile-host""",
+    "file": f"{APT_GET} install python3; install /mnt/reconcile.pyz /usr/local/bin/reconcile",
+}
+REMOVAL = {
+    "apt": "apt-get --yes --quiet purge reconcile",
+    "pip": "rm -r /opt/reconcile /usr/local/bin/reconcile",
+    "pipx": f"{PIPX} uninstall reconcile-host",
+    "uv": "rm -r /opt/uv /usr/local/bin/reconcile",
+    "file": "rm /usr/local/bin/reconcile",
+}
+# What the demo asks for is what it then runs with, and what the app below needs.
+DEMO_NEEDS = f"""
+cd /
+if reconcile demo >/root/demo 2>&1; then exit 1; fi
+needed=$(sed -n 's/.*sudo apt-get install //p' /root/demo)
+test -n "$needed"
+{APT_GET} install $needed
+"""
+USER = """
+useradd --create-home --shell /bin/bash --groups sudo ada
+echo 'ada ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/ada
+"""
+APP = """from flask import Flask
+
+app = Flask(__name__)
+
+
+@app.get("/")
+def index():
+    return "hello"
+"""
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who runs the commands: root, or a user with sudo."""
+
+    host: DebianHost
+    user: str
+
+    def reconcile(self, *arguments: str, as_root: bool = True, exit_code: int = 0) -> str:
+        """Run a command in the app's folder and return what it prints."""
+        sudo = ("sudo",) if as_root and self.user != "root" else ()
+        command = (*sudo, "reconcile", *arguments)
+        home = "/root" if self.user == "root" else f"/home/{self.user}"
+        done = self.host.run(
+            *command,
+            user=self.user,
+            env={"HOME": home},
+            cwd="/srv/app",
+            check=False,
+            timeout_s=300,
+        )
+        assert exit_code == done.returncode, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module", params=SUITES)
+def artefacts(request: pytest.FixtureRequest) -> Iterator[Artefacts]:
+    """Those of a release ($RECONCILE_TEST_ARTEFACTS, a folder for each Debian), or new ones."""
+    if given := os.environ.get("RECONCILE_TEST_ARTEFACTS"):
+        yield Artefacts(Path(given) / request.param, request.param)
+        return
+    with tempfile.TemporaryDirectory(dir=cache_folder()) as folder:
+        built = Artefacts(Path(folder), request.param)
+        built.build()
+        yield built
+
+
+Boot = Callable[[str], DebianHost]
+
+
+@pytest.fixture
+def boot(artefacts: Artefacts) -> Iterator[Boot]:
+    """A host on which a way of installing was followed."""
+    with tempfile.TemporaryDirectory(dir=cache_folder()) as folder:
+        layer = Path(folder) / "layer"
+        labs: list[Lab] = []
+        yield partial(_booted, artefacts, layer, labs)
+        for lab in labs:
+            lab.close()
+        shutil.rmtree(layer)
+
+
+def _booted(artefacts: Artefacts, layer: Path, labs: list[Lab], install: str) -> DebianHost:
+    base = bare_debian(artefacts.suite)
+    layer_with(f"SUITE={artefacts.suite}\n{install}", layer, [base], artefacts.folder)
+    labs.append(Lab([layer, base]))
+    return labs[0].boot()
+
+
+@pytest.mark.parametrize("user", ["root", "ada"])
+@pytest.mark.parametrize("way", WAYS)
+def test_each_way_serves_an_app_and_goes_without_a_trace_of_damage(
+    boot: Boot, way: str, user: str
+) -> None:
+    host = boot(WAYS[way] + DEMO_NEEDS + USER)
+    caller = Caller(host, user)
+    host.write("/srv/app/app.py", APP)
+    host.write("/srv/app/static/app.css", "body {}")
+
+    assert "stopped and removed" in caller.reconcile("demo", as_root=False)
+    caller.reconcile("init", "--server-name", "shop.example")
+    assert "to add" in caller.reconcile("plan")
+    assert "Apply complete!" in caller.reconcile("apply", "--auto-approve")
+    assert "No changes" in caller.reconcile("plan")
+    assert_units_run_this_program(caller)
+
+    host.run("sh", "-euc", REMOVAL[way])
+
+    assert not host.exists("/usr/local/bin/reconcile")
+    assert not host.exists("/usr/bin/reconcile")
+    assert not host.exists("/usr/lib/reconcile")
+    assert host.exists("/var/lib/reconcile/history")
+    for path, body in {"/": b"hello", "/static/app.css": b"body {}"}.items():
+        assert body == host.http("GET", path, host="shop.example").body
+
+
+def assert_units_run_this_program(caller: Caller) -> None:
+    """The drift check by its timer, and a roll back that nobody confirms."""
+    host = caller.host
+    caller.reconcile("schedule", "install", "--every", "1h")
+    host.run("systemctl", "start", "reconcile-drift.service")
+    host.run("sed", "-i", "s/3/2/", "/srv/app/reconcile.yaml")
+    caller.reconcile("apply", "--auto-approve", "--confirm", "10m")
+    host.run("systemctl", "is-active", "reconcile-confirm.service")
+    caller.reconcile("confirm")
+    caller.reconcile("schedule", "remove")
+
+
+def test_the_package_brings_pages_completions_and_nothing_that_runs(boot: Boot) -> None:
+    host = boot(WAYS["apt"])
+
+    units = host.run("systemctl", "list-unit-files", "reconcile*", "--no-legend").stdout
+    files = host.run("dpkg", "--listfiles", "reconcile").stdout.splitlines()
+
+    assert "" == units
+    assert {
+        "/etc/reconcile",
+        "/usr/share/bash-completion/completions/reconcile",
+        "/usr/share/doc/reconcile/THIRD-PARTY.md.gz",
+        "/usr/share/fish/vendor_completions.d/reconcile.fish",
+        "/usr/share/zsh/vendor-completions/_reconcile",
+    } <= set(files)
+    host.run("dpkg", "--verify", "reconcile")
+
+
+def test_an_upgrade_and_a_downgrade_keep_the_state(boot: Boot, artefacts: Artefacts) -> None:
+    older = WAYS["apt"].removesuffix("reconcile") + f"reconcile={OLDER}"
+    host = boot(older + DEMO_NEEDS)
+    for version in (OLDER, NEWER):
+        host.write(
+            f"/root/{version}.deb", (artefacts.folder / f"reconcile-{version}.deb").read_bytes()
+        )
+    caller = Caller(host, "root")
+    host.write("/srv/app/app.py", APP)
+    host.write("/srv/app/static/app.css", "body {}")
+    caller.reconcile("init", "--server-name", "shop.example")
+    caller.reconcile("apply", "--auto-approve")
+
+    for version in (NEWER, OLDER):
+        host.run("dpkg", "--install", f"/root/{version}.deb", timeout_s=300)
+        assert "No changes" in caller.reconcile("plan")
+        assert "apply" in caller.reconcile("history")
+    host.run("apt-get", "--yes", "purge", "reconcile", timeout_s=300)
+    host.run("dpkg", "--install", f"/root/{NEWER}.deb", timeout_s=300)
+
+    assert "No changes" in caller.reconcile("plan")
+    caller.reconcile("rollback", "--auto-approve")
