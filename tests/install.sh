@@ -34,6 +34,8 @@ gpg gnupg
 ssh-keygen openssh-client
 sshd openssh-server
 promtool prometheus
+mandoc mandoc
+zsh zsh
 debootstrap debootstrap
 systemd-nspawn systemd-container
 LIST

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from reconcile.cli.completion import complete_address, complete_site
 from reconcile.errors import ReconcileError
 
 LOCAL = "reconcile.yaml"
@@ -46,7 +47,13 @@ DetailedExitCode = Annotated[
     bool, typer.Option("--detailed-exitcode", help="Exit with 2 if there are changes.")
 ]
 Sites = Annotated[
-    list[str] | None, typer.Option("--site", metavar="NAME", help="Only this site; repeatable.")
+    list[str] | None,
+    typer.Option(
+        "--site",
+        metavar="NAME",
+        help="Only this site; repeatable.",
+        autocompletion=complete_site,
+    ),
 ]
 Targets = Annotated[
     list[str] | None,
@@ -54,11 +61,17 @@ Targets = Annotated[
         "--target",
         metavar="REF",
         help="Only this address or pattern, and what it depends on; repeatable.",
+        autocompletion=complete_address,
     ),
 ]
 Excludes = Annotated[
     list[str] | None,
-    typer.Option("--exclude", metavar="REF", help="Skip this address or pattern; repeatable."),
+    typer.Option(
+        "--exclude",
+        metavar="REF",
+        help="Skip this address or pattern; repeatable.",
+        autocompletion=complete_address,
+    ),
 ]
 AutoApprove = Annotated[bool, typer.Option("--auto-approve", help="Do not ask for confirmation.")]
 MaxDeletes = Annotated[
