@@ -25,6 +25,7 @@ def compile_nginx(context: CompileContext) -> Iterator[Declared]:
             enabled=True if facts.has_boot else None,
             active=True if facts.runs_services else None,
             needs=tuple(_config_refs(context)),
+            reads=facts.nginx_files,
         )
         yield context.declare(service, ("sites",), names)
     if facts.runs_services and (names or facts.serves_sites or _writes_config(context)):

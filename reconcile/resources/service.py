@@ -12,6 +12,7 @@ from reconcile.engine.digest import digest
 from reconcile.engine.model import Changes, Finding
 from reconcile.engine.resource import Cause, Ref, Resource
 from reconcile.filesystem.code.code_scope import CodeScope
+from reconcile.filesystem.path import is_inside
 from reconcile.nginx.running.old_workers import drain
 from reconcile.resources.gunicorn_units import HEADER
 from reconcile.system import Host
@@ -92,13 +93,15 @@ class Service(Resource):
     """When a timer starts its job, as the YAML has it."""
     needs: tuple[str, ...] = ()
     """Refs, as text, of what has to be in place before it is started."""
+    reads: frozenset[str] = frozenset()
+    """The files that it would load if it was started now, and the links that lead to them."""
 
     order: ClassVar[int] = 50
     removal_order: ClassVar[int] = 95
     writes_contents: ClassVar[bool] = False
     metadata_fields: ClassVar[frozenset[str]] = frozenset(
         {
-            *("unit", "has_managed_unit", "lacks_code", "needs", "role", "calendar"),
+            *("unit", "has_managed_unit", "lacks_code", "needs", "reads", "role", "calendar"),
             *("code_folder", "code_excluded", "code_assets", "code_environments"),
         }
     )
@@ -123,6 +126,10 @@ class Service(Resource):
         """The units, files and folders that the service needs."""
         # Its socket first: restarting that one restarts the service with it.
         return frozenset({*map(Ref.parse, self.needs), Ref("service", self._socket)}) - {self.ref}
+
+    def needs_gone(self, path: str) -> bool:
+        """Where it does not run: what it would load."""
+        return not self.active and any(is_inside(name, path) for name in self.reads)
 
     def observe(self, host: Host) -> Self | None:
         """Read whether the unit is enabled and active, and which unit file it runs with."""

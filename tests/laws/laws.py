@@ -187,7 +187,20 @@ def _assert_deed(
     created = {change.ref.name for change in plan.changes if change.after is not None}
     for change in plan.changes:
         if change.after is None and change.ref.name not in created:
-            _assert_done(change, gone & names[str(change.ref)] - single)
+            _assert_done(
+                change, gone & names[str(change.ref)] - single - _nested(change, plan, names)
+            )
+
+
+def _nested(change: Change, plan: Plan, names: dict[str, set[str]]) -> set[str]:
+    """The names of copies that are removed with it and lie below it: they count there."""
+    return {
+        place
+        for other in plan.changes
+        if other.ref != change.ref and other.ref.kind == "assets" and other.after is None
+        if is_inside(other.ref.name, change.ref.name)
+        for place in names[str(other.ref)]
+    }
 
 
 def _assert_done(change: Change, gone: set[str]) -> None:

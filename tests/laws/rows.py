@@ -282,4 +282,17 @@ ROWS: dict[str, list[Step]] = {
         step(sites=site(extra="return 204;")),
         step(("remove", "nginx/sites-available/a.conf"), sites=site(extra="return 204;")),
     ],
+    "a site that goes while nginx is stopped, and another that comes": [
+        step(sites={"b": {"server_names": ["b.test"], "extra": "return 204;"}}),
+        step(("stop", "nginx.service"), sites=site(app={"gunicorn": GUNICORN})),
+    ],
+    "a copy inside of another whose source is above its own, and both go": [
+        step(
+            sites=site(
+                static={"role": "static", "dir": "@/www/static/css", "source": "@/src"},
+                css={"role": "static", "dir": "@/www/static", "source": "@/src/css"},
+            )
+        ),
+        step(),
+    ],
 }
