@@ -88,6 +88,28 @@ def test_the_standard_functions_know_it(maker: Any) -> None:
 
 @pytest.mark.parametrize("maker", MAKERS)
 def test_a_missing_or_unknown_field_is_refused(maker: Any) -> None:
-    for wrong in ({}, {"x": 1, "z": 1}):
+    for wrong in ({}, {"x": 1, "z": 1}, {"z": 1}):
         with pytest.raises(TypeError):
             made(maker)(**wrong)
+
+
+@pytest.mark.parametrize("maker", MAKERS)
+def test_a_field_is_given_once(maker: Any) -> None:
+    with pytest.raises(TypeError):
+        made(maker)(1, x=1)
+    with pytest.raises(TypeError):
+        made(maker)(1, (), [], "", 5)
+
+
+@pytest.mark.parametrize("maker", MAKERS)
+def test_fields_can_be_given_by_their_names_alone(maker: Any) -> None:
+    @maker(frozen=True, kw_only=True)
+    class Named:
+        """Two values."""
+
+        first: int = 1
+        second: int
+
+    assert (1, 2) == (Named(second=2).first, Named(second=2).second)
+    with pytest.raises(TypeError):
+        Named(1, 2)
