@@ -8,10 +8,11 @@ import stat
 from abc import abstractmethod
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from posixpath import dirname, join
 from typing import Any, ClassVar, Self
 
+from reconcile.dataclass import dataclass
 from reconcile.filesystem.attributes import (
     restore_attributes,
     set_owner_and_mode,

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, Self, TypeVar
+
+from reconcile.dataclass import dataclass
 
 
 @dataclass(frozen=True)

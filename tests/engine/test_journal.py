@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import ClassVar
 
 import pytest
 
+from reconcile.dataclass import dataclass
 from reconcile.engine import history
 from reconcile.engine.history import Actor, HistoryEntry
 from reconcile.engine.history_integrity import check_history

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
 import pytest
 
+from reconcile.dataclass import dataclass
 from reconcile.engine.history import Actor, HistoryEntry, HistoryRow, reversed_changes
 from reconcile.engine.journal import Journal
 from reconcile.engine.ledger import Ledger, encode

@@ -6,9 +6,9 @@ what ran from an older unit file is restarted last, when that file is restored.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Self
 
+from reconcile.dataclass import dataclass
 from reconcile.errors import ReconcileError
 from reconcile.filesystem.undo import Undo, undo_record
 from reconcile.system.services import UnitStatus
