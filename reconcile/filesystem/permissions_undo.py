@@ -6,10 +6,10 @@ Its fields are JSON keys on the disk: never rename one.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from posixpath import join
 from typing import Any, ClassVar, Self
 
+from reconcile.dataclass import dataclass
 from reconcile.filesystem.file_undo import PermissionsChanged
 from reconcile.filesystem.permissions import PermissionDeviation, PermissionPolicy
 from reconcile.filesystem.undo import Undo, undo_record

@@ -126,4 +126,5 @@ def _signature(path: str) -> str:
         found = os.stat(path)
     except OSError:
         return ""
-    return f"{found.st_ino} {found.st_size} {found.st_mtime_ns} {found.st_ctime_ns}"
+    # Not its ctime, which a second hard link changes, too.
+    return f"{found.st_ino} {found.st_size} {found.st_mtime_ns}"
