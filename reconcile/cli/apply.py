@@ -134,7 +134,7 @@ def _seconds(confirm_within: str | None) -> int | None:
         raise ReconcileError(f"--confirm: {error}", "", "Use a duration: 5m or 1h.") from None
     if not 1 <= seconds <= LONGEST_CONFIRM_S:
         raise ReconcileError(
-            f"--confirm: {confirm_within} is no time to confirm in",
+            f"--confirm: {confirm_within} is out of range",
             "it has to be between a second and a week",
             "Use 5m, or 1h. Nothing was changed.",
         )

@@ -134,7 +134,7 @@ def apply_(
       1  a host could not be reached or read
       3  a host failed, and was rolled back
       5  the plans, or that of a host, are stale
-      6  stopped by a limit; the rest was not asked
+      6  stopped by a limit; the remaining hosts were not contacted
     """
     saved = SavedPlans(plans)
     index = saved.read_index()

@@ -143,7 +143,7 @@ class FilesProbe:
     is_adopted: bool = False
     uploads: bool = False
     compresses: bool = False
-    """Whether text is compressed on the fly, and says so by Vary."""
+    """Whether text is compressed on the fly, with a Vary header."""
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ def bundle_texts(
 ) -> dict[str, str]:
     """Name → text: versions, findings, configurations, nginx's error log and the history.
 
-    `diagnosis`: the findings as a JSON object. What cannot be read is an entry that says why.
+    `diagnosis`: the findings as a JSON object. What cannot be read is an entry with the reason.
     """
     secrets = secrets_of(config.model_dump(mode="json")) if config else frozenset[str]()
     values = {"about": _about(inspection), "doctor": diagnosis, "history": _history(inspection)}

@@ -55,7 +55,7 @@ _OUTCOMES: Mapping[State, Outcome] = {
 
 @dataclass(frozen=True)
 class HostAnswer:
-    """How one host ended; `problem` states why nothing better is known."""
+    """How a command ended on one host; `problem` is why it did not succeed."""
 
     state: State
     exit_code: int | None = None
@@ -158,7 +158,10 @@ def _why_no_code(parts: Mapping[str, str]) -> str:
     if "install" in parts:
         return "reconcile could not be installed"
     if "refused" in parts:
-        return "the script was not run as root: allow the login `sudo -n`, or log in as root"
+        return (
+            "the script did not run as root: allow passwordless sudo for the login, or log in as"
+            " root"
+        )
     return "there is no answer"
 
 

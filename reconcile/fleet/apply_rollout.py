@@ -30,12 +30,12 @@ class Applied(NamedTuple):
 
 
 def refuse_other_fleet(index: Index, file: str) -> None:
-    """Errors: StalePlan where fleet.yaml is not that of the plans."""
+    """Refuse plans that another fleet.yaml was planned from. Errors: StalePlan."""
     if index.fleet_digest != file_digest(file):
         raise StalePlan(
             "The saved plans are stale.",
             f"{file} has changed since they were made",
-            "Plan again with `reconcile fleet plan --out DIR`. No host was asked.",
+            "Plan again with `reconcile fleet plan --out DIR`. No host was contacted.",
         )
 
 
@@ -54,7 +54,7 @@ def apply_fleet(
         raise ReconcileError(
             f"{saved.path} was applied before",
             f"{len(record.started)} of {len(index.hosts)} hosts were asked, {ended} have ended",
-            "Add --resume to go on where it ended, or plan again. No host was asked.",
+            "Use --resume to continue it, or plan again. No host was contacted.",
         )
     rollout = _Applying(session, saved, index, record, on_answer)
     rollout.run()
@@ -62,7 +62,7 @@ def apply_fleet(
 
 
 class _Applying:
-    """One rollout at work."""
+    """One rollout in progress."""
 
     def __init__(
         self,

@@ -149,7 +149,7 @@ class _Asked:
         prepared = parts(self._lines(PREPARE))
         folder = prepared.get("folder", "").strip()
         if not folder.startswith("/") or "\n" in folder:
-            raise _Failure("no folder could be made there")
+            raise _Failure("could not create a folder on the host")
         script, files = self._job.for_host(folder, prepared.get("installed", "").strip())
         for file, content in files.items():
             self._put(content, f"{folder}/{file}")
@@ -167,7 +167,7 @@ class _Asked:
     def _put(self, content: str | bytes, path: str) -> None:
         source = content if isinstance(content, str) else BytesIO(content)
         if not self._host.put_file(source, path):
-            raise _Failure("the files could not be put there")
+            raise _Failure("could not copy the files to the host")
 
     def _limit_output(self) -> None:
         """For SSH: pyinfra reads all that a host sends."""
@@ -242,7 +242,7 @@ class _LimitedOutput:
 
 
 def _keep_quiet() -> None:
-    """What pyinfra logs is in the answers; and it must never ask anybody for a password."""
+    """Silence pyinfra, whose log repeats the answers, and keep it from asking for passwords."""
     logger.addHandler(logging.NullHandler())
     logger.propagate = False
     # A signal arrives while all hosts are waited for: that is no error of gevent's.
@@ -251,4 +251,6 @@ def _keep_quiet() -> None:
 
 
 def _refuse_password(_prompt: str = "") -> str:
-    raise PyinfraError("sudo asks for a password; allow the login NOPASSWD, or log in as root")
+    raise PyinfraError(
+        "sudo asks for a password: allow passwordless sudo for the login, or log in as root"
+    )

@@ -47,7 +47,7 @@ class FleetSummary(Document):
     unknown: int = Field(description="With an error, or an answer that cannot be relied on")
     unreachable: int
     silent: int = Field(description="Without a reading of late: `status` only")
-    skipped: int = Field(description="Not asked, as a limit was reached")
+    skipped: int = Field(description="Not contacted, as a limit was reached")
 
 
 class FleetGroup(Document):
@@ -149,7 +149,7 @@ def groups_of(
 
 
 def compared_part(command: Command, document: Mapping[str, Any]) -> dict[str, Any]:
-    """What a host has in common with others that need the same."""
+    """The part of a plan in which hosts that need the same agree."""
     found = {key: document[key] for key in COMPARED.get(command, ()) if key in document}
     if isinstance(found.get("checks"), list):
         found["checks"] = [one for one in found["checks"] if _is_bad(one)]

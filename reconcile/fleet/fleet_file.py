@@ -106,10 +106,12 @@ class Install(ConfigModel):
     """What brings reconcile to a host."""
 
     require: Version | None = Field(
-        default=None, description="It is installed there, at least in this version."
+        default=None, description="Installed on the host already, in this version or a later one."
     )
-    deb: Path | None = Field(default=None, description="A package, installed where it is not yet.")
-    file: Path | None = Field(default=None, description="The single file, put there once.")
+    deb: Path | None = Field(default=None, description="A package to install where it is missing.")
+    file: Path | None = Field(
+        default=None, description="The single-file program, copied to the host."
+    )
     command: AbsolutePath | None = Field(
         default=None, description="With require: the program; by default found on the PATH."
     )

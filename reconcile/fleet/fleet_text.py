@@ -27,8 +27,8 @@ _STATES = (
 )
 _FIXES = {
     "unreachable": "Check that `ssh HOST` works from here, and that its key is in known_hosts.",
-    "stale": "Something changed there after the plan. Plan again.",
-    "locked": "Somebody else applies or holds that host. Run this again later.",
+    "stale": "The host changed after it was planned. Plan again.",
+    "locked": "Another apply is running there, or a hold is in force. Run this again later.",
 }
 
 
@@ -52,7 +52,9 @@ def fleet_text(
     return join_blocks(
         *blocks,
         *_problem_blocks(answers, style),
-        [style.error(f"Stopped: {stopped_by}. The rest was not asked.")] if stopped_by else [],
+        [style.error(f"Stopped: {stopped_by}. The remaining hosts were not contacted.")]
+        if stopped_by
+        else [],
         style.wrap(totals(command, [*answers.values()], style)),
     )
 

@@ -160,7 +160,7 @@ def _variable_edits(
 
 def _explain(name: str, value: Value, node: YamlNode | None, known: list[str]) -> tuple[str, str]:
     if node is None:
-        what = f"the fleet gives a variable {quote_text(name)} that is not declared here"
+        what = f"the fleet sets a variable {quote_text(name)} that is not declared here"
         return what, suggest(name, known) or f"add it to `{SECTION}`"
     what = f"the fleet gives {name} as {describe(value)}, which has another type than"
     return f"{what} {describe(node.value)}", "give a value of the same type"

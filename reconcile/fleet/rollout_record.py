@@ -77,7 +77,7 @@ class SavedPlans:
                 os.chmod(self.path, 0o700)
             elif os.path.lexists(self.path):
                 raise ReconcileError(
-                    f"{self.path} already exists", "", "Name a new folder. No host was asked."
+                    f"{self.path} already exists", "", "Name a new folder. No host was contacted."
                 )
             else:
                 os.makedirs(self.path, 0o700)
@@ -101,7 +101,7 @@ class SavedPlans:
             raise StalePlan(
                 f"{self.path} holds no plans of a fleet",
                 f"{INDEX} in it is damaged, or of another version",
-                "Plan again with `reconcile fleet plan --out DIR`. No host was asked.",
+                "Plan again with `reconcile fleet plan --out DIR`. No host was contacted.",
             ) from None
 
     def read_plan(self, name: str) -> bytes:

@@ -97,7 +97,7 @@ def choose(targets: Sequence[Target], limit: Sequence[str]) -> tuple[Target, ...
             raise ReconcileError(
                 f"--limit {part} chooses no host",
                 "no host has that tag or name",
-                "Name a tag, a host, or a pattern such as 'web-*'. No host was asked.",
+                "Name a tag, a host, or a pattern such as 'web-*'. No host was contacted.",
             )
         chosen |= found
     return tuple(one for one in targets if not limit or one.name in chosen)

@@ -17,7 +17,7 @@ STATE_HELP = {
     "in_sync": "as declared, and every check passes",
     "drifted": "something differs from the configuration",
     "unhealthy": "as declared, but a check fails",
-    "unknown": "could not be read, so it may be anything",
+    "unknown": "could not be read: its state is unknown",
     "silent": "no reading for longer than the limit",
 }
 

@@ -243,7 +243,7 @@ class Release(Resource):
     def build(self, host: Host, on_note: OnNote, on_step: OnStep) -> None:
         """Make the folder: copy the source, run each step in it, then make it read-only.
 
-        It is used by nobody, so nothing undoes it: what is incomplete is made anew. `on_step`
+        It is used by nobody, so nothing undoes it: what is incomplete is made again. `on_step`
         gets each step that has ended, the one that failed too.
         Errors: StepFailed with the last lines of the step; HostError.
         """

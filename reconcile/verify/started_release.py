@@ -69,7 +69,7 @@ class _StartedRelease:
     before: FailuresBefore
 
     def ready(self) -> tuple[Check, ...]:
-        """Whether it answers the path that says so."""
+        """Whether it answers the path that shows it."""
         path = self.release.ready
         if path is None:
             return ()

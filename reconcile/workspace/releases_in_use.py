@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def as_in_use(config: Config, host: Host) -> Config:
-    """The configuration for who examines the host: with the release of each app that runs."""
+    """The configuration with the release of each app that runs, for commands that examine it."""
     in_use: dict[str, str] = {}
     for name, site in config.sites.items():
         settings = site.app.release if site.app else None

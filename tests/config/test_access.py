@@ -23,7 +23,7 @@ NO_APP = "version: 1\nsites: {s: {server_names: [a.test], locations: {/api/: {ro
 CONTRADICTIONS = {
     "nobody may in": (
         site("access: {satisfy: all}"),
-        "6: this access lets nobody in (add basic or allow)",
+        "6: this access allows no one (add basic or allow)",
     ),
     "everybody may in": (
         site("access: {allow: ['::/0']}"),

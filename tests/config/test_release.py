@@ -208,7 +208,7 @@ REFUSED = {
     ),
     "an adopted file": (
         changed("    app:\n", "    adopted: /etc/nginx/sites-available/shop\n    app:\n"),
-        "nginx has to be led to each release, and an adopted file is not changed",
+        "each release changes nginx's file, and an adopted one is not changed",
     ),
 }
 

@@ -61,7 +61,7 @@ def check_access(
         return
     here = (*loc, "access")
     if access.basic is None and not access.allow:
-        yield Violation(here, "this access lets nobody in", "add basic or allow")
+        yield Violation(here, "this access allows no one", "add basic or allow")
     for index, network in enumerate(access.allow):
         if network.endswith("/0"):
             message = f"{network} is everybody"
@@ -139,7 +139,7 @@ def _refuse_unreadable(site: SiteContext, content: bytes, loc: Loc) -> None:
             continue
         if not colon or not name or not _HASH.fullmatch(hashed.partition(":")[0]):
             raise ReconcileError(
-                what=f"line {number} of the htpasswd of {site.name} is none that nginx can read",
+                what=f"nginx cannot read line {number} of the htpasswd of {site.name}",
                 why=f"it has to be NAME:HASH ({site.context.config.position_of(*loc)})",
                 fix="Create it with `htpasswd -B` or `openssl passwd -6`. Nothing was changed.",
             )

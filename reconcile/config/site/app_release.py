@@ -121,7 +121,7 @@ def _check_app(loc: Loc, app: App, site: Site) -> Iterator[Violation]:
         message = "two releases run at once and cannot share a port"
         yield Violation((*loc, "upstream"), message, "use a socket: unix:/run/myapp.sock")
     if site.adopted:
-        message = "nginx has to be led to each release, and an adopted file is not changed"
+        message = "each release changes nginx's file, and an adopted one is not changed"
         yield Violation((*loc, "release"), message, "remove `adopted`")
 
 

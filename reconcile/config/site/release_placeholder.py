@@ -33,12 +33,12 @@ def check_placeholders(loc: Loc, site: Site) -> Iterator[Violation]:
 
 
 def put_in(folder: str, text: str) -> str:
-    """`text`, with the folder of a release where it says {release}."""
+    """`text`, with the folder of a release in the place of {release}."""
     return text.replace(RELEASE, folder)
 
 
 def with_releases(config: Config, in_use: Mapping[str, str]) -> Config:
-    """The configuration, each site that is `in_use` as it is for the release of that id."""
+    """The configuration, with {release} filled in for the sites of `in_use`: site → id."""
     sites = {
         name: with_release(site, name, in_use[name]) if name in in_use else site
         for name, site in config.sites.items()
@@ -47,7 +47,7 @@ def with_releases(config: Config, in_use: Mapping[str, str]) -> Config:
 
 
 def with_release(site: Site, name: str, identifier: str) -> Site:
-    """The site, each of its keys as it is for the release of that id.
+    """The site, with {release} filled in by the release of that id.
 
     The unit and the socket are those of this release alone, so that two can run at once.
     """

@@ -41,7 +41,7 @@ class Hsts(ConfigModel):
     subdomains: bool = Field(default=False, description="For all subdomains as well.")
     preload: bool = Field(
         default=False,
-        description="Browsers may ship the name in their own list; that is hard to undo.",
+        description="Let browsers include the name in their preload lists; that is hard to undo.",
     )
 
     @property

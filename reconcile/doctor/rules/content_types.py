@@ -42,7 +42,7 @@ class _WrongType:
 
 
 def check(inspection: HostInspection) -> Iterator[RuleResult]:
-    """Yield an error for types that browsers refuse, a note for types that say nothing."""
+    """Yield an error for types that browsers refuse, a note for types without meaning."""
     # The types of uploads are often withheld on purpose, see the rule active-uploads.
     return check_each(inspection.mappings_of("static", "other"), partial(_check_types, inspection))
 

@@ -71,7 +71,7 @@ RULE = Rule(
     summary="nginx sends files that were replaced, and answers 404 for new ones.",
     severity="warning",
     help=(
-        "For as long as open_file_cache_valid, nginx does not look whether a file has changed, "
+        "For as long as open_file_cache_valid, nginx does not check whether a file has changed, "
         "or has come. Lower it, or reload nginx after each deployment."
     ),
     reads=("configuration", "files"),

@@ -70,7 +70,7 @@ def _directive_text(directive: Directive) -> str:
 
 RULE = Rule(
     id="proxy-header-loss",
-    summary="A location drops the headers that tell the app of the request.",
+    summary="A location drops the headers that describe the request to the app.",
     severity="error",
     help=(
         "proxy_set_header and uwsgi_param are inherited only where a location has none of its "

@@ -17,7 +17,7 @@ _MAX_TRIED = 5
 
 
 def check(inspection: HostInspection) -> Iterator[RuleResult]:
-    """Yield an error for each location whose try_files looks elsewhere than its alias or root."""
+    """Yield an error for each location whose try_files misses its alias or root."""
     return check_each(inspection.mappings, partial(_check_location, inspection))
 
 

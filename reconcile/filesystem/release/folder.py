@@ -79,7 +79,7 @@ def fill(
 
 
 def seal(path: str, uid: int, gid: int) -> None:
-    """Make everything in the release ours, readable for `gid` and writable for nobody else.
+    """Make everything in the release root's, readable for `gid` and writable for nobody else.
 
     `uid` had worked in it. Durable when this returns, and complete only then.
     Errors: OSError; HostError for what its user could not have put there.
@@ -182,7 +182,7 @@ def _take_over_name(at: PinnedName, uid: int, gid: int, depth: int) -> None:
 
 
 def _give_to_root(pin: int, st: os.stat_result, gid: int) -> None:
-    """Ours; the group, which is the app's, may do what the app's user could, but write."""
+    """Make it root's; the app's group may do what the app's user could, except write."""
     if (st.st_uid, st.st_gid) != (os.geteuid(), gid):
         os.chown(fd_path(pin), os.geteuid(), gid)
     mode = stat.S_IMODE(st.st_mode)
