@@ -11,6 +11,7 @@ from reconcile.doctor.location_mapping import LocationMapping
 from reconcile.doctor.request_builder import build_request
 from reconcile.doctor.rule import RuleResult, error
 from reconcile.nginx.model.listen import Listen
+from reconcile.nginx.routing.content import ADMITTING
 from reconcile.nginx.routing.indeterminate import Indeterminate
 from reconcile.nginx.routing.uri import escaped
 from reconcile.system.http import HttpAnswer
@@ -18,6 +19,8 @@ from reconcile.verify.evaluate import is_from_nginx
 
 PREFERRED = "health.txt"
 _DENIALS = (301, 302, 303, 307, 401, 403, 429)
+_REFUSALS = (401, 403, 410, 429, 444, 503)
+"""What `return` is written with to refuse a request on purpose; 404 is a miss as well."""
 _CAUSES = {
     404: "the mapping is wrong, or another server or location answers",
     403: "permissions deny access",
@@ -56,13 +59,16 @@ def _is_intended(
     nginx = inspection.nginx
     host = mapping.host or nginx.requests.visitor_host(mapping.server, listen)
     request = replace(build_request(uri, listen, host), client=listen.address.local.host)
-    answer = nginx.router.route(request, nginx.disk).answer
+    answer = nginx.predict(request).answer
     if answer.kind == "unknown" and status in _DENIALS:
         raise Indeterminate(f"{uri} returns {status}: {answer.reason}")
     is_denied = answer.kind == "error" and answer.reason.startswith(("deny ", "auth_basic "))
+    is_refused = answer.reason == "return" and answer.status in _REFUSALS
     # A page of its own for the denial hides the directive that denies.
     is_asked = status == 401 and answer.status == status
-    return is_denied or is_asked or answer.kind in ("redirect", "return")
+    is_admitted = answer.reason.removesuffix(" decides") in ADMITTING and status in _DENIALS
+    is_other = answer.kind in ("redirect", "return")
+    return is_denied or is_refused or is_asked or is_admitted or is_other
 
 
 def sample_file(inspection: HostInspection, folder: str) -> str:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 from posixpath import normpath
 from typing import TYPE_CHECKING
 
 from reconcile.doctor.nginx_error_log import ErrorLogLine, read_error_logs
 from reconcile.doctor.request_builder import RequestBuilder
+from reconcile.nginx.routing.content import ADMITTING
 from reconcile.nginx.routing.indeterminate import Indeterminate
 from reconcile.nginx.routing.request import PathKinds, Request
-from reconcile.nginx.routing.route import Route
+from reconcile.nginx.routing.route import Answer, Route
 from reconcile.nginx.routing.router import Router
 from reconcile.nginx.routing.servers import Server
 from reconcile.nginx.routing.uri import escaped
@@ -140,8 +142,23 @@ class NginxReadings:
         return self.route(mapping.server, mapping.prefix + escaped(name), disk, mapping.host)
 
     def route_request(self, request: Request, files: PathKinds | None = None) -> Route:
-        """How `request` is answered. Errors: Indeterminate where that cannot be predicted."""
-        route = self.router.route(request, files or self.disk)
+        """How `request` is answered, to a visitor whom no app or module has let in.
+
+        Errors: Indeterminate where that cannot be predicted.
+        """
+        route = self.predict(request, files)
         if route.answer.kind == "unknown":
             raise Indeterminate(f"{request.uri}: {route.answer.reason}")
         return route
+
+    def predict(self, request: Request, files: PathKinds | None = None) -> Route:
+        """The same; what cannot be predicted has the answer `unknown`."""
+        return _without_login(self.router.route(request, files or self.disk))
+
+
+def _without_login(route: Route) -> Route:
+    """Where another service decides who is let in, a visitor without its login is not."""
+    reason = route.answer.reason
+    if route.answer.kind == "unknown" and reason.removesuffix(" decides") in ADMITTING:
+        return replace(route, answer=Answer("error", 401, reason=reason))
+    return route

@@ -100,6 +100,7 @@ ROWS = {
 MAPS = r"""
     map $http_cookie $seen { default no; ~*session=(\w+) "yes $1"; "x=1" exact; }
     map $request_method $writes { GET 0; HEAD 0; default 1; }
+    geo $near { default 0; 127.0.0.0/8 1; }
     map $http_host $kind { hostnames; default none; .test sub; x.* tail; ~^x regex; }
 """
 BY_HEADER: dict[str, tuple[str, dict[str, str], str]] = {
@@ -120,6 +121,24 @@ BY_HEADER: dict[str, tuple[str, dict[str, str], str]] = {
     "a map in an if": ("POST", {}, 'if ($writes) { return 410; } return 200 "$writes";'),
     "the same for another method": ("HEAD", {}, "if ($writes) { return 410; } return 200 x;"),
     "a header that is longer than a buffer": ("GET", {"X-A": "a" * 8185}, "return 200 x;"),
+    "a network of a geo block": ("GET", {}, 'if ($near) { return 410; } return 200 "$near";'),
+    "no referrer where none is valid": (
+        *("GET", {}),
+        'valid_referers server_names; if ($invalid_referer) { return 410; } return 200 "x";',
+    ),
+    "no referrer where it may lack": (
+        *("GET", {}),
+        'valid_referers none server_names; return 200 "$invalid_referer";',
+    ),
+    "a referrer where nothing is asked for": (
+        *("GET", {"Referer": "http://other.test/"}),
+        'return 200 "$invalid_referer";',
+    ),
+    "a link without its digest": (
+        *("GET", {}),
+        "secure_link $arg_md5,$arg_e; secure_link_md5 $uri;"
+        ' if ($secure_link = "") { return 410; } return 200 "$secure_link";',
+    ),
     "the addresses before this one": (
         *("GET", {"X-Forwarded-For": "1.2.3.4"}),
         'return 200 "$proxy_add_x_forwarded_for";',

@@ -179,12 +179,6 @@ def check_model(context: RequestContext) -> None:
             raise Indeterminate(f"{name} decides")
 
 
-_OPAQUE = (
-    "auth_request",
-    "auth_jwt",
-    "rewrite_by_lua_block",
-    "rewrite_by_lua_file",
-    "access_by_lua_block",
-    "access_by_lua_file",
-    "random_index",
-)
+ADMITTING = ("auth_request", "auth_jwt", "access_by_lua_block", "access_by_lua_file")
+"""What decides who is let in."""
+_OPAQUE = (*ADMITTING, "rewrite_by_lua_block", "rewrite_by_lua_file", "random_index")

@@ -10,6 +10,7 @@ from reconcile.nginx.model.latin1 import from_raw, to_raw
 from reconcile.nginx.model.scope import Scope
 from reconcile.nginx.routing import uri
 from reconcile.nginx.routing.indeterminate import Indeterminate
+from reconcile.nginx.routing.module_variables import MODULE_VARIABLES
 from reconcile.nginx.routing.request import FOLDERS, FileKind, LinkRule, PathKinds, Request
 from reconcile.nginx.routing.route import Answer, Hop, Tried
 from reconcile.nginx.routing.servers import ServerChoice, hostname
@@ -214,6 +215,8 @@ class RequestContext:
             return self.file_path(self.path_mapping())
         if name.startswith("arg_"):
             return self._argument(name[4:].lower())
+        if name in MODULE_VARIABLES:
+            return MODULE_VARIABLES[name](self)
         if name.startswith("cookie_"):
             return to_raw(self._cookie(name[7:]))
         fixed = {
@@ -223,6 +226,7 @@ class RequestContext:
             "https": "on" if request.scheme == "https" else "",
             "request_method": self.method,
             "remote_addr": request.client,
+            "realip_remote_addr": request.client,
             "server_port": str(request.address.port),
             "server_addr": request.address.host,
             "server_name": self.choice.server.names[0],

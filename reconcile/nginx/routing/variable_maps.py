@@ -82,7 +82,7 @@ AnyMap = VariableMap | AddressMap
 
 def variable_maps(tree: ConfigTree) -> dict[str, AnyMap]:
     """The maps of the http block by the variable that they set, without its `$`."""
-    blocks = [tree.children(http) for http in named(tree.directives, "http")]
+    blocks = [tuple(tree.children(http)) for http in named(tree.directives, "http")]
     maps: dict[str, AnyMap] = {
         directive.args[1].removeprefix("$"): _map(tree, directive)
         for block in blocks
