@@ -46,7 +46,7 @@ def probe_mapping(inspection: HostInspection, mapping: LocationMapping) -> Itera
         is_known = is_from_nginx(answer) or mapping.scope.argument("etag", "on") == "off"
         is_wrong = answer.error or answer.status != 200 or not is_known
         if is_wrong and not _is_intended(inspection, mapping, listen, uri, answer.status):
-            yield _wrong_answer(mapping, name, uri, listen, answer)
+            yield _wrong_answer(inspection, mapping, name, uri, listen, answer)
 
 
 def _is_intended(
@@ -85,10 +85,25 @@ def _is_redirected_to_tls(listen: Listen, answer: HttpAnswer) -> bool:
     return answer.status in (301, 308) and not listen.ssl and location.startswith("https://")
 
 
+def _forbidden_link(inspection: HostInspection, mapping: LocationMapping, name: str) -> str:
+    """The directive that forbids a link on the way to the file, "" where none does."""
+    path = f"{mapping.path}/{name}"
+    written = mapping.scope.inherited("disable_symlinks")
+    if not written or written[0].args[0] == "off" or inspection.real_path(path) == path:
+        return ""
+    return f"disable_symlinks ({written[0].place}) forbids a link on the way, {path} has one"
+
+
 def _wrong_answer(
-    mapping: LocationMapping, name: str, uri: str, listen: Listen, answer: HttpAnswer
+    inspection: HostInspection,
+    mapping: LocationMapping,
+    name: str,
+    uri: str,
+    listen: Listen,
+    answer: HttpAnswer,
 ) -> RuleResult:
     cause = _CAUSES.get(answer.status, "the app answered, not nginx" if answer.status else "")
+    cause = _forbidden_link(inspection, mapping, name) or cause
     result = f"no answer ({answer.detail})" if answer.error else f"{answer.status}"
     return error(
         f"{uri} of {mapping.server.names[0]} returns {result} on {listen.address}: {cause}.",

@@ -17,7 +17,8 @@ READERS = ("www-data", "nobody", "deploy")
 HOST = "shop.example"
 _EDIT = re.compile(r"^(/[^:]+):(\d+): (.*)$", re.DOTALL)
 _COMMAND = re.compile(
-    r"^(?:cd|chgrp|chmod|chown|cp|find|install|mkdir|mv|nginx|printf|rm|setfacl|systemctl|touch) "
+    r"^(?:cd|chgrp|chmod|chown|cp|find|gzip|install|mkdir|mv|nginx|printf|rm|setfacl|systemctl"
+    r"|touch) "
 )
 
 

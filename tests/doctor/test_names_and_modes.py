@@ -229,7 +229,7 @@ GIVEN = {
         f'{ORIGIN} "https://a.test" always;'
         " add_header Access-Control-Allow-Credentials true always;"
     ),
-    "by a variable": f"{ORIGIN} $http_origin always;",
+    "by a variable": f"{ORIGIN} $http_origin always; add_header Vary Origin always;",
     "none": "add_header Cache-Control public;",
 }
 

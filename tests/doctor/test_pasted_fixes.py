@@ -131,6 +131,25 @@ HOSTS = {
     ),
     "content-types: modules": site(FILES, "echo 'export 1' >/srv/shop/static/js/a.mjs"),
     "content-types: a table of its own": site(served("types { text/javascript mjs; }")),
+    "content-types: an image that is gzip": site(
+        FILES, "echo '<svg/>' | gzip >/srv/shop/static/img/a.svgz"
+    ),
+    "content-types: a stylesheet that is gzip": site(
+        FILES, "echo 'a{}' | gzip >/srv/shop/static/css/a.css"
+    ),
+    "lost-prefix: a path without its slash": site(
+        f"{FILES} location /api/ {{ proxy_pass http://127.0.0.1:8000/v1; }}"
+    ),
+    "lost-prefix: a prefix without its slash": site(
+        f"{FILES} location /api {{ proxy_pass http://127.0.0.1:8000/; }}"
+    ),
+    "alias-slash: a file": site(
+        f"{FILES} location /robots.txt {{ alias /srv/shop/static/robots.txt/; }}",
+        "echo 'User-agent: *' >/srv/shop/static/robots.txt",
+    ),
+    "directory-listing: of the root": site(f"root /srv/shop; autoindex on; {FILES}").replace(
+        "location / {", "location /app/ {"
+    ),
     "cached-errors: 404 for a year": site(
         served(f"add_header Cache-Control {YEAR} always;", "try_files $uri =404;")
     ),

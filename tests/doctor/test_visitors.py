@@ -102,7 +102,7 @@ def test_a_server_whose_names_others_have_is_left_to_dup_server(tmp_path: Path) 
 
 UNTOLD = {
     "a regex that cannot be evaluated": ("location ~ ^(?(1)a|b)$ { }", "cannot be evaluated"),
-    "a module that decides": ("auth_request /auth;", "auth_request decides"),
+    "a module that decides": ("random_index on;", "random_index decides"),
 }
 
 

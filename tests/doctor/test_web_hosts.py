@@ -51,6 +51,10 @@ class Trouble:
     fix: str
 
 
+HOMES = "static /home/deploy/site/static; chmod 755 /home/deploy"
+HOME = f"location /static/ {{ alias /home/deploy/site/static/; }} {APP}"
+EDITORS = "group editors 4200 ''; chgrp -R 4200 /srv/www; chmod -R o= /srv/www"
+JOIN = "group editors 4200 www-data"
 MODULE = "echo 'export const a=1' >/srv/www/static/js/mod.mjs"
 TROUBLES = {
     "static files from a docker volume": Trouble(
@@ -137,6 +141,18 @@ TROUBLES = {
         ("", CACHE % ("1h", "on"), STATIC % ""),
         ("", CACHE % ("10s", "off"), STATIC % ""),
         "open_file_cache_errors off;",
+    ),
+    "a home that nginx does not see": Trouble(
+        "nginx-sandbox",
+        (f"{HOMES}\n#: hidden /home", "", HOME),
+        (HOMES, "", HOME),
+        "below /srv or /var/www",
+    ),
+    "a group that came after the workers": Trouble(
+        "stale-groups",
+        (f"{EDITORS}\n#: later {JOIN}", "", STATIC % ""),
+        (f"{EDITORS}; {JOIN}", "", STATIC % ""),
+        "systemctl reload nginx",
     ),
     "a page with 30 assets": Trouble(
         "asset-limits",

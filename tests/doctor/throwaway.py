@@ -1,8 +1,9 @@
 """Hosts that exist for one diagnosis: folders, network and processes that nothing else shares.
 
-A host is one text: nginx's site, and lines `#: …` that lay it out. Those are shell, with three
-words of their own: `static DIR` and `media DIR OWNER` make folders with files in them, `cert
-LINEAGE NAMES` a certificate as certbot lays it; and `#: app ADDRESS USER DIR` is an app that
+A host is one text: nginx's site, and lines `#: …` that lay it out. Those are shell, with four
+words of their own: `static DIR` and `media DIR OWNER` make folders with files in them, `group NAME GID MEMBERS` a group, `cert
+LINEAGE NAMES` a certificate as certbot lays it. `#: later …` is shell for when nginx is at work,
+`#: hidden DIR` is empty for nginx alone, and `#: app ADDRESS USER DIR` is an app that
 listens there as long as the host exists. `#: file NAME` ends the site; what follows is another.
 
 Run as a program, in namespaces of its own: hosts as JSON on standard input, findings on standard
@@ -73,6 +74,10 @@ static() {
 media() {
     mkdir -p "$1/2024"; echo x >"$1/2024/photo.jpg"; chown -R "$2" "$1"
 }
+group() {
+    grep -v "^$1:" /etc/group >/run/group; echo "$1:x:$2:$3" >>/run/group
+    cat /run/group >/etc/group
+}
 cert() {
     into=/etc/letsencrypt/live/$1; mkdir -p "$into"; names=""
     for name in "$@"; do names="$names,DNS:$name"; done
@@ -114,23 +119,30 @@ class Layout:
     files: dict[str, str]
     shell: str
     apps: tuple[tuple[str, str, str], ...]
+    later: str
+    hidden: tuple[str, ...]
 
 
 def read_layout(name: str, text: str) -> Layout:
     """The parts of a host's text."""
     file = re.sub(r"\W+", "-", name)
     files, shell, apps = {f"/etc/nginx/sites-enabled/{file}": ""}, list[str](), []
+    later, hidden = list[str](), list[str]()
     for line in text.splitlines(keepends=True):
         words = line.split()
         if words[:2] == ["#:", "app"]:
             apps.append((words[2], words[3], words[4]))
         elif words[:2] == ["#:", "file"]:
             files[words[2]] = ""
+        elif words[:2] == ["#:", "later"]:
+            later.append(line.partition("later")[2].strip())
+        elif words[:2] == ["#:", "hidden"]:
+            hidden.append(words[2])
         elif words[:1] == ["#:"]:
             shell.append(line.removeprefix("#:").strip())
         else:
             files[list(files)[-1]] += line
-    return Layout(files, "\n".join(shell), tuple(apps))
+    return Layout(files, "\n".join(shell), tuple(apps), "\n".join(later), tuple(hidden))
 
 
 def _main() -> None:
@@ -197,7 +209,8 @@ def _diagnosed(name: str, text: str, shared: dict[str, bytes]) -> Diagnosed:
         tested = subprocess.run(["nginx", "-t"], capture_output=True, text=True)
         if tested.returncode:
             return {"exit_code": -1, "findings": [], "unknown": [], "test": tested.stderr}
-        with _nginx():
+        with _nginx(layout.hidden):
+            subprocess.run(["sh", "-eu", "-c", PRELUDE + layout.later], check=True)
             found = {**_doctor(), "test": tested.stderr}
             exposed = _exposure(text)
             every = sorted(found["findings"], key=_line, reverse=True)
@@ -243,8 +256,11 @@ def _empty() -> None:
 
 
 @contextmanager
-def _nginx() -> Iterator[None]:
-    nginx = subprocess.Popen(["nginx", "-g", "daemon off;"], stdout=2)
+def _nginx(hidden: Sequence[str] = ()) -> Iterator[None]:
+    mounts = "".join(f"mount -t tmpfs -o mode=755 t {folder}; " for folder in hidden)
+    sandbox = ["unshare", "--mount", "sh", "-eu", "-c", f'{mounts}exec "$@"', "sh"]
+    command = [*(sandbox if hidden else ()), "nginx", "-g", "daemon off;"]
+    nginx = subprocess.Popen(command, stdout=2)
     try:
         deadline = time.monotonic() + 60
         while not _has_workers(nginx.pid):

@@ -59,6 +59,10 @@ def _with_one_policy(text: str, directive: str) -> str:
     return _inside(others + brace + after, directive.partition("; and no expires")[0])
 
 
+def _with_target(text: str, target: str) -> str:
+    return re.sub(r"proxy_pass [^;]*;", _ended(f"proxy_pass {target}"), text, count=1)
+
+
 def _with_root(text: str, directive: str) -> str:
     return _ROOT.sub(_ended(directive), text, count=1)
 
@@ -142,6 +146,7 @@ _EDITS: dict[str, Callable[[str, str], str]] = {
     "use one ": _with_one_policy,
     f"{_PUBLIC} locations, ": _inside,
     "add ": _inside,
+    "proxy_pass ": _with_target,
     "location ": _as_location,
     "replace root with ": _with_root,
     "alias ": _with_alias,

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from reconcile.doctor.evidence import directive_evidence
 from reconcile.doctor.inspection import HostInspection
-from reconcile.doctor.location_mapping import LocationMapping
+from reconcile.doctor.location_mapping import LocationMapping, all_locations
 from reconcile.doctor.rule import Rule, RuleResult, error
+from reconcile.nginx.model.scope import Scope
+from reconcile.nginx.routing.servers import Server
 
 
 def check(inspection: HostInspection) -> Iterator[RuleResult]:
@@ -20,6 +23,28 @@ def check(inspection: HostInspection) -> Iterator[RuleResult]:
                 *_last_error(inspection, mapping),
                 fix=f"{mapping.place}: alias {mapping.folder}/; then reload nginx.",
                 apply_fixes=mapping.is_restored_by_apply,
+            )
+    for server in inspection.servers:
+        for scope in all_locations(server):
+            yield from _file_with_slash(inspection, server, scope)
+
+
+def _file_with_slash(
+    inspection: HostInspection, server: Server, scope: Scope
+) -> Iterator[RuleResult]:
+    """An alias of one file that ends as one of a folder does."""
+    for alias in scope.own.get("alias", ()):
+        path = alias.args[0]
+        if scope.is_regex or scope.name.endswith("/") or not path.endswith("/") or "$" in path:
+            continue
+        found = inspection.host.files.stat(path.rstrip("/"), follow=True)
+        if found is not None and found.kind == "file":
+            yield error(
+                f"The alias of {scope} of {server.names[0]} is a file, and ends with a slash:"
+                " it returns 404.",
+                directive_evidence(alias),
+                f"{path.rstrip('/')} is a file",
+                fix=f"{alias.place}: alias {path.rstrip('/')}; then reload nginx.",
             )
 
 
@@ -38,7 +63,7 @@ RULE = Rule(
         "nginx replaces the prefix by the alias literally: without the slash, names are "
         "joined to the folder's name and every file is missing. End both with a slash."
     ),
-    reads=("configuration",),
+    reads=("configuration", "files"),
     guide_rows=("CC2", "DB4", "DB12", "CL1", "CL2"),
     yaml_key="locations",
     check=check,

@@ -16,9 +16,12 @@ from reconcile.doctor.location_mapping import (
     is_managed_server,
 )
 from reconcile.doctor.rule import Inconclusive, Rule, RuleResult, error, note
+from reconcile.nginx.model.config_tree import Directive
+from reconcile.nginx.model.latin1 import from_raw
 from reconcile.nginx.model.scope import Scope
 from reconcile.nginx.render.site_view import CHALLENGES
 from reconcile.nginx.routing.indeterminate import Indeterminate
+from reconcile.nginx.routing.servers import Server
 
 
 def check(inspection: HostInspection) -> Iterator[RuleResult]:
@@ -36,6 +39,7 @@ def check(inspection: HostInspection) -> Iterator[RuleResult]:
         yield from (
             _constant_alias(scope) for scope in all_locations(server) if _is_constant(scope)
         )
+        yield from _without_root(inspection, server)
 
 
 def _other_folder(mapping: LocationMapping, declared: DeclaredLocation) -> RuleResult:
@@ -128,6 +132,34 @@ def _has_foreign_server(inspection: HostInspection, declared: DeclaredLocation) 
 def _is_inspected(inspection: HostInspection, declared: DeclaredLocation) -> bool:
     names = inspection.server_names
     return not names or any(map(declared.serves, names))
+
+
+def _without_root(inspection: HostInspection, server: Server) -> Iterator[RuleResult]:
+    """A location for files, and no level around it has a root: nginx has one of its own."""
+    folder = f"{inspection.nginx.installation.build.prefix.rstrip('/')}/html"
+    for scope in all_locations(server):
+        prefix = from_raw(scope.name)
+        is_of_files = scope.modifier in ("", "^~") and prefix.endswith("/") and prefix != "/"
+        is_other = scope.handler or _OTHERS & scope.own.keys() or scope.nearest("root", "alias")
+        path = folder + prefix.rstrip("/")
+        if is_of_files and not is_other and inspection.host.files.stat(path) is None:
+            yield error(
+                f"{scope} of {server.names[0]} has no root: nginx looks in {path}, which does not"
+                " exist.",
+                f"{scope.directive.place}: {scope}",
+                *map(directive_evidence, _roots_beside(server)),
+                fix=f"{scope.directive.place}: add the root or alias of its folder, then reload"
+                " nginx. A location inherits none from another location.",
+            )
+
+
+_OTHERS = {"return", "rewrite", "try_files", "internal", "location", "if", "error_page", "deny"}
+
+
+def _roots_beside(server: Server) -> list[Directive]:
+    """The roots of other locations, which were meant for all."""
+    scopes = all_locations(server)
+    return [one for scope in scopes for one in scope.own.get("root", ()) if scope.handler][:1]
 
 
 def _is_constant(scope: Scope) -> bool:

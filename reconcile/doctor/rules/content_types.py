@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from shlex import quote
 
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.location_mapping import LocationMapping
 from reconcile.doctor.rule import Rule, RuleResult, check_each, error, note
 from reconcile.doctor.served_files import files_by_ending
+from reconcile.errors import ReconcileError
 from reconcile.nginx.model.config_tree import ConfigTree
 from reconcile.nginx.model.media_types import is_fit
 from reconcile.nginx.model.scope import Scope
@@ -28,6 +30,10 @@ _REFUSALS: Mapping[str, str] = {
 _UNKNOWN = "application/octet-stream"
 _COMPRESSED = ("gz", "br", "zst")
 """Mostly sent in place of another file, with its type."""
+
+_TEXTS = ("svgz", "css", "js", "mjs", "svg", "html", "json")
+_MOST_READ = 20
+"""Files of an ending whose first bytes are read."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +55,7 @@ def check(inspection: HostInspection) -> Iterator[RuleResult]:
 
 def _check_types(inspection: HostInspection, mapping: LocationMapping) -> Iterator[RuleResult]:
     wrong = list(_wrong_types(inspection, mapping))
+    yield from _compressed(inspection, mapping)
     refused = [one for one in wrong if one.effect]
     unknown = [one for one in wrong if not one.effect]
     if refused:
@@ -71,6 +78,42 @@ def _check_types(inspection: HostInspection, mapping: LocationMapping) -> Iterat
             *_cause(unknown[0].scope),
             fix=_fix(inspection, unknown),
         )
+
+
+def _compressed(inspection: HostInspection, mapping: LocationMapping) -> Iterator[RuleResult]:
+    """Files that are gzip inside, by the name of what they hold, and sent as if they were not."""
+    by_ending = files_by_ending(inspection, mapping)
+    suspects = [name for ending in _TEXTS for name in by_ending.get(ending, ())[:_MOST_READ]]
+    found = [name for name in suspects if _is_gzip(inspection, mapping.folder + name)]
+    for name in found[:1]:
+        route = inspection.nginx.route_to_file(mapping, name)
+        if route is None or route.answer.kind != "file":
+            continue
+        if "gzip" not in values_of(sent_headers(route), "Content-Encoding"):
+            yield error(
+                f"{counted(len(found), 'file')} of {mapping} are gzip inside, and are sent without"
+                " Content-Encoding: browsers cannot read them.",
+                f"{mapping.prefix}{name} begins as gzip does",
+                fix=_announced_or_unpacked(mapping, name),
+            )
+
+
+def _is_gzip(inspection: HostInspection, path: str) -> bool:
+    try:
+        return inspection.host.files.part(path, 0, 2) == b"\x1f\x8b"
+    except ReconcileError:
+        return False
+
+
+def _announced_or_unpacked(mapping: LocationMapping, name: str) -> str:
+    if name.lower().endswith(".svgz"):
+        return (
+            f"{mapping.scope.directive.place}: add location ~ \\.svgz$ {{ gzip off; add_header"
+            " Content-Encoding gzip; } inside it, then reload nginx."
+        )
+    path = quote(mapping.folder + name)
+    unpacked = quote(f"{mapping.folder}{name}.unpacked")
+    return f"gzip -dc <{path} >{unpacked} && cp {unpacked} {path} && rm {unpacked}"
 
 
 def _wrong_types(inspection: HostInspection, mapping: LocationMapping) -> Iterator[_WrongType]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from reconcile.doctor.http_requests import reachable_listens
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.location_mapping import all_locations
-from reconcile.doctor.rule import Rule, RuleResult, error, note
+from reconcile.doctor.rule import Rule, RuleResult, error, note, warning
 from reconcile.doctor.upstream import ProxyLocation
 from reconcile.nginx.model.latin1 import from_raw
 from reconcile.nginx.model.scope import Scope
@@ -51,9 +51,23 @@ def _check_headers(server: Server, scope: Scope) -> Iterator[RuleResult]:
     where = f"{scope} of {server.names[0]}"
     refused = list(_refused(where, scope, every))
     yield from refused
+    if "$" in every[0].value and not _varies(scope):
+        yield note(
+            f"Answers of {where} differ by Origin, and name no Vary: caches send one site the"
+            " header of another.",
+            _written(every[0]),
+            fix=f"{every[0].place}: add beside it: add_header Vary Origin always; then reload"
+            " nginx.",
+        )
     # Which header the fix leaves is not known yet.
     if not refused and not every[0].always:
         yield _without_always(where, scope, every[0])
+
+
+def _varies(scope: Scope) -> bool:
+    return any(
+        one.name.lower() == "vary" and "origin" in one.value.lower() for one in added_headers(scope)
+    )
 
 
 def _refused(where: str, scope: Scope, every: list[AddedHeader]) -> Iterator[RuleResult]:
@@ -76,7 +90,15 @@ def _refused(where: str, scope: Scope, every: list[AddedHeader]) -> Iterator[Rul
             fix=f"{allowing.place}: choose one by a map of $http_origin in the http block.",
         )
     sent = [one for one in added_headers(scope) if one.name.lower() == CREDENTIALS]
-    if allowing.value == "*" and any(one.value == "true" for one in sent):
+    is_logged_in = any(one.value == "true" for one in sent)
+    if allowing.value in ("$http_origin", "${http_origin}") and is_logged_in:
+        yield warning(
+            f"{where} lets every site read what a visitor is logged in for.",
+            evidence,
+            f"{sent[0].place}: add_header {sent[0].name} {sent[0].value};",
+            fix=f"{allowing.place}: choose the origins by a map of $http_origin in the http block.",
+        )
+    if allowing.value == "*" and is_logged_in:
         yield error(
             f"{where} allows credentials to every origin, which browsers refuse.",
             evidence,

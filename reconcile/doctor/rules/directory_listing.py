@@ -8,11 +8,32 @@ from functools import partial
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.location_mapping import LocationMapping
 from reconcile.doctor.rule import Rule, RuleResult, check_each, note, warning
+from reconcile.nginx.routing.servers import Server
+
+_UPLOADS = frozenset({"media", "uploads", "upload", "files"})
 
 
 def check(inspection: HostInspection) -> Iterator[RuleResult]:
     """Yield a warning for each folder of uploads that is listed, a note for static files."""
-    return check_each(inspection.mappings_of("media", "static"), partial(_check, inspection))
+    yield from check_each(inspection.mappings_of("media", "static"), partial(_check, inspection))
+    yield from check_each(inspection.servers, partial(_check_root, inspection))
+
+
+def _check_root(inspection: HostInspection, server: Server) -> Iterator[RuleResult]:
+    """The root of a server, where what it holds was not meant as a list."""
+    route = inspection.nginx.try_route(server, "/")
+    if route is None or route.answer.kind != "listing" or route.scope is None:
+        return
+    switch, folder = route.scope.inherited("autoindex")[0], (route.answer.path or "").rstrip("/")
+    found = inspection.inventory(folder)
+    names = {item.path.partition("/")[0] for item in found.items} if found else set()
+    uploads = sorted(names & _UPLOADS)
+    yield (warning if uploads else note)(
+        f"{server.names[0] or server.place} lists all of {folder} to everybody.",
+        *(f"GET /{name}/: the list of the uploads" for name in uploads),
+        f"{switch.place}: autoindex {switch.args[0]};",
+        fix=f"{switch.place}: autoindex off; then reload nginx.",
+    )
 
 
 def _check(inspection: HostInspection, mapping: LocationMapping) -> Iterator[RuleResult]:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from reconcile.doctor.front_page_links import linked_files
 from reconcile.doctor.http_requests import reachable_listens, send_request
 from reconcile.doctor.inspection import HostInspection
-from reconcile.doctor.rule import Rule, RuleResult, error, note
+from reconcile.doctor.rule import Rule, RuleResult, error, note, warning
 from reconcile.doctor.upstream import ProxyLocation
 from reconcile.nginx.model.latin1 import from_raw
 from reconcile.nginx.model.listen import Listen
@@ -19,12 +19,14 @@ _ANNOUNCING = {"x-forwarded-prefix", "x-script-name", "script_name", "x-forwarde
 _REDIRECTS = (301, 302, 303, 307, 308)
 _WITH_PATH = re.compile(r"^https?://(?:unix:[^:$]+:|[^/$:]+(?::\d+)?)/[^$]*$")
 """A proxy_pass with a path, which takes the place of the location's prefix."""
+_PATH = re.compile(r"^https?://(?:unix:[^:]+:|[^/]+)")
 _MAX_LINKS = 10
 
 
 def check(inspection: HostInspection) -> Iterator[RuleResult]:
     """Yield an error for each app below a prefix whose start page leads out of it, else a note."""
     for proxy in inspection.proxy_locations:
+        yield from _joined(proxy)
         prefix = _stripped_prefix(proxy)
         listens = reachable_listens(inspection, proxy.server)[:1] if prefix else ()
         for listen in listens:
@@ -34,6 +36,29 @@ def check(inspection: HostInspection) -> Iterator[RuleResult]:
                 yield _lost(proxy, prefix, lost)
             elif page.error and not _announces(proxy):
                 yield _unannounced(proxy, prefix)
+
+
+def _joined(proxy: ProxyLocation) -> Iterator[RuleResult]:
+    """Of location and path just one ends with a slash: nginx puts the rest behind as it is."""
+    scope, target = proxy.scope, proxy.directive.args[0]
+    prefix = from_raw(scope.name)
+    is_prefix = scope.modifier in ("", "^~") and prefix != "/"
+    if proxy.directive.name != "proxy_pass" or not is_prefix or not _WITH_PATH.match(target):
+        return
+    path = _PATH.sub("", target)
+    rest = "x" if prefix.endswith("/") else "/x"
+    if prefix.endswith("/") and not path.endswith("/") and "?" not in path:
+        severity, fix = error, f"{proxy.place}: proxy_pass {target}/;"
+    elif not prefix.endswith("/") and path == "/":
+        severity, fix = warning, f"{scope.directive.place}: location {prefix}/ {{ … }},"
+    else:
+        return
+    yield severity(
+        f"The app behind {scope} of {proxy.server.names[0]} gets {path}{rest} for {prefix}{rest}.",
+        proxy.evidence,
+        f"{scope.directive.place}: {scope}",
+        fix=f"{fix} then reload nginx. End both with a slash.",
+    )
 
 
 def _stripped_prefix(proxy: ProxyLocation) -> str:

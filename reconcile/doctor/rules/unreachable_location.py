@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -12,6 +12,7 @@ from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.location_mapping import all_locations
 from reconcile.doctor.regex_examples import matching_texts
 from reconcile.doctor.rule import Rule, RuleResult, check_each, note, warning
+from reconcile.nginx.model.config_tree import Directive
 from reconcile.nginx.model.latin1 import from_raw, to_raw
 from reconcile.nginx.model.scope import Scope
 from reconcile.nginx.render.site_view import CHALLENGES
@@ -62,6 +63,14 @@ def _useless(server: Server) -> Iterator[RuleResult]:
             )
 
 
+def _moved_answer(answer: Directive, locations: Iterable[Scope]) -> str:
+    """A server has one location / at most."""
+    text = f"return {' '.join(answer.args)};"
+    if any((one.modifier, one.name) == ("", "/") for one in locations):
+        return f"{answer.place}: remove it, or move it to a server of its own, then reload nginx."
+    return f"{answer.place}: put it into a location: location / {{ {text} }}"
+
+
 def _behind_return(server: Server) -> Iterator[RuleResult]:
     """The server block itself answers each request, before a location is chosen."""
     locations = server.scope.locations
@@ -77,8 +86,7 @@ def _behind_return(server: Server) -> Iterator[RuleResult]:
         f"{answer.place}: return {' '.join(answer.args)};",
         *(f"{one.directive.place}: {one}" for one in locations[:3]),
         *effect,
-        fix=f"{answer.place}: put it into a location: location / {{ return"
-        f" {' '.join(answer.args)}; }}",
+        fix=_moved_answer(answer, locations),
     )
 
 

@@ -1,0 +1,121 @@
+"""More members of the kinds of faults that rules report, each with a twin that is healthy."""
+
+from __future__ import annotations
+
+import gzip
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.doctor.single_rule import found, noted
+
+pytestmark = pytest.mark.process
+
+STATIC = "location /static/ { alias {root}/static/; MORE }"
+PASS = "proxy_pass http://127.0.0.1:1;"
+APP = "location /api/ { proxy_pass http://127.0.0.1:1; MORE }"
+ORIGIN = "add_header Access-Control-Allow-Origin"
+LOGGED_IN = "add_header Access-Control-Allow-Credentials true always;"
+MAP = "map $http_origin $cors { default ''; https://b.test $http_origin; }"
+
+
+@dataclass(frozen=True)
+class Member:
+    """A rule, the lines of a server that have the fault, those that have not, and the report."""
+
+    rule: str
+    faulty: str
+    healthy: str
+    what: str
+
+
+MEMBERS = {
+    "two origins": Member(
+        "cors",
+        STATIC.replace("MORE", f"{ORIGIN} * always; {ORIGIN} https://a.test always;"),
+        STATIC.replace("MORE", f"{ORIGIN} * always;"),
+        "sends 2 Access-Control-Allow-Origin headers",
+    ),
+    "any origin, logged in": Member(
+        "cors",
+        APP.replace("MORE", f"{ORIGIN} $http_origin always; {LOGGED_IN} add_header Vary Origin;"),
+        APP.replace("MORE", f"{ORIGIN} $cors always; {LOGGED_IN} add_header Vary Origin;"),
+        "lets every site read",
+    ),
+    "a file with a slash": Member(
+        "alias-slash",
+        "location /robots.txt { alias {root}/static/a.css/; }",
+        "location /robots.txt { alias {root}/static/a.css; }",
+        "is a file, and ends with a slash",
+    ),
+    "a root that another location has": Member(
+        "alias-target",
+        f"location / {{ root {{root}}; {PASS} }} location /static/ {{ expires 1d; }}",
+        f"root {{root}}; location / {{ {PASS} }} location /static/ {{ expires 1d; }}",
+        "location /static/ of a.test has no root",
+    ),
+    "a location that serves no files": Member(
+        "alias-target",
+        "location /docs/ { expires 1d; }",
+        "location /docs/ { deny all; } location /old/ { rewrite ^ /new/ redirect; }",
+        "location /docs/ of a.test has no root",
+    ),
+    "a path that is joined to a name": Member(
+        "lost-prefix",
+        "location /api/ { proxy_pass http://127.0.0.1:1/v1; }",
+        "location /api/ { proxy_pass http://127.0.0.1:1/v1/; }",
+        "gets /v1x for /api/x",
+    ),
+    "a path that begins with two slashes": Member(
+        "lost-prefix",
+        "location /api { proxy_pass http://127.0.0.1:1/; }",
+        f"location /api {{ {PASS} }} location = /a {{ proxy_pass http://127.0.0.1:1/; }}",
+        "gets //x for /api/x",
+    ),
+    "a root that is listed": Member(
+        "directory-listing",
+        "root {root}; autoindex on;",
+        "root {root}/static; autoindex on; index a.css;",
+        "lists all of {root} to everybody",
+    ),
+    "an image that is gzip": Member(
+        "content-types",
+        STATIC.replace("MORE", ""),
+        STATIC.replace("MORE", r"location ~ \.svgz$ { add_header Content-Encoding gzip; }"),
+        "gzip inside",
+    ),
+}
+
+
+@pytest.fixture
+def place(public: Path) -> Path:
+    for name in ("static", "media"):
+        (public / name).mkdir()
+    (public / "static/a.css").write_text("a{}")
+    (public / "static/a.svgz").write_bytes(gzip.compress(b"<svg/>"))
+    (public / "media/a.jpg").write_text("x")
+    return public
+
+
+@pytest.mark.parametrize("member", MEMBERS.values(), ids=MEMBERS)
+def test_a_member_is_reported_and_its_twin_is_not(place: Path, member: Member) -> None:
+    def wrong(lines: str) -> list[str]:
+        types = "types { text/css css; image/svg+xml svgz; }"
+        server = f"server {{ listen 80; server_name a.test; {lines} }}"
+        return [one.what for one in found(member.rule, place, f"{MAP} {types} {server}")]
+
+    [what] = wrong(member.faulty)
+
+    assert member.what.replace("{root}", str(place)) in what
+    assert [] == wrong(member.healthy)
+
+
+def test_answers_that_differ_by_origin_without_vary_are_noted(place: Path) -> None:
+    def notes(more: str) -> list[str]:
+        lines = STATIC.replace("MORE", f"{ORIGIN} $cors always; {more}")
+        server = f"server {{ listen 80; server_name a.test; {lines} }}"
+        return [one.what for one in noted("cors", place, f"{MAP} {server}")]
+
+    assert ["Vary" in one for one in notes("")] == [True]
+    assert [] == notes("add_header Vary Origin always;")
