@@ -1,10 +1,11 @@
 """Hosts that exist for one diagnosis: folders, network and processes that nothing else shares.
 
-A host is one text: nginx's site, and lines `#: …` that lay it out. Those are shell, with four
-words of their own: `static DIR` and `media DIR OWNER` make folders with files in them, `group NAME GID MEMBERS` a group, `cert
-LINEAGE NAMES` a certificate as certbot lays it. `#: later …` is shell for when nginx is at work,
-`#: hidden DIR` is empty for nginx alone, and `#: app ADDRESS USER DIR` is an app that
-listens there as long as the host exists. `#: file NAME` ends the site; what follows is another.
+A host is one text: nginx's site, and lines `#: …` that lay it out. Those are shell, with words of
+their own: `static DIR` and `media DIR OWNER` make folders with files in them, `group NAME GID
+MEMBERS` a group, `cert LINEAGE NAMES` a certificate as certbot lays it. `#: later …` is shell for
+when nginx is at work, `#: hidden DIR` is empty for nginx alone, and `#: app ADDRESS USER DIR` is an
+app that listens there as long as the host exists. `#: file NAME` ends the site; what follows is
+another.
 
 Run as a program, in namespaces of its own: hosts as JSON on standard input, findings on standard
 output.
