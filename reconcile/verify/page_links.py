@@ -24,14 +24,23 @@ _PRELOADED: Mapping[str, Use] = {
     "video": "media",
     "audio": "media",
 }
+_INERT = ("template", "noscript")
+"""What a browser that runs scripts does not look into."""
 _ICONS = frozenset({"icon", "apple-touch-icon", "apple-touch-icon-precomposed", "mask-icon"})
 _SCRIPTS = frozenset({"", "text/javascript", "application/javascript", "module"})
 _COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
+_NAMES = re.compile(
+    r"@namespace\s[^;{}]*;|@(?:-moz-)?document\s[^{}]*|\bbehavior\s*:[^;}]*", re.IGNORECASE
+)
+"""What looks like a URL to load, and is a name, or nothing that a browser still knows."""
 _STRING = r"""(?:"((?:[^"\\\n]|\\.)*)"|'((?:[^'\\\n]|\\.)*)')"""
 _URL = re.compile(rf"url\(\s*(?:{_STRING}|([^\s\"'()]+))\s*\)", re.IGNORECASE)
 _IMPORT = re.compile(
     rf"@import\s+(?:url\(\s*(?:{_STRING}|([^\s\"'()]+))\s*\)|{_STRING})", re.IGNORECASE
 )
+_URL_OR_STRING = re.compile(rf"{_URL.pattern}|{_STRING}", re.IGNORECASE)
+_FONT_ENDINGS = (".woff2", ".woff", ".ttf", ".otf")
+"""In the order in which a browser prefers them; it loads one."""
 _CANDIDATE = re.compile(r"[\s,]*([^\s,](?:\S*[^\s,])?)(?:\s+[^,]*)?(?:,|$)")
 _FONT_FACE = re.compile(r"@font-face\s*\{[^}]*\}", re.IGNORECASE)
 
@@ -60,19 +69,30 @@ def style_links(text: str, base: str) -> tuple[PageLink, ...]:
 
 
 def _style_links(text: str, base: str) -> Iterator[PageLink]:
-    text = _COMMENT.sub("", text)
+    text = _NAMES.sub("", _COMMENT.sub("", text))
     for match in _IMPORT.finditer(text):
         yield from _absolute(next(filter(None, match.groups()), ""), base, "style")
     text = _IMPORT.sub("", text)
     for face in _FONT_FACE.findall(text):
-        for match in _URL.finditer(face):
-            yield from _absolute(_first_group(match), base, "font", "anonymous")
-    for match in _URL.finditer(_FONT_FACE.sub("", text)):
-        yield from _absolute(_first_group(match), base, "other")
+        for url in _loaded_fonts(list(_urls(face))):
+            yield from _absolute(url, base, "font", "anonymous")
+    for url in _urls(_FONT_FACE.sub("", text)):
+        yield from _absolute(url, base, "other")
 
 
-def _first_group(match: re.Match[str]) -> str:
-    return next(filter(None, match.groups()), "")
+def _urls(text: str) -> Iterator[str]:
+    """What stands in `url()`; a string may contain that word."""
+    for match in _URL_OR_STRING.finditer(text):
+        yield next(filter(None, match.groups()[:3]), "")
+
+
+def _loaded_fonts(urls: list[str]) -> list[str]:
+    """The forms of a font that a browser of today loads."""
+    for ending in _FONT_ENDINGS:
+        found = [url for url in urls if re.split("[?#]", url)[0].lower().endswith(ending)]
+        if found:
+            return found
+    return [url for url in urls if ".eot" not in url.lower()]
 
 
 def _absolute(
@@ -102,7 +122,7 @@ class _PageParser(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """What an element loads; its attributes count as a browser takes the first of each."""
         values = {name: value or "" for name, value in reversed(attrs)}
-        if tag == "template":
+        if tag in _INERT:
             self._inert += 1
         if self._inert:
             return
@@ -121,7 +141,7 @@ class _PageParser(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         """The end of what is inert, of a film, or of a style sheet."""
-        if tag == "template" and self._inert:
+        if tag in _INERT and self._inert:
             self._inert -= 1
         if self._media and tag == self._media[-1]:
             self._media.pop()
@@ -141,7 +161,7 @@ class _PageParser(HTMLParser):
 def _links_of(tag: str, values: Mapping[str, str], media: list[str]) -> Iterator[tuple[str, Use]]:
     if tag == "script":
         kind = values.get("type", "").strip().lower()
-        if "src" in values and kind in _SCRIPTS:
+        if "src" in values and "nomodule" not in values and kind in _SCRIPTS:
             yield values["src"], "module" if kind == "module" else "script"
     elif tag == "link":
         yield from ((values.get("href", ""), use) for use in _linked(values))
@@ -159,7 +179,7 @@ def _links_of(tag: str, values: Mapping[str, str], media: list[str]) -> Iterator
 
 def _linked(values: Mapping[str, str]) -> Iterator[Use]:
     """What a `link` loads at once; prefetches, alternates and the like are left out."""
-    kinds = set(values.get("rel", "").lower().split())
+    kinds = set() if "disabled" in values else set(values.get("rel", "").lower().split())
     if "stylesheet" in kinds:
         yield "style"
     elif kinds & _ICONS:
