@@ -207,6 +207,10 @@ def hashed(text: str) -> str:
         '<video src="a.png"><source src="a.png"></video>',
         "<style>.c { background: url( 'a.png' ) } /* url(none.png) */</style>",
         '<svg><use href="#local"/></svg>',
+        "<style>.c { content: 'url(none.png)'; behavior: url(none.htc) }</style>",
+        "<style>@font-face { src: url(none.eot?#iefix), url(f.woff2), url(none.ttf) }</style>",
+        '<script nomodule src="none.js"></script><noscript><img src="none.png"></noscript>',
+        '<link rel="stylesheet" disabled href="none.css">',
     ],
 )
 def test_what_browsers_take_is_no_fault(site: Site, extra: str) -> None:
@@ -287,6 +291,15 @@ def test_a_page_of_https_that_loads_over_http_is_found(site: Site) -> None:
     check = site.crawl(tls=True)
 
     assert ("fail", True) == (check.status, "may not load it over http" in check.detail), check
+
+
+def test_a_name_that_is_written_as_a_url_is_not_loaded(site: Site) -> None:
+    site.page("<style>@namespace svg url(http://shop.example:PORT/none);</style>")
+    site.start()
+
+    check = site.crawl(tls=True)
+
+    assert "pass" == check.status, check
 
 
 def test_by_default_it_only_warns(site: Site) -> None:
