@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 from cryptography.x509 import (
+    AuthorityInformationAccess,
     Certificate,
     DNSName,
     ExtensionNotFound,
@@ -26,6 +27,7 @@ from cryptography.x509 import (
     SubjectAlternativeName,
     load_pem_x509_certificates,
 )
+from cryptography.x509.oid import AuthorityInformationAccessOID
 from idna import IDNAError, encode
 
 if TYPE_CHECKING:
@@ -171,6 +173,20 @@ def ends_at_trusted_root(last: Certificate, authorities: bytes) -> bool:
     return any(
         is_issued_by(last, root) for root in _roots(authorities) if root.subject == last.issuer
     )
+
+
+def issuer_url(certificate: Certificate) -> str:
+    """Where the issuer's certificate is published, "" where that is not written in it."""
+    try:
+        found = certificate.extensions.get_extension_for_class(AuthorityInformationAccess).value
+    except (ExtensionNotFound, ValueError):
+        return ""
+    issuers = (
+        str(one.access_location.value)
+        for one in found
+        if one.access_method == AuthorityInformationAccessOID.CA_ISSUERS
+    )
+    return next((url for url in issuers if url.startswith("http")), "")
 
 
 def _roots(authorities: bytes) -> Iterator[Certificate]:

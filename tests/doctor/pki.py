@@ -11,6 +11,9 @@ basicConstraints = critical,CA:TRUE
 keyUsage = keyCertSign,cRLSign
 [site]
 subjectAltName = {names}
+[public]
+subjectAltName = {names}
+authorityInfoAccess = caIssuers;URI:http://authority.test/between.crt
 [req]
 distinguished_name = anything
 [anything]

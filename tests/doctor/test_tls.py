@@ -38,6 +38,8 @@ def pki() -> Iterator[Pki]:
     made = Pki(folder)
     made.issue("site", names="shop.test www.shop.test *.cdn.test")
     made.issue("other", names="other.test")
+    made.issue("alone", extensions="public")
+    made.chain("alone-full.pem", "alone", "between")
     made.issue("ended", begins="-90", ends="-1")
     made.issue("ending", begins="-80", ends="9")
     made.issue("short", begins="-1", ends="5")
@@ -91,6 +93,9 @@ FAULTS = {
     "another name": ("other.pem", "other.key", "does not cover shop.test", "error"),
     "a chain out of order": ("broken.pem", "site.key", "is broken", "warning"),
     "an expired intermediate": ("late-full.pem", "late.key", "has a certificate that", "error"),
+    "no intermediate of a public authority": (
+        *("alone.pem", "alone.key", "has no intermediate certificate", "warning"),
+    ),
     "a key with a passphrase": ("full.pem", "locked.key", "needs a passphrase:", "error"),
     "no certificate": ("none.pem", "site.key", "does not exist", "error"),
 }
@@ -129,6 +134,12 @@ def test_tls_certificate_notes_an_untrusted_issuer(
     found = asked("tls-certificate", pki, tmp_path, certificate, key)
 
     assert [what] == [what for one in found.findings if one.severity == "note" and what in one.what]
+
+
+def test_a_certificate_of_a_public_authority_with_its_chain_is_fine(
+    pki: Pki, tmp_path: Path
+) -> None:
+    assert () == asked("tls-certificate", pki, tmp_path, "alone-full.pem", "alone.key").findings
 
 
 def test_tls_certificate_with_its_chain_is_not_asked_for_one(

@@ -170,6 +170,16 @@ def _check_chain(
     known = inspection.host.files.content(tls.AUTHORITIES)
     if known and not tls.ends_at_trusted_root(last, known[1]):
         is_alone = len(chain) == 1
+        # An authority that publishes its certificates is none of a house.
+        if is_alone and (place := tls.issuer_url(last)):
+            yield warning(
+                f"{pair.certificate} has no intermediate certificate: programs, and browsers that"
+                " have not met its issuer, reject it.",
+                f"it was issued by {last.issuer.rfc4514_string()}, see {place}",
+                pair.evidence,
+                fix="Use fullchain.pem, not cert.pem: the site's certificate and its issuer's.",
+            )
+            return
         yield note(
             f"The chain in {pair.certificate} does not end at an authority that this machine"
             f" trusts: {'an' if is_alone else 'another'} intermediate certificate is missing, or"
