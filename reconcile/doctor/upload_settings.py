@@ -29,6 +29,8 @@ def settings_from_source(path: str, data: bytes) -> Iterator[UploadSetting]:
 
     The last assignment wins. A file that does not parse has none.
     """
+    if not any(name.encode() in data for name in NAMES):
+        return
     try:
         tree = ast.parse(data, path)
     except (SyntaxError, ValueError):

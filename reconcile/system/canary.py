@@ -62,12 +62,14 @@ class Canary:
 def create(host: Host, folder: str, canary: Canary, *, mode: int, writer: str | None) -> None:
     """Write both files of `canary` into `folder` as `writer` (None: as the current user).
 
+    Those of interrupted runs are removed first.
     Errors: OSError as the kernel returns it to that user.
     """
     names = (canary.name, canary.hidden_name)
 
     def work() -> None:
         """Write both files, or none."""
+        _remove_stale(folder)
         try:
             for name in names:
                 _write_canary(f"{folder}/{name}", canary.content, mode)
@@ -110,15 +112,11 @@ def remove_upload(folder: str, relative: str, canary: Canary) -> bool:
     return _remove_canary(f"{folder}/{relative}", canary)
 
 
-def remove_stale(host: Host, folder: str, *, writer: str | None) -> int:
-    """Remove the canaries of interrupted runs, and return their number."""
-
-    def work() -> int:
-        """Remove every canary of the folder."""
-        found = [(name, _NAME.match(name)) for name in _file_names(folder)]
-        return sum(_remove_stale_file(f"{folder}/{name}", Canary(m[1])) for name, m in found if m)
-
-    return _call_as(host, writer, work)
+def _remove_stale(folder: str) -> None:
+    """Remove the canaries of interrupted runs."""
+    for name in _file_names(folder):
+        if found := _NAME.match(name):
+            _remove_stale_file(f"{folder}/{name}", Canary(found[1]))
 
 
 def _remove_stale_file(path: str, canary: Canary) -> bool:

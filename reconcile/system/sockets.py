@@ -83,11 +83,11 @@ def accepted_by(candidates: Iterable[int], port: int) -> dict[int, int]:
 
 def _established(port: int) -> Iterator[tuple[str, int]]:
     """Source: proc(5), /proc/net/tcp: addresses in hex, state 01, the inode as tenth field."""
+    local = f":{port:04X} "
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         with suppress(OSError), open(table, encoding="ascii") as lines:
-            for line in lines:
-                row = line.split()
-                if row[3] == "01" and int(row[1].rpartition(":")[2], 16) == port:
+            for row in (line.split() for line in lines if local in line):
+                if row[3] == "01" and row[1].endswith(local.strip()):
                     yield f"socket:[{row[9]}]", int(row[2].rpartition(":")[2], 16)
 
 

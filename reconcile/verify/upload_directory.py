@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from reconcile.config.probes import UploadDirectoryProbe
 from reconcile.engine.model import Check
 from reconcile.errors import ReconcileError
-from reconcile.system.canary import Canary, create, remove, remove_stale
+from reconcile.system.canary import Canary, create, remove
 from reconcile.system.processes import NotRoot
 from reconcile.verify.evaluate import evaluate
 from reconcile.verify.http_probe import ProbeClient, check_name
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 def create_canary(probe: UploadDirectoryProbe, host: Host, canary: Canary) -> Check | None:
     """Write the canary to the upload directory; a failed or unknown check if that is impossible."""
     try:
-        remove_stale(host, probe.dir, writer=probe.writer)
         create(host, probe.dir, canary, mode=probe.mode, writer=probe.writer)
     except NotRoot as error:
         detail = f"could not write to {probe.dir} as {_writer(probe)}: {error.why}. {error.fix}"

@@ -43,10 +43,8 @@ JOBS = (
 
 def main() -> int:
     sizes = [int(one) for one in sys.argv[1:3]] or [FEWER, MORE]
-    runs = [measure(size) for size in sizes]
-    held = [
-        report(job, *both, sizes) for job, both in zip(JOBS, zip(*runs, strict=True), strict=True)
-    ]
+    fewer, more = (measure(size) for size in sizes)
+    held = [report(*runs, sizes) for runs in zip(JOBS, fewer, more, strict=True)]
     return 0 if all(held) else 1
 
 
