@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from reconcile.dataclass import dataclass
 from reconcile.engine.digest import canonical, digest
@@ -71,11 +71,20 @@ class HistoryRow:
     number: int
     previous: str
     entry: HistoryEntry
+    _written: ClassVar[Mapping[str, Any] | None] = None
 
     @property
     def digest(self) -> str:
         """The digest that the next row holds."""
-        return digest(asdict(self))
+        return digest(self.body)
+
+    @property
+    def body(self) -> Mapping[str, Any]:
+        """Its JSON object: for a row that was read, the one that its version wrote.
+
+        Otherwise a key that was added since would change the digest of each earlier row.
+        """
+        return self._written or asdict(self)
 
     @property
     def file(self) -> str:
@@ -95,7 +104,7 @@ def write(state: StateDir, row: HistoryRow) -> None:
 
 def encode(row: HistoryRow) -> bytes:
     """The row as a file."""
-    return (canonical(asdict(row)) + "\n").encode()
+    return (canonical(row.body) + "\n").encode()
 
 
 def decode(data: bytes) -> HistoryRow:
@@ -108,7 +117,9 @@ def decode(data: bytes) -> HistoryRow:
 
 def row_of(body: dict[str, Any]) -> HistoryRow:
     """The row of its JSON object. Errors: KeyError, TypeError, ValueError."""
-    return HistoryRow(body["number"], body["previous"], entry_of(body["entry"]))
+    row = HistoryRow(body["number"], body["previous"], entry_of(body["entry"]))
+    object.__setattr__(row, "_written", body)
+    return row
 
 
 def entry_of(body: dict[str, Any]) -> HistoryEntry:

@@ -138,7 +138,8 @@ class Journal:
         return status
 
     def _write_status(self, status: JournalStatus) -> None:
-        self._state.write(f"{self.folder}/status.json", canonical(asdict(status)).encode())
+        body = asdict(status) | {"row": status.row and status.row.body}
+        self._state.write(f"{self.folder}/status.json", canonical(body).encode())
 
 
 def journals(state: StateDir) -> Iterator[Journal]:

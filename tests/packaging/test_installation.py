@@ -21,6 +21,11 @@ pytestmark = [pytest.mark.nightly, pytest.mark.host]
 
 APT_OPTIONS = "--yes --quiet -o Dir::Cache::archives=/mnt/archives"
 APT_GET = f"DEBIAN_FRONTEND=noninteractive apt-get {APT_OPTIONS}"
+PREPARE = """
+SUITE={}
+export PATH=/usr/local/bin:$PATH
+apt-get --quiet update
+"""
 REPOSITORY = """
 install -D -m 644 /mnt/apt/reconcile.gpg /etc/apt/keyrings/reconcile.gpg
 echo "deb [signed-by=/etc/apt/keyrings/reconcile.gpg] file:/mnt/apt $SUITE main" \\
@@ -30,7 +35,7 @@ PIP = "export PIP_NO_INDEX=1 PIP_FIND_LINKS=/mnt/wheels"
 UV = "UV_TOOL_DIR=/opt/uv UV_TOOL_BIN_DIR=/usr/local/bin /mnt/uv tool"
 PIPX = "PIPX_HOME=/opt/pipx PIPX_BIN_DIR=/usr/local/bin pipx"
 WAYS = {
-    "apt": f"{REPOSITORY} {APT_GET} update; {APT_GET} install reconcile",
+    "apt": f"{REPOSITORY} apt-get --quiet update; {APT_GET} install reconcile",
     "pip": f"""{APT_GET} install python3-venv; {PIP}
         python3 -m venv /opt/reconcile
         /opt/reconcile/bin/pip install --quiet reconcile-host
@@ -124,7 +129,12 @@ def boot(artefacts: Artefacts) -> Iterator[Boot]:
 
 def _booted(artefacts: Artefacts, layer: Path, labs: list[Lab], install: str) -> DebianHost:
     base = bare_debian(artefacts.suite)
-    layer_with(f"SUITE={artefacts.suite}\n{install}", layer, [base], artefacts.folder)
+    layer_with(
+        f"SUITE={artefacts.suite}\napt-get --quiet update\n{install}",
+        layer,
+        [base],
+        artefacts.folder,
+    )
     labs.append(Lab([layer, base]))
     return labs[0].boot()
 
