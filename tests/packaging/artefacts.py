@@ -26,7 +26,7 @@ WHEELS = """
 here=$1 checkout=$(dirname "$1") python=$2
 . "$1/wheels.sh"
 fetch_wheels "$3" "$4"
-"$python" -m pip download --quiet --disable-pip-version-check --dest "$4" pip setuptools
+"$python" -m pip download --quiet --disable-pip-version-check --dest "$4" pip setuptools wheel
 """
 KEY = """
 export GNUPGHOME=$1
