@@ -21,6 +21,7 @@ pytestmark = [pytest.mark.nightly, pytest.mark.host]
 
 APT_OPTIONS = "--yes --quiet -o Dir::Cache::archives=/mnt/archives"
 APT_GET = f"DEBIAN_FRONTEND=noninteractive apt-get {APT_OPTIONS}"
+LEAN = f"{APT_GET} install --no-install-recommends"
 PREPARE = """
 SUITE={}
 export PATH=/usr/local/bin:$PATH
@@ -36,15 +37,15 @@ UV = "UV_TOOL_DIR=/opt/uv UV_TOOL_BIN_DIR=/usr/local/bin /mnt/uv tool"
 PIPX = "PIPX_HOME=/opt/pipx PIPX_BIN_DIR=/usr/local/bin pipx"
 WAYS = {
     "apt": f"{REPOSITORY} apt-get --quiet update; {APT_GET} install reconcile",
-    "pip": f"""{APT_GET} install --no-install-recommends python3-venv; {PIP}
+    "pip": f"""{LEAN} python3-venv; {PIP}
         python3 -m venv /opt/reconcile
         /opt/reconcile/bin/pip install --quiet reconcile-host
         ln -s /opt/reconcile/bin/reconcile /usr/local/bin/reconcile""",
-    "pipx": f"{APT_GET} install --no-install-recommends pipx python3-venv; {PIP}; {PIPX} install reconcile-host",
-    "uv": f"""{APT_GET} install --no-install-recommends python3; export UV_NO_CACHE=1
+    "pipx": f"{LEAN} pipx python3-venv; {PIP}; {PIPX} install reconcile-host",
+    "uv": f"""{LEAN} python3; export UV_NO_CACHE=1
         {UV} install --python /usr/bin/python3 --no-index --find-links /mnt/wheels \\
           reconcile-host""",
-    "file": f"{APT_GET} install --no-install-recommends python3; install /mnt/reconcile.pyz /usr/local/bin/reconcile",
+    "file": f"{LEAN} python3; install /mnt/reconcile.pyz /usr/local/bin/reconcile",
 }
 REMOVAL = {
     "apt": "apt-get --yes --quiet purge reconcile",
