@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from contextvars import ContextVar
+from functools import partial
 from typing import TYPE_CHECKING
 
 from reconcile.config.config_file import MAX_BYTES, STANDARD_INPUT, ConfigFile, read_file
@@ -26,13 +27,16 @@ def use_files(
 ) -> None:
     """Unpack the archive of --files when it is needed, until the end of the command."""
 
-    def unpack() -> Unpacked:
-        # Brings tarfile, which nothing else needs.
-        from reconcile.filesystem.unpack import unpacked
+    _unpack.set(partial(_unpack_until, until_end, tar) if tar is not None else None)
 
-        return until_end(unpacked(str(tar)))
 
-    _unpack.set(unpack if tar is not None else None)
+def _unpack_until(
+    until_end: Callable[[AbstractContextManager[Unpacked]], Unpacked], tar: str
+) -> Unpacked:
+    # Brings tarfile, which nothing else needs.
+    from reconcile.filesystem.unpack import unpacked
+
+    return until_end(unpacked(tar))
 
 
 def load_config(path: str, variables: Mapping[str, str]) -> Config:

@@ -16,10 +16,10 @@ from reconcile.engine import history
 from reconcile.engine.digest import canonical
 from reconcile.engine.ledger_store import write_records
 from reconcile.errors import ReconcileError
+from reconcile.filesystem.undo import Undo, from_json, to_json
 
 if TYPE_CHECKING:
     from reconcile.filesystem.state_dir import DurableLog, StateDir
-    from reconcile.filesystem.undo import Undo
 
 FOLDER = "journal"
 RESERVE_BYTES = 64 << 10
@@ -80,8 +80,6 @@ class Journal:
 
     def record_undo(self, *undos: Undo) -> None:
         """Append `undos`; they are on disk, after one flush for all, when this returns."""
-        from reconcile.filesystem.undo import to_json
-
         if self._log is None:
             self._log = self._state.log(f"{self.folder}/undo.jsonl")
         self._log.append("".join(canonical(to_json(undo)) + "\n" for undo in undos).encode())
@@ -92,8 +90,6 @@ class Journal:
         A last line without its end was cut off by a crash, so its effect never began.
         Errors: ReconcileError for any other damaged line.
         """
-        from reconcile.filesystem.undo import from_json
-
         data = self._state.read(f"{self.folder}/undo.jsonl") or b""
         try:
             found = (from_json(json.loads(line)) for line in data.split(b"\n")[:-1])

@@ -13,7 +13,7 @@ PathOnDevice = tuple[str, str]
 Inode = tuple[str, int]
 
 
-class _Folder(NamedTuple):
+class _IndexedFolder(NamedTuple):
     name: str
     path: str
     place: Place
@@ -26,17 +26,17 @@ class PlaceIndex:
     """
 
     def __init__(self) -> None:
-        self._by_inode: defaultdict[Inode, list[_Folder]] = defaultdict(list)
-        self._by_path: defaultdict[PathOnDevice, list[_Folder]] = defaultdict(list)
-        self._below_path: defaultdict[PathOnDevice, list[_Folder]] = defaultdict(list)
-        self._below_inode: defaultdict[Inode, list[_Folder]] = defaultdict(list)
+        self._by_inode: defaultdict[Inode, list[_IndexedFolder]] = defaultdict(list)
+        self._by_path: defaultdict[PathOnDevice, list[_IndexedFolder]] = defaultdict(list)
+        self._below_path: defaultdict[PathOnDevice, list[_IndexedFolder]] = defaultdict(list)
+        self._below_inode: defaultdict[Inode, list[_IndexedFolder]] = defaultdict(list)
         self._inodes: defaultdict[str, set[int]] = defaultdict(set)
 
     def add(self, name: str, location: Location) -> None:
         """Add a folder at one of its locations."""
         present = [place for place in location.places if place.inode]
         for place in present:
-            folder = _Folder(name, location.path, place)
+            folder = _IndexedFolder(name, location.path, place)
             self._by_inode[place.device, place.inode].append(folder)
             self._inodes[place.device].add(place.inode)
             for path in upwards(place.path) if place.path else ():
@@ -44,7 +44,7 @@ class PlaceIndex:
             if place.path:
                 self._by_path[place.device, place.path].append(folder)
         for above in location.above if present else ():
-            folder = _Folder(name, location.path, above)
+            folder = _IndexedFolder(name, location.path, above)
             self._below_inode[above.device, above.inode].append(folder)
 
     def holding(self, location: Location) -> frozenset[str]:
@@ -68,6 +68,8 @@ class PlaceIndex:
         return self._inodes.get(device, set())
 
 
-def _same_inode(index: defaultdict[Inode, list[_Folder]], place: Place) -> Iterator[_Folder]:
+def _same_inode(
+    index: defaultdict[Inode, list[_IndexedFolder]], place: Place
+) -> Iterator[_IndexedFolder]:
     found = index.get((place.device, place.inode), ()) if place.inode else ()
     return (one for one in found if one.place.is_same_inode(place))

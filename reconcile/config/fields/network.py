@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from ipaddress import IPv4Address, IPv6Address, ip_network
 from typing import Annotated, Any
 
 from reconcile.config.fields.field_type import FieldType, InvalidValue, quote_text, require_str
@@ -84,8 +85,6 @@ def parse_ip(text: str) -> str:
     """An IP address in its canonical form, IPv6 in brackets; "" stays ""."""
     if not text:
         return ""
-    from ipaddress import IPv4Address, IPv6Address
-
     try:
         return f"[{IPv6Address(text[1:-1])}]" if text.startswith("[") else str(IPv4Address(text))
     except ValueError:
@@ -97,8 +96,6 @@ def parse_network(value: Any) -> str:
 
     Errors: InvalidValue also for a network with bits of a host, which is often a typing error.
     """
-    from ipaddress import ip_network
-
     text = require_str(value, "an address or a network")
     try:
         network = ip_network(text, strict=False)
