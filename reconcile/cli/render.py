@@ -22,7 +22,7 @@ from reconcile.cli.terminal import show
 from reconcile.errors import ExitCode, ReconcileError
 from reconcile.filesystem.host_error import explained
 from reconcile.filesystem.user_files import write_user_file
-from reconcile.output.documents import RenderedFile
+from reconcile.output.command_documents import RenderedFile
 from reconcile.output.escape import printable
 from reconcile.output.json import to_json
 from reconcile.output.rendering import (

@@ -24,7 +24,7 @@ from reconcile.gitops.schedule_units import (
     checked_command,
     to_utc,
 )
-from reconcile.output.documents import ScheduleDocument
+from reconcile.output.command_documents import ScheduleDocument
 from reconcile.output.drift_schedule import schedule_text
 from reconcile.output.json import envelope, to_json
 from reconcile.system import timers

@@ -10,10 +10,10 @@ from reconcile.engine.history import HistoryRow
 from reconcile.engine.model import Action
 from reconcile.engine.step_output import StepOutput
 from reconcile.errors import ExitCode
-from reconcile.output import documents as doc
 from reconcile.output.apply_history import history_item, history_line
 from reconcile.output.escape import printable
 from reconcile.output.fields import coloured_diff_line
+from reconcile.output.history_documents import AppliedDocument, ChangedTextItem, StepItem
 from reconcile.output.json import envelope
 from reconcile.output.style import PLAIN, Style, join_blocks
 
@@ -52,13 +52,13 @@ def applied_document(
     *,
     now: datetime,
     steps: Sequence[StepOutput] = (),
-) -> doc.AppliedDocument:
+) -> AppliedDocument:
     """Build the object of `history show --json`."""
-    return doc.AppliedDocument(
+    return AppliedDocument(
         **envelope(host, now),
         entry=history_item(row),
-        steps=[doc.StepItem.of(step) for step in steps],
-        texts=None if texts is None else [doc.ChangedTextItem.of(text) for text in texts],
+        steps=[StepItem.of(step) for step in steps],
+        texts=None if texts is None else [ChangedTextItem.of(text) for text in texts],
         exit_code=ExitCode.OK,
     )
 

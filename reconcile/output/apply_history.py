@@ -9,8 +9,8 @@ from reconcile.engine.history import HistoryRow
 from reconcile.engine.host_hold import Hold
 from reconcile.engine.model import Action
 from reconcile.engine.rollback_plan import RollbackPlan
-from reconcile.output import documents as doc
 from reconcile.output.escape import printable
+from reconcile.output.history_documents import HistoryDocument, HistoryItem
 from reconcile.output.json import envelope
 from reconcile.output.style import PLAIN, Style, join_blocks
 from reconcile.wording import counted
@@ -107,9 +107,9 @@ def history_line(row: HistoryRow, style: Style) -> str:
 
 def history_document(
     rows: Sequence[HistoryRow], problems: Sequence[str], host: str, exit_code: int, *, now: datetime
-) -> doc.HistoryDocument:
+) -> HistoryDocument:
     """Build the object of `history --json`."""
-    return doc.HistoryDocument(
+    return HistoryDocument(
         **envelope(host, now),
         entries=[history_item(row) for row in rows],
         problems=problems,
@@ -117,10 +117,10 @@ def history_document(
     )
 
 
-def history_item(row: HistoryRow) -> doc.HistoryItem:
+def history_item(row: HistoryRow) -> HistoryItem:
     """Build the item of one apply."""
     entry = row.entry
-    return doc.HistoryItem.of(
+    return HistoryItem.of(
         entry,
         number=row.number,
         user=entry.by.user,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reconcile.output.documents import ScheduleDocument
+from reconcile.output.command_documents import ScheduleDocument
 
 
 def schedule_text(document: ScheduleDocument) -> str:

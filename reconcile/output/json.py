@@ -17,6 +17,14 @@ from reconcile.engine.drift_report import Drift
 from reconcile.engine.history import HistoryRow
 from reconcile.engine.model import Action, Change, Check, FieldChange, Plan, Unknown
 from reconcile.output import documents as doc
+from reconcile.output.apply_events import (
+    ChangeEvent,
+    CheckEvent,
+    NoteEvent,
+    PlannedChangeEvent,
+    SummaryEvent,
+)
+from reconcile.output.command_documents import DemoDocument, WrittenDocument
 from reconcile.output.fields import shown_changes, shown_fields
 from reconcile.wording import utc_text
 
@@ -68,14 +76,14 @@ def error_document(what: str, why: str, fix: str, exit_code: int) -> doc.ErrorDo
     )
 
 
-def written_document(files: Sequence[str]) -> doc.WrittenDocument:
+def written_document(files: Sequence[str]) -> WrittenDocument:
     """Build what a command prints that only writes files."""
-    return doc.WrittenDocument(reconcile_version=__version__, files=list(files))
+    return WrittenDocument(reconcile_version=__version__, files=list(files))
 
 
-def demo_document(folder: str, address: str = "", port: int | None = None) -> doc.DemoDocument:
+def demo_document(folder: str, address: str = "", port: int | None = None) -> DemoDocument:
     """Build the object of `demo --json`; `address` is empty where the demo is stopped."""
-    return doc.DemoDocument(
+    return DemoDocument(
         reconcile_version=__version__,
         folder=folder,
         running=bool(address),
@@ -84,9 +92,9 @@ def demo_document(folder: str, address: str = "", port: int | None = None) -> do
     )
 
 
-def planned_event(change: Change) -> doc.PlannedChangeEvent:
+def planned_event(change: Change) -> PlannedChangeEvent:
     """Build the line of `apply --json` for a planned change."""
-    return doc.PlannedChangeEvent(type="planned_change", change=change_item(change))
+    return PlannedChangeEvent(type="planned_change", change=change_item(change))
 
 
 def event_document(event: Event) -> BaseModel:
@@ -95,9 +103,9 @@ def event_document(event: Event) -> BaseModel:
     if event.type == "planned_change" and change is not None:
         return planned_event(change)
     if event.type == "check" and event.check is not None:
-        return doc.CheckEvent(type="check", check=event.check)
+        return CheckEvent(type="check", check=event.check)
     if event.type in ("apply_start", "apply_complete", "apply_errored") and change is not None:
-        return doc.ChangeEvent(
+        return ChangeEvent(
             type=event.type,
             address=str(change.ref),
             action=change.action,
@@ -105,13 +113,13 @@ def event_document(event: Event) -> BaseModel:
             elapsed_s=round(event.elapsed_s, 3),
         )
     kind = "rollback" if event.type == "rollback" else "note"
-    return doc.NoteEvent(type=kind, address=change and str(change.ref), message=event.message)
+    return NoteEvent(type=kind, address=change and str(change.ref), message=event.message)
 
 
-def summary_event(report: Report, exit_code: int, *, now: datetime) -> doc.SummaryEvent:
+def summary_event(report: Report, exit_code: int, *, now: datetime) -> SummaryEvent:
     """Build the last line of `apply --json`: what was done, not what was planned."""
     error = {"what": report.error, "why": report.why, "fix": report.fix}
-    return doc.SummaryEvent.of(
+    return SummaryEvent.of(
         report,
         type="summary",
         **envelope(report.plan.host, now),

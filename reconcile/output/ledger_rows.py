@@ -7,7 +7,7 @@ from datetime import datetime
 
 from reconcile.engine.ledger import LedgerRow, Rows
 from reconcile.engine.resource import Ref
-from reconcile.output import documents as doc
+from reconcile.output.command_documents import StateDocument, StateItem
 from reconcile.output.escape import printable
 from reconcile.output.json import envelope
 
@@ -35,12 +35,12 @@ def row_text(ref: Ref, row: LedgerRow) -> str:
 
 def state_document(
     rows: Rows, host: str, *, now: datetime, forgotten: Sequence[Ref] = ()
-) -> doc.StateDocument:
+) -> StateDocument:
     """Build the object of `state list|show|forget --json`."""
-    return doc.StateDocument(
+    return StateDocument(
         **envelope(host, now),
         resources=[
-            doc.StateItem.of(row, address=str(ref), kind=ref.kind, name=ref.name)
+            StateItem.of(row, address=str(ref), kind=ref.kind, name=ref.name)
             for ref, row in rows.items()
         ],
         forgotten=[str(ref) for ref in forgotten],

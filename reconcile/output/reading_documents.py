@@ -16,10 +16,10 @@ from reconcile.output.documents import (
     DriftDocument,
     ErrorItem,
     FindingItem,
-    HistoryItem,
     ResourceChange,
     ResourceConflict,
 )
+from reconcile.output.history_documents import HistoryItem
 from reconcile.output.json import drift_document
 from reconcile.wording import shortened
 

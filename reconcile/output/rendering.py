@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from reconcile.engine.diff import SENSITIVE
-from reconcile.output.documents import ConfigFile, RenderDocument, RenderedFile
+from reconcile.output.command_documents import RenderDocument, RenderedFile
+from reconcile.output.documents import ConfigFile
 from reconcile.output.escape import printable
 from reconcile.resources.common import octal
 from reconcile.resources.file import File

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from reconcile.engine.model import Desired, Ref
-from reconcile.output import documents as doc
+from reconcile.output.command_documents import GraphDocument, GraphItem
 from reconcile.output.escape import printable
 from reconcile.output.json import envelope
 
@@ -26,14 +26,14 @@ def mermaid_text(desired: Desired) -> str:
     return "\n".join(["graph RL", *nodes, *edges])
 
 
-def graph_document(desired: Desired, host: str, *, now: datetime) -> doc.GraphDocument:
+def graph_document(desired: Desired, host: str, *, now: datetime) -> GraphDocument:
     """Build the object of `graph --json`."""
     edges = [*_edges(desired)]
     resources = [
-        doc.GraphItem(address=str(ref), requires=[str(other) for one, other in edges if one == ref])
+        GraphItem(address=str(ref), requires=[str(other) for one, other in edges if one == ref])
         for ref in sorted(desired)
     ]
-    return doc.GraphDocument(**envelope(host, now), resources=resources, exit_code=0)
+    return GraphDocument(**envelope(host, now), resources=resources, exit_code=0)
 
 
 def _edges(desired: Desired) -> Iterator[tuple[Ref, Ref]]:

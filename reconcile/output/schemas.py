@@ -7,31 +7,40 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from reconcile.output import adoption, documents, explain_documents, findings, reading_documents
+from reconcile.output import (
+    adoption,
+    apply_events,
+    command_documents,
+    documents,
+    explain_documents,
+    findings,
+    history_documents,
+    reading_documents,
+)
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _DOCUMENTS: dict[str, Any] = {
     "plan": documents.PlanDocument,
     "drift": documents.DriftDocument,
     "reading": reading_documents.ReadingDocument,
-    "apply": documents.ApplyEvent,
+    "apply": apply_events.ApplyEvent,
     "verify": documents.VerifyDocument,
     "confirm": documents.ConfirmDocument,
     "hold": documents.HoldDocument,
-    "history": documents.HistoryDocument,
-    "history-show": documents.AppliedDocument,
-    "schedule": documents.ScheduleDocument,
-    "state": documents.StateDocument,
+    "history": history_documents.HistoryDocument,
+    "history-show": history_documents.AppliedDocument,
+    "schedule": command_documents.ScheduleDocument,
+    "state": command_documents.StateDocument,
     "doctor": findings.DoctorDocument,
     "adopt": adoption.AdoptDocument,
     "validate": documents.ValidationDocument,
     "explain": explain_documents.ExplainDocument,
-    "graph": documents.GraphDocument,
-    "render": documents.RenderDocument,
-    "written": documents.WrittenDocument,
-    "demo": documents.DemoDocument,
+    "graph": command_documents.GraphDocument,
+    "render": command_documents.RenderDocument,
+    "written": command_documents.WrittenDocument,
+    "demo": command_documents.DemoDocument,
     "error": documents.ErrorDocument,
-    "log": documents.LogEntry,
+    "log": apply_events.LogEntry,
 }
 
 
