@@ -7,12 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from reconcile.engine.drift_report import State
-from reconcile.output.documents import (
-    FORMAT_VERSION,
-    ConfigFile,
-    Document,
-    Envelope,
-)
+from reconcile.output.documents import FORMAT_VERSION, ConfigFile, Document, Envelope
 
 
 class StateItem(Document):

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import field, replace
 from itertools import islice
 from posixpath import join
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from reconcile.dataclass import dataclass
 from reconcile.engine.digest import digest
@@ -15,35 +15,26 @@ from reconcile.engine.resource import Cause, Ref, Resource
 from reconcile.filesystem.compress import SUFFIXES, refuse_missing
 from reconcile.filesystem.host_error import ChangedSincePlan, HostError
 from reconcile.filesystem.path import is_inside, relative_to
-from reconcile.filesystem.permissions import PermissionDeviation, PermissionPolicy
+from reconcile.filesystem.permissions import PermissionPolicy
 from reconcile.filesystem.place import OverlapIndex, is_one_in_the_other
-from reconcile.filesystem.sync.source import NotCopied
 from reconcile.filesystem.sync.sync_diff import (
-    ChangedSide,
-    FileCopy,
-    Stale,
     SyncDiff,
     SyncRequest,
     TooManyFiles,
 )
-from reconcile.filesystem.walk import DEEPEST
+from reconcile.resources.assets_differences import Difference, differences_of
+from reconcile.resources.assets_notes import private_findings, skipped_notes, too_many_finding
 from reconcile.resources.common import (
-    PRIVATE_SOURCE,
     excluded_below,
     folders_above,
     octal,
-    owner_and_mode_change,
     owner_ids,
-    owners_of,
     refuse_missing_folder,
     refuse_unknown_owner,
-    skipped_note,
 )
 from reconcile.resources.metadata_effects import acl_finding_below, describe_grants_below
 from reconcile.system import Host
-from reconcile.system.accounts import Accounts
 from reconcile.types import Encoding
-from reconcile.wording import counted
 
 if TYPE_CHECKING:
     from reconcile.engine.claims import Claims
@@ -55,20 +46,6 @@ POLICY = ("user", "group", "dirs", "files", "prune", "precompress")
 UNBUILT = "copied; known once "
 """Begins the one difference that is known of files which a release has still to make."""
 ORDER: tuple[Action, ...] = ("delete", "update", "create")
-
-STALE: dict[Stale, str] = {
-    "outdated": "compressed from another version of its file",
-    "obsolete": "compressed by reconcile, and no longer requested",
-}
-
-
-class Difference(NamedTuple):
-    """One path of the copy, what differs, which side changed, and what an apply does to it."""
-
-    path: str
-    what: str
-    changed_side: ChangedSide
-    action: Action
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -261,17 +238,17 @@ class Assets(Resource):
         try:
             found = host.files.diff(request)
         except TooManyFiles as error:
-            return replace(self, unpublished=(_too_many(self, error),))
+            return replace(self, unpublished=(too_many_finding(self, error),))
         masked = host.files.masked_grants_below(self.path, request.policy, found.deviations)
         return replace(
             self,
-            differences=tuple(islice(_differences(found, self), MOST_KEPT)),
+            differences=tuple(islice(differences_of(found, self), MOST_KEPT)),
             diff=found if found.difference_count else None,
             differing=found.difference_count,
             total=found.total,
-            notes=tuple(_notes(self, found)),
+            notes=tuple(skipped_notes(self, found)),
             skipped=found.skipped.count,
-            unpublished=tuple(_private(self, found.not_copied)),
+            unpublished=tuple(private_findings(self, found.not_copied)),
             dropped=self._newly_dropped(host, found),
             masked=describe_grants_below(host, masked),
         )
@@ -469,104 +446,6 @@ class Assets(Resource):
         if self.differing > len(lines):
             lines.append(f"and {self.differing - len(lines)} more")
         return {**self.managed(), **modes, "differences": lines}
-
-
-def _differences(found: SyncDiff, wanted: Assets) -> Iterator[Difference]:
-    yield from (Difference(f"{path}/", "missing", "source", "create") for path in found.folders)
-    yield from (_copy_difference(copy) for copy in found.copies)
-    for path, reason in found.stale.items():
-        yield Difference(path, STALE[reason], "source", "delete")
-    for path in (*found.extraneous, *(f"{folder}/" for folder in found.extraneous_folders)):
-        what = "no longer kept" if path in found.due else "not in the source"
-        yield Difference(path, what, "source", "delete")
-    names = Accounts()
-    yield from (_owner_difference(one, wanted, names) for one in found.deviations)
-
-
-def _copy_difference(copy: FileCopy) -> Difference:
-    action: Action = "create" if copy.is_new else "update"
-    if copy.encoding:
-        what = "missing compressed copy" if copy.is_new else "outdated compressed copy"
-    elif copy.is_new:
-        what = f"missing ({counted(copy.new_size, 'byte')})"
-    elif copy.old_size == copy.new_size:
-        what = f"different content ({counted(copy.new_size, 'byte')})"
-    else:
-        what = f"different content ({copy.old_size:,} -> {counted(copy.new_size, 'byte')})"
-    return Difference(copy.path, what, copy.changed_side, action)
-
-
-def _owner_difference(found: PermissionDeviation, wanted: Assets, names: Accounts) -> Difference:
-    me = names.current
-    owner = f"{names.user_name(found.uid)}:{names.group_name(found.gid)}"
-    wanted_owner = f"{wanted.user or me.name}:{wanted.group or names.group_name(me.gid)}"
-    mode = wanted.dirs if found.is_directory else wanted.files
-    what = owner_and_mode_change((owner, found.mode), (wanted_owner, mode))
-    return Difference(found.path, what, "host", "update")
-
-
-def _private(wanted: Assets, out: NotCopied) -> Iterator[Finding]:
-    private = out.private
-    notes = skipped_note(
-        private,
-        "file",
-        wanted.source,
-        "{was} not published: whoever can have moved it there cannot read it",
-    )
-    for note in notes:
-        yield Finding(
-            PRIVATE_SOURCE,
-            "warning",
-            note,
-            owners_of(wanted.source, private),
-            "If it may be public: chmod o+r FILE. If not, move it out of the source.",
-        )
-
-
-def _too_many(wanted: Assets, error: TooManyFiles) -> Finding:
-    what = f"{wanted.path} is left as it is: {error.what}"
-    return Finding("source-too-large", "warning", what, (error.why,), error.fix)
-
-
-def _notes(wanted: Assets, found: SyncDiff) -> Iterator[str]:
-    root, source, out = wanted.path, wanted.source, found.not_copied
-    yield from skipped_note(
-        found.kept, "file", root, "{is} not in the source; kept because prune is off"
-    )
-    yield from skipped_note(
-        found.skipped,
-        "file",
-        root,
-        "{was} skipped: hard-linked, or owned by another user where somebody else can write",
-    )
-    yield from skipped_note(
-        out.outside,
-        "symlink",
-        source,
-        "{was} not copied: target outside of the source, or behind another symlink",
-    )
-    yield from skipped_note(
-        out.special, "path", source, "{was} not copied: neither a file nor a directory"
-    )
-    yield from skipped_note(
-        found.mounts, "directory", root, "{was} not compared: it, or its original, is another mount"
-    )
-    for too_deep, where, verb in (
-        (out.too_deep, source, "copied"),
-        (found.too_deep, root, "compared"),
-    ):
-        yield from skipped_note(
-            too_deep,
-            "directory",
-            where,
-            f"{{was}} not {verb}: more than {DEEPEST} levels deep; remove what made them",
-        )
-    yield from skipped_note(
-        out.protected, "folder", source, "{was} not copied: users' data is protected"
-    )
-    yield from skipped_note(
-        out.foreign, "file", source, "{was} not copied: hard-linked, and owned by another user"
-    )
 
 
 def _changing_copies(changes: Changes, host: Host) -> tuple[dict[str, Assets], OverlapIndex]:

@@ -24,7 +24,8 @@ from reconcile.engine.model import (
     Unknown,
 )
 from reconcile.filesystem.sync.sync_diff import SyncDiff
-from reconcile.resources.assets import Assets, Difference
+from reconcile.resources.assets import Assets
+from reconcile.resources.assets_differences import Difference
 from reconcile.resources.directory import Directory
 from reconcile.resources.file import File
 from reconcile.resources.nginx_live import NginxLive
