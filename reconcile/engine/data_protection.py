@@ -36,9 +36,9 @@ class Protection:
     leaving: Locations = field(default_factory=dict)
     """The same of what is removed: it leaves before a link takes its place."""
 
-    def holds(self, name: str) -> bool:
-        """Whether `name` is protected, or a path below one that is."""
-        return any(path in self.folders for path in upwards(name))
+    def holds(self, name: str) -> str:
+        """The protected folder that `name` is or lies in; "" for none."""
+        return next((path for path in upwards(name) if path in self.folders), "")
 
     def written_by(self, resource: Resource) -> Iterator[str]:
         """The protected folders in which it may overwrite or remove something."""

@@ -16,6 +16,7 @@ from reconcile.engine.planner import is_removable, why_kept
 from reconcile.engine.resource import Ref, Resource
 from reconcile.errors import ReconcileError
 from reconcile.filesystem.host_error import in_one_line
+from reconcile.filesystem.path import upwards
 from reconcile.filesystem.planned_entry import ABSENT
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ class _Fold:
         self._readings: dict[Ref, Reading] = {}
         self._held: set[Ref] = set()
         self._rows: Rows = {}
+        self._protected = {ref.name for ref, item in desired.items() if item.resource.protected}
         self._leaving: set[Ref] = set()
         """What is no longer declared and, as far as it was read, will be removed."""
         self._prepared: set[type[Resource]] = set()
@@ -91,6 +93,7 @@ class _Fold:
         self._rows = undeclared
         # What is protected stays, and so does every directory above it.
         self._leaving = {ref for ref, row in undeclared.items() if not row.protected}
+        self._protected |= {ref.name for ref in undeclared.keys() - self._leaving}
         dropped = dict(self._made(undeclared))
         declared = {ref: item.resource for ref, item in self._desired.items()}
         by_kind = _by_kind([*declared.values(), *dropped.values()])
@@ -175,6 +178,8 @@ class _Fold:
             self._leaving.discard(ref)
 
     def _will_be_removed(self, reading: Resource, row: LedgerRow) -> bool:
+        if any(path in self._protected for path in upwards(reading.name)):
+            return False
         return is_removable(reading, row) and not why_kept(reading, row, frozenset(self._leaving))
 
     def _absent(self) -> Iterator[Resource]:

@@ -66,7 +66,7 @@ def make_plan(
     """
     protection = protection or _recorded_protection(desired, owned)
     gone = {ref: row for ref, row in owned.items() if ref not in held}
-    undeclared = _removals(desired, observed, gone, protection)
+    undeclared = _removals(desired, observed, gone)
     removed, kept = _removed_and_kept(undeclared, owned, protection)
     made = tuple(_updates(desired, observed, owned, applier, created))
     changes = in_order(with_moves((*made, *removed), moves))
@@ -186,9 +186,7 @@ def _joined(reasons: Sequence[str]) -> str:
     return "; ".join(reasons)
 
 
-def _removals(
-    desired: Desired, observed: Observed, owned: Rows, protection: Protection
-) -> Iterator[Change]:
+def _removals(desired: Desired, observed: Observed, owned: Rows) -> Iterator[Change]:
     """A deletion for each owned resource that exists and that nothing declares any more."""
     declared_as = {ref.name: ref.kind for ref in desired}
     for ref, row in owned.items():
@@ -196,7 +194,7 @@ def _removals(
         if ref in desired or before is None or isinstance(before, Unknown):
             continue
         is_succeeded = declared_as.get(ref.name) in before.succeeded_by
-        if is_succeeded or protection.holds(ref.name) or not is_removable(before, row):
+        if is_succeeded or not is_removable(before, row):
             continue
         yield Change(
             ref, before, None, "pending", "no longer declared", differences(before, None), row.sites
@@ -214,7 +212,7 @@ def is_removable(resource: Resource, row: LedgerRow) -> bool:
 def _protected(removals: Sequence[Change], protection: Protection) -> Iterator[tuple[Ref, str]]:
     """What lies in a protected folder by another name, and in which."""
     for change in removals:
-        folder = protection.holds_place_of(change.subject)
+        folder = protection.holds(change.ref.name) or protection.holds_place_of(change.subject)
         if folder:
             yield change.ref, f"it lies in {folder}, which is protected"
 

@@ -295,4 +295,8 @@ ROWS: dict[str, list[Step]] = {
         ),
         step(),
     ],
+    "a link that is no longer declared, and uploads declared in its place": [
+        step(paths={"@/www/static/css": {"link": "@/rel2"}}),
+        step(sites=site(media={"role": "media", "dir": "@/www/static/css"})),
+    ],
 }
