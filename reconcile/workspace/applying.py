@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 import reconcile.resources.undo_records  # noqa: F401  registers what a journal may hold
 from reconcile.dataclass import dataclass
 from reconcile.engine.apply import apply, report_unprepared
-from reconcile.engine.apply_report import EventHandler, Report, discard_event
+from reconcile.engine.apply_report import Event, EventHandler, Report, discard_event
 from reconcile.engine.confirmation import refuse_unconfirmed
 from reconcile.engine.host_hold import refuse_held
 from reconcile.engine.interrupt import Interrupted, uninterrupted
-from reconcile.engine.model import Check, Plan
+from reconcile.engine.model import Change, Check, Plan
 from reconcile.engine.rollback import (
     NOTHING_UNDONE,
     RolledBack,
@@ -46,6 +47,7 @@ from reconcile.workspace.kept_texts import KeptTexts, keep_steps
 from reconcile.workspace.planning import plan_changes
 from reconcile.workspace.releasing import (
     build_releases,
+    made_with_releases,
     prune_releases,
     releases_to_build,
 )
@@ -143,6 +145,7 @@ def apply_plan(
     _refuse_unsafe(workspace, plan, options)
     releases = releases_to_build(plan, workspace.host)
     steps: list[StepOutput] = []
+    made: tuple[Change, ...] = ()
     if releases:
         refuse_unclear(plan)
         if options.confirm_s is not None:
@@ -152,15 +155,20 @@ def apply_plan(
             actor = workspace.actor(command, options.saved_plan)
             return report_unprepared(plan, workspace.host, failure, actor)
         # Exactly, now that it is known what the steps have made.
-        workspace = workspace.refreshed()
+        workspace, approved = workspace.refreshed(), plan
         plan = plan_changes(workspace, options.selection)
         if unclear := _why_unclear(plan):
             keep_steps(workspace, plan, steps)
             actor = workspace.actor(command, options.saved_plan)
             return report_unprepared(plan, workspace.host, unclear, actor)
         _refuse_unsafe(workspace, plan, options)
+        made = made_with_releases(approved, plan)
+        for change in made:
+            on_event(Event("apply_complete", change))
     texts = KeptTexts(workspace, plan, steps)
-    return _apply_exact(workspace, plan, command, options, on_event, texts)
+    report = _apply_exact(workspace, plan, command, options, on_event, texts)
+    is_applied = report.result == "applied"
+    return replace(report, done=(*made, *report.done)) if made and is_applied else report
 
 
 def _apply_exact(

@@ -19,10 +19,21 @@ def read_release_sources(outline: ConfigOutline, host: Host) -> dict[str, Source
     """The source of each site's release. Errors: HostError where one cannot be read."""
     found: dict[str, SourceFacts] = {}
     for name, (source, excluded) in outline.release_sources.items():
+        _refuse_no_folder(host, name, source)
         listing = host.files.release_listing(source, excluded)
         notes = tuple(left_out_notes(source, listing.not_copied))
         found[name] = SourceFacts(_content_digest(host, name, listing), len(listing.files), notes)
     return found
+
+
+def _refuse_no_folder(host: Host, site: str, source: str) -> None:
+    found = host.files.stat(source, follow=True)
+    if found is None or found.kind != "directory":
+        raise HostError(
+            f"the source of the release of {site}, {source}, "
+            + ("does not exist" if found is None else "is not a directory"),
+            fix=f"Put the app there, or correct sites.{site}.app.release.source.",
+        )
 
 
 def _content_digest(host: Host, site: str, listing: ReleaseListing) -> str:

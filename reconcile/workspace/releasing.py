@@ -15,7 +15,7 @@ from reconcile.workspace.release_sources import record_release_source
 
 if TYPE_CHECKING:
     from reconcile.engine.apply_report import EventHandler
-    from reconcile.engine.model import Check, Plan
+    from reconcile.engine.model import Change, Check, Plan
     from reconcile.engine.resource import Resource
     from reconcile.engine.step_output import StepOutput
     from reconcile.system import Host
@@ -46,6 +46,16 @@ def build_releases(
         release.build(host, lambda note: on_event(Event("preparing", message=note)), on_step)
         listing = host.files.release_listing(release.source, release.excluded)
         record_release_source(host, release.site, listing, release.content)
+
+
+def made_with_releases(approved: Plan, exact: Plan) -> tuple[Change, ...]:
+    """The folders that were `approved` to be created, and that the releases brought along."""
+    left = {change.ref for change in exact.changes}
+    return tuple(
+        change
+        for change in approved.changes
+        if change.action == "create" and change.ref.kind == "directory" and change.ref not in left
+    )
 
 
 def verify_started(

@@ -170,6 +170,10 @@ def take(box: Box, event: Event | None, yaml: Yaml, number: int) -> bool:
         assert (before, ran) == (_picture(box), box.processes())
         return False
     assert applied.result in ("applied", "no_changes"), (applied.error, applied.why)
+    counted = {str(one.ref) for one in applied.done} >= {
+        str(one.ref) for one in plan.changes if one.action == "create"
+    }
+    assert counted, "the plan is the deed: planned and not counted"
     left, why = _planned(box, yaml)
     assert left is not None, why
     assert [] == [(str(one.ref), one.reason) for one in left.changes], "fixpoint"
