@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import shutil  # noqa: F401  it looks at once for what the functions of os can do
 import signal
 import subprocess
 import sys
