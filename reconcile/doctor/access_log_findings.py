@@ -84,6 +84,15 @@ def check_access_logs(inspection: HostInspection) -> Iterator[RuleResult]:
         yield from _check_traffic(inspection, traffic)
 
 
+def missed_files(inspection: HostInspection) -> Iterator[tuple[Server, str, str]]:
+    """Server, path and line of each request for a file that nginx itself did not find."""
+    for traffic in _read_traffic(inspection):
+        for request in traffic.requests.values():
+            sent = normalise(request.uri)
+            if sent and request.status == "404" and request.answered_by != "app":
+                yield traffic.server, from_raw(sent.path), request.line
+
+
 def _check_traffic(inspection: HostInspection, traffic: ServerTraffic) -> Iterator[RuleResult]:
     missing, denied, from_app = list[str](), list[str](), list[str]()
     for request in list(traffic.requests.values())[-MAX_URIS:]:

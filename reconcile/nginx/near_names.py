@@ -10,6 +10,7 @@ from urllib.parse import unquote
 from reconcile.dataclass import dataclass
 
 MOST = 5
+BLANK = "what stands for a blank"
 _INVISIBLE = re.compile("[\\s\u00a0\u00ad\u200b-\u200f\u2060\ufeff]+")
 
 
@@ -46,8 +47,17 @@ def near_names(names: Iterable[str], missing: str) -> Iterator[tuple[str, str]]:
     """Those of `names` that differ from `missing` in nothing that people see, and in what."""
     wanted = _plain(missing)
     for name in names:
-        if name != missing and _plain(name) == wanted:
+        if name == missing:
+            continue
+        if _plain(name) == wanted:
             yield name, " and ".join(_differences(name, missing))
+        elif _with_underscores(name) == _with_underscores(missing):
+            yield name, BLANK
+
+
+def _with_underscores(name: str) -> str:
+    """As Django saves a name with blanks; a link may have + for them."""
+    return re.sub(r"[\s+_]+", "_", _unescaped(name))
 
 
 def _plain(name: str) -> str:

@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Iterable
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
+from urllib.parse import quote
 
 from tests.doctor.typed_edits import type_edit
 
@@ -86,7 +87,7 @@ def _candidates(path: str, prefixes: Iterable[str]) -> Iterable[str]:
 def _get(uri: str) -> bytes | None:
     connection = HTTPConnection("127.0.0.1", 80, timeout=5)
     try:
-        connection.request("GET", uri, headers={"Host": HOST})
+        connection.request("GET", quote(os.fsencode(uri)), headers={"Host": HOST})
         answer = connection.getresponse()
         body = answer.read()
         return body if answer.status == 200 else None

@@ -119,3 +119,39 @@ def test_answers_that_differ_by_origin_without_vary_are_noted(place: Path) -> No
 
     assert ["Vary" in one for one in notes("")] == [True]
     assert [] == notes("add_header Vary Origin always;")
+
+
+LOGGED = '127.0.0.1 - - [28/Nov/2026:18:00:00 +0000] "GET {} HTTP/1.1" 404 153 "-" "Firefox"\n'
+
+
+@pytest.mark.parametrize(
+    ("saved", "requested", "fix"),
+    [
+        ("my_photo.jpg", "my%20photo.jpg", "Correct the link: the file is {root}/my_photo.jpg"),
+        ("my photo.jpg", "my+photo.jpg", "Correct the link: the file is {root}/my photo.jpg"),
+        ("Photo.jpg", "photo.jpg", "mv -n -- {root}/Photo.jpg {root}/photo.jpg"),
+        ("other.jpg", "photo.jpg", ""),
+    ],
+)
+def test_a_request_that_only_the_access_log_has_is_matched_with_near_names(
+    place: Path, saved: str, requested: str, fix: str
+) -> None:
+    (place / "media" / saved).write_text("x")
+    (place / "access.log").write_text(LOGGED.format(f"/media/{requested}"))
+    lines = "location /media/ { alias {root}/media/; } access_log {root}/access.log;"
+
+    findings = found("file-names", place, f"server {{ listen 80; server_name a.test; {lines} }}")
+
+    expected = [fix.replace("{root}", f"{place}/media")] if fix else []
+    assert expected == [one.fix.partition("  # ")[0] for one in findings]
+
+
+def test_a_word_that_is_not_bound_to_the_start_of_the_path_is_noted(place: Path) -> None:
+    def notes(location: str) -> list[str]:
+        lines = f"{location} location / {{ {PASS} }}"
+        server = f"server {{ listen 80; server_name a.test; {lines} }}"
+        return [one.what for one in noted("greedy-regex", place, server)]
+
+    [what] = notes("location ~ static { root {root}; }")
+    assert "takes URLs of the app" in what
+    assert [] == notes("location ~ ^/static { root {root}; }")

@@ -19,6 +19,8 @@ from reconcile.nginx.near_names import near_names
         ("my\u00a0file.pdf", "my file.pdf", "blanks"),
         ("\ufeffa.css", "a.css", "blanks"),
         ("a%20b.css", "a b.css", "percent-encoding"),
+        ("my_photo.jpg", "my photo.jpg", "what stands for a blank"),
+        ("my photo.jpg", "my+photo.jpg", "what stands for a blank"),
         ("caf%C3%A9", "caf\u00e9", "percent-encoding"),
         ("caf\udce9", "caf\u00e9", "encoding"),
         ("a.css.", "a.css", "dot at the end"),
@@ -31,7 +33,13 @@ def test_it_is_near_and_the_difference_is_named(there: str, missing: str, differ
 
 @pytest.mark.parametrize(
     ("there", "missing"),
-    [("a.css", "b.css"), ("a.css", "a.css"), ("a-b.css", "ab.css"), ("cafe", "caf\u00e9")],
+    [
+        ("a.css", "b.css"),
+        ("a.css", "a.css"),
+        ("a-b.css", "ab.css"),
+        ("a_b.css", "ab.css"),
+        ("cafe", "caf\u00e9"),
+    ],
 )
 def test_another_name_is_not_near(there: str, missing: str) -> None:
     assert [] == list(near_names([there], missing))

@@ -9,13 +9,13 @@ from posixpath import dirname, join
 from shlex import quote
 from urllib.parse import unquote
 
+from reconcile.doctor.access_log_findings import missed_files
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.location_mapping import LocationMapping
 from reconcile.doctor.name_search import near_path
-from reconcile.doctor.nginx_error_log import ErrorLogLine
 from reconcile.doctor.rule import Rule, RuleResult, note, warning
 from reconcile.filesystem.path import is_inside
-from reconcile.nginx.near_names import NearName
+from reconcile.nginx.near_names import BLANK, NearName
 from reconcile.wording import counted, first_few
 
 ENOENT, ENOTDIR = 2, 20
@@ -38,24 +38,39 @@ def check(inspection: HostInspection) -> Iterator[RuleResult]:
 
 
 def _missed(inspection: HostInspection, mapping: LocationMapping) -> Iterator[RuleResult]:
-    """Files that the error log has as missing, and that are there by another spelling."""
-    found: dict[str, tuple[NearName, ErrorLogLine]] = {}
-    lines = [one for one in inspection.nginx.error_lines if one.errno in (ENOENT, ENOTDIR)]
-    for line in lines[-MAX_LINES:]:
-        is_below = line.path != mapping.path and is_inside(line.path, mapping.path)
-        if is_below and inspection.host.files.stat(line.path, follow=True) is None:
-            near = near_path(inspection.host.files, mapping.path, line.path)
+    """Files that the logs have as missing, and that are there by another spelling."""
+    found: dict[str, tuple[NearName, str]] = {}
+    for missing, line in _missing(inspection, mapping):
+        is_below = missing != mapping.path and is_inside(missing, mapping.path)
+        if is_below and inspection.host.files.stat(missing, follow=True) is None:
+            near = near_path(inspection.host.files, mapping.path, missing)
             if near:
-                found[line.path] = (near, line)
+                found[missing] = (near, line)
     if found:
         path, (near, line) = next(reversed(found.items()))
         yield warning(
             f"{counted(len(found), 'requested file')} of {mapping.path} exist by another spelling.",
             f"requested: {path}",
             f"on the disk: {near.path} (differs in {near.differs})",
-            str(line),
-            fix=f"mv -n -- {quote(near.path)} {quote(path)}  # or correct the link",
+            line,
+            fix=_respelled(near, path),
         )
+
+
+def _respelled(near: NearName, path: str) -> str:
+    if BLANK in near.differs:
+        # The app knows the file by the name that it has chosen for it.
+        return f"Correct the link: the file is {near.path}"
+    return f"mv -n -- {quote(near.path)} {quote(path)}  # or correct the link"
+
+
+def _missing(inspection: HostInspection, mapping: LocationMapping) -> Iterator[tuple[str, str]]:
+    """Paths that were looked up, with their lines; where try_files looks, no error is logged."""
+    lines = [one for one in inspection.nginx.error_lines if one.errno in (ENOENT, ENOTDIR)]
+    yield from ((line.path, str(line)) for line in lines[-MAX_LINES:])
+    for server, uri, text in missed_files(inspection):
+        if server is mapping.server and uri.startswith(mapping.prefix):
+            yield mapping.folder + uri.removeprefix(mapping.prefix), text
 
 
 def _odd_names(inspection: HostInspection, mapping: LocationMapping) -> Iterator[RuleResult]:

@@ -18,7 +18,7 @@ from reconcile.wording import counted
 _PLACEHOLDER = re.compile(r"<[^<>]*>|\(\?P<\w+>[^()]*\)")
 _VALUES = ("reconcile", "reconcile.png", "reconcile.css", "reconcile.js")
 """What stands for a part of a URL that depends on the request."""
-_FOLDER = re.compile(r"^\(?/[\w-]+")
+_FOLDER = re.compile(r"^\(?/?[A-Za-z][\w-]+")
 _MAX_LISTED = 3
 
 
@@ -36,15 +36,15 @@ def _check_server(inspection: HostInspection, server: Server) -> Iterator[RuleRe
     for scope in server.scope.locations:
         # A folder's name in the midst of a regex is meant to be the start of the path.
         if scope.is_regex and _FOLDER.match(scope.name) and not scope.handler:
-            uri = "/reconcile" + _first_folder(scope)
+            uri = f"/reconcile/{_first_folder(scope)}/reconcile"
             route = inspection.nginx.route(server, uri)
             if route and _taker(route) is scope:
                 yield _unanchored(server, scope, uri)
 
 
 def _first_folder(scope: Scope) -> str:
-    found = re.search(r"/[\w-]+", from_raw(scope.name))
-    return f"{found[0] if found else ''}/reconcile"
+    found = re.search(r"[A-Za-z][\w-]+", from_raw(scope.name))
+    return found[0] if found else ""
 
 
 def _taken_routes(
