@@ -140,6 +140,7 @@ UNASKED = {
     "HTTPS by Let's Encrypt": "certbot",
     "A Flask app with uploads": "Gunicorn",
     "A new release of the code": "Gunicorn",
+    "A new release of the app beside the one in use": "Gunicorn",
     "A link to the current release": "an apply",
     "WebSockets": "a client of its own: test_site_keys.py",
     "An ASGI app": "Gunicorn",
