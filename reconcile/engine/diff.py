@@ -56,7 +56,9 @@ def _differing_keys(before: Any, after: Any) -> tuple[Any, Any]:
     # Importing it takes 0.2 s, which a plan without changes must not pay for.
     from deepdiff import DeepDiff
 
-    differ = DeepDiff(dict(before), dict(after)).affected_root_keys
+    # 0: also where the two have few keys in common, for which it names none by default.
+    diff = DeepDiff(dict(before), dict(after), threshold_to_diff_deeper=0)
+    differ = diff.affected_root_keys
     return _only(before, differ), _only(after, differ)
 
 

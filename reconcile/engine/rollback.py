@@ -145,13 +145,25 @@ def _remaining(undos: Sequence[Undo], host: Host) -> Iterator[tuple[str, str]]:
     for undo in undos:
         # What is done to a new file after it was made says nothing about how it was before.
         first.setdefault(("" if undo.folder else undo.op, undo.affects), undo)
+    links = [name for name in dict.fromkeys(undo.affects for undo in undos) if _is_link(name, host)]
     for undo in first.values():
+        if any(undo.affects.startswith(f"{link}/") for link in links):
+            # A directory was there, and is a link again: what was in it went with it.
+            continue
         try:
             left = undo.remains(host)
         except (ReconcileError, OSError) as error:
             left = in_one_line(error)
         if left:
             yield undo.affects, left
+
+
+def _is_link(name: str, host: Host) -> bool:
+    try:
+        found = host.files.stat(name) if name.startswith("/") else None
+    except (ReconcileError, OSError):
+        return False
+    return found is not None and found.kind == "symlink"
 
 
 def _reversing_entry(entry: HistoryEntry, by: Actor) -> HistoryEntry:
@@ -180,7 +192,7 @@ def _undo_all(undos: Sequence[Undo], host: Host) -> tuple[tuple[str, ...], tuple
             problems.append(in_one_line(error))
     try:
         with explained("the rollback cannot be flushed to disk"):
-            flush(undo.folder for undo in undos if undo.folder)
+            flush((undo.folder for undo in undos if undo.folder), skips_links=True)
     except ReconcileError as error:
         problems.append(in_one_line(error))
     return tuple(filter(None, notes)), tuple(problems)

@@ -9,6 +9,7 @@ from contextlib import suppress
 from functools import cache
 from typing import Any
 
+from reconcile.filesystem.host_error import UnsafePath
 from reconcile.filesystem.safe_path import open_readable, pin_directory
 
 FEW = 16
@@ -21,11 +22,16 @@ def sync_directory(pinned: int) -> None:
         os.fsync(fd)
 
 
-def flush(folders: Iterable[str]) -> None:
-    """Make the names in these directories durable; one that is gone needs nothing."""
+def flush(folders: Iterable[str], *, skips_links: bool = False) -> None:
+    """Make the names in these directories durable; one that is gone needs nothing.
+
+    With `skips_links` neither does one in whose place, or above which, there is a link that is
+    not followed, as a rollback restores it.
+    """
     by_device: dict[int, list[str]] = {}
+    gone = (FileNotFoundError, NotADirectoryError, *([UnsafePath] if skips_links else []))
     for folder in sorted(set(folders)):
-        with suppress(FileNotFoundError, NotADirectoryError), pin_directory(folder) as (pin, _):
+        with suppress(*gone), pin_directory(folder) as (pin, _):
             by_device.setdefault(os.fstat(pin).st_dev, []).append(folder)
     for on_one_device in by_device.values():
         many = len(on_one_device) > FEW

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from reconcile.engine.diff import differences
 from reconcile.engine.model import Cause, FieldChange, Finding, Unknown
 from reconcile.engine.planner import make_plan as a_plan
 from reconcile.engine.resource import Ref
@@ -289,6 +290,25 @@ print("deepdiff" in sys.modules)
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
 
     assert "False\n" == ran.stdout
+
+
+@pytest.mark.parametrize(
+    ("old", "shown"),
+    [
+        ({}, ({}, {"kept": "1", "new": "1"})),
+        ({"kept": "1"}, ({}, {"new": "1"})),
+        ({"gone": "2"}, ({"gone": "2"}, {"kept": "1", "new": "1"})),
+    ],
+    ids=["all new", "one new", "others"],
+)
+def test_of_two_mappings_every_key_that_differs_is_shown(
+    old: dict[str, str], shown: tuple[dict[str, str], dict[str, str]]
+) -> None:
+    new = Note(path="/a", tags={"kept": "1", "new": "1"})
+
+    [tags] = differences(Note(path="/a", tags=old), new)
+
+    assert shown == (tags.before, tags.after)
 
 
 def test_reasons_that_begin_alike_are_joined_into_one() -> None:

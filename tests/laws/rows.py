@@ -299,4 +299,8 @@ ROWS: dict[str, list[Step]] = {
         step(paths={"@/www/static/css": {"link": "@/rel2"}}),
         step(sites=site(media={"role": "media", "dir": "@/www/static/css"})),
     ],
+    "a folder in the place of a link, where somebody else can write, and is rolled back": [
+        step(paths={"@/www/shop": {"link": "@/rel1"}, "@/www": {"owner": {"user": "daemon"}}}),
+        step(sites=site(files={"role": "static", "dir": "@/www/shop", "source": "@/src"})),
+    ],
 }
