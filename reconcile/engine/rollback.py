@@ -21,7 +21,7 @@ from reconcile.errors import ReconcileError
 from reconcile.filesystem.fsync import flush
 from reconcile.filesystem.host_error import explained, in_one_line
 from reconcile.filesystem.place_guard import PlaceGuard
-from reconcile.filesystem.undo import Undo, coalesced, to_json
+from reconcile.filesystem.undo import Stage, Undo, coalesced, to_json
 
 if TYPE_CHECKING:
     from reconcile.system import Host
@@ -199,10 +199,19 @@ def _undo_all(undos: Sequence[Undo], host: Host) -> tuple[tuple[str, ...], tuple
 
 
 def _undo_order(undos: Sequence[Undo]) -> Iterator[Undo]:
-    yield from reversed([*coalesced(undo for undo in undos if not undo.run_last)])
-    # One reload undoes any number of them.
-    distinct = {canonical(to_json(undo)): undo for undo in undos if undo.run_last}
-    yield from coalesced(distinct.values())
+    """In reverse; what reads restored files later: units, what was stopped, at last nginx."""
+    stages: dict[Stage, list[Undo]] = {stage: [] for stage in Stage}
+    for undo in coalesced(undos):
+        stages[undo.stage].append(undo)
+    yield from reversed(stages[Stage.IN_TURN])
+    yield from _distinct(stages[Stage.UNITS])
+    yield from reversed(stages[Stage.STARTS])
+    yield from _distinct(stages[Stage.NGINX])
+
+
+def _distinct(undos: Sequence[Undo]) -> Iterator[Undo]:
+    """One reload undoes any number of them."""
+    yield from {canonical(to_json(undo)): undo for undo in undos}.values()
 
 
 def _guard(steps: Sequence[Journal], host: Host) -> PlaceGuard:

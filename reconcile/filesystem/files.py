@@ -14,6 +14,7 @@ from reconcile.filesystem.code.read_code import CodeFile, KnownCode, read_code
 from reconcile.filesystem.host_error import HostError, explained
 from reconcile.filesystem.inode import Ownership, Stat
 from reconcile.filesystem.inode_flags import changing
+from reconcile.filesystem.mount import mount_points
 from reconcile.filesystem.parallel import ProgressCounter
 from reconcile.filesystem.permissions import PermissionDeviation, PermissionPolicy
 from reconcile.filesystem.place import Location, Locator, locate
@@ -335,6 +336,11 @@ class Files:
         """Remove a release and all that is in it; never undone."""
         with changing(path, "removed"):
             release_folder.remove(path, self._context.guard)
+
+    def mount_points(self, path: str) -> tuple[str, ...]:
+        """Where something is mounted below `path`, relative to it, and at it as ""."""
+        with explained(f"the mounts below {path} cannot be read"):
+            return mount_points(path)
 
     def manifest(self, root: str) -> SyncManifest:
         """What `sync` wrote to `root`, as recorded."""

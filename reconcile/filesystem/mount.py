@@ -12,7 +12,7 @@ from posixpath import dirname
 from typing import NamedTuple
 
 from reconcile.filesystem.host_error import explained
-from reconcile.filesystem.path import is_inside
+from reconcile.filesystem.path import is_inside, relative_to
 from reconcile.filesystem.safe_path import closing, pin_name
 from reconcile.filesystem.statx import mount_of
 
@@ -68,6 +68,13 @@ def _mount(line: str) -> Mount:
 def _unescaped(path: str) -> str:
     """A name of any bytes, where blanks and backslashes are written as octal numbers."""
     return _ESCAPED.sub(lambda match: chr(int(match[1], 8)), path) if "\\" in path else path
+
+
+def mount_points(path: str) -> tuple[str, ...]:
+    """Where something is mounted below `path`, links resolved, and at it as "". Errors: OSError."""
+    real = os.path.realpath(path)
+    found = (relative_to(one.point, real) for one in read_mounts() if is_inside(one.point, real))
+    return tuple(sorted({one or "" for one in found}))
 
 
 def filesystem_type(path: str) -> str:

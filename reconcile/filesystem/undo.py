@@ -9,9 +9,19 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterable, Iterator
+from enum import IntEnum
 from typing import Any, ClassVar, Protocol, Self, TypeVar
 
 from reconcile.dataclass import dataclass
+
+
+class Stage(IntEnum):
+    """The order of undoing: in reverse of the effects first, then what reads restored files."""
+
+    IN_TURN = 0
+    UNITS = 1
+    STARTS = 2
+    NGINX = 3
 
 
 @dataclass(frozen=True)
@@ -19,8 +29,11 @@ class Undo(ABC):
     """How one effect is undone; the fields are JSON values only."""
 
     op: ClassVar[str]
-    run_last: ClassVar[bool] = False
-    """Undone after all others, which are undone in reverse: it reads files that they restore."""
+
+    @property
+    def stage(self) -> Stage:
+        """When it is undone: what reads files that others restore, after them."""
+        return Stage.IN_TURN
 
     @property
     def folder(self) -> str:

@@ -85,6 +85,8 @@ class Assets(Resource):
     spared: Mapping[str, str] = field(default_factory=dict)
     """For a removal: the relative paths that other resources hold now, with the root of the
     copy that holds it; "" for any other kind."""
+    mounted: tuple[str, ...] = ()
+    """Observed, for a removal: where something is mounted below it."""
     dropped: Mapping[str, float] | None = None
     """Observed: what stays for now, and since when it is not in the source, where that is new."""
     built_by: str = ""
@@ -106,6 +108,7 @@ class Assets(Resource):
             *("path", "extra", "except_", "differing", "diff", "total", "notes", "unpublished"),
             *("masked", "spared", "skipped", "keep", "dropped", "built_by", "at_switch"),
             "built_in",
+            "mounted",
         }
     )
 
@@ -320,8 +323,10 @@ class Assets(Resource):
         if not manifest.exists:
             return None
         is_there = host.files.stat(self.path, follow=True) is not None
+        mounted = tuple(filter(None, host.files.mount_points(self.path))) if is_there else ()
         going = manifest.written_files().keys() - self.spared.keys() if is_there else ()
-        return replace(self, total=len(going))
+        total = sum(not _is_mounted(path, mounted) for path in going)
+        return replace(self, total=total, mounted=mounted)
 
     def _refuse_no_source(self, host: Host) -> None:
         found = host.files.stat(self.source, follow=True)
@@ -376,7 +381,10 @@ class Assets(Resource):
 
     def delete(self, host: Host) -> None:
         """Remove exactly what was copied and nobody changed since; then empty directories."""
-        host.files.remove_synced(self.path, self.spared)
+        manifest = host.files.manifest(self.path) if self.mounted else None
+        written = (*manifest.written_files(), *manifest.folders) if manifest else ()
+        covered = {path: "" for path in written if _is_mounted(path, self.mounted)}
+        host.files.remove_synced(self.path, {**self.spared, **covered})
 
     def findings(self) -> tuple[Finding, ...]:
         """What was skipped, and side effects of the change."""
@@ -446,6 +454,11 @@ class Assets(Resource):
         if self.differing > len(lines):
             lines.append(f"and {self.differing - len(lines)} more")
         return {**self.managed(), **modes, "differences": lines}
+
+
+def _is_mounted(path: str, mounted: Sequence[str]) -> bool:
+    """Whether `path` is one of these, or below one: what is there is not what was copied."""
+    return any(is_inside(path, point) for point in mounted)
 
 
 def _changing_copies(changes: Changes, host: Host) -> tuple[dict[str, Assets], OverlapIndex]:

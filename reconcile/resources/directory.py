@@ -50,6 +50,8 @@ class Directory(Resource):
     enterable_by: tuple[str, ...] | None = None
     holds: frozenset[str] | None = None
     """Observed for a removal only: the names in it that reconcile did not create."""
+    is_mounted: bool = False
+    """Observed, for a removal: whether something is mounted at it or below it."""
     copied: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Observed for a removal only: root of a copy above → those of `holds` that it wrote."""
     exposed: tuple[str, str] | None = None
@@ -66,7 +68,7 @@ class Directory(Resource):
     )
     writes_contents: ClassVar[bool] = False
     metadata_fields: ClassVar[frozenset[str]] = frozenset(
-        {"path", "holds", "copied", "exposed", "masked", "inode"}
+        {"path", "holds", "copied", "is_mounted", "exposed", "masked", "inode"}
     )
 
     form: ClassVar[str] = "directory"
@@ -127,6 +129,7 @@ class Directory(Resource):
             "enterable_by": self._who_can_enter(host),
             "holds": None if self.holds is None else self._foreign_names(host),
             "copied": {} if self.holds is None else dict(self._copied_names(host)),
+            "is_mounted": self.holds is not None and bool(host.files.mount_points(self.path)),
             "exposed": self._exposed(host),
             "masked": self._masked(host, found),
             "inode": found,
@@ -248,7 +251,9 @@ class Directory(Resource):
             for name in names
         }
         left = sorted(name for name in self.holds or () if join(self.path, name) not in going)
-        return f"it still contains {first_few(left)}" if left else ""
+        if left:
+            return f"it still contains {first_few(left)}"
+        return "something is mounted there" if self.is_mounted else ""
 
     def _before(self, changes: Sequence[Change], host: Host) -> Self | None:
         """As it was observed: what the planned world has of it knows no ACL."""

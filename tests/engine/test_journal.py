@@ -19,7 +19,7 @@ from reconcile.engine.ledger import Ledger, encode
 from reconcile.engine.ledger_store import next_records, read_ledger
 from reconcile.engine.rollback import RollbackFailed, recover, roll_back, unfinished
 from reconcile.errors import ReconcileError
-from reconcile.filesystem.undo import Undo, undo_record
+from reconcile.filesystem.undo import Stage, Undo, undo_record
 from reconcile.system import Host, HostSettings
 from tests.support.machine import Machine
 
@@ -52,8 +52,11 @@ class Recorded(Undo):
 @dataclass(frozen=True)
 class Reloaded(Recorded):
     op: ClassVar[str] = "files.reloaded"
-    run_last: ClassVar[bool] = True
     words: list[str] = field(default_factory=list)
+
+    @property
+    def stage(self) -> Stage:
+        return Stage.NGINX
 
 
 @pytest.fixture(autouse=True)

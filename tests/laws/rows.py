@@ -25,6 +25,7 @@ def site(app: Yaml | None = None, extra: str = "", **locations: Yaml) -> Yaml:
 
 
 GUNICORN = {"directory": "/srv/app", "python": "/usr/bin/python3", "module": "app:app"}
+WORKER = {"command": ["/usr/bin/python3", "-V"], "user": "www-data"}
 
 ROWS: dict[str, list[Step]] = {
     "a link in nginx's tree that leads nowhere": [
@@ -302,5 +303,21 @@ ROWS: dict[str, list[Step]] = {
     "a folder in the place of a link, where somebody else can write, and is rolled back": [
         step(paths={"@/www/shop": {"link": "@/rel1"}, "@/www": {"owner": {"user": "daemon"}}}),
         step(sites=site(files={"role": "static", "dir": "@/www/shop", "source": "@/src"})),
+    ],
+    "a service that becomes a job of a timer, and is rolled back": [
+        Step((), {"paths": {}, "sites": {}, "services": {"worker": WORKER}}),
+        Step(
+            (), {"paths": {}, "sites": {}, "services": {"worker": {**WORKER, "schedule": "daily"}}}
+        ),
+        Step((), {"paths": {}, "sites": {}, "services": {"worker": WORKER}}),
+    ],
+    "a copy in which something is mounted, and that is no longer declared": [
+        step(sites=site(static={"role": "static", "dir": "@/www/shop", "source": "@/src"})),
+        step(("bind", "rel1", "www/shop/css")),
+    ],
+    "a directory where something is mounted, and that is no longer declared": [
+        step(paths={"@/www/shop": {"owner": "assets"}}),
+        step(("bind", "rel1/static/css", "www/shop")),
+        step(),
     ],
 }

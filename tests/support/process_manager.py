@@ -36,9 +36,9 @@ class Journal:
     def roll_back(self, host: Host) -> None:
         host.recorder = None
         undos = [from_json(record) for record in self.records]
-        for undo in [one for one in reversed(undos) if not one.run_last]:
+        for undo in [one for one in reversed(undos) if not one.stage]:
             assert "" == undo.undo(host)
-        for undo in [one for one in undos if one.run_last]:
+        for undo in sorted((one for one in undos if one.stage), key=lambda one: one.stage):
             assert "" == undo.undo(host)
 
 

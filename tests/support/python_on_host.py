@@ -23,8 +23,8 @@ class Journal:
     def roll_back(self, host):
         host.recorder = None
         undos = [from_json(record) for record in self.records]
-        late = [one for one in undos if one.run_last]
-        return [note for one in [*[u for u in reversed(undos) if not u.run_last], *late]
+        late = sorted((one for one in undos if one.stage), key=lambda one: one.stage)
+        return [note for one in [*[u for u in reversed(undos) if not u.stage], *late]
                 if (note := one.undo(host))]
 
 values = json.load(sys.stdin)

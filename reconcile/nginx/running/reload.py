@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 from reconcile.dataclass import dataclass
 from reconcile.errors import ReconcileError
-from reconcile.filesystem.undo import Undo, undo_record
+from reconcile.filesystem.undo import Stage, Undo, undo_record
 from reconcile.nginx.model.config_tree import ConfigTree, Directive
 from reconcile.nginx.model.listen import Listen
 from reconcile.nginx.render.site_config import CONFIG_TOKEN_PATH, config_token_of, is_managed
@@ -55,10 +55,14 @@ class NginxReloaded(Undo):
     """
 
     op: ClassVar[str] = "nginx.reloaded"
-    run_last: ClassVar[bool] = True
     config: str
     restarted: bool = False
     reopens: bool = False
+
+    @property
+    def stage(self) -> Stage:
+        """At last."""
+        return Stage.NGINX
 
     @property
     def affects(self) -> str:

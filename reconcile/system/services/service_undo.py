@@ -1,7 +1,7 @@
 """Undo records of changes to services.
 
 A started or enabled unit is stopped or disabled in its turn, while its unit file still exists;
-what ran from an older unit file is restarted last, when that file is restored.
+what was stopped or disabled, and what ran from an older unit file, once that file is restored.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 from reconcile.dataclass import dataclass
 from reconcile.errors import ReconcileError
-from reconcile.filesystem.undo import Undo, undo_record
+from reconcile.filesystem.undo import Stage, Undo, undo_record
 from reconcile.system.services import UnitStatus
 from reconcile.system.services.waiting import STABLE_S, wait_until_stable
 
@@ -41,6 +41,20 @@ class ActiveBefore(UnitUndo):
     op: ClassVar[str] = "services.active"
     active: bool
 
+    @property
+    def stage(self) -> Stage:
+        """It is started from its restored file, and the reverse while its file still exists."""
+        return Stage.STARTS if self.active else Stage.IN_TURN
+
+    @property
+    def subject(self) -> tuple[str, str]:
+        """The unit."""
+        return self.op, self.unit
+
+    def merge_with(self, later: Self) -> Self:  # noqa: ARG002
+        """How it was before the first of several effects."""
+        return self
+
     def remains(self, host: Host) -> str:
         """See `Undo.remains`."""
         status = host.services.status(self.unit)
@@ -67,6 +81,20 @@ class EnabledBefore(UnitUndo):
     op: ClassVar[str] = "services.enabled"
     enabled: bool
 
+    @property
+    def stage(self) -> Stage:
+        """It is enabled from its restored file, and the reverse while its file still exists."""
+        return Stage.STARTS if self.enabled else Stage.IN_TURN
+
+    @property
+    def subject(self) -> tuple[str, str]:
+        """The unit."""
+        return self.op, self.unit
+
+    def merge_with(self, later: Self) -> Self:  # noqa: ARG002
+        """How it was before the first of several effects."""
+        return self
+
     def remains(self, host: Host) -> str:
         """See `Undo.remains`."""
         is_enabled = bool(host.services.status(self.unit).enabled)
@@ -88,10 +116,14 @@ class UnitFileBefore(UnitUndo):
     """A unit file was written or removed while this process of the unit ran."""
 
     op: ClassVar[str] = "services.unit_file"
-    run_last: ClassVar[bool] = True
     active: bool
     main_pid: int
     started_at: float | None
+
+    @property
+    def stage(self) -> Stage:
+        """Once the unit files are restored."""
+        return Stage.UNITS
 
     def remains(self, host: Host) -> str:
         """See `Undo.remains`."""
@@ -124,10 +156,14 @@ class CodeBefore(UnitUndo):
     """A unit was restarted with new code, which nothing here can replace by the old one."""
 
     op: ClassVar[str] = "services.code"
-    run_last: ClassVar[bool] = True
     folder_of_code: str
     main_pid: int
     started_at: float | None
+
+    @property
+    def stage(self) -> Stage:
+        """Once the unit files are restored."""
+        return Stage.UNITS
 
     def remains(self, host: Host) -> str:
         """See `Undo.remains`."""
