@@ -26,6 +26,8 @@ def site(app: Yaml | None = None, extra: str = "", **locations: Yaml) -> Yaml:
 
 GUNICORN = {"directory": "/srv/app", "python": "/usr/bin/python3", "module": "app:app"}
 WORKER = {"command": ["/usr/bin/python3", "-V"], "user": "www-data"}
+VENDOR = {"upstream": "http://127.0.0.1:8001", "service": "vendor.service"}
+ENVIRONMENT = {"@/etc/web.env": {"link": "@/etc/real.env"}, "@/etc/real.env": {"content": "one\n"}}
 
 ROWS: dict[str, list[Step]] = {
     "a link in nginx's tree that leads nowhere": [
@@ -319,5 +321,13 @@ ROWS: dict[str, list[Step]] = {
         step(paths={"@/www/shop": {"owner": "assets"}}),
         step(("bind", "rel1/static/css", "www/shop")),
         step(),
+    ],
+    "an environment file behind a link": [
+        step(paths=ENVIRONMENT, sites=site(app=VENDOR)),
+        step(paths={**ENVIRONMENT, "@/etc/real.env": {"content": "two\n"}}, sites=site(app=VENDOR)),
+    ],
+    "an environment file in a directory behind a link": [
+        step(("move", "etc", "rel1/moved"), sites=site(app=VENDOR)),
+        step(paths={"@/rel1/moved/web.env": {"content": "one\n"}}, sites=site(app=VENDOR)),
     ],
 }

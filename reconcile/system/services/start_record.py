@@ -9,10 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Iterable
-from posixpath import join
+from collections.abc import Iterable, Iterator
+from posixpath import dirname, join, normpath
 from typing import TYPE_CHECKING, Any
 
+from reconcile.filesystem.path import ancestors_top_down
 from reconcile.system.services.unit_files import UNIT_DIRECTORIES
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 
 NS_PER_S = 1_000_000_000
+MOST_LINKS = 40
 
 
 def record_start(host: Host, status: UnitStatus) -> None:
@@ -55,9 +57,27 @@ def _has_same_settings(host: Host, status: UnitStatus, record: dict[str, object]
 
 
 def is_changing(host: Host, status: UnitStatus) -> bool:
-    """Whether a plan changes a file that the unit is started from."""
+    """Whether a plan changes a file that the unit is started from, or a link to one."""
     files = (status.fragment_path, *status.dropins, *status.environment_files)
-    return any(map(host.files.is_planned, files)) or bool(_planned(host, status.unit))
+    names = (name for path in files if path for name in _names_of(host, path))
+    return any(map(host.files.is_planned, names)) or bool(_planned(host, status.unit))
+
+
+def _names_of(host: Host, path: str) -> Iterator[str]:
+    """`path`, and what it is once one link after the other is resolved, also above it."""
+    for _ in range(MOST_LINKS):
+        yield path
+        links = (one for one in (*ancestors_top_down(path), path) if _is_link(host, one))
+        link = next(links, None)
+        if link is None:
+            return
+        target = join(dirname(link), host.files.readlink(link))
+        path = normpath(target + path.removeprefix(link))
+
+
+def _is_link(host: Host, path: str) -> bool:
+    found = host.files.stat(path)
+    return found is not None and found.kind == "symlink"
 
 
 def read_record(host: Host, name: str) -> dict[str, Any]:
