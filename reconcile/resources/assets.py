@@ -324,9 +324,9 @@ class Assets(Resource):
             return None
         is_there = host.files.stat(self.path, follow=True) is not None
         mounted = tuple(filter(None, host.files.mount_points(self.path))) if is_there else ()
-        going = manifest.written_files().keys() - self.spared.keys() if is_there else ()
-        total = sum(not _is_mounted(path, mounted) for path in going)
-        return replace(self, total=total, mounted=mounted)
+        unchanged = manifest.unchanged_files() if is_there else frozenset[str]()
+        going = [path for path in unchanged - self.spared.keys() if not _is_mounted(path, mounted)]
+        return replace(self, total=len(going), mounted=mounted)
 
     def _refuse_no_source(self, host: Host) -> None:
         found = host.files.stat(self.source, follow=True)

@@ -330,4 +330,12 @@ ROWS: dict[str, list[Step]] = {
         step(("move", "etc", "rel1/moved"), sites=site(app=VENDOR)),
         step(paths={"@/rel1/moved/web.env": {"content": "one\n"}}, sites=site(app=VENDOR)),
     ],
+    "a copied file that a person edited, and that is no longer declared": [
+        step(sites=site(static={"role": "static", "dir": "@/www/shop", "source": "@/src"})),
+        step(("edit", "www/shop/app.js")),
+    ],
+    "a copied file that a person edited below, and that is no longer declared": [
+        step(sites=site(static={"role": "static", "dir": "@/www/shop", "source": "@/src"})),
+        step(("edit", "www/shop/css/site.css")),
+    ],
 }

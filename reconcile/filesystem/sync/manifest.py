@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from reconcile.filesystem.host_error import explained
 from reconcile.filesystem.inode_flags import changing
 from reconcile.filesystem.path import relative_to
-from reconcile.filesystem.read import listdir
+from reconcile.filesystem.read import identity_of, listdir
 from reconcile.filesystem.state_dir import StateDir
 from reconcile.filesystem.undo import Recorder
 from reconcile.filesystem.write import unlink, write
@@ -162,10 +162,26 @@ class SyncManifest:
             if row[DIGEST] != NOT_WRITTEN
         }
 
+    def unchanged_files(self) -> frozenset[str]:
+        """The relative paths of the files that still hold what reconcile wrote."""
+        written = self.written_files()
+        return frozenset(path for path, digest in written.items() if self._holds(path, digest))
+
+    def _holds(self, path: str, digest: str) -> bool:
+        at, row = join(self.root, path), self.row(path)
+        try:
+            found = os.lstat(at)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        is_known = row is not None and row[COPY] == Signature.of(found).packed
+        is_proven = is_known and found.st_ctime_ns < self.racy_from_ns
+        with explained(f"{at} cannot be read"):
+            return is_proven or identity_of(at) == digest
+
     def exclusive_names(self, at: str = "") -> frozenset[str]:
         """The names in its folder `at` below which there is nothing but what reconcile wrote."""
         prefix = f"{at}/" if at else ""
-        written = self.written_files().keys() | self.folders
+        written = self.unchanged_files() | self.folders
         shared = {
             path.removeprefix(prefix).partition("/")[0]
             for folder in self.folders
